@@ -1,0 +1,55 @@
+/** The exit codes of every command; a contract (docs/reference/cli.md). */
+export const EXIT = { ok: 0, unexpected: 1, usage: 2, data: 3, partly: 4, engine: 5, stopped: 130 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export const EXIT_MEANING: Record<ExitCode, string> = {
+  0: "done",
+  1: "an unexpected error",
+  2: "a wrong argument or configuration",
+  3: "data that cannot be used",
+  4: "done in part: some volumes were quarantined",
+  5: "libtorch was not found, or the engine failed",
+  130: "stopped by Ctrl-C or SIGTERM",
+};
+
+/** A wrong or contradicting argument. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+const CODE_OF_ERROR: Record<string, ExitCode> = {
+  UsageError: EXIT.usage,
+  CommanderError: EXIT.usage,
+  ConfigError: EXIT.usage,
+  DatasetError: EXIT.data,
+  PrepareError: EXIT.data,
+  TableError: EXIT.data,
+  LabelsError: EXIT.data,
+  SplitError: EXIT.data,
+  RunError: EXIT.data,
+  CheckpointError: EXIT.data,
+  ReportError: EXIT.data,
+  PredictionsError: EXIT.data,
+  VolumeFormatError: EXIT.data,
+  VolumeFileError: EXIT.data,
+  LibtorchNotFoundError: EXIT.engine,
+  EngineError: EXIT.engine,
+  TorchError: EXIT.engine,
+  OutOfMemoryError: EXIT.engine,
+  AbortError: EXIT.stopped,
+};
+
+/** The exit code of an error, by its name, its class or those it derives from, else by its cause. */
+export function exitCodeOf(error: unknown): ExitCode {
+  for (let current = error, depth = 0; current instanceof Error && depth < 10; current = current.cause, depth++)
+    for (const name of namesOf(current)) if (Object.hasOwn(CODE_OF_ERROR, name)) return CODE_OF_ERROR[name]!;
+  return EXIT.unexpected;
+}
+
+// By name and not by class, so that no package has to be loaded for it and errors from worker threads count too.
+function namesOf(error: Error): string[] {
+  const names = [error.name];
+  for (let at: unknown = Object.getPrototypeOf(error); at instanceof Object; at = Object.getPrototypeOf(at))
+    names.push(at.constructor.name);
+  return names;
+}

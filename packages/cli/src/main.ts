@@ -1,0 +1,91 @@
+import { CommanderError } from "commander";
+import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.js";
+import { rewriteOverrides } from "./overrides.js";
+import { buildProgram } from "./program.js";
+import { createProgressView } from "./progress-view.js";
+import type { CommonOptions, Outcome, Session } from "./session.js";
+import { StopSignals } from "./stop-signals.js";
+
+/** Runs one command line, given without the program's name, and returns its exit code. */
+export async function main(argv: readonly string[]): Promise<ExitCode> {
+  quietOnClosedPipe();
+  let code: ExitCode = EXIT.ok;
+  const program = buildProgram(async (options, job) => {
+    code = await runJob(argv, options, job);
+  });
+  if (argv.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(rewriteOverrides(argv), { from: "user" });
+    return code;
+  } catch (error) {
+    // Help and version end here with code 0; commander has already written what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    return fail(error, { json: argv.includes("--json"), verbose: argv.includes("--verbose") }, argv);
+  }
+}
+
+async function runJob(
+  argv: readonly string[],
+  options: CommonOptions,
+  job: (session: Session) => Promise<Outcome>,
+): Promise<ExitCode> {
+  const view = createProgressView(process.stderr);
+  const stop = new StopSignals({
+    source: process,
+    onFirst: () => view.log("stopping after this step; press again to quit at once"),
+    onSecond: () => {
+      view.close();
+      process.exit(EXIT.stopped);
+    },
+  });
+  const session: Session = {
+    signal: stop.signal,
+    command: ["slicestack", ...argv].map(shellWord).join(" "),
+    onProgress: (progress) => view.report(progress),
+    log: (line) => view.log(line),
+  };
+  try {
+    const { code, text, json, note } = await job(session);
+    view.close();
+    if (note !== undefined) view.log(note);
+    if (options.json) process.stdout.write(`${JSON.stringify(json)}\n`);
+    else if (text !== "") process.stdout.write(`${text}\n`);
+    return code;
+  } catch (error) {
+    view.close();
+    return fail(error, options, argv);
+  } finally {
+    stop.close();
+  }
+}
+
+/** One clear message to stderr; the stack only with --verbose. */
+function fail(error: unknown, options: CommonOptions, argv: readonly string[]): ExitCode {
+  const code = exitCodeOf(error);
+  const command = argv.find((argument) => !argument.startsWith("-")) ?? "";
+  const message = code === EXIT.stopped ? "stopped; the same command starts it again" : messageOf(error);
+  const stack = options.verbose && error instanceof Error && error.stack ? `\n${error.stack}` : "";
+  process.stderr.write(`slicestack ${command}: ${message}${stack}\n`);
+  if (code === EXIT.unexpected && !options.verbose)
+    process.stderr.write("This was not expected: --verbose shows where it happened.\n");
+  if (options.json) {
+    const name = error instanceof Error ? error.name : "Error";
+    process.stdout.write(`${JSON.stringify({ error: { name, message, exitCode: code } })}\n`);
+  }
+  return code;
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const shellWord = (word: string): string =>
+  /^[\w./=,:@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** `slicestack … | head` ends without a stack when the reader has gone. */
+function quietOnClosedPipe(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}

@@ -1,0 +1,39 @@
+import { UsageError } from "./exit-codes.js";
+
+/** Configuration keys outside a section: `train` takes them as flags of their own. */
+export const PLAIN_KEYS = ["name", "seed", "device", "threads", "precision", "overfit", "relaunch", "checkpoint"];
+
+const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
+const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
+
+/**
+ * Rewrites `--slice.epochs 3` (and `--seed 3` for train) as `--set slice.epochs=3`, which commander can parse
+ * although the keys are not options of its own.
+ * @throws UsageError where a flag lacks its value
+ */
+export function rewriteOverrides(argv: readonly string[]): string[] {
+  const command = argv.find((argument) => !argument.startsWith("-"));
+  if (command !== "train" && command !== "demo") return [...argv];
+  const rewritten: string[] = [];
+  for (let index = 0; index < argv.length; index++) {
+    const argument = argv[index]!;
+    if (argument === "--") return [...rewritten, ...argv.slice(index)];
+    const match = DOTTED.exec(argument) ?? (command === "train" ? PLAIN.exec(argument) : null);
+    if (!match) {
+      rewritten.push(argument);
+      continue;
+    }
+    const value = match[2] ?? argv[++index];
+    if (value === undefined || (match[2] === undefined && value.startsWith("--")))
+      throw new UsageError(`--${match[1]}: expected a value, e.g. --${match[1]} VALUE`);
+    rewritten.push("--set", `${match[1]}=${value}`);
+  }
+  return rewritten;
+}
+
+/** Commander's collector of `--set key=value`; the last one wins. */
+export function collectOverride(text: string, previous: Record<string, string> = {}): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new UsageError(`--set: expected KEY=VALUE, e.g. slice.epochs=3, received ${text}`);
+  return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
+}

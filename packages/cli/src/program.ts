@@ -1,0 +1,27 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addDemo } from "./commands/demo.js";
+import { addDoctor } from "./commands/doctor.js";
+import { addEvaluate } from "./commands/evaluate.js";
+import { addPrepare } from "./commands/prepare.js";
+import { addSplit } from "./commands/split.js";
+import { addTrain } from "./commands/train.js";
+import type { Start } from "./session.js";
+
+/** All commands. Nothing of the pipeline is loaded before one of them starts, so help is quick and needs no libtorch. */
+export function buildProgram(start: Start): Command {
+  const program = new Command("slicestack")
+    .description("Honest 2.5D classification of CT volumes, from scans to report")
+    .version(packageVersion(), "-V, --version")
+    .showHelpAfterError("(slicestack COMMAND --help lists what there is)")
+    .exitOverride();
+  program.addHelpText("after", "\nExample:\n  $ slicestack demo");
+  for (const add of [addDemo, addPrepare, addSplit, addTrain, addEvaluate, addDoctor]) add(program, start);
+  return program;
+}
+
+function packageVersion(): string {
+  // The same file from src in dist/src, and from the installed package.
+  const record: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof record === "object" && record !== null && "version" in record ? String(record.version) : "unknown";
+}

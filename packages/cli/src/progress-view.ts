@@ -1,0 +1,201 @@
+import type { Progress } from "@slicestack/pipeline";
+import cliProgress, { type SingleBar } from "cli-progress";
+
+/** Shows how far a command has come. */
+export interface ProgressView {
+  report(progress: Progress): void;
+  /** Writes a line without breaking a bar. */
+  log(line: string): void;
+  /** Ends the stage that is shown, and gives the terminal back. */
+  close(): void;
+}
+
+export interface ViewStream extends NodeJS.WritableStream {
+  isTTY?: boolean;
+}
+
+/** Bars on a terminal, else plain lines. @param now milliseconds */
+export function createProgressView(stream: ViewStream, now: () => number = Date.now): ProgressView {
+  return stream.isTTY ? new BarView(stream, now) : new LineView(stream, now);
+}
+
+/** A stage as it runs: its rate is counted from where it started, which is not 0 after a resume. */
+class Stage {
+  readonly #startDone: number;
+  readonly #startTime: number;
+  #time: number;
+
+  constructor(
+    public last: Progress,
+    time: number,
+  ) {
+    this.#startDone = last.done;
+    this.#startTime = this.#time = time;
+  }
+
+  update(progress: Progress, time: number): void {
+    this.last = progress;
+    this.#time = time;
+  }
+
+  continues(progress: Progress): boolean {
+    return progress.stage === this.last.stage && progress.done >= this.last.done;
+  }
+
+  get finished(): boolean {
+    return this.last.total > 0 && this.last.done >= this.last.total;
+  }
+
+  get seconds(): number {
+    return (this.#time - this.#startTime) / 1000;
+  }
+
+  get rate(): number {
+    return this.seconds > 0 ? (this.last.done - this.#startDone) / this.seconds : 0;
+  }
+
+  /** Rate and remaining time; the time taken once the stage has ended. */
+  get pace(): string {
+    if (this.finished) return `in ${clock(this.seconds)}`;
+    if (this.rate <= 0) return "";
+    const { done, total, unit } = this.last;
+    const remaining = total > 0 ? `, ${clock((total - done) / this.rate)} left` : "";
+    return `${short(this.rate)} ${unit}/s${remaining}`;
+  }
+
+  get details(): string {
+    const metrics = Object.entries(this.last.metrics ?? {}).map(([name, value]) => `${name} ${short(value)}`);
+    return [...metrics, this.last.message ?? ""].filter(Boolean).join("  ");
+  }
+
+  get line(): string {
+    const { stage, done, total, unit } = this.last;
+    const count = total > 0 ? `${done}/${total} ${unit}` : `${done} ${unit}`;
+    return `${stage}: ${[count, this.pace, this.details].filter(Boolean).join("  ")}`;
+  }
+}
+
+/** Plain lines: at most one every 5 s for a stage, and one at its end. */
+class LineView implements ProgressView {
+  static readonly #interval = 5000;
+  #stage: Stage | undefined;
+  #printed = 0;
+  #pending = false;
+
+  constructor(
+    readonly stream: ViewStream,
+    readonly now: () => number,
+  ) {}
+
+  report(progress: Progress): void {
+    if (!this.#stage?.continues(progress)) this.#begin(progress);
+    // A second report of the end says nothing new.
+    else if (this.#stage.finished) return;
+    else this.#stage.update(progress, this.now());
+    this.#pending = true;
+    if (this.#stage?.finished || this.now() - this.#printed >= LineView.#interval) this.#print();
+  }
+
+  log(line: string): void {
+    this.stream.write(`${line}\n`);
+  }
+
+  close(): void {
+    if (this.#pending) this.#print();
+    this.#stage = undefined;
+  }
+
+  #begin(progress: Progress): void {
+    this.close();
+    this.#stage = new Stage(progress, this.now());
+    this.#printed = this.now();
+  }
+
+  #print(): void {
+    if (this.#stage) this.log(this.#stage.line);
+    this.#printed = this.now();
+    this.#pending = false;
+  }
+}
+
+/** One bar for the running stage; finished stages stay above it. */
+class BarView implements ProgressView {
+  #stage: Stage | undefined;
+  #bar: SingleBar | undefined;
+
+  constructor(
+    readonly stream: ViewStream,
+    readonly now: () => number,
+  ) {}
+
+  report(progress: Progress): void {
+    if (!this.#stage?.continues(progress)) this.#begin(progress);
+    else if (this.#stage.finished) return;
+    else {
+      this.#stage.update(progress, this.now());
+      this.#bar?.update(progress.done, payloadOf(this.#stage));
+    }
+    if (this.#stage?.finished) this.#stop();
+  }
+
+  log(line: string): void {
+    const shown = this.#bar !== undefined;
+    this.#stop();
+    this.stream.write(`${line}\n`);
+    if (shown && this.#stage) this.#bar = this.#start(this.#stage);
+  }
+
+  close(): void {
+    this.#stop();
+    this.#stage = undefined;
+  }
+
+  #begin(progress: Progress): void {
+    this.#stop();
+    this.#stage = new Stage(progress, this.now());
+    this.#bar = this.#start(this.#stage);
+  }
+
+  #stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  #start(stage: Stage): SingleBar {
+    const { done, total, unit } = stage.last;
+    const count = total > 0 ? "{bar} {percentage}% {value}/{total}" : "{value}";
+    const bar = new cliProgress.SingleBar({
+      stream: this.stream,
+      format: `{stage} ${count} ${unit}  {pace}  {details}`,
+      barsize: 24,
+      hideCursor: true,
+      clearOnComplete: false,
+      // Signals are handled by the command, which saves first.
+      gracefulExit: false,
+      fps: 8,
+      linewrap: false,
+      barCompleteChar: "█",
+      barIncompleteChar: "░",
+    });
+    bar.start(total, done, payloadOf(stage));
+    return bar;
+  }
+}
+
+function payloadOf(stage: Stage): Record<string, string> {
+  return { stage: stage.last.stage.padEnd(18), pace: stage.pace, details: stage.details };
+}
+
+/** Seconds as m:ss or h:mm:ss. */
+export function clock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const two = (value: number) => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** Three significant digits, or whole from 100 on. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

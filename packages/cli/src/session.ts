@@ -1,0 +1,40 @@
+import type { Progress } from "@slicestack/pipeline";
+import type { Command } from "commander";
+import { EXIT_MEANING, type ExitCode } from "./exit-codes.js";
+
+/** What a command may use while it runs. */
+export interface Session {
+  signal: AbortSignal;
+  /** The command line as typed, for the run's records. */
+  command: string;
+  onProgress: (progress: Progress) => void;
+  /** A line for people, to stderr. */
+  log: (line: string) => void;
+}
+
+/** What a command ends with: `text` goes to stdout, or `json` where --json is given; `note` goes to stderr. */
+export interface Outcome {
+  code: ExitCode;
+  text: string;
+  json: unknown;
+  note?: string;
+}
+
+export interface CommonOptions {
+  json?: boolean;
+  verbose?: boolean;
+}
+
+export type Start = (options: CommonOptions, job: (session: Session) => Promise<Outcome>) => Promise<void>;
+
+/** Options that every command has, and the end of its help: an example and its exit codes. */
+export function addCommon(command: Command, help: { example: string; codes: ExitCode[]; notes?: string }): Command {
+  const codes = help.codes.map((code) => `  ${String(code).padEnd(4)}${EXIT_MEANING[code]}`).join("\n");
+  return command
+    .option("--json", "write the result as JSON to stdout; everything else goes to stderr")
+    .option("--verbose", "show the stack of an error")
+    .addHelpText(
+      "after",
+      `${help.notes ? `\n${help.notes}\n` : ""}\nExample:\n  $ ${help.example}\n\nExit codes:\n${codes}`,
+    );
+}

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UsageError } from "../src/exit-codes.js";
+import { collectOverride, rewriteOverrides } from "../src/overrides.js";
+
+test("dotted flags become --set, with a value after a space or an equals sign", () => {
+  assert.deepEqual(
+    rewriteOverrides(["train", "--slice.epochs", "3", "--data", "d", "--volume.head=mean", "--transform.mean", "-0.5"]),
+    ["train", "--set", "slice.epochs=3", "--data", "d", "--set", "volume.head=mean", "--set", "transform.mean=-0.5"],
+  );
+  assert.deepEqual(rewriteOverrides(["train", "--slice.size=a=b"]), ["train", "--set", "slice.size=a=b"]);
+  assert.deepEqual(rewriteOverrides(["train", "--task.class_names="]), ["train", "--set", "task.class_names="]);
+});
+
+test("keys outside sections are flags of train only; demo has a --seed of its own", () => {
+  assert.deepEqual(rewriteOverrides(["train", "--seed", "3"]), ["train", "--set", "seed=3"]);
+  assert.deepEqual(rewriteOverrides(["demo", "--seed", "3"]), ["demo", "--seed", "3"]);
+  assert.deepEqual(rewriteOverrides(["split", "d", "--slice.epochs", "3"]), ["split", "d", "--slice.epochs", "3"]);
+});
+
+test("a flag without a value is a UsageError that names it; after -- nothing is rewritten", () => {
+  assert.throws(() => rewriteOverrides(["train", "--slice.epochs"]), UsageError);
+  assert.throws(
+    () => rewriteOverrides(["train", "--slice.epochs", "--data", "d"]),
+    /^UsageError: --slice\.epochs: expected/,
+  );
+  assert.deepEqual(rewriteOverrides(["train", "--", "--slice.epochs"]), ["train", "--", "--slice.epochs"]);
+});
+
+test("--set collects KEY=VALUE, the last one wins", () => {
+  const first = collectOverride("slice.epochs=3", {});
+  assert.deepEqual(collectOverride("slice.epochs=4=5", first), { "slice.epochs": "4=5" });
+  assert.throws(() => collectOverride("slice.epochs", {}), /expected KEY=VALUE/);
+  assert.throws(() => collectOverride("=3", {}), UsageError);
+});

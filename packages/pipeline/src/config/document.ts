@@ -1,0 +1,110 @@
+import { readFileSync } from "node:fs";
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { ConfigError } from "./errors.js";
+
+export type Mapping = Record<string, unknown>;
+
+export interface Position {
+  line: number;
+  column: number;
+}
+
+/** A parsed YAML file that can say where each key and value stands. */
+export interface ConfigSource {
+  file: string;
+  root: Mapping;
+  /** Where the key or value at a path starts; the nearest enclosing place where the path itself is absent. */
+  locate(path: readonly PropertyKey[], what: "key" | "value"): Position;
+}
+
+/** @throws ConfigError where the file cannot be read, is no YAML, or holds no map */
+export function readSource(options: { file?: string; text?: string }): ConfigSource {
+  const file = options.file ?? "config";
+  return parseSource(file, options.text ?? (options.file === undefined ? "" : readText(options.file)));
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{ key: "", file, message: `expected a readable YAML file: ${reason}` }]);
+  }
+}
+
+function parseSource(file: string, text: string): ConfigSource {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, logLevel: "error" });
+  const position = (offset: number): Position => {
+    const { line, col } = counter.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  // A warning is a tag that YAML does not know: its value would arrive as something else than was meant.
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0)
+    throw new ConfigError(faults.map(({ message, pos }) => ({ key: "", file, ...position(pos[0]), message })));
+  const root: unknown = toPlain(document, file);
+  if (!isMapping(root))
+    throw new ConfigError([
+      { key: "", file, line: 1, column: 1, message: `expected "key: value" lines, received ${received(root)}` },
+    ]);
+  return { file, root, locate: (path, what) => position(offsetOf(document, path, what)) };
+}
+
+function toPlain(document: Document, file: string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    // yaml refuses aliases that grow without bound, and names that are not defined, only here.
+    const message = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([{ key: "", file, line: 1, column: 1, message }]);
+  }
+}
+
+function offsetOf(document: Document, path: readonly PropertyKey[], what: "key" | "value"): number {
+  let node: unknown = document.contents;
+  let offset = startOf(node) ?? 0;
+  for (const [depth, name] of path.entries()) {
+    const last = depth === path.length - 1;
+    if (isSeq(node)) node = node.items[Number(name)];
+    else if (isMap(node)) {
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(name),
+      );
+      if (!pair) return offset;
+      offset = startOf(pair.key) ?? offset;
+      if (last && what === "key") return offset;
+      node = pair.value;
+    } else return offset;
+    offset = startOf(node) ?? offset;
+  }
+  return offset;
+}
+
+const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
+
+export function isMapping(value: unknown): value is Mapping {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A value as an error message shows it. */
+export function received(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
+  if (Array.isArray(value)) return `the list ${JSON.stringify(value)}`;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return "a section";
+}
+
+/** Sets a dotted key, making its section where it is absent. */
+export function setKey(root: Mapping, dotted: string, value: unknown): void {
+  const [section, name] = dotted.includes(".") ? dotted.split(".") : [undefined, dotted];
+  if (section === undefined) root[dotted] = value;
+  else {
+    const inner = root[section] ?? {};
+    // A section that is no map is reported as such; there is nowhere to set the key.
+    if (!isMapping(inner)) return;
+    inner[name] = value;
+    root[section] = inner;
+  }
+}

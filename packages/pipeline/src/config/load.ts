@@ -1,0 +1,118 @@
+import { parseDocument } from "yaml";
+import { numericEntries } from "./classes.js";
+import { readSource, setKey, type Mapping } from "./document.js";
+import { ConfigError, type ConfigProblem } from "./errors.js";
+import { nearestKeys } from "./nearest.js";
+import { fromPublished, isPublished } from "./published.js";
+import { runConfigSchema, type ConfigFile } from "./schema.js";
+import type { RunConfig, StageConfig } from "./types.js";
+import { leavesOf, validate, type Place } from "./validate.js";
+
+export interface LoadOptions {
+  file?: string;
+  /** The file's content, where it is at hand; `file` then only names it in errors. */
+  text?: string;
+  /** Dotted snake_case key → YAML scalar, e.g. { "slice.learning_rate": "0.001" }. */
+  overrides?: Record<string, string>;
+}
+
+/**
+ * The complete configuration: defaults, then the file, then the overrides. Structured files and the published flat
+ * files are told apart by their keys.
+ * @throws ConfigError with file, line and column, or the flag, of every problem
+ */
+export function loadConfig(options: LoadOptions): RunConfig {
+  const source = readSource(options);
+  const { root, origins } = isPublished(source.root)
+    ? fromPublished(source)
+    : { root: source.root, origins: new Map<string, string>() };
+  const overrides = options.overrides ?? {};
+  applyOverrides(root, overrides);
+  const place: Place = (path, what) => {
+    const dotted = path.map(String).join(".");
+    const flag = Object.keys(overrides).find((name) => dotted === name || dotted.startsWith(`${name}.`));
+    if (flag !== undefined) return { flag: `--${flag}` };
+    const flat = origins.get(path.slice(0, 2).map(String).join("."));
+    const written = flat === undefined ? path : [flat, ...path.slice(2)];
+    return { file: source.file, ...source.locate(written, what) };
+  };
+  return toRunConfig(validate(runConfigSchema, root, place));
+}
+
+function applyOverrides(root: Mapping, overrides: Record<string, string>): void {
+  const leaves = new Map(leavesOf(runConfigSchema).map(({ path, schema }) => [path.join("."), schema]));
+  const problems: ConfigProblem[] = [];
+  for (const [name, text] of Object.entries(overrides)) {
+    const schema = leaves.get(name);
+    if (schema)
+      setKey(
+        root,
+        name,
+        scalar(text, (value) => schema.safeParse(value).success),
+      );
+    else problems.push(unknownFlag(name, [...leaves.keys()]));
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** A flag's text as YAML reads it; where a text is wanted, `--name 2024` and `--checkpoint [a].pth` are texts all the same. */
+function scalar(text: string, fits: (value: unknown) => boolean): unknown {
+  const document = parseDocument(text, { logLevel: "error" });
+  const value: unknown = document.errors.length + document.warnings.length > 0 ? text : document.toJS();
+  return !fits(value) && fits(text) ? text : value;
+}
+
+function unknownFlag(name: string, known: string[]): ConfigProblem {
+  const inside = known.filter((other) => other.startsWith(`${name}.`));
+  const suggestions = inside.length > 0 ? inside.slice(0, 2) : nearestKeys(name, known);
+  const what = inside.length > 0 ? `${name} is a section` : `unknown key ${name}`;
+  const hint = suggestions.length > 0 ? `did you mean --${suggestions.join(" or --")}?` : "no key is like it";
+  return { key: name, flag: `--${name}`, suggestions, message: `${what}; ${hint}` };
+}
+
+function toRunConfig(file: ConfigFile): RunConfig {
+  const { task, slice, volume } = file;
+  return {
+    name: file.name,
+    seed: file.seed,
+    device: file.device,
+    threads: file.threads,
+    precision: file.precision,
+    task: {
+      classesToInclude: task.classes_to_include,
+      classMapping: task.class_mapping && new Map(numericEntries(task.class_mapping)),
+      classNames: task.class_names,
+    },
+    split: file.split,
+    transform: file.transform,
+    slice: {
+      model: slice.model,
+      pretrained: slice.pretrained,
+      slicesPerVolume: slice.slices_per_volume,
+      size: slice.size,
+      ...toStage(slice),
+    },
+    volume: { head: volume.head, ...toStage(volume) },
+    overfit: file.overfit,
+    relaunch: file.relaunch,
+    checkpoint: file.checkpoint,
+  };
+}
+
+function toStage(stage: Omit<ConfigFile["volume"], "head">): StageConfig {
+  return {
+    epochs: stage.epochs,
+    batchSize: stage.batch_size,
+    optimizer: stage.optimizer,
+    learningRate: stage.learning_rate,
+    weightDecay: stage.weight_decay,
+    momentum: stage.momentum,
+    schedule: stage.schedule,
+    warmupEpochs: stage.warmup_epochs,
+    dropout: stage.dropout,
+    weightedSampler: stage.weighted_sampler,
+    weightedLoss: stage.weighted_loss,
+    labelSmoothing: stage.label_smoothing,
+    clipNorm: stage.clip_norm,
+  };
+}

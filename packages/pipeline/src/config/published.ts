@@ -1,0 +1,104 @@
+/**
+ * The flat configuration files of the published "2.5 CNN" system (docs/reference/config.md lists what each key becomes).
+ * Garg, Garg, Duncan, Electronics 2025, 14(13), 2571.
+ */
+import { z } from "zod";
+import { setKey, type ConfigSource, type Mapping } from "./document.js";
+import { ConfigError } from "./errors.js";
+import { classList, classListExpects, classMap, classMapExpects, key } from "./schema.js";
+import { validate } from "./validate.js";
+
+const bool = (meaning: string) => key(z.boolean().optional(), "true or false", meaning);
+
+const publishedSchema = z.strictObject({
+  batch_size: key(z.int().min(1).optional(), "a whole number, at least 1", "Samples in a step"),
+  class_mapping: key(classMap.optional(), classMapExpects, "Original label to task class"),
+  classes_to_include: key(classList.optional(), classListExpects, "Original labels that take part"),
+  dataset_id: key(z.enum(["2d", "3d"]), "2d or 3d", "2d: the slice stage; 3d: the volume stage"),
+  exp_name: key(z.string().min(1).optional(), "a text", "Name of the run"),
+  learning_rate: key(z.number().positive().optional(), "a number above 0", "Step size"),
+  model: key(z.string(), "the name of a model", "Network"),
+  no_transform: bool("Turns augmentation off"),
+  num_epochs: key(z.int().min(1).optional(), "a whole number, at least 1", "Passes over the training part"),
+  overfit: bool("Train on a small fixed subset"),
+  weighted: bool("Weighted sampler"),
+  relaunch: bool("Go on in an existing run folder"),
+  checkpoint: key(z.string().min(1).nullable().optional(), "a path", "Weights to start from"),
+  dropout: key(z.number().min(0).lt(1).optional(), "a number from 0 to below 1", "Share of features dropped"),
+});
+
+type Published = z.output<typeof publishedSchema>;
+
+const SHARED_KEYS = new Set(["overfit", "relaunch", "checkpoint"]);
+const STRUCTURED_KEYS = [
+  "name",
+  "seed",
+  "device",
+  "threads",
+  "precision",
+  "task",
+  "split",
+  "transform",
+  "slice",
+  "volume",
+];
+
+// The published 2D network and its feature extractor are one net, with and without the last layer.
+const SLICE_MODELS: Record<string, string> = {
+  custom_resnet: "custom_resnet",
+  "2d_cnn": "slice_cnn",
+  slice_cnn: "slice_cnn",
+};
+// The published two-stage model: a frozen custom_resnet, its embeddings stacked, the 2048-128-C head.
+const VOLUME_MODELS: Record<string, Mapping> = {
+  two_stage: { slice: { model: "custom_resnet" }, volume: { head: "flatten" } },
+};
+
+/** A flat file has at least one key that only flat files have, and none of the structured ones. */
+export function isPublished(root: Mapping): boolean {
+  const flatKeys = Object.keys(publishedSchema.shape).filter((name) => !SHARED_KEYS.has(name));
+  return flatKeys.some((name) => name in root) && !STRUCTURED_KEYS.some((name) => name in root);
+}
+
+/**
+ * A flat file as a structured one, and for each structured key the flat key that it comes from.
+ * @throws ConfigError where a key is unknown or its value wrong, or where the model is not in this version
+ */
+export function fromPublished(source: ConfigSource): { root: Mapping; origins: Map<string, string> } {
+  const flat = validate(publishedSchema, source.root, (path, what) => ({
+    file: source.file,
+    ...source.locate(path, what),
+  }));
+  const stage = flat.dataset_id === "2d" ? "slice" : "volume";
+  const root = modelSettings(flat, source);
+  const origins = new Map<string, string>();
+  const set = (target: string, from: keyof Published, value: unknown) => {
+    if (value === undefined) return;
+    setKey(root, target, value);
+    origins.set(target, from);
+  };
+  set("name", "exp_name", flat.exp_name);
+  set("task.classes_to_include", "classes_to_include", flat.classes_to_include);
+  set("task.class_mapping", "class_mapping", flat.class_mapping);
+  set("transform.augment", "no_transform", flat.no_transform === undefined ? undefined : !flat.no_transform);
+  set(`${stage}.batch_size`, "batch_size", flat.batch_size);
+  set(`${stage}.epochs`, "num_epochs", flat.num_epochs);
+  set(`${stage}.learning_rate`, "learning_rate", flat.learning_rate);
+  set(`${stage}.weighted_sampler`, "weighted", flat.weighted);
+  set(`${stage}.dropout`, "dropout", flat.dropout);
+  set("overfit", "overfit", flat.overfit);
+  set("relaunch", "relaunch", flat.relaunch);
+  set("checkpoint", "checkpoint", flat.checkpoint);
+  return { root, origins };
+}
+
+function modelSettings(flat: Published, source: ConfigSource): Mapping {
+  const known = flat.dataset_id === "2d" ? SLICE_MODELS : VOLUME_MODELS;
+  if (!Object.hasOwn(known, flat.model)) {
+    const names = Object.keys(known).join(", ");
+    const message = `model: this version has for dataset_id ${flat.dataset_id} the models ${names}; received ${flat.model}`;
+    throw new ConfigError([{ key: "model", file: source.file, ...source.locate(["model"], "value"), message }]);
+  }
+  if (flat.dataset_id === "2d") return { slice: { model: SLICE_MODELS[flat.model] } };
+  return structuredClone(VOLUME_MODELS[flat.model]!);
+}

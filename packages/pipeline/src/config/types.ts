@@ -1,0 +1,66 @@
+/** The settings of a run, complete and checked. Files and flags spell the same keys in snake_case (docs/reference/config.md). */
+export interface RunConfig {
+  name: string;
+  seed: number;
+  /** "auto", "cpu", "cuda:N" or "mps". */
+  device: string;
+  threads: number | "auto";
+  precision: "auto" | "float32" | "bfloat16";
+  task: TaskConfig;
+  split: { seed: number; /** train, val, test; sums to 1. */ fractions: [number, number, number] };
+  transform: TransformConfig;
+  slice: SliceConfig;
+  volume: VolumeConfig;
+  /** Train on a small fixed subset, to see that the model can fit at all. */
+  overfit: boolean;
+  /** Go on in an existing run folder. */
+  relaunch: boolean;
+  /** Weights to start from: a path. */
+  checkpoint: string | null;
+}
+
+export interface TaskConfig {
+  /** Original labels that take part; null = all. */
+  classesToInclude: number[] | null;
+  /** Original label → task class 0..k-1; null = the included labels in ascending order. */
+  classMapping: Map<number, number> | null;
+  classNames: string[] | null;
+}
+
+export interface TransformConfig {
+  /** Values (HU where the data set holds HU) that become 0 and 1; null = the data set's own range. */
+  window: [number, number] | null;
+  mean: number;
+  std: number;
+  augment: boolean;
+}
+
+export interface StageConfig {
+  epochs: number;
+  batchSize: number;
+  optimizer: "adam" | "adamw" | "sgd";
+  learningRate: number;
+  weightDecay: number;
+  momentum: number;
+  schedule: "plateau" | "cosine" | "step" | "one_cycle" | "constant";
+  warmupEpochs: number;
+  dropout: number;
+  weightedSampler: boolean;
+  weightedLoss: boolean;
+  labelSmoothing: number;
+  clipNorm: number | null;
+}
+
+export interface SliceConfig extends StageConfig {
+  model: "resnet18" | "resnet34" | "resnet50" | "custom_resnet" | "slice_cnn";
+  /** Path of the trunk's pretrained weights. */
+  pretrained: string | null;
+  /** Slices drawn from each volume in an epoch; null = all. */
+  slicesPerVolume: number | null;
+  /** Height and width in pixels that slices are resized to; null = as prepared. */
+  size: [number, number] | null;
+}
+
+export interface VolumeConfig extends StageConfig {
+  head: "flatten" | "mean" | "max" | "attention";
+}

@@ -1,0 +1,89 @@
+/** A prepared data set that is damaged or not one. */
+export class DatasetError extends Error {
+  override readonly name = "DatasetError";
+  constructor(
+    readonly file: string,
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}: ${problem}. ${remedy}`, options);
+  }
+}
+
+/** Preparing could not start, or nothing came out of it. */
+export class PrepareError extends Error {
+  override readonly name = "PrepareError";
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${problem}. ${remedy}`, options);
+  }
+}
+
+/** A CSV file that cannot be read; `line` counts from 1 and is null where no line is to blame. */
+export class TableError extends Error {
+  override readonly name = "TableError";
+  constructor(
+    readonly file: string,
+    readonly line: number | null,
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${file}${line === null ? "" : `, line ${line}`}: ${problem}. ${remedy}`, options);
+  }
+}
+
+/** What is wrong between labels and files; each list is whole, the message shows its first ten. */
+export interface LabelProblems {
+  /** Ids of the labels file that match no volume. */
+  unmatched: string[];
+  /** Volumes without a label. */
+  unlabelled: string[];
+  /** Volumes with two different labels, or two different subjects. */
+  conflicting: string[];
+  /** Labels that are not whole numbers from 0 on, and ids that match several volumes. */
+  invalid: string[];
+}
+
+/** Labels and files do not fit together. */
+export class LabelsError extends Error {
+  override readonly name = "LabelsError";
+  constructor(
+    readonly file: string,
+    readonly problems: LabelProblems,
+  ) {
+    const parts = [
+      shown("match no volume", problems.unmatched),
+      shown("have no label", problems.unlabelled),
+      shown("have two labels or subjects", problems.conflicting),
+      shown("are not usable", problems.invalid),
+    ].filter((part) => part !== "");
+    super(
+      `${file}: labels and volumes do not fit: ${parts.join("; ")}. ` +
+        `The columns are id or path, label (a whole number from 0 on) and, where a subject has several volumes, subject; ` +
+        `ids match the file's name without its extension, or its path below the source folder.`,
+    );
+  }
+}
+
+function shown(what: string, ids: string[]): string {
+  if (ids.length === 0) return "";
+  const more = ids.length > 10 ? ", …" : "";
+  return `${ids.length} ${what} (${ids.slice(0, 10).join(", ")}${more})`;
+}
+
+/** A split that does not belong to the data set, or that lets a subject into two parts. */
+export class SplitError extends Error {
+  override readonly name = "SplitError";
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${problem}. ${remedy}`, options);
+  }
+}

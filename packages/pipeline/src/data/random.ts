@@ -1,0 +1,85 @@
+import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+
+/** A seeded stream of random numbers (xoroshiro128+): the same seed and calls give the same numbers on every machine. */
+export class Random {
+  private readonly generator: RandomGenerator;
+  private spareNormal: number | null = null;
+
+  /** @param seed a safe integer. @throws RangeError for anything else */
+  constructor(readonly seed: number) {
+    if (!Number.isSafeInteger(seed)) throw new RangeError(`Random: seed must be a whole number, came ${String(seed)}`);
+    this.generator = xoroshiro128plus(foldSeed(seed));
+  }
+
+  /** Uniform over low (included) to high (excluded). */
+  uniform(low = 0, high = 1): number {
+    return low + (high - low) * uniformFloat64(this.generator);
+  }
+
+  /** Normal deviate, by the polar method of Marsaglia and Bray (1964). */
+  normal(mean = 0, standardDeviation = 1): number {
+    if (this.spareNormal !== null) {
+      const spare = this.spareNormal;
+      this.spareNormal = null;
+      return mean + standardDeviation * spare;
+    }
+    for (;;) {
+      const u = this.uniform(-1, 1);
+      const v = this.uniform(-1, 1);
+      const s = u * u + v * v;
+      if (s >= 1 || s === 0) continue;
+      const scale = Math.sqrt((-2 * Math.log(s)) / s);
+      this.spareNormal = v * scale;
+      return mean + standardDeviation * u * scale;
+    }
+  }
+
+  /** Whole number from low to high, both included. */
+  integer(low: number, high: number): number {
+    return uniformInt(this.generator, low, high);
+  }
+
+  /** True with the given probability. */
+  chance(probability: number): boolean {
+    return this.uniform() < probability;
+  }
+
+  /** One element, each equally likely. @throws RangeError where the list is empty */
+  pick<T>(items: readonly T[]): T {
+    const item = items[items.length > 0 ? this.integer(0, items.length - 1) : 0];
+    if (item === undefined) throw new RangeError("Random.pick: the list is empty");
+    return item;
+  }
+
+  /** Shuffles in place (Fisher-Yates) and returns the same array. */
+  shuffle<T>(items: T[]): T[] {
+    for (let i = items.length - 1; i > 0; i--) {
+      const j = this.integer(0, i);
+      [items[i], items[j]] = [items[j] as T, items[i] as T];
+    }
+    return items;
+  }
+
+  /** An independent stream for one purpose: depends on this stream's seed and the label, not on what was drawn before. */
+  fork(label: string | number): Random {
+    return new Random(hashText(`${this.seed}/${label}`));
+  }
+}
+
+/** 32-bit seed of the generator out of a safe integer of up to 53 bits. */
+function foldSeed(seed: number): number {
+  const high = Math.floor(seed / 0x1_0000_0000);
+  return (seed ^ Math.imul(high, 0x9e3779b1)) | 0;
+}
+
+/** FNV-1a over UTF-16 code units with a final avalanche, so that near labels give far seeds. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,196 @@
+import { createHash } from "node:crypto";
+import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseNpyHeader, type NpyHeader } from "@slicestack/volume";
+import { z } from "zod";
+import { codeOf } from "./csv.js";
+import { DatasetError } from "./errors.js";
+import { readSubjects } from "./subjects.js";
+
+export type StoreDtype = "int16" | "uint8" | "uint16" | "float32";
+
+/** One volume of a prepared data set: `count` slices from slice `first` on. */
+export interface VolumeRecord {
+  id: string;
+  subject: string;
+  label: number;
+  first: number;
+  count: number;
+  unit: "HU" | "arbitrary";
+  /** mm x, y, z after preparation; 1, 1, 1 where the source has none. */
+  spacing: [number, number, number];
+  /** x, y, z in the source, turned to LPS. */
+  originalShape: [number, number, number];
+  originalSpacing: [number, number, number];
+  /** Path relative to the source folder. */
+  source: string;
+  /** Of the source file. */
+  sha256: string;
+  /** Crude mean of the lungs, HU sources only; null elsewhere. */
+  meanLungHu: number | null;
+  /** Further columns of the labels file. */
+  extra: Record<string, string>;
+}
+
+export interface DatasetInfo {
+  name: string;
+  version: 1;
+  height: number;
+  width: number;
+  dtype: StoreDtype;
+  unit: "HU" | "arbitrary";
+  /** Default window: -1000..400 HU, else the range of the source's dtype. */
+  range: [number, number];
+  depth: number | "native";
+  classes: string[];
+  /** Volumes. */
+  count: number;
+  created: string;
+  /** Identifies the data set: see datasetHash. */
+  hash: string;
+  recipe: Record<string, unknown>;
+  versions: Record<string, string>;
+  /** Source files that could not be read. */
+  quarantined?: { source: string; reason: string }[];
+}
+
+export interface Dataset {
+  directory: string;
+  info: DatasetInfo;
+  volumes: VolumeRecord[];
+  slicesPath: string;
+  /** Byte offset of the first voxel in slices.npy. */
+  slicesOffset: number;
+}
+
+const positive = z.int().positive();
+const infoSchema = z.object({
+  name: z.string(),
+  version: z.literal(1),
+  height: positive,
+  width: positive,
+  dtype: z.enum(["int16", "uint8", "uint16", "float32"]),
+  unit: z.enum(["HU", "arbitrary"]),
+  range: z.tuple([z.number(), z.number()]),
+  depth: z.union([positive, z.literal("native")]),
+  classes: z.array(z.string()).min(1),
+  count: positive,
+  created: z.string(),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  recipe: z.record(z.string(), z.unknown()),
+  versions: z.record(z.string(), z.string()),
+  quarantined: z.array(z.object({ source: z.string(), reason: z.string() })).default([]),
+});
+
+const PREPARE_AGAIN = "Prepare the data set again with slicestack prepare --overwrite.";
+
+/**
+ * Opens a prepared data set and checks that its three files fit together; voxels are not read.
+ * @throws DatasetError naming the file and what to do
+ */
+export function openDataset(directory: string): Dataset {
+  const root = resolve(directory);
+  const info = readInfo(join(root, "dataset.json"));
+  const slicesPath = join(root, "slices.npy");
+  const header = readSlicesHeader(slicesPath, info);
+  const subjectsPath = join(root, "subjects.csv");
+  const volumes = readSubjects(subjectsPath);
+  checkIndex(subjectsPath, volumes, info, header.shape[0] ?? 0);
+  return { directory: root, info, volumes, slicesPath, slicesOffset: header.offset };
+}
+
+function readInfo(file: string): DatasetInfo {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const remedy = "Give the folder that slicestack prepare made.";
+    throw new DatasetError(file, `cannot be read (${codeOf(cause)})`, remedy, { cause });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new DatasetError(file, `expected JSON (${codeOf(cause)})`, PREPARE_AGAIN, { cause });
+  }
+  const parsed = infoSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DatasetError(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a data set"}`, PREPARE_AGAIN);
+}
+
+function readSlicesHeader(file: string, info: DatasetInfo): NpyHeader {
+  let start: Uint8Array;
+  let size: number;
+  try {
+    ({ start, size } = readStart(file));
+  } catch (cause) {
+    throw new DatasetError(file, `cannot be read (${codeOf(cause)})`, PREPARE_AGAIN, { cause });
+  }
+  let header: NpyHeader;
+  try {
+    header = parseNpyHeader(start, file);
+  } catch (cause) {
+    throw new DatasetError(file, `expected a .npy array (${codeOf(cause)})`, PREPARE_AGAIN, { cause });
+  }
+  const [n, h, w] = header.shape;
+  const fits = header.shape.length === 3 && h === info.height && w === info.width && header.dtype === info.dtype;
+  if (!fits || header.fortranOrder || !header.littleEndian) {
+    const found = `${header.dtype} (${header.shape.join(", ")})`;
+    const expected = `expected little-endian ${info.dtype} (N, ${info.height}, ${info.width}) in C order`;
+    throw new DatasetError(file, `${expected}, found ${found}`, PREPARE_AGAIN);
+  }
+  const bytes = header.offset + (n ?? 0) * info.height * info.width * header.itemBytes;
+  if (size === bytes) return header;
+  throw new DatasetError(file, `expected ${bytes} bytes for ${n ?? 0} slices, found ${size}`, `It was cut or copied badly. ${PREPARE_AGAIN}`);
+}
+
+function readStart(file: string): { start: Uint8Array; size: number } {
+  const descriptor = openSync(file, "r");
+  try {
+    const size = fstatSync(descriptor).size;
+    const start = new Uint8Array(Math.min(size, 4096));
+    readSync(descriptor, start, 0, start.length, 0);
+    return { start, size };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, slices: number): void {
+  const refuse = (problem: string) => {
+    throw new DatasetError(file, problem, PREPARE_AGAIN);
+  };
+  if (volumes.length !== info.count) refuse(`expected ${info.count} volumes (dataset.json), found ${volumes.length}`);
+  const ids = new Set<string>();
+  let next = 0;
+  for (const volume of volumes) {
+    const { id, first, count, label, unit } = volume;
+    if (ids.has(id)) refuse(`id ${id} stands twice`);
+    ids.add(id);
+    if (first !== next || count < 1) refuse(`${id}: expected slices from ${next} on, found first ${first}, count ${count}`);
+    if (info.depth !== "native" && count !== info.depth) refuse(`${id}: expected ${info.depth} slices, found ${count}`);
+    if (label >= info.classes.length) refuse(`${id}: expected a label 0..${info.classes.length - 1}, found ${label}`);
+    if (unit !== info.unit) refuse(`${id}: expected the unit ${info.unit}, found ${unit}`);
+    next += count;
+  }
+  if (next !== slices) refuse(`expected ${slices} slices as in slices.npy, the rows add up to ${next}`);
+}
+
+/** The identity of a data set: SHA-256 over what slices.npy and subjects.csv hold; times and folders play no part. */
+export function datasetHash(voxelSha256: string, shape: readonly number[], dtype: StoreDtype, subjectsCsv: string): string {
+  const subjects = createHash("sha256").update(subjectsCsv).digest("hex");
+  return createHash("sha256").update(`slicestack 1 ${dtype} ${shape.join(",")} ${voxelSha256} ${subjects}`).digest("hex");
+}
+
+/** Reads every byte and compares with the hash in dataset.json. @throws DatasetError where they differ */
+export async function verifyDataset(dataset: Dataset): Promise<void> {
+  const { info, slicesPath, slicesOffset, volumes } = dataset;
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(slicesPath, { start: slicesOffset })) hash.update(chunk as Buffer);
+  const slices = volumes.reduce((n, volume) => n + volume.count, 0);
+  const csv = readFileSync(join(dataset.directory, "subjects.csv"), "utf8");
+  const found = datasetHash(hash.digest("hex"), [slices, info.height, info.width], info.dtype, csv);
+  if (found === info.hash) return;
+  throw new DatasetError(dataset.directory, `expected the content hash ${info.hash}, found ${found}`, `It was changed after it was prepared. ${PREPARE_AGAIN}`);
+}

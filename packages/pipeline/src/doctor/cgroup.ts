@@ -1,0 +1,95 @@
+/**
+ * Limits that a container or a batch system sets, from Linux control groups, version 1 and 2.
+ * Kernel documentation: admin-guide/cgroup-v2 (cpu.max, memory.max) and scheduler/sched-bwc (cpu.cfs_quota_us).
+ */
+type Read = (path: string) => string | null;
+
+const MOUNT = "/sys/fs/cgroup";
+// Version 1 states "no limit" as the largest page-aligned number.
+const UNLIMITED_BYTES = 2 ** 60;
+
+export interface CgroupEntry {
+  /** Controllers of a version 1 hierarchy; empty for version 2. */
+  controllers: string[];
+  path: string;
+}
+
+/** Lines of /proc/self/cgroup: "hierarchy:controllers:path". */
+export function parseCgroups(text: string): CgroupEntry[] {
+  return text
+    .split("\n")
+    .map((line) => /^\d+:([^:]*):(\/.*)$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, controllers = "", path = "/"]) => ({ controllers: controllers.split(",").filter(Boolean), path }));
+}
+
+/** Cores that the processor-time quota allows (a fraction where it does), or null without a quota. */
+export function cpuQuota(read: Read): number | null {
+  const quotas = directories(read, "cpu").map(({ directory, version }) =>
+    version === 2
+      ? parseCpuMax(read(`${directory}/cpu.max`))
+      : parseCfsQuota(read(`${directory}/cpu.cfs_quota_us`), read(`${directory}/cpu.cfs_period_us`)),
+  );
+  return smallest(quotas);
+}
+
+/** cpu.max: "QUOTA PERIOD" in microseconds, or "max PERIOD". */
+export function parseCpuMax(text: string | null): number | null {
+  const [quota, period] = (text ?? "").trim().split(/\s+/).map(Number);
+  return quota && period && quota > 0 && period > 0 ? quota / period : null;
+}
+
+/** cpu.cfs_quota_us and cpu.cfs_period_us; a quota of -1 is none. */
+export function parseCfsQuota(quotaText: string | null, periodText: string | null): number | null {
+  const [quota, period] = [Number(quotaText ?? "-1"), Number(periodText ?? "0")];
+  return quota > 0 && period > 0 ? quota / period : null;
+}
+
+/** The tightest memory limit and what is still free below it, in bytes, or null without a limit. */
+export function memoryLimit(read: Read): { limit: number; available: number } | null {
+  const levels = directories(read, "memory").map(({ directory, version }) => {
+    const limit = parseBytes(read(`${directory}/${version === 2 ? "memory.max" : "memory.limit_in_bytes"}`));
+    if (limit === null) return null;
+    const used = parseBytes(read(`${directory}/${version === 2 ? "memory.current" : "memory.usage_in_bytes"}`)) ?? 0;
+    const stat = read(`${directory}/memory.stat`) ?? "";
+    // Cached file pages are counted as used, but given back when memory is wanted.
+    const cached = Number(/^(?:total_)?inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
+    return { limit, available: Math.max(0, limit - used + cached) };
+  });
+  const limits = levels.filter((level) => level !== null);
+  return limits.reduce<(typeof limits)[number] | null>((a, b) => (a && a.available <= b.available ? a : b), null);
+}
+
+function parseBytes(text: string | null): number | null {
+  const value = Number((text ?? "max").trim());
+  return Number.isFinite(value) && value < UNLIMITED_BYTES ? value : null;
+}
+
+/** The folders of this process's group and of all groups above it: each may hold a limit. */
+function directories(read: Read, controller: "cpu" | "memory"): { directory: string; version: 1 | 2 }[] {
+  return parseCgroups(read("/proc/self/cgroup") ?? "").flatMap(({ controllers, path }) => {
+    const version = controllers.length === 0 ? 2 : 1;
+    if (version === 1 && !controllers.includes(controller)) return [];
+    const mounts =
+      version === 2 ? [MOUNT, `${MOUNT}/unified`] : [`${MOUNT}/${controllers.join(",")}`, `${MOUNT}/${controller}`];
+    return [...new Set(mounts)].flatMap((mount) =>
+      ancestors(path).map((group) => ({ directory: mount + group, version })),
+    );
+  });
+}
+
+/** "/a/b" → "/a/b", "/a", "". */
+function ancestors(path: string): string[] {
+  const parts = path.split("/").filter((part) => part !== "" && part !== "..");
+  return Array.from({ length: parts.length + 1 }, (_, dropped) =>
+    parts
+      .slice(0, parts.length - dropped)
+      .map((part) => `/${part}`)
+      .join(""),
+  );
+}
+
+function smallest(values: (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length > 0 ? Math.min(...known) : null;
+}

@@ -1,0 +1,83 @@
+/** What a model must beat: always the commonest class, and a few numbers that say nothing of the anatomy. */
+import { LabelError, ShapeError } from "./errors.js";
+import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
+
+/**
+ * The share of each class among the training labels. Given as the probabilities of every test volume, it predicts the
+ * majority class and has the best NLL that can be had without looking.
+ * @throws ShapeError for no labels, LabelError outside 0..C-1
+ */
+export function classPrior(trainLabels: readonly number[], classes: number): number[] {
+  if (trainLabels.length === 0) throw new ShapeError("classPrior: labels", "at least one", "none");
+  const counts = new Array<number>(classes).fill(0);
+  trainLabels.forEach((label, i) => {
+    if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabelError(i, classes, String(label));
+    counts[label]! += 1;
+  });
+  return counts.map((count) => count / trainLabels.length);
+}
+
+/** Probabilities of the majority baseline for `volumes` volumes, each the train prior. */
+export function majorityBaseline(trainLabels: readonly number[], classes: number, volumes: number): number[][] {
+  const prior = classPrior(trainLabels, classes);
+  return Array.from({ length: volumes }, () => [...prior]);
+}
+
+/** What is known of a volume without looking at its picture; fields as in VolumeRecord. */
+export interface ShortcutSource {
+  /** x, y, z in the source */
+  originalShape: readonly [number, number, number];
+  /** mm */
+  originalSpacing: readonly [number, number, number];
+  /** crude mean over the lungs in HU; null where the source has no HU */
+  meanLungHu: number | null;
+}
+
+/** N rows of F named numbers. */
+export interface ShortcutFeatures {
+  names: string[];
+  values_NF: number[][];
+}
+
+const FEATURES: readonly { name: string; of: (volume: ShortcutSource) => number | null }[] = [
+  { name: "mean lung HU", of: (volume) => volume.meanLungHu },
+  { name: "slice count", of: (volume) => volume.originalShape[2] },
+  { name: "in-plane spacing", of: (volume) => volume.originalSpacing[0] },
+  { name: "slice spacing", of: (volume) => volume.originalSpacing[2] },
+];
+
+/** Keeps the features that every given volume has and that differ between the training volumes. */
+export function shortcutFeatures(
+  train: readonly ShortcutSource[],
+  target: readonly ShortcutSource[],
+): { train: ShortcutFeatures; target: ShortcutFeatures } {
+  const kept = FEATURES.filter(({ of }) => {
+    const values = train.map(of);
+    const complete = [...values, ...target.map(of)].every((value) => value !== null && Number.isFinite(value));
+    return complete && new Set(values).size > 1;
+  });
+  const table = (volumes: readonly ShortcutSource[]): ShortcutFeatures => ({
+    names: kept.map(({ name }) => name),
+    values_NF: volumes.map((volume) => kept.map(({ of }) => of(volume)!)),
+  });
+  return { train: table(train), target: table(target) };
+}
+
+export interface ShortcutBaseline {
+  /** names of the features used; empty where none varies, and the probabilities are then the train prior */
+  features: string[];
+  model: LogisticModel;
+  /** target volumes x classes */
+  probabilities: number[][];
+}
+
+/** Logistic regression on the shortcut features, standardised and fitted on the training volumes only. */
+export function shortcutBaseline(
+  train: { volumes: readonly ShortcutSource[]; labels: readonly number[] },
+  target: readonly ShortcutSource[],
+  classes: number,
+): ShortcutBaseline {
+  const features = shortcutFeatures(train.volumes, target);
+  const model = fitLogistic(features.train.values_NF, train.labels, { classes });
+  return { features: features.train.names, model, probabilities: predictLogistic(model, features.target.values_NF) };
+}

@@ -1,0 +1,123 @@
+/**
+ * From a Vega-Lite specification to an SVG that stands in a page, and from there to PNG. Text and axes take the colour
+ * of the page (`currentColor`), so that a figure reads on light and dark ground.
+ */
+import { existsSync } from "node:fs";
+import type { TopLevelSpec } from "vega-lite";
+
+/** A Vega-Lite view without `$schema` and `config`, which drawSvg adds. */
+export type Spec = Record<string, unknown>;
+
+/** The palette of Okabe & Ito, Color Universal Design (2008), without the colours too light for a line on white. */
+export const PALETTE = {
+  blue: "#0072B2",
+  vermillion: "#D55E00",
+  green: "#009E73",
+  purple: "#CC79A7",
+  orange: "#E69F00",
+  sky: "#56B4E9",
+  grey: "#7A7A7A",
+} as const;
+
+const MODEL_COLOURS: Record<string, string> = {
+  majority: PALETTE.grey,
+  shortcut: PALETTE.vermillion,
+  "2d_vote": PALETTE.green,
+  "2.5d": PALETTE.blue,
+};
+
+/** The ink of axes and text: that of the page around the figure. */
+export const INK = "currentColor";
+
+/** The colour of a model, the same in every figure; others by their place. */
+export function paletteOf(model: string | undefined, index: number): string {
+  const colours = Object.values(PALETTE);
+  return MODEL_COLOURS[model ?? ""] ?? colours[index % colours.length]!;
+}
+
+const FONT = "system-ui, -apple-system, Segoe UI, DejaVu Sans, Arial, sans-serif";
+
+const CONFIG = {
+  background: null,
+  font: FONT,
+  padding: 4,
+  view: { stroke: null },
+  title: { color: INK, fontSize: 13, fontWeight: 600, anchor: "start", offset: 10 },
+  axis: {
+    labelColor: INK,
+    titleColor: INK,
+    domainColor: INK,
+    tickColor: INK,
+    gridColor: INK,
+    gridOpacity: 0.13,
+    domainOpacity: 0.5,
+    tickOpacity: 0.5,
+    labelFontSize: 12,
+    titleFontSize: 12,
+    titleFontWeight: 400,
+    labelLimit: 220,
+  },
+  legend: {
+    labelColor: INK,
+    titleColor: INK,
+    labelFontSize: 12,
+    titleFontSize: 12,
+    titleFontWeight: 600,
+    labelLimit: 260,
+  },
+  text: { font: FONT },
+};
+
+let drawn = 0;
+
+/**
+ * Draws a figure.
+ * @param alternative a short title, and a description that says what a reader of the picture learns
+ * @returns a self-contained `<svg role="img">` with title and desc, its ids unique in the process
+ */
+export async function drawSvg(spec: Spec, alternative: { title: string; description: string }): Promise<string> {
+  // Vega takes a third of a second to load: only those who draw pay for it.
+  const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
+  const { spec: compiled } = vegaLite.compile({ ...spec, config: CONFIG } as unknown as TopLevelSpec);
+  const view = new vega.View(vega.parse({ ...compiled, description: "" }), { renderer: "none" });
+  try {
+    return describeSvg(await view.toSVG(), alternative, `figure${(drawn += 1)}`);
+  } finally {
+    view.finalize();
+  }
+}
+
+/** Adds the text alternative, and makes ids unique: figures stand side by side in one page. */
+function describeSvg(
+  svg: string,
+  { title, description }: { title: string; description: string },
+  prefix: string,
+): string {
+  const ids = svg.replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`).replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);
+  const inner = ids.replace(/ (role|aria-[a-z]+)="[^"]*"/g, "");
+  const labels = `role="img" aria-labelledby="${prefix}-title ${prefix}-desc"`;
+  const texts = `<title id="${prefix}-title">${escapeXml(title)}</title><desc id="${prefix}-desc">${escapeXml(description)}</desc>`;
+  return inner.replace(/<svg ([^>]*)>/, (_, attributes: string) => `<svg ${labels} ${attributes}>${texts}`);
+}
+
+/** Text for HTML and XML, in content and in quoted attributes. */
+export function escapeXml(text: string): string {
+  const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+}
+
+const DEJAVU = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) => `/usr/share/fonts/truetype/dejavu/${file}`);
+
+/**
+ * An SVG as PNG on white, at twice its size. Text is set in DejaVu Sans where Debian has it, else in whatever sans-serif
+ * font the system has; without any font the picture lacks its text.
+ */
+export async function svgToPng(svg: string, zoom = 2): Promise<Uint8Array> {
+  const { Resvg } = await import("@resvg/resvg-js");
+  const fontFiles = DEJAVU.filter((file) => existsSync(file));
+  const font =
+    fontFiles.length > 0
+      ? { loadSystemFonts: false, fontFiles, defaultFontFamily: "DejaVu Sans", sansSerifFamily: "DejaVu Sans" }
+      : { loadSystemFonts: true };
+  return new Resvg(svg, { background: "#ffffff", fitTo: { mode: "zoom", value: zoom }, font }).render().asPng();
+}

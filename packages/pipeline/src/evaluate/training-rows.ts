@@ -1,0 +1,59 @@
+/** The lines of metrics.jsonl that the training curves need. */
+import { readFileSync } from "node:fs";
+import { PredictionsError } from "./errors.js";
+
+/** One epoch of one stage; fields as in metrics.jsonl. NaN where a row lacks one. */
+export interface TrainingRow {
+  stage: string;
+  epoch: number;
+  train_loss: number;
+  val_loss: number;
+  val_balanced_accuracy: number;
+  val_macro_f1: number;
+}
+
+/**
+ * Reads metrics.jsonl. Lines without a stage and an epoch (events, notes) are passed over, and so is a last line that
+ * was cut off by a kill.
+ * @throws PredictionsError with the line for any other line that is no JSON object
+ */
+export function readTrainingRows(path: string): TrainingRow[] {
+  return parseTrainingRows(readFileSync(path, "utf8"), path);
+}
+
+export function parseTrainingRows(text: string, path: string): TrainingRow[] {
+  const lines = text.split("\n");
+  const cutOff = text.endsWith("\n") ? -1 : lines.length - 1;
+  return lines.flatMap((line, i) => {
+    if (line.trim() === "") return [];
+    const row = parseLine(line);
+    if (row === undefined && i !== cutOff)
+      throw new PredictionsError(`line ${i + 1}: expected a JSON object, received ${line.slice(0, 60)}`, path);
+    return row === undefined ? [] : trainingRow(row);
+  });
+}
+
+function parseLine(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function trainingRow(row: Record<string, unknown>): TrainingRow[] {
+  const { stage, epoch } = row;
+  if (typeof stage !== "string" || typeof epoch !== "number") return [];
+  const number = (key: string) => (typeof row[key] === "number" ? row[key] : Number.NaN);
+  return [
+    {
+      stage,
+      epoch,
+      train_loss: number("train_loss"),
+      val_loss: number("val_loss"),
+      val_balanced_accuracy: number("val_balanced_accuracy"),
+      val_macro_f1: number("val_macro_f1"),
+    },
+  ];
+}

@@ -1,0 +1,144 @@
+/**
+ * From slices to a volume without a second model: the slices vote. Votes are over probabilities or per-class counts;
+ * class indices are never added up, which means nothing beyond two classes.
+ * S slices, C classes.
+ */
+import { RangeOfParameterError, ShapeError } from "./errors.js";
+import { accuracy, argmax, balancedAccuracy, confusionMatrix, macroF1 } from "./metrics.js";
+
+/** Probabilities of the slices of one volume, S x C, in slice order. */
+export type SliceProbabilities = readonly ArrayLike<number>[];
+
+function classesOf(slices_SC: SliceProbabilities): number {
+  const classes = slices_SC[0]?.length;
+  if (classes === undefined) throw new ShapeError("vote: slices", "at least one slice", "none");
+  const odd = slices_SC.findIndex((row) => row.length !== classes);
+  if (odd >= 0) throw new ShapeError(`vote: slice ${odd}`, `${classes} classes`, String(slices_SC[odd]!.length));
+  return classes;
+}
+
+/**
+ * Mean probability over the slices.
+ * @returns C probabilities   @throws ShapeError for no slices or rows of different length
+ */
+export function meanVote(slices_SC: SliceProbabilities): number[] {
+  const sums = new Array<number>(classesOf(slices_SC)).fill(0);
+  for (const row of slices_SC) for (let c = 0; c < sums.length; c++) sums[c]! += row[c]!;
+  const total = sums.reduce((a, b) => a + b, 0);
+  return sums.map((sum) => sum / total);
+}
+
+/** How many slices chose each class. @throws ShapeError for no slices or rows of different length */
+export function voteCounts(slices_SC: SliceProbabilities): number[] {
+  const counts = new Array<number>(classesOf(slices_SC)).fill(0);
+  for (const row of slices_SC) counts[argmax(Array.from(row))]! += 1;
+  return counts;
+}
+
+/**
+ * Majority vote: one vote a slice, and the mean probability as one vote more, which decides ties and nothing else.
+ * @returns C shares of the S + 1 votes   @throws ShapeError for no slices or rows of different length
+ */
+export function majorityVote(slices_SC: SliceProbabilities): number[] {
+  const mean_C = meanVote(slices_SC);
+  return voteCounts(slices_SC).map((count, c) => (count + mean_C[c]!) / (slices_SC.length + 1));
+}
+
+/** A volume for the threshold vote of a binary task: slices that say class 1, of how many. */
+export interface PositiveCount {
+  positive: number;
+  slices: number;
+}
+
+/** @throws ShapeError unless there are two classes and at least one slice */
+export function countPositive(slices_SC: SliceProbabilities): PositiveCount {
+  const counts = voteCounts(slices_SC);
+  if (counts.length !== 2) throw new ShapeError("countPositive", "2 classes", String(counts.length));
+  return { positive: counts[1]!, slices: slices_SC.length };
+}
+
+/** A volume is positive where at least `numerator / denominator` of its slices are: for equal depths a count of slices. */
+export interface VoteThreshold {
+  numerator: number;
+  denominator: number;
+}
+
+/** Compared in whole numbers, so that 3 of 9 reaches a third. */
+export function isPositive({ positive, slices }: PositiveCount, { numerator, denominator }: VoteThreshold): boolean {
+  return positive * denominator >= numerator * slices;
+}
+
+/** One step of the sweep. */
+export interface SweepStep {
+  threshold: VoteThreshold;
+  accuracy: number;
+  balancedAccuracy: number;
+  macroF1: number;
+}
+
+export interface Sweep {
+  steps: SweepStep[];
+  best: VoteThreshold;
+}
+
+/**
+ * Tries every threshold 0..S on the validation volumes (S the largest depth; a fraction of the slices where depths
+ * differ) and keeps the one of highest balanced accuracy. Where several are equally good, the middle of their longest
+ * run is taken. The result is frozen: test volumes only ever see `best`.
+ * @param labels 0 or 1 for each volume
+ * @throws ShapeError where lengths differ or there are no volumes, RangeOfParameterError for a volume without slices
+ */
+export function sweepThreshold(volumes: readonly PositiveCount[], labels: readonly number[]): Sweep {
+  if (volumes.length === 0 || volumes.length !== labels.length)
+    throw new ShapeError("sweepThreshold: labels", `${Math.max(1, volumes.length)} values`, String(labels.length));
+  for (const { positive, slices } of volumes)
+    if (!(slices >= 1 && positive >= 0 && positive <= slices))
+      throw new RangeOfParameterError("positive slices", "0..slices, slices >= 1", `${positive} of ${slices}`);
+  const denominator = Math.max(...volumes.map(({ slices }) => slices));
+  const steps = Array.from({ length: denominator + 1 }, (_, numerator) =>
+    scoreThreshold(volumes, labels, { numerator, denominator }),
+  );
+  return { steps, best: middleOfBest(steps).threshold };
+}
+
+function scoreThreshold(
+  volumes: readonly PositiveCount[],
+  labels: readonly number[],
+  threshold: VoteThreshold,
+): SweepStep {
+  const decisions = volumes.map((volume) => (isPositive(volume, threshold) ? 1 : 0));
+  const confusion = confusionMatrix(labels, decisions, 2);
+  return {
+    threshold,
+    accuracy: accuracy(confusion),
+    balancedAccuracy: balancedAccuracy(confusion),
+    macroF1: macroF1(confusion),
+  };
+}
+
+function middleOfBest(steps: readonly SweepStep[]): SweepStep {
+  const best = Math.max(...steps.map((step) => step.balancedAccuracy));
+  let longest = { start: 0, length: 0 };
+  let start = 0;
+  for (let i = 0; i <= steps.length; i++) {
+    if (i < steps.length && steps[i]!.balancedAccuracy === best) continue;
+    if (i - start > longest.length) longest = { start, length: i - start };
+    start = i + 1;
+  }
+  return steps[longest.start + Math.floor((longest.length - 1) / 2)]!;
+}
+
+/**
+ * The threshold vote as a pair of scores that sum to 1: above one half exactly where the volume is positive, and in the
+ * order of the positive fraction, so that accuracy and AUROC are those of the vote. A score, not a calibrated
+ * probability: its NLL, Brier score and ECE say nothing.
+ */
+export function thresholdVote(volume: PositiveCount, threshold: VoteThreshold): [number, number] {
+  const fraction = volume.positive / volume.slices;
+  const t = threshold.numerator / threshold.denominator;
+  const margin = 1 / (2 * threshold.denominator);
+  const score = isPositive(volume, threshold)
+    ? 0.5 + (0.5 * (Math.max(0, fraction - t) + margin)) / (1 - t + margin)
+    : (0.5 * fraction) / t;
+  return [1 - score, score];
+}

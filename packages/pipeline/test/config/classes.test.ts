@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { stageClasses } from "../../src/config/classes.js";
+import { loadConfig } from "../../src/config/load.js";
+
+const MOSMED = ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"];
+const LABELS = [0, 1, 2, 3, 4];
+const task = (text: string) => loadConfig({ text: `task: ${text}` });
+
+test("without settings every label is its own class, named by the data set", () => {
+  const classes = stageClasses(loadConfig({}), LABELS, MOSMED);
+  assert.equal(classes.count, 5);
+  assert.deepEqual(classes.names, MOSMED);
+  assert.deepEqual(
+    [...classes.mapping],
+    LABELS.map((label) => [label, label]),
+  );
+});
+
+test("the tasks of the paper: 1 vs 3, and 0 vs {1, 2} with the rest excluded (reference.md section 2)", () => {
+  const pair = stageClasses(task("{classes_to_include: [1, 3]}"), LABELS, MOSMED);
+  assert.deepEqual([...pair.mapping.values()], [null, 0, null, 1, null]);
+  assert.deepEqual(pair.names, ["CT-1", "CT-3"]);
+  const grouped = stageClasses(
+    task("{classes_to_include: [0, 1, 2], class_mapping: {0: 0, 1: 1, 2: 1}}"),
+    LABELS,
+    MOSMED,
+  );
+  assert.deepEqual([...grouped.mapping.values()], [0, 1, 1, null, null]);
+  assert.deepEqual([grouped.count, grouped.names], [2, ["CT-0", "CT-1+CT-2"]]);
+});
+
+test("a mapping alone must cover every label of the data set", () => {
+  const config = task("{class_mapping: {0: 1, 1: 0}}");
+  assert.deepEqual([...stageClasses(config, [1, 0, 1]).mapping], [[0, 1], [1, 0]]); // prettier-ignore
+  assert.deepEqual(stageClasses(config, [0, 1]).names, ["1", "0"]);
+  assert.throws(() => stageClasses(config, [0, 1, 2]), /class_mapping has no entry for class 2; the data set has/);
+});
+
+test("a class that the data set lacks, and names that do not fit, are ConfigErrors", () => {
+  assert.throws(() => stageClasses(task("{classes_to_include: [0, 7]}"), LABELS), /names class 7; .* 0, 1, 2, 3, 4$/);
+  assert.throws(() => stageClasses(task("{class_names: [a, b]}"), LABELS), /has 2 names for 5 classes/);
+  assert.throws(() => stageClasses(loadConfig({}), [3, 3]), /leaves 1 class/);
+});
+
+test("settings that contradict each other are refused before any data is read", () => {
+  const cases: [string, RegExp][] = [
+    [
+      "{classes_to_include: [0, 1], class_mapping: {0: 0, 1: 1, 2: 1}}",
+      /maps class 2, which classes_to_include leaves out/,
+    ],
+    ["{classes_to_include: [0, 1, 2], class_mapping: {0: 0, 1: 1}}", /no entry for class 2 of classes_to_include/],
+    ["{class_mapping: {0: 0, 1: 2}}", /task classes 0\.\.1 without a gap, received 0, 2/],
+    ["{class_mapping: {0: 1, 1: 2}}", /received 1, 2/],
+    ["{class_mapping: {0: 0, 1: 0}}", /at least 2 different task classes/],
+    ["{class_mapping: {a: 0, 1: 1}}", /expected a map of whole numbers/],
+    ["{class_mapping: {-1: 0, 1: 1}}", /expected a map of whole numbers/],
+    ["{classes_to_include: [1, 1]}", /received 1 twice/],
+    ["{classes_to_include: [1]}", /at least 2 classes/],
+    ["{classes_to_include: []}", /expected a list of whole numbers/],
+    ["{classes_to_include: [0, 1], class_names: [a, b, c]}", /expected 2 names/],
+  ];
+  for (const [text, message] of cases) assert.throws(() => task(text), message, text);
+});

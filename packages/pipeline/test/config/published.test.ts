@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "../../src/config/errors.js";
+import { loadConfig } from "../../src/config/load.js";
+
+const published = (lines: Record<string, string>): string =>
+  Object.entries({ ...EXAMPLE, ...lines })
+    .map(([key, value]) => `${key}: ${value}\n`)
+    .join("");
+
+// The published example (reference.md section 2).
+const EXAMPLE = {
+  batch_size: "16",
+  class_mapping: "{0: 0, 1: 1, 2: 1}",
+  classes_to_include: "[0, 1, 2]",
+  dataset_id: "2d",
+  exp_name: "resnet_no_dropout",
+  learning_rate: "0.001",
+  model: "custom_resnet",
+  no_transform: "false",
+  num_epochs: "100",
+  overfit: "false",
+  weighted: "false",
+};
+
+test("the published example, written as a flow map, loads with the settings it states (reference.md section 2)", () => {
+  const text =
+    "{batch_size: 16, class_mapping: {0: 0, 1: 1, 2: 1}, classes_to_include: [0, 1, 2], dataset_id: 2d, exp_name: resnet_no_dropout, learning_rate: 0.001, model: custom_resnet, no_transform: false, num_epochs: 100, overfit: false, weighted: false}";
+  const config = loadConfig({ text });
+  assert.deepEqual(loadConfig({ text: published({}) }), config);
+  assert.equal(config.name, "resnet_no_dropout");
+  assert.deepEqual(config.task.classesToInclude, [0, 1, 2]);
+  assert.deepEqual([...config.task.classMapping!], [[0, 0], [1, 1], [2, 1]]); // prettier-ignore
+  const { model, epochs, batchSize, learningRate, weightedSampler, dropout } = config.slice;
+  assert.deepEqual(
+    [model, epochs, batchSize, learningRate, weightedSampler, dropout],
+    ["custom_resnet", 100, 16, 0.001, false, 0],
+  );
+  assert.deepEqual([config.transform.augment, config.overfit], [true, false]);
+  assert.equal(config.volume.epochs, 30);
+});
+
+test("published keys: no_transform, weighted, overfit, relaunch, checkpoint and dropout reach their settings", () => {
+  const text = published({
+    no_transform: "true",
+    weighted: "true",
+    overfit: "true",
+    relaunch: "true",
+    checkpoint: "w.pth",
+    dropout: "0.5",
+  });
+  const config = loadConfig({ text });
+  assert.deepEqual([config.transform.augment, config.slice.weightedSampler, config.slice.dropout], [false, true, 0.5]);
+  assert.deepEqual([config.overfit, config.relaunch, config.checkpoint], [true, true, "w.pth"]);
+});
+
+test("dataset_id 3d with two_stage sets the volume stage and leaves the slice stage's training alone", () => {
+  const config = loadConfig({
+    text: published({ dataset_id: "3d", model: "two_stage", num_epochs: "10", dropout: "0" }),
+  });
+  assert.deepEqual([config.volume.head, config.volume.epochs, config.volume.dropout], ["flatten", 10, 0]);
+  assert.deepEqual([config.volume.batchSize, config.volume.weightedSampler], [16, false]);
+  assert.deepEqual([config.slice.model, config.slice.epochs], ["custom_resnet", 20]);
+});
+
+test("a 3D model that this version lacks is a ConfigError at its line, naming the models there are", () => {
+  for (const model of ["simple", "simplebn", "simple_modular", "attn", "volume_cnn", "constructor"])
+    assert.throws(
+      () => loadConfig({ file: "a.yaml", text: published({ dataset_id: "3d", model }) }),
+      (error) =>
+        error instanceof ConfigError &&
+        error.message ===
+          `a.yaml:7:8: model: this version has for dataset_id 3d the models two_stage; received ${model}`,
+    );
+  assert.throws(
+    () => loadConfig({ text: published({ model: "attn" }) }),
+    /2d the models custom_resnet, 2d_cnn, slice_cnn/,
+  );
+});
+
+test("overrides apply over a published file under the structured names", () => {
+  const config = loadConfig({ text: published({}), overrides: { "slice.epochs": "2", "volume.head": "mean" } });
+  assert.deepEqual([config.slice.epochs, config.slice.batchSize, config.volume.head], [2, 16, "mean"]);
+});
+
+test("a published file is strict: typos, wrong types and missing keys carry their place", () => {
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ learning_rat: "1" }, /^a\.yaml:12:1: unknown key learning_rat; did you mean learning_rate\?$/],
+    [
+      { num_epochs: '"100"' },
+      /^a\.yaml:9:13: num_epochs: expected a whole number, at least 1, received the text "100"/,
+    ],
+    [{ weighted: "0" }, /^a\.yaml:11:11: weighted: expected true or false, received 0/],
+    [{ dataset_id: "4d" }, /^a\.yaml:4:13: dataset_id: expected 2d or 3d, received the text "4d"/],
+    [{ class_mapping: "{0: 0, 1: 1, 3: 1}" }, /^a\.yaml:2:16: task\.class_mapping: maps class 3, which/],
+  ];
+  for (const [lines, message] of cases)
+    assert.throws(
+      () => loadConfig({ file: "a.yaml", text: published(lines) }),
+      (error) => error instanceof ConfigError && message.test(error.message),
+      JSON.stringify(lines),
+    );
+  assert.throws(
+    () => loadConfig({ text: "num_epochs: 3" }),
+    /dataset_id: expected 2d or 3d, received nothing: the key is missing/,
+  );
+});

@@ -1,0 +1,43 @@
+import type { Dataset, VolumeRecord } from "../../src/data/store.js";
+
+/** A data set without voxels: [id, subject, label] of each volume. */
+export function fakeDataset(rows: [id: string, subject: string, label: number][], hash = "a".repeat(64)): Dataset {
+  const volumes = rows.map(([id, subject, label], i): VolumeRecord => ({
+    id,
+    subject,
+    label,
+    first: i,
+    count: 1,
+    unit: "HU",
+    spacing: [1, 1, 1],
+    originalShape: [1, 1, 1],
+    originalSpacing: [1, 1, 1],
+    source: `${id}.nii.gz`,
+    sha256: "",
+    meanLungHu: null,
+    extra: {},
+  }));
+  const classes = Math.max(...rows.map((row) => row[2])) + 1;
+  return {
+    directory: ".",
+    slicesPath: "slices.npy",
+    slicesOffset: 128,
+    volumes,
+    info: {
+      name: "fake",
+      version: 1,
+      height: 1,
+      width: 1,
+      dtype: "int16",
+      unit: "HU",
+      range: [-1000, 400],
+      depth: 1,
+      classes: Array.from({ length: classes }, (_, k) => `class_${k}`),
+      count: rows.length,
+      created: "",
+      hash,
+      recipe: {},
+      versions: {},
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../../src/data/atomic.js";
+import { formatTable, parseTable, readTable, writeTable } from "../../src/data/csv.js";
+import { PrepareError, TableError } from "../../src/data/errors.js";
+import { temporaryFolder } from "./temporary.js";
+
+test("csv: values with commas, quotes, line breaks and leading zeros come back as they were", (t) => {
+  const path = join(temporaryFolder(t), "table.csv");
+  const rows = [
+    { id: "0007", note: 'a, "b"\nc' },
+    { id: "ü", note: "" },
+  ];
+  writeTable(path, ["id", "note"], rows);
+  assert.deepEqual(
+    readTable(path).rows.map((row) => row.values),
+    rows,
+  );
+});
+
+test("csv: errors name the file and the line (counted by hand)", () => {
+  const thrown = (text: string) => {
+    try {
+      parseTable(text, "labels.csv");
+    } catch (error) {
+      assert.ok(error instanceof TableError);
+      return error;
+    }
+    return assert.fail("nothing was thrown");
+  };
+  const short = thrown("id,label\na,1\n\nb\n");
+  assert.equal(short.line, 4);
+  assert.match(short.message, /labels\.csv, line 4: expected 2 values \(id, label\), found 1/);
+  assert.match(thrown("").message, /the file is empty/);
+  assert.match(thrown("id,id\na,b").message, /"id" stands twice/);
+  assert.equal(thrown('id,label\na,"1\n').file, "labels.csv");
+});
+
+test("csv: a byte-order mark and CRLF are read", () => {
+  const table = parseTable("\ufeffid,label\r\na,1\r\n", "x.csv");
+  assert.deepEqual(table.columns, ["id", "label"]);
+  assert.deepEqual(table.rows[0]?.values, { id: "a", label: "1" });
+});
+
+test("csv: a missing file is a TableError; a row without a column is refused", (t) => {
+  assert.throws(() => readTable(join(temporaryFolder(t), "none.csv")), /none\.csv: cannot be read \(ENOENT\)/);
+  assert.throws(() => formatTable(["a", "b"], [{ a: 1 }]), /without a value for "b"/);
+});
+
+test("writeFileAtomic: the file is whole and no temporary one is left; in a missing folder nothing is made", (t) => {
+  const folder = temporaryFolder(t);
+  writeFileAtomic(join(folder, "a.txt"), "one");
+  writeFileAtomic(join(folder, "a.txt"), "two");
+  assert.equal(readFileSync(join(folder, "a.txt"), "utf8"), "two");
+  assert.deepEqual(readdirSync(folder), ["a.txt"]);
+  assert.throws(() => writeFileAtomic(join(folder, "no", "a.txt"), "x"), /ENOENT/);
+});
+
+test("AtomicFileWriter: nothing stands under the name before commit, and nothing at all after abort", (t) => {
+  const folder = temporaryFolder(t);
+  const writer = new AtomicFileWriter(join(folder, "b.txt"));
+  writer.write("be");
+  assert.equal(existsSync(join(folder, "b.txt")), false);
+  writer.write(new Uint8Array([33]));
+  writer.commit();
+  writer.abort();
+  assert.equal(readFileSync(join(folder, "b.txt"), "utf8"), "be!");
+  const dropped = new AtomicFileWriter(join(folder, "c.txt"));
+  dropped.write("x");
+  dropped.abort();
+  assert.deepEqual(readdirSync(folder), ["b.txt"]);
+  assert.throws(() => dropped.write("y"), /after commit or abort/);
+});
+
+test("StagedFolder: an occupied destination is refused and kept, or replaced whole with overwrite", (t) => {
+  const folder = temporaryFolder(t);
+  const destination = join(folder, "set");
+  mkdirSync(destination);
+  writeFileSync(join(destination, "old"), "");
+  assert.throws(() => new StagedFolder(destination, false), PrepareError);
+  const aborted = new StagedFolder(destination, true);
+  writeFileSync(join(aborted.path, "new"), "");
+  aborted.abort();
+  assert.deepEqual(readdirSync(destination), ["old"]);
+  const staged = new StagedFolder(destination, true);
+  writeFileSync(join(staged.path, "new"), "");
+  staged.commit();
+  staged.abort();
+  assert.deepEqual(readdirSync(destination), ["new"]);
+  assert.deepEqual(readdirSync(folder), ["set"]);
+});

@@ -1,0 +1,119 @@
+// Registers every op as a function, turns each C++ exception into a typed JavaScript error, and ties the state to its environment.
+#include <memory>
+
+#include "arguments.h"
+
+namespace slicestack {
+
+namespace {
+
+enum ErrorClass { kTorchError, kArgumentError, kDisposedError, kMemoryError };
+
+struct Bound {
+  OpEntry entry;
+  Environment* state;
+};
+
+struct Instance {
+  explicit Instance(napi_env env) : state(env) {}
+  Environment state;
+  std::vector<std::unique_ptr<Bound>> bound;
+};
+
+/** `new Class(message, op, shapes)`; a plain Error while the classes are not set yet. */
+void throwAs(napi_env env, Environment& state, ErrorClass kind, const std::string& message, const char* op, const std::string& shapes) {
+  napi_value text, name, where, error, constructor = nullptr;
+  napi_create_string_utf8(env, message.data(), message.size(), &text);
+  napi_create_string_utf8(env, op, NAPI_AUTO_LENGTH, &name);
+  napi_create_string_utf8(env, shapes.data(), shapes.size(), &where);
+  if (state.errorClasses[kind]) napi_get_reference_value(env, state.errorClasses[kind], &constructor);
+  napi_value arguments[] = {text, name, where};
+  if (constructor && napi_new_instance(env, constructor, 3, arguments, &error) == napi_ok) {
+    napi_throw(env, error);
+    return;
+  }
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (!pending) napi_throw_error(env, nullptr, message.c_str());
+}
+
+bool isMemoryMessage(const std::string& text) {
+  return text.find("can't allocate memory") != std::string::npos || text.find("out of memory") != std::string::npos ||
+         text.find("not enough memory") != std::string::npos;
+}
+
+napi_value call(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  const Bound& bound = *static_cast<Bound*>(data);
+  Environment& state = *bound.state;
+  const char* op = bound.entry.name;
+  std::string shapes;
+  try {
+    Arguments arguments(env, state, op, info);
+    try {
+      return bound.entry.run(arguments);
+    } catch (...) {
+      shapes = arguments.shapes();
+      throw;
+    }
+  } catch (const ArgumentFault& fault) {
+    throwAs(env, state, kArgumentError, fault.what(), op, shapes);
+  } catch (const DisposedFault& fault) {
+    throwAs(env, state, kDisposedError, fault.what(), op, shapes);
+  } catch (const MemoryFault& fault) {
+    throwAs(env, state, kMemoryError, fault.what(), op, shapes);
+  } catch (const std::bad_alloc&) {
+    throwAs(env, state, kMemoryError, "the allocator is out of memory; " + state.describeLive(5), op, shapes);
+  } catch (const c10::Error& fault) {
+    const std::string text = fault.what_without_backtrace();
+    if (isMemoryMessage(text)) throwAs(env, state, kMemoryError, text + "; " + state.describeLive(5), op, shapes);
+    else throwAs(env, state, kTorchError, text, op, shapes);
+  } catch (const std::exception& fault) {
+    throwAs(env, state, kTorchError, fault.what(), op, shapes);
+  } catch (...) {
+    throwAs(env, state, kTorchError, "an exception of unknown type", op, shapes);
+  }
+  return nullptr;
+}
+
+/** setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError) */
+napi_value setErrorClasses(Arguments& a) {
+  for (size_t i = 0; i < 4; ++i) {
+    napi_valuetype type = napi_undefined;
+    if (!a.missing(i)) napi_typeof(a.env, a.raw(i), &type);
+    if (type != napi_function) a.fail(i, "class", "an error class");
+  }
+  for (size_t i = 0; i < 4; ++i) {
+    if (a.state.errorClasses[i]) napi_delete_reference(a.env, a.state.errorClasses[i]);
+    napi_create_reference(a.env, a.raw(i), 1, &a.state.errorClasses[i]);
+  }
+  return a.nothing();
+}
+
+void finish(napi_env, void* data, void*) { delete static_cast<Instance*>(data); }
+
+}  // namespace
+
+napi_value initialise(napi_env env, napi_value exports) {
+  auto* instance = new Instance(env);
+  if (napi_set_instance_data(env, instance, finish, nullptr) != napi_ok) {
+    delete instance;
+    napi_throw_error(env, nullptr, "the addon could not keep its state in this environment");
+    return exports;
+  }
+  std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}}, memoryOps(),  creationOps(),  shapeOps(), mathOps(),
+                                 layerOps(),                             autogradOps(), optimizerOps()};
+  for (const OpTable& table : tables)
+    for (const OpEntry& entry : table) {
+      instance->bound.push_back(std::make_unique<Bound>(Bound{entry, &instance->state}));
+      napi_value function;
+      napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, call, instance->bound.back().get(), &function);
+      napi_set_named_property(env, exports, entry.name, function);
+    }
+  return exports;
+}
+
+}  // namespace slicestack
+
+NAPI_MODULE_INIT() { return slicestack::initialise(env, exports); }

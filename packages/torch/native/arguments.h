@@ -1,0 +1,87 @@
+// The arguments of one call from JavaScript: each is checked before libtorch sees it, and named in the error.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "environment.h"
+
+namespace slicestack {
+
+using Tensors = std::vector<at::Tensor>;
+using Ints = std::vector<int64_t>;
+
+class Arguments {
+ public:
+  Arguments(napi_env env, Environment& state, const char* op, napi_callback_info info);
+
+  bool missing(size_t i) const;  // absent, undefined or null
+  at::Tensor& tensor(size_t i, const char* name, int64_t dims = -1);
+  Optional<at::Tensor> optionalTensor(size_t i, const char* name);
+  Tensors tensors(size_t i, const char* name);
+  std::vector<Handle> handles(size_t i, const char* name);
+  double number(size_t i, const char* name);
+  int64_t integer(size_t i, const char* name, int64_t low = INT64_MIN, int64_t high = INT64_MAX);
+  bool boolean(size_t i, const char* name);
+  std::string string(size_t i, const char* name);
+  /** A list of integers; one number stands for `count` equal ones where a count is given. */
+  Ints ints(size_t i, const char* name, int64_t count = -1, int64_t low = INT64_MIN);
+  /** A shape: not negative, and small enough for this machine's memory. */
+  Ints shape(size_t i, const char* name, at::ScalarType dtype);
+  at::ScalarType dtype(size_t i, const char* name);
+  Optional<at::ScalarType> optionalDtype(size_t i, const char* name);
+  at::Device device(size_t i, const char* name);
+  at::Scalar scalar(size_t i, const char* name);
+  bool isNumber(size_t i) const;
+  /** A typed array as a CPU tensor that borrows its memory: clone before the call returns. */
+  at::Tensor borrow(size_t i, const char* name);
+  napi_value raw(size_t i) const { return values[i]; }
+
+  napi_value wrap(at::Tensor tensor);
+  napi_value wrap(const Tensors& tensors);
+  napi_value wrap(const std::tuple<at::Tensor, at::Tensor>& pair);
+  napi_value fromNumber(double value);
+  napi_value fromBoolean(bool value);
+  napi_value fromString(const std::string& value);
+  napi_value fromInts(at::IntArrayRef values);
+  napi_value nothing();
+
+  [[noreturn]] void fail(size_t i, const char* name, const std::string& expected) const;
+  /** Dtypes and shapes of the tensors read so far: for error messages. */
+  std::string shapes() const;
+
+  napi_env env;
+  Environment& state;
+  const char* op;
+
+ private:
+  static constexpr size_t kMost = 24;
+  std::string describe(size_t i) const;
+  napi_valuetype type(size_t i) const;
+  size_t count = kMost;
+  napi_value values[kMost];
+  std::vector<std::pair<const char*, at::Tensor>> seen;
+};
+
+/** Throws MemoryFault where a tensor of this shape cannot fit into this machine's memory. */
+void checkFits(Environment& state, at::IntArrayRef sizes, at::ScalarType dtype);
+
+using Op = napi_value (*)(Arguments&);
+struct OpEntry {
+  const char* name;
+  Op run;
+};
+using OpTable = std::vector<OpEntry>;
+
+const char* dtypeName(at::ScalarType dtype);
+
+// One table a family; addon.cpp registers them all.
+OpTable memoryOps();
+OpTable creationOps();
+OpTable shapeOps();
+OpTable mathOps();
+OpTable layerOps();
+OpTable autogradOps();
+OpTable optimizerOps();
+
+}  // namespace slicestack

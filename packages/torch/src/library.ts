@@ -1,0 +1,76 @@
+/** Facts about the libtorch in use, and its threads. */
+import { execFileSync } from "node:child_process";
+import { buildRecord, native } from "./native/load.js";
+
+export interface CudaDevice {
+  index: number;
+  name: string;
+  freeBytes: number;
+  totalBytes: number;
+}
+export interface LibtorchInfo {
+  version: string;
+  /** Folder of libtorch_cpu. */
+  path: string;
+  /** `LIBTORCH`, `python` or `system`. */
+  how: string;
+  /** What its kernels use, e.g. AVX2 or AVX512. */
+  cpuCapability: string;
+  threads: number;
+  cudaDevices: CudaDevice[];
+  mps: boolean;
+}
+
+/** @throws LibtorchNotFoundError, which lists what was tried */
+export function libtorchInfo(): LibtorchInfo {
+  const { libtorch } = buildRecord();
+  return {
+    version: native().version(),
+    path: libtorch.libraryPath,
+    how: libtorch.how,
+    cpuCapability: /CPU capability usage: (\S+)/.exec(native().showConfig())?.[1] ?? "unknown",
+    threads: native().getNumThreads(),
+    cudaDevices: cudaDevices(native().cudaDeviceCount()),
+    mps: native().hasMps(),
+  };
+}
+
+/** Number of CUDA devices that libtorch can use. */
+export function cudaDeviceCount(): number {
+  return native().cudaDeviceCount();
+}
+export function hasMps(): boolean {
+  return native().hasMps();
+}
+
+// libtorch has no portable call for a device's name and memory, so the driver's own tool is asked.
+function cudaDevices(count: number): CudaDevice[] {
+  if (count === 0) return [];
+  let lines: string[] = [];
+  try {
+    const query = ["--query-gpu=index,name,memory.free,memory.total", "--format=csv,noheader,nounits"];
+    lines = execFileSync("nvidia-smi", query, { encoding: "utf8", timeout: 10_000 }).trim().split("\n");
+  } catch {
+    lines = [];
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const [, name = "CUDA device", free = "NaN", total = "NaN"] = (lines[index] ?? "").split(",").map((part) => part.trim());
+    return { index, name, freeBytes: Number(free) * 2 ** 20, totalBytes: Number(total) * 2 ** 20 };
+  });
+}
+
+/** Threads within an op, for this JavaScript thread and its calls. */
+export function getNumThreads(): number {
+  return native().getNumThreads();
+}
+export function setNumThreads(threads: number): void {
+  native().setNumThreads(threads);
+}
+/** TensorFloat-32 for products and convolutions on CUDA, and cuDNN's choice of kernels by trial. */
+export function setTf32(allowed: boolean): void {
+  native().setTf32(allowed);
+}
+/** Waits until the device has done all that was asked of it. */
+export function synchronize(device = "cpu"): void {
+  native().synchronize(device);
+}

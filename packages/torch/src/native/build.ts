@@ -1,0 +1,122 @@
+/** Builds the addon against the libtorch that is found: a few g++ calls, in parallel, each skipped while its inputs are unchanged. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { LibtorchNotFoundError } from "../errors.js";
+import { findLibtorch, libtorchFingerprint, type Libtorch } from "./find.js";
+import { buildFolder, recordPath, type BuildRecord } from "./record.js";
+
+const run = promisify(execFile);
+const packageFolder = fileURLToPath(new URL("../../../", import.meta.url));
+const sourceFolder = join(packageFolder, "native");
+
+function compilerFlags(libtorch: Libtorch): string[] {
+  const [major = 0, minor = 0] = libtorch.version.split(".").map(Number);
+  const headers = join(dirname(createRequire(import.meta.url).resolve("node-api-headers/package.json")), "include");
+  return [
+    major > 2 || (major === 2 && minor >= 10) ? "-std=c++20" : "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-DNAPI_VERSION=8",
+    ...(libtorch.cxx11Abi === null ? [] : [`-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi}`]),
+    // /usr/include named as -isystem would hide libc's headers from libstdc++.
+    ...libtorch.includePaths.filter((path) => path !== "/usr/include").flatMap((path) => ["-isystem", path]),
+    `-I${headers}`,
+  ];
+}
+
+function linkFlags(libtorch: Libtorch): string[] {
+  const mac = process.platform === "darwin";
+  return [
+    "-shared",
+    ...(mac ? ["-undefined", "dynamic_lookup"] : ["-Wl,--no-as-needed"]),
+    `-L${libtorch.libraryPath}`,
+    `-Wl,-rpath,${libtorch.libraryPath}`,
+    "-ltorch_cpu",
+    "-lc10",
+    ...(libtorch.cuda ? ["-ltorch_cuda", "-lc10_cuda"] : []),
+  ];
+}
+
+async function compile(compiler: string, args: string[]): Promise<void> {
+  try {
+    const { stderr } = await run(compiler, args, { maxBuffer: 1 << 26 });
+    if (stderr.trim() !== "") process.stderr.write(stderr);
+  } catch (error) {
+    const { stderr = "", code } = error as { stderr?: string; code?: number | string };
+    if (code === "ENOENT") throw new LibtorchNotFoundError([`${compiler}: not installed`], "Install a C++17 compiler (Debian: sudo apt-get install g++), or name one in CXX.");
+    throw new Error(`${compiler} failed:\n${stderr.slice(0, 8000)}`);
+  }
+}
+
+/** @returns the line that says what was done */
+export async function buildAddon(): Promise<string> {
+  const libtorch = findLibtorch();
+  const fingerprint = libtorchFingerprint(libtorch);
+  const compiler = process.env["CXX"] ?? "g++";
+  const flags = compilerFlags(libtorch);
+  const files = readdirSync(sourceFolder).sort();
+  const contents = new Map(files.map((file) => [file, readFileSync(join(sourceFolder, file), "utf8")]));
+  const digest = (...parts: string[]) => createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
+  const headerDigest = digest(...files.filter((f) => f.endsWith(".h")).map((f) => contents.get(f) ?? ""), compiler, ...flags, fingerprint);
+  const inputs = digest(headerDigest, ...files.map((file) => contents.get(file) ?? ""), ...linkFlags(libtorch));
+
+  const label = `native addon: libtorch ${libtorch.version} (${libtorch.how}, ${libtorch.libraryPath})`;
+  if (existsSync(recordPath)) {
+    const record = JSON.parse(readFileSync(recordPath, "utf8")) as BuildRecord;
+    if (record.inputs === inputs && existsSync(join(buildFolder, record.addon))) return `${label}: up to date`;
+  }
+
+  mkdirSync(buildFolder, { recursive: true });
+  const started = performance.now();
+  process.stdout.write(`slicestack: ${label}: building …\n`);
+  const precompiled = join(buildFolder, `pch-${headerDigest}.h`);
+  if (!existsSync(`${precompiled}.gch`)) {
+    writeFileSync(precompiled, `#include "${join(sourceFolder, "shims.h")}"\n`);
+    await compile(compiler, [...flags, "-x", "c++-header", precompiled, "-o", `${precompiled}.tmp.gch`]);
+    renameSync(`${precompiled}.tmp.gch`, `${precompiled}.gch`);
+  }
+  const objects: string[] = [];
+  const jobs: (() => Promise<void>)[] = [];
+  for (const file of files.filter((f) => f.endsWith(".cpp"))) {
+    const object = join(buildFolder, `${file}-${digest(headerDigest, contents.get(file) ?? "")}.o`);
+    objects.push(object);
+    if (existsSync(object)) continue;
+    jobs.push(async () => {
+      await compile(compiler, [...flags, "-include", precompiled, "-c", join(sourceFolder, file), "-o", `${object}.tmp`]);
+      renameSync(`${object}.tmp`, object);
+    });
+  }
+  await Promise.all(
+    Array.from({ length: availableParallelism() }, async () => {
+      for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await job();
+    }),
+  );
+  const addon = `slicestack-${inputs}.node`;
+  await compile(compiler, [...objects, "-o", join(buildFolder, `${addon}.tmp`), ...linkFlags(libtorch)]);
+  renameSync(join(buildFolder, `${addon}.tmp`), join(buildFolder, addon));
+  const record: BuildRecord = { inputs, addon, fingerprint, libtorch };
+  writeFileSync(`${recordPath}.tmp`, JSON.stringify(record, null, 2));
+  renameSync(`${recordPath}.tmp`, recordPath);
+  return `${label}: built in ${((performance.now() - started) / 1000).toFixed(0)} s`;
+}
+
+/** Builds and says so in a line. @returns the exit code: 0, or 5 where libtorch or a compiler is missing (0 if `optional`) */
+export async function main(optional: boolean): Promise<number> {
+  try {
+    process.stdout.write(`slicestack: ${await buildAddon()}\n`);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`slicestack: ${error instanceof Error ? error.message : String(error)}\n`);
+    return optional ? 0 : 5;
+  }
+}

@@ -1,0 +1,105 @@
+/** Where libtorch is: LIBTORCH, then the torch of the active Python, then the system's paths. Nothing is downloaded. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { LibtorchNotFoundError } from "../errors.js";
+
+export interface Libtorch {
+  version: string;
+  /** Folder of libtorch_cpu. */
+  libraryPath: string;
+  includePaths: string[];
+  /** `LIBTORCH`, `python` or `system`. */
+  how: string;
+  /** Value of _GLIBCXX_USE_CXX11_ABI it was built with; null where the compiler's default is right. */
+  cxx11Abi: 0 | 1 | null;
+  cuda: boolean;
+}
+
+export interface SearchPlaces {
+  env: Record<string, string | undefined>;
+  platform: NodeJS.Platform;
+  /** Folders that may hold include/ATen/ATen.h and a library folder. */
+  roots: string[];
+  /** Prints "folder version abi" of the torch of a Python, or throws. */
+  askPython: () => string;
+}
+
+const installHelp = [
+  "What to do, one of:",
+  "  Debian, Ubuntu:  sudo apt-get install libtorch-dev g++",
+  "  macOS:           brew install pytorch",
+  "  any system:      pip install torch   (in the Python that `python3` starts)",
+  "  by hand:         unpack libtorch and set LIBTORCH to its folder",
+  "Then build the addon: npx slicestack-torch-build   (in the repository: make build)",
+].join("\n");
+
+function defaultPlaces(): SearchPlaces {
+  const question =
+    "import os, torch; print(os.path.dirname(torch.__file__), torch.__version__, int(torch._C._GLIBCXX_USE_CXX11_ABI), sep='\\n')";
+  return {
+    env: process.env,
+    platform: process.platform,
+    roots: ["/usr", "/usr/local", "/opt/homebrew/opt/pytorch", "/usr/local/opt/pytorch", "/opt/libtorch"],
+    askPython: () =>
+      execFileSync("python3", ["-c", question], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 }),
+  };
+}
+
+/** @throws LibtorchNotFoundError with every place that was tried */
+export function findLibtorch(places: SearchPlaces = defaultPlaces()): Libtorch {
+  const tried: string[] = [];
+  const fromEnv = places.env["LIBTORCH"];
+  if (fromEnv !== undefined && fromEnv !== "") {
+    const found = inspectRoot(fromEnv, "LIBTORCH", places.platform);
+    if (typeof found !== "string") return found;
+    // A path that the user named is an order: falling back silently would hide the typo.
+    throw new LibtorchNotFoundError([`LIBTORCH=${fromEnv}: ${found}`], installHelp);
+  }
+  tried.push("LIBTORCH: not set");
+  try {
+    const [folder = "", , abi = "1"] = places.askPython().trim().split("\n");
+    const found = inspectRoot(folder, "python", places.platform);
+    if (typeof found !== "string") return { ...found, cxx11Abi: abi === "0" ? 0 : 1 };
+    tried.push(`torch of python3, ${folder}: ${found}`);
+  } catch {
+    tried.push("python3 -c 'import torch': no torch in the active Python");
+  }
+  for (const root of places.roots) {
+    const found = inspectRoot(root, "system", places.platform);
+    if (typeof found !== "string") return found;
+    tried.push(`${root}: ${found}`);
+  }
+  throw new LibtorchNotFoundError(tried, installHelp);
+}
+
+/** What stands under one root, or a word on what is missing. */
+function inspectRoot(root: string, how: string, platform: NodeJS.Platform): Libtorch | string {
+  const include = join(root, "include");
+  if (!existsSync(join(include, "ATen", "ATen.h"))) return "no include/ATen/ATen.h";
+  const name = platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
+  const folders = ["lib", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64"].map((folder) => join(root, folder));
+  const libraryPath = folders.find((folder) => existsSync(join(folder, name)));
+  if (libraryPath === undefined) return `headers, but no ${name} in ${folders.join(", ")}`;
+  const api = join(include, "torch/csrc/api/include");
+  const version = readVersion(join(api, "torch/version.h"));
+  if (version === null) return "headers, but no torch/version.h that names a version";
+  const cuda = existsSync(join(libraryPath, "libtorch_cuda.so"));
+  return { version, libraryPath, includePaths: [include, api], how, cxx11Abi: null, cuda };
+}
+
+function readVersion(path: string): string | null {
+  if (!existsSync(path)) return null;
+  const text = readFileSync(path, "utf8");
+  const part = (key: string) => new RegExp(`#define TORCH_VERSION_${key} (\\d+)`).exec(text)?.[1];
+  const numbers = [part("MAJOR"), part("MINOR"), part("PATCH")];
+  return numbers.some((n) => n === undefined) ? null : numbers.join(".");
+}
+
+/** A text that changes when the library on disk changes: path, version, size, time. */
+export function libtorchFingerprint(libtorch: Libtorch, platform: NodeJS.Platform = process.platform): string {
+  const file = join(libtorch.libraryPath, platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch_cpu.so");
+  if (!existsSync(file)) return `${file} is gone`;
+  const { size, mtimeMs } = statSync(file);
+  return `${file} ${libtorch.version} ${size} ${Math.round(mtimeMs)}`;
+}

@@ -1,0 +1,49 @@
+/** Loads the addon once an environment; on failure says what was tried and what to do. */
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { ArgumentError, LibtorchNotFoundError, OutOfMemoryError, TensorDisposedError, TorchError } from "../errors.js";
+import type { Addon } from "./addon.js";
+import { findLibtorch, libtorchFingerprint } from "./find.js";
+import { buildFolder, recordPath, type BuildRecord } from "./record.js";
+
+const buildHelp = "Build the addon: npx slicestack-torch-build   (in the repository: make build)";
+
+let loaded: Addon | undefined;
+let record: BuildRecord | undefined;
+
+function load(): Addon {
+  if (!existsSync(recordPath)) {
+    const libtorch = findLibtorch(); // throws its own list where there is none
+    throw new LibtorchNotFoundError(
+      [`libtorch ${libtorch.version} is at ${libtorch.libraryPath}`, `${recordPath}: the addon is not built`],
+      buildHelp,
+    );
+  }
+  record = JSON.parse(readFileSync(recordPath, "utf8")) as BuildRecord;
+  const now = libtorchFingerprint(record.libtorch);
+  if (now !== record.fingerprint) {
+    throw new LibtorchNotFoundError([`the addon was built for ${record.fingerprint}`, `now there is ${now}`], buildHelp);
+  }
+  const path = join(buildFolder, record.addon);
+  try {
+    const addon = createRequire(import.meta.url)(path) as Addon;
+    addon.setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError);
+    return addon;
+  } catch (error) {
+    throw new LibtorchNotFoundError([`${path}: ${error instanceof Error ? error.message : String(error)}`], buildHelp);
+  }
+}
+
+/** The addon of this thread. @throws LibtorchNotFoundError */
+export function native(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+/** How the loaded library was found. @throws LibtorchNotFoundError */
+export function buildRecord(): BuildRecord {
+  native();
+  if (record === undefined) throw new Error("the addon is loaded without a record");
+  return record;
+}

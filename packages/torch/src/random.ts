@@ -1,0 +1,15 @@
+/** This thread's random numbers. Each thread has a CPU generator of its own; CUDA's belong to the process. */
+import { native } from "./native/load.js";
+import { wrap, type Tensor } from "./tensor.js";
+
+/** The same seed gives the same draws as PyTorch's `torch.manual_seed`. */
+export function manualSeed(seed: number): void {
+  native().manualSeed(seed);
+}
+/** The state as a uint8 tensor, to be stored and given back to `setGeneratorState`. */
+export function getGeneratorState(device = "cpu"): Tensor {
+  return wrap(native().getGeneratorState(device));
+}
+export function setGeneratorState(state: Tensor, device = "cpu"): void {
+  native().setGeneratorState(state.handle, device);
+}

@@ -1,0 +1,78 @@
+/** Scopes: every tensor made inside is freed at the end, but for those handed out. The mechanism that keeps memory flat. */
+import { ArgumentError } from "./errors.js";
+import { native } from "./native/load.js";
+import { isScoped, Tensor } from "./tensor.js";
+
+/**
+ * Frees at its end every tensor that was made since its start.
+ * Scopes nest, end in reverse order, and are synchronous: no `await` between start and end.
+ * @example
+ * for (const batch of batches) {
+ *   using step = new Scope();
+ *   …
+ * }
+ */
+export class Scope implements Disposable {
+  readonly #id: number;
+  readonly #survivors: Tensor[] = [];
+  #open = true;
+
+  constructor() {
+    this.#id = native().beginScope();
+    isScoped.depth++;
+  }
+
+  /** Hands a tensor to the scope around this one. @returns the same value */
+  pass<T>(value: T): T {
+    collectTensors(value, this.#survivors);
+    return value;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    native().endScope(this.#id, this.#survivors.map((tensor) => tensor.handle));
+    this.#open = false;
+    isScoped.depth--;
+    if (isScoped.depth === 0) for (const tensor of this.#survivors) tensor.watch();
+  }
+}
+
+/**
+ * Runs `body`, frees every tensor that it made, and returns its result; tensors in the result
+ * (alone, in arrays, in plain objects, in Maps) live on in the scope around.
+ * @throws ArgumentError where `body` returns a Promise
+ */
+export function scope<T>(body: () => T): T {
+  using inner = new Scope();
+  const result = body();
+  if (result instanceof Promise) {
+    // The rejection has no one else to hear it once the scope has refused the promise.
+    result.catch(() => undefined);
+    throw new ArgumentError("expected a synchronous body, received a Promise; scopes end before it would settle", "scope");
+  }
+  return inner.pass(result);
+}
+
+function collectTensors(value: unknown, into: Tensor[]): void {
+  if (value instanceof Tensor) into.push(value);
+  else if (Array.isArray(value)) for (const item of value) collectTensors(item, into);
+  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into);
+  else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) collectTensors(item, into);
+  }
+}
+
+/** Tensors alive in this thread: what a test compares before and after. */
+export function liveTensors(): number {
+  return native().liveTensors();
+}
+
+/** Bytes behind the tensors alive in this thread, each storage counted once. */
+export function liveBytes(): number {
+  return native().liveBytes();
+}
+
+/** The count, the bytes and the `most` largest live tensors of this thread, as text. */
+export function describeLiveTensors(most = 10): string {
+  return native().describeLive(most);
+}

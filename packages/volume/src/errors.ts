@@ -1,0 +1,50 @@
+export interface FormatProblem {
+  /** File name, or a word such as "bytes" where there is none. */
+  file: string;
+  format: "NIfTI" | "npy";
+  /** What was expected and what came. */
+  problem: string;
+  /** What the user can do about it. */
+  remedy: string;
+}
+
+/** A file is damaged, or holds something that this package does not read. */
+export class VolumeFormatError extends Error {
+  override readonly name = "VolumeFormatError";
+  readonly file: string;
+  readonly format: "NIfTI" | "npy";
+  readonly problem: string;
+  readonly remedy: string;
+
+  constructor({ file, format, problem, remedy }: FormatProblem, options?: ErrorOptions) {
+    super(`${file}: not readable as ${format}: ${problem}. ${remedy}`, options);
+    this.file = file;
+    this.format = format;
+    this.problem = problem;
+    this.remedy = remedy;
+  }
+}
+
+/** The operating system refused a file: missing, a folder, no permission, disk full. `cause` is its error. */
+export class VolumeFileError extends Error {
+  override readonly name = "VolumeFileError";
+  readonly file: string;
+  readonly remedy: string;
+
+  constructor(file: string, problem: string, remedy: string, options?: ErrorOptions) {
+    super(`${file}: ${problem}. ${remedy}`, options);
+    this.file = file;
+    this.remedy = remedy;
+  }
+}
+
+/** A function was called with a value it cannot take. */
+export class VolumeArgumentError extends Error {
+  override readonly name = "VolumeArgumentError";
+  readonly argument: string;
+
+  constructor(argument: string, expected: string, received: string) {
+    super(`${argument}: expected ${expected}, received ${received}`);
+    this.argument = argument;
+  }
+}

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { readNpy, resample, VolumeArgumentError, voxelToWorld, type Triple, type Volume } from "../src/index.js";
+import { assertClose, facts, fixture, obliqueVolume } from "./fixtures.js";
+
+async function source(): Promise<Volume> {
+  const { data, shape } = await readNpy(fixture("resample_source.npy"));
+  const [nz, ny, nx] = shape as Triple;
+  return { ...obliqueVolume(new Int16Array(1), [1, 1, 1]), data, shape: [nx, ny, nz] };
+}
+
+const cases = facts<{ shape: Triple; antialias: string; plain: string }[]>("resample.json");
+
+for (const { shape, ...expected } of cases) {
+  for (const key of ["antialias", "plain"] as const) {
+    const oracle = key === "antialias" ? "a dense triangle filter in numpy" : "scipy's map_coordinates";
+    test(`resample to ${shape.join(" x ")}, ${key}: equals ${oracle} (fixtures/volume/make_fixtures.py)`, async () => {
+      const volume = await source();
+      const { data } = await readNpy(fixture(expected[key]));
+      const options = { antialias: key === "antialias" };
+      const floats = resample({ ...volume, data: Float32Array.from(volume.data) }, shape, options);
+      assert.ok(floats.data instanceof Float32Array);
+      assertClose(floats.data, data, 1e-3, "float32");
+      const doubles = resample({ ...volume, data: Float64Array.from(volume.data) }, shape, options);
+      assertClose(doubles.data, data, 1e-4, "float64");
+      const whole = resample(volume, shape, options);
+      assert.ok(whole.data instanceof Int16Array);
+      assertClose(whole.data, data, 0.5 + 1e-3, "int16 is rounded to the nearest");
+    });
+  }
+}
+
+test("resample keeps the field of view: the outer corners stay where they are in the world", () => {
+  const volume = obliqueVolume(new Int16Array(9 * 7 * 5), [9, 7, 5]);
+  for (const shape of [
+    [4, 7, 10],
+    [1, 1, 1],
+    [18, 3, 5],
+  ] as Triple[]) {
+    const other = resample(volume, shape);
+    const corner = ({ shape: n }: Volume, end: 0 | 1) => n.map((size) => end * size - 0.5) as Triple;
+    for (const end of [0, 1] as const) {
+      assertClose(voxelToWorld(other, ...corner(other, end)), voxelToWorld(volume, ...corner(volume, end)), 1e-9);
+    }
+    assert.deepEqual([other.shape, other.direction, other.unit], [shape, volume.direction, "HU"]);
+  }
+});
+
+test("resample: a ramp stays the same ramp in the world, away from the border, for whole steps and finer grids", () => {
+  const shape: Triple = [24, 20, 16];
+  const volume = obliqueVolume(new Float64Array(24 * 20 * 16), shape);
+  const ramp = ([x, y, z]: Triple) => 3 * x - 2 * y + 0.5 * z;
+  const at = (v: Volume, i: number) =>
+    [i % v.shape[0], Math.floor(i / v.shape[0]) % v.shape[1], Math.floor(i / v.shape[0] / v.shape[1])] as Triple;
+  volume.data.forEach((_, i) => (volume.data[i] = ramp(voxelToWorld(volume, ...at(volume, i)))));
+  const small = resample(volume, [12, 30, 8]);
+  let inside = 0;
+  small.data.forEach((value, i) => {
+    const index = at(small, i);
+    if (!index.every((n, axis) => n > 0 && n < (small.shape[axis] as number) - 1)) return;
+    inside++;
+    assertClose([value], [ramp(voxelToWorld(small, ...index))], 1e-9);
+  });
+  assert.equal(inside, 10 * 28 * 6);
+});
+
+test("resample: a constant stays exactly itself for every voxel type, and the input is not touched", () => {
+  for (const Type of [
+    Int8Array,
+    Uint8Array,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+  ]) {
+    const volume: Volume = { ...obliqueVolume(new Type(600), [10, 10, 6]), data: new Type(600).fill(97) };
+    const other = resample(volume, [7, 13, 2]);
+    assert.equal(other.data.constructor, Type);
+    assert.deepEqual(new Set(Array.from(other.data, Math.round)), new Set([97]));
+    assert.deepEqual(volume.data, new Type(600).fill(97));
+  }
+  const large = { ...obliqueVolume(new Int32Array(64), [4, 4, 4]), data: new Int32Array(64).fill(2 ** 30 + 1) };
+  assert.deepEqual(new Set(resample(large, [3, 2, 5]).data), new Set([2 ** 30 + 1]), "beyond float32's whole numbers");
+});
+
+test("resample to the same shape is a copy; shapes that are none are refused", () => {
+  const volume = obliqueVolume(new Int16Array(24), [4, 3, 2]);
+  const same = resample(volume, [4, 3, 2]);
+  assert.deepEqual(same, volume);
+  assert.notEqual(same.data, volume.data);
+  for (const shape of [
+    [0, 1, 1],
+    [1.5, 1, 1],
+    [NaN, 1, 1],
+    [-1, 2, 2],
+  ] as Triple[]) {
+    assert.throws(() => resample(volume, shape), VolumeArgumentError);
+  }
+});

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Makes the reference values under fixtures/ anew: each by the script that stands beside it.
+# Scripts whose names begin with _ are shared helpers. They run with Debian's Python, whose PyTorch is the reference.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+find fixtures -name '*.py' ! -name '_*' | sort | while IFS= read -r script; do
+  if [[ -n "${ONLY:-}" && ! "$script" =~ $ONLY ]]; then continue; fi
+  printf 'slicestack: fixtures: %s\n' "$script"
+  PYTHONDONTWRITEBYTECODE=1 "${PYTHON:-/usr/bin/python3}" "$script"
+done

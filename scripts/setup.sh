@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Brings a machine to the point where slicestack runs. Each step is skipped where it is done, and says so in a line.
+#   scripts/setup.sh lint      npm packages, TypeScript build
+#   scripts/setup.sh build     + system packages and native addon        (make build, make demo, make bench)
+#   scripts/setup.sh test      + what the tests compare with: Debian's PyTorch, chromium
+#   scripts/setup.sh debian13  npm packages and debootstrap
+# SLICESTACK_SYSTEM=skip leaves the system packages alone (tests that need a missing one are skipped).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose="${1:?expected lint, build, test or debian13}"
+log=.cache/setup.log
+mkdir -p .cache
+
+say() { printf 'slicestack: %s\n' "$*"; }
+fail() {
+  printf 'slicestack: %s\n' "$@" >&2
+  exit 1
+}
+# The log is of one step, so that a failure shows the end of what that step said.
+start_log() { : >"$log"; }
+quietly() { "$@" >>"$log" 2>&1; }
+fail_with_log() {
+  tail -n 20 "$log" >&2
+  fail "$@"
+}
+
+# --- system packages: asked by what they bring, so that other ways of having it count too ---
+
+in_any() { compgen -G "$1" >/dev/null; }
+python_has() { /usr/bin/python3 -c "import importlib.util as u, sys; sys.exit(u.find_spec('$1') is None)" 2>/dev/null; }
+# A torch in the active Python brings its own headers, unlike Debian's python3-torch.
+pip_torch() {
+  python3 -c 'import importlib.util as u, os, sys
+spec = u.find_spec("torch")
+sys.exit(not (spec and spec.origin and os.path.isfile(os.path.dirname(spec.origin) + "/include/ATen/ATen.h") and "site-packages" in spec.origin))' 2>/dev/null
+}
+
+present() {
+  case "$1" in
+    libtorch-dev)
+      [ -n "${LIBTORCH:-}" ] || [ -e /usr/include/ATen/ATen.h ] || in_any '/opt/homebrew/include/ATen/ATen.h' ||
+        in_any '/usr/local/include/ATen/ATen.h' || pip_torch
+      ;;
+    g++) command -v "${CXX:-g++}" >/dev/null || command -v clang++ >/dev/null ;;
+    make | debootstrap | chromium) command -v "$1" >/dev/null ;;
+    python3-*) python_has "${1#python3-}" ;;
+    fonts-dejavu-core) in_any '/usr/share/fonts/*/dejavu*/DejaVuSans.ttf' || in_any '/usr/share/fonts/dejavu*/DejaVuSans.ttf' ;;
+    libtcmalloc-minimal4) in_any '/usr/lib/*/libtcmalloc_minimal.so.4' || in_any '/usr/lib*/libtcmalloc_minimal.so.4' ;;
+    *) return 1 ;;
+  esac
+}
+
+missing_of() {
+  local package
+  for package in "$@"; do present "$package" || printf '%s\n' "$package"; done
+}
+
+# How this user runs apt: as root, with sudo, or not at all.
+apt_prefix() {
+  command -v apt-get >/dev/null || return 1
+  if [ "$(id -u)" -eq 0 ]; then return 0; fi
+  command -v sudo >/dev/null || return 1
+  sudo -n true 2>/dev/null || [ -t 0 ] || return 1
+  echo sudo
+}
+
+apt_install() { # prefix, packages
+  local prefix="$1"
+  shift
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
+  if [ -n "$prefix" ]; then apt=("$prefix" "${apt[@]}"); fi
+  # The lists of a fresh or an old machine lack the packages: only then is an update worth its time.
+  quietly "${apt[@]}" install -y --no-install-recommends "$@" ||
+    { quietly "${apt[@]}" update && quietly "${apt[@]}" install -y --no-install-recommends "$@"; }
+}
+
+remedy() { # the missing packages
+  if command -v apt-get >/dev/null; then
+    printf '  no rights to install here. Ask for: sudo apt-get install -y --no-install-recommends %s\n' "$*"
+  else
+    printf '  this system has no apt-get; needed here (by Debian name): %s\n' "$*"
+    cat <<'LINES'
+  Fedora: sudo dnf install gcc-c++ make google-noto-sans-fonts dejavu-sans-fonts chromium gperftools-libs
+  macOS:  xcode-select --install; brew install --cask chromium
+  libtorch, on both: python3 -m venv venv && . venv/bin/activate && pip install torch
+          or unpack libtorch from pytorch.org and set LIBTORCH=/path/to/libtorch
+  then type the same make command again.
+LINES
+  fi
+  printf '  SLICESTACK_SYSTEM=skip goes on without them.\n'
+}
+
+# Required packages must be there in the end; the optional ones only make it faster.
+system_packages() { # required packages, "--", optional packages
+  local required=() optional=() missing extra all prefix
+  while [ "$1" != -- ]; do required+=("$1") && shift; done
+  shift
+  optional=("$@")
+  if [ "${SLICESTACK_SYSTEM:-}" = skip ]; then say "system packages: left alone (SLICESTACK_SYSTEM=skip)" && return; fi
+  mapfile -t missing < <(missing_of "${required[@]}")
+  mapfile -t extra < <(missing_of "${optional[@]}")
+  if [ ${#missing[@]} -eq 0 ] && [ ${#extra[@]} -eq 0 ]; then say "system packages: up to date" && return; fi
+
+  if prefix=$(apt_prefix); then
+    all=("${missing[@]}" "${extra[@]}")
+    say "system packages: installing ${all[*]} …"
+    start_log
+    apt_install "$prefix" "${all[@]}" || apt_install "$prefix" "${missing[@]}" || true
+    mapfile -t missing < <(missing_of "${required[@]}")
+    mapfile -t extra < <(missing_of "${optional[@]}")
+    if [ ${#missing[@]} -gt 0 ]; then fail_with_log "system packages: apt-get could not install ${missing[*]}; the whole log is $log"; fi
+  elif [ ${#missing[@]} -gt 0 ]; then
+    fail "system packages: missing ${missing[*]}" "$(remedy "${missing[@]}")"
+  fi
+  if [ ${#extra[@]} -gt 0 ]; then say "system packages: going on without ${extra[*]} (slower)"; fi
+}
+
+# --- the steps ---
+
+check_node() {
+  local want="Node 20.11 or newer is needed"
+  local remedy="See https://nodejs.org, or on Debian 12: https://github.com/nodesource/distributions"
+  if ! command -v node >/dev/null || ! command -v npm >/dev/null; then fail "$want, with npm; none was found. $remedy"; fi
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 11) ? 0 : 1)' ||
+    fail "$want; this is $(node --version). $remedy"
+}
+
+npm_packages() {
+  # The stamp lives inside node_modules, so that it goes with it.
+  local stamp=node_modules/.slicestack-stamp key
+  key="$(node -p 'process.platform + process.arch') $(cksum <package-lock.json)"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then say "npm packages: up to date" && return; fi
+  say "npm packages: installing …"
+  start_log
+  quietly npm ci || fail_with_log "npm ci failed (is the registry reachable?); the whole log is $log"
+  printf '%s\n' "$key" >"$stamp"
+}
+
+typescript() {
+  local tsc=(node node_modules/typescript/bin/tsc -b)
+  if [ -z "$("${tsc[@]}" --dry | grep -i 'would' || true)" ]; then say "TypeScript: up to date" && return; fi
+  say "TypeScript: building …"
+  "${tsc[@]}" || fail "TypeScript: the build failed"
+}
+
+native() { node packages/torch/bin/slicestack-torch-build.js; }
+
+base=(libtorch-dev g++ make)
+references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn chromium fonts-dejavu-core)
+faster=(libtcmalloc-minimal4)
+
+check_node
+case "$purpose" in
+  lint) ;;
+  build) system_packages "${base[@]}" -- "${faster[@]}" ;;
+  test) system_packages "${base[@]}" "${references[@]}" -- "${faster[@]}" ;;
+  debian13) system_packages debootstrap -- ;;
+  *) fail "scripts/setup.sh: expected lint, build, test or debian13, got $purpose" ;;
+esac
+npm_packages
+if [ "$purpose" != debian13 ]; then typescript; fi
+if [ "$purpose" = build ] || [ "$purpose" = test ]; then native; fi
