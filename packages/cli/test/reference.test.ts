@@ -37,8 +37,8 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 /** Values that commander fills in, where the description does not say them. */
 function defaultOf(value: unknown): string {
-  if (value === undefined || (typeof value === "object" && !Array.isArray(value))) return "";
-  return ` (default: ${Array.isArray(value) ? value.join(",") : String(value)})`;
+  if (Array.isArray(value)) return ` (default: ${value.join(",")})`;
+  return typeof value === "string" || typeof value === "number" ? ` (default: ${value})` : "";
 }
 
 function exampleOf(command: Command): string {

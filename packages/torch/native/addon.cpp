@@ -44,13 +44,15 @@ bool isMemoryMessage(const std::string& text) {
 
 napi_value call(napi_env env, napi_callback_info info) {
   void* data = nullptr;
-  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  size_t count = Arguments::kMost;
+  napi_value values[Arguments::kMost];
+  if (napi_get_cb_info(env, info, &count, values, nullptr, &data) != napi_ok) return nullptr;
   const Bound& bound = *static_cast<Bound*>(data);
   Environment& state = *bound.state;
   const char* op = bound.entry.name;
   std::string shapes;
   try {
-    Arguments arguments(env, state, op, info);
+    Arguments arguments(env, state, op, count, values);
     try {
       return bound.entry.run(arguments);
     } catch (...) {

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <sstream>
 
 namespace slicestack {
@@ -27,6 +29,20 @@ constexpr TypedArrayEntry kTypedArrays[] = {
 };
 }  // namespace
 
+/** What this process may still take: free memory, or the limit of its control group. Linux would grant more and kill the process later. */
+double availableMemory() {
+  double available = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  std::ifstream facts("/proc/meminfo");
+  std::string key;
+  for (double kilobytes; facts >> key >> kilobytes; facts.ignore(64, '\n'))
+    if (key == "MemAvailable:") available = std::min(available, kilobytes * 1024);
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    double limit = 0;
+    if (std::ifstream(path) >> limit) available = std::min(available, limit);
+  }
+  return available;
+}
+
 const char* dtypeName(at::ScalarType dtype) {
   for (const auto& entry : kDtypes)
     if (entry.dtype == dtype) return entry.name;
@@ -34,20 +50,19 @@ const char* dtypeName(at::ScalarType dtype) {
 }
 
 void checkFits(Environment& state, at::IntArrayRef sizes, at::ScalarType dtype) {
-  static const double physical = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   double bytes = static_cast<double>(c10::elementSize(dtype));
   for (int64_t size : sizes) bytes *= static_cast<double>(size);
-  if (bytes <= physical) return;
+  if (bytes <= (1 << 26)) return;
+  const double available = availableMemory();
+  if (bytes <= available) return;
   std::ostringstream out;
-  out << "a " << dtypeName(dtype) << " tensor of shape " << sizes << " needs " << bytes << " bytes, and this machine has " << physical << "; "
-      << state.describeLive(5);
+  out << "a " << dtypeName(dtype) << " tensor of shape " << sizes << " needs " << static_cast<uint64_t>(std::min(bytes, 1e19)) << " bytes, and this machine has "
+      << static_cast<uint64_t>(available) << " to give; " << state.describeLive(5);
   throw MemoryFault(out.str());
 }
 
-Arguments::Arguments(napi_env env, Environment& state, const char* op, napi_callback_info info) : env(env), state(state), op(op) {
-  napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-  if (count > kMost) throw ArgumentFault("expected at most 24 arguments, received " + std::to_string(count));
-}
+Arguments::Arguments(napi_env env, Environment& state, const char* op, size_t count, const napi_value* values)
+    : env(env), state(state), op(op), count(std::min(count, kMost)), values(values) {}
 
 napi_valuetype Arguments::type(size_t i) const {
   if (i >= count) return napi_undefined;
@@ -95,18 +110,24 @@ void Arguments::fail(size_t i, const char* name, const std::string& expected) co
 at::Tensor& Arguments::tensor(size_t i, const char* name, int64_t dims) {
   double handle = 0;
   if (i >= count || napi_get_value_double(env, values[i], &handle) != napi_ok) fail(i, name, "a Tensor");
-  at::Tensor* found;
+  at::Tensor& found = hold(i, name, handle);
+  if (dims >= 0 && found.dim() != dims)
+    throw ArgumentFault(std::string(name) + ": expected " + std::to_string(dims) + " dimensions, received " + std::to_string(found.dim()));
+  return found;
+}
+
+at::Tensor& Arguments::hold(size_t i, const char* name, Handle handle) {
+  if (heldCount == kHeld) throw ArgumentFault(std::string(name) + ": this op reads more tensors than it may");
   try {
-    found = &state.get(handle);
+    held[heldCount] = state.get(handle);
   } catch (const ArgumentFault& fault) {
     throw ArgumentFault(std::string(name) + ": " + fault.what());
   } catch (const DisposedFault& fault) {
     throw DisposedFault(std::string(name) + ": " + fault.what());
   }
-  seen.emplace_back(name, *found);
-  if (dims >= 0 && found->dim() != dims)
-    throw ArgumentFault(std::string(name) + ": expected " + std::to_string(dims) + " dimensions, received " + std::to_string(found->dim()));
-  return *found;
+  indices[heldCount] = i;
+  names[heldCount] = name;
+  return held[heldCount++];
 }
 
 Optional<at::Tensor> Arguments::optionalTensor(size_t i, const char* name) {
@@ -120,11 +141,13 @@ std::vector<Handle> Arguments::handles(size_t i, const char* name) {
   if (!is) fail(i, name, "an array of Tensors");
   uint32_t length = 0;
   napi_get_array_length(env, values[i], &length);
-  std::vector<Handle> out(length);
-  for (uint32_t k = 0; k < length; ++k) {
+  std::vector<Handle> out;
+  for (uint32_t k = 0; k < length; ++k) {  // a length alone proves no elements, so nothing is reserved by it
     napi_value item;
-    if (napi_get_element(env, values[i], k, &item) != napi_ok || napi_get_value_double(env, item, &out[k]) != napi_ok)
+    double handle = 0;
+    if (napi_get_element(env, values[i], k, &item) != napi_ok || napi_get_value_double(env, item, &handle) != napi_ok)
       throw ArgumentFault(std::string(name) + ": expected a Tensor at index " + std::to_string(k) + ", received something else");
+    out.push_back(handle);
   }
   return out;
 }
@@ -132,8 +155,9 @@ std::vector<Handle> Arguments::handles(size_t i, const char* name) {
 Tensors Arguments::tensors(size_t i, const char* name) {
   Tensors out;
   for (Handle handle : handles(i, name)) {
-    out.push_back(state.get(handle));
-    if (seen.size() < 8) seen.emplace_back(name, out.back());
+    at::Tensor& found = hold(i, name, handle);
+    out.push_back(found);
+    if (heldCount > 4) --heldCount;  // errors name the first few of a list; the list itself holds them all
   }
   return out;
 }
@@ -221,11 +245,7 @@ at::Device Arguments::device(size_t i, const char* name) {
   if (text != "cpu" && text != "cuda" && text != "mps" && !cuda) fail(i, name, "'cpu', 'cuda:N' or 'mps'");
   const at::Device device(text);
   if (device.is_cuda() && !at::hasCUDA()) throw ArgumentFault(std::string(name) + ": '" + text + "' asked for, but this libtorch finds no CUDA device");
-#if SLICESTACK_TORCH_AT_LEAST(2, 0)
   if (device.is_mps() && !at::hasMPS()) throw ArgumentFault(std::string(name) + ": 'mps' asked for, but this libtorch finds no Metal device");
-#else
-  if (device.is_mps() && !at::hasMPS()) throw ArgumentFault(std::string(name) + ": 'mps' asked for, but this libtorch finds no Metal device");
-#endif
   return device;
 }
 
@@ -256,6 +276,7 @@ at::Tensor Arguments::borrow(size_t i, const char* name) {
 napi_value Arguments::wrap(at::Tensor tensor) { return fromNumber(state.put(std::move(tensor))); }
 
 napi_value Arguments::wrap(const Tensors& tensors) {
+  if (tensors.size() > (1 << 20)) throw ArgumentFault("expected at most 1048576 parts, received " + std::to_string(tensors.size()));
   napi_value array;
   napi_create_array_with_length(env, tensors.size(), &array);
   for (size_t k = 0; k < tensors.size(); ++k) napi_set_element(env, array, static_cast<uint32_t>(k), wrap(tensors[k]));
@@ -297,11 +318,14 @@ napi_value Arguments::nothing() {
 
 std::string Arguments::shapes() const {
   std::ostringstream out;
-  for (const auto& entry : seen) {
-    if (out.tellp() > 0) out << ", ";
-    out << entry.first << " " << dtypeName(entry.second.scalar_type()) << " " << entry.second.sizes();
-    if (!entry.second.device().is_cpu()) out << " on " << entry.second.device();
-  }
+  // The compiler chose the order of reading; a list stands where its argument stood.
+  for (size_t i = 0; i < kMost; ++i)
+    for (size_t k = 0; k < heldCount; ++k) {
+      if (indices[k] != i) continue;
+      const at::Tensor& t = held[k];
+      out << (out.tellp() > 0 ? ", " : "") << names[k] << " " << dtypeName(t.scalar_type()) << " " << t.sizes();
+      if (!t.device().is_cpu()) out << " on " << t.device();
+    }
   return out.str();
 }
 

@@ -1,7 +1,6 @@
 // The arguments of one call from JavaScript: each is checked before libtorch sees it, and named in the error.
 #pragma once
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "environment.h"
@@ -13,9 +12,12 @@ using Ints = std::vector<int64_t>;
 
 class Arguments {
  public:
-  Arguments(napi_env env, Environment& state, const char* op, napi_callback_info info);
+  static constexpr size_t kMost = 12;
+
+  Arguments(napi_env env, Environment& state, const char* op, size_t count, const napi_value* values);
 
   bool missing(size_t i) const;  // absent, undefined or null
+  /** Held until the call ends: a getter that runs while later arguments are read may dispose the handle. */
   at::Tensor& tensor(size_t i, const char* name, int64_t dims = -1);
   Optional<at::Tensor> optionalTensor(size_t i, const char* name);
   Tensors tensors(size_t i, const char* name);
@@ -55,12 +57,16 @@ class Arguments {
   const char* op;
 
  private:
-  static constexpr size_t kMost = 24;
   std::string describe(size_t i) const;
   napi_valuetype type(size_t i) const;
-  size_t count = kMost;
-  napi_value values[kMost];
-  std::vector<std::pair<const char*, at::Tensor>> seen;
+  at::Tensor& hold(size_t i, const char* name, Handle handle);
+  size_t count;
+  const napi_value* values;
+  static constexpr size_t kHeld = 8;  // tensors of one call, beside those in lists
+  size_t indices[kHeld];
+  const char* names[kHeld];
+  at::Tensor held[kHeld];
+  size_t heldCount = 0;
 };
 
 /** Throws MemoryFault where a tensor of this shape cannot fit into this machine's memory. */

@@ -53,8 +53,9 @@ napi_value grad(Arguments& a) {
 }
 // gradOf(tensor) -> a handle to its gradient, or null
 napi_value gradOf(Arguments& a) {
-  const auto& gradient = a.tensor(0, "tensor").grad();
-  if (gradient.defined()) return a.wrap(gradient);
+  const auto& x = a.tensor(0, "tensor");
+  // libtorch prints a warning where a computed tensor is asked.
+  if ((x.is_leaf() || x.retains_grad()) && x.grad().defined()) return a.wrap(x.grad());
   napi_value null;
   napi_get_null(a.env, &null);
   return null;

@@ -97,12 +97,12 @@ uint32_t Environment::beginScope() {
 void Environment::endScope(uint32_t id, const std::vector<Handle>& survivors) {
   if (scopes.empty() || scopes.back().id != id)
     throw ArgumentFault("scopes must end in the reverse order of their start; this one is not the innermost");
-  for (Handle handle : survivors) get(handle);  // refuse before anything is freed
+  for (Handle handle : survivors) find(handle);  // a handle that never was one is refused before anything is freed
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
   for (Handle handle : survivors) {
     Slot* slot = find(handle);
-    if (slot->scope == id) own(*slot, handle);
+    if (slot && slot->scope == id) own(*slot, handle);  // one that was disposed meanwhile is no reason to keep the scope open
   }
   for (Handle handle : scope.members) {
     Slot* slot = find(handle);

@@ -43,7 +43,6 @@ BINARY(sub, sub)
 BINARY(mul, mul)
 BINARY(div, div)
 BINARY(pow, pow)
-BINARY(remainder, remainder)
 BINARY(eq, eq)
 BINARY(ne, ne)
 BINARY(lt, lt)
@@ -51,6 +50,17 @@ BINARY(le, le)
 BINARY(gt, gt)
 BINARY(ge, ge)
 
+// The processor traps on the smallest integer divided by -1, and any remainder of -1 is that of 1.
+napi_value remainder(Arguments& a) {
+  const auto& x = a.tensor(0, "x");
+  const bool scalar = a.boolean(2, "scalar"), whole = at::isIntegralType(x.scalar_type(), /*includeBool=*/true);
+  if (scalar && (!whole || !a.scalar(1, "other").isIntegral(/*includeBool=*/true))) return a.wrap(x.remainder(a.scalar(1, "other")));
+  // A number takes the dtype of x, checked: libtorch would cut 2^32 - 1 to an int32 of -1.
+  const auto dtype = x.scalar_type() == at::kBool ? at::kLong : x.scalar_type();
+  const at::Tensor other = scalar ? at::full({}, a.scalar(1, "other"), x.options().dtype(dtype)) : a.tensor(1, "other");
+  const bool trap = whole && at::isIntegralType(other.scalar_type(), /*includeBool=*/false) && other.scalar_type() != at::kByte;
+  return a.wrap(x.remainder(trap ? other.masked_fill(other.eq(-1), 1) : other));
+}
 napi_value maximum(Arguments& a) { return a.wrap(at::maximum(a.tensor(0, "x"), a.tensor(1, "other"))); }
 napi_value minimum(Arguments& a) { return a.wrap(at::minimum(a.tensor(0, "x"), a.tensor(1, "other"))); }
 napi_value logicalAnd(Arguments& a) { return a.wrap(at::logical_and(a.tensor(0, "x"), a.tensor(1, "other"))); }

@@ -1,5 +1,9 @@
 // Handles, scopes, facts about tensors, copies to and from JavaScript, and facts about the library.
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cstring>
+#include <thread>
 
 #include "arguments.h"
 
@@ -63,9 +67,12 @@ constexpr ArrayKind kArrays[] = {{at::kFloat, napi_float32_array}, {at::kDouble,
                                  {at::kInt, napi_int32_array},     {at::kShort, napi_int16_array},    {at::kChar, napi_int8_array},
                                  {at::kByte, napi_uint8_array}};
 
+constexpr size_t kMostBytes = size_t(1) << 32;
+
 // toTypedArray(tensor) -> typed array; copies. bfloat16 and float16 come as float32, bool as uint8.
 napi_value toTypedArray(Arguments& a) {
   at::Tensor x = a.tensor(0, "tensor").detach();
+  if (x.numel() > (int64_t(1) << 32)) throw MemoryFault("an ArrayBuffer of " + std::to_string(x.numel()) + " values cannot be made; read the tensor in parts");
   if (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf) x = x.to(at::kFloat);
   if (x.scalar_type() == at::kBool) x = x.to(at::kByte);
   x = x.to(at::kCPU).contiguous();  // device sync
@@ -73,7 +80,8 @@ napi_value toTypedArray(Arguments& a) {
     if (kind.dtype == x.scalar_type()) {
       napi_value buffer, array;
       void* data = nullptr;
-      if (napi_create_arraybuffer(a.env, x.nbytes(), &data, &buffer) != napi_ok)
+      // Node's C interface ends the process where V8 refuses the size.
+      if (x.nbytes() > kMostBytes || napi_create_arraybuffer(a.env, x.nbytes(), &data, &buffer) != napi_ok)
         throw MemoryFault("an ArrayBuffer of " + std::to_string(x.nbytes()) + " bytes cannot be made; read the tensor in parts");
       if (x.nbytes() > 0) std::memcpy(data, x.data_ptr(), x.nbytes());
       napi_create_typedarray(a.env, kind.type, static_cast<size_t>(x.numel()), buffer, 0, &array);
@@ -93,6 +101,9 @@ napi_value item(Arguments& a) {
 napi_value mapFile(Arguments& a) {
   const std::string path = a.string(0, "path");
   const int64_t bytes = a.integer(1, "bytes", 1);
+  struct stat facts;
+  if (stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) a.fail(0, "path", "the path of a file");
+  if (facts.st_size < bytes) throw ArgumentFault("bytes: expected at most the file's " + std::to_string(facts.st_size) + ", received " + std::to_string(bytes));
   return a.wrap(at::from_file(path, /*shared=*/false, bytes, at::TensorOptions().dtype(at::kByte)));
 }
 
@@ -100,7 +111,9 @@ napi_value version(Arguments& a) { return a.fromString(TORCH_VERSION); }
 napi_value showConfig(Arguments& a) { return a.fromString(at::show_config()); }
 napi_value getNumThreads(Arguments& a) { return a.fromNumber(at::get_num_threads()); }
 napi_value setNumThreads(Arguments& a) {
-  at::set_num_threads(static_cast<int>(a.integer(0, "threads", 1, 4096)));
+  // The OpenMP runtime ends the process where it cannot start a thread.
+  const int64_t most = std::max<int64_t>(16, 2 * std::thread::hardware_concurrency());
+  at::set_num_threads(static_cast<int>(a.integer(0, "threads", 1, most)));
   return a.nothing();
 }
 napi_value cudaDeviceCount(Arguments& a) { return a.fromNumber(at::hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0); }

@@ -30,7 +30,19 @@ napi_value transpose(Arguments& a) { return a.wrap(a.tensor(0, "x").transpose(a.
 napi_value squeeze(Arguments& a) { return a.wrap(a.missing(1) ? a.tensor(0, "x").squeeze() : a.tensor(0, "x").squeeze(a.integer(1, "dim"))); }
 napi_value unsqueeze(Arguments& a) { return a.wrap(a.tensor(0, "x").unsqueeze(a.integer(1, "dim"))); }
 napi_value flatten(Arguments& a) { return a.wrap(a.tensor(0, "x").flatten(a.integer(1, "startDim"), a.integer(2, "endDim"))); }
-napi_value expand(Arguments& a) { return a.wrap(a.tensor(0, "x").expand(a.ints(1, "shape", -1, -1))); }
+// A view needs no memory, but nearly any op on it would; a reduction over 2^50 equal values would never end.
+napi_value expand(Arguments& a) {
+  const at::Tensor y = a.tensor(0, "x").expand(a.ints(1, "shape", -1, -1));
+  checkFits(a.state, y.sizes(), y.scalar_type());
+  return a.wrap(y);
+}
+/** One handle a part: refuses what would fill the table before libtorch makes the parts. */
+const at::Tensor& parted(Arguments& a, int64_t dim, int64_t size) {
+  const auto& x = a.tensor(0, "x");
+  if (x.dim() > 0 && dim >= -x.dim() && dim < x.dim() && x.size(dim) / size > (1 << 20))
+    throw ArgumentFault("x: expected at most 1048576 parts, received " + std::to_string(x.size(dim) / size));
+  return x;
+}
 napi_value repeat(Arguments& a) {
   const auto& x = a.tensor(0, "x");
   const auto times = a.ints(1, "times", -1, 0);
@@ -44,9 +56,9 @@ napi_value repeat(Arguments& a) {
 }
 napi_value cat(Arguments& a) { return a.wrap(at::cat(a.tensors(0, "tensors"), a.integer(1, "dim"))); }
 napi_value stack(Arguments& a) { return a.wrap(at::stack(a.tensors(0, "tensors"), a.integer(1, "dim"))); }
-napi_value split(Arguments& a) { return a.wrap(a.tensor(0, "x").split(a.integer(1, "size", 1), a.integer(2, "dim"))); }
+napi_value split(Arguments& a) { return a.wrap(parted(a, a.integer(2, "dim"), a.integer(1, "size", 1)).split(a.integer(1, "size", 1), a.integer(2, "dim"))); }
 napi_value chunk(Arguments& a) { return a.wrap(a.tensor(0, "x").chunk(a.integer(1, "chunks", 1, 1 << 20), a.integer(2, "dim"))); }
-napi_value unbind(Arguments& a) { return a.wrap(a.tensor(0, "x").unbind(a.integer(1, "dim"))); }
+napi_value unbind(Arguments& a) { return a.wrap(parted(a, a.integer(1, "dim"), 1).unbind(a.integer(1, "dim"))); }
 napi_value select(Arguments& a) { return a.wrap(a.tensor(0, "x").select(a.integer(1, "dim"), a.integer(2, "index"))); }
 napi_value narrow(Arguments& a) { return a.wrap(a.tensor(0, "x").narrow(a.integer(1, "dim"), a.integer(2, "start"), a.integer(3, "length", 0))); }
 // slice(x, dim, start, end, step): Python's x[start:end:step]
@@ -72,9 +84,14 @@ napi_value scatterAdd(Arguments& a) {
   checkIndex(index, "index");
   return a.wrap(a.tensor(0, "x").scatter_add(a.integer(1, "dim"), index, a.tensor(3, "source")));
 }
-napi_value maskedSelect(Arguments& a) { return a.wrap(a.tensor(0, "x").masked_select(a.tensor(1, "mask"))); }
-napi_value maskedFill(Arguments& a) { return a.wrap(a.tensor(0, "x").masked_fill(a.tensor(1, "mask"), a.scalar(2, "value"))); }
-napi_value where(Arguments& a) { return a.wrap(at::where(a.tensor(0, "condition"), a.tensor(1, "x"), a.tensor(2, "y"))); }
+const at::Tensor& mask(Arguments& a, size_t i, const char* name) {
+  const auto& t = a.tensor(i, name);
+  if (t.scalar_type() != at::kBool) throw ArgumentFault(std::string(name) + ": expected dtype bool, received " + dtypeName(t.scalar_type()));
+  return t;
+}
+napi_value maskedSelect(Arguments& a) { return a.wrap(a.tensor(0, "x").masked_select(mask(a, 1, "mask"))); }
+napi_value maskedFill(Arguments& a) { return a.wrap(a.tensor(0, "x").masked_fill(mask(a, 1, "mask"), a.scalar(2, "value"))); }
+napi_value where(Arguments& a) { return a.wrap(at::where(mask(a, 0, "condition"), a.tensor(1, "x"), a.tensor(2, "y"))); }
 napi_value flip(Arguments& a) { return a.wrap(a.tensor(0, "x").flip(a.ints(1, "dims"))); }
 napi_value roll(Arguments& a) { return a.wrap(a.tensor(0, "x").roll(a.ints(1, "shifts"), a.ints(2, "dims"))); }
 // pad(x, [last dim before, after, second-last before, after, ...], mode, value)

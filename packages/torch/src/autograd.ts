@@ -1,6 +1,6 @@
 /** Gradients on and off, gradients of chosen inputs, autocast. */
 import { native } from "./native/load.js";
-import { wrap, type Tensor } from "./tensor.js";
+import { handlesOf, wrap, type Tensor } from "./tensor.js";
 import { ArgumentError } from "./errors.js";
 
 function withGrad<T>(enabled: boolean, body: () => T): T {
@@ -37,9 +37,8 @@ export function isGradEnabled(): boolean {
  * @returns one a input; null where an input is not used
  */
 export function grad(outputs: Tensor[], inputs: Tensor[], { retainGraph = false, createGraph = false } = {}): (Tensor | null)[] {
-  const handles = (tensors: Tensor[]) => tensors.map((t) => t.handle);
   return native()
-    .grad(handles(outputs), handles(inputs), retainGraph || createGraph, createGraph)
+    .grad(handlesOf(outputs), handlesOf(inputs), retainGraph || createGraph, createGraph)
     .map((handle) => (handle === null ? null : wrap(handle)));
 }
 

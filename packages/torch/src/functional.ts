@@ -1,6 +1,6 @@
 /** What layers and losses are made of. Names and defaults are PyTorch's (torch.nn.functional), in camelCase. */
 import { native } from "./native/load.js";
-import { wrap, type Tensor } from "./tensor.js";
+import { handlesOf, wrap, type Tensor } from "./tensor.js";
 
 /** One number for all dimensions, or one a dimension. */
 export type Size = number | number[];
@@ -22,10 +22,10 @@ const handleOf = (tensor: Maybe): number | null => tensor?.handle ?? null;
 
 // ── Joins and choices ───────────────────────────────────────────────────────
 export function cat(tensors: Tensor[], dim = 0): Tensor {
-  return wrap(native().cat(tensors.map((t) => t.handle), dim));
+  return wrap(native().cat(handlesOf(tensors), dim));
 }
 export function stack(tensors: Tensor[], dim = 0): Tensor {
-  return wrap(native().stack(tensors.map((t) => t.handle), dim));
+  return wrap(native().stack(handlesOf(tensors), dim));
 }
 /** x where condition (bool) is true, else y. */
 export function where(condition: Tensor, x: Tensor, y: Tensor): Tensor {
@@ -196,7 +196,7 @@ export function mseLoss(x: Tensor, target: Tensor, reduction: Reduction = "mean"
 export function gru(x: Tensor, hidden: Tensor, parameters: Tensor[], options: { layers: number; training: boolean; bidirectional: boolean }): { output: Tensor; hidden: Tensor } {
   const { layers, training, bidirectional } = options;
   const [output, last] = native()
-    .gru(x.handle, hidden.handle, parameters.map((p) => p.handle), layers, 0, training, bidirectional)
+    .gru(x.handle, hidden.handle, handlesOf(parameters), layers, 0, training, bidirectional)
     .map(wrap);
   if (output === undefined || last === undefined) throw new Error("gru: expected output and hidden from the addon");
   return { output, hidden: last };

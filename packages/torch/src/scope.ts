@@ -53,12 +53,18 @@ export function scope<T>(body: () => T): T {
   return inner.pass(result);
 }
 
-function collectTensors(value: unknown, into: Tensor[]): void {
-  if (value instanceof Tensor) into.push(value);
-  else if (Array.isArray(value)) for (const item of value) collectTensors(item, into);
-  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into);
-  else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    for (const item of Object.values(value)) collectTensors(item, into);
+/** @param path the containers around `value`: one that holds itself is entered once */
+function collectTensors(value: unknown, into: Tensor[], path: readonly unknown[] = []): void {
+  if (value instanceof Tensor) {
+    into.push(value);
+    return;
+  }
+  if (typeof value !== "object" || value === null || path.includes(value)) return;
+  const inner = [...path, value];
+  if (Array.isArray(value)) for (const item of value) collectTensors(item, into, inner);
+  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into, inner);
+  else if (Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) collectTensors(item, into, inner);
   }
 }
 

@@ -8,7 +8,9 @@ import type { DType, MemoryFormat, TypedArray } from "./types.js";
 export const isScoped = { depth: 0 };
 
 // The safety net for tensors that no scope owns; a stale handle is simply not found.
-const forgotten = new FinalizationRegistry<Handle>((handle) => native().dispose([handle]));
+const forgotten = new FinalizationRegistry<Handle>((handle) => {
+  if (typeof handle === "number" && native().isAlive(handle)) native().dispose([handle]);
+});
 
 type Operand = Tensor | number;
 type Dims = number | number[];
@@ -18,12 +20,20 @@ export function wrap(handle: Handle): Tensor {
   return new Tensor(handle);
 }
 
+/** The handles of a list; ends at the first hole of an array that has a length and no values. */
+export function handlesOf(tensors: readonly Tensor[]): Handle[] {
+  const handles: Handle[] = [];
+  for (const tensor of tensors) handles.push(tensor.handle);
+  return handles;
+}
+
 export class Tensor implements Disposable {
   /** @internal The addon's number for this tensor. */
   readonly handle: Handle;
 
   /** @internal Use the creation functions. */
   constructor(handle: Handle) {
+    if (typeof handle !== "number") throw new ArgumentError("expected a handle; tensors are made by the creation functions", "Tensor");
     this.handle = handle;
     if (isScoped.depth === 0) this.watch();
   }

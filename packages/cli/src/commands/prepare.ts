@@ -1,4 +1,3 @@
-import type { Dataset } from "@slicestack/pipeline";
 import { InvalidArgumentError, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
@@ -19,7 +18,7 @@ export function addPrepare(program: Command, start: Start): void {
     .argument("<destination>", "folder of the prepared data set")
     .option(
       "--labels <file>",
-      "CSV with path, subject and label (default: labels.csv in the source, where there is one)",
+      "CSV with path, label and subject (default: labels.csv in the source, where there is one)",
     )
     .option(
       "--size <height,width>",
@@ -62,9 +61,11 @@ async function runPrepare(
   });
   const { info, volumes } = dataset;
   const subjects = new Set(volumes.map(({ subject }) => subject)).size;
-  const quarantined = quarantinedOf(dataset);
+  const slices = volumes.reduce((sum, { count }) => sum + count, 0);
+  const quarantined = info.quarantined ?? [];
+  for (const { source: file, reason } of quarantined) session.log(`quarantined ${file}: ${reason}`);
   const text = [
-    `${info.name}: ${volumes.length} volumes of ${subjects} subjects, ${info.count} slices of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
+    `${info.name}: ${volumes.length} volumes of ${subjects} subjects, ${slices} slices of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
     ...info.classes.map(
       (label, index) => `  ${label}: ${volumes.filter((volume) => volume.label === index).length} volumes`,
     ),
@@ -73,14 +74,8 @@ async function runPrepare(
       : []),
     `Next: slicestack train --config FILE --data ${destination}`,
   ].join("\n");
-  const json = { directory: dataset.directory, info, volumes: volumes.length, subjects, quarantined };
+  const json = { directory: dataset.directory, info, volumes: volumes.length, slices, subjects, quarantined };
   return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json };
-}
-
-/** Volumes that were left out, as the recipe records them. */
-function quarantinedOf(dataset: Dataset): unknown[] {
-  const list = dataset.info.recipe["quarantined"];
-  return Array.isArray(list) ? list : [];
 }
 
 function parseSize(text: string): [number, number] {

@@ -33,7 +33,7 @@ async function runSplit(data: string, options: SplitOptions, session: Session): 
   if (existsSync(file) && !options.overwrite)
     throw new UsageError(`${file} is there already: add --overwrite to replace it (finished runs keep their own copy)`);
   const split = makeSplit(dataset, { seed: options.seed, fractions: options.fractions });
-  await writeSplit(dataset, split);
+  writeSplit(dataset, split);
   for (const warning of split.warnings) session.log(`warning: ${warning}`);
   const counts = partCounts(dataset, split);
   return { code: EXIT.ok, text: `${countsTable(dataset, counts)}\nSplit: ${file}`, json: { file, counts, split } };

@@ -32,7 +32,7 @@ export class AtomicFileWriter {
   write(data: string | Uint8Array): void {
     if (this.descriptor === null) throw new Error(`${this.path}: written to after commit or abort`);
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.descriptor, bytes, done, bytes.length - done);
+    for (let done = 0; done < bytes.length;) done += writeSync(this.descriptor, bytes, done, bytes.length - done);
   }
 
   commit(): void {

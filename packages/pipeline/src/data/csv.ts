@@ -23,7 +23,9 @@ export function readTable(file: string): Table {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new TableError(file, null, `cannot be read (${codeOf(cause)})`, "Check the path and the permissions.", { cause });
+    throw new TableError(file, null, `cannot be read (${codeOf(cause)})`, "Check the path and the permissions.", {
+      cause,
+    });
   }
   return parseTable(text, file);
 }
@@ -33,10 +35,16 @@ export function parseTable(text: string, file: string): Table {
   const records = parseRecords(text, file);
   const columns = records[0]?.record ?? [];
   const header = records[0]?.line ?? 1;
-  if (columns.length === 0) throw new TableError(file, null, "expected a header line, the file is empty", "Name its columns.");
+  if (columns.length === 0)
+    throw new TableError(file, null, "expected a header line, the file is empty", "Name its columns.");
   const double = columns.find((name, i) => columns.indexOf(name) !== i);
   if (double !== undefined) {
-    throw new TableError(file, header, `expected columns with different names, "${double}" stands twice`, "Rename one.");
+    throw new TableError(
+      file,
+      header,
+      `expected columns with different names, "${double}" stands twice`,
+      "Rename one.",
+    );
   }
   const rows = records.slice(1).map(({ line, record }) => {
     if (record.length !== columns.length) {

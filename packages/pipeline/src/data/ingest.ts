@@ -34,7 +34,10 @@ export function findVolumes(source: string): SourceFile[] {
     .filter((path) => /\.(nii|nii\.gz|npy)$/i.test(path) && !basename(path).startsWith("."))
     .sort();
   if (paths.length === 0) {
-    throw new PrepareError(`${source}: no volume found`, "Expected files .nii, .nii.gz or .npy in it or in folders below.");
+    throw new PrepareError(
+      `${source}: no volume found`,
+      "Expected files .nii, .nii.gz or .npy in it or in folders below.",
+    );
   }
   const stems = paths.map((path) => withoutExtension(basename(path)));
   const unique = new Set(stems).size === stems.length;
@@ -42,7 +45,10 @@ export function findVolumes(source: string): SourceFile[] {
 }
 
 function describe(path: string, stem: string, unique: boolean): SourceFile {
-  const folder = path.split("/").slice(0, -1).findLast((part) => /^(class_|CT-)\d+$/i.test(part));
+  const folder = path
+    .split("/")
+    .slice(0, -1)
+    .findLast((part) => /^(class_|CT-)\d+$/i.test(part));
   return {
     id: unique ? stem : withoutExtension(path),
     path,

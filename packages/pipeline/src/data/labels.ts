@@ -29,7 +29,12 @@ export function labelsFromTable(files: SourceFile[], path: string): Labelling {
   const key = ["id", "path"].find((name) => table.columns.includes(name));
   if (key === undefined || !table.columns.includes("label")) {
     const remedy = "Name the columns id (or path), label and, where a subject has several volumes, subject.";
-    throw new TableError(path, 1, `expected the columns id or path, and label, found ${table.columns.join(", ")}`, remedy);
+    throw new TableError(
+      path,
+      1,
+      `expected the columns id or path, and label, found ${table.columns.join(", ")}`,
+      remedy,
+    );
   }
   const problems: LabelProblems = { unmatched: [], unlabelled: [], conflicting: [], invalid: [] };
   const rows = matchRows(files, table.rows, key, problems);

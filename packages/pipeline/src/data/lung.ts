@@ -18,7 +18,10 @@ export function meanLungHu(
 ): number | null {
   const plane = height * width;
   const count = Math.floor(slices_SHW.length / plane);
-  const reach = [Math.max(1, Math.round(CLOSING_MM / spacing[0])), Math.max(1, Math.round(CLOSING_MM / spacing[1]))] as const;
+  const reach = [
+    Math.max(1, Math.round(CLOSING_MM / spacing[0])),
+    Math.max(1, Math.round(CLOSING_MM / spacing[1])),
+  ] as const;
   const stack = new Int32Array(plane);
   const every = count > 40 ? 2 : 1;
   let sum = 0;

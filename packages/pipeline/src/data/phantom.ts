@@ -64,7 +64,13 @@ export async function generatePhantoms(options: PhantomOptions): Promise<Phantom
         const plan = plans[index] as ScanPlan;
         if (!answer.ok) throw new PrepareError(`phantom ${plan.id}: ${answer.reason}`, "Check the space on the disk.");
         scans.push(recordOf(plan, answer.result));
-        options.onProgress?.({ stage: "phantoms", done: index + 1, total: plans.length, unit: "scans", message: plan.id });
+        options.onProgress?.({
+          stage: "phantoms",
+          done: index + 1,
+          total: plans.length,
+          unit: "scans",
+          message: plan.id,
+        });
       },
     });
     writeLabels(join(folder.path, "labels.csv"), scans);
@@ -80,10 +86,14 @@ function checked(options: PhantomOptions) {
   const { seed, counts, subjects = 100, minimum = 6, size = 128 } = options;
   const whole = (value: number, low: number) => Number.isSafeInteger(value) && value >= low;
   if (counts !== undefined && (counts.length !== phantomClasses.length || !counts.every((n) => whole(n, 0)))) {
-    throw new PrepareError(`counts: expected five whole numbers, came [${counts.join(", ")}]`, "Give one a class, CT-0 to CT-4.");
+    throw new PrepareError(
+      `counts: expected five whole numbers, came [${counts.join(", ")}]`,
+      "Give one a class, CT-0 to CT-4.",
+    );
   }
   if (!whole(subjects, 5)) throw new PrepareError(`subjects: expected at least 5, came ${subjects}`, "Ask for more.");
-  if (!whole(size, 32)) throw new PrepareError(`size: expected at least 32 voxels, came ${size}`, "128 is the default.");
+  if (!whole(size, 32))
+    throw new PrepareError(`size: expected at least 32 voxels, came ${size}`, "128 is the default.");
   return { seed, counts, subjects, minimum, size };
 }
 
@@ -91,7 +101,10 @@ function recordOf(plan: ScanPlan, result: PhantomResult): PhantomScanRecord {
   const [low, high] = affectedBands[plan.label] ?? [0, 0];
   const { affected } = result;
   if (plan.label === 0 ? affected !== 0 : affected <= low || affected >= high) {
-    throw new PrepareError(`phantom ${plan.id}: ${affected} of its lung is affected, CT-${plan.label} ends at ${high}`, "Take another seed.");
+    throw new PrepareError(
+      `phantom ${plan.id}: ${affected} of its lung is affected, CT-${plan.label} ends at ${high}`,
+      "Take another seed.",
+    );
   }
   const { id, subject, label, site } = plan;
   return { id, subject, label, site: site.name, sex: result.sex, age: result.age, affected };

@@ -65,7 +65,8 @@ function micrometres(spacing: readonly number[]): [number, number, number] {
 /** HU, turned so that x runs to the left, y to the back and z to the head: slices go from the feet up. */
 async function readCt(path: string): Promise<Volume> {
   const volume = await readNifti(path, { unit: "HU" });
-  if (!volume.data.every(Number.isFinite)) throw new Error("expected finite HU, it holds NaN or infinity; export it again");
+  if (!volume.data.every(Number.isFinite))
+    throw new Error("expected finite HU, it holds NaN or infinity; export it again");
   return reorient(volume, "LPS");
 }
 

@@ -9,7 +9,14 @@ import { ingest } from "./ingest.js";
 import type { LabelledFile, Labelling } from "./labels.js";
 import { runPool } from "./pool.js";
 import type { PreparedVolume, VolumeJob } from "./prepare-volume.js";
-import { datasetHash, openDataset, type Dataset, type DatasetInfo, type StoreDtype, type VolumeRecord } from "./store.js";
+import {
+  datasetHash,
+  openDataset,
+  type Dataset,
+  type DatasetInfo,
+  type StoreDtype,
+  type VolumeRecord,
+} from "./store.js";
 import { formatSubjects } from "./subjects.js";
 
 export interface PrepareOptions {
@@ -77,7 +84,10 @@ interface Plan extends Labelling {
 function checkedPlan(options: PrepareOptions): Plan {
   const size = (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= 4096;
   if (options.size !== undefined && !options.size.every(size)) {
-    throw new PrepareError(`size: expected two whole numbers 1..4096, came ${options.size.join(" x ")}`, "128,128 is usual.");
+    throw new PrepareError(
+      `size: expected two whole numbers 1..4096, came ${options.size.join(" x ")}`,
+      "128,128 is usual.",
+    );
   }
   if (options.depth !== undefined && options.depth !== "native" && !size(options.depth)) {
     throw new PrepareError(`depth: expected a whole number 1..4096 or native, came ${options.depth}`, "64 is usual.");
@@ -107,7 +117,10 @@ function refuseNested({ source, destination }: PrepareOptions): void {
   const from = resolve(source) + sep;
   const to = resolve(destination) + sep;
   if (!from.startsWith(to) && !to.startsWith(from)) return;
-  throw new PrepareError(`destination: expected a folder beside ${source}, came ${destination}`, "Choose a folder outside the source.");
+  throw new PrepareError(
+    `destination: expected a folder beside ${source}, came ${destination}`,
+    "Choose a folder outside the source.",
+  );
 }
 
 /** What grows while volumes come in. */
@@ -143,7 +156,21 @@ class Build {
 function recordOf(file: LabelledFile, volume: PreparedVolume, first: number, count: number): VolumeRecord {
   const { unit, spacing, originalShape, originalSpacing, sha256, meanLungHu } = volume;
   const { id, subject, label, path: source, extra } = file;
-  return { id, subject, label, first, count, unit, spacing, originalShape, originalSpacing, source, sha256, meanLungHu, extra };
+  return {
+    id,
+    subject,
+    label,
+    first,
+    count,
+    unit,
+    spacing,
+    originalShape,
+    originalSpacing,
+    source,
+    sha256,
+    meanLungHu,
+    extra,
+  };
 }
 
 async function run(options: PrepareOptions, plan: Plan, build: Build): Promise<void> {

@@ -46,7 +46,10 @@ export function makeSplit(dataset: Dataset, options: SplitOptions): Split {
   const subjects = subjectsOf(dataset);
   const used = PARTS.filter((_, i) => (fractions[i] ?? 0) > 0);
   if (subjects.length < used.length) {
-    throw new SplitError(`expected at least ${used.length} subjects, the data set has ${subjects.length}`, "Add subjects, or set a share to 0.");
+    throw new SplitError(
+      `expected at least ${used.length} subjects, the data set has ${subjects.length}`,
+      "Add subjects, or set a share to 0.",
+    );
   }
   const random = new Random(options.seed);
   let assignment = assign(subjects, fractions, random.fork("split 0"));
@@ -87,7 +90,10 @@ function checkFractions(fractions: readonly number[]): void {
   const sum = fractions.reduce((a, b) => a + b, 0);
   const valid = fractions.length === 3 && fractions.every((f) => f >= 0 && f <= 1) && Math.abs(sum - 1) < 1e-6;
   if (valid && (fractions[0] ?? 0) > 0) return;
-  throw new SplitError(`fractions: expected three shares that sum to 1, the first above 0, came ${fractions.join(", ")}`, "0.6, 0.2, 0.2 is usual.");
+  throw new SplitError(
+    `fractions: expected three shares that sum to 1, the first above 0, came ${fractions.join(", ")}`,
+    "0.6, 0.2, 0.2 is usual.",
+  );
 }
 
 function assign(subjects: Subject[], fractions: readonly number[], random: Random): Map<string, Part> {
@@ -132,22 +138,33 @@ function missing(subjects: Subject[], assignment: Map<string, Part>, used: reado
   });
 }
 
-function warningsOf(dataset: Dataset, subjects: Subject[], assignment: Map<string, Part>, used: readonly Part[]): string[] {
+function warningsOf(
+  dataset: Dataset,
+  subjects: Subject[],
+  assignment: Map<string, Part>,
+  used: readonly Part[],
+): string[] {
   const warnings: string[] = [];
   dataset.info.classes.forEach((name, label) => {
     const count = subjects.filter((subject) => subject.labels.has(label)).length;
     if (count >= ENOUGH) return;
-    warnings.push(`class ${label} (${name}) has ${count} ${count === 1 ? "subject" : "subjects"}: too few to be in every part`);
+    warnings.push(
+      `class ${label} (${name}) has ${count} ${count === 1 ? "subject" : "subjects"}: too few to be in every part`,
+    );
   });
   for (const [label, part] of missing(subjects, assignment, used)) {
-    warnings.push(`class ${label} (${dataset.info.classes[label] ?? ""}) is not in ${part}: its subjects also have higher labels`);
+    warnings.push(
+      `class ${label} (${dataset.info.classes[label] ?? ""}) is not in ${part}: its subjects also have higher labels`,
+    );
   }
   return warnings;
 }
 
 function hashOf(seed: number, datasetHash: string, parts: Record<Part, string[]>): string {
   const sorted = PARTS.map((part) => [...parts[part]].sort());
-  return createHash("sha256").update(JSON.stringify([1, seed, datasetHash, sorted])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([1, seed, datasetHash, sorted]))
+    .digest("hex");
 }
 
 /** Writes split.json into the data set's folder. @returns its path */
@@ -185,7 +202,10 @@ export function readSplit(path: string): Split {
 function checkHash(split: Split, what: string): void {
   const expected = hashOf(split.seed, split.datasetHash, split.parts);
   if (split.hash === expected) return;
-  throw new SplitError(`${what}: expected the hash ${expected} for its ids, found ${split.hash}`, "It was edited by hand; make it again with slicestack split.");
+  throw new SplitError(
+    `${what}: expected the hash ${expected} for its ids, found ${split.hash}`,
+    "It was edited by hand; make it again with slicestack split.",
+  );
 }
 
 /** Refuses a split of another data set, unknown ids, an id or a subject in two parts, and an edited one. @throws SplitError */

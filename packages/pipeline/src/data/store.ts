@@ -142,7 +142,11 @@ function readSlicesHeader(file: string, info: DatasetInfo): NpyHeader {
   }
   const bytes = header.offset + (n ?? 0) * info.height * info.width * header.itemBytes;
   if (size === bytes) return header;
-  throw new DatasetError(file, `expected ${bytes} bytes for ${n ?? 0} slices, found ${size}`, `It was cut or copied badly. ${PREPARE_AGAIN}`);
+  throw new DatasetError(
+    file,
+    `expected ${bytes} bytes for ${n ?? 0} slices, found ${size}`,
+    `It was cut or copied badly. ${PREPARE_AGAIN}`,
+  );
 }
 
 function readStart(file: string): { start: Uint8Array; size: number } {
@@ -168,7 +172,8 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
     const { id, first, count, label, unit } = volume;
     if (ids.has(id)) refuse(`id ${id} stands twice`);
     ids.add(id);
-    if (first !== next || count < 1) refuse(`${id}: expected slices from ${next} on, found first ${first}, count ${count}`);
+    if (first !== next || count < 1)
+      refuse(`${id}: expected slices from ${next} on, found first ${first}, count ${count}`);
     if (info.depth !== "native" && count !== info.depth) refuse(`${id}: expected ${info.depth} slices, found ${count}`);
     if (label >= info.classes.length) refuse(`${id}: expected a label 0..${info.classes.length - 1}, found ${label}`);
     if (unit !== info.unit) refuse(`${id}: expected the unit ${info.unit}, found ${unit}`);
@@ -178,9 +183,16 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
 }
 
 /** The identity of a data set: SHA-256 over what slices.npy and subjects.csv hold; times and folders play no part. */
-export function datasetHash(voxelSha256: string, shape: readonly number[], dtype: StoreDtype, subjectsCsv: string): string {
+export function datasetHash(
+  voxelSha256: string,
+  shape: readonly number[],
+  dtype: StoreDtype,
+  subjectsCsv: string,
+): string {
   const subjects = createHash("sha256").update(subjectsCsv).digest("hex");
-  return createHash("sha256").update(`slicestack 1 ${dtype} ${shape.join(",")} ${voxelSha256} ${subjects}`).digest("hex");
+  return createHash("sha256")
+    .update(`slicestack 1 ${dtype} ${shape.join(",")} ${voxelSha256} ${subjects}`)
+    .digest("hex");
 }
 
 /** Reads every byte and compares with the hash in dataset.json. @throws DatasetError where they differ */
@@ -192,5 +204,9 @@ export async function verifyDataset(dataset: Dataset): Promise<void> {
   const csv = readFileSync(join(dataset.directory, "subjects.csv"), "utf8");
   const found = datasetHash(hash.digest("hex"), [slices, info.height, info.width], info.dtype, csv);
   if (found === info.hash) return;
-  throw new DatasetError(dataset.directory, `expected the content hash ${info.hash}, found ${found}`, `It was changed after it was prepared. ${PREPARE_AGAIN}`);
+  throw new DatasetError(
+    dataset.directory,
+    `expected the content hash ${info.hash}, found ${found}`,
+    `It was changed after it was prepared. ${PREPARE_AGAIN}`,
+  );
 }

@@ -49,7 +49,8 @@ function spreadTriple(name: string, values: readonly number[]): Record<string, n
 export function readSubjects(file: string): VolumeRecord[] {
   const table = readTable(file);
   const missing = COLUMNS.filter((name) => !table.columns.includes(name));
-  if (missing.length > 0) throw new DatasetError(file, `expected the columns ${missing.join(", ")}`, "Prepare the data set again.");
+  if (missing.length > 0)
+    throw new DatasetError(file, `expected the columns ${missing.join(", ")}`, "Prepare the data set again.");
   const extras = table.columns.filter((name) => !COLUMNS.includes(name));
   return table.rows.map((row) => readRow(file, row, extras));
 }
@@ -60,13 +61,21 @@ function readRow(file: string, row: TableRow, extras: string[]): VolumeRecord {
     const value = text(name) === "" ? NaN : Number(text(name));
     if (Number.isFinite(value) && (!whole || (Number.isSafeInteger(value) && value >= 0))) return value;
     const expected = whole ? "a whole number" : "a number";
-    throw new DatasetError(file, `line ${row.line}: ${name}: expected ${expected}, found "${text(name)}"`, "Prepare the data set again.");
+    throw new DatasetError(
+      file,
+      `line ${row.line}: ${name}: expected ${expected}, found "${text(name)}"`,
+      "Prepare the data set again.",
+    );
   };
   const three = (name: string, whole = false) =>
     triple(name).map((column) => number(column, whole)) as [number, number, number];
   const unit = text("unit");
   if (unit !== "HU" && unit !== "arbitrary") {
-    throw new DatasetError(file, `line ${row.line}: unit: expected HU or arbitrary, found "${unit}"`, "Prepare the data set again.");
+    throw new DatasetError(
+      file,
+      `line ${row.line}: unit: expected HU or arbitrary, found "${unit}"`,
+      "Prepare the data set again.",
+    );
   }
   return {
     id: text("id"),

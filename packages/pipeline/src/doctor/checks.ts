@@ -72,8 +72,9 @@ export function threadChecks(probe: Probe, libtorch: LibtorchInfo | null): Check
   const asked = probe.env["OMP_NUM_THREADS"];
   // OMP_NUM_THREADS may be a list, one number for each level of nesting.
   const threads = asked === undefined ? (libtorch?.threads ?? usable) : Number(asked.split(",")[0]);
-  const value = asked === undefined ? `libtorch ${threads}` : `OMP_NUM_THREADS=${asked}`;
-  if (threads === usable) return [cores, ok("threads", value)];
+  const value = asked === undefined ? `libtorch starts with ${threads}` : `OMP_NUM_THREADS=${asked}`;
+  // A low start does no harm: a run sets its own number (`threads` of the configuration).
+  if (threads === usable || (asked === undefined && threads < usable)) return [cores, ok("threads", value)];
   const remedy = `export OMP_NUM_THREADS=${usable}`;
   if (!(threads >= 1)) return [cores, warn("threads", `${value}: no number`, remedy)];
   const what = threads > usable ? "more threads than cores, they wait for each other" : "cores stay idle";

@@ -1,4 +1,4 @@
-/** What a model must beat: always the commonest class, and a few numbers that say nothing of the anatomy. */
+/** What a model must beat: always the commonest class, and a few crude numbers of each volume. */
 import { LabelError, ShapeError } from "./errors.js";
 import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
 
@@ -23,7 +23,7 @@ export function majorityBaseline(trainLabels: readonly number[], classes: number
   return Array.from({ length: volumes }, () => [...prior]);
 }
 
-/** What is known of a volume without looking at its picture; fields as in VolumeRecord. */
+/** What is known of a volume without looking at its slices; fields as in VolumeRecord. */
 export interface ShortcutSource {
   /** x, y, z in the source */
   originalShape: readonly [number, number, number];

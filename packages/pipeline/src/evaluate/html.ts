@@ -27,6 +27,8 @@ export interface Column {
   name: string;
   /** a second, smaller line */
   note?: string;
+  /** whole numbers, set to the right; everything else is set to the left, so that estimates stand under each other */
+  count?: boolean;
 }
 
 /** A row: its name, its cells, and whether it is the one to look at. */
@@ -36,20 +38,26 @@ export interface Row {
   main?: boolean;
 }
 
+function countClass(column: Column | undefined): Html {
+  return trusted(column?.count === true ? ' class="count"' : "");
+}
+
 /** A table with caption, scoped headers, and sideways scrolling (by keyboard too) where the page is narrow. */
 export function table(caption: string, columns: readonly Column[], rows: readonly Row[]): Html {
   const head = columns.map(
-    ({ name, note }) =>
-      html`<th scope="col">${name}${note === undefined ? nothing : html`<small>${note}</small>`}</th>`,
+    ({ name, note }, i) =>
+      html`<th scope="col" ${countClass(columns[i])}>
+        ${name}${note === undefined ? nothing : html`<small>${note}</small>`}
+      </th>`,
   );
   const body = rows.map(
     ({ name, cells, main }) =>
-      html`<tr${trusted(main === true ? ' class="main"' : "")}><th scope="row">${name}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>\n`,
+      html`<tr${trusted(main === true ? ' class="main"' : "")}><th scope="row">${name}</th>${cells.map((cell, i) => html`<td${countClass(columns[i + 1])}>${cell}</td>`)}</tr>\n`,
   );
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">
     <table>
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>

@@ -21,15 +21,13 @@ export interface LogisticOptions {
   classes: number;
   /** inverse strength of the penalty, scikit-learn's C; default 1 */
   inversePenalty?: number;
-  /** how often each row counts; default 1 */
-  weights?: readonly number[];
 }
 
 const MAX_ITERATIONS = 100;
 const GRADIENT_TOLERANCE = 1e-9;
 
 /**
- * Minimises Σ_i w_i (-log p_i) + |W|² / (2 inversePenalty), intercepts unpenalised: the objective of scikit-learn's
+ * Minimises Σ_i -log p_i + |W|² / (2 inversePenalty), intercepts unpenalised: the objective of scikit-learn's
  * LogisticRegression (binomial for two classes, multinomial beyond). Bishop, Pattern Recognition and Machine
  * Learning (2006), sections 4.3.3 and 4.3.4.
  * @throws ShapeError, LabelError, RangeOfParameterError (features that are not finite)
@@ -37,17 +35,16 @@ const GRADIENT_TOLERANCE = 1e-9;
 export function fitLogistic(
   features_NF: readonly (readonly number[])[],
   labels: readonly number[],
-  { classes, inversePenalty = 1, weights }: LogisticOptions,
+  { classes, inversePenalty = 1 }: LogisticOptions,
 ): LogisticModel {
   checkFeatures(features_NF, features_NF[0]?.length ?? 0);
-  checkRows(features_NF.length, labels, classes, weights);
+  checkRows(features_NF.length, labels, classes);
   if (!(inversePenalty > 0)) throw new RangeOfParameterError("inversePenalty", "a number > 0", String(inversePenalty));
   const { mean_F, scale_F } = standardisation(features_NF);
   const present = Array.from({ length: classes }, (_, c) => c).filter((c) => labels.includes(c));
   const problem: Problem = {
     x_NF: features_NF.map((row) => [...standardise(row, mean_F, scale_F), 1]),
     target_N: labels.map((label) => present.indexOf(label)),
-    weight_N: weights ?? labels.map(() => 1),
     outputs: present.length === 2 ? 1 : present.length,
     penalty: 1 / inversePenalty,
   };
@@ -72,11 +69,9 @@ function checkFeatures(features_NF: readonly (readonly number[])[], width: numbe
   });
 }
 
-function checkRows(rows: number, labels: readonly number[], classes: number, weights?: readonly number[]): void {
+function checkRows(rows: number, labels: readonly number[], classes: number): void {
   if (rows === 0) throw new ShapeError("features", "at least one row", "none");
   if (labels.length !== rows) throw new ShapeError("labels", `${rows} values`, String(labels.length));
-  if (weights !== undefined && weights.length !== rows)
-    throw new ShapeError("weights", `${rows} values`, String(weights.length));
   labels.forEach((label, i) => {
     if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabelError(i, classes, String(label));
   });
@@ -113,7 +108,6 @@ function softmax(logits: readonly number[]): number[] {
 interface Problem {
   x_NF: number[][];
   target_N: number[];
-  weight_N: readonly number[];
   outputs: number;
   penalty: number;
 }
@@ -124,13 +118,13 @@ function classLogits(theta_KF: readonly number[][], x_F: readonly number[]): num
   return theta_KF.length === 1 ? [0, ...logits] : logits;
 }
 
-function objective({ x_NF, target_N, weight_N, penalty }: Problem, theta_KF: readonly number[][]): number {
+function objective({ x_NF, target_N, penalty }: Problem, theta_KF: readonly number[][]): number {
   let sum = 0;
   x_NF.forEach((x_F, i) => {
     const logits = classLogits(theta_KF, x_F);
     const top = Math.max(...logits);
     const logSum = top + Math.log(logits.reduce((total, logit) => total + Math.exp(logit - top), 0));
-    sum += weight_N[i]! * (logSum - logits[target_N[i]!]!);
+    sum += logSum - logits[target_N[i]!]!;
   });
   for (const row of theta_KF) for (let f = 0; f < row.length - 1; f++) sum += (penalty * row[f]! ** 2) / 2;
   return sum;
@@ -156,7 +150,7 @@ function newton(problem: Problem): { theta: number[][]; iterations: number } {
 }
 
 function derivatives(problem: Problem, theta_KF: readonly number[][]): { gradient: number[]; hessian: number[][] } {
-  const { x_NF, target_N, weight_N, outputs, penalty } = problem;
+  const { x_NF, target_N, outputs, penalty } = problem;
   const width = x_NF[0]!.length;
   const size = outputs * width;
   const gradient = new Array<number>(size).fill(0);
@@ -166,10 +160,10 @@ function derivatives(problem: Problem, theta_KF: readonly number[][]): { gradien
     const p_C = softmax(classLogits(theta_KF, x_F));
     for (let k = 0; k < outputs; k++) {
       const p = p_C[k + first]!;
-      const residual = weight_N[i]! * (p - (target_N[i] === k + first ? 1 : 0));
+      const residual = p - (target_N[i] === k + first ? 1 : 0);
       for (let f = 0; f < width; f++) gradient[k * width + f]! += residual * x_F[f]!;
       for (let l = 0; l < outputs; l++) {
-        const curvature = weight_N[i]! * p * ((k === l ? 1 : 0) - p_C[l + first]!);
+        const curvature = p * ((k === l ? 1 : 0) - p_C[l + first]!);
         for (let f = 0; f < width; f++)
           for (let g = 0; g < width; g++) hessian[k * width + f]![l * width + g]! += curvature * x_F[f]! * x_F[g]!;
       }

@@ -1,5 +1,5 @@
 /** The sections of the report. Each returns its HTML, or undefined where there is nothing to say. */
-import type { Figure, FigureGroup } from "./figures.js";
+import type { Figure, FigureGroup } from "./figure.js";
 import { definitions, html, nothing, table, trusted, type Column, type Html } from "./html.js";
 import { SMALL_SUPPORT } from "./metrics.js";
 import type { ReportInput } from "./report.js";
@@ -120,19 +120,29 @@ function bounds({ interval }: Estimate, format: (value: number) => string): stri
   return `${format(interval.low)} to ${format(interval.high)}`;
 }
 
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** "2.5D", "the 2D vote". */
+function inSentence(model: string): string {
+  const name = words.modelName(model);
+  return name === model.toUpperCase() ? name : `the ${name}`;
+}
+
 /** What a paired difference in balanced accuracy does and does not show. */
 function verdict(difference: ModelDifference, input: ReportInput): string {
   const { value, interval } = difference.metrics.balancedAccuracy;
-  const [first, second] = [words.modelName(difference.first), words.modelName(difference.second)];
+  const [first, second] = [inSentence(difference.first), inSentence(difference.second)];
   const subjects = plural(difference.subjects, "subject");
   const size = `${words.formatSigned(value)} (${Math.round(100 * interval.level)} % interval ${bounds(difference.metrics.balancedAccuracy, words.formatSigned)})`;
   if (interval.method === "none")
-    return `${first} against ${second}: the difference in balanced accuracy is ${words.formatSigned(value)}, without an interval, because it is the same in every resample of these ${subjects}.`;
+    return `${capital(first)} against ${second}: the difference in balanced accuracy is ${words.formatSigned(value)}, without an interval, because it is the same in every resample of these ${subjects}.`;
   if (interval.low > 0)
-    return `${first} is better than ${second} in balanced accuracy by ${size}. The interval lies above zero.`;
+    return `${capital(first)} is better than ${second} in balanced accuracy by ${size}. The interval lies above zero.`;
   if (interval.high < 0)
-    return `${first} is worse than ${second} in balanced accuracy: ${size}. The interval lies below zero.`;
-  return `${first} against ${second}: balanced accuracy differs by ${size}. The interval includes zero, so ${subjects} of ${input.dataset.name} do not show which is better.`;
+    return `${capital(first)} is worse than ${second} in balanced accuracy: ${size}. The interval lies below zero.`;
+  return `${capital(first)} against ${second}: balanced accuracy differs by ${size}. The interval includes zero, so ${subjects} of ${input.dataset.name} do not show which is better.`;
 }
 
 function testUse({ testReads }: ReportInput): string {
@@ -145,9 +155,9 @@ export function data(input: ReportInput): Html {
   const { dataset, split, task } = input;
   const columns = [
     { name: "part" },
-    { name: "subjects" },
-    { name: "volumes" },
-    ...task.classes.map((name) => ({ name, note: "subjects / volumes" })),
+    { name: "subjects", count: true },
+    { name: "volumes", count: true },
+    ...task.classes.map((name) => ({ name, note: "subjects / volumes", count: true })),
   ];
   const rows = split.parts.map(({ part, subjects, volumes, byClass }) => ({
     name: part,
@@ -168,6 +178,7 @@ export function errors(input: ReportInput): Html {
   const main = mainOf(input);
   const columns = ["class", "volumes", "precision", "recall", "F1", "AUROC, against the rest"].map((name) => ({
     name,
+    count: name === "volumes",
   }));
   const rows = main.perClass.map((entry) => ({
     name: entry.small ? `${entry.name} *` : entry.name,
@@ -178,7 +189,8 @@ export function errors(input: ReportInput): Html {
   }));
   const marked = main.perClass.some(({ small }) => small);
   const matrices = figuresOf(input, "confusion");
-  return html`<div class="side${input.task.classes.length === 2 && matrices.length > 2 ? " three" : ""}">
+  return html`<p>Volumes by true and predicted class; below each count its share of the true class.</p>
+    <div class="side${input.task.classes.length === 2 && matrices.length > 2 ? " three" : ""}">
       ${matrices.map(figure)}
     </div>
     ${table(`${words.modelName(main.model)} by class: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
@@ -196,7 +208,9 @@ function metricTable(input: ReportInput, caption: string, metrics: readonly Metr
   const rows = input.models.map((summary) => ({
     name: words.modelName(summary.model),
     main: summary === main,
-    cells: metrics.map((name) => cell(summary.metrics[name])),
+    cells: metrics.map((name) =>
+      name === "calibrationError" ? words.formatNumber(summary.metrics[name].value) : cell(summary.metrics[name]),
+    ),
   }));
   return table(caption, [{ name: "model" }, ...metrics.map(columnOf)], rows);
 }
@@ -212,7 +226,7 @@ export function ranking(input: ReportInput): Html {
 
 export function calibration(input: ReportInput): Html {
   const bins = mainOf(input).reliability.length;
-  const caption = `Probabilities on the test part, lower is better. The calibration error uses ${plural(bins, "bin")} of equal mass.`;
+  const caption = `Probabilities on the test part, lower is better. The calibration error uses ${plural(bins, "bin")} of equal mass and has no interval, because its bootstrap is biased.`;
   return html`${metricTable(input, caption, ["negativeLogLikelihood", "brierScore", "calibrationError"])}
     <p class="soft small">No temperature was fitted: these are the probabilities as the models give them.</p>
     ${figuresOf(input, "calibration").map(figure)}`;
@@ -262,8 +276,8 @@ export function methods(input: ReportInput): Html {
     </li>
     <li>
       ‘Majority class’ always predicts the commonest training class; the ‘shortcut baseline’ is a logistic regression on
-      a few numbers that say nothing of anatomy (mean lung HU where there is one, slice count, spacing). A model that
-      does not beat both has learnt nothing of use.
+      a few crude numbers (mean lung HU where there is one, slice count, spacing). A model that does not beat both has
+      learnt nothing of use.
     </li>
   </ul> `;
 }

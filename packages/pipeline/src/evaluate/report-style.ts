@@ -40,13 +40,17 @@ dl.key .interval { font-size: 1rem; font-weight: 400; color: var(--soft); white-
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: 0.95rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: 0.9rem; padding-bottom: 0.5rem; }
-th, td { padding: 0.45rem 0.9rem 0.45rem 0; text-align: right; vertical-align: top; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
+caption span { display: block; max-width: min(100%, calc(100vw - 2rem)); }
+th, td { padding: 0.45rem 1.2rem 0.45rem 0; text-align: left; vertical-align: top; white-space: nowrap; }
+th.count, td.count { text-align: right; }
+th.count { padding-left: 0.5rem; }
+thead th { white-space: normal; }
 th:last-child, td:last-child { padding-right: 0.25rem; }
 thead th { border-bottom: 1.5px solid var(--ink); vertical-align: bottom; font-weight: 600; }
 thead th small { display: block; font-weight: 400; color: var(--soft); font-size: 0.8rem; }
 tbody th { font-weight: 400; }
 tbody tr { border-bottom: 1px solid var(--line); }
+tbody tr.main th:first-child { box-shadow: -0.5rem 0 var(--shade); }
 tbody tr.main th, tbody tr.main td { font-weight: 600; background: var(--shade); }
 td small { color: var(--soft); font-weight: 400; font-size: 0.85em; }
 figure { margin: 1.4rem 0; }
@@ -64,16 +68,16 @@ pre:focus-visible { outline: 2px solid var(--accent); }
 .notes h2 { font-size: 1rem; margin: 0; }
 .notes ul { margin: 0.4rem 0 0; padding-left: 1.1rem; }
 footer { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: 1rem; color: var(--soft); font-size: 0.9rem; }
-@media (max-width: 40rem) { body { padding: 1.5rem 1rem 3rem; } h1 { font-size: 1.6rem; } dl { grid-template-columns: 1fr; gap: 0; } dd + dt { margin-top: 0.5rem; } }
+@media (max-width: 40rem) { body { padding: 1.5rem 1rem 3rem; } h1 { font-size: 1.6rem; } dl { grid-template-columns: 1fr; gap: 0; } dd + dt { margin-top: 0.5rem; } figure { overflow-x: auto; } figure svg { max-width: none; } }
 @page { size: A4; margin: 16mm 15mm 18mm; }
 @media print {
   :root { color-scheme: light; --ground: #fff; --ink: #000; --soft: #444; --line: #bbb; --shade: #f2f2f2; --accent: #000; --note: #fff; --note-line: #000; }
-  body { padding: 0; max-width: none; font-size: 10pt; }
+  html { font-size: 9.5pt; }
+  body { padding: 0; max-width: none; }
   nav { display: none; }
   .scroll { overflow: visible; }
   th, td { padding-right: 0.6rem; }
-  table { font-size: 9pt; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   h2, h3, caption { break-after: avoid; }
   figure, tr, .notes, dl.key { break-inside: avoid; }
   section { break-inside: auto; }

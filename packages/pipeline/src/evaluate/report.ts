@@ -3,7 +3,7 @@
  * This file says what a report is given and in what order it speaks; the sections are in report-sections.ts.
  */
 import { ReportError } from "./errors.js";
-import type { Figure } from "./figures.js";
+import type { Figure } from "./figure.js";
 import { html, trusted, type Html } from "./html.js";
 import * as sections from "./report-sections.js";
 import { REPORT_STYLE } from "./report-style.js";

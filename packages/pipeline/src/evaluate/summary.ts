@@ -77,6 +77,9 @@ export interface ModelDifference {
   metrics: Record<MetricName, Estimate>;
 }
 
+/** The bootstrap of a binned error is biased upwards, so that its interval may miss the estimate: none is given. */
+const WITHOUT_INTERVAL: MetricName = "calibrationError";
+
 const ORDINAL_ONLY: readonly MetricName[] = ["quadraticKappa", "meanAbsoluteError", "offByOneAccuracy"];
 
 function settings(options: SummaryOptions) {
@@ -147,6 +150,8 @@ class Estimates {
   ) {}
 
   metric(name: MetricName): Estimate {
+    if (name === WITHOUT_INTERVAL)
+      return { value: this.resampled.estimate[metricIndex(name)]!, interval: noInterval(this.level) };
     return this.estimate(metricIndex(name), this.proportion(name));
   }
 
@@ -259,6 +264,7 @@ export function compareModels(first: Predictions, second: Predictions, options: 
   const estimate = (name: MetricName): Estimate => {
     if (!ordinal && ORDINAL_ONLY.includes(name)) return absent(level);
     const k = metricIndex(name);
+    if (name === WITHOUT_INTERVAL) return { value: resampled.estimate[k]!, interval: noInterval(level) };
     return { value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, level) };
   };
   return {

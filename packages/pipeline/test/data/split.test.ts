@@ -31,7 +31,10 @@ test("makeSplit, 200 random data sets: every volume in one part, no subject in t
     const dataset = fakeDataset(rows);
     const split = makeSplit(dataset, { seed });
     const partOf = new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
-    assert.equal(PARTS.reduce((n, part) => n + split.parts[part].length, 0), rows.length);
+    assert.equal(
+      PARTS.reduce((n, part) => n + split.parts[part].length, 0),
+      rows.length,
+    );
     assert.deepEqual([...partOf.keys()].sort(), rows.map((row) => row[0]).sort());
     for (const subject of new Set(rows.map((row) => row[1]))) {
       const parts = new Set(rows.filter((row) => row[1] === subject).map((row) => partOf.get(row[0])));
@@ -42,7 +45,14 @@ test("makeSplit, 200 random data sets: every volume in one part, no subject in t
       const subjects = new Set(holders.map((row) => row[1])).size;
       const parts = new Set(holders.map((row) => partOf.get(row[0])));
       const warned = split.warnings.some((text) => text.startsWith(`class ${label} `));
-      assert.ok(parts.size === 3 || warned, `seed ${seed}: class ${label} with ${subjects} subjects is in ${parts.size}`);
+      assert.ok(
+        parts.size === 3 || warned,
+        `seed ${seed}: class ${label} with ${subjects} subjects is in ${parts.size}`,
+      );
+      const highest = [...new Set(rows.map((row) => row[1]))].filter(
+        (subject) => Math.max(...rows.filter((row) => row[1] === subject).map((row) => row[2])) === label,
+      );
+      if (highest.length >= 3) assert.equal(parts.size, 3, `seed ${seed}: class ${label}, a stratum of its own`);
       if (subjects < 3) assert.ok(warned, `seed ${seed}: class ${label} has ${subjects} subjects and no warning`);
     }
     checkSplit(split, dataset);
@@ -52,12 +62,18 @@ test("makeSplit, 200 random data sets: every volume in one part, no subject in t
 test("makeSplit: one label a subject, so every class with three subjects is in every part, without warnings", () => {
   for (let seed = 0; seed < 100; seed++) {
     const counts = [23, 54, 11, 6, 3];
-    const rows = counts.flatMap((n, label) => Array.from({ length: n }, (_, i): Row => [`${label}-${i}`, `${label}-${i}`, label]));
+    const rows = counts.flatMap((n, label) =>
+      Array.from({ length: n }, (_, i): Row => [`${label}-${i}`, `${label}-${i}`, label]),
+    );
     const split = makeSplit(fakeDataset(rows), { seed });
     assert.deepEqual(split.warnings, []);
     for (const part of PARTS) assert.equal(new Set(split.parts[part].map((id) => id[0])).size, 5);
     const [train, val, held] = PARTS.map((part) => split.parts[part].length / rows.length);
-    for (const [found, wanted] of [[train, 0.6], [val, 0.2], [held, 0.2]] as const) {
+    for (const [found, wanted] of [
+      [train, 0.6],
+      [val, 0.2],
+      [held, 0.2],
+    ] as const) {
       assert.ok(Math.abs((found ?? 0) - wanted) < 0.025, `${found} of the subjects, wanted ${wanted}`);
     }
   }
@@ -79,7 +95,12 @@ test("makeSplit: small classes are named; a share of 0 leaves its part empty; im
   const two = makeSplit(fakeDataset(rows), { seed: 1, fractions: [0.8, 0.2, 0] });
   assert.equal(two.parts.test.length, 0);
   assert.ok(two.parts.val.length >= 2);
-  for (const fractions of [[0.5, 0.2, 0.2], [1.2, -0.1, -0.1], [0, 0.5, 0.5], [NaN, 0.5, 0.5]] as [number, number, number][]) {
+  for (const fractions of [
+    [0.5, 0.2, 0.2],
+    [1.2, -0.1, -0.1],
+    [0, 0.5, 0.5],
+    [NaN, 0.5, 0.5],
+  ] as [number, number, number][]) {
     assert.throws(() => makeSplit(fakeDataset(rows), { seed: 1, fractions }), SplitError);
   }
   assert.throws(() => makeSplit(fakeDataset(rows.slice(0, 2)), { seed: 1 }), /at least 3 subjects/);

@@ -74,6 +74,7 @@ test("threads: more than the cgroup allows, fewer than the cores, and nonsense e
   assert.match(above.value, /more threads than cores/);
   assert.match((await check("cores", { files: quota })).value, /^2 usable \(4 logical, affinity 4, cgroup quota 2\)$/);
   assert.match((await check("threads", { env: { OMP_NUM_THREADS: "1" } })).value, /idle/);
+  assert.equal((await check("threads", { torch: { threads: 2 } })).status, "ok");
   assert.equal((await check("threads", { env: { OMP_NUM_THREADS: "many" } })).remedy, "export OMP_NUM_THREADS=4");
   assert.equal((await check("threads", { env: { OMP_NUM_THREADS: "4,1" } })).status, "ok");
 });

@@ -30,14 +30,6 @@ for (const c of fixture<{ cases: LogisticCase[] }>("logistic").cases) {
   });
 }
 
-test("weights equal repeated rows", () => {
-  const x = [[0], [1], [2], [3], [4]];
-  const labels = [0, 1, 0, 1, 1];
-  const weighted = fitLogistic(x, labels, { classes: 2, weights: [1, 1, 1, 1, 1] });
-  const plain = fitLogistic(x, labels, { classes: 2 });
-  assert.deepEqual(weighted, plain);
-});
-
 test("a class absent from training has probability 0; one class alone has 1; no features give the prior", () => {
   const three = predictLogistic(fitLogistic([[0], [1], [2], [3]], [0, 0, 2, 2], { classes: 3 }), [[1.5]])[0]!;
   assert.equal(three[1], 0);

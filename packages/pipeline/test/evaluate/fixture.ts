@@ -12,7 +12,8 @@ export function fixture<T>(name: string): T {
 
 /** Equal within `tolerance`; NaN equals null and NaN. */
 export function close(actual: number, expected: number | null, tolerance: number, what: string): void {
-  if (expected === null || Number.isNaN(expected)) return assert.ok(Number.isNaN(actual), `${what}: ${actual}, not NaN`);
+  if (expected === null || Number.isNaN(expected))
+    return assert.ok(Number.isNaN(actual), `${what}: ${actual}, not NaN`);
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual}, expected ${expected}`);
 }
 
@@ -26,7 +27,7 @@ export function simulate(options: {
 }): Predictions {
   const { model, seed, counts, signal, volumesEach = 1 } = options;
   const random = new Random(seed);
-  const predictions: Predictions = { model, part: "test", ids: [][], labels: [], probabilities: [] };
+  const predictions: Predictions = { model, part: "test", ids: [], subjects: [], labels: [], probabilities: [] };
   counts.forEach((count, label) => {
     for (let s = 0; s < count; s++)
       for (let v = 0; v < volumesEach; v++) {

@@ -157,7 +157,12 @@ export function insideLung(anatomy: Anatomy, level: Level, x: number, y: number)
   const spineX = x / 34;
   const spineYy = (y - anatomy.spineY - 8) / 30;
   d = Math.min(d, (Math.sqrt(spineX * spineX + spineYy * spineYy) - 1) * 30);
-  d = Math.min(d, (level.z - diaphragm(anatomy, level, x, y)) * 0.7, level.z + 4, (1.02 - level.t) * anatomy.lungHeight);
+  d = Math.min(
+    d,
+    (level.z - diaphragm(anatomy, level, x, y)) * 0.7,
+    level.z + 4,
+    (1.02 - level.t) * anatomy.lungHeight,
+  );
   if (level.t < 0.58) {
     d = Math.min(d, outsideHeart(anatomy, x, y, level.z));
     const ax = x - 24;

@@ -303,14 +303,7 @@ function collapse(
 }
 
 /** Ground glass with a soft edge and fine texture; vessels stay visible in it. Consolidation hides them. */
-function diseased(
-  disease: Disease,
-  lung: number,
-  score: number,
-  core: number,
-  grain: number,
-  coarse: number,
-): number {
+function diseased(disease: Disease, lung: number, score: number, core: number, grain: number, coarse: number): number {
   const density = disease.groundGlass * (1 + 0.22 * coarse);
   const glass = Math.max(lung, Math.min(-480, Math.max(-710, lung + density)));
   const veiled = mix(lung, glass + 24 * grain, smoothstep(-0.25, 0.25, score));
@@ -335,7 +328,9 @@ function acquire(hu: Float32Array, grid: Grid, scan: Acquisition, anatomy: Anato
       const move = Math.round(shake / grid.spacing[1]);
       const ghost = k * plane + Math.max(0, j - move) * grid.nx;
       const streakRow = random.normal(0, streak);
-      for (let i = 0; i < grid.nx; i++) row[i] = mix(hu[at + i] ?? 0, hu[ghost + i] ?? 0, move > 0 ? 0.4 : 0);
+      // The table does not breathe.
+      const blur = move > 0 && grid.origin[1] + j * grid.spacing[1] < anatomy.bodyHalfDepth * 0.9 ? 0.4 : 0;
+      for (let i = 0; i < grid.nx; i++) row[i] = mix(hu[at + i] ?? 0, hu[ghost + i] ?? 0, blur);
       for (let i = 0; i < grid.nx; i++) {
         const value = row[i] ?? 0;
         const noise = values[((ox + i) & (size - 1)) + size * ((oy + j) & (size - 1))] ?? 0;

@@ -30,7 +30,16 @@ export function growTrees(anatomy: Anatomy, random: Random): Trees {
       [side * 0.2, 0.6, -1],
     ];
     for (const trunk of trunks) {
-      branch(anatomy, random, vessels, hilum, jitter(trunk, random, 0.2), random.uniform(34, 52), random.uniform(2.9, 4.1), 0);
+      branch(
+        anatomy,
+        random,
+        vessels,
+        hilum,
+        jitter(trunk, random, 0.2),
+        random.uniform(34, 52),
+        random.uniform(2.9, 4.1),
+        0,
+      );
     }
     for (let n = 0; n < 130; n++) scatter(anatomy, random, vessels, hilum, side);
     for (const trunk of trunks.filter((_, i) => i % 2 === 0)) {
@@ -43,12 +52,20 @@ export function growTrees(anatomy: Anatomy, random: Random): Trees {
 
 /** A short piece of a small vessel somewhere in the lung, running away from the hilum and thinner towards the pleura. */
 function scatter(anatomy: Anatomy, random: Random, out: Segment[], hilum: Vector, side: number): void {
-  const at: Vector = [side * random.uniform(12, 130), random.uniform(-95, 95), random.uniform(0.05, 1) * anatomy.lungHeight];
+  const at: Vector = [
+    side * random.uniform(12, 130),
+    random.uniform(-95, 95),
+    random.uniform(0.05, 1) * anatomy.lungHeight,
+  ];
   const depth = insideLung(anatomy, levelAt(anatomy, at[2]), at[0], at[1]);
   if (depth < 4) return;
   const away = jitter(unit([at[0] - hilum[0], at[1] - hilum[1], at[2] - hilum[2]]), random, 0.35);
   const half = Math.min(depth, random.uniform(6, 16));
-  const along = (s: number): Vector => [at[0] + s * half * away[0], at[1] + s * half * away[1], at[2] + s * half * away[2]];
+  const along = (s: number): Vector => [
+    at[0] + s * half * away[0],
+    at[1] + s * half * away[1],
+    at[2] + s * half * away[2],
+  ];
   out.push({ from: along(-1), to: along(1), radius: 0.75 + Math.min(1.5, depth / 28) });
 }
 
@@ -73,7 +90,16 @@ function branch(
   if (depth >= 6 || radius < 0.8) return;
   for (let k = 0; k < 2; k++) {
     const spread = k === 0 ? 0.25 : 0.55;
-    branch(anatomy, random, out, to, jitter(d, random, spread), length * random.uniform(0.66, 0.9), radius * 0.79, depth + 1);
+    branch(
+      anatomy,
+      random,
+      out,
+      to,
+      jitter(d, random, spread),
+      length * random.uniform(0.66, 0.9),
+      radius * 0.79,
+      depth + 1,
+    );
   }
   if (depth < 3) branch(anatomy, random, out, to, jitter(d, random, 1.1), length * 0.7, radius * 0.55, depth + 3);
 }

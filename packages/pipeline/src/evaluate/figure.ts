@@ -1,0 +1,12 @@
+/** What every figure of a report is. */
+
+/** Where a figure belongs in the report. */
+export type FigureGroup = "models" | "differences" | "confusion" | "ranking" | "calibration" | "training";
+
+export interface Figure {
+  /** file name without extension, e.g. "confusion_2.5d" */
+  name: string;
+  group: FigureGroup;
+  caption: string;
+  svg: string;
+}

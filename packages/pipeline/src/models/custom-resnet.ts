@@ -1,0 +1,46 @@
+/**
+ * The published slice model: a ResNet trunk and the head F-512-256-K, ReLU and dropout between.
+ * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's.
+ * The embedding is what the last linear layer sees: 256 values after ReLU and dropout.
+ */
+import type { Tensor } from "@slicestack/torch";
+import { Dropout, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
+import { ResNet, type ResNetDepth } from "./resnet.js";
+import { SliceModel } from "./slice-model.js";
+
+export interface CustomResNetOptions {
+  depth: ResNetDepth;
+  classes: number;
+  dropout: number;
+}
+
+export class CustomResNet extends SliceModel {
+  readonly channels = 3;
+  readonly embedding = 256;
+  readonly resnet: ResNet;
+  readonly custom_layers: Sequential;
+
+  constructor({ depth, classes, dropout }: CustomResNetOptions) {
+    super();
+    this.resnet = new ResNet(depth, this.channels);
+    this.custom_layers = new Sequential(
+      new Linear(this.resnet.features, 512),
+      new ReLU(),
+      new Dropout(dropout),
+      new Linear(512, this.embedding),
+      new ReLU(),
+      new Dropout(dropout),
+      new Linear(this.embedding, classes),
+    );
+  }
+
+  override embed(x_BCHW: Tensor): Tensor {
+    let hidden = this.resnet.forward(x_BCHW);
+    for (let layer = 0; layer < 6; layer++) hidden = this.custom_layers.at(layer).forward(hidden);
+    return hidden;
+  }
+
+  override classify(embedding_BE: Tensor): Tensor {
+    return this.custom_layers.at(6).forward(embedding_BE);
+  }
+}

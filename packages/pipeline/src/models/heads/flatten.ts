@@ -1,0 +1,29 @@
+/**
+ * The published volume head: all slice embeddings side by side, S·E-2048-128-K with ReLU and dropout.
+ * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Sees slice order; asks for one depth in all volumes.
+ */
+import type { Tensor } from "@slicestack/torch";
+import { Dropout, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
+import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+
+export class FlattenHead extends Head {
+  readonly ffwd: Sequential;
+
+  constructor({ embedding, slices, classes, dropout }: HeadOptions) {
+    super();
+    this.ffwd = new Sequential(
+      new Linear(embedding * slices, 2048),
+      new ReLU(),
+      new Dropout(dropout),
+      new Linear(2048, 128),
+      new ReLU(),
+      new Dropout(dropout),
+      new Linear(128, classes),
+    );
+  }
+
+  override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
+    const present_BSE = embedding_BSE.mul(mask_BS.unsqueeze(-1));
+    return { logits_BK: this.ffwd.forward(present_BSE.flatten(1)), sliceWeight_BS: null };
+  }
+}

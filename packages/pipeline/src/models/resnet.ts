@@ -1,0 +1,62 @@
+/**
+ * ResNet trunks without their classifier. He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016.
+ * Parameter names are torchvision's; its `fc` is not part of the trunk.
+ * B slices, C channels, H height, W width, F features (512 or 2048).
+ */
+import type { Tensor } from "@slicestack/torch";
+import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, init, MaxPool2d, Module, Sequential } from "@slicestack/torch/nn";
+import { BasicBlock, Bottleneck, type ResidualBlock } from "./common/residual.js";
+
+export type ResNetDepth = 18 | 34 | 50;
+
+const layouts = {
+  18: { Block: BasicBlock, blocks: [2, 2, 2, 2] },
+  34: { Block: BasicBlock, blocks: [3, 4, 6, 3] },
+  50: { Block: Bottleneck, blocks: [3, 4, 6, 3] },
+} as const;
+
+export class ResNet extends Module {
+  /** Width F of the pooled features. */
+  readonly features: number;
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly maxpool: MaxPool2d;
+  readonly layer1: Sequential;
+  readonly layer2: Sequential;
+  readonly layer3: Sequential;
+  readonly layer4: Sequential;
+  readonly avgpool: AdaptiveAvgPool2d;
+
+  constructor(depth: ResNetDepth, channels = 3) {
+    super();
+    const { Block, blocks } = layouts[depth];
+    let inputs = 64;
+    const stage = (width: number, count: number, stride: number): Sequential => {
+      const made: ResidualBlock[] = [];
+      for (let k = 0; k < count; k++) {
+        const block = new Block(inputs, width, k === 0 ? stride : 1);
+        inputs = block.outputs;
+        made.push(block);
+      }
+      return new Sequential(...made);
+    };
+    this.conv1 = new Conv2d(channels, 64, 7, { stride: 2, padding: 3, bias: false });
+    this.bn1 = new BatchNorm2d(64);
+    this.maxpool = new MaxPool2d(3, { stride: 2, padding: 1 });
+    this.layer1 = stage(64, blocks[0], 1);
+    this.layer2 = stage(128, blocks[1], 2);
+    this.layer3 = stage(256, blocks[2], 2);
+    this.layer4 = stage(512, blocks[3], 2);
+    this.avgpool = new AdaptiveAvgPool2d(1);
+    this.features = inputs;
+    // torchvision's start: He's normal initialisation over the fan out.
+    for (const module of this.modules()) if (module instanceof Conv2d) init.kaimingNormal_(module.weight, { mode: "fanOut", nonlinearity: "relu" });
+  }
+
+  /** x_BCHW → features_BF */
+  override forward(x_BCHW: Tensor): Tensor {
+    const stem = this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu());
+    const deep = this.layer4.forward(this.layer3.forward(this.layer2.forward(this.layer1.forward(stem))));
+    return this.avgpool.forward(deep).flatten(1);
+  }
+}

@@ -1,0 +1,165 @@
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { svgToPng } from "../../src/evaluate/drawing.js";
+import { ReportError } from "../../src/evaluate/errors.js";
+import { confusionFigure } from "../../src/evaluate/figure-model.js";
+import { countPart, renderReport, type ReportInput } from "../../src/evaluate/report.js";
+import { summarise } from "../../src/evaluate/summary.js";
+import { simulate } from "./fixture.js";
+import { exampleReport } from "./report-example.js";
+
+const CHROMIUM = "/usr/bin/chromium";
+const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is absent: apt-get install chromium`;
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+
+/** Opens a report from disk and gives what the page complained of and asked for. */
+async function open(
+  report: string,
+  use: (page: Page) => Promise<void>,
+): Promise<{ complaints: string[]; requests: string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), "slicestack-report-"));
+  const complaints: string[] = [];
+  const requests: string[] = [];
+  let browser: Browser | undefined;
+  try {
+    const path = join(folder, "report.html");
+    writeFileSync(path, report);
+    const args = [...FLAGS, "--disable-component-update", "--disable-sync"];
+    browser = await chromium.launch({ executablePath: CHROMIUM, args });
+    const page = await browser.newPage({ viewport: { width: 1100, height: 900 } });
+    page.on("console", (message) => complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("request", (request) => requests.push(request.url()));
+    await page.goto(pathToFileURL(path).href);
+    await use(page);
+  } finally {
+    await browser?.close();
+    rmSync(folder, { recursive: true });
+  }
+  return { complaints, requests: requests.filter((url) => !url.startsWith("file:") && !url.startsWith("data:")) };
+}
+
+for (const kind of ["binary", "grades"] as const)
+  test(
+    `a report of a ${kind} task in Chromium: no complaint, no request, nothing wider than the page`,
+    { skip, timeout: 120_000 },
+    async () => {
+      const input = await exampleReport(kind);
+      const { complaints, requests } = await open(renderReport(input), async (page) => {
+        assert.equal(await page.title(), `${input.title} – Slicestack report`);
+        assert.equal(await page.locator("h1").count(), 1);
+        const levels = await page.evaluate<number[]>(
+          `[...document.querySelectorAll("h1, h2, h3")].map((heading) => Number(heading.tagName[1]))`,
+        );
+        levels.forEach((level, i) => assert.ok(i === 0 || level <= levels[i - 1]! + 1, "no heading level is skipped"));
+        const tables = page.locator("table");
+        assert.equal(await tables.count(), await page.locator("table > caption").count());
+        assert.ok((await tables.count()) >= 5);
+        assert.equal(await page.locator("th:not([scope])").count(), 0);
+        assert.equal(await page.locator("tr.main").first().locator("th").innerText(), "2.5D");
+        const figures = page.locator("svg");
+        assert.equal(await figures.count(), input.figures.length);
+        for (const figure of await figures.all()) {
+          assert.equal(await figure.getAttribute("role"), "img");
+          assert.ok((await figure.locator("desc").first().textContent())!.length > 40);
+        }
+        const ids = await page.evaluate<string[]>(`[...document.querySelectorAll("[id]")].map(({ id }) => id)`);
+        assert.equal(new Set(ids).size, ids.length, "ids are unique");
+        for (const [width, text] of [
+          [1100, "desk"],
+          [390, "phone"],
+        ] as const) {
+          await page.setViewportSize({ width, height: 900 });
+          assert.ok((await page.evaluate<number>("document.documentElement.scrollWidth")) <= width, text);
+        }
+        assert.equal((await page.pdf({ preferCSSPageSize: true })).subarray(0, 5).toString(), "%PDF-");
+      });
+      assert.deepEqual({ complaints, requests }, { complaints: [], requests: [] });
+    },
+  );
+
+test("the report says both names of both accuracies, how the test part was used, and marks small classes", async () => {
+  const input = await exampleReport("grades");
+  const report = renderReport(input);
+  for (const text of [
+    "‘weighted’ in the paper",
+    "‘unweighted’ in the paper",
+    "The test part was read once",
+    "CT-4 *",
+    input.split.hash,
+  ])
+    assert.ok(report.includes(text), text);
+  const again = renderReport({ ...input, testReads: 3 });
+  assert.ok(!again.includes("was read once") && again.includes("has been read 3 times"));
+});
+
+test("the verdict claims a difference only where its interval leaves out zero", async () => {
+  const input = await exampleReport("binary");
+  const say = (low: number, high: number) => {
+    const [difference] = input.differences;
+    const estimate = { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "bca" as const } };
+    const metrics = { ...difference!.metrics, balancedAccuracy: estimate };
+    return renderReport({ ...input, differences: [{ ...difference!, metrics }] });
+  };
+  assert.match(say(0.01, 0.1), /2\.5D is better than the 2D vote/);
+  assert.match(say(-0.1, -0.01), /2\.5D is worse than the 2D vote/);
+  assert.match(say(-0.1, 0.2), /do not show which is better/);
+});
+
+test("names and texts are escaped; pictures from elsewhere, strange classes and an unknown model are refused", async () => {
+  const input = await exampleReport("binary");
+  const hostile = '<script>alert("x")</script>';
+  const report = renderReport({ ...input, title: hostile, config: `name: ${hostile}`, warnings: [hostile] });
+  assert.ok(!report.includes("<script"));
+  const refused = (change: Partial<ReportInput>) =>
+    assert.throws(() => renderReport({ ...input, ...change }), ReportError);
+  refused({ examples: [{ source: "https://example.org/a.png", alternative: "a", caption: "a" }] });
+  refused({ mainModel: "3d" });
+  refused({ task: { ...input.task, classes: ["a", "b", "c"] } });
+  refused({ split: { ...input.split, parts: [countPart("train", [], 3)] } });
+});
+
+test("a figure escapes class names, and draws a class that is absent", async () => {
+  const classes = ["<b>&", 'say "x"', "absent"];
+  const [summary] = summarise([simulate({ model: "m", seed: 1, counts: [5, 5, 0], signal: 1 })], {
+    classes,
+    seed: 1,
+    resamples: 20,
+  });
+  const { svg } = await confusionFigure(summary!);
+  assert.ok(!svg.includes("<b>"));
+  assert.ok(svg.includes("absent  (n = 0)") || svg.includes("absent (n = 0)"));
+});
+
+test("a figure becomes a PNG of twice its size", async () => {
+  const { figures } = await exampleReport("binary");
+  const { svg } = figures[0]!;
+  const png = await svgToPng(svg);
+  assert.deepEqual([...png.subarray(1, 4)], [...Buffer.from("PNG")]);
+  const width = Number(/ width="(\d+)"/.exec(svg)![1]);
+  assert.equal(new DataView(png.buffer, png.byteOffset).getUint32(16), 2 * width);
+});
+
+test("subjects and volumes are counted by class; a subject of two classes counts in both (by hand)", () => {
+  const rows = [
+    { subject: "a", label: 0 },
+    { subject: "a", label: 1 },
+    { subject: "b", label: 1 },
+    { subject: "b", label: 1 },
+  ];
+  assert.deepEqual(countPart("test", rows, 3), {
+    part: "test",
+    subjects: 2,
+    volumes: 4,
+    byClass: [
+      { subjects: 1, volumes: 1 },
+      { subjects: 2, volumes: 3 },
+      { subjects: 0, volumes: 0 },
+    ],
+  });
+});

@@ -1,0 +1,203 @@
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PredictionsError, ProbabilityError, ShapeError } from "../../src/evaluate/errors.js";
+import { readPredictions, writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
+import { METRICS } from "../../src/evaluate/scorer.js";
+import { compareModels, summarise } from "../../src/evaluate/summary.js";
+import { formatEstimate, formatNumber, formatSigned, markdownTable, summaryTable } from "../../src/evaluate/tables.js";
+import { parseTrainingRows } from "../../src/evaluate/training-rows.js";
+import { close, simulate } from "./fixture.js";
+import { examplePredictions } from "./report-example.js";
+
+const GRADES = ["CT-0", "CT-1", "CT-2"];
+const options = { classes: GRADES, seed: 3, ordinal: true, resamples: 400 };
+
+function withFolder(use: (folder: string) => void): void {
+  const folder = mkdtempSync(join(tmpdir(), "slicestack-evaluate-"));
+  try {
+    use(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("predictions.csv: what is written is read back, bit for bit, models and parts apart", () => {
+  withFolder((folder) => {
+    const path = join(folder, "predictions.csv");
+    const all = examplePredictions([3, 4]);
+    all.push({ ...all[0]!, part: "val", ids: all[0]!.ids.map((id) => `${id}, "quoted"`) });
+    writePredictions(path, all);
+    assert.equal(readFileSync(path, "utf8").split("\n")[0], "model,part,id,subject,label,p_0,p_1");
+    assert.deepEqual(readPredictions(path), all);
+  });
+});
+
+test("predictions.csv: broken files are refused with file and line", () => {
+  withFolder((folder) => {
+    const path = join(folder, "predictions.csv");
+    const refuses = (text: string, pattern: RegExp) => {
+      writeFileSync(path, text);
+      assert.throws(
+        () => readPredictions(path),
+        (error) => error instanceof PredictionsError && pattern.test(error.message) && error.message.startsWith(path),
+      );
+    };
+    refuses("", /empty file/);
+    refuses("model,part,id,label,p_0,p_1\n", /expected the header/);
+    const header = "model,part,id,subject,label,p_0,p_1\n";
+    refuses(`${header}m,train,a,s,0,0.5,0.5\n`, /line 2: expected part val or test/);
+    refuses(`${header}m,test,a,s,0,0.5,0.5\nm,test,b,s,0,,0.5\n`, /line 3: expected a number/);
+    refuses(`${header}m,test,a,s,0,0.5\n`, /CSV/);
+    writeFileSync(path, `${header}m,test,a,s,0,0.7,0.7\n`);
+    assert.throws(() => readPredictions(path), ProbabilityError);
+    writeFileSync(path, `${header}m,test,a,s,0,0.5,0.5\nm,test,a,s,0,0.5,0.5\n`);
+    assert.throws(() => readPredictions(path), /a occurs twice/);
+    assert.throws(() => writePredictions(path, []), PredictionsError);
+  });
+});
+
+test("a summary holds every metric; proportions have Wilson's interval where subjects have one volume each", () => {
+  const [summary] = summarise([simulate({ model: "2.5d", seed: 1, counts: [20, 12, 9], signal: 1.5 })], options);
+  assert.deepEqual(Object.keys(summary!.metrics), [...METRICS]);
+  assert.equal(summary!.metrics.accuracy.interval.method, "wilson");
+  assert.equal(summary!.metrics.balancedAccuracy.interval.method, "bca");
+  for (const name of ["balancedAccuracy", "macroF1", "quadraticKappa", "auroc"] as const) {
+    const { value, interval } = summary!.metrics[name];
+    assert.ok(interval.low < value && value < interval.high, name);
+  }
+  assert.deepEqual(
+    summary!.perClass.map(({ support, small }) => [support, small]),
+    [
+      [20, false],
+      [12, false],
+      [9, true],
+    ],
+  );
+  assert.match(summary!.warnings.join(), /Fewer than 10 test volumes of CT-2 \(n = 9\)/);
+  assert.equal(summary!.roc.length, 3);
+  assert.equal(summary!.reliability.length, 8);
+});
+
+test("several volumes a subject: bootstrap over subjects, wider than if volumes were subjects", () => {
+  const volumes = simulate({ model: "m", seed: 2, counts: [10, 10, 10], signal: 0.8 });
+  // Every volume five times over: as volumes of one subject they bring no news.
+  const rows = volumes.ids.flatMap((_, i) => [i, i, i, i, i]);
+  const repeated: Predictions = {
+    ...volumes,
+    ids: rows.map((i, k) => `${volumes.ids[i]}-${k}`),
+    subjects: rows.map((i) => volumes.subjects[i]!),
+    labels: rows.map((i) => volumes.labels[i]!),
+    probabilities: rows.map((i) => volumes.probabilities[i]!),
+  };
+  const [alone, grouped, naive] = summarise([volumes, repeated, { ...repeated, subjects: repeated.ids }], options);
+  assert.equal(grouped!.metrics.accuracy.interval.method, "bca");
+  assert.equal(grouped!.subjects, 30);
+  const width = (summary = alone) =>
+    summary!.metrics.balancedAccuracy.interval.high - summary!.metrics.balancedAccuracy.interval.low;
+  close(width(grouped), width(alone), 1e-12, "five copies of a subject's volume change nothing");
+  assert.ok(width(naive) < 0.6 * width(grouped));
+});
+
+test("metrics for grades are NaN where the classes are not ordered; binary rates where there are three classes", () => {
+  const [summary] = summarise([simulate({ model: "m", seed: 1, counts: [8, 8, 8], signal: 1 })], {
+    ...options,
+    ordinal: false,
+  });
+  for (const name of ["quadraticKappa", "meanAbsoluteError", "offByOneAccuracy", "sensitivity", "auprc"] as const)
+    assert.ok(Number.isNaN(summary!.metrics[name].value), name);
+});
+
+test("absent class, one subject of a class: values where defined, and warnings", () => {
+  const predictions = simulate({ model: "m", seed: 4, counts: [6, 1, 0], signal: 1 });
+  const [summary] = summarise([predictions], options);
+  assert.match(summary!.warnings.join(), /No test volume of class CT-2/);
+  assert.match(summary!.warnings.join(), /has one test subject/);
+  assert.ok(Number.isNaN(summary!.perClass[2]!.recall.value) && Number.isNaN(summary!.perClass[2]!.auroc.value));
+  assert.ok(Number.isFinite(summary!.metrics.auroc.value));
+  assert.equal(summary!.perClass[2]!.recall.interval.method, "none");
+});
+
+test("a perfect and a constant predictor have values and no bootstrap interval", () => {
+  const [majority] = examplePredictions([9, 6]);
+  const perfect = { ...majority!, model: "2.5d", probabilities: majority!.labels.map((label) => [1 - label, label]) };
+  const [summary, constant] = summarise([perfect, majority!], { classes: ["a", "b"], seed: 1, resamples: 100 });
+  assert.equal(formatEstimate(summary!.metrics.balancedAccuracy), "1.00 [–]");
+  assert.equal(formatEstimate(summary!.metrics.accuracy), "1.00 [0.80, 1.00]");
+  assert.equal(formatEstimate(constant!.metrics.balancedAccuracy), "0.50 [–]");
+  assert.equal(formatEstimate(constant!.metrics.ppv), "–");
+});
+
+test("paired difference: of a model with itself 0, antisymmetric, indifferent to the order of rows", () => {
+  const [, , vote, full] = examplePredictions([20, 16]) as [Predictions, Predictions, Predictions, Predictions];
+  const settings = { classes: ["a", "b"], seed: 5, resamples: 300 };
+  const same = compareModels(full, full, settings).metrics.balancedAccuracy;
+  assert.equal(same.value, 0);
+  assert.equal(same.interval.method, "none");
+  const there = compareModels(full, vote, settings).metrics.macroF1;
+  const back = compareModels(vote, full, settings).metrics.macroF1;
+  close(there.value, -back.value, 1e-15, "value");
+  close(there.interval.low, -back.interval.high, 0.02, "bound");
+  const [a, b] = summarise([full, vote], settings);
+  close(there.value, a!.metrics.macroF1.value - b!.metrics.macroF1.value, 1e-15, "difference of the values");
+  const reversed = {
+    ...vote,
+    ids: [...vote.ids].reverse(),
+    subjects: [...vote.subjects].reverse(),
+    labels: [...vote.labels].reverse(),
+    probabilities: [...vote.probabilities].reverse(),
+  };
+  assert.deepEqual(compareModels(full, reversed, settings).metrics, compareModels(full, vote, settings).metrics);
+});
+
+test("models on different volumes, labels or parts are not compared", () => {
+  const [, , vote, full] = examplePredictions([6, 6]) as [Predictions, Predictions, Predictions, Predictions];
+  const settings = { classes: ["a", "b"], seed: 5 };
+  const refused = (other: Predictions, pattern: RegExp) =>
+    assert.throws(
+      () => compareModels(full, other, settings),
+      (error) => error instanceof PredictionsError && pattern.test(error.message),
+    );
+  refused({ ...vote, part: "val" }, /one is of test, one of val/);
+  refused({ ...vote, ids: vote.ids.map((id, i) => (i === 3 ? "other" : id)) }, /was not predicted by 2d_vote/);
+  refused(
+    { ...vote, labels: vote.labels.map((label, i) => (i === 3 ? 1 - label : label)) },
+    /another label or subject/,
+  );
+  assert.throws(() => compareModels(full, { ...vote, labels: [] }, settings), ShapeError);
+});
+
+test("tables: aligned columns, both names of both accuracies, signs and dashes (by hand)", () => {
+  const predictions = examplePredictions([20, 16]);
+  const settings = { classes: ["a", "b"], seed: 5, resamples: 200 };
+  const summaries = summarise(predictions, settings);
+  const differences = [compareModels(predictions[3]!, predictions[2]!, settings)];
+  const lines = summaryTable(summaries, differences).split("\n");
+  assert.match(lines[0]!, /^model +accuracy +balanced accuracy +macro F1 +AUROC$/);
+  const column = lines[0]!.indexOf("balanced");
+  for (const line of lines.slice(2, 6)) assert.match(line.slice(column), /^\d\.\d\d \[/);
+  assert.match(lines.at(-1)!, /balanced accuracy is called 'weighted' accuracy and plain accuracy 'unweighted'/);
+  assert.equal(
+    markdownTable(summaries, differences)
+      .split("\n")
+      .filter((line) => line.startsWith("|")).length,
+    7,
+  );
+  assert.equal(formatNumber(-0.001), "0.00");
+  assert.equal(formatNumber(Number.NaN), "–");
+  assert.deepEqual(
+    [0.054, -0.054, 0.001].map((value) => formatSigned(value)),
+    ["+0.05", "−0.05", "0.00"],
+  );
+});
+
+test("metrics.jsonl: rows of epochs, other lines passed over, a cut-off last line too, a broken one refused", () => {
+  const row = '{"stage":"slice","epoch":1,"train_loss":0.5,"val_loss":null}';
+  const rows = parseTrainingRows(`${row}\n{"event":"resumed"}\n\n{"stage":"sl`, "metrics.jsonl");
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0]!.train_loss, 0.5);
+  assert.ok(Number.isNaN(rows[0]!.val_loss));
+  assert.throws(() => parseTrainingRows(`{"stage":\n${row}\n`, "metrics.jsonl"), /metrics.jsonl: line 1/);
+});

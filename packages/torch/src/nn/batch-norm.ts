@@ -1,0 +1,74 @@
+/** Batch normalisation. Ioffe and Szegedy, ICML 2015. */
+import { ones, zeros } from "../creation.js";
+import { ArgumentError } from "../errors.js";
+import { batchNorm } from "../functional.js";
+import type { Tensor } from "../tensor.js";
+import { Module } from "./module.js";
+import { ModuleBuffer, Parameter } from "./parameter.js";
+
+export interface BatchNormLayerOptions {
+  eps?: number;
+  /** Share of the new batch in the running statistics; null: a plain average over all batches. */
+  momentum?: number | null;
+  /** Whether weight and bias are learnt. */
+  affine?: boolean;
+  /** Without it, the statistics of the batch are used in evaluation too. */
+  trackRunningStats?: boolean;
+}
+
+abstract class BatchNorm extends Module {
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+  readonly running_mean: ModuleBuffer | null;
+  readonly running_var: ModuleBuffer | null;
+  /** int64: batches seen while training. */
+  readonly num_batches_tracked: ModuleBuffer | null;
+  readonly eps: number;
+  readonly momentum: number | null;
+  /** How many dimensions x may have. */
+  protected abstract readonly dims: number[];
+
+  constructor(
+    readonly channels: number,
+    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true }: BatchNormLayerOptions = {},
+  ) {
+    super();
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = affine ? new Parameter(ones([channels])) : null;
+    this.bias = affine ? new Parameter(zeros([channels])) : null;
+    this.running_mean = trackRunningStats ? new ModuleBuffer(zeros([channels])) : null;
+    this.running_var = trackRunningStats ? new ModuleBuffer(ones([channels])) : null;
+    this.num_batches_tracked = trackRunningStats ? new ModuleBuffer(zeros([], { dtype: "int64" }), { optional: true }) : null;
+  }
+
+  /** x_NC... → the same shape; changes the running statistics in place while training. */
+  forward(x: Tensor): Tensor {
+    if (!this.dims.includes(x.dim)) {
+      throw new ArgumentError(`x: expected ${this.dims.join(" or ")} dimensions, received shape [${x.shape.join(", ")}]`, this.constructor.name);
+    }
+    const { weight, bias, running_mean: runningMean, running_var: runningVar, eps } = this;
+    const momentum = this.#count();
+    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, momentum, training: this.training || runningMean === null });
+  }
+
+  /** Counts this batch while training. @returns the momentum to use */
+  #count(): number {
+    if (!this.training || this.num_batches_tracked === null) return this.momentum ?? 0;
+    this.num_batches_tracked.add_(1);
+    return this.momentum ?? 1 / this.num_batches_tracked.item(); // device sync, without a momentum only
+  }
+}
+
+/** x_NC or x_NCL */
+export class BatchNorm1d extends BatchNorm {
+  protected override readonly dims = [2, 3];
+}
+/** x_NCHW */
+export class BatchNorm2d extends BatchNorm {
+  protected override readonly dims = [4];
+}
+/** x_NCDHW */
+export class BatchNorm3d extends BatchNorm {
+  protected override readonly dims = [5];
+}

@@ -1,0 +1,40 @@
+/** PyTorch's initialisation (torch.nn.init): the same formulas and, from the same seed, the same draws. */
+import { ArgumentError } from "../errors.js";
+import type { Tensor } from "../tensor.js";
+
+/** Inputs and outputs of one unit of weight_OI...: channels times the size of the kernel. */
+export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
+  const [outputs, inputs, ...kernel] = weight.shape;
+  if (outputs === undefined || inputs === undefined) {
+    throw new ArgumentError(`weight: expected at least 2 dimensions, received shape [${weight.shape.join(", ")}]`, "fans");
+  }
+  const field = kernel.reduce((product, size) => product * size, 1);
+  return { fanIn: inputs * field, fanOut: outputs * field };
+}
+
+/** He et al., Delving Deep into Rectifiers, ICCV 2015, uniform, for leaky ReLU of negative slope `a`. */
+export function kaimingUniform_(weight: Tensor, a = 0): Tensor {
+  const bound = Math.sqrt(3) * (Math.sqrt(2 / (1 + a ** 2)) / Math.sqrt(fans(weight).fanIn));
+  return weight.uniform_(-bound, bound);
+}
+
+/** He et al., normal, over the outputs (`mode` fanOut, as torchvision's ResNets) or the inputs; gain of ReLU. */
+export function kaimingNormal_(weight: Tensor, mode: "fanIn" | "fanOut" = "fanIn"): Tensor {
+  return weight.normal_(0, Math.SQRT2 / Math.sqrt(fans(weight)[mode]));
+}
+
+/** Glorot and Bengio, AISTATS 2010, uniform. */
+export function xavierUniform_(weight: Tensor): Tensor {
+  const { fanIn, fanOut } = fans(weight);
+  const bound = Math.sqrt(3) * Math.sqrt(2 / (fanIn + fanOut));
+  return weight.uniform_(-bound, bound);
+}
+
+/** What PyTorch's linear and convolution layers start from: the weight, then the bias in ±1 / √fanIn. */
+export function resetLinear_(weight: Tensor, bias: Tensor | null): void {
+  kaimingUniform_(weight, Math.sqrt(5));
+  if (bias === null) return;
+  const { fanIn } = fans(weight);
+  const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+  bias.uniform_(-bound, bound);
+}

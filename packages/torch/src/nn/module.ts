@@ -1,0 +1,196 @@
+/** Module: a model or a part of one. Its fields are its registry, and their names are PyTorch's state-dict names. */
+import { noGrad } from "../autograd.js";
+import { StateDictError } from "../errors.js";
+import { native } from "../native/load.js";
+import type { Tensor } from "../tensor.js";
+import type { DType, MemoryFormat } from "../types.js";
+import { ModuleBuffer, Parameter } from "./parameter.js";
+
+/** A module from one tensor to one tensor: what Sequential chains. */
+export type Layer = Module & { forward(x: Tensor): Tensor };
+
+export interface ModuleToOptions {
+  /** For floating parameters and buffers; counts stay int64. */
+  dtype?: DType;
+  device?: string;
+  /** `channels_last` touches 4-dimensional parameters only, `channels_last_3d` 5-dimensional ones only. */
+  memoryFormat?: MemoryFormat;
+}
+
+export interface LoadedKeys {
+  missing: string[];
+  unexpected: string[];
+  misshapen: string[];
+}
+
+export abstract class Module implements Disposable {
+  /** Whether dropout drops and batch norm takes the statistics of the batch. Set by `train()` and `eval()`. */
+  training = true;
+
+  /** The named fields that may hold parameters, buffers and modules; a container overrides it to name its items. */
+  protected registry(): Iterable<[string, unknown]> {
+    return Object.entries(this);
+  }
+
+  /** The modules directly inside this one, by field name. */
+  get children(): Map<string, Module> {
+    return this.#own(isModule);
+  }
+
+  /** This module (named by the prefix) and all inside it, depth first; a module used twice comes once. */
+  namedModules(prefix = ""): Map<string, Module> {
+    const found = new Map<string, Module>();
+    const seen = new Set<Module>();
+    this.#visit(prefix, (name, module) => {
+      if (!seen.has(module)) found.set(name, module);
+      seen.add(module);
+    });
+    return found;
+  }
+
+  /** All parameters in PyTorch's order; a parameter used twice comes once, under its first name. */
+  namedParameters(): Map<string, Parameter> {
+    return this.#gather(isParameter);
+  }
+
+  /** All parameters in PyTorch's order, for an optimiser. */
+  parameters(): Parameter[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** All buffers: running statistics and counts. */
+  namedBuffers(): Map<string, ModuleBuffer> {
+    return this.#gather(isBuffer);
+  }
+
+  /** Number of values in all parameters, or in those that learn. */
+  parameterCount({ trainableOnly = false } = {}): number {
+    const counted = this.parameters().filter((parameter) => !trainableOnly || parameter.requiresGrad);
+    return counted.reduce((sum, parameter) => sum + parameter.numel, 0);
+  }
+
+  /** Sets training mode here and in every module inside. */
+  train(mode = true): this {
+    for (const module of this.namedModules().values()) module.training = mode;
+    return this;
+  }
+
+  /** Evaluation mode: the same as `train(false)`. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Whether the parameters take gradients: `requiresGrad_(false)` freezes the module. */
+  requiresGrad_(requiresGrad = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
+    return this;
+  }
+
+  /** Drops all gradients. */
+  zeroGrad(): void {
+    native().zeroGrad(this.parameters().map((parameter) => parameter.handle));
+  }
+
+  /**
+   * Parameters and buffers by PyTorch's names and in its order, as second handles without gradient to the same memory.
+   * The handles belong to the caller: to the scope around, or to be disposed. Clone them for a copy that training leaves alone.
+   */
+  stateDict(): Map<string, Tensor> {
+    return new Map([...this.#state()].map(([name, tensor]) => [name, tensor.detach()]));
+  }
+
+  /**
+   * Copies values in, converted to each parameter's dtype and device. Nothing is changed where it throws.
+   * @param strict false: takes the keys that fit, and returns the others
+   * @throws StateDictError which lists missing, unexpected and misshapen keys
+   */
+  loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true } = {}): LoadedKeys {
+    const own = this.#state();
+    const fits = (name: string, tensor: Tensor) => sameShape(tensor.shape, own.get(name)?.shape ?? []);
+    const missing = [...own].filter(([name, tensor]) => !state.has(name) && !mayBeMissing(tensor)).map(([name]) => name);
+    const unexpected = [...state.keys()].filter((name) => !own.has(name));
+    const misshapen = [...state].filter(([name, tensor]) => own.has(name) && !fits(name, tensor)).map(([name]) => name);
+    if (strict && missing.length + unexpected.length + misshapen.length > 0) {
+      const shapes = misshapen.map((name) => `${name} (expected ${shapeText(own.get(name))}, received ${shapeText(state.get(name))})`);
+      throw new StateDictError(missing, unexpected, shapes);
+    }
+    const taken = [...state].filter(([name]) => own.has(name) && !misshapen.includes(name));
+    noGrad(() => taken.forEach(([name, tensor]) => own.get(name)?.copy_(tensor)));
+    return { missing, unexpected, misshapen };
+  }
+
+  /** Moves and converts in place: parameters stay the same leaves, so an optimiser keeps them. Gradients are dropped. */
+  to({ dtype, device, memoryFormat }: ModuleToOptions): this {
+    this.zeroGrad();
+    for (const tensor of new Set(this.#state().values())) {
+      const floating = /^(float|bfloat)/.test(tensor.dtype);
+      const laidOut = memoryFormat !== undefined && takesFormat(tensor.dim, memoryFormat);
+      const moved = noGrad(() =>
+        tensor.to({
+          ...(device === undefined ? {} : { device }),
+          ...(dtype === undefined || !floating ? {} : { dtype }),
+          ...(laidOut ? { memoryFormat } : {}),
+        }),
+      );
+      tensor.setData(moved);
+      moved.dispose();
+    }
+    return this;
+  }
+
+  /** Frees all parameters and buffers, gradients included; the module cannot be used afterwards. */
+  dispose(): void {
+    for (const tensor of this.#state().values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #own<T>(is: (value: unknown) => value is T): Map<string, T> {
+    const found = new Map<string, T>();
+    for (const [name, value] of this.registry()) if (is(value)) found.set(name, value);
+    return found;
+  }
+
+  // Uses keep their own names here: a shared module is visited under each of them.
+  #visit(prefix: string, visitor: (name: string, module: Module) => void): void {
+    visitor(prefix, this);
+    for (const [name, child] of this.children) child.#visit(join(prefix, name), visitor);
+  }
+
+  #gather<T>(is: (value: unknown) => value is T): Map<string, T> {
+    const found = new Map<string, T>();
+    const seen = new Set<T>();
+    this.#visit("", (prefix, module) => {
+      for (const [name, value] of module.#own(is)) {
+        if (!seen.has(value)) found.set(join(prefix, name), value);
+        seen.add(value);
+      }
+    });
+    return found;
+  }
+
+  #state(): Map<string, Parameter | ModuleBuffer> {
+    const state = new Map<string, Parameter | ModuleBuffer>();
+    this.#visit("", (prefix, module) => {
+      for (const [name, parameter] of module.#own(isParameter)) state.set(join(prefix, name), parameter);
+      for (const [name, buffer] of module.#own(isBuffer)) state.set(join(prefix, name), buffer);
+    });
+    return state;
+  }
+}
+
+const isModule = (value: unknown): value is Module => value instanceof Module;
+const isParameter = (value: unknown): value is Parameter => value instanceof Parameter;
+const isBuffer = (value: unknown): value is ModuleBuffer => value instanceof ModuleBuffer;
+const join = (prefix: string, name: string) => (prefix === "" ? name : `${prefix}.${name}`);
+const mayBeMissing = (tensor: Tensor) => tensor instanceof ModuleBuffer && tensor.optional;
+const sameShape = (a: number[], b: number[]) => a.length === b.length && a.every((size, k) => size === b[k]);
+const shapeText = (tensor: Tensor | undefined) => `[${tensor?.shape.join(", ") ?? ""}]`;
+
+function takesFormat(dim: number, format: MemoryFormat): boolean {
+  if (format === "channels_last") return dim === 4;
+  if (format === "channels_last_3d") return dim === 5;
+  return true;
+}

@@ -1,0 +1,41 @@
+/** Containers, whose items are named 0, 1, 2, … in the state dict. */
+import type { Tensor } from "../tensor.js";
+import { Module, type Layer } from "./module.js";
+
+/** A list of modules that its owner calls as it likes. */
+export class ModuleList<T extends Module = Module> extends Module implements Iterable<T> {
+  readonly #items: T[];
+
+  constructor(items: Iterable<T> = []) {
+    super();
+    this.#items = [...items];
+  }
+  get length(): number {
+    return this.#items.length;
+  }
+  at(index: number): T | undefined {
+    return this.#items.at(index);
+  }
+  push(...items: T[]): this {
+    this.#items.push(...items);
+    return this;
+  }
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items[Symbol.iterator]();
+  }
+  protected override registry(): Iterable<[string, unknown]> {
+    return this.#items.map((item, k) => [String(k), item]);
+  }
+}
+
+/** Each layer on the output of the one before; empty, it is the identity. */
+export class Sequential extends ModuleList<Layer> {
+  constructor(...layers: Layer[]) {
+    super(layers);
+  }
+  forward(x: Tensor): Tensor {
+    let y = this.length === 0 ? x.alias() : x;
+    for (const layer of this) y = layer.forward(y);
+    return y;
+  }
+}

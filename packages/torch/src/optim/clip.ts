@@ -1,0 +1,27 @@
+/** Limits on gradients, between backward() and step(). */
+import { noGrad } from "../autograd.js";
+import { ArgumentError } from "../errors.js";
+import { native } from "../native/load.js";
+import { scope } from "../scope.js";
+import type { Tensor } from "../tensor.js";
+
+/**
+ * Scales all gradients together so that their joint 2-norm is at most `maxNorm`; null only measures.
+ * Pascanu et al., ICML 2013.
+ * @returns the norm before; parameters without a gradient count as zero. Waits for the device.
+ */
+export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number | null): number {
+  const handles = Array.from(parameters, (parameter) => parameter.handle);
+  return native().clipGradNorm(handles, maxNorm ?? Infinity);
+}
+
+/** Cuts every value of every gradient to ±`maxValue`. */
+export function clipGradValue(parameters: Iterable<Tensor>, maxValue: number): void {
+  if (!(maxValue > 0)) throw new ArgumentError(`maxValue: expected a number above 0, received ${maxValue}`, "clipGradValue");
+  scope(() => {
+    for (const parameter of parameters) {
+      const gradient = parameter.grad;
+      if (gradient !== null) noGrad(() => gradient.copy_(gradient.clamp(-maxValue, maxValue)));
+    }
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * Calls every function with wrong arguments; run by fuzz.test.ts in a process of its own.
+ *   node fuzz-child.js addon|public CALLS SEED LOG [NAME]
+ * LOG holds the call under way, so that the parent can name the one that killed the process.
+ */
+import { openSync, readdirSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import * as torch from "../../src/index.js";
+import { native } from "../../src/native/load.js";
+import { buildArguments, callOp, type OpCase } from "../ops/case.js";
+import { loadFixture, repository } from "../support.js";
+import { awkwardTensors, describe, picker, seeded, wrongValue } from "./fuzz-values.js";
+
+const [what = "addon", callsText = "300", seedText = "1", logPath = "fuzz.log", only] = process.argv.slice(2);
+const calls = Number(callsText);
+const log = openSync(logPath, "w");
+let logged = 0;
+
+function note(text: string): void {
+  const line = Buffer.from(text.slice(0, 4000).padEnd(logged));
+  logged = text.length;
+  writeSync(log, line, 0, line.length, 0);
+}
+
+type Callable = (...args: unknown[]) => unknown;
+interface Target {
+  name: string;
+  /** Valid arguments to spoil. */
+  valid: unknown[][];
+  call: Callable;
+}
+
+/** Every fixture's arguments, and what they became at the addon. Their tensors stay alive. */
+function recordValid(): { addon: Map<string, unknown[][]>; public: Map<string, unknown[][]> } {
+  const found = { addon: new Map<string, unknown[][]>(), public: new Map<string, unknown[][]>() };
+  const into = (map: Map<string, unknown[][]>, name: string, args: unknown[]) => map.set(name, [...(map.get(name) ?? []), args].slice(0, 40));
+  const addon = native() as unknown as Record<string, Callable>;
+  const originals = Object.entries(addon);
+  for (const [name, original] of originals) {
+    addon[name] = (...args) => {
+      into(found.addon, name, args);
+      return original(...args);
+    };
+  }
+  for (const file of readdirSync(join(repository, "fixtures/ops")).filter((name) => name.endsWith(".json"))) {
+    for (const item of loadFixture<OpCase[]>(`ops/${file.replace(/\.json$/, "")}`)) {
+      const args = buildArguments(item);
+      into(found.public, item.op, args);
+      callOp(item.op, args);
+    }
+  }
+  for (const [name, original] of originals) addon[name] = original;
+  return found;
+}
+
+function targets(): Target[] {
+  const valid = recordValid();
+  if (what === "addon") {
+    // Those that free tensors come last; setErrorClasses would take any function for a class.
+    const last = new Set(["dispose", "endScope"]);
+    const entries = Object.entries(native() as unknown as Record<string, Callable>).filter(([name]) => name !== "setErrorClasses");
+    entries.sort(([a], [b]) => Number(last.has(a)) - Number(last.has(b)));
+    const scopes: Record<string, Callable> = { beginScope: balancedScope, endScope: balancedScope };
+    return entries.map(([name, call]) => ({ name, call: scopes[name] ?? call, valid: valid.addon.get(name) ?? [] }));
+  }
+  const found: Target[] = [];
+  const prototype = torch.Tensor.prototype as unknown as Record<string, unknown>;
+  for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+    if (name === "constructor" || name === "dispose") continue;
+    const { value, get, set } = property;
+    const recorded = valid.public.get(name) ?? [];
+    if (typeof value === "function") {
+      const method = value as Callable;
+      found.push({ name: `Tensor.${name}`, valid: recorded, call: (self, ...args) => method.apply(self, args) });
+    }
+    if (get) found.push({ name: `get Tensor.${name}`, valid: [], call: (self) => get.call(self) as unknown });
+    if (set) found.push({ name: `set Tensor.${name}`, valid: [], call: (self, value) => set.call(self, value) });
+  }
+  const modules: [string, object][] = [["", torch], ["functional.", torch.functional]];
+  for (const [prefix, module] of modules) {
+    for (const [name, value] of Object.entries(module) as [string, unknown][]) {
+      if (typeof value !== "function" || name.endsWith("Error")) continue;
+      const call = /^[A-Z]/.test(name) ? (...args: unknown[]) => construct(value as new (...args: unknown[]) => object, args) : (value as Callable);
+      found.push({ name: prefix + name, call, valid: valid.public.get(name) ?? [] });
+    }
+  }
+  return found;
+}
+
+/** Starts a scope with wrong arguments, ends it with wrong ones, and then rightly. */
+function balancedScope(...args: unknown[]): void {
+  const addon = native() as unknown as Record<"beginScope" | "endScope", Callable>;
+  const id = addon.beginScope(...args);
+  try {
+    addon.endScope(args.length > 1 ? args[0] : id, ...args.slice(1));
+  } finally {
+    if (native().scopeDepth() > 1) addon.endScope(id, []);
+  }
+}
+
+function construct(constructor: new (...args: unknown[]) => object, args: unknown[]): void {
+  const made = new constructor(...args);
+  if (made instanceof torch.Scope) made[Symbol.dispose]();
+}
+
+const random = seeded(Number(seedText));
+const pick = picker(random);
+
+function spoil(valid: unknown[][], tensors: torch.Tensor[]): unknown[] {
+  const asHandles = what === "addon";
+  if (valid.length === 0 || random() < 0.3) return Array.from({ length: Math.floor(random() * 7) }, () => wrongValue(random, tensors, asHandles));
+  const chosen = pick(valid);
+  const args = [...chosen];
+  for (let changes = pick([1, 1, 1, 2, 3]); changes > 0; changes--) {
+    const at = Math.floor(random() * args.length);
+    const old = chosen[at];
+    if (Array.isArray(old) && old.length > 0 && random() < 0.6) {
+      const items: unknown[] = [...(old as unknown[])];
+      items[Math.floor(random() * items.length)] = wrongValue(random, tensors, asHandles);
+      args[at] = items;
+    } else if (typeof old === "object" && old !== null && Object.getPrototypeOf(old) === Object.prototype && random() < 0.8) {
+      const keys = Object.keys(old);
+      args[at] = { ...old, [keys.length > 0 ? pick(keys) : "x"]: wrongValue(random, tensors, asHandles) };
+    } else args[at] = wrongValue(random, tensors, asHandles);
+  }
+  return args;
+}
+
+function settle(): void {
+  native().setGradEnabled(true);
+  if (native().isAutocastEnabled("cpu")) native().leaveAutocast("cpu", false, "bfloat16");
+  native().setNumThreads(1);
+}
+
+process.on("unhandledRejection", () => undefined); // of promises that an argument made
+let thrown = 0;
+let returned = 0;
+const wrong: string[] = [];
+for (const { name, call, valid } of targets()) {
+  if (only !== undefined && name !== only) continue;
+  // Without a scope: what one call does to a tensor must not spoil the next target's pool.
+  const pool = awkwardTensors();
+  for (let k = 0; k < calls; k++) {
+    const args = spoil(valid, pool);
+    note(`${name}(${args.map((value) => describe(value)).join(", ")})`);
+    const scope = new torch.Scope();
+    try {
+      call(...args);
+      returned++;
+    } catch (error) {
+      thrown++;
+      if (!(error instanceof Error)) wrong.push(`${name} threw ${describe(error)}`);
+    }
+    scope[Symbol.dispose]();
+  }
+  settle();
+  for (const tensor of pool) tensor.dispose();
+}
+process.stdout.write(JSON.stringify({ targets: targets().length, thrown, returned, wrong }) + "\n");
