@@ -194,15 +194,15 @@ std::string Arguments::string(size_t i, const char* name) {
 }
 
 Ints Arguments::ints(size_t i, const char* name, int64_t wanted, int64_t low) {
-  const std::string expected = wanted >= 0 ? std::to_string(wanted) + " integers" : std::string("an array of integers");
+  const auto expected = [&] { return wanted >= 0 ? std::to_string(wanted) + " integers" : std::string("an array of integers"); };
   if (wanted >= 0 && isNumber(i)) return Ints(static_cast<size_t>(wanted), integer(i, name, low));
   bool is = false;
   if (i < count) napi_is_array(env, values[i], &is);
-  if (!is) fail(i, name, expected);
+  if (!is) fail(i, name, expected());
   uint32_t length = 0;
   napi_get_array_length(env, values[i], &length);
   if (wanted >= 0 && length != static_cast<uint64_t>(wanted))
-    throw ArgumentFault(std::string(name) + ": expected " + expected + ", received " + std::to_string(length));
+    throw ArgumentFault(std::string(name) + ": expected " + expected() + ", received " + std::to_string(length));
   if (length > 4096) throw ArgumentFault(std::string(name) + ": expected at most 4096 integers, received " + std::to_string(length));
   Ints out(length);
   for (uint32_t k = 0; k < length; ++k) {
@@ -210,7 +210,7 @@ Ints Arguments::ints(size_t i, const char* name, int64_t wanted, int64_t low) {
     double value = 0;
     if (napi_get_element(env, values[i], k, &item) != napi_ok || napi_get_value_double(env, item, &value) != napi_ok || value != std::floor(value) ||
         std::fabs(value) > 9007199254740991.0)
-      throw ArgumentFault(std::string(name) + ": expected " + expected + "; the value at index " + std::to_string(k) + " is none");
+      throw ArgumentFault(std::string(name) + ": expected " + expected() + "; the value at index " + std::to_string(k) + " is none");
     out[k] = static_cast<int64_t>(value);
     if (out[k] < low)
       throw ArgumentFault(std::string(name) + ": expected integers of at least " + std::to_string(low) + ", received " + std::to_string(out[k]));

@@ -36,7 +36,11 @@ export function isGradEnabled(): boolean {
  * Gradients of the sum of single-value outputs with respect to inputs; leaves are not touched.
  * @returns one a input; null where an input is not used
  */
-export function grad(outputs: Tensor[], inputs: Tensor[], { retainGraph = false, createGraph = false } = {}): (Tensor | null)[] {
+export function grad(
+  outputs: Tensor[],
+  inputs: Tensor[],
+  { retainGraph = false, createGraph = false } = {},
+): (Tensor | null)[] {
   return native()
     .grad(handlesOf(outputs), handlesOf(inputs), retainGraph || createGraph, createGraph)
     .map((handle) => (handle === null ? null : wrap(handle)));

@@ -31,17 +31,22 @@ export function tensor(values: Nested, options: TensorOptions = {}): Tensor {
   for (let level = values; Array.isArray(level); level = level[0] ?? 0) {
     shape.push(level.length);
     if (level.length === 0) break;
+    if (shape.length > 25) throw new ArgumentError("expected at most 25 dimensions, received deeper arrays", "tensor");
   }
   const flat = new Float64Array(shape.reduce((product, size) => product * size, 1));
   let next = 0;
   const fill = (value: Nested, depth: number): void => {
     if (!Array.isArray(value)) {
-      if (typeof value !== "number" || depth !== shape.length) throw new ArgumentError("expected numbers nested to one depth", "tensor");
+      if (typeof value !== "number" || depth !== shape.length)
+        throw new ArgumentError("expected numbers nested to one depth", "tensor");
       flat[next++] = value;
       return;
     }
     if (value.length !== shape[depth]) {
-      throw new ArgumentError(`expected ${shape[depth] ?? "no"} values at depth ${depth}, received ${value.length}`, "tensor");
+      throw new ArgumentError(
+        `expected ${shape[depth] ?? "no"} values at depth ${depth}, received ${value.length}`,
+        "tensor",
+      );
     }
     for (const item of value) fill(item, depth + 1);
   };

@@ -42,15 +42,30 @@ export function linear(x: Tensor, weight: Tensor, bias?: Maybe): Tensor {
   return wrap(native().linear(x.handle, weight.handle, handleOf(bias)));
 }
 /** x_NCL, weight_OIL (I = C / groups), bias_O → y_NOL */
-export function conv1d(x: Tensor, weight: Tensor, bias?: Maybe, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {}): Tensor {
+export function conv1d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Maybe,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
+): Tensor {
   return wrap(native().conv1d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
 }
 /** x_NCHW, weight_OIHW (I = C / groups), bias_O → y_NOHW */
-export function conv2d(x: Tensor, weight: Tensor, bias?: Maybe, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {}): Tensor {
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Maybe,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
+): Tensor {
   return wrap(native().conv2d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
 }
 /** x_NCDHW, weight_OIDHW (I = C / groups), bias_O → y_NODHW */
-export function conv3d(x: Tensor, weight: Tensor, bias?: Maybe, { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {}): Tensor {
+export function conv3d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Maybe,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
+): Tensor {
   return wrap(native().conv3d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
 }
 
@@ -70,7 +85,16 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const { training = false, momentum = 0.1, eps = 1e-5 } = options;
   const { weight, bias, runningMean, runningVar } = options;
   return wrap(
-    native().batchNorm(x.handle, handleOf(weight), handleOf(bias), handleOf(runningMean), handleOf(runningVar), training, momentum, eps),
+    native().batchNorm(
+      x.handle,
+      handleOf(weight),
+      handleOf(bias),
+      handleOf(runningMean),
+      handleOf(runningVar),
+      training,
+      momentum,
+      eps,
+    ),
   );
 }
 /** Over the last dimensions, whose sizes are `normalizedShape`. */
@@ -139,7 +163,11 @@ export interface InterpolateOptions {
   antialias?: boolean;
 }
 /** x_NCHW or x_NCDHW to the spatial `size`; scales follow from the sizes. */
-export function interpolate(x: Tensor, size: Size, { mode = "nearest", alignCorners = false, antialias = false }: InterpolateOptions = {}): Tensor {
+export function interpolate(
+  x: Tensor,
+  size: Size,
+  { mode = "nearest", alignCorners = false, antialias = false }: InterpolateOptions = {},
+): Tensor {
   return wrap(native().interpolate(x.handle, size, mode, alignCorners, antialias));
 }
 /** theta_N23 with size [N, C, H, W] → grid_NHW2, or theta_N34 with [N, C, D, H, W] → grid_NDHW3; coordinates -1..1, x first. */
@@ -172,7 +200,9 @@ export interface CrossEntropyOptions {
 /** logits_NC... against int64 classes target_N..., or against probabilities of the shape of logits. */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { weight, reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = options;
-  return wrap(native().crossEntropy(logits.handle, target.handle, handleOf(weight), reduction, ignoreIndex, labelSmoothing));
+  return wrap(
+    native().crossEntropy(logits.handle, target.handle, handleOf(weight), reduction, ignoreIndex, labelSmoothing),
+  );
 }
 export interface BinaryCrossEntropyOptions {
   weight?: Maybe;
@@ -181,9 +211,21 @@ export interface BinaryCrossEntropyOptions {
   reduction?: Reduction;
 }
 /** logits against targets 0..1 of the same shape. */
-export function binaryCrossEntropyWithLogits(logits: Tensor, target: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
+export function binaryCrossEntropyWithLogits(
+  logits: Tensor,
+  target: Tensor,
+  options: BinaryCrossEntropyOptions = {},
+): Tensor {
   const { weight, positiveWeight, reduction = "mean" } = options;
-  return wrap(native().binaryCrossEntropyWithLogits(logits.handle, target.handle, handleOf(weight), handleOf(positiveWeight), reduction));
+  return wrap(
+    native().binaryCrossEntropyWithLogits(
+      logits.handle,
+      target.handle,
+      handleOf(weight),
+      handleOf(positiveWeight),
+      reduction,
+    ),
+  );
 }
 export function mseLoss(x: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor {
   return wrap(native().mseLoss(x.handle, target.handle, reduction));
@@ -193,7 +235,12 @@ export function mseLoss(x: Tensor, target: Tensor, reduction: Reduction = "mean"
  * Gated recurrent unit over x_BSI with hidden_LBH; gates in PyTorch's order reset, update, new.
  * @param parameters weight_ih, weight_hh, bias_ih, bias_hh of each layer (and direction)
  */
-export function gru(x: Tensor, hidden: Tensor, parameters: Tensor[], options: { layers: number; training: boolean; bidirectional: boolean }): { output: Tensor; hidden: Tensor } {
+export function gru(
+  x: Tensor,
+  hidden: Tensor,
+  parameters: Tensor[],
+  options: { layers: number; training: boolean; bidirectional: boolean },
+): { output: Tensor; hidden: Tensor } {
   const { layers, training, bidirectional } = options;
   const [output, last] = native()
     .gru(x.handle, hidden.handle, handlesOf(parameters), layers, 0, training, bidirectional)

@@ -1,5 +1,13 @@
 /** @slicestack/torch: libtorch for TypeScript. */
-export { autocast, enableGrad, grad, isAutocastEnabled, isGradEnabled, noGrad, type AutocastOptions } from "./autograd.js";
+export {
+  autocast,
+  enableGrad,
+  grad,
+  isAutocastEnabled,
+  isGradEnabled,
+  noGrad,
+  type AutocastOptions,
+} from "./autograd.js";
 export {
   arange,
   empty,

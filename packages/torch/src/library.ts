@@ -54,7 +54,9 @@ function cudaDevices(count: number): CudaDevice[] {
     lines = [];
   }
   return Array.from({ length: count }, (_, index) => {
-    const [, name = "CUDA device", free = "NaN", total = "NaN"] = (lines[index] ?? "").split(",").map((part) => part.trim());
+    const [, name = "CUDA device", free = "NaN", total = "NaN"] = (lines[index] ?? "")
+      .split(",")
+      .map((part) => part.trim());
     return { index, name, freeBytes: Number(free) * 2 ** 20, totalBytes: Number(total) * 2 ** 20 };
   });
 }

@@ -30,7 +30,10 @@ export class Scope implements Disposable {
 
   [Symbol.dispose](): void {
     if (!this.#open) return;
-    native().endScope(this.#id, this.#survivors.map((tensor) => tensor.handle));
+    native().endScope(
+      this.#id,
+      this.#survivors.map((tensor) => tensor.handle),
+    );
     this.#open = false;
     isScoped.depth--;
     if (isScoped.depth === 0) for (const tensor of this.#survivors) tensor.watch();
@@ -48,7 +51,10 @@ export function scope<T>(body: () => T): T {
   if (result instanceof Promise) {
     // The rejection has no one else to hear it once the scope has refused the promise.
     result.catch(() => undefined);
-    throw new ArgumentError("expected a synchronous body, received a Promise; scopes end before it would settle", "scope");
+    throw new ArgumentError(
+      "expected a synchronous body, received a Promise; scopes end before it would settle",
+      "scope",
+    );
   }
   return inner.pass(result);
 }

@@ -33,7 +33,8 @@ export class Tensor implements Disposable {
 
   /** @internal Use the creation functions. */
   constructor(handle: Handle) {
-    if (typeof handle !== "number") throw new ArgumentError("expected a handle; tensors are made by the creation functions", "Tensor");
+    if (typeof handle !== "number")
+      throw new ArgumentError("expected a handle; tensors are made by the creation functions", "Tensor");
     this.handle = handle;
     if (isScoped.depth === 0) this.watch();
   }
@@ -94,7 +95,8 @@ export class Tensor implements Disposable {
   size(dim: number): number {
     const { shape } = this;
     const size = shape[dim < 0 ? dim + shape.length : dim];
-    if (size === undefined) throw new ArgumentError(`dim: expected -${shape.length}..${shape.length - 1}, received ${dim}`, "size");
+    if (size === undefined)
+      throw new ArgumentError(`dim: expected -${shape.length}..${shape.length - 1}, received ${dim}`, "size");
     return size;
   }
 
@@ -232,22 +234,46 @@ export class Tensor implements Disposable {
 
   // ── Arithmetic ────────────────────────────────────────────────────────────
   add(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().add(this.handle, other, true) : native().add(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number"
+        ? native().add(this.handle, other, true)
+        : native().add(this.handle, other.handle, false),
+    );
   }
   sub(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().sub(this.handle, other, true) : native().sub(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number"
+        ? native().sub(this.handle, other, true)
+        : native().sub(this.handle, other.handle, false),
+    );
   }
   mul(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().mul(this.handle, other, true) : native().mul(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number"
+        ? native().mul(this.handle, other, true)
+        : native().mul(this.handle, other.handle, false),
+    );
   }
   div(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().div(this.handle, other, true) : native().div(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number"
+        ? native().div(this.handle, other, true)
+        : native().div(this.handle, other.handle, false),
+    );
   }
   pow(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().pow(this.handle, other, true) : native().pow(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number"
+        ? native().pow(this.handle, other, true)
+        : native().pow(this.handle, other.handle, false),
+    );
   }
   remainder(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().remainder(this.handle, other, true) : native().remainder(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number"
+        ? native().remainder(this.handle, other, true)
+        : native().remainder(this.handle, other.handle, false),
+    );
   }
   maximum(other: Tensor): Tensor {
     return wrap(native().maximum(this.handle, other.handle));
@@ -367,22 +393,34 @@ export class Tensor implements Disposable {
 
   // ── Comparisons: bool tensors ─────────────────────────────────────────────
   eq(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().eq(this.handle, other, true) : native().eq(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number" ? native().eq(this.handle, other, true) : native().eq(this.handle, other.handle, false),
+    );
   }
   ne(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().ne(this.handle, other, true) : native().ne(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number" ? native().ne(this.handle, other, true) : native().ne(this.handle, other.handle, false),
+    );
   }
   lt(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().lt(this.handle, other, true) : native().lt(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number" ? native().lt(this.handle, other, true) : native().lt(this.handle, other.handle, false),
+    );
   }
   le(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().le(this.handle, other, true) : native().le(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number" ? native().le(this.handle, other, true) : native().le(this.handle, other.handle, false),
+    );
   }
   gt(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().gt(this.handle, other, true) : native().gt(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number" ? native().gt(this.handle, other, true) : native().gt(this.handle, other.handle, false),
+    );
   }
   ge(other: Operand): Tensor {
-    return wrap(typeof other === "number" ? native().ge(this.handle, other, true) : native().ge(this.handle, other.handle, false));
+    return wrap(
+      typeof other === "number" ? native().ge(this.handle, other, true) : native().ge(this.handle, other.handle, false),
+    );
   }
   logicalNot(): Tensor {
     return wrap(native().logicalNot(this.handle));
@@ -498,7 +536,8 @@ export class Tensor implements Disposable {
 
 function pair(handles: Handle[]): { values: Tensor; indices: Tensor } {
   const [values, indices] = handles.map(wrap);
-  if (values === undefined || indices === undefined) throw new ArgumentError("expected values and indices from the addon");
+  if (values === undefined || indices === undefined)
+    throw new ArgumentError("expected values and indices from the addon");
   return { values, indices };
 }
 

@@ -38,7 +38,9 @@ export function expectClose(actual: Tensor, expected: TensorJson | Tensor, toler
     if (Object.is(at, value) || at === value || (Number.isNaN(at) && Number.isNaN(value))) return;
     const difference = Math.abs(at - value);
     if (!(difference <= tolerance * (1 + Math.abs(value)))) {
-      assert.fail(`${what}: at index ${index} expected ${value}, received ${at}, difference ${difference} above ${tolerance}`);
+      assert.fail(
+        `${what}: at index ${index} expected ${value}, received ${at}, difference ${difference} above ${tolerance}`,
+      );
     }
   });
 }

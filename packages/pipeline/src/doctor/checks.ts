@@ -1,8 +1,8 @@
-import { join } from "node:path";
 import { memoryLimit } from "./cgroup.js";
 import { parseCpuinfo, parseSysctl, usableCores, type CpuInfo } from "./cpu.js";
 import { readNvidia } from "./gpu.js";
 import type { LibtorchInfo, Probe } from "./probe.js";
+import { cacheDirectory } from "../run/cache.js";
 
 /** One finding of the doctor. */
 export interface Check {
@@ -99,11 +99,6 @@ export function parseMeminfo(text: string): { total: number | null; available: n
     return kibibytes === undefined ? null : Number(kibibytes) * 1024;
   };
   return { total: field("MemTotal"), available: field("MemAvailable") };
-}
-
-/** Where downloaded and computed files that can be made again are kept. */
-export function cacheDirectory(env: Record<string, string | undefined>, home: string): string {
-  return join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "slicestack");
 }
 
 export async function diskChecks(probe: Probe): Promise<Check[]> {

@@ -19,10 +19,12 @@ export class CustomResNet extends SliceModel {
   readonly embedding = 256;
   readonly resnet: ResNet;
   readonly custom_layers: Sequential;
+  readonly #classifier: Linear;
 
   constructor({ depth, classes, dropout }: CustomResNetOptions) {
     super();
     this.resnet = new ResNet(depth, this.channels);
+    this.#classifier = new Linear(this.embedding, classes);
     this.custom_layers = new Sequential(
       new Linear(this.resnet.features, 512),
       new ReLU(),
@@ -30,17 +32,17 @@ export class CustomResNet extends SliceModel {
       new Linear(512, this.embedding),
       new ReLU(),
       new Dropout(dropout),
-      new Linear(this.embedding, classes),
+      this.#classifier,
     );
   }
 
   override embed(x_BCHW: Tensor): Tensor {
     let hidden = this.resnet.forward(x_BCHW);
-    for (let layer = 0; layer < 6; layer++) hidden = this.custom_layers.at(layer).forward(hidden);
+    for (const layer of [...this.custom_layers].slice(0, -1)) hidden = layer.forward(hidden);
     return hidden;
   }
 
   override classify(embedding_BE: Tensor): Tensor {
-    return this.custom_layers.at(6).forward(embedding_BE);
+    return this.#classifier.forward(embedding_BE);
   }
 }

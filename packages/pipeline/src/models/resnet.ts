@@ -50,11 +50,11 @@ export class ResNet extends Module {
     this.avgpool = new AdaptiveAvgPool2d(1);
     this.features = inputs;
     // torchvision's start: He's normal initialisation over the fan out.
-    for (const module of this.modules()) if (module instanceof Conv2d) init.kaimingNormal_(module.weight, { mode: "fanOut", nonlinearity: "relu" });
+    for (const module of this.namedModules().values()) if (module instanceof Conv2d) init.kaimingNormal_(module.weight, "fanOut");
   }
 
   /** x_BCHW → features_BF */
-  override forward(x_BCHW: Tensor): Tensor {
+  forward(x_BCHW: Tensor): Tensor {
     const stem = this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu());
     const deep = this.layer4.forward(this.layer3.forward(this.layer2.forward(this.layer1.forward(stem))));
     return this.avgpool.forward(deep).flatten(1);

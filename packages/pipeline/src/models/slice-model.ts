@@ -14,7 +14,7 @@ export abstract class SliceModel extends Module {
   abstract classify(embedding_BE: Tensor): Tensor;
 
   /** x_BCHW → logits_BK */
-  override forward(x_BCHW: Tensor): Tensor {
+  forward(x_BCHW: Tensor): Tensor {
     return this.classify(this.embed(x_BCHW));
   }
 }

@@ -2,30 +2,37 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import * as torch from "../../src/index.js";
-import { liveBytes, liveTensors, scope, Tensor, TensorDisposedError, zeros } from "../../src/index.js";
+import { liveBytes, liveTensors, scope, type Tensor, TensorDisposedError, zeros } from "../../src/index.js";
 import { native } from "../../src/native/load.js";
 import { leakTest } from "../support.js";
 
 const index = new URL("../../src/index.js", import.meta.url).href;
 /** Runs JavaScript in a process of its own. @returns what it printed */
 function inChild(code: string, ...flags: string[]): string {
-  return execFileSync(process.execPath, [...flags, "--input-type=module", "-e", `import * as torch from "${index}";\n${code}`], { encoding: "utf8" }).trim();
+  return execFileSync(
+    process.execPath,
+    [...flags, "--input-type=module", "-e", `import * as torch from "${index}";\n${code}`],
+    { encoding: "utf8" },
+  ).trim();
 }
 
-leakTest("dispose: a disposed tensor throws TensorDisposedError wherever it goes, and a second dispose does nothing", () => {
-  const x = zeros([2]);
-  assert.equal(x.isDisposed, false);
-  x.dispose();
-  x.dispose();
-  assert.equal(x.isDisposed, true);
-  const other = zeros([2]);
-  assert.throws(() => x.shape, TensorDisposedError);
-  assert.throws(() => x.add(1), TensorDisposedError);
-  assert.throws(() => other.add(x), TensorDisposedError);
-  assert.throws(() => torch.cat([other, x]), TensorDisposedError);
-  assert.throws(() => x.keep(), TensorDisposedError);
-  other.dispose();
-});
+leakTest(
+  "dispose: a disposed tensor throws TensorDisposedError wherever it goes, and a second dispose does nothing",
+  () => {
+    const x = zeros([2]);
+    assert.equal(x.isDisposed, false);
+    x.dispose();
+    x.dispose();
+    assert.equal(x.isDisposed, true);
+    const other = zeros([2]);
+    assert.throws(() => x.shape, TensorDisposedError);
+    assert.throws(() => x.add(1), TensorDisposedError);
+    assert.throws(() => other.add(x), TensorDisposedError);
+    assert.throws(() => torch.cat([other, x]), TensorDisposedError);
+    assert.throws(() => x.keep(), TensorDisposedError);
+    other.dispose();
+  },
+);
 
 leakTest("dispose: a slot that is used again does not revive the old handle", () => {
   const first = zeros([1]);
@@ -81,7 +88,7 @@ leakTest("keep: a kept tensor outlives its scope, and the kept one can be dispos
   kept.dispose();
 });
 
-test("the garbage collector frees forgotten tensors: made outside of scopes, kept, and handed out of the last scope", () => {
+test("watch: the garbage collector frees forgotten tensors: made outside of scopes, kept, and handed out of the last scope", () => {
   const code = `
     const before = torch.liveTensors();
     (() => { for (let k = 0; k < 50; k++) { torch.zeros([10]); torch.scope(() => torch.zeros([10])); torch.scope(() => { torch.zeros([10]).keep(); }); } })();

@@ -33,8 +33,14 @@ leakTest("errors: a wrong argument names itself, what was expected and what came
     assert.match(caught(() => x.select(0.5, 0)).message, /dim: expected an integer, received 0\.5/);
     assert.match(caught(() => native().neg(NaN)).message, /x: expected a Tensor/);
     assert.match(caught(() => zeros([2, -1])).message, /shape: expected integers of at least 0, received -1/);
-    assert.match(caught(() => zeros([2], { dtype: "float8" as "float16" })).message, /dtype: expected one of float32, .*received 'float8'/);
-    assert.match(caught(() => zeros([2], { device: "gpu" })).message, /device: expected 'cpu', 'cuda:N' or 'mps', received 'gpu'/);
+    assert.match(
+      caught(() => zeros([2], { dtype: "float8" as "float16" })).message,
+      /dtype: expected one of float32, .*received 'float8'/,
+    );
+    assert.match(
+      caught(() => zeros([2], { device: "gpu" })).message,
+      /device: expected 'cpu', 'cuda:N' or 'mps', received 'gpu'/,
+    );
   });
 });
 

@@ -25,7 +25,13 @@ const whole = { ...headers, "lib/libtorch_cpu.so": "library" };
 const noPython = () => {
   throw new Error("no torch");
 };
-const places = (over: Partial<SearchPlaces>): SearchPlaces => ({ env: {}, platform: "linux", roots: [], askPython: noPython, ...over });
+const places = (over: Partial<SearchPlaces>): SearchPlaces => ({
+  env: {},
+  platform: "linux",
+  roots: [],
+  askPython: noPython,
+  ...over,
+});
 
 function refused(search: SearchPlaces): LibtorchNotFoundError {
   try {
@@ -38,8 +44,16 @@ function refused(search: SearchPlaces): LibtorchNotFoundError {
 }
 
 test("find: LIBTORCH comes first, then python3's torch, then the system's roots", () => {
-  const [named, python, system] = ["named", "python", "system"].map((name) => makeRoot(name, whole)) as [string, string, string];
-  const all = places({ env: { LIBTORCH: named }, askPython: () => `${python}\n2.6.0\n0\n`, roots: [join(folder, "absent"), system] });
+  const [named, python, system] = ["named", "python", "system"].map((name) => makeRoot(name, whole)) as [
+    string,
+    string,
+    string,
+  ];
+  const all = places({
+    env: { LIBTORCH: named },
+    askPython: () => `${python}\n2.6.0\n0\n`,
+    roots: [join(folder, "absent"), system],
+  });
   assert.deepEqual([findLibtorch(all).how, findLibtorch(all).libraryPath], ["LIBTORCH", join(named, "lib")]);
   const unnamed = findLibtorch({ ...all, env: {} });
   assert.deepEqual([unnamed.how, unnamed.libraryPath, unnamed.cxx11Abi], ["python", join(python, "lib"), 0]);
@@ -68,7 +82,11 @@ test("find: where there is none, the error lists every place in order and says w
 });
 
 test("find: CUDA and Debian's library folder are seen; the fingerprint changes with the library", () => {
-  const root = makeRoot("debian", { ...headers, "lib/x86_64-linux-gnu/libtorch_cpu.so": "library", "lib/x86_64-linux-gnu/libtorch_cuda.so": "" });
+  const root = makeRoot("debian", {
+    ...headers,
+    "lib/x86_64-linux-gnu/libtorch_cpu.so": "library",
+    "lib/x86_64-linux-gnu/libtorch_cuda.so": "",
+  });
   const found = findLibtorch(places({ roots: [root] }));
   assert.deepEqual([found.libraryPath, found.cuda], [join(root, "lib/x86_64-linux-gnu"), true]);
   const before = libtorchFingerprint(found, "linux");

@@ -33,7 +33,8 @@ interface Target {
 /** Every fixture's arguments, and what they became at the addon. Their tensors stay alive. */
 function recordValid(): { addon: Map<string, unknown[][]>; public: Map<string, unknown[][]> } {
   const found = { addon: new Map<string, unknown[][]>(), public: new Map<string, unknown[][]>() };
-  const into = (map: Map<string, unknown[][]>, name: string, args: unknown[]) => map.set(name, [...(map.get(name) ?? []), args].slice(0, 40));
+  const into = (map: Map<string, unknown[][]>, name: string, args: unknown[]) =>
+    map.set(name, [...(map.get(name) ?? []), args].slice(0, 40));
   const addon = native() as unknown as Record<string, Callable>;
   const originals = Object.entries(addon);
   for (const [name, original] of originals) {
@@ -58,7 +59,9 @@ function targets(): Target[] {
   if (what === "addon") {
     // Those that free tensors come last; setErrorClasses would take any function for a class.
     const last = new Set(["dispose", "endScope"]);
-    const entries = Object.entries(native() as unknown as Record<string, Callable>).filter(([name]) => name !== "setErrorClasses");
+    const entries = Object.entries(native() as unknown as Record<string, Callable>).filter(
+      ([name]) => name !== "setErrorClasses",
+    );
     entries.sort(([a], [b]) => Number(last.has(a)) - Number(last.has(b)));
     const scopes: Record<string, Callable> = { beginScope: balancedScope, endScope: balancedScope };
     return entries.map(([name, call]) => ({ name, call: scopes[name] ?? call, valid: valid.addon.get(name) ?? [] }));
@@ -67,20 +70,29 @@ function targets(): Target[] {
   const prototype = torch.Tensor.prototype as unknown as Record<string, unknown>;
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     if (name === "constructor" || name === "dispose") continue;
-    const { value, get, set } = property;
-    const recorded = valid.public.get(name) ?? [];
-    if (typeof value === "function") {
-      const method = value as Callable;
-      found.push({ name: `Tensor.${name}`, valid: recorded, call: (self, ...args) => method.apply(self, args) });
+    const accessor = property as { get?: () => unknown; set?: (value: unknown) => void; value?: unknown };
+    if (typeof accessor.value === "function") {
+      const method = accessor.value as Callable;
+      found.push({
+        name: `Tensor.${name}`,
+        valid: valid.public.get(name) ?? [],
+        call: (self, ...args) => method.apply(self, args),
+      });
     }
-    if (get) found.push({ name: `get Tensor.${name}`, valid: [], call: (self) => get.call(self) as unknown });
-    if (set) found.push({ name: `set Tensor.${name}`, valid: [], call: (self, value) => set.call(self, value) });
+    if (accessor.get) found.push({ name: `get Tensor.${name}`, valid: [], call: (self) => accessor.get?.call(self) });
+    if (accessor.set)
+      found.push({ name: `set Tensor.${name}`, valid: [], call: (self, value) => accessor.set?.call(self, value) });
   }
-  const modules: [string, object][] = [["", torch], ["functional.", torch.functional]];
+  const modules: [string, object][] = [
+    ["", torch],
+    ["functional.", torch.functional],
+  ];
   for (const [prefix, module] of modules) {
     for (const [name, value] of Object.entries(module) as [string, unknown][]) {
       if (typeof value !== "function" || name.endsWith("Error")) continue;
-      const call = /^[A-Z]/.test(name) ? (...args: unknown[]) => construct(value as new (...args: unknown[]) => object, args) : (value as Callable);
+      const call = /^[A-Z]/.test(name)
+        ? (...args: unknown[]) => construct(value as new (...args: unknown[]) => object, args)
+        : (value as Callable);
       found.push({ name: prefix + name, call, valid: valid.public.get(name) ?? [] });
     }
   }
@@ -108,7 +120,8 @@ const pick = picker(random);
 
 function spoil(valid: unknown[][], tensors: torch.Tensor[]): unknown[] {
   const asHandles = what === "addon";
-  if (valid.length === 0 || random() < 0.3) return Array.from({ length: Math.floor(random() * 7) }, () => wrongValue(random, tensors, asHandles));
+  if (valid.length === 0 || random() < 0.3)
+    return Array.from({ length: Math.floor(random() * 7) }, () => wrongValue(random, tensors, asHandles));
   const chosen = pick(valid);
   const args = [...chosen];
   for (let changes = pick([1, 1, 1, 2, 3]); changes > 0; changes--) {
@@ -118,7 +131,12 @@ function spoil(valid: unknown[][], tensors: torch.Tensor[]): unknown[] {
       const items: unknown[] = [...(old as unknown[])];
       items[Math.floor(random() * items.length)] = wrongValue(random, tensors, asHandles);
       args[at] = items;
-    } else if (typeof old === "object" && old !== null && Object.getPrototypeOf(old) === Object.prototype && random() < 0.8) {
+    } else if (
+      typeof old === "object" &&
+      old !== null &&
+      Object.getPrototypeOf(old) === Object.prototype &&
+      random() < 0.8
+    ) {
       const keys = Object.keys(old);
       args[at] = { ...old, [keys.length > 0 ? pick(keys) : "x"]: wrongValue(random, tensors, asHandles) };
     } else args[at] = wrongValue(random, tensors, asHandles);

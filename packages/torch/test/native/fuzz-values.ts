@@ -22,10 +22,20 @@ export function awkwardTensors(): Tensor[] {
   const { fromTypedArray, full, tensor, zeros } = torch;
   const disposed = zeros([2]);
   disposed.dispose();
-  const ramp = (shape: number[], dtype: torch.DType) => torch.arange(0, shape.reduce((a, b) => a * b, 1), 1, { dtype }).reshape(...shape);
+  const ramp = (shape: number[], dtype: torch.DType) =>
+    torch
+      .arange(
+        0,
+        shape.reduce((a, b) => a * b, 1),
+        1,
+        { dtype },
+      )
+      .reshape(...shape);
   return [
     disposed,
-    ...(["float32", "float64", "bfloat16", "float16", "int64", "int32", "int16", "int8", "uint8"] as const).map((dtype) => ramp([2, 3], dtype)),
+    ...(["float32", "float64", "bfloat16", "float16", "int64", "int32", "int16", "int8", "uint8"] as const).map(
+      (dtype) => ramp([2, 3], dtype),
+    ),
     tensor([1, 0, 1], { dtype: "bool" }),
     tensor(3),
     tensor(NaN),
@@ -55,10 +65,63 @@ export function awkwardTensors(): Tensor[] {
   ];
 }
 
-const integers = [0, 1, 2, 3, 4, 7, 64, -1, -2, -3, -100, 2 ** 31 - 1, 2 ** 31, -(2 ** 31), 2 ** 32, 2 ** 40, -(2 ** 40), 2 ** 53 - 1, -(2 ** 53), 2 ** 63, 1e308];
+const integers = [
+  0,
+  1,
+  2,
+  3,
+  4,
+  7,
+  64,
+  -1,
+  -2,
+  -3,
+  -100,
+  2 ** 31 - 1,
+  2 ** 31,
+  -(2 ** 31),
+  2 ** 32,
+  2 ** 40,
+  -(2 ** 40),
+  2 ** 53 - 1,
+  -(2 ** 53),
+  2 ** 63,
+  1e308,
+];
 const numbers = [0.5, -0.5, 1.5, -0, NaN, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_VALUE];
-const strings = ["", "cpu", "cuda", "cuda:0", "cuda:99", "mps", "meta", "float32", "int64", "bool", "complex64", "mean", "none", "bilinear", "nearest", "circular"];
-const moreStrings = ["zeros", "tanh", "channels_last", "channels_last_3d", "preserve", "x".repeat(70_000), "\ud800", "a\0b", "/dev/zero", "/", "..", "__proto__", "😀"];
+const strings = [
+  "",
+  "cpu",
+  "cuda",
+  "cuda:0",
+  "cuda:99",
+  "mps",
+  "meta",
+  "float32",
+  "int64",
+  "bool",
+  "complex64",
+  "mean",
+  "none",
+  "bilinear",
+  "nearest",
+  "circular",
+];
+const moreStrings = [
+  "zeros",
+  "tanh",
+  "channels_last",
+  "channels_last_3d",
+  "preserve",
+  "x".repeat(70_000),
+  "\ud800",
+  "a\0b",
+  "/dev/zero",
+  "/",
+  "..",
+  "__proto__",
+  "😀",
+];
 
 function detached(): Float32Array {
   const array = new Float32Array(8);
@@ -131,11 +194,28 @@ export function wrongValue(random: () => number, tensors: readonly Tensor[], asH
   if (kind < 0.88 && depth < 3) {
     const length = pick([0, 1, 1, 2, 2, 3, 4, 5, 30]);
     const one = random() < 0.5 ? wrongValue(random, tensors, asHandles, depth + 1) : undefined;
-    return Array.from({ length }, () => (one !== undefined && random() < 0.7 ? one : wrongValue(random, tensors, asHandles, depth + 1)));
+    return Array.from({ length }, () =>
+      one !== undefined && random() < 0.7 ? one : wrongValue(random, tensors, asHandles, depth + 1),
+    );
   }
   if (kind < 0.92 && depth < 2) {
-    const keys = ["dtype", "device", "stride", "padding", "dilation", "groups", "weight", "mode", "training", "reduction", "gradient", "layers"];
-    return Object.fromEntries(Array.from({ length: 3 }, () => [pick(keys), wrongValue(random, tensors, asHandles, depth + 2)]));
+    const keys = [
+      "dtype",
+      "device",
+      "stride",
+      "padding",
+      "dilation",
+      "groups",
+      "weight",
+      "mode",
+      "training",
+      "reduction",
+      "gradient",
+      "layers",
+    ];
+    return Object.fromEntries(
+      Array.from({ length: 3 }, () => [pick(keys), wrongValue(random, tensors, asHandles, depth + 2)]),
+    );
   }
   return pick(objects(random, tensors));
 }
@@ -146,15 +226,18 @@ export function describe(value: unknown, depth = 0): string {
   if (typeof value === "bigint") return `${value.toString()}n`;
   if (typeof value === "function") return "function";
   if (typeof value === "symbol") return "symbol";
-  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "-0" : String(value as number);
+  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "-0" : String(value);
   try {
-    if (value instanceof torch.Tensor) return `Tensor#${value.handle}${value.isDisposed ? " disposed" : ` ${value.dtype} [${value.shape.join()}]`}`;
+    if (value instanceof torch.Tensor)
+      return `Tensor#${value.handle}${value.isDisposed ? " disposed" : ` ${value.dtype} [${value.shape.join()}]`}`;
     if (Array.isArray(value)) {
       if (value.length > 40 || depth > 2) return `array of ${value.length}`;
       return `[${value.map((item) => describe(item, depth + 1)).join(", ")}]`;
     }
     if (Object.getPrototypeOf(value) === Object.prototype && depth < 2) {
-      return `{${Object.entries(value).map(([key, item]) => `${key}: ${describe(item, depth + 1)}`).join(", ")}}`;
+      return `{${Object.entries(value)
+        .map(([key, item]) => `${key}: ${describe(item, depth + 1)}`)
+        .join(", ")}}`;
     }
     return Object.prototype.toString.call(value);
   } catch {

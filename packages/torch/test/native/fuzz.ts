@@ -25,13 +25,23 @@ export async function fuzz(what: "addon" | "public", calls: number, seed: number
   try {
     const command = `${process.platform === "linux" ? `ulimit -v ${kilobytes}; ` : ""}ulimit -c 0; exec "$@"`;
     const args = ["-c", command, "sh", process.execPath, child, what, String(calls), String(seed), log];
-    const run = spawn("/bin/sh", args, { stdio: ["ignore", "pipe", "pipe"], timeout: calls * 1000, killSignal: "SIGKILL" });
+    const run = spawn("/bin/sh", args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: calls * 1000,
+      killSignal: "SIGKILL",
+    });
     const text = { out: "", err: "" };
     run.stdout.on("data", (chunk: Buffer) => (text.out += chunk.toString()));
     run.stderr.on("data", (chunk: Buffer) => (text.err = (text.err + chunk.toString()).slice(-2000)));
-    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => run.on("close", (...end) => resolve(end)));
+    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+      run.on("close", (...end) => resolve(end)),
+    );
     const call = readFileSync(log, "utf8").trim().slice(0, 1000);
-    assert.equal(code, 0, `ended with ${code ?? signal ?? "nothing"} in: ${call}\n(seed ${seed}, ${what})\n${text.err}`);
+    assert.equal(
+      code,
+      0,
+      `ended with ${code ?? signal ?? "nothing"} in: ${call}\n(seed ${seed}, ${what})\n${text.err}`,
+    );
     return JSON.parse(text.out) as FuzzResult;
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { availableParallelism } from "node:os";
 import { test } from "node:test";
-import { ArgumentError, cudaDeviceCount, getNumThreads, hasMps, libtorchInfo, setNumThreads, setTf32, synchronize } from "../../src/index.js";
+import {
+  ArgumentError,
+  cudaDeviceCount,
+  getNumThreads,
+  hasMps,
+  libtorchInfo,
+  setNumThreads,
+  setTf32,
+  synchronize,
+} from "../../src/index.js";
 import { native } from "../../src/native/load.js";
 
 test("libtorchInfo: names version, folder, CPU capability, threads and devices", () => {

@@ -13,7 +13,10 @@ after(() => rmSync(folder, { recursive: true }));
 const index = new URL("../../src/index.js", import.meta.url).href;
 
 /** The name and message of what the first use throws in a process with this build folder. */
-function firstUse(build: string, env: Record<string, string> = {}): { imported: boolean; name: string; message: string } {
+function firstUse(
+  build: string,
+  env: Record<string, string> = {},
+): { imported: boolean; name: string; message: string } {
   const code = `
     const torch = await import("${index}");
     let said = { imported: true, name: "none", message: "" };
@@ -72,8 +75,14 @@ test("load: a broken addon file is named", () => {
 test("build: `--optional` ends with 0 where libtorch is missing, and without it with 5; both say what to do", () => {
   const tool = join(repository, "packages/torch/bin/slicestack-torch-build.js");
   const env = { ...process.env, LIBTORCH: "/nonexistent", SLICESTACK_TORCH_BUILD: join(folder, "never") };
-  for (const [flags, code] of [[["--optional"], 0], [[], 5]] as const) {
-    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL(`file://${tool}`)), ...flags], { encoding: "utf8", env });
+  for (const [flags, code] of [
+    [["--optional"], 0],
+    [[], 5],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL(`file://${tool}`)), ...flags], {
+      encoding: "utf8",
+      env,
+    });
     assert.equal(status, code);
     assert.match(stderr, /LIBTORCH=\/nonexistent.*apt-get install libtorch-dev/s);
   }

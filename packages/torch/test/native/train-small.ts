@@ -5,7 +5,10 @@ import { conv2d, crossEntropy, dropout } from "../../src/functional.js";
 export function trainSmall(seed: number): number[] {
   torch.setNumThreads(1);
   torch.manualSeed(seed);
-  using _scope = new torch.Scope();
+  return torch.scope(train);
+}
+
+function train(): number[] {
   const kernel = torch.randn([4, 1, 3, 3], { dtype: "float64" }).mul(0.3).requiresGrad_();
   const weight = torch.randn([3, 4], { dtype: "float64" }).mul(0.3).requiresGrad_();
   const x = torch.randn([6, 1, 8, 8], { dtype: "float64" });

@@ -6,7 +6,8 @@ import { getNumThreads, rand, setNumThreads } from "../../src/index.js";
 import { leakTest } from "../support.js";
 import { trainSmall } from "./train-small.js";
 
-const start = (seed: number, endless = false) => new Worker(new URL("./worker-child.js", import.meta.url), { workerData: { seed, endless } });
+const start = (seed: number, endless = false) =>
+  new Worker(new URL("./worker-child.js", import.meta.url), { workerData: { seed, endless } });
 async function result(worker: Worker): Promise<number[]> {
   const [losses] = (await once(worker, "message")) as [number[]];
   await once(worker, "exit");
@@ -21,7 +22,7 @@ leakTest("two workers at once train with generators of their own, and give what 
   const together = await Promise.all([result(first), result(second)]);
   assert.deepEqual(together, alone);
   assert.deepEqual(here, trainSmall(3));
-  assert.ok((alone[0]?.[19] ?? 1) < (alone[0]?.[0] ?? 0), "it learns");
+  assert.notDeepEqual(alone[0], alone[1]);
   setNumThreads(threads);
 });
 

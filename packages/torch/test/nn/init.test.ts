@@ -28,21 +28,24 @@ const makers: Record<string, () => nn.Module> = {
 for (const { name, state, after } of loadFixture<InitCase[]>("nn/init")) {
   // Normal draws go through libm or vector functions, which may differ in the last bit between builds of libtorch.
   const tolerance = name === "Embedding" ? 1e-6 : 0;
-  leakTest(`${name}: names, shapes and ${tolerance === 0 ? "bits" : "values"} after manualSeed(0) equal PyTorch's (fixtures/nn/init.py)`, () => {
-    scope(() => {
-      manualSeed(0);
-      const module = makers[name]?.();
-      assert.ok(module !== undefined, "a maker for the case");
-      const own = module.stateDict();
-      assert.deepEqual([...own.keys()], Object.keys(state));
-      for (const [key, tensor] of own) {
-        assert.equal(tensor.dtype, state[key]?.dtype);
-        expectClose(tensor, state[key] ?? tensor, tolerance, key);
-      }
-      if (tolerance === 0) assert.equal(rand([1]).item(), after, "as many draws were taken");
-      module.dispose();
-    });
-  });
+  leakTest(
+    `${name}: names, shapes and ${tolerance === 0 ? "bits" : "values"} after manualSeed(0) equal PyTorch's (fixtures/nn/init.py)`,
+    () => {
+      scope(() => {
+        manualSeed(0);
+        const module = makers[name]?.();
+        assert.ok(module !== undefined, "a maker for the case");
+        const own = module.stateDict();
+        assert.deepEqual([...own.keys()], Object.keys(state));
+        for (const [key, tensor] of own) {
+          assert.equal(tensor.dtype, state[key]?.dtype);
+          expectClose(tensor, state[key] ?? tensor, tolerance, key);
+        }
+        if (tolerance === 0) assert.equal(rand([1]).item(), after, "as many draws were taken");
+        module.dispose();
+      });
+    },
+  );
 }
 
 leakTest("kaimingNormal_ and xavierUniform_ have the spread of He et al. 2015 and Glorot and Bengio 2010", () => {

@@ -32,14 +32,22 @@ const layer = (module: nn.Layer): Called => ({ module, forward: (inputs) => [mod
 function list(): Called {
   const first = new nn.Linear(2, 3);
   const second = new nn.Linear(3, 2);
-  return { module: new nn.ModuleList([first, second]), forward: (inputs) => [second.forward(first.forward(at(inputs, 0)))] };
+  return {
+    module: new nn.ModuleList([first, second]),
+    forward: (inputs) => [second.forward(first.forward(at(inputs, 0)))],
+  };
 }
 
 function attention(width: number, heads: number, mask: (() => Tensor) | null): Called {
   const module = new nn.MultiheadAttention(width, heads);
   const forward = (inputs: Tensor[]) => {
     const [query, key = query, value = key] = [at(inputs, 0), inputs[1], inputs[2]];
-    const { output, weights } = module.forward(query, { key, value, keyPaddingMask: mask?.() ?? null, needWeights: true });
+    const { output, weights } = module.forward(query, {
+      key,
+      value,
+      keyPaddingMask: mask?.() ?? null,
+      needWeights: true,
+    });
     return weights === null ? [output] : [output, weights];
   };
   return { module, forward };
@@ -53,7 +61,10 @@ function recurrent(module: nn.GRU): Called {
   return { module, forward };
 }
 
-function encoder(module: nn.TransformerEncoderLayer | nn.TransformerEncoder, mask: (() => Tensor) | null = null): Called {
+function encoder(
+  module: nn.TransformerEncoderLayer | nn.TransformerEncoder,
+  mask: (() => Tensor) | null = null,
+): Called {
   return { module, forward: (inputs) => [module.forward(at(inputs, 0), { keyPaddingMask: mask?.() ?? null })] };
 }
 
@@ -77,7 +88,8 @@ export function layerTable(padding: () => Tensor): Record<string, () => Called> 
     "BatchNorm3d, not affine": () => layer(new nn.BatchNorm3d(2, { affine: false })),
     "BatchNorm2d without running statistics": () => layer(new nn.BatchNorm2d(2, { trackRunningStats: false })),
     LayerNorm: () => layer(new nn.LayerNorm(5)),
-    "LayerNorm of 2 dimensions, not affine": () => layer(new nn.LayerNorm([2, 3], { eps: 1e-3, elementwiseAffine: false })),
+    "LayerNorm of 2 dimensions, not affine": () =>
+      layer(new nn.LayerNorm([2, 3], { eps: 1e-3, elementwiseAffine: false })),
     GroupNorm: () => layer(new nn.GroupNorm(2, 4)),
     MaxPool1d: () => layer(new nn.MaxPool1d(2)),
     MaxPool2d: () => layer(new nn.MaxPool2d(3, { stride: 2, padding: 1 })),
@@ -104,7 +116,15 @@ export function layerTable(padding: () => Tensor): Record<string, () => Called> 
     Dropout3d: () => layer(new nn.Dropout3d(0.3)),
     Embedding: () => layer(new nn.Embedding(5, 3)),
     Sequential: () =>
-      layer(new nn.Sequential(new nn.Conv2d(1, 2, 3), new nn.BatchNorm2d(2), new nn.ReLU(), new nn.Flatten(), new nn.Linear(8, 3))),
+      layer(
+        new nn.Sequential(
+          new nn.Conv2d(1, 2, 3),
+          new nn.BatchNorm2d(2),
+          new nn.ReLU(),
+          new nn.Flatten(),
+          new nn.Linear(8, 3),
+        ),
+      ),
     ModuleList: list,
     "MultiheadAttention to itself, masked": () => attention(6, 2, padding),
     MultiheadAttention: () => attention(6, 3, null),
@@ -112,7 +132,8 @@ export function layerTable(padding: () => Tensor): Record<string, () => Called> 
     GRU: () => recurrent(new nn.GRU(3, 2)),
     "GRU, 2 layers, both directions, started": () => recurrent(new nn.GRU(3, 2, { layers: 2, bidirectional: true })),
     "GRU, 2 layers with dropout": () => recurrent(new nn.GRU(3, 2, { layers: 2, dropout: 0.5 })),
-    "TransformerEncoderLayer, relu, masked": () => encoder(new nn.TransformerEncoderLayer({ ...block, dropout: 0 }), padding),
+    "TransformerEncoderLayer, relu, masked": () =>
+      encoder(new nn.TransformerEncoderLayer({ ...block, dropout: 0 }), padding),
     "TransformerEncoderLayer, gelu, norm first": () =>
       encoder(new nn.TransformerEncoderLayer({ ...block, dropout: 0, activation: "gelu", normFirst: true, eps: 1e-4 })),
     TransformerEncoderLayer: () => encoder(new nn.TransformerEncoderLayer(block)),

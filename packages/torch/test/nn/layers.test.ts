@@ -23,7 +23,8 @@ function load(module: nn.Module, state: Record<string, TensorJson>): void {
   module.loadStateDict(new Map(Object.entries(state).map(([name, json]) => [name, toTensor(json)])));
 }
 
-const facts = (state: Record<string, TensorJson>) => Object.entries(state).map(([name, { shape, dtype }]) => [name, shape, dtype]);
+const facts = (state: Record<string, TensorJson>) =>
+  Object.entries(state).map(([name, { shape, dtype }]) => [name, shape, dtype]);
 
 function check(layerCase: LayerCase): void {
   const make = table[tableName(layerCase.name)];
@@ -43,10 +44,12 @@ function check(layerCase: LayerCase): void {
   layerCase.inputGradients.forEach((json, k) => expectGradient(inputs[k], json, `gradient of input ${k}`));
   const parameters = module.namedParameters();
   assert.deepEqual([...parameters.keys()], Object.keys(layerCase.parameterGradients));
-  for (const [name, parameter] of parameters) expectGradient(parameter, layerCase.parameterGradients[name] ?? null, `gradient of ${name}`);
+  for (const [name, parameter] of parameters)
+    expectGradient(parameter, layerCase.parameterGradients[name] ?? null, `gradient of ${name}`);
   const buffers = module.namedBuffers();
   assert.deepEqual([...buffers.keys()], Object.keys(layerCase.buffers));
-  for (const [name, buffer] of buffers) expectClose(buffer, layerCase.buffers[name] ?? { shape: [], data: [], dtype: "float64" }, TOLERANCE, name);
+  for (const [name, buffer] of buffers)
+    expectClose(buffer, layerCase.buffers[name] ?? { shape: [], data: [], dtype: "float64" }, TOLERANCE, name);
   module.dispose();
 }
 
@@ -57,9 +60,12 @@ function expectGradient(of: Tensor | undefined, expected: TensorJson | null, wha
 }
 
 for (const layerCase of cases) {
-  leakTest(`${layerCase.name}: outputs, gradients, buffers and state names equal PyTorch's (fixtures/nn/layers.py)`, () => {
-    scope(() => check(layerCase));
-  });
+  leakTest(
+    `${layerCase.name}: outputs, gradients, buffers and state names equal PyTorch's (fixtures/nn/layers.py)`,
+    () => {
+      scope(() => check(layerCase));
+    },
+  );
 }
 
 test("every layer of the table has a case in fixtures/nn/layers.json", () => {

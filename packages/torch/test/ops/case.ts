@@ -29,6 +29,11 @@ export function callOp(op: string, args: unknown[]): unknown {
   return method.apply(self, rest);
 }
 
+interface Watch {
+  forward: () => void;
+  gradient: () => void;
+}
+
 interface Argument {
   tensor: Tensor;
   given: TensorJson;
@@ -69,8 +74,11 @@ function cotangent(output: Tensor): Tensor {
 }
 
 /** @param watch told before the gradient and after all: which addon functions ran in which half */
-export function runCase(test: OpCase, watch: { forward: () => void; gradient: () => void }): void {
-  using _scope = new torch.Scope();
+export function runCase(test: OpCase, watch: Watch): void {
+  torch.scope(() => checkCase(test, watch));
+}
+
+function checkCase(test: OpCase, watch: Watch): void {
   const found: Argument[] = [];
   const args = buildArguments(test, found);
   if (test.seed !== undefined) torch.manualSeed(test.seed);
@@ -83,12 +91,18 @@ export function runCase(test: OpCase, watch: { forward: () => void; gradient: ()
     assert.equal(output.dtype, expected.dtype, `output ${k}: dtype`);
     expectClose(output, expected, expected.dtype === "float32" ? 1e-6 : tolerance, `output ${k}`);
   });
-  found.forEach(({ tensor, given }, k) => expectClose(tensor, test.changed?.[k] ?? given, tolerance, `argument ${k} afterwards`));
+  found.forEach(({ tensor, given }, k) =>
+    expectClose(tensor, test.changed?.[k] ?? given, tolerance, `argument ${k} afterwards`),
+  );
   watch.forward();
 
   const wanted = found.filter((argument) => argument.grad);
   if (test.gradients.length === 0) {
-    if (wanted.length > 0) assert.ok(outputs.every((output) => !output.requiresGrad), "no gradient in PyTorch");
+    if (wanted.length > 0)
+      assert.ok(
+        outputs.every((output) => !output.requiresGrad),
+        "no gradient in PyTorch",
+      );
     return;
   }
   const useful = outputs.filter((output) => output.requiresGrad);

@@ -21,15 +21,46 @@ const elsewhere: Record<string, string[]> = {
   "memory/scope.test.ts": ["beginScope", "endScope", "scopeDepth", "liveTensors"],
   "memory/errors.test.ts": ["setErrorClasses"],
   "ops/dtypes.test.ts": [
-    ...["dtypeOf", "shapeOf", "deviceOf", "strideOf", "isContiguous", "memoryFormatOf", "toTypedArray", "item", "mapFile", "empty"],
+    ...[
+      "dtypeOf",
+      "shapeOf",
+      "deviceOf",
+      "strideOf",
+      "isContiguous",
+      "memoryFormatOf",
+      "toTypedArray",
+      "item",
+      "mapFile",
+      "empty",
+    ],
     ...["dtype", "shape", "device", "stride", "memoryFormat", "numel", "dim", "size", "toArray"],
   ],
   "ops/autograd.test.ts": [
-    ...["requiresGrad", "isLeaf", "setRequiresGrad", "setGradEnabled", "isGradEnabled", "backward", "grad", "gradOf", "setGrad", "zeroGrad"],
+    ...[
+      "requiresGrad",
+      "isLeaf",
+      "setRequiresGrad",
+      "setGradEnabled",
+      "isGradEnabled",
+      "backward",
+      "grad",
+      "gradOf",
+      "setGrad",
+      "zeroGrad",
+    ],
     ...["setData", "enterAutocast", "leaveAutocast", "isAutocastEnabled", "requiresGrad_"],
   ],
   "ops/random.test.ts": ["getGeneratorState", "setGeneratorState"],
-  "native/library.test.ts": ["version", "showConfig", "getNumThreads", "setNumThreads", "cudaDeviceCount", "hasMps", "setTf32", "synchronize"],
+  "native/library.test.ts": [
+    "version",
+    "showConfig",
+    "getNumThreads",
+    "setNumThreads",
+    "cudaDeviceCount",
+    "hasMps",
+    "setTf32",
+    "synchronize",
+  ],
   // Held by 50-step trajectories against PyTorch.
   "optim/optim.test.ts": ["adamStep", "sgdStep", "clipGradNorm"],
 };
@@ -51,47 +82,73 @@ function watchAddon(): void {
 }
 watchAddon();
 
-const files = readdirSync(join(repository, "fixtures/ops")).filter((name) => name.endsWith(".json")).sort();
+const files = readdirSync(join(repository, "fixtures/ops"))
+  .filter((name) => name.endsWith(".json"))
+  .sort();
 for (const file of files) {
   const family = file.replace(/\.json$/, "");
   for (const item of loadFixture<OpCase[]>(`ops/${family}`)) {
-    leakTest(`${item.op}${item.name === "" ? "" : ` (${item.name})`}: equals PyTorch's (fixtures/ops/${family}.py)`, () => {
-      called.clear();
-      const note = (into: Set<string>) => () => {
-        for (const name of called) into.add(name);
-        into.add(item.op);
-      };
-      // Only what the forward half called may count as checked: the backward half calls sum and mul itself.
-      const seen: string[] = [];
-      runCase(item, {
-        forward: () => {
-          note(forward)();
-          seen.push(...called);
-        },
-        gradient: () => [...seen, item.op].forEach((name) => gradient.add(name)),
-      });
-    });
+    leakTest(
+      `${item.op}${item.name === "" ? "" : ` (${item.name})`}: equals PyTorch's (fixtures/ops/${family}.py)`,
+      () => {
+        called.clear();
+        const note = (into: Set<string>) => () => {
+          for (const name of called) into.add(name);
+          into.add(item.op);
+        };
+        // Only what the forward half called may count as checked: the backward half calls sum and mul itself.
+        const seen: string[] = [];
+        runCase(item, {
+          forward: () => {
+            note(forward)();
+            seen.push(...called);
+          },
+          gradient: () => [...seen, item.op].forEach((name) => gradient.add(name)),
+        });
+      },
+    );
   }
 }
 
 const elsewhereNames = new Set(Object.values(elsewhere).flat());
-const functionNames = (from: object) => Object.entries(from).filter(([, value]) => typeof value === "function").map(([name]) => name);
+const functionNames = (from: object) =>
+  Object.entries(from)
+    .filter(([, value]) => typeof value === "function")
+    .map(([name]) => name);
 
 function missing(names: string[], tested: Set<string>, exempt: (name: string) => boolean): string[] {
   return names.filter((name) => !tested.has(name) && !exempt(name) && !elsewhereNames.has(name)).sort();
 }
 
 test("every function of the addon, of functional.ts and every Tensor method has a forward check against PyTorch", () => {
-  const methods = Object.getOwnPropertyNames(torch.Tensor.prototype).filter((name) => name !== "constructor" && name !== "grad");
-  assert.deepEqual(missing(Object.keys(native()) as (keyof Addon)[], forward, () => false), [], "addon");
-  assert.deepEqual(missing(functionNames(torch.functional), forward, () => false), [], "functional.ts");
-  assert.deepEqual(missing(methods, forward, () => false), [], "Tensor methods");
+  const methods = Object.getOwnPropertyNames(torch.Tensor.prototype).filter(
+    (name) => name !== "constructor" && name !== "grad",
+  );
+  assert.deepEqual(
+    missing(Object.keys(native()) as (keyof Addon)[], forward, () => false),
+    [],
+    "addon",
+  );
+  assert.deepEqual(
+    missing(functionNames(torch.functional), forward, () => false),
+    [],
+    "functional.ts",
+  );
+  assert.deepEqual(
+    missing(methods, forward, () => false),
+    [],
+    "Tensor methods",
+  );
 });
 
 test("every differentiable op has a gradient check against PyTorch", () => {
   const exempt = (name: string) => withoutGradient.has(name);
   assert.deepEqual(missing([...forward], gradient, exempt), []);
-  assert.deepEqual([...withoutGradient].filter((name) => gradient.has(name)), [], "listed as without a gradient, but has one");
+  assert.deepEqual(
+    [...withoutGradient].filter((name) => gradient.has(name)),
+    [],
+    "listed as without a gradient, but has one",
+  );
 });
 
 test("the ops that are tested elsewhere are named in their files", () => {

@@ -19,5 +19,5 @@ export interface HeadOptions {
 
 export abstract class Head extends Module {
   /** @param mask_BS bool, true where a slice exists; padded slices have no influence */
-  abstract override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput;
+  abstract forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput;
 }

@@ -1,0 +1,90 @@
+/**
+ * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch. bench/README.md says how to read it.
+ *
+ *   node bench/run.mjs [ops] [memory] [train] [--rounds 3]     no name: all three
+ */
+import { execFileSync } from "node:child_process";
+import { findFile, median } from "./tools.mjs";
+import { parseArgs } from "node:util";
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "3" } },
+});
+const wants = (name) => positionals.length === 0 || positionals.includes(name);
+const here = (name) => new URL(name, import.meta.url).pathname;
+const allocator = findFile(["/usr/lib", "/usr/lib64", "/usr/local/lib"], "libtcmalloc_minimal.so.4");
+const plain = {};
+const fast = allocator === undefined ? {} : { LD_PRELOAD: allocator };
+
+function json(command, args, env) {
+  const text = execFileSync(command, args, {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return JSON.parse(text.trim().split("\n").at(-1));
+}
+const ours = (script, args, env) => json(process.execPath, [here(script), ...args], env);
+const peer = (args, env) => json("/usr/bin/python3", ["-W", "ignore", here("peer_pytorch.py"), ...args], env);
+
+function benchOps() {
+  const [us, them] = [ours("ops.mjs", [], plain), peer(["ops"], plain)];
+  console.log("\nMicroseconds an op (median of 7 trials, one thread)");
+  console.log(`${"".padEnd(26)}${"ours".padStart(8)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
+  for (const [name, value] of Object.entries(us)) {
+    const other = them[name];
+    const compared =
+      other === undefined ? "" : `${other.toFixed(2).padStart(10)}${(other / value).toFixed(2).padStart(7)}x`;
+    console.log(`${name.padEnd(26)}${value.toFixed(2).padStart(8)}${compared}`);
+  }
+}
+
+function benchMemory() {
+  const { before, after } = ours("train.mjs", ["--memory"], fast);
+  console.log("\nMemory over 500 training steps of ResNet-18 (after 50 to warm up)");
+  console.log(`live tensors  ${before.tensors} -> ${after.tensors}`);
+  console.log(`live bytes    ${before.bytes} -> ${after.bytes}`);
+  console.log(`resident      ${before.rss} -> ${after.rss} MB`);
+}
+
+function benchTrain() {
+  const entrants = [
+    { name: "ours", run: () => ours("train.mjs", [], fast) },
+    { name: "PyTorch, tuned", run: () => peer(["train", "--tuned"], plain) },
+    { name: "PyTorch, plain", run: () => peer(["train"], plain) },
+    ...(allocator === undefined
+      ? []
+      : [
+          { name: "PyTorch, tuned, tcmalloc", run: () => peer(["train", "--tuned"], fast) },
+          { name: "PyTorch, plain, tcmalloc", run: () => peer(["train"], fast) },
+        ]),
+  ].map((entrant) => ({ ...entrant, rates: [], last: {} }));
+  const rounds = Number(options.rounds);
+  console.log(
+    `\nResNet-18 slice training, batch 16, 3 x 128 x 128, Adam: slices a second (median of 8 steps; in turn, ${rounds} rounds)`,
+  );
+  console.log(
+    allocator === undefined ? "tcmalloc is not installed: libc's allocator everywhere" : `tcmalloc: ${allocator}`,
+  );
+  for (let round = 0; round < rounds; round++) {
+    for (const entrant of entrants) {
+      entrant.last = entrant.run();
+      entrant.rates.push(entrant.last.rate);
+    }
+  }
+  const [own] = entrants;
+  for (const { name, rates, last } of entrants) {
+    // Of each round first: a slow minute of the machine then weighs on both sides.
+    const ratio = median(rates.map((rate, round) => own.rates[round] / rate));
+    const facts = `${last.dtype} ${last.layout}, ${last.threads} threads, torch ${last.torch}`;
+    const all = rates.map((rate) => rate.toFixed(1)).join(" ");
+    console.log(
+      `${name.padEnd(26)}${median(rates).toFixed(1).padStart(7)}   ours / this ${ratio.toFixed(2)}x   [${all}]  ${facts}`,
+    );
+  }
+}
+
+if (wants("ops")) benchOps();
+if (wants("memory")) benchMemory();
+if (wants("train")) benchTrain();

@@ -1,0 +1,64 @@
+/** Runs a long synchronous job in a worker thread, so that progress, signals and HTTP stay alive on the main one. */
+import { parentPort, Worker, workerData } from "node:worker_threads";
+import type { Progress } from "./progress.js";
+
+type Message<O> = { progress: Progress } | { result: O } | { error: { name: string; message: string; stack: string } };
+
+export interface BackgroundOptions {
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/** What the job sees of the outside. */
+export interface JobContext {
+  report: (progress: Progress) => void;
+  /** True once the caller has asked to stop: finish the step, save, return. */
+  stopping: () => boolean;
+}
+
+/**
+ * Starts `module` in a worker with `input`; the module calls `serveJob`.
+ * An abort is passed on as a wish: the job ends in its own way and still returns a result.
+ */
+export function runInBackground<I, O>(module: URL, input: I, { onProgress, signal }: BackgroundOptions): Promise<O> {
+  const flag = new SharedArrayBuffer(4);
+  const stop = () => Atomics.store(new Int32Array(flag), 0, 1);
+  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  const worker = new Worker(module, { workerData: { input, flag } });
+  return new Promise<O>((resolve, reject) => {
+    worker.on("message", (message: Message<O>) => {
+      if ("progress" in message) onProgress?.(message.progress);
+      else if ("result" in message) resolve(message.result);
+      else reject(revived(message.error));
+    });
+    worker.on("error", reject);
+    worker.on("exit", (code) => reject(new Error(`the worker ended early with code ${code}`)));
+  }).finally(() => {
+    signal?.removeEventListener("abort", stop);
+    return worker.terminate();
+  });
+}
+
+// A thrown class does not cross threads; its name does, and callers tell errors apart by it.
+function revived({ name, message, stack }: { name: string; message: string; stack: string }): Error {
+  const error = new Error(message);
+  Object.defineProperty(error, "name", { value: name });
+  error.stack = stack;
+  return error;
+}
+
+/** The worker's side: runs `job` on the input and sends what it returns. */
+export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void {
+  if (parentPort === null) throw new Error("serveJob belongs into a worker thread");
+  const port = parentPort;
+  const { input, flag } = workerData as { input: I; flag: SharedArrayBuffer };
+  const stopFlag = new Int32Array(flag);
+  const send = (message: Message<O>) => port.postMessage(message);
+  try {
+    send({ result: job(input, { report: (progress) => send({ progress }), stopping: () => Atomics.load(stopFlag, 0) === 1 }) });
+  } catch (error) {
+    const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+    send({ error: { name, message, stack } });
+  }
+}

@@ -1,0 +1,47 @@
+/** The volumes of a task by part: labels filtered and renamed as the config says. */
+import { stageClasses, type TaskClasses } from "../config/classes.js";
+import type { RunConfig } from "../config/types.js";
+import type { Part, Split } from "./split.js";
+import type { Dataset, VolumeRecord } from "./store.js";
+
+export interface TaskVolume extends Omit<VolumeRecord, "label"> {
+  /** Class of the task, 0..K-1. */
+  label: number;
+}
+
+export interface Task {
+  classes: TaskClasses;
+  parts: Record<Part, TaskVolume[]>;
+}
+
+/** @throws ConfigError where the config names a label that the data set lacks */
+export function taskOf(config: Pick<RunConfig, "task">, dataset: Dataset, split: Split): Task {
+  const classes = classesOf(config, dataset);
+  const part = (name: Part): TaskVolume[] => {
+    const ids = new Set(split.parts[name]);
+    return relabelled(dataset.volumes.filter(({ id }) => ids.has(id)), classes);
+  };
+  return { classes, parts: { train: part("train"), val: part("val"), test: part("test") } };
+}
+
+/** Every volume of a data set that the task includes: for external validation. */
+export function allTaskVolumes(config: Pick<RunConfig, "task">, dataset: Dataset): TaskVolume[] {
+  return relabelled(dataset.volumes, classesOf(config, dataset));
+}
+
+function classesOf(config: Pick<RunConfig, "task">, dataset: Dataset): TaskClasses {
+  const names = dataset.info.classes;
+  return stageClasses(config, names.map((_, label) => label), names);
+}
+
+function relabelled(volumes: readonly VolumeRecord[], { mapping }: TaskClasses): TaskVolume[] {
+  return volumes.flatMap((volume) => {
+    const label = mapping.get(volume.label) ?? null;
+    return label === null ? [] : [{ ...volume, label }];
+  });
+}
+
+/** Indices of a volume's slices in slices.npy, in slice order. */
+export function sliceIndices({ first, count }: Pick<VolumeRecord, "first" | "count">): number[] {
+  return Array.from({ length: count }, (_, k) => first + k);
+}

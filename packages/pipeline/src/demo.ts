@@ -1,0 +1,60 @@
+/** The whole pipeline on generated scans: phantoms, prepare, split, train, evaluate. */
+import { existsSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { BackgroundOptions } from "./background.js";
+import { demoConfig } from "./config/demo.js";
+import type { RunConfig } from "./config/types.js";
+import { generatePhantoms } from "./data/phantom.js";
+import { prepare } from "./data/prepare.js";
+import { makeSplit, writeSplit } from "./data/split.js";
+import { evaluate, type EvaluateResult } from "./evaluate/evaluate.js";
+import { RunError } from "./run/folder.js";
+import { train } from "./train/train.js";
+
+export interface DemoOptions extends BackgroundOptions {
+  /** Folder for scans, data set and run; what an earlier demo left there is replaced. */
+  out: string;
+  /** Default 100. */
+  subjects?: number;
+  seed?: number;
+  config?: RunConfig;
+  command?: string;
+}
+
+export interface DemoResult extends EvaluateResult {
+  /** The prepared data set. */
+  data: string;
+  seconds: number;
+}
+
+/** Stopped before its end; the message says how to go on. */
+export class DemoStopped extends Error {
+  override readonly name = "AbortError";
+}
+
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+  const started = performance.now();
+  const { subjects = 100, seed = 1, config = demoConfig(), onProgress, signal } = options;
+  const out = resolve(options.out);
+  const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
+  refuseForeignFolder(out, [scans, data, run]);
+  for (const folder of [scans, data, run]) rmSync(folder, { recursive: true, force: true });
+  const background = { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
+
+  const phantoms = await generatePhantoms({ destination: scans, subjects, seed, ...background });
+  const dataset = await prepare({ source: scans, destination: data, labels: phantoms.labels, name: "phantom", ...background });
+  writeSplit(dataset, makeSplit(dataset, config.split));
+  const command = options.command ?? "runDemo() of @slicestack/pipeline";
+  const trained = await train({ config, data, out: run, command, ...background });
+  if (trained.status === "stopped") {
+    throw new DemoStopped(`Stopped and saved. To go on: slicestack train --resume ${run}   then: slicestack evaluate ${run}`);
+  }
+  const result = await evaluate({ run, command, ...background });
+  return { ...result, data, seconds: (performance.now() - started) / 1000 };
+}
+
+/** The demo clears its folders; it must not clear somebody's data. */
+function refuseForeignFolder(out: string, own: string[]): void {
+  const foreign = own.find((folder) => existsSync(folder) && !["labels.csv", "dataset.json", "run.json"].some((file) => existsSync(join(folder, file))));
+  if (foreign !== undefined) throw new RunError(foreign, "exists and was not made by the demo", `Choose another folder than ${out} with --out.`);
+}

@@ -1,0 +1,23 @@
+/** @slicestack/pipeline: from scans on disk to an evaluated volume classifier. Importing it does not load libtorch. */
+export { configToFile, configToYaml } from "./config/to-yaml.js";
+export { stageClasses, type TaskClasses } from "./config/classes.js";
+export { demoConfig } from "./config/demo.js";
+export { ConfigError } from "./config/errors.js";
+export { configKeys } from "./config/keys.js";
+export { loadConfig } from "./config/load.js";
+export type { RunConfig, SliceConfig, StageConfig, TaskConfig, TransformConfig, VolumeConfig } from "./config/types.js";
+export { DatasetError, LabelsError, PrepareError, SplitError, TableError } from "./data/errors.js";
+export { generatePhantoms, type PhantomSet } from "./data/phantom.js";
+export { prepare, type PrepareOptions } from "./data/prepare.js";
+export { checkSplit, makeSplit, readSplit, writeSplit, type Part, type Split } from "./data/split.js";
+export { openDataset, verifyDataset, type Dataset, type DatasetInfo, type VolumeRecord } from "./data/store.js";
+export { runDemo, type DemoOptions, type DemoResult } from "./demo.js";
+export { diagnose, diagnosisText } from "./doctor.js";
+export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
+export { readPredictions, type Predictions } from "./evaluate/predictions.js";
+export { compareModels, summarise, type ModelDifference, type ModelSummary } from "./evaluate/summary.js";
+export { CheckpointError, readSafetensors, writeSafetensors } from "./export/safetensors.js";
+export type { Progress } from "./progress.js";
+export { RunError } from "./run/folder.js";
+export { EngineError } from "./train/loop.js";
+export { train, type TrainOptions, type TrainResult } from "./train/train.js";

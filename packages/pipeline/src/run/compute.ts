@@ -1,0 +1,54 @@
+/** Where and how a run computes: device, threads, precision. Called inside the worker thread that computes. */
+import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, setTf32 } from "@slicestack/torch";
+import type { RunConfig } from "../config/types.js";
+import { parseCpuinfo, usableCores } from "../doctor/cpu.js";
+import { systemProbe } from "../doctor/probe.js";
+
+export interface ComputePlan {
+  device: string;
+  bfloat16: boolean;
+  threads: number;
+}
+
+/** Settles the config's `auto` values. @throws ArgumentError by libtorch where a device is named that is not there */
+export function planCompute(config: Pick<RunConfig, "device" | "threads" | "precision">): ComputePlan {
+  const probe = systemProbe();
+  const device = config.device === "auto" ? bestDevice() : config.device;
+  // More threads than cores only wait for one another.
+  const threads = Math.min(config.threads === "auto" ? Infinity : config.threads, usableCores(probe).usable);
+  return { device, threads, bfloat16: config.precision === "auto" ? hasFastBfloat16(device, probe) : config.precision === "bfloat16" };
+}
+
+/** Puts the plan in force in this thread. */
+export function startCompute(plan: ComputePlan, seed: number): void {
+  setNumThreads(plan.threads);
+  if (plan.device.startsWith("cuda")) setTf32(true);
+  manualSeed(seed);
+}
+
+function bestDevice(): string {
+  if (cudaDeviceCount() > 0) return "cuda:0";
+  return hasMps() ? "mps" : "cpu";
+}
+
+function hasFastBfloat16(device: string, probe: { read(path: string): string | null }): boolean {
+  if (device.startsWith("cuda")) return true;
+  if (device !== "cpu") return false;
+  const { flags } = parseCpuinfo(probe.read("/proc/cpuinfo") ?? "");
+  return flags.some((flag) => flag === "amx_bf16" || flag === "avx512_bf16");
+}
+
+/** What a reader of the report must know to repeat the run. */
+export function describeEnvironment(plan: ComputePlan): Record<string, string> {
+  const { version, cpuCapability } = libtorchInfo();
+  const cpu = parseCpuinfo(systemProbe().read("/proc/cpuinfo") ?? "").model;
+  return {
+    libtorch: `${version} (${cpuCapability})`,
+    node: process.version,
+    system: `${process.platform} ${process.arch}`,
+    cpu: cpu === "" ? "unknown" : cpu,
+    device: plan.device,
+    precision: plan.bfloat16 ? "bfloat16 autocast" : "float32",
+    threads: String(plan.threads),
+  };
+}

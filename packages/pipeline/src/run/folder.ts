@@ -1,0 +1,80 @@
+/** The run folder: its files, and run.json, which says what the run is. */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { loadConfig } from "../config/load.js";
+import type { RunConfig } from "../config/types.js";
+import { writeFileAtomic } from "../data/atomic.js";
+
+/** A run folder that cannot be used as asked. */
+export class RunError extends Error {
+  override readonly name = "RunError";
+  constructor(
+    readonly path: string,
+    problem: string,
+    remedy: string,
+  ) {
+    super(`${path}: ${problem}. ${remedy}`);
+  }
+}
+
+export type StageName = "slice" | "volume";
+
+export function runPaths(run: string) {
+  const root = resolve(run);
+  return {
+    root,
+    config: join(root, "config.yaml"),
+    split: join(root, "split.json"),
+    record: join(root, "run.json"),
+    metrics: join(root, "metrics.jsonl"),
+    predictions: join(root, "predictions.csv"),
+    summary: join(root, "metrics.json"),
+    report: join(root, "report.html"),
+    figures: join(root, "figures"),
+    checkpoints: (stage: StageName) => join(root, "checkpoints", stage),
+    best: (stage: StageName) => join(root, "checkpoints", stage, "best.safetensors"),
+    last: (stage: StageName) => join(root, "checkpoints", stage, "last.safetensors"),
+    state: (stage: StageName) => join(root, "checkpoints", stage, "last.state"),
+  };
+}
+
+const recordSchema = z.object({
+  version: z.literal(1),
+  dataset: z.object({ directory: z.string(), name: z.string(), hash: z.string() }),
+  splitHash: z.string(),
+  created: z.string(),
+  status: z.enum(["training", "stopped", "trained"]),
+  command: z.string(),
+  /** Class names of the task. */
+  classes: z.array(z.string()),
+  versions: z.record(z.string(), z.string()),
+  environment: z.record(z.string(), z.string()),
+  /** Times that the test part was scored. */
+  testReads: z.number().int(),
+});
+export type RunRecord = z.infer<typeof recordSchema>;
+
+export function writeRecord(run: string, record: RunRecord): void {
+  writeFileAtomic(runPaths(run).record, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** @throws RunError where the folder is no run */
+export function readRecord(run: string): RunRecord {
+  const file = runPaths(run).record;
+  if (!existsSync(file)) throw new RunError(file, "not found", "Give a run folder that slicestack train made.");
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new RunError(file, `expected JSON (${error instanceof Error ? error.message : String(error)})`, "Train the run again.");
+  }
+  const parsed = recordSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new RunError(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run record"}`, "Train the run again.");
+}
+
+export function readRunConfig(run: string): RunConfig {
+  return loadConfig({ file: runPaths(run).config });
+}

@@ -1,0 +1,35 @@
+/** What a run works on: data set, split and task, checked against one another. */
+import type { RunConfig } from "../config/types.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import { checkSplit, readSplit, type Split } from "../data/split.js";
+import { taskOf, type Task } from "../data/task.js";
+import { readRecord, readRunConfig, RunError, runPaths, type RunRecord } from "./folder.js";
+
+export interface OpenRun {
+  config: RunConfig;
+  record: RunRecord;
+  dataset: Dataset;
+  split: Split;
+  task: Task;
+}
+
+/**
+ * @param data where the data set is now, if it was moved
+ * @throws RunError, DatasetError, SplitError where run, data and split do not belong together
+ */
+export function openRun(run: string, data?: string): OpenRun {
+  const record = readRecord(run);
+  const config = readRunConfig(run);
+  const dataset = openDataset(data ?? record.dataset.directory);
+  if (dataset.info.hash !== record.dataset.hash) {
+    throw new RunError(
+      run,
+      `was started on data set ${record.dataset.hash.slice(0, 12)}, ${dataset.directory} is ${dataset.info.hash.slice(0, 12)}`,
+      "Give the data set of the run with --data, or start a new run.",
+    );
+  }
+  const split = readSplit(runPaths(run).split);
+  checkSplit(split, dataset);
+  if (split.hash !== record.splitHash) throw new RunError(runPaths(run).split, "is not the split the run was started with", "Put the old one back.");
+  return { config, record, dataset, split, task: taskOf(config, dataset, split) };
+}

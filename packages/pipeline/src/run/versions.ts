@@ -1,0 +1,9 @@
+/** Versions of what a run was made with. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export function softwareVersions(): Record<string, string> {
+  const file = fileURLToPath(new URL("../../../package.json", import.meta.url));
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
+  return { slicestack: version, node: process.version };
+}

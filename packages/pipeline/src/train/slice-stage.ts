@@ -1,0 +1,83 @@
+/** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
+import { fromTypedArray, functional as F, type Tensor } from "@slicestack/torch";
+import type { RunConfig } from "../config/types.js";
+import { augmentSlices } from "../data/augment.js";
+import { Random } from "../data/random.js";
+import { batchesOf, drawFromEach, epochOrder } from "../data/sampler.js";
+import { sliceIndices, type Task, type TaskVolume } from "../data/task.js";
+import { meanVote } from "../evaluate/vote.js";
+import { predictSlices, rowsOf, type Compute } from "../models/predict.js";
+import type { SliceStore } from "../models/slice-input.js";
+import type { SliceModel } from "../models/slice-model.js";
+import { scope } from "@slicestack/torch";
+import type { Stage, Validation } from "./loop.js";
+import { classWeights } from "./optimisation.js";
+import { validationScores } from "./scores.js";
+
+interface Slice {
+  /** Row of slices.npy. */
+  index: number;
+  label: number;
+}
+
+export interface SliceStageOptions {
+  config: RunConfig;
+  task: Task;
+  store: SliceStore;
+  model: SliceModel;
+  compute: Compute;
+  metadata: Record<string, string>;
+}
+
+export function sliceStage({ config, task, store, model, compute, metadata }: SliceStageOptions): Stage<Slice> {
+  const { slice, seed, transform } = config;
+  const { count: classes } = task.classes;
+  const train = trainingVolumes(config, task);
+  const slicesOf = (volume: TaskVolume): Slice[] => sliceIndices(volume).map((index) => ({ index, label: volume.label }));
+  const groups = train.map(slicesOf);
+  const random = new Random(seed).fork("slice stage");
+  const weights = slice.weightedLoss ? classWeights(groups.flat().map(({ label }) => label), classes) : null;
+
+  return {
+    name: "slice",
+    model,
+    config: slice,
+    metadata,
+    batches: (epoch) => {
+      const draws = random.fork(`epoch ${epoch}`);
+      const chosen = drawFromEach(groups, slice.slicesPerVolume, draws);
+      return batchesOf(epochOrder(chosen, { random: draws, weighted: slice.weightedSampler }), slice.batchSize);
+    },
+    loss: (batch, epoch, step) => {
+      const unit_B1HW = store.unit(batch.map(({ index }) => index));
+      const draws = random.fork(`augment ${epoch} ${step}`);
+      const augmented_B1HW = transform.augment ? augmentSlices(unit_B1HW, draws) : unit_B1HW;
+      const logits_BK = model.forward(store.normalise(augmented_B1HW, model.channels)).to({ dtype: "float32" });
+      return crossEntropy(logits_BK, batch, weights, slice.labelSmoothing);
+    },
+    validate: () => validate(model, store, task, classes, compute),
+  };
+}
+
+/** A small fixed subset under `overfit`, to see that the model can fit at all. */
+export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts }: Task): TaskVolume[] {
+  return overfit ? parts.train.slice(0, 8) : parts.train;
+}
+
+/** Cross entropy of a batch, on the device of the logits. */
+export function crossEntropy(logits_BK: Tensor, batch: readonly { label: number }[], weights: number[] | null, labelSmoothing: number): Tensor {
+  const { device } = logits_BK;
+  const target_B = fromTypedArray(BigInt64Array.from(batch, ({ label }) => BigInt(label)), [batch.length], { device });
+  const weight_K = weights === null ? null : fromTypedArray(Float32Array.from(weights), [weights.length], { device });
+  return F.crossEntropy(logits_BK, target_B, { weight: weight_K, labelSmoothing });
+}
+
+/** Volumes of val by the mean probability of their slices. */
+function validate(model: SliceModel, store: SliceStore, { parts }: Task, classes: number, compute: Compute): Validation {
+  return scope(() => {
+    const rows = rowsOf(predictSlices(model, store, parts.val.flatMap(sliceIndices), compute));
+    let next = 0;
+    const votes = parts.val.map(({ count }) => meanVote(rows.slice(next, (next += count))));
+    return validationScores(parts.val.map(({ label }) => label), votes, classes);
+  });
+}

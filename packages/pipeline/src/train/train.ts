@@ -1,0 +1,83 @@
+/** Starts or goes on with a run: its folder on this thread, the training in a worker. */
+import { existsSync, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { runInBackground, type BackgroundOptions } from "../background.js";
+import { configToYaml } from "../config/to-yaml.js";
+import type { RunConfig } from "../config/types.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { makeSplit, readSplit, checkSplit, type Split } from "../data/split.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import { taskOf } from "../data/task.js";
+import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { softwareVersions } from "../run/versions.js";
+import type { TrainJob, TrainOutcome } from "./worker.js";
+
+export interface TrainOptions extends BackgroundOptions {
+  config: RunConfig;
+  /** Folder of a prepared data set. */
+  data: string;
+  /** Run folder: made here, or gone on in with `resume`. */
+  out: string;
+  /** Default all. */
+  stage?: "slice" | "volume" | "all";
+  resume?: boolean;
+  /** The command that the report shows. */
+  command?: string;
+}
+
+export interface TrainResult extends TrainOutcome {
+  /** The run folder. */
+  run: string;
+}
+
+/**
+ * Trains the slice stage, embeds, trains the volume stage. An abort of the signal ends after the current step,
+ * with everything saved and status "stopped".
+ * @throws RunError, DatasetError, SplitError, ConfigError, LibtorchNotFoundError, EngineError
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { config, data, stage = "all", resume = false, onProgress, signal } = options;
+  const run = resolve(options.out);
+  if (resume) readRecord(run);
+  else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
+  const job: TrainJob = { run, data: resolve(data), stage, resume };
+  const background = { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
+  const outcome = await runInBackground<TrainJob, TrainOutcome>(new URL("./worker.js", import.meta.url), job, background);
+  return { run, ...outcome };
+}
+
+function startRun(run: string, dataset: Dataset, config: RunConfig, command: string): void {
+  const paths = runPaths(run);
+  if (existsSync(paths.record)) {
+    throw new RunError(run, "is a run already", `Go on with: slicestack train --resume ${run}   or choose another --out.`);
+  }
+  const split = splitFor(dataset, config);
+  const { classes, parts } = taskOf(config, dataset, split);
+  for (const [part, volumes] of Object.entries(parts)) {
+    if (volumes.length === 0) throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
+  }
+  mkdirSync(run, { recursive: true });
+  writeFileAtomic(paths.config, configToYaml(config));
+  writeFileAtomic(paths.split, `${JSON.stringify(split, null, 2)}\n`);
+  writeRecord(run, {
+    version: 1,
+    dataset: { directory: dataset.directory, name: dataset.info.name, hash: dataset.info.hash },
+    splitHash: split.hash,
+    created: new Date().toISOString(),
+    status: "training",
+    command,
+    classes: classes.names,
+    versions: softwareVersions(),
+    environment: {},
+    testReads: 0,
+  });
+}
+
+/** The data set's own split where `slicestack split` made one; else one by the config. */
+function splitFor(dataset: Dataset, config: RunConfig): Split {
+  const file = `${dataset.directory}/split.json`;
+  if (!existsSync(file)) return makeSplit(dataset, config.split);
+  const split = readSplit(file);
+  checkSplit(split, dataset);
+  return split;
+}
