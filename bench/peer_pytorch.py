@@ -17,7 +17,7 @@ from torch.nn import functional as F
 parser = argparse.ArgumentParser()
 parser.add_argument("work", choices=["ops", "train"])
 parser.add_argument("--tuned", action="store_true", help="bfloat16 autocast, channels_last, foreach Adam")
-parser.add_argument("--steps", type=int, default=8)
+parser.add_argument("--steps", type=int, default=4)
 parser.add_argument("--warmup", type=int, default=2)
 options = parser.parse_args()
 torch.set_num_threads(len(os.sched_getaffinity(0)))

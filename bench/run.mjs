@@ -1,7 +1,7 @@
 /**
  * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [--rounds 3]     no name: all three
+ *   node bench/run.mjs [ops] [memory] [train] [--rounds 2] [--steps 4]     no name: all three
  */
 import { execFileSync } from "node:child_process";
 import { findFile, median } from "./tools.mjs";
@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "3" } },
+  options: { rounds: { type: "string", default: "2" }, steps: { type: "string", default: "4" } },
 });
 const wants = (name) => positionals.length === 0 || positionals.includes(name);
 const here = (name) => new URL(name, import.meta.url).pathname;
@@ -49,20 +49,21 @@ function benchMemory() {
 }
 
 function benchTrain() {
+  const steps = ["--steps", options.steps];
   const entrants = [
-    { name: "ours", run: () => ours("train.mjs", [], fast) },
-    { name: "PyTorch, tuned", run: () => peer(["train", "--tuned"], plain) },
-    { name: "PyTorch, plain", run: () => peer(["train"], plain) },
+    { name: "ours", run: () => ours("train.mjs", steps, fast) },
+    { name: "PyTorch, tuned", run: () => peer(["train", "--tuned", ...steps], plain) },
+    { name: "PyTorch, plain", run: () => peer(["train", ...steps], plain) },
     ...(allocator === undefined
       ? []
       : [
-          { name: "PyTorch, tuned, tcmalloc", run: () => peer(["train", "--tuned"], fast) },
-          { name: "PyTorch, plain, tcmalloc", run: () => peer(["train"], fast) },
+          { name: "PyTorch, tuned, tcmalloc", run: () => peer(["train", "--tuned", ...steps], fast) },
+          { name: "PyTorch, plain, tcmalloc", run: () => peer(["train", ...steps], fast) },
         ]),
   ].map((entrant) => ({ ...entrant, rates: [], last: {} }));
   const rounds = Number(options.rounds);
   console.log(
-    `\nResNet-18 slice training, batch 16, 3 x 128 x 128, Adam: slices a second (median of 8 steps; in turn, ${rounds} rounds)`,
+    `\nResNet-18 slice training, batch 16, 3 x 128 x 128, Adam: slices a second (median of ${options.steps} steps; in turn, ${rounds} rounds)`,
   );
   console.log(
     allocator === undefined ? "tcmalloc is not installed: libc's allocator everywhere" : `tcmalloc: ${allocator}`,
@@ -71,6 +72,7 @@ function benchTrain() {
     for (const entrant of entrants) {
       entrant.last = entrant.run();
       entrant.rates.push(entrant.last.rate);
+      process.stderr.write(`round ${round + 1}: ${entrant.name} ${entrant.last.rate.toFixed(2)}\n`);
     }
   }
   const [own] = entrants;
@@ -78,9 +80,9 @@ function benchTrain() {
     // Of each round first: a slow minute of the machine then weighs on both sides.
     const ratio = median(rates.map((rate, round) => own.rates[round] / rate));
     const facts = `${last.dtype} ${last.layout}, ${last.threads} threads, torch ${last.torch}`;
-    const all = rates.map((rate) => rate.toFixed(1)).join(" ");
+    const all = rates.map((rate) => rate.toFixed(2)).join(" ");
     console.log(
-      `${name.padEnd(26)}${median(rates).toFixed(1).padStart(7)}   ours / this ${ratio.toFixed(2)}x   [${all}]  ${facts}`,
+      `${name.padEnd(26)}${median(rates).toFixed(2).padStart(7)}   ours / this ${ratio.toFixed(2)}x   [${all}]  ${facts}`,
     );
   }
 }

@@ -2,7 +2,7 @@
  * Slices a second of training, a JSON line: the work of `peer_pytorch.py train`.
  * The memory layout is the faster one of a short trial; bfloat16 only where the CPU multiplies it.
  *
- *   node bench/train.mjs [--steps 8] [--memory]     --memory: 500 steps of a smaller batch, live tensors and resident memory
+ *   node bench/train.mjs [--steps 4] [--memory]     --memory: 500 steps of a smaller batch, live tensors and resident memory
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -14,7 +14,7 @@ import { median } from "./tools.mjs";
 import { sliceNet } from "./slice-net.mjs";
 
 const { values: options } = parseArgs({
-  options: { steps: { type: "string", default: "8" }, memory: { type: "boolean" } },
+  options: { steps: { type: "string", default: "4" }, memory: { type: "boolean" } },
 });
 const [batch, size] = options.memory ? [2, 32] : [16, 128];
 
@@ -60,11 +60,11 @@ function inLayout(memoryFormat) {
 function train() {
   const trial = ["contiguous", "channels_last"].map((layout) => ({
     layout,
-    seconds: Math.min(...times(inLayout(layout), 3)),
+    seconds: Math.min(...times(inLayout(layout), 2)),
   }));
   const [{ layout }] = trial.sort((a, b) => a.seconds - b.seconds);
   const x = inLayout(layout);
-  times(x, 2);
+  times(x, 1);
   const rate = batch / median(times(x, Number(options.steps)));
   return {
     rate,

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { fromTypedArray, liveTensors, type DType, type Tensor } from "../src/index.js";
+import { fromTypedArray, liveTensors, scope, type DType, type Tensor } from "../src/index.js";
 
 export interface TensorJson {
   dtype: DType;
@@ -52,4 +52,9 @@ export function leakTest(name: string, body: () => void | Promise<void>): void {
     await body();
     assert.equal(liveTensors(), before, "live tensors after the test");
   });
+}
+
+/** A leak test whose body runs in a scope. */
+export function scopedTest(name: string, body: () => void): void {
+  leakTest(name, () => scope(body));
 }

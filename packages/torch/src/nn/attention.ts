@@ -35,7 +35,8 @@ export class MultiheadAttention extends Module {
     { dropout: p = 0 } = {},
   ) {
     super();
-    if (width % heads !== 0) throw new ArgumentError(`heads: expected a divisor of width ${width}, received ${heads}`, "MultiheadAttention");
+    if (width % heads !== 0)
+      throw new ArgumentError(`heads: expected a divisor of width ${width}, received ${heads}`, "MultiheadAttention");
     this.dropout = p;
     this.in_proj_weight = new Parameter(empty([3 * width, width]));
     this.in_proj_bias = new Parameter(zeros([3 * width]));
@@ -50,7 +51,8 @@ export class MultiheadAttention extends Module {
     const [query_BHTD, key_BHSD, value_BHSD] = this.#project(query_BTE, key, value);
     const scaled_BHTD = query_BHTD.mul(1 / Math.sqrt(this.width / this.heads));
     let score_BHTS = scaled_BHTD.matmul(key_BHSD.transpose(-2, -1));
-    if (keyPaddingMask !== null) score_BHTS = score_BHTS.maskedFill(keyPaddingMask.unsqueeze(1).unsqueeze(2), -Infinity);
+    if (keyPaddingMask !== null)
+      score_BHTS = score_BHTS.maskedFill(keyPaddingMask.unsqueeze(1).unsqueeze(2), -Infinity);
     const weight_BHTS = dropout(score_BHTS.softmax(-1), this.dropout, this.training);
     const joined_BTE = weight_BHTS.matmul(value_BHSD).transpose(1, 2).flatten(2);
     return { output: this.out_proj.forward(joined_BTE), weights: needWeights ? weight_BHTS.mean(1) : null };
@@ -59,7 +61,8 @@ export class MultiheadAttention extends Module {
   #project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
     if (key === query && value === query) {
       const [q, k, v] = linear(query, this.in_proj_weight, this.in_proj_bias).chunk(3, -1);
-      if (q === undefined || k === undefined || v === undefined) throw new ArgumentError("expected three projections", "MultiheadAttention");
+      if (q === undefined || k === undefined || v === undefined)
+        throw new ArgumentError("expected three projections", "MultiheadAttention");
       return [this.#split(q), this.#split(k), this.#split(v)];
     }
     const part = (x: Tensor, k: number) => {

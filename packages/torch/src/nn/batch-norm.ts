@@ -39,17 +39,30 @@ abstract class BatchNorm extends Module {
     this.bias = affine ? new Parameter(zeros([channels])) : null;
     this.running_mean = trackRunningStats ? new ModuleBuffer(zeros([channels])) : null;
     this.running_var = trackRunningStats ? new ModuleBuffer(ones([channels])) : null;
-    this.num_batches_tracked = trackRunningStats ? new ModuleBuffer(zeros([], { dtype: "int64" }), { optional: true }) : null;
+    this.num_batches_tracked = trackRunningStats
+      ? new ModuleBuffer(zeros([], { dtype: "int64" }), { optional: true })
+      : null;
   }
 
   /** x_NC... → the same shape; changes the running statistics in place while training. */
   forward(x: Tensor): Tensor {
     if (!this.dims.includes(x.dim)) {
-      throw new ArgumentError(`x: expected ${this.dims.join(" or ")} dimensions, received shape [${x.shape.join(", ")}]`, this.constructor.name);
+      throw new ArgumentError(
+        `x: expected ${this.dims.join(" or ")} dimensions, received shape [${x.shape.join(", ")}]`,
+        this.constructor.name,
+      );
     }
     const { weight, bias, running_mean: runningMean, running_var: runningVar, eps } = this;
     const momentum = this.#count();
-    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, momentum, training: this.training || runningMean === null });
+    return batchNorm(x, {
+      weight,
+      bias,
+      runningMean,
+      runningVar,
+      eps,
+      momentum,
+      training: this.training || runningMean === null,
+    });
   }
 
   /** Counts this batch while training. @returns the momentum to use */

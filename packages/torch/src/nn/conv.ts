@@ -27,10 +27,14 @@ abstract class Conv extends Module {
     super();
     const { groups = 1 } = options;
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new ArgumentError(`groups: expected a divisor of ${inChannels} and ${outChannels} channels, received ${groups}`, `Conv${dims}d`);
+      throw new ArgumentError(
+        `groups: expected a divisor of ${inChannels} and ${outChannels} channels, received ${groups}`,
+        `Conv${dims}d`,
+      );
     }
     const kernel = typeof kernelSize === "number" ? Array.from({ length: dims }, () => kernelSize) : kernelSize;
-    if (kernel.length !== dims) throw new ArgumentError(`kernelSize: expected ${dims} sizes, received ${kernel.length}`, `Conv${dims}d`);
+    if (kernel.length !== dims)
+      throw new ArgumentError(`kernelSize: expected ${dims} sizes, received ${kernel.length}`, `Conv${dims}d`);
     this.options = options;
     this.weight = new Parameter(empty([outChannels, inChannels / groups, ...kernel]));
     this.bias = bias ? new Parameter(empty([outChannels])) : null;

@@ -8,7 +8,8 @@ abstract class DropoutBase extends Module {
   /** @param p probability of a zero while training; in evaluation x passes through */
   constructor(readonly p = 0.5) {
     super();
-    if (!(p >= 0 && p <= 1)) throw new ArgumentError(`p: expected a probability between 0 and 1, received ${p}`, new.target.name);
+    if (!(p >= 0 && p <= 1))
+      throw new ArgumentError(`p: expected a probability between 0 and 1, received ${p}`, new.target.name);
   }
 }
 

@@ -46,15 +46,25 @@ export class GRU extends Module {
 
   /** @param hidden_LBH default zeros   @returns output_BSH (both directions side by side) and the last hidden_LBH */
   forward(x_BSI: Tensor, hidden_LBH: Tensor | null = null): { output: Tensor; hidden: Tensor } {
-    if (x_BSI.dim !== 3) throw new ArgumentError(`x: expected 3 dimensions (batch, steps, inputs), received shape [${x_BSI.shape.join(", ")}]`, "GRU");
+    if (x_BSI.dim !== 3)
+      throw new ArgumentError(
+        `x: expected 3 dimensions (batch, steps, inputs), received shape [${x_BSI.shape.join(", ")}]`,
+        "GRU",
+      );
     const directions = this.#directions.length;
-    const start = hidden_LBH ?? zeros([this.layers * directions, x_BSI.size(0), this.hiddenSize], { dtype: x_BSI.dtype, device: x_BSI.device });
+    const start =
+      hidden_LBH ??
+      zeros([this.layers * directions, x_BSI.size(0), this.hiddenSize], { dtype: x_BSI.dtype, device: x_BSI.device });
     const last: Tensor[] = [];
     let output = x_BSI;
     for (let layer = 0; layer < this.layers; layer++) {
       const input = layer === 0 ? output : dropout(output, this.dropout, this.training);
       const hidden = start.narrow(0, layer * directions, directions);
-      const step = gru(input, hidden, this.#cells(layer), { layers: 1, training: this.training, bidirectional: this.bidirectional });
+      const step = gru(input, hidden, this.#cells(layer), {
+        layers: 1,
+        training: this.training,
+        bidirectional: this.bidirectional,
+      });
       output = step.output;
       last.push(step.hidden);
     }

@@ -6,7 +6,10 @@ import type { Tensor } from "../tensor.js";
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   const [outputs, inputs, ...kernel] = weight.shape;
   if (outputs === undefined || inputs === undefined) {
-    throw new ArgumentError(`weight: expected at least 2 dimensions, received shape [${weight.shape.join(", ")}]`, "fans");
+    throw new ArgumentError(
+      `weight: expected at least 2 dimensions, received shape [${weight.shape.join(", ")}]`,
+      "fans",
+    );
   }
   const field = kernel.reduce((product, size) => product * size, 1);
   return { fanIn: inputs * field, fanOut: outputs * field };
@@ -14,6 +17,7 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 
 /** He et al., Delving Deep into Rectifiers, ICCV 2015, uniform, for leaky ReLU of negative slope `a`. */
 export function kaimingUniform_(weight: Tensor, a = 0): Tensor {
+  if (weight.numel === 0) return weight;
   const bound = Math.sqrt(3) * (Math.sqrt(2 / (1 + a ** 2)) / Math.sqrt(fans(weight).fanIn));
   return weight.uniform_(-bound, bound);
 }

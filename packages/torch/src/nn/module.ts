@@ -107,11 +107,15 @@ export abstract class Module implements Disposable {
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true } = {}): LoadedKeys {
     const own = this.#state();
     const fits = (name: string, tensor: Tensor) => sameShape(tensor.shape, own.get(name)?.shape ?? []);
-    const missing = [...own].filter(([name, tensor]) => !state.has(name) && !mayBeMissing(tensor)).map(([name]) => name);
+    const missing = [...own]
+      .filter(([name, tensor]) => !state.has(name) && !mayBeMissing(tensor))
+      .map(([name]) => name);
     const unexpected = [...state.keys()].filter((name) => !own.has(name));
     const misshapen = [...state].filter(([name, tensor]) => own.has(name) && !fits(name, tensor)).map(([name]) => name);
     if (strict && missing.length + unexpected.length + misshapen.length > 0) {
-      const shapes = misshapen.map((name) => `${name} (expected ${shapeText(own.get(name))}, received ${shapeText(state.get(name))})`);
+      const shapes = misshapen.map(
+        (name) => `${name} (expected ${shapeText(own.get(name))}, received ${shapeText(state.get(name))})`,
+      );
       throw new StateDictError(missing, unexpected, shapes);
     }
     const taken = [...state].filter(([name]) => own.has(name) && !misshapen.includes(name));
@@ -119,7 +123,10 @@ export abstract class Module implements Disposable {
     return { missing, unexpected, misshapen };
   }
 
-  /** Moves and converts in place: parameters stay the same leaves, so an optimiser keeps them. Gradients are dropped. */
+  /**
+   * Moves and converts in place: parameters stay the same leaves, so an optimiser keeps them. Gradients are dropped.
+   * Change dtype or device before the optimiser's first step: its state stays as it was made.
+   */
   to({ dtype, device, memoryFormat }: ModuleToOptions): this {
     this.zeroGrad();
     for (const tensor of new Set(this.#state().values())) {

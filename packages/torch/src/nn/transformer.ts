@@ -38,7 +38,15 @@ export class TransformerEncoderLayer extends Module {
   readonly activation: "relu" | "gelu";
   readonly normFirst: boolean;
 
-  constructor({ width, heads, feedForward = 2048, dropout = 0.1, activation = "relu", normFirst = false, eps = 1e-5 }: TransformerLayerOptions) {
+  constructor({
+    width,
+    heads,
+    feedForward = 2048,
+    dropout = 0.1,
+    activation = "relu",
+    normFirst = false,
+    eps = 1e-5,
+  }: TransformerLayerOptions) {
     super();
     this.self_attn = new MultiheadAttention(width, heads, { dropout });
     this.linear1 = new Linear(width, feedForward);

@@ -24,7 +24,10 @@ abstract class AdamBase extends Optimizer {
     super(parameters, { learningRate, weightDecay: options.weightDecay ?? weightDecay }, ["exp_avg", "exp_avg_sq"]);
     atLeastZero({ eps }, ["eps"]);
     if (!betas.every((beta) => beta >= 0 && beta < 1)) {
-      throw new ArgumentError(`betas: expected two numbers from 0 to below 1, received ${betas.join(", ")}`, this.constructor.name);
+      throw new ArgumentError(
+        `betas: expected two numbers from 0 to below 1, received ${betas.join(", ")}`,
+        this.constructor.name,
+      );
     }
     this.betas = betas;
     this.eps = eps;
@@ -35,7 +38,18 @@ abstract class AdamBase extends Optimizer {
     const parameters = handlesOf(slots.map((slot) => slot.parameter));
     const [beta1, beta2] = this.betas;
     const step = (slots[0]?.steps ?? 0) + 1;
-    native().adamStep(parameters, state(0), state(1), step, learningRate, beta1, beta2, this.eps, weightDecay, this.decoupled);
+    native().adamStep(
+      parameters,
+      state(0),
+      state(1),
+      step,
+      learningRate,
+      beta1,
+      beta2,
+      this.eps,
+      weightDecay,
+      this.decoupled,
+    );
   }
 }
 

@@ -17,7 +17,8 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number | nul
 
 /** Cuts every value of every gradient to ±`maxValue`. */
 export function clipGradValue(parameters: Iterable<Tensor>, maxValue: number): void {
-  if (!(maxValue > 0)) throw new ArgumentError(`maxValue: expected a number above 0, received ${maxValue}`, "clipGradValue");
+  if (!(maxValue > 0))
+    throw new ArgumentError(`maxValue: expected a number above 0, received ${maxValue}`, "clipGradValue");
   scope(() => {
     for (const parameter of parameters) {
       const gradient = parameter.grad;

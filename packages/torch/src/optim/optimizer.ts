@@ -65,9 +65,18 @@ export abstract class Optimizer implements Disposable {
     this.groups = asGroups(parameters).map((group) => {
       const { learningRate = options.learningRate, weightDecay = options.weightDecay } = group;
       atLeastZero({ learningRate, weightDecay }, ["learningRate", "weightDecay"]);
-      const slots = [...group.parameters].map((parameter): Slot => ({ index: index++, parameter, tensors: [], steps: 0 }));
+      const slots = [...group.parameters].map((parameter): Slot => ({
+        index: index++,
+        parameter,
+        tensors: [],
+        steps: 0,
+      }));
       for (const { parameter } of slots) {
-        if (seen.has(parameter)) throw new ArgumentError("parameters: expected each parameter once, received one twice", this.constructor.name);
+        if (seen.has(parameter))
+          throw new ArgumentError(
+            "parameters: expected each parameter once, received one twice",
+            this.constructor.name,
+          );
         seen.add(parameter);
       }
       return { slots, weightDecay, rateFactor: rateFactor(learningRate, options.learningRate) };
@@ -165,7 +174,8 @@ export abstract class Optimizer implements Disposable {
       known.add(`${index}.step`);
       for (const name of this.#stateNames) known.add(`${index}.${name}`);
       if (steps === undefined) continue;
-      if (!Number.isSafeInteger(steps) || steps < 1) problems.push(`${index}.step: expected a whole number from 1, received ${steps}`);
+      if (!Number.isSafeInteger(steps) || steps < 1)
+        problems.push(`${index}.step: expected a whole number from 1, received ${steps}`);
       for (const name of this.#stateNames) {
         const expected = `[${parameter.shape.join(", ")}]`;
         const shape = tensors.get(`${index}.${name}`)?.shape;
@@ -173,7 +183,8 @@ export abstract class Optimizer implements Disposable {
         if (received !== expected) problems.push(`${index}.${name}: expected shape ${expected}, received ${received}`);
       }
     }
-    for (const key of [...tensors.keys(), ...Object.keys(numbers)]) if (!known.has(key)) problems.push(`${key}: not of this optimiser`);
+    for (const key of [...tensors.keys(), ...Object.keys(numbers)])
+      if (!known.has(key)) problems.push(`${key}: not of this optimiser`);
     for (const key of tensors.keys()) {
       const step = `${key.split(".")[0] ?? ""}.step`;
       if (known.has(key) && numbers[step] === undefined) problems.push(`${key}: expected ${step} beside it`);
@@ -190,7 +201,8 @@ export function handlesOf(tensors: Iterable<Tensor>): number[] {
 export function atLeastZero<K extends string>(options: Record<K, number>, names: K[]): void {
   for (const name of names) {
     const value = options[name];
-    if (!(value >= 0) || value === Infinity) throw new ArgumentError(`${name}: expected a finite number from 0, received ${value}`, "Optimizer");
+    if (!(value >= 0) || value === Infinity)
+      throw new ArgumentError(`${name}: expected a finite number from 0, received ${value}`, "Optimizer");
   }
 }
 
@@ -202,13 +214,15 @@ function asGroups(parameters: Iterable<Tensor> | ParameterGroup[]): ParameterGro
   }
   const found = groups.length > 0 ? groups : [{ parameters: given as Tensor[] }];
   const held = found.map((group) => ({ ...group, parameters: [...group.parameters] }));
-  if (held.every((group) => group.parameters.length === 0)) throw new ArgumentError("parameters: expected at least one, received none", "Optimizer");
+  if (held.every((group) => group.parameters.length === 0))
+    throw new ArgumentError("parameters: expected at least one, received none", "Optimizer");
   return held;
 }
 
 function rateFactor(own: number, base: number): number {
   if (own === base) return 1;
-  if (base === 0) throw new ArgumentError("learningRate: expected a rate above 0 where groups have rates of their own", "Optimizer");
+  if (base === 0)
+    throw new ArgumentError("learningRate: expected a rate above 0 where groups have rates of their own", "Optimizer");
   return own / base;
 }
 

@@ -20,13 +20,15 @@ export interface Schedule {
 /** A schedule that time alone decides. */
 abstract class TimedSchedule implements Schedule {
   abstract learningRate(t: number): number;
-  observe(_metric: number): void {}
+  /** Time alone decides: nothing is remembered. */
+  observe(): void {}
   state(): ScheduleState {
     return {};
   }
   restore(state: ScheduleState): void {
     const keys = Object.keys(state);
-    if (keys.length > 0) throw new ArgumentError(`state: expected no keys, received ${keys.join(", ")}`, this.constructor.name);
+    if (keys.length > 0)
+      throw new ArgumentError(`state: expected no keys, received ${keys.join(", ")}`, this.constructor.name);
   }
 }
 
@@ -36,7 +38,7 @@ export class ConstantSchedule extends TimedSchedule {
     super();
     this.#rate = notNegative("learningRate", learningRate);
   }
-  learningRate(_t: number): number {
+  learningRate(): number {
     return this.#rate;
   }
 }
@@ -83,7 +85,8 @@ export class CosineSchedule extends TimedSchedule {
     notNegative("learningRate", learningRate);
     notNegative("minimum", minimum);
     this.#options = { learningRate, total: whole("total", total, 1), warmup: whole("warmup", warmup), minimum };
-    if (warmup >= total) throw new ArgumentError(`warmup: expected less than total ${total}, received ${warmup}`, "CosineSchedule");
+    if (warmup >= total)
+      throw new ArgumentError(`warmup: expected less than total ${total}, received ${warmup}`, "CosineSchedule");
   }
   learningRate(t: number): number {
     const { learningRate, total, warmup, minimum } = this.#options;
@@ -110,9 +113,11 @@ export class OneCycleSchedule extends TimedSchedule {
   constructor({ learningRate, total, riseShare = 0.3, divisor = 25, finalDivisor = 1e4 }: OneCycleOptions) {
     super();
     notNegative("learningRate", learningRate);
-    if (!(riseShare >= 0 && riseShare <= 1)) throw new ArgumentError(`riseShare: expected 0..1, received ${riseShare}`, "OneCycleSchedule");
+    if (!(riseShare >= 0 && riseShare <= 1))
+      throw new ArgumentError(`riseShare: expected 0..1, received ${riseShare}`, "OneCycleSchedule");
     for (const [name, value] of Object.entries({ divisor, finalDivisor })) {
-      if (!(value > 0)) throw new ArgumentError(`${name}: expected a number above 0, received ${value}`, "OneCycleSchedule");
+      if (!(value > 0))
+        throw new ArgumentError(`${name}: expected a number above 0, received ${value}`, "OneCycleSchedule");
     }
     this.#options = { learningRate, total: whole("total", total, 1), riseShare, divisor, finalDivisor };
   }
@@ -152,15 +157,32 @@ export class PlateauSchedule implements Schedule {
   #cooldown = 0;
 
   constructor(options: PlateauOptions) {
-    const { learningRate, mode = "min", factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, minimum = 0 } = options;
+    const {
+      learningRate,
+      mode = "min",
+      factor = 0.1,
+      patience = 10,
+      threshold = 1e-4,
+      cooldown = 0,
+      minimum = 0,
+    } = options;
     for (const [name, value] of Object.entries({ learningRate, threshold, minimum })) notNegative(name, value);
-    if (!(factor > 0 && factor < 1)) throw new ArgumentError(`factor: expected a number between 0 and 1, received ${factor}`, "PlateauSchedule");
-    this.#options = { learningRate, mode, factor, patience: whole("patience", patience), threshold, cooldown: whole("cooldown", cooldown), minimum };
+    if (!(factor > 0 && factor < 1))
+      throw new ArgumentError(`factor: expected a number between 0 and 1, received ${factor}`, "PlateauSchedule");
+    this.#options = {
+      learningRate,
+      mode,
+      factor,
+      patience: whole("patience", patience),
+      threshold,
+      cooldown: whole("cooldown", cooldown),
+      minimum,
+    };
     this.#rate = learningRate;
   }
 
-  /** The present rate; `t` does not matter. */
-  learningRate(_t = 0): number {
+  /** The present rate, whatever the time. */
+  learningRate(): number {
     return this.#rate;
   }
 
@@ -188,7 +210,10 @@ export class PlateauSchedule implements Schedule {
   restore(state: ScheduleState): void {
     const { rate, best, bad, cooldown } = state;
     if (typeof rate !== "number" || best === undefined || typeof bad !== "number" || typeof cooldown !== "number") {
-      throw new ArgumentError(`state: expected rate, best, bad and cooldown, received ${Object.keys(state).join(", ")}`, "PlateauSchedule");
+      throw new ArgumentError(
+        `state: expected rate, best, bad and cooldown, received ${Object.keys(state).join(", ")}`,
+        "PlateauSchedule",
+      );
     }
     [this.#rate, this.#best, this.#bad, this.#cooldown] = [rate, best, bad, cooldown];
   }
@@ -213,7 +238,8 @@ function between(start: number, end: number, share: number): number {
 }
 
 function notNegative(name: string, value: number): number {
-  if (!(value >= 0) || value === Infinity) throw new ArgumentError(`${name}: expected a finite number from 0, received ${value}`, "Schedule");
+  if (!(value >= 0) || value === Infinity)
+    throw new ArgumentError(`${name}: expected a finite number from 0, received ${value}`, "Schedule");
   return value;
 }
 

@@ -24,7 +24,10 @@ export class SGD extends Optimizer {
     super(parameters, { learningRate, weightDecay }, momentum === 0 ? [] : ["momentum_buffer"]);
     atLeastZero({ momentum }, ["momentum"]);
     if (nesterov && (momentum === 0 || dampening !== 0)) {
-      throw new ArgumentError(`nesterov: expected momentum above 0 and dampening 0, received ${momentum} and ${dampening}`, "SGD");
+      throw new ArgumentError(
+        `nesterov: expected momentum above 0 and dampening 0, received ${momentum} and ${dampening}`,
+        "SGD",
+      );
     }
     this.momentum = momentum;
     this.dampening = dampening;
@@ -35,6 +38,15 @@ export class SGD extends Optimizer {
     const parameters = handlesOf(slots.map((slot) => slot.parameter));
     const velocities = handlesOf(slots.flatMap((slot) => slot.tensors));
     const first = slots[0]?.steps === 0;
-    native().sgdStep(parameters, velocities, learningRate, this.momentum, this.dampening, weightDecay, this.nesterov, first);
+    native().sgdStep(
+      parameters,
+      velocities,
+      learningRate,
+      this.momentum,
+      this.dampening,
+      weightDecay,
+      this.nesterov,
+      first,
+    );
   }
 }

@@ -5,10 +5,18 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { native } from "../../src/native/load.js";
 
 const child = fileURLToPath(new URL("./fuzz-child.js", import.meta.url));
-// Some wrong sizes are merely large: under a limit they are refused at once, where they would fill gigabytes.
-const kilobytes = 2_600_000;
+/**
+ * Some wrong sizes are merely large: under a limit they are refused at once, where they would fill gigabytes.
+ * The limit is on addresses, so it starts from what a process with libtorch maps.
+ */
+function kilobytes(): number {
+  native();
+  const mapped = /VmSize:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  return Number(mapped) + 700_000;
+}
 
 export interface FuzzResult {
   targets: number;
@@ -23,7 +31,7 @@ export async function fuzz(what: "addon" | "public", calls: number, seed: number
   const folder = mkdtempSync(join(tmpdir(), "slicestack-fuzz-"));
   const log = join(folder, "call");
   try {
-    const command = `${process.platform === "linux" ? `ulimit -v ${kilobytes}; ` : ""}ulimit -c 0; exec "$@"`;
+    const command = `${process.platform === "linux" ? `ulimit -v ${kilobytes()}; ` : ""}ulimit -c 0; exec "$@"`;
     const args = ["-c", command, "sh", process.execPath, child, what, String(calls), String(seed), log];
     const run = spawn("/bin/sh", args, {
       stdio: ["ignore", "pipe", "pipe"],

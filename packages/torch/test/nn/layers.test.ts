@@ -1,14 +1,21 @@
 /** Every layer in float64: outputs, gradients of inputs and parameters, buffers, state-dict names. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromTypedArray, manualSeed, scope, Tensor, tensor } from "../../src/index.js";
+import { fromTypedArray, manualSeed, scope, tensor, type Tensor } from "../../src/index.js";
 import type * as nn from "../../src/nn/index.js";
 import { expectClose, leakTest, loadFixture, toTensor, type TensorJson } from "../support.js";
 import { layerTable, type LayerCase } from "./layer-table.js";
 
 const TOLERANCE = 1e-11;
 const cases = loadFixture<LayerCase[]>("nn/layers");
-const padding = () => tensor([[0, 0, 1, 1], [0, 0, 0, 1]], { dtype: "bool" }); // prettier-ignore
+const padding = () =>
+  tensor(
+    [
+      [0, 0, 1, 1],
+      [0, 0, 0, 1],
+    ],
+    { dtype: "bool" },
+  );
 const table = layerTable(padding);
 const tableName = (name: string) => name.replace(/, (train|eval)$/, "");
 
@@ -19,7 +26,10 @@ function weighted(y: Tensor): Tensor {
 }
 
 function load(module: nn.Module, state: Record<string, TensorJson>): void {
-  assert.deepEqual([...module.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]), facts(state)); // prettier-ignore
+  assert.deepEqual(
+    [...module.stateDict()].map(([name, { shape, dtype }]) => [name, shape, dtype]),
+    facts(state),
+  );
   module.loadStateDict(new Map(Object.entries(state).map(([name, json]) => [name, toTensor(json)])));
 }
 
@@ -29,13 +39,14 @@ const facts = (state: Record<string, TensorJson>) =>
 function check(layerCase: LayerCase): void {
   const make = table[tableName(layerCase.name)];
   assert.ok(make !== undefined, "the layer table has no such case");
-  const { module, forward } = make();
+  const called = make();
+  const { module } = called;
   module.to({ dtype: "float64" }).train(layerCase.train);
   load(module, layerCase.state);
   const inputs = layerCase.inputs.map((json) => toTensor(json));
   for (const input of inputs) if (input.dtype === "float64") input.requiresGrad_();
   if (layerCase.seed !== null) manualSeed(layerCase.seed);
-  const outputs = forward(inputs);
+  const outputs = called.forward(inputs);
   const [first, ...others] = outputs.map(weighted);
   others.reduce((sum, more) => sum.add(more), first ?? tensor(0)).backward();
 
@@ -70,5 +81,8 @@ for (const layerCase of cases) {
 
 test("every layer of the table has a case in fixtures/nn/layers.json", () => {
   const covered = new Set(cases.map(({ name }) => tableName(name)));
-  assert.deepEqual(Object.keys(table).filter((name) => !covered.has(name)), []); // prettier-ignore
+  assert.deepEqual(
+    Object.keys(table).filter((name) => !covered.has(name)),
+    [],
+  );
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { functional, liveTensors, rand, randint, Scope } from "../../src/index.js";
+import { functional, liveTensors, rand, randint, scope } from "../../src/index.js";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
@@ -31,8 +31,7 @@ leakTest("500 training steps of a small convolutional net leave live tensors and
     new Linear(64, 3),
   );
   using optimizer = new Adam(model.parameters());
-  const step = () => {
-    using _step = new Scope();
+  const train = () => {
     const loss = functional.crossEntropy(model.forward(rand([16, 1, 32, 32])), randint(0, 3, [16]));
     optimizer.zeroGrad();
     loss.backward();
@@ -40,6 +39,7 @@ leakTest("500 training steps of a small convolutional net leave live tensors and
     optimizer.step();
     return loss.item();
   };
+  const step = () => scope(train);
   for (let k = 0; k < 50; k++) step();
   const live = liveTensors();
   const resident = process.memoryUsage.rss();

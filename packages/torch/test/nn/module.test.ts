@@ -1,6 +1,6 @@
 /** What a module is: its registry, modes, state dict, moves, ownership. */
 import assert from "node:assert/strict";
-import { liveTensors, ones, rand, scope, Scope, StateDictError, zeros, type Tensor } from "../../src/index.js";
+import { liveTensors, ones, rand, scope, StateDictError, zeros, type Tensor } from "../../src/index.js";
 import {
   BatchNorm2d,
   Conv2d,
@@ -13,7 +13,7 @@ import {
   ReLU,
   Sequential,
 } from "../../src/nn/index.js";
-import { expectClose, leakTest } from "../support.js";
+import { expectClose, leakTest, scopedTest } from "../support.js";
 
 class Pair extends Module {
   readonly first: Sequential;
@@ -37,8 +37,7 @@ class Pair extends Module {
 const names = ["scale", "count", "first.0.weight", "first.0.bias", "second.weight"];
 const copyOf = (state: Map<string, Tensor>) => new Map([...state].map(([name, tensor]) => [name, tensor.clone()]));
 
-leakTest("fields are the registry: own parameters, own buffers, then modules in order, as PyTorch lists them", () => {
-  using _scope = new Scope();
+scopedTest("fields are the registry: own parameters, own buffers, then modules in order, as PyTorch lists them", () => {
   using pair = new Pair();
   assert.deepEqual([...pair.stateDict().keys()], names);
   assert.deepEqual([...pair.namedParameters().keys()], ["scale", "first.0.weight", "first.0.bias", "second.weight"]);
@@ -50,8 +49,7 @@ leakTest("fields are the registry: own parameters, own buffers, then modules in 
   assert.equal(pair.parameterCount({ trainableOnly: true }), 1 + 6 + 3);
 });
 
-leakTest("a module used twice has its parameters once, and in the state dict under both names", () => {
-  using _scope = new Scope();
+scopedTest("a module used twice has its parameters once, and in the state dict under both names", () => {
   const shared = new Linear(2, 2);
   using twice = new Sequential(shared, shared);
   assert.deepEqual([...twice.namedParameters().keys()], ["0.weight", "0.bias"]);
@@ -71,7 +69,12 @@ leakTest("parameters live on when the scope that made them ends, and dispose() f
   const before = liveTensors();
   const pair = scope(() => new Pair());
   assert.equal(liveTensors() - before, names.length);
-  scope(() => pair.forward(rand([4, 2])).sum().backward()); // prettier-ignore
+  scope(() =>
+    pair
+      .forward(rand([4, 2]))
+      .sum()
+      .backward(),
+  );
   assert.equal(liveTensors() - before, names.length, "gradients take no handle");
   pair.dispose();
   assert.equal(liveTensors(), before);
@@ -88,8 +91,7 @@ leakTest("the state dict shares memory without a gradient, and can leave a scope
   for (const tensor of state.values()) tensor.dispose();
 });
 
-leakTest("loadStateDict copies the values, in the parameter's own dtype", () => {
-  using _scope = new Scope();
+scopedTest("loadStateDict copies the values, in the parameter's own dtype", () => {
   using from = new Pair();
   using into = new Pair();
   const state = from.stateDict();
@@ -102,8 +104,7 @@ leakTest("loadStateDict copies the values, in the parameter's own dtype", () => 
   assert.ok(into.scale.requiresGrad && into.scale.isLeaf);
 });
 
-leakTest("a strict load that does not fit lists missing, unexpected and misshapen keys and changes nothing", () => {
-  using _scope = new Scope();
+scopedTest("a strict load that does not fit lists missing, unexpected and misshapen keys and changes nothing", () => {
   using pair = new Pair();
   const before = copyOf(pair.stateDict());
   const wrong = new Map([...before].map(([name]) => [name, zeros(name === "second.weight" ? [2, 3] : [1])]));
@@ -130,16 +131,14 @@ leakTest("a strict load that does not fit lists missing, unexpected and misshape
   assert.deepEqual(pair.scale.toArray(), [0]);
 });
 
-leakTest("a state dict from before num_batches_tracked still loads strictly, as in PyTorch", () => {
-  using _scope = new Scope();
+scopedTest("a state dict from before num_batches_tracked still loads strictly, as in PyTorch", () => {
   using norm = new BatchNorm2d(2);
   const state = norm.stateDict();
   state.delete("num_batches_tracked");
   assert.deepEqual(norm.loadStateDict(state).missing, []);
 });
 
-leakTest("to() converts floating values only, lays out kernels only, and keeps the leaves", () => {
-  using _scope = new Scope();
+scopedTest("to() converts floating values only, lays out kernels only, and keeps the leaves", () => {
   using model = new Sequential(new Conv2d(2, 3, 3), new BatchNorm2d(3), new ReLU());
   using volume = new Conv3d(2, 2, 3);
   const parameters = model.parameters();
@@ -151,30 +150,40 @@ leakTest("to() converts floating values only, lays out kernels only, and keeps t
   model.to({ dtype: "float64", device: "cpu" });
   assert.equal(weight?.memoryFormat, "channels_last");
   assert.deepEqual(model.parameters(), parameters);
-  assert.deepEqual([...model.stateDict().values()].map(({ dtype }) => dtype), [...Array.from({ length: 6 }, () => "float64"), "int64"]); // prettier-ignore
+  assert.deepEqual(
+    [...model.stateDict().values()].map(({ dtype }) => dtype),
+    [...Array.from({ length: 6 }, () => "float64"), "int64"],
+  );
   volume.to({ memoryFormat: "channels_last" });
   assert.equal(volume.weight.memoryFormat, "contiguous");
   volume.to({ memoryFormat: "channels_last_3d" });
   assert.equal(volume.weight.memoryFormat, "channels_last_3d");
-  model.forward(rand([2, 2, 5, 5], { dtype: "float64" })).sum().backward(); // prettier-ignore
-  assert.deepEqual(parameters.map(({ grad, isLeaf }) => [grad?.dtype, isLeaf]), parameters.map(() => ["float64", true])); // prettier-ignore
+  model
+    .forward(rand([2, 2, 5, 5], { dtype: "float64" }))
+    .sum()
+    .backward();
+  assert.deepEqual(
+    parameters.map(({ grad, isLeaf }) => [grad?.dtype, isLeaf]),
+    parameters.map(() => ["float64", true]),
+  );
   model.zeroGrad();
   assert.ok(parameters.every(({ grad }) => grad === null));
 });
 
-leakTest("a frozen module in evaluation stays the same bit for bit while a head learns on it", () => {
-  using _scope = new Scope();
+scopedTest("a frozen module in evaluation stays the same bit for bit while a head learns on it", () => {
   using trunk = new Sequential(new Conv2d(1, 2, 3), new BatchNorm2d(2)).eval().requiresGrad_(false);
   const before = copyOf(trunk.stateDict());
   using head = new Linear(8, 1);
-  head.forward(trunk.forward(rand([2, 1, 4, 4])).flatten(1)).sum().backward(); // prettier-ignore
+  head
+    .forward(trunk.forward(rand([2, 1, 4, 4])).flatten(1))
+    .sum()
+    .backward();
   for (const [name, tensor] of trunk.stateDict()) expectClose(tensor, before.get(name) ?? tensor, 0, name);
   assert.ok(trunk.parameters().every(({ grad }) => grad === null));
   assert.ok(head.weight.grad !== null);
 });
 
-leakTest("wrong layer arguments are named", () => {
-  using _scope = new Scope();
+scopedTest("wrong layer arguments are named", () => {
   using norm = new BatchNorm2d(2);
   assert.throws(() => norm.forward(rand([2, 2])), /BatchNorm2d: x: expected 4 dimensions, received shape \[2, 2\]/);
   assert.throws(() => new Dropout(1.5), /p: expected a probability/);

@@ -1,6 +1,6 @@
 /** Optimisers over 50 steps, saving, clipping. */
 import assert from "node:assert/strict";
-import { functional, liveTensors, Scope, scope, type Tensor } from "../../src/index.js";
+import { functional, liveTensors, scope, type Tensor } from "../../src/index.js";
 import { Parameter } from "../../src/nn/index.js";
 import {
   Adam,
@@ -12,7 +12,7 @@ import {
   type Optimizer,
   type OptimizerState,
 } from "../../src/optim/index.js";
-import { expectClose, leakTest, loadFixture, toTensor, type TensorJson } from "../support.js";
+import { expectClose, leakTest, scopedTest, loadFixture, toTensor, type TensorJson } from "../support.js";
 
 interface Weights {
   weight: Parameter;
@@ -121,7 +121,7 @@ for (const [name, { losses, states }] of Object.entries(fixture.runs)) {
   );
 }
 
-const copy = (parameter: Parameter) => new Parameter(parameter.detach().clone());
+const copy = (parameter: Parameter) => scope(() => new Parameter(parameter.detach().clone()));
 
 /** As a file would keep it: the numbers through JSON, the tensors by value. */
 function copyOf({ tensors, numbers }: OptimizerState): OptimizerState {
@@ -131,8 +131,7 @@ function copyOf({ tensors, numbers }: OptimizerState): OptimizerState {
   };
 }
 
-leakTest("a state of another model is refused with each problem named, and nothing is changed", () => {
-  using _scope = new Scope();
+scopedTest("a state of another model is refused with each problem named, and nothing is changed", () => {
   const weights = start();
   using optimizer = new Adam(all(weights));
   trainStep(weights, optimizer, 2);
@@ -168,7 +167,7 @@ leakTest("state keeps the layout of channels_last parameters, and its tensors ou
   const before = liveTensors();
   const optimizer = new AdamW([kernel]);
   scope(() => {
-    kernel.square().sum().backward(); // prettier-ignore
+    kernel.square().sum().backward();
     optimizer.step();
   });
   assert.equal(liveTensors(), before + 2);
@@ -199,10 +198,9 @@ leakTest("wrong options are named", () => {
 });
 
 for (const { most, norm, gradients, clipped, clippedValues } of fixture.clips) {
-  leakTest(
+  scopedTest(
     `gradients clipped to norm ${most} and value ${most / 2} equal PyTorch's (fixtures/optim/trajectories.py)`,
     () => {
-      using _scope = new Scope();
       const parameters = gradients.map((json) => toTensor(json));
       const setGradients = () =>
         parameters.forEach(

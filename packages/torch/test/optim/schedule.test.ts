@@ -57,7 +57,10 @@ for (const [name, expected] of Object.entries(fixture.timed)) {
   test(`the schedule of ${name} gives PyTorch's rates (fixtures/optim/schedules.py)`, () => {
     const schedule = timed[name];
     assert.ok(schedule !== undefined);
-    expectRates(expected.map((_, t) => schedule.learningRate(t)), expected); // prettier-ignore
+    expectRates(
+      expected.map((_, t) => schedule.learningRate(t)),
+      expected,
+    );
   });
 }
 
@@ -86,7 +89,8 @@ test("a metric that is not a number counts as no improvement", () => {
 });
 
 test("a constant rate is constant; cosine and one-cycle stay at their last rate after the end", () => {
-  assert.equal(new ConstantSchedule({ learningRate: 0.3 }).learningRate(1000), 0.3);
+  const constant: Schedule = new ConstantSchedule({ learningRate: 0.3 });
+  assert.equal(constant.learningRate(1000), 0.3);
   assert.equal(timed.CosineAnnealingLR?.learningRate(80), 0);
   const last = timed.OneCycleLR?.learningRate(49) ?? NaN;
   assert.ok(Math.abs(last - 0.1 / 25 / 1e4) < 1e-18);

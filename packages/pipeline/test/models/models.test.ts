@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromTypedArray, liveTensors, manualSeed, noGrad, randn, scope, type Tensor } from "@slicestack/torch";
+import { loadConfig } from "../../src/config/load.js";
+import { createHead, createSliceModel } from "../../src/models/registry.js";
+import { predictVolumes, stackVolumes } from "../../src/models/predict.js";
+import { checkHeadFits } from "../../src/train/volume-stage.js";
+
+function leakFree(name: string, body: () => void): void {
+  test(name, () => {
+    const before = liveTensors();
+    scope(body);
+    assert.equal(liveTensors(), before);
+  });
+}
+
+leakFree("custom_resnet has the published code's parameter names and torchvision's count", () => {
+  using model = createSliceModel({ model: "custom_resnet", dropout: 0 }, 5, [64, 64]);
+  const state = model.stateDict();
+  for (const name of ["resnet.conv1.weight", "resnet.layer1.0.downsample.1.running_var", "resnet.layer4.2.bn3.weight", "custom_layers.0.weight", "custom_layers.3.bias", "custom_layers.6.weight"]) {
+    assert.ok(state.has(name), name);
+  }
+  // torchvision's resnet50 has 25 557 032 parameters, its fc 2 049 000 of them; the head 2048-512-256-5 has 1 181 701.
+  assert.equal(model.parameterCount(), 25_557_032 - 2_049_000 + (2048 * 512 + 512) + (512 * 256 + 256) + (256 * 5 + 5));
+});
+
+leakFree("slice_cnn has the published code's parameter names, and its embedding is what fc3 sees", () => {
+  using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [32, 32]);
+  assert.deepEqual(
+    [...model.namedParameters().keys()].filter((name) => name.endsWith("weight")).sort(),
+    ["bn1.weight", "bn2.weight", "bn3.weight", "conv1.weight", "conv2.weight", "conv3.weight", "fc1.weight", "fc2.weight", "fc3.weight"],
+  );
+  model.eval();
+  const x = randn([2, 1, 32, 32]);
+  assert.deepEqual(model.embed(x).shape, [2, 128]);
+  assert.deepEqual(model.classify(model.embed(x)).toArray(), model.forward(x).toArray());
+});
+
+leakFree("trap 5: a frozen trunk gives the same bits however often and in whatever company it is asked", () => {
+  manualSeed(1);
+  using model = createSliceModel({ model: "resnet18", dropout: 0.5 }, 2, [32, 32]);
+  model.eval();
+  const before = new Map([...model.namedBuffers()].map(([name, buffer]) => [name, buffer.toArray()]));
+  const x = randn([3, 3, 32, 32]);
+  const first = noGrad(() => model.embed(x)).toArray();
+  assert.deepEqual(noGrad(() => model.embed(x)).toArray(), first);
+  for (const [name, buffer] of model.namedBuffers()) assert.deepEqual(buffer.toArray(), before.get(name), name);
+});
+
+for (const head of ["mean", "max", "attention"] as const) {
+  leakFree(`${head} head: padded slices have no influence`, () => {
+    manualSeed(2);
+    using model = createHead({ head, dropout: 0.3 }, { embedding: 6, slices: 5, classes: 3 });
+    const embedding_NE = randn([8, 6]);
+    const volumes = [{ offset: 0, count: 3 }, { offset: 3, count: 5 }];
+    const narrow = predictVolumes(model, embedding_NE, volumes, 5);
+    const padded = predictVolumes(model, embedding_NE, volumes, 9);
+    closeRows(narrow.probabilities, padded.probabilities);
+    if (narrow.sliceWeights !== null) assert.deepEqual(narrow.sliceWeights.map((row) => row.length), [3, 5]);
+  });
+}
+
+leakFree("flatten head sees slice order, attention does not", () => {
+  manualSeed(3);
+  const embedding_NE = randn([4, 6]);
+  const reversed_NE = embedding_NE.flip(0);
+  const one = [{ offset: 0, count: 4 }];
+  const said = (head: "flatten" | "attention", x: Tensor) => {
+    manualSeed(4);
+    using model = createHead({ head, dropout: 0 }, { embedding: 6, slices: 4, classes: 2 });
+    return predictVolumes(model, x, one, 4).probabilities;
+  };
+  closeRows(said("attention", embedding_NE), said("attention", reversed_NE));
+  assert.notDeepEqual(said("flatten", embedding_NE), said("flatten", reversed_NE));
+});
+
+leakFree("stackVolumes cuts each volume where it lies and marks what is padding", () => {
+  const embedding_NE = fromTypedArray(Float32Array.from([1, 2, 3, 4, 5, 6]), [3, 2]);
+  const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, [{ offset: 1, count: 2 }, { offset: 0, count: 1 }]);
+  assert.deepEqual(embedding_BSE.toArray(), [3, 4, 5, 6, 1, 2, 0, 0]);
+  assert.deepEqual(mask_BS.toArray(), [1, 1, 1, 0]);
+});
+
+test("the flatten head is refused where depths differ, with the heads that do fit", () => {
+  const config = loadConfig({ text: "volume: {head: flatten}" });
+  assert.throws(() => checkHeadFits(config, [4, 7]), { name: "ConfigError", message: /4 to 7 slices; use attention, mean or max/ });
+  checkHeadFits(config, [7, 7]);
+});
+
+function closeRows(actual: number[][], expected: number[][]): void {
+  actual.forEach((row, k) => row.forEach((value, c) => assert.ok(Math.abs(value - (expected[k]?.[c] ?? NaN)) < 1e-6, `${value} against ${expected[k]?.[c]}`)));
+}
