@@ -56,7 +56,9 @@ export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void 
   const stopFlag = new Int32Array(flag);
   const send = (message: Message<O>) => port.postMessage(message);
   try {
-    send({ result: job(input, { report: (progress) => send({ progress }), stopping: () => Atomics.load(stopFlag, 0) === 1 }) });
+    send({
+      result: job(input, { report: (progress) => send({ progress }), stopping: () => Atomics.load(stopFlag, 0) === 1 }),
+    });
   } catch (error) {
     const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
     send({ error: { name, message, stack } });

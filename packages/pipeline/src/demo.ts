@@ -39,15 +39,26 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
   refuseForeignFolder(out, [scans, data, run]);
   for (const folder of [scans, data, run]) rmSync(folder, { recursive: true, force: true });
-  const background = { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
+  const background = {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
 
   const phantoms = await generatePhantoms({ destination: scans, subjects, seed, ...background });
-  const dataset = await prepare({ source: scans, destination: data, labels: phantoms.labels, name: "phantom", ...background });
+  const dataset = await prepare({
+    source: scans,
+    destination: data,
+    labels: phantoms.labels,
+    name: "phantom",
+    ...background,
+  });
   writeSplit(dataset, makeSplit(dataset, config.split));
   const command = options.command ?? "runDemo() of @slicestack/pipeline";
   const trained = await train({ config, data, out: run, command, ...background });
   if (trained.status === "stopped") {
-    throw new DemoStopped(`Stopped and saved. To go on: slicestack train --resume ${run}   then: slicestack evaluate ${run}`);
+    throw new DemoStopped(
+      `Stopped and saved. To go on: slicestack train --resume ${run}   then: slicestack evaluate ${run}`,
+    );
   }
   const result = await evaluate({ run, command, ...background });
   return { ...result, data, seconds: (performance.now() - started) / 1000 };
@@ -55,6 +66,10 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 
 /** The demo clears its folders; it must not clear somebody's data. */
 function refuseForeignFolder(out: string, own: string[]): void {
-  const foreign = own.find((folder) => existsSync(folder) && !["labels.csv", "dataset.json", "run.json"].some((file) => existsSync(join(folder, file))));
-  if (foreign !== undefined) throw new RunError(foreign, "exists and was not made by the demo", `Choose another folder than ${out} with --out.`);
+  const foreign = own.find(
+    (folder) =>
+      existsSync(folder) && !["labels.csv", "dataset.json", "run.json"].some((file) => existsSync(join(folder, file))),
+  );
+  if (foreign !== undefined)
+    throw new RunError(foreign, "exists and was not made by the demo", `Choose another folder than ${out} with --out.`);
 }

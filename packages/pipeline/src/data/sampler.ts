@@ -2,7 +2,10 @@
 import type { Random } from "./random.js";
 
 /** A seeded order of all items, or as many draws in proportion to 1 / class frequency. */
-export function epochOrder<T extends { label: number }>(items: readonly T[], options: { random: Random; weighted: boolean }): T[] {
+export function epochOrder<T extends { label: number }>(
+  items: readonly T[],
+  options: { random: Random; weighted: boolean },
+): T[] {
   const { random, weighted } = options;
   if (!weighted) return random.shuffle([...items]);
   const byClass = new Map<number, T[]>();
@@ -18,7 +21,9 @@ export function epochOrder<T extends { label: number }>(items: readonly T[], opt
 
 /** `most` items of each group, drawn without replacement; all where a group is smaller. */
 export function drawFromEach<T>(groups: readonly (readonly T[])[], most: number | null, random: Random): T[] {
-  return groups.flatMap((group) => (most === null || group.length <= most ? group : random.shuffle([...group]).slice(0, most)));
+  return groups.flatMap((group) =>
+    most === null || group.length <= most ? group : random.shuffle([...group]).slice(0, most),
+  );
 }
 
 /** Consecutive batches; a last one of a single item joins the one before, because batch norm needs two. */

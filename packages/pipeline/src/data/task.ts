@@ -19,7 +19,10 @@ export function taskOf(config: Pick<RunConfig, "task">, dataset: Dataset, split:
   const classes = classesOf(config, dataset);
   const part = (name: Part): TaskVolume[] => {
     const ids = new Set(split.parts[name]);
-    return relabelled(dataset.volumes.filter(({ id }) => ids.has(id)), classes);
+    return relabelled(
+      dataset.volumes.filter(({ id }) => ids.has(id)),
+      classes,
+    );
   };
   return { classes, parts: { train: part("train"), val: part("val"), test: part("test") } };
 }
@@ -31,7 +34,11 @@ export function allTaskVolumes(config: Pick<RunConfig, "task">, dataset: Dataset
 
 function classesOf(config: Pick<RunConfig, "task">, dataset: Dataset): TaskClasses {
   const names = dataset.info.classes;
-  return stageClasses(config, names.map((_, label) => label), names);
+  return stageClasses(
+    config,
+    names.map((_, label) => label),
+    names,
+  );
 }
 
 function relabelled(volumes: readonly VolumeRecord[], { mapping }: TaskClasses): TaskVolume[] {

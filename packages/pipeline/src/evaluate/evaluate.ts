@@ -42,13 +42,21 @@ export async function evaluate({ run, data, onProgress, signal, command }: Evalu
   const external = data === undefined ? undefined : openDataset(data);
   for (const stage of ["slice", "volume"] as const) {
     const file = runPaths(run).best(stage);
-    if (!existsSync(file)) throw new RunError(file, `the ${stage} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
+    if (!existsSync(file))
+      throw new RunError(file, `the ${stage} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
   }
   const folder = external === undefined ? runPaths(run).root : join(runPaths(run).root, "external", external.info.name);
   mkdirSync(folder, { recursive: true });
   const job: PredictJob = { run: resolve(run), other: external?.directory ?? null };
-  const background = { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
-  const { predictions, evidence } = await runInBackground<PredictJob, PredictOutcome>(new URL("./worker.js", import.meta.url), job, background);
+  const background = {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const { predictions, evidence } = await runInBackground<PredictJob, PredictOutcome>(
+    new URL("./worker.js", import.meta.url),
+    job,
+    background,
+  );
 
   const testVolumes = external === undefined ? opened.task.parts.test : allTaskVolumes(opened.config, external);
   const all = [...baselines(opened, testVolumes), ...predictions];
@@ -76,10 +84,28 @@ export async function evaluate({ run, data, onProgress, signal, command }: Evalu
   }
   const main = of("test").find(({ model }) => model === "2.5d");
   const dataset = external ?? opened.dataset;
-  const examples = main === undefined ? [] : exampleSlices(dataset, testVolumes, { main, evidence, classes: names, window: windowOf(opened) });
-  const input = reportInput(opened, dataset, testVolumes, { test, differences, figures, examples, testReads, command: command ?? record.command });
-  writeFileAtomic(paths.report, renderReport(external === undefined ? input : { ...input, title: `${input.title} on ${external.info.name}` }));
-  return { run: resolve(run), table: summaryTable(test, differences), report: paths.report, metrics: { test, val, differences } };
+  const examples =
+    main === undefined
+      ? []
+      : exampleSlices(dataset, testVolumes, { main, evidence, classes: names, window: windowOf(opened) });
+  const input = reportInput(opened, dataset, testVolumes, {
+    test,
+    differences,
+    figures,
+    examples,
+    testReads,
+    command: command ?? record.command,
+  });
+  writeFileAtomic(
+    paths.report,
+    renderReport(external === undefined ? input : { ...input, title: `${input.title} on ${external.info.name}` }),
+  );
+  return {
+    run: resolve(run),
+    table: summaryTable(test, differences),
+    report: paths.report,
+    metrics: { test, val, differences },
+  };
 }
 
 /** What every model must beat: the majority class, and a regression on numbers that need no look at the slices. */
@@ -89,10 +115,19 @@ function baselines({ task }: OpenRun, test: readonly TaskVolume[]): Predictions[
   const labels = train.map(({ label }) => label);
   return (["val", "test"] as const).flatMap((part) => {
     const volumes = part === "val" ? val : test;
-    const facts = { part, ids: volumes.map(({ id }) => id), subjects: volumes.map(({ subject }) => subject), labels: volumes.map(({ label }) => label) };
+    const facts = {
+      part,
+      ids: volumes.map(({ id }) => id),
+      subjects: volumes.map(({ subject }) => subject),
+      labels: volumes.map(({ label }) => label),
+    };
     return [
       { model: "majority", ...facts, probabilities: majorityBaseline(labels, classes, volumes.length) },
-      { model: "shortcut", ...facts, probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities },
+      {
+        model: "shortcut",
+        ...facts,
+        probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities,
+      },
     ];
   });
 }
@@ -115,7 +150,12 @@ type Results = Pick<ReportInput, "differences" | "figures" | "testReads" | "comm
   examples: NonNullable<ReportInput["examples"]>;
 };
 
-function reportInput(opened: OpenRun, dataset: Dataset, testVolumes: readonly TaskVolume[], results: Results): ReportInput {
+function reportInput(
+  opened: OpenRun,
+  dataset: Dataset,
+  testVolumes: readonly TaskVolume[],
+  results: Results,
+): ReportInput {
   const { config, record, split, task } = opened;
   const { names, count } = task.classes;
   const { info } = dataset;
@@ -146,6 +186,9 @@ function reportInput(opened: OpenRun, dataset: Dataset, testVolumes: readonly Ta
     ...(examples.length === 0 ? {} : { examples }),
     config: configToYaml(config),
     environment: { ...record.versions, ...record.environment },
-    warnings: [...split.warnings, ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`)],
+    warnings: [
+      ...split.warnings,
+      ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
+    ],
   };
 }

@@ -18,10 +18,16 @@ interface ExampleOptions {
 const most = 10;
 
 /** Two volumes a class, the surest wrong one first where there is one; ten at most. */
-export function exampleSlices(dataset: Dataset, volumes: readonly TaskVolume[], options: ExampleOptions): ExampleSlice[] {
+export function exampleSlices(
+  dataset: Dataset,
+  volumes: readonly TaskVolume[],
+  options: ExampleOptions,
+): ExampleSlice[] {
   const { main, evidence, classes, window } = options;
   const chosen = classes.flatMap((_, label) => {
-    const own = volumes.map((volume, k) => ({ volume, row: main.probabilities[k] ?? [], k })).filter(({ volume }) => volume.label === label);
+    const own = volumes
+      .map((volume, k) => ({ volume, row: main.probabilities[k] ?? [], k }))
+      .filter(({ volume }) => volume.label === label);
     const surest = own.sort((a, b) => Math.max(...b.row) - Math.max(...a.row));
     const wrong = surest.filter(({ row }) => argmax(row) !== label);
     const right = surest.filter(({ row }) => argmax(row) === label);

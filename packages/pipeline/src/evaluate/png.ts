@@ -12,7 +12,12 @@ export function greyPng(grey: Uint8Array, width: number, height: number): Buffer
   header.writeUInt8(8, 8); // bits; colour type 0 (grey), and the one compression, filter and interlace method
   const rows = Buffer.alloc((width + 1) * height); // each row is led by its filter, 0
   for (let y = 0; y < height; y++) rows.set(grey.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
-  return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(rows)),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 function chunk(type: string, data: Buffer): Buffer {

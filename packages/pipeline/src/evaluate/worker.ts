@@ -46,7 +46,12 @@ function predict({ run, other }: PredictJob, job: JobContext): PredictOutcome {
   for (const { part, dataset, volumes } of parts) {
     const found = predictPart(opened, run, dataset, volumes, compute);
     const { votes, heads, weights } = found;
-    const facts = { part, ids: volumes.map(({ id }) => id), subjects: volumes.map(({ subject }) => subject), labels: volumes.map(({ label }) => label) };
+    const facts = {
+      part,
+      ids: volumes.map(({ id }) => id),
+      subjects: volumes.map(({ subject }) => subject),
+      labels: volumes.map(({ label }) => label),
+    };
     outcome.predictions.push({ model: "2d_vote", ...facts, probabilities: votes });
     outcome.predictions.push({ model: "2.5d", ...facts, probabilities: heads });
     if (part === "test") outcome.evidence = volumes.map(({ id }, k) => ({ id, weights: weights?.[k] ?? null }));
@@ -56,12 +61,21 @@ function predict({ run, other }: PredictJob, job: JobContext): PredictOutcome {
   return outcome;
 }
 
-function testPart({ config, dataset, task }: OpenRun, external: Dataset | undefined): { dataset: Dataset; volumes: TaskVolume[] } {
+function testPart(
+  { config, dataset, task }: OpenRun,
+  external: Dataset | undefined,
+): { dataset: Dataset; volumes: TaskVolume[] } {
   if (external === undefined) return { dataset, volumes: task.parts.test };
   return { dataset: external, volumes: allTaskVolumes(config, external) };
 }
 
-function predictPart(opened: OpenRun, run: string, dataset: Dataset, volumes: readonly TaskVolume[], compute: ReturnType<typeof planCompute>) {
+function predictPart(
+  opened: OpenRun,
+  run: string,
+  dataset: Dataset,
+  volumes: readonly TaskVolume[],
+  compute: ReturnType<typeof planCompute>,
+) {
   const { config, task } = opened;
   const transform = sliceTransform(config, dataset, compute.device);
   // The window of training holds for other data too, whatever range they name.
@@ -70,7 +84,11 @@ function predictPart(opened: OpenRun, run: string, dataset: Dataset, volumes: re
   const slices = Math.max(...opened.dataset.volumes.map(({ count }) => count));
   const deepest = Math.max(...volumes.map(({ count }) => count));
   if (config.volume.head === "flatten" && volumes.some(({ count }) => count !== slices)) {
-    throw new RunError(run, `has a flatten head for ${slices} slices, ${dataset.directory} has up to ${deepest}`, `Prepare it with --depth ${slices}.`);
+    throw new RunError(
+      run,
+      `has a flatten head for ${slices} slices, ${dataset.directory} has up to ${deepest}`,
+      `Prepare it with --depth ${slices}.`,
+    );
   }
   return scope(() => {
     using store = new SliceStore(dataset, transform);
@@ -85,7 +103,12 @@ function predictPart(opened: OpenRun, run: string, dataset: Dataset, volumes: re
     using head = createHead(config.volume, { embedding: model.embedding, slices, classes: task.classes.count });
     loadWeights(head, runPaths(run).best("volume"));
     head.to({ device: compute.device });
-    const { probabilities, sliceWeights } = predictVolumes(head, embeddings.embedding_NE, embeddings.volumes, Math.max(slices, deepest));
+    const { probabilities, sliceWeights } = predictVolumes(
+      head,
+      embeddings.embedding_NE,
+      embeddings.volumes,
+      Math.max(slices, deepest),
+    );
     return { votes, heads: probabilities, weights: sliceWeights };
   });
 }

@@ -48,7 +48,11 @@ interface Entry {
 }
 
 /** Writes tensors and text metadata; whole or not at all. @returns SHA-256 of the file */
-export function writeSafetensors(file: string, tensors: ReadonlyMap<string, Tensor>, metadata: Record<string, string> = {}): string {
+export function writeSafetensors(
+  file: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Record<string, string> = {},
+): string {
   const header: Record<string, unknown> = { __metadata__: metadata };
   const parts: Uint8Array[] = [];
   let offset = 0;
@@ -85,7 +89,8 @@ export function readSafetensors(file: string): Safetensors {
     throw new CheckpointError(file, `cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }
   const headerBytes = bytes.length >= 8 ? Number(bytes.readBigUInt64LE(0)) : Infinity;
-  if (headerBytes > bytes.length - 8) throw new CheckpointError(file, `expected a header of ${headerBytes} bytes, the file has ${bytes.length}`);
+  if (headerBytes > bytes.length - 8)
+    throw new CheckpointError(file, `expected a header of ${headerBytes} bytes, the file has ${bytes.length}`);
   let header: Record<string, unknown>;
   try {
     header = JSON.parse(bytes.toString("utf8", 8, 8 + headerBytes)) as Record<string, unknown>;
@@ -103,18 +108,26 @@ export function readSafetensors(file: string): Safetensors {
     tensors.set(name, fromTypedArray(values, shape, dtype === "BOOL" ? { dtype: "bool" } : {}));
     end = Math.max(end, to);
   }
-  if (start + end !== bytes.length) throw new CheckpointError(file, `expected ${start + end} bytes, the file has ${bytes.length}`);
+  if (start + end !== bytes.length)
+    throw new CheckpointError(file, `expected ${start + end} bytes, the file has ${bytes.length}`);
   return { tensors, metadata: metadata as Record<string, string> };
 }
 
 function checkedEntry(file: string, name: string, entry: unknown, room: number): Entry {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Partial<Entry>;
-  if (dtype === undefined || !(dtype in arrays)) throw new CheckpointError(file, `${name} has the dtype ${String(dtype)}, which is not known`);
-  const valid = Array.isArray(shape) && shape.every((n) => Number.isSafeInteger(n) && n >= 0) && Array.isArray(offsets) && offsets.length === 2;
+  if (dtype === undefined || !(dtype in arrays))
+    throw new CheckpointError(file, `${name} has the dtype ${String(dtype)}, which is not known`);
+  const valid =
+    Array.isArray(shape) &&
+    shape.every((n) => Number.isSafeInteger(n) && n >= 0) &&
+    Array.isArray(offsets) &&
+    offsets.length === 2;
   const [from, to] = offsets ?? [0, -1];
-  if (!valid || !(from >= 0 && to >= from && to <= room)) throw new CheckpointError(file, `${name} points outside of the file`);
+  if (!valid || !(from >= 0 && to >= from && to <= room))
+    throw new CheckpointError(file, `${name} points outside of the file`);
   const itemBytes = { F32: 4, F64: 8, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 }[dtype];
   const wanted = shape.reduce((product, n) => product * n, itemBytes);
-  if (to - from !== wanted) throw new CheckpointError(file, `${name} of shape [${shape.join(", ")}] needs ${wanted} bytes, has ${to - from}`);
+  if (to - from !== wanted)
+    throw new CheckpointError(file, `${name} of shape [${shape.join(", ")}] needs ${wanted} bytes, has ${to - from}`);
   return { dtype, shape, data_offsets: [from, to] };
 }

@@ -28,12 +28,26 @@ export interface EmbeddingSource {
 }
 
 /** @returns tensors owned by the scope around */
-export function volumeEmbeddings(source: EmbeddingSource, volumes: readonly TaskVolume[], options: PredictOptions): StackedEmbeddings {
+export function volumeEmbeddings(
+  source: EmbeddingSource,
+  volumes: readonly TaskVolume[],
+  options: PredictOptions,
+): StackedEmbeddings {
   const { model, store, weightsHash, datasetHash } = source;
   const indices = volumes.flatMap(sliceIndices);
   const { device, ...transform } = store.transform;
   const key = createHash("sha256")
-    .update(JSON.stringify(["embeddings 1", weightsHash, transform, datasetHash, options.bfloat16, device.split(":")[0], indices]))
+    .update(
+      JSON.stringify([
+        "embeddings 1",
+        weightsHash,
+        transform,
+        datasetHash,
+        options.bfloat16,
+        device.split(":")[0],
+        indices,
+      ]),
+    )
     .digest("hex");
   const folder = join(cacheDirectory(process.env, homedir()), "embeddings");
   const file = join(folder, `${key}.safetensors`);

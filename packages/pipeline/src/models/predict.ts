@@ -17,17 +17,33 @@ export interface PredictOptions extends Compute {
 }
 
 /** Embeddings of the slices at `indices`, N x E, float32. The model is put into evaluation mode. */
-export function embedSlices(model: SliceModel, store: SliceStore, indices: readonly number[], options: PredictOptions): Tensor {
+export function embedSlices(
+  model: SliceModel,
+  store: SliceStore,
+  indices: readonly number[],
+  options: PredictOptions,
+): Tensor {
   return overSlices(model, store, indices, options, (x_BCHW) => model.embed(x_BCHW));
 }
 
 /** Class probabilities of the slices at `indices`, N x K, float32. */
-export function predictSlices(model: SliceModel, store: SliceStore, indices: readonly number[], options: PredictOptions): Tensor {
+export function predictSlices(
+  model: SliceModel,
+  store: SliceStore,
+  indices: readonly number[],
+  options: PredictOptions,
+): Tensor {
   const logits_NK = overSlices(model, store, indices, options, (x_BCHW) => model.forward(x_BCHW));
   return scope(() => logits_NK.softmax(1));
 }
 
-function overSlices(model: SliceModel, store: SliceStore, indices: readonly number[], options: PredictOptions, forward: (x: Tensor) => Tensor): Tensor {
+function overSlices(
+  model: SliceModel,
+  store: SliceStore,
+  indices: readonly number[],
+  options: PredictOptions,
+  forward: (x: Tensor) => Tensor,
+): Tensor {
   model.eval(); // a frozen trunk in training mode would drift (batch norm) and drop
   return scope(() => {
     const parts: Tensor[] = [];
@@ -37,7 +53,9 @@ function overSlices(model: SliceModel, store: SliceStore, indices: readonly numb
         scope(() =>
           noGrad(() => {
             const x_BCHW = store.normalise(store.unit(batch), model.channels);
-            return autocast({ device: options.device, enabled: options.bfloat16 }, () => forward(x_BCHW)).to({ dtype: "float32" });
+            return autocast({ device: options.device, enabled: options.bfloat16 }, () => forward(x_BCHW)).to({
+              dtype: "float32",
+            });
           }),
         ),
       );
@@ -54,10 +72,18 @@ export interface StackedVolume {
 }
 
 /** Cuts volumes from slice embeddings and pads them to the deepest: embedding_BSE and mask_BS (true where a slice exists). */
-export function stackVolumes(embedding_NE: Tensor, volumes: readonly StackedVolume[], slices = Math.max(...volumes.map((v) => v.count))): { embedding_BSE: Tensor; mask_BS: Tensor } {
+export function stackVolumes(
+  embedding_NE: Tensor,
+  volumes: readonly StackedVolume[],
+  slices = Math.max(...volumes.map((v) => v.count)),
+): { embedding_BSE: Tensor; mask_BS: Tensor } {
   return scope(() => {
-    const padded = volumes.map(({ offset, count }) => embedding_NE.narrow(0, offset, count).pad([0, 0, 0, slices - count]));
-    const mask = Uint8Array.from({ length: volumes.length * slices }, (_, k) => (k % slices < (volumes[Math.floor(k / slices)]?.count ?? 0) ? 1 : 0));
+    const padded = volumes.map(({ offset, count }) =>
+      embedding_NE.narrow(0, offset, count).pad([0, 0, 0, slices - count]),
+    );
+    const mask = Uint8Array.from({ length: volumes.length * slices }, (_, k) =>
+      k % slices < (volumes[Math.floor(k / slices)]?.count ?? 0) ? 1 : 0,
+    );
     return {
       embedding_BSE: stack(padded),
       mask_BS: fromTypedArray(mask, [volumes.length, slices], { dtype: "bool", device: embedding_NE.device }),
@@ -66,7 +92,12 @@ export function stackVolumes(embedding_NE: Tensor, volumes: readonly StackedVolu
 }
 
 /** Class probabilities of volumes, and how much each slice counted (null where the head has no such notion). */
-export function predictVolumes(head: Head, embedding_NE: Tensor, volumes: readonly StackedVolume[], slices: number): { probabilities: number[][]; logits: number[][]; sliceWeights: number[][] | null } {
+export function predictVolumes(
+  head: Head,
+  embedding_NE: Tensor,
+  volumes: readonly StackedVolume[],
+  slices: number,
+): { probabilities: number[][]; logits: number[][]; sliceWeights: number[][] | null } {
   head.eval();
   const probabilities: number[][] = [];
   const logits: number[][] = [];
@@ -79,7 +110,8 @@ export function predictVolumes(head: Head, embedding_NE: Tensor, volumes: readon
         const { logits_BK, sliceWeight_BS } = head.forward(embedding_BSE, mask_BS);
         logits.push(...rowsOf(logits_BK));
         probabilities.push(...rowsOf(logits_BK.to({ dtype: "float64" }).softmax(1)));
-        if (sliceWeight_BS !== null) sliceWeights.push(...rowsOf(sliceWeight_BS).map((row, k) => row.slice(0, batch[k]?.count)));
+        if (sliceWeight_BS !== null)
+          sliceWeights.push(...rowsOf(sliceWeight_BS).map((row, k) => row.slice(0, batch[k]?.count)));
       }),
     );
   }

@@ -17,7 +17,11 @@ const depths: Record<Exclude<SliceConfig["model"], "slice_cnn">, ResNetDepth> = 
 };
 
 /** @param size height and width of the slices that the model will see */
-export function createSliceModel(config: Pick<SliceConfig, "model" | "dropout">, classes: number, size: [number, number]): SliceModel {
+export function createSliceModel(
+  config: Pick<SliceConfig, "model" | "dropout">,
+  classes: number,
+  size: [number, number],
+): SliceModel {
   const { model, dropout } = config;
   if (model === "slice_cnn") return new SliceCnn({ classes, dropout, size });
   return new CustomResNet({ depth: depths[model], classes, dropout });

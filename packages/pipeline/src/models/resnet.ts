@@ -50,7 +50,8 @@ export class ResNet extends Module {
     this.avgpool = new AdaptiveAvgPool2d(1);
     this.features = inputs;
     // torchvision's start: He's normal initialisation over the fan out.
-    for (const module of this.namedModules().values()) if (module instanceof Conv2d) init.kaimingNormal_(module.weight, "fanOut");
+    for (const module of this.namedModules().values())
+      if (module instanceof Conv2d) init.kaimingNormal_(module.weight, "fanOut");
   }
 
   /** x_BCHW → features_BF */

@@ -36,7 +36,11 @@ export class SliceCnn extends SliceModel {
 
   override embed(x_B1HW: Tensor): Tensor {
     let maps = x_B1HW;
-    for (const [conv, norm] of [[this.conv1, this.bn1] as const, [this.conv2, this.bn2] as const, [this.conv3, this.bn3] as const]) {
+    for (const [conv, norm] of [
+      [this.conv1, this.bn1] as const,
+      [this.conv2, this.bn2] as const,
+      [this.conv3, this.bn3] as const,
+    ]) {
       const active = norm.forward(conv.forward(maps)).relu();
       maps = F.maxPool2d(F.featureDropout(active, this.dropout, this.training), 2);
     }

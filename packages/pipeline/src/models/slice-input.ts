@@ -18,7 +18,11 @@ export interface SliceTransform {
   device: string;
 }
 
-export function sliceTransform(config: Pick<RunConfig, "transform" | "slice">, dataset: Dataset, device: string): SliceTransform {
+export function sliceTransform(
+  config: Pick<RunConfig, "transform" | "slice">,
+  dataset: Dataset,
+  device: string,
+): SliceTransform {
   const { window, mean, std } = config.transform;
   const { range, height, width } = dataset.info;
   return { window: window ?? range, mean, std, size: config.slice.size ?? [height, width], device };
@@ -38,7 +42,9 @@ export class SliceStore implements Disposable {
       const size = this.count * info.height * info.width * bytes[info.dtype];
       const mapped = mapFile(slicesPath, slicesOffset + size).narrow(0, slicesOffset, size);
       // libtorch 1.13 has no uint16; its values are read as int16 and mended in #values.
-      const stored_NHW = mapped.viewDtype(info.dtype === "uint16" ? "int16" : info.dtype).view(this.count, info.height, info.width);
+      const stored_NHW = mapped
+        .viewDtype(info.dtype === "uint16" ? "int16" : info.dtype)
+        .view(this.count, info.height, info.width);
       const same = transform.size[0] === info.height && transform.size[1] === info.width;
       if (same && transform.device === "cpu" && info.dtype !== "uint16") return stored_NHW;
       return this.#resized(stored_NHW, info.dtype === "uint16");
@@ -63,13 +69,18 @@ export class SliceStore implements Disposable {
 
   #windowed(value_BHW: Tensor): Tensor {
     const [low, high] = this.transform.window;
-    return value_BHW.sub(low).div(high - low).clamp(0, 1);
+    return value_BHW
+      .sub(low)
+      .div(high - low)
+      .clamp(0, 1);
   }
 
   /** The slices at these indices, windowed: unit_B1HW, 0..1. */
   unit(indices: readonly number[]): Tensor {
     return scope(() => {
-      const index = fromTypedArray(BigInt64Array.from(indices, BigInt), [indices.length], { device: this.transform.device });
+      const index = fromTypedArray(BigInt64Array.from(indices, BigInt), [indices.length], {
+        device: this.transform.device,
+      });
       const chosen_BHW = this.#slices_NHW.indexSelect(0, index);
       return (this.#isUnit ? chosen_BHW : this.#windowed(chosen_BHW.to({ dtype: "float32" }))).unsqueeze(1);
     });

@@ -16,7 +16,11 @@ export function planCompute(config: Pick<RunConfig, "device" | "threads" | "prec
   const device = config.device === "auto" ? bestDevice() : config.device;
   // More threads than cores only wait for one another.
   const threads = Math.min(config.threads === "auto" ? Infinity : config.threads, usableCores(probe).usable);
-  return { device, threads, bfloat16: config.precision === "auto" ? hasFastBfloat16(device, probe) : config.precision === "bfloat16" };
+  return {
+    device,
+    threads,
+    bfloat16: config.precision === "auto" ? hasFastBfloat16(device, probe) : config.precision === "bfloat16",
+  };
 }
 
 /** Puts the plan in force in this thread. */

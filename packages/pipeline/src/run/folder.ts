@@ -67,12 +67,20 @@ export function readRecord(run: string): RunRecord {
   try {
     json = JSON.parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new RunError(file, `expected JSON (${error instanceof Error ? error.message : String(error)})`, "Train the run again.");
+    throw new RunError(
+      file,
+      `expected JSON (${error instanceof Error ? error.message : String(error)})`,
+      "Train the run again.",
+    );
   }
   const parsed = recordSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new RunError(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run record"}`, "Train the run again.");
+  throw new RunError(
+    file,
+    `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run record"}`,
+    "Train the run again.",
+  );
 }
 
 export function readRunConfig(run: string): RunConfig {

@@ -30,6 +30,7 @@ export function openRun(run: string, data?: string): OpenRun {
   }
   const split = readSplit(runPaths(run).split);
   checkSplit(split, dataset);
-  if (split.hash !== record.splitHash) throw new RunError(runPaths(run).split, "is not the split the run was started with", "Put the old one back.");
+  if (split.hash !== record.splitHash)
+    throw new RunError(runPaths(run).split, "is not the split the run was started with", "Put the old one back.");
   return { config, record, dataset, split, task: taskOf(config, dataset, split) };
 }

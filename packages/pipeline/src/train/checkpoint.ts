@@ -46,7 +46,11 @@ export class Checkpoints {
       const all = new Map<string, Tensor>([["generator", getGeneratorState()]]);
       for (const [name, tensor] of weights) all.set(`model.${name}`, tensor);
       for (const [name, tensor] of tensors) all.set(`optimizer.${name}`, tensor);
-      const metadata = { state: JSON.stringify(state), optimizer: JSON.stringify(numbers), schedule: JSON.stringify(schedule.state()) };
+      const metadata = {
+        state: JSON.stringify(state),
+        optimizer: JSON.stringify(numbers),
+        schedule: JSON.stringify(schedule.state()),
+      };
       writeSafetensors(runPaths(this.#run).state(this.#stage), all, metadata);
       writeSafetensors(runPaths(this.#run).last(this.#stage), weights, { epoch: String(state.epoch) });
     });
@@ -66,7 +70,11 @@ export class Checkpoints {
     return scope(() => {
       const { tensors, metadata } = readSafetensors(file);
       const below = (prefix: string) =>
-        new Map([...tensors].filter(([name]) => name.startsWith(prefix)).map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+        new Map(
+          [...tensors]
+            .filter(([name]) => name.startsWith(prefix))
+            .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+        );
       const generator = tensors.get("generator");
       if (generator === undefined) throw new CheckpointError(file, "has no generator state");
       noGrad(() => model.loadStateDict(below("model.")));

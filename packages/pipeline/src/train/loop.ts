@@ -48,7 +48,16 @@ export interface StageResult {
   best: number | undefined;
 }
 
-const fresh: StageState = { epoch: 0, step: 0, totalSteps: 0, lossSum: 0, lossCount: 0, seconds: 0, best: null, finished: false };
+const fresh: StageState = {
+  epoch: 0,
+  step: 0,
+  totalSteps: 0,
+  lossSum: 0,
+  lossCount: 0,
+  seconds: 0,
+  best: null,
+  finished: false,
+};
 
 export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job }: StageRun): StageResult {
   const { model, config, name } = stage;
@@ -71,7 +80,9 @@ export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job 
       }
       using _step = new Scope();
       const batch = batches[state.step] ?? [];
-      const loss = autocast({ device: compute.device, enabled: compute.bfloat16 }, () => stage.loss(batch, state.epoch, state.step));
+      const loss = autocast({ device: compute.device, enabled: compute.bfloat16 }, () =>
+        stage.loss(batch, state.epoch, state.step),
+      );
       loss.backward();
       if (config.clipNorm !== null) clipGradNorm(model.parameters(), config.clipNorm); // device sync
       const value = finite(loss.item(), state, name); // device sync
@@ -89,10 +100,17 @@ export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job 
     log.write(rowOf(name, state, validation, optimizer.learningRate));
     if (isBetter(validation, state.best)) {
       state.best = { epoch: state.epoch, score: validation.macroF1, loss: validation.loss };
-      checkpoints.saveBest(model, { ...stage.metadata, epoch: String(state.epoch), val_macro_f1: String(validation.macroF1) });
+      checkpoints.saveBest(model, {
+        ...stage.metadata,
+        epoch: String(state.epoch),
+        val_macro_f1: String(validation.macroF1),
+      });
     }
     const ended = state.epoch + 1 === config.epochs;
-    checkpoints.save({ ...state, epoch: state.epoch + 1, step: 0, lossSum: 0, lossCount: 0, seconds: 0, finished: ended }, parts);
+    checkpoints.save(
+      { ...state, epoch: state.epoch + 1, step: 0, lossSum: 0, lossCount: 0, seconds: 0, finished: ended },
+      parts,
+    );
     Object.assign(state, { step: 0, lossSum: 0, lossCount: 0, seconds: 0 });
   }
   return { status: "finished", best: state.best?.score };

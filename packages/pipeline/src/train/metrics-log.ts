@@ -48,7 +48,10 @@ export class MetricsLog implements Disposable {
   write(row: EpochRow): void {
     appendFileSync(this.#file, `${JSON.stringify(row)}\n`);
     const { stage, epoch, step, ...scalars } = row;
-    this.#events.scalars(epoch, Object.fromEntries(Object.entries({ ...scalars, step }).map(([name, x]) => [`${stage}/${name}`, x])));
+    this.#events.scalars(
+      epoch,
+      Object.fromEntries(Object.entries({ ...scalars, step }).map(([name, x]) => [`${stage}/${name}`, x])),
+    );
   }
 
   [Symbol.dispose](): void {

@@ -32,7 +32,9 @@ export function createSchedule(config: StageConfig, stepsPerEpoch: number): Stag
     case "plateau":
       return Object.assign(new PlateauSchedule({ learningRate, factor: 0.1, patience: 5 }), { unit: "epoch" as const });
     case "step":
-      return Object.assign(new StepSchedule({ learningRate, size: Math.max(1, Math.ceil(epochs / 3)) }), { unit: "epoch" as const });
+      return Object.assign(new StepSchedule({ learningRate, size: Math.max(1, Math.ceil(epochs / 3)) }), {
+        unit: "epoch" as const,
+      });
     case "cosine":
       return Object.assign(new CosineSchedule({ learningRate, total, warmup }), { unit: "step" as const });
     case "one_cycle":

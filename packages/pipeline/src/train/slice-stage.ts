@@ -33,10 +33,16 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
   const { slice, seed, transform } = config;
   const { count: classes } = task.classes;
   const train = trainingVolumes(config, task);
-  const slicesOf = (volume: TaskVolume): Slice[] => sliceIndices(volume).map((index) => ({ index, label: volume.label }));
+  const slicesOf = (volume: TaskVolume): Slice[] =>
+    sliceIndices(volume).map((index) => ({ index, label: volume.label }));
   const groups = train.map(slicesOf);
   const random = new Random(seed).fork("slice stage");
-  const weights = slice.weightedLoss ? classWeights(groups.flat().map(({ label }) => label), classes) : null;
+  const weights = slice.weightedLoss
+    ? classWeights(
+        groups.flat().map(({ label }) => label),
+        classes,
+      )
+    : null;
 
   return {
     name: "slice",
@@ -65,19 +71,38 @@ export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts
 }
 
 /** Cross entropy of a batch, on the device of the logits. */
-export function crossEntropy(logits_BK: Tensor, batch: readonly { label: number }[], weights: number[] | null, labelSmoothing: number): Tensor {
+export function crossEntropy(
+  logits_BK: Tensor,
+  batch: readonly { label: number }[],
+  weights: number[] | null,
+  labelSmoothing: number,
+): Tensor {
   const { device } = logits_BK;
-  const target_B = fromTypedArray(BigInt64Array.from(batch, ({ label }) => BigInt(label)), [batch.length], { device });
+  const target_B = fromTypedArray(
+    BigInt64Array.from(batch, ({ label }) => BigInt(label)),
+    [batch.length],
+    { device },
+  );
   const weight_K = weights === null ? null : fromTypedArray(Float32Array.from(weights), [weights.length], { device });
   return F.crossEntropy(logits_BK, target_B, { weight: weight_K, labelSmoothing });
 }
 
 /** Volumes of val by the mean probability of their slices. */
-function validate(model: SliceModel, store: SliceStore, { parts }: Task, classes: number, compute: Compute): Validation {
+function validate(
+  model: SliceModel,
+  store: SliceStore,
+  { parts }: Task,
+  classes: number,
+  compute: Compute,
+): Validation {
   return scope(() => {
     const rows = rowsOf(predictSlices(model, store, parts.val.flatMap(sliceIndices), compute));
     let next = 0;
     const votes = parts.val.map(({ count }) => meanVote(rows.slice(next, (next += count))));
-    return validationScores(parts.val.map(({ label }) => label), votes, classes);
+    return validationScores(
+      parts.val.map(({ label }) => label),
+      votes,
+      classes,
+    );
   });
 }

@@ -41,20 +41,32 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (resume) readRecord(run);
   else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
   const job: TrainJob = { run, data: resolve(data), stage, resume };
-  const background = { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) };
-  const outcome = await runInBackground<TrainJob, TrainOutcome>(new URL("./worker.js", import.meta.url), job, background);
+  const background = {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  const outcome = await runInBackground<TrainJob, TrainOutcome>(
+    new URL("./worker.js", import.meta.url),
+    job,
+    background,
+  );
   return { run, ...outcome };
 }
 
 function startRun(run: string, dataset: Dataset, config: RunConfig, command: string): void {
   const paths = runPaths(run);
   if (existsSync(paths.record)) {
-    throw new RunError(run, "is a run already", `Go on with: slicestack train --resume ${run}   or choose another --out.`);
+    throw new RunError(
+      run,
+      "is a run already",
+      `Go on with: slicestack train --resume ${run}   or choose another --out.`,
+    );
   }
   const split = splitFor(dataset, config);
   const { classes, parts } = taskOf(config, dataset, split);
   for (const [part, volumes] of Object.entries(parts)) {
-    if (volumes.length === 0) throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
+    if (volumes.length === 0)
+      throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
   }
   mkdirSync(run, { recursive: true });
   writeFileAtomic(paths.config, configToYaml(config));

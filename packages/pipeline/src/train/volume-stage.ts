@@ -25,17 +25,33 @@ export interface VolumeStageOptions {
   metadata: Record<string, string>;
 }
 
-export function volumeStage({ config, train, val, head, slices, classes, metadata }: VolumeStageOptions): Stage<LabelledStack> {
+export function volumeStage({
+  config,
+  train,
+  val,
+  head,
+  slices,
+  classes,
+  metadata,
+}: VolumeStageOptions): Stage<LabelledStack> {
   const { volume, seed } = config;
   const random = new Random(seed).fork("volume stage");
-  const weights = volume.weightedLoss ? classWeights(train.volumes.map(({ label }) => label), classes) : null;
+  const weights = volume.weightedLoss
+    ? classWeights(
+        train.volumes.map(({ label }) => label),
+        classes,
+      )
+    : null;
   return {
     name: "volume",
     model: head,
     config: volume,
     metadata,
     batches: (epoch) => {
-      const order = epochOrder(train.volumes, { random: random.fork(`epoch ${epoch}`), weighted: volume.weightedSampler });
+      const order = epochOrder(train.volumes, {
+        random: random.fork(`epoch ${epoch}`),
+        weighted: volume.weightedSampler,
+      });
       return batchesOf(order, volume.batchSize);
     },
     loss: (batch) => {
@@ -46,7 +62,11 @@ export function volumeStage({ config, train, val, head, slices, classes, metadat
     validate: () =>
       scope(() => {
         const { probabilities } = predictVolumes(head, val.embedding_NE, val.volumes, slices);
-        return validationScores(val.volumes.map(({ label }) => label), probabilities, classes);
+        return validationScores(
+          val.volumes.map(({ label }) => label),
+          probabilities,
+          classes,
+        );
       }),
   };
 }

@@ -31,7 +31,11 @@ function train(input: TrainJob, job: JobContext): TrainOutcome {
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
   writeRecord(input.run, { ...readRecord(input.run), environment: describeEnvironment(compute), status: "training" });
-  if (input.stage !== "slice") checkHeadFits(opened.config, opened.dataset.volumes.map(({ count }) => count));
+  if (input.stage !== "slice")
+    checkHeadFits(
+      opened.config,
+      opened.dataset.volumes.map(({ count }) => count),
+    );
 
   using log = new MetricsLog(input.run);
   const stageRun: StageRun = { run: input.run, resume: input.resume, log, compute, job };
@@ -74,7 +78,8 @@ function runVolumeStage({ config, dataset, split, task }: OpenRun, stageRun: Sta
     const [train, val] = [trainingVolumes(config, task), task.parts.val];
     const total = [...train, ...val].reduce((sum, { count }) => sum + count, 0);
     const before = train.reduce((sum, { count }) => sum + count, 0);
-    const report = (start: number) => (done: number) => job.report({ stage: "embeddings", done: start + done, total, unit: "slices" });
+    const report = (start: number) => (done: number) =>
+      job.report({ stage: "embeddings", done: start + done, total, unit: "slices" });
     const trainEmbeddings = volumeEmbeddings(source, train, { ...compute, onBatch: report(0) });
     const valEmbeddings = volumeEmbeddings(source, val, { ...compute, onBatch: report(before) });
     job.report({ stage: "embeddings", done: total, total, unit: "slices" });
@@ -82,7 +87,15 @@ function runVolumeStage({ config, dataset, split, task }: OpenRun, stageRun: Sta
     const classes = task.classes.count;
     using head = createHead(config.volume, { embedding: model.embedding, slices, classes });
     head.to({ device: compute.device });
-    const stage = volumeStage({ config, train: trainEmbeddings, val: valEmbeddings, head, slices, classes, metadata: { split: split.hash, slice_model: hash } });
+    const stage = volumeStage({
+      config,
+      train: trainEmbeddings,
+      val: valEmbeddings,
+      head,
+      slices,
+      classes,
+      metadata: { split: split.hash, slice_model: hash },
+    });
     return trainStage(stage, stageRun);
   });
 }

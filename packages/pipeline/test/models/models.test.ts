@@ -17,7 +17,14 @@ function leakFree(name: string, body: () => void): void {
 leakFree("custom_resnet has the published code's parameter names and torchvision's count", () => {
   using model = createSliceModel({ model: "custom_resnet", dropout: 0 }, 5, [64, 64]);
   const state = model.stateDict();
-  for (const name of ["resnet.conv1.weight", "resnet.layer1.0.downsample.1.running_var", "resnet.layer4.2.bn3.weight", "custom_layers.0.weight", "custom_layers.3.bias", "custom_layers.6.weight"]) {
+  for (const name of [
+    "resnet.conv1.weight",
+    "resnet.layer1.0.downsample.1.running_var",
+    "resnet.layer4.2.bn3.weight",
+    "custom_layers.0.weight",
+    "custom_layers.3.bias",
+    "custom_layers.6.weight",
+  ]) {
     assert.ok(state.has(name), name);
   }
   // torchvision's resnet50 has 25 557 032 parameters, its fc 2 049 000 of them; the head 2048-512-256-5 has 1 181 701.
@@ -26,10 +33,17 @@ leakFree("custom_resnet has the published code's parameter names and torchvision
 
 leakFree("slice_cnn has the published code's parameter names, and its embedding is what fc3 sees", () => {
   using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [32, 32]);
-  assert.deepEqual(
-    [...model.namedParameters().keys()].filter((name) => name.endsWith("weight")).sort(),
-    ["bn1.weight", "bn2.weight", "bn3.weight", "conv1.weight", "conv2.weight", "conv3.weight", "fc1.weight", "fc2.weight", "fc3.weight"],
-  );
+  assert.deepEqual([...model.namedParameters().keys()].filter((name) => name.endsWith("weight")).sort(), [
+    "bn1.weight",
+    "bn2.weight",
+    "bn3.weight",
+    "conv1.weight",
+    "conv2.weight",
+    "conv3.weight",
+    "fc1.weight",
+    "fc2.weight",
+    "fc3.weight",
+  ]);
   model.eval();
   const x = randn([2, 1, 32, 32]);
   assert.deepEqual(model.embed(x).shape, [2, 128]);
@@ -52,11 +66,18 @@ for (const head of ["mean", "max", "attention"] as const) {
     manualSeed(2);
     using model = createHead({ head, dropout: 0.3 }, { embedding: 6, slices: 5, classes: 3 });
     const embedding_NE = randn([8, 6]);
-    const volumes = [{ offset: 0, count: 3 }, { offset: 3, count: 5 }];
+    const volumes = [
+      { offset: 0, count: 3 },
+      { offset: 3, count: 5 },
+    ];
     const narrow = predictVolumes(model, embedding_NE, volumes, 5);
     const padded = predictVolumes(model, embedding_NE, volumes, 9);
     closeRows(narrow.probabilities, padded.probabilities);
-    if (narrow.sliceWeights !== null) assert.deepEqual(narrow.sliceWeights.map((row) => row.length), [3, 5]);
+    if (narrow.sliceWeights !== null)
+      assert.deepEqual(
+        narrow.sliceWeights.map((row) => row.length),
+        [3, 5],
+      );
   });
 }
 
@@ -76,17 +97,27 @@ leakFree("flatten head sees slice order, attention does not", () => {
 
 leakFree("stackVolumes cuts each volume where it lies and marks what is padding", () => {
   const embedding_NE = fromTypedArray(Float32Array.from([1, 2, 3, 4, 5, 6]), [3, 2]);
-  const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, [{ offset: 1, count: 2 }, { offset: 0, count: 1 }]);
+  const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, [
+    { offset: 1, count: 2 },
+    { offset: 0, count: 1 },
+  ]);
   assert.deepEqual(embedding_BSE.toArray(), [3, 4, 5, 6, 1, 2, 0, 0]);
   assert.deepEqual(mask_BS.toArray(), [1, 1, 1, 0]);
 });
 
 test("the flatten head is refused where depths differ, with the heads that do fit", () => {
   const config = loadConfig({ text: "volume: {head: flatten}" });
-  assert.throws(() => checkHeadFits(config, [4, 7]), { name: "ConfigError", message: /4 to 7 slices; use attention, mean or max/ });
+  assert.throws(() => checkHeadFits(config, [4, 7]), {
+    name: "ConfigError",
+    message: /4 to 7 slices; use attention, mean or max/,
+  });
   checkHeadFits(config, [7, 7]);
 });
 
 function closeRows(actual: number[][], expected: number[][]): void {
-  actual.forEach((row, k) => row.forEach((value, c) => assert.ok(Math.abs(value - (expected[k]?.[c] ?? NaN)) < 1e-6, `${value} against ${expected[k]?.[c]}`)));
+  actual.forEach((row, k) =>
+    row.forEach((value, c) =>
+      assert.ok(Math.abs(value - (expected[k]?.[c] ?? NaN)) < 1e-6, `${value} against ${expected[k]?.[c]}`),
+    ),
+  );
 }

@@ -16,9 +16,24 @@ export function scratch(): string {
 
 /** A small real data set: phantoms of two classes and more, 32 x 32 pixels, 8 slices. */
 export async function smallDataset(folder: string, subjects = 20): Promise<string> {
-  const phantoms = await generatePhantoms({ destination: join(folder, "scans"), subjects, seed: 3, size: 48, minimum: 4, workers: 1 });
+  const phantoms = await generatePhantoms({
+    destination: join(folder, "scans"),
+    subjects,
+    seed: 3,
+    size: 48,
+    minimum: 4,
+    workers: 1,
+  });
   const destination = join(folder, "data");
-  await prepare({ source: join(folder, "scans"), destination, labels: phantoms.labels, size: [32, 32], depth: 8, workers: 1, name: "small" });
+  await prepare({
+    source: join(folder, "scans"),
+    destination,
+    labels: phantoms.labels,
+    size: [32, 32],
+    depth: 8,
+    workers: 1,
+    name: "small",
+  });
   return destination;
 }
 

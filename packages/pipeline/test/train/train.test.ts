@@ -18,7 +18,11 @@ before(async () => {
 });
 
 const hashOf = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
-const weightsOf = (run: string) => (["slice", "volume"] as const).flatMap((stage) => [hashOf(runPaths(run).best(stage)), hashOf(runPaths(run).last(stage))]);
+const weightsOf = (run: string) =>
+  (["slice", "volume"] as const).flatMap((stage) => [
+    hashOf(runPaths(run).best(stage)),
+    hashOf(runPaths(run).last(stage)),
+  ]);
 
 /** Rows of metrics.jsonl without the seconds, which no two runs share. */
 const curvesOf = (run: string) =>
@@ -34,21 +38,43 @@ test("a run folder holds what design.md section 4 asks for, and its report is ma
   assert.equal(result.status, "finished");
   assert.deepEqual([...seen], ["slice stage", "embeddings", "volume stage"]);
   const rows = readTrainingRows(runPaths(out).metrics);
-  assert.deepEqual(rows.map(({ stage, epoch }) => `${stage} ${epoch}`), ["slice 0", "slice 1", "volume 0", "volume 1", "volume 2", "volume 3"]);
+  assert.deepEqual(
+    rows.map(({ stage, epoch }) => `${stage} ${epoch}`),
+    ["slice 0", "slice 1", "volume 0", "volume 1", "volume 2", "volume 3"],
+  );
 
   const { table, report, metrics } = await evaluate({ run: out });
   assert.match(table, /majority class[\s\S]*shortcut baseline[\s\S]*2D vote[\s\S]*2\.5D/);
   assert.match(readFileSync(report, "utf8"), /^<!doctype html>/i);
   assert.equal(metrics.test.length, 4);
   const names = readdirSync(out);
-  for (const name of ["config.yaml", "split.json", "run.json", "metrics.jsonl", "metrics.json", "predictions.csv", "report.html", "figures", "checkpoints"]) {
+  for (const name of [
+    "config.yaml",
+    "split.json",
+    "run.json",
+    "metrics.jsonl",
+    "metrics.json",
+    "predictions.csv",
+    "report.html",
+    "figures",
+    "checkpoints",
+  ]) {
     assert.ok(names.includes(name), `${name} is missing`);
   }
   assert.ok(names.some((name) => name.startsWith("events.out.tfevents.")));
   const predictions = readPredictions(runPaths(out).predictions);
   assert.deepEqual(
     predictions.map(({ model, part }) => `${model} ${part}`),
-    ["majority val", "shortcut val", "majority test", "shortcut test", "2d_vote val", "2.5d val", "2d_vote test", "2.5d test"],
+    [
+      "majority val",
+      "shortcut val",
+      "majority test",
+      "shortcut test",
+      "2d_vote val",
+      "2.5d val",
+      "2d_vote test",
+      "2.5d test",
+    ],
   );
 });
 
@@ -80,8 +106,12 @@ test("a run that is stopped in the middle of each stage and resumed equals an un
 test("every error names what to do: a taken folder, no run, another data set, an untrained stage", async () => {
   const whole = join(folder, "whole");
   await assert.rejects(train({ config: smallConfig(), data, out: whole }), /is a run already.*--resume/s);
-  await assert.rejects(train({ config: smallConfig(), data, out: join(folder, "none"), resume: true }), { name: "RunError" });
-  await assert.rejects(train({ config: smallConfig(), data: join(folder, "nowhere"), out: join(folder, "x") }), { name: "DatasetError" });
+  await assert.rejects(train({ config: smallConfig(), data, out: join(folder, "none"), resume: true }), {
+    name: "RunError",
+  });
+  await assert.rejects(train({ config: smallConfig(), data: join(folder, "nowhere"), out: join(folder, "x") }), {
+    name: "DatasetError",
+  });
   assert.ok(!existsSync(join(folder, "x")));
   const half = join(folder, "half");
   await train({ config: smallConfig({ "slice.epochs": "1" }), data, out: half, stage: "slice" });
@@ -96,17 +126,34 @@ test("trap 1: the volume stage refuses a slice model that was trained on another
   const header = bytes.toString("latin1", 8, 8 + headerBytes);
   const split = /"split":"([0-9a-f]{64})"/.exec(header)?.[1] ?? "";
   assert.equal(split.length, 64);
-  writeFileSync(best, Buffer.concat([bytes.subarray(0, 8), Buffer.from(header.replace(split, "0".repeat(64)), "latin1"), bytes.subarray(8 + headerBytes)]));
-  await assert.rejects(train({ config: smallConfig(), data, out: half, stage: "volume", resume: true }), /trained on split 000000000000/);
+  writeFileSync(
+    best,
+    Buffer.concat([
+      bytes.subarray(0, 8),
+      Buffer.from(header.replace(split, "0".repeat(64)), "latin1"),
+      bytes.subarray(8 + headerBytes),
+    ]),
+  );
+  await assert.rejects(
+    train({ config: smallConfig(), data, out: half, stage: "volume", resume: true }),
+    /trained on split 000000000000/,
+  );
 });
 
 test("the published flatten head trains on volumes of one depth", async () => {
   const flat = join(folder, "flat");
-  const result = await train({ config: smallConfig({ "volume.head": "flatten", "slice.epochs": "1", "volume.epochs": "1" }), data, out: flat });
+  const result = await train({
+    config: smallConfig({ "volume.head": "flatten", "slice.epochs": "1", "volume.epochs": "1" }),
+    data,
+    out: flat,
+  });
   assert.equal(result.status, "finished"); // 8 slices each
 });
 
 test("a diverging run stops with its stage, epoch and step, and what to do", async () => {
   const config = smallConfig({ "slice.optimizer": "sgd", "slice.learning_rate": "1e30", "slice.schedule": "constant" });
-  await assert.rejects(train({ config, data, out: join(folder, "diverged") }), { name: "EngineError", message: /slice stage: the loss is (NaN|Infinity) in epoch 1, step \d+.*learning_rate/s });
+  await assert.rejects(train({ config, data, out: join(folder, "diverged") }), {
+    name: "EngineError",
+    message: /slice stage: the loss is (NaN|Infinity) in epoch 1, step \d+.*learning_rate/s,
+  });
 });

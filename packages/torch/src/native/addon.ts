@@ -8,9 +8,23 @@ type Binary = (x: Handle, other: number, scalar: boolean) => Handle;
 type Pair = (x: Handle, other: Handle) => Handle;
 type Reduce = (x: Handle, dims: number[] | number | undefined, keepdim: boolean) => Handle;
 type ReduceOne = (x: Handle, dim: number | undefined, keepdim: boolean) => Handle;
-type Convolution = (x: Handle, weight: Handle, bias: Maybe, stride: number | number[], padding: number | number[], dilation: number | number[], groups: number) => Handle;
+type Convolution = (
+  x: Handle,
+  weight: Handle,
+  bias: Maybe,
+  stride: number | number[],
+  padding: number | number[],
+  dilation: number | number[],
+  groups: number,
+) => Handle;
 type Pool = (x: Handle, kernel: number | number[], stride: number | number[], padding: number | number[]) => Handle;
-type AveragePool = (x: Handle, kernel: number | number[], stride: number | number[], padding: number | number[], countIncludePad: boolean) => Handle;
+type AveragePool = (
+  x: Handle,
+  kernel: number | number[],
+  stride: number | number[],
+  padding: number | number[],
+  countIncludePad: boolean,
+) => Handle;
 type AdaptivePool = (x: Handle, outputSize: number | number[]) => Handle;
 
 export interface Addon {
@@ -173,7 +187,16 @@ export interface Addon {
   conv1d: Convolution;
   conv2d: Convolution;
   conv3d: Convolution;
-  batchNorm(x: Handle, weight: Maybe, bias: Maybe, mean: Maybe, variance: Maybe, training: boolean, momentum: number, eps: number): Handle;
+  batchNorm(
+    x: Handle,
+    weight: Maybe,
+    bias: Maybe,
+    mean: Maybe,
+    variance: Maybe,
+    training: boolean,
+    momentum: number,
+    eps: number,
+  ): Handle;
   layerNorm(x: Handle, normalizedShape: number[], weight: Maybe, bias: Maybe, eps: number): Handle;
   groupNorm(x: Handle, groups: number, weight: Maybe, bias: Maybe, eps: number): Handle;
   maxPool1d: Pool;
@@ -193,10 +216,31 @@ export interface Addon {
   affineGrid(theta: Handle, size: number[], alignCorners: boolean): Handle;
   gridSample(x: Handle, grid: Handle, mode: string, paddingMode: string, alignCorners: boolean): Handle;
   embedding(weight: Handle, index: Handle): Handle;
-  crossEntropy(logits: Handle, target: Handle, weight: Maybe, reduction: string, ignoreIndex: number, labelSmoothing: number): Handle;
-  binaryCrossEntropyWithLogits(logits: Handle, target: Handle, weight: Maybe, positiveWeight: Maybe, reduction: string): Handle;
+  crossEntropy(
+    logits: Handle,
+    target: Handle,
+    weight: Maybe,
+    reduction: string,
+    ignoreIndex: number,
+    labelSmoothing: number,
+  ): Handle;
+  binaryCrossEntropyWithLogits(
+    logits: Handle,
+    target: Handle,
+    weight: Maybe,
+    positiveWeight: Maybe,
+    reduction: string,
+  ): Handle;
   mseLoss(x: Handle, target: Handle, reduction: string): Handle;
-  gru(x: Handle, hidden: Handle, parameters: Handle[], layers: number, dropout: number, train: boolean, bidirectional: boolean): Handle[];
+  gru(
+    x: Handle,
+    hidden: Handle,
+    parameters: Handle[],
+    layers: number,
+    dropout: number,
+    train: boolean,
+    bidirectional: boolean,
+  ): Handle[];
 
   requiresGrad(x: Handle): boolean;
   isLeaf(x: Handle): boolean;
@@ -214,7 +258,27 @@ export interface Addon {
   leaveAutocast(deviceType: string, enabled: boolean, dtype: DType): void;
   isAutocastEnabled(deviceType: string): boolean;
 
-  adamStep(parameters: Handle[], means: Handle[], squares: Handle[], step: number, learningRate: number, beta1: number, beta2: number, eps: number, weightDecay: number, decoupled: boolean): void;
-  sgdStep(parameters: Handle[], velocities: Handle[], learningRate: number, momentum: number, dampening: number, weightDecay: number, nesterov: boolean, first: boolean): void;
+  adamStep(
+    parameters: Handle[],
+    means: Handle[],
+    squares: Handle[],
+    step: number,
+    learningRate: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    weightDecay: number,
+    decoupled: boolean,
+  ): void;
+  sgdStep(
+    parameters: Handle[],
+    velocities: Handle[],
+    learningRate: number,
+    momentum: number,
+    dampening: number,
+    weightDecay: number,
+    nesterov: boolean,
+    first: boolean,
+  ): void;
   clipGradNorm(parameters: Handle[], maxNorm: number): number;
 }

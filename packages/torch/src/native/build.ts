@@ -53,7 +53,11 @@ async function compile(compiler: string, args: string[]): Promise<void> {
     if (stderr.trim() !== "") process.stderr.write(stderr);
   } catch (error) {
     const { stderr = "", code } = error as { stderr?: string; code?: number | string };
-    if (code === "ENOENT") throw new LibtorchNotFoundError([`${compiler}: not installed`], "Install a C++17 compiler (Debian: sudo apt-get install g++), or name one in CXX.");
+    if (code === "ENOENT")
+      throw new LibtorchNotFoundError(
+        [`${compiler}: not installed`],
+        "Install a C++17 compiler (Debian: sudo apt-get install g++), or name one in CXX.",
+      );
     throw new Error(`${compiler} failed:\n${stderr.slice(0, 8000)}`);
   }
 }
@@ -67,7 +71,12 @@ export async function buildAddon(): Promise<string> {
   const files = readdirSync(sourceFolder).sort();
   const contents = new Map(files.map((file) => [file, readFileSync(join(sourceFolder, file), "utf8")]));
   const digest = (...parts: string[]) => createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
-  const headerDigest = digest(...files.filter((f) => f.endsWith(".h")).map((f) => contents.get(f) ?? ""), compiler, ...flags, fingerprint);
+  const headerDigest = digest(
+    ...files.filter((f) => f.endsWith(".h")).map((f) => contents.get(f) ?? ""),
+    compiler,
+    ...flags,
+    fingerprint,
+  );
   const inputs = digest(headerDigest, ...files.map((file) => contents.get(file) ?? ""), ...linkFlags(libtorch));
 
   const label = `native addon: libtorch ${libtorch.version} (${libtorch.how}, ${libtorch.libraryPath})`;
@@ -92,7 +101,15 @@ export async function buildAddon(): Promise<string> {
     objects.push(object);
     if (existsSync(object)) continue;
     jobs.push(async () => {
-      await compile(compiler, [...flags, "-include", precompiled, "-c", join(sourceFolder, file), "-o", `${object}.tmp`]);
+      await compile(compiler, [
+        ...flags,
+        "-include",
+        precompiled,
+        "-c",
+        join(sourceFolder, file),
+        "-o",
+        `${object}.tmp`,
+      ]);
       renameSync(`${object}.tmp`, object);
     });
   }

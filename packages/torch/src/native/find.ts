@@ -42,7 +42,11 @@ function defaultPlaces(): SearchPlaces {
     platform: process.platform,
     roots: ["/usr", "/usr/local", "/opt/homebrew/opt/pytorch", "/usr/local/opt/pytorch", "/opt/libtorch"],
     askPython: () =>
-      execFileSync("python3", ["-c", question], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60_000 }),
+      execFileSync("python3", ["-c", question], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+        timeout: 60_000,
+      }),
   };
 }
 

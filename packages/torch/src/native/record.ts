@@ -13,5 +13,6 @@ export interface BuildRecord {
   libtorch: Libtorch;
 }
 
-export const buildFolder = process.env["SLICESTACK_TORCH_BUILD"] ?? join(fileURLToPath(new URL("../../../", import.meta.url)), "build");
+export const buildFolder =
+  process.env["SLICESTACK_TORCH_BUILD"] ?? join(fileURLToPath(new URL("../../../", import.meta.url)), "build");
 export const recordPath = join(buildFolder, "record.json");
