@@ -14,7 +14,7 @@ import { train } from "./train/train.js";
 export interface DemoOptions extends BackgroundOptions {
   /** Folder for scans, data set and run; what an earlier demo left there is replaced. */
   out: string;
-  /** Default 100. */
+  /** Default 140. */
   subjects?: number;
   seed?: number;
   config?: RunConfig;
@@ -34,7 +34,7 @@ export class DemoStopped extends Error {
 
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
-  const { subjects = 100, seed = 1, config = demoConfig(), onProgress, signal } = options;
+  const { subjects = 140, seed = 1, config = demoConfig(), onProgress, signal } = options;
   const out = resolve(options.out);
   const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
   refuseForeignFolder(out, [scans, data, run]);
@@ -50,6 +50,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     destination: data,
     labels: phantoms.labels,
     name: "phantom",
+    size: [64, 64],
+    depth: 32,
     ...background,
   });
   writeSplit(dataset, makeSplit(dataset, config.split));

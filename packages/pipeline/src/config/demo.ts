@@ -5,20 +5,21 @@ import type { RunConfig } from "./types.js";
 const DEMO = `
 name: demo
 task: {class_names: [CT-0, CT-1, CT-2, CT-3, CT-4]}
-transform: {window: [-1000, 400]}
+transform: {window: [-1000, 200]}
 slice:
   model: resnet18
-  size: [64, 64]
-  slices_per_volume: 16
-  epochs: 6
-  batch_size: 64
+  slices_per_volume: 8
+  epochs: 8
+  batch_size: 16
   learning_rate: 0.001
   schedule: one_cycle
 volume:
   head: attention
-  epochs: 30
+  epochs: 40
   batch_size: 16
   learning_rate: 0.001
+  schedule: one_cycle
+  dropout: 0.3
 `;
 
 /** The configuration of `slicestack demo`. @param overrides dotted snake_case keys, as for loadConfig */

@@ -152,8 +152,8 @@ leakTest("autocast: dtypes and values equal PyTorch's bfloat16 (fixtures/dtypes/
       const expected = fixture.autocast[name];
       assert.ok(expected !== undefined);
       assert.equal(result.dtype, expected.dtype, name);
-      // One rounding of bfloat16: kernels differ in the order of their sums.
-      expectClose(result, expected, expected.dtype === "bfloat16" ? 2 ** -8 : 1e-5, name);
+      // Neighbours in bfloat16 lie up to 2^-7 apart, and libtorch 2.6 sums in another order than 1.13 did.
+      expectClose(result, expected, expected.dtype === "bfloat16" ? 2 ** -7 : 1e-5, name);
     }
   });
 });
