@@ -77,10 +77,8 @@ function predictPart(
   compute: ReturnType<typeof planCompute>,
 ) {
   const { config, task } = opened;
-  const transform = sliceTransform(config, dataset, compute.device);
-  // The window of training holds for other data too, whatever range they name.
-  transform.window = sliceTransform(config, opened.dataset, compute.device).window;
-  transform.size = config.slice.size ?? [opened.dataset.info.height, opened.dataset.info.width];
+  // The window and the size of training hold for other data too, whatever range they name.
+  const transform = sliceTransform(config, opened.dataset, compute.device);
   const slices = Math.max(...opened.dataset.volumes.map(({ count }) => count));
   const deepest = Math.max(...volumes.map(({ count }) => count));
   if (config.volume.head === "flatten" && volumes.some(({ count }) => count !== slices)) {

@@ -97,10 +97,9 @@ export function predictVolumes(
   embedding_NE: Tensor,
   volumes: readonly StackedVolume[],
   slices: number,
-): { probabilities: number[][]; logits: number[][]; sliceWeights: number[][] | null } {
+): { probabilities: number[][]; sliceWeights: number[][] | null } {
   head.eval();
   const probabilities: number[][] = [];
-  const logits: number[][] = [];
   const sliceWeights: number[][] = [];
   for (let start = 0; start < volumes.length; start += batchSize) {
     scope(() =>
@@ -108,14 +107,13 @@ export function predictVolumes(
         const batch = volumes.slice(start, start + batchSize);
         const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, batch, slices);
         const { logits_BK, sliceWeight_BS } = head.forward(embedding_BSE, mask_BS);
-        logits.push(...rowsOf(logits_BK));
         probabilities.push(...rowsOf(logits_BK.to({ dtype: "float64" }).softmax(1)));
         if (sliceWeight_BS !== null)
           sliceWeights.push(...rowsOf(sliceWeight_BS).map((row, k) => row.slice(0, batch[k]?.count)));
       }),
     );
   }
-  return { probabilities, logits, sliceWeights: sliceWeights.length > 0 ? sliceWeights : null };
+  return { probabilities, sliceWeights: sliceWeights.length > 0 ? sliceWeights : null };
 }
 
 /** The rows of a 2-dimensional tensor as numbers. */

@@ -56,13 +56,6 @@ export class Checkpoints {
     });
   }
 
-  /** Where the saved stage stands, or undefined where none was saved; nothing is loaded. */
-  peek(): StageState | undefined {
-    const file = runPaths(this.#run).state(this.#stage);
-    if (!existsSync(file)) return undefined;
-    return scope(() => parsed<StageState>(file, readSafetensors(file).metadata, "state"));
-  }
-
   /** Loads everything back. @throws CheckpointError, StateDictError, OptimizerStateError */
   restore({ model, optimizer, schedule }: Parts): StageState | undefined {
     const file = runPaths(this.#run).state(this.#stage);

@@ -70,7 +70,7 @@ export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job 
 
   for (; state.epoch < config.epochs && !state.finished; state.epoch++) {
     const batches = stage.batches(state.epoch);
-    let started = performance.now();
+    const started = performance.now();
     model.train();
     for (; state.step < batches.length; state.step++) {
       if (job.stopping()) {
@@ -96,7 +96,6 @@ export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job 
     const validation = stage.validate();
     schedule.observe(validation.loss);
     state.seconds += (performance.now() - started) / 1000;
-    started = performance.now();
     log.write(rowOf(name, state, validation, optimizer.learningRate));
     if (isBetter(validation, state.best)) {
       state.best = { epoch: state.epoch, score: validation.macroF1, loss: validation.loss };
