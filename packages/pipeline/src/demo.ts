@@ -11,10 +11,13 @@ import { evaluate, type EvaluateResult } from "./evaluate/evaluate.js";
 import { RunError } from "./run/folder.js";
 import { train } from "./train/train.js";
 
+/** Subjects of the rarest class: fewer, and a test part holds too few of it to say anything. */
+const FEWEST = 34;
+
 export interface DemoOptions extends BackgroundOptions {
   /** Folder for scans, data set and run; what an earlier demo left there is replaced. */
   out: string;
-  /** Default 140. */
+  /** Default 240. */
   subjects?: number;
   seed?: number;
   config?: RunConfig;
@@ -34,7 +37,7 @@ export class DemoStopped extends Error {
 
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
-  const { subjects = 140, seed = 1, config = demoConfig(), onProgress, signal } = options;
+  const { subjects = 240, seed = 1, config = demoConfig(), onProgress, signal } = options;
   const out = resolve(options.out);
   const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
   refuseForeignFolder(out, [scans, data, run]);
@@ -44,14 +47,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     ...(signal === undefined ? {} : { signal }),
   };
 
-  const phantoms = await generatePhantoms({ destination: scans, subjects, seed, ...background });
+  const phantoms = await generatePhantoms({ destination: scans, subjects, minimum: FEWEST, seed, ...background });
   const dataset = await prepare({
     source: scans,
     destination: data,
     labels: phantoms.labels,
     name: "phantom",
     size: [64, 64],
-    depth: 32,
+    depth: 24,
     ...background,
   });
   writeSplit(dataset, makeSplit(dataset, config.split));

@@ -18,6 +18,6 @@ export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { compareModels, summarise, type ModelDifference, type ModelSummary } from "./evaluate/summary.js";
 export { CheckpointError, readSafetensors, writeSafetensors } from "./export/safetensors.js";
 export type { Progress } from "./progress.js";
-export { RunError } from "./run/folder.js";
+export { readRecord, RunError } from "./run/folder.js";
 export { EngineError } from "./train/loop.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";

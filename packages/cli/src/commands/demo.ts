@@ -55,7 +55,7 @@ async function runDemoCommand(options: DemoOptions, session: Session): Promise<O
     `Report: ${report}`,
     "",
     `Done in ${clock(seconds)}. Next, open the report in a browser, or:`,
-    `  slicestack train --config configs/demo.yaml --data ${data} --slice.epochs 12   # train longer`,
+    `  slicestack train --config configs/demo.yaml --data ${data} --slice.epochs 60   # train longer`,
     "  slicestack prepare SCANS data/mine   # bring your own scans",
     "  slicestack doctor   # see whether this machine could be faster",
   ].join("\n");

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
@@ -34,7 +34,7 @@ export function addTrain(program: Command, start: Start): void {
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
-  const { loadConfig, configToFile, configToYaml, train } = await import("@slicestack/pipeline");
+  const { loadConfig, configToFile, configToYaml, readRecord, train } = await import("@slicestack/pipeline");
   const resumed = resumedRun(options);
   const file = options.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
   if (file === undefined && !options.printConfig)
@@ -42,7 +42,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const config = loadConfig({ ...(file === undefined ? {} : { file }), overrides: options.set ?? {} });
   if (options.printConfig)
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
-  const data = options.data ?? (resumed === undefined ? undefined : recordedData(resumed));
+  const data = options.data ?? (resumed === undefined ? undefined : readRecord(resumed).dataset.directory);
   if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
   const out = options.out ?? resumed ?? freeRunFolder(config.name, config.relaunch);
   const resume = resumed !== undefined || (config.relaunch && existsSync(join(out, "run.json")));
@@ -76,20 +76,6 @@ function resumedRun({ resume, out }: TrainOptions): string | undefined {
     throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run goes on in its own`);
   if (!existsSync(join(run, "run.json"))) throw new UsageError(`${run} is no run folder: it has no run.json`);
   return run;
-}
-
-/** The data set's folder as run.json records it. */
-function recordedData(run: string): string {
-  const record: unknown = JSON.parse(readFileSync(join(run, "run.json"), "utf8"));
-  const dataset = typeof record === "object" && record !== null && "dataset" in record ? record.dataset : undefined;
-  if (
-    typeof dataset === "object" &&
-    dataset !== null &&
-    "directory" in dataset &&
-    typeof dataset.directory === "string"
-  )
-    return dataset.directory;
-  throw new UsageError(`${join(run, "run.json")} names no data set: add --data FOLDER`);
 }
 
 /** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it is taken: results are never overwritten. */

@@ -5,19 +5,20 @@ import type { RunConfig } from "./types.js";
 const DEMO = `
 name: demo
 task: {class_names: [CT-0, CT-1, CT-2, CT-3, CT-4]}
-transform: {window: [-1000, 200]}
+transform: {window: [-950, -350]}
 slice:
-  model: resnet18
-  slices_per_volume: 8
-  epochs: 8
-  batch_size: 16
+  model: slice_cnn
+  slices_per_volume: 6
+  epochs: 20
+  batch_size: 32
   learning_rate: 0.001
   schedule: one_cycle
+  dropout: 0
 volume:
   head: attention
-  epochs: 40
+  epochs: 60
   batch_size: 16
-  learning_rate: 0.001
+  learning_rate: 0.003
   schedule: one_cycle
   dropout: 0.3
 `;

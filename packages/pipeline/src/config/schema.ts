@@ -77,7 +77,7 @@ const sliceShape = {
   slices_per_volume: key(
     z.int().min(1).nullable().default(null),
     `${WHOLE}, at least 1, or null`,
-    "Slices drawn from each volume in an epoch; null = all",
+    "Slices an epoch draws from each training volume, and looks at of each validation volume; null = all",
   ),
   size: key(
     z

@@ -50,6 +50,25 @@ function stageToFile(stage: StageConfig): Omit<ConfigFile["volume"], "head"> {
   };
 }
 
+/** Keys of which two configurations say different things, as "slice.epochs: 20, here 40". */
+export function configDifferences(first: RunConfig, second: RunConfig): string[] {
+  const [a, b] = [flatten(configToFile(first)), flatten(configToFile(second))];
+  return [...a]
+    .filter(([key, value]) => b.get(key) !== value)
+    .map(([key, value]) => `${key}: ${value}, here ${b.get(key)}`);
+}
+
+function flatten(file: ConfigFile): Map<string, string> {
+  const sections = ["task", "split", "transform", "slice", "volume"];
+  return new Map(
+    Object.entries(file).flatMap(([key, value]) =>
+      sections.includes(key) && typeof value === "object" && value !== null
+        ? Object.entries(value).map(([inner, one]): [string, string] => [`${key}.${inner}`, JSON.stringify(one)])
+        : [[key, JSON.stringify(value)] as [string, string]],
+    ),
+  );
+}
+
 /** The resolved configuration as a YAML file; loadConfig reads it back to an equal one. */
 export function configToYaml(config: RunConfig): string {
   const file = configToFile(config);

@@ -55,7 +55,7 @@ export interface SliceConfig extends StageConfig {
   model: "resnet18" | "resnet34" | "resnet50" | "custom_resnet" | "slice_cnn";
   /** Path of the trunk's pretrained weights. */
   pretrained: string | null;
-  /** Slices drawn from each volume in an epoch; null = all. */
+  /** Slices an epoch draws from each training volume, and looks at of each validation volume; null = all. */
   slicesPerVolume: number | null;
   /** Height and width in pixels that slices are resized to; null = as prepared. */
   size: [number, number] | null;

@@ -26,6 +26,12 @@ export function drawFromEach<T>(groups: readonly (readonly T[])[], most: number 
   );
 }
 
+/** `most` items at even distances, the same at each call; all where there are fewer. */
+export function spreadOver<T>(items: readonly T[], most: number | null): readonly T[] {
+  if (most === null || items.length <= most) return items;
+  return Array.from({ length: most }, (_, k) => items[Math.floor(((k + 0.5) * items.length) / most)] as T);
+}
+
 /** Consecutive batches; a last one of a single item joins the one before, because batch norm needs two. */
 export function batchesOf<T>(items: readonly T[], size: number): T[][] {
   const batches: T[][] = [];

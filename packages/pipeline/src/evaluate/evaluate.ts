@@ -12,7 +12,7 @@ import { majorityBaseline, shortcutBaseline } from "./baselines.js";
 import { svgToPng } from "./drawing.js";
 import { exampleSlices } from "./examples.js";
 import { drawFigures } from "./figures.js";
-import { writePredictions, type Predictions } from "./predictions.js";
+import { predictionKeys, writePredictions, type Predictions } from "./predictions.js";
 import { countPart, renderReport, type ReportInput } from "./report.js";
 import { compareModels, summarise, type ModelDifference, type ModelSummary } from "./summary.js";
 import { summaryTable } from "./tables.js";
@@ -115,12 +115,7 @@ function baselines({ task }: OpenRun, test: readonly TaskVolume[]): Predictions[
   const labels = train.map(({ label }) => label);
   return (["val", "test"] as const).flatMap((part) => {
     const volumes = part === "val" ? val : test;
-    const facts = {
-      part,
-      ids: volumes.map(({ id }) => id),
-      subjects: volumes.map(({ subject }) => subject),
-      labels: volumes.map(({ label }) => label),
-    };
+    const facts = { part, ...predictionKeys(volumes) };
     return [
       { model: "majority", ...facts, probabilities: majorityBaseline(labels, classes, volumes.length) },
       {

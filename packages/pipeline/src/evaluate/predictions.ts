@@ -16,6 +16,17 @@ export interface Predictions {
   probabilities: number[][];
 }
 
+/** Whom predictions are about. */
+export function predictionKeys(
+  volumes: readonly { id: string; subject: string; label: number }[],
+): Pick<Predictions, "ids" | "subjects" | "labels"> {
+  return {
+    ids: volumes.map(({ id }) => id),
+    subjects: volumes.map(({ subject }) => subject),
+    labels: volumes.map(({ label }) => label),
+  };
+}
+
 /**
  * Refuses predictions that cannot be evaluated.
  * @throws ShapeError, LabelError, ProbabilityError, PredictionsError (a volume id that occurs twice)

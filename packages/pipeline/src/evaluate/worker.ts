@@ -1,17 +1,17 @@
 /** The worker thread of `evaluate`: what the best models of a run say about val and test. */
 import { scope } from "@slicestack/torch";
 import { serveJob, type JobContext } from "../background.js";
-import { allTaskVolumes, sliceIndices, type TaskVolume } from "../data/task.js";
+import { allTaskVolumes, type TaskVolume } from "../data/task.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { volumeEmbeddings } from "../models/embeddings.js";
 import { loadWeights } from "../models/load.js";
-import { predictSlices, predictVolumes, rowsOf } from "../models/predict.js";
+import { classifyEmbeddings, predictVolumes, rowsOf } from "../models/predict.js";
 import { createHead, createSliceModel } from "../models/registry.js";
 import { SliceStore, sliceTransform } from "../models/slice-input.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
-import type { Predictions } from "./predictions.js";
+import { predictionKeys, type Predictions } from "./predictions.js";
 import { meanVote } from "./vote.js";
 
 export interface PredictJob {
@@ -46,12 +46,7 @@ function predict({ run, other }: PredictJob, job: JobContext): PredictOutcome {
   for (const { part, dataset, volumes } of parts) {
     const found = predictPart(opened, run, dataset, volumes, compute);
     const { votes, heads, weights } = found;
-    const facts = {
-      part,
-      ids: volumes.map(({ id }) => id),
-      subjects: volumes.map(({ subject }) => subject),
-      labels: volumes.map(({ label }) => label),
-    };
+    const facts = { part, ...predictionKeys(volumes) };
     outcome.predictions.push({ model: "2d_vote", ...facts, probabilities: votes });
     outcome.predictions.push({ model: "2.5d", ...facts, probabilities: heads });
     if (part === "test") outcome.evidence = volumes.map(({ id }, k) => ({ id, weights: weights?.[k] ?? null }));
@@ -93,11 +88,10 @@ function predictPart(
     using model = createSliceModel(config.slice, task.classes.count, transform.size);
     const { hash } = loadWeights(model, runPaths(run).best("slice"));
     model.to({ device: compute.device });
-    const rows = rowsOf(predictSlices(model, store, volumes.flatMap(sliceIndices), compute));
-    let next = 0;
-    const votes = volumes.map(({ count }) => meanVote(rows.slice(next, (next += count))));
     const source = { model, weightsHash: hash, store, datasetHash: dataset.info.hash };
     const embeddings = volumeEmbeddings(source, volumes, compute);
+    const rows = rowsOf(classifyEmbeddings(model, embeddings.embedding_NE, compute));
+    const votes = embeddings.volumes.map(({ offset, count }) => meanVote(rows.slice(offset, offset + count)));
     using head = createHead(config.volume, { embedding: model.embedding, slices, classes: task.classes.count });
     loadWeights(head, runPaths(run).best("volume"));
     head.to({ device: compute.device });

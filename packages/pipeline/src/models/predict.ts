@@ -23,27 +23,6 @@ export function embedSlices(
   indices: readonly number[],
   options: PredictOptions,
 ): Tensor {
-  return overSlices(model, store, indices, options, (x_BCHW) => model.embed(x_BCHW));
-}
-
-/** Class probabilities of the slices at `indices`, N x K, float32. */
-export function predictSlices(
-  model: SliceModel,
-  store: SliceStore,
-  indices: readonly number[],
-  options: PredictOptions,
-): Tensor {
-  const logits_NK = overSlices(model, store, indices, options, (x_BCHW) => model.forward(x_BCHW));
-  return scope(() => logits_NK.softmax(1));
-}
-
-function overSlices(
-  model: SliceModel,
-  store: SliceStore,
-  indices: readonly number[],
-  options: PredictOptions,
-  forward: (x: Tensor) => Tensor,
-): Tensor {
   model.eval(); // a frozen trunk in training mode would drift (batch norm) and drop
   return scope(() => {
     const parts: Tensor[] = [];
@@ -53,7 +32,7 @@ function overSlices(
         scope(() =>
           noGrad(() => {
             const x_BCHW = store.normalise(store.unit(batch), model.channels);
-            return autocast({ device: options.device, enabled: options.bfloat16 }, () => forward(x_BCHW)).to({
+            return autocast({ device: options.device, enabled: options.bfloat16 }, () => model.embed(x_BCHW)).to({
               dtype: "float32",
             });
           }),
@@ -62,6 +41,27 @@ function overSlices(
       options.onBatch?.(start + batch.length);
     }
     return cat(parts);
+  });
+}
+
+/** Class probabilities of the slices at `indices`, N x K, float32. */
+export function predictSlices(
+  model: SliceModel,
+  store: SliceStore,
+  indices: readonly number[],
+  options: PredictOptions,
+): Tensor {
+  return scope(() => classifyEmbeddings(model, embedSlices(model, store, indices, options), options));
+}
+
+/** embedding_NE, float32, of `embedSlices` → class probabilities, N x K: what a second pass through the trunk would give. */
+export function classifyEmbeddings(model: SliceModel, embedding_NE: Tensor, { device, bfloat16 }: Compute): Tensor {
+  model.eval();
+  return scope(() => {
+    const parts = embedding_NE
+      .split(batchSize)
+      .map((part_BE) => autocast({ device, enabled: bfloat16 }, () => noGrad(() => model.classify(part_BE))));
+    return cat(parts).to({ dtype: "float32" }).softmax(1);
   });
 }
 

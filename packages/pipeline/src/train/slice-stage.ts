@@ -1,15 +1,14 @@
 /** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
-import { fromTypedArray, functional as F, type Tensor } from "@slicestack/torch";
+import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
 import { augmentSlices } from "../data/augment.js";
 import { Random } from "../data/random.js";
-import { batchesOf, drawFromEach, epochOrder } from "../data/sampler.js";
+import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import { sliceIndices, type Task, type TaskVolume } from "../data/task.js";
 import { meanVote } from "../evaluate/vote.js";
 import { predictSlices, rowsOf, type Compute } from "../models/predict.js";
 import type { SliceStore } from "../models/slice-input.js";
 import type { SliceModel } from "../models/slice-model.js";
-import { scope } from "@slicestack/torch";
 import type { Stage, Validation } from "./loop.js";
 import { classWeights } from "./optimisation.js";
 import { validationScores } from "./scores.js";
@@ -61,7 +60,7 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
       const logits_BK = model.forward(store.normalise(augmented_B1HW, model.channels)).to({ dtype: "float32" });
       return crossEntropy(logits_BK, batch, weights, slice.labelSmoothing);
     },
-    validate: () => validate(model, store, task, classes, compute),
+    validate: () => validate(model, store, task, slice.slicesPerVolume, compute),
   };
 }
 
@@ -87,22 +86,23 @@ export function crossEntropy(
   return F.crossEntropy(logits_BK, target_B, { weight: weight_K, labelSmoothing });
 }
 
-/** Volumes of val by the mean probability of their slices. */
+/** Volumes of val by the mean probability of their slices, of which an epoch looks at as many as it trains on. */
 function validate(
   model: SliceModel,
   store: SliceStore,
-  { parts }: Task,
-  classes: number,
+  { parts: { val }, classes }: Task,
+  slicesPerVolume: number | null,
   compute: Compute,
 ): Validation {
   return scope(() => {
-    const rows = rowsOf(predictSlices(model, store, parts.val.flatMap(sliceIndices), compute));
+    const slices = val.map((volume) => spreadOver(sliceIndices(volume), slicesPerVolume));
+    const rows = rowsOf(predictSlices(model, store, slices.flat(), compute));
     let next = 0;
-    const votes = parts.val.map(({ count }) => meanVote(rows.slice(next, (next += count))));
+    const votes = slices.map(({ length }) => meanVote(rows.slice(next, (next += length))));
     return validationScores(
-      parts.val.map(({ label }) => label),
+      val.map(({ label }) => label),
       votes,
-      classes,
+      classes.count,
     );
   });
 }

@@ -2,13 +2,13 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { runInBackground, type BackgroundOptions } from "../background.js";
-import { configToYaml } from "../config/to-yaml.js";
+import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { makeSplit, readSplit, checkSplit, type Split } from "../data/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
-import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { readRecord, readRunConfig, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { softwareVersions } from "../run/versions.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
 
@@ -16,7 +16,7 @@ export interface TrainOptions extends BackgroundOptions {
   config: RunConfig;
   /** Folder of a prepared data set. */
   data: string;
-  /** Run folder: made here, or gone on in with `resume`. */
+  /** Run folder: made here, or gone on in with `resume`, which needs the configuration that it began with. */
   out: string;
   /** Default all. */
   stage?: "slice" | "volume" | "all";
@@ -38,7 +38,7 @@ export interface TrainResult extends TrainOutcome {
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, data, stage = "all", resume = false, onProgress, signal } = options;
   const run = resolve(options.out);
-  if (resume) readRecord(run);
+  if (resume) checkUnchanged(run, config);
   else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
   const job: TrainJob = { run, data: resolve(data), stage, resume };
   const background = {
@@ -51,6 +51,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     background,
   );
   return { run, ...outcome };
+}
+
+/** A run goes on as it began: one that changed on the way would have no configuration to report. */
+function checkUnchanged(run: string, config: RunConfig): void {
+  readRecord(run);
+  const begun = readRunConfig(run);
+  const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
+  if (changed.length === 0) return;
+  throw new RunError(
+    run,
+    `began with another configuration (${changed.join("; ")})`,
+    "Go on without these settings, or train a new run with another --out.",
+  );
 }
 
 function startRun(run: string, dataset: Dataset, config: RunConfig, command: string): void {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare.js";
+import { shortcutBaseline } from "../../src/evaluate/baselines.js";
 import type { VolumeRecord } from "../../src/data/store.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -38,4 +39,25 @@ test("no shortcut over 100 subjects: mean lung HU, slice count and spacing hardl
     const found = tell(value, [1, 2]);
     assert.ok(Math.abs(found - 0.5) < 0.2, `${name}, CT-0 against the sick: AUC ${found}`);
   }
+});
+
+test("no shortcut over five classes: the shortcut regression stays far from the grades, in subjects it has not seen", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = join(folder, "ct");
+  await generatePhantoms({ destination: source, seed: 5, counts: [24, 24, 24, 24, 24], size: 48 });
+  const { volumes } = await prepare({ source, destination: join(folder, "set"), size: [48, 48], depth: "native" });
+  const half = (odd: number) => volumes.filter(({ subject }) => Number(subject.slice(1)) % 2 === odd);
+  const recalls = [0, 1].flatMap((odd) => {
+    const [train, test] = [half(odd), half(1 - odd)];
+    const fit = { volumes: train, labels: train.map(({ label }) => label) };
+    const guessed = shortcutBaseline(fit, test, 5).probabilities.map((row) => row.indexOf(Math.max(...row)));
+    return [0, 1, 2, 3, 4].map((label) => {
+      const hits = test.map((volume, k) => (volume.label === label ? Number(guessed[k] === label) : null));
+      const known = hits.filter((hit) => hit !== null);
+      return known.reduce((sum, hit) => sum + hit, 0) / known.length;
+    });
+  });
+  const balanced = recalls.reduce((a, b) => a + b) / recalls.length;
+  // Chance is 0.2. Disease does make lungs denser, so the regression is above it; the grade is not to be had that way.
+  assert.ok(balanced < 0.45, `balanced accuracy ${balanced}`);
 });

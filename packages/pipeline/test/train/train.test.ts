@@ -106,6 +106,10 @@ test("a run that is stopped in the middle of each stage and resumed equals an un
 test("every error names what to do: a taken folder, no run, another data set, an untrained stage", async () => {
   const whole = join(folder, "whole");
   await assert.rejects(train({ config: smallConfig(), data, out: whole }), /is a run already.*--resume/s);
+  await assert.rejects(
+    train({ config: smallConfig({ "slice.epochs": "7", seed: "3" }), data, out: whole, resume: true }),
+    /whole.* began with another configuration \(seed: \d+, here 3; slice.epochs: 2, here 7\).*--out/s,
+  );
   await assert.rejects(train({ config: smallConfig(), data, out: join(folder, "none"), resume: true }), {
     name: "RunError",
   });
@@ -135,7 +139,7 @@ test("trap 1: the volume stage refuses a slice model that was trained on another
     ]),
   );
   await assert.rejects(
-    train({ config: smallConfig(), data, out: half, stage: "volume", resume: true }),
+    train({ config: smallConfig({ "slice.epochs": "1" }), data, out: half, stage: "volume", resume: true }),
     /trained on split 000000000000/,
   );
 });

@@ -53,7 +53,7 @@ export function drawAcquisition(random: Random, site: Site): Acquisition {
   const plates = random.chance(0.35) ? random.integer(1, 3) : 0;
   return {
     inspiration,
-    lungHu: -690 - 205 * inspiration + random.normal(0, 10),
+    lungHu: -620 - 285 * inspiration + random.normal(0, 12),
     noise: random.uniform(12, 34) * site.noise,
     offset: Math.max(-15, Math.min(15, site.offset + random.uniform(-8, 8))),
     atelectasis: [collapse * random.uniform(0.75, 1.25), collapse * random.uniform(0.75, 1.25)],
@@ -70,8 +70,8 @@ export function drawAcquisition(random: Random, site: Site): Acquisition {
     shift: [random.normal(0, 5), random.normal(0, 4)],
     table: random.uniform(2, 10),
     sliceSpacing: random.uniform(6.1, 9.4),
-    room: random.uniform(0.03, 0.14),
-    margin: [random.uniform(6, 34), random.uniform(4, 26)],
+    room: random.uniform(0, 0.08),
+    margin: [random.uniform(4, 26), random.uniform(3, 20)],
     orientation: random.pick(phantomOrientations),
   };
 }

@@ -37,7 +37,7 @@ export function drawDisease(label: number, random: Random): Disease {
   const target = random.uniform(low, high);
   return {
     target,
-    groundGlass: random.uniform(150, 270),
+    groundGlass: random.uniform(130, 230),
     consolidation: random.uniform(-100, 40),
     coreChance: random.uniform(0.1, 0.22) + 0.12 * target,
   };

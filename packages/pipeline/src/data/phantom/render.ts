@@ -305,8 +305,8 @@ function collapse(
 /** Ground glass with a soft edge and fine texture; vessels stay visible in it. Consolidation hides them. */
 function diseased(disease: Disease, lung: number, score: number, core: number, grain: number, coarse: number): number {
   const density = disease.groundGlass * (1 + 0.22 * coarse);
-  const glass = Math.max(lung, Math.min(-480, Math.max(-710, lung + density)));
-  const veiled = mix(lung, glass + 24 * grain, smoothstep(-0.25, 0.25, score));
+  const glass = Math.max(lung, Math.min(-400, Math.max(-760, lung + density)));
+  const veiled = mix(lung, glass + 100 * grain, smoothstep(-0.25, 0.25, score));
   const solid = Math.max(veiled, disease.consolidation + 10 * grain);
   return mix(veiled, solid, smoothstep(-0.12, 0.16, core) * smoothstep(-0.05, 0.15, score));
 }
