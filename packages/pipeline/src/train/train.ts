@@ -8,7 +8,8 @@ import { writeFileAtomic } from "../data/atomic.js";
 import { makeSplit, readSplit, checkSplit, type Split } from "../data/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
-import { readRecord, readRunConfig, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { RunError, runPaths, writeRecord } from "../run/folder.js";
+import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
 
@@ -38,7 +39,7 @@ export interface TrainResult extends TrainOutcome {
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, data, stage = "all", resume = false, onProgress, signal } = options;
   const run = resolve(options.out);
-  if (resume) checkUnchanged(run, config);
+  if (resume) goOn(run, data, config);
   else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
   const job: TrainJob = { run, data: resolve(data), stage, resume };
   const background = {
@@ -53,17 +54,20 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   return { run, ...outcome };
 }
 
-/** A run goes on as it began: one that changed on the way would have no configuration to report. */
-function checkUnchanged(run: string, config: RunConfig): void {
-  readRecord(run);
-  const begun = readRunConfig(run);
+/** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */
+function goOn(run: string, data: string, config: RunConfig): void {
+  const { config: begun, record, dataset } = openRun(run, data);
   const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
-  if (changed.length === 0) return;
-  throw new RunError(
-    run,
-    `began with another configuration (${changed.join("; ")})`,
-    "Go on without these settings, or train a new run with another --out.",
-  );
+  if (changed.length > 0) {
+    throw new RunError(
+      run,
+      `began with another configuration (${changed.join("; ")})`,
+      "Go on without these settings, or train a new run with another --out.",
+    );
+  }
+  const { directory } = dataset;
+  if (record.dataset.directory !== directory)
+    writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
 }
 
 function startRun(run: string, dataset: Dataset, config: RunConfig, command: string): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { evaluate } from "../../src/evaluate/evaluate.js";
@@ -8,6 +8,7 @@ import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readTrainingRows } from "../../src/evaluate/training-rows.js";
 import type { Progress } from "../../src/progress.js";
 import { runPaths } from "../../src/run/folder.js";
+import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
@@ -120,6 +121,23 @@ test("every error names what to do: a taken folder, no run, another data set, an
   const half = join(folder, "half");
   await train({ config: smallConfig({ "slice.epochs": "1" }), data, out: half, stage: "slice" });
   await assert.rejects(evaluate({ run: half }), /volume stage is not trained.*--resume/s);
+});
+
+test("a run whose data set was moved goes on with the new place, keeps it, and is evaluated there", async () => {
+  const whole = join(folder, "whole");
+  const moved = join(folder, "moved");
+  renameSync(data, moved);
+  try {
+    await assert.rejects(evaluate({ run: whole }), /data|not found|no such|dataset.json/i);
+    const config = smallConfig();
+    const result = await train({ config, data: moved, out: whole, resume: true });
+    assert.equal(result.status, "finished");
+    assert.equal(openRun(whole).dataset.directory, moved);
+    assert.ok(existsSync((await evaluate({ run: whole })).report));
+  } finally {
+    renameSync(moved, data);
+  }
+  await train({ config: smallConfig(), data, out: whole, resume: true });
 });
 
 test("trap 1: the volume stage refuses a slice model that was trained on another split", async () => {
