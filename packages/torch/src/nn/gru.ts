@@ -1,3 +1,4 @@
+import { wholeNumber } from "../checks.js";
 import { empty, zeros } from "../creation.js";
 import { ArgumentError } from "../errors.js";
 import { cat, dropout, gru } from "../functional.js";
@@ -29,7 +30,7 @@ export class GRU extends Module {
     { layers = 1, bidirectional = false, dropout: p = 0 }: GRUOptions = {},
   ) {
     super();
-    this.layers = layers;
+    this.layers = wholeNumber("layers", layers, [1, 1000], "GRU");
     this.bidirectional = bidirectional;
     this.dropout = p;
     for (let layer = 0; layer < layers; layer++) {

@@ -1,4 +1,5 @@
 /** Module: a model or a part of one. Its fields are its registry, and their names are PyTorch's state-dict names. */
+import { checkMap } from "../checks.js";
 import { noGrad } from "../autograd.js";
 import { StateDictError } from "../errors.js";
 import { native } from "../native/load.js";
@@ -105,6 +106,7 @@ export abstract class Module implements Disposable {
    * @throws StateDictError which lists missing, unexpected and misshapen keys
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true } = {}): LoadedKeys {
+    checkMap("state", state, "loadStateDict");
     const own = this.#state();
     const fits = (name: string, tensor: Tensor) => sameShape(tensor.shape, own.get(name)?.shape ?? []);
     const missing = [...own]

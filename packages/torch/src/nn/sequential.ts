@@ -1,4 +1,5 @@
 /** Containers, whose items are named 0, 1, 2, … in the state dict. */
+import { listed } from "../checks.js";
 import type { Tensor } from "../tensor.js";
 import { Module, type Layer } from "./module.js";
 
@@ -8,7 +9,7 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
 
   constructor(items: Iterable<T> = []) {
     super();
-    this.#items = [...items];
+    this.#items = listed("items", items, "ModuleList");
   }
   get length(): number {
     return this.#items.length;

@@ -1,4 +1,5 @@
 /** Transformer encoder, batch first. Vaswani et al., NeurIPS 2017; norm first: Xiong et al., ICML 2020. */
+import { wholeNumber } from "../checks.js";
 import { getGeneratorState, setGeneratorState } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { MultiheadAttention } from "./attention.js";
@@ -94,6 +95,7 @@ export class TransformerEncoder extends Module {
 
   constructor({ depth, finalNorm = false, ...layer }: TransformerOptions) {
     super();
+    wholeNumber("depth", depth, [0, 1000], "TransformerEncoder");
     const draws = getGeneratorState();
     this.layers = new ModuleList();
     for (let k = 0; k < depth; k++) {

@@ -1,4 +1,5 @@
 /** Limits on gradients, between backward() and step(). */
+import { listed } from "../checks.js";
 import { noGrad } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { native } from "../native/load.js";
@@ -11,7 +12,7 @@ import type { Tensor } from "../tensor.js";
  * @returns the norm before; parameters without a gradient count as zero. Waits for the device.
  */
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number | null): number {
-  const handles = Array.from(parameters, (parameter) => parameter.handle);
+  const handles = listed("parameters", parameters, "clipGradNorm").map((parameter) => parameter.handle);
   return native().clipGradNorm(handles, maxNorm ?? Infinity);
 }
 
@@ -20,7 +21,7 @@ export function clipGradValue(parameters: Iterable<Tensor>, maxValue: number): v
   if (!(maxValue > 0))
     throw new ArgumentError(`maxValue: expected a number above 0, received ${maxValue}`, "clipGradValue");
   scope(() => {
-    for (const parameter of parameters) {
+    for (const parameter of listed("parameters", parameters, "clipGradValue")) {
       const gradient = parameter.grad;
       if (gradient !== null) noGrad(() => gradient.copy_(gradient.clamp(-maxValue, maxValue)));
     }

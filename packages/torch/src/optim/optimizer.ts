@@ -1,4 +1,5 @@
 /** What all optimisers share: groups of parameters, the learning rate, state tensors outside of scopes, saving. */
+import { checkMap, listed } from "../checks.js";
 import { noGrad } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
 import { native } from "../native/load.js";
@@ -125,6 +126,7 @@ export abstract class Optimizer implements Disposable {
 
   /** Copies a saved state in, converted to each parameter's dtype, device and layout. @throws OptimizerStateError */
   loadStateDict({ tensors, numbers }: OptimizerState): void {
+    checkMap("tensors", tensors, "loadStateDict");
     const slots = this.#slots();
     const problems = this.#problems(slots, tensors, numbers);
     if (problems.length > 0) throw new OptimizerStateError(problems);
@@ -207,13 +209,13 @@ export function atLeastZero<K extends string>(options: Record<K, number>, names:
 }
 
 function asGroups(parameters: Iterable<Tensor> | ParameterGroup[]): ParameterGroup[] {
-  const given: (Tensor | ParameterGroup)[] = [...parameters];
+  const given: (Tensor | ParameterGroup)[] = listed<Tensor | ParameterGroup>("parameters", parameters, "Optimizer");
   const groups = given.filter((item): item is ParameterGroup => "parameters" in item);
   if (groups.length !== 0 && groups.length !== given.length) {
     throw new ArgumentError("parameters: expected tensors or groups, received a mixture", "Optimizer");
   }
   const found = groups.length > 0 ? groups : [{ parameters: given as Tensor[] }];
-  const held = found.map((group) => ({ ...group, parameters: [...group.parameters] }));
+  const held = found.map((group) => ({ ...group, parameters: listed("parameters", group.parameters, "Optimizer") }));
   if (held.every((group) => group.parameters.length === 0))
     throw new ArgumentError("parameters: expected at least one, received none", "Optimizer");
   return held;

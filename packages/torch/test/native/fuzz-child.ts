@@ -1,12 +1,14 @@
 /**
  * Calls every function with wrong arguments; run by fuzz.test.ts in a process of its own.
- *   node fuzz-child.js addon|public CALLS SEED LOG [NAME]
+ *   node fuzz-child.js addon|public|modules CALLS SEED LOG [NAME]
  * LOG holds the call under way, so that the parent can name the one that killed the process.
  */
 import { openSync, readdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import * as torch from "../../src/index.js";
 import { native } from "../../src/native/load.js";
+import * as nn from "../../src/nn/index.js";
+import * as optim from "../../src/optim/index.js";
 import { buildArguments, callOp, type OpCase } from "../ops/case.js";
 import { loadFixture, repository } from "../support.js";
 import { awkwardTensors, describe, picker, seeded, wrongValue } from "./fuzz-values.js";
@@ -54,7 +56,114 @@ function recordValid(): { addon: Map<string, unknown[][]>; public: Map<string, u
   return found;
 }
 
+type Constructor = new (...args: unknown[]) => object;
+
+/** Arguments of every layer, and of its forward. */
+const layers: Record<string, { options: unknown[]; input: number[][] }> = {
+  GELU: { options: [{ approximate: "tanh" }], input: [[2, 3]] },
+  LeakyReLU: { options: [0.1], input: [[2, 3]] },
+  ReLU: { options: [], input: [[2, 3]] },
+  Sigmoid: { options: [], input: [[2, 3]] },
+  SiLU: { options: [], input: [[2, 3]] },
+  Softplus: { options: [], input: [[2, 3]] },
+  Tanh: { options: [], input: [[2, 3]] },
+  MultiheadAttention: { options: [8, 2, { dropout: 0.1 }], input: [[2, 3, 8], [2, 3, 8], [2, 3, 8]] }, // prettier-ignore
+  BatchNorm1d: { options: [3, { eps: 1e-5, momentum: 0.1 }], input: [[2, 3]] },
+  BatchNorm2d: { options: [3, { affine: false }], input: [[2, 3, 4, 4]] },
+  BatchNorm3d: { options: [3, { trackRunningStats: false }], input: [[2, 3, 2, 4, 4]] },
+  Conv1d: { options: [2, 3, 3, { padding: 1, stride: 2 }], input: [[1, 2, 6]] },
+  Conv2d: { options: [2, 4, 3, { padding: 1, groups: 2 }], input: [[1, 2, 6, 6]] },
+  Conv3d: { options: [2, 3, 2, { dilation: 2, bias: false }], input: [[1, 2, 4, 4, 4]] },
+  Dropout: { options: [0.5], input: [[2, 3]] },
+  Dropout2d: { options: [0.5], input: [[2, 3, 4, 4]] },
+  Dropout3d: { options: [0.5], input: [[2, 3, 2, 4, 4]] },
+  Embedding: { options: [5, 3], input: [[2, 3]] },
+  Flatten: { options: [1, -1], input: [[2, 3, 4]] },
+  Identity: { options: [], input: [[2, 3]] },
+  GroupNorm: { options: [2, 4, { eps: 1e-5 }], input: [[2, 4, 3]] },
+  GRU: { options: [3, 4, { layers: 2, bidirectional: true, dropout: 0.1 }], input: [[2, 5, 3]] },
+  LayerNorm: { options: [[3, 4], { eps: 1e-5 }], input: [[2, 3, 4]] },
+  Linear: { options: [3, 4, { bias: false }], input: [[2, 3]] },
+  AdaptiveAvgPool2d: { options: [[2, 2]], input: [[1, 2, 4, 4]] },
+  AdaptiveAvgPool3d: { options: [2], input: [[1, 2, 4, 4, 4]] },
+  AdaptiveMaxPool2d: { options: [2], input: [[1, 2, 4, 4]] },
+  AdaptiveMaxPool3d: { options: [2], input: [[1, 2, 4, 4, 4]] },
+  AvgPool2d: { options: [2, { stride: 2 }], input: [[1, 2, 4, 4]] },
+  AvgPool3d: { options: [2, { padding: 1 }], input: [[1, 2, 4, 4, 4]] },
+  MaxPool1d: { options: [2, { stride: 1 }], input: [[1, 2, 4]] },
+  MaxPool2d: { options: [2, { dilation: 1 }], input: [[1, 2, 4, 4]] },
+  MaxPool3d: { options: [2, { padding: 1 }], input: [[1, 2, 4, 4, 4]] },
+  ModuleList: { options: [[]], input: [] },
+  Sequential: { options: [], input: [[2, 3]] },
+  TransformerEncoderLayer: { options: [{ width: 8, heads: 2, feedForward: 16, dropout: 0.1 }], input: [[2, 3, 8]] },
+  TransformerEncoder: { options: [{ width: 8, heads: 2, feedForward: 16, depth: 2 }], input: [[2, 3, 8]] },
+};
+
+/** Layers and their methods, weight initialisation, optimisers, schedules and clipping. */
+function moduleTargets(): Target[] {
+  const found: Target[] = [];
+  const exported = (module: object) => Object.entries(module) as [string, unknown][];
+  const elsewhere = new Set(["Module", "Parameter", "ModuleBuffer"]);
+  for (const [name, value] of exported(nn)) {
+    if (typeof value !== "function" || elsewhere.has(name)) continue;
+    const known = layers[name];
+    if (known === undefined) throw new Error(`the fuzz has no arguments for nn.${name}: add them`);
+    const make = value as Constructor;
+    found.push({ name: `nn.${name}`, valid: [known.options], call: (...args) => construct(make, args) });
+    const layer = new make(...known.options) as nn.Module & { forward?: Callable };
+    const inputs = known.input.map((shape) =>
+      name === "Embedding" ? torch.zeros(shape, { dtype: "int64" }) : torch.randn(shape),
+    );
+    const methods: [string, unknown[]][] = [
+      ["forward", inputs],
+      ["loadStateDict", [layer.stateDict(), { strict: true }]],
+      ["to", [{ dtype: "float32" }]],
+    ];
+    for (const [method, valid] of methods) {
+      const callable = (layer as unknown as Record<string, Callable | undefined>)[method];
+      if (callable !== undefined)
+        found.push({ name: `nn.${name}.${method}`, valid: [valid], call: (...args) => callable.apply(layer, args) });
+    }
+  }
+  for (const [name, value] of exported(nn.init))
+    if (typeof value === "function")
+      found.push({ name: `nn.init.${name}`, valid: [[torch.zeros([3, 4])]], call: value as Callable });
+
+  const parameters = () => [torch.randn([2, 3]).requiresGrad_(), torch.randn([3]).requiresGrad_()];
+  for (const name of ["Adam", "AdamW", "SGD"] as const) {
+    const make = optim[name] as unknown as Constructor;
+    const own = parameters();
+    found.push({
+      name: `optim.${name}`,
+      valid: [[own, { learningRate: 0.1, weightDecay: 0.1, betas: [0.9, 0.99], momentum: 0.9 }]],
+      call: (...args) => construct(make, args),
+    });
+    const optimizer = new make(own, { learningRate: 0.1, momentum: 0.9 }) as optim.Optimizer;
+    found.push({ name: `optim.${name}.loadStateDict`, valid: [[optimizer.stateDict()]], call: (...args) => (optimizer.loadStateDict as Callable).apply(optimizer, args) }); // prettier-ignore
+    found.push({ name: `optim.${name}.step`, valid: [[]], call: (...args) => (optimizer.step as Callable).apply(optimizer, args) }); // prettier-ignore
+  }
+  for (const name of [
+    "ConstantSchedule",
+    "CosineSchedule",
+    "OneCycleSchedule",
+    "PlateauSchedule",
+    "StepSchedule",
+  ] as const) {
+    const options = { learningRate: 0.1, total: 10, warmup: 2, size: 3, gamma: 0.1, mode: "min", factor: 0.1, patience: 2 }; // prettier-ignore
+    const make = optim[name] as unknown as Constructor;
+    found.push({ name: `optim.${name}`, valid: [[options]], call: (...args) => construct(make, args) });
+    const schedule = new make(options) as unknown as Record<string, Callable> & { state(): unknown };
+    for (const method of ["step", "loadState"])
+      if (typeof schedule[method] === "function")
+        found.push({ name: `optim.${name}.${method}`, valid: [[schedule.state()], [1]], call: (...args) => Reflect.apply(schedule[method] as Callable, schedule, args) }); // prettier-ignore
+  }
+  found.push({ name: "optim.clipGradNorm", valid: [[parameters(), 1]], call: optim.clipGradNorm as Callable });
+  found.push({ name: "optim.clipGradValue", valid: [[parameters(), 1]], call: optim.clipGradValue as Callable });
+  return found;
+}
+
 function targets(): Target[] {
+  if (what === "modules") return moduleTargets();
   const valid = recordValid();
   if (what === "addon") {
     // Those that free tensors come last; setErrorClasses would take any function for a class.
@@ -112,7 +221,8 @@ function balancedScope(...args: unknown[]): void {
 
 function construct(constructor: new (...args: unknown[]) => object, args: unknown[]): void {
   const made = new constructor(...args);
-  if (made instanceof torch.Scope) made[Symbol.dispose]();
+  if (made instanceof torch.Scope || made instanceof nn.Module || made instanceof optim.Optimizer)
+    made[Symbol.dispose]();
 }
 
 const random = seeded(Number(seedText));

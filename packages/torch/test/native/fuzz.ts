@@ -26,8 +26,8 @@ export interface FuzzResult {
   wrong: string[];
 }
 
-/** @param what the addon's own functions, or the package's exports and Tensor's methods */
-export async function fuzz(what: "addon" | "public", calls: number, seed: number): Promise<FuzzResult> {
+/** @param what the addon's own functions, the package's exports and Tensor's methods, or nn and optim */
+export async function fuzz(what: "addon" | "public" | "modules", calls: number, seed: number): Promise<FuzzResult> {
   const folder = mkdtempSync(join(tmpdir(), "slicestack-fuzz-"));
   const log = join(folder, "call");
   try {
