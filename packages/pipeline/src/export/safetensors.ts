@@ -4,15 +4,16 @@ import { readFileSync } from "node:fs";
 import { fromTypedArray, type DType, type Tensor, type TypedArray } from "@slicestack/torch";
 import { writeFileAtomic } from "../data/atomic.js";
 
-/** A weights file that is damaged or not one. */
+/** A weights file that is damaged, not one, or of another model. */
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
   constructor(
     readonly file: string,
     problem: string,
     remedy = "Take the checkpoint of another epoch, or train again.",
+    options?: ErrorOptions,
   ) {
-    super(`${file}: ${problem}. ${remedy}`);
+    super(`${file}: ${problem}. ${remedy}`, options);
   }
 }
 

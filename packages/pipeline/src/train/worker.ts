@@ -2,7 +2,7 @@
 import { scope } from "@slicestack/torch";
 import { serveJob, type JobContext } from "../background.js";
 import { volumeEmbeddings } from "../models/embeddings.js";
-import { loadWeights } from "../models/load.js";
+import { loadTrunk, loadWeights } from "../models/load.js";
 import { createHead, createSliceModel } from "../models/registry.js";
 import { SliceStore, sliceTransform } from "../models/slice-input.js";
 import { planCompute, startCompute, describeEnvironment } from "../run/compute.js";
@@ -108,12 +108,6 @@ function refuseOtherSplit(run: string, metadata: Record<string, string>, split: 
     `was trained on split ${metadata.split?.slice(0, 12) ?? "unknown"}, this run has ${split.slice(0, 12)}`,
     "Train the slice stage on this split: its validation part may have been seen in training otherwise.",
   );
-}
-
-/** Takes what fits of a trunk's pretrained weights (torchvision's names, as safetensors); the classifier is left as it is. */
-function loadTrunk(model: ReturnType<typeof createSliceModel>, file: string): void {
-  const trunk = model.children.get("resnet") ?? model;
-  loadWeights(trunk, file);
 }
 
 serveJob<TrainJob, TrainOutcome>(train);

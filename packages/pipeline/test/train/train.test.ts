@@ -3,13 +3,17 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { randn, scope, type Tensor } from "@slicestack/torch";
 import { evaluate } from "../../src/evaluate/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readTrainingRows } from "../../src/evaluate/training-rows.js";
+import { readSafetensors, writeSafetensors } from "../../src/export/safetensors.js";
+import { ResNet } from "../../src/models/resnet.js";
 import type { Progress } from "../../src/progress.js";
 import { runPaths } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
+import { digest } from "../models/support.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();
@@ -34,10 +38,13 @@ const curvesOf = (run: string) =>
 
 test("a run folder holds what design.md section 4 asks for, and its report is made from it", async () => {
   const out = join(folder, "whole");
-  const seen = new Set<string>();
-  const result = await train({ config: smallConfig(), data, out, onProgress: ({ stage }) => seen.add(stage) });
+  const seen: string[] = []; // in the order of their reports
+  const onProgress = ({ stage }: Progress) => {
+    if (stage !== seen.at(-1)) seen.push(stage);
+  };
+  const result = await train({ config: smallConfig(), data, out, onProgress });
   assert.equal(result.status, "finished");
-  assert.deepEqual([...seen], ["slice stage", "embeddings", "volume stage"]);
+  assert.deepEqual(seen, ["slice stage", "embeddings", "volume stage"], "embeddings once, not every epoch (trap 10)");
   const rows = readTrainingRows(runPaths(out).metrics);
   assert.deepEqual(
     rows.map(({ stage, epoch }) => `${stage} ${epoch}`),
@@ -170,6 +177,45 @@ test("the published flatten head trains on volumes of one depth", async () => {
     out: flat,
   });
   assert.equal(result.status, "finished"); // 8 slices each
+});
+
+test("checkpoint and slice.pretrained are where a run starts from, and a file that does not fit stops it", async () => {
+  // At a learning rate too small to move a weight, a run ends with the weights that it began with.
+  const still = { "slice.epochs": "1", "slice.optimizer": "sgd", "slice.learning_rate": "1e-30", "slice.schedule": "constant" }; // prettier-ignore
+  const start = (name: string, overrides: Record<string, string>) => {
+    const out = join(folder, name);
+    return train({ config: smallConfig({ ...still, ...overrides }), data, out, stage: "slice" });
+  };
+  const learnt = (file: string, prefix = "") =>
+    scope(() =>
+      [...readSafetensors(file).tensors]
+        .filter(([name]) => name.startsWith(prefix) && !/running_|tracked/.test(name))
+        .map(([name, tensor]): [string, string] => [name.slice(prefix.length), digest(tensor)]),
+    );
+  const checkpoint = runPaths(join(folder, "whole")).best("slice");
+  await start("from-checkpoint", { checkpoint });
+  assert.deepEqual(learnt(runPaths(join(folder, "from-checkpoint")).best("slice")), learnt(checkpoint));
+
+  const pretrained = join(folder, "resnet18.safetensors");
+  scope(() => {
+    using trunk = new ResNet(18);
+    const weights = new Map<string, Tensor>([["fc.weight", randn([1000, 512])], ["fc.bias", randn([1000])]]); // prettier-ignore
+    // No value may be 0: even the smallest step would move it.
+    for (const [name, tensor] of trunk.stateDict())
+      weights.set(name, tensor.dtype === "float32" ? tensor.add(0.01) : tensor);
+    writeSafetensors(pretrained, weights);
+  });
+  await start("from-pretrained", { "slice.model": "resnet18", "slice.pretrained": pretrained });
+  const trunk = learnt(runPaths(join(folder, "from-pretrained")).best("slice"), "resnet.");
+  assert.deepEqual(
+    trunk,
+    learnt(pretrained).filter(([name]) => !name.startsWith("fc.")),
+  );
+
+  const refusal = (file: string) => ({ name: "CheckpointError", message: new RegExp(`^${file}: .*does not fit`) });
+  await assert.rejects(start("refused", { checkpoint: pretrained }), refusal(pretrained));
+  const refused = { "slice.model": "resnet18", "slice.pretrained": checkpoint };
+  await assert.rejects(start("refused-too", refused), refusal(checkpoint));
 });
 
 test("a diverging run stops with its stage, epoch and step, and what to do", async () => {

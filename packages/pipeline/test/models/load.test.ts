@@ -1,0 +1,128 @@
+/** What a slice model starts from: `slice.pretrained` and `checkpoint`. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
+import { CheckpointError, writeSafetensors } from "../../src/export/safetensors.js";
+import { loadTrunk, loadWeights } from "../../src/models/load.js";
+import { createSliceModel } from "../../src/models/registry.js";
+import type { SliceModel } from "../../src/models/slice-model.js";
+import { digest, leakFree, torchvisionShapes } from "./support.js";
+
+const create = (model: "resnet18" | "resnet50" | "slice_cnn", classes = 2) =>
+  createSliceModel({ model, dropout: 0 }, classes, [32, 32]);
+
+/** Random weights under torchvision's resnet18 names, in a file; `change` spoils them first. */
+function torchvisionFile(
+  folder: string,
+  change: (weights: Map<string, Tensor>) => void = () => undefined,
+): { file: string; weights: Map<string, Tensor> } {
+  const file = join(folder, "resnet18.safetensors");
+  const weights = new Map<string, Tensor>();
+  for (const [name, shape] of torchvisionShapes([2, 2, 2, 2]))
+    weights.set(name, name.endsWith("tracked") ? zeros(shape, { dtype: "int64" }).add(7) : randn(shape));
+  change(weights);
+  writeSafetensors(file, weights);
+  return { file, weights };
+}
+
+/** What a model holds by name, as it is now. */
+const valuesOf = (model: SliceModel) =>
+  scope(() => new Map([...model.stateDict()].map(([name, tensor]) => [name, digest(tensor)])));
+
+function refused(load: () => void, model: SliceModel, file: string, message: RegExp): void {
+  const before = valuesOf(model);
+  assert.throws(load, (error) => {
+    assert.ok(error instanceof CheckpointError, String(error));
+    assert.equal(error.file, file);
+    assert.ok(error.message.startsWith(`${file}: `), error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+  assert.deepEqual(valuesOf(model), before, "a refused file changes nothing");
+}
+
+leakFree(
+  "slice.pretrained: a file of torchvision's resnet18 is the trunk; its fc is passed over, the head left fresh",
+  (folder) => {
+    using model = create("resnet18");
+    const { file, weights } = torchvisionFile(folder);
+    const before = valuesOf(model);
+    loadTrunk(model, file);
+    let trunk = 0;
+    for (const [name, values] of valuesOf(model)) {
+      const given = weights.get(name.replace("resnet.", ""));
+      assert.equal(values, given === undefined ? before.get(name) : digest(given), name);
+      if (given !== undefined) trunk++;
+    }
+    assert.equal(trunk, weights.size - 2);
+  },
+);
+
+leakFree("slice.pretrained: a trunk without fc will do, and so will one without the counts of old files", (folder) => {
+  using model = create("resnet18");
+  const { file, weights } = torchvisionFile(folder, (all) => {
+    for (const name of [...all.keys()]) if (/^fc\.|tracked$/.test(name)) all.delete(name);
+  });
+  loadTrunk(model, file);
+  const loaded = valuesOf(model);
+  for (const [name, given] of weights) assert.equal(loaded.get(`resnet.${name}`), digest(given), name);
+});
+
+const spoilt: [what: string, change: (weights: Map<string, Tensor>) => void, message: RegExp][] = [
+  [
+    "a missing key",
+    (all) => all.delete("layer3.1.conv2.weight"),
+    /\(missing: layer3\.1\.conv2\.weight\)\. slice\.pret/,
+  ],
+  ["a wrong shape", (all) => all.set("conv1.weight", randn([64, 1, 7, 7])), /conv1\.weight \(expected \[64, 3, 7, 7\], received \[64, 1, 7, 7\]\)/], // prettier-ignore
+  ["an unknown key", (all) => all.set("layer5.0.conv1.weight", randn([1])), /unexpected: layer5\.0\.conv1\.weight/],
+];
+for (const [what, change, message] of spoilt) {
+  leakFree(`slice.pretrained: ${what} is refused with the file's name, and nothing is changed`, (folder) => {
+    using model = create("resnet18");
+    const { file } = torchvisionFile(folder, change);
+    refused(() => loadTrunk(model, file), model, file, message);
+  });
+}
+
+leakFree(
+  "slice.pretrained: another depth, a missing file, a file that is none and a model without a trunk are refused",
+  (folder) => {
+    const { file } = torchvisionFile(folder);
+    using deeper = create("resnet50");
+    refused(() => loadTrunk(deeper, file), deeper, file, /missing: .* and \d+ more; .*other shape/);
+    using model = create("resnet18");
+    const [absent, text] = [join(folder, "absent.safetensors"), join(folder, "resnet18.pth")];
+    refused(() => loadTrunk(model, absent), model, absent, /not found/);
+    writeFileSync(text, "PK\x03\x04 not safetensors at all");
+    refused(() => loadTrunk(model, text), model, text, /expected a (JSON )?header/);
+    using small = create("slice_cnn");
+    refused(() => loadTrunk(small, file), small, file, /no ResNet trunk/);
+  },
+);
+
+leakFree(
+  "checkpoint: the whole slice model of another run, classifier included, with the metadata it was saved with",
+  (folder) => {
+    const file = join(folder, "best.safetensors");
+    using saved = create("slice_cnn", 3);
+    const written = writeSafetensors(file, saved.stateDict(), { split: "abc" });
+    using model = create("slice_cnn", 3);
+    assert.notDeepEqual(valuesOf(model), valuesOf(saved));
+    assert.deepEqual(loadWeights(model, file), { hash: written, metadata: { split: "abc" } });
+    assert.deepEqual(valuesOf(model), valuesOf(saved));
+  },
+);
+
+leakFree("checkpoint: other classes, another model and a missing file are refused with the file's name", (folder) => {
+  const file = join(folder, "best.safetensors");
+  using saved = create("slice_cnn", 3);
+  writeSafetensors(file, saved.stateDict());
+  using fewer = create("slice_cnn", 2);
+  refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
+  using other = create("resnet18", 3);
+  refused(() => loadWeights(other, file), other, file, /missing: .*unexpected: /);
+  const absent = join(folder, "absent.safetensors");
+  refused(() => loadWeights(fewer, absent), fewer, absent, /not found/);
+});

@@ -1,0 +1,81 @@
+/** What the tests of this folder share: a test that asks for flat live tensors, and a small data set of random slices. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { liveTensors, scope, type Tensor } from "@slicestack/torch";
+import { loadConfig } from "../../src/config/load.js";
+import type { RunConfig } from "../../src/config/types.js";
+import { Random } from "../../src/data/random.js";
+import type { Dataset } from "../../src/data/store.js";
+import { fakeDataset } from "../data/fake-dataset.js";
+
+/** A test in a scope that must leave as many tensors alive as it found, with a folder of its own. */
+export function leakFree(name: string, body: (folder: string) => void): void {
+  test(name, () => {
+    const folder = mkdtempSync(join(tmpdir(), "slicestack-models-"));
+    const before = liveTensors();
+    try {
+      scope(() => body(folder));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    assert.equal(liveTensors(), before);
+  });
+}
+
+/** Volumes of the given depths, labels 0, 1, 0, …, of random HU between -1200 and 600 (so that the window cuts). */
+export function randomDataset(folder: string, depths: readonly number[], [height, width]: [number, number]): Dataset {
+  const dataset = fakeDataset(depths.map((_, k) => [`v${k}`, `s${k}`, k % 2]));
+  let first = 0;
+  const volumes = dataset.volumes.map((volume, k) => {
+    const placed = { ...volume, first, count: depths[k] ?? 0 };
+    first += placed.count;
+    return placed;
+  });
+  const random = new Random(11);
+  const values = Int16Array.from({ length: first * height * width }, () => random.integer(-1200, 600));
+  const slicesPath = join(folder, "slices.bin");
+  writeFileSync(slicesPath, values);
+  return { ...dataset, volumes, slicesPath, slicesOffset: 0, info: { ...dataset.info, height, width } };
+}
+
+/** What a tensor holds, as a hash: two may be compared and, where they differ, named without printing millions of values. */
+export function digest(tensor: Tensor): string {
+  const values = tensor.toTypedArray();
+  return createHash("sha256").update(values).digest("hex");
+}
+
+/** Defaults, augmentation off, and the keys given. */
+export function config(overrides: Record<string, string> = {}): RunConfig {
+  return loadConfig({ overrides: { "transform.augment": "false", ...overrides } });
+}
+
+/** torchvision's state dict of a ResNet whose blocks have two convolutions: names and shapes in its order, `fc` last. */
+export function torchvisionShapes(blocks: readonly number[]): Map<string, number[]> {
+  const shapes = new Map<string, number[]>([["conv1.weight", [64, 3, 7, 7]]]);
+  const norm = (name: string, width: number) => {
+    for (const key of ["weight", "bias", "running_mean", "running_var"]) shapes.set(`${name}.${key}`, [width]);
+    shapes.set(`${name}.num_batches_tracked`, []);
+  };
+  norm("bn1", 64);
+  let inputs = 64;
+  blocks.forEach((count, stage) => {
+    const width = 64 * 2 ** stage;
+    for (let block = 0; block < count; block++) {
+      const name = `layer${stage + 1}.${block}`;
+      shapes.set(`${name}.conv1.weight`, [width, inputs, 3, 3]);
+      norm(`${name}.bn1`, width);
+      shapes.set(`${name}.conv2.weight`, [width, width, 3, 3]);
+      norm(`${name}.bn2`, width);
+      if (inputs !== width) {
+        shapes.set(`${name}.downsample.0.weight`, [width, inputs, 1, 1]);
+        norm(`${name}.downsample.1`, width);
+      }
+      inputs = width;
+    }
+  });
+  return shapes.set("fc.weight", [1000, 512]).set("fc.bias", [1000]);
+}
