@@ -4,6 +4,7 @@ import { rewriteOverrides } from "./overrides.js";
 import { buildProgram } from "./program.js";
 import { createProgressView } from "./progress-view.js";
 import type { CommonOptions, Outcome, Session } from "./session.js";
+import { shellWord } from "./shell.js";
 import { StopSignals } from "./stop-signals.js";
 
 /** Runs one command line, given without the program's name, and returns its exit code. */
@@ -79,9 +80,6 @@ function fail(error: unknown, options: CommonOptions, argv: readonly string[]): 
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const shellWord = (word: string): string =>
-  /^[\w./=,:@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
 /** `slicestack … | head` ends without a stack when the reader has gone. */
 function quietOnClosedPipe(): void {

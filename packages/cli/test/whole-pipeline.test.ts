@@ -1,94 +1,147 @@
-/** The commands as a user gives them, each in a process of its own, on generated scans. */
+/** The whole pipeline through the real command, on generated scans: the demo, and training that is stopped or killed. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import { after, test } from "node:test";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { CommandFolder } from "./command.js";
 
-const bin = join(import.meta.dirname, "../..", "bin/slicestack.js");
-const folder = mkdtempSync(join(tmpdir(), "slicestack-whole-"));
-const env = { ...process.env, XDG_CACHE_HOME: join(folder, "cache") };
-after(() => rmSync(folder, { recursive: true }));
+const folder = new CommandFolder();
+const at = (...parts: string[]) => join(folder.path, ...parts);
+const text = (...parts: string[]) => readFileSync(at(...parts), "utf8");
+const temporaryFiles = (path: string) => folder.list(path).filter((name) => /tmp|partial|~/.test(name));
 
-function slicestack(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
-  });
-  return { status, stdout, stderr };
-}
+// Many small steps an epoch, so that a signal after the first epoch comes long before the end.
+const demo = ["--subjects", "20", "--epochs", "3", "--volume-epochs", "2", "--set", "threads=1"];
+const smallSteps = ["--slice.batch_size", "4", "--slice.slices_per_volume", "24"];
+const demoInto = (out: string) => ["demo", "--out", out, ...demo, ...smallSteps];
+const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.state"));
 
-const demo = ["demo", "--out", "demo", "--subjects", "20", "--epochs", "1", "--volume-epochs", "2"];
+test("Ctrl-C while the demo makes its scans: 130, nothing but its mark left behind", async () => {
+  const begun = () => folder.list("demo").some((name) => name.includes(".tmp/") && name.endsWith(".nii.gz"));
+  const { status, stdout, stderr } = await folder.interrupt(demoInto("demo"), "SIGINT", begun);
+  assert.deepEqual([status, stdout], [130, ""], stderr);
+  assert.match(stderr, /^slicestack demo: stopped; the same command starts it again$/m);
+  assert.deepEqual(folder.list("demo"), [".slicestack-demo"]);
+});
 
-test("slicestack demo: scans of all five classes, both stages, the table and the report; again replaces it", () => {
-  const first = slicestack(...demo);
-  assert.equal(first.status, 0, first.stderr);
+test("the same command then runs: scans of all five classes, both stages, the table and the report", () => {
+  const stdout = folder.succeed(...demoInto("demo"));
   for (const row of ["majority class", "shortcut baseline", "2D vote", "2.5D", "2.5D − 2D vote"])
-    assert.match(first.stdout, new RegExp(`^${row.replace(".", "\\.")} +[+−]?\\d\\.\\d\\d`, "m"));
-  assert.match(first.stdout, /^Report: .*demo\/run\/report\.html$/m);
-  const labels = readFileSync(join(folder, "demo/scans/labels.csv"), "utf8");
-  for (const name of ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"]) assert.ok(labels.includes(`,${name},`), name);
-  assert.match(readFileSync(join(folder, "demo/run/report.html"), "utf8"), /shortcut baseline/);
+    assert.match(stdout, new RegExp(`^${row.replace(".", "\\.")} +[+−]?\\d\\.\\d\\d`, "m"));
+  assert.match(stdout, /^Report: .*demo\/run\/report\.html$/m);
+  const classes = new Set(text("demo/scans/labels.csv").match(/CT-\d/g));
+  assert.deepEqual([...classes].sort(), ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"]);
+  assert.match(text("demo/run/report.html"), /shortcut baseline/);
+  assert.deepEqual(temporaryFiles("demo"), []);
+});
 
-  const again = slicestack(...demo, "--json");
-  assert.equal(again.status, 0, again.stderr);
-  const json = JSON.parse(again.stdout) as { metrics: { test: { model: string }[] } };
+test("Ctrl-C while the demo trains: the two commands that it prints end it as one that was not stopped", async () => {
+  const { status, stderr } = await folder.interrupt(demoInto("a demo"), "SIGINT", firstEpochSaved("a demo/run"));
+  assert.equal(status, 130, stderr);
+  const printed = [...stderr.matchAll(/^ {2}slicestack (train --resume|evaluate) '(.*)'$/gm)];
+  assert.deepEqual(
+    printed.map(([, command, run]) => [command, run]),
+    [
+      ["train --resume", at("a demo/run")],
+      ["evaluate", at("a demo/run")],
+    ],
+    stderr,
+  );
+  for (const [, command = "", run = ""] of printed) folder.succeed(...command.split(" "), run);
+  assert.equal(text("a demo/run/predictions.csv"), text("demo/run/predictions.csv"));
+  assert.match(text("a demo/run/report.html"), /^<!doctype html>/i);
+});
+
+test("a second demo replaces scans, data and run whole, and leaves what else stands beside them", () => {
+  cpSync(at("demo/scans/0001.nii.gz"), at("demo/scans/stale.nii.gz"));
+  writeFileSync(at("demo/run/stale.txt"), "");
+  writeFileSync(at("demo/notes.txt"), "kept");
+  const args = ["--subjects", "12", "--epochs", "1", "--volume-epochs", "2", "--set", "threads=1", "--json"];
+  const json = JSON.parse(folder.succeed("demo", "--out", "demo", ...args)) as {
+    metrics: { test: { model: string }[] };
+  };
   assert.deepEqual(
     json.metrics.test.map(({ model }) => model),
     ["majority", "shortcut", "2d_vote", "2.5d"],
   );
+  const ids = text("demo/scans/labels.csv").match(/^\d{4}(?=,)/gm) ?? [];
+  assert.ok(ids.length >= 12);
+  assert.deepEqual(folder.list("demo/scans"), [...ids.map((id) => `${id}.nii.gz`), "labels.csv"].sort());
+  assert.ok(!existsSync(at("demo/run/stale.txt")));
+  assert.equal(text("demo/notes.txt"), "kept");
 });
 
-test("slicestack demo leaves a folder that is not its own alone", () => {
-  mkdirSync(join(folder, "mine/run"), { recursive: true });
-  writeFileSync(join(folder, "mine/run/thesis.txt"), "years of work");
-  const refused = slicestack("demo", "--out", "mine", "--subjects", "20");
-  assert.equal(refused.status, 3);
-  assert.match(refused.stderr, /mine\/run.*was not made by the demo.*--out/s);
-  assert.deepEqual(readdirSync(join(folder, "mine")), ["run"]);
-  assert.equal(readFileSync(join(folder, "mine/run/thesis.txt"), "utf8"), "years of work");
-});
+for (const file of ["run/thesis.txt", "run/run.json", "data/dataset.json", "scans/labels.csv"]) {
+  test(`the demo leaves a folder alone that somebody else filled: ${file}`, () => {
+    const mine = `mine-${file.replace("/", "-")}`;
+    const [part] = file.split("/");
+    mkdirSync(at(mine, dirname(file)), { recursive: true });
+    writeFileSync(at(mine, file), "years of work");
+    const { status, stdout, stderr } = folder.run("demo", "--out", mine, "--subjects", "20");
+    assert.deepEqual([status, stdout], [3, ""], stderr);
+    assert.match(stderr, new RegExp(`${mine}/${part}: .*was not made by the demo.*--out`, "s"));
+    assert.deepEqual(folder.list(mine), [part, file]);
+    assert.equal(text(mine, file), "years of work");
+  });
+}
+
+const files = ["slice", "volume"].flatMap((stage) =>
+  ["best.safetensors", "last.safetensors", "last.state"].map((name) => `checkpoints/${stage}/${name}`),
+);
+const train = ["train", "--config", "small.yaml", "--data", "demo/data", "--out"];
+
+/** Rows of metrics.jsonl without their seconds, which no two runs share. */
+const curves = (run: string) => text(run, "metrics.jsonl").replaceAll(/"seconds":[^,}]*/g, "");
+
+function assertSameRun(run: string, other: string): void {
+  for (const name of [...files, "predictions.csv", "metrics.json", "config.yaml", "split.json"])
+    assert.ok(readFileSync(at(run, name)).equals(readFileSync(at(other, name))), `${name} of ${run} and ${other}`);
+  assert.equal(curves(run), curves(other));
+}
+
+const statusOf = (run: string) => (JSON.parse(text(run, "run.json")) as { status: string }).status;
 
 test("Ctrl-C ends training after the step, saved, with 130 and the command that goes on; going on equals no stop", async () => {
   writeFileSync(
-    join(folder, "small.yaml"),
+    at("small.yaml"),
     `
 threads: 1
-slice: {model: slice_cnn, epochs: 25, batch_size: 16, slices_per_volume: 4, dropout: 0.2}
+slice: {model: slice_cnn, epochs: 3, batch_size: 4, slices_per_volume: 24, dropout: 0.2}
 volume: {head: attention, epochs: 3}
 `,
   );
-  const train = ["train", "--config", "small.yaml", "--data", "demo/data", "--out"];
-  const child = spawn(process.execPath, [bin, ...train, "stopped"], { cwd: folder, env });
-  let stderr = "";
-  child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-  const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
-  const state = join(folder, "stopped/checkpoints/slice/last.state");
-  while (!existsSync(state) && child.exitCode === null) await setTimeout(20);
-  child.kill("SIGINT");
-  assert.equal(await ended, 130, stderr);
-  const command = /Stopped and saved\. To go on: slicestack (train --resume stopped|train --resume \S+)$/m.exec(
-    stderr,
-  )?.[1];
-  assert.ok(command !== undefined, stderr);
-  const left = readdirSync(join(folder, "stopped"), { recursive: true, encoding: "utf8" });
-  assert.deepEqual(
-    left.filter((name) => /tmp|partial|~/.test(name)),
-    [],
-  );
-  assert.ok(!existsSync(join(folder, "stopped/checkpoints/volume/best.safetensors")), "stopped in the slice stage");
+  folder.succeed(...train, "whole");
+  folder.succeed("evaluate", "whole");
 
-  const resumed = slicestack(...command.split(" "));
-  assert.equal(resumed.status, 0, resumed.stderr);
-  const undisturbed = slicestack(...train, "whole");
-  assert.equal(undisturbed.status, 0, undisturbed.stderr);
-  for (const file of ["slice/best", "slice/last", "volume/best", "volume/last"]) {
-    const [one, other] = ["stopped", "whole"].map((run) =>
-      readFileSync(join(folder, run, `checkpoints/${file}.safetensors`)),
-    );
-    assert.ok(one !== undefined && other !== undefined && one.equals(other), file);
-  }
+  const first = await folder.interrupt([...train, "stopped", "--json"], "SIGINT", firstEpochSaved("stopped"));
+  assert.equal(first.status, 130, first.stderr);
+  const run = at("stopped");
+  assert.deepEqual(JSON.parse(first.stdout), { run, status: "stopped", bestSlice: bestScore("stopped") });
+  assert.match(first.stderr, /^stopping after this step; press again to quit at once$/m);
+  const command = /^Stopped and saved\. To go on: slicestack (train --resume (\S+))$/m.exec(first.stderr);
+  assert.equal(command?.[2], run, first.stderr);
+  assert.equal(statusOf("stopped"), "stopped");
+  assert.deepEqual(temporaryFiles("stopped"), []);
+  const checkpoints = folder.list("stopped/checkpoints").filter((name) => name.includes("/"));
+  assert.deepEqual(checkpoints, ["slice/best.safetensors", "slice/last.safetensors", "slice/last.state"]);
+
+  folder.succeed(...(command?.[1] ?? "").split(" "));
+  assert.equal(statusOf("stopped"), "trained");
+  folder.succeed("evaluate", "stopped");
+  assertSameRun("stopped", "whole");
+});
+
+/** Best macro F1 on validation of the slice stage, by its own curve. */
+function bestScore(run: string): number {
+  const rows = text(run, "metrics.jsonl").trim().split("\n");
+  return Math.max(...rows.map((row) => (JSON.parse(row) as { val_macro_f1: number }).val_macro_f1));
+}
+
+test("a run that was killed goes on from its last whole epoch, to the same bytes", async () => {
+  const { status } = await folder.interrupt([...train, "killed"], "SIGKILL", firstEpochSaved("killed"));
+  assert.equal(status, null);
+  assert.equal(statusOf("killed"), "training");
+  folder.succeed("train", "--resume", "killed");
+  folder.succeed("evaluate", "killed");
+  assertSameRun("killed", "whole");
 });

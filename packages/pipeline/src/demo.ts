@@ -1,9 +1,10 @@
 /** The whole pipeline on generated scans: phantoms, prepare, split, train, evaluate. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BackgroundOptions } from "./background.js";
 import { demoConfig } from "./config/demo.js";
 import type { RunConfig } from "./config/types.js";
+import { writeFileAtomic } from "./data/atomic.js";
 import { generatePhantoms } from "./data/phantom.js";
 import { prepare } from "./data/prepare.js";
 import { makeSplit, writeSplit } from "./data/split.js";
@@ -30,17 +31,25 @@ export interface DemoResult extends EvaluateResult {
   seconds: number;
 }
 
-/** Stopped before its end; the message says how to go on. */
+/** Stopped with a run that can go on; before that there is nothing to keep, and the signal's own reason is thrown. */
 export class DemoStopped extends Error {
   override readonly name = "AbortError";
+  constructor(
+    readonly run: string,
+    /** True where only the evaluation is missing. */
+    readonly trained: boolean,
+  ) {
+    super(`${run}: stopped and saved`);
+  }
 }
 
+/** @throws DemoStopped, RunError where `out` holds somebody else's scans, data or run   @throws the signal's reason */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
   const { subjects = 240, seed = 1, config = demoConfig(), onProgress, signal } = options;
   const out = resolve(options.out);
   const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
-  refuseForeignFolder(out, [scans, data, run]);
+  claim(out, [scans, data, run]);
   for (const folder of [scans, data, run]) rmSync(folder, { recursive: true, force: true });
   const background = {
     ...(onProgress === undefined ? {} : { onProgress }),
@@ -60,21 +69,22 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   writeSplit(dataset, makeSplit(dataset, config.split));
   const command = options.command ?? "runDemo() of @slicestack/pipeline";
   const trained = await train({ config, data, out: run, command, ...background });
-  if (trained.status === "stopped") {
-    throw new DemoStopped(
-      `Stopped and saved. To go on: slicestack train --resume ${run}   then: slicestack evaluate ${run}`,
-    );
+  if (trained.status === "stopped") throw new DemoStopped(run, false);
+  try {
+    const result = await evaluate({ run, command, ...background });
+    return { ...result, data, seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    throw signal?.aborted === true ? new DemoStopped(run, true) : error;
   }
-  const result = await evaluate({ run, command, ...background });
-  return { ...result, data, seconds: (performance.now() - started) / 1000 };
 }
 
-/** The demo clears its folders; it must not clear somebody's data. */
-function refuseForeignFolder(out: string, own: string[]): void {
-  const foreign = own.find(
-    (folder) =>
-      existsSync(folder) && !["labels.csv", "dataset.json", "run.json"].some((file) => existsSync(join(folder, file))),
-  );
+/** The demo clears its folders; only where its mark stands are they its own, and not somebody's data. */
+function claim(out: string, own: string[]): void {
+  const mark = join(out, ".slicestack-demo");
+  if (existsSync(mark)) return;
+  const foreign = own.find((folder) => existsSync(folder));
   if (foreign !== undefined)
     throw new RunError(foreign, "exists and was not made by the demo", `Choose another folder than ${out} with --out.`);
+  mkdirSync(out, { recursive: true });
+  writeFileAtomic(mark, "slicestack demo replaces the folders scans, data and run beside this file.\n");
 }

@@ -11,7 +11,7 @@ export { generatePhantoms, type PhantomSet } from "./data/phantom.js";
 export { prepare, type PrepareOptions } from "./data/prepare.js";
 export { checkSplit, makeSplit, readSplit, writeSplit, type Part, type Split } from "./data/split.js";
 export { openDataset, verifyDataset, type Dataset, type DatasetInfo, type VolumeRecord } from "./data/store.js";
-export { runDemo, type DemoOptions, type DemoResult } from "./demo.js";
+export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.js";
 export { diagnose, diagnosisText } from "./doctor.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";

@@ -1,7 +1,9 @@
+import type { DemoResult } from "@slicestack/pipeline";
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { clock } from "../progress-view.js";
+import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { parseCount, parseSeed } from "./numbers.js";
 
@@ -32,7 +34,7 @@ export function addDemo(program: Command, start: Start): void {
 }
 
 async function runDemoCommand(options: DemoOptions, session: Session): Promise<Outcome> {
-  const { demoConfig, runDemo } = await import("@slicestack/pipeline");
+  const { demoConfig, DemoStopped, runDemo } = await import("@slicestack/pipeline");
   const { out, subjects, seed, epochs, volumeEpochs } = options;
   const overrides = {
     ...(seed === undefined ? {} : { seed: String(seed), "split.seed": String(seed) }),
@@ -40,15 +42,24 @@ async function runDemoCommand(options: DemoOptions, session: Session): Promise<O
     ...(volumeEpochs === undefined ? {} : { "volume.epochs": String(volumeEpochs) }),
     ...options.set,
   };
-  const result = await runDemo({
-    out,
-    config: demoConfig(overrides),
-    ...(subjects === undefined ? {} : { subjects }),
-    ...(seed === undefined ? {} : { seed }),
-    onProgress: session.onProgress,
-    signal: session.signal,
-    command: session.command,
-  });
+  let result: DemoResult;
+  try {
+    result = await runDemo({
+      out,
+      config: demoConfig(overrides),
+      ...(subjects === undefined ? {} : { subjects }),
+      ...(seed === undefined ? {} : { seed }),
+      onProgress: session.onProgress,
+      signal: session.signal,
+      command: session.command,
+    });
+  } catch (error) {
+    if (!(error instanceof DemoStopped)) throw error;
+    const { run, trained } = error;
+    const commands = [...(trained ? [] : [`train --resume ${shellWord(run)}`]), `evaluate ${shellWord(run)}`];
+    const note = ["Stopped and saved. To go on:", ...commands.map((rest) => `  slicestack ${rest}`)].join("\n");
+    return { code: EXIT.stopped, text: "", json: { run, status: "stopped" }, note };
+  }
   const { table, report, run, data, seconds, metrics } = result;
   const text = [
     table,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride, PLAIN_KEYS } from "../overrides.js";
+import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface TrainOptions extends CommonOptions {
@@ -53,7 +54,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const result = await train({ config, data, out, stage, resume, onProgress, signal, command });
   if (result.status === "stopped") {
     const rest = stage === "all" ? "" : ` --stage ${stage}`;
-    const note = `Stopped and saved. To go on: slicestack train --resume ${quoted(result.run)}${rest}`;
+    const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(result.run)}${rest}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
   const text = [
@@ -61,8 +62,8 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
     ...(result.bestVolume === undefined ? [] : [`Volume stage: best validation score ${result.bestVolume.toFixed(3)}`]),
     `Run: ${result.run}`,
     stage === "slice"
-      ? `Next: slicestack train --resume ${quoted(result.run)} --stage volume`
-      : `Next: slicestack evaluate ${quoted(result.run)}`,
+      ? `Next: slicestack train --resume ${shellWord(result.run)} --stage volume`
+      : `Next: slicestack evaluate ${shellWord(result.run)}`,
   ].join("\n");
   return { code: EXIT.ok, text, json: result };
 }
@@ -84,5 +85,3 @@ function freeRunFolder(name: string, relaunch: boolean): string {
   if (relaunch || !existsSync(first)) return first;
   for (let number = 2; ; number++) if (!existsSync(`${first}-${number}`)) return `${first}-${number}`;
 }
-
-const quoted = (path: string): string => (/^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);

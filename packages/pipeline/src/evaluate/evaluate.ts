@@ -36,7 +36,10 @@ export interface EvaluateResult {
   metrics: { test: ModelSummary[]; val: ModelSummary[]; differences: ModelDifference[] };
 }
 
-/** @throws RunError, DatasetError, SplitError, CheckpointError, LibtorchNotFoundError */
+/**
+ * An abort of the signal ends before anything is written.
+ * @throws RunError, DatasetError, SplitError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
+ */
 export async function evaluate({ run, data, onProgress, signal, command }: EvaluateOptions): Promise<EvaluateResult> {
   const opened = openRun(run);
   const external = data === undefined ? undefined : openDataset(data);
@@ -57,6 +60,7 @@ export async function evaluate({ run, data, onProgress, signal, command }: Evalu
     job,
     background,
   );
+  signal?.throwIfAborted();
 
   const testVolumes = external === undefined ? opened.task.parts.test : allTaskVolumes(opened.config, external);
   const all = [...baselines(opened, testVolumes), ...predictions];
