@@ -32,6 +32,10 @@ test("inside pipeline: config is a leaf, models and data know neither train nor 
   assert.deepEqual(pipelineTroubles(process.cwd()), []);
 });
 
+test("volume runs in browsers: only its folder node/ knows of Node", () => {
+  assert.deepEqual(browserTroubles(process.cwd()), []);
+});
+
 test("every module that is imported is a dependency of its own package", () => {
   assert.deepEqual(undeclared(process.cwd()), []);
 });
@@ -46,6 +50,9 @@ test("each rule finds its breach (a tree made to break them)", (t) => {
   for (const name of ["torch", "volume", "pipeline", "cli", "viewer"]) write(`packages/${name}/package.json`, "{}");
   write("packages/torch/src/a.ts", 'import { x } from "@slicestack/volume";');
   write("packages/volume/src/a.ts", 'export * from "../../torch/src/a.js";');
+  write("packages/volume/src/b.ts", 'import "node:fs";\nimport "./node/c.js";');
+  write("packages/volume/src/node/c.ts", 'import "node:fs";');
+  write("packages/volume/src/node.ts", 'export * from "./node/c.js";');
   write("packages/cli/src/serve.ts", 'await import("@slicestack/server");');
   write("packages/cli/src/train.ts", 'await import("@slicestack/server");');
   write(
@@ -68,6 +75,10 @@ test("each rule finds its breach (a tree made to break them)", (t) => {
   assert.deepEqual(pipelineTroubles(root), [
     "config/load.ts imports progress.ts: config is a leaf",
     "evaluate must not reach train: evaluate/a.ts > explain/b.ts > train/loop.ts",
+  ]);
+  assert.deepEqual(browserTroubles(root), [
+    "packages/volume/src/b.ts:1 node:fs",
+    "packages/volume/src/b.ts:2 ./node/c.js",
   ]);
   assert.ok(undeclared(root).includes("packages/pipeline/src/b.ts:2 left-pad"));
   assert.ok(!undeclared(root).some((line) => line.includes("node:fs")));
@@ -133,6 +144,15 @@ function pipelineTroubles(root) {
     ),
   );
   return [...leaf, ...reaching];
+}
+
+/** Outside of volume's src/node.ts and src/node/, neither Node's modules nor those two. */
+function browserTroubles(root) {
+  const ofNode = (file) => /^packages\/volume\/src\/node(\/|\.ts$)/.test(relative(root, file));
+  return allImports(root)
+    .filter(({ from, file }) => from === "volume" && file.includes("/src/") && !ofNode(file))
+    .filter(({ file, name }) => isBuiltin(name) || (name.startsWith(".") && ofNode(join(dirname(file), name))))
+    .map(({ where, name }) => `${where} ${name}`);
 }
 
 const nextFiles = (file) =>

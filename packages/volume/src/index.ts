@@ -1,13 +1,11 @@
+/** Safe in browsers: everything here takes and gives bytes and arrays. Files are read and written by `@slicestack/volume/node`. */
 export { VolumeArgumentError, VolumeFileError, VolumeFormatError, type FormatProblem } from "./errors.js";
 export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volume.js";
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
 export { resample, type ResampleOptions } from "./resample.js";
 export { windowToUnit } from "./window.js";
-export { parseNiftiHeader, type NiftiDtype, type NiftiHeader } from "./nifti-header.js";
-export { parseNifti, type NiftiOptions } from "./nifti.js";
-export { encodeNiftiHeader } from "./nifti-encode.js";
-export { readNifti, readNiftiHeader, writeNifti, type WriteNiftiOptions } from "./nifti-file.js";
-export { encodeNpyHeader, parseNpyHeader, type NpyDtype, type NpyFileDtype, type NpyHeader } from "./npy-header.js";
-export { npyDtypeOf, parseNpy, type NpyArray } from "./npy.js";
-export { readNpy, readNpyHeader, writeNpy, type NpySource } from "./npy-file.js";
-export { NpyWriter } from "./npy-writer.js";
+export { parseNiftiHeader, type NiftiDtype, type NiftiHeader } from "./nifti/header.js";
+export { parseNifti, type NiftiOptions } from "./nifti/parse.js";
+export { encodeNiftiHeader } from "./nifti/encode.js";
+export { encodeNpyHeader, parseNpyHeader, type NpyDtype, type NpyFileDtype, type NpyHeader } from "./npy/header.js";
+export { npyDtypeOf, parseNpy, type NpyArray } from "./npy/array.js";

@@ -3,13 +3,13 @@ import test from "node:test";
 import {
   affineMatrix,
   orientationCode,
-  readNifti,
   reorient,
   VolumeArgumentError,
   voxelToWorld,
   windowToUnit,
   worldToVoxel,
 } from "../src/index.js";
+import { readNifti } from "../src/node.js";
 import { affineRas, assertClose, facts, fixture, obliqueVolume } from "./fixtures.js";
 
 interface Reoriented {

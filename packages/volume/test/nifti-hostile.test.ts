@@ -4,7 +4,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { assertVolume, parseNifti, readNifti, readNiftiHeader, VolumeFormatError } from "../src/index.js";
+import { assertVolume, parseNifti, VolumeFormatError } from "../src/index.js";
+import { readNifti, readNiftiHeader } from "../src/node.js";
 import { fixture, fixtureBytes, seeded, temporaryFolder } from "./fixtures.js";
 
 test("truncation of .nii anywhere is a VolumeFormatError, from memory and from the file", async () => {

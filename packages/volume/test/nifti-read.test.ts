@@ -6,11 +6,10 @@ import {
   orientationCode,
   parseNifti,
   parseNiftiHeader,
-  readNifti,
-  readNiftiHeader,
   VolumeFileError,
   VolumeFormatError,
 } from "../src/index.js";
+import { readNifti, readNiftiHeader } from "../src/node.js";
 import { affineRas, assertClose, facts, fixture, fixtureBytes, realFolder, withoutReal } from "./fixtures.js";
 
 interface NiftiFact {

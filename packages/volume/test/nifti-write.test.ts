@@ -3,16 +3,8 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "node:test";
-import {
-  affineMatrix,
-  readNifti,
-  readNiftiHeader,
-  reorient,
-  VolumeArgumentError,
-  VolumeFileError,
-  writeNifti,
-  type Volume,
-} from "../src/index.js";
+import { affineMatrix, reorient, VolumeArgumentError, VolumeFileError, type Volume } from "../src/index.js";
+import { readNifti, readNiftiHeader, writeNifti } from "../src/node.js";
 import { affineRas, assertClose, facts, fixture, obliqueVolume, temporaryFolder } from "./fixtures.js";
 
 const types = [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array];

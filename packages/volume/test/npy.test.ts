@@ -4,17 +4,14 @@ import { join } from "node:path";
 import test from "node:test";
 import {
   encodeNpyHeader,
-  NpyWriter,
   parseNpy,
   parseNpyHeader,
-  readNpy,
-  readNpyHeader,
   VolumeArgumentError,
   VolumeFileError,
   VolumeFormatError,
-  writeNpy,
   type NpyDtype,
 } from "../src/index.js";
+import { NpyWriter, readNpy, readNpyHeader, writeNpy } from "../src/node.js";
 import { facts, fixture, fixtureBytes, seeded, temporaryFolder } from "./fixtures.js";
 
 interface NpyFact {

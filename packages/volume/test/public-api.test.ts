@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as api from "../src/index.js";
+import * as node from "../src/node.js";
 
-test("the public API is this list", () => {
+test("the public API, safe in browsers, is this list", () => {
   assert.deepEqual(Object.keys(api).sort(), [
-    "NpyWriter",
     "VolumeArgumentError",
     "VolumeFileError",
     "VolumeFormatError",
@@ -18,15 +18,21 @@ test("the public API is this list", () => {
     "parseNiftiHeader",
     "parseNpy",
     "parseNpyHeader",
-    "readNifti",
-    "readNiftiHeader",
-    "readNpy",
-    "readNpyHeader",
     "reorient",
     "resample",
     "voxelToWorld",
     "windowToUnit",
     "worldToVoxel",
+  ]);
+});
+
+test("the public API for Node is this list", () => {
+  assert.deepEqual(Object.keys(node).sort(), [
+    "NpyWriter",
+    "readNifti",
+    "readNiftiHeader",
+    "readNpy",
+    "readNpyHeader",
     "writeNifti",
     "writeNpy",
   ]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { readNpy, resample, VolumeArgumentError, voxelToWorld, type Triple, type Volume } from "../src/index.js";
+import { resample, VolumeArgumentError, voxelToWorld, type Triple, type Volume } from "../src/index.js";
+import { readNpy } from "../src/node.js";
 import { assertClose, facts, fixture, obliqueVolume } from "./fixtures.js";
 
 async function source(): Promise<Volume> {

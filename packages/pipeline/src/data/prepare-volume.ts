@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readNifti, readNpy, reorient, resample, type Volume, type VoxelArray } from "@slicestack/volume";
+import { reorient, resample, type Volume, type VoxelArray } from "@slicestack/volume";
+import { readNifti, readNpy } from "@slicestack/volume/node";
 import { meanLungHu } from "./lung.js";
 import type { StoreDtype } from "./store.js";
 

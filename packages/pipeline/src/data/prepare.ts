@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, join, relative, resolve, sep } from "node:path";
-import { NpyWriter } from "@slicestack/volume";
+import { NpyWriter } from "@slicestack/volume/node";
 import type { Progress } from "../progress.js";
 import { StagedFolder, writeFileAtomic } from "./atomic.js";
 import { PrepareError } from "./errors.js";

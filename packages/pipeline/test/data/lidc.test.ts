@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readNpy } from "@slicestack/volume";
+import { readNpy } from "@slicestack/volume/node";
 import { readTable } from "../../src/data/csv.js";
 import { prepare } from "../../src/data/prepare.js";
 import { checkSplit, makeSplit, type Part } from "../../src/data/split.js";

@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { readNpy, reorient, resample, writeNifti, writeNpy, type Volume } from "@slicestack/volume";
+import { reorient, resample, type Volume } from "@slicestack/volume";
+import { readNpy, writeNifti, writeNpy } from "@slicestack/volume/node";
 import { writeTable } from "../../src/data/csv.js";
 import { DatasetError, PrepareError } from "../../src/data/errors.js";
 import { meanLungHu } from "../../src/data/lung.js";

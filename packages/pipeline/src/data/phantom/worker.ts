@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { parentPort } from "node:worker_threads";
-import { writeNifti } from "@slicestack/volume";
+import { writeNifti } from "@slicestack/volume/node";
 import type { PoolAnswer } from "../pool.js";
 import type { ScanPlan } from "./plan.js";
 import { drawScan } from "./scan.js";

@@ -2,9 +2,9 @@ import { open, type FileHandle } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { reason } from "./atomic.js";
-import { VolumeFileError, VolumeFormatError } from "./errors.js";
-import { NIFTI_HEADER_BYTES, parseNiftiHeader, type NiftiHeader } from "./nifti-header.js";
-import { checkLength, NIFTI_PADDING_BYTES } from "./nifti.js";
+import { VolumeFileError, VolumeFormatError } from "../errors.js";
+import { NIFTI_HEADER_BYTES, parseNiftiHeader, type NiftiHeader } from "../nifti/header.js";
+import { checkLength, NIFTI_PADDING_BYTES } from "../nifti/parse.js";
 
 /** Deflate cannot shrink more than this; a header that announces more is damaged. */
 const MAX_DEFLATE_RATIO = 1032;

@@ -1,6 +1,6 @@
-import { hostIsLittleEndian } from "./byte-order.js";
-import { VolumeArgumentError } from "./errors.js";
-import { assertVolume, determinant3, type Volume, type VoxelArray } from "./volume.js";
+import { hostIsLittleEndian } from "../byte-order.js";
+import { VolumeArgumentError } from "../errors.js";
+import { assertVolume, determinant3, type Volume, type VoxelArray } from "../volume.js";
 
 const CODES: Record<string, [code: number, bits: number]> = {
   Uint8Array: [2, 8],

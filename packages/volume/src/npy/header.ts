@@ -1,5 +1,5 @@
-import { hostIsLittleEndian } from "./byte-order.js";
-import { VolumeArgumentError, VolumeFormatError } from "./errors.js";
+import { hostIsLittleEndian } from "../byte-order.js";
+import { VolumeArgumentError, VolumeFormatError } from "../errors.js";
 
 /** Data types of arrays in memory; "bool" is kept in a Uint8Array of 0 and 1. */
 export type NpyDtype = "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "float32" | "float64";

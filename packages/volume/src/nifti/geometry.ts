@@ -1,6 +1,6 @@
 import { NIFTI1, type NIFTI2 } from "nifti-reader-js";
-import type { NiftiHeader, Refuse } from "./nifti-header.js";
-import { determinant3, type Triple } from "./volume.js";
+import type { NiftiHeader, Refuse } from "./header.js";
+import { determinant3, type Triple } from "../volume.js";
 
 type Geometry = Pick<NiftiHeader, "spacing" | "origin" | "direction" | "geometry">;
 type Quaternion = [number, number, number, number];

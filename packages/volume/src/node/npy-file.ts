@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { reason, writeAtomic } from "./atomic.js";
-import { VolumeFileError } from "./errors.js";
+import { VolumeFileError } from "../errors.js";
 import {
   encodeNpyHeader,
   NPY_PREFIX_BYTES,
@@ -8,9 +8,9 @@ import {
   parseNpyHeader,
   type NpyDtype,
   type NpyHeader,
-} from "./npy-header.js";
-import { assertNpy, checkNpyLength, decodeNpy, npyDtypeOf, type NpyArray } from "./npy.js";
-import type { VoxelArray } from "./volume.js";
+} from "../npy/header.js";
+import { assertNpy, checkNpyLength, decodeNpy, npyDtypeOf, type NpyArray } from "../npy/array.js";
+import type { VoxelArray } from "../volume.js";
 
 /** Reads a .npy file; parseNpy says how. Memory is taken only after shape and file size were found to fit. */
 export async function readNpy(path: string): Promise<NpyArray> {

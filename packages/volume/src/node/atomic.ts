@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { VolumeFileError } from "./errors.js";
+import { VolumeFileError } from "../errors.js";
 
 /** A file that appears under its name only when it is whole: temporary name beside it, fsync, rename. */
 export class AtomicFile {

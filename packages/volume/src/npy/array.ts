@@ -1,8 +1,8 @@
-import { hostIsLittleEndian, swapBytes } from "./byte-order.js";
-import { VolumeArgumentError } from "./errors.js";
-import { narrow64 } from "./integers64.js";
-import { parseNpyHeader, refuser, type NpyDtype, type NpyHeader } from "./npy-header.js";
-import { emptyLike, type VoxelArray } from "./volume.js";
+import { hostIsLittleEndian, swapBytes } from "../byte-order.js";
+import { VolumeArgumentError } from "../errors.js";
+import { narrow64 } from "../integers64.js";
+import { parseNpyHeader, refuser, type NpyDtype, type NpyHeader } from "./header.js";
+import { emptyLike, type VoxelArray } from "../volume.js";
 
 /** An array as numpy counts it: the last axis of `shape` is the fastest. */
 export interface NpyArray {

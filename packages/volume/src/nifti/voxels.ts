@@ -1,8 +1,8 @@
-import { hostIsLittleEndian, swapBytes } from "./byte-order.js";
-import { VolumeFormatError } from "./errors.js";
-import { narrow64 } from "./integers64.js";
-import type { NiftiHeader } from "./nifti-header.js";
-import type { VoxelArray } from "./volume.js";
+import { hostIsLittleEndian, swapBytes } from "../byte-order.js";
+import { VolumeFormatError } from "../errors.js";
+import { narrow64 } from "../integers64.js";
+import type { NiftiHeader } from "./header.js";
+import type { VoxelArray } from "../volume.js";
 
 /**
  * Turns the stored bytes into values: byte order, then slope and intercept.

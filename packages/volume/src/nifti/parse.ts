@@ -1,7 +1,7 @@
-import { VolumeFormatError } from "./errors.js";
-import { parseNiftiHeader, type NiftiHeader } from "./nifti-header.js";
-import { decodeVoxels } from "./nifti-voxels.js";
-import type { Volume } from "./volume.js";
+import { VolumeFormatError } from "../errors.js";
+import { parseNiftiHeader, type NiftiHeader } from "./header.js";
+import { decodeVoxels } from "./voxels.js";
+import type { Volume } from "../volume.js";
 
 export interface NiftiOptions {
   /** What the values are; NIfTI does not say. Default "HU". */

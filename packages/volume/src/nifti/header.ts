@@ -1,7 +1,7 @@
 import { NIFTI1, isNIFTI1, isNIFTI2, readHeader, type NIFTI2 } from "nifti-reader-js";
-import { VolumeFormatError } from "./errors.js";
-import { niftiGeometry } from "./nifti-geometry.js";
-import type { Triple } from "./volume.js";
+import { VolumeFormatError } from "../errors.js";
+import { niftiGeometry } from "./geometry.js";
+import type { Triple } from "../volume.js";
 
 /** Data types of NIfTI that one voxel of a scan can have; the key is the header's code. */
 const DTYPES = {

@@ -1,8 +1,8 @@
 import { AtomicFile } from "./atomic.js";
-import { VolumeArgumentError } from "./errors.js";
-import { encodeNpyHeader, type NpyDtype } from "./npy-header.js";
-import { assertNpy } from "./npy.js";
-import type { VoxelArray } from "./volume.js";
+import { VolumeArgumentError } from "../errors.js";
+import { encodeNpyHeader, type NpyDtype } from "../npy/header.js";
+import { assertNpy } from "../npy/array.js";
+import type { VoxelArray } from "../volume.js";
 
 /**
  * Writes a .npy file piece by piece, with the first dimension counted as it grows: `append` takes whole items of

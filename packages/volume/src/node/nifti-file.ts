@@ -1,11 +1,11 @@
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { writeAtomic } from "./atomic.js";
-import { encodeNiftiHeader } from "./nifti-encode.js";
-import type { NiftiHeader } from "./nifti-header.js";
+import { encodeNiftiHeader } from "../nifti/encode.js";
+import type { NiftiHeader } from "../nifti/header.js";
 import { NiftiSource } from "./nifti-source.js";
-import { niftiVolume, type NiftiOptions } from "./nifti.js";
-import type { Volume } from "./volume.js";
+import { niftiVolume, type NiftiOptions } from "../nifti/parse.js";
+import type { Volume } from "../volume.js";
 
 const CHUNK_BYTES = 2 ** 20;
 
