@@ -1,3 +1,4 @@
+import { listed } from "../checks.js";
 import { ones, zeros } from "../creation.js";
 import { layerNorm } from "../functional.js";
 import type { Tensor } from "../tensor.js";
@@ -13,7 +14,8 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | number[], { eps = 1e-5, elementwiseAffine = true } = {}) {
     super();
-    this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+    this.normalizedShape =
+      typeof normalizedShape === "number" ? [normalizedShape] : listed("normalizedShape", normalizedShape, "LayerNorm");
     this.eps = eps;
     this.weight = elementwiseAffine ? new Parameter(ones(this.normalizedShape)) : null;
     this.bias = elementwiseAffine ? new Parameter(zeros(this.normalizedShape)) : null;
