@@ -1,7 +1,9 @@
+export type VolumeFormat = "NIfTI" | "npy" | "npz" | "zip" | "DICOM" | "NRRD" | "MetaImage" | "PNG" | "JPEG";
+
 export interface FormatProblem {
   /** File name, or a word such as "bytes" where there is none. */
   file: string;
-  format: "NIfTI" | "npy";
+  format: VolumeFormat;
   /** What was expected and what came. */
   problem: string;
   /** What the user can do about it. */
@@ -12,7 +14,7 @@ export interface FormatProblem {
 export class VolumeFormatError extends Error {
   override readonly name = "VolumeFormatError";
   readonly file: string;
-  readonly format: "NIfTI" | "npy";
+  readonly format: VolumeFormat;
   readonly problem: string;
   readonly remedy: string;
 

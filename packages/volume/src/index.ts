@@ -1,5 +1,11 @@
 /** Safe in browsers: everything here takes and gives bytes and arrays. Files are read and written by `@slicestack/volume/node`. */
-export { VolumeArgumentError, VolumeFileError, VolumeFormatError, type FormatProblem } from "./errors.js";
+export {
+  VolumeArgumentError,
+  VolumeFileError,
+  VolumeFormatError,
+  type FormatProblem,
+  type VolumeFormat,
+} from "./errors.js";
 export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volume.js";
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
 export { resample, type ResampleOptions } from "./resample.js";
