@@ -1,11 +1,27 @@
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
-interface PrepareOptions extends CommonOptions {
+interface PrepareFlags extends CommonOptions {
   labels?: string;
+  idColumn?: string;
+  labelColumn?: string;
+  subjectColumn?: string;
+  classColumn?: string;
+  key?: "path" | "PatientID" | "AccessionNumber" | "StudyInstanceUID" | "SeriesInstanceUID";
+  series?: string;
+  skipUnlabelled?: boolean;
   size?: [number, number];
   depth?: number | "native";
+  crop?: "none" | "lung" | "body";
+  margin?: number;
+  mask?: string;
+  unit?: "HU" | "arbitrary";
+  allowGaps?: boolean;
+  keepIds?: boolean;
+  saltFile?: string;
+  workers?: number;
+  shard?: { index: number; count: number };
   name?: string;
   overwrite?: boolean;
 }
@@ -13,29 +29,43 @@ interface PrepareOptions extends CommonOptions {
 export function addPrepare(program: Command, start: Start): void {
   const command = program
     .command("prepare")
-    .description("turn a folder of labelled scans into a prepared data set")
-    .argument("<source>", "folder of volumes: NIfTI or .npy, in one folder for each class or with a labels file")
+    .description("turn labelled scans into a prepared data set")
+    .argument("<source>", "folder of scans (NIfTI, DICOM, NRRD, MetaImage, .npy, slices), a zip of DICOM, or a MedMNIST .npz")
     .argument("<destination>", "folder of the prepared data set")
-    .option(
-      "--labels <file>",
-      "CSV with path, label and subject (default: labels.csv in the source, where there is one)",
+    .option("--labels <file>", "CSV with ids, labels and subjects (default: labels.csv in the source, else its class folders)")
+    .option("--id-column <name>", "column of the ids (default: id, path, PatientID …, whichever is there)")
+    .option("--label-column <name>", "column of the labels (default: label or category)")
+    .option("--subject-column <name>", "column of the subjects (default: subject)")
+    .option("--class-column <name>", "column of the class names (default: class)")
+    .addOption(
+      new Option("--key <kind>", "what the ids are (default: whatever they match)").choices([
+        "path",
+        "PatientID",
+        "AccessionNumber",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+      ]),
     )
-    .option(
-      "--size <height,width>",
-      "pixels of a prepared slice (default: 128,128 for CT, unchanged for .npy)",
-      parseSize,
-    )
-    .option(
-      "--depth <slices>",
-      "slices of a prepared volume, or native (default: 64 for CT, native for .npy)",
-      parseDepth,
-    )
+    .option("--series <choice>", "of a study with several series: thinnest, a UID, or a regular expression on the description")
+    .option("--skip-unlabelled", "leave out what has no label or no volume, instead of refusing it")
+    .option("--size <height,width>", "pixels of a prepared slice (default: 128,128 for CT, unchanged for arrays)", parseSize)
+    .option("--depth <slices>", "slices of a prepared volume, or native (default: 64 for CT, native for arrays)", parseDepth)
+    .addOption(new Option("--crop <region>", "keep only this region of CT (default: none)").choices(["lung", "body", "none"]))
+    .option("--margin <mm>", "mm kept around the region (default: 10)", parseMillimetres)
+    .option("--mask <folder>", "keep the box of your own masks, named like the volumes")
+    .addOption(new Option("--unit <unit>", "what the values of arrays are (default: arbitrary)").choices(["HU", "arbitrary"]))
+    .option("--allow-gaps", "interpolate over missing slices of a DICOM series, and record it")
+    .option("--keep-ids", "keep PatientIDs and paths of DICOM in the index (default: salted hashes)")
+    .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
+    .option("--workers <number>", "threads (default: the cores that may be used)", parseWorkers)
+    .option("--shard <i/n>", "make piece i of n; slicestack merge puts the pieces together", parseShard)
     .option("--name <name>", "name of the data set (default: the destination's)")
-    .option("--overwrite", "replace the destination");
+    .option("--overwrite", "replace the destination, and what a stopped preparation of other settings left");
   addCommon(command, {
     example: "slicestack prepare studies data/mosmed --labels studies/labels.csv",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.partly, EXIT.stopped],
-  }).action((source: string, destination: string, options: PrepareOptions) =>
+    notes: "Stopped or killed, the same command goes on where it was.",
+  }).action((source: string, destination: string, options: PrepareFlags) =>
     start(options, (session) => runPrepare(source, destination, options, session)),
   );
 }
@@ -43,27 +73,29 @@ export function addPrepare(program: Command, start: Start): void {
 async function runPrepare(
   source: string,
   destination: string,
-  options: PrepareOptions,
+  flags: PrepareFlags,
   session: Session,
 ): Promise<Outcome> {
   const { prepare } = await import("@slicestack/pipeline");
-  const { labels, size, depth, name, overwrite } = options;
+  const { idColumn, labelColumn, subjectColumn, classColumn, json, verbose, ...options } = flags;
+  const columns = { id: idColumn, label: labelColumn, subject: subjectColumn, class: classColumn };
   const dataset = await prepare({
     source,
     destination,
-    ...(labels === undefined ? {} : { labels }),
-    ...(size === undefined ? {} : { size }),
-    ...(depth === undefined ? {} : { depth }),
-    ...(name === undefined ? {} : { name }),
-    ...(overwrite === undefined ? {} : { overwrite }),
+    ...options,
+    columns: Object.fromEntries(Object.entries(columns).filter(([, name]) => name !== undefined)),
     onProgress: session.onProgress,
     signal: session.signal,
   });
-  const { info, volumes } = dataset;
+  const { info, volumes, left, resumed } = dataset;
+  if (resumed > 0) session.log(`went on after ${resumed} volumes that an earlier call had done`);
+  for (const { path, reason } of left.slice(0, 20)) session.log(`left out ${path}: ${reason}`);
+  if (left.length > 20) session.log(`left out ${left.length - 20} more: --json lists all`);
   const subjects = new Set(volumes.map(({ subject }) => subject)).size;
   const slices = volumes.reduce((sum, { count }) => sum + count, 0);
   const quarantined = info.quarantined ?? [];
   for (const { source: file, reason } of quarantined) session.log(`quarantined ${file}: ${reason}`);
+  const official = volumes.every(({ part }) => part !== null);
   const text = [
     `${info.name}: ${volumes.length} volumes of ${subjects} subjects, ${slices} slices of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
     ...info.classes.map(
@@ -72,10 +104,16 @@ async function runPrepare(
     ...(quarantined.length > 0
       ? [`${quarantined.length} volumes were quarantined: see ${destination}/dataset.json`]
       : []),
-    `Next: slicestack train --config FILE --data ${destination}`,
+    nextStep(flags, destination, official),
   ].join("\n");
-  const json = { directory: dataset.directory, info, volumes: volumes.length, slices, subjects, quarantined };
-  return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json };
+  const result = { directory: dataset.directory, info, volumes: volumes.length, slices, subjects, quarantined, left, resumed };
+  return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json: result };
+}
+
+function nextStep({ shard }: PrepareFlags, destination: string, official: boolean): string {
+  if (shard !== undefined) return `Next, with all ${shard.count} pieces: slicestack merge PIECE... DATA`;
+  if (official) return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${destination}`;
+  return `Next: slicestack split ${destination}, then slicestack audit ${destination}`;
 }
 
 function parseSize(text: string): [number, number] {
@@ -89,4 +127,21 @@ function parseDepth(text: string): number | "native" {
   if (text === "native") return text;
   if (/^[1-9]\d*$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a number of slices, or native.");
+}
+
+function parseMillimetres(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected millimetres, from 0 on.");
+}
+
+function parseWorkers(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a whole number from 1 to 999.");
+}
+
+function parseShard(text: string): { index: number; count: number } {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (shard.index >= 1 && shard.index <= shard.count) return shard;
+  throw new InvalidArgumentError("Expected I/N with I from 1 to N, e.g. 2/8.");
 }

@@ -99,12 +99,12 @@ export class StagedFolder {
   }
 }
 
-function temporaryName(path: string): string {
+export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
 /** A rename is only safe from a power cut once its folder is synced; not every file system allows it. */
-function syncFolder(path: string): void {
+export function syncFolder(path: string): void {
   if (process.platform === "win32") return;
   const descriptor = openSync(path, "r");
   try {

@@ -47,6 +47,8 @@ export interface LabelProblems {
   conflicting: string[];
   /** Labels that are not whole numbers from 0 on, and ids that match several volumes. */
   invalid: string[];
+  /** Studies with several series of which none was chosen. */
+  severalSeries: string[];
 }
 
 /** Labels and files do not fit together. */
@@ -61,11 +63,13 @@ export class LabelsError extends Error {
       shown("have no label", problems.unlabelled),
       shown("have two labels or subjects", problems.conflicting),
       shown("are not usable", problems.invalid),
+      shown("have several series", problems.severalSeries),
     ].filter((part) => part !== "");
     super(
       `${file}: labels and volumes do not fit: ${parts.join("; ")}. ` +
-        `The columns are id or path, label (a whole number from 0 on) and, where a subject has several volumes, subject; ` +
-        `ids match the file's name without its extension, or its path below the source folder.`,
+        `The columns are id or path, label (a whole number from 0 on, or a text) and, where a subject has several volumes, subject; ` +
+        `ids match a file's name or path below the source folder, or a DICOM PatientID, AccessionNumber or UID; ` +
+        `--skip-unlabelled leaves out what has no partner.`,
     );
   }
 }

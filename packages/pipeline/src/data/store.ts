@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseNpyHeader, type NpyHeader } from "@slicestack/volume";
+import { parseNpyHeader, type NpyHeader, type Triple } from "@slicestack/volume";
 import { z } from "zod";
 import { codeOf } from "./csv.js";
 import { DatasetError } from "./errors.js";
+import type { Part } from "./split/split.js";
 import { readSubjects } from "./subjects.js";
 
 export type StoreDtype = "int16" | "uint8" | "uint16" | "float32";
+
+/** Bytes of one voxel. */
+export const storeBytes: Readonly<Record<StoreDtype, number>> = { int16: 2, uint8: 1, uint16: 2, float32: 4 };
 
 /** One volume of a prepared data set: `count` slices from slice `first` on. */
 export interface VolumeRecord {
@@ -16,25 +20,38 @@ export interface VolumeRecord {
   label: number;
   first: number;
   count: number;
+  /** The part of an official split that the source names, if any. */
+  part: Part | null;
   unit: "HU" | "arbitrary";
-  /** mm x, y, z after preparation; 1, 1, 1 where the source has none. */
-  spacing: [number, number, number];
-  /** x, y, z in the source, turned to LPS. */
-  originalShape: [number, number, number];
-  originalSpacing: [number, number, number];
-  /** Path relative to the source folder. */
+  /** Of the prepared voxels. */
+  geometry: Geometry;
+  /** Of the source, turned to LPS, before crop and resampling. */
+  original: Geometry & { shape: Triple };
+  /** Voxels of the source that were kept, x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
+  crop: readonly number[] | null;
+  /** Path relative to the source folder; a DICOM series goes by the hash of its UID. */
   source: string;
-  /** Of the source file. */
+  /** Of the source file; of the hashes of its files where there are several. */
   sha256: string;
+  /** Of the prepared voxels as they lie in slices.npy. */
+  voxelSha256: string;
   /** Crude mean of the lungs, HU sources only; null elsewhere. */
   meanLungHu: number | null;
   /** Further columns of the labels file. */
   extra: Record<string, string>;
 }
 
+/** Where voxels lie: world(i, j, k) = origin + direction · (i, j, k) · spacing, LPS mm; 1 mm and no turn where a source has none. */
+export interface Geometry {
+  spacing: Triple;
+  origin: Triple;
+  /** Row-major 3 x 3. */
+  direction: readonly number[];
+}
+
 export interface DatasetInfo {
   name: string;
-  version: 1;
+  version: 2;
   height: number;
   width: number;
   dtype: StoreDtype;
@@ -45,7 +62,6 @@ export interface DatasetInfo {
   classes: string[];
   /** Volumes. */
   count: number;
-  created: string;
   /** Identifies the data set: see datasetHash. */
   hash: string;
   recipe: Record<string, unknown>;
@@ -66,7 +82,7 @@ export interface Dataset {
 const positive = z.int().positive();
 const infoSchema = z.object({
   name: z.string(),
-  version: z.literal(1),
+  version: z.literal(2),
   height: positive,
   width: positive,
   dtype: z.enum(["int16", "uint8", "uint16", "float32"]),
@@ -75,7 +91,6 @@ const infoSchema = z.object({
   depth: z.union([positive, z.literal("native")]),
   classes: z.array(z.string()).min(1),
   count: positive,
-  created: z.string(),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   recipe: z.record(z.string(), z.unknown()),
   versions: z.record(z.string(), z.string()),
@@ -182,31 +197,33 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
   if (next !== slices) refuse(`expected ${slices} slices as in slices.npy, the rows add up to ${next}`);
 }
 
-/** The identity of a data set: SHA-256 over what slices.npy and subjects.csv hold; times and folders play no part. */
-export function datasetHash(
-  voxelSha256: string,
-  shape: readonly number[],
-  dtype: StoreDtype,
-  subjectsCsv: string,
-): string {
+/**
+ * The identity of a data set: SHA-256 over dtype, shape and subjects.csv, which holds the hash of every volume's voxels;
+ * times and folders play no part.
+ */
+export function datasetHash(shape: readonly number[], dtype: StoreDtype, subjectsCsv: string): string {
   const subjects = createHash("sha256").update(subjectsCsv).digest("hex");
   return createHash("sha256")
-    .update(`slicestack 1 ${dtype} ${shape.join(",")} ${voxelSha256} ${subjects}`)
+    .update(`slicestack 2 ${dtype} ${shape.join(",")} ${subjects}`)
     .digest("hex");
 }
 
-/** Reads every byte and compares with the hash in dataset.json. @throws DatasetError where they differ */
+/** Reads every byte and compares with the hashes of dataset.json and subjects.csv. @throws DatasetError where they differ */
 export async function verifyDataset(dataset: Dataset): Promise<void> {
-  const { info, slicesPath, slicesOffset, volumes } = dataset;
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(slicesPath, { start: slicesOffset })) hash.update(chunk as Buffer);
+  const { info, slicesPath, slicesOffset, volumes, directory } = dataset;
   const slices = volumes.reduce((n, volume) => n + volume.count, 0);
-  const csv = readFileSync(join(dataset.directory, "subjects.csv"), "utf8");
-  const found = datasetHash(hash.digest("hex"), [slices, info.height, info.width], info.dtype, csv);
-  if (found === info.hash) return;
-  throw new DatasetError(
-    dataset.directory,
-    `expected the content hash ${info.hash}, found ${found}`,
-    `It was changed after it was prepared. ${PREPARE_AGAIN}`,
-  );
+  const csv = readFileSync(join(directory, "subjects.csv"), "utf8");
+  const found = datasetHash([slices, info.height, info.width], info.dtype, csv);
+  const changed = `It was changed after it was prepared. ${PREPARE_AGAIN}`;
+  if (found !== info.hash)
+    throw new DatasetError(directory, `expected the content hash ${info.hash}, found ${found}`, changed);
+  const sliceBytes = info.height * info.width * storeBytes[info.dtype];
+  for (const { id, first, count, voxelSha256 } of volumes) {
+    const hash = createHash("sha256");
+    const start = slicesOffset + first * sliceBytes;
+    const stream = createReadStream(slicesPath, { start, end: start + count * sliceBytes - 1, highWaterMark: 2 ** 20 });
+    for await (const chunk of stream) hash.update(chunk as Buffer);
+    if (hash.digest("hex") !== voxelSha256)
+      throw new DatasetError(slicesPath, `the voxels of ${id} are not those that were prepared`, changed);
+  }
 }

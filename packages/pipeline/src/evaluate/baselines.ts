@@ -25,10 +25,8 @@ export function majorityBaseline(trainLabels: readonly number[], classes: number
 
 /** What is known of a volume without looking at its slices; fields as in VolumeRecord. */
 export interface ShortcutSource {
-  /** x, y, z in the source */
-  originalShape: readonly [number, number, number];
-  /** mm */
-  originalSpacing: readonly [number, number, number];
+  /** x, y, z in the source, mm */
+  original: { shape: readonly [number, number, number]; spacing: readonly [number, number, number] };
   /** crude mean over the lungs in HU; null where the source has no HU */
   meanLungHu: number | null;
 }
@@ -41,9 +39,9 @@ export interface ShortcutFeatures {
 
 const FEATURES: readonly { name: string; of: (volume: ShortcutSource) => number | null }[] = [
   { name: "mean lung HU", of: (volume) => volume.meanLungHu },
-  { name: "slice count", of: (volume) => volume.originalShape[2] },
-  { name: "in-plane spacing", of: (volume) => volume.originalSpacing[0] },
-  { name: "slice spacing", of: (volume) => volume.originalSpacing[2] },
+  { name: "slice count", of: (volume) => volume.original.shape[2] },
+  { name: "in-plane spacing", of: (volume) => volume.original.spacing[0] },
+  { name: "slice spacing", of: (volume) => volume.original.spacing[2] },
 ];
 
 /** Keeps the features that every given volume has and that differ between the training volumes. */

@@ -1,6 +1,6 @@
 import { parentPort } from "node:worker_threads";
-import type { PoolAnswer } from "./pool.js";
-import { prepareVolume, type PreparedVolume, type VolumeJob } from "./prepare-volume.js";
+import type { PoolAnswer } from "../pool.js";
+import { prepareVolume, type PreparedVolume, type VolumeJob } from "./volume.js";
 
 async function run(job: VolumeJob): Promise<PoolAnswer<PreparedVolume>> {
   try {

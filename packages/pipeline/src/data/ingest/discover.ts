@@ -1,0 +1,214 @@
+/** Walks a source and finds its volumes, whatever the layout; no voxel is read. */
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { readNpyHeader } from "@slicestack/volume/node";
+import type { Progress } from "../../progress.js";
+import { codeOf } from "../csv.js";
+import { PrepareError } from "../errors.js";
+import type { Part } from "../split/split.js";
+import { dicomVolumes } from "./dicom.js";
+import { medmnistVolumes } from "./medmnist.js";
+import type { Key, SetAside, SourceVolume, VolumeInput } from "./source.js";
+
+export interface Found {
+  volumes: SourceVolume[];
+  /** Files that are no volumes, with the reason. */
+  setAside: SetAside[];
+  /** Volumes that cannot be read as they lie there: a slice is missing, a header is damaged. */
+  broken: SetAside[];
+}
+
+export interface DiscoverOptions {
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+const VOLUME = /\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)$/i;
+const IMAGE = /\.(png|jpe?g)$/i;
+/** Never DICOM, never a volume by itself: tables, texts, the data files of detached headers. */
+const OTHER = /\.(csv|tsv|json|jsonl|txt|md|html?|xml|ya?ml|pdf|xlsx?|raw|zraw|raw\.gz|py|ipynb|log|tmp|pkl|pth?|lock)$/i;
+
+/** Finds all volumes below `source` (or in it, where it is a zip or an archive), in the order of their paths. @throws PrepareError no folder, no volume */
+export async function discover(source: string, options: DiscoverOptions = {}): Promise<Found> {
+  const { root, paths } = filesOf(source);
+  const found: Found = { volumes: [], setAside: [], broken: [] };
+  const kinds = sorted(paths);
+  for (const path of kinds.files) found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
+  await addArrays(root, kinds.arrays, found);
+  for (const path of kinds.archives) await addArchive(root, path, found);
+  addImages(root, kinds.images, found);
+  const dicom = await dicomVolumes(root, kinds.rest, options);
+  found.volumes.push(...dicom.volumes);
+  found.setAside.push(...dicom.setAside);
+  if (found.volumes.length + found.broken.length > 0) {
+    nameApart(found.volumes);
+    found.volumes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+    return found;
+  }
+  const first = found.setAside[0];
+  throw new PrepareError(
+    `${source}: no volume found among ${paths.length} files${first === undefined ? "" : ` (${first.path}: ${first.reason})`}`,
+    "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, or folders of PNG or JPEG slices, in it or in folders below.",
+  );
+}
+
+/** Files below a folder, as paths with forward slashes, sorted; of a file, itself. */
+function filesOf(source: string): { root: string; paths: string[] } {
+  let names: string[];
+  try {
+    if (statSync(source).isFile()) return { root: dirname(source), paths: [basename(source)] };
+    names = readdirSync(source, { recursive: true, withFileTypes: true, encoding: "utf8" })
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(source.length).replace(/^[/\\]+/, ""));
+  } catch (cause) {
+    throw new PrepareError(`${source}: expected a folder of volumes (${codeOf(cause)})`, "Check the path.", { cause });
+  }
+  const hidden = (path: string) => path.split("/").some((part) => part.startsWith("."));
+  return { root: source, paths: names.map((name) => name.replaceAll("\\", "/")).filter((path) => !hidden(path)).sort() };
+}
+
+interface Kinds {
+  files: string[];
+  arrays: string[];
+  archives: string[];
+  images: string[];
+  rest: string[];
+}
+
+function sorted(paths: readonly string[]): Kinds {
+  const kinds: Kinds = { files: [], arrays: [], archives: [], images: [], rest: [] };
+  const all = new Set(paths.map((path) => path.toLowerCase()));
+  for (const path of paths) {
+    const stem = path.replace(/\.gz$/i, "").replace(/\.(hdr|img)$/i, "").toLowerCase();
+    if (VOLUME.test(path)) kinds.files.push(path);
+    else if (/\.hdr(\.gz)?$/i.test(path)) kinds.files.push(path);
+    else if (/\.img(\.gz)?$/i.test(path) && (all.has(`${stem}.hdr`) || all.has(`${stem}.hdr.gz`))) continue;
+    else if (/\.npy$/i.test(path)) kinds.arrays.push(path);
+    else if (/\.npz$/i.test(path)) kinds.archives.push(path);
+    else if (IMAGE.test(path)) kinds.images.push(path);
+    else if (!OTHER.test(path)) kinds.rest.push(path);
+  }
+  return kinds;
+}
+
+/** Arrays by their number of axes: (H, W) is a slice, (H, W, S) a volume, (N, H, W, S) a stack of volumes. */
+async function addArrays(root: string, paths: readonly string[], found: Found): Promise<void> {
+  const slices: string[] = [];
+  for (const path of paths) {
+    const file = join(root, path);
+    let axes: number;
+    let items: number;
+    try {
+      const { shape } = await readNpyHeader(file);
+      axes = shape.length;
+      items = shape[0] ?? 0;
+    } catch (error) {
+      found.broken.push({ path, reason: messageOf(error).replaceAll(file, path) });
+      continue;
+    }
+    if (axes === 2) slices.push(path);
+    else if (axes === 4) {
+      for (let item = 0; item < items; item++) {
+        const number = String(item).padStart(String(items - 1).length, "0");
+        found.volumes.push(volumeOf(`${path}#${number}`, { kind: "npy-item", path: file, item, order: "HWS" }));
+      }
+    } else found.volumes.push(volumeOf(path, { kind: "npy", path: file }));
+  }
+  addSlices(slices, found, (path) => join(root, path));
+}
+
+/** Files NAME_0, NAME_1 … of a folder are the slices of one volume, in the order of their numbers. */
+function addSlices(paths: readonly string[], found: Found, absolute: (path: string) => string): void {
+  const volumes = new Map<string, { index: number; path: string }[]>();
+  for (const path of paths) {
+    const match = /^(.*)_(\d+)\.npy$/i.exec(path);
+    if (match === null) {
+      found.broken.push({ path, reason: "expected a slice NAME_INDEX.npy, because it is an array (H, W); its name has no index" });
+      continue;
+    }
+    const [, name = "", index = ""] = match;
+    volumes.set(name, [...(volumes.get(name) ?? []), { index: Number(index), path }]);
+  }
+  for (const [path, slices] of volumes) {
+    slices.sort((a, b) => a.index - b.index);
+    const problem = gapsIn(slices.map(({ index }) => index));
+    if (problem !== null) found.broken.push({ path, reason: problem });
+    else found.volumes.push(volumeOf(path, { kind: "npy-slices", paths: slices.map(({ path }) => absolute(path)) }));
+  }
+}
+
+/** Slice numbers of a volume must follow one another: a lost slice would shift all behind it. */
+function gapsIn(numbers: readonly number[]): string | null {
+  const wrong = numbers.findIndex((number, k) => k > 0 && number !== numbers[k - 1]! + 1);
+  if (wrong < 0) return null;
+  const [before, after] = [numbers[wrong - 1]!, numbers[wrong]!];
+  return before === after ? `slice ${after} is there twice` : `slices ${before + 1} to ${after - 1} are missing`;
+}
+
+/** PNG or JPEG files of one folder are one volume. */
+function addImages(root: string, paths: readonly string[], found: Found): void {
+  const folders = new Map<string, string[]>();
+  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), path]);
+  for (const [folder, files] of folders)
+    found.volumes.push(volumeOf(folder, { kind: "images", paths: files.map((path) => join(root, path)) }));
+}
+
+async function addArchive(root: string, path: string, found: Found): Promise<void> {
+  try {
+    found.volumes.push(...(await medmnistVolumes(join(root, path), path)));
+  } catch (error) {
+    found.broken.push({ path, reason: messageOf(error).replaceAll(join(root, path), path) });
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A volume of a file or folder, with what its path says of label and part. */
+export function volumeOf(path: string, input: VolumeInput): SourceVolume {
+  const folders = path.split("/").slice(0, -1);
+  const labelled = /^(?:class_|ct_|CT-)(\d+)(?:_slices?)?$/i;
+  // Stacked arrays carry the class in their own name: ct_0.npy.
+  const own = input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
+  const className = [...folders, ...own].findLast((part) => labelled.test(part)) ?? null;
+  const label = className === null ? null : labelled.exec(className)?.[1];
+  const bare = withoutExtension(path);
+  return {
+    id: basename(bare),
+    path,
+    input,
+    names: {
+      path: [...new Set([path, bare, basename(path), basename(bare)])],
+      PatientID: [],
+      AccessionNumber: [],
+      StudyInstanceUID: [],
+      SeriesInstanceUID: [],
+    } satisfies Record<Key, string[]>,
+    folderLabel: label === undefined || label === null ? null : Number(label),
+    className: className?.replace(/_slices?$/i, "") ?? null,
+    part: partOf(folders),
+    subject: null,
+    facts: {},
+    series: null,
+  };
+}
+
+/** train/class_0/… and the like. */
+function partOf(folders: readonly string[]): Part | null {
+  for (const name of folders) {
+    if (/^train(ing)?$/i.test(name)) return "train";
+    if (/^val(id(ation)?)?$/i.test(name)) return "val";
+    if (/^test(ing)?$/i.test(name)) return "test";
+  }
+  return null;
+}
+
+/** Ids are the files' names; where two are alike, all are paths. */
+function nameApart(volumes: SourceVolume[]): void {
+  if (new Set(volumes.map(({ id }) => id)).size === volumes.length) return;
+  for (const volume of volumes) if (volume.input.kind !== "dicom") volume.id = withoutExtension(volume.path);
+}
+
+/** Without .nii.gz, .nii, .npy and the like. */
+export function withoutExtension(path: string): string {
+  return path.replace(/\.(nii\.gz|nii|hdr\.gz|hdr|nrrd|nhdr|mha|mhd|npy|npz)(?=#|$)/i, "");
+}

@@ -1,0 +1,86 @@
+/** Patient data: names of patients become salted hashes, and columns that hold more than that are dropped. */
+import { createHmac, randomBytes } from "node:crypto";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { codeOf } from "../csv.js";
+import { PrepareError } from "../errors.js";
+import type { LabelledVolume } from "./source.js";
+
+/** Columns of a labels file that never reach an index, whatever their spelling: PatientName, patient_name, MRN … */
+const PERSONAL =
+  /^(patient|subject|person)?(s?name|firstname|lastname|surname|familyname|givenname|birth(date|day|time)?|dateofbirth|dob|address|street|phone(number)?|telephone|email|mrn|medicalrecordnumber|ssn|socialsecurity(number)?|nationalid|insurance(number)?|otherpatientids?|mothersbirthname|referringphysician(name)?|physician(name)?|operators?name|accession(number)?|patientid|studyinstanceuid|seriesinstanceuid|studyuid|seriesuid)$/;
+
+/** True for a column that names a person, or a study in the hospital's own systems. */
+export function isPersonal(column: string): boolean {
+  return PERSONAL.test(column.toLowerCase().replace(/[^a-z]/g, ""));
+}
+
+/**
+ * Turns an identifier into 12 hexadecimal digits: HMAC-SHA-256 under a secret salt, so that nobody who lacks the salt can
+ * find the identifier by trying. The same salt gives the same hash in every data set, shard and repetition.
+ */
+export class Pseudonyms {
+  constructor(private readonly salt: Uint8Array) {}
+
+  of(kind: "patient" | "series", identifier: string): string {
+    return createHmac("sha256", this.salt).update(`${kind} ${identifier}`).digest("hex").slice(0, 12);
+  }
+}
+
+/** Where this user's salt is kept unless told otherwise. */
+export function saltPath(env: Record<string, string | undefined>, home: string): string {
+  return join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "slicestack", "salt");
+}
+
+/**
+ * The salt in `file`; made there, readable by its owner alone, the first time. Two processes that come at once get the same.
+ * @throws PrepareError where it can be neither read nor made, or is too short to protect anything
+ */
+export function readSalt(file: string): Uint8Array {
+  const read = (): Uint8Array => Buffer.from(readFileSync(file, "utf8").trim());
+  let salt: Uint8Array;
+  try {
+    salt = read();
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw refused(file, `cannot be read (${codeOf(error)})`, error);
+    salt = create(file, read);
+  }
+  if (salt.length >= 16) return salt;
+  throw refused(file, `expected at least 16 characters, found ${salt.length}`);
+}
+
+function create(file: string, read: () => Uint8Array): Uint8Array {
+  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(temporary, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
+    // A link fails where the name is taken: whoever came first has made it.
+    try {
+      linkSync(temporary, file);
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+    return read();
+  } catch (error) {
+    throw refused(file, `cannot be made (${codeOf(error)})`, error);
+  }
+}
+
+function refused(file: string, problem: string, cause?: unknown): PrepareError {
+  const remedy = "It hides patients' identifiers: name another file with --salt-file, or keep the identifiers with --keep-ids.";
+  return new PrepareError(`${file}: the salt ${problem}`, remedy, { cause });
+}
+
+/** A DICOM volume, or where `subjects` every volume, by its pseudonyms. */
+export function hidden<V extends LabelledVolume & { source: string }>(
+  volume: V,
+  pseudonyms: Pseudonyms,
+  subjects: boolean,
+): V {
+  const subject = pseudonyms.of("patient", volume.subject);
+  if (volume.input.kind !== "dicom") return subjects ? { ...volume, subject } : volume;
+  const series = pseudonyms.of("series", volume.input.series);
+  return { ...volume, subject, id: `${subject}-${series.slice(0, 6)}`, source: `dicom ${series}` };
+}

@@ -1,0 +1,51 @@
+/** Where a study has several series, one of them stands for it. */
+import type { LabelProblems } from "../errors.js";
+import type { SetAside, SourceVolume } from "./source.js";
+
+/**
+ * One volume a study; what is not chosen goes to `left` with the reason. A study whose choice is open goes to `problems`.
+ * @param rule thinnest, a SeriesInstanceUID, or a regular expression on the description, of which the thinnest is taken
+ */
+export function chooseSeries(
+  volumes: readonly SourceVolume[],
+  rule: string | undefined,
+  problems: LabelProblems,
+  left: SetAside[],
+): SourceVolume[] {
+  const studies = new Map<string, SourceVolume[]>();
+  const chosen: SourceVolume[] = [];
+  for (const volume of volumes) {
+    if (volume.series === null) chosen.push(volume);
+    else studies.set(volume.series.study, [...(studies.get(volume.series.study) ?? []), volume]);
+  }
+  for (const study of studies.values()) {
+    const [one] = study.length === 1 ? study : candidates(study, rule);
+    if (one === undefined) {
+      const list = study.map(describe).join("; ");
+      const why = rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`; // prettier-ignore
+      problems.severalSeries.push(`${study[0]!.path} (${list}): ${why}`);
+      continue;
+    }
+    chosen.push(one);
+    for (const other of study)
+      if (other !== one) left.push({ path: other.path, reason: `${describe(other)}: ${describe(one)} stands for its study` }); // prettier-ignore
+  }
+  return chosen;
+}
+
+function candidates(study: readonly SourceVolume[], rule: string | undefined): SourceVolume[] {
+  if (rule === undefined) return [];
+  const fits = (volume: SourceVolume) => {
+    const { description = "", uid } = volume.series ?? {};
+    return rule === "thinnest" || uid === rule || new RegExp(rule, "i").test(description);
+  };
+  return study.filter(fits).sort((a, b) => {
+    const [x, y] = [a.series!, b.series!];
+    return x.spacing - y.spacing || y.slices - x.slices || (x.uid < y.uid ? -1 : 1);
+  });
+}
+
+function describe({ series }: SourceVolume): string {
+  const { description = "", spacing = NaN, slices = 0 } = series ?? {};
+  return `series "${description}", ${slices} slices at ${Number(spacing.toFixed(2))} mm`;
+}

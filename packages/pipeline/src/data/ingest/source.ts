@@ -1,0 +1,75 @@
+/** What a source folder holds: volumes by where their voxels are and by what labels may call them. */
+import type { Part } from "../split/split.js";
+
+/** How the voxels of one volume are read; plain data, because it is sent to a worker thread. Paths are absolute. */
+export type VolumeInput =
+  /** One file in HU: NIfTI, NRRD, MetaImage. */
+  | { kind: "file"; path: string }
+  /** A ready-made array (H, W, slices). */
+  | { kind: "npy"; path: string }
+  /** One item of a stacked array: (N, H, W, slices), or (N, slices, H, W). */
+  | { kind: "npy-item"; path: string; item: number; order: "HWS" | "SHW" }
+  /** One item of an array (N, slices, H, W) in an archive. */
+  | { kind: "npz-item"; path: string; array: string; item: number }
+  /** Arrays (H, W), one a slice, in order. */
+  | { kind: "npy-slices"; paths: string[] }
+  /** PNG or JPEG files, one a slice, in order. */
+  | { kind: "images"; paths: string[] }
+  /** The files of one DICOM series, on disk or in a zip. */
+  | { kind: "dicom"; series: string; files: DicomPlace[] };
+
+/** A DICOM file; `entry` is its name within the zip at `path`. */
+export interface DicomPlace {
+  path: string;
+  entry?: string;
+}
+
+/** Whether the values are HU; ready-made arrays are taken as they are. */
+export const isCt = ({ kind }: VolumeInput): boolean => kind === "file" || kind === "dicom";
+
+/** Columns by which a labels file may name a volume. */
+export const KEYS = ["path", "PatientID", "AccessionNumber", "StudyInstanceUID", "SeriesInstanceUID"] as const;
+export type Key = (typeof KEYS)[number];
+
+/** A volume found in the source. */
+export interface SourceVolume {
+  /** The file's name without extension, or its path where two have the same name. */
+  id: string;
+  /** Below the source folder, with forward slashes; what messages call it. */
+  path: string;
+  input: VolumeInput;
+  /** Names by which labels may call it. */
+  names: Record<Key, readonly string[]>;
+  /** From a folder class_k, ct_k or CT-k above it, or from an archive. */
+  folderLabel: number | null;
+  className: string | null;
+  part: Part | null;
+  /** Whose it is, where the source says so. */
+  subject: string | null;
+  /** What the source says of the acquisition, for subjects.csv: scanner, site … */
+  facts: Record<string, string>;
+  /** Where several series share a study: what a choice between them goes by. */
+  series: { description: string; spacing: number; slices: number; uid: string; study: string } | null;
+}
+
+/** A volume with what the labels say of it. */
+export interface LabelledVolume extends SourceVolume {
+  subject: string;
+  label: number;
+  /** Further columns of the labels file, and the facts of the source. */
+  extra: Record<string, string>;
+}
+
+/** A file of the source that is no volume. */
+export interface SetAside {
+  path: string;
+  reason: string;
+}
+
+export interface Labelling {
+  volumes: LabelledVolume[];
+  /** Class names, by label. */
+  classes: string[];
+  /** Volumes that were left out on purpose: without a label, or another series of the same study. */
+  left: SetAside[];
+}

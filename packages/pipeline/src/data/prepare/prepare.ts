@@ -1,0 +1,236 @@
+/** From scans on disk to a prepared data set. */
+import { mkdirSync, readFileSync, rmSync, existsSync, readdirSync, renameSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { syncFolder, temporaryName, writeFileAtomic } from "../atomic.js";
+import { PrepareError } from "../errors.js";
+import type { SetAside, VolumeInput } from "../ingest/source.js";
+import { FolderLock } from "../lock.js";
+import { runPool } from "../pool.js";
+import { writeOfficialSplit } from "../split/official.js";
+import { datasetHash, openDataset, type Dataset, type DatasetInfo, type StoreDtype, type VolumeRecord } from "../store.js";
+import { formatSubjects } from "../subjects.js";
+import { dataFolder, Journal, type Frame } from "./journal.js";
+import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions } from "./plan.js";
+import { shardOf, writeShard, type Shard } from "./shard.js";
+import { unpackArchives } from "./unpack.js";
+import type { PreparedVolume, VolumeJob } from "./volume.js";
+
+export interface PrepareOptions extends PlanOptions {
+  /** Folder to make; refused where it holds something, unless `overwrite`. */
+  destination: string;
+  /** Threads; default: the cores this process may use. The result does not depend on it. */
+  workers?: number;
+  /** Replace the destination, and what a stopped preparation of other settings left. */
+  overwrite?: boolean;
+  /** Default: the destination's name. */
+  name?: string;
+  /** Part `index` (from 1) of `count`: the destination becomes a piece for `mergeShards`. */
+  shard?: Shard;
+}
+
+export interface PrepareResult extends Dataset {
+  /** What was found and is no volume of the set, with the reason. */
+  left: SetAside[];
+  /** Volumes that an earlier call, stopped or killed, had finished. */
+  resumed: number;
+}
+
+/**
+ * Makes a prepared data set: CT is turned to LPS, cropped where asked, resampled with a low-pass and stored as int16 HU;
+ * ready-made arrays stay as they are. Slices lie in geometric order, from the feet up, or as they lie in the array.
+ * A volume that cannot be read is left out and listed in dataset.json under `quarantined`.
+ * Stopped or killed at any moment, the same call goes on where it was, and ends with the same bytes.
+ * @throws PrepareError, LabelsError, TableError, LockedError   @throws the signal's reason; what is done is kept
+ */
+export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
+  const { signal, overwrite = false } = options;
+  signal?.throwIfAborted();
+  const destination = resolve(options.destination);
+  refuseNested(options.source, destination);
+  refuseOccupied(destination, overwrite);
+  const plan = shardOf(await makePlan(options), options.shard);
+  const work = workFolder(destination);
+  mkdirSync(work, { recursive: true });
+  using _lock = FolderLock.take(work);
+  const journal = openJournal(work, plan, overwrite);
+  const resumed = journal.entries.length;
+  try {
+    await fill(options, plan, journal, work);
+    signal?.throwIfAborted();
+    journal.finish();
+  } finally {
+    journal.sync();
+    journal.close();
+  }
+  writeIndex(dataFolder(work), options, plan, journal);
+  if (options.shard === undefined) writeOfficialSplit(dataFolder(work));
+  put(dataFolder(work), destination, overwrite);
+  rmSync(work, { recursive: true, force: true });
+  return { ...openDataset(destination), left: plan.left, resumed };
+}
+
+/** Where a preparation works until it is whole: the same folder each time, so that a second call finds it. */
+export const workFolder = (destination: string): string =>
+  join(dirname(destination), `.${basename(destination)}.prepare`);
+
+function refuseOccupied(destination: string, overwrite: boolean): void {
+  if (overwrite || !existsSync(destination) || readdirSync(destination).length === 0) return;
+  throw new PrepareError(
+    `${destination}: expected a folder that does not exist yet, it is there and not empty`,
+    "Choose another destination, or pass --overwrite to replace it.",
+  );
+}
+
+function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): Journal {
+  const journal = Journal.open(work, key);
+  if (journal !== null) return journal;
+  if (!overwrite) {
+    throw new PrepareError(
+      `${work}: a preparation of other settings or files was stopped there, with ${Journal.progress(work)} volumes done (${volumes.length} are planned now)`,
+      "Go on with the settings of then, or pass --overwrite to begin anew.",
+    );
+  }
+  for (const name of readdirSync(work)) if (name !== ".lock") rmSync(join(work, name), { recursive: true, force: true });
+  return Journal.open(work, key)!;
+}
+
+async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work: string): Promise<void> {
+  const { onProgress, signal, workers } = options;
+  const done = journal.entries.length;
+  const todo = plan.volumes.slice(done);
+  const inputs = await unpackArchives(todo.map(({ input }) => input), join(work, "unpacked"), { onProgress, signal });
+  await runPool<VolumeJob, PreparedVolume>({
+    script: new URL("./worker.js", import.meta.url),
+    jobs: todo.map(({ mask }, k) => ({ input: inputs[k]!, recipe: plan.recipe, mask })),
+    workers: workers ?? availableParallelism(),
+    signal,
+    deliver: (answer, k) => {
+      const volume = todo[k]!;
+      const problem = answer.ok ? add(journal, volume, answer.result) : answer.reason;
+      if (problem !== null) journal.quarantine(volume.source, nameless(problem, volume, inputs[k]!));
+      onProgress?.({
+        stage: "prepare",
+        done: done + k + 1,
+        total: plan.volumes.length,
+        unit: "volumes",
+        message: problem === null ? volume.path : `${volume.path} is left out: ${problem}`,
+      });
+    },
+  });
+  if (journal.count > 0 || options.shard !== undefined) return;
+  const [first] = journal.quarantined;
+  throw new PrepareError(
+    `${options.source}: none of ${plan.volumes.length} volumes could be prepared; the first, ${plan.volumes[0]?.path ?? ""}: ${first?.reason ?? ""}`,
+    "Look at one of them with slicestack inspect.",
+  );
+}
+
+/** @returns null, or why the volume does not fit the others */
+function add(journal: Journal, volume: PlannedVolume, made: PreparedVolume): string | null {
+  const [count, height, width] = made.shape;
+  const frame: Frame = { dtype: made.dtype, height, width, unit: made.unit };
+  const first = journal.frame ?? frame;
+  if (height !== first.height || width !== first.width || made.dtype !== first.dtype) {
+    const wanted = `${first.dtype} ${first.height} x ${first.width} as the first volume`;
+    return `expected ${wanted}, it is ${made.dtype} ${height} x ${width}; pass --size to resample`;
+  }
+  journal.store(recordOf(volume, made, journal.count, count), frame, made.slices_SHW);
+  return null;
+}
+
+function recordOf(volume: PlannedVolume, made: PreparedVolume, first: number, count: number): VolumeRecord {
+  const { id, subject, label, part, source, extra } = volume;
+  const { unit, geometry, original, crop, sha256, voxelSha256, meanLungHu, facts } = made;
+  return {
+    id,
+    subject,
+    label,
+    part,
+    first,
+    count,
+    unit,
+    geometry,
+    original,
+    crop,
+    source,
+    sha256,
+    voxelSha256,
+    meanLungHu,
+    extra: { ...extra, ...facts },
+  };
+}
+
+/** A reason names files as they were read, which differs from machine to machine and may name a patient. */
+function nameless(reason: string, { source }: PlannedVolume, input: VolumeInput): string {
+  const paths = "path" in input ? [input.path] : input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths; // prettier-ignore
+  let text = reason;
+  for (const path of new Set(paths)) {
+    const name = input.kind === "dicom" ? "a file of it" : source;
+    text = text.replaceAll(path, name);
+    if (input.kind === "dicom") text = text.replaceAll(basename(path), name);
+  }
+  return text;
+}
+
+const RANGES: Record<StoreDtype, [number, number]> = {
+  int16: [-32768, 32767],
+  uint8: [0, 255],
+  uint16: [0, 65535],
+  float32: [0, 1],
+};
+
+function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal: Journal): void {
+  const { frame, records } = journal;
+  const quarantined = [...journal.quarantined, ...plan.broken.map(({ path, reason }) => ({ source: path, reason }))];
+  if (options.shard !== undefined) writeShard(folder, options.shard, plan.key, quarantined);
+  if (frame === null) return;
+  const csv = formatSubjects(records);
+  writeFileAtomic(join(folder, "subjects.csv"), csv);
+  const info: DatasetInfo = {
+    name: options.name ?? basename(resolve(options.destination)),
+    version: 2,
+    height: frame.height,
+    width: frame.width,
+    dtype: frame.dtype,
+    unit: frame.unit,
+    range: frame.unit === "HU" ? [-1000, 400] : RANGES[frame.dtype],
+    depth: plan.recipe.depth,
+    classes: plan.classes,
+    count: records.length,
+    hash: datasetHash([journal.count, frame.height, frame.width], frame.dtype, csv),
+    recipe: recipeRecord(options, plan),
+    versions: { slicestack: ownVersion(), node: process.versions.node },
+    quarantined,
+  };
+  writeFileAtomic(join(folder, "dataset.json"), JSON.stringify(info, null, 2) + "\n");
+}
+
+function recipeRecord({ source }: PrepareOptions, { recipe, ct }: Plan): Record<string, unknown> {
+  const { size, depth, crop, margin, allowGaps, mask } = recipe;
+  return {
+    source: basename(resolve(source)),
+    orientation: ct ? "LPS" : "as stored",
+    size: size ?? "native",
+    depth,
+    resampling: ct || size !== null || depth !== "native" ? "linear, antialiased" : "none",
+    crop: mask === null ? crop : "mask",
+    ...(crop === "none" && mask === null ? {} : { margin_mm: margin }),
+    gaps: allowGaps ? "interpolated" : "refused",
+  };
+}
+
+function put(made: string, destination: string, overwrite: boolean): void {
+  refuseOccupied(destination, overwrite);
+  syncFolder(made);
+  const old = existsSync(destination) ? temporaryName(destination) : null;
+  if (old !== null) renameSync(destination, old);
+  renameSync(made, destination);
+  syncFolder(dirname(destination));
+  if (old !== null) rmSync(old, { recursive: true, force: true });
+}
+
+function ownVersion(): string {
+  const text = readFileSync(new URL("../../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

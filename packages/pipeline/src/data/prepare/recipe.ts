@@ -1,0 +1,56 @@
+/** What prepare does to every volume, checked. */
+import { PrepareError } from "../errors.js";
+
+export type Crop = "none" | "lung" | "body";
+
+export interface Recipe {
+  /** H, W; null keeps the source's. */
+  size: [number, number] | null;
+  depth: number | "native";
+  crop: Crop;
+  /** mm around the region that is kept. */
+  margin: number;
+  /** Interpolate over missing slices of a DICOM series instead of refusing it. */
+  allowGaps: boolean;
+  /** Folder of masks by the volumes' paths or ids; the crop is their box. */
+  mask: string | null;
+}
+
+export interface RecipeOptions {
+  /** H, W; default 128, 128 for CT; ready-made arrays keep their own. */
+  size?: [number, number];
+  /** Slices a volume; default 64 for CT, "native" for ready-made arrays. */
+  depth?: number | "native";
+  /** Default none. */
+  crop?: Crop;
+  /** Default 10 mm. */
+  margin?: number;
+  allowGaps?: boolean;
+  mask?: string;
+}
+
+/** @throws PrepareError for sizes that are none, or a crop that the source cannot have */
+export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
+  const { crop = "none", margin = 10, allowGaps = false, mask = null } = options;
+  const whole = (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= 4096;
+  if (options.size !== undefined && !options.size.every(whole)) {
+    const came = options.size.join(" x ");
+    throw new PrepareError(`size: expected two whole numbers 1..4096, came ${came}`, "128,128 is usual.");
+  }
+  if (options.depth !== undefined && options.depth !== "native" && !whole(options.depth))
+    throw new PrepareError(`depth: expected a whole number 1..4096 or native, came ${options.depth}`, "64 is usual.");
+  if (!(margin >= 0 && margin <= 500))
+    throw new PrepareError(`margin: expected 0 to 500 mm, came ${margin}`, "10 is usual.");
+  if (crop !== "none" && !ct)
+    throw new PrepareError(`crop: ${crop} is found by HU, these are ready-made arrays`, "Leave --crop out.");
+  if (crop !== "none" && mask !== null)
+    throw new PrepareError(`crop: ${crop} and a mask name two regions`, "Give one of --crop and --mask.");
+  return {
+    size: options.size ?? (ct ? [128, 128] : null),
+    depth: options.depth ?? (ct ? 64 : "native"),
+    crop,
+    margin,
+    allowGaps,
+    mask,
+  };
+}

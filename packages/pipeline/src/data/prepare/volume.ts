@@ -1,0 +1,127 @@
+/** One volume from its source to the store: read, turn, crop, resample. Runs in a worker thread. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { reorient, resample, type Triple, type Volume, type VoxelArray } from "@slicestack/volume";
+import { isCt, type VolumeInput } from "../ingest/source.js";
+import { meanLungHu } from "../lung.js";
+import type { Geometry, StoreDtype } from "../store.js";
+import { readInput } from "./read.js";
+import type { Recipe } from "./recipe.js";
+import { cropped } from "./crop.js";
+
+/** What is asked of one volume. */
+export interface VolumeJob {
+  input: VolumeInput;
+  recipe: Recipe;
+  /** File of the region to keep, where the recipe has masks. */
+  mask: string | null;
+}
+
+export type StoreArray = Int16Array | Uint8Array | Uint16Array | Float32Array;
+
+/** One volume as it goes into the store. */
+export interface PreparedVolume {
+  slices_SHW: StoreArray;
+  dtype: StoreDtype;
+  /** S, H, W. */
+  shape: Triple;
+  unit: "HU" | "arbitrary";
+  geometry: Geometry;
+  original: Geometry & { shape: Triple };
+  crop: number[] | null;
+  sha256: string;
+  voxelSha256: string;
+  meanLungHu: number | null;
+  /** What was done to it beyond the recipe: gaps filled, a tilt corrected … */
+  facts: Record<string, string>;
+}
+
+/** @throws VolumeFormatError, VolumeFileError, DicomSeriesError, Error for what cannot be stored */
+export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise<PreparedVolume> {
+  const { volume: read, facts, sha256 } = await readInput(input, recipe);
+  const source = isCt(input) ? reorient(withPlainNumbers(read), "LPS") : read;
+  if (source.unit === "HU") refuseNonFinite(source.data);
+  const { volume, box } = await cropped(source, recipe, mask);
+  const [nx, ny, nz] = volume.shape;
+  const target: Triple = [
+    recipe.size?.[1] ?? nx,
+    recipe.size?.[0] ?? ny,
+    recipe.depth === "native" ? nz : recipe.depth,
+  ];
+  const same = target.every((n, axis) => n === volume.shape[axis as 0]);
+  const resized = same ? volume : resample(volume, target);
+  const { data, dtype } = toStore(resized);
+  const [width, height, slices] = target;
+  const { spacing } = resized;
+  return {
+    slices_SHW: data,
+    dtype,
+    shape: [slices, height, width],
+    unit: volume.unit,
+    geometry: geometryOf(resized),
+    original: { shape: [...source.shape], ...geometryOf(source) },
+    crop: box,
+    sha256: sha256 ?? (await sha256Of(input)),
+    voxelSha256: createHash("sha256").update(bytesOf(data)).digest("hex"),
+    meanLungHu: volume.unit === "HU" ? meanLungHu(data, height, width, [spacing[0], spacing[1]]) : null,
+    facts,
+  };
+}
+
+const geometryOf = ({ spacing, origin, direction }: Volume): Geometry => ({ spacing, origin, direction });
+
+const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** NIfTI keeps numbers in 32 bits, so that 3.27 mm reads 3.2699999809265137: the shortest decimal of the same 32 bits. */
+function withPlainNumbers(volume: Volume): Volume {
+  const plain = (value: number) => {
+    if (Math.fround(value) !== value) return value;
+    for (let digits = 1; digits <= 9; digits++) {
+      const short = Number(value.toPrecision(digits));
+      if (Math.fround(short) === value) return short;
+    }
+    return value;
+  };
+  const { spacing, origin, direction } = volume;
+  const triple = (values: Triple) => values.map(plain) as Triple;
+  return { ...volume, spacing: triple(spacing), origin: triple(origin), direction: direction.map(plain) };
+}
+
+function refuseNonFinite(data: VoxelArray): void {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
+  if (!data.every(Number.isFinite)) throw new Error("expected finite HU, it holds NaN or infinity; export it again");
+}
+
+/** HU become int16; other values keep their dtype where the store has it, else become float32. */
+function toStore(volume: Volume): { data: StoreArray; dtype: StoreDtype } {
+  const { data } = volume;
+  if (volume.unit === "HU") return { data: toInt16(data), dtype: "int16" };
+  if (data instanceof Uint8Array) return { data, dtype: "uint8" };
+  if (data instanceof Uint16Array) return { data, dtype: "uint16" };
+  if (data instanceof Int16Array) return { data, dtype: "int16" };
+  const floats = data instanceof Float32Array ? data : Float32Array.from(data);
+  if (!floats.every(Number.isFinite)) throw new Error("expected finite values, it holds NaN or infinity");
+  return { data: floats, dtype: "float32" };
+}
+
+function toInt16(data: VoxelArray): Int16Array {
+  if (data instanceof Int16Array) return data;
+  const out = new Int16Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.max(-32768, Math.min(32767, Math.round(data[i] ?? 0)));
+  return out;
+}
+
+/** Of the file; of the hashes of its files, in order, where it has several. */
+async function sha256Of(input: VolumeInput): Promise<string> {
+  if ("path" in input) return await fileSha256(input.path);
+  const paths = input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths;
+  const all = createHash("sha256");
+  for (const path of paths) all.update(await fileSha256(path));
+  return all.digest("hex");
+}
+
+async function fileSha256(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

@@ -1,0 +1,90 @@
+/** A data set as the published per-slice layout: train|val|test/class_k/NAME_INDEX.npy, each an array (H, W). */
+import { existsSync, mkdirSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { writeNpy } from "@slicestack/volume/node";
+import type { Progress } from "../progress.js";
+import { StagedFolder } from "./atomic.js";
+import { writeTable } from "./csv.js";
+import { PrepareError } from "./errors.js";
+import { PARTS, readSplit, splitPath, type Part } from "./split/split.js";
+import { storeBytes, type Dataset, type VolumeRecord } from "./store.js";
+
+export interface SlicesOptions {
+  /** Folder to make. */
+  destination: string;
+  overwrite?: boolean;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+export interface SlicesResult {
+  directory: string;
+  volumes: number;
+  slices: number;
+}
+
+/**
+ * Writes every slice as a file of its own, with labels.csv beside them; `prepare` reads the folder back to the same
+ * volumes, subjects and parts. Indices have leading zeros, so that the order of text is that of the slices. Volumes
+ * stand in the folder of their part where the data set has a split, else in class_k/ alone.
+ * @throws PrepareError destination occupied, names that clash   @throws SplitError   @throws the signal's reason; nothing is left behind
+ */
+export async function writeSlices(dataset: Dataset, options: SlicesOptions): Promise<SlicesResult> {
+  const partOf = partsOf(dataset);
+  const names = fileNames(dataset);
+  const folder = new StagedFolder(options.destination, options.overwrite ?? false);
+  const { volumes, info } = dataset;
+  let slices = 0;
+  try {
+    for (const [k, volume] of volumes.entries()) {
+      options.signal?.throwIfAborted();
+      const part = partOf === null ? "" : partOf.get(volume.id);
+      if (part === undefined) continue;
+      const into = join(folder.path, part, `class_${volume.label}`);
+      mkdirSync(into, { recursive: true });
+      slices += await writeVolume(dataset, volume, join(into, names.get(volume.id)!));
+      options.onProgress?.({ stage: "slices", done: k + 1, total: volumes.length, unit: "volumes", message: volume.id });
+    }
+    const rows = volumes.map(({ id, subject, label }) => ({ id: names.get(id)!, subject, label, class: info.classes[label]! })); // prettier-ignore
+    writeTable(join(folder.path, "labels.csv"), ["id", "subject", "label", "class"], rows);
+    folder.commit();
+  } finally {
+    folder.abort();
+  }
+  return { directory: options.destination, volumes: volumes.length, slices };
+}
+
+function partsOf(dataset: Dataset): Map<string, Part> | null {
+  const file = splitPath(dataset);
+  if (!existsSync(file)) return null;
+  const { parts } = readSplit(file);
+  return new Map(PARTS.flatMap((part) => parts[part].map((id) => [id, part] as const)));
+}
+
+/** Ids may be paths; a file's name may not. */
+function fileNames({ volumes }: Dataset): Map<string, string> {
+  const names = new Map(volumes.map(({ id }) => [id, id.replaceAll(/[/\\]/g, "__")]));
+  if (new Set(names.values()).size === volumes.length) return names;
+  throw new PrepareError("slices: two ids give the same file name", "Prepare the data set again with other ids.");
+}
+
+async function writeVolume({ info, slicesPath, slicesOffset }: Dataset, volume: VolumeRecord, stem: string): Promise<number> {
+  const { height, width, dtype } = info;
+  const Voxels = { int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array }[dtype];
+  const plane = height * width;
+  const bytes = new Uint8Array(volume.count * plane * storeBytes[dtype]);
+  const handle = await open(slicesPath);
+  try {
+    await handle.read(bytes, 0, bytes.length, slicesOffset + volume.first * plane * storeBytes[dtype]);
+  } finally {
+    await handle.close();
+  }
+  const voxels = new Voxels(bytes.buffer);
+  const digits = Math.max(3, String(volume.count - 1).length);
+  for (let s = 0; s < volume.count; s++) {
+    const data = voxels.slice(s * plane, (s + 1) * plane);
+    await writeNpy(`${stem}_${String(s).padStart(digits, "0")}.npy`, { data, shape: [height, width] });
+  }
+  return volume.count;
+}

@@ -1,0 +1,151 @@
+/** Which volumes a model may learn from, be chosen by and be judged by; kept with hashes. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { writeFileAtomic } from "../atomic.js";
+import { codeOf } from "../csv.js";
+import { SplitError } from "../errors.js";
+import type { Dataset } from "../store.js";
+
+export const PARTS = ["train", "val", "test"] as const;
+export type Part = (typeof PARTS)[number];
+
+/** Where a split stands in a cross-validation; counted from 0. */
+export interface Fold {
+  repeat: number;
+  repeats: number;
+  fold: number;
+  folds: number;
+}
+
+/** No subject is in two parts. */
+export interface Split {
+  version: 2;
+  seed: number;
+  /** What stays together: subject, and a column such as site. */
+  by: string[];
+  /** Drawn here, or given by who published the data. */
+  origin: "drawn" | "official";
+  fold: Fold | null;
+  datasetHash: string;
+  /** Volume ids, sorted. */
+  parts: Record<Part, string[]>;
+  /** SHA-256 over the ids of each part, the seed and the data set's hash. */
+  hash: string;
+  warnings: string[];
+}
+
+/** A split of these parts, with its hash. */
+export function sealed(
+  dataset: Dataset,
+  facts: {
+    seed: number;
+    group: string | undefined;
+    parts: Record<Part, string[]>;
+    warnings: string[];
+    fold?: Fold;
+    origin?: Split["origin"];
+  },
+): Split {
+  const { seed, group, warnings, fold = null, origin = "drawn" } = facts;
+  const datasetHash = dataset.info.hash;
+  const [train = [], val = [], test = []] = PARTS.map((part) => [...facts.parts[part]].sort());
+  const parts = { train, val, test };
+  const by = group === undefined ? ["subject"] : ["subject", group];
+  return { version: 2, seed, by, origin, fold, datasetHash, parts, hash: hashOf(seed, datasetHash, parts), warnings };
+}
+
+function hashOf(seed: number, datasetHash: string, parts: Record<Part, string[]>): string {
+  const sorted = PARTS.map((part) => [...parts[part]].sort());
+  return createHash("sha256")
+    .update(JSON.stringify([1, seed, datasetHash, sorted]))
+    .digest("hex");
+}
+
+/** Where a data set's split stands. */
+export const splitPath = (dataset: Pick<Dataset, "directory">): string => join(dataset.directory, "split.json");
+
+/** Writes split.json into the data set's folder: one split, or those of a cross-validation. @returns its path */
+export function writeSplit(dataset: Dataset, split: Split | readonly Split[]): string {
+  const path = splitPath(dataset);
+  const json = "parts" in split ? split : { version: 2, folds: split };
+  writeFileAtomic(path, JSON.stringify(json, null, 2) + "\n");
+  return path;
+}
+
+const ids = z.array(z.string());
+const schema = z.strictObject({
+  version: z.literal(2),
+  seed: z.int(),
+  by: z.array(z.string()).min(1),
+  origin: z.enum(["drawn", "official"]),
+  fold: z.strictObject({ repeat: z.int(), repeats: z.int(), fold: z.int(), folds: z.int() }).nullable(),
+  datasetHash: z.string(),
+  parts: z.strictObject({ train: ids, val: ids, test: ids }),
+  hash: z.string(),
+  warnings: z.array(z.string()),
+});
+const foldsSchema = z.strictObject({ version: z.literal(2), folds: z.array(schema).min(1) });
+
+/** One split of a file that holds just one. @throws SplitError as readSplits, and for a cross-validation */
+export function readSplit(path: string): Split {
+  const splits = readSplits(path);
+  if (splits.length === 1) return splits[0]!;
+  throw new SplitError(`${path}: expected one split, it holds ${splits.length} folds`, "Choose one with --fold.");
+}
+
+/** The split of a file, or its folds in order. @throws SplitError missing, not a split, or changed since it was written */
+export function readSplits(path: string): Split[] {
+  let splits: Split[];
+  try {
+    const json: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const several = typeof json === "object" && json !== null && "folds" in json;
+    splits = several ? foldsSchema.parse(json).folds : [schema.parse(json)];
+  } catch (cause) {
+    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
+    const problem = issue === undefined ? codeOf(cause) : `${issue.path.join(".")}: ${issue.message}`;
+    throw new SplitError(`${path}: expected a split (${problem})`, "Make it with slicestack split.", { cause });
+  }
+  for (const split of splits) checkHash(split, path);
+  return splits;
+}
+
+function checkHash(split: Split, what: string): void {
+  const expected = hashOf(split.seed, split.datasetHash, split.parts);
+  if (split.hash === expected) return;
+  throw new SplitError(
+    `${what}: expected the hash ${expected} for its ids, found ${split.hash}`,
+    "It was edited by hand; make it again with slicestack split.",
+  );
+}
+
+/** Refuses a split of another data set, unknown ids, an id or a subject in two parts, and an edited one. @throws SplitError */
+export function checkSplit(split: Split, dataset: Dataset): void {
+  const remedy = "Make a split of this data set with slicestack split.";
+  if (split.datasetHash !== dataset.info.hash) {
+    throw new SplitError(`split: expected data set ${dataset.info.hash}, it was made for ${split.datasetHash}`, remedy);
+  }
+  const subjectOf = new Map(dataset.volumes.map((volume) => [volume.id, volume.subject]));
+  const seenIds = new Set<string>();
+  const partOf = new Map<string, Part>();
+  for (const part of PARTS) {
+    for (const id of split.parts[part]) {
+      const subject = subjectOf.get(id);
+      if (subject === undefined) throw new SplitError(`split: ${part} names ${id}, which the data set lacks`, remedy);
+      if (seenIds.has(id)) throw new SplitError(`split: ${id} stands twice`, remedy);
+      seenIds.add(id);
+      const other = partOf.get(subject) ?? part;
+      if (other !== part) throw new SplitError(`split: subject ${subject} is in ${other} and in ${part}`, remedy);
+      partOf.set(subject, part);
+    }
+  }
+  checkHash(split, "split");
+}
+
+/** "repeat 1, fold 2 of 5", counted from 1, or "" for a split of its own. */
+export function foldName({ fold }: Pick<Split, "fold">): string {
+  if (fold === null) return "";
+  const repeat = fold.repeats > 1 ? `repeat ${fold.repeat + 1}, ` : "";
+  return `${repeat}fold ${fold.fold + 1} of ${fold.folds}`;
+}

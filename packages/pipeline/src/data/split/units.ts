@@ -1,0 +1,63 @@
+/** What a split deals out: subjects, or groups of them that must stay together, such as all of one site. */
+import { SplitError } from "../errors.js";
+import type { Dataset, VolumeRecord } from "../store.js";
+
+/** Volumes that stay in one part. */
+export interface Unit {
+  name: string;
+  ids: string[];
+  /** Volumes of each label. */
+  labels: Map<number, number>;
+  highest: number;
+}
+
+/**
+ * Subjects, sorted by name, so that a split does not depend on the order of the volumes. With `group`, all subjects that
+ * share a value of that column of subjects.csv are one unit, and groups that share a subject are one too.
+ * @throws SplitError where the data set has no such column, or a volume has no value in it
+ */
+export function unitsOf(dataset: Pick<Dataset, "directory" | "volumes">, group?: string): Unit[] {
+  const keyOf = group === undefined ? (volume: VolumeRecord) => volume.subject : joinedGroups(dataset, group);
+  const found = new Map<string, Unit>();
+  for (const volume of dataset.volumes) {
+    const name = keyOf(volume);
+    const unit = found.get(name) ?? { name, ids: [], labels: new Map<number, number>(), highest: volume.label };
+    unit.ids.push(volume.id);
+    unit.labels.set(volume.label, (unit.labels.get(volume.label) ?? 0) + 1);
+    unit.highest = Math.max(unit.highest, volume.label);
+    found.set(name, unit);
+  }
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function joinedGroups(
+  { directory, volumes }: Pick<Dataset, "directory" | "volumes">,
+  group: string,
+): (volume: VolumeRecord) => string {
+  const parent = new Map<string, string>();
+  const root = (name: string): string => {
+    const above = parent.get(name);
+    if (above === undefined || above === name) return name;
+    const top = root(above);
+    parent.set(name, top);
+    return top;
+  };
+  // The smaller name stands for both, whatever the order.
+  const join = (a: string, b: string) => {
+    const [x, y] = [root(a), root(b)].sort() as [string, string];
+    parent.set(y, x);
+  };
+  for (const { id, subject, extra } of volumes) {
+    const value = extra[group];
+    if (value === undefined || value === "") {
+      const columns = Object.keys(extra).join(", ") || "none";
+      const problem = value === undefined ? `expected a column ${group}, its further columns are: ${columns}` : `${id} has no ${group}`; // prettier-ignore
+      throw new SplitError(
+        `${directory}/subjects.csv: ${problem}`,
+        "Give a column of the labels file that has a value for every volume.",
+      );
+    }
+    join(`subject ${subject}`, `group ${value}`);
+  }
+  return ({ subject }) => root(`subject ${subject}`);
+}
