@@ -10,8 +10,9 @@ export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volum
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
 export { resample, type ResampleOptions } from "./resample.js";
 export { windowToUnit } from "./window.js";
-export { parseNiftiHeader, type NiftiDtype, type NiftiHeader } from "./nifti/header.js";
-export { parseNifti, type NiftiOptions } from "./nifti/parse.js";
+export { parseNiftiHeader, type NiftiHeader } from "./nifti/header.js";
+export type { VoxelDtype } from "./dtypes.js";
+export { parseNifti, type NiftiOptions, type ParseNiftiOptions } from "./nifti/parse.js";
 export { encodeNiftiHeader } from "./nifti/encode.js";
 export { encodeNpyHeader, parseNpyHeader, type NpyDtype, type NpyFileDtype, type NpyHeader } from "./npy/header.js";
 export { npyDtypeOf, parseNpy, type NpyArray } from "./npy/array.js";
