@@ -16,3 +16,8 @@ export { parseNifti, type NiftiOptions, type ParseNiftiOptions } from "./nifti/p
 export { encodeNiftiHeader } from "./nifti/encode.js";
 export { encodeNpyHeader, parseNpyHeader, type NpyDtype, type NpyFileDtype, type NpyHeader } from "./npy/header.js";
 export { npyDtypeOf, parseNpy, type NpyArray } from "./npy/array.js";
+export { parseMetaImage, parseNrrd, type ParseRasterOptions } from "./raster/parse.js";
+export { parseMetaImageHeader } from "./raster/metaimage.js";
+export { parseNrrdHeader } from "./raster/nrrd.js";
+export type { RasterHeader } from "./raster/header.js";
+export type { RasterOptions } from "./raster/voxels.js";

@@ -10,6 +10,9 @@ const root = new URL("../../../../", import.meta.url).pathname;
 /** Path of a file in fixtures/volume (made by make_fixtures.py there). */
 export const fixture = (name: string): string => join(root, "fixtures", "volume", name);
 
+/** Path of a file in fixtures/rasters (made by rasters.py there). */
+export const raster = (name: string): string => join(root, "fixtures", "rasters", name);
+
 export const facts = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), "utf8")) as T;
 
 /** Bytes of a fixture in a buffer of their own. */

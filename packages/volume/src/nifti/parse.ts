@@ -27,7 +27,10 @@ export function parseNifti(bytes: ArrayBuffer | Uint8Array, options: ParseNiftiO
   const file = options.file ?? "bytes";
   const header = parseNiftiHeader(bytes, file);
   if (header.pair && options.image === undefined) {
-    refuser(file, "NIfTI")("it is the header of a .hdr/.img pair", "Give both files, or convert them to one .nii file.");
+    refuser(file, "NIfTI")(
+      "it is the header of a .hdr/.img pair",
+      "Give both files, or convert them to one .nii file.",
+    );
   }
   const image = header.pair ? (options.image ?? bytes) : bytes;
   checkLength(announcedBy(header, file), image.byteLength - header.voxelOffset);

@@ -2,9 +2,9 @@ import type { FileHandle } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
 import { reason } from "./atomic.js";
-import { openFile } from "./file-source.js";
+import { openFile, readAt } from "./file-source.js";
 import { checkLength, gather, refuseImpossible, type Announced } from "../bytes/gather.js";
-import type { Compression } from "../bytes/inflate.js";
+import { compressionOf, type Compression } from "../bytes/inflate.js";
 import { VolumeFileError, type VolumeFormat } from "../errors.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
 
@@ -13,8 +13,8 @@ const CHUNK_BYTES = 2 ** 20;
 export interface ByteStreamOptions {
   /** Byte of the file where the stream begins; default 0. */
   from?: number;
-  /** Default: gzip where the first two bytes say so. */
-  compression?: Compression;
+  /** True: gzip or zlib, by the first two bytes; false: neither. Default: gzip where the first two bytes say so. */
+  compressed?: boolean;
 }
 
 /** The uncompressed bytes of a file, or of its end, as a stream that is read once. */
@@ -28,7 +28,13 @@ export class ByteStream implements AsyncDisposable {
   readonly #pieces: AsyncIterator<Uint8Array, undefined>;
   #start: Uint8Array = new Uint8Array(0);
 
-  private constructor(path: string, format: VolumeFormat, compression: Compression, storedBytes: number, raw: Readable) {
+  private constructor(
+    path: string,
+    format: VolumeFormat,
+    compression: Compression,
+    storedBytes: number,
+    raw: Readable,
+  ) {
     this.path = path;
     this.format = format;
     this.compression = compression;
@@ -42,10 +48,17 @@ export class ByteStream implements AsyncDisposable {
   /** @throws VolumeFileError missing, a folder, no permission */
   static async open(path: string, format: VolumeFormat, options: ByteStreamOptions = {}): Promise<ByteStream> {
     const { handle, size } = await openFile(path);
-    const start = Math.min(options.from ?? 0, size);
-    const compression = options.compression ?? (await markedCompression(handle, start));
-    const raw = handle.createReadStream({ start, highWaterMark: CHUNK_BYTES });
-    return new ByteStream(path, format, compression, size - start, raw);
+    try {
+      const from = Math.min(options.from ?? 0, size);
+      const compression = await compressionAt(handle, path, from, options.compressed);
+      if (compression === "none" && options.compressed === true)
+        refuser(path, format)("expected gzip or zlib data, found neither", COPY_AGAIN);
+      const raw = handle.createReadStream({ start: from, highWaterMark: CHUNK_BYTES });
+      return new ByteStream(path, format, compression, size - from, raw);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   /** The first bytes, fewer where the file is shorter; they come again in what is read later. @throws VolumeFormatError */
@@ -87,16 +100,25 @@ export class ByteStream implements AsyncDisposable {
       if (!code.startsWith("Z_"))
         throw new VolumeFileError(this.path, `cannot be read (${code})`, "Check the disk.", { cause });
       const name = this.compression;
-      const problem = code === "Z_BUF_ERROR" ? `the ${name} stream ends early` : `the ${name} stream is damaged (${code})`;
+      const problem =
+        code === "Z_BUF_ERROR" ? `the ${name} stream ends early` : `the ${name} stream is damaged (${code})`;
       return refuser(this.path, this.format)(problem, COPY_AGAIN, { cause });
     }
   }
 }
 
-async function markedCompression(handle: FileHandle, position: number): Promise<Compression> {
+async function compressionAt(
+  handle: FileHandle,
+  path: string,
+  position: number,
+  compressed: boolean | undefined,
+): Promise<Compression> {
+  if (compressed === false) return "none";
   const mark = new Uint8Array(2);
-  await handle.read(mark, 0, 2, position);
-  return mark[0] === 0x1f && mark[1] === 0x8b ? "gzip" : "none";
+  const held = await readAt(handle, path, mark, position);
+  const compression = compressionOf(mark.subarray(0, held));
+  // Two bytes of any data may look like zlib: it counts only where a header says so.
+  return compression === "zlib" && compressed === undefined ? "none" : compression;
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
