@@ -21,3 +21,5 @@ export { parseMetaImageHeader } from "./raster/metaimage.js";
 export { parseNrrdHeader } from "./raster/nrrd.js";
 export type { RasterHeader } from "./raster/header.js";
 export type { RasterOptions } from "./raster/voxels.js";
+export { blobSource, bytesSource, type ByteSource } from "./bytes/source.js";
+export { openZip, type OpenZipOptions, type ZipArchive, type ZipEntry, type ZipLimits } from "./zip/open-zip.js";

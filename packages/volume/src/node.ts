@@ -3,3 +3,5 @@ export { readNifti, readNiftiHeader, writeNifti, type WriteNiftiOptions } from "
 export { readNpy, readNpyHeader, writeNpy, type NpySource } from "./node/npy-file.js";
 export { NpyWriter } from "./node/npy-writer.js";
 export { readMetaImage, readNrrd } from "./node/raster-file.js";
+export { openFileSource, type FileSource } from "./node/file-source.js";
+export { openZipFile, type ZipFile } from "./node/zip-file.js";

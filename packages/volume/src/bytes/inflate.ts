@@ -6,7 +6,8 @@ export type Compression = "none" | "gzip" | "zlib";
 /** Deflate cannot shrink more than this; a header that announces more is damaged. */
 export const MAX_DEFLATE_RATIO = 1032;
 
-const CHUNK_BYTES = 2 ** 16;
+/** Fed at once, so that what one piece expands to stays below 17 MiB. */
+const PIECE_BYTES = 2 ** 14;
 
 /** By the first bytes, where a format allows either. */
 export function compressionOf(start: Uint8Array): Compression {
@@ -16,8 +17,8 @@ export function compressionOf(start: Uint8Array): Compression {
 }
 
 /**
- * The bytes in pieces, inflated by the DecompressionStream that browsers and Node share; Node's own readers use zlib.
- * A gzip file of several members is refused by browsers.
+ * The bytes in pieces, inflated where they are compressed, by the DecompressionStream that browsers and Node share;
+ * Node's own readers use zlib. A gzip file of several members is refused by browsers.
  * @throws VolumeFormatError damaged or truncated
  */
 export async function* inflated(
@@ -30,27 +31,50 @@ export async function* inflated(
     yield bytes;
     return;
   }
-  const stream = new DecompressionStream(compression === "zlib" ? "deflate" : "gzip");
-  const feeding = feed(bytes, stream.writable);
   try {
-    for await (const chunk of stream.readable) yield chunk as Uint8Array;
+    yield* decompressed([bytes], compression === "zlib" ? "deflate" : "gzip");
   } catch (cause) {
     refuser(file, format)(`the ${compression} stream is damaged or ends early`, COPY_AGAIN, { cause });
+  }
+}
+
+/** Pieces of a compressed stream in, pieces of its content out. @throws the platform's error */
+export type Decompress = (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
+/** Raw deflate, as zip archives have it, by DecompressionStream. */
+export const inflateRaw: Decompress = (pieces) => decompressed(pieces, "deflate-raw");
+
+async function* decompressed(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  format: "gzip" | "deflate" | "deflate-raw",
+): AsyncGenerator<Uint8Array, void> {
+  const stream = new DecompressionStream(format);
+  const feeding = feed(pieces, stream.writable);
+  try {
+    for await (const chunk of stream.readable) yield chunk as Uint8Array;
   } finally {
     await feeding;
   }
 }
 
-/** Its failure is the reader's failure too, and is reported there. */
-async function feed(bytes: Uint8Array, writable: WritableStream<Uint8Array>): Promise<void> {
+/** Never rejects: every error, of the pieces too, reaches the reader of the stream. */
+async function feed(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  writable: WritableStream<Uint8Array>,
+): Promise<void> {
   const writer = writable.getWriter();
+  let open = true;
+  writer.closed.catch(() => (open = false));
   try {
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-      await writer.ready;
-      await writer.write(bytes.subarray(at, at + CHUNK_BYTES));
+    for await (const piece of pieces) {
+      for (let at = 0; at < piece.length && open; at += PIECE_BYTES) {
+        await writer.ready.catch(() => (open = false));
+        if (open) await writer.write(piece.subarray(at, at + PIECE_BYTES)).catch(() => (open = false));
+      }
+      if (!open) return;
     }
-    await writer.close();
-  } catch {
-    await writer.abort().catch(() => undefined);
+    await writer.close().catch(() => undefined);
+  } catch (error) {
+    await writer.abort(error).catch(() => undefined);
   }
 }
