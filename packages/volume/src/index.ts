@@ -23,3 +23,7 @@ export type { RasterHeader } from "./raster/header.js";
 export type { RasterOptions } from "./raster/voxels.js";
 export { blobSource, bytesSource, type ByteSource } from "./bytes/source.js";
 export { openZip, type OpenZipOptions, type ZipArchive, type ZipEntry, type ZipLimits } from "./zip/open-zip.js";
+export { NpyStack, openNpy, type NpyBytes } from "./npy/stack.js";
+export { volumeOfColumns, volumeOfSlices } from "./npy/volume.js";
+export { Npz, openNpz } from "./npz/open-npz.js";
+export { isMedmnist, Medmnist, type MedmnistPart, type MedmnistVolume } from "./npz/medmnist.js";

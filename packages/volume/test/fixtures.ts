@@ -21,7 +21,10 @@ export async function fixtureBytes(name: string): Promise<ArrayBuffer> {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }
 
-export const realFolder = join(root, "..", "shared", "data", "nifti_totalsegmentator");
+/** Folder of a real data set beside the checkout; it may be absent. */
+export const realData = (name: string): string => join(root, "..", "shared", "data", name);
+
+export const realFolder = realData("nifti_totalsegmentator");
 export const withoutReal = existsSync(realFolder) ? false : `no real volumes at ../shared/data/nifti_totalsegmentator`;
 
 /** A folder that is gone when the scope ends. */

@@ -2,6 +2,7 @@ import { pipeline, Readable } from "node:stream";
 import { createInflateRaw } from "node:zlib";
 import { openFileSource } from "./file-source.js";
 import type { Decompress } from "../bytes/inflate.js";
+import { Npz } from "../npz/open-npz.js";
 import { openZip, type OpenZipOptions, type ZipArchive } from "../zip/open-zip.js";
 
 const CHUNK_BYTES = 2 ** 20;
@@ -25,6 +26,24 @@ export async function openZipFile(path: string, options: OpenZipOptions = {}): P
     return { ...archive, close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await source.close();
+    throw error;
+  }
+}
+
+/** A .npz file on disk, which stays open until it is closed. */
+export interface NpzFile extends AsyncDisposable {
+  npz: Npz;
+  close(): Promise<void>;
+}
+
+/** Opens a .npz file on Node; openNpz says how. @throws VolumeFormatError, VolumeFileError */
+export async function openNpzFile(path: string, options: OpenZipOptions = {}): Promise<NpzFile> {
+  const archive = await openZipFile(path, { format: "npz", ...options });
+  const close = () => archive.close();
+  try {
+    return { npz: await Npz.of(archive), close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
     throw error;
   }
 }
