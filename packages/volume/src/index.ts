@@ -27,3 +27,5 @@ export { NpyStack, openNpy, type NpyBytes } from "./npy/stack.js";
 export { volumeOfColumns, volumeOfSlices } from "./npy/volume.js";
 export { Npz, openNpz } from "./npz/open-npz.js";
 export { isMedmnist, Medmnist, type MedmnistPart, type MedmnistVolume } from "./npz/medmnist.js";
+export { sliceOrder, type SliceOrder, type SliceOrderOptions } from "./slices/order.js";
+export { greyOf, stackSlices, type GreySlice } from "./slices/stack.js";

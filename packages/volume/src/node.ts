@@ -5,3 +5,4 @@ export { NpyWriter } from "./node/npy-writer.js";
 export { readMetaImage, readNrrd } from "./node/raster-file.js";
 export { openFileSource, type FileSource } from "./node/file-source.js";
 export { openNpzFile, openZipFile, type NpzFile, type ZipFile } from "./node/zip-file.js";
+export { readSlice, readSliceFolder, slicesIn, type SliceFolderOptions } from "./node/slice-folder.js";
