@@ -10,6 +10,9 @@ const root = new URL("../../../../", import.meta.url).pathname;
 /** Path of a file in fixtures/volume (made by make_fixtures.py there). */
 export const fixture = (name: string): string => join(root, "fixtures", "volume", name);
 
+/** Path of a file in fixtures/rasters (made by rasters.py there). */
+export const raster = (name: string): string => join(root, "fixtures", "rasters", name);
+
 export const facts = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), "utf8")) as T;
 
 /** Bytes of a fixture in a buffer of their own. */
@@ -18,7 +21,10 @@ export async function fixtureBytes(name: string): Promise<ArrayBuffer> {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }
 
-export const realFolder = join(root, "..", "shared", "data", "nifti_totalsegmentator");
+/** Folder of a real data set beside the checkout; it may be absent. */
+export const realData = (name: string): string => join(root, "..", "shared", "data", name);
+
+export const realFolder = realData("nifti_totalsegmentator");
 export const withoutReal = existsSync(realFolder) ? false : `no real volumes at ../shared/data/nifti_totalsegmentator`;
 
 /** A folder that is gone when the scope ends. */

@@ -36,6 +36,7 @@ for (const fact of arrays) {
       fact.values.map((v) => (v === null ? NaN : v === "inf" ? Infinity : v)),
     );
     assert.deepEqual(parseNpy(await fixtureBytes(fact.file)), array, "from memory as from the file");
+    assert.deepEqual(parseNpy(await readFile(fixture(fact.file))), array, "from a Buffer, whose memory is shared");
     const header = await readNpyHeader(fixture(fact.file));
     assert.deepEqual([header.dtype, header.shape], [fact.fileDtype, fact.shape]);
     assert.equal(header.littleEndian, header.itemBytes === 1 || !fact.file.includes("big_endian"));

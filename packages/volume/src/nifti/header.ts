@@ -1,21 +1,23 @@
 import { NIFTI1, isNIFTI1, isNIFTI2, readHeader, type NIFTI2 } from "nifti-reader-js";
-import { VolumeFormatError } from "../errors.js";
+import { copied } from "../bytes/copy.js";
+import { MAX_VOXEL_BYTES, VOXEL_BYTES, type VoxelDtype } from "../dtypes.js";
 import { niftiGeometry } from "./geometry.js";
+import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import type { Triple } from "../volume.js";
 
-/** Data types of NIfTI that one voxel of a scan can have; the key is the header's code. */
-const DTYPES = {
-  2: ["uint8", 1],
-  4: ["int16", 2],
-  8: ["int32", 4],
-  16: ["float32", 4],
-  64: ["float64", 8],
-  256: ["int8", 1],
-  512: ["uint16", 2],
-  768: ["uint32", 4],
-  1024: ["int64", 8],
-  1280: ["uint64", 8],
-} as const;
+/** Data types of NIfTI that one voxel of a scan can have, by the header's code. */
+const DTYPES: Record<number, VoxelDtype> = {
+  2: "uint8",
+  4: "int16",
+  8: "int32",
+  16: "float32",
+  64: "float64",
+  256: "int8",
+  512: "uint16",
+  768: "uint32",
+  1024: "int64",
+  1280: "uint64",
+};
 
 const REFUSED_DTYPES: Record<number, string> = {
   1: "1-bit",
@@ -27,16 +29,16 @@ const REFUSED_DTYPES: Record<number, string> = {
   2304: "RGBA",
 };
 
-export type NiftiDtype = (typeof DTYPES)[keyof typeof DTYPES][0];
-
 /** What the header of a NIfTI file says, checked; geometry in LPS mm. */
 export interface NiftiHeader {
   version: 1 | 2;
   littleEndian: boolean;
-  dtype: NiftiDtype;
+  /** The header of a .hdr/.img pair: the voxels are in the other file. */
+  pair: boolean;
+  dtype: VoxelDtype;
   itemBytes: number;
   shape: Triple;
-  /** Byte where the voxels begin, in the uncompressed file. */
+  /** Byte where the voxels begin, in the uncompressed file (of a pair: the .img file). */
   voxelOffset: number;
   /** Length of the voxels in bytes. */
   voxelBytes: number;
@@ -53,20 +55,17 @@ export interface NiftiHeader {
 /** Bytes that are enough for the header of either version. */
 export const NIFTI_HEADER_BYTES = 540;
 
-/** No scan is larger: 16 GiB of voxels. */
-const MAX_VOXEL_BYTES = 2 ** 34;
-
 /**
  * Reads the header alone.
  * @param bytes the first 540 bytes or more of the uncompressed file (fewer where it is shorter)
  * @param file name for error messages
  * @throws VolumeFormatError
  */
-export function parseNiftiHeader(bytes: ArrayBuffer, file = "bytes"): NiftiHeader {
-  const refuse = refuser(file);
-  const raw = rawHeader(bytes, file);
+export function parseNiftiHeader(bytes: ArrayBuffer | Uint8Array, file = "bytes"): NiftiHeader {
+  const refuse = refuser(file, "NIfTI");
+  const { raw, pair, view } = rawHeader(bytes, refuse);
   const version = raw instanceof NIFTI1 ? 1 : 2;
-  const dtype = DTYPES[raw.datatypeCode as keyof typeof DTYPES] as (typeof DTYPES)[keyof typeof DTYPES] | undefined;
+  const dtype = DTYPES[raw.datatypeCode];
   if (dtype === undefined) {
     const word = REFUSED_DTYPES[raw.datatypeCode] ?? "unknown";
     return refuse(
@@ -75,7 +74,8 @@ export function parseNiftiHeader(bytes: ArrayBuffer, file = "bytes"): NiftiHeade
     );
   }
   const shape = shapeOf(raw.dims, refuse);
-  const voxelBytes = shape[0] * shape[1] * shape[2] * dtype[1];
+  const itemBytes = VOXEL_BYTES[dtype];
+  const voxelBytes = shape[0] * shape[1] * shape[2] * itemBytes;
   if (!(voxelBytes <= MAX_VOXEL_BYTES)) {
     refuse(
       `its header announces ${shape.join(" x ")} voxels (${voxelBytes} bytes)`,
@@ -85,49 +85,59 @@ export function parseNiftiHeader(bytes: ArrayBuffer, file = "bytes"): NiftiHeade
   return {
     version,
     littleEndian: raw.littleEndian,
-    dtype: dtype[0],
-    itemBytes: dtype[1],
+    pair,
+    dtype,
+    itemBytes,
     shape,
-    voxelOffset: voxelOffsetOf(raw.vox_offset, version, refuse),
+    voxelOffset: pair ? imageOffsetOf(raw.vox_offset, refuse) : voxelOffsetOf(raw.vox_offset, version, refuse),
     voxelBytes,
     ...scalingOf(raw.scl_slope, raw.scl_inter, refuse),
-    ...niftiGeometry(raw, srowOf(bytes, raw), refuse),
+    ...niftiGeometry(raw, srowOf(view, raw), refuse),
   };
 }
 
-export type Refuse = (problem: string, remedy: string) => never;
-
-function refuser(file: string): Refuse {
-  return (problem, remedy) => {
-    throw new VolumeFormatError({ file, format: "NIfTI", problem, remedy });
-  };
+interface RawHeader {
+  raw: NIFTI1 | NIFTI2;
+  pair: boolean;
+  /** Of exactly the header. */
+  view: DataView;
 }
 
-function rawHeader(bytes: ArrayBuffer, file: string): NIFTI1 | NIFTI2 {
-  const refuse = refuser(file);
-  const start = new Uint8Array(bytes, 0, Math.min(bytes.byteLength, 348));
-  if (start[0] === 0x1f && start[1] === 0x8b)
-    refuse("expected uncompressed bytes, received gzip", "Use readNifti, or gunzip first.");
-  const magic = String.fromCharCode(...start.subarray(344, 347));
-  if (magic === "ni1") refuse("it is one half of a .hdr/.img pair", "Convert the pair to one .nii file.");
+function rawHeader(bytes: ArrayBuffer | Uint8Array, refuse: Refuse): RawHeader {
+  const all = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  if (all[0] === 0x1f && all[1] === 0x8b)
+    refuse("expected uncompressed bytes, received gzip", "Use readNifti or parseVolume, or gunzip first.");
+  const start = copied(all, 0, NIFTI_HEADER_BYTES);
   // Exactly the header: the library's reader of extensions trusts sizes that a damaged file can set to anything.
-  const length = isNIFTI1(bytes) ? 348 : isNIFTI2(bytes) ? NIFTI_HEADER_BYTES : 0;
-  if (length === 0)
+  const length = isNIFTI1(start, true) ? 348 : isNIFTI2(start, true) ? NIFTI_HEADER_BYTES : 0;
+  if (length === 0) {
+    if (isAnalyze(all))
+      refuse("it is Analyze 7.5, which says nothing of the patient's left and right", "Convert it to NIfTI first.");
     refuse(
       `expected the mark "n+1" or "n+2" in a header of 348 or 540 bytes, found none`,
       "Check that the file is NIfTI and complete.",
     );
-  if (bytes.byteLength < length)
-    refuse(
-      `its header ends after ${bytes.byteLength} of ${length} bytes`,
-      "The file is truncated; copy or export it again.",
-    );
+  }
+  if (start.byteLength < length) refuse(`its header ends after ${start.byteLength} of ${length} bytes`, COPY_AGAIN);
+  const header = start.slice(0, length);
   try {
-    return readHeader(bytes.slice(0, length));
+    const raw = readHeader(header, true);
+    const mark = all[raw instanceof NIFTI1 ? 345 : 5];
+    return { raw, pair: mark === "i".charCodeAt(0), view: new DataView(header) };
   } catch (cause) {
     const problem = `its header is damaged (${cause instanceof Error ? cause.message : String(cause)})`;
-    throw new VolumeFormatError({ file, format: "NIfTI", problem, remedy: "Export the file again." }, { cause });
+    return refuse(problem, "Export the file again.", { cause });
   }
+}
+
+/** The header length of Analyze 7.5 in either byte order, 3 or 4 dimensions, and none of NIfTI's marks. */
+function isAnalyze(bytes: Uint8Array): boolean {
+  if (bytes.length < 348) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return [true, false].some((little) => {
+    const rank = view.getInt16(40, little);
+    return view.getInt32(0, little) === 348 && rank >= 1 && rank <= 7;
+  });
 }
 
 function shapeOf(dims: readonly number[], refuse: Refuse): Triple {
@@ -162,6 +172,12 @@ function voxelOffsetOf(offset: number, version: 1 | 2, refuse: Refuse): number {
   return offset;
 }
 
+/** In the .img file of a pair; 0 is usual. */
+function imageOffsetOf(offset: number, refuse: Refuse): number {
+  if (Number.isSafeInteger(offset) && offset >= 0) return offset;
+  return refuse(`expected voxels from byte 0 or later on, its header says ${offset}`, "Export the file again.");
+}
+
 /** Slope 0 (or none) means: no scaling, the intercept included. */
 function scalingOf(slope: number, intercept: number, refuse: Refuse): { slope: number; intercept: number } {
   if (slope === 0 || !Number.isFinite(slope)) return { slope: 1, intercept: 0 };
@@ -172,8 +188,7 @@ function scalingOf(slope: number, intercept: number, refuse: Refuse): { slope: n
 }
 
 /** The 12 numbers of the sform; the library drops them where it prefers the qform. */
-function srowOf(bytes: ArrayBuffer, raw: NIFTI1 | NIFTI2): number[] {
-  const view = new DataView(bytes);
+function srowOf(view: DataView, raw: NIFTI1 | NIFTI2): number[] {
   const one = raw instanceof NIFTI1;
   return Array.from({ length: 12 }, (_, i) =>
     one ? view.getFloat32(280 + i * 4, raw.littleEndian) : view.getFloat64(400 + i * 8, raw.littleEndian),

@@ -1,6 +1,8 @@
-import { VolumeFormatError } from "../errors.js";
+import { copied } from "../bytes/copy.js";
+import { checkLength, type Announced } from "../bytes/gather.js";
 import { parseNiftiHeader, type NiftiHeader } from "./header.js";
 import { decodeVoxels } from "./voxels.js";
+import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";
 
 export interface NiftiOptions {
@@ -8,43 +10,38 @@ export interface NiftiOptions {
   unit?: "HU" | "arbitrary";
 }
 
+export interface ParseNiftiOptions extends NiftiOptions {
+  /** Name for error messages. */
+  file?: string;
+  /** The uncompressed .img file, where `bytes` is the .hdr file of a pair. */
+  image?: ArrayBuffer | Uint8Array;
+}
+
 /**
- * Reads an uncompressed NIfTI-1 or NIfTI-2 file (.nii) from memory; safe in browsers.
- * Geometry comes from the sform, else the qform, else pixdim, turned from RAS to LPS; voxels are not reordered.
- * @param file name for error messages
+ * Reads an uncompressed NIfTI-1 or NIfTI-2 file (.nii), or a .hdr/.img pair, from memory; safe in browsers.
+ * parseVolume takes .nii.gz too. Geometry comes from the sform, else the qform, else pixdim, turned from RAS to LPS;
+ * voxels are not reordered.
  * @throws VolumeFormatError damaged, truncated, 4D, complex or RGB
  */
-export function parseNifti(bytes: ArrayBuffer, options: NiftiOptions & { file?: string } = {}): Volume {
+export function parseNifti(bytes: ArrayBuffer | Uint8Array, options: ParseNiftiOptions = {}): Volume {
   const file = options.file ?? "bytes";
   const header = parseNiftiHeader(bytes, file);
-  const held = bytes.byteLength - header.voxelOffset;
-  checkLength(header, held, file);
-  const voxels = bytes.slice(header.voxelOffset, header.voxelOffset + header.voxelBytes);
+  if (header.pair && options.image === undefined) {
+    refuser(file, "NIfTI")(
+      "it is the header of a .hdr/.img pair",
+      "Give both files, or convert them to one .nii file.",
+    );
+  }
+  const image = header.pair ? (options.image ?? bytes) : bytes;
+  checkLength(announcedBy(header, file), image.byteLength - header.voxelOffset);
+  const all = image instanceof Uint8Array ? image : new Uint8Array(image);
+  const voxels = copied(all, header.voxelOffset, header.voxelOffset + header.voxelBytes);
   return niftiVolume(header, voxels, file, options);
 }
 
-/** Bytes after the voxels that are taken for padding; more means that header and data do not belong together. */
-export const NIFTI_PADDING_BYTES = 65536;
-
-/** @param held bytes from the first voxel to the end of the file  @throws VolumeFormatError too short, too long */
-export function checkLength(header: NiftiHeader, held: number, file: string): void {
-  const announced = `expected ${header.voxelBytes} bytes of voxels (${header.shape.join(" x ")} ${header.dtype})`;
-  if (held < header.voxelBytes) {
-    throw new VolumeFormatError({
-      file,
-      format: "NIfTI",
-      problem: `${announced}, the file holds ${Math.max(0, held)}`,
-      remedy: "The file is truncated; copy or export it again.",
-    });
-  }
-  if (held > header.voxelBytes + NIFTI_PADDING_BYTES) {
-    throw new VolumeFormatError({
-      file,
-      format: "NIfTI",
-      problem: `${announced}, the file goes on for more than ${NIFTI_PADDING_BYTES} bytes after them`,
-      remedy: "Its header does not fit its data; export the file again.",
-    });
-  }
+export function announcedBy(header: NiftiHeader, file: string): Announced {
+  const what = `${header.shape.join(" x ")} ${header.dtype}`;
+  return { file, format: "NIfTI", bytes: header.voxelBytes, what };
 }
 
 /** @param voxels exactly the bytes of the voxels; the volume may keep them */

@@ -1,7 +1,6 @@
-import { hostIsLittleEndian, swapBytes } from "../byte-order.js";
-import { VolumeFormatError } from "../errors.js";
-import { narrow64 } from "../integers64.js";
+import { voxelArray } from "../dtypes.js";
 import type { NiftiHeader } from "./header.js";
+import { refuser } from "../refuse.js";
 import type { VoxelArray } from "../volume.js";
 
 /**
@@ -13,8 +12,7 @@ import type { VoxelArray } from "../volume.js";
  * @throws VolumeFormatError where a 64-bit value has no exact number
  */
 export function decodeVoxels(buffer: ArrayBuffer, header: NiftiHeader, file: string): VoxelArray {
-  if (header.littleEndian !== hostIsLittleEndian) swapBytes(new Uint8Array(buffer), header.itemBytes);
-  const stored = view(buffer, header, file);
+  const stored = voxelArray(buffer, header.dtype, header.littleEndian, refuser(file, "NIfTI"));
   const { slope, intercept } = header;
   if (slope === 1 && intercept === 0) return stored;
   if (stored instanceof Float32Array || stored instanceof Float64Array) {
@@ -24,42 +22,6 @@ export function decodeVoxels(buffer: ArrayBuffer, header: NiftiHeader, file: str
   const scaled = wholeArray(stored, slope, intercept) ?? new Float32Array(stored.length);
   for (let i = 0; i < stored.length; i++) scaled[i] = (stored[i] as number) * slope + intercept;
   return scaled;
-}
-
-function view(buffer: ArrayBuffer, header: NiftiHeader, file: string): VoxelArray {
-  switch (header.dtype) {
-    case "int8":
-      return new Int8Array(buffer);
-    case "uint8":
-      return new Uint8Array(buffer);
-    case "int16":
-      return new Int16Array(buffer);
-    case "uint16":
-      return new Uint16Array(buffer);
-    case "int32":
-      return new Int32Array(buffer);
-    case "uint32":
-      return new Uint32Array(buffer);
-    case "float32":
-      return new Float32Array(buffer);
-    case "float64":
-      return new Float64Array(buffer);
-    case "int64":
-      return narrowed(new BigInt64Array(buffer), file);
-    case "uint64":
-      return narrowed(new BigUint64Array(buffer), file);
-  }
-}
-
-function narrowed(source: BigInt64Array | BigUint64Array, file: string): VoxelArray {
-  const values = narrow64(source);
-  if (values !== null) return values;
-  throw new VolumeFormatError({
-    file,
-    format: "NIfTI",
-    problem: "expected 64-bit whole numbers within ±2^53, found a larger one",
-    remedy: "Convert it to int16 or float32 first.",
-  });
 }
 
 /** The narrowest fitting whole-number array for the scaled values; null where they are not whole or too large. */

@@ -2,29 +2,46 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { writeAtomic } from "./atomic.js";
 import { encodeNiftiHeader } from "../nifti/encode.js";
-import type { NiftiHeader } from "../nifti/header.js";
-import { NiftiSource } from "./nifti-source.js";
-import { niftiVolume, type NiftiOptions } from "../nifti/parse.js";
+import { NIFTI_HEADER_BYTES, parseNiftiHeader, type NiftiHeader } from "../nifti/header.js";
+import { ByteStream } from "./byte-stream.js";
+import { niftiPair } from "./nifti-pair.js";
+import { announcedBy, niftiVolume, type NiftiOptions } from "../nifti/parse.js";
+import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";
 
 const CHUNK_BYTES = 2 ** 20;
 
 /**
- * Reads .nii or .nii.gz (told apart by content) on Node; parseNifti says what is read and how.
+ * Reads .nii, .nii.gz (told apart by content), or a .hdr/.img pair by either of its names, each half plain or gzipped.
+ * parseNifti says what is read and how.
  * Memory: the voxels once, plus about 3 MiB; nothing is allocated before the header fits the size of the file.
  * @throws VolumeFormatError damaged, truncated, 4D, complex or RGB   @throws VolumeFileError missing, no permission
  */
 export async function readNifti(path: string, options: NiftiOptions = {}): Promise<Volume> {
-  await using source = await NiftiSource.open(path);
-  const header = await source.header();
-  const voxels = await source.voxels(header);
-  return niftiVolume(header, voxels, path, options);
+  const pair = await niftiPair(path);
+  await using stream = await ByteStream.open(pair?.header ?? path, "NIfTI");
+  const header = await headerOf(stream);
+  if (pair === null || !header.pair) {
+    const voxels = await stream.voxels(announcedBy(header, path), header.voxelOffset);
+    return niftiVolume(header, voxels, path, options);
+  }
+  await using image = await ByteStream.open(pair.image, "NIfTI");
+  const voxels = await image.voxels(announcedBy(header, pair.image), header.voxelOffset);
+  return niftiVolume(header, voxels, pair.image, options);
 }
 
-/** Reads the header of .nii or .nii.gz and nothing more. @throws as readNifti */
+/** Reads the header of .nii, .nii.gz or a pair, and nothing more. @throws as readNifti */
 export async function readNiftiHeader(path: string): Promise<NiftiHeader> {
-  await using source = await NiftiSource.open(path);
-  return await source.header();
+  const pair = await niftiPair(path);
+  await using stream = await ByteStream.open(pair?.header ?? path, "NIfTI");
+  return await headerOf(stream);
+}
+
+async function headerOf(stream: ByteStream): Promise<NiftiHeader> {
+  const header = parseNiftiHeader(await stream.peek(NIFTI_HEADER_BYTES), stream.path);
+  if (!header.pair || /\.hdr(\.gz)?$/i.test(stream.path)) return header;
+  const problem = "it is the header of a .hdr/.img pair, and its name does not end in .hdr";
+  return refuser(stream.path, "NIfTI")(problem, "Name the pair NAME.hdr and NAME.img, in one folder.");
 }
 
 export interface WriteNiftiOptions {

@@ -1,6 +1,6 @@
-import { open, type FileHandle } from "node:fs/promises";
-import { reason, writeAtomic } from "./atomic.js";
-import { VolumeFileError } from "../errors.js";
+import type { FileHandle } from "node:fs/promises";
+import { writeAtomic } from "./atomic.js";
+import { openFile, openFileSource, readAt } from "./file-source.js";
 import {
   encodeNpyHeader,
   NPY_PREFIX_BYTES,
@@ -10,6 +10,8 @@ import {
   type NpyHeader,
 } from "../npy/header.js";
 import { assertNpy, checkNpyLength, decodeNpy, npyDtypeOf, type NpyArray } from "../npy/array.js";
+import { openNpy, type NpyStack } from "../npy/stack.js";
+import { COPY_AGAIN, refuser } from "../refuse.js";
 import type { VoxelArray } from "../volume.js";
 
 /** Reads a .npy file; parseNpy says how. Memory is taken only after shape and file size were found to fit. */
@@ -17,7 +19,8 @@ export async function readNpy(path: string): Promise<NpyArray> {
   return await withFile(path, async (handle, size) => {
     const header = await headerOf(handle, path);
     const values = new Uint8Array(checkNpyLength(header, size, path));
-    await fill(handle, values, header.offset);
+    if ((await readAt(handle, path, values, header.offset)) < values.length)
+      refuser(path, "npy")("its values end early", COPY_AGAIN);
     return decodeNpy(header, values.buffer, path);
   });
 }
@@ -52,38 +55,36 @@ export async function writeNpy(path: string, array: NpySource): Promise<void> {
   });
 }
 
-async function withFile<T>(path: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
-  let handle: FileHandle | undefined;
+/** An array on disk, which stays open until it is closed. */
+export interface NpyFile extends AsyncDisposable {
+  stack: NpyStack;
+  close(): Promise<void>;
+}
+
+/** Opens a .npy file to read its items one by one. @throws VolumeFormatError as parseNpy   @throws VolumeFileError */
+export async function openNpyFile(path: string): Promise<NpyFile> {
+  const source = await openFileSource(path);
+  const close = () => source.close();
   try {
-    handle = await open(path);
-    return await use(handle, (await handle.stat()).size);
-  } catch (cause) {
-    // The operating system's errors carry a code; ours do not.
-    if (!(cause instanceof Error && "code" in cause)) throw cause;
-    throw new VolumeFileError(path, `cannot be read (${reason(cause)})`, "Check the path and the permissions.", {
-      cause,
-    });
+    return { stack: await openNpy(source), close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function withFile<T>(path: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+  const { handle, size } = await openFile(path);
+  try {
+    return await use(handle, size);
   } finally {
-    await handle?.close();
+    await handle.close();
   }
 }
 
 async function headerOf(handle: FileHandle, path: string): Promise<NpyHeader> {
   const prefix = new Uint8Array(NPY_PREFIX_BYTES);
-  const held = await fill(handle, prefix, 0);
+  const held = await readAt(handle, path, prefix, 0);
   const start = new Uint8Array(npyOffset(prefix.subarray(0, held), path));
-  return parseNpyHeader(start.subarray(0, await fill(handle, start, 0)), path);
-}
-
-/** Reads until `target` is full or the file ends. @returns bytes read */
-async function fill(handle: FileHandle, target: Uint8Array, position: number): Promise<number> {
-  let done = 0;
-  while (done < target.length) {
-    // One call to the operating system reads at most 2 GiB.
-    const length = Math.min(target.length - done, 2 ** 30);
-    const { bytesRead } = await handle.read(target, done, length, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return done;
+  return parseNpyHeader(start.subarray(0, await readAt(handle, path, start, 0)), path);
 }

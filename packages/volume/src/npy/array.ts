@@ -1,7 +1,9 @@
+import { copied } from "../bytes/copy.js";
 import { hostIsLittleEndian, swapBytes } from "../byte-order.js";
 import { VolumeArgumentError } from "../errors.js";
 import { narrow64 } from "../integers64.js";
-import { parseNpyHeader, refuser, type NpyDtype, type NpyHeader } from "./header.js";
+import { parseNpyHeader, type NpyDtype, type NpyHeader } from "./header.js";
+import { refuser } from "../refuse.js";
 import { emptyLike, type VoxelArray } from "../volume.js";
 
 /** An array as numpy counts it: the last axis of `shape` is the fastest. */
@@ -22,8 +24,7 @@ export function parseNpy(bytes: ArrayBuffer | Uint8Array, file = "bytes"): NpyAr
   const all = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   const header = parseNpyHeader(all, file);
   const length = checkNpyLength(header, all.length, file);
-  const values = all.slice(header.offset, header.offset + length);
-  return decodeNpy(header, values.buffer, file);
+  return decodeNpy(header, copied(all, header.offset, header.offset + length), file);
 }
 
 /** @param size of the file  @returns the length of the values in bytes  @throws VolumeFormatError too short, too long */
@@ -33,7 +34,7 @@ export function checkNpyLength(header: NpyHeader, size: number, file: string): n
   if (held !== length) {
     const announced = `expected ${length} bytes of values (${header.dtype}, shape (${header.shape.join(", ")}))`;
     const remedy = held < length ? "The file is truncated; copy it again." : "Save one array a file.";
-    refuser(file)(`${announced}, the file holds ${held}`, remedy);
+    refuser(file, "npy")(`${announced}, the file holds ${held}`, remedy);
   }
   return length;
 }
@@ -54,7 +55,7 @@ function view(header: NpyHeader, buffer: ArrayBuffer, file: string): { dtype: Np
     case "uint64": {
       const data = narrow64(header.dtype === "int64" ? new BigInt64Array(buffer) : new BigUint64Array(buffer));
       if (data === null) {
-        return refuser(file)(
+        return refuser(file, "npy")(
           "expected 64-bit whole numbers within ±2^53, found a larger one",
           "Convert it with .astype(float).",
         );

@@ -1,5 +1,6 @@
 import { hostIsLittleEndian } from "../byte-order.js";
-import { VolumeArgumentError, VolumeFormatError } from "../errors.js";
+import { VolumeArgumentError } from "../errors.js";
+import { refuser, type Refuse } from "../refuse.js";
 
 /** Data types of arrays in memory; "bool" is kept in a Uint8Array of 0 and 1. */
 export type NpyDtype = "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "float32" | "float64";
@@ -40,7 +41,7 @@ const MARK = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 
 /** Where the values begin, from the first 12 bytes of the file. @throws VolumeFormatError */
 export function npyOffset(prefix: Uint8Array, file = "bytes"): number {
-  const refuse = refuser(file);
+  const refuse = refuser(file, "npy");
   if (prefix.length < 10 || !MARK.every((byte, i) => prefix[i] === byte)) {
     refuse("expected the mark \\x93NUMPY at its start, found none", "Check that the file is npy and complete.");
   }
@@ -60,7 +61,7 @@ export function npyOffset(prefix: Uint8Array, file = "bytes"): number {
 
 /** @param bytes the file's first bytes, at least as many as npyOffset says  @throws VolumeFormatError */
 export function parseNpyHeader(bytes: Uint8Array, file = "bytes"): NpyHeader {
-  const refuse = refuser(file);
+  const refuse = refuser(file, "npy");
   const offset = npyOffset(bytes.subarray(0, NPY_PREFIX_BYTES), file);
   if (bytes.length < offset)
     refuse(`its header ends after ${bytes.length} of ${offset} bytes`, "The file is truncated; copy it again.");
@@ -77,14 +78,6 @@ export function parseNpyHeader(bytes: Uint8Array, file = "bytes"): NpyHeader {
   const itemBytes = dtype === "bool" ? 1 : Number(/\d+/.exec(dtype)?.[0]) / 8;
   const littleEndian = match[1] === "<" || (match[1] !== ">" && hostIsLittleEndian);
   return { dtype, itemBytes, shape, offset, littleEndian, fortranOrder: fortran };
-}
-
-type Refuse = (problem: string, remedy: string) => never;
-
-export function refuser(file: string): Refuse {
-  return (problem, remedy) => {
-    throw new VolumeFormatError({ file, format: "npy", problem, remedy });
-  };
 }
 
 /** The header is a Python dictionary with exactly three keys, in any order. */

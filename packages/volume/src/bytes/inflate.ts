@@ -1,0 +1,80 @@
+import type { VolumeFormat } from "../errors.js";
+import { COPY_AGAIN, refuser } from "../refuse.js";
+
+export type Compression = "none" | "gzip" | "zlib";
+
+/** Deflate cannot shrink more than this; a header that announces more is damaged. */
+export const MAX_DEFLATE_RATIO = 1032;
+
+/** Fed at once, so that what one piece expands to stays below 17 MiB. */
+const PIECE_BYTES = 2 ** 14;
+
+/** By the first bytes, where a format allows either. */
+export function compressionOf(start: Uint8Array): Compression {
+  if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
+  const [method = 0, flags = 0] = start;
+  return (method & 15) === 8 && ((method << 8) | flags) % 31 === 0 ? "zlib" : "none";
+}
+
+/**
+ * The bytes in pieces, inflated where they are compressed, by the DecompressionStream that browsers and Node share;
+ * Node's own readers use zlib. A gzip file of several members is refused by browsers.
+ * @throws VolumeFormatError damaged or truncated
+ */
+export async function* inflated(
+  bytes: Uint8Array,
+  compression: Compression,
+  file: string,
+  format: VolumeFormat,
+): AsyncGenerator<Uint8Array, void> {
+  if (compression === "none") {
+    yield bytes;
+    return;
+  }
+  try {
+    yield* decompressed([bytes], compression === "zlib" ? "deflate" : "gzip");
+  } catch (cause) {
+    refuser(file, format)(`the ${compression} stream is damaged or ends early`, COPY_AGAIN, { cause });
+  }
+}
+
+/** Pieces of a compressed stream in, pieces of its content out. @throws the platform's error */
+export type Decompress = (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
+/** Raw deflate, as zip archives have it, by DecompressionStream. */
+export const inflateRaw: Decompress = (pieces) => decompressed(pieces, "deflate-raw");
+
+async function* decompressed(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  format: "gzip" | "deflate" | "deflate-raw",
+): AsyncGenerator<Uint8Array, void> {
+  const stream = new DecompressionStream(format);
+  const feeding = feed(pieces, stream.writable);
+  try {
+    for await (const chunk of stream.readable) yield chunk as Uint8Array;
+  } finally {
+    await feeding;
+  }
+}
+
+/** Never rejects: every error, of the pieces too, reaches the reader of the stream. */
+async function feed(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  writable: WritableStream<Uint8Array>,
+): Promise<void> {
+  const writer = writable.getWriter();
+  let open = true;
+  writer.closed.catch(() => (open = false));
+  try {
+    for await (const piece of pieces) {
+      for (let at = 0; at < piece.length && open; at += PIECE_BYTES) {
+        await writer.ready.catch(() => (open = false));
+        if (open) await writer.write(piece.subarray(at, at + PIECE_BYTES)).catch(() => (open = false));
+      }
+      if (!open) return;
+    }
+    await writer.close().catch(() => undefined);
+  } catch (error) {
+    await writer.abort(error).catch(() => undefined);
+  }
+}

@@ -1,0 +1,64 @@
+import { hostIsLittleEndian, swapBytes } from "./byte-order.js";
+import { narrow64 } from "./integers64.js";
+import type { Refuse } from "./refuse.js";
+import type { VoxelArray } from "./volume.js";
+
+/** Types of one voxel in a file; 64-bit whole numbers are narrowed when they are read. */
+export type VoxelDtype =
+  "uint8" | "int8" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64" | "float32" | "float64";
+
+export const VOXEL_BYTES: Record<VoxelDtype, number> = {
+  uint8: 1,
+  int8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  uint64: 8,
+  float32: 4,
+  float64: 8,
+};
+
+/** No scan is larger: 16 GiB of voxels. */
+export const MAX_VOXEL_BYTES = 2 ** 34;
+
+/**
+ * The stored bytes as values in the host's byte order; int64 and uint64 become int32, else float64.
+ * @param buffer exactly the voxels; is changed and backs the result
+ * @throws VolumeFormatError where a 64-bit value has no exact number
+ */
+export function voxelArray(buffer: ArrayBuffer, dtype: VoxelDtype, littleEndian: boolean, refuse: Refuse): VoxelArray {
+  if (littleEndian !== hostIsLittleEndian) swapBytes(new Uint8Array(buffer), VOXEL_BYTES[dtype]);
+  switch (dtype) {
+    case "int8":
+      return new Int8Array(buffer);
+    case "uint8":
+      return new Uint8Array(buffer);
+    case "int16":
+      return new Int16Array(buffer);
+    case "uint16":
+      return new Uint16Array(buffer);
+    case "int32":
+      return new Int32Array(buffer);
+    case "uint32":
+      return new Uint32Array(buffer);
+    case "float32":
+      return new Float32Array(buffer);
+    case "float64":
+      return new Float64Array(buffer);
+    case "int64":
+      return narrowed(new BigInt64Array(buffer), refuse);
+    case "uint64":
+      return narrowed(new BigUint64Array(buffer), refuse);
+  }
+}
+
+function narrowed(source: BigInt64Array | BigUint64Array, refuse: Refuse): VoxelArray {
+  const values = narrow64(source);
+  if (values !== null) return values;
+  return refuse(
+    "expected 64-bit whole numbers within ±2^53, found a larger one",
+    "Convert it to int16 or float32 first.",
+  );
+}

@@ -1,0 +1,14 @@
+import { VolumeFormatError, type VolumeFormat } from "./errors.js";
+
+/** Throws the VolumeFormatError of one file. */
+export type Refuse = (problem: string, remedy: string, options?: ErrorOptions) => never;
+
+/** What a parser calls when it cannot go on: the file and its format are said once, where reading begins. */
+export function refuser(file: string, format: VolumeFormat): Refuse {
+  return (problem, remedy, options) => {
+    throw new VolumeFormatError({ file, format, problem, remedy }, options);
+  };
+}
+
+/** The remedy of most damage. */
+export const COPY_AGAIN = "The file is truncated or damaged; copy or export it again.";

@@ -1,0 +1,62 @@
+import { crc32OfBytes } from "./crc32.js";
+import { deflateRawSync } from "node:zlib";
+
+export interface ZipMember {
+  name: string;
+  data: Uint8Array;
+  /** Default 8, deflate. Other methods keep the bytes as they are. */
+  method?: number;
+  flags?: number;
+  /** Uncompressed size that the headers claim; default the true one. */
+  declared?: number;
+  crc?: number;
+}
+
+/**
+ * A zip archive whose headers may lie (APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16), for tests alone.
+ * @param repeat names the first member this many times in the directory, as bombs of overlapping files do
+ */
+export function zipOf(members: readonly ZipMember[], { repeat = 1 } = {}): Uint8Array {
+  const locals: Uint8Array[] = [];
+  const central: Uint8Array[] = [];
+  let at = 0;
+  for (const member of members) {
+    const stored = (member.method ?? 8) === 8 ? deflateRawSync(member.data) : member.data;
+    const local = header(member, stored, "local", 0, member.name);
+    for (let k = 0; k < repeat; k++)
+      central.push(header(member, stored, "central", at, k === 0 ? member.name : `${member.name}${k}`));
+    locals.push(local, stored);
+    at += local.length + stored.length;
+  }
+  const directory = Buffer.concat(central);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(central.length, 8);
+  end.writeUInt16LE(central.length, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(at, 16);
+  return new Uint8Array(Buffer.concat([...locals, directory, end]));
+}
+
+function header(
+  member: ZipMember,
+  stored: Uint8Array,
+  kind: "local" | "central",
+  offset: number,
+  name: string,
+): Buffer {
+  const { data, method = 8, flags = 0, declared = data.length, crc = crc32OfBytes(data) } = member;
+  const label = Buffer.from(name, "utf8");
+  const isCentral = kind === "central";
+  const bytes = Buffer.alloc(isCentral ? 46 : 30);
+  bytes.writeUInt32LE(isCentral ? 0x02014b50 : 0x04034b50, 0);
+  let at = isCentral ? 6 : 4;
+  const short = (value: number) => (at = bytes.writeUInt16LE(value, at));
+  const long = (value: number) => (at = bytes.writeUInt32LE(value, at));
+  if (isCentral) bytes.writeUInt16LE(20, 4);
+  [20, flags | 0x800, method, 0, 0x21].forEach(short);
+  [crc >>> 0, stored.length, declared].forEach(long);
+  [label.length, 0].forEach(short);
+  if (isCentral) bytes.writeUInt32LE(offset, 42);
+  return Buffer.concat([bytes, label]);
+}
