@@ -82,7 +82,7 @@ function readRow(file: string, row: TableRow, extras: string[]): VolumeRecord {
     return refuse(name, `${length} numbers`);
   };
   const oneOf = <T extends string>(name: string, values: readonly T[]): T =>
-    values.find((value) => value === text(name)) ?? refuse(name, values.map((value) => value || "nothing").join(" or "));
+    values.find((value) => value === text(name)) ?? refuse(name, values.join(" or "));
   const geometry = (prefix: string) => ({
     spacing: three(`${prefix}spacing`),
     origin: three(`${prefix}origin`),
@@ -92,7 +92,7 @@ function readRow(file: string, row: TableRow, extras: string[]): VolumeRecord {
     id: text("id"),
     subject: text("subject"),
     label: number("label", true),
-    part: oneOf("part", ["train", "val", "test", ""]) || null,
+    part: text("part") === "" ? null : oneOf("part", ["train", "val", "test"]),
     first: number("first", true),
     count: number("count", true),
     unit: oneOf("unit", ["HU", "arbitrary"]),

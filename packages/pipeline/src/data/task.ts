@@ -1,7 +1,7 @@
 /** The volumes of a task by part: labels filtered and renamed as the config says. */
 import { stageClasses, type TaskClasses } from "../config/classes.js";
 import type { RunConfig } from "../config/types.js";
-import type { Part, Split } from "./split.js";
+import type { Part, Split } from "./split/split.js";
 import type { Dataset, VolumeRecord } from "./store.js";
 
 export interface TaskVolume extends Omit<VolumeRecord, "label"> {

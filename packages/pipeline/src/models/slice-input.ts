@@ -4,9 +4,7 @@
  */
 import { cat, fromTypedArray, functional as F, mapFile, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
-import type { Dataset } from "../data/store.js";
-
-const bytes = { int16: 2, uint8: 1, uint16: 2, float32: 4 } as const;
+import { storeBytes, type Dataset } from "../data/store.js";
 
 export interface SliceTransform {
   /** Values that become 0 and 1. */
@@ -39,7 +37,7 @@ export class SliceStore implements Disposable {
     this.transform = transform;
     this.count = volumes.reduce((sum, volume) => sum + volume.count, 0);
     this.#slices_NHW = scope(() => {
-      const size = this.count * info.height * info.width * bytes[info.dtype];
+      const size = this.count * info.height * info.width * storeBytes[info.dtype];
       const mapped = mapFile(slicesPath, slicesOffset + size).narrow(0, slicesOffset, size);
       // libtorch 1.13 has no uint16; its values are read as int16 and mended in #values.
       const stored_NHW = mapped

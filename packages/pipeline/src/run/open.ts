@@ -1,7 +1,7 @@
 /** What a run works on: data set, split and task, checked against one another. */
 import type { RunConfig } from "../config/types.js";
 import { openDataset, type Dataset } from "../data/store.js";
-import { checkSplit, readSplit, type Split } from "../data/split.js";
+import { checkSplit, readSplit, type Split } from "../data/split/split.js";
 import { taskOf, type Task } from "../data/task.js";
 import { readRecord, readRunConfig, RunError, runPaths, type RunRecord } from "./folder.js";
 

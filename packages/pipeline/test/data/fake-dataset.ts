@@ -1,4 +1,6 @@
-import type { Dataset, VolumeRecord } from "../../src/data/store.js";
+import type { Dataset, Geometry, VolumeRecord } from "../../src/data/store.js";
+
+const plain: Geometry = { spacing: [1, 1, 1], origin: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
 
 /** A data set without voxels: [id, subject, label] of each volume. */
 export function fakeDataset(rows: [id: string, subject: string, label: number][], hash = "a".repeat(64)): Dataset {
@@ -8,12 +10,14 @@ export function fakeDataset(rows: [id: string, subject: string, label: number][]
     label,
     first: i,
     count: 1,
+    part: null,
     unit: "HU",
-    spacing: [1, 1, 1],
-    originalShape: [1, 1, 1],
-    originalSpacing: [1, 1, 1],
+    geometry: plain,
+    original: { ...plain, shape: [1, 1, 1] },
+    crop: null,
     source: `${id}.nii.gz`,
     sha256: "",
+    voxelSha256: "",
     meanLungHu: null,
     extra: {},
   }));
@@ -25,7 +29,7 @@ export function fakeDataset(rows: [id: string, subject: string, label: number][]
     volumes,
     info: {
       name: "fake",
-      version: 1,
+      version: 2,
       height: 1,
       width: 1,
       dtype: "int16",
@@ -34,7 +38,6 @@ export function fakeDataset(rows: [id: string, subject: string, label: number][]
       depth: 1,
       classes: Array.from({ length: classes }, (_, k) => `class_${k}`),
       count: rows.length,
-      created: "",
       hash,
       recipe: {},
       versions: {},

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { LabelsError, PrepareError, TableError } from "../../src/data/errors.js";
-import { ingest } from "../../src/data/ingest.js";
+import { makePlan, type PlanOptions } from "../../src/data/prepare/plan.js";
 import { temporaryFolder } from "./temporary.js";
 
 function folderWith(root: string, paths: string[], csv?: string): string {
@@ -15,9 +15,9 @@ function folderWith(root: string, paths: string[], csv?: string): string {
   return root;
 }
 
-function refused(source: string): LabelsError {
+async function refused(source: string, options: Partial<PlanOptions> = {}): Promise<LabelsError> {
   try {
-    ingest(source);
+    await makePlan({ source, ...options });
   } catch (error) {
     assert.ok(error instanceof LabelsError, String(error));
     return error;
@@ -25,11 +25,12 @@ function refused(source: string): LabelsError {
   return assert.fail("nothing was refused");
 }
 
-test("ingest: ids match the file's stem or its path; subject defaults to the id; further columns are kept", (t) => {
+test("plan: ids match the file's stem or its path; subject defaults to the id; further columns are kept", async (t) => {
   const csv = "id,label,site,class\n0001,1,A,sick\nsub/0002.nii,0,B,well\n";
-  const { files, classes } = ingest(folderWith(temporaryFolder(t), ["0001.nii.gz", "sub/0002.nii"], csv));
+  const source = folderWith(temporaryFolder(t), ["0001.nii.gz", "sub/0002.nii"], csv);
+  const { volumes, classes } = await makePlan({ source });
   assert.deepEqual(
-    files.map(({ id, subject, label, extra }) => [id, subject, label, extra]),
+    volumes.map(({ id, subject, label, extra }) => [id, subject, label, extra]),
     [
       ["0001", "0001", 1, { site: "A" }],
       ["0002", "0002", 0, { site: "B" }],
@@ -38,11 +39,11 @@ test("ingest: ids match the file's stem or its path; subject defaults to the id;
   assert.deepEqual(classes, ["well", "sick"]);
 });
 
-test("ingest: class folders without a labels file give label and class name; one in between may be empty", (t) => {
-  const source = folderWith(temporaryFolder(t), ["class_0/a.npy", "class_2/b.npy"]);
-  const { files, classes } = ingest(source);
+test("plan: class folders without a labels file give label and class name; one in between may be empty", async (t) => {
+  const source = folderWith(temporaryFolder(t), ["class_0/a.nii", "class_2/b.nii"]);
+  const { volumes, classes } = await makePlan({ source });
   assert.deepEqual(
-    files.map(({ id, label }) => [id, label]),
+    volumes.map(({ id, label }) => [id, label]),
     [
       ["a", 0],
       ["b", 2],
@@ -51,58 +52,104 @@ test("ingest: class folders without a labels file give label and class name; one
   assert.deepEqual(classes, ["class_0", "1", "class_2"]);
 });
 
-test("ingest: where two files have one name, the id is the path, and an id by name alone is refused", (t) => {
+test("plan: where two files have one name, the id is the path, and an id by name alone is refused", async (t) => {
   const folder = temporaryFolder(t);
-  const source = folderWith(folder, ["x/a.npy", "y/a.npy"], "path,label\nx/a.npy,0\ny/a,1\n");
+  const source = folderWith(folder, ["x/a.nii", "y/a.nii"], "path,label\nx/a.nii,0\ny/a,1\n");
   assert.deepEqual(
-    ingest(source).files.map((file) => file.id),
+    (await makePlan({ source })).volumes.map(({ id }) => id),
     ["x/a", "y/a"],
   );
   writeFileSync(join(folder, "labels.csv"), "path,label\na,0\n");
-  assert.match(refused(source).message, /a: the name of 2 volumes/);
+  assert.match((await refused(source)).message, /a: the name of 2 volumes/);
 });
 
-test("LabelsError: lists ids without a volume, volumes without a label, contradictions and bad labels", (t) => {
-  const volumes = ["class_1/a.npy", "b.npy", "c.npy", "d.npy", "e.npy"];
+test("LabelsError: lists ids without a volume, volumes without a label, contradictions and bad labels", async (t) => {
+  const volumes = ["class_1/a.nii", "b.nii", "c.nii", "d.nii", "e.nii"];
   const csv = "id,label\na,0\nb,1\nb,2\nc,1.5\nd,-1\nghost,0\n";
-  const { problems } = refused(folderWith(temporaryFolder(t), volumes, csv));
+  const { problems } = await refused(folderWith(temporaryFolder(t), volumes, csv));
   assert.deepEqual(problems.unmatched, ["ghost"]);
-  assert.deepEqual(problems.unlabelled, ["e"]);
+  assert.deepEqual(problems.unlabelled, ["e.nii"]);
   assert.equal(problems.conflicting.length, 2);
   assert.match(problems.conflicting.join(), /b: lines 3 and 4/);
-  assert.match(problems.conflicting.join(), /class_1\/a\.npy: label 0 in line 2/);
+  assert.match(problems.conflicting.join(), /class_1\/a\.nii: label 0 in line 2/);
   assert.deepEqual(
     problems.invalid.map((text) => text.slice(0, 1)),
     ["c", "d"],
   );
 });
 
-test("LabelsError: the message shows the first ten and the count", (t) => {
+test("LabelsError: the message shows the first ten and the count", async (t) => {
   const ghosts = Array.from({ length: 25 }, (_, i) => `ghost${String(i).padStart(2, "0")}`);
   const csv = ["id,label", "a,0", ...ghosts.map((id) => `${id},0`)].join("\n");
-  const error = refused(folderWith(temporaryFolder(t), ["a.npy"], csv));
+  const error = await refused(folderWith(temporaryFolder(t), ["a.nii"], csv));
   assert.match(error.message, /25 match no volume \(ghost00,.*ghost09, …\)/);
   assert.doesNotMatch(error.message, /ghost10/);
   assert.equal(error.problems.unmatched.length, 25);
 });
 
-test("ingest: the same row twice is no contradiction; two subjects for one volume are", (t) => {
+test("plan: the same row twice is no contradiction; two subjects for one volume are", async (t) => {
   const folder = temporaryFolder(t);
-  folderWith(folder, ["a.npy"], "id,subject,label\na,s,1\na,s,1\n");
-  assert.equal(ingest(folder).files[0]?.label, 1);
+  folderWith(folder, ["a.nii"], "id,subject,label\na,s,1\na,s,1\n");
+  assert.equal((await makePlan({ source: folder })).volumes[0]?.label, 1);
   writeFileSync(join(folder, "labels.csv"), "id,subject,label\na,s,1\na,r,1\n");
-  assert.equal(refused(folder).problems.conflicting.length, 1);
+  assert.equal((await refused(folder)).problems.conflicting.length, 1);
 });
 
-test("ingest: no volumes, no labels, missing columns and a missing folder each say what to do", (t) => {
+test("plan: no volumes, no labels, missing columns and a missing folder each say what to do", async (t) => {
   const folder = temporaryFolder(t);
-  assert.throws(() => ingest(join(folder, "none")), /ENOENT/);
-  assert.throws(() => ingest(folder), PrepareError);
+  await assert.rejects(makePlan({ source: join(folder, "none") }), /ENOENT/);
+  await assert.rejects(makePlan({ source: folder }), PrepareError);
   folderWith(folder, ["a.nii.gz"]);
-  assert.throws(() => ingest(folder), /no labels found\. Pass --labels/);
+  await assert.rejects(makePlan({ source: folder }), /no labels found\. Pass --labels/);
   writeFileSync(join(folder, "labels.csv"), "name,class\na,0\n");
-  assert.throws(
-    () => ingest(folder),
+  await assert.rejects(
+    makePlan({ source: folder }),
     (error) => error instanceof TableError && error.message.includes("expected the columns id or path, and label"),
   );
+});
+
+test("labels may be texts: CT-0 … by their number, other words in alphabetical order", async (t) => {
+  const folder = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,CT-3\nb,CT-0\nc,CT-3\n");
+  const numbered = await makePlan({ source: folder });
+  assert.deepEqual([numbered.volumes.map(({ label }) => label), numbered.classes], [[3, 0, 3], ["CT-0", "1", "2", "CT-3"]]);
+  writeFileSync(join(folder, "labels.csv"), "id,category\na,sick\nb,healthy\nc,sick\n");
+  const worded = await makePlan({ source: folder });
+  assert.deepEqual([worded.volumes.map(({ label }) => label), worded.classes], [[1, 0, 1], ["healthy", "sick"]]);
+  // A number among them makes the word a mistake.
+  writeFileSync(join(folder, "labels.csv"), "id,label\na,0\nb,1\nc,sick\n");
+  assert.match((await refused(folder)).problems.invalid.join(), /c\.nii: label "sick"/);
+});
+
+test("columns by name; MosMed's registry, whose paths begin with a slash, matches as it is", async (t) => {
+  const csv = "study_file,category,who\n/studies/CT-0/study_0001.nii.gz,CT-0,p1\n/studies/CT-2/study_0002.nii.gz,CT-2,p2\n";
+  const source = folderWith(temporaryFolder(t), ["CT-0/study_0001.nii.gz", "CT-2/study_0002.nii.gz"], csv);
+  const columns = { id: "study_file", label: "category", subject: "who" };
+  const { volumes, classes } = await makePlan({ source, columns });
+  assert.deepEqual(
+    volumes.map(({ id, label, subject }) => [id, label, subject]),
+    [
+      ["study_0001", 0, "p1"],
+      ["study_0002", 2, "p2"],
+    ],
+  );
+  assert.deepEqual(classes, ["CT-0", "1", "CT-2"]);
+  await assert.rejects(makePlan({ source, columns: { id: "nowhere" } }), /expected the column nowhere, found study_file/);
+});
+
+test("--skip-unlabelled leaves out what has no partner, and lists it", async (t) => {
+  const source = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,\nghost,1\n");
+  assert.equal((await refused(source)).problems.unlabelled.length, 2);
+  const { volumes, left } = await makePlan({ source, skipUnlabelled: true });
+  assert.deepEqual(volumes.map(({ id }) => id), ["a"]);
+  assert.deepEqual(left.map(({ path, reason }) => `${path} ${reason}`).sort(), [
+    "b.nii has no label",
+    "c.nii has no label",
+    "ghost is in the labels file, but not among the volumes",
+  ]);
+});
+
+test("columns that name a person never reach the index", async (t) => {
+  const csv = "id,label,PatientName,patient_birth_date,MRN,site,sex\na,0,DOE^JANE,19500101,77,north,F\n";
+  const { volumes } = await makePlan({ source: folderWith(temporaryFolder(t), ["a.nii"], csv) });
+  assert.deepEqual(volumes[0]?.extra, { site: "north", sex: "F" });
 });

@@ -5,8 +5,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readNpy } from "@slicestack/volume/node";
 import { readTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare.js";
-import { checkSplit, makeSplit, type Part } from "../../src/data/split.js";
+import { prepare } from "../../src/data/prepare/prepare.js";
+import { makeSplit } from "../../src/data/split/holdout.js";
+import { checkSplit, type Part } from "../../src/data/split/split.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** ../shared/data beside the repository; this file runs from packages/pipeline/dist/test/data. */

@@ -20,7 +20,7 @@ import { DatasetError, PrepareError } from "../../src/data/errors.js";
 import { meanLungHu } from "../../src/data/lung.js";
 import { planScans } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";
-import { prepare } from "../../src/data/prepare.js";
+import { prepare } from "../../src/data/prepare/prepare.js";
 import { openDataset, verifyDataset, type DatasetInfo } from "../../src/data/store.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -59,8 +59,8 @@ test("prepare: one anatomy stored in eight orientations gives eight identical vo
   assert.deepEqual(shape, [8 * 12, 5, 6]);
   for (let v = 0; v < codes.length; v++) assert.deepEqual(data.slice(v * 360, (v + 1) * 360), ramp(12).data);
   for (const record of dataset.volumes) {
-    assert.deepEqual(record.originalShape, [6, 5, 12]);
-    assert.deepEqual(record.spacing, [2, 3, 8]);
+    assert.deepEqual(record.original.shape, [6, 5, 12]);
+    assert.deepEqual(record.geometry.spacing, [2, 3, 8]);
   }
 });
 
@@ -92,7 +92,8 @@ test("prepare: resampled voxels and spacing equal volume's resample; a phantom i
   }
   const [a] = dataset.volumes;
   assert.ok(a);
-  a.spacing.forEach((mm, axis) => assert.ok(Math.abs(mm - (expected.spacing[axis] ?? NaN)) < 1e-3));
+  a.geometry.spacing.forEach((mm, axis) => assert.ok(Math.abs(mm - (expected.spacing[axis] ?? NaN)) < 1e-6));
+  a.geometry.origin.forEach((mm, axis) => assert.ok(Math.abs(mm - (expected.origin[axis] ?? NaN)) < 1e-4));
   assert.equal(a.sha256, fileHash(join(source, "a.nii.gz")));
   assert.deepEqual(
     [a.id, a.subject, a.label, a.first, a.count, a.unit, a.extra],
@@ -225,10 +226,10 @@ test("prepare: volumes of another size are quarantined, naming what to pass; bot
     /uint8 2 x 2 as the first volume, it is uint8 3 x 3; pass --size/,
   );
   await writeNifti(join(source, "class_0", "c.nii"), ramp(2));
-  await assert.rejects(prepare({ source, destination: join(folder, "mixed") }), /found NIfTI and \.npy/);
+  await assert.rejects(prepare({ source, destination: join(folder, "mixed") }), /found CT in HU and ready-made arrays/);
 });
 
-test("prepare: an abort stops, leaves nothing behind, and an existing set stays as it was", async (t) => {
+test("prepare: stopped, it keeps what is done and an existing set as it was; the same call goes on to the same bytes", async (t) => {
   const folder = temporaryFolder(t);
   const volumes = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`v${i}`, ramp(4)]));
   const source = await writeSource(join(folder, "ct"), volumes);
@@ -239,10 +240,22 @@ test("prepare: an abort stops, leaves nothing behind, and an existing set stays 
   const onProgress = () => {
     if (++reports === 3) abort.abort(new Error("Ctrl-C"));
   };
-  await assert.rejects(prepare({ source, destination, overwrite: true, signal: abort.signal, onProgress }), /Ctrl-C/);
+  const again = { source, destination, overwrite: true, size: [5, 6] as [number, number], depth: 6 };
+  await assert.rejects(prepare({ ...again, signal: abort.signal, onProgress }), /Ctrl-C/);
   assert.equal(reports, 3);
-  assert.deepEqual(readdirSync(folder).sort(), ["ct", "set"]);
+  assert.deepEqual(readdirSync(folder).sort(), [".set.prepare", "ct", "set"]);
   assert.deepEqual(openDataset(destination).info, info);
+  const other = { ...again, depth: 7, overwrite: false, destination: join(folder, "new") };
+  const early = new AbortController();
+  await assert.rejects(prepare({ ...other, signal: early.signal, onProgress: () => early.abort(new Error("stop")) }), /stop/);
+  await assert.rejects(prepare({ ...other, depth: 8 }), /of other settings or files was stopped there.*--overwrite/s);
+
+  const resumed = await prepare(again);
+  assert.ok(resumed.resumed >= 1 && resumed.resumed < 12, `${resumed.resumed} of 12 were done`);
+  const undisturbed = await prepare({ ...again, destination: join(folder, "whole"), name: "set" });
+  for (const file of readdirSync(undisturbed.directory))
+    assert.equal(fileHash(join(destination, file)), fileHash(join(undisturbed.directory, file)), file);
+  assert.deepEqual(readdirSync(destination).sort(), readdirSync(undisturbed.directory).sort());
   await assert.rejects(prepare({ source, destination, signal: AbortSignal.abort(new Error("early")) }), /early/);
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare.js";
+import { prepare } from "../../src/data/prepare/prepare.js";
 import { shortcutBaseline } from "../../src/evaluate/baselines.js";
 import type { VolumeRecord } from "../../src/data/store.js";
 import { temporaryFolder } from "./temporary.js";
@@ -30,10 +30,10 @@ test("no shortcut over 100 subjects: mean lung HU, slice count and spacing hardl
   assert.ok(tell(hu, [2]) < 0.95, `mean lung HU, CT-0 against CT-2: AUC ${tell(hu, [2])}`);
   // With 40 against 60 the standard error of an AUC of 0.5 is 0.06.
   const free: [string, (record: VolumeRecord) => number][] = [
-    ["slice count", (record) => record.originalShape[2]],
-    ["slice spacing", (record) => record.originalSpacing[2]],
-    ["pixel spacing", (record) => record.originalSpacing[0]],
-    ["scan length", (record) => record.originalShape[2] * record.originalSpacing[2]],
+    ["slice count", (record) => record.original.shape[2]],
+    ["slice spacing", (record) => record.original.spacing[2]],
+    ["pixel spacing", (record) => record.original.spacing[0]],
+    ["scan length", (record) => record.original.shape[2] * record.original.spacing[2]],
   ];
   for (const [name, value] of free) {
     const found = tell(value, [1, 2]);

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { SplitError } from "../../src/data/errors.js";
 import { Random } from "../../src/data/random.js";
-import { checkSplit, makeSplit, readSplit, writeSplit, type Part, type Split } from "../../src/data/split.js";
+import { makeFolds } from "../../src/data/split/folds.js";
+import { makeSplit } from "../../src/data/split/holdout.js";
+import { officialSplit, splitFromTable } from "../../src/data/split/official.js";
+import { checkSplit, foldName, readSplit, readSplits, writeSplit, type Part, type Split } from "../../src/data/split/split.js";
 import { fakeDataset } from "./fake-dataset.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -156,4 +159,124 @@ test("checkSplit refuses another data set, unknown ids, ids twice, a subject in 
     );
   }
   checkSplit(split, dataset);
+});
+
+const partsOf = (split: Split, id: string) => PARTS.filter((part) => split.parts[part].includes(id));
+
+test("makeFolds, 60 random data sets: over a repeat every volume is test once and val once, and no subject is in two parts", () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const random = new Random(seed);
+    const rows = randomRows(random, random.integer(8, 60), random.integer(2, 4));
+    const dataset = fakeDataset(rows);
+    const splits = makeFolds(dataset, { seed, folds: 4, repeats: 2 });
+    assert.equal(splits.length, 8);
+    for (const split of splits) checkSplit(split, dataset);
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const folds = splits.slice(repeat * 4, repeat * 4 + 4);
+      for (const [id] of rows) {
+        const parts = folds.map((split) => partsOf(split, id).join());
+        assert.deepEqual([...parts].sort(), ["test", "train", "train", "val"], `seed ${seed}, ${id}`);
+      }
+    }
+    assert.notDeepEqual(splits[0]?.parts, splits[4]?.parts, "the second repeat is another draw");
+    assert.deepEqual(makeFolds(fakeDataset([...rows].reverse()), { seed, folds: 4, repeats: 2 }), splits);
+  }
+});
+
+test("makeFolds spreads classes and volumes evenly: one label a subject, no class differs by more than one between folds", () => {
+  const rows = [50, 23, 9, 5].flatMap((n, label) =>
+    Array.from({ length: n }, (_, i): Row => [`${label}-${i}`, `${label}-${i}`, label]),
+  );
+  for (let seed = 0; seed < 20; seed++) {
+    const folds = makeFolds(fakeDataset(rows), { seed, folds: 5 });
+    for (const label of [0, 1, 2, 3]) {
+      const counts = folds.map(({ parts }) => parts.test.filter((id) => id.startsWith(`${label}-`)).length);
+      assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, `seed ${seed}, class ${label}: ${counts.join()}`);
+    }
+  }
+});
+
+test("makeFolds with a test part that all share: folds are val in turn, the test part never changes", () => {
+  const rows = randomRows(new Random(7), 50, 3);
+  const dataset = fakeDataset(rows);
+  for (const test of [0.2, rows.filter((row) => row[1] === "s3" || row[1] === "s5").map((row) => row[0])]) {
+    const folds = makeFolds(dataset, { seed: 1, folds: 5, test });
+    const held = folds[0]!.parts.test;
+    assert.ok(held.length > 0);
+    const others = rows.map(([id]) => id).filter((id) => !held.includes(id));
+    for (const split of folds) assert.deepEqual(split.parts.test, held);
+    for (const id of others) assert.equal(folds.filter(({ parts }) => parts.val.includes(id)).length, 1, id);
+  }
+  assert.throws(() => makeFolds(dataset, { seed: 1, folds: 2 }), /from 3 to/);
+  assert.equal(makeFolds(dataset, { seed: 1, folds: 2, test: 0.2 }).length, 2);
+  assert.throws(() => makeFolds(dataset, { seed: 1, folds: 5, test: 1 }), SplitError);
+  assert.throws(() => makeFolds(dataset, { seed: 1, folds: 5, repeats: 0 }), SplitError);
+});
+
+test("a group column keeps all of a site together, in one split and in folds; sites that share a subject are one", () => {
+  const rows = Array.from({ length: 60 }, (_, i): Row => [`v${i}`, `s${i % 50}`, i % 2]);
+  const dataset = fakeDataset(rows);
+  // Site F holds one more volume of subject s0, who was also seen in A.
+  dataset.volumes.forEach((volume, i) => (volume.extra = { site: i === 50 ? "F" : "ABCDE"[i % 5]! }));
+  const siteOf = new Map(dataset.volumes.map(({ id, extra }) => [id, extra["site"]]));
+  const splits = [makeSplit(dataset, { seed: 2, group: "site" }), ...makeFolds(dataset, { seed: 2, folds: 3, group: "site" })];
+  for (const split of splits) {
+    assert.deepEqual(split.by, ["subject", "site"]);
+    const found = new Map<string, Set<Part>>();
+    for (const part of PARTS)
+      for (const id of split.parts[part]) {
+        const site = siteOf.get(id) === "F" ? "A" : siteOf.get(id)!;
+        found.set(site, (found.get(site) ?? new Set()).add(part));
+      }
+    for (const [site, parts] of found) assert.equal(parts.size, 1, `${site} is in ${[...parts].join()}`);
+  }
+  assert.throws(() => makeSplit(dataset, { seed: 2, group: "scanner" }), /expected a column scanner.*site/);
+  dataset.volumes[3]!.extra = {};
+  assert.throws(() => makeSplit(dataset, { seed: 2, group: "site" }), /column site/);
+});
+
+test("an official split is taken as it is; where val or test is missing, test is what the data call val, and val comes out of train", () => {
+  const rows = Array.from({ length: 50 }, (_, i): Row => [`v${i}`, `s${i}`, i % 2]);
+  const dataset = fakeDataset(rows);
+  const give = (partOf: (i: number) => Part | null) => dataset.volumes.forEach((volume, i) => (volume.part = partOf(i)));
+  give((i) => (i < 30 ? "train" : i < 40 ? "val" : "test"));
+  const whole = officialSplit(dataset);
+  assert.deepEqual([whole.origin, whole.warnings, whole.parts.test.length], ["official", [], 10]);
+  give((i) => (i < 40 ? "train" : "val"));
+  const two = officialSplit(dataset);
+  assert.deepEqual(two.parts.test, rows.slice(40).map(([id]) => id).sort());
+  assert.deepEqual([two.parts.val.length, two.parts.train.length], [8, 32]);
+  assert.match(two.warnings.join(), /the official val part is the test part here.*val was drawn from the official train part/s);
+  give((i) => (i === 4 ? null : "train"));
+  assert.throws(() => officialSplit(dataset), /1 of 50 volumes have no part \(v4\)/);
+});
+
+test("a split of the user's own, by id or by subject; a subject in two parts, unknown words and missing volumes are refused", (t) => {
+  const rows: Row[] = [["a1", "a", 0], ["a2", "a", 1], ["b", "b", 0], ["c", "c", 1]]; // prettier-ignore
+  const dataset = fakeDataset(rows);
+  const file = join(temporaryFolder(t), "parts.csv");
+  const from = (text: string) => {
+    writeFileSync(file, text);
+    return splitFromTable(dataset, file);
+  };
+  const expected = { train: ["a1", "a2"], val: ["b"], test: ["c"] };
+  assert.deepEqual(from("subject,part\na,train\nb,val\nc,test\n").parts, expected);
+  assert.deepEqual(from("id,part\na1,train\na2,train\nb,val\nc,test\n").parts, expected);
+  assert.throws(() => from("id,part\na1,train\na2,val\nb,val\nc,test\n"), /subject a is in/);
+  assert.throws(() => from("id,part\na1,dev\n"), /line 2: expected train, val or test/);
+  assert.throws(() => from("subject,part\na,train\nb,val\n"), /1 of 4 volumes have no part \(c\)/);
+  assert.throws(() => from("name,fold\na,1\n"), /expected the columns/);
+});
+
+test("folds are written to one file and read back; a reader of one split says to choose", (t) => {
+  const dataset = { ...fakeDataset(randomRows(new Random(2), 20, 2)), directory: temporaryFolder(t) };
+  const folds = makeFolds(dataset, { seed: 3, folds: 3, repeats: 2 });
+  const path = writeSplit(dataset, folds);
+  assert.deepEqual(readSplits(path), folds);
+  assert.throws(() => readSplit(path), /holds 6 folds\. Choose one with --fold/);
+  assert.equal(foldName(folds[4]!), "repeat 2, fold 2 of 3");
+  const edited = JSON.parse(readFileSync(path, "utf8")) as { folds: Split[] };
+  edited.folds[1]!.parts.val.pop();
+  writeFileSync(path, JSON.stringify(edited));
+  assert.throws(() => readSplits(path), /edited by hand/);
 });

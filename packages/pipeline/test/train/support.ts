@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare.js";
+import { prepare } from "../../src/data/prepare/prepare.js";
 
 /** A folder of its own, with its own cache, gone with the process. */
 export function scratch(): string {

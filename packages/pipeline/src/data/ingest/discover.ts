@@ -1,14 +1,15 @@
 /** Walks a source and finds its volumes, whatever the layout; no voxel is read. */
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { sliceOrder } from "@slicestack/volume";
 import { readNpyHeader } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
 import { codeOf } from "../csv.js";
 import { PrepareError } from "../errors.js";
-import type { Part } from "../split/split.js";
 import { dicomVolumes } from "./dicom.js";
 import { medmnistVolumes } from "./medmnist.js";
-import type { Key, SetAside, SourceVolume, VolumeInput } from "./source.js";
+import { volumeOf, withoutExtension } from "./paths.js";
+import type { SetAside, SourceVolume } from "./source.js";
 
 export interface Found {
   volumes: SourceVolume[];
@@ -148,9 +149,15 @@ function gapsIn(numbers: readonly number[]): string | null {
 /** PNG or JPEG files of one folder are one volume. */
 function addImages(root: string, paths: readonly string[], found: Found): void {
   const folders = new Map<string, string[]>();
-  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), path]);
-  for (const [folder, files] of folders)
-    found.volumes.push(volumeOf(folder, { kind: "images", paths: files.map((path) => join(root, path)) }));
+  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), basename(path)]);
+  for (const [folder, files] of folders) {
+    try {
+      const { names } = sliceOrder(files, { folder });
+      found.volumes.push(volumeOf(folder, { kind: "images", paths: names.map((name) => join(root, folder, name)) }));
+    } catch (error) {
+      found.broken.push({ path: folder, reason: messageOf(error) });
+    }
+  }
 }
 
 async function addArchive(root: string, path: string, found: Found): Promise<void> {
@@ -163,52 +170,8 @@ async function addArchive(root: string, path: string, found: Found): Promise<voi
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** A volume of a file or folder, with what its path says of label and part. */
-export function volumeOf(path: string, input: VolumeInput): SourceVolume {
-  const folders = path.split("/").slice(0, -1);
-  const labelled = /^(?:class_|ct_|CT-)(\d+)(?:_slices?)?$/i;
-  // Stacked arrays carry the class in their own name: ct_0.npy.
-  const own = input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
-  const className = [...folders, ...own].findLast((part) => labelled.test(part)) ?? null;
-  const label = className === null ? null : labelled.exec(className)?.[1];
-  const bare = withoutExtension(path);
-  return {
-    id: basename(bare),
-    path,
-    input,
-    names: {
-      path: [...new Set([path, bare, basename(path), basename(bare)])],
-      PatientID: [],
-      AccessionNumber: [],
-      StudyInstanceUID: [],
-      SeriesInstanceUID: [],
-    } satisfies Record<Key, string[]>,
-    folderLabel: label === undefined || label === null ? null : Number(label),
-    className: className?.replace(/_slices?$/i, "") ?? null,
-    part: partOf(folders),
-    subject: null,
-    facts: {},
-    series: null,
-  };
-}
-
-/** train/class_0/… and the like. */
-function partOf(folders: readonly string[]): Part | null {
-  for (const name of folders) {
-    if (/^train(ing)?$/i.test(name)) return "train";
-    if (/^val(id(ation)?)?$/i.test(name)) return "val";
-    if (/^test(ing)?$/i.test(name)) return "test";
-  }
-  return null;
-}
-
 /** Ids are the files' names; where two are alike, all are paths. */
 function nameApart(volumes: SourceVolume[]): void {
   if (new Set(volumes.map(({ id }) => id)).size === volumes.length) return;
   for (const volume of volumes) if (volume.input.kind !== "dicom") volume.id = withoutExtension(volume.path);
-}
-
-/** Without .nii.gz, .nii, .npy and the like. */
-export function withoutExtension(path: string): string {
-  return path.replace(/\.(nii\.gz|nii|hdr\.gz|hdr|nrrd|nhdr|mha|mhd|npy|npz)(?=#|$)/i, "");
 }

@@ -62,6 +62,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   } finally {
     journal.sync();
     journal.close();
+    // Where nothing could be prepared there is nothing to go on with.
+    if (journal.count === 0) rmSync(work, { recursive: true, force: true });
   }
   writeIndex(dataFolder(work), options, plan, journal);
   if (options.shard === undefined) writeOfficialSplit(dataFolder(work));

@@ -10,6 +10,8 @@ export interface Recipe {
   crop: Crop;
   /** mm around the region that is kept. */
   margin: number;
+  /** What the values are; null leaves it to the format: HU for scans, none for arrays. */
+  unit: "HU" | "arbitrary" | null;
   /** Interpolate over missing slices of a DICOM series instead of refusing it. */
   allowGaps: boolean;
   /** Folder of masks by the volumes' paths or ids; the crop is their box. */
@@ -25,13 +27,15 @@ export interface RecipeOptions {
   crop?: Crop;
   /** Default 10 mm. */
   margin?: number;
+  /** What the values of ready-made arrays are; default arbitrary. Of scans, which are HU: arbitrary for MR and the like. */
+  unit?: "HU" | "arbitrary";
   allowGaps?: boolean;
   mask?: string;
 }
 
 /** @throws PrepareError for sizes that are none, or a crop that the source cannot have */
 export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
-  const { crop = "none", margin = 10, allowGaps = false, mask = null } = options;
+  const { crop = "none", margin = 10, allowGaps = false, mask = null, unit = null } = options;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= 4096;
   if (options.size !== undefined && !options.size.every(whole)) {
     const came = options.size.join(" x ");
@@ -50,6 +54,7 @@ export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
     depth: options.depth ?? (ct ? 64 : "native"),
     crop,
     margin,
+    unit,
     allowGaps,
     mask,
   };

@@ -1,0 +1,48 @@
+/** What the path of a volume says of it: its name, its class, its part. */
+import { basename } from "node:path";
+import type { Part } from "../split/split.js";
+import type { Key, SourceVolume, VolumeInput } from "./source.js";
+
+/** A volume of a file or folder, with what its path says of label and part. */
+export function volumeOf(path: string, input: VolumeInput): SourceVolume {
+  const folders = path.split("/").slice(0, -1);
+  const labelled = /^(?:class_|ct_|CT-)(\d+)(?:_slices?)?$/i;
+  // Stacked arrays carry the class in their own name: ct_0.npy.
+  const own = input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
+  const className = [...folders, ...own].findLast((part) => labelled.test(part)) ?? null;
+  const label = className === null ? null : labelled.exec(className)?.[1];
+  const bare = withoutExtension(path);
+  return {
+    id: basename(bare),
+    path,
+    input,
+    names: {
+      path: [...new Set([path, bare, basename(path), basename(bare)])],
+      PatientID: [],
+      AccessionNumber: [],
+      StudyInstanceUID: [],
+      SeriesInstanceUID: [],
+    } satisfies Record<Key, string[]>,
+    folderLabel: label === undefined || label === null ? null : Number(label),
+    className: className?.replace(/_slices?$/i, "") ?? null,
+    part: partOf(folders),
+    subject: null,
+    facts: {},
+    series: null,
+  };
+}
+
+/** train/class_0/… and the like. */
+function partOf(folders: readonly string[]): Part | null {
+  for (const name of folders) {
+    if (/^train(ing)?$/i.test(name)) return "train";
+    if (/^val(id(ation)?)?$/i.test(name)) return "val";
+    if (/^test(ing)?$/i.test(name)) return "test";
+  }
+  return null;
+}
+
+/** Without .nii.gz, .nii, .npy and the like. */
+export function withoutExtension(path: string): string {
+  return path.replace(/\.(nii\.gz|nii|hdr\.gz|hdr|nrrd|nhdr|mha|mhd|npy|npz)(?=#|$)/i, "");
+}

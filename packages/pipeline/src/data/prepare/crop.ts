@@ -1,0 +1,70 @@
+/** The region that is kept: lungs, body, or the box of a mask of the user's own. */
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { cropTo, findBody, findLungs, maskBox, reorient, type Box, type Volume } from "@slicestack/volume";
+import { readVolume } from "@slicestack/volume/node";
+import { PrepareError } from "../errors.js";
+import { withoutExtension } from "../ingest/paths.js";
+import type { LabelledVolume } from "../ingest/source.js";
+import type { Recipe } from "./recipe.js";
+
+export interface Cropped {
+  volume: Volume;
+  /** x0, x1, y0, y1, z0, z1 in voxels of the volume, ends excluded; null where nothing was cut. */
+  box: number[] | null;
+  /** What was found, for subjects.csv. */
+  facts: Record<string, string>;
+}
+
+/** @param mask file of the region @throws Error where there is no such region: the volume is then quarantined */
+export async function cropped(volume: Volume, recipe: Recipe, mask: string | null): Promise<Cropped> {
+  const region = await regionOf(volume, recipe, mask);
+  if (region === null) return { volume, box: null, facts: {} };
+  const { volume: kept, record } = cropTo(volume, region.box, { margin: recipe.margin });
+  const { start, end } = record.box;
+  const box = [start[0], end[0], start[1], end[1], start[2], end[2]];
+  return { volume: kept, box, facts: region.facts };
+}
+
+async function regionOf(
+  volume: Volume,
+  { crop, mask: masks }: Recipe,
+  mask: string | null,
+): Promise<{ box: Box; facts: Record<string, string> } | null> {
+  if (masks !== null) {
+    if (mask === null) throw new Error("expected a mask of the same name, found none; add it, or leave --mask out");
+    const { volume: region } = await readVolume(mask, { unit: "arbitrary" });
+    return { box: maskBox(reorient(region, "LPS"), volume), facts: {} };
+  }
+  if (crop === "none") return null;
+  if (crop === "body") {
+    const body = findBody(volume);
+    if (body.found) return { box: body.box, facts: {} };
+    throw new Error("expected a body to crop to, found nothing solid; leave --crop out");
+  }
+  const lungs = findLungs(volume);
+  if (lungs.found) {
+    const litres = (ml: number) => (ml / 1000).toFixed(2);
+    return { box: lungs.box, facts: { lung_litres: litres(lungs.totalMl), lung_flags: lungs.flags.join(" ") } };
+  }
+  const found = lungs.reason === "no-body" ? "nothing solid" : `${Math.round(lungs.totalMl)} ml that look like lung`;
+  throw new Error(`expected lungs to crop to, found ${found}; is it a chest CT in HU? Leave --crop out to keep it whole`);
+}
+
+const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
+
+/** Masks by the ids of their volumes: a file of the same path below `folder`, or of the same name. @throws PrepareError where no volume has one */
+export function findMasks(folder: string, volumes: readonly LabelledVolume[]): Map<string, string> {
+  if (!existsSync(folder)) throw new PrepareError(`${folder}: expected a folder of masks, it is not there`, "Check --mask.");
+  const found = new Map<string, string>();
+  for (const { id, path } of volumes) {
+    const bare = withoutExtension(path);
+    const stems = [bare, basename(bare), id];
+    const file = [join(folder, path), ...stems.flatMap((stem) => ENDINGS.map((ending) => join(folder, `${stem}.${ending}`)))] // prettier-ignore
+      .find((candidate) => existsSync(candidate) && dirname(candidate).startsWith(folder));
+    if (file !== undefined) found.set(id, file);
+  }
+  if (found.size > 0) return found;
+  const first = volumes[0] === undefined ? "" : `, such as ${withoutExtension(volumes[0].path)}.nii.gz`;
+  throw new PrepareError(`${folder}: no mask has the name of a volume`, `Name them like the volumes${first}.`);
+}

@@ -1,0 +1,74 @@
+/** Reads the voxels of one volume, whatever its layout. Runs in a worker thread. */
+import { createHash } from "node:crypto";
+import { stackSlices, volumeOfColumns, volumeOfSlices, type NpyArray, type Volume } from "@slicestack/volume";
+import { openNpyFile, readNpy, readSlice, readVolume } from "@slicestack/volume/node";
+import { readDicom } from "../ingest/dicom.js";
+import type { VolumeInput } from "../ingest/source.js";
+import type { Recipe } from "./recipe.js";
+
+export interface ReadResult {
+  volume: Volume;
+  /** What was mended on the way, for subjects.csv. */
+  facts: Record<string, string>;
+  /** Of the item's values, where the file holds many volumes; else the file's own hash is the one to take. */
+  sha256?: string;
+}
+
+/** @throws VolumeFormatError, VolumeFileError, DicomSeriesError */
+export async function readInput(input: VolumeInput, recipe: Pick<Recipe, "unit" | "allowGaps">): Promise<ReadResult> {
+  const unit = recipe.unit === null ? {} : { unit: recipe.unit };
+  switch (input.kind) {
+    case "file":
+      return { volume: (await readVolume(input.path, unit)).volume, facts: {} };
+    case "npy":
+      return arrayResult(volumeOfColumns(await readNpy(input.path), input.path), unit);
+    case "npy-item":
+      return await readItem(input, unit);
+    case "npy-slices":
+      return arrayResult(await readSlices(input.paths), unit);
+    case "images": {
+      const slices = [];
+      for (const path of input.paths) slices.push(await readSlice(path));
+      return arrayResult(stackSlices(slices), unit);
+    }
+    case "dicom":
+      return await readDicom(input, recipe);
+    case "npz-item":
+      throw new Error(`${input.path}: an archive is unpacked before its items are read`);
+  }
+}
+
+type Unit = { unit?: "HU" | "arbitrary" };
+
+const arrayResult = (volume: Volume, unit: Unit): ReadResult => ({ volume: { ...volume, ...unit }, facts: {} });
+
+async function readItem(input: VolumeInput & { kind: "npy-item" }, unit: Unit): Promise<ReadResult> {
+  const { path, item, order } = input;
+  await using file = await openNpyFile(path);
+  const { dtype, data, shape } = await file.stack.readRange(item, 1);
+  const array: NpyArray = { dtype, data, shape: shape.slice(1), fortranOrder: false };
+  const sha256 = createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest("hex");
+  const volume = order === "HWS" ? volumeOfColumns(array, path) : volumeOfSlices(array, path);
+  return { ...arrayResult(volume, unit), sha256 };
+}
+
+/** Arrays (H, W) of one size and type, one above the other. */
+async function readSlices(paths: readonly string[]): Promise<Volume> {
+  const slices = await Promise.all(paths.map(async (path) => ({ path, array: await readNpy(path) })));
+  const [first] = slices;
+  if (first === undefined) throw new Error("expected slices, found none");
+  const [height = 0, width = 0] = first.array.shape;
+  const plane = height * width;
+  const Voxels = first.array.data.constructor as new (length: number) => typeof first.array.data;
+  const data = new Voxels(plane * paths.length);
+  for (const [k, { path, array }] of slices.entries()) {
+    const same = array.shape[0] === height && array.shape[1] === width && array.dtype === first.array.dtype;
+    if (!same) {
+      const wanted = `${first.array.dtype} ${height} x ${width}`;
+      throw new Error(`expected slices of ${wanted}, ${path} is ${array.dtype} ${array.shape.join(" x ")}`);
+    }
+    data.set(array.data, k * plane);
+  }
+  const { dtype } = first.array;
+  return volumeOfSlices({ dtype, data, shape: [paths.length, height, width], fortranOrder: false });
+}
