@@ -8,14 +8,22 @@ import {
   seededRandom,
   type Resampled,
   type SubjectGroups,
-} from "./bootstrap.js";
-import { defaultBins, reliabilityBins, sortConfidences, type ReliabilityBin } from "./calibration.js";
+} from "./statistics/bootstrap.js";
+import { defaultBins, reliabilityBins, sortConfidences, type ReliabilityBin } from "./calibration/reliability.js";
 import { PredictionsError } from "./errors.js";
-import { argmax, confusionMatrix, confusionRows, SMALL_SUPPORT } from "./metrics.js";
+import { argmax, confusionMatrix, confusionRows, SMALL_SUPPORT } from "./metrics/confusion.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
-import { rank, rocCurve, type RocCurve } from "./ranking.js";
-import { classMetricIndex, metricIndex, METRICS, Scorer, type ClassMetricName, type MetricName } from "./scorer.js";
-import { noInterval, wilson, type Estimate } from "./statistics.js";
+import { rank, rocCurve, type RocCurve } from "./metrics/ranking.js";
+import {
+  classMetricIndex,
+  metricIndex,
+  METRICS,
+  Scorer,
+  type ClassMetricName,
+  type MetricName,
+} from "./metrics/scorer.js";
+import { noInterval, type Estimate } from "./statistics/interval.js";
+import { wilson } from "./statistics/proportion.js";
 
 export interface SummaryOptions {
   /** names of the classes 0..C-1 */

@@ -2,7 +2,8 @@
  * Metrics of a confusion matrix. Everything here is pure and takes weighted counts, so that the bootstrap can pass
  * the number of times each subject was drawn.
  */
-import { LabelError, ProbabilityError, ShapeError } from "./errors.js";
+import { ShapeError } from "../errors.js";
+import { checkLabels } from "./check.js";
 
 /** Rows are true classes, columns predicted classes, row-major: counts[true * classes + predicted]. */
 export interface Confusion {
@@ -12,44 +13,6 @@ export interface Confusion {
 
 /** Support below which a class is marked: its numbers say little. */
 export const SMALL_SUPPORT = 10;
-
-/** How far the sum of a row of probabilities may be from 1 (bfloat16 softmax keeps three digits). */
-const SUM_TOLERANCE = 1e-3;
-
-/**
- * Refuses what no metric can be computed from.
- * @throws ShapeError for different lengths or no rows, LabelError for labels outside 0..C-1,
- *   ProbabilityError for NaN, infinities, values outside 0..1 and rows that do not sum to 1 within 1e-3
- */
-export function checkScores(
-  labels: readonly number[],
-  probabilities: readonly (readonly number[])[],
-  classes: number,
-): void {
-  if (labels.length === 0) throw new ShapeError("labels", "at least one row", "none");
-  if (probabilities.length !== labels.length)
-    throw new ShapeError("probabilities", `${labels.length} rows, as many as labels`, `${probabilities.length}`);
-  probabilities.forEach((row, i) => checkProbabilities(row, i, classes));
-  checkClasses(labels, classes);
-}
-
-function checkProbabilities(row: readonly number[], index: number, classes: number): void {
-  if (row.length !== classes)
-    throw new ShapeError(`probabilities, row ${index}`, `${classes} values, one a class`, `${row.length}`);
-  let sum = 0;
-  for (const p of row) {
-    if (!(p >= 0 && p <= 1 + SUM_TOLERANCE)) throw new ProbabilityError(index, "values in 0..1", String(p));
-    sum += p;
-  }
-  if (Math.abs(sum - 1) > SUM_TOLERANCE)
-    throw new ProbabilityError(index, `a sum of 1 within ${SUM_TOLERANCE}`, `a sum of ${sum}`);
-}
-
-function checkClasses(labels: readonly number[], classes: number): void {
-  labels.forEach((label, i) => {
-    if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabelError(i, classes, String(label));
-  });
-}
 
 /** Index of the largest value; the lowest index where several are equal, as in numpy. */
 export function argmax(row: readonly number[]): number {
@@ -66,8 +29,8 @@ export function argmax(row: readonly number[]): number {
 export function confusionMatrix(labels: readonly number[], predictions: readonly number[], classes: number): Confusion {
   if (labels.length !== predictions.length)
     throw new ShapeError("predictions", `${labels.length} values, as many as labels`, `${predictions.length}`);
-  checkClasses(labels, classes);
-  checkClasses(predictions, classes);
+  checkLabels(labels, classes);
+  checkLabels(predictions, classes);
   const confusion = { classes, counts: new Float64Array(classes * classes) };
   labels.forEach((label, i) => (confusion.counts[label * classes + predictions[i]!]! += 1));
   return confusion;

@@ -2,7 +2,7 @@
  * Metrics of a ranking: how well a score separates positives from negatives, whatever the threshold.
  * Scores are sorted once; the weighted passes are linear, so that 2000 bootstrap resamples cost milliseconds.
  */
-import { RangeOfParameterError, ShapeError } from "./errors.js";
+import { RangeOfParameterError, ShapeError } from "../errors.js";
 
 /** Scores in descending order with the row each came from. */
 export interface Ranking {

@@ -1,10 +1,10 @@
 /** What a model gets right and wrong, how it ranks, and whether its probabilities mean what they say. */
 import { drawSvg, INK, paletteOf, type Spec } from "./drawing.js";
 import type { Figure } from "./figure.js";
-import { normaliseRows } from "./metrics.js";
-import { wilson } from "./statistics.js";
-import type { ModelSummary } from "./summary.js";
-import { formatNumber, modelName } from "./tables.js";
+import { normaliseRows } from "../metrics/confusion.js";
+import { wilson } from "../statistics/proportion.js";
+import type { ModelSummary } from "../summary.js";
+import { formatNumber, modelName } from "../report/tables.js";
 
 /** Confusion matrix of a model: counts, and the share of each true class below them. */
 export async function confusionFigure(summary: ModelSummary): Promise<Figure> {

@@ -1,7 +1,7 @@
 /** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
-import type { MetricName } from "./scorer.js";
-import type { Estimate } from "./statistics.js";
-import type { ModelDifference, ModelSummary } from "./summary.js";
+import type { MetricName } from "../metrics/scorer.js";
+import type { Estimate } from "../statistics/interval.js";
+import type { ModelDifference, ModelSummary } from "../summary.js";
 
 /** Full names; the two accuracies carry the paper's names too, which mean something else in scikit-learn. */
 export const METRIC_NAMES: Record<MetricName, string> = {

@@ -1,62 +1,13 @@
-/** Intervals: Wilson's for a proportion, BCa from bootstrap replicates and a jackknife. */
+/** Intervals from bootstrap replicates and a jackknife. */
 import normalCdf from "@stdlib/stats-base-dists-normal-cdf";
 import normalQuantile from "@stdlib/stats-base-dists-normal-quantile";
-import { RangeOfParameterError } from "./errors.js";
-
-/** How an interval was computed; "none" where the data give none (its bounds are NaN). */
-export type IntervalMethod = "wilson" | "bca" | "percentile" | "none";
-
-export interface Interval {
-  low: number;
-  high: number;
-  /** e.g. 0.95 */
-  level: number;
-  method: IntervalMethod;
-}
-
-/** A number with its interval. */
-export interface Estimate {
-  value: number;
-  interval: Interval;
-}
+import { checkLevel, noInterval, type Interval } from "./interval.js";
 
 /** Below this share of replicates with a value, no interval is given. */
 const ENOUGH_REPLICATES = 0.9;
 
 /** Replicates closer to the estimate than this count as equal: they differ only by rounding. */
 const ROUNDING = 1e-12;
-
-export function noInterval(level: number): Interval {
-  return { low: Number.NaN, high: Number.NaN, level, method: "none" };
-}
-
-function checkLevel(level: number): void {
-  if (!(level > 0 && level < 1)) throw new RangeOfParameterError("level", "a number between 0 and 1", String(level));
-}
-
-/**
- * Wilson score interval of a proportion; trials must be independent (one volume a subject).
- * Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
- * @returns no interval where there are no trials
- * @throws RangeOfParameterError unless 0 <= successes <= trials and 0 < level < 1
- */
-export function wilson(successes: number, trials: number, level = 0.95): Interval {
-  checkLevel(level);
-  if (!(successes >= 0 && successes <= trials))
-    throw new RangeOfParameterError("successes", `a number 0..${trials} (trials)`, String(successes));
-  if (trials === 0) return noInterval(level);
-  const z = normalQuantile((1 + level) / 2, 0, 1);
-  const p = successes / trials;
-  const shrink = 1 + (z * z) / trials;
-  const centre = (p + (z * z) / (2 * trials)) / shrink;
-  const half = (z / shrink) * Math.sqrt((p * (1 - p)) / trials + (z * z) / (4 * trials * trials));
-  return {
-    low: successes === 0 ? 0 : centre - half,
-    high: successes === trials ? 1 : centre + half,
-    level,
-    method: "wilson",
-  };
-}
 
 /** What the interval of one statistic is computed from. */
 export interface ReplicatedStatistic {

@@ -1,8 +1,8 @@
 /** Training curves. */
 import { drawSvg, PALETTE, type Spec } from "./drawing.js";
 import type { Figure } from "./figure.js";
-import { formatNumber } from "./tables.js";
-import type { TrainingRow } from "./training-rows.js";
+import { formatNumber } from "../report/tables.js";
+import type { TrainingRow } from "../training-rows.js";
 
 /** Loss, balanced accuracy and macro F1 by epoch, one row of panels a stage. */
 export async function trainingFigure(rows: readonly TrainingRow[]): Promise<Figure> {

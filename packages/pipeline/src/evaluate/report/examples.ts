@@ -1,10 +1,10 @@
 /** Pictures for the report: of some test volumes the slice that counted most, right and wrong ones. */
 import { closeSync, openSync, readSync } from "node:fs";
-import type { TaskVolume } from "../data/task.js";
-import type { Dataset, StoreDtype } from "../data/store.js";
-import { argmax } from "./metrics.js";
+import type { TaskVolume } from "../../data/task.js";
+import type { Dataset, StoreDtype } from "../../data/store.js";
+import { argmax } from "../metrics/confusion.js";
 import { greyPng } from "./png.js";
-import type { Predictions } from "./predictions.js";
+import type { Predictions } from "../predictions.js";
 import type { ExampleSlice } from "./report.js";
 
 interface ExampleOptions {

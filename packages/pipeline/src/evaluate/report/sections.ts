@@ -1,11 +1,11 @@
 /** The sections of the report. Each returns its HTML, or undefined where there is nothing to say. */
-import type { Figure, FigureGroup } from "./figure.js";
+import type { Figure, FigureGroup } from "../figures/figure.js";
 import { definitions, html, nothing, table, trusted, type Column, type Html } from "./html.js";
-import { SMALL_SUPPORT } from "./metrics.js";
+import { SMALL_SUPPORT } from "../metrics/confusion.js";
 import type { ReportInput } from "./report.js";
-import type { MetricName } from "./scorer.js";
-import type { Estimate } from "./statistics.js";
-import type { ModelDifference, ModelSummary } from "./summary.js";
+import type { MetricName } from "../metrics/scorer.js";
+import type { Estimate } from "../statistics/interval.js";
+import type { ModelDifference, ModelSummary } from "../summary.js";
 import * as words from "./tables.js";
 
 function mainOf({ models, mainModel }: ReportInput): ModelSummary {

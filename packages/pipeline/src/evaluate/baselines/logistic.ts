@@ -2,7 +2,8 @@
  * Logistic regression with an L2 penalty for a handful of features, by damped Newton steps in float64.
  * N rows, F features, C classes.
  */
-import { LabelError, RangeOfParameterError, ShapeError } from "./errors.js";
+import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { checkLabels } from "../metrics/check.js";
 
 /** A fitted model; features are standardised by the mean and scale of the rows it was fitted on. */
 export interface LogisticModel {
@@ -72,9 +73,7 @@ function checkFeatures(features_NF: readonly (readonly number[])[], width: numbe
 function checkRows(rows: number, labels: readonly number[], classes: number): void {
   if (rows === 0) throw new ShapeError("features", "at least one row", "none");
   if (labels.length !== rows) throw new ShapeError("labels", `${rows} values`, String(labels.length));
-  labels.forEach((label, i) => {
-    if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabelError(i, classes, String(label));
-  });
+  checkLabels(labels, classes);
 }
 
 function standardisation(features_NF: readonly (readonly number[])[]): { mean_F: number[]; scale_F: number[] } {

@@ -2,12 +2,12 @@
  * The report: one HTML file that holds everything, opens anywhere, asks no server for anything and prints well.
  * This file says what a report is given and in what order it speaks; the sections are in report-sections.ts.
  */
-import { ReportError } from "./errors.js";
-import type { Figure } from "./figure.js";
+import { ReportError } from "../errors.js";
+import type { Figure } from "../figures/figure.js";
 import { html, trusted, type Html } from "./html.js";
-import * as sections from "./report-sections.js";
-import { REPORT_STYLE } from "./report-style.js";
-import type { ModelDifference, ModelSummary } from "./summary.js";
+import * as sections from "./sections.js";
+import { REPORT_STYLE } from "./style.js";
+import type { ModelDifference, ModelSummary } from "../summary.js";
 
 /** Subjects and volumes of one part of the split. */
 export interface PartCounts {

@@ -1,27 +1,5 @@
-/** What a model must beat: always the commonest class, and a few crude numbers of each volume. */
-import { LabelError, ShapeError } from "./errors.js";
+/** What a model must beat: a regression on a few crude numbers of each volume, seen without its slices. */
 import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
-
-/**
- * The share of each class among the training labels. Given as the probabilities of every test volume, it predicts the
- * majority class and has the best NLL that can be had without looking.
- * @throws ShapeError for no labels, LabelError outside 0..C-1
- */
-export function classPrior(trainLabels: readonly number[], classes: number): number[] {
-  if (trainLabels.length === 0) throw new ShapeError("classPrior: labels", "at least one", "none");
-  const counts = new Array<number>(classes).fill(0);
-  trainLabels.forEach((label, i) => {
-    if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabelError(i, classes, String(label));
-    counts[label]! += 1;
-  });
-  return counts.map((count) => count / trainLabels.length);
-}
-
-/** Probabilities of the majority baseline for `volumes` volumes, each the train prior. */
-export function majorityBaseline(trainLabels: readonly number[], classes: number, volumes: number): number[][] {
-  const prior = classPrior(trainLabels, classes);
-  return Array.from({ length: volumes }, () => [...prior]);
-}
 
 /** What is known of a volume without looking at its slices; fields as in VolumeRecord. */
 export interface ShortcutSource {

@@ -3,9 +3,10 @@
  * one subject are not independent. A resample is a vector of weights, how often each volume was drawn, so that
  * nothing is copied and a statistic is any function of the weights.
  */
-import { Random } from "../data/random.js";
-import { RangeOfParameterError, ShapeError } from "./errors.js";
-import { bcaInterval, type Interval } from "./statistics.js";
+import { Random } from "../../data/random.js";
+import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { bcaInterval } from "./bca.js";
+import type { Interval } from "./interval.js";
 
 /** Volumes grouped by subject, subjects grouped by label. */
 export interface SubjectGroups {

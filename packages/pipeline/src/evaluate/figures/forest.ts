@@ -1,8 +1,8 @@
 /** Models, and differences of models, side by side with their intervals. */
 import { drawSvg, INK, PALETTE, paletteOf, type Spec } from "./drawing.js";
 import type { Figure } from "./figure.js";
-import type { Estimate } from "./statistics.js";
-import type { ModelDifference, ModelSummary } from "./summary.js";
+import type { Estimate } from "../statistics/interval.js";
+import type { ModelDifference, ModelSummary } from "../summary.js";
 import {
   differenceName,
   formatEstimate,
@@ -11,7 +11,7 @@ import {
   METRIC_NAMES,
   modelName,
   SHORT_NAMES,
-} from "./tables.js";
+} from "../report/tables.js";
 
 /** One line of a forest plot. */
 interface ForestRow {

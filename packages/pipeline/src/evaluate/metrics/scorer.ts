@@ -1,7 +1,8 @@
 /** Every metric of one model on one part as a function of volume weights, with all that can be computed once computed once. */
-import { expectedCalibrationError, sortConfidences, squaredError, surprise, type Confidences } from "./calibration.js";
-import * as metrics from "./metrics.js";
-import type { Predictions } from "./predictions.js";
+import { squaredError, surprise } from "../calibration/proper-scores.js";
+import { expectedCalibrationError, sortConfidences, type Confidences } from "../calibration/reliability.js";
+import * as metrics from "./confusion.js";
+import type { Predictions } from "../predictions.js";
 import { auroc, averagePrecision, rank, type Ranking } from "./ranking.js";
 
 /** The metrics of a model, in the order the scorer writes them. */

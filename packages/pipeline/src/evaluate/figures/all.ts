@@ -1,10 +1,10 @@
 /** All figures of a report. */
 import type { Figure } from "./figure.js";
-import { differenceFigure, forestFigure } from "./figure-forest.js";
-import { confusionFigure, reliabilityFigure, rocFigure } from "./figure-model.js";
-import { trainingFigure } from "./figure-training.js";
-import type { ModelDifference, ModelSummary } from "./summary.js";
-import type { TrainingRow } from "./training-rows.js";
+import { differenceFigure, forestFigure } from "./forest.js";
+import { confusionFigure, reliabilityFigure, rocFigure } from "./model.js";
+import { trainingFigure } from "./training.js";
+import type { ModelDifference, ModelSummary } from "../summary.js";
+import type { TrainingRow } from "../training-rows.js";
 
 /** Draws all figures of a report; training curves only where there are rows. */
 export async function drawFigures(
