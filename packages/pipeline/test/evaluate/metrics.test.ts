@@ -32,8 +32,7 @@ type Case = { [M in MetricName]?: number | null } & {
 const { cases } = fixture<{ cases: Case[] }>("metrics");
 
 function scorerOf({ labels, probabilities, classes, bins }: Case): Scorer {
-  const ids = labels.map((_, i) => `v${i}`);
-  return new Scorer({ model: "m", part: "test", ids, subjects: ids, labels, probabilities }, classes, bins);
+  return new Scorer({ labels, probabilities }, classes, bins);
 }
 
 function scoresOf(c: Case, weights = new Float64Array(c.labels.length).fill(1)): Float64Array {

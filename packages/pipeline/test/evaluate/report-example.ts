@@ -3,7 +3,8 @@ import { majorityBaseline } from "../../src/evaluate/baselines/prior.js";
 import { drawFigures } from "../../src/evaluate/figures/all.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
 import { countPart, type ReportInput } from "../../src/evaluate/report/report.js";
-import { compareModels, summarise } from "../../src/evaluate/summary.js";
+import { compareModels } from "../../src/evaluate/compare/models.js";
+import { summarise } from "../../src/evaluate/summary.js";
 import type { TrainingRow } from "../../src/evaluate/training-rows.js";
 import { simulate } from "./fixture.js";
 

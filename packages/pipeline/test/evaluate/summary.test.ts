@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { PredictionsError, ProbabilityError, ShapeError } from "../../src/evaluate/errors.js";
 import { readPredictions, writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { METRICS } from "../../src/evaluate/metrics/scorer.js";
-import { compareModels, summarise } from "../../src/evaluate/summary.js";
+import { compareModels } from "../../src/evaluate/compare/models.js";
+import { summarise } from "../../src/evaluate/summary.js";
 import {
   formatEstimate,
   formatNumber,

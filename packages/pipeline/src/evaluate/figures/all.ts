@@ -3,7 +3,8 @@ import type { Figure } from "./figure.js";
 import { differenceFigure, forestFigure } from "./forest.js";
 import { confusionFigure, reliabilityFigure, rocFigure } from "./model.js";
 import { trainingFigure } from "./training.js";
-import type { ModelDifference, ModelSummary } from "../summary.js";
+import type { ModelDifference } from "../compare/models.js";
+import type { ModelSummary } from "../summary.js";
 import type { TrainingRow } from "../training-rows.js";
 
 /** Draws all figures of a report; training curves only where there are rows. */

@@ -2,7 +2,8 @@
 import { drawSvg, INK, PALETTE, paletteOf, type Spec } from "./drawing.js";
 import type { Figure } from "./figure.js";
 import type { Estimate } from "../statistics/interval.js";
-import type { ModelDifference, ModelSummary } from "../summary.js";
+import type { ModelDifference } from "../compare/models.js";
+import type { ModelSummary } from "../summary.js";
 import {
   differenceName,
   formatEstimate,

@@ -2,7 +2,6 @@
 import { drawSvg, INK, paletteOf, type Spec } from "./drawing.js";
 import type { Figure } from "./figure.js";
 import { normaliseRows } from "../metrics/confusion.js";
-import { wilson } from "../statistics/proportion.js";
 import type { ModelSummary } from "../summary.js";
 import { formatNumber, modelName } from "../report/tables.js";
 
@@ -174,10 +173,12 @@ export async function reliabilityFigure(summaries: readonly ModelSummary[]): Pro
 }
 
 function reliabilityPanel(summary: ModelSummary, index: number): Spec {
-  const values = summary.reliability.map(({ count, confidence, accuracy }) => {
-    const { low, high } = wilson(accuracy * count, count);
-    return { confidence, accuracy, low, high };
-  });
+  const values = summary.reliability.map(({ confidence, accuracy, interval }) => ({
+    confidence,
+    accuracy,
+    low: interval.low,
+    high: interval.high,
+  }));
   const least = Math.floor((10 * 1) / summary.classes.length) / 10;
   const x = {
     field: "confidence",

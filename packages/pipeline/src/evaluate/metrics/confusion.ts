@@ -121,7 +121,7 @@ function meanOverClasses(confusion: Confusion, metric: (confusion: Confusion, c:
 
 /**
  * Matthews correlation coefficient, for C classes the R_K of Gorodkin, Computational Biology and Chemistry 28 (2004).
- * @returns -1..1; 0 where labels or predictions are all one class (the usual convention)
+ * @returns -1..1; 0 where labels or predictions are all one class (the usual convention); NaN for an empty matrix
  */
 export function matthews(confusion: Confusion): number {
   const n = total(confusion);
@@ -136,6 +136,7 @@ export function matthews(confusion: Confusion): number {
     trueSquares += trueCount * trueCount;
   }
   const spread = (n * n - predictedSquares) * (n * n - trueSquares);
+  if (n === 0) return Number.NaN;
   return spread === 0 ? 0 : (correct(confusion) * n - crossed) / Math.sqrt(spread);
 }
 

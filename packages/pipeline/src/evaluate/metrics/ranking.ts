@@ -96,3 +96,78 @@ export function rocCurve(ranking: Ranking): RocCurve {
   });
   return curve;
 }
+
+/** Points of a precision-recall curve from the highest score down, one for each distinct score. */
+export interface PrecisionRecallCurve {
+  recall: number[];
+  precision: number[];
+  /** A row is called positive at or above this score. */
+  threshold: number[];
+  /** share of positives: the precision of a random score at any recall */
+  baseRate: number;
+}
+
+/**
+ * Empirical precision-recall curve, to be drawn in steps: between its points, precision is not linear. Davis & Goadrich,
+ * ICML 2006.
+ * @returns no points where there is no positive
+ */
+export function precisionRecallCurve(ranking: Ranking): PrecisionRecallCurve {
+  const total = ranking.positive.reduce((a, b) => a + b, 0);
+  const curve: PrecisionRecallCurve = {
+    recall: [],
+    precision: [],
+    threshold: [],
+    baseRate: total / ranking.positive.length,
+  };
+  if (total === 0) return curve;
+  walk(ranking, undefined, (p, n, score) => {
+    curve.recall.push(p / total);
+    curve.precision.push(p / (p + n));
+    curve.threshold.push(score);
+  });
+  return curve;
+}
+
+/**
+ * Sensitivity at each false positive rate of an ascending grid, by straight lines between the points of the ROC curve;
+ * NaN without positives or negatives. Written into `out`, so that the bootstrap allocates nothing.
+ */
+export function sensitivityAt(
+  ranking: Ranking,
+  grid: readonly number[],
+  weights: Float64Array | undefined,
+  out: Float64Array,
+): void {
+  let [totalP, totalN] = [0, 0];
+  walk(ranking, weights, (p, n) => ([totalP, totalN] = [p, n]));
+  if (totalP === 0 || totalN === 0) {
+    out.fill(Number.NaN, 0, grid.length);
+    return;
+  }
+  let [k, x0, y0] = [0, 0, 0];
+  walk(ranking, weights, (p, n) => {
+    const [x, y] = [n / totalN, p / totalP];
+    // A grid point on a vertical piece gets its upper end: what can be had at this false positive rate.
+    for (; k < grid.length && grid[k]! < x; k++) out[k] = y0 + ((grid[k]! - x0) / (x - x0)) * (y - y0);
+    [x0, y0] = [x, y];
+  });
+  for (; k < grid.length; k++) out[k] = 1;
+}
+
+/** Precision at the highest threshold that reaches each recall of an ascending grid; NaN without positives. */
+export function precisionAt(
+  ranking: Ranking,
+  grid: readonly number[],
+  weights: Float64Array | undefined,
+  out: Float64Array,
+): void {
+  let total = 0;
+  walk(ranking, weights, (p) => (total = p));
+  out.fill(Number.NaN, 0, grid.length);
+  let k = 0;
+  walk(ranking, weights, (p, n) => {
+    // The rounding of p / total must not put a grid point beyond the last volume.
+    for (; k < grid.length && total > 0 && p / total >= grid[k]! - 1e-12; k++) out[k] = p / (p + n);
+  });
+}

@@ -1,8 +1,15 @@
 /** Every metric of one model on one part as a function of volume weights, with all that can be computed once computed once. */
 import { squaredError, surprise } from "../calibration/proper-scores.js";
-import { expectedCalibrationError, sortConfidences, type Confidences } from "../calibration/reliability.js";
+import {
+  classwiseCalibrationError,
+  expectedCalibrationError,
+  sortByClass,
+  sortConfidences,
+  type Forecasts,
+} from "../calibration/reliability.js";
+import { areaUnderRiskCoverage } from "../decisions/selective.js";
 import * as metrics from "./confusion.js";
-import type { Predictions } from "../predictions.js";
+import { checkScores, type Scored } from "./check.js";
 import { auroc, averagePrecision, rank, type Ranking } from "./ranking.js";
 
 /** The metrics of a model, in the order the scorer writes them. */
@@ -24,6 +31,8 @@ export const METRICS = [
   "negativeLogLikelihood",
   "brierScore",
   "calibrationError",
+  "classwiseCalibrationError",
+  "areaUnderRiskCoverage",
 ] as const;
 export type MetricName = (typeof METRICS)[number];
 
@@ -46,22 +55,23 @@ export class Scorer {
   private readonly confusion: metrics.Confusion;
   private readonly surprise: Float64Array;
   private readonly squaredError: Float64Array;
-  private readonly confidences: Confidences;
+  private readonly confidences: Forecasts;
+  private readonly byClass: Forecasts[];
   private readonly rankings: Ranking[];
 
-  /** @param bins bins of the calibration error; predictions must have passed checkPredictions */
+  /** @param bins bins of the calibration errors; the scores must have passed checkScores */
   constructor(
-    predictions: Predictions,
+    { labels, probabilities }: Pick<Scored, "labels" | "probabilities">,
     private readonly classes: number,
     private readonly bins: number,
   ) {
-    const { labels, probabilities } = predictions;
     this.count = METRICS.length + classes * CLASS_METRICS.length;
     this.cell = Int32Array.from(labels, (label, i) => label * classes + metrics.argmax(probabilities[i]!));
     this.confusion = { classes, counts: new Float64Array(classes * classes) };
     this.surprise = Float64Array.from(labels, (label, i) => surprise(probabilities[i]!, label));
     this.squaredError = Float64Array.from(labels, (label, i) => squaredError(probabilities[i]!, label));
     this.confidences = sortConfidences(labels, probabilities);
+    this.byClass = sortByClass(labels, probabilities);
     this.rankings = Array.from({ length: classes }, (_, c) =>
       rank(
         probabilities.map((row) => row[c]!),
@@ -115,6 +125,8 @@ export class Scorer {
     out[metricIndex("negativeLogLikelihood")] = weightedMean(this.surprise, weights);
     out[metricIndex("brierScore")] = weightedMean(this.squaredError, weights);
     out[metricIndex("calibrationError")] = expectedCalibrationError(this.confidences, this.bins, weights);
+    out[metricIndex("classwiseCalibrationError")] = classwiseCalibrationError(this.byClass, this.bins, weights);
+    out[metricIndex("areaUnderRiskCoverage")] = areaUnderRiskCoverage(this.confidences, weights);
   }
 
   /** Mean of the one-vs-rest areas over the classes where one is defined. */
@@ -129,6 +141,22 @@ export class Scorer {
     }
     return sum / present;
   }
+}
+
+/**
+ * Every metric of one model, without intervals: for a run of many seeds or folds.
+ * @param bins of the calibration errors   @returns NaN where a metric is undefined   @throws the errors of checkScores
+ */
+export function scoreAll(
+  scores: Pick<Scored, "labels" | "probabilities">,
+  classes: number,
+  bins: number,
+): Record<MetricName, number> {
+  checkScores(scores.labels, scores.probabilities, classes);
+  const scorer = new Scorer(scores, classes, bins);
+  const out = new Float64Array(scorer.count);
+  scorer.score(new Float64Array(scores.labels.length).fill(1), out);
+  return Object.fromEntries(METRICS.map((name, k) => [name, out[k]!])) as Record<MetricName, number>;
 }
 
 function weightedMean(values: Float64Array, weights: Float64Array): number {

@@ -7,7 +7,8 @@ import type { Figure } from "../figures/figure.js";
 import { html, trusted, type Html } from "./html.js";
 import * as sections from "./sections.js";
 import { REPORT_STYLE } from "./style.js";
-import type { ModelDifference, ModelSummary } from "../summary.js";
+import type { ModelDifference } from "../compare/models.js";
+import type { ModelSummary } from "../summary.js";
 
 /** Subjects and volumes of one part of the split. */
 export interface PartCounts {

@@ -5,7 +5,8 @@ import { SMALL_SUPPORT } from "../metrics/confusion.js";
 import type { ReportInput } from "./report.js";
 import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
-import type { ModelDifference, ModelSummary } from "../summary.js";
+import type { ModelDifference } from "../compare/models.js";
+import type { ModelSummary } from "../summary.js";
 import * as words from "./tables.js";
 
 function mainOf({ models, mainModel }: ReportInput): ModelSummary {

@@ -1,7 +1,8 @@
 /** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
 import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
-import type { ModelDifference, ModelSummary } from "../summary.js";
+import type { ModelDifference } from "../compare/models.js";
+import type { ModelSummary } from "../summary.js";
 
 /** Full names; the two accuracies carry the paper's names too, which mean something else in scikit-learn. */
 export const METRIC_NAMES: Record<MetricName, string> = {
@@ -22,6 +23,8 @@ export const METRIC_NAMES: Record<MetricName, string> = {
   negativeLogLikelihood: "negative log-likelihood, nats",
   brierScore: "Brier score (0 to 2)",
   calibrationError: "expected calibration error",
+  classwiseCalibrationError: "classwise calibration error",
+  areaUnderRiskCoverage: "area under the risk-coverage curve",
 };
 
 /** Names for narrow columns. */

@@ -2,7 +2,8 @@
 import { RangeOfParameterError } from "../errors.js";
 
 /** How an interval was computed; "none" where the data give none (its bounds are NaN). */
-export type IntervalMethod = "wilson" | "bca" | "percentile" | "none";
+export type IntervalMethod =
+  "wilson" | "wilson, clustered" | "clopper-pearson" | "bca" | "percentile" | "delong" | "t, corrected" | "none";
 
 export interface Interval {
   low: number;

@@ -1,6 +1,7 @@
 /** The published 2D baseline: count the positive slices of a volume, call it positive from a threshold on. */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { accuracy, balancedAccuracy, confusionMatrix, macroF1 } from "../metrics/confusion.js";
+import { middleOfBest } from "../decisions/plateau.js";
 import { voteCounts, type SliceProbabilities } from "./rules.js";
 
 /** A volume for the threshold vote of a binary task: slices that say class 1, of how many. */
@@ -27,6 +28,9 @@ export function isPositive({ positive, slices }: PositiveCount, { numerator, den
   return positive * denominator >= numerator * slices;
 }
 
+/** What the best threshold is best in. */
+export type SweepCriterion = "accuracy" | "balancedAccuracy" | "macroF1";
+
 /** One step of the sweep. */
 export interface SweepStep {
   threshold: VoteThreshold;
@@ -42,12 +46,16 @@ export interface Sweep {
 
 /**
  * Tries every threshold 0..S on the validation volumes (S the largest depth; a fraction of the slices where depths
- * differ) and keeps the one of highest balanced accuracy. Where several are equally good, the middle of their longest
+ * differ) and keeps the one of highest balanced accuracy, or of another criterion. Where several are equally good, the middle of their longest
  * run is taken. The result is frozen: test volumes only ever see `best`.
  * @param labels 0 or 1 for each volume
  * @throws ShapeError where lengths differ or there are no volumes, RangeOfParameterError for a volume without slices
  */
-export function sweepThreshold(volumes: readonly PositiveCount[], labels: readonly number[]): Sweep {
+export function sweepThreshold(
+  volumes: readonly PositiveCount[],
+  labels: readonly number[],
+  criterion: SweepCriterion = "balancedAccuracy",
+): Sweep {
   if (volumes.length === 0 || volumes.length !== labels.length)
     throw new ShapeError("sweepThreshold: labels", `${Math.max(1, volumes.length)} values`, String(labels.length));
   for (const { positive, slices } of volumes)
@@ -57,7 +65,7 @@ export function sweepThreshold(volumes: readonly PositiveCount[], labels: readon
   const steps = Array.from({ length: denominator + 1 }, (_, numerator) =>
     scoreThreshold(volumes, labels, { numerator, denominator }),
   );
-  return { steps, best: middleOfBest(steps).threshold };
+  return { steps, best: steps[middleOfBest(steps.map((step) => step[criterion]))]!.threshold };
 }
 
 function scoreThreshold(
@@ -73,18 +81,6 @@ function scoreThreshold(
     balancedAccuracy: balancedAccuracy(confusion),
     macroF1: macroF1(confusion),
   };
-}
-
-function middleOfBest(steps: readonly SweepStep[]): SweepStep {
-  const best = Math.max(...steps.map((step) => step.balancedAccuracy));
-  let longest = { start: 0, length: 0 };
-  let start = 0;
-  for (let i = 0; i <= steps.length; i++) {
-    if (i < steps.length && steps[i]!.balancedAccuracy === best) continue;
-    if (i - start > longest.length) longest = { start, length: i - start };
-    start = i + 1;
-  }
-  return steps[longest.start + Math.floor((longest.length - 1) / 2)]!;
 }
 
 /**

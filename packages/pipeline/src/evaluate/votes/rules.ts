@@ -3,7 +3,7 @@
  * class indices are never added up, which means nothing beyond two classes.
  * S slices, C classes.
  */
-import { ShapeError } from "../errors.js";
+import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { argmax } from "../metrics/confusion.js";
 
 /** Probabilities of the slices of one volume, S x C, in slice order. */
@@ -24,8 +24,7 @@ function classesOf(slices_SC: SliceProbabilities): number {
 export function meanVote(slices_SC: SliceProbabilities): number[] {
   const sums = new Array<number>(classesOf(slices_SC)).fill(0);
   for (const row of slices_SC) for (let c = 0; c < sums.length; c++) sums[c]! += row[c]!;
-  const total = sums.reduce((a, b) => a + b, 0);
-  return sums.map((sum) => sum / total);
+  return shares(sums);
 }
 
 /** How many slices chose each class. @throws ShapeError for no slices or rows of different length */
@@ -42,4 +41,42 @@ export function voteCounts(slices_SC: SliceProbabilities): number[] {
 export function majorityVote(slices_SC: SliceProbabilities): number[] {
   const mean_C = meanVote(slices_SC);
   return voteCounts(slices_SC).map((count, c) => (count + mean_C[c]!) / (slices_SC.length + 1));
+}
+
+/**
+ * Mean of the k highest probabilities of each class, over the slices that show it best: for findings that fill few
+ * slices. All slices where there are fewer than k; k = 1 is the maximum.
+ * @returns C scores that sum to 1   @throws ShapeError for no slices or rows of different length, RangeOfParameterError
+ */
+export function topKVote(slices_SC: SliceProbabilities, k: number): number[] {
+  if (!Number.isInteger(k) || k < 1) throw new RangeOfParameterError("topKVote: k", "an integer >= 1", String(k));
+  const classes = classesOf(slices_SC);
+  return shares(
+    Array.from({ length: classes }, (_, c) => {
+      const highest = Float64Array.from(slices_SC, (row) => row[c]!)
+        .sort()
+        .subarray(-k);
+      return highest.reduce((a, b) => a + b, 0) / highest.length;
+    }),
+  );
+}
+
+/**
+ * Noisy or: the volume shows class c > 0 unless every slice fails to, P(c) = 1 - Π_s (1 - p_sc), and is of class 0, which
+ * shows nothing, where every slice is, P(0) = Π_s p_s0. Pearl, Probabilistic Reasoning in Intelligent Systems (1988).
+ * For two classes these sum to 1 as they are. It takes slices as independent, which neighbours are not: with many slices
+ * its probabilities lie near 0 and 1 and want a temperature.
+ * @returns C scores that sum to 1   @throws ShapeError for no slices or rows of different length
+ */
+export function noisyOrVote(slices_SC: SliceProbabilities): number[] {
+  const logMiss_C = new Array<number>(classesOf(slices_SC)).fill(0);
+  for (const row of slices_SC)
+    for (let c = 0; c < logMiss_C.length; c++)
+      logMiss_C[c]! += c === 0 ? Math.log(row[0]!) : Math.log1p(-Math.min(1, row[c]!));
+  return shares(logMiss_C.map((logMiss, c) => (c === 0 ? Math.exp(logMiss) : -Math.expm1(logMiss))));
+}
+
+function shares(scores: readonly number[]): number[] {
+  const total = scores.reduce((a, b) => a + b, 0);
+  return scores.map((score) => score / total);
 }
