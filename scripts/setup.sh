@@ -149,7 +149,7 @@ typescript() {
 native() { node packages/torch/bin/slicestack-torch-build.js; }
 
 base=(libtorch-dev g++ make)
-references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-pil teem-apps chromium fonts-dejavu-core)
+references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil teem-apps chromium fonts-dejavu-core)
 faster=(libtcmalloc-minimal4)
 
 check_node

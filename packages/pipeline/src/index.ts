@@ -19,9 +19,10 @@ export { checkSplit, foldName, readSplit, readSplits, writeSplit, type Part, typ
 export { openDataset, verifyDataset, type Dataset, type DatasetInfo, type VolumeRecord } from "./data/store.js";
 export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.js";
 export { diagnose, diagnosisText } from "./doctor.js";
+export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
-export { compareModels, summarise, type ModelDifference, type ModelSummary } from "./evaluate/summary.js";
+export { summarise, type ModelSummary } from "./evaluate/summary.js";
 export { CheckpointError, readSafetensors, writeSafetensors } from "./export/safetensors.js";
 export type { Progress } from "./progress.js";
 export { readRecord, RunError } from "./run/folder.js";

@@ -48,6 +48,23 @@ export class PredictionsError extends Error {
   }
 }
 
+/** A test that takes volumes as independent was given several volumes of one subject. */
+export class ClusteredSubjectsError extends Error {
+  override readonly name = "ClusteredSubjectsError";
+  constructor(
+    readonly test: string,
+    /** those with several volumes */
+    readonly subjects: readonly string[],
+  ) {
+    const shown = subjects.slice(0, 3).join(", ") + (subjects.length > 3 ? ", …" : "");
+    super(
+      `${test}: expected one volume a subject, received several of ${subjects.length} subjects (${shown}). ` +
+        `Volumes of one subject are alike, so that its p-value would be too small: use the paired bootstrap or the ` +
+        `permutation test, which keep subjects whole.`,
+    );
+  }
+}
+
 /** A parameter outside its range (bins, resamples, level, penalty, features that are not finite). */
 export class RangeOfParameterError extends Error {
   override readonly name = "RangeOfParameterError";

@@ -4,7 +4,7 @@ import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { writeFileAtomic } from "../data/atomic.js";
 import { PredictionsError, ShapeError } from "./errors.js";
-import { checkScores } from "./metrics.js";
+import { checkScores } from "./metrics/check.js";
 
 /** One model on one part; all arrays have one entry a volume. `probabilities` is volumes x classes. */
 export interface Predictions {

@@ -1,36 +1,20 @@
 /** Everything the report says about a model: each metric with its interval, per class, calibration, curves. */
+import { defaultBins } from "./calibration/reliability.js";
+import { reliabilityCurve, type ReliabilityPoint } from "./calibration/reliability-curve.js";
+import { Estimates } from "./estimates.js";
+import { argmax, confusionMatrix, confusionRows, SMALL_SUPPORT } from "./metrics/confusion.js";
+import { rank, rocCurve, type RocCurve } from "./metrics/ranking.js";
+import { Scorer, type MetricName } from "./metrics/scorer.js";
+import { absent, applies, byMetric, settings, type SummaryOptions } from "./options.js";
+import { checkPredictions, type Predictions } from "./predictions.js";
 import {
-  DEFAULT_RESAMPLES,
   groupSubjects,
   oneVolumeEach,
-  resampledInterval,
   resampleSubjects,
   seededRandom,
-  type Resampled,
   type SubjectGroups,
-} from "./bootstrap.js";
-import { defaultBins, reliabilityBins, sortConfidences, type ReliabilityBin } from "./calibration.js";
-import { PredictionsError } from "./errors.js";
-import { argmax, confusionMatrix, confusionRows, SMALL_SUPPORT } from "./metrics.js";
-import { checkPredictions, type Predictions } from "./predictions.js";
-import { rank, rocCurve, type RocCurve } from "./ranking.js";
-import { classMetricIndex, metricIndex, METRICS, Scorer, type ClassMetricName, type MetricName } from "./scorer.js";
-import { noInterval, wilson, type Estimate } from "./statistics.js";
-
-export interface SummaryOptions {
-  /** names of the classes 0..C-1 */
-  classes: readonly string[];
-  /** of the bootstrap; the same seed gives the same intervals */
-  seed: number;
-  /** true where the classes are ordered grades: kappa, error in grades and off-by-one accuracy then mean something */
-  ordinal?: boolean;
-  /** default 2000 */
-  resamples?: number;
-  /** default 0.95 */
-  level?: number;
-  /** bins of the calibration error; default 10, fewer in small samples */
-  bins?: number;
-}
+} from "./statistics/bootstrap.js";
+import type { Estimate } from "./statistics/interval.js";
 
 export interface ClassSummary {
   name: string;
@@ -61,35 +45,11 @@ export interface ModelSummary {
   confusion: number[][];
   /** share of class 1 in a binary task, the AUPRC of a random score; null otherwise */
   baseRate: number | null;
-  reliability: ReliabilityBin[];
+  reliability: ReliabilityPoint[];
   /** class 1 in a binary task, else each class against the rest; no points where undefined */
   roc: { name: string; auroc: number; curve: RocCurve }[];
   bootstrap: { resamples: number; level: number; seed: number };
   warnings: string[];
-}
-
-/** The first model minus the second, on the same volumes and the same resamples. */
-export interface ModelDifference {
-  first: string;
-  second: string;
-  part: "val" | "test";
-  subjects: number;
-  metrics: Record<MetricName, Estimate>;
-}
-
-/** The bootstrap of a binned error is biased upwards, so that its interval may miss the estimate: none is given. */
-const WITHOUT_INTERVAL: MetricName = "calibrationError";
-
-const ORDINAL_ONLY: readonly MetricName[] = ["quadraticKappa", "meanAbsoluteError", "offByOneAccuracy"];
-
-function settings(options: SummaryOptions) {
-  return {
-    classes: options.classes.length,
-    ordinal: options.ordinal ?? false,
-    resamples: options.resamples ?? DEFAULT_RESAMPLES,
-    level: options.level ?? 0.95,
-    seed: options.seed,
-  };
 }
 
 /**
@@ -113,7 +73,7 @@ function summariseModel(predictions: Predictions, options: SummaryOptions): Mode
     random: seededRandom(seed),
   });
   const confusion = confusionRows(confusionMatrix(labels, probabilities.map(argmax), classes));
-  const estimates = new Estimates(resampled, confusion, oneVolumeEach(groups), level);
+  const estimates = new Estimates(resampled, predictions, oneVolumeEach(groups), level);
   return {
     model,
     part,
@@ -121,70 +81,15 @@ function summariseModel(predictions: Predictions, options: SummaryOptions): Mode
     ordinal,
     volumes: labels.length,
     subjects: new Set(subjects).size,
-    metrics: byMetric((name) => (!ordinal && ORDINAL_ONLY.includes(name) ? absent(level) : estimates.metric(name))),
+    metrics: byMetric((name) => (applies(name, ordinal) ? estimates.metric(name) : absent(level))),
     perClass: options.classes.map((name, c) => summariseClass(name, c, predictions, estimates)),
     confusion,
     baseRate: classes === 2 ? labels.filter((label) => label === 1).length / labels.length : null,
-    reliability: reliabilityBins(sortConfidences(labels, probabilities), bins),
+    reliability: reliabilityCurve(predictions, { bins, level }),
     roc: rocCurves(predictions, options.classes, estimates),
     bootstrap: { resamples, level, seed },
     warnings: warningsOf(predictions, options.classes, groups),
   };
-}
-
-function byMetric(estimate: (name: MetricName) => Estimate): Record<MetricName, Estimate> {
-  return Object.fromEntries(METRICS.map((name) => [name, estimate(name)])) as Record<MetricName, Estimate>;
-}
-
-function absent(level: number): Estimate {
-  return { value: Number.NaN, interval: noInterval(level) };
-}
-
-/** Chooses the interval of each number: Wilson's where it is a proportion of independent volumes, else the bootstrap's. */
-class Estimates {
-  constructor(
-    private readonly resampled: Resampled,
-    private readonly confusion: readonly (readonly number[])[],
-    private readonly independent: boolean,
-    private readonly level: number,
-  ) {}
-
-  metric(name: MetricName): Estimate {
-    if (name === WITHOUT_INTERVAL)
-      return { value: this.resampled.estimate[metricIndex(name)]!, interval: noInterval(this.level) };
-    return this.estimate(metricIndex(name), this.proportion(name));
-  }
-
-  ofClass(c: number, name: ClassMetricName): Estimate {
-    const trials = name === "recall" ? this.rowSum(c) : name === "precision" ? this.columnSum(c) : undefined;
-    return this.estimate(classMetricIndex(c, name), trials);
-  }
-
-  /** @param trials denominator where the value is a proportion */
-  private estimate(index: number, trials: number | undefined): Estimate {
-    const value = this.resampled.estimate[index]!;
-    if (trials === undefined || !this.independent)
-      return { value, interval: resampledInterval(this.resampled, index, this.level) };
-    return { value, interval: wilson(trials === 0 ? 0 : Math.round(value * trials), trials, this.level) };
-  }
-
-  private proportion(name: MetricName): number | undefined {
-    if (name === "accuracy" || name === "offByOneAccuracy")
-      return this.confusion.reduce((sum, _, c) => sum + this.rowSum(c), 0);
-    if (this.confusion.length !== 2) return undefined;
-    if (name === "sensitivity") return this.rowSum(1);
-    if (name === "specificity") return this.rowSum(0);
-    if (name === "ppv") return this.columnSum(1);
-    return name === "npv" ? this.columnSum(0) : undefined;
-  }
-
-  private rowSum(c: number): number {
-    return this.confusion[c]!.reduce((a, b) => a + b, 0);
-  }
-
-  private columnSum(c: number): number {
-    return this.confusion.reduce((sum, row) => sum + row[c]!, 0);
-  }
 }
 
 function summariseClass(
@@ -228,7 +133,10 @@ function warningsOf({ part, labels }: Predictions, classes: readonly string[], g
     counts[c]! > 0 && counts[c]! < SMALL_SUPPORT ? [`${name} (n = ${counts[c]})`] : [],
   );
   if (missing.length > 0)
-    warnings.push(`No ${part} volume of class ${missing.join(", ")}: its recall and AUROC are undefined.`);
+    warnings.push(
+      `No ${part} volume of class ${missing.join(", ")}: its recall and AUROC are undefined.` +
+        (classes.length > 2 ? ` Means over classes are over the ${classes.length - missing.length} others.` : ""),
+    );
   if (small.length > 0)
     warnings.push(
       `Fewer than ${SMALL_SUPPORT} ${part} volumes of ${small.join(", ")}: read their numbers as anecdotes.`,
@@ -238,62 +146,4 @@ function warningsOf({ part, labels }: Predictions, classes: readonly string[], g
       `A class has one ${part} subject: the bootstrap draws it every time, so intervals leave out its uncertainty.`,
     );
   return warnings;
-}
-
-/**
- * Paired bootstrap of the difference of two models: both are scored on the same resamples of subjects.
- * Efron & Tibshirani, An Introduction to the Bootstrap (1993).
- * @throws PredictionsError where the two were not scored on the same volumes, subjects and labels;
- *   the errors of checkPredictions
- */
-export function compareModels(first: Predictions, second: Predictions, options: SummaryOptions): ModelDifference {
-  const { classes, ordinal, resamples, level, seed } = settings(options);
-  checkPredictions(first, classes);
-  checkPredictions(second, classes);
-  const bins = options.bins ?? defaultBins(first.labels.length);
-  const a = new Scorer(first, classes, bins);
-  const b = new Scorer(inOrderOf(first, second), classes, bins);
-  const other = new Float64Array(b.count);
-  const difference = (weights: Float64Array, out: Float64Array) => {
-    a.score(weights, out);
-    b.score(weights, other);
-    for (let k = 0; k < out.length; k++) out[k]! -= other[k]!;
-  };
-  const groups = groupSubjects(first.subjects, first.labels);
-  const resampled = resampleSubjects(difference, a.count, groups, { resamples, random: seededRandom(seed) });
-  const estimate = (name: MetricName): Estimate => {
-    if (!ordinal && ORDINAL_ONLY.includes(name)) return absent(level);
-    const k = metricIndex(name);
-    if (name === WITHOUT_INTERVAL) return { value: resampled.estimate[k]!, interval: noInterval(level) };
-    return { value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, level) };
-  };
-  return {
-    first: first.model,
-    second: second.model,
-    part: first.part,
-    subjects: new Set(first.subjects).size,
-    metrics: byMetric(estimate),
-  };
-}
-
-function inOrderOf(first: Predictions, second: Predictions): Predictions {
-  const pair = `${first.model} and ${second.model} cannot be compared`;
-  if (first.part !== second.part) throw new PredictionsError(`${pair}: one is of ${first.part}, one of ${second.part}`);
-  if (first.ids.length !== second.ids.length)
-    throw new PredictionsError(`${pair}: one has ${first.ids.length} volumes, one ${second.ids.length}`);
-  const row = new Map(second.ids.map((id, i) => [id, i]));
-  const order = first.ids.map((id, i) => {
-    const j = row.get(id);
-    if (j === undefined) throw new PredictionsError(`${pair}: volume ${id} was not predicted by ${second.model}`);
-    if (first.labels[i] !== second.labels[j] || first.subjects[i] !== second.subjects[j])
-      throw new PredictionsError(`${pair}: volume ${id} has another label or subject in ${second.model}`);
-    return j;
-  });
-  return {
-    ...second,
-    ids: [...first.ids],
-    subjects: [...first.subjects],
-    labels: [...first.labels],
-    probabilities: order.map((j) => second.probabilities[j]!),
-  };
 }

@@ -12,7 +12,7 @@ import { planCompute, startCompute } from "../run/compute.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
-import { meanVote } from "./vote.js";
+import { meanVote } from "./votes/rules.js";
 
 export interface PredictJob {
   run: string;

@@ -1,5 +1,5 @@
 /** Validation scores of a stage. */
-import { balancedAccuracy, confusionMatrix, argmax, macroF1 } from "../evaluate/metrics.js";
+import { balancedAccuracy, confusionMatrix, argmax, macroF1 } from "../evaluate/metrics/confusion.js";
 import type { Validation } from "./loop.js";
 
 /** @param probabilities volumes x classes */

@@ -5,7 +5,7 @@ import { augmentSlices } from "../data/augment.js";
 import { Random } from "../data/random.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import { sliceIndices, type Task, type TaskVolume } from "../data/task.js";
-import { meanVote } from "../evaluate/vote.js";
+import { meanVote } from "../evaluate/votes/rules.js";
 import { predictSlices, rowsOf, type Compute } from "../models/predict.js";
 import type { SliceStore } from "../models/slice-input.js";
 import type { SliceModel } from "../models/slice-model.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
-import { shortcutBaseline } from "../../src/evaluate/baselines.js";
+import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
 import type { VolumeRecord } from "../../src/data/store.js";
 import { temporaryFolder } from "./temporary.js";
 

@@ -1,9 +1,10 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { classPrior, majorityBaseline, shortcutBaseline, shortcutFeatures } from "../../src/evaluate/baselines.js";
+import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
+import { shortcutBaseline, shortcutFeatures } from "../../src/evaluate/baselines/shortcut.js";
 import { LabelError, RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
-import { fitLogistic, predictLogistic } from "../../src/evaluate/logistic.js";
-import { argmax } from "../../src/evaluate/metrics.js";
+import { fitLogistic, predictLogistic } from "../../src/evaluate/baselines/logistic.js";
+import { argmax } from "../../src/evaluate/metrics/confusion.js";
 import { close, fixture } from "./fixture.js";
 
 interface LogisticCase {

@@ -1,11 +1,16 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { brierScore, expectedCalibrationError, negativeLogLikelihood } from "../../src/evaluate/calibration.js";
-import { reliabilityBins, sortConfidences } from "../../src/evaluate/calibration.js";
+import { brierScore, negativeLogLikelihood } from "../../src/evaluate/calibration/proper-scores.js";
+import {
+  expectedCalibrationError,
+  reliabilityBins,
+  sortConfidences,
+} from "../../src/evaluate/calibration/reliability.js";
 import { LabelError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
-import * as metrics from "../../src/evaluate/metrics.js";
-import { auroc, averagePrecision, rank, rocCurve } from "../../src/evaluate/ranking.js";
-import { classMetricIndex, metricIndex, METRICS, Scorer, type MetricName } from "../../src/evaluate/scorer.js";
+import { checkScores } from "../../src/evaluate/metrics/check.js";
+import * as metrics from "../../src/evaluate/metrics/confusion.js";
+import { auroc, averagePrecision, rank, rocCurve } from "../../src/evaluate/metrics/ranking.js";
+import { classMetricIndex, metricIndex, METRICS, Scorer, type MetricName } from "../../src/evaluate/metrics/scorer.js";
 import { close, fixture } from "./fixture.js";
 
 type Case = { [M in MetricName]?: number | null } & {
@@ -27,8 +32,7 @@ type Case = { [M in MetricName]?: number | null } & {
 const { cases } = fixture<{ cases: Case[] }>("metrics");
 
 function scorerOf({ labels, probabilities, classes, bins }: Case): Scorer {
-  const ids = labels.map((_, i) => `v${i}`);
-  return new Scorer({ model: "m", part: "test", ids, subjects: ids, labels, probabilities }, classes, bins);
+  return new Scorer({ labels, probabilities }, classes, bins);
 }
 
 function scoresOf(c: Case, weights = new Float64Array(c.labels.length).fill(1)): Float64Array {
@@ -210,16 +214,16 @@ test("ECE shares a tie between the bins it straddles (by hand)", () => {
 });
 
 test("what cannot be scored is refused with a typed error", () => {
-  assert.throws(() => metrics.checkScores([0, 1], [[0.5, 0.5]], 2), ShapeError);
-  assert.throws(() => metrics.checkScores([], [], 2), ShapeError);
-  assert.throws(() => metrics.checkScores([0], [[0.5, 0.25, 0.25]], 2), ShapeError);
+  assert.throws(() => checkScores([0, 1], [[0.5, 0.5]], 2), ShapeError);
+  assert.throws(() => checkScores([], [], 2), ShapeError);
+  assert.throws(() => checkScores([0], [[0.5, 0.25, 0.25]], 2), ShapeError);
   assert.throws(
-    () => metrics.checkScores([0], [[Number.NaN, 1]], 2),
+    () => checkScores([0], [[Number.NaN, 1]], 2),
     (error) => error instanceof ProbabilityError && error.row === 0,
   );
   assert.throws(
     () =>
-      metrics.checkScores(
+      checkScores(
         [0, 0],
         [
           [0.5, 0.5],
@@ -229,12 +233,11 @@ test("what cannot be scored is refused with a typed error", () => {
       ),
     (error) => error instanceof ProbabilityError && error.row === 1,
   );
-  assert.throws(() => metrics.checkScores([0], [[1.5, -0.5]], 2), ProbabilityError);
-  assert.throws(() => metrics.checkScores([0], [[Infinity, 0]], 2), ProbabilityError);
-  for (const label of [2, -1, 0.5, Number.NaN])
-    assert.throws(() => metrics.checkScores([label], [[0.5, 0.5]], 2), LabelError);
+  assert.throws(() => checkScores([0], [[1.5, -0.5]], 2), ProbabilityError);
+  assert.throws(() => checkScores([0], [[Infinity, 0]], 2), ProbabilityError);
+  for (const label of [2, -1, 0.5, Number.NaN]) assert.throws(() => checkScores([label], [[0.5, 0.5]], 2), LabelError);
   assert.throws(() => metrics.confusionMatrix([0, 1], [0], 2), ShapeError);
   assert.throws(() => metrics.binaryRates(metrics.confusionMatrix([0], [0], 3)), ShapeError);
   assert.throws(() => rank([Number.NaN], [true]), RangeOfParameterError);
-  assert.doesNotThrow(() => metrics.checkScores([0], [[0.4995, 0.4998]], 2), "bfloat16 softmax is close enough");
+  assert.doesNotThrow(() => checkScores([0], [[0.4995, 0.4998]], 2), "bfloat16 softmax is close enough");
 });

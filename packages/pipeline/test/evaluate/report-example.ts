@@ -1,9 +1,10 @@
 /** A realistic report, binary or of five grades, as evaluate would hand it over. */
-import { majorityBaseline } from "../../src/evaluate/baselines.js";
-import { drawFigures } from "../../src/evaluate/figures.js";
+import { majorityBaseline } from "../../src/evaluate/baselines/prior.js";
+import { drawFigures } from "../../src/evaluate/figures/all.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
-import { countPart, type ReportInput } from "../../src/evaluate/report.js";
-import { compareModels, summarise } from "../../src/evaluate/summary.js";
+import { countPart, type ReportInput } from "../../src/evaluate/report/report.js";
+import { compareModels } from "../../src/evaluate/compare/models.js";
+import { summarise } from "../../src/evaluate/summary.js";
 import type { TrainingRow } from "../../src/evaluate/training-rows.js";
 import { simulate } from "./fixture.js";
 

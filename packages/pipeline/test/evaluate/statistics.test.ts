@@ -6,9 +6,10 @@ import {
   resampledInterval,
   resampleSubjects,
   seededRandom,
-} from "../../src/evaluate/bootstrap.js";
+} from "../../src/evaluate/statistics/bootstrap.js";
 import { RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
-import { bcaInterval, quantile, wilson } from "../../src/evaluate/statistics.js";
+import { bcaInterval, quantile } from "../../src/evaluate/statistics/bca.js";
+import { wilson } from "../../src/evaluate/statistics/proportion.js";
 import { close, fixture } from "./fixture.js";
 
 interface Bounds {

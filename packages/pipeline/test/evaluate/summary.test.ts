@@ -5,9 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PredictionsError, ProbabilityError, ShapeError } from "../../src/evaluate/errors.js";
 import { readPredictions, writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
-import { METRICS } from "../../src/evaluate/scorer.js";
-import { compareModels, summarise } from "../../src/evaluate/summary.js";
-import { formatEstimate, formatNumber, formatSigned, markdownTable, summaryTable } from "../../src/evaluate/tables.js";
+import { METRICS } from "../../src/evaluate/metrics/scorer.js";
+import { compareModels } from "../../src/evaluate/compare/models.js";
+import { summarise } from "../../src/evaluate/summary.js";
+import {
+  formatEstimate,
+  formatNumber,
+  formatSigned,
+  markdownTable,
+  summaryTable,
+} from "../../src/evaluate/report/tables.js";
 import { parseTrainingRows } from "../../src/evaluate/training-rows.js";
 import { close, simulate } from "./fixture.js";
 import { examplePredictions } from "./report-example.js";

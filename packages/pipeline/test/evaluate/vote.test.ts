@@ -1,17 +1,10 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
-import { argmax } from "../../src/evaluate/metrics.js";
-import { auroc, rank } from "../../src/evaluate/ranking.js";
-import {
-  countPositive,
-  isPositive,
-  majorityVote,
-  meanVote,
-  sweepThreshold,
-  thresholdVote,
-  voteCounts,
-} from "../../src/evaluate/vote.js";
+import { argmax } from "../../src/evaluate/metrics/confusion.js";
+import { auroc, rank } from "../../src/evaluate/metrics/ranking.js";
+import { countPositive, isPositive, sweepThreshold, thresholdVote } from "../../src/evaluate/votes/count-threshold.js";
+import { majorityVote, meanVote, voteCounts } from "../../src/evaluate/votes/rules.js";
 import { close } from "./fixture.js";
 
 test("mean vote: mean of the rows (by hand)", () => {

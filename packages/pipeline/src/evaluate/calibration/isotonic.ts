@@ -1,0 +1,83 @@
+/** Calibration by any rising step function, for binary tasks with a large val part. */
+import { ShapeError } from "../errors.js";
+import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
+
+/** Knots of a rising function of the probability of class 1: linear between them, constant beyond. */
+export interface IsotonicMap {
+  readonly probability: readonly number[];
+  readonly calibrated: readonly number[];
+}
+
+/**
+ * Isotonic regression by pooling adjacent violators. Zadrozny & Elkan, KDD 2002. It fits any rising curve, so that a
+ * small val part is followed by heart: below some hundred volumes take the temperature instead (Niculescu-Mizil &
+ * Caruana, ICML 2005).
+ * @throws PredictionsError unless the part is val, ShapeError unless there are two classes; the errors of checkScored
+ */
+export function fitIsotonic(val: PartScored): IsotonicMap {
+  const classes = checkFittedOnVal("the isotonic map", val);
+  if (classes !== 2) throw new ShapeError("fitIsotonic", "2 classes", String(classes));
+  const order = [...val.labels.keys()].sort((a, b) => val.probabilities[a]![1]! - val.probabilities[b]![1]!);
+  const blocks: Block[] = [];
+  for (const i of order) {
+    const p = val.probabilities[i]![1]!;
+    const last = blocks.at(-1);
+    // Equal probabilities are one point, whatever their order.
+    if (last?.high === p && last.low === p) {
+      last.sum += val.labels[i]!;
+      last.count++;
+    } else {
+      pool(blocks);
+      blocks.push({ low: p, high: p, sum: val.labels[i]!, count: 1 });
+    }
+  }
+  pool(blocks);
+  const knots = blocks.flatMap(({ low, high, sum, count }) =>
+    (low === high ? [low] : [low, high]).map((p) => [p, sum / count] as const),
+  );
+  return { probability: knots.map(([p]) => p), calibrated: knots.map(([, y]) => y) };
+}
+
+/** Volumes that share one calibrated value, from the lowest to the highest of their probabilities. */
+interface Block {
+  low: number;
+  high: number;
+  sum: number;
+  count: number;
+}
+
+/** Joins the last blocks as long as their means fall. */
+function pool(blocks: Block[]): void {
+  while (blocks.length > 1) {
+    const [before, last] = [blocks[blocks.length - 2]!, blocks[blocks.length - 1]!];
+    if (before.sum / before.count < last.sum / last.count) return;
+    blocks.pop();
+    before.high = last.high;
+    before.sum += last.sum;
+    before.count += last.count;
+  }
+}
+
+/** @returns rows [1 - q, q]   @throws the errors of checkProbabilities for two classes */
+export function applyIsotonic(
+  { probability, calibrated }: IsotonicMap,
+  probabilities: readonly (readonly number[])[],
+): number[][] {
+  checkProbabilities(probabilities, 2);
+  return probabilities.map((row) => {
+    const q = interpolate(probability, calibrated, row[1]!);
+    return [1 - q, q];
+  });
+}
+
+function interpolate(x: readonly number[], y: readonly number[], at: number): number {
+  if (at <= x[0]!) return y[0]!;
+  if (at >= x[x.length - 1]!) return y[y.length - 1]!;
+  let [low, high] = [0, x.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (x[middle]! <= at) low = middle;
+    else high = middle;
+  }
+  return y[low]! + ((at - x[low]!) / (x[high]! - x[low]!)) * (y[high]! - y[low]!);
+}

@@ -1,0 +1,66 @@
+/** How much better a model looks on the part that chose it than on a part that did not. */
+import { defaultBins } from "../calibration/reliability.js";
+import { PredictionsError } from "../errors.js";
+import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
+import { absent, applies, byMetric, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { checkPredictions, type Predictions } from "../predictions.js";
+import { besides, groupSubjects, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { noInterval, type Estimate } from "../statistics/interval.js";
+import { differenceOf, pairedEstimate } from "../statistics/paired.js";
+
+export interface Optimism {
+  model: string;
+  /** the metric on val, where epoch, threshold or temperature were chosen */
+  val: Record<MetricName, number>;
+  test: Record<MetricName, number>;
+  /** val minus test; for an error or a loss, optimism is below 0 */
+  difference: Record<MetricName, Estimate>;
+}
+
+/**
+ * Val score minus test score of one model. Val and test are different subjects, each resampled by itself. One split shows
+ * optimism only where it is larger than the chance of both samples: read the interval. Cawley & Talbot, J. Mach. Learn.
+ * Res. 11 (2010) 2079.
+ * @throws PredictionsError where the parts are not val and test, or share a subject; the errors of checkPredictions
+ */
+export function optimism(val: Predictions, test: Predictions, options: SummaryOptions): Optimism {
+  const { classes, ordinal, resamples, level, seed } = settings(options);
+  if (val.part !== "val" || test.part !== "test")
+    throw new PredictionsError(`optimism: expected the parts val and test, received ${val.part} and ${test.part}`);
+  for (const part of [val, test]) checkPredictions(part, classes);
+  refuseSharedSubjects(val, test);
+  const bins = options.bins ?? defaultBins(Math.min(val.labels.length, test.labels.length));
+  const [onVal, onTest] = [new Scorer(val, classes, bins), new Scorer(test, classes, bins)];
+  const resampled = resampleSubjects(
+    (weights, out) => {
+      onVal.score(weights.subarray(0, val.labels.length), out.subarray(0, onVal.count));
+      onTest.score(weights.subarray(val.labels.length), out.subarray(onVal.count));
+    },
+    2 * onVal.count,
+    besides(groupSubjects(val.subjects, val.labels), groupSubjects(test.subjects, test.labels)),
+    { resamples, random: seededRandom(seed) },
+  );
+  const estimateOf = (name: MetricName, offset: number) =>
+    applies(name, ordinal) ? resampled.estimate[offset + metricIndex(name)]! : Number.NaN;
+  return {
+    model: val.model,
+    val: byMetric((name) => estimateOf(name, 0)),
+    test: byMetric((name) => estimateOf(name, onVal.count)),
+    difference: byMetric((name) => {
+      if (!applies(name, ordinal)) return absent(level);
+      const k = metricIndex(name);
+      const { difference } = pairedEstimate(differenceOf(resampled, k, onVal.count + k), level);
+      return WITHOUT_INTERVAL.includes(name) ? { value: difference.value, interval: noInterval(level) } : difference;
+    }),
+  };
+}
+
+function refuseSharedSubjects(val: Predictions, test: Predictions): void {
+  const inVal = new Set(val.subjects);
+  const shared = [...new Set(test.subjects)].filter((subject) => inVal.has(subject));
+  if (shared.length > 0)
+    throw new PredictionsError(
+      `val and test share ${shared.length} subjects (${shared.slice(0, 3).join(", ")}${shared.length > 3 ? ", …" : ""}), ` +
+        `so that test is no test. Split again by subject: slicestack split`,
+    );
+}

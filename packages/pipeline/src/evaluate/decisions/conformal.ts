@@ -1,0 +1,98 @@
+/**
+ * Prediction sets: instead of one class, all that cannot be ruled out, so that the true one is missed in at most a chosen
+ * share of cases, whatever the model and its calibration. Vovk, Gammerman & Shafer, Algorithmic Learning in a Random
+ * World (2005); Angelopoulos & Bates, Foundations and Trends in Machine Learning 16 (2023) 494.
+ * The promise is for scans like those of val; another hospital breaks it.
+ */
+import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
+import { argmax } from "../metrics/confusion.js";
+
+/**
+ * How strange a class is for a scan. "lac": 1 - p of the class, which gives the smallest sets (Sadinle, Lei & Wasserman,
+ * J. Am. Stat. Assoc. 114 (2019) 223). "aps": the probability of this and all likelier classes, which spreads the misses
+ * more evenly over easy and hard scans (Romano, Sesia & Candès, NeurIPS 2020; without their randomisation, so that a scan
+ * always gets the same set, at the price of sets a little too large).
+ */
+export type ConformalScore = "lac" | "aps";
+
+export interface ConformalOptions {
+  /** share of scans whose set may miss the true class, e.g. 0.1 */
+  miss: number;
+  score: ConformalScore;
+  /** true: the promise holds for each class by itself (Vovk 2012), which needs 1 / miss - 1 subjects of each */
+  byClass: boolean;
+}
+
+/** What is kept of val. */
+export interface ConformalModel extends ConformalOptions {
+  /** strangest score that still belongs to a set, for each class; null: too few subjects to rule the class out, ever */
+  quantile_C: readonly (number | null)[];
+  /** subjects of val behind each quantile */
+  subjects_C: readonly number[];
+}
+
+/**
+ * Split conformal prediction: the ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of val. The unit is the
+ * subject: of several volumes the strangest counts, so that the promise is that all volumes of a new subject are covered.
+ * @throws PredictionsError unless the part is val, RangeOfParameterError unless 0 < miss < 1; the errors of checkScored
+ */
+export function fitConformal(val: PartScored, options: ConformalOptions): ConformalModel {
+  const classes = checkFittedOnVal("the conformal quantile", val);
+  const { miss, score, byClass } = options;
+  if (!(miss > 0 && miss < 1)) throw new RangeOfParameterError("miss", "a number between 0 and 1", String(miss));
+  const strangest = Array.from({ length: byClass ? classes : 1 }, () => new Map<string, number>());
+  val.labels.forEach((label, i) => {
+    const group = strangest[byClass ? label : 0]!;
+    const strangeness = strangenessOf(val.probabilities[i]!, label, score);
+    group.set(val.subjects[i]!, Math.max(strangeness, group.get(val.subjects[i]!) ?? 0));
+  });
+  const fitted = strangest.map((group) => ({ quantile: quantileOf([...group.values()], miss), subjects: group.size }));
+  const of = (c: number) => fitted[byClass ? c : 0]!;
+  return {
+    ...options,
+    quantile_C: Array.from({ length: classes }, (_, c) => of(c).quantile),
+    subjects_C: Array.from({ length: classes }, (_, c) => of(c).subjects),
+  };
+}
+
+function quantileOf(scores: readonly number[], miss: number): number | null {
+  // The subtraction keeps 20 · 0.95 from being counted as a hair above 19.
+  const rank = Math.ceil((scores.length + 1) * (1 - miss) - 1e-9);
+  return rank > scores.length ? null : [...scores].sort((a, b) => a - b)[rank - 1]!;
+}
+
+function strangenessOf(row: readonly number[], c: number, score: ConformalScore): number {
+  if (score === "lac") return 1 - row[c]!;
+  let sum = row[c]!;
+  for (const p of row) if (p > row[c]!) sum += p;
+  return sum;
+}
+
+/**
+ * The set of each scan. "lac" may leave it empty, which says that the scan is like none of val; "aps" always holds the
+ * likeliest class.
+ * @returns N x C, true where the class is in the set   @throws ShapeError, the errors of checkProbabilities
+ */
+export function predictionSets(model: ConformalModel, probabilities: readonly (readonly number[])[]): boolean[][] {
+  checkProbabilities(probabilities, model.quantile_C.length);
+  return probabilities.map((row) => {
+    const likeliest = argmax(row);
+    return model.quantile_C.map(
+      (quantile, c) =>
+        quantile === null ||
+        strangenessOf(row, c, model.score) <= quantile ||
+        (model.score === "aps" && c === likeliest),
+    );
+  });
+}
+
+/** @throws ShapeError unless there is a set of C classes for each label */
+export function checkSets(sets_NC: readonly (readonly boolean[])[], rows: number): number {
+  const classes = sets_NC[0]?.length ?? 0;
+  if (rows === 0 || sets_NC.length !== rows)
+    throw new ShapeError("prediction sets", `${Math.max(1, rows)} sets, one a label`, String(sets_NC.length));
+  const odd = sets_NC.findIndex((set) => set.length !== classes);
+  if (odd >= 0) throw new ShapeError(`prediction sets, row ${odd}`, `${classes} classes`, String(sets_NC[odd]!.length));
+  return classes;
+}

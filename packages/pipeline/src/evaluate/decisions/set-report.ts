@@ -1,0 +1,97 @@
+/** Whether prediction sets keep their promise on test, and what it costs. */
+import { checkLabels } from "../metrics/check.js";
+import { SMALL_SUPPORT } from "../metrics/confusion.js";
+import {
+  groupSubjects,
+  oneVolumeEach,
+  resampledInterval,
+  resampleSubjects,
+  rowsBySubject,
+  seededRandom,
+} from "../statistics/bootstrap.js";
+import type { Estimate } from "../statistics/interval.js";
+import { clusteredWilson, wilson } from "../statistics/proportion.js";
+import { checkSets } from "./conformal.js";
+
+export interface SetReport {
+  /** share of volumes whose set holds the true class */
+  coverage: Estimate;
+  /** share of subjects of whom every volume is covered: what was promised */
+  subjectCoverage: Estimate;
+  /** classes in a set: 1 is a plain prediction, C says nothing */
+  meanSize: Estimate;
+  /** volumes with 0, 1, ..., C classes in their set */
+  sizes: number[];
+  perClass: { support: number; small: boolean; coverage: Estimate }[];
+}
+
+/**
+ * Coverage by Wilson's interval (with the design effect where subjects have several volumes), mean size by the bootstrap
+ * over subjects. A coverage below the promise by less than the interval is chance: val is a sample too.
+ * @param sets_NC of predictionSets
+ * @throws ShapeError where lengths differ, LabelError, RangeOfParameterError
+ */
+export function reportSets(
+  sets_NC: readonly (readonly boolean[])[],
+  { labels, subjects }: { labels: readonly number[]; subjects: readonly string[] },
+  { seed, resamples, level = 0.95 }: { seed: number; resamples?: number; level?: number },
+): SetReport {
+  const classes = checkSets(sets_NC, labels.length);
+  checkLabels(labels, classes);
+  const groups = groupSubjects(subjects, labels);
+  const covered = labels.map((label, i) => sets_NC[i]![label]!);
+  const sizes = sets_NC.map((set) => set.filter(Boolean).length);
+  const share = (rows: readonly number[]) => shareCovered(rows, covered, subjects, oneVolumeEach(groups), level);
+  const everyRow = [...labels.keys()];
+  const whole = [...rowsBySubject(subjects).values()].filter((rows) => rows.every((i) => covered[i])).length;
+  const subjectCount = new Set(subjects).size;
+  return {
+    coverage: share(everyRow),
+    subjectCoverage: { value: whole / subjectCount, interval: wilson(whole, subjectCount, level) },
+    meanSize: meanSize(sizes, groups, { seed, level, ...(resamples === undefined ? {} : { resamples }) }),
+    sizes: Array.from({ length: classes + 1 }, (_, size) => sizes.filter((own) => own === size).length),
+    perClass: Array.from({ length: classes }, (_, c) => {
+      const rows = everyRow.filter((i) => labels[i] === c);
+      return { support: rows.length, small: rows.length < SMALL_SUPPORT, coverage: share(rows) };
+    }),
+  };
+}
+
+function shareCovered(
+  rows: readonly number[],
+  covered: readonly boolean[],
+  subjects: readonly string[],
+  independent: boolean,
+  level: number,
+): Estimate {
+  const hits = rows.filter((i) => covered[i]).length;
+  if (independent) return { value: hits / rows.length, interval: wilson(hits, rows.length, level) };
+  const ofSubjects = [...rowsBySubject(rows.map((i) => subjects[i]!)).values()];
+  const interval = clusteredWilson(
+    ofSubjects.map((own) => own.filter((k) => covered[rows[k]!]).length),
+    ofSubjects.map((own) => own.length),
+    level,
+  );
+  return { value: hits / rows.length, interval };
+}
+
+function meanSize(
+  sizes: readonly number[],
+  groups: Parameters<typeof resampleSubjects>[2],
+  { seed, level, resamples }: { seed: number; level: number; resamples?: number },
+): Estimate {
+  const resampled = resampleSubjects(
+    (weights, out) => {
+      let [sum, total] = [0, 0];
+      for (let i = 0; i < sizes.length; i++) {
+        sum += weights[i]! * sizes[i]!;
+        total += weights[i]!;
+      }
+      out[0] = sum / total;
+    },
+    1,
+    groups,
+    { random: seededRandom(seed), ...(resamples === undefined ? {} : { resamples }) },
+  );
+  return { value: resampled.estimate[0]!, interval: resampledInterval(resampled, 0, level) };
+}

@@ -1,0 +1,128 @@
+/** The probability from which a volume is called positive, chosen on val and then frozen. */
+import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { middleOfBest } from "./plateau.js";
+import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
+
+/** What a threshold is chosen for. */
+export type ThresholdRule =
+  /** sensitivity + specificity - 1. Youden, Cancer 3 (1950) 32 */
+  | { kind: "youden" }
+  /** the highest specificity among the thresholds of at least this sensitivity */
+  | { kind: "sensitivity"; atLeast: number }
+  /** the highest sensitivity among the thresholds of at least this specificity */
+  | { kind: "specificity"; atLeast: number }
+  /** F1 of the positive class */
+  | { kind: "f1" }
+  /** the least cost per volume of what is missed and of what is a false alarm, in any one unit */
+  | { kind: "cost"; miss: number; falseAlarm: number };
+
+/** A threshold that is not moved any more. */
+export interface FrozenThreshold {
+  /** positive where the probability of class 1 is at least this */
+  readonly threshold: number;
+  readonly rule: ThresholdRule;
+  /** how it did on val, which is where it was chosen: too good by the optimism of choosing */
+  readonly onVal: {
+    readonly positives: number;
+    readonly negatives: number;
+    readonly sensitivity: number;
+    readonly specificity: number;
+  };
+}
+
+/** A candidate: all volumes at or above it are called positive. */
+interface Candidate {
+  threshold: number;
+  truePositives: number;
+  falsePositives: number;
+}
+
+/**
+ * Tries a threshold between every two neighbouring probabilities of val, and one below and above them all. Of equally
+ * good neighbours the middle is taken, which is the least a matter of chance.
+ * @throws PredictionsError unless the part is val, ShapeError unless there are two classes and both occur,
+ *   RangeOfParameterError; the errors of checkScored
+ */
+export function chooseThreshold(val: PartScored, rule: ThresholdRule): FrozenThreshold {
+  const classes = checkFittedOnVal("the decision threshold", val);
+  if (classes !== 2) throw new ShapeError("chooseThreshold", "2 classes", String(classes));
+  checkRule(rule);
+  const positives = val.labels.filter((label) => label === 1).length;
+  const negatives = val.labels.length - positives;
+  if (positives === 0 || negatives === 0)
+    throw new ShapeError("chooseThreshold: labels", "both classes", positives === 0 ? "no positive" : "no negative");
+  const candidates = candidatesOf(val);
+  const merits = candidates.map(({ truePositives, falsePositives }) =>
+    merit(rule, { truePositives, falsePositives, positives, negatives }),
+  );
+  const best = Math.max(...merits.map(([first]) => first));
+  const chosen = candidates[middleOfBest(merits.map(([first, then]) => (first >= best - 1e-12 ? then : -Infinity)))]!;
+  return Object.freeze({
+    threshold: chosen.threshold,
+    rule: Object.freeze({ ...rule }),
+    onVal: Object.freeze({
+      positives,
+      negatives,
+      sensitivity: chosen.truePositives / positives,
+      specificity: 1 - chosen.falsePositives / negatives,
+    }),
+  });
+}
+
+/** The frozen decision: 1 where the probability of class 1 reaches the threshold. @throws the errors of checkProbabilities */
+export function decide({ threshold }: FrozenThreshold, probabilities: readonly (readonly number[])[]): number[] {
+  checkProbabilities(probabilities, 2);
+  return probabilities.map((row) => (row[1]! >= threshold ? 1 : 0));
+}
+
+function checkRule(rule: ThresholdRule): void {
+  if (rule.kind === "sensitivity" || rule.kind === "specificity") {
+    if (!(rule.atLeast > 0 && rule.atLeast <= 1))
+      throw new RangeOfParameterError(`${rule.kind}: atLeast`, "above 0, at most 1", String(rule.atLeast));
+  } else if (rule.kind === "cost") {
+    for (const [name, value] of Object.entries({ miss: rule.miss, falseAlarm: rule.falseAlarm }))
+      if (!(value > 0 && Number.isFinite(value)))
+        throw new RangeOfParameterError(`cost: ${name}`, "a number > 0", String(value));
+  }
+}
+
+/** Above every probability: nobody is called positive. */
+const NOBODY = 2;
+
+/** From "nobody" down to "everybody" (0), half way between distinct probabilities. */
+function candidatesOf({ labels, probabilities }: PartScored): Candidate[] {
+  const order = [...labels.keys()].sort((a, b) => probabilities[b]![1]! - probabilities[a]![1]!);
+  const candidates: Candidate[] = [{ threshold: NOBODY, truePositives: 0, falsePositives: 0 }];
+  let [truePositives, falsePositives] = [0, 0];
+  order.forEach((i, k) => {
+    if (labels[i] === 1) truePositives++;
+    else falsePositives++;
+    const p = probabilities[i]![1]!;
+    const next = order[k + 1] === undefined ? undefined : probabilities[order[k + 1]!]![1]!;
+    if (next === p) return;
+    candidates.push({ threshold: next === undefined ? 0 : (p + next) / 2, truePositives, falsePositives });
+  });
+  return candidates;
+}
+
+/** The larger the better, the second number among those equal in the first; -Infinity where the rule forbids it. */
+function merit(
+  rule: ThresholdRule,
+  counts: { truePositives: number; falsePositives: number; positives: number; negatives: number },
+): [number, number] {
+  const { truePositives, falsePositives, positives, negatives } = counts;
+  const sensitivity = truePositives / positives;
+  const specificity = 1 - falsePositives / negatives;
+  switch (rule.kind) {
+    case "youden":
+      return [sensitivity + specificity - 1, 0];
+    case "sensitivity":
+      return [sensitivity >= rule.atLeast - 1e-12 ? specificity : -Infinity, sensitivity];
+    case "specificity":
+      return [specificity >= rule.atLeast - 1e-12 ? sensitivity : -Infinity, specificity];
+    case "f1":
+      return [(2 * truePositives) / (positives + truePositives + falsePositives), 0];
+    case "cost":
+      return [-(rule.miss * (positives - truePositives) + rule.falseAlarm * falsePositives), 0];
+  }
+}

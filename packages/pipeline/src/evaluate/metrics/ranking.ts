@@ -1,0 +1,173 @@
+/**
+ * Metrics of a ranking: how well a score separates positives from negatives, whatever the threshold.
+ * Scores are sorted once; the weighted passes are linear, so that 2000 bootstrap resamples cost milliseconds.
+ */
+import { RangeOfParameterError, ShapeError } from "../errors.js";
+
+/** Scores in descending order with the row each came from. */
+export interface Ranking {
+  readonly index: Int32Array;
+  readonly score: Float64Array;
+  /** 1 for a positive, 0 for a negative */
+  readonly positive: Uint8Array;
+}
+
+/** @throws ShapeError where lengths differ, RangeOfParameterError for a NaN score */
+export function rank(scores: readonly number[], positive: readonly boolean[]): Ranking {
+  if (scores.length !== positive.length)
+    throw new ShapeError("rank: positive", `${scores.length} values, as many as scores`, `${positive.length}`);
+  const bad = scores.findIndex((score) => Number.isNaN(score));
+  if (bad >= 0) throw new RangeOfParameterError(`rank: scores[${bad}]`, "a number", "NaN");
+  const index = Int32Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b);
+  return {
+    index,
+    score: Float64Array.from(index, (i) => scores[i]!),
+    positive: Uint8Array.from(index, (i) => (positive[i] ? 1 : 0)),
+  };
+}
+
+/** Cumulative weights of positives and negatives at the end of each group of tied scores, from the highest score down. */
+function walk(
+  ranking: Ranking,
+  weights: Float64Array | undefined,
+  visit: (positives: number, negatives: number, score: number) => void,
+): void {
+  const { index, score, positive } = ranking;
+  let positives = 0;
+  let negatives = 0;
+  for (let k = 0; k < index.length; k++) {
+    const weight = weights === undefined ? 1 : weights[index[k]!]!;
+    if (positive[k] === 1) positives += weight;
+    else negatives += weight;
+    if (k + 1 === index.length || score[k + 1] !== score[k]) visit(positives, negatives, score[k]!);
+  }
+}
+
+/**
+ * Area under the ROC curve: the chance that a positive scores above a negative, ties counting half (Mann-Whitney U).
+ * Hanley & McNeil, Radiology 143 (1982) 29.
+ * @param weights how often each row counts   @returns 0..1; NaN where there is no positive or no negative
+ */
+export function auroc(ranking: Ranking, weights?: Float64Array): number {
+  let area = 0;
+  let positives = 0;
+  let negatives = 0;
+  walk(ranking, weights, (p, n) => {
+    area += ((n - negatives) * (p + positives)) / 2;
+    positives = p;
+    negatives = n;
+  });
+  return positives === 0 || negatives === 0 ? Number.NaN : area / (positives * negatives);
+}
+
+/**
+ * Average precision, the step-wise area under the precision-recall curve: Σ (R_k - R_k-1) P_k, without the
+ * interpolation that flatters. Davis & Goadrich, ICML 2006; read it against the base rate, its value for a random score.
+ * @returns 0..1; NaN where there is no positive
+ */
+export function averagePrecision(ranking: Ranking, weights?: Float64Array): number {
+  let sum = 0;
+  let positives = 0;
+  walk(ranking, weights, (p, n) => {
+    if (p > positives) sum += ((p - positives) * p) / (p + n);
+    positives = p;
+  });
+  return positives === 0 ? Number.NaN : sum / positives;
+}
+
+/** Points of a ROC curve from (0, 0) to (1, 1), one for each distinct score. */
+export interface RocCurve {
+  falsePositiveRate: number[];
+  truePositiveRate: number[];
+  /** A row is called positive at or above this score; Infinity for the first point. */
+  threshold: number[];
+}
+
+/** Empirical ROC curve; empty where there is no positive or no negative. Fawcett, Pattern Recogn. Lett. 27 (2006). */
+export function rocCurve(ranking: Ranking): RocCurve {
+  const positives = ranking.positive.reduce((a, b) => a + b, 0);
+  const negatives = ranking.positive.length - positives;
+  if (positives === 0 || negatives === 0) return { falsePositiveRate: [], truePositiveRate: [], threshold: [] };
+  const curve: RocCurve = { falsePositiveRate: [0], truePositiveRate: [0], threshold: [Number.POSITIVE_INFINITY] };
+  walk(ranking, undefined, (p, n, score) => {
+    curve.falsePositiveRate.push(n / negatives);
+    curve.truePositiveRate.push(p / positives);
+    curve.threshold.push(score);
+  });
+  return curve;
+}
+
+/** Points of a precision-recall curve from the highest score down, one for each distinct score. */
+export interface PrecisionRecallCurve {
+  recall: number[];
+  precision: number[];
+  /** A row is called positive at or above this score. */
+  threshold: number[];
+  /** share of positives: the precision of a random score at any recall */
+  baseRate: number;
+}
+
+/**
+ * Empirical precision-recall curve, to be drawn in steps: between its points, precision is not linear. Davis & Goadrich,
+ * ICML 2006.
+ * @returns no points where there is no positive
+ */
+export function precisionRecallCurve(ranking: Ranking): PrecisionRecallCurve {
+  const total = ranking.positive.reduce((a, b) => a + b, 0);
+  const curve: PrecisionRecallCurve = {
+    recall: [],
+    precision: [],
+    threshold: [],
+    baseRate: total / ranking.positive.length,
+  };
+  if (total === 0) return curve;
+  walk(ranking, undefined, (p, n, score) => {
+    curve.recall.push(p / total);
+    curve.precision.push(p / (p + n));
+    curve.threshold.push(score);
+  });
+  return curve;
+}
+
+/**
+ * Sensitivity at each false positive rate of an ascending grid, by straight lines between the points of the ROC curve;
+ * NaN without positives or negatives. Written into `out`, so that the bootstrap allocates nothing.
+ */
+export function sensitivityAt(
+  ranking: Ranking,
+  grid: readonly number[],
+  weights: Float64Array | undefined,
+  out: Float64Array,
+): void {
+  let [totalP, totalN] = [0, 0];
+  walk(ranking, weights, (p, n) => ([totalP, totalN] = [p, n]));
+  if (totalP === 0 || totalN === 0) {
+    out.fill(Number.NaN, 0, grid.length);
+    return;
+  }
+  let [k, x0, y0] = [0, 0, 0];
+  walk(ranking, weights, (p, n) => {
+    const [x, y] = [n / totalN, p / totalP];
+    // A grid point on a vertical piece gets its upper end: what can be had at this false positive rate.
+    for (; k < grid.length && grid[k]! < x; k++) out[k] = y0 + ((grid[k]! - x0) / (x - x0)) * (y - y0);
+    [x0, y0] = [x, y];
+  });
+  for (; k < grid.length; k++) out[k] = 1;
+}
+
+/** Precision at the highest threshold that reaches each recall of an ascending grid; NaN without positives. */
+export function precisionAt(
+  ranking: Ranking,
+  grid: readonly number[],
+  weights: Float64Array | undefined,
+  out: Float64Array,
+): void {
+  let total = 0;
+  walk(ranking, weights, (p) => (total = p));
+  out.fill(Number.NaN, 0, grid.length);
+  let k = 0;
+  walk(ranking, weights, (p, n) => {
+    // The rounding of p / total must not put a grid point beyond the last volume.
+    for (; k < grid.length && total > 0 && p / total >= grid[k]! - 1e-12; k++) out[k] = p / (p + n);
+  });
+}

@@ -1,0 +1,132 @@
+/** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
+import type { MetricName } from "../metrics/scorer.js";
+import type { Estimate } from "../statistics/interval.js";
+import type { ModelDifference } from "../compare/models.js";
+import type { ModelSummary } from "../summary.js";
+
+/** Full names; the two accuracies carry the paper's names too, which mean something else in scikit-learn. */
+export const METRIC_NAMES: Record<MetricName, string> = {
+  accuracy: "accuracy ('unweighted' in the paper)",
+  balancedAccuracy: "balanced accuracy ('weighted' in the paper)",
+  macroF1: "macro F1",
+  matthews: "Matthews correlation",
+  cohenKappa: "Cohen's kappa",
+  quadraticKappa: "quadratic-weighted kappa",
+  meanAbsoluteError: "mean absolute error, grades",
+  offByOneAccuracy: "off-by-one accuracy",
+  auroc: "AUROC",
+  auprc: "AUPRC",
+  sensitivity: "sensitivity",
+  specificity: "specificity",
+  ppv: "positive predictive value",
+  npv: "negative predictive value",
+  negativeLogLikelihood: "negative log-likelihood, nats",
+  brierScore: "Brier score (0 to 2)",
+  calibrationError: "expected calibration error",
+  classwiseCalibrationError: "classwise calibration error",
+  areaUnderRiskCoverage: "area under the risk-coverage curve",
+};
+
+/** Names for narrow columns. */
+export const SHORT_NAMES: Partial<Record<MetricName, string>> = {
+  accuracy: "accuracy",
+  balancedAccuracy: "balanced accuracy",
+  macroF1: "macro F1",
+  quadraticKappa: "QW kappa",
+  auroc: "AUROC",
+};
+
+const PAPER_NAMES = "In the paper, balanced accuracy is called 'weighted' accuracy and plain accuracy 'unweighted'.";
+
+const MODEL_NAMES: Record<string, string> = {
+  majority: "majority class",
+  shortcut: "shortcut baseline",
+  "2d_vote": "2D vote",
+  "2.5d": "2.5D",
+};
+
+/** "2d_vote" → "2D vote"; other names as they are. */
+export function modelName(model: string): string {
+  return MODEL_NAMES[model] ?? model;
+}
+
+/** The four columns of the table of models: the last is QWK for ordered classes, else AUROC. */
+export function headlineMetrics(summary: { ordinal: boolean }): MetricName[] {
+  return ["accuracy", "balancedAccuracy", "macroF1", summary.ordinal ? "quadraticKappa" : "auroc"];
+}
+
+/** "0.81"; "–" where undefined; never "-0.00". */
+export function formatNumber(value: number, digits = 2): string {
+  if (!Number.isFinite(value)) return "–";
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+}
+
+/** "+0.05", "−0.03", "0.00". */
+export function formatSigned(value: number, digits = 2): string {
+  const text = formatNumber(value, digits);
+  return value > 0 && Number(text) !== 0 ? `+${text}` : text;
+}
+
+/** "0.81 [0.70, 0.89]"; "0.50 [–]" where there is no interval; "–" where the value is undefined. */
+export function formatEstimate(
+  { value, interval }: Estimate,
+  format: (value: number) => string = formatNumber,
+): string {
+  if (!Number.isFinite(value)) return "–";
+  if (interval.method === "none") return `${format(value)} [–]`;
+  return `${format(value)} [${format(interval.low)}, ${format(interval.high)}]`;
+}
+
+/** "2.5D − 2D vote". */
+export function differenceName({ first, second }: ModelDifference): string {
+  return `${modelName(first)} − ${modelName(second)}`;
+}
+
+function rowsOf(summaries: readonly ModelSummary[], differences: readonly ModelDifference[]): string[][] {
+  const columns = headlineMetrics(summaries[0] ?? { ordinal: false });
+  const cells = (source: { metrics: Record<MetricName, Estimate> }, format?: (value: number) => string) =>
+    columns.map((name) => formatEstimate(source.metrics[name], format));
+  return [
+    ["model", ...columns.map((name) => SHORT_NAMES[name] ?? METRIC_NAMES[name])],
+    ...summaries.map((summary) => [modelName(summary.model), ...cells(summary)]),
+    ...differences.map((difference) => [differenceName(difference), ...cells(difference, formatSigned)]),
+  ];
+}
+
+function describe(summaries: readonly ModelSummary[]): string {
+  const summary = summaries[0];
+  if (summary === undefined) return "";
+  const { part, subjects, volumes, bootstrap } = summary;
+  const interval = `${Math.round(bootstrap.level * 100)} % intervals`;
+  return `${part}: ${subjects} subjects, ${volumes} volumes; ${interval}. ${PAPER_NAMES}`;
+}
+
+/** Aligned columns for the terminal, differences below the models, two lines of explanation at the foot. */
+export function summaryTable(summaries: readonly ModelSummary[], differences: readonly ModelDifference[] = []): string {
+  const rows = rowsOf(summaries, differences);
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd();
+  const rule = widths.map((width) => "─".repeat(width)).join("──");
+  const body = rows.slice(1).map(line);
+  if (differences.length > 0) body.splice(summaries.length, 0, rule);
+  return [line(rows[0]!), rule, ...body, rule, ...describe(summaries).split(/(?<=\.) /)].join("\n");
+}
+
+/** The same table in Markdown. */
+export function markdownTable(
+  summaries: readonly ModelSummary[],
+  differences: readonly ModelDifference[] = [],
+): string {
+  const rows = rowsOf(summaries, differences).map((row) => `| ${row.map(escapeMarkdown).join(" | ")} |`);
+  const rule = `|${"---|".repeat(rowsOf(summaries, [])[0]!.length)}`;
+  return [rows[0]!, rule, ...rows.slice(1), "", describe(summaries)].join("\n");
+}
+
+function escapeMarkdown(text: string): string {
+  return text.replace(/[|\\]/g, (character) => `\\${character}`);
+}

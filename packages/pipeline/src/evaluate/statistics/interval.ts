@@ -1,0 +1,29 @@
+/** What an interval is. */
+import { RangeOfParameterError } from "../errors.js";
+
+/** How an interval was computed; "none" where the data give none (its bounds are NaN). */
+export type IntervalMethod =
+  "wilson" | "wilson, clustered" | "clopper-pearson" | "bca" | "percentile" | "delong" | "t, corrected" | "none";
+
+export interface Interval {
+  low: number;
+  high: number;
+  /** e.g. 0.95 */
+  level: number;
+  method: IntervalMethod;
+}
+
+/** A number with its interval. */
+export interface Estimate {
+  value: number;
+  interval: Interval;
+}
+
+export function noInterval(level: number): Interval {
+  return { low: Number.NaN, high: Number.NaN, level, method: "none" };
+}
+
+/** @throws RangeOfParameterError unless 0 < level < 1 */
+export function checkLevel(level: number): void {
+  if (!(level > 0 && level < 1)) throw new RangeOfParameterError("level", "a number between 0 and 1", String(level));
+}

@@ -1,0 +1,134 @@
+/** A column of the subjects table as groups: categories as they are, numbers cut into bins by a stated rule. */
+import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { quantile } from "../statistics/bca.js";
+
+/** One group for each row. */
+export interface SubgroupColumn {
+  name: string;
+  /** how the groups were made, in words, for the report */
+  rule: string;
+  groups: readonly string[];
+  /** index into `groups`, one a row */
+  groupOf: Int32Array;
+}
+
+/** How numbers are cut. */
+export type Cut =
+  /** at these values: each bin holds its lower edge */
+  | { edges: readonly number[] }
+  /** into so many groups of about equal size, at the quantiles of the rows */
+  | { quantiles: number };
+
+/** More groups than this say nothing in a test set of usual size; an id column by mistake has one a row. */
+const MOST_GROUPS = 20;
+
+/** A column of at most this many distinct numbers is taken as categories (0/1, a grade, a scanner number). */
+const FEW_NUMBERS = 6;
+
+/** The group of rows without a value. */
+export const MISSING = "missing";
+
+/**
+ * A column of text as it stands in a table. Where every value is a number and there are more than six distinct ones, the
+ * numbers are cut into three groups of about equal size, or as `cut` says; else each value is a category.
+ * @param values empty, or only blanks: missing   @throws RangeOfParameterError for more than 20 groups; as numericColumn
+ */
+export function subgroupColumn(name: string, values: readonly string[], cut?: Cut): SubgroupColumn {
+  const texts = values.map((value) => value.trim());
+  const numbers = texts.map((text) => (text === "" ? null : Number(text)));
+  const known = numbers.filter((value) => value !== null);
+  const numeric = known.length > 0 && known.every(Number.isFinite);
+  if (numeric && (cut !== undefined || new Set(known).size > FEW_NUMBERS))
+    return numericColumn(name, numbers, cut ?? { quantiles: 3 });
+  if (cut !== undefined)
+    throw new RangeOfParameterError(
+      `column ${name}`,
+      "numbers, because it shall be cut",
+      texts.find((t) => Number.isNaN(Number(t))) ?? "no value",
+    );
+  return categoricalColumn(name, texts);
+}
+
+/** Each value is a group, in the order of the alphabet, missing last. @throws ShapeError, RangeOfParameterError */
+export function categoricalColumn(name: string, values: readonly string[]): SubgroupColumn {
+  checkRows(name, values.length);
+  const collator = new Intl.Collator("en", { numeric: true });
+  const groups = [...new Set(values)].filter((value) => value !== "").sort(collator.compare);
+  if (groups.length > MOST_GROUPS)
+    throw new RangeOfParameterError(
+      `column ${name}`,
+      `at most ${MOST_GROUPS} groups`,
+      `${groups.length} different values`,
+    );
+  const index = new Map(groups.map((group, g) => [group, g]));
+  return withMissing(
+    name,
+    "each value is a group",
+    groups,
+    values.map((value) => index.get(value)),
+  );
+}
+
+/**
+ * Numbers cut into bins. Equal quantiles, where many rows share a value, make fewer bins.
+ * @param values null: missing   @throws ShapeError, RangeOfParameterError (NaN, edges that do not rise, too many bins)
+ */
+export function numericColumn(name: string, values: readonly (number | null)[], cut: Cut): SubgroupColumn {
+  checkRows(name, values.length);
+  const known = Float64Array.from(values.filter((value) => value !== null)).sort();
+  const bad = known.find((value) => !Number.isFinite(value));
+  if (bad !== undefined) throw new RangeOfParameterError(`column ${name}`, "finite numbers", String(bad));
+  const edges = "edges" in cut ? checkEdges(name, cut.edges) : quantileEdges(name, known, cut.quantiles);
+  const shown = edges.map((edge) => String(Number(edge.toPrecision(6))));
+  const groups = [
+    ...edges.map((_, b) => (b === 0 ? `< ${shown[b]}` : `${shown[b - 1]} to < ${shown[b]}`)),
+    edges.length === 0 ? "all" : `>= ${shown[shown.length - 1]}`,
+  ];
+  const at = shown.length === 0 ? "nowhere, because the values are alike" : `at ${shown.join(", ")}`;
+  const rule = "edges" in cut ? `cut ${at}` : `${cut.quantiles} groups of about equal size, cut ${at}`;
+  const binOf = (value: number) => edges.filter((edge) => value >= edge).length;
+  return withMissing(
+    name,
+    rule,
+    groups,
+    values.map((value) => (value === null ? undefined : binOf(value))),
+  );
+}
+
+function checkRows(name: string, rows: number): void {
+  if (rows === 0) throw new ShapeError(`column ${name}`, "at least one row", "none");
+}
+
+function checkEdges(name: string, edges: readonly number[]): number[] {
+  const rising = edges.every((edge, i) => Number.isFinite(edge) && (i === 0 || edge > edges[i - 1]!));
+  if (!rising || edges.length === 0 || edges.length >= MOST_GROUPS)
+    throw new RangeOfParameterError(
+      `column ${name}: edges`,
+      `1 to ${MOST_GROUPS - 1} rising numbers`,
+      edges.join(", ") || "none",
+    );
+  return [...edges];
+}
+
+function quantileEdges(name: string, sorted: Float64Array, bins: number): number[] {
+  if (!Number.isInteger(bins) || bins < 2 || bins > MOST_GROUPS)
+    throw new RangeOfParameterError(`column ${name}: quantiles`, `an integer 2..${MOST_GROUPS}`, String(bins));
+  if (sorted.length === 0) return [];
+  const edges = Array.from({ length: bins - 1 }, (_, b) => quantile(sorted, (b + 1) / bins));
+  return [...new Set(edges)].filter((edge) => edge > sorted[0]!);
+}
+
+function withMissing(
+  name: string,
+  rule: string,
+  groups: readonly string[],
+  found: readonly (number | undefined)[],
+): SubgroupColumn {
+  const anyMissing = found.includes(undefined);
+  return {
+    name,
+    rule,
+    groups: anyMissing ? [...groups, MISSING] : groups,
+    groupOf: Int32Array.from(found, (group) => group ?? groups.length),
+  };
+}
