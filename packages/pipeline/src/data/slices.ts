@@ -1,6 +1,5 @@
 /** A data set as the published per-slice layout: train|val|test/class_k/NAME_INDEX.npy, each an array (H, W). */
 import { existsSync, mkdirSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { writeNpy } from "@slicestack/volume/node";
 import type { Progress } from "../progress.js";
@@ -8,7 +7,7 @@ import { StagedFolder } from "./atomic.js";
 import { writeTable } from "./csv.js";
 import { PrepareError } from "./errors.js";
 import { PARTS, readSplit, splitPath, type Part } from "./split/split.js";
-import { storeBytes, type Dataset, type VolumeRecord } from "./store.js";
+import { readStored, type Dataset, type VolumeRecord } from "./store.js";
 
 export interface SlicesOptions {
   /** Folder to make. */
@@ -69,22 +68,14 @@ function fileNames({ volumes }: Dataset): Map<string, string> {
   throw new PrepareError("slices: two ids give the same file name", "Prepare the data set again with other ids.");
 }
 
-async function writeVolume({ info, slicesPath, slicesOffset }: Dataset, volume: VolumeRecord, stem: string): Promise<number> {
-  const { height, width, dtype } = info;
-  const Voxels = { int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array }[dtype];
+async function writeVolume(dataset: Dataset, { first, count }: VolumeRecord, stem: string): Promise<number> {
+  const { height, width } = dataset.info;
   const plane = height * width;
-  const bytes = new Uint8Array(volume.count * plane * storeBytes[dtype]);
-  const handle = await open(slicesPath);
-  try {
-    await handle.read(bytes, 0, bytes.length, slicesOffset + volume.first * plane * storeBytes[dtype]);
-  } finally {
-    await handle.close();
-  }
-  const voxels = new Voxels(bytes.buffer);
-  const digits = Math.max(3, String(volume.count - 1).length);
-  for (let s = 0; s < volume.count; s++) {
+  const voxels = readStored(dataset, first, count);
+  const digits = Math.max(3, String(count - 1).length);
+  for (let s = 0; s < count; s++) {
     const data = voxels.slice(s * plane, (s + 1) * plane);
     await writeNpy(`${stem}_${String(s).padStart(digits, "0")}.npy`, { data, shape: [height, width] });
   }
-  return volume.count;
+  return count;
 }

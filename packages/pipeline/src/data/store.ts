@@ -197,6 +197,32 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
   if (next !== slices) refuse(`expected ${slices} slices as in slices.npy, the rows add up to ${next}`);
 }
 
+export type StoreArray = Int16Array | Uint8Array | Uint16Array | Float32Array;
+const Arrays = { int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
+
+/** Voxels of `count` slices from slice `first` on, S x H x W. @throws DatasetError where the file ends before */
+export function readStored(
+  { info, slicesPath, slicesOffset }: Pick<Dataset, "info" | "slicesPath" | "slicesOffset">,
+  first: number,
+  count: number,
+): StoreArray {
+  const sliceBytes = info.height * info.width * storeBytes[info.dtype];
+  const bytes = new Uint8Array(count * sliceBytes);
+  const descriptor = openSync(slicesPath, "r");
+  try {
+    // One call to the operating system takes at most 2 GiB.
+    for (let done = 0; done < bytes.length;) {
+      const at = slicesOffset + first * sliceBytes + done;
+      const got = readSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), at);
+      if (got === 0) throw new DatasetError(slicesPath, "ends before its last slice", PREPARE_AGAIN);
+      done += got;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return new Arrays[info.dtype](bytes.buffer);
+}
+
 /**
  * The identity of a data set: SHA-256 over dtype, shape and subjects.csv, which holds the hash of every volume's voxels;
  * times and folders play no part.

@@ -1,5 +1,6 @@
 import { formatTable, readTable, type TableRow } from "./csv.js";
 import { DatasetError } from "./errors.js";
+import { PARTS } from "./split/split.js";
 import type { VolumeRecord } from "./store.js";
 
 const AXES = ["x", "y", "z"] as const;
@@ -92,7 +93,7 @@ function readRow(file: string, row: TableRow, extras: string[]): VolumeRecord {
     id: text("id"),
     subject: text("subject"),
     label: number("label", true),
-    part: text("part") === "" ? null : oneOf("part", ["train", "val", "test"]),
+    part: text("part") === "" ? null : oneOf("part", PARTS),
     first: number("first", true),
     count: number("count", true),
     unit: oneOf("unit", ["HU", "arbitrary"]),

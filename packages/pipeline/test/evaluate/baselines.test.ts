@@ -63,8 +63,7 @@ test("majority baseline: the train prior for every volume (by hand)", () => {
 
 test("shortcut features: HU only where all have it, constants dropped, fitted on train alone", () => {
   const volume = (z: number, hu: number | null) => ({
-    originalShape: [64, 64, z] as [number, number, number],
-    originalSpacing: [1, 1, 1] as [number, number, number],
+    original: { shape: [64, 64, z] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] },
     meanLungHu: hu,
   });
   const train = [10, 11, 12, 40, 41, 42].map((z) => volume(z, z * -20));

@@ -57,18 +57,18 @@ async function readSlices(paths: readonly string[]): Promise<Volume> {
   const slices = await Promise.all(paths.map(async (path) => ({ path, array: await readNpy(path) })));
   const [first] = slices;
   if (first === undefined) throw new Error("expected slices, found none");
-  const [height = 0, width = 0] = first.array.shape;
+  const like = first.array;
+  const [height = 0, width = 0] = like.shape;
   const plane = height * width;
-  const Voxels = first.array.data.constructor as new (length: number) => typeof first.array.data;
+  const Voxels = like.data.constructor as new (length: number) => typeof like.data;
   const data = new Voxels(plane * paths.length);
   for (const [k, { path, array }] of slices.entries()) {
-    const same = array.shape[0] === height && array.shape[1] === width && array.dtype === first.array.dtype;
+    const same = array.shape[0] === height && array.shape[1] === width && array.dtype === like.dtype;
     if (!same) {
-      const wanted = `${first.array.dtype} ${height} x ${width}`;
+      const wanted = `${like.dtype} ${height} x ${width}`;
       throw new Error(`expected slices of ${wanted}, ${path} is ${array.dtype} ${array.shape.join(" x ")}`);
     }
     data.set(array.data, k * plane);
   }
-  const { dtype } = first.array;
-  return volumeOfSlices({ dtype, data, shape: [paths.length, height, width], fortranOrder: false });
+  return volumeOfSlices({ dtype: like.dtype, data, shape: [paths.length, height, width], fortranOrder: false });
 }

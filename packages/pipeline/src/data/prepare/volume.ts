@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { reorient, resample, type Triple, type Volume, type VoxelArray } from "@slicestack/volume";
 import { isCt, type VolumeInput } from "../ingest/source.js";
 import { meanLungHu } from "../lung.js";
-import type { Geometry, StoreDtype } from "../store.js";
+import type { Geometry, StoreArray, StoreDtype } from "../store.js";
 import { readInput } from "./read.js";
 import type { Recipe } from "./recipe.js";
 import { cropped } from "./crop.js";
@@ -16,8 +16,6 @@ export interface VolumeJob {
   /** File of the region to keep, where the recipe has masks. */
   mask: string | null;
 }
-
-export type StoreArray = Int16Array | Uint8Array | Uint16Array | Float32Array;
 
 /** One volume as it goes into the store. */
 export interface PreparedVolume {

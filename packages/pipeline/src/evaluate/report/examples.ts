@@ -1,7 +1,6 @@
 /** Pictures for the report: of some test volumes the slice that counted most, right and wrong ones. */
-import { closeSync, openSync, readSync } from "node:fs";
 import type { TaskVolume } from "../../data/task.js";
-import type { Dataset, StoreDtype } from "../../data/store.js";
+import { readStored, type Dataset } from "../../data/store.js";
 import { argmax } from "../metrics/confusion.js";
 import { greyPng } from "./png.js";
 import type { Predictions } from "../predictions.js";
@@ -37,7 +36,7 @@ export function exampleSlices(
     const weights = evidence[k]?.weights ?? null;
     const slice = weights === null ? Math.floor(volume.count / 2) : argmax(weights);
     const { height, width } = dataset.info;
-    const png = greyPng(windowed(readSlice(dataset, volume.first + slice), window), width, height);
+    const png = greyPng(windowed(readStored(dataset, volume.first + slice, 1), window), width, height);
     const said = argmax(row);
     const [truth, prediction] = [classes[volume.label] ?? "", classes[said] ?? ""];
     const share = weights === null ? "" : `, weight ${((weights[slice] ?? 0) * 100).toFixed(0)} %`;
@@ -49,25 +48,7 @@ export function exampleSlices(
   });
 }
 
-const arrays: Record<StoreDtype, (buffer: ArrayBuffer) => ArrayLike<number>> = {
-  int16: (b) => new Int16Array(b),
-  uint8: (b) => new Uint8Array(b),
-  uint16: (b) => new Uint16Array(b),
-  float32: (b) => new Float32Array(b),
-};
-
-function readSlice({ info, slicesPath, slicesOffset }: Dataset, index: number): ArrayLike<number> {
-  const itemBytes = { int16: 2, uint8: 1, uint16: 2, float32: 4 }[info.dtype];
-  const bytes = new Uint8Array(info.height * info.width * itemBytes);
-  const file = openSync(slicesPath, "r");
-  try {
-    readSync(file, bytes, 0, bytes.length, slicesOffset + index * bytes.length);
-  } finally {
-    closeSync(file);
-  }
-  return arrays[info.dtype](bytes.buffer);
-}
-
-function windowed(values: ArrayLike<number>, [low, high]: [number, number]): Uint8Array {
+/** Values of a window as 0 to 255. */
+export function windowed(values: ArrayLike<number>, [low, high]: [number, number]): Uint8Array {
   return Uint8Array.from(values, (value) => Math.round(Math.min(1, Math.max(0, (value - low) / (high - low))) * 255));
 }

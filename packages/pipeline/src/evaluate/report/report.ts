@@ -4,9 +4,9 @@
  */
 import { ReportError } from "../errors.js";
 import type { Figure } from "../figures/figure.js";
-import { html, trusted, type Html } from "./html.js";
+import type { Html } from "./html.js";
+import { renderPage } from "./page.js";
 import * as sections from "./sections.js";
-import { REPORT_STYLE } from "./style.js";
 import type { ModelDifference } from "../compare/models.js";
 import type { ModelSummary } from "../summary.js";
 
@@ -94,37 +94,13 @@ export function renderReport(input: ReportInput): string {
     { id: "reproduce", title: "Run it again", body: sections.reproduce(input) },
   ];
   const shown = parts.flatMap(({ id, title, body }) => (body === undefined ? [] : [{ id, title, body }]));
-  const links = shown.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
-  const bodies = shown.map(
-    ({ id, title, body }) =>
-      html`<section aria-labelledby="${id}">
-        <h2 id="${id}">${title}</h2>
-        ${body}
-      </section> `,
-  );
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${trusted(policy)}" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${input.title} – Slicestack report</title>
-        <style>
-          ${trusted(REPORT_STYLE)}
-        </style>
-      </head>
-      <body>
-        ${sections.head(input)}
-        <nav aria-label="Contents">
-          <ul>
-            ${links}
-          </ul>
-        </nav>
-        <main>${sections.warnings(input)}${bodies}</main>
-        ${sections.foot(input)}
-      </body>
-    </html> `.html;
+  return renderPage({
+    title: `${input.title} – Slicestack report`,
+    head: sections.head(input),
+    before: sections.warnings(input),
+    sections: shown,
+    foot: sections.foot(input),
+  });
 }
 
 function check({ models, mainModel, task, examples = [], split }: ReportInput): void {

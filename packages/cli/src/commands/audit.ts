@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { parseCount } from "./numbers.js";
+
+interface AuditFlags extends CommonOptions {
+  html?: string;
+  fold?: number;
+  columns?: string[];
+  images: boolean;
+}
+
+export function addAudit(program: Command, start: Start): void {
+  const command = program
+    .command("audit")
+    .description("look for what makes scores too good: overlap, duplicates, labels that the acquisition gives away, outliers")
+    .argument("<data>", "folder of the prepared data set, with its split where there is one")
+    .option("--html <file>", "write the findings as a page, too")
+    .option("--no-images", "leave pictures out of the page")
+    .option("--fold <number>", "which fold of split.json, counted from 1 (default: 1)", parseCount)
+    .option("--columns <names>", "further columns of subjects.csv that say how a scan was made, e.g. ward,reader", (text) => text.split(","));
+  addCommon(command, {
+    example: "slicestack audit data/mosmed --html audit.html",
+    codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.stopped],
+    notes: "Ends with 3 where an error was found, such as one volume in two parts; warnings and notes end with 0.",
+  }).action((data: string, options: AuditFlags) => start(options, (session) => runAudit(data, options, session)));
+}
+
+async function runAudit(data: string, flags: AuditFlags, session: Session): Promise<Outcome> {
+  const { audit, auditPage, auditText, openDataset, writeFileAtomic } = await import("@slicestack/pipeline");
+  const { html, fold, columns, images } = flags;
+  const { onProgress, signal } = session;
+  const result = await audit({
+    data,
+    ...(fold === undefined ? {} : { fold: fold - 1 }),
+    ...(columns === undefined ? {} : { columns }),
+    onProgress,
+    signal,
+  });
+  if (html !== undefined) writeFileAtomic(html, auditPage(result, images ? openDataset(data) : null));
+  const text = html === undefined ? auditText(result) : `${auditText(result)}\n\nPage: ${html}`;
+  const failed = result.findings.some(({ severity }) => severity === "error");
+  return { code: failed ? EXIT.data : EXIT.ok, text, json: result };
+}
