@@ -1,7 +1,7 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch. bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch, statistics. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [--rounds 2] [--steps 4]     no name: all three
+ *   node bench/run.mjs [ops] [memory] [train] [statistics] [--rounds 2] [--steps 4]     no name: all
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -58,6 +58,12 @@ function benchMemory() {
   console.log(`resident      ${before.rss} -> ${after.rss} MB`);
 }
 
+function benchStatistics() {
+  console.log("\nMilliseconds of an evaluation's statistics, 2000 resamples (median of 3, one thread)");
+  for (const [name, value] of Object.entries(ours("statistics.mjs", [], plain)))
+    console.log(`${name.padEnd(60)}${value.toFixed(0).padStart(7)}`);
+}
+
 function benchTrain() {
   const steps = ["--steps", options.steps];
   const entrants = [
@@ -101,3 +107,4 @@ function benchTrain() {
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
 if (wants("train")) benchTrain();
+if (wants("statistics")) benchStatistics();

@@ -30,6 +30,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   CheckpointError: EXIT.data,
   ReportError: EXIT.data,
   PredictionsError: EXIT.data,
+  ClusteredSubjectsError: EXIT.data,
   StateDictError: EXIT.data,
   VolumeFormatError: EXIT.data,
   VolumeFileError: EXIT.data,

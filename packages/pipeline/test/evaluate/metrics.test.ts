@@ -9,7 +9,7 @@ import {
 import { LabelError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
 import { checkScores } from "../../src/evaluate/metrics/check.js";
 import * as metrics from "../../src/evaluate/metrics/confusion.js";
-import { auroc, averagePrecision, rank, rocCurve } from "../../src/evaluate/metrics/ranking.js";
+import { auroc, averagePrecision, precisionRecallCurve, rank, rocCurve } from "../../src/evaluate/metrics/ranking.js";
 import { classMetricIndex, metricIndex, METRICS, Scorer, type MetricName } from "../../src/evaluate/metrics/scorer.js";
 import { close, fixture } from "./fixture.js";
 
@@ -27,6 +27,7 @@ type Case = { [M in MetricName]?: number | null } & {
   support: number[];
   classAuroc: (number | null)[];
   roc?: [number[], number[]];
+  precisionRecall?: [number[], number[]];
 };
 
 const { cases } = fixture<{ cases: Case[] }>("metrics");
@@ -78,6 +79,17 @@ for (const c of cases) {
     c.roc[0].forEach((x, i) => close(curve.falsePositiveRate[i]!, x, 1e-12, "false positive rate"));
     c.roc[1].forEach((y, i) => close(curve.truePositiveRate[i]!, y, 1e-12, "true positive rate"));
     assert.equal(curve.threshold.length, c.roc[0].length);
+    const [recalls, precisions] = c.precisionRecall!;
+    const steps = precisionRecallCurve(
+      rank(
+        c.probabilities.map((row) => row[1]!),
+        positive,
+      ),
+    );
+    assert.equal(steps.recall.length, recalls.length);
+    recalls.forEach((x, i) => close(steps.recall[i]!, x, 1e-12, "recall"));
+    precisions.forEach((y, i) => close(steps.precision[i]!, y, 1e-12, "precision"));
+    close(steps.baseRate, c.labels.reduce((a, b) => a + b, 0) / c.labels.length, 1e-15, "base rate");
   });
 
   test(`whole weights equal repeated rows, for every metric: ${c.name}`, () => {

@@ -15,6 +15,7 @@ import {
   markdownTable,
   summaryTable,
 } from "../../src/evaluate/report/tables.js";
+import { wilson } from "../../src/evaluate/statistics/proportion.js";
 import { parseTrainingRows } from "../../src/evaluate/training-rows.js";
 import { close, simulate } from "./fixture.js";
 import { examplePredictions } from "./report-example.js";
@@ -120,7 +121,7 @@ test("metrics for grades are NaN where the classes are not ordered; binary rates
 test("absent class, one subject of a class: values where defined, and warnings", () => {
   const predictions = simulate({ model: "m", seed: 4, counts: [6, 1, 0], signal: 1 });
   const [summary] = summarise([predictions], options);
-  assert.match(summary!.warnings.join(), /No test volume of class CT-2/);
+  assert.match(summary!.warnings.join(), /No test volume of class CT-2.*Means over classes are over the 2 others/);
   assert.match(summary!.warnings.join(), /has one test subject/);
   assert.ok(Number.isNaN(summary!.perClass[2]!.recall.value) && Number.isNaN(summary!.perClass[2]!.auroc.value));
   assert.ok(Number.isFinite(summary!.metrics.auroc.value));
@@ -135,6 +136,29 @@ test("a perfect and a constant predictor have values and no bootstrap interval",
   assert.equal(formatEstimate(summary!.metrics.accuracy), "1.00 [0.80, 1.00]");
   assert.equal(formatEstimate(constant!.metrics.balancedAccuracy), "0.50 [–]");
   assert.equal(formatEstimate(constant!.metrics.ppv), "–");
+});
+
+test("perfect, several volumes a subject: shares have Wilson's interval with subjects as trials (by hand)", () => {
+  const volumes = simulate({ model: "m", seed: 2, counts: [10, 10], signal: 1, volumesEach: 3 });
+  const perfect = { ...volumes, probabilities: volumes.labels.map((label) => [1 - label, label]) };
+  const [summary] = summarise([perfect], { classes: ["a", "b"], seed: 1, resamples: 100 });
+  const { accuracy, sensitivity, balancedAccuracy } = summary!.metrics;
+  assert.deepEqual(accuracy.interval, { ...wilson(20, 20), method: "wilson, clustered" });
+  assert.deepEqual(sensitivity.interval, { ...wilson(10, 10), method: "wilson, clustered" });
+  assert.equal(balancedAccuracy.interval.method, "none");
+  assert.deepEqual(summary!.perClass[0]!.precision.interval, sensitivity.interval);
+});
+
+test("a reliability plot carries its intervals, over subjects where they have several volumes", () => {
+  const volumes = simulate({ model: "m", seed: 2, counts: [20, 20], signal: 1, volumesEach: 2 });
+  const [grouped, alone] = summarise([volumes, { ...volumes, subjects: volumes.ids }], {
+    classes: ["a", "b"],
+    seed: 1,
+    resamples: 100,
+  });
+  assert.ok(grouped!.reliability.every(({ interval }) => interval.method === "wilson, clustered"));
+  assert.ok(alone!.reliability.every(({ interval }) => interval.method === "wilson"));
+  assert.ok(grouped!.reliability.every(({ subjects, count }) => subjects <= Math.ceil(count)));
 });
 
 test("paired difference: of a model with itself 0, antisymmetric, indifferent to the order of rows", () => {

@@ -1,6 +1,7 @@
 /** What can be told from a few numbers alone: the size of a lesion, age, slice spacing. A model must beat it. */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { defaultBins } from "../calibration/reliability.js";
+import { checkScored } from "../metrics/check.js";
 import { classMetricIndex, metricIndex, Scorer } from "../metrics/scorer.js";
 import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
@@ -53,8 +54,8 @@ export function metadataBaseline(
     ...(inversePenalty === undefined ? {} : { inversePenalty }),
   });
   const probabilities = predictLogistic(model, at);
-  const scores = { labels: target.labels, probabilities };
-  const scorer = new Scorer(scores, classes, defaultBins(target.labels.length));
+  checkScored({ ...target, probabilities });
+  const scorer = new Scorer({ labels: target.labels, probabilities }, classes, defaultBins(target.labels.length));
   const resampled = resampleSubjects(
     (weights, out) => scorer.score(weights, out),
     scorer.count,

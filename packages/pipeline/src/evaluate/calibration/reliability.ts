@@ -12,10 +12,12 @@ export interface Forecasts {
   readonly correct: Uint8Array;
 }
 
-/** @param happened whether each forecast came true   @throws ShapeError where lengths differ */
+/** @param happened whether each forecast came true   @throws ShapeError where lengths differ, RangeOfParameterError for NaN */
 export function sortForecasts(forecasts: readonly number[], happened: readonly boolean[]): Forecasts {
   if (forecasts.length !== happened.length)
     throw new ShapeError("sortForecasts: happened", `${forecasts.length} values`, String(happened.length));
+  const bad = forecasts.findIndex((p) => !Number.isFinite(p));
+  if (bad >= 0) throw new RangeOfParameterError(`sortForecasts: forecasts[${bad}]`, "a number", String(forecasts[bad]));
   const index = Int32Array.from(forecasts.keys()).sort((a, b) => forecasts[a]! - forecasts[b]! || a - b);
   return {
     index,

@@ -256,7 +256,7 @@ export function methods(input: ReportInput): Html {
   const proportion =
     main.volumes === main.subjects
       ? "Proportions (accuracy, recall, precision and their kin) have Wilson intervals"
-      : "Subjects have several volumes, so proportions too have bootstrap intervals";
+      : "Subjects have several volumes, so proportions too have bootstrap intervals, or Wilson’s with the subjects as trials where all or none are right";
   return html`<ul class="small">
     <li>
       Balanced accuracy is the mean recall over the classes present; the paper calls it ‘weighted’ accuracy. Plain

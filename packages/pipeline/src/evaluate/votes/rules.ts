@@ -3,17 +3,25 @@
  * class indices are never added up, which means nothing beyond two classes.
  * S slices, C classes.
  */
-import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { ProbabilityError, RangeOfParameterError, ShapeError } from "../errors.js";
 import { argmax } from "../metrics/confusion.js";
 
 /** Probabilities of the slices of one volume, S x C, in slice order. */
 export type SliceProbabilities = readonly ArrayLike<number>[];
+
+/** 1, with room for the rounding of a bfloat16 softmax. */
+const HIGHEST = 1 + 1e-3;
 
 function classesOf(slices_SC: SliceProbabilities): number {
   const classes = slices_SC[0]?.length;
   if (classes === undefined) throw new ShapeError("vote: slices", "at least one slice", "none");
   const odd = slices_SC.findIndex((row) => row.length !== classes);
   if (odd >= 0) throw new ShapeError(`vote: slice ${odd}`, `${classes} classes`, String(slices_SC[odd]!.length));
+  slices_SC.forEach((row, s) => {
+    // A NaN would count as a vote for class 0.
+    for (let c = 0; c < classes; c++)
+      if (!(row[c]! >= 0 && row[c]! <= HIGHEST)) throw new ProbabilityError(s, "values in 0..1", String(row[c]));
+  });
   return classes;
 }
 
@@ -73,7 +81,7 @@ export function noisyOrVote(slices_SC: SliceProbabilities): number[] {
   for (const row of slices_SC)
     for (let c = 0; c < logMiss_C.length; c++)
       logMiss_C[c]! += c === 0 ? Math.log(row[0]!) : Math.log1p(-Math.min(1, row[c]!));
-  return shares(logMiss_C.map((logMiss, c) => (c === 0 ? Math.exp(logMiss) : -Math.expm1(logMiss))));
+  return shares(logMiss_C.map((logMiss, c) => (c === 0 ? Math.exp(logMiss) : 0 - Math.expm1(logMiss))));
 }
 
 function shares(scores: readonly number[]): number[] {

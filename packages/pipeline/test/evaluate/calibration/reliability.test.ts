@@ -134,4 +134,5 @@ test("what cannot be scored is refused", () => {
   assert.throws(() => brierDecomposition([0, 1], [[1, 0]], 1), ShapeError);
   assert.throws(() => brierDecomposition([0], [[1, 0]], 1.5), RangeOfParameterError);
   assert.throws(() => sortForecasts([0.5], []), ShapeError);
+  assert.throws(() => sortForecasts([Number.NaN], [true]), RangeOfParameterError);
 });
