@@ -3,6 +3,9 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 
+/** Numbers thrown away before the first. */
+const WARM_UP = 8;
+
 /** A seeded stream of random numbers (xoroshiro128+): the same seed and calls give the same numbers on every machine. */
 export class Random {
   private readonly generator: RandomGenerator;
@@ -11,7 +14,9 @@ export class Random {
   /** @param seed a safe integer. @throws RangeError for anything else */
   constructor(readonly seed: number) {
     if (!Number.isSafeInteger(seed)) throw new RangeError(`Random: seed must be a whole number, came ${String(seed)}`);
-    this.generator = xoroshiro128plus(foldSeed(seed));
+    this.generator = xoroshiro128plus(avalanche(foldSeed(seed)));
+    // Its state begins with constants: the first numbers of near seeds are alike until they are mixed in.
+    for (let k = 0; k < WARM_UP; k++) uniformFloat64(this.generator);
   }
 
   /** Uniform over low (included) to high (excluded). */
@@ -79,7 +84,12 @@ function foldSeed(seed: number): number {
 function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return avalanche(hash) >>> 0;
+}
+
+/** Every bit of the result depends on every bit of the word: the finaliser of MurmurHash3. */
+function avalanche(word: number): number {
+  let hash = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }

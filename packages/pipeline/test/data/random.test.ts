@@ -53,3 +53,19 @@ test("Random: a seed that is no whole number and an empty list are refused", () 
   assert.throws(() => new Random(NaN), RangeError);
   assert.throws(() => new Random(1).pick([]), RangeError);
 });
+
+test("the first numbers of 2000 neighbouring seeds are spread as those of one stream: mean, variance, and no trend", () => {
+  for (let draw = 0; draw < 4; draw++) {
+    const values = Array.from({ length: 2000 }, (_, seed) => {
+      const random = new Random(seed);
+      for (let k = 0; k < draw; k++) random.uniform();
+      return random.uniform();
+    });
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+    const neighbours = values.slice(1).reduce((sum, value, k) => sum + (value - mean) * (values[k]! - mean), 0);
+    assert.ok(Math.abs(mean - 0.5) < 0.03, `draw ${draw}: mean ${mean}`);
+    assert.ok(Math.abs(variance - 1 / 12) < 0.008, `draw ${draw}: variance ${variance}`);
+    assert.ok(Math.abs(neighbours / values.length / variance) < 0.08, `draw ${draw}: correlation of neighbours`);
+  }
+});
