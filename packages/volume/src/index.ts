@@ -29,3 +29,6 @@ export { Npz, openNpz } from "./npz/open-npz.js";
 export { isMedmnist, Medmnist, type MedmnistPart, type MedmnistVolume } from "./npz/medmnist.js";
 export { sliceOrder, type SliceOrder, type SliceOrderOptions } from "./slices/order.js";
 export { greyOf, stackSlices, type GreySlice } from "./slices/stack.js";
+export { detectBytes } from "./detect.js";
+export { parseVolume, type ParseVolumeOptions } from "./parse-volume.js";
+export type { DetectedVolume, ReadVolumeOptions } from "./read-one.js";

@@ -6,3 +6,4 @@ export { readMetaImage, readNrrd } from "./node/raster-file.js";
 export { openFileSource, type FileSource } from "./node/file-source.js";
 export { openNpzFile, openZipFile, type NpzFile, type ZipFile } from "./node/zip-file.js";
 export { readSlice, readSliceFolder, slicesIn, type SliceFolderOptions } from "./node/slice-folder.js";
+export { detectFormat, readVolume, type ReadPathOptions } from "./node/read-volume.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import assert from "node:assert/strict";
 import { affineMatrix, type Volume } from "../src/index.js";
 
-const root = new URL("../../../../", import.meta.url).pathname;
+export const root = new URL("../../../../", import.meta.url).pathname;
 
 /** Path of a file in fixtures/volume (made by make_fixtures.py there). */
 export const fixture = (name: string): string => join(root, "fixtures", "volume", name);

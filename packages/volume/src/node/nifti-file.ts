@@ -4,9 +4,8 @@ import { writeAtomic } from "./atomic.js";
 import { encodeNiftiHeader } from "../nifti/encode.js";
 import { NIFTI_HEADER_BYTES, parseNiftiHeader, type NiftiHeader } from "../nifti/header.js";
 import { ByteStream } from "./byte-stream.js";
-import { niftiPair } from "./nifti-pair.js";
+import { niftiHeaderPath, niftiImagePath } from "./nifti-pair.js";
 import { announcedBy, niftiVolume, type NiftiOptions } from "../nifti/parse.js";
-import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";
 
 const CHUNK_BYTES = 2 ** 20;
@@ -18,30 +17,23 @@ const CHUNK_BYTES = 2 ** 20;
  * @throws VolumeFormatError damaged, truncated, 4D, complex or RGB   @throws VolumeFileError missing, no permission
  */
 export async function readNifti(path: string, options: NiftiOptions = {}): Promise<Volume> {
-  const pair = await niftiPair(path);
-  await using stream = await ByteStream.open(pair?.header ?? path, "NIfTI");
-  const header = await headerOf(stream);
-  if (pair === null || !header.pair) {
-    const voxels = await stream.voxels(announcedBy(header, path), header.voxelOffset);
-    return niftiVolume(header, voxels, path, options);
-  }
-  await using image = await ByteStream.open(pair.image, "NIfTI");
-  const voxels = await image.voxels(announcedBy(header, pair.image), header.voxelOffset);
-  return niftiVolume(header, voxels, pair.image, options);
+  await using stream = await ByteStream.open(await niftiHeaderPath(path), "NIfTI");
+  const header = parseNiftiHeader(await stream.peek(NIFTI_HEADER_BYTES), stream.path);
+  if (header.pair) return await readImage(header, await niftiImagePath(path), options);
+  const voxels = await stream.voxels(announcedBy(header, stream.path), header.voxelOffset);
+  return niftiVolume(header, voxels, stream.path, options);
+}
+
+async function readImage(header: NiftiHeader, path: string, options: NiftiOptions): Promise<Volume> {
+  await using stream = await ByteStream.open(path, "NIfTI");
+  const voxels = await stream.voxels(announcedBy(header, path), header.voxelOffset);
+  return niftiVolume(header, voxels, path, options);
 }
 
 /** Reads the header of .nii, .nii.gz or a pair, and nothing more. @throws as readNifti */
 export async function readNiftiHeader(path: string): Promise<NiftiHeader> {
-  const pair = await niftiPair(path);
-  await using stream = await ByteStream.open(pair?.header ?? path, "NIfTI");
-  return await headerOf(stream);
-}
-
-async function headerOf(stream: ByteStream): Promise<NiftiHeader> {
-  const header = parseNiftiHeader(await stream.peek(NIFTI_HEADER_BYTES), stream.path);
-  if (!header.pair || /\.hdr(\.gz)?$/i.test(stream.path)) return header;
-  const problem = "it is the header of a .hdr/.img pair, and its name does not end in .hdr";
-  return refuser(stream.path, "NIfTI")(problem, "Name the pair NAME.hdr and NAME.img, in one folder.");
+  await using stream = await ByteStream.open(await niftiHeaderPath(path), "NIfTI");
+  return parseNiftiHeader(await stream.peek(NIFTI_HEADER_BYTES), stream.path);
 }
 
 export interface WriteNiftiOptions {

@@ -2,15 +2,38 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { notReadable } from "./file-source.js";
 import { VolumeFileError } from "../errors.js";
+import { refuser } from "../refuse.js";
 
-/** The two files of a .hdr/.img pair, each plain or gzipped; null where the name ends in neither. */
-export async function niftiPair(path: string): Promise<{ header: string; image: string } | null> {
+interface HalfName {
+  /** Without its ending. */
+  stem: string;
+  isHeader: boolean;
+  /** ".gz" or "" */
+  gzip: string;
+}
+
+function halfName(path: string): HalfName | null {
   const match = /^(.*)\.(hdr|img)(\.gz)?$/i.exec(basename(path));
   if (match === null) return null;
   const [, stem = "", ending = "", gzip = ""] = match;
-  const isHeader = ending.toLowerCase() === "hdr";
-  const partner = await partnerOf(path, stem, isHeader ? "img" : "hdr", gzip);
-  return isHeader ? { header: path, image: partner } : { header: partner, image: path };
+  return { stem, isHeader: ending.toLowerCase() === "hdr", gzip };
+}
+
+/** The file of the header: itself, or the .hdr beside an .img. @throws VolumeFileError where it is not there */
+export async function niftiHeaderPath(path: string): Promise<string> {
+  const half = halfName(path);
+  return half === null || half.isHeader ? path : await partnerOf(path, half.stem, "hdr", half.gzip);
+}
+
+/**
+ * The file of the voxels of a pair: itself, or the .img beside a .hdr; each plain or gzipped.
+ * @throws VolumeFileError where it is not there   @throws VolumeFormatError a name that belongs to no pair
+ */
+export async function niftiImagePath(path: string): Promise<string> {
+  const half = halfName(path);
+  if (half !== null) return half.isHeader ? await partnerOf(path, half.stem, "img", half.gzip) : path;
+  const problem = "it is the header of a .hdr/.img pair, and its name does not end in .hdr";
+  return refuser(path, "NIfTI")(problem, "Name the pair NAME.hdr and NAME.img, in one folder.");
 }
 
 /** Compressed like its partner where both kinds are there. */

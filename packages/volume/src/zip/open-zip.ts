@@ -195,9 +195,17 @@ class Archive {
   #translated(cause: unknown, name?: string): unknown {
     const own = this.#reader.failure ?? cause;
     if (own instanceof VolumeFormatError || own instanceof VolumeFileError) return own;
-    const said = cause instanceof Error ? cause.message : String(cause);
+    const said = wordsOf(cause);
     const problem = `${name === undefined ? "it" : `"${name}"`} is damaged or ambiguous (${said})`;
     const { name: file } = this.#source;
     return new VolumeFormatError({ file, format: this.#format, problem, remedy: COPY_AGAIN }, { cause });
   }
+}
+
+/** The library says what is wrong with which file in fields beside its message. */
+function wordsOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const { reason, filename } = cause as Error & { reason?: unknown; filename?: unknown };
+  const words = [cause.message, reason, filename].filter((word) => typeof word === "string");
+  return words.join(": ");
 }
