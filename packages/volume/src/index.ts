@@ -15,3 +15,17 @@ export { parseNifti, type NiftiOptions } from "./nifti/parse.js";
 export { encodeNiftiHeader } from "./nifti/encode.js";
 export { encodeNpyHeader, parseNpyHeader, type NpyDtype, type NpyFileDtype, type NpyHeader } from "./npy/header.js";
 export { npyDtypeOf, parseNpy, type NpyArray } from "./npy/array.js";
+export type { DicomSource } from "./dicom/source.js";
+export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.js";
+export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
+export type { DicomSeries } from "./dicom/series.js";
+export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
+export type { DicomImage, DicomSlice, PixelLayout } from "./dicom/image.js";
+export {
+  readDicomSeries,
+  type DicomFacts,
+  type DicomVolume,
+  type FilledSlice,
+  type ReadDicomOptions,
+} from "./dicom/read.js";
+export { DicomSeriesError, type DicomSeriesCode } from "./dicom/errors.js";
