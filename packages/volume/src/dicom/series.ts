@@ -42,6 +42,8 @@ function sameOrientation(one: DicomSlice | undefined, other: DicomSlice): boolea
   const [a, b] = [one?.orientation, other.orientation];
   // Slices without an orientation stay with the others, so that the series is refused and not silently cut.
   if (a === undefined || b === undefined) return true;
+  // One that is no orientation stays with its like, for the same reason.
+  if (a.every((value, i) => value === b[i])) return true;
   const cosine = (from: number) => [0, 1, 2].reduce((sum, i) => sum + (a[from + i] ?? 0) * (b[from + i] ?? 0), 0);
   return cosine(0) >= SAME_ORIENTATION && cosine(3) >= SAME_ORIENTATION;
 }

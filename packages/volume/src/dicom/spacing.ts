@@ -1,6 +1,6 @@
-/** How far a slice may lie from where a regular grid has it: scanners round positions to tenths of a millimetre. */
+/** How far a slice may lie from where a regular grid has it: scanners round positions to tenths of a mm, the ends too. */
 export function tolerance(spacing: number): number {
-  return Math.min(Math.max(0.05 * spacing, 0.051), 0.25 * spacing);
+  return Math.min(Math.max(0.05 * spacing, 0.101), 0.25 * spacing);
 }
 
 export type Spacing =

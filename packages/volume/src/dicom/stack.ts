@@ -35,9 +35,9 @@ const SAME_DIRECTION = 1e-3;
 const SAME_PIXEL_SIZE = 1e-4;
 /** Closer slices are at one position; mm. */
 const SAME_POSITION = 0.01;
-/** Slices may shift in their plane by this much of a pixel, or by rounding to tenths of a mm. */
+/** Slices may shift in their plane by this much of a pixel, or by rounding to tenths of a mm at both ends. */
 const SHIFT_PIXELS = 0.1;
-const SHIFT_MM = 0.051;
+const SHIFT_MM = 0.101;
 /** No gantry tilts further; degrees. */
 const MAX_TILT = 45;
 

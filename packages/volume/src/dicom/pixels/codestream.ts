@@ -32,13 +32,14 @@ function jpegFrame(bytes: Uint8Array, isLs: boolean, file: string): CodestreamFa
     }
     const isFrame = isLs ? marker === 0xf7 : marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) {
-      return {
-        precision: bytes[at + 4] as number,
-        rows: view.getUint16(at + 5, false),
-        columns: view.getUint16(at + 7, false),
-        components: bytes[at + 9] as number,
-        signed: undefined,
-      };
+      const precision = bytes[at + 4] as number;
+      // Other precisions of the cosine transform do not exist; some writers make them, and decoders differ on them.
+      if (marker >= 0xc0 && marker <= 0xc2 && precision !== 8 && precision !== 12) {
+        const problem = `its lossy JPEG frame has ${precision} bits a pixel, the standard knows 8 and 12`;
+        throw unsupported(file, problem, "Export it again without lossy compression.");
+      }
+      const [rows, columns] = [view.getUint16(at + 5, false), view.getUint16(at + 7, false)];
+      return { precision, rows, columns, components: bytes[at + 9] as number, signed: undefined };
     }
     at += 2 + view.getUint16(at + 2, false);
   }
