@@ -44,6 +44,9 @@ function nearlyWhole(pixels: number): number {
   return Math.abs(pixels - whole) < 1e-3 ? whole : pixels;
 }
 
+/** Rounds .5 upward, also where arithmetic leaves a hair less, so that half-way slices do not depend on it. */
+const HALF = 0.5 + 1e-6;
+
 /** Linear along x, y and the normal; what no slice covers is air. Whole-number data are rounded, .5 upward. */
 export function regrid(data: VoxelArray, columns: number, rows: number, plan: Regrid): VoxelArray {
   const [nx, ny, nz] = plan.shape;
@@ -58,7 +61,7 @@ export function regrid(data: VoxelArray, columns: number, rows: number, plan: Re
     const share = below === above ? 0 : weight;
     for (let i = 0; i < nx * ny; i++) {
       const value = (below[i] as number) * (1 - share) + (above[i] as number) * share;
-      target[at + i] = isWhole ? Math.floor(value + 0.5) : value;
+      target[at + i] = isWhole ? Math.floor(value + HALF) : value;
     }
   }
   return target;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inflateSync } from "node:zlib";
 import type { DicomScanOptions, DicomSource, ReadDicomOptions, Volume } from "../../src/index.js";
 
-const root = join(import.meta.dirname, "../../../../..");
+export const root = join(import.meta.dirname, "../../../../..");
 
 /** A line of fixtures/dicom/series.json, made by make_series.py beside it. */
 export interface DicomCase {
