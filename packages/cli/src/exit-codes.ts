@@ -34,6 +34,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   StateDictError: EXIT.data,
   VolumeFormatError: EXIT.data,
   VolumeFileError: EXIT.data,
+  DicomSeriesError: EXIT.data,
   LibtorchNotFoundError: EXIT.engine,
   EngineError: EXIT.engine,
   TorchError: EXIT.engine,

@@ -32,3 +32,17 @@ export { greyOf, stackSlices, type GreySlice } from "./slices/stack.js";
 export { detectBytes } from "./detect.js";
 export { parseVolume, type ParseVolumeOptions } from "./parse-volume.js";
 export type { DetectedVolume, ReadVolumeOptions } from "./read-one.js";
+export type { DicomSource } from "./dicom/source.js";
+export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.js";
+export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
+export type { DicomSeries } from "./dicom/series.js";
+export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
+export type { DicomImage, DicomSlice, PixelLayout } from "./dicom/image.js";
+export {
+  readDicomSeries,
+  type DicomFacts,
+  type DicomVolume,
+  type FilledSlice,
+  type ReadDicomOptions,
+} from "./dicom/read.js";
+export { DicomSeriesError, type DicomSeriesCode } from "./dicom/errors.js";

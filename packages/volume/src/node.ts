@@ -7,3 +7,4 @@ export { openFileSource, type FileSource } from "./node/file-source.js";
 export { openNpzFile, openZipFile, type NpzFile, type ZipFile } from "./node/zip-file.js";
 export { readSlice, readSliceFolder, slicesIn, type SliceFolderOptions } from "./node/slice-folder.js";
 export { detectFormat, readVolume, type ReadPathOptions } from "./node/read-volume.js";
+export { dicomFile, dicomFiles } from "./node/dicom-files.js";

@@ -1,0 +1,83 @@
+import { namesOf, sliceName, type DicomSlice } from "./image.js";
+import { refusal } from "./refusal.js";
+
+/** What tells two acquisitions, or two phases of one, apart. */
+const MARKS: readonly (readonly [string, (slice: DicomSlice) => string | number | undefined])[] = [
+  ["TemporalPosition", (slice: DicomSlice) => slice.temporalPosition],
+  ["AcquisitionNumber", (slice: DicomSlice) => slice.acquisitionNumber],
+  ["ContentTime", (slice: DicomSlice) => slice.contentTime],
+  ["AcquisitionTime", (slice: DicomSlice) => slice.acquisitionTime],
+];
+
+/** Times differ from slice to slice anyway; only numbers show that acquisitions alternate. */
+const NUMBERS = MARKS.slice(0, 2);
+
+/**
+ * Refuses a series whose positions repeat (two acquisitions, or one slice exported twice), or in which acquisitions
+ * alternate along the normal. One acquisition after the other along the table is one volume.
+ * @param along mm of each slice along the normal, rising  @param same closer slices are at one position, mm
+ * @throws DicomSeriesError
+ */
+export function checkAcquisitions(
+  seriesUid: string,
+  slices: readonly DicomSlice[],
+  along: readonly number[],
+  same: number,
+  acquisition: number | "any" | undefined,
+): void {
+  const repeated = groupsAt(slices, along, same).filter((group) => group.length > 1);
+  const split = "Export each as a series of its own, or choose one by acquisition or select.";
+
+  if (repeated.length > 0) {
+    const group = repeated[0] as DicomSlice[];
+    const where = `${placeText(group[0] as DicomSlice)}: ${namesOf(group)}`;
+    const mark = MARKS.find(([, read]) => repeated.every((one) => allDiffer(one.map(read))));
+    if (mark !== undefined) {
+      const [name, read] = mark;
+      const problem = `it holds several acquisitions: ${repeated.length} positions repeat with another ${name} (${group.map(read).join(", ")}), first at ${where}`;
+      throw refusal(seriesUid, "mixed-acquisitions", repeated.flat(), problem, split);
+    }
+    const problem = `${repeated.length} positions hold several slices, first ${where}`;
+    throw refusal(
+      seriesUid,
+      "duplicate-positions",
+      repeated.flat(),
+      problem,
+      "Remove the files that were exported twice, or export the series again.",
+    );
+  }
+  if (acquisition === "any") return;
+  for (const [name, read] of NUMBERS) {
+    const values = slices.map(read);
+    const changes = values.filter((value, i) => i > 0 && value !== values[i - 1]).length;
+    const distinct = new Set(values).size;
+    if (changes <= distinct - 1) continue;
+    const at = values.findIndex((value, i) => i > 0 && value !== values[i - 1]);
+    const pair = slices.slice(Math.max(0, at - 1), at + 1);
+    const problem = `${distinct} acquisitions alternate along it: ${name} changes ${changes} times, first between ${pair.map(sliceName).join(" and ")}`;
+    throw refusal(seriesUid, "mixed-acquisitions", pair, problem, `${split} acquisition "any" takes them as one.`);
+  }
+}
+
+/** Runs of slices at one position. */
+function groupsAt(slices: readonly DicomSlice[], along: readonly number[], same: number): DicomSlice[][] {
+  const groups: DicomSlice[][] = [];
+  slices.forEach((slice, i) => {
+    const isSame = i > 0 && (along[i] as number) - (along[i - 1] as number) < same;
+    if (isSame) groups.at(-1)?.push(slice);
+    else groups.push([slice]);
+  });
+  return groups;
+}
+
+function allDiffer(values: readonly (string | number | undefined)[]): boolean {
+  return !values.includes(undefined) && new Set(values).size === values.length;
+}
+
+/** "z = -102.5 mm", along the axis that the slices follow most. */
+export function placeText({ position, orientation }: DicomSlice): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = orientation ?? [];
+  const normal = [b * f - c * e, c * d - a * f, a * e - b * d].map(Math.abs);
+  const axis = normal.indexOf(Math.max(...normal));
+  return `${"xyz".charAt(axis)} = ${Number((position?.[axis as 0] ?? NaN).toFixed(3))} mm`;
+}

@@ -1,0 +1,59 @@
+/** Why a series is no volume as it stands; docs/reference/formats.md lists them. */
+export type DicomSeriesCode =
+  | "empty"
+  | "missing-geometry"
+  | "missing-rescale"
+  | "single-slice"
+  | "mixed-orientation"
+  | "mixed-pixel-size"
+  | "mixed-acquisitions"
+  | "duplicate-positions"
+  | "missing-slices"
+  | "uneven-spacing"
+  | "gap-too-large"
+  | "gantry-tilt"
+  | "shifted-slices"
+  | "frames-without-geometry"
+  | "too-large";
+
+export interface SeriesProblem {
+  code: DicomSeriesCode;
+  seriesUid: string;
+  /** Those that the problem is about. */
+  files: readonly string[];
+  /** What is wrong with the series, then with which files. */
+  problem: string;
+  remedy: string;
+}
+
+/** A DICOM series that cannot be made a volume without guessing. Each file by itself is readable. */
+export class DicomSeriesError extends Error {
+  override readonly name = "DicomSeriesError";
+  readonly code: DicomSeriesCode;
+  readonly seriesUid: string;
+  readonly files: readonly string[];
+  readonly problem: string;
+  readonly remedy: string;
+
+  constructor({ code, seriesUid, files, problem, remedy }: SeriesProblem) {
+    super(`series ${shortUid(seriesUid)} is refused: ${problem}.\n  ${remedy}`);
+    this.code = code;
+    this.seriesUid = seriesUid;
+    this.files = files;
+    this.problem = problem;
+    this.remedy = remedy;
+  }
+}
+
+/** Long UIDs differ at their ends. */
+export function shortUid(uid: string): string {
+  if (uid === "") return "without a UID";
+  return uid.length <= 24 ? uid : `${uid.slice(0, 14)}…${uid.slice(-4)}`;
+}
+
+/** "a, b, c and 7 more" */
+export function listed(names: readonly string[], most = 4): string {
+  const distinct = [...new Set(names)];
+  const shown = distinct.slice(0, most).join(", ");
+  return distinct.length <= most ? shown : `${shown} and ${distinct.length - most} more`;
+}

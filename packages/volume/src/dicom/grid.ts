@@ -1,0 +1,111 @@
+import type { Triple } from "../volume.js";
+import { placeText } from "./acquisitions.js";
+import type { DicomSeriesError } from "./errors.js";
+import { sliceName, type DicomSlice } from "./image.js";
+import { refusal } from "./refusal.js";
+import { planRegrid, type Regrid } from "./regrid.js";
+import type { DicomSeries } from "./series.js";
+import { analyseSpacing, mixesOver, type PlaneMix, type Spacing } from "./spacing.js";
+import { tiltDegrees, type SliceStack } from "./stack.js";
+
+/** The voxels that a stack becomes. */
+export interface VolumeGrid {
+  shape: Triple;
+  /** mm between slices. */
+  spacing: number;
+  origin: Triple;
+  /** Made up between two slices of the stack, which are named by their places in it. */
+  filled: { slice: number; lower: number; upper: number }[];
+  /** Undefined: the slices are the volume as they are. */
+  regrid: Regrid | undefined;
+}
+
+export interface GridOptions {
+  allowGaps?: boolean;
+  tilt?: "correct" | "refuse";
+}
+
+const EXPORT_AGAIN = "Export the series again, or pass allowGaps (--allow-gaps)";
+
+/** @throws DicomSeriesError gaps, uneven spacing or tilt that the options do not allow */
+export function planGrid(stack: SliceStack, series: DicomSeries, options: GridOptions): VolumeGrid {
+  const { seriesUid, slices, along, shear } = stack;
+  const { columns, rows } = series;
+  const origin = slices[0]?.position as Triple;
+  const degrees = tiltDegrees(shear);
+  if (degrees > 0 && options.tilt === "refuse") {
+    const problem = `its gantry is tilted by ${degrees.toFixed(1)} degrees, so that slices shift against each other`;
+    throw refusal(seriesUid, "gantry-tilt", slices, problem, 'Pass tilt "correct" to shear it upright.');
+  }
+  if (slices.length === 1) {
+    const spacing = singleSpacing(seriesUid, slices[0] as DicomSlice);
+    return { shape: [columns, rows, 1], spacing, origin, filled: [], regrid: undefined };
+  }
+  const found = analyseSpacing(along);
+  if (found.kind !== "regular" && options.allowGaps !== true) throw spacingRefusal(stack, found);
+  if (found.kind === "regular" && degrees === 0) {
+    return { shape: [columns, rows, slices.length], spacing: found.spacing, origin, filled: [], regrid: undefined };
+  }
+  const { spacing, mixes } =
+    found.kind === "regular" ? asTheyAre(found.spacing, slices.length) : filledIn(stack, found);
+  const plan = planRegrid(stack, columns, rows, mixes);
+  const filled = mixes.flatMap(({ lower, upper, weight }, slice) =>
+    weight === 0 || weight === 1 ? [] : [{ slice, lower, upper }],
+  );
+  return { shape: plan.shape, spacing, origin: plan.origin, filled, regrid: plan };
+}
+
+function asTheyAre(spacing: number, count: number): { spacing: number; mixes: PlaneMix[] } {
+  const mixes = Array.from({ length: count }, (_, i) => ({ lower: i, upper: Math.min(i + 1, count - 1), weight: 0 }));
+  return { spacing, mixes };
+}
+
+/** At most as many slices are made up as there are. */
+function filledIn({ seriesUid, slices, along }: SliceStack, found: Spacing): { spacing: number; mixes: PlaneMix[] } {
+  const planes = Math.round((along.at(-1) as number) / found.spacing) + 1;
+  if (planes <= 2 * slices.length) return mixesOver(along, found);
+  const problem = `${planes} slices of ${mm(found.spacing)} would be needed to fill its gaps, it has ${slices.length}`;
+  throw refusal(seriesUid, "gap-too-large", slices, problem, "Export the series again; most of it is missing.");
+}
+
+function singleSpacing(seriesUid: string, slice: DicomSlice): number {
+  const spacing = slice.spacingBetweenSlices ?? slice.sliceThickness ?? 0;
+  if (spacing > 0) return spacing;
+  const problem = `its one slice (${sliceName(slice)}) has neither SliceThickness nor SpacingBetweenSlices`;
+  throw refusal(seriesUid, "missing-geometry", [slice], problem, "Export the whole series.");
+}
+
+function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing): DicomSeriesError {
+  const increments = along.slice(1).map((at, i) => at - (along[i] as number));
+  if (found.kind !== "gaps") {
+    const [least, most] = [Math.min(...increments), Math.max(...increments)];
+    const at = increments.indexOf(most);
+    const pair = slices.slice(at, at + 2);
+    const problem = `its spacing is uneven, ${mm(least)} to ${mm(most)}, the widest between ${pair.map(placed).join(" and ")}`;
+    return refusal(
+      seriesUid,
+      "uneven-spacing",
+      slices,
+      problem,
+      `${EXPORT_AGAIN} to mix slices onto an even grid (it is recorded).`,
+    );
+  }
+  const { step, spacing } = found;
+  const gaps = step.slice(1).map((place, i) => place - (step[i] as number) - 1);
+  const missing = gaps.reduce((sum, gap) => sum + gap, 0);
+  const around = gaps.flatMap((gap, i) => (gap > 0 ? [slices.slice(i, i + 2)] : []));
+  const [first] = around as [DicomSlice[]];
+  const more = around.length > 1 ? ` and in ${around.length - 1} more places` : "";
+  const problem = `${missing} ${missing === 1 ? "slice is" : "slices are"} missing\n  between ${first.map(placed).join(" and ")}${more}, spacing elsewhere ${mm(spacing)}`;
+  return refusal(
+    seriesUid,
+    "missing-slices",
+    around.flat(),
+    problem,
+    `${EXPORT_AGAIN} to mix them from their neighbours (it is recorded).`,
+  );
+}
+
+const placed = (slice: DicomSlice): string => `${placeText(slice)} (${sliceName(slice)})`;
+
+const mm = (value: number): string => `${Number(value.toFixed(3))} mm`;

@@ -1,0 +1,103 @@
+import { damaged, EndOfBytes } from "./damage.js";
+import { Dataset } from "./dataset.js";
+import { ElementWalker } from "./elements.js";
+import { acquisitionOf, identityOf, type AcquisitionFacts, type SeriesIdentity } from "./identity.js";
+import { pixelLayout, slicesOf, type DicomImage, type DicomSlice } from "./image.js";
+import { inflateStart } from "./inflate.js";
+import { locateDataset, type FileStart } from "./part10.js";
+import { imageReason, objectReason, quantityReason, type SetAsideOptions, type SetAsideReason } from "./set-aside.js";
+import type { DicomSource } from "./source.js";
+import { syntaxOf } from "./syntaxes.js";
+
+/** What the header of one image file says. */
+export interface DicomHeader {
+  identity: SeriesIdentity;
+  acquisition: AcquisitionFacts;
+  image: DicomImage;
+  slices: DicomSlice[];
+}
+
+/** Enough for the header of nearly every single-frame file. */
+const HEAD_BYTES = 16384;
+/** No header is longer; what comes before the pixels of 65535 frames has room in it. */
+const MAX_HEADER_BYTES = 2 ** 26;
+
+/**
+ * Reads the header of one file: its first 16 KB, and four times as much again until the pixel data is reached.
+ * @throws VolumeFormatError damaged
+ */
+export async function readHeader(source: DicomSource, options: SetAsideOptions): Promise<DicomHeader | SetAsideReason> {
+  for (let most = HEAD_BYTES; ; most *= 4) {
+    const { bytes, whole } = await startOf(source, most);
+    try {
+      const start = locateDataset(bytes, source.name, whole);
+      if (start === undefined) return { code: "not-dicom", reason: "it is not a DICOM file" };
+      if (syntaxOf(start.syntaxUid)?.deflated === true) return await deflatedHeader(source, start, options);
+      return header(new ElementWalker(bytes, source.name, whole), start, source, options);
+    } catch (error) {
+      if (!(error instanceof EndOfBytes)) throw error;
+      if (whole) throw damaged(source.name, "the file ends inside its header", { cause: error });
+      if (most >= MAX_HEADER_BYTES) throw tooLong(source.name);
+    }
+  }
+}
+
+/** Without `head` the whole file is read once, and is all there is. */
+async function startOf(source: DicomSource, most: number): Promise<{ bytes: Uint8Array; whole: boolean }> {
+  if (source.head === undefined) return { bytes: await source.read(), whole: true };
+  const bytes = await source.head(most);
+  return { bytes, whole: bytes.length < most };
+}
+
+async function deflatedHeader(
+  source: DicomSource,
+  start: FileStart,
+  options: SetAsideOptions,
+): Promise<DicomHeader | SetAsideReason> {
+  const deflated = (await source.read()).subarray(start.start);
+  for (let most = HEAD_BYTES; most <= MAX_HEADER_BYTES; most *= 4) {
+    const bytes = await inflateStart(deflated, most, source.name);
+    const whole = bytes.length < most;
+    try {
+      return header(new ElementWalker(bytes, source.name, whole), { ...start, start: 0 }, source, options, start.start);
+    } catch (error) {
+      if (!(error instanceof EndOfBytes)) throw error;
+      if (whole) throw damaged(source.name, "the file ends inside its header", { cause: error });
+    }
+  }
+  throw tooLong(source.name);
+}
+
+const tooLong = (file: string) => damaged(file, `its header is longer than ${MAX_HEADER_BYTES} bytes`);
+
+/** @param fileStart where the data set begins in the file, if not where the walker's does */
+function header(
+  walker: ElementWalker,
+  start: FileStart,
+  source: DicomSource,
+  options: SetAsideOptions,
+  fileStart = start.start,
+): DicomHeader | SetAsideReason {
+  const set = new Dataset(walker, walker.dataset(start.start, start.encoding));
+  const kind = objectReason(set, start.mediaStorage, options);
+  if (kind !== undefined) return kind;
+  if (set.has("FloatPixelData") || set.has("DoubleFloatPixelData")) {
+    return { code: "not-hu", reason: "its pixels are floating-point values, a map computed from images" };
+  }
+  const pixels = pixelLayout(set, source.name);
+  if (pixels === undefined) return { code: "no-pixels", reason: "it holds no pixels" };
+  const aside = imageReason(set, pixels, options);
+  if (aside !== undefined) return aside;
+  const image: DicomImage = {
+    source,
+    syntaxUid: start.syntaxUid,
+    start: fileStart,
+    sopInstance: set.string("SOPInstanceUID"),
+    pixels,
+    describesFrames: set.has("PerFrameFunctionalGroupsSequence"),
+    lossy: syntaxOf(start.syntaxUid)?.lossy === true || set.string("LossyImageCompression") === "01",
+  };
+  const identity = identityOf(set);
+  const slices = slicesOf(image, set);
+  return quantityReason(identity.modality, slices) ?? { identity, acquisition: acquisitionOf(set), image, slices };
+}

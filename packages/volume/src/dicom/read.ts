@@ -1,0 +1,163 @@
+import { type Volume, type VoxelArray } from "../volume.js";
+import { namesOf, sliceName, type DicomImage, type DicomSlice } from "./image.js";
+import { HounsfieldStack, isPadding } from "./pixels/hounsfield.js";
+import { checkReadable, openImage, type OpenImage } from "./pixels/stored.js";
+import { planGrid, type VolumeGrid } from "./grid.js";
+import { refusal } from "./refusal.js";
+import type { DicomSeries } from "./series.js";
+import { buildStack, tiltDegrees, type SliceStack, type StackOptions } from "./stack.js";
+import { syntaxOf } from "./syntaxes.js";
+import { regrid } from "./regrid.js";
+
+export interface ReadDicomOptions extends StackOptions {
+  /** Missing slices and uneven spacing are mixed linearly from their neighbours, and noted; default refuse. */
+  allowGaps?: boolean;
+  /** "correct" (the default) shears tilted slices upright; "refuse" refuses them. */
+  tilt?: "correct" | "refuse";
+  /** Only the slices that it accepts are read. */
+  select?: (slice: DicomSlice) => boolean;
+  /** Larger volumes are refused before memory is taken; default 2^30 voxels. */
+  maxVoxels?: number;
+  /** Where browsers find dcmjs-native-codecs.wasm; Node finds it by itself. */
+  codecUrl?: string;
+  signal?: AbortSignal;
+}
+
+/** A slice of the volume that no file holds. */
+export interface FilledSlice {
+  /** Its place in the volume, from 0. */
+  slice: number;
+  /** Between which it was mixed. */
+  between: [string, string];
+}
+
+/** What was done to make a volume of the series, for the index and for audits. */
+export interface DicomFacts {
+  /** Slices as they were read, from the first along the normal: file (and frame), and mm along the normal. */
+  order: { file: string; frame: number; along: number }[];
+  /** Slices that were made up (allowGaps). */
+  filled: FilledSlice[];
+  /** Gantry tilt in degrees that was corrected, and the columns and rows that this added; undefined without tilt. */
+  tilt: { degrees: number; grown: [number, number] } | undefined;
+  /** Voxels of padding that became air, and padding values that were left because they could be tissue. */
+  padding: { voxels: number; left: number[] };
+  /** Names of the transfer syntaxes. */
+  transferSyntaxes: string[];
+  /** Some slice was compressed with losses. */
+  lossy: boolean;
+  /** MONOCHROME1 is a matter of display: HU stay as they are. */
+  photometric: string[];
+}
+
+/** Direction is orthonormal and right-handed; slices follow the normal. */
+export interface DicomVolume extends Volume {
+  facts: DicomFacts;
+}
+
+const MAX_VOXELS = 2 ** 30;
+
+/**
+ * Reads a series as one volume: int16 HU where every value is a whole number that fits, else float32; "arbitrary" in
+ * place of HU for other modalities. What would take guessing is refused, with the files that it is about.
+ * @throws DicomSeriesError the slices are no volume as they stand  @throws VolumeFormatError a file is damaged
+ */
+export async function readDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): Promise<DicomVolume> {
+  const slices = series.slices.filter((slice) => isChosen(slice, options));
+  const stack = buildStack(series, slices, options);
+  const grid = planGrid(stack, series, options);
+  refuseTooLarge(series, grid, stack, options.maxVoxels ?? MAX_VOXELS);
+  const decoded = await decodeAll(stack, series, options);
+  const { columns, rows } = series;
+  const data: VoxelArray = grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid);
+  const { x, y, normal, pixel } = stack;
+  return {
+    data,
+    shape: grid.shape,
+    spacing: [pixel[0], pixel[1], grid.spacing],
+    origin: grid.origin,
+    direction: [0, 1, 2].flatMap((row) => [x[row] as number, y[row] as number, normal[row] as number]),
+    unit: series.modality === "CT" ? "HU" : "arbitrary",
+    facts: factsOf(stack, grid, decoded.padded),
+  };
+}
+
+function isChosen(slice: DicomSlice, { acquisition, select }: ReadDicomOptions): boolean {
+  if (typeof acquisition === "number" && slice.acquisitionNumber !== acquisition) return false;
+  return select === undefined || select(slice);
+}
+
+function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack, most: number): void {
+  const decoded = stack.slices.length * series.rows * series.columns;
+  const voxels = Math.max(decoded, grid.shape[0] * grid.shape[1] * grid.shape[2]);
+  if (voxels <= most) return;
+  const problem = `its ${grid.shape.join(" x ")} voxels are more than the limit of ${most} (${namesOf(stack.slices)})`;
+  const remedy = "Raise maxVoxels if the machine has the memory.";
+  throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
+}
+
+/** Files are read one ahead of the one that is decoded, each once, whatever the order of its frames. */
+async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDicomOptions): Promise<HounsfieldStack> {
+  const places = new Map<DicomImage, { slice: DicomSlice; place: number }[]>();
+  stack.slices.forEach((slice, place) => {
+    const frames = places.get(slice.image);
+    if (frames === undefined) places.set(slice.image, [{ slice, place }]);
+    else frames.push({ slice, place });
+  });
+  const images = [...places.keys()];
+  const syntaxes = images.map(checkReadable);
+  const open = (index: number): Promise<OpenImage> | undefined => {
+    const [image, syntax] = [images[index], syntaxes[index]];
+    if (image === undefined || syntax === undefined) return undefined;
+    const opening = openImage(image, syntax, options.codecUrl);
+    // Where an earlier file throws, nobody awaits this one.
+    opening.catch(() => undefined);
+    return opening;
+  };
+
+  const voxels = series.rows * series.columns;
+  let hounsfield: HounsfieldStack | undefined;
+  let next = open(0);
+  for (let index = 0; next !== undefined; index++) {
+    options.signal?.throwIfAborted();
+    const opened = await next;
+    next = open(index + 1);
+    // Memory is taken when the first file was found to hold what its header says.
+    hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, stack.slices.every(isWhole));
+    for (const { slice, place } of places.get(images[index] as DicomImage) ?? []) {
+      hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice), place * voxels);
+    }
+  }
+  return hounsfield as HounsfieldStack;
+}
+
+const rescaleOf = ({ slope, intercept, image }: DicomSlice) => ({
+  slope: slope ?? 1,
+  intercept: intercept ?? 0,
+  padding: image.pixels.padding,
+});
+
+const isWhole = (slice: DicomSlice): boolean => {
+  const { slope, intercept } = rescaleOf(slice);
+  return Number.isInteger(slope) && Number.isInteger(intercept);
+};
+
+function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number): DicomFacts {
+  const images = [...new Set(stack.slices.map(({ image }) => image))];
+  const left = stack.slices.flatMap((slice) => {
+    const { padding } = slice.image.pixels;
+    return padding === undefined || isPadding(rescaleOf(slice)) ? [] : [padding.from, padding.to];
+  });
+  const degrees = tiltDegrees(stack.shear);
+  return {
+    order: stack.slices.map(({ file, frame }, i) => ({ file, frame, along: stack.along[i] as number })),
+    filled: grid.filled.map(({ slice, lower, upper }) => ({
+      slice,
+      between: [sliceName(stack.slices[lower] as DicomSlice), sliceName(stack.slices[upper] as DicomSlice)],
+    })),
+    tilt: degrees === 0 ? undefined : { degrees, grown: grid.regrid?.grown ?? [0, 0] },
+    padding: { voxels: padded, left: [...new Set(left)] },
+    transferSyntaxes: [...new Set(images.map(({ syntaxUid }) => syntaxOf(syntaxUid)?.name ?? syntaxUid))],
+    lossy: images.some(({ lossy }) => lossy),
+    photometric: [...new Set(images.map(({ pixels }) => pixels.photometric))],
+  };
+}

@@ -1,0 +1,14 @@
+import { DicomSeriesError, type DicomSeriesCode } from "./errors.js";
+import type { DicomSlice } from "./image.js";
+
+/** @param slices those that the problem is about */
+export function refusal(
+  seriesUid: string,
+  code: DicomSeriesCode,
+  slices: readonly DicomSlice[],
+  problem: string,
+  remedy: string,
+): DicomSeriesError {
+  const files = [...new Set(slices.map(({ file }) => file))];
+  return new DicomSeriesError({ code, seriesUid, files, problem, remedy });
+}

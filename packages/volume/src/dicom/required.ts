@@ -1,0 +1,43 @@
+import { namesOf, type DicomSlice } from "./image.js";
+import { refusal } from "./refusal.js";
+import type { DicomSeries } from "./series.js";
+
+const EXPORT_ALL = "Export the series again with all its attributes.";
+
+/** Refuses slices without what places them and gives their values a unit. @throws DicomSeriesError */
+export function checkRequired(
+  { seriesUid, modality }: DicomSeries,
+  slices: readonly DicomSlice[],
+  allowSingle: boolean,
+): void {
+  if (slices.length === 0) {
+    throw refusal(seriesUid, "empty", [], "none of its slices was chosen", "Choose another acquisition or selection.");
+  }
+  const unplaced = slices.filter(({ image }) => image.pixels.frames > 1 && !image.describesFrames);
+  if (unplaced.length > 0) {
+    const problem = `its frames have no functional groups that place them (${namesOf(unplaced)})`;
+    const remedy = "Export it as enhanced CT or as single slices.";
+    throw refusal(seriesUid, "frames-without-geometry", unplaced, problem, remedy);
+  }
+  const tags = [
+    ["ImagePositionPatient", (slice: DicomSlice) => slice.position],
+    ["ImageOrientationPatient", (slice: DicomSlice) => slice.orientation],
+    ["PixelSpacing", (slice: DicomSlice) => slice.pixelSpacing],
+  ] as const;
+  for (const [tag, read] of tags) {
+    const without = slices.filter((slice) => read(slice) === undefined);
+    if (without.length === 0) continue;
+    const problem = `${tag} is missing or no number in ${without.length} of ${slices.length} slices (${namesOf(without)})`;
+    throw refusal(seriesUid, "missing-geometry", without, problem, EXPORT_ALL);
+  }
+  const unscaled = slices.filter(({ slope, intercept }) => (slope ?? 0) === 0 || intercept === undefined);
+  if (modality === "CT" && unscaled.length > 0) {
+    const problem = `without RescaleSlope and RescaleIntercept its values are not HU (${namesOf(unscaled)})`;
+    throw refusal(seriesUid, "missing-rescale", unscaled, problem, EXPORT_ALL);
+  }
+  if (slices.length === 1 && !allowSingle) {
+    const problem = `it has one slice (${namesOf(slices)}), a volume needs two`;
+    const remedy = "Export the whole series, or pass allowSingle to take it as a volume of one slice.";
+    throw refusal(seriesUid, "single-slice", slices, problem, remedy);
+  }
+}

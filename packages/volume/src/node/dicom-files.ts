@@ -1,0 +1,69 @@
+import { open, readdir, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { VolumeFileError } from "../errors.js";
+import type { DicomSource } from "../dicom/source.js";
+import { reason } from "./atomic.js";
+
+/**
+ * Every file below a folder, or the file itself, sorted by name, for scanDicom. Links to folders are not followed, so
+ * that no circle is walked. Nothing is opened before it is asked for.
+ * @throws VolumeFileError the path is missing or not readable
+ */
+export async function* dicomFiles(path: string): AsyncGenerator<DicomSource> {
+  const status = await guarded(path, () => stat(path));
+  if (status.isDirectory()) yield* below(path, path);
+  else yield dicomFile(path, path, status.size);
+}
+
+async function* below(folder: string, root: string): AsyncGenerator<DicomSource> {
+  const entries = await guarded(folder, () => readdir(folder, { withFileTypes: true }));
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* below(path, root);
+    // A link may lead to a file, to a folder, or nowhere.
+    const found = entry.isDirectory() ? undefined : await stat(path).catch(() => undefined);
+    if (found?.isFile() === true) yield dicomFile(path, relative(root, path), found.size);
+  }
+}
+
+/** One file on disk. @param name for messages and facts; default its path  @param size bytes, where known */
+export function dicomFile(path: string, name = path, size?: number): DicomSource {
+  return {
+    name,
+    ...(size === undefined ? {} : { size }),
+    read: () => readStart(path, Infinity),
+    head: (bytes) => readStart(path, bytes),
+  };
+}
+
+/** The first bytes of a file, in an array of their own. */
+async function readStart(path: string, most: number): Promise<Uint8Array> {
+  return await guarded(path, async () => {
+    const handle = await open(path);
+    try {
+      const { size } = await handle.stat();
+      // An array of its own begins at an address that suits any type, so that pixels need no copy; all of it is written.
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(size, most)).buffer);
+      let done = 0;
+      while (done < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, done, Math.min(bytes.length - done, 2 ** 30), done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return bytes.subarray(0, done);
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+async function guarded<T>(path: string, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (cause) {
+    throw new VolumeFileError(path, `cannot be read (${reason(cause)})`, "Check the path and the permissions.", {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  affineMatrix,
+  assertVolume,
+  DicomSeriesError,
+  readDicomSeries,
+  scanDicom,
+  VolumeFormatError,
+  type DicomSeries,
+  type DicomVolume,
+} from "../../src/index.js";
+import { assertClose } from "../fixtures.js";
+import { cases, expectedHu, sourcesOf, type DicomCase } from "./cases.js";
+
+for (const one of cases) {
+  test(`DICOM ${one.name}: ${one.about}${one.volume ? ", as pydicom and numpy have it" : ""} (fixtures/dicom/make_series.py)`, async () => {
+    const scan = await scanDicom(sourcesOf(one), one.scan_options);
+    const aside = scan.setAside.map(({ name, code }) => [name, code]);
+    assert.deepEqual(aside, one.set_aside ?? []);
+    assert.ok(scan.setAside.every(({ reason }) => reason.startsWith("it") || reason.startsWith("its")));
+    assert.equal(scan.series.length, one.series ?? 1);
+    if (one.series === 0) return;
+    const [series] = scan.series as [DicomSeries];
+    const reading = readDicomSeries(series, one.options);
+    if (one.error !== undefined) return assert.rejects(reading, refusalOf(one));
+    if (one.format_error !== undefined) return assert.rejects(reading, formatErrorOf(one));
+    checkVolume(await reading, one);
+    assert.equal(series.seriesDescription, one.description ?? "Chest");
+  });
+}
+
+function checkVolume(volume: DicomVolume, one: DicomCase): void {
+  const expected = one.volume as NonNullable<DicomCase["volume"]>;
+  assertVolume(volume);
+  assert.deepEqual(volume.shape, expected.shape);
+  assert.equal(volume.data.constructor.name, expected.dtype === "int16" ? "Int16Array" : "Float32Array");
+  assertClose(volume.data, expectedHu(expected), one.tolerance ?? 0, "HU");
+  assertClose(affineMatrix(volume), expected.affine, 1e-5, "affine");
+  assertOrthonormal(volume.direction);
+  assert.equal(volume.unit, one.unit ?? "HU");
+  const { facts } = volume;
+  assert.deepEqual(
+    facts.filled.map(({ slice, between }) => [slice, ...between]),
+    one.filled ?? [],
+  );
+  assertClose([facts.tilt?.degrees ?? 0], [one.tilt ?? 0], 1e-3, "tilt");
+  assert.deepEqual(facts.padding.left, one.padding_left ?? []);
+  assert.equal(facts.lossy, (one.tolerance ?? 0) > 0);
+}
+
+function assertOrthonormal(direction: readonly number[]): void {
+  const products = [0, 1, 2].flatMap((a) =>
+    [0, 1, 2].map((b) => [0, 3, 6].reduce((sum, row) => sum + direction[row + a]! * direction[row + b]!, 0)),
+  );
+  assertClose(products, [1, 0, 0, 0, 1, 0, 0, 0, 1], 1e-12, "direction");
+}
+
+const refusalOf = (one: DicomCase) => (error: unknown) => {
+  assert.ok(error instanceof DicomSeriesError, String(error));
+  assert.equal(error.code, one.error, error.message);
+  assert.deepEqual([...error.files].sort(), [...(one.about_files ?? [])].sort());
+  assert.ok(error.remedy.length > 0 && error.message.endsWith(error.remedy));
+  return true;
+};
+
+const formatErrorOf = (one: DicomCase) => (error: unknown) => {
+  assert.ok(error instanceof VolumeFormatError, String(error));
+  assert.equal(error.format, "DICOM");
+  assert.deepEqual([error.file], one.about_files);
+  assert.match(error.message, new RegExp(one.format_error as string));
+  return true;
+};
