@@ -33,6 +33,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   StateDictError: EXIT.data,
   VolumeFormatError: EXIT.data,
   VolumeFileError: EXIT.data,
+  RegionError: EXIT.data,
   LibtorchNotFoundError: EXIT.engine,
   EngineError: EXIT.engine,
   TorchError: EXIT.engine,
