@@ -35,6 +35,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   VolumeFormatError: EXIT.data,
   VolumeFileError: EXIT.data,
   DicomSeriesError: EXIT.data,
+  RegionError: EXIT.data,
   LibtorchNotFoundError: EXIT.engine,
   EngineError: EXIT.engine,
   TorchError: EXIT.engine,

@@ -50,3 +50,16 @@ export class VolumeArgumentError extends Error {
     this.argument = argument;
   }
 }
+
+/** A region cannot be found or used: a mask that is empty or lies elsewhere, values that are not HU. */
+export class RegionError extends Error {
+  override readonly name = "RegionError";
+  readonly problem: string;
+  readonly remedy: string;
+
+  constructor(problem: string, remedy: string, options?: ErrorOptions) {
+    super(`${problem}. ${remedy}`, options);
+    this.problem = problem;
+    this.remedy = remedy;
+  }
+}

@@ -1,5 +1,6 @@
 /** Safe in browsers: everything here takes and gives bytes and arrays. Files are read and written by `@slicestack/volume/node`. */
 export {
+  RegionError,
   VolumeArgumentError,
   VolumeFileError,
   VolumeFormatError,
@@ -46,3 +47,12 @@ export {
   type ReadDicomOptions,
 } from "./dicom/read.js";
 export { DicomSeriesError, type DicomSeriesCode } from "./dicom/errors.js";
+export { findBody, type BodyFound, type BodyMissing } from "./regions/body.js";
+export { boxOf, growBox, unionBox, type Box } from "./regions/box.js";
+export { connectedComponents, Components, type Connectivity } from "./regions/components.js";
+export { cropTo, uncrop, type CropOptions, type CropRecord } from "./regions/crop.js";
+export type { Grid } from "./regions/grid.js";
+export type { LungFlag } from "./regions/lung-facts.js";
+export { findLungs, type Lungs, type LungsFound, type LungsMissing } from "./regions/lungs.js";
+export { maskBox } from "./regions/mask-box.js";
+export { closing, dilate, erode, fillHoles, fillHolesInSlices, opening } from "./regions/morphology.js";

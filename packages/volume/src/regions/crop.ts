@@ -1,0 +1,58 @@
+import { VolumeArgumentError } from "../errors.js";
+import { voxelToWorld } from "../geometry.js";
+import { emptyLike, type Triple, type Volume } from "../volume.js";
+import { eachRow, shapeOf } from "./block.js";
+import { assertBox, growBox, type Box } from "./box.js";
+
+export interface CropOptions {
+  /** mm kept around the box on every side, as far as the volume goes; default 0. */
+  margin?: number;
+}
+
+/** Where a crop comes from: voxel i of the crop is voxel box.start + i of the source. Plain data, to be kept as JSON. */
+export interface CropRecord {
+  box: Box;
+  sourceShape: Triple;
+  sourceOrigin: Triple;
+}
+
+/**
+ * Cuts a box out of a volume. Nothing is resampled: values, spacing and direction stay, the origin moves to the first
+ * voxel that is kept.
+ * @throws VolumeArgumentError a box that is empty or reaches beyond the volume, a negative margin
+ */
+export function cropTo(volume: Volume, box: Box, { margin = 0 }: CropOptions = {}): { volume: Volume; record: CropRecord } {
+  assertBox(box, volume.shape);
+  const cut = growBox(box, margin, volume);
+  const shape = shapeOf(cut);
+  const data = emptyLike(volume.data, shape[0] * shape[1] * shape[2]);
+  eachRow(cut, volume.shape, (from, to, length) => data.set(volume.data.subarray(from, from + length), to));
+  return {
+    volume: {
+      data,
+      shape,
+      spacing: [...volume.spacing],
+      origin: voxelToWorld(volume, ...cut.start),
+      direction: [...volume.direction],
+      unit: volume.unit,
+    },
+    record: { box: cut, sourceShape: [...volume.shape], sourceOrigin: [...volume.origin] },
+  };
+}
+
+/**
+ * Puts a crop, or anything computed on its grid, back on the source's grid.
+ * @param outside value of the voxels that were cut away
+ * @throws VolumeArgumentError where the volume's shape is not the record's
+ */
+export function uncrop(volume: Volume, record: CropRecord, outside: number): Volume {
+  const { box, sourceShape, sourceOrigin } = record;
+  assertBox(box, sourceShape);
+  const shape = shapeOf(box);
+  if (shape.some((n, axis) => n !== volume.shape[axis])) {
+    throw new VolumeArgumentError("volume.shape", `${shape.join(" x ")}, as the record says`, volume.shape.join(" x "));
+  }
+  const data = emptyLike(volume.data, sourceShape[0] * sourceShape[1] * sourceShape[2]).fill(outside);
+  eachRow(box, sourceShape, (to, from, length) => data.set(volume.data.subarray(from, from + length), to));
+  return { ...volume, data, shape: [...sourceShape], origin: [...sourceOrigin] };
+}

@@ -1,0 +1,49 @@
+import type { Volume } from "../volume.js";
+import { boxOf, type Box } from "./box.js";
+import type { DenseBorder } from "./dense-border.js";
+import { UNEQUAL, type LungFacts } from "./lung-facts.js";
+
+/** Lungs taper downward over 30 mm and more: so large a share of the largest cross-section so near the end is a cut. */
+const TAPER = { share: 0.25, above: 12 } as const;
+/** mm from the lowest slice within which a dense border lies at the base. */
+const AT_BASE = 20;
+/** mm that the box then reaches below it. */
+const BELOW = 40;
+
+/**
+ * The box of lungs of which a part may be missing, because it holds no air: it reaches 40 mm lower where the border is
+ * dense at the base, or where the lungs end there without tapering; and it takes in its mirror image where one lung is
+ * missing or below 40 % of the other.
+ * @param labels not 0 in the lungs, on an LPS grid   @returns the wider box; null where there is no need
+ */
+export function widenedBox(
+  scan: Volume,
+  labels: Uint8Array,
+  body: Uint8Array,
+  dense: DenseBorder,
+  { area, rightMl, leftMl }: LungFacts,
+): Box | null {
+  const box = boxOf(labels, scan.shape) as Box;
+  const mm = scan.spacing[2];
+  const wide: Box = { start: [...box.start], end: [...box.end] };
+  const lowest = box.start[2];
+  const tapers = lowest === 0 || (area[lowest + Math.round(TAPER.above / mm)] ?? 0) <= TAPER.share * Math.max(...area);
+  if (!tapers || (dense.lowest - lowest) * mm <= AT_BASE) wide.start[2] = Math.max(0, lowest - Math.round(BELOW / mm));
+  if (Math.min(rightMl, leftMl) < UNEQUAL * Math.max(rightMl, leftMl)) mirror(wide, scan, body);
+  const wider = [0, 1, 2].some((axis) => wide.start[axis] !== box.start[axis] || wide.end[axis] !== box.end[axis]);
+  return wider ? wide : null;
+}
+
+/** Adds the box's mirror image about the body's middle, at the height of the box. */
+function mirror(box: Box, { shape }: Volume, body: Uint8Array): void {
+  const [nx, ny] = shape;
+  const middles: number[] = [];
+  for (let z = box.start[2]; z < box.end[2]; z++) {
+    const slice = boxOf(body.subarray(z * nx * ny, (z + 1) * nx * ny), [nx, ny, 1]);
+    if (slice !== null) middles.push(slice.start[0] + slice.end[0]);
+  }
+  const twice = middles.sort((a, b) => a - b)[middles.length >> 1] ?? nx;
+  const [start, end] = [box.start[0], box.end[0]];
+  box.start[0] = Math.max(0, Math.min(start, twice - end));
+  box.end[0] = Math.min(nx, Math.max(end, twice - start));
+}

@@ -1,0 +1,90 @@
+import type { Volume } from "../volume.js";
+import { voxelMl } from "./grid.js";
+import { LEFT, RIGHT } from "./lung-markers.js";
+
+/**
+ * What a caller should know before it trusts the lungs that were found:
+ * - `cut-below`, `cut-above`: the scan ends within the lungs; `cut-aside`: the picture or its circle cuts them;
+ * - `one-lung`: only one was found; `unequal`: the lesser is below 40 % of the greater;
+ * - `small`, `large`: together less than 1.5 or more than 9 litres;
+ * - `joined`: both were one air-filled space, parted along its densest line;
+ * - `dense-border`: tissue without air between lung and ribs was counted as lung (consolidation, effusion), 20 ml or more;
+ * - `widened`: the box reaches beyond the mask, downward or to the other side, because lung seems to be missing there.
+ */
+export type LungFlag =
+  | "cut-below"
+  | "cut-above"
+  | "cut-aside"
+  | "one-lung"
+  | "unequal"
+  | "small"
+  | "large"
+  | "joined"
+  | "dense-border"
+  | "widened";
+
+/** An end slice counts as cutting the lungs from this share of their largest cross-section on. */
+const CUT_SHARE = 0.1;
+/** cm² of lung at the picture's side borders. */
+const CUT_ASIDE = 10;
+export const UNEQUAL = 0.4;
+const LITRES = [1500, 9000] as const;
+
+export interface LungFacts {
+  rightMl: number;
+  leftMl: number;
+  /** cm² of lung in each slice, feet first. */
+  area: number[];
+  /** cm² of lung at the side borders of the picture or of its circle. */
+  asideCm2: number;
+}
+
+/** @param labels LPS; @param unseen padding that reaches the border */
+export function measureLungs(scan: Volume, labels: Uint8Array, unseen: Uint8Array): LungFacts {
+  const [nx, ny, nz] = scan.shape;
+  const [sx, sy, sz] = scan.spacing;
+  const count = [0, 0, 0];
+  const area = new Array<number>(nz).fill(0);
+  let asideCm2 = 0;
+  const gone = (i: number, edge: boolean) => edge || unseen[i] === 1;
+  for (let z = 0, i = 0; z < nz; z++) {
+    for (let y = 0; y < ny; y++) {
+      for (let x = 0; x < nx; x++, i++) {
+        const label = labels[i] as number;
+        if (label === 0) continue;
+        count[label] = (count[label] as number) + 1;
+        area[z] = (area[z] as number) + (sx * sy) / 100;
+        if (gone(i - 1, x === 0) || gone(i + 1, x === nx - 1)) asideCm2 += (sy * sz) / 100;
+        if (gone(i - nx, y === 0) || gone(i + nx, y === ny - 1)) asideCm2 += (sx * sz) / 100;
+      }
+    }
+  }
+  const ml = voxelMl(scan);
+  return { rightMl: (count[RIGHT] as number) * ml, leftMl: (count[LEFT] as number) * ml, area, asideCm2 };
+}
+
+/** How the lungs were come by. */
+export interface LungWays {
+  joined: boolean;
+  dense: boolean;
+  widened: boolean;
+}
+
+export function flagsOf({ rightMl, leftMl, area, asideCm2 }: LungFacts, ways: LungWays): LungFlag[] {
+  const largest = Math.max(...area);
+  const [lesser, greater] = [Math.min(rightMl, leftMl), Math.max(rightMl, leftMl)];
+  const total = lesser + greater;
+  const facts: [LungFlag, boolean][] = [
+    ["cut-below", (area[0] as number) > CUT_SHARE * largest],
+    ["cut-above", (area.at(-1) as number) > CUT_SHARE * largest],
+    ["cut-aside", asideCm2 > CUT_ASIDE],
+    ["one-lung", lesser === 0],
+    ["unequal", lesser > 0 && lesser < UNEQUAL * greater],
+    ["small", total < LITRES[0]],
+    ["large", total > LITRES[1]],
+    ["joined", ways.joined],
+    ["dense-border", ways.dense],
+    ["widened", ways.widened],
+  ];
+  return facts.filter(([, holds]) => holds).map(([flag]) => flag);
+}

@@ -1,0 +1,161 @@
+import type { Triple, Volume } from "../volume.js";
+import { unionBox, type Box } from "./box.js";
+import { connectedComponents, type Components } from "./components.js";
+import { voxelMl } from "./grid.js";
+import { erode } from "./morphology.js";
+
+export const RIGHT = 1;
+export const LEFT = 2;
+/** Gas and whatever else is no lung. */
+export const OTHER = 3;
+
+/** mm; spaces are worn away this far to break what joins them, further where both lungs still hang together. */
+const WEAR = [4, 7, 10, 14, 18] as const;
+/** HU above outside air below which a core is free gas on average, and ml above which it cannot be. */
+const GAS_ABOVE_AIR = 45;
+const GAS_AT_MOST_ML = 700;
+/** A small piece is gas where so large a share of it is nearly air: its edge lifts its average. */
+const SMALL_ML = 50;
+const NEARLY_AIR = 35;
+const NEARLY_AIR_SHARE = 0.05;
+const SMALLEST_ML = 2;
+/** The lesser lung has at least this share of the greater one's core; their middles lie this many mm apart. */
+const LESSER = 0.1;
+const APART_MM = 60;
+/** One space wider than any lung, with such a share on either side of its middle, is both: it is cut along the middle. */
+const WIDER_THAN_A_LUNG_MM = 190;
+const HALF = 0.25;
+
+export interface LungMarkers {
+  /** 0 unknown, RIGHT, LEFT, OTHER. */
+  labels: Uint8Array;
+  /** Both lungs were one space. */
+  joined: boolean;
+}
+
+interface Piece {
+  component: number;
+  ml: number;
+  hu: number;
+  /** Share of voxels that are nearly air. */
+  airy: number;
+  /** Voxels. */
+  middle: Triple;
+  box: Box;
+}
+
+/**
+ * Cores of the air-filled spaces, told apart into right lung, left lung and other.
+ * @param spaces air-filled spaces inside the body, without airways   @returns null where nothing is like lung
+ */
+export function markLungs(scan: Volume & { data: Int16Array }, spaces: Uint8Array, airHu: number): LungMarkers | null {
+  const worn = (radius: number) => piecesOf(scan, erode(spaces, scan, radius), airHu);
+  const base = worn(WEAR[0]);
+  const isGas = ({ hu, ml, airy }: Piece) =>
+    (hu < airHu + GAS_ABOVE_AIR && ml < GAS_AT_MOST_ML) || (airy >= NEARLY_AIR_SHARE && ml < SMALL_ML);
+  const lungLike = base.list.filter((piece) => !isGas(piece));
+  if (lungLike.length === 0) return null;
+  let cores = base;
+  let pair = pairOf(scan, lungLike);
+  for (const radius of WEAR.slice(1)) {
+    if (pair.length === 2) break;
+    const next = worn(radius);
+    const found = pairOf(scan, next.list.filter((piece) => !isGas(piece)));
+    if (found.length === 2) [cores, pair] = [next, found];
+  }
+  const labels = labelPair(scan, cores.components, pair);
+  const halved = pair.length === 1 && cutInHalf(scan, labels, pair[0] as Piece);
+  labelOthers(base, labels, pair, isGas, scan);
+  return { labels, joined: halved || cores !== base };
+}
+
+/** Components of a mask with what they are like, the largest first. */
+function piecesOf(
+  scan: Volume & { data: Int16Array },
+  mask: Uint8Array,
+  airHu: number,
+): { components: Components; list: Piece[] } {
+  const { data: hu, shape } = scan;
+  const [nx, ny] = shape;
+  const components = connectedComponents(mask, shape, 6);
+  const sums = new Float64Array(components.count * 5);
+  const add = (at: number, value: number) => (sums[at] = (sums[at] as number) + value);
+  components.forEachRun((k, start, length) => {
+    const row = Math.floor(start / nx);
+    add(5 * k, (start - row * nx + (length - 1) / 2) * length);
+    add(5 * k + 1, (row % ny) * length);
+    add(5 * k + 2, Math.floor(row / ny) * length);
+    for (let i = start; i < start + length; i++) {
+      add(5 * k + 3, hu[i] as number);
+      if ((hu[i] as number) < airHu + NEARLY_AIR) add(5 * k + 4, 1);
+    }
+  });
+  const list = Array.from(components.size, (size, component) => {
+    const [x = 0, y = 0, z = 0, mean = 0, airy = 0] = sums.subarray(5 * component, 5 * component + 5).map((sum) => sum / size);
+    return { component, ml: size * voxelMl(scan), hu: mean, airy, middle: [x, y, z] as Triple, box: components.box(component) };
+  });
+  return { components, list: list.filter(({ ml }) => ml >= SMALLEST_ML).sort((a, b) => b.ml - a.ml) };
+}
+
+/** The largest piece and the largest one that lies beside it; one piece where there is no second lung. */
+function pairOf({ spacing }: Volume, pieces: Piece[]): Piece[] {
+  const [first] = pieces;
+  if (first === undefined) return [];
+  const second = pieces.slice(1).find((piece) => {
+    const [dx = 0, dy = 0, dz = 0] = piece.middle.map((at, axis) => Math.abs(at - (first.middle[axis] as number)) * (spacing[axis] as number));
+    return piece.ml >= LESSER * first.ml && dx >= APART_MM && dx > dy && dx > dz;
+  });
+  return second === undefined ? [first] : [first, second];
+}
+
+function labelPair(scan: Volume, components: Components, pair: Piece[]): Uint8Array {
+  const labels = new Uint8Array(scan.data.length);
+  const [first, second] = pair;
+  const middle = second === undefined ? scan.shape[0] / 2 : ((first as Piece).middle[0] + second.middle[0]) / 2;
+  components.forEachRun((k, start, length) => {
+    const piece = pair.find(({ component }) => component === k);
+    if (piece !== undefined) labels.fill(piece.middle[0] < middle ? RIGHT : LEFT, start, start + length);
+  });
+  return labels;
+}
+
+/** Labels a piece that must be both lungs by the middle of its box. @returns whether it is one */
+function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piece): boolean {
+  if ((box.end[0] - box.start[0]) * spacing[0] < WIDER_THAN_A_LUNG_MM) return false;
+  const middle = (box.start[0] + box.end[0]) / 2;
+  const isRight = (i: number) => (i % shape[0]) + 0.5 < middle;
+  let [right, left] = [0, 0];
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] !== 0) isRight(i) ? right++ : left++;
+  }
+  if (Math.min(right, left) < HALF * (right + left)) return false;
+  for (let i = 0; i < labels.length; i++) if (labels[i] !== 0) labels[i] = isRight(i) ? RIGHT : LEFT;
+  return true;
+}
+
+/** Labels the pieces that hold no core yet: lung where they lie among the cores and are no gas. */
+function labelOthers(
+  { components, list }: { components: Components; list: Piece[] },
+  labels: Uint8Array,
+  pair: Piece[],
+  isGas: (piece: Piece) => boolean,
+  scan: Volume,
+): void {
+  const taken = new Set<number>();
+  components.forEachRun((k, start, length) => {
+    for (let i = start; i < start + length; i++) if (labels[i] !== 0) taken.add(k);
+  });
+  const { start, end } = pair.map(({ box }) => box).reduce(unionBox);
+  const [first, second] = pair as [Piece, Piece | undefined];
+  const middle = second === undefined ? scan.shape[0] / 2 : (first.middle[0] + second.middle[0]) / 2;
+  const label = new Map<number, number>();
+  for (const piece of list) {
+    if (taken.has(piece.component)) continue;
+    const among = piece.middle.every((at, axis) => at >= (start[axis] as number) && at < (end[axis] as number));
+    label.set(piece.component, isGas(piece) || !among ? OTHER : piece.middle[0] < middle ? RIGHT : LEFT);
+  }
+  components.forEachRun((k, start, length) => {
+    const value = label.get(k);
+    if (value !== undefined) labels.fill(value, start, start + length);
+  });
+}
