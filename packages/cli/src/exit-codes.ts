@@ -24,6 +24,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,
   TableError: EXIT.data,
+  LockedError: EXIT.data,
   LabelsError: EXIT.data,
   SplitError: EXIT.data,
   RunError: EXIT.data,

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addAudit } from "./commands/audit.js";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
+import { addMerge } from "./commands/merge.js";
 import { addPrepare } from "./commands/prepare.js";
+import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
 import { addTrain } from "./commands/train.js";
 import type { Start } from "./session.js";
@@ -16,7 +19,8 @@ export function buildProgram(start: Start): Command {
     .showHelpAfterError("(slicestack COMMAND --help lists what there is)")
     .exitOverride();
   program.addHelpText("after", "\nExample:\n  $ slicestack demo");
-  for (const add of [addDemo, addPrepare, addSplit, addTrain, addEvaluate, addDoctor]) add(program, start);
+  for (const add of [addDemo, addPrepare, addMerge, addSplit, addAudit, addSlices, addTrain, addEvaluate, addDoctor])
+    add(program, start);
   return program;
 }
 

@@ -1,4 +1,8 @@
 /** @slicestack/pipeline: from scans on disk to an evaluated volume classifier. Importing it does not load libtorch. */
+export { audit, type Audit, type AuditOptions, type Finding } from "./evaluate/audit/audit.js";
+export { auditPage } from "./evaluate/audit/page.js";
+export { auditText } from "./evaluate/audit/text.js";
+export { writeFileAtomic } from "./data/atomic.js";
 export { configToFile, configToYaml } from "./config/to-yaml.js";
 export { stageClasses, type TaskClasses } from "./config/classes.js";
 export { demoConfig } from "./config/demo.js";

@@ -13,12 +13,18 @@ interface AuditFlags extends CommonOptions {
 export function addAudit(program: Command, start: Start): void {
   const command = program
     .command("audit")
-    .description("look for what makes scores too good: overlap, duplicates, labels that the acquisition gives away, outliers")
+    .description(
+      "look for what makes scores too good: overlap, duplicates, labels that the acquisition gives away, outliers",
+    )
     .argument("<data>", "folder of the prepared data set, with its split where there is one")
     .option("--html <file>", "write the findings as a page, too")
     .option("--no-images", "leave pictures out of the page")
     .option("--fold <number>", "which fold of split.json, counted from 1 (default: 1)", parseCount)
-    .option("--columns <names>", "further columns of subjects.csv that say how a scan was made, e.g. ward,reader", (text) => text.split(","));
+    .option(
+      "--columns <names>",
+      "further columns of subjects.csv that say how a scan was made, e.g. ward,reader",
+      (text) => text.split(","),
+    );
   addCommon(command, {
     example: "slicestack audit data/mosmed --html audit.html",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.stopped],

@@ -11,14 +11,14 @@ export function addMerge(program: Command, start: Start): void {
   const command = program
     .command("merge")
     .description("put the pieces of a prepared data set together")
-    .argument("<pieces...>", "folders that slicestack prepare --shard made, all of them, in any order")
     .argument("<destination>", "folder of the whole data set")
+    .argument("<pieces...>", "folders that slicestack prepare --shard made, all of them, in any order")
     .option("--name <name>", "name of the data set (default: the destination's)")
     .option("--overwrite", "replace the destination");
   addCommon(command, {
-    example: "slicestack merge data/piece-1 data/piece-2 data/mine",
+    example: "slicestack merge data/mine data/piece-1 data/piece-2",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.partly],
-  }).action((pieces: string[], destination: string, options: MergeFlags) =>
+  }).action((destination: string, pieces: string[], options: MergeFlags) =>
     start(options, () => runMerge(pieces, destination, options)),
   );
 }

@@ -30,9 +30,15 @@ export function addPrepare(program: Command, start: Start): void {
   const command = program
     .command("prepare")
     .description("turn labelled scans into a prepared data set")
-    .argument("<source>", "folder of scans (NIfTI, DICOM, NRRD, MetaImage, .npy, slices), a zip of DICOM, or a MedMNIST .npz")
+    .argument(
+      "<source>",
+      "folder of scans (NIfTI, DICOM, NRRD, MetaImage, .npy, slices), a zip of DICOM, or a MedMNIST .npz",
+    )
     .argument("<destination>", "folder of the prepared data set")
-    .option("--labels <file>", "CSV with ids, labels and subjects (default: labels.csv in the source, else its class folders)")
+    .option(
+      "--labels <file>",
+      "CSV with ids, labels and subjects (default: labels.csv in the source, else its class folders)",
+    )
     .option("--id-column <name>", "column of the ids (default: id, path, PatientID …, whichever is there)")
     .option("--label-column <name>", "column of the labels (default: label or category)")
     .option("--subject-column <name>", "column of the subjects (default: subject)")
@@ -46,14 +52,29 @@ export function addPrepare(program: Command, start: Start): void {
         "SeriesInstanceUID",
       ]),
     )
-    .option("--series <choice>", "of a study with several series: thinnest, a UID, or a regular expression on the description")
+    .option(
+      "--series <choice>",
+      "of a study with several series: thinnest, a UID, or a regular expression on the description",
+    )
     .option("--skip-unlabelled", "leave out what has no label or no volume, instead of refusing it")
-    .option("--size <height,width>", "pixels of a prepared slice (default: 128,128 for CT, unchanged for arrays)", parseSize)
-    .option("--depth <slices>", "slices of a prepared volume, or native (default: 64 for CT, native for arrays)", parseDepth)
-    .addOption(new Option("--crop <region>", "keep only this region of CT (default: none)").choices(["lung", "body", "none"]))
+    .option(
+      "--size <height,width>",
+      "pixels of a prepared slice (default: 128,128 for CT, unchanged for arrays)",
+      parseSize,
+    )
+    .option(
+      "--depth <slices>",
+      "slices of a prepared volume, or native (default: 64 for CT, native for arrays)",
+      parseDepth,
+    )
+    .addOption(
+      new Option("--crop <region>", "keep only this region of CT (default: none)").choices(["lung", "body", "none"]),
+    )
     .option("--margin <mm>", "mm kept around the region (default: 10)", parseMillimetres)
     .option("--mask <folder>", "keep the box of your own masks, named like the volumes")
-    .addOption(new Option("--unit <unit>", "what the values of arrays are (default: arbitrary)").choices(["HU", "arbitrary"]))
+    .addOption(
+      new Option("--unit <unit>", "what the values of arrays are (default: arbitrary)").choices(["HU", "arbitrary"]),
+    )
     .option("--allow-gaps", "interpolate over missing slices of a DICOM series, and record it")
     .option("--keep-ids", "keep PatientIDs and paths of DICOM in the index (default: salted hashes)")
     .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
@@ -106,12 +127,21 @@ async function runPrepare(
       : []),
     nextStep(flags, destination, official),
   ].join("\n");
-  const result = { directory: dataset.directory, info, volumes: volumes.length, slices, subjects, quarantined, left, resumed };
+  const result = {
+    directory: dataset.directory,
+    info,
+    volumes: volumes.length,
+    slices,
+    subjects,
+    quarantined,
+    left,
+    resumed,
+  };
   return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json: result };
 }
 
 function nextStep({ shard }: PrepareFlags, destination: string, official: boolean): string {
-  if (shard !== undefined) return `Next, with all ${shard.count} pieces: slicestack merge PIECE... DATA`;
+  if (shard !== undefined) return `Next, with all ${shard.count} pieces: slicestack merge DATA PIECE...`;
   if (official) return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${destination}`;
   return `Next: slicestack split ${destination}, then slicestack audit ${destination}`;
 }

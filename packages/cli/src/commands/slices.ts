@@ -11,7 +11,10 @@ export function addSlices(program: Command, start: Start): void {
     .command("slices")
     .description("write a data set as the published layout, one .npy a slice")
     .argument("<data>", "folder of the prepared data set")
-    .argument("<out>", "folder to make: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…")
+    .argument(
+      "<out>",
+      "folder to make: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…",
+    )
     .option("--overwrite", "replace the folder");
   addCommon(command, {
     example: "slicestack slices data/mosmed slices/mosmed",

@@ -61,7 +61,8 @@ function refuseContradictions({ fractions, folds, repeats, test, official, from 
     throw new UsageError(`${names.join(" and ")} name different splits: give one of them`);
   if (folds === undefined && (repeats !== undefined || test !== undefined))
     throw new UsageError("--repeats and --test go with --folds");
-  if (official && test !== undefined) throw new UsageError("--official and --test name two test parts: give one of them");
+  if (official && test !== undefined)
+    throw new UsageError("--official and --test name two test parts: give one of them");
 }
 
 async function drawn(dataset: Dataset, flags: SplitFlags): Promise<Split[]> {

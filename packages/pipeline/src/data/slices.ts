@@ -43,7 +43,13 @@ export async function writeSlices(dataset: Dataset, options: SlicesOptions): Pro
       const into = join(folder.path, part, `class_${volume.label}`);
       mkdirSync(into, { recursive: true });
       slices += await writeVolume(dataset, volume, join(into, names.get(volume.id)!));
-      options.onProgress?.({ stage: "slices", done: k + 1, total: volumes.length, unit: "volumes", message: volume.id });
+      options.onProgress?.({
+        stage: "slices",
+        done: k + 1,
+        total: volumes.length,
+        unit: "volumes",
+        message: volume.id,
+      });
     }
     const rows = volumes.map(({ id, subject, label }) => ({ id: names.get(id)!, subject, label, class: info.classes[label]! })); // prettier-ignore
     writeTable(join(folder.path, "labels.csv"), ["id", "subject", "label", "class"], rows);

@@ -111,17 +111,30 @@ test("plan: no volumes, no labels, missing columns and a missing folder each say
 test("labels may be texts: CT-0 … by their number, other words in alphabetical order", async (t) => {
   const folder = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,CT-3\nb,CT-0\nc,CT-3\n");
   const numbered = await makePlan({ source: folder });
-  assert.deepEqual([numbered.volumes.map(({ label }) => label), numbered.classes], [[3, 0, 3], ["CT-0", "1", "2", "CT-3"]]);
+  assert.deepEqual(
+    [numbered.volumes.map(({ label }) => label), numbered.classes],
+    [
+      [3, 0, 3],
+      ["CT-0", "1", "2", "CT-3"],
+    ],
+  );
   writeFileSync(join(folder, "labels.csv"), "id,category\na,sick\nb,healthy\nc,sick\n");
   const worded = await makePlan({ source: folder });
-  assert.deepEqual([worded.volumes.map(({ label }) => label), worded.classes], [[1, 0, 1], ["healthy", "sick"]]);
+  assert.deepEqual(
+    [worded.volumes.map(({ label }) => label), worded.classes],
+    [
+      [1, 0, 1],
+      ["healthy", "sick"],
+    ],
+  );
   // A number among them makes the word a mistake.
   writeFileSync(join(folder, "labels.csv"), "id,label\na,0\nb,1\nc,sick\n");
   assert.match((await refused(folder)).problems.invalid.join(), /c\.nii: label "sick"/);
 });
 
 test("columns by name; MosMed's registry, whose paths begin with a slash, matches as it is", async (t) => {
-  const csv = "study_file,category,who\n/studies/CT-0/study_0001.nii.gz,CT-0,p1\n/studies/CT-2/study_0002.nii.gz,CT-2,p2\n";
+  const csv =
+    "study_file,category,who\n/studies/CT-0/study_0001.nii.gz,CT-0,p1\n/studies/CT-2/study_0002.nii.gz,CT-2,p2\n";
   const source = folderWith(temporaryFolder(t), ["CT-0/study_0001.nii.gz", "CT-2/study_0002.nii.gz"], csv);
   const columns = { id: "study_file", label: "category", subject: "who" };
   const { volumes, classes } = await makePlan({ source, columns });
@@ -133,14 +146,20 @@ test("columns by name; MosMed's registry, whose paths begin with a slash, matche
     ],
   );
   assert.deepEqual(classes, ["CT-0", "1", "CT-2"]);
-  await assert.rejects(makePlan({ source, columns: { id: "nowhere" } }), /expected the column nowhere, found study_file/);
+  await assert.rejects(
+    makePlan({ source, columns: { id: "nowhere" } }),
+    /expected the column nowhere, found study_file/,
+  );
 });
 
 test("--skip-unlabelled leaves out what has no partner, and lists it", async (t) => {
   const source = folderWith(temporaryFolder(t), ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,\nghost,1\n");
   assert.equal((await refused(source)).problems.unlabelled.length, 2);
   const { volumes, left } = await makePlan({ source, skipUnlabelled: true });
-  assert.deepEqual(volumes.map(({ id }) => id), ["a"]);
+  assert.deepEqual(
+    volumes.map(({ id }) => id),
+    ["a"],
+  );
   assert.deepEqual(left.map(({ path, reason }) => `${path} ${reason}`).sort(), [
     "b.nii has no label",
     "c.nii has no label",

@@ -59,12 +59,17 @@ try { globalThis.held = FolderLock.take(${JSON.stringify(folder)}); console.log(
 catch (error) { console.log(error.name); process.exit(); }`;
   const words = await Promise.all(
     Array.from({ length: 20 }, async () => {
-      const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       const [data] = (await once(child.stdout, "data")) as [Buffer];
       return data.toString().trim();
     }),
   );
   // Processes that came after the first had ended may have had it too, one after another; never two at once.
   assert.ok(words.includes("held"));
-  assert.ok(words.every((word) => word === "held" || word === "LockedError"), words.join());
+  assert.ok(
+    words.every((word) => word === "held" || word === "LockedError"),
+    words.join(),
+  );
 });

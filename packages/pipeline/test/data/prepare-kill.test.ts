@@ -23,7 +23,12 @@ const bytesOf = (directory: string): Record<string, string> =>
   Object.fromEntries(
     readdirSync(directory)
       .sort()
-      .map((name) => [name, createHash("sha256").update(readFileSync(join(directory, name))).digest("hex")]),
+      .map((name) => [
+        name,
+        createHash("sha256")
+          .update(readFileSync(join(directory, name)))
+          .digest("hex"),
+      ]),
   );
 
 before(async () => {
@@ -41,7 +46,9 @@ const module = new URL("../../src/data/prepare/prepare.js", import.meta.url).hre
 /** Prepares in a process of its own, which is killed after so many milliseconds. @returns whether it came to its end */
 async function killedAfter(destination: string, milliseconds: number): Promise<boolean> {
   const code = `import { prepare } from ${JSON.stringify(module)}; await prepare(${JSON.stringify({ ...settings, destination })});`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const ended = once(child, "exit").then(() => true);
   if (await Promise.race([ended, setTimeout(milliseconds, false)])) return child.exitCode === 0;
   child.kill("SIGKILL");
@@ -106,5 +113,8 @@ test("made in pieces and merged: the same bytes; missing, doubled and foreign pi
   await prepare({ ...settings, depth: 10, destination: other, shard: { index: 2, count: 3 } });
   await assert.rejects(merge(a, other, c), /is a piece of another preparation/);
   assert.ok(!existsSync(join(folder, "no")));
-  await assert.rejects(prepare({ ...settings, destination: other, overwrite: true, shard: { index: 4, count: 3 } }), /I\/N/);
+  await assert.rejects(
+    prepare({ ...settings, destination: other, overwrite: true, shard: { index: 4, count: 3 } }),
+    /I\/N/,
+  );
 });

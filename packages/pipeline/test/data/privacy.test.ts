@@ -28,7 +28,19 @@ test("the salt is made once, for its owner's eyes alone, and read afterwards; a 
 });
 
 test("columns that name a person or a study in the hospital's systems are personal, whatever their spelling", () => {
-  for (const column of ["PatientName", "patient_name", "Last Name", "DOB", "birth-date", "MRN", "PatientID", "AccessionNumber", "StudyInstanceUID", "e-mail"]) // prettier-ignore
+  for (const column of [
+    "PatientName",
+    "patient_name",
+    "Last Name",
+    "DOB",
+    "birth-date",
+    "MRN",
+    "PatientID",
+    "AccessionNumber",
+    "StudyInstanceUID",
+    "e-mail",
+  ])
+    // prettier-ignore
     assert.ok(isPersonal(column), column);
   for (const column of ["site", "scanner", "sex", "age", "class", "name_of_scanner", "study", "affected"])
     assert.ok(!isPersonal(column), column);

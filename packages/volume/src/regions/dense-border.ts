@@ -86,7 +86,11 @@ function addAlong(
       count[a + width * z] = steps;
     }
   }
-  const patches = connectedComponents(Uint8Array.from(count, (n) => Math.min(1, n)), [width, shape[2], 1], 6);
+  const patches = connectedComponents(
+    Uint8Array.from(count, (n) => Math.min(1, n)),
+    [width, shape[2], 1],
+    6,
+  );
   const smallest = (SMALLEST * 100) / (spacing[across] * spacing[2]);
   patches.forEachRun((k, start, length) => {
     if ((patches.size[k] as number) < smallest) return;

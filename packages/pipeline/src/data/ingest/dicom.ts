@@ -1,16 +1,11 @@
 /** DICOM series of a source: found by the headers of its files, in folders and in zips. */
-import { join } from "node:path";
-import { readDicomSeries, scanDicom, type DicomScan, type DicomSeries, type DicomSource } from "@slicestack/volume";
-import { detectFormat, openZipFile, openDicomFile, type ZipFile } from "@slicestack/volume/node";
+import { basename, dirname, join } from "node:path";
+import { readDicomSeries, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
+import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
-import type { ReadResult } from "../prepare/read.js";
-import { commonFolder } from "./paths.js";
+import type { Recipe } from "../prepare/recipe.js";
+import { volumeOf } from "./paths.js";
 import type { DicomPlace, SetAside, SourceVolume, VolumeInput } from "./source.js";
-
-export interface DicomFound {
-  volumes: SourceVolume[];
-  setAside: SetAside[];
-}
 
 interface ScanOptions {
   onProgress?: (progress: Progress) => void;
@@ -18,30 +13,183 @@ interface ScanOptions {
 }
 
 /** @param paths files below `root` that no other format claims */
-export async function dicomVolumes(root: string, paths: readonly string[], options: ScanOptions = {}): Promise<DicomFound> {
+export async function dicomVolumes(
+  root: string,
+  paths: readonly string[],
+  options: ScanOptions = {},
+): Promise<{ volumes: SourceVolume[]; setAside: SetAside[] }> {
   if (paths.length === 0) return { volumes: [], setAside: [] };
   const places = new Map<string, DicomPlace>();
   await using zips = new Zips();
   async function* sources(): AsyncGenerator<DicomSource> {
     for (const [k, path] of paths.entries()) {
-      options.signal?.throwIfAborted();
       const file = join(root, path);
       if (/\.zip$/i.test(path) && (await detectFormat(file)) === "zip") {
-        for (const { name } of (await zips.open(file)).entries) {
-          places.set(`${path}#${name}`, { path: file, entry: name });
-          yield await zips.source(`${path}#${name}`, file, name);
+        for (const entry of await zips.entries(file)) {
+          places.set(`${path}#${entry}`, { path: file, entry });
+          yield await zips.source(`${path}#${entry}`, file, entry);
         }
       } else {
         places.set(path, { path: file });
-        yield openDicomFile(file, path);
+        yield dicomFile(file, path);
       }
-      if (k % 100 === 0 || k + 1 === paths.length)
+      if (k % 100 === 99 || k + 1 === paths.length)
         options.onProgress?.({ stage: "scan", done: k + 1, total: paths.length, unit: "files" });
     }
   }
   const scan = await scanDicom(sources(), options.signal === undefined ? {} : { signal: options.signal });
   return {
-    volumes: apart(scan.series.map((series) => volumeOfSeries(series, places))),
+    volumes: scan.series.map((series) => volumeOfSeries(series, places)),
     setAside: scan.setAside.map(({ name, reason }) => ({ path: name, reason })),
   };
+}
+
+function volumeOfSeries(series: DicomSeries, places: ReadonlyMap<string, DicomPlace>): SourceVolume {
+  const names = [...new Set(series.slices.map(({ file }) => file))];
+  const files = names.map((name) => places.get(name)!);
+  const { patientId, accession, studyUid, seriesUid, seriesDescription } = series;
+  const folder = commonFolder(names);
+  // Two series may share a folder, and a series a UID with its reformat: the first file tells them apart.
+  const path = names.length === 1 ? names[0]! : `${folder === "" ? "." : folder} (${basename(names[0]!)} …)`;
+  const found = volumeOf(names[0]!, { kind: "dicom", series: seriesUid, files });
+  return {
+    ...found,
+    id: `${patientId || "unknown"}-${seriesUid}`,
+    path,
+    names: {
+      path: [...new Set([...folderNames(folder), ...(names.length === 1 ? found.names.path : [])])],
+      PatientID: patientId === "" ? [] : [patientId],
+      AccessionNumber: accession === "" ? [] : [accession],
+      StudyInstanceUID: studyUid === "" ? [] : [studyUid],
+      SeriesInstanceUID: seriesUid === "" ? [] : [seriesUid],
+    },
+    subject: patientId === "" ? null : patientId,
+    facts: acquisitionFacts(series),
+    series: {
+      description: seriesDescription,
+      spacing: spacingOf(series),
+      slices: series.slices.length,
+      uid: seriesUid,
+      study: studyUid === "" ? `${patientId} ${folder}` : studyUid,
+    },
+  };
+}
+
+/** A folder may be named by its path, or by the name of any folder on the way that is not shared with others. */
+function folderNames(folder: string): string[] {
+  if (folder === "") return [];
+  const parts = folder.split("/");
+  return [folder, ...parts.map((_, k) => parts.slice(0, k + 1).join("/")), ...parts];
+}
+
+function commonFolder(names: readonly string[]): string {
+  let parts = dirname(names[0] ?? "").split("/");
+  for (const name of names) {
+    const other = dirname(name).split("/");
+    let same = 0;
+    while (same < parts.length && parts[same] === other[same]) same++;
+    parts = parts.slice(0, same);
+  }
+  return parts.join("/").replace(/^\.$/, "");
+}
+
+/** For subjects.csv: what an audit compares labels with. Dates are left out, because they point at a person. */
+function acquisitionFacts({ acquisition, modality }: DicomSeries): Record<string, string> {
+  const { manufacturer, model, kernel, kVp, sliceThickness, institution, station, bodyPart } = acquisition;
+  const facts = {
+    modality,
+    site: institution,
+    station,
+    manufacturer,
+    model,
+    kernel,
+    kvp: kVp === undefined ? "" : String(kVp),
+    slice_thickness: sliceThickness === undefined ? "" : String(sliceThickness),
+    body_part: bodyPart,
+  };
+  return facts;
+}
+
+/** Median distance between neighbouring slices along the normal, mm; the slice thickness where positions are missing. */
+function spacingOf({ slices, acquisition }: DicomSeries): number {
+  const along = slices.flatMap(({ position, orientation }) => {
+    if (position === undefined || orientation === undefined) return [];
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = orientation;
+    const normal = [b * f - c * e, c * d - a * f, a * e - b * d];
+    return [normal.reduce((sum, n, k) => sum + n * (position[k] ?? 0), 0)];
+  });
+  along.sort((x, y) => x - y);
+  const steps = along.slice(1).map((value, k) => value - along[k]!);
+  steps.sort((x, y) => x - y);
+  return steps[Math.floor(steps.length / 2)] ?? acquisition.sliceThickness ?? Infinity;
+}
+
+/**
+ * Reads the volume of one series, whose files are named. Runs in a worker thread.
+ * @throws DicomSeriesError, VolumeFormatError, VolumeFileError
+ */
+export async function readDicom(
+  { series, files }: VolumeInput & { kind: "dicom" },
+  { allowGaps }: Pick<Recipe, "allowGaps">,
+) {
+  await using zips = new Zips();
+  const sources: DicomSource[] = [];
+  for (const { path, entry } of files)
+    sources.push(entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry));
+  const scan = await scanDicom(sources);
+  const own = scan.series.filter(({ seriesUid }) => seriesUid === series);
+  // The files of a series may hold a reformat under the same UID; the larger one is what was found before.
+  const found = own.sort((a, b) => b.slices.length - a.slices.length)[0];
+  if (found === undefined) {
+    const [first] = scan.setAside;
+    throw new Error(
+      `expected the series ${series} in ${files.length} files, ${first?.name ?? "they"} ${first?.reason ?? "changed since they were found"}`,
+    );
+  }
+  const { facts, ...volume } = await readDicomSeries(found, { allowGaps });
+  return { volume, facts: mended(facts) };
+}
+
+function mended({ filled, tilt, padding, lossy }: DicomFacts): Record<string, string> {
+  return {
+    gaps_filled: String(filled.length),
+    tilt_corrected: tilt === undefined ? "" : `${tilt.degrees.toFixed(1)} degrees`,
+    padding_voxels: String(padding.voxels),
+    lossy: lossy ? "yes" : "no",
+  };
+}
+
+/** Archives that stay open as long as their entries are read. */
+class Zips implements AsyncDisposable {
+  readonly #open = new Map<string, Promise<{ zip: ZipFile; entries: Map<string, ZipEntry> }>>();
+
+  async entries(path: string): Promise<string[]> {
+    return [...(await this.#zip(path)).entries.keys()];
+  }
+
+  /** @param name for messages */
+  async source(name: string, path: string, entry: string): Promise<DicomSource> {
+    const found = (await this.#zip(path)).entries.get(entry);
+    if (found === undefined) throw new Error(`${path}: expected the entry ${entry}, it is gone`);
+    const head = async (bytes: number) => {
+      const start: Uint8Array[] = [];
+      let held = 0;
+      for await (const piece of found.stream()) {
+        start.push(piece);
+        if ((held += piece.length) >= bytes) break;
+      }
+      return new Uint8Array(Buffer.concat(start)).subarray(0, bytes);
+    };
+    return { name, size: found.size, read: () => found.read(), head };
+  }
+
+  #zip(path: string) {
+    const opened = this.#open.get(path) ?? openZipFile(path).then((zip) => ({ zip, entries: new Map(zip.entries.map((entry) => [entry.name, entry])) })); // prettier-ignore
+    this.#open.set(path, opened);
+    return opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of this.#open.values()) await (await opened).zip.close();
+  }
 }

@@ -27,7 +27,8 @@ export interface DiscoverOptions {
 const VOLUME = /\.(nii|nii\.gz|nrrd|nhdr|mha|mhd)$/i;
 const IMAGE = /\.(png|jpe?g)$/i;
 /** Never DICOM, never a volume by itself: tables, texts, the data files of detached headers. */
-const OTHER = /\.(csv|tsv|json|jsonl|txt|md|html?|xml|ya?ml|pdf|xlsx?|raw|zraw|raw\.gz|py|ipynb|log|tmp|pkl|pth?|lock)$/i;
+const OTHER =
+  /\.(csv|tsv|json|jsonl|txt|md|html?|xml|ya?ml|pdf|xlsx?|raw|zraw|raw\.gz|py|ipynb|log|tmp|pkl|pth?|lock)$/i;
 
 /** Finds all volumes below `source` (or in it, where it is a zip or an archive), in the order of their paths. @throws PrepareError no folder, no volume */
 export async function discover(source: string, options: DiscoverOptions = {}): Promise<Found> {
@@ -60,12 +61,22 @@ function filesOf(source: string): { root: string; paths: string[] } {
     if (statSync(source).isFile()) return { root: dirname(source), paths: [basename(source)] };
     names = readdirSync(source, { recursive: true, withFileTypes: true, encoding: "utf8" })
       .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(source.length).replace(/^[/\\]+/, ""));
+      .map((entry) =>
+        join(entry.parentPath ?? entry.path, entry.name)
+          .slice(source.length)
+          .replace(/^[/\\]+/, ""),
+      );
   } catch (cause) {
     throw new PrepareError(`${source}: expected a folder of volumes (${codeOf(cause)})`, "Check the path.", { cause });
   }
   const hidden = (path: string) => path.split("/").some((part) => part.startsWith("."));
-  return { root: source, paths: names.map((name) => name.replaceAll("\\", "/")).filter((path) => !hidden(path)).sort() };
+  return {
+    root: source,
+    paths: names
+      .map((name) => name.replaceAll("\\", "/"))
+      .filter((path) => !hidden(path))
+      .sort(),
+  };
 }
 
 interface Kinds {
@@ -80,7 +91,10 @@ function sorted(paths: readonly string[]): Kinds {
   const kinds: Kinds = { files: [], arrays: [], archives: [], images: [], rest: [] };
   const all = new Set(paths.map((path) => path.toLowerCase()));
   for (const path of paths) {
-    const stem = path.replace(/\.gz$/i, "").replace(/\.(hdr|img)$/i, "").toLowerCase();
+    const stem = path
+      .replace(/\.gz$/i, "")
+      .replace(/\.(hdr|img)$/i, "")
+      .toLowerCase();
     if (VOLUME.test(path)) kinds.files.push(path);
     else if (/\.hdr(\.gz)?$/i.test(path)) kinds.files.push(path);
     else if (/\.img(\.gz)?$/i.test(path) && (all.has(`${stem}.hdr`) || all.has(`${stem}.hdr.gz`))) continue;
@@ -124,7 +138,10 @@ function addSlices(paths: readonly string[], found: Found, absolute: (path: stri
   for (const path of paths) {
     const match = /^(.*)_(\d+)\.npy$/i.exec(path);
     if (match === null) {
-      found.broken.push({ path, reason: "expected a slice NAME_INDEX.npy, because it is an array (H, W); its name has no index" });
+      found.broken.push({
+        path,
+        reason: "expected a slice NAME_INDEX.npy, because it is an array (H, W); its name has no index",
+      });
       continue;
     }
     const [, name = "", index = ""] = match;

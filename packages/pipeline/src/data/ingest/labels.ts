@@ -64,7 +64,8 @@ export function labelsFromTable(volumes: readonly SourceVolume[], path: string, 
     }
     const name = (columns.class === undefined ? undefined : values[columns.class]) || volume.className;
     if (name && !names.has(label)) names.set(label, name);
-    const subject = (columns.subject === undefined ? undefined : values[columns.subject]) || volume.subject || volume.id;
+    const subject =
+      (columns.subject === undefined ? undefined : values[columns.subject]) || volume.subject || volume.id;
     const further = Object.fromEntries(kept.map((column) => [column, values[column] ?? ""]));
     labelled.push({ ...volume, subject, label, extra: { ...volume.facts, ...further } });
   }
@@ -72,7 +73,11 @@ export function labelsFromTable(volumes: readonly SourceVolume[], path: string, 
 }
 
 /** Labels from the folders class_0/, class_1/ …, or as an archive gives them. @throws LabelsError */
-export function labelsFromSource(volumes: readonly SourceVolume[], source: string, options: LabelOptions = {}): Labelling {
+export function labelsFromSource(
+  volumes: readonly SourceVolume[],
+  source: string,
+  options: LabelOptions = {},
+): Labelling {
   const problems = noProblems();
   const left: SetAside[] = [];
   const names = new Map<number, string>();
@@ -127,7 +132,8 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   const id = find(columns.id, key === undefined ? ID_COLUMNS : [key, ...ID_COLUMNS]);
   const label = find(columns.label, USUAL.label);
   if (id === undefined || label === undefined) {
-    const remedy = "Name the columns id (or path) and label, or say which they are with --id-column and --label-column.";
+    const remedy =
+      "Name the columns id (or path) and label, or say which they are with --id-column and --label-column.";
     const found = table.columns.join(", ");
     throw new TableError(table.file, 1, `expected the columns id or path, and label, found ${found}`, remedy);
   }
@@ -182,14 +188,16 @@ function matchRows(
     const several = found.length > 1 && found.some(({ series }) => series === null);
     if (found.length === 0) {
       const shown = name === "" ? `line ${row.line}: empty ${options.columns.id}` : name;
-      if (options.skipUnlabelled && name !== "") left.push({ path: shown, reason: "is in the labels file, but not among the volumes" }); // prettier-ignore
+      if (options.skipUnlabelled && name !== "")
+        left.push({ path: shown, reason: "is in the labels file, but not among the volumes" }); // prettier-ignore
       else problems.unmatched.push(shown);
     } else if (several) problems.invalid.push(`${name}: the name of ${found.length} volumes, give their path`);
     else {
       for (const volume of chooseSeries(found, options.series, problems, left)) {
         const before = matched.get(volume);
         if (before === undefined) matched.set(volume, row);
-        else if (differ(before, row, options.columns)) problems.conflicting.push(`${name}: lines ${before.line} and ${row.line}`);
+        else if (differ(before, row, options.columns))
+          problems.conflicting.push(`${name}: lines ${before.line} and ${row.line}`);
       }
     }
   }

@@ -8,7 +8,8 @@ export function volumeOf(path: string, input: VolumeInput): SourceVolume {
   const folders = path.split("/").slice(0, -1);
   const labelled = /^(?:class_|ct_|CT-)(\d+)(?:_slices?)?$/i;
   // Stacked arrays carry the class in their own name: ct_0.npy.
-  const own = input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
+  const own =
+    input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
   const className = [...folders, ...own].findLast((part) => labelled.test(part)) ?? null;
   const label = className === null ? null : labelled.exec(className)?.[1];
   const bare = withoutExtension(path);

@@ -69,7 +69,8 @@ function create(file: string, read: () => Uint8Array): Uint8Array {
 }
 
 function refused(file: string, problem: string, cause?: unknown): PrepareError {
-  const remedy = "It hides patients' identifiers: name another file with --salt-file, or keep the identifiers with --keep-ids.";
+  const remedy =
+    "It hides patients' identifiers: name another file with --salt-file, or keep the identifiers with --keep-ids.";
   return new PrepareError(`${file}: the salt ${problem}`, remedy, { cause });
 }
 

@@ -48,20 +48,24 @@ async function regionOf(
     return { box: lungs.box, facts: { lung_litres: litres(lungs.totalMl), lung_flags: lungs.flags.join(" ") } };
   }
   const found = lungs.reason === "no-body" ? "nothing solid" : `${Math.round(lungs.totalMl)} ml that look like lung`;
-  throw new Error(`expected lungs to crop to, found ${found}; is it a chest CT in HU? Leave --crop out to keep it whole`);
+  throw new Error(
+    `expected lungs to crop to, found ${found}; is it a chest CT in HU? Leave --crop out to keep it whole`,
+  );
 }
 
 const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
 
 /** Masks by the ids of their volumes: a file of the same path below `folder`, or of the same name. @throws PrepareError where no volume has one */
 export function findMasks(folder: string, volumes: readonly LabelledVolume[]): Map<string, string> {
-  if (!existsSync(folder)) throw new PrepareError(`${folder}: expected a folder of masks, it is not there`, "Check --mask.");
+  if (!existsSync(folder))
+    throw new PrepareError(`${folder}: expected a folder of masks, it is not there`, "Check --mask.");
   const found = new Map<string, string>();
   for (const { id, path } of volumes) {
     const bare = withoutExtension(path);
     const stems = [bare, basename(bare), id];
-    const file = [join(folder, path), ...stems.flatMap((stem) => ENDINGS.map((ending) => join(folder, `${stem}.${ending}`)))] // prettier-ignore
-      .find((candidate) => existsSync(candidate) && dirname(candidate).startsWith(folder));
+    const file =
+      [join(folder, path), ...stems.flatMap((stem) => ENDINGS.map((ending) => join(folder, `${stem}.${ending}`)))] // prettier-ignore
+        .find((candidate) => existsSync(candidate) && dirname(candidate).startsWith(folder));
     if (file !== undefined) found.set(id, file);
   }
   if (found.size > 0) return found;

@@ -8,7 +8,14 @@ import type { SetAside, VolumeInput } from "../ingest/source.js";
 import { FolderLock } from "../lock.js";
 import { runPool } from "../pool.js";
 import { writeOfficialSplit } from "../split/official.js";
-import { datasetHash, openDataset, type Dataset, type DatasetInfo, type StoreDtype, type VolumeRecord } from "../store.js";
+import {
+  datasetHash,
+  openDataset,
+  type Dataset,
+  type DatasetInfo,
+  type StoreDtype,
+  type VolumeRecord,
+} from "../store.js";
 import { formatSubjects } from "../subjects.js";
 import { dataFolder, Journal, type Frame } from "./journal.js";
 import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions } from "./plan.js";
@@ -93,7 +100,8 @@ function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): 
       "Go on with the settings of then, or pass --overwrite to begin anew.",
     );
   }
-  for (const name of readdirSync(work)) if (name !== ".lock") rmSync(join(work, name), { recursive: true, force: true });
+  for (const name of readdirSync(work))
+    if (name !== ".lock") rmSync(join(work, name), { recursive: true, force: true });
   return Journal.open(work, key)!;
 }
 
@@ -101,7 +109,11 @@ async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work:
   const { onProgress, signal, workers } = options;
   const done = journal.entries.length;
   const todo = plan.volumes.slice(done);
-  const inputs = await unpackArchives(todo.map(({ input }) => input), join(work, "unpacked"), { onProgress, signal });
+  const inputs = await unpackArchives(
+    todo.map(({ input }) => input),
+    join(work, "unpacked"),
+    { onProgress, signal },
+  );
   await runPool<VolumeJob, PreparedVolume>({
     script: new URL("./worker.js", import.meta.url),
     jobs: todo.map(({ mask }, k) => ({ input: inputs[k]!, recipe: plan.recipe, mask })),

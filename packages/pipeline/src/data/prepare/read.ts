@@ -47,7 +47,9 @@ async function readItem(input: VolumeInput & { kind: "npy-item" }, unit: Unit): 
   await using file = await openNpyFile(path);
   const { dtype, data, shape } = await file.stack.readRange(item, 1);
   const array: NpyArray = { dtype, data, shape: shape.slice(1), fortranOrder: false };
-  const sha256 = createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest("hex");
+  const sha256 = createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("hex");
   const volume = order === "HWS" ? volumeOfColumns(array, path) : volumeOfSlices(array, path);
   return { ...arrayResult(volume, unit), sha256 };
 }

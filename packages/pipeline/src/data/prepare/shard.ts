@@ -33,7 +33,10 @@ export function shardOf(plan: Plan, shard: Shard | undefined): Plan {
   const { index, count } = shard;
   const whole = [index, count].every(Number.isSafeInteger);
   if (!whole || index < 1 || index > count)
-    throw new PrepareError(`shard: expected I/N with I from 1 to N, came ${index}/${count}`, "1/4 is the first of four.");
+    throw new PrepareError(
+      `shard: expected I/N with I from 1 to N, came ${index}/${count}`,
+      "1/4 is the first of four.",
+    );
   const at = (k: number) => Math.floor((k * plan.volumes.length) / count);
   const volumes = plan.volumes.slice(at(index - 1), at(index));
   return { ...plan, volumes, broken: index === 1 ? plan.broken : [], left: index === 1 ? plan.left : [] };

@@ -52,7 +52,9 @@ export function acquisitionAuc(
   };
   const found = (variables.length > 1 ? [...variables, all] : variables).map((variable) => {
     const auroc = crossValidated(variable, volumes, classes, folds, seed);
-    const suspicious = auroc.value >= 0.65 && auroc.interval.low > 0.5;
+    // A perfect predictor has no spread and so no interval.
+    const sure = auroc.interval.method === "none" ? auroc.value > 0.95 : auroc.interval.low > 0.5;
+    const suspicious = auroc.value >= 0.65 && sure;
     return { name: variable.name, values: variable.values, auroc, suspicious };
   });
   return found.sort((a, b) => b.auroc.value - a.auroc.value);
@@ -72,7 +74,12 @@ function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[])
   const names = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
   const further = names
     .filter((name) => ACQUISITION.test(name) || named.includes(name))
-    .flatMap((name) => column(name, volumes.map(({ extra }) => extra[name] ?? "")));
+    .flatMap((name) =>
+      column(
+        name,
+        volumes.map(({ extra }) => extra[name] ?? ""),
+      ),
+    );
   return [...geometric, ...further];
 }
 
@@ -123,7 +130,10 @@ function crossValidated(
     const out = [...folds.keys()].filter((k) => folds[k] === fold);
     const rest = [...folds.keys()].filter((k) => folds[k] !== fold);
     const model = fitLogistic(rest.map((k) => rows[k]!), rest.map((k) => labels[k]!), { classes }); // prettier-ignore
-    const predicted = predictLogistic(model, out.map((k) => rows[k]!));
+    const predicted = predictLogistic(
+      model,
+      out.map((k) => rows[k]!),
+    );
     out.forEach((k, n) => (probabilities[k] = predicted[n]!));
   }
   const scorer = new Scorer({ labels, probabilities }, classes, defaultBins(labels.length));

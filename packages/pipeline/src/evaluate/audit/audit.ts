@@ -22,7 +22,15 @@ export interface PlacedPair extends DuplicatePair {
 }
 
 export interface Audit {
-  dataset: { name: string; hash: string; directory: string; volumes: number; subjects: number; slices: number; unit: string };
+  dataset: {
+    name: string;
+    hash: string;
+    directory: string;
+    volumes: number;
+    subjects: number;
+    slices: number;
+    unit: string;
+  };
   split: { name: string; seed: number; by: string[]; origin: string; hash: string } | null;
   /** Subjects and volumes of each class, in all and by part. */
   balance: { class: string; subjects: number; volumes: number; parts: Record<Part, number> | null }[];
@@ -79,7 +87,8 @@ export function auditOf(
   options: { columns: readonly string[]; seed: number },
 ): Audit {
   const { volumes, info, directory } = dataset;
-  const partOf = split === null ? null : new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
+  const partOf =
+    split === null ? null : new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
   const { pairs, total } = findDuplicates(volumes, facts);
   const placed = pairs.map((pair): PlacedPair => ({
     ...pair,
@@ -127,7 +136,10 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
     say("error", `${pairsText(leaks)} ${leaks.length === 1 ? "lies" : "lie"} in two parts: ${shown(leaks)}. Give both the same subject, or remove one, and split again.`); // prettier-ignore
   const contradicting = found.duplicates.pairs.filter(({ sameLabel, kind }) => !sameLabel && kind === "identical");
   if (contradicting.length > 0)
-    say("error", `${pairsText(contradicting)} ${contradicting.length === 1 ? "has" : "have"} two labels: ${shown(contradicting)}.`);
+    say(
+      "error",
+      `${pairsText(contradicting)} ${contradicting.length === 1 ? "has" : "have"} two labels: ${shown(contradicting)}.`,
+    );
   const others = found.duplicates.pairs.filter((pair) => !leaks.includes(pair) && !contradicting.includes(pair) && !pair.sameSubject); // prettier-ignore
   if (others.length > 0)
     say("warning", `${pairsText(others)} ${others.length === 1 ? "belongs" : "belong"} to different subjects: ${shown(others)}. Are they one person?`); // prettier-ignore
@@ -135,8 +147,13 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
     if (suspicious)
       say("warning", `${name} alone predicts the label: AUROC ${two(auroc.value)} [${two(auroc.interval.low)}, ${two(auroc.interval.high)}]. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`); // prettier-ignore
   for (const { class: name, subjects } of found.balance) {
-    if (subjects < 3) say("warning", `Class ${name} has ${subjects} ${subjects === 1 ? "subject" : "subjects"}: it cannot be in train, val and test.`);
-    else if (subjects < 10) say("note", `Class ${name} has ${subjects} subjects: its numbers will have wide intervals.`);
+    if (subjects < 3)
+      say(
+        "warning",
+        `Class ${name} has ${subjects} ${subjects === 1 ? "subject" : "subjects"}: it cannot be in train, val and test.`,
+      );
+    else if (subjects < 10)
+      say("note", `Class ${name} has ${subjects} subjects: its numbers will have wide intervals.`);
   }
   for (const warning of split?.warnings ?? []) say("note", `Split: ${warning}.`);
   const odd = new Set(found.outliers.map(({ id }) => id)).size;

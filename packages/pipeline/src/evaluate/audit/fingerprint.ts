@@ -23,7 +23,8 @@ export function thumbnailOf(voxels: ArrayLike<number>, shape: readonly [number, 
       for (const [x0, x1] of xs) {
         let sum = 0;
         for (let z = z0; z < z1; z++)
-          for (let y = y0; y < y1; y++) for (let x = x0, at = nx * (y + ny * z); x < x1; x++) sum += voxels[at + x] ?? 0;
+          for (let y = y0; y < y1; y++)
+            for (let x = x0, at = nx * (y + ny * z); x < x1; x++) sum += voxels[at + x] ?? 0;
         cells[cell++] = sum / ((x1 - x0) * (y1 - y0) * (z1 - z0));
       }
   return cells;

@@ -31,7 +31,9 @@ export function auditPage(audit: Audit, dataset: Dataset | null): string {
 
 function head({ dataset, split }: Audit): Html {
   const splitText =
-    split === null ? "none" : `${split.name === "" ? "train, val, test" : split.name}, by ${split.by.join(" and ")}, ${split.origin}`;
+    split === null
+      ? "none"
+      : `${split.name === "" ? "train, val, test" : split.name}, by ${split.by.join(" and ")}, ${split.origin}`;
   return html`<header>
     <p class="kicker">Slicestack audit</p>
     <h1>${dataset.name}</h1>
@@ -47,7 +49,11 @@ function head({ dataset, split }: Audit): Html {
 function findings({ findings }: Audit): Html {
   if (findings.length === 0) return html`<p class="lede">Nothing was found that speaks against this data set.</p>`;
   const words = { error: "Error", warning: "Warning", note: "Note" };
-  const rows = findings.map(({ severity, text }) => html`<dt>${words[severity]}</dt><dd>${text}</dd>`);
+  const rows = findings.map(
+    ({ severity, text }) =>
+      html`<dt>${words[severity]}</dt>
+        <dd>${text}</dd>`,
+  );
   return html`<dl>${rows}</dl>`;
 }
 
@@ -68,12 +74,17 @@ function acquisition({ acquisition }: Audit): Html {
   if (acquisition.length === 0)
     return html`<p>Too little is known of the acquisition, or too few subjects are there, to tell.</p>`;
   return html`<p>
-      A logistic regression on each fact alone, cross-validated by subject. 0.50 says nothing of the label; what predicts
-      it may be learnt in place of the disease.
+      A logistic regression on each fact alone, cross-validated by subject. 0.50 says nothing of the label; what
+      predicts it may be learnt in place of the disease.
     </p>
     ${table(
       "Facts of the acquisition, the most telling first",
-      [{ name: "fact" }, { name: "takes" }, { name: "AUROC", note: "95 % interval over subjects" }, { name: "judgement" }],
+      [
+        { name: "fact" },
+        { name: "takes" },
+        { name: "AUROC", note: "95 % interval over subjects" },
+        { name: "judgement" },
+      ],
       acquisition.map(({ name, values, auroc, suspicious }) => ({
         name,
         cells: [values, formatEstimate(auroc), suspicious ? "gives the label away" : "–"],
@@ -98,7 +109,8 @@ function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | 
     main: pair.parts !== null && pair.parts[0] !== pair.parts[1],
   }));
   const columns = ["volumes", "kind", "distance", "correlation", "subject", "label", "parts"].map((name) => ({ name }));
-  const more = total > rows.length ? html`<p class="soft">${total - rows.length} more pairs are in the JSON.</p>` : nothing;
+  const more =
+    total > rows.length ? html`<p class="soft">${total - rows.length} more pairs are in the JSON.</p>` : nothing;
   const pictures = pairs.slice(0, PICTURES).flatMap(({ a, b }) => [a, b]);
   return html`${table(`${total} pairs of volumes, the nearest first`, columns, rows)}${more}${slices(dataset, pictures)}`;
 }
@@ -136,13 +148,13 @@ function methods(): Html {
   return html`<dl>
     <dt>Same volumes</dt>
     <dd>
-      Identical: the same hash of all voxels. Nearly identical: fingerprints of the signs of steps between the means of a
-      16 x 16 x 8 grid differ in at most 6 % of their bits, and the means correlate with at least 0.98.
+      Identical: the same hash of all voxels. Nearly identical: fingerprints of the signs of steps between the means of
+      a 16 x 16 x 8 grid differ in at most 6 % of their bits, and the means correlate with at least 0.98.
     </dd>
     <dt>Acquisition</dt>
     <dd>
-      Penalised logistic regression, five folds by subject, AUROC as the mean of the classes against the rest, interval by
-      bootstrap over subjects. Suspicious: at least 0.65, with an interval above 0.5.
+      Penalised logistic regression, five folds by subject, AUROC as the mean of the classes against the rest, interval
+      by bootstrap over subjects. Suspicious: at least 0.65, with an interval above 0.5.
     </dd>
     <dt>Outliers</dt>
     <dd>Farther from the median than six times 1.4826 times the median absolute deviation.</dd>

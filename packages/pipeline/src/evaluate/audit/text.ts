@@ -18,7 +18,9 @@ export function auditText({ dataset, balance, acquisition, findings }: Audit): s
     `${dataset.name}: ${dataset.volumes} volumes of ${dataset.subjects} subjects`,
     "",
     columns(classes),
-    ...(facts.length === 0 ? [] : ["", "AUROC of the label by facts of the acquisition alone (0.5 = nothing):", columns(facts)]),
+    ...(facts.length === 0
+      ? []
+      : ["", "AUROC of the label by facts of the acquisition alone (0.5 = nothing):", columns(facts)]),
     "",
     ...(findings.length === 0
       ? ["Nothing was found that speaks against this data set."]
@@ -28,5 +30,12 @@ export function auditText({ dataset, balance, acquisition, findings }: Audit): s
 
 function columns(rows: readonly string[][]): string {
   const widths = rows[0]!.map((_, k) => Math.max(...rows.map((row) => row[k]!.length)));
-  return rows.map((row) => row.map((cell, k) => cell.padEnd(widths[k]!)).join("  ").trimEnd()).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, k) => cell.padEnd(widths[k]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

@@ -16,13 +16,25 @@ import { fakeDataset } from "../../data/fake-dataset.js";
 function randomFacts(random: Random): VolumeFacts {
   const thumbnail = Float32Array.from({ length: 2048 }, () => random.normal());
   const mean = -400 + 20 * random.normal();
-  return { mean, standardDeviation: 300, least: -1000, p1: -990, p50: mean, p99: 300, most: 900, thumbnail, fingerprint: fingerprintOf(thumbnail) };
+  return {
+    mean,
+    standardDeviation: 300,
+    least: -1000,
+    p1: -990,
+    p50: mean,
+    p99: 300,
+    most: 900,
+    thumbnail,
+    fingerprint: fingerprintOf(thumbnail),
+  };
 }
 
 /** 120 subjects of two classes whose acquisition says nothing of the label. */
 function cleanSet(seed = 1) {
   const random = new Random(seed);
-  const dataset = fakeDataset(Array.from({ length: 120 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, i % 2]));
+  const dataset = fakeDataset(
+    Array.from({ length: 120 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, i % 2]),
+  );
   dataset.volumes.forEach((volume, i) => {
     volume.voxelSha256 = `hash ${i}`;
     volume.original.shape = [512, 512, random.integer(30, 60)];
@@ -33,7 +45,8 @@ function cleanSet(seed = 1) {
 }
 
 const settings = { columns: [], seed: 0 };
-const texts = (findings: readonly { severity: string; text: string }[]) => findings.map(({ severity, text }) => `${severity}: ${text}`);
+const texts = (findings: readonly { severity: string; text: string }[]) =>
+  findings.map(({ severity, text }) => `${severity}: ${text}`);
 
 test("a clean set: no error, no warning; text and page say so", () => {
   const { dataset, facts } = cleanSet();
@@ -58,13 +71,17 @@ test("one scan in train and in test under two names is an error, with both names
   assert.equal(first?.severity, "error");
   assert.match(first?.text ?? "", /^2 pairs of identical or nearly identical volumes lie in two parts/);
   for (const id of [a, b, c, d]) assert.ok(first?.text.includes(id), id);
-  assert.deepEqual(duplicates.pairs.map(({ kind }) => kind), ["identical", "near"]);
+  assert.deepEqual(
+    duplicates.pairs.map(({ kind }) => kind),
+    ["identical", "near"],
+  );
 });
 
 test("one scan with two labels is an error; two subjects with one scan in one part are a warning", () => {
   const { dataset, facts } = cleanSet();
   const split = makeSplit(dataset, { seed: 1 });
-  const ofLabel = (label: number) => split.parts.train.filter((id) => dataset.volumes.find((volume) => volume.id === id)?.label === label);
+  const ofLabel = (label: number) =>
+    split.parts.train.filter((id) => dataset.volumes.find((volume) => volume.id === id)?.label === label);
   const copy = (from: string, to: string) => {
     const hash = dataset.volumes.find(({ id }) => id === from)!.voxelSha256;
     dataset.volumes.find(({ id }) => id === to)!.voxelSha256 = hash;
@@ -78,7 +95,8 @@ test("one scan with two labels is an error; two subjects with one scan in one pa
 
 test("a label that the site gives away is named with its AUROC; sex, which is no acquisition, only where it is asked for", () => {
   const { dataset, facts, random } = cleanSet();
-  for (const volume of dataset.volumes) volume.extra["site"] = random.chance(0.85) ? ["north", "south"][volume.label]! : "west";
+  for (const volume of dataset.volumes)
+    volume.extra["site"] = random.chance(0.85) ? ["north", "south"][volume.label]! : "west";
   const { findings, acquisition } = auditOf(dataset, null, null, facts, settings);
   assert.match(texts(findings).join("\n"), /warning: site alone predicts the label: AUROC 0\.9\d/);
   assert.ok(!acquisition.some(({ name }) => name === "sex"));
@@ -98,7 +116,9 @@ test("slice spacing that goes with the label is found as a number, and all toget
 
 test("cross-validation is by subject: a number that tells subjects apart, each with four volumes, predicts nothing", () => {
   const random = new Random(3);
-  const dataset = fakeDataset(Array.from({ length: 160 }, (_, i): [string, string, number] => [`v${i}`, `s${i >> 2}`, (i >> 2) % 2]));
+  const dataset = fakeDataset(
+    Array.from({ length: 160 }, (_, i): [string, string, number] => [`v${i}`, `s${i >> 2}`, (i >> 2) % 2]),
+  );
   const ofSubject = Array.from({ length: 40 }, () => random.uniform(0.5, 1));
   dataset.volumes.forEach((volume, i) => (volume.original.spacing = [ofSubject[i >> 2]!, 1, 1]));
   const [spacing] = acquisitionAuc(dataset).filter(({ name }) => name === "pixel spacing");
@@ -112,19 +132,34 @@ test("outliers: a volume in another unit, one with ten times the slices, and non
   dataset.volumes[9]!.original.shape = [512, 512, 480];
   const found = findOutliers(dataset.volumes, facts);
   assert.deepEqual(new Set(found.map(({ id }) => id)), new Set(["v7", "v9"]));
-  assert.equal(found[0]?.what.startsWith("slice count") || found[0]?.what === "mean" || found[0]?.what === "median" || found[0]?.what.startsWith("length"), true);
+  assert.equal(
+    found[0]?.what.startsWith("slice count") ||
+      found[0]?.what === "mean" ||
+      found[0]?.what === "median" ||
+      found[0]?.what.startsWith("length"),
+    true,
+  );
   // A field that nearly all share: its few others are judged by the mean deviation.
   dataset.volumes.forEach((volume, i) => (volume.original.spacing[2] = i === 3 ? 40 : 5));
-  assert.ok(findOutliers(dataset.volumes, facts).some(({ id, what }) => id === "v3" && what.startsWith("slice spacing")));
+  assert.ok(
+    findOutliers(dataset.volumes, facts).some(({ id, what }) => id === "v3" && what.startsWith("slice spacing")),
+  );
 });
 
 test("a split that does not hold, classes of two subjects and quarantined volumes are told", () => {
-  const dataset = fakeDataset(Array.from({ length: 30 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, i < 28 ? 0 : 1]));
+  const dataset = fakeDataset(
+    Array.from({ length: 30 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, i < 28 ? 0 : 1]),
+  );
   dataset.volumes.forEach((volume, i) => (volume.voxelSha256 = `${i}`));
   dataset.info.quarantined = [{ source: "x", reason: "damaged" }];
   const random = new Random(1);
   const facts = dataset.volumes.map(() => randomFacts(random));
-  const split = sealed(dataset, { seed: 0, group: undefined, parts: { train: ["v0"], val: [], test: [] }, warnings: ["all is odd"] });
+  const split = sealed(dataset, {
+    seed: 0,
+    group: undefined,
+    parts: { train: ["v0"], val: [], test: [] },
+    warnings: ["all is odd"],
+  });
   const found = texts(auditOf(dataset, split, "split: v1 stands twice", facts, settings).findings);
   assert.match(found[0] ?? "", /^error: The split does not hold: split: v1 stands twice/);
   assert.ok(found.some((text) => text.startsWith("warning: Class class_1 has 2 subjects")));

@@ -6,7 +6,12 @@ import { correlation, distance, fingerprintOf, thumbnailOf } from "../../../src/
 /** Smooth random volumes of nx x ny x nz voxels: sums of a few waves. */
 function waves(seed: number, [nx, ny, nz]: [number, number, number], change = 0): Float32Array {
   const random = new Random(seed);
-  const terms = Array.from({ length: 12 }, () => [random.uniform(1, 9), random.uniform(1, 9), random.uniform(1, 5), random.uniform(0, 6)]);
+  const terms = Array.from({ length: 12 }, () => [
+    random.uniform(1, 9),
+    random.uniform(1, 9),
+    random.uniform(1, 5),
+    random.uniform(0, 6),
+  ]);
   const noise = new Random(seed + 1000);
   return Float32Array.from({ length: nx * ny * nz }, (_, i) => {
     const [x, y, z] = [(i % nx) / nx, (Math.floor(i / nx) % ny) / ny, Math.floor(i / (nx * ny)) / nz];
@@ -35,13 +40,20 @@ test("fingerprint: a volume, the same with noise, resampled or brightened stay n
   for (let seed = 0; seed < 20; seed++) {
     const a = of(waves(seed, size));
     assert.equal(distance(a.fingerprint, a.fingerprint), 0);
-    const same = [of(waves(seed, size, 0.5)), of(waves(seed, [50, 70, 40]), [50, 70, 40]), of(waves(seed, size).map((v) => 3 * v - 900))];
+    const same = [
+      of(waves(seed, size, 0.5)),
+      of(waves(seed, [50, 70, 40]), [50, 70, 40]),
+      of(waves(seed, size).map((v) => 3 * v - 900)),
+    ];
     for (const b of same) {
       assert.ok(distance(a.fingerprint, b.fingerprint) < 0.06, `${seed}: ${distance(a.fingerprint, b.fingerprint)}`);
       assert.ok(correlation(a.thumbnail, b.thumbnail) > 0.98);
     }
     const other = of(waves(seed + 500, size));
-    assert.ok(distance(a.fingerprint, other.fingerprint) > 0.2, `${seed}: ${distance(a.fingerprint, other.fingerprint)}`);
+    assert.ok(
+      distance(a.fingerprint, other.fingerprint) > 0.2,
+      `${seed}: ${distance(a.fingerprint, other.fingerprint)}`,
+    );
   }
 });
 
