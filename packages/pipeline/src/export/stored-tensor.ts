@@ -1,7 +1,7 @@
 /** Tensors as they lie in a file: a storage, and a view into it. Their values are read when they are asked for. */
 import { crc32 } from "@node-rs/crc32";
 import { fromTypedArray, scope, type DType, type Tensor } from "@slicestack/torch";
-import type { WeightsFile } from "./weights-file.js";
+import { checksumRemedy, type WeightsFile } from "./weights-file.js";
 
 export const itemBytes: Record<DType, number> = {
   float32: 4,
@@ -75,11 +75,12 @@ const mostDimensions = 32;
 export function viewProblem({ storage, offset, shape, stride }: StoredTensor): string | null {
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 0;
   if (shape.length > mostDimensions) return `has ${shape.length} dimensions, at most ${mostDimensions} are read`;
-  if (stride.length !== shape.length || ![offset, ...shape, ...stride].every(whole))
-    return `has a size, stride or offset that cannot be: [${shape.join(", ")}], [${stride.join(", ")}], ${offset}`;
+  const impossible = `has a size, stride or offset that cannot be: [${shape.join(", ")}], [${stride.join(", ")}], ${offset}`;
+  if (![offset, ...shape].every(whole)) return impossible;
   // libtorch multiplies all sizes, also beside a size of 0.
   if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(1, size), 1)))
     return `has a size without end: [${shape.join(", ")}]`;
+  if (stride.length !== shape.length || !stride.every(whole)) return impossible;
   const numel = shape.reduce((product, size) => product * size, 1);
   if (numel === 0) return null;
   const last = shape.reduce((sum, size, d) => sum + (size - 1) * (stride[d] ?? 0), offset);
@@ -139,7 +140,10 @@ function storageBytes(file: WeightsFile, storage: Storage): Uint8Array<ArrayBuff
   const { at, checksum } = storage.place;
   const bytes = file.read(at, storage.bytes);
   if (checksum !== null && crc32(bytes) !== checksum)
-    throw file.fault(`the values of storage ${storage.name} do not have the checksum that was saved with them`);
+    throw file.fault(
+      `the values of storage ${storage.name} do not have the checksum that was saved with them`,
+      checksumRemedy,
+    );
   return bytes;
 }
 

@@ -48,7 +48,11 @@ export class PickleBytes {
   }
 
   uint8(): number {
-    return this.#view(1).getUint8(0);
+    // Every instruction comes through here.
+    const byte = this.#window[this.at - this.#windowAt];
+    if (byte === undefined) return this.take(1)[0] ?? 0;
+    this.at++;
+    return byte;
   }
   uint16(): number {
     return this.#view(2).getUint16(0, true);

@@ -1,5 +1,5 @@
 /** What torch.save writes since PyTorch 1.6: a zip archive of data.pkl and one part for each storage. */
-import type { WeightsFile } from "../weights-file.js";
+import { checksumRemedy, type WeightsFile } from "../weights-file.js";
 import { readArchive, type ArchivePart } from "./archive.js";
 import { PickleBytes } from "./bytes.js";
 import { StorageTable } from "./storage-id.js";
@@ -72,5 +72,5 @@ function refusePacked(file: WeightsFile, { name, packed }: ArchivePart): void {
 
 function refuseChanged(file: WeightsFile, { name, at, bytes, checksum }: ArchivePart): void {
   if (file.checksum(at, bytes) !== checksum)
-    throw file.fault(`its part ${name} does not have the checksum that was saved with it`);
+    throw file.fault(`its part ${name} does not have the checksum that was saved with it`, checksumRemedy);
 }
