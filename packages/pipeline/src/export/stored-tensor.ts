@@ -1,7 +1,7 @@
 /** Tensors as they lie in a file: a storage, and a view into it. Their values are read when they are asked for. */
 import { crc32 } from "@node-rs/crc32";
 import { fromTypedArray, scope, type DType, type Tensor } from "@slicestack/torch";
-import { checksumRemedy, type WeightsFile } from "./weights-file.js";
+import type { WeightsFile } from "./weights-file.js";
 
 export const itemBytes: Record<DType, number> = {
   float32: 4,
@@ -140,10 +140,7 @@ function storageBytes(file: WeightsFile, storage: Storage): Uint8Array<ArrayBuff
   const { at, checksum } = storage.place;
   const bytes = file.read(at, storage.bytes);
   if (checksum !== null && crc32(bytes) !== checksum)
-    throw file.fault(
-      `the values of storage ${storage.name} do not have the checksum that was saved with them`,
-      checksumRemedy,
-    );
+    throw file.fault(`the values of storage ${storage.name} do not have the checksum that was saved with them`);
   return bytes;
 }
 

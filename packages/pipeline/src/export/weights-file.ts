@@ -6,10 +6,6 @@ import { CheckpointError } from "./errors.js";
 
 const pieceBytes = 1 << 20;
 
-/** What helps where a checksum differs. PyTorch can leave them out; such a file cannot be told from a damaged one. */
-export const checksumRemedy =
-  "Copy or download the file again; one that was saved after torch.serialization.set_crc32_options(False) has to be saved with checksums.";
-
 export class WeightsFile implements Disposable {
   /** Bytes. */
   readonly size: number;

@@ -72,8 +72,9 @@ function contents(file: WeightsFile, format: WeightsFormat): FoundWeights {
     const { stored, metadata } = readHeader(file);
     return { ...withoutPrefixes(stored), metadata };
   }
-  const object = format === "pth" ? readZipPth(file) : readLegacyPth(file);
-  return findWeights(object, (problem, remedy) => file.fault(problem, remedy));
+  const { object, notes } = format === "pth" ? readZipPth(file) : { object: readLegacyPth(file), notes: [] };
+  const found = findWeights(object, (problem, remedy) => file.fault(problem, remedy));
+  return { ...found, notes: [...notes, ...found.notes] };
 }
 
 /** Files that are taken for weights by mistake, by how they begin. */

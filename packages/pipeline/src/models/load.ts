@@ -56,7 +56,7 @@ function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: str
     const problems = [some("missing", missing), some("unexpected", unexpected), some("other shape", misshapen)];
     const text = problems.filter((part) => part !== "").join("; ");
     const guess = guessModel(tensors);
-    const hint = guess === null ? "" : ` By its names the file is ${modelText(guess)}.`;
+    const hint = guess === null ? "" : ` The file looks like ${modelText(guess)}.`;
     throw new CheckpointError(file, `does not fit the model (${text})`, `${remedy}${hint}`, { cause: error });
   }
 }

@@ -142,9 +142,8 @@ class Transfer implements Disposable {
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
-      const next = new URL(location, url);
-      if (next.protocol !== "https:" && next.protocol !== url.protocol)
-        throw this.#fault(`it leads to ${next.href}, which is not encrypted`);
+      const next = redirectTarget(url, location);
+      if (next === null) throw this.#fault(`it leads to ${location}, which is no encrypted address`);
       url = next;
     }
     throw this.#fault(`it was redirected more than ${mostRedirects} times`);
@@ -154,10 +153,11 @@ class Transfer implements Disposable {
     const { status, headers } = response;
     if (status >= 500 || status === 429) throw new Interruption(`the server answered ${status}`);
     const goesOn = status === 206 && headers.get("content-range")?.startsWith(`bytes ${this.#done}-`) === true;
-    // 416: there is nothing from there on, so that the next try has to begin anew.
     if (this.#done > 0 && !goesOn) this.#restart();
-    if (status === 416) throw new Interruption("the server could not go on where it broke");
-    if (status !== 200 && !goesOn) throw this.#fault(`the server answered ${status} ${response.statusText}`.trimEnd());
+    // 416, or another part than was asked for: the next try begins anew.
+    if (status === 416 || (status === 206 && !goesOn))
+      throw new Interruption("the server could not go on where it broke");
+    if (!response.ok) throw this.#fault(`the server answered ${status} ${response.statusText}`.trimEnd());
     this.#tag = headers.get("etag")?.startsWith('"') === true ? headers.get("etag") : null;
     const announced = headers.get("content-length");
     const expected = this.#pinned.bytes - this.#done;
@@ -182,6 +182,13 @@ class Transfer implements Disposable {
   #fault(problem: string): DownloadError {
     return new DownloadError(this.#pinned.url, problem, this.#options.remedy);
   }
+}
+
+/** Where a redirect leads; null where that would be less safe than where it comes from, or no address at all. */
+export function redirectTarget(from: URL, location: string): URL | null {
+  if (!URL.canParse(location, from.href)) return null;
+  const to = new URL(location, from);
+  return to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:") ? to : null;
 }
 
 /** Temporary files of downloads that were killed; a day old, so that they are nobody's any more. */

@@ -7,6 +7,8 @@ import type { Module } from "@slicestack/torch/nn";
 import { describeWeights, modelText, weightsText } from "../../src/export/describe.js";
 import { guessModel, type ModelGuess } from "../../src/export/describe-model.js";
 import { writeSafetensors } from "../../src/export/safetensors.js";
+import { withoutPrefixes } from "../../src/export/state-dict.js";
+import { Storage, StoredTensor } from "../../src/export/stored-tensor.js";
 import { createHead, createSliceModel } from "../../src/models/registry.js";
 import { leakFree, torchvisionShapes } from "../models/support.js";
 
@@ -139,6 +141,21 @@ leakFree("the heads of a run's volume stage: flatten and attention", () => {
   assert.deepEqual(guess(shapesOf(flatten)), { ...unknown, model: "flatten head", classes: 3 });
   using attention = createHead({ head: "attention", dropout: 0 }, shape);
   assert.deepEqual(guess(shapesOf(attention)), { ...unknown, model: "attention head", classes: 3, embedding: 256 });
+});
+
+leakFree("no model or head of ours has names that reading would take for a wrapper's", () => {
+  const slices = ["resnet18", "resnet34", "resnet50", "custom_resnet", "slice_cnn"] as const;
+  const heads = ["flatten", "mean", "max", "attention"] as const;
+  const models: Module[] = [
+    ...slices.map((model) => createSliceModel({ model, dropout: 0 }, 2, [32, 32])),
+    ...heads.map((head) => createHead({ head, dropout: 0 }, { embedding: 8, slices: 4, classes: 2 })),
+  ];
+  for (const model of models) {
+    const names = [...shapesOf(model).keys()];
+    const bare = withoutPrefixes(new Map(names.map((name) => [name, new StoredTensor(new Storage("", "float32", 0), 0, [0], [1])]))); // prettier-ignore
+    assert.deepEqual([[...bare.stored.keys()], bare.notes], [names, []]);
+    model.dispose();
+  }
 });
 
 test("other names, and the right names with other shapes, are no model of the zoo", () => {

@@ -184,6 +184,31 @@ test("a pickle of very many instructions ends at a limit, also where few of them
   refused(write(folder, "size.pth", zipPth(pickle(size, op.global("torch", "Size"), "h\x00", 0x85, "R"))), /torch\.Size is called with/); // prettier-ignore
 });
 
+test("the largest of them all take less than 400 MB at their peak (a process of its own, by its resident memory)", () => {
+  const inside = op.dict({ w: op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]) });
+  const files = {
+    lists: zipPth(pickle(Buffer.alloc(1_000_000, "]"), Buffer.alloc(999_998, "a"))),
+    marks: zipPth(pickle(Buffer.alloc(1_999_999, "("))),
+    tuples: zipPth(pickle(Buffer.alloc(1_999_999, ")"))),
+    dicts: zipPth(pickle(Buffer.alloc(110_000, "}"))),
+    kept: legacyPth(pickle("N", Buffer.alloc(1_900_000, 0x94))),
+    texts: zipPth(pickle(...Array.from({ length: 12 }, () => op.text("x".repeat(1 << 22))), inside)),
+    huge: zipPth(pickle(bytes("X", little(0xffffffff, 4)))),
+    header: Buffer.concat([little(2n ** 62n, 8), Buffer.from("{}")]),
+  };
+  const paths = Object.entries(files).map(([name, data]) => write(folder, `${name}.pth`, data));
+  const module = new URL("../../src/export/weights.js", import.meta.url).href;
+  const program = `import { readWeights } from ${JSON.stringify(module)};
+    const before = process.resourceUsage().maxRSS;
+    let refused = 0;
+    for (const path of process.argv.slice(1)) try { readWeights(path); } catch (error) { refused += error.name === "CheckpointError"; }
+    console.log(refused, process.resourceUsage().maxRSS - before);`;
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", program, ...paths], { encoding: "utf8" });
+  const [count, kilobytes] = output.trim().split(" ").map(Number);
+  assert.equal(count, paths.length);
+  assert.ok((kilobytes ?? Infinity) < 400_000, `${kilobytes} kB`);
+});
+
 const w = (offset: number, shape: number[], stride: number[], count = 4) =>
   op.dict({ w: op.tensor(op.storage("FloatStorage", "0", count), offset, shape, stride) });
 const sixteen = { "0": Buffer.alloc(16) };

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { describeWeights, weightsText } from "../../src/export/describe.js";
 import { readWeights } from "../../src/export/weights.js";
 import { leakFree } from "../models/support.js";
-import { bytes, legacyPth, little, op, pickle, zipPth } from "./assemble.js";
+import { bytes, legacyPth, little, op, pickle, zip, zipPth } from "./assemble.js";
 import { expectedFixtures, fixtures, refused, spelled, write } from "./support.js";
 
 const expected = expectedFixtures("pth.json");
@@ -181,6 +181,29 @@ leakFree("numbers beside plain weights are not taken for weights", (folder) => {
   assert.deepEqual(others, [{ name: "epoch", value: "2" }]);
   assert.deepEqual(metadata, { epoch: "2" });
 });
+
+leakFree(
+  "what PyTorch 2 adds to the archive is passed over, and an archive without checksums is read and said",
+  (folder) => {
+    const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
+    const parts = [
+      { name: "w/data.pkl", data: pickle(op.dict({ w })) },
+      { name: "w/.format_version", data: Buffer.from("1") },
+      { name: "w/.storage_alignment", data: Buffer.from("64") },
+      { name: "w/byteorder", data: Buffer.from("little") },
+      { name: "w/data/0", data: four },
+      { name: "w/version", data: Buffer.from("3\n") },
+      { name: "w/.data/serialization_id", data: Buffer.alloc(40, "7") },
+    ];
+    const checked = readWeights(write(folder, "checked.pth", zip(parts)));
+    assert.deepEqual([checked.tensors.get("w")?.toArray(), checked.notes], [[1, 2, 3, 4], []]);
+    const unchecked = zip(parts.map((part) => ({ ...part, checksum: 0 })));
+    const { tensors, notes } = readWeights(write(folder, "unchecked.pth", unchecked));
+    assert.deepEqual([tensors.get("w")?.toArray(), notes], [[1, 2, 3, 4], ["The file was saved without checksums."]]);
+    const some = zip(parts.map((part) => (part.name === "w/data/0" ? { ...part, checksum: 0 } : part)));
+    refused(write(folder, "some.pth", some), /storage 0 do not have the checksum/);
+  },
+);
 
 leakFree("only the tensors that are asked for are read", () => {
   const file = join(fixtures, "pth", "plain_zip.pth");

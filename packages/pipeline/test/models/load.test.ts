@@ -129,7 +129,7 @@ leakFree("checkpoint: other classes, another model and a missing file are refuse
     () => loadWeights(other, file),
     other,
     file,
-    /missing: .*unexpected: .*the file is 2d_cnn or slice_cnn \(3 cl/,
+    /missing: .*unexpected: .*The file looks like 2d_cnn or slice_cnn \(3 cl/,
   );
   const absent = join(folder, "absent.safetensors");
   refused(() => loadWeights(fewer, absent), fewer, absent, /not found/);

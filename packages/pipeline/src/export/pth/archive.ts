@@ -7,8 +7,8 @@ export interface ArchivePart {
   name: string;
   at: number;
   bytes: number;
-  /** CRC-32. */
-  checksum: number;
+  /** CRC-32; null in an archive that was written without: PyTorch 2.6 and later can leave 0 in all of them. */
+  checksum: number | null;
   /** Compressed or encrypted, which torch.save does not do. */
   packed: boolean;
 }
@@ -46,6 +46,8 @@ export function readArchive(file: WeightsFile): Map<string, ArchivePart> {
     if (parts.has(name)) throw file.fault(`holds the part ${name} twice`);
     parts.set(name, entry);
   }
+  if ([...parts.values()].every(({ checksum }) => checksum === 0))
+    for (const part of parts.values()) part.checksum = null;
   return parts;
 }
 

@@ -1,5 +1,5 @@
 /** What torch.save writes since PyTorch 1.6: a zip archive of data.pkl and one part for each storage. */
-import { checksumRemedy, type WeightsFile } from "../weights-file.js";
+import type { WeightsFile } from "../weights-file.js";
 import { readArchive, type ArchivePart } from "./archive.js";
 import { PickleBytes } from "./bytes.js";
 import { StorageTable } from "./storage-id.js";
@@ -8,8 +8,8 @@ import type { PickleValue } from "./values.js";
 
 const pickleName = "data.pkl";
 
-/** @returns the object, whose storages know their places @throws CheckpointError where it is damaged or names more than weights need */
-export function readZipPth(file: WeightsFile): PickleValue {
+/** @returns the object, whose storages know their places, and what the user should know of the file @throws CheckpointError where it is damaged or names more than weights need */
+export function readZipPth(file: WeightsFile): { object: PickleValue; notes: string[] } {
   const parts = readArchive(file);
   const root = rootOf(file, parts);
   const order = smallText(file, parts.get(`${root}byteorder`));
@@ -33,7 +33,8 @@ export function readZipPth(file: WeightsFile): PickleValue {
     storage.place = { at: part.at, checksum: part.checksum };
     return storage;
   });
-  return object;
+  const notes = pickle.checksum === null ? ["The file was saved without checksums."] : [];
+  return { object, notes };
 }
 
 /** The folder that all parts lie in, with its slash: the name of the file as it was saved. */
@@ -71,6 +72,6 @@ function refusePacked(file: WeightsFile, { name, packed }: ArchivePart): void {
 }
 
 function refuseChanged(file: WeightsFile, { name, at, bytes, checksum }: ArchivePart): void {
-  if (file.checksum(at, bytes) !== checksum)
-    throw file.fault(`its part ${name} does not have the checksum that was saved with it`, checksumRemedy);
+  if (checksum !== null && file.checksum(at, bytes) !== checksum)
+    throw file.fault(`its part ${name} does not have the checksum that was saved with it`);
 }
