@@ -29,6 +29,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   SplitError: EXIT.data,
   RunError: EXIT.data,
   CheckpointError: EXIT.data,
+  DownloadError: EXIT.data,
   ReportError: EXIT.data,
   PredictionsError: EXIT.data,
   ClusteredSubjectsError: EXIT.data,

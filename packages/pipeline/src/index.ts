@@ -27,8 +27,14 @@ export { compareModels, type ModelDifference } from "./evaluate/compare/models.j
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { summarise, type ModelSummary } from "./evaluate/summary.js";
-export { CheckpointError, readSafetensors, writeSafetensors } from "./export/safetensors.js";
+export { describeWeights, modelText, weightsText, type WeightsDescription } from "./export/describe.js";
+export type { ModelGuess } from "./export/describe-model.js";
+export { CheckpointError } from "./export/errors.js";
+export { readSafetensors, writeSafetensors } from "./export/safetensors.js";
+export { readWeights, type Weights, type WeightsFormat } from "./export/weights.js";
+export { findPretrained } from "./models/pretrained.js";
 export type { Progress } from "./progress.js";
+export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
 export { EngineError } from "./train/loop.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";

@@ -71,8 +71,8 @@ const sliceShape = {
   ),
   pretrained: key(
     z.string().min(1).nullable().default(null),
-    "a path, or null",
-    "Weights that the trunk starts from (torchvision's parameter names)",
+    "a path, imagenet, imagenet_v2, or null",
+    "Weights that the trunk starts from: torchvision's for ImageNet, or a file with their names",
   ),
   slices_per_volume: key(
     z.int().min(1).nullable().default(null),
@@ -175,7 +175,11 @@ export const runConfigSchema = z.strictObject({
   ),
   overfit: key(flag(false), trueOrFalse, "Train on a small fixed subset, to see that the model can fit at all"),
   relaunch: key(flag(false), trueOrFalse, "Go on in the run folder of the same name"),
-  checkpoint: key(z.string().min(1).nullable().default(null), "a path, or null", "Weights of a run to start from"),
+  checkpoint: key(
+    z.string().min(1).nullable().default(null),
+    "a path, or null",
+    "Weights of the slice model to start from: of a run, or saved by PyTorch",
+  ),
   task: z.strictObject(taskShape).superRefine(checkClasses).prefault({}),
   split: z.strictObject(splitShape).prefault({}),
   transform: z.strictObject(transformShape).prefault({}),

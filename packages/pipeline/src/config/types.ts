@@ -53,7 +53,7 @@ export interface StageConfig {
 
 export interface SliceConfig extends StageConfig {
   model: "resnet18" | "resnet34" | "resnet50" | "custom_resnet" | "slice_cnn";
-  /** Path of the trunk's pretrained weights. */
+  /** Weights that the trunk starts from: the path of a file, or a name of torchvision's. */
   pretrained: string | null;
   /** Slices an epoch draws from each training volume, and looks at of each validation volume; null = all. */
   slicesPerVolume: number | null;

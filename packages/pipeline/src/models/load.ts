@@ -1,38 +1,51 @@
 /** Weights from files: models of a run from its checkpoints, and trunks that start from pretrained ones. */
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { noGrad, scope, StateDictError, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { CheckpointError, readSafetensors } from "../export/safetensors.js";
+import { modelText } from "../export/describe.js";
+import { guessModel } from "../export/describe-model.js";
+import { CheckpointError } from "../export/errors.js";
+import { readWeights } from "../export/weights.js";
 import { CustomResNet } from "./custom-resnet.js";
 import type { SliceModel } from "./slice-model.js";
 
-/** Loads weights into a model. @returns SHA-256 of the file and its metadata @throws CheckpointError, nothing changed */
-export function loadWeights(model: Module, file: string): { hash: string; metadata: Record<string, string> } {
+/** What was loaded. */
+export interface Loaded {
+  /** SHA-256 of the file. */
+  hash: string;
+  metadata: Record<string, string>;
+  /** Choices made in reading, in sentences for the user. */
+  notes: string[];
+}
+
+/** Loads weights into a model, from safetensors or what torch.save wrote. @throws CheckpointError, nothing changed */
+export function loadWeights(model: Module, file: string): Loaded {
   if (!existsSync(file))
     throw new CheckpointError(file, "not found", "Train this stage first, or give weights that are there.");
-  const metadata = scope(() => {
-    const saved = readSafetensors(file);
-    loadInto(model, saved.tensors, file, "Give weights of the same model with the same classes.");
-    return saved.metadata;
+  return scope(() => {
+    const { tensors, ...loaded } = readWeights(file);
+    loadInto(model, tensors, file, "Give weights of the same model with the same classes.");
+    return loadedOf(loaded);
   });
-  return { hash: createHash("sha256").update(readFileSync(file)).digest("hex"), metadata };
 }
 
 /**
- * Loads torchvision's weights of a ResNet (safetensors) into a slice model's trunk; torchvision's classifier `fc` is
- * passed over, and what follows the trunk stays as it is. @throws CheckpointError, nothing changed
+ * Loads torchvision's weights of a ResNet (safetensors or .pth) into a slice model's trunk; torchvision's classifier `fc`
+ * is passed over, and what follows the trunk stays as it is. @throws CheckpointError, nothing changed
  */
-export function loadTrunk(model: SliceModel, file: string): void {
-  const wanted = "slice.pretrained takes torchvision's weights of the slice model's ResNet, as safetensors.";
+export function loadTrunk(model: SliceModel, file: string): Loaded {
+  const wanted = "slice.pretrained takes torchvision's weights of the slice model's ResNet.";
   if (!(model instanceof CustomResNet))
     throw new CheckpointError(file, "this slice model has no ResNet trunk to load into", `${wanted} Set it to null.`);
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
-  scope(() => {
-    const trunk = [...readSafetensors(file).tensors].filter(([name]) => name !== "fc.weight" && name !== "fc.bias");
-    loadInto(model.resnet, new Map(trunk), file, wanted);
+  return scope(() => {
+    const { tensors, ...loaded } = readWeights(file, (name) => name !== "fc.weight" && name !== "fc.bias");
+    loadInto(model.resnet, tensors, file, wanted);
+    return loadedOf(loaded);
   });
 }
+
+const loadedOf = ({ hash, metadata, notes }: Loaded): Loaded => ({ hash, metadata, notes });
 
 function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: string, remedy: string): void {
   try {
@@ -42,7 +55,9 @@ function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: str
     const { missing, unexpected, misshapen } = error;
     const problems = [some("missing", missing), some("unexpected", unexpected), some("other shape", misshapen)];
     const text = problems.filter((part) => part !== "").join("; ");
-    throw new CheckpointError(file, `does not fit the model (${text})`, remedy, { cause: error });
+    const guess = guessModel(tensors);
+    const hint = guess === null ? "" : ` The file looks like ${modelText(guess)}.`;
+    throw new CheckpointError(file, `does not fit the model (${text})`, `${remedy}${hint}`, { cause: error });
   }
 }
 

@@ -16,6 +16,11 @@ const depths: Record<Exclude<SliceConfig["model"], "slice_cnn">, ResNetDepth> = 
   custom_resnet: 50,
 };
 
+/** Layers of a slice model's ResNet trunk; null where it has none. */
+export function trunkDepth(model: SliceConfig["model"]): ResNetDepth | null {
+  return model === "slice_cnn" ? null : depths[model];
+}
+
 /** @param size height and width of the slices that the model will see */
 export function createSliceModel(
   config: Pick<SliceConfig, "model" | "dropout">,

@@ -9,6 +9,8 @@ import { makeSplit } from "../data/split/holdout.js";
 import { checkSplit, readSplit, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
+import { findPretrained } from "../models/pretrained.js";
+import { trunkDepth } from "../models/registry.js";
 import { RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
@@ -35,24 +37,32 @@ export interface TrainResult extends TrainOutcome {
 /**
  * Trains the slice stage, embeds, trains the volume stage. An abort of the signal ends after the current step,
  * with everything saved and status "stopped".
- * @throws RunError, DatasetError, SplitError, ConfigError, LibtorchNotFoundError, EngineError
+ * @throws RunError, DatasetError, SplitError, ConfigError, CheckpointError, DownloadError, LibtorchNotFoundError, EngineError
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, data, stage = "all", resume = false, onProgress, signal } = options;
   const run = resolve(options.out);
-  if (resume) goOn(run, data, config);
-  else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
-  const job: TrainJob = { run, data: resolve(data), stage, resume };
   const background = {
     ...(onProgress === undefined ? {} : { onProgress }),
     ...(signal === undefined ? {} : { signal }),
   };
+  // Weights that cannot be had leave no run behind.
+  const isBegun = stage === "volume" || (resume && existsSync(runPaths(run).state("slice")));
+  const pretrained = isBegun ? null : await pretrainedFile(config, background);
+  if (resume) goOn(run, data, config);
+  else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
+  const job: TrainJob = { run, data: resolve(data), stage, resume, pretrained };
   const outcome = await runInBackground<TrainJob, TrainOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
     background,
   );
   return { run, ...outcome };
+}
+
+/** The file that the trunk starts from, downloaded where it has to be. */
+async function pretrainedFile({ slice }: RunConfig, options: BackgroundOptions): Promise<string | null> {
+  return slice.pretrained === null ? null : findPretrained(slice.pretrained, trunkDepth(slice.model), options);
 }
 
 /** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */

@@ -1,8 +1,10 @@
 /** The worker thread of `train`: slice stage, embeddings, volume stage. */
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { scope } from "@slicestack/torch";
 import { serveJob, type JobContext } from "../background.js";
 import { volumeEmbeddings } from "../models/embeddings.js";
-import { loadTrunk, loadWeights } from "../models/load.js";
+import { loadTrunk, loadWeights, type Loaded } from "../models/load.js";
 import { createHead, createSliceModel } from "../models/registry.js";
 import { SliceStore, sliceTransform } from "../models/slice-input.js";
 import { planCompute, startCompute, describeEnvironment } from "../run/compute.js";
@@ -18,6 +20,8 @@ export interface TrainJob {
   data: string;
   stage: "slice" | "volume" | "all";
   resume: boolean;
+  /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
+  pretrained: string | null;
 }
 
 export interface TrainOutcome {
@@ -30,7 +34,9 @@ function train(input: TrainJob, job: JobContext): TrainOutcome {
   const opened = openRun(input.run, input.data);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
-  writeRecord(input.run, { ...readRecord(input.run), environment: describeEnvironment(compute), status: "training" });
+  const record = readRecord(input.run);
+  const environment = { ...record.environment, ...describeEnvironment(compute) };
+  writeRecord(input.run, { ...record, environment, status: "training" });
   if (input.stage !== "slice")
     checkHeadFits(
       opened.config,
@@ -41,7 +47,7 @@ function train(input: TrainJob, job: JobContext): TrainOutcome {
   const stageRun: StageRun = { run: input.run, resume: input.resume, log, compute, job };
   const outcome: TrainOutcome = { status: "finished" };
   if (input.stage !== "volume") {
-    const slice = runSliceStage(opened, stageRun);
+    const slice = runSliceStage(opened, stageRun, input.pretrained);
     if (slice.best !== undefined) outcome.bestSlice = slice.best;
     outcome.status = slice.status;
   }
@@ -54,15 +60,28 @@ function train(input: TrainJob, job: JobContext): TrainOutcome {
   return outcome;
 }
 
-function runSliceStage({ config, dataset, split, task }: OpenRun, stageRun: StageRun): StageResult {
-  const { compute } = stageRun;
+function runSliceStage(
+  { config, dataset, split, task }: OpenRun,
+  stageRun: StageRun,
+  pretrained: string | null,
+): StageResult {
+  const { compute, run, resume } = stageRun;
   const transform = sliceTransform(config, dataset, compute.device);
   using store = new SliceStore(dataset, transform);
   using model = createSliceModel(config.slice, task.classes.count, transform.size);
-  if (config.checkpoint !== null) loadWeights(model, config.checkpoint);
-  if (config.slice.pretrained !== null) loadTrunk(model, config.slice.pretrained);
+  const isBegun = resume && existsSync(runPaths(run).state("slice"));
+  if (config.checkpoint !== null && !isBegun)
+    recordStart(run, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
+  if (pretrained !== null) recordStart(run, "slice.pretrained", pretrained, loadTrunk(model, pretrained));
   model.to({ device: compute.device, ...(compute.bfloat16 ? { memoryFormat: "channels_last" } : {}) });
   return trainStage(sliceStage({ config, task, store, model, compute, metadata: { split: split.hash } }), stageRun);
+}
+
+/** Kept with the run: which file it started from, and how that was read. */
+function recordStart(run: string, key: string, file: string, { hash, notes }: Loaded): void {
+  const record = readRecord(run);
+  const value = [`${basename(file)}, SHA-256 ${hash}.`, ...notes].join(" ");
+  writeRecord(run, { ...record, environment: { ...record.environment, [key]: value } });
 }
 
 function runVolumeStage({ config, dataset, split, task }: OpenRun, stageRun: StageRun): StageResult {

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
-import { CheckpointError, writeSafetensors } from "../../src/export/safetensors.js";
+import { CheckpointError } from "../../src/export/errors.js";
+import { writeSafetensors } from "../../src/export/safetensors.js";
+import { contiguousStride } from "../../src/export/stored-tensor.js";
 import { loadTrunk, loadWeights } from "../../src/models/load.js";
 import { createSliceModel } from "../../src/models/registry.js";
 import type { SliceModel } from "../../src/models/slice-model.js";
+import { op, pickle, zipPth } from "../export/assemble.js";
 import { digest, leakFree, torchvisionShapes } from "./support.js";
 
 const create = (model: "resnet18" | "resnet50" | "slice_cnn", classes = 2) =>
@@ -95,8 +98,8 @@ leakFree(
     using model = create("resnet18");
     const [absent, text] = [join(folder, "absent.safetensors"), join(folder, "resnet18.pth")];
     refused(() => loadTrunk(model, absent), model, absent, /not found/);
-    writeFileSync(text, "PK\x03\x04 not safetensors at all");
-    refused(() => loadTrunk(model, text), model, text, /expected a (JSON )?header/);
+    writeFileSync(text, "PK\x03\x04 not an archive at all");
+    refused(() => loadTrunk(model, text), model, text, /is a damaged zip archive/);
     using small = create("slice_cnn");
     refused(() => loadTrunk(small, file), small, file, /no ResNet trunk/);
   },
@@ -110,7 +113,7 @@ leakFree(
     const written = writeSafetensors(file, saved.stateDict(), { split: "abc" });
     using model = create("slice_cnn", 3);
     assert.notDeepEqual(valuesOf(model), valuesOf(saved));
-    assert.deepEqual(loadWeights(model, file), { hash: written, metadata: { split: "abc" } });
+    assert.deepEqual(loadWeights(model, file), { hash: written, metadata: { split: "abc" }, notes: [] });
     assert.deepEqual(valuesOf(model), valuesOf(saved));
   },
 );
@@ -122,7 +125,60 @@ leakFree("checkpoint: other classes, another model and a missing file are refuse
   using fewer = create("slice_cnn", 2);
   refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
   using other = create("resnet18", 3);
-  refused(() => loadWeights(other, file), other, file, /missing: .*unexpected: /);
+  refused(
+    () => loadWeights(other, file),
+    other,
+    file,
+    /missing: .*unexpected: .*The file looks like 2d_cnn or slice_cnn \(3 cl/,
+  );
   const absent = join(folder, "absent.safetensors");
   refused(() => loadWeights(fewer, absent), fewer, absent, /not found/);
+});
+
+/** The tensors as torch.save would have written them, below `model_state_dict` and with DataParallel's prefix. */
+function pthFile(folder: string, weights: ReadonlyMap<string, Tensor>): string {
+  const storages: Record<string, Uint8Array> = {};
+  const entries: Record<string, Uint8Array> = {};
+  for (const [name, tensor] of weights) {
+    const [key, { shape, numel }] = [String(Object.keys(storages).length), tensor];
+    const values = tensor.toTypedArray();
+    storages[key] = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const type = tensor.dtype === "int64" ? "LongStorage" : "FloatStorage";
+    entries[`module.${name}`] = op.tensor(op.storage(type, key, numel), 0, shape, contiguousStride(shape));
+  }
+  const file = join(folder, "best_model.pth");
+  writeFileSync(file, zipPth(pickle(op.dict({ model_state_dict: op.dict(entries), epoch: op.int(7) })), storages));
+  return file;
+}
+
+leakFree(
+  "checkpoint: a .pth of a slice model is loaded as a run's own file is, with what was chosen in it",
+  (folder) => {
+    using saved = create("slice_cnn", 3);
+    const file = pthFile(folder, saved.stateDict());
+    using model = create("slice_cnn", 3);
+    const { metadata, notes } = loadWeights(model, file);
+    assert.deepEqual(valuesOf(model), valuesOf(saved));
+    assert.deepEqual(metadata, { epoch: "7" });
+    assert.deepEqual(notes, ['The weights are those of "model_state_dict".', '"module." was taken off the names.']);
+    using fewer = create("slice_cnn", 2);
+    refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
+  },
+);
+
+leakFree("slice.pretrained: a .pth of torchvision's resnet18 gives the same trunk as its safetensors", (folder) => {
+  const { file, weights } = torchvisionFile(folder);
+  using a = create("resnet18");
+  using b = create("resnet18");
+  loadTrunk(a, file);
+  loadTrunk(b, pthFile(folder, weights));
+  const trunkOf = (model: SliceModel) => [...valuesOf(model)].filter(([name]) => name.startsWith("resnet."));
+  assert.deepEqual(trunkOf(b), trunkOf(a));
+});
+
+leakFree("checkpoint: a file that would run something is refused, and nothing is changed", (folder) => {
+  using model = create("slice_cnn");
+  const file = join(folder, "evil.pth");
+  writeFileSync(file, zipPth(pickle(op.call("os", "system", op.text("true")))));
+  refused(() => loadWeights(model, file), model, file, /os\.system, not weights; nothing of it was run/);
 });

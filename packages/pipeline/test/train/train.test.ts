@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { randn, scope, type Tensor } from "@slicestack/torch";
+import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
 import { evaluate } from "../../src/evaluate/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readTrainingRows } from "../../src/evaluate/training-rows.js";
 import { readSafetensors, writeSafetensors } from "../../src/export/safetensors.js";
 import { ResNet } from "../../src/models/resnet.js";
 import type { Progress } from "../../src/progress.js";
-import { runPaths } from "../../src/run/folder.js";
+import { readRecord, runPaths } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
 import { digest } from "../models/support.js";
+import { serve, status } from "../run/server.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();
@@ -195,6 +196,8 @@ test("checkpoint and slice.pretrained are where a run starts from, and a file th
   const checkpoint = runPaths(join(folder, "whole")).best("slice");
   await start("from-checkpoint", { checkpoint });
   assert.deepEqual(learnt(runPaths(join(folder, "from-checkpoint")).best("slice")), learnt(checkpoint));
+  const startOf = (name: string, key: string) => readRecord(join(folder, name)).environment[key];
+  assert.equal(startOf("from-checkpoint", "checkpoint"), `best.safetensors, SHA-256 ${hashOf(checkpoint)}.`);
 
   const pretrained = join(folder, "resnet18.safetensors");
   scope(() => {
@@ -211,11 +214,42 @@ test("checkpoint and slice.pretrained are where a run starts from, and a file th
     trunk,
     learnt(pretrained).filter(([name]) => !name.startsWith("fc.")),
   );
+  const recorded = `resnet18.safetensors, SHA-256 ${hashOf(pretrained)}.`;
+  assert.equal(startOf("from-pretrained", "slice.pretrained"), recorded);
+  // A run that goes on needs its start no more, and keeps what it says of it.
+  rmSync(pretrained);
+  const resumed = join(folder, "from-pretrained");
+  const { config } = openRun(resumed, data);
+  await train({ config, data, out: resumed, stage: "slice", resume: true });
+  assert.equal(startOf("from-pretrained", "slice.pretrained"), recorded);
+  scope(() => writeSafetensors(pretrained, new Map([["fc.bias", zeros([2])]])));
 
   const refusal = (file: string) => ({ name: "CheckpointError", message: new RegExp(`^${file}: .*does not fit`) });
   await assert.rejects(start("refused", { checkpoint: pretrained }), refusal(pretrained));
   const refused = { "slice.model": "resnet18", "slice.pretrained": checkpoint };
   await assert.rejects(start("refused-too", refused), refusal(checkpoint));
+});
+
+test("slice.pretrained: imagenet that cannot be downloaded leaves no run behind", async (t) => {
+  const { url, seen } = await serve(t, status(404));
+  // Nor may this machine's own copies be found.
+  const settings = { SLICESTACK_WEIGHTS_URL: url, SLICESTACK_WEIGHTS: folder, TORCH_HOME: folder };
+  const before = Object.keys(settings).map((key): [string, string | undefined] => [key, process.env[key]]);
+  Object.assign(process.env, settings);
+  t.after(() => {
+    for (const [key, value] of before) {
+      if (value === undefined) delete process.env[key];
+      else process.env[key] = value;
+    }
+  });
+  const out = join(folder, "offline");
+  const config = smallConfig({ "slice.model": "resnet18", "slice.pretrained": "imagenet" });
+  await assert.rejects(train({ config, data, out }), {
+    name: "DownloadError",
+    message: /resnet18-f37072fd\.pth could not be downloaded: .*put resnet18-f37072fd\.pth \(from https:/,
+  });
+  assert.deepEqual(seen, ["/resnet18-f37072fd.pth"]);
+  assert.equal(existsSync(out), false);
 });
 
 test("a diverging run stops with its stage, epoch and step, and what to do", async () => {

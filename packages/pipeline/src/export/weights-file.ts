@@ -1,0 +1,75 @@
+/** A weights file that is open for reading at any place; what is asked for is checked against its size before memory is taken. */
+import { createHash } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { crc32 } from "@node-rs/crc32";
+import { CheckpointError } from "./errors.js";
+
+const pieceBytes = 1 << 20;
+
+export class WeightsFile implements Disposable {
+  /** Bytes. */
+  readonly size: number;
+  readonly #descriptor: number;
+
+  /** @throws CheckpointError where there is no file to read */
+  constructor(readonly path: string) {
+    try {
+      // Asked before it is opened, because opening a pipe waits for its other end.
+      if (!statSync(path).isFile()) throw new Error("it is no file");
+      this.#descriptor = openSync(path, "r");
+      this.size = fstatSync(this.#descriptor).size;
+    } catch (error) {
+      throw this.fault(`cannot be read (${messageOf(error)})`, "Give the path of a weights file.");
+    }
+  }
+
+  /** @throws CheckpointError where the file ends before */
+  read(at: number, bytes: number): Uint8Array<ArrayBuffer> {
+    this.#refuseBeyond(at, bytes);
+    const buffer = new Uint8Array(bytes);
+    for (let done = 0; done < bytes;) {
+      const came = readSync(this.#descriptor, buffer, done, bytes - done, at + done);
+      if (came === 0) throw this.fault("was cut while it was read");
+      done += came;
+    }
+    return buffer;
+  }
+
+  /** The CRC-32 of a range, read in pieces. */
+  checksum(at: number, bytes: number): number {
+    this.#refuseBeyond(at, bytes);
+    let sum = 0;
+    for (const piece of this.#pieces(at, bytes)) sum = crc32(piece, sum);
+    return sum;
+  }
+
+  /** SHA-256 of the whole file, in hex. */
+  hash(): string {
+    const hash = createHash("sha256");
+    for (const piece of this.#pieces(0, this.size)) hash.update(piece);
+    return hash.digest("hex");
+  }
+
+  *#pieces(at: number, bytes: number): Iterable<Uint8Array> {
+    for (let done = 0; done < bytes; done += pieceBytes) yield this.read(at + done, Math.min(pieceBytes, bytes - done));
+  }
+
+  /** @param remedy what helps where the file was damaged on its way, unless another is given */
+  fault(problem: string, remedy = "Copy or download the file again.", cause?: unknown): CheckpointError {
+    return new CheckpointError(this.path, problem, remedy, cause === undefined ? {} : { cause });
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor);
+  }
+
+  #refuseBeyond(at: number, bytes: number): void {
+    if (Number.isSafeInteger(at) && Number.isSafeInteger(bytes) && at >= 0 && bytes >= 0 && at + bytes <= this.size)
+      return;
+    throw this.fault(`expected ${bytes} bytes from byte ${at} on, the file ends at ${this.size}`);
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,86 @@
+/**
+ * torchvision's ResNet weights for ImageNet: looked for on this machine, else downloaded into the user's cache.
+ * `imagenet` is IMAGENET1K_V1 at every depth, what `pretrained=True` has always meant; `imagenet_v2` is the later recipe,
+ * which torchvision has for ResNet-50 alone among these. https://pytorch.org/vision/stable/models.html
+ */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, join } from "node:path";
+import { writeFileAtomic } from "../data/atomic.js";
+import { CheckpointError } from "../export/errors.js";
+import { cacheDirectory } from "../run/cache.js";
+import { download, type DownloadOptions, type PinnedFile } from "../run/download.js";
+import { fileHash } from "../run/file-hash.js";
+import type { ResNetDepth } from "./resnet.js";
+
+const site = "https://download.pytorch.org/models";
+
+// torchvision's names hold the first eight digits of the hash.
+const files: Record<string, Partial<Record<ResNetDepth, PinnedFile>>> = {
+  imagenet: {
+    18: pinned("resnet18", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec", 46_830_571),
+    34: pinned("resnet34", "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f", 87_319_819),
+    50: pinned("resnet50", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a", 102_530_333),
+  },
+  imagenet_v2: {
+    50: pinned("resnet50", "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca", 102_540_417),
+  },
+};
+
+function pinned(model: string, sha256: string, bytes: number): PinnedFile {
+  return { url: `${site}/${model}-${sha256.slice(0, 8)}.pth`, sha256, bytes };
+}
+
+export interface FindOptions extends Pick<DownloadOptions, "onProgress" | "signal" | "patience" | "pause"> {
+  /**
+   * SLICESTACK_WEIGHTS: a folder that is looked into first. SLICESTACK_WEIGHTS_URL: where to download from instead of
+   * torchvision's site. TORCH_HOME, XDG_CACHE_HOME: where PyTorch and others keep their caches.
+   */
+  env?: Record<string, string | undefined>;
+  home?: string;
+}
+
+/** The value of `slice.pretrained` as the path of a file: a path as it is, a name of torchvision's weights found or downloaded. */
+export async function findPretrained(
+  name: string,
+  depth: ResNetDepth | null,
+  options: FindOptions = {},
+): Promise<string> {
+  if (!Object.hasOwn(files, name) || depth === null) return name;
+  const file = files[name]?.[depth];
+  if (file === undefined)
+    throw new CheckpointError(
+      name,
+      `torchvision has no such weights of ResNet-${depth}`,
+      "Set slice.pretrained to imagenet.",
+    );
+  return findPinned(file, options);
+}
+
+/**
+ * Looks in SLICESTACK_WEIGHTS, in the cache of Slicestack and in that of PyTorch, and downloads where none has it. Every
+ * file is checked by its hash before it is used. @throws CheckpointError, DownloadError
+ */
+export async function findPinned(file: PinnedFile, options: FindOptions = {}): Promise<string> {
+  const { env = process.env, home = homedir(), ...rest } = options;
+  const name = basename(new URL(file.url).pathname);
+  const given = env["SLICESTACK_WEIGHTS"];
+  if (given !== undefined && given !== "" && existsSync(join(given, name))) {
+    const path = join(given, name);
+    const found = await fileHash(path);
+    if (found === file.sha256) return path;
+    throw new CheckpointError(path, `has the SHA-256 ${found}, expected ${file.sha256}`, `Take it from ${file.url}.`);
+  }
+  const folder = join(cacheDirectory(env, home), "weights");
+  const torchHome = env["TORCH_HOME"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "torch");
+  for (const path of [join(folder, name), join(torchHome, "hub", "checkpoints", name)])
+    if (existsSync(path) && (await fileHash(path)) === file.sha256) return path;
+  const path = join(folder, name);
+  const mirror = env["SLICESTACK_WEIGHTS_URL"];
+  const url = mirror === undefined || mirror === "" ? file.url : `${mirror.replace(/\/+$/, "")}/${name}`;
+  const remedy = `Without a connection: put ${name} (from ${file.url}) into ${folder}, or into a folder that SLICESTACK_WEIGHTS names.`;
+  await download({ ...file, url }, path, { ...rest, remedy });
+  // As sha256sum -c reads it.
+  writeFileAtomic(`${path}.sha256`, `${file.sha256}  ${name}\n`);
+  return path;
+}
