@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { noGrad, scope, StateDictError, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { CheckpointError, readSafetensors } from "../export/safetensors.js";
+import { adaptInputChannels } from "./common/input-channels.js";
 import { CustomResNet } from "./custom-resnet.js";
 import type { SliceModel } from "./slice-model.js";
 
@@ -21,7 +22,8 @@ export function loadWeights(model: Module, file: string): { hash: string; metada
 
 /**
  * Loads torchvision's weights of a ResNet (safetensors) into a slice model's trunk; torchvision's classifier `fc` is
- * passed over, and what follows the trunk stays as it is. @throws CheckpointError, nothing changed
+ * passed over, and what follows the trunk stays as it is. Where the trunk has another number of input channels than a
+ * colour image, its first layer is adapted. @throws CheckpointError, nothing changed
  */
 export function loadTrunk(model: SliceModel, file: string): void {
   const wanted = "slice.pretrained takes torchvision's weights of the slice model's ResNet, as safetensors.";
@@ -29,8 +31,11 @@ export function loadTrunk(model: SliceModel, file: string): void {
     throw new CheckpointError(file, "this slice model has no ResNet trunk to load into", `${wanted} Set it to null.`);
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   scope(() => {
-    const trunk = [...readSafetensors(file).tensors].filter(([name]) => name !== "fc.weight" && name !== "fc.bias");
-    loadInto(model.resnet, new Map(trunk), file, wanted);
+    const trunk = new Map(readSafetensors(file).tensors);
+    for (const name of ["fc.weight", "fc.bias"]) trunk.delete(name);
+    const first = trunk.get("conv1.weight");
+    if (first?.dim === 4 && first.size(1) === 3) trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
+    loadInto(model.resnet, trunk, file, wanted);
   });
 }
 

@@ -27,6 +27,7 @@ export class ResNet extends Module {
   readonly layer4: Sequential;
   readonly avgpool: AdaptiveAvgPool2d;
 
+  /** @param channels of the input: HU windows times neighbouring slices; pretrained weights of 3 are adapted (common/input-channels.ts) */
   constructor(depth: ResNetDepth, channels = 3) {
     super();
     const { Block, blocks } = layouts[depth];
@@ -54,10 +55,14 @@ export class ResNet extends Module {
       if (module instanceof Conv2d) init.kaimingNormal_(module.weight, "fanOut");
   }
 
-  /** x_BCHW → features_BF */
-  forward(x_BCHW: Tensor): Tensor {
+  /** x_BCHW → maps_BFhw, the last maps: h = H / 32 and w = W / 32, rounded up */
+  maps(x_BCHW: Tensor): Tensor {
     const stem = this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu());
-    const deep = this.layer4.forward(this.layer3.forward(this.layer2.forward(this.layer1.forward(stem))));
-    return this.avgpool.forward(deep).flatten(1);
+    return this.layer4.forward(this.layer3.forward(this.layer2.forward(this.layer1.forward(stem))));
+  }
+
+  /** x_BCHW → features_BF, the mean of each map */
+  forward(x_BCHW: Tensor): Tensor {
+    return this.avgpool.forward(this.maps(x_BCHW)).flatten(1);
   }
 }

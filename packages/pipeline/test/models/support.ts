@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { liveTensors, scope, type Tensor } from "@slicestack/torch";
+import { fromTypedArray, liveTensors, scope, type Tensor } from "@slicestack/torch";
 import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { Random } from "../../src/data/random.js";
@@ -40,6 +40,14 @@ export function randomDataset(folder: string, depths: readonly number[], [height
   const slicesPath = join(folder, "slices.bin");
   writeFileSync(slicesPath, values);
   return { ...dataset, volumes, slicesPath, slicesOffset: 0, info: { ...dataset.info, height, width } };
+}
+
+/** mask_BS: volume b has its first depths[b] slices. */
+export function maskOf(depths: readonly number[], slices: number): Tensor {
+  const there = Uint8Array.from({ length: depths.length * slices }, (_, k) =>
+    k % slices < (depths[Math.floor(k / slices)] ?? 0) ? 1 : 0,
+  );
+  return fromTypedArray(there, [depths.length, slices], { dtype: "bool" });
 }
 
 /** What a tensor holds, as a hash: two may be compared and, where they differ, named without printing millions of values. */
