@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
+import { addModels } from "./commands/models.js";
 import { addPrepare } from "./commands/prepare.js";
 import { addSplit } from "./commands/split.js";
 import { addTrain } from "./commands/train.js";
@@ -16,7 +17,7 @@ export function buildProgram(start: Start): Command {
     .showHelpAfterError("(slicestack COMMAND --help lists what there is)")
     .exitOverride();
   program.addHelpText("after", "\nExample:\n  $ slicestack demo");
-  for (const add of [addDemo, addPrepare, addSplit, addTrain, addEvaluate, addDoctor]) add(program, start);
+  for (const add of [addDemo, addPrepare, addSplit, addTrain, addEvaluate, addModels, addDoctor]) add(program, start);
   return program;
 }
 

@@ -17,6 +17,7 @@ export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { compareModels, summarise, type ModelDifference, type ModelSummary } from "./evaluate/summary.js";
 export { CheckpointError, readSafetensors, writeSafetensors } from "./export/safetensors.js";
+export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } from "./models/facts.js";
 export type { Progress } from "./progress.js";
 export { readRecord, RunError } from "./run/folder.js";
 export { EngineError } from "./train/loop.js";

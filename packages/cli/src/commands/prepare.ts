@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
+import { parseSize } from "./numbers.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface PrepareOptions extends CommonOptions {
@@ -76,13 +77,6 @@ async function runPrepare(
   ].join("\n");
   const json = { directory: dataset.directory, info, volumes: volumes.length, slices, subjects, quarantined };
   return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json };
-}
-
-function parseSize(text: string): [number, number] {
-  const [, height, width = height] = /^(\d+)(?:[,x](\d+))?$/.exec(text) ?? [];
-  const size: [number, number] = [Number(height), Number(width)];
-  if (size.every((pixels) => pixels >= 8)) return size;
-  throw new InvalidArgumentError("Expected HEIGHT,WIDTH in pixels, each at least 8, e.g. 128,128.");
 }
 
 function parseDepth(text: string): number | "native" {

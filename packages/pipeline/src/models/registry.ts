@@ -1,4 +1,4 @@
-/** Models by the names of the config. What there is, with its source and how it is built for a shape: zoo.ts. */
+/** The zoo: every model by its name, where it is from, and how it is made. What each costs: facts.ts. */
 import type { SliceConfig, VolumeConfig } from "../config/types.js";
 import { Attn } from "./attn.js";
 import { ModelError } from "./common/model-error.js";
@@ -52,7 +52,7 @@ export function createSliceModel(config: SliceModelSettings, classes: number, si
   return new CustomResNet({ depth: depths[model], classes, dropout, ...input });
 }
 
-type HeadName = VolumeConfig["head"];
+export type HeadName = VolumeConfig["head"];
 
 /** Each head, and the settings that it has. */
 const heads: Record<HeadName, { Head: new (options: HeadOptions) => Head; has: readonly (keyof HeadSettings)[] }> = {
@@ -126,3 +126,98 @@ function atLeastOne(model: string, name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new ModelError(model, `${name}: expected a whole number from 1 on, received ${value}`, "Correct it.");
 }
+
+export type ModelKind = "slice model" | "head" | "volume model" | "two-stage";
+
+interface Described {
+  /** Layers in short: widths, K classes. */
+  architecture: string;
+  source: string;
+}
+
+/** A model of the zoo. `kind` says which function makes it: createSliceModel, createHead or createVolumeModel. */
+export type ZooModel = Described &
+  (
+    | { kind: "slice model"; name: SliceModelName }
+    | { kind: "head"; name: HeadName }
+    | { kind: "volume model" | "two-stage"; name: VolumeModelName }
+  );
+
+const published = "Garg, Garg, Duncan, Electronics 14(13), 2571, 2025";
+const resnet = "He et al., CVPR 2016; torchvision's names";
+
+/** All models: slice models, heads on their embeddings, and models of whole volumes. */
+export const zoo: readonly ZooModel[] = [
+  { kind: "slice model", name: "custom_resnet", source: published, architecture: "ResNet-50 trunk, 2048-512-256-K" },
+  { kind: "slice model", name: "resnet18", source: resnet, architecture: "ResNet-18 trunk, 512-512-256-K" },
+  { kind: "slice model", name: "resnet34", source: resnet, architecture: "ResNet-34 trunk, 512-512-256-K" },
+  { kind: "slice model", name: "resnet50", source: resnet, architecture: "custom_resnet under another name" },
+  { kind: "slice model", name: "2d_cnn", source: published, architecture: "3 convolutions 32-64-128, 512-128-K" },
+  {
+    kind: "slice model",
+    name: "slice_cnn",
+    source: published,
+    architecture: "2d_cnn; its 128 features are what volume_cnn and the heads see",
+  },
+  { kind: "head", name: "flatten", source: published, architecture: "slices side by side, S·E-2048-128-K" },
+  { kind: "head", name: "mean", source: "multiple-instance mean", architecture: "mean over slices, E-K" },
+  { kind: "head", name: "max", source: "multiple-instance max", architecture: "max over slices, E-K" },
+  {
+    kind: "head",
+    name: "topk",
+    source: "Li, Vasconcelos, CVPR 2015",
+    architecture: "mean of the k = 8 highest slice scores",
+  },
+  {
+    kind: "head",
+    name: "noisy_or",
+    source: "Viola, Platt, Zhang, NIPS 2005",
+    architecture: "chance that a slice or more shows it",
+  },
+  {
+    kind: "head",
+    name: "attention",
+    source: "Ilse et al., ICML 2018",
+    architecture: "gated attention of width 64, E-K",
+  },
+  {
+    kind: "head",
+    name: "conv1d",
+    source: "own; pooling: Hassani et al., arXiv 2104.05704",
+    architecture: "2 convolutions over slices, width 64, K",
+  },
+  { kind: "head", name: "gru", source: "Cho et al., EMNLP 2014", architecture: "GRU in both directions, width 128, K" },
+  {
+    kind: "head",
+    name: "transformer",
+    source: "Vaswani et al., NeurIPS 2017; Xiong et al., ICML 2020",
+    architecture: "2 encoder layers of width 128, sinusoidal positions, K",
+  },
+  { kind: "volume model", name: "simple", source: published, architecture: "3 blocks 64-128-256, 512, dropout 0.1, K" },
+  { kind: "volume model", name: "simplebn", source: published, architecture: "simple with dropout 0.5" },
+  {
+    kind: "volume model",
+    name: "simple_modular",
+    source: published,
+    architecture: "5 blocks 32-64-128-256-512, 1024-512-K",
+  },
+  {
+    kind: "volume model",
+    name: "attn",
+    source: `${published}; Hu et al., CVPR 2018`,
+    architecture: "5 blocks with squeeze-and-excitation, mean, 256-64-K",
+  },
+  {
+    kind: "volume model",
+    name: "volume_cnn",
+    source: published,
+    architecture: "one slice_cnn for all slices, 512-128-K",
+  },
+  {
+    kind: "volume model",
+    name: "maps_3d",
+    source: "the 2.5 CNN project's 3D head",
+    architecture: "maps of a frozen custom_resnet, 1x1 to 64, 2 blocks over the stack, mean, K",
+  },
+  { kind: "two-stage", name: "two_stage", source: published, architecture: "frozen custom_resnet, flatten head" },
+];

@@ -15,6 +15,10 @@ export class Simple extends VolumeModel {
    */
   static readonly unused: readonly string[] = ["conv4", "conv5", "bn4", "bn5"];
 
+  /** In the zoo, for errors. */
+  protected get zooName(): string {
+    return "simple";
+  }
   readonly size: VolumeSize;
   readonly conv1 = new Conv3d(1, 64, 3, { padding: 1 });
   readonly bn1 = new BatchNorm3d(64);
@@ -32,7 +36,7 @@ export class Simple extends VolumeModel {
 
   constructor({ classes, size, dropout = 0.1 }: VolumeModelOptions) {
     super();
-    const left = halved("simple", size, 3);
+    const left = halved(this.zooName, size, 3);
     this.size = size;
     this.fc1 = new Linear(256 * product(left), 512);
     this.drop = new Dropout(dropout);
@@ -40,7 +44,7 @@ export class Simple extends VolumeModel {
   }
 
   override forward(x_B1HWD: Tensor): Tensor {
-    checkShape("simple", x_B1HWD, [null, 1, ...this.size]);
+    checkShape(this.zooName, x_B1HWD, [null, 1, ...this.size]);
     let maps = x_B1HWD;
     for (const [conv, norm] of [
       [this.conv1, this.bn1] as const,

@@ -6,6 +6,10 @@ import { Simple } from "./simple.js";
 import type { VolumeModelOptions } from "./volume-model.js";
 
 export class SimpleBn extends Simple {
+  protected override get zooName(): string {
+    return "simplebn";
+  }
+
   constructor({ dropout = 0.5, ...options }: VolumeModelOptions) {
     super({ ...options, dropout });
   }

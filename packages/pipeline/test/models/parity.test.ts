@@ -4,7 +4,15 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { getNumThreads, scope, setNumThreads } from "@slicestack/torch";
-import { checkDropped, checkParity, expectAllNear, parityCases, type ParityCase, type Tolerance } from "./parity.js";
+import {
+  checkCost,
+  checkDropped,
+  checkParity,
+  expectAllNear,
+  parityCases,
+  type ParityCase,
+  type Tolerance,
+} from "./parity.js";
 import { parityTable } from "./parity-table.js";
 import { leakFree } from "./support.js";
 
@@ -25,6 +33,9 @@ for (const [file, make] of Object.entries(parityTable)) {
       `${titleOf(of)}: names, shapes, forward, loss and gradients are PyTorch's, to 1e-9 in float64 and loosely in float32 (${script})`,
       () => checkParity(of, make, [["float64", tight], ["float32", loose]]), // prettier-ignore
     );
+    leakFree(`${titleOf(of)}: costs what PyTorch's hooks count and the engine holds (${script})`, () => {
+      checkCost(of, make);
+    });
     if (of.dropped !== null)
       leakFree(`${titleOf(of)}: dropout from a seed drops what PyTorch's drops (${script})`, () => {
         checkDropped(of, make, tight);

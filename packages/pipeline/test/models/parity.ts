@@ -2,8 +2,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fromTypedArray, functional as F, manualSeed, noGrad, scope, type DType, type Tensor } from "@slicestack/torch";
+import {
+  fromTypedArray,
+  functional as F,
+  liveBytes,
+  manualSeed,
+  noGrad,
+  scope,
+  zeros,
+  type DType,
+  type Tensor,
+} from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
+import { traceProducts, traceShapes } from "@slicestack/torch/trace";
 import { product } from "../../src/models/common/sizes.js";
 import { maskOf } from "./support.js";
 
@@ -116,6 +127,28 @@ export function checkParity(of: ParityCase, make: Make, tolerances: [dtype: DTyp
   );
   assert.equal(model.parameterCount(), of.parameters);
   for (const [dtype, tolerance] of tolerances) scope(() => checkStep(of, called, dtype, tolerance));
+}
+
+/** The products and the bytes of a training step's forward pass: PyTorch's count, the engine's, and those of shapes alone. */
+export function checkCost(of: ParityCase, make: Make): void {
+  // A mask of maps_3d is read, which shapes alone cannot; it changes neither count.
+  const options = { ...of.options, depths: undefined };
+  const measure = () =>
+    scope(() => {
+      const { model, forward } = make(of, options);
+      using _model = model.train();
+      const before = liveBytes();
+      const mask = of.mask === null ? null : maskOf(of.mask, of.shape[1] ?? 0);
+      const target = zeros([of.shape[0] ?? 1], { dtype: "int64" });
+      const loss = F.crossEntropy(forward(zeros(of.shape), mask).logits, target);
+      return { bytes: liveBytes() - before, loss: loss.shape };
+    });
+  const real = traceProducts(measure);
+  const traced = traceShapes(measure);
+  const counted = real.products.reduce((sum, { multiplyAdds }) => sum + multiplyAdds, 0);
+  assert.equal(counted, of.products, "multiply-adds by PyTorch's hooks");
+  assert.deepEqual(traced.products, real.products, "the products of shapes alone");
+  assert.deepEqual(traced.result, real.result, "the bytes of shapes alone");
 }
 
 function checkStep(of: ParityCase, { model, forward }: Called, dtype: DType, tolerance: Tolerance): void {

@@ -50,6 +50,21 @@ export function maskOf(depths: readonly number[], slices: number): Tensor {
   return fromTypedArray(there, [depths.length, slices], { dtype: "bool" });
 }
 
+/** The same shape, and values that differ by at most `tolerance` times the largest, or times 1. */
+export function close(found: Tensor | undefined, wanted: Tensor | undefined, tolerance: number): void {
+  assert.ok(found !== undefined && wanted !== undefined);
+  assert.deepEqual(found.shape, wanted.shape);
+  const [values, expected] = [found.toArray(), wanted.toArray()];
+  const allowed = tolerance * expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
+  values.forEach((value, k) => {
+    const apart = Math.abs(value - (expected[k] ?? NaN));
+    assert.ok(
+      apart <= allowed,
+      `at ${k}: expected ${expected[k]}, received ${value}, difference ${apart} above ${allowed}`,
+    );
+  });
+}
+
 /** What a tensor holds, as a hash: two may be compared and, where they differ, named without printing millions of values. */
 export function digest(tensor: Tensor): string {
   const values = tensor.toTypedArray();

@@ -176,12 +176,12 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
     engine.fresh(reduction === "none" ? shape : [], of(x).dtype);
   const matmul = (x: Handle, other: Handle): Handle => {
     const [a, b] = [of(x).shape, of(other).shape];
+    if (a.at(-1) !== (b.length < 2 ? b[0] : b.at(-2)))
+      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] do not go together`, "matmul");
     if (a.length < 2 || b.length < 2) {
       const outer = [...a.slice(0, -1), ...(b.length < 2 ? [] : [...b.slice(0, -2), ...b.slice(-1)])];
       return engine.fresh(outer, of(x).dtype);
     }
-    if (a.at(-1) !== b.at(-2))
-      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] do not go together`, "matmul");
     const outer = broadcast(a.slice(0, -2), b.slice(0, -2));
     return engine.fresh([...outer, a.at(-2) ?? 1, b.at(-1) ?? 1], of(x).dtype);
   };
