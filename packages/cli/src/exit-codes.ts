@@ -21,6 +21,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   UsageError: EXIT.usage,
   CommanderError: EXIT.usage,
   ConfigError: EXIT.usage,
+  ModelError: EXIT.usage,
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,
   TableError: EXIT.data,

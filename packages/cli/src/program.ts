@@ -5,6 +5,7 @@ import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
 import { addMerge } from "./commands/merge.js";
+import { addModels } from "./commands/models.js";
 import { addPrepare } from "./commands/prepare.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
@@ -19,8 +20,19 @@ export function buildProgram(start: Start): Command {
     .showHelpAfterError("(slicestack COMMAND --help lists what there is)")
     .exitOverride();
   program.addHelpText("after", "\nExample:\n  $ slicestack demo");
-  for (const add of [addDemo, addPrepare, addMerge, addSplit, addAudit, addSlices, addTrain, addEvaluate, addDoctor])
-    add(program, start);
+  const commands = [
+    addDemo,
+    addPrepare,
+    addMerge,
+    addSplit,
+    addAudit,
+    addSlices,
+    addTrain,
+    addEvaluate,
+    addModels,
+    addDoctor,
+  ];
+  for (const add of commands) add(program, start);
   return program;
 }
 

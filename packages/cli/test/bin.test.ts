@@ -27,7 +27,7 @@ function file(name: string, text: string): string {
 test("every command has --help with an example, --json and its exit codes; unknown commands and options are 2", () => {
   const help = slicestack("--help");
   assert.equal(help.status, 0);
-  for (const command of ["demo", "prepare", "split", "train", "evaluate", "doctor"]) {
+  for (const command of ["demo", "prepare", "split", "train", "evaluate", "models", "doctor"]) {
     assert.match(help.stdout, new RegExp(`^  ${command} `, "m"));
     const own = slicestack(command, "--help");
     assert.equal(own.status, 0, command);

@@ -18,6 +18,7 @@ test("errors map to the documented codes by name, by the class they derive from,
   assert.equal(exitCodeOf(new Error("x", { cause: new DatasetError("y") })), EXIT.data);
   // Errors that come out of a worker thread keep their name only.
   assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "LibtorchNotFoundError" })), EXIT.engine);
+  assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "ModelError" })), EXIT.usage);
 });
 
 test("an abort is 130; anything unknown is 1, prototype names and loops of causes included", () => {

@@ -33,6 +33,7 @@ export { CheckpointError } from "./export/errors.js";
 export { readSafetensors, writeSafetensors } from "./export/safetensors.js";
 export { readWeights, type Weights, type WeightsFormat } from "./export/weights.js";
 export { findPretrained } from "./models/pretrained.js";
+export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } from "./models/facts.js";
 export type { Progress } from "./progress.js";
 export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";

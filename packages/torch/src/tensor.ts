@@ -1,7 +1,7 @@
 /** Tensor: a thin class over an integer handle into libtorch. Methods are PyTorch's, in camelCase. */
 import { ArgumentError } from "./errors.js";
 import type { Handle } from "./native/addon.js";
-import { native } from "./native/load.js";
+import { loadedAddon, native } from "./native/load.js";
 import type { DType, MemoryFormat, TypedArray } from "./types.js";
 
 /** How many scopes are open in this thread; kept here so that wrapping a handle asks nobody. */
@@ -9,7 +9,8 @@ export const isScoped = { depth: 0 };
 
 // The safety net for tensors that no scope owns; a stale handle is simply not found.
 const forgotten = new FinalizationRegistry<Handle>((handle) => {
-  if (typeof handle === "number" && native().isAlive(handle)) native().dispose([handle]);
+  const addon = loadedAddon();
+  if (typeof handle === "number" && addon?.isAlive(handle)) addon.dispose([handle]);
 });
 
 type Operand = Tensor | number;

@@ -10,3 +10,11 @@ export function parseCount(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a whole number, at least 1.");
 }
+
+/** HEIGHT,WIDTH in pixels; one number is both. */
+export function parseSize(text: string): [number, number] {
+  const [, height, width = height] = /^(\d{1,5})(?:[,x](\d{1,5}))?$/.exec(text) ?? [];
+  const size: [number, number] = [Number(height), Number(width)];
+  if (size.every((pixels) => pixels >= 8)) return size;
+  throw new InvalidArgumentError("Expected HEIGHT,WIDTH in pixels, each at least 8, e.g. 128,128.");
+}

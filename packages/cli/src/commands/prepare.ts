@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
+import { parseSize } from "./numbers.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface PrepareFlags extends CommonOptions {
@@ -144,13 +145,6 @@ function nextStep({ shard }: PrepareFlags, destination: string, official: boolea
   if (shard !== undefined) return `Next, with all ${shard.count} pieces: slicestack merge DATA PIECE...`;
   if (official) return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${destination}`;
   return `Next: slicestack split ${destination}, then slicestack audit ${destination}`;
-}
-
-function parseSize(text: string): [number, number] {
-  const [, height, width = height] = /^(\d+)(?:[,x](\d+))?$/.exec(text) ?? [];
-  const size: [number, number] = [Number(height), Number(width)];
-  if (size.every((pixels) => pixels >= 8)) return size;
-  throw new InvalidArgumentError("Expected HEIGHT,WIDTH in pixels, each at least 8, e.g. 128,128.");
 }
 
 function parseDepth(text: string): number | "native" {

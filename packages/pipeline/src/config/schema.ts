@@ -92,9 +92,11 @@ const sliceShape = {
 
 const volumeShape = {
   head: key(
-    z.enum(["flatten", "mean", "max", "attention"]).default("flatten"),
-    "flatten, mean, max or attention",
-    "How the slice embeddings of a volume become one: flatten = stacked, 2048-128-C",
+    z
+      .enum(["flatten", "mean", "max", "attention", "topk", "noisy_or", "conv1d", "gru", "transformer"])
+      .default("flatten"),
+    "flatten, mean, max, attention, topk, noisy_or, conv1d, gru or transformer",
+    "How the slice embeddings of a volume become one (models.md): flatten = stacked, 2048-128-C",
   ),
   ...stageShape({ epochs: 30, dropout: 0.2 }),
 };

@@ -62,5 +62,5 @@ export interface SliceConfig extends StageConfig {
 }
 
 export interface VolumeConfig extends StageConfig {
-  head: "flatten" | "mean" | "max" | "attention";
+  head: "flatten" | "mean" | "max" | "attention" | "topk" | "noisy_or" | "conv1d" | "gru" | "transformer";
 }

@@ -12,18 +12,23 @@ export interface CustomResNetOptions {
   depth: ResNetDepth;
   classes: number;
   dropout: number;
+  /** Default 3, as ImageNet's weights have it. */
+  channels?: number;
 }
 
 export class CustomResNet extends SliceModel {
-  readonly channels = 3;
+  readonly channels: number;
   readonly embedding = 256;
+  readonly mapChannels: number;
   readonly resnet: ResNet;
   readonly custom_layers: Sequential;
   readonly #classifier: Linear;
 
-  constructor({ depth, classes, dropout }: CustomResNetOptions) {
+  constructor({ depth, classes, dropout, channels = 3 }: CustomResNetOptions) {
     super();
-    this.resnet = new ResNet(depth, this.channels);
+    this.channels = channels;
+    this.resnet = new ResNet(depth, channels);
+    this.mapChannels = this.resnet.features;
     this.#classifier = new Linear(this.embedding, classes);
     this.custom_layers = new Sequential(
       new Linear(this.resnet.features, 512),
@@ -34,6 +39,10 @@ export class CustomResNet extends SliceModel {
       new Dropout(dropout),
       this.#classifier,
     );
+  }
+
+  override featureMaps(x_BCHW: Tensor): Tensor {
+    return this.resnet.maps(x_BCHW);
   }
 
   override embed(x_BCHW: Tensor): Tensor {

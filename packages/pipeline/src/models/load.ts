@@ -6,6 +6,7 @@ import { modelText } from "../export/describe.js";
 import { guessModel } from "../export/describe-model.js";
 import { CheckpointError } from "../export/errors.js";
 import { readWeights } from "../export/weights.js";
+import { adaptInputChannels } from "./common/input-channels.js";
 import { CustomResNet } from "./custom-resnet.js";
 import type { SliceModel } from "./slice-model.js";
 
@@ -31,7 +32,8 @@ export function loadWeights(model: Module, file: string): Loaded {
 
 /**
  * Loads torchvision's weights of a ResNet (safetensors or .pth) into a slice model's trunk; torchvision's classifier `fc`
- * is passed over, and what follows the trunk stays as it is. @throws CheckpointError, nothing changed
+ * is passed over, and what follows the trunk stays as it is. Where the trunk has another number of input channels than a
+ * colour image, its first layer is adapted. @throws CheckpointError, nothing changed
  */
 export function loadTrunk(model: SliceModel, file: string): Loaded {
   const wanted = "slice.pretrained takes torchvision's weights of the slice model's ResNet.";
@@ -40,7 +42,10 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file, (name) => name !== "fc.weight" && name !== "fc.bias");
-    loadInto(model.resnet, tensors, file, wanted);
+    const trunk = new Map(tensors);
+    const first = trunk.get("conv1.weight");
+    if (first?.dim === 4 && first.size(1) === 3) trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
+    loadInto(model.resnet, trunk, file, wanted);
     return loadedOf(loaded);
   });
 }

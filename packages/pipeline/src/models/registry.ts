@@ -1,15 +1,33 @@
-/** Models by the names of the config. */
+/** The zoo: every model by its name, where it is from, and how it is made. What each costs: facts.ts. */
 import type { SliceConfig, VolumeConfig } from "../config/types.js";
+import { Attn } from "./attn.js";
+import { ModelError } from "./common/model-error.js";
+import type { VolumeSize } from "./common/sizes.js";
 import { CustomResNet } from "./custom-resnet.js";
 import { AttentionHead } from "./heads/attention.js";
+import { Conv1dHead } from "./heads/conv1d.js";
 import { FlattenHead } from "./heads/flatten.js";
-import type { Head, HeadOptions } from "./heads/head.js";
+import { GruHead } from "./heads/gru.js";
+import type { Head, HeadOptions, HeadSettings } from "./heads/head.js";
+import { NoisyOrHead } from "./heads/noisy-or.js";
 import { MaxHead, MeanHead } from "./heads/pooled.js";
+import { TopKHead } from "./heads/topk.js";
+import { TransformerHead } from "./heads/transformer.js";
+import { Maps3d } from "./maps-3d.js";
 import type { ResNetDepth } from "./resnet.js";
+import { SimpleModular } from "./simple-modular.js";
+import { Simple } from "./simple.js";
+import { SimpleBn } from "./simplebn.js";
 import { SliceCnn } from "./slice-cnn.js";
 import type { SliceModel } from "./slice-model.js";
+import { TwoStage } from "./two-stage.js";
+import { VolumeCnn } from "./volume-cnn.js";
+import type { VolumeModel, VolumeModelOptions } from "./volume-model.js";
 
-const depths: Record<Exclude<SliceConfig["model"], "slice_cnn">, ResNetDepth> = {
+/** The config's names, and the published one of the whole 2D network, whose features are `slice_cnn`. */
+export type SliceModelName = SliceConfig["model"] | "2d_cnn";
+
+const depths: Record<Exclude<SliceModelName, "slice_cnn" | "2d_cnn">, ResNetDepth> = {
   resnet18: 18,
   resnet34: 34,
   resnet50: 50,
@@ -17,28 +35,194 @@ const depths: Record<Exclude<SliceConfig["model"], "slice_cnn">, ResNetDepth> = 
 };
 
 /** Layers of a slice model's ResNet trunk; null where it has none. */
-export function trunkDepth(model: SliceConfig["model"]): ResNetDepth | null {
-  return model === "slice_cnn" ? null : depths[model];
+export function trunkDepth(model: SliceModelName): ResNetDepth | null {
+  return model === "slice_cnn" || model === "2d_cnn" ? null : depths[model];
 }
 
-/** @param size height and width of the slices that the model will see */
-export function createSliceModel(
-  config: Pick<SliceConfig, "model" | "dropout">,
-  classes: number,
-  size: [number, number],
-): SliceModel {
-  const { model, dropout } = config;
-  if (model === "slice_cnn") return new SliceCnn({ classes, dropout, size });
-  return new CustomResNet({ depth: depths[model], classes, dropout });
+export interface SliceModelSettings {
+  model: SliceModelName;
+  dropout: number;
+  /** Input channels: HU windows times neighbouring slices. Default: 3 for a ResNet, else 1. */
+  channels?: number;
 }
 
-const heads: Record<VolumeConfig["head"], new (options: HeadOptions) => Head> = {
-  flatten: FlattenHead,
-  mean: MeanHead,
-  max: MaxHead,
-  attention: AttentionHead,
+/**
+ * @param size height and width of the slices that the model will see
+ * @throws ModelError where the size does not fit
+ */
+export function createSliceModel(config: SliceModelSettings, classes: number, size: [number, number]): SliceModel {
+  const { model, dropout, channels } = config;
+  const input = channels === undefined ? {} : { channels: atLeastOne(model, "channels", channels) };
+  if (model === "slice_cnn" || model === "2d_cnn") return new SliceCnn({ classes, dropout, size, ...input });
+  return new CustomResNet({ depth: depths[model], classes, dropout, ...input });
+}
+
+export type HeadName = VolumeConfig["head"];
+
+/** Each head, and the settings that it has. */
+const heads: Record<HeadName, { Head: new (options: HeadOptions) => Head; has: readonly (keyof HeadSettings)[] }> = {
+  flatten: { Head: FlattenHead, has: [] },
+  mean: { Head: MeanHead, has: [] },
+  max: { Head: MaxHead, has: [] },
+  attention: { Head: AttentionHead, has: ["width"] },
+  topk: { Head: TopKHead, has: ["k"] },
+  noisy_or: { Head: NoisyOrHead, has: [] },
+  conv1d: { Head: Conv1dHead, has: ["width", "layers"] },
+  gru: { Head: GruHead, has: ["width", "layers"] },
+  transformer: { Head: TransformerHead, has: ["width", "layers"] },
 };
 
-export function createHead(config: Pick<VolumeConfig, "head" | "dropout">, shape: Omit<HeadOptions, "dropout">): Head {
-  return new heads[config.head]({ ...shape, dropout: config.dropout });
+export const headNames = Object.keys(heads) as HeadName[];
+
+/** @throws ModelError where a setting is given that the head does not have, or that does not fit it */
+export function createHead(
+  config: Pick<VolumeConfig, "head" | "dropout"> & HeadSettings,
+  shape: Omit<HeadOptions, "dropout" | keyof HeadSettings>,
+): Head {
+  const { head, dropout } = config;
+  const { Head, has } = heads[head];
+  const settings: HeadSettings = {};
+  for (const name of ["k", "width", "layers"] as const) {
+    const value = config[name] ?? null;
+    if (value === null) continue;
+    if (!has.includes(name)) {
+      const others = headNames.filter((other) => heads[other].has.includes(name));
+      throw new ModelError(head, `has no ${name}, received ${value}`, `Leave it out, or take ${others.join(", ")}.`);
+    }
+    settings[name] = atLeastOne(head, name, value);
+  }
+  return new Head({ ...shape, ...settings, dropout });
 }
+
+const volumeModels = {
+  simple: Simple,
+  simplebn: SimpleBn,
+  simple_modular: SimpleModular,
+  attn: Attn,
+  volume_cnn: VolumeCnn,
+  two_stage: TwoStage,
+} satisfies Record<string, new (options: VolumeModelOptions) => VolumeModel>;
+
+export type VolumeModelName = keyof typeof volumeModels | "maps_3d";
+
+export interface VolumeModelSettings {
+  model: VolumeModelName;
+  /** null or absent: the published one. */
+  dropout?: number | null;
+  /** maps_3d: the trained slice model, owned by the new one from now on. Default: an untrained custom_resnet. */
+  trunk?: SliceModel;
+}
+
+/**
+ * @param size height, width and slices of the volumes that the model will see
+ * @throws ModelError where the size does not fit, or a trunk is given that the model does not have
+ */
+export function createVolumeModel(config: VolumeModelSettings, classes: number, size: VolumeSize): VolumeModel {
+  const { model, trunk } = config;
+  const dropout = config.dropout ?? null;
+  const options = { classes, size, ...(dropout === null ? {} : { dropout }) };
+  if (model === "maps_3d")
+    return new Maps3d({ ...options, trunk: trunk ?? new CustomResNet({ depth: 50, classes, dropout: 0 }) });
+  if (trunk !== undefined) throw new ModelError(model, "has no trunk, received one", "Leave it out, or take maps_3d.");
+  return new volumeModels[model](options);
+}
+
+function atLeastOne(model: string, name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new ModelError(model, `${name}: expected a whole number from 1 on, received ${value}`, "Correct it.");
+}
+
+export type ModelKind = "slice model" | "head" | "volume model" | "two-stage";
+
+interface Described {
+  /** Layers in short: widths, K classes. */
+  architecture: string;
+  source: string;
+}
+
+/** A model of the zoo. `kind` says which function makes it: createSliceModel, createHead or createVolumeModel. */
+export type ZooModel = Described &
+  (
+    | { kind: "slice model"; name: SliceModelName }
+    | { kind: "head"; name: HeadName }
+    | { kind: "volume model" | "two-stage"; name: VolumeModelName }
+  );
+
+const published = "Garg, Garg, Duncan, Electronics 14(13), 2571, 2025";
+const resnet = "He et al., CVPR 2016; torchvision's names";
+
+/** All models: slice models, heads on their embeddings, and models of whole volumes. */
+export const zoo: readonly ZooModel[] = [
+  { kind: "slice model", name: "custom_resnet", source: published, architecture: "ResNet-50 trunk, 2048-512-256-K" },
+  { kind: "slice model", name: "resnet18", source: resnet, architecture: "ResNet-18 trunk, 512-512-256-K" },
+  { kind: "slice model", name: "resnet34", source: resnet, architecture: "ResNet-34 trunk, 512-512-256-K" },
+  { kind: "slice model", name: "resnet50", source: resnet, architecture: "custom_resnet under another name" },
+  { kind: "slice model", name: "2d_cnn", source: published, architecture: "3 convolutions 32-64-128, 512-128-K" },
+  {
+    kind: "slice model",
+    name: "slice_cnn",
+    source: published,
+    architecture: "2d_cnn; its 128 features are what volume_cnn and the heads see",
+  },
+  { kind: "head", name: "flatten", source: published, architecture: "slices side by side, S·E-2048-128-K" },
+  { kind: "head", name: "mean", source: "multiple-instance mean", architecture: "mean over slices, E-K" },
+  { kind: "head", name: "max", source: "multiple-instance max", architecture: "max over slices, E-K" },
+  {
+    kind: "head",
+    name: "topk",
+    source: "Li, Vasconcelos, CVPR 2015",
+    architecture: "mean of the k = 8 highest slice scores",
+  },
+  {
+    kind: "head",
+    name: "noisy_or",
+    source: "Viola, Platt, Zhang, NIPS 2005",
+    architecture: "chance that a slice or more shows it",
+  },
+  {
+    kind: "head",
+    name: "attention",
+    source: "Ilse et al., ICML 2018",
+    architecture: "gated attention of width 64, E-K",
+  },
+  {
+    kind: "head",
+    name: "conv1d",
+    source: "own; pooling: Hassani et al., arXiv 2104.05704",
+    architecture: "2 convolutions over slices, width 64, K",
+  },
+  { kind: "head", name: "gru", source: "Cho et al., EMNLP 2014", architecture: "GRU in both directions, width 128, K" },
+  {
+    kind: "head",
+    name: "transformer",
+    source: "Vaswani et al., NeurIPS 2017; Xiong et al., ICML 2020",
+    architecture: "2 encoder layers of width 128, sinusoidal positions, K",
+  },
+  { kind: "volume model", name: "simple", source: published, architecture: "3 blocks 64-128-256, 512, dropout 0.1, K" },
+  { kind: "volume model", name: "simplebn", source: published, architecture: "simple with dropout 0.5" },
+  {
+    kind: "volume model",
+    name: "simple_modular",
+    source: published,
+    architecture: "5 blocks 32-64-128-256-512, 1024-512-K",
+  },
+  {
+    kind: "volume model",
+    name: "attn",
+    source: `${published}; Hu et al., CVPR 2018`,
+    architecture: "5 blocks with squeeze-and-excitation, mean, 256-64-K",
+  },
+  {
+    kind: "volume model",
+    name: "volume_cnn",
+    source: published,
+    architecture: "one slice_cnn for all slices, 512-128-K",
+  },
+  {
+    kind: "volume model",
+    name: "maps_3d",
+    source: "the 2.5 CNN project's 3D head",
+    architecture: "maps of a frozen custom_resnet, 1x1 to 64, 2 blocks over the stack, mean, K",
+  },
+  { kind: "two-stage", name: "two_stage", source: published, architecture: "frozen custom_resnet, flatten head" },
+];

@@ -5,6 +5,7 @@
  */
 import type { Tensor } from "@slicestack/torch";
 import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, init, MaxPool2d, Module, Sequential } from "@slicestack/torch/nn";
+import { lean } from "./common/lean.js";
 import { BasicBlock, Bottleneck, type ResidualBlock } from "./common/residual.js";
 
 export type ResNetDepth = 18 | 34 | 50;
@@ -27,6 +28,7 @@ export class ResNet extends Module {
   readonly layer4: Sequential;
   readonly avgpool: AdaptiveAvgPool2d;
 
+  /** @param channels of the input: HU windows times neighbouring slices; pretrained weights of 3 are adapted (common/input-channels.ts) */
   constructor(depth: ResNetDepth, channels = 3) {
     super();
     const { Block, blocks } = layouts[depth];
@@ -54,10 +56,16 @@ export class ResNet extends Module {
       if (module instanceof Conv2d) init.kaimingNormal_(module.weight, "fanOut");
   }
 
-  /** x_BCHW → features_BF */
+  /** x_BCHW → maps_BFhw, the last maps: h = H / 32 and w = W / 32, rounded up */
+  maps(x_BCHW: Tensor): Tensor {
+    let maps = lean(() => this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu()));
+    for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4])
+      for (const block of stage) maps = lean(() => block.forward(maps));
+    return maps;
+  }
+
+  /** x_BCHW → features_BF, the mean of each map */
   forward(x_BCHW: Tensor): Tensor {
-    const stem = this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu());
-    const deep = this.layer4.forward(this.layer3.forward(this.layer2.forward(this.layer1.forward(stem))));
-    return this.avgpool.forward(deep).flatten(1);
+    return this.avgpool.forward(this.maps(x_BCHW)).flatten(1);
   }
 }

@@ -1,9 +1,11 @@
 /**
  * The small slice model of the published zoo (`2d_cnn`; without its last layer `slice_cnn`): three stages of 3x3 convolution,
- * batch norm, ReLU, channel dropout and pooling, then 512, 128, K. One input channel. Parameter names are the published code's.
+ * batch norm, ReLU, channel dropout and pooling, then 512, 128, K. One input channel there; more where `channels` says so.
+ * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's.
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm2d, Conv2d, Linear } from "@slicestack/torch/nn";
+import { checkShape, halved, product } from "./common/sizes.js";
 import { SliceModel } from "./slice-model.js";
 
 export interface SliceCnnOptions {
@@ -11,31 +13,47 @@ export interface SliceCnnOptions {
   dropout: number;
   /** Height and width of the input, multiples of 8 at best: the first linear layer depends on them. */
   size: [number, number];
+  /** Default 1. */
+  channels?: number;
 }
 
 export class SliceCnn extends SliceModel {
-  readonly channels = 1;
+  readonly channels: number;
   readonly embedding = 128;
-  readonly conv1 = new Conv2d(1, 32, 3, { padding: 1 });
-  readonly bn1 = new BatchNorm2d(32);
-  readonly conv2 = new Conv2d(32, 64, 3, { padding: 1 });
-  readonly bn2 = new BatchNorm2d(64);
-  readonly conv3 = new Conv2d(64, 128, 3, { padding: 1 });
-  readonly bn3 = new BatchNorm2d(128);
+  readonly mapChannels = 128;
+  readonly size: [number, number];
+  readonly conv1: Conv2d;
+  readonly bn1: BatchNorm2d;
+  readonly conv2: Conv2d;
+  readonly bn2: BatchNorm2d;
+  readonly conv3: Conv2d;
+  readonly bn3: BatchNorm2d;
   readonly fc1: Linear;
-  readonly fc2 = new Linear(512, 128);
+  readonly fc2: Linear;
   readonly fc3: Linear;
   readonly dropout: number;
 
-  constructor({ classes, dropout, size: [height, width] }: SliceCnnOptions) {
+  constructor({ classes, dropout, size, channels = 1 }: SliceCnnOptions) {
     super();
+    const left = halved("slice_cnn", size, 3);
+    this.channels = channels;
+    this.size = size;
     this.dropout = dropout;
-    this.fc1 = new Linear(128 * Math.floor(height / 8) * Math.floor(width / 8), 512);
+    this.conv1 = new Conv2d(channels, 32, 3, { padding: 1 });
+    this.bn1 = new BatchNorm2d(32);
+    this.conv2 = new Conv2d(32, 64, 3, { padding: 1 });
+    this.bn2 = new BatchNorm2d(64);
+    this.conv3 = new Conv2d(64, 128, 3, { padding: 1 });
+    this.bn3 = new BatchNorm2d(128);
+    this.fc2 = new Linear(512, 128);
+    this.fc1 = new Linear(128 * product(left), 512);
     this.fc3 = new Linear(128, classes);
   }
 
-  override embed(x_B1HW: Tensor): Tensor {
-    let maps = x_B1HW;
+  /** The maps that the first linear layer sees: x_BCHW → maps_BFhw, h = H / 8, w = W / 8. */
+  override featureMaps(x_BCHW: Tensor): Tensor {
+    checkShape("slice_cnn", x_BCHW, [null, this.channels, ...this.size]);
+    let maps = x_BCHW;
     for (const [conv, norm] of [
       [this.conv1, this.bn1] as const,
       [this.conv2, this.bn2] as const,
@@ -44,6 +62,11 @@ export class SliceCnn extends SliceModel {
       const active = norm.forward(conv.forward(maps)).relu();
       maps = F.maxPool2d(F.featureDropout(active, this.dropout, this.training), 2);
     }
+    return maps;
+  }
+
+  override embed(x_BCHW: Tensor): Tensor {
+    const maps = this.featureMaps(x_BCHW);
     const hidden = F.dropout(this.fc1.forward(maps.flatten(1)).relu(), this.dropout, this.training);
     return F.dropout(this.fc2.forward(hidden).relu(), this.dropout, this.training);
   }

@@ -2,12 +2,16 @@
 import type { Tensor } from "@slicestack/torch";
 import { Module } from "@slicestack/torch/nn";
 
-/** B slices, C input channels, H height, W width, E embedding, K classes. */
+/** B slices, C input channels, H height, W width, E embedding, K classes, F channels of the last maps of h x w. */
 export abstract class SliceModel extends Module {
-  /** Channels of the input: 3 where the trunk expects a colour image, else 1. */
+  /** Channels of the input: HU windows times neighbouring slices; by default 3 where the trunk expects a colour image, else 1. */
   abstract readonly channels: number;
   /** Width E of the embedding. */
   abstract readonly embedding: number;
+  /** Channels F of the last feature maps. */
+  abstract readonly mapChannels: number;
+  /** x_BCHW → maps_BFhw, the last maps before they are pooled or flattened. */
+  abstract featureMaps(x_BCHW: Tensor): Tensor;
   /** x_BCHW → embedding_BE, what the last layer sees. */
   abstract embed(x_BCHW: Tensor): Tensor;
   /** embedding_BE → logits_BK */

@@ -6,11 +6,13 @@ import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
 import { CheckpointError } from "../../src/export/errors.js";
 import { writeSafetensors } from "../../src/export/safetensors.js";
 import { contiguousStride } from "../../src/export/stored-tensor.js";
+import { adaptInputChannels } from "../../src/models/common/input-channels.js";
+import { CustomResNet } from "../../src/models/custom-resnet.js";
 import { loadTrunk, loadWeights } from "../../src/models/load.js";
 import { createSliceModel } from "../../src/models/registry.js";
 import type { SliceModel } from "../../src/models/slice-model.js";
 import { op, pickle, zipPth } from "../export/assemble.js";
-import { digest, leakFree, torchvisionShapes } from "./support.js";
+import { close, digest, leakFree, torchvisionShapes } from "./support.js";
 
 const create = (model: "resnet18" | "resnet50" | "slice_cnn", classes = 2) =>
   createSliceModel({ model, dropout: 0 }, classes, [32, 32]);
@@ -88,6 +90,35 @@ for (const [what, change, message] of spoilt) {
     refused(() => loadTrunk(model, file), model, file, message);
   });
 }
+
+for (const channels of [1, 2, 5, 9]) {
+  leakFree(
+    `slice.pretrained: a trunk of ${channels} channels answers a grey image as torchvision's three-channel one does`,
+    (folder) => {
+      const { file } = torchvisionFile(folder);
+      using colour = create("resnet18");
+      using other = createSliceModel({ model: "resnet18", dropout: 0, channels }, 2, [32, 32]);
+      loadTrunk(colour, file);
+      loadTrunk(other, file);
+      assert.ok(colour instanceof CustomResNet && other instanceof CustomResNet);
+      const first = (model: CustomResNet, grey_B1HW: Tensor) =>
+        model.resnet.conv1.forward(grey_B1HW.expand(-1, model.channels, -1, -1));
+      const grey_B1HW = randn([2, 1, 32, 32]);
+      close(first(other, grey_B1HW), first(colour, grey_B1HW), 1e-5);
+      const rest = (model: CustomResNet) =>
+        [...valuesOf(model)].filter(([name]) => name.startsWith("resnet.") && name !== "resnet.conv1.weight");
+      assert.deepEqual(rest(other), rest(colour));
+    },
+  );
+}
+
+leakFree("input channels: three stay as they are, and others share the sum of the old ones equally", () => {
+  const weight_OIhw = randn([4, 3, 7, 7], { dtype: "float64" });
+  assert.equal(digest(adaptInputChannels(weight_OIhw, 3)), digest(weight_OIhw));
+  const adapted_OChw = adaptInputChannels(weight_OIhw, 5);
+  assert.deepEqual(adapted_OChw.shape, [4, 5, 7, 7]);
+  for (const part of adapted_OChw.split(1, 1)) close(part.mul(5), weight_OIhw.sum(1, true), 1e-12);
+});
 
 leakFree(
   "slice.pretrained: another depth, a missing file, a file that is none and a model without a trunk are refused",

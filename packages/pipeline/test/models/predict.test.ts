@@ -23,8 +23,12 @@ const storeOf = (dataset: Dataset, run: RunConfig = config()) =>
 class Watcher extends SliceModel {
   readonly channels = 3;
   readonly embedding = 3;
+  readonly mapChannels = 3;
   constructor(readonly saw: (x_BCHW: Tensor) => void) {
     super();
+  }
+  override featureMaps(x_BCHW: Tensor): Tensor {
+    return x_BCHW;
   }
   override embed(x_BCHW: Tensor): Tensor {
     this.saw(x_BCHW);

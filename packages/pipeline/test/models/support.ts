@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { liveTensors, scope, type Tensor } from "@slicestack/torch";
+import { fromTypedArray, liveTensors, scope, type Tensor } from "@slicestack/torch";
 import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { Random } from "../../src/data/random.js";
@@ -40,6 +40,29 @@ export function randomDataset(folder: string, depths: readonly number[], [height
   const slicesPath = join(folder, "slices.bin");
   writeFileSync(slicesPath, values);
   return { ...dataset, volumes, slicesPath, slicesOffset: 0, info: { ...dataset.info, height, width } };
+}
+
+/** mask_BS: volume b has its first depths[b] slices. */
+export function maskOf(depths: readonly number[], slices: number): Tensor {
+  const there = Uint8Array.from({ length: depths.length * slices }, (_, k) =>
+    k % slices < (depths[Math.floor(k / slices)] ?? 0) ? 1 : 0,
+  );
+  return fromTypedArray(there, [depths.length, slices], { dtype: "bool" });
+}
+
+/** The same shape, and values that differ by at most `tolerance` times the largest, or times 1. */
+export function close(found: Tensor | undefined, wanted: Tensor | undefined, tolerance: number): void {
+  assert.ok(found !== undefined && wanted !== undefined);
+  assert.deepEqual(found.shape, wanted.shape);
+  const [values, expected] = [found.toArray(), wanted.toArray()];
+  const allowed = tolerance * expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
+  values.forEach((value, k) => {
+    const apart = Math.abs(value - (expected[k] ?? NaN));
+    assert.ok(
+      apart <= allowed,
+      `at ${k}: expected ${expected[k]}, received ${value}, difference ${apart} above ${allowed}`,
+    );
+  });
 }
 
 /** What a tensor holds, as a hash: two may be compared and, where they differ, named without printing millions of values. */

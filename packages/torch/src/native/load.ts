@@ -38,10 +38,29 @@ function load(): Addon {
   }
 }
 
-/** The addon of this thread. @throws LibtorchNotFoundError */
+let standIn: Addon | undefined;
+
+/** The addon of this thread, or what stands in for it. @throws LibtorchNotFoundError */
 export function native(): Addon {
+  if (standIn !== undefined) return standIn;
   loaded ??= load();
   return loaded;
+}
+
+/** The addon itself, where it was loaded: for finalizers, which must not load it nor meet a stand-in. */
+export function loadedAddon(): Addon | undefined {
+  return loaded;
+}
+
+/** Runs `body`, which is synchronous, with another addon: one that watches, or one that knows shapes alone. */
+export function withAddon<T>(addon: Addon, body: () => T): T {
+  const before = standIn;
+  standIn = addon;
+  try {
+    return body();
+  } finally {
+    standIn = before;
+  }
 }
 
 /** How the loaded library was found. @throws LibtorchNotFoundError */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as torch from "../../src/index.js";
+import * as trace from "../../src/trace.js";
 
 const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -1 : 1)).join(" ");
 
@@ -23,4 +24,8 @@ test("the functions of `functional` are these, and no others", () => {
     sorted(Object.keys(torch.functional)),
     "adaptiveAvgPool2d adaptiveAvgPool3d adaptiveMaxPool2d adaptiveMaxPool3d affineGrid avgPool2d avgPool3d batchNorm binaryCrossEntropyWithLogits cat conv1d conv2d conv3d crossEntropy dropout embedding featureDropout gridSample groupNorm gru interpolate layerNorm leakyRelu linear maxPool1d maxPool2d maxPool3d mseLoss oneHot silu softplus stack where",
   );
+});
+
+test("the exports of @slicestack/torch/trace are these, and no others", () => {
+  assert.equal(sorted(Object.keys(trace)), "traceProducts traceShapes");
 });

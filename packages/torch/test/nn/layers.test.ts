@@ -1,8 +1,9 @@
 /** Every layer in float64: outputs, gradients of inputs and parameters, buffers, state-dict names. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromTypedArray, manualSeed, scope, tensor, type Tensor } from "../../src/index.js";
+import { autocast, fromTypedArray, manualSeed, scope, tensor, type Tensor } from "../../src/index.js";
 import type * as nn from "../../src/nn/index.js";
+import { LayerNorm } from "../../src/nn/index.js";
 import { expectClose, leakTest, loadFixture, toTensor, type TensorJson } from "../support.js";
 import { layerTable, type LayerCase } from "./layer-table.js";
 
@@ -78,6 +79,21 @@ for (const layerCase of cases) {
     },
   );
 }
+
+leakTest("LayerNorm of half precision with whole weights gives the values and gradients of float32", () => {
+  scope(() => {
+    using norm = new LayerNorm(5);
+    const x = tensor([[0.5, -1, 2, 8, -3]], { dtype: "bfloat16" });
+    const [half, whole] = [x, x.to({ dtype: "float32" })].map((input) => {
+      norm.zeroGrad();
+      const y = autocast({}, () => norm.forward(input));
+      weighted(y.to({ dtype: "float64" })).backward();
+      return [y, norm.weight?.grad ?? tensor(0)];
+    });
+    assert.equal(half?.[0]?.dtype, "float32");
+    half?.forEach((value, k) => expectClose(value, whole?.[k] ?? tensor(0), 0, `value ${k}`));
+  });
+});
 
 test("every layer of the table has a case in fixtures/nn/layers.json", () => {
   const covered = new Set(cases.map(({ name }) => tableName(name)));

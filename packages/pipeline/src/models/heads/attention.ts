@@ -7,8 +7,6 @@ import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 
-const attentionWidth = 64;
-
 export class AttentionHead extends Head {
   readonly drop: Dropout;
   readonly value: Linear;
@@ -16,12 +14,14 @@ export class AttentionHead extends Head {
   readonly score: Linear;
   readonly classifier: Linear;
 
-  constructor({ embedding, classes, dropout }: HeadOptions) {
+  /** @param options width A, default 64 */
+  constructor({ embedding, classes, dropout, width }: HeadOptions) {
     super();
+    const attention = width ?? 64;
     this.drop = new Dropout(dropout);
-    this.value = new Linear(embedding, attentionWidth);
-    this.gate = new Linear(embedding, attentionWidth);
-    this.score = new Linear(attentionWidth, 1);
+    this.value = new Linear(embedding, attention);
+    this.gate = new Linear(embedding, attention);
+    this.score = new Linear(attention, 1);
     this.classifier = new Linear(embedding, classes);
   }
 

@@ -9,7 +9,17 @@ export interface HeadOutput {
   sliceWeight_BS: Tensor | null;
 }
 
-export interface HeadOptions {
+/** Settings that some heads have; null or absent: the head's own default. One that a head does not have is refused. */
+export interface HeadSettings {
+  /** topk: slices whose scores are averaged. */
+  k?: number | null;
+  /** attention, conv1d, gru, transformer: width of the hidden layer. */
+  width?: number | null;
+  /** conv1d, gru, transformer: layers before the pooling. */
+  layers?: number | null;
+}
+
+export interface HeadOptions extends HeadSettings {
   embedding: number;
   /** Slices of the deepest volume. */
   slices: number;

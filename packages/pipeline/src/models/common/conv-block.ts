@@ -1,0 +1,22 @@
+/**
+ * The block of the 3D models: convolution 3x3x3, batch norm, ReLU. Parameter names are the published code's.
+ * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025.
+ */
+import type { Tensor } from "@slicestack/torch";
+import { BatchNorm3d, Conv3d, Module } from "@slicestack/torch/nn";
+
+export class ConvBlock3d extends Module {
+  readonly conv: Conv3d;
+  readonly bn: BatchNorm3d;
+
+  constructor(inputs: number, outputs: number) {
+    super();
+    this.conv = new Conv3d(inputs, outputs, 3, { padding: 1 });
+    this.bn = new BatchNorm3d(outputs);
+  }
+
+  /** x_BCHWD → y_BOHWD */
+  forward(x_BCHWD: Tensor): Tensor {
+    return this.bn.forward(this.conv.forward(x_BCHWD)).relu();
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * A gated recurrent unit over the slices in both directions, then a weighted mean.
+ * Cho et al.: Learning Phrase Representations using RNN Encoder-Decoder, EMNLP 2014; Schuster, Paliwal, IEEE TSP 45 (1997).
+ * Each direction starts at the first slice that exists on its side, as PyTorch's packed sequences do.
+ * B volumes, S slices, E embedding, H width of both directions together, K classes.
+ */
+import { arange, cat, functional as F, where, zeros, type Tensor } from "@slicestack/torch";
+import { Dropout, GRU, Linear } from "@slicestack/torch/nn";
+import { ModelError } from "../common/model-error.js";
+import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { onlyPresent, SlicePool } from "./slice-pool.js";
+
+export class GruHead extends Head {
+  readonly drop: Dropout;
+  readonly gru: GRU;
+  readonly pool: SlicePool;
+  readonly classifier: Linear;
+
+  /** @param options width H, even, default 128; layers, default 1 */
+  constructor({ embedding, classes, dropout, width, layers }: HeadOptions) {
+    super();
+    const hidden = width ?? 128;
+    if (hidden % 2 !== 0)
+      throw new ModelError("gru", `expected an even width, half for each direction, received ${hidden}`, "Add one.");
+    this.drop = new Dropout(dropout);
+    this.gru = new GRU(embedding, hidden / 2, { layers: layers ?? 1, bidirectional: true, dropout });
+    this.pool = new SlicePool(hidden);
+    this.classifier = new Linear(hidden, classes);
+  }
+
+  override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
+    const present_BSE = this.drop.forward(onlyPresent(embedding_BSE, mask_BS));
+    const hidden_BSH = packed(this.gru, present_BSE, mask_BS);
+    const { pooled_BH, weight_BS } = this.pool.forward(hidden_BSH, mask_BS);
+    return { logits_BK: this.classifier.forward(this.drop.forward(pooled_BH)), sliceWeight_BS: weight_BS };
+  }
+}
+
+/** The outputs of a GRU whose two directions see only the slices that exist: x_BSE → y_BSH; what is elsewhere means nothing. */
+function packed(gru: GRU, x_BSE: Tensor, mask_BS: Tensor): Tensor {
+  const orders = [orderOf(mask_BS, 1), orderOf(mask_BS, -1)];
+  const cells = [...gru.namedParameters().values()];
+  let y_BSH = x_BSE;
+  for (let layer = 0; layer < gru.layers; layer++) {
+    const input_BSI = layer === 0 ? y_BSH : F.dropout(y_BSH, gru.dropout, gru.training);
+    const outputs = orders.map((order, direction) => {
+      const start_1BH = zeros([1, x_BSE.size(0), gru.hiddenSize], { dtype: x_BSE.dtype, device: x_BSE.device });
+      const parameters = cells.slice((2 * layer + direction) * 4, (2 * layer + direction) * 4 + 4);
+      const run = { layers: 1, training: gru.training, bidirectional: false };
+      const { output } = F.gru(taken(input_BSI, order.there_BS), start_1BH, parameters, run);
+      return taken(output, order.back_BS);
+    });
+    y_BSH = cat(outputs, 2);
+  }
+  return y_BSH;
+}
+
+/** The slices that exist in one direction, then the others: their places, and the way back. */
+function orderOf(mask_BS: Tensor, direction: 1 | -1): { there_BS: Tensor; back_BS: Tensor } {
+  const slices = mask_BS.size(1);
+  const place_S = arange(0, slices, 1, { dtype: "int64", device: mask_BS.device });
+  const there_BS = where(mask_BS, place_S.mul(direction), place_S.add(slices)).sort(1).indices;
+  return { there_BS, back_BS: there_BS.sort(1).indices };
+}
+
+/** Slices of each volume in another order: x_BSI, order_BS → y_BSI */
+function taken(x_BSI: Tensor, order_BS: Tensor): Tensor {
+  return x_BSI.gather(1, order_BS.unsqueeze(-1).expand(-1, -1, x_BSI.size(2)));
+}

@@ -1,0 +1,64 @@
+/**
+ * A transformer encoder over the slices, norm first, with sinusoidal positions in slice order, then a weighted mean.
+ * Vaswani et al.: Attention Is All You Need, NeurIPS 2017 (positions: section 3.5); norm first: Xiong et al., ICML 2020.
+ * B volumes, S slices, E embedding, H width, K classes.
+ */
+import { fromTypedArray, type Tensor } from "@slicestack/torch";
+import { Dropout, Linear, TransformerEncoder } from "@slicestack/torch/nn";
+import { ModelError } from "../common/model-error.js";
+import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { onlyPresent, SlicePool } from "./slice-pool.js";
+
+const attentionHeads = 4;
+
+export class TransformerHead extends Head {
+  readonly project: Linear;
+  readonly drop: Dropout;
+  readonly encoder: TransformerEncoder;
+  readonly pool: SlicePool;
+  readonly classifier: Linear;
+
+  /** @param options width H, a multiple of 4, default 128; layers, default 2 */
+  constructor({ embedding, classes, dropout, width, layers }: HeadOptions) {
+    super();
+    const hidden = width ?? 128;
+    if (hidden % attentionHeads !== 0)
+      throw new ModelError(
+        "transformer",
+        `expected a width that its ${attentionHeads} attention heads divide, received ${hidden}`,
+        `Take ${Math.ceil(hidden / attentionHeads) * attentionHeads}.`,
+      );
+    this.project = new Linear(embedding, hidden);
+    this.drop = new Dropout(dropout);
+    this.encoder = new TransformerEncoder({
+      depth: layers ?? 2,
+      width: hidden,
+      heads: attentionHeads,
+      feedForward: 2 * hidden,
+      dropout,
+      normFirst: true,
+      finalNorm: true,
+    });
+    this.pool = new SlicePool(hidden);
+    this.classifier = new Linear(hidden, classes);
+  }
+
+  override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
+    const projected_BSH = this.project.forward(onlyPresent(embedding_BSE, mask_BS));
+    const placed_BSH = projected_BSH.add(positions(projected_BSH));
+    const hidden_BSH = this.encoder.forward(this.drop.forward(placed_BSH), { keyPaddingMask: mask_BS.logicalNot() });
+    const { pooled_BH, weight_BS } = this.pool.forward(hidden_BSH, mask_BS);
+    return { logits_BK: this.classifier.forward(pooled_BH), sliceWeight_BS: weight_BS };
+  }
+}
+
+/** Sine and cosine of the slice's number at wavelengths from 2π to 2π·10000, in turn: S x H. */
+function positions(x_BSH: Tensor): Tensor {
+  const [, slices = 0, width = 0] = x_BSH.shape;
+  const values = Float64Array.from({ length: slices * width }, (_, k) => {
+    const [slice, channel] = [Math.floor(k / width), k % width];
+    const angle = slice / 10000 ** ((channel - (channel % 2)) / width);
+    return channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+  });
+  return fromTypedArray(values, [slices, width], { dtype: x_BSH.dtype, device: x_BSH.device });
+}

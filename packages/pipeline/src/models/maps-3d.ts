@@ -1,0 +1,109 @@
+/**
+ * The "3D head": the last feature maps of a slice model, 1x1 to 64 channels, stacked over slices, two blocks of 3D
+ * convolution, the mean over the volume, K. The slice model is frozen unless `freeze(false)` says otherwise.
+ * reference: the zoo of the 2.5 CNN project (Garg, Garg, Duncan, Electronics 14(13), 2571, 2025); the widths of the two
+ * blocks are not stated there and are those of the 1x1 convolution here.
+ * B volumes, S slices, F channels of the trunk's maps of h x w, C = 64 channels, K classes.
+ */
+import { cat, scope, type Tensor } from "@slicestack/torch";
+import { Conv2d, Dropout, Linear, Module } from "@slicestack/torch/nn";
+import { ConvBlock3d } from "./common/conv-block.js";
+import { frozen } from "./common/frozen.js";
+import { maskSlices, normSlices, presentSlices } from "./common/masked-norm.js";
+import { checkShape, type VolumeSize } from "./common/sizes.js";
+import { slicesOf } from "./common/slices-of.js";
+import type { SliceModel } from "./slice-model.js";
+import { VolumeModel } from "./volume-model.js";
+
+const channels = 64;
+
+/** What is trained on the maps. They may be computed once and kept, as embeddings are. */
+export class Maps3dHead extends Module {
+  readonly reduce: Conv2d;
+  readonly block1 = new ConvBlock3d(channels, channels);
+  readonly block2 = new ConvBlock3d(channels, channels);
+  readonly drop: Dropout;
+  readonly classifier: Linear;
+
+  constructor({ mapChannels, classes, dropout = 0 }: { mapChannels: number; classes: number; dropout?: number }) {
+    super();
+    this.reduce = new Conv2d(mapChannels, channels, 1);
+    this.drop = new Dropout(dropout);
+    this.classifier = new Linear(channels, classes);
+  }
+
+  /**
+   * maps_BSFhw → logits_BK
+   * @param mask_BS bool, true where a slice exists; padded slices have no influence, in training neither. null: all exist
+   */
+  forward(maps_BSFhw: Tensor, mask_BS: Tensor | null = null): Tensor {
+    const [volumes = 0, slices = 0] = maps_BSFhw.shape;
+    const present = mask_BS === null ? null : presentSlices(mask_BS);
+    const reduced_NChw = this.reduce.forward(maps_BSFhw.flatten(0, 1));
+    const stacked_BChwS = reduced_NChw.reshape(volumes, slices, ...reduced_NChw.shape.slice(1)).permute(0, 2, 3, 4, 1);
+    let x_BChwS = maskSlices(stacked_BChwS, present);
+    for (const { conv, bn } of [this.block1, this.block2])
+      x_BChwS = normSlices(bn, conv.forward(x_BChwS), present).relu();
+    return this.classifier.forward(this.drop.forward(meanOfPresent(x_BChwS, mask_BS)));
+  }
+}
+
+/** The mean over the places of the slices that exist; all others are zero: x_BChwS → mean_BC */
+function meanOfPresent(x_BChwS: Tensor, mask_BS: Tensor | null): Tensor {
+  if (mask_BS === null) return x_BChwS.mean([2, 3, 4]);
+  const [, , height = 0, width = 0] = x_BChwS.shape;
+  const places_B1 = mask_BS.sum(1, true).mul(height * width);
+  return x_BChwS.sum([2, 3, 4]).div(places_B1);
+}
+
+export interface Maps3dOptions {
+  /** Owned by the model from now on. */
+  trunk: SliceModel;
+  classes: number;
+  size: VolumeSize;
+  /** Before the last layer. Default 0. */
+  dropout?: number;
+}
+
+// Slices that a frozen trunk sees at once: no activation of it is kept.
+const batchSize = 64;
+
+export class Maps3d extends VolumeModel {
+  readonly size: VolumeSize;
+  readonly trunk: SliceModel;
+  readonly head: Maps3dHead;
+  #frozen = true;
+
+  constructor({ trunk, classes, size, dropout = 0 }: Maps3dOptions) {
+    super();
+    this.size = size;
+    this.trunk = trunk;
+    this.head = new Maps3dHead({ mapChannels: trunk.mapChannels, classes, dropout });
+    this.freeze();
+  }
+
+  /** Whether the trunk is left as it is (the start), or learns with the head. */
+  freeze(isFrozen = true): this {
+    this.#frozen = isFrozen;
+    this.trunk.requiresGrad_(!isFrozen);
+    return this;
+  }
+
+  /** x_B1HWD of any depth → maps_BSFhw; a trunk of several channels sees the slice in each. */
+  maps(x_B1HWD: Tensor): Tensor {
+    checkShape("maps_3d", x_B1HWD, [null, 1, this.size[0], this.size[1], null]);
+    const slices_NCHW = slicesOf(x_B1HWD).expand(-1, this.trunk.channels, -1, -1);
+    const maps_NFhw = this.#frozen ? this.#frozenMaps(slices_NCHW) : this.trunk.featureMaps(slices_NCHW);
+    return maps_NFhw.reshape(x_B1HWD.size(0), x_B1HWD.size(4), ...maps_NFhw.shape.slice(1));
+  }
+
+  /** @param mask_BD bool, true where a slice exists; null: all exist */
+  override forward(x_B1HWD: Tensor, mask_BD: Tensor | null = null): Tensor {
+    return this.head.forward(this.maps(x_B1HWD), mask_BD);
+  }
+
+  #frozenMaps(slices_NCHW: Tensor): Tensor {
+    const parts = slices_NCHW.split(batchSize);
+    return frozen(this.trunk, () => cat(parts.map((part_NCHW) => scope(() => this.trunk.featureMaps(part_NCHW)))));
+  }
+}

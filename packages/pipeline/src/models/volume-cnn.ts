@@ -1,0 +1,39 @@
+/**
+ * The published model `volume_cnn`: one `slice_cnn`, shared by all slices of a volume, their features side by side,
+ * then 512, 128, K with ReLU between; trained end to end.
+ * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's; `slice_cnn.fc3` is
+ * declared and unused there too (K classes, as in `2d_cnn`).
+ * B volumes, S slices, E = 128 features a slice.
+ */
+import type { Tensor } from "@slicestack/torch";
+import { Linear } from "@slicestack/torch/nn";
+import { checkShape, type VolumeSize } from "./common/sizes.js";
+import { slicesOf } from "./common/slices-of.js";
+import { SliceCnn } from "./slice-cnn.js";
+import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
+
+export class VolumeCnn extends VolumeModel {
+  static readonly unused: readonly string[] = ["slice_cnn.fc3"];
+
+  readonly size: VolumeSize;
+  readonly slice_cnn: SliceCnn;
+  readonly fc1: Linear;
+  readonly fc2 = new Linear(512, 128);
+  readonly fc3: Linear;
+
+  constructor({ classes, size, dropout = 0 }: VolumeModelOptions) {
+    super();
+    const [height, width, slices] = size;
+    this.size = size;
+    this.slice_cnn = new SliceCnn({ classes, dropout, size: [height, width] });
+    this.fc1 = new Linear(slices * this.slice_cnn.embedding, 512);
+    this.fc3 = new Linear(128, classes);
+  }
+
+  override forward(x_B1HWD: Tensor): Tensor {
+    checkShape("volume_cnn", x_B1HWD, [null, 1, ...this.size]);
+    const embedding_NE = this.slice_cnn.embed(slicesOf(x_B1HWD));
+    const stacked_BF = embedding_NE.reshape(x_B1HWD.size(0), -1);
+    return this.fc3.forward(this.fc2.forward(this.fc1.forward(stacked_BF).relu()).relu());
+  }
+}

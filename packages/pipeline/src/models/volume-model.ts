@@ -1,0 +1,19 @@
+/** What is trained on whole volumes: the 3D models, and those that hold a slice model inside. */
+import type { Tensor } from "@slicestack/torch";
+import { Module } from "@slicestack/torch/nn";
+import type { VolumeSize } from "./common/sizes.js";
+
+/** B volumes, one channel, H height, W width, D slices (in slice order), K classes. The axis order is the published weights'. */
+export abstract class VolumeModel extends Module {
+  /** Height, width and slices that the model was made for. */
+  abstract readonly size: VolumeSize;
+  /** x_B1HWD → logits_BK @throws ModelError where x has a size that does not fit */
+  abstract forward(x_B1HWD: Tensor): Tensor;
+}
+
+export interface VolumeModelOptions {
+  classes: number;
+  size: VolumeSize;
+  /** Default: the published one. */
+  dropout?: number;
+}
