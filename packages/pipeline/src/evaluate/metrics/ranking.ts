@@ -167,7 +167,7 @@ export function precisionAt(
   out.fill(Number.NaN, 0, grid.length);
   let k = 0;
   walk(ranking, weights, (p, n) => {
-    // The rounding of p / total must not put a grid point beyond the last volume.
-    for (; k < grid.length && total > 0 && p / total >= grid[k]! - 1e-12; k++) out[k] = p / (p + n);
+    // Volumes of weight 0 are not there. The rounding of p / total must not put a grid point beyond the last volume.
+    for (; k < grid.length && total > 0 && p + n > 0 && p / total >= grid[k]! - 1e-12; k++) out[k] = p / (p + n);
   });
 }

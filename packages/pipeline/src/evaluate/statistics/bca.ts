@@ -50,7 +50,9 @@ export function bcaPValue(statistic: ReplicatedStatistic, hypothesis = 0): numbe
   const sorted = usableReplicates(statistic);
   if (sorted === undefined) return neverDiffers(statistic, hypothesis) ? 1 : Number.NaN;
   const smallest = 1 / (sorted.length + 1);
-  const share = Math.min(1 - smallest, Math.max(smallest, shareBelow(sorted, hypothesis)));
+  // Draws that hit the hypothesis count against the difference, as an interval that ends on it holds it.
+  const ties = statistic.estimate >= hypothesis ? 1 : 0;
+  const share = Math.min(1 - smallest, Math.max(smallest, shareBelow(sorted, hypothesis, ties)));
   const bias = normalQuantile(shareBelow(sorted, statistic.estimate), 0, 1);
   const a = acceleration(statistic.jackknife);
   const tail = tailAt(share, bias, a);
@@ -70,13 +72,13 @@ function usableReplicates({ estimate, replicates }: ReplicatedStatistic): Float6
   return sorted[sorted.length - 1]! - sorted[0]! <= ROUNDING ? undefined : sorted;
 }
 
-/** Share of replicates below a value, equal ones counting half. */
-function shareBelow(sorted: Float64Array, reference: number): number {
+/** Share of replicates below a value. @param ties what equal ones count */
+function shareBelow(sorted: Float64Array, reference: number, ties = 0.5): number {
   const tolerance = ROUNDING * Math.max(1, Math.abs(reference));
   let below = 0;
   for (const value of sorted) {
     if (value < reference - tolerance) below += 1;
-    else if (value <= reference + tolerance) below += 0.5;
+    else if (value <= reference + tolerance) below += ties;
   }
   return below / sorted.length;
 }

@@ -90,7 +90,7 @@ function unfair(counts: [number, number]): { predictions: Predictions; groups: s
 }
 
 test("a group that the model fails is found; two groups are one comparison and are not adjusted", () => {
-  const { predictions, groups } = unfair([30, 30]);
+  const { predictions, groups } = unfair([60, 60]);
   const found = analyseSubgroups(predictions, categoricalColumn("sex", groups), ["accuracy"], options);
   const [failed, served] = found.groups.map(({ metrics }) => metrics.accuracy!);
   assert.ok(failed!.p < 0.01 && failed!.difference.interval.high < 0);
