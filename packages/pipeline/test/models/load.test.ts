@@ -91,7 +91,7 @@ for (const [what, change, message] of spoilt) {
   });
 }
 
-for (const channels of [1, 2, 5, 9]) {
+for (const channels of [1, 5]) {
   leakFree(
     `slice.pretrained: a trunk of ${channels} channels answers a grey image as torchvision's three-channel one does`,
     (folder) => {
@@ -115,9 +115,11 @@ for (const channels of [1, 2, 5, 9]) {
 leakFree("input channels: three stay as they are, and others share the sum of the old ones equally", () => {
   const weight_OIhw = randn([4, 3, 7, 7], { dtype: "float64" });
   assert.equal(digest(adaptInputChannels(weight_OIhw, 3)), digest(weight_OIhw));
-  const adapted_OChw = adaptInputChannels(weight_OIhw, 5);
-  assert.deepEqual(adapted_OChw.shape, [4, 5, 7, 7]);
-  for (const part of adapted_OChw.split(1, 1)) close(part.mul(5), weight_OIhw.sum(1, true), 1e-12);
+  for (const channels of [1, 2, 5, 9]) {
+    const adapted_OChw = adaptInputChannels(weight_OIhw, channels);
+    assert.deepEqual(adapted_OChw.shape, [4, channels, 7, 7]);
+    for (const part of adapted_OChw.split(1, 1)) close(part.mul(channels), weight_OIhw.sum(1, true), 1e-12);
+  }
 });
 
 leakFree(
