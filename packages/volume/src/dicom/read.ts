@@ -1,7 +1,7 @@
 import { type Volume, type VoxelArray } from "../volume.js";
 import { namesOf, sliceName, type DicomImage, type DicomSlice } from "./image.js";
 import { HounsfieldStack, isPadding } from "./pixels/hounsfield.js";
-import { checkReadable, openImage, type OpenImage } from "./pixels/stored.js";
+import { checkReadable, openImage, pixelBytes, type OpenImage } from "./pixels/stored.js";
 import { planGrid, type VolumeGrid } from "./grid.js";
 import { refusal } from "./refusal.js";
 import type { DicomSeries } from "./series.js";
@@ -95,7 +95,10 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
   throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
 }
 
-/** Files are read one ahead of the one that is decoded, each once, whatever the order of its frames. */
+/** Files that are read while one is decoded: so many, and not more bytes than this. */
+const AHEAD = { files: 6, bytes: 2 ** 24 };
+
+/** Each file is read once, whatever the order of its frames. */
 async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDicomOptions): Promise<HounsfieldStack> {
   const places = new Map<DicomImage, { slice: DicomSlice; place: number }[]>();
   stack.slices.forEach((slice, place) => {
@@ -103,27 +106,28 @@ async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDi
     if (frames === undefined) places.set(slice.image, [{ slice, place }]);
     else frames.push({ slice, place });
   });
-  const images = [...places.keys()];
-  const syntaxes = images.map(checkReadable);
-  const open = (index: number): Promise<OpenImage> | undefined => {
-    const [image, syntax] = [images[index], syntaxes[index]];
-    if (image === undefined || syntax === undefined) return undefined;
-    const opening = openImage(image, syntax, options.codecUrl);
-    // Where an earlier file throws, nobody awaits this one.
-    opening.catch(() => undefined);
-    return opening;
-  };
-
+  // All are checked before the first is read.
+  const jobs = [...places].map(([image, frames]) => ({ image, frames, syntax: checkReadable(image) }));
   const voxels = series.rows * series.columns;
+  const whole = stack.slices.every(isWhole);
   let hounsfield: HounsfieldStack | undefined;
-  let next = open(0);
-  for (let index = 0; next !== undefined; index++) {
+  const opening: Promise<OpenImage>[] = [];
+  let [started, bytes] = [0, 0];
+  for (const { image, frames } of jobs) {
     options.signal?.throwIfAborted();
-    const opened = await next;
-    next = open(index + 1);
+    while (started < jobs.length && opening.length < AHEAD.files && (opening.length === 0 || bytes < AHEAD.bytes)) {
+      const next = jobs[started++] as (typeof jobs)[number];
+      bytes += pixelBytes(next.image.pixels);
+      const open = openImage(next.image, next.syntax, options.codecUrl);
+      // Where an earlier file throws, nobody awaits this one.
+      open.catch(() => undefined);
+      opening.push(open);
+    }
+    const opened = (await opening.shift()) as OpenImage;
+    bytes -= pixelBytes(image.pixels);
     // Memory is taken when the first file was found to hold what its header says.
-    hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, stack.slices.every(isWhole));
-    for (const { slice, place } of places.get(images[index] as DicomImage) ?? []) {
+    hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, whole);
+    for (const { slice, place } of frames) {
       hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice), place * voxels);
     }
   }
