@@ -32,7 +32,9 @@ try {
     for (const entrant of entrants) entrant.results.push(JSON.parse(entrant.run()));
   }
   const hashes = new Set(entrants.flatMap(({ results }) => results.map(({ sha256 }) => sha256)));
-  console.log(`\n${options.slices} slices of ${options.size} x ${options.size}: seconds of scan and read (median of ${options.rounds} rounds, in turn)`);
+  console.log(
+    `\n${options.slices} slices of ${options.size} x ${options.size}: seconds of scan and read (median of ${options.rounds} rounds, in turn)`,
+  );
   console.log(`${"".padEnd(18)}${"scan".padStart(8)}${"all".padStart(8)}${"MB".padStart(8)}   peer / ours`);
   const [own] = entrants;
   for (const { name, results } of entrants) {

@@ -44,6 +44,8 @@ present() {
       ;;
     g++) command -v "${CXX:-g++}" >/dev/null || command -v clang++ >/dev/null ;;
     make | debootstrap | chromium) command -v "$1" >/dev/null ;;
+    dcmtk) command -v dcmcjpeg >/dev/null ;;
+    openjph-tools) command -v ojph_compress >/dev/null ;;
     python3-*) python_has "${1#python3-}" ;;
     fonts-dejavu-core) in_any '/usr/share/fonts/*/dejavu*/DejaVuSans.ttf' || in_any '/usr/share/fonts/dejavu*/DejaVuSans.ttf' ;;
     libtcmalloc-minimal4) in_any '/usr/lib/*/libtcmalloc_minimal.so.4' || in_any '/usr/lib*/libtcmalloc_minimal.so.4' ;;
@@ -147,7 +149,8 @@ typescript() {
 native() { node packages/torch/bin/slicestack-torch-build.js; }
 
 base=(libtorch-dev g++ make)
-references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn chromium fonts-dejavu-core)
+references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-pydicom python3-gdcm dcmtk openjph-tools
+  chromium fonts-dejavu-core)
 faster=(libtcmalloc-minimal4)
 
 check_node

@@ -120,7 +120,9 @@ test("a scan reads 16 KB of a file, more only where the header is longer", async
 
 test("sources without head or size are read whole; async lists are taken too", async () => {
   async function* bare(): AsyncGenerator<DicomSource> {
-    for (const { name, read } of sourcesOf(explicit)) yield await Promise.resolve({ name, read });
+    for (const source of sourcesOf(explicit)) {
+      yield await Promise.resolve({ name: source.name, read: () => source.read() });
+    }
   }
   const { series } = await scanDicom(bare());
   assert.equal((await readDicomSeries(series[0] as DicomSeries)).data.length, 120);
@@ -187,12 +189,12 @@ test("a deflated bomb is unpacked no further than its header or its pixels need"
   const implementation = file.indexOf(Buffer.from([2, 0, 0x12, 0, 0x55, 0x49]));
   const meta = file.subarray(0, implementation + 8 + (file[implementation + 6] as number));
   const dataset = firstFile().subarray(datasetOf(firstFile()));
-  const deflated = deflateRawSync(Buffer.concat([dataset, Buffer.alloc(2 ** 28)]), { level: 9 });
+  const deflated = deflateRawSync(Buffer.concat([dataset, Buffer.alloc(2 ** 26)]), { level: 1 });
   const bomb = new Uint8Array(Buffer.concat([meta, deflated]));
   const before = process.memoryUsage().arrayBuffers;
   const { series, setAside } = await scanDicom([memorySource("bomb", bomb)]);
   assert.deepEqual(setAside, []);
   const volume = await readDicomSeries(series[0] as DicomSeries, { allowSingle: true });
   assert.equal(volume.data.length, 30);
-  assert.ok(process.memoryUsage().arrayBuffers - before < 32e6);
+  assert.ok(process.memoryUsage().arrayBuffers - before < 16e6);
 });
