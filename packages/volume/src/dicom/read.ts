@@ -1,6 +1,6 @@
 import { type Volume, type VoxelArray } from "../volume.js";
 import { namesOf, sliceName, type DicomImage, type DicomSlice } from "./image.js";
-import { HounsfieldStack, isPadding } from "./pixels/hounsfield.js";
+import { AIR, HounsfieldStack, isPadding, type Rescale } from "./pixels/hounsfield.js";
 import { checkReadable, openImage, pixelBytes, type OpenImage } from "./pixels/stored.js";
 import { planGrid, type VolumeGrid } from "./grid.js";
 import { refusal } from "./refusal.js";
@@ -68,7 +68,8 @@ export async function readDicomSeries(series: DicomSeries, options: ReadDicomOpt
   refuseTooLarge(series, grid, stack, options.maxVoxels ?? MAX_VOXELS);
   const decoded = await decodeAll(stack, series, options);
   const { columns, rows } = series;
-  const data: VoxelArray = grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid);
+  const data: VoxelArray =
+    grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
   const { x, y, normal, pixel } = stack;
   return {
     data,
@@ -76,10 +77,12 @@ export async function readDicomSeries(series: DicomSeries, options: ReadDicomOpt
     spacing: [pixel[0], pixel[1], grid.spacing],
     origin: grid.origin,
     direction: [0, 1, 2].flatMap((row) => [x[row] as number, y[row] as number, normal[row] as number]),
-    unit: series.modality === "CT" ? "HU" : "arbitrary",
-    facts: factsOf(stack, grid, decoded.padded),
+    unit: isHu(series) ? "HU" : "arbitrary",
+    facts: factsOf(stack, grid, decoded.padded, isHu(series)),
   };
 }
+
+const isHu = ({ modality }: DicomSeries): boolean => modality === "CT";
 
 function isChosen(slice: DicomSlice, { acquisition, select }: ReadDicomOptions): boolean {
   if (typeof acquisition === "number" && slice.acquisitionNumber !== acquisition) return false;
@@ -128,28 +131,27 @@ async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDi
     // Memory is taken when the first file was found to hold what its header says.
     hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, whole);
     for (const { slice, place } of frames) {
-      hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice), place * voxels);
+      hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice, isHu(series)), place * voxels);
     }
   }
   return hounsfield as HounsfieldStack;
 }
 
-const rescaleOf = ({ slope, intercept, image }: DicomSlice) => ({
+const rescaleOf = ({ slope, intercept, image }: DicomSlice, isHu: boolean): Rescale => ({
   slope: slope ?? 1,
   intercept: intercept ?? 0,
   padding: image.pixels.padding,
+  isHu,
 });
 
-const isWhole = (slice: DicomSlice): boolean => {
-  const { slope, intercept } = rescaleOf(slice);
-  return Number.isInteger(slope) && Number.isInteger(intercept);
-};
+const isWhole = ({ slope, intercept }: DicomSlice): boolean =>
+  Number.isInteger(slope ?? 1) && Number.isInteger(intercept ?? 0);
 
-function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number): DicomFacts {
+function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number, hu: boolean): DicomFacts {
   const images = [...new Set(stack.slices.map(({ image }) => image))];
   const left = stack.slices.flatMap((slice) => {
     const { padding } = slice.image.pixels;
-    return padding === undefined || isPadding(rescaleOf(slice)) ? [] : [padding.from, padding.to];
+    return padding === undefined || isPadding(rescaleOf(slice, hu)) ? [] : [padding.from, padding.to];
   });
   const degrees = tiltDegrees(stack.shear);
   return {

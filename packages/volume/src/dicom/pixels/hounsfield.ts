@@ -1,6 +1,6 @@
 import type { StoredArray, StoredFrame } from "./stored.js";
 
-/** HU of what was never measured. */
+/** HU of what was never measured; where values are no HU, 0 stands for it. */
 export const AIR = -1000;
 
 /**
@@ -12,11 +12,14 @@ export interface Rescale {
   slope: number;
   intercept: number;
   padding: { from: number; to: number } | undefined;
+  /** False for other modalities than CT. */
+  isHu: boolean;
 }
 
 /** True where the padding is mapped to air; false where there is none, or it could be tissue. */
-export function isPadding({ slope, intercept, padding }: Rescale): boolean {
+export function isPadding({ slope, intercept, padding, isHu }: Rescale): boolean {
   if (padding === undefined) return false;
+  if (!isHu) return true;
   const ends = [padding.from * slope + intercept, padding.to * slope + intercept];
   return Math.max(...ends) < TISSUE.from || Math.min(...ends) > TISSUE.to;
 }
@@ -65,7 +68,8 @@ const isIn = (value: number, from: number, to: number): boolean => value >= from
 function fill(all: HounsfieldStack["data"], at: number, frame: StoredFrame, rescale: Rescale): number | undefined {
   const target = all.subarray(at, at + frame.values.length);
   const { values, isPlain, left, right, signed, from, to } = loopPlan(frame, rescale);
-  const { slope, intercept } = rescale;
+  const { slope, intercept, isHu } = rescale;
+  const air = isHu ? AIR : 0;
   const isInt16 = target instanceof Int16Array;
   if (isPlain && from > to && slope === 1 && values.BYTES_PER_ELEMENT <= 2 && Math.abs(intercept) < 2 ** 30) {
     return !isInt16 ? addFloat(target, values, intercept) : addWhole(target, values, intercept) ? 0 : undefined;
@@ -76,7 +80,7 @@ function fill(all: HounsfieldStack["data"], at: number, frame: StoredFrame, resc
     const raw = values[i] as number;
     const stored = isPlain ? raw : valueOf(raw, left, right, signed);
     if (isIn(stored, from, to) || isIn(raw, from, to)) {
-      target[i] = AIR;
+      target[i] = air;
       padded++;
     } else {
       const hu = stored * slope + intercept;
