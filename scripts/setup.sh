@@ -46,6 +46,8 @@ present() {
     make | debootstrap | chromium) command -v "$1" >/dev/null ;;
     python3-pil) python_has PIL ;;
     teem-apps) command -v teem-unu >/dev/null ;;
+    dcmtk) command -v dcmcjpeg >/dev/null ;;
+    openjph-tools) command -v ojph_compress >/dev/null ;;
     python3-*) python_has "${1#python3-}" ;;
     fonts-dejavu-core) in_any '/usr/share/fonts/*/dejavu*/DejaVuSans.ttf' || in_any '/usr/share/fonts/dejavu*/DejaVuSans.ttf' ;;
     libtcmalloc-minimal4) in_any '/usr/lib/*/libtcmalloc_minimal.so.4' || in_any '/usr/lib*/libtcmalloc_minimal.so.4' ;;
@@ -149,7 +151,8 @@ typescript() {
 native() { node packages/torch/bin/slicestack-torch-build.js; }
 
 base=(libtorch-dev g++ make)
-references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil teem-apps chromium fonts-dejavu-core)
+references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil
+  python3-pydicom python3-gdcm dcmtk openjph-tools teem-apps chromium fonts-dejavu-core)
 faster=(libtcmalloc-minimal4)
 
 check_node

@@ -5,6 +5,7 @@ import * as node from "../src/node.js";
 
 test("the public API, safe in browsers, is this list", () => {
   assert.deepEqual(Object.keys(api).sort(), [
+    "DicomSeriesError",
     "VolumeArgumentError",
     "VolumeFileError",
     "VolumeFormatError",
@@ -18,8 +19,10 @@ test("the public API, safe in browsers, is this list", () => {
     "parseNiftiHeader",
     "parseNpy",
     "parseNpyHeader",
+    "readDicomSeries",
     "reorient",
     "resample",
+    "scanDicom",
     "voxelToWorld",
     "windowToUnit",
     "worldToVoxel",
@@ -29,6 +32,8 @@ test("the public API, safe in browsers, is this list", () => {
 test("the public API for Node is this list", () => {
   assert.deepEqual(Object.keys(node).sort(), [
     "NpyWriter",
+    "dicomFile",
+    "dicomFiles",
     "readNifti",
     "readNiftiHeader",
     "readNpy",

@@ -34,10 +34,10 @@ export function checkAcquisitions(
     const mark = MARKS.find(([, read]) => repeated.every((one) => allDiffer(one.map(read))));
     if (mark !== undefined) {
       const [name, read] = mark;
-      const problem = `it holds several acquisitions: ${repeated.length} positions repeat with another ${name} (${group.map(read).join(", ")}), first at ${where}`;
+      const problem = `it holds several acquisitions: ${counted(repeated.length, "position repeats", "positions repeat")} with another ${name} (${group.map(read).join(", ")}), first at ${where}`;
       throw refusal(seriesUid, "mixed-acquisitions", repeated.flat(), problem, split);
     }
-    const problem = `${repeated.length} positions hold several slices, first ${where}`;
+    const problem = `${counted(repeated.length, "position holds", "positions hold")} several slices, first ${where}`;
     throw refusal(
       seriesUid,
       "duplicate-positions",
@@ -55,7 +55,13 @@ export function checkAcquisitions(
     const at = values.findIndex((value, i) => i > 0 && value !== values[i - 1]);
     const pair = slices.slice(Math.max(0, at - 1), at + 1);
     const problem = `${distinct} acquisitions alternate along it: ${name} changes ${changes} times, first between ${pair.map(sliceName).join(" and ")}`;
-    throw refusal(seriesUid, "mixed-acquisitions", pair, problem, `${split} acquisition "any" takes them as one.`);
+    throw refusal(
+      seriesUid,
+      "mixed-acquisitions",
+      pair,
+      problem,
+      `${split} Or pass acquisition "any" to take them as one.`,
+    );
   }
 }
 
@@ -69,6 +75,8 @@ function groupsAt(slices: readonly DicomSlice[], along: readonly number[], same:
   });
   return groups;
 }
+
+const counted = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
 function allDiffer(values: readonly (string | number | undefined)[]): boolean {
   return !values.includes(undefined) && new Set(values).size === values.length;

@@ -78,7 +78,8 @@ function singleSpacing(seriesUid: string, slice: DicomSlice): number {
 function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing): DicomSeriesError {
   const increments = along.slice(1).map((at, i) => at - (along[i] as number));
   if (found.kind !== "gaps") {
-    const [least, most] = [Math.min(...increments), Math.max(...increments)];
+    const sorted = increments.toSorted((a, b) => a - b);
+    const [least, most] = [sorted[0] as number, sorted.at(-1) as number];
     const at = increments.indexOf(most);
     const pair = slices.slice(at, at + 2);
     const problem = `its spacing is uneven, ${mm(least)} to ${mm(most)}, the widest between ${pair.map(placed).join(" and ")}`;

@@ -4,7 +4,7 @@ import type { Dataset } from "./dataset.js";
 import type { ElementPlace } from "./elements.js";
 import { listed } from "./errors.js";
 import type { DicomSource } from "./source.js";
-import { TAG } from "./tags.js";
+import type { TAG } from "./tags.js";
 
 /** Where the pixels of a file lie and how they are written; the same for all its frames. */
 export interface PixelLayout {

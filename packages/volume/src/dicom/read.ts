@@ -1,7 +1,7 @@
 import { type Volume, type VoxelArray } from "../volume.js";
 import { namesOf, sliceName, type DicomImage, type DicomSlice } from "./image.js";
-import { HounsfieldStack, isPadding } from "./pixels/hounsfield.js";
-import { checkReadable, openImage, type OpenImage } from "./pixels/stored.js";
+import { AIR, HounsfieldStack, isPadding, type Rescale } from "./pixels/hounsfield.js";
+import { checkReadable, openImage, pixelBytes, type OpenImage } from "./pixels/stored.js";
 import { planGrid, type VolumeGrid } from "./grid.js";
 import { refusal } from "./refusal.js";
 import type { DicomSeries } from "./series.js";
@@ -68,7 +68,8 @@ export async function readDicomSeries(series: DicomSeries, options: ReadDicomOpt
   refuseTooLarge(series, grid, stack, options.maxVoxels ?? MAX_VOXELS);
   const decoded = await decodeAll(stack, series, options);
   const { columns, rows } = series;
-  const data: VoxelArray = grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid);
+  const data: VoxelArray =
+    grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
   const { x, y, normal, pixel } = stack;
   return {
     data,
@@ -76,10 +77,12 @@ export async function readDicomSeries(series: DicomSeries, options: ReadDicomOpt
     spacing: [pixel[0], pixel[1], grid.spacing],
     origin: grid.origin,
     direction: [0, 1, 2].flatMap((row) => [x[row] as number, y[row] as number, normal[row] as number]),
-    unit: series.modality === "CT" ? "HU" : "arbitrary",
-    facts: factsOf(stack, grid, decoded.padded),
+    unit: isHu(series) ? "HU" : "arbitrary",
+    facts: factsOf(stack, grid, decoded.padded, isHu(series)),
   };
 }
+
+const isHu = ({ modality }: DicomSeries): boolean => modality === "CT";
 
 function isChosen(slice: DicomSlice, { acquisition, select }: ReadDicomOptions): boolean {
   if (typeof acquisition === "number" && slice.acquisitionNumber !== acquisition) return false;
@@ -95,7 +98,10 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
   throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
 }
 
-/** Files are read one ahead of the one that is decoded, each once, whatever the order of its frames. */
+/** Files that are read while one is decoded: so many, and not more bytes than this. */
+const AHEAD = { files: 6, bytes: 2 ** 24 };
+
+/** Each file is read once, whatever the order of its frames. */
 async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDicomOptions): Promise<HounsfieldStack> {
   const places = new Map<DicomImage, { slice: DicomSlice; place: number }[]>();
   stack.slices.forEach((slice, place) => {
@@ -103,49 +109,49 @@ async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDi
     if (frames === undefined) places.set(slice.image, [{ slice, place }]);
     else frames.push({ slice, place });
   });
-  const images = [...places.keys()];
-  const syntaxes = images.map(checkReadable);
-  const open = (index: number): Promise<OpenImage> | undefined => {
-    const [image, syntax] = [images[index], syntaxes[index]];
-    if (image === undefined || syntax === undefined) return undefined;
-    const opening = openImage(image, syntax, options.codecUrl);
-    // Where an earlier file throws, nobody awaits this one.
-    opening.catch(() => undefined);
-    return opening;
-  };
-
+  // All are checked before the first is read.
+  const jobs = [...places].map(([image, frames]) => ({ image, frames, syntax: checkReadable(image) }));
   const voxels = series.rows * series.columns;
+  const whole = stack.slices.every(isWhole);
   let hounsfield: HounsfieldStack | undefined;
-  let next = open(0);
-  for (let index = 0; next !== undefined; index++) {
+  const opening: Promise<OpenImage>[] = [];
+  let [started, bytes] = [0, 0];
+  for (const { image, frames } of jobs) {
     options.signal?.throwIfAborted();
-    const opened = await next;
-    next = open(index + 1);
+    while (started < jobs.length && opening.length < AHEAD.files && (opening.length === 0 || bytes < AHEAD.bytes)) {
+      const next = jobs[started++] as (typeof jobs)[number];
+      bytes += pixelBytes(next.image.pixels);
+      const open = openImage(next.image, next.syntax, options.codecUrl);
+      // Where an earlier file throws, nobody awaits this one.
+      open.catch(() => undefined);
+      opening.push(open);
+    }
+    const opened = (await opening.shift()) as OpenImage;
+    bytes -= pixelBytes(image.pixels);
     // Memory is taken when the first file was found to hold what its header says.
-    hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, stack.slices.every(isWhole));
-    for (const { slice, place } of places.get(images[index] as DicomImage) ?? []) {
-      hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice), place * voxels);
+    hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, whole);
+    for (const { slice, place } of frames) {
+      hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice, isHu(series)), place * voxels);
     }
   }
   return hounsfield as HounsfieldStack;
 }
 
-const rescaleOf = ({ slope, intercept, image }: DicomSlice) => ({
+const rescaleOf = ({ slope, intercept, image }: DicomSlice, isHu: boolean): Rescale => ({
   slope: slope ?? 1,
   intercept: intercept ?? 0,
   padding: image.pixels.padding,
+  isHu,
 });
 
-const isWhole = (slice: DicomSlice): boolean => {
-  const { slope, intercept } = rescaleOf(slice);
-  return Number.isInteger(slope) && Number.isInteger(intercept);
-};
+const isWhole = ({ slope, intercept }: DicomSlice): boolean =>
+  Number.isInteger(slope ?? 1) && Number.isInteger(intercept ?? 0);
 
-function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number): DicomFacts {
+function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number, hu: boolean): DicomFacts {
   const images = [...new Set(stack.slices.map(({ image }) => image))];
   const left = stack.slices.flatMap((slice) => {
     const { padding } = slice.image.pixels;
-    return padding === undefined || isPadding(rescaleOf(slice)) ? [] : [padding.from, padding.to];
+    return padding === undefined || isPadding(rescaleOf(slice, hu)) ? [] : [padding.from, padding.to];
   });
   const degrees = tiltDegrees(stack.shear);
   return {

@@ -1,5 +1,4 @@
 import { emptyLike, type Triple, type VoxelArray } from "../volume.js";
-import { AIR } from "./pixels/hounsfield.js";
 import type { PlaneMix } from "./spacing.js";
 import type { SliceStack } from "./stack.js";
 
@@ -21,8 +20,8 @@ export function planRegrid(stack: SliceStack, columns: number, rows: number, mix
   const shifts = along.map((mm) => [(shear[0] * mm) / pixel[0], (shear[1] * mm) / pixel[1]] as const);
   const side = (axis: 0 | 1) => {
     const values = shifts.map((shift) => nearlyWhole(shift[axis]));
-    const before = Math.ceil(Math.max(0, ...values.map((value) => -value)));
-    const after = Math.ceil(Math.max(0, ...values));
+    const before = Math.ceil(-values.reduce((least, value) => Math.min(least, value), 0));
+    const after = Math.ceil(values.reduce((most, value) => Math.max(most, value), 0));
     return { before, after };
   };
   const [across, down] = [side(0), side(1)];
@@ -47,12 +46,12 @@ function nearlyWhole(pixels: number): number {
 /** Rounds .5 upward, also where arithmetic leaves a hair less, so that half-way slices do not depend on it. */
 const HALF = 0.5 + 1e-6;
 
-/** Linear along x, y and the normal; what no slice covers is air. Whole-number data are rounded, .5 upward. */
-export function regrid(data: VoxelArray, columns: number, rows: number, plan: Regrid): VoxelArray {
+/** Linear along x, y and the normal; what no slice covers is `air`. Whole-number data are rounded, .5 upward. */
+export function regrid(data: VoxelArray, columns: number, rows: number, plan: Regrid, air: number): VoxelArray {
   const [nx, ny, nz] = plan.shape;
   const target = emptyLike(data, nx * ny * nz);
   const isWhole = !(target instanceof Float32Array);
-  const planes = new ShiftedPlanes(data, columns, rows, plan);
+  const planes = new ShiftedPlanes(data, columns, rows, plan, air);
   for (let z = 0; z < nz; z++) {
     const { lower, upper, weight } = plan.mixes[z] as PlaneMix;
     const below = planes.plane(weight === 1 ? upper : lower);
@@ -73,9 +72,11 @@ class ShiftedPlanes {
   readonly #columns: number;
   readonly #rows: number;
   readonly #plan: Regrid;
+  readonly #air: number;
   readonly #kept = new Map<number, Float64Array>();
 
-  constructor(data: VoxelArray, columns: number, rows: number, plan: Regrid) {
+  constructor(data: VoxelArray, columns: number, rows: number, plan: Regrid, air: number) {
+    this.#air = air;
     this.#data = data;
     this.#columns = columns;
     this.#rows = rows;
@@ -104,7 +105,7 @@ class ShiftedPlanes {
     const [wholeX, wholeY] = [Math.floor(sx), Math.floor(sy)];
     const [partX, partY] = [sx - wholeX, sy - wholeY];
     const row = new Float64Array(nx);
-    const previous = new Float64Array(nx).fill(AIR);
+    const previous = new Float64Array(nx).fill(this.#air);
     for (let y = 0; y < ny; y++) {
       // Pixel j of the slice lies at j + shift, so row y takes (1 - part) of row y - whole, and part of the one before.
       this.#row(start, y - wholeY, wholeX, partX, row);
@@ -117,14 +118,14 @@ class ShiftedPlanes {
   /** One row of a slice, shifted along x; air where there is none. */
   #row(start: number, row: number, wholeX: number, partX: number, target: Float64Array): void {
     if (row < 0 || row >= this.#rows) {
-      target.fill(AIR);
+      target.fill(this.#air);
       return;
     }
     const first = start + row * this.#columns;
-    let before = AIR;
+    let before = this.#air;
     for (let x = 0; x < target.length; x++) {
       const column = x - wholeX;
-      const value = column >= 0 && column < this.#columns ? (this.#data[first + column] as number) : AIR;
+      const value = column >= 0 && column < this.#columns ? (this.#data[first + column] as number) : this.#air;
       target[x] = value * (1 - partX) + before * partX;
       before = value;
     }

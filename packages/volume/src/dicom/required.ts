@@ -4,6 +4,11 @@ import type { DicomSeries } from "./series.js";
 
 const EXPORT_ALL = "Export the series again with all its attributes.";
 
+/** No slope or intercept of HU is larger. */
+const MOST = 1e6;
+
+const isScale = (slope: number): boolean => slope !== 0 && Math.abs(slope) <= MOST;
+
 /** Refuses slices without what places them and gives their values a unit. @throws DicomSeriesError */
 export function checkRequired(
   { seriesUid, modality }: DicomSeries,
@@ -30,9 +35,11 @@ export function checkRequired(
     const problem = `${tag} is missing or no number in ${without.length} of ${slices.length} slices (${namesOf(without)})`;
     throw refusal(seriesUid, "missing-geometry", without, problem, EXPORT_ALL);
   }
-  const unscaled = slices.filter(({ slope, intercept }) => (slope ?? 0) === 0 || intercept === undefined);
+  const unscaled = slices.filter(
+    ({ slope = 0, intercept = Infinity }) => !isScale(slope) || Math.abs(intercept) > MOST,
+  );
   if (modality === "CT" && unscaled.length > 0) {
-    const problem = `without RescaleSlope and RescaleIntercept its values are not HU (${namesOf(unscaled)})`;
+    const problem = `RescaleSlope or RescaleIntercept is missing or absurd, so that its values are no HU (${namesOf(unscaled)})`;
     throw refusal(seriesUid, "missing-rescale", unscaled, problem, EXPORT_ALL);
   }
   if (slices.length === 1 && !allowSingle) {

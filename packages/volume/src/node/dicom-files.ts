@@ -32,17 +32,17 @@ export function dicomFile(path: string, name = path, size?: number): DicomSource
   return {
     name,
     ...(size === undefined ? {} : { size }),
-    read: () => readStart(path, Infinity),
-    head: (bytes) => readStart(path, bytes),
+    read: () => readStart(path, size, Infinity),
+    head: (bytes) => readStart(path, size, bytes),
   };
 }
 
 /** The first bytes of a file, in an array of their own. */
-async function readStart(path: string, most: number): Promise<Uint8Array> {
+async function readStart(path: string, known: number | undefined, most: number): Promise<Uint8Array> {
   return await guarded(path, async () => {
     const handle = await open(path);
     try {
-      const { size } = await handle.stat();
+      const size = known ?? (await handle.stat()).size;
       // An array of its own begins at an address that suits any type, so that pixels need no copy; all of it is written.
       const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(size, most)).buffer);
       let done = 0;

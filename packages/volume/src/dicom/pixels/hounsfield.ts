@@ -1,6 +1,6 @@
 import type { StoredArray, StoredFrame } from "./stored.js";
 
-/** HU of what was never measured. */
+/** HU of what was never measured; where values are no HU, 0 stands for it. */
 export const AIR = -1000;
 
 /**
@@ -12,11 +12,14 @@ export interface Rescale {
   slope: number;
   intercept: number;
   padding: { from: number; to: number } | undefined;
+  /** False for other modalities than CT. */
+  isHu: boolean;
 }
 
 /** True where the padding is mapped to air; false where there is none, or it could be tissue. */
-export function isPadding({ slope, intercept, padding }: Rescale): boolean {
+export function isPadding({ slope, intercept, padding, isHu }: Rescale): boolean {
   if (padding === undefined) return false;
+  if (!isHu) return true;
   const ends = [padding.from * slope + intercept, padding.to * slope + intercept];
   return Math.max(...ends) < TISSUE.from || Math.min(...ends) > TISSUE.to;
 }
@@ -37,22 +40,12 @@ export class HounsfieldStack {
 
   /** Writes slope * stored + intercept from `at` on. */
   write(frame: StoredFrame, rescale: Rescale, at: number): void {
-    if (this.data instanceof Int16Array && !this.#fits(frame, rescale)) this.data = Float32Array.from(this.data);
-    this.padded += fill(this.data, at, frame, rescale);
-  }
-
-  /** False where a value, padding excepted, is no int16. */
-  #fits(frame: StoredFrame, rescale: Rescale): boolean {
-    const { slope, intercept } = rescale;
-    const inside = (stored: number) => {
-      const hu = stored * slope + intercept;
-      return hu >= -32768 && hu <= 32767;
-    };
-    // What the bits can hold decides nearly always.
-    const least = frame.signed ? -(2 ** (frame.bits - 1)) : 0;
-    if (inside(least) && inside(least + 2 ** frame.bits - 1)) return true;
-    const { low, high } = rangeOf(frame, rescale);
-    return low > high || (inside(low) && inside(high));
+    let padded = fill(this.data, at, frame, rescale);
+    if (padded === undefined) {
+      this.data = Float32Array.from(this.data);
+      padded = fill(this.data, at, frame, rescale) ?? 0;
+    }
+    this.padded += padded;
   }
 }
 
@@ -71,43 +64,47 @@ const valueOf = (raw: number, left: number, right: number, signed: boolean): num
 // Some writers pad with bits beyond those stored, so the raw value counts too.
 const isIn = (value: number, from: number, to: number): boolean => value >= from && value <= to;
 
-function rangeOf(frame: StoredFrame, rescale: Rescale): { low: number; high: number } {
+/** @returns voxels of padding; undefined where the target is int16 and a value is not */
+function fill(all: HounsfieldStack["data"], at: number, frame: StoredFrame, rescale: Rescale): number | undefined {
+  const target = all.subarray(at, at + frame.values.length);
   const { values, isPlain, left, right, signed, from, to } = loopPlan(frame, rescale);
-  let [low, high] = [Infinity, -Infinity];
-  for (let i = 0; i < values.length; i++) {
-    const raw = values[i] as number;
-    const stored = isPlain ? raw : valueOf(raw, left, right, signed);
-    if (isIn(stored, from, to) || isIn(raw, from, to)) continue;
-    if (stored < low) low = stored;
-    if (stored > high) high = stored;
-  }
-  return { low, high };
-}
-
-/** @returns voxels of padding */
-function fill(target: Int16Array | Float32Array, at: number, frame: StoredFrame, rescale: Rescale): number {
-  const { values, isPlain, left, right, signed, from, to } = loopPlan(frame, rescale);
-  const { slope, intercept } = rescale;
-  if (isPlain && from > to && slope === 1) {
-    addTo(target, at, values, intercept);
-    return 0;
+  const { slope, intercept, isHu } = rescale;
+  const air = isHu ? AIR : 0;
+  const isInt16 = target instanceof Int16Array;
+  if (isPlain && from > to && slope === 1 && values.BYTES_PER_ELEMENT <= 2 && Math.abs(intercept) < 2 ** 30) {
+    return !isInt16 ? addFloat(target, values, intercept) : addWhole(target, values, intercept) ? 0 : undefined;
   }
   let padded = 0;
+  let [low, high] = [0, 0];
   for (let i = 0; i < values.length; i++) {
     const raw = values[i] as number;
     const stored = isPlain ? raw : valueOf(raw, left, right, signed);
     if (isIn(stored, from, to) || isIn(raw, from, to)) {
-      target[at + i] = AIR;
+      target[i] = air;
       padded++;
     } else {
-      target[at + i] = stored * slope + intercept;
+      const hu = stored * slope + intercept;
+      target[i] = hu;
+      if (hu < low) low = hu;
+      if (hu > high) high = hu;
     }
   }
-  return padded;
+  return isInt16 && (low < -32768 || high > 32767) ? undefined : padded;
 }
 
-/** The plain case, which most scans are. */
-function addTo(target: Int16Array | Float32Array, at: number, values: StoredArray, intercept: number): void {
-  if (intercept === 0) target.set(values, at);
-  else for (let i = 0; i < values.length; i++) target[at + i] = (values[i] as number) + intercept;
+/** The plain case, which most scans are. @returns false where a sum is no int16 */
+function addWhole(target: Int16Array, values: StoredArray, intercept: number): boolean {
+  let bits = 0;
+  for (let i = 0; i < values.length; i++) {
+    const hu = (values[i] as number) + intercept;
+    target[i] = hu;
+    // Of an int16 this is 0 to 65535; anything else sets a bit above.
+    bits |= hu + 32768;
+  }
+  return bits >>> 16 === 0;
+}
+
+function addFloat(target: Float32Array, values: StoredArray, intercept: number): number {
+  for (let i = 0; i < values.length; i++) target[i] = (values[i] as number) + intercept;
+  return 0;
 }

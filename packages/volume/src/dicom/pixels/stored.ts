@@ -67,7 +67,7 @@ function checkLength(held: number, expected: number, file: string): void {
   throw damaged(file, `its header announces ${expected} bytes of pixels, its pixel data holds ${held}`);
 }
 
-const pixelBytes = ({ rows, columns, frames, bitsAllocated }: PixelLayout): number =>
+export const pixelBytes = ({ rows, columns, frames, bitsAllocated }: PixelLayout): number =>
   rows * columns * frames * (bitsAllocated / 8);
 
 /** Reads the file, and checks that its pixels are all there. @throws VolumeFormatError */
