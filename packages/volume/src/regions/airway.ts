@@ -35,7 +35,10 @@ export function findAirway(scan: Volume & { data: Int16Array }, inner: Uint8Arra
     const fits = Array.from(pieces.size, (size) => size * pixel >= AREA[0] && size * pixel <= AREA[1]);
     if (!fits.includes(true)) continue;
     const walled = wallShares(hu, first, gas, pieces, fits, shape).map((share) => share >= WALL);
-    sections.set(pieces.select((k) => fits[k] === true && walled[k] === true), first);
+    sections.set(
+      pieces.select((k) => fits[k] === true && walled[k] === true),
+      first,
+    );
   }
   const tubes = connectedComponents(sections, shape, 26);
   const lumen = tubes.select((k) => {

@@ -136,7 +136,15 @@ function innerSpaces(
 }
 
 /** Whether a run of a slice lies at the slice's border or beside padding. */
-function atEdge(unseen: Uint8Array, first: number, x: number, length: number, y: number, nx: number, ny: number): boolean {
+function atEdge(
+  unseen: Uint8Array,
+  first: number,
+  x: number,
+  length: number,
+  y: number,
+  nx: number,
+  ny: number,
+): boolean {
   if (x === 0 || x + length === nx || y === 0 || y === ny - 1) return true;
   const at = first + y * nx + x;
   if (unseen[at - 1] === 1 || unseen[at + length] === 1) return true;

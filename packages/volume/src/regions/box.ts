@@ -36,7 +36,8 @@ function stretch(start: Triple, end: Triple, axis: 0 | 1 | 2, first: number, las
 
 /** The box that holds both. */
 export function unionBox(a: Box, b: Box): Box {
-  const pick = (take: typeof Math.min, x: Triple, y: Triple) => x.map((n, axis) => take(n, y[axis] as number)) as Triple;
+  const pick = (take: typeof Math.min, x: Triple, y: Triple) =>
+    x.map((n, axis) => take(n, y[axis] as number)) as Triple;
   return { start: pick(Math.min, a.start, b.start), end: pick(Math.max, a.end, b.end) };
 }
 

@@ -21,7 +21,11 @@ export interface CropRecord {
  * voxel that is kept.
  * @throws VolumeArgumentError a box that is empty or reaches beyond the volume, a negative margin
  */
-export function cropTo(volume: Volume, box: Box, { margin = 0 }: CropOptions = {}): { volume: Volume; record: CropRecord } {
+export function cropTo(
+  volume: Volume,
+  box: Box,
+  { margin = 0 }: CropOptions = {},
+): { volume: Volume; record: CropRecord } {
   assertBox(box, volume.shape);
   const cut = growBox(box, margin, volume);
   const shape = shapeOf(cut);

@@ -60,7 +60,10 @@ export function markLungs(scan: Volume & { data: Int16Array }, spaces: Uint8Arra
   for (const radius of WEAR.slice(1)) {
     if (pair.length === 2) break;
     const next = worn(radius);
-    const found = pairOf(scan, next.list.filter((piece) => !isGas(piece)));
+    const found = pairOf(
+      scan,
+      next.list.filter((piece) => !isGas(piece)),
+    );
     if (found.length === 2) [cores, pair] = [next, found];
   }
   const labels = labelPair(scan, cores.components, pair);
@@ -91,8 +94,17 @@ function piecesOf(
     }
   });
   const list = Array.from(components.size, (size, component) => {
-    const [x = 0, y = 0, z = 0, mean = 0, airy = 0] = sums.subarray(5 * component, 5 * component + 5).map((sum) => sum / size);
-    return { component, ml: size * voxelMl(scan), hu: mean, airy, middle: [x, y, z] as Triple, box: components.box(component) };
+    const [x = 0, y = 0, z = 0, mean = 0, airy = 0] = sums
+      .subarray(5 * component, 5 * component + 5)
+      .map((sum) => sum / size);
+    return {
+      component,
+      ml: size * voxelMl(scan),
+      hu: mean,
+      airy,
+      middle: [x, y, z] as Triple,
+      box: components.box(component),
+    };
   });
   return { components, list: list.filter(({ ml }) => ml >= SMALLEST_ML).sort((a, b) => b.ml - a.ml) };
 }
@@ -102,7 +114,9 @@ function pairOf({ spacing }: Volume, pieces: Piece[]): Piece[] {
   const [first] = pieces;
   if (first === undefined) return [];
   const second = pieces.slice(1).find((piece) => {
-    const [dx = 0, dy = 0, dz = 0] = piece.middle.map((at, axis) => Math.abs(at - (first.middle[axis] as number)) * (spacing[axis] as number));
+    const [dx = 0, dy = 0, dz = 0] = piece.middle.map(
+      (at, axis) => Math.abs(at - (first.middle[axis] as number)) * (spacing[axis] as number),
+    );
     return piece.ml >= LESSER * first.ml && dx >= APART_MM && dx > dy && dx > dz;
   });
   return second === undefined ? [first] : [first, second];
@@ -126,7 +140,9 @@ function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piec
   const isRight = (i: number) => (i % shape[0]) + 0.5 < middle;
   let [right, left] = [0, 0];
   for (let i = 0; i < labels.length; i++) {
-    if (labels[i] !== 0) isRight(i) ? right++ : left++;
+    if (labels[i] === 0) continue;
+    if (isRight(i)) right++;
+    else left++;
   }
   if (Math.min(right, left) < HALF * (right + left)) return false;
   for (let i = 0; i < labels.length; i++) if (labels[i] !== 0) labels[i] = isRight(i) ? RIGHT : LEFT;

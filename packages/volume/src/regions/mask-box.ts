@@ -64,7 +64,9 @@ function gridMap(mask: Volume, volume: Volume): GridMap {
   return {
     at: (axis, x, y, z) => zero[axis] + x * dx[axis] + y * dy[axis] + z * dz[axis],
     step: dx,
-    half: [0, 1, 2].map((axis) => columns.reduce((sum, column) => sum + Math.abs(column[axis] as number), 0) / 2) as Triple,
+    half: [0, 1, 2].map(
+      (axis) => columns.reduce((sum, column) => sum + Math.abs(column[axis] as number), 0) / 2,
+    ) as Triple,
   };
 }
 
@@ -74,7 +76,7 @@ function insideSpan(map: GridMap, shape: Triple, y: number, z: number, nx: numbe
   for (const axis of [0, 1, 2] as const) {
     const start = map.at(axis, 0, y, z);
     const step = map.step[axis];
-    const [a, b] = [-0.5 - start, (shape[axis] as number) - 0.5 - start];
+    const [a, b] = [-0.5 - start, (shape[axis]) - 0.5 - start];
     if (Math.abs(step) < 1e-9) {
       if (a > 0 || b < 0) return [0, 0];
       continue;
@@ -99,7 +101,9 @@ function setSpan(values: Volume["data"], first: number, behind: number): [number
 function missed(mask: Volume, volume: Volume): string {
   const place = (v: Volume) => {
     const [a, b] = [voxelToWorld(v, 0, 0, 0), voxelToWorld(v, ...(v.shape.map((n) => n - 1) as Triple))];
-    return a.map((n, axis) => `${Math.round(Math.min(n, b[axis] as number))}..${Math.round(Math.max(n, b[axis] as number))}`).join(", ");
+    return a
+      .map((n, axis) => `${Math.round(Math.min(n, b[axis] as number))}..${Math.round(Math.max(n, b[axis] as number))}`)
+      .join(", ");
   };
   return `the mask's region lies outside of the scan: in LPS mm the mask spans ${place(mask)}, the scan ${place(volume)}`;
 }

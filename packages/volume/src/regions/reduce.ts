@@ -91,7 +91,14 @@ export function expandLabels(labels: Uint8Array, count: number, reduced: Reduced
     expandOne(turned.data as Uint8Array, turned.shape, label, factors, data, source.shape);
   }
   const { shape, spacing, origin, direction } = source;
-  return { data, shape: [...shape], spacing: [...spacing], origin: [...origin], direction: [...direction], unit: "arbitrary" };
+  return {
+    data,
+    shape: [...shape],
+    spacing: [...spacing],
+    origin: [...origin],
+    direction: [...direction],
+    unit: "arbitrary",
+  };
 }
 
 /** A box of the coarse grid in voxels of the source: the smallest that covers it. */
@@ -142,8 +149,14 @@ function expandOne(
       blend.fill(0);
       const [ty, tz] = [ay.share[y] as number, az.share[z] as number];
       let any = 0;
-      for (const [k, wz] of [[az.low[z] as number, 1 - tz], [az.high[z] as number, tz]] as const) {
-        for (const [j, wy] of [[ay.low[y] as number, 1 - ty], [ay.high[y] as number, ty]] as const) {
+      for (const [k, wz] of [
+        [az.low[z] as number, 1 - tz],
+        [az.high[z] as number, tz],
+      ] as const) {
+        for (const [j, wy] of [
+          [ay.low[y] as number, 1 - ty],
+          [ay.high[y] as number, ty],
+        ] as const) {
           const row = j + my * k;
           if (held[row] === 0 || wy * wz === 0) continue;
           any = 1;
