@@ -147,7 +147,7 @@ typescript() {
 native() { node packages/torch/bin/slicestack-torch-build.js; }
 
 base=(libtorch-dev g++ make)
-references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn chromium fonts-dejavu-core)
+references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-pydicom python3-sklearn chromium fonts-dejavu-core)
 faster=(libtcmalloc-minimal4)
 
 check_node
