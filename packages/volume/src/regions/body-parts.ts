@@ -55,7 +55,8 @@ export function bodyParts(scan: Volume & { data: Int16Array }): BodyParts | null
   const inner = innerSpaces(hu, tissue, unseen, shape, spans, airHu);
   const near = dilate(trunk, scan, radius);
   for (let i = 0; i < near.length; i++) near[i] = (near[i] === 1 && tissue[i] === 1) || inner[i] === 1 ? 1 : 0;
-  return { body: fillHolesInSlices(near, scan), inner, unseen, airHu };
+  // Solid now, so a second opening takes off what clings to the skin: folds of sheets, the edge of a table.
+  return { body: opening(fillHolesInSlices(near, scan), scan, radius), inner, unseen, airHu };
 }
 
 function slicesOf(mask: Uint8Array, [nx, ny, nz]: Triple): Uint8Array[] {

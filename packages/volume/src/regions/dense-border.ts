@@ -1,6 +1,8 @@
 import type { Triple, Volume } from "../volume.js";
-import { boxOf } from "./box.js";
+import { bodyMiddle } from "./body-middle.js";
+import { boxOf, type Box } from "./box.js";
 import { connectedComponents } from "./components.js";
+import { LEFT, RIGHT } from "./lung-markers.js";
 import { dilate } from "./morphology.js";
 
 const BONE_HU = 200;
@@ -8,23 +10,28 @@ const BONE_HU = 200;
 const RIB_PITCH = 13;
 /** mm of tissue between aired lung and rib: less is the chest's wall, more is no lung either. */
 const DENSE = [14, 100] as const;
-/** Fat is outside of the lung and of an effusion. */
-const FAT_HU = -60;
+/** Fat is outside of the lung and of an effusion; collapsed lung may be less dense than fat, hardly as dense. */
+const FAT_HU = [-130, -60] as const;
+/** To the sides rays go out only where the lungs are this share of their largest cross-section: lower lie liver and spleen. */
+const WIDE = 0.4;
 /** cm² that the dense border must have, seen along the ray. */
 const SMALLEST = 8;
 
-/** Rays from the lungs' outer surface: to the back, to the right, to the left. */
+/** mm to either side of the body's middle where nothing goes back: there lies the spine behind heart and great vessels. */
+const SPINE = 28;
+
+/** Rays from the lungs' outer surface: from both to the back, from the right one to the right, from the left one to the left. */
 const RAYS = [
-  { axis: 1, step: 1 },
-  { axis: 0, step: -1 },
-  { axis: 0, step: 1 },
+  { axis: 1, step: 1, from: [RIGHT, LEFT] },
+  { axis: 0, step: -1, from: [RIGHT] },
+  { axis: 0, step: 1, from: [LEFT] },
 ] as const;
 type Ray = (typeof RAYS)[number];
 
 /** What was added to the lungs. */
 export interface DenseBorder {
   voxels: number;
-  /** The lowest slice that holds some; Infinity where nothing was added. */
+  /** The lowest slice that holds some at the back; Infinity where none does. */
   lowest: number;
 }
 
@@ -39,8 +46,23 @@ export function addDenseBorder(scan: Volume & { data: Int16Array }, labels: Uint
   const aired = labels.slice();
   const bone = bonesNear(scan);
   const added: DenseBorder = { voxels: 0, lowest: Infinity };
-  for (const ray of RAYS) addAlong(scan, aired, labels, body, bone, ray, added);
+  const box = boxOf(aired, scan.shape);
+  if (box === null) return added;
+  const middle = bodyMiddle(body, scan.shape, box.start[2], box.end[2]);
+  const wide = wideSlices(aired, scan.shape);
+  const isFree = ({ axis }: Ray, a: number, z: number) =>
+    axis === 1 ? Math.abs(a - middle) * scan.spacing[0] > SPINE : wide[z] === true;
+  for (const ray of RAYS) addAlong(scan, aired, labels, body, bone, box, ray, isFree, added);
   return added;
+}
+
+function wideSlices(aired: Uint8Array, [nx, ny, nz]: Triple): boolean[] {
+  const area = Array.from({ length: nz }, (_, z) => {
+    let voxels = 0;
+    for (let i = z * nx * ny; i < (z + 1) * nx * ny; i++) if (aired[i] !== 0) voxels++;
+    return voxels;
+  });
+  return area.map((voxels) => voxels >= WIDE * Math.max(...area));
 }
 
 /** Bone, smeared along z so that every level meets the rib above or below it. */
@@ -56,11 +78,12 @@ function addAlong(
   labels: Uint8Array,
   body: Uint8Array,
   bone: Uint8Array,
-  { axis, step }: Ray,
+  box: Box,
+  ray: Ray,
+  isFree: (ray: Ray, a: number, z: number) => boolean,
   added: DenseBorder,
 ): void {
-  const box = boxOf(aired, shape);
-  if (box === null) return;
+  const { axis, step } = ray;
   const across = axis === 1 ? 0 : 1;
   const strides: Triple = [1, shape[0], shape[0] * shape[1]];
   const width = shape[across];
@@ -70,14 +93,21 @@ function addAlong(
   const count = new Uint16Array(from.length);
   for (let z = box.start[2]; z < box.end[2]; z++) {
     for (let a = box.start[across]; a < box.end[across]; a++) {
+      if (!isFree(ray, a, z)) continue;
       const line = a * strides[across] + z * strides[2];
       let last = step > 0 ? high : low;
       while (last >= low && last <= high && aired[line + last * strides[axis]] === 0) last -= step;
-      if (last < low || last > high) continue;
+      if (
+        last < low ||
+        last > high ||
+        !(ray.from as readonly number[]).includes(aired[line + last * strides[axis]] as number)
+      )
+        continue;
       let at = last + step;
       for (; at >= 0 && at < shape[axis]; at += step) {
         const i = line + at * strides[axis];
-        if (body[i] === 0 || bone[i] === 1 || (hu[i] as number) <= FAT_HU) break;
+        const fat = (hu[i] as number) > FAT_HU[0] && (hu[i] as number) <= FAT_HU[1];
+        if (body[i] === 0 || bone[i] === 1 || fat) break;
       }
       const steps = Math.abs(at - last) - 1;
       const atRib = at >= 0 && at < shape[axis] && bone[line + at * strides[axis]] === 1;
@@ -92,12 +122,12 @@ function addAlong(
     6,
   );
   const smallest = (SMALLEST * 100) / (spacing[across] * spacing[2]);
-  patches.forEachRun((k, start, length) => {
-    if ((patches.size[k] as number) < smallest) return;
-    added.lowest = Math.min(added.lowest, Math.floor(start / width));
-    for (let ray = start; ray < start + length; ray++) {
-      const first = from[ray] as number;
-      for (let n = 1; n <= (count[ray] as number); n++) {
+  patches.forEachRun((patch, start, length) => {
+    if ((patches.size[patch] as number) < smallest) return;
+    if (axis === 1) added.lowest = Math.min(added.lowest, Math.floor(start / width));
+    for (let k = start; k < start + length; k++) {
+      const first = from[k] as number;
+      for (let n = 1; n <= (count[k] as number); n++) {
         const i = first + n * step * strides[axis];
         if (labels[i] === 0) added.voxels++;
         labels[i] = labels[i] === 0 ? (aired[first] as number) : (labels[i] as number);

@@ -1,4 +1,5 @@
 import type { Volume } from "../volume.js";
+import { bodyMiddle } from "./body-middle.js";
 import { boxOf, type Box } from "./box.js";
 import type { DenseBorder } from "./dense-border.js";
 import { UNEQUAL, type LungFacts } from "./lung-facts.js";
@@ -34,16 +35,10 @@ export function widenedBox(
   return wider ? wide : null;
 }
 
-/** Adds the box's mirror image about the body's middle, at the height of the box. */
+/** Adds the box's mirror image about the body's middle. */
 function mirror(box: Box, { shape }: Volume, body: Uint8Array): void {
-  const [nx, ny] = shape;
-  const middles: number[] = [];
-  for (let z = box.start[2]; z < box.end[2]; z++) {
-    const slice = boxOf(body.subarray(z * nx * ny, (z + 1) * nx * ny), [nx, ny, 1]);
-    if (slice !== null) middles.push(slice.start[0] + slice.end[0]);
-  }
-  const twice = middles.sort((a, b) => a - b)[middles.length >> 1] ?? nx;
+  const twice = Math.round(2 * bodyMiddle(body, shape, box.start[2], box.end[2])) + 1;
   const [start, end] = [box.start[0], box.end[0]];
   box.start[0] = Math.max(0, Math.min(start, twice - end));
-  box.end[0] = Math.min(nx, Math.max(end, twice - start));
+  box.end[0] = Math.min(shape[0], Math.max(end, twice - start));
 }

@@ -140,7 +140,9 @@ function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piec
   const isRight = (i: number) => (i % shape[0]) + 0.5 < middle;
   let [right, left] = [0, 0];
   for (let i = 0; i < labels.length; i++) {
-    if (labels[i] !== 0) isRight(i) ? right++ : left++;
+    if (labels[i] === 0) continue;
+    if (isRight(i)) right++;
+    else left++;
   }
   if (Math.min(right, left) < HALF * (right + left)) return false;
   for (let i = 0; i < labels.length; i++) if (labels[i] !== 0) labels[i] = isRight(i) ? RIGHT : LEFT;

@@ -76,7 +76,7 @@ function insideSpan(map: GridMap, shape: Triple, y: number, z: number, nx: numbe
   for (const axis of [0, 1, 2] as const) {
     const start = map.at(axis, 0, y, z);
     const step = map.step[axis];
-    const [a, b] = [-0.5 - start, (shape[axis] as number) - 0.5 - start];
+    const [a, b] = [-0.5 - start, shape[axis] - 0.5 - start];
     if (Math.abs(step) < 1e-9) {
       if (a > 0 || b < 0) return [0, 0];
       continue;

@@ -31,9 +31,10 @@ export function opening(mask: Uint8Array, grid: Grid, radius: number): Uint8Arra
 
 /** Dilation, then erosion, with empty room around: gaps narrower than 2 radius fill up, those to the border do not. */
 export function closing(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
+  const room = reachOf(grid.spacing, radius).map((n) => n + 1) as Triple;
   const box = boxOf(mask, grid.shape);
   if (box === null) return new Uint8Array(mask.length);
-  const wide = withRoom(box, reachOf(grid.spacing, radius).map((n) => n + 1) as Triple);
+  const wide = withRoom(box, room);
   const inner = { shape: shapeOf(wide), spacing: grid.spacing };
   const spread = nearTo(cutBlock(mask, grid.shape, wide), inner, radius, true);
   const result = new Uint8Array(mask.length);

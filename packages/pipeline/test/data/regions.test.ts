@@ -1,0 +1,6 @@
+import { test } from "node:test";
+import { checkPhantomLungs } from "./phantom-lungs.js";
+
+test("findLungs on 10 phantoms, CT-0 to CT-4: the box holds the lungs that the generator drew, the mask is them (Dice)", () => {
+  checkPhantomLungs(31, 2);
+});
