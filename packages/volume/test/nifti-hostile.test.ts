@@ -4,9 +4,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { assertVolume, parseNifti, VolumeFormatError } from "../src/index.js";
+import { parseNifti, VolumeFormatError } from "../src/index.js";
 import { readNifti, readNiftiHeader } from "../src/node.js";
-import { fixture, fixtureBytes, seeded, temporaryFolder } from "./fixtures.js";
+import { fixture, fixtureBytes, temporaryFolder } from "./fixtures.js";
 
 test("truncation of .nii anywhere is a VolumeFormatError, from memory and from the file", async () => {
   await using folder = await temporaryFolder();
@@ -37,30 +37,6 @@ test("a wrong gzip checksum is a VolumeFormatError, though all voxels came", asy
   const path = join(folder.path, "checksum.nii.gz");
   await writeFile(path, bytes);
   await assert.rejects(readNifti(path), (error) => error instanceof VolumeFormatError && /damaged/.test(error.message));
-});
-
-test("300 seeded mutations of header and gzip bytes: a valid volume or a VolumeFormatError, nothing else", async () => {
-  await using folder = await temporaryFolder();
-  const random = seeded(20240);
-  const sources = await Promise.all(["int16.nii", "nifti2.nii", "int16.nii.gz", "qform_only.nii"].map(fixtureBytes));
-  const outcomes = { valid: 0, refused: 0 };
-  for (let round = 0; round < 300; round++) {
-    const bytes = new Uint8Array((sources[round % sources.length] as ArrayBuffer).slice(0));
-    for (let flips = 1 + Math.floor(random() * 4); flips > 0; flips--) {
-      const at = Math.floor(random() * Math.min(bytes.length, 560));
-      bytes[at] = (bytes[at] as number) ^ (1 << Math.floor(random() * 8));
-    }
-    const path = join(folder.path, "mutated.nii");
-    await writeFile(path, bytes);
-    try {
-      assertVolume(await readNifti(path));
-      outcomes.valid++;
-    } catch (error) {
-      assert.ok(error instanceof VolumeFormatError, `round ${round}: ${String(error)}`);
-      outcomes.refused++;
-    }
-  }
-  assert.ok(outcomes.valid > 20 && outcomes.refused > 20, `both happen: ${JSON.stringify(outcomes)}`);
 });
 
 test("a small gzip whose header announces gigabytes is refused before memory is taken", async () => {

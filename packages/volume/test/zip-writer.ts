@@ -10,6 +10,8 @@ export interface ZipMember {
   /** Uncompressed size that the headers claim; default the true one. */
   declared?: number;
   crc?: number;
+  /** The compressed bytes, where they are at hand. */
+  stored?: Uint8Array;
 }
 
 /**
@@ -21,7 +23,7 @@ export function zipOf(members: readonly ZipMember[], { repeat = 1 } = {}): Uint8
   const central: Uint8Array[] = [];
   let at = 0;
   for (const member of members) {
-    const stored = (member.method ?? 8) === 8 ? deflateRawSync(member.data) : member.data;
+    const stored = member.stored ?? ((member.method ?? 8) === 8 ? deflateRawSync(member.data) : member.data);
     const local = header(member, stored, "local", 0, member.name);
     for (let k = 0; k < repeat; k++)
       central.push(header(member, stored, "central", at, k === 0 ? member.name : `${member.name}${k}`));

@@ -2,10 +2,11 @@ import { dirname, join } from "node:path";
 import { gather } from "../bytes/gather.js";
 import { ByteStream } from "./byte-stream.js";
 import { openFile, readAt } from "./file-source.js";
-import { MAX_HEADER_BYTES, type RasterHeader } from "../raster/header.js";
+import { checkFromEnd, MAX_HEADER_BYTES, type RasterHeader } from "../raster/header.js";
 import { parseMetaImageHeader } from "../raster/metaimage.js";
 import { parseNrrdHeader } from "../raster/nrrd.js";
 import { announcedByRaster, checkTextLength, rasterVolume, type RasterOptions } from "../raster/voxels.js";
+import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";
 
 /**
@@ -31,8 +32,9 @@ type ParseHeader = (bytes: Uint8Array, file: string) => RasterHeader;
 async function readRaster(path: string, parseHeader: ParseHeader, options: RasterOptions): Promise<Volume> {
   const header = await headerOf(path, parseHeader);
   const data = header.dataFile === null ? path : join(dirname(path), header.dataFile);
-  const from = header.dataOffset === "end" ? await startOfEnd(data, header.voxelBytes) : header.dataOffset;
-  await using stream = await ByteStream.open(data, header.format, { from, compressed: header.compressed });
+  const place = { from: header.dataOffset, compressed: header.compressed };
+  await using stream = await ByteStream.open(data, header.format, place);
+  checkFromEnd(header, stream.storedBytes, refuser(data, header.format));
   if (!header.text) {
     const voxels = await stream.voxels(announcedByRaster(header, data), header.skip);
     return rasterVolume(header, voxels, data, options);
@@ -50,10 +52,4 @@ async function headerOf(path: string, parseHeader: ParseHeader): Promise<RasterH
   } finally {
     await handle.close();
   }
-}
-
-async function startOfEnd(path: string, bytes: number): Promise<number> {
-  const { handle, size } = await openFile(path);
-  await handle.close();
-  return Math.max(size - bytes, 0);
 }

@@ -16,8 +16,10 @@ export interface RasterHeader {
   voxelBytes: number;
   /** Where the voxels are: the name of a file beside the header, or null where they follow it. */
   dataFile: string | null;
-  /** Byte of that file where they begin, before inflating; "end": they are its last bytes. */
-  dataOffset: number | "end";
+  /** Byte of that file where they begin, before inflating. */
+  dataOffset: number;
+  /** The header says that the voxels are the last bytes of that file, whatever comes before them. */
+  fromEnd: boolean;
   /** Bytes before the first voxel, after inflating. */
   skip: number;
   /** gzip or zlib, told by its first bytes. */
@@ -81,4 +83,16 @@ export function numbersOf(text: string): number[] {
     .trim()
     .split(/\s+/)
     .map((word) => (word === "" ? NaN : Number(word)));
+}
+
+/**
+ * "The last bytes" are believed only where they are all there is: a cut file would give other voxels in silence.
+ * @param held bytes from dataOffset to the end of the file
+ */
+export function checkFromEnd(header: RasterHeader, held: number, refuse: Refuse): void {
+  if (!header.fromEnd || held <= header.voxelBytes) return;
+  const before = held - header.voxelBytes;
+  const [field, value] = header.format === "NRRD" ? ["byte skip", "byte skip: "] : ["HeaderSize", "HeaderSize = "];
+  const problem = `${before} bytes come before its voxels, and ${field} -1 cannot tell a cut file from a whole one`;
+  refuse(problem, `If the file is whole, write ${value}${before} into its header.`);
 }

@@ -131,7 +131,7 @@ function placeOf(
   end: number,
   inflatedFirst: boolean,
   refuse: Refuse,
-): Pick<RasterHeader, "dataFile" | "dataOffset" | "skip"> {
+): Pick<RasterHeader, "dataFile" | "dataOffset" | "fromEnd" | "skip"> {
   const name = needed(fields, "ElementDataFile", refuse);
   if (/^LIST\b/.test(name) || /%\d*d/.test(name))
     refuse("its voxels are spread over several files", "Save it again as one .mha file.");
@@ -139,6 +139,6 @@ function placeOf(
   const headerSize = Number(fields.get("HeaderSize") ?? 0);
   if (!Number.isSafeInteger(headerSize) || headerSize < -1 || (headerSize === -1 && inflatedFirst))
     refuse(`expected HeaderSize >= 0, or -1 with raw data, it is ${headerSize}`, "Correct the header.");
-  const begin = (dataFile === null ? end : 0) + Math.max(headerSize, 0);
-  return { dataFile, dataOffset: headerSize === -1 ? "end" : begin, skip: 0 };
+  const dataOffset = (dataFile === null ? end : 0) + Math.max(headerSize, 0);
+  return { dataFile, dataOffset, fromEnd: headerSize === -1, skip: 0 };
 }

@@ -179,7 +179,7 @@ function placeOf(
   end: number | null,
   inflatedFirst: boolean,
   refuse: Refuse,
-): Pick<RasterHeader, "dataFile" | "dataOffset" | "skip"> {
+): Pick<RasterHeader, "dataFile" | "dataOffset" | "fromEnd" | "skip"> {
   const lines = Number(fields.get("lineskip") ?? 0);
   if (lines !== 0) refuse(`its voxels begin after ${lines} lines of text`, "Save it again as one .nrrd file.");
   const skip = Number(fields.get("byteskip") ?? 0);
@@ -189,6 +189,6 @@ function placeOf(
   if (name !== null && (/^LIST\b/.test(name) || /%\d*d/.test(name)))
     refuse("its voxels are spread over several files", "Save it again as one .nrrd file.");
   const dataFile = name === null ? null : checkedDataFile(name, refuse);
-  const begin = dataFile === null ? (end ?? 0) : 0;
-  return { dataFile, dataOffset: skip === -1 ? "end" : begin, skip: Math.max(skip, 0) };
+  const dataOffset = dataFile === null ? (end ?? 0) : 0;
+  return { dataFile, dataOffset, fromEnd: skip === -1, skip: Math.max(skip, 0) };
 }

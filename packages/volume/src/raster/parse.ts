@@ -2,7 +2,7 @@ import { copied } from "../bytes/copy.js";
 import { checkLength, gather, refuseImpossible } from "../bytes/gather.js";
 import { compressionOf, inflated } from "../bytes/inflate.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
-import type { RasterHeader } from "./header.js";
+import { checkFromEnd, type RasterHeader } from "./header.js";
 import { parseMetaImageHeader } from "./metaimage.js";
 import { parseNrrdHeader } from "./nrrd.js";
 import { announcedByRaster, checkTextLength, rasterVolume, type RasterOptions } from "./voxels.js";
@@ -45,8 +45,8 @@ async function parseRaster(
   if (header.dataFile !== null && data === undefined)
     refuse(`its voxels are in another file, ${header.dataFile}`, "Give both files.");
   const held = header.dataFile === null ? all : viewOf(data ?? bytes);
-  const from = header.dataOffset === "end" ? held.length - header.voxelBytes : header.dataOffset;
-  const stored = held.subarray(Math.max(from, 0));
+  const stored = held.subarray(header.dataOffset);
+  checkFromEnd(header, stored.length, refuse);
   const options = unit === undefined ? {} : { unit };
   if (header.text) {
     checkTextLength(header, stored.length, file);

@@ -180,9 +180,14 @@ class Archive {
 
   /** @param raw as they lie in the archive, else inflated by the library */
   async *#pieces(file: FileEntry, raw: boolean): AsyncGenerator<Uint8Array, void> {
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    let fail: (error: unknown) => void = () => undefined;
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
+      start: (controller) => void (fail = (error) => controller.error(error)),
+    });
     const stop = new AbortController();
-    const done = file.getData(writable, { signal: stop.signal, passThrough: raw }).catch(() => undefined);
+    const options = { signal: stop.signal, passThrough: raw };
+    // Where it fails before its first byte, the library leaves the stream open, and its reader would wait for ever.
+    const done = file.getData(writable, options).catch((error: unknown) => fail(error));
     try {
       for await (const piece of readable) yield piece;
     } finally {

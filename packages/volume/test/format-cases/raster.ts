@@ -23,7 +23,7 @@ export const nrrdCases: FormatCase[] = [
   rasterRead("NRRD", "without space: axes along L, P, S, spacings and axis mins kept", "without_space.nrrd"),
   rasterRead("NRRD", "detached header and raw data", "detached.nhdr", "detached.raw"),
   rasterRead("NRRD", "detached header and gzipped data", "detached_gzip.nhdr", "detached_gzip.raw.gz"),
-  rasterRead("NRRD", "byte skip, -1 too", "byte_skip_end.nrrd"),
+  rasterRead("NRRD", "byte skip", "byte_skip.nrrd"),
   rasterRead("NRRD", "a fourth axis of 1", "one_channel.nrrd"),
   nrrdRefused(
     "4D",
@@ -37,6 +37,10 @@ export const nrrdCases: FormatCase[] = [
   nrrdRefused("type block", /block/, ["type: short", "type: block"]),
   nrrdRefused("another space", /scanner-xyz/, ["space: left-posterior-superior", "space: scanner-xyz"]),
   nrrdRefused("no byte order", /endian/, ["endian: little\n", ""]),
+  {
+    ...nrrdRefused("byte skip -1 behind other bytes", /cannot tell a cut file/),
+    make: header(raster("byte_skip.nrrd"), ["byte skip: 7", "byte skip: -1"]),
+  },
   nrrdRefused("lines to skip", /lines of text/, ["encoding: raw", "encoding: raw\nline skip: 2"]),
   {
     ...nrrdRefused("data files LIST or %03d", /several files/),
@@ -64,7 +68,7 @@ export const metaImageCases: FormatCase[] = [
   rasterRead("MetaImage", "text (BinaryData = False)", "text.mha"),
   rasterRead("MetaImage", ".mhd and .raw", "plain.mhd", "plain.raw"),
   rasterRead("MetaImage", ".mhd and .zraw", "zlib.mhd", "zlib.zraw"),
-  rasterRead("MetaImage", "HeaderSize, -1 too", "header_size_end.mhd", "header_size_end.raw"),
+  rasterRead("MetaImage", "HeaderSize", "header_size.mhd", "header_size.raw"),
   rasterRead("MetaImage", "NDims = 4 with a last size of 1", "four_of_one.mha"),
   metaRefused("4D", /it is 4D/, ["NDims = 3", "NDims = 4"], ["DimSize = 5 4 3", "DimSize = 5 2 2 3"]),
   metaRefused("2D", /it is 2D/, ["NDims = 3", "NDims = 2"], ["DimSize = 5 4 3", "DimSize = 5 12"]),
@@ -73,6 +77,10 @@ export const metaImageCases: FormatCase[] = [
   metaRefused("slope or offset", /slope and offset/, [
     "ElementType",
     "ElementToIntensityFunctionSlope = 2\nElementType",
+  ]),
+  metaRefused("HeaderSize -1 behind other bytes", /cannot tell a cut file/, [
+    "ElementDataFile = LOCAL\n",
+    "HeaderSize = -1\nElementDataFile = LOCAL\nrubbish",
   ]),
   metaRefused("data files LIST or %03d", /several files/, [
     "ElementDataFile = LOCAL",
