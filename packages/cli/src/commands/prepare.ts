@@ -99,7 +99,7 @@ async function runPrepare(
   session: Session,
 ): Promise<Outcome> {
   const { prepare } = await import("@slicestack/pipeline");
-  const { idColumn, labelColumn, subjectColumn, classColumn, json, verbose, ...options } = flags;
+  const { idColumn, labelColumn, subjectColumn, classColumn, json: _json, verbose: _verbose, ...options } = flags;
   const columns = { id: idColumn, label: labelColumn, subject: subjectColumn, class: classColumn };
   const dataset = await prepare({
     source,

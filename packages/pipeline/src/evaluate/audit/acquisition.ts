@@ -13,9 +13,11 @@ const ACQUISITION =
 /** More values than these name single scans. */
 const MOST_LEVELS = 30;
 const FOLDS = 5;
+/** The name of the regression on all facts. */
+export const TOGETHER = "all together";
 
 export interface AcquisitionFinding {
-  /** A column, or "all together". */
+  /** A column, or TOGETHER. */
   name: string;
   /** What it takes: numbers, or so many values. */
   values: string;
@@ -46,7 +48,7 @@ export function acquisitionAuc(
   if (folds === null) return [];
   const variables = variablesOf(volumes, columns);
   const all: Variable = {
-    name: "all together",
+    name: TOGETHER,
     values: `${variables.length} facts`,
     columns: variables.flatMap((variable) => variable.columns),
   };
@@ -70,7 +72,7 @@ function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[])
     ["length of the scan", ({ original }) => original.shape[2] * original.spacing[2]],
     ["orientation", ({ original }) => Math.abs(original.direction[8] ?? 1)],
   ];
-  const geometric = numbers.flatMap(([name, of]) => numeric(name, volumes.map(of)));
+  const geometric = withoutCopies(numbers.flatMap(([name, of]) => numeric(name, volumes.map(of))));
   const names = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
   const further = names
     .filter((name) => ACQUISITION.test(name) || named.includes(name))
@@ -81,6 +83,12 @@ function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[])
       ),
     );
   return [...geometric, ...further];
+}
+
+/** Where all scans have one spacing, the length of the scan says nothing that the slice count does not. */
+function withoutCopies(variables: readonly Variable[]): Variable[] {
+  const ratio = (a: number[], b: number[]) => new Set(a.map((value, k) => (value / b[k]!).toPrecision(9))).size === 1;
+  return variables.filter(({ columns: [own] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(own!, other!))); // prettier-ignore
 }
 
 function numeric(name: string, values: readonly number[]): Variable[] {

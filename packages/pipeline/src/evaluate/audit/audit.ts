@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import type { Progress } from "../../progress.js";
 import { openDataset, type Dataset } from "../../data/store.js";
 import { checkSplit, foldName, PARTS, readSplits, splitPath, type Part, type Split } from "../../data/split/split.js";
-import { acquisitionAuc, type AcquisitionFinding } from "./acquisition.js";
+import { formatEstimate } from "../report/tables.js";
+import { acquisitionAuc, TOGETHER, type AcquisitionFinding } from "./acquisition.js";
 import { findDuplicates, type DuplicatePair } from "./duplicates.js";
 import { volumeFacts, type VolumeFacts } from "./facts.js";
 import { findOutliers, type Outlier } from "./outliers.js";
@@ -143,9 +144,10 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   const others = found.duplicates.pairs.filter((pair) => !leaks.includes(pair) && !contradicting.includes(pair) && !pair.sameSubject); // prettier-ignore
   if (others.length > 0)
     say("warning", `${pairsText(others)} ${others.length === 1 ? "belongs" : "belong"} to different subjects: ${shown(others)}. Are they one person?`); // prettier-ignore
-  for (const { name, auroc, suspicious } of found.acquisition)
-    if (suspicious)
-      say("warning", `${name} alone predicts the label: AUROC ${two(auroc.value)} [${two(auroc.interval.low)}, ${two(auroc.interval.high)}]. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`); // prettier-ignore
+  const telling = found.acquisition.filter(({ suspicious }) => suspicious);
+  const single = telling.filter(({ name }) => name !== TOGETHER);
+  for (const { name, auroc } of single.length > 0 ? single : telling)
+      say("warning", `${name === TOGETHER ? "All facts of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`); // prettier-ignore
   for (const { class: name, subjects } of found.balance) {
     if (subjects < 3)
       say(
@@ -168,7 +170,6 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   return findings.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
 
-const two = (value: number): string => value.toFixed(2);
 const three = (value: number): string => String(Number(value.toPrecision(3)));
 
 function pairsText(pairs: readonly DuplicatePair[]): string {

@@ -9,7 +9,7 @@ export interface DuplicatePair {
   b: string;
   /** identical: every voxel; near: by their fingerprints. */
   kind: "identical" | "near";
-  /** Share of the fingerprint's bits that differ. */
+  /** Of the fingerprints, 0..1. */
   distance: number;
   /** Of the coarse means. */
   correlation: number;
@@ -18,7 +18,7 @@ export interface DuplicatePair {
 }
 
 export interface DuplicateOptions {
-  /** Share of bits up to which two volumes count as nearly the same; default 0.06 (docs/explanation/audit.md). */
+  /** Distance up to which two volumes count as nearly the same; default 0.15 (docs/explanation/audit.md). */
   threshold?: number;
   /** Pairs beyond these are counted, not listed. */
   most?: number;
@@ -34,7 +34,7 @@ const LEAST_CORRELATION = 0.98;
 export function findDuplicates(
   volumes: readonly Pick<VolumeRecord, "id" | "subject" | "label" | "voxelSha256">[],
   facts: readonly Pick<VolumeFacts, "fingerprint" | "thumbnail">[],
-  { threshold = 0.06, most = 1000 }: DuplicateOptions = {},
+  { threshold = 0.15, most = 1000 }: DuplicateOptions = {},
 ): { pairs: DuplicatePair[]; total: number } {
   const pairs: DuplicatePair[] = [];
   let total = 0;

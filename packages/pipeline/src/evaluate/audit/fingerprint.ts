@@ -49,14 +49,21 @@ export function fingerprintOf(thumbnail: Float32Array): Uint32Array {
   return words;
 }
 
-/** Bits that differ, as a share of all. */
-export function distance(a: Uint32Array, b: Uint32Array): number {
-  let differing = 0;
-  for (let k = 0; k < a.length; k++) differing += bitsOf(a[k]! ^ b[k]!);
-  return differing / BITS;
-}
+/** Fewer bits than these say too little: a dot in the dark is like any other dot. */
+const LEAST_BITS = 300;
 
-const BITS = (GRID[0] - 1) * GRID[1] * GRID[2] + GRID[0] * (GRID[1] - 1) * GRID[2] + GRID[0] * GRID[1] * (GRID[2] - 1);
+/**
+ * Jaccard distance: bits that differ, as a share of those that are set in either; 1 where too few are set to tell.
+ * Flat regions set no bits, so that a common background makes nobody alike.
+ */
+export function distance(a: Uint32Array, b: Uint32Array): number {
+  let [differing, set] = [0, 0];
+  for (let k = 0; k < a.length; k++) {
+    differing += bitsOf(a[k]! ^ b[k]!);
+    set += bitsOf(a[k]! | b[k]!);
+  }
+  return set < LEAST_BITS ? 1 : differing / set;
+}
 
 /** Warren, Hacker's Delight, section 5-1. */
 function bitsOf(word: number): number {

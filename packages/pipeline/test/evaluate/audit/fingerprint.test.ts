@@ -46,12 +46,12 @@ test("fingerprint: a volume, the same with noise, resampled or brightened stay n
       of(waves(seed, size).map((v) => 3 * v - 900)),
     ];
     for (const b of same) {
-      assert.ok(distance(a.fingerprint, b.fingerprint) < 0.06, `${seed}: ${distance(a.fingerprint, b.fingerprint)}`);
+      assert.ok(distance(a.fingerprint, b.fingerprint) < 0.15, `${seed}: ${distance(a.fingerprint, b.fingerprint)}`);
       assert.ok(correlation(a.thumbnail, b.thumbnail) > 0.98);
     }
     const other = of(waves(seed + 500, size));
     assert.ok(
-      distance(a.fingerprint, other.fingerprint) > 0.2,
+      distance(a.fingerprint, other.fingerprint) > 0.3,
       `${seed}: ${distance(a.fingerprint, other.fingerprint)}`,
     );
   }
@@ -61,7 +61,9 @@ test("distance counts the bits that differ; correlation is Pearson's", () => {
   const [a, b] = [new Uint32Array(176), new Uint32Array(176)];
   b[0] = 0b1011;
   b[175] = 0x80000000;
-  assert.equal(distance(a, b), 4 / 5632);
+  assert.equal(distance(a, b), 1, "too few bits to tell");
+  for (let k = 10; k < 20; k++) [a[k], b[k]] = [0xffffffff, 0xffffffff];
+  assert.equal(distance(a, b), 4 / 324);
   assert.ok(Math.abs(correlation(Float32Array.of(1, 2, 3), Float32Array.of(6, 4, 2)) + 1) < 1e-6);
   assert.equal(correlation(Float32Array.of(1, 1), Float32Array.of(1, 1)), 1);
   assert.equal(correlation(Float32Array.of(1, 1), Float32Array.of(1, 2)), 0);
