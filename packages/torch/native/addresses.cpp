@@ -13,8 +13,6 @@ std::string numeric(const sockaddr* address, socklen_t length) {
   char text[256] = "";
   return getnameinfo(address, length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0 ? text : "";
 }
-bool isLoopback(const std::string& address) { return address.rfind("127.", 0) == 0 || address == "::1" || address == "localhost"; }
-
 /** This machine's first IPv4 address that others can reach, or "". */
 std::string outwardAddress() {
   std::string found;
@@ -31,20 +29,7 @@ std::string outwardAddress() {
 
 }  // namespace
 
-bool answers(const std::string& host, uint16_t port) {
-  addrinfo hints{}, *list = nullptr;
-  hints.ai_socktype = SOCK_STREAM;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list) != 0) return false;
-  bool found = false;
-  for (const addrinfo* one = list; one && !found; one = one->ai_next) {
-    const int probe = socket(one->ai_family, SOCK_STREAM, 0);
-    if (probe < 0) continue;
-    found = connect(probe, one->ai_addr, one->ai_addrlen) == 0;
-    close(probe);
-  }
-  freeaddrinfo(list);
-  return found;
-}
+bool isLoopback(const std::string& host) { return host.rfind("127.", 0) == 0 || host == "::1" || host == "localhost"; }
 
 std::string addressTowards(const std::string& host, uint16_t port) {
   addrinfo hints{}, *list = nullptr;

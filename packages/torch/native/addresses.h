@@ -5,8 +5,8 @@
 
 namespace slicestack {
 
-/** Whether somebody listens there. */
-bool answers(const std::string& host, uint16_t port);
+/** Whether a name or address stands for this machine alone. */
+bool isLoopback(const std::string& host);
 
 /** The address of this machine from which `host` is reached, or "". Asking the routes sends nothing. */
 std::string addressTowards(const std::string& host, uint16_t port);

@@ -2,18 +2,17 @@
 // native/build.ts defines USE_C10D_GLOO and USE_C10D_NCCL where headers and libraries allow; without them no backend is there.
 #include "addresses.h"
 #include "group.h"
+#include "rank-store.h"
 
 #ifdef USE_C10D_GLOO
 #include <cstdlib>
 #include <future>
-#include <mutex>
 #include <sstream>
 #include <thread>
 
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #ifdef USE_C10D_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
@@ -51,50 +50,67 @@ std::string seconds(milliseconds time) {
 
 std::string remedyOf(const GroupPlan& plan, const std::string& said) {
   const std::string port = std::to_string(plan.port);
-  if (contains(said, "in use") || contains(said, "EADDRINUSE")) return "Port " + port + " is taken on this host: choose another masterPort, the same on all ranks.";
+  if (contains(said, "in use")) return "Port " + port + " is taken on this host: choose another masterPort, the same on all ranks.";
   return "Look whether rank 0 runs on " + plan.address + ", with port " + port +
          " open to this host, and whether all ranks were started with the same address, port and number. GLOO_SOCKET_IFNAME names the network interface where several are there.";
 }
 
-/** The store of the ranks for as long as they look for each other; afterwards no one depends on rank 0's server. */
+/** Where the ranks meet, as c10d wants to see it. */
 class MeetingPlace final : public c10d::Store {
  public:
-  explicit MeetingPlace(StorePointer store) : store(std::move(store)) {}
-  void leave() {
-    std::lock_guard<std::mutex> lock(mutex);
-    store.reset();
+  explicit MeetingPlace(const GroupPlan& plan) : Store(plan.timeout), client(plan.address, plan.port) {
+    if (plan.rank == 0) server = std::make_unique<StoreServer>(plan.address, plan.port);
   }
-  void set(const std::string& key, const std::vector<uint8_t>& value) override { open()->set(key, value); }
-  std::vector<uint8_t> get(const std::string& key) override { return open()->get(key); }
-  int64_t add(const std::string& key, int64_t value) override { return open()->add(key, value); }
-  bool deleteKey(const std::string& key) override { return open()->deleteKey(key); }
-  bool check(const std::vector<std::string>& keys) override { return open()->check(keys); }
-  int64_t getNumKeys() override { return open()->getNumKeys(); }
-  void wait(const std::vector<std::string>& keys) override { open()->wait(keys); }
-  void wait(const std::vector<std::string>& keys, const milliseconds& timeout) override { open()->wait(keys, timeout); }
+  /** The port is free again, and rank 0's end no one's trouble. */
+  void leave() { server.reset(); }
+
+  void set(const std::string& key, const Bytes& value) override { client.set(key, value, deadline()); }
+  Bytes get(const std::string& key) override {
+    Bytes value;
+    await({key}, deadline(), &value);
+    return value;
+  }
+  int64_t add(const std::string& key, int64_t value) override { return client.add(key, value, deadline()); }
+  bool deleteKey(const std::string& key) override { return client.erase(key, deadline()); }
+  bool check(const std::vector<std::string>& keys) override {
+    Bytes value;
+    return std::all_of(keys.begin(), keys.end(), [&](const std::string& key) { return client.find(key, value, deadline()); });
+  }
+  int64_t getNumKeys() override { return client.count(deadline()); }
+  void wait(const std::vector<std::string>& keys) override { await(keys, deadline()); }
+  void wait(const std::vector<std::string>& keys, const milliseconds& timeout) override { await(keys, steady_clock::now() + timeout); }
 
  private:
-  StorePointer open() {
-    std::lock_guard<std::mutex> lock(mutex);
-    TORCH_CHECK(store, "the ranks have met, and their store is gone");
-    return store;
+  steady_clock::time_point deadline() const { return steady_clock::now() + timeout_; }
+  void await(const std::vector<std::string>& keys, steady_clock::time_point until, Bytes* last = nullptr) {
+    Bytes value;
+    for (const auto& key : keys)
+      while (!client.find(key, last ? *last : value, until)) {
+        if (steady_clock::now() >= until) throw std::runtime_error("timed out waiting for " + key);
+        std::this_thread::sleep_for(milliseconds(10));
+      }
   }
-  std::mutex mutex;
-  StorePointer store;
+  StoreClient client;
+  std::unique_ptr<StoreServer> server;
 };
 
 /** Until every rank has said that it is there. */
-void awaitRanks(const GroupPlan& plan, c10d::Store& store, steady_clock::time_point deadline) {
+void awaitRanks(const GroupPlan& plan, steady_clock::time_point deadline) {
+  const StoreClient store(plan.address, plan.port);
   const auto key = [](int rank) { return "slicestack/rank/" + std::to_string(rank); };
-  store.set(key(plan.rank), {1});
+  store.set(key(plan.rank), {1}, deadline);
+  std::vector<int> missing;
+  for (int rank = 0; rank < plan.size; ++rank) missing.push_back(rank);
+  Bytes value;
   for (;;) {
-    std::string missing;
-    for (int rank = 0; rank < plan.size; ++rank)
-      if (!store.check({key(rank)})) missing += (missing.empty() ? "" : ", ") + std::to_string(rank);
+    missing.erase(std::remove_if(missing.begin(), missing.end(), [&](int rank) { return store.find(key(rank), value, deadline); }), missing.end());
     if (missing.empty()) return;
-    if (steady_clock::now() >= deadline)
-      throw faultOf(plan.rank, plan.size, "rank " + missing + " did not come within " + seconds(plan.timeout),
+    if (steady_clock::now() >= deadline) {
+      std::string names;
+      for (int rank : missing) names += (names.empty() ? "" : ", ") + std::to_string(rank);
+      throw faultOf(plan.rank, plan.size, "rank " + names + " did not come within " + seconds(plan.timeout),
                     "Look at its last lines: it ended before, or was started with another address, port or number of ranks.");
+    }
     std::this_thread::sleep_for(milliseconds(20));
   }
 }
@@ -129,35 +145,24 @@ Backend makeNccl(const GroupPlan& plan, const StorePointer& store) {
 
 Backends connectAll(const GroupPlan& plan) {
   const auto deadline = steady_clock::now() + plan.timeout;
+  c10::intrusive_ptr<MeetingPlace> place;
   StorePointer store;
   if (plan.size == 1) {
     store = c10::make_intrusive<c10d::HashStore>();
   } else {
-    c10d::TCPStoreOptions options;
-    options.port = plan.port;
-    options.isServer = plan.rank == 0;
-    options.waitWorkers = false;
-    options.timeout = std::chrono::ceil<std::chrono::seconds>(plan.timeout);  // it counts whole seconds
-    useSimpleServer(options, 0);
-    // Its own client would print a warning and wait a second after each refusal.
-    while (plan.rank > 0 && !answers(plan.address, plan.port)) {
-      if (steady_clock::now() >= deadline) throw faultOf(plan.rank, plan.size, "nobody listens at " + plan.address + ", port " + std::to_string(plan.port) + ", after " + seconds(plan.timeout), remedyOf(plan, ""));
-      std::this_thread::sleep_for(milliseconds(20));
-    }
-    store = c10::make_intrusive<c10d::TCPStore>(plan.address, options);
+    store = place = c10::make_intrusive<MeetingPlace>(plan);
+    awaitRanks(plan, deadline);
   }
-  awaitRanks(plan, *store, deadline);
-  auto place = c10::make_intrusive<MeetingPlace>(store);
   auto options = c10d::ProcessGroupGloo::Options::create(plan.timeout);
   options->devices = glooDevices(plan);
   options->threads = 2;
   Backends made;
-  made.gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(place, plan.rank, plan.size, options);
+  made.gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store, plan.rank, plan.size, options);
 #ifdef USE_C10D_NCCL
-  if (plan.nccl) made.nccl = makeNccl(plan, store);  // it keeps the store: it meets again at its first collective
+  if (plan.nccl) made.nccl = makeNccl(plan, store);
 #endif
-  made.gloo->barrier()->wait(plan.timeout);  // now no rank needs the store for Gloo any more
-  place->leave();
+  made.gloo->barrier()->wait(plan.timeout);
+  if (place && !made.nccl) place->leave();  // NCCL's ranks meet again at their first collective; Gloo's have met
   return made;
 }
 

@@ -68,14 +68,6 @@ using CollectiveBackend = c10d::Backend;
 using CollectiveBackend = c10d::ProcessGroup;
 #endif
 
-/** From 2.1 on a TCP store would run on libuv, with which Debian's library is not built; its simple server is in all versions. */
-template <class StoreOptions>
-auto useSimpleServer(StoreOptions& options, int) -> decltype(options.useLibUV = false, void()) {
-  options.useLibUV = false;
-}
-template <class StoreOptions>
-void useSimpleServer(StoreOptions&, long) {}
-
 inline at::Generator newCpuGenerator(uint64_t seed) { return at::make_generator<at::CPUGeneratorImpl>(seed); }
 
 }  // namespace slicestack

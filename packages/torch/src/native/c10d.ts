@@ -63,9 +63,9 @@ export function c10dFlags(backends: readonly Backend[], { folders }: C10dPlaces)
 const programs: Record<Backend, string> = {
   gloo: `
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
 int main() {
-  auto store = c10::make_intrusive<c10d::TCPStore>("localhost", c10d::TCPStoreOptions());
+  auto store = c10::make_intrusive<c10d::HashStore>();
   auto options = c10d::ProcessGroupGloo::Options::create();
   options->devices = {c10d::ProcessGroupGloo::createDeviceForHostname("localhost")};
   return c10::make_intrusive<c10d::ProcessGroupGloo>(store, 0, 1, options)->getSize();
@@ -73,9 +73,9 @@ int main() {
 `,
   nccl: `
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/HashStore.hpp>
 int main() {
-  auto store = c10::make_intrusive<c10d::TCPStore>("localhost", c10d::TCPStoreOptions());
+  auto store = c10::make_intrusive<c10d::HashStore>();
   return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, 0, 1, c10d::ProcessGroupNCCL::Options::create())->getSize();
 }
 `,
