@@ -1,12 +1,12 @@
 /** Ranks that die, stop or never come: the others end in time with a DistributedError, and their process lives. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { DistributedError, destroyProcessGroup, initProcessGroup, isInitialized } from "../../src/distributed.js";
 import { native } from "../../src/native/load.js";
-import { freePort, groupTest, spawnRank, type Place } from "./ranks.js";
+import { freePort, groupTest, spawnRank, startRank, type Place } from "./ranks.js";
 
 const TIMEOUT = 2;
 interface Told {
@@ -98,6 +98,30 @@ groupTest("a stranger that listens there and never answers is no reason to hang"
     assert.match(message, /did not find each other within 0\.3 s \(timed out: no rank 0 answers at 127\.0\.0\.1, port/);
   }),
 );
+
+/** A connection, once somebody listens. */
+async function reach(port: number): Promise<Socket> {
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      return socket.unref();
+    } catch {
+      await new Promise((done) => setTimeout(done, 10));
+    }
+  }
+}
+
+groupTest("garbage, half questions and silence at rank 0's port do not keep the ranks from meeting", async () => {
+  const port = await freePort();
+  const place = (rank: number): Place => ({ scenario: "facts", rank, worldSize: 2, port, timeoutSeconds: 20, detail: "" });
+  const first = startRank(place(0));
+  const magic = Buffer.from("lstacks1");
+  const hostile = ["", "GET / HTTP/1.1\r\n\r\n", Buffer.alloc(64, 255), Buffer.concat([magic, Buffer.alloc(16, 255)]), magic];
+  for (const bytes of hostile) (await reach(port)).on("error", () => undefined).write(bytes);
+  const [zero, one] = await Promise.all([first, startRank(place(1))]);
+  assert.deepEqual([(zero as unknown[])[0], (one as unknown[])[0]], [0, 1]);
+});
 
 groupTest("a host that is not known is said at once", () => {
   const { message } = refusal({ rank: 1, masterAddress: "no-such-host.invalid", timeoutSeconds: 60 });

@@ -47,16 +47,20 @@ export async function runRanks<T>(worldSize: number, scenario: ScenarioName, opt
   const { detail = "", timeoutSeconds = 60 } = options;
   const port = await freePort();
   return Promise.all(
-    Array.from({ length: worldSize }, async (_, rank) => {
-      const place: Place = { scenario, rank, worldSize, port, timeoutSeconds, detail };
-      const worker = new Worker(child, { workerData: place });
-      const ended = once(worker, "exit"); // it can come together with the message
-      const [message] = (await once(worker, "message")) as [{ result: T } | { error: string }];
-      await ended;
-      if ("error" in message) throw new Error(`rank ${rank}: ${message.error}`);
-      return message.result;
-    }),
+    Array.from({ length: worldSize }, (_, rank) =>
+      startRank<T>({ scenario, rank, worldSize, port, timeoutSeconds, detail }),
+    ),
   );
+}
+
+/** One rank in a worker. @returns what its scenario returned */
+export async function startRank<T>(place: Place): Promise<T> {
+  const worker = new Worker(child, { workerData: place });
+  const ended = once(worker, "exit"); // it can come together with the message
+  const [message] = (await once(worker, "message")) as [{ result: T } | { error: string }];
+  await ended;
+  if ("error" in message) throw new Error(`rank ${place.rank}: ${message.error}`);
+  return message.result;
 }
 
 export interface RankProcess {
