@@ -7,7 +7,7 @@
  * - `joinWorld` in the thread that computes, before the model is made; threads by `threadsOf`; device `cuda:${world.localRank}`.
  * - `shareModel` once the model has its weights, and again before each checkpoint and validation: batch norm that is not
  *   synchronised follows each rank's own slices. `convertSyncBatchNorm(model)` instead, or say in the log what `localBatchNorms` names.
- * - each step: `shardBatch`, the loss of its items times `lossScale`, `backward()`, then `averageGradients(model.parameters())`
+ * - each step: `shardBatch`, the loss of its items times `lossScale`, `backward()`, then `averageOverRanks(model)`
  *   before clipping and the optimiser. A rank without items needs no forward, unless the model has a SyncBatchNorm:
  *   then it runs the model on an empty tensor, and 0 · sum() of the output is its loss.
  * - what is drawn for an item (augmentation) by its place in the batch, `shard.first + k`; what is drawn by libtorch (dropout)
@@ -21,6 +21,7 @@ import {
   allReduce,
   available,
   availability,
+  averageGradients,
   broadcast,
   destroyProcessGroup,
   DistributedError,
@@ -42,7 +43,10 @@ export function joinWorld<T>(world: World, { device = "cpu", timeoutSeconds = 18
   if (world.worldSize === 1) return body();
   if (!available()) {
     const { reason, remedy } = availability();
-    throw new DistributedError(`${world.worldSize} processes cannot train together here: ${reason}\n  ${remedy}`, "joinWorld");
+    throw new DistributedError(
+      `${world.worldSize} processes cannot train together here: ${reason}\n  ${remedy}`,
+      "joinWorld",
+    );
   }
   const { rank, masterAddress, masterPort } = world;
   const backend = device.startsWith("cuda") && availability().backends.includes("nccl") ? "nccl" : "gloo";
@@ -73,6 +77,11 @@ export function shardBatch<T>(batch: readonly T[], rank: number, ranks: number):
   return { items, first, lossScale: batch.length === 0 ? 0 : (items.length * ranks) / batch.length };
 }
 
+/** Makes every gradient the mean over the ranks: between backward() and the optimiser. @throws DistributedError */
+export function averageOverRanks(model: Module): void {
+  if (worldSize() > 1) averageGradients(model.parameters());
+}
+
 /** Gives all ranks the parameters and buffers of rank 0. @throws DistributedError */
 export function shareModel(model: Module): void {
   if (worldSize() === 1) return;
@@ -98,5 +107,7 @@ export function meanOverRanks(value: number, weight = 1): number {
 /** Names of the batch-norm layers that see their own rank's items alone. */
 export function localBatchNorms(model: Module): string[] {
   const local = [BatchNorm1d, BatchNorm2d, BatchNorm3d];
-  return [...model.namedModules()].filter(([, module]) => local.some((kind) => module instanceof kind)).map(([name]) => name);
+  return [...model.namedModules()]
+    .filter(([, module]) => local.some((kind) => module instanceof kind))
+    .map(([name]) => name);
 }

@@ -59,7 +59,9 @@ export async function launchProcesses(
     throw new RangeError(`launchProcesses: expected 1 to 1024 processes, received ${n}`);
   const { signal, stderr = process.stderr, graceSeconds = 5 } = options;
   const port = await freePort();
-  const ranks = Array.from({ length: n }, (_, rank) => start(rank, command, args, environment(rank, n, port, options), options));
+  const ranks = Array.from({ length: n }, (_, rank) =>
+    start(rank, command, args, environment(rank, n, port, options), options),
+  );
   const ends: RankEnd[] = [];
   for (const { end } of ranks) void end.then((found) => ends.push(found));
 
@@ -79,7 +81,12 @@ export async function launchProcesses(
   }
 }
 
-function environment(rank: number, n: number, port: number, options: LaunchOptions): Record<string, string | undefined> {
+function environment(
+  rank: number,
+  n: number,
+  port: number,
+  options: LaunchOptions,
+): Record<string, string | undefined> {
   const { env = process.env, cores = usableCores(systemProbe()).usable } = options;
   const threads = String(Math.max(1, Math.floor(cores / n)));
   return {
@@ -92,7 +99,13 @@ function environment(rank: number, n: number, port: number, options: LaunchOptio
   };
 }
 
-function start(rank: number, command: string, args: readonly string[], env: Record<string, string | undefined>, options: LaunchOptions): Rank {
+function start(
+  rank: number,
+  command: string,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+  options: LaunchOptions,
+): Rank {
   const { stdout, stderr } = options;
   const output = rank > 0 ? "ignore" : stdout === undefined ? "inherit" : "pipe";
   const errors = rank === 0 && stderr === undefined ? "inherit" : "pipe";
@@ -109,7 +122,11 @@ function start(rank: number, command: string, args: readonly string[], env: Reco
       resolve({ rank, code: 127, signal: null });
     });
     // Its last lines come first; but a process of its own that holds its stderr open does not hold us up.
-    child.on("exit", (code, signal) => void Promise.race([Promise.all(drained), pause(500)]).then(() => resolve({ rank, code, signal })));
+    child.on(
+      "exit",
+      (code, signal) =>
+        void Promise.race([Promise.all(drained), pause(500)]).then(() => resolve({ rank, code, signal })),
+    );
   });
   return { rank, child, end };
 }
@@ -121,7 +138,11 @@ async function passOn(from: Readable, to: Writable, prefix: string): Promise<voi
 const isFailure = ({ code, signal }: RankEnd): boolean => code !== 0 || signal !== null;
 
 /** Waits until a rank fails or all have ended. @returns the one to blame; null also where all ended because they were asked to */
-async function firstFailure(ranks: readonly Rank[], ends: readonly RankEnd[], signal: AbortSignal | undefined): Promise<RankEnd | null> {
+async function firstFailure(
+  ranks: readonly Rank[],
+  ends: readonly RankEnd[],
+  signal: AbortSignal | undefined,
+): Promise<RankEnd | null> {
   const open = new Set(ranks);
   while (open.size > 0) {
     const ended = await Promise.race([...open].map(async (rank) => ({ rank, end: await rank.end })));
@@ -129,7 +150,8 @@ async function firstFailure(ranks: readonly Rank[], ends: readonly RankEnd[], si
     if (!isFailure(ended.end) || signal?.aborted) continue;
     for (const wait of [SETTLE_MS, 4 * SETTLE_MS]) {
       // Those that lost a peer end first at times: the peer's own end says more.
-      if (blamed(ends) === undefined || wait === SETTLE_MS) await Promise.race([Promise.all(ranks.map(({ end }) => end)), pause(wait)]);
+      if (blamed(ends) === undefined || wait === SETTLE_MS)
+        await Promise.race([Promise.all(ranks.map(({ end }) => end)), pause(wait)]);
     }
     return blamed(ends) ?? ended.end;
   }

@@ -65,16 +65,33 @@ function ownWorld(env: Env): World {
   const [rank, worldSize] = place(read, OWN.rank, OWN.worldSize);
   const masterAddress = read.text(OWN.masterAddress);
   const masterPort = read.port(OWN.masterPort);
-  return { rank, worldSize, localRank: rank, localWorldSize: worldSize, masterAddress, masterPort, starter: "slicestack" };
+  return {
+    rank,
+    worldSize,
+    localRank: rank,
+    localWorldSize: worldSize,
+    masterAddress,
+    masterPort,
+    starter: "slicestack",
+  };
 }
 
 function torchrunWorld(env: Env): World {
   const read = reader(env, "torchrun");
   const [rank, worldSize] = place(read, "RANK", "WORLD_SIZE");
   const localRank = read.whole("LOCAL_RANK", 0, rank);
-  const localWorldSize = env["LOCAL_WORLD_SIZE"] === undefined ? 1 : read.whole("LOCAL_WORLD_SIZE", localRank + 1, worldSize);
+  const localWorldSize =
+    env["LOCAL_WORLD_SIZE"] === undefined ? 1 : read.whole("LOCAL_WORLD_SIZE", localRank + 1, worldSize);
   const masterAddress = read.text("MASTER_ADDR");
-  return { rank, worldSize, localRank, localWorldSize, masterAddress, masterPort: read.port("MASTER_PORT"), starter: "torchrun" };
+  return {
+    rank,
+    worldSize,
+    localRank,
+    localWorldSize,
+    masterAddress,
+    masterPort: read.port("MASTER_PORT"),
+    starter: "torchrun",
+  };
 }
 
 function slurmWorld(env: Env): World | UnresolvedWorld {

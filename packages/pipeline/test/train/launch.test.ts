@@ -34,11 +34,17 @@ test("each process has its place, one port for all, its share of the cores, and 
     { cores: 7, env: { PATH: process.env["PATH"], MINE: "kept", OMP_NUM_THREADS: "64" } },
   );
   const port = /127\.0\.0\.1 (\d+)/.exec(err)?.[1];
-  assert.deepEqual(err.trim().split("\n").sort(), [`0 2 127.0.0.1 ${port} 3 kept`, `[rank 1] 1 2 127.0.0.1 ${port} 3 kept`]);
+  assert.deepEqual(err.trim().split("\n").sort(), [
+    `0 2 127.0.0.1 ${port} 3 kept`,
+    `[rank 1] 1 2 127.0.0.1 ${port} 3 kept`,
+  ]);
 });
 
 test("a rank that ends with a code ends all, with one line that names it", async () => {
-  const { exitCode, failed, err } = await launch(3, `if (rank === 1) setTimeout(() => process.exit(9), 100); else ${FOREVER}`);
+  const { exitCode, failed, err } = await launch(
+    3,
+    `if (rank === 1) setTimeout(() => process.exit(9), 100); else ${FOREVER}`,
+  );
   assert.deepEqual([exitCode, failed], [9, { rank: 1, code: 9, signal: null }]);
   assert.equal(err, "slicestack: rank 1 of 3 ended with exit code 9; the other ranks were stopped\n");
 });
@@ -47,7 +53,10 @@ test("a rank that is killed ends all; those that do not hear SIGTERM are killed 
   const script = `process.on("SIGTERM", () => {}); if (rank === 2) process.kill(process.pid, "SIGKILL"); else ${FOREVER}`;
   const { exitCode, failed, err } = await launch(3, script, { graceSeconds: 0.3 });
   assert.deepEqual([exitCode, failed], [137, { rank: 2, code: null, signal: "SIGKILL" }]);
-  assert.match(err, /^slicestack: rank 2 of 3 was killed by SIGKILL \(by the system where memory ran out\); the other ranks were stopped\n$/);
+  assert.match(
+    err,
+    /^slicestack: rank 2 of 3 was killed by SIGKILL \(by the system where memory ran out\); the other ranks were stopped\n$/,
+  );
 });
 
 test("a rank that only lost another is not blamed, though it ends first", async () => {
@@ -67,7 +76,11 @@ test("an abort reaches every rank once; ends that were asked for are no failure"
     lines.push(...chunk.toString().trim().split("\n"));
     if (lines.length === 2) controller.abort();
   });
-  const result = await launchProcesses(2, process.execPath, ["-e", script], { stderr, stdout: new PassThrough(), signal: controller.signal });
+  const result = await launchProcesses(2, process.execPath, ["-e", script], {
+    stderr,
+    stdout: new PassThrough(),
+    signal: controller.signal,
+  });
   assert.deepEqual(result, { exitCode: 130, failed: null });
   assert.deepEqual(lines.sort(), ["[rank 1] heard 1", "[rank 1] ready", "heard 1", "ready"]);
 });
@@ -80,11 +93,15 @@ test("a terminal's Ctrl-C, which reaches the whole foreground group, does not re
     const controller = new AbortController();
     process.on("SIGINT", () => controller.abort());
     await launchProcesses(2, process.execPath, ["-e", ${JSON.stringify(rank)}], { signal: controller.signal });`;
-  const started = spawn(process.execPath, ["--input-type=module", "-e", launcher], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
+  const started = spawn(process.execPath, ["--input-type=module", "-e", launcher], {
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let err = "";
   for await (const chunk of started.stderr) {
     err += (chunk as Buffer).toString();
-    if (err.match(/ready/g)?.length === 2 && !err.includes("heard") && started.pid) process.kill(-started.pid, "SIGINT");
+    if (err.match(/ready/g)?.length === 2 && !err.includes("heard") && started.pid)
+      process.kill(-started.pid, "SIGINT");
   }
   assert.deepEqual(err.trim().split("\n").sort(), ["[rank 1] heard 1", "[rank 1] ready", "heard 1", "ready"]);
 });
@@ -95,9 +112,12 @@ test("a launcher that is killed takes its ranks along, where they called endWith
   const launcher = `
     const { launchProcesses } = await import(${JSON.stringify(module)});
     await launchProcesses(2, process.execPath, ["-e", ${JSON.stringify(rank)}]);`;
-  const started = spawn(process.execPath, ["--input-type=module", "-e", launcher], { stdio: ["ignore", "ignore", "pipe"] });
+  const started = spawn(process.execPath, ["--input-type=module", "-e", launcher], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let err = "";
-  while ((err.match(/pid \d+\n/g)?.length ?? 0) < 2) err += ((await once(started.stderr, "data")) as [Buffer])[0].toString();
+  while ((err.match(/pid \d+\n/g)?.length ?? 0) < 2)
+    err += ((await once(started.stderr, "data")) as [Buffer])[0].toString();
   started.kill("SIGKILL");
   const pids = [...err.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
   const alive = () => pids.filter((pid) => isAlive(pid));
@@ -116,8 +136,14 @@ function isAlive(pid: number): boolean {
 
 test("a command that is not there is said, with code 127; numbers of processes that make no sense are refused", async () => {
   const stderr = new PassThrough();
-  const { exitCode, failed } = await launchProcesses(2, "/nonexistent/command", [], { stderr, stdout: new PassThrough() });
+  const { exitCode, failed } = await launchProcesses(2, "/nonexistent/command", [], {
+    stderr,
+    stdout: new PassThrough(),
+  });
   assert.deepEqual([exitCode, failed?.code], [127, 127]);
-  assert.match((stderr.read() as Buffer).toString(), /rank \d could not be started: spawn \/nonexistent\/command ENOENT/);
+  assert.match(
+    (stderr.read() as Buffer).toString(),
+    /rank \d could not be started: spawn \/nonexistent\/command ENOENT/,
+  );
   for (const n of [0, 1.5, NaN, 5000]) await assert.rejects(launchProcesses(n, process.execPath, []), RangeError);
 });

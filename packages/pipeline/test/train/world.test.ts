@@ -82,7 +82,10 @@ test("tasks of a host, as Slurm shortens them", () => {
 
 test("variables that are missing, no numbers, out of range or contradicting are a WorldError that names them and the remedy", () => {
   const refused: [Record<string, string | undefined>, RegExp][] = [
-    [{ ...own, SLICESTACK_MASTER_PORT: undefined }, /SLICESTACK_MASTER_PORT: expected a value, as slicestack train --procs sets it/],
+    [
+      { ...own, SLICESTACK_MASTER_PORT: undefined },
+      /SLICESTACK_MASTER_PORT: expected a value, as slicestack train --procs sets it/,
+    ],
     [{ ...torchrun, MASTER_ADDR: "" }, /MASTER_ADDR: expected a value, as torchrun sets it.*\n.*unset/],
     [{ ...torchrun, LOCAL_RANK: undefined }, /LOCAL_RANK: expected a value/],
     [{ RANK: "0" }, /WORLD_SIZE: expected a value/],
@@ -95,11 +98,15 @@ test("variables that are missing, no numbers, out of range or contradicting are 
     [{ ...srun, SLURM_LOCALID: undefined }, /SLURM_LOCALID: expected a value, as srun sets it/],
   ];
   for (const [env, pattern] of refused)
-    assert.throws(() => worldFromEnvironment(env), (error) => error instanceof WorldError && pattern.test(error.message));
+    assert.throws(
+      () => worldFromEnvironment(env),
+      (error) => error instanceof WorldError && pattern.test(error.message),
+    );
 });
 
 test("two jobs, and two steps of a job, have ports of their own, between 10000 and 29999", () => {
-  const port = (job: string, step: string) => worldFromEnvironment({ ...srun, SLURM_JOB_ID: job, SLURM_STEP_ID: step }).masterPort;
+  const port = (job: string, step: string) =>
+    worldFromEnvironment({ ...srun, SLURM_JOB_ID: job, SLURM_STEP_ID: step }).masterPort;
   const ports = [port("7", "0"), port("7", "1"), port("8", "0"), port("4000000000", "3")];
   assert.equal(new Set(ports).size, ports.length);
   for (const found of ports) assert.ok(found >= 10_000 && found < 30_000);

@@ -87,7 +87,12 @@ export async function buildAddon(): Promise<string> {
   );
   const places = defaultPlaces(libtorch, process.env);
   const signature = c10dSignature(libtorch, places);
-  const inputs = digest(headerDigest, ...files.map((file) => contents.get(file) ?? ""), ...linkFlags(libtorch), signature);
+  const inputs = digest(
+    headerDigest,
+    ...files.map((file) => contents.get(file) ?? ""),
+    ...linkFlags(libtorch),
+    signature,
+  );
 
   const label = `native addon: libtorch ${libtorch.version} (${libtorch.how}, ${libtorch.libraryPath})`;
   if (existsSync(recordPath)) {
@@ -145,7 +150,10 @@ export async function buildAddon(): Promise<string> {
   const record: BuildRecord = { inputs, addon, fingerprint, libtorch, c10d };
   writeFileSync(`${recordPath}.tmp`, JSON.stringify(record, null, 2));
   renameSync(`${recordPath}.tmp`, recordPath);
-  const several = c10d.backends.length > 0 ? "" : `\nslicestack: native addon: without several processes: ${c10d.reason}. ${c10d.remedy}`;
+  const several =
+    c10d.backends.length > 0
+      ? ""
+      : `\nslicestack: native addon: without several processes: ${c10d.reason}. ${c10d.remedy}`;
   return `${label}: built in ${((performance.now() - started) / 1000).toFixed(0)} s${several}`;
 }
 

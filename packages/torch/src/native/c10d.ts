@@ -26,7 +26,7 @@ export function defaultPlaces(libtorch: Libtorch, env: Record<string, string | u
   const cuda = env["CUDA_HOME"] ?? "/usr/local/cuda";
   // pip puts the headers that its torch was built with into packages beside it.
   const beside = join(dirname(dirname(libtorch.libraryPath)), "nvidia");
-  const pip = ["nccl", "cuda_runtime"].map((name) => join(beside, name, "include"));
+  const pip = ["nccl", "cuda_runtime", "cublas", "cusparse", "cusolver"].map((name) => join(beside, name, "include"));
   const named = (env["CPATH"] ?? "").split(":").filter((folder) => folder !== "");
   return { folders: [...named, "/usr/include", "/usr/local/include", join(cuda, "include"), ...pip] };
 }
@@ -48,15 +48,19 @@ export function c10dSignature(libtorch: Libtorch, { folders }: C10dPlaces): stri
     .join("\n");
 }
 
+// What ProcessGroupNCCL.hpp includes, by way of ATen's CUDA headers.
+const cudaHeaders = ["nccl.h", "cuda_runtime_api.h", "cublas_v2.h", "cusparse.h", "cusolverDn.h"];
+
 /** Flags for distributed.cpp alone. */
 export function c10dFlags(backends: readonly Backend[], { folders }: C10dPlaces): string[] {
-  const include = (file: string) => {
-    const folder = locate(file, folders);
-    return folder === undefined || folder === "/usr/include" ? [] : ["-isystem", folder];
+  const include = (...files: string[]) => {
+    const found = new Set(files.map((file) => locate(file, folders)));
+    // /usr/include named as -isystem would hide libc's headers from libstdc++.
+    return [...found].flatMap((path) => (path === undefined || path === "/usr/include" ? [] : ["-isystem", path]));
   };
   return [
     ...(backends.includes("gloo") ? ["-DUSE_C10D_GLOO", ...include("gloo/algorithm.h")] : []),
-    ...(backends.includes("nccl") ? ["-DUSE_C10D_NCCL", ...include("nccl.h"), ...include("cuda_runtime_api.h")] : []),
+    ...(backends.includes("nccl") ? ["-DUSE_C10D_NCCL", ...include(...cudaHeaders)] : []),
   ];
 }
 
@@ -100,13 +104,20 @@ async function ask(libtorch: Libtorch, places: C10dPlaces, tools: Toolchain): Pr
   const missing = (reason: string, remedy: string): C10d => ({ backends: [], reason, remedy });
   const all = [...libtorch.includePaths, ...places.folders];
   if (locate(header, libtorch.includePaths) === undefined)
-    return missing(`libtorch ${libtorch.version} comes without c10d's headers (${header})`, `Use another libtorch, ${rebuild}`);
+    return missing(
+      `libtorch ${libtorch.version} comes without c10d's headers (${header})`,
+      `Use another libtorch, ${rebuild}`,
+    );
   if (locate("gloo/algorithm.h", all) === undefined)
     return missing(`gloo's headers are not installed (gloo/algorithm.h in ${all.join(", ")})`, glooRemedy);
   const refused = await refusal("gloo", places, tools);
   if (refused !== undefined)
-    return missing(`gloo's headers do not fit libtorch ${libtorch.version}: ${refused}`, `Install the gloo that this libtorch was built with, ${rebuild}`);
-  const wantsNccl = libtorch.cuda && locate("nccl.h", all) !== undefined && locate("cuda_runtime_api.h", all) !== undefined;
+    return missing(
+      `gloo's headers do not fit libtorch ${libtorch.version}: ${refused}`,
+      `Install the gloo that this libtorch was built with, ${rebuild}`,
+    );
+  const wantsNccl =
+    libtorch.cuda && locate("nccl.h", all) !== undefined && locate("cuda_runtime_api.h", all) !== undefined;
   const nccl = wantsNccl && (await refusal("nccl", places, tools)) === undefined;
   return { backends: nccl ? ["gloo", "nccl"] : ["gloo"], reason: "", remedy: "" };
 }

@@ -18,18 +18,26 @@ for (const { weights, bucketBytes } of [
   { weights: [3, 1], bucketBytes: 1 << 20 },
   { weights: [5, 2, 0], bucketBytes: 8 },
 ]) {
-  groupTest(`averageGradients: weights ${weights.join(", ")}, buckets of ${bucketBytes} bytes: the weighted mean, the same bits on all ranks`, async () => {
-    const detail = JSON.stringify({ weights, bucketBytes });
-    const results = await runRanks<(number[] | null)[]>(weights.length, "averageGradients", { detail });
-    for (const result of results) assert.deepEqual(result, results[0]);
-    const tolerances = [1e-7, 1e-15, 2 ** -8, 1e-7]; // float32, float64, bfloat16, float32
-    expected(weights).forEach((values, k) => {
-      if (values === null) return assert.equal(results[0]?.[k], null, "no gradient anywhere: none appears");
-      const found = results[0]?.[k] ?? [];
-      assert.equal(found.length, values.length);
-      values.forEach((value, j) => assert.ok(Math.abs((found[j] ?? NaN) - value) <= (tolerances[k] ?? 0) * value, `parameter ${k}: ${found[j]}, expected ${value}`));
-    });
-  });
+  groupTest(
+    `averageGradients: weights ${weights.join(", ")}, buckets of ${bucketBytes} bytes: the weighted mean, the same bits on all ranks`,
+    async () => {
+      const detail = JSON.stringify({ weights, bucketBytes });
+      const results = await runRanks<(number[] | null)[]>(weights.length, "averageGradients", { detail });
+      for (const result of results) assert.deepEqual(result, results[0]);
+      const tolerances = [1e-7, 1e-15, 2 ** -8, 1e-7]; // float32, float64, bfloat16, float32
+      expected(weights).forEach((values, k) => {
+        if (values === null) return assert.equal(results[0]?.[k], null, "no gradient anywhere: none appears");
+        const found = results[0]?.[k] ?? [];
+        assert.equal(found.length, values.length);
+        values.forEach((value, j) =>
+          assert.ok(
+            Math.abs((found[j] ?? NaN) - value) <= (tolerances[k] ?? 0) * value,
+            `parameter ${k}: ${found[j]}, expected ${value}`,
+          ),
+        );
+      });
+    },
+  );
 }
 
 groupTest("averageGradients: weights that are 0 on all ranks are refused on all ranks", async () => {

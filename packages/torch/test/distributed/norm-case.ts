@@ -33,7 +33,9 @@ function part({ channels, rest, dtype }: NormCase, first: number, rows: number, 
     return Math.sin(at * 0.7 + shift) * (1 + (at % 5)) + (shift === 0 ? 3 : 0);
   });
   return rows === 0
-    ? tensor([0], { dtype }).narrow(0, 0, 0).reshape(0, channels, ...rest)
+    ? tensor([0], { dtype })
+        .narrow(0, 0, 0)
+        .reshape(0, channels, ...rest)
     : tensor(values, { dtype }).reshape(rows, channels, ...rest);
 }
 
@@ -70,5 +72,10 @@ export function normaliseShard(norm: NormCase, rank: number): NormResult {
 
 /** The reference: BatchNorm over the concatenated batch. */
 export function normaliseWhole(norm: NormCase): NormResult {
-  return run(norm, 0, norm.rows.reduce((a, b) => a + b, 0), false);
+  return run(
+    norm,
+    0,
+    norm.rows.reduce((a, b) => a + b, 0),
+    false,
+  );
 }

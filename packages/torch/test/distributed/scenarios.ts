@@ -7,7 +7,17 @@ import type { Place } from "./ranks.js";
 import { normaliseShard, type NormCase } from "./norm-case.js";
 
 export const reductions = ["sum", "mean", "min", "max", "product"] as const;
-export const numbers: DType[] = ["float32", "float64", "bfloat16", "float16", "int64", "int32", "int16", "int8", "uint8"];
+export const numbers: DType[] = [
+  "float32",
+  "float64",
+  "bfloat16",
+  "float16",
+  "int64",
+  "int32",
+  "int16",
+  "int8",
+  "uint8",
+];
 export const all: DType[] = [...numbers, "bool"];
 
 /** Rank r's six values: small whole numbers, exact in every dtype. */
@@ -57,7 +67,9 @@ export const scenarios = {
     all.map((dtype) => distributed.broadcast(made(rank, dtype), worldSize - 1).toArray()),
 
   allGather: ({ rank }: Place) =>
-    all.map((dtype) => distributed.allGather(made(rank, dtype)).map((part) => [part.dtype, part.shape, part.toArray()])),
+    all.map((dtype) =>
+      distributed.allGather(made(rank, dtype)).map((part) => [part.dtype, part.shape, part.toArray()]),
+    ),
 
   /** Tensors whose memory is not one dense row: each must come out as a dense one would. */
   layouts: ({ rank }: Place) => {
@@ -132,7 +144,11 @@ export const scenarios = {
     const [fate, operation] = detail.split(" ");
     const values = zeros([1 << 20]);
     const layer = new SyncBatchNorm(2);
-    const loss = () => layer.forward(tensor([1, 2, 3, 4 + rank]).reshape(2, 2)).square().sum();
+    const loss = () =>
+      layer
+        .forward(tensor([1, 2, 3, 4 + rank]).reshape(2, 2))
+        .square()
+        .sum();
     loss().backward();
     const pending = loss();
     distributed.allReduce(values);
@@ -143,14 +159,20 @@ export const scenarios = {
     }
     // Again and again, until the peer is gone.
     const first = thrown(() => {
-      for (const end = Date.now() + 30_000; Date.now() < end; )
+      for (const end = Date.now() + 30_000; Date.now() < end;)
         if (operation === "backward") pending.backward({ retainGraph: true });
         else distributed.allReduce(values);
     });
     const second = thrown(() => distributed.barrier());
     distributed.destroyProcessGroup();
     distributed.destroyProcessGroup();
-    distributed.initProcessGroup({ rank: 0, worldSize: 1, masterAddress: "127.0.0.1", masterPort: port, timeoutSeconds });
+    distributed.initProcessGroup({
+      rank: 0,
+      worldSize: 1,
+      masterAddress: "127.0.0.1",
+      masterPort: port,
+      timeoutSeconds,
+    });
     const alone = distributed.allReduce(tensor([5])).toArray();
     layer.dispose();
     say(JSON.stringify({ first, second, alone }));
@@ -160,14 +182,15 @@ export const scenarios = {
   /** Waits for ranks that never come to the same call. */
   endless: ({ rank }: Place) => {
     if (rank === 0) distributed.barrier();
-    else for (const end = Date.now() + 1500; Date.now() < end; );
+    else for (const end = Date.now() + 1500; Date.now() < end;);
     return undefined;
   },
 
   momentum: ({ rank }: Place) => {
     const layer = SyncBatchNorm.from(new BatchNorm2d(2, { momentum: null }));
     noGrad(() => {
-      for (let step = 0; step < 2; step++) layer.forward(tensor(Array.from({ length: 8 }, (_, k) => k * (rank + 1) + step)).reshape(1, 2, 2, 2));
+      for (let step = 0; step < 2; step++)
+        layer.forward(tensor(Array.from({ length: 8 }, (_, k) => k * (rank + 1) + step)).reshape(1, 2, 2, 2));
     });
     const result = [layer.running_mean?.toArray(), layer.running_var?.toArray(), layer.num_batches_tracked?.item()];
     layer.dispose();

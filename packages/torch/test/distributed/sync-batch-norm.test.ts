@@ -1,11 +1,29 @@
 import assert from "node:assert/strict";
 import { scope, zeros, type DType } from "../../src/index.js";
-import { BatchNorm1d, BatchNorm2d, Conv2d, convertSyncBatchNorm, Linear, ModuleList, ReLU, Sequential, SyncBatchNorm } from "../../src/nn/index.js";
+import {
+  BatchNorm1d,
+  BatchNorm2d,
+  Conv2d,
+  convertSyncBatchNorm,
+  Linear,
+  ModuleList,
+  ReLU,
+  Sequential,
+  SyncBatchNorm,
+} from "../../src/nn/index.js";
 import { scopedTest } from "../support.js";
 import { normaliseWhole, type NormCase, type NormResult } from "./norm-case.js";
 import { groupTest, runRanks } from "./ranks.js";
 
-const base: NormCase = { rows: [3, 3], channels: 3, rest: [4, 5], dtype: "float64", affine: true, channelsLast: false, training: true };
+const base: NormCase = {
+  rows: [3, 3],
+  channels: 3,
+  rest: [4, 5],
+  dtype: "float64",
+  affine: true,
+  channelsLast: false,
+  training: true,
+};
 const cases: { name: string; norm: NormCase }[] = [
   { name: "two equal shards", norm: base },
   { name: "x_NC", norm: { ...base, rest: [] } },
@@ -31,19 +49,32 @@ const summed = (parts: (number[] | null)[]): number[] =>
 
 for (const { name, norm } of cases) {
   const tolerance = ({ float64: 1e-10, float32: 1e-5 } as Partial<Record<DType, number>>)[norm.dtype] ?? 0;
-  groupTest(`SyncBatchNorm, ${name}: outputs, gradients and running statistics equal BatchNorm's over the whole batch to ${tolerance}`, async () => {
-    const whole = scope(() => normaliseWhole(norm));
-    const parts = await runRanks<NormResult>(norm.rows.length, "syncBatchNorm", { detail: JSON.stringify(norm) });
-    close(parts.flatMap(({ y }) => y), whole.y, tolerance, "y");
-    close(parts.flatMap(({ dx }) => dx), whole.dx, tolerance, "dx");
-    close(summed(parts.map(({ dweight }) => dweight)), whole.dweight ?? [], tolerance, "dweight");
-    close(summed(parts.map(({ dbias }) => dbias)), whole.dbias ?? [], tolerance, "dbias");
-    for (const { mean, variance } of parts) {
-      close(mean, whole.mean, tolerance, "running mean");
-      close(variance, whole.variance, tolerance, "running variance");
-      assert.deepEqual(mean, parts[0]?.mean, "the same bits on all ranks");
-    }
-  });
+  groupTest(
+    `SyncBatchNorm, ${name}: outputs, gradients and running statistics equal BatchNorm's over the whole batch to ${tolerance}`,
+    async () => {
+      const whole = scope(() => normaliseWhole(norm));
+      const parts = await runRanks<NormResult>(norm.rows.length, "syncBatchNorm", { detail: JSON.stringify(norm) });
+      close(
+        parts.flatMap(({ y }) => y),
+        whole.y,
+        tolerance,
+        "y",
+      );
+      close(
+        parts.flatMap(({ dx }) => dx),
+        whole.dx,
+        tolerance,
+        "dx",
+      );
+      close(summed(parts.map(({ dweight }) => dweight)), whole.dweight ?? [], tolerance, "dweight");
+      close(summed(parts.map(({ dbias }) => dbias)), whole.dbias ?? [], tolerance, "dbias");
+      for (const { mean, variance } of parts) {
+        close(mean, whole.mean, tolerance, "running mean");
+        close(variance, whole.variance, tolerance, "running variance");
+        assert.deepEqual(mean, parts[0]?.mean, "the same bits on all ranks");
+      }
+    },
+  );
 }
 
 groupTest("SyncBatchNorm with momentum null averages all batches, as BatchNorm does", async () => {
@@ -64,26 +95,35 @@ scopedTest("SyncBatchNorm without a group is BatchNorm, bit for bit", () => {
   sync.dispose();
 });
 
-scopedTest("convertSyncBatchNorm: in lists and nested, with the very parameters, names and mode; a layer used twice stays one", () => {
-  const shared = new BatchNorm2d(2);
-  const model = new Sequential(new Conv2d(1, 2, 3), shared, new Sequential(new ReLU(), new BatchNorm2d(2, { affine: false }), shared)).eval();
-  const names = [...scope(() => model.stateDict()).keys()];
-  const parameters = model.parameters();
-  assert.equal(convertSyncBatchNorm(model), model);
-  assert.deepEqual([...scope(() => model.stateDict()).keys()], names);
-  assert.deepEqual(model.parameters(), parameters);
-  const layers = [...model.namedModules().values()].filter((module) => module instanceof BatchNorm2d || module instanceof SyncBatchNorm);
-  assert.equal(layers.length, 2);
-  for (const layer of layers) assert.ok(layer instanceof SyncBatchNorm && !layer.training);
-  assert.equal(convertSyncBatchNorm(model).parameters()[2], parameters[2], "a second conversion changes nothing");
-  model.dispose();
+scopedTest(
+  "convertSyncBatchNorm: in lists and nested, with the very parameters, names and mode; a layer used twice stays one",
+  () => {
+    const shared = new BatchNorm2d(2);
+    const model = new Sequential(
+      new Conv2d(1, 2, 3),
+      shared,
+      new Sequential(new ReLU(), new BatchNorm2d(2, { affine: false }), shared),
+    ).eval();
+    const names = [...scope(() => model.stateDict()).keys()];
+    const parameters = model.parameters();
+    assert.equal(convertSyncBatchNorm(model), model);
+    assert.deepEqual([...scope(() => model.stateDict()).keys()], names);
+    assert.deepEqual(model.parameters(), parameters);
+    const layers = [...model.namedModules().values()].filter(
+      (module) => module instanceof BatchNorm2d || module instanceof SyncBatchNorm,
+    );
+    assert.equal(layers.length, 2);
+    for (const layer of layers) assert.ok(layer instanceof SyncBatchNorm && !layer.training);
+    assert.equal(convertSyncBatchNorm(model).parameters()[2], parameters[2], "a second conversion changes nothing");
+    model.dispose();
 
-  const alone = new BatchNorm1d(3, { eps: 0.1, momentum: 0.2 });
-  const converted = convertSyncBatchNorm(alone);
-  assert.ok(converted instanceof SyncBatchNorm);
-  assert.deepEqual([converted.eps, converted.momentum, converted.weight], [0.1, 0.2, alone.weight]);
-  converted.dispose();
-  const list = new ModuleList([new Linear(1, 1)]);
-  assert.throws(() => list.replaceChild("1", new ReLU()), /there is no child '1'/);
-  list.dispose();
-});
+    const alone = new BatchNorm1d(3, { eps: 0.1, momentum: 0.2 });
+    const converted = convertSyncBatchNorm(alone);
+    assert.ok(converted instanceof SyncBatchNorm);
+    assert.deepEqual([converted.eps, converted.momentum, converted.weight], [0.1, 0.2, alone.weight]);
+    converted.dispose();
+    const list = new ModuleList([new Linear(1, 1)]);
+    assert.throws(() => list.replaceChild("1", new ReLU()), /there is no child '1'/);
+    list.dispose();
+  },
+);

@@ -196,9 +196,9 @@ function groupTargets(): Target[] {
     });
   }
   const layer = new nn.SyncBatchNorm(3);
-  const op = native().syncBatchNorm as Callable;
+  const addon = native() as unknown as Record<"syncBatchNorm", Callable>;
   const handles = [x, layer.weight, layer.bias, layer.running_mean, layer.running_var].map((t) => t?.handle ?? null);
-  targets.push({ name: "syncBatchNorm", valid: [[...handles, 0.1, 1e-5]], call: op });
+  targets.push({ name: "syncBatchNorm", valid: [[...handles, 0.1, 1e-5]], call: addon.syncBatchNorm });
   return targets;
 }
 
