@@ -1,7 +1,7 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch. bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, slice training and collectives beside PyTorch. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [--rounds 2] [--steps 4]     no name: all three
+ *   node bench/run.mjs [ops] [memory] [train] [distributed] [--rounds 2] [--steps 4]     no name: all
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -101,3 +101,4 @@ function benchTrain() {
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
 if (wants("train")) benchTrain();
+if (wants("distributed")) execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" }); // prettier-ignore

@@ -19,5 +19,7 @@ export { compareModels, summarise, type ModelDifference, type ModelSummary } fro
 export { CheckpointError, readSafetensors, writeSafetensors } from "./export/safetensors.js";
 export type { Progress } from "./progress.js";
 export { readRecord, RunError } from "./run/folder.js";
+export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/loop.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
+export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

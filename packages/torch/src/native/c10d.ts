@@ -109,7 +109,7 @@ async function ask(libtorch: Libtorch, places: C10dPlaces, tools: Toolchain): Pr
       `Use another libtorch, ${rebuild}`,
     );
   if (locate("gloo/algorithm.h", all) === undefined)
-    return missing(`gloo's headers are not installed (gloo/algorithm.h in ${all.join(", ")})`, glooRemedy);
+    return missing("gloo's headers are not installed (gloo/algorithm.h)", glooRemedy);
   const refused = await refusal("gloo", places, tools);
   if (refused !== undefined)
     return missing(
