@@ -89,9 +89,15 @@ function torchrunWorld(env: Env): World {
     localRank,
     localWorldSize,
     masterAddress,
-    masterPort: read.port("MASTER_PORT"),
+    masterPort: portBeside(read.port("MASTER_PORT"), env),
     starter: "torchrun",
   };
+}
+
+/** torchrun's own store may listen on MASTER_PORT; its processes agree on a port beside it. */
+function portBeside(port: number, env: Env): number {
+  if (env["TORCHELASTIC_USE_AGENT_STORE"] !== "True") return port;
+  return port + 1000 <= 65_535 ? port + 1000 : port - 1000;
 }
 
 function slurmWorld(env: Env): World | UnresolvedWorld {

@@ -57,6 +57,12 @@ test("our launcher's, torchrun's and srun's variables", () => {
   });
 });
 
+test("where torchrun's own store has MASTER_PORT, the ranks meet beside it", () => {
+  const port = (MASTER_PORT: string) =>
+    worldFromEnvironment({ ...torchrun, MASTER_PORT, TORCHELASTIC_USE_AGENT_STORE: "True" }).masterPort;
+  assert.deepEqual([port("29500"), port("65000")], [30_500, 64_000]);
+});
+
 test("srun on one host needs no name of it; MASTER_ADDR overrides", () => {
   assert.equal(worldFromEnvironment({ ...srun, SLURM_STEP_NUM_NODES: "1" }).masterAddress, "127.0.0.1");
   assert.equal(worldFromEnvironment({ ...srun, MASTER_ADDR: "n0.cluster" }).masterAddress, "n0.cluster");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as distributed from "../../src/distributed.js";
 import * as torch from "../../src/index.js";
 
 const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -1 : 1)).join(" ");
@@ -22,5 +23,12 @@ test("the functions of `functional` are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch.functional)),
     "adaptiveAvgPool2d adaptiveAvgPool3d adaptiveMaxPool2d adaptiveMaxPool3d affineGrid avgPool2d avgPool3d batchNorm binaryCrossEntropyWithLogits cat conv1d conv2d conv3d crossEntropy dropout embedding featureDropout gridSample groupNorm gru interpolate layerNorm leakyRelu linear maxPool1d maxPool2d maxPool3d mseLoss oneHot silu softplus stack where",
+  );
+});
+
+test("the functions of `distributed` are these, and no others", () => {
+  assert.equal(
+    sorted(Object.keys(distributed)),
+    "DistributedError allGather allReduce availability available averageGradients barrier broadcast destroyProcessGroup initProcessGroup isInitialized rank worldSize",
   );
 });
