@@ -1,7 +1,8 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch, statistics. bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, slice training and collectives beside PyTorch, statistics.
+ * bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [statistics] [--rounds 2] [--steps 4]     no name: all
+ *   node bench/run.mjs [ops] [memory] [train] [distributed] [statistics] [--rounds 2] [--steps 4]     no name: all
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -107,4 +108,5 @@ function benchTrain() {
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
 if (wants("train")) benchTrain();
+if (wants("distributed")) execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" }); // prettier-ignore
 if (wants("statistics")) benchStatistics();

@@ -50,6 +50,7 @@ present() {
     openjph-tools) command -v ojph_compress >/dev/null ;;
     python3-*) python_has "${1#python3-}" ;;
     fonts-dejavu-core) in_any '/usr/share/fonts/*/dejavu*/DejaVuSans.ttf' || in_any '/usr/share/fonts/dejavu*/DejaVuSans.ttf' ;;
+    libgloo-dev) in_any '/usr/include/gloo/algorithm.h' || in_any '/usr/local/include/gloo/algorithm.h' ;;
     libtcmalloc-minimal4) in_any '/usr/lib/*/libtcmalloc_minimal.so.4' || in_any '/usr/lib*/libtcmalloc_minimal.so.4' ;;
     *) return 1 ;;
   esac
@@ -58,6 +59,19 @@ present() {
 missing_of() {
   local package
   for package in "$@"; do present "$package" || printf '%s\n' "$package"; done
+}
+
+# What is lost without an optional package.
+loss_of() {
+  local package text=''
+  for package in "$@"; do
+    case "$package" in
+      libgloo-dev) package="$package (no training in several processes)" ;;
+      libtcmalloc-minimal4) package="$package (slower)" ;;
+    esac
+    text="${text:+$text, }$package"
+  done
+  printf '%s\n' "$text"
 }
 
 # How this user runs apt: as root, with sudo, or not at all.
@@ -95,7 +109,7 @@ LINES
   printf '  SLICESTACK_SYSTEM=skip goes on without them.\n'
 }
 
-# Required packages must be there in the end; the optional ones only make it faster.
+# Required packages must be there in the end; it goes without the optional ones.
 system_packages() { # required packages, "--", optional packages
   local required=() optional=() missing extra all prefix
   while [ "$1" != -- ]; do required+=("$1") && shift; done
@@ -117,7 +131,7 @@ system_packages() { # required packages, "--", optional packages
   elif [ ${#missing[@]} -gt 0 ]; then
     fail "system packages: missing ${missing[*]}" "$(remedy "${missing[@]}")"
   fi
-  if [ ${#extra[@]} -gt 0 ]; then say "system packages: going on without ${extra[*]} (slower)"; fi
+  if [ ${#extra[@]} -gt 0 ]; then say "system packages: going on without $(loss_of "${extra[@]}")"; fi
 }
 
 # --- the steps ---
@@ -153,13 +167,13 @@ native() { node packages/torch/bin/slicestack-torch-build.js; }
 base=(libtorch-dev g++ make)
 references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil
   python3-pydicom python3-gdcm dcmtk openjph-tools teem-apps chromium fonts-dejavu-core)
-faster=(libtcmalloc-minimal4)
+optional=(libtcmalloc-minimal4 libgloo-dev)
 
 check_node
 case "$purpose" in
   lint) ;;
-  build) system_packages "${base[@]}" -- "${faster[@]}" ;;
-  test) system_packages "${base[@]}" "${references[@]}" -- "${faster[@]}" ;;
+  build) system_packages "${base[@]}" -- "${optional[@]}" ;;
+  test) system_packages "${base[@]}" "${references[@]}" -- "${optional[@]}" ;;
   debian13) system_packages debootstrap -- ;;
   *) fail "scripts/setup.sh: expected lint, build, test or debian13, got $purpose" ;;
 esac

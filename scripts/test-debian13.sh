@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 root="${XDG_CACHE_HOME:-$HOME/.cache}/slicestack/debian13"
 stamp="$root/.slicestack-ready"
-packages="nodejs g++ make libtorch-dev"
+packages="nodejs g++ make libtorch-dev libgloo-dev"
 say() { printf 'slicestack: debian 13: %s\n' "$*"; }
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -41,7 +41,13 @@ make_root() {
   mkdir -p "$root"
   debootstrap --variant=minbase --include=ca-certificates trixie "$root" "$from" >"$root.log" 2>&1 || fail_root
   if [ -n "$proxy" ]; then printf 'Acquire::http::Proxy "%s";\n' "$proxy" >"$root/etc/apt/apt.conf.d/80proxy"; fi
+  add_packages
+}
+
+# The list grows now and then: what a root has already is not fetched again.
+add_packages() {
   mount -t proc proc "$root/proc"
+  in_root apt-get update >>"$root.log" 2>&1 || fail_root
   # shellcheck disable=SC2086 # a list of words
   in_root DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages >>"$root.log" 2>&1 || fail_root
   in_root apt-get clean
@@ -75,7 +81,14 @@ copy_tree() {
   if [ -d "$root/build.keep" ]; then mv "$root/build.keep" "$keep"; fi
 }
 
-if [ "$(cat "$stamp" 2>/dev/null)" = "$packages" ]; then say "root: up to date ($root)"; else make_root; fi
+if [ "$(cat "$stamp" 2>/dev/null)" = "$packages" ]; then
+  say "root: up to date ($root)"
+elif [ -s "$stamp" ]; then
+  say "root: adding what is new of: $packages"
+  add_packages
+else
+  make_root
+fi
 if [ "${1:-}" = prepare ]; then exit 0; fi
 if [ ! -d node_modules ]; then
   say "node_modules is missing. Run: npm ci" >&2

@@ -1,5 +1,5 @@
 /** The exit codes of every command; a contract (docs/reference/cli.md). */
-export const EXIT = { ok: 0, unexpected: 1, usage: 2, data: 3, partly: 4, engine: 5, stopped: 130 } as const;
+export const EXIT = { ok: 0, unexpected: 1, usage: 2, data: 3, partly: 4, engine: 5, peer: 6, stopped: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_MEANING: Record<ExitCode, string> = {
@@ -9,6 +9,7 @@ export const EXIT_MEANING: Record<ExitCode, string> = {
   3: "data that cannot be used",
   4: "done in part: some volumes were quarantined",
   5: "libtorch was not found, or the engine failed",
+  6: "another process of the same training ended or did not answer",
   130: "stopped by Ctrl-C or SIGTERM",
 };
 
@@ -22,6 +23,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   CommanderError: EXIT.usage,
   ConfigError: EXIT.usage,
   ModelError: EXIT.usage,
+  WorldError: EXIT.usage,
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,
   TableError: EXIT.data,
@@ -43,6 +45,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   EngineError: EXIT.engine,
   TorchError: EXIT.engine,
   OutOfMemoryError: EXIT.engine,
+  DistributedError: EXIT.peer,
   AbortError: EXIT.stopped,
 };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PEER_LOST, WorldError } from "@slicestack/pipeline";
 import { CommanderError } from "commander";
 import { EXIT, exitCodeOf, UsageError } from "../src/exit-codes.js";
 
@@ -19,6 +20,12 @@ test("errors map to the documented codes by name, by the class they derive from,
   // Errors that come out of a worker thread keep their name only.
   assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "LibtorchNotFoundError" })), EXIT.engine);
   assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "ModelError" })), EXIT.usage);
+});
+
+test("a lost peer has the code that the launcher does not blame; a broken environment is a wrong use", () => {
+  assert.equal(exitCodeOf(Object.assign(new Error("x"), { name: "DistributedError" })), PEER_LOST);
+  assert.equal(EXIT.peer, PEER_LOST);
+  assert.equal(exitCodeOf(new WorldError("x")), EXIT.usage);
 });
 
 test("an abort is 130; anything unknown is 1, prototype names and loops of causes included", () => {

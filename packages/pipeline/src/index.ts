@@ -37,5 +37,7 @@ export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } fr
 export type { Progress } from "./progress.js";
 export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
+export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/loop.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
+export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

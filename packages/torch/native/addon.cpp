@@ -7,7 +7,7 @@ namespace slicestack {
 
 namespace {
 
-enum ErrorClass { kTorchError, kArgumentError, kDisposedError, kMemoryError };
+enum ErrorClass { kTorchError, kArgumentError, kDisposedError, kMemoryError, kDistributedError, kErrorClasses };
 
 struct Bound {
   OpEntry entry;
@@ -20,15 +20,17 @@ struct Instance {
   std::vector<std::unique_ptr<Bound>> bound;
 };
 
-/** `new Class(message, op, shapes)`; a plain Error while the classes are not set yet. */
-void throwAs(napi_env env, Environment& state, ErrorClass kind, const std::string& message, const char* op, const std::string& shapes) {
-  napi_value text, name, where, error, constructor = nullptr;
+/** `new Class(message, op, shapes, rank, worldSize)`; a plain Error while the classes are not set yet. */
+void throwAs(napi_env env, Environment& state, ErrorClass kind, const std::string& message, const char* op, const std::string& shapes, int rank = -1, int size = 0) {
+  napi_value text, name, where, place, all, error, constructor = nullptr;
   napi_create_string_utf8(env, message.data(), message.size(), &text);
   napi_create_string_utf8(env, op, NAPI_AUTO_LENGTH, &name);
   napi_create_string_utf8(env, shapes.data(), shapes.size(), &where);
+  napi_create_int32(env, rank, &place);
+  napi_create_int32(env, size, &all);
   if (state.errorClasses[kind]) napi_get_reference_value(env, state.errorClasses[kind], &constructor);
-  napi_value arguments[] = {text, name, where};
-  if (constructor && napi_new_instance(env, constructor, 3, arguments, &error) == napi_ok) {
+  napi_value arguments[] = {text, name, where, place, all};
+  if (constructor && napi_new_instance(env, constructor, 5, arguments, &error) == napi_ok) {
     napi_throw(env, error);
     return;
   }
@@ -65,6 +67,8 @@ napi_value call(napi_env env, napi_callback_info info) {
     throwAs(env, state, kDisposedError, fault.what(), op, shapes);
   } catch (const MemoryFault& fault) {
     throwAs(env, state, kMemoryError, fault.what(), op, shapes);
+  } catch (const DistributedFault& fault) {
+    throwAs(env, state, kDistributedError, fault.what(), op, "", fault.rank, fault.size);
   } catch (const std::bad_alloc&) {
     throwAs(env, state, kMemoryError, "the allocator is out of memory; " + state.describeLive(5), op, shapes);
   } catch (const c10::Error& fault) {
@@ -79,14 +83,14 @@ napi_value call(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError) */
+/** setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError, DistributedError) */
 napi_value setErrorClasses(Arguments& a) {
-  for (size_t i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < kErrorClasses; ++i) {
     napi_valuetype type = napi_undefined;
     if (!a.missing(i)) napi_typeof(a.env, a.raw(i), &type);
     if (type != napi_function) a.fail(i, "class", "an error class");
   }
-  for (size_t i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < kErrorClasses; ++i) {
     if (a.state.errorClasses[i]) napi_delete_reference(a.env, a.state.errorClasses[i]);
     napi_create_reference(a.env, a.raw(i), 1, &a.state.errorClasses[i]);
   }
@@ -105,7 +109,8 @@ napi_value initialise(napi_env env, napi_value exports) {
     return exports;
   }
   std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}}, memoryOps(),  creationOps(),  shapeOps(), mathOps(),
-                                 layerOps(),                             autogradOps(), optimizerOps()};
+                                 layerOps(),                             autogradOps(), optimizerOps(),
+                                 collectiveOps()};
   for (const OpTable& table : tables)
     for (const OpEntry& entry : table) {
       instance->bound.push_back(std::make_unique<Bound>(Bound{entry, &instance->state}));

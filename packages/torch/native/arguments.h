@@ -89,5 +89,6 @@ OpTable mathOps();
 OpTable layerOps();
 OpTable autogradOps();
 OpTable optimizerOps();
+OpTable collectiveOps();
 
 }  // namespace slicestack

@@ -4,6 +4,7 @@
 #include <node_api.h>
 
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,6 +25,14 @@ struct DisposedFault : std::runtime_error {
 struct MemoryFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/** A collective that failed: the ranks do not stand together any more. Becomes DistributedError. */
+struct DistributedFault : std::runtime_error {
+  DistributedFault(const std::string& text, int rank, int size) : std::runtime_error(text), rank(rank), size(size) {}
+  int rank, size;  // -1, 0 where no group is
+};
+
+class Group;  // the processes that train together: group.h
 
 /** index + generation * 2^24: exact in a JavaScript number. */
 using Handle = double;
@@ -54,7 +63,9 @@ class Environment {
 
   napi_env env;
   at::Generator generator;
-  napi_ref errorClasses[4] = {nullptr, nullptr, nullptr, nullptr};
+  napi_ref errorClasses[5] = {nullptr, nullptr, nullptr, nullptr, nullptr};
+  /** Null outside of initProcessGroup() and destroyProcessGroup(). */
+  std::shared_ptr<Group> group;
 
  private:
   struct Slot {

@@ -17,6 +17,12 @@ static_assert(SLICESTACK_TORCH_AT_LEAST(1, 13), "Slicestack needs libtorch 1.13 
 static_assert(TORCH_VERSION_MAJOR < 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR <= 11),
               "Slicestack is tested up to libtorch 2.11; a newer one needs a look at this header first");
 
+// Declared only: distributed.cpp alone includes c10d.
+namespace c10d {
+class Backend;
+class ProcessGroup;
+}  // namespace c10d
+
 namespace slicestack {
 
 #if SLICESTACK_TORCH_AT_LEAST(2, 5)
@@ -54,6 +60,12 @@ inline void setAutocastState(at::DeviceType device, AutocastState state) {
     at::autocast::set_autocast_cpu_dtype(state.dtype);
   }
 }
+#endif
+
+#if SLICESTACK_TORCH_AT_LEAST(2, 0)
+using CollectiveBackend = c10d::Backend;
+#else
+using CollectiveBackend = c10d::ProcessGroup;
 #endif
 
 inline at::Generator newCpuGenerator(uint64_t seed) { return at::make_generator<at::CPUGeneratorImpl>(seed); }

@@ -28,6 +28,20 @@ export class OutOfMemoryError extends TorchError {
   override readonly name: string = "OutOfMemoryError";
 }
 
+/** Processes that train together and no longer can: names the operation, this rank, and what to look at. */
+export class DistributedError extends TorchError {
+  override readonly name = "DistributedError";
+  /** This process, 0 .. worldSize - 1; -1 where it is in no group. */
+  readonly rank: number;
+  readonly worldSize: number;
+
+  constructor(message: string, op = "", shapes = "", rank = -1, worldSize = 0) {
+    super(message, op, shapes);
+    this.rank = rank;
+    this.worldSize = worldSize;
+  }
+}
+
 /** A state dict that does not fit a module: every missing, unexpected and misshapen key is listed. */
 export class StateDictError extends Error {
   override readonly name = "StateDictError";

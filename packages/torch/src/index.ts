@@ -29,6 +29,7 @@ export {
 } from "./creation.js";
 export {
   ArgumentError,
+  DistributedError,
   LibtorchNotFoundError,
   OutOfMemoryError,
   StateDictError,

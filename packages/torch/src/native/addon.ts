@@ -28,7 +28,9 @@ type AveragePool = (
 type AdaptivePool = (x: Handle, outputSize: number | number[]) => Handle;
 
 export interface Addon {
-  setErrorClasses(...classes: (new (message: string, op?: string, shapes?: string) => Error)[]): void;
+  setErrorClasses(
+    ...classes: (new (message: string, op?: string, shapes?: string, rank?: number, worldSize?: number) => Error)[]
+  ): void;
 
   dispose(handles: Handle[]): void;
   isAlive(x: Handle): boolean;
@@ -281,4 +283,30 @@ export interface Addon {
     first: boolean,
   ): void;
   clipGradNorm(parameters: Handle[], maxNorm: number): number;
+
+  distributedBackends(): string[];
+  initProcessGroup(
+    backend: string,
+    rank: number,
+    worldSize: number,
+    masterAddress: string,
+    masterPort: number,
+    timeoutSeconds: number,
+  ): void;
+  destroyProcessGroup(): void;
+  processGroup(): number[];
+  allReduce(x: Handle, reduction: string): void;
+  broadcast(x: Handle, source: number): void;
+  allGather(x: Handle): Handle[];
+  barrier(): void;
+  averageGradients(parameters: Handle[], weight: number, bucketBytes: number): void;
+  syncBatchNorm(
+    x: Handle,
+    weight: Maybe,
+    bias: Maybe,
+    mean: Maybe,
+    variance: Maybe,
+    momentum: number,
+    eps: number,
+  ): Handle;
 }

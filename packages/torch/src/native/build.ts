@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { LibtorchNotFoundError } from "../errors.js";
+import { c10dFlags, c10dSignature, defaultPlaces, findC10d } from "./c10d.js";
 import { findLibtorch, libtorchFingerprint, type Libtorch } from "./find.js";
 import { buildFolder, recordPath, type BuildRecord } from "./record.js";
 
@@ -38,7 +39,14 @@ function linkFlags(libtorch: Libtorch): string[] {
   const mac = process.platform === "darwin";
   return [
     "-shared",
-    ...(mac ? ["-undefined", "dynamic_lookup"] : ["-Wl,--no-as-needed"]),
+    // nodelete: a worker that ends unloads its addons, and threads of libtorch may still be inside.
+    ...(mac ? ["-undefined", "dynamic_lookup"] : ["-Wl,--no-as-needed", "-Wl,-z,nodelete"]),
+    ...libraryFlags(libtorch),
+  ];
+}
+
+function libraryFlags(libtorch: Libtorch): string[] {
+  return [
     `-L${libtorch.libraryPath}`,
     `-Wl,-rpath,${libtorch.libraryPath}`,
     "-ltorch_cpu",
@@ -77,7 +85,14 @@ export async function buildAddon(): Promise<string> {
     ...flags,
     fingerprint,
   );
-  const inputs = digest(headerDigest, ...files.map((file) => contents.get(file) ?? ""), ...linkFlags(libtorch));
+  const places = defaultPlaces(libtorch, process.env);
+  const signature = c10dSignature(libtorch, places);
+  const inputs = digest(
+    headerDigest,
+    ...files.map((file) => contents.get(file) ?? ""),
+    ...linkFlags(libtorch),
+    signature,
+  );
 
   const label = `native addon: libtorch ${libtorch.version} (${libtorch.how}, ${libtorch.libraryPath})`;
   if (existsSync(recordPath)) {
@@ -94,15 +109,26 @@ export async function buildAddon(): Promise<string> {
     await compile(compiler, [...flags, "-x", "c++-header", precompiled, "-o", `${precompiled}.tmp.gch`]);
     renameSync(`${precompiled}.tmp.gch`, `${precompiled}.gch`);
   }
+  const c10d = await findC10d(libtorch, places, digest(headerDigest, signature), {
+    folder: buildFolder,
+    tryProgram: async (source, output, extra) => {
+      writeFileSync(`${output}.cpp`, source);
+      const lenient = process.platform === "darwin" ? [] : ["-Wl,--allow-shlib-undefined"];
+      const program = [...flags, ...extra, "-include", precompiled, `${output}.cpp`, "-o", output];
+      await compile(compiler, [...program, ...libraryFlags(libtorch), ...lenient]);
+    },
+  });
   const objects: string[] = [];
   const jobs: (() => Promise<void>)[] = [];
   for (const file of files.filter((f) => f.endsWith(".cpp"))) {
-    const object = join(buildFolder, `${file}-${digest(headerDigest, contents.get(file) ?? "")}.o`);
+    const own = file === "distributed.cpp" ? c10dFlags(c10d.backends, places) : [];
+    const object = join(buildFolder, `${file}-${digest(headerDigest, contents.get(file) ?? "", ...own)}.o`);
     objects.push(object);
     if (existsSync(object)) continue;
     jobs.push(async () => {
       await compile(compiler, [
         ...flags,
+        ...own,
         "-include",
         precompiled,
         "-c",
@@ -121,10 +147,14 @@ export async function buildAddon(): Promise<string> {
   const addon = `slicestack-${inputs}.node`;
   await compile(compiler, [...objects, "-o", join(buildFolder, `${addon}.tmp`), ...linkFlags(libtorch)]);
   renameSync(join(buildFolder, `${addon}.tmp`), join(buildFolder, addon));
-  const record: BuildRecord = { inputs, addon, fingerprint, libtorch };
+  const record: BuildRecord = { inputs, addon, fingerprint, libtorch, c10d };
   writeFileSync(`${recordPath}.tmp`, JSON.stringify(record, null, 2));
   renameSync(`${recordPath}.tmp`, recordPath);
-  return `${label}: built in ${((performance.now() - started) / 1000).toFixed(0)} s`;
+  const several =
+    c10d.backends.length > 0
+      ? ""
+      : `\nslicestack: native addon: without several processes: ${c10d.reason}. ${c10d.remedy}`;
+  return `${label}: built in ${((performance.now() - started) / 1000).toFixed(0)} s${several}`;
 }
 
 /** Builds and says so in a line. @returns the exit code: 0, or 5 where libtorch or a compiler is missing (0 if `optional`) */

@@ -2,7 +2,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { ArgumentError, LibtorchNotFoundError, OutOfMemoryError, TensorDisposedError, TorchError } from "../errors.js";
+import {
+  ArgumentError,
+  DistributedError,
+  LibtorchNotFoundError,
+  OutOfMemoryError,
+  TensorDisposedError,
+  TorchError,
+} from "../errors.js";
 import type { Addon } from "./addon.js";
 import { findLibtorch, libtorchFingerprint } from "./find.js";
 import { buildFolder, recordPath, type BuildRecord } from "./record.js";
@@ -31,7 +38,7 @@ function load(): Addon {
   const path = join(buildFolder, record.addon);
   try {
     const addon = createRequire(import.meta.url)(path) as Addon;
-    addon.setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError);
+    addon.setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError, DistributedError);
     return addon;
   } catch (error) {
     throw new LibtorchNotFoundError([`${path}: ${error instanceof Error ? error.message : String(error)}`], buildHelp);

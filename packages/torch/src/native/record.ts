@@ -1,6 +1,7 @@
 /** What the build leaves for the loader. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { C10d } from "./c10d.js";
 import type { Libtorch } from "./find.js";
 
 export interface BuildRecord {
@@ -11,6 +12,8 @@ export interface BuildRecord {
   /** libtorchFingerprint at build time. */
   fingerprint: string;
   libtorch: Libtorch;
+  /** How several processes can train together. */
+  c10d: C10d;
 }
 
 export const buildFolder =

@@ -16,7 +16,8 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean;
 }
 
-abstract class BatchNorm extends Module {
+/** What the batch-norm layers share. */
+export abstract class BatchNorm extends Module {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly running_mean: ModuleBuffer | null;
@@ -25,8 +26,8 @@ abstract class BatchNorm extends Module {
   readonly num_batches_tracked: ModuleBuffer | null;
   readonly eps: number;
   readonly momentum: number | null;
-  /** How many dimensions x may have. */
-  protected abstract readonly dims: number[];
+  /** How many dimensions x may have; null: any from 2 on. */
+  protected abstract readonly dims: number[] | null;
 
   constructor(
     readonly channels: number,
@@ -46,23 +47,18 @@ abstract class BatchNorm extends Module {
 
   /** x_NC... → the same shape; changes the running statistics in place while training. */
   forward(x: Tensor): Tensor {
-    if (!this.dims.includes(x.dim)) {
+    if (this.dims !== null && !this.dims.includes(x.dim)) {
       throw new ArgumentError(
         `x: expected ${this.dims.join(" or ")} dimensions, received shape [${x.shape.join(", ")}]`,
         this.constructor.name,
       );
     }
+    return this.normalise(x, this.training || this.running_mean === null, this.#count());
+  }
+
+  protected normalise(x: Tensor, training: boolean, momentum: number): Tensor {
     const { weight, bias, running_mean: runningMean, running_var: runningVar, eps } = this;
-    const momentum = this.#count();
-    return batchNorm(x, {
-      weight,
-      bias,
-      runningMean,
-      runningVar,
-      eps,
-      momentum,
-      training: this.training || runningMean === null,
-    });
+    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, momentum, training });
   }
 
   /** Counts this batch while training. @returns the momentum to use */

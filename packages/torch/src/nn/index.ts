@@ -26,6 +26,7 @@ export {
   type AvgPoolOptions,
 } from "./pooling.js";
 export { ModuleList, Sequential } from "./sequential.js";
+export { convertSyncBatchNorm, SyncBatchNorm } from "./sync-batch-norm.js";
 export {
   TransformerEncoder,
   TransformerEncoderLayer,

@@ -1,7 +1,7 @@
 /** Module: a model or a part of one. Its fields are its registry, and their names are PyTorch's state-dict names. */
 import { checkMap } from "../checks.js";
 import { noGrad } from "../autograd.js";
-import { StateDictError } from "../errors.js";
+import { ArgumentError, StateDictError } from "../errors.js";
 import { native } from "../native/load.js";
 import type { Tensor } from "../tensor.js";
 import type { DType, MemoryFormat } from "../types.js";
@@ -36,6 +36,17 @@ export abstract class Module implements Disposable {
   /** The modules directly inside this one, by field name. */
   get children(): Map<string, Module> {
     return this.#own(isModule);
+  }
+
+  /** Puts another module in the place of a child: for conversions of a whole model. @throws ArgumentError where there is no such child */
+  replaceChild(name: string, module: Module): void {
+    if (!this.children.has(name)) throw new ArgumentError(`name: there is no child '${name}'`, this.constructor.name);
+    this.setChild(name, module);
+  }
+
+  /** Where `registry()` is overridden, this is too. */
+  protected setChild(name: string, module: Module): void {
+    Object.assign(this, { [name]: module });
   }
 
   /** This module (named by the prefix) and all inside it, depth first; a module used twice comes once. */

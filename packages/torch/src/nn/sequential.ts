@@ -27,6 +27,9 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
   protected override registry(): Iterable<[string, unknown]> {
     return this.#items.map((item, k) => [String(k), item]);
   }
+  protected override setChild(name: string, module: Module): void {
+    this.#items[Number(name)] = module as T; // the caller's word, as everywhere in a conversion
+  }
 }
 
 /** Each layer on the output of the one before; empty, it is the identity. */

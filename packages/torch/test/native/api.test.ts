@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as distributed from "../../src/distributed.js";
 import * as torch from "../../src/index.js";
 import * as trace from "../../src/trace.js";
 
@@ -8,7 +9,7 @@ const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -
 test("the public exports are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch)),
-    "ArgumentError LibtorchNotFoundError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
+    "ArgumentError DistributedError LibtorchNotFoundError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
   );
 });
 
@@ -28,4 +29,11 @@ test("the functions of `functional` are these, and no others", () => {
 
 test("the exports of @slicestack/torch/trace are these, and no others", () => {
   assert.equal(sorted(Object.keys(trace)), "traceProducts traceShapes");
+});
+
+test("the functions of `distributed` are these, and no others", () => {
+  assert.equal(
+    sorted(Object.keys(distributed)),
+    "DistributedError allGather allReduce availability available averageGradients barrier broadcast destroyProcessGroup initProcessGroup isInitialized rank worldSize",
+  );
 });

@@ -5,6 +5,7 @@
  */
 import { openSync, readdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import * as distributed from "../../src/distributed.js";
 import * as torch from "../../src/index.js";
 import { native } from "../../src/native/load.js";
 import * as nn from "../../src/nn/index.js";
@@ -70,6 +71,7 @@ const layers: Record<string, { options: unknown[]; input: number[][] }> = {
   MultiheadAttention: { options: [8, 2, { dropout: 0.1 }], input: [[2, 3, 8], [2, 3, 8], [2, 3, 8]] }, // prettier-ignore
   BatchNorm1d: { options: [3, { eps: 1e-5, momentum: 0.1 }], input: [[2, 3]] },
   BatchNorm2d: { options: [3, { affine: false }], input: [[2, 3, 4, 4]] },
+  SyncBatchNorm: { options: [3, { momentum: null }], input: [[2, 3, 4]] },
   BatchNorm3d: { options: [3, { trackRunningStats: false }], input: [[2, 3, 2, 4, 4]] },
   Conv1d: { options: [2, 3, 3, { padding: 1, stride: 2 }], input: [[1, 2, 6]] },
   Conv2d: { options: [2, 4, 3, { padding: 1, groups: 2 }], input: [[1, 2, 6, 6]] },
@@ -106,6 +108,10 @@ function moduleTargets(): Target[] {
   const elsewhere = new Set(["Module", "Parameter", "ModuleBuffer"]);
   for (const [name, value] of exported(nn)) {
     if (typeof value !== "function" || elsewhere.has(name)) continue;
+    if (name === "convertSyncBatchNorm") {
+      found.push({ name: `nn.${name}`, valid: [[new nn.Sequential(new nn.BatchNorm1d(2))]], call: value as Callable });
+      continue;
+    }
     const known = layers[name];
     if (known === undefined) throw new Error(`the fuzz has no arguments for nn.${name}: add them`);
     const make = value as Constructor;
@@ -159,7 +165,41 @@ function moduleTargets(): Target[] {
   }
   found.push({ name: "optim.clipGradNorm", valid: [[parameters(), 1]], call: optim.clipGradNorm as Callable });
   found.push({ name: "optim.clipGradValue", valid: [[parameters(), 1]], call: optim.clipGradValue as Callable });
-  return found;
+  return [...found, ...groupTargets()];
+}
+
+/** Process groups, of one rank, so that nobody waits; one is there for every call. */
+function groupTargets(): Target[] {
+  const place = { rank: 0, worldSize: 1, masterAddress: "127.0.0.1", masterPort: 29_999, timeoutSeconds: 0.05, backend: "gloo" }; // prettier-ignore
+  const parameters = [torch.zeros([2, 3]).requiresGrad_(), torch.zeros([3], { dtype: "float64" }).requiresGrad_()];
+  for (const parameter of parameters) parameter.grad = torch.onesLike(parameter);
+  const x = torch.randn([2, 3, 4]);
+  const valid: Record<string, unknown[][]> = {
+    initProcessGroup: [[place]],
+    allReduce: [[torch.randn([3]), "mean"], [x, "sum"]], // prettier-ignore
+    broadcast: [[x, 0]],
+    allGather: [[x]],
+    averageGradients: [[parameters, { weight: 2, bucketBytes: 16 }]],
+  };
+  const targets: Target[] = [];
+  for (const [name, value] of Object.entries(distributed) as [string, unknown][]) {
+    if (typeof value !== "function" || name.endsWith("Error")) continue;
+    targets.push({
+      name: `distributed.${name}`,
+      valid: valid[name] ?? [],
+      call: (...args) => {
+        if (name === "initProcessGroup") distributed.destroyProcessGroup();
+        else if (distributed.available() && !distributed.isInitialized())
+          distributed.initProcessGroup({ ...place, timeoutSeconds: 5, backend: "gloo" });
+        (value as Callable)(...args);
+      },
+    });
+  }
+  const layer = new nn.SyncBatchNorm(3);
+  const addon = native() as unknown as Record<"syncBatchNorm", Callable>;
+  const handles = [x, layer.weight, layer.bias, layer.running_mean, layer.running_var].map((t) => t?.handle ?? null);
+  targets.push({ name: "syncBatchNorm", valid: [[...handles, 0.1, 1e-5]], call: addon.syncBatchNorm });
+  return targets;
 }
 
 function targets(): Target[] {

@@ -63,6 +63,19 @@ const elsewhere: Record<string, string[]> = {
   ],
   // Held by 50-step trajectories against PyTorch.
   "optim/optimizer.test.ts": ["adamStep", "sgdStep", "clipGradNorm"],
+  // Between ranks: against values joined by hand, and one rank's gradients of the whole batch.
+  "distributed/collectives.test.ts": [
+    "distributedBackends",
+    "initProcessGroup",
+    "destroyProcessGroup",
+    "processGroup",
+    "allReduce",
+    "broadcast",
+    "allGather",
+    "barrier",
+  ],
+  "distributed/average-gradients.test.ts": ["averageGradients"],
+  "distributed/sync-batch-norm.test.ts": ["syncBatchNorm"],
 };
 
 const forward = new Set<string>();

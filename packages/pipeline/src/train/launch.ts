@@ -1,0 +1,211 @@
+/** Starts the processes of a training on this host, and sees to their end: `slicestack train --procs N`. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { constants } from "node:os";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { usableCores } from "../doctor/cpu.js";
+import { systemProbe } from "../doctor/probe.js";
+import { OWN } from "./world.js";
+
+/** Exit code of a rank whose trouble is another rank's end (DistributedError): not the one to blame. */
+export const PEER_LOST = 6;
+
+export interface LaunchOptions {
+  /** Of the children, beside what is set for them. Default: that of this process. */
+  env?: Record<string, string | undefined>;
+  /** To divide among the processes. Default: those that this process may use. */
+  cores?: number;
+  /** An abort reaches each process as one SIGINT; they end by themselves. */
+  signal?: AbortSignal;
+  /** Where rank 0's output goes; default: it has this process's own, terminal and all. */
+  stdout?: Writable;
+  /** Where rank 0's errors, the others' and our own line go. Default: stderr. */
+  stderr?: Writable;
+  /** For the ones left behind, from SIGTERM to SIGKILL. Default 5. */
+  graceSeconds?: number;
+}
+
+export interface RankEnd {
+  rank: number;
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export interface LaunchResult {
+  /** That of the rank to blame, as a shell gives it; else rank 0's. */
+  exitCode: number;
+  failed: RankEnd | null;
+}
+
+interface Rank {
+  rank: number;
+  child: ChildProcess;
+  end: Promise<RankEnd>;
+}
+
+// How long the rank to blame may need to follow those that it took along.
+const SETTLE_MS = 1000;
+
+/** Runs `command` n times, as ranks 0 .. n - 1 of one world. @returns when all have ended */
+export async function launchProcesses(
+  n: number,
+  command: string,
+  args: readonly string[],
+  options: LaunchOptions = {},
+): Promise<LaunchResult> {
+  if (!Number.isInteger(n) || n < 1 || n > 1024)
+    throw new RangeError(`launchProcesses: expected 1 to 1024 processes, received ${n}`);
+  const { signal, stderr = process.stderr, graceSeconds = 5 } = options;
+  const port = await freePort();
+  const ranks = Array.from({ length: n }, (_, rank) =>
+    start(rank, command, args, environment(rank, n, port, options), options),
+  );
+  const ends: RankEnd[] = [];
+  for (const { end } of ranks) void end.then((found) => ends.push(found));
+
+  const interrupt = () => sendAll(ranks, "SIGINT");
+  if (signal?.aborted) interrupt();
+  signal?.addEventListener("abort", interrupt, { once: true });
+  try {
+    const failed = await firstFailure(ranks, ends, signal);
+    if (failed !== null) {
+      const others = n > 1 ? "; the other ranks were stopped" : "";
+      stderr.write(`slicestack: rank ${failed.rank} of ${n} ${endText(failed)}${others}\n`);
+      await stopAll(ranks, graceSeconds);
+    }
+    return { exitCode: exitCodeOf(failed ?? ends.find(({ rank }) => rank === 0)), failed };
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
+  }
+}
+
+function environment(
+  rank: number,
+  n: number,
+  port: number,
+  options: LaunchOptions,
+): Record<string, string | undefined> {
+  const { env = process.env, cores = usableCores(systemProbe()).usable } = options;
+  const threads = String(Math.max(1, Math.floor(cores / n)));
+  return {
+    ...env,
+    [OWN.rank]: String(rank),
+    [OWN.worldSize]: String(n),
+    [OWN.masterAddress]: "127.0.0.1",
+    [OWN.masterPort]: String(port),
+    OMP_NUM_THREADS: threads, // until the worker sets its own, by threadsOf
+  };
+}
+
+function start(
+  rank: number,
+  command: string,
+  args: readonly string[],
+  env: Record<string, string | undefined>,
+  options: LaunchOptions,
+): Rank {
+  const { stdout, stderr } = options;
+  const output = rank > 0 ? "ignore" : stdout === undefined ? "inherit" : "pipe";
+  const errors = rank === 0 && stderr === undefined ? "inherit" : "pipe";
+  // detached: a terminal's Ctrl-C would reach the children beside the one that is passed on.
+  const child = spawn(command, args, { env, stdio: ["pipe", output, errors], detached: true });
+  child.stdin?.on("error", () => undefined); // of a child that has ended; its end is told elsewhere
+  const drained: Promise<unknown>[] = [];
+  if (stdout !== undefined && child.stdout) drained.push(passOn(child.stdout, stdout, ""));
+  if (child.stderr) drained.push(passOn(child.stderr, stderr ?? process.stderr, rank === 0 ? "" : `[rank ${rank}] `));
+  const end = new Promise<RankEnd>((resolve) => {
+    child.on("error", (error) => {
+      if (child.pid !== undefined) return;
+      (stderr ?? process.stderr).write(`slicestack: rank ${rank} could not be started: ${error.message}\n`);
+      resolve({ rank, code: 127, signal: null });
+    });
+    // Its last lines come first; but a process of its own that holds its stderr open does not hold us up.
+    child.on(
+      "exit",
+      (code, signal) =>
+        void Promise.race([Promise.all(drained), pause(500)]).then(() => resolve({ rank, code, signal })),
+    );
+  });
+  return { rank, child, end };
+}
+
+async function passOn(from: Readable, to: Writable, prefix: string): Promise<void> {
+  for await (const line of createInterface({ input: from, crlfDelay: Infinity })) to.write(`${prefix}${line}\n`);
+}
+
+const isFailure = ({ code, signal }: RankEnd): boolean => code !== 0 || signal !== null;
+
+/** Waits until a rank fails or all have ended. @returns the one to blame; null also where all ended because they were asked to */
+async function firstFailure(
+  ranks: readonly Rank[],
+  ends: readonly RankEnd[],
+  signal: AbortSignal | undefined,
+): Promise<RankEnd | null> {
+  const open = new Set(ranks);
+  while (open.size > 0) {
+    const ended = await Promise.race([...open].map(async (rank) => ({ rank, end: await rank.end })));
+    open.delete(ended.rank);
+    if (!isFailure(ended.end) || signal?.aborted) continue;
+    for (const wait of [SETTLE_MS, 4 * SETTLE_MS]) {
+      // Those that lost a peer end first at times: the peer's own end says more.
+      if (blamed(ends) === undefined || wait === SETTLE_MS)
+        await Promise.race([Promise.all(ranks.map(({ end }) => end)), pause(wait)]);
+    }
+    return blamed(ends) ?? ended.end;
+  }
+  return null;
+}
+
+function blamed(ends: readonly RankEnd[]): RankEnd | undefined {
+  return ends.find((end) => isFailure(end) && end.code !== PEER_LOST);
+}
+
+async function stopAll(ranks: readonly Rank[], graceSeconds: number): Promise<void> {
+  const all = Promise.all(ranks.map(({ end }) => end));
+  sendAll(ranks, "SIGTERM");
+  await Promise.race([all, pause(graceSeconds * 1000)]);
+  sendAll(ranks, "SIGKILL");
+  await all;
+}
+
+function sendAll(ranks: readonly Rank[], signal: NodeJS.Signals): void {
+  for (const { child } of ranks) {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue;
+    // What a rank itself has started goes with it: being detached, it leads a group.
+    if (signal === "SIGKILL") process.kill(-child.pid, signal);
+    else child.kill(signal);
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+}
+
+function endText({ code, signal }: RankEnd): string {
+  if (signal === "SIGKILL") return "was killed by SIGKILL (by the system where memory ran out)";
+  return signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
+}
+
+function exitCodeOf(end: RankEnd | undefined): number {
+  if (end === undefined) return 1;
+  return end.signal === null ? (end.code ?? 1) : 128 + constants.signals[end.signal];
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** For a process that launchProcesses started: when the launcher is gone, killed even, it gets a SIGTERM. */
+export function endWithLauncher(): void {
+  if (process.env[OWN.rank] === undefined) return;
+  process.stdin.on("end", () => process.kill(process.pid, "SIGTERM")).resume();
+  // Reading must not keep a process alive that has nothing else to do.
+  if ("unref" in process.stdin && typeof process.stdin.unref === "function") process.stdin.unref();
+}
