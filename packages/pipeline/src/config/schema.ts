@@ -1,19 +1,7 @@
 import { z } from "zod";
+import { augmentSchema, augmentSettings } from "./augment.js";
 import { classProblems } from "./classes.js";
-
-/** What an error message and the reference page say of a key. */
-interface KeyNote {
-  expects: string;
-  meaning: string;
-}
-
-export const keyNotes = z.registry<KeyNote>();
-
-/** Attaches to a leaf what it expects, in the words of the error message, and what it means. */
-export function key<T extends z.ZodType>(schema: T, expects: string, meaning: string): T {
-  keyNotes.add(schema, { expects, meaning });
-  return schema;
-}
+import { key } from "./notes.js";
 
 const WHOLE = "a whole number";
 const flag = (initial: boolean) => z.boolean().default(initial);
@@ -129,7 +117,12 @@ const transformShape = {
   ),
   mean: key(z.number().default(0.485), "a number", "Subtracted after the window"),
   std: key(z.number().positive().default(0.229), "a number above 0", "Divided by after the mean"),
-  augment: key(flag(true), trueOrFalse, "Random rotation, crop, shift, scale and shear of training slices"),
+  augment: key(
+    augmentSchema.prefault("published"),
+    "none, light, published, strong, true (published), false (none), or a section with keys such as preset, rotation",
+    "Random changes of training slices: a set by its name, or changes to one (below)",
+    { initial: "published", inside: augmentSettings },
+  ),
 };
 
 const splitShape = {

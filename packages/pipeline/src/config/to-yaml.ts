@@ -1,9 +1,14 @@
 import { Document, isCollection, visit } from "yaml";
+import { augmentToFile, type AugmentConfig, type AugmentPreset } from "./augment.js";
 import type { ConfigFile } from "./schema.js";
 import type { RunConfig, StageConfig } from "./types.js";
 
+type Written = Omit<ConfigFile, "transform"> & {
+  transform: Omit<ConfigFile["transform"], "augment"> & { augment: AugmentPreset | Partial<AugmentConfig> };
+};
+
 /** The configuration with the snake_case keys of the file, ready for YAML or JSON. */
-export function configToFile(config: RunConfig): ConfigFile {
+export function configToFile(config: RunConfig): Written {
   const { task, slice, volume } = config;
   return {
     name: config.name,
@@ -20,7 +25,7 @@ export function configToFile(config: RunConfig): ConfigFile {
       class_names: task.classNames,
     },
     split: { seed: config.split.seed, fractions: config.split.fractions },
-    transform: { ...config.transform },
+    transform: { ...config.transform, augment: augmentToFile(config.transform.augment) },
     slice: {
       model: slice.model,
       pretrained: slice.pretrained,
@@ -58,7 +63,7 @@ export function configDifferences(first: RunConfig, second: RunConfig): string[]
     .map(([key, value]) => `${key}: ${value}, here ${b.get(key)}`);
 }
 
-function flatten(file: ConfigFile): Map<string, string> {
+function flatten(file: Written): Map<string, string> {
   const sections = ["task", "split", "transform", "slice", "volume"];
   return new Map(
     Object.entries(file).flatMap(([key, value]) =>

@@ -1,3 +1,5 @@
+import type { AugmentConfig } from "./augment.js";
+
 /** The settings of a run, complete and checked. Files and flags spell the same keys in snake_case (docs/reference/config.md). */
 export interface RunConfig {
   name: string;
@@ -32,7 +34,8 @@ export interface TransformConfig {
   window: [number, number] | null;
   mean: number;
   std: number;
-  augment: boolean;
+  /** Of training slices. */
+  augment: AugmentConfig;
 }
 
 export interface StageConfig {

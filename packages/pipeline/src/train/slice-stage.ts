@@ -1,7 +1,7 @@
 /** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
-import { augmentSlices } from "../data/augment.js";
+import { augmentSlices } from "../augment/augment.js";
 import { Random } from "../data/random.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import { sliceIndices, type Task, type TaskVolume } from "../data/task.js";
@@ -54,10 +54,9 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
       return batchesOf(epochOrder(chosen, { random: draws, weighted: slice.weightedSampler }), slice.batchSize);
     },
     loss: (batch, epoch, step) => {
-      const unit_B1HW = store.unit(batch.map(({ index }) => index));
-      const draws = random.fork(`augment ${epoch} ${step}`);
-      const augmented_B1HW = transform.augment ? augmentSlices(unit_B1HW, draws) : unit_B1HW;
-      const logits_BK = model.forward(store.normalise(augmented_B1HW, model.channels)).to({ dtype: "float32" });
+      const wide_BCHW = store.wide(batch.map(({ index }) => index));
+      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, random.fork(`augment ${epoch} ${step}`));
+      const logits_BK = model.forward(store.normalise(unit_BCHW, model.channels)).to({ dtype: "float32" });
       return crossEntropy(logits_BK, batch, weights, slice.labelSmoothing);
     },
     validate: () => validate(model, store, task, slice.slicesPerVolume, compute),

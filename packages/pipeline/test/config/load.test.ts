@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { augmentPresets } from "../../src/config/augment.js";
 import { demoConfig } from "../../src/config/demo.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
@@ -23,7 +24,8 @@ function fails(text: string, overrides: Record<string, string> = {}): ConfigErro
 test("defaults are the method's (reference.md section 2, table of settings)", () => {
   const config = loadConfig({});
   assert.equal(config.slice.model, "custom_resnet");
-  assert.deepEqual([config.transform.mean, config.transform.std, config.transform.augment], [0.485, 0.229, true]);
+  assert.deepEqual([config.transform.mean, config.transform.std], [0.485, 0.229]);
+  assert.deepEqual(config.transform.augment, augmentPresets.published);
   assert.equal(config.transform.window, null);
   assert.deepEqual(config.split, { seed: 0, fractions: [0.6, 0.2, 0.2] });
   for (const stage of [config.slice, config.volume]) {
@@ -50,7 +52,7 @@ test("false, 0 and null are kept where the default is another (trap 8 of referen
   const text =
     "transform: {augment: false, mean: 0}\nvolume: {dropout: 0, weighted_sampler: false, momentum: 0}\nseed: 0";
   const config = loadConfig({ text, overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" } });
-  assert.deepEqual([config.transform.augment, config.transform.mean], [false, 0]);
+  assert.deepEqual([config.transform.augment, config.transform.mean], [augmentPresets.none, 0]);
   assert.deepEqual([config.volume.dropout, config.volume.weightedSampler, config.volume.momentum], [0, false, 0]);
   assert.deepEqual([config.slice.weightedSampler, config.slice.clipNorm], [false, null]);
 });
