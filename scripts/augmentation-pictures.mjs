@@ -48,7 +48,7 @@ function wide(hu, config) {
 /** White lines every 16 pixels on grey. */
 function gridOf() {
   const values = Float32Array.from({ length: size * size }, (_, k) =>
-    k % size % 16 === 8 || Math.floor(k / size) % 16 === 8 ? 1 : 0.35,
+    (k % size) % 16 === 8 || Math.floor(k / size) % 16 === 8 ? 1 : 0.35,
   );
   return fromTypedArray(values, [1, 1, size, size]);
 }
@@ -128,7 +128,11 @@ function stack({ hu_DHW, depth }) {
 /** Axial, coronal and sagittal planes of a volume: as it is, then three draws of its whole geometry. */
 function volumes({ hu_DHW, depth, spacing }) {
   const { published } = augmentPresets;
-  const config = { ...published, rotation: { ...published.rotation, tilt: [-15, 15] }, elastic: only("elastic").elastic };
+  const config = {
+    ...published,
+    rotation: { ...published.rotation, tilt: [-15, 15] },
+    elastic: only("elastic").elastic,
+  };
   const x_BCHWD = wide(hu_DHW.permute(1, 2, 0).unsqueeze(0).unsqueeze(0), config);
   const four = cat([x_BCHWD, augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), [spacing, spacing, spacing])]); // prettier-ignore
   // Heads up: the highest slice comes first. The planes are stretched to squares, so that they stand in one row.
@@ -139,7 +143,10 @@ function volumes({ hu_DHW, depth, spacing }) {
     square(volume.select(1, size / 3).transpose(0, 1).flip(0)), // prettier-ignore
   ];
   const columns = four.select(1, 0).unbind(0).map(middle);
-  montage("volume", [0, 1, 2].map((plane) => columns.map((column) => column[plane])));
+  montage(
+    "volume",
+    [0, 1, 2].map((plane) => columns.map((column) => column[plane])),
+  );
 }
 
 /** Two slices, then what each kind of mixing makes of them. */

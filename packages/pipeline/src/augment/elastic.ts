@@ -1,6 +1,6 @@
 /**
  * Elastic deformation: free-form, by cubic B-splines over a grid of control points that each move at random.
- * Rueckert, Sonoda, Hayes, Hill, Leach, Hawkes, IEEE Transactions on Medical Imaging 18(8), 1999, eq. 1. While no control
+ * Rueckert, Sonoda, Hayes, Hill, Leach, Hawkes, IEEE Transactions on Medical Imaging 18(8), 1999. While no control
  * point moves more than 0.48 (2D) or 0.40 (3D) intervals along an axis, nothing folds: Choi & Lee, Graphical Models 62, 2000.
  * n samples, A axes of a sample (2 or 3), G control points along each.
  */

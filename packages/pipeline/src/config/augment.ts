@@ -188,7 +188,7 @@ type Settings = z.output<typeof augmentSettings>;
 
 /** The complete settings that a preset's changes give: the file's keys, then the preset's, then the defaults. */
 function complete({ preset = "none", ...changes }: Settings): AugmentConfig {
-  const entries = Object.keys(none).map((name) => {
+  const entries = Object.keys(none).map((name): [string, unknown] => {
     const transform = name as keyof AugmentConfig;
     const [change, base] = [changes[transform], augmentPresets[preset][transform]];
     if (change === undefined) return [transform, base];
@@ -217,5 +217,5 @@ export const augmentSchema = z.unknown().transform((value, context): AugmentConf
 export function augmentToFile(config: AugmentConfig): AugmentPreset | Partial<AugmentConfig> {
   const same = presetNames.find((name) => JSON.stringify(augmentPresets[name]) === JSON.stringify(config));
   if (same !== undefined) return same;
-  return Object.fromEntries(Object.entries(config).filter(([, setting]) => setting !== null)) as Partial<AugmentConfig>;
+  return Object.fromEntries(Object.entries(config).filter(([, setting]) => setting !== null));
 }

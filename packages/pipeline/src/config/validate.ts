@@ -25,7 +25,7 @@ function sectionOf(schema: z.ZodType): z.ZodObject<Record<string, z.ZodType>> | 
   let inner: unknown = schema;
   while (inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional || inner instanceof z.ZodNullable)
     inner = inner.unwrap();
-  return inner instanceof z.ZodObject ? (inner as z.ZodObject<Record<string, z.ZodType>>) : undefined;
+  return inner instanceof z.ZodObject ? inner : undefined;
 }
 
 /** The leaves, each preceded by those of the section that may stand in its place. */

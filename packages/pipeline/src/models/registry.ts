@@ -3,6 +3,7 @@ import type { SliceConfig, VolumeConfig } from "../config/types.js";
 import { CustomResNet } from "./custom-resnet.js";
 import { AttentionHead } from "./heads/attention.js";
 import { FlattenHead } from "./heads/flatten.js";
+import { outputsOf } from "./outputs.js";
 import type { Head, HeadOptions } from "./heads/head.js";
 import { MaxHead, MeanHead } from "./heads/pooled.js";
 import type { ResNetDepth } from "./resnet.js";
@@ -16,13 +17,28 @@ const depths: Record<Exclude<SliceConfig["model"], "slice_cnn">, ResNetDepth> = 
   custom_resnet: 50,
 };
 
-/** @param size height and width of the slices that the model will see */
+type Loss = Partial<Pick<SliceConfig, "loss">>;
+
+/**
+ * A slice model whose last layer and its reading are those of the loss (default: cross entropy).
+ * @param size height and width of the slices that the model will see
+ */
 export function createSliceModel(
-  config: Pick<SliceConfig, "model" | "dropout">,
+  config: Pick<SliceConfig, "model" | "dropout"> & Loss,
   classes: number,
   size: [number, number],
 ): SliceModel {
-  const { model, dropout } = config;
+  const outputs = outputsOf(config.loss);
+  const network = sliceNetwork(config, outputs.outputs(classes), size);
+  network.outputs = outputs;
+  return network;
+}
+
+function sliceNetwork(
+  { model, dropout }: Pick<SliceConfig, "model" | "dropout">,
+  classes: number,
+  size: [number, number],
+): SliceModel {
   if (model === "slice_cnn") return new SliceCnn({ classes, dropout, size });
   return new CustomResNet({ depth: depths[model], classes, dropout });
 }
@@ -34,6 +50,12 @@ const heads: Record<VolumeConfig["head"], new (options: HeadOptions) => Head> = 
   attention: AttentionHead,
 };
 
-export function createHead(config: Pick<VolumeConfig, "head" | "dropout">, shape: Omit<HeadOptions, "dropout">): Head {
-  return new heads[config.head]({ ...shape, dropout: config.dropout });
+export function createHead(
+  config: Pick<VolumeConfig, "head" | "dropout"> & Loss,
+  shape: Omit<HeadOptions, "dropout">,
+): Head {
+  const outputs = outputsOf(config.loss);
+  const head = new heads[config.head]({ ...shape, classes: outputs.outputs(shape.classes), dropout: config.dropout });
+  head.outputs = outputs;
+  return head;
 }

@@ -1,19 +1,22 @@
 /** What the slice stage trains and the volume stage takes its embeddings from. */
 import type { Tensor } from "@slicestack/torch";
 import { Module } from "@slicestack/torch/nn";
+import { softmaxOutputs, type ClassOutputs } from "./outputs.js";
 
-/** B slices, C input channels, H height, W width, E embedding, K classes. */
+/** B slices, C input channels, H height, W width, E embedding, O outputs. */
 export abstract class SliceModel extends Module {
   /** Channels of the input: 3 where the trunk expects a colour image, else 1. */
   abstract readonly channels: number;
   /** Width E of the embedding. */
   abstract readonly embedding: number;
+  /** How its outputs are read; the registry sets what the loss asks for. */
+  outputs: ClassOutputs = softmaxOutputs;
   /** x_BCHW → embedding_BE, what the last layer sees. */
   abstract embed(x_BCHW: Tensor): Tensor;
-  /** embedding_BE → logits_BK */
+  /** embedding_BE → logits_BO */
   abstract classify(embedding_BE: Tensor): Tensor;
 
-  /** x_BCHW → logits_BK */
+  /** x_BCHW → logits_BO */
   forward(x_BCHW: Tensor): Tensor {
     return this.classify(this.embed(x_BCHW));
   }
