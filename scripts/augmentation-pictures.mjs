@@ -96,12 +96,12 @@ function slices(slice_HW) {
     ["translation", only("translation")],
     ["scale", only("scale", { factor: [0.8, 1.2] })],
     ["shear", only("shear")],
-    ["flip", only("flip", { horizontal: 0.5, vertical: 0.5 })],
     ["elastic", only("elastic", { displacement: [0.2, 0.4] })],
     ["published", augmentPresets.published],
   ])
     row(name, config, slice_HW, { grid: true });
   for (const [name, config] of [
+    ["flip", only("flip", { horizontal: 0.5, vertical: 0.5 })],
     ["blur", only("blur", { sigma: [0.4, 2] })],
     ["noise", only("noise", { sigma: [0.01, 0.08] })],
     ["window", only("window", { level: [-0.15, 0.15], width: [0.7, 1.3] })],
@@ -134,13 +134,13 @@ function volumes({ hu_DHW, depth, spacing }) {
     elastic: only("elastic").elastic,
   };
   const x_BCHWD = wide(hu_DHW.permute(1, 2, 0).unsqueeze(0).unsqueeze(0), config);
-  const four = cat([x_BCHWD, augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), [spacing, spacing, spacing])]); // prettier-ignore
+  const four = cat([x_BCHWD, augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), { spacing: [spacing, spacing, spacing] })]); // prettier-ignore
   // Heads up: the highest slice comes first. The planes are stretched to squares, so that they stand in one row.
   const square = (plane) => functional.interpolate(plane.unsqueeze(0).unsqueeze(0), [size, size], { mode: "bilinear" }).view(size, size); // prettier-ignore
   const middle = (volume) => [
     volume.select(2, Math.floor(depth / 2)),
     square(volume.select(0, size / 2).transpose(0, 1).flip(0)), // prettier-ignore
-    square(volume.select(1, size / 3).transpose(0, 1).flip(0)), // prettier-ignore
+    square(volume.select(1, Math.round(size / 3)).transpose(0, 1).flip(0)), // prettier-ignore
   ];
   const columns = four.select(1, 0).unbind(0).map(middle);
   montage(

@@ -11,14 +11,13 @@ export function drawBlur(config: AugmentConfig["blur"], batch: number, random: R
 }
 
 /**
- * What lies outside is air.
  * @param steps distance of neighbours along each spatial axis, in the pixels that sigma counts; one list a sample
- * @param margin air is -margin
+ * @param air what lies outside
  */
-export function blur(x: Tensor, draws: Draws<number>, steps: readonly (readonly number[])[], margin = 0): Tensor {
+export function blur(x: Tensor, draws: Draws<number>, steps: readonly (readonly number[])[], air = 0): Tensor {
   const pairs = draws.map((sigma, k) => (sigma === null || sigma === 0 ? null : { sigma, steps: steps[k] ?? [] }));
   return onDrawn(x, pairs, (chosen, drawn) =>
-    overAir(chosen, margin, (raised) => {
+    overAir(chosen, air, (raised) => {
       const sigmas = (axis: number) => drawn.map(({ sigma, steps: each }) => sigma / (each[axis] ?? 1));
       return raised.shape.slice(2).reduce((image, _, axis) => blurAxis(image, axis + 2, sigmas(axis)), raised);
     }),

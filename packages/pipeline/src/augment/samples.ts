@@ -38,9 +38,9 @@ export function onDrawn<T>(x: Tensor, draws: Draws<T>, change: (chosen: Tensor, 
   });
 }
 
-/** Lets `body` see air as 0, where values begin at -margin: what samples and convolutions find outside is 0. */
-export function overAir(x: Tensor, margin: number, body: (raised: Tensor) => Tensor): Tensor {
-  return margin === 0 ? body(x) : body(x.add(margin)).sub(margin);
+/** Lets `body` see air as 0, because 0 is what grid samples and convolutions find outside. */
+export function overAir(x: Tensor, air: number, body: (raised: Tensor) => Tensor): Tensor {
+  return air === 0 ? body(x) : body(x.sub(air)).add(air);
 }
 
 function indexTensor(rows: readonly number[], { device }: Tensor): Tensor {

@@ -31,8 +31,8 @@ export function thetaOf(draws: readonly WarpDraw[]): { values: Float64Array; dim
   return { values: Float64Array.from(rows), dims };
 }
 
-/** Linear interpolation; what lies outside is air. @param margin air is -margin */
-export function warp(x: Tensor, draws: Draws<WarpDraw>, margin = 0): Tensor {
+/** Linear interpolation. @param air what lies outside */
+export function warp(x: Tensor, draws: Draws<WarpDraw>, air = 0): Tensor {
   return onDrawn(x, draws, (chosen, drawn) => {
     const { values, dims } = thetaOf(drawn);
     const theta = fromTypedArray(values, [drawn.length, dims, dims + 1], { dtype: x.dtype, device: x.device });
@@ -51,6 +51,6 @@ export function warp(x: Tensor, draws: Draws<WarpDraw>, margin = 0): Tensor {
           .view(...grid.shape),
       );
     }
-    return overAir(chosen, margin, (raised) => F.gridSample(raised, grid));
+    return overAir(chosen, air, (raised) => F.gridSample(raised, grid));
   });
 }

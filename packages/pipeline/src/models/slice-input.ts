@@ -16,6 +16,8 @@ export interface SliceTransform {
   std: number;
   /** How far beyond 0..1 values are kept, so that a jittered window (augment/window.ts) finds what it shows. */
   margin: number;
+  /** Air, or the lowest value of data that are no HU, on the scale of the window: what lies outside of a slice. */
+  air: number;
   /** Height and width that the model sees. */
   size: [number, number];
   device: string;
@@ -29,7 +31,10 @@ export function sliceTransform(
   const { window, mean, std, augment } = config.transform;
   const { range, height, width } = dataset.info;
   const size = config.slice.size ?? [height, width];
-  return { window: window ?? range, mean, std, margin: windowMargin(augment), size, device };
+  const [low, high] = window ?? range;
+  const margin = windowMargin(augment);
+  const air = Math.min(1 + margin, Math.max(-margin, (range[0] - low) / (high - low)));
+  return { window: [low, high], mean, std, margin, air, size, device };
 }
 
 /** All slices of a data set, memory-mapped and, where the model sees another size, resized once. */

@@ -63,7 +63,8 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
     memory: soft ?? undefined,
     loss: (batch, epoch, step) => {
       const wide_BCHW = store.wide(batch.map(({ index }) => index));
-      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, random.fork(`augment ${epoch} ${step}`));
+      const draws = random.fork(`augment ${epoch} ${step}`);
+      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, draws, store.transform);
       const label_B = labelTensor(batch, compute.device);
       const simple = soft === null && !mixes(slice);
       const target = simple ? label_B : massOf(label_B, classes, unit_BCHW, soft?.of(batch));

@@ -65,14 +65,17 @@ for (const name of presets) {
     const spacing = [[0.7, 0.7, 2], [0.8, 0.8, 5]] as const; // prettier-ignore
     for (const out of [
       augmentSlices(slices, augmentPresets[name], new Random(1)),
-      augmentVolumes(volumes, augmentPresets[name], new Random(1), spacing),
+      augmentVolumes(volumes, augmentPresets[name], new Random(1), { spacing }),
     ]) {
       assert.equal(out.requiresGrad, false);
       assert.equal(out.dtype, "float32");
       assert.ok(out.min().item() >= 0 && out.max().item() <= 1 && out.isfinite().all().item() === 1);
     }
     assert.deepEqual(augmentSlices(slices, augmentPresets[name], new Random(1)).shape, [3, 2, 17, 23]);
-    assert.deepEqual(augmentVolumes(volumes, augmentPresets[name], new Random(1), spacing).shape, [2, 1, 12, 14, 6]);
+    assert.deepEqual(
+      augmentVolumes(volumes, augmentPresets[name], new Random(1), { spacing }).shape,
+      [2, 1, 12, 14, 6],
+    );
   });
 }
 

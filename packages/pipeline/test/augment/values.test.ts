@@ -97,11 +97,30 @@ leakFree(
   },
 );
 
-leakFree("under a jittered window the outside of a turned slice is still air", () => {
-  const config = { ...only("rotation", { degrees: [45, 45] }), window: { probability: 1, level: [-0.1, -0.1] as [number, number], width: [1, 1] as [number, number] } }; // prettier-ignore
-  const out = augmentSlices(zeros([2, 1, 16, 16]).add(0.5), config, new Random(1));
-  assert.equal(out.select(2, 0).select(2, 0).abs().max().item(), 0);
-  assert.ok(Math.abs(out.select(2, 8).select(2, 8).mean().item() - 0.6) < 1e-6);
+leakFree("outside of a turned slice is what air is inside of it, also under a jittered window", () => {
+  const level: [number, number] = [-0.1, -0.1];
+  const config = { ...only("rotation", { degrees: [45, 45] }), window: { probability: 1, level, width: [1, 1] as [number, number] } }; // prettier-ignore
+  for (const [air, seen] of [
+    [0, 0.1],
+    [-0.04, 0.06],
+    [-0.1, 0],
+  ] as const) {
+    const x = zeros([1, 1, 16, 16]).add(air);
+    const out = augmentSlices(x, config, new Random(1), { air }).toArray();
+    assert.ok(out.every((value) => Math.abs(value - seen) < 1e-6), `air ${air}: ${Math.min(...out)}..${Math.max(...out)}`); // prettier-ignore
+  }
+});
+
+leakFree("a store says what air is on the scale of its window, as far as it keeps values", (folder) => {
+  const dataset = randomDataset(folder, [1], [8, 8]); // HU, range -1000..400
+  const airOf = (window: string, augment: string) => sliceTransform(loadConfig({ overrides: { "transform.augment": augment, "transform.window": window } }), dataset, "cpu").air; // prettier-ignore
+  const jitter = "{window: {level: [-0.1, 0.1], width: [1, 1]}}";
+  assert.equal(airOf("null", jitter), 0);
+  assert.equal(airOf("[-1000, 200]", jitter), 0);
+  assert.ok(Math.abs(airOf("[-1400, 200]", jitter) - 0.25) < 1e-12);
+  assert.ok(Math.abs(airOf("[-950, 50]", jitter) + 0.05) < 1e-12);
+  assert.ok(Math.abs(airOf("[-160, 240]", jitter) + 0.1) < 1e-12, "cut at the margin");
+  assert.equal(airOf("[-160, 240]", "none") + 0, 0);
 });
 
 leakFree("intensity is (scale x + shift), cut to 0..1, to the power of gamma", () => {
