@@ -1,7 +1,7 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch. bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, augmentation and slice training beside PyTorch. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [--rounds 2] [--steps 4]     no name: all three
+ *   node bench/run.mjs [ops] [memory] [augment] [train] [--rounds 2] [--steps 4]     no name: all
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -58,6 +58,22 @@ function benchMemory() {
   console.log(`resident      ${before.rss} -> ${after.rss} MB`);
 }
 
+function benchAugment() {
+  const rounds = Array.from({ length: Number(options.rounds) }, () => [
+    ours("augment.mjs", [], fast),
+    peer(["augment"], fast),
+  ]);
+  console.log(`\nAugmentation on the CPU: samples a second (medians; in turn, ${rounds.length} rounds)`);
+  console.log(`${"".padEnd(40)}${"ours".padStart(9)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
+  for (const name of Object.keys(rounds[0][0])) {
+    const [us, them] = [0, 1].map((side) => median(rounds.map((round) => round[side][name])));
+    const ratio = median(rounds.map(([own, other]) => own[name] / other[name]));
+    console.log(
+      `${name.padEnd(40)}${us.toFixed(1).padStart(9)}${them.toFixed(1).padStart(10)}${ratio.toFixed(2).padStart(7)}x`,
+    );
+  }
+}
+
 function benchTrain() {
   const steps = ["--steps", options.steps];
   const entrants = [
@@ -100,4 +116,5 @@ function benchTrain() {
 
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
+if (wants("augment")) benchAugment();
 if (wants("train")) benchTrain();

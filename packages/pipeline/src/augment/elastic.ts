@@ -34,15 +34,15 @@ export function drawElastic(
  * How far each point of the output moves, in the coordinates of affineGrid.
  * @param like the samples, n x C x spatial; its dtype and device are taken   @returns n x spatial x A
  */
-export function displacements(draws: readonly (ElasticDraw | null)[], like: Tensor): Tensor {
+export function displacements(draws: readonly ElasticDraw[], like: Tensor): Tensor {
   return scope(() => {
     const sizes = like.shape.slice(2);
     const dims = sizes.length;
-    const intervals = draws.find((draw) => draw !== null)?.intervals ?? 1;
+    const [{ intervals } = { intervals: 1 }] = draws;
     const points = new Array<number>(dims).fill(intervals + 3);
     const length = dims * (intervals + 3) ** dims;
     const moves = new Float64Array(draws.length * length);
-    draws.forEach((draw, k) => moves.set(draw?.moves ?? [], k * length));
+    draws.forEach((draw, k) => moves.set(draw.moves, k * length));
     const options = { dtype: like.dtype, device: like.device };
     // An interval is 2 / intervals of the grid's -1..1.
     let field = fromTypedArray(moves, [draws.length, dims, ...points], options).mul(2 / intervals);
