@@ -1,4 +1,5 @@
 /** @slicestack/pipeline: from scans on disk to an evaluated volume classifier. Importing it does not load libtorch. */
+export { augmentPresets, type AugmentConfig, type AugmentPreset } from "./config/augment.js";
 export { configToFile, configToYaml } from "./config/to-yaml.js";
 export { stageClasses, type TaskClasses } from "./config/classes.js";
 export { demoConfig } from "./config/demo.js";

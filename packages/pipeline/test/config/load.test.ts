@@ -105,6 +105,11 @@ test("a wrong type or range is refused with what was expected, what came, and it
     ["device: cuda", "1:9", /cuda:N, e\.g\. cuda:0, received the text "cuda"/],
     ["slice: {model: vgg16}", "1:16", /resnet18, resnet34.*received the text "vgg16"/],
     ["slice: {epochs: 2, warmup_epochs: 3}", "1:35", /at most the 2 epochs/],
+    ["slice: {loss: hinge}", "1:15", /cross_entropy, focal or ordinal, received the text "hinge"/],
+    ["slice: {mixup: -0.1}", "1:16", /a number, at least 0, received -0\.1/],
+    ["volume: {focal_alpha: [1, 0]}", "1:27", /numbers above 0, one for each task class.*received the list/],
+    ["slice: {soft_label_floor: 0}", "1:27", /above 0, at most 1, received 0/],
+    ["volume: {mixup: 0.2}", "1:10", /unknown key volume\.mixup; did you mean slice\.mixup\?/],
     ["- 1", "1:1", /expected "key: value" lines/],
   ];
   for (const [text, place, message] of cases) {
@@ -159,9 +164,9 @@ test("configToYaml round-trips through loadConfig: every config file, and one wi
     text: `name: "1e3"
 threads: 2
 task: {classes_to_include: [4, 0, 2], class_mapping: {4: 0, 0: 1, 2: 1}, class_names: ["yes", "0"]}
-transform: {window: [-160.5, 240], augment: false}
-slice: {learning_rate: 1e-7, clip_norm: 1, size: [64, 96], slices_per_volume: 4, pretrained: "a: b#c"}
-volume: {schedule: one_cycle, head: mean, label_smoothing: 0.1}
+transform: {window: [-160.5, 240], augment: {preset: light, noise: null, crop: {}}}
+slice: {learning_rate: 1e-7, clip_norm: 1, size: [64, 96], slices_per_volume: 4, pretrained: "a: b#c", loss: ordinal, mixup: 0.2, cutmix: 1, soft_labels: true, soft_label_warmup: 2, soft_label_floor: 0.5, subject_sampler: true}
+volume: {schedule: one_cycle, head: mean, label_smoothing: 0.1, loss: focal, focal_gamma: 0, focal_alpha: [1, 2, 0.5], weighted_loss: true, class_weights: effective, effective_beta: 0.99}
 checkpoint: "null"
 overfit: true`,
   });
