@@ -123,6 +123,25 @@ leakFree("a store says what air is on the scale of its window, as far as it keep
   assert.equal(airOf("[-160, 240]", "none") + 0, 0);
 });
 
+for (const size of ["null", "[12, 10]"]) {
+  leakFree(
+    `trap 6: a slice that no draw meets has the bits that prediction sees, beside jitter too (size ${size})`,
+    (folder) => {
+      const dataset = randomDataset(folder, [4], [16, 12]);
+      const run = loadConfig({
+        overrides: { "transform.augment": "{window: {probability: 1e-9}}", "slice.size": size },
+      });
+      using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+      assert.ok(store.transform.margin > 0);
+      // Resized, random pixels are averages, which stay within the window.
+      if (size === "null") assert.ok(store.wide([0]).min().item() < 0 && store.wide([0]).max().item() > 1);
+      const seen = augmentSlices(store.wide([0, 1, 2, 3]), run.transform.augment, new Random(1), store.transform);
+      assert.deepEqual(seen.toArray(), store.unit([0, 1, 2, 3]).toArray());
+      assert.ok(seen.min().item() >= 0 && seen.max().item() <= 1);
+    },
+  );
+}
+
 leakFree("intensity is (scale x + shift), cut to 0..1, to the power of gamma", () => {
   const x = linspace(0, 1, 9, { dtype: "float64" }).view(1, 1, 3, 3);
   const config = only("intensity", { scale: [1.2, 1.2], shift: [-0.1, -0.1], gamma: [2, 2] });
