@@ -1,8 +1,8 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, slice training and collectives beside PyTorch, statistics.
- * bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, augmentation, slice training and collectives beside PyTorch,
+ * statistics. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [distributed] [statistics] [--rounds 2] [--steps 4]     no name: all
+ *   node bench/run.mjs [ops] [memory] [augment] [train] [distributed] [statistics] [--rounds 2] [--steps 4]     no name: all
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -65,6 +65,22 @@ function benchStatistics() {
     console.log(`${name.padEnd(60)}${value.toFixed(0).padStart(7)}`);
 }
 
+function benchAugment() {
+  const rounds = Array.from({ length: Number(options.rounds) }, () => [
+    ours("augment.mjs", [], fast),
+    peer(["augment"], fast),
+  ]);
+  console.log(`\nAugmentation on the CPU: samples a second (medians; in turn, ${rounds.length} rounds)`);
+  console.log(`${"".padEnd(40)}${"ours".padStart(9)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
+  for (const name of Object.keys(rounds[0][0])) {
+    const [us, them] = [0, 1].map((side) => median(rounds.map((round) => round[side][name])));
+    const ratio = median(rounds.map(([own, other]) => own[name] / other[name]));
+    console.log(
+      `${name.padEnd(40)}${us.toFixed(1).padStart(9)}${them.toFixed(1).padStart(10)}${ratio.toFixed(2).padStart(7)}x`,
+    );
+  }
+}
+
 function benchTrain() {
   const steps = ["--steps", options.steps];
   const entrants = [
@@ -107,6 +123,7 @@ function benchTrain() {
 
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
+if (wants("augment")) benchAugment();
 if (wants("train")) benchTrain();
 if (wants("distributed")) execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" }); // prettier-ignore
 if (wants("statistics")) benchStatistics();

@@ -20,6 +20,7 @@ const mayImport = {
 const mustNotReach = {
   models: ["train", "evaluate"],
   data: ["train", "evaluate"],
+  augment: ["train", "evaluate", "models"],
   evaluate: ["train"],
   sweep: ["train"], // it starts runs as processes
 };

@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { setKey, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError } from "./errors.js";
-import { classList, classListExpects, classMap, classMapExpects, key } from "./schema.js";
+import { key } from "./notes.js";
+import { classList, classListExpects, classMap, classMapExpects } from "./schema.js";
 import { validate } from "./validate.js";
 
 const bool = (meaning: string) => key(z.boolean().optional(), "true or false", meaning);

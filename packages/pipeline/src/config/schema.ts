@@ -1,19 +1,7 @@
 import { z } from "zod";
+import { augmentSchema, augmentSettings } from "./augment.js";
 import { classProblems } from "./classes.js";
-
-/** What an error message and the reference page say of a key. */
-interface KeyNote {
-  expects: string;
-  meaning: string;
-}
-
-export const keyNotes = z.registry<KeyNote>();
-
-/** Attaches to a leaf what it expects, in the words of the error message, and what it means. */
-export function key<T extends z.ZodType>(schema: T, expects: string, meaning: string): T {
-  keyNotes.add(schema, { expects, meaning });
-  return schema;
-}
+import { key } from "./notes.js";
 
 const WHOLE = "a whole number";
 const flag = (initial: boolean) => z.boolean().default(initial);
@@ -49,7 +37,33 @@ function stageShape(defaults: { epochs: number; dropout: number }) {
       "Share of features dropped in the classifier",
     ),
     weighted_sampler: key(flag(true), trueOrFalse, "Draw every class equally often"),
-    weighted_loss: key(flag(false), trueOrFalse, "Weight the loss by inverse class frequency"),
+    subject_sampler: key(
+      flag(false),
+      trueOrFalse,
+      "Draw every subject equally often, within its class where weighted_sampler is true; both false: plain, each item once",
+    ),
+    loss: key(
+      z.enum(["cross_entropy", "focal", "ordinal"]).default("cross_entropy"),
+      "cross_entropy, focal or ordinal",
+      "focal: what is right already weighs little; ordinal: the classes are grades in order (CORN)",
+    ),
+    focal_gamma: key(z.number().min(0).default(2), "a number, at least 0", "How little (focal); 0 = cross entropy"),
+    focal_alpha: key(
+      z.array(z.number().positive()).min(2).nullable().default(null),
+      "a list of numbers above 0, one for each task class, or null",
+      "Factor of each class (focal)",
+    ),
+    weighted_loss: key(flag(false), trueOrFalse, "Weight the loss by class, rare ones more"),
+    class_weights: key(
+      z.enum(["inverse", "effective"]).default("inverse"),
+      "inverse or effective",
+      "How weighted_loss weighs: by 1 / frequency, or by 1 / effective number of samples",
+    ),
+    effective_beta: key(
+      z.number().min(0).lt(1).default(0.999),
+      "a number from 0 to below 1",
+      "Overlap of samples (effective): 0 weighs all classes alike, near 1 as inverse does",
+    ),
     label_smoothing: key(
       z.number().min(0).lt(1).default(0),
       "a number from 0 to below 1",
@@ -86,6 +100,23 @@ const sliceShape = {
       .default(null),
     "[height, width] in pixels, each at least 8, or null",
     "Size that slices are resized to; null = as prepared",
+  ),
+  mixup: key(
+    z.number().min(0).default(0),
+    "a number, at least 0",
+    "Mix slices and their labels: parameter of the Beta distribution of the shares, e.g. 0.2; 0 = off",
+  ),
+  cutmix: key(
+    z.number().min(0).default(0),
+    "a number, at least 0",
+    "Put a box of one slice into another, labels in its share: the same parameter, e.g. 1; 0 = off",
+  ),
+  soft_labels: key(flag(false), trueOrFalse, "Weigh a slice's label by the chance that it shows the finding"),
+  soft_label_warmup: key(z.int().min(1).default(3), `${WHOLE}, at least 1`, "Epochs before soft_labels begins"),
+  soft_label_floor: key(
+    z.number().positive().max(1).default(0.1),
+    "a number above 0, at most 1",
+    "Least weight of a slice (soft_labels)",
   ),
   ...stageShape({ epochs: 20, dropout: 0 }),
 };
@@ -131,7 +162,12 @@ const transformShape = {
   ),
   mean: key(z.number().default(0.485), "a number", "Subtracted after the window"),
   std: key(z.number().positive().default(0.229), "a number above 0", "Divided by after the mean"),
-  augment: key(flag(true), trueOrFalse, "Random rotation, crop, shift, scale and shear of training slices"),
+  augment: key(
+    augmentSchema.prefault("published"),
+    "none, light, published, strong, true (published), false (none), or a section with keys such as preset, rotation",
+    "Random changes of training slices: a set by its name, or changes to one (below)",
+    { initial: "published", inside: augmentSettings },
+  ),
 };
 
 const splitShape = {

@@ -1,9 +1,14 @@
 import { Document, isCollection, visit } from "yaml";
+import { augmentToFile, type AugmentConfig, type AugmentPreset } from "./augment.js";
 import type { ConfigFile } from "./schema.js";
 import type { RunConfig, StageConfig } from "./types.js";
 
+type Written = Omit<ConfigFile, "transform"> & {
+  transform: Omit<ConfigFile["transform"], "augment"> & { augment: AugmentPreset | Partial<AugmentConfig> };
+};
+
 /** The configuration with the snake_case keys of the file, ready for YAML or JSON. */
-export function configToFile(config: RunConfig): ConfigFile {
+export function configToFile(config: RunConfig): Written {
   const { task, slice, volume } = config;
   return {
     name: config.name,
@@ -20,12 +25,17 @@ export function configToFile(config: RunConfig): ConfigFile {
       class_names: task.classNames,
     },
     split: { seed: config.split.seed, fractions: config.split.fractions },
-    transform: { ...config.transform },
+    transform: { ...config.transform, augment: augmentToFile(config.transform.augment) },
     slice: {
       model: slice.model,
       pretrained: slice.pretrained,
       slices_per_volume: slice.slicesPerVolume,
       size: slice.size,
+      mixup: slice.mixup,
+      cutmix: slice.cutmix,
+      soft_labels: slice.softLabels,
+      soft_label_warmup: slice.softLabelWarmup,
+      soft_label_floor: slice.softLabelFloor,
       ...stageToFile(slice),
     },
     volume: { head: volume.head, ...stageToFile(volume) },
@@ -44,7 +54,13 @@ function stageToFile(stage: StageConfig): Omit<ConfigFile["volume"], "head"> {
     warmup_epochs: stage.warmupEpochs,
     dropout: stage.dropout,
     weighted_sampler: stage.weightedSampler,
+    subject_sampler: stage.subjectSampler,
+    loss: stage.loss,
+    focal_gamma: stage.focalGamma,
+    focal_alpha: stage.focalAlpha,
     weighted_loss: stage.weightedLoss,
+    class_weights: stage.classWeights,
+    effective_beta: stage.effectiveBeta,
     label_smoothing: stage.labelSmoothing,
     clip_norm: stage.clipNorm,
   };
@@ -58,7 +74,7 @@ export function configDifferences(first: RunConfig, second: RunConfig): string[]
     .map(([key, value]) => `${key}: ${value}, here ${b.get(key)}`);
 }
 
-function flatten(file: ConfigFile): Map<string, string> {
+function flatten(file: Written): Map<string, string> {
   const sections = ["task", "split", "transform", "slice", "volume"];
   return new Map(
     Object.entries(file).flatMap(([key, value]) =>

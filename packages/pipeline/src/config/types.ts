@@ -1,3 +1,5 @@
+import type { AugmentConfig } from "./augment.js";
+
 /** The settings of a run, complete and checked. Files and flags spell the same keys in snake_case (docs/reference/config.md). */
 export interface RunConfig {
   name: string;
@@ -32,7 +34,8 @@ export interface TransformConfig {
   window: [number, number] | null;
   mean: number;
   std: number;
-  augment: boolean;
+  /** Of training slices. */
+  augment: AugmentConfig;
 }
 
 export interface StageConfig {
@@ -46,7 +49,16 @@ export interface StageConfig {
   warmupEpochs: number;
   dropout: number;
   weightedSampler: boolean;
+  /** Every subject equally often; within its class where weightedSampler is on. */
+  subjectSampler: boolean;
+  loss: "cross_entropy" | "focal" | "ordinal";
+  focalGamma: number;
+  /** One value a class. */
+  focalAlpha: number[] | null;
   weightedLoss: boolean;
+  /** How weightedLoss weighs. */
+  classWeights: "inverse" | "effective";
+  effectiveBeta: number;
   labelSmoothing: number;
   clipNorm: number | null;
 }
@@ -59,6 +71,14 @@ export interface SliceConfig extends StageConfig {
   slicesPerVolume: number | null;
   /** Height and width in pixels that slices are resized to; null = as prepared. */
   size: [number, number] | null;
+  /** Parameter of the Beta distribution; 0 = off. */
+  mixup: number;
+  cutmix: number;
+  /** Weigh a slice's label by the chance that it shows the finding. */
+  softLabels: boolean;
+  /** Epochs before that. */
+  softLabelWarmup: number;
+  softLabelFloor: number;
 }
 
 export interface VolumeConfig extends StageConfig {

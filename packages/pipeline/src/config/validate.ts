@@ -2,7 +2,7 @@ import { z } from "zod";
 import { isMapping, received } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
-import { keyNotes } from "./schema.js";
+import { insideSections, keyNotes } from "./notes.js";
 
 type Path = readonly PropertyKey[];
 /** Says where the key or value at a path was written: file, line and column, or a flag. */
@@ -20,17 +20,25 @@ export function leavesOf(schema: z.ZodType, path: string[] = []): Leaf[] {
   return Object.entries(section.shape).flatMap(([name, inner]) => leavesOf(inner, [...path, name]));
 }
 
-/** A section is an object, possibly wrapped by its default. */
+/** A section is an object, possibly wrapped by its default, or one that may be left out or be null. */
 function sectionOf(schema: z.ZodType): z.ZodObject<Record<string, z.ZodType>> | undefined {
-  const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+  let inner: unknown = schema;
+  while (inner instanceof z.ZodPrefault || inner instanceof z.ZodOptional || inner instanceof z.ZodNullable)
+    inner = inner.unwrap();
   return inner instanceof z.ZodObject ? inner : undefined;
+}
+
+/** The leaves, each preceded by those of the section that may stand in its place. */
+function withInside(leaf: Leaf): Leaf[] {
+  const inside = insideSections.get(leaf.schema);
+  return inside === undefined ? [leaf] : [...leavesOf(inside, leaf.path), leaf];
 }
 
 /** @throws ConfigError with every problem: unknown keys, wrong types, values out of range, settings that contradict */
 export function validate<S extends z.ZodType>(schema: S, value: unknown, place: Place): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const leaves = leavesOf(schema);
+  const leaves = leavesOf(schema).flatMap(withInside);
   const problems = result.error.issues.flatMap((issue) => problemsOf(issue, value, leaves, place));
   throw new ConfigError(onePerPlace(problems));
 }
@@ -39,7 +47,7 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown, leaves: Leaf[], pla
   const names = leaves.map(({ path }) => path.join("."));
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((name) => unknownKey([...issue.path, name], names, place));
-  const leaf = leaves.find(({ path }) => path.every((name, depth) => issue.path[depth] === name));
+  const leaf = leafAt(leaves, issue.path);
   const path = leaf?.path ?? issue.path;
   const dotted = path.map(String).join(".");
   const at = place(issue.path, issue.code === "invalid_key" ? "key" : "value");
@@ -56,9 +64,19 @@ function problemsOf(issue: z.core.$ZodIssue, value: unknown, leaves: Leaf[], pla
   ];
 }
 
+/** The leaf that an issue is about: of that path, or else the one that it lies in, unless it is a section itself. */
+function leafAt(leaves: Leaf[], place: Path): Leaf | undefined {
+  const within = leaves.filter(({ path }) => path.every((name, depth) => place[depth] === name));
+  const exact = within.find(({ path }) => path.length === place.length);
+  const isSection = leaves.some(({ path }) => path.length > place.length && place.every((name, k) => path[k] === name));
+  return exact ?? (isSection ? undefined : within[0]);
+}
+
 function unknownKey(path: Path, names: string[], place: Place): ConfigProblem {
   const dotted = path.map(String).join(".");
-  const suggestions = nearestKeys(dotted, names);
+  // A misspelt section inside of a section is meant as one of its neighbours.
+  const sections = names.map((name) => name.split(".").slice(0, -1)).filter((parts) => parts.length > 1);
+  const suggestions = nearestKeys(dotted, [...new Set([...names, ...sections.map((parts) => parts.join("."))])]);
   const hint = suggestions.length > 0 ? `; did you mean ${suggestions.join(" or ")}?` : "; no key is like it";
   return { ...place(path, "key"), key: dotted, suggestions, message: `unknown key ${dotted}${hint}` };
 }

@@ -42,6 +42,28 @@ export class Random {
     }
   }
 
+  /**
+   * Beta deviate with both parameters alike, 0..1: a ratio of gamma deviates (Marsaglia and Tsang, 2000), whose logarithms
+   * are taken because small parameters give values too small for a number. @param alpha above 0
+   */
+  beta(alpha: number): number {
+    const [first, second] = [this.logGamma(alpha), this.logGamma(alpha)];
+    return 1 / (1 + Math.exp(second - first));
+  }
+
+  /** Logarithm of a gamma deviate. */
+  private logGamma(shape: number): number {
+    if (shape < 1) return this.logGamma(shape + 1) + Math.log(1 - this.uniform()) / shape;
+    const d = shape - 1 / 3;
+    for (;;) {
+      const x = this.normal();
+      const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+      if (v <= 0) continue;
+      const bound = (x * x) / 2 + d - d * v + d * Math.log(v);
+      if (Math.log(1 - this.uniform()) < bound) return Math.log(d * v);
+    }
+  }
+
   /** Whole number from low to high, both included. */
   integer(low: number, high: number): number {
     return uniformInt(this.generator, low, high);

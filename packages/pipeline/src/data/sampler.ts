@@ -1,22 +1,59 @@
 /** Which items an epoch sees, and in which order: a function of seed and epoch alone, so that a resumed run sees the same. */
 import type { Random } from "./random.js";
 
-/** A seeded order of all items, or as many draws in proportion to 1 / class frequency. */
-export function epochOrder<T extends { label: number }>(
+export interface OrderOptions {
+  random: Random;
+  /** Classes alike: the published weights 1 / class frequency. */
+  weighted: boolean;
+  /** Subjects alike, within their class where classes are alike too. */
+  bySubject?: boolean;
+}
+
+/** A seeded order of all items, or as many draws of which each class or each subject has the same share. */
+export function epochOrder<T extends { label: number; subject: string }>(
   items: readonly T[],
-  options: { random: Random; weighted: boolean },
+  { random, weighted, bySubject = false }: OrderOptions,
 ): T[] {
-  const { random, weighted } = options;
+  if (bySubject) return dealtBySubject(items, weighted, random);
   if (!weighted) return random.shuffle([...items]);
-  const byClass = new Map<number, T[]>();
-  for (const item of items) {
-    const same = byClass.get(item.label);
-    if (same === undefined) byClass.set(item.label, [item]);
-    else same.push(item);
-  }
-  const classes = [...byClass.values()];
+  const classes = groupsOf(items, ({ label }) => label);
   // Equal chances for the classes, then for the items within: weights 1 / frequency.
   return Array.from(items, () => random.pick(random.pick(classes)));
+}
+
+/**
+ * Each subject comes as often as any other, or once more; its items come in turn. With classes alike, each class comes as
+ * often as any other, or once more, and so do the subjects within it.
+ */
+function dealtBySubject<T extends { label: number; subject: string }>(
+  items: readonly T[],
+  weighted: boolean,
+  random: Random,
+): T[] {
+  const subjects = (some: readonly T[]) =>
+    dealer(groupsOf(some, ({ subject }) => subject).map((own) => dealer(own, random)), random); // prettier-ignore
+  const classes = weighted ? groupsOf(items, ({ label }) => label) : [items];
+  const next = dealer(classes.map(subjects), random);
+  return Array.from(items, () => next()()());
+}
+
+/** Deals the cards one by one, all of them in a new order before any comes again. */
+function dealer<T>(cards: readonly T[], random: Random): () => T {
+  let rest: T[] = [];
+  return () => {
+    if (rest.length === 0) rest = random.shuffle([...cards]);
+    return rest.pop() as T;
+  };
+}
+
+function groupsOf<T, K>(items: readonly T[], keyOf: (item: T) => K): T[][] {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const same = groups.get(keyOf(item));
+    if (same === undefined) groups.set(keyOf(item), [item]);
+    else same.push(item);
+  }
+  return [...groups.values()];
 }
 
 /** `most` items of each group, drawn without replacement; all where a group is smaller. */

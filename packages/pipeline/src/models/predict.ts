@@ -61,7 +61,7 @@ export function classifyEmbeddings(model: SliceModel, embedding_NE: Tensor, { de
     const parts = embedding_NE
       .split(batchSize)
       .map((part_BE) => autocast({ device, enabled: bfloat16 }, () => noGrad(() => model.classify(part_BE))));
-    return cat(parts).to({ dtype: "float32" }).softmax(1);
+    return model.outputs.probabilities(cat(parts).to({ dtype: "float32" }));
   });
 }
 
@@ -107,7 +107,7 @@ export function predictVolumes(
         const batch = volumes.slice(start, start + batchSize);
         const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, batch, slices);
         const { logits_BK, sliceWeight_BS } = head.forward(embedding_BSE, mask_BS);
-        probabilities.push(...rowsOf(logits_BK.to({ dtype: "float64" }).softmax(1)));
+        probabilities.push(...rowsOf(head.outputs.probabilities(logits_BK.to({ dtype: "float64" }))));
         if (sliceWeight_BS !== null)
           sliceWeights.push(...rowsOf(sliceWeight_BS).map((row, k) => row.slice(0, batch[k]?.count)));
       }),

@@ -10,6 +10,7 @@ import { FlattenHead } from "./heads/flatten.js";
 import { GruHead } from "./heads/gru.js";
 import type { Head, HeadOptions, HeadSettings } from "./heads/head.js";
 import { NoisyOrHead } from "./heads/noisy-or.js";
+import { outputsOf } from "./outputs.js";
 import { MaxHead, MeanHead } from "./heads/pooled.js";
 import { TopKHead } from "./heads/topk.js";
 import { TransformerHead } from "./heads/transformer.js";
@@ -39,7 +40,10 @@ export function trunkDepth(model: SliceModelName): ResNetDepth | null {
   return model === "slice_cnn" || model === "2d_cnn" ? null : depths[model];
 }
 
-export interface SliceModelSettings {
+/** Decides the width of the last layer and how it is read; default cross entropy. */
+type Loss = Partial<Pick<SliceConfig, "loss">>;
+
+export interface SliceModelSettings extends Loss {
   model: SliceModelName;
   dropout: number;
   /** Input channels: HU windows times neighbouring slices. Default: 3 for a ResNet, else 1. */
@@ -47,10 +51,18 @@ export interface SliceModelSettings {
 }
 
 /**
+ * A slice model whose last layer and its reading are those of the loss.
  * @param size height and width of the slices that the model will see
  * @throws ModelError where the size does not fit
  */
 export function createSliceModel(config: SliceModelSettings, classes: number, size: [number, number]): SliceModel {
+  const outputs = outputsOf(config.loss);
+  const network = sliceNetwork(config, outputs.outputs(classes), size);
+  network.outputs = outputs;
+  return network;
+}
+
+function sliceNetwork(config: SliceModelSettings, classes: number, size: [number, number]): SliceModel {
   const { model, dropout, channels } = config;
   const input = channels === undefined ? {} : { channels: atLeastOne(model, "channels", channels) };
   if (model === "slice_cnn" || model === "2d_cnn") return new SliceCnn({ classes, dropout, size, ...input });
@@ -76,7 +88,7 @@ export const headNames = Object.keys(heads) as HeadName[];
 
 /** @throws ModelError where a setting is given that the head does not have, or that does not fit it */
 export function createHead(
-  config: Pick<VolumeConfig, "head" | "dropout"> & HeadSettings,
+  config: Pick<VolumeConfig, "head" | "dropout"> & HeadSettings & Loss,
   shape: Omit<HeadOptions, "dropout" | keyof HeadSettings>,
 ): Head {
   const { head, dropout } = config;
@@ -91,7 +103,10 @@ export function createHead(
     }
     settings[name] = atLeastOne(head, name, value);
   }
-  return new Head({ ...shape, ...settings, dropout });
+  const outputs = outputsOf(config.loss);
+  const made = new Head({ ...shape, ...settings, classes: outputs.outputs(shape.classes), dropout });
+  made.outputs = outputs;
+  return made;
 }
 
 const volumeModels = {

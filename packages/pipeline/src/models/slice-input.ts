@@ -3,6 +3,7 @@
  * N stored slices, B slices of a batch, C channels, H height, W width.
  */
 import { cat, fromTypedArray, functional as F, mapFile, scope, type Tensor } from "@slicestack/torch";
+import { windowMargin } from "../augment/window.js";
 import type { RunConfig } from "../config/types.js";
 import { storeBytes, type Dataset } from "../data/store.js";
 
@@ -11,6 +12,10 @@ export interface SliceTransform {
   window: [number, number];
   mean: number;
   std: number;
+  /** How far beyond 0..1 values are kept, so that a jittered window (augment/window.ts) finds what it shows. */
+  margin: number;
+  /** Air, or the lowest value of data that are no HU, on the scale of the window: what lies outside of a slice. */
+  air: number;
   /** Height and width that the model sees. */
   size: [number, number];
   device: string;
@@ -21,9 +26,13 @@ export function sliceTransform(
   dataset: Dataset,
   device: string,
 ): SliceTransform {
-  const { window, mean, std } = config.transform;
+  const { window, mean, std, augment } = config.transform;
   const { range, height, width } = dataset.info;
-  return { window: window ?? range, mean, std, size: config.slice.size ?? [height, width], device };
+  const size = config.slice.size ?? [height, width];
+  const [low, high] = window ?? range;
+  const margin = windowMargin(augment);
+  const air = Math.min(1 + margin, Math.max(-margin, (range[0] - low) / (high - low)));
+  return { window: [low, high], mean, std, margin, air, size, device };
 }
 
 /** All slices of a data set, memory-mapped and, where the model sees another size, resized once. */
@@ -49,38 +58,47 @@ export class SliceStore implements Disposable {
     }).keep();
   }
 
-  /** Windowed to 0..1, kept as float32 on the device: a resized data set is small. */
+  /** Windowed, kept as float32 on the device: a resized data set is small. */
   #resized(stored_NHW: Tensor, unsigned16: boolean): Tensor {
     const { size, device } = this.transform;
     const parts = stored_NHW.split(256).map((part_BHW) =>
       scope(() => {
         const raw_BHW = part_BHW.to({ dtype: "float32" });
         const value_BHW = unsigned16 ? raw_BHW.remainder(65536) : raw_BHW;
-        const unit_B1HW = this.#windowed(value_BHW).unsqueeze(1);
-        return F.interpolate(unit_B1HW, size, { mode: "bilinear", antialias: true }).squeeze(1).to({ device });
+        const wide_B1HW = this.#windowed(value_BHW).unsqueeze(1);
+        return F.interpolate(wide_B1HW, size, { mode: "bilinear", antialias: true }).squeeze(1).to({ device });
       }),
     );
-    this.#isUnit = true;
+    this.#isWindowed = true;
     return cat(parts);
   }
-  #isUnit = false;
+  #isWindowed = false;
 
   #windowed(value_BHW: Tensor): Tensor {
     const [low, high] = this.transform.window;
+    const { margin } = this.transform;
     return value_BHW
       .sub(low)
       .div(high - low)
-      .clamp(0, 1);
+      .clamp(-margin, 1 + margin);
   }
 
   /** The slices at these indices, windowed: unit_B1HW, 0..1. */
   unit(indices: readonly number[]): Tensor {
     return scope(() => {
+      const wide_B1HW = this.wide(indices);
+      return this.transform.margin === 0 ? wide_B1HW : wide_B1HW.clamp(0, 1);
+    });
+  }
+
+  /** The same, cut at -margin and 1 + margin: what augmentation takes. */
+  wide(indices: readonly number[]): Tensor {
+    return scope(() => {
       const index = fromTypedArray(BigInt64Array.from(indices, BigInt), [indices.length], {
         device: this.transform.device,
       });
       const chosen_BHW = this.#slices_NHW.indexSelect(0, index);
-      return (this.#isUnit ? chosen_BHW : this.#windowed(chosen_BHW.to({ dtype: "float32" }))).unsqueeze(1);
+      return (this.#isWindowed ? chosen_BHW : this.#windowed(chosen_BHW.to({ dtype: "float32" }))).unsqueeze(1);
     });
   }
 

@@ -1,8 +1,9 @@
 /** What the slice stage trains and the volume stage takes its embeddings from. */
 import type { Tensor } from "@slicestack/torch";
 import { Module } from "@slicestack/torch/nn";
+import { softmaxOutputs, type ClassOutputs } from "./outputs.js";
 
-/** B slices, C input channels, H height, W width, E embedding, K classes, F channels of the last maps of h x w. */
+/** B slices, C input channels, H height, W width, E embedding, O outputs, F channels of the last maps of h x w. */
 export abstract class SliceModel extends Module {
   /** Channels of the input: HU windows times neighbouring slices; by default 3 where the trunk expects a colour image, else 1. */
   abstract readonly channels: number;
@@ -12,12 +13,14 @@ export abstract class SliceModel extends Module {
   abstract readonly mapChannels: number;
   /** x_BCHW → maps_BFhw, the last maps before they are pooled or flattened. */
   abstract featureMaps(x_BCHW: Tensor): Tensor;
+  /** How its outputs are read; the registry sets what the loss asks for. */
+  outputs: ClassOutputs = softmaxOutputs;
   /** x_BCHW → embedding_BE, what the last layer sees. */
   abstract embed(x_BCHW: Tensor): Tensor;
-  /** embedding_BE → logits_BK */
+  /** embedding_BE → logits_BO */
   abstract classify(embedding_BE: Tensor): Tensor;
 
-  /** x_BCHW → logits_BK */
+  /** x_BCHW → logits_BO */
   forward(x_BCHW: Tensor): Tensor {
     return this.classify(this.embed(x_BCHW));
   }

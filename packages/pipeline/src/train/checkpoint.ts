@@ -18,10 +18,17 @@ export interface StageState {
   finished: boolean;
 }
 
+/** What a stage knows besides its model, and a resume in the middle of an epoch needs. */
+export interface StageMemory {
+  tensors(): Map<string, Tensor>;
+  restore(tensors: ReadonlyMap<string, Tensor>): void;
+}
+
 interface Parts {
   model: Module;
   optimizer: Optimizer;
   schedule: Schedule;
+  memory?: StageMemory | undefined;
 }
 
 export class Checkpoints {
@@ -39,13 +46,14 @@ export class Checkpoints {
     return scope(() => writeSafetensors(runPaths(this.#run).best(this.#stage), model.stateDict(), metadata));
   }
 
-  save(state: StageState, { model, optimizer, schedule }: Parts): void {
+  save(state: StageState, { model, optimizer, schedule, memory }: Parts): void {
     scope(() => {
       const weights = model.stateDict();
       const { tensors, numbers } = optimizer.stateDict();
       const all = new Map<string, Tensor>([["generator", getGeneratorState()]]);
       for (const [name, tensor] of weights) all.set(`model.${name}`, tensor);
       for (const [name, tensor] of tensors) all.set(`optimizer.${name}`, tensor);
+      for (const [name, tensor] of memory?.tensors() ?? []) all.set(`memory.${name}`, tensor);
       const metadata = {
         state: JSON.stringify(state),
         optimizer: JSON.stringify(numbers),
@@ -57,7 +65,7 @@ export class Checkpoints {
   }
 
   /** Loads everything back. @throws CheckpointError, StateDictError, OptimizerStateError */
-  restore({ model, optimizer, schedule }: Parts): StageState | undefined {
+  restore({ model, optimizer, schedule, memory }: Parts): StageState | undefined {
     const file = runPaths(this.#run).state(this.#stage);
     if (!existsSync(file)) return undefined;
     return scope(() => {
@@ -73,6 +81,7 @@ export class Checkpoints {
       noGrad(() => model.loadStateDict(below("model.")));
       optimizer.loadStateDict({ tensors: below("optimizer."), numbers: parsed(file, metadata, "optimizer") });
       schedule.restore(parsed<ScheduleState>(file, metadata, "schedule"));
+      memory?.restore(below("memory."));
       setGeneratorState(generator);
       return parsed<StageState>(file, metadata, "state");
     });

@@ -6,7 +6,7 @@ import type { JobContext } from "../background.js";
 import type { StageConfig } from "../config/types.js";
 import type { Compute } from "../models/predict.js";
 import type { StageName } from "../run/folder.js";
-import { Checkpoints, type StageState } from "./checkpoint.js";
+import { Checkpoints, type StageMemory, type StageState } from "./checkpoint.js";
 import type { MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
 
@@ -28,6 +28,9 @@ export interface Stage<T> {
   config: StageConfig;
   /** Batches of an epoch: a function of the epoch alone. */
   batches: (epoch: number) => T[][];
+  /** Before an epoch's first step: a function of the model as it is; what it changes is kept in `memory`. */
+  beginEpoch?: (epoch: number) => void;
+  memory?: StageMemory | undefined;
   /** Loss of a batch, one value with gradient. */
   loss: (batch: T[], epoch: number, step: number) => Tensor;
   validate: () => Validation;
@@ -64,13 +67,14 @@ export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job 
   const checkpoints = new Checkpoints(run, name);
   using optimizer = createOptimizer(model.parameters(), config);
   const schedule = createSchedule(config, stage.batches(0).length);
-  const parts = { model, optimizer, schedule };
+  const parts = { model, optimizer, schedule, memory: stage.memory };
   const state: StageState = { ...((resume ? checkpoints.restore(parts) : undefined) ?? fresh) };
   log.rewind(name, state.epoch);
 
   for (; state.epoch < config.epochs && !state.finished; state.epoch++) {
     const batches = stage.batches(state.epoch);
     const started = performance.now();
+    if (state.step === 0) stage.beginEpoch?.(state.epoch);
     model.train();
     for (; state.step < batches.length; state.step++) {
       if (job.stopping()) {

@@ -43,10 +43,3 @@ export function createSchedule(config: StageConfig, stepsPerEpoch: number): Stag
       return Object.assign(new ConstantSchedule({ learningRate }), { unit: "epoch" as const });
   }
 }
-
-/** Weights of the classes for a weighted loss: n / (K · n_k); 1 where a class is absent. */
-export function classWeights(labels: readonly number[], classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
-  return counts.map((count) => (count === 0 ? 1 : labels.length / (classes * count)));
-}

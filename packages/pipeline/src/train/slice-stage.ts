@@ -1,7 +1,7 @@
 /** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
-import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
+import { scope } from "@slicestack/torch";
+import { augmentSlices } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
-import { augmentSlices } from "../data/augment.js";
 import { Random } from "../data/random.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import { sliceIndices, type Task, type TaskVolume } from "../data/task.js";
@@ -10,13 +10,18 @@ import { predictSlices, rowsOf, type Compute } from "../models/predict.js";
 import type { SliceStore } from "../models/slice-input.js";
 import type { SliceModel } from "../models/slice-model.js";
 import type { Stage, Validation } from "./loop.js";
-import { classWeights } from "./optimisation.js";
+import { configuredWeights, weightTensor } from "./losses/class-weights.js";
+import { createCriterion } from "./losses/criterion.js";
+import { mixes, mixSlices } from "./losses/mixing.js";
+import { SliceLabels } from "./losses/slice-labels.js";
+import { labelTensor, massOf } from "./losses/targets.js";
 import { validationScores } from "./scores.js";
 
 interface Slice {
   /** Row of slices.npy. */
   index: number;
   label: number;
+  subject: string;
 }
 
 export interface SliceStageOptions {
@@ -30,18 +35,15 @@ export interface SliceStageOptions {
 
 export function sliceStage({ config, task, store, model, compute, metadata }: SliceStageOptions): Stage<Slice> {
   const { slice, seed, transform } = config;
-  const { count: classes } = task.classes;
+  const classes = task.classes.count;
   const train = trainingVolumes(config, task);
   const slicesOf = (volume: TaskVolume): Slice[] =>
-    sliceIndices(volume).map((index) => ({ index, label: volume.label }));
+    sliceIndices(volume).map((index) => ({ index, label: volume.label, subject: volume.subject }));
   const groups = train.map(slicesOf);
   const random = new Random(seed).fork("slice stage");
-  const weights = slice.weightedLoss
-    ? classWeights(
-        groups.flat().map(({ label }) => label),
-        classes,
-      )
-    : null;
+  const criterion = createCriterion("slice", slice, classes);
+  const weights = configuredWeights(slice, groups.flat().map(({ label }) => label), classes); // prettier-ignore
+  const soft = slice.softLabels ? new SliceLabels(store.count, slice.softLabelFloor) : null;
 
   return {
     name: "slice",
@@ -51,14 +53,24 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
     batches: (epoch) => {
       const draws = random.fork(`epoch ${epoch}`);
       const chosen = drawFromEach(groups, slice.slicesPerVolume, draws);
-      return batchesOf(epochOrder(chosen, { random: draws, weighted: slice.weightedSampler }), slice.batchSize);
+      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = slice;
+      return batchesOf(epochOrder(chosen, { random: draws, weighted, bySubject }), batchSize);
     },
+    beginEpoch: (epoch) => {
+      if (epoch < slice.softLabelWarmup) return;
+      soft?.expect(train, (indices) => scope(() => rowsOf(predictSlices(model, store, indices, compute))));
+    },
+    memory: soft ?? undefined,
     loss: (batch, epoch, step) => {
-      const unit_B1HW = store.unit(batch.map(({ index }) => index));
+      const wide_BCHW = store.wide(batch.map(({ index }) => index));
       const draws = random.fork(`augment ${epoch} ${step}`);
-      const augmented_B1HW = transform.augment ? augmentSlices(unit_B1HW, draws) : unit_B1HW;
-      const logits_BK = model.forward(store.normalise(augmented_B1HW, model.channels)).to({ dtype: "float32" });
-      return crossEntropy(logits_BK, batch, weights, slice.labelSmoothing);
+      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, draws, store.transform);
+      const label_B = labelTensor(batch, compute.device);
+      const simple = soft === null && !mixes(slice);
+      const target = simple ? label_B : massOf(label_B, classes, unit_BCHW, soft?.of(batch));
+      const mixed = mixSlices(unit_BCHW, target, slice, random.fork(`mix ${epoch} ${step}`));
+      const logits_BO = model.forward(store.normalise(mixed.unit_BCHW, model.channels)).to({ dtype: "float32" });
+      return criterion.loss(logits_BO, mixed.target_BK, weightTensor(weights, logits_BO));
     },
     validate: () => validate(model, store, task, slice.slicesPerVolume, compute),
   };
@@ -67,23 +79,6 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
 /** A small fixed subset under `overfit`, to see that the model can fit at all. */
 export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts }: Task): TaskVolume[] {
   return overfit ? parts.train.slice(0, 8) : parts.train;
-}
-
-/** Cross entropy of a batch, on the device of the logits. */
-export function crossEntropy(
-  logits_BK: Tensor,
-  batch: readonly { label: number }[],
-  weights: number[] | null,
-  labelSmoothing: number,
-): Tensor {
-  const { device } = logits_BK;
-  const target_B = fromTypedArray(
-    BigInt64Array.from(batch, ({ label }) => BigInt(label)),
-    [batch.length],
-    { device },
-  );
-  const weight_K = weights === null ? null : fromTypedArray(Float32Array.from(weights), [weights.length], { device });
-  return F.crossEntropy(logits_BK, target_B, { weight: weight_K, labelSmoothing });
 }
 
 /** Volumes of val by the mean probability of their slices, of which an epoch looks at as many as it trains on. */

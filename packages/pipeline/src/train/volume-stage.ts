@@ -8,15 +8,18 @@ import type { Head } from "../models/heads/head.js";
 import type { StackedEmbeddings } from "../models/embeddings.js";
 import { predictVolumes, stackVolumes, type StackedVolume } from "../models/predict.js";
 import type { Stage } from "./loop.js";
-import { classWeights } from "./optimisation.js";
+import { configuredWeights, weightTensor } from "./losses/class-weights.js";
+import { createCriterion } from "./losses/criterion.js";
+import { labelTensor } from "./losses/targets.js";
 import { validationScores } from "./scores.js";
-import { crossEntropy } from "./slice-stage.js";
 
-type LabelledStack = StackedVolume & { label: number };
+type LabelledStack = StackedVolume & { label: number; subject: string };
 
 export interface VolumeStageOptions {
   config: RunConfig;
   train: StackedEmbeddings;
+  /** Of each training volume. */
+  subjects: readonly string[];
   val: StackedEmbeddings;
   head: Head;
   /** Slices of the deepest volume of the data set. */
@@ -28,6 +31,7 @@ export interface VolumeStageOptions {
 export function volumeStage({
   config,
   train,
+  subjects,
   val,
   head,
   slices,
@@ -36,28 +40,24 @@ export function volumeStage({
 }: VolumeStageOptions): Stage<LabelledStack> {
   const { volume, seed } = config;
   const random = new Random(seed).fork("volume stage");
-  const weights = volume.weightedLoss
-    ? classWeights(
-        train.volumes.map(({ label }) => label),
-        classes,
-      )
-    : null;
+  const volumes = train.volumes.map((each, k): LabelledStack => ({ ...each, subject: subjects[k] ?? "" }));
+  const criterion = createCriterion("volume", volume, classes);
+  const weights = configuredWeights(volume, volumes.map(({ label }) => label), classes); // prettier-ignore
   return {
     name: "volume",
     model: head,
     config: volume,
     metadata,
     batches: (epoch) => {
-      const order = epochOrder(train.volumes, {
-        random: random.fork(`epoch ${epoch}`),
-        weighted: volume.weightedSampler,
-      });
-      return batchesOf(order, volume.batchSize);
+      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = volume;
+      return batchesOf(epochOrder(volumes, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
     },
     loss: (batch) => {
       const { embedding_BSE, mask_BS } = stackVolumes(train.embedding_NE, batch, slices);
       const { logits_BK } = head.forward(embedding_BSE, mask_BS);
-      return crossEntropy(logits_BK.to({ dtype: "float32" }), batch, weights, volume.labelSmoothing);
+      const logits_BO = logits_BK.to({ dtype: "float32" });
+      const target_B = labelTensor(batch, logits_BO.device);
+      return criterion.loss(logits_BO, target_B, weightTensor(weights, logits_BO));
     },
     validate: () =>
       scope(() => {

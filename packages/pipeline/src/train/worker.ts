@@ -109,6 +109,7 @@ function runVolumeStage({ config, dataset, split, task }: OpenRun, stageRun: Sta
     const stage = volumeStage({
       config,
       train: trainEmbeddings,
+      subjects: train.map(({ subject }) => subject),
       val: valEmbeddings,
       head,
       slices,

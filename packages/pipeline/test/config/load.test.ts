@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { augmentPresets } from "../../src/config/augment.js";
 import { demoConfig } from "../../src/config/demo.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
@@ -23,7 +24,8 @@ function fails(text: string, overrides: Record<string, string> = {}): ConfigErro
 test("defaults are the method's (reference.md section 2, table of settings)", () => {
   const config = loadConfig({});
   assert.equal(config.slice.model, "custom_resnet");
-  assert.deepEqual([config.transform.mean, config.transform.std, config.transform.augment], [0.485, 0.229, true]);
+  assert.deepEqual([config.transform.mean, config.transform.std], [0.485, 0.229]);
+  assert.deepEqual(config.transform.augment, augmentPresets.published);
   assert.equal(config.transform.window, null);
   assert.deepEqual(config.split, { seed: 0, fractions: [0.6, 0.2, 0.2] });
   for (const stage of [config.slice, config.volume]) {
@@ -50,7 +52,7 @@ test("false, 0 and null are kept where the default is another (trap 8 of referen
   const text =
     "transform: {augment: false, mean: 0}\nvolume: {dropout: 0, weighted_sampler: false, momentum: 0}\nseed: 0";
   const config = loadConfig({ text, overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" } });
-  assert.deepEqual([config.transform.augment, config.transform.mean], [false, 0]);
+  assert.deepEqual([config.transform.augment, config.transform.mean], [augmentPresets.none, 0]);
   assert.deepEqual([config.volume.dropout, config.volume.weightedSampler, config.volume.momentum], [0, false, 0]);
   assert.deepEqual([config.slice.weightedSampler, config.slice.clipNorm], [false, null]);
 });
@@ -103,6 +105,11 @@ test("a wrong type or range is refused with what was expected, what came, and it
     ["device: cuda", "1:9", /cuda:N, e\.g\. cuda:0, received the text "cuda"/],
     ["slice: {model: vgg16}", "1:16", /resnet18, resnet34.*received the text "vgg16"/],
     ["slice: {epochs: 2, warmup_epochs: 3}", "1:35", /at most the 2 epochs/],
+    ["slice: {loss: hinge}", "1:15", /cross_entropy, focal or ordinal, received the text "hinge"/],
+    ["slice: {mixup: -0.1}", "1:16", /a number, at least 0, received -0\.1/],
+    ["volume: {focal_alpha: [1, 0]}", "1:27", /numbers above 0, one for each task class.*received the list/],
+    ["slice: {soft_label_floor: 0}", "1:27", /above 0, at most 1, received 0/],
+    ["volume: {mixup: 0.2}", "1:10", /unknown key volume\.mixup; did you mean slice\.mixup\?/],
     ["- 1", "1:1", /expected "key: value" lines/],
   ];
   for (const [text, place, message] of cases) {
@@ -157,9 +164,9 @@ test("configToYaml round-trips through loadConfig: every config file, and one wi
     text: `name: "1e3"
 threads: 2
 task: {classes_to_include: [4, 0, 2], class_mapping: {4: 0, 0: 1, 2: 1}, class_names: ["yes", "0"]}
-transform: {window: [-160.5, 240], augment: false}
-slice: {learning_rate: 1e-7, clip_norm: 1, size: [64, 96], slices_per_volume: 4, pretrained: "a: b#c"}
-volume: {schedule: one_cycle, head: mean, label_smoothing: 0.1}
+transform: {window: [-160.5, 240], augment: {preset: light, noise: null, crop: {}}}
+slice: {learning_rate: 1e-7, clip_norm: 1, size: [64, 96], slices_per_volume: 4, pretrained: "a: b#c", loss: ordinal, mixup: 0.2, cutmix: 1, soft_labels: true, soft_label_warmup: 2, soft_label_floor: 0.5, subject_sampler: true}
+volume: {schedule: one_cycle, head: mean, label_smoothing: 0.1, loss: focal, focal_gamma: 0, focal_alpha: [1, 2, 0.5], weighted_loss: true, class_weights: effective, effective_beta: 0.99}
 checkpoint: "null"
 overfit: true`,
   });

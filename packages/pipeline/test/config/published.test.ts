@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { augmentPresets } from "../../src/config/augment.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
 
@@ -36,7 +37,7 @@ test("the published example, written as a flow map, loads with the settings it s
     [model, epochs, batchSize, learningRate, weightedSampler, dropout],
     ["custom_resnet", 100, 16, 0.001, false, 0],
   );
-  assert.deepEqual([config.transform.augment, config.overfit], [true, false]);
+  assert.deepEqual([config.transform.augment, config.overfit], [augmentPresets.published, false]);
   assert.equal(config.volume.epochs, 30);
 });
 
@@ -50,7 +51,8 @@ test("published keys: no_transform, weighted, overfit, relaunch, checkpoint and 
     dropout: "0.5",
   });
   const config = loadConfig({ text });
-  assert.deepEqual([config.transform.augment, config.slice.weightedSampler, config.slice.dropout], [false, true, 0.5]);
+  assert.deepEqual(config.transform.augment, augmentPresets.none);
+  assert.deepEqual([config.slice.weightedSampler, config.slice.dropout], [true, 0.5]);
   assert.deepEqual([config.overfit, config.relaunch, config.checkpoint], [true, true, "w.pth"]);
 });
 

@@ -85,7 +85,7 @@ for (const size of [null, "[8, 10]"]) {
       const classes = { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) }; // prettier-ignore
       const task: Task = { classes, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
-      const batch = upTo(5).map((index) => ({ index, label: 0 }));
+      const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));
 
       const trained = watched(() => stage.loss(batch, 0, 0));
       const embedded = watched(() => embedSlices(model, store, upTo(5), compute));

@@ -1,0 +1,31 @@
+/** Slices and volumes a second of augmentation, a JSON line: the work of `peer_pytorch.py augment`. */
+import { availableParallelism } from "node:os";
+import { augmentSlices, augmentVolumes } from "../packages/pipeline/dist/src/augment/augment.js";
+import { augmentPresets } from "../packages/pipeline/dist/src/config/augment.js";
+import { Random } from "../packages/pipeline/dist/src/data/random.js";
+import * as torch from "../packages/torch/dist/src/index.js";
+import { median } from "./tools.mjs";
+
+torch.setNumThreads(availableParallelism());
+torch.manualSeed(1);
+const slices_BCHW = torch.rand([32, 1, 128, 128]);
+const volumes_BCHWD = torch.rand([2, 1, 128, 128, 64]);
+
+/** Samples a second: the median of some calls after one to warm up. */
+function rate(samples, calls, body) {
+  const seconds = Array.from({ length: calls + 1 }, (_, k) => {
+    const started = performance.now();
+    torch.scope(() => void body(new Random(k)));
+    return (performance.now() - started) / 1000;
+  });
+  return samples / median(seconds.slice(1));
+}
+
+const { published, strong } = augmentPresets;
+console.log(
+  JSON.stringify({
+    "published, 32 slices of 128 x 128": rate(32, 30, (random) => augmentSlices(slices_BCHW, published, random)),
+    "strong, 32 slices of 128 x 128": rate(32, 30, (random) => augmentSlices(slices_BCHW, strong, random)),
+    "published, 2 volumes of 128 x 128 x 64": rate(2, 8, (random) => augmentVolumes(volumes_BCHWD, published, random)),
+  }),
+);

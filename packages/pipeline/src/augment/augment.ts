@@ -1,0 +1,100 @@
+/**
+ * Augmentation of batches on their device. In order: mirror images, one interpolation for all of the geometry, blur,
+ * noise, the window with its jitter, intensity, erasing. Every draw comes from the stream that is given, by its seed alone:
+ * the same stream gives the same batch, whatever was drawn before, so a batch depends on seed, epoch and step.
+ * What comes in is windowed but not yet cut at 0 and 1 (augment/window.ts); what goes out lies within 0..1. Outside of a
+ * slice is air, never a mirror image. B samples, S slices of a volume, C channels, H height, W width, D slices of a 3D volume.
+ */
+import { autocast, noGrad, scope, type Tensor } from "@slicestack/torch";
+import type { AugmentConfig } from "../config/augment.js";
+import type { Random } from "../data/random.js";
+import { drawAffine } from "./affine.js";
+import { blur, drawBlur } from "./blur.js";
+import { drawElastic } from "./elastic.js";
+import { drawErase, erase } from "./erase.js";
+import { drawFlips, flip } from "./flip.js";
+import { changeIntensity, drawIntensity } from "./intensity.js";
+import { addNoise, drawNoise } from "./noise.js";
+import { joinWarp, warp } from "./warp.js";
+import { applyWindow, drawWindow } from "./window.js";
+
+/** Distance of pixel centres in mm along x, y and z. */
+export type Spacing = readonly [x: number, y: number, z: number];
+
+export interface AugmentOptions {
+  /** The value of air in what comes in; default 0, the lower edge of the window. */
+  air?: number;
+}
+
+/** wide_BCHW → unit_BCHW. The channels of a slice (its neighbours, its windows) share every draw but the noise's pixels. */
+export function augmentSlices(
+  wide_BCHW: Tensor,
+  config: AugmentConfig,
+  random: Random,
+  { air = 0 }: AugmentOptions = {},
+): Tensor {
+  const [batch = 0, , height = 1, width = 1] = wide_BCHW.shape;
+  const sides = Array.from({ length: batch }, () => [width, height]);
+  return augment(wide_BCHW, config, random, { sides, steps: sides.map(() => [1, 1]), air });
+}
+
+/** wide_BSCHW → unit_BSCHW: all slices of a volume share every draw but the noise's pixels, as channels do. */
+export function augmentStacks(
+  wide_BSCHW: Tensor,
+  config: AugmentConfig,
+  random: Random,
+  options: AugmentOptions = {},
+): Tensor {
+  return scope(() => {
+    const [batch = 0, slices = 1, channels = 1, ...size] = wide_BSCHW.shape;
+    const folded = wide_BSCHW.reshape(batch, slices * channels, ...size);
+    return augmentSlices(folded, config, random, options).view(...wide_BSCHW.shape);
+  });
+}
+
+/**
+ * wide_BCHWD → unit_BCHWD with geometry in all three dimensions, true to scale by the spacing.
+ * @param options `spacing` of each volume; default: cubes
+ */
+export function augmentVolumes(
+  wide_BCHWD: Tensor,
+  config: AugmentConfig,
+  random: Random,
+  { air = 0, spacing = [] }: AugmentOptions & { spacing?: readonly Spacing[] } = {},
+): Tensor {
+  const [batch = 0, , height = 1, width = 1, depth = 1] = wide_BCHWD.shape;
+  const spacings = Array.from({ length: batch }, (_, k): Spacing => spacing[k] ?? [1, 1, 1]);
+  const sides = spacings.map(([x, y, z]) => [width * x, height * y, depth * z]);
+  const steps = spacings.map(([x, y, z]) => [y / x, 1, z / x]);
+  return augment(wide_BCHWD, config, random, { sides, steps, air });
+}
+
+interface Surroundings {
+  /** x, y (and z) of each sample, in one unit. */
+  sides: readonly (readonly number[])[];
+  /** Distance of neighbours along each spatial axis of the tensor, in pixels across. */
+  steps: readonly (readonly number[])[];
+  air: number;
+}
+
+function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, steps, air }: Surroundings): Tensor {
+  // Under autocast the places to read at would be rounded to bfloat16: by up to a third of a pixel at 128.
+  const exact = <T>(body: () => T) => autocast({ device: wide.device, enabled: false }, () => noGrad(body));
+  return scope(() =>
+    exact(() => {
+      const [batch = 0, , ...sizes] = wide.shape;
+      const dims = sizes.length;
+      const stream = (name: keyof AugmentConfig) => random.fork(name);
+      const affine = drawAffine(config, sides, random);
+      const elastic = drawElastic(config.elastic, batch, dims, stream("elastic"));
+
+      let x = flip(wide.detach(), drawFlips(config.flip, batch, dims, stream("flip")));
+      x = warp(x, joinWarp(affine, elastic, sides), air);
+      x = blur(x, drawBlur(config.blur, batch, stream("blur")), steps, air);
+      x = addNoise(x, drawNoise(config.noise, batch, stream("noise")));
+      x = applyWindow(x, drawWindow(config.window, batch, stream("window")));
+      x = changeIntensity(x, drawIntensity(config.intensity, batch, stream("intensity")));
+      return erase(x, drawErase(config.erase, batch, sizes, stream("erase")));
+    }),
+  );
+}

@@ -1,0 +1,54 @@
+/** Random transforms meet some samples of a batch and leave the others alone, bit for bit. */
+import { cat, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
+import type { Range } from "../config/augment.js";
+import type { Random } from "../data/random.js";
+
+/** What was drawn for each sample of a batch; null where the transform passes it by. */
+export type Draws<T> = readonly (T | null)[];
+
+/** One draw for each sample that the transform meets. */
+export function drawSamples<T>(batch: number, probability: number, random: Random, draw: () => T): Draws<T> {
+  return Array.from({ length: batch }, () => (random.chance(probability) ? draw() : null));
+}
+
+/** Uniform over a range of the settings. */
+export function within(random: Random, [low, high]: Range): number {
+  return random.uniform(low, high);
+}
+
+/** Uniform in the logarithm, so that twice is as likely as half. */
+export function withinRatio(random: Random, [low, high]: Range): number {
+  return Math.exp(random.uniform(Math.log(low), Math.log(high)));
+}
+
+/**
+ * Applies `change` to the samples of x_B... that have a draw.
+ * @param change gets those samples alone, n of them, and their draws; it keeps the shape
+ */
+export function onDrawn<T>(x: Tensor, draws: Draws<T>, change: (chosen: Tensor, drawn: T[]) => Tensor): Tensor {
+  const rows = draws.flatMap((draw, row) => (draw === null ? [] : [row]));
+  const drawn = draws.filter((draw): draw is T => draw !== null);
+  if (rows.length === 0) return x.alias();
+  return scope(() => {
+    if (rows.length === draws.length) return change(x, drawn);
+    const changed = change(x.indexSelect(0, indexTensor(rows, x)), drawn);
+    // Behind the untouched batch stand the changed samples: each row takes its own.
+    const places = draws.map((draw, row) => (draw === null ? row : draws.length + rows.indexOf(row)));
+    return cat([x, changed]).indexSelect(0, indexTensor(places, x));
+  });
+}
+
+/** Lets `body` see air as 0, because 0 is what grid samples and convolutions find outside. */
+export function overAir(x: Tensor, air: number, body: (raised: Tensor) => Tensor): Tensor {
+  return air === 0 ? body(x) : body(x.sub(air)).add(air);
+}
+
+function indexTensor(rows: readonly number[], { device }: Tensor): Tensor {
+  return fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length], { device });
+}
+
+/** One number a sample, n x 1 x 1 …, of the dtype and on the device of x. */
+export function column(values: readonly number[], x: Tensor): Tensor {
+  const shape = [values.length, ...new Array<number>(x.dim - 1).fill(1)];
+  return fromTypedArray(Float64Array.from(values), shape, { dtype: x.dtype, device: x.device });
+}

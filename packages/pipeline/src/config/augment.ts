@@ -1,0 +1,221 @@
+/**
+ * The settings of augmentation: presets, and every transform by itself. What they do stands in src/augment and, in
+ * pictures, in docs/explanation/augmentation.md. File and program spell these keys alike.
+ */
+import { z } from "zod";
+import { key } from "./notes.js";
+
+export type Range = [low: number, high: number];
+
+/** One entry a transform; null = off. A probability is that of a slice (of a volume, where volumes are augmented). */
+export interface AugmentConfig {
+  rotation: { probability: number; degrees: Range; tilt: Range } | null;
+  crop: { probability: number; area: Range; aspect: Range } | null;
+  translation: { probability: number; share: Range } | null;
+  scale: { probability: number; factor: Range } | null;
+  shear: { probability: number; degrees: Range } | null;
+  flip: { horizontal: number; vertical: number; slices: number } | null;
+  elastic: { probability: number; intervals: number; displacement: Range } | null;
+  blur: { probability: number; sigma: Range } | null;
+  noise: { probability: number; sigma: Range } | null;
+  window: { probability: number; level: Range; width: Range } | null;
+  intensity: { probability: number; scale: Range; shift: Range; gamma: Range } | null;
+  erase: { probability: number; area: Range; aspect: Range } | null;
+}
+
+export type AugmentPreset = "none" | "published" | "light" | "strong";
+
+type Transform = { [K in keyof AugmentConfig]: NonNullable<AugmentConfig[K]> };
+
+/** What a transform's own keys are where neither the file nor the preset gives them. */
+export const transformDefaults: Transform = {
+  rotation: { probability: 1, degrees: [-15, 15], tilt: [0, 0] },
+  crop: { probability: 1, area: [0.8, 1], aspect: [3 / 4, 4 / 3] },
+  translation: { probability: 1, share: [-0.1, 0.1] },
+  scale: { probability: 1, factor: [0.95, 1.05] },
+  shear: { probability: 1, degrees: [-10, 10] },
+  flip: { horizontal: 0, vertical: 0, slices: 0 },
+  elastic: { probability: 0.3, intervals: 4, displacement: [0.1, 0.3] },
+  blur: { probability: 0.2, sigma: [0.4, 1] },
+  noise: { probability: 0.3, sigma: [0, 0.03] },
+  window: { probability: 0.5, level: [-0.05, 0.05], width: [0.9, 1.1] },
+  intensity: { probability: 0.3, scale: [0.9, 1.1], shift: [-0.05, 0.05], gamma: [0.8, 1.25] },
+  erase: { probability: 0.2, area: [0.02, 0.1], aspect: [0.3, 3.3] },
+};
+
+const none: AugmentConfig = {
+  rotation: null,
+  crop: null,
+  translation: null,
+  scale: null,
+  shear: null,
+  flip: null,
+  elastic: null,
+  blur: null,
+  noise: null,
+  window: null,
+  intensity: null,
+  erase: null,
+};
+
+// Garg, Garg, Duncan, Electronics 14(13), 2571, 2025: slices see five of them, in plane; the tilt is for volumes.
+const published: AugmentConfig = {
+  ...none,
+  rotation: { ...transformDefaults.rotation, tilt: [-5, 5] },
+  crop: transformDefaults.crop,
+  translation: transformDefaults.translation,
+  scale: transformDefaults.scale,
+  shear: transformDefaults.shear,
+};
+
+export const augmentPresets: Record<AugmentPreset, AugmentConfig> = {
+  none,
+  published,
+  // For small fine structures, which the published crop and shear deform: little geometry, a little of the scanner.
+  light: {
+    ...none,
+    rotation: { probability: 1, degrees: [-7, 7], tilt: [-2, 2] },
+    translation: { probability: 1, share: [-0.05, 0.05] },
+    scale: { probability: 1, factor: [0.95, 1.05] },
+    noise: { probability: 0.2, sigma: [0, 0.02] },
+    window: { probability: 0.3, level: [-0.02, 0.02], width: [0.95, 1.05] },
+  },
+  // The published set and what differs between scanners and kernels; lungs mirrored left to right.
+  strong: {
+    ...published,
+    flip: { horizontal: 0.5, vertical: 0, slices: 0 },
+    elastic: transformDefaults.elastic,
+    blur: transformDefaults.blur,
+    noise: transformDefaults.noise,
+    window: transformDefaults.window,
+    intensity: transformDefaults.intensity,
+    erase: transformDefaults.erase,
+  },
+};
+
+const presetNames = Object.keys(augmentPresets) as [AugmentPreset, ...AugmentPreset[]];
+const probability = () => key(z.number().min(0).max(1).optional(), "a number from 0 to 1", "Chance that it happens");
+
+function range(low: number, high: number, meaning: string) {
+  const bounded = z.number().min(low).max(high);
+  const schema = z
+    .tuple([bounded, bounded])
+    .refine(([from, to]) => from <= to, "expected [low, high] with low below high");
+  const words = high === Infinity ? `at least ${low}` : `each from ${low} to ${high}`;
+  return key(schema.optional(), `[low, high], ${words}`, meaning);
+}
+
+function transform<S extends z.core.$ZodLooseShape>(shape: S) {
+  return z.strictObject(shape).nullable().optional();
+}
+
+/** What the file may hold in the place of a preset's name. */
+export const augmentSettings = z.strictObject({
+  preset: key(z.enum(presetNames).optional(), "none, light, published or strong", "The set that the keys below change"),
+  rotation: transform({
+    probability: probability(),
+    degrees: range(-180, 180, "Turn in the plane of the slice, counter-clockwise"),
+    tilt: range(-45, 45, "Degrees that a volume also leans about its two other axes; slices know none"),
+  }),
+  crop: transform({
+    probability: probability(),
+    area: range(0.05, 1, "Share of the slice that is kept and stretched over all of it"),
+    aspect: range(0.1, 10, "Width over height of what is kept, drawn evenly in its logarithm"),
+  }),
+  translation: transform({
+    probability: probability(),
+    share: range(-1, 1, "Shift along each axis, as a share of it"),
+  }),
+  scale: transform({ probability: probability(), factor: range(0.1, 10, "Size afterwards over size before") }),
+  shear: transform({
+    probability: probability(),
+    degrees: range(-60, 60, "Slant of the columns (in a volume of each axis)"),
+  }),
+  flip: transform({
+    horizontal: key(
+      z.number().min(0).max(1).optional(),
+      "a number from 0 to 1",
+      "Chance of left and right changing sides",
+    ),
+    vertical: key(
+      z.number().min(0).max(1).optional(),
+      "a number from 0 to 1",
+      "Chance of front and back changing sides",
+    ),
+    slices: key(
+      z.number().min(0).max(1).optional(),
+      "a number from 0 to 1",
+      "Chance of a volume's slices in reverse; slices know none",
+    ),
+  }),
+  elastic: transform({
+    probability: probability(),
+    intervals: key(
+      z.int().min(1).max(32).optional(),
+      "a whole number from 1 to 32",
+      "Intervals between control points along each axis: more of them, smaller waves",
+    ),
+    displacement: range(
+      0,
+      0.4,
+      "Furthest that a control point moves, as a share of an interval; up to 0.4 nothing folds",
+    ),
+  }),
+  blur: transform({ probability: probability(), sigma: range(0, 10, "Standard deviation of the Gaussian, in pixels") }),
+  noise: transform({
+    probability: probability(),
+    sigma: range(0, 1, "Standard deviation, as a share of the window's width"),
+  }),
+  window: transform({
+    probability: probability(),
+    level: range(-1, 1, "Shift of the window, as a share of its width"),
+    width: range(0.1, 4, "Width of the window over what it was"),
+  }),
+  intensity: transform({
+    probability: probability(),
+    scale: range(0, 4, "Factor on the values 0..1"),
+    shift: range(-1, 1, "Added after the factor"),
+    gamma: range(0.1, 10, "Power of the result"),
+  }),
+  erase: transform({
+    probability: probability(),
+    area: range(0, 0.9, "Share of the slice that one grey value covers"),
+    aspect: range(0.1, 10, "Width over height of the covered box, drawn evenly in its logarithm"),
+  }),
+});
+
+type Settings = z.output<typeof augmentSettings>;
+
+/** The complete settings that a preset's changes give: the file's keys, then the preset's, then the defaults. */
+function complete({ preset = "none", ...changes }: Settings): AugmentConfig {
+  const entries = Object.keys(none).map((name): [string, unknown] => {
+    const transform = name as keyof AugmentConfig;
+    const [change, base] = [changes[transform], augmentPresets[preset][transform]];
+    if (change === undefined) return [transform, base];
+    return [transform, change === null ? null : { ...transformDefaults[transform], ...base, ...change }];
+  });
+  return structuredClone(Object.fromEntries(entries)) as unknown as AugmentConfig;
+}
+
+/** A preset's name, true (published), false (none), or changes to a preset. */
+export const augmentSchema = z.unknown().transform((value, context): AugmentConfig => {
+  const named = value === true ? "published" : value === false ? "none" : value;
+  const name = presetNames.find((preset) => preset === named);
+  if (name !== undefined) return structuredClone(augmentPresets[name]);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    context.addIssue({ code: "invalid_type", expected: "object", input: value });
+    return z.NEVER;
+  }
+  const parsed = augmentSettings.safeParse(value);
+  if (parsed.success) return complete(parsed.data);
+  for (const issue of parsed.error.issues)
+    context.issues.push({ ...issue, path: [...issue.path], input: value } as z.core.$ZodRawIssue);
+  return z.NEVER;
+});
+
+/** How a file writes the settings: the name of the preset that they are, else every transform that is on. */
+export function augmentToFile(config: AugmentConfig): AugmentPreset | Partial<AugmentConfig> {
+  const same = presetNames.find((name) => JSON.stringify(augmentPresets[name]) === JSON.stringify(config));
+  if (same !== undefined) return same;
+  return Object.fromEntries(Object.entries(config).filter(([, setting]) => setting !== null));
+}

@@ -1,0 +1,43 @@
+/** Weights of the classes in a loss, so that rare ones are not overheard. */
+import { fromTypedArray, type Tensor } from "@slicestack/torch";
+import type { StageConfig } from "../../config/types.js";
+
+/** Null where the loss is not weighted. */
+export function configuredWeights(
+  { weightedLoss, classWeights, effectiveBeta }: Pick<StageConfig, "weightedLoss" | "classWeights" | "effectiveBeta">,
+  labels: readonly number[],
+  classes: number,
+): number[] | null {
+  if (!weightedLoss) return null;
+  return classWeights === "effective"
+    ? effectiveWeights(labels, classes, effectiveBeta)
+    : inverseWeights(labels, classes);
+}
+
+/** n / (K · n_k); 1 where a class is absent. */
+export function inverseWeights(labels: readonly number[], classes: number): number[] {
+  return countsOf(labels, classes).map((count) => (count === 0 ? 1 : labels.length / (classes * count)));
+}
+
+/**
+ * In proportion to 1 / E_k, E_k = (1 - β^n_k) / (1 - β): samples of a class overlap, so each adds less than the one before.
+ * Cui, Jia, Lin, Song, Belongie: Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019.
+ * β = 0 weighs all alike, β → 1 by inverse frequency. The weights of the present classes average 1; 1 where one is absent.
+ * @param beta from 0 to below 1
+ */
+export function effectiveWeights(labels: readonly number[], classes: number, beta: number): number[] {
+  const raw = countsOf(labels, classes).map((count) => (count === 0 ? null : (1 - beta) / (1 - beta ** count)));
+  const present = raw.filter((weight) => weight !== null);
+  const mean = present.reduce((sum, weight) => sum + weight, 0) / present.length;
+  return raw.map((weight) => (weight === null ? 1 : weight / mean));
+}
+
+function countsOf(labels: readonly number[], classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
+}
+
+export function weightTensor(weights: readonly number[] | null, { device }: Tensor): Tensor | null {
+  return weights === null ? null : fromTypedArray(Float32Array.from(weights), [weights.length], { device });
+}

@@ -1,0 +1,22 @@
+/** Cross entropy: l_bk = -log softmax(z_b)_k. Class weights, label smoothing and soft targets as in targets.ts. */
+import { functional as F, scope, type Tensor } from "@slicestack/torch";
+import { softmaxOutputs } from "../../models/outputs.js";
+import type { Criterion } from "./criterion.js";
+import { meanByMass } from "./targets.js";
+
+export class CrossEntropy implements Criterion {
+  readonly outputs = softmaxOutputs.outputs;
+  readonly probabilities = softmaxOutputs.probabilities;
+  readonly #smoothing: number;
+
+  constructor({ smoothing }: { smoothing: number }) {
+    this.#smoothing = smoothing;
+  }
+
+  loss(logits_BK: Tensor, target: Tensor, weight_K: Tensor | null): Tensor {
+    const smoothing = this.#smoothing;
+    // libtorch's own is one kernel; for mass it divides by the samples, not by what they count for.
+    if (target.dim === 1) return F.crossEntropy(logits_BK, target, { weight: weight_K, labelSmoothing: smoothing });
+    return scope(() => meanByMass(logits_BK.logSoftmax(1).neg(), target, { weight_K, smoothing }));
+  }
+}

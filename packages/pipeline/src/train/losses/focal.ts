@@ -1,0 +1,47 @@
+/**
+ * Focal loss: l_bk = -α_k (1 - p_bk)^γ log p_bk, which lets samples that are right already weigh little.
+ * Lin, Goyal, Girshick, He, Dollár: Focal Loss for Dense Object Detection, ICCV 2017, eq. 4-5; over a softmax, and a mean
+ * over samples. α multiplies and is not divided out again; class weights are, as in a weighted mean. γ = 0 is cross entropy.
+ */
+import { eye, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
+import { softmaxOutputs } from "../../models/outputs.js";
+import type { Criterion } from "./criterion.js";
+import { meanByMass } from "./targets.js";
+
+export interface FocalOptions {
+  gamma: number;
+  /** One value a class. Lin's α for the rarer of two classes is [1 - α, α]. */
+  alpha: readonly number[] | null;
+  smoothing: number;
+}
+
+export class Focal implements Criterion {
+  readonly outputs = softmaxOutputs.outputs;
+  readonly probabilities = softmaxOutputs.probabilities;
+  readonly #options: FocalOptions;
+
+  constructor(options: FocalOptions) {
+    this.#options = options;
+  }
+
+  loss(logits_BK: Tensor, target: Tensor, weight_K: Tensor | null): Tensor {
+    const { gamma, alpha, smoothing } = this.#options;
+    const { dtype, device } = logits_BK;
+    return scope(() => {
+      const focused_BK = logOfRest(logits_BK).mul(gamma).exp().mul(logits_BK.logSoftmax(1).neg());
+      const loss_BK = alpha === null ? focused_BK : focused_BK.mul(fromTypedArray(Float64Array.from(alpha), [alpha.length], { dtype, device })); // prettier-ignore
+      return meanByMass(loss_BK, target, { weight_K, smoothing });
+    });
+  }
+}
+
+/**
+ * log(1 - p) of each class, as the logarithm of what the others have: where p rounds to 1, 1 - p would be 0, and its
+ * power's gradient infinite for γ < 1.
+ */
+function logOfRest(logits_BK: Tensor): Tensor {
+  const [, classes = 1] = logits_BK.shape;
+  const own_KK = eye(classes, { device: logits_BK.device }).eq(1);
+  const others_BKK = logits_BK.unsqueeze(1).expand(-1, classes, -1).maskedFill(own_KK, -Infinity);
+  return others_BKK.logsumexp(2).sub(logits_BK.logsumexp(1, true));
+}

@@ -1,0 +1,71 @@
+/**
+ * How much a slice's inherited label counts: by the chance that the slice shows what its volume's label says.
+ *
+ * Multiple-instance view: a volume v of class y > 0 has a finding, which some of its slices show and others do not; all
+ * slices of a volume of class 0 show its label. Whether slice j shows it, h_vj, is not known. Expectation-maximisation, in
+ * the manner of Hou, Samaras, Kurc, Gao, Davis, Saltz: Patch-based Convolutional Neural Network for Whole Slide Tissue Image
+ * Classification, CVPR 2016, section 3, with weights where they cut at a threshold:
+ *
+ *   E: w_vj = max(floor, p(y_v | x_vj) / max_l p(y_v | x_vl))     under the model as it is
+ *   M: minimise Σ_vj w_vj l(x_vj, y_v)                            the epochs of training until the next E
+ *
+ * The division is the assumption that at least one slice shows the finding: the best one counts in full, so no volume
+ * drops out. The floor lets a slice that was given up early come back. Before the first E every slice counts in full:
+ * p of an untrained model says nothing, hence the warm-up.
+ */
+import { fromTypedArray, type Tensor } from "@slicestack/torch";
+import { sliceIndices } from "../../data/task.js";
+
+/** E of one volume. @param probabilities p(y | x) of its slices; @param floor above 0, at most 1 */
+export function showingWeights(probabilities: readonly number[], floor: number): number[] {
+  const best = Math.max(...probabilities);
+  return probabilities.map((p) => (best > 0 ? Math.max(floor, p / best) : 1));
+}
+
+interface LabelledVolume {
+  first: number;
+  count: number;
+  label: number;
+}
+
+/** The weights of all slices of a data set by their row in slices.npy: what a resume in the middle of an epoch needs. */
+export class SliceLabels {
+  readonly #weights: Float32Array;
+  readonly #floor: number;
+
+  /** @param slices rows of slices.npy */
+  constructor(slices: number, floor: number) {
+    this.#weights = new Float32Array(slices).fill(1);
+    this.#floor = floor;
+  }
+
+  /** How much each slice of a batch counts. */
+  of(batch: readonly { index: number }[]): number[] {
+    return batch.map(({ index }) => this.#weights[index] ?? 1);
+  }
+
+  /**
+   * E for every volume with a finding.
+   * @param classify class probabilities of the slices at these rows, one list a slice
+   */
+  expect(volumes: readonly LabelledVolume[], classify: (indices: number[]) => readonly (readonly number[])[]): void {
+    const found = volumes.filter(({ label }) => label > 0);
+    const rows = classify(found.flatMap(sliceIndices));
+    let next = 0;
+    for (const { first, count, label } of found) {
+      const own = rows.slice(next, next + count).map((row) => row[label] ?? 0);
+      this.#weights.set(showingWeights(own, this.#floor), first);
+      next += count;
+    }
+  }
+
+  /** For the checkpoint. */
+  tensors(): Map<string, Tensor> {
+    return new Map([["slice_labels", fromTypedArray(this.#weights)]]);
+  }
+
+  restore(tensors: ReadonlyMap<string, Tensor>): void {
+    const kept = tensors.get("slice_labels");
+    if (kept !== undefined) this.#weights.set(kept.toArray());
+  }
+}

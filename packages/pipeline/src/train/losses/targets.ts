@@ -1,0 +1,46 @@
+/**
+ * What a loss compares with: one class a sample (int64, B), or the mass of each class (B x K), where labels are mixed,
+ * smoothed or count less than others. A row of mass sums to 1, or to less where the sample counts for less.
+ * B samples, K classes.
+ */
+import { fromTypedArray, oneHot, scope, type Tensor } from "@slicestack/torch";
+
+export function labelTensor(batch: readonly { label: number }[], device: string): Tensor {
+  return fromTypedArray(BigInt64Array.from(batch, ({ label }) => BigInt(label)), [batch.length], { device }); // prettier-ignore
+}
+
+/** @param like float tensor whose dtype the mass takes @param weights how much each sample counts; default 1 */
+export function massOf(target: Tensor, classes: number, like: Tensor, weights?: readonly number[]): Tensor {
+  return scope(() => {
+    const { dtype, device } = like;
+    const mass_BK = target.dim === 1 ? oneHot(target, classes).to({ dtype }) : target.alias();
+    if (weights === undefined) return mass_BK;
+    return mass_BK.mul(fromTypedArray(Float64Array.from(weights), [weights.length, 1], { dtype, device }));
+  });
+}
+
+export interface MeanOptions {
+  /** Weight of each class. */
+  weight_K: Tensor | null;
+  /** Share of each sample's mass that is spread over all classes. */
+  smoothing: number;
+  /** How many terms a sample of each class stands for in the mean; default 1. */
+  terms_K?: Tensor;
+}
+
+/**
+ * The mean over samples of what they would lose as each class, by the mass of that class:
+ * Σ_bk m'_bk w_k l_bk / Σ_bk m_bk w_k t_k, with m' = (1 - s) m + s Σ_k m / K. For one class a sample and t = 1 it is what
+ * PyTorch's cross_entropy does with class weights and label smoothing.
+ * @param loss_BK loss of each sample, were its class k
+ */
+export function meanByMass(loss_BK: Tensor, target: Tensor, { weight_K, smoothing, terms_K }: MeanOptions): Tensor {
+  return scope(() => {
+    const [, classes = 1] = loss_BK.shape;
+    const mass_BK = massOf(target, classes, loss_BK);
+    const spread_BK = smoothing === 0 ? mass_BK : mass_BK.mul(1 - smoothing).add(mass_BK.sum(1, true).mul(smoothing / classes)); // prettier-ignore
+    const weighted = (x_BK: Tensor) => (weight_K === null ? x_BK : x_BK.mul(weight_K));
+    const counted_BK = terms_K === undefined ? mass_BK : mass_BK.mul(terms_K);
+    return weighted(spread_BK).mul(loss_BK).sum().div(weighted(counted_BK).sum());
+  });
+}
