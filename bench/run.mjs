@@ -1,7 +1,8 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch. bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, slice training beside PyTorch, finding lungs.
+ * bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [train] [--rounds 2] [--steps 4]     no name: all three
+ *   node bench/run.mjs [ops] [memory] [train] [regions] [--rounds 2] [--steps 4]     no name: all four
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -98,6 +99,17 @@ function benchTrain() {
   }
 }
 
+function benchRegions() {
+  console.log("\nFinding lungs and body (median of 3; the processor's seconds in brackets)");
+  for (const size of ["512x512x64", "512x512x300"]) {
+    const { spacing, lungSeconds, lungCpu, bodySeconds, bodyCpu } = ours("regions.mjs", [size], plain);
+    console.log(
+      `${size.padEnd(12)} ${spacing} mm   lungs ${lungSeconds} s [${lungCpu}]   body ${bodySeconds} s [${bodyCpu}]`,
+    );
+  }
+}
+
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
 if (wants("train")) benchTrain();
+if (wants("regions")) benchRegions();
