@@ -1,8 +1,8 @@
 /**
  * `make bench`: microseconds an op, memory over 500 steps, augmentation, slice training and collectives beside PyTorch,
- * statistics. bench/README.md says how to read it.
+ * statistics, finding lungs. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [augment] [train] [distributed] [statistics] [--rounds 2] [--steps 4]     no name: all
+ *   node bench/run.mjs [ops] [memory] [augment] [train] [distributed] [statistics] [regions] [--rounds 2] [--steps 4]     no name: all
  */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -121,9 +121,20 @@ function benchTrain() {
   }
 }
 
+function benchRegions() {
+  console.log("\nFinding lungs and body (median of 3; the processor's seconds in brackets)");
+  for (const size of ["512x512x64", "512x512x300"]) {
+    const { spacing, lungSeconds, lungCpu, bodySeconds, bodyCpu } = ours("regions.mjs", [size], plain);
+    console.log(
+      `${size.padEnd(12)} ${spacing} mm   lungs ${lungSeconds} s [${lungCpu}]   body ${bodySeconds} s [${bodyCpu}]`,
+    );
+  }
+}
+
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
 if (wants("augment")) benchAugment();
 if (wants("train")) benchTrain();
 if (wants("distributed")) execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" }); // prettier-ignore
 if (wants("statistics")) benchStatistics();
+if (wants("regions")) benchRegions();
