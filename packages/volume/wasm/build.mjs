@@ -24,4 +24,5 @@ ${lines.map((line) => `  "${line}",`).join("\n")}
 `;
 }
 
-if (process.argv[1] === at("build.mjs").pathname) writeFileSync(at("../src/resample/plane-wasm.ts"), await planeModule());
+if (process.argv[1] === at("build.mjs").pathname)
+  writeFileSync(at("../src/resample/plane-wasm.ts"), await planeModule());

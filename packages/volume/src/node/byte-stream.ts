@@ -8,10 +8,11 @@ import type { VolumeFormat } from "../errors.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
 
 const CHUNK_BYTES = 2 ** 20;
-/** Read first, where a header is looked for in compressed bytes. */
+/** Read first, where a header is looked for in compressed bytes; more, to the second number, where gzip has a long name. */
 const START_BYTES = 2 ** 12;
-/** Compressed files up to here are read and inflated whole; larger ones piece by piece. */
+const MAX_START_BYTES = 2 ** 16;
 const WHOLE_STORED_BYTES = 2 ** 28;
+/** One call of zlib fills at most so much. */
 const WHOLE_BYTES = 2 ** 31 - 2 ** 20;
 
 export interface ByteStreamOptions {
@@ -19,6 +20,8 @@ export interface ByteStreamOptions {
   from?: number;
   /** True: gzip or zlib, by the first two bytes; false: neither. Default: gzip where the first two bytes say so. */
   compressed?: boolean;
+  /** Compressed files up to here are inflated in one call, larger ones piece by piece; default 256 MiB. */
+  wholeStoredBytes?: number;
 }
 
 /** The uncompressed bytes of a file, or of its end: a look at the start, then all of it, once. */
@@ -30,6 +33,7 @@ export class ByteStream implements AsyncDisposable {
   readonly storedBytes: number;
   readonly #handle: FileHandle;
   readonly #from: number;
+  readonly #wholeStoredBytes: number;
   #stream: Readable | undefined;
 
   private constructor(
@@ -39,6 +43,7 @@ export class ByteStream implements AsyncDisposable {
     handle: FileHandle,
     from: number,
     size: number,
+    wholeStoredBytes: number,
   ) {
     this.path = path;
     this.format = format;
@@ -46,6 +51,7 @@ export class ByteStream implements AsyncDisposable {
     this.storedBytes = size - from;
     this.#handle = handle;
     this.#from = from;
+    this.#wholeStoredBytes = wholeStoredBytes;
   }
 
   /** @throws VolumeFileError missing, a folder, no permission */
@@ -56,7 +62,8 @@ export class ByteStream implements AsyncDisposable {
       const compression = await compressionAt(handle, path, from, options.compressed);
       if (compression === "none" && options.compressed === true)
         refuser(path, format)("expected gzip or zlib data, found neither", COPY_AGAIN);
-      return new ByteStream(path, format, compression, handle, from, size);
+      const whole = options.wholeStoredBytes ?? WHOLE_STORED_BYTES;
+      return new ByteStream(path, format, compression, handle, from, size, whole);
     } catch (error) {
       await handle.close();
       throw error;
@@ -69,7 +76,8 @@ export class ByteStream implements AsyncDisposable {
     if (compression === "none") return await this.#stored(length);
     for (let asked = START_BYTES; ; asked *= 4) {
       const start = inflatedStart(await this.#stored(asked), compression, this.path, this.format);
-      if (start.length >= length || asked >= this.storedBytes || asked >= CHUNK_BYTES) return start.subarray(0, length);
+      if (start.length >= length || asked >= this.storedBytes || asked >= MAX_START_BYTES)
+        return start.subarray(0, length);
     }
   }
 
@@ -87,7 +95,7 @@ export class ByteStream implements AsyncDisposable {
       return voxels;
     }
     refuseImpossible(announced, skip, storedBytes);
-    if (storedBytes > WHOLE_STORED_BYTES || skip + announced.bytes > WHOLE_BYTES)
+    if (storedBytes > this.#wholeStoredBytes || skip + announced.bytes > WHOLE_BYTES)
       return await gather(this.pieces(), announced, skip);
     const all = await inflatedWhole(await this.#stored(storedBytes), compression, announced, skip);
     checkLength(announced, all.length - skip);
