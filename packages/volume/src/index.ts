@@ -9,7 +9,7 @@ export {
 } from "./errors.js";
 export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volume.js";
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
-export { resample, type ResampleOptions } from "./resample.js";
+export { reorientAndResample, resample, type ResampleOptions } from "./resample/resample.js";
 export { windowToUnit } from "./window.js";
 export { parseNiftiHeader, type NiftiHeader } from "./nifti/header.js";
 export type { VoxelDtype } from "./dtypes.js";

@@ -52,6 +52,7 @@ test("the public API, safe in browsers, is this list", () => {
     "parseVolume",
     "readDicomSeries",
     "reorient",
+    "reorientAndResample",
     "resample",
     "scanDicom",
     "sliceOrder",
