@@ -39,7 +39,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
   const { volume: read, facts, sha256 } = await readInput(input, recipe);
   const source = isCt(input) ? reorient(withPlainNumbers(read), "LPS") : read;
   if (source.unit === "HU") refuseNonFinite(source.data);
-  const { volume, box } = await cropped(source, recipe, mask);
+  const { volume, box, facts: region } = await cropped(source, recipe, mask);
   const [nx, ny, nz] = volume.shape;
   const target: Triple = [
     recipe.size?.[1] ?? nx,
@@ -62,7 +62,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
     sha256: sha256 ?? (await sha256Of(input)),
     voxelSha256: createHash("sha256").update(bytesOf(data)).digest("hex"),
     meanLungHu: volume.unit === "HU" ? meanLungHu(data, height, width, [spacing[0], spacing[1]]) : null,
-    facts,
+    facts: { ...facts, ...region },
   };
 }
 
