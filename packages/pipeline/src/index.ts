@@ -39,6 +39,6 @@ export type { Progress } from "./progress.js";
 export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
-export { EngineError } from "./train/loop.js";
+export { EngineError } from "./train/errors.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
 export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

@@ -24,6 +24,8 @@ const MODEL_COLOURS: Record<string, string> = {
   shortcut: PALETTE.vermillion,
   "2d_vote": PALETTE.green,
   "2.5d": PALETTE.blue,
+  "2.5d_frozen": PALETTE.sky,
+  "3d": PALETTE.purple,
 };
 
 /** The ink of axes and text: that of the page around the figure. */
