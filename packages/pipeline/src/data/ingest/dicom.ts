@@ -136,7 +136,7 @@ function spacingOf({ slices, acquisition }: DicomSeries): number {
  */
 export async function readDicom(
   { series, files }: VolumeInput & { kind: "dicom" },
-  { allowGaps }: Pick<Recipe, "allowGaps">,
+  { allowGaps, allowSingle = false }: Pick<Recipe, "allowGaps"> & { allowSingle?: boolean },
 ) {
   await using zips = new Zips();
   const sources: DicomSource[] = [];
@@ -152,7 +152,7 @@ export async function readDicom(
       `expected the series ${series} in ${files.length} files, ${first?.name ?? "they"} ${first?.reason ?? "changed since they were found"}`,
     );
   }
-  const { facts, ...volume } = await readDicomSeries(found, { allowGaps });
+  const { facts, ...volume } = await readDicomSeries(found, { allowGaps, allowSingle });
   return { volume, facts: mended(facts) };
 }
 
