@@ -55,7 +55,7 @@ export async function writeDatasetPictures(
   const size = tileSize(first, options.tile);
   const tiles = chosen.map((record): Tile => {
     const [pixels] = grey(middleOf(dataset, record), [0], options.window, size);
-    return { pixels: pixels!, caption: `${record.id} · ${info.classes[record.label]!}` };
+    return { pixels: pixels!, caption: `${info.classes[record.label]!} · ${record.id}` };
   });
   const line = [info.name, "the middle slice of each volume", windowText(options.window, info.unit)].join(" · ");
   const columns = options.columns === undefined ? {} : { columns: options.columns };
