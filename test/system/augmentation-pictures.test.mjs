@@ -9,7 +9,7 @@ import { inflateSync } from "node:zlib";
 
 const kept = "docs/images/augmentation";
 
-/** Grey values of a PNG as evaluate/png.ts writes it: 8 bits, one IDAT, no filter. */
+/** Grey values of a PNG as evaluate/report/png.ts writes it: 8 bits, one IDAT, no filter. */
 function greyOf(file) {
   const bytes = readFileSync(file);
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];

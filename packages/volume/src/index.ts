@@ -38,10 +38,13 @@ export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.j
 export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
 export type { DicomSeries } from "./dicom/series.js";
 export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
+export { syntaxName } from "./dicom/syntaxes.js";
 export type { DicomImage, DicomSlice, PixelLayout } from "./dicom/image.js";
 export {
+  planDicomSeries,
   readDicomSeries,
   type DicomFacts,
+  type DicomPlan,
   type DicomVolume,
   type FilledSlice,
   type ReadDicomOptions,

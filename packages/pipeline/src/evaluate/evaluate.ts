@@ -11,7 +11,7 @@ import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
 import { majorityBaseline } from "./baselines/prior.js";
 import { shortcutBaseline } from "./baselines/shortcut.js";
-import { svgToPng } from "./figures/drawing.js";
+import { svgToPng } from "../page/drawing.js";
 import { exampleSlices } from "./report/examples.js";
 import { drawFigures } from "./figures/all.js";
 import { predictionKeys, writePredictions, type Predictions } from "./predictions.js";

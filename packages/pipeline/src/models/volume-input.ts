@@ -10,7 +10,8 @@ import type { VolumeSize } from "./common/sizes.js";
 import { mapSlices, storedValues, valueTransform, windowed, type ValueTransform } from "./transform.js";
 
 export interface VolumeTransform extends ValueTransform {
-  size: VolumeSize;
+  /** null: volumes stay as they are stored. */
+  size: VolumeSize | null;
   fit: "resize" | "pad";
   device: string;
 }
@@ -20,7 +21,7 @@ export function volumeTransform(
   config: Pick<RunConfig, "transform" | "volume">,
   dataset: Dataset,
   device: string,
-): VolumeTransform {
+): VolumeTransform & { size: VolumeSize } {
   const { size, fit } = config.volume;
   const { height, width } = dataset.info;
   const depths = dataset.volumes.map(({ count }) => count);
@@ -73,7 +74,7 @@ export class VolumeStore implements Disposable {
   /** x_1HWD → the size of the model */
   #sized(x_1HWD: Tensor): Tensor {
     const { size, fit } = this.transform;
-    if (size.every((n, axis) => n === x_1HWD.size(axis + 1))) return x_1HWD;
+    if (size === null || size.every((n, axis) => n === x_1HWD.size(axis + 1))) return x_1HWD;
     if (fit === "resize") return F.interpolate(x_1HWD.unsqueeze(0), [...size], { mode: "trilinear" }).squeeze(0);
     return size.reduce((x, n, axis) => this.#padded(x, axis + 1, n), x_1HWD);
   }

@@ -110,7 +110,7 @@ function toInt16(data: VoxelArray): Int16Array {
 }
 
 /** Of the file; of the hashes of its files, in order, where it has several. */
-async function sha256Of(input: VolumeInput): Promise<string> {
+export async function sha256Of(input: VolumeInput): Promise<string> {
   if ("path" in input) return await fileSha256(input.path);
   const paths = input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths;
   const all = createHash("sha256");

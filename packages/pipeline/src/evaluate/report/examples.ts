@@ -1,6 +1,7 @@
 /** Pictures for the report: of some test volumes the slice that counted most, right and wrong ones. */
 import type { TaskVolume } from "../../data/task.js";
 import { readStored, type Dataset } from "../../data/store.js";
+import { windowed } from "../../page/windowed.js";
 import { argmax } from "../metrics/confusion.js";
 import { greyPng } from "./png.js";
 import type { Predictions } from "../predictions.js";
@@ -54,9 +55,4 @@ function strongest(evidence: ExampleOptions["evidence"][number] | undefined) {
   if (weights === null) return null;
   const axial = places.flatMap((place, k) => (place === null ? [] : [{ place, weight: weights[k] ?? 0, word }]));
   return axial.reduce<(typeof axial)[number] | null>((best, one) => (best === null || one.weight > best.weight ? one : best), null); // prettier-ignore
-}
-
-/** Values of a window as 0 to 255. */
-export function windowed(values: ArrayLike<number>, [low, high]: [number, number]): Uint8Array {
-  return Uint8Array.from(values, (value) => Math.round(Math.min(1, Math.max(0, (value - low) / (high - low))) * 255));
 }
