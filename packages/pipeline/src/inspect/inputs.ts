@@ -96,14 +96,17 @@ export class PlainLoader implements VolumeLoader {
   volume({ first, count }: VolumeRecord): Tensor {
     const { height, width } = this.dataset.info;
     const { size } = this.transform;
-    const wide = windowedWide(readStored(this.dataset, first, count), this.transform);
+    const same = size[0] === height && size[1] === width;
     return scope(() => {
-      const wide_DHW = fromTypedArray(wide, [count, height, width]);
-      const same = size[0] === height && size[1] === width;
+      const values = Float32Array.from(readStored(this.dataset, first, count));
+      const stored_DHW = fromTypedArray(values, [count, height, width]);
       const sized_DHW = same
-        ? wide_DHW
-        : F.interpolate(wide_DHW.unsqueeze(1), size, { mode: "bilinear", antialias: true }).squeeze(1);
-      return sized_DHW.clamp(0, 1).permute(1, 2, 0).contiguous();
+        ? stored_DHW
+        : F.interpolate(stored_DHW.unsqueeze(1), size, { mode: "bilinear", antialias: true }).squeeze(1);
+      const unit = windowedUnit(sized_DHW.toTypedArray() as Float32Array, this.transform.windows[0]!);
+      return fromTypedArray(unit, [count, ...size])
+        .permute(1, 2, 0)
+        .contiguous();
     });
   }
 
@@ -112,17 +115,12 @@ export class PlainLoader implements VolumeLoader {
   }
 }
 
-/** In float32, step by step, as libtorch rounds; cut where slices are resized, at 0 and 1 without jitter of the window. */
-function windowedWide(
-  values: ArrayLike<number>,
-  { windows, margin }: Pick<SliceTransform, "windows" | "margin">,
-): Float32Array {
-  const [low, high] = windows[0]!;
+/** In float32, step by step, as libtorch rounds. */
+function windowedUnit(values: ArrayLike<number>, [low, high]: Window): Float32Array {
   const [least, width] = [Math.fround(low), Math.fround(high - low)];
-  return Float32Array.from(values, (value) => {
-    const wide = Math.fround(Math.fround(Math.fround(value) - least) / width);
-    return Math.min(1 + margin, Math.max(0 - margin, wide)); // not -margin, which can be -0
-  });
+  return Float32Array.from(values, (value) =>
+    Math.min(1, Math.max(0, Math.fround(Math.fround(value - least) / width))),
+  );
 }
 
 /** The first window of a configuration, each slice alone: what both kinds of loaders can be held to. */
