@@ -46,5 +46,7 @@ export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/errors.js";
+export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
+export { loadAblation, type Ablation } from "./study/file.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
 export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

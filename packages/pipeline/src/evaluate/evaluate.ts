@@ -9,20 +9,18 @@ import { allTaskVolumes, type TaskVolume } from "../data/task.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
-import { majorityBaseline } from "./baselines/prior.js";
-import { shortcutBaseline } from "./baselines/shortcut.js";
 import { svgToPng } from "../page/drawing.js";
 import { exampleSlices } from "./report/examples.js";
 import { drawFigures } from "./figures/all.js";
-import { predictionKeys, writePredictions, type Predictions } from "./predictions.js";
+import { writePredictions, type Predictions } from "./predictions.js";
 import { countPart, renderReport, type ReportInput } from "./report/report.js";
 import { compareModels, type ModelDifference } from "./compare/models.js";
 import { summarise, type ModelSummary } from "./summary.js";
 import { summaryTable } from "./report/tables.js";
 import { readTrainingRows } from "./training-rows.js";
-import type { RunConfig } from "../config/types.js";
-import { sliceEvidence, voteBy } from "./votes/vote.js";
-import type { PredictJob, PredictOutcome, SlicePredictions } from "./worker.js";
+import { baselinesOf, MAIN_MODEL, sliceRows, votesOf } from "./models-of-run.js";
+import { sliceEvidence } from "./votes/vote.js";
+import type { PredictJob, PredictOutcome } from "./worker.js";
 
 export interface EvaluateOptions extends BackgroundOptions {
   /** Run folder. */
@@ -65,7 +63,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 
   const testVolumes = external === undefined ? opened.task.parts.test : allTaskVolumes(opened.config, external);
   const votes = votesOf(opened, outcome.slices, testVolumes);
-  const all = [...baselines(opened, testVolumes), ...votes, ...outcome.predictions];
+  const all = [...baselinesOf(opened, testVolumes), ...votes, ...outcome.predictions];
   const paths = { ...runPaths(folder), metrics: runPaths(run).metrics };
   writePredictions(paths.predictions, all);
   // Only the run's own test part can be used up.
@@ -79,7 +77,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
   const [val, test] = [summarise(of("val"), settings), summarise(of("test"), settings)];
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
-  const mainModel = MAIN[opened.config.method];
+  const mainModel = MAIN_MODEL[opened.config.method];
   const differences = comparisons(of("test"), mainModel, settings);
   writeFileAtomic(paths.summary, `${JSON.stringify({ test, val, differences }, null, 2)}\n`);
 
@@ -116,28 +114,6 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   };
 }
 
-/** What every model must beat: the majority class, and a regression on numbers that need no look at the slices. */
-function baselines({ task }: OpenRun, test: readonly TaskVolume[]): Predictions[] {
-  const { train, val } = task.parts;
-  const classes = task.classes.count;
-  const labels = train.map(({ label }) => label);
-  return (["val", "test"] as const).flatMap((part) => {
-    const volumes = part === "val" ? val : test;
-    const facts = { part, ...predictionKeys(volumes) };
-    return [
-      { model: "majority", ...facts, probabilities: majorityBaseline(labels, classes, volumes.length) },
-      {
-        model: "shortcut",
-        ...facts,
-        probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities,
-      },
-    ];
-  });
-}
-
-/** What each method is about. */
-const MAIN: Record<RunConfig["method"], string> = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" };
-
 function comparisons(
   test: readonly Predictions[],
   mainModel: string,
@@ -149,31 +125,6 @@ function comparisons(
     const other = model === mainModel ? undefined : named(model);
     return main === undefined || other === undefined ? [] : [compareModels(main, other, options)];
   });
-}
-
-/** The slices' vote on both parts, by the rule of the configuration. */
-function votesOf(
-  { config, task }: OpenRun,
-  slices: readonly SlicePredictions[],
-  test: readonly TaskVolume[],
-): Predictions[] {
-  const { vote, voteK: k } = config.slice;
-  const val = slices.find(({ part }) => part === "val");
-  if (val === undefined) return [];
-  const voters = { slices: sliceRows(val), labels: val.labels };
-  return slices.map((one) => {
-    const volumes = one.part === "val" ? task.parts.val : test;
-    const { probabilities } = voteBy(vote, { val: voters, volumes: sliceRows(one), k });
-    return { model: "2d_vote", part: one.part, ...predictionKeys(volumes), probabilities };
-  });
-}
-
-/** What the slices of each volume say: volumes x slices x classes. */
-function sliceRows({ counts, probabilities }: SlicePredictions): Float32Array[][] {
-  const classes = probabilities.length / counts.reduce((sum, count) => sum + count, 0);
-  let next = 0;
-  const row = () => probabilities.subarray(next * classes, ++next * classes);
-  return counts.map((count) => Array.from({ length: count }, row));
 }
 
 /** The main model's slice weights; where slices vote, what each says for the decision. */
@@ -229,7 +180,7 @@ function reportInput(
       ],
     },
     models: test,
-    mainModel: MAIN[config.method],
+    mainModel: MAIN_MODEL[config.method],
     ...(examples.length === 0 ? {} : { examples }),
     config: configToYaml(config),
     environment: { ...record.versions, ...record.environment },
