@@ -9,6 +9,7 @@ import { addEvaluate } from "./commands/evaluate.js";
 import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
+import { addPlan } from "./commands/plan.js";
 import { addPrepare } from "./commands/prepare.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
@@ -31,6 +32,7 @@ export function buildProgram(start: Start): Command {
     addAudit,
     addInspect,
     addSlices,
+    addPlan,
     addTrain,
     addAblate,
     addEvaluate,

@@ -57,12 +57,20 @@ export async function findPretrained(
   return findPinned(file, options);
 }
 
-/**
- * Looks in SLICESTACK_WEIGHTS, in the cache of Slicestack and in that of PyTorch, and downloads where none has it. Every
- * file is checked by its hash before it is used. @throws CheckpointError, DownloadError
- */
-export async function findPinned(file: PinnedFile, options: FindOptions = {}): Promise<string> {
-  const { env = process.env, home = homedir(), ...rest } = options;
+/** Whether torchvision's ImageNet weights of a depth are on this machine already: nothing is downloaded. @throws CheckpointError */
+export async function havePretrained(
+  depth: ResNetDepth,
+  options: Pick<FindOptions, "env" | "home"> = {},
+): Promise<boolean> {
+  const { env = process.env, home = homedir() } = options;
+  const file = files["imagenet"]?.[depth];
+  return file !== undefined && (await onThisMachine(file, { env, home })) !== null;
+}
+
+async function onThisMachine(
+  file: PinnedFile,
+  { env, home }: Required<Pick<FindOptions, "env" | "home">>,
+): Promise<string | null> {
   const name = basename(new URL(file.url).pathname);
   const given = env["SLICESTACK_WEIGHTS"];
   if (given !== undefined && given !== "" && existsSync(join(given, name))) {
@@ -75,6 +83,19 @@ export async function findPinned(file: PinnedFile, options: FindOptions = {}): P
   const torchHome = env["TORCH_HOME"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "torch");
   for (const path of [join(folder, name), join(torchHome, "hub", "checkpoints", name)])
     if (existsSync(path) && (await fileHash(path)) === file.sha256) return path;
+  return null;
+}
+
+/**
+ * Looks in SLICESTACK_WEIGHTS, in the cache of Slicestack and in that of PyTorch, and downloads where none has it. Every
+ * file is checked by its hash before it is used. @throws CheckpointError, DownloadError
+ */
+export async function findPinned(file: PinnedFile, options: FindOptions = {}): Promise<string> {
+  const { env = process.env, home = homedir(), ...rest } = options;
+  const here = await onThisMachine(file, { env, home });
+  if (here !== null) return here;
+  const name = basename(new URL(file.url).pathname);
+  const folder = join(cacheDirectory(env, home), "weights");
   const path = join(folder, name);
   const mirror = env["SLICESTACK_WEIGHTS_URL"];
   const url = mirror === undefined || mirror === "" ? file.url : `${mirror.replace(/\/+$/, "")}/${name}`;

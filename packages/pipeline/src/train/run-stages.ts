@@ -30,12 +30,20 @@ export interface Training extends OpenRun {
 
 /** @throws RunError, CheckpointError, ModelError, ConfigError, EngineError, DistributedError */
 export function runStage(stage: StageName, training: Training): StageResult {
-  return scope(() => {
-    if (stage === "slice") return runSliceStage(training);
-    if (stage === "fine_tune") return runFineTuneStage(training);
-    return training.config.method === "3d" ? runVoxelStage(training) : runHeadStage(training);
-  });
+  try {
+    return scope(() => {
+      if (stage === "slice") return runSliceStage(training);
+      if (stage === "fine_tune") return runFineTuneStage(training);
+      return training.config.method === "3d" ? runVoxelStage(training) : runHeadStage(training);
+    });
+  } catch (error) {
+    if (error instanceof StoppedWhileEmbedding) return { status: "stopped", best: undefined };
+    throw error;
+  }
 }
+
+/** Asked to stop before the stage itself began; what was embedded for it is made again. */
+class StoppedWhileEmbedding extends Error {}
 
 function runSliceStage(training: Training): StageResult {
   const { config, task, stageRun, pretrained } = training;
@@ -97,8 +105,11 @@ function featuresOf(
   const total = (1 + views) * count(train) + count(val);
   let before = 0;
   const passes = (volumes: TaskVolume[], number = 0): Features => {
-    const onBatch = (done: number) =>
+    const onBatch = (done: number) => {
+      // With several processes each would have to stop at the same batch: they go on to the stage, and stop there.
+      if (worldSize() === 1 && job.stopping()) throw new StoppedWhileEmbedding();
       job.report({ stage: "embeddings", done: Math.min(total, before + done), total, unit: "slices" });
+    };
     const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
     const options = { ...compute, onBatch, ...view };
     const made = head === "maps_3d" ? volumeMaps(source, volumes, options) : volumeEmbeddings(source, volumes, options);

@@ -45,7 +45,6 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   const opened = openRun(run, data);
   const { config, dataset } = opened;
   const isFirst = world.rank === 0;
-  startCompute(compute, config.seed + world.rank);
   const keep = (status: "training" | "trained" | "stopped", more: Record<string, string> = {}) => {
     if (!isFirst) return;
     const record = readRecord(run);
@@ -61,6 +60,8 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   const stageRun: StageRun = { run, resume, log, compute, job };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
+    // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
+    startCompute(compute, stageSeed(config.seed, name) + world.rank);
     const { status, best } = runStage(name, { ...opened, stageRun, pretrained, isFirst });
     if (best !== undefined) outcome.best[name] = best;
     outcome.status = status;
@@ -68,6 +69,10 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   }
   keep(outcome.status === "finished" ? "trained" : "stopped");
   return outcome;
+}
+
+function stageSeed(seed: number, stage: StageName): number {
+  return seed + 1_000_000 * ["slice", "volume", "fine_tune"].indexOf(stage);
 }
 
 /** Of this process: its own GPU, its share of the cores. */

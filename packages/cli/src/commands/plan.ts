@@ -1,0 +1,44 @@
+import { InvalidArgumentError, type Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+
+interface PlanFlags extends CommonOptions {
+  budget?: number;
+  device?: string;
+  out?: string;
+}
+
+export function addPlan(program: Command, start: Start): void {
+  const command = program
+    .command("plan")
+    .description("write a complete configuration for a data set on this machine, each choice with its reason")
+    .argument("<data>", "prepared data set")
+    .option("--budget <time>", "time that training may take, e.g. 1h, 90m", parseDuration)
+    .option("--device <device>", "auto, cpu, mps or cuda:N (default: auto)")
+    .option("--out <file>", "write the configuration there too");
+  addCommon(command, {
+    example: "slicestack plan data/mosmed --budget 1h --out mosmed.yaml",
+    codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine],
+    notes: "The machine's speed is measured first, for some seconds. slicestack train --config auto plans and trains.",
+  }).action((data: string, flags: PlanFlags) => start(flags, (session) => runPlan(data, flags, session)));
+}
+
+async function runPlan(data: string, flags: PlanFlags, session: Session): Promise<Outcome> {
+  const { plan, writeFileAtomic } = await import("@slicestack/pipeline");
+  const { budget, device, out } = flags;
+  const { onProgress, signal } = session;
+  const given = { ...(budget === undefined ? {} : { budget }), ...(device === undefined ? {} : { device }) };
+  const { yaml, config: _, ...rest } = await plan({ data, ...given, onProgress, signal });
+  if (out !== undefined) writeFileAtomic(out, yaml);
+  for (const warning of rest.warnings) session.log(`warning: ${warning}`);
+  return { code: EXIT.ok, text: yaml.trimEnd(), json: { ...rest, yaml } };
+}
+
+/** "1h", "90m", "1h30m", "45s" as seconds. */
+export function parseDuration(text: string): number {
+  const match = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text);
+  const [, hours = 0, minutes = 0, seconds = 0] = match ?? [];
+  const total = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  if (match !== null && total > 0) return total;
+  throw new InvalidArgumentError("Expected a time such as 1h, 90m, 1h30m or 45s.");
+}

@@ -1,0 +1,63 @@
+/** What a data set is like, as far as the choice of a configuration depends on it. */
+import type { Dataset } from "../data/store.js";
+import type { Split } from "../data/split/split.js";
+
+export interface Fingerprint {
+  name: string;
+  unit: "HU" | "arbitrary";
+  height: number;
+  width: number;
+  /** Slices of a volume: least, median, most. */
+  depth: [number, number, number];
+  classes: string[];
+  /** Volumes of each class in train, in val. */
+  train: number[];
+  val: number[];
+  /** Subjects of train. */
+  subjects: number;
+  /** Distance of slices over pixel size, median; 1 = as fine along the body as across. */
+  anisotropy: number;
+  /** What its maker should know before anything is trained. */
+  flags: string[];
+}
+
+/** @param split of this data set */
+export function fingerprint({ info, volumes }: Dataset, split: Split): Fingerprint {
+  const part = (name: "train" | "val") => {
+    const ids = new Set(split.parts[name]);
+    return volumes.filter(({ id }) => ids.has(id));
+  };
+  const count = (chosen: typeof volumes) =>
+    info.classes.map((_, c) => chosen.filter(({ label }) => label === c).length);
+  const train = part("train");
+  const depths = volumes.map(({ count: slices }) => slices).sort((a, b) => a - b);
+  const ratios = volumes.map(({ geometry: { spacing } }) => spacing[2] / Math.sqrt(spacing[0] * spacing[1]));
+  const counts = count(train);
+  return {
+    name: info.name,
+    unit: info.unit,
+    height: info.height,
+    width: info.width,
+    depth: [depths[0]!, median(depths), depths.at(-1)!],
+    classes: info.classes,
+    train: counts,
+    val: count(part("val")),
+    subjects: new Set(train.map(({ subject }) => subject)).size,
+    anisotropy: median([...ratios].sort((a, b) => a - b)),
+    flags: flagsOf(info, counts, split),
+  };
+}
+
+function flagsOf(info: Dataset["info"], train: readonly number[], split: Split): string[] {
+  const rare = info.classes.filter((_, c) => train[c]! > 0 && train[c]! < 10);
+  const absent = info.classes.filter((_, c) => train[c] === 0);
+  const quarantined = info.quarantined?.length ?? 0;
+  return [
+    ...(absent.length > 0 ? [`No training volume of ${absent.join(", ")}: the model cannot learn it.`] : []),
+    ...(rare.length > 0 ? [`Fewer than 10 training volumes of ${rare.join(", ")}: expect little of it.`] : []),
+    ...(quarantined > 0 ? [`${quarantined} volumes are in quarantine: slicestack audit says why.`] : []),
+    ...split.warnings,
+  ];
+}
+
+const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)]!;

@@ -1,0 +1,86 @@
+/** One complete configuration for a data set on this machine, each choice with its reason. */
+import { stringify } from "yaml";
+import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { loadConfig } from "../config/load.js";
+import type { RunConfig } from "../config/types.js";
+import { openDataset } from "../data/store.js";
+import { systemProbe } from "../doctor/probe.js";
+import { usableCores } from "../doctor/cpu.js";
+import { havePretrained } from "../models/pretrained.js";
+import { splitsOf } from "../train/split-for.js";
+import { choose, type Choice, type Machine, type Plan } from "./choose.js";
+import { fingerprint, type Fingerprint } from "./fingerprint.js";
+import type { Measured, MeasureJob } from "./worker.js";
+
+export interface PlanOptions extends BackgroundOptions {
+  /** Folder of a prepared data set. */
+  data: string;
+  /** Seconds that training may take; default: as long as the full plan needs. */
+  budget?: number;
+  /** Default auto. */
+  device?: string;
+  threads?: number | "auto";
+}
+
+export interface PlanResult extends Plan {
+  fingerprint: Fingerprint;
+  machine: Machine;
+  /** The configuration file, each key with its reason. */
+  yaml: string;
+  config: RunConfig;
+}
+
+/** @throws DatasetError, SplitError, LibtorchNotFoundError, ConfigError */
+export async function plan(options: PlanOptions): Promise<PlanResult> {
+  const { data, budget = null, device = "auto", threads = "auto" } = options;
+  const dataset = openDataset(data);
+  const found = fingerprint(dataset, splitsOf(dataset, loadConfig({ text: "" }))[0]!);
+  const side = Math.min(160, Math.max(found.height, found.width));
+  const scale = side / Math.max(found.height, found.width);
+  const job: MeasureJob = {
+    size: [Math.round(found.height * scale), Math.round(found.width * scale)],
+    classes: found.classes.length,
+    models: ["slice_cnn", "resnet18", "resnet50"],
+    compute: { device, threads, precision: "auto" },
+  };
+  const measured = await runInBackground<MeasureJob, Measured>(
+    new URL("./worker.js", import.meta.url),
+    job,
+    backgroundOf(options),
+  );
+  const probe = systemProbe();
+  const [has18, has50] = [await havePretrained(18), await havePretrained(50)];
+  const machine: Machine = {
+    device: measured.device,
+    cores: usableCores(probe).usable,
+    memoryBytes: probe.totalBytes,
+    speeds: measured.speeds,
+    pretrained: [...(has18 ? (["resnet18"] as const) : []), ...(has50 ? (["resnet50"] as const) : [])],
+  };
+  const chosen = choose(found, machine, budget);
+  const yaml = planYaml(chosen, found, machine);
+  return { ...chosen, fingerprint: found, machine, yaml, config: loadConfig({ file: "the plan", text: yaml }) };
+}
+
+/** The choices as a configuration file; comments give the reasons. */
+export function planYaml({ choices, seconds, warnings }: Plan, data: Fingerprint, machine: Machine): string {
+  const head = [
+    `Planned for ${data.name}: ${data.classes.map((name, c) => `${name} ${data.train[c]}`).join(", ")} training volumes, ${data.height} x ${data.width} x ${data.depth[1]}.`,
+    `Machine: ${machine.device}, ${machine.cores} cores; ${machine.speeds.map(({ model, training, embedding }) => `${model} ${rate(training)} trained, ${rate(embedding)} embedded`).join("; ")} slices a second.`,
+    `Estimated: ${Math.max(1, Math.round(seconds / 60))} min.`,
+    ...warnings.map((warning) => `Note: ${warning}`),
+  ];
+  const plain = choices.filter(({ key }) => !key.includes("."));
+  const sections = ["transform", "slice", "volume"].map((section) => {
+    const own = choices.filter(({ key }) => key.startsWith(`${section}.`));
+    return [`${section}:`, ...own.map((choice) => `  ${line(choice)}`)].join("\n");
+  });
+  return `${[head.map((text) => `# ${text}`).join("\n"), plain.map(line).join("\n"), ...sections].join("\n\n")}\n`;
+}
+
+function line({ key, value, reason }: Choice): string {
+  const name = key.slice(key.lastIndexOf(".") + 1);
+  return `${name}: ${stringify(value, { collectionStyle: "flow" }).trim()} # ${reason}`;
+}
+
+const rate = (perSecond: number): string => String(Math.round(perSecond));

@@ -1,0 +1,70 @@
+/** The worker thread of `plan`: how fast this machine trains and embeds slices of a size. */
+import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicestack/torch";
+import { serveJob, type JobContext } from "../background.js";
+import { createSliceModel } from "../models/registry.js";
+import { planCompute, startCompute } from "../run/compute.js";
+import type { Speed, TrunkName } from "./choose.js";
+
+export interface MeasureJob {
+  size: [number, number];
+  classes: number;
+  models: TrunkName[];
+  compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
+}
+
+export interface Measured {
+  device: string;
+  speeds: Speed[];
+}
+
+const BATCH = 32;
+/** A first step is slow; then at least so long, and so often. */
+const LEAST_SECONDS = 1.5;
+const LEAST_STEPS = 2;
+
+function measure({ size, classes, models, compute }: MeasureJob, job: JobContext): Measured {
+  const plan = planCompute(compute);
+  startCompute(plan, 0);
+  const speeds = models.map((name, k): Speed => {
+    job.report({ stage: "measure", done: k, total: models.length, unit: "models", message: name });
+    return scope(() => {
+      using model = createSliceModel({ model: name, dropout: 0 }, classes, size);
+      model.to({ device: plan.device, ...(plan.bfloat16 ? { memoryFormat: "channels_last" as const } : {}) });
+      const x_BCHW = randn([BATCH, model.channels, ...size], { device: plan.device });
+      const label_B = zeros([BATCH], { dtype: "int64", device: plan.device });
+      const run = <T>(body: () => T): T => (plan.bfloat16 ? autocast({ device: plan.device }, body) : body());
+      const train = () => {
+        model.train();
+        const loss = run(() => F.crossEntropy(model.forward(x_BCHW), label_B));
+        loss.backward();
+        loss.item();
+        model.zeroGrad();
+      };
+      const embed = () => {
+        model.eval();
+        noGrad(() =>
+          run(() => model.forward(x_BCHW))
+            .sum()
+            .item(),
+        );
+      };
+      return { model: name, training: rateOf(train), embedding: rateOf(embed) };
+    });
+  });
+  job.report({ stage: "measure", done: models.length, total: models.length, unit: "models" });
+  return { device: plan.device, speeds };
+}
+
+/** Slices a second. */
+function rateOf(step: () => void): number {
+  scope(step);
+  const start = performance.now();
+  let [steps, seconds] = [0, 0];
+  for (; steps < LEAST_STEPS || seconds < LEAST_SECONDS; steps++) {
+    scope(step);
+    seconds = (performance.now() - start) / 1000;
+  }
+  return (steps * BATCH) / ((performance.now() - start) / 1000);
+}
+
+serveJob<MeasureJob, Measured>(measure);
