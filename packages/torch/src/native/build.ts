@@ -24,6 +24,8 @@ function compilerFlags(libtorch: Libtorch): string[] {
     "-O2",
     "-fPIC",
     "-fvisibility=hidden",
+    // Without it a square root may set errno, and a loop that takes one is not vectorised: Adam's step is 3 x faster.
+    "-fno-math-errno",
     "-Wall",
     "-Wextra",
     "-Wno-unused-parameter",
