@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "arguments.h"
+#include "convolution.h"
 
 namespace slicestack {
 
@@ -27,7 +27,7 @@ void checkOutput(Arguments& a, const at::Tensor& x, int64_t channels, const Wind
   checkFits(a.state, sizes, x.scalar_type());
 }
 
-// convN(x_NC..., weight_OI..., bias_O | null, stride, padding, dilation, groups)
+// convN(x_NC..., weight_OI..., bias_O | null, stride, padding, dilation, groups, ways of forward, input and weight | null)
 template <int N>
 napi_value conv(Arguments& a) {
   const auto& x = a.tensor(0, "x", N + 2);
@@ -38,6 +38,10 @@ napi_value conv(Arguments& a) {
   if (x.size(1) != weight.size(1) * groups)
     throw ArgumentFault("x: expected " + std::to_string(weight.size(1) * groups) + " channels, received " + std::to_string(x.size(1)));
   checkOutput(a, x, weight.size(0), w);
+  if (N > 1 && !a.missing(7)) {
+    const ConvolutionWays ways = convolutionWays(a, 7);
+    if (groups == 1 && applies(ways, x, weight)) return a.wrap(convolution(x, weight, bias, w.stride, w.padding, w.dilation, ways));
+  }
   if constexpr (N == 1) return a.wrap(at::conv1d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
   if constexpr (N == 2) return a.wrap(at::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
   if constexpr (N == 3) return a.wrap(at::conv3d(x, weight, bias, w.stride, w.padding, w.dilation, groups));

@@ -6,11 +6,26 @@ import { handlesOf, wrap, type Tensor } from "./tensor.js";
 export type Size = number | number[];
 export type Reduction = "none" | "mean" | "sum";
 
+/**
+ * How the three parts of a convolution are computed. `library`: by libtorch. `tiles`: on the CPU, in bfloat16 with float32
+ * sums, by kernels of our own, where libtorch too would compute in bfloat16 (x is bfloat16, or autocast is on); fast with
+ * AMX, and libtorch's way is taken for what they do not cover: groups, other dtypes, other devices. `im2col`: what each
+ * output sees, written out, times the outputs.
+ */
+export interface ConvolutionWays {
+  forward: "library" | "tiles";
+  /** Of the gradient of x. */
+  input: "library" | "tiles";
+  /** Of the gradient of the weight. */
+  weight: "library" | "tiles" | "im2col";
+}
 export interface ConvolutionOptions {
   stride?: Size;
   padding?: Size;
   dilation?: Size;
   groups?: number;
+  /** Over two and three dimensions; default: the library's in all. */
+  ways?: ConvolutionWays | undefined;
 }
 export interface PoolOptions {
   /** Default: the kernel. */
@@ -36,6 +51,9 @@ export function oneHot(x: Tensor, classes: number): Tensor {
   return wrap(native().oneHot(x.handle, classes));
 }
 
+const waysList = (ways: ConvolutionWays | undefined): string[] =>
+  ways === undefined ? [] : [ways.forward, ways.input, ways.weight];
+
 // ── Linear and convolution ──────────────────────────────────────────────────
 /** x_...I, weight_OI, bias_O → y_...O */
 export function linear(x: Tensor, weight: Tensor, bias?: Maybe): Tensor {
@@ -55,18 +73,22 @@ export function conv2d(
   x: Tensor,
   weight: Tensor,
   bias?: Maybe,
-  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
+  { stride = 1, padding = 0, dilation = 1, groups = 1, ways }: ConvolutionOptions = {},
 ): Tensor {
-  return wrap(native().conv2d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
+  return wrap(
+    native().conv2d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups, ...waysList(ways)),
+  );
 }
 /** x_NCDHW, weight_OIDHW (I = C / groups), bias_O → y_NODHW */
 export function conv3d(
   x: Tensor,
   weight: Tensor,
   bias?: Maybe,
-  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
+  { stride = 1, padding = 0, dilation = 1, groups = 1, ways }: ConvolutionOptions = {},
 ): Tensor {
-  return wrap(native().conv3d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
+  return wrap(
+    native().conv3d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups, ...waysList(ways)),
+  );
 }
 
 // ── Normalisation ───────────────────────────────────────────────────────────

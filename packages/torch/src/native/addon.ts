@@ -16,6 +16,9 @@ type Convolution = (
   padding: number | number[],
   dilation: number | number[],
   groups: number,
+  forward?: string,
+  input?: string,
+  weightWay?: string,
 ) => Handle;
 type Pool = (x: Handle, kernel: number | number[], stride: number | number[], padding: number | number[]) => Handle;
 type AveragePool = (

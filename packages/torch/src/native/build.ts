@@ -26,6 +26,9 @@ function compilerFlags(libtorch: Libtorch): string[] {
     "-fvisibility=hidden",
     // Without it a square root may set errno, and a loop that takes one is not vectorised: Adam's step is 3 x faster.
     "-fno-math-errno",
+    // libtorch's parallel loops are inline: without OpenMP they run on one thread. It is not named to the linker, so that the
+    // addon meets the runtime that libtorch has loaded, whichever that is, and no second one with threads of its own.
+    ...(process.platform === "linux" ? ["-fopenmp"] : []),
     "-Wall",
     "-Wextra",
     "-Wno-unused-parameter",
