@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "convolution.h"
+#include "fused-norm.h"
 
 namespace slicestack {
 
@@ -53,22 +54,28 @@ void checkVector(const Optional<at::Tensor>& t, const char* name, int64_t size) 
                         std::to_string(t->dim()) + " dimensions");
 }
 
-// batchNorm(x_NC..., weight, bias, runningMean, runningVar, training, momentum, eps); running statistics change in place when training
+// batchNorm(x_NC..., weight, bias, runningMean, runningVar, training, momentum, eps, residual, relu) -> relu(norm(x) + residual), both optional;
+// running statistics change in place when training
 napi_value batchNorm(Arguments& a) {
   const auto& x = a.tensor(0, "x");
   if (x.dim() < 2) throw ArgumentFault("x: expected at least 2 dimensions (batch, channels), received " + std::to_string(x.dim()));
   const auto weight = a.optionalTensor(1, "weight"), bias = a.optionalTensor(2, "bias"), mean = a.optionalTensor(3, "runningMean"),
-             var = a.optionalTensor(4, "runningVar");
+             var = a.optionalTensor(4, "runningVar"), residual = a.optionalTensor(8, "residual");
   checkVector(weight, "weight", x.size(1));
   checkVector(bias, "bias", x.size(1));
   checkVector(mean, "runningMean", x.size(1));
   checkVector(var, "runningVar", x.size(1));
-  const bool training = a.boolean(5, "training");
+  const bool training = a.boolean(5, "training"), relu = !a.missing(9) && a.boolean(9, "relu");
   if (!training && (!mean || !var)) throw ArgumentFault("runningMean, runningVar: expected both outside training, received none");
   if (mean.has_value() != var.has_value()) throw ArgumentFault("runningMean, runningVar: expected both or none");
   if (training && x.numel() > 0 && x.numel() / x.size(1) == 1)
     throw ArgumentFault("x: expected more than one value a channel when training, received one");
-  return a.wrap(at::batch_norm(x, weight, bias, mean, var, training, a.number(6, "momentum"), a.number(7, "eps"), /*cudnn_enabled=*/true));
+  if (residual && residual->sizes() != x.sizes()) throw ArgumentFault("residual: expected the shape of x");
+  const double momentum = a.number(6, "momentum"), eps = a.number(7, "eps");
+  if (const NormArguments norm{x, weight, bias, mean, var, residual, relu, momentum, eps}; training && canFuse(norm)) return a.wrap(fusedNorm(norm));
+  auto y = at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, /*cudnn_enabled=*/true);
+  if (residual) y = y + *residual;
+  return a.wrap(relu ? at::relu(y) : y);
 }
 napi_value layerNorm(Arguments& a) {
   return a.wrap(at::layer_norm(a.tensor(0, "x"), a.ints(1, "normalizedShape", -1, 1), a.optionalTensor(2, "weight"), a.optionalTensor(3, "bias"), a.number(4, "eps")));

@@ -142,7 +142,7 @@ class GatherPlan {
   int64_t lines, tiles;
 };
 
-constexpr int64_t kCache = 1 << 20;  // bytes that a thread reads again and again: half of a core's second cache
+constexpr int64_t kCache = 5 << 18;  // bytes that a thread reads again and again: they stay in its second cache
 
 void run(Gather g) {
   join(g, 2);
@@ -381,7 +381,7 @@ at::Tensor tileInputGradient(const at::Tensor& given, const at::Tensor& givenWei
 }
 
 at::Tensor tileWeightGradient(const at::Tensor& given, const at::Tensor& givenX, const ConvolutionSizes& s) {
-  constexpr int64_t kRows = 256, kColumns = 1024;  // of a part of the right matrix: half a megabyte
+  constexpr int64_t kRows = 512, kColumns = 512;  // of a part of the right matrix: half a megabyte
   const auto dy = halves(given), x = halves(givenX);
   const auto field = framed(x, s.batch, s.inputs, s.in, s.padding, s.padding, /*past=*/0);
   const Places read = readBy(s, field.pitch);

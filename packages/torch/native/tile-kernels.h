@@ -2,12 +2,10 @@
 // With AMX (Intel, from Sapphire Rapids on) a product is a few instructions. Elsewhere plain loops do the same, slowly, so that
 // the rest can be tested anywhere; nothing chooses them for speed.
 #pragma once
-#include <cstdint>
+#include "vectors.h"
 
 namespace slicestack {
 
-/** The bits of a bfloat16. */
-using Bf16 = uint16_t;
 /** Two bfloat16 side by side, the first in the low half: what the unit multiplies at a time. */
 using Pair = uint32_t;
 

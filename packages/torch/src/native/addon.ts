@@ -201,6 +201,8 @@ export interface Addon {
     training: boolean,
     momentum: number,
     eps: number,
+    residual?: Maybe,
+    relu?: boolean,
   ): Handle;
   layerNorm(x: Handle, normalizedShape: number[], weight: Maybe, bias: Maybe, eps: number): Handle;
   groupNorm(x: Handle, groups: number, weight: Maybe, bias: Maybe, eps: number): Handle;
