@@ -4,6 +4,7 @@
 
 #include "convolution.h"
 #include "fused-norm.h"
+#include "max-pool.h"
 
 namespace slicestack {
 
@@ -99,11 +100,13 @@ napi_value maxPool1d(Arguments& a) {
 napi_value maxPool2d(Arguments& a) {
   const auto& x = a.tensor(0, "x", 4);
   const auto w = poolWindow<2>(a, x);
+  if (canPoolLanes(x, w.kernel)) return a.wrap(maxPoolLanes(x, w.kernel, w.stride, w.padding));
   return a.wrap(at::max_pool2d(x, w.kernel, w.stride, w.padding));
 }
 napi_value maxPool3d(Arguments& a) {
   const auto& x = a.tensor(0, "x", 5);
   const auto w = poolWindow<3>(a, x);
+  if (canPoolLanes(x, w.kernel)) return a.wrap(maxPoolLanes(x, w.kernel, w.stride, w.padding));
   return a.wrap(at::max_pool3d(x, w.kernel, w.stride, w.padding));
 }
 // avgPoolN(x_NC..., kernel, stride, padding, countIncludePad)
