@@ -1,11 +1,15 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, augmentation, slice training and collectives beside PyTorch,
- * statistics. bench/README.md says how to read it.
+ * `make bench`: microseconds an op, memory over 500 steps, scans prepared beside nibabel and scipy, augmentation, slice
+ * training and collectives beside PyTorch, statistics, finding lungs. bench/README.md says how to read it.
  *
- *   node bench/run.mjs [ops] [memory] [augment] [train] [distributed] [statistics] [--rounds 2] [--steps 4]     no name: all
+ *   node bench/run.mjs [ops] [memory] [prepare] [augment] [train] [distributed] [statistics] [regions] [--rounds 2] [--steps 4]
+ *
+ * No name: all.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { findFile, median } from "./tools.mjs";
 import { parseArgs } from "node:util";
 
@@ -121,9 +125,64 @@ function benchTrain() {
   }
 }
 
+function benchRegions() {
+  console.log("\nFinding lungs and body (median of 3; the processor's seconds in brackets)");
+  for (const size of ["512x512x64", "512x512x300"]) {
+    const { spacing, lungSeconds, lungCpu, bodySeconds, bodyCpu } = ours("regions.mjs", [size], plain);
+    console.log(
+      `${size.padEnd(12)} ${spacing} mm   lungs ${lungSeconds} s [${lungCpu}]   body ${bodySeconds} s [${bodyCpu}]`,
+    );
+  }
+}
+
+function benchPrepare() {
+  const folder = mkdtempSync(join(tmpdir(), "slicestack-bench-"));
+  try {
+    const file = join(folder, "scan.nii.gz");
+    const series = here("../../shared/data/dicom_lung_pet_ct_dx/philips_chest_5mm");
+    const args = [here("scan.py"), file, ...(existsSync(series) ? [series] : [])];
+    const what = execFileSync("/usr/bin/python3", args, { encoding: "utf8" }).trim();
+    console.log(
+      `\n512 x 512 x 64 .nii.gz (${what}) to 128 x 128 x 64: volumes a second (in turn, ${options.rounds} rounds)`,
+    );
+    const prep = (...more) =>
+      existsSync(shared)
+        ? python(shared, ["prep", file, ...more], plain)
+        : python(here("peer_pytorch.py"), ["prep", file, ...more], plain);
+    const entrants = [
+      { name: "ours", run: () => ours("prepare.mjs", [file], plain) },
+      { name: "nibabel + scipy", run: () => prep() },
+      { name: "the same, float32, two processes", run: () => prep("--tuned") },
+    ].map((entrant) => ({ ...entrant, rates: [] }));
+    inTurn(entrants, ({ rate }) => rate);
+    const [own] = entrants;
+    for (const { name, rates } of entrants) {
+      const ratio = median(rates.map((rate, round) => own.rates[round] / rate));
+      const all = rates.map((rate) => rate.toFixed(2)).join(" ");
+      console.log(
+        `${name.padEnd(34)}${median(rates).toFixed(2).padStart(7)}   ours / this ${ratio.toFixed(2)}x   [${all}]`,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** One round after another, so that a slow minute of the machine weighs on all. */
+function inTurn(entrants, rateOf) {
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const entrant of entrants) {
+      entrant.rates.push(rateOf(entrant.run()));
+      process.stderr.write(`round ${round + 1}: ${entrant.name} ${entrant.rates.at(-1).toFixed(2)}\n`);
+    }
+  }
+}
+
 if (wants("ops")) benchOps();
 if (wants("memory")) benchMemory();
 if (wants("augment")) benchAugment();
 if (wants("train")) benchTrain();
+if (wants("prepare")) benchPrepare();
 if (wants("distributed")) execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" }); // prettier-ignore
 if (wants("statistics")) benchStatistics();
+if (wants("regions")) benchRegions();

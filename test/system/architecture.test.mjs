@@ -22,6 +22,8 @@ const mustNotReach = {
   data: ["train", "evaluate"],
   augment: ["train", "evaluate", "models"],
   evaluate: ["train"],
+  inspect: ["train", "evaluate"],
+  page: ["train", "evaluate", "models", "data"],
   sweep: ["train"], // it starts runs as processes
 };
 

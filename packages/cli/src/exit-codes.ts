@@ -26,6 +26,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   WorldError: EXIT.usage,
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,
+  InspectError: EXIT.data,
   TableError: EXIT.data,
   LockedError: EXIT.data,
   LabelsError: EXIT.data,

@@ -1,7 +1,18 @@
 import { UsageError } from "./exit-codes.js";
 
 /** Configuration keys outside a section: `train` takes them as flags of their own. */
-export const PLAIN_KEYS = ["name", "seed", "device", "threads", "precision", "overfit", "relaunch", "checkpoint"];
+export const PLAIN_KEYS = [
+  "name",
+  "method",
+  "seed",
+  "device",
+  "threads",
+  "precision",
+  "overfit",
+  "relaunch",
+  "checkpoint",
+  "init_from",
+];
 
 const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
 const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);

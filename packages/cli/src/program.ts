@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addAudit } from "./commands/audit.js";
+import { addClock } from "./commands/clock.js";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
+import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
 import { addPrepare } from "./commands/prepare.js";
@@ -26,10 +28,12 @@ export function buildProgram(start: Start): Command {
     addMerge,
     addSplit,
     addAudit,
+    addInspect,
     addSlices,
     addTrain,
     addEvaluate,
     addModels,
+    addClock,
     addDoctor,
   ];
   for (const add of commands) add(program, start);

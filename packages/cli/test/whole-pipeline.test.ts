@@ -14,7 +14,7 @@ const temporaryFiles = (path: string) => folder.list(path).filter((name) => /tmp
 const demo = ["--subjects", "20", "--epochs", "3", "--volume-epochs", "2", "--set", "threads=1"];
 const smallSteps = ["--slice.batch_size", "4", "--slice.slices_per_volume", "24"];
 const demoInto = (out: string) => ["demo", "--out", out, ...demo, ...smallSteps];
-const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.state"));
+const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.json"));
 
 test("Ctrl-C while the demo makes its scans: 130, nothing but its mark left behind", async () => {
   const begun = () => folder.list("demo").some((name) => name.includes(".tmp/") && name.endsWith(".nii.gz"));
@@ -85,9 +85,16 @@ for (const file of ["run/thesis.txt", "run/run.json", "data/dataset.json", "scan
   });
 }
 
-const files = ["slice", "volume"].flatMap((stage) =>
-  ["best.safetensors", "last.safetensors", "last.state"].map((name) => `checkpoints/${stage}/${name}`),
+const stages = ["slice", "volume"];
+const files = stages.flatMap((stage) =>
+  ["best.safetensors", "last.safetensors"].map((name) => `checkpoints/${stage}/${name}`),
 );
+
+/** The newest state of a stage. */
+function stateOf(run: string, stage: string): string {
+  const { states } = JSON.parse(text(run, `checkpoints/${stage}/last.json`)) as { states: { file: string }[] };
+  return at(run, `checkpoints/${stage}/${states[0]?.file}`);
+}
 const train = ["train", "--config", "small.yaml", "--data", "demo/data", "--out"];
 
 /** Rows of metrics.jsonl without their seconds, which no two runs share. */
@@ -96,6 +103,10 @@ const curves = (run: string) => text(run, "metrics.jsonl").replaceAll(/"seconds"
 function assertSameRun(run: string, other: string): void {
   for (const name of [...files, "predictions.csv", "metrics.json", "config.yaml", "split.json"])
     assert.ok(readFileSync(at(run, name)).equals(readFileSync(at(other, name))), `${name} of ${run} and ${other}`);
+  for (const stage of stages) {
+    const [one, two] = [run, other].map((name) => readFileSync(stateOf(name, stage)));
+    assert.ok(one?.equals(two!), `state of the ${stage} stage of ${run} and ${other}`);
+  }
   assert.equal(curves(run), curves(other));
 }
 
@@ -116,14 +127,20 @@ volume: {head: attention, epochs: 3}
   const first = await folder.interrupt([...train, "stopped", "--json"], "SIGINT", firstEpochSaved("stopped"));
   assert.equal(first.status, 130, first.stderr);
   const run = at("stopped");
-  assert.deepEqual(JSON.parse(first.stdout), { run, status: "stopped", bestSlice: bestScore("stopped") });
+  assert.deepEqual(JSON.parse(first.stdout), { run, status: "stopped", best: { slice: bestScore("stopped") } });
   assert.match(first.stderr, /^stopping after this step; press again to quit at once$/m);
   const command = /^Stopped and saved\. To go on: slicestack (train --resume (\S+))$/m.exec(first.stderr);
   assert.equal(command?.[2], run, first.stderr);
   assert.equal(statusOf("stopped"), "stopped");
   assert.deepEqual(temporaryFiles("stopped"), []);
   const checkpoints = folder.list("stopped/checkpoints").filter((name) => name.includes("/"));
-  assert.deepEqual(checkpoints, ["slice/best.safetensors", "slice/last.safetensors", "slice/last.state"]);
+  assert.deepEqual(checkpoints, [
+    "slice/best.safetensors",
+    "slice/last.1.state",
+    "slice/last.2.state",
+    "slice/last.json",
+    "slice/last.safetensors",
+  ]);
 
   folder.succeed(...(command?.[1] ?? "").split(" "));
   assert.equal(statusOf("stopped"), "trained");

@@ -2,16 +2,39 @@
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import type { Progress } from "./progress.js";
 
-type Message<O> = { progress: Progress } | { result: O } | { error: { name: string; message: string; stack: string } };
+type Message<O> =
+  | { progress: Progress }
+  | { log: string }
+  | { event: unknown }
+  | { result: O }
+  | { error: { name: string; message: string; stack: string } };
 
 export interface BackgroundOptions {
   onProgress?: (progress: Progress) => void;
+  /** What a reader should know although the job goes on: a line of text. */
+  onLog?: (line: string) => void;
   signal?: AbortSignal;
+}
+
+/** What one kind of job tells besides, in its own words. */
+interface EventOptions {
+  onEvent?: (event: unknown) => void;
+}
+
+/** The options that a job of many hands passes on. */
+export function backgroundOf({ onProgress, onLog, signal }: BackgroundOptions): BackgroundOptions {
+  return {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onLog === undefined ? {} : { onLog }),
+    ...(signal === undefined ? {} : { signal }),
+  };
 }
 
 /** What the job sees of the outside. */
 export interface JobContext {
   report: (progress: Progress) => void;
+  log: (line: string) => void;
+  event: (event: unknown) => void;
   /** True once the caller has asked to stop: finish the step, save, return. */
   stopping: () => boolean;
 }
@@ -20,7 +43,11 @@ export interface JobContext {
  * Starts `module` in a worker with `input`; the module calls `serveJob`.
  * An abort is passed on as a wish: the job ends in its own way and still returns a result.
  */
-export function runInBackground<I, O>(module: URL, input: I, { onProgress, signal }: BackgroundOptions): Promise<O> {
+export function runInBackground<I, O>(
+  module: URL,
+  input: I,
+  { onProgress, onLog, onEvent, signal }: BackgroundOptions & EventOptions,
+): Promise<O> {
   const flag = new SharedArrayBuffer(4);
   const stop = () => Atomics.store(new Int32Array(flag), 0, 1);
   if (signal?.aborted) stop();
@@ -29,6 +56,8 @@ export function runInBackground<I, O>(module: URL, input: I, { onProgress, signa
   return new Promise<O>((resolve, reject) => {
     worker.on("message", (message: Message<O>) => {
       if ("progress" in message) onProgress?.(message.progress);
+      else if ("log" in message) onLog?.(message.log);
+      else if ("event" in message) onEvent?.(message.event);
       else if ("result" in message) resolve(message.result);
       else reject(revived(message.error));
     });
@@ -57,7 +86,12 @@ export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void 
   const send = (message: Message<O>) => port.postMessage(message);
   try {
     send({
-      result: job(input, { report: (progress) => send({ progress }), stopping: () => Atomics.load(stopFlag, 0) === 1 }),
+      result: job(input, {
+        report: (progress) => send({ progress }),
+        log: (log) => send({ log }),
+        event: (event) => send({ event }),
+        stopping: () => Atomics.load(stopFlag, 0) === 1,
+      }),
     });
   } catch (error) {
     const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));

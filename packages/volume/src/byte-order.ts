@@ -3,16 +3,20 @@ export const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0]
 
 /** Reverses the bytes of each item in place. @param itemBytes 1, 2, 4 or 8 */
 export function swapBytes(bytes: Uint8Array, itemBytes: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (itemBytes === 2) {
-    for (let at = 0; at < bytes.length; at += 2) view.setUint16(at, view.getUint16(at, true), false);
-  } else if (itemBytes === 4) {
-    for (let at = 0; at < bytes.length; at += 4) view.setUint32(at, view.getUint32(at, true), false);
-  } else if (itemBytes === 8) {
-    for (let at = 0; at < bytes.length; at += 8) {
-      const low = view.getUint32(at, true);
-      view.setUint32(at, view.getUint32(at + 4, true), false);
-      view.setUint32(at + 4, low, false);
+  const { buffer, byteOffset, length } = bytes;
+  if (itemBytes === 2 && byteOffset % 2 === 0) {
+    const items = new Uint16Array(buffer, byteOffset, length >> 1);
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as number;
+      items[i] = (item << 8) | (item >> 8);
+    }
+    return;
+  }
+  for (let start = 0; start + itemBytes <= length; start += itemBytes) {
+    for (let low = start, high = start + itemBytes - 1; low < high; low++, high--) {
+      const byte = bytes[low] as number;
+      bytes[low] = bytes[high] as number;
+      bytes[high] = byte;
     }
   }
 }

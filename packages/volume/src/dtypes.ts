@@ -25,32 +25,35 @@ export const MAX_VOXEL_BYTES = 2 ** 34;
 
 /**
  * The stored bytes as values in the host's byte order; int64 and uint64 become int32, else float64.
- * @param buffer exactly the voxels; is changed and backs the result
+ * @param bytes exactly the voxels; they are changed and back the result, unless they begin at an odd place
  * @throws VolumeFormatError where a 64-bit value has no exact number
  */
-export function voxelArray(buffer: ArrayBuffer, dtype: VoxelDtype, littleEndian: boolean, refuse: Refuse): VoxelArray {
-  if (littleEndian !== hostIsLittleEndian) swapBytes(new Uint8Array(buffer), VOXEL_BYTES[dtype]);
+export function voxelArray(bytes: Uint8Array, dtype: VoxelDtype, littleEndian: boolean, refuse: Refuse): VoxelArray {
+  const itemBytes = VOXEL_BYTES[dtype];
+  const { buffer, byteOffset, length } = bytes.byteOffset % itemBytes === 0 ? bytes : new Uint8Array(bytes);
+  if (littleEndian !== hostIsLittleEndian) swapBytes(new Uint8Array(buffer, byteOffset, length), itemBytes);
+  const count = length / itemBytes;
   switch (dtype) {
     case "int8":
-      return new Int8Array(buffer);
+      return new Int8Array(buffer, byteOffset, count);
     case "uint8":
-      return new Uint8Array(buffer);
+      return new Uint8Array(buffer, byteOffset, count);
     case "int16":
-      return new Int16Array(buffer);
+      return new Int16Array(buffer, byteOffset, count);
     case "uint16":
-      return new Uint16Array(buffer);
+      return new Uint16Array(buffer, byteOffset, count);
     case "int32":
-      return new Int32Array(buffer);
+      return new Int32Array(buffer, byteOffset, count);
     case "uint32":
-      return new Uint32Array(buffer);
+      return new Uint32Array(buffer, byteOffset, count);
     case "float32":
-      return new Float32Array(buffer);
+      return new Float32Array(buffer, byteOffset, count);
     case "float64":
-      return new Float64Array(buffer);
+      return new Float64Array(buffer, byteOffset, count);
     case "int64":
-      return narrowed(new BigInt64Array(buffer), refuse);
+      return narrowed(new BigInt64Array(buffer, byteOffset, count), refuse);
     case "uint64":
-      return narrowed(new BigUint64Array(buffer), refuse);
+      return narrowed(new BigUint64Array(buffer, byteOffset, count), refuse);
   }
 }
 

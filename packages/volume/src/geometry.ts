@@ -64,15 +64,8 @@ function worldAxes({ direction }: Volume): Triple {
  * @throws VolumeArgumentError not such a code
  */
 export function reorient(volume: Volume, code = "LPS"): Volume {
-  const wanted = [...code].map((letter) => AXIS_OF[letter] ?? -1);
-  if (new Set(wanted).size !== 3 || wanted.length !== 3 || wanted.includes(-1)) {
-    throw new VolumeArgumentError("code", "one letter of each pair L/R, P/A, S/I, such as LPS", code);
-  }
-  const current = orientationCode(volume);
-  if (code === current) return volume;
-  const worlds = worldAxes(volume);
-  const from = wanted.map((world) => worlds.indexOf(world)) as Triple;
-  const flip = from.map((axis, target) => current.charAt(axis) !== code.charAt(target));
+  const { from, flip } = axesToward(volume, code);
+  if (code === orientationCode(volume)) return volume;
   const shape = from.map((axis) => volume.shape[axis]) as Triple;
   const corner: Triple = [0, 0, 0];
   from.forEach((axis, target) => (corner[axis] = flip[target] === true ? volume.shape[axis as 0] - 1 : 0));
@@ -86,6 +79,21 @@ export function reorient(volume: Volume, code = "LPS"): Volume {
     ),
     unit: volume.unit,
   };
+}
+
+/**
+ * Which voxel axis becomes each axis of an orientation code, and whether it turns round.
+ * @throws VolumeArgumentError no such code
+ */
+export function axesToward(volume: Volume, code: string): { from: Triple; flip: boolean[] } {
+  const wanted = [...code].map((letter) => AXIS_OF[letter] ?? -1);
+  if (new Set(wanted).size !== 3 || wanted.length !== 3 || wanted.includes(-1)) {
+    throw new VolumeArgumentError("code", "one letter of each pair L/R, P/A, S/I, such as LPS", code);
+  }
+  const worlds = worldAxes(volume);
+  const current = orientationCode(volume);
+  const from = wanted.map((world) => worlds.indexOf(world)) as Triple;
+  return { from, flip: from.map((axis, target) => current.charAt(axis) !== code.charAt(target)) };
 }
 
 function permuted(volume: Volume, from: Triple, flip: boolean[], shape: Triple, corner: Triple): Volume["data"] {

@@ -9,7 +9,7 @@ export {
 } from "./errors.js";
 export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volume.js";
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
-export { resample, type ResampleOptions } from "./resample.js";
+export { reorientAndResample, resample, type ResampleOptions } from "./resample/resample.js";
 export { windowToUnit } from "./window.js";
 export { parseNiftiHeader, type NiftiHeader } from "./nifti/header.js";
 export type { VoxelDtype } from "./dtypes.js";
@@ -38,10 +38,13 @@ export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.j
 export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
 export type { DicomSeries } from "./dicom/series.js";
 export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
+export { syntaxName } from "./dicom/syntaxes.js";
 export type { DicomImage, DicomSlice, PixelLayout } from "./dicom/image.js";
 export {
+  planDicomSeries,
   readDicomSeries,
   type DicomFacts,
+  type DicomPlan,
   type DicomVolume,
   type FilledSlice,
   type ReadDicomOptions,

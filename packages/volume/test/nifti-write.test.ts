@@ -82,7 +82,12 @@ print(json.dumps([np.asanyarray(i.dataobj).ravel(order="F").tolist(), h.get_sfor
   for (const [Type, name] of [
     [Int16Array, "int16"],
     [Uint8Array, "uint8"],
+    [Int8Array, "int8"],
+    [Uint16Array, "uint16"],
+    [Int32Array, "int32"],
+    [Uint32Array, "uint32"],
     [Float32Array, "float32"],
+    [Float64Array, "float64"],
   ] as const) {
     const volume = reorient(obliqueVolume(new Type(7 * 5 * 3), [7, 5, 3]), "RAI");
     const path = join(folder.path, "a.nii.gz");

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
-import { resample, VolumeArgumentError, voxelToWorld, type Triple, type Volume } from "../src/index.js";
+import {
+  affineMatrix,
+  reorient,
+  reorientAndResample,
+  resample,
+  VolumeArgumentError,
+  voxelToWorld,
+  type Triple,
+  type Volume,
+} from "../src/index.js";
 import { readNpy } from "../src/node.js";
 import { assertClose, facts, fixture, obliqueVolume } from "./fixtures.js";
 
@@ -99,4 +109,94 @@ test("resample to the same shape is a copy; shapes that are none are refused", (
   ] as Triple[]) {
     assert.throws(() => resample(volume, shape), VolumeArgumentError);
   }
+});
+
+const narrow = [Int8Array, Uint8Array, Int16Array, Uint16Array, Float32Array];
+const odd: [Triple, Triple][] = [
+  [
+    [37, 29, 5],
+    [11, 13, 5],
+  ],
+  [
+    [3, 2, 9],
+    [7, 1, 4],
+  ],
+  [
+    [1, 1, 1],
+    [2, 3, 4],
+  ],
+  [
+    [16, 40, 3],
+    [16, 9, 3],
+  ],
+  [
+    [50, 8, 4],
+    [20, 8, 6],
+  ],
+];
+
+test("resample by WebAssembly (8 to 16 bits, float32) equals the sums of 64 bits (float64), on odd sizes too", () => {
+  for (const Type of narrow) {
+    for (const [shape, target] of odd) {
+      for (const antialias of [true, false]) {
+        const volume = obliqueVolume(new Type(shape[0] * shape[1] * shape[2]), shape);
+        const exact = resample({ ...volume, data: Float64Array.from(volume.data) }, target, { antialias });
+        const found = resample(volume, target, { antialias });
+        assert.equal(found.data.constructor, Type);
+        assertClose(
+          found.data,
+          exact.data,
+          Type === Float32Array ? 1e-3 : 0.51,
+          `${Type.name} to ${target.join(" x ")}`,
+        );
+      }
+    }
+  }
+});
+
+test("resample: NaN reaches exactly the voxels whose taps hold it, by WebAssembly as by JavaScript", () => {
+  const volume = obliqueVolume(new Float32Array(19 * 17 * 3), [19, 17, 3]);
+  volume.data[7 + 19 * (8 + 17)] = NaN;
+  volume.data[18] = Infinity;
+  const found = resample(volume, [8, 6, 3]).data;
+  const exact = resample({ ...volume, data: Float64Array.from(volume.data) }, [8, 6, 3]).data;
+  const places = (data: Volume["data"]) => Array.from(data, (v) => (Number.isFinite(v) ? 0 : v));
+  assert.deepEqual(places(found), places(exact));
+  assert.ok(places(found).some(Number.isNaN) && places(found).filter((v) => v !== 0).length < 20);
+});
+
+test("resample where WebAssembly is forbidden: the same within the rounding of sums", () => {
+  const volume = obliqueVolume(new Int16Array(37 * 29 * 5), [37, 29, 5]);
+  const found = resample(volume, [11, 13, 3]).data;
+  const holder = globalThis as { WebAssembly?: unknown };
+  const kept = holder.WebAssembly;
+  try {
+    delete holder.WebAssembly;
+    assertClose(resample(volume, [11, 13, 3]).data, found, 1);
+  } finally {
+    holder.WebAssembly = kept;
+  }
+});
+
+test("plane-wasm.ts is what wasm/plane.wat compiles to (by node packages/volume/wasm/build.mjs)", async () => {
+  const here = new URL("../../", import.meta.url);
+  const { planeModule } = (await import(new URL("wasm/build.mjs", here).href)) as {
+    planeModule: () => Promise<string>;
+  };
+  assert.equal(readFileSync(new URL("src/resample/plane-wasm.ts", here), "utf8"), await planeModule());
+});
+
+test("reorientAndResample: as turning first and resampling then, for every way round", () => {
+  const volume = obliqueVolume(new Int16Array(24 * 20 * 6), [24, 20, 6]);
+  for (const code of ["LPS", "LAS", "RAS", "RPI", "SPL", "AIR"]) {
+    const both = reorientAndResample(volume, code, [9, 5, 7]);
+    const one = resample(reorient(volume, code), [9, 5, 7]);
+    assertClose(both.data, one.data, 1, code);
+    let differing = 0;
+    both.data.forEach((value, i) => (differing += value === one.data[i] ? 0 : 1));
+    assert.ok(differing <= 2, `${code}: ${differing} voxels differ`);
+    assertClose(affineMatrix(both), affineMatrix(one), 1e-9, code);
+    assert.deepEqual([both.shape, both.unit], [one.shape, one.unit]);
+  }
+  assert.throws(() => reorientAndResample(volume, "LLS", [1, 1, 1]), VolumeArgumentError);
 });

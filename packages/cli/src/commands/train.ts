@@ -10,7 +10,7 @@ interface TrainOptions extends CommonOptions {
   config?: string;
   data?: string;
   out?: string;
-  stage: "slice" | "volume" | "all";
+  stage: "slice" | "volume" | "fine_tune" | "all";
   resume?: string | true;
   printConfig?: boolean;
   set?: Record<string, string>;
@@ -19,11 +19,13 @@ interface TrainOptions extends CommonOptions {
 export function addTrain(program: Command, start: Start): void {
   const command = program
     .command("train")
-    .description("train the slice stage and the volume stage into a run folder")
+    .description("train the stages of a configuration into a run folder")
     .option("--config <file>", "configuration: YAML, structured or in the published flat form")
     .option("--data <folder>", "prepared data set")
     .option("--out <folder>", "run folder (default: runs/NAME, with a number where that is taken)")
-    .addOption(new Option("--stage <stage>", "what to train").choices(["slice", "volume", "all"]).default("all"))
+    .addOption(
+      new Option("--stage <stage>", "what to train").choices(["slice", "volume", "fine_tune", "all"]).default("all"),
+    )
     .option("--resume [run]", "go on in a run folder, with its own configuration and data")
     .option("--print-config", "print the complete configuration and stop; needs no data")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
@@ -57,16 +59,24 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
     const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(result.run)}${rest}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
+  const scores = Object.entries(result.best).map(
+    ([name, score]) => `${`${STAGE_NAMES[name] ?? name}:`.padEnd(14)} best validation score ${score.toFixed(3)}`,
+  );
   const text = [
-    ...(result.bestSlice === undefined ? [] : [`Slice stage:  best validation score ${result.bestSlice.toFixed(3)}`]),
-    ...(result.bestVolume === undefined ? [] : [`Volume stage: best validation score ${result.bestVolume.toFixed(3)}`]),
+    ...scores,
     `Run: ${result.run}`,
-    stage === "slice"
+    stage === "slice" && config.method === "2.5d"
       ? `Next: slicestack train --resume ${shellWord(result.run)} --stage volume`
       : `Next: slicestack evaluate ${shellWord(result.run)}`,
   ].join("\n");
   return { code: EXIT.ok, text, json: result };
 }
+
+const STAGE_NAMES: Record<string, string> = {
+  slice: "Slice stage",
+  volume: "Volume stage",
+  fine_tune: "Fine-tuning",
+};
 
 /** The folder to go on in: that of --resume, else that of --out. */
 function resumedRun({ resume, out }: TrainOptions): string | undefined {

@@ -15,6 +15,7 @@ import { drawErase, erase } from "./erase.js";
 import { drawFlips, flip } from "./flip.js";
 import { changeIntensity, drawIntensity } from "./intensity.js";
 import { addNoise, drawNoise } from "./noise.js";
+import type { Air } from "./samples.js";
 import { joinWarp, warp } from "./warp.js";
 import { applyWindow, drawWindow } from "./window.js";
 
@@ -22,8 +23,8 @@ import { applyWindow, drawWindow } from "./window.js";
 export type Spacing = readonly [x: number, y: number, z: number];
 
 export interface AugmentOptions {
-  /** The value of air in what comes in; default 0, the lower edge of the window. */
-  air?: number;
+  /** The value of air in what comes in, of all channels or of each; default 0, the lower edge of the window. */
+  air?: Air;
 }
 
 /** wide_BCHW → unit_BCHW. The channels of a slice (its neighbours, its windows) share every draw but the noise's pixels. */
@@ -43,12 +44,13 @@ export function augmentStacks(
   wide_BSCHW: Tensor,
   config: AugmentConfig,
   random: Random,
-  options: AugmentOptions = {},
+  { air = 0 }: AugmentOptions = {},
 ): Tensor {
   return scope(() => {
     const [batch = 0, slices = 1, channels = 1, ...size] = wide_BSCHW.shape;
     const folded = wide_BSCHW.reshape(batch, slices * channels, ...size);
-    return augmentSlices(folded, config, random, options).view(...wide_BSCHW.shape);
+    const each = typeof air === "number" ? air : Array.from({ length: slices }, () => air).flat();
+    return augmentSlices(folded, config, random, { air: each }).view(...wide_BSCHW.shape);
   });
 }
 
@@ -74,7 +76,7 @@ interface Surroundings {
   sides: readonly (readonly number[])[];
   /** Distance of neighbours along each spatial axis of the tensor, in pixels across. */
   steps: readonly (readonly number[])[];
-  air: number;
+  air: Air;
 }
 
 function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, steps, air }: Surroundings): Tensor {

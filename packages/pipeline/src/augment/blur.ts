@@ -2,7 +2,7 @@
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { AugmentConfig } from "../config/augment.js";
 import type { Random } from "../data/random.js";
-import { drawSamples, onDrawn, overAir, within, type Draws } from "./samples.js";
+import { drawSamples, onDrawn, overAir, within, type Draws, type Air } from "./samples.js";
 
 /** Standard deviations in pixels, one a sample. */
 export function drawBlur(config: AugmentConfig["blur"], batch: number, random: Random): Draws<number> {
@@ -14,7 +14,7 @@ export function drawBlur(config: AugmentConfig["blur"], batch: number, random: R
  * @param steps distance of neighbours along each spatial axis, in the pixels that sigma counts; one list a sample
  * @param air what lies outside
  */
-export function blur(x: Tensor, draws: Draws<number>, steps: readonly (readonly number[])[], air = 0): Tensor {
+export function blur(x: Tensor, draws: Draws<number>, steps: readonly (readonly number[])[], air: Air = 0): Tensor {
   const pairs = draws.map((sigma, k) => (sigma === null || sigma === 0 ? null : { sigma, steps: steps[k] ?? [] }));
   return onDrawn(x, pairs, (chosen, drawn) =>
     overAir(chosen, air, (raised) => {

@@ -38,9 +38,16 @@ export function onDrawn<T>(x: Tensor, draws: Draws<T>, change: (chosen: Tensor, 
   });
 }
 
+/** The value of air: one number, or one a channel. */
+export type Air = number | readonly number[];
+
 /** Lets `body` see air as 0, because 0 is what grid samples and convolutions find outside. */
-export function overAir(x: Tensor, air: number, body: (raised: Tensor) => Tensor): Tensor {
-  return air === 0 ? body(x) : body(x.sub(air)).add(air);
+export function overAir(x: Tensor, air: Air, body: (raised: Tensor) => Tensor): Tensor {
+  if (air === 0) return body(x);
+  if (typeof air === "number") return body(x.sub(air)).add(air);
+  const shape = [1, air.length, ...new Array<number>(x.dim - 2).fill(1)];
+  const air_1C11 = fromTypedArray(Float64Array.from(air), shape, { dtype: x.dtype, device: x.device });
+  return body(x.sub(air_1C11)).add(air_1C11);
 }
 
 function indexTensor(rows: readonly number[], { device }: Tensor): Tensor {

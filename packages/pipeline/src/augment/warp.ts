@@ -2,7 +2,7 @@
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import { affineMatrix, gridMatrix, type AffineDraw, type Sides } from "./affine.js";
 import { displacements, type ElasticDraw } from "./elastic.js";
-import { onDrawn, overAir, type Draws } from "./samples.js";
+import { onDrawn, overAir, type Draws, type Air } from "./samples.js";
 
 interface WarpDraw<E extends ElasticDraw | null = ElasticDraw | null> {
   affine: AffineDraw;
@@ -23,7 +23,7 @@ export function joinWarp(
 }
 
 /** Linear interpolation, once for each sample. @param air what lies outside */
-export function warp(x: Tensor, draws: Draws<WarpDraw>, air = 0): Tensor {
+export function warp(x: Tensor, draws: Draws<WarpDraw>, air: Air = 0): Tensor {
   // Fields cost more than maps, so only the samples that have one are asked for one.
   const stiff = draws.map((draw) => (draw?.elastic === null ? draw : null));
   const elastic = draws.map((draw) => (isElastic(draw) ? draw : null));

@@ -1,11 +1,12 @@
 import { parseDocument } from "yaml";
+import { camelKeys } from "./case.js";
 import { numericEntries } from "./classes.js";
 import { readSource, setKey, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
 import { fromPublished, isPublished } from "./published.js";
 import { runConfigSchema, type ConfigFile } from "./schema.js";
-import type { RunConfig, StageConfig } from "./types.js";
+import type { RunConfig } from "./types.js";
 import { leavesOf, validate, type Place } from "./validate.js";
 
 export interface LoadOptions {
@@ -71,59 +72,19 @@ function unknownFlag(name: string, known: string[]): ConfigProblem {
 }
 
 function toRunConfig(file: ConfigFile): RunConfig {
-  const { task, slice, volume } = file;
+  const { task, ...rest } = file;
+  const { transform, slice, volume, fine_tune: fineTune, init_from: initFrom, ...plain } = rest;
   return {
-    name: file.name,
-    seed: file.seed,
-    device: file.device,
-    threads: file.threads,
-    precision: file.precision,
+    ...plain,
+    initFrom,
     task: {
       classesToInclude: task.classes_to_include,
       classMapping: task.class_mapping && new Map(numericEntries(task.class_mapping)),
       classNames: task.class_names,
     },
-    split: file.split,
-    transform: file.transform,
-    slice: {
-      model: slice.model,
-      pretrained: slice.pretrained,
-      slicesPerVolume: slice.slices_per_volume,
-      size: slice.size,
-      mixup: slice.mixup,
-      cutmix: slice.cutmix,
-      softLabels: slice.soft_labels,
-      softLabelWarmup: slice.soft_label_warmup,
-      softLabelFloor: slice.soft_label_floor,
-      ...toStage(slice),
-    },
-    volume: { head: volume.head, ...toStage(volume) },
-    overfit: file.overfit,
-    relaunch: file.relaunch,
-    checkpoint: file.checkpoint,
-  };
-}
-
-function toStage(stage: Omit<ConfigFile["volume"], "head">): StageConfig {
-  return {
-    epochs: stage.epochs,
-    batchSize: stage.batch_size,
-    optimizer: stage.optimizer,
-    learningRate: stage.learning_rate,
-    weightDecay: stage.weight_decay,
-    momentum: stage.momentum,
-    schedule: stage.schedule,
-    warmupEpochs: stage.warmup_epochs,
-    dropout: stage.dropout,
-    weightedSampler: stage.weighted_sampler,
-    subjectSampler: stage.subject_sampler,
-    loss: stage.loss,
-    focalGamma: stage.focal_gamma,
-    focalAlpha: stage.focal_alpha,
-    weightedLoss: stage.weighted_loss,
-    classWeights: stage.class_weights,
-    effectiveBeta: stage.effective_beta,
-    labelSmoothing: stage.label_smoothing,
-    clipNorm: stage.clip_norm,
+    transform,
+    slice: camelKeys(slice),
+    volume: camelKeys(volume),
+    fineTune: camelKeys(fineTune),
   };
 }

@@ -33,6 +33,7 @@ type Published = z.output<typeof publishedSchema>;
 const SHARED_KEYS = new Set(["overfit", "relaunch", "checkpoint"]);
 const STRUCTURED_KEYS = [
   "name",
+  "method",
   "seed",
   "device",
   "threads",
@@ -42,6 +43,8 @@ const STRUCTURED_KEYS = [
   "transform",
   "slice",
   "volume",
+  "fine_tune",
+  "init_from",
 ];
 
 // The published 2D network and its feature extractor are one net, with and without the last layer.
@@ -51,9 +54,13 @@ const SLICE_MODELS: Record<string, string> = {
   slice_cnn: "slice_cnn",
 };
 // The published two-stage model: a frozen custom_resnet, its embeddings stacked, the 2048-128-C head.
-const VOLUME_MODELS: Record<string, Mapping> = {
-  two_stage: { slice: { model: "custom_resnet" }, volume: { head: "flatten" } },
-};
+const TWO_STAGE: Mapping = { method: "2.5d", slice: { model: "custom_resnet" }, volume: { head: "flatten" } };
+const VOLUME_MODELS: Record<string, Mapping> = Object.fromEntries(
+  ["simple", "simplebn", "simple_modular", "attn", "volume_cnn"].map((model) => [
+    model,
+    { method: "3d", volume: { model } },
+  ]),
+);
 
 /** A flat file has at least one key that only flat files have, and none of the structured ones. */
 export function isPublished(root: Mapping): boolean {
@@ -94,12 +101,17 @@ export function fromPublished(source: ConfigSource): { root: Mapping; origins: M
 }
 
 function modelSettings(flat: Published, source: ConfigSource): Mapping {
-  const known = flat.dataset_id === "2d" ? SLICE_MODELS : VOLUME_MODELS;
-  if (!Object.hasOwn(known, flat.model)) {
+  const { dataset_id: dataset, model } = flat;
+  const slice = Object.entries(SLICE_MODELS).map(([name, own]): [string, Mapping] => [name, { method: "2d", slice: { model: own } }]); // prettier-ignore
+  const known = dataset === "2d" ? Object.fromEntries(slice) : { ...VOLUME_MODELS, two_stage: TWO_STAGE };
+  if (!Object.hasOwn(known, model)) {
     const names = Object.keys(known).join(", ");
-    const message = `model: this version has for dataset_id ${flat.dataset_id} the models ${names}; received ${flat.model}`;
+    const message = `model: dataset_id ${dataset} has the models ${names}; received ${model}`;
     throw new ConfigError([{ key: "model", file: source.file, ...source.locate(["model"], "value"), message }]);
   }
-  if (flat.dataset_id === "2d") return { slice: { model: SLICE_MODELS[flat.model] } };
-  return structuredClone(VOLUME_MODELS[flat.model]!);
+  const settings = structuredClone(known[model]!);
+  // Its checkpoint is that of a trained slice model, which stays as it is.
+  if (model === "two_stage" && flat.checkpoint !== undefined && flat.checkpoint !== null)
+    setKey(settings, "slice.epochs", 0);
+  return settings;
 }

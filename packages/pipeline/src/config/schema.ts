@@ -13,16 +13,21 @@ export const classListExpects = "a list of whole numbers, e.g. [0, 2]";
 export const classMap = z.record(z.string().regex(/^(0|[1-9]\d*)$/), z.int().min(0));
 export const classMapExpects = "a map of whole numbers, e.g. {0: 0, 1: 1, 2: 1}";
 
-function stageShape(defaults: { epochs: number; dropout: number }) {
+/** How any stage goes through its data. */
+function optimisationShape(defaults: { epochs: number; batch: number; rate: number }) {
   return {
-    epochs: key(z.int().min(1).default(defaults.epochs), `${WHOLE}, at least 1`, "Passes over the training part"),
-    batch_size: key(z.int().min(1).default(32), `${WHOLE}, at least 1`, "Samples in a step"),
+    batch_size: key(z.int().min(1).default(defaults.batch), `${WHOLE}, at least 1`, "Samples in a step"),
+    accumulate: key(
+      z.int().min(1).default(1),
+      `${WHOLE}, at least 1`,
+      "Pieces that a batch is computed in, for less memory: the step is the same, but for batch norm, which sees a piece at a time",
+    ),
     optimizer: key(
       z.enum(["adam", "adamw", "sgd"]).default("adam"),
       "adam, adamw or sgd",
       "Update rule; AdamW decouples the weight decay",
     ),
-    learning_rate: key(z.number().positive().default(3e-4), "a number above 0", "Step size at its highest"),
+    learning_rate: key(z.number().positive().default(defaults.rate), "a number above 0", "Step size at its highest"),
     weight_decay: key(z.number().min(0).default(0), "a number, at least 0", "L2 penalty"),
     momentum: key(z.number().min(0).lt(1).default(0.9), "a number from 0 to below 1", "Momentum of sgd"),
     schedule: key(
@@ -31,10 +36,30 @@ function stageShape(defaults: { epochs: number; dropout: number }) {
       "Learning rate over time; plateau: x0.1 after 5 epochs without progress in validation",
     ),
     warmup_epochs: key(z.int().min(0).default(0), `${WHOLE}, at least 0`, "Epochs of linear rise to the learning rate"),
-    dropout: key(
-      z.number().min(0).lt(1).default(defaults.dropout),
+    clip_norm: key(
+      z.number().positive().nullable().default(null),
+      "a number above 0, or null",
+      "Largest norm of the gradient; null = not clipped",
+    ),
+    ema: key(
+      z.number().min(0).lt(1).default(0),
       "a number from 0 to below 1",
-      "Share of features dropped in the classifier",
+      "Validate and keep a moving average of the weights that decays by this each step, e.g. 0.999; 0 = the weights themselves",
+    ),
+    select: key(
+      z.enum(["macro_f1", "balanced_accuracy", "auroc", "quadratic_kappa", "loss"]).default("macro_f1"),
+      "macro_f1, balanced_accuracy, auroc, quadratic_kappa or loss",
+      "What chooses the best epoch on val; of equal ones the lower loss",
+    ),
+    patience: key(
+      z.int().min(1).nullable().default(null),
+      `${WHOLE}, at least 1, or null`,
+      "Stop after so many epochs without a better one; null = go through all",
+    ),
+    sync_batch_norm: key(
+      flag(false),
+      trueOrFalse,
+      "With several processes: batch norm over the whole batch, as one process has it",
     ),
     weighted_sampler: key(flag(true), trueOrFalse, "Draw every class equally often"),
     subject_sampler: key(
@@ -42,6 +67,20 @@ function stageShape(defaults: { epochs: number; dropout: number }) {
       trueOrFalse,
       "Draw every subject equally often, within its class where weighted_sampler is true; both false: plain, each item once",
     ),
+  };
+}
+
+function stageShape(defaults: { epochs: number; least?: number }) {
+  const { least = 1 } = defaults;
+  const { batch_size, ...rest } = optimisationShape({ ...defaults, batch: 32, rate: 3e-4 });
+  return {
+    epochs: key(
+      z.int().min(least).default(defaults.epochs),
+      `${WHOLE}, at least ${least}`,
+      `Passes over the training part${least === 0 ? "; 0 = the slice model stays as it starts" : ""}`,
+    ),
+    batch_size,
+    ...rest,
     loss: key(
       z.enum(["cross_entropy", "focal", "ordinal"]).default("cross_entropy"),
       "cross_entropy, focal or ordinal",
@@ -68,11 +107,6 @@ function stageShape(defaults: { epochs: number; dropout: number }) {
       z.number().min(0).lt(1).default(0),
       "a number from 0 to below 1",
       "Share of the target spread over all classes",
-    ),
-    clip_norm: key(
-      z.number().positive().nullable().default(null),
-      "a number above 0, or null",
-      "Largest norm of the gradient; null = not clipped",
     ),
   };
 }
@@ -118,18 +152,96 @@ const sliceShape = {
     "a number above 0, at most 1",
     "Least weight of a slice (soft_labels)",
   ),
-  ...stageShape({ epochs: 20, dropout: 0 }),
+  vote: key(
+    z.enum(["mean", "majority", "count", "topk", "noisy_or"]).default("mean"),
+    "mean, majority, count, topk or noisy_or",
+    "How the slices of a volume vote, where they do (protocol.md); count: from a number of slices on, which is swept on val",
+  ),
+  vote_k: key(z.int().min(1).default(8), `${WHOLE}, at least 1`, "Slices of each class that vote (topk)"),
+  dropout: key(
+    z.number().min(0).lt(1).default(0),
+    "a number from 0 to below 1",
+    "Share of features dropped in the classifier",
+  ),
+  ...stageShape({ epochs: 20, least: 0 }),
 };
 
 const volumeShape = {
   head: key(
     z
-      .enum(["flatten", "mean", "max", "attention", "topk", "noisy_or", "conv1d", "gru", "transformer"])
+      .enum(["flatten", "mean", "max", "attention", "topk", "noisy_or", "conv1d", "gru", "transformer", "maps_3d"])
       .default("flatten"),
-    "flatten, mean, max, attention, topk, noisy_or, conv1d, gru or transformer",
-    "How the slice embeddings of a volume become one (models.md): flatten = stacked, 2048-128-C",
+    "flatten, mean, max, attention, topk, noisy_or, conv1d, gru, transformer or maps_3d",
+    "2.5d: how the slices of a volume become one (models.md): flatten = embeddings stacked, 2048-128-C; maps_3d = 3D convolutions over the frozen trunk's last maps",
   ),
-  ...stageShape({ epochs: 30, dropout: 0.2 }),
+  k: key(
+    z.int().min(1).nullable().default(null),
+    `${WHOLE}, at least 1, or null`,
+    "Slices that count (topk); null = 8",
+  ),
+  width: key(
+    z.int().min(1).nullable().default(null),
+    `${WHOLE}, at least 1, or null`,
+    "Width of the head (attention, conv1d, gru, transformer); null = its own",
+  ),
+  layers: key(
+    z.int().min(1).nullable().default(null),
+    `${WHOLE}, at least 1, or null`,
+    "Layers of the head (conv1d, gru, transformer); null = its own",
+  ),
+  slices: key(
+    z.int().min(1).nullable().default(null),
+    `${WHOLE}, at least 1, or null`,
+    "2.5d: slices of a volume, at even distances, that the head sees; null = all",
+  ),
+  views: key(
+    z.int().min(0).default(0),
+    `${WHOLE}, at least 0`,
+    "2.5d: embeddings of each training volume as transform.augment changes it, all slices alike, so many times beside the plain ones; an epoch draws one of them",
+  ),
+  model: key(
+    z.enum(["simple", "simplebn", "simple_modular", "attn", "volume_cnn"]).default("simple_modular"),
+    "simple, simplebn, simple_modular, attn or volume_cnn",
+    "3d: the network that sees whole volumes",
+  ),
+  size: key(
+    z
+      .tuple([z.int().min(8), z.int().min(8), z.int().min(1)])
+      .nullable()
+      .default(null),
+    "[height, width, slices], or null",
+    "3d: size that the network sees; null = as prepared, which needs one depth in all volumes",
+  ),
+  fit: key(
+    z.enum(["resize", "pad"]).default("resize"),
+    "resize or pad",
+    "3d: how volumes come to that size: by interpolation, or cut and padded with air around their middle, which keeps the scale",
+  ),
+  dropout: key(
+    z.number().min(0).lt(1).nullable().default(null),
+    "a number from 0 to below 1, or null",
+    "Share of features dropped in the classifier; null = the published one: 0.2 in heads, in 3d the model's own",
+  ),
+  ...stageShape({ epochs: 30 }),
+};
+
+const fineTuneShape = {
+  epochs: key(
+    z.int().min(0).default(0),
+    `${WHOLE}, at least 0`,
+    "2.5d, third step: passes that train trunk and head together; 0 = leave the trunk frozen",
+  ),
+  slices: key(
+    z.int().min(1).nullable().default(null),
+    `${WHOLE}, at least 1, or null`,
+    "Slices of a volume, drawn anew each time; null = all",
+  ),
+  chunk: key(
+    z.int().min(1).default(32),
+    `${WHOLE}, at least 1`,
+    "Slices whose activations are held at once: they are computed again for their gradient",
+  ),
+  ...optimisationShape({ epochs: 0, batch: 8, rate: 1e-5 }),
 };
 
 const taskShape = {
@@ -159,6 +271,30 @@ const transformShape = {
       .default(null),
     "[low, high], or null",
     "Values (HU in a CT) that become 0 and 1; null = the data set's own range",
+  ),
+  windows: key(
+    z
+      .array(
+        z
+          .tuple([z.number(), z.number()])
+          .refine(([low, high]) => low < high, "expected [low, high] with low below high"),
+      )
+      .min(2)
+      .max(8)
+      .nullable()
+      .default(null),
+    "a list of [low, high], at least two, or null",
+    "Several windows, each a channel, in place of window: e.g. [[-1000, 400], [-160, 240]]",
+  ),
+  neighbours: key(
+    z.union([z.literal(1), z.literal(3), z.literal(5), z.literal(7), z.literal(9)]).default(1),
+    "1, 3, 5, 7 or 9",
+    "Slices that stand as channels for one: itself and those before and behind it",
+  ),
+  planes: key(
+    z.enum(["axial", "three"]).default("axial"),
+    "axial or three",
+    "Slices of a volume: axial, or as many coronal and sagittal ones too",
   ),
   mean: key(z.number().default(0.485), "a number", "Subtracted after the window"),
   std: key(z.number().positive().default(0.229), "a number above 0", "Divided by after the mean"),
@@ -192,6 +328,11 @@ export const runConfigSchema = z.strictObject({
     "a text without slashes that starts with no dot",
     "Name of the run and its folder",
   ),
+  method: key(
+    z.enum(["2d", "2.5d", "3d"]).default("2.5d"),
+    "2d, 2.5d or 3d",
+    "2d: slices vote; 2.5d: slices, then a head on their embeddings; 3d: a network on whole volumes",
+  ),
   seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of training"),
   device: key(
     z
@@ -218,11 +359,17 @@ export const runConfigSchema = z.strictObject({
     "a path, or null",
     "Weights of the slice model to start from: of a run, or saved by PyTorch",
   ),
+  init_from: key(
+    z.string().min(1).nullable().default(null),
+    "a run folder, or null",
+    "A run of ours to start from, with other classes if need be: all weights but the last layers",
+  ),
   task: z.strictObject(taskShape).superRefine(checkClasses).prefault({}),
   split: z.strictObject(splitShape).prefault({}),
-  transform: z.strictObject(transformShape).prefault({}),
+  transform: z.strictObject(transformShape).superRefine(checkWindows).prefault({}),
   slice: z.strictObject(sliceShape).superRefine(checkWarmup).prefault({}),
-  volume: z.strictObject(volumeShape).superRefine(checkWarmup).prefault({}),
+  volume: z.strictObject(volumeShape).superRefine(checkWarmup).superRefine(checkHead).prefault({}),
+  fine_tune: z.strictObject(fineTuneShape).superRefine(checkWarmup).prefault({}),
 });
 
 export type ConfigFile = z.output<typeof runConfigSchema>;
@@ -231,6 +378,22 @@ function checkWarmup(stage: { epochs: number; warmup_epochs: number }, context: 
   if (stage.warmup_epochs <= stage.epochs) return;
   const message = `expected at most the ${stage.epochs} epochs of the stage, received ${stage.warmup_epochs}`;
   context.addIssue({ code: "custom", path: ["warmup_epochs"], message });
+}
+
+function checkWindows({ window, windows }: { window: unknown; windows: unknown }, context: z.RefinementCtx): void {
+  if (window === null || windows === null) return;
+  context.addIssue({ code: "custom", path: ["windows"], message: "expected window or windows, received both" });
+}
+
+function checkHead(
+  { head, loss, views }: { head: string; loss: string; views: number },
+  context: z.RefinementCtx,
+): void {
+  if (head === "maps_3d" && views > 0)
+    context.addIssue({ code: "custom", path: ["views"], message: "maps_3d has no views, received " + String(views) });
+  if (head !== "noisy_or" || loss !== "ordinal") return;
+  const message = "noisy_or gives the chance of each finding, which grades in order are not; take loss cross_entropy";
+  context.addIssue({ code: "custom", path: ["head"], message });
 }
 
 function checkClasses(

@@ -1,68 +1,29 @@
 import { Document, isCollection, visit } from "yaml";
 import { augmentToFile, type AugmentConfig, type AugmentPreset } from "./augment.js";
+import { snakeKeys } from "./case.js";
 import type { ConfigFile } from "./schema.js";
-import type { RunConfig, StageConfig } from "./types.js";
+import type { RunConfig } from "./types.js";
 
 type Written = Omit<ConfigFile, "transform"> & {
   transform: Omit<ConfigFile["transform"], "augment"> & { augment: AugmentPreset | Partial<AugmentConfig> };
 };
 
-/** The configuration with the snake_case keys of the file, ready for YAML or JSON. */
+/** The configuration with the snake_case keys of the file, in its order, ready for YAML or JSON. */
 export function configToFile(config: RunConfig): Written {
-  const { task, slice, volume } = config;
+  const { task, split, transform, slice, volume, fineTune, initFrom, ...plain } = config;
   return {
-    name: config.name,
-    seed: config.seed,
-    device: config.device,
-    threads: config.threads,
-    precision: config.precision,
-    overfit: config.overfit,
-    relaunch: config.relaunch,
-    checkpoint: config.checkpoint,
+    ...plain,
+    init_from: initFrom,
     task: {
       classes_to_include: task.classesToInclude,
       class_mapping: task.classMapping && Object.fromEntries(task.classMapping),
       class_names: task.classNames,
     },
-    split: { seed: config.split.seed, fractions: config.split.fractions },
-    transform: { ...config.transform, augment: augmentToFile(config.transform.augment) },
-    slice: {
-      model: slice.model,
-      pretrained: slice.pretrained,
-      slices_per_volume: slice.slicesPerVolume,
-      size: slice.size,
-      mixup: slice.mixup,
-      cutmix: slice.cutmix,
-      soft_labels: slice.softLabels,
-      soft_label_warmup: slice.softLabelWarmup,
-      soft_label_floor: slice.softLabelFloor,
-      ...stageToFile(slice),
-    },
-    volume: { head: volume.head, ...stageToFile(volume) },
-  };
-}
-
-function stageToFile(stage: StageConfig): Omit<ConfigFile["volume"], "head"> {
-  return {
-    epochs: stage.epochs,
-    batch_size: stage.batchSize,
-    optimizer: stage.optimizer,
-    learning_rate: stage.learningRate,
-    weight_decay: stage.weightDecay,
-    momentum: stage.momentum,
-    schedule: stage.schedule,
-    warmup_epochs: stage.warmupEpochs,
-    dropout: stage.dropout,
-    weighted_sampler: stage.weightedSampler,
-    subject_sampler: stage.subjectSampler,
-    loss: stage.loss,
-    focal_gamma: stage.focalGamma,
-    focal_alpha: stage.focalAlpha,
-    weighted_loss: stage.weightedLoss,
-    class_weights: stage.classWeights,
-    effective_beta: stage.effectiveBeta,
-    label_smoothing: stage.labelSmoothing,
-    clip_norm: stage.clipNorm,
+    split: { seed: split.seed, fractions: split.fractions },
+    transform: { ...transform, augment: augmentToFile(transform.augment) } as Written["transform"],
+    slice: snakeKeys(slice),
+    volume: snakeKeys(volume),
+    fine_tune: snakeKeys(fineTune),
   };
 }
 
@@ -75,7 +36,7 @@ export function configDifferences(first: RunConfig, second: RunConfig): string[]
 }
 
 function flatten(file: Written): Map<string, string> {
-  const sections = ["task", "split", "transform", "slice", "volume"];
+  const sections = ["task", "split", "transform", "slice", "volume", "fine_tune"];
   return new Map(
     Object.entries(file).flatMap(([key, value]) =>
       sections.includes(key) && typeof value === "object" && value !== null

@@ -3,22 +3,26 @@ import type { AugmentConfig } from "./augment.js";
 /** The settings of a run, complete and checked. Files and flags spell the same keys in snake_case (docs/reference/config.md). */
 export interface RunConfig {
   name: string;
+  method: "2d" | "2.5d" | "3d";
   seed: number;
   /** "auto", "cpu", "cuda:N" or "mps". */
   device: string;
   threads: number | "auto";
   precision: "auto" | "float32" | "bfloat16";
+  /** Train on a small fixed subset, to see that the model can fit at all. */
+  overfit: boolean;
+  /** Go on in an existing run folder. */
+  relaunch: boolean;
+  /** Weights of the slice model to start from: a path. */
+  checkpoint: string | null;
+  /** A run of ours to start from: its folder. */
+  initFrom: string | null;
   task: TaskConfig;
   split: { seed: number; /** train, val, test; sums to 1. */ fractions: [number, number, number] };
   transform: TransformConfig;
   slice: SliceConfig;
   volume: VolumeConfig;
-  /** Train on a small fixed subset, to see that the model can fit at all. */
-  overfit: boolean;
-  /** Go on in an existing run folder. */
-  relaunch: boolean;
-  /** Weights to start from: a path. */
-  checkpoint: string | null;
+  fineTune: FineTuneConfig;
 }
 
 export interface TaskConfig {
@@ -32,25 +36,43 @@ export interface TaskConfig {
 export interface TransformConfig {
   /** Values (HU where the data set holds HU) that become 0 and 1; null = the data set's own range. */
   window: [number, number] | null;
+  /** Several, each a channel, in place of `window`. */
+  windows: [number, number][] | null;
+  /** Odd: a slice and those beside it, as channels. */
+  neighbours: number;
+  planes: "axial" | "three";
   mean: number;
   std: number;
-  /** Of training slices. */
+  /** Of training slices and volumes. */
   augment: AugmentConfig;
 }
 
-export interface StageConfig {
+/** How any stage goes through its data. */
+export interface OptimisationConfig {
   epochs: number;
   batchSize: number;
+  /** Pieces that a batch is computed in. */
+  accumulate: number;
   optimizer: "adam" | "adamw" | "sgd";
   learningRate: number;
   weightDecay: number;
   momentum: number;
   schedule: "plateau" | "cosine" | "step" | "one_cycle" | "constant";
   warmupEpochs: number;
-  dropout: number;
+  clipNorm: number | null;
+  /** Decay of the moving average of the weights; 0 = none. */
+  ema: number;
+  /** What chooses the best epoch on val. */
+  select: "macro_f1" | "balanced_accuracy" | "auroc" | "quadratic_kappa" | "loss";
+  /** Epochs without a better one before training stops; null = never. */
+  patience: number | null;
+  syncBatchNorm: boolean;
   weightedSampler: boolean;
   /** Every subject equally often; within its class where weightedSampler is on. */
   subjectSampler: boolean;
+}
+
+export interface LossConfig {
   loss: "cross_entropy" | "focal" | "ordinal";
   focalGamma: number;
   /** One value a class. */
@@ -60,10 +82,12 @@ export interface StageConfig {
   classWeights: "inverse" | "effective";
   effectiveBeta: number;
   labelSmoothing: number;
-  clipNorm: number | null;
 }
 
+export type StageConfig = OptimisationConfig & LossConfig;
+
 export interface SliceConfig extends StageConfig {
+  dropout: number;
   model: "resnet18" | "resnet34" | "resnet50" | "custom_resnet" | "slice_cnn";
   /** Weights that the trunk starts from: the path of a file, or a name of torchvision's. */
   pretrained: string | null;
@@ -79,8 +103,34 @@ export interface SliceConfig extends StageConfig {
   /** Epochs before that. */
   softLabelWarmup: number;
   softLabelFloor: number;
+  /** How the slices of a volume vote. */
+  vote: "mean" | "majority" | "count" | "topk" | "noisy_or";
+  voteK: number;
 }
 
 export interface VolumeConfig extends StageConfig {
-  head: "flatten" | "mean" | "max" | "attention" | "topk" | "noisy_or" | "conv1d" | "gru" | "transformer";
+  /** null = the published one of the head or the model. */
+  dropout: number | null;
+  /** 2.5d. */
+  head: "flatten" | "mean" | "max" | "attention" | "topk" | "noisy_or" | "conv1d" | "gru" | "transformer" | "maps_3d";
+  /** Settings that some heads have; null = the head's own. */
+  k: number | null;
+  width: number | null;
+  layers: number | null;
+  /** 2.5d: slices of a volume that the head sees; null = all. */
+  slices: number | null;
+  /** 2.5d: augmented embeddings of each training volume, beside the plain ones. */
+  views: number;
+  /** 3d. */
+  model: "simple" | "simplebn" | "simple_modular" | "attn" | "volume_cnn";
+  /** 3d: height, width, slices; null = as prepared. */
+  size: [number, number, number] | null;
+  fit: "resize" | "pad";
+}
+
+/** 2.5d, third step: trunk and head together. The loss is the volume stage's. */
+export interface FineTuneConfig extends OptimisationConfig {
+  slices: number | null;
+  /** Slices whose activations are held at once. */
+  chunk: number;
 }

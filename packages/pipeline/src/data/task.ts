@@ -47,8 +47,3 @@ function relabelled(volumes: readonly VolumeRecord[], { mapping }: TaskClasses):
     return label === null ? [] : [{ ...volume, label }];
   });
 }
-
-/** Indices of a volume's slices in slices.npy, in slice order. */
-export function sliceIndices({ first, count }: Pick<VolumeRecord, "first" | "count">): number[] {
-  return Array.from({ length: count }, (_, k) => first + k);
-}

@@ -1,60 +1,98 @@
 /** The worker thread of `evaluate`: what the best models of a run say about val and test. */
-import { scope } from "@slicestack/torch";
+import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { serveJob, type JobContext } from "../background.js";
-import { allTaskVolumes, type TaskVolume } from "../data/task.js";
+import { stagesOf } from "../config/stages.js";
 import { openDataset, type Dataset } from "../data/store.js";
-import { volumeEmbeddings } from "../models/embeddings.js";
+import { allTaskVolumes, type TaskVolume } from "../data/task.js";
+import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../models/features.js";
+import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
-import { classifyEmbeddings, predictVolumes, rowsOf } from "../models/predict.js";
-import { createHead, createSliceModel } from "../models/registry.js";
-import { SliceStore, sliceTransform } from "../models/slice-input.js";
-import { planCompute, startCompute } from "../run/compute.js";
+import { headOf, headSlices, seenSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
+import { classifyEmbeddings, predictVolumes, predictVoxels, type StackedVolume } from "../models/predict.js";
+import type { Head } from "../models/heads/head.js";
+import type { SliceStore } from "../models/slice-input.js";
+import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
-import { meanVote } from "./votes/rules.js";
 
 export interface PredictJob {
   run: string;
   /** Another data set whose volumes are all test; null = the run's own test part. */
   other: string | null;
+  /** Default both. */
+  parts: readonly ("val" | "test")[];
 }
 
 export interface SliceEvidence {
   id: string;
-  /** Share of each slice in the decision, slice order; null where the head has no such notion. */
+  /** Share in the decision of each slice that the model saw; null where the model has no such notion. */
   weights: number[] | null;
+  /** Where in the volume each of these is: an axial slice from 0 on, or null for a slice across. */
+  places: (number | null)[];
+}
+
+/** What the slice model says about the slices of a part, volume after volume. */
+export interface SlicePredictions {
+  part: "val" | "test";
+  ids: string[];
+  labels: number[];
+  /** Slices of each volume. */
+  counts: number[];
+  /** slices x classes */
+  probabilities: Float32Array;
 }
 
 export interface PredictOutcome {
+  /** Of the volume models; the votes of the slices are made of `slices`. */
   predictions: Predictions[];
+  /** None for 3D. */
+  slices: SlicePredictions[];
+  /** Of test. */
   evidence: SliceEvidence[];
 }
 
-function predict({ run, other }: PredictJob, job: JobContext): PredictOutcome {
+interface Part {
+  part: "val" | "test";
+  dataset: Dataset;
+  volumes: TaskVolume[];
+}
+
+type Found = PredictOutcome;
+
+function predict({ run, other, parts }: PredictJob, job: JobContext): PredictOutcome {
   const opened = openRun(run);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
   const external = other === null ? undefined : openDataset(other);
-  const outcome: PredictOutcome = { predictions: [], evidence: [] };
-  const parts = [
+  const outcome: PredictOutcome = { predictions: [], slices: [], evidence: [] };
+  const asked: Part[] = [
     { part: "val" as const, dataset: opened.dataset, volumes: opened.task.parts.val },
     { part: "test" as const, ...testPart(opened, external) },
-  ];
-  const total = parts.reduce((sum, { volumes }) => sum + volumes.length, 0);
-  let done = 0;
-  for (const { part, dataset, volumes } of parts) {
-    const found = predictPart(opened, run, dataset, volumes, compute);
-    const { votes, heads, weights } = found;
-    const facts = { part, ...predictionKeys(volumes) };
-    outcome.predictions.push({ model: "2d_vote", ...facts, probabilities: votes });
-    outcome.predictions.push({ model: "2.5d", ...facts, probabilities: heads });
-    if (part === "test") outcome.evidence = volumes.map(({ id }, k) => ({ id, weights: weights?.[k] ?? null }));
-    done += volumes.length;
-    job.report({ stage: "predict", done, total, unit: "volumes", message: part });
+  ].filter(({ part }) => parts.includes(part));
+  for (const one of asked) {
+    const { part } = one;
+    const onBatch = progressOf(one, job);
+    const found = scope(() =>
+      opened.config.method === "3d"
+        ? byVoxels(opened, run, one, compute, onBatch)
+        : bySlices(opened, run, one, compute, onBatch),
+    );
+    outcome.predictions.push(...found.predictions);
+    outcome.slices.push(...found.slices);
+    if (part === "test") outcome.evidence = found.evidence;
   }
   return outcome;
 }
+
+/** Reports, and ends where the caller has asked for it. */
+function progressOf({ part }: Part, job: JobContext) {
+  return (done: number, total: number, unit: string) => {
+    if (job.stopping()) throw Object.assign(new Error("stopped"), { name: "AbortError" });
+    job.report({ stage: "predict", done, total, unit, message: part });
+  };
+}
+type OnBatch = ReturnType<typeof progressOf>;
 
 function testPart(
   { config, dataset, task }: OpenRun,
@@ -64,45 +102,113 @@ function testPart(
   return { dataset: external, volumes: allTaskVolumes(config, external) };
 }
 
-function predictPart(
+function byVoxels(
   opened: OpenRun,
   run: string,
-  dataset: Dataset,
-  volumes: readonly TaskVolume[],
-  compute: ReturnType<typeof planCompute>,
-) {
-  const { config, task } = opened;
-  // The window and the size of training hold for other data too, whatever range they name.
-  const transform = sliceTransform(config, opened.dataset, compute.device);
-  const slices = Math.max(...opened.dataset.volumes.map(({ count }) => count));
-  const deepest = Math.max(...volumes.map(({ count }) => count));
-  if (config.volume.head === "flatten" && volumes.some(({ count }) => count !== slices)) {
-    throw new RunError(
-      run,
-      `has a flatten head for ${slices} slices, ${dataset.directory} has up to ${deepest}`,
-      `Prepare it with --depth ${slices}.`,
-    );
-  }
-  return scope(() => {
-    using store = new SliceStore(dataset, transform);
-    using model = createSliceModel(config.slice, task.classes.count, transform.size);
-    const { hash } = loadWeights(model, runPaths(run).best("slice"));
-    model.to({ device: compute.device });
-    const source = { model, weightsHash: hash, store, datasetHash: dataset.info.hash };
-    const embeddings = volumeEmbeddings(source, volumes, compute);
-    const rows = rowsOf(classifyEmbeddings(model, embeddings.embedding_NE, compute));
-    const votes = embeddings.volumes.map(({ offset, count }) => meanVote(rows.slice(offset, offset + count)));
-    using head = createHead(config.volume, { embedding: model.embedding, slices, classes: task.classes.count });
-    loadWeights(head, runPaths(run).best("volume"));
-    head.to({ device: compute.device });
-    const { probabilities, sliceWeights } = predictVolumes(
-      head,
-      embeddings.embedding_NE,
-      embeddings.volumes,
-      Math.max(slices, deepest),
-    );
-    return { votes, heads: probabilities, weights: sliceWeights };
+  { part, dataset, volumes }: Part,
+  compute: ComputePlan,
+  onBatch: OnBatch,
+): Found {
+  const made = volumeModelOf(opened, compute.device, dataset);
+  using store = made.store;
+  using model = made.model;
+  loadWeights(model, runPaths(run).best("volume"));
+  model.to({ device: compute.device });
+  const { batchSize: batch } = opened.config.volume;
+  const report = (done: number) => onBatch(done, volumes.length, "volumes");
+  const { probabilities } = predictVoxels(model, store, volumes, { ...compute, batch, onBatch: report });
+  const predictions = [{ model: "3d", part, ...predictionKeys(volumes), probabilities }];
+  return { predictions, slices: [], evidence: volumes.map(({ id }) => ({ id, weights: null, places: [] })) };
+}
+
+function bySlices(opened: OpenRun, run: string, one: Part, compute: ComputePlan, onBatch: OnBatch): Found {
+  const { part, dataset, volumes } = one;
+  const stages = stagesOf(opened.config);
+  if (stages.includes("volume")) checkDepths(opened, run, one);
+  const made = sliceModelOf(opened, compute.device, dataset);
+  using store = made.store;
+  using model = made.model;
+  const { hash } = loadWeights(model, runPaths(run).best("slice"));
+  model.to({ device: compute.device });
+  const source: FeatureSource = { model, weightsHash: hash, store, datasetHash: dataset.info.hash };
+  const total = volumes.reduce((sum, volume) => sum + store.slicesOf(volume).length, 0);
+  const options = { ...compute, onBatch: (done: number) => onBatch(done, total, "slices") };
+  const all = volumeEmbeddings(source, volumes, options);
+  const classified = classifyEmbeddings(model, all.features_N, compute).toTypedArray() as Float32Array;
+  const keys = predictionKeys(volumes);
+  const slices = {
+    part,
+    ids: keys.ids,
+    labels: keys.labels,
+    counts: all.volumes.map(({ count }) => count),
+    probabilities: Float32Array.from(classified),
+  };
+  const evidence = volumes.map((volume): SliceEvidence => {
+    const places = seenSlices(opened, store, volume).map((slice) => store.placeOf(volume, slice));
+    return { id: volume.id, weights: null, places };
   });
+  const found: Found = { predictions: [], slices: [slices], evidence };
+  if (!stages.includes("volume")) return found;
+
+  const most = headSlices(opened, dataset);
+  const add = (name: string, head: Head, features: { features_N: Tensor; volumes: StackedVolume[] }) => {
+    const { probabilities, sliceWeights } = predictVolumes(head, features.features_N, features.volumes, Math.max(most, headSlices(opened)), compute.device); // prettier-ignore
+    found.predictions.push({ model: name, part, ...keys, probabilities });
+    evidence.forEach((each, k) => (each.weights = sliceWeights?.[k] ?? null));
+  };
+  const isTuned = stages.includes("fine_tune");
+  using head = headOf(opened, model);
+  loadWeights(head, runPaths(run).best("volume"));
+  head.to({ device: compute.device });
+  const sampled = { ...source, slices: opened.config.volume.slices };
+  const features =
+    opened.config.volume.head === "maps_3d"
+      ? volumeMaps(sampled, volumes, options)
+      : rowsSeen(opened, store, volumes, all);
+  add(isTuned ? "2.5d_frozen" : "2.5d", head, features);
+  if (!isTuned) return found;
+
+  const tuned = sliceModelOf(opened, compute.device, dataset);
+  tuned.store[Symbol.dispose]();
+  using joint = new Joint({ trunk: tuned.model, head: headOf(opened, tuned.model) });
+  const { hash: tunedHash } = loadWeights(joint, runPaths(run).best("fine_tune"));
+  joint.to({ device: compute.device });
+  const again = { ...sampled, model: joint.trunk, weightsHash: tunedHash };
+  add("2.5d", joint.head, volumeEmbeddings(again, volumes, options));
+  return found;
+}
+
+/** The embeddings that the head sees, of those of all slices. */
+function rowsSeen(
+  opened: OpenRun,
+  store: SliceStore,
+  volumes: readonly TaskVolume[],
+  all: { features_N: Tensor; volumes: StackedVolume[] },
+): { features_N: Tensor; volumes: StackedVolume[] } {
+  if (opened.config.volume.slices === null) return all;
+  const rows: number[] = [];
+  const placed = volumes.map((volume, k) => {
+    const own = store.slicesOf(volume);
+    const places = new Map(own.map((slice, place) => [slice, place]));
+    const seen = seenSlices(opened, store, volume);
+    const offset = rows.length;
+    rows.push(...seen.map((slice) => all.volumes[k]!.offset + places.get(slice)!));
+    return { offset, count: seen.length };
+  });
+  const index = fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length], { device: all.features_N.device });
+  return { features_N: all.features_N.indexSelect(0, index), volumes: placed };
+}
+
+/** The flattening head has a weight for each place of a slice. */
+function checkDepths(opened: OpenRun, run: string, { dataset, volumes }: Part): void {
+  const slices = headSlices(opened);
+  const depths = volumes.map((volume) => headSlices(opened, { ...dataset, volumes: [volume] }));
+  if (opened.config.volume.head !== "flatten" || depths.every((depth) => depth === slices)) return;
+  throw new RunError(
+    run,
+    `has a flatten head for ${slices} slices, ${dataset.directory} has up to ${Math.max(...depths)}`,
+    `Prepare it with --depth ${slices}.`,
+  );
 }
 
 serveJob<PredictJob, PredictOutcome>(predict);

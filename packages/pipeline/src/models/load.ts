@@ -50,6 +50,30 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
   });
 }
 
+/**
+ * Loads weights of an own run into a model that may have other classes: what has another shape, which the last layers have
+ * then, stays as it began, and the notes name it. @param prefix of the names in the file, for a model that lies inside of another
+ * @throws CheckpointError where names are missing or foreign: another model; nothing changed
+ */
+export function loadForNewClasses(model: Module, file: string, prefix = ""): Loaded {
+  return scope(() => {
+    const { tensors, ...loaded } = readWeights(file, (name) => name.startsWith(prefix));
+    const own = model.stateDict();
+    const left: string[] = [];
+    const given = new Map(
+      [...tensors].map(([full, tensor]): [string, Tensor] => {
+        const name = full.slice(prefix.length);
+        const before = own.get(name);
+        if (before === undefined || before.shape.join() === tensor.shape.join()) return [name, tensor];
+        left.push(`${name} begins anew: ${before.shape.join(" x ")} here, ${tensor.shape.join(" x ")} there.`);
+        return [name, before.clone()];
+      }),
+    );
+    loadInto(model, given, file, "init_from takes a run with the same models; its classes may be others.");
+    return { ...loadedOf(loaded), notes: [...loaded.notes, ...left] };
+  });
+}
+
 const loadedOf = ({ hash, metadata, notes }: Loaded): Loaded => ({ hash, metadata, notes });
 
 function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: string, remedy: string): void {

@@ -6,19 +6,20 @@
  * B volumes, S slices, F channels of the trunk's maps of h x w, C = 64 channels, K classes.
  */
 import { cat, scope, type Tensor } from "@slicestack/torch";
-import { Conv2d, Dropout, Linear, Module } from "@slicestack/torch/nn";
+import { Conv2d, Dropout, Linear } from "@slicestack/torch/nn";
 import { ConvBlock3d } from "./common/conv-block.js";
 import { frozen } from "./common/frozen.js";
 import { maskSlices, normSlices, presentSlices } from "./common/masked-norm.js";
 import { checkShape, type VolumeSize } from "./common/sizes.js";
 import { slicesOf } from "./common/slices-of.js";
+import { Head, type HeadOutput } from "./heads/head.js";
 import type { SliceModel } from "./slice-model.js";
 import { VolumeModel } from "./volume-model.js";
 
 const channels = 64;
 
-/** What is trained on the maps. They may be computed once and kept, as embeddings are. */
-export class Maps3dHead extends Module {
+/** What is trained on the maps, which are computed once and kept, as embeddings are. */
+export class Maps3dHead extends Head {
   readonly reduce: Conv2d;
   readonly block1 = new ConvBlock3d(channels, channels);
   readonly block2 = new ConvBlock3d(channels, channels);
@@ -33,10 +34,10 @@ export class Maps3dHead extends Module {
   }
 
   /**
-   * maps_BSFhw → logits_BK
+   * maps_BSFhw → logits_BK; no slice weights
    * @param mask_BS bool, true where a slice exists; padded slices have no influence, in training neither. null: all exist
    */
-  forward(maps_BSFhw: Tensor, mask_BS: Tensor | null = null): Tensor {
+  override forward(maps_BSFhw: Tensor, mask_BS: Tensor | null = null): HeadOutput {
     const [volumes = 0, slices = 0] = maps_BSFhw.shape;
     const present = mask_BS === null ? null : presentSlices(mask_BS);
     const reduced_NChw = this.reduce.forward(maps_BSFhw.flatten(0, 1));
@@ -44,7 +45,8 @@ export class Maps3dHead extends Module {
     let x_BChwS = maskSlices(stacked_BChwS, present);
     for (const { conv, bn } of [this.block1, this.block2])
       x_BChwS = normSlices(bn, conv.forward(x_BChwS), present).relu();
-    return this.classifier.forward(this.drop.forward(meanOfPresent(x_BChwS, mask_BS)));
+    const logits_BK = this.classifier.forward(this.drop.forward(meanOfPresent(x_BChwS, mask_BS)));
+    return { logits_BK, sliceWeight_BS: null };
   }
 }
 
@@ -99,7 +101,7 @@ export class Maps3d extends VolumeModel {
 
   /** @param mask_BD bool, true where a slice exists; null: all exist */
   override forward(x_B1HWD: Tensor, mask_BD: Tensor | null = null): Tensor {
-    return this.head.forward(this.maps(x_B1HWD), mask_BD);
+    return this.head.forward(this.maps(x_B1HWD), mask_BD).logits_BK;
   }
 
   #frozenMaps(slices_NCHW: Tensor): Tensor {

@@ -2,7 +2,10 @@
 import { autocast, cat, fromTypedArray, noGrad, scope, stack, type Tensor } from "@slicestack/torch";
 import type { Head } from "./heads/head.js";
 import type { SliceModel } from "./slice-model.js";
+import type { VolumeRecord } from "../data/store.js";
 import type { SliceStore } from "./slice-input.js";
+import type { VolumeStore } from "./volume-input.js";
+import type { VolumeModel } from "./volume-model.js";
 
 /** How a model computes: where, and in which precision. */
 export interface Compute {
@@ -23,25 +26,76 @@ export function embedSlices(
   indices: readonly number[],
   options: PredictOptions,
 ): Tensor {
+  return scope(() =>
+    cat(
+      batched(
+        indices,
+        options,
+        (batch) =>
+          autocast({ device: options.device, enabled: options.bfloat16 }, () =>
+            model.embed(store.normalise(store.unit(batch), model.channels)),
+          ).to({ dtype: "float32" }),
+        model,
+      ),
+    ),
+  );
+}
+
+/** The same of slices that were cut and augmented already: unit_NCHW → embedding_NE, float32. */
+export function embedInput(
+  model: SliceModel,
+  store: SliceStore,
+  unit_NCHW: Tensor,
+  { device, bfloat16 }: Compute,
+): Tensor {
+  model.eval();
+  return scope(() =>
+    noGrad(() => {
+      const embed = (part_BCHW: Tensor) => model.embed(store.normalise(part_BCHW, model.channels));
+      const parts = unit_NCHW.split(batchSize).map((part_BCHW) => scope(() => autocast({ device, enabled: bfloat16 }, () => embed(part_BCHW)).to({ dtype: "float32" }))); // prettier-ignore
+      return cat(parts);
+    }),
+  );
+}
+
+/** The last feature maps of the slices at `indices`, N x F x h x w on the CPU, in the precision that the trunk computes in. */
+export function mapsOfSlices(
+  model: SliceModel,
+  store: SliceStore,
+  indices: readonly number[],
+  options: PredictOptions,
+): Tensor {
+  return scope(() =>
+    cat(
+      batched(
+        indices,
+        options,
+        (batch) =>
+          autocast({ device: options.device, enabled: options.bfloat16 }, () =>
+            model.featureMaps(store.normalise(store.unit(batch), model.channels)),
+          )
+            .to({ dtype: options.bfloat16 ? "bfloat16" : "float32", device: "cpu" })
+            .contiguous(),
+        model,
+      ),
+    ),
+  );
+}
+
+function batched(
+  indices: readonly number[],
+  { onBatch }: PredictOptions,
+  pass: (batch: readonly number[]) => Tensor,
+  model: SliceModel,
+): Tensor[] {
   model.eval(); // a frozen trunk in training mode would drift (batch norm) and drop
-  return scope(() => {
-    const parts: Tensor[] = [];
-    for (let start = 0; start < indices.length; start += batchSize) {
-      const batch = indices.slice(start, start + batchSize);
-      parts.push(
-        scope(() =>
-          noGrad(() => {
-            const x_BCHW = store.normalise(store.unit(batch), model.channels);
-            return autocast({ device: options.device, enabled: options.bfloat16 }, () => model.embed(x_BCHW)).to({
-              dtype: "float32",
-            });
-          }),
-        ),
-      );
-      options.onBatch?.(start + batch.length);
-    }
-    return cat(parts);
-  });
+  const parts: Tensor[] = [];
+  for (let start = 0; start < indices.length; start += batchSize) {
+    const batch = indices.slice(start, start + batchSize);
+    parts.push(scope(() => noGrad(() => pass(batch))));
+    onBatch?.(start + batch.length);
+  }
+  return parts;
 }
 
 /** Class probabilities of the slices at `indices`, N x K, float32. */
@@ -65,48 +119,58 @@ export function classifyEmbeddings(model: SliceModel, embedding_NE: Tensor, { de
   });
 }
 
-/** A volume's embeddings within a stack of slices. */
+/** A volume's slices within a stack of features. */
 export interface StackedVolume {
   offset: number;
   count: number;
 }
 
-/** Cuts volumes from slice embeddings and pads them to the deepest: embedding_BSE and mask_BS (true where a slice exists). */
+/**
+ * Cuts volumes from slice features and pads them to the deepest: features_BS, i.e. embedding_BSE or maps_BSFhw, and mask_BS
+ * (true where a slice exists).
+ */
 export function stackVolumes(
-  embedding_NE: Tensor,
+  features_N: Tensor,
   volumes: readonly StackedVolume[],
   slices = Math.max(...volumes.map((v) => v.count)),
-): { embedding_BSE: Tensor; mask_BS: Tensor } {
+  device = features_N.device,
+): { features_BS: Tensor; mask_BS: Tensor } {
   return scope(() => {
+    const beside = new Array<number>(2 * (features_N.dim - 1)).fill(0);
     const padded = volumes.map(({ offset, count }) =>
-      embedding_NE.narrow(0, offset, count).pad([0, 0, 0, slices - count]),
+      features_N.narrow(0, offset, count).pad([...beside, 0, slices - count]),
     );
     const mask = Uint8Array.from({ length: volumes.length * slices }, (_, k) =>
       k % slices < (volumes[Math.floor(k / slices)]?.count ?? 0) ? 1 : 0,
     );
     return {
-      embedding_BSE: stack(padded),
-      mask_BS: fromTypedArray(mask, [volumes.length, slices], { dtype: "bool", device: embedding_NE.device }),
+      features_BS: stack(padded).to({ device, dtype: "float32" }),
+      mask_BS: fromTypedArray(mask, [volumes.length, slices], { dtype: "bool", device }),
     };
   });
 }
 
+// Maps are a thousand times as large as embeddings.
+const mapsBatch = 8;
+
 /** Class probabilities of volumes, and how much each slice counted (null where the head has no such notion). */
 export function predictVolumes(
   head: Head,
-  embedding_NE: Tensor,
+  features_N: Tensor,
   volumes: readonly StackedVolume[],
   slices: number,
+  device = features_N.device,
 ): { probabilities: number[][]; sliceWeights: number[][] | null } {
   head.eval();
   const probabilities: number[][] = [];
   const sliceWeights: number[][] = [];
-  for (let start = 0; start < volumes.length; start += batchSize) {
+  const size = features_N.dim > 2 ? mapsBatch : batchSize;
+  for (let start = 0; start < volumes.length; start += size) {
     scope(() =>
       noGrad(() => {
-        const batch = volumes.slice(start, start + batchSize);
-        const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, batch, slices);
-        const { logits_BK, sliceWeight_BS } = head.forward(embedding_BSE, mask_BS);
+        const batch = volumes.slice(start, start + size);
+        const { features_BS, mask_BS } = stackVolumes(features_N, batch, slices, device);
+        const { logits_BK, sliceWeight_BS } = head.forward(features_BS, mask_BS);
         probabilities.push(...rowsOf(head.outputs.probabilities(logits_BK.to({ dtype: "float64" }))));
         if (sliceWeight_BS !== null)
           sliceWeights.push(...rowsOf(sliceWeight_BS).map((row, k) => row.slice(0, batch[k]?.count)));
@@ -121,4 +185,32 @@ export function rowsOf(x_NK: Tensor): number[][] {
   const [rows = 0, columns = 0] = x_NK.shape;
   const flat = x_NK.toArray();
   return Array.from({ length: rows }, (_, k) => flat.slice(k * columns, (k + 1) * columns));
+}
+
+export interface VoxelOptions extends Compute {
+  /** Volumes at once. */
+  batch: number;
+  onBatch?: (done: number) => void;
+}
+
+/** Class probabilities of whole volumes by a 3D model, in evaluation mode. */
+export function predictVoxels(
+  model: VolumeModel,
+  store: VolumeStore,
+  volumes: readonly Pick<VolumeRecord, "first" | "count">[],
+  { device, bfloat16, batch, onBatch }: VoxelOptions,
+): { probabilities: number[][] } {
+  model.eval();
+  const probabilities: number[][] = [];
+  for (let start = 0; start < volumes.length; start += batch) {
+    scope(() =>
+      noGrad(() => {
+        const x_B1HWD = store.normalise(store.unit(volumes.slice(start, start + batch)));
+        const logits_BO = autocast({ device, enabled: bfloat16 }, () => model.forward(x_B1HWD));
+        probabilities.push(...rowsOf(model.outputs.probabilities(logits_BO.to({ dtype: "float64" }))));
+      }),
+    );
+    onBatch?.(Math.min(volumes.length, start + batch));
+  }
+  return { probabilities };
 }

@@ -14,7 +14,7 @@ import { outputsOf } from "./outputs.js";
 import { MaxHead, MeanHead } from "./heads/pooled.js";
 import { TopKHead } from "./heads/topk.js";
 import { TransformerHead } from "./heads/transformer.js";
-import { Maps3d } from "./maps-3d.js";
+import { Maps3d, Maps3dHead } from "./maps-3d.js";
 import type { ResNetDepth } from "./resnet.js";
 import { SimpleModular } from "./simple-modular.js";
 import { Simple } from "./simple.js";
@@ -69,7 +69,8 @@ function sliceNetwork(config: SliceModelSettings, classes: number, size: [number
   return new CustomResNet({ depth: depths[model], classes, dropout, ...input });
 }
 
-export type HeadName = VolumeConfig["head"];
+/** Heads on embeddings; maps_3d works on maps (createHeadFor, createVolumeModel). */
+export type HeadName = Exclude<VolumeConfig["head"], "maps_3d">;
 
 /** Each head, and the settings that it has. */
 const heads: Record<HeadName, { Head: new (options: HeadOptions) => Head; has: readonly (keyof HeadSettings)[] }> = {
@@ -88,7 +89,7 @@ export const headNames = Object.keys(heads) as HeadName[];
 
 /** @throws ModelError where a setting is given that the head does not have, or that does not fit it */
 export function createHead(
-  config: Pick<VolumeConfig, "head" | "dropout"> & HeadSettings & Loss,
+  config: { head: HeadName; dropout: number } & HeadSettings & Loss,
   shape: Omit<HeadOptions, "dropout" | keyof HeadSettings>,
 ): Head {
   const { head, dropout } = config;
@@ -109,6 +110,25 @@ export function createHead(
   return made;
 }
 
+/** The published head's. */
+const headDropout = 0.2;
+
+/** The head of a configuration, on the embeddings of `trunk` or its maps. @throws ModelError */
+export function createHeadFor(
+  config: Pick<VolumeConfig, "head" | "dropout"> & HeadSettings & Loss,
+  trunk: SliceModel,
+  { slices, classes }: { slices: number; classes: number },
+): Head {
+  const { head, loss } = config;
+  const dropout = config.dropout ?? headDropout;
+  if (head !== "maps_3d")
+    return createHead({ ...config, head, dropout }, { embedding: trunk.embedding, slices, classes });
+  const outputs = outputsOf(loss);
+  const made = new Maps3dHead({ mapChannels: trunk.mapChannels, classes: outputs.outputs(classes), dropout });
+  made.outputs = outputs;
+  return made;
+}
+
 const volumeModels = {
   simple: Simple,
   simplebn: SimpleBn,
@@ -120,7 +140,7 @@ const volumeModels = {
 
 export type VolumeModelName = keyof typeof volumeModels | "maps_3d";
 
-export interface VolumeModelSettings {
+export interface VolumeModelSettings extends Loss {
   model: VolumeModelName;
   /** null or absent: the published one. */
   dropout?: number | null;
@@ -133,6 +153,13 @@ export interface VolumeModelSettings {
  * @throws ModelError where the size does not fit, or a trunk is given that the model does not have
  */
 export function createVolumeModel(config: VolumeModelSettings, classes: number, size: VolumeSize): VolumeModel {
+  const outputs = outputsOf(config.loss);
+  const network = volumeNetwork(config, outputs.outputs(classes), size);
+  network.outputs = outputs;
+  return network;
+}
+
+function volumeNetwork(config: VolumeModelSettings, classes: number, size: VolumeSize): VolumeModel {
   const { model, trunk } = config;
   const dropout = config.dropout ?? null;
   const options = { classes, size, ...(dropout === null ? {} : { dropout }) };

@@ -1,21 +1,17 @@
 /**
- * From stored slices to what a slice model sees: one transform, the same in training, embedding and prediction.
- * N stored slices, B slices of a batch, C channels, H height, W width.
+ * Slices as a slice model sees them: windowed, with their neighbours and other windows as channels, in one plane or three.
+ * N slices of the data set, B slices of a batch, C channels (windows, and within each the neighbours), H height, W width.
  */
-import { cat, fromTypedArray, functional as F, mapFile, scope, type Tensor } from "@slicestack/torch";
-import { windowMargin } from "../augment/window.js";
+import { cat, fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
-import { storeBytes, type Dataset } from "../data/store.js";
+import type { Dataset, VolumeRecord } from "../data/store.js";
+import { mapSlices, storedValues, valueTransform, windowed, type ValueTransform } from "./transform.js";
 
-export interface SliceTransform {
-  /** Values that become 0 and 1. */
-  window: [number, number];
-  mean: number;
-  std: number;
-  /** How far beyond 0..1 values are kept, so that a jittered window (augment/window.ts) finds what it shows. */
-  margin: number;
-  /** Air, or the lowest value of data that are no HU, on the scale of the window: what lies outside of a slice. */
-  air: number;
+export interface SliceTransform extends ValueTransform {
+  /** Odd: a slice, and those before and behind it in its volume. */
+  neighbours: number;
+  /** three: axial slices, then as many coronal and sagittal ones. */
+  planes: "axial" | "three";
   /** Height and width that the model sees. */
   size: [number, number];
   device: string;
@@ -26,89 +22,142 @@ export function sliceTransform(
   dataset: Dataset,
   device: string,
 ): SliceTransform {
-  const { window, mean, std, augment } = config.transform;
-  const { range, height, width } = dataset.info;
+  const { neighbours, planes } = config.transform;
+  const { height, width } = dataset.info;
   const size = config.slice.size ?? [height, width];
-  const [low, high] = window ?? range;
-  const margin = windowMargin(augment);
-  const air = Math.min(1 + margin, Math.max(-margin, (range[0] - low) / (high - low)));
-  return { window: [low, high], mean, std, margin, air, size, device };
+  return { ...valueTransform(config, dataset, neighbours), neighbours, planes, size, device };
 }
 
-/** All slices of a data set, memory-mapped and, where the model sees another size, resized once. */
+/** Channels of the slices of such a transform. */
+export const channelsOf = ({ windows, neighbours }: Pick<SliceTransform, "windows" | "neighbours">): number =>
+  windows.length * neighbours;
+
+/**
+ * All slices of a data set: mapped into memory, or, where the model sees another size or other planes, made once and
+ * held. A slice goes by its number: axial ones by their row of slices.npy, coronal ones from N on, sagittal ones from 2 N.
+ */
 export class SliceStore implements Disposable {
   readonly transform: SliceTransform;
+  /** Slices of all planes. */
   readonly count: number;
+  readonly channels: number;
+  /** Values of the data set, N x H x W; as stored, or float32. */
   readonly #slices_NHW: Tensor;
+  readonly #dataset: Dataset;
+  readonly #held: boolean;
+  /** Of each row: the first and the last row of its volume, where neighbours end. */
+  readonly #first: Int32Array;
+  readonly #last: Int32Array;
 
   constructor(dataset: Dataset, transform: SliceTransform) {
-    const { info, slicesOffset, slicesPath, volumes } = dataset;
+    const { info, volumes } = dataset;
     this.transform = transform;
-    this.count = volumes.reduce((sum, volume) => sum + volume.count, 0);
+    this.channels = channelsOf(transform);
+    this.#dataset = dataset;
+    const rows = volumes.reduce((sum, volume) => sum + volume.count, 0);
+    this.count = rows * planesOf(transform);
+    this.#first = new Int32Array(rows);
+    this.#last = new Int32Array(rows);
+    for (const { first, count } of volumes) {
+      this.#first.fill(first, first, first + count);
+      this.#last.fill(first + count - 1, first, first + count);
+    }
+    const same = transform.size[0] === info.height && transform.size[1] === info.width;
+    this.#held = !(same && transform.planes === "axial" && transform.device === "cpu");
     this.#slices_NHW = scope(() => {
-      const size = this.count * info.height * info.width * storeBytes[info.dtype];
-      const mapped = mapFile(slicesPath, slicesOffset + size).narrow(0, slicesOffset, size);
-      // libtorch 1.13 has no uint16; its values are read as int16 and mended in #values.
-      const stored_NHW = mapped
-        .viewDtype(info.dtype === "uint16" ? "int16" : info.dtype)
-        .view(this.count, info.height, info.width);
-      const same = transform.size[0] === info.height && transform.size[1] === info.width;
-      if (same && transform.device === "cpu" && info.dtype !== "uint16") return stored_NHW;
-      return this.#resized(stored_NHW, info.dtype === "uint16");
+      const mapped_NHW = mapSlices(dataset);
+      return this.#held ? this.#made(mapped_NHW) : mapped_NHW;
     }).keep();
   }
 
-  /** Windowed, kept as float32 on the device: a resized data set is small. */
-  #resized(stored_NHW: Tensor, unsigned16: boolean): Tensor {
-    const { size, device } = this.transform;
-    const parts = stored_NHW.split(256).map((part_BHW) =>
-      scope(() => {
-        const raw_BHW = part_BHW.to({ dtype: "float32" });
-        const value_BHW = unsigned16 ? raw_BHW.remainder(65536) : raw_BHW;
-        const wide_B1HW = this.#windowed(value_BHW).unsqueeze(1);
-        return F.interpolate(wide_B1HW, size, { mode: "bilinear", antialias: true }).squeeze(1).to({ device });
-      }),
+  /** Numbers of a volume's slices: from the first to the last, of each plane. */
+  slicesOf({ first, count }: Pick<VolumeRecord, "first" | "count">): number[] {
+    const rows = this.#first.length;
+    const planes = planesOf(this.transform);
+    return Array.from({ length: planes * count }, (_, k) => Math.floor(k / count) * rows + first + (k % count));
+  }
+
+  /** Which axial slice of its volume it is, from 0 on; null for a coronal or sagittal one. */
+  placeOf({ first }: Pick<VolumeRecord, "first">, slice: number): number | null {
+    return slice < this.#first.length ? slice - first : null;
+  }
+
+  /** All planes at the size of the model, float32 on the device. */
+  #made(mapped_NHW: Tensor): Tensor {
+    const { planes, device } = this.transform;
+    const axial = mapped_NHW
+      .split(256)
+      .map((part) => scope(() => this.#sized(storedValues(part, this.#dataset)).to({ device })));
+    if (planes === "axial") return cat(axial);
+    const across = ([1, 2] as const).flatMap((axis) =>
+      this.#dataset.volumes.map(({ first, count }) =>
+        scope(() => this.#sized(this.#cut(mapped_NHW.narrow(0, first, count), axis)).to({ device })),
+      ),
     );
-    this.#isWindowed = true;
-    return cat(parts);
-  }
-  #isWindowed = false;
-
-  #windowed(value_BHW: Tensor): Tensor {
-    const [low, high] = this.transform.window;
-    const { margin } = this.transform;
-    return value_BHW
-      .sub(low)
-      .div(high - low)
-      .clamp(-margin, 1 + margin);
+    return cat([...axial, ...across]);
   }
 
-  /** The slices at these indices, windowed: unit_B1HW, 0..1. */
-  unit(indices: readonly number[]): Tensor {
+  /** As many slices across an axis of a volume as it has axial ones, at even distances; the head is up. */
+  #cut(volume_SHW: Tensor, axis: 1 | 2): Tensor {
+    const [count = 1] = volume_SHW.shape;
+    const length = volume_SHW.size(axis);
+    const places = BigInt64Array.from({ length: count }, (_, k) => BigInt(Math.floor(((k + 0.5) * length) / count)));
+    const chosen = storedValues(volume_SHW.indexSelect(axis, fromTypedArray(places, [count])), this.#dataset);
+    return (axis === 1 ? chosen.permute(1, 0, 2) : chosen.permute(2, 0, 1)).flip(1).contiguous();
+  }
+
+  #sized(values_BHW: Tensor): Tensor {
+    const { size } = this.transform;
+    if (values_BHW.size(1) === size[0] && values_BHW.size(2) === size[1]) return values_BHW;
+    return F.interpolate(values_BHW.unsqueeze(1), size, { mode: "bilinear", antialias: true }).squeeze(1);
+  }
+
+  /** The slices of these numbers, windowed: unit_BCHW, 0..1. */
+  unit(slices: readonly number[]): Tensor {
     return scope(() => {
-      const wide_B1HW = this.wide(indices);
-      return this.transform.margin === 0 ? wide_B1HW : wide_B1HW.clamp(0, 1);
+      const wide_BCHW = this.wide(slices);
+      return this.transform.margin === 0 ? wide_BCHW : wide_BCHW.clamp(0, 1);
     });
   }
 
   /** The same, cut at -margin and 1 + margin: what augmentation takes. */
-  wide(indices: readonly number[]): Tensor {
+  wide(slices: readonly number[]): Tensor {
+    const { neighbours, windows, margin, device } = this.transform;
     return scope(() => {
-      const index = fromTypedArray(BigInt64Array.from(indices, BigInt), [indices.length], {
-        device: this.transform.device,
-      });
-      const chosen_BHW = this.#slices_NHW.indexSelect(0, index);
-      return (this.#isWindowed ? chosen_BHW : this.#windowed(chosen_BHW.to({ dtype: "float32" }))).unsqueeze(1);
+      const numbers = neighbours === 1 ? slices : slices.flatMap((slice) => this.#around(slice));
+      const index = fromTypedArray(BigInt64Array.from(numbers, BigInt), [numbers.length], { device });
+      const chosen_NHW = this.#slices_NHW.indexSelect(0, index);
+      const values_NHW = this.#held ? chosen_NHW : storedValues(chosen_NHW, this.#dataset);
+      const values_BCHW = values_NHW.view(slices.length, neighbours, ...values_NHW.shape.slice(1));
+      const channels = windows.map((window) => windowed(values_BCHW, window, margin));
+      return channels.length === 1 ? channels[0]! : cat(channels, 1);
     });
   }
 
-  /** unit_B1HW → x_BCHW: normalised, repeated over the channels. */
-  normalise(unit_B1HW: Tensor, channels: number): Tensor {
+  /** A slice and its neighbours within its volume and plane; at the ends the last one again. */
+  #around(slice: number): number[] {
+    const rows = this.#first.length;
+    const row = slice % rows;
+    const [first, last] = [this.#first[row] ?? row, this.#last[row] ?? row];
+    const reach = (this.transform.neighbours - 1) / 2;
+    return Array.from(
+      { length: 2 * reach + 1 },
+      (_, k) => slice - row + Math.min(last, Math.max(first, row - reach + k)),
+    );
+  }
+
+  /** unit_BCHW → x_BCHW: normalised; one channel is repeated where the model expects a colour image. */
+  normalise(unit_BCHW: Tensor, channels: number): Tensor {
     const { mean, std } = this.transform;
-    return scope(() => unit_B1HW.sub(mean).div(std).expand(-1, channels, -1, -1).contiguous());
+    return scope(() => {
+      const x_BCHW = unit_BCHW.sub(mean).div(std);
+      return (x_BCHW.size(1) === channels ? x_BCHW : x_BCHW.expand(-1, channels, -1, -1)).contiguous();
+    });
   }
 
   [Symbol.dispose](): void {
     this.#slices_NHW.dispose();
   }
 }
+
+const planesOf = ({ planes }: Pick<SliceTransform, "planes">): number => (planes === "three" ? 3 : 1);

@@ -1,8 +1,9 @@
 /** The run folder: its files, and run.json, which says what the run is. */
-import { existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { loadConfig } from "../config/load.js";
+import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 
@@ -18,7 +19,7 @@ export class RunError extends Error {
   }
 }
 
-export type StageName = "slice" | "volume";
+export type { StageName };
 
 export function runPaths(run: string) {
   const root = resolve(run);
@@ -35,7 +36,9 @@ export function runPaths(run: string) {
     checkpoints: (stage: StageName) => join(root, "checkpoints", stage),
     best: (stage: StageName) => join(root, "checkpoints", stage, "best.safetensors"),
     last: (stage: StageName) => join(root, "checkpoints", stage, "last.safetensors"),
-    state: (stage: StageName) => join(root, "checkpoints", stage, "last.state"),
+    /** Names the newest state to go on from. */
+    state: (stage: StageName) => join(root, "checkpoints", stage, "last.json"),
+    log: join(root, "run.log"),
   };
 }
 
@@ -57,6 +60,11 @@ export type RunRecord = z.infer<typeof recordSchema>;
 
 export function writeRecord(run: string, record: RunRecord): void {
   writeFileAtomic(runPaths(run).record, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** A line of run.log: what a reader of the run should know besides its numbers. */
+export function appendLog(run: string, line: string): void {
+  appendFileSync(runPaths(run).log, `${new Date().toISOString()} ${line}\n`);
 }
 
 /** @throws RunError where the folder is no run */

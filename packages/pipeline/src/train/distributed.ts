@@ -94,6 +94,21 @@ export function anyRank(here: boolean): boolean {
   return scope(() => allReduce(tensor([Number(here)], { dtype: "int32" }), "max").item() !== 0);
 }
 
+/** Rank 0's numbers, everywhere. @throws DistributedError */
+export function fromFirstRank<T extends Record<keyof T, number>>(numbers: T): T {
+  if (worldSize() === 1) return numbers;
+  return scope(() => {
+    const names = Object.keys(numbers) as (keyof T)[];
+    const values = broadcast(
+      tensor(
+        names.map((name) => numbers[name]),
+        { dtype: "float64" },
+      ),
+    ).toArray();
+    return Object.fromEntries(names.map((name, k) => [name, values[k]])) as T;
+  });
+}
+
 /** The mean over ranks, each counted by its weight; not a number where the weights are all 0. @throws DistributedError */
 export function meanOverRanks(value: number, weight = 1): number {
   if (worldSize() === 1) return value;

@@ -1,42 +1,18 @@
-/** The training loop of both stages: epochs of batches, one optimiser step each, validation, best and last checkpoint. */
-import { autocast, Scope, type Tensor } from "@slicestack/torch";
-import type { Module } from "@slicestack/torch/nn";
+/** The training loop of every stage: epochs of batches, one optimiser step each, validation, best and last checkpoint. */
+import { OutOfMemoryError, Scope } from "@slicestack/torch";
+import { worldSize } from "@slicestack/torch/distributed";
 import { clipGradNorm } from "@slicestack/torch/optim";
 import type { JobContext } from "../background.js";
-import type { StageConfig } from "../config/types.js";
 import type { Compute } from "../models/predict.js";
-import type { StageName } from "../run/folder.js";
-import { Checkpoints, type StageMemory, type StageState } from "./checkpoint.js";
-import type { MetricsLog } from "./metrics-log.js";
+import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
+import { anyRank, fromFirstRank, shareModel } from "./distributed.js";
+import { Ema } from "./ema.js";
+import { refuseNonFinite } from "./finite.js";
+import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
-
-/** Training that cannot go on: the loss is no longer a number. */
-export class EngineError extends Error {
-  override readonly name = "EngineError";
-}
-
-export interface Validation {
-  loss: number;
-  balancedAccuracy: number;
-  macroF1: number;
-}
-
-/** What differs between the slice stage and the volume stage. T is one item of a batch. */
-export interface Stage<T> {
-  name: StageName;
-  model: Module;
-  config: StageConfig;
-  /** Batches of an epoch: a function of the epoch alone. */
-  batches: (epoch: number) => T[][];
-  /** Before an epoch's first step: a function of the model as it is; what it changes is kept in `memory`. */
-  beginEpoch?: (epoch: number) => void;
-  memory?: StageMemory | undefined;
-  /** Loss of a batch, one value with gradient. */
-  loss: (batch: T[], epoch: number, step: number) => Tensor;
-  validate: () => Validation;
-  /** Kept beside the weights. */
-  metadata: Record<string, string>;
-}
+import { isBetter, scoreOf } from "./scores.js";
+import type { Stage, Validation } from "./stage.js";
+import { backwardBatch, piecesOf } from "./step.js";
 
 export interface StageRun {
   run: string;
@@ -51,108 +27,145 @@ export interface StageResult {
   best: number | undefined;
 }
 
-const fresh: StageState = {
-  epoch: 0,
-  step: 0,
-  totalSteps: 0,
-  lossSum: 0,
-  lossCount: 0,
-  seconds: 0,
-  best: null,
-  finished: false,
-};
+/** Between checkpoints within an epoch. */
+const SAVE_SECONDS = 600;
 
-export function trainStage<T>(stage: Stage<T>, { run, resume, log, compute, job }: StageRun): StageResult {
+export function trainStage<T, I>(stage: Stage<T, I>, { run, resume, log, compute, job }: StageRun): StageResult {
   const { model, config, name } = stage;
-  const checkpoints = new Checkpoints(run, name);
-  using optimizer = createOptimizer(model.parameters(), config);
+  const checkpoints = new Checkpoints(run, name, job.log);
+  const learnt = model.parameters().filter(({ requiresGrad }) => requiresGrad);
+  using optimizer = createOptimizer(learnt, config);
+  using ema = config.ema > 0 ? new Ema(model, config.ema) : null;
   const schedule = createSchedule(config, stage.batches(0).length);
-  const parts = { model, optimizer, schedule, memory: stage.memory };
-  const state: StageState = { ...((resume ? checkpoints.restore(parts) : undefined) ?? fresh) };
+  const parts = { model, optimizer, schedule, memories: [stage.memory, ema] };
+  const state: StageState = { ...((resume ? checkpoints.restore(parts) : undefined) ?? freshState(config.accumulate)) };
+  if (ema !== null) ema.steps = state.totalSteps;
   log.rewind(name, state.epoch);
+  shareModel(model);
+  const averaged = <R>(body: () => R): R => (ema === null ? body() : ema.instead(body));
 
   for (; state.epoch < config.epochs && !state.finished; state.epoch++) {
     const batches = stage.batches(state.epoch);
-    const started = performance.now();
+    const clock = stopwatch();
     if (state.step === 0) stage.beginEpoch?.(state.epoch);
     model.train();
-    for (; state.step < batches.length; state.step++) {
-      if (job.stopping()) {
-        state.seconds += (performance.now() - started) / 1000;
-        checkpoints.save(state, parts);
+    while (state.step < batches.length) {
+      if (anyRank(job.stopping())) {
+        checkpoints.save({ ...state, seconds: state.seconds + clock.seconds() }, parts);
         return { status: "stopped", best: state.best?.score };
       }
       using _step = new Scope();
-      const batch = batches[state.step] ?? [];
-      const loss = autocast({ device: compute.device, enabled: compute.bfloat16 }, () =>
-        stage.loss(batch, state.epoch, state.step),
-      );
-      loss.backward();
-      if (config.clipNorm !== null) clipGradNorm(model.parameters(), config.clipNorm); // device sync
-      const value = finite(loss.item(), state, name); // device sync
+      const batch = batches[state.step]!;
+      const input = stage.input(batch, state.epoch, state.step);
+      const loss = inMemory(state, batch.length, job, () => backwardBatch(stage, input, batch.length, state.pieces, compute), optimizer); // prettier-ignore
+      if (loss === null) continue; // the same batch again, in smaller pieces
+      const gradient = clipGradNorm(learnt, config.clipNorm); // device sync
+      const piece = piecesOf(batch.length, state.pieces)[0]!;
+      refuseNonFinite({ stage, input, piece, compute }, { loss, gradient, epoch: state.epoch, step: state.step });
       optimizer.step(schedule.learningRate(schedule.unit === "step" ? state.totalSteps : state.epoch));
       optimizer.zeroGrad();
+      ema?.update();
+      state.step++;
       state.totalSteps++;
-      state.lossSum += value * batch.length;
+      state.lossSum += loss * batch.length;
       state.lossCount += batch.length;
+      state.gradientSum += gradient;
       job.report(progressOf(stage, state, batches.length));
+      if (clock.since() > SAVE_SECONDS) checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
     }
-    const validation = stage.validate();
+    shareModel(model); // batch norm that is not synchronised has followed each rank's own items
+    const validation = fromFirstRank(averaged(() => stage.validate())); // all must choose alike
     schedule.observe(validation.loss);
-    state.seconds += (performance.now() - started) / 1000;
-    log.write(rowOf(name, state, validation, optimizer.learningRate));
-    if (isBetter(validation, state.best)) {
-      state.best = { epoch: state.epoch, score: validation.macroF1, loss: validation.loss };
-      checkpoints.saveBest(model, {
-        ...stage.metadata,
-        epoch: String(state.epoch),
-        val_macro_f1: String(validation.macroF1),
-      });
+    state.seconds += clock.seconds();
+    const row = rowOf(name, state, validation, optimizer.learningRate);
+    log.write(row);
+    job.event(row);
+    if (isBetter(validation, state.best, config.select)) {
+      state.best = { epoch: state.epoch, score: scoreOf(validation, config.select), loss: validation.loss };
+      const facts = { epoch: String(state.epoch), selected_by: config.select, val_score: String(state.best.score) };
+      averaged(() => checkpoints.saveBest(model, { ...stage.metadata, ...facts }));
     }
-    const ended = state.epoch + 1 === config.epochs;
-    checkpoints.save(
-      { ...state, epoch: state.epoch + 1, step: 0, lossSum: 0, lossCount: 0, seconds: 0, finished: ended },
-      parts,
-    );
-    Object.assign(state, { step: 0, lossSum: 0, lossCount: 0, seconds: 0 });
+    const waited = state.epoch - (state.best?.epoch ?? state.epoch);
+    const ended = state.epoch + 1 === config.epochs || (config.patience !== null && waited >= config.patience);
+    if (ended && state.epoch + 1 < config.epochs)
+      job.log(`${name} stage: no better epoch for ${waited}; stopped after ${state.epoch + 1} of ${config.epochs}`);
+    const next = { step: 0, lossSum: 0, lossCount: 0, gradientSum: 0, seconds: 0, finished: ended };
+    checkpoints.save({ ...state, ...next, epoch: state.epoch + 1 }, parts);
+    Object.assign(state, next);
   }
+  // Without an epoch the model stays as it started.
+  if (config.epochs === 0) checkpoints.saveBest(model, { ...stage.metadata, epoch: "none" });
   return { status: "finished", best: state.best?.score };
 }
 
-/** The published choice of an epoch, macro F1 on validation; equal ones by the lower loss. */
-function isBetter({ macroF1, loss }: Validation, best: StageState["best"]): boolean {
-  return best === null || macroF1 > best.score || (macroF1 === best.score && loss < best.loss);
+/**
+ * Runs a step; where memory runs out, halves the pieces that a batch is computed in, and says so. @returns null then
+ * @throws OutOfMemoryError where a single item does not fit, or where other processes would wait for ever
+ */
+function inMemory(
+  state: StageState,
+  items: number,
+  job: JobContext,
+  body: () => number,
+  optimizer: { zeroGrad(): void },
+): number | null {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError) || worldSize() > 1 || state.pieces >= items) throw error;
+    optimizer.zeroGrad();
+    state.pieces = Math.min(items, state.pieces * 2);
+    const size = Math.ceil(items / state.pieces);
+    job.log(`out of memory: batches of ${items} are now computed in ${state.pieces} pieces of at most ${size}`);
+    return null;
+  }
 }
 
-function finite(loss: number, { epoch, step }: StageState, stage: StageName): number {
-  if (Number.isFinite(loss)) return loss;
-  throw new EngineError(
-    `${stage} stage: the loss is ${loss} in epoch ${epoch + 1}, step ${step + 1}; the weights were not changed by this step. ` +
-      `The checkpoint of the epoch before is whole: lower ${stage}.learning_rate, or set ${stage}.clip_norm, and train again.`,
-  );
+/** Seconds since it was made, and since its last lap. */
+function stopwatch() {
+  let [counted, last] = [0, performance.now()];
+  const since = () => (performance.now() - last) / 1000;
+  return {
+    since,
+    seconds: () => counted + since(),
+    lap: () => {
+      counted += since();
+      last = performance.now();
+      return counted;
+    },
+  };
 }
 
-function rowOf(stage: StageName, state: StageState, validation: Validation, learningRate: number) {
+function rowOf(
+  stage: Stage<unknown, unknown>["name"],
+  state: StageState,
+  validation: Validation,
+  learningRate: number,
+): EpochRow {
   return {
     stage,
     epoch: state.epoch,
     step: state.totalSteps,
     train_loss: state.lossSum / Math.max(1, state.lossCount),
+    gradient_norm: state.gradientSum / Math.max(1, state.step),
     val_loss: validation.loss,
+    val_accuracy: validation.accuracy,
     val_balanced_accuracy: validation.balancedAccuracy,
     val_macro_f1: validation.macroF1,
+    val_auroc: validation.auroc,
+    val_quadratic_kappa: validation.quadraticKappa,
     learning_rate: learningRate,
     seconds: state.seconds,
   };
 }
 
-function progressOf<T>({ name, config }: Stage<T>, state: StageState, steps: number) {
+function progressOf<T, I>({ name, config }: Stage<T, I>, state: StageState, steps: number) {
   return {
     stage: `${name} stage`,
-    done: state.epoch * steps + state.step + 1,
+    done: state.epoch * steps + state.step,
     total: config.epochs * steps,
     unit: "steps",
     message: `epoch ${state.epoch + 1}/${config.epochs}`,
-    metrics: { loss: state.lossSum / state.lossCount, ...(state.best === null ? {} : { best_f1: state.best.score }) },
+    metrics: { loss: state.lossSum / state.lossCount, ...(state.best === null ? {} : { best: state.best.score }) },
   };
 }

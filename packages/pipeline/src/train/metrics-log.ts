@@ -10,27 +10,34 @@ export interface EpochRow {
   /** Optimiser steps so far. */
   step: number;
   train_loss: number;
+  /** Mean over the epoch's steps, before clipping. */
+  gradient_norm: number;
   val_loss: number;
+  val_accuracy: number;
   val_balanced_accuracy: number;
   val_macro_f1: number;
+  /** NaN where val has one class alone: null in the file. */
+  val_auroc: number;
+  val_quadratic_kappa: number;
   learning_rate: number;
   seconds: number;
 }
 
 export class MetricsLog implements Disposable {
   readonly #file: string;
-  readonly #events: EventFile;
+  readonly #events: EventFile | null;
 
-  constructor(run: string) {
+  /** @param isKept false in the processes of a training that leave the files to the first */
+  constructor(run: string, isKept = true) {
     const { root, metrics } = runPaths(run);
     mkdirSync(root, { recursive: true });
     this.#file = metrics;
-    this.#events = new EventFile(root);
+    this.#events = isKept ? new EventFile(root) : null;
   }
 
   /** Drops the rows of a stage from `epoch` on: what a resumed run will write again. */
   rewind(stage: StageName, epoch: number): void {
-    if (!existsSync(this.#file)) return;
+    if (this.#events === null || !existsSync(this.#file)) return;
     const kept = readFileSync(this.#file, "utf8")
       .split("\n")
       .filter((line) => {
@@ -46,6 +53,7 @@ export class MetricsLog implements Disposable {
   }
 
   write(row: EpochRow): void {
+    if (this.#events === null) return;
     appendFileSync(this.#file, `${JSON.stringify(row)}\n`);
     const { stage, epoch, step, ...scalars } = row;
     this.#events.scalars(
@@ -55,6 +63,6 @@ export class MetricsLog implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#events[Symbol.dispose]();
+    this.#events?.[Symbol.dispose]();
   }
 }

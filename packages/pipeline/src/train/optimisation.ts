@@ -12,9 +12,9 @@ import {
   type Optimizer,
   type Schedule,
 } from "@slicestack/torch/optim";
-import type { StageConfig } from "../config/types.js";
+import type { OptimisationConfig } from "../config/types.js";
 
-export function createOptimizer(parameters: Iterable<Tensor>, config: StageConfig): Optimizer {
+export function createOptimizer(parameters: Iterable<Tensor>, config: OptimisationConfig): Optimizer {
   const { learningRate, weightDecay, momentum } = config;
   if (config.optimizer === "sgd") return new SGD(parameters, { learningRate, weightDecay, momentum });
   return new { adam: Adam, adamw: AdamW }[config.optimizer](parameters, { learningRate, weightDecay });
@@ -24,7 +24,7 @@ export function createOptimizer(parameters: Iterable<Tensor>, config: StageConfi
 export type StageSchedule = Schedule & { unit: "step" | "epoch" };
 
 /** The published plateau (x 0.1, patience 5); step: x 0.1 after each third. Cosine and one-cycle move every step. */
-export function createSchedule(config: StageConfig, stepsPerEpoch: number): StageSchedule {
+export function createSchedule(config: OptimisationConfig, stepsPerEpoch: number): StageSchedule {
   const { learningRate, epochs } = config;
   const total = Math.max(1, epochs * stepsPerEpoch);
   const warmup = Math.min(config.warmupEpochs * stepsPerEpoch, total - 1);

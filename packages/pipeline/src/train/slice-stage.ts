@@ -1,27 +1,33 @@
 /** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
-import { scope } from "@slicestack/torch";
+import { scope, type Tensor } from "@slicestack/torch";
 import { augmentSlices } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
-import { sliceIndices, type Task, type TaskVolume } from "../data/task.js";
+import type { Task, TaskVolume } from "../data/task.js";
 import { meanVote } from "../evaluate/votes/rules.js";
 import { predictSlices, rowsOf, type Compute } from "../models/predict.js";
 import type { SliceStore } from "../models/slice-input.js";
 import type { SliceModel } from "../models/slice-model.js";
-import type { Stage, Validation } from "./loop.js";
-import { configuredWeights, weightTensor } from "./losses/class-weights.js";
-import { createCriterion } from "./losses/criterion.js";
 import { mixes, mixSlices } from "./losses/mixing.js";
+import { Objective } from "./losses/objective.js";
 import { SliceLabels } from "./losses/slice-labels.js";
 import { labelTensor, massOf } from "./losses/targets.js";
 import { validationScores } from "./scores.js";
+import type { Stage, Validation } from "./stage.js";
 
 interface Slice {
-  /** Row of slices.npy. */
+  /** Its number in the store. */
   index: number;
   label: number;
   subject: string;
+}
+
+interface SliceInput {
+  /** 0..1, augmented and mixed. */
+  unit_BCHW: Tensor;
+  /** Classes, or the mass of each. */
+  target: Tensor;
 }
 
 export interface SliceStageOptions {
@@ -33,16 +39,16 @@ export interface SliceStageOptions {
   metadata: Record<string, string>;
 }
 
-export function sliceStage({ config, task, store, model, compute, metadata }: SliceStageOptions): Stage<Slice> {
+export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput> {
+  const { config, task, store, model, compute, metadata } = options;
   const { slice, seed, transform } = config;
   const classes = task.classes.count;
   const train = trainingVolumes(config, task);
   const slicesOf = (volume: TaskVolume): Slice[] =>
-    sliceIndices(volume).map((index) => ({ index, label: volume.label, subject: volume.subject }));
+    store.slicesOf(volume).map((index) => ({ index, label: volume.label, subject: volume.subject }));
   const groups = train.map(slicesOf);
   const random = new Random(seed).fork("slice stage");
-  const criterion = createCriterion("slice", slice, classes);
-  const weights = configuredWeights(slice, groups.flat().map(({ label }) => label), classes); // prettier-ignore
+  const objective = new Objective("slice", slice, groups.flat().map(({ label }) => label), classes); // prettier-ignore
   const soft = slice.softLabels ? new SliceLabels(store.count, slice.softLabelFloor) : null;
 
   return {
@@ -58,20 +64,24 @@ export function sliceStage({ config, task, store, model, compute, metadata }: Sl
     },
     beginEpoch: (epoch) => {
       if (epoch < slice.softLabelWarmup) return;
-      soft?.expect(train, (indices) => scope(() => rowsOf(predictSlices(model, store, indices, compute))));
+      const classify = (slices: number[]) => scope(() => rowsOf(predictSlices(model, store, slices, compute)));
+      soft?.expect(train, (volume) => store.slicesOf(volume), classify);
     },
     memory: soft ?? undefined,
-    loss: (batch, epoch, step) => {
+    input: (batch, epoch, step) => {
       const wide_BCHW = store.wide(batch.map(({ index }) => index));
-      const draws = random.fork(`augment ${epoch} ${step}`);
-      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, draws, store.transform);
+      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, random.fork(`augment ${epoch} ${step}`), store.transform); // prettier-ignore
       const label_B = labelTensor(batch, compute.device);
       const simple = soft === null && !mixes(slice);
       const target = simple ? label_B : massOf(label_B, classes, unit_BCHW, soft?.of(batch));
       const mixed = mixSlices(unit_BCHW, target, slice, random.fork(`mix ${epoch} ${step}`));
-      const logits_BO = model.forward(store.normalise(mixed.unit_BCHW, model.channels)).to({ dtype: "float32" });
-      return criterion.loss(logits_BO, mixed.target_BK, weightTensor(weights, logits_BO));
+      return { unit_BCHW: mixed.unit_BCHW, target: mixed.target_BK };
     },
+    loss: ({ unit_BCHW, target }, { first, count }) => {
+      const x_BCHW = store.normalise(unit_BCHW.narrow(0, first, count), model.channels);
+      return objective.loss(model.forward(x_BCHW), target.narrow(0, first, count));
+    },
+    mass: ({ target }, { first, count }) => scope(() => objective.mass(target.narrow(0, first, count))),
     validate: () => validate(model, store, task, slice.slicesPerVolume, compute),
   };
 }
@@ -90,14 +100,10 @@ function validate(
   compute: Compute,
 ): Validation {
   return scope(() => {
-    const slices = val.map((volume) => spreadOver(sliceIndices(volume), slicesPerVolume));
+    const slices = val.map((volume) => spreadOver(store.slicesOf(volume), slicesPerVolume));
     const rows = rowsOf(predictSlices(model, store, slices.flat(), compute));
     let next = 0;
     const votes = slices.map(({ length }) => meanVote(rows.slice(next, (next += length))));
-    return validationScores(
-      val.map(({ label }) => label),
-      votes,
-      classes.count,
-    );
+    return validationScores(val.map(({ label }) => label), votes, classes.count); // prettier-ignore
   });
 }

@@ -1,20 +1,26 @@
 /** Starts or goes on with a run: its folder on this thread, the training in a worker. */
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { runInBackground, type BackgroundOptions } from "../background.js";
+import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { ConfigError } from "../config/errors.js";
+import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
-import { makeSplit } from "../data/split/holdout.js";
-import { checkSplit, readSplit, type Split } from "../data/split/split.js";
+import { FolderLock } from "../data/lock.js";
+import type { Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
-import { RunError, runPaths, writeRecord } from "../run/folder.js";
+import { appendLog, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
+import { isBegun } from "./checkpoint.js";
+import type { EpochRow } from "./metrics-log.js";
+import { splitFor } from "./split-for.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
+import { alone, type World } from "./world.js";
 
 export interface TrainOptions extends BackgroundOptions {
   config: RunConfig;
@@ -23,8 +29,16 @@ export interface TrainOptions extends BackgroundOptions {
   /** Run folder: made here, or gone on in with `resume`, which needs the configuration that it began with. */
   out: string;
   /** Default all. */
-  stage?: "slice" | "volume" | "all";
+  stage?: StageName | "all";
   resume?: boolean;
+  /** Which fold of the data set's split, from 0 on; needed where it holds several. */
+  fold?: number;
+  /** A split of the caller's own, in place of the data set's. */
+  split?: Split;
+  /** The processes that train together (resolveWorld); the first one keeps the folder. Default: this one alone. */
+  world?: World;
+  /** Each epoch's row of metrics.jsonl. */
+  onEpoch?: (row: EpochRow) => void;
   /** The command that the report shows. */
   command?: string;
 }
@@ -35,38 +49,52 @@ export interface TrainResult extends TrainOutcome {
 }
 
 /**
- * Trains the slice stage, embeds, trains the volume stage. An abort of the signal ends after the current step,
- * with everything saved and status "stopped".
- * @throws RunError, DatasetError, SplitError, ConfigError, CheckpointError, DownloadError, LibtorchNotFoundError, EngineError
+ * Trains the stages of the configuration's method. An abort of the signal ends after the current step, with everything
+ * saved and status "stopped".
+ * @throws RunError, DatasetError, SplitError, ConfigError, ModelError, CheckpointError, DownloadError, LockedError (another
+ * process trains there), LibtorchNotFoundError, EngineError, OutOfMemoryError, DistributedError
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, data, stage = "all", resume = false, onProgress, signal } = options;
+  const { config, data, stage = "all", resume = false, world = alone, onEpoch } = options;
   const run = resolve(options.out);
-  const background = {
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(signal === undefined ? {} : { signal }),
-  };
+  checkStage(config, stage);
+  const isFirst = world.rank === 0;
+  const job: TrainJob = { run, data: resolve(data), stage, resume, pretrained: null, world, compute: config };
+  if (!isFirst) return { run, ...(await inWorker(job, options)) };
+
   // Weights that cannot be had leave no run behind.
-  const isBegun = stage === "volume" || (resume && existsSync(runPaths(run).state("slice")));
-  const pretrained = isBegun ? null : await pretrainedFile(config, background);
-  if (resume) goOn(run, data, config);
-  else startRun(run, openDataset(data), config, options.command ?? "train() of @slicestack/pipeline");
-  const job: TrainJob = { run, data: resolve(data), stage, resume, pretrained };
-  const outcome = await runInBackground<TrainJob, TrainOutcome>(
-    new URL("./worker.js", import.meta.url),
-    job,
-    background,
-  );
-  return { run, ...outcome };
+  const needsNone = stage === "volume" || stage === "fine_tune" || (resume && isBegun(run, "slice"));
+  const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
+  const begin = resume ? goOn(run, data, config) : planRun(run, openDataset(data), options);
+  mkdirSync(run, { recursive: true });
+  using _lock = FolderLock.take(run);
+  begin();
+  const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
+  return { run, ...(await inWorker({ ...job, pretrained }, logged, onEpoch)) };
+}
+
+function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
+  return runInBackground<TrainJob, TrainOutcome>(new URL("./worker.js", import.meta.url), job, {
+    ...backgroundOf(options),
+    ...(onEpoch === undefined ? {} : { onEvent: (row) => onEpoch(row as EpochRow) }),
+  });
+}
+
+function checkStage(config: RunConfig, stage: StageName | "all"): void {
+  const stages = stagesOf(config);
+  if (stage === "all" || stages.includes(stage)) return;
+  const has = stages.length === 1 ? `the stage ${stages[0]}` : `the stages ${stages.join(", ")}`;
+  throw new ConfigError([{ key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` }]);
 }
 
 /** The file that the trunk starts from, downloaded where it has to be. */
-async function pretrainedFile({ slice }: RunConfig, options: BackgroundOptions): Promise<string | null> {
-  return slice.pretrained === null ? null : findPretrained(slice.pretrained, trunkDepth(slice.model), options);
+async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundOptions): Promise<string | null> {
+  if (method === "3d" || slice.pretrained === null) return null;
+  return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
 }
 
 /** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */
-function goOn(run: string, data: string, config: RunConfig): void {
+function goOn(run: string, data: string, config: RunConfig): () => void {
   const { config: begun, record, dataset } = openRun(run, data);
   const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
   if (changed.length > 0) {
@@ -77,47 +105,46 @@ function goOn(run: string, data: string, config: RunConfig): void {
     );
   }
   const { directory } = dataset;
-  if (record.dataset.directory !== directory)
-    writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
+  return () => {
+    if (record.dataset.directory !== directory)
+      writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
+  };
 }
 
-function startRun(run: string, dataset: Dataset, config: RunConfig, command: string): void {
+/** Everything that can be refused, before anything is written. @returns what writes it */
+function planRun(run: string, dataset: Dataset, options: TrainOptions): () => void {
+  const { config, command = "train() of @slicestack/pipeline" } = options;
   const paths = runPaths(run);
-  if (existsSync(paths.record)) {
-    throw new RunError(
-      run,
-      "is a run already",
-      `Go on with: slicestack train --resume ${run}   or choose another --out.`,
-    );
-  }
-  const split = splitFor(dataset, config);
+  const refuseTaken = () => {
+    if (existsSync(paths.record))
+      throw new RunError(
+        run,
+        "is a run already",
+        `Go on with: slicestack train --resume ${run}   or choose another --out.`,
+      );
+  };
+  refuseTaken();
+  const split = options.split ?? splitFor(dataset, config, options.fold);
   const { classes, parts } = taskOf(config, dataset, split);
   for (const [part, volumes] of Object.entries(parts)) {
     if (volumes.length === 0)
       throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
   }
-  mkdirSync(run, { recursive: true });
-  writeFileAtomic(paths.config, configToYaml(config));
-  writeFileAtomic(paths.split, `${JSON.stringify(split, null, 2)}\n`);
-  writeRecord(run, {
-    version: 1,
-    dataset: { directory: dataset.directory, name: dataset.info.name, hash: dataset.info.hash },
-    splitHash: split.hash,
-    created: new Date().toISOString(),
-    status: "training",
-    command,
-    classes: classes.names,
-    versions: softwareVersions(),
-    environment: {},
-    testReads: 0,
-  });
-}
-
-/** The data set's own split where `slicestack split` made one; else one by the config. */
-function splitFor(dataset: Dataset, config: RunConfig): Split {
-  const file = `${dataset.directory}/split.json`;
-  if (!existsSync(file)) return makeSplit(dataset, config.split);
-  const split = readSplit(file);
-  checkSplit(split, dataset);
-  return split;
+  return () => {
+    refuseTaken(); // by now another process may have begun
+    writeFileAtomic(paths.config, configToYaml(config));
+    writeFileAtomic(paths.split, `${JSON.stringify(split, null, 2)}\n`);
+    writeRecord(run, {
+      version: 1,
+      dataset: { directory: dataset.directory, name: dataset.info.name, hash: dataset.info.hash },
+      splitHash: split.hash,
+      created: new Date().toISOString(),
+      status: "training",
+      command,
+      classes: classes.names,
+      versions: softwareVersions(),
+      environment: {},
+      testReads: 0,
+    });
+  };
 }

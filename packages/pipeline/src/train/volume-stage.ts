@@ -1,48 +1,48 @@
-/** Stage two: a light head on the stacked embeddings of the frozen slice model. */
-import { scope } from "@slicestack/torch";
+/** Stage two: a light head on the stacked embeddings (or maps) of the frozen slice model. */
+import { cat, scope, type Tensor } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
+import type { Features } from "../models/features.js";
 import type { Head } from "../models/heads/head.js";
-import type { StackedEmbeddings } from "../models/embeddings.js";
 import { predictVolumes, stackVolumes, type StackedVolume } from "../models/predict.js";
-import type { Stage } from "./loop.js";
-import { configuredWeights, weightTensor } from "./losses/class-weights.js";
-import { createCriterion } from "./losses/criterion.js";
+import { Objective } from "./losses/objective.js";
 import { labelTensor } from "./losses/targets.js";
 import { validationScores } from "./scores.js";
+import type { Stage } from "./stage.js";
 
 type LabelledStack = StackedVolume & { label: number; subject: string };
 
+interface FeatureInput {
+  /** embedding_BSE or maps_BSFhw */
+  features_BS: Tensor;
+  /** True where a slice exists. */
+  mask_BS: Tensor;
+  target_B: Tensor;
+}
+
 export interface VolumeStageOptions {
   config: RunConfig;
-  train: StackedEmbeddings;
+  /** The same volumes as they are and, where there are views, in each view: an epoch draws one of them for each volume. */
+  train: readonly Features[];
   /** Of each training volume. */
   subjects: readonly string[];
-  val: StackedEmbeddings;
+  val: Features;
   head: Head;
-  /** Slices of the deepest volume of the data set. */
+  /** Slices of the deepest volume that the head sees. */
   slices: number;
   classes: number;
+  device: string;
   metadata: Record<string, string>;
 }
 
-export function volumeStage({
-  config,
-  train,
-  subjects,
-  val,
-  head,
-  slices,
-  classes,
-  metadata,
-}: VolumeStageOptions): Stage<LabelledStack> {
+export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, FeatureInput> {
+  const { config, train, subjects, val, head, slices, classes, device, metadata } = options;
   const { volume, seed } = config;
   const random = new Random(seed).fork("volume stage");
-  const volumes = train.volumes.map((each, k): LabelledStack => ({ ...each, subject: subjects[k] ?? "" }));
-  const criterion = createCriterion("volume", volume, classes);
-  const weights = configuredWeights(volume, volumes.map(({ label }) => label), classes); // prettier-ignore
+  const volumes = train[0]!.volumes.map((each, k): LabelledStack => ({ ...each, subject: subjects[k] ?? "" }));
+  const objective = new Objective("volume", volume, volumes.map(({ label }) => label), classes); // prettier-ignore
   return {
     name: "volume",
     model: head,
@@ -52,33 +52,48 @@ export function volumeStage({
       const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = volume;
       return batchesOf(epochOrder(volumes, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
     },
-    loss: (batch) => {
-      const { embedding_BSE, mask_BS } = stackVolumes(train.embedding_NE, batch, slices);
-      const { logits_BK } = head.forward(embedding_BSE, mask_BS);
-      const logits_BO = logits_BK.to({ dtype: "float32" });
-      const target_B = labelTensor(batch, logits_BO.device);
-      return criterion.loss(logits_BO, target_B, weightTensor(weights, logits_BO));
+    input: (batch, epoch, step) => ({
+      ...stackViews(train, batch, slices, device, random.fork(`views ${epoch} ${step}`)),
+      target_B: labelTensor(batch, device),
+    }),
+    loss: ({ features_BS, mask_BS, target_B }, { first, count }) => {
+      const { logits_BK } = head.forward(features_BS.narrow(0, first, count), mask_BS.narrow(0, first, count));
+      return objective.loss(logits_BK, target_B.narrow(0, first, count));
     },
+    mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
     validate: () =>
       scope(() => {
-        const { probabilities } = predictVolumes(head, val.embedding_NE, val.volumes, slices);
-        return validationScores(
-          val.volumes.map(({ label }) => label),
-          probabilities,
-          classes,
-        );
+        const { probabilities } = predictVolumes(head, val.features_N, val.volumes, slices, device);
+        return validationScores(val.volumes.map(({ label }) => label), probabilities, classes); // prettier-ignore
       }),
+  };
+}
+
+/** A batch of volumes, each in a view that is drawn. */
+function stackViews(
+  views: readonly Features[],
+  batch: readonly LabelledStack[],
+  slices: number,
+  device: string,
+  random: Random,
+) {
+  if (views.length === 1) return stackVolumes(views[0]!.features_N, batch, slices, device);
+  const drawn = batch.map((volume) => stackVolumes(random.pick(views).features_N, [volume], slices, device));
+  return {
+    features_BS: cat(drawn.map(({ features_BS }) => features_BS)),
+    mask_BS: cat(drawn.map(({ mask_BS }) => mask_BS)),
   };
 }
 
 /** The flattening head has one weight a slice position, so all volumes need one depth. @throws ConfigError */
 export function checkHeadFits(config: RunConfig, depths: readonly number[]): void {
-  const [least, most] = [Math.min(...depths), Math.max(...depths)];
+  const seen = depths.map((depth) => Math.min(depth, config.volume.slices ?? depth));
+  const [least, most] = [Math.min(...seen), Math.max(...seen)];
   if (config.volume.head !== "flatten" || least === most) return;
   throw new ConfigError([
     {
       key: "volume.head",
-      message: `volume.head: flatten needs one depth, this data set has ${least} to ${most} slices; use attention, mean or max, or prepare it with --depth 64`,
+      message: `volume.head: flatten needs one depth, this data set has ${least} to ${most} slices; take another head, e.g. attention, set volume.slices to ${least}, or prepare it with --depth 64`,
     },
   ]);
 }

@@ -38,7 +38,8 @@ export const OWN = {
   masterPort: "SLICESTACK_MASTER_PORT",
 } as const;
 
-const alone: World = {
+/** One process, no group. */
+export const alone: World = {
   rank: 0,
   worldSize: 1,
   localRank: 0,

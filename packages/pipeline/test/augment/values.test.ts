@@ -113,7 +113,7 @@ leakFree("outside of a turned slice is what air is inside of it, also under a ji
 
 leakFree("a store says what air is on the scale of its window, as far as it keeps values", (folder) => {
   const dataset = randomDataset(folder, [1], [8, 8]); // HU, range -1000..400
-  const airOf = (window: string, augment: string) => sliceTransform(loadConfig({ overrides: { "transform.augment": augment, "transform.window": window } }), dataset, "cpu").air; // prettier-ignore
+  const airOf = (window: string, augment: string) => sliceTransform(loadConfig({ overrides: { "transform.augment": augment, "transform.window": window } }), dataset, "cpu").air as number; // prettier-ignore
   const jitter = "{window: {level: [-0.1, 0.1], width: [1, 1]}}";
   assert.equal(airOf("null", jitter), 0);
   assert.equal(airOf("[-1000, 200]", jitter), 0);
@@ -121,6 +121,10 @@ leakFree("a store says what air is on the scale of its window, as far as it keep
   assert.ok(Math.abs(airOf("[-950, 50]", jitter) + 0.05) < 1e-12);
   assert.ok(Math.abs(airOf("[-160, 240]", jitter) + 0.1) < 1e-12, "cut at the margin");
   assert.equal(airOf("[-160, 240]", "none") + 0, 0);
+  // Of two windows: one value where air lies at the lower edge of both, else one a channel.
+  const several = (windows: string, neighbours = "1") => sliceTransform(loadConfig({ overrides: { "transform.augment": jitter, "transform.windows": windows, "transform.neighbours": neighbours } }), dataset, "cpu").air; // prettier-ignore
+  assert.equal(several("[[-1000, 400], [-1000, 0]]"), 0);
+  assert.deepEqual(several("[[-1000, 400], [-1400, 200]]", "3"), [0, 0, 0, 0.25, 0.25, 0.25]);
 });
 
 for (const size of ["null", "[12, 10]"]) {

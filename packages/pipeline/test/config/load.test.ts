@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { augmentPresets } from "../../src/config/augment.js";
 import { demoConfig } from "../../src/config/demo.js";
 import { ConfigError } from "../../src/config/errors.js";
+import { stagesOf } from "../../src/config/stages.js";
 import { loadConfig } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
 
@@ -34,8 +35,9 @@ test("defaults are the method's (reference.md section 2, table of settings)", ()
       ["adam", 3e-4, 32, "plateau", true],
     );
   }
+  assert.deepEqual([config.method, stagesOf(config)], ["2.5d", ["slice", "volume"]]);
   assert.deepEqual([config.slice.epochs, config.slice.dropout], [20, 0]);
-  assert.deepEqual([config.volume.epochs, config.volume.dropout, config.volume.head], [30, 0.2, "flatten"]);
+  assert.deepEqual([config.volume.epochs, config.volume.dropout, config.volume.head], [30, null, "flatten"]);
 });
 
 test("precedence: defaults < file < overrides", () => {
@@ -91,7 +93,7 @@ test("an unknown key is refused at every level, prototype names included", () =>
 
 test("a wrong type or range is refused with what was expected, what came, and its place", () => {
   const cases: [string, string, RegExp][] = [
-    ["slice:\n  epochs: ten", "2:11", /expected a whole number, at least 1, received the text "ten"/],
+    ["slice:\n  epochs: ten", "2:11", /expected a whole number, at least 0, received the text "ten"/],
     ["slice:\n  epochs: 1.5", "2:11", /received 1.5/],
     ["slice:\n  learning_rate: .nan", "2:18", /received NaN/],
     ["slice:\n  learning_rate: -.inf", "2:18", /received -Infinity/],

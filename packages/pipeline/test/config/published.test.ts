@@ -65,19 +65,30 @@ test("dataset_id 3d with two_stage sets the volume stage and leaves the slice st
   assert.deepEqual([config.slice.model, config.slice.epochs], ["custom_resnet", 20]);
 });
 
-test("a 3D model that this version lacks is a ConfigError at its line, naming the models there are", () => {
-  for (const model of ["simple", "simplebn", "simple_modular", "attn", "volume_cnn", "constructor"])
-    assert.throws(
-      () => loadConfig({ file: "a.yaml", text: published({ dataset_id: "3d", model }) }),
-      (error) =>
-        error instanceof ConfigError &&
-        error.message ===
-          `a.yaml:7:8: model: this version has for dataset_id 3d the models two_stage; received ${model}`,
-    );
+test("the published 3D models are runs of method 3d, with their own dropout; other names are refused at their line", () => {
+  for (const model of ["simple", "simplebn", "simple_modular", "attn", "volume_cnn"]) {
+    const { method, volume } = loadConfig({ text: published({ dataset_id: "3d", model }) });
+    assert.deepEqual([method, volume.model, volume.batchSize, volume.dropout], ["3d", model, 16, null]);
+  }
+  assert.throws(
+    () => loadConfig({ file: "a.yaml", text: published({ dataset_id: "3d", model: "constructor" }) }),
+    (error) =>
+      error instanceof ConfigError &&
+      error.message ===
+        "a.yaml:7:8: model: dataset_id 3d has the models simple, simplebn, simple_modular, attn, volume_cnn, two_stage; received constructor",
+  );
   assert.throws(
     () => loadConfig({ text: published({ model: "attn" }) }),
-    /2d the models custom_resnet, 2d_cnn, slice_cnn/,
+    /2d has the models custom_resnet, 2d_cnn, slice_cnn/,
   );
+});
+
+test("two_stage is 2.5d with the flatten head; with a checkpoint its slice model stays as it is there", () => {
+  const stage = { dataset_id: "3d", model: "two_stage" };
+  const config = loadConfig({ text: published(stage) });
+  assert.deepEqual([config.method, config.slice.epochs, config.volume.head], ["2.5d", 20, "flatten"]);
+  const started = loadConfig({ text: published({ ...stage, checkpoint: "best.pth" }) });
+  assert.deepEqual([started.slice.epochs, started.checkpoint], [0, "best.pth"]);
 });
 
 test("overrides apply over a published file under the structured names", () => {

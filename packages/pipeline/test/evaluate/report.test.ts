@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { svgToPng } from "../../src/evaluate/figures/drawing.js";
+import { svgToPng } from "../../src/page/drawing.js";
 import { ReportError } from "../../src/evaluate/errors.js";
 import { confusionFigure } from "../../src/evaluate/figures/model.js";
 import { countPart, renderReport, type ReportInput } from "../../src/evaluate/report/report.js";

@@ -108,19 +108,22 @@ leakFree("flatten head sees slice order, attention does not", () => {
 
 leakFree("stackVolumes cuts each volume where it lies and marks what is padding", () => {
   const embedding_NE = fromTypedArray(Float32Array.from([1, 2, 3, 4, 5, 6]), [3, 2]);
-  const { embedding_BSE, mask_BS } = stackVolumes(embedding_NE, [
+  const { features_BS, mask_BS } = stackVolumes(embedding_NE, [
     { offset: 1, count: 2 },
     { offset: 0, count: 1 },
   ]);
-  assert.deepEqual(embedding_BSE.toArray(), [3, 4, 5, 6, 1, 2, 0, 0]);
+  assert.deepEqual(features_BS.toArray(), [3, 4, 5, 6, 1, 2, 0, 0]);
   assert.deepEqual(mask_BS.toArray(), [1, 1, 1, 0]);
+  const maps_NFhw = embedding_NE.view(3, 1, 1, 2);
+  const stacked = stackVolumes(maps_NFhw, [{ offset: 2, count: 1 }], 2).features_BS;
+  assert.deepEqual([stacked.shape, stacked.toArray()], [[1, 2, 1, 1, 2], [5, 6, 0, 0]]); // prettier-ignore
 });
 
 test("the flatten head is refused where depths differ, with the heads that do fit", () => {
   const config = loadConfig({ text: "volume: {head: flatten}" });
   assert.throws(() => checkHeadFits(config, [4, 7]), {
     name: "ConfigError",
-    message: /4 to 7 slices; use attention, mean or max/,
+    message: /4 to 7 slices; take another head, e.g. attention, set volume.slices to 4, or prepare it with --depth 64/,
   });
   checkHeadFits(config, [7, 7]);
 });

@@ -6,7 +6,7 @@ import { cat, manualSeed, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../../src/config/types.js";
 import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
-import { volumeEmbeddings, type EmbeddingSource } from "../../src/models/embeddings.js";
+import { volumeEmbeddings, type FeatureSource } from "../../src/models/features.js";
 import { classifyEmbeddings, embedSlices, predictSlices } from "../../src/models/predict.js";
 import { createSliceModel } from "../../src/models/registry.js";
 import { SliceModel } from "../../src/models/slice-model.js";
@@ -87,7 +87,7 @@ for (const size of [null, "[8, 10]"]) {
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));
 
-      const trained = watched(() => stage.loss(batch, 0, 0));
+      const trained = watched(() => stage.loss(stage.input(batch, 0, 0), { first: 0, count: 5 }));
       const embedded = watched(() => embedSlices(model, store, upTo(5), compute));
       const predicted = watched(() => predictSlices(model, store, upTo(5), compute));
       const validated = watched(() => stage.validate());
@@ -114,13 +114,13 @@ leakFree(
     using narrow = storeOf(dataset, config({ "transform.window": "[-160, 240]" }));
     let passes = 0;
     const model = new Watcher(() => passes++);
-    const source: EmbeddingSource = { model, weightsHash: "w1", store, datasetHash: "d1" };
-    const ask = (change: Partial<EmbeddingSource> = {}, asked = volumes) =>
+    const source: FeatureSource = { model, weightsHash: "w1", store, datasetHash: "d1" };
+    const ask = (change: Partial<FeatureSource> = {}, asked = volumes) =>
       scope(() => {
         const before = passes;
-        const { embedding_NE, volumes: placed, cached } = volumeEmbeddings({ ...source, ...change }, asked, compute);
+        const { features_N, volumes: placed, cached } = volumeEmbeddings({ ...source, ...change }, asked, compute);
         assert.equal(cached, passes === before, "from the cache means no pass through the model");
-        return { cached, values: embedding_NE.toArray(), placed };
+        return { cached, values: features_N.toArray(), placed };
       });
 
     const first = ask();

@@ -206,11 +206,11 @@ leakFree(
     const run = (maps: Tensor, slices: number) => {
       manualSeed(6);
       using head = new Maps3dHead({ mapChannels: 8, classes: 3 });
-      const logits = head.forward(maps, maskOf(depths, slices));
+      const logits = head.forward(maps, maskOf(depths, slices)).logits_BK;
       F.crossEntropy(logits, tensor([0, 1, 2], { dtype: "int64" })).backward();
       const gradients = head.parameters().map(({ grad }) => grad ?? assert.fail("no gradient"));
       const buffers = [...head.namedBuffers().values()].map((buffer) => buffer.clone());
-      const evaluated = noGrad(() => head.eval().forward(maps, maskOf(depths, slices)));
+      const evaluated = noGrad(() => head.eval().forward(maps, maskOf(depths, slices)).logits_BK);
       return [logits, evaluated, ...gradients, ...buffers];
     };
     const [plain, padded] = [run(maps_BSFhw, 5), run(more_BSFhw, 9)];
@@ -221,10 +221,11 @@ leakFree(
 leakFree("maps_3d head: a mask of all slices is no mask, and what stands in absent slices is not seen", () => {
   using head = new Maps3dHead({ mapChannels: 8, classes: 3 });
   const maps_BSFhw = randn([2, 4, 8, 2, 2]);
-  close(head.forward(maps_BSFhw, maskOf([4, 4], 4)), head.forward(maps_BSFhw), 1e-6);
+  const said = (maps: Tensor, mask?: Tensor) => head.forward(maps, mask).logits_BK;
+  close(said(maps_BSFhw, maskOf([4, 4], 4)), said(maps_BSFhw), 1e-6);
   const mask_BS = maskOf([4, 2], 4);
   const absent = mask_BS.logicalNot().unsqueeze(-1).unsqueeze(-1).unsqueeze(-1);
-  close(head.forward(maps_BSFhw, mask_BS), head.forward(maps_BSFhw.maskedFill(absent, 1e4), mask_BS), 1e-6);
+  close(said(maps_BSFhw, mask_BS), said(maps_BSFhw.maskedFill(absent, 1e4), mask_BS), 1e-6);
 });
 
 leakFree("two_stage is custom_resnet and the flatten head, by the published names of a checkpoint", () => {

@@ -11,7 +11,7 @@ import { readSafetensors } from "../../src/export/safetensors.js";
 import type { Progress } from "../../src/progress.js";
 import { runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/train/train.js";
-import { scratch, smallConfig, smallDataset } from "./support.js";
+import { newestState, scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();
 let data = "";
@@ -82,7 +82,7 @@ test("with every option on, the same seed gives the same bytes, also through sto
   assert.deepEqual([...statuses, last.status], ["stopped", "stopped", "stopped", "finished"]);
   assert.deepEqual(hashesOf(stopped), hashesOf(whole));
   scope(() => {
-    const weights = readSafetensors(runPaths(whole).state("slice")).tensors.get("memory.slice_labels")?.toArray() ?? [];
+    const weights = readSafetensors(newestState(whole, "slice")).tensors.get("memory.slice_labels")?.toArray() ?? [];
     assert.ok(weights.some((weight) => weight < 1) && weights.every((weight) => weight >= 0.1 - 1e-6));
     assert.ok(weights.filter((weight) => weight === 1).length > 0);
   });

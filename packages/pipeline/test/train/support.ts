@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
+import { runPaths, type StageName } from "../../src/run/folder.js";
 
 /** A folder of its own, with its own cache, gone with the process. */
 export function scratch(): string {
@@ -12,6 +13,12 @@ export function scratch(): string {
   process.env["XDG_CACHE_HOME"] = join(folder, "cache");
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** The file of the newest state to go on from. */
+export function newestState(run: string, stage: StageName): string {
+  const { states } = JSON.parse(readFileSync(runPaths(run).state(stage), "utf8")) as { states: { file: string }[] };
+  return join(runPaths(run).checkpoints(stage), states[0]!.file);
 }
 
 /** A small real data set: phantoms of two classes and more, 32 x 32 pixels, 8 slices. */

@@ -80,8 +80,8 @@ test("a run folder holds what design.md section 4 asks for, and its report is ma
       "majority test",
       "shortcut test",
       "2d_vote val",
-      "2.5d val",
       "2d_vote test",
+      "2.5d val",
       "2.5d test",
     ],
   );
@@ -256,6 +256,7 @@ test("a diverging run stops with its stage, epoch and step, and what to do", asy
   const config = smallConfig({ "slice.optimizer": "sgd", "slice.learning_rate": "1e30", "slice.schedule": "constant" });
   await assert.rejects(train({ config, data, out: join(folder, "diverged") }), {
     name: "EngineError",
-    message: /slice stage: the loss is (NaN|Infinity) in epoch 1, step \d+.*learning_rate/s,
+    message:
+      /slice stage: the loss is (NaN|Infinity), first no number after layer \w+, in epoch 1, step \d+.*learning_rate/s,
   });
 });

@@ -16,17 +16,18 @@ export interface Announced {
 }
 
 /** @param held bytes from the first voxel to the end of the file  @throws VolumeFormatError too short, too long */
-export function checkLength({ file, format, bytes, what }: Announced, held: number): void {
-  const refuse = refuser(file, format);
-  const expected = `expected ${bytes} bytes of voxels (${what})`;
+export function checkLength(announced: Announced, held: number): void {
+  const { file, format, bytes, what } = announced;
   if (held < bytes) {
-    const remedy = "The file is truncated; copy or export it again.";
-    refuse(`${expected}, the file holds ${Math.max(0, held)}`, remedy);
+    const problem = `expected ${bytes} bytes of voxels (${what}), the file holds ${Math.max(0, held)}`;
+    refuser(file, format)(problem, "The file is truncated; copy or export it again.");
   }
-  if (held > bytes + PADDING_BYTES) {
-    const remedy = "Its header does not fit its data; export the file again.";
-    refuse(`${expected}, the file goes on for more than ${PADDING_BYTES} bytes after them`, remedy);
-  }
+  if (held > bytes + PADDING_BYTES) refuseTooLarge(announced);
+}
+
+export function refuseTooLarge({ file, format, bytes, what }: Announced, options?: ErrorOptions): never {
+  const problem = `expected ${bytes} bytes of voxels (${what}), the file goes on for more than ${PADDING_BYTES} bytes after them`;
+  return refuser(file, format)(problem, "Its header does not fit its data; export the file again.", options);
 }
 
 /** What a header announces must be able to lie in a file of this size: no memory is taken on its word alone. */
@@ -46,7 +47,7 @@ export async function gather(
   chunks: AsyncIterable<Uint8Array>,
   announced: Announced,
   skip: number,
-): Promise<ArrayBuffer> {
+): Promise<Uint8Array> {
   const voxels = new Uint8Array(allocate(announced));
   let at = 0;
   for await (const chunk of chunks) {
@@ -58,10 +59,11 @@ export async function gather(
     if (at - skip > voxels.length + PADDING_BYTES) break;
   }
   checkLength(announced, at - skip);
-  return voxels.buffer;
+  return voxels;
 }
 
-function allocate({ file, format, bytes }: Announced): ArrayBuffer {
+/** @throws VolumeFormatError where there is no memory for the voxels */
+export function allocate({ file, format, bytes }: Announced): ArrayBuffer {
   try {
     return new ArrayBuffer(bytes);
   } catch (cause) {

@@ -6,7 +6,7 @@ import { planGrid, type VolumeGrid } from "./grid.js";
 import { refusal } from "./refusal.js";
 import type { DicomSeries } from "./series.js";
 import { buildStack, tiltDegrees, type SliceStack, type StackOptions } from "./stack.js";
-import { syntaxOf } from "./syntaxes.js";
+import { syntaxName, type TransferSyntax } from "./syntaxes.js";
 import { regrid } from "./regrid.js";
 
 export interface ReadDicomOptions extends StackOptions {
@@ -62,23 +62,50 @@ const MAX_VOXELS = 2 ** 30;
  * @throws DicomSeriesError the slices are no volume as they stand  @throws VolumeFormatError a file is damaged
  */
 export async function readDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): Promise<DicomVolume> {
+  const { stack, grid, jobs } = planned(series, options);
+  const decoded = await decodeAll(stack, jobs, series, options);
+  const { columns, rows } = series;
+  const data: VoxelArray =
+    grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
+  const padding = { voxels: decoded.padded, left: paddingLeft(stack, isHu(series)) };
+  return { data, ...geometryOf(stack, grid, series), facts: { ...factsOf(stack, grid), padding } };
+}
+
+/** What a series becomes, as far as headers tell. */
+export interface DicomPlan extends Omit<Volume, "data"> {
+  facts: Omit<DicomFacts, "padding">;
+}
+
+/**
+ * All that readDicomSeries checks before it reads a pixel, for a list of many series.
+ * @throws DicomSeriesError the slices are no volume as they stand  @throws VolumeFormatError pixels that cannot be read
+ */
+export function planDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): DicomPlan {
+  const { stack, grid } = planned(series, options);
+  return { ...geometryOf(stack, grid, series), facts: factsOf(stack, grid) };
+}
+
+interface Planned {
+  stack: SliceStack;
+  grid: VolumeGrid;
+  jobs: Job[];
+}
+
+function planned(series: DicomSeries, options: ReadDicomOptions): Planned {
   const slices = series.slices.filter((slice) => isChosen(slice, options));
   const stack = buildStack(series, slices, options);
   const grid = planGrid(stack, series, options);
   refuseTooLarge(series, grid, stack, options.maxVoxels ?? MAX_VOXELS);
-  const decoded = await decodeAll(stack, series, options);
-  const { columns, rows } = series;
-  const data: VoxelArray =
-    grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
-  const { x, y, normal, pixel } = stack;
+  return { stack, grid, jobs: jobsOf(stack) };
+}
+
+function geometryOf({ x, y, normal, pixel }: SliceStack, grid: VolumeGrid, series: DicomSeries): Omit<Volume, "data"> {
   return {
-    data,
     shape: grid.shape,
     spacing: [pixel[0], pixel[1], grid.spacing],
     origin: grid.origin,
     direction: [0, 1, 2].flatMap((row) => [x[row] as number, y[row] as number, normal[row] as number]),
     unit: isHu(series) ? "HU" : "arbitrary",
-    facts: factsOf(stack, grid, decoded.padded, isHu(series)),
   };
 }
 
@@ -101,8 +128,15 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
 /** Files that are read while one is decoded: so many, and not more bytes than this. */
 const AHEAD = { files: 6, bytes: 2 ** 24 };
 
-/** Each file is read once, whatever the order of its frames. */
-async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDicomOptions): Promise<HounsfieldStack> {
+/** A file, and where its frames go. */
+interface Job {
+  image: DicomImage;
+  frames: { slice: DicomSlice; place: number }[];
+  syntax: TransferSyntax;
+}
+
+/** Each file is read once, whatever the order of its frames. @throws VolumeFormatError one of them cannot be read */
+function jobsOf(stack: SliceStack): Job[] {
   const places = new Map<DicomImage, { slice: DicomSlice; place: number }[]>();
   stack.slices.forEach((slice, place) => {
     const frames = places.get(slice.image);
@@ -110,7 +144,15 @@ async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDi
     else frames.push({ slice, place });
   });
   // All are checked before the first is read.
-  const jobs = [...places].map(([image, frames]) => ({ image, frames, syntax: checkReadable(image) }));
+  return [...places].map(([image, frames]) => ({ image, frames, syntax: checkReadable(image) }));
+}
+
+async function decodeAll(
+  stack: SliceStack,
+  jobs: readonly Job[],
+  series: DicomSeries,
+  options: ReadDicomOptions,
+): Promise<HounsfieldStack> {
   const voxels = series.rows * series.columns;
   const whole = stack.slices.every(isWhole);
   let hounsfield: HounsfieldStack | undefined;
@@ -119,7 +161,7 @@ async function decodeAll(stack: SliceStack, series: DicomSeries, options: ReadDi
   for (const { image, frames } of jobs) {
     options.signal?.throwIfAborted();
     while (started < jobs.length && opening.length < AHEAD.files && (opening.length === 0 || bytes < AHEAD.bytes)) {
-      const next = jobs[started++] as (typeof jobs)[number];
+      const next = jobs[started++] as Job;
       bytes += pixelBytes(next.image.pixels);
       const open = openImage(next.image, next.syntax, options.codecUrl);
       // Where an earlier file throws, nobody awaits this one.
@@ -147,12 +189,16 @@ const rescaleOf = ({ slope, intercept, image }: DicomSlice, isHu: boolean): Resc
 const isWhole = ({ slope, intercept }: DicomSlice): boolean =>
   Number.isInteger(slope ?? 1) && Number.isInteger(intercept ?? 0);
 
-function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number, hu: boolean): DicomFacts {
-  const images = [...new Set(stack.slices.map(({ image }) => image))];
+function paddingLeft(stack: SliceStack, hu: boolean): number[] {
   const left = stack.slices.flatMap((slice) => {
     const { padding } = slice.image.pixels;
     return padding === undefined || isPadding(rescaleOf(slice, hu)) ? [] : [padding.from, padding.to];
   });
+  return [...new Set(left)];
+}
+
+function factsOf(stack: SliceStack, grid: VolumeGrid): DicomPlan["facts"] {
+  const images = [...new Set(stack.slices.map(({ image }) => image))];
   const degrees = tiltDegrees(stack.shear);
   return {
     order: stack.slices.map(({ file, frame }, i) => ({ file, frame, along: stack.along[i] as number })),
@@ -161,8 +207,7 @@ function factsOf(stack: SliceStack, grid: VolumeGrid, padded: number, hu: boolea
       between: [sliceName(stack.slices[lower] as DicomSlice), sliceName(stack.slices[upper] as DicomSlice)],
     })),
     tilt: degrees === 0 ? undefined : { degrees, grown: grid.regrid?.grown ?? [0, 0] },
-    padding: { voxels: padded, left: [...new Set(left)] },
-    transferSyntaxes: [...new Set(images.map(({ syntaxUid }) => syntaxOf(syntaxUid)?.name ?? syntaxUid))],
+    transferSyntaxes: [...new Set(images.map(({ syntaxUid }) => syntaxName(syntaxUid)))],
     lossy: images.some(({ lossy }) => lossy),
     photometric: [...new Set(images.map(({ pixels }) => pixels.photometric))],
   };

@@ -44,4 +44,7 @@ export const EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1";
 /** Undefined for a syntax that is not read. */
 export const syntaxOf = (uid: string): TransferSyntax | undefined => BY_UID.get(uid);
 
+/** Its name, or the UID where it is not read. */
+export const syntaxName = (uid: string): string => syntaxOf(uid)?.name ?? uid;
+
 export const supportedSyntaxes = (): readonly TransferSyntax[] => SYNTAXES;

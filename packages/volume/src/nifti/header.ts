@@ -107,7 +107,7 @@ function rawHeader(bytes: ArrayBuffer | Uint8Array, refuse: Refuse): RawHeader {
   const all = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   if (all[0] === 0x1f && all[1] === 0x8b)
     refuse("expected uncompressed bytes, received gzip", "Use readNifti or parseVolume, or gunzip first.");
-  const start = copied(all, 0, NIFTI_HEADER_BYTES);
+  const start = copied(all, 0, NIFTI_HEADER_BYTES).buffer;
   // Exactly the header: the library's reader of extensions trusts sizes that a damaged file can set to anything.
   const length = isNIFTI1(start, true) ? 348 : isNIFTI2(start, true) ? NIFTI_HEADER_BYTES : 0;
   if (length === 0) {

@@ -8,11 +8,11 @@ import type { VoxelArray } from "../volume.js";
  * Whole numbers under a whole slope and intercept stay whole (the stored type, else int16, else int32), where all
  * values fit; other scaled whole numbers become float32. Floats keep their width. int64 and uint64 become int32, else
  * float64.
- * @param buffer exactly the voxels; is changed and may back the result
+ * @param bytes exactly the voxels; they are changed and may back the result
  * @throws VolumeFormatError where a 64-bit value has no exact number
  */
-export function decodeVoxels(buffer: ArrayBuffer, header: NiftiHeader, file: string): VoxelArray {
-  const stored = voxelArray(buffer, header.dtype, header.littleEndian, refuser(file, "NIfTI"));
+export function decodeVoxels(bytes: Uint8Array, header: NiftiHeader, file: string): VoxelArray {
+  const stored = voxelArray(bytes, header.dtype, header.littleEndian, refuser(file, "NIfTI"));
   const { slope, intercept } = header;
   if (slope === 1 && intercept === 0) return stored;
   if (stored instanceof Float32Array || stored instanceof Float64Array) {

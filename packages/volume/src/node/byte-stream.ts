@@ -1,48 +1,57 @@
 import type { FileHandle } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
-import { createGunzip, createInflate } from "node:zlib";
-import { reason } from "./atomic.js";
 import { openFile, readAt } from "./file-source.js";
-import { checkLength, gather, refuseImpossible, type Announced } from "../bytes/gather.js";
+import { INFLATE_STREAM, inflatedStart, inflatedWhole, refuseStream } from "./zlib.js";
+import { allocate, checkLength, gather, refuseImpossible, type Announced } from "../bytes/gather.js";
 import { compressionOf, type Compression } from "../bytes/inflate.js";
-import { VolumeFileError, type VolumeFormat } from "../errors.js";
+import type { VolumeFormat } from "../errors.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
 
 const CHUNK_BYTES = 2 ** 20;
+/** Read first, where a header is looked for in compressed bytes; more, to the second number, where gzip has a long name. */
+const START_BYTES = 2 ** 12;
+const MAX_START_BYTES = 2 ** 16;
+const WHOLE_STORED_BYTES = 2 ** 28;
+/** One call of zlib fills at most so much. */
+const WHOLE_BYTES = 2 ** 31 - 2 ** 20;
 
 export interface ByteStreamOptions {
   /** Byte of the file where the stream begins; default 0. */
   from?: number;
   /** True: gzip or zlib, by the first two bytes; false: neither. Default: gzip where the first two bytes say so. */
   compressed?: boolean;
+  /** Compressed files up to here are inflated in one call, larger ones piece by piece; default 256 MiB. */
+  wholeStoredBytes?: number;
 }
 
-/** The uncompressed bytes of a file, or of its end, as a stream that is read once. */
+/** The uncompressed bytes of a file, or of its end: a look at the start, then all of it, once. */
 export class ByteStream implements AsyncDisposable {
   readonly path: string;
   readonly format: VolumeFormat;
   readonly compression: Compression;
   /** From where the stream begins to the end of the file, as they lie on disk. */
   readonly storedBytes: number;
-  readonly #stream: Readable;
-  readonly #pieces: AsyncIterator<Uint8Array, undefined>;
-  #start: Uint8Array = new Uint8Array(0);
+  readonly #handle: FileHandle;
+  readonly #from: number;
+  readonly #wholeStoredBytes: number;
+  #stream: Readable | undefined;
 
   private constructor(
     path: string,
     format: VolumeFormat,
     compression: Compression,
-    storedBytes: number,
-    raw: Readable,
+    handle: FileHandle,
+    from: number,
+    size: number,
+    wholeStoredBytes: number,
   ) {
     this.path = path;
     this.format = format;
     this.compression = compression;
-    this.storedBytes = storedBytes;
-    const inflate = { none: undefined, gzip: createGunzip, zlib: createInflate }[compression];
-    // An error on either side reaches whoever awaits the pieces.
-    this.#stream = inflate === undefined ? raw : pipeline(raw, inflate({ chunkSize: CHUNK_BYTES }), () => {});
-    this.#pieces = this.#stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
+    this.storedBytes = size - from;
+    this.#handle = handle;
+    this.#from = from;
+    this.#wholeStoredBytes = wholeStoredBytes;
   }
 
   /** @throws VolumeFileError missing, a folder, no permission */
@@ -53,57 +62,76 @@ export class ByteStream implements AsyncDisposable {
       const compression = await compressionAt(handle, path, from, options.compressed);
       if (compression === "none" && options.compressed === true)
         refuser(path, format)("expected gzip or zlib data, found neither", COPY_AGAIN);
-      const raw = handle.createReadStream({ start: from, highWaterMark: CHUNK_BYTES });
-      return new ByteStream(path, format, compression, size - from, raw);
+      const whole = options.wholeStoredBytes ?? WHOLE_STORED_BYTES;
+      return new ByteStream(path, format, compression, handle, from, size, whole);
     } catch (error) {
       await handle.close();
       throw error;
     }
   }
 
-  /** The first bytes, fewer where the file is shorter; they come again in what is read later. @throws VolumeFormatError */
+  /** The first bytes, fewer where there are no more. @throws VolumeFormatError damaged compression */
   async peek(length: number): Promise<Uint8Array> {
-    while (this.#start.length < length) {
-      const piece = await this.#next();
-      if (piece === null) break;
-      this.#start = this.#start.length === 0 ? piece : joined(this.#start, piece);
+    const { compression } = this;
+    if (compression === "none") return await this.#stored(length);
+    for (let asked = START_BYTES; ; asked *= 4) {
+      const start = inflatedStart(await this.#stored(asked), compression, this.path, this.format);
+      if (start.length >= length || asked >= this.storedBytes || asked >= MAX_START_BYTES)
+        return start.subarray(0, length);
     }
-    return this.#start.subarray(0, length);
   }
 
-  /** All bytes from the first on; once. @throws VolumeFormatError damaged or truncated compression */
+  /**
+   * The voxels that a header announces, `skip` bytes after the start; nothing is allocated before they can lie in a
+   * file of this size. @throws VolumeFormatError
+   */
+  async voxels(announced: Announced, skip: number): Promise<Uint8Array> {
+    const { compression, storedBytes } = this;
+    if (compression === "none") {
+      checkLength(announced, storedBytes - skip);
+      const voxels = new Uint8Array(allocate(announced));
+      const held = await readAt(this.#handle, this.path, voxels, this.#from + skip);
+      checkLength(announced, held);
+      return voxels;
+    }
+    refuseImpossible(announced, skip, storedBytes);
+    if (storedBytes > this.#wholeStoredBytes || skip + announced.bytes > WHOLE_BYTES)
+      return await gather(this.pieces(), announced, skip);
+    const all = await inflatedWhole(await this.#stored(storedBytes), compression, announced, skip);
+    checkLength(announced, all.length - skip);
+    return all.subarray(skip, skip + announced.bytes);
+  }
+
+  /** All bytes, in pieces; once. @throws VolumeFormatError damaged or truncated compression */
   async *pieces(): AsyncGenerator<Uint8Array, void> {
-    for (let piece: Uint8Array | null = this.#start; piece !== null; piece = await this.#next()) yield piece;
-  }
-
-  /** The voxels that a header announces, `skip` bytes after the start; once. @throws VolumeFormatError */
-  async voxels(announced: Announced, skip: number): Promise<ArrayBuffer> {
-    if (this.compression === "none") checkLength(announced, this.storedBytes - skip);
-    else refuseImpossible(announced, skip, this.storedBytes);
-    return await gather(this.pieces(), announced, skip);
+    const { compression } = this;
+    const raw = this.#handle.createReadStream({ start: this.#from, highWaterMark: CHUNK_BYTES });
+    // An error on either side reaches whoever awaits the pieces.
+    this.#stream =
+      compression === "none" ? raw : pipeline(raw, INFLATE_STREAM[compression]({ chunkSize: CHUNK_BYTES }), () => {});
+    try {
+      for await (const piece of this.#stream) yield piece as Uint8Array;
+    } catch (cause) {
+      refuseStream(cause, compression, this.path, this.format);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#stream.closed) return;
-    await new Promise<void>((resolve) => {
-      this.#stream.once("close", resolve);
-      this.#stream.destroy();
-    });
+    const stream = this.#stream;
+    if (stream !== undefined && !stream.closed) {
+      await new Promise<void>((resolve) => {
+        stream.once("close", resolve);
+        stream.destroy();
+      });
+    }
+    // Does nothing where the stream closed it.
+    await this.#handle.close();
   }
 
-  async #next(): Promise<Uint8Array | null> {
-    try {
-      const result = await this.#pieces.next();
-      return result.done === true ? null : result.value;
-    } catch (cause) {
-      const code = reason(cause);
-      if (!code.startsWith("Z_"))
-        throw new VolumeFileError(this.path, `cannot be read (${code})`, "Check the disk.", { cause });
-      const name = this.compression;
-      const problem =
-        code === "Z_BUF_ERROR" ? `the ${name} stream ends early` : `the ${name} stream is damaged (${code})`;
-      return refuser(this.path, this.format)(problem, COPY_AGAIN, { cause });
-    }
+  /** As they lie on disk; fewer where there are no more. */
+  async #stored(length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(Math.min(length, this.storedBytes));
+    return bytes.subarray(0, await readAt(this.#handle, this.path, bytes, this.#from));
   }
 }
 
@@ -119,11 +147,4 @@ async function compressionAt(
   const compression = compressionOf(mark.subarray(0, held));
   // Two bytes of any data may look like zlib: it counts only where a header says so.
   return compression === "zlib" && compressed === undefined ? "none" : compression;
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

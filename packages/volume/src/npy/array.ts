@@ -24,7 +24,7 @@ export function parseNpy(bytes: ArrayBuffer | Uint8Array, file = "bytes"): NpyAr
   const all = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   const header = parseNpyHeader(all, file);
   const length = checkNpyLength(header, all.length, file);
-  return decodeNpy(header, copied(all, header.offset, header.offset + length), file);
+  return decodeNpy(header, copied(all, header.offset, header.offset + length).buffer, file);
 }
 
 /** @param size of the file  @returns the length of the values in bytes  @throws VolumeFormatError too short, too long */

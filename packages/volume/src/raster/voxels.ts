@@ -15,7 +15,7 @@ export function announcedByRaster(header: RasterHeader, file: string): Announced
 }
 
 /** @param data exactly the voxels, or their text; the volume may keep them  @throws VolumeFormatError */
-export function rasterVolume(header: RasterHeader, data: ArrayBuffer, file: string, options: RasterOptions): Volume {
+export function rasterVolume(header: RasterHeader, data: Uint8Array, file: string, options: RasterOptions): Volume {
   const { shape, spacing, origin, direction, dtype } = header;
   const refuse = refuser(file, header.format);
   const values = header.text ? fromText(data, header, file) : voxelArray(data, dtype, header.littleEndian, refuse);
@@ -33,12 +33,12 @@ export function checkTextLength(header: RasterHeader, held: number, file: string
 }
 
 /** Values as text, between white space or commas. @throws VolumeFormatError too few, too many, none, out of range */
-function fromText(text: ArrayBuffer, header: RasterHeader, file: string): VoxelArray {
+function fromText(text: Uint8Array, header: RasterHeader, file: string): VoxelArray {
   const refuse = refuser(file, header.format);
   const { dtype } = header;
   const count = header.voxelBytes / VOXEL_BYTES[dtype];
   // Cut inside its last number, text would still be numbers.
-  if (!/[\s,]/.test(String.fromCharCode(new Uint8Array(text).at(-1) ?? 0)))
+  if (!/[\s,]/.test(String.fromCharCode(text.at(-1) ?? 0)))
     refuse("expected white space after the last value, the text ends without it", COPY_AGAIN);
   const values = new Float64Array(count);
   let at = 0;
@@ -54,7 +54,7 @@ function fromText(text: ArrayBuffer, header: RasterHeader, file: string): VoxelA
   if (dtype === "float64") return values;
   if (dtype === "int64" || dtype === "uint64")
     return values.every((v) => v === (v | 0)) ? Int32Array.from(values) : values;
-  const target = voxelArray(new ArrayBuffer(header.voxelBytes), dtype, true, refuse);
+  const target = voxelArray(new Uint8Array(header.voxelBytes), dtype, true, refuse);
   target.set(values);
   return target;
 }

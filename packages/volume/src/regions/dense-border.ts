@@ -16,7 +16,6 @@ const FAT_HU = [-130, -60] as const;
 const WIDE = 0.4;
 /** cm² that the dense border must have, seen along the ray. */
 const SMALLEST = 8;
-
 /** mm to either side of the body's middle where nothing goes back: there lies the spine behind heart and great vessels. */
 const SPINE = 28;
 
@@ -35,6 +34,22 @@ export interface DenseBorder {
   lowest: number;
 }
 
+/** What rays pass through; all on one LPS grid. */
+interface Chest {
+  scan: Volume & { data: Int16Array };
+  /** Labels of aired lung. */
+  aired: Uint8Array;
+  /** Where rays may go on. */
+  body: Uint8Array;
+  bone: Uint8Array;
+  /** Of the aired lung. */
+  box: Box;
+  /** Where the body's middle lies along x, in voxels. */
+  middle: number;
+  /** Slices where the lungs are wide. */
+  wide: boolean[];
+}
+
 /**
  * Adds consolidated lung and fluid that lie between aired lung and the ribs. No closing does this, because what is
  * missing lies outside of the convex hull. A ray goes outward from the last aired voxel, to the back or to a side. Where
@@ -43,16 +58,13 @@ export interface DenseBorder {
  * @param labels 0 outside, RIGHT, LEFT, on an LPS grid; written in place where `body` is 1
  */
 export function addDenseBorder(scan: Volume & { data: Int16Array }, labels: Uint8Array, body: Uint8Array): DenseBorder {
-  const aired = labels.slice();
-  const bone = bonesNear(scan);
   const added: DenseBorder = { voxels: 0, lowest: Infinity };
+  const aired = labels.slice();
   const box = boxOf(aired, scan.shape);
   if (box === null) return added;
   const middle = bodyMiddle(body, scan.shape, box.start[2], box.end[2]);
-  const wide = wideSlices(aired, scan.shape);
-  const isFree = ({ axis }: Ray, a: number, z: number) =>
-    axis === 1 ? Math.abs(a - middle) * scan.spacing[0] > SPINE : wide[z] === true;
-  for (const ray of RAYS) addAlong(scan, aired, labels, body, bone, box, ray, isFree, added);
+  const chest = { scan, aired, body, bone: bonesNear(scan), box, middle, wide: wideSlices(aired, scan.shape) };
+  for (const ray of RAYS) addAlong(chest, ray, labels, added);
   return added;
 }
 
@@ -72,66 +84,66 @@ function bonesNear({ data: hu, shape, spacing }: Volume & { data: Int16Array }):
   return dilate(bone, { shape, spacing: [1e6, 1e6, spacing[2]] }, RIB_PITCH);
 }
 
-function addAlong(
-  { data: hu, shape, spacing }: Volume & { data: Int16Array },
-  aired: Uint8Array,
-  labels: Uint8Array,
-  body: Uint8Array,
-  bone: Uint8Array,
-  box: Box,
-  ray: Ray,
-  isFree: (ray: Ray, a: number, z: number) => boolean,
-  added: DenseBorder,
-): void {
-  const { axis, step } = ray;
-  const across = axis === 1 ? 0 : 1;
+/** Adds the patches of rays in one direction. */
+function addAlong(chest: Chest, ray: Ray, labels: Uint8Array, added: DenseBorder): void {
+  const { aired, box, scan } = chest;
+  const { shape, spacing } = scan;
+  const across = ray.axis === 1 ? 0 : 1;
   const strides: Triple = [1, shape[0], shape[0] * shape[1]];
   const width = shape[across];
-  const [low, high] = [box.start[axis], box.end[axis] - 1];
-  // For each ray, seen end on: the last aired voxel and the number of dense ones behind it.
+  // The rays seen end on: the last aired voxel of each, and the number of dense ones behind it.
   const from = new Int32Array(width * shape[2]);
   const count = new Uint16Array(from.length);
   for (let z = box.start[2]; z < box.end[2]; z++) {
     for (let a = box.start[across]; a < box.end[across]; a++) {
-      if (!isFree(ray, a, z)) continue;
+      const starts = ray.axis === 1 ? Math.abs(a - chest.middle) * spacing[0] > SPINE : chest.wide[z] === true;
+      if (!starts) continue;
       const line = a * strides[across] + z * strides[2];
-      let last = step > 0 ? high : low;
-      while (last >= low && last <= high && aired[line + last * strides[axis]] === 0) last -= step;
-      if (
-        last < low ||
-        last > high ||
-        !(ray.from as readonly number[]).includes(aired[line + last * strides[axis]] as number)
-      )
-        continue;
-      let at = last + step;
-      for (; at >= 0 && at < shape[axis]; at += step) {
-        const i = line + at * strides[axis];
-        const fat = (hu[i] as number) > FAT_HU[0] && (hu[i] as number) <= FAT_HU[1];
-        if (body[i] === 0 || bone[i] === 1 || fat) break;
-      }
-      const steps = Math.abs(at - last) - 1;
-      const atRib = at >= 0 && at < shape[axis] && bone[line + at * strides[axis]] === 1;
-      if (!atRib || steps * spacing[axis] < DENSE[0] || steps * spacing[axis] > DENSE[1]) continue;
-      from[a + width * z] = line + last * strides[axis];
-      count[a + width * z] = steps;
+      const last = lastAired(chest, ray, line, strides[ray.axis]);
+      if (last < 0) continue;
+      from[a + width * z] = line + last * strides[ray.axis];
+      count[a + width * z] = denseSteps(chest, ray, line, strides[ray.axis], last);
     }
   }
-  const patches = connectedComponents(
-    Uint8Array.from(count, (n) => Math.min(1, n)),
-    [width, shape[2], 1],
-    6,
-  );
+  const isDense = Uint8Array.from(count, (n) => Math.min(1, n));
+  const patches = connectedComponents(isDense, [width, shape[2], 1], 6);
   const smallest = (SMALLEST * 100) / (spacing[across] * spacing[2]);
   patches.forEachRun((patch, start, length) => {
     if ((patches.size[patch] as number) < smallest) return;
-    if (axis === 1) added.lowest = Math.min(added.lowest, Math.floor(start / width));
+    if (ray.axis === 1) added.lowest = Math.min(added.lowest, Math.floor(start / width));
     for (let k = start; k < start + length; k++) {
       const first = from[k] as number;
       for (let n = 1; n <= (count[k] as number); n++) {
-        const i = first + n * step * strides[axis];
-        if (labels[i] === 0) added.voxels++;
-        labels[i] = labels[i] === 0 ? (aired[first] as number) : (labels[i] as number);
+        const i = first + n * ray.step * strides[ray.axis];
+        if (labels[i] !== 0) continue;
+        labels[i] = aired[first] as number;
+        added.voxels++;
       }
     }
   });
+}
+
+/** Where the aired lung ends along a ray; -1 where none lies there, or one that this ray does not start from. */
+function lastAired({ aired, box }: Chest, { axis, step, from }: Ray, line: number, stride: number): number {
+  const [low, high] = [box.start[axis], box.end[axis] - 1];
+  for (let at = step > 0 ? high : low; at >= low && at <= high; at -= step) {
+    const label = aired[line + at * stride] as number;
+    if (label !== 0) return (from as readonly number[]).includes(label) ? at : -1;
+  }
+  return -1;
+}
+
+/** Dense voxels between the last aired one and a rib; 0 where the ray meets none, or too near or far away. */
+function denseSteps(chest: Chest, { axis, step }: Ray, line: number, stride: number, last: number): number {
+  const { data: hu, shape, spacing } = chest.scan;
+  let at = last + step;
+  for (; at >= 0 && at < shape[axis]; at += step) {
+    const i = line + at * stride;
+    const isFat = (hu[i] as number) > FAT_HU[0] && (hu[i] as number) <= FAT_HU[1];
+    if (chest.body[i] === 0 || chest.bone[i] === 1 || isFat) break;
+  }
+  const atRib = at >= 0 && at < shape[axis] && chest.bone[line + at * stride] === 1;
+  const steps = Math.abs(at - last) - 1;
+  const mm = steps * spacing[axis];
+  return atRib && mm >= DENSE[0] && mm <= DENSE[1] ? steps : 0;
 }

@@ -7,7 +7,7 @@ import { LEFT, RIGHT } from "./lung-markers.js";
  * - `cut-below`, `cut-above`: the scan ends within the lungs; `cut-aside`: the picture or its circle cuts them;
  * - `one-lung`: only one was found; `unequal`: the lesser is below 40 % of the greater;
  * - `small`, `large`: together less than 1.5 or more than 9 litres;
- * - `joined`: both were one air-filled space, parted along its densest line;
+ * - `joined`: both were one air-filled space, parted along its densest line or at its middle;
  * - `dense-border`: tissue without air between lung and ribs was counted as lung (consolidation, effusion), 20 ml or more;
  * - `widened`: the box reaches beyond the mask, downward or to the other side, because lung seems to be missing there.
  */

@@ -1,5 +1,6 @@
 import type { Volume } from "../volume.js";
 import { findAirway } from "./airway.js";
+import { bodyMiddle } from "./body-middle.js";
 import type { BodyParts } from "./body-parts.js";
 import { addDenseBorder, type DenseBorder } from "./dense-border.js";
 import { LEFT, markLungs, OTHER, RIGHT } from "./lung-markers.js";
@@ -22,7 +23,8 @@ export function labelLungs(scan: Volume & { data: Int16Array }, { inner, body, a
   const airway = findAirway(scan, inner, airHu);
   const spaces = new Uint8Array(inner.length);
   for (let i = 0; i < spaces.length; i++) spaces[i] = inner[i] === 1 && airway[i] === 0 ? 1 : 0;
-  const markers = markLungs(scan, spaces, airHu);
+  const middle = bodyMiddle(body, scan.shape, 0, scan.shape[2]);
+  const markers = markLungs(scan, spaces, airHu, middle);
   if (markers === null) return null;
   const { labels, joined } = markers;
   flood(labels, spaces, scan.data, scan.shape);

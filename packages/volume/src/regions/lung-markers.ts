@@ -46,9 +46,16 @@ interface Piece {
 
 /**
  * Cores of the air-filled spaces, told apart into right lung, left lung and other.
- * @param spaces air-filled spaces inside the body, without airways   @returns null where nothing is like lung
+ * @param spaces air-filled spaces inside the body, without airways
+ * @param middle where the body's middle lies along x, in voxels; tells the side of a lung that is alone
+ * @returns null where nothing is like lung
  */
-export function markLungs(scan: Volume & { data: Int16Array }, spaces: Uint8Array, airHu: number): LungMarkers | null {
+export function markLungs(
+  scan: Volume & { data: Int16Array },
+  spaces: Uint8Array,
+  airHu: number,
+  middle: number,
+): LungMarkers | null {
   const worn = (radius: number) => piecesOf(scan, erode(spaces, scan, radius), airHu);
   const base = worn(WEAR[0]);
   const isGas = ({ hu, ml, airy }: Piece) =>
@@ -66,9 +73,17 @@ export function markLungs(scan: Volume & { data: Int16Array }, spaces: Uint8Arra
     );
     if (found.length === 2) [cores, pair] = [next, found];
   }
-  const labels = labelPair(scan, cores.components, pair);
+  const between = pair.length === 2 ? pair.reduce((sum, piece) => sum + piece.middle[0] / 2, 0) : middle;
+  const sideOf = (piece: Piece) => (piece.middle[0] < between ? RIGHT : LEFT);
+  const labels = new Uint8Array(spaces.length);
+  cores.components.forEachRun((k, start, length) => {
+    const piece = pair.find(({ component }) => component === k);
+    if (piece !== undefined) labels.fill(sideOf(piece), start, start + length);
+  });
   const halved = pair.length === 1 && cutInHalf(scan, labels, pair[0] as Piece);
-  labelOthers(base, labels, pair, isGas, scan);
+  const { start, end } = pair.map(({ box }) => box).reduce(unionBox);
+  const isAmong = ({ middle: at }: Piece) => at.every((n, k) => n >= (start[k] as number) && n < (end[k] as number));
+  labelOthers(base, labels, (piece) => (isGas(piece) || !isAmong(piece) ? OTHER : sideOf(piece)));
   return { labels, joined: halved || cores !== base };
 }
 
@@ -122,17 +137,6 @@ function pairOf({ spacing }: Volume, pieces: Piece[]): Piece[] {
   return second === undefined ? [first] : [first, second];
 }
 
-function labelPair(scan: Volume, components: Components, pair: Piece[]): Uint8Array {
-  const labels = new Uint8Array(scan.data.length);
-  const [first, second] = pair;
-  const middle = second === undefined ? scan.shape[0] / 2 : ((first as Piece).middle[0] + second.middle[0]) / 2;
-  components.forEachRun((k, start, length) => {
-    const piece = pair.find(({ component }) => component === k);
-    if (piece !== undefined) labels.fill(piece.middle[0] < middle ? RIGHT : LEFT, start, start + length);
-  });
-  return labels;
-}
-
 /** Labels a piece that must be both lungs by the middle of its box. @returns whether it is one */
 function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piece): boolean {
   if ((box.end[0] - box.start[0]) * spacing[0] < WIDER_THAN_A_LUNG_MM) return false;
@@ -153,23 +157,14 @@ function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piec
 function labelOthers(
   { components, list }: { components: Components; list: Piece[] },
   labels: Uint8Array,
-  pair: Piece[],
-  isGas: (piece: Piece) => boolean,
-  scan: Volume,
+  labelOf: (piece: Piece) => number,
 ): void {
   const taken = new Set<number>();
   components.forEachRun((k, start, length) => {
     for (let i = start; i < start + length; i++) if (labels[i] !== 0) taken.add(k);
   });
-  const { start, end } = pair.map(({ box }) => box).reduce(unionBox);
-  const [first, second] = pair as [Piece, Piece | undefined];
-  const middle = second === undefined ? scan.shape[0] / 2 : (first.middle[0] + second.middle[0]) / 2;
   const label = new Map<number, number>();
-  for (const piece of list) {
-    if (taken.has(piece.component)) continue;
-    const among = piece.middle.every((at, axis) => at >= (start[axis] as number) && at < (end[axis] as number));
-    label.set(piece.component, isGas(piece) || !among ? OTHER : piece.middle[0] < middle ? RIGHT : LEFT);
-  }
+  for (const piece of list) if (!taken.has(piece.component)) label.set(piece.component, labelOf(piece));
   components.forEachRun((k, start, length) => {
     const value = label.get(k);
     if (value !== undefined) labels.fill(value, start, start + length);

@@ -15,15 +15,15 @@ const DENSE_ML = 20;
 
 export interface LungsFound {
   found: true;
-  /** 0 outside, 1 right lung, 2 left lung (the patient's); on the grid of the scan. Aired lung, closed by 14 mm; no windpipe. */
+  /** 0 outside, 1 right lung, 2 left lung (the patient's); on the grid of the scan. Aired lung and what is dense between it and the ribs, closed by 14 mm; no windpipe. */
   mask: Volume;
   rightMl: number;
   leftMl: number;
   totalMl: number;
-  /** Voxels of the scan: the mask, and dense lung between it and the ribs. No margin. */
+  /** Voxels of the scan: the mask's, and more where lung without air seems to lie (flag `widened`). No margin. */
   box: Box;
   flags: LungFlag[];
-  /** Two lungs, whole in the picture, together 1.5 to 9 litres. */
+  /** Two lungs of 1.5 to 9 litres together, whole in the picture, of which nothing seems to be missing. */
   complete: boolean;
 }
 
@@ -55,7 +55,9 @@ export function findLungs(volume: Volume): Lungs {
     return { found: false, reason: "too-little", totalMl: facts.rightMl + facts.leftMl };
   }
   const mask = expandLabels(lungs.labels, 2, reduced, volume);
-  const tight = boxOf(mask.data as Uint8Array, mask.shape) as Box;
+  const tight = boxOf(mask.data as Uint8Array, mask.shape);
+  // Sheets of one coarse voxel do not outlive the interpolation.
+  if (tight === null) return { found: false, reason: "too-little", totalMl: 0 };
   const wide = widenedBox(scan, lungs.labels, body.body, lungs.dense, facts);
   const denseMl = lungs.dense.voxels * voxelMl(scan);
   const flags = flagsOf(facts, { joined: lungs.joined, dense: denseMl >= DENSE_ML, widened: wide !== null });

@@ -146,9 +146,8 @@ function expandOne(
   const blend = new Float32Array(mx);
   for (let z = 0; z < nz; z++) {
     for (let y = 0; y < ny; y++) {
-      blend.fill(0);
       const [ty, tz] = [ay.share[y] as number, az.share[z] as number];
-      let any = 0;
+      let any = false;
       for (const [k, wz] of [
         [az.low[z] as number, 1 - tz],
         [az.high[z] as number, tz],
@@ -159,11 +158,12 @@ function expandOne(
         ] as const) {
           const row = j + my * k;
           if (held[row] === 0 || wy * wz === 0) continue;
-          any = 1;
+          if (!any) blend.fill(0);
+          any = true;
           addRow(blend, labels, row * mx, label, wy * wz);
         }
       }
-      if (any === 1) paintRow(out, nx * (y + ny * z), nx, blend, ax, label);
+      if (any) paintRow(out, nx * (y + ny * z), nx, blend, ax, label);
     }
   }
 }

@@ -40,13 +40,10 @@ const LIMITS: ZipLimits = { entries: 200_000, entryBytes: 2 ** 32, totalBytes: 2
 const LOCAL_HEADER_BYTES = 30;
 const STORED = 0;
 const DEFLATE = 8;
-/** What Windows writes for files beyond 2 GB; the library inflates it. */
-const DEFLATE64 = 9;
-/** The longest copy of deflate64 is 65538 bytes, and takes two bits at least. */
+/** What one compressed byte can become. Others are refused: deflate64 would need the library, which inflates unbounded. */
 const MAX_RATIO = new Map([
   [STORED, 1],
   [DEFLATE, MAX_DEFLATE_RATIO],
-  [DEFLATE64, 4 * 65538],
 ]);
 
 export interface OpenZipOptions {
@@ -87,7 +84,7 @@ class Archive {
   }
 
   async files(): Promise<FileEntry[]> {
-    const zip = new ZipReader(this.#reader, { useWebWorkers: false, useCompressionStream: false });
+    const zip = new ZipReader(this.#reader, { useWebWorkers: false });
     const files: FileEntry[] = [];
     let count = 0;
     try {
@@ -111,11 +108,8 @@ class Archive {
   #check(files: readonly FileEntry[]): void {
     const refuse = this.#refuse;
     let total = 0;
-    const names = new Set<string>();
     for (const { filename, encrypted, compressionMethod, uncompressedSize, compressedSize } of files) {
       if (encrypted) refuse(`"${filename}" is encrypted`, "Unpack it with its password first.");
-      if (names.has(filename)) refuse(`"${filename}" comes twice in it`, "Pack the files again.");
-      names.add(filename);
       const ratio = MAX_RATIO.get(compressionMethod);
       if (ratio === undefined)
         return refuse(
@@ -173,19 +167,18 @@ class Archive {
   }
 
   #content(file: FileEntry): AsyncIterable<Uint8Array> {
-    if (file.compressionMethod === DEFLATE64) return this.#pieces(file, false);
-    const stored = this.#pieces(file, true);
+    const stored = this.#stored(file);
     return file.compressionMethod === STORED ? stored : this.#inflate(stored);
   }
 
-  /** @param raw as they lie in the archive, else inflated by the library */
-  async *#pieces(file: FileEntry, raw: boolean): AsyncGenerator<Uint8Array, void> {
+  /** The bytes as they lie in the archive. */
+  async *#stored(file: FileEntry): AsyncGenerator<Uint8Array, void> {
     let fail: (error: unknown) => void = () => undefined;
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
       start: (controller) => void (fail = (error) => controller.error(error)),
     });
     const stop = new AbortController();
-    const options = { signal: stop.signal, passThrough: raw };
+    const options = { signal: stop.signal, passThrough: true };
     // Where it fails before its first byte, the library leaves the stream open, and its reader would wait for ever.
     const done = file.getData(writable, options).catch((error: unknown) => fail(error));
     try {
@@ -198,7 +191,7 @@ class Archive {
 
   /** The library's errors in our words; ours, and those of the source, as they are. */
   #translated(cause: unknown, name?: string): unknown {
-    const own = this.#reader.failure ?? cause;
+    const own = this.#reader.takeFailure() ?? cause;
     if (own instanceof VolumeFormatError || own instanceof VolumeFileError) return own;
     const said = wordsOf(cause);
     const problem = `${name === undefined ? "it" : `"${name}"`} is damaged or ambiguous (${said})`;

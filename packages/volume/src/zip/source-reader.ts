@@ -8,7 +8,7 @@ const MAX_READ_BYTES = 2 ** 28;
 /** Gives the zip library the bytes of a source, and keeps the error where the source fails. */
 export class SourceReader extends Reader<ByteSource> {
   readonly #source: ByteSource;
-  failure: unknown;
+  #failure: unknown;
 
   constructor(source: ByteSource) {
     super(source);
@@ -30,8 +30,15 @@ export class SourceReader extends Reader<ByteSource> {
       }
       return await this.#source.read(start, held);
     } catch (error) {
-      this.failure = error;
+      this.#failure = error;
       throw error;
     }
+  }
+
+  /** The last error of the source, once. */
+  takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
   }
 }

@@ -4,6 +4,7 @@ import {
   affineMatrix,
   assertVolume,
   DicomSeriesError,
+  planDicomSeries,
   readDicomSeries,
   scanDicom,
   VolumeFormatError,
@@ -22,12 +23,24 @@ for (const one of cases) {
     assert.equal(scan.series.length, one.series ?? 1);
     if (one.series === 0) return;
     const [series] = scan.series as [DicomSeries];
+    checkPlan(series, one);
     const reading = readDicomSeries(series, one.options);
     if (one.error !== undefined) return assert.rejects(reading, refusalOf(one));
     if (one.format_error !== undefined) return assert.rejects(reading, formatErrorOf(one));
     checkVolume(await reading, one);
     assert.equal(series.seriesDescription, one.description ?? "Chest");
   });
+}
+
+/** Headers alone tell the shape, or the refusal; a damaged pixel they cannot see. */
+function checkPlan(series: DicomSeries, one: DicomCase): void {
+  const plan = () => planDicomSeries(series, one.options);
+  if (one.error !== undefined) return void assert.throws(plan, refusalOf(one));
+  if (one.volume === undefined) return;
+  const { shape, unit, facts, ...geometry } = plan();
+  assert.deepEqual(shape, one.volume.shape);
+  assertClose(affineMatrix({ data: new Int8Array(), shape, unit, ...geometry }), one.volume.affine, 1e-5, "affine");
+  assert.equal(facts.filled.length, one.filled?.length ?? 0);
 }
 
 function checkVolume(volume: DicomVolume, one: DicomCase): void {

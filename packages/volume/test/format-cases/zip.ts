@@ -21,7 +21,9 @@ export const zipCases: FormatCase[] = [
     { name: "a.dcm", data: text },
   ]),
   zipRefused("encrypted", /encrypted/, [{ name: "a.dcm", data: text, flags: 1 }]),
-  zipRefused("neither stored, deflate nor deflate64", /method 12/, [{ name: "a.dcm", data: text, method: 12 }]),
+  zipRefused("deflate64 (method 9), or any but stored and deflate", /method 9/, [
+    { name: "a.dcm", data: text, method: 9 },
+  ]),
   zipRefused("more than deflate can hold", /announces/, [{ name: "a.dcm", data: text, declared: 2 ** 31 }]),
   zipRefused("more than it announces", /unpacks to more/, [{ name: "a.dcm", data: Buffer.alloc(9999), declared: 99 }]),
   zipRefused("less than it announces", /unpacks to 34/, [{ name: "a.dcm", data: text, declared: 35 }]),

@@ -13,7 +13,7 @@ import {
   type Triple,
   type Volume,
 } from "../../src/index.js";
-import { assertClose } from "../fixtures.js";
+import { assertClose, obliqueVolume, seeded } from "../fixtures.js";
 import { overlap, torso, type Torso, type TorsoOptions } from "./torso.js";
 
 function found(volume: Volume): LungsFound {
@@ -93,6 +93,14 @@ for (const dense of [20, 40, 60]) {
   });
 }
 
+test("findLungs: lungs that end without tapering, dense below, get a box that reaches lower", () => {
+  const drawn = torso({ denseBelow: -55 });
+  const lungs = found(drawn.volume);
+  assert.ok(has(lungs, "widened") && !lungs.complete, lungs.flags.join());
+  const { held } = overlap(lungs.mask.data, drawn.lungs, drawn.volume);
+  assert.ok(held(lungs.box, 10) > 0.99, `${held(lungs.box, 10)}`);
+});
+
 for (const white of ["right", "left"] as const) {
   test(`findLungs: a ${white} lung without air is missed, said and kept in the box`, () => {
     const drawn = torso({ white });
@@ -170,6 +178,14 @@ test("findLungs: the same lungs in every orientation, each in its own voxels", (
   }
 });
 
+test("findLungs: a box that was widened is widened to the same side in a turned scan", () => {
+  const { volume } = torso({ white: "left" });
+  const expected = cropTo(volume, found(volume).box).volume;
+  const turned = reorient(volume, "SRA");
+  const back = reorient(cropTo(turned, found(turned).box).volume, "LPS");
+  assert.deepEqual([back.shape, back.data], [expected.shape, expected.data]);
+});
+
 test("findLungs: a belly with gas, a block, air and single voxels hold no lungs, and it says why", () => {
   const belly = findLungs(torso({ lungs: false, stomachGas: true, centre: [0, 0, -120], view: [200, 150, 80] }).volume);
   assert.deepEqual({ ...belly }, { found: false, reason: "no-lung", totalMl: 0 });
@@ -203,6 +219,26 @@ test("findLungs: the tips of the lungs alone, less than 100 ml, are too little",
     !tips.found && tips.reason === "too-little" && tips.totalMl > 0 && tips.totalMl < 100,
     `${tips.totalMl} ml`,
   );
+});
+
+test("findLungs: 60 seeded volumes of nonsense give an answer, and boxes that can be cut out", () => {
+  const random = seeded(12);
+  const types = [Int16Array, Uint8Array, Float32Array, Int32Array];
+  for (let round = 0; round < 60; round++) {
+    const shape = [0, 1, 2].map(() => 1 + Math.floor(random() ** 2 * 40)) as Triple;
+    const Type = types[round % 4] ?? Int16Array;
+    const levels = [-3024, -1024, -1000, -850, -400, 40, 800, 30000];
+    let level = -1000;
+    const data = new Type(shape[0] * shape[1] * shape[2]).map(() => {
+      if (random() < 0.03) level = levels[Math.floor(random() * levels.length)] ?? 0;
+      return level + 20 * random();
+    });
+    const spacing = [0, 1, 2].map(() => 0.3 + random() ** 3 * 30) as Triple;
+    const { origin, direction } = obliqueVolume(new Int8Array(1), [1, 1, 1]);
+    const volume: Volume = { data, shape, spacing, origin, direction, unit: "HU" };
+    const lungs = findLungs(volume);
+    if (lungs.found) assert.ok(cropTo(volume, lungs.box, { margin: 5 }).volume.data.length > 0);
+  }
 });
 
 test("findLungs refuses values that are no HU, with a remedy, and volumes that are none", () => {

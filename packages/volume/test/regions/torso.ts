@@ -14,6 +14,8 @@ export interface TorsoOptions {
   septum?: number;
   /** mm of dense tissue at the back of both lungs. */
   dense?: number;
+  /** Both lungs are dense below this height. */
+  denseBelow?: number;
   /** Lungs that hold no air. */
   white?: "right" | "left";
   stomachGas?: boolean;
@@ -103,7 +105,7 @@ function huAt(x: number, y: number, z: number, inBody: boolean, lung: number, ai
 
 function lungHuAt(x: number, y: number, z: number, lung: number, o: TorsoOptions): number {
   const back = CAGE[1] * Math.sqrt(Math.max(0, 1 - (z / CAGE[2]) ** 2 - (x / CAGE[0]) ** 2));
-  const isDense = o.dense !== undefined && y > back - o.dense;
+  const isDense = (o.dense !== undefined && y > back - o.dense) || z < (o.denseBelow ?? -Infinity);
   if (isDense || (o.white === "right" && lung === 1) || (o.white === "left" && lung === 2)) return 25;
   const isVessel = Math.hypot(((x + 200) % 24) - 12, ((z + 200) % 20) - 10) < 2;
   return isVessel ? 40 : (o.lungHu ?? -850);

@@ -12,13 +12,19 @@ interface ScanOptions {
   signal?: AbortSignal;
 }
 
+export interface DicomFound {
+  /** Each with the series it was made from. */
+  volumes: Map<SourceVolume, DicomSeries>;
+  setAside: SetAside[];
+}
+
 /** @param paths files below `root` that no other format claims */
 export async function dicomVolumes(
   root: string,
   paths: readonly string[],
   options: ScanOptions = {},
-): Promise<{ volumes: SourceVolume[]; setAside: SetAside[] }> {
-  if (paths.length === 0) return { volumes: [], setAside: [] };
+): Promise<DicomFound> {
+  if (paths.length === 0) return { volumes: new Map(), setAside: [] };
   const places = new Map<string, DicomPlace>();
   await using zips = new Zips();
   async function* sources(): AsyncGenerator<DicomSource> {
@@ -39,8 +45,8 @@ export async function dicomVolumes(
   }
   const scan = await scanDicom(sources(), options.signal === undefined ? {} : { signal: options.signal });
   return {
-    volumes: scan.series.map((series) => volumeOfSeries(series, places)),
-    setAside: scan.setAside.map(({ name, reason }) => ({ path: name, reason })),
+    volumes: new Map(scan.series.map((series) => [volumeOfSeries(series, places), series])),
+    setAside: scan.setAside.map(({ name, reason, code }) => ({ path: name, reason, code })),
   };
 }
 
@@ -130,7 +136,7 @@ function spacingOf({ slices, acquisition }: DicomSeries): number {
  */
 export async function readDicom(
   { series, files }: VolumeInput & { kind: "dicom" },
-  { allowGaps }: Pick<Recipe, "allowGaps">,
+  { allowGaps, allowSingle = false }: Pick<Recipe, "allowGaps"> & { allowSingle?: boolean },
 ) {
   await using zips = new Zips();
   const sources: DicomSource[] = [];
@@ -146,7 +152,7 @@ export async function readDicom(
       `expected the series ${series} in ${files.length} files, ${first?.name ?? "they"} ${first?.reason ?? "changed since they were found"}`,
     );
   }
-  const { facts, ...volume } = await readDicomSeries(found, { allowGaps });
+  const { facts, ...volume } = await readDicomSeries(found, { allowGaps, allowSingle });
   return { volume, facts: mended(facts) };
 }
 

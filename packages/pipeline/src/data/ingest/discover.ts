@@ -1,7 +1,7 @@
 /** Walks a source and finds its volumes, whatever the layout; no voxel is read. */
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { sliceOrder } from "@slicestack/volume";
+import { sliceOrder, type DicomSeries } from "@slicestack/volume";
 import { readNpyHeader } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
 import { codeOf } from "../csv.js";
@@ -13,6 +13,8 @@ import type { SetAside, SourceVolume } from "./source.js";
 
 export interface Found {
   volumes: SourceVolume[];
+  /** Of the volumes that are DICOM, their series as it was scanned. */
+  series: ReadonlyMap<SourceVolume, DicomSeries>;
   /** Files that are no volumes, with the reason. */
   setAside: SetAside[];
   /** Volumes that cannot be read as they lie there: a slice is missing, a header is damaged. */
@@ -30,28 +32,33 @@ const IMAGE = /\.(png|jpe?g)$/i;
 const OTHER =
   /\.(csv|tsv|json|jsonl|txt|md|html?|xml|ya?ml|pdf|xlsx?|raw|zraw|raw\.gz|py|ipynb|log|tmp|pkl|pth?|lock)$/i;
 
-/** Finds all volumes below `source` (or in it, where it is a zip or an archive), in the order of their paths. @throws PrepareError no folder, no volume */
+/**
+ * Finds all volumes below `source` (or in it, where it is a zip or an archive), in the order of their paths.
+ * @throws PrepareError no folder, no volume
+ */
 export async function discover(source: string, options: DiscoverOptions = {}): Promise<Found> {
+  const found = await survey(source, options);
+  if (found.volumes.length + found.broken.length > 0) return found;
+  const first = found.setAside[0];
+  throw new PrepareError(
+    `${source}: no volume found among ${found.files} files${first === undefined ? "" : ` (${first.path}: ${first.reason})`}`,
+    "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, or folders of PNG or JPEG slices, in it or in folders below.",
+  );
+}
+
+/** The same, also where there is no volume, with the number of files that were looked at. @throws PrepareError no folder */
+export async function survey(source: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
   const { root, paths } = filesOf(source);
-  const found: Found = { volumes: [], setAside: [], broken: [] };
   const kinds = sorted(paths);
+  const { volumes: series, setAside } = await dicomVolumes(root, kinds.rest, options);
+  const found: Found = { volumes: [...series.keys()], series, setAside, broken: [] };
   for (const path of kinds.files) found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
   await addArrays(root, kinds.arrays, found);
   for (const path of kinds.archives) await addArchive(root, path, found);
   addImages(root, kinds.images, found);
-  const dicom = await dicomVolumes(root, kinds.rest, options);
-  found.volumes.push(...dicom.volumes);
-  found.setAside.push(...dicom.setAside);
-  if (found.volumes.length + found.broken.length > 0) {
-    nameApart(found.volumes);
-    found.volumes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-    return found;
-  }
-  const first = found.setAside[0];
-  throw new PrepareError(
-    `${source}: no volume found among ${paths.length} files${first === undefined ? "" : ` (${first.path}: ${first.reason})`}`,
-    "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, or folders of PNG or JPEG slices, in it or in folders below.",
-  );
+  nameApart(found.volumes);
+  found.volumes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return { ...found, files: paths.length };
 }
 
 /** Files below a folder, as paths with forward slashes, sorted; of a file, itself. */

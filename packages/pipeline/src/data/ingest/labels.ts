@@ -19,7 +19,7 @@ export interface LabelOptions {
 
 /** More classes than this are taken for a mistaken column. */
 const MOST_CLASSES = 1000;
-const ID_COLUMNS = ["id", "path", "file", "patient_id", "accession", "study_uid", "series_uid"];
+const ID_COLUMNS = ["id", "path", "file", "patient_id", "accession_number", "accession", "study_uid", "series_uid"];
 const USUAL = {
   label: ["label", "category", "class_id", "target"],
   subject: ["subject", "subject_id", "patient", "patient_id"],

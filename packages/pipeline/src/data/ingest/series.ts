@@ -1,5 +1,5 @@
 /** Where a study has several series, one of them stands for it. */
-import type { LabelProblems } from "../errors.js";
+import { PrepareError, type LabelProblems } from "../errors.js";
 import type { SetAside, SourceVolume } from "./source.js";
 
 /**
@@ -19,7 +19,8 @@ export function chooseSeries(
     else studies.set(volume.series.study, [...(studies.get(volume.series.study) ?? []), volume]);
   }
   for (const study of studies.values()) {
-    const [one] = study.length === 1 ? study : candidates(study, rule);
+    const ranked = rule === undefined ? [] : rankSeries(study, rule);
+    const [one] = study.length === 1 ? study : ranked;
     if (one === undefined) {
       const list = study.map(describe).join("; ");
       const why = rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`; // prettier-ignore
@@ -33,16 +34,27 @@ export function chooseSeries(
   return chosen;
 }
 
-function candidates(study: readonly SourceVolume[], rule: string | undefined): SourceVolume[] {
-  if (rule === undefined) return [];
-  const fits = (volume: SourceVolume) => {
-    const { description = "", uid } = volume.series ?? {};
-    return rule === "thinnest" || uid === rule || new RegExp(rule, "i").test(description);
-  };
-  return study.filter(fits).sort((a, b) => {
+/**
+ * Of the volumes that are series, those that the rule means, the thinnest first.
+ * @throws PrepareError a rule that is neither a word, a UID nor a regular expression
+ */
+export function rankSeries(volumes: readonly SourceVolume[], rule: string): SourceVolume[] {
+  const pattern = patternOf(rule);
+  const fits = ({ series }: SourceVolume) =>
+    series !== null && (rule === "thinnest" || series.uid === rule || pattern.test(series.description));
+  return volumes.filter(fits).sort((a, b) => {
     const [x, y] = [a.series!, b.series!];
     return x.spacing - y.spacing || y.slices - x.slices || (x.uid < y.uid ? -1 : 1);
   });
+}
+
+function patternOf(rule: string): RegExp {
+  try {
+    return new RegExp(rule, "i");
+  } catch (cause) {
+    const remedy = "Such as --series lung, or --series thinnest.";
+    throw new PrepareError(`series: expected thinnest, a UID or a regular expression, came ${rule}`, remedy, { cause });
+  }
 }
 
 function describe({ series }: SourceVolume): string {

@@ -1,4 +1,5 @@
 /** What a source folder holds: volumes by where their voxels are and by what labels may call them. */
+import type { SetAsideCode } from "@slicestack/volume";
 import type { Part } from "../split/split.js";
 
 /** How the voxels of one volume are read; plain data, because it is sent to a worker thread. Paths are absolute. */
@@ -64,6 +65,8 @@ export interface LabelledVolume extends SourceVolume {
 export interface SetAside {
   path: string;
   reason: string;
+  /** Of DICOM files: the kind of reason, by which they can be counted. */
+  code?: SetAsideCode;
 }
 
 export interface Labelling {

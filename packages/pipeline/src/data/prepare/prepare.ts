@@ -184,7 +184,7 @@ function nameless(reason: string, { source }: PlannedVolume, input: VolumeInput)
     text = text.replaceAll(path, name);
     if (input.kind === "dicom") text = text.replaceAll(basename(path), name);
   }
-  return text;
+  return input.kind === "dicom" ? text.replaceAll(/\bseries [\d.]+…?[\d.]*/g, "the series") : text;
 }
 
 const RANGES: Record<StoreDtype, [number, number]> = {

@@ -14,8 +14,11 @@ export interface ReadResult {
   sha256?: string;
 }
 
+/** What of a recipe matters here; `allowSingle` takes a DICOM series of one slice, to look at it. */
+export type ReadOptions = Pick<Recipe, "unit" | "allowGaps"> & { allowSingle?: boolean };
+
 /** @throws VolumeFormatError, VolumeFileError, DicomSeriesError */
-export async function readInput(input: VolumeInput, recipe: Pick<Recipe, "unit" | "allowGaps">): Promise<ReadResult> {
+export async function readInput(input: VolumeInput, recipe: ReadOptions): Promise<ReadResult> {
   const unit = recipe.unit === null ? {} : { unit: recipe.unit };
   switch (input.kind) {
     case "file":

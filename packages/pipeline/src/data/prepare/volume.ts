@@ -39,7 +39,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
   const { volume: read, facts, sha256 } = await readInput(input, recipe);
   const source = isCt(input) ? reorient(withPlainNumbers(read), "LPS") : read;
   if (source.unit === "HU") refuseNonFinite(source.data);
-  const { volume, box } = await cropped(source, recipe, mask);
+  const { volume, box, facts: region } = await cropped(source, recipe, mask);
   const [nx, ny, nz] = volume.shape;
   const target: Triple = [
     recipe.size?.[1] ?? nx,
@@ -62,7 +62,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
     sha256: sha256 ?? (await sha256Of(input)),
     voxelSha256: createHash("sha256").update(bytesOf(data)).digest("hex"),
     meanLungHu: volume.unit === "HU" ? meanLungHu(data, height, width, [spacing[0], spacing[1]]) : null,
-    facts,
+    facts: { ...facts, ...region },
   };
 }
 
@@ -110,7 +110,7 @@ function toInt16(data: VoxelArray): Int16Array {
 }
 
 /** Of the file; of the hashes of its files, in order, where it has several. */
-async function sha256Of(input: VolumeInput): Promise<string> {
+export async function sha256Of(input: VolumeInput): Promise<string> {
   if ("path" in input) return await fileSha256(input.path);
   const paths = input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths;
   const all = createHash("sha256");

@@ -1,7 +1,7 @@
 /** The audit as one HTML file. */
 import { readStored, type Dataset } from "../../data/store.js";
+import { windowed } from "../../page/windowed.js";
 import { definitions, html, nothing, table, type Html } from "../report/html.js";
-import { windowed } from "../report/examples.js";
 import { renderPage } from "../report/page.js";
 import { greyPng } from "../report/png.js";
 import { formatEstimate, formatNumber } from "../report/tables.js";

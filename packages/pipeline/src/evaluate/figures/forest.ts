@@ -1,5 +1,5 @@
 /** Models, and differences of models, side by side with their intervals. */
-import { drawSvg, INK, PALETTE, paletteOf, type Spec } from "./drawing.js";
+import { drawSvg, INK, PALETTE, paletteOf, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import type { Estimate } from "../statistics/interval.js";
 import type { ModelDifference } from "../compare/models.js";

@@ -1,5 +1,5 @@
 /** What a model gets right and wrong, how it ranks, and whether its probabilities mean what they say. */
-import { drawSvg, INK, paletteOf, type Spec } from "./drawing.js";
+import { drawSvg, INK, paletteOf, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import { normaliseRows } from "../metrics/confusion.js";
 import type { ModelSummary } from "../summary.js";

@@ -1,5 +1,5 @@
 /** Training curves. */
-import { drawSvg, PALETTE, type Spec } from "./drawing.js";
+import { drawSvg, PALETTE, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import { formatNumber } from "../report/tables.js";
 import type { TrainingRow } from "../training-rows.js";

@@ -1,6 +1,7 @@
 /** Pictures for the report: of some test volumes the slice that counted most, right and wrong ones. */
 import type { TaskVolume } from "../../data/task.js";
 import { readStored, type Dataset } from "../../data/store.js";
+import { windowed } from "../../page/windowed.js";
 import { argmax } from "../metrics/confusion.js";
 import { greyPng } from "./png.js";
 import type { Predictions } from "../predictions.js";
@@ -8,7 +9,7 @@ import type { ExampleSlice } from "./report.js";
 
 interface ExampleOptions {
   main: Predictions;
-  evidence: readonly { id: string; weights: number[] | null }[];
+  evidence: readonly { weights: number[] | null; places: readonly (number | null)[]; word?: string }[];
   classes: readonly string[];
   /** Values shown as black and white. */
   window: [number, number];
@@ -33,13 +34,13 @@ export function exampleSlices(
     return [...wrong.slice(0, 1), ...right].slice(0, 2);
   });
   return chosen.slice(0, most).map(({ volume, row, k }) => {
-    const weights = evidence[k]?.weights ?? null;
-    const slice = weights === null ? Math.floor(volume.count / 2) : argmax(weights);
+    const seen = strongest(evidence[k]);
+    const slice = seen?.place ?? Math.floor(volume.count / 2);
     const { height, width } = dataset.info;
     const png = greyPng(windowed(readStored(dataset, volume.first + slice, 1), window), width, height);
     const said = argmax(row);
     const [truth, prediction] = [classes[volume.label] ?? "", classes[said] ?? ""];
-    const share = weights === null ? "" : `, weight ${((weights[slice] ?? 0) * 100).toFixed(0)} %`;
+    const share = seen === null ? "" : `, ${seen.word} ${(seen.weight * 100).toFixed(0)} %`;
     return {
       source: `data:image/png;base64,${png.toString("base64")}`,
       alternative: `Axial slice ${slice + 1} of ${volume.count} of volume ${volume.id}: true class ${truth}, predicted ${prediction}.`,
@@ -48,7 +49,10 @@ export function exampleSlices(
   });
 }
 
-/** Values of a window as 0 to 255. */
-export function windowed(values: ArrayLike<number>, [low, high]: [number, number]): Uint8Array {
-  return Uint8Array.from(values, (value) => Math.round(Math.min(1, Math.max(0, (value - low) / (high - low))) * 255));
+/** The axial slice that counted most, and how much. */
+function strongest(evidence: ExampleOptions["evidence"][number] | undefined) {
+  const { weights = null, places = [], word = "weight" } = evidence ?? {};
+  if (weights === null) return null;
+  const axial = places.flatMap((place, k) => (place === null ? [] : [{ place, weight: weights[k] ?? 0, word }]));
+  return axial.reduce<(typeof axial)[number] | null>((best, one) => (best === null || one.weight > best.weight ? one : best), null); // prettier-ignore
 }

@@ -1,5 +1,5 @@
 /** The few pieces of HTML that a report is made of. Text is escaped here, so that a class called `<b>` stays a name. */
-import { escapeXml } from "../figures/drawing.js";
+import { escapeXml } from "../../page/drawing.js";
 
 /** HTML that is safe to put into a page. */
 export interface Html {

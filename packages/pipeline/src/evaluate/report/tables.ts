@@ -43,6 +43,8 @@ const MODEL_NAMES: Record<string, string> = {
   shortcut: "shortcut baseline",
   "2d_vote": "2D vote",
   "2.5d": "2.5D",
+  "2.5d_frozen": "2.5D, trunk frozen",
+  "3d": "3D",
 };
 
 /** "2d_vote" → "2D vote"; other names as they are. */

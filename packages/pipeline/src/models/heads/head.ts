@@ -32,6 +32,9 @@ export abstract class Head extends Module {
   /** How its outputs are read; the registry sets what the loss asks for. */
   outputs: ClassOutputs = softmaxOutputs;
 
-  /** @param mask_BS bool, true where a slice exists; padded slices have no influence */
-  abstract forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput;
+  /**
+   * @param features_BS embedding_BSE; maps_BSFhw for maps_3d
+   * @param mask_BS bool, true where a slice exists; padded slices have no influence
+   */
+  abstract forward(features_BS: Tensor, mask_BS: Tensor): HeadOutput;
 }

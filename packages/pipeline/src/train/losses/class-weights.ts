@@ -1,10 +1,10 @@
 /** Weights of the classes in a loss, so that rare ones are not overheard. */
 import { fromTypedArray, type Tensor } from "@slicestack/torch";
-import type { StageConfig } from "../../config/types.js";
+import type { LossConfig } from "../../config/types.js";
 
 /** Null where the loss is not weighted. */
 export function configuredWeights(
-  { weightedLoss, classWeights, effectiveBeta }: Pick<StageConfig, "weightedLoss" | "classWeights" | "effectiveBeta">,
+  { weightedLoss, classWeights, effectiveBeta }: Pick<LossConfig, "weightedLoss" | "classWeights" | "effectiveBeta">,
   labels: readonly number[],
   classes: number,
 ): number[] | null {

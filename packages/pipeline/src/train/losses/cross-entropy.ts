@@ -2,7 +2,7 @@
 import { functional as F, scope, type Tensor } from "@slicestack/torch";
 import { softmaxOutputs } from "../../models/outputs.js";
 import type { Criterion } from "./criterion.js";
-import { meanByMass } from "./targets.js";
+import { massTotal, meanByMass } from "./targets.js";
 
 export class CrossEntropy implements Criterion {
   readonly outputs = softmaxOutputs.outputs;
@@ -11,6 +11,10 @@ export class CrossEntropy implements Criterion {
 
   constructor({ smoothing }: { smoothing: number }) {
     this.#smoothing = smoothing;
+  }
+
+  mass(target: Tensor, weight_K: Tensor | null, classes: number): number {
+    return massTotal(target, classes, weight_K);
   }
 
   loss(logits_BK: Tensor, target: Tensor, weight_K: Tensor | null): Tensor {

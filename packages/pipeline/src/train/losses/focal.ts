@@ -6,7 +6,7 @@
 import { eye, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { softmaxOutputs } from "../../models/outputs.js";
 import type { Criterion } from "./criterion.js";
-import { meanByMass } from "./targets.js";
+import { massTotal, meanByMass } from "./targets.js";
 
 export interface FocalOptions {
   gamma: number;
@@ -22,6 +22,10 @@ export class Focal implements Criterion {
 
   constructor(options: FocalOptions) {
     this.#options = options;
+  }
+
+  mass(target: Tensor, weight_K: Tensor | null, classes: number): number {
+    return massTotal(target, classes, weight_K);
   }
 
   loss(logits_BK: Tensor, target: Tensor, weight_K: Tensor | null): Tensor {

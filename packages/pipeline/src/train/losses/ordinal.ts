@@ -8,7 +8,7 @@
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { ordinalOutputs, ordinalSurprise } from "../../models/outputs.js";
 import type { Criterion } from "./criterion.js";
-import { meanByMass } from "./targets.js";
+import { massTotal, meanByMass } from "./targets.js";
 
 export class Ordinal implements Criterion {
   readonly outputs = ordinalOutputs.outputs;
@@ -22,11 +22,20 @@ export class Ordinal implements Criterion {
   loss(logits_BT: Tensor, target: Tensor, weight_K: Tensor | null): Tensor {
     return scope(() => {
       const loss_BK = ordinalSurprise(logits_BT);
-      const [, classes = 2] = loss_BK.shape;
-      // Class k answers the tasks 0..k, and the last class no more than the one before it.
-      const answers = Float64Array.from({ length: classes }, (_, k) => Math.min(k + 1, classes - 1));
-      const terms_K = fromTypedArray(answers, [classes], { dtype: loss_BK.dtype, device: loss_BK.device });
+      const terms_K = answersOf(loss_BK.size(1), loss_BK);
       return meanByMass(loss_BK, target, { weight_K, smoothing: this.#smoothing, terms_K });
     });
   }
+
+  mass(target: Tensor, weight_K: Tensor | null, classes: number): number {
+    return scope(() =>
+      massTotal(target, classes, weight_K, answersOf(classes, weight_K ?? target.to({ dtype: "float64" }))),
+    );
+  }
+}
+
+/** Class k answers the tasks 0..k, and the last class no more than the one before it. */
+function answersOf(classes: number, { dtype, device }: Tensor): Tensor {
+  const answers = Float64Array.from({ length: classes }, (_, k) => Math.min(k + 1, classes - 1));
+  return fromTypedArray(answers, [classes], { dtype, device });
 }

@@ -14,7 +14,6 @@
  * p of an untrained model says nothing, hence the warm-up.
  */
 import { fromTypedArray, type Tensor } from "@slicestack/torch";
-import { sliceIndices } from "../../data/task.js";
 
 /** E of one volume. @param probabilities p(y | x) of its slices; @param floor above 0, at most 1 */
 export function showingWeights(probabilities: readonly number[], floor: number): number[] {
@@ -23,8 +22,6 @@ export function showingWeights(probabilities: readonly number[], floor: number):
 }
 
 interface LabelledVolume {
-  first: number;
-  count: number;
   label: number;
 }
 
@@ -46,17 +43,23 @@ export class SliceLabels {
 
   /**
    * E for every volume with a finding.
-   * @param classify class probabilities of the slices at these rows, one list a slice
+   * @param slicesOf numbers of a volume's slices
+   * @param classify class probabilities of the slices of these numbers, one list a slice
    */
-  expect(volumes: readonly LabelledVolume[], classify: (indices: number[]) => readonly (readonly number[])[]): void {
+  expect<V extends LabelledVolume>(
+    volumes: readonly V[],
+    slicesOf: (volume: V) => number[],
+    classify: (slices: number[]) => readonly (readonly number[])[],
+  ): void {
     const found = volumes.filter(({ label }) => label > 0);
-    const rows = classify(found.flatMap(sliceIndices));
+    const slices = found.map(slicesOf);
+    const rows = classify(slices.flat());
     let next = 0;
-    for (const { first, count, label } of found) {
-      const own = rows.slice(next, next + count).map((row) => row[label] ?? 0);
-      this.#weights.set(showingWeights(own, this.#floor), first);
-      next += count;
-    }
+    found.forEach(({ label }, v) => {
+      const own = slices[v] ?? [];
+      const shown = rows.slice(next, (next += own.length)).map((row) => row[label] ?? 0);
+      showingWeights(shown, this.#floor).forEach((weight, k) => (this.#weights[own[k]!] = weight));
+    });
   }
 
   /** For the checkpoint. */

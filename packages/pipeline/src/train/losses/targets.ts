@@ -3,7 +3,7 @@
  * smoothed or count less than others. A row of mass sums to 1, or to less where the sample counts for less.
  * B samples, K classes.
  */
-import { fromTypedArray, oneHot, scope, type Tensor } from "@slicestack/torch";
+import { fromTypedArray, oneHot, scope, zeros, type Tensor } from "@slicestack/torch";
 
 export function labelTensor(batch: readonly { label: number }[], device: string): Tensor {
   return fromTypedArray(BigInt64Array.from(batch, ({ label }) => BigInt(label)), [batch.length], { device }); // prettier-ignore
@@ -42,5 +42,15 @@ export function meanByMass(loss_BK: Tensor, target: Tensor, { weight_K, smoothin
     const weighted = (x_BK: Tensor) => (weight_K === null ? x_BK : x_BK.mul(weight_K));
     const counted_BK = terms_K === undefined ? mass_BK : mass_BK.mul(terms_K);
     return weighted(spread_BK).mul(loss_BK).sum().div(weighted(counted_BK).sum());
+  });
+}
+
+/** The divisor of meanByMass. */
+export function massTotal(target: Tensor, classes: number, weight_K: Tensor | null, terms_K?: Tensor): number {
+  return scope(() => {
+    const like = weight_K ?? terms_K ?? zeros([1], { dtype: "float64", device: target.device });
+    const mass_BK = massOf(target, classes, like);
+    const weighted_BK = weight_K === null ? mass_BK : mass_BK.mul(weight_K);
+    return (terms_K === undefined ? weighted_BK : weighted_BK.mul(terms_K)).sum().item();
   });
 }

@@ -160,7 +160,8 @@ leakFree(
     const upTo = (count: number) => Array.from({ length: count }, (_, index) => ({ index }));
     assert.deepEqual(labels.of(upTo(7)), [1, 1, 1, 1, 1, 1, 1]);
     const asked: number[] = [];
-    labels.expect(volumes, (indices) => {
+    const slicesOf = ({ first, count }: (typeof volumes)[number]) => Array.from({ length: count }, (_, k) => first + k);
+    labels.expect(volumes, slicesOf, (indices) => {
       asked.push(...indices);
       return [[0, 0, 0.6], [0.9, 0.1, 0.3], [0, 0.5, 0.5], [0.9, 0.1, 0], [0, 1, 0]]; // prettier-ignore
     });

@@ -2,8 +2,8 @@
  * From a Vega-Lite specification to an SVG that stands in a page, and from there to PNG. Text and axes take the colour
  * of the page (`currentColor`), so that a figure reads on light and dark ground.
  */
-import { existsSync } from "node:fs";
 import type { TopLevelSpec } from "vega-lite";
+import { fontOptions } from "./fonts.js";
 
 /** A Vega-Lite view without `$schema` and `config`, which drawSvg adds. */
 export type Spec = Record<string, unknown>;
@@ -24,6 +24,8 @@ const MODEL_COLOURS: Record<string, string> = {
   shortcut: PALETTE.vermillion,
   "2d_vote": PALETTE.green,
   "2.5d": PALETTE.blue,
+  "2.5d_frozen": PALETTE.sky,
+  "3d": PALETTE.purple,
 };
 
 /** The ink of axes and text: that of the page around the figure. */
@@ -120,18 +122,12 @@ export function escapeXml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-const DEJAVU = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) => `/usr/share/fonts/truetype/dejavu/${file}`);
-
 /**
  * An SVG as PNG on white, at twice its size. Text is set in DejaVu Sans where Debian has it, else in whatever sans-serif
  * font the system has; without any font the picture lacks its text.
  */
 export async function svgToPng(svg: string, zoom = 2): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
-  const fontFiles = DEJAVU.filter((file) => existsSync(file));
-  const font =
-    fontFiles.length > 0
-      ? { loadSystemFonts: false, fontFiles, defaultFontFamily: "DejaVu Sans", sansSerifFamily: "DejaVu Sans" }
-      : { loadSystemFonts: true };
-  return new Resvg(svg, { background: "#ffffff", fitTo: { mode: "zoom", value: zoom }, font }).render().asPng();
+  const fitTo = { mode: "zoom", value: zoom } as const;
+  return new Resvg(svg, { background: "#ffffff", fitTo, font: fontOptions() }).render().asPng();
 }

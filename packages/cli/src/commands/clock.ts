@@ -1,0 +1,35 @@
+import type { Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { parseCount } from "./numbers.js";
+
+interface ClockFlags extends CommonOptions {
+  batch: number;
+  epochs: number;
+  config?: string;
+}
+
+export function addClock(program: Command, start: Start): void {
+  const command = program
+    .command("clock")
+    .description("time how fast a data set is loaded: slices and volumes, in order and at random, plain and augmented")
+    .argument("<data>", "folder of the prepared data set")
+    .option("--batch <number>", "slices in a batch", parseCount, 32)
+    .option("--epochs <number>", "passes over the data set", parseCount, 1)
+    .option("--config <file>", "window, size and augmentation of this configuration (default: the defaults)");
+  addCommon(command, {
+    example: "slicestack clock data/mosmed --epochs 3",
+    codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+    notes:
+      "The first passes are from disk, as far as the system forgets the file when asked (GNU dd, fincore); the table says\n" +
+      "how much of it was in memory. Times differ from run to run and judge nothing.",
+  }).action((data: string, options: ClockFlags) => start(options, (session) => runClock(data, options, session)));
+}
+
+async function runClock(data: string, { batch, epochs, config }: ClockFlags, session: Session): Promise<Outcome> {
+  const { clock, clockText, loadConfig } = await import("@slicestack/pipeline");
+  const { onProgress, signal } = session;
+  const settings = loadConfig(config === undefined ? {} : { file: config });
+  const result = await clock({ data, config: settings, batch, epochs, onProgress, signal });
+  return { code: EXIT.ok, text: clockText(result), json: result };
+}

@@ -1,0 +1,117 @@
+import type { InspectOptions } from "@slicestack/pipeline";
+import { InvalidArgumentError, Option, type Command } from "commander";
+import { EXIT, UsageError, type ExitCode } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { parseCount } from "./numbers.js";
+
+interface InspectFlags extends CommonOptions {
+  id?: string;
+  series?: string;
+  allowGaps?: boolean;
+  unit?: "HU" | "arbitrary";
+  window?: [number, number];
+  slices?: number | "all";
+  columns?: number;
+  tile?: number;
+  out?: string;
+  montage?: string;
+  animation?: string;
+  histogram?: string;
+  source?: string;
+  comparison?: string;
+  inputs?: boolean;
+  config?: string;
+  preview?: boolean;
+  keepIds?: boolean;
+  saltFile?: string;
+}
+
+export function addInspect(program: Command, start: Start): void {
+  const command = program
+    .command("inspect")
+    .description("look at a scan, a DICOM export or a prepared data set: facts, histogram, pictures")
+    .argument("<path>", "file, folder, zip or .npz that prepare reads, or a prepared data set")
+    .option("--id <id>", "one of several volumes, by its id or path")
+    .option(
+      "--series <choice>",
+      "one of several DICOM series: a UID, a regular expression on the description, or thinnest",
+    )
+    .option("--out <folder>", "write all pictures there: montage.png, animation.webp, histogram.svg and .png")
+    .option("--montage <file>", "slices side by side: PNG")
+    .option("--animation <file>", "a film through all slices: GIF or WebP by its name")
+    .option("--histogram <file>", "SVG or PNG by its name")
+    .option(
+      "--window <low,high>",
+      "black and white of the pictures (default: -1000,400 for HU, else all values)",
+      parseWindow,
+    )
+    .option("--slices <number>", "slices in a montage, or all (default: 24, in a comparison 5)", parseSlices)
+    .option("--columns <number>", "columns of a montage", parseCount)
+    .option("--tile <pixels>", "longer side of each slice (default: its own pixels, within 128 to 256)", parseCount)
+    .option("--source <path>", "with --id: compare the prepared volume with what it was prepared from")
+    .option("--comparison <file>", "where that picture goes: PNG (default: comparison-ID.png, or the folder of --out)")
+    .option("--inputs", "with --id: compare the arrays that the loaders hand to a model; needs libtorch")
+    .option("--config <file>", "with --inputs: window and size of this configuration (default: the defaults)")
+    .addOption(
+      new Option("--unit <unit>", "what the values are (default: HU for scans, arbitrary for arrays)").choices([
+        "HU",
+        "arbitrary",
+      ]),
+    )
+    .option("--allow-gaps", "interpolate over missing slices of a DICOM series")
+    .option(
+      "--preview",
+      "three slices as coloured text (default: where stdout is a terminal and COLORTERM says truecolor)",
+    )
+    .option("--no-preview", "no slices as text")
+    .option("--keep-ids", "show PatientIDs (default: salted hashes, those of prepare)")
+    .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)");
+  addCommon(command, {
+    example: "slicestack inspect export.zip --series thinnest --out look",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+    notes:
+      "Ends with 3 where nothing in the path can be a volume, or a comparison with --source finds more than rounding;\n" +
+      "with 1 where loaders differ (--inputs). Names of patients are never read.",
+  }).action((path: string, options: InspectFlags) => start(options, (session) => runInspect(path, options, session)));
+}
+
+async function runInspect(path: string, flags: InspectFlags, session: Session): Promise<Outcome> {
+  const { inspect, inspectText } = await import("@slicestack/pipeline");
+  const result = await inspect(await optionsOf(path, flags, session));
+  const { preview: _preview, ...json } = result;
+  const { comparison, inputs, usable } = result;
+  const differs = inputs !== null && !(inputs.largestDifference === 0);
+  const fits = usable && (comparison === null || comparison.withinRounding);
+  const code: ExitCode = differs ? EXIT.unexpected : fits ? EXIT.ok : EXIT.data;
+  return { code, text: inspectText(result), json };
+}
+
+async function optionsOf(path: string, flags: InspectFlags, { onProgress, signal }: Session): Promise<InspectOptions> {
+  const { canPreview, loadConfig } = await import("@slicestack/pipeline");
+  const { inputs, config, preview, json, verbose: _verbose, ...options } = flags;
+  if (config !== undefined && !inputs) throw new UsageError("--config: expected together with --inputs");
+  if (flags.comparison !== undefined && flags.source === undefined)
+    throw new UsageError("--comparison: expected together with --source PATH");
+  if (flags.id !== undefined && flags.series !== undefined)
+    throw new UsageError("--id, --series: expected one of the two");
+  const shown = !json && (preview ?? canPreview(process.stdout, process.env));
+  return {
+    path,
+    ...options,
+    ...(inputs ? { inputs: loadConfig(config === undefined ? {} : { file: config }) } : {}),
+    ...(shown ? { preview: process.stdout.columns ?? 80 } : {}),
+    onProgress,
+    signal,
+  };
+}
+
+function parseWindow(text: string): [number, number] {
+  const [, low, high] = /^(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  const window: [number, number] = [Number(low), Number(high)];
+  if (window[0] < window[1]) return window;
+  throw new InvalidArgumentError("Expected LOW,HIGH, e.g. -1000,400.");
+}
+
+function parseSlices(text: string): number | "all" {
+  return text === "all" ? text : parseCount(text);
+}

@@ -1,0 +1,56 @@
+/** The vote that a configuration asks for, its threshold chosen on val alone. */
+import { argmax } from "../metrics/confusion.js";
+import { classVote, countClasses, sweepClassVote } from "./class-counts.js";
+import { countPositive, sweepThreshold, thresholdVote, type Sweep } from "./count-threshold.js";
+import { majorityVote, meanVote, noisyOrVote, topKVote, type SliceProbabilities } from "./rules.js";
+
+export const VOTE_RULES = ["mean", "majority", "count", "topk", "noisy_or"] as const;
+export type VoteRule = (typeof VOTE_RULES)[number];
+
+/** Volumes whose slices vote. */
+export interface Voters {
+  slices: readonly SliceProbabilities[];
+  labels: readonly number[];
+}
+
+export interface Vote {
+  /** volumes x classes; of `count` scores whose largest is the decision, and no probabilities */
+  probabilities: number[][];
+  /** count: every threshold on val. */
+  sweep: Sweep | null;
+}
+
+/** @throws ShapeError, ProbabilityError */
+export function voteBy(
+  rule: VoteRule,
+  { val, volumes, k }: { val: Voters; volumes: readonly SliceProbabilities[]; k: number },
+): Vote {
+  if (rule === "count") return countVote(val, volumes);
+  const of = {
+    mean: meanVote,
+    majority: majorityVote,
+    topk: (slices_SC: SliceProbabilities) => topKVote(slices_SC, k),
+    noisy_or: noisyOrVote,
+  }[rule];
+  return { probabilities: volumes.map(of), sweep: null };
+}
+
+function countVote(val: Voters, volumes: readonly SliceProbabilities[]): Vote {
+  if (val.slices[0]?.[0]?.length === 2) {
+    const sweep = sweepThreshold(val.slices.map(countPositive), val.labels);
+    return { probabilities: volumes.map((slices) => thresholdVote(countPositive(slices), sweep.best)), sweep };
+  }
+  const sweep = sweepClassVote(val.slices.map(countClasses), val.labels);
+  const probabilities = volumes.map((slices) => {
+    const volume = countClasses(slices);
+    const decision = classVote(volume, sweep.best);
+    return volume.shares_C.map((share, c) => 0.5 * share + (c === decision ? 0.5 : 0));
+  });
+  return { probabilities, sweep };
+}
+
+/** Shares of the slices for the class of a volume, in slice order: what each slice says for the decision. */
+export function sliceEvidence(slices_SC: SliceProbabilities, probabilities: readonly number[]): number[] {
+  const decision = argmax(probabilities);
+  return slices_SC.map((row) => row[decision] ?? 0);
+}

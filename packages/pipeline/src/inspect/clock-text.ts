@@ -1,0 +1,56 @@
+/** Loading times for a terminal. */
+import type { ClockResult, Timing } from "./clock.js";
+import { aligned, bytes, counted, short } from "./numbers.js";
+
+export function clockText({
+  data,
+  slices,
+  volumes,
+  bytes: size,
+  batch,
+  epochs,
+  threads,
+  augmentation,
+  timings,
+}: ClockResult): string {
+  // prettier-ignore
+  const rows = ["slices", "volumes"].flatMap((unit) =>
+    [
+      { what: `${unit}, from disk`, cold: true, augmented: false },
+      { what: `${unit}, from memory`, cold: false, augmented: false },
+      { what: `${unit}, augmented`, cold: false, augmented: true },
+    ].map(({ what, cold, augmented }) => {
+      const own = timings.filter((one) => one.unit === unit && one.cold === cold && one.augmented === augmented);
+      return [what, ...(["in order", "at random"] as const).map((order) => rateOf(own, order)), cachedOf(own)];
+    }),
+  );
+  return [
+    `${data}: ${counted(volumes, "volume")}, ${counted(slices, "slice")}, ${bytes(size)}`,
+    `batches of ${batch} slices, single volumes; ${counted(epochs, "pass")} from memory; ${counted(threads, "thread")}`,
+    "",
+    aligned([["per second", "in order", "at random", "in memory before"], ...rows], [1, 2, 3]),
+    "",
+    `augmented: ${augmentation.length === 0 ? "none, the configuration has none" : augmentation.join(", ")}`,
+    ...notes(timings),
+  ].join("\n");
+}
+
+function rateOf(timings: readonly Timing[], order: Timing["order"]): string {
+  const rate = timings.find((one) => one.order === order)?.rate ?? NaN;
+  return rate >= 100 ? String(Math.round(rate)) : short(rate);
+}
+
+function cachedOf(timings: readonly Timing[]): string {
+  const shares = timings.flatMap(({ cachedBefore }) => (cachedBefore === null ? [] : [cachedBefore]));
+  if (shares.length === 0) return "unknown";
+  return [...new Set(shares.map((share) => `${Math.round(share * 100)} %`))].join(", ");
+}
+
+function notes(timings: readonly Timing[]): string[] {
+  const cold = timings.filter((one) => one.cold);
+  if (cold.some(({ cachedBefore }) => cachedBefore === null))
+    return ['The system does not tell what of the file was in memory: "from disk" may be from memory too.'];
+  if (cold.some(({ cachedBefore }) => cachedBefore! > 0.1))
+    return ['The system did not forget the file when asked: "from disk" was in part from memory.'];
+  return [];
+}

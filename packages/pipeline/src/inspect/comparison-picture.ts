@@ -1,0 +1,58 @@
+/** Source, prepared volume and difference in one picture. */
+import type { Volume } from "@slicestack/volume";
+import { besideOf } from "./beside.js";
+import type { Canvas } from "./canvas.js";
+import type { ComparedVolumes } from "./compare.js";
+import { captionOf } from "./montage.js";
+import { short, times } from "./numbers.js";
+import { sampleSlices, sourceGrid, type Grid } from "./sample.js";
+import { spreadSlices, type Window } from "./tiles.js";
+
+export interface PictureOptions {
+  crop: readonly number[] | null;
+  slices: number | "all";
+  window: Window;
+  tile?: number;
+  placed: boolean;
+}
+
+/** The source with its own pixels at the world positions of prepared slices, these slices, and the difference on their grid. */
+export function comparisonPicture(
+  { comparison, source, prepared, difference }: ComparedVolumes,
+  options: PictureOptions,
+): Canvas {
+  const chosen = spreadSlices(prepared.shape[2], options.slices);
+  const whole = sourceGrid(source, prepared, options.crop);
+  const own = Array.from(sampleSlices(source, whole, { box: options.crop, smooth: false, slices: chosen }));
+  const left: Volume = { ...source, ...whole, direction: [...whole.direction], shape: [whole.shape[0], whole.shape[1], chosen.length], data: joined(own) }; // prettier-ignore
+  const unit = prepared.unit === "HU" ? " HU" : "";
+  const scale = prepared.unit === "HU" ? 20 : Math.max(1e-6, (options.window[1] - options.window[0]) / 50);
+  const pixels = ({ shape, spacing }: Grid) =>
+    options.placed ? `${times(spacing.slice(0, 2))} mm` : `${times(shape.slice(0, 2))} pixels`;
+  const plane = prepared.shape[0] * prepared.shape[1];
+  const picked = (data: Float32Array | Volume["data"]) => joined(chosen.map((k) => Float32Array.from(data.subarray(k * plane, (k + 1) * plane)))); // prettier-ignore
+  return besideOf({
+    title: [
+      `${comparison.id} · window ${short(options.window[0])} to ${short(options.window[1])}${unit} · largest difference ${short(comparison.difference.largest)}${unit}`,
+    ],
+    headings: [`source, ${pixels(whole)}`, `prepared, ${pixels(prepared)}`, `difference, ±${short(scale)}${unit}`],
+    left,
+    right: { ...prepared, shape: [prepared.shape[0], prepared.shape[1], chosen.length], data: picked(prepared.data) },
+    difference: picked(difference),
+    scale,
+    captions: chosen.map((k) => captionOf(prepared, k, options.placed)),
+    window: options.window,
+    ...(options.tile === undefined ? {} : { tile: options.tile }),
+  });
+}
+
+function joined(slices: readonly Float32Array[]): Float32Array {
+  const length = slices.reduce((sum, slice) => sum + slice.length, 0);
+  const all = new Float32Array(length);
+  let at = 0;
+  for (const slice of slices) {
+    all.set(slice, at);
+    at += slice.length;
+  }
+  return all;
+}

@@ -1,0 +1,11 @@
+/** What was asked for cannot be looked at. */
+export class InspectError extends Error {
+  override readonly name = "InspectError";
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${problem}. ${remedy}`, options);
+  }
+}

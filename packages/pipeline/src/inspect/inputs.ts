@@ -1,0 +1,191 @@
+/**
+ * The very arrays that loaders hand to a model for one volume, held against each other: values 0..1 of the window, as they
+ * are before augmentation, and normalised. H rows, W columns, D slices, S slices of a batch.
+ */
+import { createHash } from "node:crypto";
+import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
+import type { RunConfig } from "../config/types.js";
+import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
+import { SliceStore, sliceTransform, type SliceTransform } from "../models/slice-input.js";
+import type { Window } from "../models/transform.js";
+import { VolumeStore } from "../models/volume-input.js";
+
+/** Anything that gives a whole volume as a model sees it. */
+export interface VolumeLoader extends Disposable {
+  /** For people. */
+  readonly name: string;
+  /** unit_HWD, 0..1, float32. */
+  volume(record: VolumeRecord): Tensor;
+}
+
+export interface LoadedArray {
+  loader: string;
+  /** H, W, D. */
+  shape: number[];
+  min: number;
+  max: number;
+  mean: number;
+  /** Of its float32 values in the order H, W, D. */
+  sha256: string;
+}
+
+export interface InputsComparison {
+  id: string;
+  window: Window;
+  mean: number;
+  std: number;
+  arrays: LoadedArray[];
+  /** Largest difference of any array from the first, 0..1 values. */
+  largestDifference: number;
+  /** The same after normalisation. */
+  largestNormalised: number;
+}
+
+export interface Loaded {
+  comparison: InputsComparison;
+  /** D slices of H x W, one array a loader. */
+  slices_DHW: Float32Array[];
+}
+
+/** Slice by slice, as the slice stage has it. */
+class SliceLoader implements VolumeLoader {
+  readonly name = "2D loader";
+  readonly #store: SliceStore;
+
+  constructor(dataset: Dataset, transform: SliceTransform) {
+    this.#store = new SliceStore(dataset, transform);
+  }
+
+  volume({ first, count }: VolumeRecord): Tensor {
+    const indices = Array.from({ length: count }, (_, k) => first + k);
+    return scope(() => this.#store.unit(indices).squeeze(1).permute(1, 2, 0).contiguous());
+  }
+
+  [Symbol.dispose](): void {
+    this.#store[Symbol.dispose]();
+  }
+}
+
+/** The volume at once, at its stored size, as the 3D models have it. */
+export class WholeLoader implements VolumeLoader {
+  readonly name = "3D loader";
+  readonly #store: VolumeStore;
+
+  constructor(dataset: Dataset, transform: SliceTransform) {
+    this.#store = new VolumeStore(dataset, { ...transform, size: null, fit: "resize" });
+  }
+
+  volume(record: VolumeRecord): Tensor {
+    return scope(() => this.#store.unit([record]).squeeze(0).squeeze(0));
+  }
+
+  [Symbol.dispose](): void {
+    this.#store[Symbol.dispose]();
+  }
+}
+
+/** The voxels of slices.npy, read and windowed without the loaders' code: what both have to agree with. */
+export class PlainLoader implements VolumeLoader {
+  readonly name = "slices.npy, read plainly";
+
+  constructor(
+    private readonly dataset: Dataset,
+    private readonly transform: SliceTransform,
+  ) {}
+
+  volume({ first, count }: VolumeRecord): Tensor {
+    const { height, width } = this.dataset.info;
+    const { size } = this.transform;
+    const same = size[0] === height && size[1] === width;
+    return scope(() => {
+      const values = Float32Array.from(readStored(this.dataset, first, count));
+      const stored_DHW = fromTypedArray(values, [count, height, width]);
+      const sized_DHW = same
+        ? stored_DHW
+        : F.interpolate(stored_DHW.unsqueeze(1), size, { mode: "bilinear", antialias: true }).squeeze(1);
+      const unit = windowedUnit(sized_DHW.toTypedArray() as Float32Array, this.transform.windows[0]!);
+      return fromTypedArray(unit, [count, ...size])
+        .permute(1, 2, 0)
+        .contiguous();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    // It holds nothing.
+  }
+}
+
+/** In float32, step by step, as libtorch rounds. */
+function windowedUnit(values: ArrayLike<number>, [low, high]: Window): Float32Array {
+  const [least, width] = [Math.fround(low), Math.fround(high - low)];
+  return Float32Array.from(values, (value) =>
+    Math.min(1, Math.max(0, Math.fround(Math.fround(value - least) / width))),
+  );
+}
+
+/** The first window of a configuration, each slice alone: what both kinds of loaders can be held to. */
+export function plainTransform(dataset: Dataset, config: Pick<RunConfig, "transform" | "slice">): SliceTransform {
+  const transform = sliceTransform(config, dataset, "cpu");
+  const air = Array.isArray(transform.air) ? transform.air[0]! : transform.air;
+  return { ...transform, windows: transform.windows.slice(0, 1), air, neighbours: 1, planes: "axial" };
+}
+
+/**
+ * All loaders of a data set, as a configuration sets them. Where slices are resized (`slice.size`) the 3D loader has no
+ * part in it: a 3D model's size is its own (`volume.size`).
+ */
+export function loadersOf(dataset: Dataset, config: Pick<RunConfig, "transform" | "slice">): VolumeLoader[] {
+  const transform = plainTransform(dataset, config);
+  const { height, width } = dataset.info;
+  const stored = transform.size[0] === height && transform.size[1] === width;
+  return [
+    new SliceLoader(dataset, transform),
+    ...(stored ? [new WholeLoader(dataset, transform)] : []),
+    new PlainLoader(dataset, transform),
+  ];
+}
+
+/** Loads one volume through every loader and compares. Needs libtorch. @throws what the loaders throw */
+export function compareInputs(
+  dataset: Dataset,
+  record: VolumeRecord,
+  config: Pick<RunConfig, "transform" | "slice">,
+  loaders: readonly VolumeLoader[],
+): Loaded {
+  const { windows, mean, std } = plainTransform(dataset, config);
+  return scope(() => {
+    const units_HWD = loaders.map((loader) => loader.volume(record));
+    const largest = (of: (unit_HWD: Tensor) => Tensor) =>
+      Math.max(...units_HWD.map((unit_HWD) => scope(() => largestDifference(of(unit_HWD), of(units_HWD[0]!)))));
+    const comparison: InputsComparison = {
+      id: record.id,
+      window: windows[0]!,
+      mean,
+      std,
+      arrays: units_HWD.map((unit_HWD, k) => arrayFacts(loaders[k]!.name, unit_HWD)),
+      largestDifference: largest((unit_HWD) => unit_HWD),
+      largestNormalised: largest((unit_HWD) => unit_HWD.sub(mean).div(std)),
+    };
+    const slices_DHW = units_HWD.map((unit_HWD) => scope(() => unit_HWD.permute(2, 0, 1).contiguous().toTypedArray() as Float32Array)); // prettier-ignore
+    return { comparison, slices_DHW };
+  });
+}
+
+/** Infinity where shapes differ. */
+function largestDifference(a: Tensor, b: Tensor): number {
+  if (a.shape.join() !== b.shape.join()) return Infinity;
+  return a.sub(b).abs().max().item();
+}
+
+function arrayFacts(loader: string, unit_HWD: Tensor): LoadedArray {
+  const values = unit_HWD.toTypedArray();
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return {
+    loader,
+    shape: [...unit_HWD.shape],
+    min: scope(() => unit_HWD.min().item()),
+    max: scope(() => unit_HWD.max().item()),
+    mean: scope(() => unit_HWD.mean().item()),
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  };
+}

@@ -1,0 +1,217 @@
+/** Looks at a file, a series, a source of many volumes or a prepared data set: facts, pictures, comparisons. */
+import type { RunConfig } from "../config/types.js";
+import type { SourceVolume } from "../data/ingest/source.js";
+import type { Dataset, VolumeRecord } from "../data/store.js";
+import type { Progress } from "../progress.js";
+import { chooseRecord, chooseVolume, type Choice } from "./choose.js";
+import { compareWithSource, type Comparison } from "./compare.js";
+import { comparisonPicture } from "./comparison-picture.js";
+import { lookAtDataset, splitOf, type DatasetLook } from "./dataset-look.js";
+import { InspectError } from "./errors.js";
+import { identityOf, type Identity, type IdentityOptions } from "./identity.js";
+import type { InputsComparison } from "./inputs.js";
+import { inputsPicture } from "./inputs-picture.js";
+import { Outputs, wantedFiles, type OutputOptions, type Wanted } from "./outputs.js";
+import { writeDatasetPictures, writePictures, type PicturedVolume } from "./pictures.js";
+import { preview } from "./preview.js";
+import { readToLook, storedVolume, turned } from "./read.js";
+import { refusalOf } from "./series-look.js";
+import { byReason, isUsable, lookAtSource, type SourceLook } from "./source-look.js";
+import { openTarget, type Target } from "./target.js";
+import type { Window } from "./tiles.js";
+import { defaultWindow, lookAtVolume, recordFacts, sourceFacts, type VolumeLook } from "./volume-look.js";
+
+export interface InspectOptions extends Choice, IdentityOptions, OutputOptions {
+  /** File, folder, zip, archive or prepared data set. */
+  path: string;
+  /** Interpolate over missing slices of a DICOM series. */
+  allowGaps?: boolean;
+  /** What the values are; default: HU for scans, arbitrary for arrays. */
+  unit?: "HU" | "arbitrary";
+  /** Black and white; default -1000 to 400 HU, else all values. */
+  window?: Window;
+  /** In pictures; default 24 of a montage, 5 of a comparison. */
+  slices?: number | "all";
+  columns?: number;
+  /** Pixels of the longer side of one slice. */
+  tile?: number;
+  /** Compare the volume `id` of a data set with its source: the folder, zip or archive it was prepared from. */
+  source?: string;
+  /** Compare what the loaders hand to a model for the volume `id`, as this configuration sets them. Needs libtorch. */
+  inputs?: Pick<RunConfig, "transform" | "slice">;
+  /** Characters across, for a preview made of text; default none. */
+  preview?: number;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+export interface InspectResult {
+  look: DatasetLook | SourceLook | VolumeLook;
+  comparison: Comparison | null;
+  inputs: InputsComparison | null;
+  /** That were written. */
+  files: string[];
+  /** Text with colours; null where it was not asked for, or there is nothing to show. */
+  preview: string | null;
+  /** False where nothing in the source can be a volume. */
+  usable: boolean;
+}
+
+const [MONTAGE_SLICES, COMPARED_SLICES] = [24, 5];
+
+/**
+ * @throws InspectError, PrepareError what was asked for is not there   @throws DatasetError, VolumeFormatError,
+ * VolumeFileError, DicomSeriesError it cannot be read   @throws the signal's reason; nothing is half-written
+ */
+export async function inspect(options: InspectOptions): Promise<InspectResult> {
+  const { onProgress, signal } = options;
+  signal?.throwIfAborted();
+  const wanted = wantedFiles(options);
+  const target = await openTarget(options.path, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
+  return target.kind === "dataset"
+    ? await inspectDataset(target.dataset, options, wanted)
+    : await inspectSource(target, options, wanted);
+}
+
+const nothingElse = { comparison: null, inputs: null, preview: null, usable: true } as const;
+
+async function inspectDataset(dataset: Dataset, options: InspectOptions, wanted: Wanted): Promise<InspectResult> {
+  if (options.series !== undefined)
+    throw new InspectError(`${options.path}: is a prepared data set, it has no series`, "Choose a volume with --id.");
+  if (options.id !== undefined) return await inspectRecord(dataset, chooseRecord(dataset, options.id), options, wanted);
+  const [needs] = [
+    ...(options.animation === undefined ? [] : ["animation"]),
+    ...(options.source === undefined ? [] : ["source"]),
+    ...(options.inputs === undefined ? [] : ["inputs"]),
+  ];
+  if (needs !== undefined)
+    throw new InspectError(`${needs}: expected one volume, ${options.path} is a whole data set`, "Name it with --id.");
+  const { look, counts } = await lookAtDataset(dataset, options);
+  const outputs = new Outputs(wanted, options.out);
+  const window = options.window ?? dataset.info.range;
+  await writeDatasetPictures(
+    dataset,
+    counts,
+    { ...options, window, slices: options.slices ?? MONTAGE_SLICES },
+    outputs,
+  );
+  return { look, ...nothingElse, files: outputs.files };
+}
+
+async function inspectRecord(
+  dataset: Dataset,
+  record: VolumeRecord,
+  options: InspectOptions,
+  wanted: Wanted,
+): Promise<InspectResult> {
+  const volume = storedVolume(dataset, record);
+  // Arrays and pictures come without geometry, and are kept so.
+  const placed = dataset.info.recipe["orientation"] === "LPS";
+  const part = splitOf(dataset).parts?.get(record.id) ?? record.part;
+  const { look, counts } = lookAtVolume(
+    { volume, format: `${dataset.info.name}, prepared`, placed },
+    { name: record.id, facts: recordFacts(dataset, record, part), setAside: [] },
+  );
+  const window = options.window ?? defaultWindow(volume, counts);
+  const outputs = new Outputs(wanted, options.out);
+  const shown = { volume, title: record.id, counts, placed };
+  const { preview } = await picture(shown, { ...options, window }, outputs);
+  const comparison = options.source === undefined ? null : await compare(dataset, record, { ...options, source: options.source, window, placed }, outputs); // prettier-ignore
+  const inputs = options.inputs === undefined ? null : await loadInputs(dataset, record, options.inputs, options, outputs); // prettier-ignore
+  return { look, comparison, inputs, files: outputs.files, preview, usable: true };
+}
+
+async function picture(
+  shown: PicturedVolume,
+  options: InspectOptions & { window: Window },
+  outputs: Outputs,
+): Promise<{ preview: string | null }> {
+  options.signal?.throwIfAborted();
+  await writePictures(shown, { ...options, slices: options.slices ?? MONTAGE_SLICES }, outputs);
+  const { window, preview: columns } = options;
+  return { preview: columns === undefined ? null : preview(shown.volume, { window, columns }) };
+}
+
+async function compare(
+  dataset: Dataset,
+  record: VolumeRecord,
+  options: InspectOptions & { source: string; window: Window; placed: boolean },
+  outputs: Outputs,
+): Promise<Comparison> {
+  const { source, signal, slices = COMPARED_SLICES } = options;
+  const compared = await compareWithSource(dataset, record, { source, identity: identityOf(options), ...(signal && { signal }) }); // prettier-ignore
+  // Asked for a comparison, one gets its picture.
+  if (outputs.wanted.comparison.length === 0)
+    outputs.wanted.comparison.push(`comparison-${record.id.replaceAll(/[/\\]/g, "__")}.png`);
+  const shown = { ...options, crop: record.crop, slices };
+  await outputs.write("comparison", async () => await comparisonPicture(compared, shown).png());
+  return compared.comparison;
+}
+
+async function loadInputs(
+  dataset: Dataset,
+  record: VolumeRecord,
+  config: NonNullable<InspectOptions["inputs"]>,
+  options: InspectOptions,
+  outputs: Outputs,
+): Promise<InputsComparison> {
+  const { compareInputs, loadersOf } = await import("./inputs.js");
+  const loaders = loadersOf(dataset, config);
+  try {
+    const loaded = compareInputs(dataset, record, config, loaders);
+    const shown = { ...options, slices: options.slices ?? COMPARED_SLICES };
+    await outputs.write("inputs", async () => await inputsPicture(loaded, record, shown).png());
+    return loaded.comparison;
+  } finally {
+    for (const loader of loaders) loader[Symbol.dispose]();
+  }
+}
+
+async function inspectSource(
+  { path, found }: Target & { kind: "source" },
+  options: InspectOptions,
+  wanted: Wanted,
+): Promise<InspectResult> {
+  if (options.source !== undefined || options.inputs !== undefined)
+    throw new InspectError(`${path}: expected a prepared data set for --source and --inputs, it is none`, "Make one with slicestack prepare."); // prettier-ignore
+  const { allowGaps = false, signal } = options;
+  if (found.volumes.length + found.broken.length + found.setAside.length === 0)
+    throw new InspectError(`${path}: no volume found among ${found.files} files`, "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, PNG or JPEG slices, or a prepared data set."); // prettier-ignore
+  const identity = identityOf(options);
+  const chosen = chooseVolume(found, options);
+  const pictures = Object.values(wanted).some((files: string[]) => files.length > 0);
+  if (chosen === null && pictures && found.volumes.length > 0)
+    throw new InspectError(`${path}: expected one volume to draw, it holds ${found.volumes.length}`, "Choose one with --series or --id."); // prettier-ignore
+  const series = chosen === null ? undefined : found.series.get(chosen);
+  const refused = series === undefined ? null : refusalOf(series, { allowGaps, allowSingle: true });
+  // One that is refused is listed with the reason; who wants pictures of it gets the refusal.
+  if (chosen === null || (refused !== null && !pictures)) {
+    const listed = chosen === null ? found : { ...found, volumes: [chosen] };
+    const look = await lookAtSource(path, listed, { allowGaps, identity, ...(signal && { signal }) });
+    return { look, ...nothingElse, files: [], usable: isUsable(look) };
+  }
+  return await inspectVolume(chosen, found, identity, options, wanted);
+}
+
+async function inspectVolume(
+  chosen: SourceVolume,
+  found: (Target & { kind: "source" })["found"],
+  identity: Identity,
+  options: InspectOptions,
+  wanted: Wanted,
+): Promise<InspectResult> {
+  const { allowGaps = false, unit = null } = options;
+  const read = await readToLook(chosen.input, { allowGaps, unit, allowSingle: true });
+  const series = found.series.get(chosen);
+  const refused = series === undefined ? null : refusalOf(series, { allowGaps });
+  const known = await sourceFacts(chosen, series, read, identity);
+  const facts = refused === null ? known : { ...known, "prepare refuses it": refused };
+  const { look, counts } = lookAtVolume(read, { name: chosen.path, facts, setAside: byReason(found.setAside) });
+  const window = options.window ?? defaultWindow(read.volume, counts);
+  const outputs = new Outputs(wanted, options.out);
+  // Paths of a DICOM export may name the patient, and pictures travel.
+  const title = series === undefined ? chosen.path : series.seriesDescription || "DICOM series";
+  const shown = { volume: turned(read.volume), title, counts, placed: read.placed };
+  const { preview } = await picture(shown, { ...options, window }, outputs);
+  return { look, ...nothingElse, preview, files: outputs.files };
+}

@@ -1,0 +1,80 @@
+/** Which files are asked for, and writing them. */
+import { mkdirSync } from "node:fs";
+import { extname, join } from "node:path";
+import { writeFileAtomic } from "../data/atomic.js";
+import { svgToPng } from "../page/drawing.js";
+import { animationKind } from "./animation.js";
+import { InspectError } from "./errors.js";
+
+export interface OutputOptions {
+  /** Folder of all pictures; made where it is missing, files of the same names in it are replaced. */
+  out?: string;
+  /** PNG. */
+  montage?: string;
+  /** GIF or WebP. */
+  animation?: string;
+  /** SVG or PNG. */
+  histogram?: string;
+  /** PNG of source and prepared volume. */
+  comparison?: string;
+}
+
+/** Files by what they show; empty where they are not wanted. */
+export interface Wanted {
+  montage: string[];
+  animation: string[];
+  histogram: string[];
+  comparison: string[];
+  inputs: string[];
+}
+
+/** @throws InspectError an ending that is not written */
+export function wantedFiles({ out, montage, animation, histogram, comparison }: OutputOptions): Wanted {
+  for (const file of [montage, comparison]) if (file !== undefined) checkEnding(file, [".png"]);
+  if (histogram !== undefined) checkEnding(histogram, [".svg", ".png"]);
+  if (animation !== undefined) animationKind(animation);
+  const files = (one: string | undefined, ...names: string[]) => [
+    ...(one === undefined ? [] : [one]),
+    ...(out === undefined ? [] : names.map((name) => join(out, name))),
+  ];
+  return {
+    montage: files(montage, "montage.png"),
+    animation: files(animation, "animation.webp"),
+    histogram: files(histogram, "histogram.svg", "histogram.png"),
+    comparison: files(comparison, "comparison.png"),
+    inputs: files(undefined, "inputs.png"),
+  };
+}
+
+function checkEnding(file: string, endings: readonly string[]): void {
+  if (endings.includes(extname(file).toLowerCase())) return;
+  throw new InspectError(`${file}: expected a name that ends in ${endings.join(" or ")}`, "Name the file so.");
+}
+
+/** Collects what was written. Every file is there whole or not at all. */
+export class Outputs {
+  readonly files: string[] = [];
+
+  constructor(
+    readonly wanted: Wanted,
+    out: string | undefined,
+  ) {
+    if (out !== undefined) mkdirSync(out, { recursive: true });
+  }
+
+  /** Makes the bytes of each file that is wanted, and only those. */
+  async write(what: keyof Wanted, make: (file: string) => Promise<Uint8Array | string>): Promise<void> {
+    for (const file of this.wanted[what]) {
+      writeFileAtomic(file, await make(file));
+      this.files.push(file);
+    }
+  }
+
+  async writeFigure(svg: () => Promise<string>): Promise<void> {
+    if (this.wanted.histogram.length === 0) return;
+    const drawn = await svg();
+    await this.write("histogram", async (file) =>
+      extname(file).toLowerCase() === ".svg" ? drawn : await svgToPng(drawn),
+    );
+  }
+}

@@ -1,0 +1,72 @@
+/** Reads one volume to be looked at: as it is stored, and as it is shown. */
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { reorient, volumeOfSlices, type Volume } from "@slicestack/volume";
+import { detectFormat, openNpzFile } from "@slicestack/volume/node";
+import type { VolumeInput } from "../data/ingest/source.js";
+import { readInput, type ReadOptions } from "../data/prepare/read.js";
+import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
+
+export interface ReadVolume {
+  /** As the file has it. */
+  volume: Volume;
+  format: string;
+  /** False for arrays and pictures, which say neither spacing nor orientation. */
+  placed: boolean;
+  /** What was mended on the way. */
+  facts: Record<string, string>;
+  /** Of the item's values, where the file holds many volumes; undefined where the files' own hash is the one that is kept. */
+  sha256: string | undefined;
+}
+
+/** @throws VolumeFormatError, VolumeFileError, DicomSeriesError */
+export async function readToLook(input: VolumeInput, options: ReadOptions): Promise<ReadVolume> {
+  const format = await formatOf(input);
+  const placed = ["NIfTI", "NRRD", "MetaImage", "DICOM"].includes(format);
+  if (input.kind !== "npz-item") {
+    const { volume, facts, sha256 } = await readInput(input, options);
+    return { volume, format, placed, facts, sha256 };
+  }
+  const volume = await readItem(input, options);
+  const { buffer, byteOffset, byteLength } = volume.data;
+  const sha256 = createHash("sha256")
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest("hex");
+  return { volume, format, placed, facts: {}, sha256 };
+}
+
+/** Without unpacking the archive: what lies before the item is inflated and forgotten. */
+async function readItem(input: VolumeInput & { kind: "npz-item" }, { unit }: ReadOptions): Promise<Volume> {
+  const { path, array, item } = input;
+  await using opened = await openNpzFile(path);
+  const { dtype, data, shape } = await opened.npz.array(array).readRange(item, 1);
+  const volume = volumeOfSlices({ dtype, data, shape: shape.slice(1), fortranOrder: false }, path);
+  return { ...volume, ...(unit === null ? {} : { unit }) };
+}
+
+/** By content where it is one file. */
+export async function formatOf(input: VolumeInput): Promise<string> {
+  switch (input.kind) {
+    case "file":
+      return (await detectFormat(input.path)) ?? basename(input.path);
+    case "dicom":
+      return "DICOM";
+    case "images":
+      return /\.png$/i.test(input.paths[0] ?? "") ? "PNG" : "JPEG";
+    case "npz-item":
+      return "npz";
+    default:
+      return "npy";
+  }
+}
+
+/** A volume of a data set as a volume of its own. @throws DatasetError */
+export function storedVolume(dataset: Dataset, { first, count, geometry, unit }: VolumeRecord): Volume {
+  const { height, width } = dataset.info;
+  const { spacing, origin, direction } = geometry;
+  const data = readStored(dataset, first, count);
+  return { data, shape: [width, height, count], spacing, origin, direction: [...direction], unit };
+}
+
+/** As radiologists look at it: columns to the patient's left, rows to the back, slices from the feet up. */
+export const turned = (volume: Volume): Volume => reorient(volume, "LPS");

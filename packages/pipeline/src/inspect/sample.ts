@@ -1,0 +1,106 @@
+/**
+ * Values of a volume at the places of another grid, found through world coordinates alone, one slice after the other.
+ * Written apart from `resample`, which prepare uses, so that one can be held against the other.
+ */
+import { voxelToWorld, worldToVoxel, type Volume } from "@slicestack/volume";
+import { InspectError } from "./errors.js";
+
+/** Voxels in space, without values. */
+export type Grid = Pick<Volume, "shape" | "spacing" | "origin"> & { direction: readonly number[] };
+
+export interface SampleOptions {
+  /** Voxels that may be looked at: x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
+  box: readonly number[] | null;
+  /** Where the grid is coarser, average over its step (a triangle); false takes the nearest two voxels. */
+  smooth: boolean;
+  /** Slices of the grid that are wanted; default all. */
+  slices?: readonly number[];
+}
+
+/** Which voxels along one axis a grid point is mixed from; weights add up to 1. */
+interface Mix {
+  first: number;
+  weights: number[];
+}
+
+/** Cosine of a quarter of a degree. */
+const PARALLEL = 0.99999;
+
+/**
+ * The wanted slices of `grid` in turn, each H x W.
+ * @throws InspectError where the axes of the two are not parallel
+ */
+export function* sampleSlices(source: Volume, grid: Grid, options: SampleOptions): Generator<Float32Array, void> {
+  const [alongX, alongY, alongZ] = mixesOf(source, grid, options);
+  const [nx, ny] = source.shape;
+  for (const k of options.slices ?? alongZ.keys()) {
+    const { first, weights } = alongZ[k]!;
+    const plane = new Float64Array(nx * ny);
+    weights.forEach((weight, k) => {
+      const start = (first + k) * nx * ny;
+      for (let i = 0; i < plane.length; i++) plane[i] = plane[i]! + weight * source.data[start + i]!;
+    });
+    yield reduced(plane, nx, alongX, alongY);
+  }
+}
+
+function reduced(plane: Float64Array, nx: number, alongX: readonly Mix[], alongY: readonly Mix[]): Float32Array {
+  const slice = new Float32Array(alongX.length * alongY.length);
+  const row = new Float64Array(nx);
+  alongY.forEach((y, j) => {
+    row.fill(0);
+    y.weights.forEach((weight, k) => {
+      const start = (y.first + k) * nx;
+      for (let i = 0; i < nx; i++) row[i] = row[i]! + weight * plane[start + i]!;
+    });
+    alongX.forEach((x, i) => {
+      let sum = 0;
+      for (let k = 0; k < x.weights.length; k++) sum += x.weights[k]! * row[x.first + k]!;
+      slice[j * alongX.length + i] = sum;
+    });
+  });
+  return slice;
+}
+
+function mixesOf(source: Volume, grid: Grid, { box, smooth }: SampleOptions): [Mix[], Mix[], Mix[]] {
+  const start = worldToVoxel(source, ...grid.origin);
+  const along = ([0, 1, 2] as const).map((axis) => {
+    const cosine = [0, 3, 6].reduce((sum, row) => sum + source.direction[row + axis]! * grid.direction[row + axis]!, 0);
+    if (cosine < PARALLEL) {
+      const problem = `axis ${"xyz"[axis]} of the source and of the index point ${degrees(cosine)} degrees apart`;
+      throw new InspectError(problem, "Give the source that the data set was prepared from.");
+    }
+    const step = grid.spacing[axis] / source.spacing[axis];
+    const [low, end] = box === null ? [0, source.shape[axis]] : [box[2 * axis]!, box[2 * axis + 1]!];
+    return Array.from({ length: grid.shape[axis] }, (_, i) =>
+      mixAt(start[axis] + i * step, smooth ? Math.max(1, step) : 1, low, end),
+    );
+  });
+  return along as [Mix[], Mix[], Mix[]];
+}
+
+const degrees = (cosine: number): string => ((Math.acos(Math.max(-1, cosine)) * 180) / Math.PI).toFixed(1);
+
+/** @param at in voxels  @param reach of the triangle, in voxels  @param low first voxel  @param end the one behind the last */
+function mixAt(at: number, reach: number, low: number, end: number): Mix {
+  const inside = (n: number) => Math.min(end - 1, Math.max(low, n));
+  const first = inside(Math.ceil(at - reach));
+  const last = inside(Math.floor(at + reach));
+  const weights = Array.from({ length: last - first + 1 }, (_, k) => Math.max(0, 1 - Math.abs(first + k - at) / reach));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  // Wholly beside the voxels there is nothing to mix: the nearest stands in.
+  return sum > 0 ? { first, weights: weights.map((weight) => weight / sum) } : { first: inside(Math.round(at)), weights: [1] }; // prettier-ignore
+}
+
+/** The same region as `grid`'s slices, with the source's own pixels in plane: what a reader compares prepared slices with. */
+export function sourceGrid(source: Volume, grid: Grid, box: readonly number[] | null): Grid {
+  const [x0 = 0, x1 = source.shape[0], y0 = 0, y1 = source.shape[1]] = box ?? [];
+  const inSource = worldToVoxel(source, ...grid.origin);
+  const { spacing, direction } = source;
+  return {
+    shape: [x1 - x0, y1 - y0, grid.shape[2]],
+    spacing: [spacing[0], spacing[1], grid.spacing[2]],
+    origin: voxelToWorld(source, x0, y0, inSource[2]),
+    direction,
+  };
+}

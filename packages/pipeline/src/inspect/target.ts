@@ -1,0 +1,36 @@
+/** What a path holds: a prepared data set, or a source of volumes, told by content where that can be. */
+import { existsSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { isMedmnist } from "@slicestack/volume";
+import { detectFormat, openNpzFile } from "@slicestack/volume/node";
+import { survey, type DiscoverOptions, type Found } from "../data/ingest/discover.js";
+import { volumeOf } from "../data/ingest/paths.js";
+import type { SourceVolume, VolumeInput } from "../data/ingest/source.js";
+import { openDataset, type Dataset } from "../data/store.js";
+
+export type Target =
+  { kind: "dataset"; dataset: Dataset } | { kind: "source"; path: string; found: Found & { files: number } };
+
+/** @throws PrepareError nothing there   @throws DatasetError, VolumeFileError, VolumeFormatError */
+export async function openTarget(path: string, options: DiscoverOptions = {}): Promise<Target> {
+  if (existsSync(join(path, "dataset.json"))) return { kind: "dataset", dataset: openDataset(path) };
+  return { kind: "source", path, found: await openSource(path, options) };
+}
+
+/** Volumes of a folder, or of one file; unlike `survey` it needs no extension where the content tells the format. */
+export async function openSource(path: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
+  const input = existsSync(path) && statSync(path).isFile() ? await inputOf(resolve(path)) : null;
+  if (input === null) return await survey(path, options);
+  const volumes: SourceVolume[] = [volumeOf(basename(path), input)];
+  return { volumes, series: new Map(), setAside: [], broken: [], files: 1 };
+}
+
+/** Of files that are one volume by themselves; null for all others. */
+async function inputOf(path: string): Promise<VolumeInput | null> {
+  const format = await detectFormat(path);
+  if (format === "NIfTI" || format === "NRRD" || format === "MetaImage") return { kind: "file", path };
+  if (format === "npy" && !/\.npy$/i.test(path)) return { kind: "npy", path };
+  if (format !== "npz") return null;
+  await using opened = await openNpzFile(path);
+  return isMedmnist(opened.npz) ? null : { kind: "file", path };
+}

@@ -1,0 +1,196 @@
+/** How the values of one volume, or of a whole data set, are spread: counted once, asked for percentiles and histograms. */
+import type { VoxelArray } from "@slicestack/volume";
+
+export interface ValueFacts {
+  /** Finite values. */
+  count: number;
+  /** NaN and infinite ones. */
+  nonFinite: number;
+  min: number;
+  max: number;
+  mean: number;
+  standardDeviation: number;
+  /** p0.5 … p99.5: the least value that so many percent do not exceed. */
+  percentiles: Record<string, number>;
+}
+
+/** Of every volume and data set. */
+export const PERCENTS = [0.5, 1, 5, 25, 50, 75, 95, 99, 99.5] as const;
+
+/** Fractions are counted in so many bins of one width. */
+const BINS = 65536;
+/** Whole numbers are counted one by one, unless they spread wider than this. */
+const MOST_WHOLE = 2 ** 20;
+
+/** Bin k holds the value low + k · step, or for fractions what rounds to it. */
+interface Scale {
+  low: number;
+  step: number;
+  bins: number;
+  /** Each bin is one whole number, so that nothing is lost by counting. */
+  exact: boolean;
+}
+
+export class ValueCounts {
+  readonly #counts: Float64Array;
+  #nonFinite = 0;
+  /** Of fractions; of whole numbers the counts tell it. */
+  #moments = { n: 0, sum: 0, squares: 0, least: Infinity, most: -Infinity };
+
+  private constructor(private readonly scale: Scale) {
+    this.#counts = new Float64Array(scale.bins);
+  }
+
+  /** For whole numbers of at most 16 bits that come piece by piece. */
+  static for16Bits(signed: boolean): ValueCounts {
+    return new ValueCounts({ low: signed ? -32768 : 0, step: 1, bins: 65536, exact: true });
+  }
+
+  /** For values from `least` to `most`. */
+  static between(least: number, most: number, whole: boolean): ValueCounts {
+    const width = most - least;
+    if (whole && width < MOST_WHOLE) return new ValueCounts({ low: least, step: 1, bins: width + 1, exact: true });
+    return new ValueCounts({ low: least, step: width > 0 ? width / (BINS - 1) : 1, bins: BINS, exact: false });
+  }
+
+  /** Of one array. */
+  static of(data: VoxelArray): ValueCounts {
+    const signed = data instanceof Int8Array || data instanceof Int16Array;
+    const small = signed || data instanceof Uint8Array || data instanceof Uint16Array;
+    const counts = small ? ValueCounts.for16Bits(signed) : ValueCounts.between(...rangeOf([data]));
+    counts.add(data);
+    return counts;
+  }
+
+  /** @param data values within the range that was promised */
+  add(data: VoxelArray): void {
+    if (this.scale.exact) this.#addWhole(data);
+    else this.#addFractions(data);
+  }
+
+  #addWhole(data: VoxelArray): void {
+    const { low } = this.scale;
+    const counts = this.#counts;
+    for (let i = 0; i < data.length; i++) {
+      const bin = (data[i] as number) - low;
+      counts[bin] = (counts[bin] as number) + 1;
+    }
+  }
+
+  #addFractions(data: VoxelArray): void {
+    const { low, step, bins } = this.scale;
+    const counts = this.#counts;
+    // Around the middle, so that the squares lose no digits.
+    const middle = low + (step * bins) / 2;
+    for (const value of data) {
+      if (!Number.isFinite(value)) {
+        this.#nonFinite++;
+        continue;
+      }
+      const moments = this.#moments;
+      moments.n++;
+      moments.sum += value - middle;
+      moments.squares += (value - middle) ** 2;
+      moments.least = Math.min(moments.least, value);
+      moments.most = Math.max(moments.most, value);
+      const bin = Math.round((value - low) / step);
+      counts[bin] = (counts[bin] as number) + 1;
+    }
+  }
+
+  /** Finite values. */
+  get count(): number {
+    return this.scale.exact ? this.#counts.reduce((sum, n) => sum + n, 0) : this.#moments.n;
+  }
+
+  /** NaN where there are no values. */
+  get least(): number {
+    if (!this.exact) return this.#moments.n > 0 ? this.#moments.least : NaN;
+    const first = this.#counts.findIndex((n) => n > 0);
+    return first < 0 ? NaN : this.scale.low + first;
+  }
+
+  get most(): number {
+    if (!this.exact) return this.#moments.n > 0 ? this.#moments.most : NaN;
+    const last = this.#counts.findLastIndex((n) => n > 0);
+    return last < 0 ? NaN : this.scale.low + last;
+  }
+
+  /** True where values are whole numbers, each counted by itself. */
+  get exact(): boolean {
+    return this.scale.exact;
+  }
+
+  /** The least value that `percent` of all values do not exceed; NaN where there are none. */
+  percentile(percent: number): number {
+    const wanted = (percent / 100) * this.count;
+    let seen = 0;
+    for (const [bin, n] of this.#counts.entries()) {
+      seen += n;
+      if (n > 0 && seen >= wanted) return this.#valueOf(bin);
+    }
+    return NaN;
+  }
+
+  /** How many values lie from each edge to the next, which is not included; edges ascend. */
+  between(edges: readonly number[]): number[] {
+    const found = new Array<number>(Math.max(0, edges.length - 1)).fill(0);
+    let k = 0;
+    for (const [bin, n] of this.#counts.entries()) {
+      if (n === 0) continue;
+      const value = this.#valueOf(bin);
+      while (k < found.length && value >= edges[k + 1]!) k++;
+      if (k < found.length && value >= edges[k]!) found[k] = found[k]! + n;
+    }
+    return found;
+  }
+
+  facts(): ValueFacts {
+    const count = this.count;
+    const { mean, variance } = this.#spread(count);
+    const percentiles = PERCENTS.map((percent) => [`p${percent}`, this.percentile(percent)] as const);
+    return {
+      count,
+      nonFinite: this.#nonFinite,
+      min: this.least,
+      max: this.most,
+      mean,
+      standardDeviation: Math.sqrt(variance),
+      percentiles: Object.fromEntries(percentiles),
+    };
+  }
+
+  #spread(count: number): { mean: number; variance: number } {
+    if (count === 0) return { mean: NaN, variance: NaN };
+    const { low, step, bins, exact } = this.scale;
+    if (!exact) {
+      const { sum, squares } = this.#moments;
+      return {
+        mean: low + (step * bins) / 2 + sum / count,
+        variance: Math.max(0, squares / count - (sum / count) ** 2),
+      };
+    }
+    const mean = this.#counts.reduce((sum, n, bin) => sum + n * (low + bin), 0) / count;
+    const squares = this.#counts.reduce((sum, n, bin) => sum + n * (low + bin - mean) ** 2, 0);
+    return { mean, variance: squares / count };
+  }
+
+  /** The first and the last bin of fractions stand for the extremes themselves. */
+  #valueOf(bin: number): number {
+    const value = this.scale.low + bin * this.scale.step;
+    return this.exact ? value : Math.min(this.#moments.most, Math.max(this.#moments.least, value));
+  }
+}
+
+/** Least and largest finite value of arrays, 0 and 0 where there is none, and whether all are of whole numbers. */
+export function rangeOf(arrays: Iterable<VoxelArray>): [least: number, most: number, whole: boolean] {
+  let [least, most, whole] = [Infinity, -Infinity, true];
+  for (const data of arrays) {
+    whole &&= !(data instanceof Float32Array || data instanceof Float64Array);
+    for (const value of data) {
+      if (value < least && value !== -Infinity) least = value;
+      if (value > most && value !== Infinity) most = value;
+    }
+  }
+  return least <= most ? [least, most, whole] : [0, 0, whole];
+}

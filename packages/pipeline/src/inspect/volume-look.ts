@@ -1,0 +1,132 @@
+/** What is known of one volume. */
+import { npyDtypeOf, orientationCode, type DicomSeries, type Triple, type Volume } from "@slicestack/volume";
+import { readNiftiHeader } from "@slicestack/volume/node";
+import type { SourceVolume } from "../data/ingest/source.js";
+import type { Dataset, VolumeRecord } from "../data/store.js";
+import { coarseHistogram, type Histogram } from "./histogram.js";
+import type { Identity } from "./identity.js";
+import { short, times } from "./numbers.js";
+import type { ReadVolume } from "./read.js";
+import { seriesFacts } from "./series-look.js";
+import type { AsideCount } from "./source-look.js";
+import { ValueCounts, type ValueFacts } from "./values.js";
+
+export interface VolumeLook {
+  kind: "volume";
+  name: string;
+  format: string;
+  /** nx, ny, nz, as stored. */
+  shape: Triple;
+  /** mm */
+  spacing: Triple;
+  /** LPS mm of the first voxel's centre. */
+  origin: Triple;
+  /** Row-major 3 x 3. */
+  direction: number[];
+  /** Such as LAS: where x, y and z increase to; null where the format does not say. */
+  orientation: string | null;
+  unit: "HU" | "arbitrary";
+  /** Of the values after slope and intercept. */
+  dtype: string;
+  values: ValueFacts;
+  histogram: Histogram;
+  /** What else the format, the scanner or the index of the data set says. */
+  facts: Record<string, string>;
+  /** What else was found beside it. */
+  setAside: AsideCount[];
+}
+
+export interface SeenVolume {
+  look: VolumeLook;
+  counts: ValueCounts;
+}
+
+/** @param known what is known beyond the voxels */
+export function lookAtVolume(
+  { volume, format, placed }: Pick<ReadVolume, "volume" | "format" | "placed">,
+  known: Pick<VolumeLook, "name" | "facts" | "setAside">,
+): SeenVolume {
+  const counts = ValueCounts.of(volume.data);
+  const { shape, spacing, origin, direction, unit } = volume;
+  const look: VolumeLook = {
+    kind: "volume",
+    name: known.name,
+    format,
+    shape,
+    spacing,
+    origin,
+    direction,
+    orientation: placed ? orientationCode(volume) : null,
+    unit,
+    dtype: npyDtypeOf(volume.data),
+    values: counts.facts(),
+    histogram: coarseHistogram(counts, unit),
+    facts: known.facts,
+    setAside: known.setAside,
+  };
+  return { look, counts };
+}
+
+/** What the source says of a volume beside its voxels. */
+export async function sourceFacts(
+  found: SourceVolume,
+  series: DicomSeries | undefined,
+  { facts, format }: ReadVolume,
+  identity: Identity,
+): Promise<Record<string, string>> {
+  const label = found.className === null ? {} : { class: found.className };
+  const part = found.part === null ? {} : { part: found.part };
+  const mended = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "" && value !== "0"));
+  const stored = format === "NIfTI" && found.input.kind === "file" ? await niftiFacts(found.input.path) : {};
+  if (series === undefined) return { ...stored, ...label, ...part, ...mended };
+  const named = {
+    description: series.seriesDescription,
+    patient: identity.patient(series.patientId),
+    "series UID": series.seriesUid,
+  };
+  return { ...given(named), ...seriesFacts(series), ...label, ...part, ...mended };
+}
+
+/** Without what is empty. */
+const given = (facts: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== ""));
+
+async function niftiFacts(path: string): Promise<Record<string, string>> {
+  const { version, dtype, littleEndian, slope, intercept, geometry } = await readNiftiHeader(path);
+  const scaled = slope === 1 && intercept === 0 ? "" : `, times ${short(slope)} plus ${short(intercept)}`;
+  return {
+    stored: `NIfTI-${version}, ${dtype}, ${littleEndian ? "little" : "big"} endian${scaled}`,
+    "geometry from": geometry,
+  };
+}
+
+/** What subjects.csv says of a volume. @param parts of the split, by id */
+export function recordFacts({ info }: Dataset, record: VolumeRecord, part: string | null): Record<string, string> {
+  const { subject, label, first, count, original, crop, source, sha256, meanLungHu, extra } = record;
+  const facts = {
+    subject,
+    class: `${info.classes[label] ?? ""} (${label})`,
+    part: part ?? "",
+    slices: `${first} to ${first + count - 1} of slices.npy`,
+    source,
+    "source shape": times(original.shape),
+    "source spacing": `${times(original.spacing)} mm`,
+    crop:
+      crop === null
+        ? ""
+        : `x ${crop[0]} to ${crop[1]}, y ${crop[2]} to ${crop[3]}, z ${crop[4]} to ${crop[5]} (ends excluded)`,
+    "source sha256": sha256,
+    "mean lung HU": meanLungHu === null ? "" : short(meanLungHu),
+    ...extra,
+  };
+  return given(facts);
+}
+
+/** Black and white where nobody says otherwise: the published window for HU, all values for others. */
+export function defaultWindow({ unit, data }: Pick<Volume, "unit" | "data">, counts: ValueCounts): [number, number] {
+  if (unit === "HU") return [-1000, 400];
+  if (data instanceof Uint8Array && counts.most > 1) return [0, 255];
+  const { least, most } = counts;
+  if (!Number.isFinite(least)) return [0, 1];
+  return least < most ? [least, most] : [least, least + 1];
+}

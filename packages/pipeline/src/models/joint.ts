@@ -1,0 +1,16 @@
+/** A slice model and a head that are trained together: the third step of 2.5D. */
+import { Module } from "@slicestack/torch/nn";
+import type { Head } from "./heads/head.js";
+import type { SliceModel } from "./slice-model.js";
+
+export class Joint extends Module {
+  readonly trunk: SliceModel;
+  readonly head: Head;
+
+  /** Both are owned by it from now on. */
+  constructor({ trunk, head }: { trunk: SliceModel; head: Head }) {
+    super();
+    this.trunk = trunk;
+    this.head = head;
+  }
+}

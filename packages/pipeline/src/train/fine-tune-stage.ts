@@ -1,0 +1,130 @@
+/**
+ * Stage three, optional: trunk and head together, end to end, at a low rate.
+ *
+ * A volume's slices do not fit into memory with their activations. So the embeddings are computed first without them, the
+ * head gives its gradient with respect to the embeddings, and then a chunk of slices at a time is computed again and takes
+ * its part of that gradient: gradient checkpointing at the one place where the network is narrow. Chen, Xu, Zhang,
+ * Guestrin: Training Deep Nets with Sublinear Memory Cost, 2016. The sum is the gradient of the whole, because the trunk
+ * computes as in evaluation: its batch norm keeps the statistics of the slice stage, which chunks of one volume would spoil.
+ * N slices of all volumes of a batch, S slices of a volume, E embedding.
+ */
+import { cat, noGrad, scope, type Tensor } from "@slicestack/torch";
+import { augmentStacks } from "../augment/augment.js";
+import type { RunConfig } from "../config/types.js";
+import { Random } from "../data/random.js";
+import { batchesOf, epochOrder, spreadOver } from "../data/sampler.js";
+import type { Task, TaskVolume } from "../data/task.js";
+import type { Joint } from "../models/joint.js";
+import { embedSlices, predictVolumes, stackVolumes, type Compute, type StackedVolume } from "../models/predict.js";
+import type { SliceStore } from "../models/slice-input.js";
+import { Objective } from "./losses/objective.js";
+import { labelTensor } from "./losses/targets.js";
+import { validationScores } from "./scores.js";
+import { trainingVolumes } from "./slice-stage.js";
+import type { Piece, Stage } from "./stage.js";
+
+interface JointInput {
+  /** 0..1; all slices of a volume share one draw of the geometry. */
+  unit_NCHW: Tensor;
+  /** Where each volume's slices lie. */
+  volumes: StackedVolume[];
+  target_B: Tensor;
+}
+
+export interface FineTuneOptions {
+  config: RunConfig;
+  task: Task;
+  store: SliceStore;
+  model: Joint;
+  /** Slices of the deepest volume that the head sees. */
+  slices: number;
+  compute: Compute;
+  metadata: Record<string, string>;
+}
+
+export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, JointInput> {
+  const { config, task, store, model, slices, compute, metadata } = options;
+  const { fineTune, volume, seed, transform } = config;
+  const { trunk, head } = model;
+  const train = trainingVolumes(config, task);
+  const random = new Random(seed).fork("fine-tune stage");
+  const objective = new Objective("volume", volume, train.map(({ label }) => label), task.classes.count); // prettier-ignore
+  const seen = (one: TaskVolume) => spreadOver(store.slicesOf(one), volume.slices);
+
+  const embed = (unit_NCHW: Tensor) => {
+    trunk.eval();
+    return trunk.embed(store.normalise(unit_NCHW, trunk.channels)).to({ dtype: "float32" });
+  };
+  const headLoss = (embedding_NE: Tensor, { volumes, target_B }: JointInput, { first, count }: Piece) => {
+    const { features_BS, mask_BS } = stackVolumes(embedding_NE, volumes.slice(first, first + count), slices);
+    return objective.loss(head.forward(features_BS, mask_BS).logits_BK, target_B.narrow(0, first, count));
+  };
+
+  return {
+    name: "fine_tune",
+    model,
+    config: fineTune,
+    metadata,
+    batches: (epoch) => {
+      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = fineTune;
+      return batchesOf(epochOrder(train, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
+    },
+    input: (batch, epoch, step) => {
+      const draws = random.fork(`augment ${epoch} ${step}`);
+      const volumes: StackedVolume[] = [];
+      let offset = 0;
+      const stacks = batch.map((one, k) => {
+        const chosen = drawn(seen(one), fineTune.slices, draws.fork(`slices ${k}`));
+        volumes.push({ offset, count: chosen.length });
+        offset += chosen.length;
+        const wide_1SCHW = store.wide(chosen).unsqueeze(0);
+        return augmentStacks(wide_1SCHW, transform.augment, draws.fork(k), store.transform).squeeze(0);
+      });
+      return { unit_NCHW: cat(stacks), volumes, target_B: labelTensor(batch, compute.device) };
+    },
+    loss: (input, piece) => headLoss(embed(input.unit_NCHW), input, piece),
+    mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
+    backward: (input, piece, share) => {
+      const own = input.volumes.slice(piece.first, piece.first + piece.count);
+      const [from, to] = [own[0]?.offset ?? 0, (own.at(-1)?.offset ?? 0) + (own.at(-1)?.count ?? 0)];
+      const chunks = chunksOf(from, to, fineTune.chunk);
+      const parts = noGrad(() => chunks.map(({ first, count }) => scope(() => embed(input.unit_NCHW.narrow(0, first, count))))); // prettier-ignore
+      // Slices of other pieces are not read, but keep their places.
+      const [total = 0] = input.unit_NCHW.shape;
+      const known_ME = cat(parts);
+      const embedding_NE = known_ME
+        .pad([0, 0, from, total - to])
+        .detach()
+        .requiresGrad_();
+      const loss = headLoss(embedding_NE, input, piece);
+      loss.mul(share).backward();
+      const gradient_NE = embedding_NE.grad!;
+      for (const { first, count } of chunks)
+        scope(() => embed(input.unit_NCHW.narrow(0, first, count)).backward({ gradient: gradient_NE.narrow(0, first, count) })); // prettier-ignore
+      return loss.item(); // device sync
+    },
+    validate: () =>
+      scope(() => {
+        const { val } = task.parts;
+        const chosen = val.map(seen);
+        const embedding_NE = embedSlices(trunk, store, chosen.flat(), compute);
+        let offset = 0;
+        const volumes = chosen.map(({ length: count }) => ({ offset: (offset += count) - count, count }));
+        const { probabilities } = predictVolumes(head, embedding_NE, volumes, slices);
+        return validationScores(val.map(({ label }) => label), probabilities, task.classes.count); // prettier-ignore
+      }),
+  };
+}
+
+/** So many slices of a volume, drawn, in slice order; all where it has no more. */
+function drawn(slices: readonly number[], most: number | null, random: Random): number[] {
+  if (most === null || slices.length <= most) return [...slices];
+  const places = random.shuffle(Array.from(slices, (_, k) => k)).slice(0, most);
+  return places.sort((a, b) => a - b).map((k) => slices[k]!);
+}
+
+function chunksOf(from: number, to: number, size: number): Piece[] {
+  const chunks: Piece[] = [];
+  for (let first = from; first < to; first += size) chunks.push({ first, count: Math.min(size, to - first) });
+  return chunks;
+}

@@ -1,0 +1,220 @@
+/** What each stage of a run is made of: its models with their weights, its data, and the loop. */
+import { basename } from "node:path";
+import { scope } from "@slicestack/torch";
+import { worldSize } from "@slicestack/torch/distributed";
+import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
+import { stagesOf, type StageName } from "../config/stages.js";
+import type { RunConfig } from "../config/types.js";
+import type { TaskVolume } from "../data/task.js";
+import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../models/features.js";
+import { Joint } from "../models/joint.js";
+import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
+import { headOf, headSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
+import { readRecord, readRunConfig, RunError, runPaths, writeRecord } from "../run/folder.js";
+import type { OpenRun } from "../run/open.js";
+import { isBegun } from "./checkpoint.js";
+import { localBatchNorms } from "./distributed.js";
+import { fineTuneStage } from "./fine-tune-stage.js";
+import { trainStage, type StageResult, type StageRun } from "./loop.js";
+import { sliceStage, trainingVolumes } from "./slice-stage.js";
+import { volumeStage } from "./volume-stage.js";
+import { voxelStage } from "./voxel-stage.js";
+
+export interface Training extends OpenRun {
+  stageRun: StageRun;
+  /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
+  pretrained: string | null;
+  /** Whether this process keeps the records of the run. */
+  isFirst: boolean;
+}
+
+/** @throws RunError, CheckpointError, ModelError, ConfigError, EngineError, DistributedError */
+export function runStage(stage: StageName, training: Training): StageResult {
+  return scope(() => {
+    if (stage === "slice") return runSliceStage(training);
+    if (stage === "fine_tune") return runFineTuneStage(training);
+    return training.config.method === "3d" ? runVoxelStage(training) : runHeadStage(training);
+  });
+}
+
+function runSliceStage(training: Training): StageResult {
+  const { config, task, stageRun, pretrained } = training;
+  const { compute, run } = stageRun;
+  const made = sliceModelOf(training, compute.device);
+  using store = made.store;
+  using model = made.model;
+  if (!(stageRun.resume && isBegun(run, "slice"))) {
+    if (config.checkpoint !== null)
+      recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
+    if (config.initFrom !== null) startFrom(training, "slice", model);
+  }
+  if (pretrained !== null) recordStart(training, "slice.pretrained", pretrained, loadTrunk(model, pretrained));
+  ready(training, model, config.slice.syncBatchNorm);
+  if (compute.bfloat16) model.to({ memoryFormat: "channels_last" });
+  return trainStage(sliceStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
+}
+
+/** Stage two of 2.5D, on the features of the frozen slice model. */
+function runHeadStage(training: Training): StageResult {
+  const { config, task, stageRun } = training;
+  const { compute } = stageRun;
+  const made = sliceModelOf(training, compute.device);
+  using store = made.store;
+  using model = made.model;
+  const hash = frozenTrunk(training, model);
+  model.to({ device: compute.device });
+  const [train, val] = [trainingVolumes(config, task), task.parts.val];
+  const source = { model, weightsHash: hash, store, datasetHash: training.dataset.info.hash, slices: config.volume.slices }; // prettier-ignore
+  const features = featuresOf(training, source, train, val);
+  using head = headOf(training, model);
+  if (config.initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))
+    startFrom(training, "volume", head);
+  ready(training, head, config.volume.syncBatchNorm);
+  const stage = volumeStage({
+    config,
+    train: features.train,
+    subjects: train.map(({ subject }) => subject),
+    val: features.val,
+    head,
+    slices: headSlices(training),
+    classes: task.classes.count,
+    device: compute.device,
+    metadata: { ...origin(training), slice_model: hash },
+  });
+  return trainStage(stage, stageRun);
+}
+
+/** Of train as it is and in each view, and of val. */
+function featuresOf(
+  { config, stageRun: { job, compute } }: Training,
+  source: FeatureSource,
+  train: TaskVolume[],
+  val: TaskVolume[],
+): { train: Features[]; val: Features } {
+  const { views, head, slices } = config.volume;
+  const count = (volumes: TaskVolume[]) =>
+    volumes.reduce((sum, volume) => sum + Math.min(slices ?? Infinity, source.store.slicesOf(volume).length), 0);
+  const total = (1 + views) * count(train) + count(val);
+  let before = 0;
+  const passes = (volumes: TaskVolume[], number = 0): Features => {
+    const onBatch = (done: number) =>
+      job.report({ stage: "embeddings", done: Math.min(total, before + done), total, unit: "slices" });
+    const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
+    const options = { ...compute, onBatch, ...view };
+    const made = head === "maps_3d" ? volumeMaps(source, volumes, options) : volumeEmbeddings(source, volumes, options);
+    before += count(volumes);
+    job.report({ stage: "embeddings", done: before, total, unit: "slices" });
+    return made;
+  };
+  const features = { train: [passes(train)], val: passes(val) };
+  for (let number = 1; number <= views; number++) features.train.push(passes(train, number));
+  return features;
+}
+
+/** Stage three of 2.5D. */
+function runFineTuneStage(training: Training): StageResult {
+  const { config, task, stageRun } = training;
+  const { compute, run } = stageRun;
+  const made = sliceModelOf(training, compute.device);
+  using store = made.store;
+  const trunk = made.model;
+  const sliceHash = frozenTrunk(training, trunk);
+  const head = headOf(training, trunk);
+  using model = new Joint({ trunk, head });
+  const volume = loadWeights(head, runPaths(run).best("volume"));
+  if (volume.metadata.slice_model !== sliceHash)
+    throw new RunError(
+      runPaths(run).best("volume"),
+      "belongs to another slice model than this run's",
+      "Train the volume stage again.",
+    );
+  ready(training, model, config.fineTune.syncBatchNorm);
+  const slices = headSlices(training);
+  const metadata = { ...origin(training), slice_model: sliceHash, volume_model: volume.hash };
+  return trainStage(fineTuneStage({ config, task, store, model, slices, compute, metadata }), stageRun);
+}
+
+/** 3D: a network on whole volumes. */
+function runVoxelStage(training: Training): StageResult {
+  const { config, task, stageRun } = training;
+  const { compute, run, resume } = stageRun;
+  const made = volumeModelOf(training, compute.device);
+  using store = made.store;
+  using model = made.model;
+  if (!(resume && isBegun(run, "volume"))) {
+    if (config.checkpoint !== null)
+      recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
+    if (config.initFrom !== null) startFrom(training, "volume", model);
+  }
+  ready(training, model, config.volume.syncBatchNorm);
+  if (compute.bfloat16) model.to({ memoryFormat: "channels_last_3d" });
+  return trainStage(voxelStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
+}
+
+/** What its weights were trained on, kept beside them. */
+const origin = ({ dataset, split }: Training): Record<string, string> => ({
+  dataset: dataset.info.hash,
+  split: split.hash,
+});
+
+/** Onto the device; with several processes, batch norm as the configuration says. */
+function ready({ stageRun: { compute, job } }: Training, model: Module, sync: boolean): void {
+  if (worldSize() > 1) {
+    const local = localBatchNorms(model);
+    if (sync) convertSyncBatchNorm(model);
+    else if (local.length > 0)
+      job.log(
+        `batch norm (${local.length} layers, first ${local[0]}) sees each process's own items: the gradient is not that of one process; sync_batch_norm true makes it so`,
+      );
+  }
+  model.to({ device: compute.device });
+}
+
+/** The slice model that this run trained, for what is built on it. @returns its hash   @throws RunError (trap 1), CheckpointError */
+function frozenTrunk({ split, stageRun }: Training, model: Module): string {
+  const file = runPaths(stageRun.run).best("slice");
+  const { hash, metadata } = loadWeights(model, file);
+  if (metadata.split !== split.hash) refuseSplit(file, metadata.split, split.hash);
+  return hash;
+}
+
+/** Weights that were trained on this data set, but on another split of it, may have seen what is validation or test here. */
+function refuseForeignSplit({ dataset, split }: Training, file: string, metadata: Record<string, string>): void {
+  if (metadata.dataset === dataset.info.hash && metadata.split !== split.hash)
+    refuseSplit(file, metadata.split, split.hash);
+}
+
+function refuseSplit(file: string, theirs: string | undefined, ours: string): never {
+  throw new RunError(
+    file,
+    `was trained on split ${theirs?.slice(0, 12) ?? "unknown"}, this run has ${ours.slice(0, 12)}`,
+    "Train it on this split: what is validation or test here may have been seen in training otherwise.",
+  );
+}
+
+/** The weights of another run of ours, all but the last layers where the classes are others. */
+function startFrom(training: Training, stage: StageName, model: Module): void {
+  const from = training.config.initFrom!;
+  const { file, prefix } = sourceOf(from, readRunConfig(from), stage);
+  recordStart(training, `init_from (${stage})`, file, loadForNewClasses(model, file, prefix));
+}
+
+function sourceOf(run: string, config: RunConfig, stage: StageName): { file: string; prefix: string } {
+  const stages = stagesOf(config);
+  const paths = runPaths(run);
+  if (stages.includes("fine_tune"))
+    return { file: paths.best("fine_tune"), prefix: stage === "slice" ? "trunk." : "head." };
+  if (!stages.includes(stage))
+    throw new RunError(run, `is a ${config.method} run and has no ${stage} stage`, "Give init_from a run that has it.");
+  return { file: paths.best(stage), prefix: "" };
+}
+
+/** Kept with the run: which file it started from, and how that was read. @throws RunError where it knows this data set otherwise split */
+function recordStart(training: Training, key: string, file: string, { hash, metadata, notes }: Loaded): void {
+  refuseForeignSplit(training, file, metadata);
+  if (!training.isFirst) return;
+  const { run } = training.stageRun;
+  const record = readRecord(run);
+  const value = [`${basename(file)}, SHA-256 ${hash}.`, ...notes].join(" ");
+  writeRecord(run, { ...record, environment: { ...record.environment, [key]: value } });
+}

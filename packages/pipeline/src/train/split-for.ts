@@ -1,0 +1,33 @@
+import { existsSync } from "node:fs";
+import type { RunConfig } from "../config/types.js";
+import { SplitError } from "../data/errors.js";
+import { makeSplit } from "../data/split/holdout.js";
+import { checkSplit, readSplits, splitPath, type Split } from "../data/split/split.js";
+import type { Dataset } from "../data/store.js";
+
+/** The splits that `slicestack split` made for a data set: one, or the folds of a cross-validation; else one by the config. */
+export function splitsOf(dataset: Dataset, config: Pick<RunConfig, "split">): Split[] {
+  const file = splitPath(dataset);
+  const splits = existsSync(file) ? readSplits(file) : [makeSplit(dataset, config.split)];
+  for (const split of splits) checkSplit(split, dataset);
+  return splits;
+}
+
+/** @param fold from 0 on; needed where there are several   @throws SplitError */
+export function splitFor(dataset: Dataset, config: Pick<RunConfig, "split">, fold?: number): Split {
+  const splits = splitsOf(dataset, config);
+  const [only] = splits;
+  if (fold === undefined && splits.length === 1) return only!;
+  const chosen = fold === undefined || (splits.length === 1 && only!.fold === null) ? undefined : splits[fold];
+  if (chosen !== undefined) return chosen;
+  const file = splitPath(dataset);
+  if (splits.length === 1)
+    throw new SplitError(
+      `${file}: is one split, fold ${fold} was asked for`,
+      "Leave --fold out, or make folds with slicestack split --folds 5.",
+    );
+  throw new SplitError(
+    `${file}: holds ${splits.length} folds, ${fold === undefined ? "none was chosen" : `fold ${fold} was asked for`}`,
+    `Choose one with --fold 0 to ${splits.length - 1}, or take --fold all.`,
+  );
+}

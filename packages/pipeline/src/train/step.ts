@@ -1,0 +1,59 @@
+/** The gradient of a batch, in as many pieces and on as many processes as memory and machines ask for: always the same sum. */
+import { autocast, scope } from "@slicestack/torch";
+import { rank, worldSize } from "@slicestack/torch/distributed";
+import type { Compute } from "../models/predict.js";
+import { averageOverRanks, meanOverRanks, shardBatch } from "./distributed.js";
+import type { Piece, Stage } from "./stage.js";
+
+/** This process's part of a batch of n items, cut into at most `pieces` pieces of nearly one size. */
+export function piecesOf(n: number, pieces: number): Piece[] {
+  const ranks = worldSize();
+  const order = Array.from({ length: n }, (_, k) => k);
+  const shard = ranks === 1 ? { items: order, first: 0 } : shardBatch(order, rank(), ranks);
+  const count = Math.min(pieces, Math.max(1, shard.items.length));
+  return Array.from({ length: count }, (_, k) => {
+    const { items, first } = shardBatch(shard.items, k, count);
+    return { first: shard.first + first, count: items.length };
+  });
+}
+
+/**
+ * Adds the gradient of the batch's mean loss to the parameters of every process. @param pieces of this process's part
+ * @returns the mean loss of the whole batch
+ */
+export function backwardBatch<T, I>(
+  stage: Stage<T, I>,
+  input: I,
+  items: number,
+  pieces: number,
+  compute: Compute,
+): number {
+  const ranks = worldSize();
+  const parts = piecesOf(items, pieces);
+  const whole = parts.length === 1 && ranks === 1;
+  const total = whole ? 1 : stage.mass(input, { first: 0, count: items });
+  let loss = 0;
+  for (const piece of parts) {
+    // The mean over processes of ranks times their shares is the sum of the shares.
+    const share = whole ? 1 : piece.count === 0 ? 0 : stage.mass(input, piece) / total;
+    loss += share * backwardPiece(stage, input, piece, share * ranks, compute);
+  }
+  averageOverRanks(stage.model);
+  return ranks === 1 ? loss : meanOverRanks(loss) * ranks;
+}
+
+function backwardPiece<T, I>(
+  stage: Stage<T, I>,
+  input: I,
+  piece: Piece,
+  share: number,
+  { device, bfloat16 }: Compute,
+): number {
+  return scope(() => {
+    const mixed = <R>(body: () => R): R => autocast({ device, enabled: bfloat16 }, body);
+    if (stage.backward !== undefined) return mixed(() => stage.backward!(input, piece, share));
+    const loss = mixed(() => stage.loss(input, piece));
+    (share === 1 ? loss : loss.mul(share)).backward();
+    return loss.item(); // device sync
+  });
+}
