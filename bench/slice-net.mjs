@@ -17,9 +17,8 @@ class Residual extends nn.Module {
         );
   }
   forward(x) {
-    const y = this.bn1.forward(this.conv1.forward(x), { relu: true });
-    const residual = this.downsample === null ? x : this.downsample.forward(x);
-    return this.bn2.forward(this.conv2.forward(y), { residual, relu: true });
+    const y = this.bn2.forward(this.conv2.forward(this.bn1.forward(this.conv1.forward(x)).relu()));
+    return y.add(this.downsample === null ? x : this.downsample.forward(x)).relu();
   }
 }
 

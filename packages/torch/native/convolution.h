@@ -1,22 +1,14 @@
-// Convolutions that compute each of their three parts in a chosen way.
+// Convolutions on the CPU in bfloat16: which of their three parts are computed by our own tiles, and which by libtorch.
 #pragma once
-#include "arguments.h"
+#include "environment.h"
 
 namespace slicestack {
 
-/** library: libtorch's own. tiles: tile-convolution.h. im2col: what each output sees, written out, times the outputs. */
-enum class ConvolutionWay { library, tiles, im2col };
-
-struct ConvolutionWays {
-  ConvolutionWay forward, input, weight;
-};
-
-/** From three arguments, names. */
-ConvolutionWays convolutionWays(Arguments& a, size_t first);
-/** Whether a way other than the library's can be taken: on the CPU; tiles where the library would compute in bfloat16 too. */
-bool applies(const ConvolutionWays& ways, const at::Tensor& x, const at::Tensor& weight);
-/** x_NC..., weight_OI..., bias_O -> y_NO...; over 2 or 3 dimensions, one group */
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const Optional<at::Tensor>& bias, const Ints& stride, const Ints& padding, const Ints& dilation,
-                       const ConvolutionWays& ways);
+/**
+ * x_NC..., weight_OI..., bias_O -> y_NO..., over two or three dimensions; nothing where every part is better left to libtorch.
+ * What it covers: on the CPU, where libtorch would compute in bfloat16 too (autocast, or bfloat16 tensors), x in channels_last, one group.
+ */
+Optional<at::Tensor> convolutionByTiles(ConvolutionKernels kernels, const at::Tensor& x, const at::Tensor& weight, const Optional<at::Tensor>& bias,
+                                        const std::vector<int64_t>& stride, const std::vector<int64_t>& padding, const std::vector<int64_t>& dilation, int64_t groups);
 
 }  // namespace slicestack

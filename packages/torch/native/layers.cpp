@@ -1,10 +1,10 @@
 // What layers and losses are made of: linear, convolution, normalisation, pooling, resampling, recurrent cells.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "arguments.h"
 #include "convolution.h"
-#include "fused-norm.h"
-#include "max-pool.h"
 
 namespace slicestack {
 
@@ -29,7 +29,7 @@ void checkOutput(Arguments& a, const at::Tensor& x, int64_t channels, const Wind
   checkFits(a.state, sizes, x.scalar_type());
 }
 
-// convN(x_NC..., weight_OI..., bias_O | null, stride, padding, dilation, groups, ways of forward, input and weight | null)
+// convN(x_NC..., weight_OI..., bias_O | null, stride, padding, dilation, groups)
 template <int N>
 napi_value conv(Arguments& a) {
   const auto& x = a.tensor(0, "x", N + 2);
@@ -40,13 +40,21 @@ napi_value conv(Arguments& a) {
   if (x.size(1) != weight.size(1) * groups)
     throw ArgumentFault("x: expected " + std::to_string(weight.size(1) * groups) + " channels, received " + std::to_string(x.size(1)));
   checkOutput(a, x, weight.size(0), w);
-  if (N > 1 && !a.missing(7)) {
-    const ConvolutionWays ways = convolutionWays(a, 7);
-    if (groups == 1 && applies(ways, x, weight)) return a.wrap(convolution(x, weight, bias, w.stride, w.padding, w.dilation, ways));
-  }
+  if constexpr (N > 1)
+    if (const auto y = convolutionByTiles(a.state.convolutionKernels, x, weight, bias, w.stride, w.padding, w.dilation, groups)) return a.wrap(*y);
   if constexpr (N == 1) return a.wrap(at::conv1d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
   if constexpr (N == 2) return a.wrap(at::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
   if constexpr (N == 3) return a.wrap(at::conv3d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
+}
+
+// setConvolutionKernels("auto" | "libtorch" | "tiles") -> the name of what it was
+napi_value setConvolutionKernels(Arguments& a) {
+  constexpr std::array<const char*, 3> kNames{"auto", "libtorch", "tiles"};
+  const auto wanted = std::find(kNames.begin(), kNames.end(), a.string(0, "kernels"));
+  if (wanted == kNames.end()) a.fail(0, "kernels", "'auto', 'libtorch' or 'tiles'");
+  const auto before = kNames.at(static_cast<size_t>(a.state.convolutionKernels));
+  a.state.convolutionKernels = static_cast<ConvolutionKernels>(wanted - kNames.begin());
+  return a.fromString(before);
 }
 
 void checkVector(const Optional<at::Tensor>& t, const char* name, int64_t size) {
@@ -55,28 +63,22 @@ void checkVector(const Optional<at::Tensor>& t, const char* name, int64_t size) 
                         std::to_string(t->dim()) + " dimensions");
 }
 
-// batchNorm(x_NC..., weight, bias, runningMean, runningVar, training, momentum, eps, residual, relu) -> relu(norm(x) + residual), both optional;
-// running statistics change in place when training
+// batchNorm(x_NC..., weight, bias, runningMean, runningVar, training, momentum, eps); running statistics change in place when training
 napi_value batchNorm(Arguments& a) {
   const auto& x = a.tensor(0, "x");
   if (x.dim() < 2) throw ArgumentFault("x: expected at least 2 dimensions (batch, channels), received " + std::to_string(x.dim()));
   const auto weight = a.optionalTensor(1, "weight"), bias = a.optionalTensor(2, "bias"), mean = a.optionalTensor(3, "runningMean"),
-             var = a.optionalTensor(4, "runningVar"), residual = a.optionalTensor(8, "residual");
+             var = a.optionalTensor(4, "runningVar");
   checkVector(weight, "weight", x.size(1));
   checkVector(bias, "bias", x.size(1));
   checkVector(mean, "runningMean", x.size(1));
   checkVector(var, "runningVar", x.size(1));
-  const bool training = a.boolean(5, "training"), relu = !a.missing(9) && a.boolean(9, "relu");
+  const bool training = a.boolean(5, "training");
   if (!training && (!mean || !var)) throw ArgumentFault("runningMean, runningVar: expected both outside training, received none");
   if (mean.has_value() != var.has_value()) throw ArgumentFault("runningMean, runningVar: expected both or none");
   if (training && x.numel() > 0 && x.numel() / x.size(1) == 1)
     throw ArgumentFault("x: expected more than one value a channel when training, received one");
-  if (residual && residual->sizes() != x.sizes()) throw ArgumentFault("residual: expected the shape of x");
-  const double momentum = a.number(6, "momentum"), eps = a.number(7, "eps");
-  if (const NormArguments norm{x, weight, bias, mean, var, residual, relu, momentum, eps}; training && canFuse(norm)) return a.wrap(fusedNorm(norm));
-  auto y = at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, /*cudnn_enabled=*/true);
-  if (residual) y = y + *residual;
-  return a.wrap(relu ? at::relu(y) : y);
+  return a.wrap(at::batch_norm(x, weight, bias, mean, var, training, a.number(6, "momentum"), a.number(7, "eps"), /*cudnn_enabled=*/true));
 }
 napi_value layerNorm(Arguments& a) {
   return a.wrap(at::layer_norm(a.tensor(0, "x"), a.ints(1, "normalizedShape", -1, 1), a.optionalTensor(2, "weight"), a.optionalTensor(3, "bias"), a.number(4, "eps")));
@@ -100,13 +102,11 @@ napi_value maxPool1d(Arguments& a) {
 napi_value maxPool2d(Arguments& a) {
   const auto& x = a.tensor(0, "x", 4);
   const auto w = poolWindow<2>(a, x);
-  if (canPoolLanes(x, w.kernel)) return a.wrap(maxPoolLanes(x, w.kernel, w.stride, w.padding));
   return a.wrap(at::max_pool2d(x, w.kernel, w.stride, w.padding));
 }
 napi_value maxPool3d(Arguments& a) {
   const auto& x = a.tensor(0, "x", 5);
   const auto w = poolWindow<3>(a, x);
-  if (canPoolLanes(x, w.kernel)) return a.wrap(maxPoolLanes(x, w.kernel, w.stride, w.padding));
   return a.wrap(at::max_pool3d(x, w.kernel, w.stride, w.padding));
 }
 // avgPoolN(x_NC..., kernel, stride, padding, countIncludePad)
@@ -269,7 +269,7 @@ napi_value gru(Arguments& a) {
 OpTable layerOps() {
   return {{"linear", linear},
           {"conv1d", conv<1>},
-          {"conv2d", conv<2>},
+          {"conv2d", conv<2>}, {"setConvolutionKernels", setConvolutionKernels},
           {"conv3d", conv<3>},
           {"batchNorm", batchNorm},
           {"layerNorm", layerNorm},

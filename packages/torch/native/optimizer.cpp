@@ -3,7 +3,12 @@
 #include <cmath>
 
 #include "arguments.h"
-#include "vectors.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define SLICESTACK_CLONES __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
+#else
+#define SLICESTACK_CLONES
+#endif
 
 namespace slicestack {
 

@@ -27,8 +27,17 @@ struct TileConfig {
 // Static: compilers know only of the first bytes that the instruction reads.
 alignas(64) constexpr TileConfig kEightTiles{1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
-SLICESTACK_AMX void begin() { _tile_loadconfig(&kEightTiles); }
-SLICESTACK_AMX void end() { _tile_release(); }
+SLICESTACK_AMX TileState begin() {
+  TileState before;
+  _tile_storeconfig(before.config);
+  _tile_loadconfig(&kEightTiles);
+  return before;
+}
+SLICESTACK_AMX void end(const TileState& before) {
+  const bool unused = before.config[0] == 0;  // the palette
+  if (unused) _tile_release();
+  else _tile_loadconfig(before.config);
+}
 
 // Tiles 0..3 are the sums, 4 and 5 the left, 6 and 7 the right.
 SLICESTACK_AMX void multiply(const TileProduct& product, float* sum, int64_t pitch, bool add) {
@@ -66,19 +75,12 @@ SLICESTACK_AMX void multiply(const TileProduct& product, float* sum, int64_t pit
 SLICESTACK_AMX inline __m512i joined(__m256i even, __m256i odd) {
   return _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16));
 }
-SLICESTACK_AMX inline __m256i rounded(__m512 values) { return (__m256i)_mm512_cvtneps_pbh(values); }
 SLICESTACK_AMX inline __mmask16 firstOf(int64_t count) { return count >= 16 ? 0xffff : static_cast<__mmask16>((1u << count) - 1); }
 
 SLICESTACK_AMX void interleave(const Bf16* even, const Bf16* odd, Pair* pairs, int64_t count) {
   for (int64_t i = 0; i < count; i += 16) {
     const __mmask16 mask = firstOf(count - i);
     _mm512_mask_storeu_epi32(pairs + i, mask, joined(_mm256_maskz_loadu_epi16(mask, even + i), _mm256_maskz_loadu_epi16(mask, odd + i)));
-  }
-}
-SLICESTACK_AMX void interleaveFloats(const float* even, const float* odd, Pair* pairs, int64_t count) {
-  for (int64_t i = 0; i < count; i += 16) {
-    const __mmask16 mask = firstOf(count - i);
-    _mm512_mask_storeu_epi32(pairs + i, mask, joined(rounded(_mm512_maskz_loadu_ps(mask, even + i)), rounded(_mm512_maskz_loadu_ps(mask, odd + i))));
   }
 }
 
@@ -114,30 +116,26 @@ SLICESTACK_AMX void transpose(const Bf16* rows, int64_t pitch, Pair* tile) {
   transposed(r);
   for (int c = 0; c < 16; ++c) _mm512_storeu_si512(tile + c * 16, r[c]);
 }
-SLICESTACK_AMX void transposeFloats(const float* rows, int64_t pitch, Pair* tile) {
+SLICESTACK_AMX void transposePairs(const Bf16* rows, int64_t pitch, Pair* tile) {
   __m512i r[16];
-  for (int c = 0; c < 16; ++c) r[c] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(rows + c * pitch + 16), _mm512_loadu_ps(rows + c * pitch));
+  for (int c = 0; c < 16; ++c) r[c] = _mm512_loadu_si512(rows + c * pitch);
   transposed(r);
   for (int k = 0; k < 16; ++k) _mm512_storeu_si512(tile + k * 16, r[k]);
 }
 
-SLICESTACK_AMX void store(const float* sum, const float* bias, Bf16* const* rows, int64_t count, int64_t columns) {
-  const __mmask32 mask = columns >= 32 ? 0xffffffffu : (1u << columns) - 1;
-  const __mmask16 low = static_cast<__mmask16>(mask), high = static_cast<__mmask16>(mask >> 16);
-  const __m512 biasLow = bias ? _mm512_maskz_loadu_ps(low, bias) : _mm512_setzero_ps(), biasHigh = bias ? _mm512_maskz_loadu_ps(high, bias + 16) : _mm512_setzero_ps();
-  for (int64_t r = 0; r < count; ++r) {
-    const __m512 first = _mm512_add_ps(_mm512_loadu_ps(sum + r * kBlock), biasLow), second = _mm512_add_ps(_mm512_loadu_ps(sum + r * kBlock + 16), biasHigh);
-    _mm512_mask_storeu_epi16(rows[r], mask, (__m512i)_mm512_cvtne2ps_pbh(second, first));
+SLICESTACK_AMX void store(const float* sum, const float* bias, Bf16* const* to, int64_t rows) {
+  const __m512 low = bias ? _mm512_loadu_ps(bias) : _mm512_setzero_ps(), high = bias ? _mm512_loadu_ps(bias + 16) : _mm512_setzero_ps();
+  for (int64_t r = 0; r < rows; ++r) {
+    const __m512 first = _mm512_add_ps(_mm512_loadu_ps(sum + r * kBlock), low), second = _mm512_add_ps(_mm512_loadu_ps(sum + r * kBlock + 16), high);
+    _mm512_storeu_si512(to[r], (__m512i)_mm512_cvtne2ps_pbh(second, first));
   }
 }
 
 /** Whether processor and system have all that is used above; asks Linux for the tiles, which it gives on request only. */
 bool usable() {
   unsigned a, b, c, d;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  const bool tiles = (d >> 24 & 1) && (d >> 22 & 1);                        // AMX-TILE, AMX-BF16
-  const bool vectors = (b >> 16 & 1) && (b >> 30 & 1) && (b >> 31 & 1);     // AVX512F, BW, VL
-  if (!tiles || !vectors || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1)) return false;  // AVX512_BF16
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512bf16")) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 24 & 1) || !(d >> 22 & 1)) return false;  // AMX-TILE, AMX-BF16
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
@@ -145,7 +143,7 @@ bool usable() {
 }  // namespace
 
 const TileKernels* amxKernels() {
-  static constexpr TileKernels kernels{"amx", begin, end, multiply, interleave, interleaveFloats, transpose, transposeFloats, store};
+  static constexpr TileKernels kernels{begin, end, multiply, interleave, transpose, transposePairs, store};
   static const bool found = usable();
   return found ? &kernels : nullptr;
 }

@@ -20,7 +20,8 @@ uint32_t rounded(float value) {
   return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
 }
 
-void nothing() {}
+TileState begin() { return {}; }
+void end(const TileState&) {}
 
 void multiply(const TileProduct& product, float* sum, int64_t pitch, bool add) {
   float total[kBlock][kBlock] = {};
@@ -45,26 +46,23 @@ void multiply(const TileProduct& product, float* sum, int64_t pitch, bool add) {
 void interleave(const Bf16* even, const Bf16* odd, Pair* pairs, int64_t count) {
   for (int64_t i = 0; i < count; ++i) pairs[i] = even[i] | Pair(odd[i]) << 16;
 }
-void interleaveFloats(const float* even, const float* odd, Pair* pairs, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) pairs[i] = rounded(even[i]) | rounded(odd[i]) << 16;
-}
 void transpose(const Bf16* rows, int64_t pitch, Pair* tile) {
   for (int64_t k = 0; k < kTileDepth / 2; ++k)
     for (int64_t c = 0; c < kTileRows; ++c) tile[c * kTileRows + k] = rows[2 * k * pitch + c] | Pair(rows[(2 * k + 1) * pitch + c]) << 16;
 }
-void transposeFloats(const float* rows, int64_t pitch, Pair* tile) {
+void transposePairs(const Bf16* rows, int64_t pitch, Pair* tile) {
   for (int64_t c = 0; c < kTileRows; ++c)
-    for (int64_t k = 0; k < kTileDepth / 2; ++k) tile[k * kTileRows + c] = rounded(rows[c * pitch + 2 * k]) | rounded(rows[c * pitch + 2 * k + 1]) << 16;
+    for (int64_t k = 0; k < kTileDepth / 2; ++k) tile[k * kTileRows + c] = rows[c * pitch + 2 * k] | Pair(rows[c * pitch + 2 * k + 1]) << 16;
 }
-void store(const float* sum, const float* bias, Bf16* const* rows, int64_t count, int64_t columns) {
-  for (int64_t r = 0; r < count; ++r)
-    for (int64_t c = 0; c < columns; ++c) rows[r][c] = static_cast<Bf16>(rounded(sum[r * kBlock + c] + (bias ? bias[c] : 0)));
+void store(const float* sum, const float* bias, Bf16* const* to, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < kBlock; ++c) to[r][c] = static_cast<Bf16>(rounded(sum[r * kBlock + c] + (bias ? bias[c] : 0)));
 }
 
 }  // namespace
 
 const TileKernels& portableKernels() {
-  static constexpr TileKernels kernels{"portable", nothing, nothing, multiply, interleave, interleaveFloats, transpose, transposeFloats, store};
+  static constexpr TileKernels kernels{begin, end, multiply, interleave, transpose, transposePairs, store};
   return kernels;
 }
 

@@ -2,10 +2,12 @@
 // With AMX (Intel, from Sapphire Rapids on) a product is a few instructions. Elsewhere plain loops do the same, slowly, so that
 // the rest can be tested anywhere; nothing chooses them for speed.
 #pragma once
-#include "vectors.h"
+#include <cstdint>
 
 namespace slicestack {
 
+/** The bits of a bfloat16. */
+using Bf16 = uint16_t;
 /** Two bfloat16 side by side, the first in the low half: what the unit multiplies at a time. */
 using Pair = uint32_t;
 
@@ -29,28 +31,31 @@ struct TileProduct {
   int64_t steps;
 };
 
+/** How the tile unit of this thread was set up before us: another library may count on it. */
+struct TileState {
+  alignas(64) char config[64];
+};
+
 struct TileKernels {
-  const char* name;
-  /** A thread calls `begin` before its first product and `end` after its last; no other library may compute between. */
-  void (*begin)();
-  void (*end)();
+  /** A thread calls `begin` before its first product and `end`, with what it was given, after its last; no other library may compute between. */
+  TileState (*begin)();
+  void (*end)(const TileState& before);
   /** @param pitch floats from row to row of `sum` */
   void (*multiply)(const TileProduct& product, float* sum, int64_t pitch, bool add);
   /** pairs[i] = (even[i], odd[i]) */
   void (*interleave)(const Bf16* even, const Bf16* odd, Pair* pairs, int64_t count);
-  /** The same from float32, rounded to the nearest even. */
-  void (*interleaveFloats)(const float* even, const float* odd, Pair* pairs, int64_t count);
   /** 32 rows of 16 columns become a left tile: row c holds column c. @param pitch bfloat16 from row to row */
   void (*transpose)(const Bf16* rows, int64_t pitch, Pair* tile);
-  /** 16 rows of 32 float32 become a right tile, rounded: row k holds columns 2k and 2k + 1. @param pitch floats from row to row */
-  void (*transposeFloats)(const float* rows, int64_t pitch, Pair* tile);
-  /** rows[r][c] = sum[r][c] + bias[c], rounded; sum is kBlock wide, `bias` may be null. */
-  void (*store)(const float* sum, const float* bias, Bf16* const* rows, int64_t count, int64_t columns);
+  /** 16 rows of 32 columns become a right tile: row k holds columns 2k and 2k + 1. @param pitch bfloat16 from row to row */
+  void (*transposePairs)(const Bf16* rows, int64_t pitch, Pair* tile);
+  /** to[r][c] = sum[r][c] + bias[c], rounded to nearest, ties to even; 32 columns; `bias` may be null. */
+  void (*store)(const float* sum, const float* bias, Bf16* const* to, int64_t rows);
 };
 
 /** Those of AMX; null where this processor or system has none. */
 const TileKernels* amxKernels();
 const TileKernels& portableKernels();
+/** The fastest that this processor has. */
 inline const TileKernels& tileKernels() {
   const TileKernels* fast = amxKernels();
   return fast ? *fast : portableKernels();

@@ -6,26 +6,11 @@ import { handlesOf, wrap, type Tensor } from "./tensor.js";
 export type Size = number | number[];
 export type Reduction = "none" | "mean" | "sum";
 
-/**
- * How the three parts of a convolution are computed. `library`: by libtorch. `tiles`: on the CPU, in bfloat16 with float32
- * sums, by kernels of our own, where libtorch too would compute in bfloat16 (x is bfloat16, or autocast is on); fast with
- * AMX, and libtorch's way is taken for what they do not cover: groups, other dtypes, other devices. `im2col`: what each
- * output sees, written out, times the outputs.
- */
-export interface ConvolutionWays {
-  forward: "library" | "tiles";
-  /** Of the gradient of x. */
-  input: "library" | "tiles";
-  /** Of the gradient of the weight. */
-  weight: "library" | "tiles" | "im2col";
-}
 export interface ConvolutionOptions {
   stride?: Size;
   padding?: Size;
   dilation?: Size;
   groups?: number;
-  /** Over two and three dimensions; default: the library's in all. */
-  ways?: ConvolutionWays | undefined;
 }
 export interface PoolOptions {
   /** Default: the kernel. */
@@ -51,9 +36,6 @@ export function oneHot(x: Tensor, classes: number): Tensor {
   return wrap(native().oneHot(x.handle, classes));
 }
 
-const waysList = (ways: ConvolutionWays | undefined): string[] =>
-  ways === undefined ? [] : [ways.forward, ways.input, ways.weight];
-
 // ── Linear and convolution ──────────────────────────────────────────────────
 /** x_...I, weight_OI, bias_O → y_...O */
 export function linear(x: Tensor, weight: Tensor, bias?: Maybe): Tensor {
@@ -73,22 +55,18 @@ export function conv2d(
   x: Tensor,
   weight: Tensor,
   bias?: Maybe,
-  { stride = 1, padding = 0, dilation = 1, groups = 1, ways }: ConvolutionOptions = {},
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
 ): Tensor {
-  return wrap(
-    native().conv2d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups, ...waysList(ways)),
-  );
+  return wrap(native().conv2d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
 }
 /** x_NCDHW, weight_OIDHW (I = C / groups), bias_O → y_NODHW */
 export function conv3d(
   x: Tensor,
   weight: Tensor,
   bias?: Maybe,
-  { stride = 1, padding = 0, dilation = 1, groups = 1, ways }: ConvolutionOptions = {},
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: ConvolutionOptions = {},
 ): Tensor {
-  return wrap(
-    native().conv3d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups, ...waysList(ways)),
-  );
+  return wrap(native().conv3d(x.handle, weight.handle, handleOf(bias), stride, padding, dilation, groups));
 }
 
 // ── Normalisation ───────────────────────────────────────────────────────────
@@ -101,18 +79,11 @@ export interface BatchNormOptions {
   training?: boolean;
   momentum?: number;
   eps?: number;
-  /** Added to the normalised x. */
-  residual?: Maybe;
-  /** Whether a ReLU follows, after the residual. */
-  relu?: boolean;
 }
-/**
- * Over every dimension of x_NC... but the channels; with `residual` and `relu` it is relu(norm(x) + residual), which in
- * training, in bfloat16 and channels_last, on the CPU, takes as few passes over memory as batch norm alone.
- */
+/** Over every dimension of x_NC... but the channels. */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
-  const { training = false, momentum = 0.1, eps = 1e-5, relu = false } = options;
-  const { weight, bias, runningMean, runningVar, residual } = options;
+  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const { weight, bias, runningMean, runningVar } = options;
   return wrap(
     native().batchNorm(
       x.handle,
@@ -123,8 +94,6 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
       training,
       momentum,
       eps,
-      handleOf(residual),
-      relu,
     ),
   );
 }

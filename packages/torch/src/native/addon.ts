@@ -16,9 +16,6 @@ type Convolution = (
   padding: number | number[],
   dilation: number | number[],
   groups: number,
-  forward?: string,
-  input?: string,
-  weightWay?: string,
 ) => Handle;
 type Pool = (x: Handle, kernel: number | number[], stride: number | number[], padding: number | number[]) => Handle;
 type AveragePool = (
@@ -58,6 +55,7 @@ export interface Addon {
   showConfig(): string;
   getNumThreads(): number;
   setNumThreads(threads: number): void;
+  setConvolutionKernels(kernels: string): string;
   cudaDeviceCount(): number;
   hasMps(): boolean;
   setTf32(allowed: boolean): void;
@@ -201,8 +199,6 @@ export interface Addon {
     training: boolean,
     momentum: number,
     eps: number,
-    residual?: Maybe,
-    relu?: boolean,
   ): Handle;
   layerNorm(x: Handle, normalizedShape: number[], weight: Maybe, bias: Maybe, eps: number): Handle;
   groupNorm(x: Handle, groups: number, weight: Maybe, bias: Maybe, eps: number): Handle;

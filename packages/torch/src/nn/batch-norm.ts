@@ -16,14 +16,6 @@ export interface BatchNormLayerOptions {
   trackRunningStats?: boolean;
 }
 
-/** What may follow a norm in the same pass over memory; default: nothing. */
-export interface AfterNorm {
-  /** Added to the normalised x, of its shape. */
-  residual?: Tensor | null;
-  /** Whether a ReLU follows, after the residual. */
-  relu?: boolean;
-}
-
 /** What the batch-norm layers share. */
 export abstract class BatchNorm extends Module {
   readonly weight: Parameter | null;
@@ -53,20 +45,20 @@ export abstract class BatchNorm extends Module {
       : null;
   }
 
-  /** x_NC... → relu(norm(x) + residual), the same shape; changes the running statistics in place while training. */
-  forward(x: Tensor, after: AfterNorm = {}): Tensor {
+  /** x_NC... → the same shape; changes the running statistics in place while training. */
+  forward(x: Tensor): Tensor {
     if (this.dims !== null && !this.dims.includes(x.dim)) {
       throw new ArgumentError(
         `x: expected ${this.dims.join(" or ")} dimensions, received shape [${x.shape.join(", ")}]`,
         this.constructor.name,
       );
     }
-    return this.normalise(x, this.training || this.running_mean === null, this.#count(), after);
+    return this.normalise(x, this.training || this.running_mean === null, this.#count());
   }
 
-  protected normalise(x: Tensor, training: boolean, momentum: number, { residual, relu = false }: AfterNorm): Tensor {
+  protected normalise(x: Tensor, training: boolean, momentum: number): Tensor {
     const { weight, bias, running_mean: runningMean, running_var: runningVar, eps } = this;
-    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, momentum, training, residual, relu });
+    return batchNorm(x, { weight, bias, runningMean, runningVar, eps, momentum, training });
   }
 
   /** Counts this batch while training. @returns the momentum to use */

@@ -1,7 +1,7 @@
 /** Convolutions over 1, 2 and 3 spatial dimensions. */
 import { empty } from "../creation.js";
 import { ArgumentError } from "../errors.js";
-import { conv1d, conv2d, conv3d, type ConvolutionOptions, type ConvolutionWays, type Size } from "../functional.js";
+import { conv1d, conv2d, conv3d, type ConvolutionOptions, type Size } from "../functional.js";
 import type { Tensor } from "../tensor.js";
 import { resetLinear_ } from "./init.js";
 import { Module } from "./module.js";
@@ -15,8 +15,6 @@ abstract class Conv extends Module {
   /** weight_OI..., I = inChannels / groups */
   readonly weight: Parameter;
   readonly bias: Parameter | null;
-  /** How this layer is computed; not part of its state. Default: by libtorch. */
-  ways: ConvolutionWays | undefined = undefined;
   protected readonly options: ConvolutionOptions;
 
   protected constructor(
@@ -60,7 +58,7 @@ export class Conv2d extends Conv {
     super(2, inChannels, outChannels, kernelSize, options);
   }
   forward(x_NCHW: Tensor): Tensor {
-    return conv2d(x_NCHW, this.weight, this.bias, { ...this.options, ways: this.ways });
+    return conv2d(x_NCHW, this.weight, this.bias, this.options);
   }
 }
 
@@ -70,6 +68,6 @@ export class Conv3d extends Conv {
     super(3, inChannels, outChannels, kernelSize, options);
   }
   forward(x_NCDHW: Tensor): Tensor {
-    return conv3d(x_NCDHW, this.weight, this.bias, { ...this.options, ways: this.ways });
+    return conv3d(x_NCDHW, this.weight, this.bias, this.options);
   }
 }

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import { native } from "../native/load.js";
 import { wrap, type Tensor } from "../tensor.js";
-import { BatchNorm, type AfterNorm } from "./batch-norm.js";
+import { BatchNorm } from "./batch-norm.js";
 import type { Module } from "./module.js";
 
 /**
@@ -22,15 +22,12 @@ export class SyncBatchNorm extends BatchNorm {
     return Object.assign(made, { weight, bias, running_mean, running_var, num_batches_tracked, training });
   }
 
-  protected override normalise(x: Tensor, training: boolean, momentum: number, after: AfterNorm): Tensor {
+  protected override normalise(x: Tensor, training: boolean, momentum: number): Tensor {
     const [, worldSize = 1] = native().processGroup();
-    if (!training || worldSize === 1) return super.normalise(x, training, momentum, after);
+    if (!training || worldSize === 1) return super.normalise(x, training, momentum);
     const { weight, bias, running_mean: mean, running_var: variance, eps } = this;
     const [w, b, m, v] = [weight, bias, mean, variance].map((tensor) => tensor?.handle ?? null);
-    const handle = native().syncBatchNorm(x.handle, w ?? null, b ?? null, m ?? null, v ?? null, momentum, eps);
-    const { residual = null, relu = false } = after;
-    const sum = residual === null ? wrap(handle) : wrap(handle).add(residual);
-    return relu ? sum.relu() : sum;
+    return wrap(native().syncBatchNorm(x.handle, w ?? null, b ?? null, m ?? null, v ?? null, momentum, eps));
   }
 }
 
