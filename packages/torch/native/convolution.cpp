@@ -22,16 +22,14 @@ struct Ways {
 };
 
 /** By sizes alone, so that a repeated run computes the same. The thresholds are from measurements: docs/explanation/engine.md. */
-Ways waysFor(ConvolutionKernels kernels, const ConvolutionSizes& s) {
-  const bool whole = wholeTiles(s), input = whole && hasTileInputGradient(s);
+Ways waysFor(ConvolutionKernels kernels, const ConvolutionSizes& s, bool lastChannels) {
+  const bool whole = lastChannels && wholeTiles(s), input = whole && hasTileInputGradient(s);
   if (kernels == ConvolutionKernels::tiles) return {whole, input, true};
   if (kernels == ConvolutionKernels::libtorch || amxKernels() == nullptr) return {false, false, false};
   const int64_t weights = s.outputs * s.inputs * s.taps();
   const bool heavy = weights >= 1 << 20;  // many weights for few positions
   const bool strided = s.stride[0] * s.stride[1] * s.stride[2] > 1;
-  // With few values side by side, packing them costs more than the products.
-  const bool wide = s.inputs * s.kernel[2] >= 16 && s.positions() * weights >= 1 << 22;
-  return {whole && heavy, input && (heavy || strided), wide};
+  return {whole && heavy, input && (heavy || strided), s.inputs >= 16 && weights >= 1 << 15};
 }
 
 /** In bfloat16, channels last. Parts by libtorch are its own calls, with the same arguments as without us. */
@@ -68,7 +66,7 @@ struct Convolve : torch::autograd::Function<Convolve> {
     if (needsBias && weightByTiles) {
       Ints dims{0};
       for (int64_t k = 2; k < dy.dim(); ++k) dims.push_back(k);
-      dbias = dy.sum(dims);
+      dbias = dy.sum(dims, /*keepdim=*/false, at::kFloat).to(at::kBFloat16);
     }
     if (inputByTiles || weightByTiles) {
       const auto layout = channelsLast(x);
@@ -93,9 +91,11 @@ Optional<at::Tensor> convolutionByTiles(ConvolutionKernels kernels, const at::Te
   const auto autocast = autocastState(at::kCPU);
   const bool cast = autocast.enabled && autocast.dtype == at::kBFloat16;
   if (!cast && (autocast.enabled || !isBfloat16(x) || !isBfloat16(weight) || (bias && !isBfloat16(*bias)))) return {};
+  // In two dimensions libtorch's results are channels last where x is, as ours always are; in three that depends on its version.
   const auto layout = channelsLast(x);
-  if (x.suggest_memory_format() != layout || !x.is_contiguous(layout)) return {};
-  Ways ways = waysFor(kernels, ConvolutionSizes::of(x.sizes(), weight.sizes(), stride, padding, dilation));
+  const bool lastChannels = x.dim() == 4 && x.suggest_memory_format() == layout && x.is_contiguous(layout);
+  if (x.dim() == 4 && !lastChannels) return {};
+  Ways ways = waysFor(kernels, ConvolutionSizes::of(x.sizes(), weight.sizes(), stride, padding, dilation), lastChannels);
   const bool recorded = at::GradMode::is_enabled();
   ways.input = ways.input && recorded && x.requires_grad();
   ways.weight = ways.weight && recorded && weight.requires_grad();

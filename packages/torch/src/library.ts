@@ -69,7 +69,7 @@ export function setNumThreads(threads: number): void {
   native().setNumThreads(threads);
 }
 /**
- * Who computes convolutions in bfloat16 on the CPU, in channels_last, for this JavaScript thread. `auto`: on processors with
+ * Who computes convolutions in bfloat16 on the CPU (2D in channels_last; of 3D the gradient of the weight), for this JavaScript thread. `auto`: on processors with
  * AMX our own kernels where they are faster, libtorch's elsewhere. `libtorch`: always libtorch's. `tiles`: our own wherever
  * they can compute it, on any processor, without AMX slowly: for tests.
  */
