@@ -8,6 +8,11 @@
 
 #include "tile-convolution.h"
 
+// GCC 14 sees an overflow in libtorch's own lists, which is none.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
+
 namespace slicestack {
 
 namespace {
