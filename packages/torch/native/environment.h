@@ -37,6 +37,9 @@ class Group;  // the processes that train together: group.h
 /** index + generation * 2^24: exact in a JavaScript number. */
 using Handle = double;
 
+/** Who computes convolutions in bfloat16 on the CPU. automatic: whoever is faster here; tiles: our own wherever they can. */
+enum class ConvolutionKernels { automatic, libtorch, tiles };
+
 class Environment {
  public:
   explicit Environment(napi_env env) : env(env), generator(newCpuGenerator(5489)) {}
@@ -63,6 +66,7 @@ class Environment {
 
   napi_env env;
   at::Generator generator;
+  ConvolutionKernels convolutionKernels = ConvolutionKernels::automatic;
   napi_ref errorClasses[5] = {nullptr, nullptr, nullptr, nullptr, nullptr};
   /** Null outside of initProcessGroup() and destroyProcessGroup(). */
   std::shared_ptr<Group> group;

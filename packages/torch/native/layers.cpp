@@ -1,8 +1,10 @@
 // What layers and losses are made of: linear, convolution, normalisation, pooling, resampling, recurrent cells.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "arguments.h"
+#include "convolution.h"
 
 namespace slicestack {
 
@@ -38,9 +40,21 @@ napi_value conv(Arguments& a) {
   if (x.size(1) != weight.size(1) * groups)
     throw ArgumentFault("x: expected " + std::to_string(weight.size(1) * groups) + " channels, received " + std::to_string(x.size(1)));
   checkOutput(a, x, weight.size(0), w);
+  if constexpr (N > 1)
+    if (const auto y = convolutionByTiles(a.state.convolutionKernels, x, weight, bias, w.stride, w.padding, w.dilation, groups)) return a.wrap(*y);
   if constexpr (N == 1) return a.wrap(at::conv1d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
   if constexpr (N == 2) return a.wrap(at::conv2d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
   if constexpr (N == 3) return a.wrap(at::conv3d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
+}
+
+// setConvolutionKernels("auto" | "libtorch" | "tiles") -> the name of what it was
+napi_value setConvolutionKernels(Arguments& a) {
+  constexpr std::array<const char*, 3> kNames{"auto", "libtorch", "tiles"};
+  const auto wanted = std::find(kNames.begin(), kNames.end(), a.string(0, "kernels"));
+  if (wanted == kNames.end()) a.fail(0, "kernels", "'auto', 'libtorch' or 'tiles'");
+  const auto before = kNames.at(static_cast<size_t>(a.state.convolutionKernels));
+  a.state.convolutionKernels = static_cast<ConvolutionKernels>(wanted - kNames.begin());
+  return a.fromString(before);
 }
 
 void checkVector(const Optional<at::Tensor>& t, const char* name, int64_t size) {
@@ -255,7 +269,7 @@ napi_value gru(Arguments& a) {
 OpTable layerOps() {
   return {{"linear", linear},
           {"conv1d", conv<1>},
-          {"conv2d", conv<2>},
+          {"conv2d", conv<2>}, {"setConvolutionKernels", setConvolutionKernels},
           {"conv3d", conv<3>},
           {"batchNorm", batchNorm},
           {"layerNorm", layerNorm},

@@ -43,9 +43,11 @@ export {
   getNumThreads,
   hasMps,
   libtorchInfo,
+  setConvolutionKernels,
   setNumThreads,
   setTf32,
   synchronize,
+  type ConvolutionKernels,
   type CudaDevice,
   type LibtorchInfo,
 } from "./library.js";

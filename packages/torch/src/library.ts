@@ -68,6 +68,19 @@ export function getNumThreads(): number {
 export function setNumThreads(threads: number): void {
   native().setNumThreads(threads);
 }
+/**
+ * Who computes convolutions in bfloat16 on the CPU (2D in channels_last; of 3D the gradient of the weight), for this JavaScript thread. `auto`: on processors with
+ * AMX our own kernels where they are faster, libtorch's elsewhere. `libtorch`: always libtorch's. `tiles`: our own wherever
+ * they can compute it, on any processor, without AMX slowly: for tests.
+ */
+export type ConvolutionKernels = "auto" | "libtorch" | "tiles";
+/**
+ * At first it is what the environment variable SLICESTACK_CONVOLUTIONS says, or `auto`.
+ * @returns what it was   @throws ArgumentError for another name
+ */
+export function setConvolutionKernels(kernels: ConvolutionKernels): ConvolutionKernels {
+  return native().setConvolutionKernels(kernels) as ConvolutionKernels;
+}
 /** TensorFloat-32 for products and convolutions on CUDA, and cuDNN's choice of kernels by trial. */
 export function setTf32(allowed: boolean): void {
   native().setTf32(allowed);

@@ -55,6 +55,7 @@ export interface Addon {
   showConfig(): string;
   getNumThreads(): number;
   setNumThreads(threads: number): void;
+  setConvolutionKernels(kernels: string): string;
   cudaDeviceCount(): number;
   hasMps(): boolean;
   setTf32(allowed: boolean): void;

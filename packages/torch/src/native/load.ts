@@ -47,11 +47,23 @@ function load(): Addon {
 
 let standIn: Addon | undefined;
 
-/** The addon of this thread, or what stands in for it. @throws LibtorchNotFoundError */
+/** The addon of this thread, or what stands in for it. @throws LibtorchNotFoundError; ArgumentError for a wrong SLICESTACK_CONVOLUTIONS */
 export function native(): Addon {
   if (standIn !== undefined) return standIn;
-  loaded ??= load();
+  loaded ??= configured(load());
   return loaded;
+}
+
+function configured(addon: Addon): Addon {
+  const kernels = process.env["SLICESTACK_CONVOLUTIONS"] ?? "";
+  if (kernels === "") return addon;
+  try {
+    addon.setConvolutionKernels(kernels);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ArgumentError(`SLICESTACK_CONVOLUTIONS: ${reason}`, "load");
+  }
+  return addon;
 }
 
 /** The addon itself, where it was loaded: for finalizers, which must not load it nor meet a stand-in. */

@@ -9,7 +9,7 @@ const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -
 test("the public exports are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch)),
-    "ArgumentError DistributedError LibtorchNotFoundError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
+    "ArgumentError DistributedError LibtorchNotFoundError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
   );
 });
 
