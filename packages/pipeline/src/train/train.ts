@@ -80,7 +80,7 @@ function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOpti
   });
 }
 
-function checkStage(config: RunConfig, stage: StageName | "all"): void {
+export function checkStage(config: RunConfig, stage: StageName | "all"): void {
   const stages = stagesOf(config);
   if (stage === "all" || stages.includes(stage)) return;
   const has = stages.length === 1 ? `the stage ${stages[0]}` : `the stages ${stages.join(", ")}`;
