@@ -6,21 +6,19 @@ import { stagesOf } from "../config/stages.js";
 import { configToYaml } from "../config/to-yaml.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { allTaskVolumes, type TaskVolume } from "../data/task.js";
-import { openDataset, type Dataset } from "../data/store.js";
+import { openDataset, type Dataset, type DatasetInfo } from "../data/store.js";
 import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
 import { majorityBaseline } from "./baselines/prior.js";
 import { shortcutBaseline } from "./baselines/shortcut.js";
-import { svgToPng } from "../page/drawing.js";
 import { exampleSlices } from "./report/examples.js";
-import { drawFigures } from "./figures/all.js";
 import { predictionKeys, writePredictions, type Predictions } from "./predictions.js";
 import { countPart, renderReport, type ReportInput } from "./report/report.js";
-import { compareModels, type ModelDifference } from "./compare/models.js";
-import { summarise, type ModelSummary } from "./summary.js";
+import type { ModelDifference } from "./compare/models.js";
+import { MAIN, scoresOf, writeFigures } from "./scores.js";
+import type { ModelSummary } from "./summary.js";
 import { summaryTable } from "./report/tables.js";
 import { readTrainingRows } from "./training-rows.js";
-import type { RunConfig } from "../config/types.js";
 import { sliceEvidence, voteBy } from "./votes/vote.js";
 import type { PredictJob, PredictOutcome, SlicePredictions } from "./worker.js";
 
@@ -75,21 +73,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 
   const { names } = opened.task.classes;
   const settings = { classes: names, seed: opened.config.seed, ordinal: names.length > 2 };
-  const of = (part: "val" | "test") => all.filter((one) => one.part === part);
-  onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
-  const [val, test] = [summarise(of("val"), settings), summarise(of("test"), settings)];
-  onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
   const mainModel = MAIN[opened.config.method];
-  const differences = comparisons(of("test"), mainModel, settings);
+  const scores = scoresOf(all, mainModel, settings, onProgress);
+  const { test, val, differences } = scores;
   writeFileAtomic(paths.summary, `${JSON.stringify({ test, val, differences }, null, 2)}\n`);
-
-  const figures = await drawFigures(test, differences, readTrainingRows(paths.metrics));
-  mkdirSync(paths.figures, { recursive: true });
-  for (const { name, svg } of figures) {
-    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
-    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
-  }
-  const main = of("test").find(({ model }) => model === mainModel);
+  const figures = await writeFigures(paths.figures, scores, readTrainingRows(paths.metrics));
+  const main = all.find(({ model, part }) => model === mainModel && part === "test");
   const evidence = evidenceOf(mainModel, outcome, main);
   const dataset = external ?? opened.dataset;
   const examples =
@@ -132,22 +121,6 @@ function baselines({ task }: OpenRun, test: readonly TaskVolume[]): Predictions[
         probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities,
       },
     ];
-  });
-}
-
-/** What each method is about. */
-const MAIN: Record<RunConfig["method"], string> = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" };
-
-function comparisons(
-  test: readonly Predictions[],
-  mainModel: string,
-  options: Parameters<typeof compareModels>[2],
-): ModelDifference[] {
-  const named = (model: string) => test.find((one) => one.model === model);
-  const main = named(mainModel);
-  return ["2d_vote", "2.5d_frozen", "shortcut"].flatMap((model) => {
-    const other = model === mainModel ? undefined : named(model);
-    return main === undefined || other === undefined ? [] : [compareModels(main, other, options)];
   });
 }
 
@@ -208,7 +181,6 @@ function reportInput(
   const { info } = dataset;
   const { test, examples, ...rest } = results;
   const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
-  const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
   return {
     ...rest,
     title: config.name,
@@ -217,7 +189,7 @@ function reportInput(
     dataset: {
       name: info.name,
       hash: info.hash,
-      contents: `${info.count} volumes, ${depth} of ${info.height} x ${info.width}, ${info.dtype}${info.unit === "HU" ? ", HU" : ""}`,
+      contents: contentsOf(info),
     },
     split: {
       seed: split.seed,
@@ -233,9 +205,16 @@ function reportInput(
     ...(examples.length === 0 ? {} : { examples }),
     config: configToYaml(config),
     environment: { ...record.versions, ...record.environment },
-    warnings: [
-      ...split.warnings,
-      ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
-    ],
+    warnings: [...split.warnings, ...quarantineWarnings(info)],
   };
+}
+
+/** "130 volumes, 64 slices of 128 x 128, int16, HU". */
+export function contentsOf({ count, depth, height, width, dtype, unit }: DatasetInfo): string {
+  const slices = depth === "native" ? "native depth" : `${depth} slices`;
+  return `${count} volumes, ${slices} of ${height} x ${width}, ${dtype}${unit === "HU" ? ", HU" : ""}`;
+}
+
+export function quarantineWarnings({ quarantined = [] }: DatasetInfo): string[] {
+  return quarantined.map(({ source, reason }) => `${source} was quarantined: ${reason}`);
 }

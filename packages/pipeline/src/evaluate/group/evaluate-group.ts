@@ -1,0 +1,214 @@
+/** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { BackgroundOptions } from "../../background.js";
+import { configToYaml } from "../../config/to-yaml.js";
+import { writeFileAtomic } from "../../data/atomic.js";
+import { openDataset, type Dataset } from "../../data/store.js";
+import { allTaskVolumes, type TaskVolume } from "../../data/task.js";
+import type { RunConfig } from "../../config/types.js";
+import { readRunConfig, RunError, runPaths } from "../../run/folder.js";
+import {
+  configHash,
+  groupPaths,
+  groupSplits,
+  groupWords,
+  readGroup,
+  type GroupRecord,
+  type Member,
+} from "../../run/group.js";
+import { openRun, type OpenRun } from "../../run/open.js";
+import { contentsOf, evaluate, quarantineWarnings, type EvaluateResult } from "../evaluate.js";
+import type { MetricName } from "../metrics/scorer.js";
+import { byMetric } from "../options.js";
+import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
+import { membersTable, type MembersInput } from "../report/members.js";
+import { countPart, renderReport, type PartCounts, type ReportInput } from "../report/report.js";
+import { summaryTable } from "../report/tables.js";
+import { MAIN, scoresOf, writeFigures, type Scores } from "../scores.js";
+import { metricSpread, type RunSpread } from "../statistics/runs.js";
+import type { ModelSummary } from "../summary.js";
+import { combinationOf, ensembleOf, type Combination } from "./ensemble.js";
+
+export interface EvaluateGroupOptions extends BackgroundOptions {
+  /** Group folder. */
+  group: string;
+  /** Another prepared data set, all of it taken as test: external validation of every member and of their mean. */
+  data?: string;
+  command?: string;
+}
+
+type ByPart<T> = Record<"test" | "val", T>;
+/** By model. */
+type ByModel<T> = Record<string, T>;
+
+/** `metrics.json` of a group. `test`, `val` and `differences` are of all members together, as those of a run. */
+export interface GroupMetrics extends Scores {
+  combination: ByPart<Combination>;
+  members: (Pick<Member, "name" | "fold" | "seed" | "splitHash"> & ByPart<ByModel<Record<MetricName, number>>>)[];
+  /** Over the members. */
+  spread: ByPart<ByModel<Record<MetricName, RunSpread>>>;
+}
+
+export interface GroupEvaluation {
+  group: string;
+  /** Members and their spread, then all together, as text. */
+  table: string;
+  /** Path of the report. */
+  report: string;
+  metrics: GroupMetrics;
+}
+
+interface EvaluatedMember {
+  member: Member;
+  opened: OpenRun;
+  result: EvaluateResult;
+  predictions: Predictions[];
+}
+
+/**
+ * Evaluates every member as `evaluate` does, in its own folder, then all of them together in the group's.
+ * @throws RunError where a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
+ */
+export async function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
+  const { group, data, onProgress, signal } = options;
+  const record = readGroup(group);
+  checkMembers(group, record);
+  const external = data === undefined ? undefined : openDataset(data);
+  const members: EvaluatedMember[] = [];
+  for (const member of record.members) members.push(await evaluateMember(member, options, external));
+  signal?.throwIfAborted();
+
+  const config = readRunConfig(group);
+  const { names } = members[0]!.opened.task.classes;
+  const settings = { classes: names, seed: config.seed, ordinal: names.length > 2 };
+  const all = ensembleOf(members.map(({ predictions }) => predictions));
+  const scores = scoresOf(all, MAIN[config.method], settings, onProgress);
+  const metrics = metricsOf(members, scores);
+
+  const { root } = groupPaths(group);
+  const paths = groupPaths(external === undefined ? root : join(root, "external", external.info.name));
+  mkdirSync(paths.root, { recursive: true });
+  writePredictions(paths.predictions, all);
+  writeFileAtomic(paths.summary, `${JSON.stringify(metrics, null, 2)}\n`);
+  // Training curves and slices are in each member's own report.
+  const figures = await writeFigures(paths.figures, scores, []);
+  const input = reportInput({ group, record, config, members, external, metrics, figures, ...options });
+  writeFileAtomic(paths.report, renderReport(input));
+  const table = `${membersTable(input.members)}\n\n${summaryTable(scores.test, scores.differences)}`;
+  return { group: root, table, report: paths.report, metrics };
+}
+
+function metricsOf(members: readonly EvaluatedMember[], scores: Scores): GroupMetrics {
+  const said = members.map(({ predictions }) => predictions);
+  return {
+    ...scores,
+    combination: { test: combinationOf(said, "test"), val: combinationOf(said, "val") },
+    members: members.map(({ member: { name, fold, seed, splitHash }, result: { metrics } }) => {
+      return { name, fold, seed, splitHash, test: valuesOf(metrics.test), val: valuesOf(metrics.val) };
+    }),
+    spread: { test: spreadOf(members, "test"), val: spreadOf(members, "val") },
+  };
+}
+
+async function evaluateMember(
+  member: Member,
+  { group, data, onProgress, onLog, signal }: EvaluateGroupOptions,
+  external: Dataset | undefined,
+): Promise<EvaluatedMember> {
+  const run = groupPaths(group).member(member);
+  const result = await evaluate({
+    run,
+    ...(data === undefined ? {} : { data }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onLog === undefined ? {} : { onLog }),
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
+  });
+  const folder = external === undefined ? run : join(run, "external", external.info.name);
+  return { member, opened: openRun(run), result, predictions: readPredictions(runPaths(folder).predictions) };
+}
+
+/** Nothing is scored before all members are there and belong together. */
+function checkMembers(group: string, record: GroupRecord): void {
+  for (const member of record.members) {
+    const run = groupPaths(group).member(member);
+    if (member.status !== "trained")
+      throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${group}`);
+    const opened = openRun(run);
+    const differs = opened.split.hash !== member.splitHash ? "split" : configHash(opened.config) !== record.configHash ? "configuration" : opened.config.seed !== member.seed ? "seed" : null; // prettier-ignore
+    if (differs !== null)
+      throw new RunError(run, `has another ${differs} than the group began with`, "Put the old one back, or train the group again."); // prettier-ignore
+  }
+}
+
+function valuesOf(summaries: readonly ModelSummary[]): ByModel<Record<MetricName, number>> {
+  return Object.fromEntries(summaries.map(({ model, metrics }) => [model, byMetric((name) => metrics[name].value)]));
+}
+
+function spreadOf(members: readonly EvaluatedMember[], part: "test" | "val"): ByModel<Record<MetricName, RunSpread>> {
+  const values = members.map(({ result }) => valuesOf(result.metrics[part]));
+  const models = Object.keys(values[0] ?? {});
+  return Object.fromEntries(models.map((model) => [model, metricSpread(values.map((one) => one[model]!))]));
+}
+
+/** Subjects and volumes of each part: of the one split, or of each fold. */
+function partsOf(members: readonly EvaluatedMember[], external: Dataset | undefined): PartCounts[] {
+  const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
+  const seen = new Map(members.map((one) => [one.member.splitHash, one]));
+  const several = seen.size > 1;
+  return [...seen.values()].flatMap(({ member, opened: { config, task } }) => {
+    const test = external === undefined ? task.parts.test : allTaskVolumes(config, external);
+    return Object.entries({ ...task.parts, test }).map(([part, volumes]) =>
+      countPart(several ? `fold${member.fold} ${part}` : part, rows(volumes), task.classes.count),
+    );
+  });
+}
+
+interface Results {
+  group: string;
+  record: GroupRecord;
+  config: RunConfig;
+  members: readonly EvaluatedMember[];
+  external: Dataset | undefined;
+  metrics: GroupMetrics;
+  figures: ReportInput["figures"];
+  command?: string;
+}
+
+function reportInput(results: Results): ReportInput & { members: MembersInput } {
+  const { group, record, config, members, external, metrics, figures, command = record.command } = results;
+  const { opened } = members[0]!;
+  const { names, count } = opened.task.classes;
+  const { info } = external ?? opened.dataset;
+  const words = groupWords(record.members);
+  const mainModel = MAIN[config.method];
+  const mainOf = ({ result }: EvaluatedMember) => result.metrics.test.find(({ model }) => model === mainModel)!;
+  return {
+    title: `${config.name}, ${words}${external === undefined ? "" : ` on ${info.name}`}`,
+    created: new Date().toISOString(),
+    task: { description: `${count} classes: ${names.join(", ")}`, classes: names, ordinal: count > 2 },
+    dataset: { name: info.name, hash: info.hash, contents: contentsOf(info) },
+    split: {
+      seed: groupSplits(group, record)[0]!.seed,
+      hash: record.splitHash,
+      parts: partsOf(members, external),
+    },
+    models: metrics.test,
+    mainModel,
+    differences: metrics.differences,
+    members: {
+      words,
+      combination: metrics.combination.test,
+      rows: members.map((one) => ({ name: one.member.name, summary: mainOf(one) })),
+      spread: metrics.spread.test[mainModel]!,
+    },
+    figures,
+    testReads: Math.max(...members.map((one) => one.opened.record.testReads)),
+    config: configToYaml(config),
+    command,
+    environment: { ...opened.record.versions, ...opened.record.environment, members: String(members.length) },
+    warnings: [...members.flatMap((one) => one.opened.split.warnings), ...quarantineWarnings(info)],
+  };
+}
