@@ -8,7 +8,7 @@ import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import type { Split } from "../data/split/split.js";
+import { foldName, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
@@ -65,7 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   // Weights that cannot be had leave no run behind.
   const needsNone = stage === "volume" || stage === "fine_tune" || (resume && isBegun(run, "slice"));
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
-  const begin = resume ? goOn(run, data, config) : planRun(run, openDataset(data), options);
+  const begin = resume ? goOn(run, options) : planRun(run, openDataset(data), options);
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run);
   begin();
@@ -94,8 +94,14 @@ async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundO
 }
 
 /** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */
-function goOn(run: string, data: string, config: RunConfig): () => void {
-  const { config: begun, record, dataset } = openRun(run, data);
+function goOn(run: string, { data, config, fold }: TrainOptions): () => void {
+  const { config: begun, record, dataset, split } = openRun(run, data);
+  if (fold !== undefined && placeOf(split) !== fold)
+    throw new RunError(
+      run,
+      `began on ${foldName(split) || "a split without folds"}, --fold ${fold} was asked for`,
+      "A run keeps its split: leave --fold out, or train a new run with another --out.",
+    );
   const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
   if (changed.length > 0) {
     throw new RunError(
@@ -110,6 +116,9 @@ function goOn(run: string, data: string, config: RunConfig): () => void {
       writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
   };
 }
+
+/** Among the folds of all repeats, as --fold counts them. */
+const placeOf = ({ fold }: Split): number | null => (fold === null ? null : fold.repeat * fold.folds + fold.fold);
 
 /** Everything that can be refused, before anything is written. @returns what writes it */
 function planRun(run: string, dataset: Dataset, options: TrainOptions): () => void {

@@ -93,7 +93,16 @@ export async function evaluateGroup(options: EvaluateGroupOptions): Promise<Grou
   writeFileAtomic(paths.summary, `${JSON.stringify(metrics, null, 2)}\n`);
   // Training curves and slices are in each member's own report.
   const figures = await writeFigures(paths.figures, scores, []);
-  const input = reportInput({ group, record, config, members, external, metrics, figures, ...options });
+  const input = reportInput({
+    group,
+    record,
+    config,
+    members,
+    external,
+    metrics,
+    figures,
+    command: options.command ?? record.command,
+  });
   writeFileAtomic(paths.report, renderReport(input));
   const table = `${membersTable(input.members)}\n\n${summaryTable(scores.test, scores.differences)}`;
   return { group: root, table, report: paths.report, metrics };
@@ -174,11 +183,11 @@ interface Results {
   external: Dataset | undefined;
   metrics: GroupMetrics;
   figures: ReportInput["figures"];
-  command?: string;
+  command: string;
 }
 
 function reportInput(results: Results): ReportInput & { members: MembersInput } {
-  const { group, record, config, members, external, metrics, figures, command = record.command } = results;
+  const { group, record, config, members, external, metrics, figures, command } = results;
   const { opened } = members[0]!;
   const { names, count } = opened.task.classes;
   const { info } = external ?? opened.dataset;
