@@ -52,24 +52,19 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const world = await resolveWorld(worldFromEnvironment(process.env));
   endWithLauncher();
   if (world.rank > 0) session.hush();
-  const target = await targetOf({ options, config, world });
-  session.log(`${target.isGroup ? "Group" : "Run"}: ${target.out}`);
+  const target = await targetOf(options, world);
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 
+  session.log(`${target.isGroup ? "Group" : "Run"}: ${target.out}`);
   const { config, data, out, resume } = target;
   const { onProgress, signal, command, log: onLog } = session;
   const { stage, fold, seeds } = options;
   const common = { config, data, out, stage, resume, world, onProgress, onLog, signal, command };
-  if (target.isGroup) {
-    const chosen = { ...(fold === undefined ? {} : { fold }), ...(seeds === undefined ? {} : { seeds }) };
-    return outcomeOf(await trainGroup({ ...common, ...chosen }), { options, config, world });
-  }
-  return outcomeOf(await train({ ...common, ...(typeof fold === "number" ? { fold } : {}) }), {
-    options,
-    config,
-    world,
-  });
+  const chosen = { ...(fold === undefined ? {} : { fold }), ...(seeds === undefined ? {} : { seeds }) };
+  const single = typeof fold === "number" ? { fold } : {};
+  const result = target.isGroup ? await trainGroup({ ...common, ...chosen }) : await train({ ...common, ...single });
+  return outcomeOf(result, { options, config, world });
 }
 
 interface Told {
