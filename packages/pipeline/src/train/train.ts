@@ -8,7 +8,7 @@ import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import { foldName, type Split } from "../data/split/split.js";
+import type { Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
@@ -96,10 +96,11 @@ async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundO
 /** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */
 function goOn(run: string, { data, config, fold }: TrainOptions): () => void {
   const { config: begun, record, dataset, split } = openRun(run, data);
-  if (fold !== undefined && placeOf(split) !== fold)
+  const place = placeOf(split);
+  if (fold !== undefined && place !== fold)
     throw new RunError(
       run,
-      `began on ${foldName(split) || "a split without folds"}, --fold ${fold} was asked for`,
+      `began ${place === null ? "without --fold" : `with --fold ${place}`}, --fold ${fold} was asked for`,
       "A run keeps its split: leave --fold out, or train a new run with another --out.",
     );
   const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
