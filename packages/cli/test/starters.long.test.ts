@@ -12,17 +12,17 @@ import { smallConfig, smallData } from "./small-data.js";
 const { backends, reason } = availability();
 const noGroups = backends.length > 0 ? false : reason;
 const TORCHRUN = "/usr/bin/torchrun";
+let cluster: SlurmCluster | undefined;
+after(() => cluster?.stop()); // before its folder goes, which names the processes
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 const train = (out: string) => [bin, "train", "--config", "small.yaml", "--data", "data", "--out", out];
 
-let cluster: SlurmCluster | undefined;
 before(async () => {
   await smallData(folder.path);
   writeFileSync(at("small.yaml"), smallConfig);
   if (noSlurm === false) cluster = await SlurmCluster.start(at("slurm"), 2);
 });
-after(() => cluster?.stop());
 
 function run(command: string, args: string[], env: Record<string, string> = {}) {
   const { options } = folder;
