@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import type { GroupRecord } from "@slicestack/pipeline";
 import { availability } from "@slicestack/torch/distributed";
 import { bin, CommandFolder } from "./command.js";
 import { smallConfig, smallData } from "./small-data.js";
@@ -114,16 +115,23 @@ async function freePort(): Promise<string> {
   return String(port);
 }
 
-test("torchrun's variables: each process runs the same command, the first one tells it", { skip }, async () => {
-  const shared = { WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: await freePort() };
-  const place = (rank: number) => ({ ...shared, RANK: `${rank}`, LOCAL_RANK: `${rank}` });
-  const args = train("torchrun", "--volume.epochs", "1", "--slice.epochs", "1");
-  const [zero, one] = await Promise.all([0, 1].map((rank) => folder.start(args, place(rank))));
-  assert.deepEqual([zero!.status, one!.status], [0, 0], zero!.stderr + one!.stderr);
-  assert.match(zero!.stdout, /^Slice stage: .*\nVolume stage: .*\nRun: .*torchrun\nNext: slicestack evaluate /);
-  assert.deepEqual([one!.stdout, one!.stderr], ["", ""]);
-  assert.deepEqual(rowsOf("torchrun").map(({ stage }) => stage), ["slice", "volume"]); // prettier-ignore
-});
+test(
+  "torchrun's variables: each process runs the same command, here of a group, and the first one tells it",
+  { skip },
+  async () => {
+    const shared = { WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: await freePort() };
+    const place = (rank: number) => ({ ...shared, RANK: `${rank}`, LOCAL_RANK: `${rank}` });
+    const args = train("torchrun", "--seeds", "2", "--volume.epochs", "1", "--slice.epochs", "1");
+    const [zero, one] = await Promise.all([0, 1].map((rank) => folder.start(args, place(rank))));
+    assert.deepEqual([zero!.status, one!.status], [0, 0], zero!.stderr + one!.stderr);
+    assert.match(zero!.stdout, /^seed0 {2}best .*\nseed1 {2}best .*\nGroup: .*torchrun\nNext: slicestack evaluate /);
+    assert.deepEqual([one!.stdout, one!.stderr], ["", ""]);
+    const { status, members } = JSON.parse(text("torchrun", "group.json")) as GroupRecord;
+    assert.deepEqual([status, ...members.map(({ trained }) => trained.join())], ["trained", "slice,volume", "slice,volume"]); // prettier-ignore
+    for (const { name } of members)
+    assert.deepEqual(rowsOf(join("torchrun", name)).map(({ stage }) => stage), ["slice", "volume"]); // prettier-ignore
+  },
+);
 
 test("what several processes cannot do is refused with code 2: no --out to meet in, processes within processes, half a set of variables", async () => {
   const world = { RANK: "0", WORLD_SIZE: "2", LOCAL_RANK: "0", MASTER_ADDR: "127.0.0.1", MASTER_PORT: "29518" };

@@ -13,6 +13,9 @@ export const noSlurm = daemons.every((path) => existsSync(path)) ? false : "Slur
 
 /** Nodes n0, n1 … of two cores each; all of them are this host. */
 export class SlurmCluster {
+  readonly #daemons: string[] = [];
+  readonly #pids: number[] = [];
+
   private constructor(
     readonly folder: string,
     /** For the commands that talk to it. */
@@ -33,6 +36,7 @@ export class SlurmCluster {
     cluster.#daemon("slurmctld", "-i");
     for (const node of nodesOf(nodes)) cluster.#daemon("slurmd", "-N", node);
     try {
+      for (const file of cluster.#daemons) cluster.#pids.push(await pidIn(file));
       await cluster.#idle(nodes);
     } catch (error) {
       await cluster.stop();
@@ -41,22 +45,17 @@ export class SlurmCluster {
     return cluster;
   }
 
+  /** A daemon removes its pid file before it ends: therefore they are kept in mind. */
   async stop(): Promise<void> {
-    const pids = () => ["slurmctld", "munged", ...nodesOf(16).map((node) => `slurmd.${node}`)].flatMap((name) => this.#pid(name)); // prettier-ignore
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      for (const pid of pids()) if (isAlive(pid)) process.kill(pid, signal);
-      for (let k = 0; k < 100 && pids().some(isAlive); k++) await sleep(50);
+      for (const pid of this.#pids) if (isAlive(pid)) process.kill(pid, signal);
+      for (let k = 0; k < 100 && this.#pids.some(isAlive); k++) await sleep(50);
     }
   }
 
   #daemon(name: string, ...args: string[]): void {
     execFileSync(`/usr/sbin/${name}`, args, { env: { ...process.env, ...this.env }, stdio: "ignore" });
-  }
-
-  #pid(name: string): number[] {
-    const file = join(this.folder, `${name}.pid`);
-    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-    return pid > 0 ? [pid] : [];
+    this.#daemons.push(join(this.folder, `${name}${name === "slurmd" ? `.${args[1]}` : ""}.pid`));
   }
 
   async #idle(nodes: number): Promise<void> {
@@ -107,6 +106,15 @@ PlugStackConfig=${join(folder, "plugstack.conf")}
 ${nodes.join("\n")}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 `;
+}
+
+async function pidIn(file: string): Promise<number> {
+  for (let k = 0; k < 100; k++) {
+    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+    if (pid > 0) return pid;
+    await sleep(50);
+  }
+  throw new Error(`${file}: the daemon did not write it`);
 }
 
 async function freePorts(count: number): Promise<number[]> {
