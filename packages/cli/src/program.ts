@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addAblate } from "./commands/ablate.js";
 import { addAudit } from "./commands/audit.js";
 import { addClock } from "./commands/clock.js";
 import { addDemo } from "./commands/demo.js";
@@ -31,6 +32,7 @@ export function buildProgram(start: Start): Command {
     addInspect,
     addSlices,
     addTrain,
+    addAblate,
     addEvaluate,
     addModels,
     addClock,

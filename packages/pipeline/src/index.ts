@@ -54,5 +54,7 @@ export { isGroup, readGroup, type GroupRecord, type Member } from "./run/group.j
 export { trainGroup, type GroupOptions, type GroupResult } from "./train/group.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/errors.js";
+export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
+export { loadAblation, type Ablation } from "./study/file.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
 export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

@@ -6,21 +6,21 @@ import { stagesOf } from "../config/stages.js";
 import { configToYaml } from "../config/to-yaml.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { allTaskVolumes, type TaskVolume } from "../data/task.js";
-import { openDataset, type Dataset, type DatasetInfo } from "../data/store.js";
+import { openDataset, type Dataset } from "../data/store.js";
 import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
-import { majorityBaseline } from "./baselines/prior.js";
-import { shortcutBaseline } from "./baselines/shortcut.js";
+import { svgToPng } from "../page/drawing.js";
 import { exampleSlices } from "./report/examples.js";
-import { predictionKeys, writePredictions, type Predictions } from "./predictions.js";
+import { drawFigures } from "./figures/all.js";
+import { writePredictions, type Predictions } from "./predictions.js";
 import { countPart, renderReport, type ReportInput } from "./report/report.js";
-import type { ModelDifference } from "./compare/models.js";
-import { MAIN, scoresOf, writeFigures } from "./scores.js";
-import type { ModelSummary } from "./summary.js";
+import { compareModels, type ModelDifference } from "./compare/models.js";
+import { summarise, type ModelSummary } from "./summary.js";
 import { summaryTable } from "./report/tables.js";
 import { readTrainingRows } from "./training-rows.js";
-import { sliceEvidence, voteBy } from "./votes/vote.js";
-import type { PredictJob, PredictOutcome, SlicePredictions } from "./worker.js";
+import { baselinesOf, MAIN_MODEL, sliceRows, votesOf } from "./models-of-run.js";
+import { sliceEvidence } from "./votes/vote.js";
+import type { PredictJob, PredictOutcome } from "./worker.js";
 
 export interface EvaluateOptions extends BackgroundOptions {
   /** Run folder. */
@@ -63,7 +63,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 
   const testVolumes = external === undefined ? opened.task.parts.test : allTaskVolumes(opened.config, external);
   const votes = votesOf(opened, outcome.slices, testVolumes);
-  const all = [...baselines(opened, testVolumes), ...votes, ...outcome.predictions];
+  const all = [...baselinesOf(opened, testVolumes), ...votes, ...outcome.predictions];
   const paths = { ...runPaths(folder), metrics: runPaths(run).metrics };
   writePredictions(paths.predictions, all);
   // Only the run's own test part can be used up.
@@ -73,12 +73,21 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 
   const { names } = opened.task.classes;
   const settings = { classes: names, seed: opened.config.seed, ordinal: names.length > 2 };
-  const mainModel = MAIN[opened.config.method];
-  const scores = scoresOf(all, mainModel, settings, onProgress);
-  const { test, val, differences } = scores;
+  const of = (part: "val" | "test") => all.filter((one) => one.part === part);
+  onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
+  const [val, test] = [summarise(of("val"), settings), summarise(of("test"), settings)];
+  onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
+  const mainModel = MAIN_MODEL[opened.config.method];
+  const differences = comparisons(of("test"), mainModel, settings);
   writeFileAtomic(paths.summary, `${JSON.stringify({ test, val, differences }, null, 2)}\n`);
-  const figures = await writeFigures(paths.figures, scores, readTrainingRows(paths.metrics));
-  const main = all.find(({ model, part }) => model === mainModel && part === "test");
+
+  const figures = await drawFigures(test, differences, readTrainingRows(paths.metrics));
+  mkdirSync(paths.figures, { recursive: true });
+  for (const { name, svg } of figures) {
+    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
+    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
+  }
+  const main = of("test").find(({ model }) => model === mainModel);
   const evidence = evidenceOf(mainModel, outcome, main);
   const dataset = external ?? opened.dataset;
   const examples =
@@ -105,48 +114,17 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   };
 }
 
-/** What every model must beat: the majority class, and a regression on numbers that need no look at the slices. */
-function baselines({ task }: OpenRun, test: readonly TaskVolume[]): Predictions[] {
-  const { train, val } = task.parts;
-  const classes = task.classes.count;
-  const labels = train.map(({ label }) => label);
-  return (["val", "test"] as const).flatMap((part) => {
-    const volumes = part === "val" ? val : test;
-    const facts = { part, ...predictionKeys(volumes) };
-    return [
-      { model: "majority", ...facts, probabilities: majorityBaseline(labels, classes, volumes.length) },
-      {
-        model: "shortcut",
-        ...facts,
-        probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities,
-      },
-    ];
+function comparisons(
+  test: readonly Predictions[],
+  mainModel: string,
+  options: Parameters<typeof compareModels>[2],
+): ModelDifference[] {
+  const named = (model: string) => test.find((one) => one.model === model);
+  const main = named(mainModel);
+  return ["2d_vote", "2.5d_frozen", "shortcut"].flatMap((model) => {
+    const other = model === mainModel ? undefined : named(model);
+    return main === undefined || other === undefined ? [] : [compareModels(main, other, options)];
   });
-}
-
-/** The slices' vote on both parts, by the rule of the configuration. */
-function votesOf(
-  { config, task }: OpenRun,
-  slices: readonly SlicePredictions[],
-  test: readonly TaskVolume[],
-): Predictions[] {
-  const { vote, voteK: k } = config.slice;
-  const val = slices.find(({ part }) => part === "val");
-  if (val === undefined) return [];
-  const voters = { slices: sliceRows(val), labels: val.labels };
-  return slices.map((one) => {
-    const volumes = one.part === "val" ? task.parts.val : test;
-    const { probabilities } = voteBy(vote, { val: voters, volumes: sliceRows(one), k });
-    return { model: "2d_vote", part: one.part, ...predictionKeys(volumes), probabilities };
-  });
-}
-
-/** What the slices of each volume say: volumes x slices x classes. */
-function sliceRows({ counts, probabilities }: SlicePredictions): Float32Array[][] {
-  const classes = probabilities.length / counts.reduce((sum, count) => sum + count, 0);
-  let next = 0;
-  const row = () => probabilities.subarray(next * classes, ++next * classes);
-  return counts.map((count) => Array.from({ length: count }, row));
 }
 
 /** The main model's slice weights; where slices vote, what each says for the decision. */
@@ -181,6 +159,7 @@ function reportInput(
   const { info } = dataset;
   const { test, examples, ...rest } = results;
   const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
+  const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
   return {
     ...rest,
     title: config.name,
@@ -189,7 +168,7 @@ function reportInput(
     dataset: {
       name: info.name,
       hash: info.hash,
-      contents: contentsOf(info),
+      contents: `${info.count} volumes, ${depth} of ${info.height} x ${info.width}, ${info.dtype}${info.unit === "HU" ? ", HU" : ""}`,
     },
     split: {
       seed: split.seed,
@@ -201,20 +180,13 @@ function reportInput(
       ],
     },
     models: test,
-    mainModel: MAIN[config.method],
+    mainModel: MAIN_MODEL[config.method],
     ...(examples.length === 0 ? {} : { examples }),
     config: configToYaml(config),
     environment: { ...record.versions, ...record.environment },
-    warnings: [...split.warnings, ...quarantineWarnings(info)],
+    warnings: [
+      ...split.warnings,
+      ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
+    ],
   };
-}
-
-/** "130 volumes, 64 slices of 128 x 128, int16, HU". */
-export function contentsOf({ count, depth, height, width, dtype, unit }: DatasetInfo): string {
-  const slices = depth === "native" ? "native depth" : `${depth} slices`;
-  return `${count} volumes, ${slices} of ${height} x ${width}, ${dtype}${unit === "HU" ? ", HU" : ""}`;
-}
-
-export function quarantineWarnings({ quarantined = [] }: DatasetInfo): string[] {
-  return quarantined.map(({ source, reason }) => `${source} was quarantined: ${reason}`);
 }

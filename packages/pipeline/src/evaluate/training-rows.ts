@@ -10,6 +10,7 @@ export interface TrainingRow {
   val_loss: number;
   val_balanced_accuracy: number;
   val_macro_f1: number;
+  seconds: number;
 }
 
 /**
@@ -54,6 +55,7 @@ function trainingRow(row: Record<string, unknown>): TrainingRow[] {
       val_loss: number("val_loss"),
       val_balanced_accuracy: number("val_balanced_accuracy"),
       val_macro_f1: number("val_macro_f1"),
+      seconds: number("seconds"),
     },
   ];
 }

@@ -18,6 +18,7 @@ import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
 import type { EpochRow } from "./metrics-log.js";
+import { planSliceStage } from "./slice-from.js";
 import { splitFor } from "./split-for.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
 import { alone, type World } from "./world.js";
@@ -33,6 +34,8 @@ export interface TrainOptions extends BackgroundOptions {
   resume?: boolean;
   /** Which fold of the data set's split, from 0 on; needed where it holds several. */
   fold?: number;
+  /** A finished run with the same slice stage: it is taken from there and not trained again. */
+  sliceFrom?: string;
   /** A split of the caller's own, in place of the data set's. */
   split?: Split;
   /** The processes that train together (resolveWorld); the first one keeps the folder. Default: this one alone. */
@@ -59,19 +62,32 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const run = resolve(options.out);
   checkStage(config, stage);
   const isFirst = world.rank === 0;
-  const job: TrainJob = { run, data: resolve(data), stage, resume, pretrained: null, world, compute: config };
+  const job: TrainJob = {
+    run,
+    data: resolve(data),
+    stage,
+    resume,
+    pretrained: null,
+    sliceIsTaken: false,
+    world,
+    compute: config,
+  };
   if (!isFirst) return { run, ...(await inWorker(job, options)) };
 
   // Weights that cannot be had leave no run behind.
-  const needsNone = stage === "volume" || stage === "fine_tune" || (resume && isBegun(run, "slice"));
+  const taken = options.sliceFrom !== undefined || (resume && isTaken(run));
+  const needsNone = taken || stage === "volume" || stage === "fine_tune" || (resume && isBegun(run, "slice"));
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
   const begin = resume ? goOn(run, options) : planRun(run, openDataset(data), options);
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run);
   begin();
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
-  return { run, ...(await inWorker({ ...job, pretrained }, logged, onEpoch)) };
+  return { run, ...(await inWorker({ ...job, pretrained, sliceIsTaken: taken }, logged, onEpoch)) };
 }
+
+/** Whether the run began with another run's slice stage. */
+const isTaken = (run: string): boolean => existsSync(runPaths(run).best("slice")) && !isBegun(run, "slice");
 
 function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
   return runInBackground<TrainJob, TrainOutcome>(new URL("./worker.js", import.meta.url), job, {
@@ -140,8 +156,12 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
     if (volumes.length === 0)
       throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
   }
+  const { sliceFrom } = options;
+  const given = { splitHash: split.hash, datasetHash: dataset.info.hash };
+  const takeSliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
   return () => {
     refuseTaken(); // by now another process may have begun
+    takeSliceStage?.(run);
     writeFileAtomic(paths.config, configToYaml(config));
     writeFileAtomic(paths.split, `${JSON.stringify(split, null, 2)}\n`);
     writeRecord(run, {
@@ -153,7 +173,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       command,
       classes: classes.names,
       versions: softwareVersions(),
-      environment: {},
+      environment: sliceFrom === undefined ? {} : { "slice stage": `of ${resolve(sliceFrom)}` },
       testReads: 0,
     });
   };

@@ -20,6 +20,8 @@ export interface TrainJob {
   resume: boolean;
   /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
   pretrained: string | null;
+  /** The slice stage came from another run and is not trained here. */
+  sliceIsTaken: boolean;
   world: World;
   /** Device, threads and precision as configured: what is needed before the run folder is there. */
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
@@ -50,7 +52,9 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     writeRecord(run, { ...record, status, environment: { ...record.environment, ...more } });
   };
   keep("training", { ...describeEnvironment(compute), processes: String(world.worldSize) });
-  const stages = stagesOf(config).filter((name) => stage === "all" || name === stage);
+  const stages = stagesOf(config).filter(
+    (name) => (stage === "all" || name === stage) && !(name === "slice" && input.sliceIsTaken),
+  );
   if (config.method === "2.5d" && stages.includes("volume")) checkHeadFits(config, dataset.volumes.map(({ count }) => count)); // prettier-ignore
 
   using log = new MetricsLog(run, isFirst);

@@ -3,32 +3,30 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BackgroundOptions } from "../../background.js";
 import { configToYaml } from "../../config/to-yaml.js";
+import type { RunConfig } from "../../config/types.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { openDataset, type Dataset } from "../../data/store.js";
 import { allTaskVolumes, type TaskVolume } from "../../data/task.js";
-import type { RunConfig } from "../../config/types.js";
+import { svgToPng } from "../../page/drawing.js";
 import { readRunConfig, RunError, runPaths } from "../../run/folder.js";
-import {
-  configHash,
-  groupPaths,
-  groupSplits,
-  groupWords,
-  readGroup,
-  type GroupRecord,
-  type Member,
-} from "../../run/group.js";
+import { configHash, groupPaths, groupSplits, groupWords, readGroup, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
 import { openRun, type OpenRun } from "../../run/open.js";
-import { contentsOf, evaluate, quarantineWarnings, type EvaluateResult } from "../evaluate.js";
+import { compareModels, type ModelDifference } from "../compare/models.js";
+import { evaluate, type EvaluateResult } from "../evaluate.js";
+import type { Figure } from "../figures/figure.js";
+import { differenceFigure, forestFigure } from "../figures/forest.js";
+import { confusionFigure, reliabilityFigure } from "../figures/model.js";
 import type { MetricName } from "../metrics/scorer.js";
-import { byMetric } from "../options.js";
+import { MAIN_MODEL } from "../models-of-run.js";
+import { byMetric, type SummaryOptions } from "../options.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
-import { membersTable, type MembersInput } from "../report/members.js";
-import { countPart, renderReport, type PartCounts, type ReportInput } from "../report/report.js";
+import { countPart, type PartCounts } from "../report/report.js";
 import { summaryTable } from "../report/tables.js";
-import { MAIN, scoresOf, writeFigures, type Scores } from "../scores.js";
 import { metricSpread, type RunSpread } from "../statistics/runs.js";
-import type { ModelSummary } from "../summary.js";
+import { summarise, type ModelSummary } from "../summary.js";
 import { combinationOf, ensembleOf, type Combination } from "./ensemble.js";
+import { membersTable, type MembersInput } from "./members.js";
+import { renderGroupReport, type GroupReport } from "./page.js";
 
 export interface EvaluateGroupOptions extends BackgroundOptions {
   /** Group folder. */
@@ -43,7 +41,11 @@ type ByPart<T> = Record<"test" | "val", T>;
 type ByModel<T> = Record<string, T>;
 
 /** `metrics.json` of a group. `test`, `val` and `differences` are of all members together, as those of a run. */
-export interface GroupMetrics extends Scores {
+export interface GroupMetrics {
+  test: ModelSummary[];
+  val: ModelSummary[];
+  /** Of the main model to every other but the majority class, on test. */
+  differences: ModelDifference[];
   combination: ByPart<Combination>;
   members: (Pick<Member, "name" | "fold" | "seed" | "splitHash"> & ByPart<ByModel<Record<MetricName, number>>>)[];
   /** Over the members. */
@@ -80,44 +82,56 @@ export async function evaluateGroup(options: EvaluateGroupOptions): Promise<Grou
   signal?.throwIfAborted();
 
   const config = readRunConfig(group);
-  const { names } = members[0]!.opened.task.classes;
-  const settings = { classes: names, seed: config.seed, ordinal: names.length > 2 };
   const all = ensembleOf(members.map(({ predictions }) => predictions));
-  const scores = scoresOf(all, MAIN[config.method], settings, onProgress);
-  const metrics = metricsOf(members, scores);
+  onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "groups" });
+  const metrics = metricsOf(members, all, config);
+  onProgress?.({ stage: "statistics", done: 1, total: 1, unit: "groups" });
 
   const { root } = groupPaths(group);
   const paths = groupPaths(external === undefined ? root : join(root, "external", external.info.name));
-  mkdirSync(paths.root, { recursive: true });
+  mkdirSync(paths.figures, { recursive: true });
   writePredictions(paths.predictions, all);
   writeFileAtomic(paths.summary, `${JSON.stringify(metrics, null, 2)}\n`);
-  // Training curves and slices are in each member's own report.
-  const figures = await writeFigures(paths.figures, scores, []);
-  const input = reportInput({
-    group,
-    record,
-    config,
-    members,
-    external,
-    metrics,
-    figures,
-    command: options.command ?? record.command,
-  });
-  writeFileAtomic(paths.report, renderReport(input));
-  const table = `${membersTable(input.members)}\n\n${summaryTable(scores.test, scores.differences)}`;
+  const figures = await drawFigures(metrics, MAIN_MODEL[config.method]);
+  for (const { name, svg } of figures) {
+    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
+    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
+  }
+  const command = options.command ?? record.command;
+  const report = reportOf({ group, record, config, members, external, metrics, figures, command });
+  writeFileAtomic(paths.report, renderGroupReport(report));
+  const table = `${membersTable(report.members)}\n\n${summaryTable(metrics.test, metrics.differences)}`;
   return { group: root, table, report: paths.report, metrics };
 }
 
-function metricsOf(members: readonly EvaluatedMember[], scores: Scores): GroupMetrics {
+function metricsOf(members: readonly EvaluatedMember[], all: readonly Predictions[], config: RunConfig): GroupMetrics {
   const said = members.map(({ predictions }) => predictions);
+  const { names } = members[0]!.opened.task.classes;
+  const options = { classes: names, seed: config.seed, ordinal: names.length > 2 };
+  const of = (part: "val" | "test") => all.filter((one) => one.part === part);
   return {
-    ...scores,
+    test: summarise(of("test"), options),
+    val: summarise(of("val"), options),
+    differences: comparisons(of("test"), MAIN_MODEL[config.method], options),
     combination: { test: combinationOf(said, "test"), val: combinationOf(said, "val") },
     members: members.map(({ member: { name, fold, seed, splitHash }, result: { metrics } }) => {
       return { name, fold, seed, splitHash, test: valuesOf(metrics.test), val: valuesOf(metrics.val) };
     }),
     spread: { test: spreadOf(members, "test"), val: spreadOf(members, "val") },
   };
+}
+
+function comparisons(test: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
+  const main = test.find(({ model }) => model === mainModel)!;
+  const others = test.filter(({ model }) => model !== mainModel && model !== "majority");
+  return others.map((other) => compareModels(main, other, options));
+}
+
+/** Training curves and slices are in each member's own report. */
+function drawFigures({ test, differences }: GroupMetrics, mainModel: string): Promise<Figure[]> {
+  const main = test.filter(({ model }) => model === mainModel);
+  const drawn = [forestFigure(test), ...main.map(confusionFigure), reliabilityFigure(main)];
+  return Promise.all(differences.length === 0 ? drawn : [...drawn, differenceFigure(differences)]);
 }
 
 async function evaluateMember(
@@ -182,42 +196,39 @@ interface Results {
   members: readonly EvaluatedMember[];
   external: Dataset | undefined;
   metrics: GroupMetrics;
-  figures: ReportInput["figures"];
+  figures: Figure[];
   command: string;
 }
 
-function reportInput(results: Results): ReportInput & { members: MembersInput } {
-  const { group, record, config, members, external, metrics, figures, command } = results;
+function reportOf({ group, record, config, members, external, metrics, figures, command }: Results): GroupReport {
   const { opened } = members[0]!;
-  const { names, count } = opened.task.classes;
   const { info } = external ?? opened.dataset;
   const words = groupWords(record.members);
-  const mainModel = MAIN[config.method];
+  const mainModel = MAIN_MODEL[config.method];
   const mainOf = ({ result }: EvaluatedMember) => result.metrics.test.find(({ model }) => model === mainModel)!;
+  const shown: MembersInput = {
+    words,
+    combination: metrics.combination.test,
+    rows: members.map((one) => ({ name: one.member.name, summary: mainOf(one) })),
+    spread: metrics.spread.test[mainModel]!,
+  };
   return {
     title: `${config.name}, ${words}${external === undefined ? "" : ` on ${info.name}`}`,
     created: new Date().toISOString(),
-    task: { description: `${count} classes: ${names.join(", ")}`, classes: names, ordinal: count > 2 },
-    dataset: { name: info.name, hash: info.hash, contents: contentsOf(info) },
-    split: {
-      seed: groupSplits(group, record)[0]!.seed,
-      hash: record.splitHash,
-      parts: partsOf(members, external),
-    },
+    dataset: { name: info.name, hash: info.hash },
+    split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members, external) },
+    members: shown,
     models: metrics.test,
     mainModel,
     differences: metrics.differences,
-    members: {
-      words,
-      combination: metrics.combination.test,
-      rows: members.map((one) => ({ name: one.member.name, summary: mainOf(one) })),
-      spread: metrics.spread.test[mainModel]!,
-    },
     figures,
-    testReads: Math.max(...members.map((one) => one.opened.record.testReads)),
+    testReads: external === undefined ? Math.max(...members.map((one) => one.opened.record.testReads)) : 1,
     config: configToYaml(config),
     command,
     environment: { ...opened.record.versions, ...opened.record.environment, members: String(members.length) },
-    warnings: [...members.flatMap((one) => one.opened.split.warnings), ...quarantineWarnings(info)],
+    warnings: [
+      ...members.flatMap((one) => one.opened.split.warnings),
+      ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
+    ],
   };
 }

@@ -1,11 +1,10 @@
 /**
  * The report: one HTML file that holds everything, opens anywhere, asks no server for anything and prints well.
- * This file says what a report is given and in what order it speaks; the sections are in sections.ts and members.ts.
+ * This file says what a report is given and in what order it speaks; the sections are in report-sections.ts.
  */
 import { ReportError } from "../errors.js";
 import type { Figure } from "../figures/figure.js";
 import type { Html } from "./html.js";
-import { membersSection, type MembersInput } from "./members.js";
 import { renderPage } from "./page.js";
 import * as sections from "./sections.js";
 import type { ModelDifference } from "../compare/models.js";
@@ -48,8 +47,6 @@ export interface ReportInput {
   /** the model the report is about; "2.5d" */
   mainModel: string;
   differences: ModelDifference[];
-  /** where the report is of a group of runs */
-  members?: MembersInput;
   /** of drawFigures */
   figures: Figure[];
   examples?: ExampleSlice[];
@@ -87,7 +84,6 @@ export function renderReport(input: ReportInput): string {
   check(input);
   const parts: { id: string; title: string; body: Html | undefined }[] = [
     { id: "result", title: "Result", body: sections.result(input) },
-    { id: "members", title: "Members", body: input.members && membersSection(input.members) },
     { id: "data", title: "Data and split", body: sections.data(input) },
     { id: "errors", title: "Right and wrong by class", body: sections.errors(input) },
     { id: "ranking", title: "Discrimination", body: sections.ranking(input) },

@@ -25,13 +25,13 @@ function figure({ svg, caption }: Figure): Html {
 }
 
 /** "0.81" with its interval in smaller type. */
-export function cell({ value, interval }: Estimate, format: (value: number) => string = words.formatNumber): Html {
+function cell({ value, interval }: Estimate, format: (value: number) => string = words.formatNumber): Html {
   if (!Number.isFinite(value)) return html`–`;
   const bounds = interval.method === "none" ? "–" : `${format(interval.low)}, ${format(interval.high)}`;
   return html`${format(value)} <small>[${bounds}]</small>`;
 }
 
-export function columnOf(name: MetricName): Column {
+function columnOf(name: MetricName): Column {
   if (name === "accuracy") return { name: "accuracy", note: "‘unweighted’ in the paper" };
   if (name === "balancedAccuracy") return { name: "balanced accuracy", note: "‘weighted’ in the paper" };
   if (name === "quadraticKappa") return { name: "quadratic-weighted kappa" };
@@ -164,8 +164,7 @@ export function data(input: ReportInput): Html {
     name: part,
     cells: [String(subjects), String(volumes), ...byClass.map((count) => `${count.subjects} / ${count.volumes}`)],
   }));
-  const caption = `Subjects and volumes of each part. No subject is in two parts${input.members === undefined ? "" : " of a split"}.`;
-  return html`${table(caption, columns, rows)}
+  return html`${table("Subjects and volumes of each part. No subject is in two parts.", columns, rows)}
   ${definitions([
     ["Data set", dataset.name],
     ["Contents", dataset.contents],

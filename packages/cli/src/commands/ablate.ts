@@ -1,0 +1,39 @@
+import { Option, type Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { shellWord } from "../shell.js";
+
+interface AblateFlags extends CommonOptions {
+  data: string;
+  out: string;
+  part: "val" | "test";
+}
+
+export function addAblate(program: Command, start: Start): void {
+  const command = program
+    .command("ablate")
+    .description("train variants of a configuration under one split and the same seeds, and compare them in one table")
+    .argument("<file>", "the ablation: shared configuration, variants, seeds (docs/how-to/ablate.md)")
+    .requiredOption("--data <folder>", "prepared data set; its split, or all of its folds, are used")
+    .requiredOption("--out <folder>", "folder of runs and tables; the same call again goes on where it stopped")
+    .addOption(
+      new Option("--part <part>", "what the table is about: choose on val, read test once")
+        .choices(["val", "test"])
+        .default("val"),
+    );
+  addCommon(command, {
+    example: "slicestack ablate configs/ablations/adrenalmnist3d.yaml --data data/adrenal --out runs/adrenal-ablation",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+  }).action((file: string, flags: AblateFlags) => start(flags, (session) => runAblate(file, flags, session)));
+}
+
+async function runAblate(file: string, { data, out, part }: AblateFlags, session: Session): Promise<Outcome> {
+  const { ablate } = await import("@slicestack/pipeline");
+  const { onProgress, signal, command, log } = session;
+  const result = await ablate({ file, data, out, part, onProgress, signal, command, onLog: log });
+  if (result.status === "stopped") {
+    const note = `Stopped and saved. To go on: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part].map(shellWord).join(" ")}`;
+    return { code: EXIT.stopped, text: "", json: result, note };
+  }
+  return { code: EXIT.ok, text: `${result.table}\nTable: ${result.files!.table}`, json: result };
+}

@@ -1,0 +1,141 @@
+/** Methods that were trained several times, compared: seeds vary the training, the bootstrap varies the subjects. */
+import { defaultBins } from "../calibration/reliability.js";
+import { PredictionsError, ShapeError } from "../errors.js";
+import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
+import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { noInterval, type Estimate } from "../statistics/interval.js";
+import { differenceOf, pairedEstimate } from "../statistics/paired.js";
+import { alignModels } from "./models.js";
+
+/** One method: its predictions of the same volumes, one entry a seed. */
+export interface Repeats {
+  name: string;
+  seeds: readonly Predictions[];
+}
+
+export interface RepeatedMetric {
+  /** of each seed */
+  values: number[];
+  /** mean over the seeds; the interval is over subjects, the seeds as they are */
+  mean: Estimate;
+  /** between seeds (n - 1); NaN for one seed */
+  sd: number;
+}
+
+export interface RepeatedSummary {
+  name: string;
+  seeds: number;
+  metrics: Partial<Record<MetricName, RepeatedMetric>>;
+  /** of the seeds' mean probabilities */
+  ensemble: Partial<Record<MetricName, number>>;
+}
+
+export interface RepeatedDifference {
+  first: string;
+  second: string;
+  /** mean over seeds of the first minus that of the second, with its interval over subjects and two-sided p */
+  metrics: Partial<Record<MetricName, { difference: Estimate; p: number }>>;
+}
+
+export interface RepeatedComparison {
+  volumes: number;
+  subjects: number;
+  methods: RepeatedSummary[];
+  /** The first method against each other one. */
+  differences: RepeatedDifference[];
+}
+
+/**
+ * Scores all methods and seeds on the same resamples of subjects (paired, stratified bootstrap, BCa), and takes means over
+ * seeds within each resample. Methods may have different numbers of seeds.
+ * @param reference the method whose differences from the others are wanted
+ * @throws ShapeError without methods or seeds; PredictionsError for a name that is not there; the errors of alignModels
+ */
+export function compareRepeated(
+  methods: readonly Repeats[],
+  metrics: readonly MetricName[],
+  options: SummaryOptions & { reference?: string },
+): RepeatedComparison {
+  if (methods.length === 0 || methods.some(({ seeds }) => seeds.length === 0))
+    throw new ShapeError("compareRepeated: methods", "at least one, each with at least one seed", "none");
+  const { classes, ordinal, resamples, level, seed } = settings(options);
+  const wanted = metrics.filter((name) => applies(name, ordinal));
+  const aligned = alignModels(methods.flatMap(({ seeds }) => seeds), classes); // prettier-ignore
+  const first = aligned[0]!;
+  const bins = options.bins ?? defaultBins(first.labels.length);
+  const scorers = aligned.map((model) => new Scorer(model, classes, bins));
+  const owners = methods.flatMap(({ seeds }, m) => seeds.map(() => m));
+  const counts = methods.map(({ seeds }) => seeds.length);
+  const scores = new Float64Array(scorers[0]!.count);
+
+  const means = (weights: Float64Array, out: Float64Array) => {
+    out.fill(0);
+    scorers.forEach((scorer, s) => {
+      scorer.score(weights, scores);
+      const m = owners[s]!;
+      wanted.forEach((name, k) => (out[m * wanted.length + k]! += scores[metricIndex(name)]! / counts[m]!));
+    });
+  };
+  const resampled = resampleSubjects(means, methods.length * wanted.length, groupSubjects(first.subjects, first.labels), { resamples, random: seededRandom(seed) }); // prettier-ignore
+
+  const full = new Float64Array(first.labels.length).fill(1);
+  const valuesOf = (scorer: Scorer): number[] => {
+    scorer.score(full, scores);
+    return wanted.map((name) => scores[metricIndex(name)]!);
+  };
+  const bySeed = scorers.map(valuesOf);
+  const summaries = methods.map(({ name }, m): RepeatedSummary => {
+    const own = aligned.filter((_, s) => owners[s] === m);
+    const ofSeeds = bySeed.filter((_, s) => owners[s] === m);
+    const together = valuesOf(new Scorer(meanOf(own), classes, bins));
+    return {
+      name,
+      seeds: own.length,
+      metrics: record(wanted, (metric, k) => {
+        const values = ofSeeds.map((row) => row[k]!);
+        const at = m * wanted.length + k;
+        const interval = WITHOUT_INTERVAL.includes(metric) ? noInterval(level) : resampledInterval(resampled, at, level); // prettier-ignore
+        return { values, mean: { value: resampled.estimate[at]!, interval }, sd: deviation(values) };
+      }),
+      ensemble: record(wanted, (_, k) => together[k]!),
+    };
+  });
+
+  const reference = options.reference ?? methods[0]!.name;
+  const from = methods.findIndex(({ name }) => name === reference);
+  if (from < 0)
+    throw new PredictionsError(`compareRepeated: no method is named ${reference}; there are ${methods.map(({ name }) => name).join(", ")}`); // prettier-ignore
+  const differences = methods.flatMap(({ name }, m): RepeatedDifference[] => {
+    if (m === from) return [];
+    const of = (k: number) =>
+      pairedEstimate(differenceOf(resampled, from * wanted.length + k, m * wanted.length + k), level);
+    const shown = wanted.filter((metric) => !WITHOUT_INTERVAL.includes(metric));
+    return [{ first: reference, second: name, metrics: record(shown, (metric) => of(wanted.indexOf(metric))) }];
+  });
+  return { volumes: first.labels.length, subjects: new Set(first.subjects).size, methods: summaries, differences };
+}
+
+function record<T>(
+  names: readonly MetricName[],
+  of: (name: MetricName, k: number) => T,
+): Partial<Record<MetricName, T>> {
+  return Object.fromEntries(names.map((name, k) => [name, of(name, k)]));
+}
+
+/** The seeds' mean probabilities. */
+function meanOf(seeds: readonly Predictions[]): Predictions {
+  const first = seeds[0]!;
+  const probabilities = first.probabilities.map((row, i) =>
+    row.map((_, c) => seeds.reduce((sum, seed) => sum + seed.probabilities[i]![c]!, 0) / seeds.length),
+  );
+  return { ...first, probabilities };
+}
+
+/** Between seeds, with n - 1. */
+function deviation(values: readonly number[]): number {
+  if (values.length < 2) return Number.NaN;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+}

@@ -1,0 +1,86 @@
+/** The file of an ablation: what its variants share, and in what they differ. */
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { ConfigError } from "../config/errors.js";
+import { loadConfig } from "../config/load.js";
+import { readSource } from "../config/document.js";
+import type { RunConfig } from "../config/types.js";
+import { validate } from "../config/validate.js";
+import { key } from "../config/notes.js";
+import { METRICS, type MetricName } from "../evaluate/metrics/scorer.js";
+
+const name = z.string().regex(/^[^\s/\\.][^/\\]*$/);
+const wholeNumbers = z.array(z.int().min(0).max(0xffffffff)).min(1);
+
+const schema = z.strictObject({
+  name: key(name, "a text without slashes that starts with no dot", "Name of the ablation"),
+  config: key(z.string().min(1), "a path", "Configuration that all variants share, from the file's folder on"),
+  seeds: key(
+    z.union([z.int().min(1), wholeNumbers]).default(5),
+    "a whole number, at least 1, or a list of seeds",
+    "Trainings of each variant: so many, from the configuration's seed on, or these seeds",
+  ),
+  metrics: key(
+    z.array(z.enum(METRICS)).min(1).default(["auroc", "balancedAccuracy", "accuracy"]),
+    `a list of ${METRICS.join(", ")}`,
+    "Columns of the table; name the one that counts first",
+  ),
+  main: key(z.string().min(1), "the name of a variant", "The variant that the others are compared with"),
+  variants: key(
+    z.record(name, z.record(z.string(), z.unknown())),
+    "a map of names to settings, e.g. {2D: {method: 2d}, 3D: {method: 3d, volume.epochs: 20}}",
+    "The variants, each with the dotted keys in which it differs",
+  ),
+});
+
+export interface Variant {
+  name: string;
+  /** With the first seed. */
+  config: RunConfig;
+  overrides: Record<string, string>;
+}
+
+export interface Ablation {
+  name: string;
+  seeds: number[];
+  metrics: MetricName[];
+  main: string;
+  variants: Variant[];
+  /** Of a variant with a seed. */
+  configOf: (variant: Variant, seed: number) => RunConfig;
+}
+
+/** @throws ConfigError with file and line of what is wrong, in the file or in a variant's settings */
+export function loadAblation(file: string): Ablation {
+  const source = readSource({ file });
+  const place = (path: readonly PropertyKey[], what: "key" | "value") => ({ file, ...source.locate(path, what) });
+  const read = validate(schema, source.root, place);
+  const base = resolve(dirname(resolve(file)), read.config);
+  const refuse = (path: string[], message: string): never => {
+    throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
+  };
+  const variants = Object.entries(read.variants).map(([variant, settings]): Variant => {
+    const overrides = Object.fromEntries(
+      Object.entries(settings).map(([setting, value]) => [setting, JSON.stringify(value)]),
+    );
+    try {
+      return { name: variant, overrides, config: loadConfig({ file: base, overrides }) };
+    } catch (error) {
+      if (error instanceof ConfigError) return refuse(["variants", variant], error.message);
+      throw error;
+    }
+  });
+  if (variants.length < 2) refuse(["variants"], `expected at least two, received ${variants.length}`);
+  if (!variants.some((variant) => variant.name === read.main))
+    refuse(["main"], `expected one of ${variants.map((variant) => variant.name).join(", ")}, received ${read.main}`);
+  const { seed } = variants[0]!.config;
+  const seeds = typeof read.seeds === "number" ? Array.from({ length: read.seeds }, (_, k) => seed + k) : read.seeds;
+  return {
+    name: read.name,
+    seeds,
+    metrics: [...read.metrics],
+    main: read.main,
+    variants,
+    configOf: ({ overrides }, seedOf) => loadConfig({ file: base, overrides: { ...overrides, seed: String(seedOf) } }),
+  };
+}

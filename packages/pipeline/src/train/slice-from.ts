@@ -1,0 +1,54 @@
+/** A run that takes its slice stage from another one: several heads, and the slices' vote, on one slice model. */
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { configToFile } from "../config/to-yaml.js";
+import type { RunConfig } from "../config/types.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { appendLog, readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
+
+/** All that the slice stage depends on, as text: two runs on one split with the same have the same slice stage. */
+export function sliceStageKey(config: RunConfig): string {
+  const { task, transform, slice, seed, overfit, checkpoint, init_from, device, precision } = configToFile(config);
+  const { vote: _, vote_k: __, ...trained } = slice as Record<string, unknown>;
+  const start = { checkpoint, init_from };
+  return JSON.stringify({ task, transform, slice: trained, seed, overfit, ...start, device, precision });
+}
+
+/**
+ * Checks that `donor` has the very slice stage that this run would train.
+ * @returns what copies it into the run: weights, and the rows of its epochs   @throws RunError
+ */
+export function planSliceStage(
+  donor: string,
+  config: RunConfig,
+  { splitHash, datasetHash }: { splitHash: string; datasetHash: string },
+): (run: string) => void {
+  const from = runPaths(donor);
+  const record = readRecord(donor);
+  const refuse = (problem: string): never => {
+    throw new RunError(donor, problem, "Take the slice stage of a run with the same settings, or train it anew.");
+  };
+  if (config.method === "3d") refuse("has slices, and a 3D run has no slice stage to take");
+  if (record.dataset.hash !== datasetHash) refuse("was trained on another data set");
+  if (record.splitHash !== splitHash) refuse("was trained on another split");
+  if (sliceStageKey(readRunConfig(donor)) !== sliceStageKey(config)) refuse("has another slice stage than this one's");
+  if (!existsSync(from.best("slice")) || !sliceStageIsWhole(donor)) refuse("has not finished its slice stage");
+  return (run) => {
+    const to = runPaths(run);
+    mkdirSync(dirname(to.best("slice")), { recursive: true });
+    copyFileSync(from.best("slice"), to.best("slice"));
+    writeFileAtomic(to.metrics, sliceRows(from.metrics).map((line) => `${line}\n`).join("")); // prettier-ignore
+    appendLog(run, `slice stage taken from ${from.root}`);
+  };
+}
+
+/** A run goes on to its next stage, or is trained, when the slice stage is done. */
+function sliceStageIsWhole(run: string): boolean {
+  return readRecord(run).status === "trained" || existsSync(runPaths(run).state("volume"));
+}
+
+function sliceRows(file: string): string[] {
+  if (!existsSync(file)) return [];
+  const isSlice = (line: string) => line !== "" && (JSON.parse(line) as { stage: string }).stage === "slice";
+  return readFileSync(file, "utf8").split("\n").filter(isSlice);
+}
