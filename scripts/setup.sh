@@ -46,6 +46,8 @@ present() {
     make | debootstrap | chromium) command -v "$1" >/dev/null ;;
     python3-pil) python_has PIL ;;
     teem-apps) command -v teem-unu >/dev/null ;;
+    slurm-wlm) in_any '/usr/sbin/slurmctld' && command -v srun >/dev/null ;;
+    munge) in_any '/usr/sbin/munged' ;;
     dcmtk) command -v dcmcjpeg >/dev/null ;;
     openjph-tools) command -v ojph_compress >/dev/null ;;
     python3-*) python_has "${1#python3-}" ;;
@@ -166,7 +168,7 @@ native() { node packages/torch/bin/slicestack-torch-build.js; }
 
 base=(libtorch-dev g++ make)
 references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil
-  python3-pydicom python3-gdcm dcmtk openjph-tools teem-apps chromium fonts-dejavu-core)
+  python3-pydicom python3-gdcm dcmtk openjph-tools teem-apps chromium fonts-dejavu-core slurm-wlm munge)
 optional=(libtcmalloc-minimal4 libgloo-dev)
 
 check_node

@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.js";
 import { rewriteOverrides } from "./overrides.js";
 import { buildProgram } from "./program.js";
-import { createProgressView } from "./progress-view.js";
+import { createProgressView, silentView, type ProgressView } from "./progress-view.js";
 import type { CommonOptions, Outcome, Session } from "./session.js";
 import { shellWord } from "./shell.js";
 import { StopSignals } from "./stop-signals.js";
@@ -33,7 +33,8 @@ async function runJob(
   options: CommonOptions,
   job: (session: Session) => Promise<Outcome>,
 ): Promise<ExitCode> {
-  const view = createProgressView(process.stderr);
+  let view: ProgressView = createProgressView(process.stderr);
+  let hushed = false;
   const stop = new StopSignals({
     source: process,
     onFirst: () => view.log("stopping after this step; press again to quit at once"),
@@ -45,19 +46,24 @@ async function runJob(
   const session: Session = {
     signal: stop.signal,
     command: ["slicestack", ...argv].map(shellWord).join(" "),
+    argv,
     onProgress: (progress) => view.report(progress),
     log: (line) => view.log(line),
+    hush: () => {
+      view.close();
+      [view, hushed] = [silentView, true];
+    },
   };
   try {
     const { code, text, json, note } = await job(session);
     view.close();
     if (note !== undefined) view.log(note);
-    if (options.json) process.stdout.write(`${JSON.stringify(json)}\n`);
-    else if (text !== "") process.stdout.write(`${text}\n`);
+    if (options.json && json !== undefined) process.stdout.write(`${JSON.stringify(json)}\n`);
+    else if (!options.json && text !== "") process.stdout.write(`${text}\n`);
     return code;
   } catch (error) {
     view.close();
-    return fail(error, options, argv);
+    return fail(error, hushed ? { ...options, json: false } : options, argv);
   } finally {
     stop.close();
   }

@@ -19,6 +19,9 @@ export function createProgressView(stream: ViewStream, now: () => number = Date.
   return stream.isTTY ? new BarView(stream, now) : new LineView(stream, now);
 }
 
+/** Shows nothing. */
+export const silentView: ProgressView = { report: () => undefined, log: () => undefined, close: () => undefined };
+
 /** A stage as it runs: its rate is counted from where it started, which is not 0 after a resume. */
 class Stage {
   readonly #startDone: number;

@@ -7,12 +7,16 @@ export interface Session {
   signal: AbortSignal;
   /** The command line as typed, for the run's records. */
   command: string;
+  /** The same, word by word. */
+  argv: readonly string[];
   onProgress: (progress: Progress) => void;
   /** A line for people, to stderr. */
   log: (line: string) => void;
+  /** From here on another process speaks for all of them: no progress, no lines, no result; errors still go to stderr. */
+  hush: () => void;
 }
 
-/** What a command ends with: `text` goes to stdout, or `json` where --json is given; `note` goes to stderr. */
+/** What a command ends with: `text` goes to stdout, or `json` where --json is given and there is one; `note` goes to stderr. */
 export interface Outcome {
   code: ExitCode;
   text: string;

@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { after } from "node:test";
 
 // Its first line is a shell's, which becomes Node by exec: a signal to the process reaches Node.
-const bin = join(import.meta.dirname, "../..", "bin/slicestack.js");
+export const bin = join(import.meta.dirname, "../..", "bin/slicestack.js");
 
 export interface Ended {
   /** Exit code; null where a signal ended the process. */
@@ -20,14 +20,15 @@ export interface Ended {
 export class CommandFolder {
   /** The folder that commands run in; it goes with the test file. */
   readonly path = mkdtempSync(join(tmpdir(), "slicestack-command-"));
-  readonly #options = { cwd: this.path, env: { ...process.env, XDG_CACHE_HOME: join(this.path, "cache") } };
+  /** For a process that a test starts by itself. */
+  readonly options = { cwd: this.path, env: { ...process.env, XDG_CACHE_HOME: join(this.path, "cache") } };
 
   constructor() {
     after(() => rmSync(this.path, { recursive: true }));
   }
 
   run(...args: string[]): Ended {
-    const { status, stdout, stderr } = spawnSync(bin, args, { ...this.#options, encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(bin, args, { ...this.options, encoding: "utf8" });
     return { status, stdout, stderr };
   }
 
@@ -40,7 +41,7 @@ export class CommandFolder {
 
   /** Starts a command, signals it once `ready` holds, and waits for its end. */
   async interrupt(args: string[], signal: NodeJS.Signals, ready: () => boolean): Promise<Ended> {
-    const child = spawn(bin, args, this.#options);
+    const child = spawn(bin, args, this.options);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
     child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
@@ -50,6 +51,15 @@ export class CommandFolder {
     assert.ok(running(), `slicestack ${args.join(" ")} ended before the signal: ${stderr}`);
     child.kill(signal);
     return { status: await ended, stdout, stderr };
+  }
+
+  /** Runs a command beside others. @param env further variables */
+  async start(args: string[], env: Record<string, string> = {}): Promise<Ended> {
+    const child = spawn(bin, args, { ...this.options, env: { ...this.options.env, ...env } });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+    return { status: await new Promise<number | null>((resolve) => child.on("close", resolve)), stdout, stderr };
   }
 
   /** Files and folders below `path`; none where it is not there. */

@@ -26,6 +26,12 @@ export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.
 export { diagnose, diagnosisText } from "./doctor.js";
 export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
+export {
+  evaluateGroup,
+  type EvaluateGroupOptions,
+  type GroupEvaluation,
+  type GroupMetrics,
+} from "./evaluate/group/evaluate-group.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { summarise, type ModelSummary } from "./evaluate/summary.js";
 export { describeWeights, modelText, weightsText, type WeightsDescription } from "./export/describe.js";
@@ -44,6 +50,8 @@ export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } fr
 export type { Progress } from "./progress.js";
 export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
+export { isGroup, readGroup, type GroupRecord, type Member } from "./run/group.js";
+export { trainGroup, type GroupOptions, type GroupResult } from "./train/group.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/errors.js";
 export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";

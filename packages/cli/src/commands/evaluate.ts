@@ -9,8 +9,8 @@ interface EvaluateOptions extends CommonOptions {
 export function addEvaluate(program: Command, start: Start): void {
   const command = program
     .command("evaluate")
-    .description("score a run on its test part and write its report")
-    .argument("<run>", "run folder")
+    .description("score a run, or a group of runs and what they say together, on the test part and write the report")
+    .argument("<run>", "run or group folder")
     .option("--data <folder>", "another prepared data set, all of it taken as test (default: the run's own)");
   addCommon(command, {
     example: "slicestack evaluate runs/lidc_nodules",
@@ -19,10 +19,10 @@ export function addEvaluate(program: Command, start: Start): void {
 }
 
 async function runEvaluate(run: string, options: EvaluateOptions, session: Session): Promise<Outcome> {
-  const { evaluate } = await import("@slicestack/pipeline");
-  const data = options.data === undefined ? {} : { data: options.data };
+  const { evaluate, evaluateGroup, isGroup } = await import("@slicestack/pipeline");
   const { onProgress, signal, command } = session;
-  const result = await evaluate({ run, ...data, onProgress, signal, command });
-  const { report, metrics } = result;
-  return { code: EXIT.ok, text: `${result.table}\nReport: ${report}`, json: { run: result.run, report, metrics } };
+  const common = { ...(options.data === undefined ? {} : { data: options.data }), onProgress, signal, command };
+  const result = isGroup(run) ? await evaluateGroup({ group: run, ...common }) : await evaluate({ run, ...common });
+  const { table, ...json } = result;
+  return { code: EXIT.ok, text: `${table}\nReport: ${result.report}`, json };
 }

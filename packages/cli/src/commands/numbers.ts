@@ -18,3 +18,17 @@ export function parseSize(text: string): [number, number] {
   if (size.every((pixels) => pixels >= 8)) return size;
   throw new InvalidArgumentError("Expected HEIGHT,WIDTH in pixels, each at least 8, e.g. 128,128.");
 }
+
+/** Processes on this machine. */
+export function parseProcesses(text: string): number {
+  const count = Number(text);
+  if (/^[1-9]\d{0,3}$/.test(text) && count <= 1024) return count;
+  throw new InvalidArgumentError("Expected a whole number from 1 to 1024.");
+}
+
+/** One fold, counted from 0, or all of them. */
+export function parseFold(text: string): number | "all" {
+  if (text === "all") return text;
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected the number of a fold, from 0 on, or all.");
+}

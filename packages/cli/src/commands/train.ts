@@ -1,17 +1,17 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import type { GroupResult, RunConfig, TrainResult, World } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
-import { EXIT, UsageError } from "../exit-codes.js";
+import { EXIT } from "../exit-codes.js";
 import { collectOverride, PLAIN_KEYS } from "../overrides.js";
 import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { parseCount, parseFold, parseProcesses } from "./numbers.js";
+import { launchTraining } from "./train-processes.js";
+import { configOf, targetOf, type TargetFlags } from "./train-target.js";
 
-interface TrainOptions extends CommonOptions {
+interface TrainOptions extends CommonOptions, TargetFlags {
   config?: string;
-  data?: string;
-  out?: string;
   stage: "slice" | "volume" | "fine_tune" | "all";
-  resume?: string | true;
+  procs?: number;
   printConfig?: boolean;
   set?: Record<string, string>;
 }
@@ -19,57 +19,97 @@ interface TrainOptions extends CommonOptions {
 export function addTrain(program: Command, start: Start): void {
   const command = program
     .command("train")
-    .description("train the stages of a configuration into a run folder")
+    .description("train the stages of a configuration into a run folder, or a group of runs: folds, seeds")
     .option("--config <file>", "configuration: YAML, structured or in the published flat form")
     .option("--data <folder>", "prepared data set")
-    .option("--out <folder>", "run folder (default: runs/NAME, with a number where that is taken)")
+    .option("--out <folder>", "run or group folder (default: runs/NAME, with a number where that is taken)")
     .addOption(
       new Option("--stage <stage>", "what to train").choices(["slice", "volume", "fine_tune", "all"]).default("all"),
     )
-    .option("--resume [run]", "go on in a run folder, with its own configuration and data")
+    .option(
+      "--fold <number>",
+      "a fold of slicestack split --folds, from 0 on; all: a group with a run for each",
+      parseFold,
+    )
+    .option("--seeds <number>", "a group with so many runs, of the seeds from --seed on", parseCount)
+    .option("--procs <number>", "processes that train together on this machine", parseProcesses)
+    .option("--resume [folder]", "go on in a run or group folder, with its own configuration and data")
     .option("--print-config", "print the complete configuration and stop; needs no data")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
     example: "slicestack train --config configs/lidc_nodules.yaml --data data/lidc --slice.epochs 5",
-    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean,\n${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}.`,
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.peer, EXIT.stopped],
+    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean,\n${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}.\n\nUnder torchrun or srun every process runs this command, with --out.`,
   }).action((options: TrainOptions) => start(options, (session) => runTrain(options, session)));
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
-  const { loadConfig, configToFile, configToYaml, readRecord, train } = await import("@slicestack/pipeline");
-  const resumed = resumedRun(options);
-  const file = options.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
-  if (file === undefined && !options.printConfig)
-    throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
-  const config = loadConfig({ ...(file === undefined ? {} : { file }), overrides: options.set ?? {} });
-  if (options.printConfig)
+  const { configToFile, configToYaml, endWithLauncher, resolveWorld, train, trainGroup, worldFromEnvironment } = await import("@slicestack/pipeline"); // prettier-ignore
+  if (options.printConfig) {
+    const config = await configOf(options);
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
-  const data = options.data ?? (resumed === undefined ? undefined : readRecord(resumed).dataset.directory);
-  if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
-  const out = options.out ?? resumed ?? freeRunFolder(config.name, config.relaunch);
-  const resume = resumed !== undefined || (config.relaunch && existsSync(join(out, "run.json")));
-  session.log(`Run: ${out}`);
-
-  const { stage } = options;
-  const { onProgress, signal, command } = session;
-  const result = await train({ config, data, out, stage, resume, onProgress, signal, command });
-  if (result.status === "stopped") {
-    const rest = stage === "all" ? "" : ` --stage ${stage}`;
-    const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(result.run)}${rest}`;
-    return { code: EXIT.stopped, text: "", json: result, note };
   }
-  const scores = Object.entries(result.best).map(
+  const world = await resolveWorld(worldFromEnvironment(process.env));
+  endWithLauncher();
+  if (world.rank > 0) session.hush();
+  const target = await targetOf(options, world);
+  if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
+    return launchTraining(options.procs, target, world, options, session);
+
+  session.log(`${target.isGroup ? "Group" : "Run"}: ${target.out}`);
+  const { config, data, out, resume } = target;
+  const { onProgress, signal, command, log: onLog } = session;
+  const { stage, fold, seeds } = options;
+  const common = { config, data, out, stage, resume, world, onProgress, onLog, signal, command };
+  const chosen = { ...(fold === undefined ? {} : { fold }), ...(seeds === undefined ? {} : { seeds }) };
+  const single = typeof fold === "number" ? { fold } : {};
+  const result = target.isGroup ? await trainGroup({ ...common, ...chosen }) : await train({ ...common, ...single });
+  return outcomeOf(result, { options, config, world });
+}
+
+interface Told {
+  options: TrainOptions;
+  config: RunConfig;
+  world: World;
+}
+
+/** Of several processes the first one tells it. */
+function outcomeOf(result: TrainResult | GroupResult, { options, config, world }: Told): Outcome {
+  const code = result.status === "stopped" ? EXIT.stopped : EXIT.ok;
+  if (world.rank > 0) return { code, text: "", json: undefined };
+  const folder = "group" in result ? result.group : result.run;
+  if (result.status === "stopped") {
+    const rest = (options.stage === "all" ? "" : ` --stage ${options.stage}`) + (options.procs === undefined ? "" : ` --procs ${options.procs}`); // prettier-ignore
+    const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(folder)}${rest}`;
+    return { code, text: "", json: result, note };
+  }
+  const lines = "group" in result ? groupLines(result) : runLines(result);
+  const text = [...lines, nextLine(folder, options, config)].join("\n");
+  return { code, text, json: result };
+}
+
+function runLines({ run, best }: TrainResult): string[] {
+  const scores = Object.entries(best).map(
     ([name, score]) => `${`${STAGE_NAMES[name] ?? name}:`.padEnd(14)} best validation score ${score.toFixed(3)}`,
   );
-  const text = [
-    ...scores,
-    `Run: ${result.run}`,
-    stage === "slice" && config.method === "2.5d"
-      ? `Next: slicestack train --resume ${shellWord(result.run)} --stage volume`
-      : `Next: slicestack evaluate ${shellWord(result.run)}`,
-  ].join("\n");
-  return { code: EXIT.ok, text, json: result };
+  return [...scores, `Run: ${run}`];
+}
+
+function groupLines({ group, members }: GroupResult): string[] {
+  const width = Math.max(...members.map(({ name }) => name.length));
+  const lines = members.map(({ name, best }) => {
+    const scores = Object.entries(best ?? {}).map(([stage, score]) => `${STAGE_NAMES[stage] ?? stage} ${score.toFixed(3)}`); // prettier-ignore
+    const said = best === null ? "was trained before" : `best validation score: ${scores.join(", ")}`;
+    return `${name.padEnd(width)}  ${said}`;
+  });
+  return [...lines, `Group: ${group}`];
+}
+
+/** The slice stage alone is half of 2.5D. */
+function nextLine(folder: string, { stage }: TrainOptions, { method }: RunConfig): string {
+  return stage === "slice" && method === "2.5d"
+    ? `Next: slicestack train --resume ${shellWord(folder)} --stage volume`
+    : `Next: slicestack evaluate ${shellWord(folder)}`;
 }
 
 const STAGE_NAMES: Record<string, string> = {
@@ -77,21 +117,3 @@ const STAGE_NAMES: Record<string, string> = {
   volume: "Volume stage",
   fine_tune: "Fine-tuning",
 };
-
-/** The folder to go on in: that of --resume, else that of --out. */
-function resumedRun({ resume, out }: TrainOptions): string | undefined {
-  if (resume === undefined) return undefined;
-  const run = resume === true ? out : resume;
-  if (run === undefined) throw new UsageError("--resume needs the run folder: --resume RUN, or --resume --out RUN");
-  if (typeof resume === "string" && out !== undefined && out !== resume)
-    throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run goes on in its own`);
-  if (!existsSync(join(run, "run.json"))) throw new UsageError(`${run} is no run folder: it has no run.json`);
-  return run;
-}
-
-/** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it is taken: results are never overwritten. */
-function freeRunFolder(name: string, relaunch: boolean): string {
-  const first = join("runs", name);
-  if (relaunch || !existsSync(first)) return first;
-  for (let number = 2; ; number++) if (!existsSync(`${first}-${number}`)) return `${first}-${number}`;
-}

@@ -163,7 +163,7 @@ function restored(file: string, { model, optimizer, schedule, memories }: Parts)
     optimizer.loadStateDict({ tensors: below("optimizer."), numbers: parsed(file, metadata, "optimizer") });
     schedule.restore(parsed<ScheduleState>(file, metadata, "schedule"));
     for (const memory of memories) memory?.restore(below("memory."));
-    setGeneratorState(generator);
+    if (rank() === 0) setGeneratorState(generator); // each process draws its own dropout
     return parsed<StageState>(file, metadata, "state");
   });
 }

@@ -14,7 +14,7 @@
  *   from `manualSeed(seed + rank)`.
  * - `anyRank(job.stopping())` instead of `job.stopping()`, and `meanOverRanks` of what decides (the loss that must be finite, the
  *   score that chooses the epoch): all ranks must take the same turn, or the rest wait for the time-out.
- * - rank 0 alone writes files; the others wait in the next call, for `timeoutSeconds` at most.
+ * - rank 0 alone writes files; the others wait in the next call, for `timeoutSeconds` at most: in `awaitRanks` before they read them.
  */
 import { noGrad, scope, tensor } from "@slicestack/torch";
 import {
@@ -22,6 +22,7 @@ import {
   available,
   availability,
   averageGradients,
+  barrier,
   broadcast,
   destroyProcessGroup,
   DistributedError,
@@ -92,6 +93,11 @@ export function shareModel(model: Module): void {
 export function anyRank(here: boolean): boolean {
   if (worldSize() === 1) return here;
   return scope(() => allReduce(tensor([Number(here)], { dtype: "int32" }), "max").item() !== 0);
+}
+
+/** Waits until all ranks are here: before they read what the first one has written. @throws DistributedError */
+export function awaitRanks(): void {
+  if (worldSize() > 1) barrier();
 }
 
 /** Rank 0's numbers, everywhere. @throws DistributedError */

@@ -20,14 +20,26 @@ export function splitFor(dataset: Dataset, config: Pick<RunConfig, "split">, fol
   if (fold === undefined && splits.length === 1) return only!;
   const chosen = fold === undefined || (splits.length === 1 && only!.fold === null) ? undefined : splits[fold];
   if (chosen !== undefined) return chosen;
-  const file = splitPath(dataset);
-  if (splits.length === 1)
-    throw new SplitError(
-      `${file}: is one split, fold ${fold} was asked for`,
-      "Leave --fold out, or make folds with slicestack split --folds 5.",
-    );
+  if (splits.length === 1) throw noFolds(dataset, fold!);
   throw new SplitError(
-    `${file}: holds ${splits.length} folds, ${fold === undefined ? "none was chosen" : `fold ${fold} was asked for`}`,
+    `${splitPath(dataset)}: holds ${splits.length} folds, ${fold === undefined ? "none was chosen" : `fold ${fold} was asked for`}`,
     `Choose one with --fold 0 to ${splits.length - 1}, or take --fold all.`,
   );
+}
+
+/** The folds of a cross-validation. @throws SplitError where the data set has none, with the command that makes them */
+export function foldsOf(dataset: Dataset, fold: number | "all"): Split[] {
+  const file = splitPath(dataset);
+  const splits = existsSync(file) ? readSplits(file) : [];
+  if (!splits.some((split) => split.fold !== null)) throw noFolds(dataset, fold);
+  for (const split of splits) checkSplit(split, dataset);
+  return splits;
+}
+
+function noFolds(dataset: Dataset, fold: number | "all"): SplitError {
+  const file = splitPath(dataset);
+  const there = existsSync(file);
+  const command = `slicestack split ${dataset.directory} --folds 5${there ? " --overwrite" : ""}`;
+  const problem = `${file}: ${there ? "is one split" : "not found"}, --fold ${fold} needs folds`;
+  return new SplitError(problem, `Make them: ${command}   or leave --fold out.`);
 }

@@ -78,7 +78,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const taken = options.sliceFrom !== undefined || (resume && isTaken(run));
   const needsNone = taken || stage === "volume" || stage === "fine_tune" || (resume && isBegun(run, "slice"));
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
-  const begin = resume ? goOn(run, data, config) : planRun(run, openDataset(data), options);
+  const begin = resume ? goOn(run, options) : planRun(run, openDataset(data), options);
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run);
   begin();
@@ -96,7 +96,7 @@ function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOpti
   });
 }
 
-function checkStage(config: RunConfig, stage: StageName | "all"): void {
+export function checkStage(config: RunConfig, stage: StageName | "all"): void {
   const stages = stagesOf(config);
   if (stage === "all" || stages.includes(stage)) return;
   const has = stages.length === 1 ? `the stage ${stages[0]}` : `the stages ${stages.join(", ")}`;
@@ -110,8 +110,15 @@ async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundO
 }
 
 /** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */
-function goOn(run: string, data: string, config: RunConfig): () => void {
-  const { config: begun, record, dataset } = openRun(run, data);
+function goOn(run: string, { data, config, fold }: TrainOptions): () => void {
+  const { config: begun, record, dataset, split } = openRun(run, data);
+  const place = placeOf(split);
+  if (fold !== undefined && place !== fold)
+    throw new RunError(
+      run,
+      `began ${place === null ? "without --fold" : `with --fold ${place}`}, --fold ${fold} was asked for`,
+      "A run keeps its split: leave --fold out, or train a new run with another --out.",
+    );
   const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
   if (changed.length > 0) {
     throw new RunError(
@@ -126,6 +133,9 @@ function goOn(run: string, data: string, config: RunConfig): () => void {
       writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
   };
 }
+
+/** Among the folds of all repeats, as --fold counts them. */
+const placeOf = ({ fold }: Split): number | null => (fold === null ? null : fold.repeat * fold.folds + fold.fold);
 
 /** Everything that can be refused, before anything is written. @returns what writes it */
 function planRun(run: string, dataset: Dataset, options: TrainOptions): () => void {

@@ -6,7 +6,7 @@ import { stagesOf, type StageName } from "../config/stages.js";
 import { planCompute, startCompute, describeEnvironment, type ComputePlan } from "../run/compute.js";
 import { readRecord, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
-import { joinWorld } from "./distributed.js";
+import { awaitRanks, joinWorld } from "./distributed.js";
 import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
 import { runStage } from "./run-stages.js";
@@ -63,6 +63,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
     startCompute(compute, stageSeed(config.seed, name) + world.rank);
     const { status, best } = runStage(name, { ...opened, stageRun, pretrained, isFirst });
+    awaitRanks(); // the next stage reads this one's best weights
     if (best !== undefined) outcome.best[name] = best;
     outcome.status = status;
     if (status === "stopped") break;

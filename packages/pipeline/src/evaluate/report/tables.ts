@@ -104,9 +104,8 @@ function describe(summaries: readonly ModelSummary[]): string {
   return `${part}: ${subjects} subjects, ${volumes} volumes; ${interval}. ${PAPER_NAMES}`;
 }
 
-/** Aligned columns for the terminal, differences below the models, two lines of explanation at the foot. */
-export function summaryTable(summaries: readonly ModelSummary[], differences: readonly ModelDifference[] = []): string {
-  const rows = rowsOf(summaries, differences);
+/** Columns set under each other, a rule below the head and at the foot. @param rules further ones, after so many rows of the body */
+export function alignedTable(rows: readonly string[][], rules: readonly number[] = []): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: string[]) =>
     row
@@ -114,9 +113,14 @@ export function summaryTable(summaries: readonly ModelSummary[], differences: re
       .join("  ")
       .trimEnd();
   const rule = widths.map((width) => "─".repeat(width)).join("──");
-  const body = rows.slice(1).map(line);
-  if (differences.length > 0) body.splice(summaries.length, 0, rule);
-  return [line(rows[0]!), rule, ...body, rule, ...describe(summaries).split(/(?<=\.) /)].join("\n");
+  const body = rows.slice(1).flatMap((row, k) => (rules.includes(k) ? [rule, line(row)] : [line(row)]));
+  return [line(rows[0]!), rule, ...body, rule].join("\n");
+}
+
+/** Aligned columns for the terminal, differences below the models, two lines of explanation at the foot. */
+export function summaryTable(summaries: readonly ModelSummary[], differences: readonly ModelDifference[] = []): string {
+  const rows = rowsOf(summaries, differences);
+  return [alignedTable(rows, [summaries.length]), ...describe(summaries).split(/(?<=\.) /)].join("\n");
 }
 
 /** The same table in Markdown. */

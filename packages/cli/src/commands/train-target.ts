@@ -1,0 +1,77 @@
+/** Where `train` works, on what and by which configuration: a new folder, or one to go on in. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { RunConfig, World } from "@slicestack/pipeline";
+import { UsageError } from "../exit-codes.js";
+
+export interface TargetFlags {
+  config?: string;
+  data?: string;
+  out?: string;
+  resume?: string | true;
+  fold?: number | "all";
+  seeds?: number;
+  set?: Record<string, string>;
+}
+
+export interface Target {
+  config: RunConfig;
+  data: string;
+  /** Run or group folder. */
+  out: string;
+  resume: boolean;
+  isGroup: boolean;
+}
+
+/** @throws UsageError where something is missing or contradicts itself, ConfigError, RunError */
+export async function targetOf(flags: TargetFlags, world: World): Promise<Target> {
+  const { isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
+  const resumed = resumedFolder(flags);
+  if (flags.config === undefined && resumed === undefined)
+    throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
+  const config = await configOf(flags);
+  const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset.directory;
+  const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
+  if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
+  const out = flags.out ?? resumed ?? newFolder(config, world);
+  const asGroup = flags.fold === "all" || flags.seeds !== undefined;
+  if (resumed !== undefined && asGroup && !isGroup(resumed))
+    throw new UsageError(`${resumed} is a single run: go on without --fold and --seeds`);
+  const resume = resumed !== undefined || (config.relaunch && isBegun(out));
+  return { config, data, out, resume, isGroup: asGroup || (resume && isGroup(out)) };
+}
+
+/** That of --config, else that of the folder to go on in, else the defaults. @throws ConfigError, UsageError */
+export async function configOf(flags: TargetFlags): Promise<RunConfig> {
+  const { loadConfig } = await import("@slicestack/pipeline");
+  const resumed = resumedFolder(flags);
+  const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
+  return loadConfig({ ...(file === undefined ? {} : { file }), overrides: flags.set ?? {} });
+}
+
+const isBegun = (folder: string): boolean => ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
+
+/** The folder to go on in: that of --resume, else that of --out. */
+function resumedFolder({ resume, out }: TargetFlags): string | undefined {
+  if (resume === undefined) return undefined;
+  const folder = resume === true ? out : resume;
+  if (folder === undefined) throw new UsageError("--resume needs the run folder: --resume RUN, or --resume --out RUN");
+  if (typeof resume === "string" && out !== undefined && out !== resume)
+    throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run goes on in its own`);
+  if (!isBegun(folder)) throw new UsageError(`${folder} is no run folder: it has neither run.json nor group.json`);
+  return folder;
+}
+
+/** Processes that were started apart must be told where to meet: each would find another folder free. */
+function newFolder({ name, relaunch }: RunConfig, { worldSize, starter }: World): string {
+  if (worldSize > 1 && !relaunch)
+    throw new UsageError(`${worldSize} processes of ${starter} need one run folder: give --out FOLDER`);
+  return freeFolder(name, relaunch);
+}
+
+/** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it is taken: results are never overwritten. */
+function freeFolder(name: string, relaunch: boolean): string {
+  const first = join("runs", name);
+  if (relaunch || !existsSync(first)) return first;
+  for (let number = 2; ; number++) if (!existsSync(`${first}-${number}`)) return `${first}-${number}`;
+}

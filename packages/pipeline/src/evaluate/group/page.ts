@@ -1,0 +1,180 @@
+/** The report of a group: one HTML file, as that of a run, about all members together. */
+import type { ModelDifference } from "../compare/models.js";
+import type { Figure, FigureGroup } from "../figures/figure.js";
+import type { MetricName } from "../metrics/scorer.js";
+import { definitions, html, nothing, table, trusted, type Html } from "../report/html.js";
+import { renderPage } from "../report/page.js";
+import type { PartCounts } from "../report/report.js";
+import { differenceName, formatEstimate, formatSigned, headlineMetrics, METRIC_NAMES, modelName } from "../report/tables.js"; // prettier-ignore
+import type { Estimate } from "../statistics/interval.js";
+import type { ModelSummary } from "../summary.js";
+import { combinationText, memberRows, type MembersInput } from "./members.js";
+
+export interface GroupReport {
+  title: string;
+  /** ISO 8601 */
+  created: string;
+  dataset: { name: string; hash: string };
+  split: { seed: number; hash: string; parts: PartCounts[] };
+  members: MembersInput;
+  /** On test, of all members together; baselines first. */
+  models: ModelSummary[];
+  mainModel: string;
+  differences: ModelDifference[];
+  figures: Figure[];
+  /** The most that a member's test part was read, this time included. */
+  testReads: number;
+  config: string;
+  command: string;
+  environment: Record<string, string>;
+  warnings: string[];
+}
+
+export function renderGroupReport(report: GroupReport): string {
+  const main = report.models.find(({ model }) => model === report.mainModel)!;
+  return renderPage({
+    title: `${report.title} – Slicestack report`,
+    head: head(report, main),
+    before: notes(report, main),
+    sections: [
+      { id: "result", title: "Result", body: result(report, main) },
+      { id: "members", title: "Members", body: members(report) },
+      { id: "data", title: "Data and split", body: data(report, main) },
+      { id: "errors", title: "Right and wrong by class", body: errors(report, main) },
+      { id: "calibration", title: "Calibration", body: html`${figures(report, "calibration")}` },
+      { id: "methods", title: "How the numbers are computed", body: methods(main) },
+      { id: "reproduce", title: "Run it again", body: reproduce(report) },
+    ],
+    foot: html`<footer>
+      <p>
+        Made by Slicestack on ${report.created}. Every number can be computed again from predictions.csv beside this
+        file and in the members' folders. A research result, not a medical device.
+      </p>
+    </footer>`,
+  });
+}
+
+function head({ title, created, dataset, members: { words } }: GroupReport, main: ModelSummary): Html {
+  return html`<header>
+    <p class="kicker">Slicestack report of a group · ${created.slice(0, 10)}</p>
+    <h1>${title}</h1>
+    <p class="lede">${words}, classes ${main.classes.join(", ")}</p>
+    <p class="soft">Data set ${dataset.name} · tested on ${main.subjects} subjects, ${main.volumes} volumes</p>
+  </header>`;
+}
+
+function notes({ warnings }: GroupReport, main: ModelSummary): Html {
+  const all = [...new Set([...warnings, ...main.warnings])];
+  if (all.length === 0) return nothing;
+  return html`<aside class="notes" aria-labelledby="notes">
+    <h2 id="notes">Before you read the numbers</h2>
+    <ul>
+      ${all.map((text) => html`<li>${text}</li>`)}
+    </ul>
+  </aside>`;
+}
+
+function result(report: GroupReport, main: ModelSummary): Html {
+  const { models, differences, testReads } = report;
+  const metrics = headlineMetrics(main);
+  const columns = [{ name: "model" }, ...metrics.map((name) => ({ name: METRIC_NAMES[name] }))];
+  const cells = (source: { metrics: Record<MetricName, Estimate> }, format?: (value: number) => string) =>
+    metrics.map((name) => formatEstimate(source.metrics[name], format));
+  const rows = models.map((one) => ({ name: modelName(one.model), cells: cells(one), main: one === main }));
+  const pairs = differences.map((one) => ({ name: differenceName(one), cells: cells(one, formatSigned) }));
+  const level = Math.round(100 * main.bootstrap.level);
+  const reads =
+    testReads <= 1
+      ? "Each member's test part was read once."
+      : `The test part of a member has been read up to ${testReads} times. If anything was changed after an earlier reading, these scores are too good.`;
+  return html`<p>${combinationText(report.members)} ${reads}</p>
+    ${table(`All members together on test: estimate and ${level} % interval.`, columns, rows)}
+    ${pairs.length === 0 ? nothing : table(`Paired differences on the same test subjects: estimate and ${level} % interval.`, [{ name: "difference" }, ...columns.slice(1)], pairs)}
+    ${figures(report, "models")}${figures(report, "differences")}`;
+}
+
+function members({ members: input }: GroupReport): Html {
+  const { metrics, members: each, spread } = memberRows(input);
+  const { model, bootstrap } = input.rows[0]!.summary;
+  const caption = `${modelName(model)} of each member on its test part: estimate and ${Math.round(100 * bootstrap.level)} % interval.`;
+  const row = ([name = "", ...cells]: string[], main = false) => ({ name, cells, main });
+  const columns = [{ name: "member" }, ...metrics.map((metric) => ({ name: METRIC_NAMES[metric] }))];
+  return html`${table(caption, columns, [...each.map((one) => row(one)), ...spread.map((one) => row(one, true))])}
+    <p class="soft small">
+      The SD is of a member, not of the mean, and it is no interval: members share subjects, in training or in test. “–”
+      where a member has no value, as where a class is absent from its test part. Each member's folder has its own
+      report, with its curves and its slices.
+    </p>`;
+}
+
+function data({ dataset, split }: GroupReport, { classes }: ModelSummary): Html {
+  const columns = [
+    { name: "part" },
+    { name: "subjects", count: true },
+    { name: "volumes", count: true },
+    ...classes.map((name) => ({ name, note: "subjects / volumes", count: true })),
+  ];
+  const rows = split.parts.map(({ part, subjects, volumes, byClass }) => ({
+    name: part,
+    cells: [String(subjects), String(volumes), ...byClass.map((count) => `${count.subjects} / ${count.volumes}`)],
+  }));
+  return html`${table("Subjects and volumes of each part. No subject is in two parts of a split.", columns, rows)}
+  ${definitions([
+    ["Data set", dataset.name],
+    ["Data set hash", html`<code>${dataset.hash}</code>`],
+    ["Split", `by subject, seed ${split.seed}`],
+    ["Split hash", html`<code>${split.hash}</code>`],
+  ])}`;
+}
+
+function errors(report: GroupReport, main: ModelSummary): Html {
+  const columns = ["class", "volumes", "precision", "recall", "F1", "AUROC, against the rest"].map((name) => ({ name, count: name === "volumes" })); // prettier-ignore
+  const rows = main.perClass.map(({ name, small, support, precision, recall, f1, auroc }) => ({
+    name: small ? `${name} *` : name,
+    cells: [String(support), ...[precision, recall, f1, auroc].map((estimate) => formatEstimate(estimate))],
+  }));
+  const marked = main.perClass.some(({ small }) => small);
+  return html`<div class="side">${figures(report, "confusion")}</div>
+    ${table(`${modelName(main.model)} by class: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
+    ${marked ? html`<p class="soft small">* few test volumes: read as an anecdote.</p>` : nothing}`;
+}
+
+function methods({ bootstrap: { resamples, level, seed }, volumes, subjects }: ModelSummary): Html {
+  const proportion = volumes === subjects ? "Proportions have Wilson intervals; all else has" : "Subjects have several volumes, so every number has"; // prettier-ignore
+  return html`<ul class="small">
+    <li>
+      A volume's probabilities are the mean over the members that had it in the part. Each volume counts once, and so
+      does each subject.
+    </li>
+    <li>
+      ${proportion} ${Math.round(100 * level)} % BCa intervals of a bootstrap over subjects, stratified by label
+      (${resamples} resamples, seed ${seed}), or percentile or Wilson intervals where BCa is undefined. Differences are
+      paired.
+    </li>
+    <li>
+      The intervals tell how the scores would vary with other test subjects; mean and SD over members, how they vary
+      with fold and seed. The two are not added up.
+    </li>
+    <li>Baselines are fitted on each member's own train part, and brought together like the models.</li>
+  </ul>`;
+}
+
+function reproduce({ command, config, environment }: GroupReport): Html {
+  return html`<h3 id="command">Command</h3>
+    <pre tabindex="0" aria-labelledby="command"><code>${command}</code></pre>
+    <h3 id="config">Config</h3>
+    <pre tabindex="0" aria-labelledby="config"><code>${config.trimEnd()}</code></pre>
+    <h3>Environment</h3>
+    ${definitions(Object.entries(environment))}`;
+}
+
+const figures = (report: GroupReport, group: FigureGroup): Html[] =>
+  report.figures
+    .filter((figure) => figure.group === group)
+    .map(
+      ({ svg, caption }) =>
+        html`<figure>
+          ${trusted(svg)}
+          <figcaption>${caption}</figcaption>
+        </figure> `,
+    );

@@ -1,0 +1,99 @@
+/**
+ * A group: a folder of runs of one recipe that differ in fold and seed alone, with `group.json`, which says what they are and
+ * how far each has come. `config.yaml` and `split.json` beside it are those of all members.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { configToFile } from "../config/to-yaml.js";
+import type { RunConfig } from "../config/types.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { readSplits, type Split } from "../data/split/split.js";
+import { RunError, runPaths } from "./folder.js";
+
+const memberSchema = z.strictObject({
+  /** Its folder below the group: fold0, seed1, fold0-seed1. */
+  name: z.string().regex(/^(fold\d+)?-?(seed\d+)?$/),
+  /** Its place among the splits of split.json; null where there is one. */
+  fold: z.int().min(0).nullable(),
+  seed: z.int().min(0),
+  splitHash: z.string(),
+  status: z.enum(["waiting", "training", "stopped", "trained"]),
+  /** Stages that are finished. */
+  trained: z.array(z.enum(["slice", "volume", "fine_tune"])),
+});
+export type Member = z.infer<typeof memberSchema>;
+
+const groupSchema = z.strictObject({
+  version: z.literal(1),
+  created: z.string(),
+  command: z.string(),
+  status: z.enum(["training", "stopped", "trained"]),
+  dataset: z.strictObject({ directory: z.string(), name: z.string(), hash: z.string() }),
+  /** Of the configuration without its seed. */
+  configHash: z.string(),
+  /** Over the hashes of all splits of split.json. */
+  splitHash: z.string(),
+  members: z.array(memberSchema).min(1),
+});
+export type GroupRecord = z.infer<typeof groupSchema>;
+
+/** The files of a group; predictions, metrics, report and figures lie where a run has them. */
+export function groupPaths(group: string) {
+  const paths = runPaths(group);
+  const { root, config, split, predictions, summary, report, figures } = paths;
+  const member = ({ name }: Pick<Member, "name">): string => join(root, name);
+  return { root, record: join(root, "group.json"), config, split, predictions, summary, report, figures, member };
+}
+
+export const isGroup = (folder: string): boolean => existsSync(groupPaths(folder).record);
+
+export function writeGroup(group: string, record: GroupRecord): void {
+  writeFileAtomic(groupPaths(group).record, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/** @throws RunError where the folder is no group, or its record is damaged */
+export function readGroup(group: string): GroupRecord {
+  const file = groupPaths(group).record;
+  const remedy = "Give a folder that slicestack train --fold all or --seeds made.";
+  if (!existsSync(file)) throw new RunError(file, "not found", remedy);
+  try {
+    return groupSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
+    const problem = issue === undefined ? "expected JSON" : `${issue.path.join(".")}: ${issue.message}`;
+    throw new RunError(file, problem, remedy);
+  }
+}
+
+/** The splits that the members share out among themselves, in order. @throws SplitError, RunError where they were exchanged */
+export function groupSplits(group: string, { splitHash }: GroupRecord): Split[] {
+  const file = groupPaths(group).split;
+  const splits = readSplits(file);
+  if (splitsHash(splits) !== splitHash)
+    throw new RunError(file, "is not the split that the group was started with", "Put the old one back.");
+  return splits;
+}
+
+/** SHA-256 of what all members have in common: everything but the seed. */
+export function configHash(config: RunConfig): string {
+  return hashOf(configToFile({ ...config, seed: 0, relaunch: false }));
+}
+
+export const splitsHash = (splits: readonly Split[]): string => hashOf(splits.map(({ hash }) => hash));
+
+const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+
+/** "5 folds", "3 seeds", "5 folds x 3 seeds". */
+export function groupWords(members: readonly Pick<Member, "fold" | "seed" | "name">[]): string {
+  const count = (values: readonly unknown[], noun: string) => {
+    const distinct = new Set(values).size;
+    return `${distinct} ${noun}${distinct === 1 ? "" : "s"}`;
+  };
+  const folds = members.flatMap(({ fold }) => (fold === null ? [] : [fold]));
+  const seeds = members.flatMap(({ name, seed }) => (name.includes("seed") ? [seed] : []));
+  return [folds.length > 0 ? count(folds, "fold") : "", seeds.length > 0 ? count(seeds, "seed") : ""]
+    .filter((part) => part !== "")
+    .join(" x ");
+}

@@ -1,0 +1,231 @@
+/** Trains the runs of a group one after another: folds of one split, seeds, or both. */
+import { existsSync, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import type { BackgroundOptions } from "../background.js";
+import { stagesOf, type StageName } from "../config/stages.js";
+import { configDifferences, configToYaml } from "../config/to-yaml.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { FolderLock } from "../data/lock.js";
+import type { Split } from "../data/split/split.js";
+import { openDataset } from "../data/store.js";
+import { RunError, readRunConfig, runPaths, writeRecord } from "../run/folder.js";
+import {
+  configHash,
+  groupPaths,
+  groupSplits,
+  groupWords,
+  isGroup,
+  readGroup,
+  splitsHash,
+  writeGroup,
+  type GroupRecord,
+  type Member,
+} from "../run/group.js";
+import { openRun } from "../run/open.js";
+import { foldsOf, splitFor } from "./split-for.js";
+import { checkStage, train, type TrainOptions, type TrainResult } from "./train.js";
+import { alone } from "./world.js";
+
+export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
+  /** all: a run for each fold of the data set's split. A number, from 0 on: that fold alone. Left out: the one split. */
+  fold?: number | "all";
+  /** How many seeds, from that of the configuration on. Left out: that one alone. */
+  seeds?: number;
+}
+
+export interface GroupResult {
+  /** The group folder. */
+  group: string;
+  status: "finished" | "stopped";
+  /** Those that are trained, with the validation scores of those that were trained now. */
+  members: { name: string; run: string; best: TrainResult["best"] | null }[];
+}
+
+/**
+ * Trains every member in a run folder of its own below `out`, in the order of group.json. With `resume` the finished ones are
+ * passed over and the torn one goes on. An abort of the signal ends after the current step, with everything saved.
+ * Several processes (`world`) train each member together.
+ * @throws RunError, SplitError (no folds, with the command that makes them), and all that `train` throws
+ */
+export async function trainGroup(options: GroupOptions): Promise<GroupResult> {
+  const { world = alone, config, stage = "all" } = options;
+  checkStage(config, stage);
+  const out = resolve(options.out);
+  // The other processes leave all files to the first one, and wait for it in each member.
+  if (world.rank > 0) return trainMembers(out, memberPlans(out, options), options, () => undefined);
+  const begin = options.resume === true ? goOn(out, options) : plan(out, options);
+  mkdirSync(out, { recursive: true });
+  using _lock = FolderLock.take(out);
+  const record = begin();
+  const splits = groupSplits(out, record);
+  const members = record.members.map((member) => ({ member, split: splits[member.fold ?? 0]! }));
+  let current = record;
+  const keep = (change: Partial<GroupRecord>) => writeGroup(out, (current = { ...current, ...change }));
+  const keepMember = ({ name }: Member, change: Partial<Member>) =>
+    keep({ members: current.members.map((one) => (one.name === name ? { ...one, ...change } : one)) });
+  keep({ status: "training" });
+  const result = await trainMembers(out, members, options, keepMember);
+  const isTrained = current.members.every(({ status }) => status === "trained");
+  keep({ status: result.status === "finished" && isTrained ? "trained" : "stopped" });
+  return result;
+}
+
+interface MemberPlan {
+  member: Member;
+  /** Of the first process alone. */
+  split?: Split;
+}
+
+type KeepMember = (member: Member, change: Partial<Member>) => void;
+
+async function trainMembers(
+  out: string,
+  plans: readonly MemberPlan[],
+  options: GroupOptions,
+  keep: KeepMember,
+): Promise<GroupResult> {
+  const { stage = "all", signal, config } = options;
+  const asked = stage === "all" ? stagesOf(config) : [stage];
+  const result: GroupResult = { group: out, status: "finished", members: [] };
+  for (const [k, { member, split }] of plans.entries()) {
+    const run = groupPaths(out).member(member);
+    if (asked.every((name) => member.trained.includes(name))) {
+      if (split !== undefined) follow(run, options.data);
+      result.members.push({ name: member.name, run, best: null });
+      continue;
+    }
+    if (signal?.aborted) return { ...result, status: "stopped" };
+    options.onLog?.(`${member.name} (${k + 1} of ${plans.length})`);
+    keep(member, { status: "training" });
+    const { status, best } = await trainMember(run, member, split, options);
+    if (status === "stopped") {
+      keep(member, { status: "stopped" });
+      return { ...result, status };
+    }
+    const trained = stagesOf(config).filter((name) => asked.includes(name) || member.trained.includes(name));
+    keep(member, { trained, status: trained.length === stagesOf(config).length ? "trained" : "stopped" });
+    result.members.push({ name: member.name, run, best });
+  }
+  return result;
+}
+
+function trainMember(
+  run: string,
+  { name, seed }: Member,
+  split: Split | undefined,
+  options: GroupOptions,
+): Promise<TrainResult> {
+  const { config, data, stage, world, command, signal, onLog, onProgress } = options;
+  const background: BackgroundOptions = {
+    ...(signal === undefined ? {} : { signal }),
+    ...(onLog === undefined ? {} : { onLog: (line) => onLog(`${name}: ${line}`) }),
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (progress) => onProgress({ ...progress, stage: `${name} ${progress.stage}` }) }),
+  };
+  return train({
+    ...background,
+    config: { ...config, seed },
+    data,
+    out: run,
+    resume: existsSync(runPaths(run).record),
+    ...(split === undefined ? {} : { split }),
+    ...(stage === undefined ? {} : { stage }),
+    ...(world === undefined ? {} : { world }),
+    ...(command === undefined ? {} : { command }),
+  });
+}
+
+/** A finished run keeps in mind where its data set is now. @throws RunError, DatasetError where it is another one */
+function follow(run: string, data: string): void {
+  const { record, dataset } = openRun(run, data);
+  const { directory } = dataset;
+  if (record.dataset.directory !== directory)
+    writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
+}
+
+/** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */
+function memberPlans(out: string, options: GroupOptions): MemberPlan[] {
+  const members = isGroup(out) ? readGroup(out).members : membersOf(splitsOfGroup(options), options);
+  return members.map((member) => ({ member }));
+}
+
+/** All folds of the split, which are kept together even where one alone is trained. */
+function splitsOfGroup({ data, config, fold }: GroupOptions): Split[] {
+  const dataset = openDataset(data);
+  if (fold === undefined) return [splitFor(dataset, config)];
+  const folds = foldsOf(dataset, fold);
+  if (fold !== "all") splitFor(dataset, config, fold); // refuses one that is not there
+  return folds;
+}
+
+function membersOf(splits: readonly Split[], { fold, seeds, config }: GroupOptions): Member[] {
+  const folds = fold === "all" ? [...splits.keys()] : [fold ?? null];
+  const drawn = Array.from({ length: seeds ?? 1 }, (_, k) => config.seed + k);
+  return folds.flatMap((number) =>
+    drawn.map((seed) => {
+      const parts = [number === null ? "" : `fold${number}`, seeds === undefined ? "" : `seed${seed}`];
+      const name = parts.filter((part) => part !== "").join("-");
+      const splitHash = splits[number ?? 0]!.hash;
+      return { name, fold: number, seed, splitHash, status: "waiting" as const, trained: [] as StageName[] };
+    }),
+  );
+}
+
+/** Everything that can be refused, before anything is written. @returns what writes it */
+function plan(out: string, options: GroupOptions): () => GroupRecord {
+  const { config, data, command = "trainGroup() of @slicestack/pipeline" } = options;
+  const refuseTaken = () => {
+    for (const [file, noun] of [[groupPaths(out).record, "group"], [runPaths(out).record, "run"]] as const) // prettier-ignore
+      if (existsSync(file))
+        throw new RunError(out, `is a ${noun} already`, `Go on with: slicestack train --resume ${out}   or choose another --out.`); // prettier-ignore
+  };
+  refuseTaken();
+  if (options.fold === undefined && options.seeds === undefined)
+    throw new RunError(out, "a group needs folds or seeds", "Give --fold all or --seeds N, or train a single run.");
+  const splits = splitsOfGroup(options);
+  const members = membersOf(splits, options);
+  const { directory, info } = openDataset(data);
+  return () => {
+    refuseTaken(); // by now another process may have begun
+    writeFileAtomic(groupPaths(out).config, configToYaml(config));
+    const json = splits.length === 1 && splits[0]!.fold === null ? splits[0]! : { version: 2, folds: splits };
+    writeFileAtomic(groupPaths(out).split, `${JSON.stringify(json, null, 2)}\n`);
+    const record: GroupRecord = {
+      version: 1,
+      created: new Date().toISOString(),
+      command,
+      status: "training",
+      dataset: { directory, name: info.name, hash: info.hash },
+      configHash: configHash(config),
+      splitHash: splitsHash(splits),
+      members,
+    };
+    writeGroup(out, record);
+    return record;
+  };
+}
+
+/** A group goes on as it began: the same recipe, folds and seeds. Its data set may have moved. */
+function goOn(out: string, options: GroupOptions): () => GroupRecord {
+  const record = readGroup(out);
+  const begun = readRunConfig(out);
+  const changed = configDifferences(begun, { ...options.config, relaunch: begun.relaunch });
+  const remedy = "Go on without these settings, or train a new group with another --out.";
+  if (changed.length > 0) throw new RunError(out, `began with another configuration (${changed.join("; ")})`, remedy);
+  const splits = groupSplits(out, record);
+  if (options.fold !== undefined || options.seeds !== undefined) {
+    const asked = membersOf(splits, options);
+    const names = (members: readonly Member[]) => members.map(({ name }) => name).join();
+    if (names(asked) !== names(record.members))
+      throw new RunError(out, `was begun with ${groupWords(record.members)}, here ${groupWords(asked)}`, remedy);
+  }
+  const { directory, info } = openDataset(options.data);
+  if (info.hash !== record.dataset.hash)
+    throw new RunError(
+      out,
+      `was started on data set ${record.dataset.hash.slice(0, 12)}, ${directory} is ${info.hash.slice(0, 12)}`,
+      "Give the data set of the group with --data, or start a new group.",
+    );
+  return () => ({ ...record, dataset: { ...record.dataset, directory } });
+}
