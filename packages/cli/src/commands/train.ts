@@ -13,6 +13,7 @@ interface TrainOptions extends CommonOptions {
   stage: "slice" | "volume" | "fine_tune" | "all";
   resume?: string | true;
   printConfig?: boolean;
+  shuffleLabels?: boolean;
   set?: Record<string, string>;
 }
 
@@ -27,6 +28,10 @@ export function addTrain(program: Command, start: Start): void {
       new Option("--stage <stage>", "what to train").choices(["slice", "volume", "fine_tune", "all"]).default("all"),
     )
     .option("--resume [run]", "go on in a run folder, with its own configuration and data")
+    .option(
+      "--shuffle-labels",
+      "the control: train on labels that subjects exchanged; a sound pipeline then scores chance",
+    )
     .option("--print-config", "print the complete configuration and stop; needs no data")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
@@ -42,7 +47,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const file = options.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
   if (file === undefined && !options.printConfig)
     throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
-  const config = loadConfig({ ...(file === undefined ? {} : { file }), overrides: options.set ?? {} });
+  const config = loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(options) });
   if (options.printConfig)
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
   const data = options.data ?? (resumed === undefined ? undefined : readRecord(resumed).dataset.directory);
@@ -77,6 +82,10 @@ const STAGE_NAMES: Record<string, string> = {
   volume: "Volume stage",
   fine_tune: "Fine-tuning",
 };
+
+function overridesOf({ set = {}, shuffleLabels }: TrainOptions): Record<string, string> {
+  return shuffleLabels === true ? { ...set, "task.shuffle_labels": "true" } : set;
+}
 
 /** The folder to go on in: that of --resume, else that of --out. */
 function resumedRun({ resume, out }: TrainOptions): string | undefined {
