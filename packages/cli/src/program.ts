@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addAudit } from "./commands/audit.js";
 import { addClock } from "./commands/clock.js";
+import { addCompare } from "./commands/compare.js";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
@@ -9,6 +10,7 @@ import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
 import { addPrepare } from "./commands/prepare.js";
+import { addRuns } from "./commands/runs.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
 import { addTrain } from "./commands/train.js";
@@ -32,6 +34,8 @@ export function buildProgram(start: Start): Command {
     addSlices,
     addTrain,
     addEvaluate,
+    addCompare,
+    addRuns,
     addModels,
     addClock,
     addDoctor,

@@ -4,7 +4,13 @@ import type { Band } from "../metrics/bands.js";
 
 /** An axis of shares, 0..1. */
 export function share(field: string, title: string | null, domain: readonly [number, number] = [0, 1]): Spec {
-  return { field, type: "quantitative", title, scale: { domain, nice: false }, axis: { tickCount: 5, format: ".1f" } };
+  return {
+    field,
+    type: "quantitative",
+    title,
+    scale: { domain, nice: false },
+    axis: { tickCount: 5, format: domain[1] < 0.5 ? ".2f" : ".1f" },
+  };
 }
 
 /** A dashed line through two points: chance, perfection, a base rate. */

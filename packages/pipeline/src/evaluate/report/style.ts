@@ -52,6 +52,8 @@ tbody th { font-weight: 400; }
 tbody tr { border-bottom: 1px solid var(--line); }
 tbody tr.main th:first-child { box-shadow: -0.5rem 0 var(--shade); }
 tbody tr.main th, tbody tr.main td { font-weight: 600; background: var(--shade); }
+td .below { display: block; }
+td code { white-space: normal; overflow-wrap: anywhere; }
 td small { color: var(--soft); font-weight: 400; font-size: 0.85em; }
 figure { margin: 1.4rem 0; }
 figcaption { font-size: 0.9rem; margin-top: 0.5rem; max-width: 44rem; }

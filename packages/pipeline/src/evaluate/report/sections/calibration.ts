@@ -1,6 +1,7 @@
 /** Whether probabilities mean what they say, and what corrections fitted on val do. */
 import { CALIBRATION_METRICS, type CalibrationReport } from "../../analysis/calibrate.js";
 import { COUNT_VOTE } from "../../analysis/analysis.js";
+import type { MetricName } from "../../metrics/scorer.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";
 import * as words from "../tables.js";
@@ -32,8 +33,8 @@ function corrections(input: ReportInput, report: CalibrationReport): Html {
   }));
   const columns = [
     { name: "probabilities" },
-    ...CALIBRATION_METRICS.map(columnOf),
-    { name: "NLL against as given", note: "paired" },
+    ...CALIBRATION_METRICS.map((metric) => ({ name: SHORT[metric] ?? columnOf(metric).name })),
+    { name: "NLL, difference", note: "to as given, paired" },
   ];
   return html`<h3>Corrected by val</h3>
     <p>${priorText(input, report)} ${temperatureText(report)}</p>
@@ -41,6 +42,14 @@ function corrections(input: ReportInput, report: CalibrationReport): Html {
     ${figuresOf(input, "corrected").map(figure)}
     <p class="soft small">${brierText(report)}</p>`;
 }
+
+const SHORT: Partial<Record<MetricName, string>> = {
+  negativeLogLikelihood: "NLL",
+  brierScore: "Brier",
+  calibrationError: "ECE",
+  classwiseCalibrationError: "classwise ECE",
+  balancedAccuracy: "balanced accuracy",
+};
 
 function priorText({ task }: ReportInput, { priors }: CalibrationReport): string {
   if (priors === null)

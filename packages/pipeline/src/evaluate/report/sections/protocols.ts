@@ -29,9 +29,9 @@ export function protocols(input: ReportInput): Html {
   const cells = rows.flatMap(({ model, paper, clean: tested, optimism }) =>
     (
       [
-        ["paper: chosen and scored on val", paper, words.formatNumber],
-        ["clean: scored on test", tested, words.formatNumber],
-        ["optimism: paper − clean", optimism, words.formatSigned],
+        ["paper (val)", paper, words.formatNumber],
+        ["clean (test)", tested, words.formatNumber],
+        ["optimism", optimism, words.formatSigned],
       ] as const
     ).map(([label, metrics, format], k) => ({
       name: k === 0 ? words.modelName(model) : html`<span class="soft">${words.modelName(model)}</span>`,

@@ -86,16 +86,13 @@ function pairs({ analysis }: ReportInput): Html {
   const all = analysis.pairs;
   if (all === null) return nothing;
   const names = Object.keys(all.pairs[0]?.metrics ?? {}) as MetricName[];
-  const columns = [
-    { name: "pair" },
-    ...names.map((name) => ({ name: columnOf(name).name, note: "difference, p by Holm" })),
-  ];
+  const columns = [{ name: "pair" }, ...names.map((name) => ({ name: columnOf(name).name }))];
   const rows = all.pairs.map(({ first, second, metrics }) => ({
     name: `${words.modelName(first)} − ${words.modelName(second)}`,
     cells: names.map((name) => {
       const test = metrics[name]!;
       return html`${cell(test.difference, words.formatSigned)}
-        <small>${test.test}, p ${words.formatP(test.adjusted)}</small>`;
+        <small class="below">${test.test}, p ${words.formatP(test.adjusted)}</small>`;
     }),
   }));
   const caption = `Every pair of models: difference with its interval, and the p-value that Holm’s method gives for ${plural(all.pairs.length, "pair")} of one metric.`;

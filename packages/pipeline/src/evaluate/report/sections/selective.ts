@@ -19,15 +19,14 @@ function riskTable(input: ReportInput): Html {
     main: model === main,
     cells: [
       ...at.map(({ risk }) => cell(risk)),
-      cell(area(model), (value) => words.formatNumber(value, 3)),
-      words.formatNumber(bestArea, 3),
+      html`${cell(area(model), (value) => words.formatNumber(value, 3))}
+        <small class="below">best possible ${words.formatNumber(bestArea, 3)}</small>`,
     ],
   }));
   const columns = [
     { name: "model" },
     ...all[0]!.at.map(({ coverage }) => ({ name: `surest ${Math.round(100 * coverage)} %`, note: "error rate" })),
     { name: "area", note: "under risk-coverage" },
-    { name: "best area", note: "for its error rate" },
   ];
   return html`<p>
       Error rate where only the surest share of the volumes is answered and the rest is handed to a person. Confidence

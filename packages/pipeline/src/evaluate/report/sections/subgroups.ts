@@ -28,7 +28,7 @@ function column(input: ReportInput, { column: name, rule, groups, notes, model }
         const { estimate, difference, adjusted } = group.metrics[metric]!;
         return [
           cell(estimate),
-          html`${cell(difference, words.formatSigned)} <small>p ${words.formatP(adjusted)}</small>`,
+          html`${cell(difference, words.formatSigned)} <small class="below">p ${words.formatP(adjusted)}</small>`,
         ];
       }),
     ],
