@@ -4,13 +4,26 @@ import type { Figure } from "../figures/figure.js";
 import { comparisonTable } from "./comparison-tables.js";
 import { html, table } from "./html.js";
 import { renderPage } from "./page.js";
-import { figure as drawn } from "./sections/shared.js";
+import { cell, figure as drawn } from "./sections/shared.js";
+import { formatP, formatSigned } from "./tables.js";
 
 export function comparisonPage(comparison: RunComparison, figure: Figure, command: string): string {
   const { runs, notes, pairs, classes } = comparison;
-  const { columns, runs: scores, pairs: differences } = comparisonTable(comparison);
+  const { columns, metrics } = comparisonTable(comparison);
   const title = `${runs.map(({ name }) => name).join(", ")}: compared`;
-  const rows = [...scores, ...differences].map(([name = "", ...cells]) => ({ name, cells }));
+  const rows = [
+    ...comparison.summaries.map(({ model, metrics: own }) => ({
+      name: model,
+      cells: metrics.map((name) => cell(own[name])),
+    })),
+    ...pairs.pairs.map(({ first, second, metrics: own }) => ({
+      name: `${first} − ${second}`,
+      cells: metrics.map((name) => {
+        const { difference, test, adjusted } = own[name]!;
+        return html`${cell(difference, formatSigned)} <small class="below">${test}, p ${formatP(adjusted)}</small>`;
+      }),
+    })),
+  ];
   const caption = `Runs, then the difference of every pair with its p-value (Holm): estimate and interval on ${pairs.subjects} test subjects, ${pairs.volumes} volumes.`;
   const folders = runs.map(({ name, folder, model }) => ({ name, cells: [model, html`<code>${folder}</code>`] }));
   return renderPage({

@@ -20,7 +20,7 @@ export function performance(input: ReportInput): string {
   const said = names.map(
     (name) => `${words.SHORT_NAMES[name] ?? words.METRIC_NAMES[name]} ${words.formatEstimate(main.metrics[name])}`,
   );
-  return `${words.modelName(main.model)} on ${input.part} (${main.subjects} subjects, ${main.volumes} volumes): ${said.join(", ")}; ${level} % intervals`;
+  return `${words.modelName(main.model)} on ${input.external ? input.dataset.name : input.part} (${main.subjects} subjects, ${main.volumes} volumes): ${said.join(", ")}; ${level} % intervals`;
 }
 
 export function splitFact({ split, part, external, dataset }: ReportInput): string {
