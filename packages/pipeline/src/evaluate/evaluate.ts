@@ -9,12 +9,11 @@ import { fileHash } from "../run/file-hash.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { enterTestRead, readLedger, type Ledger } from "../run/ledger.js";
 import { openRun, type OpenRun } from "../run/open.js";
-import { analyse } from "./analysis/analysis.js";
 import type { Protocol } from "./analysis/protocols.js";
-import { compareModels, type ModelDifference } from "./compare/models.js";
 import { costReport, type CostReport } from "./cost.js";
 import { RangeOfParameterError } from "./errors.js";
 import type { MetricsFile } from "./metrics-file.js";
+import { allNumbers } from "./numbers.js";
 import type { SummaryOptions } from "./options.js";
 import type { Predictions } from "./predictions.js";
 import { trainedPriors } from "./priors.js";
@@ -31,7 +30,6 @@ import {
   type ScoredPart,
 } from "./run-predictions.js";
 import { groupsOf, readSubjectTable, usualColumns } from "./subject-table.js";
-import { summarise } from "./summary.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
 import { writeEvaluation } from "./write.js";
 
@@ -92,15 +90,28 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
   const statistics = settingsOf(opened, options);
-  const { metrics, evidence } = numbersOf(opened, { external, protocol, outcome, predictions, subgroups, statistics });
+  const facts = runFacts(opened, external);
+  const scored = parts.at(-1)!;
+  const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part);
+  const evidence = evidenceOf(facts.mainModel, outcome, main);
+  const metrics = allNumbers(
+    {
+      protocol,
+      run: facts,
+      predictions,
+      priors: trainedPriors(opened.config, labelsOf(opened), facts.classes.length),
+      voters: valVoters(outcome.slices),
+      evidence,
+      columns: subgroups,
+    },
+    statistics,
+  );
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
   const cost = costReport(outcome.cost, opened.record, runPaths(run).metrics);
 
   const folder = outputFolder(run, external, protocol);
   mkdirSync(folder, { recursive: true });
-  const scored = parts.at(-1)!;
   const dataset = external ?? opened.dataset;
-  const main = predictions.find(({ model, part }) => model === metrics.run.mainModel && part === scored.part);
   const shown =
     options.images === false || main === undefined
       ? { examples: [], failures: new Map<string, never>() }
@@ -166,75 +177,27 @@ function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): 
   return resamples === undefined ? settings : { ...settings, resamples };
 }
 
-interface Given {
-  external: Dataset | null;
-  protocol: Protocol;
-  outcome: PredictOutcome;
-  predictions: readonly Predictions[];
-  subgroups: ReturnType<typeof subgroupColumns>;
-  statistics: SummaryOptions;
-}
-
-/** All numbers: a function of the predictions, the same on every machine. */
-function numbersOf(opened: OpenRun, given: Given) {
-  const { external, protocol, outcome, predictions, subgroups, statistics } = given;
-  const { config, dataset, split, task } = opened;
-  const part = protocol === "clean" ? "test" : "val";
-  const of = (name: "val" | "test") => predictions.filter((one) => one.part === name);
-  const mainModel = MAIN_MODEL[config.method];
-  const evidence = evidenceOf(mainModel, outcome, of(part).find(({ model }) => model === mainModel)); // prettier-ignore
-  const summaries = { val: summarise(of("val"), statistics), test: summarise(of("test"), statistics) };
-  const differences = comparisons(of(part), mainModel, statistics);
-  const labels = task.parts.train.map(({ label }) => label);
-  const analysis = analyse(
-    {
-      protocol,
-      ownTest: external === null,
-      predictions,
-      summaries,
-      mainModel,
-      priors: trainedPriors(config, labels, task.classes.count),
-      voters: valVoters(outcome.slices),
-      evidence,
-      columns: subgroups,
-      labelsShuffled: config.task.shuffleLabels,
-    },
-    statistics,
-  );
-  const metrics: MetricsFile = {
-    version: 2,
-    protocol,
-    run: {
-      name: config.name,
-      method: config.method,
-      seed: config.seed,
-      mainModel,
-      classes: task.classes.names,
-      ordinal: statistics.ordinal ?? false,
-      dataset: { name: dataset.info.name, hash: dataset.info.hash },
-      splitHash: split.hash,
-      external: external === null ? null : { name: external.info.name, hash: external.info.hash },
-      labelsShuffled: config.task.shuffleLabels,
-    },
-    ...summaries,
-    differences,
-    ...analysis,
-  };
-  return { metrics, evidence };
-}
-
-function comparisons(all: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
-  const named = (model: string) => all.find((one) => one.model === model);
-  const main = named(mainModel);
-  return ["2d_vote", "2d_count", "2.5d_frozen", "shortcut"].flatMap((model) => {
-    const other = model === mainModel ? undefined : named(model);
-    return main === undefined || other === undefined ? [] : [compareModels(main, other, options)];
-  });
-}
-
 /** What is scored otherwise than cleanly on the run's own test part lies apart from what is. */
 function outputFolder(run: string, external: Dataset | null, protocol: Protocol): string {
   const { root } = runPaths(run);
   if (protocol === "paper") return join(root, "paper");
   return external === null ? root : join(root, "external", external.info.name);
+}
+
+const labelsOf = ({ task }: OpenRun): number[] => task.parts.train.map(({ label }) => label);
+
+function runFacts({ config, dataset, split, task }: OpenRun, external: Dataset | null): MetricsFile["run"] {
+  const { names } = task.classes;
+  return {
+    name: config.name,
+    method: config.method,
+    seed: config.seed,
+    mainModel: MAIN_MODEL[config.method],
+    classes: names,
+    ordinal: names.length > 2,
+    dataset: { name: dataset.info.name, hash: dataset.info.hash },
+    splitHash: split.hash,
+    external: external === null ? null : { name: external.info.name, hash: external.info.hash },
+    labelsShuffled: config.task.shuffleLabels,
+  };
 }

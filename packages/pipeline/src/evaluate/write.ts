@@ -31,7 +31,7 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
   const { metrics, predictions, slices, cost, run } = evaluation;
   const paths = runPaths(folder);
   writePredictions(paths.predictions, predictions);
-  if (slices.length > 0) writeFileAtomic(join(folder, "slice_votes.csv"), sliceVotes(slices));
+  if (slices.length > 0) writeFileAtomic(join(folder, "slice_votes.csv"), sliceVotesText(slices));
   writeFileAtomic(paths.summary, metricsText(metrics));
   writeFileAtomic(join(folder, "cost.json"), `${JSON.stringify(cost, null, 2)}\n`);
 
@@ -52,7 +52,7 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
 }
 
 /** slice_votes.csv: `part,id,label,slices,n_0,...`, how many slices of each volume chose each class. */
-function sliceVotes(parts: readonly SliceCounts[]): string {
+export function sliceVotesText(parts: readonly SliceCounts[]): string {
   const classes = parts[0]!.counts[0]?.length ?? 0;
   const header = ["part", "id", "label", "slices", ...Array.from({ length: classes }, (_, c) => `n_${c}`)];
   const rows = parts.flatMap(({ part, ids, labels, counts }) =>

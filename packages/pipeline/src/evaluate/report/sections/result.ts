@@ -106,8 +106,8 @@ function control({ analysis }: ReportInput): Html {
   if (found === null) return nothing;
   const size = `AUROC ${words.formatNumber(found.estimate.value)} (${bounds(found.estimate, words.formatNumber)})`;
   const said = found.atChance
-    ? "The interval holds 0.5: nothing of the true labels leaks into the model."
-    : "The interval leaves out 0.5: either chance, which one control in twenty brings, or something of the true labels leaks into training. Run the control with other seeds.";
+    ? "The interval holds 0.5, as it should where nothing of the true labels leaks into the model."
+    : "The interval leaves out 0.5. It knows nothing of the luck of this one shuffle: a model ranks by whatever it sees, in one direction or the other. Repeat the control with other seeds; only if their mean is not 0.5 does something of the true labels leak into training.";
   return html`<p>
     <strong>Label-shuffle control.</strong> Trained on labels that mean nothing, ${inSentence(found.model)} has an
     ${size} on the true labels. ${said}
