@@ -111,12 +111,21 @@ test(
 );
 
 test("subgroups: a site without being asked, any other column by name; an unknown one is refused before anything is read", async () => {
-  assert.deepEqual(readMetrics(runPaths(run).summary).subgroups.map(({ column }) => column), ["site", "age"]); // prettier-ignore
-  const { metrics } = await evaluate({ run, protocol: "paper", subgroups: ["unit"], baseline: ["mean_lung_hu"], resamples: 50 });
+  assert.deepEqual(readMetrics(runPaths(run).summary).subgroups.map(({ column }) => column), ["site", "sex", "age"]); // prettier-ignore
+  const { metrics } = await evaluate({
+    run,
+    protocol: "paper",
+    subgroups: ["unit"],
+    baseline: ["mean_lung_hu"],
+    resamples: 50,
+  });
   assert.deepEqual(metrics.subgroups.map(({ column, groups }) => [column, groups.map(({ name }) => name)]), [["unit", ["HU"]]]); // prettier-ignore
   assert.ok(metrics.val.some(({ model }) => model === "metadata"));
   const reads = readLedger(run).count;
-  await assert.rejects(evaluate({ run, subgroups: ["scanner"] }), /no column scanner; it has id, subject, .*site, age/);
+  await assert.rejects(
+    evaluate({ run, subgroups: ["scanner"] }),
+    /no column scanner; it has id, subject, .*site, sex, age/,
+  );
   await assert.rejects(evaluate({ run, protocol: "paper", data: folder }), /expected clean/);
   assert.equal(readLedger(run).count, reads);
 });
