@@ -15,9 +15,8 @@ import { RangeOfParameterError } from "./errors.js";
 import type { MetricsFile } from "./metrics-file.js";
 import { allNumbers } from "./numbers.js";
 import type { SummaryOptions } from "./options.js";
-import type { Predictions } from "./predictions.js";
 import { trainedPriors } from "./priors.js";
-import { pictures } from "./report/pictures.js";
+import { pictures, type Pictures } from "./report/pictures.js";
 import { reportInput } from "./report/input.js";
 import { summaryTable } from "./report/tables.js";
 import {
@@ -30,6 +29,7 @@ import {
   type ScoredPart,
 } from "./run-predictions.js";
 import { groupsOf, readSubjectTable, usualColumns } from "./subject-table.js";
+import type { SubgroupColumn } from "./subgroups/columns.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
 import { writeEvaluation } from "./write.js";
 
@@ -75,58 +75,47 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const external = data === undefined ? null : openDataset(data);
   checkTrained(opened, run);
   const parts = scoredParts(opened, external, protocol);
-  const subgroups = subgroupColumns(parts.at(-1)!, options.subgroups); // refused before anything is computed
+  const scored = parts.at(-1)!;
+  // Columns that are not there are refused before anything is computed, or read.
+  const columns = subgroupColumns(scored, options.subgroups);
+  const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
+
   const job: PredictJob = { run: resolve(run), other: external?.directory ?? null, parts: parts.map(({ part }) => part) }; // prettier-ignore
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
     backgroundOf(options),
   ).finally(() => signal?.throwIfAborted());
-
-  const predictions = allPredictions(opened, outcome, parts, options.baseline ?? []);
   // Only the run's own test part can be used up; from here on its scores exist.
   const command = options.command ?? "evaluate() of @slicestack/pipeline";
   const ledger = external === null && protocol === "clean" ? await entered(opened, run, command) : readLedger(run);
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
-  const statistics = settingsOf(opened, options);
+  const predictions = [...baselines, ...votePredictions(opened, outcome.slices, parts), ...outcome.predictions];
   const facts = runFacts(opened, external);
-  const scored = parts.at(-1)!;
-  const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part);
+  const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part)!;
   const evidence = evidenceOf(facts.mainModel, outcome, main);
+  const voters = valVoters(outcome.slices);
   const metrics = allNumbers(
-    {
-      protocol,
-      run: facts,
-      predictions,
-      priors: trainedPriors(opened.config, labelsOf(opened), facts.classes.length),
-      voters: valVoters(outcome.slices),
-      evidence,
-      columns: subgroups,
-    },
-    statistics,
+    { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns },
+    settingsOf(opened, options),
   );
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
-  const cost = costReport(outcome.cost, opened.record, runPaths(run).metrics);
 
   const folder = outputFolder(run, external, protocol);
   mkdirSync(folder, { recursive: true });
+  const cost = costReport(outcome.cost, opened.record, runPaths(run).metrics);
   const dataset = external ?? opened.dataset;
+  const { failures } = metrics;
   const shown =
-    options.images === false || main === undefined
-      ? { examples: [], failures: new Map<string, never>() }
-      : pictures(dataset, scored.volumes, { main, evidence, opened, failures: metrics.failures });
+    options.images === false ? NO_PICTURES : pictures(dataset, scored.volumes, { main, evidence, opened, failures });
   const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, ...shown });
   await writeEvaluation(folder, { metrics, predictions, slices: sliceCounts(outcome.slices), cost, input, run });
-  const summaries = metrics[scored.part];
-  return {
-    run: resolve(run),
-    table: summaryTable(summaries, metrics.differences),
-    report: runPaths(folder).report,
-    metrics,
-    cost,
-  };
+  const table = summaryTable(metrics[scored.part], metrics.differences);
+  return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
 }
+
+const NO_PICTURES: Pictures = { examples: [], failures: new Map() };
 
 function checkTrained({ config }: OpenRun, run: string): void {
   for (const stage of stagesOf(config)) {
@@ -146,22 +135,23 @@ function scoredParts({ config, dataset, task }: OpenRun, external: Dataset | nul
   return [val, { part: "test", volumes, table: readSubjectTable(external.directory) }];
 }
 
-function subgroupColumns({ table, volumes }: ScoredPart, asked: readonly string[] | undefined) {
-  return (asked ?? usualColumns(table)).flatMap((name) => {
-    const column = groupsOf(table, volumes, name);
-    // A usual column that does not vary has no groups to compare; one that was asked for is shown as it is.
-    return column.groups.length > 1 || asked !== undefined ? [column] : [];
+/** @throws PredictionsError for a column that is not there, RangeOfParameterError for one of too many values */
+function subgroupColumns({ table, volumes }: ScoredPart, asked: readonly string[] | undefined): SubgroupColumn[] {
+  if (asked !== undefined) return asked.map((name) => groupsOf(table, volumes, name));
+  // What nobody asked for, and what has no groups to compare, is left out.
+  return usualColumns(table).flatMap((name) => {
+    try {
+      const column = groupsOf(table, volumes, name);
+      return column.groups.length > 1 ? [column] : [];
+    } catch (error) {
+      if (error instanceof RangeOfParameterError) return [];
+      throw error;
+    }
   });
 }
 
-function allPredictions(
-  opened: OpenRun,
-  { slices, predictions }: PredictOutcome,
-  parts: readonly ScoredPart[],
-  columns: readonly string[],
-): Predictions[] {
-  const baseline = { columns, table: parts[0]!.table, seed: opened.config.seed };
-  return [...baselinePredictions(opened, parts, baseline), ...votePredictions(opened, slices, parts), ...predictions];
+function baselineOptions({ config }: OpenRun, parts: readonly ScoredPart[], { baseline }: EvaluateOptions) {
+  return { columns: baseline ?? [], table: parts[0]!.table, seed: config.seed };
 }
 
 async function entered({ config }: OpenRun, run: string, command: string): Promise<Ledger> {
@@ -184,7 +174,10 @@ function outputFolder(run: string, external: Dataset | null, protocol: Protocol)
   return external === null ? root : join(root, "external", external.info.name);
 }
 
-const labelsOf = ({ task }: OpenRun): number[] => task.parts.train.map(({ label }) => label);
+function priorsOf({ config, task }: OpenRun) {
+  const labels = task.parts.train.map(({ label }) => label);
+  return trainedPriors(config, labels, task.classes.count);
+}
 
 function runFacts({ config, dataset, split, task }: OpenRun, external: Dataset | null): MetricsFile["run"] {
   const { names } = task.classes;

@@ -9,6 +9,11 @@ import { trainedPriors } from "../../src/evaluate/priors.js";
 import { checklist } from "../../src/evaluate/report/checklist.js";
 import { escapeLatex, latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
 import { modelCard } from "../../src/evaluate/report/model-card.js";
+import { drawFigures } from "../../src/evaluate/figures/all.js";
+import { allNumbers } from "../../src/evaluate/numbers.js";
+import type { Predictions } from "../../src/evaluate/predictions.js";
+import { renderReport } from "../../src/evaluate/report/report.js";
+import { simulate } from "./fixture.js";
 import { exampleReport } from "./report-example.js";
 
 test("LaTeX: what means something to TeX is escaped, every row has the columns of its table", async () => {
@@ -72,8 +77,58 @@ test("the control is at chance only where its interval holds one half", async ()
   const { models } = await exampleReport("binary");
   const main = models.at(-1)!;
   const control = (low: number, high: number) =>
-    shuffleControl({ ...main, metrics: { ...main.metrics, auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "bca" } } } }).atChance; // prettier-ignore
+    shuffleControl({ ...main, metrics: { ...main.metrics, auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "bca" } } } })?.atChance; // prettier-ignore
   assert.deepEqual([control(0.4, 0.6), control(0.51, 0.7), control(0.2, 0.49)], [true, false, false]);
+});
+
+test("a part with one class alone, or without one of several, still has its numbers, figures and report", async () => {
+  const example = await exampleReport("binary");
+  for (const [counts, tested] of [
+    [
+      [10, 10],
+      [14, 0],
+    ],
+    [
+      [6, 6, 6],
+      [8, 0, 3],
+    ],
+    [
+      [6, 0],
+      [1, 1],
+    ],
+  ] as const) {
+    // prettier-ignore
+    const classes = counts.map((_, c) => `class ${c}`);
+    const of = (part: "val" | "test", model: string, seed: number): Predictions => {
+      const all = simulate({ model, seed, counts: part === "val" ? counts : tested, signal: 1 });
+      return { ...all, part, subjects: all.subjects.map((subject) => `${part} ${subject}`) };
+    };
+    const predictions = (["val", "test"] as const).flatMap((part) => [of(part, "2d_vote", 1), of(part, "2.5d", 2)]);
+    const run = { name: "x", method: "2.5d", seed: 1, mainModel: "2.5d", classes, ordinal: counts.length > 2, dataset: { name: "", hash: "" }, splitHash: "", external: null, labelsShuffled: true }; // prettier-ignore
+    const metrics = allNumbers(
+      { protocol: "clean", run, predictions, priors: null, voters: null, evidence: [], columns: [] },
+      { classes, seed: 1, ordinal: run.ordinal, resamples: 40 },
+    );
+    const absent = tested.some((count) => count === 0);
+    assert.equal(metrics.test[1]!.warnings.some((text) => text.includes("No test volume of class")), absent); // prettier-ignore
+    const defined = Number.isFinite(metrics.test[1]!.metrics.auroc.value);
+    assert.equal(metrics.control === null, !defined);
+    const { test: models, differences } = metrics;
+    const figures = await drawFigures({ summaries: models, differences, training: [], analysis: metrics });
+    const task = { description: "x", classes, ordinal: run.ordinal };
+    const split = { ...example.split, parts: [] };
+    const page = renderReport({
+      ...example,
+      task,
+      split,
+      models,
+      differences,
+      figures,
+      analysis: metrics,
+      failures: [],
+    });
+    assert.ok(page.includes("</html>") && !page.includes("NaN") && !page.includes("undefined,"));
+  }
 });
 
 test("training time by stage, of the epochs that there are", () => {

@@ -86,12 +86,21 @@ function exampleVoters(counts: readonly number[]): Voters {
   return { labels, slices: labels.map((label, i) => Array.from({ length: 16 }, (_, s) => slice(s < 3 + 3 * label + (i % 4) ? label : 0))) }; // prettier-ignore
 }
 
-export async function exampleReport(kind: "binary" | "grades"): Promise<ReportInput> {
+const made = new Map<string, Promise<ReportInput>>();
+
+/** The same one for all tests of a file. */
+export function exampleReport(kind: "binary" | "grades"): Promise<ReportInput> {
+  const report = made.get(kind) ?? makeReport(kind);
+  made.set(kind, report);
+  return report;
+}
+
+async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
   const classes = kind === "binary" ? ["benign", "malignant"] : ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"];
   const counts = kind === "binary" ? [34, 22] : [18, 30, 14, 11, 4];
   const ordinal = kind === "grades";
   const predictions = examplePredictions(counts);
-  const options = { classes, seed: 1, ordinal, resamples: 500 };
+  const options = { classes, seed: 1, ordinal, resamples: 200 };
   const models = summarise(predictions, options);
   const [, shortcut, vote, full] = predictions as [Predictions, Predictions, Predictions, Predictions];
   const differences = [compareModels(full, vote, options), compareModels(full, shortcut, options)];

@@ -12,9 +12,10 @@ export interface ShuffleControl {
   atChance: boolean;
 }
 
-/** By AUROC, whose chance level is 0.5 for any number and mix of classes. */
-export function shuffleControl(summary: ModelSummary): ShuffleControl {
+/** By AUROC, whose chance level is 0.5 for any number and mix of classes. @returns null where it is undefined */
+export function shuffleControl(summary: ModelSummary): ShuffleControl | null {
   const estimate = summary.metrics.auroc;
+  if (!Number.isFinite(estimate.value)) return null;
   const { low, high, method } = estimate.interval;
   const atChance = method === "none" ? estimate.value === 0.5 : low <= 0.5 && high >= 0.5;
   return { model: summary.model, metric: "auroc", chance: 0.5, estimate, atChance };
