@@ -37,6 +37,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   ReportError: EXIT.data,
   PredictionsError: EXIT.data,
   ClusteredSubjectsError: EXIT.data,
+  RangeOfParameterError: EXIT.usage,
   StateDictError: EXIT.data,
   VolumeFormatError: EXIT.data,
   VolumeFileError: EXIT.data,

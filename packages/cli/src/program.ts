@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addAblate } from "./commands/ablate.js";
 import { addAudit } from "./commands/audit.js";
 import { addClock } from "./commands/clock.js";
+import { addCompare } from "./commands/compare.js";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
@@ -11,6 +12,7 @@ import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
 import { addPlan } from "./commands/plan.js";
 import { addPrepare } from "./commands/prepare.js";
+import { addRuns } from "./commands/runs.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
 import { addTrain } from "./commands/train.js";
@@ -36,6 +38,8 @@ export function buildProgram(start: Start): Command {
     addTrain,
     addAblate,
     addEvaluate,
+    addCompare,
+    addRuns,
     addModels,
     addClock,
     addDoctor,

@@ -62,7 +62,7 @@ test("a second demo replaces scans, data and run whole, and leaves what else sta
   };
   assert.deepEqual(
     json.metrics.test.map(({ model }) => model),
-    ["majority", "shortcut", "2d_vote", "2.5d"],
+    ["majority", "shortcut", "2d_vote", "2d_count", "2.5d"],
   );
   const ids = text("demo/scans/labels.csv").match(/^\d{4}(?=,)/gm) ?? [];
   assert.ok(ids.length >= 12);

@@ -25,6 +25,12 @@ export { openDataset, verifyDataset, type Dataset, type DatasetInfo, type Volume
 export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.js";
 export { diagnose, diagnosisText } from "./doctor.js";
 export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";
+export { PROTOCOLS, type Protocol } from "./evaluate/analysis/protocols.js";
+export { compareRuns, type CompareOptions, type CompareResult, type RunComparison } from "./evaluate/compare/runs.js";
+export { listRuns, sparkline, type RunRow } from "./evaluate/list-runs.js";
+export { metricsSchema, readMetrics, type MetricsFile } from "./evaluate/metrics-file.js";
+export { METRICS, type MetricName } from "./evaluate/metrics/scorer.js";
+export { filterRuns, RUN_KEYS, runsText, sortRuns } from "./evaluate/select-runs.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
 export {
   evaluateGroup,
@@ -52,6 +58,7 @@ export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
 export { isGroup, readGroup, type GroupRecord, type Member } from "./run/group.js";
 export { trainGroup, type GroupOptions, type GroupResult } from "./train/group.js";
+export { readLedger, type Ledger, type TestRead } from "./run/ledger.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/errors.js";
 export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";

@@ -11,6 +11,7 @@ export interface TargetFlags {
   resume?: string | true;
   fold?: number | "all";
   seeds?: number;
+  shuffleLabels?: boolean;
   set?: Record<string, string>;
 }
 
@@ -46,7 +47,11 @@ export async function configOf(flags: TargetFlags): Promise<RunConfig> {
   const { loadConfig } = await import("@slicestack/pipeline");
   const resumed = resumedFolder(flags);
   const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
-  return loadConfig({ ...(file === undefined ? {} : { file }), overrides: flags.set ?? {} });
+  return loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) });
+}
+
+function overridesOf({ set = {}, shuffleLabels }: TargetFlags): Record<string, string> {
+  return shuffleLabels === true ? { ...set, "task.shuffle_labels": "true" } : set;
 }
 
 const isBegun = (folder: string): boolean => ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));

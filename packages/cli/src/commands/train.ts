@@ -13,6 +13,7 @@ interface TrainOptions extends CommonOptions, TargetFlags {
   stage: "slice" | "volume" | "fine_tune" | "all";
   procs?: number;
   printConfig?: boolean;
+  shuffleLabels?: boolean;
   set?: Record<string, string>;
 }
 
@@ -34,6 +35,10 @@ export function addTrain(program: Command, start: Start): void {
     .option("--seeds <number>", "a group with so many runs, of the seeds from --seed on", parseCount)
     .option("--procs <number>", "processes that train together on this machine", parseProcesses)
     .option("--resume [folder]", "go on in a run or group folder, with its own configuration and data")
+    .option(
+      "--shuffle-labels",
+      "the control: train on labels that subjects exchanged; a sound pipeline then scores chance",
+    )
     .option("--print-config", "print the complete configuration and stop; needs no data")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {

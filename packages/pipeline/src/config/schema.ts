@@ -260,6 +260,11 @@ const taskShape = {
     "a list of texts, one for each task class, or null",
     "Names of the task classes in reports; null = from the data set",
   ),
+  shuffle_labels: key(
+    flag(false),
+    trueOrFalse,
+    "The control: subjects of train and of val exchange their labels, by `seed`; a sound pipeline then scores chance on test, whose labels stay",
+  ),
 };
 
 const transformShape = {

@@ -1,6 +1,7 @@
 /** The volumes of a task by part: labels filtered and renamed as the config says. */
 import { stageClasses, type TaskClasses } from "../config/classes.js";
 import type { RunConfig } from "../config/types.js";
+import { shuffleLabels } from "./shuffle-labels.js";
 import type { Part, Split } from "./split/split.js";
 import type { Dataset, VolumeRecord } from "./store.js";
 
@@ -15,14 +16,15 @@ export interface Task {
 }
 
 /** @throws ConfigError where the config names a label that the data set lacks */
-export function taskOf(config: Pick<RunConfig, "task">, dataset: Dataset, split: Split): Task {
+export function taskOf(config: Pick<RunConfig, "task" | "seed">, dataset: Dataset, split: Split): Task {
   const classes = classesOf(config, dataset);
   const part = (name: Part): TaskVolume[] => {
     const ids = new Set(split.parts[name]);
-    return relabelled(
+    const volumes = relabelled(
       dataset.volumes.filter(({ id }) => ids.has(id)),
       classes,
     );
+    return config.task.shuffleLabels && name !== "test" ? shuffleLabels(volumes, config.seed, name) : volumes;
   };
   return { classes, parts: { train: part("train"), val: part("val"), test: part("test") } };
 }

@@ -1,32 +1,53 @@
-/** Scores a run on its test part (or on another data set) and writes predictions, metrics, figures and the report. */
+/** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
-import { configToYaml } from "../config/to-yaml.js";
-import { writeFileAtomic } from "../data/atomic.js";
-import { allTaskVolumes, type TaskVolume } from "../data/task.js";
+import { allTaskVolumes } from "../data/task.js";
 import { openDataset, type Dataset } from "../data/store.js";
-import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { fileHash } from "../run/file-hash.js";
+import { RunError, runPaths } from "../run/folder.js";
+import { enterTestRead, readLedger, type Ledger } from "../run/ledger.js";
 import { openRun, type OpenRun } from "../run/open.js";
-import { svgToPng } from "../page/drawing.js";
-import { exampleSlices } from "./report/examples.js";
-import { drawFigures } from "./figures/all.js";
-import { writePredictions, type Predictions } from "./predictions.js";
-import { countPart, renderReport, type ReportInput } from "./report/report.js";
-import { compareModels, type ModelDifference } from "./compare/models.js";
-import { summarise, type ModelSummary } from "./summary.js";
+import type { Protocol } from "./analysis/protocols.js";
+import { costReport, type CostReport } from "./cost.js";
+import { RangeOfParameterError } from "./errors.js";
+import type { MetricsFile } from "./metrics-file.js";
+import { allNumbers } from "./numbers.js";
+import type { SummaryOptions } from "./options.js";
+import { trainedPriors } from "./priors.js";
+import { pictures, type Pictures } from "./report/pictures.js";
+import { reportInput } from "./report/input.js";
 import { summaryTable } from "./report/tables.js";
-import { readTrainingRows } from "./training-rows.js";
-import { baselinesOf, MAIN_MODEL, sliceRows, votesOf } from "./models-of-run.js";
-import { sliceEvidence } from "./votes/vote.js";
+import {
+  baselinePredictions,
+  evidenceOf,
+  MAIN_MODEL,
+  sliceCounts,
+  valVoters,
+  votePredictions,
+  type ScoredPart,
+} from "./run-predictions.js";
+import { groupsOf, readSubjectTable, usualColumns } from "./subject-table.js";
+import type { SubgroupColumn } from "./subgroups/columns.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
+import { writeEvaluation } from "./write.js";
 
 export interface EvaluateOptions extends BackgroundOptions {
   /** Run folder. */
   run: string;
   /** Another prepared data set, all of it taken as test: external validation. */
   data?: string;
+  /** clean (default): chosen on val, scored on test. paper: chosen and scored on val, as published; test stays unread. */
+  protocol?: Protocol;
+  /** Columns of subjects.csv whose groups are scored apart; default those named site, scanner, sex, age and the like. */
+  subgroups?: readonly string[];
+  /** Columns of numbers (a size, an age) that a logistic regression baseline is made of. */
+  baseline?: readonly string[];
+  /** false: no picture of a scan in the report. Default true. */
+  images?: boolean;
+  /** Of the bootstrap and of permutation tests; default 2000. */
+  resamples?: number;
   command?: string;
 }
 
@@ -36,157 +57,140 @@ export interface EvaluateResult {
   table: string;
   /** Path of the report. */
   report: string;
-  metrics: { test: ModelSummary[]; val: ModelSummary[]; differences: ModelDifference[] };
+  /** What stands in metrics.json. */
+  metrics: MetricsFile;
+  cost: CostReport;
 }
 
 /**
  * An abort of the signal ends before anything is written.
- * @throws RunError, DatasetError, SplitError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
+ * @throws RunError, DatasetError, SplitError, CheckpointError, PredictionsError, RangeOfParameterError,
+ *   LibtorchNotFoundError   @throws the signal's reason
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
-  const { run, data, onProgress, signal, command } = options;
+  const { run, data, onProgress, signal, protocol = "clean" } = options;
+  if (protocol === "paper" && data !== undefined)
+    throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
   const opened = openRun(run);
-  const external = data === undefined ? undefined : openDataset(data);
-  for (const stage of stagesOf(opened.config)) {
-    const file = runPaths(run).best(stage);
-    if (!existsSync(file))
-      throw new RunError(file, `the ${stage} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
-  }
-  const folder = external === undefined ? runPaths(run).root : join(runPaths(run).root, "external", external.info.name);
-  mkdirSync(folder, { recursive: true });
-  const job: PredictJob = { run: resolve(run), other: external?.directory ?? null, parts: ["val", "test"] };
+  const external = data === undefined ? null : openDataset(data);
+  checkTrained(opened, run);
+  const parts = scoredParts(opened, external, protocol);
+  const scored = parts.at(-1)!;
+  // Columns that are not there are refused before anything is computed, or read.
+  const columns = subgroupColumns(scored, options.subgroups);
+  const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
+
+  const job: PredictJob = { run: resolve(run), other: external?.directory ?? null, parts: parts.map(({ part }) => part) }; // prettier-ignore
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
     backgroundOf(options),
   ).finally(() => signal?.throwIfAborted());
+  // Only the run's own test part can be used up; from here on its scores exist.
+  const command = options.command ?? "evaluate() of @slicestack/pipeline";
+  const ledger = external === null && protocol === "clean" ? await entered(opened, run, command) : readLedger(run);
 
-  const testVolumes = external === undefined ? opened.task.parts.test : allTaskVolumes(opened.config, external);
-  const votes = votesOf(opened, outcome.slices, testVolumes);
-  const all = [...baselinesOf(opened, testVolumes), ...votes, ...outcome.predictions];
-  const paths = { ...runPaths(folder), metrics: runPaths(run).metrics };
-  writePredictions(paths.predictions, all);
-  // Only the run's own test part can be used up.
-  const record = readRecord(run);
-  const testReads = record.testReads + (external === undefined ? 1 : 0);
-  if (external === undefined) writeRecord(run, { ...record, testReads });
-
-  const { names } = opened.task.classes;
-  const settings = { classes: names, seed: opened.config.seed, ordinal: names.length > 2 };
-  const of = (part: "val" | "test") => all.filter((one) => one.part === part);
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
-  const [val, test] = [summarise(of("val"), settings), summarise(of("test"), settings)];
-  onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
-  const mainModel = MAIN_MODEL[opened.config.method];
-  const differences = comparisons(of("test"), mainModel, settings);
-  writeFileAtomic(paths.summary, `${JSON.stringify({ test, val, differences }, null, 2)}\n`);
-
-  const figures = await drawFigures(test, differences, readTrainingRows(paths.metrics));
-  mkdirSync(paths.figures, { recursive: true });
-  for (const { name, svg } of figures) {
-    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
-    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
-  }
-  const main = of("test").find(({ model }) => model === mainModel);
-  const evidence = evidenceOf(mainModel, outcome, main);
-  const dataset = external ?? opened.dataset;
-  const examples =
-    main === undefined
-      ? []
-      : exampleSlices(dataset, testVolumes, { main, evidence, classes: names, window: windowOf(opened) });
-  const input = reportInput(opened, dataset, testVolumes, {
-    test,
-    differences,
-    figures,
-    examples,
-    testReads,
-    command: command ?? record.command,
-  });
-  writeFileAtomic(
-    paths.report,
-    renderReport(external === undefined ? input : { ...input, title: `${input.title} on ${external.info.name}` }),
+  const predictions = [...baselines, ...votePredictions(opened, outcome.slices, parts), ...outcome.predictions];
+  const facts = runFacts(opened, external);
+  const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part)!;
+  const evidence = evidenceOf(facts.mainModel, outcome, main);
+  const voters = valVoters(outcome.slices);
+  const metrics = allNumbers(
+    { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns },
+    settingsOf(opened, options),
   );
-  return {
-    run: resolve(run),
-    table: summaryTable(test, differences),
-    report: paths.report,
-    metrics: { test, val, differences },
-  };
+  onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
+
+  const folder = outputFolder(run, external, protocol);
+  mkdirSync(folder, { recursive: true });
+  const cost = costReport(outcome.cost, opened.record, runPaths(run).metrics);
+  const dataset = external ?? opened.dataset;
+  const { failures } = metrics;
+  const shown =
+    options.images === false ? NO_PICTURES : pictures(dataset, scored.volumes, { main, evidence, opened, failures });
+  const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, ...shown });
+  await writeEvaluation(folder, { metrics, predictions, slices: sliceCounts(outcome.slices), cost, input, run });
+  const table = summaryTable(metrics[scored.part], metrics.differences);
+  return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
 }
 
-function comparisons(
-  test: readonly Predictions[],
-  mainModel: string,
-  options: Parameters<typeof compareModels>[2],
-): ModelDifference[] {
-  const named = (model: string) => test.find((one) => one.model === model);
-  const main = named(mainModel);
-  return ["2d_vote", "2.5d_frozen", "shortcut"].flatMap((model) => {
-    const other = model === mainModel ? undefined : named(model);
-    return main === undefined || other === undefined ? [] : [compareModels(main, other, options)];
+const NO_PICTURES: Pictures = { examples: [], failures: new Map() };
+
+function checkTrained({ config }: OpenRun, run: string): void {
+  for (const stage of stagesOf(config)) {
+    const file = runPaths(run).best(stage);
+    if (!existsSync(file))
+      throw new RunError(file, `the ${stage} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
+  }
+}
+
+/** Val, and under the clean protocol what is scored: test, or all of another data set. */
+function scoredParts({ config, dataset, task }: OpenRun, external: Dataset | null, protocol: Protocol): ScoredPart[] {
+  const table = readSubjectTable(dataset.directory);
+  const val: ScoredPart = { part: "val", volumes: task.parts.val, table };
+  if (protocol === "paper") return [val];
+  if (external === null) return [val, { part: "test", volumes: task.parts.test, table }];
+  const volumes = allTaskVolumes(config, external);
+  return [val, { part: "test", volumes, table: readSubjectTable(external.directory) }];
+}
+
+/** @throws PredictionsError for a column that is not there, RangeOfParameterError for one of too many values */
+function subgroupColumns({ table, volumes }: ScoredPart, asked: readonly string[] | undefined): SubgroupColumn[] {
+  if (asked !== undefined) return asked.map((name) => groupsOf(table, volumes, name));
+  // What nobody asked for, and what has no groups to compare, is left out.
+  return usualColumns(table).flatMap((name) => {
+    try {
+      const column = groupsOf(table, volumes, name);
+      return column.groups.length > 1 ? [column] : [];
+    } catch (error) {
+      if (error instanceof RangeOfParameterError) return [];
+      throw error;
+    }
   });
 }
 
-/** The main model's slice weights; where slices vote, what each says for the decision. */
-function evidenceOf(mainModel: string, { evidence, slices }: PredictOutcome, main: Predictions | undefined) {
-  const test = slices.find(({ part }) => part === "test");
-  if (mainModel !== "2d_vote" || test === undefined || main === undefined) return evidence;
-  const rows = sliceRows(test);
-  return evidence.map((one, k) => ({
-    ...one,
-    weights: sliceEvidence(rows[k]!, main.probabilities[k]!),
-    word: "slice probability",
-  }));
+function baselineOptions({ config }: OpenRun, parts: readonly ScoredPart[], { baseline }: EvaluateOptions) {
+  return { columns: baseline ?? [], table: parts[0]!.table, seed: config.seed };
 }
 
-function windowOf({ config, dataset }: OpenRun): [number, number] {
-  return config.transform.window ?? config.transform.windows?.[0] ?? dataset.info.range;
+async function entered({ config }: OpenRun, run: string, command: string): Promise<Ledger> {
+  const hashes = await Promise.all(
+    stagesOf(config).map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),
+  );
+  return enterTestRead(run, { time: new Date().toISOString(), command, weights: Object.fromEntries(hashes) });
 }
 
-type Results = Pick<ReportInput, "differences" | "figures" | "testReads" | "command"> & {
-  test: ModelSummary[];
-  examples: NonNullable<ReportInput["examples"]>;
-};
+function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): SummaryOptions {
+  const { names } = task.classes;
+  const settings = { classes: names, seed: config.seed, ordinal: names.length > 2 };
+  return resamples === undefined ? settings : { ...settings, resamples };
+}
 
-function reportInput(
-  opened: OpenRun,
-  dataset: Dataset,
-  testVolumes: readonly TaskVolume[],
-  results: Results,
-): ReportInput {
-  const { config, record, split, task } = opened;
-  const { names, count } = task.classes;
-  const { info } = dataset;
-  const { test, examples, ...rest } = results;
-  const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
-  const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
+/** What is scored otherwise than cleanly on the run's own test part lies apart from what is. */
+function outputFolder(run: string, external: Dataset | null, protocol: Protocol): string {
+  const { root } = runPaths(run);
+  if (protocol === "paper") return join(root, "paper");
+  return external === null ? root : join(root, "external", external.info.name);
+}
+
+function priorsOf({ config, task }: OpenRun) {
+  const labels = task.parts.train.map(({ label }) => label);
+  return trainedPriors(config, labels, task.classes.count);
+}
+
+function runFacts({ config, dataset, split, task }: OpenRun, external: Dataset | null): MetricsFile["run"] {
+  const { names } = task.classes;
   return {
-    ...rest,
-    title: config.name,
-    created: new Date().toISOString(),
-    task: { description: `${count} classes: ${names.join(", ")}`, classes: names, ordinal: count > 2 },
-    dataset: {
-      name: info.name,
-      hash: info.hash,
-      contents: `${info.count} volumes, ${depth} of ${info.height} x ${info.width}, ${info.dtype}${info.unit === "HU" ? ", HU" : ""}`,
-    },
-    split: {
-      seed: split.seed,
-      hash: split.hash,
-      parts: [
-        countPart("train", rows(task.parts.train), count),
-        countPart("val", rows(task.parts.val), count),
-        countPart("test", rows(testVolumes), count),
-      ],
-    },
-    models: test,
+    name: config.name,
+    method: config.method,
+    seed: config.seed,
     mainModel: MAIN_MODEL[config.method],
-    ...(examples.length === 0 ? {} : { examples }),
-    config: configToYaml(config),
-    environment: { ...record.versions, ...record.environment },
-    warnings: [
-      ...split.warnings,
-      ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
-    ],
+    classes: names,
+    ordinal: names.length > 2,
+    dataset: { name: dataset.info.name, hash: dataset.info.hash },
+    splitHash: split.hash,
+    external: external === null ? null : { name: external.info.name, hash: external.info.hash },
+    labelsShuffled: config.task.shuffleLabels,
   };
 }

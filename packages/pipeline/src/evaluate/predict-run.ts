@@ -1,9 +1,13 @@
 /** What a run says about parts of its data, and nothing more: no statistics, no report. */
 import { resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
-import { readRecord, writeRecord } from "../run/folder.js";
+import { stagesOf, type StageName } from "../config/stages.js";
+import { fileHash } from "../run/file-hash.js";
+import { runPaths } from "../run/folder.js";
+import { enterTestRead } from "../run/ledger.js";
 import { openRun } from "../run/open.js";
-import { baselinesOf, MAIN_MODEL, votesOf } from "./models-of-run.js";
+import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } from "./run-predictions.js";
+import { readSubjectTable } from "./subject-table.js";
 import type { Predictions } from "./predictions.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
 
@@ -15,13 +19,13 @@ export interface RunPredictions {
 }
 
 /**
- * Reads one part alone: who chooses on val leaves test untouched. Reading test is counted in run.json.
+ * Reads one part alone: who chooses on val leaves test untouched. Reading test is entered in the run's ledger.
  * @throws RunError, DatasetError, SplitError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function predictRun(
   run: string,
   part: "val" | "test",
-  options: BackgroundOptions = {},
+  options: BackgroundOptions & { command?: string } = {},
 ): Promise<RunPredictions> {
   const opened = openRun(run);
   // The vote's threshold is always swept on val.
@@ -31,14 +35,28 @@ export async function predictRun(
     job,
     backgroundOf(options),
   ).finally(() => options.signal?.throwIfAborted());
-  const test = opened.task.parts.test;
-  const all = [...baselinesOf(opened, test), ...votesOf(opened, outcome.slices, test), ...outcome.predictions].filter(
+  const table = readSubjectTable(opened.dataset.directory);
+  const { val, test } = opened.task.parts;
+  const parts: ScoredPart[] = [
+    { part: "val", volumes: val, table },
+    { part: "test", volumes: test, table },
+  ];
+  const baselines = baselinePredictions(opened, parts, { columns: [], table, seed: opened.config.seed });
+  const all = [...baselines, ...votePredictions(opened, outcome.slices, parts), ...outcome.predictions].filter(
     (one) => one.part === part,
   );
-  if (part === "test") {
-    const record = readRecord(run);
-    writeRecord(run, { ...record, testReads: record.testReads + 1 });
-  }
+  if (part === "test") await enter(run, stagesOf(opened.config), options.command);
   const main = all.find(({ model }) => model === MAIN_MODEL[opened.config.method])!;
   return { main, all };
+}
+
+async function enter(
+  run: string,
+  stages: readonly StageName[],
+  command = "predictRun() of @slicestack/pipeline",
+): Promise<void> {
+  const hashes = await Promise.all(
+    stages.map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),
+  );
+  enterTestRead(run, { time: new Date().toISOString(), command, weights: Object.fromEntries(hashes) });
 }

@@ -14,6 +14,8 @@ import type { SliceStore } from "../models/slice-input.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { openRun, type OpenRun } from "../run/open.js";
+import type { Evidence } from "./analysis/failures.js";
+import { measureCost, type MeasuredCost } from "./measure-cost.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
 
 export interface PredictJob {
@@ -22,14 +24,6 @@ export interface PredictJob {
   other: string | null;
   /** Default both. */
   parts: readonly ("val" | "test")[];
-}
-
-export interface SliceEvidence {
-  id: string;
-  /** Share in the decision of each slice that the model saw; null where the model has no such notion. */
-  weights: number[] | null;
-  /** Where in the volume each of these is: an axial slice from 0 on, or null for a slice across. */
-  places: (number | null)[];
 }
 
 /** What the slice model says about the slices of a part, volume after volume. */
@@ -48,8 +42,9 @@ export interface PredictOutcome {
   predictions: Predictions[];
   /** None for 3D. */
   slices: SlicePredictions[];
-  /** Of test. */
-  evidence: SliceEvidence[];
+  /** Of the last part that was asked for. */
+  evidence: Evidence[];
+  cost: MeasuredCost;
 }
 
 interface Part {
@@ -58,20 +53,19 @@ interface Part {
   volumes: TaskVolume[];
 }
 
-type Found = PredictOutcome;
+type Found = Omit<PredictOutcome, "cost">;
 
 function predict({ run, other, parts }: PredictJob, job: JobContext): PredictOutcome {
   const opened = openRun(run);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
   const external = other === null ? undefined : openDataset(other);
-  const outcome: PredictOutcome = { predictions: [], slices: [], evidence: [] };
+  const outcome: Found = { predictions: [], slices: [], evidence: [] };
   const asked: Part[] = [
     { part: "val" as const, dataset: opened.dataset, volumes: opened.task.parts.val },
     { part: "test" as const, ...testPart(opened, external) },
   ].filter(({ part }) => parts.includes(part));
   for (const one of asked) {
-    const { part } = one;
     const onBatch = progressOf(one, job);
     const found = scope(() =>
       opened.config.method === "3d"
@@ -80,9 +74,9 @@ function predict({ run, other, parts }: PredictJob, job: JobContext): PredictOut
     );
     outcome.predictions.push(...found.predictions);
     outcome.slices.push(...found.slices);
-    if (part === "test") outcome.evidence = found.evidence;
+    outcome.evidence = found.evidence;
   }
-  return outcome;
+  return { ...outcome, cost: measureCost(opened, run, asked.at(-1)!, compute) };
 }
 
 /** Reports, and ends where the caller has asked for it. */
@@ -143,7 +137,7 @@ function bySlices(opened: OpenRun, run: string, one: Part, compute: ComputePlan,
     counts: all.volumes.map(({ count }) => count),
     probabilities: Float32Array.from(classified),
   };
-  const evidence = volumes.map((volume): SliceEvidence => {
+  const evidence = volumes.map((volume): Evidence => {
     const places = seenSlices(opened, store, volume).map((slice) => store.placeOf(volume, slice));
     return { id: volume.id, weights: null, places };
   });

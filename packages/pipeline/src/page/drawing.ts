@@ -22,7 +22,9 @@ export const PALETTE = {
 const MODEL_COLOURS: Record<string, string> = {
   majority: PALETTE.grey,
   shortcut: PALETTE.vermillion,
+  metadata: PALETTE.orange,
   "2d_vote": PALETTE.green,
+  "2d_count": "#004D40",
   "2.5d": PALETTE.blue,
   "2.5d_frozen": PALETTE.sky,
   "3d": PALETTE.purple,

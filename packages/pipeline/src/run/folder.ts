@@ -58,6 +58,9 @@ const recordSchema = z.object({
 });
 export type RunRecord = z.infer<typeof recordSchema>;
 
+/** The entry of `environment` with the most memory that the process of training has held, in bytes. */
+export const PEAK_MEMORY = "peak_memory_bytes";
+
 export function writeRecord(run: string, record: RunRecord): void {
   writeFileAtomic(runPaths(run).record, `${JSON.stringify(record, null, 2)}\n`);
 }

@@ -123,8 +123,12 @@ async function trainStep(
 async function predictionsOf({ run }: Step, part: "val" | "test", options: AblateOptions): Promise<Predictions[]> {
   const file = join(run, `ablation-${part}.csv`);
   if (!existsSync(file)) {
-    const { onProgress, signal } = options;
-    const { all, main } = await predictRun(run, part, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
+    const { onProgress, signal, command } = options;
+    const { all, main } = await predictRun(run, part, {
+      ...(command !== undefined && { command }),
+      ...(onProgress && { onProgress }),
+      ...(signal && { signal }),
+    });
     const baselines = all.filter(({ model }) => BASELINES.includes(model));
     writePredictions(file, [...baselines, { ...main, model: "main" }]);
   }

@@ -4,7 +4,7 @@ import { systemProbe } from "../doctor/probe.js";
 import { serveJob, type JobContext } from "../background.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { planCompute, startCompute, describeEnvironment, type ComputePlan } from "../run/compute.js";
-import { readRecord, writeRecord } from "../run/folder.js";
+import { PEAK_MEMORY, readRecord, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { awaitRanks, joinWorld } from "./distributed.js";
 import type { StageRun } from "./loop.js";
@@ -68,7 +68,8 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     outcome.status = status;
     if (status === "stopped") break;
   }
-  keep(outcome.status === "finished" ? "trained" : "stopped");
+  const peak = Math.max(process.resourceUsage().maxRSS * 1024, Number(readRecord(run).environment[PEAK_MEMORY] ?? 0));
+  keep(outcome.status === "finished" ? "trained" : "stopped", { [PEAK_MEMORY]: String(peak) });
   return outcome;
 }
 

@@ -84,8 +84,8 @@ async function membersOf(values: readonly number[]): Promise<MembersInput> {
 
 test("the report and the terminal show each member, mean and SD, and what the numbers are of", async () => {
   const members = await membersOf([0.5, 0.75, 1]);
-  const { title, created, dataset, split, models, mainModel, differences, figures, testReads, config, command, environment, warnings } = await exampleReport("binary"); // prettier-ignore
-  const report = renderGroupReport({ title, created, dataset, split, members, models, mainModel, differences, figures, testReads, config, command, environment, warnings }); // prettier-ignore
+  const { title, created, dataset, split, models, mainModel, differences, figures, ledger, config, command, environment, warnings } = await exampleReport("binary"); // prettier-ignore
+  const report = renderGroupReport({ title, created, dataset, split, members, models, mainModel, differences, figures, testReads: ledger.count, config, command, environment, warnings }); // prettier-ignore
   const section = /<section[^>]*id="members"[^]*?<\/section>/.exec(report)?.[0] ?? report.slice(report.indexOf('id="members"'), report.indexOf('id="data"')); // prettier-ignore
   for (const text of ["fold0", "fold2", "SD"]) assert.ok(section.includes(text), text);
   for (const text of ["3 folds", "out-of-fold"]) assert.ok(report.includes(text), text);

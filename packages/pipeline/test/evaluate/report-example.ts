@@ -1,11 +1,16 @@
 /** A realistic report, binary or of five grades, as evaluate would hand it over. */
-import { majorityBaseline } from "../../src/evaluate/baselines/prior.js";
+import { analyse } from "../../src/evaluate/analysis/analysis.js";
+import type { Evidence } from "../../src/evaluate/analysis/failures.js";
+import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
+import type { CostReport } from "../../src/evaluate/cost.js";
 import { drawFigures } from "../../src/evaluate/figures/all.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
 import { countPart, type ReportInput } from "../../src/evaluate/report/report.js";
 import { compareModels } from "../../src/evaluate/compare/models.js";
+import { subgroupColumn } from "../../src/evaluate/subgroups/columns.js";
 import { summarise } from "../../src/evaluate/summary.js";
 import type { TrainingRow } from "../../src/evaluate/training-rows.js";
+import type { Voters } from "../../src/evaluate/votes/vote.js";
 import { simulate } from "./fixture.js";
 
 /** One grey pixel. */
@@ -40,15 +45,88 @@ function curves(stage: string, epochs: number): TrainingRow[] {
   });
 }
 
-export async function exampleReport(kind: "binary" | "grades"): Promise<ReportInput> {
+const COST: CostReport = {
+  parts: [
+    { name: "slice model", parameters: 11_200_000, multiplyAdds: 600_000_000, timesAVolume: 64 },
+    { name: "head", parameters: 34_000, multiplyAdds: 2_200_000, timesAVolume: 1 },
+  ],
+  parameters: 11_234_000,
+  multiplyAdds: 38_402_200_000,
+  secondsAVolume: 0.42,
+  timed: 5,
+  peakMemory: 900 * 2 ** 20,
+  device: "cpu",
+  threads: 2,
+  training: [{ stage: "slice", epochs: 12, seconds: 754 }],
+  trainingSeconds: 754,
+  trainingPeakMemory: 1.5 * 2 ** 30,
+};
+
+const READ = {
+  time: "2026-11-23T09:29:00.000Z",
+  command: "slicestack evaluate runs/phantom_five_grades",
+  weights: { slice: "1f".repeat(32), volume: "2e".repeat(32) },
+};
+
+/** Other subjects than those of test. */
+function simulateVal(model: string, seed: number, counts: readonly number[]): Predictions {
+  const val = simulate({ model, seed, counts, signal: 1.8 });
+  return { ...val, part: "val", ids: val.ids.map((id) => `val-${id}`), subjects: val.subjects.map((s) => `val-${s}`) };
+}
+
+/** Sixteen slices a volume, of which those in the middle counted most. */
+function evidenceFor({ ids }: Predictions): Evidence[] {
+  const places = Array.from({ length: 16 }, (_, k) => k);
+  return ids.map((id, i) => ({ id, places, weights: places.map((k) => 1 / (1 + (k - 8 + (i % 3)) ** 2)) }));
+}
+
+/** Slices of which more say another class than the first where the volume is of another. */
+function exampleVoters(counts: readonly number[]): Voters {
+  const labels = counts.flatMap((count, label) => new Array<number>(count).fill(label));
+  const slice = (said: number) => Float32Array.from(counts, (_, c) => (c === said ? 0.7 : 0.3 / (counts.length - 1)));
+  return { labels, slices: labels.map((label, i) => Array.from({ length: 16 }, (_, s) => slice(s < 3 + 3 * label + (i % 4) ? label : 0))) }; // prettier-ignore
+}
+
+const made = new Map<string, Promise<ReportInput>>();
+
+/** The same one for all tests of a file. */
+export function exampleReport(kind: "binary" | "grades"): Promise<ReportInput> {
+  const report = made.get(kind) ?? makeReport(kind);
+  made.set(kind, report);
+  return report;
+}
+
+async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
   const classes = kind === "binary" ? ["benign", "malignant"] : ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"];
   const counts = kind === "binary" ? [34, 22] : [18, 30, 14, 11, 4];
   const ordinal = kind === "grades";
   const predictions = examplePredictions(counts);
-  const options = { classes, seed: 1, ordinal, resamples: 500 };
+  const options = { classes, seed: 1, ordinal, resamples: 200 };
   const models = summarise(predictions, options);
   const [, shortcut, vote, full] = predictions as [Predictions, Predictions, Predictions, Predictions];
   const differences = [compareModels(full, vote, options), compareModels(full, shortcut, options)];
+  const evidence = evidenceFor(full);
+  const val = predictions.map((one, k) => ({ ...simulateVal(one.model, k + 11, counts), model: one.model }));
+  const analysis = analyse(
+    {
+      protocol: "clean",
+      ownTest: true,
+      predictions: [...val, ...predictions],
+      summaries: { val: summarise(val, options), test: models },
+      mainModel: "2.5d",
+      priors: { trained: counts.map(() => 1 / counts.length), target: classPrior(full.labels, counts.length) },
+      voters: exampleVoters(counts),
+      evidence,
+      columns: [
+        subgroupColumn(
+          "site",
+          full.ids.map((_, i) => (i % 3 === 0 ? "north" : "south")),
+        ),
+      ],
+      labelsShuffled: false,
+    },
+    options,
+  );
   const part = (name: string, times: number) =>
     countPart(
       name,
@@ -66,13 +144,28 @@ export async function exampleReport(kind: "binary" | "grades"): Promise<ReportIn
     models,
     mainModel: "2.5d",
     differences,
-    figures: await drawFigures(models, differences, [...curves("slice", 12), ...curves("volume", 10)]),
+    figures: await drawFigures({
+      summaries: models,
+      differences,
+      training: [...curves("slice", 12), ...curves("volume", 10)],
+      analysis,
+    }),
+    analysis,
+    protocol: "clean",
+    part: "test",
+    external: false,
+    failures: analysis.failures.map(({ id }) => ({
+      id,
+      picture: { source: PIXEL, alternative: `Slices of ${id}` },
+      evidence: evidence.find((one) => one.id === id) ?? null,
+    })),
+    cost: COST,
+    ledger: { count: 1, reads: [READ] },
     examples: classes.map((name, i) => ({
       source: PIXEL,
       alternative: `Axial slice of a volume of class ${name}`,
       caption: `Subject ${i}, ${name}, predicted ${name} (0.9${i})`,
     })),
-    testReads: 1,
     config: "name: phantom_five_grades\nseed: 1\nslice:\n  model: resnet18\n  learning_rate: 0.001\n  epochs: 12\n",
     command: "npx slicestack train --config configs/phantom.yaml --data demo/data",
     environment: { slicestack: "0.1.0", libtorch: "1.13.1", device: "cpu, 2 threads", node: "20.20.0" },

@@ -1,56 +1,21 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
 import { svgToPng } from "../../src/page/drawing.js";
 import { ReportError } from "../../src/evaluate/errors.js";
 import { confusionFigure } from "../../src/evaluate/figures/model.js";
 import { countPart, renderReport, type ReportInput } from "../../src/evaluate/report/report.js";
 import { summarise } from "../../src/evaluate/summary.js";
+import { openPage, skipWithoutChromium } from "./chromium.js";
 import { simulate } from "./fixture.js";
 import { exampleReport } from "./report-example.js";
-
-const CHROMIUM = "/usr/bin/chromium";
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is absent: apt-get install chromium`;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-
-/** Opens a report from disk and gives what the page complained of and asked for. */
-async function open(
-  report: string,
-  use: (page: Page) => Promise<void>,
-): Promise<{ complaints: string[]; requests: string[] }> {
-  const folder = mkdtempSync(join(tmpdir(), "slicestack-report-"));
-  const complaints: string[] = [];
-  const requests: string[] = [];
-  let browser: Browser | undefined;
-  try {
-    const path = join(folder, "report.html");
-    writeFileSync(path, report);
-    const args = [...FLAGS, "--disable-component-update", "--disable-sync"];
-    browser = await chromium.launch({ executablePath: CHROMIUM, args });
-    const page = await browser.newPage({ viewport: { width: 1100, height: 900 } });
-    page.on("console", (message) => complaints.push(message.text()));
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("request", (request) => requests.push(request.url()));
-    await page.goto(pathToFileURL(path).href);
-    await use(page);
-  } finally {
-    await browser?.close();
-    rmSync(folder, { recursive: true });
-  }
-  return { complaints, requests: requests.filter((url) => !url.startsWith("file:") && !url.startsWith("data:")) };
-}
 
 for (const kind of ["binary", "grades"] as const)
   test(
     `a report of a ${kind} task in Chromium: no complaint, no request, nothing wider than the page`,
-    { skip, timeout: 120_000 },
+    { skip: skipWithoutChromium, timeout: 120_000 },
     async () => {
       const input = await exampleReport(kind);
-      const { complaints, requests } = await open(renderReport(input), async (page) => {
+      const { complaints, requests } = await openPage(renderReport(input), async (page) => {
         assert.equal(await page.title(), `${input.title} – Slicestack report`);
         assert.equal(await page.locator("h1").count(), 1);
         const levels = await page.evaluate<number[]>(
@@ -62,7 +27,7 @@ for (const kind of ["binary", "grades"] as const)
         assert.ok((await tables.count()) >= 5);
         assert.equal(await page.locator("th:not([scope])").count(), 0);
         assert.equal(await page.locator("tr.main").first().locator("th").innerText(), "2.5D");
-        const figures = page.locator("svg");
+        const figures = page.locator("figure svg:not(.bars)");
         assert.equal(await figures.count(), input.figures.length);
         for (const figure of await figures.all()) {
           assert.equal(await figure.getAttribute("role"), "img");
@@ -94,7 +59,7 @@ test("the report says both names of both accuracies, how the test part was used,
     input.split.hash,
   ])
     assert.ok(report.includes(text), text);
-  const again = renderReport({ ...input, testReads: 3 });
+  const again = renderReport({ ...input, ledger: { ...input.ledger, count: 3 } });
   assert.ok(!again.includes("was read once") && again.includes("has been read 3 times"));
 });
 

@@ -32,6 +32,9 @@ export interface ConformalModel extends ConformalOptions {
   subjects_C: readonly number[];
 }
 
+/** Sums of the same probabilities in another order differ by less; equal scores must count as equal. */
+const ROUNDING = 1e-12;
+
 /**
  * Split conformal prediction: the ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of val. The unit is the
  * subject: of several volumes the strangest counts, so that the promise is that all volumes of a new subject are covered.
@@ -81,7 +84,7 @@ export function predictionSets(model: ConformalModel, probabilities: readonly (r
     return model.quantile_C.map(
       (quantile, c) =>
         quantile === null ||
-        strangenessOf(row, c, model.score) <= quantile ||
+        strangenessOf(row, c, model.score) <= quantile + ROUNDING ||
         (model.score === "aps" && c === likeliest),
     );
   });

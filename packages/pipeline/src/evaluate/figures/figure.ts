@@ -1,7 +1,19 @@
 /** What every figure of a report is. */
 
 /** Where a figure belongs in the report. */
-export type FigureGroup = "models" | "differences" | "confusion" | "ranking" | "calibration" | "training";
+export type FigureGroup =
+  | "models"
+  | "differences"
+  | "protocols"
+  | "confusion"
+  | "ranking"
+  | "votes"
+  | "benefit"
+  | "calibration"
+  | "corrected"
+  | "selective"
+  | "subgroups"
+  | "training";
 
 export interface Figure {
   /** file name without extension, e.g. "confusion_2.5d" */

@@ -15,7 +15,7 @@ import {
 } from "../report/tables.js";
 
 /** One line of a forest plot. */
-interface ForestRow {
+export interface ForestRow {
   label: string;
   estimate: Estimate;
   colour: string;
@@ -87,7 +87,8 @@ function finite(values: readonly number[]): number[] {
   return values.filter(Number.isFinite);
 }
 
-function forestPanel(
+/** A dot and its interval a row. @param reference a dashed line; @param labelled false where the panel on its left names the rows */
+export function forestPanel(
   title: string,
   rows: readonly ForestRow[],
   domain: readonly [number, number],

@@ -2,6 +2,8 @@
 import { drawSvg, INK, paletteOf, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import { normaliseRows } from "../metrics/confusion.js";
+import type { CalibrationReport } from "../analysis/calibrate.js";
+import type { ReliabilityPoint } from "../calibration/reliability-curve.js";
 import type { ModelSummary } from "../summary.js";
 import { formatNumber, modelName } from "../report/tables.js";
 
@@ -70,92 +72,12 @@ export async function confusionFigure(summary: ModelSummary): Promise<Figure> {
   };
 }
 
-/** ROC curves: of all models for two classes, else of the last model, each class against the rest. */
-export async function rocFigure(summaries: readonly ModelSummary[]): Promise<Figure> {
-  const last = summaries[summaries.length - 1]!;
-  const binary = last.classes.length === 2;
-  const curves = binary
-    ? summaries.map((summary) => ({ ...summary.roc[0]!, name: modelName(summary.model), model: summary.model }))
-    : last.roc.map((curve) => ({ ...curve, model: undefined }));
-  const drawn = curves.filter(({ curve }) => curve.falsePositiveRate.length > 0);
-  const named = drawn.map((entry) => ({ ...entry, label: `${entry.name}: ${formatNumber(entry.auroc)}` }));
-  const values = named.flatMap(({ label, curve }) =>
-    curve.falsePositiveRate.map((x, k) => ({ label, k, x, y: curve.truePositiveRate[k] })),
-  );
-  const labels = named.map(({ label }) => label);
-  const rate = (field: string, title: string) => ({
-    field,
-    type: "quantitative",
-    title,
-    scale: { domain: [0, 1] },
-    axis: { tickCount: 5, format: ".1f" },
-  });
-  const legend = {
-    title: binary ? "AUROC" : "AUROC against the rest",
-    orient: "right",
-    symbolSize: 220,
-    symbolStrokeWidth: 2.5,
-  };
-  const colour = named.map(({ model }, i) => paletteOf(model, i));
-  const spec: Spec = {
-    width: 280,
-    height: 280,
-    layer: [
-      {
-        data: {
-          values: [
-            { x: 0, y: 0 },
-            { x: 1, y: 1 },
-          ],
-        },
-        mark: { type: "line", stroke: INK, strokeOpacity: 0.45, strokeDash: [4, 4], strokeWidth: 1 },
-        encoding: { x: rate("x", "1 − specificity"), y: rate("y", "sensitivity") },
-      },
-      {
-        data: { values },
-        mark: { type: "line", strokeWidth: 2.25, clip: false },
-        encoding: {
-          x: rate("x", "1 − specificity"),
-          y: rate("y", "sensitivity"),
-          order: { field: "k" },
-          color: { field: "label", type: "nominal", sort: null, scale: { domain: labels, range: colour }, legend },
-          strokeDash: {
-            field: "label",
-            type: "nominal",
-            sort: null,
-            scale: { domain: labels, range: DASHES.slice(0, labels.length).reverse() },
-            legend,
-          },
-        },
-      },
-    ],
-  };
-  const positive = last.classes[1]!;
-  return {
-    name: "roc",
-    group: "ranking",
-    caption: binary
-      ? `ROC curves, positive class ${positive}. The dashed diagonal is chance.`
-      : `ROC curves of ${modelName(last.model)}, each class against the rest. The dashed diagonal is chance.`,
-    svg: await drawSvg(spec, {
-      title: "ROC curves",
-      description: `Sensitivity against 1 minus specificity. AUROC: ${labels.join("; ") || "undefined, a class is absent"}.`,
-    }),
-  };
-}
-
-const DASHES = [
-  [1, 0],
-  [7, 3],
-  [2, 2],
-  [9, 3, 2, 3],
-  [12, 4],
-  [4, 2, 1, 2],
-];
-
 /** Reliability plots: accuracy against confidence in bins of equal mass, one panel a model. */
 export async function reliabilityFigure(summaries: readonly ModelSummary[]): Promise<Figure> {
-  const panels = summaries.map((summary, i) => reliabilityPanel(summary, i));
+  const panels = summaries.map(({ model, metrics, reliability: points, classes }, i) => {
+    const title = `${modelName(model)}, ECE ${formatNumber(metrics.calibrationError.value)}`;
+    return reliabilityPanel({ title, points, classes: classes.length, colour: paletteOf(model, i) }, i);
+  });
   const bins = summaries.map(
     (summary) =>
       `${modelName(summary.model)}: ${summary.reliability.map((bin) => `${formatNumber(bin.confidence)} confident, ${formatNumber(bin.accuracy)} right`).join("; ")}`,
@@ -172,14 +94,42 @@ export async function reliabilityFigure(summaries: readonly ModelSummary[]): Pro
   };
 }
 
-function reliabilityPanel(summary: ModelSummary, index: number): Spec {
-  const values = summary.reliability.map(({ confidence, accuracy, interval }) => ({
+/** Reliability of one model before and after the corrections that val says. */
+export async function correctedFigure({ model, variants, classes, brier }: CalibrationReport): Promise<Figure> {
+  const panels = variants.map(({ name, metrics, reliability: points }, i) => {
+    const title = `${name}, ECE ${formatNumber(metrics.calibrationError!.value)}`;
+    return reliabilityPanel({ title, points, classes, colour: paletteOf(model, i) }, i);
+  });
+  const said = variants.map(
+    ({ name, metrics }) =>
+      `${name}: NLL ${formatNumber(metrics.negativeLogLikelihood!.value)}, calibration error ${formatNumber(metrics.calibrationError!.value)}`,
+  );
+  return {
+    name: "reliability_corrected",
+    group: "corrected",
+    caption: `Reliability of ${modelName(model)} on test as given and corrected, in ${brier.bins} bins of equal mass; bars are 95 % Wilson intervals. Corrections were fitted on val.`,
+    svg: await drawSvg(
+      { columns: 3, spacing: 34, concat: panels },
+      { title: "Reliability before and after correction", description: `${said.join("; ")}.` },
+    ),
+  };
+}
+
+interface ReliabilityPanel {
+  title: string;
+  points: readonly ReliabilityPoint[];
+  classes: number;
+  colour: string;
+}
+
+function reliabilityPanel({ title, points, classes, colour }: ReliabilityPanel, index: number): Spec {
+  const values = points.map(({ confidence, accuracy, interval }) => ({
     confidence,
     accuracy,
     low: interval.low,
     high: interval.high,
   }));
-  const least = Math.floor((10 * 1) / summary.classes.length) / 10;
+  const least = Math.floor(10 / classes) / 10;
   const x = {
     field: "confidence",
     type: "quantitative",
@@ -194,9 +144,8 @@ function reliabilityPanel(summary: ModelSummary, index: number): Spec {
     scale: { domain: [0, 1] },
     axis: { tickCount: 5, format: ".1f" },
   });
-  const colour = paletteOf(summary.model, index);
   return {
-    title: `${modelName(summary.model)}, ECE ${formatNumber(summary.metrics.calibrationError.value)}`,
+    title,
     width: 180,
     height: 180,
     data: { values },

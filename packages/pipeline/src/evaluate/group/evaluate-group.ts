@@ -17,7 +17,7 @@ import type { Figure } from "../figures/figure.js";
 import { differenceFigure, forestFigure } from "../figures/forest.js";
 import { confusionFigure, reliabilityFigure } from "../figures/model.js";
 import type { MetricName } from "../metrics/scorer.js";
-import { MAIN_MODEL } from "../models-of-run.js";
+import { MAIN_MODEL } from "../run-predictions.js";
 import { byMetric, type SummaryOptions } from "../options.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
 import { countPart, type PartCounts } from "../report/report.js";

@@ -3,13 +3,14 @@ import type { TaskVolume } from "../../data/task.js";
 import { readStored, type Dataset } from "../../data/store.js";
 import { windowed } from "../../page/windowed.js";
 import { argmax } from "../metrics/confusion.js";
+import type { Evidence } from "../analysis/failures.js";
 import { greyPng } from "./png.js";
 import type { Predictions } from "../predictions.js";
 import type { ExampleSlice } from "./report.js";
 
 interface ExampleOptions {
   main: Predictions;
-  evidence: readonly { weights: number[] | null; places: readonly (number | null)[]; word?: string }[];
+  evidence: readonly Evidence[];
   classes: readonly string[];
   /** Values shown as black and white. */
   window: [number, number];

@@ -1,13 +1,30 @@
 /**
  * The report: one HTML file that holds everything, opens anywhere, asks no server for anything and prints well.
- * This file says what a report is given and in what order it speaks; the sections are in report-sections.ts.
+ * This file says what a report is given and in what order it speaks; each section has its file in sections/.
  */
 import { ReportError } from "../errors.js";
 import type { Figure } from "../figures/figure.js";
 import type { Html } from "./html.js";
 import { renderPage } from "./page.js";
-import * as sections from "./sections.js";
+import * as about from "./sections/about.js";
+import { calibration } from "./sections/calibration.js";
+import { cost } from "./sections/cost.js";
+import { data, testUse } from "./sections/data.js";
+import { decisions } from "./sections/decisions.js";
+import { errors } from "./sections/errors.js";
+import { failures } from "./sections/failures.js";
+import { foot, head, warnings } from "./sections/head.js";
+import { protocols } from "./sections/protocols.js";
+import { ranking } from "./sections/ranking.js";
+import { result } from "./sections/result.js";
+import { selective } from "./sections/selective.js";
+import { subgroups } from "./sections/subgroups.js";
+import type { Ledger } from "../../run/ledger.js";
+import type { Analysis } from "../analysis/analysis.js";
+import type { Evidence } from "../analysis/failures.js";
+import type { Protocol } from "../analysis/protocols.js";
 import type { ModelDifference } from "../compare/models.js";
+import type { CostReport } from "../cost.js";
 import type { ModelSummary } from "../summary.js";
 
 /** Subjects and volumes of one part of the split. */
@@ -27,6 +44,14 @@ export interface ExampleSlice {
   caption: string;
 }
 
+/** What a failure is shown with, beside its row. */
+export interface FailureView {
+  id: string;
+  /** `source` is a data: URI; null where pictures are not wanted */
+  picture: { source: string; alternative: string } | null;
+  evidence: Evidence | null;
+}
+
 export interface ReportInput {
   /** name of the run */
   title: string;
@@ -42,7 +67,12 @@ export interface ReportInput {
     attribution?: string;
   };
   split: { seed: number; hash: string; parts: PartCounts[] };
-  /** test summaries in the order of the tables, baselines first */
+  protocol: Protocol;
+  /** the part that is scored: test, or val under the paper protocol */
+  part: "val" | "test";
+  /** true where the scored volumes are not of the run's own data set */
+  external: boolean;
+  /** summaries of that part in the order of the tables, baselines first */
   models: ModelSummary[];
   /** the model the report is about; "2.5d" */
   mainModel: string;
@@ -50,8 +80,13 @@ export interface ReportInput {
   /** of drawFigures */
   figures: Figure[];
   examples?: ExampleSlice[];
-  /** how often the test part has been scored, this time included */
-  testReads: number;
+  analysis: Analysis;
+  /** slices of each failure by what they counted, and its montage where pictures are wanted */
+  failures: FailureView[];
+  /** null in a report that was not made by a run */
+  cost: CostReport | null;
+  /** readings of the test part, this one included */
+  ledger: Ledger;
   /** the resolved config as YAML */
   config: string;
   /** the exact command that made the run */
@@ -83,27 +118,34 @@ export function countPart(
 export function renderReport(input: ReportInput): string {
   check(input);
   const parts: { id: string; title: string; body: Html | undefined }[] = [
-    { id: "result", title: "Result", body: sections.result(input) },
-    { id: "data", title: "Data and split", body: sections.data(input) },
-    { id: "errors", title: "Right and wrong by class", body: sections.errors(input) },
-    { id: "ranking", title: "Discrimination", body: sections.ranking(input) },
-    { id: "calibration", title: "Calibration", body: sections.calibration(input) },
-    { id: "training", title: "Training", body: sections.training(input) },
-    { id: "slices", title: "Example slices", body: sections.examples(input) },
-    { id: "methods", title: "How the numbers are computed", body: sections.methods(input) },
-    { id: "reproduce", title: "Run it again", body: sections.reproduce(input) },
+    { id: "result", title: "Result", body: result(input) },
+    { id: "protocols", title: "Two protocols", body: protocols(input) },
+    { id: "ledger", title: "Use of the test part", body: testUse(input) },
+    { id: "data", title: "Data and split", body: data(input) },
+    { id: "errors", title: "Right and wrong by class", body: errors(input) },
+    { id: "ranking", title: "Discrimination", body: ranking(input) },
+    { id: "decisions", title: "Thresholds", body: decisions(input) },
+    { id: "calibration", title: "Calibration", body: calibration(input) },
+    { id: "selective", title: "When to hand over to a person", body: selective(input) },
+    { id: "subgroups", title: "Subgroups", body: subgroups(input) },
+    { id: "failures", title: "Most confident errors", body: failures(input) },
+    { id: "slices", title: "Example slices", body: about.examples(input) },
+    { id: "training", title: "Training", body: about.training(input) },
+    { id: "cost", title: "Cost", body: cost(input) },
+    { id: "methods", title: "How the numbers are computed", body: about.methods(input) },
+    { id: "reproduce", title: "Run it again", body: about.reproduce(input) },
   ];
   const shown = parts.flatMap(({ id, title, body }) => (body === undefined ? [] : [{ id, title, body }]));
   return renderPage({
     title: `${input.title} – Slicestack report`,
-    head: sections.head(input),
-    before: sections.warnings(input),
+    head: head(input),
+    before: warnings(input),
     sections: shown,
-    foot: sections.foot(input),
+    foot: foot(input),
   });
 }
 
-function check({ models, mainModel, task, examples = [], split }: ReportInput): void {
+function check({ models, mainModel, task, examples = [], failures: failed, split }: ReportInput): void {
   if (!models.some(({ model }) => model === mainModel))
     throw new ReportError(`no summary of the main model ${mainModel}; given: ${models.map((m) => m.model).join(", ")}`);
   for (const { model, classes } of models)
@@ -114,7 +156,8 @@ function check({ models, mainModel, task, examples = [], split }: ReportInput): 
   for (const { part, byClass } of split.parts)
     if (byClass.length !== task.classes.length)
       throw new ReportError(`counts of ${part}: expected ${task.classes.length} classes, received ${byClass.length}`);
-  const foreign = examples.find(({ source }) => !/^data:image\/(png|jpeg|webp);base64,/.test(source));
+  const sources = [...examples, ...failed.flatMap(({ picture }) => (picture === null ? [] : [picture]))];
+  const foreign = sources.find(({ source }) => !/^data:image\/(png|jpeg|webp);base64,/.test(source));
   if (foreign !== undefined)
     throw new ReportError(
       `a picture must be a data: URI (png, jpeg or webp, base64), received ${foreign.source.slice(0, 60)}`,

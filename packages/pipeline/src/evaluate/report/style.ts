@@ -52,6 +52,8 @@ tbody th { font-weight: 400; }
 tbody tr { border-bottom: 1px solid var(--line); }
 tbody tr.main th:first-child { box-shadow: -0.5rem 0 var(--shade); }
 tbody tr.main th, tbody tr.main td { font-weight: 600; background: var(--shade); }
+td .below { display: block; }
+td code { white-space: normal; overflow-wrap: anywhere; }
 td small { color: var(--soft); font-weight: 400; font-size: 0.85em; }
 figure { margin: 1.4rem 0; }
 figcaption { font-size: 0.9rem; margin-top: 0.5rem; max-width: 44rem; }
@@ -60,6 +62,12 @@ figure svg { display: block; max-width: 100%; height: auto; }
 .side.three { grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); }
 .slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1.2rem 1rem; }
 .slices figure { margin: 0; }
+.failures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.6rem 1.4rem; }
+.failures figure { margin: 0; break-inside: avoid; }
+.failures img { display: block; width: 100%; max-width: 22rem; height: auto; background: #000; }
+svg.bars { margin-top: 0.4rem; width: 100%; max-width: 22rem; height: 2.75rem; }
+svg.bars .other { fill: #7a7a7a; }
+svg.bars .listed { fill: #d55e00; }
 .slices img { display: block; width: 100%; height: auto; background: #000; image-rendering: auto; }
 pre { background: var(--shade); padding: 0.9rem 1rem; overflow-x: auto; font-size: 0.85rem; line-height: 1.5; border-radius: 4px; }
 pre, code { font-family: ui-monospace, "SFMono-Regular", Menlo, "DejaVu Sans Mono", Consolas, monospace; }

@@ -1,4 +1,5 @@
 /** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
+import { headlines } from "../analysis/headlines.js";
 import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
 import type { ModelDifference } from "../compare/models.js";
@@ -41,7 +42,9 @@ const PAPER_NAMES = "In the paper, balanced accuracy is called 'weighted' accura
 const MODEL_NAMES: Record<string, string> = {
   majority: "majority class",
   shortcut: "shortcut baseline",
+  metadata: "metadata baseline",
   "2d_vote": "2D vote",
+  "2d_count": "2D count vote",
   "2.5d": "2.5D",
   "2.5d_frozen": "2.5D, trunk frozen",
   "3d": "3D",
@@ -53,8 +56,8 @@ export function modelName(model: string): string {
 }
 
 /** The four columns of the table of models: the last is QWK for ordered classes, else AUROC. */
-export function headlineMetrics(summary: { ordinal: boolean }): MetricName[] {
-  return ["accuracy", "balancedAccuracy", "macroF1", summary.ordinal ? "quadraticKappa" : "auroc"];
+export function headlineMetrics({ ordinal }: { ordinal: boolean }): MetricName[] {
+  return headlines(ordinal);
 }
 
 /** "0.81"; "–" where undefined; never "-0.00". */
@@ -78,6 +81,12 @@ export function formatEstimate(
   if (!Number.isFinite(value)) return "–";
   if (interval.method === "none") return `${format(value)} [–]`;
   return `${format(value)} [${format(interval.low)}, ${format(interval.high)}]`;
+}
+
+/** "< 0.001", "0.043"; "–" where there is none. */
+export function formatP(p: number): string {
+  if (!Number.isFinite(p)) return "–";
+  return p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
 }
 
 /** "2.5D − 2D vote". */
@@ -133,6 +142,7 @@ export function markdownTable(
   return [rows[0]!, rule, ...rows.slice(1), "", describe(summaries)].join("\n");
 }
 
-function escapeMarkdown(text: string): string {
+/** Text for a cell of a table. */
+export function escapeMarkdown(text: string): string {
   return text.replace(/[|\\]/g, (character) => `\\${character}`);
 }

@@ -1,0 +1,102 @@
+/** Everything that a report says beyond its tables of models: a function of the predictions, the same at each call. */
+import { compareAllPairs, type AllPairs } from "../compare/all-pairs.js";
+import { decisionCurve, type DecisionCurve } from "../decisions/net-benefit.js";
+import type { MetricName } from "../metrics/scorer.js";
+import { settings, type SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+import { analyseSubgroups, type SubgroupAnalysis } from "../subgroups/analysis.js";
+import type { SubgroupColumn } from "../subgroups/columns.js";
+import type { ModelSummary } from "../summary.js";
+import { calibrate, type CalibrationReport, type Priors } from "./calibrate.js";
+import { shuffleControl, type ShuffleControl } from "./control.js";
+import { classCurves, type ClassCurves } from "./curves.js";
+import { confidentErrors, type Evidence, type Failure } from "./failures.js";
+import { headlines } from "./headlines.js";
+import { compareProtocols, type Protocol, type ProtocolRow } from "./protocols.js";
+import { selectiveReport, type SelectiveReport } from "./selective.js";
+import { conformalSets, type ConformalReport } from "./sets.js";
+import { sweepVotes, type VoteReport } from "./slice-votes.js";
+import { freezeThresholds, type ThresholdReport } from "./thresholds.js";
+import type { Voters } from "../votes/vote.js";
+
+export interface AnalysisInput {
+  /** decides which part is scored: clean = test, paper = val */
+  protocol: Protocol;
+  /** false for the volumes of another data set */
+  ownTest: boolean;
+  predictions: readonly Predictions[];
+  summaries: { val: readonly ModelSummary[]; test: readonly ModelSummary[] };
+  mainModel: string;
+  priors: Priors | null;
+  /** slices of val; null where no slice model votes */
+  voters: Voters | null;
+  /** of the scored part */
+  evidence: readonly Evidence[];
+  /** of the scored part, one group a row */
+  columns: readonly SubgroupColumn[];
+  labelsShuffled: boolean;
+}
+
+export interface Analysis {
+  /** null where only one protocol was scored */
+  protocols: ProtocolRow[] | null;
+  /** every pair of models, baselines included, with Holm; null for fewer than two */
+  pairs: AllPairs | null;
+  votes: VoteReport | null;
+  /** binary tasks on test; else none */
+  thresholds: ThresholdReport[];
+  calibration: CalibrationReport | null;
+  sets: ConformalReport[];
+  selective: SelectiveReport[];
+  curves: ClassCurves[];
+  /** binary tasks */
+  decisionCurve: DecisionCurve | null;
+  subgroups: SubgroupAnalysis[];
+  failures: Failure[];
+  control: ShuffleControl | null;
+}
+
+/** Not models: they choose nothing on val. */
+const BASELINES = ["majority", "shortcut", "metadata"];
+/** Its scores are an order and a decision, and no probabilities. */
+export const COUNT_VOTE = "2d_count";
+/** Where somebody might act. */
+const DECISION_THRESHOLDS: readonly number[] = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
+const SUBGROUP_METRICS: readonly MetricName[] = ["balancedAccuracy", "auroc"];
+
+/** @throws the errors of what it calls: predictions that are no predictions, parts that share subjects */
+export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis {
+  const { protocol, predictions, summaries, mainModel, voters, columns, evidence } = input;
+  const part = protocol === "clean" ? "test" : "val";
+  const of = (name: "val" | "test") => predictions.filter((one) => one.part === name);
+  const named = (name: "val" | "test", model: string) => of(name).find((one) => one.model === model);
+  const scored = of(part);
+  const main = named(part, mainModel);
+  const fitted = part === "test" ? named("val", mainModel) : undefined;
+  const trained = scored.filter(({ model }) => !BASELINES.includes(model));
+  const informed = scored.filter(({ model }) => model !== "majority");
+  const chosen = trained.flatMap((test) => {
+    const val = named("val", test.model);
+    return val === undefined ? [] : [{ val, test }];
+  });
+  const { ordinal, classes, resamples, level, seed } = settings(options);
+  const metrics = headlines(ordinal);
+  const own = input.ownTest && part === "test";
+  const binary = classes === 2;
+  const summary = summaries[part].find(({ model }) => model === mainModel);
+  return {
+    protocols: own ? compareProtocols(chosen, summaries, metrics, options) : null,
+    pairs: informed.length < 2 ? null : compareAllPairs(informed, metrics, options),
+    votes: voters === null ? null : sweepVotes(voters.slices, voters.labels),
+    thresholds: main && fitted ? freezeThresholds(fitted, main, options) : [],
+    calibration: main && fitted ? calibrate(fitted, main, input.priors, options) : null,
+    sets: main && fitted ? conformalSets(fitted, main, options) : [],
+    selective: trained.filter(({ model }) => model !== COUNT_VOTE).map((one) => selectiveReport(one, options)),
+    curves: main ? classCurves(main, options) : [],
+    decisionCurve:
+      main && binary ? decisionCurve(main, { seed, resamples, level, thresholds: DECISION_THRESHOLDS }) : null,
+    subgroups: main ? columns.map((column) => analyseSubgroups(main, column, SUBGROUP_METRICS, options)) : [],
+    failures: main ? confidentErrors(main, evidence) : [],
+    control: input.labelsShuffled && summary ? shuffleControl(summary) : null,
+  };
+}

@@ -1,0 +1,102 @@
+/** Probabilities corrected by what val says: for the mix of classes that the sampler showed, and for over-confidence. */
+import { brierDecomposition, type BrierDecomposition } from "../calibration/decomposition.js";
+import { applyIsotonic, fitIsotonic } from "../calibration/isotonic.js";
+import { correctPriors } from "../calibration/prior-shift.js";
+import { reliabilityCurve, type ReliabilityPoint } from "../calibration/reliability-curve.js";
+import { defaultBins } from "../calibration/reliability.js";
+import { applyTemperature, fitTemperature, type Temperature } from "../calibration/temperature.js";
+import { compareModels } from "../compare/models.js";
+import type { MetricName } from "../metrics/scorer.js";
+import type { SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+import type { Estimate } from "../statistics/interval.js";
+import { summarise } from "../summary.js";
+
+/** Class mixes: of training as the model saw it, and of the train part as it is. */
+export interface Priors {
+  trained: number[];
+  target: number[];
+}
+
+export type CalibrationName = "as given" | "prior corrected" | "temperature" | "prior corrected, temperature" | "isotonic"; // prettier-ignore
+
+export interface CalibratedScores {
+  name: CalibrationName;
+  /** on test */
+  metrics: Partial<Record<MetricName, Estimate>>;
+  /** NLL minus that of the probabilities as given, on the same test subjects; null for those themselves */
+  nllDifference: Estimate | null;
+  reliability: ReliabilityPoint[];
+}
+
+export interface CalibrationReport {
+  model: string;
+  /** how many */
+  classes: number;
+  /** null where no sampler or weight changed the mix */
+  priors: Priors | null;
+  /** after the prior correction where there is one */
+  temperature: Temperature;
+  variants: CalibratedScores[];
+  /** of the probabilities as given, on test */
+  brier: BrierDecomposition;
+}
+
+export const CALIBRATION_METRICS: readonly MetricName[] = [
+  "negativeLogLikelihood",
+  "brierScore",
+  "calibrationError",
+  "classwiseCalibrationError",
+  "balancedAccuracy",
+];
+
+/** Fewer volumes of val, and the isotonic map would learn them by heart. */
+const LEAST_FOR_ISOTONIC = 200;
+
+/** @throws PredictionsError unless the parts are val and test */
+export function calibrate(
+  val: Predictions,
+  test: Predictions,
+  priors: Priors | null,
+  options: SummaryOptions,
+): CalibrationReport {
+  const variants: [CalibrationName, number[][]][] = [["as given", test.probabilities]];
+  const plain = fitTemperature(val);
+  let temperature = plain;
+  if (priors !== null) {
+    const corrected = { ...val, probabilities: correctPriors(val.probabilities, priors) };
+    const onTest = correctPriors(test.probabilities, priors);
+    temperature = fitTemperature(corrected);
+    variants.push(["prior corrected", onTest]);
+    variants.push(["prior corrected, temperature", applyTemperature(onTest, temperature.temperature)]);
+  } else variants.push(["temperature", applyTemperature(test.probabilities, plain.temperature)]);
+  if (options.classes.length === 2 && val.labels.length >= LEAST_FOR_ISOTONIC)
+    variants.push(["isotonic", applyIsotonic(fitIsotonic(val), test.probabilities)]);
+  const bins = options.bins ?? defaultBins(test.labels.length);
+  return {
+    model: test.model,
+    classes: options.classes.length,
+    priors,
+    temperature,
+    variants: variants.map(([name, probabilities]) => scoreVariant(name, { ...test, probabilities }, test, options)),
+    brier: brierDecomposition(test.labels, test.probabilities, bins),
+  };
+}
+
+function scoreVariant(
+  name: CalibrationName,
+  variant: Predictions,
+  given: Predictions,
+  options: SummaryOptions,
+): CalibratedScores {
+  const [summary] = summarise([variant], options);
+  return {
+    name,
+    metrics: Object.fromEntries(CALIBRATION_METRICS.map((metric) => [metric, summary!.metrics[metric]])),
+    nllDifference: name === "as given" ? null : compareModels(variant, given, options).metrics.negativeLogLikelihood,
+    reliability: reliabilityCurve(variant, {
+      bins: options.bins ?? defaultBins(variant.labels.length),
+      level: options.level ?? 0.95,
+    }),
+  };
+}

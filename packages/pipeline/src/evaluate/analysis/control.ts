@@ -1,0 +1,22 @@
+/** The label-shuffle control: a model that was trained on shuffled labels must know nothing of the true ones. */
+import type { MetricName } from "../metrics/scorer.js";
+import type { Estimate } from "../statistics/interval.js";
+import type { ModelSummary } from "../summary.js";
+
+export interface ShuffleControl {
+  model: string;
+  metric: MetricName;
+  chance: number;
+  estimate: Estimate;
+  /** the interval holds chance */
+  atChance: boolean;
+}
+
+/** By AUROC, whose chance level is 0.5 for any number and mix of classes. @returns null where it is undefined */
+export function shuffleControl(summary: ModelSummary): ShuffleControl | null {
+  const estimate = summary.metrics.auroc;
+  if (!Number.isFinite(estimate.value)) return null;
+  const { low, high, method } = estimate.interval;
+  const atChance = method === "none" ? estimate.value === 0.5 : low <= 0.5 && high >= 0.5;
+  return { model: summary.model, metric: "auroc", chance: 0.5, estimate, atChance };
+}

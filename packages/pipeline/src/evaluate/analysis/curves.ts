@@ -1,0 +1,38 @@
+/** ROC and precision-recall curves of the main model, with bands. */
+import { precisionRecallBand, rocBand, type Band } from "../metrics/bands.js";
+import { precisionRecallCurve, rank, rocCurve, type PrecisionRecallCurve, type RocCurve } from "../metrics/ranking.js";
+import { settings, type SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+
+/** A class against the rest. */
+export interface ClassCurves {
+  model: string;
+  class: string;
+  roc: RocCurve;
+  rocBand: Band;
+  precisionRecall: PrecisionRecallCurve;
+  precisionRecallBand: Band;
+}
+
+/** Of class 1 in a binary task, else of each class; none of a class that is absent, or alone. */
+export function classCurves(scored: Predictions, options: SummaryOptions): ClassCurves[] {
+  const { resamples, level, seed, classes } = settings(options);
+  const shown = classes === 2 ? [1] : Array.from({ length: classes }, (_, c) => c);
+  return shown.flatMap((c) => {
+    const positive = scored.labels.map((label) => label === c);
+    if (new Set(positive).size < 2) return [];
+    const ranking = rank(
+      scored.probabilities.map((row) => row[c]!),
+      positive,
+    );
+    const band = { of: c, seed, resamples, level };
+    return {
+      model: scored.model,
+      class: options.classes[c]!,
+      roc: rocCurve(ranking),
+      rocBand: rocBand(scored, band),
+      precisionRecall: precisionRecallCurve(ranking),
+      precisionRecallBand: precisionRecallBand(scored, band),
+    };
+  });
+}

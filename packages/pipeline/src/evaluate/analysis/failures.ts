@@ -1,0 +1,58 @@
+/** The errors that a model was surest of: where to look first. */
+import { argmax } from "../metrics/confusion.js";
+import type { Predictions } from "../predictions.js";
+
+/** Slices of a volume by what they counted in its decision. */
+export interface Evidence {
+  id: string;
+  /** null where the model has no such notion */
+  weights: number[] | null;
+  /** where in the volume each of these is: an axial slice from 0 on, or null for a slice across */
+  places: (number | null)[];
+  /** what a weight is; default "weight" */
+  word?: string;
+}
+
+export interface Failure {
+  id: string;
+  subject: string;
+  label: number;
+  predicted: number;
+  /** probability of the predicted class */
+  confidence: number;
+  /** the axial slices that counted most, most first; empty where unknown */
+  slices: { slice: number; weight: number }[];
+}
+
+const MOST = 10;
+const SLICES = 6;
+
+/** At most ten, the surest first; of equal ones by id. */
+export function confidentErrors(scored: Predictions, evidence: readonly Evidence[]): Failure[] {
+  const { ids, subjects, labels, probabilities } = scored;
+  const byId = new Map(evidence.map((one) => [one.id, one]));
+  return ids
+    .map((id, i): Failure => {
+      const predicted = argmax(probabilities[i]!);
+      return {
+        id,
+        subject: subjects[i]!,
+        label: labels[i]!,
+        predicted,
+        confidence: probabilities[i]![predicted]!,
+        slices: strongest(byId.get(id)),
+      };
+    })
+    .filter(({ label, predicted }) => label !== predicted)
+    .sort((a, b) => b.confidence - a.confidence || (a.id < b.id ? -1 : 1))
+    .slice(0, MOST);
+}
+
+function strongest(evidence: Evidence | undefined): Failure["slices"] {
+  const { weights = null, places = [] } = evidence ?? {};
+  if (weights === null) return [];
+  return places
+    .flatMap((slice, k) => (slice === null ? [] : [{ slice, weight: weights[k] ?? 0 }]))
+    .sort((a, b) => b.weight - a.weight || a.slice - b.slice)
+    .slice(0, SLICES);
+}

@@ -1,0 +1,7 @@
+/** The metrics that tables of models lead with. */
+import type { MetricName } from "../metrics/scorer.js";
+
+/** Four of them; the last is quadratic-weighted kappa for ordered classes, else AUROC. */
+export function headlines(ordinal: boolean): MetricName[] {
+  return ["accuracy", "balancedAccuracy", "macroF1", ordinal ? "quadraticKappa" : "auroc"];
+}

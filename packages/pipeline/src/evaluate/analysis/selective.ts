@@ -1,0 +1,41 @@
+/** How wrong a model is where it answers only its surest volumes. */
+import { sortConfidences } from "../calibration/reliability.js";
+import { bestAreaUnderRiskCoverage, riskAt, riskCoverage, type RiskCoverage } from "../decisions/selective.js";
+import { argmax } from "../metrics/confusion.js";
+import { settings, type SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import type { Estimate } from "../statistics/interval.js";
+
+export interface SelectiveReport {
+  model: string;
+  curve: RiskCoverage;
+  /** error rate where the surest share is answered */
+  at: { coverage: number; risk: Estimate }[];
+  /** the smallest area under the curve that a model of this error rate can have */
+  bestArea: number;
+}
+
+const COVERAGES: readonly number[] = [0.5, 0.7, 0.8, 0.9, 1];
+
+export function selectiveReport(scored: Predictions, options: SummaryOptions): SelectiveReport {
+  const { labels, probabilities, subjects, model } = scored;
+  const { resamples, level, seed } = settings(options);
+  const sorted = sortConfidences(labels, probabilities);
+  const resampled = resampleSubjects(
+    (weights, out) => COVERAGES.forEach((coverage, k) => (out[k] = riskAt(sorted, coverage, weights))),
+    COVERAGES.length,
+    groupSubjects(subjects, labels),
+    { resamples, random: seededRandom(seed) },
+  );
+  const wrong = labels.filter((label, i) => argmax(probabilities[i]!) !== label).length;
+  return {
+    model,
+    curve: riskCoverage(labels, probabilities),
+    at: COVERAGES.map((coverage, k) => ({
+      coverage,
+      risk: { value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, level) },
+    })),
+    bestArea: bestAreaUnderRiskCoverage(wrong, labels.length),
+  };
+}

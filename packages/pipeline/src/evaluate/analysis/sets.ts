@@ -1,0 +1,30 @@
+/** Prediction sets: fitted on val, their promise checked on test. */
+import { fitConformal, predictionSets, type ConformalModel } from "../decisions/conformal.js";
+import { reportSets, type SetReport } from "../decisions/set-report.js";
+import { settings, type SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+
+export interface ConformalReport {
+  model: string;
+  fitted: ConformalModel;
+  test: SetReport;
+}
+
+/** Share of subjects whose set may miss the true class. */
+const MISS = 0.1;
+
+/** One promise for all, one for each class by itself, and one with sets that are never empty. */
+const KINDS = [
+  { score: "lac", byClass: false },
+  { score: "lac", byClass: true },
+  { score: "aps", byClass: false },
+] as const;
+
+export function conformalSets(val: Predictions, test: Predictions, options: SummaryOptions): ConformalReport[] {
+  const { seed, resamples, level } = settings(options);
+  return KINDS.map((kind) => {
+    const fitted = fitConformal(val, { miss: MISS, ...kind });
+    const sets_NC = predictionSets(fitted, test.probabilities);
+    return { model: test.model, fitted, test: reportSets(sets_NC, test, { seed, resamples, level }) };
+  });
+}

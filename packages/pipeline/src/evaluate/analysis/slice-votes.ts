@@ -1,0 +1,45 @@
+/**
+ * The published count vote ("slider analysis"): how many slices must be positive for a volume to be. Every threshold is
+ * tried on val; test sees the chosen one only.
+ */
+import { countClasses, sweepClassVote, type ClassCounts } from "../votes/class-counts.js";
+import { sweepThreshold, type Sweep, type SweepCriterion } from "../votes/count-threshold.js";
+import type { SliceProbabilities } from "../votes/rules.js";
+
+/** The slices of a part, by what each chose. */
+export interface SliceCounts {
+  part: "val" | "test";
+  ids: string[];
+  labels: number[];
+  /** volumes x classes: slices that chose each class */
+  counts: number[][];
+}
+
+export interface VoteReport extends Sweep {
+  criterion: SweepCriterion;
+  /** slices of the deepest volume: thresholds are of so many; in a shallower volume they are a share */
+  slices: number;
+  /** volumes of val that it was chosen on */
+  volumes: number;
+}
+
+const CRITERION: SweepCriterion = "balancedAccuracy";
+
+/** @param slices volumes x slices x classes, of val */
+export function sweepVotes(slices: readonly SliceProbabilities[], labels: readonly number[]): VoteReport {
+  const counted = slices.map(countClasses);
+  const sweep =
+    counted[0]?.counts_C.length === 2
+      ? sweepThreshold(counted.map(positive), labels, CRITERION)
+      : sweepClassVote(counted, labels, { criterion: CRITERION });
+  return { ...sweep, criterion: CRITERION, slices: sweep.best.denominator, volumes: labels.length };
+}
+
+const positive = ({ counts_C, slices }: ClassCounts) => ({ positive: counts_C[1]!, slices });
+
+export function countSlices(
+  { part, ids, labels }: Pick<SliceCounts, "part" | "ids" | "labels">,
+  slices: readonly SliceProbabilities[],
+): SliceCounts {
+  return { part, ids: [...ids], labels: [...labels], counts: slices.map((own) => [...countClasses(own).counts_C]) };
+}

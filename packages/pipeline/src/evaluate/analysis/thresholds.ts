@@ -1,0 +1,40 @@
+/** The decision threshold of a binary task: chosen on val, frozen, then scored on test. */
+import { chooseThreshold, decide, type FrozenThreshold, type ThresholdRule } from "../decisions/threshold.js";
+import type { MetricName } from "../metrics/scorer.js";
+import type { SummaryOptions } from "../options.js";
+import type { Predictions } from "../predictions.js";
+import type { Estimate } from "../statistics/interval.js";
+import { summarise } from "../summary.js";
+
+export interface ThresholdReport extends FrozenThreshold {
+  model: string;
+  /** of the decisions on test */
+  test: Partial<Record<MetricName, Estimate>>;
+}
+
+const RULES: readonly ThresholdRule[] = [
+  { kind: "youden" },
+  { kind: "sensitivity", atLeast: 0.9 },
+  { kind: "specificity", atLeast: 0.9 },
+];
+
+export const DECISION_METRICS: readonly MetricName[] = [
+  "sensitivity",
+  "specificity",
+  "ppv",
+  "npv",
+  "accuracy",
+  "balancedAccuracy",
+];
+
+/** @returns none where the task has more than two classes, or val has one class alone */
+export function freezeThresholds(val: Predictions, test: Predictions, options: SummaryOptions): ThresholdReport[] {
+  if (options.classes.length !== 2 || new Set(val.labels).size < 2) return [];
+  return RULES.map((rule) => {
+    const frozen = chooseThreshold(val, rule);
+    const decided = decide(frozen, test.probabilities).map((decision) => [1 - decision, decision]);
+    const [summary] = summarise([{ ...test, probabilities: decided }], options);
+    const metrics = Object.fromEntries(DECISION_METRICS.map((name) => [name, summary!.metrics[name]]));
+    return { model: val.model, ...frozen, test: metrics };
+  });
+}

@@ -1,0 +1,32 @@
+/** The score on val beside the score on test. */
+import { drawSvg, PALETTE } from "../../page/drawing.js";
+import type { ProtocolRow } from "../analysis/protocols.js";
+import type { MetricName } from "../metrics/scorer.js";
+import { formatEstimate, formatSigned, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
+import type { Figure } from "./figure.js";
+import { forestPanel, type ForestRow } from "./forest.js";
+
+export async function protocolFigure(rows: readonly ProtocolRow[]): Promise<Figure> {
+  const names = Object.keys(rows[0]!.clean) as MetricName[];
+  const panels = names.map((name, i) => {
+    const lines = rows.flatMap(({ model, paper, clean }): ForestRow[] => [
+      { label: `${modelName(model)}, paper`, estimate: paper[name]!, colour: PALETTE.vermillion },
+      { label: `${modelName(model)}, clean`, estimate: clean[name]!, colour: PALETTE.blue },
+    ]);
+    const low = Math.min(0, ...lines.map(({ estimate }) => estimate.interval.low).filter(Number.isFinite));
+    return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], lines, [low, 1], undefined, i % 2 === 0);
+  });
+  const said = rows.map(
+    ({ model, optimism }) =>
+      `${modelName(model)}: ${names.map((name) => `${SHORT_NAMES[name] ?? name} ${formatEstimate(optimism[name]!, formatSigned)}`).join(", ")}`,
+  );
+  return {
+    name: "protocols",
+    group: "protocols",
+    caption: "Each model by both protocols. Paper: chosen and scored on val. Clean: scored on test.",
+    svg: await drawSvg(
+      { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
+      { title: "Paper and clean protocol", description: `Optimism, paper minus clean. ${said.join("; ")}.` },
+    ),
+  };
+}

@@ -1,0 +1,111 @@
+/** What runs there are below a folder, with how they did. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
+import { readLedger } from "../run/ledger.js";
+import { readMetrics } from "./metrics-file.js";
+import type { Estimate } from "./statistics/interval.js";
+import { parseTrainingRows, type TrainingRow } from "./training-rows.js";
+
+export interface RunRow {
+  /** Folder, as seen from the one that was looked through. */
+  folder: string;
+  name: string;
+  method: string;
+  /** training, stopped, trained, scored; or broken */
+  status: string;
+  /** ISO 8601 */
+  created: string;
+  dataset: string;
+  seed: number;
+  epochs: number;
+  /** Highest balanced accuracy on val of the last stage; NaN before the first epoch. */
+  val: number;
+  /** Balanced accuracy of the main model on test; null before evaluate. */
+  test: Estimate | null;
+  testReads: number;
+  /** Balanced accuracy on val by epoch, of each stage. */
+  curves: { stage: string; values: number[] }[];
+  /** Why a run cannot be read; null where it can. */
+  problem: string | null;
+}
+
+/** Folders below are looked through this deep. */
+const DEPTH = 4;
+
+/** Every folder with a run.json, in the order of their names; none below a run. */
+export function listRuns(directory: string): RunRow[] {
+  const root = resolve(directory);
+  return runFolders(root, DEPTH).map((folder) => readRun(folder, relative(root, folder) || "."));
+}
+
+function runFolders(folder: string, depth: number): string[] {
+  if (existsSync(runPaths(folder).record)) return [folder];
+  if (depth === 0 || !existsSync(folder) || !statSync(folder).isDirectory()) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => name)
+    .sort(new Intl.Collator("en", { numeric: true }).compare)
+    .flatMap((name) => runFolders(join(folder, name), depth - 1));
+}
+
+function readRun(run: string, folder: string): RunRow {
+  const unknown = { folder, name: folder, method: "", created: "", dataset: "", seed: NaN, epochs: 0, val: NaN, test: null, testReads: 0, curves: [] }; // prettier-ignore
+  try {
+    const { dataset, status, created } = readRecord(run);
+    const { name, method, seed } = readRunConfig(run);
+    const paths = runPaths(run);
+    const rows = existsSync(paths.metrics) ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics) : []; // prettier-ignore
+    const curves = curvesOf(rows);
+    const test = testScore(paths.summary);
+    return {
+      folder,
+      name,
+      method,
+      status: test === null ? status : "scored",
+      created,
+      dataset: dataset.name,
+      seed,
+      epochs: rows.length,
+      val: Math.max(...(curves.at(-1)?.values ?? []).filter(Number.isFinite), -Infinity),
+      test,
+      testReads: readLedger(run).count,
+      curves,
+      problem: null,
+    };
+  } catch (error) {
+    return { ...unknown, status: "broken", problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function curvesOf(rows: readonly TrainingRow[]): RunRow["curves"] {
+  const stages = [...new Set(rows.map(({ stage }) => stage))];
+  return stages.map((stage) => ({
+    stage,
+    values: rows.filter((row) => row.stage === stage).map((row) => row.val_balanced_accuracy),
+  }));
+}
+
+function testScore(file: string): Estimate | null {
+  if (!existsSync(file)) return null;
+  const { test, run } = readMetrics(file);
+  return test.find(({ model }) => model === run.mainModel)?.metrics.balancedAccuracy ?? null;
+}
+
+const BLOCKS = "▁▂▃▄▅▆▇█";
+
+/** A curve in so many letters, from its lowest to its highest value; a gap where a value is none. */
+export function sparkline(values: readonly number[], width = 12): string {
+  const finite = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...finite), Math.max(...finite)];
+  // Longer curves are shown by the last epoch of each piece.
+  const count = Math.min(width, values.length);
+  const shown = Array.from({ length: count }, (_, k) => values[Math.ceil(((k + 1) * values.length) / count) - 1]!);
+  return shown
+    .map((value) => {
+      if (!Number.isFinite(value)) return " ";
+      const place = high === low ? 0.5 : (value - low) / (high - low);
+      return BLOCKS[Math.min(BLOCKS.length - 1, Math.floor(place * BLOCKS.length))]!;
+    })
+    .join("");
+}

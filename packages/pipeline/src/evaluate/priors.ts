@@ -1,0 +1,27 @@
+/** The mix of classes that a model saw in training, where it was not that of the data. */
+import type { OptimisationConfig, RunConfig } from "../config/types.js";
+import type { Priors } from "./analysis/calibrate.js";
+import { classPrior } from "./baselines/prior.js";
+
+/**
+ * A weighted sampler draws all classes equally often; inverse class weights do to the loss what drawing 1 / frequency as
+ * often would.
+ * @param trainLabels labels of the train part   @returns null where the mix was that of the data, or is not known exactly
+ *   (effective class weights, focal loss, a class that train lacks)
+ */
+export function trainedPriors(config: RunConfig, trainLabels: readonly number[], classes: number): Priors | null {
+  const { loss, weightedLoss, classWeights } = config.method === "2d" ? config.slice : config.volume;
+  const { weightedSampler } = decidingStage(config);
+  const target = classPrior(trainLabels, classes);
+  if (target.includes(0) || loss === "focal" || (weightedLoss && classWeights !== "inverse")) return null;
+  if (!weightedSampler && !weightedLoss) return null;
+  const mix = target.map((share) => (weightedSampler ? 1 : share) / (weightedLoss ? share : 1));
+  const sum = mix.reduce((a, b) => a + b, 0);
+  return { trained: mix.map((share) => share / sum), target };
+}
+
+/** The stage that the main model's last weights are from. */
+function decidingStage({ method, slice, volume, fineTune }: RunConfig): OptimisationConfig {
+  if (method === "2d") return slice;
+  return method === "2.5d" && fineTune.epochs > 0 ? fineTune : volume;
+}

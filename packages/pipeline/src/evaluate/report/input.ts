@@ -1,0 +1,101 @@
+/** What a run and its numbers hand to the report. */
+import { configToYaml } from "../../config/to-yaml.js";
+import type { Dataset } from "../../data/store.js";
+import type { TaskVolume } from "../../data/task.js";
+import { PEAK_MEMORY } from "../../run/folder.js";
+import type { Ledger } from "../../run/ledger.js";
+import type { OpenRun } from "../../run/open.js";
+import type { Evidence } from "../analysis/failures.js";
+import type { CostReport } from "../cost.js";
+import type { MetricsFile } from "../metrics-file.js";
+import type { ScoredPart } from "../run-predictions.js";
+import type { Pictures } from "./pictures.js";
+import { countPart, type ReportInput } from "./report.js";
+
+export interface ReportFacts extends Pictures {
+  metrics: MetricsFile;
+  /** That is scored. */
+  dataset: Dataset;
+  scored: ScoredPart;
+  cost: CostReport;
+  ledger: Ledger;
+  evidence: readonly Evidence[];
+  /** Of this evaluation. */
+  command: string;
+}
+
+/** All but the figures, which are drawn from it. */
+export type ReportDraft = Omit<ReportInput, "figures">;
+
+export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
+  const { config, record, split, task } = opened;
+  const { metrics, dataset, scored, cost, ledger, evidence, command, examples, failures } = facts;
+  const { names, count } = task.classes;
+  const { info } = dataset;
+  const { protocol, run, differences } = metrics;
+  const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
+  const evidenceOf = new Map(evidence.map((one) => [one.id, one]));
+  const title = run.external === null ? config.name : `${config.name} on ${info.name}`;
+  const tested = scored.part === "test" ? scored.volumes : task.parts.test;
+  return {
+    title: protocol === "paper" ? `${title}, paper protocol` : title,
+    created: new Date().toISOString(),
+    protocol,
+    part: scored.part,
+    external: run.external !== null,
+    task: { description: `${count} classes: ${names.join(", ")}`, classes: names, ordinal: run.ordinal },
+    dataset: {
+      name: info.name,
+      hash: info.hash,
+      contents: `${info.count} volumes, ${depth} of ${info.height} x ${info.width}, ${info.dtype}${info.unit === "HU" ? ", HU" : ""}`,
+    },
+    split: {
+      seed: split.seed,
+      hash: split.hash,
+      parts: [
+        countPart("train", subjectsOf(task.parts.train), count),
+        countPart("val", subjectsOf(task.parts.val), count),
+        countPart("test", subjectsOf(tested), count),
+      ],
+    },
+    models: metrics[scored.part],
+    mainModel: run.mainModel,
+    differences,
+    analysis: metrics,
+    ...(examples.length === 0 ? {} : { examples }),
+    failures: metrics.failures.map(({ id }) => ({
+      id,
+      picture: failures.get(id) ?? null,
+      evidence: evidenceOf.get(id) ?? null,
+    })),
+    cost,
+    ledger,
+    config: configToYaml(config),
+    command: `${record.command}\n${command}`,
+    environment: environmentOf(opened),
+    warnings: warningsOf(opened, dataset, facts),
+  };
+}
+
+function subjectsOf(volumes: readonly TaskVolume[]) {
+  return volumes.map(({ subject, label }) => ({ subject, label }));
+}
+
+function environmentOf({ record }: OpenRun): Record<string, string> {
+  const all = { ...record.versions, ...record.environment };
+  delete all[PEAK_MEMORY]; // stands under cost
+  return all;
+}
+
+function warningsOf({ split, config }: OpenRun, { info }: Dataset, { metrics }: ReportFacts): string[] {
+  const optimistic =
+    "Paper protocol: epoch, thresholds and scores come from the same validation part. These scores are too good; they are here to be compared with the publication, and with the clean protocol.";
+  const shuffled =
+    "Control run: the labels of train and val were exchanged between subjects. Every score should be chance.";
+  return [
+    ...(metrics.protocol === "paper" ? [optimistic] : []),
+    ...(config.task.shuffleLabels ? [shuffled] : []),
+    ...split.warnings,
+    ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
+  ];
+}

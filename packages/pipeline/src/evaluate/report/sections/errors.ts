@@ -1,0 +1,36 @@
+/** Right and wrong by class. */
+import { SMALL_SUPPORT } from "../../metrics/confusion.js";
+import type { MetricName } from "../../metrics/scorer.js";
+import { html, nothing, table, type Html } from "../html.js";
+import type { ReportInput } from "../report.js";
+import * as words from "../tables.js";
+import { cell, figure, figuresOf, mainOf, metricTable } from "./shared.js";
+
+export function errors(input: ReportInput): Html {
+  const main = mainOf(input);
+  const columns = ["class", "volumes", "precision", "recall", "F1", "AUROC, against the rest"].map((name) => ({
+    name,
+    count: name === "volumes",
+  }));
+  const rows = main.perClass.map((entry) => ({
+    name: entry.small ? `${entry.name} *` : entry.name,
+    cells: [
+      String(entry.support),
+      ...[entry.precision, entry.recall, entry.f1, entry.auroc].map((value) => cell(value)),
+    ],
+  }));
+  const marked = main.perClass.some(({ small }) => small);
+  const matrices = figuresOf(input, "confusion");
+  return html`<p>Volumes by true and predicted class; below each count its share of the true class.</p>
+    <div class="side${input.task.classes.length === 2 && matrices.length > 2 ? " three" : ""}">
+      ${matrices.map(figure)}
+    </div>
+    ${table(`${words.modelName(main.model)} by class: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
+    ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} volumes: read as an anecdote.</p> ` : nothing}${agreement(input)}`;
+}
+
+/** Further figures of decisions: agreement for all, errors in grades where the classes are ordered. */
+function agreement(input: ReportInput): Html {
+  const ordinal: MetricName[] = input.task.ordinal ? ["meanAbsoluteError", "offByOneAccuracy"] : [];
+  return metricTable(input, "Agreement with the truth beyond the first table.", ["matthews", "cohenKappa", ...ordinal]);
+}

@@ -1,0 +1,14 @@
+/** How well the model ranks. */
+import { html, type Html } from "../html.js";
+import type { ReportInput } from "../report.js";
+import * as words from "../tables.js";
+import { figure, figuresOf, mainOf, metricTable } from "./shared.js";
+
+export function ranking(input: ReportInput): Html {
+  const main = mainOf(input);
+  const figures = figuresOf(input, "ranking").map(figure);
+  if (main.baseRate === null) return html`${figures}`;
+  const positive = input.task.classes[1]!;
+  const caption = `Positive class ${positive}, base rate ${words.formatNumber(main.baseRate)}: the AUPRC of a random score. Predictive values hold for this base rate only.`;
+  return html`${figures}${metricTable(input, caption, ["auroc", "auprc", "sensitivity", "specificity"])}${metricTable(input, `Predictive values at the decision threshold 0.5.`, ["ppv", "npv"])}`;
+}

@@ -1,0 +1,115 @@
+/** The result in a few numbers, the table of models, and what the differences show. */
+import type { ModelDifference } from "../../compare/models.js";
+import type { MetricName } from "../../metrics/scorer.js";
+import { html, nothing, table, type Html } from "../html.js";
+import type { ReportInput } from "../report.js";
+import * as words from "../tables.js";
+import { bounds, cell, columnOf, figure, figuresOf, mainOf, partName, plural } from "./shared.js";
+
+export function result(input: ReportInput): Html {
+  const main = mainOf(input);
+  const metrics = words.headlineMetrics(main);
+  const level = Math.round(100 * main.bootstrap.level);
+  const models = input.models.map((summary) => ({
+    name: words.modelName(summary.model),
+    main: summary === main,
+    cells: metrics.map((name) => cell(summary.metrics[name])),
+  }));
+  const differences = input.differences.map((difference) => ({
+    name: words.differenceName(difference),
+    cells: metrics.map((name) => cell(difference.metrics[name], words.formatSigned)),
+  }));
+  const columns = metrics.map(columnOf);
+  return html`${keyNumbers(input)} ${input.differences.map((difference) => html`<p>${verdict(difference, input)}</p> `)}
+    ${table(`Models on ${partName(input)}: estimate and ${level} % interval.`, [{ name: "model" }, ...columns], models)}
+    ${differences.length > 0 ? table(`Paired differences on the same subjects: estimate and ${level} % interval.`, [{ name: "difference" }, ...columns], differences) : nothing}
+    <p class="soft small">
+      [–]: every resample has the same value, as for a constant or a perfect predictor, so there is no interval to give.
+    </p>
+    ${figuresOf(input, "models").map(figure)}${figuresOf(input, "differences").map(figure)}
+    ${control(input)}${pairs(input)}`;
+}
+
+function keyNumbers(input: ReportInput): Html {
+  const main = mainOf(input);
+  const balanced = {
+    name: `balanced accuracy of ${words.modelName(main.model)} (‘weighted’ in the paper)`,
+    estimate: main.metrics.balancedAccuracy,
+    format: words.formatNumber,
+  };
+  const entries = [
+    balanced,
+    ...input.differences.map((difference) => ({
+      name: `balanced accuracy, ${words.differenceName(difference)}`,
+      estimate: difference.metrics.balancedAccuracy,
+      format: words.formatSigned,
+    })),
+  ];
+  return html`<dl class="key">
+    ${entries.map(
+      ({ name, estimate, format }) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${format(estimate.value)} <span class="interval">${bounds(estimate, format)}</span></dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** "2.5D", "the 2D vote". */
+function inSentence(model: string): string {
+  const name = words.modelName(model);
+  return name === model.toUpperCase() ? name : `the ${name}`;
+}
+
+/** What a paired difference in balanced accuracy does and does not show. */
+function verdict(difference: ModelDifference, input: ReportInput): string {
+  const { value, interval } = difference.metrics.balancedAccuracy;
+  const [first, second] = [inSentence(difference.first), inSentence(difference.second)];
+  const subjects = plural(difference.subjects, "subject");
+  const size = `${words.formatSigned(value)} (${Math.round(100 * interval.level)} % interval ${bounds(difference.metrics.balancedAccuracy, words.formatSigned)})`;
+  if (interval.method === "none")
+    return `${capital(first)} against ${second}: the difference in balanced accuracy is ${words.formatSigned(value)}, without an interval, because it is the same in every resample of these ${subjects}.`;
+  if (interval.low > 0)
+    return `${capital(first)} is better than ${second} in balanced accuracy by ${size}. The interval lies above zero.`;
+  if (interval.high < 0)
+    return `${capital(first)} is worse than ${second} in balanced accuracy: ${size}. The interval lies below zero.`;
+  return `${capital(first)} against ${second}: balanced accuracy differs by ${size}. The interval includes zero, so ${subjects} of ${input.dataset.name} do not show which is better.`;
+}
+
+/** Every pair of models by the test that suits the metric, adjusted for the number of pairs. */
+function pairs({ analysis }: ReportInput): Html {
+  const all = analysis.pairs;
+  if (all === null) return nothing;
+  const names = Object.keys(all.pairs[0]?.metrics ?? {}) as MetricName[];
+  const columns = [{ name: "pair" }, ...names.map((name) => ({ name: columnOf(name).name }))];
+  const rows = all.pairs.map(({ first, second, metrics }) => ({
+    name: `${words.modelName(first)} − ${words.modelName(second)}`,
+    cells: names.map((name) => {
+      const test = metrics[name]!;
+      return html`${cell(test.difference, words.formatSigned)}
+        <small class="below">${test.test}, p ${words.formatP(test.adjusted)}</small>`;
+    }),
+  }));
+  const caption = `Every pair of models: difference with its interval, and the p-value that Holm’s method gives for ${plural(all.pairs.length, "pair")} of one metric.`;
+  return html`<h3>All pairs</h3>
+    ${table(caption, columns, rows)}${all.notes.map((note) => html`<p class="soft small">${note}</p>`)}`;
+}
+
+/** What came of the label-shuffle control. */
+function control({ analysis }: ReportInput): Html {
+  const found = analysis.control;
+  if (found === null) return nothing;
+  const size = `AUROC ${words.formatNumber(found.estimate.value)} (${bounds(found.estimate, words.formatNumber)})`;
+  const said = found.atChance
+    ? "The interval holds 0.5, as it should where nothing of the true labels leaks into the model."
+    : "The interval leaves out 0.5. It knows nothing of the luck of this one shuffle: a model ranks by whatever it sees, in one direction or the other. Repeat the control with other seeds; only if their mean is not 0.5 does something of the true labels leak into training.";
+  return html`<p>
+    <strong>Label-shuffle control.</strong> Trained on labels that mean nothing, ${inSentence(found.model)} has an
+    ${size} on the true labels. ${said}
+  </p>`;
+}

@@ -1,0 +1,64 @@
+/** What several sections of the report are made of. */
+import type { Figure, FigureGroup } from "../../figures/figure.js";
+import type { MetricName } from "../../metrics/scorer.js";
+import type { Estimate } from "../../statistics/interval.js";
+import type { ModelSummary } from "../../summary.js";
+import { html, table, trusted, type Column, type Html } from "../html.js";
+import type { ReportInput } from "../report.js";
+import * as words from "../tables.js";
+
+export function mainOf({ models, mainModel }: ReportInput): ModelSummary {
+  return models.find(({ model }) => model === mainModel)!;
+}
+
+export function figuresOf(input: ReportInput, group: FigureGroup): Figure[] {
+  return input.figures.filter((figure) => figure.group === group);
+}
+
+export function figure({ svg, caption }: Figure): Html {
+  return html`<figure>
+    ${trusted(svg)}
+    <figcaption>${caption}</figcaption>
+  </figure> `;
+}
+
+/** "0.81" with its interval in smaller type. */
+export function cell({ value, interval }: Estimate, format: (value: number) => string = words.formatNumber): Html {
+  if (!Number.isFinite(value)) return html`–`;
+  const bounds = interval.method === "none" ? "–" : `${format(interval.low)}, ${format(interval.high)}`;
+  return html`${format(value)} <small>[${bounds}]</small>`;
+}
+
+export function columnOf(name: MetricName): Column {
+  if (name === "accuracy") return { name: "accuracy", note: "‘unweighted’ in the paper" };
+  if (name === "balancedAccuracy") return { name: "balanced accuracy", note: "‘weighted’ in the paper" };
+  if (name === "quadraticKappa") return { name: "quadratic-weighted kappa" };
+  return { name: words.METRIC_NAMES[name] };
+}
+
+/** "the test part". */
+export function partName({ part }: Pick<ReportInput, "part">): string {
+  return part === "test" ? "the test part" : "the validation part";
+}
+
+/** "3 subjects". */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+export function bounds({ interval }: Estimate, format: (value: number) => string): string {
+  if (interval.method === "none") return "no interval";
+  return `${format(interval.low)} to ${format(interval.high)}`;
+}
+
+export function metricTable(input: ReportInput, caption: string, metrics: readonly MetricName[]): Html {
+  const main = mainOf(input);
+  const rows = input.models.map((summary) => ({
+    name: words.modelName(summary.model),
+    main: summary === main,
+    cells: metrics.map((name) =>
+      name === "calibrationError" ? words.formatNumber(summary.metrics[name].value) : cell(summary.metrics[name]),
+    ),
+  }));
+  return table(caption, [{ name: "model" }, ...metrics.map(columnOf)], rows);
+}

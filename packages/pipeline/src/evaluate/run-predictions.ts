@@ -1,0 +1,122 @@
+/** What every model of a run says: its baselines, the votes of its slices, its volume models. */
+import type { RunConfig } from "../config/types.js";
+import type { TaskVolume } from "../data/task.js";
+import type { OpenRun } from "../run/open.js";
+import { COUNT_VOTE } from "./analysis/analysis.js";
+import type { Evidence } from "./analysis/failures.js";
+import { countSlices, type SliceCounts } from "./analysis/slice-votes.js";
+import { metadataBaseline } from "./baselines/metadata.js";
+import { majorityBaseline } from "./baselines/prior.js";
+import { shortcutBaseline } from "./baselines/shortcut.js";
+import { predictionKeys, type Predictions } from "./predictions.js";
+import { numbersOf, type SubjectTable } from "./subject-table.js";
+import { sliceEvidence, voteBy, type Voters } from "./votes/vote.js";
+import type { PredictOutcome, SlicePredictions } from "./worker.js";
+
+/** What each method is about. */
+export const MAIN_MODEL: Record<RunConfig["method"], string> = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" };
+
+/** The volumes of a part that is scored, and the table that tells more of them. */
+export interface ScoredPart {
+  part: "val" | "test";
+  volumes: readonly TaskVolume[];
+  table: SubjectTable;
+}
+
+/** Columns whose numbers alone make a further baseline; none by default. */
+export interface BaselineOptions {
+  columns: readonly string[];
+  /** Of the train part. */
+  table: SubjectTable;
+  seed: number;
+}
+
+/** What every model must beat: the majority class, and regressions on numbers that need no look at the slices. */
+export function baselinePredictions(
+  { task }: OpenRun,
+  parts: readonly ScoredPart[],
+  metadata: BaselineOptions,
+): Predictions[] {
+  const { train } = task.parts;
+  const classes = task.classes.count;
+  const labels = train.map(({ label }) => label);
+  return parts.flatMap(({ part, volumes, table }) => {
+    const facts = { part, ...predictionKeys(volumes) };
+    const all = [
+      { model: "majority", ...facts, probabilities: majorityBaseline(labels, classes, volumes.length) },
+      {
+        model: "shortcut",
+        ...facts,
+        probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities,
+      },
+    ];
+    if (metadata.columns.length === 0) return all;
+    const { probabilities } = metadataBaseline(
+      metadata.columns,
+      {
+        train: { values_NF: numbersOf(metadata.table, train, metadata.columns), labels },
+        target: { values_NF: numbersOf(table, volumes, metadata.columns), ...facts },
+      },
+      // Its own interval is not used: it is scored like every other model.
+      { classes, seed: metadata.seed, resamples: 2 },
+    );
+    return [...all, { model: "metadata", ...facts, probabilities }];
+  });
+}
+
+/** The slices' vote by the rule of the configuration, and the published count vote beside it. */
+export function votePredictions(
+  { config }: OpenRun,
+  slices: readonly SlicePredictions[],
+  parts: readonly ScoredPart[],
+): Predictions[] {
+  const { vote, voteK: k } = config.slice;
+  const val = valVoters(slices);
+  if (val === null) return [];
+  const rules = [
+    { model: "2d_vote", rule: vote },
+    ...(vote === "count" ? [] : [{ model: COUNT_VOTE, rule: "count" as const }]),
+  ];
+  return rules.flatMap(({ model, rule }) =>
+    slices.flatMap((one) => {
+      const volumes = parts.find(({ part }) => part === one.part)?.volumes;
+      if (volumes === undefined) return [];
+      const { probabilities } = voteBy(rule, { val, volumes: sliceRows(one), k });
+      return [{ model, part: one.part, ...predictionKeys(volumes), probabilities }];
+    }),
+  );
+}
+
+/** Slices of val, that choose the threshold of the count vote; null where no slice model votes. */
+export function valVoters(slices: readonly SlicePredictions[]): Voters | null {
+  const val = slices.find(({ part }) => part === "val");
+  return val === undefined ? null : { slices: sliceRows(val), labels: val.labels };
+}
+
+export function sliceCounts(slices: readonly SlicePredictions[]): SliceCounts[] {
+  return slices.map((one) => countSlices(one, sliceRows(one)));
+}
+
+/** What the slices of each volume say: volumes x slices x classes. */
+function sliceRows({ counts, probabilities }: SlicePredictions): Float32Array[][] {
+  const classes = probabilities.length / counts.reduce((sum, count) => sum + count, 0);
+  let next = 0;
+  const row = () => probabilities.subarray(next * classes, ++next * classes);
+  return counts.map((count) => Array.from({ length: count }, row));
+}
+
+/** The main model's slice weights; where slices vote, what each says for the decision. */
+export function evidenceOf(
+  mainModel: string,
+  { evidence, slices }: PredictOutcome,
+  main: Predictions | undefined,
+): Evidence[] {
+  const votes = slices.find(({ part }) => part === main?.part);
+  if (mainModel !== "2d_vote" || votes === undefined || main === undefined) return evidence;
+  const rows = sliceRows(votes);
+  return evidence.map((one, k) => ({
+    ...one,
+    weights: sliceEvidence(rows[k]!, main.probabilities[k]!),
+    word: "slice probability",
+  }));
+}

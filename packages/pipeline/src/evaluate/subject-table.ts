@@ -1,0 +1,55 @@
+/** subjects.csv of a data set, as far as an evaluation looks at it: groups of subjects, and numbers known of them. */
+import { join } from "node:path";
+import { readTable } from "../data/csv.js";
+import { PredictionsError } from "./errors.js";
+import { subgroupColumn, type SubgroupColumn } from "./subgroups/columns.js";
+
+export interface SubjectTable {
+  file: string;
+  columns: readonly string[];
+  /** By volume. */
+  rows: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+/** Columns that are looked at without being asked for, where the labels file has them. */
+const USUAL = ["site", "center", "centre", "hospital", "scanner", "manufacturer", "model", "kernel", "sex", "gender", "age"]; // prettier-ignore
+
+/** @throws TableError */
+export function readSubjectTable(directory: string): SubjectTable {
+  const { file, columns, rows } = readTable(join(directory, "subjects.csv"));
+  return { file, columns, rows: new Map(rows.map(({ values }) => [values["id"] ?? "", values])) };
+}
+
+export function usualColumns({ columns }: SubjectTable): string[] {
+  return columns.filter((name) => USUAL.includes(name.toLowerCase()));
+}
+
+/**
+ * The groups of a column, one a volume.
+ * @throws PredictionsError where the table has no such column; RangeOfParameterError for more than 20 groups
+ */
+export function groupsOf(table: SubjectTable, volumes: readonly { id: string }[], name: string): SubgroupColumn {
+  return subgroupColumn(name, valuesOf(table, volumes, name));
+}
+
+/** volumes x columns; null where there is no value. @throws PredictionsError for a value that is no number */
+export function numbersOf(
+  table: SubjectTable,
+  volumes: readonly { id: string }[],
+  names: readonly string[],
+): (number | null)[][] {
+  const columns = names.map((name) =>
+    valuesOf(table, volumes, name).map((text) => {
+      const value = text.trim() === "" ? null : Number(text);
+      if (value !== null && !Number.isFinite(value))
+        throw new PredictionsError(`column ${name}: expected numbers for a baseline, found "${text}"`, table.file);
+      return value;
+    }),
+  );
+  return volumes.map((_, k) => columns.map((column) => column[k]!));
+}
+
+function valuesOf({ file, columns, rows }: SubjectTable, volumes: readonly { id: string }[], name: string): string[] {
+  if (!columns.includes(name)) throw new PredictionsError(`no column ${name}; it has ${columns.join(", ")}`, file);
+  return volumes.map(({ id }) => rows.get(id)?.[name] ?? "");
+}

@@ -1,0 +1,65 @@
+/** Writes all that an evaluation leaves in its folder. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "csv-stringify/sync";
+import { writeFileAtomic } from "../data/atomic.js";
+import { svgToPng } from "../page/drawing.js";
+import { runPaths } from "../run/folder.js";
+import type { SliceCounts } from "./analysis/slice-votes.js";
+import type { CostReport } from "./cost.js";
+import { drawFigures } from "./figures/all.js";
+import { metricsText, type MetricsFile } from "./metrics-file.js";
+import { writePredictions, type Predictions } from "./predictions.js";
+import { checklist } from "./report/checklist.js";
+import type { ReportDraft } from "./report/input.js";
+import { latexTables, markdownTables } from "./report/export-tables.js";
+import { modelCard } from "./report/model-card.js";
+import { renderReport } from "./report/report.js";
+import { readTrainingRows } from "./training-rows.js";
+
+export interface Evaluation {
+  metrics: MetricsFile;
+  predictions: readonly Predictions[];
+  slices: readonly SliceCounts[];
+  cost: CostReport;
+  input: ReportDraft;
+  /** The run folder, which has the training curves. */
+  run: string;
+}
+
+export async function writeEvaluation(folder: string, evaluation: Evaluation): Promise<void> {
+  const { metrics, predictions, slices, cost, run } = evaluation;
+  const paths = runPaths(folder);
+  writePredictions(paths.predictions, predictions);
+  if (slices.length > 0) writeFileAtomic(join(folder, "slice_votes.csv"), sliceVotesText(slices));
+  writeFileAtomic(paths.summary, metricsText(metrics));
+  writeFileAtomic(join(folder, "cost.json"), `${JSON.stringify(cost, null, 2)}\n`);
+
+  const training = readTrainingRows(runPaths(run).metrics);
+  const { models, differences } = evaluation.input;
+  const figures = await drawFigures({ summaries: models, differences, training, analysis: metrics });
+  mkdirSync(paths.figures, { recursive: true });
+  for (const { name, svg } of figures) {
+    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
+    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
+  }
+  const input = { ...evaluation.input, figures };
+  writeFileAtomic(join(folder, "tables.md"), markdownTables(input));
+  writeFileAtomic(join(folder, "tables.tex"), latexTables(input));
+  writeFileAtomic(join(folder, "model-card.md"), modelCard(input));
+  writeFileAtomic(join(folder, "checklist.md"), checklist(input));
+  writeFileAtomic(paths.report, renderReport(input));
+}
+
+/** slice_votes.csv: `part,id,label,slices,n_0,...`, how many slices of each volume chose each class. */
+export function sliceVotesText(parts: readonly SliceCounts[]): string {
+  const classes = parts[0]!.counts[0]?.length ?? 0;
+  const header = ["part", "id", "label", "slices", ...Array.from({ length: classes }, (_, c) => `n_${c}`)];
+  const rows = parts.flatMap(({ part, ids, labels, counts }) =>
+    ids.map((id, k) => {
+      const own = counts[k]!;
+      return [part, id, labels[k]!, own.reduce((a, b) => a + b, 0), ...own].map(String);
+    }),
+  );
+  return stringify([header, ...rows]);
+}

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { listRuns, sparkline, type RunRow } from "../../src/evaluate/list-runs.js";
+import { RangeOfParameterError } from "../../src/evaluate/errors.js";
+import { filterRuns, runsText, sortRuns } from "../../src/evaluate/select-runs.js";
+import { RunError, readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
+import { enterTestRead, readLedger } from "../../src/run/ledger.js";
+import { exampleRun } from "./example-run.js";
+
+const folder = mkdtempSync(join(tmpdir(), "slicestack-runs-"));
+after(() => rmSync(folder, { recursive: true }));
+before(() => {
+  exampleRun(join(folder, "good"), { name: "good", counts: [12, 12], signal: 3 });
+  exampleRun(join(folder, "fold/10"), { name: "ten", counts: [12, 12], signal: 0, seed: 4 });
+  exampleRun(join(folder, "fold/9"), { name: "nine", counts: [12, 12] });
+  const nine = runPaths(join(folder, "fold/9"));
+  rmSync(nine.summary);
+  rmSync(nine.metrics);
+  writeRecord(nine.root, { ...readRecord(nine.root), status: "training", testReads: 0 });
+  mkdirSync(join(folder, "broken"));
+  writeFileSync(join(folder, "broken/run.json"), "{");
+  mkdirSync(join(folder, "empty"));
+});
+
+const names = (runs: readonly RunRow[]) => runs.map(({ name }) => name);
+
+test("runs below a folder, in the order of their names, with state, scores and curves; a broken one says why", () => {
+  const runs = listRuns(folder);
+  assert.deepEqual(names(runs), ["broken", "nine", "ten", "good"]);
+  const [broken, nine, ten, good] = runs as [RunRow, RunRow, RunRow, RunRow];
+  assert.match(broken.problem ?? "", /expected JSON/);
+  assert.deepEqual([nine.status, nine.epochs, nine.test, nine.testReads], ["training", 0, null, 0]);
+  assert.deepEqual([good.status, good.epochs, good.val, good.testReads], ["scored", 4, 0.7, 1]);
+  assert.ok(good.test!.value > 0.8 && ten.test!.value < 0.8);
+  assert.deepEqual(good.curves, [{ stage: "volume", values: [0.4, 0.5, 0.7, 0.6] }]);
+  const table = runsText(runs);
+  assert.match(table, /^good +good +2\.5d +scored .* 0\.70 +\d\.\d\d \[.*▁▃█▆$/m);
+  assert.match(table, /^broken: .*run\.json: expected JSON/m);
+  assert.equal(runsText([]), "No run here.");
+  assert.deepEqual(listRuns(join(folder, "nowhere")), []);
+});
+
+test("sorted by any column, unknown values last; filtered by texts, numbers and times", () => {
+  const runs = listRuns(folder);
+  assert.deepEqual(names(sortRuns(runs, "-test")).slice(0, 2), ["good", "ten"]);
+  assert.deepEqual(names(sortRuns(runs, "test")).slice(0, 2), ["ten", "good"]);
+  assert.deepEqual(names(sortRuns(runs, "folder")), ["broken", "nine", "ten", "good"]);
+  assert.deepEqual(names(filterRuns(runs, ["status=SCORED", "test>=0.8"])), ["good"]);
+  assert.deepEqual(names(filterRuns(runs, ["status!=broken", "epochs<4"])), ["nine"]);
+  assert.deepEqual(names(filterRuns(runs, ["created>2026-11"])), ["nine", "ten", "good"]);
+  assert.throws(() => filterRuns(runs, ["test"]), RangeOfParameterError);
+  assert.throws(() => sortRuns(runs, "size"), /expected folder, name, .*received size/);
+});
+
+test("a sparkline has its lowest and highest block, at most twelve of them, and gaps for what is no number", () => {
+  assert.equal(sparkline([0, 1]), "▁█");
+  assert.equal(sparkline([0.5, 0.5, NaN]), "▅▅ ");
+  assert.equal(sparkline(Array.from({ length: 100 }, (_, k) => k)).length, 12);
+  assert.equal(sparkline([]), "");
+});
+
+test("the ledger: reads from before it count too, a line cut off by a kill is passed over, a changed one refused", () => {
+  const run = join(folder, "fold/10");
+  const read = { time: "2026-11-24T10:00:00.000Z", command: "slicestack evaluate", weights: { slice: "ab" } };
+  assert.deepEqual(readLedger(run), { count: 1, reads: [] });
+  assert.deepEqual(enterTestRead(run, read), { count: 2, reads: [read] });
+  const file = join(run, "test-reads.jsonl");
+  appendFileSync(file, '{"time": "20');
+  assert.deepEqual(readLedger(run), { count: 2, reads: [read] });
+  writeFileSync(file, `nonsense\n${readFileSync(file, "utf8")}`);
+  assert.throws(() => readLedger(run), (error) => error instanceof RunError && /line 1 is no entry/.test(error.message)); // prettier-ignore
+});

@@ -1,0 +1,141 @@
+/** Tables for a manuscript, priors of training, failures: by hand. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { loadConfig } from "../../src/config/load.js";
+import { shuffleControl } from "../../src/evaluate/analysis/control.js";
+import { confidentErrors } from "../../src/evaluate/analysis/failures.js";
+import { stageTimes } from "../../src/evaluate/cost.js";
+import { trainedPriors } from "../../src/evaluate/priors.js";
+import { checklist } from "../../src/evaluate/report/checklist.js";
+import { escapeLatex, latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
+import { modelCard } from "../../src/evaluate/report/model-card.js";
+import { drawFigures } from "../../src/evaluate/figures/all.js";
+import { allNumbers } from "../../src/evaluate/numbers.js";
+import type { Predictions } from "../../src/evaluate/predictions.js";
+import { renderReport } from "../../src/evaluate/report/report.js";
+import { simulate } from "./fixture.js";
+import { exampleReport } from "./report-example.js";
+
+test("LaTeX: what means something to TeX is escaped, every row has the columns of its table", async () => {
+  assert.equal(escapeLatex("50 % of a_b & {c} # 1 − 2 \\ < 3"), "50 \\% of a\\_b \\& \\{c\\} \\# 1 $-$ 2 \\textbackslash{} $<$ 3"); // prettier-ignore
+  const tables = latexTables(await exampleReport("binary"));
+  const blocks = [...tables.matchAll(/\\begin\{tabular\}\{(l+)\}([^]*?)\\end\{tabular\}/g)];
+  assert.equal(blocks.length, 5); // models, protocols, classes, pairs, thresholds
+  for (const [, columns = "", body = ""] of blocks)
+    for (const row of body.split("\n").filter((line) => line.endsWith("\\\\")))
+      assert.equal(row.split(/(?<!\\)&/).length, columns.length, row);
+  assert.match(tables, /2\.5D & 0\.\d\d \[0\.\d\d, 0\.\d\d\]/);
+});
+
+test("Markdown tables, model card and checklist of a report that no run made leave the unknown to the authors", async () => {
+  const input = { ...(await exampleReport("grades")), cost: null };
+  assert.match(markdownTables(input), /## Models on test\n\n\| model \| accuracy/);
+  assert.match(modelCard(input), /\*\*Cost\*\*: to be filled in by the authors/);
+  const filled = checklist(input);
+  const open = filled.split("\n").filter((line) => line.endsWith("| to be filled in by the authors |")).length;
+  const items = filled.split("\n").filter((line) => line.startsWith("| ")).length - 1; // the head
+  assert.match(filled, new RegExp(`^${items - open} of ${items} items are answered`, "m"));
+  assert.ok(open > 10 && open < items / 2);
+});
+
+test("the mix of classes that training showed: a sampler, weights, both, none (by hand)", () => {
+  const labels = [0, 0, 0, 1];
+  const of = (text: string) => trainedPriors(loadConfig({ text }), labels, 2);
+  assert.deepEqual(of("volume: {weighted_sampler: true}"), { trained: [0.5, 0.5], target: [0.75, 0.25] });
+  assert.equal(of("volume: {weighted_sampler: false}"), null);
+  assert.deepEqual(of("volume: {weighted_sampler: false, weighted_loss: true}")?.trained, [0.5, 0.5]);
+  // Drawn alike, then weighed by 1/3 to 1: a quarter to three quarters.
+  assert.deepEqual(of("volume: {weighted_sampler: true, weighted_loss: true}")?.trained.map((p) => p.toFixed(9)), ["0.250000000", "0.750000000"]); // prettier-ignore
+  assert.equal(of("volume: {weighted_sampler: true, loss: focal}"), null);
+  assert.equal(of("volume: {weighted_sampler: false, weighted_loss: true, class_weights: effective}"), null);
+  assert.equal(of("method: 2d\nslice: {weighted_sampler: false}\nvolume: {weighted_sampler: true}"), null);
+  assert.equal(of("volume: {weighted_sampler: true}\nfine_tune: {epochs: 2, weighted_sampler: false}"), null);
+  assert.equal(trainedPriors(loadConfig({ text: "" }), [0, 0], 2), null);
+});
+
+test("failures: the surest first, with the slices that counted most; none of what is right", () => {
+  const scored = {
+    model: "2.5d",
+    part: "test" as const,
+    ids: ["a", "b", "c", "d"],
+    subjects: ["s1", "s2", "s3", "s4"],
+    labels: [0, 1, 1, 0],
+    probabilities: [[0.4, 0.6], [0.9, 0.1], [0.2, 0.8], [0.1, 0.9]], // prettier-ignore
+  };
+  const evidence = [{ id: "b", weights: [0.1, 0.5, 0.4], places: [0, null, 2] }];
+  assert.deepEqual(
+    confidentErrors(scored, evidence).map(({ id, confidence, slices }) => [id, confidence, slices]),
+    [
+      ["b", 0.9, [{ slice: 2, weight: 0.4 }, { slice: 0, weight: 0.1 }]], // prettier-ignore
+      ["d", 0.9, []],
+      ["a", 0.6, []],
+    ],
+  );
+});
+
+test("the control is at chance only where its interval holds one half", async () => {
+  const { models } = await exampleReport("binary");
+  const main = models.at(-1)!;
+  const control = (low: number, high: number) =>
+    shuffleControl({ ...main, metrics: { ...main.metrics, auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "bca" } } } })?.atChance; // prettier-ignore
+  assert.deepEqual([control(0.4, 0.6), control(0.51, 0.7), control(0.2, 0.49)], [true, false, false]);
+});
+
+test("a part with one class alone, or without one of several, still has its numbers, figures and report", async () => {
+  const example = await exampleReport("binary");
+  for (const [counts, tested] of [
+    [
+      [10, 10],
+      [14, 0],
+    ],
+    [
+      [6, 6, 6],
+      [8, 0, 3],
+    ],
+    [
+      [6, 0],
+      [1, 1],
+    ],
+  ] as const) {
+    // prettier-ignore
+    const classes = counts.map((_, c) => `class ${c}`);
+    const of = (part: "val" | "test", model: string, seed: number): Predictions => {
+      const all = simulate({ model, seed, counts: part === "val" ? counts : tested, signal: 1 });
+      return { ...all, part, subjects: all.subjects.map((subject) => `${part} ${subject}`) };
+    };
+    const predictions = (["val", "test"] as const).flatMap((part) => [of(part, "2d_vote", 1), of(part, "2.5d", 2)]);
+    const run = { name: "x", method: "2.5d", seed: 1, mainModel: "2.5d", classes, ordinal: counts.length > 2, dataset: { name: "", hash: "" }, splitHash: "", external: null, labelsShuffled: true }; // prettier-ignore
+    const metrics = allNumbers(
+      { protocol: "clean", run, predictions, priors: null, voters: null, evidence: [], columns: [] },
+      { classes, seed: 1, ordinal: run.ordinal, resamples: 40 },
+    );
+    const absent = tested.some((count) => count === 0);
+    assert.equal(metrics.test[1]!.warnings.some((text) => text.includes("No test volume of class")), absent); // prettier-ignore
+    const defined = Number.isFinite(metrics.test[1]!.metrics.auroc.value);
+    assert.equal(metrics.control === null, !defined);
+    const { test: models, differences } = metrics;
+    const figures = await drawFigures({ summaries: models, differences, training: [], analysis: metrics });
+    const task = { description: "x", classes, ordinal: run.ordinal };
+    const split = { ...example.split, parts: [] };
+    const page = renderReport({
+      ...example,
+      task,
+      split,
+      models,
+      differences,
+      figures,
+      analysis: metrics,
+      failures: [],
+    });
+    assert.ok(page.includes("</html>") && !page.includes("NaN") && !page.includes("undefined,"));
+  }
+});
+
+test("training time by stage, of the epochs that there are", () => {
+  const text =
+    '{"stage":"slice","epoch":0,"seconds":2}\n{"stage":"slice","epoch":1,"seconds":3}\n{"note":1}\n{"stage":"volume","epoch":0,"seconds":0.5}\n{"stage":"vol';
+  assert.deepEqual(stageTimes(text), [
+    { stage: "slice", epochs: 2, seconds: 5 },
+    { stage: "volume", epochs: 1, seconds: 0.5 },
+  ]);
+});
