@@ -14,6 +14,9 @@ export const PLAIN_KEYS = [
   "init_from",
 ];
 
+/** Commands that take configuration keys. */
+const TAKE_KEYS = new Set(["train", "demo", "import", "evaluate"]);
+
 const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
 const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
 
@@ -24,7 +27,7 @@ const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
  */
 export function rewriteOverrides(argv: readonly string[]): string[] {
   const command = argv.find((argument) => !argument.startsWith("-"));
-  if (command !== "train" && command !== "demo") return [...argv];
+  if (command === undefined || !TAKE_KEYS.has(command)) return [...argv];
   const rewritten: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index]!;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride, PLAIN_KEYS } from "../overrides.js";
+import { freeRunFolder } from "../run-folder.js";
 import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
@@ -45,7 +46,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const config = loadConfig({ ...(file === undefined ? {} : { file }), overrides: options.set ?? {} });
   if (options.printConfig)
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
-  const data = options.data ?? (resumed === undefined ? undefined : readRecord(resumed).dataset.directory);
+  const data = options.data ?? (resumed === undefined ? undefined : readRecord(resumed).dataset?.directory);
   if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
   const out = options.out ?? resumed ?? freeRunFolder(config.name, config.relaunch);
   const resume = resumed !== undefined || (config.relaunch && existsSync(join(out, "run.json")));
@@ -87,11 +88,4 @@ function resumedRun({ resume, out }: TrainOptions): string | undefined {
     throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run goes on in its own`);
   if (!existsSync(join(run, "run.json"))) throw new UsageError(`${run} is no run folder: it has no run.json`);
   return run;
-}
-
-/** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it is taken: results are never overwritten. */
-function freeRunFolder(name: string, relaunch: boolean): string {
-  const first = join("runs", name);
-  if (relaunch || !existsSync(first)) return first;
-  for (let number = 2; ; number++) if (!existsSync(`${first}-${number}`)) return `${first}-${number}`;
 }

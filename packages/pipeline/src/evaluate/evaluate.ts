@@ -2,13 +2,14 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { ConfigError } from "../config/errors.js";
 import { stagesOf } from "../config/stages.js";
 import { configToYaml } from "../config/to-yaml.js";
 import { writeFileAtomic } from "../data/atomic.js";
-import { allTaskVolumes, type TaskVolume } from "../data/task.js";
-import { openDataset, type Dataset } from "../data/store.js";
+import type { TaskVolume } from "../data/task.js";
+import type { Dataset } from "../data/store.js";
 import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
-import { openRun, type OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open.js";
 import { majorityBaseline } from "./baselines/prior.js";
 import { shortcutBaseline } from "./baselines/shortcut.js";
 import { svgToPng } from "../page/drawing.js";
@@ -20,6 +21,7 @@ import { compareModels, type ModelDifference } from "./compare/models.js";
 import { summarise, type ModelSummary } from "./summary.js";
 import { summaryTable } from "./report/tables.js";
 import { readTrainingRows } from "./training-rows.js";
+import { openTestPart, type OtherData } from "./test-part.js";
 import type { RunConfig } from "../config/types.js";
 import { sliceEvidence, voteBy } from "./votes/vote.js";
 import type { PredictJob, PredictOutcome, SlicePredictions } from "./worker.js";
@@ -27,8 +29,12 @@ import type { PredictJob, PredictOutcome, SlicePredictions } from "./worker.js";
 export interface EvaluateOptions extends BackgroundOptions {
   /** Run folder. */
   run: string;
-  /** Another prepared data set, all of it taken as test: external validation. */
+  /** Another prepared data set, for external validation; an imported checkpoint needs one. */
   data?: string;
+  /** Of the other data set's split; default all of its volumes. */
+  part?: OtherData["part"];
+  /** Class name of the other data set → class of the task, "" = leave out; where they have other names. */
+  mapClasses?: Record<string, string>;
   command?: string;
 }
 
@@ -46,9 +52,10 @@ export interface EvaluateResult {
  * @throws RunError, DatasetError, SplitError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
-  const { run, data, onProgress, signal, command } = options;
-  const opened = openRun(run);
-  const external = data === undefined ? undefined : openDataset(data);
+  const { run, data, part = "all", mapClasses = {}, onProgress, signal, command } = options;
+  const other = data === undefined ? null : { directory: resolve(data), part, mapClasses };
+  const { opened, dataset, volumes: testVolumes, notes } = openTestPart(run, other);
+  const external = other === null ? undefined : dataset;
   for (const stage of stagesOf(opened.config)) {
     const file = runPaths(run).best(stage);
     if (!existsSync(file))
@@ -56,14 +63,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   }
   const folder = external === undefined ? runPaths(run).root : join(runPaths(run).root, "external", external.info.name);
   mkdirSync(folder, { recursive: true });
-  const job: PredictJob = { run: resolve(run), other: external?.directory ?? null, parts: ["val", "test"] };
+  const job: PredictJob = { run: resolve(run), other, parts: ["val", "test"] };
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
     backgroundOf(options),
   ).finally(() => signal?.throwIfAborted());
 
-  const testVolumes = external === undefined ? opened.task.parts.test : allTaskVolumes(opened.config, external);
   const votes = votesOf(opened, outcome.slices, testVolumes);
   const all = [...baselines(opened, testVolumes), ...votes, ...outcome.predictions];
   const paths = { ...runPaths(folder), metrics: runPaths(run).metrics };
@@ -83,7 +89,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const differences = comparisons(of("test"), mainModel, settings);
   writeFileAtomic(paths.summary, `${JSON.stringify({ test, val, differences }, null, 2)}\n`);
 
-  const figures = await drawFigures(test, differences, readTrainingRows(paths.metrics));
+  const figures = await drawFigures(test, differences, existsSync(paths.metrics) ? readTrainingRows(paths.metrics) : []);
   mkdirSync(paths.figures, { recursive: true });
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
@@ -91,7 +97,6 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   }
   const main = of("test").find(({ model }) => model === mainModel);
   const evidence = evidenceOf(mainModel, outcome, main);
-  const dataset = external ?? opened.dataset;
   const examples =
     main === undefined
       ? []
@@ -106,11 +111,20 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   });
   writeFileAtomic(
     paths.report,
-    renderReport(external === undefined ? input : { ...input, title: `${input.title} on ${external.info.name}` }),
+    renderReport(
+      external === undefined
+        ? input
+        : {
+            ...input,
+            title: `${input.title} on ${external.info.name}`,
+            external: notes[0]!,
+            warnings: [...notes, ...input.warnings],
+          },
+    ),
   );
   return {
     run: resolve(run),
-    table: summaryTable(test, differences),
+    table: [...notes, summaryTable(test, differences)].join("\n"),
     report: paths.report,
     metrics: { test, val, differences },
   };
@@ -119,6 +133,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 /** What every model must beat: the majority class, and a regression on numbers that need no look at the slices. */
 function baselines({ task }: OpenRun, test: readonly TaskVolume[]): Predictions[] {
   const { train, val } = task.parts;
+  if (train.length === 0) return []; // an imported checkpoint
   const classes = task.classes.count;
   const labels = train.map(({ label }) => label);
   return (["val", "test"] as const).flatMap((part) => {
@@ -153,14 +168,16 @@ function comparisons(
 
 /** The slices' vote on both parts, by the rule of the configuration. */
 function votesOf(
-  { config, task }: OpenRun,
+  { config, record, task }: OpenRun,
   slices: readonly SlicePredictions[],
   test: readonly TaskVolume[],
 ): Predictions[] {
   const { vote, voteK: k } = config.slice;
+  if (record.imported?.votes === false) return [];
   const val = slices.find(({ part }) => part === "val");
-  if (val === undefined) return [];
-  const voters = { slices: sliceRows(val), labels: val.labels };
+  if (val === undefined && slices.length > 0 && vote === "count")
+    throw new ConfigError([{ key: "slice.vote", message: "slice.vote: the threshold of count is swept on val, which an imported checkpoint has not; take mean" }]); // prettier-ignore
+  const voters = val === undefined ? { slices: [], labels: [] } : { slices: sliceRows(val), labels: val.labels };
   return slices.map((one) => {
     const volumes = one.part === "val" ? task.parts.val : test;
     const { probabilities } = voteBy(vote, { val: voters, volumes: sliceRows(one), k });
@@ -225,8 +242,8 @@ function reportInput(
       parts: [
         countPart("train", rows(task.parts.train), count),
         countPart("val", rows(task.parts.val), count),
-        countPart("test", rows(testVolumes), count),
-      ],
+        countPart(dataset === opened.dataset ? "test" : `${info.name}, external`, rows(testVolumes), count),
+      ].filter(({ volumes }) => volumes > 0),
     },
     models: test,
     mainModel: MAIN[config.method],

@@ -106,7 +106,7 @@ function goOn(run: string, data: string, config: RunConfig): () => void {
   }
   const { directory } = dataset;
   return () => {
-    if (record.dataset.directory !== directory)
+    if (record.dataset !== null && record.dataset.directory !== directory)
       writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
   };
 }

@@ -52,6 +52,8 @@ export interface ReportInput {
   examples?: ExampleSlice[];
   /** how often the test part has been scored, this time included */
   testReads: number;
+  /** scored on another data set than that of training: which, in a sentence */
+  external?: string;
   /** the resolved config as YAML */
   config: string;
   /** the exact command that made the run */

@@ -146,7 +146,8 @@ function verdict(difference: ModelDifference, input: ReportInput): string {
   return `${capital(first)} against ${second}: balanced accuracy differs by ${size}. The interval includes zero, so ${subjects} of ${input.dataset.name} do not show which is better.`;
 }
 
-function testUse({ testReads }: ReportInput): string {
+function testUse({ testReads, external }: ReportInput): string {
+  if (external !== undefined) return external;
   if (testReads <= 1)
     return "The test part was read once, after every choice (best epoch, thresholds, hyperparameters) was made on the validation part.";
   return `The test part has been read ${testReads} times. If anything was changed after an earlier reading, these scores are too good: confirm them on new data.`;
