@@ -49,7 +49,10 @@ async function runEvaluate(run: string | undefined, options: EvaluateOptions, se
   return { code: EXIT.ok, text: `${result.table}\nReport: ${report}`, json: { run: result.run, report, metrics } };
 }
 
-function checkOptions(run: string | undefined, { data, part, mapClasses, checkpoint, config, out, set }: EvaluateOptions): void {
+function checkOptions(
+  run: string | undefined,
+  { data, part, mapClasses, checkpoint, config, out, set }: EvaluateOptions,
+): void {
   if (run === undefined && checkpoint === undefined)
     throw new UsageError("evaluate needs a run folder, or --checkpoint FILE with --data FOLDER");
   if (run !== undefined && checkpoint !== undefined)

@@ -20,7 +20,8 @@ export function addImport(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
-    notes: "Configuration keys are flags too, e.g. --volume.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
+    notes:
+      "Configuration keys are flags too, e.g. --volume.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
   }).action((checkpoint: string, out: string, options: ImportOptions) =>
     start(options, (session) => runImport(checkpoint, out, options, session)),
   );

@@ -89,7 +89,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const differences = comparisons(of("test"), mainModel, settings);
   writeFileAtomic(paths.summary, `${JSON.stringify({ test, val, differences }, null, 2)}\n`);
 
-  const figures = await drawFigures(test, differences, existsSync(paths.metrics) ? readTrainingRows(paths.metrics) : []);
+  const figures = await drawFigures(
+    test,
+    differences,
+    existsSync(paths.metrics) ? readTrainingRows(paths.metrics) : [],
+  );
   mkdirSync(paths.figures, { recursive: true });
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);

@@ -175,4 +175,3 @@ function preparationNotes(trained: Dataset, other: Dataset): string[] {
 }
 
 const partText = (part: OtherData["part"]): string => (part === "all" ? "all" : `the ${part} part`);
-

@@ -42,7 +42,7 @@ export function recognise(file: string, tensors: Tensors): Recognised {
   if (model.endsWith(" head"))
     throw new CheckpointError(
       file,
-      `holds a ${model} alone, without the slice model whose embeddings it sees`,
+      `holds ${/^a/.test(model) ? "an" : "a"} ${model} alone, without the slice model whose embeddings it sees`,
       "Score the run folder that it lies in: slicestack evaluate RUN --data DATA.",
     );
   return { guess, method: "3d", slice: null, volume: tensors, votes: false, notes: [] };

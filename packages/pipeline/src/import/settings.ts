@@ -41,7 +41,9 @@ export function settingsOf(file: string, found: Recognised, given: Given): Setti
 }
 
 function ownSettings(file: string, { guess, method }: Recognised): Record<string, string> {
-  const name = basename(file).replace(/\.[^.]*$/, "").replace(/^\.+/, "");
+  const name = basename(file)
+    .replace(/\.[^.]*$/, "")
+    .replace(/^\.+/, "");
   const settings: Record<string, string> = { name: name === "" ? "imported" : name, method };
   if (method === "3d") return { ...settings, "volume.model": guess.model };
   settings["slice.model"] = guess.depth === null ? "slice_cnn" : `resnet${guess.depth}`;
