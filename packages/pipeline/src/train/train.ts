@@ -17,6 +17,7 @@ import { appendLog, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
+import { checkInitFrom } from "./init-from.js";
 import type { EpochRow } from "./metrics-log.js";
 import { splitFor } from "./split-for.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
@@ -124,6 +125,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       );
   };
   refuseTaken();
+  checkInitFrom(config);
   const split = options.split ?? splitFor(dataset, config, options.fold);
   const { classes, parts } = taskOf(config, dataset, split);
   for (const [part, volumes] of Object.entries(parts)) {
