@@ -11,7 +11,7 @@ import { validate } from "./validate.js";
 
 const bool = (meaning: string) => key(z.boolean().optional(), "true or false", meaning);
 
-const publishedSchema = z.strictObject({
+export const publishedSchema = z.strictObject({
   batch_size: key(z.int().min(1).optional(), "a whole number, at least 1", "Samples in a step"),
   class_mapping: key(classMap.optional(), classMapExpects, "Original label to task class"),
   classes_to_include: key(classList.optional(), classListExpects, "Original labels that take part"),
