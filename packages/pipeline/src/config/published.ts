@@ -45,6 +45,7 @@ const STRUCTURED_KEYS = [
   "volume",
   "fine_tune",
   "init_from",
+  "log",
 ];
 
 // The published 2D network and its feature extractor are one net, with and without the last layer.

@@ -19,6 +19,7 @@ import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
 import { checkInitFrom } from "./init-from.js";
 import type { EpochRow } from "./metrics-log.js";
+import { logEpochs } from "./log/wandb.js";
 import { splitFor } from "./split-for.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
 import { alone, type World } from "./world.js";
@@ -71,7 +72,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   using _lock = FolderLock.take(run);
   begin();
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
-  return { run, ...(await inWorker({ ...job, pretrained }, logged, onEpoch)) };
+  await using epochs = logEpochs(config, logged.onLog);
+  const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
+  return { run, ...(await inWorker({ ...job, pretrained }, logged, told)) };
 }
 
 function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
