@@ -65,8 +65,9 @@ function checkOptions(
 }
 
 /** The run folder that the checkpoint becomes. */
-async function imported({ checkpoint, config, out, set = {} }: EvaluateOptions, { command, log }: Session) {
-  const { importCheckpoint, loadConfig } = await import("@slicestack/pipeline");
+async function imported({ data, checkpoint, config, out, set = {} }: EvaluateOptions, { command, log }: Session) {
+  const { importCheckpoint, loadConfig, openDataset } = await import("@slicestack/pipeline");
+  openDataset(data!); // what cannot be scored leaves no run behind
   const name = config === undefined ? "imported" : loadConfig({ file: config, overrides: set }).name;
   const { run, model } = importCheckpoint({
     checkpoint: checkpoint!,
