@@ -125,7 +125,7 @@ function sized(file: string, { guess, method }: Recognised, { slice, volume }: R
     );
   const told = slice.size !== null || guess.inputSize !== null;
   return {
-    slice: { ...slice, size: [size[0]!, size[1]!] },
+    slice: { ...slice, size: [size[0], size[1]] },
     volume: { ...volume, slices: volume.slices ?? guess.slices },
     notes: told ? [] : [taken("slice.size", size.slice(0, 2))],
   };
