@@ -14,6 +14,12 @@ export const PLAIN_KEYS = [
   "init_from",
 ];
 
+/** Commands that take configuration keys. */
+const TAKE_KEYS = new Set(["train", "demo", "import", "evaluate"]);
+
+/** Of these the ones that take plain keys too; `evaluate` has a --checkpoint of its own, which is a key. */
+const PLAIN_TOO = new Set(["train", "import"]);
+
 const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
 const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
 
@@ -24,12 +30,12 @@ const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
  */
 export function rewriteOverrides(argv: readonly string[]): string[] {
   const command = argv.find((argument) => !argument.startsWith("-"));
-  if (command !== "train" && command !== "demo") return [...argv];
+  if (command === undefined || !TAKE_KEYS.has(command)) return [...argv];
   const rewritten: string[] = [];
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index]!;
     if (argument === "--") return [...rewritten, ...argv.slice(index)];
-    const match = DOTTED.exec(argument) ?? (command === "train" ? PLAIN.exec(argument) : null);
+    const match = DOTTED.exec(argument) ?? (PLAIN_TOO.has(command) ? PLAIN.exec(argument) : null);
     if (!match) {
       rewritten.push(argument);
       continue;

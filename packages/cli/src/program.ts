@@ -7,6 +7,7 @@ import { addCompare } from "./commands/compare.js";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
+import { addImport } from "./commands/import.js";
 import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
@@ -40,6 +41,7 @@ export function buildProgram(start: Start): Command {
     addEvaluate,
     addCompare,
     addRuns,
+    addImport,
     addModels,
     addClock,
     addDoctor,

@@ -45,6 +45,7 @@ export type { ModelGuess } from "./export/describe-model.js";
 export { CheckpointError } from "./export/errors.js";
 export { readSafetensors, writeSafetensors } from "./export/safetensors.js";
 export { readWeights, type Weights, type WeightsFormat } from "./export/weights.js";
+export { importCheckpoint, type ImportOptions, type ImportResult } from "./import/import.js";
 export { clock, type ClockOptions, type ClockResult } from "./inspect/clock.js";
 export { clockText } from "./inspect/clock-text.js";
 export { InspectError } from "./inspect/errors.js";

@@ -1,5 +1,7 @@
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
+import { collectOverride } from "../overrides.js";
+import { freeRunFolder } from "../run-folder.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface EvaluateOptions extends CommonOptions {
@@ -8,6 +10,12 @@ interface EvaluateOptions extends CommonOptions {
   subgroup?: string[];
   baseline?: string[];
   images: boolean;
+  part?: "all" | "train" | "val" | "test";
+  mapClasses?: Record<string, string>;
+  checkpoint?: string;
+  config?: string;
+  out?: string;
+  set?: Record<string, string>;
 }
 
 const collect = (text: string, before: string[] = []) => [...before, text];
@@ -15,9 +23,19 @@ const collect = (text: string, before: string[] = []) => [...before, text];
 export function addEvaluate(program: Command, start: Start): void {
   const command = program
     .command("evaluate")
-    .description("score a run, or a group of runs and what they say together, on the test part and write the report")
-    .argument("<run>", "run or group folder")
-    .option("--data <folder>", "another prepared data set, all of it taken as test (default: the run's own)")
+    .description(
+      "score a run, a group of runs and what they say together, or a checkpoint from elsewhere, and write the report",
+    )
+    .argument("[run]", "run or group folder")
+    .option("--data <folder>", "another prepared data set: external validation (default: the run's own test part)")
+    .addOption(
+      new Option("--part <part>", "of that data set's split").choices(["all", "train", "val", "test"]).default("all"),
+    )
+    .option("--map-classes <theirs=ours>", "a class of that data set by its name in the task; repeatable", collectPair)
+    .option("--checkpoint <file>", "in place of a run: imported into --out first (see slicestack import)")
+    .option("--config <file>", "with --checkpoint: its configuration, structured or published")
+    .option("--out <folder>", "with --checkpoint: the run folder to make (default: runs/NAME)")
+    .option("--set <key=value>", "with --checkpoint: override a configuration key (repeatable)", collectOverride)
     .addOption(
       new Option(
         "--protocol <name>",
@@ -36,16 +54,21 @@ export function addEvaluate(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack evaluate runs/lidc_nodules",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: "Each reading of the run's own test part goes into its ledger, test-reads.jsonl, and the report shows it.",
-  }).action((run: string, options: EvaluateOptions) => start(options, (session) => runEvaluate(run, options, session)));
+    notes:
+      "  $ slicestack evaluate --config attn.yaml --checkpoint best_model.pth --data data/mosmed\n\nEach reading of the run's own test part goes into its ledger, test-reads.jsonl, and the report shows it.",
+  }).action((run: string | undefined, options: EvaluateOptions) =>
+    start(options, (session) => runEvaluate(run, options, session)),
+  );
 }
 
-async function runEvaluate(run: string, options: EvaluateOptions, session: Session): Promise<Outcome> {
+async function runEvaluate(given: string | undefined, options: EvaluateOptions, session: Session): Promise<Outcome> {
   const { evaluate, evaluateGroup, isGroup } = await import("@slicestack/pipeline");
-  const { data, protocol, subgroup, baseline, images } = options;
+  checkOptions(given, options);
+  const { data, part = "all", mapClasses = {}, protocol, subgroup, baseline, images } = options;
   if (protocol === "paper" && data !== undefined)
     throw new UsageError("--protocol paper scores the run's own val part; it has no meaning with --data");
   const { onProgress, signal, command } = session;
+  const run = given ?? (await imported(options, session));
   if (isGroup(run)) {
     const common = { ...(data === undefined ? {} : { data }), onProgress, signal, command };
     const { table, ...json } = await evaluateGroup({ group: run, ...common });
@@ -55,7 +78,7 @@ async function runEvaluate(run: string, options: EvaluateOptions, session: Sessi
     run,
     protocol,
     images,
-    ...(data === undefined ? {} : { data }),
+    ...(data === undefined ? {} : { data, part, mapClasses }),
     ...(subgroup === undefined ? {} : { subgroups: subgroup }),
     ...(baseline === undefined ? {} : { baseline }),
     onProgress,
@@ -68,4 +91,42 @@ async function runEvaluate(run: string, options: EvaluateOptions, session: Sessi
     text: `${result.table}\nReport: ${report}`,
     json: { run: result.run, report, metrics, cost },
   };
+}
+
+function checkOptions(
+  run: string | undefined,
+  { data, part, mapClasses, checkpoint, config, out, set }: EvaluateOptions,
+): void {
+  if (run === undefined && checkpoint === undefined)
+    throw new UsageError("evaluate needs a run folder, or --checkpoint FILE with --data FOLDER");
+  if (run !== undefined && checkpoint !== undefined)
+    throw new UsageError(`evaluate takes a run or a checkpoint; received ${run} and --checkpoint ${checkpoint}`);
+  if (run !== undefined && (config ?? out ?? set) !== undefined)
+    throw new UsageError("--config, --out and configuration keys go with --checkpoint; a run has its own");
+  if (data !== undefined) return;
+  if (checkpoint !== undefined) throw new UsageError("--checkpoint needs --data FOLDER, a prepared data set");
+  if (part !== "all" || mapClasses !== undefined) throw new UsageError("--part and --map-classes go with --data");
+}
+
+/** The run folder that the checkpoint becomes. */
+async function imported({ data, checkpoint, config, out, set = {} }: EvaluateOptions, { command, log }: Session) {
+  const { importCheckpoint, loadConfig, openDataset } = await import("@slicestack/pipeline");
+  openDataset(data!); // what cannot be scored leaves no run behind
+  const name = config === undefined ? "imported" : loadConfig({ file: config, overrides: set }).name;
+  const { run, model } = importCheckpoint({
+    checkpoint: checkpoint!,
+    out: out ?? freeRunFolder(name, false),
+    config,
+    overrides: set,
+    command,
+  });
+  log(`Imported ${model} into ${run}`);
+  return run;
+}
+
+/** Commander's collector of `--map-classes theirs=ours`. */
+function collectPair(text: string, previous: Record<string, string> = {}): Record<string, string> {
+  const equals = text.lastIndexOf("=");
+  if (equals < 1) throw new UsageError(`--map-classes: expected THEIRS=OURS, e.g. sick=CT-1, received ${text}`);
+  return { ...previous, [text.slice(0, equals)]: text.slice(equals + 1) };
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { RunConfig, World } from "@slicestack/pipeline";
 import { UsageError } from "../exit-codes.js";
+import { freeRunFolder } from "../run-folder.js";
 
 export interface TargetFlags {
   config?: string;
@@ -31,7 +32,7 @@ export async function targetOf(flags: TargetFlags, world: World): Promise<Target
   if (flags.config === undefined && resumed === undefined)
     throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
   const config = await configOf(flags);
-  const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset.directory;
+  const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset?.directory;
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
   if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
   const out = flags.out ?? resumed ?? newFolder(config, world);
@@ -71,12 +72,5 @@ function resumedFolder({ resume, out }: TargetFlags): string | undefined {
 function newFolder({ name, relaunch }: RunConfig, { worldSize, starter }: World): string {
   if (worldSize > 1 && !relaunch)
     throw new UsageError(`${worldSize} processes of ${starter} need one run folder: give --out FOLDER`);
-  return freeFolder(name, relaunch);
-}
-
-/** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it is taken: results are never overwritten. */
-function freeFolder(name: string, relaunch: boolean): string {
-  const first = join("runs", name);
-  if (relaunch || !existsSync(first)) return first;
-  for (let number = 2; ; number++) if (!existsSync(`${first}-${number}`)) return `${first}-${number}`;
+  return freeRunFolder(name, relaunch);
 }

@@ -11,7 +11,7 @@ import { validate } from "./validate.js";
 
 const bool = (meaning: string) => key(z.boolean().optional(), "true or false", meaning);
 
-const publishedSchema = z.strictObject({
+export const publishedSchema = z.strictObject({
   batch_size: key(z.int().min(1).optional(), "a whole number, at least 1", "Samples in a step"),
   class_mapping: key(classMap.optional(), classMapExpects, "Original label to task class"),
   classes_to_include: key(classList.optional(), classListExpects, "Original labels that take part"),
@@ -45,6 +45,7 @@ const STRUCTURED_KEYS = [
   "volume",
   "fine_tune",
   "init_from",
+  "log",
 ];
 
 // The published 2D network and its feature extractor are one net, with and without the last layer.

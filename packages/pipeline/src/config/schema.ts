@@ -323,6 +323,20 @@ const splitShape = {
   ),
 };
 
+const logShape = {
+  wandb: key(
+    flag(false),
+    trueOrFalse,
+    "Send each epoch to Weights & Biases too (wandb.md); what goes wrong there stops no run",
+  ),
+  project: key(z.string().min(1).default("slicestack"), "a text", "Project there"),
+  entity: key(
+    z.string().min(1).nullable().default(null),
+    "a text, or null",
+    "Team or user there; null = the one that the key belongs to",
+  ),
+};
+
 /** The structured file, snake_case, every key with its default. */
 export const runConfigSchema = z.strictObject({
   name: key(
@@ -375,6 +389,7 @@ export const runConfigSchema = z.strictObject({
   slice: z.strictObject(sliceShape).superRefine(checkWarmup).prefault({}),
   volume: z.strictObject(volumeShape).superRefine(checkWarmup).superRefine(checkHead).prefault({}),
   fine_tune: z.strictObject(fineTuneShape).superRefine(checkWarmup).prefault({}),
+  log: z.strictObject(logShape).prefault({}),
 });
 
 export type ConfigFile = z.output<typeof runConfigSchema>;

@@ -10,7 +10,7 @@ type Written = Omit<ConfigFile, "transform"> & {
 
 /** The configuration with the snake_case keys of the file, in its order, ready for YAML or JSON. */
 export function configToFile(config: RunConfig): Written {
-  const { task, split, transform, slice, volume, fineTune, initFrom, ...plain } = config;
+  const { task, split, transform, slice, volume, fineTune, log, initFrom, ...plain } = config;
   return {
     ...plain,
     init_from: initFrom,
@@ -25,14 +25,15 @@ export function configToFile(config: RunConfig): Written {
     slice: snakeKeys(slice),
     volume: snakeKeys(volume),
     fine_tune: snakeKeys(fineTune),
+    log,
   };
 }
 
-/** Keys of which two configurations say different things, as "slice.epochs: 20, here 40". */
+/** Keys of which two configurations say different things, as "slice.epochs: 20, here 40"; but for `log`, which trains nothing. */
 export function configDifferences(first: RunConfig, second: RunConfig): string[] {
   const [a, b] = [flatten(configToFile(first)), flatten(configToFile(second))];
   return [...a]
-    .filter(([key, value]) => b.get(key) !== value)
+    .filter(([key, value]) => key !== "log" && b.get(key) !== value)
     .map(([key, value]) => `${key}: ${value}, here ${b.get(key)}`);
 }
 

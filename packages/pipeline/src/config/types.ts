@@ -23,6 +23,8 @@ export interface RunConfig {
   slice: SliceConfig;
   volume: VolumeConfig;
   fineTune: FineTuneConfig;
+  /** Where epochs are told besides the run folder; of no influence on what is trained. */
+  log: { wandb: boolean; project: string; entity: string | null };
 }
 
 export interface TaskConfig {

@@ -29,11 +29,6 @@ export function taskOf(config: Pick<RunConfig, "task" | "seed">, dataset: Datase
   return { classes, parts: { train: part("train"), val: part("val"), test: part("test") } };
 }
 
-/** Every volume of a data set that the task includes: for external validation. */
-export function allTaskVolumes(config: Pick<RunConfig, "task">, dataset: Dataset): TaskVolume[] {
-  return relabelled(dataset.volumes, classesOf(config, dataset));
-}
-
 function classesOf(config: Pick<RunConfig, "task">, dataset: Dataset): TaskClasses {
   const names = dataset.info.classes;
   return stageClasses(

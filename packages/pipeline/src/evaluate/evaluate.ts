@@ -3,12 +3,11 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
-import { allTaskVolumes } from "../data/task.js";
-import { openDataset, type Dataset } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
 import { fileHash } from "../run/file-hash.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { enterTestRead, readLedger, type Ledger } from "../run/ledger.js";
-import { openRun, type OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open.js";
 import type { Protocol } from "./analysis/protocols.js";
 import { costReport, type CostReport } from "./cost.js";
 import { RangeOfParameterError } from "./errors.js";
@@ -28,6 +27,7 @@ import {
   votePredictions,
   type ScoredPart,
 } from "./run-predictions.js";
+import { openTestPart, type OtherData, type TestPart } from "./test-part.js";
 import { groupsOf, readSubjectTable, usualColumns } from "./subject-table.js";
 import type { SubgroupColumn } from "./subgroups/columns.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
@@ -36,8 +36,12 @@ import { writeEvaluation } from "./write.js";
 export interface EvaluateOptions extends BackgroundOptions {
   /** Run folder. */
   run: string;
-  /** Another prepared data set, all of it taken as test: external validation. */
+  /** Another prepared data set, for external validation; an imported checkpoint needs one. */
   data?: string;
+  /** Of the other data set's split; default all of its volumes. */
+  part?: OtherData["part"];
+  /** Class name of the other data set → class of the task, "" = leave out; where they have other names. */
+  mapClasses?: Record<string, string>;
   /** clean (default): chosen on val, scored on test. paper: chosen and scored on val, as published; test stays unread. */
   protocol?: Protocol;
   /** Columns of subjects.csv whose groups are scored apart; default those named site, scanner, sex, age and the like. */
@@ -68,19 +72,21 @@ export interface EvaluateResult {
  *   LibtorchNotFoundError   @throws the signal's reason
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
-  const { run, data, onProgress, signal, protocol = "clean" } = options;
+  const { run, data, part: otherPart = "all", mapClasses = {}, onProgress, signal, protocol = "clean" } = options;
   if (protocol === "paper" && data !== undefined)
     throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
-  const opened = openRun(run);
-  const external = data === undefined ? null : openDataset(data);
+  const other = data === undefined ? null : { directory: resolve(data), part: otherPart, mapClasses };
+  const found = openTestPart(run, other);
+  const { opened, notes } = found;
+  const external = other === null ? null : found.dataset;
   checkTrained(opened, run);
-  const parts = scoredParts(opened, external, protocol);
+  const parts = scoredParts(found, protocol);
   const scored = parts.at(-1)!;
   // Columns that are not there are refused before anything is computed, or read.
   const columns = subgroupColumns(scored, options.subgroups);
   const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
 
-  const job: PredictJob = { run: resolve(run), other: external?.directory ?? null, parts: parts.map(({ part }) => part) }; // prettier-ignore
+  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part) }; // prettier-ignore
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
@@ -109,9 +115,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const { failures } = metrics;
   const shown =
     options.images === false ? NO_PICTURES : pictures(dataset, scored.volumes, { main, evidence, opened, failures });
-  const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, ...shown });
+  const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
   await writeEvaluation(folder, { metrics, predictions, slices: sliceCounts(outcome.slices), cost, input, run });
-  const table = summaryTable(metrics[scored.part], metrics.differences);
+  const table = [...notes, summaryTable(metrics[scored.part], metrics.differences)].join("\n");
   return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
 }
 
@@ -125,14 +131,13 @@ function checkTrained({ config }: OpenRun, run: string): void {
   }
 }
 
-/** Val, and under the clean protocol what is scored: test, or all of another data set. */
-function scoredParts({ config, dataset, task }: OpenRun, external: Dataset | null, protocol: Protocol): ScoredPart[] {
-  const table = readSubjectTable(dataset.directory);
-  const val: ScoredPart = { part: "val", volumes: task.parts.val, table };
-  if (protocol === "paper") return [val];
-  if (external === null) return [val, { part: "test", volumes: task.parts.test, table }];
-  const volumes = allTaskVolumes(config, external);
-  return [val, { part: "test", volumes, table: readSubjectTable(external.directory) }];
+/** Val, and under the clean protocol what is scored: test, or volumes of another data set. An imported checkpoint has no val. */
+function scoredParts({ opened, dataset, volumes }: TestPart, protocol: Protocol): ScoredPart[] {
+  const own = opened.task.parts.val;
+  const val: ScoredPart[] =
+    own.length === 0 ? [] : [{ part: "val", volumes: own, table: readSubjectTable(opened.dataset.directory) }];
+  if (protocol === "paper") return val;
+  return [...val, { part: "test", volumes, table: readSubjectTable(dataset.directory) }];
 }
 
 /** @throws PredictionsError for a column that is not there, RangeOfParameterError for one of too many values */

@@ -64,7 +64,7 @@ function readRun(run: string, folder: string): RunRow {
       method,
       status: test === null ? status : "scored",
       created,
-      dataset: dataset.name,
+      dataset: dataset?.name ?? "imported",
       seed,
       epochs: rows.length,
       val: Math.max(...(curves.at(-1)?.values ?? []).filter(Number.isFinite), -Infinity),

@@ -10,6 +10,7 @@ import { classPrior } from "./baselines/prior.js";
  *   (effective class weights, focal loss, a class that train lacks)
  */
 export function trainedPriors(config: RunConfig, trainLabels: readonly number[], classes: number): Priors | null {
+  if (trainLabels.length === 0) return null; // an imported checkpoint
   const { loss, weightedLoss, classWeights } = config.method === "2d" ? config.slice : config.volume;
   const { weightedSampler } = decidingStage(config);
   const target = classPrior(trainLabels, classes);

@@ -1,4 +1,5 @@
 /** What every model of a run says: its baselines, the votes of its slices, its volume models. */
+import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { TaskVolume } from "../data/task.js";
 import type { OpenRun } from "../run/open.js";
@@ -39,6 +40,7 @@ export function baselinePredictions(
 ): Predictions[] {
   const { train } = task.parts;
   const classes = task.classes.count;
+  if (train.length === 0) return []; // an imported checkpoint
   const labels = train.map(({ label }) => label);
   return parts.flatMap(({ part, volumes, table }) => {
     const facts = { part, ...predictionKeys(volumes) };
@@ -66,22 +68,24 @@ export function baselinePredictions(
 
 /** The slices' vote by the rule of the configuration, and the published count vote beside it. */
 export function votePredictions(
-  { config }: OpenRun,
+  { config, record }: OpenRun,
   slices: readonly SlicePredictions[],
   parts: readonly ScoredPart[],
 ): Predictions[] {
   const { vote, voteK: k } = config.slice;
+  if (slices.length === 0 || record.imported?.votes === false) return [];
   const val = valVoters(slices);
-  if (val === null) return [];
+  if (val === null && vote === "count")
+    throw new ConfigError([{ key: "slice.vote", message: "slice.vote: the threshold of count is swept on val, which an imported checkpoint has not; take mean" }]); // prettier-ignore
   const rules = [
     { model: "2d_vote", rule: vote },
-    ...(vote === "count" ? [] : [{ model: COUNT_VOTE, rule: "count" as const }]),
+    ...(vote === "count" || val === null ? [] : [{ model: COUNT_VOTE, rule: "count" as const }]),
   ];
   return rules.flatMap(({ model, rule }) =>
     slices.flatMap((one) => {
       const volumes = parts.find(({ part }) => part === one.part)?.volumes;
       if (volumes === undefined) return [];
-      const { probabilities } = voteBy(rule, { val, volumes: sliceRows(one), k });
+      const { probabilities } = voteBy(rule, { val: val ?? { slices: [], labels: [] }, volumes: sliceRows(one), k });
       return [{ model, part: one.part, ...predictionKeys(volumes), probabilities }];
     }),
   );

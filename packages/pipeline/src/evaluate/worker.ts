@@ -2,8 +2,8 @@
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { serveJob, type JobContext } from "../background.js";
 import { stagesOf } from "../config/stages.js";
-import { openDataset, type Dataset } from "../data/store.js";
-import { allTaskVolumes, type TaskVolume } from "../data/task.js";
+import type { Dataset } from "../data/store.js";
+import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../models/features.js";
 import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
@@ -13,15 +13,16 @@ import type { Head } from "../models/heads/head.js";
 import type { SliceStore } from "../models/slice-input.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { RunError, runPaths } from "../run/folder.js";
-import { openRun, type OpenRun } from "../run/open.js";
 import type { Evidence } from "./analysis/failures.js";
 import { measureCost, type MeasuredCost } from "./measure-cost.js";
+import type { OpenRun } from "../run/open.js";
+import { openTestPart, type OtherData } from "./test-part.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
 
 export interface PredictJob {
   run: string;
-  /** Another data set whose volumes are all test; null = the run's own test part. */
-  other: string | null;
+  /** Another data set to score; null = the run's own test part. */
+  other: OtherData | null;
   /** Default both. */
   parts: readonly ("val" | "test")[];
 }
@@ -56,15 +57,14 @@ interface Part {
 type Found = Omit<PredictOutcome, "cost">;
 
 function predict({ run, other, parts }: PredictJob, job: JobContext): PredictOutcome {
-  const opened = openRun(run);
+  const { opened, dataset, volumes } = openTestPart(run, other);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
-  const external = other === null ? undefined : openDataset(other);
   const outcome: Found = { predictions: [], slices: [], evidence: [] };
   const asked: Part[] = [
     { part: "val" as const, dataset: opened.dataset, volumes: opened.task.parts.val },
-    { part: "test" as const, ...testPart(opened, external) },
-  ].filter(({ part }) => parts.includes(part));
+    { part: "test" as const, dataset, volumes },
+  ].filter((one) => parts.includes(one.part) && one.volumes.length > 0);
   for (const one of asked) {
     const onBatch = progressOf(one, job);
     const found = scope(() =>
@@ -87,14 +87,6 @@ function progressOf({ part }: Part, job: JobContext) {
   };
 }
 type OnBatch = ReturnType<typeof progressOf>;
-
-function testPart(
-  { config, dataset, task }: OpenRun,
-  external: Dataset | undefined,
-): { dataset: Dataset; volumes: TaskVolume[] } {
-  if (external === undefined) return { dataset, volumes: task.parts.test };
-  return { dataset: external, volumes: allTaskVolumes(config, external) };
-}
 
 function byVoxels(
   opened: OpenRun,

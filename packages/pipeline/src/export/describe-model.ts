@@ -48,6 +48,7 @@ export function guessModel(stored: ReadonlyMap<string, Pick<StoredTensor, "shape
 
 /** Outer models first: their names hold those of the inner ones behind a prefix. */
 const guesses: ((shapes: Shapes) => Guess | null)[] = [
+  joint,
   twoStage,
   customResNet,
   volumeCnn,
@@ -163,6 +164,26 @@ function simpleModular(shapes: Shapes): Guess | null {
 function attn(shapes: Shapes): Guess | null {
   const found = fiveBlocks(shapes);
   return found === null || shapes("se1.fc.0.weight") === undefined ? null : { ...found, model: "attn" };
+}
+
+/** A trunk and a head in one: `maps_3d`, and what fine-tuning saves. */
+function joint(shapes: Shapes): Guess | null {
+  const inner = below(shapes, "trunk.");
+  const slice = customResNet(inner) ?? sliceCnn(inner);
+  if (slice === null) return null;
+  const head = below(shapes, "head.");
+  if (head("reduce.weight") !== undefined && head("block1.conv.weight") !== undefined)
+    return { ...slice, model: "maps_3d", alike: [], classes: outputs(head, "classifier") };
+  const classes = outputs(head, "classifier");
+  const found = flattenHead(head) ?? attentionHead(head) ?? (classes === null ? null : { model: "head", classes });
+  if (found === null) return null;
+  return {
+    ...slice,
+    model: `${slice.model} with ${found.model}`,
+    alike: [],
+    classes: found.classes ?? null,
+    slices: found.model === "flatten head" ? quotient(inputs(head, "ffwd.0"), slice.embedding ?? null) : null,
+  };
 }
 
 /** The volume stage of a run: the published head on stacked embeddings. */

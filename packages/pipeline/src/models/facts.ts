@@ -19,8 +19,8 @@ export interface ModelFacts {
   kind: ModelKind;
   architecture: string;
   source: string;
-  /** The setting that chooses it; null where only the API does. */
-  config: string | null;
+  /** The setting that chooses it. */
+  config: string;
   /** Axes of the input without the batch: C channels, H, W, D or S slices, E embedding. */
   axes: string;
   input: number[];
@@ -47,10 +47,11 @@ export function modelFacts(shape: ZooShape): ModelFacts[] {
   });
 }
 
-function settingOf({ kind, name }: ZooModel): string | null {
+function settingOf({ kind, name }: ZooModel): string {
   if (kind === "slice model") return `slice.model: ${name === "2d_cnn" ? "slice_cnn" : name}`;
   if (kind === "head") return `volume.head: ${name}`;
-  return name === "two_stage" ? "slice.model: custom_resnet, volume.head: flatten" : null;
+  if (name === "two_stage") return "slice.model: custom_resnet, volume.head: flatten";
+  return name === "maps_3d" ? "volume.head: maps_3d" : `method: 3d, volume.model: ${name}`;
 }
 
 function inputOf({ kind, name }: ZooModel, { size, slices }: ZooShape): { axes: string; input: number[] } {

@@ -76,7 +76,8 @@ export function loadForNewClasses(model: Module, file: string, prefix = ""): Loa
 
 const loadedOf = ({ hash, metadata, notes }: Loaded): Loaded => ({ hash, metadata, notes });
 
-function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: string, remedy: string): void {
+/** Loads tensors by their names, all or none. @throws CheckpointError that lists what is missing, unexpected or of another shape */
+export function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: string, remedy: string): void {
   try {
     noGrad(() => model.loadStateDict(tensors));
   } catch (error) {
@@ -90,8 +91,11 @@ function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: str
   }
 }
 
+// The error's cause, a StateDictError, has them all.
+const mostListed = 8;
+
 function some(title: string, keys: readonly string[]): string {
   if (keys.length === 0) return "";
-  const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
-  return `${title}: ${keys.slice(0, 3).join(", ")}${more}`;
+  const more = keys.length > mostListed ? ` and ${keys.length - mostListed} more` : "";
+  return `${title}: ${keys.slice(0, mostListed).join(", ")}${more}`;
 }

@@ -42,9 +42,23 @@ export function runPaths(run: string) {
   };
 }
 
+const importedSchema = z.object({
+  /** Name of the file, and its SHA-256. */
+  file: z.string(),
+  sha256: z.string(),
+  /** What it was found to be, in words. */
+  model: z.string(),
+  classes: z.number().int(),
+  /** Whether its slices can vote: a two_stage checkpoint has no last layer of the slice model. */
+  votes: z.boolean(),
+  notes: z.array(z.string()),
+});
+export type ImportedFrom = z.infer<typeof importedSchema>;
+
 const recordSchema = z.object({
   version: z.literal(1),
-  dataset: z.object({ directory: z.string(), name: z.string(), hash: z.string() }),
+  /** null: an imported checkpoint, of which it is not known what it was trained on. */
+  dataset: z.object({ directory: z.string(), name: z.string(), hash: z.string() }).nullable(),
   splitHash: z.string(),
   created: z.string(),
   status: z.enum(["training", "stopped", "trained"]),
@@ -55,6 +69,8 @@ const recordSchema = z.object({
   environment: z.record(z.string(), z.string()),
   /** Times that the test part was scored. */
   testReads: z.number().int(),
+  /** Where the weights are from, where they were not trained here. */
+  imported: importedSchema.optional(),
 });
 export type RunRecord = z.infer<typeof recordSchema>;
 

@@ -19,6 +19,12 @@ export interface OpenRun {
  */
 export function openRun(run: string, data?: string): OpenRun {
   const record = readRecord(run);
+  if (record.dataset === null)
+    throw new RunError(
+      run,
+      "is an imported checkpoint, without a data set of its own",
+      `Score it: slicestack evaluate ${run} --data DATA. To train on from its weights: init_from: ${run}.`,
+    );
   const config = readRunConfig(run);
   const dataset = openDataset(data ?? record.dataset.directory);
   if (dataset.info.hash !== record.dataset.hash) {

@@ -140,7 +140,7 @@ function trainMember(
 function follow(run: string, data: string): void {
   const { record, dataset } = openRun(run, data);
   const { directory } = dataset;
-  if (record.dataset.directory !== directory)
+  if (record.dataset !== null && record.dataset.directory !== directory)
     writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
 }
 

@@ -3,18 +3,18 @@ import { basename } from "node:path";
 import { scope } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
-import { stagesOf, type StageName } from "../config/stages.js";
-import type { RunConfig } from "../config/types.js";
+import type { StageName } from "../config/stages.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../models/features.js";
 import { Joint } from "../models/joint.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
 import { headOf, headSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
-import { readRecord, readRunConfig, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open.js";
 import { isBegun } from "./checkpoint.js";
 import { localBatchNorms } from "./distributed.js";
 import { fineTuneStage } from "./fine-tune-stage.js";
+import { initSource } from "./init-from.js";
 import { trainStage, type StageResult, type StageRun } from "./loop.js";
 import { sliceStage, trainingVolumes } from "./slice-stage.js";
 import { volumeStage } from "./volume-stage.js";
@@ -205,27 +205,20 @@ function refuseSplit(file: string, theirs: string | undefined, ours: string): ne
 
 /** The weights of another run of ours, all but the last layers where the classes are others. */
 function startFrom(training: Training, stage: StageName, model: Module): void {
-  const from = training.config.initFrom!;
-  const { file, prefix } = sourceOf(from, readRunConfig(from), stage);
-  recordStart(training, `init_from (${stage})`, file, loadForNewClasses(model, file, prefix));
-}
-
-function sourceOf(run: string, config: RunConfig, stage: StageName): { file: string; prefix: string } {
-  const stages = stagesOf(config);
-  const paths = runPaths(run);
-  if (stages.includes("fine_tune"))
-    return { file: paths.best("fine_tune"), prefix: stage === "slice" ? "trunk." : "head." };
-  if (!stages.includes(stage))
-    throw new RunError(run, `is a ${config.method} run and has no ${stage} stage`, "Give init_from a run that has it.");
-  return { file: paths.best(stage), prefix: "" };
+  const source = initSource(training.config, stage);
+  const key = `init_from (${stage})`;
+  if (source === null) return note(training, key, "That run has no such head: it begins anew.");
+  recordStart(training, key, source.file, loadForNewClasses(model, source.file, source.prefix));
 }
 
 /** Kept with the run: which file it started from, and how that was read. @throws RunError where it knows this data set otherwise split */
 function recordStart(training: Training, key: string, file: string, { hash, metadata, notes }: Loaded): void {
   refuseForeignSplit(training, file, metadata);
-  if (!training.isFirst) return;
-  const { run } = training.stageRun;
+  note(training, key, [`${basename(file)}, SHA-256 ${hash}.`, ...notes].join(" "));
+}
+
+function note({ isFirst, stageRun: { run } }: Training, key: string, value: string): void {
+  if (!isFirst) return;
   const record = readRecord(run);
-  const value = [`${basename(file)}, SHA-256 ${hash}.`, ...notes].join(" ");
   writeRecord(run, { ...record, environment: { ...record.environment, [key]: value } });
 }

@@ -29,7 +29,7 @@ export function planSliceStage(
     throw new RunError(donor, problem, "Take the slice stage of a run with the same settings, or train it anew.");
   };
   if (config.method === "3d") refuse("has slices, and a 3D run has no slice stage to take");
-  if (record.dataset.hash !== datasetHash) refuse("was trained on another data set");
+  if (record.dataset?.hash !== datasetHash) refuse("was trained on another data set");
   if (record.splitHash !== splitHash) refuse("was trained on another split");
   if (sliceStageKey(readRunConfig(donor)) !== sliceStageKey(config)) refuse("has another slice stage than this one's");
   if (!existsSync(from.best("slice")) || !sliceStageIsWhole(donor)) refuse("has not finished its slice stage");

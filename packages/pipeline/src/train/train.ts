@@ -17,8 +17,10 @@ import { appendLog, RunError, runPaths, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
+import { checkInitFrom } from "./init-from.js";
 import type { EpochRow } from "./metrics-log.js";
 import { planSliceStage } from "./slice-from.js";
+import { logEpochs } from "./log/wandb.js";
 import { splitFor } from "./split-for.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
 import { alone, type World } from "./world.js";
@@ -83,7 +85,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   using _lock = FolderLock.take(run);
   begin();
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
-  return { run, ...(await inWorker({ ...job, pretrained, sliceIsTaken: taken }, logged, onEpoch)) };
+  await using epochs = logEpochs(config, logged.onLog);
+  const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
+  return { run, ...(await inWorker({ ...job, pretrained, sliceIsTaken: taken }, logged, told)) };
 }
 
 /** Whether the run began with another run's slice stage. */
@@ -129,7 +133,7 @@ function goOn(run: string, { data, config, fold }: TrainOptions): () => void {
   }
   const { directory } = dataset;
   return () => {
-    if (record.dataset.directory !== directory)
+    if (record.dataset !== null && record.dataset.directory !== directory)
       writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
   };
 }
@@ -150,6 +154,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       );
   };
   refuseTaken();
+  checkInitFrom(config);
   const split = options.split ?? splitFor(dataset, config, options.fold);
   const { classes, parts } = taskOf(config, dataset, split);
   for (const [part, volumes] of Object.entries(parts)) {

@@ -154,6 +154,7 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
     protocol: "clean",
     part: "test",
     external: false,
+    notes: [],
     failures: analysis.failures.map(({ id }) => ({
       id,
       picture: { source: PIXEL, alternative: `Slices of ${id}` },

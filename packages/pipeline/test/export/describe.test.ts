@@ -9,7 +9,7 @@ import { guessModel, type ModelGuess } from "../../src/export/describe-model.js"
 import { writeSafetensors } from "../../src/export/safetensors.js";
 import { withoutPrefixes } from "../../src/export/state-dict.js";
 import { Storage, StoredTensor } from "../../src/export/stored-tensor.js";
-import { createHead, createSliceModel } from "../../src/models/registry.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
 import { leakFree, torchvisionShapes } from "../models/support.js";
 
 const shapesOf = (model: Module) => {
@@ -67,6 +67,23 @@ leakFree("two_stage: its custom_resnet without the last layer, and the slices th
     channels: 3,
   });
   assert.equal(modelText(found), "two_stage (ResNet-18 trunk, 2 classes, embedding 256, 64 slices, 3 channels)");
+});
+
+leakFree("maps_3d and a fine-tuned run: a trunk and a head in one", () => {
+  using slice = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [32, 32]);
+  using maps = createVolumeModel({ model: "maps_3d", trunk: slice }, 3, [32, 32, 8]);
+  const trunk = { ...unknown, classes: 3, embedding: 128, channels: 1, inputSize: [32, 32] };
+  assert.deepEqual(guess(shapesOf(maps)), { ...trunk, model: "maps_3d" });
+  for (const [name, found, slices] of [
+    ["flatten", "2d_cnn with flatten head", 8],
+    ["attention", "2d_cnn with attention head", null],
+    ["gru", "2d_cnn with head", null],
+  ] as const) {
+    using head = createHead({ head: name, dropout: 0 }, { embedding: 128, slices: 8, classes: 3 });
+    const shapes = new Map([...shapesOf(slice)].map(([key, shape]): [string, number[]] => [`trunk.${key}`, shape]));
+    for (const [key, shape] of shapesOf(head)) shapes.set(`head.${key}`, shape);
+    assert.deepEqual(guess(shapes), { ...trunk, model: found, slices });
+  }
 });
 
 leakFree("2d_cnn and slice_cnn have the same names; the input is square", () => {

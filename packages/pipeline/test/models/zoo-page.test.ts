@@ -16,7 +16,7 @@ const kinds = {
 function row({ name, axes, input, architecture, source, config, cost }: ModelFacts): string {
   assert.ok(cost !== null);
   const counts = [shortCount(cost.parameters), shortCount(cost.multiplyAdds), shortBytes(cost.activationBytes)];
-  const setting = config === null ? "" : `\`${config}\``;
+  const setting = `\`${config}\``;
   return `| \`${name}\` | ${architecture} | ${axes} = ${input.join(", ")} | ${counts.join(" | ")} | ${setting} | ${source} |`;
 }
 

@@ -176,7 +176,7 @@ test("a group whose data set was moved goes on with the new place, in every memb
   const { status } = await trainGroup({ config, data: moved, out: group, resume: true });
   assert.equal(status, "finished");
   assert.equal(readGroup(group).dataset.directory, moved);
-  for (const name of names) assert.equal(readRecord(join(group, name)).dataset.directory, moved);
+  for (const name of names) assert.equal(readRecord(join(group, name)).dataset?.directory, moved);
   renameSync(moved, data);
   rmSync(group, { recursive: true });
 });

@@ -6,7 +6,7 @@ import { configToYaml } from "../../config/to-yaml.js";
 import type { RunConfig } from "../../config/types.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { openDataset, type Dataset } from "../../data/store.js";
-import { allTaskVolumes, type TaskVolume } from "../../data/task.js";
+import type { TaskVolume } from "../../data/task.js";
 import { svgToPng } from "../../page/drawing.js";
 import { readRunConfig, RunError, runPaths } from "../../run/folder.js";
 import { configHash, groupPaths, groupSplits, groupWords, readGroup, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
@@ -23,6 +23,7 @@ import { readPredictions, writePredictions, type Predictions } from "../predicti
 import { countPart, type PartCounts } from "../report/report.js";
 import { summaryTable } from "../report/tables.js";
 import { metricSpread, type RunSpread } from "../statistics/runs.js";
+import { openTestPart } from "../test-part.js";
 import { summarise, type ModelSummary } from "../summary.js";
 import { combinationOf, ensembleOf, type Combination } from "./ensemble.js";
 import { membersTable, type MembersInput } from "./members.js";
@@ -66,6 +67,8 @@ interface EvaluatedMember {
   opened: OpenRun;
   result: EvaluateResult;
   predictions: Predictions[];
+  /** Its test part, or the volumes of the other data set. */
+  scored: TaskVolume[];
 }
 
 /**
@@ -150,7 +153,9 @@ async function evaluateMember(
       : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
   });
   const folder = external === undefined ? run : join(run, "external", external.info.name);
-  return { member, opened: openRun(run), result, predictions: readPredictions(runPaths(folder).predictions) };
+  const other = external === undefined ? null : { directory: external.directory, part: "all" as const, mapClasses: {} };
+  const { opened, volumes } = openTestPart(run, other);
+  return { member, opened, result, predictions: readPredictions(runPaths(folder).predictions), scored: volumes };
 }
 
 /** Nothing is scored before all members are there and belong together. */
@@ -177,13 +182,12 @@ function spreadOf(members: readonly EvaluatedMember[], part: "test" | "val"): By
 }
 
 /** Subjects and volumes of each part: of the one split, or of each fold. */
-function partsOf(members: readonly EvaluatedMember[], external: Dataset | undefined): PartCounts[] {
+function partsOf(members: readonly EvaluatedMember[]): PartCounts[] {
   const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
   const seen = new Map(members.map((one) => [one.member.splitHash, one]));
   const several = seen.size > 1;
-  return [...seen.values()].flatMap(({ member, opened: { config, task } }) => {
-    const test = external === undefined ? task.parts.test : allTaskVolumes(config, external);
-    return Object.entries({ ...task.parts, test }).map(([part, volumes]) =>
+  return [...seen.values()].flatMap(({ member, scored, opened: { task } }) => {
+    return Object.entries({ ...task.parts, test: scored }).map(([part, volumes]) =>
       countPart(several ? `fold${member.fold} ${part}` : part, rows(volumes), task.classes.count),
     );
   });
@@ -216,7 +220,7 @@ function reportOf({ group, record, config, members, external, metrics, figures, 
     title: `${config.name}, ${words}${external === undefined ? "" : ` on ${info.name}`}`,
     created: new Date().toISOString(),
     dataset: { name: info.name, hash: info.hash },
-    split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members, external) },
+    split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members) },
     members: shown,
     models: metrics.test,
     mainModel,

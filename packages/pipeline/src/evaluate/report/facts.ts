@@ -27,7 +27,7 @@ export function splitFact({ split, part, external, dataset }: ReportInput): stri
   const parts = split.parts.map(
     ({ part: name, subjects, volumes }) => `${name} ${subjects} subjects, ${volumes} volumes`,
   );
-  const outside = external && part === "test" ? `; test is the data set ${dataset.name}, all of it` : "";
+  const outside = external && part === "test" ? `; scored on the data set ${dataset.name}` : "";
   return `by subject, stratified by label, seed ${split.seed}: ${parts.join("; ")}${outside}`;
 }
 

@@ -20,6 +20,8 @@ export interface ReportFacts extends Pictures {
   cost: CostReport;
   ledger: Ledger;
   evidence: readonly Evidence[];
+  /** Of another data set, or of an imported checkpoint. */
+  notes: readonly string[];
   /** Of this evaluation. */
   command: string;
 }
@@ -29,7 +31,7 @@ export type ReportDraft = Omit<ReportInput, "figures">;
 
 export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
   const { config, record, split, task } = opened;
-  const { metrics, dataset, scored, cost, ledger, evidence, command, examples, failures } = facts;
+  const { metrics, dataset, scored, cost, ledger, evidence, command, notes, examples, failures } = facts;
   const { names, count } = task.classes;
   const { info } = dataset;
   const { protocol, run, differences } = metrics;
@@ -43,6 +45,7 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
     protocol,
     part: scored.part,
     external: run.external !== null,
+    notes: [...notes],
     task: { description: `${count} classes: ${names.join(", ")}`, classes: names, ordinal: run.ordinal },
     dataset: {
       name: info.name,
@@ -55,8 +58,8 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
       parts: [
         countPart("train", subjectsOf(task.parts.train), count),
         countPart("val", subjectsOf(task.parts.val), count),
-        countPart("test", subjectsOf(tested), count),
-      ],
+        countPart(run.external === null ? "test" : `${info.name}, external`, subjectsOf(tested), count),
+      ].filter(({ volumes }) => volumes > 0),
     },
     models: metrics[scored.part],
     mainModel: run.mainModel,
@@ -87,12 +90,13 @@ function environmentOf({ record }: OpenRun): Record<string, string> {
   return all;
 }
 
-function warningsOf({ split, config }: OpenRun, { info }: Dataset, { metrics }: ReportFacts): string[] {
+function warningsOf({ split, config }: OpenRun, { info }: Dataset, { metrics, notes }: ReportFacts): string[] {
   const optimistic =
     "Paper protocol: epoch, thresholds and scores come from the same validation part. These scores are too good; they are here to be compared with the publication, and with the clean protocol.";
   const shuffled =
     "Control run: the labels of train and val were exchanged between subjects. Every score should be chance.";
   return [
+    ...notes,
     ...(metrics.protocol === "paper" ? [optimistic] : []),
     ...(config.task.shuffleLabels ? [shuffled] : []),
     ...split.warnings,

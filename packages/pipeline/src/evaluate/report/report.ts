@@ -72,6 +72,8 @@ export interface ReportInput {
   part: "val" | "test";
   /** true where the scored volumes are not of the run's own data set */
   external: boolean;
+  /** what its reader should know of the other data set, or of an imported checkpoint; the first says which */
+  notes: string[];
   /** summaries of that part in the order of the tables, baselines first */
   models: ModelSummary[];
   /** the model the report is about; "2.5d" */

@@ -71,7 +71,10 @@ test("the same method twice differs by nothing, whatever the order of its volume
   assert.equal(differences[0]!.second, "a");
   assert.equal(differences[0]!.metrics.auroc!.difference.value, 0);
   const { low, high } = differences[0]!.metrics.auroc!.difference.interval;
-  assert.ok([low, high].every((bound) => bound === 0 || Number.isNaN(bound)), "no spread, no interval");
+  assert.ok(
+    [low, high].every((bound) => bound === 0 || Number.isNaN(bound)),
+    "no spread, no interval",
+  );
 });
 
 test("nothing to compare, an unknown reference and other volumes are refused", () => {

@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { collectOverride } from "../overrides.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { shellWord } from "../shell.js";
+
+interface ImportOptions extends CommonOptions {
+  config?: string;
+  set?: Record<string, string>;
+}
+
+export function addImport(program: Command, start: Start): void {
+  const command = program
+    .command("import")
+    .description("make a run folder of a checkpoint: of the published code, of torchvision, or of a run")
+    .argument("<checkpoint>", ".pth, .pt or .safetensors; nothing of it is run")
+    .argument("<out>", "run folder to make")
+    .option("--config <file>", "its configuration, structured or published (default: by what the file holds)")
+    .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
+  addCommon(command, {
+    example: "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
+    notes:
+      "Configuration keys are flags too, e.g. --volume.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
+  }).action((checkpoint: string, out: string, options: ImportOptions) =>
+    start(options, (session) => runImport(checkpoint, out, options, session)),
+  );
+}
+
+async function runImport(
+  checkpoint: string,
+  out: string,
+  { config, set = {} }: ImportOptions,
+  { command }: Session,
+): Promise<Outcome> {
+  const { importCheckpoint } = await import("@slicestack/pipeline");
+  const result = importCheckpoint({ checkpoint, out, config, overrides: set, command });
+  const text = [
+    `Model: ${result.model}`,
+    ...result.notes,
+    `Run: ${result.run}`,
+    `Next: slicestack evaluate ${shellWord(out)} --data DATA`,
+  ].join("\n");
+  return { code: EXIT.ok, text, json: result };
+}

@@ -1,0 +1,33 @@
+/** An imported checkpoint opened on a data set: a run whose volumes are all test, because what it was trained on is not known. */
+import type { RunConfig } from "../config/types.js";
+import type { Dataset } from "../data/store.js";
+import { sealed } from "../data/split/split.js";
+import type { TaskVolume } from "../data/task.js";
+import { RunError, type ImportedFrom, type RunRecord } from "./folder.js";
+import type { OpenRun } from "./open.js";
+
+/** @throws RunError where its stacking head has a place for more slices than the volumes have */
+export function openImported(
+  run: string,
+  { config, record, imported }: { config: RunConfig; record: RunRecord; imported: ImportedFrom },
+  { dataset, names, test }: { dataset: Dataset; names: string[]; test: TaskVolume[] },
+): OpenRun {
+  checkDepth(run, config, test);
+  const parts = { train: [], val: [], test: test.map(({ id }) => id) };
+  const split = sealed(dataset, { seed: 0, group: undefined, parts, warnings: [] });
+  const mapping = new Map<number, number | null>();
+  const classes = { count: imported.classes, names, mapping };
+  return { config, record, dataset, split, task: { classes, parts: { train: [], val: [], test } } };
+}
+
+function checkDepth(run: string, { method, transform, volume }: RunConfig, test: readonly TaskVolume[]): void {
+  if (method !== "2.5d" || volume.head !== "flatten" || volume.slices === null) return;
+  const planes = transform.planes === "three" ? 3 : 1;
+  const short = test.find(({ count }) => count * planes < volume.slices!);
+  if (short === undefined) return;
+  throw new RunError(
+    run,
+    `has a flatten head for ${volume.slices} slices, volume ${short.id} has ${short.count * planes}`,
+    `Prepare the data set with --depth ${Math.ceil(volume.slices / planes)}.`,
+  );
+}

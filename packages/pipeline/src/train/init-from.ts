@@ -1,0 +1,42 @@
+/** `init_from`: which weights of another run of ours, or of an imported checkpoint, a stage starts from. */
+import { existsSync } from "node:fs";
+import { stagesOf, type StageName } from "../config/stages.js";
+import type { RunConfig } from "../config/types.js";
+import { readRunConfig, RunError, runPaths } from "../run/folder.js";
+
+export interface Source {
+  file: string;
+  /** Of the names in the file, where the model lies inside of another. */
+  prefix: string;
+}
+
+/**
+ * The file of that run for a stage; null where it has no such head, so that the head begins anew.
+ * @throws RunError where it is no run, is not trained, or has other models
+ */
+export function initSource(config: RunConfig, stage: StageName): Source | null {
+  const run = config.initFrom!;
+  const theirs = readRunConfig(run);
+  const model = (of: RunConfig) => (of.method === "3d" ? of.volume.model : of.slice.model);
+  if ((theirs.method === "3d") !== (config.method === "3d") || model(theirs) !== model(config))
+    throw new RunError(
+      run,
+      `is a run of ${model(theirs)} (${theirs.method}), this one is of ${model(config)} (${config.method})`,
+      "Give init_from a run of the same model; its classes may be others.",
+    );
+  const stages = stagesOf(theirs);
+  if (stage === "volume" && config.method !== "3d" && (!stages.includes("volume") || theirs.volume.head !== config.volume.head)) return null; // prettier-ignore
+  const isTuned = stages.includes("fine_tune");
+  const source: Source = isTuned
+    ? { file: runPaths(run).best("fine_tune"), prefix: stage === "slice" ? "trunk." : "head." }
+    : { file: runPaths(run).best(stage), prefix: "" };
+  if (existsSync(source.file)) return source;
+  const missing = isTuned ? "fine_tune" : stage;
+  throw new RunError(run, `its ${missing} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
+}
+
+/** Refuses before a run begins what its stages would refuse. @throws RunError, ConfigError */
+export function checkInitFrom(config: RunConfig): void {
+  if (config.initFrom === null) return;
+  for (const stage of stagesOf(config)) if (stage !== "fine_tune") initSource(config, stage);
+}
