@@ -35,7 +35,11 @@ function optimisationShape(defaults: { epochs: number; batch: number; rate: numb
       "plateau, cosine, step, one_cycle or constant",
       "Learning rate over time; plateau: x0.1 after 5 epochs without progress in validation",
     ),
-    warmup_epochs: key(z.int().min(0).default(0), `${WHOLE}, at least 0`, "Epochs of linear rise to the learning rate"),
+    warmup_epochs: key(
+      z.int().min(0).default(0),
+      `${WHOLE}, at least 0`,
+      "Epochs of linear rise to the learning rate; one_cycle has its own",
+    ),
     clip_norm: key(
       z.number().positive().nullable().default(null),
       "a number above 0, or null",
@@ -374,9 +378,15 @@ export const runConfigSchema = z.strictObject({
 
 export type ConfigFile = z.output<typeof runConfigSchema>;
 
-function checkWarmup(stage: { epochs: number; warmup_epochs: number }, context: z.RefinementCtx): void {
-  if (stage.warmup_epochs <= stage.epochs) return;
-  const message = `expected at most the ${stage.epochs} epochs of the stage, received ${stage.warmup_epochs}`;
+function checkWarmup(
+  { epochs, warmup_epochs: warmup, schedule }: { epochs: number; warmup_epochs: number; schedule: string },
+  context: z.RefinementCtx,
+): void {
+  const ownRise = schedule === "one_cycle" && warmup > 0;
+  if (warmup <= epochs && !ownRise) return;
+  const message = ownRise
+    ? `expected 0, because one_cycle has a rise of its own, received ${warmup}`
+    : `expected at most the ${epochs} epochs of the stage, received ${warmup}`;
   context.addIssue({ code: "custom", path: ["warmup_epochs"], message });
 }
 

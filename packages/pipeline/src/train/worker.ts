@@ -6,6 +6,7 @@ import { stagesOf, type StageName } from "../config/stages.js";
 import { planCompute, startCompute, describeEnvironment, type ComputePlan } from "../run/compute.js";
 import { readRecord, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
+import { generatorAfter } from "./checkpoint.js";
 import { joinWorld } from "./distributed.js";
 import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
@@ -23,6 +24,8 @@ export interface TrainJob {
   world: World;
   /** Device, threads and precision as configured: what is needed before the run folder is there. */
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
+  /** Between checkpoints within an epoch. */
+  saveSeconds?: number | undefined;
 }
 
 export interface TrainOutcome {
@@ -39,7 +42,7 @@ function train(input: TrainJob, job: JobContext): TrainOutcome {
 }
 
 function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): TrainOutcome {
-  const { run, data, stage, resume, world, pretrained } = input;
+  const { run, data, stage, resume, world, pretrained, saveSeconds } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
   const isFirst = world.rank === 0;
@@ -50,11 +53,14 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     writeRecord(run, { ...record, status, environment: { ...record.environment, ...more } });
   };
   keep("training", { ...describeEnvironment(compute), processes: String(world.worldSize) });
-  const stages = stagesOf(config).filter((name) => stage === "all" || name === stage);
+  const all = stagesOf(config);
+  const stages = all.filter((name) => stage === "all" || name === stage);
+  const before = all[all.indexOf(stages[0]!) - 1];
+  if (before !== undefined && isFirst) generatorAfter(run, before); // as if that stage had just ended
   if (config.method === "2.5d" && stages.includes("volume")) checkHeadFits(config, dataset.volumes.map(({ count }) => count)); // prettier-ignore
 
   using log = new MetricsLog(run, isFirst);
-  const stageRun: StageRun = { run, resume, log, compute, job };
+  const stageRun: StageRun = { run, resume, log, compute, job, saveSeconds };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
     const { status, best } = runStage(name, { ...opened, stageRun, pretrained, isFirst });
