@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
+import type { Progress } from "../../src/progress.js";
 import { runPaths, type StageName } from "../../src/run/folder.js";
 
 /** A folder of its own, with its own cache, gone with the process. */
@@ -52,4 +54,65 @@ slice: {model: slice_cnn, epochs: 2, batch_size: 16, slices_per_volume: 4, learn
 volume: {head: attention, epochs: 4, batch_size: 8, learning_rate: 0.001, dropout: 0.2}
 `;
   return loadConfig({ text, overrides });
+}
+
+/** The smallest: 20 phantoms of five classes, 16 x 16 pixels, 8 slices. */
+export async function tinyDataset(folder: string): Promise<string> {
+  const source = join(folder, "scans");
+  const phantoms = await generatePhantoms({ destination: source, subjects: 20, seed: 3, size: 32, minimum: 4, workers: 1 }); // prettier-ignore
+  const destination = join(folder, "data");
+  await prepare({ source, destination, labels: phantoms.labels, size: [16, 16], depth: 8, workers: 1, name: "tiny" });
+  return destination;
+}
+
+/** Two steps an epoch in each stage. */
+export function tinyConfig(overrides: Record<string, string> = {}): RunConfig {
+  const text = `
+name: tiny
+threads: 1
+slice: {model: slice_cnn, epochs: 2, batch_size: 16, slices_per_volume: 2, learning_rate: 0.001, dropout: 0.2}
+volume: {head: attention, epochs: 2, batch_size: 6, learning_rate: 0.001, dropout: 0.2}
+`;
+  return loadConfig({ text, overrides });
+}
+
+const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+/** Every file of weights of a run by its hash, and what the newest states hold but for the seconds. */
+export function weightsOf(run: string, stages: readonly StageName[]): Record<string, string> {
+  const paths = runPaths(run);
+  const files = stages.flatMap((stage) => [
+    [`${stage} best`, sha256(paths.best(stage))],
+    [`${stage} last`, sha256(paths.last(stage))],
+    [`${stage} state`, stateOf(run, stage)],
+  ]);
+  return Object.fromEntries(files) as Record<string, string>;
+}
+
+function stateOf(run: string, stage: StageName): string {
+  const bytes = readFileSync(newestState(run, stage));
+  const header = Number(bytes.readBigUInt64LE(0));
+  const text = bytes.toString("utf8", 8, 8 + header).replace(/\\"seconds\\":[\d.e-]+/, "");
+  return createHash("sha256")
+    .update(text.trimEnd())
+    .update(bytes.subarray(8 + header))
+    .digest("hex");
+}
+
+/** Rows of metrics.jsonl without the seconds, which no two runs share. */
+export function curvesOf(run: string): Record<string, unknown>[] {
+  const lines = readFileSync(runPaths(run).metrics, "utf8").trim().split("\n");
+  return lines.map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
+}
+
+/** Ends a training at this step of this stage: to be spread into its options. */
+export function stopAt(
+  stage: StageName,
+  done: number,
+): { signal: AbortSignal; onProgress: (progress: Progress) => void } {
+  const controller = new AbortController();
+  const onProgress = (progress: Progress) => {
+    if (progress.stage === `${stage} stage` && progress.done >= done) controller.abort();
+  };
+  return { signal: controller.signal, onProgress };
 }
