@@ -1,4 +1,5 @@
 /** The worker thread of `train`: joins the other processes, if there are any, and runs the stages. */
+import { isMainThread } from "node:worker_threads";
 import { usableCores } from "../doctor/cpu.js";
 import { systemProbe } from "../doctor/probe.js";
 import { serveJob, type JobContext } from "../background.js";
@@ -34,7 +35,8 @@ export interface TrainOutcome {
   best: Partial<Record<StageName, number>>;
 }
 
-function train(input: TrainJob, job: JobContext): TrainOutcome {
+/** What the worker does. It needs no thread of its own: tests call it as it is. */
+export function trainJob(input: TrainJob, job: JobContext): TrainOutcome {
   const { world } = input;
   const compute = computeOf(input);
   // The first process has made the run folder before it joins, so that all find it there.
@@ -82,4 +84,4 @@ function computeOf({ compute, world }: TrainJob): ComputePlan {
   return { ...plan, threads, device };
 }
 
-serveJob<TrainJob, TrainOutcome>(train);
+if (!isMainThread) serveJob<TrainJob, TrainOutcome>(trainJob);

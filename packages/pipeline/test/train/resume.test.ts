@@ -1,4 +1,4 @@
-/** What a resume withstands: kills, checkpoints that are damaged or gone, a second process. */
+/** What a resume withstands: checkpoints that are damaged or gone, a second process. Kills: kills.test.ts. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,10 +9,7 @@ import { fileURLToPath } from "node:url";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import { runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/train/train.js";
-import { killTest } from "./kill-case.js";
-import { curvesOf, newestState, scratch, stopAt, tinyConfig, tinyDataset, weightsOf } from "./support.js";
-
-killTest(5, 3);
+import { blankRun, curvesOf, newestState, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
 
 const folder = scratch();
 let data = "";
@@ -21,7 +18,8 @@ const stages = ["slice", "volume"] as const;
 before(async () => {
   data = await tinyDataset(folder);
   await train({ config: tinyConfig(), data, out: at("whole") });
-  await train({ config: tinyConfig(), data, out: at("half"), saveSeconds: 0, ...stopAt("slice", 3) });
+  blankRun(at("whole"), at("half"));
+  assert.equal(trainHere(at("half"), data, { stage: "slice", step: 3 }, 0).status, "stopped");
 });
 
 const flip = (file: string) => {
@@ -42,15 +40,8 @@ for (const [what, damage] of damages) {
     cpSync(at("half"), out, { recursive: true });
     const newest = newestState(out, "slice");
     damage(newest);
-    const lines: string[] = [];
-    const onLog = (line: string) => void lines.push(line);
-    const result = await train({ config: tinyConfig(), data, out, resume: true, onLog });
-    assert.equal(result.status, "finished");
-    assert.match(
-      lines.join("\n"),
-      new RegExp(`${basename(newest)} is damaged or gone; the checkpoint before it is taken`),
-    );
-    assert.match(readFileSync(runPaths(out).log, "utf8"), /is damaged or gone/);
+    assert.equal(trainHere(out, data).status, "finished");
+    assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`${basename(newest)} is damaged or gone; the checkpoint before it is taken`)); // prettier-ignore
     assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
     assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
   });
@@ -63,7 +54,7 @@ test("after a fall back the next state goes over the damaged one: the whole one 
   flip(newest);
   // One more step, then a stop: a single state is written.
   const wholeBefore = readFileSync(runPaths(out).state("slice"), "utf8");
-  await train({ config: tinyConfig(), data, out, resume: true, ...stopAt("slice", 3) });
+  trainHere(out, data, { stage: "slice", step: 3 });
   const [, older] = (JSON.parse(wholeBefore) as { states: { file: string }[] }).states;
   const { states } = JSON.parse(readFileSync(runPaths(out).state("slice"), "utf8")) as { states: { file: string }[] };
   assert.deepEqual(
@@ -109,7 +100,8 @@ test("slice.epochs 0: what the slice model started from is not read again by a r
   const config = tinyConfig({ "slice.epochs": "0", checkpoint });
   await train({ config, data, out: at("no epochs") });
   const out = at("no epochs, stopped");
-  await train({ config, data, out, ...stopAt("volume", 2) });
+  blankRun(at("no epochs"), out);
+  assert.equal(trainHere(out, data, { stage: "volume", step: 2 }).status, "stopped");
   renameSync(checkpoint, at("elsewhere.safetensors"));
   await train({ config, data, out, resume: true });
   assert.deepEqual(weightsOf(out, stages), weightsOf(at("no epochs"), stages));

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
-import type { Progress } from "../../src/progress.js";
-import { runPaths, type StageName } from "../../src/run/folder.js";
+import { appendLog, readRunConfig, runPaths, type StageName } from "../../src/run/folder.js";
+import { trainJob, type TrainJob, type TrainOutcome } from "../../src/train/worker.js";
+import { alone } from "../../src/train/world.js";
 
 /** A folder of its own, with its own cache, gone with the process. */
 export function scratch(): string {
@@ -105,14 +106,32 @@ export function curvesOf(run: string): Record<string, unknown>[] {
   return lines.map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
 }
 
-/** Ends a training at this step of this stage: to be spread into its options. */
-export function stopAt(
-  stage: StageName,
-  done: number,
-): { signal: AbortSignal; onProgress: (progress: Progress) => void } {
-  const controller = new AbortController();
-  const onProgress = (progress: Progress) => {
-    if (progress.stage === `${stage} stage` && progress.done >= done) controller.abort();
-  };
-  return { signal: controller.signal, onProgress };
+/** Begins a run that has not computed yet: the folder of another one, without what it trained. */
+export function blankRun(from: string, out: string): void {
+  mkdirSync(out, { recursive: true });
+  for (const name of ["config", "split", "record"] as const) cpSync(runPaths(from)[name], runPaths(out)[name]);
+}
+
+/**
+ * Trains on this thread what `train` would in its worker, up to this step of this stage: to the step, where a stop that
+ * comes by message cannot be.
+ */
+export function trainHere(
+  run: string,
+  data: string,
+  stop?: { stage: StageName; step: number },
+  saveSeconds?: number,
+): TrainOutcome {
+  // prettier-ignore
+  let stopping = false;
+  const compute = readRunConfig(run);
+  const job: TrainJob = { run, data, stage: "all", resume: true, pretrained: null, world: alone, compute, saveSeconds };
+  return trainJob(job, {
+    report: ({ stage, done }) => {
+      if (stop !== undefined && stage === `${stop.stage} stage` && done >= stop.step) stopping = true;
+    },
+    log: (line) => appendLog(run, line),
+    event: () => undefined,
+    stopping: () => stopping,
+  });
 }
