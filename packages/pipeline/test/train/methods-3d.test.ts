@@ -8,4 +8,4 @@ for (const [model, size] of [
   ["attn", "[32, 32, 32]"],
   ["volume_cnn", "null"],
 ] as const)
-  methodTest(`3d ${model}`, { method: "3d", "volume.model": model, "volume.size": size, overfit: "true", "volume.fit": model === "attn" ? "pad" : "resize" }); // prettier-ignore
+  methodTest(`3d ${model}`, { method: "3d", "volume.model": model, "volume.size": size, overfit: "true", "volume.epochs": "1", "volume.optimizer": "sgd", "volume.momentum": "0", "volume.fit": model === "attn" ? "pad" : "resize" }); // prettier-ignore

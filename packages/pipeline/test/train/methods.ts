@@ -10,28 +10,35 @@ import { train } from "../../src/train/train.js";
 import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
 
 const folder = scratch();
-let made: Promise<string> | undefined;
-/** The data set of this file's tests. */
-export const tinyData = (): Promise<string> => (made ??= tinyDataset(folder));
 export const runFolder = (name: string): string => join(folder, name);
+let made: Promise<string> | undefined;
+/** The data set of this file's tests, and a run on it that was stopped before its first step. */
+export const tinyData = (): Promise<string> => (made ??= begin());
 
-/** @param stop the stage that is interrupted in its second epoch */
+async function begin(): Promise<string> {
+  const data = await tinyDataset(folder);
+  await train({ config: tinyConfig(), data, out: runFolder("begun"), signal: AbortSignal.abort() });
+  return data;
+}
+
+/** @param stop the stage that is interrupted in its last epoch */
 export function methodTest(name: string, overrides: Record<string, string>, stop?: StageName): void {
   const config = tinyConfig(overrides);
   const stages = stagesOf(config);
   test(`${name}: trains, resumes to the same bits, evaluates`, async () => {
     const data = await tinyData();
     const [whole, out] = [runFolder(`${name} whole`), runFolder(name)];
-    await train({ config, data, out: whole });
+    blankRun(runFolder("begun"), whole, config);
+    trainHere(whole, data);
     const curves = curvesOf(whole);
     for (const row of curves)
       for (const key of ["train_loss", "gradient_norm", "val_loss"]) assert.ok(Number.isFinite(row[key]), `${key} ${JSON.stringify(row)}`); // prettier-ignore
 
     const stage = stop ?? stages.at(-1)!;
-    const rows = curves.filter((row) => row["stage"] === stage);
-    const steps = rows.at(-1)!["step"] as number;
+    const steps = curves.filter((row) => row["stage"] === stage).map((row) => row["step"] as number);
+    const step = steps.length === 1 ? 1 : steps.at(-2)! + 1; // in the middle of the last epoch
     blankRun(whole, out);
-    assert.equal(trainHere(out, data, { stage, step: steps / 2 + 1 }).status, "stopped");
+    assert.equal(trainHere(out, data, { stage, step }).status, "stopped");
     assert.equal(trainHere(out, data).status, "finished");
     assert.deepEqual(weightsOf(out, stages), weightsOf(whole, stages));
     assert.deepEqual(curvesOf(out), curves);

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
+import { configToYaml } from "../../src/config/to-yaml.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
-import { appendLog, readRunConfig, runPaths, type StageName } from "../../src/run/folder.js";
+import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
+import { openRun } from "../../src/run/open.js";
 import { trainJob, type TrainJob, type TrainOutcome } from "../../src/train/worker.js";
 import { alone } from "../../src/train/world.js";
 
@@ -106,10 +108,13 @@ export function curvesOf(run: string): Record<string, unknown>[] {
   return lines.map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
 }
 
-/** Begins a run that has not computed yet: the folder of another one, without what it trained. */
-export function blankRun(from: string, out: string): void {
+/** Begins a run that has not computed yet: the folder of another one, without what it trained, with its or another configuration. */
+export function blankRun(from: string, out: string, config?: RunConfig): void {
   mkdirSync(out, { recursive: true });
   for (const name of ["config", "split", "record"] as const) cpSync(runPaths(from)[name], runPaths(out)[name]);
+  if (config === undefined) return;
+  writeFileSync(runPaths(out).config, configToYaml(config));
+  writeRecord(out, { ...readRecord(out), classes: openRun(out).task.classes.names });
 }
 
 /**
