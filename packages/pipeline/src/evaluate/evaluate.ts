@@ -151,9 +151,9 @@ function comparisons(
   });
 }
 
-/** The slices' vote on both parts, by the rule of the configuration. */
-function votesOf(
-  { config, task }: OpenRun,
+/** The slices' vote on both parts, by the rule of the configuration; what it chooses, it chooses on val. */
+export function votesOf(
+  { config, task }: Pick<OpenRun, "config" | "task">,
   slices: readonly SlicePredictions[],
   test: readonly TaskVolume[],
 ): Predictions[] {

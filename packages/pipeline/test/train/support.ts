@@ -119,24 +119,26 @@ export function blankRun(from: string, out: string, config?: RunConfig): void {
 
 /**
  * Trains on this thread what `train` would in its worker, up to this step of this stage: to the step, where a stop that
- * comes by message cannot be.
+ * comes by message cannot be. @returns with the outcome, what it reported of, in order
  */
 export function trainHere(
   run: string,
   data: string,
   stop?: { stage: StageName; step: number },
   saveSeconds?: number,
-): TrainOutcome {
-  // prettier-ignore
+): TrainOutcome & { reported: string[] } {
   let stopping = false;
+  const reported: string[] = [];
   const compute = readRunConfig(run);
   const job: TrainJob = { run, data, stage: "all", resume: true, pretrained: null, world: alone, compute, saveSeconds };
-  return trainJob(job, {
+  const outcome = trainJob(job, {
     report: ({ stage, done }) => {
+      if (stage !== reported.at(-1)) reported.push(stage);
       if (stop !== undefined && stage === `${stop.stage} stage` && done >= stop.step) stopping = true;
     },
     log: (line) => appendLog(run, line),
     event: () => undefined,
     stopping: () => stopping,
   });
+  return { ...outcome, reported };
 }
