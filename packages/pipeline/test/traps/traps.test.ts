@@ -3,7 +3,17 @@
  * and the last test holds the list to this file. What else covers each trap is named there.
  */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync, closeSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+  closeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { before, test } from "node:test";
 import { PassThrough } from "node:stream";
@@ -20,6 +30,7 @@ import type { Task } from "../../src/data/task.js";
 import { argmax } from "../../src/evaluate/metrics/confusion.js";
 import { votesOf } from "../../src/evaluate/evaluate.js";
 import { voteBy, VOTE_RULES } from "../../src/evaluate/votes/vote.js";
+import { greyPng } from "../../src/evaluate/report/png.js";
 import { readSafetensors } from "../../src/export/safetensors.js";
 import { volumeEmbeddings, type FeatureSource } from "../../src/models/features.js";
 import { embedSlices, predictSlices, stackVolumes } from "../../src/models/predict.js";
@@ -35,7 +46,7 @@ import { train } from "../../src/train/train.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 import { config, randomDataset } from "../models/support.js";
-import { blankRun, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
+import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
 
 const folder = scratch();
 const at = (name: string) => join(folder, name);
@@ -51,9 +62,9 @@ before(async () => {
 /** Titles of the tests of this file, to be held against the page. */
 const titles: string[] = [];
 function trap(number: number, title: string, body: (own: string) => void | Promise<void>): void {
-  titles.push(`trap ${number}: ${title}`);
+  const place = titles.push(`trap ${number}: ${title}`);
   test(`trap ${number}: ${title}`, async () => {
-    const own = at(`trap ${number} ${titles.length}`);
+    const own = at(`folder ${place}`);
     mkdirSync(own, { recursive: true });
     await body(own);
   });
@@ -96,11 +107,13 @@ trap(2, "training never looks at test: with noise in its place, every weight and
   closeSync(file);
   const runs = [data, spoiled].map((where, k) => {
     const run = join(own, `run ${k}`);
+    process.env["XDG_CACHE_HOME"] = join(own, `cache ${k}`); // the embeddings of one are not those of the other
     blankRun(at("begun"), run, tinyConfig({ "slice.schedule": "plateau", "volume.schedule": "plateau", "slice.patience": "1" })); // prettier-ignore
     trainHere(run, where);
     return run;
   });
   assert.deepEqual(weightsOf(runs[1]!, ["slice", "volume"]), weightsOf(runs[0]!, ["slice", "volume"]));
+  assert.deepEqual(curvesOf(runs[1]!), curvesOf(runs[0]!));
   assert.equal(readRecord(runs[0]!).testReads, 0);
 });
 
@@ -157,26 +170,33 @@ trap(
   3,
   "slice files 0, 1, 10, 100 … come in the order of their numbers, from the files to the stack of embeddings",
   async (own) => {
-    for (const [volume, count] of [["p1", 120], ["p2", 12]] as const)
+    // As arrays and as pictures, which are found in two ways.
+    for (const [volume, label, count] of [["p1", 0, 120], ["p2", 1, 12]] as const)
     for (let s = 0; s < count; s++) {
-      const path = join(own, `slices/train/ct_${volume === "p1" ? 0 : 1}_slice/${volume}_${s}.npy`);
-      mkdirSync(dirname(path), { recursive: true });
-      await writeNpy(path, { data: new Uint8Array(64).fill(s), shape: [8, 8] });
+      const array = join(own, `arrays/train/ct_${label}_slice/${volume}_${s}.npy`);
+      const picture = join(own, `pictures/class_${label}/${volume}/${s}.png`);
+      for (const path of [array, picture]) mkdirSync(dirname(path), { recursive: true });
+      await writeNpy(array, { data: new Uint8Array(64).fill(2 * s), shape: [8, 8] });
+      writeFileSync(picture, greyPng(new Uint8Array(64).fill(2 * s), 8, 8));
     } // prettier-ignore
-    const dataset = await prepare({ source: join(own, "slices"), destination: join(own, "set") });
-    scope(() => {
-      using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
-      using model = new Watcher(() => undefined);
-      const source: FeatureSource = { model, weightsHash: "w", store, datasetHash: dataset.info.hash };
-      const { features_N, volumes } = volumeEmbeddings(source, dataset.volumes.map((one) => ({ ...one, label: one.label ?? 0 })), compute); // prettier-ignore
-      const { features_BS, mask_BS } = stackVolumes(features_N, volumes);
-      assert.deepEqual(features_BS.shape, [2, 120, 3]);
-      for (const [v, count] of [[0, 120], [1, 12]] as const) {
-      const heights = features_BS.select(0, v).select(1, 0).narrow(0, 0, count).toArray();
-      assert.ok(heights.every((height, k) => k === 0 || height > heights[k - 1]!), `volume ${v}: ${heights.slice(0, 12).join(" ")}`);
-      assert.equal(mask_BS.select(0, v).to({ dtype: "float32" }).sum().item(), count);
-    } // prettier-ignore
-    });
+    for (const kind of ["arrays", "pictures"]) {
+      const dataset = await prepare({ source: join(own, kind), destination: join(own, `${kind} set`) });
+      scope(() => {
+        using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+        using model = new Watcher(() => undefined);
+        const source: FeatureSource = { model, weightsHash: "w", store, datasetHash: dataset.info.hash };
+        const { features_N, volumes } = volumeEmbeddings(source, taskOf(dataset).parts.train, compute);
+        const { features_BS, mask_BS } = stackVolumes(features_N, volumes);
+        assert.deepEqual(features_BS.shape, [2, 120, 3]);
+        const [low, high] = dataset.info.range;
+        for (const [v, count] of [[0, 120], [1, 12]] as const) {
+        const heights = features_BS.select(0, v).select(1, 0).narrow(0, 0, count).toArray();
+        const numbers = heights.map((x) => Math.round(((x * 0.229 + 0.485) * (high - low) + low) / 2) + 0);
+        assert.deepEqual(numbers, upTo(count), `${kind}, volume ${v}`);
+        assert.equal(mask_BS.select(0, v).to({ dtype: "float32" }).sum().item(), count);
+      } // prettier-ignore
+      });
+    }
   },
 );
 
