@@ -35,7 +35,11 @@ function optimisationShape(defaults: { epochs: number; batch: number; rate: numb
       "plateau, cosine, step, one_cycle or constant",
       "Learning rate over time; plateau: x0.1 after 5 epochs without progress in validation",
     ),
-    warmup_epochs: key(z.int().min(0).default(0), `${WHOLE}, at least 0`, "Epochs of linear rise to the learning rate"),
+    warmup_epochs: key(
+      z.int().min(0).default(0),
+      `${WHOLE}, at least 0`,
+      "Epochs of linear rise to the learning rate; one_cycle has its own",
+    ),
     clip_norm: key(
       z.number().positive().nullable().default(null),
       "a number above 0, or null",
@@ -338,65 +342,73 @@ const logShape = {
 };
 
 /** The structured file, snake_case, every key with its default. */
-export const runConfigSchema = z.strictObject({
-  name: key(
-    z
-      .string()
-      .regex(/^[^\s/\\.][^/\\]*$/)
-      .default("run"),
-    "a text without slashes that starts with no dot",
-    "Name of the run and its folder",
-  ),
-  method: key(
-    z.enum(["2d", "2.5d", "3d"]).default("2.5d"),
-    "2d, 2.5d or 3d",
-    "2d: slices vote; 2.5d: slices, then a head on their embeddings; 3d: a network on whole volumes",
-  ),
-  seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of training"),
-  device: key(
-    z
-      .string()
-      .regex(/^(auto|cpu|mps|cuda:\d+)$/)
-      .default("auto"),
-    "auto, cpu, mps or cuda:N, e.g. cuda:0",
-    "Where tensors live; auto = the first GPU, else the CPU",
-  ),
-  threads: key(
-    z.union([z.int().min(1), z.literal("auto")]).default("auto"),
-    `${WHOLE}, at least 1, or auto`,
-    "CPU threads of libtorch; auto = the usable cores",
-  ),
-  precision: key(
-    z.enum(["auto", "float32", "bfloat16"]).default("auto"),
-    "auto, float32 or bfloat16",
-    "Arithmetic of training; auto = bfloat16 where the device computes it natively",
-  ),
-  overfit: key(flag(false), trueOrFalse, "Train on a small fixed subset, to see that the model can fit at all"),
-  relaunch: key(flag(false), trueOrFalse, "Go on in the run folder of the same name"),
-  checkpoint: key(
-    z.string().min(1).nullable().default(null),
-    "a path, or null",
-    "Weights of the slice model to start from: of a run, or saved by PyTorch",
-  ),
-  init_from: key(
-    z.string().min(1).nullable().default(null),
-    "a run folder, or null",
-    "A run of ours to start from, with other classes if need be: all weights but the last layers",
-  ),
-  task: z.strictObject(taskShape).superRefine(checkClasses).prefault({}),
-  split: z.strictObject(splitShape).prefault({}),
-  transform: z.strictObject(transformShape).superRefine(checkWindows).prefault({}),
-  slice: z.strictObject(sliceShape).superRefine(checkWarmup).prefault({}),
-  volume: z.strictObject(volumeShape).superRefine(checkWarmup).superRefine(checkHead).prefault({}),
-  fine_tune: z.strictObject(fineTuneShape).superRefine(checkWarmup).prefault({}),
-  log: z.strictObject(logShape).prefault({}),
-});
+export const runConfigSchema = z
+  .strictObject({
+    name: key(
+      z
+        .string()
+        .regex(/^[^\s/\\.][^/\\]*$/)
+        .default("run"),
+      "a text without slashes that starts with no dot",
+      "Name of the run and its folder",
+    ),
+    method: key(
+      z.enum(["2d", "2.5d", "3d"]).default("2.5d"),
+      "2d, 2.5d or 3d",
+      "2d: slices vote; 2.5d: slices, then a head on their embeddings; 3d: a network on whole volumes",
+    ),
+    seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of training"),
+    device: key(
+      z
+        .string()
+        .regex(/^(auto|cpu|mps|cuda:\d+)$/)
+        .default("auto"),
+      "auto, cpu, mps or cuda:N, e.g. cuda:0",
+      "Where tensors live; auto = the first GPU, else the CPU",
+    ),
+    threads: key(
+      z.union([z.int().min(1), z.literal("auto")]).default("auto"),
+      `${WHOLE}, at least 1, or auto`,
+      "CPU threads of libtorch; auto = the usable cores",
+    ),
+    precision: key(
+      z.enum(["auto", "float32", "bfloat16"]).default("auto"),
+      "auto, float32 or bfloat16",
+      "Arithmetic of training; auto = bfloat16 where the device computes it natively",
+    ),
+    overfit: key(flag(false), trueOrFalse, "Train on a small fixed subset, to see that the model can fit at all"),
+    relaunch: key(flag(false), trueOrFalse, "Go on in the run folder of the same name"),
+    checkpoint: key(
+      z.string().min(1).nullable().default(null),
+      "a path, or null",
+      "Weights of the slice model to start from: of a run, or saved by PyTorch",
+    ),
+    init_from: key(
+      z.string().min(1).nullable().default(null),
+      "a run folder, or null",
+      "A run of ours to start from, with other classes if need be: all weights but the last layers",
+    ),
+    task: z.strictObject(taskShape).superRefine(checkClasses).prefault({}),
+    split: z.strictObject(splitShape).prefault({}),
+    transform: z.strictObject(transformShape).superRefine(checkWindows).prefault({}),
+    slice: z.strictObject(sliceShape).superRefine(checkWarmup).prefault({}),
+    volume: z.strictObject(volumeShape).superRefine(checkWarmup).superRefine(checkHead).prefault({}),
+    fine_tune: z.strictObject(fineTuneShape).superRefine(checkWarmup).prefault({}),
+    log: z.strictObject(logShape).prefault({}),
+  })
+  .superRefine(checkFineTune);
 
 export type ConfigFile = z.output<typeof runConfigSchema>;
 
-function checkWarmup(stage: { epochs: number; warmup_epochs: number }, context: z.RefinementCtx): void {
-  if (stage.warmup_epochs <= stage.epochs) return;
-  const message = `expected at most the ${stage.epochs} epochs of the stage, received ${stage.warmup_epochs}`;
+function checkWarmup(
+  { epochs, warmup_epochs: warmup, schedule }: { epochs: number; warmup_epochs: number; schedule: string },
+  context: z.RefinementCtx,
+): void {
+  const ownRise = schedule === "one_cycle" && warmup > 0;
+  if (warmup <= epochs && !ownRise) return;
+  const message = ownRise
+    ? `expected 0, because one_cycle has a rise of its own, received ${warmup}`
+    : `expected at most the ${epochs} epochs of the stage, received ${warmup}`;
   context.addIssue({ code: "custom", path: ["warmup_epochs"], message });
 }
 
@@ -414,6 +426,15 @@ function checkHead(
   if (head !== "noisy_or" || loss !== "ordinal") return;
   const message = "noisy_or gives the chance of each finding, which grades in order are not; take loss cross_entropy";
   context.addIssue({ code: "custom", path: ["head"], message });
+}
+
+function checkFineTune(
+  { method, volume, fine_tune }: { method: string; volume: { head: string }; fine_tune: { epochs: number } },
+  context: z.RefinementCtx,
+): void {
+  if (method !== "2.5d" || volume.head !== "maps_3d" || fine_tune.epochs === 0) return;
+  const message = `expected 0 with volume.head maps_3d, whose maps are not trained through, received ${fine_tune.epochs}`;
+  context.addIssue({ code: "custom", path: ["fine_tune", "epochs"], message });
 }
 
 function checkClasses(

@@ -103,6 +103,13 @@ export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
+/** Removes what writers that were killed left behind in a folder in which nobody else writes now. */
+export function removeTemporaries(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder))
+    if (/^\..+\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
 /** A rename is only safe from a power cut once its folder is synced; not every file system allows it. */
 export function syncFolder(path: string): void {
   if (process.platform === "win32") return;

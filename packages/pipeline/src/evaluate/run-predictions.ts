@@ -2,6 +2,7 @@
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { TaskVolume } from "../data/task.js";
+import type { RunRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open.js";
 import { COUNT_VOTE } from "./analysis/analysis.js";
 import type { Evidence } from "./analysis/failures.js";
@@ -68,7 +69,7 @@ export function baselinePredictions(
 
 /** The slices' vote by the rule of the configuration, and the published count vote beside it. */
 export function votePredictions(
-  { config, record }: OpenRun,
+  { config, record }: { config: RunConfig; record: Pick<RunRecord, "imported"> },
   slices: readonly SlicePredictions[],
   parts: readonly ScoredPart[],
 ): Predictions[] {

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { cat, mapFile, scope, zeros, type Tensor } from "@slicestack/torch";
+import { cat, getNumThreads, libtorchInfo, mapFile, scope, zeros, type Tensor } from "@slicestack/torch";
 import { allReduce, rank, worldSize } from "@slicestack/torch/distributed";
 import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
@@ -93,7 +93,9 @@ function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOp
   const { store, weightsHash, datasetHash } = source;
   const { device, ...transform } = store.transform;
   const { bfloat16 } = options;
-  const facts = ["features 2", kind, weightsHash, transform, datasetHash, bfloat16, device.split(":")[0], chosen.flat()]; // prettier-ignore
+  const { version, cpuCapability } = libtorchInfo(); // with the number of threads, what the last bits depend on
+  const engine = [version, cpuCapability, getNumThreads(), bfloat16, device.split(":")[0]];
+  const facts = ["features 3", kind, weightsHash, transform, datasetHash, engine, chosen.flat()];
   const key = createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   const folder = join(cacheDirectory(process.env, homedir()), "embeddings");
   mkdirSync(folder, { recursive: true });

@@ -10,7 +10,7 @@ import { rank } from "@slicestack/torch/distributed";
 import type { Module } from "@slicestack/torch/nn";
 import type { Optimizer, Schedule, ScheduleState } from "@slicestack/torch/optim";
 import { z } from "zod";
-import { writeFileAtomic } from "../data/atomic.js";
+import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { CheckpointError, readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
@@ -53,7 +53,7 @@ export interface StageMemory {
 interface Parts {
   model: Module;
   optimizer: Optimizer;
-  schedule: Schedule;
+  schedule: Pick<Schedule, "state" | "restore">;
   memories: readonly (StageMemory | null | undefined)[];
 }
 
@@ -72,13 +72,17 @@ export class Checkpoints {
   readonly #run: string;
   readonly #stage: StageName;
   readonly #log: (line: string) => void;
+  readonly #device: string;
 
-  constructor(run: string, stage: StageName, log: (line: string) => void = () => undefined) {
+  /** @param device whose random generator dropout draws from */
+  constructor(run: string, stage: StageName, log: (line: string) => void = () => undefined, device = "cpu") {
     this.#run = run;
     this.#stage = stage;
     this.#log = log;
+    this.#device = device;
     this.#folder = runPaths(run).checkpoints(stage);
     mkdirSync(this.#folder, { recursive: true });
+    if (rank() === 0) removeTemporaries(this.#folder);
   }
 
   /** Weights of the best epoch so far. Of several processes the first one writes. */
@@ -93,6 +97,7 @@ export class Checkpoints {
       const weights = model.stateDict();
       const { tensors, numbers } = optimizer.stateDict();
       const all = new Map<string, Tensor>([["generator", getGeneratorState()]]);
+      if (this.#device.startsWith("cuda")) all.set("generator.cuda", getGeneratorState(this.#device));
       for (const [name, tensor] of weights) all.set(`model.${name}`, tensor);
       for (const [name, tensor] of tensors) all.set(`optimizer.${name}`, tensor);
       for (const memory of memories)
@@ -105,9 +110,9 @@ export class Checkpoints {
       const before = this.#pointer()?.states[0];
       const file = before?.file === "last.1.state" ? "last.2.state" : "last.1.state";
       const sha256 = writeSafetensors(join(this.#folder, file), all, metadata);
-      const pointer: Pointer = { states: [{ file, sha256 }, ...(before === undefined ? [] : [before])] };
-      writeFileAtomic(runPaths(this.#run).state(this.#stage), `${JSON.stringify(pointer, null, 2)}\n`);
+      // Before the state is named: the last state of a stage is never written again, nor would this file be.
       writeSafetensors(runPaths(this.#run).last(this.#stage), weights, { epoch: String(state.epoch) });
+      this.#point([{ file, sha256 }, ...(before === undefined ? [] : [before])]);
     });
   }
 
@@ -117,8 +122,12 @@ export class Checkpoints {
     if (pointer === undefined) return undefined;
     for (const { file, sha256 } of pointer.states) {
       const path = join(this.#folder, file);
-      if (hashOf(path) === sha256) return restored(path, parts);
-      this.#log(`${path} is damaged or gone; the checkpoint before it is taken`);
+      if (hashOf(path) === sha256) {
+        // What is damaged is forgotten, so that the next state is written over it, and not over the one that is whole.
+        if (rank() === 0 && pointer.states[0]?.file !== file) this.#point([{ file, sha256 }]);
+        return restored(path, parts, this.#device);
+      }
+      if (rank() === 0) this.#log(`${path} is damaged or gone; the checkpoint before it is taken`);
     }
     throw new CheckpointError(
       runPaths(this.#run).state(this.#stage),
@@ -127,16 +136,23 @@ export class Checkpoints {
     );
   }
 
+  #point(states: Pointer["states"]): void {
+    writeFileAtomic(runPaths(this.#run).state(this.#stage), `${JSON.stringify({ states }, null, 2)}\n`);
+  }
+
   #pointer(): Pointer | undefined {
     const file = runPaths(this.#run).state(this.#stage);
-    if (!existsSync(file)) return undefined;
-    try {
-      return pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-    } catch (cause) {
-      throw new CheckpointError(file, "is damaged", "Train this run again from its start, in another folder.", {
-        cause,
-      });
-    }
+    return existsSync(file) ? readPointer(file) : undefined;
+  }
+}
+
+function readPointer(file: string): Pointer {
+  try {
+    return pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (cause) {
+    throw new CheckpointError(file, "is damaged", "Train this run again from its start, in another folder.", {
+      cause,
+    });
   }
 }
 
@@ -148,7 +164,7 @@ function hashOf(path: string): string | null {
   }
 }
 
-function restored(file: string, { model, optimizer, schedule, memories }: Parts): StageState {
+function restored(file: string, { model, optimizer, schedule, memories }: Parts, device: string): StageState {
   return scope(() => {
     const { tensors, metadata } = readSafetensors(file);
     const below = (prefix: string) =>
@@ -164,6 +180,8 @@ function restored(file: string, { model, optimizer, schedule, memories }: Parts)
     schedule.restore(parsed<ScheduleState>(file, metadata, "schedule"));
     for (const memory of memories) memory?.restore(below("memory."));
     if (rank() === 0) setGeneratorState(generator); // each process draws its own dropout
+    const other = tensors.get("generator.cuda");
+    if (rank() === 0 && other !== undefined && device.startsWith("cuda")) setGeneratorState(other, device);
     return parsed<StageState>(file, metadata, "state");
   });
 }

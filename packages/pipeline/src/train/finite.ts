@@ -1,32 +1,61 @@
 /** A loss or a gradient that is no number stops training before the step, and says where it came from. */
 import { autocast, noGrad, scope, Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
+import { ProbabilityError } from "../evaluate/errors.js";
 import type { Compute } from "../models/predict.js";
-import type { Piece, Stage } from "./stage.js";
+import type { Piece, Stage, Validation } from "./stage.js";
 import { EngineError } from "./errors.js";
 
 /** @throws EngineError which names the layer where it begins */
 export function refuseNonFinite<T, I>(
-  { stage, input, piece, compute }: { stage: Stage<T, I>; input: I; piece: Piece; compute: Compute },
+  { stage, input, pieces, compute }: { stage: Stage<T, I>; input: I; pieces: Piece[]; compute: Compute },
   what: { loss: number; gradient: number; epoch: number; step: number },
 ): void {
   if (Number.isFinite(what.loss) && Number.isFinite(what.gradient)) return;
-  const { name } = stage;
+  const { device, bfloat16 } = compute;
+  const again = () => {
+    for (const piece of pieces)
+      scope(() => noGrad(() => autocast({ device, enabled: bfloat16 }, () => stage.loss(input, piece))));
+  };
   const found = Number.isFinite(what.loss)
     ? `the norm of the gradient is ${what.gradient}, first in ${gradientOf(stage.model) ?? "an unknown layer"}`
-    : `the loss is ${what.loss}${layerText(outputOf(stage, input, piece, compute))}`;
+    : `the loss is ${what.loss}${layerText(outputOf(stage.model, again))}`;
   throw new EngineError(
-    `${name} stage: ${found}, in epoch ${what.epoch + 1}, step ${what.step + 1}; the weights were not changed by this step, ` +
-      `and the last checkpoint is whole. Lower ${name}.learning_rate, set ${name}.clip_norm, or take precision float32, and train again.`,
+    `${stage.name} stage: ${found}, in epoch ${what.epoch + 1}, step ${what.step + 1}; the weights were not changed by this step, ` +
+      `and the last checkpoint is whole. ${remedy(stage.name)}`,
   );
 }
 
+/** The scores on val. @throws EngineError where the model no longer gives numbers: before the epoch is saved */
+export function finiteValidation<T, I>({ name, model, validate }: Stage<T, I>, epoch: number): Validation {
+  const validation = numbersOf(validate);
+  if (validation !== null) return validation;
+  const layer = layerText(outputOf(model, () => void numbersOf(validate)));
+  throw new EngineError(
+    `${name} stage: the loss on val is no number${layer}, after epoch ${epoch + 1}, which was not saved: ` +
+      `the checkpoint before it is whole. ${remedy(name)}`,
+  );
+}
+
+function numbersOf(validate: () => Validation): Validation | null {
+  try {
+    const validation = validate();
+    return Number.isFinite(validation.loss) ? validation : null;
+  } catch (error) {
+    if (error instanceof ProbabilityError) return null;
+    throw error;
+  }
+}
+
+const remedy = (stage: string): string =>
+  `Lower ${stage}.learning_rate, set ${stage}.clip_norm, or take precision float32, and train again.`;
+
 const layerText = (layer: string | null): string => (layer === null ? "" : `, first no number after layer ${layer}`);
 
-/** The first parameter, in the order of the model, whose gradient is not finite. */
+/** The parameter whose gradient the backward pass found not finite first: the last one, in the order of the model. */
 function gradientOf(model: Module): string | null {
   return scope(() => {
-    for (const [name, parameter] of model.namedParameters()) {
+    for (const [name, parameter] of [...model.namedParameters()].reverse()) {
       const gradient = parameter.grad;
       if (gradient !== null && !isFinite(gradient)) return name;
     }
@@ -34,9 +63,9 @@ function gradientOf(model: Module): string | null {
   });
 }
 
-/** Runs the piece once more, and watches what each layer gives. */
-function outputOf<T, I>(stage: Stage<T, I>, input: I, piece: Piece, { device, bfloat16 }: Compute): string | null {
-  const layers = [...stage.model.namedModules()].filter(([, module]) => module.children.size === 0);
+/** Runs `body` and watches what each layer gives. @returns the first one that gives no numbers */
+function outputOf(model: Module, body: () => void): string | null {
+  const layers = [...model.namedModules()].filter(([, module]) => module.children.size === 0);
   let first: string | null = null;
   const originals = layers.map(([name, module]) => {
     const watched = module as Module & { forward?: (...args: unknown[]) => unknown };
@@ -50,7 +79,7 @@ function outputOf<T, I>(stage: Stage<T, I>, input: I, piece: Piece, { device, bf
     return watched;
   });
   try {
-    scope(() => noGrad(() => autocast({ device, enabled: bfloat16 }, () => stage.loss(input, piece))));
+    body();
   } catch {
     // What was found until then is what there is to say.
   } finally {

@@ -7,7 +7,7 @@ import type { Compute } from "../models/predict.js";
 import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
 import { anyRank, fromFirstRank, shareModel } from "./distributed.js";
 import { Ema } from "./ema.js";
-import { refuseNonFinite } from "./finite.js";
+import { finiteValidation, refuseNonFinite } from "./finite.js";
 import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
 import { isBetter, scoreOf } from "./scores.js";
@@ -20,6 +20,8 @@ export interface StageRun {
   log: MetricsLog;
   compute: Compute;
   job: JobContext;
+  /** Between checkpoints within an epoch; default 600. */
+  saveSeconds?: number | undefined;
 }
 
 export interface StageResult {
@@ -27,12 +29,10 @@ export interface StageResult {
   best: number | undefined;
 }
 
-/** Between checkpoints within an epoch. */
-const SAVE_SECONDS = 600;
-
-export function trainStage<T, I>(stage: Stage<T, I>, { run, resume, log, compute, job }: StageRun): StageResult {
+export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageResult {
+  const { run, resume, log, compute, job, saveSeconds = 600 } = stageRun;
   const { model, config, name } = stage;
-  const checkpoints = new Checkpoints(run, name, job.log);
+  const checkpoints = new Checkpoints(run, name, job.log, compute.device);
   const learnt = model.parameters().filter(({ requiresGrad }) => requiresGrad);
   using optimizer = createOptimizer(learnt, config);
   using ema = config.ema > 0 ? new Ema(model, config.ema) : null;
@@ -60,9 +60,9 @@ export function trainStage<T, I>(stage: Stage<T, I>, { run, resume, log, compute
       const loss = inMemory(state, batch.length, job, () => backwardBatch(stage, input, batch.length, state.pieces, compute), optimizer); // prettier-ignore
       if (loss === null) continue; // the same batch again, in smaller pieces
       const gradient = clipGradNorm(learnt, config.clipNorm); // device sync
-      const piece = piecesOf(batch.length, state.pieces)[0]!;
-      refuseNonFinite({ stage, input, piece, compute }, { loss, gradient, epoch: state.epoch, step: state.step });
-      optimizer.step(schedule.learningRate(schedule.unit === "step" ? state.totalSteps : state.epoch));
+      const pieces = piecesOf(batch.length, state.pieces);
+      refuseNonFinite({ stage, input, pieces, compute }, { loss, gradient, epoch: state.epoch, step: state.step });
+      optimizer.step(schedule.rate(state.totalSteps, state.epoch));
       optimizer.zeroGrad();
       ema?.update();
       state.step++;
@@ -71,10 +71,10 @@ export function trainStage<T, I>(stage: Stage<T, I>, { run, resume, log, compute
       state.lossCount += batch.length;
       state.gradientSum += gradient;
       job.report(progressOf(stage, state, batches.length));
-      if (clock.since() > SAVE_SECONDS) checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
+      if (clock.since() > saveSeconds) checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
     }
     shareModel(model); // batch norm that is not synchronised has followed each rank's own items
-    const validation = fromFirstRank(averaged(() => stage.validate())); // all must choose alike
+    const validation = fromFirstRank(averaged(() => finiteValidation(stage, state.epoch))); // all must choose alike
     schedule.observe(validation.loss);
     state.seconds += clock.seconds();
     const row = rowOf(name, state, validation, optimizer.learningRate);
@@ -93,8 +93,11 @@ export function trainStage<T, I>(stage: Stage<T, I>, { run, resume, log, compute
     checkpoints.save({ ...state, ...next, epoch: state.epoch + 1 }, parts);
     Object.assign(state, next);
   }
-  // Without an epoch the model stays as it started.
-  if (config.epochs === 0) checkpoints.saveBest(model, { ...stage.metadata, epoch: "none" });
+  // Without an epoch the model stays as it started, also where what it started from changes before a resume.
+  if (config.epochs === 0 && !state.finished) {
+    checkpoints.saveBest(model, { ...stage.metadata, epoch: "none" });
+    checkpoints.save({ ...state, finished: true }, parts);
+  }
   return { status: "finished", best: state.best?.score };
 }
 

@@ -54,7 +54,7 @@ export class MetricsLog implements Disposable {
 
   write(row: EpochRow): void {
     if (this.#events === null) return;
-    appendFileSync(this.#file, `${JSON.stringify(row)}\n`);
+    appendFileSync(this.#file, `${JSON.stringify(row)}\n`, { flush: true });
     const { stage, epoch, step, ...scalars } = row;
     this.#events.scalars(
       epoch,

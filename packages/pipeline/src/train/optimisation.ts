@@ -20,26 +20,45 @@ export function createOptimizer(parameters: Iterable<Tensor>, config: Optimisati
   return new { adam: Adam, adamw: AdamW }[config.optimizer](parameters, { learningRate, weightDecay });
 }
 
-/** A schedule and what its time counts. */
-export type StageSchedule = Schedule & { unit: "step" | "epoch" };
+export interface StageSchedule extends Pick<Schedule, "observe" | "state" | "restore"> {
+  /** @param step of the whole stage   @param epoch both from 0 */
+  rate(step: number, epoch: number): number;
+}
 
-/** The published plateau (x 0.1, patience 5); step: x 0.1 after each third. Cosine and one-cycle move every step. */
+/**
+ * The published plateau (x 0.1, patience 5); step: x 0.1 after each third. Cosine and one-cycle move every step. A warm-up
+ * rises in a straight line, as PyTorch's LinearLR does; one-cycle has its own.
+ */
 export function createSchedule(config: OptimisationConfig, stepsPerEpoch: number): StageSchedule {
   const { learningRate, epochs } = config;
   const total = Math.max(1, epochs * stepsPerEpoch);
   const warmup = Math.min(config.warmupEpochs * stepsPerEpoch, total - 1);
   switch (config.schedule) {
     case "plateau":
-      return Object.assign(new PlateauSchedule({ learningRate, factor: 0.1, patience: 5 }), { unit: "epoch" as const });
+      return byEpoch(new PlateauSchedule({ learningRate, factor: 0.1, patience: 5 }), warmup);
     case "step":
-      return Object.assign(new StepSchedule({ learningRate, size: Math.max(1, Math.ceil(epochs / 3)) }), {
-        unit: "epoch" as const,
-      });
-    case "cosine":
-      return Object.assign(new CosineSchedule({ learningRate, total, warmup }), { unit: "step" as const });
-    case "one_cycle":
-      return Object.assign(new OneCycleSchedule({ learningRate, total }), { unit: "step" as const });
+      return byEpoch(new StepSchedule({ learningRate, size: Math.max(1, Math.ceil(epochs / 3)) }), warmup);
     case "constant":
-      return Object.assign(new ConstantSchedule({ learningRate }), { unit: "epoch" as const });
+      return byEpoch(new ConstantSchedule({ learningRate }), warmup);
+    case "cosine":
+      return byStep(new CosineSchedule({ learningRate, total, warmup }));
+    case "one_cycle":
+      return byStep(new OneCycleSchedule({ learningRate, total }));
   }
 }
+
+const byStep = (schedule: Schedule): StageSchedule => ({
+  ...remembered(schedule),
+  rate: (step) => schedule.learningRate(step),
+});
+
+const byEpoch = (schedule: Schedule, warmup: number): StageSchedule => ({
+  ...remembered(schedule),
+  rate: (step, epoch) => schedule.learningRate(epoch) * Math.min(1, (step + 1) / (warmup + 1)),
+});
+
+const remembered = (schedule: Schedule) => ({
+  observe: (metric: number) => schedule.observe(metric),
+  state: () => schedule.state(),
+  restore: (state: ReturnType<Schedule["state"]>) => schedule.restore(state),
+});

@@ -86,9 +86,13 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
   };
 }
 
-/** A small fixed subset under `overfit`, to see that the model can fit at all. */
-export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts }: Task): TaskVolume[] {
-  return overfit ? parts.train.slice(0, 8) : parts.train;
+/** A small fixed subset under `overfit`, of every class in turn, to see that the model can tell them apart at all. */
+export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts, classes }: Task): TaskVolume[] {
+  if (!overfit) return parts.train;
+  const nth = new Array<number>(classes.count).fill(0);
+  const ranked = parts.train.map((volume) => ({ volume, turn: nth[volume.label]!++ }));
+  const chosen = new Set(ranked.sort((a, b) => a.turn - b.turn).slice(0, Math.max(8, classes.count)).map(({ volume }) => volume)); // prettier-ignore
+  return parts.train.filter((volume) => chosen.has(volume));
 }
 
 /** Volumes of val by the mean probability of their slices, of which an epoch looks at as many as it trains on. */

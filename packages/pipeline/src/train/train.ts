@@ -6,7 +6,7 @@ import { ConfigError } from "../config/errors.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
-import { writeFileAtomic } from "../data/atomic.js";
+import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import type { Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
@@ -42,6 +42,8 @@ export interface TrainOptions extends BackgroundOptions {
   split?: Split;
   /** The processes that train together (resolveWorld); the first one keeps the folder. Default: this one alone. */
   world?: World;
+  /** Seconds between checkpoints within an epoch; default 600. */
+  saveSeconds?: number;
   /** Each epoch's row of metrics.jsonl. */
   onEpoch?: (row: EpochRow) => void;
   /** The command that the report shows. */
@@ -60,7 +62,7 @@ export interface TrainResult extends TrainOutcome {
  * process trains there), LibtorchNotFoundError, EngineError, OutOfMemoryError, DistributedError
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, data, stage = "all", resume = false, world = alone, onEpoch } = options;
+  const { config, data, stage = "all", resume = false, world = alone, onEpoch, saveSeconds } = options;
   const run = resolve(options.out);
   checkStage(config, stage);
   const isFirst = world.rank === 0;
@@ -73,6 +75,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     sliceIsTaken: false,
     world,
     compute: config,
+    saveSeconds,
   };
   if (!isFirst) return { run, ...(await inWorker(job, options)) };
 
@@ -83,6 +86,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const begin = resume ? goOn(run, options) : planRun(run, openDataset(data), options);
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run);
+  removeTemporaries(run);
   begin();
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
   await using epochs = logEpochs(config, logged.onLog);

@@ -1,4 +1,5 @@
 /** The worker thread of `train`: joins the other processes, if there are any, and runs the stages. */
+import { isMainThread } from "node:worker_threads";
 import { usableCores } from "../doctor/cpu.js";
 import { systemProbe } from "../doctor/probe.js";
 import { serveJob, type JobContext } from "../background.js";
@@ -25,6 +26,8 @@ export interface TrainJob {
   world: World;
   /** Device, threads and precision as configured: what is needed before the run folder is there. */
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
+  /** Between checkpoints within an epoch. */
+  saveSeconds?: number | undefined;
 }
 
 export interface TrainOutcome {
@@ -33,7 +36,8 @@ export interface TrainOutcome {
   best: Partial<Record<StageName, number>>;
 }
 
-function train(input: TrainJob, job: JobContext): TrainOutcome {
+/** What the worker does. It needs no thread of its own: tests call it as it is. */
+export function trainJob(input: TrainJob, job: JobContext): TrainOutcome {
   const { world } = input;
   const compute = computeOf(input);
   // The first process has made the run folder before it joins, so that all find it there.
@@ -41,7 +45,7 @@ function train(input: TrainJob, job: JobContext): TrainOutcome {
 }
 
 function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): TrainOutcome {
-  const { run, data, stage, resume, world, pretrained } = input;
+  const { run, data, stage, resume, world, pretrained, saveSeconds } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
   const isFirst = world.rank === 0;
@@ -57,7 +61,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   if (config.method === "2.5d" && stages.includes("volume")) checkHeadFits(config, dataset.volumes.map(({ count }) => count)); // prettier-ignore
 
   using log = new MetricsLog(run, isFirst);
-  const stageRun: StageRun = { run, resume, log, compute, job };
+  const stageRun: StageRun = { run, resume, log, compute, job, saveSeconds };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
     // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
@@ -87,4 +91,4 @@ function computeOf({ compute, world }: TrainJob): ComputePlan {
   return { ...plan, threads, device };
 }
 
-serveJob<TrainJob, TrainOutcome>(train);
+if (!isMainThread) serveJob<TrainJob, TrainOutcome>(trainJob);

@@ -1,11 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../src/config/load.js";
+import { configToYaml } from "../../src/config/to-yaml.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
-import { runPaths, type StageName } from "../../src/run/folder.js";
+import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
+import { openRun } from "../../src/run/open.js";
+import { trainJob, type TrainJob, type TrainOutcome } from "../../src/train/worker.js";
+import { alone } from "../../src/train/world.js";
 
 /** A folder of its own, with its own cache, gone with the process. */
 export function scratch(): string {
@@ -52,4 +57,88 @@ slice: {model: slice_cnn, epochs: 2, batch_size: 16, slices_per_volume: 4, learn
 volume: {head: attention, epochs: 4, batch_size: 8, learning_rate: 0.001, dropout: 0.2}
 `;
   return loadConfig({ text, overrides });
+}
+
+/** The smallest: 20 phantoms of five classes, 16 x 16 pixels, 8 slices. */
+export async function tinyDataset(folder: string): Promise<string> {
+  const source = join(folder, "scans");
+  const phantoms = await generatePhantoms({ destination: source, subjects: 20, seed: 3, size: 32, minimum: 4, workers: 1 }); // prettier-ignore
+  const destination = join(folder, "data");
+  await prepare({ source, destination, labels: phantoms.labels, size: [16, 16], depth: 8, workers: 1, name: "tiny" });
+  return destination;
+}
+
+/** Two steps an epoch in each stage. */
+export function tinyConfig(overrides: Record<string, string> = {}): RunConfig {
+  const text = `
+name: tiny
+threads: 1
+slice: {model: slice_cnn, epochs: 2, batch_size: 16, slices_per_volume: 2, learning_rate: 0.001, dropout: 0.2}
+volume: {head: attention, epochs: 2, batch_size: 6, learning_rate: 0.001, dropout: 0.2}
+`;
+  return loadConfig({ text, overrides });
+}
+
+const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+/** Every file of weights of a run by its hash, and what the newest states hold but for the seconds. */
+export function weightsOf(run: string, stages: readonly StageName[]): Record<string, string> {
+  const paths = runPaths(run);
+  const files = stages.flatMap((stage) => [
+    [`${stage} best`, sha256(paths.best(stage))],
+    [`${stage} last`, sha256(paths.last(stage))],
+    [`${stage} state`, stateOf(run, stage)],
+  ]);
+  return Object.fromEntries(files) as Record<string, string>;
+}
+
+function stateOf(run: string, stage: StageName): string {
+  const bytes = readFileSync(newestState(run, stage));
+  const header = Number(bytes.readBigUInt64LE(0));
+  const text = bytes.toString("utf8", 8, 8 + header).replace(/\\"seconds\\":[\d.e-]+/, "");
+  return createHash("sha256")
+    .update(text.trimEnd())
+    .update(bytes.subarray(8 + header))
+    .digest("hex");
+}
+
+/** Rows of metrics.jsonl without the seconds, which no two runs share. */
+export function curvesOf(run: string): Record<string, unknown>[] {
+  const lines = readFileSync(runPaths(run).metrics, "utf8").trim().split("\n");
+  return lines.map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
+}
+
+/** Begins a run that has not computed yet: the folder of another one, without what it trained, with its or another configuration. */
+export function blankRun(from: string, out: string, config?: RunConfig): void {
+  mkdirSync(out, { recursive: true });
+  for (const name of ["config", "split", "record"] as const) cpSync(runPaths(from)[name], runPaths(out)[name]);
+  if (config === undefined) return;
+  writeFileSync(runPaths(out).config, configToYaml(config));
+  writeRecord(out, { ...readRecord(out), classes: openRun(out).task.classes.names });
+}
+
+/**
+ * Trains on this thread what `train` would in its worker, up to this step of this stage: to the step, where a stop that
+ * comes by message cannot be. @returns with the outcome, what it reported of, in order
+ */
+export function trainHere(
+  run: string,
+  data: string,
+  stop?: { stage: StageName; step: number },
+  saveSeconds?: number,
+): TrainOutcome & { reported: string[] } {
+  let stopping = false;
+  const reported: string[] = [];
+  const compute = readRunConfig(run);
+  const job: TrainJob = { run, data, stage: "all", resume: true, pretrained: null, world: alone, compute, saveSeconds };
+  const outcome = trainJob(job, {
+    report: ({ stage, done }) => {
+      if (stage !== reported.at(-1)) reported.push(stage);
+      if (stop !== undefined && stage === `${stop.stage} stage` && done >= stop.step) stopping = true;
+    },
+    log: (line) => appendLog(run, line),
+    event: () => undefined,
+    stopping: () => stopping,
+  });
+  return { ...outcome, reported };
 }

@@ -1,0 +1,17 @@
+/** A training in a process of its own, which goes on where there is a run, and tells each step: kills.ts ends it at any moment. */
+import { existsSync } from "node:fs";
+import { loadConfig } from "../../src/config/load.js";
+import { runPaths } from "../../src/run/folder.js";
+import { train } from "../../src/train/train.js";
+
+const [data = "", out = "", config = ""] = process.argv.slice(2);
+const resume = existsSync(runPaths(out).record);
+await train({
+  config: loadConfig({ text: config }),
+  data,
+  out,
+  resume,
+  saveSeconds: 0,
+  onProgress: () => process.send?.("step"),
+});
+process.disconnect();

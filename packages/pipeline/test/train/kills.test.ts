@@ -1,0 +1,3 @@
+import { killTest } from "./kill-case.js";
+
+killTest(5, 3);

@@ -1,0 +1,128 @@
+/** What a resume withstands: checkpoints that are damaged or gone, a second process. Kills: kills.test.ts. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { configToYaml } from "../../src/config/to-yaml.js";
+import { runPaths } from "../../src/run/folder.js";
+import { train } from "../../src/train/train.js";
+import { blankRun, curvesOf, newestState, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
+
+const folder = scratch();
+let data = "";
+const at = (name: string) => join(folder, name);
+const stages = ["slice", "volume"] as const;
+before(async () => {
+  data = await tinyDataset(folder);
+  await train({ config: tinyConfig(), data, out: at("whole") });
+  blankRun(at("whole"), at("half"));
+  assert.equal(trainHere(at("half"), data, { stage: "slice", step: 3 }, 0).status, "stopped");
+});
+
+const flip = (file: string) => {
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 5]! ^= 1;
+  writeFileSync(file, bytes);
+};
+const damages: [string, (file: string) => void][] = [
+  ["one bit of it turned", flip],
+  ["cut in the middle", (file) => truncateSync(file, 100)],
+  ["empty", (file) => truncateSync(file, 0)],
+  ["gone", (file) => rmSync(file)],
+];
+
+for (const [what, damage] of damages) {
+  test(`the newest checkpoint ${what}: its hash gives it away, the one before is taken, and the run ends as an undisturbed one`, async () => {
+    const out = at(`damaged ${what}`);
+    cpSync(at("half"), out, { recursive: true });
+    const newest = newestState(out, "slice");
+    damage(newest);
+    assert.equal(trainHere(out, data).status, "finished");
+    assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`${basename(newest)} is damaged or gone; the checkpoint before it is taken`)); // prettier-ignore
+    assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+    assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+  });
+}
+
+test("after a fall back the next state goes over the damaged one: the whole one is never the only one at stake", async () => {
+  const out = at("fall back");
+  cpSync(at("half"), out, { recursive: true });
+  const newest = newestState(out, "slice");
+  flip(newest);
+  // One more step, then a stop: a single state is written.
+  const wholeBefore = readFileSync(runPaths(out).state("slice"), "utf8");
+  trainHere(out, data, { stage: "slice", step: 3 });
+  const [, older] = (JSON.parse(wholeBefore) as { states: { file: string }[] }).states;
+  const { states } = JSON.parse(readFileSync(runPaths(out).state("slice"), "utf8")) as { states: { file: string }[] };
+  assert.deepEqual(
+    states.map(({ file }) => file),
+    [basename(newest), older!.file],
+  );
+});
+
+test("both checkpoints damaged, or the file that names them: refused, with what to do, and nothing is changed", async () => {
+  const out = at("lost");
+  cpSync(at("half"), out, { recursive: true });
+  for (const file of ["last.1.state", "last.2.state"]) flip(join(runPaths(out).checkpoints("slice"), file));
+  const before = readFileSync(runPaths(out).metrics);
+  const refused = { name: "CheckpointError", message: /last\.json: names no checkpoint that is whole.*another folder/ };
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), refused);
+  writeFileSync(runPaths(out).state("slice"), '{"states": [');
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "CheckpointError", message: /last\.json: is damaged/ }); // prettier-ignore
+  assert.deepEqual(readFileSync(runPaths(out).metrics), before);
+});
+
+test("killed between the last state and what follows it: last.safetensors is that of the last epoch all the same", async () => {
+  const out = at("last");
+  // A kill leaves what was written until then: the moment before each write of last.json, in turn.
+  await train({ config: tinyConfig(), data, out, stage: "slice" });
+  const states = readFileSync(runPaths(out).state("slice"), "utf8");
+  const { states: list } = JSON.parse(states) as { states: unknown[] };
+  writeFileSync(runPaths(out).state("slice"), JSON.stringify({ states: list.slice(1) }));
+  await train({ config: tinyConfig(), data, out, resume: true });
+  assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+});
+
+test("--stage slice, then --stage volume: the bits of both in one go", async () => {
+  const out = at("apart");
+  await train({ config: tinyConfig(), data, out, stage: "slice" });
+  await train({ config: tinyConfig(), data, out, stage: "volume", resume: true });
+  assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+  assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+});
+
+test("slice.epochs 0: what the slice model started from is not read again by a resume", async () => {
+  const checkpoint = at("start.safetensors");
+  cpSync(runPaths(at("whole")).best("slice"), checkpoint);
+  const config = tinyConfig({ "slice.epochs": "0", checkpoint });
+  await train({ config, data, out: at("no epochs") });
+  const out = at("no epochs, stopped");
+  blankRun(at("no epochs"), out);
+  assert.equal(trainHere(out, data, { stage: "volume", step: 2 }).status, "stopped");
+  renameSync(checkpoint, at("elsewhere.safetensors"));
+  await train({ config, data, out, resume: true });
+  assert.deepEqual(weightsOf(out, stages), weightsOf(at("no epochs"), stages));
+});
+
+test("two processes on one run folder: the second is refused, whether it resumes or begins, and the first is not disturbed", async () => {
+  const out = at("shared");
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./kill-child.js", import.meta.url)), data, out, configToYaml(tinyConfig())], { stdio: ["ignore", "ignore", "inherit", "ipc"] }); // prettier-ignore
+  const exit = once(child, "exit");
+  await once(child, "message");
+  child.kill("SIGSTOP"); // in the middle of its work, for as long as we look
+  try {
+    assert.ok(existsSync(join(out, ".lock")));
+    const locked = { name: "LockedError", message: new RegExp(`process ${child.pid} works there`) };
+    await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), locked);
+    await assert.rejects(train({ config: tinyConfig(), data, out }), { name: "RunError", message: /is a run already/ });
+  } finally {
+    child.kill("SIGCONT");
+  }
+  await exit;
+  assert.equal(child.exitCode, 0);
+  assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+  assert.ok(!existsSync(join(out, ".lock")));
+});
