@@ -55,7 +55,7 @@ test("a run folder holds what design.md section 4 asks for, and its report is ma
   const { table, report, metrics } = await evaluate({ run: out });
   assert.match(table, /majority class[\s\S]*shortcut baseline[\s\S]*2D vote[\s\S]*2\.5D/);
   assert.match(readFileSync(report, "utf8"), /^<!doctype html>/i);
-  assert.equal(metrics.test.length, 4);
+  assert.equal(metrics.test.length, 5);
   const names = readdirSync(out);
   for (const name of [
     "config.yaml",
@@ -81,6 +81,8 @@ test("a run folder holds what design.md section 4 asks for, and its report is ma
       "shortcut test",
       "2d_vote val",
       "2d_vote test",
+      "2d_count val",
+      "2d_count test",
       "2.5d val",
       "2.5d test",
     ],
