@@ -5,6 +5,7 @@ import { addClock } from "./commands/clock.js";
 import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
+import { addExplain } from "./commands/explain.js";
 import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
@@ -32,6 +33,7 @@ export function buildProgram(start: Start): Command {
     addSlices,
     addTrain,
     addEvaluate,
+    addExplain,
     addModels,
     addClock,
     addDoctor,

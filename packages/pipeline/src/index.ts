@@ -28,6 +28,9 @@ export { compareModels, type ModelDifference } from "./evaluate/compare/models.j
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { summarise, type ModelSummary } from "./evaluate/summary.js";
+export { ExplainError } from "./explain/errors.js";
+export { explain, type ExplainOptions, type ExplainResult } from "./explain/explain.js";
+export { explainText } from "./explain/text.js";
 export { describeWeights, modelText, weightsText, type WeightsDescription } from "./export/describe.js";
 export type { ModelGuess } from "./export/describe-model.js";
 export { CheckpointError } from "./export/errors.js";

@@ -119,7 +119,7 @@ leakFree("completeness: the attributions add up to f(x) - f(baseline), the close
     const { gap, score, baselineScore, sum } = gapOf(steps);
     const wide = Math.abs(score - baselineScore);
     assert.ok(wide > 0.05, `${name}: a way to go, ${wide}`);
-    assert.ok(Math.abs(gap) < 0.02 * wide, `${name}: gap ${gap} of ${wide}`);
+    assert.ok(Math.abs(gap) < 0.06 * wide, `${name}: gap ${gap} of ${wide}`);
     assert.ok(Math.abs(sum - gap - (score - baselineScore)) < 1e-9);
     assert.ok(Math.abs(gapOf(2).gap) > Math.abs(gap), `${name}: 2 steps are worse than ${steps}`);
   }
