@@ -6,7 +6,7 @@ type Rgb = readonly [red: number, green: number, blue: number];
 
 const FOR: readonly [Rgb, Rgb] = [[213, 94, 0], [240, 228, 66]]; // prettier-ignore
 const AGAINST: readonly [Rgb, Rgb] = [[0, 114, 178], [86, 180, 233]]; // prettier-ignore
-const OPAQUE = 0.8;
+const [OPAQUE, DARKER] = [0.85, 0.6];
 
 /** @param grey 0..255   @param share of the scale's end, -1..1; beyond it is cut   @param into three values from `at` on */
 export function blend(grey: number, share: number, into: Uint8Array, at: number): void {
@@ -15,7 +15,7 @@ export function blend(grey: number, share: number, into: Uint8Array, at: number)
   const cover = OPAQUE * strength;
   for (let c = 0; c < 3; c++) {
     const colour = weak[c]! + (strong[c]! - weak[c]!) * strength;
-    into[at + c] = Math.round(grey + (colour - grey) * cover);
+    into[at + c] = Math.round(DARKER * grey * (1 - cover) + colour * cover);
   }
 }
 

@@ -25,48 +25,82 @@ export interface OrderCheck {
   gain: { deletion: number; insertion: number };
 }
 
-export interface OrderOptions {
+/** What is deleted, and what a model says of the rest. */
+export interface Deletable {
   /** Cells that count, by number. */
   cells: readonly number[];
-  /** What the map says of each of these. */
-  values: ArrayLike<number>;
   /** Of the class, where only these cells are as they were and all others are deleted. */
   probability: (kept: ReadonlySet<number>) => number;
   /** Parts that the cells are deleted in. */
   steps: number;
-  /** Random orders. */
-  draws: number;
-  random: Random;
 }
 
-export function checkOrder({ cells, values, probability, steps, draws, random }: OrderOptions): OrderCheck {
-  const parts = Math.max(1, Math.min(steps, cells.length));
-  const shares = Array.from({ length: parts + 1 }, (_, k) => k / parts);
-  const [full, empty] = [probability(new Set(cells)), probability(new Set())];
-  const cut = (share: number) => Math.round(share * cells.length);
-  const kept = (order: readonly number[], from: number, to: number) => probability(new Set(order.slice(from, to)));
-  const deletionOf = (order: readonly number[]) =>
-    shares.map((share) => (share === 0 ? full : share === 1 ? empty : kept(order, cut(share), cells.length)));
-  const insertionOf = (order: readonly number[]) =>
-    shares.map((share) => (share === 0 ? empty : share === 1 ? full : kept(order, 0, cut(share))));
+/** Deletion in random orders, the mean: it serves for all maps of a volume. @param draws orders */
+export function randomCurves(deletable: Deletable, draws: number, random: Random): Curves {
+  const sweep = new Sweep(deletable);
+  const drawn = Array.from({ length: draws }, () => sweep.deletion(random.shuffle([...deletable.cells])));
+  const deletion = sweep.shares.map((_, k) => mean(drawn.map((curve) => curve[k]!)));
+  // What an order inserts its reverse deletes, read backwards: a random order serves for both.
+  return { shares: sweep.shares, deletion, insertion: deletion.toReversed() };
+}
 
-  const ranked = rankedBy(cells, values, random);
-  const map = { shares, deletion: deletionOf(ranked), insertion: insertionOf(ranked) };
-  // What is inserted by an order is what its reverse deletes, read backwards: a random order serves for both.
-  const drawn = Array.from({ length: draws }, () => deletionOf(random.shuffle([...cells])));
-  const deletion = shares.map((_, k) => mean(drawn.map((curve) => curve[k]!)));
-  const mirrored = { shares, deletion, insertion: deletion.toReversed() };
+/**
+ * @param values what the map says of each cell   @param random the curves of random orders
+ * @param ties orders cells of one value
+ */
+export function checkOrder(deletable: Deletable, values: ArrayLike<number>, random: Curves, ties: Random): OrderCheck {
+  const sweep = new Sweep(deletable);
+  const { shares } = sweep;
+  const ranked = rankedBy(deletable.cells, values, ties);
+  const map = { shares, deletion: sweep.deletion(ranked), insertion: sweep.insertion(ranked) };
   const areas = {
     deletion: area(shares, map.deletion),
     insertion: area(shares, map.insertion),
-    randomDeletion: area(shares, mirrored.deletion),
-    randomInsertion: area(shares, mirrored.insertion),
+    randomDeletion: area(shares, random.deletion),
+    randomInsertion: area(shares, random.insertion),
   };
   const gain = {
     deletion: areas.randomDeletion - areas.deletion,
     insertion: areas.insertion - areas.randomInsertion,
   };
-  return { map, random: mirrored, areas, gain };
+  return { map, random, areas, gain };
+}
+
+/** The probability along an order. Nothing and everything are looked at once. */
+class Sweep {
+  readonly shares: number[];
+  readonly #of: Deletable;
+  readonly #ends: { full: number; empty: number };
+
+  constructor(deletable: Deletable) {
+    const { cells, probability, steps } = deletable;
+    const parts = Math.max(1, Math.min(steps, cells.length));
+    this.shares = Array.from({ length: parts + 1 }, (_, k) => k / parts);
+    this.#of = deletable;
+    this.#ends = { full: probability(new Set(cells)), empty: probability(new Set()) };
+  }
+
+  deletion(order: readonly number[]): number[] {
+    const { full, empty } = this.#ends;
+    return this.shares.map((share) =>
+      share === 0 ? full : share === 1 ? empty : this.#kept(order.slice(this.#cut(share))),
+    );
+  }
+
+  insertion(order: readonly number[]): number[] {
+    const { full, empty } = this.#ends;
+    return this.shares.map((share) =>
+      share === 0 ? empty : share === 1 ? full : this.#kept(order.slice(0, this.#cut(share))),
+    );
+  }
+
+  #cut(share: number): number {
+    return Math.round(share * this.#of.cells.length);
+  }
+
+  #kept(cells: readonly number[]): number {
+    return this.#of.probability(new Set(cells));
+  }
 }
 
 /** Highest first; equal ones, such as all cells of an empty map, in random order. */

@@ -186,12 +186,12 @@ class Writer {
       this.files.push(file);
       const target = task.classes.names[explained.target]!;
       const picture = mapPicture({
-        title: [titleOf(kind, explained, task.classes.names)],
+        title: [`${titleOf(kind, explained, task.classes.names)} · ${windowText(windowOf(this.opened), volume.unit)}`],
         volume: stored,
         map,
         isSigned: kind === "ig",
         target,
-        unit: kind === "ig" ? "log-odds a voxel" : "any unit",
+        unit: kind === "ig" ? "log-odds a voxel" : "no unit",
         slices: explained.slices,
         window: windowOf(this.opened),
         count: this.slices,
@@ -213,6 +213,11 @@ function titleOf(
   const asked = target === predicted ? "" : ` · explained: ${names[target]!} (${percent(target)})`;
   const name = MAP_NAMES[kind];
   return `${id} · ${name[0]!.toUpperCase()}${name.slice(1)} · ${said}${asked}`;
+}
+
+/** The model's own: what lies beyond it the model does not see either. */
+function windowText([low, high]: readonly [number, number], unit: TaskVolume["unit"]): string {
+  return `the model's window, ${String(low).replace("-", "−")} to ${String(high).replace("-", "−")}${unit === "HU" ? " HU" : ""}`;
 }
 
 function windowOf({ config, dataset }: OpenRun): [number, number] {

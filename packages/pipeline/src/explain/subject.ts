@@ -3,7 +3,7 @@ import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "../data/random.js";
 import type { TaskVolume } from "../data/task.js";
 import { cellMeans, cellOfPixels, cellsOf, type Cells } from "./blocks.js";
-import { checkOrder, type OrderCheck } from "./deletion.js";
+import { checkOrder, randomCurves, type OrderCheck } from "./deletion.js";
 import { gradCam } from "./grad-cam.js";
 import { integratedGradients, type Integrated } from "./integrated-gradients.js";
 import type { TargetLayer } from "./layers.js";
@@ -154,30 +154,43 @@ interface CheckContext {
 
 /** Cells where to delete changes less than this share of the window are left out: air beside air tells nothing. */
 const CHANGED = 0.02;
+/** Points of the path for the map of random weights, whose sum nobody needs. */
+export const OTHER_STEPS = 8;
 
-function checked(
+/** All maps of one volume, beside the same random orders. */
+function checksOf(
   model: VolumeFunction,
   volume: TaskVolume,
-  kind: MapKind,
-  map: MadeMap,
-  { unit, baseline, target, options }: CheckContext,
-): MapCheck {
+  made: Partial<Record<MapKind, MadeMap>>,
+  context: CheckContext,
+): SubjectExplained["checks"] {
+  const { unit, baseline, target, options } = context;
   const { steps, draws, other } = options.check!;
-  const cells = cellsOf(map.planes_PHW.shape as [number, number, number]);
+  const changes_PHW = model.planes(unit.sub(baseline).abs());
+  const cells = cellsOf(changes_PHW.shape as [number, number, number]);
   const cellOf = cellOfPixels(cells);
   const meansOf = (planes_PHW: Tensor) => cellMeans(floats(planes_PHW), cells, cellOf);
-  const changed = scope(() => meansOf(model.planes(unit.sub(baseline).abs())));
+  const changed = meansOf(changes_PHW);
   const counted = Array.from(changed.keys()).filter((k) => changed[k]! > CHANGED);
-  const values = pick(meansOf(map.planes_PHW), counted);
   const probability = (kept: ReadonlySet<number>) => {
     options.onPart();
     return scope(() => probabilityOf(model.score(withCells(model, unit, baseline, cells, cellOf, counted, kept), target))); // prettier-ignore
   };
-  const random = new Random(options.seed).fork(`order ${volume.id}`); // the same random orders for each kind of map
-  const order = checkOrder({ cells: counted, values, probability, steps, draws, random });
-  options.onPart();
-  const strange = scope(() => meansOf(otherMap(other, kind, { unit, baseline, target, options })));
-  return { ...order, randomised: rankCorrelation(values, pick(strange, counted)) };
+  const deletable = { cells: counted, probability, steps };
+  const random = new Random(options.seed).fork(`order ${volume.id}`);
+  const chance = randomCurves(deletable, draws, random);
+  const checks: SubjectExplained["checks"] = {};
+  for (const kind of options.kinds) {
+    const values = pick(meansOf(made[kind]!.planes_PHW), counted);
+    const order = checkOrder(deletable, values, chance, random.fork(kind));
+    const strange = pick(
+      scope(() => meansOf(otherMap(other, kind, context))),
+      counted,
+    );
+    options.onPart();
+    checks[kind] = { ...order, randomised: rankCorrelation(values, strange) };
+  }
+  return checks;
 }
 
 const pick = (values: Float64Array, places: readonly number[]): Float64Array =>
@@ -202,6 +215,8 @@ function withCells(
 function otherMap({ model, layer }: CheckOptions["other"], kind: MapKind, context: CheckContext): Tensor {
   const { unit, baseline, target, options } = context;
   if (kind === "gradcam") return gradCam(model, unit, target, layer);
-  const { steps, onPart: onStep } = options;
-  return model.planes(integratedGradients(model, unit, baseline, target, { steps, onStep }).attribution);
+  const steps = Math.min(OTHER_STEPS, options.steps);
+  return model.planes(
+    integratedGradients(model, unit, baseline, target, { steps, onStep: options.onPart }).attribution,
+  );
 }

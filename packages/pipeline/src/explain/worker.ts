@@ -5,7 +5,7 @@ import type { TaskVolume } from "../data/task.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { openRun } from "../run/open.js";
 import { functionOfRun } from "./function-of-run.js";
-import { explainVolume, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
+import { explainVolume, OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
 import type { BaselineKind } from "./volume-function.js";
 
 export interface ExplainJob {
@@ -66,9 +66,12 @@ function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
 
 /** About how many passes through the model a volume takes. */
 function partsOf({ kinds, steps, check }: ExplainJob): number {
-  const paths = kinds.includes("ig") ? steps : 0;
-  const orders = check === null ? 0 : kinds.length * (2 + (2 + check.draws) * (check.steps - 1)) + kinds.length + paths;
-  return 2 + paths + orders;
+  const hasPath = kinds.includes("ig");
+  const paths = hasPath ? steps : 0;
+  if (check === null) return 2 + paths;
+  const inner = check.steps - 1;
+  const orders = 2 + check.draws * inner + kinds.length * (2 + 2 * inner);
+  return 2 + paths + orders + kinds.length + (hasPath ? Math.min(OTHER_STEPS, steps) : 0);
 }
 
 serveJob<ExplainJob, ExplainOutcome>(explain);
