@@ -105,9 +105,7 @@ export function explainVolume(
     const score = model.score(unit, target);
     const slices = sharesOf(model, volume, unit, { target, score, sliceWeights, made });
     onPart();
-    const checks: SubjectExplained["checks"] = {};
-    if (options.check !== null)
-      for (const kind of kinds) checks[kind] = checked(model, volume, kind, made[kind]!, { unit, baseline, target, options }); // prettier-ignore
+    const checks = options.check === null ? {} : checksOf(model, volume, made, { unit, baseline, target, options });
     const { id, subject, label } = volume;
     const completeness = integrated === null ? null : { score: integrated.score, baselineScore: integrated.baselineScore, sum: integrated.sum, gap: integrated.gap }; // prettier-ignore
     const explained = { id, subject, label, predicted, target, probabilities: probabilities_K, score, slices, completeness, checks }; // prettier-ignore

@@ -1,0 +1,65 @@
+/** Which layer Grad-CAM takes, by default and by name, and how it is looked at. */
+import assert from "node:assert/strict";
+import { scope, type Tensor } from "@slicestack/torch";
+import { Conv2d, Linear, Sequential, type Layer, type Module } from "@slicestack/torch/nn";
+import { ExplainError } from "../../src/explain/errors.js";
+import { classActivation } from "../../src/explain/grad-cam.js";
+import { targetLayer } from "../../src/explain/layers.js";
+import { tapped } from "../../src/explain/tap.js";
+import { createSliceModel, createVolumeModel } from "../../src/models/registry.js";
+import { fromTypedArray, ones } from "@slicestack/torch";
+import { leakFree } from "../models/support.js";
+
+leakFree("by default the last stage whose maps are at least 7 x 7, of every trunk and 3D model", () => {
+  const check = (model: Module, size: [number, number], name: string) => {
+    using _model = model;
+    assert.equal(targetLayer(model, size, null).name, name);
+  };
+  const slices = (model: "resnet18" | "resnet50" | "slice_cnn", size: [number, number]) => createSliceModel({ model, dropout: 0 }, 2, size); // prettier-ignore
+  check(slices("resnet18", [224, 224]), [224, 224], "resnet.layer4.1");
+  check(slices("resnet18", [128, 128]), [128, 128], "resnet.layer3.1");
+  check(slices("resnet50", [128, 256]), [128, 256], "resnet.layer3.5");
+  check(slices("resnet18", [24, 24]), [24, 24], "resnet.layer1.1");
+  check(slices("slice_cnn", [64, 64]), [64, 64], "bn3");
+  check(slices("slice_cnn", [16, 16]), [16, 16], "bn2");
+  check(createVolumeModel({ model: "simple" }, 2, [32, 32, 8]), [32, 32], "bn3");
+  check(createVolumeModel({ model: "simple_modular" }, 2, [64, 64, 32]), [64, 64], "conv4");
+  check(createVolumeModel({ model: "attn" }, 2, [128, 128, 32]), [128, 128], "conv5");
+  check(createVolumeModel({ model: "volume_cnn" }, 2, [32, 40, 4]), [32, 40], "slice_cnn.bn3");
+});
+
+leakFree("by name: a batch norm is rectified, a stage is its last block, a wrong name is told what is like it", () => {
+  using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [64, 64]);
+  const layer = targetLayer(model, [64, 64], "resnet.layer2");
+  assert.deepEqual([layer.name, layer.rectified], ["resnet.layer2.1", false]);
+  assert.equal(targetLayer(model, [64, 64], "resnet.bn1").rectified, true);
+  assert.throws(
+    () => targetLayer(model, [64, 64], "resnet.layr4"),
+    (error) => error instanceof ExplainError && /no resnet\.layr4\. Did you mean resnet\.layer4/.test(error.message),
+  );
+});
+
+leakFree("a tap sees each call and leaves the layer as it was, also where the model throws", () => {
+  using model = new Sequential(new Conv2d(1, 2, 3), new Conv2d(2, 1, 3));
+  const layer = model.at(0) as Layer;
+  const x = ones([1, 1, 8, 8]);
+  const names = () => [...model.namedParameters().keys()];
+  const before = names();
+  const { result, outputs } = tapped(layer, () => [model.forward(x), model.forward(x)]);
+  assert.equal(outputs.length, 2);
+  assert.deepEqual(outputs[0]!.shape, [1, 2, 6, 6]);
+  assert.equal(result[0]!.item === undefined, false);
+  assert.throws(() => tapped(layer, () => assert.fail("thrown")), /thrown/);
+  assert.ok(!Object.hasOwn(layer, "forward"));
+  assert.deepEqual(names(), before);
+  assert.deepEqual(tapped(new Linear(1, 1), () => 7).outputs, []);
+});
+
+leakFree("the formula by hand: two maps, weights the means of their gradients, positive part", () => {
+  const of = (values: number[]): Tensor => fromTypedArray(Float32Array.from(values), [1, 2, 1, 3]);
+  const maps = { activation: of([1, 2, 3, -4, 5, 1]), gradient: of([3, 0, 0, 1, 1, -5]) };
+  // Weights 1 and -1: 1 + 4, 2 - 5, 3 - 1; with a batch norm's negative part off: 1 - 0.
+  const cam = (rectified: boolean) => scope(() => classActivation(maps, rectified).toArray());
+  assert.deepEqual(cam(false), [5, 0, 2]);
+  assert.deepEqual(cam(true), [1, 0, 2]);
+});
