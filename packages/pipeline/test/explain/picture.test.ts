@@ -63,10 +63,10 @@ function hue(
   return { n, x: sx / n, y: sy / n };
 }
 const warm = (r: number, g: number, b: number) => r > b + 60 && g > b + 40;
-const cold = (r: number, g: number, b: number) => b > r + 60;
+const cold = (r: number, _g: number, b: number) => b > r + 60;
 
 test("what speaks for the class is yellow and what speaks against it blue, where it is and of its size", async () => {
-  const tiles: [number, number] = [55, 55 + 2 * 90];
+  const tiles: [number, number] = [60, 236];
   const yes = await drawn(map(0.01));
   const found = hue(yes, warm, tiles);
   // The box is 20 x 20 of 80 x 60 pixels; the slice stands in one tile, beside itself without the map.
