@@ -27,6 +27,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,
   InspectError: EXIT.data,
+  ExplainError: EXIT.data,
   TableError: EXIT.data,
   LockedError: EXIT.data,
   LabelsError: EXIT.data,

@@ -8,6 +8,7 @@ import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
 import { addImport } from "./commands/import.js";
+import { addExplain } from "./commands/explain.js";
 import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
@@ -42,6 +43,7 @@ export function buildProgram(start: Start): Command {
     addCompare,
     addRuns,
     addImport,
+    addExplain,
     addModels,
     addClock,
     addDoctor,

@@ -40,6 +40,9 @@ export {
 } from "./evaluate/group/evaluate-group.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { summarise, type ModelSummary } from "./evaluate/summary.js";
+export { ExplainError } from "./explain/errors.js";
+export { explain, type ExplainOptions, type ExplainResult } from "./explain/explain.js";
+export { explainText } from "./explain/text.js";
 export { describeWeights, modelText, weightsText, type WeightsDescription } from "./export/describe.js";
 export type { ModelGuess } from "./export/describe-model.js";
 export { CheckpointError } from "./export/errors.js";

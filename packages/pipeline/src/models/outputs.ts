@@ -10,11 +10,14 @@ export interface ClassOutputs {
   readonly outputs: (classes: number) => number;
   /** logits_BO → probability_BK; rows sum to 1. */
   readonly probabilities: (logits_BO: Tensor) => Tensor;
+  /** The same as logarithms, exact where a probability is nearly 0 or 1. */
+  readonly logProbabilities: (logits_BO: Tensor) => Tensor;
 }
 
 export const softmaxOutputs: ClassOutputs = {
   outputs: (classes) => classes,
   probabilities: (logits_BK) => logits_BK.softmax(1),
+  logProbabilities: (logits_BK) => logits_BK.logSoftmax(1),
 };
 
 /**
@@ -25,6 +28,7 @@ export const softmaxOutputs: ClassOutputs = {
 export const ordinalOutputs: ClassOutputs = {
   outputs: (classes) => classes - 1,
   probabilities: (logits_BT) => scope(() => ordinalSurprise(logits_BT).neg().exp()),
+  logProbabilities: (logits_BT) => scope(() => ordinalSurprise(logits_BT).neg()),
 };
 
 /** -log of the class probabilities, B x K: the tasks passed before a class, and the one that ends at it. */

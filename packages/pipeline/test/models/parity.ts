@@ -19,7 +19,7 @@ import { product } from "../../src/models/common/sizes.js";
 import { maskOf } from "./support.js";
 
 /** The norm, and three entries at places that both sides compute. */
-type Sampled = [norm: number, ...entries: number[]];
+export type Sampled = [norm: number, ...entries: number[]];
 
 export interface ParityCase {
   name: string;
@@ -61,7 +61,7 @@ export function parityCases(file: string): ParityCase[] {
 const period = 65521;
 
 /** -1..1 from integers alone, as fixtures/models/_parity.py has it; its values repeat after 65521. */
-function scatter(shape: readonly number[], key: number): Tensor {
+export function scatter(shape: readonly number[], key: number): Tensor {
   const count = product(shape);
   const once = Float64Array.from(
     { length: Math.min(count, period) },
@@ -89,7 +89,7 @@ export function inputsOf({ shape, mask }: ParityCase, dtype: DType): { x: Tensor
   return { x: scatter(shape, 1000).to({ dtype }), mask: mask === null ? null : maskOf(mask, shape[1] ?? 0) };
 }
 
-function sampled(tensor: Tensor): Sampled {
+export function sampled(tensor: Tensor): Sampled {
   const flat = tensor.flatten();
   return [flat.norm().item(), ...[0, 1, 2].map((j) => flat.select(0, (7919 * j + 13) % flat.numel).item())];
 }

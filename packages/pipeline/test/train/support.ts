@@ -130,7 +130,17 @@ export function trainHere(
   let stopping = false;
   const reported: string[] = [];
   const compute = readRunConfig(run);
-  const job: TrainJob = { run, data, stage: "all", resume: true, pretrained: null, world: alone, compute, saveSeconds };
+  const job: TrainJob = {
+    run,
+    data,
+    stage: "all",
+    resume: true,
+    pretrained: null,
+    sliceIsTaken: false,
+    world: alone,
+    compute,
+    saveSeconds,
+  };
   const outcome = trainJob(job, {
     report: ({ stage, done }) => {
       if (stage !== reported.at(-1)) reported.push(stage);

@@ -9,7 +9,7 @@ import { Focal } from "./focal.js";
 import { Ordinal } from "./ordinal.js";
 
 /** B samples, O outputs (`outputs(K)`), K classes. */
-export interface Criterion extends ClassOutputs {
+export interface Criterion extends Pick<ClassOutputs, "outputs" | "probabilities"> {
   /**
    * One value, the mean over the batch.
    * @param target int64 classes B, or mass B x K (targets.ts)   @param weight_K weight of each class, or null

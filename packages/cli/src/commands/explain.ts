@@ -1,0 +1,80 @@
+import type { ExplainOptions } from "@slicestack/pipeline";
+import { Option, type Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { parseCount } from "./numbers.js";
+
+interface ExplainFlags extends CommonOptions {
+  id?: string[];
+  out: string;
+  part?: "train" | "val" | "test";
+  count?: number;
+  class?: string;
+  maps: "gradcam" | "ig" | "both";
+  layer?: string;
+  baseline?: "air" | "mean";
+  steps?: number;
+  slices?: number;
+  check: boolean;
+}
+
+export function addExplain(program: Command, start: Start): void {
+  const command = program
+    .command("explain")
+    .description("show what a run's decisions rest on: maps on the scans, slices, and whether the maps hold")
+    .argument("<run>", "run folder")
+    .requiredOption("--out <folder>", "where maps, pictures and explain.json go")
+    .option("--id <subject...>", "volumes by id, or all volumes of subjects (default: some of --part)")
+    .addOption(
+      new Option("--part <part>", "where volumes are taken from without --id (default: test)").choices([
+        "train",
+        "val",
+        "test",
+      ]),
+    )
+    .option("--count <number>", "so many of them, spread over the classes (default: 10)", parseCount)
+    .option("--class <name>", "explain this class (default: the predicted one of each volume)")
+    .addOption(
+      new Option("--maps <kind>", "Grad-CAM, integrated gradients, or both")
+        .choices(["gradcam", "ig", "both"])
+        .default("both"),
+    )
+    .option("--layer <name>", "of Grad-CAM (default: the last stage whose maps are at least 7 x 7)")
+    .addOption(
+      new Option("--baseline <kind>", "what integrated gradients and deletion take for nothing (default: air)").choices(
+        ["air", "mean"],
+      ),
+    )
+    .option("--steps <number>", "points on the path of integrated gradients (default: 32)", parseCount)
+    .option("--slices <number>", "slices in each picture (default: 12)", parseCount)
+    .option("--no-check", "leave out deletion, insertion and random weights, which take most of the time");
+  addCommon(command, {
+    example: "slicestack explain runs/mosmed --id study_0255 --out explained",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+    notes: "A map that is no better than a random order is warned of on stderr; the exit code stays 0.",
+  }).action((run: string, options: ExplainFlags) => start(options, (session) => runExplain(run, options, session)));
+}
+
+async function runExplain(run: string, flags: ExplainFlags, session: Session): Promise<Outcome> {
+  const { explain, explainText, readRecord } = await import("@slicestack/pipeline");
+  const { onProgress, signal, command } = session;
+  const result = await explain({ run, ...optionsOf(flags), onProgress, signal, command });
+  const { warnings } = result.summary;
+  const note = warnings.map((warning) => `warning: ${warning}`).join("\n");
+  return {
+    code: EXIT.ok,
+    text: explainText(result, readRecord(run).classes),
+    json: result,
+    ...(note === "" ? {} : { note }),
+  };
+}
+
+function optionsOf(flags: ExplainFlags): Omit<ExplainOptions, "run"> {
+  const { id, class: target, maps, json: _json, verbose: _verbose, ...rest } = flags;
+  return {
+    ...rest,
+    ...(id === undefined ? {} : { ids: id }),
+    ...(target === undefined ? {} : { target }),
+    kinds: maps === "both" ? ["gradcam", "ig"] : [maps],
+  };
+}

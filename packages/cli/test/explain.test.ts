@@ -1,0 +1,45 @@
+/** slicestack explain, as a user types it. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { generatePhantoms } from "@slicestack/pipeline";
+import { CommandFolder } from "./command.js";
+
+const folder = new CommandFolder();
+const at = (...names: string[]) => join(folder.path, ...names);
+
+before(async () => {
+  await generatePhantoms({ destination: at("scans"), counts: [4, 4, 0, 0, 0], seed: 4, size: 32 });
+  folder.succeed("prepare", "scans", "set", "--size", "32,32", "--depth", "6");
+  folder.succeed("split", "set");
+  const quick = ["--slice.model", "slice_cnn", "--slice.epochs", "1", "--set", "method=2d", "--set", "threads=1"];
+  folder.succeed("train", "--data", "set", "--out", "run", ...quick);
+});
+
+test("explain: table and checks on stdout, warnings on stderr, the files in the folder", () => {
+  const { status, stdout, stderr } = folder.run("explain", "run", "--id", "0001", "--out", "out", "--steps", "2");
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^Explained: 2d_vote: .*\nGrad-CAM: bn3\. Integrated gradients: from air, 2 steps\./);
+  assert.match(stdout, /^0001 +CT-[01] +CT-[01] +CT-[01] +\d\.\d\d /m);
+  assert.match(stdout, /Written: 7 files in /);
+  assert.match(stderr, /warning: Grad-CAM: one subject has no interval/);
+  for (const name of ["0001-gradcam.nii.gz", "0001-gradcam.png", "0001-ig.nii.gz", "0001-ig.png", "explain.json", "deletion-insertion.svg"]) assert.ok(existsSync(at("out", name)), name); // prettier-ignore
+  assert.match(readFileSync(at("out", "explain.json"), "utf8"), /"command": "slicestack explain run --id 0001/);
+});
+
+test("explain --json; a wrong id, layer or class ends with 3 and says what there is, no --out with 2", () => {
+  const args = ["explain", "run", "--out", "out2", "--count", "1", "--maps", "gradcam", "--no-check"];
+  const result = JSON.parse(folder.succeed(...args, "--json")) as { subjects: unknown[]; files: string[] };
+  assert.deepEqual([result.subjects.length, result.files.length], [1, 3]);
+  for (const [flags, message] of [
+    [["--id", "0099"], /0099: no volume or subject of the run's data set has this id\. Such as 0/],
+    [["--layer", "bn4"], /the model has no bn4\. Did you mean bn/],
+    [["--class", "CT-7"], /the run has no CT-7\. It has CT-0, CT-1/],
+  ] as const) {
+    const { status, stderr } = folder.run(...args, ...flags);
+    assert.equal(status, 3, stderr);
+    assert.match(stderr, message);
+  }
+  assert.equal(folder.run("explain", "run").status, 2);
+});

@@ -1,0 +1,43 @@
+/**
+ * Blocks of a model's input: what is deleted at once. All orders delete blocks of one shape, so that an order does not win by
+ * tearing the picture into finer pieces than another.
+ * P planes of H x W, cut into cells; cells of a plane are as equal as whole pixels allow.
+ */
+export interface Cells {
+  /** P, H, W */
+  readonly shape: readonly [planes: number, height: number, width: number];
+  /** Cells along height and width of each plane. */
+  readonly across: readonly [number, number];
+}
+
+/** About 16 cells along the shorter side, of 2 pixels at least. */
+export function cellsOf(shape: Cells["shape"]): Cells {
+  const [, height, width] = shape;
+  const side = Math.max(2, Math.round(Math.min(height, width) / 16));
+  return { shape, across: [Math.max(1, Math.round(height / side)), Math.max(1, Math.round(width / side))] };
+}
+
+export const cellCount = ({ shape, across }: Cells): number => shape[0] * across[0] * across[1];
+
+/** Which cell each pixel belongs to, P x H x W. */
+export function cellOfPixels({ shape: [planes, height, width], across: [down, right] }: Cells): Int32Array {
+  const cells = new Int32Array(planes * height * width);
+  let at = 0;
+  for (let plane = 0; plane < planes; plane++)
+    for (let y = 0; y < height; y++) {
+      const row = (plane * down + Math.floor((y * down) / height)) * right;
+      for (let x = 0; x < width; x++) cells[at++] = row + Math.floor((x * right) / width);
+    }
+  return cells;
+}
+
+/** The mean of each cell. @param values P x H x W */
+export function cellMeans(values: ArrayLike<number>, cells: Cells, cellOf = cellOfPixels(cells)): Float64Array {
+  const sums = new Float64Array(cellCount(cells));
+  const counts = new Float64Array(sums.length);
+  for (let i = 0; i < cellOf.length; i++) {
+    sums[cellOf[i]!]! += values[i]!;
+    counts[cellOf[i]!]! += 1;
+  }
+  return sums.map((sum, k) => sum / counts[k]!);
+}

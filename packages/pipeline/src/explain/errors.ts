@@ -1,0 +1,7 @@
+/** What is asked to be explained cannot be. */
+export class ExplainError extends Error {
+  override readonly name = "ExplainError";
+  constructor(problem: string, remedy: string) {
+    super(`${problem}. ${remedy}`);
+  }
+}

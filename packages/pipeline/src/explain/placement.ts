@@ -1,0 +1,121 @@
+/**
+ * From what a model sees back to the grid of the stored volume, the reverse of models/slice-input.ts and volume-input.ts.
+ * S slices, H height, W width of the stored volume; N slices that the model saw, C channels, h x w its size.
+ */
+import { cat, functional as F, fromTypedArray, scope, zeros, type Tensor } from "@slicestack/torch";
+import type { VolumeRecord } from "../data/store.js";
+import type { SliceTransform } from "../models/slice-input.js";
+import type { VolumeTransform } from "../models/volume-input.js";
+
+type Placed = Pick<VolumeRecord, "first" | "count">;
+
+/** Height and width of the stored slices. */
+type Stored = readonly [height: number, width: number];
+
+/** Which plane a slice's number stands for, and its place in the stack of that plane. */
+interface SlicePlace {
+  plane: "axial" | "coronal" | "sagittal";
+  row: number;
+}
+
+const PLANES = ["axial", "coronal", "sagittal"] as const;
+
+/** @param rows axial slices of the whole data set: coronal ones are numbered from there on, sagittal ones behind them */
+export function sliceplace(slice: number, rows: number, { first }: Placed): SlicePlace {
+  return { plane: PLANES[Math.floor(slice / rows)]!, row: (slice % rows) - first };
+}
+
+export interface SliceGrid {
+  transform: Pick<SliceTransform, "neighbours" | "planes" | "windows">;
+  stored: Stored;
+  rows: number;
+}
+
+/**
+ * values_NChw of the slices of these numbers → SHW. A channel that shows a neighbour adds to the neighbour's slice, windows
+ * are added up, and planes across lie between their places. Slices that the model did not see have 0.
+ */
+export function slicesToVolume(
+  values_NChw: Tensor,
+  slices: readonly number[],
+  volume: Placed,
+  grid: SliceGrid,
+): Tensor {
+  const { transform, rows } = grid;
+  const { neighbours, windows } = transform;
+  return scope(() => {
+    const [count = 0, , height = 0, width = 0] = values_NChw.shape;
+    const shown_NKhw = values_NChw.reshape(count, windows.length, neighbours, height, width).sum(1);
+    const places = slices.map((slice) => sliceplace(slice, rows, volume));
+    const volumes = PLANES.flatMap((plane) => {
+      const own = places.flatMap((place, k) => (place.plane === plane ? [k] : []));
+      if (own.length === 0) return [];
+      const stack = stacked(shown_NKhw, own, places, volume.count);
+      return [plane === "axial" ? sized(stack, [volume.count, ...grid.stored]) : across(stack, plane, volume.count, grid.stored)]; // prettier-ignore
+    });
+    return volumes.slice(1).reduce((sum, one) => sum.add(one), volumes[0]!);
+  });
+}
+
+/** The same of maps that are one a slice, whatever its channels: the mean over the planes. map_Nhw → SHW */
+export function mapsToVolume(map_Nhw: Tensor, slices: readonly number[], volume: Placed, grid: SliceGrid): Tensor {
+  const single = { ...grid, transform: { ...grid.transform, neighbours: 1, windows: [[0, 1] as const] } };
+  const planes = grid.transform.planes === "three" ? 3 : 1;
+  return scope(() => slicesToVolume(map_Nhw.unsqueeze(1), slices, volume, single).div(planes));
+}
+
+/** The slices of one plane, one above the other: S x h x w, channel k of slice s added to slice s + k - reach. */
+function stacked(shown_NKhw: Tensor, own: readonly number[], places: readonly SlicePlace[], count: number): Tensor {
+  const [, neighbours = 1, height = 0, width = 0] = shown_NKhw.shape;
+  const reach = (neighbours - 1) / 2;
+  const inside = (row: number) => Math.min(count - 1, Math.max(0, row));
+  const { device } = shown_NKhw;
+  const rows = own.flatMap((k) => Array.from({ length: neighbours }, (_, n) => inside(places[k]!.row + n - reach)));
+  const chosen = shown_NKhw.indexSelect(0, indexOf(own, device)).reshape(rows.length, height * width);
+  const index = indexOf(rows, device)
+    .unsqueeze(1)
+    .expand(-1, height * width);
+  return zeros([count, height * width], { device })
+    .scatterAdd(0, index.contiguous(), chosen)
+    .view(count, height, width);
+}
+
+/** Slices across the volume, head up, at even distances → SHW */
+function across(stack_Phw: Tensor, plane: "coronal" | "sagittal", count: number, [height, width]: Stored): Tensor {
+  const upright = stack_Phw.flip(1);
+  const turned = plane === "coronal" ? upright.permute(1, 0, 2) : upright.permute(1, 2, 0);
+  return sized(turned, [count, height, width]);
+}
+
+/** 3D input back: values_HWD → SHW. What was cut away has 0. */
+export function voxelsToVolume(
+  values_HWD: Tensor,
+  volume: Placed,
+  { fit, size }: Pick<VolumeTransform, "fit" | "size">,
+  [height, width]: Stored,
+): Tensor {
+  return scope(() => {
+    const values_DHW = values_HWD.permute(2, 0, 1);
+    const target = [volume.count, height, width] as const;
+    if (size === null || fit === "resize") return sized(values_DHW, target);
+    return target.reduce((values, n, axis) => fitted(values, axis, n), values_DHW).contiguous();
+  });
+}
+
+/** Undoes the cutting or filling up of an axis: the middle stays the middle. */
+function fitted(values: Tensor, axis: number, n: number): Tensor {
+  const length = values.size(axis);
+  if (length >= n) return values.narrow(axis, Math.floor((length - n) / 2), n);
+  const before = Math.floor((n - length) / 2);
+  const none = (count: number) => zeros(values.shape.map((side, k) => (k === axis ? count : side)), { device: values.device }); // prettier-ignore
+  return cat([none(before), values, none(n - length - before)], axis);
+}
+
+/** Linear, over the same field of view. */
+function sized(values_DHW: Tensor, target: readonly [number, number, number]): Tensor {
+  if (target.every((n, axis) => n === values_DHW.size(axis))) return values_DHW.contiguous();
+  return F.interpolate(values_DHW.contiguous().unsqueeze(0).unsqueeze(0), [...target], { mode: "trilinear" }).view(...target); // prettier-ignore
+}
+
+const indexOf = (numbers: readonly number[], device: string): Tensor =>
+  fromTypedArray(BigInt64Array.from(numbers, BigInt), [numbers.length], { device });

@@ -1,0 +1,132 @@
+/** What the checks say over all subjects that were explained, with intervals, and what a reader must be warned of. */
+import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../evaluate/statistics/bootstrap.js";
+import { noInterval, type Estimate } from "../evaluate/statistics/interval.js";
+import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
+
+export const MAP_NAMES: Record<MapKind, string> = { gradcam: "Grad-CAM", ig: "integrated gradients" };
+
+export interface KindSummary {
+  kind: MapKind;
+  volumes: number;
+  subjects: number;
+  /** Mean over subjects of the gain over a random order. */
+  deletion: Estimate;
+  insertion: Estimate;
+  /** Mean rank correlation with the map of a model of other weights; of the volumes that have one. */
+  randomised: Estimate & { volumes: number };
+  /** Mean curves, for the figure. */
+  curves: {
+    shares: number[];
+    deletion: number[];
+    insertion: number[];
+    randomDeletion: number[];
+    randomInsertion: number[];
+  };
+  /** Deletion and insertion are both better than chance, beyond the interval. */
+  better: boolean;
+}
+
+export interface Summary {
+  maps: KindSummary[];
+  warnings: string[];
+}
+
+const LEVEL = 0.95;
+/** Correlation from which on a map is called one that hardly depends on what was learnt. */
+const ALIKE = 0.5;
+/** Share of the way from baseline to input that integrated gradients may miss. */
+const INCOMPLETE = 0.05;
+
+export function summarise(all: readonly SubjectExplained[], seed: number): Summary {
+  const maps = MAP_KINDS.flatMap((kind) => {
+    const own = all.filter(({ checks }) => checks[kind] !== undefined);
+    return own.length === 0 ? [] : [summaryOf(kind, own, seed)];
+  });
+  return { maps, warnings: [...maps.flatMap(warningsOf), ...incomplete(all)] };
+}
+
+function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number): KindSummary {
+  const checks = all.map((one) => one.checks[kind]!);
+  const subjects = all.map(({ subject }) => subject);
+  const meanOf = (values: readonly number[], whose: readonly string[]) => meanBySubject(values, whose, seed);
+  const paired = all.flatMap(({ subject }, k) => (checks[k]!.randomised === null ? [] : [{ subject, value: checks[k]!.randomised }])); // prettier-ignore
+  const deletion = meanOf(checks.map(({ gain }) => gain.deletion), subjects); // prettier-ignore
+  const insertion = meanOf(checks.map(({ gain }) => gain.insertion), subjects); // prettier-ignore
+  const curve = (of: (check: (typeof checks)[number]) => number[]) => meanCurve(checks.map(of));
+  return {
+    kind,
+    volumes: all.length,
+    subjects: new Set(subjects).size,
+    deletion,
+    insertion,
+    randomised: {
+      ...meanOf(paired.map(({ value }) => value), paired.map(({ subject }) => subject)), // prettier-ignore
+      volumes: paired.length,
+    },
+    curves: {
+      shares: curve(({ map }) => map.shares),
+      deletion: curve(({ map }) => map.deletion),
+      insertion: curve(({ map }) => map.insertion),
+      randomDeletion: curve(({ random }) => random.deletion),
+      randomInsertion: curve(({ random }) => random.insertion),
+    },
+    better: deletion.interval.low > 0 && insertion.interval.low > 0,
+  };
+}
+
+/** Each subject counts once, however many volumes it has. BCa bootstrap over subjects; none for a single one. */
+export function meanBySubject(values: readonly number[], subjects: readonly string[], seed: number): Estimate {
+  if (values.length === 0) return { value: NaN, interval: noInterval(LEVEL) };
+  const groups = groupSubjects(subjects, subjects.map(() => 0)); // prettier-ignore
+  const rows = groups.strata[0]!;
+  const share = new Float64Array(values.length);
+  for (const own of rows) for (const row of own) share[row] = 1 / own.length;
+  const statistic = (weights: Float64Array, out: Float64Array) => {
+    let [sum, total] = [0, 0];
+    for (let k = 0; k < values.length; k++) {
+      sum += weights[k]! * share[k]! * values[k]!;
+      total += weights[k]! * share[k]!;
+    }
+    out[0] = sum / total;
+  };
+  const resampled = resampleSubjects(statistic, 1, groups, { random: seededRandom(seed) });
+  const interval = rows.length < 2 ? noInterval(LEVEL) : resampledInterval(resampled, 0, LEVEL);
+  return { value: resampled.estimate[0]!, interval };
+}
+
+/** The mean of curves over the same shares; of the shortest where a small volume has fewer cells than steps. */
+function meanCurve(curves: readonly number[][]): number[] {
+  const length = Math.max(...curves.map((curve) => curve.length));
+  const same = curves.filter((curve) => curve.length === length);
+  return Array.from({ length }, (_, k) => same.reduce((sum, curve) => sum + curve[k]!, 0) / same.length);
+}
+
+function warningsOf({ kind, subjects, deletion, insertion, randomised, better }: KindSummary): string[] {
+  const name = MAP_NAMES[kind];
+  const warnings: string[] = [];
+  const gains = `deletion ${signed(deletion)}, insertion ${signed(insertion)}`;
+  if (subjects < 2) warnings.push(`${name}: one subject has no interval; explain more before you trust its map (${gains}).`); // prettier-ignore
+  else if (!better)
+    warnings.push(`${name}: not shown to be better than a random order over ${subjects} subjects (${gains}). Do not read these maps as what the model looks at.`); // prettier-ignore
+  if (Math.abs(randomised.value) > ALIKE)
+    warnings.push(`${name}: a model with random weights gives much the same map (rank correlation ${signed(randomised)}). It shows the picture more than what was learnt.`); // prettier-ignore
+  return warnings;
+}
+
+function incomplete(all: readonly SubjectExplained[]): string[] {
+  const off = all.filter(({ completeness }) => {
+    if (completeness === null) return false;
+    const { score, baselineScore, gap } = completeness;
+    return Math.abs(gap) > INCOMPLETE * Math.max(1, Math.abs(score - baselineScore));
+  });
+  if (off.length === 0) return [];
+  return [`integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${off.slice(0, 3).map(({ id }) => id).join(", ")}${off.length > 3 ? ", …" : ""}). Raise --steps.`]; // prettier-ignore
+}
+
+/** "+0.12 [0.03, 0.20]" */
+export function signed({ value, interval }: Estimate): string {
+  if (!Number.isFinite(value)) return "undefined";
+  const number = (x: number) => x.toFixed(2).replace("-", "−");
+  const bounds = Number.isFinite(interval.low) ? ` [${number(interval.low)}, ${number(interval.high)}]` : "";
+  return `${value >= 0 ? "+" : ""}${number(value)}${bounds}`;
+}

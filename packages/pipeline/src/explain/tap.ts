@@ -1,0 +1,21 @@
+/** Looks at what a layer of a model gives while the model runs. */
+import type { Tensor } from "@slicestack/torch";
+import type { Layer, Module } from "@slicestack/torch/nn";
+
+/** Runs `body`, and collects what `layer` gives on the way, once a call. The layer is as before at the end. */
+export function tapped<T>(layer: Module, body: () => T): { result: T; outputs: Tensor[] } {
+  const { forward } = layer as Layer;
+  const outputs: Tensor[] = [];
+  const value = (...inputs: Parameters<typeof forward>) => {
+    const output = forward.apply(layer as Layer, inputs);
+    outputs.push(output);
+    return output;
+  };
+  // Not enumerable: a module's enumerable fields are its parts.
+  Object.defineProperty(layer, "forward", { value, configurable: true, enumerable: false });
+  try {
+    return { result: body(), outputs };
+  } finally {
+    Reflect.deleteProperty(layer, "forward");
+  }
+}

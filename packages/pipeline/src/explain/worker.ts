@@ -1,0 +1,77 @@
+/** The worker thread of `explain`: each volume's maps and numbers, sent one by one. */
+import { manualSeed } from "@slicestack/torch";
+import { serveJob, type JobContext } from "../background.js";
+import type { TaskVolume } from "../data/task.js";
+import { planCompute, startCompute } from "../run/compute.js";
+import { openRun } from "../run/open.js";
+import { functionOfRun } from "./function-of-run.js";
+import { explainVolume, OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
+import type { BaselineKind } from "./volume-function.js";
+
+export interface ExplainJob {
+  run: string;
+  /** Volumes in the order in which they are explained. */
+  volumes: TaskVolume[];
+  kinds: MapKind[];
+  /** null: the predicted class. */
+  target: number | null;
+  layer: string | null;
+  baseline: BaselineKind;
+  steps: number;
+  /** null: no checks. */
+  check: { steps: number; draws: number } | null;
+}
+
+/** Of one volume, as it is done. */
+export interface ExplainEvent {
+  volume: TaskVolume;
+  explained: SubjectExplained;
+  maps: StoredMaps;
+}
+
+export interface ExplainOutcome {
+  explained: string;
+  layer: string;
+}
+
+/** Weights of the check are drawn from it: any that training does not use. */
+const OTHER_SEED = 0x5eed;
+
+function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
+  const opened = openRun(input.run);
+  const { seed } = opened.config;
+  const compute = planCompute(opened.config);
+  startCompute(compute, seed);
+  using trained = functionOfRun(opened, input.run, compute.device);
+  const layer = trained.model.layer(input.layer);
+  manualSeed(OTHER_SEED);
+  using other = input.check === null ? null : functionOfRun(opened, null, compute.device);
+  const check = other === null || input.check === null ? null : { ...input.check, other: { model: other.model, layer: other.model.layer(input.layer) } }; // prettier-ignore
+
+  const total = input.volumes.length * partsOf(input);
+  let done = 0;
+  input.volumes.forEach((volume, k) => {
+    const { id } = volume;
+    const onPart = () => {
+      if (job.stopping()) throw Object.assign(new Error("stopped"), { name: "AbortError" });
+      job.report({ stage: "explain", done: Math.min(++done, (k + 1) * partsOf(input)), total, unit: "passes", message: id }); // prettier-ignore
+    };
+    const options = { ...input, layer, check, seed, onPart };
+    const { explained, maps } = explainVolume(trained.model, volume, options);
+    done = (k + 1) * partsOf(input);
+    job.event({ volume, explained, maps } satisfies ExplainEvent);
+  });
+  return { explained: trained.model.explained, layer: layer.name };
+}
+
+/** About how many passes through the model a volume takes. */
+function partsOf({ kinds, steps, check }: ExplainJob): number {
+  const hasPath = kinds.includes("ig");
+  const paths = hasPath ? steps : 0;
+  if (check === null) return 2 + paths;
+  const inner = check.steps - 1;
+  const orders = 2 + check.draws * inner + kinds.length * (2 + 2 * inner);
+  return 2 + paths + orders + kinds.length + (hasPath ? Math.min(OTHER_STEPS, steps) : 0);
+}
+
+serveJob<ExplainJob, ExplainOutcome>(explain);

@@ -1,0 +1,71 @@
+/** Which layer Grad-CAM takes, by default and by name, and how it is looked at. */
+import assert from "node:assert/strict";
+import { fromTypedArray, ones, scope, type Tensor } from "@slicestack/torch";
+import { Conv2d, Linear, Sequential, type Layer, type Module } from "@slicestack/torch/nn";
+import { traceShapes } from "@slicestack/torch/trace";
+import type { VolumeSize } from "../../src/models/common/sizes.js";
+import { ExplainError } from "../../src/explain/errors.js";
+import { classActivation } from "../../src/explain/grad-cam.js";
+import { targetLayer } from "../../src/explain/layers.js";
+import { tapped } from "../../src/explain/tap.js";
+import { createSliceModel, createVolumeModel, type VolumeModelName } from "../../src/models/registry.js";
+import { leakFree } from "../models/support.js";
+
+leakFree("by default the last stage whose maps are at least 7 x 7, of every trunk and 3D model", () => {
+  // Shapes alone: none of these models needs its values.
+  const nameOf = (make: () => Module, size: [number, number]) =>
+    traceShapes(() => {
+      using model = make();
+      return targetLayer(model, size, null).name;
+    }).result;
+  type Name = "resnet18" | "resnet50" | "slice_cnn";
+  const ofSlices = (model: Name, size: [number, number]) => nameOf(() => createSliceModel({ model, dropout: 0 }, 2, size), size); // prettier-ignore
+  assert.equal(ofSlices("resnet18", [224, 224]), "resnet.layer4.1");
+  assert.equal(ofSlices("resnet18", [128, 128]), "resnet.layer3.1");
+  assert.equal(ofSlices("resnet50", [128, 256]), "resnet.layer3.5");
+  assert.equal(ofSlices("resnet18", [24, 24]), "resnet.layer1.1");
+  assert.equal(ofSlices("slice_cnn", [64, 64]), "bn3");
+  assert.equal(ofSlices("slice_cnn", [16, 16]), "bn2");
+  const ofVoxels = (model: VolumeModelName, size: VolumeSize) => nameOf(() => createVolumeModel({ model }, 2, size), [size[0], size[1]]); // prettier-ignore
+  assert.equal(ofVoxels("simple", [32, 32, 8]), "bn3");
+  assert.equal(ofVoxels("simple_modular", [64, 64, 32]), "conv4");
+  assert.equal(ofVoxels("attn", [128, 128, 32]), "conv5");
+  assert.equal(ofVoxels("volume_cnn", [32, 40, 4]), "slice_cnn.bn3");
+});
+
+leakFree("by name: a batch norm is rectified, a stage is its last block, a wrong name is told what is like it", () => {
+  using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [64, 64]);
+  const layer = targetLayer(model, [64, 64], "resnet.layer2");
+  assert.deepEqual([layer.name, layer.rectified], ["resnet.layer2.1", false]);
+  assert.equal(targetLayer(model, [64, 64], "resnet.bn1").rectified, true);
+  assert.throws(
+    () => targetLayer(model, [64, 64], "resnet.layr4"),
+    (error) => error instanceof ExplainError && /no resnet\.layr4\. Did you mean resnet\.layer4/.test(error.message),
+  );
+});
+
+leakFree("a tap sees each call and leaves the layer as it was, also where the model throws", () => {
+  using model = new Sequential(new Conv2d(1, 2, 3), new Conv2d(2, 1, 3));
+  const layer = model.at(0) as Layer;
+  const x = ones([1, 1, 8, 8]);
+  const names = () => [...model.namedParameters().keys()];
+  const before = names();
+  const { result, outputs } = tapped(layer, () => [model.forward(x), model.forward(x)]);
+  assert.equal(outputs.length, 2);
+  assert.deepEqual(outputs[0]!.shape, [1, 2, 6, 6]);
+  assert.equal(result.length, 2);
+  assert.throws(() => tapped(layer, () => assert.fail("thrown")), /thrown/);
+  assert.ok(!Object.hasOwn(layer, "forward"));
+  assert.deepEqual(names(), before);
+  using idle = new Linear(1, 1);
+  assert.deepEqual(tapped(idle, () => 7).outputs, []);
+});
+
+leakFree("the formula by hand: two maps, weights the means of their gradients, positive part", () => {
+  const of = (values: number[]): Tensor => fromTypedArray(Float32Array.from(values), [1, 2, 1, 3]);
+  const maps = { activation: of([1, 2, 3, -4, 5, 1]), gradient: of([3, 0, 0, 1, 1, -5]) };
+  // Weights 1 and -1: 1 + 4, 2 - 5, 3 - 1; with a batch norm's negative part off: 1 - 0.
+  const cam = (rectified: boolean) => scope(() => classActivation(maps, rectified).toArray());
+  assert.deepEqual(cam(false), [5, 0, 2]);
+  assert.deepEqual(cam(true), [1, 0, 2]);
+});
