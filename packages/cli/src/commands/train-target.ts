@@ -13,6 +13,8 @@ export interface TargetFlags {
   fold?: number | "all";
   seeds?: number;
   shuffleLabels?: boolean;
+  /** Seconds, for --config auto. */
+  budget?: number;
   set?: Record<string, string>;
 }
 
@@ -31,6 +33,9 @@ export async function targetOf(flags: TargetFlags, world: World): Promise<Target
   const resumed = resumedFolder(flags);
   if (flags.config === undefined && resumed === undefined)
     throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
+  if (flags.config === "auto" && world.worldSize > 1)
+    throw new UsageError("each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE");
+  if (flags.budget !== undefined && flags.config !== "auto") throw new UsageError("--budget goes with --config auto");
   const config = await configOf(flags);
   const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset?.directory;
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
@@ -46,9 +51,20 @@ export async function targetOf(flags: TargetFlags, world: World): Promise<Target
 /** That of --config, else that of the folder to go on in, else the defaults. @throws ConfigError, UsageError */
 export async function configOf(flags: TargetFlags): Promise<RunConfig> {
   const { loadConfig } = await import("@slicestack/pipeline");
+  if (flags.config === "auto") return plannedConfig(flags);
   const resumed = resumedFolder(flags);
   const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
   return loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) });
+}
+
+/** What slicestack plan would write, with the overrides on top. */
+async function plannedConfig(flags: TargetFlags): Promise<RunConfig> {
+  const { loadConfig, plan } = await import("@slicestack/pipeline");
+  const { data, budget } = flags;
+  if (data === undefined) throw new UsageError("--config auto plans for a data set: give --data FOLDER");
+  if (flags.resume !== undefined) throw new UsageError("--config auto plans a new run; a run goes on with its own");
+  const { yaml } = await plan({ data, ...(budget === undefined ? {} : { budget }) });
+  return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });
 }
 
 function overridesOf({ set = {}, shuffleLabels }: TargetFlags): Record<string, string> {

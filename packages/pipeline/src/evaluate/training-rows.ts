@@ -1,5 +1,5 @@
 /** The lines of metrics.jsonl that the training curves need. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { PredictionsError } from "./errors.js";
 
 /** One epoch of one stage; fields as in metrics.jsonl. NaN where a row lacks one. */
@@ -15,11 +15,11 @@ export interface TrainingRow {
 
 /**
  * Reads metrics.jsonl. Lines without a stage and an epoch (events, notes) are passed over, and so is a last line that
- * was cut off by a kill.
+ * was cut off by a kill. None where there is no file: an imported checkpoint was not trained here.
  * @throws PredictionsError with the line for any other line that is no JSON object
  */
 export function readTrainingRows(path: string): TrainingRow[] {
-  return parseTrainingRows(readFileSync(path, "utf8"), path);
+  return existsSync(path) ? parseTrainingRows(readFileSync(path, "utf8"), path) : [];
 }
 
 export function parseTrainingRows(text: string, path: string): TrainingRow[] {
