@@ -1,12 +1,16 @@
 /** `log.wandb` with the real SDK, against a server of the test that answers as that of Weights & Biases. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { EpochRow } from "../../src/train/metrics-log.js";
 import { logEpochs } from "../../src/train/log/wandb.js";
-import { smallConfig } from "./support.js";
+import { runPaths } from "../../src/run/folder.js";
+import { train } from "../../src/train/train.js";
+import { scratch, smallConfig, smallDataset } from "./support.js";
 
 interface Seen {
   /** Variables of the mutation that begins a run. */
@@ -147,3 +151,18 @@ for (const [what, prepare, said, wait] of failures) {
     assert.match(lines[0]!, /The run goes on without it; metrics\.jsonl holds every epoch\.$/);
   });
 }
+
+test("train() tells each epoch of each stage, and says in run.log where they are seen", async (t) => {
+  const { seen } = await serve(t);
+  const folder = scratch();
+  const data = await smallDataset(folder);
+  const out = join(folder, "run");
+  const short = { "slice.epochs": "1", "volume.epochs": "2", "log.wandb": "true" };
+  const { status } = await train({ config: smallConfig(short), data, out });
+  assert.equal(status, "finished");
+  const told = seen.rows.map((one) => Object.keys(one).find((name) => name.endsWith("/epoch")));
+  assert.deepEqual(told, ["slice/epoch", "volume/epoch", "volume/epoch"]);
+  assert.match(readFileSync(runPaths(out).log, "utf8"), /Weights & Biases: http/);
+  // What is logged where is no setting of the training: a resume may change it.
+  assert.equal((await train({ config: smallConfig({ ...short, "log.wandb": "false" }), data, out, resume: true })).status, "finished"); // prettier-ignore
+});
