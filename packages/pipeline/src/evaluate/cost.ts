@@ -1,5 +1,5 @@
 /** What a run cost, and what its model costs: cost.json. Times and memory are of one machine, so they stand apart from metrics.json. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { PEAK_MEMORY, type RunRecord } from "../run/folder.js";
 import type { MeasuredCost } from "./measure-cost.js";
 
@@ -17,9 +17,9 @@ export interface CostReport extends MeasuredCost {
   trainingPeakMemory: number | null;
 }
 
-/** @param log path of metrics.jsonl */
+/** @param log path of metrics.jsonl, which an imported checkpoint has not */
 export function costReport(measured: MeasuredCost, record: RunRecord, log: string): CostReport {
-  const training = stageTimes(readFileSync(log, "utf8"));
+  const training = existsSync(log) ? stageTimes(readFileSync(log, "utf8")) : [];
   const peak = Number(record.environment[PEAK_MEMORY] ?? NaN);
   return {
     ...measured,
