@@ -216,33 +216,50 @@ print(",".join(str(int(parts[p + "_images"][i].astype(int).sum())) for p in ("te
 const real = join(import.meta.dirname, "../../../../../../shared/data");
 const skip = existsSync(real) ? false : "no real data at ../shared/data";
 
-test("each real data set by one command: nodules, adrenal glands, DICOM chests, NIfTI", { skip }, async (t) => {
-  const folder = temporaryFolder(t);
-  const counts: Record<string, unknown> = {};
-  const labelled = (name: string, rows: string) => {
-    writeFileSync(join(folder, `${name}.csv`), `path,label\n${rows}`);
-    return join(folder, `${name}.csv`);
-  };
-  const chests = await prepare({ source: join(real, "dicom_lung_pet_ct_dx"), destination: join(folder, "chests"), labels: labelled("chests", "philips_chest_5mm,0\nsiemens_thorax_8mm,1\n"), crop: "lung", saltFile: salt(folder) }); // prettier-ignore
-  counts["chests"] = chests.volumes.map(({ original, extra }) => [
-    original.shape.join("x"),
-    Number(extra["lung_litres"]) > 2,
-  ]);
-  const nifti = join(real, "nifti_totalsegmentator");
-  const files = readdirSync(nifti, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".nii.gz")).sort(); // prettier-ignore
-  const scans = await prepare({ source: nifti, destination: join(folder, "nifti"), labels: labelled("nifti", files.map((name, k) => `${name},${k % 2}\n`).join("")) }); // prettier-ignore
-  counts["nifti"] = scans.volumes.length === files.length && files.length > 0;
-  const adrenal = await prepare({ source: join(real, "adrenalmnist3d/adrenalmnist3d.npz"), destination: join(folder, "adrenal") }); // prettier-ignore
-  counts["adrenal"] = [adrenal.info.count, adrenal.info.height, openDataset(adrenal.directory).volumes.filter(({ part }) => part === "test").length]; // prettier-ignore
-  assert.deepEqual(counts, {
-    chests: [
-      ["512x512x64", true],
-      ["512x512x30", true],
-    ],
-    nifti: true,
-    adrenal: [1584, 28, 298],
-  });
-});
+test(
+  "each real data set by one command: adrenal glands, DICOM chests and variants, NIfTI (nodules: lidc.test.ts)",
+  { skip },
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const counts: Record<string, unknown> = {};
+    const labelled = (name: string, rows: string) => {
+      writeFileSync(join(folder, `${name}.csv`), `path,label\n${rows}`);
+      return join(folder, `${name}.csv`);
+    };
+    const chests = await prepare({ source: join(real, "dicom_lung_pet_ct_dx"), destination: join(folder, "chests"), labels: labelled("chests", "philips_chest_5mm,0\nsiemens_thorax_8mm,1\n"), crop: "lung", saltFile: salt(folder) }); // prettier-ignore
+    counts["chests"] = chests.volumes.map(({ original, extra }) => [
+      original.shape.join("x"),
+      Number(extra["lung_litres"]) > 2,
+    ]);
+    const nifti = join(real, "nifti_totalsegmentator");
+    const files = readdirSync(nifti, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".nii.gz")).sort(); // prettier-ignore
+    const scans = await prepare({ source: nifti, destination: join(folder, "nifti"), labels: labelled("nifti", files.map((name, k) => `${name},${k % 2}\n`).join("")) }); // prettier-ignore
+    counts["nifti"] = scans.volumes.length === files.length && files.length > 0;
+    const adrenal = await prepare({ source: join(real, "adrenalmnist3d/adrenalmnist3d.npz"), destination: join(folder, "adrenal") }); // prettier-ignore
+    counts["adrenal"] = [adrenal.info.count, adrenal.info.height, openDataset(adrenal.directory).volumes.filter(({ part }) => part === "test").length]; // prettier-ignore
+    const uids = [
+      "172569766509356512040321185,1",
+      "172569766509356227417197937,0",
+      "13264727539707046196095999688458856228,0",
+    ];
+    const variantLabels = join(folder, "variants.csv");
+    writeFileSync(
+      variantLabels,
+      `SeriesInstanceUID,label\n${uids.map((uid) => `1.2.826.0.1.3680043.8.498.${uid}\n`).join("")}`,
+    );
+    const variants = await prepare({ source: join(real, "dicom_variants"), destination: join(folder, "variants"), labels: variantLabels, skipUnlabelled: true, allowGaps: true, saltFile: salt(folder) }); // prettier-ignore
+    counts["variants"] = [variants.info.count, variants.info.quarantined?.length ?? 0];
+    assert.deepEqual(counts, {
+      variants: [3, 0],
+      chests: [
+        ["512x512x64", true],
+        ["512x512x30", true],
+      ],
+      nifti: true,
+      adrenal: [1584, 28, 298],
+    });
+  },
+);
 
 function salt(folder: string): string {
   const file = join(folder, "salt");
