@@ -7,6 +7,7 @@ import type { Dataset } from "../data/store.js";
 import { costOf, type Cost } from "../models/common/flops.js";
 import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
+import { Maps3dHead } from "../models/maps-3d.js";
 import { headOf, headSlices, seenSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
 import {
   classifyEmbeddings,
@@ -109,6 +110,8 @@ function partsOf(opened: OpenRun): ModelPart[] {
   const headCost = costOf(() => {
     using model = trunk();
     const head = createHeadFor(config.volume, model, { slices, classes });
+    // maps_3d looks at the values of a mask, which are not there while shapes are traced.
+    if (head instanceof Maps3dHead) return { model: head, logits: (x_BS) => head.forward(x_BS).logits_BK };
     return { model: head, logits: (x_BS) => head.forward(x_BS, ones([x_BS.size(0), slices], { dtype: "bool" })).logits_BK }; // prettier-ignore
   }, [slices, ...(isMaps ? shapes.maps : shapes.embedding)], STEP); // prettier-ignore
   return [...parts, partOf("head", headCost, 1)];

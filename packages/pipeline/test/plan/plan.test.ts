@@ -94,7 +94,7 @@ test("planned on a real small data set, measured on this machine, and trained", 
   assert.ok(planned.machine.speeds.every(({ training, embedding }) => training > 0 && embedding > 0));
   assert.equal(
     planned.fingerprint.train.reduce((sum, count) => sum + count, 0),
-    12,
+    10,
   );
   assert.ok(planned.config.slice.epochs >= 4);
   const short = loadConfig({ text: planned.yaml, overrides: { "slice.epochs": "1", "volume.epochs": "1", "slice.slices_per_volume": "2", threads: "1" } }); // prettier-ignore

@@ -29,6 +29,6 @@ for (const [name, init_from, more, notes] of [
 test("init_from of another method, and fine_tune on maps_3d, are refused with what to do", async () => {
   const data = await tinyData();
   const config = tinyConfig({ method: "3d", "volume.model": "simple", "volume.size": "[8, 8, 8]", init_from: runFolder("init_from, with other classes, 2d") }); // prettier-ignore
-  await assert.rejects(train({ config, data, out: runFolder("refused") }), { name: "RunError", message: /is a 2d run and has no volume stage.*init_from/ }); // prettier-ignore
+  await assert.rejects(train({ config, data, out: runFolder("refused") }), { name: "RunError", message: /is a run of slice_cnn \(2d\), this one is of simple \(3d\).*init_from/ }); // prettier-ignore
   assert.throws(() => loadConfig({ overrides: { "volume.head": "maps_3d", "fine_tune.epochs": "1" } }), /fine_tune\.epochs: expected 0 with volume\.head maps_3d/); // prettier-ignore
 });
