@@ -2,6 +2,7 @@
  * From a Vega-Lite specification to an SVG that stands in a page, and from there to PNG. Text and axes take the colour
  * of the page (`currentColor`), so that a figure reads on light and dark ground.
  */
+import { createHash } from "node:crypto";
 import type { TopLevelSpec } from "vega-lite";
 import { fontOptions } from "./fonts.js";
 
@@ -81,15 +82,14 @@ interface TextMetrics {
   width: (item: { fontSize?: number }, text: string) => number;
 }
 
-let drawn = 0;
-
 /** Mean width of a letter of DejaVu Sans, a wide font, as a share of its size. Vega's own guess, without a canvas, is 0.8. */
 const LETTER_WIDTH = 0.6;
 
 /**
  * Draws a figure.
  * @param alternative a short title, and a description that says what a reader of the picture learns
- * @returns a self-contained `<svg role="img">` with title and desc, its ids unique in the process
+ * @returns a self-contained `<svg role="img">` with title and desc, its ids made of its content: the same figure has the same
+ * bytes whenever it is drawn, and others stand beside it in one page
  */
 export async function drawSvg(spec: Spec, alternative: { title: string; description: string }): Promise<string> {
   // Vega takes a third of a second to load: only those who draw pay for it.
@@ -99,7 +99,13 @@ export async function drawSvg(spec: Spec, alternative: { title: string; descript
   const { spec: compiled } = vegaLite.compile({ ...spec, config: CONFIG } as unknown as TopLevelSpec);
   const view = new vega.View(vega.parse({ ...compiled, description: "" }), { renderer: "none" });
   try {
-    return describeSvg(await view.toSVG(), alternative, `figure${(drawn += 1)}`);
+    vega.resetSVGDefIds(); // Vega counts its ids through all figures of a process
+    const svg = await view.toSVG();
+    const mark = createHash("sha256")
+      .update(JSON.stringify([alternative, svg]))
+      .digest("hex")
+      .slice(0, 8);
+    return describeSvg(svg, alternative, `figure-${mark}`);
   } finally {
     view.finalize();
   }

@@ -1,2 +1,2 @@
-/** The kills of prepare-kill.test.ts, 40 of them: make test-long. */
+/** The same with 40 kills: SLICESTACK_LONG is set where files of this name run. */
 import "./prepare-kill.test.js";
