@@ -21,8 +21,9 @@ const mustNotReach = {
   models: ["train", "evaluate", "explain"],
   data: ["train", "evaluate", "explain"],
   augment: ["train", "evaluate", "models"],
-  evaluate: ["train"],
-  explain: ["train"], // of evaluate it takes the statistics alone
+  train: ["study", "plan"],
+  evaluate: ["train", "study", "plan"],
+  explain: ["train", "study", "plan"], // of evaluate it takes the statistics alone
   inspect: ["train", "evaluate", "explain"],
   page: ["train", "evaluate", "models", "data", "explain"],
   sweep: ["train"], // it starts runs as processes
@@ -79,6 +80,7 @@ test("each rule finds its breach (a tree made to break them)", (t) => {
   assert.deepEqual(pipelineTroubles(root), [
     "config/load.ts imports progress.ts: config is a leaf",
     "evaluate must not reach train: evaluate/a.ts > explain/b.ts > train/loop.ts",
+    "explain must not reach train: explain/b.ts > train/loop.ts",
   ]);
   assert.deepEqual(browserTroubles(root), [
     "packages/volume/src/b.ts:1 node:fs",

@@ -20,6 +20,7 @@ const elsewhere: Record<string, string[]> = {
   "memory/dispose.test.ts": ["dispose", "isAlive", "keep", "isDisposed", "watch", "liveBytes", "describeLive"],
   "memory/scope.test.ts": ["beginScope", "endScope", "scopeDepth", "liveTensors"],
   "memory/errors.test.ts": ["setErrorClasses"],
+  "nn/tile-convolution.test.ts": ["setConvolutionKernels"],
   "ops/dtypes.test.ts": [
     ...[
       "dtypeOf",
