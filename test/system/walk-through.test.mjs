@@ -20,7 +20,10 @@ test("the walk-through is written anew, word for word, with its pictures", (t) =
   assert.deepEqual(readdirSync(join("docs", pictures)).sort(), shown);
   for (const file of shown) {
     // Width and height: what the weights say may differ in the last bit on another machine.
-    const size = (folder) => readFileSync(join(folder, pictures, file)).subarray(16, 24).toString("hex");
+    const size = (folder) =>
+      readFileSync(join(folder, pictures, file))
+        .subarray(16, 24)
+        .toString("hex");
     assert.equal(size(docs), size("docs"), file);
   }
 });

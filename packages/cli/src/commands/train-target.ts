@@ -34,7 +34,9 @@ export async function targetOf(flags: TargetFlags, world: World): Promise<Target
   if (flags.config === undefined && resumed === undefined)
     throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
   if (flags.config === "auto" && world.worldSize > 1)
-    throw new UsageError("each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE");
+    throw new UsageError(
+      "each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE",
+    );
   if (flags.budget !== undefined && flags.config !== "auto") throw new UsageError("--budget goes with --config auto");
   const config = await configOf(flags);
   const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset?.directory;

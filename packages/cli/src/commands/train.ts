@@ -22,7 +22,10 @@ export function addTrain(program: Command, start: Start): void {
   const command = program
     .command("train")
     .description("train the stages of a configuration into a run folder, or a group of runs: folds, seeds")
-    .option("--config <file>", "configuration: YAML, structured or in the published flat form; auto: as slicestack plan writes it")
+    .option(
+      "--config <file>",
+      "configuration: YAML, structured or in the published flat form; auto: as slicestack plan writes it",
+    )
     .option("--budget <time>", "with --config auto: time that training may take, e.g. 1h, 90m", parseDuration)
     .option("--data <folder>", "prepared data set")
     .option("--out <folder>", "run or group folder (default: runs/NAME, with a number where that is taken)")
@@ -61,7 +64,9 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   if (world.rank > 0) session.hush();
   const target = await targetOf(options, world);
   if (options.procs !== undefined && options.procs > 1 && options.config === "auto")
-    throw new UsageError("each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE");
+    throw new UsageError(
+      "each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE",
+    );
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 

@@ -4,10 +4,10 @@ import type { Layer, Module } from "@slicestack/torch/nn";
 
 /** Runs `body`, and collects what `layer` gives on the way, once a call. The layer is as before at the end. */
 export function tapped<T>(layer: Module, body: () => T): { result: T; outputs: Tensor[] } {
-  const { forward } = layer as Layer;
+  const plain = (layer as Layer).forward.bind(layer);
   const outputs: Tensor[] = [];
-  const value = (...inputs: Parameters<typeof forward>) => {
-    const output = forward.apply(layer as Layer, inputs);
+  const value = (...inputs: Parameters<typeof plain>) => {
+    const output = plain(...inputs);
     outputs.push(output);
     return output;
   };
