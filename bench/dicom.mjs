@@ -1,5 +1,6 @@
 /**
- * 300 uncompressed 512 x 512 slices, made on the fly: scan, read and HU, ours beside pydicom and numpy, in turn.
+ * 300 uncompressed 512 x 512 slices, made on the fly: scan, read and HU, then windowed at 128 x 128 x 64; ours beside pydicom,
+ * numpy and scipy, in turn.
  *
  *   node bench/dicom.mjs [--slices 300] [--size 512] [--rounds 5]
  */
@@ -26,24 +27,26 @@ try {
   python("dicom_make.py", folder, options.slices, options.size);
   const entrants = [
     { name: "ours", run: () => run(process.execPath, [here("dicom_read.mjs"), folder]), results: [] },
-    { name: "pydicom, numpy", run: () => python("peer_pydicom.py", folder), results: [] },
+    { name: "pydicom, scipy", run: () => python("peer_pydicom.py", folder), results: [] },
   ];
   for (let round = 0; round < Number(options.rounds); round++) {
     for (const entrant of entrants) entrant.results.push(JSON.parse(entrant.run()));
   }
   const hashes = new Set(entrants.flatMap(({ results }) => results.map(({ sha256 }) => sha256)));
   console.log(
-    `\n${options.slices} slices of ${options.size} x ${options.size}: seconds of scan and read (median of ${options.rounds} rounds, in turn)`,
+    `\n${options.slices} slices of ${options.size} x ${options.size}: seconds of scan, read, and all with resampling (median of ${options.rounds} rounds, in turn)`,
   );
-  console.log(`${"".padEnd(18)}${"scan".padStart(8)}${"all".padStart(8)}${"MB".padStart(8)}   peer / ours`);
+  console.log(
+    `${"".padEnd(18)}${"scan".padStart(8)}${"read".padStart(8)}${"all".padStart(8)}${"MB".padStart(8)}   peer / ours: read, all`,
+  );
   const [own] = entrants;
   for (const { name, results } of entrants) {
     const middle = (key) => median(results.map((result) => result[key]));
     // Of each round first: a slow minute of the machine then weighs on both sides.
-    const ratio = median(results.map((result, round) => result.seconds / own.results[round].seconds));
-    const all = results.map(({ seconds }) => seconds.toFixed(2)).join(" ");
+    const ratio = (key) => median(results.map((result, round) => result[key] / own.results[round][key])).toFixed(2);
+    const all = results.map(({ prepared }) => prepared.toFixed(2)).join(" ");
     console.log(
-      `${name.padEnd(18)}${middle("scan").toFixed(2).padStart(8)}${middle("seconds").toFixed(2).padStart(8)}${middle("megabytes").toFixed(0).padStart(8)}   ${ratio.toFixed(2)}x   [${all}]`,
+      `${name.padEnd(18)}${middle("scan").toFixed(2).padStart(8)}${middle("seconds").toFixed(2).padStart(8)}${middle("prepared").toFixed(2).padStart(8)}${middle("megabytes").toFixed(0).padStart(8)}   ${ratio("seconds")}x ${ratio("prepared")}x   [${all}]`,
     );
   }
   console.log(hashes.size === 1 ? "all voxels are equal" : "THE VOXELS DIFFER");
