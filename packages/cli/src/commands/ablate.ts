@@ -22,7 +22,7 @@ export function addAblate(program: Command, start: Start): void {
         .default("val"),
     );
   addCommon(command, {
-    example: "slicestack ablate configs/ablations/adrenalmnist3d.yaml --data data/adrenal --out runs/adrenal-ablation",
+    example: "slicestack ablate nodules.yaml --data data/nodules --out runs/nodules",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
   }).action((file: string, flags: AblateFlags) => start(flags, (session) => runAblate(file, flags, session)));
 }
