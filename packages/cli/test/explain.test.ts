@@ -1,6 +1,6 @@
 /** slicestack explain, as a user types it. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { generatePhantoms } from "@slicestack/pipeline";
@@ -13,8 +13,8 @@ before(async () => {
   await generatePhantoms({ destination: at("scans"), counts: [4, 4, 0, 0, 0], seed: 4, size: 32 });
   folder.succeed("prepare", "scans", "set", "--size", "32,32", "--depth", "6");
   folder.succeed("split", "set");
-  const quick = ["--slice.model", "slice_cnn", "--slice.epochs", "1", "--set", "method=2d", "--set", "threads=1"];
-  folder.succeed("train", "--data", "set", "--out", "run", ...quick);
+  writeFileSync(at("quick.yaml"), "method: 2d\nthreads: 1\nslice: {model: slice_cnn, epochs: 1}\n");
+  folder.succeed("train", "--config", "quick.yaml", "--data", "set", "--out", "run");
 });
 
 test("explain: table and checks on stdout, warnings on stderr, the files in the folder", () => {

@@ -42,7 +42,7 @@ export function summarise(all: readonly SubjectExplained[], seed: number): Summa
     const own = all.filter(({ checks }) => checks[kind] !== undefined);
     return own.length === 0 ? [] : [summaryOf(kind, own, seed)];
   });
-  return { maps, warnings: [...maps.flatMap(warningsOf), ...incomplete(all)] };
+  return { maps, warnings: [...maps.flatMap(warningsOf), ...empty(all), ...incomplete(all)] };
 }
 
 function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number): KindSummary {
@@ -109,9 +109,19 @@ function warningsOf({ kind, subjects, deletion, insertion, randomised, better }:
   else if (!better)
     warnings.push(`${name}: not shown to be better than a random order over ${subjects} subjects (${gains}). Do not read these maps as what the model looks at.`); // prettier-ignore
   if (Math.abs(randomised.value) > ALIKE)
-    warnings.push(`${name}: a model with random weights gives much the same map (rank correlation ${signed(randomised)}). It shows the picture more than what was learnt.`); // prettier-ignore
+    warnings.push(`${name}: a model with random weights gives much the same map, or its reverse (rank correlation ${signed(randomised)}). It shows the picture more than what was learnt.`); // prettier-ignore
   return warnings;
 }
+
+/** Grad-CAM keeps what speaks for the class; there may be nothing of it. */
+function empty(all: readonly SubjectExplained[]): string[] {
+  const none = all.filter(({ slices }) => slices.length > 0 && slices.every(({ gradcam }) => gradcam === 0));
+  if (none.length === 0) return [];
+  return [`Grad-CAM: empty for ${none.length} of ${all.length} volumes (${named(none)}): nothing in its layer speaks for the class.`]; // prettier-ignore
+}
+
+const named = (some: readonly SubjectExplained[]): string =>
+  `${some.slice(0, 3).map(({ id }) => id).join(", ")}${some.length > 3 ? ", …" : ""}`; // prettier-ignore
 
 function incomplete(all: readonly SubjectExplained[]): string[] {
   const off = all.filter(({ completeness }) => {
@@ -120,7 +130,7 @@ function incomplete(all: readonly SubjectExplained[]): string[] {
     return Math.abs(gap) > INCOMPLETE * Math.max(1, Math.abs(score - baselineScore));
   });
   if (off.length === 0) return [];
-  return [`integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${off.slice(0, 3).map(({ id }) => id).join(", ")}${off.length > 3 ? ", …" : ""}). Raise --steps.`]; // prettier-ignore
+  return [`integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${named(off)}). Raise --steps.`]; // prettier-ignore
 }
 
 /** "+0.12 [0.03, 0.20]" */

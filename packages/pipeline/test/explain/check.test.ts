@@ -126,5 +126,8 @@ test("warnings: no better than chance, one subject, much the same from random we
   assert.match(warn([0, 0, 0], null).join(), /not shown to be better/);
   assert.match(warn([0.4], 0).join(), /one subject has no interval/);
   assert.match(warn([0.2, 0.3, 0.25], 0.8).join(), /random weights gives much the same map/);
+  assert.match(warn([0.2, 0.3, 0.25], -0.8).join(), /or its reverse/);
+  const dark = subjects([0.2, 0.3, 0.25], 0.1).map((one, k) => ({ ...one, slices: [{ place: 0, weight: null, leftOut: 1, air: 1, ig: 1, gradcam: k === 1 ? 0 : 1 }] })); // prettier-ignore
+  assert.match(summarise(dark, 1).warnings.join(), /^Grad-CAM: empty for 1 of 3 volumes \(v1\)/);
   assert.match(warn([0.2, 0.3, 0.25], 0.1, 0.5).join(), /miss their sum.*Raise --steps/);
 });

@@ -64,8 +64,11 @@ test("2.5D: files of each volume in the space of its scan, explain.json with wha
       const map = await readNifti(join(run, "explained", `${one.id}-${kind}.nii.gz`), { unit: "arbitrary" });
       assert.deepEqual(map.shape, original.shape);
       map.origin.forEach((mm, axis) => assert.ok(Math.abs(mm - original.origin[axis]!) < 1e-3));
-      assert.ok(
-        map.data.some((value) => value !== 0),
+      // A model that has hardly learnt may have no positive part in Grad-CAM.
+      const empty = kind === "gradcam" && one.slices.every(({ gradcam }) => gradcam === 0);
+      assert.equal(
+        map.data.every((value) => value === 0),
+        empty,
         `${one.id} ${kind}`,
       );
       assert.ok(existsSync(join(run, "explained", `${one.id}-${kind}.png`)));
