@@ -32,7 +32,7 @@ test("packages import only the packages below them (design: the house)", () => {
   assert.deepEqual(packageTroubles(process.cwd()), []);
 });
 
-test("inside pipeline: config is a leaf, models and data know neither train nor evaluate, evaluate not train", () => {
+test("inside pipeline: config is a leaf, models and data know neither train nor evaluate, evaluate and explain not train", () => {
   assert.deepEqual(pipelineTroubles(process.cwd()), []);
 });
 
@@ -79,6 +79,7 @@ test("each rule finds its breach (a tree made to break them)", (t) => {
   assert.deepEqual(pipelineTroubles(root), [
     "config/load.ts imports progress.ts: config is a leaf",
     "evaluate must not reach train: evaluate/a.ts > explain/b.ts > train/loop.ts",
+    "explain must not reach train: explain/b.ts > train/loop.ts",
   ]);
   assert.deepEqual(browserTroubles(root), [
     "packages/volume/src/b.ts:1 node:fs",

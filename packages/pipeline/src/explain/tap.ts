@@ -4,10 +4,11 @@ import type { Layer, Module } from "@slicestack/torch/nn";
 
 /** Runs `body`, and collects what `layer` gives on the way, once a call. The layer is as before at the end. */
 export function tapped<T>(layer: Module, body: () => T): { result: T; outputs: Tensor[] } {
-  const { forward } = layer as Layer;
+  const called = layer as Layer;
+  const forward = called.forward.bind(called);
   const outputs: Tensor[] = [];
-  const value = (...inputs: Parameters<typeof forward>) => {
-    const output = forward.apply(layer as Layer, inputs);
+  const value = (...inputs: Parameters<Layer["forward"]>) => {
+    const output = forward(...inputs);
     outputs.push(output);
     return output;
   };
