@@ -33,7 +33,7 @@ test("packages import only the packages below them (design: the house)", () => {
   assert.deepEqual(packageTroubles(process.cwd()), []);
 });
 
-test("inside pipeline: config is a leaf, models and data know neither train nor evaluate, evaluate not train", () => {
+test("inside pipeline: config is a leaf, models and data know neither train nor evaluate, evaluate and explain not train", () => {
   assert.deepEqual(pipelineTroubles(process.cwd()), []);
 });
 

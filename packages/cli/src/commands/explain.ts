@@ -51,7 +51,8 @@ export function addExplain(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack explain runs/mosmed --id study_0255 --out explained",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: "A map that is no better than a random order is warned of on stderr; the exit code stays 0.",
+    notes:
+      "A map that is no better than a random order is warned of in the text and in summary.warnings; the exit code stays 0.",
   }).action((run: string, options: ExplainFlags) => start(options, (session) => runExplain(run, options, session)));
 }
 
@@ -59,14 +60,7 @@ async function runExplain(run: string, flags: ExplainFlags, session: Session): P
   const { explain, explainText, readRecord } = await import("@slicestack/pipeline");
   const { onProgress, signal, command } = session;
   const result = await explain({ run, ...optionsOf(flags), onProgress, signal, command });
-  const { warnings } = result.summary;
-  const note = warnings.map((warning) => `warning: ${warning}`).join("\n");
-  return {
-    code: EXIT.ok,
-    text: explainText(result, readRecord(run).classes),
-    json: result,
-    ...(note === "" ? {} : { note }),
-  };
+  return { code: EXIT.ok, text: explainText(result, readRecord(run).classes), json: result };
 }
 
 function optionsOf(flags: ExplainFlags): Omit<ExplainOptions, "run"> {

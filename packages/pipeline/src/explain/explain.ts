@@ -17,7 +17,7 @@ import { orderFigure } from "./figure.js";
 import { mapPicture } from "./picture.js";
 import { mapInSource } from "./source-map.js";
 import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
-import { MAP_NAMES, summarise, type Summary } from "./summary.js";
+import { MAP_NAMES, summarise, titled, type Summary } from "./summary.js";
 import type { BaselineKind } from "./volume-function.js";
 import type { ExplainEvent, ExplainJob, ExplainOutcome } from "./worker.js";
 
@@ -177,6 +177,7 @@ class Writer {
     const { dataset, task } = this.opened;
     const { height, width } = dataset.info;
     const stored = storedVolume(dataset, { ...volume, label: explained.label });
+    const placed = volume.unit === "HU"; // arrays say nothing of sides
     for (const kind of MAP_KINDS) {
       const map = maps[kind];
       if (map === undefined) continue;
@@ -186,7 +187,7 @@ class Writer {
       this.files.push(file);
       const target = task.classes.names[explained.target]!;
       const picture = mapPicture({
-        title: [`${titleOf(kind, explained, task.classes.names)} · ${windowText(windowOf(this.opened), volume.unit)}`],
+        title: [[titleOf(kind, explained, task.classes.names), windowText(this.opened, volume.unit), ...(placed ? ["the patient's right is on the left"] : [])].join(" · ")], // prettier-ignore
         volume: stored,
         map,
         isSigned: kind === "ig",
@@ -195,7 +196,7 @@ class Writer {
         slices: explained.slices,
         window: windowOf(this.opened),
         count: this.slices,
-        placed: volume.unit === "HU",
+        placed,
       });
       this.write(`${name}.png`, await picture.png());
     }
@@ -207,17 +208,17 @@ function titleOf(
   { id, label, predicted, target, probabilities }: SubjectExplained,
   names: readonly string[],
 ): string {
-  // prettier-ignore
   const percent = (c: number) => `${((probabilities[c] ?? 0) * 100).toFixed(0)} %`;
   const said = `predicted ${names[predicted]!} (${percent(predicted)}), true class ${names[label]!}`;
   const asked = target === predicted ? "" : ` · explained: ${names[target]!} (${percent(target)})`;
-  const name = MAP_NAMES[kind];
-  return `${id} · ${name[0]!.toUpperCase()}${name.slice(1)} · ${said}${asked}`;
+  return `${id} · ${titled(MAP_NAMES[kind])} · ${said}${asked}`;
 }
 
 /** The model's own: what lies beyond it the model does not see either. */
-function windowText([low, high]: readonly [number, number], unit: TaskVolume["unit"]): string {
-  return `the model's window, ${String(low).replace("-", "−")} to ${String(high).replace("-", "−")}${unit === "HU" ? " HU" : ""}`;
+function windowText(opened: OpenRun, unit: TaskVolume["unit"]): string {
+  const [low, high] = windowOf(opened);
+  const first = opened.config.transform.windows === null ? "" : "first ";
+  return `the model's ${first}window, ${String(low).replace("-", "−")} to ${String(high).replace("-", "−")}${unit === "HU" ? " HU" : ""}`;
 }
 
 function windowOf({ config, dataset }: OpenRun): [number, number] {

@@ -1,6 +1,6 @@
 /** Deletion and insertion over all volumes, beside random orders. */
-import { drawSvg, PALETTE, type Spec } from "../page/drawing.js";
-import { MAP_NAMES, signed, type KindSummary } from "./summary.js";
+import { drawSvg, INK, PALETTE, type Spec } from "../page/drawing.js";
+import { MAP_NAMES, signed, titled, type KindSummary } from "./summary.js";
 
 export async function orderFigure(maps: readonly KindSummary[]): Promise<string> {
   const panels = maps.flatMap((one) => [panel(one, "deletion"), panel(one, "insertion")]);
@@ -23,7 +23,12 @@ function panel(one: KindSummary, what: "deletion" | "insertion"): Spec {
   const dash = { domain: colour.domain, range: [[1, 0], [5, 3]] }; // prettier-ignore
   const legend = { title: null, orient: "top" };
   return {
-    title: `${MAP_NAMES[one.kind]}: ${what}, gain ${signed(one[what])}`,
+    title: {
+      text: `${titled(MAP_NAMES[one.kind])}: ${what}`,
+      subtitle: `gain over chance ${signed(one[what])}`,
+      subtitleColor: INK,
+      subtitleFontSize: 12,
+    },
     width: 300,
     height: 190,
     data: { values },

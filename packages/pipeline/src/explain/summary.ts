@@ -5,6 +5,9 @@ import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
 
 export const MAP_NAMES: Record<MapKind, string> = { gradcam: "Grad-CAM", ig: "integrated gradients" };
 
+/** At the start of a line. */
+export const titled = (name: string): string => `${name[0]!.toUpperCase()}${name.slice(1)}`;
+
 export interface KindSummary {
   kind: MapKind;
   volumes: number;
@@ -136,7 +139,8 @@ function incomplete(all: readonly SubjectExplained[]): string[] {
 /** "+0.12 [0.03, 0.20]" */
 export function signed({ value, interval }: Estimate): string {
   if (!Number.isFinite(value)) return "undefined";
-  const number = (x: number) => x.toFixed(2).replace("-", "−");
+  // No "−0.00".
+  const number = (x: number) => (Math.round(x * 100) / 100 + 0).toFixed(2).replace("-", "−");
   const bounds = Number.isFinite(interval.low) ? ` [${number(interval.low)}, ${number(interval.high)}]` : "";
   return `${value >= 0 ? "+" : ""}${number(value)}${bounds}`;
 }

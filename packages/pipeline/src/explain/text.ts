@@ -8,8 +8,10 @@ export function explainText(
   { explained, layer, baseline, steps, subjects, summary, out, files }: ExplainResult,
   classes: readonly string[],
 ): string {
-  // prettier-ignore
-  const head = [`Explained: ${explained}.`, `Grad-CAM: ${layer}. Integrated gradients: from ${baseline}, ${steps} steps.`];
+  const head = [
+    `Explained: ${explained}.`,
+    `Grad-CAM: ${layer}. Integrated gradients: from ${baseline}, ${steps} steps.`,
+  ];
   const rows = [
     ["volume", "true", "predicted", "explained", "probability", "strongest slices"],
     ...subjects.map((one) => [

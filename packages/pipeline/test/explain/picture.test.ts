@@ -50,7 +50,6 @@ function hue(
   is: (r: number, g: number, b: number) => boolean,
   [top, bottom]: [number, number],
 ) {
-  // prettier-ignore
   let [n, sx, sy] = [0, 0, 0];
   for (let y = top; y < Math.min(bottom, height); y++)
     for (let x = 0; x < width; x++) {
