@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { BackgroundOptions } from "../background.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
-import { writeFileAtomic } from "../data/atomic.js";
+import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import type { Split } from "../data/split/split.js";
 import { openDataset } from "../data/store.js";
@@ -56,6 +56,7 @@ export async function trainGroup(options: GroupOptions): Promise<GroupResult> {
   const begin = options.resume === true ? goOn(out, options) : plan(out, options);
   mkdirSync(out, { recursive: true });
   using _lock = FolderLock.take(out);
+  removeTemporaries(out);
   const record = begin();
   const splits = groupSplits(out, record);
   const members = record.members.map((member) => ({ member, split: splits[member.fold ?? 0]! }));

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { temporaryName } from "../../src/data/atomic.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { readSplit, writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
@@ -53,11 +54,14 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
 
   // The data set's split is another one by now: the group keeps its own.
   writeSplit(dataset, makeFolds(dataset, { seed: 1, folds: 3 }));
+  // What a kill amid a write leaves behind goes with the next start.
+  const torn = temporaryName(groupPaths(group).record);
+  writeFileSync(torn, "{");
   const lines: string[] = [];
   const second = await trainGroup({ config, data, out: group, resume: true, onLog: (line) => lines.push(line) });
   assert.deepEqual(second.members.map(({ name, best }) => [name, best === null]), names.map((name, k) => [name, k < 2])); // prettier-ignore
   assert.deepEqual(lines, ["fold1-seed7 (3 of 4)", "fold1-seed8 (4 of 4)"], "finished members are passed over");
-  assert.deepEqual([second.status, readGroup(group).status], ["finished", "trained"]);
+  assert.deepEqual([second.status, readGroup(group).status, existsSync(torn)], ["finished", "trained", false]);
 
   const alone = join(folder, "alone");
   const split = readSplit(groupPaths(group).member({ name: "fold1-seed7" }) + "/split.json");
