@@ -79,7 +79,7 @@ async function writing(run: string, n: number): Promise<Moment> {
   const seen = new Set<string>();
   return new Promise<Moment>((resolve) => {
     const watchers = stages.map((folder) =>
-      watch(folder, (_, name) => {
+      watch(folder, { persistent: false }, (_, name) => {
         if (name !== null && /state.*\.tmp$/.test(name)) seen.add(name);
         if (seen.size < n) return;
         for (const watcher of watchers) watcher.close();
