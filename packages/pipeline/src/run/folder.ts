@@ -77,6 +77,9 @@ export type RunRecord = z.infer<typeof recordSchema>;
 /** The entry of `environment` with the most memory that the process of training has held, in bytes. */
 export const PEAK_MEMORY = "peak_memory_bytes";
 
+/** Names in `environment` the run whose slice stage was taken over, so that it is not trained here. */
+export const SLICE_STAGE_OF = "slice_stage_of";
+
 export function writeRecord(run: string, record: RunRecord): void {
   writeFileAtomic(runPaths(run).record, `${JSON.stringify(record, null, 2)}\n`);
 }

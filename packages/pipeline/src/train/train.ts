@@ -13,7 +13,7 @@ import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
-import { appendLog, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
@@ -72,7 +72,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     stage,
     resume,
     pretrained: null,
-    sliceIsTaken: false,
     world,
     compute: config,
     saveSeconds,
@@ -80,8 +79,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (!isFirst) return { run, ...(await inWorker(job, options)) };
 
   // Weights that cannot be had leave no run behind.
-  const taken = options.sliceFrom !== undefined || (resume && isTaken(run));
-  const needsNone = taken || stage === "volume" || stage === "fine_tune" || (resume && isBegun(run, "slice"));
+  const hasSliceStage = options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
+  const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
   const begin = resume ? goOn(run, options) : planRun(run, openDataset(data), options);
   mkdirSync(run, { recursive: true });
@@ -91,11 +90,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
   await using epochs = logEpochs(config, logged.onLog);
   const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
-  return { run, ...(await inWorker({ ...job, pretrained, sliceIsTaken: taken }, logged, told)) };
+  return { run, ...(await inWorker({ ...job, pretrained }, logged, told)) };
 }
 
 /** Whether the run began with another run's slice stage. */
-const isTaken = (run: string): boolean => existsSync(runPaths(run).best("slice")) && !isBegun(run, "slice");
+const isTaken = (run: string): boolean => SLICE_STAGE_OF in readRecord(run).environment;
 
 function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
   return runInBackground<TrainJob, TrainOutcome>(new URL("./worker.js", import.meta.url), job, {
@@ -182,7 +181,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       command,
       classes: classes.names,
       versions: softwareVersions(),
-      environment: sliceFrom === undefined ? {} : { "slice stage": `of ${resolve(sliceFrom)}` },
+      environment: sliceFrom === undefined ? {} : { [SLICE_STAGE_OF]: resolve(sliceFrom) },
       testReads: 0,
     });
   };

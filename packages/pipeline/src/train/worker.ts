@@ -5,7 +5,7 @@ import { systemProbe } from "../doctor/probe.js";
 import { serveJob, type JobContext } from "../background.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { planCompute, startCompute, describeEnvironment, type ComputePlan } from "../run/compute.js";
-import { PEAK_MEMORY, readRecord, writeRecord } from "../run/folder.js";
+import { PEAK_MEMORY, readRecord, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { awaitRanks, joinWorld } from "./distributed.js";
 import type { StageRun } from "./loop.js";
@@ -21,8 +21,6 @@ export interface TrainJob {
   resume: boolean;
   /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
   pretrained: string | null;
-  /** The slice stage came from another run and is not trained here. */
-  sliceIsTaken: boolean;
   world: World;
   /** Device, threads and precision as configured: what is needed before the run folder is there. */
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
@@ -48,6 +46,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   const { run, data, stage, resume, world, pretrained, saveSeconds } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
+  const isTaken = SLICE_STAGE_OF in opened.record.environment;
   const isFirst = world.rank === 0;
   const keep = (status: "training" | "trained" | "stopped", more: Record<string, string> = {}) => {
     if (!isFirst) return;
@@ -56,7 +55,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   };
   keep("training", { ...describeEnvironment(compute), processes: String(world.worldSize) });
   const stages = stagesOf(config).filter(
-    (name) => (stage === "all" || name === stage) && !(name === "slice" && input.sliceIsTaken),
+    (name) => (stage === "all" || name === stage) && !(name === "slice" && isTaken),
   );
   if (config.method === "2.5d" && stages.includes("volume")) checkHeadFits(config, dataset.volumes.map(({ count }) => count)); // prettier-ignore
 

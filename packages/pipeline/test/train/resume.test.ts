@@ -49,6 +49,16 @@ for (const [what, damage] of damages) {
   });
 }
 
+test("killed between the first best weights and the first state: the slice stage begins anew, it is not taken for whole", async () => {
+  const out = at("best alone");
+  blankRun(at("whole"), out);
+  mkdirSync(runPaths(out).checkpoints("slice"), { recursive: true });
+  cpSync(runPaths(at("half")).best("slice"), runPaths(out).best("slice"));
+  await train({ config: tinyConfig(), data, out, resume: true });
+  assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+  assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+});
+
 test("after a fall back the next state goes over the damaged one: the whole one is never the only one at stake", () => {
   const out = at("fall back");
   cpSync(at("half"), out, { recursive: true });

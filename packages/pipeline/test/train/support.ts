@@ -136,7 +136,6 @@ export function trainHere(
     stage: "all",
     resume: true,
     pretrained: null,
-    sliceIsTaken: false,
     world: alone,
     compute,
     saveSeconds,
