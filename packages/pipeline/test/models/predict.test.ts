@@ -2,42 +2,21 @@
 import assert from "node:assert/strict";
 import { readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { cat, manualSeed, noGrad, scope, type Tensor } from "@slicestack/torch";
+import { cat, manualSeed, noGrad, scope } from "@slicestack/torch";
 import type { RunConfig } from "../../src/config/types.js";
 import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { volumeEmbeddings, type FeatureSource } from "../../src/models/features.js";
 import { classifyEmbeddings, embedSlices, predictSlices } from "../../src/models/predict.js";
 import { createSliceModel } from "../../src/models/registry.js";
-import { SliceModel } from "../../src/models/slice-model.js";
 import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
-import { config, leakFree, randomDataset } from "./support.js";
+import { config, leakFree, randomDataset, Watcher } from "./support.js";
 
 const compute = { device: "cpu", bfloat16: false };
 const upTo = (count: number) => Array.from({ length: count }, (_, k) => k);
 const storeOf = (dataset: Dataset, run: RunConfig = config()) =>
   new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
-
-/** Hands every batch that it sees to `saw`; its embedding is the first pixel of each channel. */
-class Watcher extends SliceModel {
-  readonly channels = 3;
-  readonly embedding = 3;
-  readonly mapChannels = 3;
-  constructor(readonly saw: (x_BCHW: Tensor) => void) {
-    super();
-  }
-  override featureMaps(x_BCHW: Tensor): Tensor {
-    return x_BCHW;
-  }
-  override embed(x_BCHW: Tensor): Tensor {
-    this.saw(x_BCHW);
-    return x_BCHW.flatten(2).narrow(2, 0, 1).squeeze(2);
-  }
-  override classify(embedding_BE: Tensor): Tensor {
-    return embedding_BE.narrow(1, 0, 2);
-  }
-}
 
 leakFree(
   "trap 5: embeddings of a model left in training mode have the same bits each time and beside any slices, batches being of one size",

@@ -10,6 +10,7 @@ import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { Random } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/store.js";
+import { SliceModel } from "../../src/models/slice-model.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 
 /** A test in a scope that must leave as many tensors alive as it found, with a folder of its own. */
@@ -101,4 +102,24 @@ export function torchvisionShapes(blocks: readonly number[]): Map<string, number
     }
   });
   return shapes.set("fc.weight", [1000, 512]).set("fc.bias", [1000]);
+}
+
+/** Hands every batch that it sees to `saw`; its embedding is the first pixel of each channel. */
+export class Watcher extends SliceModel {
+  readonly channels = 3;
+  readonly embedding = 3;
+  readonly mapChannels = 3;
+  constructor(readonly saw: (x_BCHW: Tensor) => void) {
+    super();
+  }
+  override featureMaps(x_BCHW: Tensor): Tensor {
+    return x_BCHW;
+  }
+  override embed(x_BCHW: Tensor): Tensor {
+    this.saw(x_BCHW);
+    return x_BCHW.flatten(2).narrow(2, 0, 1).squeeze(2);
+  }
+  override classify(embedding_BE: Tensor): Tensor {
+    return embedding_BE.narrow(1, 0, 2);
+  }
 }

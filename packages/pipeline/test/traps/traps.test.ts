@@ -35,7 +35,6 @@ import { readSafetensors } from "../../src/export/safetensors.js";
 import { volumeEmbeddings, type FeatureSource } from "../../src/models/features.js";
 import { embedSlices, predictSlices, stackVolumes } from "../../src/models/predict.js";
 import { createHead, createSliceModel } from "../../src/models/registry.js";
-import { SliceModel } from "../../src/models/slice-model.js";
 import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
 import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
 import { createVolumeModel } from "../../src/models/registry.js";
@@ -45,7 +44,7 @@ import { sliceStage } from "../../src/train/slice-stage.js";
 import { train } from "../../src/train/train.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
 import { fakeDataset } from "../data/fake-dataset.js";
-import { config, randomDataset } from "../models/support.js";
+import { config, randomDataset, Watcher } from "../models/support.js";
 import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
 
 const folder = scratch();
@@ -145,26 +144,6 @@ trap(2, "the vote's threshold is that of val, also where another would serve tes
   assert.deepEqual(votes(best).map(argmax), [0, 0, 0, 0, 1]);
   assert.deepEqual(votes([1, 1, 0, 0, 0]), votes(best), "the labels of test decide nothing");
 });
-
-/** Its embedding is the first pixel of each channel; it hands every batch that it sees to `saw`. */
-class Watcher extends SliceModel {
-  readonly channels = 3;
-  readonly embedding = 3;
-  readonly mapChannels = 3;
-  constructor(readonly saw: (x_BCHW: Tensor) => void) {
-    super();
-  }
-  override featureMaps(x_BCHW: Tensor): Tensor {
-    return x_BCHW;
-  }
-  override embed(x_BCHW: Tensor): Tensor {
-    this.saw(x_BCHW);
-    return x_BCHW.flatten(2).narrow(2, 0, 1).squeeze(2);
-  }
-  override classify(embedding_BE: Tensor): Tensor {
-    return embedding_BE.narrow(1, 0, 2);
-  }
-}
 
 trap(
   3,
