@@ -50,6 +50,12 @@ test("a group that is killed amid a fold goes on: finished folds are passed over
   }
 });
 
+test("evaluate of a group refuses what it would pass over", () => {
+  const { status, stderr } = folder.run("evaluate", "cv", "--protocol", "paper", "--no-images");
+  assert.equal(status, 2, stderr);
+  assert.match(stderr, /--protocol paper, --no-images: not for a group/);
+});
+
 test("evaluate of the group: every subject is test once, and accuracy, mean and SD are those of the files", () => {
   const { metrics } = JSON.parse(folder.succeed("evaluate", "cv", "--json")) as { metrics: GroupMetrics };
   const find = (path: string) => readPredictions(at(path, "predictions.csv")).find(({ model, part }) => model === "2.5d" && part === "test")!; // prettier-ignore

@@ -70,6 +70,7 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
   const { onProgress, signal, command } = session;
   const run = given ?? (await imported(options, session));
   if (isGroup(run)) {
+    refuseForGroup(options);
     const common = { ...(data === undefined ? {} : { data }), onProgress, signal, command };
     const { table, ...json } = await evaluateGroup({ group: run, ...common });
     return { code: EXIT.ok, text: `${table}\nReport: ${json.report}`, json };
@@ -91,6 +92,21 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
     text: `${result.table}\nReport: ${report}`,
     json: { run: result.run, report, metrics, cost },
   };
+}
+
+/** What would be passed over in silence. */
+function refuseForGroup({ part, mapClasses, protocol, subgroup, baseline, images }: EvaluateOptions): void {
+  const given = {
+    "--part": part !== "all",
+    "--map-classes": mapClasses !== undefined,
+    "--protocol paper": protocol === "paper",
+    "--subgroup": subgroup !== undefined,
+    "--baseline": baseline !== undefined,
+    "--no-images": !images,
+  };
+  const names = Object.entries(given).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
+  if (names.length > 0)
+    throw new UsageError(`${names.join(", ")}: not for a group; evaluate its runs one by one with it`);
 }
 
 function checkOptions(
