@@ -32,3 +32,12 @@ export function parseFold(text: string): number | "all" {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected the number of a fold, from 0 on, or all.");
 }
+
+/** "1h", "90m", "1h30m", "45s" as seconds. */
+export function parseDuration(text: string): number {
+  const match = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text);
+  const [, hours = 0, minutes = 0, seconds = 0] = match ?? [];
+  const total = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  if (match !== null && total > 0) return total;
+  throw new InvalidArgumentError("Expected a time such as 1h, 90m, 1h30m or 45s.");
+}

@@ -1,6 +1,7 @@
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { parseDuration } from "./numbers.js";
 
 interface PlanFlags extends CommonOptions {
   budget?: number;
@@ -32,13 +33,4 @@ async function runPlan(data: string, flags: PlanFlags, session: Session): Promis
   if (out !== undefined) writeFileAtomic(out, yaml);
   for (const warning of rest.warnings) session.log(`warning: ${warning}`);
   return { code: EXIT.ok, text: yaml.trimEnd(), json: { ...rest, yaml } };
-}
-
-/** "1h", "90m", "1h30m", "45s" as seconds. */
-export function parseDuration(text: string): number {
-  const match = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m(?:in)?)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text);
-  const [, hours = 0, minutes = 0, seconds = 0] = match ?? [];
-  const total = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
-  if (match !== null && total > 0) return total;
-  throw new InvalidArgumentError("Expected a time such as 1h, 90m, 1h30m or 45s.");
 }

@@ -12,6 +12,7 @@ export interface TargetFlags {
   resume?: string | true;
   fold?: number | "all";
   seeds?: number;
+  procs?: number;
   shuffleLabels?: boolean;
   /** Seconds, for --config auto. */
   budget?: number;
@@ -33,7 +34,7 @@ export async function targetOf(flags: TargetFlags, world: World): Promise<Target
   const resumed = resumedFolder(flags);
   if (flags.config === undefined && resumed === undefined)
     throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
-  if (flags.config === "auto" && world.worldSize > 1)
+  if (flags.config === "auto" && Math.max(world.worldSize, flags.procs ?? 1) > 1)
     throw new UsageError(
       "each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE",
     );
@@ -63,8 +64,8 @@ export async function configOf(flags: TargetFlags): Promise<RunConfig> {
 async function plannedConfig(flags: TargetFlags): Promise<RunConfig> {
   const { loadConfig, plan } = await import("@slicestack/pipeline");
   const { data, budget } = flags;
-  if (data === undefined) throw new UsageError("--config auto plans for a data set: give --data FOLDER");
   if (flags.resume !== undefined) throw new UsageError("--config auto plans a new run; a run goes on with its own");
+  if (data === undefined) throw new UsageError("--config auto plans for a data set: give --data FOLDER");
   const { yaml } = await plan({ data, ...(budget === undefined ? {} : { budget }) });
   return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });
 }

@@ -1,18 +1,16 @@
 import type { GroupResult, RunConfig, TrainResult, World } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
-import { EXIT, UsageError } from "../exit-codes.js";
+import { EXIT } from "../exit-codes.js";
 import { collectOverride, PLAIN_KEYS } from "../overrides.js";
 import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
-import { parseCount, parseFold, parseProcesses } from "./numbers.js";
-import { parseDuration } from "./plan.js";
+import { parseCount, parseDuration, parseFold, parseProcesses } from "./numbers.js";
 import { launchTraining } from "./train-processes.js";
 import { configOf, targetOf, type TargetFlags } from "./train-target.js";
 
 interface TrainOptions extends CommonOptions, TargetFlags {
   config?: string;
   stage: "slice" | "volume" | "fine_tune" | "all";
-  procs?: number;
   printConfig?: boolean;
   shuffleLabels?: boolean;
   set?: Record<string, string>;
@@ -63,10 +61,6 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   endWithLauncher();
   if (world.rank > 0) session.hush();
   const target = await targetOf(options, world);
-  if (options.procs !== undefined && options.procs > 1 && options.config === "auto")
-    throw new UsageError(
-      "each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE",
-    );
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 

@@ -110,13 +110,17 @@ function trunkFor(data: Fingerprint, machine: Machine, budget: number | null): T
   return { ...small, pretrained: false, reason: why };
 }
 
-/** Slices above 256 pixels are halved on a CPU: four times as many of them in the same time. */
+/** The size that slices are planned, and timed, at: on a CPU at most 160 pixels, on a GPU 256. */
+export function plannedSize([height, width]: readonly [number, number], device: string): [number, number] {
+  const scale = Math.min(1, (device === "cpu" ? 160 : 256) / Math.max(height, width));
+  return [Math.round(height * scale), Math.round(width * scale)];
+}
+
 function sizeFor({ height, width }: Fingerprint, { device }: Machine): Choice | null {
-  const most = device === "cpu" ? 160 : 256;
-  const side = Math.max(height, width);
-  if (side <= most) return null;
-  const scaled = [height, width].map((n) => Math.round((n * most) / side));
-  return { key: "slice.size", value: scaled, reason: `${height} x ${width} costs ${((side / most) ** 2).toFixed(1)} times as much on ${device}` }; // prettier-ignore
+  const size = plannedSize([height, width], device);
+  if (size[0] === height && size[1] === width) return null;
+  const times = (Math.max(height, width) / Math.max(...size)) ** 2;
+  return { key: "slice.size", value: size, reason: `${height} x ${width} costs ${times.toFixed(1)} times as much on ${device}` }; // prettier-ignore
 }
 
 /** Slices of an epoch, and epochs, within the budget. */

@@ -35,10 +35,8 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const { data, budget = null, device = "auto", threads = "auto" } = options;
   const dataset = openDataset(data);
   const found = fingerprint(dataset, splitsOf(dataset, loadConfig({ text: "" }))[0]!);
-  const side = Math.min(160, Math.max(found.height, found.width));
-  const scale = side / Math.max(found.height, found.width);
   const job: MeasureJob = {
-    size: [Math.round(found.height * scale), Math.round(found.width * scale)],
+    stored: [found.height, found.width],
     classes: found.classes.length,
     models: ["slice_cnn", "resnet18", "resnet50"],
     compute: { device, threads, precision: "auto" },

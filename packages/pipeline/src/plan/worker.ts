@@ -3,10 +3,11 @@ import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicest
 import { serveJob, type JobContext } from "../background.js";
 import { createSliceModel } from "../models/registry.js";
 import { planCompute, startCompute } from "../run/compute.js";
-import type { Speed, TrunkName } from "./choose.js";
+import { plannedSize, type Speed, type TrunkName } from "./choose.js";
 
 export interface MeasureJob {
-  size: [number, number];
+  /** Height and width of the stored slices. */
+  stored: [number, number];
   classes: number;
   models: TrunkName[];
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
@@ -22,8 +23,9 @@ const BATCH = 32;
 const LEAST_SECONDS = 1.5;
 const LEAST_STEPS = 2;
 
-function measure({ size, classes, models, compute }: MeasureJob, job: JobContext): Measured {
+function measure({ stored, classes, models, compute }: MeasureJob, job: JobContext): Measured {
   const plan = planCompute(compute);
+  const size = plannedSize(stored, plan.device);
   startCompute(plan, 0);
   const speeds = models.map((name, k): Speed => {
     job.report({ stage: "measure", done: k, total: models.length, unit: "models", message: name });
