@@ -26,35 +26,22 @@ export function embedSlices(
   indices: readonly number[],
   options: PredictOptions,
 ): Tensor {
-  return scope(() =>
-    cat(
-      batched(
-        indices,
-        options,
-        (batch) =>
-          autocast({ device: options.device, enabled: options.bfloat16 }, () =>
-            model.embed(store.normalise(store.unit(batch), model.channels)),
-          ).to({ dtype: "float32" }),
-        model,
-      ),
-    ),
-  );
+  return batched(model, store, indices, options, (x_BCHW) => model.embed(x_BCHW), { dtype: "float32" });
 }
 
 /** The same of slices that were cut and augmented already: unit_NCHW → embedding_NE, float32. */
-export function embedInput(
-  model: SliceModel,
-  store: SliceStore,
-  unit_NCHW: Tensor,
-  { device, bfloat16 }: Compute,
-): Tensor {
+export function embedInput(model: SliceModel, store: SliceStore, unit_NCHW: Tensor, compute: Compute): Tensor {
   model.eval();
   return scope(() =>
-    noGrad(() => {
-      const embed = (part_BCHW: Tensor) => model.embed(store.normalise(part_BCHW, model.channels));
-      const parts = unit_NCHW.split(batchSize).map((part_BCHW) => scope(() => autocast({ device, enabled: bfloat16 }, () => embed(part_BCHW)).to({ dtype: "float32" }))); // prettier-ignore
-      return cat(parts);
-    }),
+    cat(
+      unit_NCHW
+        .split(batchSize)
+        .map((unit_BCHW) =>
+          scope(() =>
+            frozen(model, store, unit_BCHW, compute, (x_BCHW) => model.embed(x_BCHW)).to({ dtype: "float32" }),
+          ),
+        ),
+    ),
   );
 }
 
@@ -65,37 +52,40 @@ export function mapsOfSlices(
   indices: readonly number[],
   options: PredictOptions,
 ): Tensor {
-  return scope(() =>
-    cat(
-      batched(
-        indices,
-        options,
-        (batch) =>
-          autocast({ device: options.device, enabled: options.bfloat16 }, () =>
-            model.featureMaps(store.normalise(store.unit(batch), model.channels)),
-          )
-            .to({ dtype: options.bfloat16 ? "bfloat16" : "float32", device: "cpu" })
-            .contiguous(),
-        model,
-      ),
-    ),
-  );
+  const kept = { dtype: options.bfloat16 ? "bfloat16" : "float32", device: "cpu" } as const;
+  return batched(model, store, indices, options, (x_BCHW) => model.featureMaps(x_BCHW), kept);
 }
 
+/** What the trunk makes of the slices at `indices`, kept in this form. */
 function batched(
-  indices: readonly number[],
-  { onBatch }: PredictOptions,
-  pass: (batch: readonly number[]) => Tensor,
   model: SliceModel,
-): Tensor[] {
+  store: SliceStore,
+  indices: readonly number[],
+  options: PredictOptions,
+  pass: (x_BCHW: Tensor) => Tensor,
+  kept: Parameters<Tensor["to"]>[0],
+): Tensor {
   model.eval(); // a frozen trunk in training mode would drift (batch norm) and drop
-  const parts: Tensor[] = [];
-  for (let start = 0; start < indices.length; start += batchSize) {
-    const batch = indices.slice(start, start + batchSize);
-    parts.push(scope(() => noGrad(() => pass(batch))));
-    onBatch?.(start + batch.length);
-  }
-  return parts;
+  return scope(() => {
+    const parts: Tensor[] = [];
+    for (let start = 0; start < indices.length; start += batchSize) {
+      const batch = indices.slice(start, start + batchSize);
+      parts.push(scope(() => frozen(model, store, store.unit(batch), options, pass).to(kept).contiguous()));
+      options.onBatch?.(start + batch.length);
+    }
+    return cat(parts);
+  });
+}
+
+/** unit_BCHW, normalised, through the trunk without gradients. */
+function frozen(
+  model: SliceModel,
+  store: SliceStore,
+  unit_BCHW: Tensor,
+  { device, bfloat16 }: Compute,
+  pass: (x_BCHW: Tensor) => Tensor,
+): Tensor {
+  return noGrad(() => autocast({ device, enabled: bfloat16 }, () => pass(store.normalise(unit_BCHW, model.channels))));
 }
 
 /** Class probabilities of the slices at `indices`, N x K, float32. */
