@@ -77,6 +77,19 @@ function revived({ name, message, stack }: { name: string; message: string; stac
   return error;
 }
 
+/** Thrown by a job that was asked to stop and has nothing to save. */
+export class JobStopped extends Error {
+  override readonly name = "AbortError";
+  constructor() {
+    super("stopped");
+  }
+}
+
+/** @throws JobStopped where the caller has asked to stop */
+export function stopIfAsked(job: Pick<JobContext, "stopping">): void {
+  if (job.stopping()) throw new JobStopped();
+}
+
 /** The worker's side: runs `job` on the input and sends what it returns. */
 export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void {
   if (parentPort === null) throw new Error("serveJob belongs into a worker thread");

@@ -4,9 +4,8 @@ import { join, resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
-import { fileHash } from "../run/file-hash.js";
 import { RunError, runPaths } from "../run/folder.js";
-import { enterTestRead, readLedger, type Ledger } from "../run/ledger.js";
+import { noteTestRead, readLedger } from "../run/ledger.js";
 import type { OpenRun } from "../run/open.js";
 import type { Protocol } from "./analysis/protocols.js";
 import { costReport, type CostReport } from "./cost.js";
@@ -86,7 +85,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const columns = subgroupColumns(scored, options.subgroups);
   const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
 
-  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part) }; // prettier-ignore
+  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
@@ -94,7 +93,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   ).finally(() => signal?.throwIfAborted());
   // Only the run's own test part can be used up; from here on its scores exist.
   const command = options.command ?? "evaluate() of @slicestack/pipeline";
-  const ledger = external === null && protocol === "clean" ? await entered(opened, run, command) : readLedger(run);
+  const ledger = external === null && protocol === "clean" ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run); // prettier-ignore
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
   const predictions = [...baselines, ...votePredictions(opened, outcome.slices, parts), ...outcome.predictions];
@@ -110,7 +109,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 
   const folder = outputFolder(run, external, protocol);
   mkdirSync(folder, { recursive: true });
-  const cost = costReport(outcome.cost, opened.record, runPaths(run).metrics);
+  const cost = costReport(outcome.cost!, opened.record, runPaths(run).metrics);
   const dataset = external ?? opened.dataset;
   const { failures } = metrics;
   const shown =
@@ -157,13 +156,6 @@ function subgroupColumns({ table, volumes }: ScoredPart, asked: readonly string[
 
 function baselineOptions({ config }: OpenRun, parts: readonly ScoredPart[], { baseline }: EvaluateOptions) {
   return { columns: baseline ?? [], table: parts[0]!.table, seed: config.seed };
-}
-
-async function entered({ config }: OpenRun, run: string, command: string): Promise<Ledger> {
-  const hashes = await Promise.all(
-    stagesOf(config).map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),
-  );
-  return enterTestRead(run, { time: new Date().toISOString(), command, weights: Object.fromEntries(hashes) });
 }
 
 function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): SummaryOptions {

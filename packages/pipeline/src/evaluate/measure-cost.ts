@@ -1,14 +1,12 @@
 /** What a run's main model costs: counted from its own forward pass, and timed on a few volumes without any cache. */
 import { ones, scope, zeros } from "@slicestack/torch";
 import { traceShapes } from "@slicestack/torch/trace";
-import { stagesOf } from "../config/stages.js";
 import type { TaskVolume } from "../data/task.js";
 import type { Dataset } from "../data/store.js";
 import { costOf, type Cost } from "../models/common/flops.js";
-import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
 import { Maps3dHead } from "../models/maps-3d.js";
-import { headOf, headSlices, seenSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
+import { headOf, headSlices, seenSlices, sliceModelOf, trunkOf, volumeModelOf } from "../models/of-config.js";
 import {
   classifyEmbeddings,
   embedSlices,
@@ -17,12 +15,14 @@ import {
   predictVoxels,
   rowsOf,
 } from "../models/predict.js";
-import { createHeadFor, createSliceModel, createVolumeModel } from "../models/registry.js";
-import { channelsOf, sliceTransform } from "../models/slice-input.js";
+import { createHeadFor, createVolumeModel } from "../models/registry.js";
+import { sliceTransform } from "../models/slice-input.js";
 import { volumeTransform } from "../models/volume-input.js";
 import type { ComputePlan } from "../run/compute.js";
 import { runPaths } from "../run/folder.js";
+import { loadTrained } from "../run/load-trained.js";
 import type { OpenRun } from "../run/open.js";
+import { medianOf } from "./statistics/median.js";
 
 export interface ModelPart {
   name: "slice model" | "head" | "3D model";
@@ -70,7 +70,7 @@ export function measureCost(
     parts,
     parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
     multiplyAdds: parts.reduce((sum, { multiplyAdds, timesAVolume }) => sum + multiplyAdds * timesAVolume, 0),
-    secondsAVolume: median(seconds),
+    secondsAVolume: medianOf(seconds),
     timed: seconds.length,
     peakMemory: process.resourceUsage().maxRSS * 1024,
     device: compute.device,
@@ -90,9 +90,7 @@ function partsOf(opened: OpenRun): ModelPart[] {
     return [partOf("3D model", cost, 1)];
   }
   const transform = sliceTransform(config, dataset, "cpu");
-  const channels = channelsOf(transform);
-  const trunk = () =>
-    createSliceModel({ ...config.slice, ...(channels === 1 ? {} : { channels }) }, classes, transform.size);
+  const trunk = () => trunkOf(opened);
   const shapes = traceShapes(() => {
     using model = trunk();
     const x_1CHW = zeros([1, model.channels, ...transform.size]);
@@ -138,22 +136,20 @@ function timeSlices(opened: OpenRun, run: string, { dataset, volumes }: Timed, c
   const { config } = opened;
   const made = sliceModelOf(opened, compute.device, dataset);
   using store = made.store;
-  using joint = config.method === "2d" ? null : new Joint({ trunk: made.model, head: headOf(opened, made.model) });
-  using _alone = joint === null ? made.model : null;
-  if (joint === null || !stagesOf(config).includes("fine_tune")) {
-    loadWeights(made.model, runPaths(run).best("slice"));
-    if (joint !== null) loadWeights(joint.head, runPaths(run).best("volume"));
-  } else loadWeights(joint, runPaths(run).best("fine_tune"));
-  (joint ?? made.model).to({ device: compute.device });
+  using trunk = made.model;
+  using head = config.method === "2d" ? null : headOf(opened, trunk);
+  loadTrained(run, config, trunk, head);
+  trunk.to({ device: compute.device });
+  head?.to({ device: compute.device });
   const most = Math.max(headSlices(opened), headSlices(opened, dataset));
   return timed(volumes, (volume) =>
     scope(() => {
-      if (joint === null)
-        return rowsOf(classifyEmbeddings(made.model, embedSlices(made.model, store, store.slicesOf(volume), compute), compute)); // prettier-ignore
+      if (head === null)
+        return rowsOf(classifyEmbeddings(trunk, embedSlices(trunk, store, store.slicesOf(volume), compute), compute)); // prettier-ignore
       const seen = seenSlices(opened, store, volume);
-      const features_N = (config.volume.head === "maps_3d" ? mapsOfSlices : embedSlices)(made.model, store, seen, compute); // prettier-ignore
+      const features_N = (config.volume.head === "maps_3d" ? mapsOfSlices : embedSlices)(trunk, store, seen, compute); // prettier-ignore
       const stacked = [{ offset: 0, count: seen.length }];
-      return predictVolumes(joint.head, features_N, stacked, most, compute.device).probabilities;
+      return predictVolumes(head, features_N, stacked, most, compute.device).probabilities;
     }),
   );
 }
@@ -167,10 +163,4 @@ function timed(volumes: readonly TaskVolume[], predict: (volume: TaskVolume) => 
   };
   for (const volume of volumes.slice(0, 1)) secondsOf(volume);
   return volumes.map(secondsOf);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }

@@ -1,10 +1,8 @@
 /** What a run says about parts of its data, and nothing more: no statistics, no report. */
 import { resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
-import { stagesOf, type StageName } from "../config/stages.js";
-import { fileHash } from "../run/file-hash.js";
-import { runPaths } from "../run/folder.js";
-import { enterTestRead } from "../run/ledger.js";
+import { stagesOf } from "../config/stages.js";
+import { noteTestRead } from "../run/ledger.js";
 import { openRun } from "../run/open.js";
 import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } from "./run-predictions.js";
 import { readSubjectTable } from "./subject-table.js";
@@ -27,36 +25,21 @@ export async function predictRun(
   part: "val" | "test",
   options: BackgroundOptions & { command?: string } = {},
 ): Promise<RunPredictions> {
+  const { command = "predictRun() of @slicestack/pipeline" } = options;
   const opened = openRun(run);
   // The vote's threshold is always swept on val.
-  const job: PredictJob = { run: resolve(run), other: null, parts: part === "val" ? ["val"] : ["val", "test"] };
+  const job: PredictJob = { run: resolve(run), other: null, parts: part === "val" ? ["val"] : ["val", "test"], measure: false }; // prettier-ignore
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
     job,
     backgroundOf(options),
   ).finally(() => options.signal?.throwIfAborted());
   const table = readSubjectTable(opened.dataset.directory);
-  const { val, test } = opened.task.parts;
-  const parts: ScoredPart[] = [
-    { part: "val", volumes: val, table },
-    { part: "test", volumes: test, table },
-  ];
+  const parts: ScoredPart[] = [{ part, volumes: opened.task.parts[part], table }];
   const baselines = baselinePredictions(opened, parts, { columns: [], table, seed: opened.config.seed });
-  const all = [...baselines, ...votePredictions(opened, outcome.slices, parts), ...outcome.predictions].filter(
-    (one) => one.part === part,
-  );
-  if (part === "test") await enter(run, stagesOf(opened.config), options.command);
+  const votes = votePredictions(opened, outcome.slices, parts);
+  const all = [...baselines, ...votes, ...outcome.predictions.filter((one) => one.part === part)];
+  if (part === "test") await noteTestRead(run, stagesOf(opened.config), command);
   const main = all.find(({ model }) => model === MAIN_MODEL[opened.config.method])!;
   return { main, all };
-}
-
-async function enter(
-  run: string,
-  stages: readonly StageName[],
-  command = "predictRun() of @slicestack/pipeline",
-): Promise<void> {
-  const hashes = await Promise.all(
-    stages.map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),
-  );
-  enterTestRead(run, { time: new Date().toISOString(), command, weights: Object.fromEntries(hashes) });
 }

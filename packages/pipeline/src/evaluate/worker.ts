@@ -1,13 +1,13 @@
 /** The worker thread of `evaluate`: what the best models of a run say about val and test. */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
-import { serveJob, type JobContext } from "../background.js";
+import { serveJob, stopIfAsked, type JobContext } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../models/features.js";
 import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
-import { headOf, headSlices, seenSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
+import { headOf, headSlices, seenSlices, sliceModelOf, trunkOf, volumeModelOf } from "../models/of-config.js";
 import { classifyEmbeddings, predictVolumes, predictVoxels, type StackedVolume } from "../models/predict.js";
 import type { Head } from "../models/heads/head.js";
 import type { SliceStore } from "../models/slice-input.js";
@@ -23,8 +23,9 @@ export interface PredictJob {
   run: string;
   /** Another data set to score; null = the run's own test part. */
   other: OtherData | null;
-  /** Default both. */
   parts: readonly ("val" | "test")[];
+  /** Whether to count and time the main model too. */
+  measure: boolean;
 }
 
 /** What the slice model says about the slices of a part, volume after volume. */
@@ -45,7 +46,8 @@ export interface PredictOutcome {
   slices: SlicePredictions[];
   /** Of the last part that was asked for. */
   evidence: Evidence[];
-  cost: MeasuredCost;
+  /** null where it was not asked for. */
+  cost: MeasuredCost | null;
 }
 
 interface Part {
@@ -56,7 +58,7 @@ interface Part {
 
 type Found = Omit<PredictOutcome, "cost">;
 
-function predict({ run, other, parts }: PredictJob, job: JobContext): PredictOutcome {
+function predict({ run, other, parts, measure }: PredictJob, job: JobContext): PredictOutcome {
   const { opened, dataset, volumes } = openTestPart(run, other);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
@@ -76,13 +78,13 @@ function predict({ run, other, parts }: PredictJob, job: JobContext): PredictOut
     outcome.slices.push(...found.slices);
     outcome.evidence = found.evidence;
   }
-  return { ...outcome, cost: measureCost(opened, run, asked.at(-1)!, compute) };
+  return { ...outcome, cost: measure ? measureCost(opened, run, asked.at(-1)!, compute) : null };
 }
 
 /** Reports, and ends where the caller has asked for it. */
 function progressOf({ part }: Part, job: JobContext) {
   return (done: number, total: number, unit: string) => {
-    if (job.stopping()) throw Object.assign(new Error("stopped"), { name: "AbortError" });
+    stopIfAsked(job);
     job.report({ stage: "predict", done, total, unit, message: part });
   };
 }
@@ -154,9 +156,8 @@ function bySlices(opened: OpenRun, run: string, one: Part, compute: ComputePlan,
   add(isTuned ? "2.5d_frozen" : "2.5d", head, features);
   if (!isTuned) return found;
 
-  const tuned = sliceModelOf(opened, compute.device, dataset);
-  tuned.store[Symbol.dispose]();
-  using joint = new Joint({ trunk: tuned.model, head: headOf(opened, tuned.model) });
+  const trunk = trunkOf(opened);
+  using joint = new Joint({ trunk, head: headOf(opened, trunk) });
   const { hash: tunedHash } = loadWeights(joint, runPaths(run).best("fine_tune"));
   joint.to({ device: compute.device });
   const again = { ...sampled, model: joint.trunk, weightsHash: tunedHash };

@@ -1,9 +1,9 @@
 /** The main model of a run as a function of one volume: trained, or with weights drawn anew. */
 import { stagesOf } from "../config/stages.js";
-import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
 import { headOf, headSlices, seenSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
 import { runPaths } from "../run/folder.js";
+import { loadTrained } from "../run/load-trained.js";
 import type { OpenRun } from "../run/open.js";
 import { headReadOut, SliceFunction, voteReadOut } from "./slice-function.js";
 import type { VolumeFunction } from "./volume-function.js";
@@ -33,18 +33,10 @@ function ofSlices(opened: OpenRun, run: string | null, device: string): OpenFunc
   const { model: trunk, store } = sliceModelOf(opened, device);
   const owned: Disposable[] = [trunk, store];
   return ownedBy(owned, () => {
-    const stages = stagesOf(opened.config);
-    const hasHead = stages.includes("volume");
+    const hasHead = stagesOf(opened.config).includes("volume");
     const head = hasHead ? headOf(opened, trunk) : null;
     if (head !== null) owned.push(head);
-    if (run !== null) {
-      const { best } = runPaths(run);
-      if (head !== null && stages.includes("fine_tune")) loadWeights(new Joint({ trunk, head }), best("fine_tune"));
-      else {
-        loadWeights(trunk, best("slice"));
-        if (head !== null) loadWeights(head, best("volume"));
-      }
-    }
+    if (run !== null) loadTrained(run, opened.config, trunk, head);
     trunk.to({ device });
     head?.to({ device });
     const readOut = head === null ? voteReadOut(trunk) : headReadOut(trunk, head, headSlices(opened));

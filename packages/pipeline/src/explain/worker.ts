@@ -1,6 +1,6 @@
 /** The worker thread of `explain`: each volume's maps and numbers, sent one by one. */
 import { manualSeed } from "@slicestack/torch";
-import { serveJob, type JobContext } from "../background.js";
+import { serveJob, stopIfAsked, type JobContext } from "../background.js";
 import type { TaskVolume } from "../data/task.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { openRun } from "../run/open.js";
@@ -53,7 +53,7 @@ function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
   input.volumes.forEach((volume, k) => {
     const { id } = volume;
     const onPart = () => {
-      if (job.stopping()) throw Object.assign(new Error("stopped"), { name: "AbortError" });
+      stopIfAsked(job);
       job.report({ stage: "explain", done: Math.min(++done, (k + 1) * partsOf(input)), total, unit: "passes", message: id }); // prettier-ignore
     };
     const options = { ...input, layer, check, seed, onPart };

@@ -19,18 +19,23 @@ export interface Sized {
   task: Task;
 }
 
-/** @param data whose slices the store gives   @throws ModelError */
-export function sliceModelOf(
-  { config, dataset, task }: Sized,
-  device: string,
-  data: Dataset = dataset,
-): { store: SliceStore; model: SliceModel } {
-  const transform = sliceTransform(config, dataset, device);
+/** @throws ModelError */
+export function trunkOf({ config, dataset, task }: Sized): SliceModel {
+  const transform = sliceTransform(config, dataset, "cpu");
   const channels = channelsOf(transform);
   // A single channel is a grey slice, which a ResNet sees as a colour image of equal channels.
   const input = channels === 1 ? {} : { channels };
-  const model = createSliceModel({ ...config.slice, ...input }, task.classes.count, transform.size);
-  return { model, store: new SliceStore(data, transform) };
+  return createSliceModel({ ...config.slice, ...input }, task.classes.count, transform.size);
+}
+
+/** @param data whose slices the store gives   @throws ModelError */
+export function sliceModelOf(
+  sized: Sized,
+  device: string,
+  data: Dataset = sized.dataset,
+): { store: SliceStore; model: SliceModel } {
+  const model = trunkOf(sized);
+  return { model, store: new SliceStore(data, sliceTransform(sized.config, sized.dataset, device)) };
 }
 
 /** Slices of the deepest volume that a head sees. */

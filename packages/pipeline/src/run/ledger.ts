@@ -5,7 +5,8 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { readRecord, RunError, runPaths, writeRecord } from "./folder.js";
+import { fileHash } from "./file-hash.js";
+import { readRecord, RunError, runPaths, writeRecord, type StageName } from "./folder.js";
 
 const readSchema = z.object({
   /** ISO 8601 */
@@ -53,4 +54,12 @@ export function enterTestRead(run: string, read: TestRead): Ledger {
   appendFileSync(ledgerFile(run), `${JSON.stringify(read)}\n`);
   writeRecord(run, { ...readRecord(run), testReads: count + 1 });
   return { count: count + 1, reads: [...reads, read] };
+}
+
+/** Enters that the run's test part is scored now, with the weights that it has. @returns the ledger with it */
+export async function noteTestRead(run: string, stages: readonly StageName[], command: string): Promise<Ledger> {
+  const hashes = await Promise.all(
+    stages.map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),
+  );
+  return enterTestRead(run, { time: new Date().toISOString(), command, weights: Object.fromEntries(hashes) });
 }

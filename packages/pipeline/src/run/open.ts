@@ -3,7 +3,7 @@ import type { RunConfig } from "../config/types.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { checkSplit, readSplit, type Split } from "../data/split/split.js";
 import { taskOf, type Task } from "../data/task.js";
-import { readRecord, readRunConfig, RunError, runPaths, type RunRecord } from "./folder.js";
+import { readRecord, readRunConfig, RunError, runPaths, writeRecord, type RunRecord } from "./folder.js";
 
 export interface OpenRun {
   config: RunConfig;
@@ -39,4 +39,10 @@ export function openRun(run: string, data?: string): OpenRun {
   if (split.hash !== record.splitHash)
     throw new RunError(runPaths(run).split, "is not the split the run was started with", "Put the old one back.");
   return { config, record, dataset, split, task: taskOf(config, dataset, split) };
+}
+
+/** A run keeps in mind where its data set is now. */
+export function keepPlace(run: string, { record, dataset: { directory } }: Pick<OpenRun, "record" | "dataset">): void {
+  if (record.dataset !== null && record.dataset.directory !== directory)
+    writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
 }

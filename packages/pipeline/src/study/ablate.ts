@@ -4,18 +4,19 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { BackgroundOptions } from "../background.js";
+import { backgroundOf, type BackgroundOptions } from "../background.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
-import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
+import { compareRepeated, type RepeatedComparison, type Repeats } from "../evaluate/compare/repeated.js";
+import { ensembleOf } from "../evaluate/group/ensemble.js";
 import { predictRun } from "../evaluate/predict-run.js";
 import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
 import { readTrainingRows } from "../evaluate/training-rows.js";
 import { readRecord, RunError, runPaths } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
-import { train } from "../train/train.js";
-import { loadAblation, type Ablation } from "./file.js";
+import { goOn, train } from "../train/train.js";
+import { loadAblation, type Ablation, type Variant } from "./file.js";
 import { stepsOf, type Step } from "./steps.js";
 import { ablationTable } from "./table.js";
 
@@ -103,12 +104,13 @@ async function trainStep(
     const record = readRecord(run);
     if (record.splitHash !== split.hash)
       throw new RunError(run, "was trained on another split than the data set has now", "Take another --out.");
-    // A changed file is refused by train(); a finished run with the same settings costs a look.
+    if (record.status === "trained") {
+      goOn(run, { data, config })(); // refuses a file that has changed
+      return { status: "finished" };
+    }
   }
-  const { onProgress, signal, onLog } = options;
-  const common = { ...(onProgress && { onProgress }), ...(signal && { signal }), ...(onLog && { onLog }) };
   return await train({
-    ...common,
+    ...backgroundOf(options),
     config,
     data,
     out: run,
@@ -123,55 +125,31 @@ async function trainStep(
 async function predictionsOf({ run }: Step, part: "val" | "test", options: AblateOptions): Promise<Predictions[]> {
   const file = join(run, `ablation-${part}.csv`);
   if (!existsSync(file)) {
-    const { onProgress, signal, command } = options;
-    const { all, main } = await predictRun(run, part, {
-      ...(command !== undefined && { command }),
-      ...(onProgress && { onProgress }),
-      ...(signal && { signal }),
-    });
+    const { command } = options;
+    const { all, main } = await predictRun(run, part, { ...backgroundOf(options), ...(command !== undefined && { command }) }); // prettier-ignore
     const baselines = all.filter(({ model }) => BASELINES.includes(model));
     writePredictions(file, [...baselines, { ...main, model: "main" }]);
   }
   return readPredictions(file);
 }
 
-/** The variants and the baselines, of each seed the predictions of all folds together. */
-function methodsOf({ variants, seeds }: Ablation, found: readonly { step: Step; all: Predictions[] }[]) {
-  const of = (name: string, seed: number, model: string): Predictions => {
-    const parts = found
-      .filter(({ step }) => step.variant.name === name && step.seed === seed)
-      .map(({ all }) => all.find((one) => one.model === model)!);
-    return joined(parts, name);
-  };
-  const first = variants[0]!.name;
+/** The variants and the baselines, of each seed what all folds say together. */
+function methodsOf({ variants, seeds }: Ablation, found: readonly { step: Step; all: Predictions[] }[]): Repeats[] {
+  const together = (variant: Variant, seed: number) =>
+    ensembleOf(found.filter(({ step }) => step.variant === variant && step.seed === seed).map(({ all }) => all));
+  const methods = variants.map((variant) => ({ variant, seeds: seeds.map((seed) => together(variant, seed)) }));
+  const named = (all: readonly Predictions[], model: string, name: string): Predictions => ({
+    ...all.find((one) => one.model === model)!,
+    model: name,
+  });
   return [
-    ...variants.map(({ name }) => ({ name, seeds: seeds.map((seed) => of(name, seed, "main")) })),
+    ...methods.map(({ variant: { name }, seeds: own }) => ({
+      name,
+      seeds: own.map((all) => named(all, "main", name)),
+    })),
     // They have no seed.
-    ...BASELINES.map((model) => ({ name: model, seeds: [{ ...of(first, seeds[0]!, model), model }] })),
+    ...BASELINES.map((name) => ({ name, seeds: [named(methods[0]!.seeds[0]!, name, name)] })),
   ];
-}
-
-/** Predictions of the folds one after another; a volume that several folds predicted (repeats, a shared test part) gets the mean. */
-function joined(folds: readonly Predictions[], model: string): Predictions {
-  const first = folds[0]!;
-  const rows = new Map<string, { subject: string; label: number; sum: number[]; count: number }>();
-  for (const { ids, subjects, labels, probabilities } of folds) {
-    ids.forEach((id, i) => {
-      const row = rows.get(id) ?? { subject: subjects[i]!, label: labels[i]!, sum: probabilities[i]!.map(() => 0), count: 0 }; // prettier-ignore
-      row.sum = row.sum.map((sum, c) => sum + probabilities[i]![c]!);
-      row.count++;
-      rows.set(id, row);
-    });
-  }
-  const all = [...rows.values()];
-  return {
-    model,
-    part: first.part,
-    ids: [...rows.keys()],
-    subjects: all.map(({ subject }) => subject),
-    labels: all.map(({ label }) => label),
-    probabilities: all.map(({ sum, count }) => sum.map((value) => value / count)),
-  };
 }
 
 /** Minutes of training, mean over the runs; a slice stage that came from another run counts, as it would have been needed. */

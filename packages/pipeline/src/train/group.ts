@@ -8,7 +8,7 @@ import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import type { Split } from "../data/split/split.js";
 import { openDataset } from "../data/store.js";
-import { RunError, readRunConfig, runPaths, writeRecord } from "../run/folder.js";
+import { RunError, readRunConfig, runPaths } from "../run/folder.js";
 import {
   configHash,
   groupPaths,
@@ -21,7 +21,7 @@ import {
   type GroupRecord,
   type Member,
 } from "../run/group.js";
-import { openRun } from "../run/open.js";
+import { keepPlace, openRun } from "../run/open.js";
 import { foldsOf, splitFor } from "./split-for.js";
 import { checkStage, train, type TrainOptions, type TrainResult } from "./train.js";
 import { alone } from "./world.js";
@@ -91,7 +91,7 @@ async function trainMembers(
   for (const [k, { member, split }] of plans.entries()) {
     const run = groupPaths(out).member(member);
     if (asked.every((name) => member.trained.includes(name))) {
-      if (split !== undefined) follow(run, options.data);
+      if (split !== undefined) keepPlace(run, openRun(run, options.data));
       result.members.push({ name: member.name, run, best: null });
       continue;
     }
@@ -135,14 +135,6 @@ function trainMember(
     ...(world === undefined ? {} : { world }),
     ...(command === undefined ? {} : { command }),
   });
-}
-
-/** A finished run keeps in mind where its data set is now. @throws RunError, DatasetError where it is another one */
-function follow(run: string, data: string): void {
-  const { record, dataset } = openRun(run, data);
-  const { directory } = dataset;
-  if (record.dataset !== null && record.dataset.directory !== directory)
-    writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
 }
 
 /** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */

@@ -23,6 +23,19 @@ export interface EpochRow {
   seconds: number;
 }
 
+/** The lines of a metrics.jsonl whose rows are wanted; one that was cut off by a kill is dropped. */
+export function rowsOf(file: string, wanted: (row: Partial<EpochRow>) => boolean): string {
+  const isWanted = (line: string) => {
+    try {
+      return line !== "" && wanted(JSON.parse(line) as Partial<EpochRow>);
+    } catch {
+      return false;
+    }
+  };
+  const lines = readFileSync(file, "utf8").split("\n").filter(isWanted);
+  return lines.map((line) => `${line}\n`).join("");
+}
+
 export class MetricsLog implements Disposable {
   readonly #file: string;
   readonly #events: EventFile | null;
@@ -38,18 +51,10 @@ export class MetricsLog implements Disposable {
   /** Drops the rows of a stage from `epoch` on: what a resumed run will write again. */
   rewind(stage: StageName, epoch: number): void {
     if (this.#events === null || !existsSync(this.#file)) return;
-    const kept = readFileSync(this.#file, "utf8")
-      .split("\n")
-      .filter((line) => {
-        if (line === "") return false;
-        try {
-          const row = JSON.parse(line) as Partial<EpochRow>;
-          return row.stage !== stage || (row.epoch ?? 0) < epoch;
-        } catch {
-          return false; // cut off by a kill
-        }
-      });
-    writeFileAtomic(this.#file, kept.map((line) => `${line}\n`).join(""));
+    writeFileAtomic(
+      this.#file,
+      rowsOf(this.#file, (row) => row.stage !== stage || (row.epoch ?? 0) < epoch),
+    );
   }
 
   write(row: EpochRow): void {

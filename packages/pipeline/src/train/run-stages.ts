@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { scope } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
+import { JobStopped, stopIfAsked } from "../background.js";
 import type { StageName } from "../config/stages.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../models/features.js";
@@ -37,13 +38,11 @@ export function runStage(stage: StageName, training: Training): StageResult {
       return training.config.method === "3d" ? runVoxelStage(training) : runHeadStage(training);
     });
   } catch (error) {
-    if (error instanceof StoppedWhileEmbedding) return { status: "stopped", best: undefined };
+    // Asked to stop before the stage itself began; what was embedded for it is made again.
+    if (error instanceof JobStopped) return { status: "stopped", best: undefined };
     throw error;
   }
 }
-
-/** Asked to stop before the stage itself began; what was embedded for it is made again. */
-class StoppedWhileEmbedding extends Error {}
 
 function runSliceStage(training: Training): StageResult {
   const { config, task, stageRun, pretrained } = training;
@@ -107,7 +106,7 @@ function featuresOf(
   const passes = (volumes: TaskVolume[], number = 0): Features => {
     const onBatch = (done: number) => {
       // With several processes each would have to stop at the same batch: they go on to the stage, and stop there.
-      if (worldSize() === 1 && job.stopping()) throw new StoppedWhileEmbedding();
+      if (worldSize() === 1) stopIfAsked(job);
       job.report({ stage: "embeddings", done: Math.min(total, before + done), total, unit: "slices" });
     };
     const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };

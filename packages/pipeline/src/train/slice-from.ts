@@ -1,10 +1,11 @@
 /** A run that takes its slice stage from another one: several heads, and the slices' vote, on one slice model. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { configToFile } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { appendLog, readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
+import { rowsOf } from "./metrics-log.js";
 
 /** All that the slice stage depends on, as text: two runs on one split with the same have the same slice stage. */
 export function sliceStageKey(config: RunConfig): string {
@@ -37,7 +38,12 @@ export function planSliceStage(
     const to = runPaths(run);
     mkdirSync(dirname(to.best("slice")), { recursive: true });
     copyFileSync(from.best("slice"), to.best("slice"));
-    writeFileAtomic(to.metrics, sliceRows(from.metrics).map((line) => `${line}\n`).join("")); // prettier-ignore
+    // Without an epoch there are no rows.
+    if (existsSync(from.metrics))
+      writeFileAtomic(
+        to.metrics,
+        rowsOf(from.metrics, ({ stage }) => stage === "slice"),
+      );
     appendLog(run, `slice stage taken from ${from.root}`);
   };
 }
@@ -45,10 +51,4 @@ export function planSliceStage(
 /** A run goes on to its next stage, or is trained, when the slice stage is done. */
 function sliceStageIsWhole(run: string): boolean {
   return readRecord(run).status === "trained" || existsSync(runPaths(run).state("volume"));
-}
-
-function sliceRows(file: string): string[] {
-  if (!existsSync(file)) return [];
-  const isSlice = (line: string) => line !== "" && (JSON.parse(line) as { stage: string }).stage === "slice";
-  return readFileSync(file, "utf8").split("\n").filter(isSlice);
 }

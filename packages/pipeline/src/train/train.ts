@@ -14,7 +14,7 @@ import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
-import { openRun } from "../run/open.js";
+import { keepPlace, openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
 import { checkInitFrom } from "./init-from.js";
@@ -116,9 +116,13 @@ async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundO
   return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
 }
 
-/** A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved. */
-function goOn(run: string, { data, config, fold }: TrainOptions): () => void {
-  const { config: begun, record, dataset, split } = openRun(run, data);
+/**
+ * A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved.
+ * @returns what keeps that in mind   @throws RunError, DatasetError
+ */
+export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "data" | "config" | "fold">): () => void {
+  const opened = openRun(run, data);
+  const { config: begun, split } = opened;
   const place = placeOf(split);
   if (fold !== undefined && place !== fold)
     throw new RunError(
@@ -134,11 +138,7 @@ function goOn(run: string, { data, config, fold }: TrainOptions): () => void {
       "Go on without these settings, or train a new run with another --out.",
     );
   }
-  const { directory } = dataset;
-  return () => {
-    if (record.dataset !== null && record.dataset.directory !== directory)
-      writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
-  };
+  return () => keepPlace(run, opened);
 }
 
 /** Among the folds of all repeats, as --fold counts them. */

@@ -1,4 +1,5 @@
 /** Volumes unlike the others in values, slice count or field of view: often a wrong series, unit or orientation. */
+import { medianOf } from "../statistics/median.js";
 import type { VolumeRecord } from "../../data/store.js";
 import type { VolumeFacts } from "./facts.js";
 
@@ -45,9 +46,3 @@ export function findOutliers(volumes: readonly VolumeRecord[], facts: readonly V
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-function medianOf(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const half = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(half)]! + sorted[Math.ceil(half)]!) / 2;
-}

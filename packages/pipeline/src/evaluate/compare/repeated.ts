@@ -3,10 +3,12 @@ import { defaultBins } from "../calibration/reliability.js";
 import { PredictionsError, ShapeError } from "../errors.js";
 import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
 import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { ensembleOf } from "../group/ensemble.js";
 import type { Predictions } from "../predictions.js";
 import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
 import { noInterval, type Estimate } from "../statistics/interval.js";
 import { differenceOf, pairedEstimate } from "../statistics/paired.js";
+import { runSpread } from "../statistics/runs.js";
 import { alignModels } from "./models.js";
 
 /** One method: its predictions of the same volumes, one entry a seed. */
@@ -89,7 +91,8 @@ export function compareRepeated(
   const summaries = methods.map(({ name }, m): RepeatedSummary => {
     const own = aligned.filter((_, s) => owners[s] === m);
     const ofSeeds = bySeed.filter((_, s) => owners[s] === m);
-    const together = valuesOf(new Scorer(meanOf(own), classes, bins));
+    const [mean] = ensembleOf(own.map((seed) => [{ ...seed, model: name }]));
+    const together = valuesOf(new Scorer(mean!, classes, bins));
     return {
       name,
       seeds: own.length,
@@ -97,7 +100,7 @@ export function compareRepeated(
         const values = ofSeeds.map((row) => row[k]!);
         const at = m * wanted.length + k;
         const interval = WITHOUT_INTERVAL.includes(metric) ? noInterval(level) : resampledInterval(resampled, at, level); // prettier-ignore
-        return { values, mean: { value: resampled.estimate[at]!, interval }, sd: deviation(values) };
+        return { values, mean: { value: resampled.estimate[at]!, interval }, sd: runSpread(values).standardDeviation };
       }),
       ensemble: record(wanted, (_, k) => together[k]!),
     };
@@ -122,20 +125,4 @@ function record<T>(
   of: (name: MetricName, k: number) => T,
 ): Partial<Record<MetricName, T>> {
   return Object.fromEntries(names.map((name, k) => [name, of(name, k)]));
-}
-
-/** The seeds' mean probabilities. */
-function meanOf(seeds: readonly Predictions[]): Predictions {
-  const first = seeds[0]!;
-  const probabilities = first.probabilities.map((row, i) =>
-    row.map((_, c) => seeds.reduce((sum, seed) => sum + seed.probabilities[i]![c]!, 0) / seeds.length),
-  );
-  return { ...first, probabilities };
-}
-
-/** Between seeds, with n - 1. */
-function deviation(values: readonly number[]): number {
-  if (values.length < 2) return Number.NaN;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }

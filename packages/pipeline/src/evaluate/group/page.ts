@@ -3,6 +3,7 @@ import type { ModelDifference } from "../compare/models.js";
 import type { Figure, FigureGroup } from "../figures/figure.js";
 import type { MetricName } from "../metrics/scorer.js";
 import { definitions, html, nothing, table, trusted, type Html } from "../report/html.js";
+import { notesBox } from "../report/sections/head.js";
 import { renderPage } from "../report/page.js";
 import type { PartCounts } from "../report/report.js";
 import { differenceName, formatEstimate, formatSigned, headlineMetrics, METRIC_NAMES, modelName } from "../report/tables.js"; // prettier-ignore
@@ -35,7 +36,7 @@ export function renderGroupReport(report: GroupReport): string {
   return renderPage({
     title: `${report.title} – Slicestack report`,
     head: head(report, main),
-    before: notes(report, main),
+    before: notesBox([...report.warnings, ...main.warnings]),
     sections: [
       { id: "result", title: "Result", body: result(report, main) },
       { id: "members", title: "Members", body: members(report) },
@@ -61,17 +62,6 @@ function head({ title, created, dataset, members: { words } }: GroupReport, main
     <p class="lede">${words}, classes ${main.classes.join(", ")}</p>
     <p class="soft">Data set ${dataset.name} · tested on ${main.subjects} subjects, ${main.volumes} volumes</p>
   </header>`;
-}
-
-function notes({ warnings }: GroupReport, main: ModelSummary): Html {
-  const all = [...new Set([...warnings, ...main.warnings])];
-  if (all.length === 0) return nothing;
-  return html`<aside class="notes" aria-labelledby="notes">
-    <h2 id="notes">Before you read the numbers</h2>
-    <ul>
-      ${all.map((text) => html`<li>${text}</li>`)}
-    </ul>
-  </aside>`;
 }
 
 function result(report: GroupReport, main: ModelSummary): Html {

@@ -16,8 +16,11 @@ export function head(input: ReportInput): Html {
   </header>`;
 }
 
-export function warnings(input: ReportInput): Html {
-  const all = [...new Set([...input.warnings, ...mainOf(input).warnings])];
+export const warnings = (input: ReportInput): Html => notesBox([...input.warnings, ...mainOf(input).warnings]);
+
+/** What must be read before the numbers, each once. */
+export function notesBox(notes: readonly string[]): Html {
+  const all = [...new Set(notes)];
   if (all.length === 0) return nothing;
   return html`<aside class="notes" aria-labelledby="notes">
     <h2 id="notes">Before you read the numbers</h2>
