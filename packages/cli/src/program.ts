@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addAblate } from "./commands/ablate.js";
+import { addLearningCurve } from "./commands/learning-curve.js";
 import { addAudit } from "./commands/audit.js";
 import { addClock } from "./commands/clock.js";
 import { addCompare } from "./commands/compare.js";
@@ -39,6 +40,7 @@ export function buildProgram(start: Start): Command {
     addPlan,
     addTrain,
     addAblate,
+    addLearningCurve,
     addEvaluate,
     addCompare,
     addRuns,

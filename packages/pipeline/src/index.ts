@@ -67,6 +67,15 @@ export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type L
 export { EngineError } from "./train/errors.js";
 export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
 export { loadAblation, type Ablation } from "./study/file.js";
+export {
+  learningCurve,
+  SHARES,
+  type CurveFit,
+  type CurvePoint,
+  type LearningCurve,
+  type LearningCurveOptions,
+  type LearningCurveResult,
+} from "./study/learning-curve.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
 export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

@@ -41,3 +41,13 @@ export function parseDuration(text: string): number {
   if (match !== null && total > 0) return total;
   throw new InvalidArgumentError("Expected a time such as 1h, 90m, 1h30m or 45s.");
 }
+
+/** "0.1,0.25,1": shares above 0, to 1, or in per cent, "10%,25%,100%". */
+export function parseShares(text: string): number[] {
+  const shares = text.split(",").map((one) => {
+    const [, digits, sign] = /^ *(\d+(?:\.\d+)?) *(%?) *$/.exec(one) ?? [];
+    return Number(digits) / (sign === "%" ? 100 : 1);
+  });
+  if (shares.length >= 2 && shares.every((one) => one > 0 && one <= 1)) return shares;
+  throw new InvalidArgumentError("Expected at least two shares above 0, to 1, e.g. 0.1,0.25,0.5,1.");
+}

@@ -79,6 +79,8 @@ export const PEAK_MEMORY = "peak_memory_bytes";
 
 /** Names in `environment` the run whose slice stage was taken over, so that it is not trained here. */
 export const SLICE_STAGE_OF = "slice_stage_of";
+/** Environment key: the hash of the split that stage was trained on, where it had more training volumes than this run. */
+export const SLICE_STAGE_SPLIT = "slice_stage_split";
 
 export function writeRecord(run: string, record: RunRecord): void {
   writeFileAtomic(runPaths(run).record, `${JSON.stringify(record, null, 2)}\n`);

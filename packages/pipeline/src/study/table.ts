@@ -7,15 +7,19 @@ import type { Estimate } from "../evaluate/statistics/interval.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js";
 import type { Ablation } from "./file.js";
 
-export interface TableFacts {
+/** What a table is about, and how it came to be. */
+export interface Provenance {
   ablation: Ablation;
   part: "val" | "test";
   dataset: DatasetInfo;
   splits: readonly Split[];
   comparison: RepeatedComparison;
+  command: string;
+}
+
+export interface TableFacts extends Provenance {
   /** Of training, mean over the runs, one entry a variant. */
   minutes: readonly number[];
-  command: string;
 }
 
 export function ablationTable(facts: TableFacts): string {
@@ -34,29 +38,30 @@ export function ablationTable(facts: TableFacts): string {
       ["", ...metrics.map(short)],
       comparison.differences.map(({ first, second, metrics: found }) => [
         `${first} − ${second}`,
-        ...metrics.map((name) => {
-          const one = found[name];
-          return one === undefined ? "–" : `${signed(one.difference.value)} ${interval(one.difference, signed)}, p ${pText(one.p)}`; // prettier-ignore
-        }),
+        ...metrics.map((name) => differenceCell(found[name])),
       ]),
     ),
     "Variants, by the keys in which they differ from the shared configuration:",
-    markdown(
-      ["", "settings"],
-      ablation.variants.map(({ name, overrides }) => [
-        name,
-        Object.entries(overrides)
-          .map(([key, value]) => `\`${key}: ${value.replaceAll("|", "\\|")}\``)
-          .join(" ") || "as shared",
-      ]),
-    ),
+    settingsTable(ablation),
     `Made by: \`${command}\``,
   ]
     .join("\n\n")
     .concat("\n");
 }
 
-function provenance({ ablation, part, dataset, splits, comparison }: TableFacts): string {
+export function settingsTable({ variants }: Ablation): string {
+  return markdown(
+    ["", "settings"],
+    variants.map(({ name, overrides }) => [
+      name,
+      Object.entries(overrides)
+        .map(([key, value]) => `\`${key}: ${value.replaceAll("|", "\\|")}\``)
+        .join(" ") || "as shared",
+    ]),
+  );
+}
+
+export function provenance({ ablation, part, dataset, splits, comparison }: Provenance): string {
   const how =
     splits.length === 1
       ? `${splits[0]!.origin === "official" ? "the official split" : "one split"} (${splits[0]!.hash.slice(0, 12)})`
@@ -78,16 +83,19 @@ function methodRow(method: RepeatedSummary, metrics: readonly MetricName[], minu
   return [method.name, ...cells, minutes === undefined || Number.isNaN(minutes) ? "" : minutes.toFixed(1)];
 }
 
-const short = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
-const number = (value: number): string => (Number.isNaN(value) ? "–" : value.toFixed(3));
+export const short = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
+export const number = (value: number): string => (Number.isNaN(value) ? "–" : value.toFixed(3));
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+/** "+0.051 [+0.010, +0.092], p 0.013", or a dash where there is none. */
+export const differenceCell = (one: { difference: Estimate; p: number } | undefined): string =>
+  one === undefined ? "–" : `${signed(one.difference.value)} ${interval(one.difference, signed)}, p ${pText(one.p)}`;
 const pText = (p: number): string => (p < 0.001 ? "< 0.001" : p.toFixed(3));
 
-function interval({ interval: { low, high } }: Estimate, text: (value: number) => string): string {
+export function interval({ interval: { low, high } }: Estimate, text: (value: number) => string): string {
   return Number.isNaN(low) || Number.isNaN(high) ? "" : `[${text(low)}, ${text(high)}]`;
 }
 
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }

@@ -10,7 +10,7 @@ import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from 
 import { Joint } from "../models/joint.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
 import { headOf, headSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
-import { readRecord, RunError, runPaths, writeRecord } from "../run/folder.js";
+import { readRecord, RunError, runPaths, SLICE_STAGE_SPLIT, writeRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open.js";
 import { isBegun } from "./checkpoint.js";
 import { localBatchNorms } from "./distributed.js";
@@ -184,7 +184,9 @@ function ready({ stageRun: { compute, job } }: Training, model: Module, sync: bo
 function frozenTrunk({ split, stageRun }: Training, model: Module): string {
   const file = runPaths(stageRun.run).best("slice");
   const { hash, metadata } = loadWeights(model, file);
-  if (metadata.split !== split.hash) refuseSplit(file, metadata.split, split.hash);
+  // One that was taken over may have had more training volumes; planSliceStage saw to val and test.
+  const expected = readRecord(stageRun.run).environment[SLICE_STAGE_SPLIT] ?? split.hash;
+  if (metadata.split !== expected) refuseSplit(file, metadata.split, expected);
   return hash;
 }
 

@@ -1,10 +1,19 @@
 /** A run that takes its slice stage from another one: several heads, and the slices' vote, on one slice model. */
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { configToFile } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
-import { appendLog, readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
+import { readSplit, type Split } from "../data/split/split.js";
+import {
+  appendLog,
+  readRecord,
+  readRunConfig,
+  RunError,
+  runPaths,
+  SLICE_STAGE_OF,
+  SLICE_STAGE_SPLIT,
+} from "../run/folder.js";
 import { rowsOf } from "./metrics-log.js";
 
 /** All that the slice stage depends on, as text: two runs on one split with the same have the same slice stage. */
@@ -16,14 +25,15 @@ export function sliceStageKey(config: RunConfig): string {
 }
 
 /**
- * Checks that `donor` has the very slice stage that this run would train.
- * @returns what copies it into the run: weights, and the rows of its epochs   @throws RunError
+ * Checks that `donor` has the very slice stage that this run would train, or one on more volumes: where only slices are
+ * labelled, the trunk may learn from them, as long as val and test are the same.
+ * @returns what run.json says of it, and what copies it into the run: weights, and the rows of its epochs   @throws RunError
  */
 export function planSliceStage(
   donor: string,
   config: RunConfig,
-  { splitHash, datasetHash }: { splitHash: string; datasetHash: string },
-): (run: string) => void {
+  { split, datasetHash }: { split: Split; datasetHash: string },
+): { environment: Record<string, string>; take: (run: string) => void } {
   const from = runPaths(donor);
   const record = readRecord(donor);
   const refuse = (problem: string): never => {
@@ -31,10 +41,13 @@ export function planSliceStage(
   };
   if (config.method === "3d") refuse("has slices, and a 3D run has no slice stage to take");
   if (record.dataset?.hash !== datasetHash) refuse("was trained on another data set");
-  if (record.splitHash !== splitHash) refuse("was trained on another split");
+  const donated = readSplit(from.split);
+  if (donated.hash !== record.splitHash || !isWithin(split, donated)) refuse("was trained on another split");
+  const more = donated.parts.train.length - split.parts.train.length;
   if (sliceStageKey(readRunConfig(donor)) !== sliceStageKey(config)) refuse("has another slice stage than this one's");
   if (!existsSync(from.best("slice")) || !sliceStageIsWhole(donor)) refuse("has not finished its slice stage");
-  return (run) => {
+  const environment = { [SLICE_STAGE_OF]: resolve(donor), ...(donated.hash === split.hash ? {} : { [SLICE_STAGE_SPLIT]: donated.hash }) }; // prettier-ignore
+  const take = (run: string) => {
     const to = runPaths(run);
     mkdirSync(dirname(to.best("slice")), { recursive: true });
     copyFileSync(from.best("slice"), to.best("slice"));
@@ -44,8 +57,16 @@ export function planSliceStage(
         to.metrics,
         rowsOf(from.metrics, ({ stage }) => stage === "slice"),
       );
-    appendLog(run, `slice stage taken from ${from.root}`);
+    appendLog(run, `slice stage taken from ${from.root}${more === 0 ? "" : `, which saw ${more} more training volumes`}`); // prettier-ignore
   };
+  return { environment, take };
+}
+
+/** The same val and test, and no training volume that the other lacks. */
+function isWithin({ parts }: Split, { parts: other }: Split): boolean {
+  const same = (part: "val" | "test") => parts[part].join("\n") === other[part].join("\n");
+  const others = new Set(other.train);
+  return same("val") && same("test") && parts.train.every((id) => others.has(id));
 }
 
 /** A run goes on to its next stage, or is trained, when the slice stage is done. */

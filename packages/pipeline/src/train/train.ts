@@ -36,7 +36,7 @@ export interface TrainOptions extends BackgroundOptions {
   resume?: boolean;
   /** Which fold of the data set's split, from 0 on; needed where it holds several. */
   fold?: number;
-  /** A finished run with the same slice stage: it is taken from there and not trained again. */
+  /** A finished run with the same slice stage, on these training volumes or more: it is taken from there, not trained again. */
   sliceFrom?: string;
   /** A split of the caller's own, in place of the data set's. */
   split?: Split;
@@ -165,11 +165,11 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
   }
   const { sliceFrom } = options;
-  const given = { splitHash: split.hash, datasetHash: dataset.info.hash };
-  const takeSliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
+  const given = { split, datasetHash: dataset.info.hash };
+  const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
   return () => {
     refuseTaken(); // by now another process may have begun
-    takeSliceStage?.(run);
+    sliceStage?.take(run);
     writeFileAtomic(paths.config, configToYaml(config));
     writeFileAtomic(paths.split, `${JSON.stringify(split, null, 2)}\n`);
     writeRecord(run, {
@@ -181,7 +181,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       command,
       classes: classes.names,
       versions: softwareVersions(),
-      environment: sliceFrom === undefined ? {} : { [SLICE_STAGE_OF]: resolve(sliceFrom) },
+      environment: sliceStage?.environment ?? {},
       testReads: 0,
     });
   };

@@ -1,0 +1,60 @@
+import { Option, type Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { shellWord } from "../shell.js";
+import { parseShares } from "./numbers.js";
+
+interface CurveFlags extends CommonOptions {
+  data: string;
+  out: string;
+  part: "val" | "test";
+  shares?: number[];
+  slicesOfAll?: boolean;
+}
+
+export function addLearningCurve(program: Command, start: Start): void {
+  const command = program
+    .command("learning-curve")
+    .description(
+      "train the variants of an ablation on 10, 25, 50 and 100 % of the labelled volumes, and draw what each gains",
+    )
+    .argument("<file>", "the ablation: shared configuration, variants, seeds (docs/how-to/ablate.md)")
+    .requiredOption("--data <folder>", "prepared data set; its split, or all of its folds, are used")
+    .requiredOption(
+      "--out <folder>",
+      "folder of runs and tables, an ablation's too; the same call again goes on where it stopped",
+    )
+    .addOption(
+      new Option("--part <part>", "what is scored: choose on val, read test once")
+        .choices(["val", "test"])
+        .default("val"),
+    )
+    .option(
+      "--shares <shares>",
+      "of the labelled training subjects, each above 0, to 1 (default: 0.1,0.25,0.5,1)",
+      parseShares,
+    )
+    .option(
+      "--slices-of-all",
+      "let smaller shares keep the slice stage of the largest one: few labelled volumes, many labelled slices",
+    );
+  addCommon(command, {
+    example: "slicestack learning-curve nodules.yaml --data data/nodules --out runs/nodules",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+  }).action((file: string, flags: CurveFlags) => start(flags, (session) => runCurve(file, flags, session)));
+}
+
+async function runCurve(file: string, flags: CurveFlags, session: Session): Promise<Outcome> {
+  const { data, out, part, shares, slicesOfAll = false } = flags;
+  const { learningCurve } = await import("@slicestack/pipeline");
+  const { onProgress, signal, command, log } = session;
+  const options = { file, data, out, part, slicesOfAll, onProgress, signal, command, onLog: log };
+  const result = await learningCurve({ ...options, ...(shares === undefined ? {} : { shares }) });
+  if (result.status === "stopped") {
+    const more = [...(shares === undefined ? [] : ["--shares", shares.join(",")]), ...(slicesOfAll ? ["--slices-of-all"] : [])]; // prettier-ignore
+    const note = `Stopped and saved. To go on: slicestack learning-curve ${[file, "--data", data, "--out", out, "--part", part, ...more].map(shellWord).join(" ")}`;
+    return { code: EXIT.stopped, text: "", json: result, note };
+  }
+  const { table, svg } = result.files!;
+  return { code: EXIT.ok, text: `${result.table}\nTable: ${table}\nFigure: ${svg}`, json: result };
+}

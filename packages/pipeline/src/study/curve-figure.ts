@@ -1,0 +1,51 @@
+/** The learning curve as a figure: a panel a metric, a line and the band of its intervals a variant. */
+import { drawSvg, paletteOf, type Spec } from "../page/drawing.js";
+import { bandArea, curves, share as axisOf } from "../evaluate/figures/axes.js";
+import type { Figure } from "../evaluate/figures/figure.js";
+import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js";
+import type { MetricName } from "../evaluate/metrics/scorer.js";
+import type { LearningCurve } from "./learning-curve.js";
+
+const SIZE = { width: 260, height: 240 };
+
+export async function curveFigure({ ablation, part, points }: LearningCurve): Promise<Pick<Figure, "caption" | "svg">> {
+  const metrics = ablation.metrics.filter((name) => points[0]!.comparison.methods[0]!.metrics[name] !== undefined);
+  const names = ablation.variants.map(({ name }) => name);
+  const panels = metrics.map((metric): Spec => {
+    const own = names.map((name, k) => ({ name, colour: paletteOf(undefined, k), estimates: estimatesOf(points, name, metric) })); // prettier-ignore
+    const bounds = own
+      .flatMap(({ estimates }) => estimates.flatMap(({ value, interval: { low, high } }) => [value, low, high]))
+      .filter(Number.isFinite);
+    const [low, high] = [Math.floor(20 * Math.min(...bounds)) / 20, Math.ceil(20 * Math.max(...bounds)) / 20];
+    const y = { ...axisOf("y", SHORT_NAMES[metric] ?? METRIC_NAMES[metric], [low, high]), axis: { tickCount: 5, format: ".2f" } }; // prettier-ignore
+    const at = points.map(({ volumes }) => volumes);
+    const x = {
+      field: "x",
+      type: "quantitative",
+      title: "labelled training volumes",
+      scale: { type: "log", domain: [at[0]! / 1.15, at.at(-1)! * 1.15], nice: false },
+      axis: { values: at.map(Math.round), format: "d", grid: false },
+    };
+    const bands = own.map(({ estimates, colour }) => bandArea({ x: at, y: estimates }, colour, x, y));
+    const lines = own.map(({ name, colour, estimates }) => ({ name, colour, points: estimates.map(({ value }, k) => ({ x: at[k]!, y: value })) })); // prettier-ignore
+    return { ...SIZE, layer: [...bands, curves(lines, x, y, null)] };
+  });
+  const said = names.map((name) => {
+    const values = estimatesOf(points, name, metrics[0]!).map(({ value }, k) => `${value.toFixed(3)} at ${Math.round(points[k]!.volumes)}`); // prettier-ignore
+    return `${name}: ${values.join(", ")}`;
+  });
+  return {
+    caption: `Learning curve on ${part}: mean over seeds, bands are 95 % intervals over subjects; the horizontal axis is logarithmic.`,
+    svg: await drawSvg(
+      { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
+      {
+        title: `Learning curve of ${ablation.name}`,
+        description: `${SHORT_NAMES[metrics[0]!] ?? METRIC_NAMES[metrics[0]!]} by labelled training volumes. ${said.join("; ")}.`,
+      },
+    ),
+  };
+}
+
+function estimatesOf(points: LearningCurve["points"], name: string, metric: MetricName) {
+  return points.map(({ comparison }) => comparison.methods.find((one) => one.name === name)!.metrics[metric]!.mean);
+}

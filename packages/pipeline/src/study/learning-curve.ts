@@ -1,0 +1,131 @@
+/**
+ * Learning curve: the variants of an ablation, trained on growing shares of the labelled volumes and scored on the same
+ * others. Everything is kept in its folder: killed at any moment, the next call goes on.
+ */
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { writeFileAtomic } from "../data/atomic.js";
+import { SplitError } from "../data/errors.js";
+import { FolderLock } from "../data/lock.js";
+import { openDataset } from "../data/store.js";
+import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
+import { METRICS, type MetricName } from "../evaluate/metrics/scorer.js";
+import { writePredictions } from "../evaluate/predictions.js";
+import { fitPowerLaw, type PowerLaw } from "../evaluate/statistics/learning-curve.js";
+import { svgToPng } from "../page/drawing.js";
+import { readRecord } from "../run/folder.js";
+import { splitsOf } from "../train/split-for.js";
+import { curveFigure } from "./curve-figure.js";
+import { curveTable } from "./curve-table.js";
+import { loadAblation, type Ablation } from "./file.js";
+import { methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
+import { stepsOf } from "./steps.js";
+
+/** A tenth, a quarter, a half, all. */
+export const SHARES = [0.1, 0.25, 0.5, 1] as const;
+
+export interface LearningCurveOptions extends StudyOptions {
+  /** Shares of the labelled training subjects, each above 0, to 1; default SHARES. */
+  shares?: readonly number[];
+  /** Smaller shares take the slice stage of the largest one: what labelled slices beside few labelled volumes are worth. */
+  slicesOfAll?: boolean;
+}
+
+/** What the variants score after training on one share. */
+export interface CurvePoint {
+  share: number;
+  /** Labelled volumes that they were trained on, mean over seeds and folds. */
+  volumes: number;
+  comparison: RepeatedComparison;
+  /** Of training, mean over the runs, one entry a variant. */
+  minutes: number[];
+}
+
+export interface CurveFit {
+  variant: string;
+  metric: MetricName;
+  /** Of 1 - metric over training volumes, through every seed's value. */
+  fit: PowerLaw;
+}
+
+export interface LearningCurve {
+  ablation: Ablation;
+  part: "val" | "test";
+  slicesOfAll: boolean;
+  /** Smallest share first. */
+  points: CurvePoint[];
+  /** Where there are three shares or more. */
+  fits: CurveFit[];
+}
+
+export interface LearningCurveResult {
+  status: "finished" | "stopped";
+  /** In Markdown. */
+  table: string;
+  curve: LearningCurve | null;
+  /** Files that were written. */
+  files: { table: string; results: string; predictions: string; svg: string; png: string } | null;
+}
+
+/** Metrics whose best value is 1 and whose error, 1 - metric, falls towards 0. */
+const RISING: ReadonlySet<MetricName> = new Set(
+  METRICS.filter((name) => !/error|likelihood|brier|riskcoverage/i.test(name)),
+);
+
+/**
+ * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
+ * @throws ConfigError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
+ */
+export async function learningCurve(options: LearningCurveOptions): Promise<LearningCurveResult> {
+  const { part = "val", slicesOfAll = false, command = "learningCurve() of @slicestack/pipeline" } = options;
+  const shares = [...new Set(options.shares ?? SHARES)].sort((a, b) => b - a);
+  if (shares.length < 2) throw new SplitError(`shares: expected at least two, came ${shares.join(", ") || "none"}`, "0.25 0.5 1 is usual."); // prettier-ignore
+  const ablation = loadAblation(options.file);
+  const dataset = openDataset(options.data);
+  const [out, data] = [resolve(options.out), resolve(options.data)];
+  const splits = splitsOf(dataset, ablation.variants[0]!.config);
+  const steps = stepsOf(ablation, dataset, splits, out, { shares, slicesOfAll });
+  mkdirSync(out, { recursive: true });
+  using _lock = FolderLock.take(out);
+  const status = await trainSteps(steps, data, command, options);
+  if (status === "stopped") return { status, table: "", curve: null, files: null };
+  const found = await predictSteps(steps, options);
+
+  const classes = readRecord(steps[0]!.run).classes;
+  const { seed } = ablation.variants[0]!.config;
+  const statistics = { classes, ordinal: classes.length > 2, seed, reference: ablation.main };
+  const rising = [...shares].reverse().map((share) => {
+    const of = found.filter(({ step }) => step.share === share);
+    const methods = methodsOf(ablation, of);
+    const volumes = of.reduce((sum, { step }) => sum + step.trainVolumes, 0) / of.length;
+    const minutes = ablation.variants.map(({ name }) => minutesOf(of.flatMap(({ step }) => (step.variant.name === name ? [step] : [])))); // prettier-ignore
+    return { share, volumes, methods, minutes, comparison: compareRepeated(methods, ablation.metrics, statistics) };
+  });
+  const points = rising.map(({ methods: _, ...point }): CurvePoint => point);
+  const curve: LearningCurve = { ablation, part, slicesOfAll, points, fits: fitsOf(ablation, points) };
+  const figure = await curveFigure(curve);
+  const table = curveTable(curve, { dataset: dataset.info, splits, command });
+  const at = (name: string) => join(out, `curve-${part}${slicesOfAll ? "-all-slices" : ""}${name}`);
+  const files = { table: at(".md"), results: at(".json"), predictions: at("-predictions.csv"), svg: at(".svg"), png: at(".png") }; // prettier-ignore
+  writePredictions(files.predictions, rising.flatMap(({ share, methods }) => methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` }))))); // prettier-ignore
+  const { fits } = curve;
+  writeFileAtomic(files.results, `${JSON.stringify({ part, slicesOfAll, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, points, fits }, null, 2)}\n`); // prettier-ignore
+  writeFileAtomic(files.svg, figure.svg);
+  writeFileAtomic(files.png, await svgToPng(figure.svg));
+  writeFileAtomic(files.table, table);
+  return { status, table, curve, files };
+}
+
+function fitsOf(ablation: Ablation, points: readonly CurvePoint[]): CurveFit[] {
+  if (new Set(points.map(({ volumes }) => volumes)).size < 3) return [];
+  return ablation.variants.flatMap(({ name: variant }) =>
+    ablation.metrics.flatMap((metric): CurveFit[] => {
+      const values = points.flatMap(({ volumes, comparison }) => {
+        const own = comparison.methods.find(({ name }) => name === variant)!.metrics[metric];
+        return (own?.values ?? []).map((value) => ({ volumes, error: 1 - value }));
+      });
+      if (!RISING.has(metric) || values.length === 0 || values.some(({ error }) => !Number.isFinite(error))) return [];
+      return [{ variant, metric, fit: fitPowerLaw(values.map(({ volumes }) => volumes), values.map(({ error }) => error)) }]; // prettier-ignore
+    }),
+  );
+}
