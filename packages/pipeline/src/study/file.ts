@@ -26,6 +26,11 @@ const schema = z.strictObject({
     "Columns of the table; name the one that counts first",
   ),
   main: key(z.string().min(1), "the name of a variant", "The variant that the others are compared with"),
+  settings: key(
+    z.record(z.string(), z.unknown()).default({}),
+    "a map of dotted keys to values, e.g. {threads: 1}",
+    "Keys in which all variants differ from that configuration",
+  ),
   variants: key(
     z.record(name, z.record(z.string(), z.unknown())),
     "a map of names to settings, e.g. {2D: {method: 2d}, 3D: {method: 3d, volume.epochs: 20}}",
@@ -37,11 +42,14 @@ export interface Variant {
   name: string;
   /** With the first seed. */
   config: RunConfig;
+  /** What it alone has, by dotted key. */
   overrides: Record<string, string>;
 }
 
 export interface Ablation {
   name: string;
+  /** Of all variants, beside the shared configuration; they are in each variant's `config`. */
+  settings: Record<string, string>;
   seeds: number[];
   metrics: MetricName[];
   main: string;
@@ -59,12 +67,11 @@ export function loadAblation(file: string): Ablation {
   const refuse = (path: string[], message: string): never => {
     throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
   };
-  const variants = Object.entries(read.variants).map(([variant, settings]): Variant => {
-    const overrides = Object.fromEntries(
-      Object.entries(settings).map(([setting, value]) => [setting, JSON.stringify(value)]),
-    );
+  const settings = asOverrides(read.settings);
+  const variants = Object.entries(read.variants).map(([variant, own]): Variant => {
+    const overrides = asOverrides(own);
     try {
-      return { name: variant, overrides, config: loadConfig({ file: base, overrides }) };
+      return { name: variant, overrides, config: loadConfig({ file: base, overrides: { ...settings, ...overrides } }) };
     } catch (error) {
       if (error instanceof ConfigError) return refuse(["variants", variant], error.message);
       throw error;
@@ -77,10 +84,15 @@ export function loadAblation(file: string): Ablation {
   const seeds = typeof read.seeds === "number" ? Array.from({ length: read.seeds }, (_, k) => seed + k) : read.seeds;
   return {
     name: read.name,
+    settings,
     seeds,
     metrics: [...read.metrics],
     main: read.main,
     variants,
-    configOf: ({ overrides }, seedOf) => loadConfig({ file: base, overrides: { ...overrides, seed: String(seedOf) } }),
+    configOf: ({ overrides }, seedOf) =>
+      loadConfig({ file: base, overrides: { ...settings, ...overrides, seed: String(seedOf) } }),
   };
 }
+
+const asOverrides = (settings: Readonly<Record<string, unknown>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, JSON.stringify(value)]));

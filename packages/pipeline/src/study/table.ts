@@ -49,15 +49,18 @@ export function ablationTable(facts: TableFacts): string {
     .concat("\n");
 }
 
-export function settingsTable({ variants }: Ablation): string {
+export function settingsTable({ settings, variants }: Ablation): string {
+  const said = (overrides: Readonly<Record<string, string>>) =>
+    Object.entries(overrides)
+      .map(([key, value]) => `\`${key}: ${value.replaceAll("|", "\\|")}\``)
+      .join(" ");
+  const all = said(settings);
   return markdown(
     ["", "settings"],
-    variants.map(({ name, overrides }) => [
-      name,
-      Object.entries(overrides)
-        .map(([key, value]) => `\`${key}: ${value.replaceAll("|", "\\|")}\``)
-        .join(" ") || "as shared",
-    ]),
+    [
+      ...(all === "" ? [] : [["all", all]]),
+      ...variants.map(({ name, overrides }) => [name, said(overrides) || "as shared"]),
+    ],
   );
 }
 

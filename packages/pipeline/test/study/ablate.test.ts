@@ -8,7 +8,7 @@ import { makeFolds } from "../../src/data/split/folds.js";
 import { writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
-import { readRecord, runPaths } from "../../src/run/folder.js";
+import { readRecord, readRunConfig, runPaths } from "../../src/run/folder.js";
 import { ablate } from "../../src/study/ablate.js";
 import { train } from "../../src/train/train.js";
 import type { Progress } from "../../src/progress.js";
@@ -29,6 +29,7 @@ config: base.yaml
 seeds: 2
 metrics: [quadraticKappa, accuracy]
 main: 2.5D
+settings: {volume.learning_rate: 0.002}
 variants:
   2D: {method: 2d}
   2.5D: {}
@@ -52,8 +53,21 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
   assert.ok(!existsSync(runPaths(run("2.5D")).state("slice")) && existsSync(runPaths(run("2D")).state("slice")));
   assert.ok(!existsSync(runPaths(run("3D")).best("slice")));
   assert.deepEqual(["2D", "2.5D", "mean", "3D"].map((name) => readRecord(run(name)).testReads), [0, 0, 0, 0]); // prettier-ignore
-  for (const text of ["| 2D |", "| 2.5D − 3D |", "| majority |", "| shortcut |", '`method: "3d"`', "seeds 0, 1"])
+  for (const text of [
+    "| 2D |",
+    "| 2.5D − 3D |",
+    "| majority |",
+    "| shortcut |",
+    '`method: "3d"`',
+    "seeds 0, 1",
+    "| all | `volume.learning_rate: 0.002` |",
+  ])
     assert.ok(first.table.includes(text), text);
+
+  assert.deepEqual(
+    ["2.5D", "3D"].map((name) => readRunConfig(run(name)).volume.learningRate),
+    [0.002, 0.002],
+  );
 
   const second = await ablate({ file, data, out, part: "test" });
   const again = await ablate({ file, data, out, part: "test" });
@@ -152,6 +166,7 @@ test("what is wrong in the file is said with its line", async () => {
   await refusal("name: x\nconfig: base.yaml\nmain: c\nvariants: {a: {}, b: {}}\n");
   await refusal("name: x\nconfig: base.yaml\nmain: a\nvariants: {a: {}}\n");
   await refusal("name: x\nconfig: base.yaml\nmetrics: [auc]\nmain: a\nvariants: {a: {}, b: {}}\n");
-  const expected = [/bad\.yaml:4:.*volume\.hed.*volume\.head/s, /bad\.yaml:3:.*one of a, b/s, /at least two, received 1/, /bad\.yaml:3:.*metrics/s]; // prettier-ignore
+  await refusal("name: x\nconfig: base.yaml\nsettings: {volume.epoch: 1}\nmain: a\nvariants: {a: {}, b: {}}\n");
+  const expected = [/bad\.yaml:4:.*volume\.hed.*volume\.head/s, /bad\.yaml:3:.*one of a, b/s, /at least two, received 1/, /bad\.yaml:3:.*metrics/s, /volume\.epoch.*volume\.epochs/s]; // prettier-ignore
   expected.forEach((pattern, k) => assert.match(messages[k]!, pattern));
 });

@@ -1,0 +1,128 @@
+/**
+ * What 2D, 2.5D and 3D cost as volumes get deeper, wider and more: node bench/complexity.mjs OUT [THREADS]
+ * Made volumes (noise; time does not depend on what is in them) in a data set for each size. Every run is the command in a
+ * process of its own, so that its peak memory is its own: training as a whole by the clock, prediction of a volume and counts
+ * of multiply-adds as `evaluate` writes them into cost.json. One size changes at a time, the others stay at the middle.
+ * Needs `make build` before. What is done already in OUT is not done again. Tables go to stdout as Markdown, and the figure to
+ * OUT/complexity.svg.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { drawSvg, paletteOf } from "../packages/pipeline/dist/src/page/drawing.js";
+import { writeNpy } from "../packages/volume/dist/src/node.js";
+
+const [given, threads = "2"] = process.argv.slice(2);
+if (given === undefined) throw new Error("usage: node bench/complexity.mjs OUT [THREADS]");
+const out = resolve(given);
+const program = join(dirname(fileURLToPath(import.meta.url)), "../packages/cli/bin/slicestack.js");
+
+const MIDDLE = { slices: 32, side: 64, volumes: 40 };
+const AXES = { slices: [16, 32, 64, 128], side: [32, 64, 96, 128], volumes: [20, 40, 80, 160] };
+const NAMES = { slices: "slices a volume", side: "pixels a side", volumes: "training volumes" };
+/** One recipe for all sizes: what differs is the method. */
+const RECIPE = "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nvolume: {head: attention, epochs: 20, batch_size: 16}\n"; // prettier-ignore
+const METHODS = {
+  "2D": `method: 2d\n${RECIPE}`,
+  "2.5D": RECIPE,
+  "3D": "method: 3d\nvolume: {model: simple_modular, epochs: 8, batch_size: 8}\n",
+};
+
+function command(...words) {
+  const began = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, [program, ...words], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`slicestack ${words.join(" ")}: ${stderr}`);
+  return (performance.now() - began) / 1000;
+}
+
+/** Train, val and test are 60, 20 and 20 %. */
+async function datasetOf({ slices, side, volumes }) {
+  const name = `${slices}x${side}x${volumes}`;
+  const directory = join(out, "data", name);
+  if (existsSync(join(directory, "split.json"))) return directory;
+  const source = join(out, "volumes", name);
+  const count = Math.round(volumes / 0.6);
+  for (let k = 0; k < count; k++) {
+    const folder = join(source, `class_${k % 2}`);
+    mkdirSync(folder, { recursive: true });
+    const data = Uint8Array.from({ length: side * side * slices }, () => Math.floor(256 * Math.random()));
+    await writeNpy(join(folder, `${k}.npy`), { shape: [side, side, slices], data });
+  }
+  command("prepare", source, directory, "--overwrite");
+  command("split", directory);
+  return directory;
+}
+
+/** Seconds of training, seconds and multiply-adds of a prediction, bytes at the peak of training. */
+async function costOf(method, size) {
+  const name = `${size.slices}x${size.side}x${size.volumes}-${method}`;
+  const kept = join(out, "costs", `${name}.json`);
+  if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8"));
+  const data = await datasetOf(size);
+  const config = join(out, `${method}.yaml`);
+  writeFileSync(config, `name: complexity\nthreads: ${threads}\n${METHODS[method]}`);
+  const run = join(out, "runs", name);
+  const trainingSeconds = command("train", "--config", config, "--data", data, "--out", run);
+  command("evaluate", run, "--no-images");
+  const { secondsAVolume, multiplyAdds, trainingPeakMemory } = JSON.parse(readFileSync(join(run, "cost.json"), "utf8"));
+  const cost = { method, ...size, trainingSeconds, secondsAVolume, multiplyAdds, trainingPeakMemory };
+  mkdirSync(dirname(kept), { recursive: true });
+  writeFileSync(kept, JSON.stringify(cost));
+  console.error(`${name}: ${trainingSeconds.toFixed(1)} s`);
+  return cost;
+}
+
+const rows = [];
+for (const [axis, values] of Object.entries(AXES))
+  for (const value of values)
+    for (const method of Object.keys(METHODS)) {
+      const cost = await costOf(method, { ...MIDDLE, [axis]: value });
+      rows.push({ axis, value, ...cost });
+    }
+
+const cell = ({ trainingSeconds, secondsAVolume, multiplyAdds, trainingPeakMemory }) =>
+  `${trainingSeconds.toFixed(1)} s, ${(trainingPeakMemory / 2 ** 30).toFixed(2)} GiB, ${(1000 * secondsAVolume).toFixed(0)} ms, ${(multiplyAdds / 1e9).toFixed(2)} G`; // prettier-ignore
+for (const [axis, values] of Object.entries(AXES)) {
+  console.log(`| ${NAMES[axis]} | ${Object.keys(METHODS).join(" | ")} |\n|---|---|---|---|`);
+  for (const value of values) {
+    const of = Object.keys(METHODS).map((method) => rows.find((row) => row.axis === axis && row.value === value && row.method === method)); // prettier-ignore
+    console.log(`| ${value} | ${of.map(cell).join(" | ")} |`);
+  }
+  console.log("");
+}
+
+const names = Object.keys(METHODS);
+const panel = (axis, field, title) => ({
+  width: 190,
+  height: 170,
+  data: { values: rows.filter((row) => row.axis === axis).map((row) => ({ ...row, gib: row.trainingPeakMemory / 2 ** 30 })) }, // prettier-ignore
+  mark: { type: "line", point: true, strokeWidth: 2.25 },
+  encoding: {
+    x: { field: "value", type: "quantitative", title: NAMES[axis], scale: { type: "log", base: 2, nice: false }, axis: { values: AXES[axis], grid: false, format: "d" } }, // prettier-ignore
+    y: {
+      field,
+      type: "quantitative",
+      title,
+      scale: { type: "log", nice: false },
+      axis: { tickCount: 4, format: "~s" },
+    },
+    color: { field: "method", type: "nominal", sort: null, scale: { domain: names, range: names.map((_, k) => paletteOf(undefined, k)) }, legend: { title: null } }, // prettier-ignore
+    strokeDash: { field: "method", type: "nominal", sort: null, scale: { domain: names, range: [[2, 2], [1, 0], [7, 3]] }, legend: { title: null } }, // prettier-ignore
+  },
+});
+const axes = Object.keys(AXES);
+const spec = {
+  columns: 3,
+  spacing: 34,
+  concat: [
+    ...axes.map((axis, k) => panel(axis, "trainingSeconds", k === 0 ? "training, s" : null)),
+    ...axes.map((axis, k) => panel(axis, "gib", k === 0 ? "peak memory of training, GiB" : null)),
+  ],
+};
+const said = names.map((method) => {
+  const of = (value) => rows.find((row) => row.axis === "slices" && row.method === method && row.value === value).trainingSeconds.toFixed(0); // prettier-ignore
+  return `${method} ${of(16)} s at 16 slices, ${of(128)} s at 128`;
+});
+const alternative = { title: "Cost of training by method", description: `Seconds and memory of training by slices, pixels and volumes. ${said.join("; ")}.` }; // prettier-ignore
+writeFileSync(join(out, "complexity.svg"), (await drawSvg(spec, alternative)).replaceAll("currentColor", "#24292f"));
