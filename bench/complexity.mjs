@@ -19,14 +19,14 @@ const out = resolve(given);
 const program = join(dirname(fileURLToPath(import.meta.url)), "../packages/cli/bin/slicestack.js");
 
 const MIDDLE = { slices: 32, side: 64, volumes: 40 };
-const AXES = { slices: [16, 32, 64, 128], side: [32, 64, 96, 128], volumes: [20, 40, 80, 160] };
+const AXES = { slices: [32, 64, 96], side: [32, 64, 96], volumes: [20, 40, 80] };
 const NAMES = { slices: "slices a volume", side: "pixels a side", volumes: "training volumes" };
 /** One recipe for all sizes: what differs is the method. */
 const RECIPE = "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nvolume: {head: attention, epochs: 20, batch_size: 16}\n"; // prettier-ignore
 const METHODS = {
   "2D": `method: 2d\n${RECIPE}`,
   "2.5D": RECIPE,
-  "3D": "method: 3d\nvolume: {model: simple_modular, epochs: 8, batch_size: 8}\n",
+  "3D": "method: 3d\nvolume: {model: simple_modular, epochs: 4, batch_size: 8}\n",
 };
 
 function command(...words) {
@@ -122,7 +122,7 @@ const spec = {
 };
 const said = names.map((method) => {
   const of = (value) => rows.find((row) => row.axis === "slices" && row.method === method && row.value === value).trainingSeconds.toFixed(0); // prettier-ignore
-  return `${method} ${of(16)} s at 16 slices, ${of(128)} s at 128`;
+  return `${method} ${of(32)} s at 32 slices, ${of(96)} s at 96`;
 });
 const alternative = { title: "Cost of training by method", description: `Seconds and memory of training by slices, pixels and volumes. ${said.join("; ")}.` }; // prettier-ignore
 writeFileSync(join(out, "complexity.svg"), (await drawSvg(spec, alternative)).replaceAll("currentColor", "#24292f"));

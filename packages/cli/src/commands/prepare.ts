@@ -24,6 +24,7 @@ interface PrepareFlags extends CommonOptions {
   workers?: number;
   shard?: { index: number; count: number };
   name?: string;
+  attribution?: string;
   overwrite?: boolean;
 }
 
@@ -82,6 +83,7 @@ export function addPrepare(program: Command, start: Start): void {
     .option("--workers <number>", "threads (default: the cores that may be used)", parseWorkers)
     .option("--shard <i/n>", "make piece i of n; slicestack merge puts the pieces together", parseShard)
     .option("--name <name>", "name of the data set (default: the destination's)")
+    .option("--attribution <text>", "who made the data and under what licence; reports say it")
     .option("--overwrite", "replace the destination, and what a stopped preparation of other settings left");
   addCommon(command, {
     example: "slicestack prepare studies data/mosmed --labels studies/labels.csv",

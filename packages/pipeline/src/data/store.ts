@@ -66,6 +66,8 @@ export interface DatasetInfo {
   hash: string;
   recipe: Record<string, unknown>;
   versions: Record<string, string>;
+  /** Who made the data, and under what licence; reports say it. */
+  attribution?: string | undefined;
   /** Source files that could not be read. */
   quarantined?: { source: string; reason: string }[];
 }
@@ -94,6 +96,7 @@ const infoSchema = z.object({
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   recipe: z.record(z.string(), z.unknown()),
   versions: z.record(z.string(), z.string()),
+  attribution: z.string().optional(),
   quarantined: z.array(z.object({ source: z.string(), reason: z.string() })).default([]),
 });
 

@@ -46,6 +46,7 @@ const MOST_EPOCHS = 20;
 export function choose(data: Fingerprint, machine: Machine, budget: number | null): Plan {
   const trunk = trunkFor(data, machine, budget);
   const size = sizeFor(data, machine);
+  const cube = isCube(data);
   const slices = scheduleFor(data, trunk, budget);
   const binary = data.classes.length === 2;
   const balanced = isBalanced(data.train);
@@ -58,6 +59,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     { key: "name", value: data.name.replaceAll(/[\s/\\]+/g, "_").replace(/^\./, "_"), reason: "of the data set" },
     { key: "method", value: "2.5d", reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that carry their labels: what the method is for` }, // prettier-ignore
     windowFor(data),
+    ...(cube ? cutsOf(data, trunk) : []),
     { key: "transform.augment", value: data.unit === "HU" ? "published" : "light", reason: data.unit === "HU" ? "CT slices: the set of the paper" : "no HU: small turns and shifts change nothing that could carry the label, zoom might" }, // prettier-ignore
     { key: "slice.model", value: trunk.model, reason: trunk.reason },
     ...(trunk.pretrained ? [{ key: "slice.pretrained", value: "imagenet", reason: "its weights are on this machine" }] : []), // prettier-ignore
@@ -69,6 +71,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     { key: "slice.select", value: select, reason: why },
     { key: "slice.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
     headFor(data, volumes),
+    ...(cube && 3 * data.depth[1] > MOST_CUTS ? [{ key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` }] : []), // prettier-ignore
     { key: "volume.epochs", value: 30, reason: "embeddings are computed once: epochs cost seconds" },
     { key: "volume.batch_size", value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))), reason: `at least eight steps an epoch from ${volumes} volumes` }, // prettier-ignore
     { key: "volume.learning_rate", value: 1e-3, reason: "a light head, from scratch" },
@@ -85,6 +88,22 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
 function windowFor({ unit }: Fingerprint): Choice {
   if (unit === "HU") return { key: "transform.window", value: [-1000, 400], reason: "HU: lung and soft tissue, as in the paper" }; // prettier-ignore
   return { key: "transform.window", value: null, reason: "no HU: the whole range of the data" };
+}
+
+/** About as many slices as pixels a side, all voxels alike: no plane is better than another. */
+export function isCube({ height, width, depth: [least, , most], anisotropy }: Fingerprint): boolean {
+  const sides = [height, width, least];
+  return least === most && Math.min(...sides) >= 0.75 * Math.max(...sides) && anisotropy < 1.5 && least >= 16;
+}
+
+/** Slices of a volume that the head sees, at most, where they come from three planes. */
+const MOST_CUTS = 96;
+const slicesOf = (data: Fingerprint): number => (isCube(data) ? Math.min(MOST_CUTS, 3 * data.depth[1]) : data.depth[1]);
+
+function cutsOf({ height, width, depth }: Fingerprint, { pretrained }: Trunk): Choice[] {
+  const planes: Choice = { key: "transform.planes", value: "three", reason: `${height} x ${width} x ${depth[1]}, voxels alike: coronal and sagittal slices show as much` }; // prettier-ignore
+  if (pretrained) return [planes];
+  return [planes, { key: "transform.neighbours", value: 9, reason: "a slab of 9 slices as channels: a single cut says little of a shape" }]; // prettier-ignore
 }
 
 interface Trunk extends Speed {
@@ -125,7 +144,7 @@ function sizeFor({ height, width }: Fingerprint, { device }: Machine): Choice | 
 
 /** Slices of an epoch, and epochs, within the budget. */
 function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null) {
-  const depth = data.depth[1];
+  const depth = slicesOf(data);
   // Neighbouring slices say nearly the same: an epoch looks at some of each volume, the next one at others.
   const wanted = Math.min(depth, 16);
   const options = [wanted, 12, 8, 6, 4].filter((n) => n <= wanted);
@@ -152,14 +171,16 @@ function sliceChoices(perVolume: number, epochs: number, depth: number, budget: 
 
 /** Training and validation of the slices, embeddings of all, the head, evaluation. */
 function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: number, perVolume: number): number {
-  const [train, val, depth] = [sum(data.train), sum(data.val), data.depth[1]];
+  const [train, val, depth] = [sum(data.train), sum(data.val), slicesOf(data)];
   const slices = epochs * ((train * perVolume) / training + (val * perVolume) / embedding);
   const embeddings = ((train + 3 * val) * depth) / embedding; // val twice, and about as much again for test
   const head = 30 * train * 2e-4;
   return slices + embeddings + head + 20;
 }
 
-function headFor({ depth: [least, , most] }: Fingerprint, volumes: number): Choice {
+function headFor(data: Fingerprint, volumes: number): Choice {
+  const [least, , most] = data.depth;
+  if (isCube(data)) return { key: "volume.head", value: "transformer", reason: "slices of three planes, which no order along the body joins" }; // prettier-ignore
   const depths = least === most ? `${most} slices` : `${least} to ${most} slices`;
   if (least !== most) return { key: "volume.head", value: "attention", reason: `${depths} a volume: pooled, not stacked` }; // prettier-ignore
   return { key: "volume.head", value: "conv1d", reason: `${depths} in each volume: where along the body a finding lies counts too; flatten would have tens of millions of weights for ${volumes} volumes` }; // prettier-ignore

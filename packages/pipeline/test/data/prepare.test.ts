@@ -272,6 +272,9 @@ test("prepare: an existing destination is refused unless overwrite; source and d
   await assert.rejects(prepare({ source, destination, depth: 8 }), /not empty/);
   const replaced = await prepare({ source, destination, depth: 8, overwrite: true, name: "other" });
   assert.deepEqual([replaced.info.depth, replaced.info.name], [8, "other"]);
+  const said = await prepare({ source, destination, depth: 8, overwrite: true, attribution: "A. Nobody, CC BY 4.0" });
+  assert.equal(openDataset(destination).info.attribution, "A. Nobody, CC BY 4.0");
+  assert.equal(said.info.hash, replaced.info.hash, "no part of what the data set is");
   for (const bad of [source, join(source, "set"), folder]) {
     await assert.rejects(prepare({ source, destination: bad, overwrite: true }), PrepareError);
   }

@@ -76,6 +76,21 @@ test("window, size, sampling, head and selection follow the data; small validati
   assert.match(warnings[1]!, /30 validation volumes choose the epoch/);
 });
 
+test("a cube is cut along three planes into slabs, and the time is that of its slices; others are not", () => {
+  const cube: Fingerprint = { ...ct, unit: "arbitrary", height: 64, width: 64, anisotropy: 1 };
+  const keys = ["transform.planes", "transform.neighbours", "volume.head", "volume.slices"];
+  const of = (data: Fingerprint, machine = laptop) => keys.map((key) => value(data, machine, null, key));
+  assert.deepEqual(of(cube), ["three", 9, "transformer", 96]);
+  assert.deepEqual(of({ ...cube, height: 24, width: 24, depth: [24, 24, 24] }), ["three", 9, "transformer", undefined]);
+  const weights: Machine = { ...laptop, pretrained: ["resnet50"] };
+  assert.deepEqual(of(cube, weights), ["three", undefined, "transformer", 96], "the first layer of ImageNet is kept");
+  const flat = [undefined, undefined, "conv1d", undefined];
+  assert.deepEqual(of(ct), flat, "half as deep as wide");
+  assert.deepEqual(of({ ...cube, anisotropy: 2 }), flat, "thick slices");
+  assert.deepEqual(of({ ...cube, depth: [40, 64, 64] }), [undefined, undefined, "attention", undefined]);
+  assert.ok(choose(cube, laptop, null).seconds > choose({ ...cube, anisotropy: 2 }, laptop, null).seconds);
+});
+
 test("the file holds each choice with its reason, and loads as what it says", () => {
   for (const data of [ct, { ...ct, unit: "arbitrary" as const, name: ".a b/c", height: 512 }]) {
     const chosen = choose(data, laptop, 3600);

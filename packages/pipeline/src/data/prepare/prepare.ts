@@ -32,6 +32,8 @@ export interface PrepareOptions extends PlanOptions {
   overwrite?: boolean;
   /** Default: the destination's name. */
   name?: string;
+  /** Who made the data, and under what licence; kept in dataset.json, no part of its hash. */
+  attribution?: string;
   /** Part `index` (from 1) of `count`: the destination becomes a piece for `mergeShards`. */
   shard?: Shard;
 }
@@ -215,6 +217,7 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
     hash: datasetHash([journal.count, frame.height, frame.width], frame.dtype, csv),
     recipe: recipeRecord(options, plan),
     versions: { slicestack: ownVersion(), node: process.versions.node },
+    attribution: options.attribution,
     quarantined,
   };
   writeFileAtomic(join(folder, "dataset.json"), JSON.stringify(info, null, 2) + "\n");

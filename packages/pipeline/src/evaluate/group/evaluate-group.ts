@@ -219,7 +219,7 @@ function reportOf({ group, record, config, members, external, metrics, figures, 
   return {
     title: `${config.name}, ${words}${external === undefined ? "" : ` on ${info.name}`}`,
     created: new Date().toISOString(),
-    dataset: { name: info.name, hash: info.hash },
+    dataset: { name: info.name, hash: info.hash, attribution: info.attribution },
     split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members) },
     members: shown,
     models: metrics.test,

@@ -15,7 +15,7 @@ export interface GroupReport {
   title: string;
   /** ISO 8601 */
   created: string;
-  dataset: { name: string; hash: string };
+  dataset: { name: string; hash: string; attribution?: string | undefined };
   split: { seed: number; hash: string; parts: PartCounts[] };
   members: MembersInput;
   /** On test, of all members together; baselines first. */
@@ -114,6 +114,7 @@ function data({ dataset, split }: GroupReport, { classes }: ModelSummary): Html 
     ["Data set hash", html`<code>${dataset.hash}</code>`],
     ["Split", `by subject, seed ${split.seed}`],
     ["Split hash", html`<code>${split.hash}</code>`],
+    ...(dataset.attribution === undefined ? [] : [["Attribution", dataset.attribution] as const]),
   ])}`;
 }
 
