@@ -93,6 +93,8 @@ for (const [axis, values] of Object.entries(AXES)) {
 }
 
 const names = Object.keys(METHODS);
+const most = (field) =>
+  Math.max(...rows.map((row) => (field === "gib" ? row.trainingPeakMemory / 2 ** 30 : row[field])));
 const panel = (axis, field, title) => ({
   width: 190,
   height: 170,
@@ -104,8 +106,8 @@ const panel = (axis, field, title) => ({
       field,
       type: "quantitative",
       title,
-      scale: { type: "log", nice: false },
-      axis: { tickCount: 4, format: "~s" },
+      scale: field === "gib" ? { domain: [0, most("gib")] } : { type: "log", domain: [2, most(field)], nice: false },
+      axis: { values: field === "gib" ? undefined : [2, 5, 10, 20, 50, 100, 200], format: "~g" },
     },
     color: { field: "method", type: "nominal", sort: null, scale: { domain: names, range: names.map((_, k) => paletteOf(undefined, k)) }, legend: { title: null } }, // prettier-ignore
     strokeDash: { field: "method", type: "nominal", sort: null, scale: { domain: names, range: [[2, 2], [1, 0], [7, 3]] }, legend: { title: null } }, // prettier-ignore
