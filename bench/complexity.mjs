@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { curves } from "../packages/pipeline/dist/src/evaluate/figures/axes.js";
 import { drawSvg, paletteOf } from "../packages/pipeline/dist/src/page/drawing.js";
 import { writeNpy } from "../packages/volume/dist/src/node.js";
 
@@ -78,11 +79,11 @@ for (const [axis, values] of Object.entries(AXES))
   for (const value of values)
     for (const method of Object.keys(METHODS)) {
       const cost = await costOf(method, { ...MIDDLE, [axis]: value });
-      rows.push({ axis, value, ...cost });
+      rows.push({ axis, value, ...cost, gib: cost.trainingPeakMemory / 2 ** 30 });
     }
 
-const cell = ({ trainingSeconds, secondsAVolume, multiplyAdds, trainingPeakMemory }) =>
-  `${trainingSeconds.toFixed(1)} s, ${(trainingPeakMemory / 2 ** 30).toFixed(2)} GiB, ${(1000 * secondsAVolume).toFixed(0)} ms, ${(multiplyAdds / 1e9).toFixed(2)} G`; // prettier-ignore
+const cell = ({ trainingSeconds, gib, secondsAVolume, multiplyAdds }) =>
+  `${trainingSeconds.toFixed(1)} s, ${gib.toFixed(2)} GiB, ${(1000 * secondsAVolume).toFixed(0)} ms, ${(multiplyAdds / 1e9).toFixed(2)} G`; // prettier-ignore
 for (const [axis, values] of Object.entries(AXES)) {
   console.log(`| ${NAMES[axis]} | ${Object.keys(METHODS).join(" | ")} |\n|---|---|---|---|`);
   for (const value of values) {
@@ -93,34 +94,31 @@ for (const [axis, values] of Object.entries(AXES)) {
 }
 
 const names = Object.keys(METHODS);
-const most = (field) =>
-  Math.max(...rows.map((row) => (field === "gib" ? row.trainingPeakMemory / 2 ** 30 : row[field])));
-const panel = (axis, field, title) => ({
-  width: 190,
-  height: 170,
-  data: { values: rows.filter((row) => row.axis === axis).map((row) => ({ ...row, gib: row.trainingPeakMemory / 2 ** 30 })) }, // prettier-ignore
-  mark: { type: "line", point: true, strokeWidth: 2.25 },
-  encoding: {
-    x: { field: "value", type: "quantitative", title: NAMES[axis], scale: { type: "log", base: 2, nice: false }, axis: { values: AXES[axis], grid: false, format: "d" } }, // prettier-ignore
-    y: {
-      field,
-      type: "quantitative",
-      title,
-      scale: field === "gib" ? { domain: [0, most("gib")] } : { type: "log", domain: [2, most(field)], nice: false },
-      axis: { values: field === "gib" ? undefined : [2, 5, 10, 20, 50, 100, 200], format: "~g" },
-    },
-    color: { field: "method", type: "nominal", sort: null, scale: { domain: names, range: names.map((_, k) => paletteOf(undefined, k)) }, legend: { title: null } }, // prettier-ignore
-    strokeDash: { field: "method", type: "nominal", sort: null, scale: { domain: names, range: [[2, 2], [1, 0], [7, 3]] }, legend: { title: null } }, // prettier-ignore
+const FIELDS = {
+  trainingSeconds: {
+    title: "training, s",
+    from: 2,
+    scale: { type: "log", nice: false },
+    ticks: [2, 5, 10, 20, 50, 100, 200],
   },
-});
+  gib: { title: "peak memory of training, GiB", from: 0, scale: {}, ticks: undefined },
+};
+function panel(axis, field, first) {
+  const { title, from, scale, ticks } = FIELDS[field];
+  const x = { field: "x", type: "quantitative", title: NAMES[axis], scale: { type: "log", base: 2, nice: false }, axis: { values: AXES[axis], grid: false, format: "d" } }; // prettier-ignore
+  const domain = [from, Math.max(...rows.map((row) => row[field]))];
+  const y = { field: "y", type: "quantitative", title: first ? title : null, scale: { ...scale, domain }, axis: { values: ticks, format: "~g" } }; // prettier-ignore
+  const lines = names.map((name, k) => {
+    const own = rows.filter((row) => row.axis === axis && row.method === name);
+    return { name, colour: paletteOf(undefined, k), points: own.map((row) => ({ x: row.value, y: row[field] })) };
+  });
+  return { width: 190, height: 170, ...curves(lines, x, y, null) };
+}
 const axes = Object.keys(AXES);
 const spec = {
-  columns: 3,
+  columns: axes.length,
   spacing: 34,
-  concat: [
-    ...axes.map((axis, k) => panel(axis, "trainingSeconds", k === 0 ? "training, s" : null)),
-    ...axes.map((axis, k) => panel(axis, "gib", k === 0 ? "peak memory of training, GiB" : null)),
-  ],
+  concat: Object.keys(FIELDS).flatMap((field) => axes.map((axis, k) => panel(axis, field, k === 0))),
 };
 const said = names.map((method) => {
   const of = (value) => rows.find((row) => row.axis === "slices" && row.method === method && row.value === value).trainingSeconds.toFixed(0); // prettier-ignore

@@ -9,11 +9,11 @@ one of 2000 resamples of subjects. Needs Debian's python3-sklearn.
 """
 
 import argparse
-import csv
 import pathlib
 import sys
 
 import numpy as np
+from recompute_report import read_predictions
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -23,19 +23,19 @@ given = parser.parse_args()
 
 
 def read(run):
-    with open(run / "predictions.csv", newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["model"] == given.model and r["part"] == "test"]
-    return {r["id"]: (r["subject"], int(r["label"]), float(r["p_0"]), float(r["p_1"])) for r in rows}
+    """Labels, subjects and probabilities by the order of ids."""
+    model = read_predictions(run / "predictions.csv").get((given.model, "test"))
+    if model is None:
+        sys.exit(f"{run}: expected test predictions of {given.model}")
+    order = np.argsort(model.ids)
+    return np.array(model.ids)[order], model.subjects[order], model.y[order], model.p[order]
 
 
-first, second = map(read, given.runs)
-if not first or first.keys() != second.keys() or any(first[k][:2] != second[k][:2] for k in first):
+(ids, subject, label, p), (*other, p_other) = map(read, given.runs)
+if not all(np.array_equal(a, b) for a, b in zip((ids, subject, label), other)):
     sys.exit(f"{given.runs[0]} and {given.runs[1]}: expected the same test volumes, subjects and labels of {given.model}")
-ids = sorted(first)
-label = np.array([first[k][1] for k in ids])
-subject = np.array([first[k][0] for k in ids])
 members = [np.flatnonzero(subject == one) for one in np.unique(subject)]
-p = np.array([[one[k][2:] for k in ids] for one in (first, second)])
+p = [p, p_other]
 random = np.random.default_rng(0)
 samples = [np.concatenate([members[k] for k in random.integers(0, len(members), len(members))]) for _ in range(2000)]
 scores = {

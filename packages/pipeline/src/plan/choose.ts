@@ -46,7 +46,6 @@ const MOST_EPOCHS = 20;
 export function choose(data: Fingerprint, machine: Machine, budget: number | null): Plan {
   const trunk = trunkFor(data, machine, budget);
   const size = sizeFor(data, machine);
-  const cube = isCube(data);
   const slices = scheduleFor(data, trunk, budget);
   const binary = data.classes.length === 2;
   const balanced = isBalanced(data.train);
@@ -59,7 +58,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     { key: "name", value: data.name.replaceAll(/[\s/\\]+/g, "_").replace(/^\./, "_"), reason: "of the data set" },
     { key: "method", value: "2.5d", reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that carry their labels: what the method is for` }, // prettier-ignore
     windowFor(data),
-    ...(cube ? cutsOf(data, trunk) : []),
+    ...cutsOf(data, trunk),
     { key: "transform.augment", value: data.unit === "HU" ? "published" : "light", reason: data.unit === "HU" ? "CT slices: the set of the paper" : "no HU: small turns and shifts change nothing that could carry the label, zoom might" }, // prettier-ignore
     { key: "slice.model", value: trunk.model, reason: trunk.reason },
     ...(trunk.pretrained ? [{ key: "slice.pretrained", value: "imagenet", reason: "its weights are on this machine" }] : []), // prettier-ignore
@@ -70,8 +69,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     ...optimiser("slice"),
     { key: "slice.select", value: select, reason: why },
     { key: "slice.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
-    headFor(data, volumes),
-    ...(cube && 3 * data.depth[1] > MOST_CUTS ? [{ key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` }] : []), // prettier-ignore
+    ...headFor(data, volumes),
     { key: "volume.epochs", value: 30, reason: "embeddings are computed once: epochs cost seconds" },
     { key: "volume.batch_size", value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))), reason: `at least eight steps an epoch from ${volumes} volumes` }, // prettier-ignore
     { key: "volume.learning_rate", value: 1e-3, reason: "a light head, from scratch" },
@@ -91,7 +89,7 @@ function windowFor({ unit }: Fingerprint): Choice {
 }
 
 /** About as many slices as pixels a side, all voxels alike: no plane is better than another. */
-export function isCube({ height, width, depth: [least, , most], anisotropy }: Fingerprint): boolean {
+function isCube({ height, width, depth: [least, , most], anisotropy }: Fingerprint): boolean {
   const sides = [height, width, least];
   return least === most && Math.min(...sides) >= 0.75 * Math.max(...sides) && anisotropy < 1.5 && least >= 16;
 }
@@ -100,7 +98,9 @@ export function isCube({ height, width, depth: [least, , most], anisotropy }: Fi
 const MOST_CUTS = 96;
 const slicesOf = (data: Fingerprint): number => (isCube(data) ? Math.min(MOST_CUTS, 3 * data.depth[1]) : data.depth[1]);
 
-function cutsOf({ height, width, depth }: Fingerprint, { pretrained }: Trunk): Choice[] {
+function cutsOf(data: Fingerprint, { pretrained }: Trunk): Choice[] {
+  if (!isCube(data)) return [];
+  const { height, width, depth } = data;
   const planes: Choice = { key: "transform.planes", value: "three", reason: `${height} x ${width} x ${depth[1]}, voxels alike: coronal and sagittal slices show as much` }; // prettier-ignore
   if (pretrained) return [planes];
   return [planes, { key: "transform.neighbours", value: 9, reason: "a slab of 9 slices as channels: a single cut says little of a shape" }]; // prettier-ignore
@@ -178,12 +178,16 @@ function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: nu
   return slices + embeddings + head + 20;
 }
 
-function headFor(data: Fingerprint, volumes: number): Choice {
+function headFor(data: Fingerprint, volumes: number): Choice[] {
   const [least, , most] = data.depth;
-  if (isCube(data)) return { key: "volume.head", value: "transformer", reason: "slices of three planes, which no order along the body joins" }; // prettier-ignore
+  if (isCube(data)) {
+    const head: Choice = { key: "volume.head", value: "transformer", reason: "slices of three planes, which no order along the body joins" }; // prettier-ignore
+    if (slicesOf(data) === 3 * most) return [head];
+    return [head, { key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` }]; // prettier-ignore
+  }
   const depths = least === most ? `${most} slices` : `${least} to ${most} slices`;
-  if (least !== most) return { key: "volume.head", value: "attention", reason: `${depths} a volume: pooled, not stacked` }; // prettier-ignore
-  return { key: "volume.head", value: "conv1d", reason: `${depths} in each volume: where along the body a finding lies counts too; flatten would have tens of millions of weights for ${volumes} volumes` }; // prettier-ignore
+  if (least !== most) return [{ key: "volume.head", value: "attention", reason: `${depths} a volume: pooled, not stacked` }]; // prettier-ignore
+  return [{ key: "volume.head", value: "conv1d", reason: `${depths} in each volume: where along the body a finding lies counts too; flatten would have tens of millions of weights for ${volumes} volumes` }]; // prettier-ignore
 }
 
 function optimiser(stage: "slice" | "volume"): Choice[] {

@@ -68,10 +68,11 @@ export function loadAblation(file: string): Ablation {
     throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
   };
   const settings = asOverrides(read.settings);
+  const configWith = (own: Record<string, string>) => loadConfig({ file: base, overrides: { ...settings, ...own } });
   const variants = Object.entries(read.variants).map(([variant, own]): Variant => {
     const overrides = asOverrides(own);
     try {
-      return { name: variant, overrides, config: loadConfig({ file: base, overrides: { ...settings, ...overrides } }) };
+      return { name: variant, overrides, config: configWith(overrides) };
     } catch (error) {
       if (error instanceof ConfigError) return refuse(["variants", variant], error.message);
       throw error;
@@ -89,8 +90,7 @@ export function loadAblation(file: string): Ablation {
     metrics: [...read.metrics],
     main: read.main,
     variants,
-    configOf: ({ overrides }, seedOf) =>
-      loadConfig({ file: base, overrides: { ...settings, ...overrides, seed: String(seedOf) } }),
+    configOf: ({ overrides }, seedOf) => configWith({ ...overrides, seed: String(seedOf) }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { ModelDifference } from "../compare/models.js";
 import type { Figure, FigureGroup } from "../figures/figure.js";
 import type { MetricName } from "../metrics/scorer.js";
 import { definitions, html, nothing, table, trusted, type Html } from "../report/html.js";
+import { dataAndSplit } from "../report/sections/data.js";
 import { notesBox } from "../report/sections/head.js";
 import { renderPage } from "../report/page.js";
 import type { PartCounts } from "../report/report.js";
@@ -98,24 +99,8 @@ function members({ members: input }: GroupReport): Html {
 }
 
 function data({ dataset, split }: GroupReport, { classes }: ModelSummary): Html {
-  const columns = [
-    { name: "part" },
-    { name: "subjects", count: true },
-    { name: "volumes", count: true },
-    ...classes.map((name) => ({ name, note: "subjects / volumes", count: true })),
-  ];
-  const rows = split.parts.map(({ part, subjects, volumes, byClass }) => ({
-    name: part,
-    cells: [String(subjects), String(volumes), ...byClass.map((count) => `${count.subjects} / ${count.volumes}`)],
-  }));
-  return html`${table("Subjects and volumes of each part. No subject is in two parts of a split.", columns, rows)}
-  ${definitions([
-    ["Data set", dataset.name],
-    ["Data set hash", html`<code>${dataset.hash}</code>`],
-    ["Split", `by subject, seed ${split.seed}`],
-    ["Split hash", html`<code>${split.hash}</code>`],
-    ...(dataset.attribution === undefined ? [] : [["Attribution", dataset.attribution] as const]),
-  ])}`;
+  const caption = "Subjects and volumes of each part. No subject is in two parts of a split.";
+  return dataAndSplit(dataset, split, classes, caption);
 }
 
 function errors(report: GroupReport, main: ModelSummary): Html {

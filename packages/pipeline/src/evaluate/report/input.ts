@@ -51,7 +51,7 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
       name: info.name,
       hash: info.hash,
       contents: `${info.count} volumes, ${depth} of ${info.height} x ${info.width}, ${info.dtype}${info.unit === "HU" ? ", HU" : ""}`,
-      ...(info.attribution === undefined ? {} : { attribution: info.attribution }),
+      attribution: info.attribution,
     },
     split: {
       seed: split.seed,

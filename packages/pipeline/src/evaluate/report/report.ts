@@ -64,7 +64,7 @@ export interface ReportInput {
     /** e.g. "int16, 64 x 128 x 128, HU" */
     contents: string;
     /** who made the data and under what licence, where it is not ours */
-    attribution?: string;
+    attribution?: string | undefined;
   };
   split: { seed: number; hash: string; parts: PartCounts[] };
   protocol: Protocol;

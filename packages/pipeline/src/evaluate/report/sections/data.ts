@@ -2,22 +2,31 @@
 import { definitions, html, nothing, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";
 
-export function data(input: ReportInput): Html {
-  const { dataset, split, task } = input;
+export function data({ dataset, split, task }: ReportInput): Html {
+  return dataAndSplit(dataset, split, task.classes, "Subjects and volumes of each part. No subject is in two parts.");
+}
+
+/** Subjects and volumes of each part, then what identifies data and split; of a run and of a group. */
+export function dataAndSplit(
+  dataset: Pick<ReportInput["dataset"], "name" | "hash" | "attribution"> & { contents?: string },
+  split: ReportInput["split"],
+  classes: readonly string[],
+  caption: string,
+): Html {
   const columns = [
     { name: "part" },
     { name: "subjects", count: true },
     { name: "volumes", count: true },
-    ...task.classes.map((name) => ({ name, note: "subjects / volumes", count: true })),
+    ...classes.map((name) => ({ name, note: "subjects / volumes", count: true })),
   ];
   const rows = split.parts.map(({ part, subjects, volumes, byClass }) => ({
     name: part,
     cells: [String(subjects), String(volumes), ...byClass.map((count) => `${count.subjects} / ${count.volumes}`)],
   }));
-  return html`${table("Subjects and volumes of each part. No subject is in two parts.", columns, rows)}
+  return html`${table(caption, columns, rows)}
   ${definitions([
     ["Data set", dataset.name],
-    ["Contents", dataset.contents],
+    ...(dataset.contents === undefined ? [] : [["Contents", dataset.contents] as const]),
     ["Data set hash", html`<code>${dataset.hash}</code>`],
     ["Split", `by subject, seed ${split.seed}`],
     ["Split hash", html`<code>${split.hash}</code>`],
