@@ -140,7 +140,8 @@ const perSlice = Array.from({ length: shown.slices }, (_, k) => ({
   weight: shown.weights[k],
   grade: names.reduce((sum, _, c) => sum + c * shown.votes[k * names.length + c], 0),
 }));
-const panel = (field, title, colour) => ({
+/** @param top of the axis, whatever the values are: another processor's rounding trains other weights, and the picture keeps its size */
+const panel = (field, title, colour, top, format) => ({
   title,
   width: 640,
   height: 130,
@@ -153,15 +154,15 @@ const panel = (field, title, colour) => ({
       title: "slice, from the feet up",
       axis: { labelAngle: 0, labelOverlap: true },
     },
-    y: { field, type: "quantitative", title: null },
+    y: { field, type: "quantitative", title: null, scale: { domain: [0, top], nice: false }, axis: { values: [0, 1, 2, 3, 4].map((k) => (k * top) / 4), format } }, // prettier-ignore
   },
 });
 const svg = await drawSvg(
   {
     spacing: 24,
     vconcat: [
-      panel("grade", "what each slice says: expected grade", PALETTE.green),
-      panel("weight", "how much each slice counts: attention", PALETTE.blue),
+      panel("grade", "what each slice says: expected grade", PALETTE.green, names.length - 1, "d"),
+      panel("weight", "how much each slice counts: attention", PALETTE.blue, Math.max(0.2, ...shown.weights), ".2f"),
     ],
   },
   { title: "Votes and weights of the slices", description: "Two bar charts over the slices of one volume." },
