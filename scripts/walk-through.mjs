@@ -189,7 +189,7 @@ C channels, H and W pixels, F maps, E embedding, K classes.
 
 ## 1. Slices
 
-The scan is ${width} x ${height} x ${shown.source.shape[2]} voxels in HU. \`slicestack prepare\` turned it upright, resampled it in plane to ${side} x ${side} and kept its
+The scan is ${width} x ${height} x ${shown.source.shape[2]} voxels in HU. \`npx slicestack prepare\` turned it upright, resampled it in plane to ${side} x ${side} and kept its
 ${shown.slices} slices; they lie one behind another in \`slices.npy\`, as HU. The window is applied when a slice is loaded, so that another
 one needs no new data set.
 
@@ -249,6 +249,6 @@ of a volume, and the report shows the slice that counted most.
 | for comparison: \`simple\` on 64 x 64 x 64 voxels, the published 3D network | ${count(shown.counts.simple)} | every volume |
 
 Three ways on: \`fine_tune.epochs\` trains trunk and head together at a low rate; \`volume.head\` chooses another head
-([models](../reference/models.md)); \`slicestack ablate\` compares them all ([how to](../how-to/ablate.md)).
+([models](../reference/models.md)); \`npx slicestack ablate\` compares them all ([how to](../how-to/ablate.md)).
 `;
 writeFileSync(join(docs, "explanation", "two-and-a-half-d.md"), page);

@@ -20,9 +20,11 @@ test("plan: the file on stdout and in --out, which loads; warnings on stderr", (
   assert.match(stderr, /warning: .*validation volumes choose the epoch/);
 });
 
-test("train --config auto plans and trains; overrides hold", () => {
+test("train without --config plans and trains; overrides hold", () => {
   const quick = ["--slice.epochs", "1", "--volume.epochs", "1", "--slice.slices_per_volume", "2", "--threads", "1"];
-  folder.succeed("train", "--config", "auto", "--budget", "30m", "--data", "data", "--out", "auto", ...quick);
+  const { status, stderr } = folder.run("train", "--budget", "30m", "--data", "data", "--out", "auto", ...quick);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /Planned a configuration for data; .*slicestack plan data shows the reason/);
   const { slice, threads } = loadConfig({ file: at("auto", "config.yaml") });
   assert.deepEqual([slice.epochs, slice.slicesPerVolume, threads, slice.schedule], [1, 2, 1, "one_cycle"]);
 });
@@ -35,8 +37,8 @@ test("what contradicts itself ends with 2, before anything is measured", () => {
     return stderr;
   };
   assert.match(refused("plan", "data", "--budget", "soon"), /Expected a time such as 1h, 90m, 1h30m or 45s/);
-  assert.match(refused("train", "--config", "auto"), /give --data FOLDER/);
+  assert.match(refused("train", "--config", "auto"), /needs --data FOLDER/);
   assert.match(refused("train", "--config", "auto", "--data", "data", "--procs", "2"), /each process would plan by its own speed/); // prettier-ignore
   assert.match(refused("train", "--config", "auto", "--resume", "auto"), /a run goes on with its own/);
-  assert.match(refused("train", "--config", "plan.yaml", "--budget", "1h", "--data", "data"), /--budget goes with --config auto/); // prettier-ignore
+  assert.match(refused("train", "--config", "plan.yaml", "--budget", "1h", "--data", "data"), /--budget is the time of a plan/); // prettier-ignore
 });

@@ -19,7 +19,7 @@ function section(command: Command): string {
   const inputs = command.registeredArguments.map((input) => [input.name().toUpperCase(), input.description]);
   const options = command.options.map((option) => [option.flags, option.description + defaultOf(option.defaultValue)]);
   const rows = [...inputs, ...options].map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
-  const usage = `slicestack ${command.name()} ${command.usage()}`;
+  const usage = `npx slicestack ${command.name()} ${command.usage()}`;
   const heading = [
     `## ${command.name()}`,
     "",
@@ -27,7 +27,7 @@ function section(command: Command): string {
     "",
     "```",
     usage,
-    `$ ${exampleOf(command)}`,
+    `$ npx ${exampleOf(command)}`,
     "```",
   ];
   return [...heading, "", "| argument | meaning |", "|---|---|", ...rows, ""].join("\n");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { RunConfig, World } from "@slicestack/pipeline";
 import { UsageError } from "../exit-codes.js";
 import { freeRunFolder } from "../run-folder.js";
+import { shellWord } from "../shell.js";
 
 export interface TargetFlags {
   config?: string;
@@ -16,8 +17,11 @@ export interface TargetFlags {
   shuffleLabels?: boolean;
   /** Seconds, for --config auto. */
   budget?: number;
+  printConfig?: boolean;
   set?: Record<string, string>;
 }
+
+type Log = (line: string) => void;
 
 export interface Target {
   config: RunConfig;
@@ -29,17 +33,17 @@ export interface Target {
 }
 
 /** @throws UsageError where something is missing or contradicts itself, ConfigError, RunError */
-export async function targetOf(flags: TargetFlags, world: World): Promise<Target> {
+export async function targetOf(flags: TargetFlags, world: World, log: Log = () => undefined): Promise<Target> {
   const { isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
   const resumed = resumedFolder(flags);
-  if (flags.config === undefined && resumed === undefined)
-    throw new UsageError("train needs --config FILE, or --resume RUN to go on with a run");
-  if (flags.config === "auto" && Math.max(world.worldSize, flags.procs ?? 1) > 1)
+  const planned = isPlanned(flags);
+  if (planned && Math.max(world.worldSize, flags.procs ?? 1) > 1)
     throw new UsageError(
       "each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE",
     );
-  if (flags.budget !== undefined && flags.config !== "auto") throw new UsageError("--budget goes with --config auto");
-  const config = await configOf(flags);
+  if (flags.budget !== undefined && !planned)
+    throw new UsageError("--budget is the time of a plan: leave --config out, or give --config auto");
+  const config = await configOf(flags, log);
   const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset?.directory;
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
   if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
@@ -51,22 +55,31 @@ export async function targetOf(flags: TargetFlags, world: World): Promise<Target
   return { config, data, out, resume, isGroup: asGroup || (resume && isGroup(out)) };
 }
 
-/** That of --config, else that of the folder to go on in, else the defaults. @throws ConfigError, UsageError */
-export async function configOf(flags: TargetFlags): Promise<RunConfig> {
+/** A new run without --config is planned; only `--print-config` without data shows the defaults instead. */
+const isPlanned = ({ config, resume, printConfig, data }: TargetFlags): boolean =>
+  config === "auto" || (config === undefined && resume === undefined && !(printConfig === true && data === undefined));
+
+/** That of --config, else that of the folder to go on in, else a plan. @throws ConfigError, UsageError */
+export async function configOf(flags: TargetFlags, log: Log = () => undefined): Promise<RunConfig> {
   const { loadConfig } = await import("@slicestack/pipeline");
-  if (flags.config === "auto") return plannedConfig(flags);
+  if (isPlanned(flags)) return plannedConfig(flags, log);
   const resumed = resumedFolder(flags);
   const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
   return loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) });
 }
 
 /** What slicestack plan would write, with the overrides on top. */
-async function plannedConfig(flags: TargetFlags): Promise<RunConfig> {
+async function plannedConfig(flags: TargetFlags, log: Log): Promise<RunConfig> {
   const { loadConfig, plan } = await import("@slicestack/pipeline");
   const { data, budget } = flags;
   if (flags.resume !== undefined) throw new UsageError("--config auto plans a new run; a run goes on with its own");
-  if (data === undefined) throw new UsageError("--config auto plans for a data set: give --data FOLDER");
-  const { yaml } = await plan({ data, ...(budget === undefined ? {} : { budget }) });
+  if (data === undefined)
+    throw new UsageError(
+      "train needs --data FOLDER, a data set made by slicestack prepare; without --config it plans for it",
+    );
+  const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }) });
+  log(`Planned a configuration for ${data}; slicestack plan ${shellWord(data)} shows the reason of each choice.`);
+  for (const warning of warnings) log(`warning: ${warning}`);
   return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });
 }
 

@@ -11,7 +11,6 @@ import { configOf, targetOf, type TargetFlags } from "./train-target.js";
 interface TrainOptions extends CommonOptions, TargetFlags {
   config?: string;
   stage: "slice" | "volume" | "fine_tune" | "all";
-  printConfig?: boolean;
   shuffleLabels?: boolean;
   set?: Record<string, string>;
 }
@@ -22,9 +21,9 @@ export function addTrain(program: Command, start: Start): void {
     .description("train the stages of a configuration into a run folder, or a group of runs: folds, seeds")
     .option(
       "--config <file>",
-      "configuration: YAML, structured or in the published flat form; auto: as slicestack plan writes it",
+      "configuration: YAML, structured or in the published flat form, or the name of a shipped one; auto: as slicestack plan writes it (default: auto)",
     )
-    .option("--budget <time>", "with --config auto: time that training may take, e.g. 1h, 90m", parseDuration)
+    .option("--budget <time>", "of a plan: time that training may take, e.g. 1h, 90m", parseDuration)
     .option("--data <folder>", "prepared data set")
     .option("--out <folder>", "run or group folder (default: runs/NAME, with a number where that is taken)")
     .addOption(
@@ -60,7 +59,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const world = await resolveWorld(worldFromEnvironment(process.env));
   endWithLauncher();
   if (world.rank > 0) session.hush();
-  const target = await targetOf(options, world);
+  const target = await targetOf(options, world, session.log);
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 

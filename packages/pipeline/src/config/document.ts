@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { ConfigError } from "./errors.js";
+import { findConfig, shippedHint } from "./shipped.js";
 
 export type Mapping = Record<string, unknown>;
 
@@ -19,8 +20,10 @@ export interface ConfigSource {
 
 /** @throws ConfigError where the file cannot be read, is no YAML, or holds no map */
 export function readSource(options: { file?: string; text?: string }): ConfigSource {
-  const file = options.file ?? "config";
-  return parseSource(file, options.text ?? (options.file === undefined ? "" : readText(options.file)));
+  if (options.text !== undefined) return parseSource(options.file ?? "config", options.text);
+  if (options.file === undefined) return parseSource("config", "");
+  const file = findConfig(options.file);
+  return parseSource(file, readText(file));
 }
 
 function readText(file: string): string {
@@ -28,7 +31,11 @@ function readText(file: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([{ key: "", file, message: `expected a readable YAML file: ${reason}` }]);
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const message = isMissing
+      ? `there is no such file; ${shippedHint(file)}`
+      : `expected a readable YAML file: ${reason}`;
+    throw new ConfigError([{ key: "", file, message }]);
   }
 }
 

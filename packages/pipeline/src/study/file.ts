@@ -1,9 +1,11 @@
 /** The file of an ablation: what its variants share, and in what they differ. */
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../config/errors.js";
 import { loadConfig } from "../config/load.js";
 import { readSource } from "../config/document.js";
+import { findConfig } from "../config/shipped.js";
 import type { RunConfig } from "../config/types.js";
 import { validate } from "../config/validate.js";
 import { key } from "../config/notes.js";
@@ -63,7 +65,8 @@ export function loadAblation(file: string): Ablation {
   const source = readSource({ file });
   const place = (path: readonly PropertyKey[], what: "key" | "value") => ({ file, ...source.locate(path, what) });
   const read = validate(schema, source.root, place);
-  const base = resolve(dirname(resolve(file)), read.config);
+  const beside = resolve(dirname(resolve(file)), read.config);
+  const base = existsSync(beside) ? beside : findConfig(read.config);
   const refuse = (path: string[], message: string): never => {
     throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
   };

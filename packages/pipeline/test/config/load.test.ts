@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { augmentPresets } from "../../src/config/augment.js";
@@ -157,7 +158,7 @@ test("overrides: texts need no YAML quotes, lists and maps are YAML", () => {
 test("a file that is absent gives a ConfigError with its path", () => {
   assert.throws(
     () => loadConfig({ file: "no/such.yaml" }),
-    /^ConfigError: no\/such\.yaml: expected a readable YAML file/,
+    /^ConfigError: no\/such\.yaml: there is no such file; the shipped/,
   );
 });
 
@@ -200,3 +201,27 @@ function configFiles(): string[] {
     .filter((name) => name.endsWith(".yaml"))
     .map((name) => join(root, "configs", name));
 }
+
+test("a shipped configuration is found by its name from any folder; a name that is none is answered with those like it", () => {
+  const here = process.cwd();
+  const elsewhere = mkdtempSync(join(tmpdir(), "slicestack-elsewhere-"));
+  process.chdir(elsewhere);
+  try {
+    assert.equal(loadConfig({ file: "mosmed_0v2" }).name, "mosmed_0v2");
+    assert.equal(loadConfig({ file: "mosmed_0v2.yaml" }).name, "mosmed_0v2");
+    assert.equal(loadConfig({ file: "Configs/attn.yaml" }).volume.model, "attn");
+    writeFileSync("mosmed_0v2", "name: of this folder\n");
+    assert.equal(loadConfig({ file: "mosmed_0v2" }).name, "of this folder");
+    assert.throws(
+      () => loadConfig({ file: "mosmed_5clas" }),
+      /mosmed_5clas: there is no such file; did you mean .*mosmed_5class/,
+    );
+    assert.throws(
+      () => loadConfig({ file: "./nothing/like.yaml" }),
+      /the shipped configurations are .*demo, .*two_stage/,
+    );
+  } finally {
+    process.chdir(here);
+    rmSync(elsewhere, { recursive: true });
+  }
+});
