@@ -45,7 +45,7 @@ export { explain, type ExplainOptions, type ExplainResult } from "./explain/expl
 export { explainText } from "./explain/text.js";
 export { describeWeights, modelText, weightsText, type WeightsDescription } from "./export/describe.js";
 export type { ModelGuess } from "./export/describe-model.js";
-export { CheckpointError } from "./export/errors.js";
+export { CheckpointError } from "@slicestack/torch/safetensors";
 export { readSafetensors, writeSafetensors } from "./export/safetensors.js";
 export { readWeights, type Weights, type WeightsFormat } from "./export/weights.js";
 export { importCheckpoint, type ImportOptions, type ImportResult } from "./import/import.js";

@@ -2,7 +2,7 @@
  * Which model of the zoo weights belong to, by names and shapes alone: the published code's names (Garg, Garg, Duncan,
  * Electronics 14(13), 2571, 2025), torchvision's ResNets, and the heads of a run's volume stage.
  */
-import type { StoredTensor } from "./stored-tensor.js";
+import type { StoredTensor } from "@slicestack/torch/safetensors";
 
 /** What is not told by the shapes is null. */
 export interface ModelGuess {

@@ -1,5 +1,5 @@
 /** The weights within what a training script saved: found, freed of the prefixes that wrappers add, and what else there was. */
-import { StoredTensor } from "./stored-tensor.js";
+import { StoredTensor } from "@slicestack/torch/safetensors";
 import { valueText, type PickleValue } from "./pth/values.js";
 
 /** Something beside the weights. */

@@ -2,10 +2,8 @@
 import type { Tensor } from "@slicestack/torch";
 import { isLegacyPth, readLegacyPth } from "./pth/legacy.js";
 import { readZipPth } from "./pth/zip.js";
-import { readHeader } from "./safetensors-header.js";
+import { readHeader, readTensors, type StoredTensor, WeightsFile } from "@slicestack/torch/safetensors";
 import { findWeights, withoutPrefixes, type FoundWeights, type OtherEntry } from "./state-dict.js";
-import { readTensors, type StoredTensor } from "./stored-tensor.js";
-import { WeightsFile } from "./weights-file.js";
 
 /** "pth" is torch.save's zip archive, "legacy pth" what it wrote before PyTorch 1.6. */
 export type WeightsFormat = "safetensors" | "pth" | "legacy pth";

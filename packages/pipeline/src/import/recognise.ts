@@ -2,7 +2,7 @@
 import { zeros, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
 import { guessModel, type ModelGuess } from "../export/describe-model.js";
-import { CheckpointError } from "../export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { adaptInputChannels } from "../models/common/input-channels.js";
 import { classifierAsHead } from "./torchvision.js";
 

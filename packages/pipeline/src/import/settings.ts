@@ -4,7 +4,7 @@ import { loadConfig } from "../config/load.js";
 import type { RunConfig } from "../config/types.js";
 import { modelText } from "../export/describe.js";
 import type { ModelGuess } from "../export/describe-model.js";
-import { CheckpointError } from "../export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { trunkDepth } from "../models/registry.js";
 import type { Recognised } from "./recognise.js";
 

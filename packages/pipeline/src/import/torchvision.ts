@@ -1,6 +1,6 @@
 /** torchvision's ResNet with one linear layer after the trunk, in the three layers of `custom_resnet`. */
 import { cat, eye, scope, zeros, type Tensor } from "@slicestack/torch";
-import { CheckpointError } from "../export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 
 const [wide, embedding] = [512, 256];
 

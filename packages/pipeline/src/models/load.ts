@@ -4,7 +4,7 @@ import { noGrad, scope, StateDictError, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { modelText } from "../export/describe.js";
 import { guessModel } from "../export/describe-model.js";
-import { CheckpointError } from "../export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { readWeights } from "../export/weights.js";
 import { adaptInputChannels } from "./common/input-channels.js";
 import { CustomResNet } from "./custom-resnet.js";

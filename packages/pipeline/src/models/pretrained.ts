@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
-import { CheckpointError } from "../export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { cacheDirectory } from "../run/cache.js";
 import { download, type DownloadOptions, type PinnedFile } from "../run/download.js";
 import { fileHash } from "../run/file-hash.js";

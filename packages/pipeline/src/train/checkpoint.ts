@@ -9,9 +9,10 @@ import { getGeneratorState, noGrad, scope, setGeneratorState, type Tensor } from
 import { rank } from "@slicestack/torch/distributed";
 import type { Module } from "@slicestack/torch/nn";
 import type { Optimizer, Schedule, ScheduleState } from "@slicestack/torch/optim";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { z } from "zod";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
-import { CheckpointError, readSafetensors, writeSafetensors } from "../export/safetensors.js";
+import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
 /** Where a stage stands. Epochs and steps count from 0; `step` is the next one of `epoch`. */

@@ -8,7 +8,7 @@ import { describeWeights, modelText, weightsText } from "../../src/export/descri
 import { guessModel, type ModelGuess } from "../../src/export/describe-model.js";
 import { writeSafetensors } from "../../src/export/safetensors.js";
 import { withoutPrefixes } from "../../src/export/state-dict.js";
-import { Storage, StoredTensor } from "../../src/export/stored-tensor.js";
+import { Storage, StoredTensor } from "@slicestack/torch/safetensors";
 import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
 import { leakFree, torchvisionShapes } from "../models/support.js";
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { liveTensors } from "@slicestack/torch";
-import { CheckpointError } from "../../src/export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { readWeights } from "../../src/export/weights.js";
 
 export const fixtures = fileURLToPath(new URL("../../../../../fixtures/weights/", import.meta.url));

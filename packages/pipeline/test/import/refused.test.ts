@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { randn, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { CheckpointError } from "../../src/export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { writeSafetensors } from "../../src/export/safetensors.js";
 import { evaluate } from "../../src/evaluate/evaluate.js";
 import { importCheckpoint } from "../../src/import/import.js";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { CheckpointError } from "../../src/export/errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { findPinned, findPretrained } from "../../src/models/pretrained.js";
 import { DownloadError } from "../../src/run/download.js";
 import { temporaryFolder } from "../data/temporary.js";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as distributed from "../../src/distributed.js";
 import * as torch from "../../src/index.js";
+import * as safetensors from "../../src/safetensors.js";
 import * as trace from "../../src/trace.js";
 
 const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -1 : 1)).join(" ");
@@ -35,5 +36,12 @@ test("the functions of `distributed` are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(distributed)),
     "DistributedError allGather allReduce availability available averageGradients barrier broadcast destroyProcessGroup initProcessGroup isInitialized rank worldSize",
+  );
+});
+
+test("the exports of @slicestack/torch/safetensors are these, and no others", () => {
+  assert.equal(
+    sorted(Object.keys(safetensors)),
+    "CheckpointError Storage StoredTensor WeightsFile codeOf contiguousStride itemBytes loadFile messageOf readHeader readTensors safetensorsBytes saveFile viewProblem",
   );
 });

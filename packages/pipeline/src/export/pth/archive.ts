@@ -1,7 +1,6 @@
 /** The parts of a zip archive: where each begins, and its checksum. torch.save stores them as they are, so that none is unpacked here. */
 import { fromRandomAccessReader, RandomAccessReader, type Entry, type ZipFile } from "yauzl";
-import { CheckpointError } from "../errors.js";
-import { messageOf, type WeightsFile } from "../weights-file.js";
+import { CheckpointError, messageOf, type WeightsFile } from "@slicestack/torch/safetensors";
 
 export interface ArchivePart {
   name: string;

@@ -1,6 +1,5 @@
 /** The bytes of pickles in a file, in order. What is announced is checked against what is there before it is taken. */
-import type { CheckpointError } from "../errors.js";
-import type { WeightsFile } from "../weights-file.js";
+import type { CheckpointError, WeightsFile } from "@slicestack/torch/safetensors";
 
 const windowBytes = 1 << 16;
 /** The longest text or byte string. Names have some tens of characters; values of tensors are not in the pickle. */

@@ -3,7 +3,7 @@
  * beside it. Each stands for a few lines below; a name that is not here is refused. Python's own modules are never asked.
  */
 import type { DType } from "@slicestack/torch";
-import { itemBytes, Storage, StoredTensor, viewProblem } from "../stored-tensor.js";
+import { itemBytes, Storage, StoredTensor, viewProblem } from "@slicestack/torch/safetensors";
 import { Callable, NumpyType, PickleFault, StorageType, Tuple, valueText, type PickleValue } from "./values.js";
 
 const storageTypes: Record<string, DType> = {

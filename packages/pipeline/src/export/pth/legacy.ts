@@ -2,7 +2,7 @@
  * What torch.save wrote before PyTorch 1.6, and writes with _use_new_zipfile_serialization=False: five pickles (magic
  * number, version, facts of the machine, the object, names of storages), then for each storage its count and values.
  */
-import type { WeightsFile } from "../weights-file.js";
+import type { WeightsFile } from "@slicestack/torch/safetensors";
 import { PickleBytes } from "./bytes.js";
 import { StorageTable } from "./storage-id.js";
 import { unpickle } from "./unpickle.js";
@@ -46,7 +46,7 @@ function placeStorages(file: WeightsFile, bytes: PickleBytes, { storages }: Stor
     const count = new DataView(file.read(at, 8).buffer).getBigInt64(0, true);
     if (count !== BigInt(storage.count))
       throw file.fault(`storage ${storage.name} has ${count} values, its tensors expect ${storage.count}`);
-    storage.place = { at: at + 8, checksum: null };
+    storage.place = { at: at + 8, isIntact: null };
     at += 8 + storage.bytes;
     if (at > file.size) throw file.fault(`storage ${storage.name} ends at byte ${at}, the file at ${file.size}`);
   }

@@ -1,5 +1,5 @@
 /** The persistent ids of PyTorch: ("storage", type, name, device, count), and in the legacy format a sixth, None. */
-import { Storage } from "../stored-tensor.js";
+import { Storage } from "@slicestack/torch/safetensors";
 import { PickleFault, StorageType, Tuple, valueText, type PickleValue } from "./values.js";
 
 /** The storages that a pickle refers to, by their names; each is one object, however often it is referred to. */

@@ -2,7 +2,7 @@
  * The instructions of pickle protocols 2 to 5 that PyTorch writes, over values of our own: https://docs.python.org/3/library/pickletools.html
  * There is no instruction here that could reach a class or function of anyone else: names come from the table in globals.ts.
  */
-import { CheckpointError } from "../errors.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import type { PickleBytes } from "./bytes.js";
 import { Machine } from "./machine.js";
 import { PickleFault, Tuple, type PickleValue } from "./values.js";

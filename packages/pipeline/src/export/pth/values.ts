@@ -1,6 +1,6 @@
 /** What comes out of a pickle here: plain values, stand-ins for what the file may name, storages and tensors. Nothing else. */
 import type { DType } from "@slicestack/torch";
-import { Storage, StoredTensor } from "../stored-tensor.js";
+import { Storage, StoredTensor } from "@slicestack/torch/safetensors";
 
 export type PickleValue =
   | null

@@ -1,7 +1,7 @@
 /** The header of a safetensors file, checked as the format's own reader does: https://github.com/huggingface/safetensors */
-import type { DType } from "@slicestack/torch";
 import { refuseRepeatedKeys } from "./json-keys.js";
 import { contiguousStride, itemBytes, Storage, StoredTensor, viewProblem } from "./stored-tensor.js";
+import type { DType } from "../types.js";
 import { messageOf, type WeightsFile } from "./weights-file.js";
 
 /** What the format calls each dtype. */
@@ -88,7 +88,7 @@ function checkedTensor(file: WeightsFile, name: string, entry: unknown, start: n
       `${name} of shape [${shape.join(", ")}] needs ${numel * itemBytes[dtype]} bytes, has ${to - from}`,
     );
   const storage = new Storage(name, dtype, numel);
-  storage.place = { at: start + from, checksum: null };
+  storage.place = { at: start + from, isIntact: null };
   const tensor = new StoredTensor(storage, 0, shape, contiguousStride(shape));
   const problem = viewProblem(tensor);
   if (problem !== null) throw file.fault(`${name} ${problem}`);

@@ -1,10 +1,11 @@
 /** A weights file that is open for reading at any place; what is asked for is checked against its size before memory is taken. */
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { crc32 } from "@node-rs/crc32";
-import { CheckpointError } from "./errors.js";
+import { CheckpointError } from "./checkpoint-error.js";
 
 const pieceBytes = 1 << 20;
+/** A single read of the system takes less than 2 GiB. */
+const mostBytesARead = 1 << 30;
 
 export class WeightsFile implements Disposable {
   /** Bytes. */
@@ -28,29 +29,23 @@ export class WeightsFile implements Disposable {
     this.#refuseBeyond(at, bytes);
     const buffer = new Uint8Array(bytes);
     for (let done = 0; done < bytes;) {
-      const came = readSync(this.#descriptor, buffer, done, bytes - done, at + done);
+      const came = readSync(this.#descriptor, buffer, done, Math.min(bytes - done, mostBytesARead), at + done);
       if (came === 0) throw this.fault("was cut while it was read");
       done += came;
     }
     return buffer;
   }
 
-  /** The CRC-32 of a range, read in pieces. */
-  checksum(at: number, bytes: number): number {
-    this.#refuseBeyond(at, bytes);
-    let sum = 0;
-    for (const piece of this.#pieces(at, bytes)) sum = crc32(piece, sum);
-    return sum;
-  }
-
   /** SHA-256 of the whole file, in hex. */
   hash(): string {
     const hash = createHash("sha256");
-    for (const piece of this.#pieces(0, this.size)) hash.update(piece);
+    for (const piece of this.pieces(0, this.size)) hash.update(piece);
     return hash.digest("hex");
   }
 
-  *#pieces(at: number, bytes: number): Iterable<Uint8Array> {
+  /** A range in pieces, for sums over more than is wanted in memory. */
+  *pieces(at: number, bytes: number): Iterable<Uint8Array> {
+    this.#refuseBeyond(at, bytes);
     for (let done = 0; done < bytes; done += pieceBytes) yield this.read(at + done, Math.min(pieceBytes, bytes - done));
   }
 

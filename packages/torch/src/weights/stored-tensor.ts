@@ -1,6 +1,8 @@
 /** Tensors as they lie in a file: a storage, and a view into it. Their values are read when they are asked for. */
-import { crc32 } from "@node-rs/crc32";
-import { fromTypedArray, scope, type DType, type Tensor } from "@slicestack/torch";
+import { fromTypedArray } from "../creation.js";
+import { scope } from "../scope.js";
+import type { Tensor } from "../tensor.js";
+import type { DType } from "../types.js";
 import type { WeightsFile } from "./weights-file.js";
 
 export const itemBytes: Record<DType, number> = {
@@ -18,8 +20,8 @@ export const itemBytes: Record<DType, number> = {
 
 /** A run of values of one type, shared by the tensors that are views of it. */
 export class Storage {
-  /** First byte in the file, and the CRC-32 of its bytes where the format keeps one. Null until the place is known. */
-  place: { at: number; checksum: number | null } | null = null;
+  /** First byte in the file, and the check of its bytes where the format keeps a checksum. Null until the place is known. */
+  place: { at: number; isIntact: ((bytes: Uint8Array) => boolean) | null } | null = null;
 
   constructor(
     /** How the file calls it. */
@@ -137,9 +139,9 @@ const viewKey = ({ offset, shape, stride }: StoredTensor) => `${offset} ${shape.
 
 function storageBytes(file: WeightsFile, storage: Storage): Uint8Array<ArrayBuffer> {
   if (storage.place === null) throw new Error(`storage ${storage.name} has no place`);
-  const { at, checksum } = storage.place;
+  const { at, isIntact } = storage.place;
   const bytes = file.read(at, storage.bytes);
-  if (checksum !== null && crc32(bytes) !== checksum)
+  if (isIntact !== null && !isIntact(bytes))
     throw file.fault(`the values of storage ${storage.name} do not have the checksum that was saved with them`);
   return bytes;
 }
