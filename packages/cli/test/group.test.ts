@@ -51,13 +51,23 @@ test("a group that is killed amid a fold goes on: finished folds are passed over
 });
 
 test("evaluate of a group refuses what it would pass over", () => {
-  const { status, stderr } = folder.run("evaluate", "cv", "--protocol", "paper", "--no-images");
+  const { status, stderr } = folder.run("evaluate", "cv", "--protocol", "paper");
   assert.equal(status, 2, stderr);
-  assert.match(stderr, /--protocol paper, --no-images: not for a group/);
+  assert.match(stderr, /--protocol paper: not for a group; .*slicestack evaluate cv\/fold0 --protocol paper/);
 });
 
 test("evaluate of the group: every subject is test once, and accuracy, mean and SD are those of the files", () => {
-  const { metrics } = JSON.parse(folder.succeed("evaluate", "cv", "--json")) as { metrics: GroupMetrics };
+  const evaluated = folder.succeed(
+    "evaluate",
+    "cv",
+    "--json",
+    "--no-images",
+    "--baseline",
+    "spacing_z",
+    "--subgroup",
+    "spacing_z",
+  );
+  const { metrics } = JSON.parse(evaluated) as { metrics: GroupMetrics };
   const find = (path: string) => readPredictions(at(path, "predictions.csv")).find(({ model, part }) => model === "2.5d" && part === "test")!; // prettier-ignore
   const together = find("cv");
   const ids = readFileSync(at("data/subjects.csv"), "utf8").trim().split("\n").slice(1).map((line) => line.split(",")[0]); // prettier-ignore
@@ -76,6 +86,13 @@ test("evaluate of the group: every subject is test once, and accuracy, mean and 
   near(spread.standardDeviation, Math.sqrt(each.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 2));
   assert.deepEqual(metrics.combination.test, { kind: "out-of-fold", membersPerVolume: 1 });
   assert.ok(existsSync(at("cv/report.html")) && existsSync(at("cv/figures/models.png")));
+  assert.ok(
+    metrics.test.some(({ model }) => model === "metadata"),
+    "--baseline reaches the members",
+  );
+  assert.deepEqual(metrics.subgroups.map(({ column }) => column), ["spacing_z"]); // prettier-ignore
+  assert.match(readFileSync(at("cv/report.html"), "utf8"), /metadata baseline[^]*<h2 id="subgroups">/);
+  for (const name of folds) assert.ok(!readFileSync(at("cv", name, "report.html"), "utf8").includes("<img"), "--no-images reaches the members"); // prettier-ignore
 });
 
 test("one run goes on as one run: --seeds beside its --resume is code 2, another fold is code 3", () => {

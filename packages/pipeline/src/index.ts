@@ -32,12 +32,8 @@ export { metricsSchema, readMetrics, type MetricsFile } from "./evaluate/metrics
 export { METRICS, type MetricName } from "./evaluate/metrics/scorer.js";
 export { filterRuns, RUN_KEYS, runsText, sortRuns } from "./evaluate/select-runs.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
-export {
-  evaluateGroup,
-  type EvaluateGroupOptions,
-  type GroupEvaluation,
-  type GroupMetrics,
-} from "./evaluate/group/evaluate-group.js";
+export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "./evaluate/group/evaluate-group.js";
+export type { GroupMetrics } from "./evaluate/group/metrics-file.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
 export { summarise, type ModelSummary } from "./evaluate/summary.js";
 export { ExplainError } from "./explain/errors.js";

@@ -12,8 +12,8 @@ interface CompareOptions extends CommonOptions {
 export function addCompare(program: Command, start: Start): void {
   const command = program
     .command("compare")
-    .description("compare evaluated runs on the same test subjects: paired tests, one table, one forest plot")
-    .argument("<run...>", "run folders, two at least, each scored by slicestack evaluate")
+    .description("compare evaluated runs or groups on the same test subjects: paired tests, one table, one forest plot")
+    .argument("<run...>", "run or group folders, two at least, each scored by slicestack evaluate")
     .option("--out <folder>", "where table, figure and page go", "comparison")
     .option("--model <name>", "the model of each run to compare, e.g. 2d_vote (default: what the run is about)")
     .option("--metric <name>", "metric whose differences are drawn", "balancedAccuracy");
@@ -23,7 +23,8 @@ export function addCompare(program: Command, start: Start): void {
     notes:
       "Runs whose test sets differ are refused, and the difference is named. Accuracy is tested by exact McNemar, the AUROC\n" +
       "of two classes by DeLong, all else (and all, where subjects have several volumes) by the paired bootstrap over\n" +
-      "subjects; p-values are adjusted by Holm over the pairs of a metric.",
+      "subjects; p-values are adjusted by Holm over the pairs of a metric. Groups are compared by what their members say\n" +
+      "together; where they share the folds of a cross-validation, fold by fold too, by the corrected resampled t-test.",
   }).action((runs: string[], options: CompareOptions) => start(options, (session) => runCompare(runs, options, session))); // prettier-ignore
 }
 

@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { freeRunFolder } from "../run-folder.js";
+import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface EvaluateOptions extends CommonOptions {
@@ -69,15 +71,7 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
     throw new UsageError("--protocol paper scores the run's own val part; it has no meaning with --data");
   const { onProgress, signal, command } = session;
   const run = given ?? (await imported(options, session));
-  if (isGroup(run)) {
-    refuseForGroup(options);
-    const common = { ...(data === undefined ? {} : { data }), onProgress, signal, command };
-    const { table, ...json } = await evaluateGroup({ group: run, ...common });
-    return { code: EXIT.ok, text: `${table}\nReport: ${json.report}`, json };
-  }
-  const result = await evaluate({
-    run,
-    protocol,
+  const shared = {
     images,
     ...(data === undefined ? {} : { data, part, mapClasses }),
     ...(subgroup === undefined ? {} : { subgroups: subgroup }),
@@ -85,7 +79,17 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
     onProgress,
     signal,
     command,
-  });
+  };
+  if (isGroup(run)) {
+    if (protocol === "paper")
+      throw new UsageError(
+        "--protocol paper: not for a group; the published protocol is of one training. " +
+          `Score a member: slicestack evaluate ${shellWord(await firstMember(run))} --protocol paper`,
+      );
+    const { table, ...json } = await evaluateGroup({ group: run, ...shared });
+    return { code: EXIT.ok, text: `${table}\nReport: ${json.report}`, json };
+  }
+  const result = await evaluate({ run, protocol, ...shared });
   const { report, metrics, cost } = result;
   return {
     code: EXIT.ok,
@@ -94,19 +98,9 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
   };
 }
 
-/** What would be passed over in silence. */
-function refuseForGroup({ part, mapClasses, protocol, subgroup, baseline, images }: EvaluateOptions): void {
-  const given = {
-    "--part": part !== "all",
-    "--map-classes": mapClasses !== undefined,
-    "--protocol paper": protocol === "paper",
-    "--subgroup": subgroup !== undefined,
-    "--baseline": baseline !== undefined,
-    "--no-images": !images,
-  };
-  const names = Object.entries(given).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
-  if (names.length > 0)
-    throw new UsageError(`${names.join(", ")}: not for a group; evaluate its runs one by one with it`);
+async function firstMember(group: string): Promise<string> {
+  const { readGroup } = await import("@slicestack/pipeline");
+  return join(group, readGroup(group).members[0]!.name);
 }
 
 function checkOptions(

@@ -27,8 +27,7 @@ import {
   type ScoredPart,
 } from "./run-predictions.js";
 import { openTestPart, type OtherData, type TestPart } from "./test-part.js";
-import { groupsOf, readSubjectTable, usualColumns } from "./subject-table.js";
-import type { SubgroupColumn } from "./subgroups/columns.js";
+import { readSubjectTable, subgroupColumns } from "./subject-table.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
 import { writeEvaluation } from "./write.js";
 
@@ -82,7 +81,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const parts = scoredParts(found, protocol);
   const scored = parts.at(-1)!;
   // Columns that are not there are refused before anything is computed, or read.
-  const columns = subgroupColumns(scored, options.subgroups);
+  const columns = subgroupColumns(scored.table, scored.volumes, options.subgroups);
   const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
 
   const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore
@@ -137,21 +136,6 @@ function scoredParts({ opened, dataset, volumes }: TestPart, protocol: Protocol)
     own.length === 0 ? [] : [{ part: "val", volumes: own, table: readSubjectTable(opened.dataset.directory) }];
   if (protocol === "paper") return val;
   return [...val, { part: "test", volumes, table: readSubjectTable(dataset.directory) }];
-}
-
-/** @throws PredictionsError for a column that is not there, RangeOfParameterError for one of too many values */
-function subgroupColumns({ table, volumes }: ScoredPart, asked: readonly string[] | undefined): SubgroupColumn[] {
-  if (asked !== undefined) return asked.map((name) => groupsOf(table, volumes, name));
-  // What nobody asked for, and what has no groups to compare, is left out.
-  return usualColumns(table).flatMap((name) => {
-    try {
-      const column = groupsOf(table, volumes, name);
-      return column.groups.length > 1 ? [column] : [];
-    } catch (error) {
-      if (error instanceof RangeOfParameterError) return [];
-      throw error;
-    }
-  });
 }
 
 function baselineOptions({ config }: OpenRun, parts: readonly ScoredPart[], { baseline }: EvaluateOptions) {

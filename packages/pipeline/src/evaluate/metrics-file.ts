@@ -229,22 +229,27 @@ export function metricsText(metrics: MetricsFile): string {
   return `${JSON.stringify(metrics, null, 2)}\n`;
 }
 
-/** @throws RunError where the file is not there, or is none of this version */
+/** @throws RunError where the file is missing, or is not of this version */
 export function readMetrics(path: string): MetricsFile {
-  if (!existsSync(path)) throw new RunError(path, "not found", "Score the run first: slicestack evaluate RUN");
-  const again = "Score the run again: slicestack evaluate RUN";
+  return parseMetrics(path, metricsSchema, "RUN") as MetricsFile;
+}
+
+/** The numbers of a run or a group, null as NaN. @param what RUN or GROUP, for the command that makes the file again */
+export function parseMetrics(path: string, schema: z.ZodType, what: string): unknown {
+  if (!existsSync(path)) throw new RunError(path, "not found", `Score the run first: slicestack evaluate ${what}`);
+  const again = `Score the run again: slicestack evaluate ${what}`;
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
     throw new RunError(path, `expected JSON (${error instanceof Error ? error.message : String(error)})`, again);
   }
-  const parsed = metricsSchema.safeParse(json);
+  const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new RunError(path, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not metrics"}`, again);
   }
-  return withNaN(json) as MetricsFile;
+  return withNaN(json);
 }
 
 /** Keys under which null means that there is nothing, and not a number that is none. */

@@ -1,7 +1,7 @@
 /** subjects.csv of a data set, as far as an evaluation looks at it: groups of subjects, and numbers known of them. */
 import { join } from "node:path";
 import { readTable } from "../data/csv.js";
-import { PredictionsError } from "./errors.js";
+import { PredictionsError, RangeOfParameterError } from "./errors.js";
 import { subgroupColumn, type SubgroupColumn } from "./subgroups/columns.js";
 
 export interface SubjectTable {
@@ -20,7 +20,7 @@ export function readSubjectTable(directory: string): SubjectTable {
   return { file, columns, rows: new Map(rows.map(({ values }) => [values["id"] ?? "", values])) };
 }
 
-export function usualColumns({ columns }: SubjectTable): string[] {
+function usualColumns({ columns }: SubjectTable): string[] {
   return columns.filter((name) => USUAL.includes(name.toLowerCase()));
 }
 
@@ -30,6 +30,28 @@ export function usualColumns({ columns }: SubjectTable): string[] {
  */
 export function groupsOf(table: SubjectTable, volumes: readonly { id: string }[], name: string): SubgroupColumn {
   return subgroupColumn(name, valuesOf(table, volumes, name));
+}
+
+/**
+ * The columns whose groups are scored apart: those that were asked for, else the usual ones that the table has.
+ * @throws PredictionsError for a column that is missing, RangeOfParameterError for one of too many values
+ */
+export function subgroupColumns(
+  table: SubjectTable,
+  volumes: readonly { id: string }[],
+  asked: readonly string[] | undefined,
+): SubgroupColumn[] {
+  if (asked !== undefined) return asked.map((name) => groupsOf(table, volumes, name));
+  // What nobody asked for, and what has no groups to compare, is left out.
+  return usualColumns(table).flatMap((name) => {
+    try {
+      const column = groupsOf(table, volumes, name);
+      return column.groups.length > 1 ? [column] : [];
+    } catch (error) {
+      if (error instanceof RangeOfParameterError) return [];
+      throw error;
+    }
+  });
 }
 
 /** volumes x columns; null where there is no value. @throws PredictionsError for a value that is no number */

@@ -7,7 +7,8 @@ import { confidentErrors } from "../../src/evaluate/analysis/failures.js";
 import { stageTimes } from "../../src/evaluate/cost.js";
 import { trainedPriors } from "../../src/evaluate/priors.js";
 import { checklist } from "../../src/evaluate/report/checklist.js";
-import { escapeLatex, latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
+import { latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
+import { escapeLatex, latexTable } from "../../src/evaluate/report/latex.js";
 import { modelCard } from "../../src/evaluate/report/model-card.js";
 import { drawFigures } from "../../src/evaluate/figures/all.js";
 import { allNumbers } from "../../src/evaluate/numbers.js";
@@ -20,11 +21,29 @@ test("LaTeX: what means something to TeX is escaped, every row has the columns o
   assert.equal(escapeLatex("50 % of a_b & {c} # 1 − 2 \\ < 3"), "50 \\% of a\\_b \\& \\{c\\} \\# 1 $-$ 2 \\textbackslash{} $<$ 3"); // prettier-ignore
   const tables = latexTables(await exampleReport("binary"));
   const blocks = [...tables.matchAll(/\\begin\{tabular\}\{(l+)\}([^]*?)\\end\{tabular\}/g)];
-  assert.equal(blocks.length, 5); // models, protocols, classes, pairs, thresholds
+  const labels = [...tables.matchAll(/\\label\{tab:([a-z]+)/g)].map(([, label]) => label);
+  assert.deepEqual([...new Set(labels)], ["models", "protocols", "classes", "pairs", "thresholds"]);
   for (const [, columns = "", body = ""] of blocks)
     for (const row of body.split("\n").filter((line) => line.endsWith("\\\\")))
       assert.equal(row.split(/(?<!\\)&/).length, columns.length, row);
   assert.match(tables, /2\.5D & 0\.\d\d \[0\.\d\d, 0\.\d\d\]/);
+});
+
+test("LaTeX: a table that is too wide or too long becomes several, with the names of its rows in each", () => {
+  const cell = "0.81 [0.70, 0.89]";
+  const columns = ["model", ...Array.from({ length: 9 }, (_, k) => `metric ${k}`)];
+  const rows = Array.from({ length: 60 }, (_, r) => [`m${r}`, ...columns.slice(1).map(() => cell)]);
+  const text = latexTable({ label: "models", caption: "Models", columns, rows });
+  const blocks = text.split("\\begin{table}").slice(1);
+  assert.equal(blocks.length, 6, "three metrics a table, 44 rows a page");
+  for (const [k, block] of blocks.entries()) {
+    const lines = block.split("\n").filter((line) => line.endsWith("\\\\"));
+    assert.ok(lines.length <= 45 && lines.every((line) => line.length < 100), String(lines.length));
+    assert.match(lines[0]!, /^ {4}model & metric/);
+    assert.ok(block.includes(`\\label{tab:models-${k + 1}}`) && block.includes(`(${k + 1} of 6)`));
+  }
+  for (const name of columns) assert.ok(text.includes(name), name);
+  for (const [name] of rows) assert.equal(text.split(`    ${name} &`).length - 1, 3, name);
 });
 
 test("Markdown tables, model card and checklist of a report that no run made leave the unknown to the authors", async () => {

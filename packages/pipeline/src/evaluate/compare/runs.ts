@@ -1,12 +1,14 @@
-/** Several runs on the same test subjects: one table, one forest plot, every pair tested. */
+/** Several runs or groups on the same test subjects: one table, one forest plot, every pair tested. */
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { svgToPng } from "../../page/drawing.js";
 import { runPaths } from "../../run/folder.js";
+import { groupPaths, isGroup } from "../../run/group.js";
 import { headlines } from "../analysis/headlines.js";
 import { PredictionsError, ShapeError } from "../errors.js";
 import { comparisonFigure } from "../figures/comparison.js";
+import { readGroupMetrics } from "../group/metrics-file.js";
 import { readMetrics, type MetricsFile } from "../metrics-file.js";
 import type { MetricName } from "../metrics/scorer.js";
 import type { SummaryOptions } from "../options.js";
@@ -15,9 +17,10 @@ import { comparisonPage } from "../report/comparison-page.js";
 import { comparisonLatex, comparisonMarkdown, comparisonText } from "../report/comparison-tables.js";
 import { summarise, type ModelSummary } from "../summary.js";
 import { compareAllPairs, type AllPairs } from "./all-pairs.js";
+import { compareFolds, type FoldComparison, type FoldMember } from "./folds.js";
 
 export interface CompareOptions {
-  /** Run folders that `evaluate` has scored; two at least. */
+  /** Folders of runs or groups that `evaluate` has scored; two at least. */
   runs: readonly string[];
   /** Folder for table, figure and page. */
   out: string;
@@ -37,6 +40,8 @@ export interface RunComparison {
   metric: MetricName;
   summaries: ModelSummary[];
   pairs: AllPairs;
+  /** Groups of a cross-validation on the same folds; else null. */
+  folds: FoldComparison | null;
   /** What a reader must know: of other data preparations, splits, several volumes a subject. */
   notes: string[];
 }
@@ -50,8 +55,11 @@ export interface CompareResult extends RunComparison {
 interface Scored {
   name: string;
   folder: string;
-  metrics: MetricsFile;
+  run: Pick<MetricsFile["run"], "classes" | "seed" | "ordinal" | "dataset" | "splitHash" | "labelsShuffled">;
+  /** Of a group: what its members say together. */
   predictions: Predictions;
+  /** Of a cross-validation whose members have different test parts; else null. */
+  folds: FoldMember[] | null;
 }
 
 /**
@@ -61,9 +69,9 @@ interface Scored {
 export async function compareRuns(options: CompareOptions): Promise<CompareResult> {
   const { runs, out, metric = "balancedAccuracy" } = options;
   if (runs.length < 2) throw new ShapeError("compare: runs", "at least two", String(runs.length));
-  const scored = named(runs.map((run) => scoredRun(run, options.model)));
+  const scored = named(runs.map((run) => scoredFolder(run, options.model)));
   for (const other of scored.slice(1)) checkSameTest(scored[0]!, other);
-  const first = scored[0]!.metrics.run;
+  const first = scored[0]!.run;
   const statistics: SummaryOptions = {
     classes: first.classes,
     seed: first.seed,
@@ -71,31 +79,55 @@ export async function compareRuns(options: CompareOptions): Promise<CompareResul
     ...(options.resamples === undefined ? {} : { resamples: options.resamples }),
   };
   const models = scored.map(({ name, predictions }) => ({ ...predictions, model: name }));
-  const pairs = compareAllPairs(models, [...new Set([...headlines(first.ordinal), metric])], statistics);
+  const metrics = [...new Set([...headlines(first.ordinal), metric])];
+  const pairs = compareAllPairs(models, metrics, statistics);
+  const groups = scored.flatMap(({ name, folds }) => (folds === null ? [] : [{ name, members: folds }]));
+  const folds = groups.length === scored.length ? compareFolds(groups, metrics, statistics) : null;
   const comparison: RunComparison = {
     runs: scored.map(({ name, folder, predictions }) => ({ name, folder, model: predictions.model })),
     classes: first.classes,
     metric,
     summaries: summarise(models, statistics),
     pairs,
-    notes: [...notesOf(scored), ...pairs.notes],
+    folds,
+    notes: [...notesOf(scored, folds), ...pairs.notes],
   };
   const page = await write(resolve(out), comparison, options.command ?? "compareRuns() of @slicestack/pipeline");
   return { ...comparison, table: comparisonText(comparison), page };
 }
 
-function scoredRun(run: string, model: string | undefined): Scored {
-  const paths = runPaths(run);
-  const metrics = readMetrics(paths.summary);
-  if (!existsSync(paths.predictions)) throw new PredictionsError("not found; score the run again", paths.predictions);
-  const all = readPredictions(paths.predictions).filter(({ part }) => part === "test");
-  const wanted = model ?? metrics.run.mainModel;
-  const predictions = all.find((one) => one.model === wanted);
-  if (predictions === undefined) {
-    const there = all.map((one) => one.model).join(", ");
-    throw new PredictionsError(`holds no model ${wanted} on test; it has ${there}`, paths.predictions);
-  }
-  return { name: metrics.run.name, folder: paths.root, metrics, predictions };
+function scoredFolder(folder: string, model: string | undefined): Scored {
+  return isGroup(folder) ? scoredGroup(folder, model) : scoredRun(folder, model);
+}
+
+function scoredRun(folder: string, model: string | undefined): Scored {
+  const paths = runPaths(folder);
+  const { run } = readMetrics(paths.summary);
+  const predictions = testPredictions(paths.predictions, model ?? run.mainModel);
+  return { name: run.name, folder: paths.root, run, predictions, folds: null };
+}
+
+function scoredGroup(folder: string, model: string | undefined): Scored {
+  const paths = groupPaths(folder);
+  const { run, members, combination } = readGroupMetrics(paths.summary);
+  const wanted = model ?? run.mainModel;
+  const predictions = testPredictions(paths.predictions, wanted);
+  const folds = () =>
+    members.map((member): FoldMember => {
+      const file = runPaths(paths.member(member)).predictions;
+      return { ...member, predictions: testPredictions(file, wanted) };
+    });
+  const crossValidated = combination.test.kind === "out-of-fold";
+  return { name: run.name, folder: paths.root, run, predictions, folds: crossValidated ? folds() : null };
+}
+
+/** @throws PredictionsError where the file is missing or has no such model */
+function testPredictions(file: string, model: string): Predictions {
+  if (!existsSync(file)) throw new PredictionsError("not found; score the run again", file);
+  const all = readPredictions(file).filter(({ part }) => part === "test");
+  const predictions = all.find((one) => one.model === model);
+  if (predictions !== undefined) return predictions;
+  throw new PredictionsError(`holds no model ${model} on test; it has ${all.map((one) => one.model).join(", ")}`, file);
 }
 
 /** Runs by their name; where two share it, by their folder too. */
@@ -109,8 +141,9 @@ function named(scored: Scored[]): Scored[] {
 /** @throws PredictionsError that says what differs */
 function checkSameTest(first: Scored, other: Scored): void {
   const pair = `${first.folder} and ${other.folder} cannot be compared`;
-  const [a, b] = [first.metrics.run.classes, other.metrics.run.classes];
-  if (a.join("\n") !== b.join("\n"))
+  const [a, b] = [first.run.classes, other.run.classes];
+  // Other names of the same classes do no harm: the labels of all volumes are compared below.
+  if (a.length !== b.length)
     throw new PredictionsError(`${pair}: the classes are ${a.join(", ")} in one, ${b.join(", ")} in the other`);
   const rowOf = new Map(other.predictions.ids.map((id, i) => [id, i]));
   const own = new Set(first.predictions.ids);
@@ -136,16 +169,26 @@ function onlyIn({ name }: Scored, ids: readonly string[]): string {
   return `${ids.length} volumes only in ${name}${ids.length === 0 ? "" : ` (${shown})`}`;
 }
 
-function notesOf(scored: readonly Scored[]): string[] {
-  const differing = (of: (metrics: MetricsFile) => string) =>
-    new Set(scored.map(({ metrics }) => of(metrics))).size > 1;
-  const shuffled = scored.filter(({ metrics }) => metrics.run.labelsShuffled).map(({ name }) => name);
+function notesOf(scored: readonly Scored[], folds: FoldComparison | null): string[] {
+  const differing = (of: (run: Scored["run"]) => string) => new Set(scored.map(({ run }) => of(run))).size > 1;
+  const shuffled = scored.filter(({ run }) => run.labelsShuffled).map(({ name }) => name);
+  const classes = ({ classes: names }: Scored["run"]) => names.join(", ");
+  const renamed = scored.filter(({ run }) => classes(run) !== classes(scored[0]!.run));
   return [
     `Choosing the best of ${scored.length} runs by this table makes its score too good: choose on val, or confirm on new data.`,
-    ...(differing(({ run }) => run.dataset.hash)
+    ...renamed.map(
+      ({ name, run }) =>
+        `${name} calls its classes ${classes(run)}: they are matched by their order, and every test volume has the same label in both.`,
+    ),
+    ...(folds === null
+      ? []
+      : [
+          "Two tests answer two questions. The paired test over subjects takes the trained models as they are; the corrected t-test over folds asks whether the recipes differ, whatever subjects they are trained on. Name the one that counts before looking.",
+        ]),
+    ...(differing((run) => run.dataset.hash)
       ? ["The runs see differently prepared data: ids, subjects and labels of the test volumes agree, their voxels need not."] // prettier-ignore
       : []),
-    ...(differing(({ run }) => run.splitHash)
+    ...(differing((run) => run.splitHash)
       ? ["The runs have different splits with the same test part: they were not trained on the same subjects."]
       : []),
     ...shuffled.map((name) => `${name} is a control that was trained on shuffled labels.`),

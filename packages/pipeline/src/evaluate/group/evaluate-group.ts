@@ -1,6 +1,6 @@
 /** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { BackgroundOptions } from "../../background.js";
 import { configToYaml } from "../../config/to-yaml.js";
 import type { RunConfig } from "../../config/types.js";
@@ -9,48 +9,40 @@ import { openDataset, type Dataset } from "../../data/store.js";
 import type { TaskVolume } from "../../data/task.js";
 import { svgToPng } from "../../page/drawing.js";
 import { readRunConfig, RunError, runPaths } from "../../run/folder.js";
-import { configHash, groupPaths, groupSplits, groupWords, readGroup, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
+import { configHash, groupPaths, groupSplits, groupWords, readGroup, splitsHash, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
 import { openRun, type OpenRun } from "../../run/open.js";
+import { analyse } from "../analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../compare/models.js";
-import { evaluate, type EvaluateResult } from "../evaluate.js";
+import { evaluate, type EvaluateOptions, type EvaluateResult } from "../evaluate.js";
+import { precisionRecallFigure, rocFigure } from "../figures/curves.js";
+import { subgroupFigure } from "../figures/subgroups.js";
 import type { Figure } from "../figures/figure.js";
 import { differenceFigure, forestFigure } from "../figures/forest.js";
 import { confusionFigure, reliabilityFigure } from "../figures/model.js";
 import type { MetricName } from "../metrics/scorer.js";
 import { MAIN_MODEL } from "../run-predictions.js";
 import { byMetric, type SummaryOptions } from "../options.js";
+import { readSubjectTable, subgroupColumns } from "../subject-table.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
 import { countPart, type PartCounts } from "../report/report.js";
 import { summaryTable } from "../report/tables.js";
 import { metricSpread, type RunSpread } from "../statistics/runs.js";
-import { openTestPart } from "../test-part.js";
+import { openTestPart, type OtherData } from "../test-part.js";
 import { summarise, type ModelSummary } from "../summary.js";
-import { combinationOf, ensembleOf, type Combination } from "./ensemble.js";
+import { combinationOf, ensembleOf } from "./ensemble.js";
 import { membersTable, type MembersInput } from "./members.js";
+import { groupMetricsText, type ByModel, type GroupMetrics, type MemberMetrics } from "./metrics-file.js";
 import { renderGroupReport, type GroupReport } from "./page.js";
 
-export interface EvaluateGroupOptions extends BackgroundOptions {
+export interface EvaluateGroupOptions
+  extends
+    BackgroundOptions,
+    Pick<EvaluateOptions, "part" | "mapClasses" | "subgroups" | "baseline" | "images" | "resamples"> {
   /** Group folder. */
   group: string;
-  /** Another prepared data set, all of it taken as test: external validation of every member and of their mean. */
+  /** Another prepared data set: external validation of every member and of their mean. */
   data?: string;
   command?: string;
-}
-
-type ByPart<T> = Record<"test" | "val", T>;
-/** By model. */
-type ByModel<T> = Record<string, T>;
-
-/** `metrics.json` of a group. `test`, `val` and `differences` are of all members together, as those of a run. */
-export interface GroupMetrics {
-  test: ModelSummary[];
-  val: ModelSummary[];
-  /** Of the main model to every other but the majority class, on test. */
-  differences: ModelDifference[];
-  combination: ByPart<Combination>;
-  members: (Pick<Member, "name" | "fold" | "seed" | "splitHash"> & ByPart<ByModel<Record<MetricName, number>>>)[];
-  /** Over the members. */
-  spread: ByPart<ByModel<Record<MetricName, RunSpread>>>;
 }
 
 export interface GroupEvaluation {
@@ -69,6 +61,8 @@ interface EvaluatedMember {
   predictions: Predictions[];
   /** Its test part, or the volumes of the other data set. */
   scored: TaskVolume[];
+  /** The data set of those volumes. */
+  dataset: Dataset;
 }
 
 /**
@@ -76,25 +70,26 @@ interface EvaluatedMember {
  * @throws RunError where a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
  */
 export async function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
-  const { group, data, onProgress, signal } = options;
+  const { group, onProgress, signal } = options;
   const record = readGroup(group);
   checkMembers(group, record);
-  const external = data === undefined ? undefined : openDataset(data);
+  const other = otherData(options);
+  const external = other === null ? undefined : openDataset(other.directory);
   const members: EvaluatedMember[] = [];
-  for (const member of record.members) members.push(await evaluateMember(member, options, external));
+  for (const member of record.members) members.push(await evaluateMember(member, options, other));
   signal?.throwIfAborted();
 
   const config = readRunConfig(group);
   const all = ensembleOf(members.map(({ predictions }) => predictions));
   onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "groups" });
-  const metrics = metricsOf(members, all, config);
+  const metrics = metricsOf(members, all, config, options);
   onProgress?.({ stage: "statistics", done: 1, total: 1, unit: "groups" });
 
   const { root } = groupPaths(group);
   const paths = groupPaths(external === undefined ? root : join(root, "external", external.info.name));
   mkdirSync(paths.figures, { recursive: true });
   writePredictions(paths.predictions, all);
-  writeFileAtomic(paths.summary, `${JSON.stringify(metrics, null, 2)}\n`);
+  writeFileAtomic(paths.summary, groupMetricsText(metrics));
   const figures = await drawFigures(metrics, MAIN_MODEL[config.method]);
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
@@ -107,21 +102,73 @@ export async function evaluateGroup(options: EvaluateGroupOptions): Promise<Grou
   return { group: root, table, report: paths.report, metrics };
 }
 
-function metricsOf(members: readonly EvaluatedMember[], all: readonly Predictions[], config: RunConfig): GroupMetrics {
+function metricsOf(
+  members: readonly EvaluatedMember[],
+  all: readonly Predictions[],
+  config: RunConfig,
+  { resamples, subgroups }: EvaluateGroupOptions,
+): GroupMetrics {
   const said = members.map(({ predictions }) => predictions);
-  const { names } = members[0]!.opened.task.classes;
-  const options = { classes: names, seed: config.seed, ordinal: names.length > 2 };
+  const { opened, dataset } = members[0]!;
+  const { names } = opened.task.classes;
+  const { ordinal, external, splitHash: _ofMember, ...facts } = members[0]!.result.metrics.run;
+  const options = { classes: names, seed: config.seed, ordinal, ...(resamples === undefined ? {} : { resamples }) };
   const of = (part: "val" | "test") => all.filter((one) => one.part === part);
+  const [test, val] = [summarise(of("test"), options), summarise(of("val"), options)];
+  const volumes = of("test")[0]!.ids.map((id) => ({ id }));
+  const {
+    pairs,
+    curves,
+    subgroups: found,
+  } = analyse(
+    {
+      protocol: "clean",
+      ownTest: false,
+      predictions: of("test"),
+      summaries: { val, test },
+      mainModel: facts.mainModel,
+      priors: null,
+      voters: null,
+      evidence: [],
+      columns: subgroupColumns(readSubjectTable(dataset.directory), volumes, subgroups),
+      labelsShuffled: false,
+    },
+    options,
+  );
   return {
-    test: summarise(of("test"), options),
-    val: summarise(of("val"), options),
-    differences: comparisons(of("test"), MAIN_MODEL[config.method], options),
+    version: 1,
+    run: { ...facts, seed: config.seed, ordinal, external, splitHash: groupSplitHash(members) },
+    test,
+    val,
+    differences: comparisons(of("test"), facts.mainModel, options),
     combination: { test: combinationOf(said, "test"), val: combinationOf(said, "val") },
-    members: members.map(({ member: { name, fold, seed, splitHash }, result: { metrics } }) => {
-      return { name, fold, seed, splitHash, test: valuesOf(metrics.test), val: valuesOf(metrics.val) };
-    }),
+    members: members.map(memberMetrics),
     spread: { test: spreadOf(members, "test"), val: spreadOf(members, "val") },
+    pairs,
+    curves,
+    subgroups: found,
   };
+}
+
+function memberMetrics({ member, opened, scored, result: { metrics } }: EvaluatedMember): MemberMetrics {
+  const { name, fold, seed, splitHash } = member;
+  const subjects = (volumes: readonly TaskVolume[]) => new Set(volumes.map(({ subject }) => subject)).size;
+  return {
+    name,
+    fold,
+    seed,
+    splitHash,
+    trainSubjects: subjects(opened.task.parts.train),
+    testSubjects: subjects(scored),
+    test: valuesOf(metrics.test),
+    val: valuesOf(metrics.val),
+  };
+}
+
+/** Groups with the same splits have the same; of one split, that of its runs. */
+function groupSplitHash(members: readonly EvaluatedMember[]): string {
+  const splits = new Map(members.map(({ opened: { split } }) => [split.hash, split]));
+  return splits.size === 1 ? [...splits.keys()][0]! : splitsHash([...splits.values()]);
 }
 
 function comparisons(test: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
@@ -131,31 +178,43 @@ function comparisons(test: readonly Predictions[], mainModel: string, options: S
 }
 
 /** Training curves and slices are in each member's own report. */
-function drawFigures({ test, differences }: GroupMetrics, mainModel: string): Promise<Figure[]> {
+function drawFigures({ test, differences, curves, subgroups }: GroupMetrics, mainModel: string): Promise<Figure[]> {
   const main = test.filter(({ model }) => model === mainModel);
-  const drawn = [forestFigure(test), ...main.map(confusionFigure), reliabilityFigure(main)];
-  return Promise.all(differences.length === 0 ? drawn : [...drawn, differenceFigure(differences)]);
+  const informed = test.filter(({ model }) => model !== "majority");
+  return Promise.all([
+    forestFigure(test),
+    ...(differences.length === 0 ? [] : [differenceFigure(differences)]),
+    ...main.map(confusionFigure),
+    rocFigure(informed, curves),
+    ...(curves.length === 0 ? [] : [precisionRecallFigure(curves)]),
+    reliabilityFigure(main),
+    ...subgroups.map(subgroupFigure),
+  ]);
+}
+
+function otherData({ data, part = "all", mapClasses = {} }: EvaluateGroupOptions): OtherData | null {
+  return data === undefined ? null : { directory: resolve(data), part, mapClasses };
 }
 
 async function evaluateMember(
   member: Member,
-  { group, data, onProgress, onLog, signal }: EvaluateGroupOptions,
-  external: Dataset | undefined,
+  options: EvaluateGroupOptions,
+  other: OtherData | null,
 ): Promise<EvaluatedMember> {
+  const { group, onProgress, command: _ofGroup, data: _asOther, ...shared } = options;
   const run = groupPaths(group).member(member);
+  const { part, mapClasses } = other ?? {};
   const result = await evaluate({
+    ...shared,
     run,
-    ...(data === undefined ? {} : { data }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(onLog === undefined ? {} : { onLog }),
+    ...(other === null ? {} : { data: other.directory, part: part!, mapClasses: mapClasses! }),
     ...(onProgress === undefined
       ? {}
       : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
   });
-  const folder = external === undefined ? run : join(run, "external", external.info.name);
-  const other = external === undefined ? null : { directory: external.directory, part: "all" as const, mapClasses: {} };
-  const { opened, volumes } = openTestPart(run, other);
-  return { member, opened, result, predictions: readPredictions(runPaths(folder).predictions), scored: volumes };
+  const predictions = readPredictions(runPaths(dirname(result.report)).predictions);
+  const { opened, volumes, dataset } = openTestPart(run, other);
+  return { member, opened, result, predictions, scored: volumes, dataset };
 }
 
 /** Nothing is scored before all members are there and belong together. */
@@ -222,9 +281,12 @@ function reportOf({ group, record, config, members, external, metrics, figures, 
     dataset: { name: info.name, hash: info.hash, attribution: info.attribution },
     split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members) },
     members: shown,
+    part: "test",
+    task: { description: words, classes: metrics.run.classes, ordinal: metrics.run.ordinal },
     models: metrics.test,
     mainModel,
     differences: metrics.differences,
+    analysis: metrics,
     figures,
     testReads: external === undefined ? Math.max(...members.map((one) => one.opened.record.testReads)) : 1,
     config: configToYaml(config),

@@ -1,29 +1,30 @@
 /** The report of a group: one HTML file, as that of a run, about all members together. */
 import type { ModelDifference } from "../compare/models.js";
-import type { Figure, FigureGroup } from "../figures/figure.js";
+import type { FigureGroup } from "../figures/figure.js";
 import type { MetricName } from "../metrics/scorer.js";
-import { definitions, html, nothing, table, trusted, type Html } from "../report/html.js";
+import { definitions, html, nothing, table, type Html } from "../report/html.js";
+import { renderPage, type PageSection } from "../report/page.js";
+import type { PartCounts, ScoredInput } from "../report/report.js";
 import { dataAndSplit } from "../report/sections/data.js";
 import { notesBox } from "../report/sections/head.js";
-import { renderPage } from "../report/page.js";
-import type { PartCounts } from "../report/report.js";
+import { ranking } from "../report/sections/ranking.js";
+import { pairs as allPairs } from "../report/sections/result.js";
+import { figure, figuresOf } from "../report/sections/shared.js";
+import { subgroups } from "../report/sections/subgroups.js";
 import { differenceName, formatEstimate, formatSigned, headlineMetrics, METRIC_NAMES, modelName } from "../report/tables.js"; // prettier-ignore
 import type { Estimate } from "../statistics/interval.js";
 import type { ModelSummary } from "../summary.js";
 import { combinationText, memberRows, type MembersInput } from "./members.js";
 
-export interface GroupReport {
+/** `models` are on test, of all members together; baselines first. */
+export interface GroupReport extends ScoredInput {
   title: string;
   /** ISO 8601 */
   created: string;
   dataset: { name: string; hash: string; attribution?: string | undefined };
   split: { seed: number; hash: string; parts: PartCounts[] };
   members: MembersInput;
-  /** On test, of all members together; baselines first. */
-  models: ModelSummary[];
-  mainModel: string;
   differences: ModelDifference[];
-  figures: Figure[];
   /** The most that a member's test part was read, this time included. */
   testReads: number;
   config: string;
@@ -38,15 +39,7 @@ export function renderGroupReport(report: GroupReport): string {
     title: `${report.title} – Slicestack report`,
     head: head(report, main),
     before: notesBox([...report.warnings, ...main.warnings]),
-    sections: [
-      { id: "result", title: "Result", body: result(report, main) },
-      { id: "members", title: "Members", body: members(report) },
-      { id: "data", title: "Data and split", body: data(report, main) },
-      { id: "errors", title: "Right and wrong by class", body: errors(report, main) },
-      { id: "calibration", title: "Calibration", body: html`${figures(report, "calibration")}` },
-      { id: "methods", title: "How the numbers are computed", body: methods(main) },
-      { id: "reproduce", title: "Run it again", body: reproduce(report) },
-    ],
+    sections: sectionsOf(report, main),
     foot: html`<footer>
       <p>
         Made by Slicestack on ${report.created}. Every number can be computed again from predictions.csv beside this
@@ -54,6 +47,21 @@ export function renderGroupReport(report: GroupReport): string {
       </p>
     </footer>`,
   });
+}
+
+function sectionsOf(report: GroupReport, main: ModelSummary): PageSection[] {
+  const bySubgroup = subgroups(report);
+  return [
+    { id: "result", title: "Result", body: result(report, main) },
+    { id: "members", title: "Members", body: members(report) },
+    { id: "data", title: "Data and split", body: data(report, main) },
+    { id: "errors", title: "Right and wrong by class", body: errors(report, main) },
+    { id: "ranking", title: "Discrimination", body: ranking(report) },
+    { id: "calibration", title: "Calibration", body: html`${figures(report, "calibration")}` },
+    ...(bySubgroup === undefined ? [] : [{ id: "subgroups", title: "Subgroups", body: bySubgroup }]),
+    { id: "methods", title: "How the numbers are computed", body: methods(main) },
+    { id: "reproduce", title: "Run it again", body: reproduce(report) },
+  ];
 }
 
 function head({ title, created, dataset, members: { words } }: GroupReport, main: ModelSummary): Html {
@@ -81,7 +89,7 @@ function result(report: GroupReport, main: ModelSummary): Html {
   return html`<p>${combinationText(report.members)} ${reads}</p>
     ${table(`All members together on test: estimate and ${level} % interval.`, columns, rows)}
     ${pairs.length === 0 ? nothing : table(`Paired differences on the same test subjects: estimate and ${level} % interval.`, [{ name: "difference" }, ...columns.slice(1)], pairs)}
-    ${figures(report, "models")}${figures(report, "differences")}`;
+    ${figures(report, "models")}${figures(report, "differences")}${allPairs(report)}`;
 }
 
 function members({ members: input }: GroupReport): Html {
@@ -144,13 +152,4 @@ function reproduce({ command, config, environment }: GroupReport): Html {
     ${definitions(Object.entries(environment))}`;
 }
 
-const figures = (report: GroupReport, group: FigureGroup): Html[] =>
-  report.figures
-    .filter((figure) => figure.group === group)
-    .map(
-      ({ svg, caption }) =>
-        html`<figure>
-          ${trusted(svg)}
-          <figcaption>${caption}</figcaption>
-        </figure> `,
-    );
+const figures = (report: GroupReport, group: FigureGroup): Html[] => figuresOf(report, group).map(figure);

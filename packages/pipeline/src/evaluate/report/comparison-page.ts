@@ -1,9 +1,9 @@
 /** The page of a comparison. */
 import type { RunComparison } from "../compare/runs.js";
 import type { Figure } from "../figures/figure.js";
-import { comparisonTable } from "./comparison-tables.js";
+import { comparisonTable, foldTable } from "./comparison-tables.js";
 import { html, table } from "./html.js";
-import { renderPage } from "./page.js";
+import { renderPage, type PageSection } from "./page.js";
 import { cell, figure as drawn } from "./sections/shared.js";
 import { formatP, formatSigned } from "./tables.js";
 
@@ -25,6 +25,7 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
     })),
   ];
   const caption = `Runs, then the difference of every pair with its p-value (Holm): estimate and interval on ${pairs.subjects} test subjects, ${pairs.volumes} volumes.`;
+  const byFold = foldTable(comparison);
   const folders = runs.map(({ name, folder, model }) => ({ name, cells: [model, html`<code>${folder}</code>`] }));
   return renderPage({
     title: `${title} – Slicestack`,
@@ -41,6 +42,7 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
     </aside> `,
     sections: [
       { id: "scores", title: "Scores and differences", body: table(caption, columns.map((name) => ({ name })), rows) }, // prettier-ignore
+      ...(byFold === null ? [] : [foldSection(byFold)]),
       { id: "plot", title: "Forest plot", body: drawn(figure) },
       {
         id: "runs",
@@ -52,4 +54,9 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
     ],
     foot: html`<footer><p>Made by Slicestack. A research result, not a medical device.</p></footer>`,
   });
+}
+
+function foldSection({ caption, columns, rows }: NonNullable<ReturnType<typeof foldTable>>): PageSection {
+  const body = rows.map(([name = "", ...cells]) => ({ name, cells }));
+  return { id: "folds", title: "Fold by fold", body: table(caption, columns.map((column) => ({ name: column })), body) }; // prettier-ignore
 }

@@ -1,8 +1,16 @@
 /** The one table of a comparison: runs, then pairs; as text, Markdown and LaTeX. */
 import type { RunComparison } from "../compare/runs.js";
 import type { MetricName } from "../metrics/scorer.js";
-import { escapeLatex } from "./export-tables.js";
-import { escapeMarkdown, formatEstimate, formatP, formatSigned, METRIC_NAMES, SHORT_NAMES } from "./tables.js";
+import { LATEX_PACKAGES, latexTable } from "./latex.js";
+import {
+  alignedTable,
+  escapeMarkdown,
+  formatEstimate,
+  formatP,
+  formatSigned,
+  METRIC_NAMES,
+  SHORT_NAMES,
+} from "./tables.js";
 
 /** Columns and rows; the first `runs` rows are the runs, the others pairs. */
 export interface ComparisonTable {
@@ -27,13 +35,34 @@ export function comparisonTable({ summaries, pairs }: RunComparison): Comparison
   };
 }
 
+/** Groups of the same folds: the difference of every pair, with the corrected resampled t-test; null where there is none. */
+export function foldTable({ folds }: RunComparison): { caption: string; columns: string[]; rows: string[][] } | null {
+  if (folds === null) return null;
+  const metrics = Object.keys(folds.pairs[0]?.metrics ?? {}) as MetricName[];
+  const size = `mean over ${folds.folds} folds of about ${Math.round(folds.trainSubjects)} training and ${Math.round(folds.testSubjects)} test subjects`;
+  return {
+    caption: `Fold by fold: ${size}; interval and p by the corrected resampled t-test, adjusted by Holm over the pairs of a metric.`,
+    columns: ["over folds", ...metrics.map((name) => SHORT_NAMES[name] ?? METRIC_NAMES[name])],
+    rows: folds.pairs.map(({ first, second, metrics: own }) => [
+      `${first} − ${second}`,
+      ...metrics.map((name) => {
+        const { difference, adjusted } = own[name]!;
+        return `${formatEstimate(difference, formatSigned)} p ${formatP(adjusted)}`;
+      }),
+    ]),
+  };
+}
+
 export function comparisonText(comparison: RunComparison): string {
   const { columns, runs, pairs } = comparisonTable(comparison);
-  const rows = [columns, ...runs, ...pairs];
-  const widths = columns.map((_, k) => Math.max(...rows.map((row) => row[k]!.length)));
-  const line = (row: readonly string[]) => row.map((cell, k) => cell.padEnd(widths[k]!)).join("  ").trimEnd(); // prettier-ignore
-  const rule = widths.map((width) => "─".repeat(width)).join("──");
-  return [line(columns), rule, ...runs.map(line), rule, ...pairs.map(line), rule, foot(comparison), ...comparison.notes].join("\n"); // prettier-ignore
+  const folds = foldTable(comparison);
+  return [
+    alignedTable([columns, ...runs, ...pairs], [runs.length]),
+    foot(comparison),
+    ...(folds === null ? [] : ["", alignedTable([folds.columns, ...folds.rows]), folds.caption]),
+    ...(folds === null ? [] : [""]),
+    ...comparison.notes,
+  ].join("\n");
 }
 
 export function comparisonMarkdown(comparison: RunComparison): string {
@@ -41,29 +70,35 @@ export function comparisonMarkdown(comparison: RunComparison): string {
   const line = (row: readonly string[]) => `| ${row.map(escapeMarkdown).join(" | ")} |`;
   const notes = comparison.notes.map((note) => `- ${note}`);
   const rule = `|${"---|".repeat(columns.length)}`;
-  return [line(columns), rule, ...[...runs, ...pairs].map(line), "", foot(comparison), "", ...notes, ""].join("\n");
+  const folds = foldTable(comparison);
+  const byFold = folds === null ? [] : [line(folds.columns), rule, ...folds.rows.map(line), "", folds.caption, ""];
+  return [
+    line(columns),
+    rule,
+    ...[...runs, ...pairs].map(line),
+    "",
+    foot(comparison),
+    "",
+    ...byFold,
+    ...notes,
+    "",
+  ].join("\n");
 }
 
 /** Needs \usepackage{booktabs}. */
 export function comparisonLatex(comparison: RunComparison): string {
   const { columns, runs, pairs } = comparisonTable(comparison);
-  const line = (row: readonly string[]) => `    ${row.map(escapeLatex).join(" & ")} \\\\`;
+  const folds = foldTable(comparison);
   return [
-    "% \\usepackage{booktabs}",
-    "\\begin{table}",
-    "  \\centering",
-    `  \\caption{${escapeLatex(foot(comparison))}}`,
-    `  \\begin{tabular}{${"l".repeat(columns.length)}}`,
-    "    \\toprule",
-    line(columns),
-    "    \\midrule",
-    ...runs.map(line),
-    "    \\midrule",
-    ...pairs.map(line),
-    "    \\bottomrule",
-    "  \\end{tabular}",
-    "\\end{table}",
-    "",
+    LATEX_PACKAGES,
+    latexTable({
+      label: "comparison",
+      caption: foot(comparison),
+      columns,
+      rows: [...runs, ...pairs],
+      rules: [runs.length],
+    }),
+    ...(folds === null ? [] : [latexTable({ label: "folds", ...folds })]),
   ].join("\n");
 }
 

@@ -2,12 +2,12 @@
 import { headlines } from "../analysis/headlines.js";
 import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
+import { LATEX_PACKAGES, latexTable, type LatexTable } from "./latex.js";
 import type { ReportInput } from "./report.js";
 import * as words from "./tables.js";
 
-interface TextTable {
-  label: string;
-  caption: string;
+/** `keys`: columns that name a row. */
+interface TextTable extends LatexTable {
   columns: string[];
   rows: string[][];
 }
@@ -25,27 +25,12 @@ export function markdownTables(input: ReportInput): string {
 
 /** Needs \usepackage{booktabs}. */
 export function latexTables(input: ReportInput): string {
-  const head = `% Tables of ${input.title}. \\usepackage{booktabs}\n% ${note(input)}\n`;
-  const tables = tablesOf(input).map(({ label, caption, columns, rows }) => {
-    const line = (cells: readonly string[]) => `    ${cells.map(escapeLatex).join(" & ")} \\\\`;
-    return [
-      "\\begin{table}",
-      "  \\centering",
-      `  \\caption{${escapeLatex(caption)}}`,
-      `  \\label{tab:${label}}`,
-      `  \\begin{tabular}{${"l".repeat(columns.length)}}`,
-      "    \\toprule",
-      line(columns),
-      "    \\midrule",
-      ...rows.map(line),
-      "    \\bottomrule",
-      "  \\end{tabular}",
-      "\\end{table}",
-      "",
-    ].join("\n");
-  });
-  return [head, ...tables].join("\n");
+  const head = `% Tables of ${comment(input.title)}.\n${LATEX_PACKAGES}\n% ${comment(note(input))}\n`;
+  return [head, ...tablesOf(input).map(latexTable)].join("\n");
 }
+
+/** A line break would end a comment of TeX. */
+const comment = (text: string): string => text.replace(/\s+/g, " ");
 
 function note({ models, mainModel, part, protocol, dataset }: ReportInput): string {
   const main = models.find(({ model }) => model === mainModel)!;
@@ -83,6 +68,7 @@ function protocolTable({ analysis }: ReportInput): TextTable {
     label: "protocols",
     caption:
       "Paper protocol (chosen and scored on val), clean protocol (scored on test), and the optimism between them",
+    keys: 2,
     columns: ["model", "protocol", ...names.map(named)],
     rows: rows.flatMap(({ model, paper, clean, optimism }) => [
       [words.modelName(model), "paper", ...estimates(paper, names)],
@@ -120,6 +106,7 @@ function pairTable({ analysis }: ReportInput): TextTable {
   return {
     label: "pairs",
     caption: "Paired differences of models, p-values adjusted by Holm over the pairs of one metric",
+    keys: 2,
     columns: ["pair", "metric", "difference", "test", "p", "p, Holm"],
     rows,
   };
@@ -137,18 +124,4 @@ function thresholdTable({ analysis }: ReportInput): TextTable {
       ...estimates(test, names),
     ]),
   };
-}
-
-const LATEX: Record<string, string> = {
-  "\\": "\\textbackslash{}",
-  "~": "\\textasciitilde{}",
-  "^": "\\textasciicircum{}",
-  "−": "$-$",
-  "–": "--",
-  "<": "$<$",
-  ">": "$>$",
-};
-
-export function escapeLatex(text: string): string {
-  return text.replace(/[\\~^−–<>&%$#_{}]/g, (character) => LATEX[character] ?? `\\${character}`);
 }

@@ -99,6 +99,11 @@ export interface ReportInput {
   warnings: string[];
 }
 
+/** What a section about scores needs; a group's report has it too. */
+export interface ScoredInput extends Pick<ReportInput, "models" | "mainModel" | "part" | "task" | "figures"> {
+  analysis: Pick<Analysis, "pairs" | "curves" | "subgroups">;
+}
+
 /** Counts a part of the split by class. @param rows one entry a volume, label 0..C-1 */
 export function countPart(
   part: string,

@@ -1,10 +1,10 @@
 /** How well the model ranks. */
 import { html, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
+import type { ScoredInput } from "../report.js";
 import * as words from "../tables.js";
 import { figure, figuresOf, mainOf, metricTable } from "./shared.js";
 
-export function ranking(input: ReportInput): Html {
+export function ranking(input: ScoredInput): Html {
   const main = mainOf(input);
   const figures = figuresOf(input, "ranking").map(figure);
   if (main.baseRate === null) return html`${figures}`;

@@ -2,7 +2,7 @@
 import type { ModelDifference } from "../../compare/models.js";
 import type { MetricName } from "../../metrics/scorer.js";
 import { html, nothing, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
+import type { ReportInput, ScoredInput } from "../report.js";
 import * as words from "../tables.js";
 import { bounds, cell, columnOf, figure, figuresOf, mainOf, partName, plural } from "./shared.js";
 
@@ -82,7 +82,7 @@ function verdict(difference: ModelDifference, input: ReportInput): string {
 }
 
 /** Every pair of models by the test that suits the metric, adjusted for the number of pairs. */
-function pairs({ analysis }: ReportInput): Html {
+export function pairs({ analysis }: Pick<ScoredInput, "analysis">): Html {
   const all = analysis.pairs;
   if (all === null) return nothing;
   const names = Object.keys(all.pairs[0]?.metrics ?? {}) as MetricName[];

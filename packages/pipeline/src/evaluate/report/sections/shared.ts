@@ -7,11 +7,11 @@ import { html, table, trusted, type Column, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";
 import * as words from "../tables.js";
 
-export function mainOf({ models, mainModel }: ReportInput): ModelSummary {
+export function mainOf({ models, mainModel }: Pick<ReportInput, "models" | "mainModel">): ModelSummary {
   return models.find(({ model }) => model === mainModel)!;
 }
 
-export function figuresOf(input: ReportInput, group: FigureGroup): Figure[] {
+export function figuresOf(input: Pick<ReportInput, "figures">, group: FigureGroup): Figure[] {
   return input.figures.filter((figure) => figure.group === group);
 }
 
@@ -51,7 +51,11 @@ export function bounds({ interval }: Estimate, format: (value: number) => string
   return `${format(interval.low)} to ${format(interval.high)}`;
 }
 
-export function metricTable(input: ReportInput, caption: string, metrics: readonly MetricName[]): Html {
+export function metricTable(
+  input: Pick<ReportInput, "models" | "mainModel">,
+  caption: string,
+  metrics: readonly MetricName[],
+): Html {
   const main = mainOf(input);
   const rows = input.models.map((summary) => ({
     name: words.modelName(summary.model),

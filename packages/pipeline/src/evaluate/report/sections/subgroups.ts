@@ -2,11 +2,11 @@
 import type { SubgroupAnalysis } from "../../subgroups/analysis.js";
 import type { MetricName } from "../../metrics/scorer.js";
 import { html, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
+import type { ScoredInput } from "../report.js";
 import * as words from "../tables.js";
 import { cell, columnOf, figure, figuresOf, partName } from "./shared.js";
 
-export function subgroups(input: ReportInput): Html | undefined {
+export function subgroups(input: ScoredInput): Html | undefined {
   const { subgroups: all } = input.analysis;
   if (all.length === 0) return undefined;
   return html`<p>
@@ -17,7 +17,7 @@ export function subgroups(input: ReportInput): Html | undefined {
     ${all.map((one) => column(input, one))}${figuresOf(input, "subgroups").map(figure)}`;
 }
 
-function column(input: ReportInput, { column: name, rule, groups, notes, model }: SubgroupAnalysis): Html {
+function column(input: ScoredInput, { column: name, rule, groups, notes, model }: SubgroupAnalysis): Html {
   const metrics = Object.keys(groups[0]?.metrics ?? {}) as MetricName[];
   const rows = groups.map((group) => ({
     name: group.small ? `${group.name} *` : group.name,

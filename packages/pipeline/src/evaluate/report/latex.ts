@@ -1,0 +1,92 @@
+/** Tables for LaTeX (booktabs) that fit a page: what is too wide or too long becomes several tables. */
+
+/** What a document needs to set them. */
+export const LATEX_PACKAGES = "% \\usepackage{booktabs}";
+
+export interface LatexTable {
+  label: string;
+  caption: string;
+  columns: readonly string[];
+  rows: readonly (readonly string[])[];
+  /** Further rules, after so many rows. */
+  rules?: readonly number[];
+  /** Columns on the left that name a row, repeated where the table is cut; default 1. */
+  keys?: number;
+}
+
+/** Letters of \footnotesize on a line of the article class (345 pt), with room for the space between columns. */
+const LINE = 76;
+/** Letters that the space between two columns takes. */
+const GAP = 2;
+/** Rows on a page, with head and caption. */
+const PAGE = 44;
+
+/** A table, or several with the same columns of names on the left and the same label plus a letter. */
+export function latexTable({ label, caption, columns, rows, rules = [], keys = 1 }: LatexTable): string {
+  const width = (k: number) => GAP + Math.max(...[columns, ...rows].map((row) => printedLength(row[k] ?? "")));
+  const names = Array.from({ length: keys }, (_, k) => k);
+  const room = LINE - names.reduce((sum, k) => sum + width(k), 0);
+  const groups: number[][] = [];
+  let used = Infinity;
+  columns.slice(keys).forEach((_, k) => {
+    const wide = width(keys + k);
+    if (used + wide > room) {
+      groups.push([]);
+      used = 0;
+    }
+    groups.at(-1)!.push(keys + k);
+    used += wide;
+  });
+  const pages = Array.from({ length: Math.max(1, Math.ceil(rows.length / PAGE)) }, (_, k) => k * PAGE);
+  const parts = (groups.length === 0 ? [[]] : groups).flatMap((group) => pages.map((from) => ({ group, from })));
+  return parts
+    .map(({ group, from }, k) => {
+      const shown = [...names, ...group];
+      const line = (row: readonly string[]) => `    ${shown.map((c) => escapeLatex(row[c] ?? "")).join(" & ")} \\\\`;
+      const body = rows
+        .slice(from, from + PAGE)
+        .flatMap((row, r) => [...(rules.includes(from + r) && r > 0 ? ["    \\midrule"] : []), line(row)]);
+      const part = parts.length > 1 ? ` (${k + 1} of ${parts.length})` : "";
+      return [
+        "\\begin{table}",
+        "  \\centering",
+        "  \\footnotesize",
+        "  \\setlength{\\tabcolsep}{4pt}",
+        `  \\caption{${escapeLatex(caption + part)}}`,
+        `  \\label{tab:${label}${parts.length > 1 ? `-${k + 1}` : ""}}`,
+        `  \\begin{tabular}{${"l".repeat(shown.length)}}`,
+        "    \\toprule",
+        line(columns),
+        "    \\midrule",
+        ...body,
+        "    \\bottomrule",
+        "  \\end{tabular}",
+        "\\end{table}",
+        "",
+      ].join("\n");
+    })
+    .join("\n");
+}
+
+/** Letters as printed: combining signs and escapes take none. */
+const printedLength = (text: string): number => [...text].length;
+
+const LATEX: Record<string, string> = {
+  "\\": "\\textbackslash{}",
+  "~": "\\textasciitilde{}",
+  "^": "\\textasciicircum{}",
+  "−": "$-$",
+  "–": "--",
+  "<": "$<$",
+  ">": "$>$",
+  "±": "$\\pm$",
+  "≥": "$\\geq$",
+  "≤": "$\\leq$",
+  "×": "$\\times$",
+  "\n": " ",
+};
+
+/** Text for LaTeX: what means something to TeX is escaped. */
+export function escapeLatex(text: string): string {
+  return text.replace(/[\\~^−–<>±≥≤×\n&%$#_{}]/g, (character) => LATEX[character] ?? `\\${character}`);
+}
