@@ -4,6 +4,9 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { PrepareError } from "./errors.js";
 
+/** One call to the operating system writes at most 2 GiB. */
+const MOST_AT_ONCE = 2 ** 30;
+
 /**
  * Writes a small file so that it is there whole or not at all: temporary name beside it, fsync, rename.
  * @throws Error of the file system; the temporary file is removed then
@@ -32,7 +35,8 @@ export class AtomicFileWriter {
   write(data: string | Uint8Array): void {
     if (this.descriptor === null) throw new Error(`${this.path}: written to after commit or abort`);
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let done = 0; done < bytes.length;) done += writeSync(this.descriptor, bytes, done, bytes.length - done);
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(this.descriptor, bytes, done, Math.min(bytes.length - done, MOST_AT_ONCE));
   }
 
   commit(): void {

@@ -2,9 +2,9 @@
  * The very arrays that loaders hand to a model for one volume, held against each other: values 0..1 of the window, as they
  * are before augmentation, and normalised. H rows, W columns, D slices, S slices of a batch.
  */
-import { createHash } from "node:crypto";
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
+import { arrayHash } from "../data/hash.js";
 import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
 import { SliceStore, sliceTransform, type SliceTransform } from "../models/slice-input.js";
 import type { Window } from "../models/transform.js";
@@ -179,13 +179,12 @@ function largestDifference(a: Tensor, b: Tensor): number {
 
 function arrayFacts(loader: string, unit_HWD: Tensor): LoadedArray {
   const values = unit_HWD.toTypedArray();
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return {
     loader,
     shape: [...unit_HWD.shape],
     min: scope(() => unit_HWD.min().item()),
     max: scope(() => unit_HWD.max().item()),
     mean: scope(() => unit_HWD.mean().item()),
-    sha256: createHash("sha256").update(bytes).digest("hex"),
+    sha256: arrayHash(values),
   };
 }

@@ -1,9 +1,9 @@
 /** Reads one volume to be looked at: as it is stored, and as it is shown. */
-import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { reorient, volumeOfSlices, type Volume } from "@slicestack/volume";
 import { detectFormat, openNpzFile } from "@slicestack/volume/node";
 import type { VolumeInput } from "../data/ingest/source.js";
+import { arrayHash } from "../data/hash.js";
 import { readInput, type ReadOptions } from "../data/prepare/read.js";
 import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
 
@@ -28,11 +28,7 @@ export async function readToLook(input: VolumeInput, options: ReadOptions): Prom
     return { volume, format, placed, facts, sha256 };
   }
   const volume = await readItem(input, options);
-  const { buffer, byteOffset, byteLength } = volume.data;
-  const sha256 = createHash("sha256")
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest("hex");
-  return { volume, format, placed, facts: {}, sha256 };
+  return { volume, format, placed, facts: {}, sha256: arrayHash(volume.data) };
 }
 
 /** Without unpacking the archive: what lies before the item is inflated and forgotten. */

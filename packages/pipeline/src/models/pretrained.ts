@@ -10,7 +10,7 @@ import { writeFileAtomic } from "../data/atomic.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { cacheDirectory } from "../run/cache.js";
 import { download, type DownloadOptions, type PinnedFile } from "../run/download.js";
-import { fileHash } from "../run/file-hash.js";
+import { fileHash } from "../data/hash.js";
 import type { ResNetDepth } from "./resnet.js";
 
 const site = "https://download.pytorch.org/models";

@@ -5,7 +5,7 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { fileHash } from "./file-hash.js";
+import { fileHash } from "../data/hash.js";
 import { readRecord, RunError, runPaths, writeRecord, type StageName } from "./folder.js";
 
 const readSchema = z.object({

@@ -2,7 +2,6 @@
  * Checkpoints of a stage: `best` holds weights; `last.1.state` and `last.2.state` hold in turn all that is needed to go on,
  * and `last.json` says which is the newer, with the hash of each: a torn or damaged one is noticed, and the one before is taken.
  */
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getGeneratorState, noGrad, scope, setGeneratorState, type Tensor } from "@slicestack/torch";
@@ -12,6 +11,7 @@ import type { Optimizer, Schedule, ScheduleState } from "@slicestack/torch/optim
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { z } from "zod";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
+import { fileHashSync } from "../data/hash.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
@@ -159,7 +159,7 @@ function readPointer(file: string): Pointer {
 
 function hashOf(path: string): string | null {
   try {
-    return createHash("sha256").update(readFileSync(path)).digest("hex");
+    return fileHashSync(path);
   } catch {
     return null;
   }

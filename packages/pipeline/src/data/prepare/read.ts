@@ -1,7 +1,7 @@
 /** Reads the voxels of one volume, whatever its layout. Runs in a worker thread. */
-import { createHash } from "node:crypto";
 import { stackSlices, volumeOfColumns, volumeOfSlices, type NpyArray, type Volume } from "@slicestack/volume";
 import { openNpyFile, readNpy, readSlice, readVolume } from "@slicestack/volume/node";
+import { arrayHash } from "../hash.js";
 import { readDicom } from "../ingest/dicom.js";
 import type { VolumeInput } from "../ingest/source.js";
 import type { Recipe } from "./recipe.js";
@@ -50,9 +50,7 @@ async function readItem(input: VolumeInput & { kind: "npy-item" }, unit: Unit): 
   await using file = await openNpyFile(path);
   const { dtype, data, shape } = await file.stack.readRange(item, 1);
   const array: NpyArray = { dtype, data, shape: shape.slice(1), fortranOrder: false };
-  const sha256 = createHash("sha256")
-    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    .digest("hex");
+  const sha256 = arrayHash(data);
   const volume = order === "HWS" ? volumeOfColumns(array, path) : volumeOfSlices(array, path);
   return { ...arrayResult(volume, unit), sha256 };
 }

@@ -1,8 +1,8 @@
 /** One volume from its source to the store: read, turn, crop, resample. Runs in a worker thread. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { reorient, resample, type Triple, type Volume, type VoxelArray } from "@slicestack/volume";
 import { isCt, type VolumeInput } from "../ingest/source.js";
+import { arrayHash, fileHash } from "../hash.js";
 import { meanLungHu } from "../lung.js";
 import type { Geometry, StoreArray, StoreDtype } from "../store.js";
 import { readInput } from "./read.js";
@@ -60,15 +60,13 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
     original: { shape: [...source.shape], ...geometryOf(source) },
     crop: box,
     sha256: sha256 ?? (await sha256Of(input)),
-    voxelSha256: createHash("sha256").update(bytesOf(data)).digest("hex"),
+    voxelSha256: arrayHash(data),
     meanLungHu: volume.unit === "HU" ? meanLungHu(data, height, width, [spacing[0], spacing[1]]) : null,
     facts: { ...facts, ...region },
   };
 }
 
 const geometryOf = ({ spacing, origin, direction }: Volume): Geometry => ({ spacing, origin, direction });
-
-const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** NIfTI keeps numbers in 32 bits, so that 3.27 mm reads 3.2699999809265137: the shortest decimal of the same 32 bits. */
 function withPlainNumbers(volume: Volume): Volume {
@@ -111,15 +109,9 @@ function toInt16(data: VoxelArray): Int16Array {
 
 /** Of the file; of the hashes of its files, in order, where it has several. */
 export async function sha256Of(input: VolumeInput): Promise<string> {
-  if ("path" in input) return await fileSha256(input.path);
+  if ("path" in input) return await fileHash(input.path);
   const paths = input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths;
   const all = createHash("sha256");
-  for (const path of paths) all.update(await fileSha256(path));
+  for (const path of paths) all.update(await fileHash(path));
   return all.digest("hex");
-}
-
-async function fileSha256(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
-  return hash.digest("hex");
 }
