@@ -4,7 +4,7 @@ import { rewriteOverrides } from "./overrides.js";
 import { buildProgram } from "./program.js";
 import { createProgressView, silentView, type ProgressView } from "./progress-view.js";
 import type { CommonOptions, Outcome, Session } from "./session.js";
-import { shellWord } from "./shell.js";
+import { asStarted, shellWord } from "./shell.js";
 import { StopSignals } from "./stop-signals.js";
 
 /** Runs one command line, given without the program's name, and returns its exit code. */
@@ -48,7 +48,7 @@ async function runJob(
     command: ["slicestack", ...argv].map(shellWord).join(" "),
     argv,
     onProgress: (progress) => view.report(progress),
-    log: (line) => view.log(line),
+    log: (line) => view.log(asStarted(line)),
     hush: () => {
       view.close();
       [view, hushed] = [silentView, true];
@@ -57,9 +57,9 @@ async function runJob(
   try {
     const { code, text, json, note } = await job(session);
     view.close();
-    if (note !== undefined) view.log(note);
+    if (note !== undefined) view.log(asStarted(note));
     if (options.json && json !== undefined) process.stdout.write(`${JSON.stringify(json)}\n`);
-    else if (!options.json && text !== "") process.stdout.write(`${text}\n`);
+    else if (!options.json && text !== "") process.stdout.write(`${asStarted(text)}\n`);
     return code;
   } catch (error) {
     view.close();
@@ -75,7 +75,7 @@ function fail(error: unknown, options: CommonOptions, argv: readonly string[]): 
   const command = argv.find((argument) => !argument.startsWith("-")) ?? "";
   const message = code === EXIT.stopped ? "stopped; the same command starts it again" : messageOf(error);
   const stack = options.verbose && error instanceof Error && error.stack ? `\n${error.stack}` : "";
-  process.stderr.write(`slicestack ${command}: ${message}${stack}\n`);
+  process.stderr.write(`slicestack ${command}: ${asStarted(message)}${stack}\n`);
   if (code === EXIT.unexpected && !options.verbose)
     process.stderr.write("This was not expected: --verbose shows where it happened.\n");
   if (options.json) {

@@ -14,6 +14,21 @@ export const PLAIN_KEYS = [
   "init_from",
 ];
 
+/** Keys of published flat files, which go with such a file (docs/how-to/from-the-published-code.md). */
+export const FLAT_KEYS = [
+  "batch_size",
+  "class_mapping",
+  "classes_to_include",
+  "dataset_id",
+  "dropout",
+  "exp_name",
+  "learning_rate",
+  "model",
+  "no_transform",
+  "num_epochs",
+  "weighted",
+];
+
 /** Commands that take configuration keys. */
 const TAKE_KEYS = new Set(["train", "demo", "import", "evaluate"]);
 
@@ -21,6 +36,7 @@ const TAKE_KEYS = new Set(["train", "demo", "import", "evaluate"]);
 const PLAIN_TOO = new Set(["train", "import"]);
 
 const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
+const FLAT = new RegExp(`^--(${FLAT_KEYS.join("|")})(?:=([^]*))?$`);
 const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
 
 /**
@@ -35,7 +51,8 @@ export function rewriteOverrides(argv: readonly string[]): string[] {
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index]!;
     if (argument === "--") return [...rewritten, ...argv.slice(index)];
-    const match = DOTTED.exec(argument) ?? (PLAIN_TOO.has(command) ? PLAIN.exec(argument) : null);
+    const flat = command === "demo" ? null : FLAT.exec(argument);
+    const match = DOTTED.exec(argument) ?? flat ?? (PLAIN_TOO.has(command) ? PLAIN.exec(argument) : null);
     if (!match) {
       rewritten.push(argument);
       continue;

@@ -1,4 +1,4 @@
-import type { Progress } from "@slicestack/pipeline";
+import type { EpochReport, Progress } from "@slicestack/pipeline";
 import cliProgress, { type SingleBar } from "cli-progress";
 
 /** Shows how far a command has come. */
@@ -45,8 +45,10 @@ class Stage {
     return progress.stage === this.last.stage && progress.done >= this.last.done;
   }
 
+  /** A stage that goes by epochs ends with the row of its last one, not with its last step. */
   get finished(): boolean {
-    return this.last.total > 0 && this.last.done >= this.last.total;
+    const { done, total, epochs, epoch } = this.last;
+    return total > 0 && done >= total && (epochs === undefined || epoch?.epoch === epochs);
   }
 
   get seconds(): number {
@@ -61,9 +63,11 @@ class Stage {
   get pace(): string {
     if (this.finished) return `in ${clock(this.seconds)}`;
     if (this.rate <= 0) return "";
-    const { done, total, unit } = this.last;
-    const remaining = total > 0 ? `, ${clock((total - done) / this.rate)} left` : "";
-    return `${short(this.rate)} ${unit}/s${remaining}`;
+    const { done, total, unit, later } = this.last;
+    if (total <= 0) return `${short(this.rate)} ${unit}/s`;
+    const left = (total - done) / this.rate;
+    const inAll = later === undefined ? "" : ` (${clock(left + later)} with the later stages)`;
+    return `${short(this.rate)} ${unit}/s, ${clock(left)} left${inAll}`;
   }
 
   get details(): string {
@@ -78,9 +82,9 @@ class Stage {
   }
 }
 
-/** Plain lines: at most one every 5 s for a stage, and one at its end. */
+/** Plain lines: a row for each epoch, otherwise at most one line a minute for a stage, and one at its end. */
 class LineView implements ProgressView {
-  static readonly #interval = 5000;
+  static readonly #interval = 60_000;
   #stage: Stage | undefined;
   #printed = 0;
   #pending = false;
@@ -95,7 +99,11 @@ class LineView implements ProgressView {
     // A second report of the end says nothing new.
     else if (this.#stage.finished) return;
     else this.#stage.update(progress, this.now());
-    this.#pending = true;
+    if (progress.epoch !== undefined) {
+      this.log(epochRow(progress.epoch));
+      this.#printed = this.now();
+    }
+    this.#pending = progress.epoch === undefined || this.#stage?.finished === true;
     if (this.#stage?.finished || this.now() - this.#printed >= LineView.#interval) this.#print();
   }
 
@@ -138,7 +146,8 @@ class BarView implements ProgressView {
       this.#stage.update(progress, this.now());
       this.#bar?.update(progress.done, payloadOf(this.#stage));
     }
-    if (this.#stage?.finished) this.#stop();
+    if (progress.epoch !== undefined) this.log(epochRow(progress.epoch));
+    if (this.#stage?.finished) this.#end();
   }
 
   log(line: string): void {
@@ -149,14 +158,21 @@ class BarView implements ProgressView {
   }
 
   close(): void {
-    this.#stop();
+    this.#end();
     this.#stage = undefined;
   }
 
   #begin(progress: Progress): void {
-    this.#stop();
+    this.#end();
     this.#stage = new Stage(progress, this.now());
     this.#bar = this.#start(this.#stage);
+  }
+
+  /** Leaves the line of the running stage in place of its bar. */
+  #end(): void {
+    if (this.#bar === undefined) return;
+    this.#stop();
+    if (this.#stage) this.stream.write(`${this.#stage.line}\n`);
   }
 
   #stop(): void {
@@ -172,7 +188,7 @@ class BarView implements ProgressView {
       format: `{stage} ${count} ${unit}  {pace}  {details}`,
       barsize: 24,
       hideCursor: true,
-      clearOnComplete: false,
+      clearOnComplete: true,
       // Signals are handled by the command, which saves first.
       gracefulExit: false,
       fps: 8,
@@ -188,6 +204,32 @@ class BarView implements ProgressView {
 function payloadOf(stage: Stage): Record<string, string> {
   return { stage: stage.last.stage.padEnd(18), pace: stage.pace, details: stage.details };
 }
+
+/** "slice epoch  3/20  train loss 0.6120  val loss 0.6551  macro F1 0.612 (best 0.640, epoch 2)  lr 0.001  0:12" */
+export function epochRow({
+  stage,
+  epoch,
+  epochs,
+  trainLoss,
+  valLoss,
+  metric,
+  score,
+  best,
+  ...rest
+}: EpochReport): string {
+  const number = `${String(epoch).padStart(String(epochs).length)}/${epochs}`;
+  const bestWords = best.epoch === epoch ? "best so far" : `best ${fixed(best.score, 3)}, epoch ${best.epoch}`;
+  return [
+    `${stage} epoch ${number}`,
+    `train loss ${fixed(trainLoss, 4)}`,
+    `val loss ${fixed(valLoss, 4)}`,
+    `${metric} ${fixed(score, 3)} (${bestWords})`,
+    `lr ${short(rest.learningRate)}`,
+    clock(rest.seconds),
+  ].join("  ");
+}
+
+const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : "–");
 
 /** Seconds as m:ss or h:mm:ss. */
 export function clock(seconds: number): string {

@@ -27,6 +27,7 @@ test("--fold all without folds is exit code 3 and names the command that makes t
     stderr,
     /data\/split\.json: not found, --fold all needs folds\. Make them: slicestack split \S+ --folds 5/,
   );
+  assert.doesNotMatch(stderr, /^Group:/m, "it has not begun");
   folder.succeed("split", "data", "--folds", "3");
 });
 
@@ -43,7 +44,11 @@ test("a group that is killed amid a fold goes on: finished folds are passed over
   const stdout = folder.succeed("train", "--resume", "cv");
   assert.match(stdout, /^fold0 {2}was trained before\nfold1 {2}best validation score: .*\nfold2 {2}best .*\nGroup: .*cv\nNext: slicestack evaluate .*cv\n$/); // prettier-ignore
   assert.equal(groupOf().status, "trained");
-  folder.succeed(...train, "--fold", "1", "--out", "alone");
+  const alone = folder.run(...train, "--fold", "1", "--out", "alone");
+  assert.match(alone.stderr, /^Run: alone$/m);
+  assert.match(alone.stderr, /^warning: class CT-4 has \d training volumes?, fewer than 10/m);
+  const rows = alone.stderr.match(/^(slice|volume) epoch \d\/[23] {2}train loss \d+\.\d{4} {2}val loss \d+\.\d{4} {2}macro F1 \d\.\d{3} \(best .*\) {2}lr \S+ {2}\d+:\d\d$/gm); // prettier-ignore
+  assert.equal(rows?.length, 5, alone.stderr);
   for (const stage of ["slice", "volume"]) {
     const file = `checkpoints/${stage}/best.safetensors`;
     assert.ok(readFileSync(at("cv/fold1", file)).equals(readFileSync(at("alone", file))), file);

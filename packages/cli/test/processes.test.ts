@@ -141,7 +141,7 @@ test("what several processes cannot do is refused with code 2: no --out to meet 
     [train("none", "--procs", "2"), world, /torchrun has started 2 processes of this training: leave --procs out/],
     [train("none"), { RANK: "0" }, /WORLD_SIZE: expected a value, as torchrun sets it/],
     [train("none", "--procs", "0"), {}, /from 1 to 1024/],
-    [train("none", "--fold", "first"), {}, /the number of a fold, from 0 on, or all/],
+    [train("none", "--fold", "first"), {}, /the number of a fold, counted from 0, or all/],
   ];
   for (const [args, env, message] of cases) {
     const { status, stderr } = await folder.start(args, env);

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import type { EpochReport, Progress } from "@slicestack/pipeline";
 import { clock, createProgressView, short, type ViewStream } from "../src/progress-view.js";
 
 function plainView() {
   const stream = new PassThrough();
   let milliseconds = 0;
   const view = createProgressView(stream, () => milliseconds);
-  const at = (seconds: number, done: number, more: { stage?: string; total?: number; message?: string } = {}) => {
+  const at = (seconds: number, done: number, more: Partial<Progress> = {}) => {
     milliseconds = seconds * 1000;
     view.report({ stage: "slice epoch 1", done, total: 100, unit: "steps", ...more });
   };
@@ -15,16 +16,55 @@ function plainView() {
   return { view, at, lines };
 }
 
-test("plain lines: at most one every 5 s, with rate and remaining time, and one at the stage's end", () => {
+test("plain lines: at most one a minute, with rate and remaining time, and one at the stage's end", () => {
   const { at, lines } = plainView();
-  for (let second = 0; second <= 12; second++) at(second, second * 5);
+  for (let second = 0; second <= 130; second += 10) at(second, second / 2);
   assert.deepEqual(lines(), [
-    "slice epoch 1: 25/100 steps  5 steps/s, 0:15 left",
-    "slice epoch 1: 50/100 steps  5 steps/s, 0:10 left",
+    "slice epoch 1: 30/100 steps  0.5 steps/s, 2:20 left",
+    "slice epoch 1: 60/100 steps  0.5 steps/s, 1:20 left",
   ]);
-  at(12.5, 100);
-  at(12.5, 100);
-  assert.deepEqual(lines(), ["slice epoch 1: 100/100 steps  in 0:13"]);
+  at(150, 100);
+  at(150, 100);
+  assert.deepEqual(lines(), ["slice epoch 1: 100/100 steps  in 2:30"]);
+});
+
+const epoch = (number: number, score: number): EpochReport => ({
+  stage: "slice",
+  epoch: number,
+  epochs: 10,
+  trainLoss: 0.61234,
+  valLoss: 0.65,
+  metric: "macro F1",
+  score,
+  best: { epoch: 2, score: 0.64 },
+  learningRate: 0.001,
+  seconds: 12.4,
+});
+
+test("a row for each epoch: losses, the metric by its name, its best value, learning rate and time; the last one before the end", () => {
+  const stream = new PassThrough();
+  const view = createProgressView(stream, () => 0);
+  const steps = { stage: "slice stage", unit: "steps", total: 20, epochs: 10 };
+  view.report({ ...steps, done: 0 });
+  view.report({ ...steps, done: 4, epoch: epoch(2, 0.64) });
+  view.report({ ...steps, done: 6, epoch: epoch(3, NaN) });
+  view.report({ ...steps, done: 20 });
+  view.report({ ...steps, done: 20, epoch: epoch(10, 0.5) });
+  view.close();
+  assert.deepEqual((stream.read() as Buffer).toString().trimEnd().split("\n"), [
+    "slice epoch  2/10  train loss 0.6123  val loss 0.6500  macro F1 0.640 (best so far)  lr 0.001  0:12",
+    "slice epoch  3/10  train loss 0.6123  val loss 0.6500  macro F1 – (best 0.640, epoch 2)  lr 0.001  0:12",
+    "slice epoch 10/10  train loss 0.6123  val loss 0.6500  macro F1 0.500 (best 0.640, epoch 2)  lr 0.001  0:12",
+    "slice stage: 20/20 steps  in 0:00",
+  ]);
+});
+
+test("where later stages are forecast, the remaining time with them stands beside that of the stage", () => {
+  const { at, lines, view } = plainView();
+  at(0, 0);
+  at(60, 50, { later: 30 });
+  assert.deepEqual(lines(), ["slice epoch 1: 50/100 steps  0.833 steps/s, 1:00 left (1:30 with the later stages)"]);
+  view.close();
 });
 
 test("plain lines: a stage that is left early, or starts again from 0, gets its last line", () => {
@@ -44,12 +84,12 @@ test("plain lines: a stage that is left early, or starts again from 0, gets its 
 test("a resumed stage counts its rate from where it started; an unknown total has no remaining time", () => {
   const { at, lines } = plainView();
   at(0, 60);
-  at(10, 80);
-  assert.deepEqual(lines(), ["slice epoch 1: 80/100 steps  2 steps/s, 0:10 left"]);
+  at(60, 80);
+  assert.deepEqual(lines(), ["slice epoch 1: 80/100 steps  0.333 steps/s, 1:00 left"]);
   const unknown = plainView();
   unknown.at(0, 0, { total: 0 });
-  unknown.at(10, 5, { total: 0 });
-  assert.deepEqual(unknown.lines(), ["slice epoch 1: 5 steps  0.5 steps/s"]);
+  unknown.at(60, 30, { total: 0 });
+  assert.deepEqual(unknown.lines(), ["slice epoch 1: 30 steps  0.5 steps/s"]);
 });
 
 test("on a terminal a bar shows stage, count, rate and metrics, and gives the cursor back", () => {
@@ -64,10 +104,12 @@ test("on a terminal a bar shows stage, count, rate and metrics, and gives the cu
   view.log("a line between");
   report(4);
   view.close();
+  view.close();
   const text = (stream as PassThrough).read() as Buffer;
+  assert.equal(text.toString().match(/volume: 4\/4 epochs/g)?.length, 1);
   assert.match(text.toString(), /volume +█+░+ 50% 2\/4 epochs {2}1 epochs\/s, 0:02 left {2}val_macro_f1 0\.612/);
-  assert.match(text.toString(), /\na line between\n/);
-  assert.match(text.toString(), /4\/4 epochs {2}in 0:02/);
+  assert.match(text.toString(), /\[2Ka line between\n/);
+  assert.match(text.toString(), /volume: 4\/4 epochs {2}in 0:02/);
   assert.ok(text.lastIndexOf("\u001b[?25h") > text.lastIndexOf("\u001b[?25l"), "the cursor is shown at the end");
 });
 

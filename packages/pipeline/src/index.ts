@@ -20,7 +20,16 @@ export { LockedError } from "./data/lock.js";
 export { makeFolds, type FoldOptions } from "./data/split/folds.js";
 export { makeSplit, type SplitOptions } from "./data/split/holdout.js";
 export { officialSplit, splitFromTable } from "./data/split/official.js";
-export { checkSplit, foldName, readSplit, readSplits, writeSplit, type Part, type Split } from "./data/split/split.js";
+export {
+  checkSplit,
+  foldName,
+  foldNumber,
+  readSplit,
+  readSplits,
+  writeSplit,
+  type Part,
+  type Split,
+} from "./data/split/split.js";
 export { openDataset, verifyDataset, type Dataset, type DatasetInfo, type VolumeRecord } from "./data/store.js";
 export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.js";
 export { diagnose, diagnosisText } from "./doctor.js";
@@ -53,7 +62,7 @@ export { canPreview } from "./inspect/preview.js";
 export { inspectText } from "./inspect/text.js";
 export { findPretrained } from "./models/pretrained.js";
 export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } from "./models/facts.js";
-export type { Progress } from "./progress.js";
+export type { EpochReport, Progress } from "./progress.js";
 export { DownloadError } from "./run/download.js";
 export { readRecord, RunError } from "./run/folder.js";
 export { isGroup, readGroup, type GroupRecord, type Member } from "./run/group.js";

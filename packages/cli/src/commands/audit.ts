@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
-import { parseCount } from "./numbers.js";
+import { parseFoldNumber } from "./numbers.js";
 
 interface AuditFlags extends CommonOptions {
   html?: string;
@@ -19,7 +19,7 @@ export function addAudit(program: Command, start: Start): void {
     .argument("<data>", "folder of the prepared data set, with its split where there is one")
     .option("--html <file>", "write the findings as a page, too")
     .option("--no-images", "leave pictures out of the page")
-    .option("--fold <number>", "which fold of split.json, counted from 1 (default: 1)", parseCount)
+    .option("--fold <number>", "which fold of split.json, counted from 0 (default: 0)", parseFoldNumber)
     .option(
       "--columns <names>",
       "further columns of subjects.csv that say how a scan was made, e.g. ward,reader",
@@ -38,7 +38,7 @@ async function runAudit(data: string, flags: AuditFlags, session: Session): Prom
   const { onProgress, signal } = session;
   const result = await audit({
     data,
-    ...(fold === undefined ? {} : { fold: fold - 1 }),
+    ...(fold === undefined ? {} : { fold }),
     ...(columns === undefined ? {} : { columns }),
     onProgress,
     signal,

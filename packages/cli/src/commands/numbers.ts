@@ -30,7 +30,13 @@ export function parseProcesses(text: string): number {
 export function parseFold(text: string): number | "all" {
   if (text === "all") return text;
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Expected the number of a fold, from 0 on, or all.");
+  throw new InvalidArgumentError("Expected the number of a fold, counted from 0, or all.");
+}
+
+/** One fold, counted from 0. */
+export function parseFoldNumber(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected the number of a fold, counted from 0.");
 }
 
 /** "1h", "90m", "1h30m", "45s" as seconds. */

@@ -4,17 +4,19 @@ import { addCommon, type CommonOptions, type Outcome, type Session, type Start }
 
 interface SlicesFlags extends CommonOptions {
   overwrite?: boolean;
+  volumes?: boolean;
 }
 
 export function addSlices(program: Command, start: Start): void {
   const command = program
     .command("slices")
-    .description("write a data set as the published layout, one .npy a slice")
+    .description("write a data set as the published layout, one .npy a slice or a volume")
     .argument("<data>", "folder of the prepared data set")
     .argument(
       "<out>",
       "folder to make: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…",
     )
+    .option("--volumes", "one file a volume, NAME.npy of shape (H, W, slices), in place of one a slice")
     .option("--overwrite", "replace the folder");
   addCommon(command, {
     example: "slicestack slices data/mosmed slices/mosmed",
@@ -24,12 +26,18 @@ export function addSlices(program: Command, start: Start): void {
   );
 }
 
-async function runSlices(data: string, out: string, { overwrite }: SlicesFlags, session: Session): Promise<Outcome> {
+async function runSlices(
+  data: string,
+  out: string,
+  { overwrite, volumes }: SlicesFlags,
+  session: Session,
+): Promise<Outcome> {
   const { openDataset, writeSlices } = await import("@slicestack/pipeline");
   const { onProgress, signal } = session;
   const result = await writeSlices(openDataset(data), {
     destination: out,
     ...(overwrite === undefined ? {} : { overwrite }),
+    ...(volumes === undefined ? {} : { volumes }),
     onProgress,
     signal,
   });

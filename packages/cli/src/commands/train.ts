@@ -31,7 +31,7 @@ export function addTrain(program: Command, start: Start): void {
     )
     .option(
       "--fold <number>",
-      "a fold of slicestack split --folds, from 0 on; all: a group with a run for each",
+      "a fold of slicestack split --folds, counted from 0; all: a group with a run for each",
       parseFold,
     )
     .option("--seeds <number>", "a group with so many runs, of the seeds from --seed on", parseCount)
@@ -46,7 +46,7 @@ export function addTrain(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack train --config configs/lidc_nodules.yaml --data data/lidc --slice.epochs 5",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.peer, EXIT.stopped],
-    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean,\n${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}.\n\nUnder torchrun or srun every process runs this command, with --out.`,
+    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean,\n${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}.\nWith a published flat file its own keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
   }).action((options: TrainOptions) => start(options, (session) => runTrain(options, session)));
 }
 
@@ -63,11 +63,11 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 
-  session.log(`${target.isGroup ? "Group" : "Run"}: ${target.out}`);
   const { config, data, out, resume } = target;
   const { onProgress, signal, command, log: onLog } = session;
   const { stage, fold, seeds } = options;
-  const common = { config, data, out, stage, resume, world, onProgress, onLog, signal, command };
+  const onBegin = () => session.log(`${target.isGroup ? "Group" : "Run"}: ${out}`);
+  const common = { config, data, out, stage, resume, world, onBegin, onProgress, onLog, signal, command };
   const chosen = { ...(fold === undefined ? {} : { fold }), ...(seeds === undefined ? {} : { seeds }) };
   const single = typeof fold === "number" ? { fold } : {};
   const result = target.isGroup ? await trainGroup({ ...common, ...chosen }) : await train({ ...common, ...single });

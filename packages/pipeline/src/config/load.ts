@@ -4,7 +4,7 @@ import { numericEntries } from "./classes.js";
 import { readSource, setKey, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
-import { fromPublished, isPublished } from "./published.js";
+import { fromPublished, isPublished, publishedSchema, structuredNames } from "./published.js";
 import { runConfigSchema, type ConfigFile } from "./schema.js";
 import type { RunConfig } from "./types.js";
 import { leavesOf, validate, type Place } from "./validate.js";
@@ -24,20 +24,36 @@ export interface LoadOptions {
  */
 export function loadConfig(options: LoadOptions): RunConfig {
   const source = readSource(options);
-  const { root, origins } = isPublished(source.root)
-    ? fromPublished(source)
+  const overrides = { ...options.overrides };
+  const isFlat = isPublished(source.root);
+  const flatFlags = isFlat ? takeFlat(source.root, overrides) : new Set<string>();
+  const { root, origins } = isFlat
+    ? fromPublished(source, flatFlags)
     : { root: source.root, origins: new Map<string, string>() };
-  const overrides = options.overrides ?? {};
   applyOverrides(root, overrides);
   const place: Place = (path, what) => {
     const dotted = path.map(String).join(".");
     const flag = Object.keys(overrides).find((name) => dotted === name || dotted.startsWith(`${name}.`));
     if (flag !== undefined) return { flag: `--${flag}` };
     const flat = origins.get(path.slice(0, 2).map(String).join("."));
+    if (flat !== undefined && flatFlags.has(flat)) return { flag: `--${flat}` };
     const written = flat === undefined ? path : [flat, ...path.slice(2)];
     return { file: source.file, ...source.locate(written, what) };
   };
   return toRunConfig(validate(runConfigSchema, root, place));
+}
+
+/** Moves the overrides with flat keys into a flat file, where its `model` and `dataset_id` say what they mean. @returns their names */
+function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string> {
+  const taken = new Set<string>();
+  for (const [name, schema] of Object.entries(publishedSchema.shape)) {
+    const text = overrides[name];
+    if (text === undefined) continue;
+    root[name] = scalar(text, (value) => schema.safeParse(value).success);
+    taken.add(name);
+    delete overrides[name];
+  }
+  return taken;
 }
 
 function applyOverrides(root: Mapping, overrides: Record<string, string>): void {
@@ -64,6 +80,11 @@ function scalar(text: string, fits: (value: unknown) => boolean): unknown {
 }
 
 function unknownFlag(name: string, known: string[]): ConfigProblem {
+  const structured = structuredNames(name);
+  if (structured.length > 0) {
+    const message = `${name}: a key of published flat files, and this configuration is structured; give --${structured.join(" or --")}`;
+    return { key: name, flag: `--${name}`, suggestions: structured, message };
+  }
   const inside = known.filter((other) => other.startsWith(`${name}.`));
   const suggestions = inside.length > 0 ? inside.slice(0, 2) : nearestKeys(name, known);
   const what = inside.length > 0 ? `${name} is a section` : `unknown key ${name}`;

@@ -69,15 +69,41 @@ export function isPublished(root: Mapping): boolean {
   return flatKeys.some((name) => name in root) && !STRUCTURED_KEYS.some((name) => name in root);
 }
 
+/** What a flat key is called in a structured configuration. */
+const STRUCTURED_NAMES: Record<string, string[]> = {
+  batch_size: ["slice.batch_size", "volume.batch_size"],
+  class_mapping: ["task.class_mapping"],
+  classes_to_include: ["task.classes_to_include"],
+  dataset_id: ["method"],
+  exp_name: ["name"],
+  learning_rate: ["slice.learning_rate", "volume.learning_rate"],
+  model: ["slice.model", "volume.model"],
+  no_transform: ["transform.augment"],
+  num_epochs: ["slice.epochs", "volume.epochs"],
+  weighted: ["slice.weighted_sampler", "volume.weighted_sampler"],
+  dropout: ["slice.dropout", "volume.dropout"],
+};
+
+/** Keys that flat files alone have: as flags they go with such a file. */
+export const FLAT_KEYS: readonly string[] = Object.keys(STRUCTURED_NAMES);
+
+/** The structured names of a flat key; none for another key. */
+export const structuredNames = (name: string): string[] =>
+  Object.hasOwn(STRUCTURED_NAMES, name) ? STRUCTURED_NAMES[name]! : [];
+
 /**
  * A flat file as a structured one, and for each structured key the flat key that it comes from.
+ * @param flags the flat keys that a flag has set
  * @throws ConfigError where a key is unknown or its value wrong, or where the model is not in this version
  */
-export function fromPublished(source: ConfigSource): { root: Mapping; origins: Map<string, string> } {
-  const flat = validate(publishedSchema, source.root, (path, what) => ({
-    file: source.file,
-    ...source.locate(path, what),
-  }));
+export function fromPublished(
+  source: ConfigSource,
+  flags: ReadonlySet<string> = new Set(),
+): { root: Mapping; origins: Map<string, string> } {
+  const flat = validate(publishedSchema, source.root, (path, what) => {
+    const [name = ""] = path.map(String);
+    return flags.has(name) ? { flag: `--${name}` } : { file: source.file, ...source.locate(path, what) };
+  });
   const stage = flat.dataset_id === "2d" ? "slice" : "volume";
   const root = modelSettings(flat, source);
   const origins = new Map<string, string>();

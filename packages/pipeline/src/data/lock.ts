@@ -68,6 +68,12 @@ export class FolderLock implements Disposable {
   }
 }
 
+/** Whether a process works in the folder, as far as can be told from here. */
+export function isHeld(folder: string): boolean {
+  const held = read(join(folder, LOCK));
+  return held !== undefined && (held === null || !isGone(held));
+}
+
 /** A link fails where the name is taken, and what it names was whole before. @returns false where it is taken */
 function create(file: string, mark: string): boolean {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.new`;

@@ -1,4 +1,7 @@
-/** A data set as the published per-slice layout: train|val|test/class_k/NAME_INDEX.npy, each an array (H, W). */
+/**
+ * A data set as the published layouts: train|val|test/class_k/NAME_INDEX.npy, each a slice (H, W), or NAME.npy, each a
+ * volume (H, W, slices).
+ */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeNpy } from "@slicestack/volume/node";
@@ -13,6 +16,8 @@ export interface SlicesOptions {
   /** Folder to make. */
   destination: string;
   overwrite?: boolean;
+  /** One file a volume in place of one a slice. */
+  volumes?: boolean;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -24,7 +29,7 @@ export interface SlicesResult {
 }
 
 /**
- * Writes every slice as a file of its own, with labels.csv beside them; `prepare` reads the folder back to the same
+ * Writes every slice, or every volume, as a file of its own, with labels.csv beside them; `prepare` reads the folder back to the same
  * volumes, subjects and parts. Indices have leading zeros, so that the order of text is that of the slices. Volumes
  * stand in the folder of their part where the data set has a split, else in class_k/ alone.
  * @throws PrepareError destination occupied, names that clash   @throws SplitError   @throws the signal's reason; nothing is left behind
@@ -42,7 +47,9 @@ export async function writeSlices(dataset: Dataset, options: SlicesOptions): Pro
       if (part === undefined) continue;
       const into = join(folder.path, part, `class_${volume.label}`);
       mkdirSync(into, { recursive: true });
-      slices += await writeVolume(dataset, volume, join(into, names.get(volume.id)!));
+      const stem = join(into, names.get(volume.id)!);
+      slices +=
+        options.volumes === true ? await writeVolume(dataset, volume, stem) : await writeEach(dataset, volume, stem);
       options.onProgress?.({
         stage: "slices",
         done: k + 1,
@@ -74,7 +81,18 @@ function fileNames({ volumes }: Dataset): Map<string, string> {
   throw new PrepareError("slices: two ids give the same file name", "Prepare the data set again with other ids.");
 }
 
+/** (H, W, slices), the last axis changing fastest. */
 async function writeVolume(dataset: Dataset, { first, count }: VolumeRecord, stem: string): Promise<number> {
+  const { height, width } = dataset.info;
+  const plane = height * width;
+  const voxels = readStored(dataset, first, count);
+  const data = voxels.slice();
+  for (let s = 0; s < count; s++) for (let p = 0; p < plane; p++) data[p * count + s] = voxels[s * plane + p]!;
+  await writeNpy(`${stem}.npy`, { data, shape: [height, width, count] });
+  return count;
+}
+
+async function writeEach(dataset: Dataset, { first, count }: VolumeRecord, stem: string): Promise<number> {
   const { height, width } = dataset.info;
   const plane = height * width;
   const voxels = readStored(dataset, first, count);

@@ -1,6 +1,7 @@
 /** What runs there are below a folder, with how they did. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { isHeld } from "../data/lock.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
@@ -62,7 +63,7 @@ function readRun(run: string, folder: string): RunRow {
       folder,
       name,
       method,
-      status: test === null ? status : "scored",
+      status: test === null ? livingStatus(run, status) : "scored",
       created,
       dataset: dataset?.name ?? "imported",
       seed,
@@ -76,6 +77,12 @@ function readRun(run: string, folder: string): RunRow {
   } catch (error) {
     return { ...unknown, status: "broken", problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** A training that was killed could not write that it stopped: nothing works in its folder any more. */
+function livingStatus(run: string, status: string): string {
+  const isDead = status === "training" && !isHeld(run);
+  return isDead ? "stopped" : status;
 }
 
 function curvesOf(rows: readonly TrainingRow[]): RunRow["curves"] {

@@ -34,7 +34,7 @@ function pinned(model: string, sha256: string, bytes: number): PinnedFile {
 export interface FindOptions extends Pick<DownloadOptions, "onProgress" | "signal" | "patience" | "pause"> {
   /**
    * SLICESTACK_WEIGHTS: a folder that is looked into first. SLICESTACK_WEIGHTS_URL: where to download from instead of
-   * torchvision's site. TORCH_HOME, XDG_CACHE_HOME: where PyTorch and others keep their caches.
+   * torchvision's site. HTTPS_PROXY, NO_PROXY and the like: the proxy that is asked. TORCH_HOME, XDG_CACHE_HOME: where PyTorch and others keep their caches.
    */
   env?: Record<string, string | undefined>;
   home?: string;
@@ -100,7 +100,7 @@ export async function findPinned(file: PinnedFile, options: FindOptions = {}): P
   const mirror = env["SLICESTACK_WEIGHTS_URL"];
   const url = mirror === undefined || mirror === "" ? file.url : `${mirror.replace(/\/+$/, "")}/${name}`;
   const remedy = `Without a connection: put ${name} (from ${file.url}) into ${folder}, or into a folder that SLICESTACK_WEIGHTS names.`;
-  await download({ ...file, url }, path, { ...rest, remedy });
+  await download({ ...file, url }, path, { ...rest, env, remedy });
   // As sha256sum -c reads it.
   writeFileAtomic(`${path}.sha256`, `${file.sha256}  ${name}\n`);
   return path;

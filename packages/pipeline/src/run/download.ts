@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { AtomicFileWriter } from "../data/atomic.js";
 import type { Progress } from "../progress.js";
+import { fetchThrough, ProxyError, proxyFor } from "./proxy.js";
 
 /** A download that did not come. */
 export class DownloadError extends Error {
@@ -34,6 +35,8 @@ export interface DownloadOptions {
   patience?: number;
   /** Milliseconds before a second try; the third waits twice as long. Default 2 s. */
   pause?: number;
+  /** HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY; default: those of the process. */
+  env?: Record<string, string | undefined>;
 }
 
 const tries = 3;
@@ -138,7 +141,7 @@ class Transfer implements Disposable {
     if (this.#done > 0 && this.#tag !== null) headers["if-range"] = this.#tag;
     let url = new URL(this.#pinned.url);
     for (let hops = 0; hops <= mostRedirects; hops++) {
-      const response = await fetch(url, { headers, signal, redirect: "manual" });
+      const response = await this.#fetch(url, headers, signal);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
@@ -147,6 +150,18 @@ class Transfer implements Disposable {
       url = next;
     }
     throw this.#fault(`it was redirected more than ${mostRedirects} times`);
+  }
+
+  /** Directly, or through the proxy that the environment names for the address. */
+  async #fetch(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+    try {
+      const proxy = proxyFor(url, this.#options.env ?? process.env);
+      if (proxy === null) return await fetch(url, { headers, signal, redirect: "manual" });
+      return await fetchThrough(proxy, url, { headers, signal });
+    } catch (error) {
+      if (error instanceof ProxyError) throw this.#fault(error.message);
+      throw error;
+    }
   }
 
   #begin(response: Response): void {

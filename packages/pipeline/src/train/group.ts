@@ -8,6 +8,7 @@ import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import type { Split } from "../data/split/split.js";
 import { openDataset } from "../data/store.js";
+import type { Progress } from "../progress.js";
 import { RunError, readRunConfig, runPaths } from "../run/folder.js";
 import {
   configHash,
@@ -58,6 +59,7 @@ export async function trainGroup(options: GroupOptions): Promise<GroupResult> {
   using _lock = FolderLock.take(out);
   removeTemporaries(out);
   const record = begin();
+  options.onBegin?.();
   const splits = groupSplits(out, record);
   const members = record.members.map((member) => ({ member, split: splits[member.fold ?? 0]! }));
   let current = record;
@@ -120,9 +122,7 @@ function trainMember(
   const background: BackgroundOptions = {
     ...(signal === undefined ? {} : { signal }),
     ...(onLog === undefined ? {} : { onLog: (line) => onLog(`${name}: ${line}`) }),
-    ...(onProgress === undefined
-      ? {}
-      : { onProgress: (progress) => onProgress({ ...progress, stage: `${name} ${progress.stage}` }) }),
+    ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress(inMember(name, progress)) }),
   };
   return train({
     ...background,
@@ -135,6 +135,12 @@ function trainMember(
     ...(world === undefined ? {} : { world }),
     ...(command === undefined ? {} : { command }),
   });
+}
+
+/** A member's report under its name. */
+function inMember(name: string, { epoch, ...progress }: Progress): Progress {
+  const row = epoch === undefined ? {} : { epoch: { ...epoch, stage: `${name} ${epoch.stage}` } };
+  return { ...progress, ...row, stage: `${name} ${progress.stage}` };
 }
 
 /** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */

@@ -4,13 +4,14 @@ import { worldSize } from "@slicestack/torch/distributed";
 import { clipGradNorm } from "@slicestack/torch/optim";
 import type { JobContext } from "../background.js";
 import type { Compute } from "../models/predict.js";
+import type { EpochReport } from "../progress.js";
 import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
 import { anyRank, fromFirstRank, shareModel } from "./distributed.js";
 import { Ema } from "./ema.js";
 import { finiteValidation, refuseNonFinite } from "./finite.js";
 import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
-import { isBetter, scoreOf } from "./scores.js";
+import { isBetter, metricOf, scoreOf, selectionWords, shownScore } from "./scores.js";
 import type { Stage, Validation } from "./stage.js";
 import { backwardBatch, piecesOf } from "./step.js";
 
@@ -85,6 +86,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       const facts = { epoch: String(state.epoch), selected_by: config.select, val_score: String(state.best.score) };
       averaged(() => checkpoints.saveBest(model, { ...stage.metadata, ...facts }));
     }
+    job.report({ ...progressOf(stage, state, batches.length), epoch: epochReport(stage, row, validation, state) });
     const waited = state.epoch - (state.best?.epoch ?? state.epoch);
     const ended = state.epoch + 1 === config.epochs || (config.patience !== null && waited >= config.patience);
     if (ended && state.epoch + 1 < config.epochs)
@@ -169,6 +171,36 @@ function progressOf<T, I>({ name, config }: Stage<T, I>, state: StageState, step
     total: config.epochs * steps,
     unit: "steps",
     message: `epoch ${state.epoch + 1}/${config.epochs}`,
-    metrics: { loss: state.lossSum / state.lossCount, ...(state.best === null ? {} : { best: state.best.score }) },
+    epochs: config.epochs,
+    metrics: {
+      loss: state.lossSum / state.lossCount,
+      ...(state.best === null
+        ? {}
+        : { [`best ${selectionWords(config.select)}`]: shownScore(state.best.score, config.select) }),
+    },
+  };
+}
+
+function epochReport<T, I>(
+  { name, config }: Stage<T, I>,
+  row: EpochRow,
+  validation: Validation,
+  { best }: StageState,
+): EpochReport {
+  const score = metricOf(validation, config.select);
+  return {
+    stage: name,
+    epoch: row.epoch + 1,
+    epochs: config.epochs,
+    trainLoss: row.train_loss,
+    valLoss: row.val_loss,
+    metric: selectionWords(config.select),
+    score,
+    best:
+      best === null
+        ? { epoch: row.epoch + 1, score }
+        : { epoch: best.epoch + 1, score: shownScore(best.score, config.select) },
+    learningRate: row.learning_rate,
+    seconds: row.seconds,
   };
 }

@@ -45,17 +45,36 @@ function meanAuroc(labels: readonly number[], probabilities: readonly (readonly 
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-/** Higher is better. Where the chosen score is undefined, the loss decides. */
-export function scoreOf(validation: Validation, select: OptimisationConfig["select"]): number {
-  const score = {
+/** The selection metric itself: a loss as a loss, NaN where it is undefined. */
+export function metricOf(validation: Validation, select: OptimisationConfig["select"]): number {
+  return {
     macro_f1: validation.macroF1,
     balanced_accuracy: validation.balancedAccuracy,
     auroc: validation.auroc,
     quadratic_kappa: validation.quadraticKappa,
-    loss: -validation.loss,
+    loss: validation.loss,
   }[select];
-  return Number.isFinite(score) ? score : -validation.loss;
 }
+
+/** Higher is better. Where the chosen score is undefined, the loss decides. */
+export function scoreOf(validation: Validation, select: OptimisationConfig["select"]): number {
+  const score = metricOf(validation, select);
+  return select !== "loss" && Number.isFinite(score) ? score : -validation.loss;
+}
+
+/** The selection metric as people call it. */
+export const selectionWords = (select: OptimisationConfig["select"]): string =>
+  ({
+    macro_f1: "macro F1",
+    balanced_accuracy: "balanced accuracy",
+    auroc: "AUROC",
+    quadratic_kappa: "QW kappa",
+    loss: "val loss",
+  })[select];
+
+/** A score as it is shown: a loss is kept negative, so that higher is better, and shown as a loss. */
+export const shownScore = (score: number, select: OptimisationConfig["select"]): number =>
+  select === "loss" ? -score : score;
 
 /** Of equal scores the lower loss. */
 export function isBetter(

@@ -8,7 +8,7 @@ import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import type { Split } from "../data/split/split.js";
+import { foldNumber, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
@@ -17,6 +17,7 @@ import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord 
 import { keepPlace, openRun } from "../run/open.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
+import { classWarnings } from "./class-warnings.js";
 import { checkInitFrom } from "./init-from.js";
 import type { EpochRow } from "./metrics-log.js";
 import { planSliceStage } from "./slice-from.js";
@@ -44,6 +45,8 @@ export interface TrainOptions extends BackgroundOptions {
   world?: World;
   /** Seconds between checkpoints within an epoch; default 600. */
   saveSeconds?: number;
+  /** The run folder is there, and the training begins: nothing can be refused by now. */
+  onBegin?: () => void;
   /** Each epoch's row of metrics.jsonl. */
   onEpoch?: (row: EpochRow) => void;
   /** The command that the report shows. */
@@ -87,6 +90,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   using _lock = FolderLock.take(run);
   removeTemporaries(run);
   begin();
+  options.onBegin?.();
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
   await using epochs = logEpochs(config, logged.onLog);
   const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
@@ -123,7 +127,7 @@ async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundO
 export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "data" | "config" | "fold">): () => void {
   const opened = openRun(run, data);
   const { config: begun, split } = opened;
-  const place = placeOf(split);
+  const place = foldNumber(split);
   if (fold !== undefined && place !== fold)
     throw new RunError(
       run,
@@ -141,9 +145,6 @@ export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "da
   return () => keepPlace(run, opened);
 }
 
-/** Among the folds of all repeats, as --fold counts them. */
-const placeOf = ({ fold }: Split): number | null => (fold === null ? null : fold.repeat * fold.folds + fold.fold);
-
 /** Everything that can be refused, before anything is written. @returns what writes it */
 function planRun(run: string, dataset: Dataset, options: TrainOptions): () => void {
   const { config, command = "train() of @slicestack/pipeline" } = options;
@@ -159,7 +160,8 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
   refuseTaken();
   checkInitFrom(config);
   const split = options.split ?? splitFor(dataset, config, options.fold);
-  const { classes, parts } = taskOf(config, dataset, split);
+  const task = taskOf(config, dataset, split);
+  const { classes, parts } = task;
   for (const [part, volumes] of Object.entries(parts)) {
     if (volumes.length === 0)
       throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
@@ -184,5 +186,9 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
       environment: sliceStage?.environment ?? {},
       testReads: 0,
     });
+    for (const warning of classWarnings(task)) {
+      appendLog(run, warning);
+      options.onLog?.(warning);
+    }
   };
 }

@@ -8,6 +8,7 @@ import { planCompute, startCompute, describeEnvironment, type ComputePlan } from
 import { PEAK_MEMORY, readRecord, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { awaitRanks, joinWorld } from "./distributed.js";
+import { Forecast, piecesOfRun } from "./forecast.js";
 import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
 import { runStage } from "./run-stages.js";
@@ -60,7 +61,8 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   if (config.method === "2.5d" && stages.includes("volume")) checkHeadFits(config, dataset.volumes.map(({ count }) => count)); // prettier-ignore
 
   using log = new MetricsLog(run, isFirst);
-  const stageRun: StageRun = { run, resume, log, compute, job, saveSeconds };
+  const forecast = new Forecast(piecesOfRun(opened, stages));
+  const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(job), saveSeconds };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
     // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.

@@ -92,6 +92,8 @@ test("--print-config of every file fits the schema, and loads back to the same c
 
 /** The tasks of the published system, by the class of each of MosMed's five grades; null: takes no part. */
 const tasks: Record<string, (number | null)[]> = {
+  "mosmed_4class.yaml": [0, 1, 2, 3, 3],
+  "mosmed_4class_ordinal.yaml": [0, 1, 2, 3, 3],
   "mosmed_5class.yaml": [0, 1, 2, 3, 4],
   "mosmed_5class_ordinal.yaml": [0, 1, 2, 3, 4],
   "mosmed_0_1_2_3.yaml": [0, 1, 2, 3, null],
@@ -103,6 +105,29 @@ const tasks: Record<string, (number | null)[]> = {
   "mosmed_0v2.yaml": [0, null, 1, null, null],
   "mosmed_1v3.yaml": [null, 0, null, 1, null],
 };
+
+/** The published files that are named for their task. */
+const flatTasks: Record<string, (number | null)[]> = {
+  "1v3": [0, null, 1, null, null],
+  first_two: [0, 1, null, null, null],
+  first_three: [0, 1, 2, null, null],
+  resnet_no_dropout: [0, 1, 1, null, null],
+  resnet_no_dropout_multiclass: [0, 1, 2, 3, 4],
+  config: [0, 1, 1, null, null],
+  custom: [0, 1, 1, null, null],
+};
+
+test("the published names train what they train there; 1v3 is really 0 against 2, and its file says so (trap 11)", () => {
+  for (const [name, wanted] of Object.entries(flatTasks)) {
+    const config = loadConfig({ file: join(folder, "published", `${name}.yaml`) });
+    assert.deepEqual([...stageClasses(config, [0, 1, 2, 3, 4]).mapping.values()], wanted, name);
+    assert.deepEqual(
+      [config.name, config.method, config.slice.model, config.slice.dropout],
+      [name, "2d", "custom_resnet", 0],
+    );
+  }
+  assert.match(textOf("published/1v3.yaml"), /CT-0 against CT-2, whatever its name says \(trap 11\)/);
+});
 
 test("there is a file for every task of the published system, and it tells apart what its name says (trap 11)", () => {
   const grades = ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"];

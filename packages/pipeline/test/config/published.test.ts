@@ -96,6 +96,29 @@ test("overrides apply over a published file under the structured names", () => {
   assert.deepEqual([config.slice.epochs, config.slice.batchSize, config.volume.head], [2, 16, "mean"]);
 });
 
+test("flat keys are overrides of a flat file, as its model and dataset_id mean them; a structured one refuses them by their name there", () => {
+  const overrides = { batch_size: "32", learning_rate: "1e-3", num_epochs: "7", exp_name: "2024", weighted: "True" };
+  const slice = loadConfig({ text: published({}), overrides });
+  assert.deepEqual(
+    [slice.name, slice.slice.batchSize, slice.slice.learningRate, slice.slice.epochs, slice.slice.weightedSampler],
+    ["2024", 32, 0.001, 7, true],
+  );
+  assert.equal(slice.volume.batchSize, 32, "the default of the other stage");
+  const volume = loadConfig({ text: published({ dataset_id: "3d", model: "attn" }), overrides: { ...overrides, batch_size: "4" } }); // prettier-ignore
+  assert.deepEqual([volume.volume.batchSize, volume.volume.epochs], [4, 7]);
+  const other = loadConfig({ text: published({}), overrides: { dataset_id: "3d", model: "two_stage", checkpoint: "w.pth" } }); // prettier-ignore
+  assert.deepEqual([other.method, other.slice.epochs, other.checkpoint], ["2.5d", 0, "w.pth"]);
+  const both = loadConfig({ text: published({}), overrides: { num_epochs: "7", "slice.epochs": "3" } });
+  assert.equal(both.slice.epochs, 3, "the structured name is the more exact one");
+
+  const refused = (text: string, flags: Record<string, string>, message: RegExp) =>
+    assert.throws(() => loadConfig({ file: "a.yaml", text, overrides: flags }), message);
+  refused(published({}), { batch_size: "many" }, /^ConfigError: --batch_size: expected a whole number, at least 1, received the text "many"$/); // prettier-ignore
+  refused(published({}), { class_mapping: "{0: 0, 3: 1}" }, /^ConfigError: --class_mapping: .*maps class 3/);
+  refused("seed: 1", { batch_size: "32" }, /^ConfigError: --batch_size: a key of published flat files, and this configuration is structured; give --slice\.batch_size or --volume\.batch_size$/); // prettier-ignore
+  refused("seed: 1", { exp_name: "a" }, /give --name$/);
+});
+
 test("a published file is strict: typos, wrong types and missing keys carry their place", () => {
   const cases: [Record<string, string>, RegExp][] = [
     [{ learning_rat: "1" }, /^a\.yaml:12:1: unknown key learning_rat; did you mean learning_rate\?$/],

@@ -149,6 +149,15 @@ test("slicestack slices and back: the same voxels, subjects, labels and parts; H
   assert.deepEqual(facts(back), facts(set));
   assert.deepEqual([back.info.classes, back.info.dtype, back.info.range], [["a", "b"], "int16", [-1000, 400]]);
   assert.deepEqual(readSplit(join(back.directory, "split.json")).parts, split.parts);
+
+  const whole = join(folder, "volumes");
+  await writeSlices(set, { destination: whole, volumes: true });
+  const volume = await readNpy(join(whole, part, "class_0", "v8.npy"));
+  assert.deepEqual([volume.dtype, volume.shape], ["int16", [4, 5, 10]]);
+  assert.deepEqual(Array.from({ length: 20 }, (_, p) => volume.data[p * 10 + 4]), [...stored(set, 8).slice(80, 100)]); // prettier-ignore
+  const again = await prepare({ source: whole, destination: join(folder, "again"), unit: "HU" });
+  assert.deepEqual(facts(again), facts(set));
+  assert.deepEqual(readSplit(join(again.directory, "split.json")).parts, split.parts);
 });
 
 test("a mask of the user's own: the volume is cut to its box and a margin, and the index says where", async (t) => {

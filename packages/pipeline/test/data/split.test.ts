@@ -296,7 +296,7 @@ test("folds are written to one file and read back; a reader of one split says to
   const path = writeSplit(dataset, folds);
   assert.deepEqual(readSplits(path), folds);
   assert.throws(() => readSplit(path), /holds 6 folds\. Choose one with --fold/);
-  assert.equal(foldName(folds[4]!), "repeat 2, fold 2 of 3");
+  assert.equal(foldName(folds[4]!), "fold 4 of 0–5 (repeat 1)");
   const edited = JSON.parse(readFileSync(path, "utf8")) as { folds: Split[] };
   edited.folds[1]!.parts.val.pop();
   writeFileSync(path, JSON.stringify(edited));

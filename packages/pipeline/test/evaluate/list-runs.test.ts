@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { FolderLock } from "../../src/data/lock.js";
 import { listRuns, sparkline, type RunRow } from "../../src/evaluate/list-runs.js";
 import { RangeOfParameterError } from "../../src/evaluate/errors.js";
 import { filterRuns, runsText, sortRuns } from "../../src/evaluate/select-runs.js";
@@ -32,7 +34,7 @@ test("runs below a folder, in the order of their names, with state, scores and c
   assert.deepEqual(names(runs), ["broken", "nine", "ten", "good"]);
   const [broken, nine, ten, good] = runs as [RunRow, RunRow, RunRow, RunRow];
   assert.match(broken.problem ?? "", /expected JSON/);
-  assert.deepEqual([nine.status, nine.epochs, nine.test, nine.testReads], ["training", 0, null, 0]);
+  assert.deepEqual([nine.status, nine.epochs, nine.test, nine.testReads], ["stopped", 0, null, 0]);
   assert.deepEqual([good.status, good.epochs, good.val, good.testReads], ["scored", 4, 0.7, 1]);
   assert.ok(good.test!.value > 0.8 && ten.test!.value < 0.8);
   assert.deepEqual(good.curves, [{ stage: "volume", values: [0.4, 0.5, 0.7, 0.6] }]);
@@ -41,6 +43,23 @@ test("runs below a folder, in the order of their names, with state, scores and c
   assert.match(table, /^broken: .*run\.json: expected JSON/m);
   assert.equal(runsText([]), "No run here.");
   assert.deepEqual(listRuns(join(folder, "nowhere")), []);
+});
+
+test("a run that says training is training while a process holds its folder, and stopped once that was killed", () => {
+  const statusOf = () => listRuns(folder).find(({ name }) => name === "nine")!.status;
+  const run = join(folder, "fold/9");
+  {
+    using _lock = FolderLock.take(run);
+    assert.equal(statusOf(), "training");
+  }
+  assert.equal(statusOf(), "stopped");
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", `
+    const { FolderLock } = await import(${JSON.stringify(new URL("../../src/data/lock.js", import.meta.url).href)});
+    FolderLock.take(${JSON.stringify(run)});
+    process.kill(process.pid, "SIGKILL");`]); // prettier-ignore
+  assert.equal(child.signal, "SIGKILL");
+  assert.ok(existsSync(join(run, ".lock")));
+  assert.equal(statusOf(), "stopped");
 });
 
 test("sorted by any column, unknown values last; filtered by texts, numbers and times", () => {

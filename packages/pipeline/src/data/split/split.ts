@@ -143,9 +143,13 @@ export function checkSplit(split: Split, dataset: Dataset): void {
   checkHash(split, "split");
 }
 
-/** "repeat 1, fold 2 of 5", counted from 1, or "" for a split of its own. */
+/** Among the folds of all repeats, counted from 0 as --fold and run folders do; null for a split without folds. */
+export const foldNumber = ({ fold }: Pick<Split, "fold">): number | null =>
+  fold === null ? null : fold.repeat * fold.folds + fold.fold;
+
+/** "fold 2 of 0–4", with the number that --fold takes, or "" for a split of its own. */
 export function foldName({ fold }: Pick<Split, "fold">): string {
   if (fold === null) return "";
-  const repeat = fold.repeats > 1 ? `repeat ${fold.repeat + 1}, ` : "";
-  return `${repeat}fold ${fold.fold + 1} of ${fold.folds}`;
+  const repeat = fold.repeats > 1 ? ` (repeat ${fold.repeat})` : "";
+  return `fold ${foldNumber({ fold })} of 0–${fold.repeats * fold.folds - 1}${repeat}`;
 }

@@ -70,8 +70,10 @@ function splitOf(dataset: Dataset, fold: number): { split: Split | null; problem
   const file = splitPath(dataset);
   if (!existsSync(file)) return { split: null, problem: null };
   try {
-    const split = readSplits(file)[fold];
-    if (split === undefined) return { split: null, problem: `split.json has no fold ${fold + 1}` };
+    const splits = readSplits(file);
+    const split = splits[fold];
+    if (split === undefined)
+      return { split: null, problem: `split.json has no fold ${fold}: it holds ${splits.length}, counted from 0` };
     checkSplit(split, dataset);
     return { split, problem: null };
   } catch (error) {

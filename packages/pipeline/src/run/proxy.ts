@@ -1,0 +1,139 @@
+/**
+ * Requests through an HTTP proxy, as HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY ask for it. The fetch of Node 20 does
+ * not read them: https goes through a tunnel (CONNECT, RFC 9110 section 9.3.6), http by its whole address.
+ */
+import { request as plainRequest, type ClientRequest, type IncomingMessage } from "node:http";
+import { request as secureRequest } from "node:https";
+import { isIP, type Socket } from "node:net";
+import { Readable } from "node:stream";
+import { connect as secure } from "node:tls";
+
+type Environment = Record<string, string | undefined>;
+
+/** A proxy that answers no, or whose address is none. */
+export class ProxyError extends Error {
+  override readonly name = "ProxyError";
+}
+
+/** The proxy that the environment names for an address; null where it is to be reached directly. @throws ProxyError */
+export function proxyFor(url: URL, env: Environment): URL | null {
+  const named = (name: string) => env[name.toLowerCase()] || env[name] || undefined;
+  const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const given = named(name) ?? named("ALL_PROXY");
+  if (given === undefined || isExcluded(url, named("NO_PROXY") ?? "")) return null;
+  const text = given.includes("://") ? given : `http://${given}`;
+  const proxy = URL.canParse(text) ? new URL(text) : null;
+  if (proxy === null || !["http:", "https:"].includes(proxy.protocol))
+    throw new ProxyError(
+      `${name}: expected an address such as http://proxy.example:3128, received ${withoutSecret(given)}`,
+    );
+  return proxy;
+}
+
+/** NO_PROXY as curl reads it: hosts with all that is below them, with or without a port, or * for all. */
+function isExcluded(url: URL, list: string): boolean {
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  const host = url.hostname.toLowerCase().replace(/^\[|\]$/g, "");
+  return list
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== "")
+    .some((entry) => {
+      if (entry === "*") return true;
+      const [, name = "", wanted] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(isIP(entry) === 6 ? `[${entry}]` : entry) ?? [];
+      if (wanted !== undefined && wanted !== port) return false;
+      const domain = name.replace(/^\*?\./, "");
+      return host === domain || (isIP(host) === 0 && host.endsWith(`.${domain}`));
+    });
+}
+
+/** As `fetch(url, { headers, signal, redirect: "manual" })`. @throws ProxyError, and what the connection throws */
+export async function fetchThrough(
+  proxy: URL,
+  url: URL,
+  { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
+): Promise<Response> {
+  signal.throwIfAborted();
+  const answer = url.protocol === "https:" ? tunnelled(proxy, url, headers, signal) : forwarded(proxy, url, headers, signal); // prettier-ignore
+  return asResponse(await answer);
+}
+
+async function tunnelled(proxy: URL, url: URL, headers: Record<string, string>, signal: AbortSignal) {
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  const tunnel = await openTunnel(proxy, `${url.hostname}:${url.port || "443"}`, signal);
+  const socket = secure({ socket: tunnel, ...(isIP(host) === 0 ? { servername: host } : {}), host });
+  // Without an agent, which would open a connection of its own beside the tunnel.
+  const answer = await answerOf(secureRequest(url, { headers, signal, createConnection: () => socket }));
+  answer.once("close", () => tunnel.destroy());
+  return answer;
+}
+
+function openTunnel(proxy: URL, target: string, signal: AbortSignal): Promise<Socket> {
+  const request = toProxy(proxy, { method: "CONNECT", path: target, headers: { host: target }, signal });
+  return new Promise((resolve, reject) => {
+    request.once("error", reject);
+    request.once("connect", (response: IncomingMessage, socket: Socket) => {
+      if (response.statusCode === 200) return resolve(socket);
+      socket.destroy();
+      reject(refusal(proxy, response));
+    });
+    request.once("response", (response: IncomingMessage) => {
+      response.destroy();
+      reject(refusal(proxy, response));
+    });
+    request.end();
+  });
+}
+
+/** A proxy's own refusal is told from the server's answer by its code alone. */
+async function forwarded(proxy: URL, url: URL, headers: Record<string, string>, signal: AbortSignal) {
+  const request = toProxy(proxy, { method: "GET", path: url.href, headers: { ...headers, host: url.host }, signal });
+  const response = await answerOf(request);
+  if (response.statusCode !== 407) return response;
+  response.destroy();
+  throw refusal(proxy, response);
+}
+
+interface ProxyRequest {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  signal: AbortSignal;
+}
+
+function toProxy(proxy: URL, { method, path, headers, signal }: ProxyRequest): ClientRequest {
+  const open = proxy.protocol === "https:" ? secureRequest : plainRequest;
+  const user = decodeURIComponent(proxy.username);
+  const password = decodeURIComponent(proxy.password);
+  const known = Buffer.from(`${user}:${password}`).toString("base64");
+  const credentials: Record<string, string> = user === "" ? {} : { "proxy-authorization": `Basic ${known}` };
+  const place = { hostname: proxy.hostname.replace(/^\[|\]$/g, ""), port: proxy.port };
+  return open({ ...place, method, path, headers: { ...headers, ...credentials }, signal, agent: false });
+}
+
+function answerOf(request: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once("error", reject);
+    request.once("response", resolve);
+    request.end();
+  });
+}
+
+function asResponse(message: IncomingMessage): Response {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(message.headersDistinct))
+    for (const value of values ?? []) headers.append(name, value);
+  const status = message.statusCode ?? 500;
+  const isEmpty = status === 204 || status === 205 || status === 304;
+  if (isEmpty) message.resume();
+  // The two declarations of a stream, Node's and the browser's, name one thing.
+  const body = isEmpty ? null : (Readable.toWeb(message) as unknown as ReadableStream<Uint8Array>);
+  return new Response(body, { status, statusText: message.statusMessage ?? "", headers });
+}
+
+function refusal(proxy: URL, { statusCode, statusMessage }: IncomingMessage): ProxyError {
+  const hint = statusCode === 407 ? "; name and password belong into its address: http://NAME:PASSWORD@HOST:PORT" : "";
+  return new ProxyError(`the proxy ${proxy.host} answered ${statusCode} ${statusMessage ?? ""}`.trimEnd() + hint);
+}
+
+const withoutSecret = (text: string): string => text.replace(/\/\/[^@/]*@/, "//…@");
