@@ -34,10 +34,14 @@ test("killed amid a training, the same command goes on; an ablation in the same 
   const curve = JSON.parse(folder.succeed("learning-curve", ...study, "--shares", "50%,100%", "--json")) as LearningCurveResult; // prettier-ignore
   assert.deepEqual(curve.curve?.points.map(({ share }) => share), [0.5, 1]); // prettier-ignore
   assert.ok(first.equals(readFileSync(at("study/runs/2D/seed0/checkpoints/slice/best.safetensors"))));
-  assert.match(readFileSync(at("study/curve-val.md"), "utf8"), /Made by: `slicestack learning-curve study\.yaml/);
+  assert.match(
+    readFileSync(at("study/curve-val.md"), "utf8"),
+    /Made by:\n\n```\nslicestack learning-curve study\.yaml/,
+  );
 
   const rows = readFileSync(at("study/runs/2.5D/seed0/metrics.jsonl"), "utf8");
   const table = folder.succeed("ablate", ...study);
-  assert.match(table, /\| 2\.5D − 2D \|/);
+  assert.match(table, /^2\.5D − 2D +[+−]?\d\.\d\d \[/m);
+  assert.ok(!table.includes("|") && !table.includes("##"), "no raw Markdown on a terminal");
   assert.equal(readFileSync(at("study/runs/2.5D/seed0/metrics.jsonl"), "utf8"), rows);
 });

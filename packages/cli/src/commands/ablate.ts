@@ -35,5 +35,6 @@ async function runAblate(file: string, { data, out, part }: AblateFlags, session
     const note = `Stopped and saved. To go on: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part].map(shellWord).join(" ")}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
-  return { code: EXIT.ok, text: `${result.table}\nTable: ${result.files!.table}`, json: result };
+  const { table, page } = result.files!;
+  return { code: EXIT.ok, text: `${result.table}\n\nPage: ${page}\nTable: ${table}`, json: result };
 }

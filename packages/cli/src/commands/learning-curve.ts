@@ -55,6 +55,6 @@ async function runCurve(file: string, flags: CurveFlags, session: Session): Prom
     const note = `Stopped and saved. To go on: slicestack learning-curve ${[file, "--data", data, "--out", out, "--part", part, ...more].map(shellWord).join(" ")}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
-  const { table, svg } = result.files!;
-  return { code: EXIT.ok, text: `${result.table}\nTable: ${table}\nFigure: ${svg}`, json: result };
+  const { table, page } = result.files!;
+  return { code: EXIT.ok, text: `${result.table}\n\nPage: ${page}\nTable: ${table}`, json: result };
 }

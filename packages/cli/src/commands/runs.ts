@@ -12,7 +12,7 @@ export function addRuns(program: Command, start: Start): void {
     .command("runs")
     .description("list the runs below a folder: state, scores, curves")
     .argument("[folder]", "where to look", "runs")
-    .option("--sort <key>", "folder, name, method, status, created, dataset, seed, epochs, val, test or reads; -KEY from high to low", "folder") // prettier-ignore
+    .option("--sort <key>", "folder, name, method, status, created, dataset, seed, epochs, val, select, test or reads; -KEY from high to low", "folder") // prettier-ignore
     .option("--filter <condition>", "e.g. method=3d, status!=broken, test>=0.8 (repeatable; all must hold)", (text: string, before: string[] = []) => [...before, text]); // prettier-ignore
   addCommon(command, {
     example: "slicestack runs runs --sort=-test --filter method=2.5d",

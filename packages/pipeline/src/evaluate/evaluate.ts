@@ -26,6 +26,7 @@ import {
   votePredictions,
   type ScoredPart,
 } from "./run-predictions.js";
+import { selectionsOf } from "./selection.js";
 import { openTestPart, type OtherData, type TestPart } from "./test-part.js";
 import { readSubjectTable, subgroupColumns } from "./subject-table.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
@@ -112,9 +113,19 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const dataset = external ?? opened.dataset;
   const { failures } = metrics;
   const shown =
-    options.images === false ? NO_PICTURES : pictures(dataset, scored.volumes, { main, evidence, opened, failures });
+    options.images === false
+      ? NO_PICTURES
+      : await pictures(dataset, scored.volumes, { main, evidence, opened, failures });
   const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
-  await writeEvaluation(folder, { metrics, predictions, slices: sliceCounts(outcome.slices), cost, input, run });
+  await writeEvaluation(folder, {
+    metrics,
+    predictions,
+    slices: sliceCounts(outcome.slices),
+    cost,
+    input,
+    run,
+    selections: selectionsOf(opened.config),
+  });
   const table = [...notes, summaryTable(metrics[scored.part], metrics.differences)].join("\n");
   return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
 }

@@ -6,6 +6,7 @@ import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
 import type { Estimate } from "./statistics/interval.js";
+import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "./selection.js";
 import { parseTrainingRows, type TrainingRow } from "./training-rows.js";
 
 export interface RunRow {
@@ -20,13 +21,15 @@ export interface RunRow {
   dataset: string;
   seed: number;
   epochs: number;
-  /** Highest balanced accuracy on val of the last stage; NaN before the first epoch. */
+  /** The metric on val that chose the epoch of the last stage: "macro F1"; empty before the first epoch. */
+  select: string;
+  /** That metric at the chosen epoch of the last stage; NaN before the first epoch. */
   val: number;
   /** Balanced accuracy of the main model on test; null before evaluate. */
   test: Estimate | null;
   testReads: number;
-  /** Balanced accuracy on val by epoch, of each stage. */
-  curves: { stage: string; values: number[] }[];
+  /** The selection metric of each stage on val, by epoch. */
+  curves: { stage: string; select: string; values: number[] }[];
   /** Why a run cannot be read; null where it can. */
   problem: string | null;
 }
@@ -51,13 +54,18 @@ function runFolders(folder: string, depth: number): string[] {
 }
 
 function readRun(run: string, folder: string): RunRow {
-  const unknown = { folder, name: folder, method: "", created: "", dataset: "", seed: NaN, epochs: 0, val: NaN, test: null, testReads: 0, curves: [] }; // prettier-ignore
+  const unknown = { folder, name: folder, method: "", created: "", dataset: "", seed: NaN, epochs: 0, select: "", val: NaN, test: null, testReads: 0, curves: [] }; // prettier-ignore
   try {
     const { dataset, status, created } = readRecord(run);
-    const { name, method, seed } = readRunConfig(run);
+    const config = readRunConfig(run);
+    const { name, method, seed } = config;
     const paths = runPaths(run);
     const rows = existsSync(paths.metrics) ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics) : []; // prettier-ignore
-    const curves = curvesOf(rows);
+    const selections = selectionsOf(config);
+    const last = rows.at(-1)?.stage;
+    const select = selections[last ?? ""];
+    const ofLast = rows.filter(({ stage }) => stage === last);
+    const chosen = select === undefined ? undefined : chosenEpoch(ofLast, select);
     const test = testScore(paths.summary);
     return {
       folder,
@@ -68,10 +76,11 @@ function readRun(run: string, folder: string): RunRow {
       dataset: dataset?.name ?? "imported",
       seed,
       epochs: rows.length,
-      val: Math.max(...(curves.at(-1)?.values ?? []).filter(Number.isFinite), -Infinity),
+      select: select === undefined ? "" : selectionName(select),
+      val: select && chosen ? chosen[selectionColumn(select)] : NaN,
       test,
       testReads: readLedger(run).count,
-      curves,
+      curves: curvesOf(rows, selections),
       problem: null,
     };
   } catch (error) {
@@ -85,12 +94,13 @@ function livingStatus(run: string, status: string): string {
   return isDead ? "stopped" : status;
 }
 
-function curvesOf(rows: readonly TrainingRow[]): RunRow["curves"] {
+function curvesOf(rows: readonly TrainingRow[], selections: Selections): RunRow["curves"] {
   const stages = [...new Set(rows.map(({ stage }) => stage))];
-  return stages.map((stage) => ({
-    stage,
-    values: rows.filter((row) => row.stage === stage).map((row) => row.val_balanced_accuracy),
-  }));
+  return stages.map((stage) => {
+    const select = selections[stage] ?? "macro_f1";
+    const values = rows.filter((row) => row.stage === stage).map((row) => row[selectionColumn(select)]);
+    return { stage, select: selectionName(select), values };
+  });
 }
 
 function testScore(file: string): Estimate | null {

@@ -13,6 +13,7 @@ const KEYS: Record<string, (run: RunRow) => string | number> = {
   seed: ({ seed }) => seed,
   epochs: ({ epochs }) => epochs,
   val: ({ val }) => val,
+  select: ({ select }) => select,
   test: ({ test }) => test?.value ?? NaN,
   reads: ({ testReads }) => testReads,
 };
@@ -72,7 +73,19 @@ function keyOf(key: string): (run: RunRow) => string | number {
 
 export function runsText(runs: readonly RunRow[]): string {
   if (runs.length === 0) return "No run here.";
-  const columns = ["folder", "name", "method", "status", "created", "epochs", "val", "test", "reads", "curve on val"];
+  const columns = [
+    "folder",
+    "name",
+    "method",
+    "status",
+    "created",
+    "epochs",
+    "val",
+    "by",
+    "test",
+    "reads",
+    "curve on val",
+  ];
   const rows = runs.map((run) => [
     run.folder,
     run.name,
@@ -81,6 +94,7 @@ export function runsText(runs: readonly RunRow[]): string {
     run.created.replace("T", " ").slice(0, 16),
     String(run.epochs),
     formatNumber(run.val),
+    run.select || "–",
     run.test === null ? "–" : formatEstimate(run.test),
     String(run.testReads),
     run.curves.map(({ values }) => sparkline(values)).join(" "),
@@ -93,7 +107,7 @@ export function runsText(runs: readonly RunRow[]): string {
     widths.map((width) => "─".repeat(width)).join("──"),
     ...rows.map(line),
     "",
-    "val: highest balanced accuracy on val, which chose the epoch; test: balanced accuracy on test.",
+    "val: score on val of the epoch that training kept, by the metric that chose it (by); test: balanced accuracy on test.",
     ...problems,
   ].join("\n");
 }

@@ -125,7 +125,8 @@ function rocCurves({ labels, probabilities }: Predictions, classes: readonly str
   }));
 }
 
-function warningsOf({ part, labels }: Predictions, classes: readonly string[], groups: SubjectGroups): string[] {
+/** What must be read before the numbers of a part: classes with few or no volumes. */
+export function warningsOf({ part, labels }: Predictions, classes: readonly string[], groups: SubjectGroups): string[] {
   const warnings: string[] = [];
   const counts = classes.map((_, c) => labels.filter((label) => label === c).length);
   const missing = classes.filter((_, c) => counts[c] === 0);

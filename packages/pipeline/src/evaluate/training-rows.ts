@@ -10,6 +10,8 @@ export interface TrainingRow {
   val_loss: number;
   val_balanced_accuracy: number;
   val_macro_f1: number;
+  val_auroc: number;
+  val_quadratic_kappa: number;
   seconds: number;
 }
 
@@ -55,6 +57,8 @@ function trainingRow(row: Record<string, unknown>): TrainingRow[] {
       val_loss: number("val_loss"),
       val_balanced_accuracy: number("val_balanced_accuracy"),
       val_macro_f1: number("val_macro_f1"),
+      val_auroc: number("val_auroc"),
+      val_quadratic_kappa: number("val_quadratic_kappa"),
       seconds: number("seconds"),
     },
   ];

@@ -15,6 +15,7 @@ import type { ReportDraft } from "./report/input.js";
 import { latexTables, markdownTables } from "./report/export-tables.js";
 import { modelCard } from "./report/model-card.js";
 import { renderReport } from "./report/report.js";
+import type { Selections } from "./selection.js";
 import { readTrainingRows } from "./training-rows.js";
 
 export interface Evaluation {
@@ -23,12 +24,13 @@ export interface Evaluation {
   slices: readonly SliceCounts[];
   cost: CostReport;
   input: ReportDraft;
+  selections: Selections;
   /** The run folder, which has the training curves. */
   run: string;
 }
 
 export async function writeEvaluation(folder: string, evaluation: Evaluation): Promise<void> {
-  const { metrics, predictions, slices, cost, run } = evaluation;
+  const { metrics, predictions, slices, cost, run, selections } = evaluation;
   const paths = runPaths(folder);
   writePredictions(paths.predictions, predictions);
   if (slices.length > 0) writeFileAtomic(join(folder, "slice_votes.csv"), sliceVotesText(slices));
@@ -37,7 +39,7 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
 
   const training = readTrainingRows(runPaths(run).metrics);
   const { models, differences } = evaluation.input;
-  const figures = await drawFigures({ summaries: models, differences, training, analysis: metrics });
+  const figures = await drawFigures({ summaries: models, differences, training, selections, analysis: metrics });
   mkdirSync(paths.figures, { recursive: true });
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);

@@ -34,11 +34,22 @@ const MODEL_COLOURS: Record<string, string> = {
 /** The ink of axes and text: that of the page around the figure. */
 export const INK = "currentColor";
 
-/** The colour of a model, the same in every figure; others by their place. */
-export function paletteOf(model: string | undefined, index: number): string {
-  const colours = Object.values(PALETTE);
-  return MODEL_COLOURS[model ?? ""] ?? colours[index % colours.length]!;
+/** For methods without a fixed colour: Paul Tol's muted scheme, without what is close to a colour above. */
+const FURTHER_COLOURS = ["#882255", "#332288", "#999933", "#661100", "#AA4499", "#117733", "#44AA99"];
+
+/** Names that studies give their variants, in lower case, and the model that each means. */
+const SAME_METHOD: Record<string, string> = { "2d": "2d_vote" };
+
+/** The colour of each method, in every figure the same: a fixed one for the methods that have one, else one that no other has. */
+export function coloursOf(names: readonly string[]): Map<string, string> {
+  const fixed = (name: string) => MODEL_COLOURS[SAME_METHOD[name.toLowerCase()] ?? name.toLowerCase()];
+  const free = [...FURTHER_COLOURS, ...Object.values(PALETTE)].filter((one) => !names.some((name) => fixed(name) === one)); // prettier-ignore
+  const others = names.filter((name) => fixed(name) === undefined);
+  return new Map(names.map((name) => [name, fixed(name) ?? free[others.indexOf(name) % free.length]!]));
 }
+
+/** The colour of a model that has a fixed one; of any other, the first free one. */
+export const colourOf = (model: string): string => coloursOf([model]).get(model)!;
 
 const FONT = "system-ui, -apple-system, Segoe UI, DejaVu Sans, Arial, sans-serif";
 

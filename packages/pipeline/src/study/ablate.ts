@@ -9,22 +9,26 @@ import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
 import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { writePredictions } from "../evaluate/predictions.js";
+import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
 import { loadAblation } from "./file.js";
 import { methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
 import { stepsOf } from "./steps.js";
-import { ablationTable } from "./table.js";
+import { ablationFigure } from "./ablation-figure.js";
+import { latexOf, markdownOf, terminalOf } from "./blocks.js";
+import { studyPage } from "./page.js";
+import { ablationBlocks } from "./table.js";
 
 export type AblateOptions = StudyOptions;
 
 export interface AblateResult {
   status: "finished" | "stopped";
-  /** In Markdown. */
+  /** Aligned, for a terminal. */
   table: string;
   comparison: RepeatedComparison | null;
   /** Files that were written. */
-  files: { table: string; results: string; predictions: string } | null;
+  files: Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string> | null;
 }
 
 /**
@@ -55,14 +59,25 @@ export async function ablate(options: AblateOptions): Promise<AblateResult> {
   });
   const minutes = ablation.variants.map((variant) => minutesOf(steps.filter((step) => step.variant === variant)));
   const facts = { ablation, part, dataset: dataset.info, splits, comparison, command };
-  const table = ablationTable({ ...facts, minutes });
+  const blocks = ablationBlocks({ ...facts, minutes });
+  const figure = await ablationFigure(ablation, part, comparison);
+  const at = (end: string) => join(out, `${part}${end}`);
   const files = {
-    table: join(out, `${part}.md`),
-    results: join(out, `${part}.json`),
-    predictions: join(out, `${part}-predictions.csv`),
+    table: at(".md"),
+    latex: at(".tex"),
+    page: at(".html"),
+    results: at(".json"),
+    predictions: at("-predictions.csv"),
+    svg: at(".svg"),
+    png: at(".png"),
   };
   writePredictions(files.predictions, methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}#${k}` })))); // prettier-ignore
   writeFileAtomic(files.results, `${JSON.stringify({ part, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, comparison, minutes }, null, 2)}\n`); // prettier-ignore
-  writeFileAtomic(files.table, table);
-  return { status, table, comparison, files };
+  writeFileAtomic(files.table, markdownOf(ablation.name, blocks));
+  writeFileAtomic(files.latex, latexOf(blocks));
+  writeFileAtomic(files.svg, figure.svg);
+  writeFileAtomic(files.png, await svgToPng(figure.svg));
+  const title = `${ablation.name}, ${part}`;
+  writeFileAtomic(files.page, studyPage({ kind: "ablation", title, blocks, figures: [figure] }));
+  return { status, table: terminalOf(title, blocks), comparison, files };
 }

@@ -1,5 +1,5 @@
 /** The learning curve as a figure: a panel a metric, a line and the band of its intervals a variant. */
-import { drawSvg, paletteOf, type Spec } from "../page/drawing.js";
+import { coloursOf, drawSvg, type Spec } from "../page/drawing.js";
 import { bandArea, curves, share as axisOf } from "../evaluate/figures/axes.js";
 import type { Figure } from "../evaluate/figures/figure.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js";
@@ -11,8 +11,13 @@ const SIZE = { width: 260, height: 240 };
 export async function curveFigure({ ablation, part, points }: LearningCurve): Promise<Pick<Figure, "caption" | "svg">> {
   const metrics = ablation.metrics.filter((name) => points[0]!.comparison.methods[0]!.metrics[name] !== undefined);
   const names = ablation.variants.map(({ name }) => name);
+  const colours = coloursOf(names);
   const panels = metrics.map((metric): Spec => {
-    const own = names.map((name, k) => ({ name, colour: paletteOf(undefined, k), estimates: estimatesOf(points, name, metric) })); // prettier-ignore
+    const own = names.map((name) => ({
+      name,
+      colour: colours.get(name)!,
+      estimates: estimatesOf(points, name, metric),
+    }));
     const bounds = own
       .flatMap(({ estimates }) => estimates.flatMap(({ value, interval: { low, high } }) => [value, low, high]))
       .filter(Number.isFinite);

@@ -16,8 +16,10 @@ import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
 import { curveFigure } from "./curve-figure.js";
-import { curveTable } from "./curve-table.js";
+import { latexOf, markdownOf, terminalOf } from "./blocks.js";
+import { curveBlocks } from "./curve-table.js";
 import { loadAblation, type Ablation } from "./file.js";
+import { studyPage } from "./page.js";
 import { methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
 import { stepsOf } from "./steps.js";
 
@@ -60,11 +62,11 @@ export interface LearningCurve {
 
 export interface LearningCurveResult {
   status: "finished" | "stopped";
-  /** In Markdown. */
+  /** Aligned, for a terminal. */
   table: string;
   curve: LearningCurve | null;
   /** Files that were written. */
-  files: { table: string; results: string; predictions: string; svg: string; png: string } | null;
+  files: Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string> | null;
 }
 
 /** Metrics whose best value is 1 and whose error, 1 - metric, falls towards 0. */
@@ -104,16 +106,19 @@ export async function learningCurve(options: LearningCurveOptions): Promise<Lear
   const points = rising.map(({ methods: _, ...point }): CurvePoint => point);
   const curve: LearningCurve = { ablation, part, slicesOfAll, points, fits: fitsOf(ablation, points) };
   const figure = await curveFigure(curve);
-  const table = curveTable(curve, { dataset: dataset.info, splits, command });
+  const blocks = curveBlocks(curve, { dataset: dataset.info, splits, command });
   const at = (name: string) => join(out, `curve-${part}${slicesOfAll ? "-all-slices" : ""}${name}`);
-  const files = { table: at(".md"), results: at(".json"), predictions: at("-predictions.csv"), svg: at(".svg"), png: at(".png") }; // prettier-ignore
+  const files = { table: at(".md"), latex: at(".tex"), page: at(".html"), results: at(".json"), predictions: at("-predictions.csv"), svg: at(".svg"), png: at(".png") }; // prettier-ignore
   writePredictions(files.predictions, rising.flatMap(({ share, methods }) => methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` }))))); // prettier-ignore
   const { fits } = curve;
   writeFileAtomic(files.results, `${JSON.stringify({ part, slicesOfAll, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, points, fits }, null, 2)}\n`); // prettier-ignore
   writeFileAtomic(files.svg, figure.svg);
   writeFileAtomic(files.png, await svgToPng(figure.svg));
-  writeFileAtomic(files.table, table);
-  return { status, table, curve, files };
+  const title = `${ablation.name}: learning curve on ${part}`;
+  writeFileAtomic(files.table, markdownOf(title, blocks));
+  writeFileAtomic(files.latex, latexOf(blocks));
+  writeFileAtomic(files.page, studyPage({ kind: "learning curve", title, blocks, figures: [figure] }));
+  return { status, table: terminalOf(title, blocks), curve, files };
 }
 
 function fitsOf(ablation: Ablation, points: readonly CurvePoint[]): CurveFit[] {

@@ -1,10 +1,10 @@
-/** The one table of an ablation, in Markdown, with all that is needed to make it again. */
+/** The tables of an ablation, with all that is needed to make them again. */
 import type { DatasetInfo } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
-import type { RepeatedComparison, RepeatedSummary } from "../evaluate/compare/repeated.js";
+import type { RepeatedComparison, RepeatedDifference, RepeatedMetric, RepeatedSummary } from "../evaluate/compare/repeated.js"; // prettier-ignore
 import type { MetricName } from "../evaluate/metrics/scorer.js";
-import type { Estimate } from "../evaluate/statistics/interval.js";
-import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js";
+import { formatEstimate, formatNumber, formatP, formatSigned, METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js"; // prettier-ignore
+import type { Block, StudyTable } from "./blocks.js";
 import type { Ablation } from "./file.js";
 
 /** What a table is about, and how it came to be. */
@@ -22,46 +22,63 @@ export interface TableFacts extends Provenance {
   minutes: readonly number[];
 }
 
-export function ablationTable(facts: TableFacts): string {
-  const { ablation, comparison, command } = facts;
-  const metrics = ablation.metrics.filter((name) => comparison.methods[0]!.metrics[name] !== undefined);
+export function ablationBlocks(facts: TableFacts): Block[] {
+  const { comparison, command } = facts;
   return [
-    `# ${ablation.name}`,
-    provenance(facts),
-    markdown(
-      ["", ...metrics.flatMap((name) => [short(name), `of the seeds' mean`]), "minutes"],
-      comparison.methods.map((method, k) => methodRow(method, metrics, facts.minutes[k])),
-    ),
-    "Mean ± SD over seeds, [95 % interval] of the mean over subjects (stratified BCa bootstrap); then the score of the seeds' mean probabilities. Minutes of training, mean over the runs, on the machine that ran it.",
-    `Paired differences, ${ablation.main} minus the other (mean over seeds, 95 % interval over subjects, two-sided p, not adjusted):`,
-    markdown(
-      ["", ...metrics.map(short)],
-      comparison.differences.map(({ first, second, metrics: found }) => [
-        `${first} − ${second}`,
-        ...metrics.map((name) => differenceCell(found[name])),
-      ]),
-    ),
-    "Variants, by the keys in which they differ from the shared configuration:",
-    settingsTable(ablation),
-    `Made by: \`${command}\``,
-  ]
-    .join("\n\n")
-    .concat("\n");
+    { text: provenance(facts) },
+    ...comparison.warnings.map((note) => ({ note })),
+    { table: scoreTable(facts) },
+    { table: differenceTable(facts) },
+    { table: settingsTable(facts.ablation) },
+    { command },
+  ];
 }
 
-export function settingsTable({ settings, variants }: Ablation): string {
+function scoreTable({ ablation, comparison, minutes }: TableFacts): StudyTable {
+  const metrics = shownMetrics(ablation, comparison);
+  return {
+    label: "scores",
+    title: "Scores",
+    caption:
+      "Mean ± SD over seeds, [95 % interval] of the mean over subjects by the bootstrap. ‘Of the mean’ is the score of " +
+      "the seeds' mean probabilities. Minutes of training are the mean over the runs, on the machine that ran them.",
+    columns: ["method", ...metrics.flatMap((name) => [short(name), "of the mean"]), "minutes"],
+    rows: comparison.methods.map((method, k) => methodRow(method, metrics, minutes[k])),
+  };
+}
+
+function differenceTable({ ablation, comparison: { differences, ...comparison } }: TableFacts): StudyTable {
+  const metrics = shownMetrics(ablation, comparison);
+  return {
+    label: "differences",
+    title: "Paired differences",
+    caption:
+      `${ablation.main} minus the other: mean over seeds, [95 % interval] over subjects; two-sided p, adjusted by Holm ` +
+      `over the ${differences.length} differences of a metric.`,
+    columns: ["difference", ...metrics.map(short)],
+    rows: differences.map((one) => [
+      `${one.first} − ${one.second}`,
+      ...metrics.map((name) => differenceCell(one.metrics[name])),
+    ]),
+  };
+}
+
+export function settingsTable({ settings, variants }: Ablation): StudyTable {
   const said = (overrides: Readonly<Record<string, string>>) =>
     Object.entries(overrides)
-      .map(([key, value]) => `\`${key}: ${value.replaceAll("|", "\\|")}\``)
-      .join(" ");
+      .map(([key, value]) => `${key}: ${value}`)
+      .join(", ");
   const all = said(settings);
-  return markdown(
-    ["", "settings"],
-    [
+  return {
+    label: "settings",
+    title: "Variants",
+    caption: "The keys in which they differ from the shared configuration.",
+    columns: ["variant", "settings"],
+    rows: [
       ...(all === "" ? [] : [["all", all]]),
       ...variants.map(({ name, overrides }) => [name, said(overrides) || "as shared"]),
     ],
-  );
+  };
 }
 
 export function provenance({ ablation, part, dataset, splits, comparison }: Provenance): string {
@@ -78,27 +95,26 @@ export function provenance({ ablation, part, dataset, splits, comparison }: Prov
 
 function methodRow(method: RepeatedSummary, metrics: readonly MetricName[], minutes: number | undefined): string[] {
   const cells = metrics.flatMap((name) => {
-    const { mean, sd } = method.metrics[name]!;
-    const spread = Number.isNaN(sd) ? "" : ` ± ${number(sd)}`;
-    const ensemble = method.seeds > 1 ? number(method.ensemble[name]!) : "";
-    return [`${number(mean.value)}${spread} ${interval(mean, number)}`, ensemble];
+    const ensemble = method.seeds > 1 ? formatNumber(method.ensemble[name]!) : "–";
+    return [scoreCell(method.metrics[name]!), ensemble];
   });
-  return [method.name, ...cells, minutes === undefined || Number.isNaN(minutes) ? "" : minutes.toFixed(1)];
+  return [method.name, ...cells, minutes === undefined || Number.isNaN(minutes) ? "–" : minutes.toFixed(1)];
 }
+
+/** Those of the ablation that apply to its classes. */
+export const shownMetrics = ({ metrics }: Ablation, { methods }: Pick<RepeatedComparison, "methods">): MetricName[] =>
+  metrics.filter((name) => methods[0]!.metrics[name] !== undefined);
 
 export const short = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
-export const number = (value: number): string => (Number.isNaN(value) ? "–" : value.toFixed(3));
-const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
-/** "+0.051 [+0.010, +0.092], p 0.013", or a dash where there is none. */
-export const differenceCell = (one: { difference: Estimate; p: number } | undefined): string =>
-  one === undefined ? "–" : `${signed(one.difference.value)} ${interval(one.difference, signed)}, p ${pText(one.p)}`;
-const pText = (p: number): string => (p < 0.001 ? "< 0.001" : p.toFixed(3));
 
-export function interval({ interval: { low, high } }: Estimate, text: (value: number) => string): string {
-  return Number.isNaN(low) || Number.isNaN(high) ? "" : `[${text(low)}, ${text(high)}]`;
+/** "0.87 ± 0.012 [0.83, 0.91]"; without SD for one seed. */
+export function scoreCell({ mean, sd }: RepeatedMetric): string {
+  if (Number.isNaN(sd)) return formatEstimate(mean);
+  return formatEstimate(mean).replace(/^(\S+)/, `$1 ± ${formatNumber(sd, sd < 0.1 ? 3 : 2)}`);
 }
 
-export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+/** "+0.05 [+0.01, +0.09], p 0.013", or a dash where there is none. */
+export function differenceCell(one: RepeatedDifference["metrics"][MetricName]): string {
+  if (one === undefined) return "–";
+  return `${formatEstimate(one.difference, formatSigned)}, p ${formatP(one.adjusted)}`;
 }

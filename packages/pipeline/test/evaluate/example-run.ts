@@ -112,13 +112,14 @@ function write(folder: string, numbers: MetricsFile, predictions: readonly Predi
   writeFileSync(paths.config, configToYaml(config));
   writePredictions(paths.predictions, predictions);
   writeFileSync(paths.summary, metricsText(numbers));
+  // Macro F1, which chooses, is best one epoch before balanced accuracy.
   const rows = [0.4, 0.5, 0.7, 0.6].map((score, epoch) => ({
     stage: "volume",
     epoch,
     train_loss: 1 - epoch / 8,
     val_loss: 1,
     val_balanced_accuracy: score,
-    val_macro_f1: score,
+    val_macro_f1: [0.3, 0.65, 0.6, 0.5][epoch],
     seconds: 1.5,
   }));
   writeFileSync(paths.metrics, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));

@@ -35,11 +35,14 @@ test("runs below a folder, in the order of their names, with state, scores and c
   const [broken, nine, ten, good] = runs as [RunRow, RunRow, RunRow, RunRow];
   assert.match(broken.problem ?? "", /expected JSON/);
   assert.deepEqual([nine.status, nine.epochs, nine.test, nine.testReads], ["stopped", 0, null, 0]);
-  assert.deepEqual([good.status, good.epochs, good.val, good.testReads], ["scored", 4, 0.7, 1]);
+  assert.deepEqual(
+    [good.status, good.epochs, good.val, good.select, good.testReads],
+    ["scored", 4, 0.65, "macro F1", 1],
+  );
   assert.ok(good.test!.value > 0.8 && ten.test!.value < 0.8);
-  assert.deepEqual(good.curves, [{ stage: "volume", values: [0.4, 0.5, 0.7, 0.6] }]);
+  assert.deepEqual(good.curves, [{ stage: "volume", select: "macro F1", values: [0.3, 0.65, 0.6, 0.5] }]);
   const table = runsText(runs);
-  assert.match(table, /^good +good +2\.5d +scored .* 0\.70 +\d\.\d\d \[.*▁▃█▆$/m);
+  assert.match(table, /^good +good +2\.5d +scored .* 0\.65 +macro F1 +\d\.\d\d \[.*▁█▇▅$/m);
   assert.match(table, /^broken: .*run\.json: expected JSON/m);
   assert.equal(runsText([]), "No run here.");
   assert.deepEqual(listRuns(join(folder, "nowhere")), []);
@@ -60,6 +63,23 @@ test("a run that says training is training while a process holds its folder, and
   assert.equal(child.signal, "SIGKILL");
   assert.ok(existsSync(join(run, ".lock")));
   assert.equal(statusOf(), "stopped");
+});
+
+test("val and curve are of the metric that chose the epoch: auroc, a loss as a loss, ties by the lower loss (by hand)", () => {
+  const run = join(folder, "selected");
+  exampleRun(run, { name: "selected", counts: [12, 12] });
+  const { config, metrics } = runPaths(run);
+  const text = readFileSync(config, "utf8");
+  const row = (val_auroc: number | null, val_loss: number) => `${JSON.stringify({ stage: "volume", epoch: 0, val_auroc, val_loss, val_macro_f1: 1 })}\n`; // prettier-ignore
+  writeFileSync(metrics, row(0.8, 0.9) + row(0.9, 0.7) + row(0.9, 0.6) + row(null, 0.1));
+  const shown = (select: string) => {
+    writeFileSync(config, text.replaceAll(/select: \w+/g, `select: ${select}`));
+    const [found] = listRuns(run);
+    return [found!.select, found!.val];
+  };
+  assert.deepEqual(shown("auroc"), ["AUROC", 0.9]);
+  assert.deepEqual(shown("loss"), ["loss", 0.1]);
+  rmSync(run, { recursive: true });
 });
 
 test("sorted by any column, unknown values last; filtered by texts, numbers and times", () => {

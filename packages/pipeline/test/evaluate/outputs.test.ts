@@ -133,7 +133,13 @@ test("a part with one class alone, or without one of several, still has its numb
     const defined = Number.isFinite(metrics.test[1]!.metrics.auroc.value);
     assert.equal(metrics.control === null, !defined);
     const { test: models, differences } = metrics;
-    const figures = await drawFigures({ summaries: models, differences, training: [], analysis: metrics });
+    const figures = await drawFigures({
+      summaries: models,
+      differences,
+      training: [],
+      selections: {},
+      analysis: metrics,
+    });
     const task = { description: "x", classes, ordinal: run.ordinal };
     const split = { ...example.split, parts: [] };
     const page = renderReport({

@@ -35,11 +35,13 @@ function curves(stage: string, epochs: number): TrainingRow[] {
     const rest = Math.exp(-epoch / (epochs / 3));
     return {
       stage,
-      epoch: epoch + 1,
+      epoch,
       train_loss: 0.2 + 1.1 * rest,
       val_loss: 0.5 + 0.8 * rest + 0.03 * Math.sin(3 * epoch),
       val_balanced_accuracy: 0.8 - 0.5 * rest + 0.02 * Math.sin(5 * epoch),
       val_macro_f1: 0.76 - 0.52 * rest + 0.02 * Math.cos(4 * epoch),
+      val_auroc: 0.9 - 0.4 * rest,
+      val_quadratic_kappa: 0.7 - 0.5 * rest,
       seconds: 12,
     };
   });
@@ -148,6 +150,7 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
       summaries: models,
       differences,
       training: [...curves("slice", 12), ...curves("volume", 10)],
+      selections: { slice: "macro_f1", volume: "auroc" },
       analysis,
     }),
     analysis,
@@ -157,7 +160,11 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
     notes: [],
     failures: analysis.failures.map(({ id }) => ({
       id,
-      picture: { source: PIXEL, alternative: `Slices of ${id}` },
+      picture: {
+        source: PIXEL,
+        alternative: `Slices of ${id}`,
+        view: "window −1000 to 400 HU; R: the patient's right",
+      },
       evidence: evidence.find((one) => one.id === id) ?? null,
     })),
     cost: COST,

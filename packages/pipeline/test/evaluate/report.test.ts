@@ -9,6 +9,11 @@ import { openPage, skipWithoutChromium } from "./chromium.js";
 import { simulate } from "./fixture.js";
 import { exampleReport } from "./report-example.js";
 
+/** What is wider than its place on the page. */
+const SCROLLING = `[...document.querySelectorAll(".scroll, figure, pre")]
+  .filter((part) => part.scrollWidth > part.clientWidth)
+  .map((part) => part.getAttribute("aria-label") ?? part.textContent.slice(0, 60))`;
+
 for (const kind of ["binary", "grades"] as const)
   test(
     `a report of a ${kind} task in Chromium: no complaint, no request, nothing wider than the page`,
@@ -36,11 +41,13 @@ for (const kind of ["binary", "grades"] as const)
         const ids = await page.evaluate<string[]>(`[...document.querySelectorAll("[id]")].map(({ id }) => id)`);
         assert.equal(new Set(ids).size, ids.length, "ids are unique");
         for (const [width, text] of [
-          [1100, "desk"],
+          [1280, "desk"],
           [390, "phone"],
         ] as const) {
           await page.setViewportSize({ width, height: 900 });
           assert.ok((await page.evaluate<number>("document.documentElement.scrollWidth")) <= width, text);
+          if (width === 1280)
+            assert.deepEqual(await page.evaluate<string[]>(SCROLLING), [], "nothing scrolls sideways");
         }
         assert.equal((await page.pdf({ preferCSSPageSize: true })).subarray(0, 5).toString(), "%PDF-");
       });

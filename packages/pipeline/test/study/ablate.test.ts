@@ -53,16 +53,30 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
   assert.ok(!existsSync(runPaths(run("2.5D")).state("slice")) && existsSync(runPaths(run("2D")).state("slice")));
   assert.ok(!existsSync(runPaths(run("3D")).best("slice")));
   assert.deepEqual(["2D", "2.5D", "mean", "3D"].map((name) => readRecord(run(name)).testReads), [0, 0, 0, 0]); // prettier-ignore
+  const markdown = readFileSync(first.files!.table, "utf8");
   for (const text of [
     "| 2D |",
     "| 2.5D − 3D |",
     "| majority |",
     "| shortcut |",
-    '`method: "3d"`',
+    'method: "3d"',
     "seeds 0, 1",
-    "| all | `volume.learning_rate: 0.002` |",
+    "| all | volume.learning_rate: 0.002 |",
+    "adjusted by Holm over the 5 differences",
+    "> Fewer than 10 val volumes of",
   ])
-    assert.ok(first.table.includes(text), text);
+    assert.ok(markdown.includes(text), text);
+  assert.match(first.table, /^2D +0\.\d\d ± 0\.\d\d/m, "aligned, two decimals");
+  for (const line of first.table.split("\n")) assert.ok(line.length <= 110 && !/^[|#>]/.test(line), line);
+  for (const { metrics } of first.comparison!.differences) {
+    const { p, adjusted } = metrics.accuracy!;
+    assert.ok(Number.isNaN(p) ? Number.isNaN(adjusted) : adjusted >= p && adjusted <= 1, `${p} ${adjusted}`);
+  }
+  const page = readFileSync(first.files!.page, "utf8");
+  for (const text of ["Fewer than 10 val volumes of", '<svg role="img"', '<h2 id="differences">', "p "])
+    assert.ok(page.includes(text), text);
+  assert.match(readFileSync(first.files!.latex, "utf8"), /\\begin\{tabular\}[^]*2\.5D \$-\$ 3D &/);
+  assert.deepEqual([...readFileSync(first.files!.png).subarray(1, 4)], [0x50, 0x4e, 0x47]);
 
   assert.deepEqual(
     ["2.5D", "3D"].map((name) => readRunConfig(run(name)).volume.learningRate),
@@ -117,9 +131,10 @@ test("stopped in the middle it goes on, and does nothing twice", async () => {
   const before = statSync(kept).mtimeMs;
   const { table } = await ablate({ file, data, out });
   assert.equal(statSync(kept).mtimeMs, before);
-  const undisturbed = readFileSync(join(folder, "whole", "val.md"), "utf8");
   const scores = (text: string) => text.replaceAll(/ \d+\.\d \|$/gm, " |"); // minutes differ
-  assert.equal(scores(table), scores(undisturbed));
+  const written = (place: string) => scores(readFileSync(join(folder, place, "val.md"), "utf8"));
+  assert.ok(table.includes("2.5D − 3D"));
+  assert.equal(written("stopped"), written("whole"));
 });
 
 test("a stop is heard while slices are embedded, too", async () => {

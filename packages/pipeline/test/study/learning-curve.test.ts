@@ -71,8 +71,12 @@ test("one table, one figure; the whole share is the ablation's own runs; test is
   const splitOf = (place: string) => readSplit(runPaths(join(out, "runs", "3D", place)).split);
   assert.equal(splitOf("seed0-share0.3").parts.train.length, splitOf("seed0-share0.3").parts.train.length);
   assert.notEqual(sliceModel("seed0-share0.3"), sliceModel("seed0"), "the slice stage had fewer volumes, too");
-  for (const text of ["2.5D − 3D", "30 % (", "100 % (", "Power law", "| majority |", "minutes"].slice(0, 5))
-    assert.ok(curve.table.includes(text), text);
+  const markdown = readFileSync(curve.files!.table, "utf8");
+  for (const text of ["2.5D − 3D", "30 % (", "100 % (", "Power law", "| majority |", "Minutes of training"])
+    assert.ok(markdown.includes(text), text);
+  assert.match(readFileSync(curve.files!.page, "utf8"), /<svg role="img"[^]*<h2 id="power-law">/);
+  assert.match(readFileSync(curve.files!.latex, "utf8"), /\\label\{tab:curve-accuracy/);
+  for (const line of curve.table.split("\n")) assert.ok(!line.startsWith("|") && !line.startsWith("#"), line);
   assert.ok(curve.curve!.fits.some(({ variant, metric, fit }) => variant === "3D" && metric === "accuracy" && fit.points === 6)); // prettier-ignore
 
   const kept = runPaths(join(out, "runs", "2D", "seed0")).best("slice");

@@ -6,9 +6,11 @@ import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../opt
 import { ensembleOf } from "../group/ensemble.js";
 import type { Predictions } from "../predictions.js";
 import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { holm } from "../statistics/holm.js";
 import { noInterval, type Estimate } from "../statistics/interval.js";
 import { differenceOf, pairedEstimate } from "../statistics/paired.js";
 import { runSpread } from "../statistics/runs.js";
+import { warningsOf } from "../summary.js";
 import { alignModels } from "./models.js";
 
 /** One method: its predictions of the same volumes, one entry a seed. */
@@ -37,8 +39,8 @@ export interface RepeatedSummary {
 export interface RepeatedDifference {
   first: string;
   second: string;
-  /** mean over seeds of the first minus that of the second, with its interval over subjects and two-sided p */
-  metrics: Partial<Record<MetricName, { difference: Estimate; p: number }>>;
+  /** mean over seeds of the first minus that of the second, with its interval over subjects, two-sided p, and p by Holm over the differences */
+  metrics: Partial<Record<MetricName, { difference: Estimate; p: number; adjusted: number }>>;
 }
 
 export interface RepeatedComparison {
@@ -47,6 +49,8 @@ export interface RepeatedComparison {
   methods: RepeatedSummary[];
   /** The first method against each other one. */
   differences: RepeatedDifference[];
+  /** What must be read before the numbers: classes with few or no volumes. */
+  warnings: string[];
 }
 
 /**
@@ -80,7 +84,8 @@ export function compareRepeated(
       wanted.forEach((name, k) => (out[m * wanted.length + k]! += scores[metricIndex(name)]! / counts[m]!));
     });
   };
-  const resampled = resampleSubjects(means, methods.length * wanted.length, groupSubjects(first.subjects, first.labels), { resamples, random: seededRandom(seed) }); // prettier-ignore
+  const groups = groupSubjects(first.subjects, first.labels);
+  const resampled = resampleSubjects(means, methods.length * wanted.length, groups, { resamples, random: seededRandom(seed) }); // prettier-ignore
 
   const full = new Float64Array(first.labels.length).fill(1);
   const valuesOf = (scorer: Scorer): number[] => {
@@ -115,9 +120,26 @@ export function compareRepeated(
     const of = (k: number) =>
       pairedEstimate(differenceOf(resampled, from * wanted.length + k, m * wanted.length + k), level);
     const shown = wanted.filter((metric) => !WITHOUT_INTERVAL.includes(metric));
-    return [{ first: reference, second: name, metrics: record(shown, (metric) => of(wanted.indexOf(metric))) }];
+    return [
+      {
+        first: reference,
+        second: name,
+        metrics: record(shown, (metric) => ({ ...of(wanted.indexOf(metric)), adjusted: Number.NaN })),
+      },
+    ];
   });
-  return { volumes: first.labels.length, subjects: new Set(first.subjects).size, methods: summaries, differences };
+  for (const metric of wanted) {
+    const tests = differences.flatMap(({ metrics: own }) => own[metric] ?? []);
+    const adjusted = holm(tests.map(({ p }) => p));
+    tests.forEach((test, k) => (test.adjusted = adjusted[k]!));
+  }
+  return {
+    volumes: first.labels.length,
+    subjects: new Set(first.subjects).size,
+    methods: summaries,
+    differences,
+    warnings: warningsOf(first, options.classes, groups),
+  };
 }
 
 function record<T>(

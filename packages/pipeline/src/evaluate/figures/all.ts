@@ -3,6 +3,7 @@ import { COUNT_VOTE, type Analysis } from "../analysis/analysis.js";
 import type { ModelDifference } from "../compare/models.js";
 import type { ModelSummary } from "../summary.js";
 import type { TrainingRow } from "../training-rows.js";
+import type { Selections } from "../selection.js";
 import { benefitFigure } from "./benefit.js";
 import { precisionRecallFigure, rocFigure } from "./curves.js";
 import type { Figure } from "./figure.js";
@@ -18,11 +19,19 @@ export interface FigureInput {
   summaries: readonly ModelSummary[];
   differences: readonly ModelDifference[];
   training: readonly TrainingRow[];
+  /** What chose the epoch of each stage. */
+  selections: Selections;
   analysis: Analysis;
 }
 
 /** Draws all figures of a report; each only where there is something to show. */
-export async function drawFigures({ summaries, differences, training, analysis }: FigureInput): Promise<Figure[]> {
+export async function drawFigures({
+  summaries,
+  differences,
+  training,
+  selections,
+  analysis,
+}: FigureInput): Promise<Figure[]> {
   const informed = summaries.filter(({ model }) => model !== "majority");
   const probable = informed.filter(({ model }) => model !== COUNT_VOTE);
   const { protocols, votes, curves, calibration, selective, decisionCurve, subgroups } = analysis;
@@ -39,7 +48,7 @@ export async function drawFigures({ summaries, differences, training, analysis }
     calibration === null ? undefined : correctedFigure(calibration),
     selective.length > 0 ? riskCoverageFigure(selective) : undefined,
     ...subgroups.map(subgroupFigure),
-    training.length > 0 ? trainingFigure(training) : undefined,
+    training.length > 0 ? trainingFigure(training, selections) : undefined,
   ];
   return Promise.all(figures.filter((figure) => figure !== undefined));
 }

@@ -43,19 +43,20 @@ export interface NamedCurve {
 
 export const DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 2, 1, 2], [3, 1]]; // prettier-ignore
 
-/** Lines told apart by colour and by dashes, the last one whole. @param step interpolation of steps, as of precision and recall */
+/** Lines told apart by colour and by dashes, the last one whole. @param orient where the legend is @param step interpolation of steps, as of precision and recall */
 export function curves(
   named: readonly NamedCurve[],
   x: Spec,
   y: Spec,
   legendTitle: string | null,
   step?: string,
+  orient: "right" | "bottom" = "right",
 ): Spec {
   const values = named.flatMap(({ name, points }) =>
     points.map((point, k) => ({ name, k, [x["field"] as string]: point.x, [y["field"] as string]: point.y })),
   );
   const names = named.map(({ name }) => name);
-  const legend = { title: legendTitle, orient: "right", symbolSize: 220, symbolStrokeWidth: 2.5 };
+  const legend = { title: legendTitle, orient, symbolSize: 220, symbolStrokeWidth: 2.5 };
   const scale = (range: unknown) => ({ field: "name", type: "nominal", sort: null, scale: { domain: names, range }, legend }); // prettier-ignore
   return {
     data: { values },

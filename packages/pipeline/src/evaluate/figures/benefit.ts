@@ -1,5 +1,5 @@
 /** The decision curve. */
-import { drawSvg, PALETTE, paletteOf } from "../../page/drawing.js";
+import { colourOf, drawSvg, INK, PALETTE } from "../../page/drawing.js";
 import type { DecisionCurve } from "../decisions/net-benefit.js";
 import { formatEstimate, modelName } from "../report/tables.js";
 import { bandArea, curves, share } from "./axes.js";
@@ -20,7 +20,7 @@ export async function benefitFigure(model: string, curve: DecisionCurve): Promis
     scale: { domain: [floor, top], nice: false },
     axis: { tickCount: 5, format: ".2f" },
   };
-  const colour = paletteOf(model, 0);
+  const colour = colourOf(model);
   const band = {
     x: threshold,
     y: curve.model.map(({ value, interval }) => ({
@@ -29,7 +29,7 @@ export async function benefitFigure(model: string, curve: DecisionCurve): Promis
     })),
   };
   const named = [
-    { name: "act on all", colour: PALETTE.vermillion, points: above(treatAll) },
+    { name: "act on all", colour: INK, points: above(treatAll) },
     { name: "act on none", colour: PALETTE.grey, points: above(treatNone) },
     { name: modelName(model), colour, points: above(curve.model.map(({ value }) => value)) },
   ];

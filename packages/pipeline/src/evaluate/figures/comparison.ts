@@ -1,18 +1,18 @@
 /** The forest plot of several runs: their scores, and below them the difference of every pair. */
-import { drawSvg, PALETTE } from "../../page/drawing.js";
+import { coloursOf, drawSvg, INK } from "../../page/drawing.js";
 import type { RunComparison } from "../compare/runs.js";
 import { formatEstimate, formatP, formatSigned, headlineMetrics, METRIC_NAMES, SHORT_NAMES } from "../report/tables.js";
 import type { Figure } from "./figure.js";
-import { forestPanel, type ForestRow } from "./forest.js";
+import { forestPanel, reachOf, type ForestRow } from "./forest.js";
 
 export async function comparisonFigure({ summaries, pairs, metric }: RunComparison): Promise<Figure> {
-  const colours = Object.values(PALETTE);
+  const colours = coloursOf(summaries.map(({ model }) => model));
   const title = (name: keyof typeof METRIC_NAMES) => SHORT_NAMES[name] ?? METRIC_NAMES[name];
   const panels = headlineMetrics(summaries[0]!).map((name, i) => {
-    const rows = summaries.map(({ model, metrics }, k): ForestRow => ({
+    const rows = summaries.map(({ model, metrics }): ForestRow => ({
       label: model,
       estimate: metrics[name],
-      colour: colours[k % colours.length]!,
+      colour: colours.get(model)!,
     }));
     const low = Math.min(0, ...rows.map(({ estimate }) => estimate.interval.low).filter(Number.isFinite));
     return forestPanel(title(name), rows, [low, 1], undefined, i % 2 === 0);
@@ -20,10 +20,9 @@ export async function comparisonFigure({ summaries, pairs, metric }: RunComparis
   const differences = pairs.pairs.map(({ first, second, metrics }): ForestRow => ({
     label: `${first} − ${second}`,
     estimate: metrics[metric]!.difference,
-    colour: PALETTE.blue,
+    colour: INK,
   }));
-  const bounds = differences.flatMap(({ estimate }) => [estimate.interval.low, estimate.interval.high, estimate.value]);
-  const reach = Math.ceil(10 * Math.max(0.1, ...bounds.filter(Number.isFinite).map(Math.abs))) / 10;
+  const reach = reachOf(differences.map(({ estimate }) => estimate));
   const below = forestPanel(`paired difference in ${title(metric)}`, differences, [-reach, reach], 0, true);
   const said = pairs.pairs.map(
     ({ first, second, metrics }) =>

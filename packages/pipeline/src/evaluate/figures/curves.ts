@@ -1,5 +1,5 @@
 /** ROC and precision-recall curves with bands. */
-import { drawSvg, paletteOf, type Spec } from "../../page/drawing.js";
+import { colourOf, coloursOf, drawSvg, type Spec } from "../../page/drawing.js";
 import type { ClassCurves } from "../analysis/curves.js";
 import { formatEstimate, formatNumber, modelName } from "../report/tables.js";
 import type { ModelSummary } from "../summary.js";
@@ -8,70 +8,61 @@ import type { Figure } from "./figure.js";
 
 const SIZE = { width: 270, height: 270 };
 
-/** Two classes: all models, the main one with its band. More: a panel a class of the main model. */
+/** All models, the main one with its band: one panel for two classes, else a panel a class. */
 export async function rocFigure(summaries: readonly ModelSummary[], main: readonly ClassCurves[]): Promise<Figure> {
   const [x, y] = [share("x", "1 − specificity"), share("y", "sensitivity")];
   const chance = dashed([0, 0], [1, 1], x, y);
-  const last = summaries[summaries.length - 1]!;
-  const binary = last.classes.length === 2;
-  if (!binary) return classRoc(main, last, chance, x, y);
-  const named = summaries.flatMap((summary, i): NamedCurve[] => {
-    const { curve } = summary.roc[0]!;
-    if (curve.falsePositiveRate.length === 0) return [];
-    const points = curve.falsePositiveRate.map((at, k) => ({ x: at, y: curve.truePositiveRate[k]! }));
-    const name = `${modelName(summary.model)}: ${formatNumber(summary.metrics.auroc.value)}`;
-    return [{ name, colour: paletteOf(summary.model, i), points }];
+  const { classes } = summaries[0]!;
+  const binary = classes.length === 2;
+  const colours = coloursOf(summaries.map(({ model }) => model));
+  const linesOf = (c: number, named: (summary: ModelSummary) => string) =>
+    summaries.flatMap((summary): NamedCurve[] => {
+      const { curve } = summary.roc[c]!;
+      if (curve.falsePositiveRate.length === 0) return [];
+      const points = curve.falsePositiveRate.map((at, k) => ({ x: at, y: curve.truePositiveRate[k]! }));
+      return [{ name: named(summary), colour: colours.get(summary.model)!, points }];
+    });
+  const bandOf = (name: string) =>
+    main.flatMap((one) => (one.class === name ? [bandArea(one.rocBand, colours.get(one.model)!, x, y)] : []));
+  const overall = (summary: ModelSummary) =>
+    `${modelName(summary.model)}: ${formatNumber(summary.metrics.auroc.value)}`;
+  const spec = binary
+    ? { ...SIZE, layer: [chance, ...bandOf(classes[1]!), curves(linesOf(0, overall), x, y, "AUROC")] }
+    : grid(
+        classes.map((name, c) =>
+          panel(`${name} against the rest`, [
+            chance,
+            ...bandOf(name),
+            curves(linesOf(c, overall), x, y, "AUROC, mean over classes", undefined, "bottom"),
+          ]),
+        ),
+      );
+  const said = summaries.map((one) => {
+    const perClass = one.perClass.map(({ name, auroc }) => `${name} ${formatEstimate(auroc)}`).join(", ");
+    return `${modelName(one.model)} ${formatEstimate(one.metrics.auroc)}${binary ? "" : ` (${perClass})`}`;
   });
-  const bands = main.map(({ rocBand, model }) => bandArea(rocBand, paletteOf(model, 0), x, y));
-  const said = summaries.map((one) => `${modelName(one.model)} ${formatEstimate(one.metrics.auroc)}`);
+  const what = binary ? `ROC curves, positive class ${classes[1]!}` : "ROC curves, each class against the rest";
   return {
     name: "roc",
     group: "ranking",
-    caption: `ROC curves, positive class ${last.classes[1]!}${bandText(main)}. The dashed diagonal is chance.`,
-    svg: await drawSvg(
-      { ...SIZE, layer: [chance, ...bands, curves(named, x, y, "AUROC")] },
-      {
-        title: "ROC curves",
-        description: `Sensitivity against 1 minus specificity. AUROC: ${said.join("; ") || "undefined, a class is absent"}.`,
-      },
-    ),
-  };
-}
-
-function bandText(main: readonly ClassCurves[]): string {
-  return main.length === 0 ? "" : `; the band is the 95 % interval of ${modelName(main[0]!.model)} at each point by itself`; // prettier-ignore
-}
-
-async function classRoc(
-  main: readonly ClassCurves[],
-  summary: ModelSummary,
-  chance: Spec,
-  x: Spec,
-  y: Spec,
-): Promise<Figure> {
-  const area = (name: string) => summary.perClass.find((one) => one.name === name)!.auroc;
-  const panels = main.map(({ class: name, roc, rocBand }, i) => {
-    const colour = paletteOf(undefined, i);
-    const points = roc.falsePositiveRate.map((at, k) => ({ x: at, y: roc.truePositiveRate[k]! }));
-    return panel(`${name}: ${formatNumber(area(name).value)}`, [chance, bandArea(rocBand, colour, x, y), line(points, colour, x, y)]); // prettier-ignore
-  });
-  const said = main.map(({ class: name }) => `${name} ${formatEstimate(area(name))}`);
-  return {
-    name: "roc",
-    group: "ranking",
-    caption: `ROC curves of ${modelName(summary.model)}, each class against the rest, with its AUROC; bands are 95 % intervals at each point by itself. The dashed diagonal is chance.`,
-    svg: await drawSvg(grid(panels), {
-      title: "ROC curves by class",
+    caption: `${what}${bandText(main)}. The dashed diagonal is chance.`,
+    svg: await drawSvg(spec, {
+      title: binary ? "ROC curves" : "ROC curves by class",
       description: `Sensitivity against 1 minus specificity. AUROC: ${said.join("; ") || "undefined, a class is absent"}.`,
     }),
   };
 }
 
+function bandText(main: readonly ClassCurves[]): string {
+  if (main.length === 0) return "";
+  return `; the band is the 95 % interval of ${modelName(main[0]!.model)} at each point by itself`;
+}
+
 /** Precision against recall of the main model, a panel a class, with the base rate. */
 export async function precisionRecallFigure(main: readonly ClassCurves[]): Promise<Figure> {
   const [x, y] = [share("x", "recall"), share("y", "precision")];
-  const panels = main.map(({ class: name, precisionRecall: curve, precisionRecallBand }, i) => {
-    const colour = main.length === 1 ? paletteOf(main[0]!.model, 0) : paletteOf(undefined, i);
+  const panels = main.map(({ class: name, model, precisionRecall: curve, precisionRecallBand }) => {
+    const colour = colourOf(model);
     const points = curve.recall.map((at, k) => ({ x: at, y: curve.precision[k]! }));
     const rate = dashed([0, curve.baseRate], [1, curve.baseRate], x, y);
     return panel(`${name}: base rate ${formatNumber(curve.baseRate)}`, [

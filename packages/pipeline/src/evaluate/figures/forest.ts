@@ -1,5 +1,5 @@
 /** Models, and differences of models, side by side with their intervals. */
-import { drawSvg, INK, PALETTE, paletteOf, type Spec } from "../../page/drawing.js";
+import { drawSvg, coloursOf, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import type { Estimate } from "../statistics/interval.js";
 import type { ModelDifference } from "../compare/models.js";
@@ -19,6 +19,8 @@ export interface ForestRow {
   label: string;
   estimate: Estimate;
   colour: string;
+  /** A ring in place of the dot. */
+  hollow?: boolean;
 }
 
 /** Models side by side: a panel a headline metric, a dot and its interval a model, the chance level dashed. */
@@ -26,11 +28,12 @@ export async function forestFigure(summaries: readonly ModelSummary[]): Promise<
   const classes = summaries[0]!.classes.length;
   const chance = { balancedAccuracy: 1 / classes, auroc: 0.5, quadraticKappa: 0 };
   const metrics = headlineMetrics(summaries[0]!);
+  const colours = coloursOf(summaries.map(({ model }) => model));
   const panels = metrics.map((name, i) => {
-    const rows = summaries.map((summary, k) => ({
+    const rows = summaries.map((summary) => ({
       label: modelName(summary.model),
       estimate: summary.metrics[name],
-      colour: paletteOf(summary.model, k),
+      colour: colours.get(summary.model)!,
     }));
     const low = Math.min(0, ...finite(rows.map(({ estimate }) => estimate.interval.low)));
     const reference = name in chance ? chance[name as keyof typeof chance] : undefined;
@@ -55,15 +58,12 @@ export async function forestFigure(summaries: readonly ModelSummary[]): Promise<
 export async function differenceFigure(differences: readonly ModelDifference[]): Promise<Figure> {
   const ordinal = Number.isFinite(differences[0]!.metrics.quadraticKappa.value);
   const metrics = headlineMetrics({ ordinal });
-  const bounds = metrics.flatMap((name) =>
-    differences.flatMap(({ metrics: own }) => [own[name].value, own[name].interval.low, own[name].interval.high]),
-  );
-  const reach = Math.min(2, Math.ceil(10 * Math.max(0.1, ...finite(bounds).map(Math.abs))) / 10);
+  const reach = reachOf(metrics.flatMap((name) => differences.map(({ metrics: own }) => own[name])));
   const panels = metrics.map((name, i) => {
     const rows = differences.map((difference) => ({
       label: differenceName(difference),
       estimate: difference.metrics[name],
-      colour: PALETTE.blue,
+      colour: INK,
     }));
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], rows, [-reach, reach], 0, i % 2 === 0);
   });
@@ -87,6 +87,12 @@ function finite(values: readonly number[]): number[] {
   return values.filter(Number.isFinite);
 }
 
+/** How far the axis of differences must go on both sides of zero. */
+export function reachOf(estimates: readonly Estimate[]): number {
+  const bounds = estimates.flatMap(({ value, interval }) => [value, interval.low, interval.high]);
+  return Math.min(2, Math.ceil(10 * Math.max(0.1, ...finite(bounds).map(Math.abs))) / 10);
+}
+
 /** A dot and its interval a row. @param reference a dashed line; @param labelled false where the panel on its left names the rows */
 export function forestPanel(
   title: string,
@@ -97,9 +103,10 @@ export function forestPanel(
 ): Spec {
   const values = rows
     .filter(({ estimate }) => Number.isFinite(estimate.value))
-    .map(({ label, estimate, colour }) => ({
+    .map(({ label, estimate, colour, hollow = false }) => ({
       label,
       colour,
+      fill: hollow ? "transparent" : colour,
       value: estimate.value,
       low: Number.isFinite(estimate.interval.low) ? estimate.interval.low : estimate.value,
       high: Number.isFinite(estimate.interval.high) ? estimate.interval.high : estimate.value,
@@ -139,8 +146,8 @@ export function forestPanel(
       },
       {
         data: { values },
-        mark: { type: "point", filled: true, size: 80, opacity: 1 },
-        encoding: { x: x("value"), y, color },
+        mark: { type: "point", size: 70, opacity: 1, strokeWidth: 2 },
+        encoding: { x: x("value"), y, color, fill: { field: "fill", type: "nominal", scale: null } },
       },
     ],
   };

@@ -1,5 +1,5 @@
 /** What a model gets right and wrong, how it ranks, and whether its probabilities mean what they say. */
-import { drawSvg, INK, paletteOf, type Spec } from "../../page/drawing.js";
+import { colourOf, coloursOf, drawSvg, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import { normaliseRows } from "../metrics/confusion.js";
 import type { CalibrationReport } from "../analysis/calibrate.js";
@@ -74,9 +74,10 @@ export async function confusionFigure(summary: ModelSummary): Promise<Figure> {
 
 /** Reliability plots: accuracy against confidence in bins of equal mass, one panel a model. */
 export async function reliabilityFigure(summaries: readonly ModelSummary[]): Promise<Figure> {
+  const colours = coloursOf(summaries.map(({ model }) => model));
   const panels = summaries.map(({ model, metrics, reliability: points, classes }, i) => {
     const title = `${modelName(model)}, ECE ${formatNumber(metrics.calibrationError.value)}`;
-    return reliabilityPanel({ title, points, classes: classes.length, colour: paletteOf(model, i) }, i);
+    return reliabilityPanel({ title, points, classes: classes.length, colour: colours.get(model)! }, i);
   });
   const bins = summaries.map(
     (summary) =>
@@ -98,7 +99,7 @@ export async function reliabilityFigure(summaries: readonly ModelSummary[]): Pro
 export async function correctedFigure({ model, variants, classes, brier }: CalibrationReport): Promise<Figure> {
   const panels = variants.map(({ name, metrics, reliability: points }, i) => {
     const title = `${name}, ECE ${formatNumber(metrics.calibrationError!.value)}`;
-    return reliabilityPanel({ title, points, classes, colour: paletteOf(model, i) }, i);
+    return reliabilityPanel({ title, points, classes, colour: colourOf(model) }, i);
   });
   const said = variants.map(
     ({ name, metrics }) =>

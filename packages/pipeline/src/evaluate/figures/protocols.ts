@@ -1,5 +1,5 @@
 /** The score on val beside the score on test. */
-import { drawSvg, PALETTE } from "../../page/drawing.js";
+import { colourOf, drawSvg } from "../../page/drawing.js";
 import type { ProtocolRow } from "../analysis/protocols.js";
 import type { MetricName } from "../metrics/scorer.js";
 import { formatEstimate, formatSigned, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
@@ -10,8 +10,8 @@ export async function protocolFigure(rows: readonly ProtocolRow[]): Promise<Figu
   const names = Object.keys(rows[0]!.clean) as MetricName[];
   const panels = names.map((name, i) => {
     const lines = rows.flatMap(({ model, paper, clean }): ForestRow[] => [
-      { label: `${modelName(model)}, paper`, estimate: paper[name]!, colour: PALETTE.vermillion },
-      { label: `${modelName(model)}, clean`, estimate: clean[name]!, colour: PALETTE.blue },
+      { label: `${modelName(model)}, paper`, estimate: paper[name]!, colour: colourOf(model), hollow: true },
+      { label: `${modelName(model)}, clean`, estimate: clean[name]!, colour: colourOf(model) },
     ]);
     const low = Math.min(0, ...lines.map(({ estimate }) => estimate.interval.low).filter(Number.isFinite));
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], lines, [low, 1], undefined, i % 2 === 0);
@@ -23,7 +23,7 @@ export async function protocolFigure(rows: readonly ProtocolRow[]): Promise<Figu
   return {
     name: "protocols",
     group: "protocols",
-    caption: "Each model by both protocols. Paper: chosen and scored on val. Clean: scored on test.",
+    caption: "Each model by both protocols. Paper (hollow): chosen and scored on val. Clean: scored on test.",
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
       { title: "Paper and clean protocol", description: `Optimism, paper minus clean. ${said.join("; ")}.` },

@@ -1,5 +1,5 @@
 /** Risk by coverage. */
-import { drawSvg, paletteOf } from "../../page/drawing.js";
+import { coloursOf, drawSvg } from "../../page/drawing.js";
 import type { SelectiveReport } from "../analysis/selective.js";
 import { formatEstimate, modelName } from "../report/tables.js";
 import { curves, share } from "./axes.js";
@@ -8,9 +8,10 @@ import type { Figure } from "./figure.js";
 export async function riskCoverageFigure(reports: readonly SelectiveReport[]): Promise<Figure> {
   const top = Math.max(0.1, ...reports.flatMap(({ curve }) => curve.risk));
   const [x, y] = [share("x", "share answered"), share("y", "error rate", [0, Math.min(1, Math.ceil(10 * top) / 10)])];
-  const named = reports.map(({ model, curve }, i) => ({
+  const colours = coloursOf(reports.map(({ model }) => model));
+  const named = reports.map(({ model, curve }) => ({
     name: modelName(model),
-    colour: paletteOf(model, i),
+    colour: colours.get(model)!,
     points: curve.coverage.map((at, k) => ({ x: at, y: curve.risk[k]! })),
   }));
   const said = reports.map(

@@ -1,5 +1,5 @@
 /** Groups of each column with their intervals. */
-import { drawSvg, PALETTE } from "../../page/drawing.js";
+import { colourOf, drawSvg, PALETTE } from "../../page/drawing.js";
 import type { MetricName } from "../metrics/scorer.js";
 import { formatEstimate, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
 import type { SubgroupAnalysis } from "../subgroups/analysis.js";
@@ -12,7 +12,7 @@ export async function subgroupFigure({ model, column, groups }: SubgroupAnalysis
     const rows = groups.map((group) => ({
       label: `${group.name} (n = ${group.subjects})`,
       estimate: group.metrics[name]!.estimate,
-      colour: group.small ? PALETTE.grey : PALETTE.blue,
+      colour: group.small ? PALETTE.grey : colourOf(model),
     }));
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], rows, [0, 1], undefined, i === 0);
   });

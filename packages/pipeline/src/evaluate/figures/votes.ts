@@ -19,8 +19,8 @@ export async function voteFigure({ steps, best, slices, volumes }: VoteReport): 
   const chosen = steps[best.numerator]!;
   const named = [
     { name: "accuracy", colour: PALETTE.grey, points: at((step) => step.accuracy) },
-    { name: "macro F1", colour: PALETTE.green, points: at((step) => step.macroF1) },
-    { name: "balanced accuracy", colour: PALETTE.blue, points: at((step) => step.balancedAccuracy) },
+    { name: "macro F1", colour: "#B0A080", points: at((step) => step.macroF1) },
+    { name: "balanced accuracy", colour: INK, points: at((step) => step.balancedAccuracy) },
   ];
   return {
     name: "vote_sweep",

@@ -1,12 +1,11 @@
 /** Pictures for the report: of some test volumes the slice that counted most, right and wrong ones. */
 import type { TaskVolume } from "../../data/task.js";
-import { readStored, type Dataset } from "../../data/store.js";
-import { windowed } from "../../page/windowed.js";
+import type { Dataset } from "../../data/store.js";
 import { argmax } from "../metrics/confusion.js";
 import type { Evidence } from "../analysis/failures.js";
-import { greyPng } from "./png.js";
 import type { Predictions } from "../predictions.js";
 import type { ExampleSlice } from "./report.js";
+import { slicePicture, viewText } from "./slice-pictures.js";
 
 interface ExampleOptions {
   main: Predictions;
@@ -17,13 +16,15 @@ interface ExampleOptions {
 }
 
 const most = 10;
+/** Longer side in pixels. */
+const LONGEST = 240;
 
 /** Two volumes a class, the surest wrong one first where there is one; ten at most. */
-export function exampleSlices(
+export async function exampleSlices(
   dataset: Dataset,
   volumes: readonly TaskVolume[],
   options: ExampleOptions,
-): ExampleSlice[] {
+): Promise<ExampleSlice[]> {
   const { main, evidence, classes, window } = options;
   const chosen = classes.flatMap((_, label) => {
     const own = volumes
@@ -34,20 +35,20 @@ export function exampleSlices(
     const right = surest.filter(({ row }) => argmax(row) === label);
     return [...wrong.slice(0, 1), ...right].slice(0, 2);
   });
-  return chosen.slice(0, most).map(({ volume, row, k }) => {
+  const made = chosen.slice(0, most).map(async ({ volume, row, k }): Promise<ExampleSlice> => {
     const seen = strongest(evidence[k]);
     const slice = seen?.place ?? Math.floor(volume.count / 2);
-    const { height, width } = dataset.info;
-    const png = greyPng(windowed(readStored(dataset, volume.first + slice, 1), window), width, height);
+    const { source } = await slicePicture(dataset, volume, [slice], { window, longest: LONGEST, columns: 1 });
     const said = argmax(row);
     const [truth, prediction] = [classes[volume.label] ?? "", classes[said] ?? ""];
     const share = seen === null ? "" : `, ${seen.word} ${(seen.weight * 100).toFixed(0)} %`;
     return {
-      source: `data:image/png;base64,${png.toString("base64")}`,
-      alternative: `Axial slice ${slice + 1} of ${volume.count} of volume ${volume.id}: true class ${truth}, predicted ${prediction}.`,
-      caption: `${volume.id}: ${truth}, predicted ${prediction} (${((row[said] ?? 0) * 100).toFixed(0)} %). Slice ${slice + 1} of ${volume.count}${share}.`,
+      source,
+      alternative: `Axial slice ${slice + 1} of ${volume.count} of volume ${volume.id}: true class ${truth}, predicted ${prediction}; ${viewText(dataset, window)}.`,
+      caption: `${volume.id}: ${truth}, predicted ${prediction} (${((row[said] ?? 0) * 100).toFixed(0)} %). Slice ${slice + 1} of ${volume.count}${share}; ${viewText(dataset, window)}.`,
     };
   });
+  return Promise.all(made);
 }
 
 /** The axial slice that counted most, and how much. */

@@ -42,6 +42,9 @@ function countClass(column: Column | undefined): Html {
   return trusted(column?.count === true ? ' class="count"' : "");
 }
 
+/** Tables of more columns set the interval below its estimate, so that they fit the page. */
+const STACKED = 5;
+
 /** A table with caption, scoped headers, and sideways scrolling (by keyboard too) where the page is narrow. */
 export function table(caption: string, columns: readonly Column[], rows: readonly Row[]): Html {
   const head = columns.map(
@@ -55,7 +58,7 @@ export function table(caption: string, columns: readonly Column[], rows: readonl
       html`<tr${trusted(main === true ? ' class="main"' : "")}><th scope="row">${name}</th>${cells.map((cell, i) => html`<td${countClass(columns[i + 1])}>${cell}</td>`)}</tr>\n`,
   );
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">
-    <table>
+    <table${trusted(columns.length > STACKED ? ' class="stacked"' : "")}>
       <caption>
         <span>${caption}</span>
       </caption>

@@ -1,5 +1,7 @@
 /** Tables for LaTeX (booktabs) that fit a page: what is too wide or too long becomes several tables. */
 
+import { columnGroups } from "./fit-columns.js";
+
 /** What a document needs to set them. */
 export const LATEX_PACKAGES = "% \\usepackage{booktabs}";
 
@@ -23,22 +25,10 @@ const PAGE = 44;
 
 /** A table, or several with the same columns of names on the left and the same label plus a letter. */
 export function latexTable({ label, caption, columns, rows, rules = [], keys = 1 }: LatexTable): string {
-  const width = (k: number) => GAP + Math.max(...[columns, ...rows].map((row) => printedLength(row[k] ?? "")));
   const names = Array.from({ length: keys }, (_, k) => k);
-  const room = LINE - names.reduce((sum, k) => sum + width(k), 0);
-  const groups: number[][] = [];
-  let used = Infinity;
-  columns.slice(keys).forEach((_, k) => {
-    const wide = width(keys + k);
-    if (used + wide > room) {
-      groups.push([]);
-      used = 0;
-    }
-    groups.at(-1)!.push(keys + k);
-    used += wide;
-  });
+  const groups = columnGroups([columns, ...rows], { keys, room: LINE, gap: GAP });
   const pages = Array.from({ length: Math.max(1, Math.ceil(rows.length / PAGE)) }, (_, k) => k * PAGE);
-  const parts = (groups.length === 0 ? [[]] : groups).flatMap((group) => pages.map((from) => ({ group, from })));
+  const parts = groups.flatMap((group) => pages.map((from) => ({ group, from })));
   return parts
     .map(({ group, from }, k) => {
       const shown = [...names, ...group];
@@ -67,9 +57,6 @@ export function latexTable({ label, caption, columns, rows, rules = [], keys = 1
     })
     .join("\n");
 }
-
-/** Letters as printed: combining signs and escapes take none. */
-const printedLength = (text: string): number => [...text].length;
 
 const LATEX: Record<string, string> = {
   "\\": "\\textbackslash{}",

@@ -44,11 +44,19 @@ export interface ExampleSlice {
   caption: string;
 }
 
+export interface FailurePicture {
+  /** A data: URI. */
+  source: string;
+  alternative: string;
+  /** How it is to be looked at: "window −1000 to 400 HU; R: the patient's right". */
+  view: string;
+}
+
 /** What a failure is shown with, beside its row. */
 export interface FailureView {
   id: string;
-  /** `source` is a data: URI; null where pictures are not wanted */
-  picture: { source: string; alternative: string } | null;
+  /** null where pictures are not wanted */
+  picture: FailurePicture | null;
   evidence: Evidence | null;
 }
 

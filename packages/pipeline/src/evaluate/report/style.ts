@@ -14,7 +14,7 @@ export const REPORT_STYLE = `
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
 body {
-  margin: 0 auto; padding: 3rem 1.5rem 4rem; max-width: 60rem; background: var(--ground); color: var(--ink);
+  margin: 0 auto; padding: 3rem 1.5rem 4rem; max-width: 70rem; background: var(--ground); color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sans-serif;
 }
 header { border-bottom: 1px solid var(--line); padding-bottom: 1.5rem; }
@@ -45,6 +45,9 @@ th, td { padding: 0.45rem 1.2rem 0.45rem 0; text-align: left; vertical-align: to
 th.count, td.count { text-align: right; }
 th.count { padding-left: 0.5rem; }
 thead th { white-space: normal; }
+tbody th { white-space: normal; min-width: 6rem; }
+.stacked td small { display: block; }
+.stacked th, .stacked td { padding-right: 0.9rem; }
 th:last-child, td:last-child { padding-right: 0.25rem; }
 thead th { border-bottom: 1.5px solid var(--ink); vertical-align: bottom; font-weight: 600; }
 thead th small { display: block; font-weight: 400; color: var(--soft); font-size: 0.8rem; }
@@ -69,7 +72,7 @@ svg.bars { margin-top: 0.4rem; width: 100%; max-width: 22rem; height: 2.75rem; }
 svg.bars .other { fill: #7a7a7a; }
 svg.bars .listed { fill: #d55e00; }
 .slices img { display: block; width: 100%; height: auto; background: #000; image-rendering: auto; }
-pre { background: var(--shade); padding: 0.9rem 1rem; overflow-x: auto; font-size: 0.85rem; line-height: 1.5; border-radius: 4px; }
+pre { background: var(--shade); padding: 0.9rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85rem; line-height: 1.5; border-radius: 4px; }
 pre, code { font-family: ui-monospace, "SFMono-Regular", Menlo, "DejaVu Sans Mono", Consolas, monospace; }
 pre:focus-visible { outline: 2px solid var(--accent); }
 .notes { background: var(--note); border-left: 3px solid var(--note-line); padding: 0.8rem 1.1rem; margin: 1.6rem 0; }
@@ -85,7 +88,6 @@ footer { margin-top: 4rem; border-top: 1px solid var(--line); padding-top: 1rem;
   nav { display: none; }
   .scroll { overflow: visible; }
   th, td { padding-right: 0.6rem; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   h2, h3, caption { break-after: avoid; }
   figure, tr, .notes, dl.key { break-inside: avoid; }
   section { break-inside: auto; }

@@ -114,9 +114,9 @@ function describe(summaries: readonly ModelSummary[]): string {
 }
 
 /** Columns set under each other, a rule below the head and at the foot. @param rules further ones, after so many rows of the body */
-export function alignedTable(rows: readonly string[][], rules: readonly number[] = []): string {
+export function alignedTable(rows: readonly (readonly string[])[], rules: readonly number[] = []): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (row: string[]) =>
+  const line = (row: readonly string[]) =>
     row
       .map((cell, column) => cell.padEnd(widths[column]!))
       .join("  ")
@@ -142,7 +142,14 @@ export function markdownTable(
   return [rows[0]!, rule, ...rows.slice(1), "", describe(summaries)].join("\n");
 }
 
-/** Text for a cell of a table. */
+/**
+ * Text for Markdown, in a cell or a line: it stays text. A name cannot end its cell, start HTML or an autolink (`<` before
+ * what begins a tag), or make a link (`](`).
+ */
 export function escapeMarkdown(text: string): string {
-  return text.replace(/[|\\]/g, (character) => `\\${character}`);
+  return text
+    .replace(/\s*[\r\n]+\s*/g, " ")
+    .replace(/[|\\]/g, (character) => `\\${character}`)
+    .replace(/<(?=[A-Za-z/!?])/g, "\\<")
+    .replace(/\](?=[([:])/g, "\\]");
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { compareModels } from "../../../src/evaluate/compare/models.js";
 import { compareRepeated } from "../../../src/evaluate/compare/repeated.js";
 import type { Predictions } from "../../../src/evaluate/predictions.js";
+import { simulate } from "../fixture.js";
 
 const labels = [0, 0, 0, 1, 1, 1];
 const settings = { classes: ["no", "yes"], seed: 1, resamples: 400 };
@@ -54,6 +55,22 @@ test("with one seed each it is the paired bootstrap of two models", () => {
     assert.equal(difference!.metrics[name]!.p, plain.p[name]);
   }
   assert.ok(Number.isNaN(repeated.methods[0]!.metrics.accuracy!.sd));
+});
+
+test("p is adjusted by Holm over the differences of a metric, and small classes are warned of (by hand)", () => {
+  const named = (model: string, signal: number, seed: number) => {
+    return { name: model, seeds: [simulate({ model, seed, counts: [20, 8], signal })] };
+  };
+  const methods = [named("a", 1.5, 1), named("b", 1, 2), named("c", 0, 3)];
+  const { differences, warnings } = compareRepeated(methods, ["accuracy"], settings);
+  const [b, c] = differences.map(({ metrics }) => metrics.accuracy!);
+  const [low, high] = b!.p < c!.p ? [b!, c!] : [c!, b!];
+  assert.ok(Math.abs(low.adjusted - Math.min(1, 2 * low.p)) < 1e-12, "the smaller one twice");
+  assert.ok(Math.abs(high.adjusted - Math.max(low.adjusted, high.p)) < 1e-12, "the larger one as it is");
+  assert.ok(
+    warnings.some((text) => text.includes("test volumes of yes (n = 8)")),
+    warnings.join("\n"),
+  );
 });
 
 test("the same method twice differs by nothing, whatever the order of its volumes", () => {

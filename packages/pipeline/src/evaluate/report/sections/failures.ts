@@ -4,7 +4,7 @@ import type { Evidence, Failure } from "../../analysis/failures.js";
 import { html, nothing, table, trusted, type Html } from "../html.js";
 import type { FailureView, ReportInput } from "../report.js";
 import * as words from "../tables.js";
-import { mainOf, partName } from "./shared.js";
+import { capital, mainOf, partName } from "./shared.js";
 
 export function failures(input: ReportInput): Html | undefined {
   const { failures: all } = input.analysis;
@@ -36,7 +36,8 @@ function view(failure: Failure, { picture, evidence }: Partial<FailureView> = {}
   return html`<figure>
     ${picture == null ? nothing : html`<img src="${picture.source}" alt="${picture.alternative}" />`}${bars}
     <figcaption>
-      ${id}: ${classes[label]!}, predicted ${classes[predicted]!} (${(100 * confidence).toFixed(0)} %).
+      ${id}: ${classes[label]!}, predicted ${classes[predicted]!} (${(100 * confidence).toFixed(0)}
+      %).${picture == null ? "" : ` ${capital(picture.view)}.`}
     </figcaption>
   </figure> `;
 }

@@ -4,7 +4,7 @@ import type { MetricName } from "../../metrics/scorer.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput, ScoredInput } from "../report.js";
 import * as words from "../tables.js";
-import { bounds, cell, columnOf, figure, figuresOf, mainOf, partName, plural } from "./shared.js";
+import { bounds, capital, cell, columnOf, figure, figuresOf, mainOf, partName, plural } from "./shared.js";
 
 export function result(input: ReportInput): Html {
   const main = mainOf(input);
@@ -54,10 +54,6 @@ function keyNumbers(input: ReportInput): Html {
         </div>`,
     )}
   </dl>`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** "2.5D", "the 2D vote". */

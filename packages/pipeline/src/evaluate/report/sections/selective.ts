@@ -41,13 +41,7 @@ function sets({ analysis, task }: ReportInput): Html {
   const promise = Math.round(100 * (1 - reports[0]!.fitted.miss));
   const rows = reports.map(({ fitted, test }) => ({
     name: `${fitted.score === "lac" ? "least ambiguous" : "adaptive"}${fitted.byClass ? ", each class by itself" : ""}`,
-    cells: [
-      cell(test.subjectCoverage),
-      cell(test.coverage),
-      cell(test.meanSize),
-      test.sizes.join(" / "),
-      ...test.perClass.map(({ coverage }) => cell(coverage)),
-    ],
+    cells: [cell(test.subjectCoverage), cell(test.coverage), cell(test.meanSize), test.sizes.join(" / ")],
   }));
   const columns = [
     { name: "kind of set" },
@@ -55,8 +49,12 @@ function sets({ analysis, task }: ReportInput): Html {
     { name: "volumes covered" },
     { name: "mean size" },
     { name: "sizes", note: `volumes with ${task.classes.map((_, c) => c).join(", ")}, ${task.classes.length} classes` },
-    ...task.classes.map((name) => ({ name, note: "covered" })),
   ];
+  const byClass = task.classes.map((name, c) => ({
+    name,
+    cells: reports.map(({ test }) => cell(test.perClass[c]!.coverage)),
+  }));
+  const kinds = rows.map(({ name }) => ({ name, note: "covered" }));
   const never = reports
     .flatMap(({ fitted }) => fitted.quantile_C)
     .some((quantile) => !Number.isFinite(quantile ?? NaN));
@@ -67,5 +65,6 @@ function sets({ analysis, task }: ReportInput): Html {
       epoch, so that it holds approximately, and it does not hold for another hospital.
     </p>
     ${table(`Sets on the test part: estimate and interval.`, columns, rows)}
+    ${table(`Volumes of each class whose set holds their class.`, [{ name: "class" }, ...kinds], byClass)}
     ${never ? html`<p class="soft small">Of some class val has too few subjects to rule it out, ever: it is in every set.</p>` : nothing}`;
 }

@@ -41,6 +41,10 @@ export function partName({ part }: Pick<ReportInput, "part">): string {
   return part === "test" ? "the test part" : "the validation part";
 }
 
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** "3 subjects". */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,0 +1,25 @@
+/** Which columns of a wide table stand together, so that each part fits a line. */
+
+/**
+ * Groups of columns beside the first `keys`, which every part repeats; at least one column a part.
+ * @param room letters on a line   @param gap letters between two columns
+ */
+export function columnGroups(
+  rows: readonly (readonly string[])[],
+  { keys, room, gap }: { keys: number; room: number; gap: number },
+): number[][] {
+  const count = rows[0]?.length ?? 0;
+  const width = (k: number) => gap + Math.max(...rows.map((row) => [...(row[k] ?? "")].length));
+  const left = Array.from({ length: keys }, (_, k) => width(k)).reduce((sum, one) => sum + one, 0);
+  const groups: number[][] = [];
+  let used = Infinity;
+  for (let k = keys; k < count; k++) {
+    if (used + width(k) > room) {
+      groups.push([]);
+      used = left;
+    }
+    groups.at(-1)!.push(k);
+    used += width(k);
+  }
+  return groups.length === 0 ? [[]] : groups;
+}
