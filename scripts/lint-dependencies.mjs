@@ -10,12 +10,12 @@ const manifests = ["package.json", ...readdirSync("packages").map((name) => `pac
 const used = new Map(); // name -> version
 for (const path of manifests) {
   const manifest = JSON.parse(readFileSync(path, "utf8"));
-  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = manifest;
+  // A peer is a range: what is tested stands among the development dependencies.
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
   for (const [name, version] of Object.entries({
     ...dependencies,
     ...devDependencies,
     ...optionalDependencies,
-    ...peerDependencies,
   })) {
     if (!name.startsWith("@slicestack/") && name !== "slicestack") used.set(name, { version, path });
   }

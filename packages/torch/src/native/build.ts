@@ -1,7 +1,7 @@
 /** Builds the addon against the libtorch that is found: a few g++ calls, in parallel, each skipped while its inputs are unchanged. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -103,15 +103,22 @@ export async function buildAddon(): Promise<string> {
   const label = `native addon: libtorch ${libtorch.version} (${libtorch.how}, ${libtorch.libraryPath})`;
   if (existsSync(recordPath)) {
     const record = JSON.parse(readFileSync(recordPath, "utf8")) as BuildRecord;
-    if (record.inputs === inputs && existsSync(join(buildFolder, record.addon))) return `${label}: up to date`;
+    if (record.inputs === inputs && existsSync(join(buildFolder, record.addon))) {
+      removePrecompiled();
+      return `${label}: up to date`;
+    }
   }
 
   mkdirSync(buildFolder, { recursive: true });
   const started = performance.now();
   process.stdout.write(`slicestack: ${label}: building …\n`);
   const precompiled = join(buildFolder, `pch-${headerDigest}.h`);
-  if (!existsSync(`${precompiled}.gch`)) {
-    writeFileSync(precompiled, `#include "${join(sourceFolder, "shims.h")}"\n`);
+  writeFileSync(precompiled, `#include "${join(sourceFolder, "shims.h")}"\n`);
+  const objectOf = (file: string, own: string[]) =>
+    join(buildFolder, `${file}-${digest(headerDigest, contents.get(file) ?? "", ...own)}.o`);
+  const changed = files.filter((file) => file.endsWith(".cpp") && !existsSync(objectOf(file, [])));
+  // A single file is compiled as fast without it.
+  if (changed.length > 2) {
     await compile(compiler, [...flags, "-x", "c++-header", precompiled, "-o", `${precompiled}.tmp.gch`]);
     renameSync(`${precompiled}.tmp.gch`, `${precompiled}.gch`);
   }
@@ -128,7 +135,7 @@ export async function buildAddon(): Promise<string> {
   const jobs: (() => Promise<void>)[] = [];
   for (const file of files.filter((f) => f.endsWith(".cpp"))) {
     const own = file === "distributed.cpp" ? c10dFlags(c10d.backends, places) : [];
-    const object = join(buildFolder, `${file}-${digest(headerDigest, contents.get(file) ?? "", ...own)}.o`);
+    const object = objectOf(file, own);
     objects.push(object);
     if (existsSync(object)) continue;
     jobs.push(async () => {
@@ -150,6 +157,7 @@ export async function buildAddon(): Promise<string> {
       for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) await job();
     }),
   );
+  removePrecompiled();
   const addon = `slicestack-${inputs}.node`;
   await compile(compiler, [...objects, "-o", join(buildFolder, `${addon}.tmp`), ...linkFlags(libtorch)]);
   renameSync(join(buildFolder, `${addon}.tmp`), join(buildFolder, addon));
@@ -161,6 +169,12 @@ export async function buildAddon(): Promise<string> {
       ? ""
       : `\nslicestack: native addon: without several processes: ${c10d.reason}. ${c10d.remedy}`;
   return `${label}: built in ${((performance.now() - started) / 1000).toFixed(0)} s${several}`;
+}
+
+/** The compiler's copy of all headers: 280 MB that no later step reads. */
+function removePrecompiled(): void {
+  const left = readdirSync(buildFolder).filter((name) => /^pch-\w+\.h\.gch$/.test(name));
+  for (const name of left) rmSync(join(buildFolder, name), { force: true });
 }
 
 /** Builds and says so in a line. @returns the exit code: 0, or 5 where libtorch or a compiler is missing (0 if `optional`) */

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import sharp, { type Metadata } from "sharp";
+import type sharp from "sharp";
+import type { Metadata } from "sharp";
 import { notReadable, openFile } from "./file-source.js";
 import { VolumeFileError, type VolumeFormat } from "../errors.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
@@ -57,7 +58,8 @@ export async function readSlice(file: string): Promise<GreySlice> {
   const refuse = refuser(file, format);
   const bytes = await bytesOf(file, refuse);
   try {
-    const image = sharp(bytes, { failOn: "warning", limitInputPixels: MAX_PIXELS, ignoreIcc: true });
+    const { default: decode } = await withSharp(file);
+    const image = decode(bytes, { failOn: "warning", limitInputPixels: MAX_PIXELS, ignoreIcc: true });
     const meta = await image.metadata();
     refuseKind(meta, format, refuse);
     const deep = meta.depth === "ushort";
@@ -75,6 +77,18 @@ export async function readSlice(file: string): Promise<GreySlice> {
     if (cause instanceof Error && cause.name.startsWith("Volume")) throw cause;
     const said = cause instanceof Error ? cause.message.trim().replace(/\s+/g, " ") : String(cause);
     return refuse(`it is damaged or too large (${said})`, COPY_AGAIN, { cause });
+  }
+}
+
+/** Loaded with the first picture: who reads none, in a browser above all, need not install it. @throws VolumeFileError */
+async function withSharp(file: string): Promise<{ default: typeof sharp }> {
+  try {
+    return await import("sharp");
+  } catch (cause) {
+    const remedy = "Install it beside @slicestack/volume: npm install sharp";
+    throw new VolumeFileError(file, "is a picture, and sharp, which decodes PNG and JPEG, is not installed", remedy, {
+      cause,
+    });
   }
 }
 
