@@ -1,9 +1,11 @@
+import type { Progress } from "@slicestack/pipeline";
 import { CommanderError } from "commander";
 import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.js";
 import { rewriteOverrides } from "./overrides.js";
 import { buildProgram } from "./program.js";
 import { createProgressView, silentView, type ProgressView } from "./progress-view.js";
 import type { CommonOptions, Outcome, Session } from "./session.js";
+import { printable, printableJson } from "./printable.js";
 import { asStarted, shellWord } from "./shell.js";
 import { StopSignals } from "./stop-signals.js";
 
@@ -47,8 +49,8 @@ async function runJob(
     signal: stop.signal,
     command: ["slicestack", ...argv].map(shellWord).join(" "),
     argv,
-    onProgress: (progress) => view.report(progress),
-    log: (line) => view.log(asStarted(line)),
+    onProgress: (progress) => view.report(shownProgress(progress)),
+    log: (line) => view.log(shown(line)),
     hush: () => {
       view.close();
       [view, hushed] = [silentView, true];
@@ -57,9 +59,9 @@ async function runJob(
   try {
     const { code, text, json, note } = await job(session);
     view.close();
-    if (note !== undefined) view.log(asStarted(note));
-    if (options.json && json !== undefined) process.stdout.write(`${JSON.stringify(json)}\n`);
-    else if (!options.json && text !== "") process.stdout.write(`${asStarted(text)}\n`);
+    if (note !== undefined) view.log(shown(note));
+    if (options.json && json !== undefined) process.stdout.write(`${printableJson(json)}\n`);
+    else if (!options.json && text !== "") process.stdout.write(`${shown(text)}\n`);
     return code;
   } catch (error) {
     view.close();
@@ -75,14 +77,22 @@ function fail(error: unknown, options: CommonOptions, argv: readonly string[]): 
   const command = argv.find((argument) => !argument.startsWith("-")) ?? "";
   const message = code === EXIT.stopped ? "stopped; the same command starts it again" : messageOf(error);
   const stack = options.verbose && error instanceof Error && error.stack ? `\n${error.stack}` : "";
-  process.stderr.write(`slicestack ${command}: ${asStarted(message)}${stack}\n`);
+  process.stderr.write(`slicestack ${printable(command)}: ${shown(message)}${printable(stack)}\n`);
   if (code === EXIT.unexpected && !options.verbose)
     process.stderr.write("This was not expected: --verbose shows where it happened.\n");
   if (options.json) {
     const name = error instanceof Error ? error.name : "Error";
-    process.stdout.write(`${JSON.stringify({ error: { name, message, exitCode: code } })}\n`);
+    process.stdout.write(`${printableJson({ error: { name, message, exitCode: code } })}\n`);
   }
   return code;
+}
+
+/** Text of the pipeline, which holds names from files, for people. */
+const shown = (text: string): string => printable(asStarted(text));
+
+function shownProgress({ message, ...progress }: Progress): Progress {
+  const said = message === undefined ? {} : { message: printable(message) };
+  return { ...progress, ...said, stage: printable(progress.stage) };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { ConfigError } from "./errors.js";
 import { findConfig, shippedHint } from "./shipped.js";
 
@@ -50,12 +50,23 @@ function parseSource(file: string, text: string): ConfigSource {
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0)
     throw new ConfigError(faults.map(({ message, pos }) => ({ key: "", file, ...position(pos[0]), message })));
+  refuseProto(document, file, position);
   const root: unknown = toPlain(document, file);
   if (!isMapping(root))
     throw new ConfigError([
       { key: "", file, line: 1, column: 1, message: `expected "key: value" lines, received ${received(root)}` },
     ]);
   return { file, root, locate: (path, what) => position(offsetOf(document, path, what)) };
+}
+
+/** A key that JavaScript would take for the object's prototype and lose: it can only be an attack, or a slip. */
+function refuseProto(document: Document, file: string, position: (offset: number) => Position): void {
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (!isScalar(key) || key.value !== "__proto__") return;
+      throw new ConfigError([{ key: "__proto__", file, ...position(startOf(key) ?? 0), message: "unknown key __proto__" }]); // prettier-ignore
+    },
+  });
 }
 
 function toPlain(document: Document, file: string): unknown {

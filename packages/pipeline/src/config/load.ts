@@ -75,7 +75,8 @@ function applyOverrides(root: Mapping, overrides: Record<string, string>): void 
 /** A flag's text as YAML reads it; where a text is wanted, `--name 2024` and `--checkpoint [a].pth` are texts all the same. */
 function scalar(text: string, fits: (value: unknown) => boolean): unknown {
   const document = parseDocument(text, { logLevel: "error" });
-  const value: unknown = document.errors.length + document.warnings.length > 0 ? text : document.toJS();
+  const isPlain = document.errors.length + document.warnings.length > 0 || /__proto__/.test(text);
+  const value: unknown = isPlain ? text : document.toJS();
   return !fits(value) && fits(text) ? text : value;
 }
 

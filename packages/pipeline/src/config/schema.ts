@@ -4,6 +4,10 @@ import { classProblems } from "./classes.js";
 import { key } from "./notes.js";
 
 const WHOLE = "a whole number";
+/** A name of a folder: no slash, no line break, nothing that a terminal would obey. */
+export const NAME = /^[^\s/\\.\u0000-\u001f\u007f-\u009f][^/\\\u0000-\u001f\u007f-\u009f]*$/; // eslint-disable-line no-control-regex
+/** One line that is shown as it is. */
+const LINE = /^[^\u0000-\u001f\u007f-\u009f]+$/; // eslint-disable-line no-control-regex
 const flag = (initial: boolean) => z.boolean().default(initial);
 const trueOrFalse = "true or false";
 
@@ -260,8 +264,8 @@ const taskShape = {
     "Original label to task class; null = the included labels in ascending order",
   ),
   class_names: key(
-    z.array(z.string().min(1)).min(2).nullable().default(null),
-    "a list of texts, one for each task class, or null",
+    z.array(z.string().regex(LINE)).min(2).nullable().default(null),
+    "a list of texts of one line, one for each task class, or null",
     "Names of the task classes in reports; null = from the data set",
   ),
   shuffle_labels: key(
@@ -345,11 +349,8 @@ const logShape = {
 export const runConfigSchema = z
   .strictObject({
     name: key(
-      z
-        .string()
-        .regex(/^[^\s/\\.][^/\\]*$/)
-        .default("run"),
-      "a text without slashes that starts with no dot",
+      z.string().regex(NAME).max(120).default("run"),
+      "a text without slashes and control characters, of at most 120 letters, that does not begin with a dot",
       "Name of the run and its folder",
     ),
     method: key(

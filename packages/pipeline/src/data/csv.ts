@@ -17,8 +17,11 @@ export interface TableRow {
   values: Record<string, string>;
 }
 
-/** Reads a UTF-8 CSV file with a header line; a byte-order mark and empty lines are allowed. @throws TableError */
-export function readTable(file: string): Table {
+/**
+ * Reads a UTF-8 CSV file with a header line; a byte-order mark and empty lines are allowed.
+ * @param guarded true for a file of our own, whose cells csvText guarded   @throws TableError
+ */
+export function readTable(file: string, { guarded = false } = {}): Table {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -27,7 +30,20 @@ export function readTable(file: string): Table {
       cause,
     });
   }
-  return parseTable(text, file);
+  const table = parseTable(text, file);
+  return guarded ? unguarded(table) : table;
+}
+
+function unguarded({ file, columns, rows }: Table): Table {
+  const names = columns.map(unguardCell);
+  return {
+    file,
+    columns: names,
+    rows: rows.map(({ line, values }) => {
+      const cells = names.map((name, i): [string, string] => [name, unguardCell(values[columns[i]!] ?? "")]);
+      return { line, values: Object.fromEntries(cells) };
+    }),
+  };
 }
 
 /** @param file name for error messages  @throws TableError */
@@ -94,8 +110,23 @@ export function formatTable(columns: readonly string[], rows: readonly Record<st
       return String(value);
     }),
   );
-  return stringify([[...columns], ...cells]);
+  return csvText([columns, ...cells]);
 }
+
+/** A table of our own as CSV: what a spreadsheet would take for a formula is guarded (readTable with `guarded` takes the guard off). */
+export const csvText = (rows: readonly (readonly string[])[]): string =>
+  stringify(rows.map((row) => row.map(guardCell)));
+
+/** Begins like a formula, perhaps after guards. */
+const FORMULA = /^'*[=+\-@\t\r]/;
+const isNumbers = (text: string): boolean => text.split(" ").every((part) => part !== "" && Number.isFinite(Number(part))); // prettier-ignore
+
+/** A text that a spreadsheet would compute (`=cmd|…`, `@SUM(1)`) behind an apostrophe; numbers and lists of numbers as they are. */
+export const guardCell = (text: string): string => (FORMULA.test(text) && !isNumbers(text) ? `'${text}` : text);
+
+/** What guardCell was given. */
+export const unguardCell = (text: string): string =>
+  text.startsWith("'") && FORMULA.test(text.slice(1)) ? text.slice(1) : text;
 
 export function writeTable(
   file: string,

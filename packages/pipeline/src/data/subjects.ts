@@ -56,7 +56,7 @@ function spreadTriple(name: string, values: readonly number[]): Record<string, n
 
 /** @throws DatasetError, TableError naming file and line */
 export function readSubjects(file: string): VolumeRecord[] {
-  const table = readTable(file);
+  const table = readTable(file, { guarded: true });
   const missing = COLUMNS.filter((name) => !table.columns.includes(name));
   if (missing.length > 0)
     throw new DatasetError(file, `expected the columns ${missing.join(", ")}`, "Prepare the data set again.");

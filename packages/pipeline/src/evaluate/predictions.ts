@@ -1,8 +1,8 @@
 /** What a model said about each volume of a part: the only thing that evaluation needs. */
 import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
-import { stringify } from "csv-stringify/sync";
 import { writeFileAtomic } from "../data/atomic.js";
+import { csvText, unguardCell } from "../data/csv.js";
 import { PredictionsError, ShapeError } from "./errors.js";
 import { checkScores } from "./metrics/check.js";
 
@@ -57,7 +57,7 @@ export function writePredictions(path: string, all: readonly Predictions[]): voi
   const rows = all.flatMap(({ model, part, ids, subjects, labels, probabilities }) =>
     ids.map((id, i) => [model, part, id, subjects[i]!, String(labels[i]), ...probabilities[i]!.map(String)]),
   );
-  writeFileAtomic(path, stringify([header, ...rows]));
+  writeFileAtomic(path, csvText([header, ...rows]));
 }
 
 /**
@@ -69,14 +69,14 @@ export function readPredictions(path: string): Predictions[] {
   const classes = checkHeader(header ?? [], path);
   const groups = new Map<string, Predictions>();
   rows.forEach((row, i) => {
-    const [model, part, id, subject, label, ...values] = row;
+    const [model = "", part, id = "", subject = "", label, ...values] = row.map(unguardCell);
     if (part !== "val" && part !== "test")
       throw new PredictionsError(`line ${i + 2}: expected part val or test, received "${part}"`, path);
     const key = JSON.stringify([model, part]);
-    const group = groups.get(key) ?? { model: model!, part, ids: [], subjects: [], labels: [], probabilities: [] };
+    const group = groups.get(key) ?? { model, part, ids: [], subjects: [], labels: [], probabilities: [] };
     groups.set(key, group);
-    group.ids.push(id!);
-    group.subjects.push(subject!);
+    group.ids.push(id);
+    group.subjects.push(subject);
     group.labels.push(numberOf(label!, i + 2, path));
     group.probabilities.push(values.map((value) => numberOf(value, i + 2, path)));
   });

@@ -16,7 +16,7 @@ const USUAL = ["site", "center", "centre", "hospital", "scanner", "manufacturer"
 
 /** @throws TableError */
 export function readSubjectTable(directory: string): SubjectTable {
-  const { file, columns, rows } = readTable(join(directory, "subjects.csv"));
+  const { file, columns, rows } = readTable(join(directory, "subjects.csv"), { guarded: true });
   return { file, columns, rows: new Map(rows.map(({ values }) => [values["id"] ?? "", values])) };
 }
 

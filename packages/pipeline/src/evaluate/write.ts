@@ -1,8 +1,8 @@
 /** Writes all that an evaluation leaves in its folder. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "csv-stringify/sync";
 import { writeFileAtomic } from "../data/atomic.js";
+import { csvText } from "../data/csv.js";
 import { svgToPng } from "../page/drawing.js";
 import { runPaths } from "../run/folder.js";
 import type { SliceCounts } from "./analysis/slice-votes.js";
@@ -63,5 +63,5 @@ export function sliceVotesText(parts: readonly SliceCounts[]): string {
       return [part, id, labels[k]!, own.reduce((a, b) => a + b, 0), ...own].map(String);
     }),
   );
-  return stringify([header, ...rows]);
+  return csvText([header, ...rows]);
 }

@@ -3,6 +3,7 @@
  * of the page (`currentColor`), so that a figure reads on light and dark ground.
  */
 import { createHash } from "node:crypto";
+import { crc32 } from "@node-rs/crc32";
 import type { TopLevelSpec } from "vega-lite";
 import { fontOptions } from "./fonts.js";
 
@@ -141,12 +142,31 @@ export function escapeXml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
+/** Pixels on an inch of a picture for print; a pixel of a page is 1/96 inch. */
+const PRINT_DPI = 300;
+
 /**
- * An SVG as PNG on white, at twice its size. Text is set in DejaVu Sans where Debian has it, else in whatever sans-serif
+ * An SVG as PNG on white, at 300 pixels an inch, which the file says. Text is set in DejaVu Sans where Debian has it, else in whatever sans-serif
  * font the system has; without any font the picture lacks its text.
  */
-export async function svgToPng(svg: string, zoom = 2): Promise<Uint8Array> {
+export async function svgToPng(svg: string): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
-  const fitTo = { mode: "zoom", value: zoom } as const;
-  return new Resvg(svg, { background: "#ffffff", fitTo, font: fontOptions() }).render().asPng();
+  const fitTo = { mode: "zoom", value: PRINT_DPI / 96 } as const;
+  const png = new Resvg(svg, { background: "#ffffff", fitTo, font: fontOptions() }).render().asPng();
+  return withDensity(png, PRINT_DPI);
+}
+
+/** The end of the signature and the IHDR chunk of a PNG, after which its density may stand. */
+const HEADER_END = 33;
+
+/** Adds the pHYs chunk: pixels a metre (W3C PNG, 11.3.4.3). */
+function withDensity(png: Uint8Array, dpi: number): Uint8Array {
+  const chunk = Buffer.alloc(21);
+  chunk.writeUInt32BE(9, 0);
+  chunk.write("pHYs", 4, "latin1");
+  chunk.writeUInt32BE(Math.round(dpi / 0.0254), 8);
+  chunk.writeUInt32BE(Math.round(dpi / 0.0254), 12);
+  chunk.writeUInt8(1, 16); // the unit is the metre
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 17)), 17);
+  return Buffer.concat([png.subarray(0, HEADER_END), chunk, png.subarray(HEADER_END)]);
 }

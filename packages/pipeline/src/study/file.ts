@@ -9,13 +9,18 @@ import { findConfig } from "../config/shipped.js";
 import type { RunConfig } from "../config/types.js";
 import { validate } from "../config/validate.js";
 import { key } from "../config/notes.js";
+import { NAME } from "../config/schema.js";
 import { METRICS, type MetricName } from "../evaluate/metrics/scorer.js";
 
-const name = z.string().regex(/^[^\s/\\.][^/\\]*$/);
+const name = z.string().regex(NAME).max(120);
 const wholeNumbers = z.array(z.int().min(0).max(0xffffffff)).min(1);
 
 const schema = z.strictObject({
-  name: key(name, "a text without slashes that starts with no dot", "Name of the ablation"),
+  name: key(
+    name,
+    "a text without slashes and control characters that does not begin with a dot",
+    "Name of the ablation",
+  ),
   config: key(z.string().min(1), "a path", "Configuration that all variants share, from the file's folder on"),
   seeds: key(
     z.union([z.int().min(1), wholeNumbers]).default(5),

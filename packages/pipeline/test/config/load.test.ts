@@ -225,3 +225,27 @@ test("a shipped configuration is found by its name from any folder; a name that 
     rmSync(elsewhere, { recursive: true });
   }
 });
+
+test("__proto__ is an unknown key wherever it stands, with its line; in a flag too", () => {
+  for (const [text, line] of [
+    ["seed: 1\ntask: {class_mapping: {0: 0, 1: 1, __proto__: 3}}\n", 2],
+    ["slice: {__proto__: {epochs: 7}}\n", 1],
+    ["seed: 1\n\n__proto__: {polluted: yes}\n", 3],
+  ] as const) {
+    const { problems } = fails(text);
+    assert.match(problems[0]!.message, /unknown key __proto__/);
+    assert.equal(problems[0]!.line, line, text);
+  }
+  fails("", { "task.class_mapping": "{0: 0, 1: 1, __proto__: 3}" });
+  fails("", { "slice.__proto__.epochs": "3" });
+  assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
+});
+
+test("a name of a run or a class is one line without control characters, and no longer than a folder's may be", () => {
+  for (const name of ["a\\0b", "a\\nb", "a\\x1b[2Jb", "\\tb", "n".repeat(121)]) {
+    const { message } = fails(`name: "${name}"\n`);
+    assert.match(message, /run\.yaml:1:.*name: expected a text without slashes and control characters/);
+  }
+  assert.match(fails('task: {class_names: ["a", "b\\nc"]}\n').message, /class_names.*of one line/);
+  assert.equal(loadConfig({ text: "name: Lunge_größe 漢字\n" }).name, "Lunge_größe 漢字");
+});

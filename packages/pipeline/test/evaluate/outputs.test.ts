@@ -7,6 +7,7 @@ import { confidentErrors } from "../../src/evaluate/analysis/failures.js";
 import { stageTimes } from "../../src/evaluate/cost.js";
 import { trainedPriors } from "../../src/evaluate/priors.js";
 import { checklist } from "../../src/evaluate/report/checklist.js";
+import { escapeMarkdown } from "../../src/evaluate/report/tables.js";
 import { latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
 import { escapeLatex, latexTable } from "../../src/evaluate/report/latex.js";
 import { modelCard } from "../../src/evaluate/report/model-card.js";
@@ -55,6 +56,21 @@ test("Markdown tables, model card and checklist of a report that no run made lea
   const items = filled.split("\n").filter((line) => line.startsWith("| ")).length - 1; // the head
   assert.match(filled, new RegExp(`^${items - open} of ${items} items are answered`, "m"));
   assert.ok(open > 10 && open < items / 2);
+});
+
+test("Markdown: names stay text; no HTML, no link, no line of their own", async () => {
+  const name = '<script>alert(1)</script> [x](javascript:alert(1)) <javascript:alert(2)>\n# head | & "a" \\';
+  const input = { ...(await exampleReport("binary")), title: name, warnings: [name], command: name };
+  const dataset = { ...input.dataset, name, attribution: name };
+  const task = { ...input.task, description: name };
+  for (const write of [markdownTables, modelCard, checklist]) {
+    const text = write({ ...input, dataset, task });
+    assert.ok(text.includes("alert(1)"), write.name);
+    assert.ok(!/(?<!\\)<(script|javascript)/.test(text), write.name);
+    assert.ok(!/(?<!\\)\]\(/.test(text), write.name);
+    assert.ok(!/^# head/m.test(text), write.name);
+  }
+  assert.equal(escapeMarkdown("0.81 [0.70, 0.89], p < 0.001, a|b"), "0.81 [0.70, 0.89], p < 0.001, a\\|b");
 });
 
 test("the mix of classes that training showed: a sampler, weights, both, none (by hand)", () => {

@@ -1,4 +1,5 @@
 import { test } from "node:test";
+import sharp from "sharp";
 import assert from "node:assert/strict";
 import { svgToPng } from "../../src/page/drawing.js";
 import { ReportError } from "../../src/evaluate/errors.js";
@@ -108,13 +109,16 @@ test("a figure escapes class names, and draws a class that is absent", async () 
   assert.ok(svg.includes("absent  (n = 0)") || svg.includes("absent (n = 0)"));
 });
 
-test("a figure becomes a PNG of twice its size", async () => {
+test("a figure becomes a PNG of 300 pixels an inch, and says so", async () => {
   const { figures } = await exampleReport("binary");
   const { svg } = figures[0]!;
   const png = await svgToPng(svg);
   assert.deepEqual([...png.subarray(1, 4)], [...Buffer.from("PNG")]);
   const width = Number(/ width="(\d+)"/.exec(svg)![1]);
-  assert.equal(new DataView(png.buffer, png.byteOffset).getUint32(16), 2 * width);
+  const bytes = new DataView(png.buffer, png.byteOffset);
+  assert.ok(Math.abs(bytes.getUint32(16) - (300 / 96) * width) <= 1);
+  const { density, format } = await sharp(png).metadata();
+  assert.deepEqual([format, density], ["png", 300]);
 });
 
 test("subjects and volumes are counted by class; a subject of two classes counts in both (by hand)", () => {

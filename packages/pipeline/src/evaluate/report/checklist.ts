@@ -34,7 +34,7 @@ export function checklist(input: ReportInput): string {
       `| ${claim} | ${tripod} | ${escapeMarkdown(asks)} | ${escapeMarkdown(answer ?? TO_FILL)} |`,
   );
   return [
-    `# Reporting checklist: ${input.title}`,
+    `# Reporting checklist: ${escapeMarkdown(input.title)}`,
     "",
     `${known} of ${items.length} items are answered from the run; the others say "${TO_FILL}". Numbers are those of CLAIM (2024) and TRIPOD+AI; the wording is ours: read the originals beside it. An answer says what was done, not that it was right.`,
     "",

@@ -68,7 +68,7 @@ export function comparisonText(comparison: RunComparison): string {
 export function comparisonMarkdown(comparison: RunComparison): string {
   const { columns, runs, pairs } = comparisonTable(comparison);
   const line = (row: readonly string[]) => `| ${row.map(escapeMarkdown).join(" | ")} |`;
-  const notes = comparison.notes.map((note) => `- ${note}`);
+  const notes = comparison.notes.map((note) => `- ${escapeMarkdown(note)}`);
   const rule = `|${"---|".repeat(columns.length)}`;
   const folds = foldTable(comparison);
   const byFold = folds === null ? [] : [line(folds.columns), rule, ...folds.rows.map(line), "", folds.caption, ""];

@@ -15,10 +15,17 @@ interface TextTable extends LatexTable {
 type Metrics = Partial<Record<MetricName, Estimate>>;
 
 export function markdownTables(input: ReportInput): string {
-  const head = `# Tables of ${input.title}\n\n${note(input)}\n`;
+  const head = `# Tables of ${words.escapeMarkdown(input.title)}\n\n${words.escapeMarkdown(note(input))}\n`;
   const tables = tablesOf(input).map(({ caption, columns, rows }) => {
     const line = (cells: readonly string[]) => `| ${cells.map(words.escapeMarkdown).join(" | ")} |`;
-    return [`## ${caption}`, "", line(columns), `|${"---|".repeat(columns.length)}`, ...rows.map(line), ""].join("\n");
+    return [
+      `## ${words.escapeMarkdown(caption)}`,
+      "",
+      line(columns),
+      `|${"---|".repeat(columns.length)}`,
+      ...rows.map(line),
+      "",
+    ].join("\n");
   });
   return [head, ...tables].join("\n");
 }

@@ -67,7 +67,9 @@ export function modelCard(input: ReportInput): string {
       ],
     ],
   ];
-  return [`# Model card: ${title}`, "", ...sections.flatMap(([name, lines]) => [`## ${name}`, "", ...lines, ""])].join(
-    "\n",
-  );
+  return [
+    `# Model card: ${escapeMarkdown(title)}`,
+    "",
+    ...sections.flatMap(([name, lines]) => [`## ${name}`, "", ...lines, ""]),
+  ].join("\n");
 }

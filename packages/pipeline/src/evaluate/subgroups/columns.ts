@@ -81,11 +81,12 @@ export function numericColumn(name: string, values: readonly (number | null)[], 
   const edges = "edges" in cut ? checkEdges(name, cut.edges) : quantileEdges(name, known, cut.quantiles);
   const shown = edges.map((edge) => String(Number(edge.toPrecision(6))));
   const groups = [
-    ...edges.map((_, b) => (b === 0 ? `< ${shown[b]}` : `${shown[b - 1]} to < ${shown[b]}`)),
-    edges.length === 0 ? "all" : `>= ${shown[shown.length - 1]}`,
+    ...edges.map((_, b) => (b === 0 ? `< ${shown[b]}` : `${shown[b - 1]}–${shown[b]}`)),
+    edges.length === 0 ? "all" : `≥ ${shown[shown.length - 1]}`,
   ];
   const at = shown.length === 0 ? "nowhere, because the values are alike" : `at ${shown.join(", ")}`;
-  const rule = "edges" in cut ? `cut ${at}` : `${cut.quantiles} groups of about equal size, cut ${at}`;
+  const upper = edges.length > 1 ? ", each without its upper bound" : "";
+  const rule = "edges" in cut ? `cut ${at}${upper}` : `${cut.quantiles} groups of about equal size, cut ${at}${upper}`;
   const binOf = (value: number) => edges.filter((edge) => value >= edge).length;
   return withMissing(
     name,
@@ -115,8 +116,18 @@ function quantileEdges(name: string, sorted: Float64Array, bins: number): number
     throw new RangeOfParameterError(`column ${name}: quantiles`, `an integer 2..${MOST_GROUPS}`, String(bins));
   if (sorted.length === 0) return [];
   const edges = Array.from({ length: bins - 1 }, (_, b) => quantile(sorted, (b + 1) / bins));
-  return [...new Set(edges)].filter((edge) => edge > sorted[0]!);
+  const lowest = sorted[0]!;
+  const step = roundStep(sorted.at(-1)! - lowest);
+  // A bound that rounding would move out of the values stays as it is.
+  const rounded = edges.map((edge) => {
+    const round = Number((Math.round(edge / step) * step).toPrecision(12));
+    return round > lowest && round <= sorted.at(-1)! ? round : edge;
+  });
+  return [...new Set(rounded)].filter((edge) => edge > lowest);
 }
+
+/** To which bounds are rounded, so that people can say them: 1 for ages over 70 years, 0.1 for millimetres from 1 to 3. */
+const roundStep = (range: number): number => (range > 0 ? 10 ** Math.floor(Math.log10(range / 10)) : 1);
 
 function withMissing(
   name: string,

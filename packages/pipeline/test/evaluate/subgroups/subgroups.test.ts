@@ -184,11 +184,14 @@ test("a column of text: categories, few numbers as categories, many cut into thi
   assert.deepEqual(
     [cut.groups, [...cut.groupOf]],
     [
-      ["< 50", "50 to < 65", ">= 65"],
+      ["< 50", "50–65", "≥ 65"],
       [0, 1, 2, 2],
     ],
   );
-  assert.equal(cut.rule, "cut at 50, 65");
+  assert.equal(cut.rule, "cut at 50, 65, each without its upper bound");
+  const ages = subgroupColumn("age", ["31.7", "38.2", "45.9", "46.4", "55.1", "63.2", "64.9", "70.3", "80.6"]);
+  assert.deepEqual(ages.groups, ["< 46", "46–64", "≥ 64"], "bounds that people can say");
+  assert.deepEqual([...ages.groupOf], [0, 0, 0, 1, 1, 1, 2, 2, 2]);
 });
 
 test("numbers that are alike make one group, ties fewer groups; what cannot be cut is refused", () => {
