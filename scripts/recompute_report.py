@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Recomputes the numbers of a report from its predictions with scikit-learn and scipy, and compares.
 
-    /usr/bin/python3 scripts/recompute_report.py RUN        (or RUN/paper, RUN/external/NAME)
+    /usr/bin/python3 scripts/recompute_report.py RUN        (or RUN/paper, RUN/external/NAME-HASH)
 
 Reads predictions.csv, slice_votes.csv and metrics.json, shares no line of code with the program that wrote them, and ends
 with 1 where a number differs. Points must agree within 1e-6. Wilson's intervals are computed again from their formula;

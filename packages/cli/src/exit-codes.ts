@@ -29,6 +29,8 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   InspectError: EXIT.data,
   ExplainError: EXIT.data,
   TableError: EXIT.data,
+  FolderError: EXIT.data,
+  SystemError: EXIT.data,
   LockedError: EXIT.data,
   LabelsError: EXIT.data,
   SplitError: EXIT.data,

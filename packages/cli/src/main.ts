@@ -37,6 +37,7 @@ async function runJob(
 ): Promise<ExitCode> {
   let view: ProgressView = createProgressView(process.stderr);
   let hushed = false;
+  let goOn = () => "What is written so far is whole: give the same command again.";
   const stop = new StopSignals({
     source: process,
     onFirst: () => view.log("stopping after this step; press again to quit at once"),
@@ -51,12 +52,15 @@ async function runJob(
     argv,
     onProgress: (progress) => view.report(shownProgress(progress)),
     log: (line) => view.log(shown(line)),
+    goOn: (remedy) => (goOn = remedy),
     hush: () => {
       view.close();
       [view, hushed] = [silentView, true];
     },
   };
   try {
+    const { onNotice } = await import("@slicestack/pipeline");
+    onNotice((text) => view.log(shown(text)));
     const { code, text, json, note } = await job(session);
     view.close();
     if (note !== undefined) view.log(shown(note));
@@ -65,7 +69,8 @@ async function runJob(
     return code;
   } catch (error) {
     view.close();
-    return fail(error, hushed ? { ...options, json: false } : options, argv);
+    const { explained } = await import("@slicestack/pipeline");
+    return fail(explained(error, goOn()), hushed ? { ...options, json: false } : options, argv);
   } finally {
     stop.close();
   }

@@ -19,6 +19,7 @@ import { addRuns } from "./commands/runs.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
 import { addTrain } from "./commands/train.js";
+import { addVerify } from "./commands/verify.js";
 import type { Start } from "./session.js";
 
 /** All commands. Nothing of the pipeline is loaded before one of them starts, so help is quick and needs no libtorch. */
@@ -44,6 +45,7 @@ export function buildProgram(start: Start): Command {
     addEvaluate,
     addCompare,
     addRuns,
+    addVerify,
     addImport,
     addExplain,
     addModels,

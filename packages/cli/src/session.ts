@@ -12,6 +12,8 @@ export interface Session {
   onProgress: (progress: Progress) => void;
   /** A line for people, to stderr. */
   log: (line: string) => void;
+  /** What a system error (a full disk, a missing permission) leaves to do: what is kept, and the command that goes on. */
+  goOn: (remedy: () => string) => void;
   /** From here on another process speaks for all of them: no progress, no lines, no result; errors still go to stderr. */
   hush: () => void;
 }

@@ -1,11 +1,14 @@
 /** Runs a long synchronous job in a worker thread, so that progress, signals and HTTP stay alive on the main one. */
 import { parentPort, Worker, workerData } from "node:worker_threads";
+import { explained } from "./data/system-errors.js";
+import { notice, onNotice } from "./notices.js";
 import type { Progress } from "./progress.js";
 
 type Message<O> =
   | { progress: Progress }
   | { log: string }
   | { event: unknown }
+  | { notice: string; about: string }
   | { result: O }
   | { error: { name: string; message: string; stack: string } };
 
@@ -58,6 +61,7 @@ export function runInBackground<I, O>(
       if ("progress" in message) onProgress?.(message.progress);
       else if ("log" in message) onLog?.(message.log);
       else if ("event" in message) onEvent?.(message.event);
+      else if ("notice" in message) notice(message.notice, message.about);
       else if ("result" in message) resolve(message.result);
       else reject(revived(message.error));
     });
@@ -97,6 +101,7 @@ export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void 
   const { input, flag } = workerData as { input: I; flag: SharedArrayBuffer };
   const stopFlag = new Int32Array(flag);
   const send = (message: Message<O>) => port.postMessage(message);
+  onNotice((text, about) => send({ notice: text, about }));
   try {
     send({
       result: job(input, {
@@ -107,7 +112,9 @@ export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void 
       }),
     });
   } catch (error) {
-    const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+    // Its code and path do not cross threads: its words do.
+    const told = explained(error);
+    const { name, message, stack = "" } = told instanceof Error ? told : new Error(String(told));
     send({ error: { name, message, stack } });
   }
 }

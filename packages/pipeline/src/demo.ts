@@ -1,16 +1,15 @@
 /** The whole pipeline on generated scans: phantoms, prepare, split, train, evaluate. */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { BackgroundOptions } from "./background.js";
 import { demoConfig } from "./config/demo.js";
 import type { RunConfig } from "./config/types.js";
-import { writeFileAtomic } from "./data/atomic.js";
+import { claimFolder, markFolder, refuseForeign } from "./data/owned-folder.js";
 import { generatePhantoms } from "./data/phantom.js";
 import { prepare } from "./data/prepare/prepare.js";
 import { makeSplit } from "./data/split/holdout.js";
 import { writeSplit } from "./data/split/split.js";
 import { evaluate, type EvaluateResult } from "./evaluate/evaluate.js";
-import { RunError } from "./run/folder.js";
 import { train } from "./train/train.js";
 
 /** Subjects of the rarest class: fewer, and a test part holds too few of it to say anything. */
@@ -44,13 +43,16 @@ export class DemoStopped extends Error {
   }
 }
 
-/** @throws DemoStopped, RunError where `out` holds somebody else's scans, data or run   @throws the signal's reason */
+/** @throws DemoStopped, FolderError where `out` holds somebody else's scans, data or run   @throws the signal's reason */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
   const { subjects = 240, seed = 1, config = demoConfig(), onProgress, signal } = options;
   const out = resolve(options.out);
   const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
-  claim(out, [scans, data, run]);
+  claim(out);
+  refuseForeign(scans, "scans");
+  refuseForeign(data, "dataset");
+  refuseForeign(run, "run");
   for (const folder of [scans, data, run]) rmSync(folder, { recursive: true, force: true });
   const background = {
     ...(onProgress === undefined ? {} : { onProgress }),
@@ -79,13 +81,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   }
 }
 
-/** The demo clears its folders; only where its mark stands are they its own, and not somebody's data. */
-function claim(out: string, own: string[]): void {
-  const mark = join(out, ".slicestack-demo");
-  if (existsSync(mark)) return;
-  const foreign = own.find((folder) => existsSync(folder));
-  if (foreign !== undefined)
-    throw new RunError(foreign, "exists and was not made by the demo", `Choose another folder than ${out} with --out.`);
-  mkdirSync(out, { recursive: true });
-  writeFileAtomic(mark, "slicestack demo replaces the folders scans, data and run beside this file.\n");
+/** Demos of earlier versions left a mark of their own, and scans without one. */
+function claim(out: string): void {
+  const isOld = existsSync(join(out, ".slicestack-demo"));
+  claimFolder(out, "demo", isOld);
+  if (isOld && existsSync(join(out, "scans"))) markFolder(join(out, "scans"), "scans");
 }

@@ -30,6 +30,7 @@ export function addAblate(program: Command, start: Start): void {
 async function runAblate(file: string, { data, out, part }: AblateFlags, session: Session): Promise<Outcome> {
   const { ablate } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
+  session.goOn(() => "The runs that are trained are kept: the same command then goes on.");
   const result = await ablate({ file, data, out, part, onProgress, signal, command, onLog: log });
   if (result.status === "stopped") {
     const note = `Stopped and saved. To go on: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part].map(shellWord).join(" ")}`;

@@ -66,6 +66,7 @@ export function addEvaluate(program: Command, start: Start): void {
 async function runEvaluate(given: string | undefined, options: EvaluateOptions, session: Session): Promise<Outcome> {
   const { evaluate, evaluateGroup, isGroup } = await import("@slicestack/pipeline");
   checkOptions(given, options);
+  session.goOn(() => "The run is whole; then give the same command again.");
   const { data, part = "all", mapClasses = {}, protocol, subgroup, baseline, images } = options;
   if (protocol === "paper" && data !== undefined)
     throw new UsageError("--protocol paper scores the run's own val part; it has no meaning with --data");

@@ -48,6 +48,7 @@ async function runCurve(file: string, flags: CurveFlags, session: Session): Prom
   const { data, out, part, shares, slicesOfAll = false } = flags;
   const { learningCurve } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
+  session.goOn(() => "The runs that are trained are kept: the same command then goes on.");
   const options = { file, data, out, part, slicesOfAll, onProgress, signal, command, onLog: log };
   const result = await learningCurve({ ...options, ...(shares === undefined ? {} : { shares }) });
   if (result.status === "stopped") {

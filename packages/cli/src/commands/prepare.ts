@@ -103,6 +103,7 @@ async function runPrepare(
   const { prepare } = await import("@slicestack/pipeline");
   const { idColumn, labelColumn, subjectColumn, classColumn, json: _json, verbose: _verbose, ...options } = flags;
   const columns = { id: idColumn, label: labelColumn, subject: subjectColumn, class: classColumn };
+  session.goOn(() => "The volumes that are done are kept: the same command then goes on.");
   const dataset = await prepare({
     source,
     destination,

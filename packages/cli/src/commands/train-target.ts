@@ -34,7 +34,7 @@ export interface Target {
 
 /** @throws UsageError where something is missing or contradicts itself, ConfigError, RunError */
 export async function targetOf(flags: TargetFlags, world: World, log: Log = () => undefined): Promise<Target> {
-  const { isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
+  const { findDataset, isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
   const resumed = resumedFolder(flags);
   const planned = isPlanned(flags);
   if (planned && Math.max(world.worldSize, flags.procs ?? 1) > 1)
@@ -44,7 +44,10 @@ export async function targetOf(flags: TargetFlags, world: World, log: Log = () =
   if (flags.budget !== undefined && !planned)
     throw new UsageError("--budget is the time of a plan: leave --config out, or give --config auto");
   const config = await configOf(flags, log);
-  const begun = (folder: string) => (isGroup(folder) ? readGroup(folder) : readRecord(folder)).dataset?.directory;
+  const begun = (folder: string) => {
+    const { dataset } = isGroup(folder) ? readGroup(folder) : readRecord(folder);
+    return dataset === null ? undefined : findDataset(folder, dataset);
+  };
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
   if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
   const out = flags.out ?? resumed ?? newFolder(config, world);

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { GroupResult, RunConfig, TrainResult, World } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
@@ -64,6 +66,11 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
     return launchTraining(options.procs, target, world, options, session);
 
   const { config, data, out, resume } = target;
+  session.goOn(() =>
+    existsSync(join(out, target.isGroup ? "group.json" : "run.json"))
+      ? `What was saved is kept; then go on with: slicestack train --resume ${shellWord(out)}`
+      : "Nothing was trained yet: then give the same command again.",
+  );
   const { onProgress, signal, command, log: onLog } = session;
   const { stage, fold, seeds } = options;
   const onBegin = () => session.log(`${target.isGroup ? "Group" : "Run"}: ${out}`);

@@ -1,7 +1,8 @@
 import type { RunConfig } from "./types.js";
 
 /** What a run trains, one after another; each has its folder of checkpoints. */
-export type StageName = "slice" | "volume" | "fine_tune";
+export const STAGES = ["slice", "volume", "fine_tune"] as const;
+export type StageName = (typeof STAGES)[number];
 
 /** The stages of a configuration, in their order. */
 export function stagesOf({ method, fineTune }: Pick<RunConfig, "method" | "fineTune">): StageName[] {

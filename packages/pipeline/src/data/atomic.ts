@@ -1,8 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { readdirSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { PrepareError } from "./errors.js";
+import { naming } from "./system-errors.js";
+import { markFolder, refuseOccupied, type FolderKind } from "./owned-folder.js";
 
 /** One call to the operating system writes at most 2 GiB. */
 const MOST_AT_ONCE = 2 ** 30;
@@ -22,6 +34,29 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   }
 }
 
+/**
+ * Adds to the end of a file: all of it or nothing, where the disk fills up. A kill or a power cut can still tear it.
+ * @throws Error of the file system that names the file
+ */
+export function appendWhole(path: string, text: string): void {
+  naming(path, () => {
+    const descriptor = openSync(path, "a");
+    try {
+      const before = fstatSync(descriptor).size;
+      const bytes = Buffer.from(text);
+      try {
+        for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
+        fsyncSync(descriptor);
+      } catch (error) {
+        ftruncateSync(descriptor, before);
+        throw error;
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
 /** The same for a file written in pieces; nothing stands under its name before `commit`. */
 export class AtomicFileWriter {
   private readonly temporary: string;
@@ -29,20 +64,25 @@ export class AtomicFileWriter {
 
   constructor(readonly path: string) {
     this.temporary = temporaryName(path);
-    this.descriptor = openSync(this.temporary, "wx");
+    // A reader wants to hear of the file, not of the name that it has while it is written.
+    this.descriptor = naming(path, () => openSync(this.temporary, "wx"), true);
   }
 
   write(data: string | Uint8Array): void {
     if (this.descriptor === null) throw new Error(`${this.path}: written to after commit or abort`);
+    const { descriptor } = this;
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    for (let done = 0; done < bytes.length;)
-      done += writeSync(this.descriptor, bytes, done, Math.min(bytes.length - done, MOST_AT_ONCE));
+    naming(this.path, () => {
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, MOST_AT_ONCE));
+    });
   }
 
   commit(): void {
     if (this.descriptor === null) throw new Error(`${this.path}: committed after commit or abort`);
-    fsyncSync(this.descriptor);
-    closeSync(this.descriptor);
+    const { descriptor } = this;
+    naming(this.path, () => fsyncSync(descriptor));
+    closeSync(descriptor);
     this.descriptor = null;
     renameSync(this.temporary, this.path);
     syncFolder(dirname(this.path));
@@ -64,20 +104,22 @@ export class StagedFolder {
   private readonly destination: string;
   private open = true;
 
-  /** @throws PrepareError where the destination holds something and `overwrite` is not set */
+  /** @throws FolderError where the destination holds something, unless it is of this kind and `overwrite` is set */
   constructor(
     destination: string,
+    private readonly kind: FolderKind,
     private readonly overwrite: boolean,
   ) {
     this.destination = resolve(destination);
-    this.refuseOccupied();
+    refuseOccupied(this.destination, kind, overwrite);
     mkdirSync(dirname(this.destination), { recursive: true });
     this.path = temporaryName(this.destination);
     mkdirSync(this.path);
+    markFolder(this.path, kind);
   }
 
   commit(): void {
-    this.refuseOccupied();
+    refuseOccupied(this.destination, this.kind, this.overwrite); // somebody may have been quicker
     syncFolder(this.path);
     const old = existsSync(this.destination) ? temporaryName(this.destination) : null;
     if (old !== null) renameSync(this.destination, old);
@@ -91,15 +133,6 @@ export class StagedFolder {
   abort(): void {
     if (this.open) rmSync(this.path, { recursive: true, force: true });
     this.open = false;
-  }
-
-  private refuseOccupied(): void {
-    if (this.overwrite || !existsSync(this.destination)) return;
-    if (readdirSync(this.destination).length === 0) return;
-    throw new PrepareError(
-      `${this.destination}: expected a folder that does not exist yet, it is there and not empty`,
-      "Choose another destination, or pass --overwrite to replace it.",
-    );
   }
 }
 

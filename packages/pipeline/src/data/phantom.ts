@@ -48,11 +48,11 @@ export interface PhantomSet {
  * Writes chest CT look-alikes in HU as NNNN.nii.gz, and labels.csv. CT-0 to CT-4 mean 0, <25, 25-50, 50-75 and >75 % of
  * the lung affected. Dose, breath, collapse by weight, scanner, slice count, spacing and orientation vary, independent
  * of the label. The same options give the same bytes.
- * @throws PrepareError destination occupied, impossible counts   @throws the signal's reason; nothing is left behind
+ * @throws FolderError destination occupied   @throws PrepareError impossible counts   @throws the signal's reason; nothing is left behind
  */
 export async function generatePhantoms(options: PhantomOptions): Promise<PhantomSet> {
   const plans = planScans(checked(options));
-  const folder = new StagedFolder(options.destination, options.overwrite ?? false);
+  const folder = new StagedFolder(options.destination, "scans", options.overwrite ?? false);
   const scans: PhantomScanRecord[] = [];
   try {
     await runPool<PhantomJob, PhantomResult>({

@@ -2,7 +2,10 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 
 /** What a worker script answers to each job. */
-export type PoolAnswer<Result> = { ok: true; result: Result } | { ok: false; reason: string };
+export type PoolAnswer<Result> =
+  | { ok: true; result: Result }
+  /** `shortage`: of what the machine has too little; the job itself may be sound. */
+  | { ok: false; reason: string; shortage?: { code: string; path: string | null } };
 
 export interface PoolOptions<Job, Result> {
   /** A module that posts one PoolAnswer for each message it gets. */

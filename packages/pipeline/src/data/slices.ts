@@ -32,12 +32,12 @@ export interface SlicesResult {
  * Writes every slice, or every volume, as a file of its own, with labels.csv beside them; `prepare` reads the folder back to the same
  * volumes, subjects and parts. Indices have leading zeros, so that the order of text is that of the slices. Volumes
  * stand in the folder of their part where the data set has a split, else in class_k/ alone.
- * @throws PrepareError destination occupied, names that clash   @throws SplitError   @throws the signal's reason; nothing is left behind
+ * @throws FolderError destination occupied   @throws PrepareError names that clash   @throws SplitError   @throws the signal's reason; nothing is left behind
  */
 export async function writeSlices(dataset: Dataset, options: SlicesOptions): Promise<SlicesResult> {
   const partOf = partsOf(dataset);
   const names = fileNames(dataset);
-  const folder = new StagedFolder(options.destination, options.overwrite ?? false);
+  const folder = new StagedFolder(options.destination, "slices", options.overwrite ?? false);
   const { volumes, info } = dataset;
   let slices = 0;
   try {

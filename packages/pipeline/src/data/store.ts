@@ -3,9 +3,11 @@ import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSyn
 import { join, resolve } from "node:path";
 import { parseNpyHeader, type NpyHeader, type Triple } from "@slicestack/volume";
 import { z } from "zod";
+import { notice } from "../notices.js";
 import { codeOf } from "./csv.js";
 import { DatasetError } from "./errors.js";
 import type { Part } from "./split/split.js";
+import { openSealed, sealedJson, type Opened } from "./sealed-json.js";
 import { readSubjects } from "./subjects.js";
 
 export type StoreDtype = "int16" | "uint8" | "uint16" | "float32";
@@ -82,7 +84,7 @@ export interface Dataset {
 }
 
 const positive = z.int().positive();
-const infoSchema = z.object({
+const infoSchema = z.strictObject({
   name: z.string(),
   version: z.literal(2),
   height: positive,
@@ -100,10 +102,12 @@ const infoSchema = z.object({
   quarantined: z.array(z.object({ source: z.string(), reason: z.string() })).default([]),
 });
 
+const PUT_BACK = "Put the old file back, or prepare the data set again with slicestack prepare --overwrite.";
 const PREPARE_AGAIN = "Prepare the data set again with slicestack prepare --overwrite.";
 
 /**
- * Opens a prepared data set and checks that its three files fit together; voxels are not read.
+ * Opens a prepared data set and checks that its three files fit together and are those that were written, by their hashes;
+ * voxels are not read.
  * @throws DatasetError naming the file and what to do
  */
 export function openDataset(directory: string): Dataset {
@@ -114,6 +118,7 @@ export function openDataset(directory: string): Dataset {
   const subjectsPath = join(root, "subjects.csv");
   const volumes = readSubjects(subjectsPath);
   checkIndex(subjectsPath, volumes, info, header.shape[0] ?? 0);
+  checkHash(subjectsPath, info, header.shape[0] ?? 0);
   return { directory: root, info, volumes, slicesPath, slicesOffset: header.offset };
 }
 
@@ -125,13 +130,18 @@ function readInfo(file: string): DatasetInfo {
     const remedy = "Give the folder that slicestack prepare made.";
     throw new DatasetError(file, `cannot be read (${codeOf(cause)})`, remedy, { cause });
   }
-  let json: unknown;
+  let opened: Opened;
   try {
-    json = JSON.parse(text);
+    opened = openSealed(text);
   } catch (cause) {
-    throw new DatasetError(file, `expected JSON (${codeOf(cause)})`, PREPARE_AGAIN, { cause });
+    throw new DatasetError(file, `cannot be taken for a data set: ${codeOf(cause)}`, PUT_BACK, { cause });
   }
-  const parsed = infoSchema.safeParse(json);
+  const parsed = infoSchema.safeParse(opened.value);
+  if (parsed.success && !opened.isSealed)
+    notice(
+      `${file} was written by an earlier version, without a hash of itself: it cannot be checked.`,
+      "old data set",
+    );
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new DatasetError(file, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a data set"}`, PREPARE_AGAIN);
@@ -237,16 +247,36 @@ export function datasetHash(shape: readonly number[], dtype: StoreDtype, subject
     .digest("hex");
 }
 
-/** Reads every byte and compares with the hashes of dataset.json and subjects.csv. @throws DatasetError where they differ */
-export async function verifyDataset(dataset: Dataset): Promise<void> {
+/** dataset.json as it is written. */
+export const infoText = (info: DatasetInfo): string => sealedJson(info);
+
+/** Labels, subjects and hashes of voxels must be those that the data set was named by. */
+function checkHash(file: string, { hash, height, width, dtype }: DatasetInfo, slices: number): void {
+  const found = datasetHash([slices, height, width], dtype, readFileSync(file, "utf8"));
+  if (found === hash) return;
+  const problem = `its content was changed after the data set was prepared: with it the hash is ${found.slice(0, 12)}, dataset.json says ${hash.slice(0, 12)}`;
+  const remedy =
+    "Put the old file back. Where labels are to be corrected, correct the labels file and prepare again: it becomes another data set.";
+  throw new DatasetError(file, problem, remedy);
+}
+
+export interface VerifyOptions {
+  /** Told after each volume. */
+  onBytes?: (done: number, total: number) => void;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads every byte of slices.npy and compares with the hashes of subjects.csv, which openDataset has compared with that of
+ * dataset.json. @throws DatasetError where they differ   @throws the signal's reason
+ */
+export async function verifyDataset(dataset: Dataset, { onBytes, signal }: VerifyOptions = {}): Promise<void> {
   const { info, slicesPath, slicesOffset, volumes, directory } = dataset;
   const slices = volumes.reduce((n, volume) => n + volume.count, 0);
-  const csv = readFileSync(join(directory, "subjects.csv"), "utf8");
-  const found = datasetHash([slices, info.height, info.width], info.dtype, csv);
+  checkHash(join(directory, "subjects.csv"), info, slices);
   const changed = `It was changed after it was prepared. ${PREPARE_AGAIN}`;
-  if (found !== info.hash)
-    throw new DatasetError(directory, `expected the content hash ${info.hash}, found ${found}`, changed);
   const sliceBytes = info.height * info.width * storeBytes[info.dtype];
+  let done = 0;
   for (const { id, first, count, voxelSha256 } of volumes) {
     const hash = createHash("sha256");
     const start = slicesOffset + first * sliceBytes;
@@ -254,5 +284,7 @@ export async function verifyDataset(dataset: Dataset): Promise<void> {
     for await (const chunk of stream) hash.update(chunk as Buffer);
     if (hash.digest("hex") !== voxelSha256)
       throw new DatasetError(slicesPath, `the voxels of ${id} are not those that were prepared`, changed);
+    signal?.throwIfAborted();
+    onBytes?.((done += count * sliceBytes), slices * sliceBytes);
   }
 }

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { availableParallelism, freemem, homedir, totalmem } from "node:os";
+import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname } from "node:path";
+import { ownHome } from "../run/cache.js";
 
 /** What @slicestack/torch says of the libtorch it found. */
 export interface LibtorchInfo {
@@ -46,7 +47,7 @@ export function systemProbe(): Probe {
     arch: process.arch,
     env: process.env,
     cwd: process.cwd(),
-    home: homedir(),
+    home: ownHome(),
     logicalCores: availableParallelism(),
     totalBytes: totalmem(),
     freeBytes: freemem(),

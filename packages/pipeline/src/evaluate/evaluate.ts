@@ -4,9 +4,11 @@ import { join, resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
+import { checkFile } from "../run/checksums.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { noteTestRead, readLedger } from "../run/ledger.js";
-import type { OpenRun } from "../run/open.js";
+import { takeMovedData, type OpenRun } from "../run/open.js";
+import { verifyOnce } from "../run/verified.js";
 import type { Protocol } from "./analysis/protocols.js";
 import { costReport, type CostReport } from "./cost.js";
 import { RangeOfParameterError } from "./errors.js";
@@ -14,6 +16,7 @@ import type { MetricsFile } from "./metrics-file.js";
 import { allNumbers } from "./numbers.js";
 import type { SummaryOptions } from "./options.js";
 import { trainedPriors } from "./priors.js";
+import { externalFolder } from "./output-folder.js";
 import { pictures, type Pictures } from "./report/pictures.js";
 import { reportInput } from "./report/input.js";
 import { summaryTable } from "./report/tables.js";
@@ -74,7 +77,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const { run, data, part: otherPart = "all", mapClasses = {}, onProgress, signal, protocol = "clean" } = options;
   if (protocol === "paper" && data !== undefined)
     throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
-  const other = data === undefined ? null : { directory: resolve(data), part: otherPart, mapClasses };
+  // After a move: the run's own data set, and not another one.
+  const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
+  const other = data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
   const found = openTestPart(run, other);
   const { opened, notes } = found;
   const external = other === null ? null : found.dataset;
@@ -85,6 +90,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const columns = subgroupColumns(scored.table, scored.volumes, options.subgroups);
   const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
 
+  checkFile(
+    run,
+    runPaths(run).metrics,
+    "Put the old file back, or train the run again: it holds the training's numbers.",
+  );
+  await verifyOnce(opened.dataset, backgroundOf(options));
+  if (external !== null) await verifyOnce(external, backgroundOf(options));
   const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore
   const outcome = await runInBackground<PredictJob, PredictOutcome>(
     new URL("./worker.js", import.meta.url),
@@ -107,7 +119,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   );
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
 
-  const folder = outputFolder(run, external, protocol);
+  const folder = outputFolder(run, external, otherPart, protocol);
   mkdirSync(folder, { recursive: true });
   const cost = costReport(outcome.cost!, opened.record, runPaths(run).metrics);
   const dataset = external ?? opened.dataset;
@@ -160,10 +172,10 @@ function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): 
 }
 
 /** What is scored otherwise than cleanly on the run's own test part lies apart from what is. */
-function outputFolder(run: string, external: Dataset | null, protocol: Protocol): string {
+function outputFolder(run: string, external: Dataset | null, part: OtherData["part"], protocol: Protocol): string {
   const { root } = runPaths(run);
   if (protocol === "paper") return join(root, "paper");
-  return external === null ? root : join(root, "external", external.info.name);
+  return external === null ? root : externalFolder(run, external.info, part);
 }
 
 function priorsOf({ config, task }: OpenRun) {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { isHeld } from "../data/lock.js";
+import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
@@ -66,6 +67,7 @@ function readRun(run: string, folder: string): RunRow {
     const select = selections[last ?? ""];
     const ofLast = rows.filter(({ stage }) => stage === last);
     const chosen = select === undefined ? undefined : chosenEpoch(ofLast, select);
+    checkFile(run, paths.summary, `Score it again: slicestack evaluate ${run}`);
     const test = testScore(paths.summary);
     return {
       folder,

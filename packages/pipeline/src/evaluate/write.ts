@@ -1,9 +1,10 @@
 /** Writes all that an evaluation leaves in its folder. */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText } from "../data/csv.js";
 import { svgToPng } from "../page/drawing.js";
+import { addChecksums, dropChecksums, evaluationFiles } from "../run/checksums.js";
 import { runPaths } from "../run/folder.js";
 import type { SliceCounts } from "./analysis/slice-votes.js";
 import type { CostReport } from "./cost.js";
@@ -32,6 +33,7 @@ export interface Evaluation {
 export async function writeEvaluation(folder: string, evaluation: Evaluation): Promise<void> {
   const { metrics, predictions, slices, cost, run, selections } = evaluation;
   const paths = runPaths(folder);
+  dropChecksums(run, evaluationFiles(relative(runPaths(run).root, paths.root)));
   writePredictions(paths.predictions, predictions);
   if (slices.length > 0) writeFileAtomic(join(folder, "slice_votes.csv"), sliceVotesText(slices));
   writeFileAtomic(paths.summary, metricsText(metrics));
@@ -51,6 +53,7 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
   writeFileAtomic(join(folder, "model-card.md"), modelCard(input));
   writeFileAtomic(join(folder, "checklist.md"), checklist(input));
   writeFileAtomic(paths.report, renderReport(input));
+  addChecksums(run);
 }
 
 /** slice_votes.csv: `part,id,label,slices,n_0,...`, how many slices of each volume chose each class. */

@@ -1,10 +1,11 @@
 /** Explains volumes of a run: maps in the space of their scans, what each slice counts, and whether the maps can be trusted. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import { writeFileAtomic } from "../data/atomic.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { spreadOver } from "../data/sampler.js";
 import type { Part } from "../data/split/split.js";
 import type { TaskVolume } from "../data/task.js";
@@ -24,7 +25,7 @@ import type { ExplainEvent, ExplainJob, ExplainOutcome } from "./worker.js";
 export interface ExplainOptions extends BackgroundOptions {
   /** Run folder. */
   run: string;
-  /** Folder of all that is written; made where it is missing, files of the same names in it are replaced. */
+  /** Folder of all that is written: a new one, or one of such pictures, in which files of the same names are replaced. */
   out: string;
   /** Volumes by id, or all volumes of subjects; default: of `part`, spread over the classes. */
   ids?: readonly string[];
@@ -67,14 +68,15 @@ const CHECK = { steps: 10, draws: 3 };
 /**
  * An abort of the signal ends after the pass through the model that is under way; the volumes before are written, explain.json
  * is not.
- * @throws ExplainError, RunError, DatasetError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
+ * @throws ExplainError, FolderError, RunError, DatasetError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const { run, out, signal, command = "" } = options;
+  refuseForeign(resolve(out), "pictures");
   const opened = openRun(run);
   checkTrained(opened, run);
   const job = jobOf(opened, options);
-  mkdirSync(out, { recursive: true });
+  claimFolder(resolve(out), "pictures");
   const writer = new Writer(opened, resolve(out), options.slices ?? DEFAULTS.slices);
   const outcome = await runInBackground<ExplainJob, ExplainOutcome>(new URL("./worker.js", import.meta.url), job, {
     ...backgroundOf(options),

@@ -7,8 +7,10 @@ import type { StageName } from "../config/stages.js";
 import { configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { modelText } from "../export/describe.js";
-import { writeSafetensors } from "../export/safetensors.js";
+import { checkRecorded, writeRecorded } from "../export/recorded.js";
 import { readWeights } from "../export/weights.js";
 import { loadInto } from "../models/load.js";
 import { createHeadFor, createSliceModel, createVolumeModel } from "../models/registry.js";
@@ -40,30 +42,34 @@ export interface ImportResult {
 /**
  * Nothing is written unless the whole checkpoint fits.
  * @throws CheckpointError (damaged, of no known model, of another than the configuration's, missing or unexpected names),
- * ConfigError, ModelError (a size that does not fit), RunError (`out` is taken), LibtorchNotFoundError
+ * ConfigError, ModelError (a size that does not fit), RunError (`out` is a run), FolderError (it holds something else), LibtorchNotFoundError
  */
 export function importCheckpoint(options: ImportOptions): ImportResult {
   const { checkpoint, out, command = "importCheckpoint() of @slicestack/pipeline" } = options;
   const run = resolve(out);
   if (existsSync(runPaths(run).record)) throw new RunError(run, "is a run already", "Choose another folder.");
+  refuseForeign(run, "run");
   return scope(() => {
     const { tensors, hash, notes: readNotes } = readWeights(checkpoint);
+    checkRecorded(checkpoint, hash);
     const found = recognise(checkpoint, tensors);
     const settings = settingsOf(checkpoint, found, options);
     const stages = loadedStages(checkpoint, found, settings);
     const { config, classes } = settings;
     const [file, model] = [basename(checkpoint), modelText(found.guess)];
     const notes = [...readNotes, ...found.notes, ...settings.notes];
-    mkdirSync(run, { recursive: true });
+    claimFolder(run, "run");
     for (const [stage, state] of stages) {
       mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
-      writeSafetensors(runPaths(run).best(stage), state, { imported: file, sha256: hash });
+      writeRecorded(runPaths(run).best(stage), state, { imported: file, sha256: hash });
     }
-    writeFileAtomic(runPaths(run).config, configToYaml(config));
+    const yaml = configToYaml(config);
+    writeFileAtomic(runPaths(run).config, yaml);
     writeRecord(run, {
       version: 1,
       dataset: null,
       splitHash: "",
+      configSha256: sha256Of(yaml),
       created: new Date().toISOString(),
       status: "trained",
       command,

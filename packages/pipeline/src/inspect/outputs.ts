@@ -1,13 +1,13 @@
 /** Which files are asked for, and writing them. */
-import { mkdirSync } from "node:fs";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { svgToPng } from "../page/drawing.js";
 import { animationKind } from "./animation.js";
 import { InspectError } from "./errors.js";
 
 export interface OutputOptions {
-  /** Folder of all pictures; made where it is missing, files of the same names in it are replaced. */
+  /** Folder of all pictures: a new one, or one of such pictures, in which files of the same names are replaced. */
   out?: string;
   /** PNG. */
   montage?: string;
@@ -28,11 +28,12 @@ export interface Wanted {
   inputs: string[];
 }
 
-/** @throws InspectError an ending that is not written */
+/** @throws InspectError an ending that is not written, FolderError a folder that holds something else */
 export function wantedFiles({ out, montage, animation, histogram, comparison }: OutputOptions): Wanted {
   for (const file of [montage, comparison]) if (file !== undefined) checkEnding(file, [".png"]);
   if (histogram !== undefined) checkEnding(histogram, [".svg", ".png"]);
   if (animation !== undefined) animationKind(animation);
+  if (out !== undefined) refuseForeign(resolve(out), "pictures");
   const files = (one: string | undefined, ...names: string[]) => [
     ...(one === undefined ? [] : [one]),
     ...(out === undefined ? [] : names.map((name) => join(out, name))),
@@ -59,7 +60,7 @@ export class Outputs {
     readonly wanted: Wanted,
     out: string | undefined,
   ) {
-    if (out !== undefined) mkdirSync(out, { recursive: true });
+    if (out !== undefined) claimFolder(resolve(out), "pictures");
   }
 
   /** Makes the bytes of each file that is wanted, and only those. */

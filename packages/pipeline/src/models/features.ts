@@ -5,9 +5,17 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { cat, getNumThreads, libtorchInfo, mapFile, scope, zeros, type Tensor } from "@slicestack/torch";
+import { dirname, join } from "node:path";
+import {
+  cat,
+  fromTypedArray,
+  getNumThreads,
+  libtorchInfo,
+  mapFile,
+  scope,
+  zeros,
+  type Tensor,
+} from "@slicestack/torch";
 import { allReduce, rank, worldSize } from "@slicestack/torch/distributed";
 import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
@@ -16,8 +24,9 @@ import { Random } from "../data/random.js";
 import { spreadOver } from "../data/sampler.js";
 import type { TaskVolume } from "../data/task.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
-import { codeOf, readHeader, WeightsFile } from "@slicestack/torch/safetensors";
-import { cacheDirectory } from "../run/cache.js";
+import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
+import { notice } from "../notices.js";
+import { ownCache, tryToKeep } from "../run/cache.js";
 import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./predict.js";
 import type { SliceStore } from "./slice-input.js";
 import type { SliceModel } from "./slice-model.js";
@@ -64,7 +73,7 @@ export function volumeEmbeddings(
       ? embedSlices(model, store, some.flat(), options)
       : embedViews(source, some, volumes.slice(first), view, options);
   const features_N = worldSize() === 1 ? embed(chosen, 0) : embedTogether(chosen, model.embedding, embed);
-  if (rank() === 0) writeSafetensors(file, new Map([["embedding", features_N]]));
+  if (rank() === 0) tryToKeep(() => writeEmbeddings(file, features_N));
   return { features_N, volumes: placed, cached: false };
 }
 
@@ -74,8 +83,9 @@ export function volumeMaps(source: FeatureSource, volumes: readonly TaskVolume[]
   const file = cacheFile(source, chosen, options, "maps");
   const cached = mapped(file);
   if (cached !== undefined) return { features_N: cached, volumes: placed, cached: true };
-  writeMaps(file, source, chosen.flat(), options);
-  return { features_N: mapped(file)!, volumes: placed, cached: false };
+  const isKept = tryToKeep(() => writeMaps(file, source, chosen.flat(), options));
+  const features_N = isKept ? mapped(file)! : mapsInMemory(source, chosen.flat(), options);
+  return { features_N, volumes: placed, cached: false };
 }
 
 function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly TaskVolume[]) {
@@ -94,11 +104,9 @@ function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOp
   const { bfloat16 } = options;
   const { version, cpuCapability } = libtorchInfo(); // with the number of threads, what the last bits depend on
   const engine = [version, cpuCapability, getNumThreads(), bfloat16, device.split(":")[0]];
-  const facts = ["features 3", kind, weightsHash, transform, datasetHash, engine, chosen.flat()];
+  const facts = ["features 4", kind, weightsHash, transform, datasetHash, engine, chosen.flat()];
   const key = createHash("sha256").update(JSON.stringify(facts)).digest("hex");
-  const folder = join(cacheDirectory(process.env, homedir()), "embeddings");
-  mkdirSync(folder, { recursive: true });
-  return join(folder, `${key}.safetensors`);
+  return join(ownCache("embeddings"), `${key}.safetensors`);
 }
 
 function embedViews(
@@ -143,43 +151,88 @@ function embedTogether(
   });
 }
 
-// A damaged entry is worth nothing but the time to make it again.
+function writeEmbeddings(file: string, embedding_NE: Tensor): void {
+  mkdirSync(dirname(file), { recursive: true });
+  scope(() => {
+    const hash = fromTypedArray(new Uint8Array(tensorHash(embedding_NE)), [32]);
+    writeSafetensors(file, new Map([["embedding", embedding_NE], ["sha256", hash]])); // prettier-ignore
+  });
+}
+
+/** A damaged entry is worth nothing but the time to make it again, which is said. */
 function readCached(file: string): Tensor | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    return readSafetensors(file).tensors.get("embedding");
+    const { tensors } = readSafetensors(file);
+    const [embedding_NE, hash] = [tensors.get("embedding"), tensors.get("sha256")];
+    if (embedding_NE !== undefined && hash !== undefined && tensorHash(embedding_NE).equals(hash.toTypedArray() as Uint8Array)) return embedding_NE; // prettier-ignore
   } catch {
-    return undefined;
+    // Cut, or no longer a file of tensors.
   }
+  return damaged(file);
+}
+
+function damaged(file: string): undefined {
+  notice(`${file} is damaged; what it held is computed again.`);
+}
+
+/** Over shape and values. */
+function tensorHash(tensor: Tensor): Buffer {
+  const values = tensor.toTypedArray();
+  const hash = createHash("sha256").update(`${tensor.shape.join(" ")}\n`);
+  // One call takes at most 2 GiB.
+  for (let at = 0; at < values.byteLength; at += 2 ** 30)
+    hash.update(new Uint8Array(values.buffer, values.byteOffset + at, Math.min(2 ** 30, values.byteLength - at)));
+  return hash.digest();
 }
 
 const mapsBatch = 64;
 
+/** Where the cache cannot be written. */
+function mapsInMemory({ model, store }: FeatureSource, slices: number[], options: PredictOptions): Tensor {
+  return scope(() => {
+    const parts: Tensor[] = [];
+    for (let start = 0; start < slices.length; start += mapsBatch) {
+      parts.push(scope(() => mapsOfSlices(model, store, slices.slice(start, start + mapsBatch), options)));
+      options.onBatch?.(Math.min(start + mapsBatch, slices.length));
+    }
+    return cat(parts);
+  });
+}
+
+/** The file ends with the hash of its maps. */
 function writeMaps(file: string, { model, store }: FeatureSource, slices: number[], options: PredictOptions): void {
   const first_NFhw = scope(() => mapsOfSlices(model, store, slices.slice(0, mapsBatch), options));
   const [, ...shape] = first_NFhw.shape;
   const { dtype } = first_NFhw;
   const bytes = slices.length * shape.reduce((a, b) => a * b, 1) * (dtype === "bfloat16" ? 2 : 4);
   const entry = { dtype: codeOf[dtype], shape: [slices.length, ...shape], data_offsets: [0, bytes] };
-  const text = JSON.stringify({ __metadata__: {}, maps: entry });
+  const sum = { dtype: "U8", shape: [32], data_offsets: [bytes, bytes + 32] };
+  const text = JSON.stringify({ __metadata__: {}, maps: entry, sha256: sum });
   const header = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
-  const writer = new AtomicFileWriter(file);
+  const hash = createHash("sha256").update(`${dtype} ${[slices.length, ...shape].join(" ")}\n`);
+  let writer: AtomicFileWriter | null = null;
   try {
-    writer.write(Buffer.concat([length, header]));
+    mkdirSync(dirname(file), { recursive: true });
+    const opened = (writer = new AtomicFileWriter(file));
+    opened.write(Buffer.concat([length, header]));
     for (let start = 0; start < slices.length; start += mapsBatch) {
       scope(() => {
         const part = slices.slice(start, start + mapsBatch);
         const maps_NFhw = start === 0 ? first_NFhw : mapsOfSlices(model, store, part, options);
         const bits = maps_NFhw.viewDtype(dtype === "bfloat16" ? "int16" : "int32").toTypedArray();
-        writer.write(new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength));
+        const values = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+        hash.update(values);
+        opened.write(values);
         options.onBatch?.(start + part.length);
       });
     }
-    writer.commit();
+    opened.write(hash.digest());
+    opened.commit();
   } catch (error) {
-    writer.abort();
+    writer?.abort();
     throw error;
   } finally {
     first_NFhw.dispose();
@@ -190,8 +243,10 @@ function mapped(path: string): Tensor | undefined {
   if (!existsSync(path)) return undefined;
   try {
     using file = new WeightsFile(path);
-    const stored = readHeader(file).stored.get("maps")!;
+    const { stored: all } = readHeader(file);
+    const [stored, sum] = [all.get("maps")!, all.get("sha256")!];
     const { dtype, place, bytes } = stored.storage;
+    if (!mapsHash(file, stored).equals(file.read(sum.storage.place!.at, 32))) return damaged(path);
     return scope(() =>
       mapFile(path, file.size)
         .narrow(0, place!.at, bytes)
@@ -199,6 +254,14 @@ function mapped(path: string): Tensor | undefined {
         .view(...stored.shape),
     );
   } catch {
-    return undefined;
+    return damaged(path);
   }
+}
+
+function mapsHash(file: WeightsFile, { shape, storage: { dtype, place, bytes } }: StoredTensor): Buffer {
+  const hash = createHash("sha256").update(`${dtype} ${shape.join(" ")}\n`);
+  const piece = 2 ** 24;
+  for (let done = 0; done < bytes; done += piece)
+    hash.update(file.read(place!.at + done, Math.min(piece, bytes - done)));
+  return hash.digest();
 }

@@ -5,6 +5,7 @@ import type { Module } from "@slicestack/torch/nn";
 import { modelText } from "../export/describe.js";
 import { guessModel } from "../export/describe-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
+import { checkRecorded } from "../export/recorded.js";
 import { readWeights } from "../export/weights.js";
 import { adaptInputChannels } from "./common/input-channels.js";
 import { CustomResNet } from "./custom-resnet.js";
@@ -25,6 +26,7 @@ export function loadWeights(model: Module, file: string): Loaded {
     throw new CheckpointError(file, "not found", "Train this stage first, or give weights that are there.");
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file);
+    checkRecorded(file, loaded.hash);
     loadInto(model, tensors, file, "Give weights of the same model with the same classes.");
     return loadedOf(loaded);
   });
@@ -42,6 +44,7 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file, (name) => name !== "fc.weight" && name !== "fc.bias");
+    checkRecorded(file, loaded.hash);
     const trunk = new Map(tensors);
     const first = trunk.get("conv1.weight");
     if (first?.dim === 4 && first.size(1) === 3) trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
@@ -58,6 +61,7 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
 export function loadForNewClasses(model: Module, file: string, prefix = ""): Loaded {
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file, (name) => name.startsWith(prefix));
+    checkRecorded(file, loaded.hash);
     const own = model.stateDict();
     const left: string[] = [];
     const given = new Map(

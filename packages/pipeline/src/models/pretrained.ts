@@ -4,11 +4,11 @@
  * which torchvision has for ResNet-50 alone among these. https://pytorch.org/vision/stable/models.html
  */
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
-import { cacheDirectory } from "../run/cache.js";
+import { isSystemError } from "../data/system-errors.js";
+import { cacheDirectory, ownHome, writableCache } from "../run/cache.js";
 import { download, type DownloadOptions, type PinnedFile } from "../run/download.js";
 import { fileHash } from "../data/hash.js";
 import type { ResNetDepth } from "./resnet.js";
@@ -62,7 +62,7 @@ export async function havePretrained(
   depth: ResNetDepth,
   options: Pick<FindOptions, "env" | "home"> = {},
 ): Promise<boolean> {
-  const { env = process.env, home = homedir() } = options;
+  const { env = process.env, home = ownHome() } = options;
   const file = files["imagenet"]?.[depth];
   return file !== undefined && (await onThisMachine(file, { env, home })) !== null;
 }
@@ -82,8 +82,17 @@ async function onThisMachine(
   const folder = join(cacheDirectory(env, home), "weights");
   const torchHome = env["TORCH_HOME"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "torch");
   for (const path of [join(folder, name), join(torchHome, "hub", "checkpoints", name)])
-    if (existsSync(path) && (await fileHash(path)) === file.sha256) return path;
+    if (existsSync(path) && (await hashIfReadable(path)) === file.sha256) return path;
   return null;
+}
+
+async function hashIfReadable(path: string): Promise<string | null> {
+  try {
+    return await fileHash(path);
+  } catch (error) {
+    if (isSystemError(error)) return null;
+    throw error;
+  }
 }
 
 /**
@@ -91,11 +100,11 @@ async function onThisMachine(
  * file is checked by its hash before it is used. @throws CheckpointError, DownloadError
  */
 export async function findPinned(file: PinnedFile, options: FindOptions = {}): Promise<string> {
-  const { env = process.env, home = homedir(), ...rest } = options;
+  const { env = process.env, home = ownHome(), ...rest } = options;
   const here = await onThisMachine(file, { env, home });
   if (here !== null) return here;
   const name = basename(new URL(file.url).pathname);
-  const folder = join(cacheDirectory(env, home), "weights");
+  const folder = writableCache(cacheDirectory(env, home), "weights");
   const path = join(folder, name);
   const mirror = env["SLICESTACK_WEIGHTS_URL"];
   const url = mirror === undefined || mirror === "" ? file.url : `${mirror.replace(/\/+$/, "")}/${name}`;

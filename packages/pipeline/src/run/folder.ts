@@ -1,11 +1,13 @@
 /** The run folder: its files, and run.json, which says what the run is. */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { loadConfig } from "../config/load.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
-import { writeFileAtomic } from "../data/atomic.js";
+import { appendWhole, writeFileAtomic } from "../data/atomic.js";
+import { openSealed, sealedJson, sha256Of, type Opened } from "../data/sealed-json.js";
+import { notice } from "../notices.js";
 
 /** A run folder that cannot be used as asked. */
 export class RunError extends Error {
@@ -55,11 +57,20 @@ const importedSchema = z.object({
 });
 export type ImportedFrom = z.infer<typeof importedSchema>;
 
-const recordSchema = z.object({
+export const datasetPlaceSchema = z.strictObject({
+  directory: z.string(),
+  relative: z.string().optional(),
+  name: z.string(),
+  hash: z.string(),
+});
+
+const recordSchema = z.strictObject({
   version: z.literal(1),
   /** null: an imported checkpoint, of which it is not known what it was trained on. */
-  dataset: z.object({ directory: z.string(), name: z.string(), hash: z.string() }).nullable(),
+  dataset: datasetPlaceSchema.nullable(),
   splitHash: z.string(),
+  /** SHA-256 of config.yaml; runs of earlier versions have none. */
+  configSha256: z.string().optional(),
   created: z.string(),
   status: z.enum(["training", "stopped", "trained"]),
   command: z.string(),
@@ -83,29 +94,28 @@ export const SLICE_STAGE_OF = "slice_stage_of";
 export const SLICE_STAGE_SPLIT = "slice_stage_split";
 
 export function writeRecord(run: string, record: RunRecord): void {
-  writeFileAtomic(runPaths(run).record, `${JSON.stringify(record, null, 2)}\n`);
+  writeFileAtomic(runPaths(run).record, sealedJson(record));
 }
 
 /** A line of run.log: what a reader of the run should know besides its numbers. */
 export function appendLog(run: string, line: string): void {
-  appendFileSync(runPaths(run).log, `${new Date().toISOString()} ${line}\n`);
+  appendWhole(runPaths(run).log, `${new Date().toISOString()} ${line}\n`);
 }
 
 /** @throws RunError where the folder is no run */
 export function readRecord(run: string): RunRecord {
   const file = runPaths(run).record;
   if (!existsSync(file)) throw new RunError(file, "not found", "Give a run folder that slicestack train made.");
-  let json: unknown;
+  let opened: Opened;
   try {
-    json = JSON.parse(readFileSync(file, "utf8"));
+    opened = openSealed(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new RunError(
-      file,
-      `expected JSON (${error instanceof Error ? error.message : String(error)})`,
-      "Train the run again.",
-    );
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new RunError(file, problem, "Put the old file back, or train the run again.");
   }
-  const parsed = recordSchema.safeParse(json);
+  const parsed = recordSchema.safeParse(opened.value);
+  if (parsed.success && !opened.isSealed)
+    notice(`${file} was written by an earlier version, without hashes: such runs cannot be checked.`, "old run");
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new RunError(
@@ -115,6 +125,19 @@ export function readRecord(run: string): RunRecord {
   );
 }
 
+/** @throws RunError where config.yaml is not the one that the run began with   @throws ConfigError */
 export function readRunConfig(run: string): RunConfig {
-  return loadConfig({ file: runPaths(run).config });
+  const file = runPaths(run).config;
+  if (existsSync(runPaths(run).record)) checkConfig(file, readRecord(run).configSha256);
+  return loadConfig({ file });
+}
+
+/** @param recorded the hash that its run or group has of it; none in those of earlier versions   @throws RunError */
+export function checkConfig(file: string, recorded: string | undefined): void {
+  if (recorded === undefined || !existsSync(file) || sha256Of(readFileSync(file)) === recorded) return;
+  throw new RunError(
+    file,
+    "was changed after the training had begun",
+    "Put the old file back. For other settings, train a new run with another --out.",
+  );
 }

@@ -6,11 +6,13 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { loadConfig } from "../config/load.js";
 import { configToFile } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { readSplits, type Split } from "../data/split/split.js";
-import { RunError, runPaths } from "./folder.js";
+import { openSealed, sealedJson } from "../data/sealed-json.js";
+import { checkConfig, datasetPlaceSchema, RunError, runPaths } from "./folder.js";
 
 const memberSchema = z.strictObject({
   /** Its folder below the group: fold0, seed1, fold0-seed1. */
@@ -30,9 +32,11 @@ const groupSchema = z.strictObject({
   created: z.string(),
   command: z.string(),
   status: z.enum(["training", "stopped", "trained"]),
-  dataset: z.strictObject({ directory: z.string(), name: z.string(), hash: z.string() }),
+  dataset: datasetPlaceSchema,
   /** Of the configuration without its seed. */
   configHash: z.string(),
+  /** SHA-256 of config.yaml; groups of earlier versions have none. */
+  configSha256: z.string().optional(),
   /** Over the hashes of all splits of split.json. */
   splitHash: z.string(),
   members: z.array(memberSchema).min(1),
@@ -50,7 +54,7 @@ export function groupPaths(group: string) {
 export const isGroup = (folder: string): boolean => existsSync(groupPaths(folder).record);
 
 export function writeGroup(group: string, record: GroupRecord): void {
-  writeFileAtomic(groupPaths(group).record, `${JSON.stringify(record, null, 2)}\n`);
+  writeFileAtomic(groupPaths(group).record, sealedJson(record));
 }
 
 /** @throws RunError where the folder is no group, or its record is damaged */
@@ -59,12 +63,19 @@ export function readGroup(group: string): GroupRecord {
   const remedy = "Give a folder that slicestack train --fold all or --seeds made.";
   if (!existsSync(file)) throw new RunError(file, "not found", remedy);
   try {
-    return groupSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    return groupSchema.parse(openSealed(readFileSync(file, "utf8")).value);
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
-    const problem = issue === undefined ? "expected JSON" : `${issue.path.join(".")}: ${issue.message}`;
+    const said = error instanceof Error ? ` (${error.message})` : "";
+    const problem = issue === undefined ? `expected JSON${said}` : `${issue.path.join(".")}: ${issue.message}`;
     throw new RunError(file, problem, remedy);
   }
+}
+
+/** What all members have in common but for the seed. @throws RunError where config.yaml is not that of the start   @throws ConfigError */
+export function readGroupConfig(group: string, record: GroupRecord): RunConfig {
+  checkConfig(groupPaths(group).config, record.configSha256);
+  return loadConfig({ file: groupPaths(group).config });
 }
 
 /** The splits that the members share out among themselves, in order. @throws SplitError, RunError where they were exchanged */

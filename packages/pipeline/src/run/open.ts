@@ -3,6 +3,7 @@ import type { RunConfig } from "../config/types.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { checkSplit, readSplit, type Split } from "../data/split/split.js";
 import { taskOf, type Task } from "../data/task.js";
+import { findDataset, isMoved, placeOf } from "./place.js";
 import { readRecord, readRunConfig, RunError, runPaths, writeRecord, type RunRecord } from "./folder.js";
 
 export interface OpenRun {
@@ -26,7 +27,7 @@ export function openRun(run: string, data?: string): OpenRun {
       `Score it: slicestack evaluate ${run} --data DATA. To train on from its weights: init_from: ${run}.`,
     );
   const config = readRunConfig(run);
-  const dataset = openDataset(data ?? record.dataset.directory);
+  const dataset = openDataset(data ?? findDataset(run, record.dataset));
   if (dataset.info.hash !== record.dataset.hash) {
     throw new RunError(
       run,
@@ -42,7 +43,16 @@ export function openRun(run: string, data?: string): OpenRun {
 }
 
 /** A run keeps in mind where its data set is now. */
-export function keepPlace(run: string, { record, dataset: { directory } }: Pick<OpenRun, "record" | "dataset">): void {
-  if (record.dataset !== null && record.dataset.directory !== directory)
-    writeRecord(run, { ...record, dataset: { ...record.dataset, directory } });
+export function keepPlace(run: string, { record, dataset }: Pick<OpenRun, "record" | "dataset">): void {
+  const place = placeOf(run, dataset);
+  if (record.dataset === null || JSON.stringify(record.dataset) === JSON.stringify(place)) return;
+  writeRecord(run, { ...record, dataset: place });
+}
+
+/** Takes up the folder where the run's own data set is now. @returns false where it is another data set, or one whose place is known */
+export function takeMovedData(run: string, data: string): boolean {
+  const { dataset } = readRecord(run);
+  if (dataset === null || !isMoved(run, dataset, data)) return false;
+  keepPlace(run, openRun(run, data));
+  return true;
 }

@@ -2,7 +2,6 @@
  * Ablation: variants of one configuration, trained under one split with the same seeds, and compared in one table.
  * Everything is kept in its folder: killed at any moment, the next call goes on.
  */
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
@@ -13,7 +12,7 @@ import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
 import { loadAblation } from "./file.js";
-import { methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
+import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
 import { stepsOf } from "./steps.js";
 import { ablationFigure } from "./ablation-figure.js";
 import { latexOf, markdownOf, terminalOf } from "./blocks.js";
@@ -33,7 +32,7 @@ export interface AblateResult {
 
 /**
  * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
- * @throws ConfigError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
+ * @throws ConfigError, FolderError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
  */
 export async function ablate(options: AblateOptions): Promise<AblateResult> {
   const { part = "val", command = "ablate() of @slicestack/pipeline" } = options;
@@ -42,7 +41,7 @@ export async function ablate(options: AblateOptions): Promise<AblateResult> {
   const [out, data] = [resolve(options.out), resolve(options.data)];
   const splits = splitsOf(dataset, ablation.variants[0]!.config);
   const steps = stepsOf(ablation, dataset, splits, out);
-  mkdirSync(out, { recursive: true });
+  claimStudy(out, steps);
   using _lock = FolderLock.take(out);
   const status = await trainSteps(steps, data, command, options);
   if (status === "stopped") return { status, table: "", comparison: null, files: null };

@@ -2,7 +2,6 @@
  * Learning curve: the variants of an ablation, trained on growing shares of the labelled volumes and scored on the same
  * others. Everything is kept in its folder: killed at any moment, the next call goes on.
  */
-import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { SplitError } from "../data/errors.js";
@@ -20,7 +19,7 @@ import { latexOf, markdownOf, terminalOf } from "./blocks.js";
 import { curveBlocks } from "./curve-table.js";
 import { loadAblation, type Ablation } from "./file.js";
 import { studyPage } from "./page.js";
-import { methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
+import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
 import { stepsOf } from "./steps.js";
 
 /** A tenth, a quarter, a half, all. */
@@ -76,7 +75,7 @@ const RISING: ReadonlySet<MetricName> = new Set(
 
 /**
  * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
- * @throws ConfigError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
+ * @throws ConfigError, FolderError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
  */
 export async function learningCurve(options: LearningCurveOptions): Promise<LearningCurveResult> {
   const { part = "val", slicesOfAll = false, command = "learningCurve() of @slicestack/pipeline" } = options;
@@ -87,7 +86,7 @@ export async function learningCurve(options: LearningCurveOptions): Promise<Lear
   const [out, data] = [resolve(options.out), resolve(options.data)];
   const splits = splitsOf(dataset, ablation.variants[0]!.config);
   const steps = stepsOf(ablation, dataset, splits, out, { shares, slicesOfAll });
-  mkdirSync(out, { recursive: true });
+  claimStudy(out, steps);
   using _lock = FolderLock.take(out);
   const status = await trainSteps(steps, data, command, options);
   if (status === "stopped") return { status, table: "", curve: null, files: null };

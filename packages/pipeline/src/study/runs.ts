@@ -2,11 +2,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { backgroundOf, type BackgroundOptions } from "../background.js";
+import { claimFolder } from "../data/owned-folder.js";
 import { ensembleOf } from "../evaluate/group/ensemble.js";
 import type { Repeats } from "../evaluate/compare/repeated.js";
 import { predictRun } from "../evaluate/predict-run.js";
 import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
 import { readTrainingRows } from "../evaluate/training-rows.js";
+import { addChecksums, checkFile } from "../run/checksums.js";
 import { readRecord, RunError, runPaths } from "../run/folder.js";
 import { goOn, train } from "../train/train.js";
 import type { Ablation, Variant } from "./file.js";
@@ -32,6 +34,15 @@ export interface Found {
 
 /** Beside the variants: models that look at no slice. */
 const BASELINES = ["majority", "shortcut"];
+
+/** Makes the study's folder its own. One of an earlier version has no mark, but runs of these very steps. @throws FolderError */
+export function claimStudy(out: string, steps: readonly Step[]): void {
+  claimFolder(
+    out,
+    "study",
+    steps.some(({ run }) => existsSync(runPaths(run).record)),
+  );
+}
 
 /** Trains what is not trained yet. @returns stopped: the same call goes on from there */
 export async function trainSteps(
@@ -102,7 +113,9 @@ async function predictionsOf({ run }: Step, part: "val" | "test", options: Study
     const { all, main } = await predictRun(run, part, { ...backgroundOf(options), ...(command !== undefined && { command }) }); // prettier-ignore
     const baselines = all.filter(({ model }) => BASELINES.includes(model));
     writePredictions(file, [...baselines, { ...main, model: "main" }]);
+    addChecksums(run);
   }
+  checkFile(run, file, "Remove it, and give the same command again: the run is scored once more.");
   return readPredictions(file);
 }
 

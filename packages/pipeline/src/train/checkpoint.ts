@@ -12,6 +12,7 @@ import { CheckpointError } from "@slicestack/torch/safetensors";
 import { z } from "zod";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
+import { writeRecorded } from "../export/recorded.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
@@ -89,7 +90,7 @@ export class Checkpoints {
   /** Weights of the best epoch so far. Of several processes the first one writes. */
   saveBest(model: Module, metadata: Record<string, string>): void {
     if (rank() > 0) return;
-    scope(() => writeSafetensors(runPaths(this.#run).best(this.#stage), model.stateDict(), metadata));
+    scope(() => writeRecorded(runPaths(this.#run).best(this.#stage), model.stateDict(), metadata));
   }
 
   save(state: StageState, { model, optimizer, schedule, memories }: Parts): void {

@@ -6,10 +6,12 @@ import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import type { Split } from "../data/split/split.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { splitText, type Split } from "../data/split/split.js";
 import { openDataset } from "../data/store.js";
 import type { Progress } from "../progress.js";
-import { RunError, readRunConfig, runPaths } from "../run/folder.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { RunError, runPaths } from "../run/folder.js";
 import {
   configHash,
   groupPaths,
@@ -17,12 +19,14 @@ import {
   groupWords,
   isGroup,
   readGroup,
+  readGroupConfig,
   splitsHash,
   writeGroup,
   type GroupRecord,
   type Member,
 } from "../run/group.js";
 import { keepPlace, openRun } from "../run/open.js";
+import { placeOf } from "../run/place.js";
 import { foldsOf, splitFor } from "./split-for.js";
 import { checkStage, train, type TrainOptions, type TrainResult } from "./train.js";
 import { alone } from "./world.js";
@@ -178,25 +182,29 @@ function plan(out: string, options: GroupOptions): () => GroupRecord {
     for (const [file, noun] of [[groupPaths(out).record, "group"], [runPaths(out).record, "run"]] as const) // prettier-ignore
       if (existsSync(file))
         throw new RunError(out, `is a ${noun} already`, `Go on with: slicestack train --resume ${out}   or choose another --out.`); // prettier-ignore
+    refuseForeign(out, "group");
   };
   refuseTaken();
   if (options.fold === undefined && options.seeds === undefined)
     throw new RunError(out, "a group needs folds or seeds", "Give --fold all or --seeds N, or train a single run.");
   const splits = splitsOfGroup(options);
   const members = membersOf(splits, options);
-  const { directory, info } = openDataset(data);
+  const dataset = openDataset(data);
   return () => {
     refuseTaken(); // by now another process may have begun
-    writeFileAtomic(groupPaths(out).config, configToYaml(config));
-    const json = splits.length === 1 && splits[0]!.fold === null ? splits[0]! : { version: 2, folds: splits };
-    writeFileAtomic(groupPaths(out).split, `${JSON.stringify(json, null, 2)}\n`);
+    claimFolder(out, "group");
+    const yaml = configToYaml(config);
+    writeFileAtomic(groupPaths(out).config, yaml);
+    const several = splits.length > 1 || splits[0]!.fold !== null;
+    writeFileAtomic(groupPaths(out).split, splitText(several ? splits : splits[0]!));
     const record: GroupRecord = {
       version: 1,
       created: new Date().toISOString(),
       command,
       status: "training",
-      dataset: { directory, name: info.name, hash: info.hash },
+      dataset: placeOf(out, dataset),
       configHash: configHash(config),
+      configSha256: sha256Of(yaml),
       splitHash: splitsHash(splits),
       members,
     };
@@ -208,7 +216,7 @@ function plan(out: string, options: GroupOptions): () => GroupRecord {
 /** A group goes on as it began: the same recipe, folds and seeds. Its data set may have moved. */
 function goOn(out: string, options: GroupOptions): () => GroupRecord {
   const record = readGroup(out);
-  const begun = readRunConfig(out);
+  const begun = readGroupConfig(out, record);
   const changed = configDifferences(begun, { ...options.config, relaunch: begun.relaunch });
   const remedy = "Go on without these settings, or train a new group with another --out.";
   if (changed.length > 0) throw new RunError(out, `began with another configuration (${changed.join("; ")})`, remedy);
@@ -219,12 +227,13 @@ function goOn(out: string, options: GroupOptions): () => GroupRecord {
     if (names(asked) !== names(record.members))
       throw new RunError(out, `was begun with ${groupWords(record.members)}, here ${groupWords(asked)}`, remedy);
   }
-  const { directory, info } = openDataset(options.data);
+  const dataset = openDataset(options.data);
+  const { directory, info } = dataset;
   if (info.hash !== record.dataset.hash)
     throw new RunError(
       out,
       `was started on data set ${record.dataset.hash.slice(0, 12)}, ${directory} is ${info.hash.slice(0, 12)}`,
       "Give the data set of the group with --data, or start a new group.",
     );
-  return () => ({ ...record, dataset: { ...record.dataset, directory } });
+  return () => ({ ...record, dataset: placeOf(out, dataset) });
 }

@@ -1,6 +1,6 @@
 /** metrics.jsonl and TensorBoard events of a run: one row an epoch. */
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { writeFileAtomic } from "../data/atomic.js";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
 import { EventFile } from "./tensorboard.js";
 
@@ -59,7 +59,7 @@ export class MetricsLog implements Disposable {
 
   write(row: EpochRow): void {
     if (this.#events === null) return;
-    appendFileSync(this.#file, `${JSON.stringify(row)}\n`, { flush: true });
+    appendWhole(this.#file, `${JSON.stringify(row)}\n`);
     const { stage, epoch, step, ...scalars } = row;
     this.#events.scalars(
       epoch,

@@ -1,10 +1,11 @@
 /** A run that takes its slice stage from another one: several heads, and the slices' vote, on one slice model. */
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { configToFile } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { readSplit, type Split } from "../data/split/split.js";
+import { hashFileOf } from "../export/recorded.js";
 import {
   appendLog,
   readRecord,
@@ -50,7 +51,8 @@ export function planSliceStage(
   const take = (run: string) => {
     const to = runPaths(run);
     mkdirSync(dirname(to.best("slice")), { recursive: true });
-    copyFileSync(from.best("slice"), to.best("slice"));
+    for (const file of [hashFileOf(from.best("slice")), from.best("slice")])
+      if (existsSync(file)) copyFileSync(file, join(dirname(to.best("slice")), basename(file)));
     // Without an epoch there are no rows.
     if (existsSync(from.metrics))
       writeFileAtomic(

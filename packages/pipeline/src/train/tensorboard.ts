@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import protobuf from "protobufjs";
+import { naming } from "../data/system-errors.js";
 
 const { Field, Root, Type } = protobuf;
 const value = new Type("Value").add(new Field("tag", 1, "string")).add(new Field("simpleValue", 2, "float"));
@@ -21,10 +22,12 @@ new Root().define("tensorflow").add(value).add(summary).add(event);
 /** One event file; each opening starts a new one beside the older ones, which TensorBoard joins. */
 export class EventFile implements Disposable {
   readonly #descriptor: number;
+  readonly #file: string;
 
   constructor(folder: string) {
     const stamp = `${Math.floor(Date.now() / 1000)}.${hostname()}.${process.pid}.${Math.floor(performance.now() * 1000)}`;
-    this.#descriptor = openSync(join(folder, `events.out.tfevents.${stamp}`), "w");
+    this.#file = join(folder, `events.out.tfevents.${stamp}`);
+    this.#descriptor = openSync(this.#file, "w");
     this.#append({ wallTime: Date.now() / 1000, fileVersion: "brain.Event:2" });
   }
 
@@ -40,7 +43,7 @@ export class EventFile implements Disposable {
     head.writeUInt32LE(masked(head.subarray(0, 8)), 8);
     const tail = Buffer.alloc(4);
     tail.writeUInt32LE(masked(data), 0);
-    writeSync(this.#descriptor, Buffer.concat([head, data, tail]));
+    naming(this.#file, () => writeSync(this.#descriptor, Buffer.concat([head, data, tail])));
   }
 
   [Symbol.dispose](): void {

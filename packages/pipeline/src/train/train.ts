@@ -8,13 +8,19 @@ import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import { foldNumber, type Split } from "../data/split/split.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { foldNumber, splitText, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
+import { addChecksums, dropChecksums } from "../run/checksums.js";
+import { checkCache } from "../run/cache.js";
 import { keepPlace, openRun } from "../run/open.js";
+import { verifyOnce } from "../run/verified.js";
+import { placeOf } from "../run/place.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
 import { classWarnings } from "./class-warnings.js";
@@ -61,7 +67,7 @@ export interface TrainResult extends TrainOutcome {
 /**
  * Trains the stages of the configuration's method. An abort of the signal ends after the current step, with everything
  * saved and status "stopped".
- * @throws RunError, DatasetError, SplitError, ConfigError, ModelError, CheckpointError, DownloadError, LockedError (another
+ * @throws RunError, FolderError, DatasetError, SplitError, ConfigError, ModelError, CheckpointError, DownloadError, LockedError (another
  * process trains there), LibtorchNotFoundError, EngineError, OutOfMemoryError, DistributedError
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
@@ -85,16 +91,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const hasSliceStage = options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
   const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
-  const begin = resume ? goOn(run, options) : planRun(run, openDataset(data), options);
+  const dataset = openDataset(data);
+  const begin = resume ? goOn(run, options) : planRun(run, dataset, options);
+  checkCache();
+  await verifyOnce(dataset, backgroundOf(options));
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run);
   removeTemporaries(run);
   begin();
+  dropChecksums(run);
   options.onBegin?.();
   const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
   await using epochs = logEpochs(config, logged.onLog);
   const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
-  return { run, ...(await inWorker({ ...job, pretrained }, logged, told)) };
+  const outcome = await inWorker({ ...job, pretrained }, logged, told);
+  addChecksums(run);
+  return { run, ...outcome };
 }
 
 /** Whether the run began with another run's slice stage. */
@@ -156,6 +168,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
         "is a run already",
         `Go on with: slicestack train --resume ${run}   or choose another --out.`,
       );
+    refuseForeign(run, "run");
   };
   refuseTaken();
   checkInitFrom(config);
@@ -171,13 +184,16 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
   const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
   return () => {
     refuseTaken(); // by now another process may have begun
+    claimFolder(run, "run");
     sliceStage?.take(run);
-    writeFileAtomic(paths.config, configToYaml(config));
-    writeFileAtomic(paths.split, `${JSON.stringify(split, null, 2)}\n`);
+    const yaml = configToYaml(config);
+    writeFileAtomic(paths.config, yaml);
+    writeFileAtomic(paths.split, splitText(split));
     writeRecord(run, {
       version: 1,
-      dataset: { directory: dataset.directory, name: dataset.info.name, hash: dataset.info.hash },
+      dataset: placeOf(run, dataset),
       splitHash: split.hash,
+      configSha256: sha256Of(yaml),
       created: new Date().toISOString(),
       status: "training",
       command,

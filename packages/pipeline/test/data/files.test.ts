@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../../src/data/atomic.js";
 import { formatTable, parseTable, readTable, writeTable } from "../../src/data/csv.js";
-import { PrepareError, TableError } from "../../src/data/errors.js";
+import { TableError } from "../../src/data/errors.js";
+import { FolderError, markFolder } from "../../src/data/owned-folder.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("csv: values with commas, quotes, line breaks and leading zeros come back as they were", (t) => {
@@ -74,20 +75,24 @@ test("AtomicFileWriter: nothing stands under the name before commit, and nothing
   assert.throws(() => dropped.write("y"), /after commit or abort/);
 });
 
-test("StagedFolder: an occupied destination is refused and kept, or replaced whole with overwrite", (t) => {
+test("StagedFolder: an occupied destination is refused and kept; one of its kind is replaced whole with overwrite", (t) => {
   const folder = temporaryFolder(t);
   const destination = join(folder, "set");
   mkdirSync(destination);
-  writeFileSync(join(destination, "old"), "");
-  assert.throws(() => new StagedFolder(destination, false), PrepareError);
-  const aborted = new StagedFolder(destination, true);
+  writeFileSync(join(destination, "labels.csv"), "somebody's");
+  for (const overwrite of [false, true])
+    assert.throws(() => new StagedFolder(destination, "slices", overwrite), FolderError);
+  markFolder(destination, "slices");
+  assert.throws(() => new StagedFolder(destination, "slices", false), /not empty.*--overwrite/);
+  assert.throws(() => new StagedFolder(destination, "scans", true), /is a folder of slices, not a folder of generated/);
+  const aborted = new StagedFolder(destination, "slices", true);
   writeFileSync(join(aborted.path, "new"), "");
   aborted.abort();
-  assert.deepEqual(readdirSync(destination), ["old"]);
-  const staged = new StagedFolder(destination, true);
+  assert.deepEqual(readdirSync(destination), [".slicestack", "labels.csv"]);
+  const staged = new StagedFolder(destination, "slices", true);
   writeFileSync(join(staged.path, "new"), "");
   staged.commit();
   staged.abort();
-  assert.deepEqual(readdirSync(destination), ["new"]);
+  assert.deepEqual(readdirSync(destination), [".slicestack", "new"]);
   assert.deepEqual(readdirSync(folder), ["set"]);
 });

@@ -118,3 +118,17 @@ test("made in pieces and merged: the same bytes; missing, doubled and foreign pi
     /I\/N/,
   );
 });
+
+test("a piece does not go on with the volumes of another piece that was stopped there; with overwrite it begins anew", async () => {
+  const destination = join(folder, "one-place");
+  const first = { ...settings, destination, shard: { index: 1, count: 2 }, workers: 1 };
+  const stop = new AbortController();
+  const stopped = prepare({ ...first, signal: stop.signal, onProgress: ({ stage, done }) => stage === "prepare" && done > 2 && stop.abort() }); // prettier-ignore
+  await assert.rejects(stopped, { name: "AbortError" });
+  const second = { ...first, shard: { index: 2, count: 2 } };
+  await assert.rejects(prepare(second), /a preparation of other settings or files was stopped there/);
+  const anew = await prepare({ ...second, overwrite: true });
+  assert.equal(anew.resumed, 0);
+  const all = readdirSync(source).filter((name) => name.endsWith(".nii.gz")).sort(); // prettier-ignore
+  assert.deepEqual(anew.volumes.map(({ source: file }) => file), all.slice(Math.floor(all.length / 2))); // prettier-ignore
+});

@@ -318,11 +318,17 @@ test("openDataset refuses damaged sets, naming the file: cut slices, lost rows, 
   damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,2"), /b: expected a label 0\.\.1, found 2/);
   damaged("subjects.csv", edit(/\nb,sb,1/, "\na,sb,1"), /id a stands twice/);
   damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,one"), /line 3: label: expected a whole number, found "one"/);
-  damaged("dataset.json", (path) => writeFileSync(path, "{"), /expected JSON/);
-  damaged("dataset.json", edit(/"height": 5/, '"height": "5"'), /height/);
+  damaged("dataset.json", (path) => writeFileSync(path, "{"), /cannot be taken for a data set: .*JSON/);
+  damaged("dataset.json", edit(/"height": 5/, '"height": 6'), /its content has not the SHA-256/);
+  damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,0"), /its content was changed after the data set was prepared/);
+  const unsealed = (from: RegExp, to: string) => (path: string) => {
+    edit(/,\n {2}"sha256": ".*"/, "")(path);
+    edit(from, to)(path);
+  };
+  damaged("dataset.json", unsealed(/"height": 5/, '"height": "5"'), /height/);
   damaged(
     "slices.npy",
-    (path) => edit(/"height": 5/, '"height": 6')(join(dirname(path), "dataset.json")),
+    (path) => unsealed(/"height": 5/, '"height": 6')(join(dirname(path), "dataset.json")),
     /expected little-endian int16/,
   );
   assert.throws(() => openDataset(join(folder, "none")), /dataset\.json: cannot be read \(ENOENT\)/);

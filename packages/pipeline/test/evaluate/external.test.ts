@@ -1,6 +1,6 @@
 /** External validation: a run scored on another prepared data set, in whole or in part. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { openDataset, type DatasetInfo } from "../../src/data/store.js";
@@ -12,6 +12,7 @@ import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readRecord } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
+import { rewriteDataset } from "../data/rewritten.js";
 import { phantomData } from "../import/support.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
 
@@ -25,7 +26,13 @@ before(async () => {
   await train({ config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1" }), data, out: run });
 });
 
-const readExternal = (name: string) => readPredictions(join(run, "external", name, "predictions.csv"));
+/** The folder of a data set: its name and the beginning of its hash. */
+function externalOf(name: string, ending = ""): string {
+  const found = readdirSync(join(run, "external")).filter((one) => one.startsWith(`${name}-`) && one.length === name.length + 13 + ending.length && one.endsWith(ending)); // prettier-ignore
+  assert.equal(found.length, 1, found.join());
+  return join(run, "external", found[0]!);
+}
+const readExternal = (name: string) => readPredictions(join(externalOf(name), "predictions.csv"));
 const tested = (name: string, model: string) =>
   readExternal(name).find((one) => one.model === model && one.part === "test");
 
@@ -34,15 +41,13 @@ function changed(from: string, name: string, change: (info: DatasetInfo) => Part
   const copy = join(folder, name);
   cpSync(from, copy, { recursive: true });
   rmSync(join(copy, "split.json"), { force: true });
-  const file = join(copy, "dataset.json");
-  const info = JSON.parse(readFileSync(file, "utf8")) as DatasetInfo;
-  writeFileSync(file, JSON.stringify({ ...info, name, ...change(info) }));
+  rewriteDataset(copy, (info) => ({ name, ...change(info) }));
   return copy;
 }
 
 test("all of another data set is scored as trained, in a folder of its own, and the run's test part stays unread", async () => {
   const { report, table } = await evaluate({ run, data: other });
-  assert.equal(report, join(run, "external/elsewhere/report.html"));
+  assert.equal(report, join(externalOf("elsewhere"), "report.html"));
   const ids = openDataset(other).volumes.map(({ id }) => id);
   const note = `External validation: all of data set elsewhere, ${ids.length} volumes; the run was trained on small.`;
   assert.ok(table.startsWith(note), table);
@@ -119,8 +124,25 @@ test("classes go by their names: another order gives the same labels, and other 
 });
 
 test("values of another unit are refused", () => {
-  const units = changed(other, "units", () => ({ unit: "arbitrary", range: [0, 255] }));
-  const table = join(units, "subjects.csv");
-  writeFileSync(table, readFileSync(table, "utf8").replaceAll(",HU,", ",arbitrary,"));
+  const units = changed(other, "units", () => ({}));
+  rewriteDataset(
+    units,
+    () => ({ unit: "arbitrary", range: [0, 255] }),
+    (csv) => csv.replaceAll(",HU,", ",arbitrary,"),
+  );
   assert.throws(() => scoredOn(units), /was trained on values in HU, .*units holds arbitrary.*--unit/);
+});
+
+test("data sets of one name, and parts of one data set, have a folder each; a name cannot lead out of the run", async () => {
+  const named = changed(other, "named", () => ({ name: "../../../escaped" }));
+  writeSplit(openDataset(other), makeSplit(openDataset(other), { seed: 0 }));
+  const before = readdirSync(join(run, "external"));
+  await evaluate({ run, data: other, part: "test", resamples: 20, images: false });
+  await evaluate({ run, data: named, resamples: 20, images: false });
+  const { hash } = openDataset(other).info;
+  const made = readdirSync(join(run, "external"))
+    .filter((name) => !before.includes(name))
+    .sort();
+  assert.deepEqual(made, [`_escaped-${hash.slice(0, 12)}`, `elsewhere-${hash.slice(0, 12)}-test`]);
+  assert.ok(!existsSync(join(folder, "escaped")) && !existsSync(join(folder, "../escaped")));
 });

@@ -8,6 +8,7 @@ import { FolderLock } from "../../src/data/lock.js";
 import { listRuns, sparkline, type RunRow } from "../../src/evaluate/list-runs.js";
 import { RangeOfParameterError } from "../../src/evaluate/errors.js";
 import { filterRuns, runsText, sortRuns } from "../../src/evaluate/select-runs.js";
+import { onNotice } from "../../src/notices.js";
 import { RunError, readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
 import { enterTestRead, readLedger } from "../../src/run/ledger.js";
 import { exampleRun } from "./example-run.js";
@@ -109,6 +110,25 @@ test("the ledger: reads from before it count too, a line cut off by a kill is pa
   const file = join(run, "test-reads.jsonl");
   appendFileSync(file, '{"time": "20');
   assert.deepEqual(readLedger(run), { count: 2, reads: [read] });
+  // The next entry begins a line of its own, and what was left of the torn one is gone from the file, but not from the log.
+  const next = { ...read, command: "slicestack evaluate again" };
+  const said: string[] = [];
+  onNotice((text) => said.push(text));
+  assert.deepEqual(enterTestRead(run, next), { count: 3, reads: [read, next] });
+  assert.deepEqual(readLedger(run), { count: 3, reads: [read, next] });
+  assert.equal(readFileSync(file, "utf8"), `${JSON.stringify(read)}\n${JSON.stringify(next)}\n`);
+  assert.match(
+    readFileSync(join(run, "run.log"), "utf8"),
+    /the end of an entry was lost.*1 entry is kept: \{"time": "20\n/,
+  );
+  // Earlier versions wrote on behind a torn entry: the run must not be unscorable for ever.
+  const [whole, torn] = [JSON.stringify(next), JSON.stringify(read).slice(0, -20)];
+  writeFileSync(file, `${torn}${whole}\n${torn}`);
+  assert.deepEqual(readLedger(run).reads, [next]);
+  assert.deepEqual(enterTestRead(run, read).reads, [next, read]);
+  assert.equal(readFileSync(file, "utf8"), `${whole}\n${JSON.stringify(read)}\n`);
+  onNotice(null);
+  assert.equal(said.length, 1, said.join("\n")); // the same is said once a process
   writeFileSync(file, `nonsense\n${readFileSync(file, "utf8")}`);
   assert.throws(() => readLedger(run), (error) => error instanceof RunError && /line 1 is no entry/.test(error.message)); // prettier-ignore
 });

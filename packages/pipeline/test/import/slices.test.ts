@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readRecord } from "../../src/run/folder.js";
-import { importTests, noTorch } from "./support.js";
+import { externalFolderOf, importTests, noTorch } from "./support.js";
 
 const three = { "task.classes_to_include": "[0, 1, 2]" };
 const says = ["2d_vote"];
@@ -33,7 +33,7 @@ test("an imported run says where it is from, in run.json and in the report", { s
   const { dataset, imported, testReads, status } = readRecord(run);
   assert.deepEqual([dataset, testReads, status], [null, 0, "trained"]);
   assert.deepEqual([imported?.file, imported?.classes, imported?.votes], ["custom_resnet.pth", 2, true]);
-  const report = readFileSync(join(run, "external/mosmed/report.html"), "utf8");
+  const report = readFileSync(join(externalFolderOf(run), "report.html"), "utf8");
   assert.match(report, /resnet_no_dropout on mosmed/);
   assert.match(report, /volumes that it has seen make these numbers too good/);
   assert.doesNotMatch(report, /The test part was read once/);

@@ -1,7 +1,7 @@
 /** A small prepared data set, the checkpoints that fixtures/import/_checkpoints.py makes for it, and how runs made of them are held against PyTorch. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { liveTensors } from "@slicestack/torch";
@@ -89,8 +89,15 @@ export function importTests(cases: readonly ImportCase[]): string {
   return folder;
 }
 
+/** Where an imported run keeps what it says of the one data set here. */
+export function externalFolderOf(run: string): string {
+  const [only, ...others] = readdirSync(join(run, "external"));
+  assert.deepEqual(others, []);
+  return join(run, "external", only!);
+}
+
 function expectPyTorchs(run: string, data: string, expected: Record<string, number[]>, says: readonly string[]): void {
-  const found = readPredictions(join(run, "external/mosmed/predictions.csv"));
+  const found = readPredictions(join(externalFolderOf(run), "predictions.csv"));
   assert.deepEqual(found.map(({ model, part }) => `${model} ${part}`), says.map((one) => `${one} test`)); // prettier-ignore
   const main = found.at(-1)!;
   const labels = new Map(openDataset(data).volumes.map(({ id, label }) => [id, label]));

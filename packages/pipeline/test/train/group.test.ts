@@ -10,7 +10,7 @@ import { openDataset } from "../../src/data/store.js";
 import { evaluateGroup } from "../../src/evaluate/group/evaluate-group.js";
 import type { GroupMetrics } from "../../src/evaluate/group/metrics-file.js";
 import { readPredictions, type Predictions } from "../../src/evaluate/predictions.js";
-import { readRecord, readRunConfig, runPaths } from "../../src/run/folder.js";
+import { readRecord, readRunConfig, runPaths, writeRecord } from "../../src/run/folder.js";
 import { groupPaths, groupWords, readGroup } from "../../src/run/group.js";
 import { trainGroup } from "../../src/train/group.js";
 import { train } from "../../src/train/train.js";
@@ -95,16 +95,18 @@ test("going on with another configuration, other folds or seeds, or within a gro
   await assert.rejects(go({ config: other }), { name: "RunError", message: /another configuration \(slice\.epochs: 1, here 2\)/ }); // prettier-ignore
   await assert.rejects(go({ fold: "all", seeds: 3 }), { name: "RunError", message: /2 folds x 2 seeds, here 2 folds x 3 seeds/ }); // prettier-ignore
   const { record } = groupPaths(group);
-  const text = readFileSync(record, "utf8");
+  const sealed = readFileSync(record, "utf8");
+  const text = sealed.replace(/,\n {2}"sha256": ".*"/, "");
   for (const [broken, message] of [
     [text.slice(0, 100), /group\.json: expected JSON/],
+    [sealed.replace('"fold0-seed7"', '"fold3-seed7"'), /group\.json: .*it was edited by hand, or damaged/],
     [text.replace('"version": 1', '"version": 2'), /group\.json: version/],
     [text.replace('"fold0-seed7"', '"../elsewhere"'), /group\.json: members\.0\.name/],
   ] as const) {
     writeFileSync(record, broken);
     await assert.rejects(go({}), { name: "RunError", message });
   }
-  writeFileSync(record, text);
+  writeFileSync(record, sealed);
 });
 
 const find = (all: readonly Predictions[], model: string, part: "val" | "test") =>
@@ -167,12 +169,18 @@ test("mean and SD over the members are those of the members' own metrics.json", 
 test("a member of another recipe, seed or split does not count as one of the group", async () => {
   const run = join(group, "fold1-seed8");
   const { config: file } = runPaths(run);
-  const text = readFileSync(file, "utf8");
+  const [text, record] = [readFileSync(file, "utf8"), readRecord(run)];
   writeFileSync(file, text.replace("seed: 8", "seed: 9"));
+  await assert.rejects(evaluateGroup({ group }), {
+    name: "RunError",
+    message: /fold1-seed8\/config\.yaml: was changed/,
+  });
+  writeRecord(run, { ...record, configSha256: undefined }); // as of a version that kept no hash of it
   await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /fold1-seed8: has another seed/ });
   writeFileSync(file, text.replace("batch_size: 16", "batch_size: 17"));
   await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /has another configuration/ });
   writeFileSync(file, text);
+  writeRecord(run, record);
 });
 
 test("a group whose data set was moved goes on with the new place, in every member", async () => {

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
@@ -133,12 +143,20 @@ test("every error names what to do: a taken folder, no run, another data set, an
   await assert.rejects(evaluate({ run: half }), /volume stage is not trained.*--resume/s);
 });
 
-test("a run whose data set was moved goes on with the new place, keeps it, and is evaluated there", async () => {
+test("a run whose data set was moved goes on with the new place, keeps it, and is evaluated there", async (t) => {
   const whole = join(folder, "whole");
-  const moved = join(folder, "moved");
+  const far = mkdtempSync(join(tmpdir(), "slicestack-elsewhere-"));
+  t.after(() => rmSync(far, { recursive: true, force: true }));
+  const moved = join(far, "a", "moved set");
+  mkdirSync(join(far, "a"));
   renameSync(data, moved);
   try {
-    await assert.rejects(evaluate({ run: whole }), /data|not found|no such|dataset.json/i);
+    const remedy = /its data set small \([0-9a-f]{12}\) is no longer in .*evaluate .*whole --data FOLDER, or slicestack train --resume/; // prettier-ignore
+    await assert.rejects(evaluate({ run: whole }), { name: "RunError", message: remedy });
+    // The run's own data set at another place is no external one; from here on the run knows the place.
+    const own = await evaluate({ run: whole, data: moved });
+    assert.deepEqual([own.report, own.metrics.run.external], [runPaths(whole).report, null]);
+    assert.ok(existsSync((await evaluate({ run: whole })).report));
     const config = smallConfig();
     const result = await train({ config, data: moved, out: whole, resume: true });
     assert.equal(result.status, "finished");
@@ -147,6 +165,12 @@ test("a run whose data set was moved goes on with the new place, keeps it, and i
   } finally {
     renameSync(moved, data);
   }
+  // Nobody has told it of the way back: it is found beside the run, by its hash, whatever it is called now.
+  renameSync(data, join(folder, "another name"));
+  const { report, metrics } = await evaluate({ run: whole });
+  assert.equal(report, runPaths(whole).report);
+  assert.equal(metrics.run.external, null);
+  renameSync(join(folder, "another name"), data);
   await train({ config: smallConfig(), data, out: whole, resume: true });
 });
 
@@ -166,6 +190,7 @@ test("trap 1: the volume stage refuses a slice model that was trained on another
       bytes.subarray(8 + headerBytes),
     ]),
   );
+  rmSync(join(runPaths(half).checkpoints("slice"), "best.sha256")); // as of a version that kept no hash of it
   await assert.rejects(
     train({ config: smallConfig({ "slice.epochs": "1" }), data, out: half, stage: "volume", resume: true }),
     /trained on split 000000000000/,

@@ -1,6 +1,6 @@
 /** Walks a source and finds its volumes, whatever the layout; no voxel is read. */
-import { readdirSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { sliceOrder, type DicomSeries } from "@slicestack/volume";
 import { readNpyHeader } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
@@ -10,6 +10,7 @@ import { dicomVolumes } from "./dicom.js";
 import { medmnistVolumes } from "./medmnist.js";
 import { volumeOf, withoutExtension } from "./paths.js";
 import type { SetAside, SourceVolume } from "./source.js";
+import { walk, type Walked } from "./walk.js";
 
 export interface Found {
   volumes: SourceVolume[];
@@ -48,10 +49,10 @@ export async function discover(source: string, options: DiscoverOptions = {}): P
 
 /** The same, also where there is no volume, with the number of files that were looked at. @throws PrepareError no folder */
 export async function survey(source: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
-  const { root, paths } = filesOf(source);
+  const { root, paths, unreadable } = filesOf(source);
   const kinds = sorted(paths);
   const { volumes: series, setAside } = await dicomVolumes(root, kinds.rest, options);
-  const found: Found = { volumes: [...series.keys()], series, setAside, broken: [] };
+  const found: Found = { volumes: [...series.keys()], series, setAside, broken: [...unreadable] };
   for (const path of kinds.files) found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
   await addArrays(root, kinds.arrays, found);
   for (const path of kinds.archives) await addArchive(root, path, found);
@@ -62,28 +63,14 @@ export async function survey(source: string, options: DiscoverOptions = {}): Pro
 }
 
 /** Files below a folder, as paths with forward slashes, sorted; of a file, itself. */
-function filesOf(source: string): { root: string; paths: string[] } {
-  let names: string[];
+function filesOf(source: string): Walked & { root: string } {
+  const root = resolve(source);
   try {
-    if (statSync(source).isFile()) return { root: dirname(source), paths: [basename(source)] };
-    names = readdirSync(source, { recursive: true, withFileTypes: true, encoding: "utf8" })
-      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-      .map((entry) =>
-        join(entry.parentPath ?? entry.path, entry.name)
-          .slice(source.length)
-          .replace(/^[/\\]+/, ""),
-      );
+    if (statSync(root).isFile()) return { root: dirname(root), paths: [basename(root)], unreadable: [] };
+    return { root, ...walk(root) };
   } catch (cause) {
     throw new PrepareError(`${source}: expected a folder of volumes (${codeOf(cause)})`, "Check the path.", { cause });
   }
-  const hidden = (path: string) => path.split("/").some((part) => part.startsWith("."));
-  return {
-    root: source,
-    paths: names
-      .map((name) => name.replaceAll("\\", "/"))
-      .filter((path) => !hidden(path))
-      .sort(),
-  };
 }
 
 interface Kinds {

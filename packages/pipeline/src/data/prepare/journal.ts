@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
 import { codeOf } from "../csv.js";
+import { naming } from "../system-errors.js";
 import { storeBytes, type StoreDtype, type VolumeRecord } from "../store.js";
 
 /** What the volumes of one data set have in common. */
@@ -42,6 +43,8 @@ export class Journal {
   count = 0;
   readonly #journal: number;
   readonly #slices: number;
+  readonly #journalFile: string;
+  readonly #slicesFile: string;
   #journalBytes = 0;
   #sliceBytes = 0;
   #pending: string[] = [];
@@ -59,6 +62,11 @@ export class Journal {
     return new Journal(folder, path, key, lines);
   }
 
+  /** Whether a preparation was begun in this folder, by any version. */
+  static isIn(folder: string): boolean {
+    return existsSync(join(folder, "journal.jsonl"));
+  }
+
   /** How many volumes an earlier call finished there, whatever its plan; 0 where there is nothing. */
   static progress(folder: string): number {
     const path = join(folder, "journal.jsonl");
@@ -68,6 +76,8 @@ export class Journal {
   private constructor(folder: string, path: string, key: string, lines: readonly Buffer[]) {
     const slices = join(dataFolder(folder), "slices.npy");
     mkdirSync(dataFolder(folder), { recursive: true });
+    this.#journalFile = path;
+    this.#slicesFile = slices;
     this.#slices = openSync(slices, existsSync(slices) ? "r+" : "w+");
     this.#journal = openSync(path, existsSync(path) ? "r+" : "w+");
     const held = fstatSync(this.#slices).size;
@@ -116,7 +126,7 @@ export class Journal {
   sync(): void {
     this.#synced = performance.now();
     if (this.#pending.length === 0) return;
-    fsyncSync(this.#slices);
+    naming(this.#slicesFile, () => fsyncSync(this.#slices));
     this.#write(this.#pending.join(""));
     this.#pending = [];
   }
@@ -146,15 +156,17 @@ export class Journal {
   }
 
   #append(bytes: Uint8Array): void {
-    writeAll(this.#slices, bytes, this.#sliceBytes);
+    naming(this.#slicesFile, () => writeAll(this.#slices, bytes, this.#sliceBytes));
     this.#sliceBytes += bytes.length;
   }
 
   #write(text: string): void {
     const bytes = Buffer.from(text);
-    writeAll(this.#journal, bytes, this.#journalBytes);
+    naming(this.#journalFile, () => {
+      writeAll(this.#journal, bytes, this.#journalBytes);
+      fsyncSync(this.#journal);
+    });
     this.#journalBytes += bytes.length;
-    fsyncSync(this.#journal);
   }
 
   #bytesWith({ record, frame }: { record: VolumeRecord; frame: Frame }): number {

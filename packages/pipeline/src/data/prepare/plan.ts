@@ -121,8 +121,9 @@ function keyOf(volumes: readonly PlannedVolume[], recipe: Recipe, classes: reado
   for (const { id, subject, label, part, extra, source, input, mask } of volumes) {
     const files = mask === null ? filesOf(input) : [...filesOf(input), mask];
     const stats = files.map((file) => {
-      const { size, mtimeMs } = statSync(file);
-      return [basename(file), size, mtimeMs];
+      // One that has vanished since it was found is quarantined where it is read.
+      const found = statSync(file, { throwIfNoEntry: false });
+      return [basename(file), found?.size, found?.mtimeMs];
     });
     hash.update(JSON.stringify([id, subject, label, part, extra, source, stats]));
   }

@@ -1,15 +1,19 @@
 /** From scans on disk to a prepared data set. */
-import { mkdirSync, readFileSync, rmSync, existsSync, readdirSync, renameSync } from "node:fs";
+import { readFileSync, rmSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { syncFolder, temporaryName, writeFileAtomic } from "../atomic.js";
 import { PrepareError } from "../errors.js";
 import type { SetAside, VolumeInput } from "../ingest/source.js";
 import { FolderLock } from "../lock.js";
+import { checkedName } from "../names.js";
+import { claimFolder, FOLDER_MARK, markFolder, refuseOccupied } from "../owned-folder.js";
 import { runPool } from "../pool.js";
+import { shortageError } from "../system-errors.js";
 import { writeOfficialSplit } from "../split/official.js";
 import {
   datasetHash,
+  infoText,
   openDataset,
   type Dataset,
   type DatasetInfo,
@@ -50,19 +54,20 @@ export interface PrepareResult extends Dataset {
  * ready-made arrays stay as they are. Slices lie in geometric order, from the feet up, or as they lie in the array.
  * A volume that cannot be read is left out and listed in dataset.json under `quarantined`.
  * Stopped or killed at any moment, the same call goes on where it was, and ends with the same bytes.
- * @throws PrepareError, LabelsError, TableError, LockedError   @throws the signal's reason; what is done is kept
+ * @throws PrepareError, FolderError, LabelsError, TableError, LockedError   @throws the signal's reason; what is done is kept
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   const { signal, overwrite = false } = options;
   signal?.throwIfAborted();
   const destination = resolve(options.destination);
+  nameOf(options);
   refuseNested(options.source, destination);
-  refuseOccupied(destination, overwrite);
+  refuseOccupied(destination, "dataset", overwrite);
   const plan = shardOf(await makePlan(options), options.shard);
   const work = workFolder(destination);
-  mkdirSync(work, { recursive: true });
+  claimFolder(work, "work", Journal.isIn(work));
   using _lock = FolderLock.take(work);
-  const journal = openJournal(work, plan, overwrite);
+  const journal = openJournal(work, ofPiece(plan, options.shard), overwrite);
   const resumed = journal.entries.length;
   try {
     await fill(options, plan, journal, work);
@@ -85,13 +90,9 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
 export const workFolder = (destination: string): string =>
   join(dirname(destination), `.${basename(destination)}.prepare`);
 
-function refuseOccupied(destination: string, overwrite: boolean): void {
-  if (overwrite || !existsSync(destination) || readdirSync(destination).length === 0) return;
-  throw new PrepareError(
-    `${destination}: expected a folder that does not exist yet, it is there and not empty`,
-    "Choose another destination, or pass --overwrite to replace it.",
-  );
-}
+/** Pieces have the key of the whole, by which merge knows them; but one piece must not go on with another's volumes. */
+const ofPiece = (plan: Plan, shard: Shard | undefined): Plan =>
+  shard === undefined ? plan : { ...plan, key: `${plan.key} ${shard.index}/${shard.count}` };
 
 function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): Journal {
   const journal = Journal.open(work, key);
@@ -103,7 +104,7 @@ function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): 
     );
   }
   for (const name of readdirSync(work))
-    if (name !== ".lock") rmSync(join(work, name), { recursive: true, force: true });
+    if (name !== ".lock" && name !== FOLDER_MARK) rmSync(join(work, name), { recursive: true, force: true });
   return Journal.open(work, key)!;
 }
 
@@ -123,6 +124,8 @@ async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work:
     signal,
     deliver: (answer, k) => {
       const volume = todo[k]!;
+      // Too few open files or a full disk says nothing about the volume: it is not left out, but everything stops.
+      if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
       const problem = answer.ok ? add(journal, volume, answer.result) : answer.reason;
       if (problem !== null) journal.quarantine(volume.source, nameless(problem, volume, inputs[k]!));
       onProgress?.({
@@ -204,7 +207,7 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
   const csv = formatSubjects(records);
   writeFileAtomic(join(folder, "subjects.csv"), csv);
   const info: DatasetInfo = {
-    name: options.name ?? basename(resolve(options.destination)),
+    name: nameOf(options),
     version: 2,
     height: frame.height,
     width: frame.width,
@@ -220,8 +223,10 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
     attribution: options.attribution,
     quarantined,
   };
-  writeFileAtomic(join(folder, "dataset.json"), JSON.stringify(info, null, 2) + "\n");
+  writeFileAtomic(join(folder, "dataset.json"), infoText(info));
 }
+
+const nameOf = ({ name, destination }: PrepareOptions): string => checkedName(name ?? basename(resolve(destination)));
 
 function recipeRecord({ source }: PrepareOptions, { recipe, ct }: Plan): Record<string, unknown> {
   const { size, depth, crop, margin, allowGaps, mask } = recipe;
@@ -238,7 +243,8 @@ function recipeRecord({ source }: PrepareOptions, { recipe, ct }: Plan): Record<
 }
 
 function put(made: string, destination: string, overwrite: boolean): void {
-  refuseOccupied(destination, overwrite);
+  refuseOccupied(destination, "dataset", overwrite); // somebody may have been quicker
+  markFolder(made, "dataset");
   syncFolder(made);
   const old = existsSync(destination) ? temporaryName(destination) : null;
   if (old !== null) renameSync(destination, old);

@@ -7,8 +7,18 @@ import { z } from "zod";
 import { StagedFolder, writeFileAtomic } from "../atomic.js";
 import { codeOf } from "../csv.js";
 import { DatasetError, PrepareError } from "../errors.js";
+import { checkedName } from "../names.js";
+import { openSealed, sealedJson } from "../sealed-json.js";
 import { writeOfficialSplit } from "../split/official.js";
-import { datasetHash, openDataset, storeBytes, type Dataset, type DatasetInfo, type VolumeRecord } from "../store.js";
+import {
+  datasetHash,
+  infoText,
+  openDataset,
+  storeBytes,
+  type Dataset,
+  type DatasetInfo,
+  type VolumeRecord,
+} from "../store.js";
 import { formatSubjects } from "../subjects.js";
 import type { Plan } from "./plan.js";
 
@@ -44,7 +54,7 @@ export function shardOf(plan: Plan, shard: Shard | undefined): Plan {
 
 export function writeShard(folder: string, shard: Shard, key: string, quarantined: ShardRecord["quarantined"]): void {
   const record: ShardRecord = { ...shard, key, quarantined };
-  writeFileAtomic(join(folder, "shard.json"), JSON.stringify(record, null, 2) + "\n");
+  writeFileAtomic(join(folder, "shard.json"), sealedJson(record));
 }
 
 /** A piece whose volumes could all not be read has a record and no data set. */
@@ -58,7 +68,7 @@ function openPiece(folder: string): Piece {
   const file = join(folder, "shard.json");
   let record: ShardRecord;
   try {
-    record = schema.parse(JSON.parse(readFileSync(file, "utf8")));
+    record = schema.parse(openSealed(readFileSync(file, "utf8")).value);
   } catch (cause) {
     throw new DatasetError(file, `expected a piece of a data set (${codeOf(cause)})`, "Give folders that slicestack prepare --shard made.", { cause }); // prettier-ignore
   }
@@ -81,7 +91,8 @@ export async function mergeShards({ shards, destination, overwrite = false, name
   const pieces = shards.map(openPiece).sort((a, b) => a.record.index - b.record.index);
   const datasets = checkedPieces(pieces);
   const [first] = datasets;
-  const folder = new StagedFolder(destination, overwrite);
+  const called = checkedName(name ?? basename(resolve(destination)));
+  const folder = new StagedFolder(destination, "dataset", overwrite);
   try {
     const volumes = await concatenated(datasets, folder.path);
     const csv = formatSubjects(volumes);
@@ -89,13 +100,13 @@ export async function mergeShards({ shards, destination, overwrite = false, name
     const slices = volumes.reduce((sum, { count }) => sum + count, 0);
     const info: DatasetInfo = {
       ...first!.info,
-      name: name ?? basename(resolve(destination)),
+      name: called,
       count: volumes.length,
       hash: datasetHash([slices, height, width], dtype, csv),
       quarantined: pieces.flatMap(({ record }) => record.quarantined),
     };
     writeFileAtomic(join(folder.path, "subjects.csv"), csv);
-    writeFileAtomic(join(folder.path, "dataset.json"), JSON.stringify(info, null, 2) + "\n");
+    writeFileAtomic(join(folder.path, "dataset.json"), infoText(info));
     writeOfficialSplit(folder.path);
     folder.commit();
   } finally {

@@ -1,12 +1,15 @@
 import { parentPort } from "node:worker_threads";
 import type { PoolAnswer } from "../pool.js";
+import { shortageOf } from "../system-errors.js";
 import { prepareVolume, type PreparedVolume, type VolumeJob } from "./volume.js";
 
 async function run(job: VolumeJob): Promise<PoolAnswer<PreparedVolume>> {
   try {
     return { ok: true, result: await prepareVolume(job) };
   } catch (error) {
-    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    const shortage = shortageOf(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ok: false, reason, ...(shortage === null ? {} : { shortage }) };
   }
 }
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { writeFileAtomic } from "../atomic.js";
 import { codeOf } from "../csv.js";
 import { SplitError } from "../errors.js";
+import { openSealed, sealedJson } from "../sealed-json.js";
 import type { Dataset } from "../store.js";
 
 export const PARTS = ["train", "val", "test"] as const;
@@ -69,9 +70,13 @@ export const splitPath = (dataset: Pick<Dataset, "directory">): string => join(d
 /** Writes split.json into the data set's folder: one split, or those of a cross-validation. @returns its path */
 export function writeSplit(dataset: Dataset, split: Split | readonly Split[]): string {
   const path = splitPath(dataset);
-  const json = "parts" in split ? split : { version: 2, folds: split };
-  writeFileAtomic(path, JSON.stringify(json, null, 2) + "\n");
+  writeFileAtomic(path, splitText(split));
   return path;
+}
+
+/** What stands in a split.json. */
+export function splitText(split: Split | readonly Split[]): string {
+  return sealedJson("parts" in split ? split : { version: 2, folds: split });
 }
 
 const ids = z.array(z.string());
@@ -99,9 +104,9 @@ export function readSplit(path: string): Split {
 export function readSplits(path: string): Split[] {
   let splits: Split[];
   try {
-    const json: unknown = JSON.parse(readFileSync(path, "utf8"));
-    const several = typeof json === "object" && json !== null && "folds" in json;
-    splits = several ? foldsSchema.parse(json).folds : [schema.parse(json)];
+    const { value } = openSealed(readFileSync(path, "utf8"));
+    const several = typeof value === "object" && value !== null && "folds" in value;
+    splits = several ? foldsSchema.parse(value).folds : [schema.parse(value)];
   } catch (cause) {
     const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
     const problem = issue === undefined ? codeOf(cause) : `${issue.path.join(".")}: ${issue.message}`;

@@ -1,8 +1,10 @@
 /** Several runs or groups on the same test subjects: one table, one forest plot, every pair tested. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { writeFileAtomic } from "../../data/atomic.js";
+import { claimFolder, refuseForeign } from "../../data/owned-folder.js";
 import { svgToPng } from "../../page/drawing.js";
+import { checkFile } from "../../run/checksums.js";
 import { runPaths } from "../../run/folder.js";
 import { groupPaths, isGroup } from "../../run/group.js";
 import { headlines } from "../analysis/headlines.js";
@@ -63,11 +65,12 @@ interface Scored {
 }
 
 /**
- * @throws RunError for a run that was not scored; PredictionsError where test sets, subjects, labels or classes differ,
- *   naming the difference; ShapeError for fewer than two runs
+ * @throws FolderError where `out` holds something else; RunError for a run that was not scored; PredictionsError where test
+ *   sets, subjects, labels or classes differ, naming the difference; ShapeError for fewer than two runs
  */
 export async function compareRuns(options: CompareOptions): Promise<CompareResult> {
   const { runs, out, metric = "balancedAccuracy" } = options;
+  refuseForeign(resolve(out), "pictures");
   if (runs.length < 2) throw new ShapeError("compare: runs", "at least two", String(runs.length));
   const scored = named(runs.map((run) => scoredFolder(run, options.model)));
   for (const other of scored.slice(1)) checkSameTest(scored[0]!, other);
@@ -97,6 +100,8 @@ export async function compareRuns(options: CompareOptions): Promise<CompareResul
 }
 
 function scoredFolder(folder: string, model: string | undefined): Scored {
+  for (const file of [runPaths(folder).summary, runPaths(folder).predictions])
+    checkFile(folder, file, `Score it again: slicestack evaluate ${folder}`);
   return isGroup(folder) ? scoredGroup(folder, model) : scoredRun(folder, model);
 }
 
@@ -197,7 +202,7 @@ function notesOf(scored: readonly Scored[], folds: FoldComparison | null): strin
 
 async function write(folder: string, comparison: RunComparison, command: string): Promise<string> {
   const figure = await comparisonFigure(comparison);
-  mkdirSync(folder, { recursive: true });
+  claimFolder(resolve(folder), "pictures");
   const at = (name: string) => join(folder, name);
   writeFileAtomic(at("comparison.json"), `${JSON.stringify(comparison, null, 2)}\n`);
   writeFileAtomic(at("comparison.md"), comparisonMarkdown(comparison));

@@ -1,6 +1,6 @@
 /** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
 import { mkdirSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import type { BackgroundOptions } from "../../background.js";
 import { configToYaml } from "../../config/to-yaml.js";
 import type { RunConfig } from "../../config/types.js";
@@ -8,9 +8,11 @@ import { writeFileAtomic } from "../../data/atomic.js";
 import { openDataset, type Dataset } from "../../data/store.js";
 import type { TaskVolume } from "../../data/task.js";
 import { svgToPng } from "../../page/drawing.js";
-import { readRunConfig, RunError, runPaths } from "../../run/folder.js";
-import { configHash, groupPaths, groupSplits, groupWords, readGroup, splitsHash, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
-import { openRun, type OpenRun } from "../../run/open.js";
+import { addChecksums, dropChecksums, evaluationFiles } from "../../run/checksums.js";
+import { RunError, runPaths } from "../../run/folder.js";
+import { configHash, groupPaths, groupSplits, groupWords, readGroup, readGroupConfig, splitsHash, writeGroup, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
+import { openRun, takeMovedData, type OpenRun } from "../../run/open.js";
+import { isMoved, placeOf } from "../../run/place.js";
 import { analyse } from "../analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../compare/models.js";
 import { evaluate, type EvaluateOptions, type EvaluateResult } from "../evaluate.js";
@@ -21,6 +23,7 @@ import { differenceFigure, forestFigure } from "../figures/forest.js";
 import { confusionFigure, reliabilityFigure } from "../figures/model.js";
 import type { MetricName } from "../metrics/scorer.js";
 import { MAIN_MODEL } from "../run-predictions.js";
+import { externalFolder } from "../output-folder.js";
 import { byMetric, type SummaryOptions } from "../options.js";
 import { readSubjectTable, subgroupColumns } from "../subject-table.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
@@ -69,7 +72,10 @@ interface EvaluatedMember {
  * Evaluates every member as `evaluate` does, in its own folder, then all of them together in the group's.
  * @throws RunError where a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
  */
-export async function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
+export async function evaluateGroup(given: EvaluateGroupOptions): Promise<GroupEvaluation> {
+  const { data, ...rest } = given;
+  const isOwn = data !== undefined && (given.part ?? "all") === "all" && takeMovedGroup(given.group, data);
+  const options: EvaluateGroupOptions = isOwn ? rest : given;
   const { group, onProgress, signal } = options;
   const record = readGroup(group);
   checkMembers(group, record);
@@ -79,14 +85,15 @@ export async function evaluateGroup(options: EvaluateGroupOptions): Promise<Grou
   for (const member of record.members) members.push(await evaluateMember(member, options, other));
   signal?.throwIfAborted();
 
-  const config = readRunConfig(group);
+  const config = readGroupConfig(group, record);
   const all = ensembleOf(members.map(({ predictions }) => predictions));
   onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "groups" });
   const metrics = metricsOf(members, all, config, options);
   onProgress?.({ stage: "statistics", done: 1, total: 1, unit: "groups" });
 
   const { root } = groupPaths(group);
-  const paths = groupPaths(external === undefined ? root : join(root, "external", external.info.name));
+  const paths = groupPaths(external === undefined ? root : externalFolder(root, external.info, other!.part));
+  dropChecksums(root, evaluationFiles(relative(root, paths.root)));
   mkdirSync(paths.figures, { recursive: true });
   writePredictions(paths.predictions, all);
   writeFileAtomic(paths.summary, groupMetricsText(metrics));
@@ -98,6 +105,7 @@ export async function evaluateGroup(options: EvaluateGroupOptions): Promise<Grou
   const command = options.command ?? record.command;
   const report = reportOf({ group, record, config, members, external, metrics, figures, command });
   writeFileAtomic(paths.report, renderGroupReport(report));
+  addChecksums(root);
   const table = `${membersTable(report.members)}\n\n${summaryTable(metrics.test, metrics.differences)}`;
   return { group: root, table, report: paths.report, metrics };
 }
@@ -215,6 +223,15 @@ async function evaluateMember(
   const predictions = readPredictions(runPaths(dirname(result.report)).predictions);
   const { opened, volumes, dataset } = openTestPart(run, other);
   return { member, opened, result, predictions, scored: volumes, dataset };
+}
+
+/** As takeMovedData, for the group and all its members. */
+function takeMovedGroup(group: string, data: string): boolean {
+  const record = readGroup(group);
+  if (!isMoved(group, record.dataset, data)) return false;
+  for (const member of record.members) takeMovedData(groupPaths(group).member(member), data);
+  writeGroup(group, { ...record, dataset: placeOf(group, openDataset(data)) });
+  return true;
 }
 
 /** Nothing is scored before all members are there and belong together. */

@@ -1,0 +1,55 @@
+/**
+ * Weights that a later step reads have their SHA-256 beside them: `best.sha256` beside `best.safetensors`, as `sha256sum -c`
+ * reads it. It is compared where the weights are read, which hashes the whole file anyway.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import type { Tensor } from "@slicestack/torch";
+import { CheckpointError } from "@slicestack/torch/safetensors";
+import { writeFileAtomic } from "../data/atomic.js";
+import { writeSafetensors } from "./safetensors.js";
+
+export const hashFileOf = (file: string): string => file.replace(/\.safetensors$/, ".sha256");
+
+/** Writes weights and their hash. Killed at any moment, the hash beside them is that of the weights that are there. */
+export function writeRecorded(
+  file: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Record<string, string> = {},
+): string {
+  const before = recordedHashes(file);
+  const beforeCommit = (sha256: string) => record(file, [sha256, ...(before ?? [])]);
+  const sha256 = writeSafetensors(file, tensors, metadata, { beforeCommit });
+  record(file, [sha256]);
+  return sha256;
+}
+
+function record(file: string, hashes: readonly string[]): void {
+  writeFileAtomic(hashFileOf(file), hashes.map((hash) => `${hash}  ${basename(file)}\n`).join(""));
+}
+
+/** @param hash SHA-256 of the file, as it was read   @throws CheckpointError where another one was recorded */
+export function checkRecorded(file: string, hash: string): void {
+  const recorded = recordedHashes(file);
+  if (recorded === null || recorded.includes(hash)) return;
+  const [first] = recorded;
+  throw new CheckpointError(
+    file,
+    first === undefined
+      ? `cannot be checked: ${basename(hashFileOf(file))} is damaged`
+      : `has the SHA-256 ${hash.slice(0, 12)}…, ${basename(hashFileOf(file))} beside it says ${first.slice(0, 12)}…: one of the two was changed`,
+    "Copy both files again from where they were made, or train this stage again.",
+  );
+}
+
+/** Of the weights that may be there; null where none were recorded: an earlier version wrote them, or another program. */
+export function recordedHashes(file: string): string[] | null {
+  if (!file.endsWith(".safetensors") || !existsSync(hashFileOf(file))) return null;
+  const lines = readFileSync(hashFileOf(file), "utf8").split("\n");
+  const endings = ["  ", " *"].map((between) => `${between}${basename(file)}`);
+  const hashes = lines.map((line) => {
+    const ending = endings.find((one) => line.endsWith(one));
+    return ending === undefined ? line : line.slice(0, -ending.length);
+  });
+  return hashes.filter((hash) => /^[0-9a-f]{64}$/.test(hash));
+}

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { walk } from "../../src/data/ingest/walk.js";
+import { explained, isShortage, naming, SystemError, systemText } from "../../src/data/system-errors.js";
+import { temporaryFolder } from "./temporary.js";
+
+function thrown(body: () => unknown): unknown {
+  try {
+    body();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail("nothing was thrown");
+}
+
+test("an error of the system becomes one with path, words, remedy and what goes on; any other stays what it is", (t) => {
+  const folder = temporaryFolder(t);
+  for (const [code, body] of [
+    ["ENOENT", () => readFileSync(join(folder, "none"))],
+    ["EISDIR", () => readFileSync(folder)],
+    ["ENOTDIR", () => (writeFileSync(join(folder, "file"), ""), openSync(join(folder, "file", "x"), "r"))],
+    ["EEXIST", () => mkdirSync(folder)],
+  ] as const) {
+    const error = explained(
+      naming(folder, () => thrown(() => naming<unknown>(folder, body))),
+      "Then go on with: x",
+    );
+    assert.ok(error instanceof SystemError, code);
+    assert.equal(error.code, code);
+    assert.ok(error.path?.startsWith(folder));
+    assert.match(error.message, new RegExp(`^${folder}.*: [a-z].* \\(${code}\\)\\. [A-Z].*\\. Then go on with: x$`));
+    assert.equal(explained(error), error);
+  }
+  const bug = new TypeError("x is undefined");
+  assert.equal(explained(bug), bug);
+});
+
+test("a full disk is told from a file that is not there, also behind another error; a write names its file", () => {
+  const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
+  assert.equal(isShortage(new Error("cannot be read", { cause: full })), true);
+  assert.equal(isShortage(Object.assign(new Error(""), { code: "ENOENT", syscall: "open" })), false);
+  assert.equal(systemText(thrown(() => naming("a/b", () => assert.fail(full)))), "a/b: the disk is full (ENOSPC)");
+});
+
+test("walk: a link to nothing and a link in a circle are told by name, the rest is found; hidden files are not", (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, "b/.git"), { recursive: true });
+  for (const file of ["b/2.dcm", "1.dcm", "b/.git/x", ".hidden"]) writeFileSync(join(folder, file), "");
+  symlinkSync("../1.dcm", join(folder, "b/good.dcm"));
+  symlinkSync("nowhere", join(folder, "b/bad.dcm"));
+  symlinkSync("round", join(folder, "round"));
+  const { paths, unreadable } = walk(folder);
+  assert.deepEqual(paths, ["1.dcm", "b/2.dcm", "b/good.dcm"]);
+  assert.deepEqual(unreadable, [
+    { path: "b/bad.dcm", reason: "a link that leads to nothing" },
+    { path: "round", reason: "the links there lead in a circle (ELOOP)" },
+  ]);
+});
