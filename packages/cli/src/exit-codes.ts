@@ -36,6 +36,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   SplitError: EXIT.data,
   RunError: EXIT.data,
   CheckpointError: EXIT.data,
+  MappedFileError: EXIT.data,
   DownloadError: EXIT.data,
   ReportError: EXIT.data,
   PredictionsError: EXIT.data,

@@ -2,12 +2,13 @@
 #include <memory>
 
 #include "arguments.h"
+#include "mapped-file.h"
 
 namespace slicestack {
 
 namespace {
 
-enum ErrorClass { kTorchError, kArgumentError, kDisposedError, kMemoryError, kDistributedError, kErrorClasses };
+enum ErrorClass { kTorchError, kArgumentError, kDisposedError, kMemoryError, kDistributedError, kMappedFileError, kErrorClasses };
 
 struct Bound {
   OpEntry entry;
@@ -56,7 +57,10 @@ napi_value call(napi_env env, napi_callback_info info) {
   try {
     Arguments arguments(env, state, op, count, values);
     try {
-      return bound.entry.run(arguments);
+      const uint64_t missed = missingPages();
+      const napi_value result = bound.entry.run(arguments);
+      if (missed != missingPages()) refuseMissingPages(&state);
+      return result;
     } catch (...) {
       shapes = arguments.shapes();
       throw;
@@ -67,6 +71,8 @@ napi_value call(napi_env env, napi_callback_info info) {
     throwAs(env, state, kDisposedError, fault.what(), op, shapes);
   } catch (const MemoryFault& fault) {
     throwAs(env, state, kMemoryError, fault.what(), op, shapes);
+  } catch (const MappedFileFault& fault) {
+    throwAs(env, state, kMappedFileError, fault.what(), op, shapes);
   } catch (const DistributedFault& fault) {
     throwAs(env, state, kDistributedError, fault.what(), op, "", fault.rank, fault.size);
   } catch (const std::bad_alloc&) {
@@ -83,7 +89,7 @@ napi_value call(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError, DistributedError) */
+/** setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError, DistributedError, MappedFileError) */
 napi_value setErrorClasses(Arguments& a) {
   for (size_t i = 0; i < kErrorClasses; ++i) {
     napi_valuetype type = napi_undefined;
@@ -97,18 +103,34 @@ napi_value setErrorClasses(Arguments& a) {
   return a.nothing();
 }
 
+/** setMemoryProbe(function): asked for the bytes that this process may still take, before a large tensor is made */
+napi_value setMemoryProbe(Arguments& a) {
+  napi_valuetype type = napi_undefined;
+  if (!a.missing(0)) napi_typeof(a.env, a.raw(0), &type);
+  if (type != napi_function) a.fail(0, "probe", "a function");
+  if (a.state.memoryProbe) napi_delete_reference(a.env, a.state.memoryProbe);
+  napi_create_reference(a.env, a.raw(0), 1, &a.state.memoryProbe);
+  return a.nothing();
+}
+
 void finish(napi_env, void* data, void*) { delete static_cast<Instance*>(data); }
 
 }  // namespace
 
 napi_value initialise(napi_env env, napi_value exports) {
-  auto* instance = new Instance(env);
+  Instance* instance = nullptr;
+  try {
+    instance = new Instance(env);
+  } catch (const std::exception& fault) {
+    napi_throw_error(env, nullptr, fault.what());
+    return exports;
+  }
   if (napi_set_instance_data(env, instance, finish, nullptr) != napi_ok) {
     delete instance;
     napi_throw_error(env, nullptr, "the addon could not keep its state in this environment");
     return exports;
   }
-  std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}}, memoryOps(),  creationOps(),  shapeOps(), mathOps(),
+  std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}, {"setMemoryProbe", setMemoryProbe}}, memoryOps(),  creationOps(),  shapeOps(), mathOps(),
                                  layerOps(),                             autogradOps(), optimizerOps(),
                                  collectiveOps()};
   for (const OpTable& table : tables)

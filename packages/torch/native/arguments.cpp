@@ -1,10 +1,10 @@
 #include "arguments.h"
 
-#include <unistd.h>
+#include "mapped-file.h"
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <limits>
 #include <sstream>
 
 namespace slicestack {
@@ -29,18 +29,17 @@ constexpr TypedArrayEntry kTypedArrays[] = {
 };
 }  // namespace
 
-/** What this process may still take: free memory, or the limit of its control group. Linux would grant more and kill the process later. */
-double availableMemory() {
-  double available = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  std::ifstream facts("/proc/meminfo");
-  std::string key;
-  for (double kilobytes; facts >> key >> kilobytes; facts.ignore(64, '\n'))
-    if (key == "MemAvailable:") available = std::min(available, kilobytes * 1024);
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    double limit = 0;
-    if (std::ifstream(path) >> limit) available = std::min(available, limit);
-  }
-  return available;
+/** What this process may still take: asked of JavaScript, which knows the limits of control groups. Linux would grant more, and kill the process later. */
+double availableMemory(Environment& state) {
+  double bytes = std::numeric_limits<double>::infinity();
+  napi_value probe = nullptr, self, answer;
+  if (state.memoryProbe == nullptr || napi_get_reference_value(state.env, state.memoryProbe, &probe) != napi_ok || probe == nullptr) return bytes;
+  napi_get_undefined(state.env, &self);
+  if (napi_call_function(state.env, self, probe, 0, nullptr, &answer) == napi_ok) napi_get_value_double(state.env, answer, &bytes);
+  bool pending = false;
+  napi_is_exception_pending(state.env, &pending);
+  if (pending) napi_get_and_clear_last_exception(state.env, &answer);
+  return bytes;
 }
 
 const char* dtypeName(at::ScalarType dtype) {
@@ -53,7 +52,7 @@ void checkFits(Environment& state, at::IntArrayRef sizes, at::ScalarType dtype) 
   double bytes = static_cast<double>(c10::elementSize(dtype));
   for (int64_t size : sizes) bytes *= static_cast<double>(size);
   if (bytes <= (1 << 26)) return;
-  const double available = availableMemory();
+  const double available = availableMemory(state);
   if (bytes <= available) return;
   std::ostringstream out;
   out << "a " << dtypeName(dtype) << " tensor of shape " << sizes << " needs " << static_cast<uint64_t>(std::min(bytes, 1e19)) << " bytes, and this machine has "
@@ -125,6 +124,7 @@ at::Tensor& Arguments::hold(size_t i, const char* name, Handle handle) {
   } catch (const DisposedFault& fault) {
     throw DisposedFault(std::string(name) + ": " + fault.what());
   }
+  refuseCutFile(held[heldCount]);
   indices[heldCount] = i;
   names[heldCount] = name;
   return held[heldCount++];

@@ -13,12 +13,14 @@ napi_value setRequiresGrad(Arguments& a) {
   if (wanted && !at::isFloatingType(x.scalar_type())) throw ArgumentFault(std::string("tensor: expected a floating dtype, received ") + dtypeName(x.scalar_type()));
   if (!x.is_leaf() && !wanted) throw ArgumentFault("tensor: expected a leaf; use detach() for a computed tensor");
   x.set_requires_grad(wanted);
+  a.state.forgetCasts();
   return a.nothing();
 }
 napi_value detach(Arguments& a) { return a.wrap(a.tensor(0, "tensor").detach()); }
 napi_value setGradEnabled(Arguments& a) {
-  const bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(a.boolean(0, "enabled"));
+  const bool before = at::GradMode::is_enabled(), wanted = a.boolean(0, "enabled");
+  at::GradMode::set_enabled(wanted);
+  if (wanted && !before) a.state.forgetCasts();
   return a.fromBoolean(before);
 }
 napi_value isGradEnabled(Arguments& a) { return a.fromBoolean(at::GradMode::is_enabled()); }
@@ -34,6 +36,7 @@ napi_value backward(Arguments& a) {
     throw ArgumentFault("tensor: expected one value (a loss), received " + std::to_string(loss.numel()) + "; pass a gradient for other shapes");
   }
   torch::autograd::backward({loss}, {gradient}, /*retain_graph=*/Optional<bool>(a.boolean(2, "retainGraph")), /*create_graph=*/false);
+  a.state.forgetCasts();  // a backward pass records nothing, and may cast too
   return a.nothing();
 }
 // grad(outputs, inputs, retainGraph, createGraph) -> gradients, null where an input is not used
@@ -45,6 +48,7 @@ napi_value grad(Arguments& a) {
   for (const auto& input : inputs)
     if (!input.requires_grad()) throw ArgumentFault("inputs: expected tensors with requiresGrad");
   const auto found = torch::autograd::grad(outputs, inputs, {}, Optional<bool>(a.boolean(2, "retainGraph")), a.boolean(3, "createGraph"), /*allow_unused=*/true);
+  a.state.forgetCasts();
   napi_value array, null;
   napi_create_array_with_length(a.env, found.size(), &array);
   napi_get_null(a.env, &null);
@@ -80,6 +84,7 @@ napi_value zeroGrad(Arguments& a) {
 napi_value setData(Arguments& a) {
   auto& x = a.tensor(0, "tensor");
   x.set_data(a.tensor(1, "data").detach());
+  a.state.forgetCasts();
   return a.nothing();
 }
 
@@ -97,6 +102,7 @@ napi_value enterAutocast(Arguments& a) {
   const bool enabled = a.boolean(1, "enabled");
   const AutocastState before = autocastState(type);
   at::autocast::increment_nesting();
+  ++a.state.autocastDepth;
   setAutocastState(type, {enabled, dtype});
   napi_value array;
   napi_create_array_with_length(a.env, 2, &array);
@@ -107,6 +113,8 @@ napi_value enterAutocast(Arguments& a) {
 napi_value leaveAutocast(Arguments& a) {
   const auto type = deviceType(a, 0);
   const AutocastState before{a.boolean(1, "enabled"), a.dtype(2, "dtype")};
+  if (a.state.autocastDepth == 0) throw ArgumentFault("expected a region of autocast that is open, there is none");
+  --a.state.autocastDepth;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   setAutocastState(type, before);
   return a.nothing();

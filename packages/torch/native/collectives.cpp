@@ -110,6 +110,7 @@ napi_value allReduce(Arguments& a) {
   group->startAllReduce(Operation::allReduce, dense, reduce)();
   if (reduce == Reduce::mean) dense.div_(group->size);
   finishInPlace(x, dense);
+  a.state.forgetCasts();
   return a.nothing();
 }
 
@@ -128,6 +129,7 @@ napi_value broadcast(Arguments& a) {
   at::Tensor bytes = asBytes(x, *group);
   group->startBroadcast(Operation::broadcast, bytes, static_cast<int>(source))();
   if (source != group->rank) finishInPlace(x, bytes.is_alias_of(x) ? bytes : bytes.view(x.scalar_type()).view(x.sizes()));
+  a.state.forgetCasts();
   return a.nothing();
 }
 

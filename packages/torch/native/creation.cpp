@@ -81,12 +81,14 @@ napi_value uniform_(Arguments& a) {
   auto& x = a.tensor(0, "tensor");
   at::NoGradGuard guard;
   x.uniform_(a.number(1, "low"), a.number(2, "high"), generator(a, x.device()));
+  a.state.forgetCasts();
   return a.nothing();
 }
 napi_value normal_(Arguments& a) {
   auto& x = a.tensor(0, "tensor");
   at::NoGradGuard guard;
   x.normal_(a.number(1, "mean"), a.number(2, "std"), generator(a, x.device()));
+  a.state.forgetCasts();
   return a.nothing();
 }
 // multinomial(weights, count, replacement) -> int64 indices

@@ -1,7 +1,9 @@
 #include "environment.h"
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
+#include <mutex>
 #include <sstream>
 #include <unordered_set>
 
@@ -9,20 +11,57 @@ namespace slicestack {
 
 namespace {
 constexpr uint64_t kSlots = 1ull << 24;
-constexpr uint32_t kGenerations = 1u << 28;
+constexpr uint32_t kGenerations = 1u << 18;
+constexpr uint64_t kEnvironments = 1ull << 11;
+constexpr double kHandles = static_cast<double>(kSlots * kGenerations * kEnvironments);
+
+std::mutex tagsMutex;
+std::bitset<kEnvironments> tagsInUse;
+uint64_t lastTag = 0;
+
+/** The next one that no living environment has: a number comes again as late as can be. */
+uint64_t takeTag() {
+  const std::lock_guard<std::mutex> lock(tagsMutex);
+  for (uint64_t tried = 0; tried < kEnvironments; ++tried) {
+    lastTag = (lastTag + 1) % kEnvironments;
+    if (tagsInUse[lastTag]) continue;
+    tagsInUse.set(lastTag);
+    return lastTag;
+  }
+  throw MemoryFault("2048 threads use the addon at once; end some of the workers");
+}
+void giveTag(uint64_t tag) {
+  const std::lock_guard<std::mutex> lock(tagsMutex);
+  tagsInUse.reset(tag);
+}
+
+struct Parts {
+  uint64_t index, generation, tag;
+};
+Parts partsOf(Handle handle) {
+  const uint64_t bits = static_cast<uint64_t>(handle);
+  return {bits % kSlots, bits / kSlots % kGenerations, bits / kSlots / kGenerations};
+}
+bool isHandle(Handle handle) { return handle >= 0 && handle < kHandles && handle == std::floor(handle); }
 
 size_t storageBytes(const at::Tensor& t) { return t.has_storage() ? t.storage().nbytes() : 0; }
 }  // namespace
 
 Environment::Slot* Environment::find(Handle handle) {
-  if (!(handle >= 0) || handle >= 9007199254740992.0 || handle != std::floor(handle))
-    throw ArgumentFault("expected a Tensor, received a number that is no tensor handle");
-  const uint64_t bits = static_cast<uint64_t>(handle);
-  const uint64_t index = bits % kSlots;
+  if (!isHandle(handle)) throw ArgumentFault("expected a Tensor, received a number that is no tensor handle");
+  const auto [index, generation, from] = partsOf(handle);
+  if (from != tag)
+    throw ArgumentFault("expected a Tensor of this thread, received one of another thread; tensors stay in the thread that made them: "
+                        "post the values of toTypedArray(), and make the tensor anew with fromTypedArray()");
   if (index >= slots.size()) throw ArgumentFault("expected a Tensor of this thread, received a handle that it never made");
   Slot& slot = slots[index];
-  return slot.live && slot.generation == bits / kSlots ? &slot : nullptr;
+  return slot.live && slot.generation == generation ? &slot : nullptr;
 }
+
+Environment::Environment(napi_env env) : env(env), generator(newCpuGenerator(5489)), tag(takeTag()) {}
+Environment::~Environment() { giveTag(tag); }
+
+Handle Environment::handleOf(uint32_t index) const { return static_cast<double>(index + (slots[index].generation + tag * kGenerations) * kSlots); }
 
 Handle Environment::put(at::Tensor tensor) {
   uint32_t index;
@@ -38,7 +77,7 @@ Handle Environment::put(at::Tensor tensor) {
   slot.tensor = std::move(tensor);
   slot.live = true;
   ++live;
-  const Handle handle = static_cast<double>(index) + static_cast<double>(slot.generation) * static_cast<double>(kSlots);
+  const Handle handle = handleOf(index);
   own(slot, handle);
   return handle;
 }
@@ -46,19 +85,34 @@ Handle Environment::put(at::Tensor tensor) {
 void Environment::own(Slot& slot, Handle handle) {
   if (scopes.empty()) {
     slot.scope = 0;
-    tellCollector(slot, static_cast<int64_t>(storageBytes(slot.tensor)));
+    tellCollector(slot);
   } else {
     slot.scope = scopes.back().id;
-    tellCollector(slot, 0);
+    untellCollector(slot);
     scopes.back().members.push_back(handle);
   }
 }
 
-void Environment::tellCollector(Slot& slot, int64_t bytes) {
-  if (bytes == slot.external) return;
+void Environment::tellCollector(Slot& slot) {
+  untellCollector(slot);
+  if (!slot.tensor.has_storage()) return;
+  const void* storage = slot.tensor.storage().unsafeGetStorageImpl();
+  const auto bytes = static_cast<int64_t>(storageBytes(slot.tensor));
+  slot.told = storage;
+  const auto [place, isNew] = told.try_emplace(storage, Told{bytes, 0});
+  ++place->second.views;
   int64_t total = 0;
-  napi_adjust_external_memory(env, bytes - slot.external, &total);
-  slot.external = bytes;
+  if (isNew) napi_adjust_external_memory(env, bytes, &total);
+}
+
+void Environment::untellCollector(Slot& slot) {
+  if (slot.told == nullptr) return;
+  const auto place = told.find(slot.told);
+  slot.told = nullptr;
+  if (--place->second.views > 0) return;
+  int64_t total = 0;
+  napi_adjust_external_memory(env, -place->second.bytes, &total);
+  told.erase(place);
 }
 
 at::Tensor& Environment::get(Handle handle) {
@@ -68,19 +122,19 @@ at::Tensor& Environment::get(Handle handle) {
 }
 
 bool Environment::alive(Handle handle) const {
-  const uint64_t bits = handle >= 0 && handle < 9007199254740992.0 ? static_cast<uint64_t>(handle) : 0;
-  const uint64_t index = bits % kSlots;
-  return index < slots.size() && slots[index].live && slots[index].generation == bits / kSlots;
+  if (!isHandle(handle)) return false;
+  const auto [index, generation, from] = partsOf(handle);
+  return from == tag && index < slots.size() && slots[index].live && slots[index].generation == generation;
 }
 
 void Environment::release(Slot& slot, uint32_t index) {
-  tellCollector(slot, 0);
+  untellCollector(slot);
   at::Tensor last = std::move(slot.tensor);  // freed when the slot is whole again
   slot.tensor = at::Tensor();
   slot.live = false;
-  slot.generation = slot.generation + 1 < kGenerations ? slot.generation + 1 : 1;
   --live;
-  freeSlots.push_back(index);
+  // A slot whose generations are used up is never used again, so that no old handle can mean a new tensor.
+  if (++slot.generation < kGenerations) freeSlots.push_back(index);
 }
 
 void Environment::dispose(Handle handle) {
@@ -114,7 +168,7 @@ void Environment::keep(Handle handle) {
   get(handle);
   Slot* slot = find(handle);
   slot->scope = 0;
-  tellCollector(*slot, static_cast<int64_t>(storageBytes(slot->tensor)));
+  tellCollector(*slot);
 }
 
 size_t Environment::liveBytes() const {

@@ -1,5 +1,5 @@
 // State of one JavaScript environment (the main thread or one worker): tensors by handle, scopes, error classes, generator.
-// Nothing here is global to the process, so the addon loads in any number of worker threads.
+// Nothing here is global to the process but the numbers that tell environments apart, so the addon loads in any number of threads.
 #pragma once
 #include <node_api.h>
 
@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "shims.h"
@@ -34,7 +35,12 @@ struct DistributedFault : std::runtime_error {
 
 class Group;  // the processes that train together: group.h
 
-/** index + generation * 2^24: exact in a JavaScript number. */
+/** A mapped file that is shorter than when it was mapped. Becomes MappedFileError. */
+struct MappedFileFault : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/** index + generation * 2^24 + environment * 2^42: exact in a JavaScript number. A handle is of one thread alone. */
 using Handle = double;
 
 /** Who computes convolutions in bfloat16 on the CPU. automatic: whoever is faster here; tiles: our own wherever they can. */
@@ -42,7 +48,10 @@ enum class ConvolutionKernels { automatic, libtorch, tiles };
 
 class Environment {
  public:
-  explicit Environment(napi_env env) : env(env), generator(newCpuGenerator(5489)) {}
+  explicit Environment(napi_env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
 
   Handle put(at::Tensor tensor);
   /** Throws DisposedFault where the handle is stale, ArgumentFault where it never was one. */
@@ -66,8 +75,20 @@ class Environment {
 
   napi_env env;
   at::Generator generator;
+  /** Regions of autocast that are open, one within the other. */
+  int autocastDepth = 0;
+  /**
+   * Drops the casts of parameters that autocast keeps until its region ends. libtorch keeps them whatever happens meanwhile: one
+   * made without recording has no history, so that a later pass would leave its parameter without a gradient; one made before a
+   * parameter changed has the old values.
+   */
+  void forgetCasts() const {
+    if (autocastDepth > 0) at::autocast::clear_cache();
+  }
   ConvolutionKernels convolutionKernels = ConvolutionKernels::automatic;
-  napi_ref errorClasses[5] = {nullptr, nullptr, nullptr, nullptr, nullptr};
+  napi_ref errorClasses[6] = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  /** A function that gives the bytes that this process may still take; null: no limit is known. */
+  napi_ref memoryProbe = nullptr;
   /** Null outside of initProcessGroup() and destroyProcessGroup(). */
   std::shared_ptr<Group> group;
 
@@ -76,18 +97,28 @@ class Environment {
     at::Tensor tensor;
     uint32_t generation = 1;
     uint32_t scope = 0;  // 0: owned by no scope
-    int64_t external = 0;  // bytes told to V8; only for tensors that the collector may have to free
+    const void* told = nullptr;  // the storage that V8 knows of through this tensor, which the collector may have to free
     bool live = false;
   };
   struct Scope {
     uint32_t id;
     std::vector<Handle> members;
   };
+  /** What V8 was told of one storage: its bytes, and how many tensors of no scope are views of it. */
+  struct Told {
+    int64_t bytes;
+    size_t views;
+  };
   Slot* find(Handle handle);
+  Handle handleOf(uint32_t index) const;
   void release(Slot& slot, uint32_t index);
   void own(Slot& slot, Handle handle);
-  void tellCollector(Slot& slot, int64_t bytes);
+  /** V8 collects the sooner, the more memory it believes it could free: each storage counts once, however many views it has. */
+  void tellCollector(Slot& slot);
+  void untellCollector(Slot& slot);
 
+  const uint64_t tag;
+  std::unordered_map<const void*, Told> told;
   std::vector<Slot> slots;
   std::vector<uint32_t> freeSlots;
   std::vector<Scope> scopes;

@@ -78,20 +78,24 @@ napi_value add_(Arguments& a) {
   auto& x = a.tensor(0, "x");
   if (a.boolean(2, "scalar")) x.add_(a.scalar(1, "other"));
   else x.add_(a.tensor(1, "other"), a.missing(3) ? at::Scalar(1) : a.scalar(3, "alpha"));
+  a.state.forgetCasts();
   return a.nothing();
 }
 napi_value mul_(Arguments& a) {
   auto& x = a.tensor(0, "x");
   if (a.boolean(2, "scalar")) x.mul_(a.scalar(1, "other"));
   else x.mul_(a.tensor(1, "other"));
+  a.state.forgetCasts();
   return a.nothing();
 }
 napi_value fill_(Arguments& a) {
   a.tensor(0, "x").fill_(a.scalar(1, "value"));
+  a.state.forgetCasts();
   return a.nothing();
 }
 napi_value lerp_(Arguments& a) {
   a.tensor(0, "x").lerp_(a.tensor(1, "end"), a.scalar(2, "weight"));
+  a.state.forgetCasts();
   return a.nothing();
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "arguments.h"
+#include "mapped-file.h"
 
 namespace slicestack {
 
@@ -98,13 +99,13 @@ napi_value item(Arguments& a) {
 }
 
 // mapFile(path, bytes) -> uint8 tensor over the memory-mapped file, read only in spirit: writes stay private to the process
-napi_value mapFile(Arguments& a) {
+napi_value mapFileOp(Arguments& a) {
   const std::string path = a.string(0, "path");
   const int64_t bytes = a.integer(1, "bytes", 1);
   struct stat facts;
   if (stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) a.fail(0, "path", "the path of a file");
   if (facts.st_size < bytes) throw ArgumentFault("bytes: expected at most the file's " + std::to_string(facts.st_size) + ", received " + std::to_string(bytes));
-  return a.wrap(at::from_file(path, /*shared=*/false, bytes, at::TensorOptions().dtype(at::kByte)));
+  return a.wrap(mapFile(path, bytes, &a.state));
 }
 
 napi_value version(Arguments& a) { return a.fromString(TORCH_VERSION); }
@@ -138,7 +139,7 @@ OpTable memoryOps() {
           {"keep", keep},                 {"scopeDepth", scopeDepth},     {"liveTensors", liveTensors},   {"liveBytes", liveBytes},
           {"describeLive", describeLive}, {"shapeOf", shapeOf},           {"dtypeOf", dtypeOf},           {"deviceOf", deviceOf},
           {"strideOf", strideOf},         {"isContiguous", isContiguous}, {"memoryFormatOf", memoryFormatOf}, {"fromTypedArray", fromTypedArray},
-          {"toTypedArray", toTypedArray}, {"item", item},                 {"mapFile", mapFile},           {"version", version},
+          {"toTypedArray", toTypedArray}, {"item", item},                 {"mapFile", mapFileOp},           {"version", version},
           {"showConfig", showConfig},     {"getNumThreads", getNumThreads}, {"setNumThreads", setNumThreads}, {"cudaDeviceCount", cudaDeviceCount},
           {"hasMps", hasMps},             {"setTf32", setTf32},           {"synchronize", synchronize}};
 }

@@ -111,6 +111,7 @@ napi_value adamStep(Arguments& a) {
     at::_foreach_addcdiv_(p, m, denominator, at::Scalar(-plan.learningRate / plan.correction1));
   }
   for (auto& x : parameters) x.unsafeGetTensorImpl()->bump_version();
+  a.state.forgetCasts();
   return a.nothing();
 }
 
@@ -140,6 +141,7 @@ napi_value sgdStep(Arguments& a) {
     }
   }
   at::_foreach_add_(parameters, grads, at::Scalar(-learningRate));
+  a.state.forgetCasts();
   return a.nothing();
 }
 

@@ -121,6 +121,7 @@ napi_value toMemoryFormat(Arguments& a) {
 }
 napi_value copy_(Arguments& a) {
   a.tensor(0, "x").copy_(a.tensor(1, "source"));
+  a.state.forgetCasts();
   return a.nothing();
 }
 napi_value oneHot(Arguments& a) {

@@ -28,6 +28,11 @@ export class OutOfMemoryError extends TorchError {
   override readonly name: string = "OutOfMemoryError";
 }
 
+/** A memory-mapped file that was cut, replaced or lost while it was in use: what is read from it now would be wrong. */
+export class MappedFileError extends TorchError {
+  override readonly name: string = "MappedFileError";
+}
+
 /** Processes that train together and no longer can: names the operation, this rank, and what to look at. */
 export class DistributedError extends TorchError {
   override readonly name = "DistributedError";

@@ -31,6 +31,7 @@ export {
   ArgumentError,
   DistributedError,
   LibtorchNotFoundError,
+  MappedFileError,
   OutOfMemoryError,
   StateDictError,
   TensorDisposedError,

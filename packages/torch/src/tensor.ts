@@ -2,6 +2,7 @@
 import { ArgumentError } from "./errors.js";
 import type { Handle } from "./native/addon.js";
 import { loadedAddon, native } from "./native/load.js";
+import { printTensor } from "./print.js";
 import type { DType, MemoryFormat, TypedArray } from "./types.js";
 
 /** How many scopes are open in this thread; kept here so that wrapping a handle asks nobody. */
@@ -113,6 +114,15 @@ export class Tensor implements Disposable {
   /** A copy of the values as plain numbers, row-major. Waits for the device. */
   toArray(): number[] {
     return Array.from(this.toTypedArray() as ArrayLike<number | bigint>, Number);
+  }
+
+  /** The values as PyTorch prints them, with dtype and shape; of many values the edges. Waits for the device. */
+  toString(): string {
+    return printTensor(this.handle);
+  }
+  /** For console.log. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return printTensor(this.handle);
   }
 
   // ── Casts and copies ──────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import { memoryLimit } from "./cgroup.js";
+import { availableMemory, memoryLimit, parseMeminfo } from "@slicestack/torch/limits";
 import { parseCpuinfo, parseSysctl, usableCores, type CpuInfo } from "./cpu.js";
 import { readNvidia } from "./gpu.js";
 import type { LibtorchInfo, Probe } from "./probe.js";
@@ -82,23 +82,14 @@ export function threadChecks(probe: Probe, libtorch: LibtorchInfo | null): Check
 }
 
 export function memoryCheck(probe: Probe): Check {
-  const meminfo = parseMeminfo(probe.read("/proc/meminfo") ?? "");
-  const [total, free] = [meminfo.total ?? probe.totalBytes, meminfo.available ?? probe.freeBytes];
-  const cgroup = memoryLimit((path) => probe.read(path));
-  const available = Math.min(free, cgroup?.available ?? Infinity);
+  const read = (path: string) => probe.read(path);
+  const total = parseMeminfo(read("/proc/meminfo") ?? "").total ?? probe.totalBytes;
+  const cgroup = memoryLimit(read);
+  const available = availableMemory(read, probe.freeBytes);
   const limit = cgroup ? `cgroup limit ${gib(cgroup.limit)}` : "no cgroup limit";
   const value = `${gib(available)} available of ${gib(total)} (${limit})`;
   if (available >= MEMORY_WARN) return ok("memory", value);
   return warn("memory", value, "close other programs or raise the limit; else lower slice.batch_size and slice.size");
-}
-
-/** MemTotal and MemAvailable of /proc/meminfo in bytes. */
-export function parseMeminfo(text: string): { total: number | null; available: number | null } {
-  const field = (name: string): number | null => {
-    const kibibytes = new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(text)?.[1];
-    return kibibytes === undefined ? null : Number(kibibytes) * 1024;
-  };
-  return { total: field("MemTotal"), available: field("MemAvailable") };
 }
 
 export async function diskChecks(probe: Probe): Promise<Check[]> {

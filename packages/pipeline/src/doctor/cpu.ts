@@ -1,4 +1,4 @@
-import { cpuQuota } from "./cgroup.js";
+import { cpuQuota } from "@slicestack/torch/limits";
 import type { Probe } from "./probe.js";
 
 /** The instruction sets that decide libtorch's speed. */

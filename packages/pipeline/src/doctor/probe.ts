@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname } from "node:path";
+import { readText } from "@slicestack/torch/limits";
 import { ownHome } from "../run/cache.js";
 
 /** What @slicestack/torch says of the libtorch it found. */
@@ -57,14 +57,6 @@ export function systemProbe(): Probe {
     // Loaded only here, so that the rest of the diagnosis works where the engine does not.
     libtorch: async () => (await import("@slicestack/torch")).libtorchInfo(),
   };
-}
-
-function readText(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return null;
-  }
 }
 
 function runCommand(command: string, args: string[]): Promise<CommandResult> {

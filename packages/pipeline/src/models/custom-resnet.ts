@@ -51,6 +51,10 @@ export class CustomResNet extends SliceModel {
     return hidden;
   }
 
+  override get classifier(): Linear {
+    return this.#classifier;
+  }
+
   override classify(embedding_BE: Tensor): Tensor {
     return this.#classifier.forward(embedding_BE);
   }

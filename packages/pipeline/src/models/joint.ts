@@ -7,6 +7,14 @@ export class Joint extends Module {
   readonly trunk: SliceModel;
   readonly head: Head;
 
+  /** The head takes the place of the trunk's last layer, which stays as the slice stage left it. */
+  get unused(): string[] {
+    const { classifier } = this.trunk;
+    return [...this.trunk.namedModules()]
+      .filter(([, module]) => module === classifier)
+      .map(([name]) => `trunk.${name}`);
+  }
+
   /** Both are owned by it from now on. */
   constructor({ trunk, head }: { trunk: SliceModel; head: Head }) {
     super();

@@ -40,6 +40,14 @@ export function trunkDepth(model: SliceModelName): ResNetDepth | null {
   return model === "slice_cnn" || model === "2d_cnn" ? null : depths[model];
 }
 
+/**
+ * Slices that a batch, and each piece of it, needs in training. A ResNet's last maps have one pixel where slices are no larger than
+ * 32 x 32, so that batch norm would take the statistics of a single value from a single slice.
+ */
+export function leastSlices(model: SliceModelName, [height, width]: readonly [number, number]): number {
+  return trunkDepth(model) !== null && Math.max(height, width) <= 32 ? 2 : 1;
+}
+
 /** Decides the width of the last layer and how it is read; default cross entropy. */
 type Loss = Partial<Pick<SliceConfig, "loss">>;
 

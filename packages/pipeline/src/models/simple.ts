@@ -13,7 +13,7 @@ export class Simple extends VolumeModel {
    * Layers that exist in the published code and that no forward pass uses. Their widths are not stated: assumed is that
    * each doubles the one before, as the layers in use do. They take no gradient, so no training changes them.
    */
-  static readonly unused: readonly string[] = ["conv4", "conv5", "bn4", "bn5"];
+  readonly unused: readonly string[] = ["conv4", "conv5", "bn4", "bn5"];
 
   /** In the zoo, for errors. */
   protected get zooName(): string {

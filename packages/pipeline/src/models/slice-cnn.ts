@@ -71,6 +71,10 @@ export class SliceCnn extends SliceModel {
     return F.dropout(this.fc2.forward(hidden).relu(), this.dropout, this.training);
   }
 
+  override get classifier(): Linear {
+    return this.fc3;
+  }
+
   override classify(embedding_BE: Tensor): Tensor {
     return this.fc3.forward(embedding_BE);
   }

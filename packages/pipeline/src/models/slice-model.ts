@@ -20,6 +20,11 @@ export abstract class SliceModel extends Module {
   /** embedding_BE → logits_BO */
   abstract classify(embedding_BE: Tensor): Tensor;
 
+  /** The layer that `classify` has and `embed` has not: where the embedding alone is trained, it takes no gradient. */
+  get classifier(): Module | null {
+    return null;
+  }
+
   /** x_BCHW → logits_BO */
   forward(x_BCHW: Tensor): Tensor {
     return this.classify(this.embed(x_BCHW));

@@ -13,7 +13,7 @@ import { SliceCnn } from "./slice-cnn.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 
 export class VolumeCnn extends VolumeModel {
-  static readonly unused: readonly string[] = ["slice_cnn.fc3"];
+  readonly unused: readonly string[] = ["slice_cnn.fc3"];
 
   readonly size: VolumeSize;
   readonly slice_cnn: SliceCnn;

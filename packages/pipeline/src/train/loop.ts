@@ -9,6 +9,7 @@ import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
 import { anyRank, fromFirstRank, shareModel } from "./distributed.js";
 import { Ema } from "./ema.js";
 import { finiteValidation, refuseNonFinite } from "./finite.js";
+import { refuseMissingGradients } from "./gradients.js";
 import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
 import { isBetter, metricOf, scoreOf, selectionWords, shownScore } from "./scores.js";
@@ -60,8 +61,9 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       const input = stage.input(batch, state.epoch, state.step);
       const loss = inMemory(state, batch.length, job, () => backwardBatch(stage, input, batch.length, state.pieces, compute), optimizer); // prettier-ignore
       if (loss === null) continue; // the same batch again, in smaller pieces
+      refuseMissingGradients(stage, state);
       const gradient = clipGradNorm(learnt, config.clipNorm); // device sync
-      const pieces = piecesOf(batch.length, state.pieces);
+      const pieces = piecesOf(batch.length, state.pieces, stage.leastItems);
       refuseNonFinite({ stage, input, pieces, compute }, { loss, gradient, epoch: state.epoch, step: state.step });
       optimizer.step(schedule.rate(state.totalSteps, state.epoch));
       optimizer.zeroGrad();

@@ -7,6 +7,7 @@ import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler
 import type { Task, TaskVolume } from "../data/task.js";
 import { meanVote } from "../evaluate/votes/rules.js";
 import { predictSlices, rowsOf, type Compute } from "../models/predict.js";
+import { leastSlices } from "../models/registry.js";
 import type { SliceStore } from "../models/slice-input.js";
 import type { SliceModel } from "../models/slice-model.js";
 import { mixes, mixSlices } from "./losses/mixing.js";
@@ -56,6 +57,7 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
     model,
     config: slice,
     metadata,
+    leastItems: leastSlices(slice.model, store.transform.size),
     batches: (epoch) => {
       const draws = random.fork(`epoch ${epoch}`);
       const chosen = drawFromEach(groups, slice.slicesPerVolume, draws);

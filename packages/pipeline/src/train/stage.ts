@@ -28,6 +28,8 @@ export interface Stage<T, I> {
   config: OptimisationConfig;
   /** Batches of an epoch: a function of the epoch alone. */
   batches: (epoch: number) => T[][];
+  /** Items that the model needs at once in training: no piece of a batch has fewer. Default 1. */
+  leastItems?: number;
   /** Before an epoch's first step: a function of the model as it is; what it changes is kept in `memory`. */
   beginEpoch?: (epoch: number) => void;
   memory?: StageMemory | undefined;

@@ -5,12 +5,12 @@ import type { Compute } from "../models/predict.js";
 import { averageOverRanks, meanOverRanks, shardBatch } from "./distributed.js";
 import type { Piece, Stage } from "./stage.js";
 
-/** This process's part of a batch of n items, cut into at most `pieces` pieces of nearly one size. */
-export function piecesOf(n: number, pieces: number): Piece[] {
+/** This process's part of a batch of n items, cut into at most `pieces` pieces of nearly one size, none below `least` items if it can be. */
+export function piecesOf(n: number, pieces: number, least = 1): Piece[] {
   const ranks = worldSize();
   const order = Array.from({ length: n }, (_, k) => k);
   const shard = ranks === 1 ? { items: order, first: 0 } : shardBatch(order, rank(), ranks);
-  const count = Math.min(pieces, Math.max(1, shard.items.length));
+  const count = Math.min(pieces, Math.max(1, Math.floor(shard.items.length / least)));
   return Array.from({ length: count }, (_, k) => {
     const { items, first } = shardBatch(shard.items, k, count);
     return { first: shard.first + first, count: items.length };
@@ -29,7 +29,7 @@ export function backwardBatch<T, I>(
   compute: Compute,
 ): number {
   const ranks = worldSize();
-  const parts = piecesOf(items, pieces);
+  const parts = piecesOf(items, pieces, stage.leastItems);
   const whole = parts.length === 1 && ranks === 1;
   const total = whole ? 1 : stage.mass(input, { first: 0, count: items });
   let loss = 0;

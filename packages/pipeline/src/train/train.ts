@@ -29,6 +29,7 @@ import type { EpochRow } from "./metrics-log.js";
 import { planSliceStage } from "./slice-from.js";
 import { logEpochs } from "./log/wandb.js";
 import { splitFor } from "./split-for.js";
+import { checkStages } from "./stage-checks.js";
 import type { TrainJob, TrainOutcome } from "./worker.js";
 import { alone, type World } from "./world.js";
 
@@ -179,6 +180,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
     if (volumes.length === 0)
       throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
   }
+  checkStages(config, dataset, task, options.world?.worldSize ?? 1);
   const { sliceFrom } = options;
   const given = { split, datasetHash: dataset.info.hash };
   const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);

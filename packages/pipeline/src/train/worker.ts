@@ -13,6 +13,7 @@ import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
 import { runStage } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
+import { joinEnvironments } from "../run/environments.js";
 import { threadsOf, type World } from "./world.js";
 
 export interface TrainJob {
@@ -54,7 +55,16 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     const record = readRecord(run);
     writeRecord(run, { ...record, status, environment: { ...record.environment, ...more } });
   };
-  keep("training", { ...describeEnvironment(compute), processes: String(world.worldSize) });
+  const { environment, changes } = joinEnvironments(opened.record.environment, {
+    ...describeEnvironment(compute),
+    processes: String(world.worldSize),
+  });
+  keep("training", environment);
+  if (changes.length > 0 && isFirst)
+    job.log(
+      `this part of the run is computed with other settings than the part before (${changes.join("; ")}): the last bits of its ` +
+        "results may differ from those of a run without the change; run.json keeps both",
+    );
   const stages = stagesOf(config).filter(
     (name) => (stage === "all" || name === stage) && !(name === "slice" && isTaken),
   );

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cpuQuota, memoryLimit, parseCfsQuota, parseCgroups, parseCpuMax } from "../../src/doctor/cgroup.js";
-import { parseMeminfo } from "../../src/doctor/checks.js";
+import {
+  availableMemory,
+  cpuQuota,
+  memoryLimit,
+  parseCfsQuota,
+  parseCgroups,
+  parseCpuMax,
+  parseMeminfo,
+} from "@slicestack/torch/limits";
 import { countCpuList, parseAffinity, parseCpuinfo, parseSysctl, usableCores } from "../../src/doctor/cpu.js";
 import { parseGpuProcesses, parseGpus, parseUsers } from "../../src/doctor/gpu.js";
 
@@ -65,6 +72,8 @@ test("memory limits: v2 'max' and v1's largest number are none; cached file page
     "/sys/fs/cgroup/memory.max": "max\n",
   });
   assert.deepEqual(memoryLimit(v2), { limit: 4 * GIB, available: 2 * GIB });
+  assert.equal(availableMemory(v2, 8 * GIB), 2 * GIB);
+  assert.equal(availableMemory(v2, GIB), GIB);
   const v1 = (limit: string) =>
     files({
       "/proc/self/cgroup": V1_GROUPS,

@@ -207,3 +207,48 @@ leakFree("refused in its first epoch, a run leaves no checkpoint to go on from",
   assert.throws(() => runStageHere(stage, folder), /the loss is NaN, first no number after layer first, in epoch 1, step 1/); // prettier-ignore
   assert.ok(!existsSync(runPaths(folder).state("volume")));
 });
+
+/** Two numbers, of which the loss reads one. */
+class Forgetful extends Module {
+  readonly read = new Linear(1, 1, { bias: false });
+  readonly forgotten = new Linear(1, 3);
+}
+
+function forgetful<M extends Forgetful>(model: M) {
+  const stage = pointStage(settings(), eight);
+  stage.model.dispose();
+  const loss: typeof stage.loss = (input, { first, count }) =>
+    model.read
+      .forward(input.narrow(0, first, count).unsqueeze(1))
+      .square()
+      .mean();
+  return { ...stage, model, loss, validate: () => validationOf(1) };
+}
+
+leakFree("a parameter that is to learn and has no gradient after a whole batch ends training by its name", (folder) => {
+  using model = new Forgetful();
+  const before = [...model.stateDict()].map(([name, x]) => [name, x.toArray()]);
+  assert.throws(
+    () => runStageHere(forgetful(model), folder),
+    (error: Error) => {
+      assert.equal(error.name, "EngineError");
+      assert.match(
+        error.message,
+        /2 parameters that are to learn have no gradient .* epoch 1, step 1: forgotten\.weight, forgotten\.bias\./,
+      );
+      return true;
+    },
+  );
+  assert.deepEqual([...model.stateDict()].map(([name, x]) => [name, x.toArray()]), before); // prettier-ignore
+});
+
+leakFree("parameters that are frozen, or that the model declares as unused, need no gradient", (folder) => {
+  using frozen = new Forgetful();
+  frozen.forgotten.requiresGrad_(false);
+  assert.equal(runStageHere(forgetful(frozen), `${folder}/frozen`).result.status, "finished");
+  class Declared extends Forgetful {
+    readonly unused = ["forgotten"];
+  }
+  using declared = new Declared();
+  assert.equal(runStageHere(forgetful(declared), `${folder}/declared`).result.status, "finished");
+});

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { configToYaml } from "../../src/config/to-yaml.js";
-import { runPaths } from "../../src/run/folder.js";
+import { readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
 import { train } from "../../src/train/train.js";
 import { leakFree } from "../models/support.js";
 import { blankRun, curvesOf, newestState, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
@@ -48,6 +48,20 @@ for (const [what, damage] of damages) {
     assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
   });
 }
+
+test("resumed with another number of threads: the log says that bits may differ, and run.json keeps both numbers", () => {
+  const out = at("other threads");
+  cpSync(at("half"), out, { recursive: true });
+  const record = readRecord(out);
+  const { threads = "" } = record.environment;
+  assert.doesNotMatch(readFileSync(runPaths(out).log, "utf8"), /bits/);
+  writeRecord(out, { ...record, environment: { ...record.environment, threads: "77" } });
+  assert.equal(trainHere(out, data).status, "finished");
+  assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`threads 77, now ${threads}\\): the last bits`));
+  assert.equal(readRecord(out).environment["threads"], `77, then ${threads}`);
+  assert.equal(trainHere(out, data).status, "finished");
+  assert.equal(readRecord(out).environment["threads"], `77, then ${threads}`, "the same again adds nothing");
+});
 
 test("killed between the first best weights and the first state: the slice stage begins anew, it is not taken for whole", async () => {
   const out = at("best alone");

@@ -28,6 +28,7 @@ type AveragePool = (
 type AdaptivePool = (x: Handle, outputSize: number | number[]) => Handle;
 
 export interface Addon {
+  setMemoryProbe(probe: () => number): void;
   setErrorClasses(
     ...classes: (new (message: string, op?: string, shapes?: string, rank?: number, worldSize?: number) => Error)[]
   ): void;

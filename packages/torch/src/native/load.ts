@@ -6,11 +6,13 @@ import {
   ArgumentError,
   DistributedError,
   LibtorchNotFoundError,
+  MappedFileError,
   OutOfMemoryError,
   TensorDisposedError,
   TorchError,
 } from "../errors.js";
 import type { Addon } from "./addon.js";
+import { availableMemory, readText } from "./cgroup.js";
 import { findLibtorch, libtorchFingerprint } from "./find.js";
 import { buildFolder, recordPath, type BuildRecord } from "./record.js";
 
@@ -38,7 +40,15 @@ function load(): Addon {
   const path = join(buildFolder, record.addon);
   try {
     const addon = createRequire(import.meta.url)(path) as Addon;
-    addon.setErrorClasses(TorchError, ArgumentError, TensorDisposedError, OutOfMemoryError, DistributedError);
+    addon.setErrorClasses(
+      TorchError,
+      ArgumentError,
+      TensorDisposedError,
+      OutOfMemoryError,
+      DistributedError,
+      MappedFileError,
+    );
+    addon.setMemoryProbe(() => availableMemory(readText));
     return addon;
   } catch (error) {
     throw new LibtorchNotFoundError([`${path}: ${error instanceof Error ? error.message : String(error)}`], buildHelp);

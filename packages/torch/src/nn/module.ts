@@ -5,6 +5,7 @@ import { ArgumentError, StateDictError } from "../errors.js";
 import { native } from "../native/load.js";
 import type { Tensor } from "../tensor.js";
 import type { DType, MemoryFormat } from "../types.js";
+import { factsOf } from "./facts.js";
 import { ModuleBuffer, Parameter } from "./parameter.js";
 
 /** A module from one tensor to one tensor: what Sequential chains. */
@@ -165,6 +166,18 @@ export abstract class Module implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The tree of modules, each with its settings and the shapes of its tensors. */
+  toString(): string {
+    const children = [...this.children].map(([name, child]) => `(${name}): ${String(child)}`.replaceAll("\n", "\n  "));
+    const facts = factsOf(new Map([...Object.entries(this), ...this.registry()])).join(", ");
+    const name = this.constructor.name;
+    return children.length === 0 ? `${name}(${facts})` : `${name}(${facts}\n  ${children.join("\n  ")}\n)`;
+  }
+  /** For console.log. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 
   #own<T>(is: (value: unknown) => value is T): Map<string, T> {

@@ -1,5 +1,6 @@
 /** Containers, whose items are named 0, 1, 2, … in the state dict. */
 import { listed } from "../checks.js";
+import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { Module, type Layer } from "./module.js";
 
@@ -9,7 +10,11 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
 
   constructor(items: Iterable<T> = []) {
     super();
-    this.#items = listed("items", items, "ModuleList");
+    this.#items = listed("items", items, new.target.name);
+    this.#items.forEach((item: unknown, k) => {
+      if (!(item instanceof Module))
+        throw new ArgumentError(`items: expected a Module at index ${k}, received ${typeof item}`, new.target.name);
+    });
   }
   get length(): number {
     return this.#items.length;
@@ -34,8 +39,16 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
 
 /** Each layer on the output of the one before; empty, it is the identity. */
 export class Sequential extends ModuleList<Layer> {
-  constructor(...layers: Layer[]) {
-    super(layers);
+  /** @param layers one after the other, or a single list of them */
+  constructor(...layers: Layer[] | [Iterable<Layer>]) {
+    const [first] = layers;
+    super(layers.length === 1 && first !== undefined && !(first instanceof Module) ? first : (layers as Layer[]));
+    for (const [k, layer] of [...this].entries())
+      if (typeof (layer as Partial<Layer>).forward !== "function")
+        throw new ArgumentError(
+          `layers: expected a layer with forward(x) at index ${k}, received one without`,
+          "Sequential",
+        );
   }
   forward(x: Tensor): Tensor {
     let y = this.length === 0 ? x.alias() : x;

@@ -46,6 +46,15 @@ leakTest("dispose: a slot that is used again does not revive the old handle", ()
   second.dispose();
 });
 
+test("views outside of scopes: V8 hears of their storage once, and does not collect for each", () => {
+  const code = `
+    const whole = torch.zeros([500, 1_000_000]); // 2 GB that nothing touches
+    const views = Array.from({ length: 500 }, (_, k) => whole.select(0, k));
+    console.log(views.length);`;
+  const collections = inChild(code, "--trace-gc").match(/Mark-Compact/g) ?? [];
+  assert.ok(collections.length < 20, `${collections.length} full collections for 500 views`);
+});
+
 leakTest("dispose: a getter that disposes a tensor while its call is read does no harm", () => {
   const x = torch.arange(0, 6);
   const shape = [2, 0];

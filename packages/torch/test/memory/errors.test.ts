@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ArgumentError, full, ones, OutOfMemoryError, scope, TorchError, zeros } from "../../src/index.js";
+import { availableMemory, readText } from "../../src/limits.js";
 import { native } from "../../src/native/load.js";
 import { leakTest } from "../support.js";
 
@@ -62,6 +63,35 @@ leakTest("errors: absurd sizes throw OutOfMemoryError, which lists live tensors 
     }
   });
 });
+
+leakTest(
+  "errors: a tensor beyond what the process may still take is an OutOfMemoryError, by the limit that doctor reads",
+  () => {
+    const GIB = 2 ** 30;
+    const files: Record<string, string> = {
+      "/proc/self/cgroup": "0::/slice/job\n",
+      "/proc/meminfo": `MemAvailable: ${(64 * GIB) / 1024} kB\n`,
+      "/sys/fs/cgroup/slice/job/memory.max": "max\n",
+      "/sys/fs/cgroup/slice/memory.max": `${2 * GIB}\n`,
+      "/sys/fs/cgroup/slice/memory.current": `${2 * GIB - 1e8}\n`,
+    };
+    const read = (path: string) => files[path] ?? null;
+    try {
+      native().setMemoryProbe(() => availableMemory(read));
+      const error = caught(() => zeros([30_000_000]));
+      assert.ok(error instanceof OutOfMemoryError, error.message);
+      assert.match(error.message, /needs 120000000 bytes, and this machine has 100000000 to give/);
+      zeros([24_000_000]).dispose();
+      native().setMemoryProbe(() => {
+        throw new Error("no such file");
+      });
+      zeros([24_000_000]).dispose();
+      assert.throws(() => native().setMemoryProbe(3 as unknown as () => number), ArgumentError);
+    } finally {
+      native().setMemoryProbe(() => availableMemory(readText));
+    }
+  },
+);
 
 leakTest("errors: integers that would trap the processor do not", () => {
   scope(() => {

@@ -10,14 +10,14 @@ const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -
 test("the public exports are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch)),
-    "ArgumentError DistributedError LibtorchNotFoundError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
+    "ArgumentError DistributedError LibtorchNotFoundError MappedFileError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
   );
 });
 
 test("the members of Tensor are these, and no others", () => {
   assert.equal(
     sorted(Object.getOwnPropertyNames(torch.Tensor.prototype)),
-    "abs add add_ alias all amax amin any argmax argmin backward bmm ceil chunk clamp clone constructor contiguous copy_ cos cumsum detach device dim dispose div dtype eq erf exp expand fill_ flatten flip floor gather ge gelu grad gt indexSelect isContiguous isDisposed isLeaf isfinite isnan item keep le lerp lerp_ log log1p logSoftmax logicalAnd logicalNot logicalOr logsumexp lt maskedFill maskedSelect matmul max maximum mean memoryFormat min minimum mul mul_ narrow ne neg norm normal_ numel pad permute pow prod reciprocal relu remainder repeat requiresGrad requiresGrad_ reshape roll round rsqrt scatterAdd select setData shape sigmoid sign sin size slice softmax sort split sqrt square squeeze std stride sub sum tanh to toArray toTypedArray topk transpose tril triu unbind uniform_ unsqueeze var view viewDtype watch zero_",
+    "abs add add_ alias all amax amin any argmax argmin backward bmm ceil chunk clamp clone constructor contiguous copy_ cos cumsum detach device dim dispose div dtype eq erf exp expand fill_ flatten flip floor gather ge gelu grad gt indexSelect isContiguous isDisposed isLeaf isfinite isnan item keep le lerp lerp_ log log1p logSoftmax logicalAnd logicalNot logicalOr logsumexp lt maskedFill maskedSelect matmul max maximum mean memoryFormat min minimum mul mul_ narrow ne neg norm normal_ numel pad permute pow prod reciprocal relu remainder repeat requiresGrad requiresGrad_ reshape roll round rsqrt scatterAdd select setData shape sigmoid sign sin size slice softmax sort split sqrt square squeeze std stride sub sum tanh to toArray toString toTypedArray topk transpose tril triu unbind uniform_ unsqueeze var view viewDtype watch zero_",
   );
 });
 

@@ -206,10 +206,10 @@ function targets(): Target[] {
   if (what === "modules") return moduleTargets();
   const valid = recordValid();
   if (what === "addon") {
-    // Those that free tensors come last; setErrorClasses would take any function for a class.
+    // Those that free tensors come last; setErrorClasses would take any function for a class, setMemoryProbe for a probe.
     const last = new Set(["dispose", "endScope"]);
     const entries = Object.entries(native() as unknown as Record<string, Callable>).filter(
-      ([name]) => name !== "setErrorClasses",
+      ([name]) => name !== "setErrorClasses" && name !== "setMemoryProbe",
     );
     entries.sort(([a], [b]) => Number(last.has(a)) - Number(last.has(b)));
     const scopes: Record<string, Callable> = { beginScope: balancedScope, endScope: balancedScope };

@@ -19,7 +19,7 @@ const withoutGradient = new Set(
 const elsewhere: Record<string, string[]> = {
   "memory/dispose.test.ts": ["dispose", "isAlive", "keep", "isDisposed", "watch", "liveBytes", "describeLive"],
   "memory/scope.test.ts": ["beginScope", "endScope", "scopeDepth", "liveTensors"],
-  "memory/errors.test.ts": ["setErrorClasses"],
+  "memory/errors.test.ts": ["setErrorClasses", "setMemoryProbe"],
   "nn/tile-convolution.test.ts": ["setConvolutionKernels"],
   "ops/dtypes.test.ts": [
     ...[

@@ -2,7 +2,11 @@
  * Limits that a container or a batch system sets, from Linux control groups, version 1 and 2.
  * Kernel documentation: admin-guide/cgroup-v2 (cpu.max, memory.max) and scheduler/sched-bwc (cpu.cfs_quota_us).
  */
-type Read = (path: string) => string | null;
+import { readFileSync } from "node:fs";
+import { freemem } from "node:os";
+
+/** The content of a text file, or null where it cannot be read. */
+export type Read = (path: string) => string | null;
 
 const MOUNT = "/sys/fs/cgroup";
 // Version 1 states "no limit" as the largest page-aligned number.
@@ -58,6 +62,29 @@ export function memoryLimit(read: Read): { limit: number; available: number } | 
   });
   const limits = levels.filter((level) => level !== null);
   return limits.reduce<(typeof limits)[number] | null>((a, b) => (a && a.available <= b.available ? a : b), null);
+}
+
+/** Bytes that this process may still take: what the machine has free, or less where a control group says so. */
+export function availableMemory(read: Read, freeBytes = freemem()): number {
+  const free = parseMeminfo(read("/proc/meminfo") ?? "").available ?? freeBytes;
+  return Math.min(free, memoryLimit(read)?.available ?? Infinity);
+}
+
+/** MemTotal and MemAvailable of /proc/meminfo in bytes. */
+export function parseMeminfo(text: string): { total: number | null; available: number | null } {
+  const field = (name: string): number | null => {
+    const kibibytes = new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(text)?.[1];
+    return kibibytes === undefined ? null : Number(kibibytes) * 1024;
+  };
+  return { total: field("MemTotal"), available: field("MemAvailable") };
+}
+
+export function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
 }
 
 function parseBytes(text: string | null): number | null {

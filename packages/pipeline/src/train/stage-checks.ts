@@ -1,0 +1,51 @@
+/** What would end a stage in its middle, or choose its best epoch by nothing: refused before a run is written. */
+import { ConfigError } from "../config/errors.js";
+import { stagesOf } from "../config/stages.js";
+import type { RunConfig } from "../config/types.js";
+import type { Dataset } from "../data/store.js";
+import type { Task } from "../data/task.js";
+import { leastSlices } from "../models/registry.js";
+import { sliceTransform } from "../models/slice-input.js";
+
+/** @param ranks processes that share each batch   @throws ConfigError */
+export function checkStages(config: RunConfig, dataset: Dataset, task: Task, ranks: number): void {
+  checkSelection(config, task);
+  if (config.method !== "3d" && config.slice.epochs > 0) checkBatchNorm(config, dataset, ranks);
+}
+
+/** Scores of one class against another need both on val. */
+function checkSelection(config: RunConfig, { classes, parts }: Task): void {
+  const present = [...new Set(parts.val.map(({ label }) => label))];
+  if (present.length > 1) return;
+  const problems = stagesOf(config).flatMap((stage) => {
+    const key = stage === "fine_tune" ? "fineTune" : stage;
+    const { select, epochs } = config[key];
+    if (epochs === 0 || (select !== "auroc" && select !== "quadratic_kappa")) return [];
+    const received = `the ${parts.val.length} val volumes are all of ${classes.names[present[0] ?? 0] ?? "one class"}`;
+    return [
+      {
+        key: `${stage}.select`,
+        message:
+          `${stage}.select: ${select} expects val volumes of at least two classes, ${received}. ` +
+          `Split again with more val subjects, or set ${stage}.select to loss.`,
+      },
+    ];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function checkBatchNorm(config: RunConfig, dataset: Dataset, ranks: number): void {
+  const { model, batchSize, syncBatchNorm } = config.slice;
+  const { size } = sliceTransform(config, dataset, "cpu");
+  const least = leastSlices(model, size) * (syncBatchNorm ? 1 : ranks);
+  if (batchSize >= least || leastSlices(model, size) === 1) return;
+  const shared = ranks > 1 ? ` in each of ${ranks} processes` : "";
+  throw new ConfigError([
+    {
+      key: "slice.batch_size",
+      message:
+        `slice.batch_size: expected at least ${least}, received ${batchSize}: the last maps of ${model} on slices of ${size.join(" x ")} ` +
+        `have one pixel, and batch norm needs more than one value a channel${shared}. Take a larger batch, or slice.size above 32.`,
+    },
+  ]);
+}

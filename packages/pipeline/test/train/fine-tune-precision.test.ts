@@ -1,0 +1,63 @@
+/** Fine-tuning at the published size of 128 x 128, in the precision that machines with bfloat16 take by default. */
+import assert from "node:assert/strict";
+import { manualSeed, scope } from "@slicestack/torch";
+import type { Module } from "@slicestack/torch/nn";
+import { AdamW } from "@slicestack/torch/optim";
+import type { Task } from "../../src/data/task.js";
+import { unusedParameters } from "../../src/models/common/unused.js";
+import { Joint } from "../../src/models/joint.js";
+import { createHeadFor, createSliceModel } from "../../src/models/registry.js";
+import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
+import { refuseMissingGradients } from "../../src/train/gradients.js";
+import { backwardBatch } from "../../src/train/step.js";
+import { config, leakFree, randomDataset } from "../models/support.js";
+
+const valuesOf = (model: Module) =>
+  new Map([...model.namedParameters()].map(([name, x]) => [name, scope(() => Float32Array.from(x.toArray()))]));
+const gradientsOf = (model: Module) =>
+  new Map([...model.namedParameters()].map(([name, x]) => [name, scope(() => x.grad?.toArray() ?? null)]));
+
+for (const name of ["slice_cnn", "resnet18"] as const)
+  leakFree(
+    `fine_tune of ${name} at 128 x 128 under bfloat16: every weight of trunk and head has the gradient of float32, and moves`,
+    (folder) => {
+      const run = config({ "volume.head": "attention", "volume.dropout": "0", "fine_tune.epochs": "1", "fine_tune.chunk": "2" }); // prettier-ignore
+      const dataset = randomDataset(folder, [3, 2], [128, 128]);
+      const train = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
+      const task: Task = { classes: { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) }, parts: { train, val: train, test: [] } }; // prettier-ignore
+      const gradients = [false, true].map((bfloat16) => {
+        manualSeed(8);
+        const compute = { device: "cpu", bfloat16 };
+        using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+        const trunk = createSliceModel({ model: name, dropout: 0 }, 2, [128, 128]);
+        using model = new Joint({ trunk, head: createHeadFor(run.volume, trunk, { slices: 3, classes: 2 }) });
+        const stage = fineTuneStage({ config: run, task, store, model, slices: 3, compute, metadata: {} });
+        const before = valuesOf(model);
+        model.train();
+        using optimizer = new AdamW(model.parameters(), { learningRate: 1e-3 });
+        scope(() => backwardBatch(stage, stage.input(train, 0, 0), train.length, 1, compute));
+        refuseMissingGradients(stage, { epoch: 0, step: 0 });
+        optimizer.step();
+        const unused = unusedParameters(model);
+        assert.ok(unused.size === 2, "the trunk's last layer: weight and bias");
+        const after = valuesOf(model);
+        for (const [parameter, tensor] of model.namedParameters())
+          if (!unused.has(tensor)) assert.notDeepEqual(after.get(parameter), before.get(parameter), parameter);
+        return gradientsOf(model);
+      });
+      const [wide, narrow] = gradients;
+      let [product, first, second] = [0, 0, 0];
+      for (const [parameter, values] of wide!) {
+        const others = narrow!.get(parameter);
+        assert.equal(others === null, values === null, parameter);
+        values?.forEach((value, k) => {
+          product += value * others![k]!;
+          first += value ** 2;
+          second += others![k]! ** 2;
+        });
+      }
+      const cosine = product / Math.sqrt(first * second);
+      assert.ok(cosine > 0.95, `the whole gradient, bfloat16 against float32: cosine ${cosine}`);
+    },
+  );

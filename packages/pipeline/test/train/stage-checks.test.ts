@@ -1,0 +1,76 @@
+/** Settings that would end a stage in its middle, or choose its epoch by nothing, are refused before a run is written. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { manualSeed, scope } from "@slicestack/torch";
+import type { ConfigError } from "../../src/config/errors.js";
+import { openDataset } from "../../src/data/store.js";
+import type { Task } from "../../src/data/task.js";
+import { createSliceModel, leastSlices } from "../../src/models/registry.js";
+import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceStage } from "../../src/train/slice-stage.js";
+import { checkStages } from "../../src/train/stage-checks.js";
+import { backwardBatch, piecesOf } from "../../src/train/step.js";
+import { train } from "../../src/train/train.js";
+import { config, leakFree, randomDataset } from "../models/support.js";
+import { scratch, tinyConfig, tinyDataset } from "./support.js";
+
+const folder = scratch();
+let data = "";
+before(async () => {
+  data = await tinyDataset(folder);
+});
+const refusal = async (out: string, overrides: Record<string, string>): Promise<ConfigError> => {
+  try {
+    await train({ config: tinyConfig(overrides), data, out });
+  } catch (error) {
+    assert.equal((error as Error).name, "ConfigError", String(error));
+    assert.ok(!existsSync(out), "nothing was written");
+    return error as ConfigError;
+  }
+  assert.fail("expected a refusal");
+};
+
+test("batches of one slice, whose last maps have one pixel: refused by the key that is wrong", async () => {
+  const error = await refusal(join(folder, "one"), { "slice.model": "resnet18", "slice.size": "[32, 32]", "slice.batch_size": "1" }); // prettier-ignore
+  assert.equal(error.key, "slice.batch_size");
+  assert.match(
+    error.message,
+    /expected at least 2, received 1: the last maps of resnet18 on slices of 32 x 32 have one pixel/,
+  );
+  assert.equal(leastSlices("resnet18", [33, 32]), 1);
+  assert.equal(leastSlices("slice_cnn", [16, 16]), 1);
+});
+
+leakFree("as many pieces as slices: the last ones are merged, so that batch norm has two values a channel", (own) => {
+  manualSeed(2);
+  const run = config({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
+  const dataset = randomDataset(own, [4, 3], [32, 32]);
+  const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
+  const task: Task = { classes: { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
+  using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+  using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [32, 32]);
+  const stage = sliceStage({ config: run, task, store, model, compute: { device: "cpu", bfloat16: false }, metadata: {} }); // prettier-ignore
+  const [batch = []] = stage.batches(0);
+  model.train();
+  const loss = scope(() => backwardBatch(stage, stage.input(batch, 0, 0), batch.length, 5, { device: "cpu", bfloat16: false })); // prettier-ignore
+  assert.ok(Number.isFinite(loss));
+  for (const [items, pieces] of [[5, 5], [4, 3], [3, 2], [2, 2], [7, 100]] as const)
+    assert.ok(piecesOf(items, pieces, 2).every(({ count }) => count >= 2), `${items} in ${pieces}`); // prettier-ignore
+  assert.deepEqual(piecesOf(1, 3, 2), [{ first: 0, count: 1 }]);
+});
+
+test("select auroc with val volumes of one class is refused by its key; with two classes, or by loss, it is not", () => {
+  const dataset = openDataset(data);
+  const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k % 2 }));
+  const taskWith = (val: Task["parts"]["val"]): Task => ({ classes: { count: 2, names: ["healthy", "ill"], mapping: new Map() }, parts: { train: volumes, val, test: [] } }); // prettier-ignore
+  const oneClass = taskWith(volumes.filter(({ label }) => label === 1));
+  for (const select of ["auroc", "quadratic_kappa"])
+    assert.throws(
+      () => checkStages(tinyConfig({ "slice.select": "loss", "volume.select": select }), dataset, oneClass, 1),
+      { name: "ConfigError", key: "volume.select", message: /expects val volumes of at least two classes, the \d+ val volumes are all of ill\. Split again/ }, // prettier-ignore
+    );
+  checkStages(tinyConfig({ "slice.select": "auroc", "volume.select": "auroc" }), dataset, taskWith(volumes), 1);
+  checkStages(tinyConfig({ "slice.select": "loss", "volume.select": "loss" }), dataset, oneClass, 1);
+});
