@@ -1,5 +1,5 @@
 /** Parameters that a model holds for its published weights, or for another stage, and that its loss does not depend on. */
-import { Module, type Parameter } from "@slicestack/torch/nn";
+import type { Module, Parameter } from "@slicestack/torch/nn";
 
 /** A model that says which of its layers no forward pass in training reads: by name, relative to the model. */
 interface DeclaresUnused {
