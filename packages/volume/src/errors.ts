@@ -1,3 +1,5 @@
+import { namelessOf, wholeOf, type Message } from "./message.js";
+
 export type VolumeFormat = "NIfTI" | "npy" | "npz" | "zip" | "DICOM" | "NRRD" | "MetaImage" | "PNG" | "JPEG";
 
 export interface FormatProblem {
@@ -5,7 +7,7 @@ export interface FormatProblem {
   file: string;
   format: VolumeFormat;
   /** What was expected and what came. */
-  problem: string;
+  problem: string | Message;
   /** What the user can do about it. */
   remedy: string;
 }
@@ -17,13 +19,16 @@ export class VolumeFormatError extends Error {
   readonly format: VolumeFormat;
   readonly problem: string;
   readonly remedy: string;
+  /** The message without the file and without what may name somebody. */
+  readonly nameless: string;
 
   constructor({ file, format, problem, remedy }: FormatProblem, options?: ErrorOptions) {
-    super(`${file}: not readable as ${format}: ${problem}. ${remedy}`, options);
+    super(`${file}: not readable as ${format}: ${wholeOf(problem)}. ${remedy}`, options);
     this.file = file;
     this.format = format;
-    this.problem = problem;
+    this.problem = wholeOf(problem);
     this.remedy = remedy;
+    this.nameless = `not readable as ${format}: ${namelessOf(problem)}. ${remedy}`;
   }
 }
 
@@ -32,11 +37,14 @@ export class VolumeFileError extends Error {
   override readonly name = "VolumeFileError";
   readonly file: string;
   readonly remedy: string;
+  /** The message without the file and without what may name somebody. */
+  readonly nameless: string;
 
-  constructor(file: string, problem: string, remedy: string, options?: ErrorOptions) {
-    super(`${file}: ${problem}. ${remedy}`, options);
+  constructor(file: string, problem: string | Message, remedy: string, options?: ErrorOptions) {
+    super(`${file}: ${wholeOf(problem)}. ${remedy}`, options);
     this.file = file;
     this.remedy = remedy;
+    this.nameless = `${namelessOf(problem)}. ${remedy}`;
   }
 }
 
@@ -56,10 +64,13 @@ export class RegionError extends Error {
   override readonly name = "RegionError";
   readonly problem: string;
   readonly remedy: string;
+  /** Regions are told of in numbers alone. */
+  readonly nameless: string;
 
   constructor(problem: string, remedy: string, options?: ErrorOptions) {
     super(`${problem}. ${remedy}`, options);
     this.problem = problem;
     this.remedy = remedy;
+    this.nameless = this.message;
   }
 }

@@ -1,7 +1,8 @@
 import { VolumeFormatError, type VolumeFormat } from "./errors.js";
+import type { Message } from "./message.js";
 
 /** Throws the VolumeFormatError of one file. */
-export type Refuse = (problem: string, remedy: string, options?: ErrorOptions) => never;
+export type Refuse = (problem: string | Message, remedy: string, options?: ErrorOptions) => never;
 
 /** What a parser calls when it cannot go on: the file and its format are said once, where reading begins. */
 export function refuser(file: string, format: VolumeFormat): Refuse {

@@ -1,4 +1,5 @@
-import { namesOf, sliceName, type DicomSlice } from "./image.js";
+import { named, said } from "../message.js";
+import { oneSlice, theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 
 /** What tells two acquisitions, or two phases of one, apart. */
@@ -30,14 +31,18 @@ export function checkAcquisitions(
 
   if (repeated.length > 0) {
     const group = repeated[0] as DicomSlice[];
-    const where = `${placeText(group[0] as DicomSlice)}: ${namesOf(group)}`;
+    const where = said`${placeText(group[0] as DicomSlice)}: ${theirNames(group)}`;
     const mark = MARKS.find(([, read]) => repeated.every((one) => allDiffer(one.map(read))));
     if (mark !== undefined) {
       const [name, read] = mark;
-      const problem = `it holds several acquisitions: ${counted(repeated.length, "position repeats", "positions repeat")} with another ${name} (${group.map(read).join(", ")}), first at ${where}`;
+      const repeats = counted(repeated.length, "position repeats", "positions repeat");
+      // Times of day belong to an examination, so they stay with the names.
+      const values = named(` (${group.map(read).join(", ")})`, "");
+      const problem = said`it holds several acquisitions: ${repeats} with another ${name}${values}, first at ${where}`;
       throw refusal(seriesUid, "mixed-acquisitions", repeated.flat(), problem, split);
     }
-    const problem = `${counted(repeated.length, "position holds", "positions hold")} several slices, first ${where}`;
+    const holds = counted(repeated.length, "position holds", "positions hold");
+    const problem = said`${holds} several slices, first ${where}`;
     throw refusal(
       seriesUid,
       "duplicate-positions",
@@ -53,8 +58,9 @@ export function checkAcquisitions(
     const distinct = new Set(values).size;
     if (changes <= distinct - 1) continue;
     const at = values.findIndex((value, i) => i > 0 && value !== values[i - 1]);
-    const pair = slices.slice(Math.max(0, at - 1), at + 1);
-    const problem = `${distinct} acquisitions alternate along it: ${name} changes ${changes} times, first between ${pair.map(sliceName).join(" and ")}`;
+    const pair = [slices[at - 1] as DicomSlice, slices[at] as DicomSlice] as const;
+    const between = said`${oneSlice(pair[0])} and ${oneSlice(pair[1])}`;
+    const problem = said`${distinct} acquisitions alternate along it: ${name} changes ${changes} times, first between ${between}`;
     throw refusal(
       seriesUid,
       "mixed-acquisitions",

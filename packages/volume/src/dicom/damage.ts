@@ -1,4 +1,5 @@
 import { VolumeFormatError } from "../errors.js";
+import type { Message } from "../message.js";
 
 /** The bytes at hand end before the data set does: more must be read, or the file is truncated. */
 export class EndOfBytes extends Error {
@@ -12,6 +13,6 @@ export function damaged(file: string, problem: string, options?: ErrorOptions): 
 }
 
 /** A file that is right, but of a kind that is not read. */
-export function unsupported(file: string, problem: string, remedy: string): VolumeFormatError {
+export function unsupported(file: string, problem: string | Message, remedy: string): VolumeFormatError {
   return new VolumeFormatError({ file, format: "DICOM", problem, remedy });
 }

@@ -1,3 +1,5 @@
+import { namelessOf, wholeOf, type Message } from "../message.js";
+
 /** Why a series is no volume as it stands; docs/reference/formats.md lists them. */
 export type DicomSeriesCode =
   | "empty"
@@ -22,7 +24,7 @@ export interface SeriesProblem {
   /** Those that the problem is about. */
   files: readonly string[];
   /** What is wrong with the series, then with which files. */
-  problem: string;
+  problem: string | Message;
   remedy: string;
 }
 
@@ -34,14 +36,17 @@ export class DicomSeriesError extends Error {
   readonly files: readonly string[];
   readonly problem: string;
   readonly remedy: string;
+  /** The message without the UID, the files and what else may name somebody. */
+  readonly nameless: string;
 
   constructor({ code, seriesUid, files, problem, remedy }: SeriesProblem) {
-    super(`series ${shortUid(seriesUid)} is refused: ${problem}.\n  ${remedy}`);
+    super(`series ${shortUid(seriesUid)} is refused: ${wholeOf(problem)}.\n  ${remedy}`);
     this.code = code;
     this.seriesUid = seriesUid;
     this.files = files;
-    this.problem = problem;
+    this.problem = wholeOf(problem);
     this.remedy = remedy;
+    this.nameless = `the series is refused: ${namelessOf(problem)}. ${remedy}`;
   }
 }
 

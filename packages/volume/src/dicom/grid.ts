@@ -1,7 +1,8 @@
+import { named, said, type Message } from "../message.js";
 import type { Triple } from "../volume.js";
 import { placeText } from "./acquisitions.js";
 import type { DicomSeriesError } from "./errors.js";
-import { sliceName, type DicomSlice } from "./image.js";
+import { oneSlice, sliceName, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 import { planRegrid, type Regrid } from "./regrid.js";
 import type { DicomSeries } from "./series.js";
@@ -71,7 +72,7 @@ function filledIn({ seriesUid, slices, along }: SliceStack, found: Spacing): { s
 function singleSpacing(seriesUid: string, slice: DicomSlice): number {
   const spacing = slice.spacingBetweenSlices ?? slice.sliceThickness ?? 0;
   if (spacing > 0) return spacing;
-  const problem = `its one slice (${sliceName(slice)}) has neither SliceThickness nor SpacingBetweenSlices`;
+  const problem = said`its one slice (${oneSlice(slice)}) has neither SliceThickness nor SpacingBetweenSlices`;
   throw refusal(seriesUid, "missing-geometry", [slice], problem, "Export the whole series.");
 }
 
@@ -81,8 +82,8 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing
     const sorted = increments.toSorted((a, b) => a - b);
     const [least, most] = [sorted[0] as number, sorted.at(-1) as number];
     const at = increments.indexOf(most);
-    const pair = slices.slice(at, at + 2);
-    const problem = `its spacing is uneven, ${mm(least)} to ${mm(most)}, the widest between ${pair.map(placed).join(" and ")}`;
+    const widest = said`${placed(slices[at] as DicomSlice)} and ${placed(slices[at + 1] as DicomSlice)}`;
+    const problem = said`its spacing is uneven, ${mm(least)} to ${mm(most)}, the widest between ${widest}`;
     return refusal(
       seriesUid,
       "uneven-spacing",
@@ -95,9 +96,11 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing
   const gaps = step.slice(1).map((place, i) => place - (step[i] as number) - 1);
   const missing = gaps.reduce((sum, gap) => sum + gap, 0);
   const around = gaps.flatMap((gap, i) => (gap > 0 ? [slices.slice(i, i + 2)] : []));
-  const [first] = around as [DicomSlice[]];
+  const [[before, after]] = around as [[DicomSlice, DicomSlice]];
   const more = around.length > 1 ? ` and in ${around.length - 1} more places` : "";
-  const problem = `${missing} ${missing === 1 ? "slice is" : "slices are"} missing\n  between ${first.map(placed).join(" and ")}${more}, spacing elsewhere ${mm(spacing)}`;
+  const many = `${missing} ${missing === 1 ? "slice is" : "slices are"} missing`;
+  const where = said`between ${placed(before)} and ${placed(after)}${more}`;
+  const problem = said`${many}\n  ${where}, spacing elsewhere ${mm(spacing)}`;
   return refusal(
     seriesUid,
     "missing-slices",
@@ -107,6 +110,6 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing
   );
 }
 
-const placed = (slice: DicomSlice): string => `${placeText(slice)} (${sliceName(slice)})`;
+const placed = (slice: DicomSlice): Message => said`${placeText(slice)}${named(` (${sliceName(slice)})`, "")}`;
 
 const mm = (value: number): string => `${Number(value.toFixed(3))} mm`;

@@ -79,6 +79,17 @@ function header(
   fileStart = start.start,
 ): DicomHeader | SetAsideReason {
   const set = new Dataset(walker, walker.dataset(start.start, start.encoding));
+  const found = headerOrReason(set, start, source, options, fileStart);
+  return "code" in found ? { ...found, identity: identityOf(set) } : found;
+}
+
+function headerOrReason(
+  set: Dataset,
+  start: FileStart,
+  source: DicomSource,
+  options: SetAsideOptions,
+  fileStart: number,
+): DicomHeader | SetAsideReason {
   const kind = objectReason(set, start.mediaStorage, options);
   if (kind !== undefined) return kind;
   if (set.has("FloatPixelData") || set.has("DoubleFloatPixelData")) {
@@ -93,6 +104,7 @@ function header(
     syntaxUid: start.syntaxUid,
     start: fileStart,
     sopInstance: set.string("SOPInstanceUID"),
+    frameOfReference: set.string("FrameOfReferenceUID") ?? "",
     pixels,
     describesFrames: set.has("PerFrameFunctionalGroupsSequence"),
     lossy: syntaxOf(start.syntaxUid)?.lossy === true || set.string("LossyImageCompression") === "01",

@@ -1,4 +1,5 @@
 import type { Triple } from "../volume.js";
+import { named, type Named } from "../message.js";
 import { damaged } from "./damage.js";
 import type { Dataset } from "./dataset.js";
 import type { ElementPlace } from "./elements.js";
@@ -33,6 +34,8 @@ export interface DicomImage {
   /** Where its data set begins. */
   start: number;
   sopInstance: string | undefined;
+  /** "" where the file does not say. */
+  frameOfReference: string;
   pixels: PixelLayout;
   /** Functional groups say where each of its frames is. */
   describesFrames: boolean;
@@ -71,7 +74,12 @@ export function sliceName({ file, frame, image }: DicomSlice): string {
   return image.pixels.frames > 1 ? `${file} frame ${frame + 1}` : file;
 }
 
-export const namesOf = (slices: readonly DicomSlice[]): string => listed(slices.map(sliceName));
+/** For messages: its name, or where it must not be said, that it is one of them. */
+export const oneSlice = (slice: DicomSlice): Named => named(sliceName(slice), "one of them");
+
+/** For messages: the names of some slices, or how many they are. */
+export const theirNames = (slices: readonly DicomSlice[]): Named =>
+  named(listed(slices.map(sliceName)), slices.length === 1 ? "1 slice" : `${slices.length} slices`);
 
 /** No detector has more pixels along a side; more is a damaged header. */
 export const MAX_SIDE = 16384;

@@ -1,10 +1,11 @@
 import { type Volume, type VoxelArray } from "../volume.js";
-import { namesOf, sliceName, type DicomImage, type DicomSlice } from "./image.js";
+import { said } from "../message.js";
+import { sliceName, theirNames, type DicomImage, type DicomSlice } from "./image.js";
 import { AIR, HounsfieldStack, isPadding, type Rescale } from "./pixels/hounsfield.js";
 import { checkReadable, openImage, pixelBytes, type OpenImage } from "./pixels/stored.js";
 import { planGrid, type VolumeGrid } from "./grid.js";
 import { refusal } from "./refusal.js";
-import type { DicomSeries } from "./series.js";
+import { framesOf, type DicomSeries } from "./series.js";
 import { buildStack, tiltDegrees, type SliceStack, type StackOptions } from "./stack.js";
 import { syntaxName, type TransferSyntax } from "./syntaxes.js";
 import { regrid } from "./regrid.js";
@@ -43,6 +44,8 @@ export interface DicomFacts {
   padding: { voxels: number; left: number[] };
   /** Names of the transfer syntaxes. */
   transferSyntaxes: string[];
+  /** How many its files name; positions were found regular where there are several. */
+  framesOfReference: number;
   /** Some slice was compressed with losses. */
   lossy: boolean;
   /** MONOCHROME1 is a matter of display: HU stay as they are. */
@@ -68,7 +71,7 @@ export async function readDicomSeries(series: DicomSeries, options: ReadDicomOpt
   const data: VoxelArray =
     grid.regrid === undefined ? decoded.data : regrid(decoded.data, columns, rows, grid.regrid, isHu(series) ? AIR : 0);
   const padding = { voxels: decoded.padded, left: paddingLeft(stack, isHu(series)) };
-  return { data, ...geometryOf(stack, grid, series), facts: { ...factsOf(stack, grid), padding } };
+  return { data, ...geometryOf(stack, grid, series), facts: { ...factsOf(stack, grid, series), padding } };
 }
 
 /** What a series becomes, as far as headers tell. */
@@ -82,7 +85,7 @@ export interface DicomPlan extends Omit<Volume, "data"> {
  */
 export function planDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): DicomPlan {
   const { stack, grid } = planned(series, options);
-  return { ...geometryOf(stack, grid, series), facts: factsOf(stack, grid) };
+  return { ...geometryOf(stack, grid, series), facts: factsOf(stack, grid, series) };
 }
 
 interface Planned {
@@ -120,7 +123,8 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
   const decoded = stack.slices.length * series.rows * series.columns;
   const voxels = Math.max(decoded, grid.shape[0] * grid.shape[1] * grid.shape[2]);
   if (voxels <= most) return;
-  const problem = `its ${grid.shape.join(" x ")} voxels are more than the limit of ${most} (${namesOf(stack.slices)})`;
+  const size = grid.shape.join(" x ");
+  const problem = said`its ${size} voxels are more than the limit of ${most} (${theirNames(stack.slices)})`;
   const remedy = "Raise maxVoxels if the machine has the memory.";
   throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
 }
@@ -197,7 +201,7 @@ function paddingLeft(stack: SliceStack, hu: boolean): number[] {
   return [...new Set(left)];
 }
 
-function factsOf(stack: SliceStack, grid: VolumeGrid): DicomPlan["facts"] {
+function factsOf(stack: SliceStack, grid: VolumeGrid, series: DicomSeries): DicomPlan["facts"] {
   const images = [...new Set(stack.slices.map(({ image }) => image))];
   const degrees = tiltDegrees(stack.shear);
   return {
@@ -208,6 +212,7 @@ function factsOf(stack: SliceStack, grid: VolumeGrid): DicomPlan["facts"] {
     })),
     tilt: degrees === 0 ? undefined : { degrees, grown: grid.regrid?.grown ?? [0, 0] },
     transferSyntaxes: [...new Set(images.map(({ syntaxUid }) => syntaxName(syntaxUid)))],
+    framesOfReference: framesOf(series).length,
     lossy: images.some(({ lossy }) => lossy),
     photometric: [...new Set(images.map(({ pixels }) => pixels.photometric))],
   };

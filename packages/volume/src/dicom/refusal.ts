@@ -1,4 +1,5 @@
 import { DicomSeriesError, type DicomSeriesCode } from "./errors.js";
+import type { Message } from "../message.js";
 import type { DicomSlice } from "./image.js";
 
 /** @param slices those that the problem is about */
@@ -6,7 +7,7 @@ export function refusal(
   seriesUid: string,
   code: DicomSeriesCode,
   slices: readonly DicomSlice[],
-  problem: string,
+  problem: string | Message,
   remedy: string,
 ): DicomSeriesError {
   const files = [...new Set(slices.map(({ file }) => file))];

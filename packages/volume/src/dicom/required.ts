@@ -1,4 +1,5 @@
-import { namesOf, type DicomSlice } from "./image.js";
+import { said } from "../message.js";
+import { theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 import type { DicomSeries } from "./series.js";
 
@@ -20,7 +21,7 @@ export function checkRequired(
   }
   const unplaced = slices.filter(({ image }) => image.pixels.frames > 1 && !image.describesFrames);
   if (unplaced.length > 0) {
-    const problem = `its frames have no functional groups that place them (${namesOf(unplaced)})`;
+    const problem = said`its frames have no functional groups that place them (${theirNames(unplaced)})`;
     const remedy = "Export it as enhanced CT or as single slices.";
     throw refusal(seriesUid, "frames-without-geometry", unplaced, problem, remedy);
   }
@@ -32,18 +33,20 @@ export function checkRequired(
   for (const [tag, read] of tags) {
     const without = slices.filter((slice) => read(slice) === undefined);
     if (without.length === 0) continue;
-    const problem = `${tag} is missing or no number in ${without.length} of ${slices.length} slices (${namesOf(without)})`;
+    const share = `${without.length} of ${slices.length} slices`;
+    const problem = said`${tag} is missing or no number in ${share} (${theirNames(without)})`;
     throw refusal(seriesUid, "missing-geometry", without, problem, EXPORT_ALL);
   }
   const unscaled = slices.filter(
     ({ slope = 0, intercept = Infinity }) => !isScale(slope) || Math.abs(intercept) > MOST,
   );
   if (modality === "CT" && unscaled.length > 0) {
-    const problem = `RescaleSlope or RescaleIntercept is missing or absurd, so that its values are no HU (${namesOf(unscaled)})`;
+    const missing = "RescaleSlope or RescaleIntercept is missing or absurd, so that its values are no HU";
+    const problem = said`${missing} (${theirNames(unscaled)})`;
     throw refusal(seriesUid, "missing-rescale", unscaled, problem, EXPORT_ALL);
   }
   if (slices.length === 1 && !allowSingle) {
-    const problem = `it has one slice (${namesOf(slices)}), a volume needs two`;
+    const problem = said`it has one slice (${theirNames(slices)}), a volume needs two`;
     const remedy = "Export the whole series, or pass allowSingle to take it as a volume of one slice.";
     throw refusal(seriesUid, "single-slice", slices, problem, remedy);
   }

@@ -37,10 +37,11 @@ export async function scanDicom(
 
   // Files are read several at a time; what is found keeps the order in which they were given.
   headers.sort((a, b) => a.index - b.index);
-  const seen = new Map<string, DicomHeader>();
+  const seen: Seen = new Map();
   const kept: DicomHeader[] = [];
   for (const { index, header } of headers) {
-    const reason = sameInstance(header, seen);
+    options.signal?.throwIfAborted();
+    const reason = await sameInstance(header, seen);
     if (reason === undefined) kept.push(header);
     else setAside.push({ index, aside: { name: header.image.source.name, ...reason } });
   }
@@ -58,20 +59,37 @@ async function headerOrReason(source: DicomSource, options: DicomScanOptions): P
   }
 }
 
+/** Files that were kept, by what tells them apart. */
+type Seen = Map<string, DicomHeader[]>;
+
 /**
  * A file that was exported twice: same SOPInstanceUID, position, number, size. Where only the UID is the same, an
  * anonymiser may have written one for all, so both are kept, and the series has to stand on its positions.
+ * Without the UID it is a copy where every byte is the same.
  */
-function sameInstance(header: DicomHeader, seen: Map<string, DicomHeader>): SetAsideReason | undefined {
-  const { sopInstance } = header.image;
-  if (sopInstance === undefined) return undefined;
-  const first = seen.get(sopInstance);
-  if (first === undefined) {
-    seen.set(sopInstance, header);
-    return undefined;
+async function sameInstance(header: DicomHeader, seen: Seen): Promise<SetAsideReason | undefined> {
+  const { sopInstance = "" } = header.image;
+  const key = `${sopInstance} ${instanceKey(header)}`;
+  const alike = seen.get(key) ?? [];
+  for (const first of alike) {
+    const { name } = first.image.source;
+    if (sopInstance !== "") return { code: "same-instance", reason: `it is the same image as ${name}` };
+    if (await sameBytes(first.image.source, header.image.source))
+      return { code: "same-instance", reason: `it is a copy of ${name}, byte for byte` };
   }
-  if (instanceKey(first) !== instanceKey(header)) return undefined;
-  return { code: "same-instance", reason: `it is the same image as ${first.image.source.name}` };
+  seen.set(key, [...alike, header]);
+  return undefined;
+}
+
+async function sameBytes(one: DicomSource, other: DicomSource): Promise<boolean> {
+  try {
+    const [a, b] = [await one.read(), await other.read()];
+    return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  } catch (error) {
+    // A file that cannot be read now is told of when the series is read.
+    if (error instanceof VolumeFileError || error instanceof VolumeFormatError) return false;
+    throw error;
+  }
 }
 
 function instanceKey({ identity, image, slices }: DicomHeader): string {

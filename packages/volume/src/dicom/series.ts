@@ -1,8 +1,11 @@
+import { DicomSeriesError } from "./errors.js";
 import type { DicomHeader } from "./header.js";
 import type { AcquisitionFacts, SeriesIdentity } from "./identity.js";
 import type { DicomSlice } from "./image.js";
+import { analyseSpacing } from "./spacing.js";
+import { buildStack } from "./stack.js";
 
-/** Slices that belong together: one SeriesInstanceUID, frame of reference, size and (nearly) one orientation. */
+/** Slices that belong together: one SeriesInstanceUID, size and (nearly) one orientation, in one system of coordinates. */
 export interface DicomSeries extends SeriesIdentity {
   acquisition: AcquisitionFacts;
   rows: number;
@@ -21,8 +24,8 @@ export function groupSeries(headers: readonly DicomHeader[]): DicomSeries[] {
   const groups = new Map<string, DicomSeries[]>();
   for (const { identity, acquisition, image, slices } of headers) {
     const { rows, columns } = image.pixels;
-    const { patientId, studyUid, seriesUid, frameOfReference, modality } = identity;
-    const key = JSON.stringify([patientId, studyUid, seriesUid, frameOfReference, modality, rows, columns]);
+    const { patientId, studyUid, seriesUid, modality } = identity;
+    const key = JSON.stringify([patientId, studyUid, seriesUid, modality, rows, columns]);
     const alike = groups.get(key) ?? [];
     groups.set(key, alike);
     for (const slice of slices) {
@@ -35,7 +38,37 @@ export function groupSeries(headers: readonly DicomHeader[]): DicomSeries[] {
       if (!series.transferSyntaxes.includes(image.syntaxUid)) series.transferSyntaxes.push(image.syntaxUid);
     }
   }
-  return [...groups.values()].flat();
+  return [...groups.values()].flat().flatMap(inOneFrame);
+}
+
+/**
+ * Positions can only be compared within one frame of reference. De-identification may give every file its own, though
+ * (TCIA's of LIDC-IDRI does): where all positions together are regular, they are those of one series. Elsewhere each
+ * frame of reference is a series, unless one of them has a single slice: then the series is refused as it is.
+ */
+function inOneFrame(series: DicomSeries): DicomSeries[] {
+  const frames = framesOf(series);
+  if (frames.length === 1 || isRegular(series)) return [series];
+  const parts = frames.map((frame): DicomSeries => {
+    const slices = series.slices.filter(({ image }) => image.frameOfReference === frame);
+    const transferSyntaxes = [...new Set(slices.map(({ image }) => image.syntaxUid))];
+    return { ...series, frameOfReference: frame, slices, transferSyntaxes };
+  });
+  return parts.every(({ slices }) => slices.length > 1) ? parts : [series];
+}
+
+/** Its frames of reference, each once. */
+export const framesOf = ({ slices }: DicomSeries): string[] => [
+  ...new Set(slices.map(({ image }) => image.frameOfReference)),
+];
+
+function isRegular(series: DicomSeries): boolean {
+  try {
+    return analyseSpacing(buildStack(series, series.slices, {}).along).kind === "regular";
+  } catch (error) {
+    if (error instanceof DicomSeriesError) return false;
+    throw error;
+  }
 }
 
 function sameOrientation(one: DicomSlice | undefined, other: DicomSlice): boolean {

@@ -1,4 +1,5 @@
 import type { Dataset } from "./dataset.js";
+import type { SeriesIdentity } from "./identity.js";
 import type { DicomSlice, PixelLayout } from "./image.js";
 
 /** Why a file is no slice of a volume; docs/reference/formats.md lists them. */
@@ -20,6 +21,8 @@ export interface SetAside {
   name: string;
   code: SetAsideCode;
   reason: string;
+  /** Whose it is, where its header says so: a label may name it. */
+  identity?: SeriesIdentity;
 }
 
 export type SetAsideReason = Omit<SetAside, "name">;

@@ -3,6 +3,7 @@ import CRC32 from "crc-32";
 import { inflateRaw, MAX_DEFLATE_RATIO, type Decompress } from "../bytes/inflate.js";
 import type { ByteSource } from "../bytes/source.js";
 import { VolumeFileError, VolumeFormatError, type VolumeFormat } from "../errors.js";
+import { named, said, type Named } from "../message.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import { SourceReader } from "./source-reader.js";
 
@@ -109,17 +110,17 @@ class Archive {
     const refuse = this.#refuse;
     let total = 0;
     for (const { filename, encrypted, compressionMethod, uncompressedSize, compressedSize } of files) {
-      if (encrypted) refuse(`"${filename}" is encrypted`, "Unpack it with its password first.");
+      if (encrypted) refuse(said`${entry(filename)} is encrypted`, "Unpack it with its password first.");
       const ratio = MAX_RATIO.get(compressionMethod);
       if (ratio === undefined)
         return refuse(
-          `"${filename}" is compressed by method ${compressionMethod}`,
+          said`${entry(filename)} is compressed by method ${compressionMethod}`,
           "Pack the files again, with deflate.",
         );
       const most = compressedSize * ratio;
       if (uncompressedSize > most) {
         const holds = `its ${compressedSize} compressed bytes hold at most ${most}`;
-        refuse(`"${filename}" announces ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
+        refuse(said`${entry(filename)} announces ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
       }
       total += uncompressedSize;
     }
@@ -129,7 +130,7 @@ class Archive {
     for (const [k, { filename, offset, compressedSize }] of inOrder.entries()) {
       const next = inOrder[k + 1]?.offset ?? this.#source.size;
       if (offset + LOCAL_HEADER_BYTES + compressedSize > next)
-        refuse(`"${filename}" lies over what follows it, as in a zip bomb`, COPY_AGAIN);
+        refuse(said`${entry(filename)} lies over what follows it, as in a zip bomb`, COPY_AGAIN);
     }
   }
 
@@ -137,7 +138,7 @@ class Archive {
     const { filename, uncompressedSize } = file;
     const limit = this.#limits.entryBytes;
     if (uncompressedSize > limit)
-      this.#refuse(`"${filename}" has ${uncompressedSize} bytes, the limit is ${limit}`, "Unpack it first.");
+      this.#refuse(said`${entry(filename)} has ${uncompressedSize} bytes, the limit is ${limit}`, "Unpack it first.");
     const bytes = new Uint8Array(uncompressedSize);
     let at = 0;
     for await (const piece of this.#stream(file)) {
@@ -155,15 +156,15 @@ class Archive {
     try {
       for await (const piece of this.#content(file)) {
         at += piece.length;
-        if (at > size) refuse(`"${filename}" announces ${size} bytes and unpacks to more`, COPY_AGAIN);
+        if (at > size) refuse(said`${entry(filename)} announces ${size} bytes and unpacks to more`, COPY_AGAIN);
         crc = CRC32.buf(piece, crc);
         yield piece;
       }
     } catch (cause) {
       throw this.#translated(cause, filename);
     }
-    if (at < size) refuse(`"${filename}" announces ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
-    if (crc >>> 0 !== file.signature) refuse(`the checksum of "${filename}" is wrong`, COPY_AGAIN);
+    if (at < size) refuse(said`${entry(filename)} announces ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
+    if (crc >>> 0 !== file.signature) refuse(said`the checksum of ${entry(filename)} is wrong`, COPY_AGAIN);
   }
 
   #content(file: FileEntry): AsyncIterable<Uint8Array> {
@@ -193,12 +194,15 @@ class Archive {
   #translated(cause: unknown, name?: string): unknown {
     const own = this.#reader.takeFailure() ?? cause;
     if (own instanceof VolumeFormatError || own instanceof VolumeFileError) return own;
-    const said = wordsOf(cause);
-    const problem = `${name === undefined ? "it" : `"${name}"`} is damaged or ambiguous (${said})`;
+    const words = wordsOf(cause);
+    const problem = said`${name === undefined ? "it" : entry(name)} is damaged or ambiguous${named(` (${words})`, "")}`;
     const { name: file } = this.#source;
     return new VolumeFormatError({ file, format: this.#format, problem, remedy: COPY_AGAIN }, { cause });
   }
 }
+
+/** An entry in a message: its name is that of a file. */
+const entry = (name: string): Named => named(`"${name}"`, "one of its files");
 
 /** The library says what is wrong with which file in fields beside its message. */
 function wordsOf(cause: unknown): string {

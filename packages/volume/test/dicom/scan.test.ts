@@ -3,7 +3,14 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { readDicomSeries, scanDicom, VolumeFileError, type DicomSeries, type DicomSource } from "../../src/index.js";
+import {
+  planDicomSeries,
+  readDicomSeries,
+  scanDicom,
+  VolumeFileError,
+  type DicomSeries,
+  type DicomSource,
+} from "../../src/index.js";
 import { dicomFiles } from "../../src/node.js";
 import { temporaryFolder } from "../fixtures.js";
 import { bytesOf, caseOf, cases, memorySource, sourcesOf } from "./cases.js";
@@ -197,4 +204,53 @@ test("a deflated bomb is unpacked no further than its header or its pixels need"
   const volume = await readDicomSeries(series[0] as DicomSeries, { allowSingle: true });
   assert.equal(volume.data.length, 30);
   assert.ok(process.memoryUsage().arrayBuffers - before < 16e6);
+});
+
+/** The file with other characters in place of a UID's last ones. */
+function withUid(bytes: Uint8Array, tag: readonly [number, number, number, number], uid: string): Uint8Array {
+  const copy = Buffer.from(bytes);
+  const at = copy.indexOf(Buffer.from([...tag, 0x55, 0x49]));
+  assert.ok(at > 0 && copy.readUInt16LE(at + 6) >= uid.length);
+  copy.fill(0, at + 8, at + 8 + copy.readUInt16LE(at + 6));
+  copy.write(uid, at + 8, "latin1");
+  return new Uint8Array(copy);
+}
+const FRAME = [0x20, 0, 0x52, 0] as const;
+const INSTANCE = [0x08, 0, 0x18, 0] as const;
+const framed = (frames: readonly number[]) =>
+  explicit.files.map(([, place], k) => memorySource(`IM${k}`, withUid(bytesOf(place), FRAME, `2.25.${frames[k]}`)));
+
+test("a FrameOfReferenceUID of its own in every file: one series where positions are regular, and the facts say so", async () => {
+  const { series } = await scanDicom(framed([1, 2, 3, 4]));
+  assert.deepEqual(series.map(({ slices }) => slices.length), [4]); // prettier-ignore
+  const volume = await readDicomSeries(series[0]!);
+  const [plain] = (await scanDicom(sourcesOf(explicit))).series;
+  assert.deepEqual(volume.data, (await readDicomSeries(plain!)).data);
+  assert.deepEqual([volume.facts.framesOfReference, planDicomSeries(plain!).facts.framesOfReference], [4, 1]);
+  // A lost slice is what is wrong then, not six series of one slice.
+  const lossy = await scanDicom(framed([1, 2, 3, 4]).filter((_, k) => k !== 1));
+  assert.equal(lossy.series.length, 1);
+  assert.throws(() => planDicomSeries(lossy.series[0]!), /1 slice is missing/);
+});
+
+test("two frames of reference at the same positions stay two series, whose positions say nothing of each other", async () => {
+  const second = explicit.files.map(([, place], k) => {
+    const bytes = withUid(bytesOf(place), INSTANCE, `2.25.${k}`);
+    return memorySource(`other${k}`, withUid(bytes, FRAME, "2.25.7"));
+  });
+  const { series } = await scanDicom([...framed([8, 8, 8, 8]), ...second]);
+  assert.deepEqual(series.map(({ slices, frameOfReference }) => [slices.length, frameOfReference]), [[4, "2.25.8"], [4, "2.25.7"]]); // prettier-ignore
+});
+
+test("without a SOPInstanceUID, a copy is a file with the same bytes; one pixel makes it another slice", async () => {
+  const bare = explicit.files.map(([, place]) => withUid(bytesOf(place), INSTANCE, ""));
+  const named = (folder: string, files: readonly Uint8Array[]) =>
+    files.map((bytes, k) => memorySource(`${folder}/IM${k}`, bytes));
+  const twice = await scanDicom([...named("a", bare), ...named("b", bare)]);
+  assert.deepEqual(twice.series.map(({ slices }) => slices.length), [4]); // prettier-ignore
+  assert.deepEqual(twice.setAside.map(({ name, code, reason }) => [name, code, reason]), [0, 1, 2, 3].map((k) => [`b/IM${k}`, "same-instance", `it is a copy of a/IM${k}, byte for byte`])); // prettier-ignore
+  const changed = bare.map((bytes) => Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)));
+  const different = await scanDicom([...named("a", bare), ...named("b", changed)]);
+  assert.deepEqual([different.setAside.length, different.series[0]!.slices.length], [0, 8]);
+  assert.throws(() => planDicomSeries(different.series[0]!), { code: "duplicate-positions" });
 });
