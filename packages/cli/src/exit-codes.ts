@@ -43,6 +43,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   ClusteredSubjectsError: EXIT.data,
   RangeOfParameterError: EXIT.usage,
   StateDictError: EXIT.data,
+  UnusableVolumeError: EXIT.data,
   VolumeFormatError: EXIT.data,
   VolumeFileError: EXIT.data,
   DicomSeriesError: EXIT.data,

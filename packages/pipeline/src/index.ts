@@ -14,6 +14,7 @@ export type { RunConfig, SliceConfig, StageConfig, TaskConfig, TransformConfig, 
 export { DatasetError, LabelsError, PrepareError, SplitError, TableError } from "./data/errors.js";
 export { generatePhantoms, type PhantomSet } from "./data/phantom.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./data/prepare/prepare.js";
+export type { FurtherColumns } from "./data/ingest/columns.js";
 export { mergeShards, type MergeOptions } from "./data/prepare/shard.js";
 export { writeSlices, type SlicesOptions, type SlicesResult } from "./data/slices.js";
 export { LockedError } from "./data/lock.js";

@@ -58,7 +58,7 @@ export function addInspect(program: Command, start: Start): void {
         "arbitrary",
       ]),
     )
-    .option("--allow-gaps", "interpolate over missing slices of a DICOM series")
+    .option("--allow-gaps", "interpolate over missing slices of a DICOM series or a folder of slices")
     .option(
       "--preview",
       "three slices as coloured text (default: where stdout is a terminal and COLORTERM says truecolor)",

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
+import type { FurtherColumns } from "@slicestack/pipeline";
 import { EXIT } from "../exit-codes.js";
 import { parseSize } from "./numbers.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
@@ -12,6 +13,7 @@ interface PrepareFlags extends CommonOptions {
   key?: "path" | "PatientID" | "AccessionNumber" | "StudyInstanceUID" | "SeriesInstanceUID";
   series?: string;
   skipUnlabelled?: boolean;
+  keepColumns?: string[];
   size?: [number, number];
   depth?: number | "native";
   crop?: "none" | "lung" | "body";
@@ -60,6 +62,11 @@ export function addPrepare(program: Command, start: Start): void {
     )
     .option("--skip-unlabelled", "leave out what has no label or no volume, instead of refusing it")
     .option(
+      "--keep-columns <names>",
+      "further columns of the labels file to keep, by comma (default: all that do not look personal)",
+      parseNames,
+    )
+    .option(
       "--size <height,width>",
       "pixels of a prepared slice (default: 128,128 for CT, unchanged for arrays)",
       parseSize,
@@ -77,7 +84,7 @@ export function addPrepare(program: Command, start: Start): void {
     .addOption(
       new Option("--unit <unit>", "what the values of arrays are (default: arbitrary)").choices(["HU", "arbitrary"]),
     )
-    .option("--allow-gaps", "interpolate over missing slices of a DICOM series, and record it")
+    .option("--allow-gaps", "interpolate over missing slices of a DICOM series or a folder of slices, and record it")
     .option("--keep-ids", "keep PatientIDs and paths of DICOM in the index (default: salted hashes)")
     .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
     .option("--workers <number>", "threads (default: the cores that may be used)", parseWorkers)
@@ -112,14 +119,15 @@ async function runPrepare(
     onProgress: session.onProgress,
     signal: session.signal,
   });
-  const { info, volumes, left, resumed } = dataset;
+  const { info, volumes, left, quarantined, resumed } = dataset;
   if (resumed > 0) session.log(`went on after ${resumed} volumes that an earlier call had done`);
+  for (const line of columnLines(dataset.columns)) session.log(line);
   for (const { path, reason } of left.slice(0, 20)) session.log(`left out ${path}: ${reason}`);
   if (left.length > 20) session.log(`left out ${left.length - 20} more: --json lists all`);
   const subjects = new Set(volumes.map(({ subject }) => subject)).size;
   const slices = volumes.reduce((sum, { count }) => sum + count, 0);
-  const quarantined = info.quarantined ?? [];
-  for (const { source: file, reason } of quarantined) session.log(`quarantined ${file}: ${reason}`);
+  for (const { path, source: name, reason } of quarantined)
+    session.log(`quarantined ${path}${name === path ? "" : ` (${name} in dataset.json)`}: ${reason}`);
   const official = volumes.every(({ part }) => part !== null);
   const text = [
     `${info.name}: ${volumes.length} volumes of ${subjects} subjects, ${slices} slices of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
@@ -139,6 +147,7 @@ async function runPrepare(
     subjects,
     quarantined,
     left,
+    columns: dataset.columns,
     resumed,
   };
   return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json: result };
@@ -149,6 +158,17 @@ function nextStep({ shard }: PrepareFlags, destination: string, official: boolea
   if (official) return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${destination}`;
   return `Next: slicestack split ${destination}, then slicestack audit ${destination}`;
 }
+
+/** What of the labels file is in subjects.csv, and may be published with it. */
+function columnLines({ kept, dropped }: FurtherColumns): string[] {
+  return [
+    ...(kept.length > 0 ? [`kept of the labels file: ${kept.join(", ")} (--keep-columns chooses)`] : []),
+    ...dropped.map(({ name, why }) => `dropped the column ${name}: ${why}`),
+  ];
+}
+
+/** An empty list keeps none. */
+const parseNames = (text: string): string[] => (text.trim() === "" ? [] : text.split(",").map((name) => name.trim()));
 
 function parseDepth(text: string): number | "native" {
   if (text === "native") return text;

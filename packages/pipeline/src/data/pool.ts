@@ -4,8 +4,11 @@ import { Worker } from "node:worker_threads";
 /** What a worker script answers to each job. */
 export type PoolAnswer<Result> =
   | { ok: true; result: Result }
-  /** `shortage`: of what the machine has too little; the job itself may be sound. */
-  | { ok: false; reason: string; shortage?: { code: string; path: string | null } };
+  /**
+   * `shortage`: of what the machine has too little; the job itself may be sound.
+   * `nameless`: the reason without what may name somebody, where the worker tells them apart.
+   */
+  | { ok: false; reason: string; shortage?: { code: string; path: string | null }; nameless?: string };
 
 export interface PoolOptions<Job, Result> {
   /** A module that posts one PoolAnswer for each message it gets. */

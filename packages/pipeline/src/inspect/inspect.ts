@@ -2,6 +2,7 @@
 import type { RunConfig } from "../config/types.js";
 import type { SourceVolume } from "../data/ingest/source.js";
 import type { Dataset, VolumeRecord } from "../data/store.js";
+import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
 import type { Progress } from "../progress.js";
 import { chooseRecord, chooseVolume, type Choice } from "./choose.js";
 import { compareWithSource, type Comparison } from "./compare.js";
@@ -110,7 +111,7 @@ async function inspectRecord(
   const part = splitOf(dataset).parts?.get(record.id) ?? record.part;
   const { look, counts } = lookAtVolume(
     { volume, format: `${dataset.info.name}, prepared`, placed },
-    { name: record.id, facts: recordFacts(dataset, record, part), setAside: [] },
+    { name: record.id, facts: recordFacts(dataset, record, part), setAside: [], broken: [] },
   );
   const window = options.window ?? defaultWindow(volume, counts);
   const outputs = new Outputs(wanted, options.out);
@@ -183,7 +184,8 @@ async function inspectSource(
   if (chosen === null && pictures && found.volumes.length > 0)
     throw new InspectError(`${path}: expected one volume to draw, it holds ${found.volumes.length}`, "Choose one with --series or --id."); // prettier-ignore
   const series = chosen === null ? undefined : found.series.get(chosen);
-  const refused = series === undefined ? null : refusalOf(series, { allowGaps, allowSingle: true });
+  const gaps = chosen === null ? null : gapRefusalOf(chosen.input, allowGaps);
+  const refused = series === undefined ? gaps : refusalOf(series, { allowGaps, allowSingle: true });
   // One that is refused is listed with the reason; who wants pictures of it gets the refusal.
   if (chosen === null || (refused !== null && !pictures)) {
     const listed = chosen === null ? found : { ...found, volumes: [chosen] };
@@ -206,11 +208,11 @@ async function inspectVolume(
   const refused = series === undefined ? null : refusalOf(series, { allowGaps });
   const known = await sourceFacts(chosen, series, read, identity);
   const facts = refused === null ? known : { ...known, "prepare refuses it": refused };
-  const { look, counts } = lookAtVolume(read, { name: chosen.path, facts, setAside: byReason(found.setAside) });
+  const { look, counts } = lookAtVolume(read, { name: chosen.path, facts, setAside: byReason(found.setAside), broken: found.broken.map(({ path, reason }) => ({ path, reason })) }); // prettier-ignore
   const window = options.window ?? defaultWindow(read.volume, counts);
   const outputs = new Outputs(wanted, options.out);
-  // Paths of a DICOM export may name the patient, and pictures travel.
-  const title = series === undefined ? chosen.path : series.seriesDescription || "DICOM series";
+  // Paths and descriptions of a DICOM export may name the patient, and pictures travel.
+  const title = series === undefined ? chosen.path : "DICOM series";
   const shown = { volume: turned(read.volume), title, counts, placed: read.placed };
   const { preview } = await picture(shown, { ...options, window }, outputs);
   return { look, ...nothingElse, preview, files: outputs.files };

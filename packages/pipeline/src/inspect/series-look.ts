@@ -8,6 +8,8 @@ import { short } from "./numbers.js";
 export interface SeriesLook {
   path: string;
   uid: string;
+  /** What a data set made with the same salt calls it. */
+  source: string;
   description: string;
   /** A salted hash, unless ids are kept. */
   patient: string;
@@ -43,7 +45,9 @@ export function lookAtSeries(found: Found, identity: Identity, options: PlanOpti
     if (series === undefined) return [];
     const study = volume.series?.study ?? "";
     if (!studies.has(study)) studies.set(study, studies.size + 1);
-    return [{ ...lookAtOne(volume, series, options), study: studies.get(study)!, patient: identity.patient(series.patientId) }]; // prettier-ignore
+    const source = identity.series(series.seriesUid);
+    const patient = identity.patient(series.patientId);
+    return [{ ...lookAtOne(volume, series, options), source, study: studies.get(study)!, patient }];
   });
 }
 
@@ -51,7 +55,7 @@ function lookAtOne(
   volume: SourceVolume,
   series: DicomSeries,
   options: PlanOptions,
-): Omit<SeriesLook, "study" | "patient"> {
+): Omit<SeriesLook, "source" | "study" | "patient"> {
   const plan = planned(series, options);
   const spacing = volume.series?.spacing ?? NaN;
   return {
@@ -89,8 +93,13 @@ export function refusalOf(series: DicomSeries, options: PlanOptions): string | n
 }
 
 function mendedBy({ facts }: DicomPlan): string[] {
-  const { filled, tilt } = facts;
+  const { filled, tilt, framesOfReference } = facts;
   return [
+    ...(framesOfReference > 1
+      ? [
+          `its files name ${framesOfReference} frames of reference (FrameOfReferenceUID); their positions are regular, so they are one volume`,
+        ]
+      : []),
     ...(filled.length > 0 ? [`${filled.length} missing slices are interpolated`] : []),
     ...(tilt === undefined ? [] : [`a gantry tilt of ${tilt.degrees.toFixed(1)} degrees is corrected`]),
   ];

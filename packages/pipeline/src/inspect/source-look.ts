@@ -4,6 +4,7 @@ import { parseMetaImageHeader, parseNrrdHeader, type Triple } from "@slicestack/
 import { readNiftiHeader, readNpyHeader } from "@slicestack/volume/node";
 import type { Found } from "../data/ingest/discover.js";
 import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
+import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
 import type { Identity } from "./identity.js";
 import { formatOf } from "./read.js";
 import { lookAtSeries, type SeriesLook } from "./series-look.js";
@@ -56,7 +57,7 @@ export async function lookAtSource(
   const volumes: FileLook[] = [];
   for (const volume of found.volumes) {
     signal?.throwIfAborted();
-    if (volume.input.kind !== "dicom") volumes.push(await lookAtFile(volume));
+    if (volume.input.kind !== "dicom") volumes.push(await lookAtFile(volume, allowGaps));
   }
   return {
     kind: "source",
@@ -64,7 +65,7 @@ export async function lookAtSource(
     files: found.files,
     series: lookAtSeries(found, identity, { allowGaps }),
     volumes,
-    broken: found.broken,
+    broken: found.broken.map(({ path, reason }) => ({ path, reason })),
     setAside: byReason(found.setAside),
   };
 }
@@ -73,11 +74,12 @@ export async function lookAtSource(
 export const isUsable = ({ series, volumes }: SourceLook): boolean =>
   [...series, ...volumes].some(({ refused }) => refused === null);
 
-async function lookAtFile({ id, path, input, className, part }: SourceVolume): Promise<FileLook> {
+async function lookAtFile({ id, path, input, className, part }: SourceVolume, allowGaps: boolean): Promise<FileLook> {
   const look = { id, path, class: className, part };
   try {
     const header = await headerOf(input);
-    return { ...look, format: await formatOf(input), shape: null, spacing: null, ...header, refused: null };
+    const refused = gapRefusalOf(input, allowGaps);
+    return { ...look, format: await formatOf(input), shape: null, spacing: null, ...header, refused };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { ...look, format: "–", shape: null, spacing: null, refused: reason };

@@ -1,9 +1,10 @@
 /** What a path holds: a prepared data set, or a source of volumes, told by content where that can be. */
 import { existsSync, statSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { isMedmnist } from "@slicestack/volume";
 import { detectFormat, openNpzFile } from "@slicestack/volume/node";
 import { survey, type DiscoverOptions, type Found } from "../data/ingest/discover.js";
+import { KnownReasons } from "../data/ingest/known-reasons.js";
 import { volumeOf } from "../data/ingest/paths.js";
 import type { SourceVolume, VolumeInput } from "../data/ingest/source.js";
 import { openDataset, type Dataset } from "../data/store.js";
@@ -22,7 +23,9 @@ export async function openSource(path: string, options: DiscoverOptions = {}): P
   const input = existsSync(path) && statSync(path).isFile() ? await inputOf(resolve(path)) : null;
   if (input === null) return await survey(path, options);
   const volumes: SourceVolume[] = [volumeOf(basename(path), input)];
-  return { volumes, series: new Map(), setAside: [], broken: [], files: 1 };
+  const none = { setAside: [], broken: [] };
+  const reasons = new KnownReasons({ ...none, identifiers: new Map() });
+  return { root: dirname(resolve(path)), volumes, series: new Map(), ...none, reasons, files: 1 };
 }
 
 /** Of files that are one volume by themselves; null for all others. */

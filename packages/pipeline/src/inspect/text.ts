@@ -1,4 +1,5 @@
 /** What was looked at, for a terminal. */
+import type { SetAside } from "../data/ingest/source.js";
 import type { Comparison } from "./compare.js";
 import type { DatasetLook, Spread } from "./dataset-look.js";
 import { histogramText, type Histogram } from "./histogram.js";
@@ -54,6 +55,7 @@ function volumeText(look: VolumeLook): string {
       ...Object.entries(facts),
     ]),
     histogramBlock(histogram, unit),
+    ...brokenBlock(look.broken),
     ...asideBlock(look.setAside),
   ].join("\n\n");
 }
@@ -132,7 +134,7 @@ function sourceText({ source, files, series, volumes, broken, setAside }: Source
     `${source}: ${kinds.length > 0 ? kinds.join(", ") : "no volume"} among ${counted(files, "file")}`,
     ...(series.length > 0 ? [seriesBlock(series)] : []),
     ...(volumes.length > 0 ? [fileBlock(volumes)] : []),
-    ...(broken.length > 0 ? [`Cannot be read as they lie there\n${broken.slice(0, ROWS).map(({ path, reason }) => `  ${path}: ${reason}`).join("\n")}${more(broken.length)}`] : []), // prettier-ignore
+    ...brokenBlock(broken),
     ...asideBlock(setAside),
     ...(series.length + volumes.length > 1 ? [`Choose one with ${series.length > 0 ? "--series UID, --series thinnest or " : ""}--id.`] : []), // prettier-ignore
   ].join("\n\n");
@@ -158,9 +160,10 @@ function seriesBlock(series: readonly SeriesLook[]): string {
 const several = ([first = "–", ...others]: readonly string[]): string =>
   others.length === 0 ? first : `${first} and ${others.length} more`;
 
-function detailsOf({ uid, patient, path, refused, mended }: SeriesLook): string[] {
+function detailsOf({ uid, source, patient, path, refused, mended }: SeriesLook): string[] {
   return [
     `${uid === "" ? "no UID" : uid}  patient ${patient === "" ? "unknown" : patient}  ${path}`,
+    `in a data set: ${source}`,
     ...(refused === null ? [] : [`refused: ${refused.replaceAll(/\s*\n\s*/g, " ")}`]),
     ...mended.map((text) => `mended: ${text}`),
   ];
@@ -186,6 +189,12 @@ function fileBlock(volumes: readonly FileLook[]): string {
     return refused === null ? [line] : [line, `  refused: ${refused.replaceAll(/\s*\n\s*/g, " ")}`];
   });
   return `${indent([head, ...details].join("\n"))}${more(volumes.length)}`;
+}
+
+function brokenBlock(broken: readonly SetAside[]): string[] {
+  if (broken.length === 0) return [];
+  const lines = broken.slice(0, ROWS).map(({ path, reason }) => `  ${path}: ${reason}`);
+  return [`Cannot be read as they lie there\n${lines.join("\n")}${more(broken.length)}`];
 }
 
 function asideBlock(setAside: readonly AsideCount[]): string[] {

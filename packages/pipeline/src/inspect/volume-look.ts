@@ -1,7 +1,7 @@
 /** What is known of one volume. */
 import { npyDtypeOf, orientationCode, type DicomSeries, type Triple, type Volume } from "@slicestack/volume";
 import { readNiftiHeader } from "@slicestack/volume/node";
-import type { SourceVolume } from "../data/ingest/source.js";
+import type { SetAside, SourceVolume } from "../data/ingest/source.js";
 import type { Dataset, VolumeRecord } from "../data/store.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import type { Identity } from "./identity.js";
@@ -34,6 +34,8 @@ export interface VolumeLook {
   facts: Record<string, string>;
   /** What else was found beside it. */
   setAside: AsideCount[];
+  /** Volumes beside it that cannot be read as they lie there. */
+  broken: SetAside[];
 }
 
 export interface SeenVolume {
@@ -44,7 +46,7 @@ export interface SeenVolume {
 /** @param known what is known beyond the voxels */
 export function lookAtVolume(
   { volume, format, placed }: Pick<ReadVolume, "volume" | "format" | "placed">,
-  known: Pick<VolumeLook, "name" | "facts" | "setAside">,
+  known: Pick<VolumeLook, "name" | "facts" | "setAside" | "broken">,
 ): SeenVolume {
   const counts = ValueCounts.of(volume.data);
   const { shape, spacing, origin, direction, unit } = volume;
@@ -63,6 +65,7 @@ export function lookAtVolume(
     histogram: coarseHistogram(counts, unit),
     facts: known.facts,
     setAside: known.setAside,
+    broken: known.broken,
   };
   return { look, counts };
 }
@@ -76,7 +79,7 @@ export async function sourceFacts(
 ): Promise<Record<string, string>> {
   const label = found.className === null ? {} : { class: found.className };
   const part = found.part === null ? {} : { part: found.part };
-  const mended = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "" && value !== "0"));
+  const mended = Object.fromEntries(Object.entries(facts).filter(isMended));
   const stored = format === "NIfTI" && found.input.kind === "file" ? await niftiFacts(found.input.path) : {};
   if (series === undefined) return { ...stored, ...label, ...part, ...mended };
   const named = {
@@ -86,6 +89,9 @@ export async function sourceFacts(
   };
   return { ...given(named), ...seriesFacts(series), ...label, ...part, ...mended };
 }
+
+const isMended = ([name, value]: [string, string]): boolean =>
+  value !== (name === "frames_of_reference" ? "1" : "0") && value !== "";
 
 /** Without what is empty. */
 const given = (facts: Record<string, string>): Record<string, string> =>

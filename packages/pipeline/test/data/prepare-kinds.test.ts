@@ -106,7 +106,42 @@ test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (tr
   const set = await prepare({ source: join(folder, "slices"), destination: join(folder, "set") });
   assert.deepEqual(set.volumes.map(({ id, label, part, count }) => `${id} ${label} ${part} ${count}`), ["p1 0 train 12", "p2 1 train 3", "p3 1 val 11"]); // prettier-ignore
   assert.deepEqual([...stored(set, 0)].filter((_, i) => i % 6 === 0), [...Array(12).keys()]); // prettier-ignore
-  assert.deepEqual(set.info.quarantined, [{ source: "slices/train/ct_0_slice/p4".slice(7), reason: "slices 2 to 2 are missing" }]); // prettier-ignore
+  const remedy = "Export them again, or pass --allow-gaps to mix them from their neighbours";
+  assert.deepEqual(set.info.quarantined, [{ source: "train/ct_0_slice/p4", reason: `a slice is missing between "p4_0.npy" and "p4_3.npy": 2. ${remedy}` }]); // prettier-ignore
+});
+
+test("a folder of pictures without one number: quarantined with the reason, its label matched; with allowGaps the slice is mixed and recorded", async (t) => {
+  const folder = temporaryFolder(t);
+  for (const [subject, numbers] of [
+    ["p049", [1, 2, 3]],
+    ["p050", [1, 2, 5, 6]],
+    ["p051", [1, 9]],
+  ] as const)
+    for (const number of numbers) {
+      const path = put(join(folder, `scans/${subject}/${number}.jpg`));
+      await sharp(Buffer.alloc(64, 10 * number), { raw: { width: 8, height: 8, channels: 1 } }).jpeg({ quality: 100 }).toFile(path); // prettier-ignore
+    }
+  const labels = join(folder, "labels.csv");
+  writeFileSync(labels, "id,label\np049,0\np050,1\np051,1\n");
+  const settings = { source: join(folder, "scans"), labels };
+  const refused = await prepare({ ...settings, destination: join(folder, "refused") });
+  assert.deepEqual(refused.volumes.map(({ id }) => id), ["p049"]); // prettier-ignore
+  const reasons = refused.info.quarantined!.map(({ source, reason }) => `${source}: ${reason}`);
+  assert.match(reasons[0]!, /^p050: 2 slices are missing between "1\.jpg" and "6\.jpg": 3, 4\. .*--allow-gaps/);
+  const filled = await prepare({ ...settings, destination: join(folder, "filled"), allowGaps: true });
+  assert.deepEqual(filled.volumes.map(({ id, count, extra }) => [id, count, extra["gaps_filled"] ?? ""]), [["p049", 3, ""], ["p050", 6, "2"]]); // prettier-ignore
+  assert.deepEqual([...stored(filled, 1)].filter((_, i) => i % 64 === 0), [10, 20, 30, 40, 50, 60]); // prettier-ignore
+  assert.match(filled.info.quarantined![0]!.reason, /7 slices are missing .*; more than the 2 that are there/);
+});
+
+test("a source that is itself the folder of one volume's slices goes by its own name", async (t) => {
+  const folder = temporaryFolder(t);
+  for (const number of [1, 2])
+    await sharp(Buffer.alloc(4, number), { raw: { width: 2, height: 2, channels: 1 } }).png().toFile(put(join(folder, `p049/${number}.png`))); // prettier-ignore
+  const labels = join(folder, "labels.csv");
+  writeFileSync(labels, "id,label\np049,0\n");
+  const { volumes } = await prepare({ source: join(folder, "p049"), destination: join(folder, "set"), labels });
+  assert.deepEqual(volumes.map(({ id, source }) => [id, source]), [["p049", "p049"]]); // prettier-ignore
 });
 
 test("folders of PNG slices: one volume a folder, in the order of the numbers", async (t) => {

@@ -113,8 +113,8 @@ test("prepare: the bytes do not depend on the number of workers, nor on when or 
   }
   assert.equal(one.info.hash, three.info.hash);
   assert.deepEqual([one.info.height, one.info.width, one.info.depth, one.info.count], [128, 128, 64, 9]);
-  const { left, resumed, ...opened } = one;
-  assert.deepEqual([left, resumed], [[], 0]);
+  const { left, columns, quarantined, resumed, ...opened } = one;
+  assert.deepEqual([left, columns, quarantined, resumed], [[], { kept: ["site"], dropped: [] }, [], 0]);
   assert.deepEqual(openDataset(one.directory), opened);
   await verifyDataset(one);
 });

@@ -3,6 +3,8 @@ import { createHmac } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Table } from "../../src/data/csv.js";
+import { furtherColumns } from "../../src/data/ingest/columns.js";
 import { isPersonal, Pseudonyms, readSalt, saltPath } from "../../src/data/ingest/privacy.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -44,4 +46,108 @@ test("columns that name a person or a study in the hospital's systems are person
     assert.ok(isPersonal(column), column);
   for (const column of ["site", "scanner", "sex", "age", "class", "name_of_scanner", "study", "affected"])
     assert.ok(!isPersonal(column), column);
+});
+
+test("names, birth, addresses and numbers of persons are personal in other languages and spellings too", () => {
+  for (const column of [
+    "Full Name",
+    "Nachname",
+    "Prénom",
+    "Geburtsdatum",
+    "date_of_birth",
+    "Geb.-Datum",
+    "NHS number",
+    "NHS No.",
+    "postcode",
+    "Zip Code",
+    "PLZ",
+    "Straße",
+    "Patient's Name",
+    "patienten_nr",
+    "Hospital Number",
+    "Fallnummer",
+    "Fecha de nacimiento",
+    "achternaam",
+    "姓名",
+    "Дата рождения",
+    "SOPInstanceUID",
+    "Subject Initials",
+  ])
+    // prettier-ignore
+    assert.ok(isPersonal(column), column);
+  for (const column of [
+    "site",
+    "kVp",
+    "country",
+    "slice thickness",
+    "histology",
+    "stage",
+    "sex",
+    "smoker",
+    "report_class",
+    "hospital",
+    "tagged",
+    "nominal",
+    "label2",
+    "телескоп",
+  ])
+    // prettier-ignore
+    assert.ok(!isPersonal(column), column);
+});
+
+const tableOf = (columns: Record<string, readonly string[]>): Table => {
+  const names = Object.keys(columns);
+  const count = Math.max(...Object.values(columns).map(({ length }) => length));
+  const rows = Array.from({ length: count }, (_, k) => ({
+    line: k + 2,
+    values: Object.fromEntries(names.map((name) => [name, columns[name]![k] ?? ""])),
+  }));
+  return { file: "labels.csv", columns: names, rows };
+};
+
+test("columns whose values are dates, numbers of persons, addresses or names are dropped, with the reason", () => {
+  const rows = 12;
+  const many = (value: (k: number) => string) => Array.from({ length: rows }, (_, k) => value(k));
+  const table = tableOf({
+    id: many(String),
+    a: many((k) => `19${60 + k}-0${1 + (k % 9)}-17`),
+    b: many((k) => `${10 + k}.03.19${50 + k}`),
+    c: many((k) => `19${40 + k}0711`),
+    d: many((k) => `${1 + k} March 19${55 + k}`),
+    e: many((k) => (k === 3 ? "" : `p${k}@clinic.org`)),
+    // Valid by their last digit: 943 476 5919 is the NHS's own example.
+    f: many(() => "943 476 5919"),
+    g: many((k) => `SW${1 + k} 2AA`),
+    h: many((k) => `1.2.840.113619.2.${k}`),
+    i: many((k) => ["Hans Mueller", "Eva Maier", "Åsa Öst"][k % 3]! + String.fromCharCode(65 + k)),
+    j: many((k) => `Doe^J${k}`),
+    k: many((k) => `+44 20 7946 09${10 + k}`),
+    age: many((k) => String(40 + k)),
+    dose: many((k) => `${(k / 7).toFixed(3)}`),
+    site: many((k) => (k % 2 === 0 ? "North Hospital" : "South Hospital")),
+    size: many((k) => `${1000000000 + 77 * k}`),
+    note: many((k) => (k < 2 ? "checked" : "")),
+  });
+  const { kept, dropped } = furtherColumns(table, new Set(["id"]), {});
+  assert.deepEqual(kept, ["age", "dose", "site", "size", "note"]);
+  assert.deepEqual(dropped.map(({ name, why }) => `${name}: ${why.replace("its values look like ", "")}`), [
+    ...["a", "b", "c", "d"].map((name) => `${name}: dates`),
+    "e: e-mail addresses",
+    "f: NHS numbers",
+    "g: postcodes",
+    "h: UIDs",
+    "i: names or remarks, another text in nearly every row",
+    "j: names in the form of DICOM",
+    "k: phone numbers",
+  ]); // prettier-ignore
+});
+
+test("--keep-columns keeps what it names and nothing else; a column that names a person takes --keep-ids", () => {
+  const table = tableOf({ id: ["1"], site: ["N"], scanned: ["2020-01-01"], Nachname: ["Maier"] });
+  const used = new Set(["id"]);
+  assert.deepEqual(furtherColumns(table, used, { keepColumns: ["scanned"] }).kept, ["scanned"]);
+  assert.deepEqual(furtherColumns(table, used, { keepColumns: [] }).kept, []);
+  assert.throws(() => furtherColumns(table, used, { keepColumns: ["Site"] }), /no column Site, only id, site/);
+  assert.throws(() => furtherColumns(table, used, { keepColumns: ["Nachname"] }), /Nachname names a person.*--keep-ids/); // prettier-ignore
+  assert.deepEqual(furtherColumns(table, used, { keepColumns: ["Nachname"], keepIds: true }).kept, ["Nachname"]);
 });

@@ -1,9 +1,10 @@
 /** DICOM series of a source: found by the headers of its files, in folders and in zips. */
 import { basename, dirname, join } from "node:path";
-import { readDicomSeries, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
+import { named, readDicomSeries, said, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type SeriesIdentity, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
 import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
 import type { Recipe } from "../prepare/recipe.js";
+import { UnusableVolumeError } from "../reason.js";
 import { volumeOf } from "./paths.js";
 import type { DicomPlace, SetAside, SourceVolume, VolumeInput } from "./source.js";
 
@@ -16,6 +17,8 @@ export interface DicomFound {
   /** Each with the series it was made from. */
   volumes: Map<SourceVolume, DicomSeries>;
   setAside: SetAside[];
+  /** By what labels may call a file that was set aside. */
+  identifiers: Map<SetAside, readonly string[]>;
 }
 
 /** @param paths files below `root` that no other format claims */
@@ -24,7 +27,7 @@ export async function dicomVolumes(
   paths: readonly string[],
   options: ScanOptions = {},
 ): Promise<DicomFound> {
-  if (paths.length === 0) return { volumes: new Map(), setAside: [] };
+  if (paths.length === 0) return { volumes: new Map(), setAside: [], identifiers: new Map() };
   const places = new Map<string, DicomPlace>();
   await using zips = new Zips();
   async function* sources(): AsyncGenerator<DicomSource> {
@@ -44,11 +47,21 @@ export async function dicomVolumes(
     }
   }
   const scan = await scanDicom(sources(), options.signal === undefined ? {} : { signal: options.signal });
+  const identifiers = new Map<SetAside, readonly string[]>();
+  const setAside = scan.setAside.map(({ name, reason, code, identity }): SetAside => {
+    const aside = { path: name, reason, code };
+    if (identity !== undefined) identifiers.set(aside, identifiersOf(identity));
+    return aside;
+  });
   return {
     volumes: new Map(scan.series.map((series) => [volumeOfSeries(series, places), series])),
-    setAside: scan.setAside.map(({ name, reason, code }) => ({ path: name, reason, code })),
+    setAside,
+    identifiers,
   };
 }
+
+const identifiersOf = ({ patientId, accession, studyUid, seriesUid }: SeriesIdentity): string[] =>
+  [patientId, accession, studyUid, seriesUid].filter((name) => name !== "");
 
 function volumeOfSeries(series: DicomSeries, places: ReadonlyMap<string, DicomPlace>): SourceVolume {
   const names = [...new Set(series.slices.map(({ file }) => file))];
@@ -148,19 +161,21 @@ export async function readDicom(
   const found = own.sort((a, b) => b.slices.length - a.slices.length)[0];
   if (found === undefined) {
     const [first] = scan.setAside;
-    throw new Error(
-      `expected the series ${series} in ${files.length} files, ${first?.name ?? "they"} ${first?.reason ?? "changed since they were found"}`,
+    const now = first === undefined ? "they" : `${first.name}: ${first.reason}`;
+    throw new UnusableVolumeError(
+      said`its ${files.length} files have changed since they were found${named(`: ${series} is no longer there, ${now}`, "")}`,
     );
   }
   const { facts, ...volume } = await readDicomSeries(found, { allowGaps, allowSingle });
   return { volume, facts: mended(facts) };
 }
 
-function mended({ filled, tilt, padding, lossy }: DicomFacts): Record<string, string> {
+function mended({ filled, tilt, padding, framesOfReference, lossy }: DicomFacts): Record<string, string> {
   return {
     gaps_filled: String(filled.length),
     tilt_corrected: tilt === undefined ? "" : `${tilt.degrees.toFixed(1)} degrees`,
     padding_voxels: String(padding.voxels),
+    frames_of_reference: String(framesOfReference),
     lossy: lossy ? "yes" : "no",
   };
 }
@@ -176,7 +191,10 @@ class Zips implements AsyncDisposable {
   /** @param name for messages */
   async source(name: string, path: string, entry: string): Promise<DicomSource> {
     const found = (await this.#zip(path)).entries.get(entry);
-    if (found === undefined) throw new Error(`${path}: expected the entry ${entry}, it is gone`);
+    if (found === undefined)
+      throw new UnusableVolumeError(
+        said`${named(`${path}: the entry ${entry}`, "one of its files")} is no longer there`,
+      );
     const head = async (bytes: number) => {
       const start: Uint8Array[] = [];
       let held = 0;
@@ -196,6 +214,7 @@ class Zips implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const opened of this.#open.values()) await (await opened).zip.close();
+    // One that could not be opened has told its reader why, and closed itself.
+    for (const opened of this.#open.values()) await opened.then(({ zip }) => zip.close(), () => undefined); // prettier-ignore
   }
 }

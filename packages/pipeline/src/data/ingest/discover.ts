@@ -6,20 +6,26 @@ import { readNpyHeader } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
 import { codeOf } from "../csv.js";
 import { PrepareError } from "../errors.js";
+import { reasonOf } from "../reason.js";
 import { dicomVolumes } from "./dicom.js";
+import { KnownReasons } from "./known-reasons.js";
 import { medmnistVolumes } from "./medmnist.js";
 import { volumeOf, withoutExtension } from "./paths.js";
-import type { SetAside, SourceVolume } from "./source.js";
+import type { Broken, SetAside, SourceVolume } from "./source.js";
 import { walk, type Walked } from "./walk.js";
 
 export interface Found {
+  /** The folder below which paths are given; absolute. */
+  root: string;
   volumes: SourceVolume[];
   /** Of the volumes that are DICOM, their series as it was scanned. */
   series: ReadonlyMap<SourceVolume, DicomSeries>;
   /** Files that are no volumes, with the reason. */
   setAside: SetAside[];
   /** Volumes that cannot be read as they lie there: a slice is missing, a header is damaged. */
-  broken: SetAside[];
+  broken: Broken[];
+  /** Why a label may match none of the volumes. */
+  reasons: KnownReasons;
 }
 
 export interface DiscoverOptions {
@@ -51,15 +57,15 @@ export async function discover(source: string, options: DiscoverOptions = {}): P
 export async function survey(source: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
   const { root, paths, unreadable } = filesOf(source);
   const kinds = sorted(paths);
-  const { volumes: series, setAside } = await dicomVolumes(root, kinds.rest, options);
-  const found: Found = { volumes: [...series.keys()], series, setAside, broken: [...unreadable] };
+  const { volumes: series, setAside, identifiers } = await dicomVolumes(root, kinds.rest, options);
+  const found: Omit<Found, "reasons"> = { root, volumes: [...series.keys()], series, setAside, broken: unreadable.map(unreadableOf) };
   for (const path of kinds.files) found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
   await addArrays(root, kinds.arrays, found);
   for (const path of kinds.archives) await addArchive(root, path, found);
   addImages(root, kinds.images, found);
   nameApart(found.volumes);
   found.volumes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-  return { ...found, files: paths.length };
+  return { ...found, reasons: new KnownReasons({ ...found, identifiers }), files: paths.length };
 }
 
 /** Files below a folder, as paths with forward slashes, sorted; of a file, itself. */
@@ -100,8 +106,10 @@ function sorted(paths: readonly string[]): Kinds {
   return kinds;
 }
 
+type Volumes = Pick<Found, "volumes" | "broken">;
+
 /** Arrays by their number of axes: (H, W) is a slice, (H, W, S) a volume, (N, H, W, S) a stack of volumes. */
-async function addArrays(root: string, paths: readonly string[], found: Found): Promise<void> {
+async function addArrays(root: string, paths: readonly string[], found: Volumes): Promise<void> {
   const slices: string[] = [];
   for (const path of paths) {
     const file = join(root, path);
@@ -112,7 +120,7 @@ async function addArrays(root: string, paths: readonly string[], found: Found): 
       axes = shape.length;
       items = shape[0] ?? 0;
     } catch (error) {
-      found.broken.push({ path, reason: messageOf(error).replaceAll(file, path) });
+      found.broken.push(brokenAt(path, error, file));
       continue;
     }
     if (axes === 2) slices.push(path);
@@ -127,15 +135,13 @@ async function addArrays(root: string, paths: readonly string[], found: Found): 
 }
 
 /** Files NAME_0, NAME_1 … of a folder are the slices of one volume, in the order of their numbers. */
-function addSlices(paths: readonly string[], found: Found, absolute: (path: string) => string): void {
+function addSlices(paths: readonly string[], found: Volumes, absolute: (path: string) => string): void {
   const volumes = new Map<string, { index: number; path: string }[]>();
   for (const path of paths) {
     const match = /^(.*)_(\d+)\.npy$/i.exec(path);
     if (match === null) {
-      found.broken.push({
-        path,
-        reason: "expected a slice NAME_INDEX.npy, because it is an array (H, W); its name has no index",
-      });
+      const reason = "expected a slice NAME_INDEX.npy, because it is an array (H, W); its name has no index";
+      found.broken.push({ path, reason, nameless: reason });
       continue;
     }
     const [, name = "", index = ""] = match;
@@ -143,43 +149,57 @@ function addSlices(paths: readonly string[], found: Found, absolute: (path: stri
   }
   for (const [path, slices] of volumes) {
     slices.sort((a, b) => a.index - b.index);
-    const problem = gapsIn(slices.map(({ index }) => index));
-    if (problem !== null) found.broken.push({ path, reason: problem });
-    else found.volumes.push(volumeOf(path, { kind: "npy-slices", paths: slices.map(({ path }) => absolute(path)) }));
-  }
-}
-
-/** Slice numbers of a volume must follow one another: a lost slice would shift all behind it. */
-function gapsIn(numbers: readonly number[]): string | null {
-  const wrong = numbers.findIndex((number, k) => k > 0 && number !== numbers[k - 1]! + 1);
-  if (wrong < 0) return null;
-  const [before, after] = [numbers[wrong - 1]!, numbers[wrong]!];
-  return before === after ? `slice ${after} is there twice` : `slices ${before + 1} to ${after - 1} are missing`;
-}
-
-/** PNG or JPEG files of one folder are one volume. */
-function addImages(root: string, paths: readonly string[], found: Found): void {
-  const folders = new Map<string, string[]>();
-  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), basename(path)]);
-  for (const [folder, files] of folders) {
-    try {
-      const { names } = sliceOrder(files, { folder });
-      found.volumes.push(volumeOf(folder, { kind: "images", paths: names.map((name) => join(root, folder, name)) }));
-    } catch (error) {
-      found.broken.push({ path: folder, reason: messageOf(error) });
+    const twice = slices.find(({ index }, k) => index === slices[k + 1]?.index);
+    const numbers = slices.map(({ index }) => index);
+    const paths = slices.map(({ path: file }) => absolute(file));
+    if (twice === undefined) found.volumes.push(volumeOf(path, { kind: "npy-slices", paths, numbers }));
+    else {
+      const reason = `slice ${twice.index} is there twice`;
+      found.broken.push({ path, reason, nameless: reason });
     }
   }
 }
 
-async function addArchive(root: string, path: string, found: Found): Promise<void> {
-  try {
-    found.volumes.push(...(await medmnistVolumes(join(root, path), path)));
-  } catch (error) {
-    found.broken.push({ path, reason: messageOf(error).replaceAll(join(root, path), path) });
+/** PNG or JPEG files of one folder are one volume. */
+function addImages(root: string, paths: readonly string[], found: Volumes): void {
+  const folders = new Map<string, string[]>();
+  for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), basename(path)]);
+  for (const [folder, files] of folders) {
+    // The pictures of the source itself are named as it is.
+    const path = folder === "." ? basename(root) : folder;
+    try {
+      // Whether missing numbers are allowed is for the reader to say.
+      const format = /\.png$/i.test(files[0]!) ? "PNG" : "JPEG";
+      const { names, numbers } = sliceOrder(files, { folder: path, format, allowGaps: true });
+      const paths = names.map((name) => join(root, folder, name));
+      found.volumes.push(volumeOf(path, { kind: "images", paths, numbers }));
+    } catch (error) {
+      found.broken.push(brokenAt(path, error, join(root, folder)));
+    }
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+async function addArchive(root: string, path: string, found: Volumes): Promise<void> {
+  try {
+    found.volumes.push(...(await medmnistVolumes(join(root, path), path)));
+  } catch (error) {
+    found.broken.push(brokenAt(path, error, join(root, path)));
+  }
+}
+
+/** A system's reason may hold the path; only what is said in our own words is kept without it. */
+const unreadableOf = ({ path, reason }: Walked["unreadable"][number]): Broken => ({
+  path,
+  reason,
+  nameless: reason === "a link that leads to nothing" ? reason : "it cannot be read",
+});
+
+/** @param file as the message calls it; whoever reads the reason reads the path before it */
+function brokenAt(path: string, error: unknown, file: string): Broken {
+  const { whole, nameless } = reasonOf(error);
+  const reason = whole.replaceAll(file, path);
+  return { path, reason: reason.startsWith(`${path}: `) ? reason.slice(path.length + 2) : reason, nameless };
+}
 
 /** Ids are the files' names; where two are alike, all are paths. */
 function nameApart(volumes: SourceVolume[]): void {

@@ -2,7 +2,8 @@
 import { basename } from "node:path";
 import { readTable, type Table, type TableRow } from "../csv.js";
 import { LabelsError, TableError, type LabelProblems } from "../errors.js";
-import { isPersonal } from "./privacy.js";
+import { furtherColumns } from "./columns.js";
+import type { KnownReasons } from "./known-reasons.js";
 import { chooseSeries } from "./series.js";
 import { KEYS, type Key, type Labelling, type LabelledVolume, type SetAside, type SourceVolume } from "./source.js";
 
@@ -15,6 +16,10 @@ export interface LabelOptions {
   series?: string;
   /** Leave out what has no label or no volume instead of refusing it. */
   skipUnlabelled?: boolean;
+  /** Further columns of the labels file that go into the data set; default: all that do not look personal. */
+  keepColumns?: readonly string[];
+  /** Names of persons may be kept, where `keepColumns` asks for them. */
+  keepIds?: boolean;
 }
 
 /** More classes than this are taken for a mistaken column. */
@@ -30,15 +35,20 @@ const USUAL = {
  * @throws LabelsError naming ids without a volume, volumes without a label, contradictions, studies with several series
  * @throws TableError
  */
-export function labelsFromTable(volumes: readonly SourceVolume[], path: string, options: LabelOptions = {}): Labelling {
+export function labelsFromTable(
+  volumes: readonly SourceVolume[],
+  path: string,
+  options: LabelOptions = {},
+  reasons?: KnownReasons,
+): Labelling {
   const table = readTable(path);
   const columns = columnsOf(table, options);
   const problems = noProblems();
   const left: SetAside[] = [];
   const numbers = labelNumbers(table, columns.label);
-  const rows = matchRows(volumes, table.rows, { ...options, columns }, problems, left);
+  const rows = matchRows(volumes, table.rows, { ...options, columns, reasons }, problems, left);
   const used = new Set([columns.id, columns.label, columns.subject, columns.class, "id", "path", "subject", "label", "class"]); // prettier-ignore
-  const kept = table.columns.filter((name) => !used.has(name) && !isPersonal(name));
+  const further = furtherColumns(table, used, options);
   const names = new Map(numbers.names);
   const labelled: LabelledVolume[] = [];
   const chosenAway = new Set(left.map(({ path }) => path));
@@ -66,10 +76,10 @@ export function labelsFromTable(volumes: readonly SourceVolume[], path: string, 
     if (name && !names.has(label)) names.set(label, name);
     const subject =
       (columns.subject === undefined ? undefined : values[columns.subject]) || volume.subject || volume.id;
-    const further = Object.fromEntries(kept.map((column) => [column, values[column] ?? ""]));
-    labelled.push({ ...volume, subject, label, extra: { ...volume.facts, ...further } });
+    const extra = Object.fromEntries(further.kept.map((column) => [column, values[column] ?? ""]));
+    labelled.push({ ...volume, subject, label, extra: { ...volume.facts, ...extra } });
   }
-  return finish(path, labelled, problems, names, left);
+  return { ...finish(path, labelled, problems, names, left), columns: further };
 }
 
 /** Labels from the folders class_0/, class_1/ …, or as an archive gives them. @throws LabelsError */
@@ -93,7 +103,7 @@ export function labelsFromSource(
     const subject = volume.subject ?? volume.id;
     labelled.push({ ...volume, subject, label: volume.folderLabel, extra: volume.facts });
   }
-  return finish(source, labelled, problems, names, left);
+  return { ...finish(source, labelled, problems, names, left), columns: { kept: [], dropped: [] } };
 }
 
 const noProblems = (): LabelProblems => ({
@@ -171,7 +181,7 @@ function labelNumbers({ rows }: Table, column: string): LabelNumbers {
   };
 }
 
-type MatchOptions = Omit<LabelOptions, "columns"> & { columns: Columns };
+type MatchOptions = Omit<LabelOptions, "columns"> & { columns: Columns; reasons: KnownReasons | undefined };
 
 function matchRows(
   volumes: readonly SourceVolume[],
@@ -188,9 +198,10 @@ function matchRows(
     const several = found.length > 1 && found.some(({ series }) => series === null);
     if (found.length === 0) {
       const shown = name === "" ? `line ${row.line}: empty ${options.columns.id}` : name;
+      const reason = options.reasons?.of(name) ?? null;
       if (options.skipUnlabelled && name !== "")
-        left.push({ path: shown, reason: "is in the labels file, but not among the volumes" }); // prettier-ignore
-      else problems.unmatched.push(shown);
+        left.push({ path: shown, reason: reason ?? "is in the labels file, but not among the volumes" });
+      else problems.unmatched.push(reason === null ? shown : `${shown}: ${reason}`);
     } else if (several) problems.invalid.push(`${name}: the name of ${found.length} volumes, give their path`);
     else {
       for (const volume of chooseSeries(found, options.series, problems, left)) {
@@ -208,7 +219,8 @@ function namesOf(volumes: readonly SourceVolume[], key: Key | undefined): Map<st
   const byName = new Map<string, SourceVolume[]>();
   for (const volume of volumes) {
     const kinds = key === undefined ? KEYS : [key];
-    for (const name of new Set(kinds.flatMap((kind) => volume.names[kind]))) {
+    // Values of a CSV file are trimmed, so the names of files are too.
+    for (const name of new Set(kinds.flatMap((kind) => volume.names[kind]).flatMap((name) => [name, name.trim()]))) {
       const same = byName.get(name);
       if (same === undefined) byName.set(name, [volume]);
       else same.push(volume);
@@ -227,7 +239,7 @@ function finish(
   problems: LabelProblems,
   names: ReadonlyMap<number, string>,
   left: SetAside[],
-): Labelling {
+): Omit<Labelling, "columns"> {
   if (Object.values(problems).some((list: string[]) => list.length > 0)) throw new LabelsError(source, problems);
   const count = volumes.reduce((most, { label }) => Math.max(most, label + 1), 0);
   const classes = Array.from({ length: count }, (_, label) => names.get(label) ?? String(label));

@@ -1,5 +1,6 @@
 /** What a source folder holds: volumes by where their voxels are and by what labels may call them. */
 import type { SetAsideCode } from "@slicestack/volume";
+import type { FurtherColumns } from "./columns.js";
 import type { Part } from "../split/split.js";
 
 /** How the voxels of one volume are read; plain data, because it is sent to a worker thread. Paths are absolute. */
@@ -12,10 +13,10 @@ export type VolumeInput =
   | { kind: "npy-item"; path: string; item: number; order: "HWS" | "SHW" }
   /** One item of an array (N, slices, H, W) in an archive. */
   | { kind: "npz-item"; path: string; array: string; item: number }
-  /** Arrays (H, W), one a slice, in order. */
-  | { kind: "npy-slices"; paths: string[] }
-  /** PNG or JPEG files, one a slice, in order. */
-  | { kind: "images"; paths: string[] }
+  /** Arrays (H, W), one a slice, in the order of their numbers. */
+  | { kind: "npy-slices"; paths: string[]; numbers: number[] }
+  /** PNG or JPEG files, one a slice, in the order of their numbers. */
+  | { kind: "images"; paths: string[]; numbers: number[] }
   /** The files of one DICOM series, on disk or in a zip. */
   | { kind: "dicom"; series: string; files: DicomPlace[] };
 
@@ -69,10 +70,18 @@ export interface SetAside {
   code?: SetAsideCode;
 }
 
+/** A volume of the source that cannot be read as it lies there. */
+export interface Broken extends SetAside {
+  /** The reason without what may name a patient. */
+  nameless: string;
+}
+
 export interface Labelling {
   volumes: LabelledVolume[];
   /** Class names, by label. */
   classes: string[];
   /** Volumes that were left out on purpose: without a label, or another series of the same study. */
   left: SetAside[];
+  /** Further columns of the labels file. */
+  columns: FurtherColumns;
 }

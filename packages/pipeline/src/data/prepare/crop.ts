@@ -1,11 +1,12 @@
 /** The region that is kept: lungs, body, or the box of a mask of the user's own. */
 import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { cropTo, findBody, findLungs, maskBox, reorient, type Box, type Volume } from "@slicestack/volume";
+import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { cropTo, findBody, findLungs, maskBox, named, reorient, said, type Box, type Volume } from "@slicestack/volume"; // prettier-ignore
 import { readVolume } from "@slicestack/volume/node";
 import { PrepareError } from "../errors.js";
 import { withoutExtension } from "../ingest/paths.js";
 import type { LabelledVolume } from "../ingest/source.js";
+import { reasonOf, UnusableVolumeError } from "../reason.js";
 import type { Recipe } from "./recipe.js";
 
 export interface Cropped {
@@ -32,15 +33,16 @@ async function regionOf(
   mask: string | null,
 ): Promise<{ box: Box; facts: Record<string, string> } | null> {
   if (masks !== null) {
-    if (mask === null) throw new Error("expected a mask of the same name, found none; add it, or leave --mask out");
-    const { volume: region } = await readVolume(mask, { unit: "arbitrary" });
+    if (mask === null)
+      throw new UnusableVolumeError("expected a mask of the same name, found none; add it, or leave --mask out");
+    const region = await readMask(mask);
     return { box: maskBox(reorient(region, "LPS"), volume), facts: {} };
   }
   if (crop === "none") return null;
   if (crop === "body") {
     const body = findBody(volume);
     if (body.found) return { box: body.box, facts: {} };
-    throw new Error("expected a body to crop to, found nothing solid; leave --crop out");
+    throw new UnusableVolumeError("expected a body to crop to, found nothing solid; leave --crop out");
   }
   const lungs = findLungs(volume);
   if (lungs.found) {
@@ -48,9 +50,19 @@ async function regionOf(
     return { box: lungs.box, facts: { lung_litres: litres(lungs.totalMl), lung_flags: lungs.flags.join(" ") } };
   }
   const found = lungs.reason === "no-body" ? "nothing solid" : `${Math.round(lungs.totalMl)} ml that look like lung`;
-  throw new Error(
+  throw new UnusableVolumeError(
     `expected lungs to crop to, found ${found}; is it a chest CT in HU? Leave --crop out to keep it whole`,
   );
+}
+
+/** What is wrong with a mask is whole on the terminal; its file and header may name a patient. */
+async function readMask(file: string): Promise<Volume> {
+  try {
+    return (await readVolume(file, { unit: "arbitrary" })).volume;
+  } catch (cause) {
+    const { whole } = reasonOf(cause);
+    throw new UnusableVolumeError(said`its mask cannot be read${named(`: ${whole}`, "")}`, { cause });
+  }
 }
 
 const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
@@ -59,16 +71,22 @@ const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
 export function findMasks(folder: string, volumes: readonly LabelledVolume[]): Map<string, string> {
   if (!existsSync(folder))
     throw new PrepareError(`${folder}: expected a folder of masks, it is not there`, "Check --mask.");
+  const root = resolve(folder);
   const found = new Map<string, string>();
   for (const { id, path } of volumes) {
     const bare = withoutExtension(path);
     const stems = [bare, basename(bare), id];
-    const file =
-      [join(folder, path), ...stems.flatMap((stem) => ENDINGS.map((ending) => join(folder, `${stem}.${ending}`)))] // prettier-ignore
-        .find((candidate) => existsSync(candidate) && dirname(candidate).startsWith(folder));
+    const names = [path, ...stems.flatMap((stem) => ENDINGS.map((ending) => `${stem}.${ending}`))];
+    const file = names.map((name) => join(root, name)).find((file) => isBelow(root, file) && existsSync(file));
     if (file !== undefined) found.set(id, file);
   }
   if (found.size > 0) return found;
   const first = volumes[0] === undefined ? "" : `, such as ${withoutExtension(volumes[0].path)}.nii.gz`;
   throw new PrepareError(`${folder}: no mask has the name of a volume`, `Name them like the volumes${first}.`);
+}
+
+/** An id such as ../x must not reach outside the folder. */
+function isBelow(root: string, file: string): boolean {
+  const path = relative(root, file);
+  return path !== "" && path !== ".." && !path.startsWith(`..${sep}`) && !isAbsolute(path);
 }

@@ -1,13 +1,14 @@
 /** What a preparation will do, settled before the first voxel is read: the same plan gives the same bytes. */
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, join, resolve, sep } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { PrepareError } from "../errors.js";
+import type { FurtherColumns } from "../ingest/columns.js";
 import { discover } from "../ingest/discover.js";
 import { labelsFromSource, labelsFromTable, type LabelOptions } from "../ingest/labels.js";
 import { hidden, isPersonal, Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
-import { isCt, type LabelledVolume, type SetAside, type VolumeInput } from "../ingest/source.js";
+import { isCt, type Broken, type LabelledVolume, type SetAside, type VolumeInput } from "../ingest/source.js";
 import type { Progress } from "../../progress.js";
 import { checkedRecipe, type Recipe, type RecipeOptions } from "./recipe.js";
 import { findMasks } from "./crop.js";
@@ -31,15 +32,32 @@ export interface PlannedVolume extends LabelledVolume {
   mask: string | null;
 }
 
+/** A volume that is left out, for the terminal and for the data set. */
+export interface Quarantined {
+  /** Below the source. */
+  path: string;
+  /** What the data set calls it. */
+  source: string;
+  reason: string;
+  /** What the data set says of the reason. */
+  kept: string;
+}
+
 export interface Plan {
   volumes: PlannedVolume[];
   classes: string[];
+  /** Further columns of the labels file: what is kept, and what is not. */
+  columns: FurtherColumns;
   recipe: Recipe;
   ct: boolean;
   /** Files that are no volumes of this set, with the reason. */
   left: SetAside[];
-  /** Volumes that were found and cannot be read, with the reason. */
-  broken: SetAside[];
+  /** Volumes that were found and cannot be read. */
+  broken: Quarantined[];
+  /** Folders below which files are named in messages by the rest of their paths. */
+  roots: string[];
+  /** Whether the data set may hold names of files and folders: of DICOM they may name a patient. */
+  keepsNames: boolean;
   /** SHA-256 over recipe, labels, and size and time of every file. */
   key: string;
 }
@@ -51,7 +69,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const table = labels ?? join(source, "labels.csv");
   const labelling =
     labels !== undefined || existsSync(table)
-      ? labelsFromTable(found.volumes, table, options)
+      ? labelsFromTable(found.volumes, table, options, found.reasons)
       : labelsFromSource(withSomeLabel(found.volumes, source), source, options);
   const { classes } = labelling;
   const ct = oneKind(source, labelling.volumes);
@@ -62,15 +80,19 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     source: volume.path,
     mask: masks?.get(volume.id) ?? null,
   }));
+  const keepsNames = options.keepIds === true || found.series.size === 0;
   const volumes = options.keepIds ? named : withoutIdentity(named, options);
   refuseTwice(volumes);
   return {
     volumes,
     classes,
+    columns: labelling.columns,
     recipe,
     ct,
     left: [...found.setAside, ...labelling.left],
-    broken: found.broken,
+    broken: found.broken.map((one) => quarantined(one, keepsNames ? null : pseudonymsOf(options))),
+    roots: [found.root, ...(recipe.mask === null ? [] : [resolve(recipe.mask)])],
+    keepsNames,
     key: keyOf(volumes, recipe, classes),
   };
 }
@@ -101,8 +123,17 @@ function oneKind(source: string, volumes: readonly LabelledVolume[]): boolean {
 function withoutIdentity(volumes: PlannedVolume[], options: PlanOptions): PlannedVolume[] {
   const personal = options.columns?.subject !== undefined && isPersonal(options.columns.subject);
   if (!personal && !volumes.some(({ input }) => input.kind === "dicom")) return volumes;
-  const pseudonyms = new Pseudonyms(readSalt(options.saltFile ?? saltPath(process.env, homedir())));
+  const pseudonyms = pseudonymsOf(options);
   return volumes.map((volume) => hidden(volume, pseudonyms, personal));
+}
+
+const pseudonymsOf = ({ saltFile }: PlanOptions): Pseudonyms =>
+  new Pseudonyms(readSalt(saltFile ?? saltPath(process.env, homedir())));
+
+/** @param pseudonyms null where names may be kept */
+function quarantined({ path, reason, nameless }: Broken, pseudonyms: Pseudonyms | null): Quarantined {
+  if (pseudonyms === null) return { path, source: path, reason, kept: reason };
+  return { path, source: `file ${pseudonyms.of("file", path)}`, reason, kept: nameless };
 }
 
 /** Ids name volumes everywhere after this. */
@@ -117,7 +148,9 @@ function refuseTwice(volumes: readonly PlannedVolume[]): void {
 }
 
 function keyOf(volumes: readonly PlannedVolume[], recipe: Recipe, classes: readonly string[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(["slicestack prepare 2", recipe, classes]));
+  // The folder of masks goes by its files below: one folder has many spellings, and another place on each machine.
+  const steps = { ...recipe, mask: recipe.mask !== null };
+  const hash = createHash("sha256").update(JSON.stringify(["slicestack prepare 2", steps, classes]));
   for (const { id, subject, label, part, extra, source, input, mask } of volumes) {
     const files = mask === null ? filesOf(input) : [...filesOf(input), mask];
     const stats = files.map((file) => {
@@ -137,11 +170,19 @@ function filesOf(input: VolumeInput): string[] {
 
 /** A destination inside the source would be found as input the next time; one around it would replace it. @throws PrepareError */
 export function refuseNested(source: string, destination: string): void {
-  const from = resolve(source) + sep;
-  const to = resolve(destination) + sep;
+  const from = withoutLinks(source) + sep;
+  const to = withoutLinks(destination) + sep;
   if (!from.startsWith(to) && !to.startsWith(from)) return;
   throw new PrepareError(
     `destination: expected a folder beside ${source}, came ${destination}`,
     "Choose a folder outside the source.",
   );
+}
+
+/** Where a path leads, also where its last folders are still to be made. */
+function withoutLinks(path: string): string {
+  const full = resolve(path);
+  const parent = dirname(full);
+  if (existsSync(full)) return realpathSync(full);
+  return parent === full ? full : join(withoutLinks(parent), basename(full));
 }

@@ -1,14 +1,16 @@
 /** From scans on disk to a prepared data set. */
 import { readFileSync, rmSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { syncFolder, temporaryName, writeFileAtomic } from "../atomic.js";
 import { PrepareError } from "../errors.js";
+import type { FurtherColumns } from "../ingest/columns.js";
 import type { SetAside, VolumeInput } from "../ingest/source.js";
 import { FolderLock } from "../lock.js";
 import { checkedName } from "../names.js";
 import { claimFolder, FOLDER_MARK, markFolder, refuseOccupied } from "../owned-folder.js";
 import { runPool } from "../pool.js";
+import type { Reason } from "../reason.js";
 import { shortageError } from "../system-errors.js";
 import { writeOfficialSplit } from "../split/official.js";
 import {
@@ -22,7 +24,7 @@ import {
 } from "../store.js";
 import { formatSubjects } from "../subjects.js";
 import { dataFolder, Journal, type Frame } from "./journal.js";
-import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions } from "./plan.js";
+import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions, type Quarantined } from "./plan.js"; // prettier-ignore
 import { shardOf, writeShard, type Shard } from "./shard.js";
 import { unpackArchives } from "./unpack.js";
 import type { PreparedVolume, VolumeJob } from "./volume.js";
@@ -45,6 +47,10 @@ export interface PrepareOptions extends PlanOptions {
 export interface PrepareResult extends Dataset {
   /** What was found and is no volume of the set, with the reason. */
   left: SetAside[];
+  /** Further columns of the labels file: which are in subjects.csv, and which are not and why. */
+  columns: FurtherColumns;
+  /** Volumes that cannot be read, with their files; dataset.json has them without what may name a patient. */
+  quarantined: Quarantined[];
   /** Volumes that an earlier call, stopped or killed, had finished. */
   resumed: number;
 }
@@ -69,8 +75,9 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   using _lock = FolderLock.take(work);
   const journal = openJournal(work, ofPiece(plan, options.shard), overwrite);
   const resumed = journal.entries.length;
+  const quarantined = earlier(journal, plan);
   try {
-    await fill(options, plan, journal, work);
+    quarantined.push(...(await fill(options, plan, journal, work)));
     signal?.throwIfAborted();
     journal.finish();
   } finally {
@@ -83,7 +90,13 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   if (options.shard === undefined) writeOfficialSplit(dataFolder(work));
   put(dataFolder(work), destination, overwrite);
   rmSync(work, { recursive: true, force: true });
-  return { ...openDataset(destination), left: plan.left, resumed };
+  return {
+    ...openDataset(destination),
+    left: plan.left,
+    columns: plan.columns,
+    quarantined: [...quarantined, ...plan.broken],
+    resumed,
+  };
 }
 
 /** Where a preparation works until it is whole: the same folder each time, so that a second call finds it. */
@@ -108,8 +121,18 @@ function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): 
   return Journal.open(work, key)!;
 }
 
-async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work: string): Promise<void> {
+/** What an earlier call left out: its files are known from the plan, and of the reason what was kept. */
+const earlier = (journal: Journal, { volumes }: Plan): Quarantined[] =>
+  journal.entries.flatMap((entry, k) =>
+    "record" in entry
+      ? []
+      : [{ path: volumes[k]!.path, source: entry.source, reason: entry.reason, kept: entry.reason }],
+  );
+
+/** @returns what was left out */
+async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work: string): Promise<Quarantined[]> {
   const { onProgress, signal, workers } = options;
+  const quarantined: Quarantined[] = [];
   const done = journal.entries.length;
   const todo = plan.volumes.slice(done);
   const inputs = await unpackArchives(
@@ -127,20 +150,25 @@ async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work:
       // Too few open files or a full disk says nothing about the volume: it is not left out, but everything stops.
       if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
       const problem = answer.ok ? add(journal, volume, answer.result) : answer.reason;
-      if (problem !== null) journal.quarantine(volume.source, nameless(problem, volume, inputs[k]!));
+      if (problem !== null) {
+        const nameless = answer.ok ? problem : (answer.nameless ?? problem);
+        const left = leftOut(volume, { whole: problem, nameless }, inputs[k]!, plan);
+        journal.quarantine(left.source, left.kept);
+        quarantined.push(left);
+      }
       onProgress?.({
         stage: "prepare",
         done: done + k + 1,
         total: plan.volumes.length,
         unit: "volumes",
-        message: problem === null ? volume.path : `${volume.path} is left out: ${problem}`,
+        message: problem === null ? volume.path : `${volume.path} is left out: ${quarantined.at(-1)!.reason}`,
       });
     },
   });
-  if (journal.count > 0 || options.shard !== undefined) return;
-  const [first] = journal.quarantined;
+  if (journal.count > 0 || options.shard !== undefined) return quarantined;
+  const first = quarantined[0] ?? earlier(journal, plan)[0];
   throw new PrepareError(
-    `${options.source}: none of ${plan.volumes.length} volumes could be prepared; the first, ${plan.volumes[0]?.path ?? ""}: ${first?.reason ?? ""}`,
+    `${options.source}: none of ${plan.volumes.length} volumes could be prepared; the first, ${first?.path ?? ""}: ${first?.reason ?? ""}`,
     "Look at one of them with slicestack inspect.",
   );
 }
@@ -180,16 +208,14 @@ function recordOf(volume: PlannedVolume, made: PreparedVolume, first: number, co
   };
 }
 
-/** A reason names files as they were read, which differs from machine to machine and may name a patient. */
-function nameless(reason: string, { source }: PlannedVolume, input: VolumeInput): string {
-  const paths = "path" in input ? [input.path] : input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths; // prettier-ignore
-  let text = reason;
-  for (const path of new Set(paths)) {
-    const name = input.kind === "dicom" ? "a file of it" : source;
-    text = text.replaceAll(path, name);
-    if (input.kind === "dicom") text = text.replaceAll(basename(path), name);
-  }
-  return input.kind === "dicom" ? text.replaceAll(/\bseries [\d.]+…?[\d.]*/g, "the series") : text;
+/** Messages of a reader hold whole paths, which differ from machine to machine: here they begin below the source. */
+function leftOut(volume: PlannedVolume, { whole, nameless }: Reason, input: VolumeInput, plan: Plan): Quarantined {
+  const { path, source } = volume;
+  // An archive is read from the copy that was unpacked beside the work.
+  const unpacked = "path" in input && input.kind === "npy-item" ? whole.replaceAll(input.path, path) : whole;
+  const reason = plan.roots.reduce((text, root) => text.replaceAll(`${root}${sep}`, ""), unpacked);
+  const kept = plan.keepsNames || input.kind !== "dicom" ? reason : nameless;
+  return { path, source, reason, kept };
 }
 
 const RANGES: Record<StoreDtype, [number, number]> = {
@@ -201,7 +227,8 @@ const RANGES: Record<StoreDtype, [number, number]> = {
 
 function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal: Journal): void {
   const { frame, records } = journal;
-  const quarantined = [...journal.quarantined, ...plan.broken.map(({ path, reason }) => ({ source: path, reason }))];
+  const broken = plan.broken.map(({ source, kept }) => ({ source, reason: kept }));
+  const quarantined = [...journal.quarantined, ...broken];
   if (options.shard !== undefined) writeShard(folder, options.shard, plan.key, quarantined);
   if (frame === null) return;
   const csv = formatSubjects(records);
@@ -228,10 +255,11 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
 
 const nameOf = ({ name, destination }: PrepareOptions): string => checkedName(name ?? basename(resolve(destination)));
 
-function recipeRecord({ source }: PrepareOptions, { recipe, ct }: Plan): Record<string, unknown> {
+function recipeRecord({ source }: PrepareOptions, { recipe, ct, keepsNames }: Plan): Record<string, unknown> {
   const { size, depth, crop, margin, allowGaps, mask } = recipe;
   return {
-    source: basename(resolve(source)),
+    // The folder or zip of an export is often named after the patient.
+    source: keepsNames ? basename(resolve(source)) : "DICOM",
     orientation: ct ? "LPS" : "as stored",
     size: size ?? "native",
     depth,

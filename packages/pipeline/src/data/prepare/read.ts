@@ -1,10 +1,20 @@
 /** Reads the voxels of one volume, whatever its layout. Runs in a worker thread. */
-import { stackSlices, volumeOfColumns, volumeOfSlices, type NpyArray, type Volume } from "@slicestack/volume";
+import {
+  named,
+  said,
+  stackSlices,
+  volumeOfColumns,
+  volumeOfSlices,
+  type NpyArray,
+  type Volume,
+} from "@slicestack/volume";
 import { openNpyFile, readNpy, readSlice, readVolume } from "@slicestack/volume/node";
 import { arrayHash } from "../hash.js";
 import { readDicom } from "../ingest/dicom.js";
 import type { VolumeInput } from "../ingest/source.js";
+import { UnusableVolumeError } from "../reason.js";
 import type { Recipe } from "./recipe.js";
+import { missingIn, refuseGaps, withGapsFilled } from "./slice-gaps.js";
 
 export interface ReadResult {
   volume: Volume;
@@ -28,17 +38,32 @@ export async function readInput(input: VolumeInput, recipe: ReadOptions): Promis
     case "npy-item":
       return await readItem(input, unit);
     case "npy-slices":
-      return arrayResult(await readSlices(input.paths), unit);
-    case "images": {
-      const slices = [];
-      for (const path of input.paths) slices.push(await readSlice(path));
-      return arrayResult(stackSlices(slices), unit);
-    }
+    case "images":
+      return await readNumbered(input, recipe, unit);
     case "dicom":
       return await readDicom(input, recipe);
     case "npz-item":
       throw new Error(`${input.path}: an archive is unpacked before its items are read`);
   }
+}
+
+/** One file a slice; slices that are missing are refused, or mixed from their neighbours. */
+async function readNumbered(
+  { kind, paths, numbers }: VolumeInput & { kind: "npy-slices" | "images" },
+  { allowGaps }: ReadOptions,
+  unit: Unit,
+): Promise<ReadResult> {
+  refuseGaps(paths, numbers, allowGaps);
+  const volume = kind === "images" ? await readImages(paths) : await readSlices(paths);
+  const { facts, ...read } = arrayResult(withGapsFilled(volume, numbers), unit);
+  const filled = missingIn(numbers);
+  return { ...read, facts: filled === 0 ? facts : { ...facts, gaps_filled: String(filled) } };
+}
+
+async function readImages(paths: readonly string[]): Promise<Volume> {
+  const slices = [];
+  for (const path of paths) slices.push(await readSlice(path));
+  return stackSlices(slices);
 }
 
 type Unit = { unit?: "HU" | "arbitrary" };
@@ -59,7 +84,7 @@ async function readItem(input: VolumeInput & { kind: "npy-item" }, unit: Unit): 
 async function readSlices(paths: readonly string[]): Promise<Volume> {
   const slices = await Promise.all(paths.map(async (path) => ({ path, array: await readNpy(path) })));
   const [first] = slices;
-  if (first === undefined) throw new Error("expected slices, found none");
+  if (first === undefined) throw new UnusableVolumeError("expected slices, found none");
   const like = first.array;
   const [height = 0, width = 0] = like.shape;
   const plane = height * width;
@@ -69,7 +94,9 @@ async function readSlices(paths: readonly string[]): Promise<Volume> {
     const same = array.shape[0] === height && array.shape[1] === width && array.dtype === like.dtype;
     if (!same) {
       const wanted = `${like.dtype} ${height} x ${width}`;
-      throw new Error(`expected slices of ${wanted}, ${path} is ${array.dtype} ${array.shape.join(" x ")}`);
+      throw new UnusableVolumeError(
+        said`expected slices of ${wanted}, ${named(path, "one")} is ${array.dtype} ${array.shape.join(" x ")}`,
+      );
     }
     data.set(array.data, k * plane);
   }

@@ -12,7 +12,7 @@ export interface Recipe {
   margin: number;
   /** What the values are; null leaves it to the format: HU for scans, none for arrays. */
   unit: "HU" | "arbitrary" | null;
-  /** Interpolate over missing slices of a DICOM series instead of refusing it. */
+  /** Interpolate over missing slices of a DICOM series, or of a folder of slices, instead of refusing it. */
   allowGaps: boolean;
   /** Folder of masks by the volumes' paths or ids; the crop is their box. */
   mask: string | null;

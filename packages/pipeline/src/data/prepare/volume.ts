@@ -4,6 +4,7 @@ import { reorient, resample, type Triple, type Volume, type VoxelArray } from "@
 import { isCt, type VolumeInput } from "../ingest/source.js";
 import { arrayHash, fileHash } from "../hash.js";
 import { meanLungHu } from "../lung.js";
+import { UnusableVolumeError } from "../reason.js";
 import type { Geometry, StoreArray, StoreDtype } from "../store.js";
 import { readInput } from "./read.js";
 import type { Recipe } from "./recipe.js";
@@ -85,7 +86,8 @@ function withPlainNumbers(volume: Volume): Volume {
 
 function refuseNonFinite(data: VoxelArray): void {
   if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
-  if (!data.every(Number.isFinite)) throw new Error("expected finite HU, it holds NaN or infinity; export it again");
+  if (!data.every(Number.isFinite))
+    throw new UnusableVolumeError("expected finite HU, it holds NaN or infinity; export it again");
 }
 
 /** HU become int16; other values keep their dtype where the store has it, else become float32. */
@@ -96,7 +98,7 @@ function toStore(volume: Volume): { data: StoreArray; dtype: StoreDtype } {
   if (data instanceof Uint16Array) return { data, dtype: "uint16" };
   if (data instanceof Int16Array) return { data, dtype: "int16" };
   const floats = data instanceof Float32Array ? data : Float32Array.from(data);
-  if (!floats.every(Number.isFinite)) throw new Error("expected finite values, it holds NaN or infinity");
+  if (!floats.every(Number.isFinite)) throw new UnusableVolumeError("expected finite values, it holds NaN or infinity");
   return { data: floats, dtype: "float32" };
 }
 

@@ -1,5 +1,6 @@
 import { parentPort } from "node:worker_threads";
 import type { PoolAnswer } from "../pool.js";
+import { reasonOf } from "../reason.js";
 import { shortageOf } from "../system-errors.js";
 import { prepareVolume, type PreparedVolume, type VolumeJob } from "./volume.js";
 
@@ -8,8 +9,8 @@ async function run(job: VolumeJob): Promise<PoolAnswer<PreparedVolume>> {
     return { ok: true, result: await prepareVolume(job) };
   } catch (error) {
     const shortage = shortageOf(error);
-    const reason = error instanceof Error ? error.message : String(error);
-    return { ok: false, reason, ...(shortage === null ? {} : { shortage }) };
+    const { whole, nameless } = reasonOf(error);
+    return { ok: false, reason: whole, nameless, ...(shortage === null ? {} : { shortage }) };
   }
 }
 

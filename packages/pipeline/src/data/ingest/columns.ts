@@ -1,0 +1,89 @@
+/** Which further columns of a labels file go into the data set: none that names a person, by its own name or by its values. */
+import { TableError } from "../errors.js";
+import type { Table } from "../csv.js";
+import { isPersonal } from "./privacy.js";
+
+export interface FurtherColumns {
+  kept: string[];
+  /** Each with the reason. */
+  dropped: { name: string; why: string }[];
+}
+
+/**
+ * @param used columns that have a meaning: ids, labels …
+ * @param wanted columns to keep, and no others; default: all that do not look personal
+ * @throws TableError a wanted column that is not there, or that names a person
+ */
+export function furtherColumns(
+  table: Table,
+  used: ReadonlySet<string | undefined>,
+  { keepColumns: wanted, keepIds = false }: { keepColumns?: readonly string[]; keepIds?: boolean },
+): FurtherColumns {
+  const further = table.columns.filter((name) => !used.has(name));
+  if (wanted === undefined) {
+    const judged = further.map((name) => ({ name, why: whyPersonal(table, name) }));
+    return {
+      kept: judged.flatMap(({ name, why }) => (why === null ? [name] : [])),
+      dropped: judged.flatMap(({ name, why }) => (why === null ? [] : [{ name, why }])),
+    };
+  }
+  for (const name of wanted) {
+    if (!table.columns.includes(name))
+      throw new TableError(table.file, 1, `--keep-columns: there is no column ${name}, only ${table.columns.join(", ")}`, "Name columns that are there."); // prettier-ignore
+    if (isPersonal(name) && !keepIds)
+      throw new TableError(table.file, 1, `--keep-columns: ${name} names a person`, "Leave it out, or add --keep-ids where names may be kept."); // prettier-ignore
+  }
+  const kept = further.filter((name) => wanted.includes(name));
+  return { kept, dropped: further.filter((name) => !kept.includes(name)).map((name) => ({ name, why: "it is not among --keep-columns" })) }; // prettier-ignore
+}
+
+function whyPersonal({ rows }: Table, name: string): string | null {
+  if (isPersonal(name)) return "it names a person";
+  const values = rows.map((row) => (row.values[name] ?? "").trim()).filter((value) => value !== "");
+  const kind = personalKind(values);
+  return kind === null ? null : `its values look like ${kind}`;
+}
+
+const DATE = [
+  /^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b/,
+  /^\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})\b/,
+  /^(18|19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/,
+  /^\d{1,2}\.?[ -]?\p{L}{3,}\.?[ -],?\d{2,4}$/u,
+  /^\p{L}{3,}\.? \d{1,2},? \d{4}$/u,
+  /^\d{4}年\d{1,2}月\d{1,2}日$/,
+];
+
+/** Kinds of values by which a person can be found, in words for a message. */
+const KINDS: readonly (readonly [kind: string, is: (value: string) => boolean])[] = [
+  ["dates", (value) => DATE.some((form) => form.test(value))],
+  ["e-mail addresses", (value) => /^[^@\s]+@[^@\s]+\.\p{L}{2,}$/u.test(value)],
+  ["UIDs", (value) => /^[0-2](\.\d+){4,}$/.test(value)],
+  ["names in the form of DICOM", (value) => /^\p{L}[^^]*\^/u.test(value)],
+  ["social security numbers", (value) => /^\d{3}-\d{2}-\d{4}$/.test(value)],
+  ["NHS numbers", isNhsNumber],
+  ["postcodes", (value) => /^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/i.test(value)],
+  ["phone numbers", (value) => /^\+?[\d ()/-]+$/.test(value) && /[+ (/]/.test(value) && value.replaceAll(/\D/g, "").length >= 8], // prettier-ignore
+];
+
+/** Ten digits, the last of which checks the others (modulo 11). */
+function isNhsNumber(value: string): boolean {
+  if (!/^\d{3}[ -]?\d{3}[ -]?\d{4}$/.test(value)) return false;
+  const digits = [...value.replaceAll(/\D/g, "")].map(Number);
+  const sum = digits.slice(0, 9).reduce((total, digit, k) => total + digit * (10 - k), 0);
+  return (11 - (sum % 11)) % 11 === digits[9];
+}
+
+/** A few rows may be mistyped, or hold a dash for what is missing. */
+const MOST = 0.8;
+/** Texts that hardly repeat are names, addresses or remarks; a site or a scanner comes again. */
+const [FEWEST_TEXTS, DISTINCT] = [5, 0.9];
+
+function personalKind(values: readonly string[]): string | null {
+  if (values.length === 0) return null;
+  const share = (is: (value: string) => boolean) => values.filter(is).length / values.length;
+  const kind = KINDS.find(([, is]) => share(is) >= MOST);
+  if (kind !== undefined) return kind[0];
+  const texts = share((value) => /\p{L}{2}/u.test(value)) >= MOST;
+  const distinct = new Set(values).size / values.length;
+  return texts && values.length >= FEWEST_TEXTS && distinct >= DISTINCT ? "names or remarks, another text in nearly every row" : null; // prettier-ignore
+}
