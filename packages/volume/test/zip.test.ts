@@ -176,3 +176,15 @@ test("leaving a stream early stops it: the next read works, and the file can be 
   assert.equal(hash((await entry?.read()) ?? text), hash(random));
   await archive.close();
 });
+
+test("small files are inflated into small buffers, so that an archive of tens of thousands takes little memory", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "many.zip");
+  const data = Buffer.alloc(300, "a line of a header ");
+  const members = Array.from({ length: 300 }, (_, k) => ({ name: `${k % 7}/IM${k}.dcm`, data }));
+  await writeFile(path, zipOf(members));
+  await using archive = await openZipFile(path);
+  let held = 0;
+  for (const entry of archive.entries) for await (const piece of entry.stream()) held += piece.buffer.byteLength;
+  assert.ok(held < 300 * 2 ** 13, `${held} bytes held for ${300 * data.length} bytes of content`);
+});

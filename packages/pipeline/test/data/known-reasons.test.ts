@@ -97,3 +97,23 @@ test("skipUnlabelled: what is left out carries the same reason", async (t) => {
   const { left } = await makePlan({ source: folder, labels, skipUnlabelled: true });
   assert.ok(left.some(({ path, reason }) => path === "ward" && /names no modality/.test(reason)));
 });
+
+test("a zip with names that climb out is set aside with the words of the formats page; alone it is the error", async (t) => {
+  const folder = source(t);
+  // One stored file, named ../a.dcm in both headers.
+  const name = Buffer.from("../a.dcm");
+  const sizes = Buffer.alloc(16); // checksum, both sizes, and no extra field: an empty file
+  sizes.writeUInt16LE(name.length, 12);
+  const local = Buffer.concat([Buffer.from("504b03040a000000000000002100", "hex"), sizes, name]);
+  const place = Buffer.alloc(14);
+  const central = Buffer.concat([Buffer.from("504b010214000a000000000000002100", "hex"), sizes, place, name]); // prettier-ignore
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  [1, 1].forEach((count, k) => end.writeUInt16LE(count, 8 + 2 * k));
+  end.writeUInt32LE(central.length, 12);
+  end.writeUInt32LE(local.length, 16);
+  writeFileSync(join(folder, "slip.zip"), Buffer.concat([local, central, end]));
+  const words = /not readable as zip: it is damaged or ambiguous \(Unsafe filename: \.\.\/a\.dcm\)/;
+  assert.match(await unmatched(folder, "slip"), words);
+  await assert.rejects(makePlan({ source: join(folder, "slip.zip"), labels: join(folder, "labels.csv") }), words);
+});

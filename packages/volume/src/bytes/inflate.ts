@@ -38,8 +38,11 @@ export async function* inflated(
   }
 }
 
-/** Pieces of a compressed stream in, pieces of its content out. @throws the platform's error */
-export type Decompress = (pieces: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+/**
+ * Pieces of a compressed stream in, pieces of its content out. @throws the platform's error
+ * @param size bytes that the content is announced to have; it may be wrong
+ */
+export type Decompress = (pieces: AsyncIterable<Uint8Array>, size: number) => AsyncIterable<Uint8Array>;
 
 /** Raw deflate, as zip archives have it, by DecompressionStream. */
 export const inflateRaw: Decompress = (pieces) => decompressed(pieces, "deflate-raw");

@@ -1,10 +1,11 @@
-import { ZipReader, type FileEntry } from "@zip.js/zip.js";
+import { ZipReader } from "@zip.js/zip.js";
 import CRC32 from "crc-32";
 import { inflateRaw, MAX_DEFLATE_RATIO, type Decompress } from "../bytes/inflate.js";
 import type { ByteSource } from "../bytes/source.js";
 import { VolumeFileError, VolumeFormatError, type VolumeFormat } from "../errors.js";
 import { named, said, type Named } from "../message.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
+import { contentStart, LOCAL_HEADER_BYTES, type ZipMember } from "./local-header.js";
 import { SourceReader } from "./source-reader.js";
 
 /** One file of an archive; nothing of it is read before it is asked for. */
@@ -37,8 +38,8 @@ export interface ZipLimits {
 
 const LIMITS: ZipLimits = { entries: 200_000, entryBytes: 2 ** 32, totalBytes: 2 ** 40 };
 
-/** Before the name of each file. */
-const LOCAL_HEADER_BYTES = 30;
+/** Read at once. */
+const PIECE_BYTES = 2 ** 20;
 const STORED = 0;
 const DEFLATE = 8;
 /** What one compressed byte can become. Others are refused: deflate64 would need the library, which inflates unbounded. */
@@ -84,15 +85,21 @@ class Archive {
     this.#refuse = refuser(source.name, format);
   }
 
-  async files(): Promise<FileEntry[]> {
+  async files(): Promise<ZipMember[]> {
     const zip = new ZipReader(this.#reader, { useWebWorkers: false });
-    const files: FileEntry[] = [];
+    const files: ZipMember[] = [];
     let count = 0;
     try {
       for await (const entry of zip.getEntriesGenerator({ strictness: "strict", filenameValidation: "balanced" })) {
         if (++count > this.#limits.entries)
           this.#refuse(`expected at most ${this.#limits.entries} entries, it lists more`, "Split the archive.");
-        if (!entry.directory) files.push(entry);
+        if (entry.directory) continue;
+        if (entry.encrypted)
+          this.#refuse(said`${inWords(entry.filename)} is encrypted`, "Unpack it with its password first.");
+        // What the library keeps of each entry takes 8 KB.
+        const { filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize } = entry;
+        const signature = entry.signature ?? 0;
+        files.push({ filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize, signature });
       }
     } catch (cause) {
       throw this.#translated(cause);
@@ -101,26 +108,25 @@ class Archive {
     return files;
   }
 
-  entry(file: FileEntry): ZipEntry {
+  entry(file: ZipMember): ZipEntry {
     const { filename: name, uncompressedSize: size, compressedSize } = file;
     return { name, size, compressedSize, read: () => this.#read(file), stream: () => this.#stream(file) };
   }
 
-  #check(files: readonly FileEntry[]): void {
+  #check(files: readonly ZipMember[]): void {
     const refuse = this.#refuse;
     let total = 0;
-    for (const { filename, encrypted, compressionMethod, uncompressedSize, compressedSize } of files) {
-      if (encrypted) refuse(said`${entry(filename)} is encrypted`, "Unpack it with its password first.");
+    for (const { filename, compressionMethod, uncompressedSize, compressedSize } of files) {
       const ratio = MAX_RATIO.get(compressionMethod);
       if (ratio === undefined)
         return refuse(
-          said`${entry(filename)} is compressed by method ${compressionMethod}`,
+          said`${inWords(filename)} is compressed by method ${compressionMethod}`,
           "Pack the files again, with deflate.",
         );
       const most = compressedSize * ratio;
       if (uncompressedSize > most) {
         const holds = `its ${compressedSize} compressed bytes hold at most ${most}`;
-        refuse(said`${entry(filename)} announces ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
+        refuse(said`${inWords(filename)} announces ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
       }
       total += uncompressedSize;
     }
@@ -130,15 +136,15 @@ class Archive {
     for (const [k, { filename, offset, compressedSize }] of inOrder.entries()) {
       const next = inOrder[k + 1]?.offset ?? this.#source.size;
       if (offset + LOCAL_HEADER_BYTES + compressedSize > next)
-        refuse(said`${entry(filename)} lies over what follows it, as in a zip bomb`, COPY_AGAIN);
+        refuse(said`${inWords(filename)} lies over what follows it, as in a zip bomb`, COPY_AGAIN);
     }
   }
 
-  async #read(file: FileEntry): Promise<Uint8Array> {
+  async #read(file: ZipMember): Promise<Uint8Array> {
     const { filename, uncompressedSize } = file;
     const limit = this.#limits.entryBytes;
     if (uncompressedSize > limit)
-      this.#refuse(said`${entry(filename)} has ${uncompressedSize} bytes, the limit is ${limit}`, "Unpack it first.");
+      this.#refuse(said`${inWords(filename)} has ${uncompressedSize} bytes, the limit is ${limit}`, "Unpack it first.");
     const bytes = new Uint8Array(uncompressedSize);
     let at = 0;
     for await (const piece of this.#stream(file)) {
@@ -148,7 +154,7 @@ class Archive {
     return bytes;
   }
 
-  async *#stream(file: FileEntry): AsyncGenerator<Uint8Array, void> {
+  async *#stream(file: ZipMember): AsyncGenerator<Uint8Array, void> {
     const { filename, uncompressedSize: size } = file;
     const refuse = this.#refuse;
     let at = 0;
@@ -156,53 +162,49 @@ class Archive {
     try {
       for await (const piece of this.#content(file)) {
         at += piece.length;
-        if (at > size) refuse(said`${entry(filename)} announces ${size} bytes and unpacks to more`, COPY_AGAIN);
+        if (at > size) refuse(said`${inWords(filename)} announces ${size} bytes and unpacks to more`, COPY_AGAIN);
         crc = CRC32.buf(piece, crc);
         yield piece;
       }
     } catch (cause) {
       throw this.#translated(cause, filename);
     }
-    if (at < size) refuse(said`${entry(filename)} announces ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
-    if (crc >>> 0 !== file.signature) refuse(said`the checksum of ${entry(filename)} is wrong`, COPY_AGAIN);
+    if (at < size) refuse(said`${inWords(filename)} announces ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
+    if (crc >>> 0 !== file.signature) refuse(said`the checksum of ${inWords(filename)} is wrong`, COPY_AGAIN);
   }
 
-  #content(file: FileEntry): AsyncIterable<Uint8Array> {
+  #content(file: ZipMember): AsyncIterable<Uint8Array> {
     const stored = this.#stored(file);
-    return file.compressionMethod === STORED ? stored : this.#inflate(stored);
+    return file.compressionMethod === STORED ? stored : this.#inflate(stored, file.uncompressedSize);
   }
 
   /** The bytes as they lie in the archive. */
-  async *#stored(file: FileEntry): AsyncGenerator<Uint8Array, void> {
-    let fail: (error: unknown) => void = () => undefined;
-    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
-      start: (controller) => void (fail = (error) => controller.error(error)),
-    });
-    const stop = new AbortController();
-    const options = { signal: stop.signal, passThrough: true };
-    // Where it fails before its first byte, the library leaves the stream open, and its reader would wait for ever.
-    const done = file.getData(writable, options).catch((error: unknown) => fail(error));
-    try {
-      for await (const piece of readable) yield piece;
-    } finally {
-      stop.abort();
-      await done;
-    }
+  async *#stored(file: ZipMember): AsyncGenerator<Uint8Array, void> {
+    const start = await contentStart(this.#source, file);
+    if (typeof start === "string") throw this.#damaged(start, file.filename);
+    const end = start + file.compressedSize;
+    if (end > this.#source.size) throw this.#damaged("its bytes end after the archive", file.filename);
+    for (let at = start; at < end; at += PIECE_BYTES)
+      yield await this.#source.read(at, Math.min(PIECE_BYTES, end - at));
   }
 
   /** The library's errors in our words; ours, and those of the source, as they are. */
   #translated(cause: unknown, name?: string): unknown {
     const own = this.#reader.takeFailure() ?? cause;
     if (own instanceof VolumeFormatError || own instanceof VolumeFileError) return own;
-    const words = wordsOf(cause);
-    const problem = said`${name === undefined ? "it" : entry(name)} is damaged or ambiguous${named(` (${words})`, "")}`;
+    return this.#damaged(wordsOf(cause), name, { cause });
+  }
+
+  #damaged(words: string, name?: string, options?: ErrorOptions): VolumeFormatError {
+    const what = name === undefined ? "it" : inWords(name);
+    const problem = said`${what} is damaged or ambiguous${named(` (${words})`, "")}`;
     const { name: file } = this.#source;
-    return new VolumeFormatError({ file, format: this.#format, problem, remedy: COPY_AGAIN }, { cause });
+    return new VolumeFormatError({ file, format: this.#format, problem, remedy: COPY_AGAIN }, options);
   }
 }
 
 /** An entry in a message: its name is that of a file. */
-const entry = (name: string): Named => named(`"${name}"`, "one of its files");
+const inWords = (name: string): Named => named(`"${name}"`, "one of its files");
 
 /** The library says what is wrong with which file in fields beside its message. */
 function wordsOf(cause: unknown): string {

@@ -1,6 +1,6 @@
 /** DICOM series of a source: found by the headers of its files, in folders and in zips. */
 import { basename, dirname, join } from "node:path";
-import { named, readDicomSeries, said, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type SeriesIdentity, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
+import { named, readDicomSeries, said, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type SeriesIdentity, VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
 import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
 import type { Progress } from "../../progress.js";
 import type { Recipe } from "../prepare/recipe.js";
@@ -29,12 +29,17 @@ export async function dicomVolumes(
 ): Promise<DicomFound> {
   if (paths.length === 0) return { volumes: new Map(), setAside: [], identifiers: new Map() };
   const places = new Map<string, DicomPlace>();
+  const damaged: SetAside[] = [];
   await using zips = new Zips();
   async function* sources(): AsyncGenerator<DicomSource> {
     for (const [k, path] of paths.entries()) {
       const file = join(root, path);
       if (/\.zip$/i.test(path) && (await detectFormat(file)) === "zip") {
-        for (const entry of await zips.entries(file)) {
+        const entries = await zips.entries(file).catch((error: unknown) => {
+          damaged.push({ path, ...reasonOfZip(error, file), code: "unreadable" });
+          return [];
+        });
+        for (const entry of entries) {
           places.set(`${path}#${entry}`, { path: file, entry });
           yield await zips.source(`${path}#${entry}`, file, entry);
         }
@@ -55,9 +60,15 @@ export async function dicomVolumes(
   });
   return {
     volumes: new Map(scan.series.map((series) => [volumeOfSeries(series, places), series])),
-    setAside,
+    setAside: [...damaged, ...setAside],
     identifiers,
   };
+}
+
+/** An archive that is damaged, or could be understood in two ways, is set aside; the other files go on. */
+function reasonOfZip(error: unknown, file: string): { reason: string } {
+  if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
+  return { reason: error.message.slice(`${file}: `.length) };
 }
 
 const identifiersOf = ({ patientId, accession, studyUid, seriesUid }: SeriesIdentity): string[] =>
