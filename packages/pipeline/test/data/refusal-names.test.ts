@@ -82,7 +82,7 @@ test("all refusals at once: files and folders for the terminal, nothing of them 
   }
   const shown = quarantined.map(({ reason }) => reason).join("\n");
   assert.match(shown, /the widest between z = \S+ mm \(ZQ_uneven\/ZQ\^\d\.dcm\) and z = \S+ mm \(ZQ_uneven\/ZQ\^\d\.dcm\)/); // prettier-ignore
-  assert.match(messages.join("\n"), /ZQ_gap .* is left out: .*1 slice is missing between .*ZQ_gap\/ZQ/);
+  assert.match(messages.join("\n"), /ZQ_gap .* is left out: .*2 slices are missing between .*ZQ_gap\/ZQ/);
 
   const kept = await prepare({ ...settings, keepIds: true, destination: join(folder, "kept") });
   assert.equal(kept.info.recipe["source"], PATIENT);
