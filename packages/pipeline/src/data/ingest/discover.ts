@@ -58,7 +58,13 @@ export async function survey(source: string, options: DiscoverOptions = {}): Pro
   const { root, paths, unreadable } = filesOf(source);
   const kinds = sorted(paths);
   const { volumes: series, setAside, identifiers } = await dicomVolumes(root, kinds.rest, options);
-  const found: Omit<Found, "reasons"> = { root, volumes: [...series.keys()], series, setAside, broken: unreadable.map(unreadableOf) };
+  const found: Omit<Found, "reasons"> = {
+    root,
+    volumes: [...series.keys()],
+    series,
+    setAside,
+    broken: unreadable.map(unreadableOf),
+  };
   for (const path of kinds.files) found.volumes.push(volumeOf(path, { kind: "file", path: join(root, path) }));
   await addArrays(root, kinds.arrays, found);
   for (const path of kinds.archives) await addArchive(root, path, found);
