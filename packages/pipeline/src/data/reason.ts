@@ -1,5 +1,6 @@
 /** Why a volume is left out, in two wordings: whole for the terminal, and without names for what is kept. */
 import type { Message } from "@slicestack/volume";
+import { systemText } from "./system-errors.js";
 
 export interface Reason {
   whole: string;
@@ -21,7 +22,7 @@ export class UnusableVolumeError extends Error {
 /** An error that has no nameless wording may hold any name in its message, so nothing of it is kept but its code. */
 export function reasonOf(error: unknown): Reason {
   if (!(error instanceof Error)) return { whole: String(error), nameless: UNSAID };
-  const whole = oneLine(error.message);
+  const whole = oneLine(systemText(error));
   if ("nameless" in error && typeof error.nameless === "string") return { whole, nameless: oneLine(error.nameless) };
   const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
   return { whole, nameless: `${UNSAID}${code}` };

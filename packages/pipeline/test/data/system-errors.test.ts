@@ -44,17 +44,14 @@ test("a full disk is told from a file that is not there, also behind another err
   assert.equal(systemText(thrown(() => naming("a/b", () => assert.fail(full)))), "a/b: the disk is full (ENOSPC)");
 });
 
-test("walk: a link to nothing and a link in a circle are told by name, the rest is found; hidden files are not", (t) => {
+test("walk: files and links at any depth, sorted, without what is hidden; a folder that cannot be entered by its name", (t) => {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, "b/.git"), { recursive: true });
   for (const file of ["b/2.dcm", "1.dcm", "b/.git/x", ".hidden"]) writeFileSync(join(folder, file), "");
   symlinkSync("../1.dcm", join(folder, "b/good.dcm"));
   symlinkSync("nowhere", join(folder, "b/bad.dcm"));
-  symlinkSync("round", join(folder, "round"));
-  const { paths, unreadable } = walk(folder);
-  assert.deepEqual(paths, ["1.dcm", "b/2.dcm", "b/good.dcm"]);
-  assert.deepEqual(unreadable, [
-    { path: "b/bad.dcm", reason: "a link that leads to nothing" },
-    { path: "round", reason: "the links there lead in a circle (ELOOP)" },
-  ]);
+  assert.deepEqual(walk(folder), { paths: ["1.dcm", "b/2.dcm", "b/bad.dcm", "b/good.dcm"], unreadable: [] });
+  if (process.getuid?.() === 0) return; // who may do everything may enter every folder
+  mkdirSync(join(folder, "closed"), { mode: 0 });
+  assert.deepEqual(walk(folder).unreadable, [{ path: "closed", reason: "permission denied (EACCES)" }]);
 });

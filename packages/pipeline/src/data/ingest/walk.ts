@@ -1,16 +1,16 @@
-/** All files below a folder. What cannot be entered or followed is told by its name, and the rest goes on. */
-import { readdirSync, statSync } from "node:fs";
+/** All files below a folder. A folder that cannot be entered is told by its name, and the rest goes on. */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isShortage, systemText } from "../system-errors.js";
 
 export interface Walked {
   /** Relative to the root, with forward slashes, sorted. */
   paths: string[];
-  /** Folders that cannot be entered, links that lead nowhere. */
+  /** Folders that cannot be entered. */
   unreadable: { path: string; reason: string }[];
 }
 
-/** Hidden files and folders are passed over. Links to files are followed, links to folders are not. @throws Error of the file system for the root itself */
+/** Hidden files and folders are passed over. A link is a file here: one that leads nowhere fails where it is read. @throws Error of the file system for the root itself */
 export function walk(root: string): Walked {
   const found: Walked = { paths: [], unreadable: [] };
   walkInto(root, "", found);
@@ -23,13 +23,8 @@ function walkInto(root: string, below: string, found: Walked): void {
   for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
-    if (entry.isFile()) found.paths.push(path);
+    if (entry.isFile() || entry.isSymbolicLink()) found.paths.push(path);
     else if (entry.isDirectory()) attempt(root, path, found, () => walkInto(root, path, found));
-    else if (entry.isSymbolicLink())
-      attempt(root, path, found, () => {
-        statSync(join(root, path));
-        found.paths.push(path);
-      });
   }
 }
 
@@ -38,7 +33,6 @@ function attempt(root: string, path: string, found: Walked, body: () => void): v
     body();
   } catch (error) {
     if (isShortage(error)) throw error;
-    const reason = systemText(error).replace(`${join(root, path)}: `, "");
-    found.unreadable.push({ path, reason: /ENOENT/.test(reason) ? "a link that leads to nothing" : reason });
+    found.unreadable.push({ path, reason: systemText(error).replace(`${join(root, path)}: `, "") });
   }
 }
