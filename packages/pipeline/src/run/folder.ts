@@ -111,7 +111,11 @@ export function readRecord(run: string): RunRecord {
     opened = openSealed(readFileSync(file, "utf8"));
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    throw new RunError(file, problem, "Put the old file back, or train the run again.");
+    throw new RunError(
+      file,
+      `expected JSON as it was written (${problem})`,
+      "Put the old file back, or train the run again.",
+    );
   }
   const parsed = recordSchema.safeParse(opened.value);
   if (parsed.success && !opened.isSealed)

@@ -108,7 +108,7 @@ test("verify: a folder that is none of ours is refused; a cut file and one that 
 
 /** What evaluate or a training reads, and what each says of it. */
 for (const [name, flaw] of Object.entries({
-  "run.json": /run\.json: its content has not the SHA-256/,
+  "run.json": /run\.json: expected JSON as it was written \(its content has not the SHA-256/,
   "config.yaml": /config\.yaml: was changed after the training had begun/,
   "split.json": /split\.json: expected a split/,
   "metrics.jsonl": /metrics\.jsonl: was changed after it was written/,
