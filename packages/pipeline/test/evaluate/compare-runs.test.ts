@@ -66,7 +66,10 @@ test("test sets that differ are refused, and the difference is named", async () 
 
 test("a run that was scored by the paper protocol alone has no test scores to compare", async () => {
   const paper = run("paper", { protocol: "paper" });
-  await assert.rejects(compareRuns({ runs: [run("good"), paper], out: join(folder, "none") }), /holds no model 2\.5d on test/);
+  await assert.rejects(
+    compareRuns({ runs: [run("good"), paper], out: join(folder, "none") }),
+    /holds no model 2\.5d on test/,
+  );
 });
 
 test("several volumes a subject: no McNemar, no DeLong, and the table says why", async () => {
