@@ -62,8 +62,58 @@ export interface TaskClasses {
   count: number;
   /** One name for each task class. */
   names: string[];
+  /** Whether they are grades in order. */
+  ordinal: boolean;
   /** Original label → task class, or null where the label takes no part. */
   mapping: Map<number, number | null>;
+}
+
+/** A number, or CT and a number; joined classes ("CT-3+CT-4") have one for each member. */
+const GRADE = /^(?:CT[-_ ]?)?(\d+(?:\.\d+)?)$/i;
+
+/**
+ * Whether classes are grades in order: as the configuration says, else by their names. Words have no order that can be
+ * seen: CAP, COVID-19 and Normal are not grades because they stand in the order of the alphabet.
+ * @param asked task.ordinal
+ */
+export function areOrdinal(asked: boolean | null, names: readonly string[]): boolean {
+  if (asked !== null) return asked;
+  if (names.length < 3) return false;
+  const grades = names.map((name) => name.split("+").map((member) => Number(GRADE.exec(member.trim())?.[1] ?? NaN)));
+  return grades.every((own, k) => {
+    const before = k === 0 ? -Infinity : Math.max(...grades[k - 1]!);
+    return Math.min(...own) > before; // false for NaN
+  });
+}
+
+/**
+ * Refuses to train for an order that the classes do not have.
+ * @throws ConfigError for loss ordinal or select quadratic_kappa where they are no grades
+ */
+export function checkOrdinal(
+  config: Pick<RunConfig, "slice" | "volume" | "fineTune">,
+  { ordinal, names }: Pick<TaskClasses, "ordinal" | "names">,
+  stages: readonly string[],
+): void {
+  if (ordinal) return;
+  const remedy = `take another, or set task.ordinal: true if ${names.join(" < ")} is an order`;
+  const problems = (["slice", "volume", "fineTune"] as const).flatMap((section) => {
+    const stage = section === "fineTune" ? "fine_tune" : section;
+    if (!stages.includes(stage)) return [];
+    const { select } = config[section];
+    const loss = section === "fineTune" ? null : config[section].loss;
+    return [
+      ...(loss === "ordinal" ? [{ key: `${stage}.loss`, value: "ordinal" }] : []),
+      ...(select === "quadratic_kappa" ? [{ key: `${stage}.select`, value: "quadratic_kappa" }] : []),
+    ];
+  });
+  if (problems.length > 0)
+    throw new ConfigError(
+      problems.map(({ key, value }) => ({
+        key,
+        message: `${key}: ${value} is for classes that are grades in order, and these are not known to be; ${remedy}`,
+      })),
+    );
 }
 
 /**
@@ -101,7 +151,8 @@ export function stageClasses(
   if (count < 2) throw taskError("classes_to_include", `leaves ${count} class`, labels);
   if (classNames && classNames.length !== count)
     throw taskError("class_names", `has ${classNames.length} names for ${count} classes`, labels);
-  return { count, names: classNames ?? joinedNames(count, mapping, originalNames), mapping };
+  const names = classNames ?? joinedNames(count, mapping, originalNames);
+  return { count, names, ordinal: areOrdinal(config.task.ordinal, names), mapping };
 }
 
 function joinedNames(count: number, mapping: Map<number, number | null>, originalNames: readonly string[]): string[] {

@@ -103,6 +103,7 @@ function toRunConfig(file: ConfigFile): RunConfig {
       classesToInclude: task.classes_to_include,
       classMapping: task.class_mapping && new Map(numericEntries(task.class_mapping)),
       classNames: task.class_names,
+      ordinal: task.ordinal,
       shuffleLabels: task.shuffle_labels,
     },
     transform,

@@ -268,6 +268,11 @@ const taskShape = {
     "a list of texts of one line, one for each task class, or null",
     "Names of the task classes in reports; null = from the data set",
   ),
+  ordinal: key(
+    z.boolean().nullable().default(null),
+    "true, false or null",
+    "Whether the classes are grades in order, from which quadratic kappa, the error in grades and loss ordinal take their meaning; null = true for three or more classes named by rising numbers or CT-0, CT-1, …",
+  ),
   shuffle_labels: key(
     flag(false),
     trueOrFalse,

@@ -18,6 +18,7 @@ export function configToFile(config: RunConfig): Written {
       classes_to_include: task.classesToInclude,
       class_mapping: task.classMapping && Object.fromEntries(task.classMapping),
       class_names: task.classNames,
+      ordinal: task.ordinal,
       shuffle_labels: task.shuffleLabels,
     },
     split: { seed: split.seed, fractions: split.fractions },

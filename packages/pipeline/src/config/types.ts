@@ -33,6 +33,8 @@ export interface TaskConfig {
   /** Original label → task class 0..k-1; null = the included labels in ascending order. */
   classMapping: Map<number, number> | null;
   classNames: string[] | null;
+  /** Whether the classes are grades in order; null = as their names say. */
+  ordinal: boolean | null;
   /** The control: train and val with labels that mean nothing, test with its own. */
   shuffleLabels: boolean;
 }

@@ -1,4 +1,5 @@
 /** An imported checkpoint opened on a data set: a run whose volumes are all test, because what it was trained on is not known. */
+import { areOrdinal } from "../config/classes.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import { sealed } from "../data/split/split.js";
@@ -16,7 +17,7 @@ export function openImported(
   const parts = { train: [], val: [], test: test.map(({ id }) => id) };
   const split = sealed(dataset, { seed: 0, group: undefined, parts, warnings: [] });
   const mapping = new Map<number, number | null>();
-  const classes = { count: imported.classes, names, mapping };
+  const classes = { count: imported.classes, names, ordinal: areOrdinal(config.task.ordinal, names), mapping };
   return { config, record, dataset, split, task: { classes, parts: { train: [], val: [], test } } };
 }
 

@@ -2,6 +2,7 @@
  * Ablation: variants of one configuration, trained under one split with the same seeds, and compared in one table.
  * Everything is kept in its folder: killed at any moment, the next call goes on.
  */
+import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
@@ -52,7 +53,7 @@ export async function ablate(options: AblateOptions): Promise<AblateResult> {
   const classes = readRecord(steps[0]!.run).classes;
   const comparison = compareRepeated(methods, ablation.metrics, {
     classes,
-    ordinal: classes.length > 2,
+    ordinal: areOrdinal(ablation.variants[0]!.config.task.ordinal, classes),
     seed: first.seed,
     reference: ablation.main,
   });

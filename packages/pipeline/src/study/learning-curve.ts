@@ -2,6 +2,7 @@
  * Learning curve: the variants of an ablation, trained on growing shares of the labelled volumes and scored on the same
  * others. Everything is kept in its folder: killed at any moment, the next call goes on.
  */
+import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { SplitError } from "../data/errors.js";
@@ -94,7 +95,12 @@ export async function learningCurve(options: LearningCurveOptions): Promise<Lear
 
   const classes = readRecord(steps[0]!.run).classes;
   const { seed } = ablation.variants[0]!.config;
-  const statistics = { classes, ordinal: classes.length > 2, seed, reference: ablation.main };
+  const statistics = {
+    classes,
+    ordinal: areOrdinal(ablation.variants[0]!.config.task.ordinal, classes),
+    seed,
+    reference: ablation.main,
+  };
   const rising = [...shares].reverse().map((share) => {
     const of = found.filter(({ step }) => step.share === share);
     const methods = methodsOf(ablation, of);

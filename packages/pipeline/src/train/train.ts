@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { checkOrdinal } from "../config/classes.js";
 import { ConfigError } from "../config/errors.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
@@ -176,6 +177,7 @@ function planRun(run: string, dataset: Dataset, options: TrainOptions): () => vo
   const split = options.split ?? splitFor(dataset, config, options.fold);
   const task = taskOf(config, dataset, split);
   const { classes, parts } = task;
+  checkOrdinal(config, classes, stagesOf(config));
   for (const [part, volumes] of Object.entries(parts)) {
     if (volumes.length === 0)
       throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");

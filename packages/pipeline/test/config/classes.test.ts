@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { stageClasses } from "../../src/config/classes.js";
+import { areOrdinal, checkOrdinal, stageClasses } from "../../src/config/classes.js";
+import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
 
 const MOSMED = ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"];
@@ -61,4 +62,47 @@ test("settings that contradict each other are refused before any data is read", 
     ["{classes_to_include: [0, 1], class_names: [a, b, c]}", /expected 2 names/],
   ];
   for (const [text, message] of cases) assert.throws(() => task(text), message, text);
+});
+
+test("classes are grades where they are named by rising numbers or CT-k, or where the configuration says so; words are not", () => {
+  for (const names of [
+    ["0", "1", "2"],
+    MOSMED,
+    ["CT-0", "CT-1+CT-2", "CT-3"],
+    ["1", "1.5", "10"],
+    ["ct 0", "ct 1", "ct 2"],
+  ])
+    // prettier-ignore
+    assert.equal(areOrdinal(null, names), true, names.join());
+  for (const names of [
+    ["CAP", "COVID-19", "Normal"],
+    ["mild", "moderate", "severe"],
+    ["CT-0", "CT-2", "CT-1"],
+    ["CT-0+CT-2", "CT-1", "CT-3"],
+    ["0", "1", "other"],
+    ["benign", "malignant"],
+    ["CT-0", "CT-1"],
+  ])
+    assert.equal(areOrdinal(null, names), false, names.join());
+  assert.equal(areOrdinal(true, ["mild", "moderate", "severe"]), true);
+  assert.equal(areOrdinal(false, MOSMED), false);
+  assert.equal(stageClasses(task("{ordinal: true, class_names: [a, b, c]}"), [0, 1, 2]).ordinal, true);
+  assert.equal(stageClasses(task("{class_names: [a, b, c]}"), [0, 1, 2]).ordinal, false);
+});
+
+test("loss ordinal and select quadratic_kappa are refused for classes without an order, by key, of the stages that are trained", () => {
+  const config = loadConfig({ text: "slice: {loss: ordinal}\nvolume: {select: quadratic_kappa}" });
+  const words = { ordinal: false, names: ["CAP", "COVID-19", "Normal"] };
+  const problems = (stages: string[]) => {
+    try {
+      checkOrdinal(config, words, stages);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems.map(({ key }) => key);
+    }
+    return [];
+  };
+  assert.deepEqual(problems(["slice", "volume"]), ["slice.loss", "volume.select"]);
+  assert.deepEqual(problems(["slice"]), ["slice.loss"]);
+  assert.throws(() => checkOrdinal(config, words, ["slice"]), /task\.ordinal: true if CAP < COVID-19 < Normal/);
+  checkOrdinal(config, { ...words, ordinal: true }, ["slice", "volume"]);
 });

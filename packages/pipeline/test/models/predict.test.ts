@@ -61,7 +61,7 @@ for (const size of [null, "[8, 10]"]) {
         scope(() => void see());
         return seen;
       };
-      const classes = { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) }; // prettier-ignore
+      const classes = { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }; // prettier-ignore
       const task: Task = { classes, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));

@@ -5,7 +5,7 @@ import { classWarnings } from "../../src/train/class-warnings.js";
 
 const volumes = (...counts: number[]) =>
   counts.flatMap((count, label) => Array.from({ length: count }, () => ({ label }) as TaskVolume));
-const classes = { count: 3, names: ["CT-0", "CT-1", "CT-4"], mapping: new Map<number, number>() };
+const classes = { count: 3, names: ["CT-0", "CT-1", "CT-4"], ordinal: false, mapping: new Map<number, number>() };
 
 test("a class with fewer than 10 training volumes, or none in val, is named with both counts and a remedy", () => {
   const remedy = "; merge it with another class by task.class_mapping, or leave it out by task.classes_to_include";

@@ -62,7 +62,7 @@ function compare<T, I>(stage: Stage<T, I>, batch: T[], tolerance = 2e-5): void {
 const taskOf = (dataset: Dataset, classes = 3): Task => {
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k % classes }));
   const names = Array.from({ length: classes }, (_, k) => `c${k}`);
-  return { classes: { count: classes, names, mapping: new Map(names.map((_, k) => [k, k])) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
+  return { classes: { count: classes, names, ordinal: false, mapping: new Map(names.map((_, k) => [k, k])) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
 };
 
 /** Without batch norm, whose statistics a piece cannot know. */

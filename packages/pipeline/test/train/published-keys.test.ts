@@ -17,7 +17,7 @@ const flat = (text: string, overrides: Record<string, string> = {}) =>
 function example(folder: string): { dataset: ReturnType<typeof randomDataset>; task: Task } {
   const dataset = randomDataset(folder, new Array<number>(24).fill(2), [8, 8]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: Math.floor(k / 8) }));
-  const classes = { count: 3, names: ["a", "b", "c"], mapping: new Map([0, 1, 2].map((k) => [k, k])) };
+  const classes = { count: 3, names: ["a", "b", "c"], ordinal: false, mapping: new Map([0, 1, 2].map((k) => [k, k])) };
   return { dataset, task: { classes, parts: { train: volumes, val: volumes.slice(0, 4), test: [] } } };
 }
 

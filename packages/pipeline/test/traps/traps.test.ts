@@ -261,7 +261,7 @@ for (const dtype of ["int16", "uint8"] as const) {
 }
 
 const taskOf = ({ volumes }: Dataset): Task => ({
-  classes: { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) },
+  classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) },
   parts: { train: volumes.map((one) => ({ ...one, label: one.label ?? 0 })), val: volumes.map((one) => ({ ...one, label: one.label ?? 0 })), test: [] },
 }); // prettier-ignore
 
