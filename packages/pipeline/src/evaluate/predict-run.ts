@@ -38,7 +38,7 @@ export async function predictRun(
   const parts: ScoredPart[] = [{ part, volumes: opened.task.parts[part], table }];
   const baselines = baselinePredictions(opened, parts, { columns: [], table, seed: opened.config.seed });
   const votes = votePredictions(opened, outcome.slices, parts);
-  const all = [...baselines, ...votes, ...outcome.predictions.filter((one) => one.part === part)];
+  const all = [...baselines.predictions, ...votes, ...outcome.predictions.filter((one) => one.part === part)];
   if (part === "test") await noteTestRead(run, stagesOf(opened.config), command);
   const main = all.find(({ model }) => model === MAIN_MODEL[opened.config.method])!;
   return { main, all };

@@ -7,6 +7,7 @@ import type { OpenRun } from "../run/open.js";
 import { COUNT_VOTE } from "./analysis/analysis.js";
 import type { Evidence } from "./analysis/failures.js";
 import { countSlices, type SliceCounts } from "./analysis/slice-votes.js";
+import { gapNotes } from "./baselines/gaps.js";
 import { metadataBaseline } from "./baselines/metadata.js";
 import { majorityBaseline } from "./baselines/prior.js";
 import { shortcutBaseline } from "./baselines/shortcut.js";
@@ -33,28 +34,32 @@ export interface BaselineOptions {
   seed: number;
 }
 
+export interface Baselines {
+  predictions: Predictions[];
+  /** which values were missing and filled */
+  notes: string[];
+}
+
 /** What every model must beat: the majority class, and regressions on numbers that need no look at the slices. */
 export function baselinePredictions(
   { task }: OpenRun,
   parts: readonly ScoredPart[],
   metadata: BaselineOptions,
-): Predictions[] {
+): Baselines {
   const { train } = task.parts;
   const classes = task.classes.count;
-  if (train.length === 0) return []; // an imported checkpoint
+  if (train.length === 0) return { predictions: [], notes: [] }; // an imported checkpoint
   const labels = train.map(({ label }) => label);
-  return parts.flatMap(({ part, volumes, table }) => {
+  const found = parts.map(({ part, volumes, table }): Baselines => {
     const facts = { part, ...predictionKeys(volumes) };
+    const shortcut = shortcutBaseline({ volumes: train, labels }, volumes, classes);
     const all = [
       { model: "majority", ...facts, probabilities: majorityBaseline(labels, classes, volumes.length) },
-      {
-        model: "shortcut",
-        ...facts,
-        probabilities: shortcutBaseline({ volumes: train, labels }, volumes, classes).probabilities,
-      },
+      { model: "shortcut", ...facts, probabilities: shortcut.probabilities },
     ];
-    if (metadata.columns.length === 0) return all;
-    const { probabilities } = metadataBaseline(
+    const notes = gapNotes("shortcut", { filled: shortcut.filled, leftOut: [] });
+    if (metadata.columns.length === 0) return { predictions: all, notes };
+    const found = metadataBaseline(
       metadata.columns,
       {
         train: { values_NF: numbersOf(metadata.table, train, metadata.columns), labels },
@@ -63,8 +68,14 @@ export function baselinePredictions(
       // Its own interval is not used: it is scored like every other model.
       { classes, seed: metadata.seed, resamples: 2 },
     );
-    return [...all, { model: "metadata", ...facts, probabilities }];
+    const { probabilities } = found;
+    return {
+      predictions: [...all, { model: "metadata", ...facts, probabilities }],
+      notes: [...notes, ...gapNotes("metadata", found)],
+    };
   });
+  // What is said of the part that is scored, which is the last.
+  return { predictions: found.flatMap(({ predictions }) => predictions), notes: found.at(-1)!.notes };
 }
 
 /** The slices' vote by the rule of the configuration, and the published count vote beside it. */

@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
-import { shortcutBaseline, shortcutFeatures } from "../../src/evaluate/baselines/shortcut.js";
+import { gapNotes } from "../../src/evaluate/baselines/gaps.js";
+import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
 import { LabelError, RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
 import { fitLogistic, predictLogistic } from "../../src/evaluate/baselines/logistic.js";
 import { argmax } from "../../src/evaluate/metrics/confusion.js";
@@ -61,19 +62,43 @@ test("majority baseline: the train prior for every volume (by hand)", () => {
   assert.throws(() => classPrior([5], 2), LabelError);
 });
 
-test("shortcut features: HU only where all have it, constants dropped, fitted on train alone", () => {
+test("shortcut features: gaps are filled by the mean of train, constants left out, fitted on train alone", () => {
   const volume = (z: number, hu: number | null) => ({
     original: { shape: [64, 64, z] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] },
     meanLungHu: hu,
   });
   const train = [10, 11, 12, 40, 41, 42].map((z) => volume(z, z * -20));
-  assert.deepEqual(shortcutFeatures(train, [volume(9, -700)]).train.names, ["mean lung HU", "slice count"]);
   const target = [volume(9, null), volume(43, null)];
   const baseline = shortcutBaseline({ volumes: train, labels: [0, 0, 0, 1, 1, 1] }, target, 2);
-  assert.deepEqual(baseline.features, ["slice count"]);
+  assert.deepEqual(baseline.features, ["mean lung HU", "slice count"]);
+  assert.deepEqual(baseline.leftOut, ["in-plane spacing", "slice spacing"]);
+  assert.deepEqual(baseline.filled, [{ name: "mean lung HU", train: 0, target: 2 }]);
   assert.deepEqual(baseline.probabilities.map(argmax), [0, 1]);
-  close(baseline.model.mean_F[0]!, 26, 1e-12, "mean of the training rows only");
+  close(baseline.model.mean_F[1]!, 26, 1e-12, "mean of the training rows only");
+  assert.match(
+    gapNotes("shortcut", baseline).join(),
+    /no mean lung HU of 0 volumes of train and 2 volumes that are scored/,
+  );
   const constant = shortcutBaseline({ volumes: [volume(5, null), volume(5, null)], labels: [0, 1] }, target, 2);
   assert.deepEqual(constant.features, []);
   close(constant.probabilities[0]![1]!, 0.5, 1e-6, "nothing to go by: the prior");
+  // One scan without found lungs: the number that tells the classes apart still does.
+  const even = [1, 2, 3, 4, 5, 6].map((k) => volume(30, k > 3 ? -600 - k : -800 - k));
+  const one = [volume(30, null), ...even.slice(1)];
+  const target2 = [volume(30, -790), volume(30, -610)];
+  const found = shortcutBaseline({ volumes: one, labels: [0, 0, 0, 1, 1, 1] }, target2, 2);
+  assert.deepEqual(found.features, ["mean lung HU", "mean lung HU is missing"]);
+  assert.deepEqual(found.probabilities.map(argmax), [0, 1]);
+  assert.match(gapNotes("shortcut", found).join(), /1 volume of train .* a number of its own/);
+});
+
+test("that a value is missing is a number of its own: where lungs are found in one class alone, the baseline knows it", () => {
+  const volume = (hu: number | null) => ({
+    original: { shape: [64, 64, 30] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] },
+    meanLungHu: hu,
+  });
+  const train = [-700, -700, -700, null, null, null].map(volume);
+  const found = shortcutBaseline({ volumes: train, labels: [0, 0, 0, 1, 1, 1] }, [volume(-700), volume(null)], 2);
+  assert.deepEqual(found.features, ["mean lung HU is missing"]);
+  assert.deepEqual(found.probabilities.map(argmax), [0, 1]);
 });

@@ -2,17 +2,20 @@
 import { Random } from "../../data/random.js";
 import type { Dataset, VolumeRecord } from "../../data/store.js";
 import { fitLogistic, predictLogistic } from "../baselines/logistic.js";
-import { defaultBins } from "../calibration/reliability.js";
-import { metricIndex, Scorer } from "../metrics/scorer.js";
-import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { RangeOfParameterError } from "../errors.js";
+import { balancedSize } from "../estimates.js";
+import { auroc, rank } from "../metrics/ranking.js";
+import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
+import { estimateOf } from "../statistics/sampled.js";
 
 /** Further columns of subjects.csv that are taken for facts of the acquisition, by their names in lower case. */
 const ACQUISITION =
   /^(site|hospital|center|centre|institution|scanner|station|manufacturer|vendor|model|kernel|reconstruction|kvp|kv|tube_?current|mas?|exposure|dose|slice_?thickness|protocol|body_?part|contrast|year|study_?date|gaps|tilt.*)$/i;
-/** More values than these name single scans. */
+/** Of a column of words, the commonest values have a number each. */
 const MOST_LEVELS = 30;
 const FOLDS = 5;
+const LEVEL = 0.95;
 /** The name of the regression on all facts. */
 export const TOGETHER = "all together";
 
@@ -21,6 +24,8 @@ export interface AcquisitionFinding {
   name: string;
   /** What it takes: numbers, or so many values. */
   values: string;
+  /** Volumes without a value; being without one is a fact of its own. */
+  missing: number;
   /** Cross-validated over subjects; 0.5 where it says nothing. Mean of the classes against the rest. */
   auroc: Estimate;
   /** AUROC of at least 0.65 whose interval lies above 0.5. */
@@ -30,6 +35,7 @@ export interface AcquisitionFinding {
 interface Variable {
   name: string;
   values: string;
+  missing: number;
   /** One or more numbers a volume. */
   columns: number[][];
 }
@@ -37,6 +43,7 @@ interface Variable {
 /**
  * A logistic regression on each fact of the acquisition alone, and on all, cross-validated by subject.
  * @returns the most telling first; none where a class has fewer subjects than folds
+ * @throws RangeOfParameterError for a column that is not there
  */
 export function acquisitionAuc(
   dataset: Pick<Dataset, "volumes" | "info">,
@@ -46,18 +53,18 @@ export function acquisitionAuc(
   const classes = info.classes.length;
   const folds = foldsOf(volumes, seed);
   if (folds === null) return [];
+  checkColumns(volumes, columns);
   const variables = variablesOf(volumes, columns);
   const all: Variable = {
     name: TOGETHER,
     values: `${variables.length} facts`,
+    missing: 0,
     columns: variables.flatMap((variable) => variable.columns),
   };
   const found = (variables.length > 1 ? [...variables, all] : variables).map((variable) => {
     const auroc = crossValidated(variable, volumes, classes, folds, seed);
-    // A perfect predictor has no spread and so no interval.
-    const sure = auroc.interval.method === "none" ? auroc.value > 0.95 : auroc.interval.low > 0.5;
-    const suspicious = auroc.value >= 0.65 && sure;
-    return { name: variable.name, values: variable.values, auroc, suspicious };
+    const suspicious = auroc.value >= 0.65 && auroc.interval.low > 0.5;
+    return { name: variable.name, values: variable.values, missing: variable.missing, auroc, suspicious };
   });
   return found.sort((a, b) => b.auroc.value - a.auroc.value);
 }
@@ -91,21 +98,54 @@ function withoutCopies(variables: readonly Variable[]): Variable[] {
   return variables.filter(({ columns: [own] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(own!, other!))); // prettier-ignore
 }
 
-function numeric(name: string, values: readonly number[]): Variable[] {
-  const different = new Set(values).size;
-  if (different < 2 || !values.every(Number.isFinite)) return [];
-  // A logarithm beside the number itself: labels may go with ratios, too.
-  const logs = values.every((value) => value > 0) ? [values.map(Math.log)] : [];
-  return [{ name, values: `${different} numbers`, columns: [[...values], ...logs] }];
+/** @throws RangeOfParameterError for a name that no volume has: a check that is asked for must not be passed over */
+function checkColumns(volumes: readonly VolumeRecord[], columns: readonly string[]): void {
+  const known = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
+  const strange = columns.find((name) => !known.includes(name));
+  if (strange === undefined) return;
+  const there = known.length === 0 ? "none" : known.join(", ");
+  throw new RangeOfParameterError("columns", `columns of subjects.csv (there are: ${there})`, strange);
 }
 
-function column(name: string, values: readonly string[]): Variable[] {
-  const levels = [...new Set(values)].sort();
-  if (levels.length < 2) return [];
+/** Numbers, NaN where one is missing: filled with their mean, and a column that says where it was. */
+function numeric(name: string, values: readonly number[]): Variable[] {
+  const known = values.filter(Number.isFinite);
+  const missing = values.length - known.length;
+  const different = new Set(known).size;
+  const flag = missing > 0 && known.length > 0 ? [values.map((value) => Number(!Number.isFinite(value)))] : [];
+  if (different < 2 && flag.length === 0) return [];
+  const filled = (of: (value: number) => number) => {
+    const mean = known.reduce((sum, value) => sum + of(value), 0) / known.length;
+    return values.map((value) => (Number.isFinite(value) ? of(value) : mean));
+  };
+  // A logarithm beside the number itself: labels may go with ratios, too.
+  const logs = known.every((value) => value > 0) ? [filled(Math.log)] : [];
+  const columns = different < 2 ? flag : [filled((value) => value), ...logs, ...flag];
+  return [{ name, values: `${different} numbers`, missing, columns }];
+}
+
+/** What stands in tables for a value that is not there. */
+const NOT_THERE = /^(|-+|\?|\.|#?n\/?a|nan|nil|none|null|unknown|missing)$/i;
+/** A column is one of numbers where this share of what is there are numbers; the rest counts as missing. */
+const MOSTLY = 0.9;
+const FEW_NUMBERS = 8;
+
+function column(name: string, cells: readonly string[]): Variable[] {
+  const values = cells.map((cell) => (NOT_THERE.test(cell.trim()) ? "" : cell.trim()));
+  const known = values.filter((value) => value !== "");
+  const missing = values.length - known.length;
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  if (counts.size < 2) return [];
   const numbers = values.map((value) => (value === "" ? NaN : Number(value)));
-  if (levels.length > 8 && numbers.every(Number.isFinite)) return numeric(name, numbers);
-  if (levels.length > MOST_LEVELS) return [];
-  return [{ name, values: `${levels.length} values`, columns: levels.map((level) => values.map((value) => Number(value === level))) }]; // prettier-ignore
+  const finite = numbers.filter(Number.isFinite);
+  if (new Set(finite).size > FEW_NUMBERS && finite.length >= MOSTLY * known.length) return numeric(name, numbers);
+  const commonest = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  // Values of single volumes say nothing of others. Beyond the commonest, all rare ones are one value.
+  const levels = commonest.slice(0, MOST_LEVELS).filter(([, count]) => counts.size <= MOST_LEVELS || count > 1);
+  if (levels.length === 0) return [];
+  const columns = levels.map(([level]) => values.map((value) => Number(value === level)));
+  return [{ name, values: `${counts.size} values`, missing, columns }];
 }
 
 /** The fold of each volume, drawn by subject within the subjects' highest labels. */
@@ -144,12 +184,46 @@ function crossValidated(
     );
     out.forEach((k, n) => (probabilities[k] = predicted[n]!));
   }
-  const scorer = new Scorer({ labels, probabilities }, classes, defaultBins(labels.length));
-  const groups = groupSubjects(volumes.map(({ subject }) => subject), labels); // prettier-ignore
-  const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, {
-    random: seededRandom(seed),
-    resamples: 500,
-  });
-  const k = metricIndex("auroc");
-  return { value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, 0.95) };
+  return withinFolds({ labels, probabilities, subjects: volumes.map(({ subject }) => subject), folds }, classes, seed);
+}
+
+/** Volumes that were each scored by a model that had not seen its fold. */
+interface OutOfFold {
+  labels: readonly number[];
+  probabilities: readonly (readonly number[])[];
+  subjects: readonly string[];
+  folds: readonly number[];
+}
+
+/**
+ * The share of pairs of a volume of a class and one of another, both of the same fold, that are in order; mean over the
+ * classes. Pairs across folds are left out: their scores come from two models, and a fold that holds more of a class leaves
+ * fewer of it to its model, so that all pairs together come out below 0.5 where there is nothing to find.
+ */
+function withinFolds(scored: OutOfFold, classes: number, seed: number): Estimate {
+  const { labels, probabilities, subjects, folds } = scored;
+  const rowsOf = (fold: number) => [...folds.keys()].filter((k) => folds[k] === fold);
+  const ranked = Array.from({ length: FOLDS }, (_, fold) => rowsOf(fold)).flatMap((rows) =>
+    Array.from({ length: classes }, (_, c) => {
+      const positive = rows.map((k) => labels[k] === c);
+      return { c, rows, positive, ranking: rank(rows.map((k) => probabilities[k]![c]!), positive) }; // prettier-ignore
+    }),
+  );
+  const statistic = (weights: Float64Array, out: Float64Array) => {
+    const pairs = new Float64Array(classes);
+    const inOrder = new Float64Array(classes);
+    for (const { c, rows, positive, ranking } of ranked) {
+      const own = Float64Array.from(rows, (k) => weights[k]!);
+      let [positives, negatives] = [0, 0];
+      own.forEach((weight, i) => (positive[i] ? (positives += weight) : (negatives += weight)));
+      if (positives * negatives === 0) continue;
+      pairs[c]! += positives * negatives;
+      inOrder[c]! += positives * negatives * auroc(ranking, own);
+    }
+    const shares = Array.from(pairs, (count, c) => inOrder[c]! / count).filter(Number.isFinite);
+    out[0] = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  };
+  const groups = groupSubjects(subjects);
+  const resampled = resampleSubjects(statistic, 1, groups, { random: seededRandom(seed), resamples: 500 });
+  return estimateOf(sampledOf(resampled, 0, [0, 1], balancedSize({ labels, subjects }, classes)), LEVEL);
 }

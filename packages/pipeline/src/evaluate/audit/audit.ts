@@ -150,6 +150,13 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   const single = telling.filter(({ name }) => name !== TOGETHER);
   for (const { name, auroc } of single.length > 0 ? single : telling)
       say("warning", `${name === TOGETHER ? "All facts of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`); // prettier-ignore
+  for (const { name, missing } of found.acquisition) {
+    if (missing > 0)
+      say(
+        "note",
+        `${name} is missing for ${missing} of ${found.dataset.volumes} volumes. They are kept: a missing number stands at the mean, and that it is missing is looked at, too.`,
+      );
+  }
   for (const { class: name, subjects } of found.balance) {
     if (subjects < 3)
       say(

@@ -2,26 +2,24 @@
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { defaultBins } from "../calibration/reliability.js";
 import { checkScored } from "../metrics/check.js";
-import { classMetricIndex, metricIndex, Scorer } from "../metrics/scorer.js";
-import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { classMetricIndex, Scorer } from "../metrics/scorer.js";
+import { Estimates } from "../estimates.js";
+import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
+import { fillGaps, type FilledTable, type GappyRows } from "./gaps.js";
 import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
 
 /** Numbers known of each volume; null where one is not known. */
 export interface MetadataRows {
   /** N x F, in the order of `columns` */
-  values_NF: readonly (readonly (number | null)[])[];
+  values_NF: GappyRows;
   labels: readonly number[];
   subjects: readonly string[];
 }
 
-export interface MetadataBaseline {
-  /** columns used, by name */
+export interface MetadataBaseline extends Pick<FilledTable, "filled" | "leftOut"> {
+  /** columns used, by name, and "NAME is missing" for each that has gaps in train */
   columns: string[];
-  /** columns left out, because they are constant, or empty, in train */
-  dropped: string[];
-  /** values that were missing and replaced by the mean of train, of train and of the target */
-  filled: { train: number; target: number };
   /** standardised by the mean and scale of train */
   model: LogisticModel;
   /** target volumes x classes */
@@ -44,32 +42,27 @@ export function metadataBaseline(
 ): MetadataBaseline {
   const { classes, seed, resamples, level = 0.95, inversePenalty } = options;
   for (const [part, { values_NF }] of Object.entries({ train, target })) checkValues(part, columns, values_NF);
-  const kept = columns.flatMap((_, f) => (variesIn(train.values_NF, f) ? [f] : []));
-  const means = kept.map((f) => meanOf(train.values_NF, f));
-  const [x, at] = [train, target].map(({ values_NF }) =>
-    values_NF.map((row) => kept.map((f, k) => row[f] ?? means[k]!)),
-  ) as [number[][], number[][]];
-  const model = fitLogistic(x, train.labels, {
+  const table = fillGaps(columns, train.values_NF, target.values_NF);
+  const model = fitLogistic(table.train, train.labels, {
     classes,
     ...(inversePenalty === undefined ? {} : { inversePenalty }),
   });
-  const probabilities = predictLogistic(model, at);
-  checkScored({ ...target, probabilities });
+  const probabilities = predictLogistic(model, table.target);
+  const scored = { ...target, probabilities };
+  checkScored(scored);
   const scorer = new Scorer({ labels: target.labels, probabilities }, classes, defaultBins(target.labels.length));
-  const resampled = resampleSubjects(
-    (weights, out) => scorer.score(weights, out),
-    scorer.count,
-    groupSubjects(target.subjects, target.labels),
-    { random: seededRandom(seed), ...(resamples === undefined ? {} : { resamples }) },
-  );
-  const k = metricIndex("auroc");
+  const groups = groupSubjects(target.subjects);
+  const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, {
+    random: seededRandom(seed),
+    ...(resamples === undefined ? {} : { resamples }),
+  });
   return {
-    columns: kept.map((f) => columns[f]!),
-    dropped: columns.filter((_, f) => !kept.includes(f)),
-    filled: { train: missingIn(train.values_NF, kept), target: missingIn(target.values_NF, kept) },
+    columns: table.names,
+    filled: table.filled,
+    leftOut: table.leftOut,
     model,
     probabilities,
-    auroc: { value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, level) },
+    auroc: new Estimates(resampled, scored, oneVolumeEach(groups)).metric("auroc", level),
     classAuroc: Array.from({ length: classes }, (_, c) => resampled.estimate[classMetricIndex(c, "auroc")]!),
   };
 }
@@ -88,21 +81,4 @@ function checkValues(part: string, columns: readonly string[], values_NF: Metada
         );
     });
   });
-}
-
-function known(values_NF: MetadataRows["values_NF"], f: number): number[] {
-  return values_NF.map((row) => row[f]!).filter((value) => value !== null);
-}
-
-function variesIn(values_NF: MetadataRows["values_NF"], f: number): boolean {
-  return new Set(known(values_NF, f)).size > 1;
-}
-
-function meanOf(values_NF: MetadataRows["values_NF"], f: number): number {
-  const values = known(values_NF, f);
-  return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-function missingIn(values_NF: MetadataRows["values_NF"], kept: readonly number[]): number {
-  return values_NF.reduce((sum, row) => sum + kept.filter((f) => row[f] === null).length, 0);
 }

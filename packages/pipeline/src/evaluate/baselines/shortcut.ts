@@ -1,4 +1,5 @@
 /** What a model must beat: a regression on a few crude numbers of each volume, seen without its slices. */
+import { fillGaps, type FilledTable } from "./gaps.js";
 import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
 
 /** What is known of a volume without looking at its slices; fields as in VolumeRecord. */
@@ -9,12 +10,6 @@ export interface ShortcutSource {
   meanLungHu: number | null;
 }
 
-/** N rows of F named numbers. */
-export interface ShortcutFeatures {
-  names: string[];
-  values_NF: number[][];
-}
-
 const FEATURES: readonly { name: string; of: (volume: ShortcutSource) => number | null }[] = [
   { name: "mean lung HU", of: (volume) => volume.meanLungHu },
   { name: "slice count", of: (volume) => volume.original.shape[2] },
@@ -22,24 +17,7 @@ const FEATURES: readonly { name: string; of: (volume: ShortcutSource) => number 
   { name: "slice spacing", of: (volume) => volume.original.spacing[2] },
 ];
 
-/** Keeps the features that every given volume has and that differ between the training volumes. */
-export function shortcutFeatures(
-  train: readonly ShortcutSource[],
-  target: readonly ShortcutSource[],
-): { train: ShortcutFeatures; target: ShortcutFeatures } {
-  const kept = FEATURES.filter(({ of }) => {
-    const values = train.map(of);
-    const complete = [...values, ...target.map(of)].every((value) => value !== null && Number.isFinite(value));
-    return complete && new Set(values).size > 1;
-  });
-  const table = (volumes: readonly ShortcutSource[]): ShortcutFeatures => ({
-    names: kept.map(({ name }) => name),
-    values_NF: volumes.map((volume) => kept.map(({ of }) => of(volume)!)),
-  });
-  return { train: table(train), target: table(target) };
-}
-
-export interface ShortcutBaseline {
+export interface ShortcutBaseline extends Pick<FilledTable, "filled" | "leftOut"> {
   /** names of the features used; empty where none varies, and the probabilities are then the train prior */
   features: string[];
   model: LogisticModel;
@@ -53,7 +31,13 @@ export function shortcutBaseline(
   target: readonly ShortcutSource[],
   classes: number,
 ): ShortcutBaseline {
-  const features = shortcutFeatures(train.volumes, target);
-  const model = fitLogistic(features.train.values_NF, train.labels, { classes });
-  return { features: features.train.names, model, probabilities: predictLogistic(model, features.target.values_NF) };
+  const rows = (volumes: readonly ShortcutSource[]) =>
+    volumes.map((volume) => FEATURES.map(({ of }) => finiteOrNull(of(volume))));
+  const names = FEATURES.map(({ name }) => name);
+  const table = fillGaps(names, rows(train.volumes), rows(target));
+  const model = fitLogistic(table.train, train.labels, { classes });
+  const { filled, leftOut } = table;
+  return { features: table.names, filled, leftOut, model, probabilities: predictLogistic(model, table.target) };
 }
+
+const finiteOrNull = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);

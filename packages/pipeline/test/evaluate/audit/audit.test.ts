@@ -125,6 +125,50 @@ test("cross-validation is by subject: a number that tells subjects apart, each w
   assert.ok(Math.abs(spacing!.auroc.value - 0.5) < 0.2 && !spacing!.suspicious, String(spacing!.auroc.value));
 });
 
+test("one blank among 120 numbers, or a word, takes nothing from the check: the column still gives the label away", () => {
+  const { dataset, facts } = cleanSet();
+  for (const word of ["", "n/a", "unknown", "<100"]) {
+    dataset.volumes.forEach(
+      (volume, i) => (volume.extra["dose"] = i === 20 ? word : String(100 + 200 * volume.label + i)),
+    );
+    const { findings, acquisition } = auditOf(dataset, null, null, facts, settings);
+    const dose = acquisition.find(({ name }) => name === "dose")!;
+    assert.ok(dose.suspicious && dose.auroc.value > 0.98, `${word}: ${dose.auroc.value}`);
+    assert.equal(dose.missing, 1);
+    assert.ok(texts(findings).some((text) => text.startsWith("note: dose is missing for 1 of 120 volumes")));
+  }
+});
+
+test("that a number is missing is a fact, too; a column of many words keeps its commonest", () => {
+  const { dataset } = cleanSet();
+  dataset.volumes.forEach((volume, i) => {
+    volume.extra["kvp"] = volume.label === 1 ? "" : "120";
+    volume.extra["station"] = volume.label === 1 && i % 3 > 0 ? "CT7" : `station ${i}`;
+  });
+  const found = acquisitionAuc(dataset);
+  for (const name of ["kvp", "station"]) assert.ok(found.find((one) => one.name === name)!.suspicious, name);
+  assert.throws(() => acquisitionAuc(dataset, { columns: ["dosis"] }), /there are: .*station.*received.*dosis/);
+});
+
+test("facts that say nothing read 0.50, and are not called telling (simulation)", () => {
+  let [sum, count, called] = [0, 0, 0];
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = new Random(seed);
+    const dataset = fakeDataset(Array.from({ length: 60 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, Number(i < 21)])); // prettier-ignore
+    for (const volume of dataset.volumes) {
+      volume.original.spacing = [random.uniform(0.6, 0.9), 1, 1];
+      volume.extra = { scanner: random.pick(["A", "B"]) };
+    }
+    for (const { auroc, suspicious } of acquisitionAuc(dataset)) {
+      sum += auroc.value;
+      count++;
+      if (suspicious) called++;
+    }
+  }
+  assert.ok(Math.abs(sum / count - 0.5) < 0.03, `mean ${sum / count} of ${count}`);
+  assert.ok(called <= 0.05 * count, `${called} of ${count}`);
+});
+
 test("outliers: a volume in another unit, one with ten times the slices, and none among ordinary ones", () => {
   const { dataset, facts } = cleanSet();
   assert.deepEqual(findOutliers(dataset.volumes, facts), []);

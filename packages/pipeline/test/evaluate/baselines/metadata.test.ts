@@ -28,9 +28,11 @@ for (const c of fixture<{ metadata: Case[] }>("subgroups").metadata)
       { classes: c.classes, seed: 1, resamples: 200 },
     );
     assert.deepEqual(
-      [found.columns, found.dropped, found.filled],
-      [["size", "age"], ["constant"], { train: 2, target: 3 }],
+      [found.columns.filter((name) => !/ is missing$/.test(name)), found.leftOut],
+      [["size", "age"], ["constant"]],
     );
+    const gaps = (part: "train" | "target") => found.filled.reduce((sum, one) => sum + one[part], 0);
+    assert.deepEqual([gaps("train"), gaps("target")], [2, 3]);
     found.probabilities.forEach((row, i) =>
       row.forEach((p, k) => close(p, c.probabilities[i]![k]!, 1e-4, `row ${i}, class ${k}`)),
     );
@@ -48,7 +50,7 @@ test("standardised by train alone; nothing that varies gives AUROC one half (by 
   assert.equal(found.auroc.value, 1);
   const flat = { values_NF: [[7], [7], [7], [7]], labels: [0, 1, 1, 1] };
   const prior = metadataBaseline(["size"], { train: flat, target }, { classes: 2, seed: 1, resamples: 20 });
-  assert.deepEqual([prior.columns, prior.dropped, prior.auroc.value], [[], ["size"], 0.5]);
+  assert.deepEqual([prior.columns, prior.leftOut, prior.auroc.value], [[], ["size"], 0.5]);
   close(prior.probabilities[0]![1]!, 0.75, 1e-6, "the share of train");
 });
 

@@ -1,0 +1,70 @@
+/**
+ * Gaps in a table of numbers. A volume with a gap must not take the column from all others, because a regression on it is
+ * a safeguard: gaps are filled with the mean of train, and that a value is missing becomes a column of its own, because
+ * what could not be measured may go with the label, too.
+ */
+
+/** N x F; null where a value is not known. */
+export type GappyRows = readonly (readonly (number | null)[])[];
+
+export interface FilledTable {
+  /** the columns that are left, and "NAME is missing" for each that has gaps in train */
+  names: string[];
+  train: number[][];
+  target: number[][];
+  /** values that were filled, by column; none for columns without gaps */
+  filled: { name: string; train: number; target: number }[];
+  /** columns that say nothing, because they are constant or empty in train */
+  leftOut: string[];
+}
+
+/** The mean of train fills train and target; nothing of the target is used. */
+export function fillGaps(columns: readonly string[], train: GappyRows, target: GappyRows): FilledTable {
+  const made = columns.map((name, f) => fillColumn(name, train.map((row) => row[f]!), target.map((row) => row[f]!))); // prettier-ignore
+  const all = made.flatMap(({ features }) => features);
+  const rows = (part: "train" | "target", count: number) =>
+    Array.from({ length: count }, (_, i) => all.map((feature) => feature[part][i]!));
+  return {
+    names: all.map(({ name }) => name),
+    train: rows("train", train.length),
+    target: rows("target", target.length),
+    filled: made.flatMap(({ gaps }) => (gaps === null ? [] : [gaps])),
+    leftOut: columns.filter((_, f) => made[f]!.features.length === 0),
+  };
+}
+
+interface Feature {
+  name: string;
+  train: number[];
+  target: number[];
+}
+
+type Values = readonly (number | null)[];
+
+function fillColumn(name: string, train: Values, target: Values) {
+  const known = train.filter((value) => value !== null);
+  const varies = new Set(known).size > 1;
+  const mean = known.reduce((a, b) => a + b, 0) / known.length;
+  const fill = (values: Values) => values.map((value) => value ?? mean);
+  const missing = (values: Values) => values.map((value) => (value === null ? 1 : 0));
+  const flagged = known.length > 0 && known.length < train.length;
+  const features: Feature[] = [
+    ...(varies ? [{ name, train: fill(train), target: fill(target) }] : []),
+    ...(flagged ? [{ name: `${name} is missing`, train: missing(train), target: missing(target) }] : []),
+  ];
+  const count = (values: Values) => values.filter((value) => value === null).length;
+  const gaps = { name, train: count(train), target: count(target) };
+  return { features, gaps: features.length > 0 && gaps.train + gaps.target > 0 ? gaps : null };
+}
+
+/** What was filled and what was left out, for a reader; none where there is nothing to say. */
+export function gapNotes(baseline: string, { filled, leftOut }: Pick<FilledTable, "filled" | "leftOut">): string[] {
+  const volumes = (count: number) => `${count} ${count === 1 ? "volume" : "volumes"}`;
+  return [
+    ...filled.map(({ name, train, target }) => {
+      const flag = train > 0 ? "; that it is missing is a number of its own" : "";
+      return `The ${baseline} baseline has no ${name} of ${volumes(train)} of train and ${volumes(target)} that are scored: the mean of train stands there${flag}.`;
+    }),
+    ...(leftOut.length === 0 ? [] : [`The ${baseline} baseline does not use ${leftOut.join(", ")}: the same, or missing, in all of train.`]), // prettier-ignore
+  ];
+}
