@@ -1,4 +1,4 @@
-/** Prediction sets: fitted on val, their promise checked on test. */
+/** Prediction sets: fitted on val, their coverage counted on test. */
 import { fitConformal, predictionSets, type ConformalModel } from "../decisions/conformal.js";
 import { reportSets, type SetReport } from "../decisions/set-report.js";
 import { settings, type SummaryOptions } from "../options.js";
@@ -10,10 +10,10 @@ export interface ConformalReport {
   test: SetReport;
 }
 
-/** Share of subjects whose set may miss the true class. */
+/** Aimed at: share of subjects whose set misses the true class. */
 const MISS = 0.1;
 
-/** One promise for all, one for each class by itself, and one with sets that are never empty. */
+/** For all together, for each class by itself, and one with sets that are never empty. */
 const KINDS = [
   { score: "lac", byClass: false },
   { score: "lac", byClass: true },

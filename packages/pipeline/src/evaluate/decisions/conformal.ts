@@ -1,8 +1,10 @@
 /**
- * Prediction sets: instead of one class, all that cannot be ruled out, so that the true one is missed in at most a chosen
- * share of cases, whatever the model and its calibration. Vovk, Gammerman & Shafer, Algorithmic Learning in a Random
+ * Prediction sets: instead of one class, all that cannot be ruled out, so that the true one is missed in about a chosen
+ * share of cases. Fitted on subjects that nothing else was chosen on, they miss at most this share, whatever the model and
+ * its calibration. Here val chose the epoch, too, so that they miss a little more: how much, on the test part, is what
+ * reportSets counts. Vovk, Gammerman & Shafer, Algorithmic Learning in a Random
  * World (2005); Angelopoulos & Bates, Foundations and Trends in Machine Learning 16 (2023) 494.
- * The promise is for scans like those of val; another hospital breaks it.
+ * All of it is for scans like those of val; another hospital is another matter.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
@@ -17,10 +19,10 @@ import { argmax } from "../metrics/confusion.js";
 export type ConformalScore = "lac" | "aps";
 
 export interface ConformalOptions {
-  /** share of scans whose set may miss the true class, e.g. 0.1 */
+  /** aimed at: share of scans whose set misses the true class, e.g. 0.1 */
   miss: number;
   score: ConformalScore;
-  /** true: the promise holds for each class by itself (Vovk 2012), which needs 1 / miss - 1 subjects of each */
+  /** true: for each class by itself (Vovk 2012), which needs 1 / miss - 1 subjects of each */
   byClass: boolean;
 }
 
@@ -37,7 +39,7 @@ const ROUNDING = 1e-12;
 
 /**
  * Split conformal prediction: the ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of val. The unit is the
- * subject: of several volumes the strangest counts, so that the promise is that all volumes of a new subject are covered.
+ * subject: of several volumes the strangest counts, so that the aim is that all volumes of a new subject are covered.
  * @throws PredictionsError unless the part is val, RangeOfParameterError unless 0 < miss < 1; the errors of checkScored
  */
 export function fitConformal(val: PartScored, options: ConformalOptions): ConformalModel {

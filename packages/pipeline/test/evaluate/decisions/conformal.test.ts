@@ -11,6 +11,8 @@ import {
 } from "../../../src/evaluate/errors.js";
 import type { PartScored, Scored } from "../../../src/evaluate/metrics/check.js";
 import { clusteredWilson, wilson } from "../../../src/evaluate/statistics/proportion.js";
+import { Random } from "../../../src/data/random.js";
+import { scoreAll } from "../../../src/evaluate/metrics/scorer.js";
 import { close, fixture, simulate } from "../fixture.js";
 
 interface Case {
@@ -91,6 +93,45 @@ test("the quantile by hand: 4 of 5 subjects at 20 %, all classes where subjects 
   assert.deepEqual(predictionSets(few, [[0.99, 0.01]]), [[true, true]]);
   const byClass = fitConformal(val, { miss: 0.4, score: "lac", byClass: true });
   assert.deepEqual([byClass.quantile_C[1], byClass.subjects_C[1]], [null, 0], "an absent class is never ruled out");
+});
+
+/** Coverage of 90 % sets, mean over trainings: `epochs` models that differ by chance, the best of them on val. */
+function coverageAfterChoice(epochs: number, valSubjects: number, trainings: number): number {
+  const random = new Random(17);
+  const TEST = 200;
+  let covered = 0;
+  for (let training = 0; training < trainings; training++) {
+    const labels = Array.from({ length: valSubjects + TEST }, () => (random.uniform() < 0.4 ? 1 : 0));
+    const hardness = labels.map(() => random.normal());
+    const runs = Array.from({ length: epochs }, () =>
+      labels.map((label, i) => {
+        const p = 1 / (1 + Math.exp(-(2 * (label - 0.5) + hardness[i]! + random.normal())));
+        return [1 - p, p];
+      }),
+    );
+    const part = (run: number[][], from: number, to: number): PartScored => ({
+      part: "val",
+      labels: labels.slice(from, to),
+      probabilities: run.slice(from, to),
+      subjects: labels.slice(from, to).map((_, i) => `s${i}`),
+    });
+    const score = (run: number[][]) => {
+      const { labels: own, probabilities } = part(run, 0, valSubjects);
+      return scoreAll({ labels: own, probabilities }, 2, 1).macroF1;
+    };
+    const chosen = runs.reduce((best, run) => (score(run) > score(best) ? run : best));
+    const model = fitConformal(part(chosen, 0, valSubjects), { miss: 0.1, score: "lac", byClass: false });
+    const { labels: own, probabilities } = part(chosen, valSubjects, labels.length);
+    covered += predictionSets(model, probabilities).filter((set, i) => set[own[i]!]).length;
+  }
+  return covered / (trainings * TEST);
+}
+
+test("coverage where val was used for nothing else is at least what was aimed at; where it chose the epoch, a little less (simulation)", () => {
+  const untouched = coverageAfterChoice(1, 50, 400);
+  assert.ok(untouched > 0.895 && untouched < 0.93, `untouched ${untouched}`);
+  const chosen = coverageAfterChoice(20, 50, 150);
+  assert.ok(chosen < untouched && chosen > 0.84, `chosen by val ${chosen}`);
 });
 
 test("of several volumes of a subject the strangest counts (by hand)", () => {

@@ -38,14 +38,14 @@ function riskTable(input: ReportInput): Html {
 function sets({ analysis, task }: ReportInput): Html {
   const reports = analysis.sets;
   if (reports.length === 0) return nothing;
-  const promise = Math.round(100 * (1 - reports[0]!.fitted.miss));
+  const aim = Math.round(100 * (1 - reports[0]!.fitted.miss));
   const rows = reports.map(({ fitted, test }) => ({
     name: `${fitted.score === "lac" ? "least ambiguous" : "adaptive"}${fitted.byClass ? ", each class by itself" : ""}`,
     cells: [cell(test.subjectCoverage), cell(test.coverage), cell(test.meanSize), test.sizes.join(" / ")],
   }));
   const columns = [
     { name: "kind of set" },
-    { name: "subjects covered", note: `promised: ${promise} %` },
+    { name: "subjects covered", note: `aimed at: ${aim} %` },
     { name: "volumes covered" },
     { name: "mean size" },
     { name: "sizes", note: `volumes with ${task.classes.map((_, c) => c).join(", ")}, ${task.classes.length} classes` },
@@ -61,8 +61,9 @@ function sets({ analysis, task }: ReportInput): Html {
   return html`<h3>Prediction sets</h3>
     <p>
       Instead of one class, ${words.modelName(reports[0]!.model)} names all that it cannot rule out, by conformal
-      prediction fitted on val. The promise is an average over val and test parts of the same kind; val also chose the
-      epoch, so that it holds approximately, and it does not hold for another hospital.
+      prediction fitted on val. Were val used for nothing else, the sets would cover at least this share of new subjects
+      on average. It also chose the epoch, so that they cover a little less, and what counts is the coverage below; for
+      another hospital nothing is said.
     </p>
     ${table(`Sets on the test part: estimate and interval.`, columns, rows)}
     ${table(`Volumes of each class whose set holds their class.`, [{ name: "class" }, ...kinds], byClass)}
