@@ -4,9 +4,9 @@
     /usr/bin/python3 scripts/recompute_report.py RUN        (or RUN/paper, RUN/external/NAME-HASH)
 
 Reads predictions.csv, slice_votes.csv and metrics.json, shares no line of code with the program that wrote them, and ends
-with 1 where a number differs. Points must agree within 1e-6. Wilson's intervals are computed again from their formula;
-bootstrap intervals with numpy's own random numbers, and must agree within a quarter of their width plus 0.02, which is what
-2000 other resamples of a small sample may move them by (`--resamples 0` leaves them out).
+with 1 where a number differs. Points must agree within 1e-6, and so must intervals of shares, which are computed again from
+their formula. Intervals that rest on a bootstrap are computed with numpy's own random numbers, and must agree within a tenth
+of their width plus 0.01, which is what other resamples may move them by (`--resamples 0` leaves them out).
 Needs Debian's python3-sklearn and python3-scipy.
 """
 
@@ -166,14 +166,33 @@ def default_bins(n):
 # --- intervals ---
 
 
-def wilson(hits, n, level):
+def wilson(share, n, z):
+    """The two shares that lie z of their own standard errors from the one seen; n need not be whole."""
+    if not n > 0:
+        return math.nan, math.nan
+    roots = np.roots([n + z * z, -(2 * n * share + z * z), n * share * share]).real
+    low, high = sorted(roots)
+    return (0.0 if share <= 0 else float(low)), (1.0 if share >= 1 else float(high))
+
+
+def share_interval(model, hits, trials, level, df=math.inf):
+    """Of a share of volumes: Wilson's, with a design effect and t's quantile where a subject has several volumes."""
+    n = int(trials.sum())
     if n == 0:
         return math.nan, math.nan
-    z = stats.norm.ppf((1 + level) / 2)
-    share, spread = hits / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    share = hits[trials].mean()
+    if model.independent:
+        return wilson(share, n, stats.t.ppf((1 + level) / 2, df))
+    groups = [np.flatnonzero(trials & (model.subjects == s)) for s in sorted(set(model.subjects[trials]))]
+    residuals = np.array([(hits[rows] - share).sum() for rows in groups])
+    k = len(groups)
+    if share in (0.0, 1.0):
+        effective = k
+    elif k == 1:
+        effective = 1
+    else:
+        effective = min(n, share * (1 - share) / (k / (k - 1) * (residuals**2).sum() / n**2))
+    return wilson(share, effective, stats.t.ppf((1 + level) / 2, max(1, k - 1)))
 
 
 def shares(model):
@@ -186,41 +205,57 @@ def shares(model):
     return out
 
 
-def subject_strata(model):
-    rows = {}
-    for i, subject in enumerate(model.subjects):
-        rows.setdefault(subject, []).append(i)
-    strata = {}
-    for own in rows.values():
-        strata.setdefault(max(model.y[i] for i in own), []).append(np.array(own))
-    return [strata[key] for key in sorted(strata)]
+def draw_rows(model, rng):
+    """Rows of as many subjects as there are, drawn with replacement whatever their label."""
+    names = sorted(set(model.subjects))
+    rows = [np.flatnonzero(model.subjects == name) for name in names]
+    while True:
+        yield np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
 
 
-def resample(model, statistic, resamples, level, rng):
-    """BCa interval of a statistic of rows, by copying the rows of drawn subjects."""
-    strata = subject_strata(model)
-    everything = np.arange(len(model.y))
-    estimate = statistic(everything)
-    draws = []
-    for _ in range(resamples):
-        rows = np.concatenate([stratum[k] for stratum in strata for k in rng.integers(0, len(stratum), len(stratum))])
-        draws.append(statistic(rows))
-    draws = np.array([d for d in draws if np.isfinite(d)])
-    if len(draws) == 0 or np.ptp(draws) < 1e-12:
-        return None
-    bias = stats.norm.ppf(np.clip(((draws < estimate - 1e-12).sum() + 0.5 * (abs(draws - estimate) <= 1e-12).sum()) / len(draws), 1e-6, 1 - 1e-6))
-    cubes, squares = 0.0, 0.0
-    for stratum in strata:
-        if len(stratum) < 2:
-            continue
-        left = np.array([statistic(np.setdiff1d(everything, rows)) for rows in stratum])
-        left = left[np.isfinite(left)]
-        influence = (len(stratum) - 1) * (left.mean() - left) / len(stratum)
-        cubes, squares = cubes + (influence**3).sum(), squares + (influence**2).sum()
-    acceleration = cubes / (6 * squares**1.5) if squares > 0 else 0.0
-    z = stats.norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    at = stats.norm.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
-    return np.quantile(draws, at)
+def replicates(model, statistics, resamples, rng):
+    draws = draw_rows(model, rng)
+    return np.array([[statistic(rows) for statistic in statistics] for rows, _ in zip(draws, range(resamples))])
+
+
+RANGES = {"cohenKappa": (-1, 1), "quadraticKappa": (-1, 1), "matthews": (-1, 1), "negativeLogLikelihood": None, "brierScore": None}
+
+
+class Spread:
+    """What a statistic and its resamples say of its interval, at any quantile."""
+
+    def __init__(self, model, metric, value, draws):
+        finite = draws[np.isfinite(draws)]
+        n = len(set(model.subjects))
+        self.value, self.df, self.range = value, n - 1, RANGES.get(metric, (0, 1))
+        self.error = finite.std(ddof=1) * (1 if model.independent else math.sqrt(n / (n - 1))) if len(finite) >= 0.9 * len(draws) else math.nan
+        present = [c for c in range(model.classes) if (model.y == c).any()]
+        balanced = lambda sizes: len(sizes) ** 2 / sum(1 / size for size in sizes)
+        self.subjects = balanced([len(set(model.subjects[model.y == c])) for c in present])
+
+    def bounds(self, z):
+        if self.range is None:
+            return self.value * math.exp(-z * self.error / self.value), self.value * math.exp(z * self.error / self.value)
+        low, high = self.range
+        share = (self.value - low) / (high - low)
+        if self.error < 1e-12:
+            trials = self.subjects if min(share, 1 - share) < 1e-12 else math.nan
+        else:
+            trials = share * (1 - share) / (self.error / (high - low)) ** 2
+        return tuple(low + (high - low) * bound for bound in wilson(share, trials, z))
+
+
+def newcombe(a, b, bounds_a, bounds_b, correlation):
+    """Difference of two numbers from their intervals and their correlation."""
+    below = lambda x, y: math.sqrt(max(0, x * x + y * y - 2 * correlation * x * y))
+    return a - b - below(a - bounds_a[0], bounds_b[1] - b), a - b + below(bounds_a[1] - a, b - bounds_b[0])
+
+
+def near(group, what, ours, theirs):
+    """An interval of ours against one of the report, both from their own resamples."""
+    tolerance = 0.1 * (theirs["high"] - theirs["low"]) + 0.01
+    for k, end in enumerate(["low", "high"]):
+        check(group, f"{what} {end}", ours[k], theirs[end], tolerance)
 
 
 # --- the sections of metrics.json ---
@@ -236,11 +271,8 @@ def check_summary(summary, model, ordinal):
             value = estimate["value"]  # scikit-learn gives NaN where nothing but chance agreement is possible
         check("metrics", f"{name} {metric}", value, estimate["value"])
     for metric, (hits, trials) in shares(model).items():
-        interval = summary["metrics"][metric]["interval"]
-        if interval["method"] == "wilson":
-            low, high = wilson(int((hits & trials).sum()), int(trials.sum()), interval["level"])
-            check("Wilson intervals", f"{name} {metric} low", low, interval["low"])
-            check("Wilson intervals", f"{name} {metric} high", high, interval["high"])
+        if metric != "offByOneAccuracy" or ordinal:
+            check_share(f"{name} {metric}", model, hits, trials, summary["metrics"][metric]["interval"])
     matrix = m.confusion_matrix(model.y, model.predicted, labels=range(model.classes))
     for i, row in enumerate(summary["confusion"]):
         for j, count in enumerate(row):
@@ -252,12 +284,8 @@ def check_summary(summary, model, ordinal):
         for k, metric in enumerate(["precision", "recall"]):
             value = scores[k][c] if trials[metric] > 0 else math.nan
             check("classes", f"{name} {c} {metric}", value, entry[metric]["value"])
-            interval = entry[metric]["interval"]
-            if interval["method"] == "wilson":
-                hits = int(((model.predicted == c) & (model.y == c)).sum())
-                low, high = wilson(hits, int(trials[metric]), interval["level"])
-                check("Wilson intervals", f"{name} {c} {metric} low", low, interval["low"])
-                check("Wilson intervals", f"{name} {c} {metric} high", high, interval["high"])
+            rows = model.predicted == c if metric == "precision" else model.y == c
+            check_share(f"{name} {c} {metric}", model, model.predicted == model.y, rows, entry[metric]["interval"])
         f1 = scores[2][c] if trials["precision"] + trials["recall"] > 0 else math.nan
         check("classes", f"{name} {c} f1", f1, entry["f1"]["value"])
         check("classes", f"{name} {c} auroc", auroc(model.y == c, model.p[:, c]), entry["auroc"]["value"])
@@ -269,24 +297,56 @@ def check_summary(summary, model, ordinal):
         check("reliability", f"{name} count", mass, point["count"])
 
 
-def check_bootstrap(summary, model, ordinal, resamples):
+def check_share(what, model, hits, trials, interval):
+    for end, bound in zip(["low", "high"], share_interval(model, hits, trials, interval["level"])):
+        check("intervals of shares", f"{what} {end}", bound, interval[end])
+
+
+RESAMPLED = ["balancedAccuracy", "macroF1", "auroc", "negativeLogLikelihood", "quadraticKappa"]
+
+
+def check_bootstrap(summary, model, resamples):
     rng = np.random.default_rng(1)
-    bins = default_bins(len(model.y))
-    for metric in ["balancedAccuracy", "macroF1", "auroc", "negativeLogLikelihood", "quadraticKappa"]:
-        theirs = summary["metrics"][metric]["interval"]
-        if theirs["method"] not in ("bca", "percentile"):
-            continue
-        statistic = lambda rows, metric=metric: one_metric(metric, model.y[rows], model.p[rows], ordinal, bins)
-        ours = resample(model, statistic, resamples, theirs["level"], rng)
-        if ours is None:
-            continue
-        tolerance = 0.25 * (theirs["high"] - theirs["low"]) + 0.02
-        for k, end in enumerate(["low", "high"]):
-            check("bootstrap intervals", f"{summary['model']} {metric} {end}", ours[k], theirs[end], tolerance)
+    shown = [name for name in RESAMPLED if summary["metrics"][name]["interval"]["method"] != "none"]
+    statistic = lambda name: lambda rows: one_metric(name, model.y[rows], model.p[rows])
+    draws = replicates(model, [statistic(name) for name in shown], resamples, rng)
+    for k, name in enumerate(shown):
+        spread = Spread(model, name, statistic(name)(np.arange(len(model.y))), draws[:, k])
+        interval = summary["metrics"][name]["interval"]
+        z = stats.t.ppf((1 + interval["level"]) / 2, spread.df)
+        near("bootstrap intervals", f"{summary['model']} {name}", spread.bounds(z), interval)
 
 
-def one_metric(metric, y, p, ordinal, bins):
+def check_paired_bootstrap(difference, first, second, resamples):
+    """Both models are scored on the same draws; accuracy has the interval of two shares."""
+    rng = np.random.default_rng(2)
+    both = f"{difference['first']} - {difference['second']}"
+    everything = np.arange(len(first.y))
+    for name in ["accuracy", "balancedAccuracy", "macroF1", "auroc"]:
+        interval = difference["metrics"][name]["interval"]
+        if interval["method"] == "none":
+            continue
+        statistics = [lambda rows, m=model: one_metric(name, m.y[rows], m.p[rows]) for model in (first, second)]
+        draws = replicates(first, statistics, resamples, rng)
+        finite = draws[np.isfinite(draws).all(axis=1)]
+        values = [statistic(everything) for statistic in statistics]
+        level = interval["level"]
+        if name == "accuracy":
+            ones = np.ones(len(first.y), bool)
+            bounds = [share_interval(m, m.predicted == m.y, ones, level, len(set(m.subjects)) - 1) for m in (first, second)]
+        else:
+            spreads = [Spread(first, name, value, draws[:, k]) for k, value in enumerate(values)]
+            z = stats.t.ppf((1 + level) / 2, spreads[0].df)
+            bounds = [spread.bounds(z) if spread.error > 1e-12 or min(v, 1 - v) < 1e-12 else (v, v) for spread, v in zip(spreads, values)]
+        still = (finite.std(axis=0) < 1e-12).any()
+        correlation = 0.0 if still else np.corrcoef(finite.T)[0, 1]
+        near("paired intervals", f"{both} {name}", newcombe(*values, *bounds, correlation), interval)
+
+
+def one_metric(metric, y, p):
     predicted, labels = p.argmax(axis=1), range(p.shape[1])
+    if metric == "accuracy":
+        return (predicted == y).mean()
     if metric == "balancedAccuracy":
         return np.mean([(predicted[y == k] == k).mean() for k in labels if (y == k).any()])
     if metric == "negativeLogLikelihood":
@@ -323,6 +383,16 @@ def check_differences(report, predictions, ordinal, part):
             only, other = int((x & ~y).sum()), int((~x & y).sum())
             p = stats.binomtest(only, only + other, 0.5).pvalue if only + other > 0 else 1.0
             check("McNemar", f"{pair['first']} - {pair['second']}", p, accuracy["p"])
+        area = pair["metrics"].get("auroc")
+        if area and area["test"] == "DeLong" and area["p"] is not None:
+            check("DeLong", f"{pair['first']} - {pair['second']}", delong(predictions[(pair["first"], part)], predictions[(pair["second"], part)]), area["p"])
+    named = {(pair["first"], pair["second"]): pair["metrics"] for pair in pairs}
+    for one in report["differences"]:
+        for metric, test in named[(one["first"], one["second"])].items():
+            for what, ours, theirs in [("value", one["metrics"][metric]["value"], test["difference"]["value"]), ("p", one["p"][metric], test["p"])]:
+                check("one difference, one test", f"{one['first']} - {one['second']} {metric} {what}", ours, theirs, 0)
+            for end in ("low", "high"):
+                check("one difference, one test", f"{one['first']} - {one['second']} {metric} {end}", one["metrics"][metric]["interval"][end], test["difference"]["interval"][end], 0)
     for metric in pairs[0]["metrics"] if pairs else []:
         raw = [pair["metrics"][metric]["p"] for pair in pairs]
         known = sorted((p, k) for k, p in enumerate(raw) if p is not None)
@@ -330,6 +400,17 @@ def check_differences(report, predictions, ordinal, part):
         for rank, (p, k) in enumerate(known):
             highest = min(1.0, max(highest, (len(known) - rank) * p))
             check("Holm", f"pair {k} {metric}", highest, pairs[k]["metrics"][metric]["adjusted"])
+
+
+def delong(first, second):
+    """Two-sided p, by the double sum over all pairs of a positive and a negative."""
+    y = first.y == 1
+    wins = [(m.p[y, 1][:, None] > m.p[~y, 1]) + 0.5 * (m.p[y, 1][:, None] == m.p[~y, 1]) for m in (first, second)]
+    apart = wins[0] - wins[1]
+    variance = apart.mean(axis=1).var(ddof=1) / y.sum() + apart.mean(axis=0).var(ddof=1) / (~y).sum()
+    if variance < 1e-18:
+        return 1.0 if apart.mean() == 0 else math.nan
+    return 2 * stats.norm.sf(abs(apart.mean()) / math.sqrt(variance))
 
 
 def check_protocols(report, predictions, ordinal):
@@ -366,10 +447,8 @@ def check_thresholds(report, predictions):
         for metric, (hits, n) in ours.items():
             estimate = one["test"][metric]
             check("thresholds", f"{kind} {metric}", share(hits, n), estimate["value"])
-            if estimate["interval"]["method"] == "wilson":
-                low, high = wilson(int(hits), int(n), estimate["interval"]["level"])
-                check("Wilson intervals", f"{kind} {metric} low", low, estimate["interval"]["low"])
-                check("Wilson intervals", f"{kind} {metric} high", high, estimate["interval"]["high"])
+            rows = {"sensitivity": test.y == 1, "specificity": test.y == 0, "ppv": decided == 1, "npv": decided == 0}
+            check_share(f"{kind} {metric}", test, decided == test.y, rows.get(metric, test.y >= 0), estimate["interval"])
 
 
 def tempered(p, t):
@@ -548,7 +627,7 @@ def check_failures(report, predictions, main, part):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--resamples", type=int, default=1000, help="of the main model's intervals; 0: none")
+    parser.add_argument("--resamples", type=int, default=500, help="of the main model's intervals; 0: none")
     arguments = parser.parse_args()
     report = json.loads((arguments.folder / "metrics.json").read_text())
     predictions = read_predictions(arguments.folder / "predictions.csv")
@@ -558,8 +637,10 @@ def main():
     for summary in report["val"] + report["test"]:
         check_summary(summary, predictions[(summary["model"], summary["part"])], ordinal)
         if arguments.resamples and summary["model"] == name and summary["part"] == part:
-            check_bootstrap(summary, predictions[(name, part)], ordinal, arguments.resamples)
+            check_bootstrap(summary, predictions[(name, part)], arguments.resamples)
     check_differences(report, predictions, ordinal, part)
+    for one in report["differences"] if arguments.resamples else []:
+        check_paired_bootstrap(one, predictions[(one["first"], part)], predictions[(one["second"], part)], arguments.resamples)
     check_protocols(report, predictions, ordinal)
     check_thresholds(report, predictions)
     check_calibration(report, predictions, ordinal)

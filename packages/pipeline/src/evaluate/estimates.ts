@@ -1,26 +1,29 @@
-/** The interval of each number of a summary, by the method that suits it. */
+/** How each number of a model varies with the subjects, by the method that suits it, and its interval. */
 import { argmax } from "./metrics/confusion.js";
-import { classMetricIndex, metricIndex, type ClassMetricName, type MetricName } from "./metrics/scorer.js";
+import { classMetricIndex, metricIndex, metricRange, type ClassMetricName, type MetricName } from "./metrics/scorer.js";
 import type { Scored } from "./metrics/check.js";
 import { WITHOUT_INTERVAL } from "./options.js";
-import { resampledInterval, rowsBySubject, type Resampled } from "./statistics/bootstrap.js";
+import { pairedDifference, rowsBySubject, sampledOf, type Resampled } from "./statistics/bootstrap.js";
 import { noInterval, type Estimate } from "./statistics/interval.js";
-import { clusteredWilson, wilson } from "./statistics/proportion.js";
+import { sampledShare } from "./statistics/proportion.js";
+import { differenceOf, estimateOf, type Sampled, type SampledDifference } from "./statistics/sampled.js";
 
 /** A metric that is a share: of the rows that are trials, those that are hits. */
 interface Share {
+  /** what decides which rows are trials */
+  of: "labels" | "decisions";
   trial: (label: number, predicted: number) => boolean;
   hit: (label: number, predicted: number) => boolean;
 }
 
 const right = (label: number, predicted: number) => label === predicted;
-const ofTrue = (c: number): Share => ({ trial: (label) => label === c, hit: right });
-const ofPredicted = (c: number): Share => ({ trial: (_, predicted) => predicted === c, hit: right });
+const ofTrue = (c: number): Share => ({ of: "labels", trial: (label) => label === c, hit: right });
+const ofPredicted = (c: number): Share => ({ of: "decisions", trial: (_, predicted) => predicted === c, hit: right });
 const everyRow = () => true;
 
 const SHARES: Partial<Record<MetricName, Share>> = {
-  accuracy: { trial: everyRow, hit: right },
-  offByOneAccuracy: { trial: everyRow, hit: (label, predicted) => Math.abs(label - predicted) <= 1 },
+  accuracy: { of: "labels", trial: everyRow, hit: right },
+  offByOneAccuracy: { of: "labels", trial: everyRow, hit: (label, predicted) => Math.abs(label - predicted) <= 1 },
 };
 
 const BINARY_SHARES: Partial<Record<MetricName, Share>> = {
@@ -30,66 +33,94 @@ const BINARY_SHARES: Partial<Record<MetricName, Share>> = {
   npv: ofPredicted(0),
 };
 
-/**
- * Wilson's interval where the number is a share of independent volumes, else the bootstrap's. Where the bootstrap has none
- * for a share (all right, or all wrong) it is Wilson's with the subjects as trials.
- */
+/** One model among the statistics of a resampling. A share is computed from its counts, all else from the resamples. */
 export class Estimates {
-  private readonly predicted: number[];
-  private readonly classes: number;
-
-  /** @param independent true where each subject has one volume */
+  /**
+   * @param resampled the statistics of a Scorer, from `offset`
+   * @param independent true where each subject has one volume
+   */
   constructor(
     private readonly resampled: Resampled,
     private readonly scored: Scored,
     private readonly independent: boolean,
-    private readonly level: number,
-  ) {
-    this.predicted = scored.probabilities.map(argmax);
-    this.classes = scored.probabilities[0]!.length;
+    private readonly offset = 0,
+  ) {}
+
+  metric(name: MetricName, level: number): Estimate {
+    const sampled = this.sampled(name);
+    if (WITHOUT_INTERVAL.includes(name)) return { value: sampled.value, interval: noInterval(level) };
+    return estimateOf(sampled, level);
   }
 
-  metric(name: MetricName): Estimate {
-    if (WITHOUT_INTERVAL.includes(name))
-      return { value: this.resampled.estimate[metricIndex(name)]!, interval: noInterval(this.level) };
-    return this.estimate(metricIndex(name), SHARES[name] ?? (this.classes === 2 ? BINARY_SHARES[name] : undefined));
-  }
-
-  ofClass(c: number, name: ClassMetricName): Estimate {
+  ofClass(c: number, name: ClassMetricName, level: number): Estimate {
     const share = name === "recall" ? ofTrue(c) : name === "precision" ? ofPredicted(c) : undefined;
-    return this.estimate(classMetricIndex(c, name), share);
+    if (share !== undefined) return estimateOf(sampledHits(share, [this.scored], this.independent), level);
+    const atBound = balancedSize(this.scored, this.scored.probabilities[0]?.length ?? 0);
+    return estimateOf(sampledOf(this.resampled, this.offset + classMetricIndex(c, name), [0, 1], atBound), level);
   }
 
-  private estimate(index: number, share: Share | undefined): Estimate {
-    const value = this.resampled.estimate[index]!;
-    if (share !== undefined && this.independent) return { value, interval: this.wilson(share) };
-    const interval = resampledInterval(this.resampled, index, this.level);
-    if (share === undefined || interval.method !== "none") return { value, interval };
-    return { value, interval: this.clustered(share) };
+  sampled(name: MetricName): Sampled {
+    return sampledMean(name, [this.scored], this.independent, [this.resampled, this.index(name)]);
   }
 
-  private rows({ trial }: Share): number[] {
-    return [...this.predicted.keys()].filter((i) => trial(this.scored.labels[i]!, this.predicted[i]!));
+  /** This model minus another of the same resampling and the same volumes. */
+  minus(other: Estimates, name: MetricName, level: number): SampledDifference {
+    const [a, b] = [this, other].map((one) => [one.index(name), one.sampled(name)] as const) as [Named, Named];
+    return withoutBinned(name, pairedDifference(this.resampled, a, b, level), level);
   }
 
-  private hits(share: Share, rows: readonly number[]): number {
-    return rows.filter((i) => share.hit(this.scored.labels[i]!, this.predicted[i]!)).length;
+  /** This model minus one on other subjects. */
+  minusApart(other: Estimates, name: MetricName, level: number): SampledDifference {
+    return withoutBinned(name, differenceOf(this.sampled(name), other.sampled(name), 0, level), level);
   }
 
-  private wilson(share: Share) {
-    const rows = this.rows(share);
-    return wilson(this.hits(share, rows), rows.length, this.level);
+  private index(name: MetricName): number {
+    return this.offset + metricIndex(name);
   }
+}
 
-  private clustered(share: Share) {
-    const rows = this.rows(share);
-    const bySubject = [...rowsBySubject(rows.map((i) => this.scored.subjects[i]!)).values()].map((own) =>
-      own.map((k) => rows[k]!),
-    );
-    return clusteredWilson(
-      bySubject.map((own) => this.hits(share, own)),
-      bySubject.map((own) => own.length),
-      this.level,
-    );
-  }
+/**
+ * The mean of a metric over several trainings of one method on the same volumes.
+ * @param resampled statistic k of a resampling is that mean
+ */
+export function sampledMean(
+  name: MetricName,
+  seeds: readonly Scored[],
+  independent: boolean,
+  [resampled, k]: readonly [Resampled, number],
+): Sampled {
+  const classes = seeds[0]!.probabilities[0]?.length ?? 0;
+  const share = SHARES[name] ?? (classes === 2 ? BINARY_SHARES[name] : undefined);
+  if (share !== undefined && (seeds.length === 1 || share.of === "labels"))
+    return sampledHits(share, seeds, independent);
+  return sampledOf(resampled, k, metricRange(name), balancedSize(seeds[0]!, classes));
+}
+
+/** Hits are counted for each subject, as their mean over the seeds. */
+function sampledHits({ trial, hit }: Share, seeds: readonly Scored[], independent: boolean): Sampled {
+  const { labels, subjects } = seeds[0]!;
+  const predicted = seeds.map(({ probabilities }) => probabilities.map(argmax));
+  const rows = [...labels.keys()].filter((i) => trial(labels[i]!, predicted[0]![i]!));
+  const hitsOf = (i: number) => predicted.filter((own) => hit(labels[i]!, own[i]!)).length / seeds.length;
+  const bySubject = [...rowsBySubject(rows.map((i) => subjects[i]!)).values()];
+  const hits = bySubject.map((own) => own.reduce((sum, k) => sum + hitsOf(rows[k]!), 0));
+  return sampledShare(hits, bySubject.map((own) => own.length), independent); // prettier-ignore
+}
+
+type Named = readonly [number, Sampled];
+
+/** The bootstrap of a binned error is biased upwards. */
+function withoutBinned(name: MetricName, found: SampledDifference, level: number): SampledDifference {
+  if (!WITHOUT_INTERVAL.includes(name)) return found;
+  return { difference: { value: found.difference.value, interval: noInterval(level) }, p: Number.NaN };
+}
+
+/**
+ * C² / Σ 1/n_c, n_c the subjects of class c: the trials of a balanced accuracy whose recalls are equal. What a metric that
+ * weighs classes alike, or ranks them, is worth where it is perfect, so that no resample differs.
+ */
+export function balancedSize({ labels, subjects }: Pick<Scored, "labels" | "subjects">, classes: number): number {
+  const sizes = Array.from({ length: classes }, (_, c) => new Set(subjects.filter((_, i) => labels[i] === c)).size);
+  const present = sizes.filter((size) => size > 0);
+  return present.length ** 2 / present.reduce((sum, size) => sum + 1 / size, 0);
 }

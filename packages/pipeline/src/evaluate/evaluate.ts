@@ -81,7 +81,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
   const other = data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
   const found = openTestPart(run, other);
-  const { opened, notes } = found;
+  const { opened } = found;
   const external = other === null ? null : found.dataset;
   checkTrained(opened, run);
   const parts = scoredParts(found, protocol);
@@ -108,7 +108,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const ledger = external === null && protocol === "clean" ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run); // prettier-ignore
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
-  const predictions = [...baselines, ...votePredictions(opened, outcome.slices, parts), ...outcome.predictions];
+  const predictions = [
+    ...baselines.predictions,
+    ...votePredictions(opened, outcome.slices, parts),
+    ...outcome.predictions,
+  ];
   const facts = runFacts(opened, external);
   const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part)!;
   const evidence = evidenceOf(facts.mainModel, outcome, main);
@@ -128,6 +132,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     options.images === false
       ? NO_PICTURES
       : await pictures(dataset, scored.volumes, { main, evidence, opened, failures });
+  const notes = [...found.notes, ...baselines.notes];
   const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
   await writeEvaluation(folder, {
     metrics,
@@ -166,8 +171,8 @@ function baselineOptions({ config }: OpenRun, parts: readonly ScoredPart[], { ba
 }
 
 function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): SummaryOptions {
-  const { names } = task.classes;
-  const settings = { classes: names, seed: config.seed, ordinal: names.length > 2 };
+  const { names, ordinal } = task.classes;
+  const settings = { classes: names, seed: config.seed, ordinal };
   return resamples === undefined ? settings : { ...settings, resamples };
 }
 
@@ -184,14 +189,14 @@ function priorsOf({ config, task }: OpenRun) {
 }
 
 function runFacts({ config, dataset, split, task }: OpenRun, external: Dataset | null): MetricsFile["run"] {
-  const { names } = task.classes;
+  const { names, ordinal } = task.classes;
   return {
     name: config.name,
     method: config.method,
     seed: config.seed,
     mainModel: MAIN_MODEL[config.method],
     classes: names,
-    ordinal: names.length > 2,
+    ordinal,
     dataset: { name: dataset.info.name, hash: dataset.info.hash },
     splitHash: split.hash,
     external: external === null ? null : { name: external.info.name, hash: external.info.hash },

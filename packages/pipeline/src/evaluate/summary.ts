@@ -7,13 +7,7 @@ import { rank, rocCurve, type RocCurve } from "./metrics/ranking.js";
 import { Scorer, type MetricName } from "./metrics/scorer.js";
 import { absent, applies, byMetric, settings, type SummaryOptions } from "./options.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
-import {
-  groupSubjects,
-  oneVolumeEach,
-  resampleSubjects,
-  seededRandom,
-  type SubjectGroups,
-} from "./statistics/bootstrap.js";
+import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "./statistics/bootstrap.js";
 import type { Estimate } from "./statistics/interval.js";
 
 export interface ClassSummary {
@@ -53,8 +47,8 @@ export interface ModelSummary {
 }
 
 /**
- * Computes every metric of every model with its interval: Wilson's for proportions where each subject has one volume,
- * else the BCa bootstrap over subjects.
+ * Computes every metric of every model with its interval (statistics/sampled.ts): Wilson's for shares, with the design
+ * effect where subjects have several volumes; for all else by the standard error of the bootstrap over subjects.
  * @throws the errors of checkPredictions
  */
 export function summarise(all: readonly Predictions[], options: SummaryOptions): ModelSummary[] {
@@ -66,14 +60,15 @@ function summariseModel(predictions: Predictions, options: SummaryOptions): Mode
   checkPredictions(predictions, classes);
   const { model, part, subjects, labels, probabilities } = predictions;
   const bins = options.bins ?? defaultBins(labels.length);
-  const groups = groupSubjects(subjects, labels);
+  const groups = groupSubjects(subjects);
   const scorer = new Scorer(predictions, classes, bins);
   const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, {
     resamples,
     random: seededRandom(seed),
   });
   const confusion = confusionRows(confusionMatrix(labels, probabilities.map(argmax), classes));
-  const estimates = new Estimates(resampled, predictions, oneVolumeEach(groups), level);
+  const estimates = new Estimates(resampled, predictions, oneVolumeEach(groups));
+  const perClass = options.classes.map((name, c) => summariseClass(name, c, predictions, estimates, level));
   return {
     model,
     part,
@@ -81,14 +76,14 @@ function summariseModel(predictions: Predictions, options: SummaryOptions): Mode
     ordinal,
     volumes: labels.length,
     subjects: new Set(subjects).size,
-    metrics: byMetric((name) => (applies(name, ordinal) ? estimates.metric(name) : absent(level))),
-    perClass: options.classes.map((name, c) => summariseClass(name, c, predictions, estimates)),
+    metrics: byMetric((name) => (applies(name, ordinal) ? estimates.metric(name, level) : absent(level))),
+    perClass,
     confusion,
     baseRate: classes === 2 ? labels.filter((label) => label === 1).length / labels.length : null,
     reliability: reliabilityCurve(predictions, { bins, level }),
-    roc: rocCurves(predictions, options.classes, estimates),
+    roc: rocCurves(predictions, options.classes, perClass),
     bootstrap: { resamples, level, seed },
-    warnings: warningsOf(predictions, options.classes, groups),
+    warnings: warningsOf(predictions, options.classes),
   };
 }
 
@@ -97,6 +92,7 @@ function summariseClass(
   c: number,
   { labels, subjects }: Predictions,
   estimates: Estimates,
+  level: number,
 ): ClassSummary {
   const support = labels.filter((label) => label === c).length;
   return {
@@ -104,18 +100,22 @@ function summariseClass(
     support,
     subjects: new Set(subjects.filter((_, i) => labels[i] === c)).size,
     small: support < SMALL_SUPPORT,
-    precision: estimates.ofClass(c, "precision"),
-    recall: estimates.ofClass(c, "recall"),
-    f1: estimates.ofClass(c, "f1"),
-    auroc: estimates.ofClass(c, "auroc"),
+    precision: estimates.ofClass(c, "precision", level),
+    recall: estimates.ofClass(c, "recall", level),
+    f1: estimates.ofClass(c, "f1", level),
+    auroc: estimates.ofClass(c, "auroc", level),
   };
 }
 
-function rocCurves({ labels, probabilities }: Predictions, classes: readonly string[], estimates: Estimates) {
+function rocCurves(
+  { labels, probabilities }: Predictions,
+  classes: readonly string[],
+  perClass: readonly ClassSummary[],
+) {
   const shown = classes.length === 2 ? [1] : classes.map((_, c) => c);
   return shown.map((c) => ({
     name: classes[c]!,
-    auroc: estimates.ofClass(c, "auroc").value,
+    auroc: perClass[c]!.auroc.value,
     curve: rocCurve(
       rank(
         probabilities.map((row) => row[c]!),
@@ -126,7 +126,7 @@ function rocCurves({ labels, probabilities }: Predictions, classes: readonly str
 }
 
 /** What must be read before the numbers of a part: classes with few or no volumes. */
-export function warningsOf({ part, labels }: Predictions, classes: readonly string[], groups: SubjectGroups): string[] {
+export function warningsOf({ part, labels, subjects }: Predictions, classes: readonly string[]): string[] {
   const warnings: string[] = [];
   const counts = classes.map((_, c) => labels.filter((label) => label === c).length);
   const missing = classes.filter((_, c) => counts[c] === 0);
@@ -142,9 +142,11 @@ export function warningsOf({ part, labels }: Predictions, classes: readonly stri
     warnings.push(
       `Fewer than ${SMALL_SUPPORT} ${part} volumes of ${small.join(", ")}: read their numbers as anecdotes.`,
     );
-  if (groups.strata.some((stratum) => stratum.length === 1))
+  const alone = classes.filter((_, c) => new Set(subjects.filter((_, i) => labels[i] === c)).size === 1);
+  if (alone.length > 0)
     warnings.push(
-      `A class has one ${part} subject: the bootstrap draws it every time, so intervals leave out its uncertainty.`,
+      `Class ${alone.join(", ")} has one ${part} subject: numbers that weigh classes alike depend on it, and their ` +
+        `intervals do not know how another subject would have fared.`,
     );
   return warnings;
 }

@@ -1,6 +1,7 @@
 /** What the checks say over all subjects that were explained, with intervals, and what a reader must be warned of. */
-import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../evaluate/statistics/bootstrap.js";
+import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../evaluate/statistics/bootstrap.js";
 import { noInterval, type Estimate } from "../evaluate/statistics/interval.js";
+import { estimateOf } from "../evaluate/statistics/sampled.js";
 import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
 
 export const MAP_NAMES: Record<MapKind, string> = { gradcam: "Grad-CAM", ig: "integrated gradients" };
@@ -77,11 +78,11 @@ function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number
   };
 }
 
-/** Each subject counts once, however many volumes it has. BCa bootstrap over subjects; none for a single one. */
+/** Each subject counts once, however many volumes it has. Bootstrap over subjects; none for a single one. */
 export function meanBySubject(values: readonly number[], subjects: readonly string[], seed: number): Estimate {
   if (values.length === 0) return { value: NaN, interval: noInterval(LEVEL) };
-  const groups = groupSubjects(subjects, subjects.map(() => 0)); // prettier-ignore
-  const rows = groups.strata[0]!;
+  const groups = groupSubjects(subjects);
+  const rows = groups.subjects;
   const share = new Float64Array(values.length);
   for (const own of rows) for (const row of own) share[row] = 1 / own.length;
   const statistic = (weights: Float64Array, out: Float64Array) => {
@@ -93,8 +94,7 @@ export function meanBySubject(values: readonly number[], subjects: readonly stri
     out[0] = sum / total;
   };
   const resampled = resampleSubjects(statistic, 1, groups, { random: seededRandom(seed) });
-  const interval = rows.length < 2 ? noInterval(LEVEL) : resampledInterval(resampled, 0, LEVEL);
-  return { value: resampled.estimate[0]!, interval };
+  return estimateOf(sampledOf(resampled, 0, "unbounded"), LEVEL);
 }
 
 /** The mean of curves over the same shares; of the shortest where a small volume has fewer cells than steps. */

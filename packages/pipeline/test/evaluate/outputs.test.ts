@@ -112,7 +112,7 @@ test("the control is at chance only where its interval holds one half", async ()
   const { models } = await exampleReport("binary");
   const main = models.at(-1)!;
   const control = (low: number, high: number) =>
-    shuffleControl({ ...main, metrics: { ...main.metrics, auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "bca" } } } })?.atChance; // prettier-ignore
+    shuffleControl({ ...main, metrics: { ...main.metrics, auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "wilson, bootstrap" } } } })?.atChance; // prettier-ignore
   assert.deepEqual([control(0.4, 0.6), control(0.51, 0.7), control(0.2, 0.49)], [true, false, false]);
 });
 

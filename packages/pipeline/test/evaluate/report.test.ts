@@ -2,13 +2,16 @@ import { test } from "node:test";
 import sharp from "sharp";
 import assert from "node:assert/strict";
 import { svgToPng } from "../../src/page/drawing.js";
+import { analyse } from "../../src/evaluate/analysis/analysis.js";
+import { compareModels } from "../../src/evaluate/compare/models.js";
 import { ReportError } from "../../src/evaluate/errors.js";
 import { confusionFigure } from "../../src/evaluate/figures/model.js";
+import type { MetricName } from "../../src/evaluate/metrics/scorer.js";
 import { countPart, renderReport, type ReportInput } from "../../src/evaluate/report/report.js";
 import { summarise } from "../../src/evaluate/summary.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";
 import { simulate } from "./fixture.js";
-import { exampleReport } from "./report-example.js";
+import { examplePredictions, exampleReport } from "./report-example.js";
 
 /** What is wider than its place on the page. */
 const SCROLLING = `[...document.querySelectorAll(".scroll, figure, pre")]
@@ -71,17 +74,58 @@ test("the report says both names of both accuracies, how the test part was used,
   assert.ok(!again.includes("was read once") && again.includes("has been read 3 times"));
 });
 
-test("the verdict claims a difference only where its interval leaves out zero", async () => {
+test("the report claims a difference only where interval, adjusted test and the size of each class agree", async () => {
   const input = await exampleReport("binary");
-  const say = (low: number, high: number) => {
+  const say = (low: number, high: number, adjusted: number, subjects = 10) => {
     const [difference] = input.differences;
-    const estimate = { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "bca" as const } };
-    const metrics = { ...difference!.metrics, balancedAccuracy: estimate };
-    return renderReport({ ...input, differences: [{ ...difference!, metrics }] });
+    const interval = { low, high, level: 0.95, method: "newcombe" as const };
+    const estimate = { value: (low + high) / 2, interval };
+    const { pairs } = input.analysis;
+    const report = renderReport({
+      ...input,
+      models: input.models.map((model) => ({
+        ...model,
+        perClass: model.perClass.map((one) => ({ ...one, subjects })),
+      })),
+      differences: [{ ...difference!, metrics: { ...difference!.metrics, balancedAccuracy: estimate } }],
+      analysis: {
+        ...input.analysis,
+        pairs: {
+          ...pairs!,
+          pairs: pairs!.pairs.map((pair) => ({
+            ...pair,
+            metrics: { balancedAccuracy: { ...pair.metrics.balancedAccuracy!, adjusted } },
+          })),
+        },
+      },
+    });
+    return report.replace(/\s+/g, " ");
   };
-  assert.match(say(0.01, 0.1), /2\.5D is better than the 2D vote/);
-  assert.match(say(-0.1, -0.01), /2\.5D is worse than the 2D vote/);
-  assert.match(say(-0.1, 0.2), /do not show which is better/);
+  assert.match(say(0.01, 0.1, 0.04), /2\.5D is better than the 2D vote/);
+  assert.match(say(-0.1, -0.01, 0.04), /2\.5D is worse than the 2D vote/);
+  assert.match(say(-0.1, 0.2, 0.04), /do not show which is better: the interval includes zero\./);
+  assert.match(
+    say(0.01, 0.1, 0.05),
+    /do not show which is better: the p-value that is adjusted .* is not below 0\.05\./,
+  );
+  assert.match(
+    say(0.01, 0.1, 0.04, 9),
+    /do not show which is better: each class needs at least 10 subjects, and .* has 9/,
+  );
+});
+
+test("one difference has one interval, one test and one sign wherever the report shows it", () => {
+  const predictions = examplePredictions([12, 15]);
+  const options = { classes: ["a", "b"], seed: 3, resamples: 200 };
+  const main = predictions.at(-1)!;
+  const summaries = { val: [], test: summarise(predictions, options) };
+  const { pairs } = analyse({ protocol: "clean", ownTest: true, predictions, summaries, mainModel: "2.5d", priors: null, voters: null, evidence: [], columns: [], labelsShuffled: false }, options); // prettier-ignore
+  for (const other of predictions.filter(({ model }) => model !== "majority" && model !== "2.5d")) {
+    const alone = compareModels(main, other, options);
+    const pair = pairs!.pairs.find(({ first, second }) => first === "2.5d" && second === other.model);
+    for (const [name, { difference, p }] of Object.entries(pair!.metrics))
+      assert.deepEqual([difference, p], [alone.metrics[name as MetricName], alone.p[name as MetricName]], name);
+  }
 });
 
 test("names and texts are escaped; pictures from elsewhere, strange classes and an unknown model are refused", async () => {

@@ -74,7 +74,10 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
   const main = named(part, mainModel);
   const fitted = part === "test" ? named("val", mainModel) : undefined;
   const trained = scored.filter(({ model }) => !BASELINES.includes(model));
-  const informed = scored.filter(({ model }) => model !== "majority");
+  const informed = mainFirst(
+    scored.filter(({ model }) => model !== "majority"),
+    mainModel,
+  );
   const chosen = trained.flatMap((test) => {
     const val = named("val", test.model);
     return val === undefined ? [] : [{ val, test }];
@@ -99,4 +102,10 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
     failures: main ? confidentErrors(main, evidence) : [],
     control: input.labelsShuffled && summary ? shuffleControl(summary) : null,
   };
+}
+
+/** So that a difference has the same sign in every table: the main model minus the others, models minus baselines. */
+function mainFirst(models: readonly Predictions[], mainModel: string): Predictions[] {
+  const rank = ({ model }: Predictions) => (model === mainModel ? 0 : BASELINES.includes(model) ? 2 : 1);
+  return [...models].sort((a, b) => rank(a) - rank(b));
 }

@@ -4,8 +4,9 @@ import { bestAreaUnderRiskCoverage, riskAt, riskCoverage, type RiskCoverage } fr
 import { argmax } from "../metrics/confusion.js";
 import { settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
+import { estimateOf } from "../statistics/sampled.js";
 
 export interface SelectiveReport {
   model: string;
@@ -25,17 +26,17 @@ export function selectiveReport(scored: Predictions, options: SummaryOptions): S
   const resampled = resampleSubjects(
     (weights, out) => COVERAGES.forEach((coverage, k) => (out[k] = riskAt(sorted, coverage, weights))),
     COVERAGES.length,
-    groupSubjects(subjects, labels),
+    groupSubjects(subjects),
     { resamples, random: seededRandom(seed) },
   );
   const wrong = labels.filter((label, i) => argmax(probabilities[i]!) !== label).length;
   return {
     model,
     curve: riskCoverage(labels, probabilities),
-    at: COVERAGES.map((coverage, k) => ({
-      coverage,
-      risk: { value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, level) },
-    })),
+    at: COVERAGES.map((coverage, k) => {
+      const answered = coverage * resampled.subjects;
+      return { coverage, risk: estimateOf(sampledOf(resampled, k, [0, 1], answered), level) };
+    }),
     bestArea: bestAreaUnderRiskCoverage(wrong, labels.length),
   };
 }

@@ -27,7 +27,7 @@ export function reliabilityCurve(
   checkBins(bins);
   const { labels, probabilities, subjects } = scored;
   const sorted = of === undefined ? sortConfidences(labels, probabilities) : sortByClass(labels, probabilities)[of]!;
-  const independent = oneVolumeEach(groupSubjects(subjects, labels));
+  const independent = oneVolumeEach(groupSubjects(subjects));
   return binMembers(sorted, bins).map((members) => pointOf(members, subjects, independent, level));
 }
 

@@ -1,12 +1,12 @@
 /** How much better a model looks on the part that chose it than on a part that did not. */
 import { defaultBins } from "../calibration/reliability.js";
 import { PredictionsError } from "../errors.js";
-import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
-import { absent, applies, byMetric, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { Scorer, type MetricName } from "../metrics/scorer.js";
+import { absent, applies, byMetric, settings, type SummaryOptions } from "../options.js";
 import { checkPredictions, type Predictions } from "../predictions.js";
-import { besides, groupSubjects, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
-import { noInterval, type Estimate } from "../statistics/interval.js";
-import { differenceOf, pairedEstimate } from "../statistics/paired.js";
+import { Estimates } from "../estimates.js";
+import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import type { Estimate } from "../statistics/interval.js";
 
 export interface Optimism {
   model: string;
@@ -30,28 +30,23 @@ export function optimism(val: Predictions, test: Predictions, options: SummaryOp
   for (const part of [val, test]) checkPredictions(part, classes);
   refuseSharedSubjects(val, test);
   const bins = options.bins ?? defaultBins(Math.min(val.labels.length, test.labels.length));
-  const [onVal, onTest] = [new Scorer(val, classes, bins), new Scorer(test, classes, bins)];
-  const resampled = resampleSubjects(
-    (weights, out) => {
-      onVal.score(weights.subarray(0, val.labels.length), out.subarray(0, onVal.count));
-      onTest.score(weights.subarray(val.labels.length), out.subarray(onVal.count));
-    },
-    2 * onVal.count,
-    besides(groupSubjects(val.subjects, val.labels), groupSubjects(test.subjects, test.labels)),
-    { resamples, random: seededRandom(seed) },
-  );
-  const estimateOf = (name: MetricName, offset: number) =>
-    applies(name, ordinal) ? resampled.estimate[offset + metricIndex(name)]! : Number.NaN;
+  const estimatesOf = (scored: Predictions) => {
+    const scorer = new Scorer(scored, classes, bins);
+    const groups = groupSubjects(scored.subjects);
+    const random = seededRandom(seed);
+    const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, { resamples, random }); // prettier-ignore
+    return new Estimates(resampled, scored, oneVolumeEach(groups));
+  };
+  const [onVal, onTest] = [estimatesOf(val), estimatesOf(test)];
+  const valueOf = (estimates: Estimates, name: MetricName) =>
+    applies(name, ordinal) ? estimates.sampled(name).value : Number.NaN;
   return {
     model: val.model,
-    val: byMetric((name) => estimateOf(name, 0)),
-    test: byMetric((name) => estimateOf(name, onVal.count)),
-    difference: byMetric((name) => {
-      if (!applies(name, ordinal)) return absent(level);
-      const k = metricIndex(name);
-      const { difference } = pairedEstimate(differenceOf(resampled, k, onVal.count + k), level);
-      return WITHOUT_INTERVAL.includes(name) ? { value: difference.value, interval: noInterval(level) } : difference;
-    }),
+    val: byMetric((name) => valueOf(onVal, name)),
+    test: byMetric((name) => valueOf(onTest, name)),
+    difference: byMetric((name) =>
+      applies(name, ordinal) ? onVal.minusApart(onTest, name, level).difference : absent(level),
+    ),
   };
 }
 

@@ -5,7 +5,7 @@ import { applies, byMetric, settings, WITHOUT_INTERVAL, type SummaryOptions } fr
 import type { Predictions } from "../predictions.js";
 import { rowsBySubject, seededRandom } from "../statistics/bootstrap.js";
 import { swapTest } from "../statistics/permutation.js";
-import { alignModels } from "./models.js";
+import { alignModels } from "./align.js";
 
 export interface ModelPermutationTest {
   first: string;

@@ -2,16 +2,18 @@
 import { defaultBins } from "../calibration/reliability.js";
 import { PredictionsError, ShapeError } from "../errors.js";
 import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
+import { sampledMean } from "../estimates.js";
 import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
 import { ensembleOf } from "../group/ensemble.js";
 import type { Predictions } from "../predictions.js";
-import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { groupSubjects, oneVolumeEach, pairedDifference, resampleSubjects, seededRandom } from "../statistics/bootstrap.js"; // prettier-ignore
 import { holm } from "../statistics/holm.js";
 import { noInterval, type Estimate } from "../statistics/interval.js";
-import { differenceOf, pairedEstimate } from "../statistics/paired.js";
 import { runSpread } from "../statistics/runs.js";
 import { warningsOf } from "../summary.js";
-import { alignModels } from "./models.js";
+import { intervalOf } from "../statistics/sampled.js";
+import { alignModels } from "./align.js";
+import { PairedModels, type PairedTest } from "./paired-models.js";
 
 /** One method: its predictions of the same volumes, one entry a seed. */
 export interface Repeats {
@@ -40,7 +42,7 @@ export interface RepeatedDifference {
   first: string;
   second: string;
   /** mean over seeds of the first minus that of the second, with its interval over subjects, two-sided p, and p by Holm over the differences */
-  metrics: Partial<Record<MetricName, { difference: Estimate; p: number; adjusted: number }>>;
+  metrics: Partial<Record<MetricName, PairedTest & { adjusted: number }>>;
 }
 
 export interface RepeatedComparison {
@@ -54,8 +56,8 @@ export interface RepeatedComparison {
 }
 
 /**
- * Scores all methods and seeds on the same resamples of subjects (paired, stratified bootstrap, BCa), and takes means over
- * seeds within each resample. Methods may have different numbers of seeds.
+ * Scores all methods and seeds on the same resamples of subjects (paired bootstrap), and takes means over seeds within
+ * each resample. Two methods of one seed each are compared as compareModels does. Methods may have different numbers of seeds.
  * @param reference the method whose differences from the others are wanted
  * @throws ShapeError without methods or seeds; PredictionsError for a name that is not there; the errors of alignModels
  */
@@ -84,8 +86,14 @@ export function compareRepeated(
       wanted.forEach((name, k) => (out[m * wanted.length + k]! += scores[metricIndex(name)]! / counts[m]!));
     });
   };
-  const groups = groupSubjects(first.subjects, first.labels);
+  const groups = groupSubjects(first.subjects);
+  const independent = oneVolumeEach(groups);
   const resampled = resampleSubjects(means, methods.length * wanted.length, groups, { resamples, random: seededRandom(seed) }); // prettier-ignore
+  const seedsOf = (m: number) => aligned.filter((_, s) => owners[s] === m);
+  const sampled = (m: number, metric: MetricName) => {
+    const k = m * wanted.length + wanted.indexOf(metric);
+    return [k, sampledMean(metric, seedsOf(m), independent, [resampled, k])] as const;
+  };
 
   const full = new Float64Array(first.labels.length).fill(1);
   const valuesOf = (scorer: Scorer): number[] => {
@@ -94,7 +102,7 @@ export function compareRepeated(
   };
   const bySeed = scorers.map(valuesOf);
   const summaries = methods.map(({ name }, m): RepeatedSummary => {
-    const own = aligned.filter((_, s) => owners[s] === m);
+    const own = seedsOf(m);
     const ofSeeds = bySeed.filter((_, s) => owners[s] === m);
     const [mean] = ensembleOf(own.map((seed) => [{ ...seed, model: name }]));
     const together = valuesOf(new Scorer(mean!, classes, bins));
@@ -103,9 +111,9 @@ export function compareRepeated(
       seeds: own.length,
       metrics: record(wanted, (metric, k) => {
         const values = ofSeeds.map((row) => row[k]!);
-        const at = m * wanted.length + k;
-        const interval = WITHOUT_INTERVAL.includes(metric) ? noInterval(level) : resampledInterval(resampled, at, level); // prettier-ignore
-        return { values, mean: { value: resampled.estimate[at]!, interval }, sd: runSpread(values).standardDeviation };
+        const [, mean] = sampled(m, metric);
+        const interval = WITHOUT_INTERVAL.includes(metric) ? noInterval(level) : intervalOf(mean, level);
+        return { values, mean: { value: mean.value, interval }, sd: runSpread(values).standardDeviation };
       }),
       ensemble: record(wanted, (_, k) => together[k]!),
     };
@@ -117,14 +125,18 @@ export function compareRepeated(
     throw new PredictionsError(`compareRepeated: no method is named ${reference}; there are ${methods.map(({ name }) => name).join(", ")}`); // prettier-ignore
   const differences = methods.flatMap(({ name }, m): RepeatedDifference[] => {
     if (m === from) return [];
-    const of = (k: number) =>
-      pairedEstimate(differenceOf(resampled, from * wanted.length + k, m * wanted.length + k), level);
     const shown = wanted.filter((metric) => !WITHOUT_INTERVAL.includes(metric));
+    const single = counts[from] === 1 && counts[m] === 1 ? new PairedModels([seedsOf(from)[0]!, seedsOf(m)[0]!], options) : null; // prettier-ignore
+    const test = (metric: MetricName): PairedTest =>
+      single?.test(0, 1, metric) ?? {
+        ...pairedDifference(resampled, sampled(from, metric), sampled(m, metric), level),
+        test: "paired bootstrap",
+      };
     return [
       {
         first: reference,
         second: name,
-        metrics: record(shown, (metric) => ({ ...of(wanted.indexOf(metric)), adjusted: Number.NaN })),
+        metrics: record(shown, (metric) => ({ ...test(metric), adjusted: Number.NaN })),
       },
     ];
   });
@@ -138,7 +150,7 @@ export function compareRepeated(
     subjects: new Set(first.subjects).size,
     methods: summaries,
     differences,
-    warnings: warningsOf(first, options.classes, groups),
+    warnings: warningsOf(first, options.classes),
   };
 }
 

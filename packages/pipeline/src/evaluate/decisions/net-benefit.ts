@@ -6,12 +6,13 @@ import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { checkScored, type Scored } from "../metrics/check.js";
 import {
   groupSubjects,
-  resampledInterval,
   resampleSubjects,
+  sampledOf,
   seededRandom,
   type WeightedStatistics,
 } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
+import { estimateOf } from "../statistics/sampled.js";
 
 export interface DecisionCurve {
   /** probability from which a volume is called positive */
@@ -49,16 +50,13 @@ export function decisionCurve(
   const resampled = resampleSubjects(
     netBenefits(scored, positive, thresholds),
     3 * count,
-    groupSubjects(scored.subjects, scored.labels),
+    groupSubjects(scored.subjects),
     {
       random: seededRandom(seed),
       ...(resamples === undefined ? {} : { resamples }),
     },
   );
-  const estimate = (k: number): Estimate => ({
-    value: resampled.estimate[k]!,
-    interval: resampledInterval(resampled, k, level),
-  });
+  const estimate = (k: number): Estimate => estimateOf(sampledOf(resampled, k, "unbounded"), level);
   return {
     threshold: [...thresholds],
     model: thresholds.map((_, k) => estimate(k)),

@@ -1,22 +1,23 @@
-/** Whether prediction sets keep their promise on test, and what it costs. */
+/** How often prediction sets hold the true class on test, and what it costs. */
 import { checkLabels } from "../metrics/check.js";
 import { SMALL_SUPPORT } from "../metrics/confusion.js";
 import {
   groupSubjects,
   oneVolumeEach,
-  resampledInterval,
   resampleSubjects,
   rowsBySubject,
+  sampledOf,
   seededRandom,
 } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
-import { clusteredWilson, wilson } from "../statistics/proportion.js";
+import { sampledShare, wilson } from "../statistics/proportion.js";
+import { estimateOf } from "../statistics/sampled.js";
 import { checkSets } from "./conformal.js";
 
 export interface SetReport {
   /** share of volumes whose set holds the true class */
   coverage: Estimate;
-  /** share of subjects of whom every volume is covered: what was promised */
+  /** share of subjects of whom every volume is covered: what the sets aim at */
   subjectCoverage: Estimate;
   /** classes in a set: 1 is a plain prediction, C says nothing */
   meanSize: Estimate;
@@ -27,7 +28,7 @@ export interface SetReport {
 
 /**
  * Coverage by Wilson's interval (with the design effect where subjects have several volumes), mean size by the bootstrap
- * over subjects. A coverage below the promise by less than the interval is chance: val is a sample too.
+ * over subjects. A coverage below the aim by less than the interval may be chance: val is a sample too.
  * @param sets_NC of predictionSets
  * @throws ShapeError where lengths differ, LabelError, RangeOfParameterError
  */
@@ -38,7 +39,7 @@ export function reportSets(
 ): SetReport {
   const classes = checkSets(sets_NC, labels.length);
   checkLabels(labels, classes);
-  const groups = groupSubjects(subjects, labels);
+  const groups = groupSubjects(subjects);
   const covered = labels.map((label, i) => sets_NC[i]![label]!);
   const sizes = sets_NC.map((set) => set.filter(Boolean).length);
   const share = (rows: readonly number[]) => shareCovered(rows, covered, subjects, oneVolumeEach(groups), level);
@@ -64,15 +65,10 @@ function shareCovered(
   independent: boolean,
   level: number,
 ): Estimate {
-  const hits = rows.filter((i) => covered[i]).length;
-  if (independent) return { value: hits / rows.length, interval: wilson(hits, rows.length, level) };
   const ofSubjects = [...rowsBySubject(rows.map((i) => subjects[i]!)).values()];
-  const interval = clusteredWilson(
-    ofSubjects.map((own) => own.filter((k) => covered[rows[k]!]).length),
-    ofSubjects.map((own) => own.length),
-    level,
-  );
-  return { value: hits / rows.length, interval };
+  const hits = ofSubjects.map((own) => own.filter((k) => covered[rows[k]!]).length);
+  const trials = ofSubjects.map((own) => own.length);
+  return estimateOf(sampledShare(hits, trials, independent), level);
 }
 
 function meanSize(
@@ -93,5 +89,5 @@ function meanSize(
     groups,
     { random: seededRandom(seed), ...(resamples === undefined ? {} : { resamples }) },
   );
-  return { value: resampled.estimate[0]!, interval: resampledInterval(resampled, 0, level) };
+  return estimateOf(sampledOf(resampled, 0, "positive"), level);
 }

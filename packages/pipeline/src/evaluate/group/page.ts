@@ -124,15 +124,15 @@ function errors(report: GroupReport, main: ModelSummary): Html {
 }
 
 function methods({ bootstrap: { resamples, level, seed }, volumes, subjects }: ModelSummary): Html {
-  const proportion = volumes === subjects ? "Proportions have Wilson intervals; all else has" : "Subjects have several volumes, so every number has"; // prettier-ignore
+  const several = volumes === subjects ? "" : " with the design effect of subjects that have several volumes";
   return html`<ul class="small">
     <li>
       A volume's probabilities are the mean over the members that had it in the part. Each volume counts once, and so
       does each subject.
     </li>
     <li>
-      ${proportion} ${Math.round(100 * level)} % BCa intervals of a bootstrap over subjects, stratified by label
-      (${resamples} resamples, seed ${seed}), or percentile or Wilson intervals where BCa is undefined. Differences are
+      Intervals hold ${Math.round(100 * level)} %: Wilson’s for proportions${several}, for other scores by the standard
+      error of a bootstrap over subjects (${resamples} resamples, seed ${seed}), Newcombe’s for differences, which are
       paired.
     </li>
     <li>

@@ -1,7 +1,8 @@
 /** ROC and precision-recall curves with pointwise intervals. */
 import { RangeOfParameterError } from "../errors.js";
-import { groupSubjects, resampledInterval, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
+import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
+import { estimateOf } from "../statistics/sampled.js";
 import { checkScored, type Scored } from "./check.js";
 import { precisionAt, rank, sensitivityAt } from "./ranking.js";
 
@@ -51,11 +52,13 @@ function band(scored: Scored, options: BandOptions, read: typeof sensitivityAt):
   const resampled = resampleSubjects(
     (weights, out) => read(ranking, grid, weights, out),
     grid.length,
-    groupSubjects(scored.subjects, scored.labels),
+    groupSubjects(scored.subjects),
     { random: seededRandom(seed), ...(resamples === undefined ? {} : { resamples }) },
   );
+  // A sensitivity is a share of the positive subjects, a precision at a given recall too: it has that recall's hits.
+  const positives = new Set(scored.subjects.filter((_, i) => scored.labels[i] === of)).size;
   return {
     x: [...grid],
-    y: grid.map((_, k) => ({ value: resampled.estimate[k]!, interval: resampledInterval(resampled, k, level) })),
+    y: grid.map((_, k) => estimateOf(sampledOf(resampled, k, [0, 1], positives), level)),
   };
 }

@@ -10,6 +10,7 @@ import {
 import { areaUnderRiskCoverage } from "../decisions/selective.js";
 import * as metrics from "./confusion.js";
 import { checkScores, type Scored } from "./check.js";
+import type { Range } from "../statistics/sampled.js";
 import { auroc, averagePrecision, rank, type Ranking } from "./ranking.js";
 
 /** The metrics of a model, in the order the scorer writes them. */
@@ -39,6 +40,20 @@ export type MetricName = (typeof METRICS)[number];
 /** The metrics of one class against the rest, written after METRICS for class 0, then class 1, … */
 export const CLASS_METRICS = ["precision", "recall", "f1", "auroc"] as const;
 export type ClassMetricName = (typeof CLASS_METRICS)[number];
+
+const CORRELATIONS: readonly MetricName[] = ["matthews", "cohenKappa", "quadraticKappa"];
+const LOSSES: readonly MetricName[] = [
+  "meanAbsoluteError",
+  "negativeLogLikelihood",
+  "brierScore",
+  "areaUnderRiskCoverage",
+];
+
+/** The values that a metric can take. */
+export function metricRange(name: MetricName): Range {
+  if (LOSSES.includes(name)) return "positive";
+  return CORRELATIONS.includes(name) ? [-1, 1] : [0, 1];
+}
 
 export function metricIndex(name: MetricName): number {
   return METRICS.indexOf(name);

@@ -90,7 +90,7 @@ function itemsOf(input: ReportInput): Item[] {
     item("27", "12c", "ensembles", "none: one trained model"),
     item("", "13", "class imbalance", analysis.calibration === null ? "`weighted_sampler`, `weighted_loss` in the configuration" : analysis.calibration.priors === null ? "`weighted_sampler`, `weighted_loss` in the configuration; no prior correction applies" : "balanced in training; probabilities are also given corrected for the prior of the train part"), // prettier-ignore
     item("28", "12e", "metrics and why", "discrimination, agreement, calibration, decisions: docs/explanation/statistics.md says what each is and when it misleads"), // prettier-ignore
-    item("29", "12e", "uncertainty and tests", `${Math.round(100 * level)} % intervals: Wilson for shares of independent volumes, else BCa bootstrap over subjects (${resamples} resamples, stratified by label); paired tests with Holm’s adjustment`), // prettier-ignore
+    item("29", "12e", "uncertainty and tests", `${Math.round(100 * level)} % intervals: Wilson for shares (design effect where subjects have several volumes), else by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`), // prettier-ignore
     item("30", "12e", "robustness", protocolFact(input)),
     item("31", "", "explanation of decisions", "weights or votes of the slices, shown for the most confident errors and for examples"), // prettier-ignore
     item("32", "16", "test on internal data", input.external ? "in the run’s own report" : ledgerFact(input)),

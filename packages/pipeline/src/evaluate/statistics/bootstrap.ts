@@ -1,38 +1,43 @@
 /**
- * Stratified bootstrap over subjects. The unit is the subject: all its volumes are drawn together, because volumes of
- * one subject are not independent. A resample is a vector of weights, how often each volume was drawn, so that
- * nothing is copied and a statistic is any function of the weights.
+ * Bootstrap over subjects. The unit is the subject: all its volumes are drawn together, because volumes of one subject
+ * are not independent. Subjects are drawn whatever their label: with the number of each label held fixed, as a stratified
+ * bootstrap does, an accuracy or a predictive value would look far surer than it is. A resample is a vector of weights,
+ * how often each volume was drawn, so that nothing is copied and a statistic is any function of the weights.
  */
 import { Random } from "../../data/random.js";
 import { ClusteredSubjectsError, RangeOfParameterError, ShapeError } from "../errors.js";
-import { bcaInterval } from "./bca.js";
-import type { Interval } from "./interval.js";
+import { noInterval, type IntervalMethod } from "./interval.js";
+import { differenceOf, type Range, type Sampled, type SampledDifference } from "./sampled.js";
 
-/** Volumes grouped by subject, subjects grouped by label. */
+/** Volumes grouped by subject. */
 export interface SubjectGroups {
   /** number of volumes */
   volumes: number;
-  /** strata -> subjects -> rows of their volumes */
-  strata: readonly (readonly Int32Array[])[];
+  /** rows of the volumes of each subject */
+  subjects: readonly Int32Array[];
 }
 
 /** Writes K statistics of the weighted sample into `out`. `weights` has one entry a volume. */
 export type WeightedStatistics = (weights: Float64Array, out: Float64Array) => void;
 
-/** K statistics of the sample, of each resample and with each subject left out. */
+/** K statistics of the sample and of each resample. */
 export interface Resampled {
   estimate: Float64Array;
-  /** replicates[k] has one value a resample */
+  /** replicates[k] has one value a resample; NaN where undefined */
   replicates: Float64Array[];
-  /** jackknife[k][stratum] has one value a subject */
-  jackknife: Float64Array[][];
+  subjects: number;
+  /** true where each subject has one volume */
+  independent: boolean;
 }
-
-/** Blocks of a stratum that the jackknife leaves out. The sum of their influences has the same skewness, and n² is avoided. */
-const MOST_LEFT_OUT = 1000;
 
 /** Published practice and reference.md: 2000 resamples. */
 export const DEFAULT_RESAMPLES = 2000;
+
+/** Below this share of replicates with a value, a statistic has no standard error. */
+const ENOUGH_REPLICATES = 0.9;
+
+/** Replicates closer together than this differ only by rounding. */
+const ROUNDING = 1e-12;
 
 /** A seeded source of uniform numbers in [0, 1). */
 export function seededRandom(seed: number): () => number {
@@ -51,31 +56,11 @@ export function rowsBySubject(subjects: readonly string[]): Map<string, number[]
   return rows;
 }
 
-/**
- * Groups volumes by subject and subjects by label. A subject whose volumes disagree counts under its highest label,
- * the most severe grade.
- * @throws ShapeError where lengths differ or there are no volumes
- */
-export function groupSubjects(subjects: readonly string[], labels: readonly number[]): SubjectGroups {
-  if (subjects.length !== labels.length || labels.length === 0)
-    throw new ShapeError("groupSubjects: subjects", `${Math.max(1, labels.length)} values`, String(subjects.length));
-  const strata = new Map<number, Int32Array[]>();
-  for (const volumes of rowsBySubject(subjects).values()) {
-    const label = volumes.reduce((highest, i) => Math.max(highest, labels[i]!), -Infinity);
-    const stratum = strata.get(label);
-    if (stratum === undefined) strata.set(label, [Int32Array.from(volumes)]);
-    else stratum.push(Int32Array.from(volumes));
-  }
-  return { volumes: labels.length, strata: [...strata.entries()].sort(([a], [b]) => a - b).map(([, s]) => s) };
-}
-
-/**
- * Two samples of different subjects as one, the rows of the second after those of the first, each resampled by itself.
- * For differences between parts or between groups.
- */
-export function besides(first: SubjectGroups, second: SubjectGroups): SubjectGroups {
-  const shifted = second.strata.map((stratum) => stratum.map((rows) => rows.map((row) => row + first.volumes)));
-  return { volumes: first.volumes + second.volumes, strata: [...first.strata, ...shifted] };
+/** Subjects in the order of their names, so that the draws do not depend on the order of rows. @throws ShapeError for none */
+export function groupSubjects(subjects: readonly string[]): SubjectGroups {
+  if (subjects.length === 0) throw new ShapeError("groupSubjects: subjects", "at least one", "none");
+  const byName = [...rowsBySubject(subjects)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return { volumes: subjects.length, subjects: byName.map(([, rows]) => Int32Array.from(rows)) };
 }
 
 /**
@@ -87,14 +72,13 @@ export function checkIndependent(test: string, subjects: readonly string[]): voi
   if (several.length > 0) throw new ClusteredSubjectsError(test, several);
 }
 
-/** True where every subject has one volume, so that volumes are independent and a proportion has a Wilson interval. */
-export function oneVolumeEach(groups: SubjectGroups): boolean {
-  return groups.strata.every((stratum) => stratum.every((rows) => rows.length === 1));
+/** True where every subject has one volume, so that volumes are independent. */
+export function oneVolumeEach({ subjects }: SubjectGroups): boolean {
+  return subjects.every((rows) => rows.length === 1);
 }
 
 /**
- * Draws subjects with replacement within each stratum, and leaves each out once.
- * Strata of one subject are always drawn and never left out: they add nothing to the spread, which the caller must say.
+ * Draws as many subjects as there are, with replacement.
  * @param count K, the number of statistics   @param random uniform in [0, 1), seeded
  */
 export function resampleSubjects(
@@ -109,57 +93,94 @@ export function resampleSubjects(
   const out = new Float64Array(count);
   statistics(weights, out);
   const estimate = out.slice();
-  const jackknife = leaveOneOut(statistics, count, groups);
   const replicates = Array.from({ length: count }, () => new Float64Array(resamples));
   for (let r = 0; r < resamples; r++) {
     draw(groups, random, weights);
     statistics(weights, out);
     for (let k = 0; k < count; k++) replicates[k]![r] = out[k]!;
   }
-  return { estimate, replicates, jackknife };
+  return { estimate, replicates, subjects: groups.subjects.length, independent: oneVolumeEach(groups) };
 }
 
-function draw(groups: SubjectGroups, random: () => number, weights: Float64Array): void {
+function draw({ subjects }: SubjectGroups, random: () => number, weights: Float64Array): void {
   weights.fill(0);
-  for (const stratum of groups.strata) {
-    for (let i = 0; i < stratum.length; i++) {
-      const rows = stratum[Math.floor(random() * stratum.length)]!;
-      for (let v = 0; v < rows.length; v++) weights[rows[v]!]! += 1;
-    }
+  for (let i = 0; i < subjects.length; i++) {
+    const rows = subjects[Math.floor(random() * subjects.length)]!;
+    for (let v = 0; v < rows.length; v++) weights[rows[v]!]! += 1;
   }
 }
 
-function leaveOneOut(
-  statistics: WeightedStatistics,
-  count: number,
-  { volumes, strata }: SubjectGroups,
-): Float64Array[][] {
-  const weights = new Float64Array(volumes).fill(1);
-  const out = new Float64Array(count);
-  const usable = strata.filter((stratum) => stratum.length > 1).map(leftOutTogether);
-  const values = Array.from({ length: count }, () => usable.map((stratum) => new Float64Array(stratum.length)));
-  usable.forEach((stratum, s) => {
-    stratum.forEach((subjects, i) => {
-      for (const rows of subjects) for (const v of rows) weights[v] = 0;
-      statistics(weights, out);
-      for (const rows of subjects) for (const v of rows) weights[v] = 1;
-      for (let k = 0; k < count; k++) values[k]![s]![i] = out[k]!;
-    });
-  });
-  return values;
+/**
+ * Statistic k by its bootstrap standard error.
+ * @param range the values that it can take
+ * @param atBound of a statistic between two bounds: the trials that it is worth where all resamples lie at a bound, as
+ *   those of a perfect model; left out, it has no interval then
+ */
+export function sampledOf(resampled: Resampled, k: number, range: Range, atBound?: number): Sampled {
+  const value = resampled.estimate[k]!;
+  // Where subjects have several volumes, the variance between n of them is estimated with n - 1, as in a design effect.
+  const { subjects, independent } = resampled;
+  const enlarged = independent || subjects < 2 ? 1 : Math.sqrt(subjects / (subjects - 1));
+  const spread = Number.isFinite(value) ? deviation(resampled.replicates[k]!) : Number.NaN;
+  const standardError = spread > 0 ? spread * enlarged : spread;
+  const degreesOfFreedom = Math.max(1, subjects - 1);
+  const rest = { value, range, standardError, degreesOfFreedom, method: methodOf(range) };
+  if (typeof range === "string") return { ...rest, trials: Number.NaN };
+  const share = (value - range[0]) / (range[1] - range[0]);
+  const perfect = Math.min(share, 1 - share) <= ROUNDING;
+  if (standardError === 0) return { ...rest, trials: perfect && atBound !== undefined ? atBound : Number.NaN };
+  const variance = (standardError / (range[1] - range[0])) ** 2;
+  return { ...rest, trials: (share * (1 - share)) / variance };
 }
 
-/** Subjects one by one; in a large stratum in blocks, so that the work grows with n and not with n². */
-function leftOutTogether(stratum: readonly Int32Array[]): Int32Array[][] {
-  const blocks = Array.from({ length: Math.min(stratum.length, MOST_LEFT_OUT) }, (): Int32Array[] => []);
-  stratum.forEach((rows, i) => blocks[i % blocks.length]!.push(rows));
-  return blocks;
+function methodOf(range: Range): IntervalMethod {
+  if (typeof range !== "string") return "wilson, bootstrap";
+  return range === "positive" ? "log t, bootstrap" : "t, bootstrap";
 }
 
-/** The interval of statistic k. */
-export function resampledInterval(resampled: Resampled, k: number, level: number): Interval {
-  return bcaInterval(
-    { estimate: resampled.estimate[k]!, replicates: resampled.replicates[k]!, jackknife: resampled.jackknife[k]! },
-    level,
-  );
+/** Of the finite replicates; 0 where they differ by rounding only, NaN where too few are finite. */
+function deviation(replicates: Float64Array): number {
+  const finite = replicates.filter(Number.isFinite);
+  if (finite.length < Math.max(2, ENOUGH_REPLICATES * replicates.length)) return Number.NaN;
+  const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
+  const variance = finite.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (finite.length - 1);
+  return Math.sqrt(variance) <= ROUNDING ? 0 : Math.sqrt(variance);
+}
+
+/** Correlation of two statistics over the resamples in which both have a value; 0 where one never varies. */
+export function correlationOf({ replicates }: Resampled, k: number, l: number): number {
+  const [x, y] = [replicates[k]!, replicates[l]!];
+  let [n, meanX, meanY, xx, yy, xy] = [0, 0, 0, 0, 0, 0];
+  for (let r = 0; r < x.length; r++) {
+    if (!Number.isFinite(x[r]! - y[r]!)) continue;
+    n++;
+    const [dx, dy] = [x[r]! - meanX, y[r]! - meanY];
+    meanX += dx / n;
+    meanY += dy / n;
+    xx += dx * (x[r]! - meanX);
+    yy += dy * (y[r]! - meanY);
+    xy += dx * (y[r]! - meanY);
+  }
+  const product = Math.sqrt(xx * yy);
+  return product > ROUNDING ** 2 ? Math.max(-1, Math.min(1, xy / product)) : 0;
+}
+
+/**
+ * Statistic k, known as `first`, minus statistic l, known as `second`, on the same subjects.
+ * @returns no interval where the two never differ by anything else in any resample: p is then 1 where they are equal
+ */
+export function pairedDifference(
+  resampled: Resampled,
+  [k, first]: readonly [number, Sampled],
+  [l, second]: readonly [number, Sampled],
+  level: number,
+): SampledDifference {
+  // The correlation is estimated, also that of two shares.
+  const most = Math.max(1, resampled.subjects - 1);
+  const [a, b] = [first, second].map((one) => ({ ...one, degreesOfFreedom: Math.min(most, one.degreesOfFreedom) })) as [Sampled, Sampled]; // prettier-ignore
+  const found = differenceOf(a, b, correlationOf(resampled, k, l), level);
+  const apart = resampled.replicates[k]!.map((value, r) => value - resampled.replicates[l]![r]!);
+  if (deviation(apart) !== 0) return found;
+  const { value } = found.difference;
+  return { difference: { value, interval: noInterval(level) }, p: Math.abs(value) <= ROUNDING ? 1 : Number.NaN };
 }

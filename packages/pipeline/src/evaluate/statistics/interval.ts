@@ -3,7 +3,16 @@ import { RangeOfParameterError } from "../errors.js";
 
 /** How an interval was computed; "none" where the data give none (its bounds are NaN). */
 export type IntervalMethod =
-  "wilson" | "wilson, clustered" | "clopper-pearson" | "bca" | "percentile" | "delong" | "t, corrected" | "none";
+  | "wilson"
+  | "wilson, clustered"
+  | "wilson, bootstrap"
+  | "log t, bootstrap"
+  | "t, bootstrap"
+  | "newcombe"
+  | "clopper-pearson"
+  | "delong"
+  | "t, corrected"
+  | "none";
 
 export interface Interval {
   low: number;

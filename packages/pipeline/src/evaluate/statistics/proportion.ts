@@ -1,8 +1,8 @@
 /** Intervals of a proportion. */
 import betaQuantile from "@stdlib/stats-base-dists-beta-quantile";
-import normalQuantile from "@stdlib/stats-base-dists-normal-quantile";
 import { RangeOfParameterError, ShapeError } from "../errors.js";
-import { checkLevel, noInterval, type Interval } from "./interval.js";
+import { checkLevel, noInterval, type Interval, type IntervalMethod } from "./interval.js";
+import { intervalOf, type Sampled } from "./sampled.js";
 
 function checkCounts(successes: number, trials: number, level: number): void {
   checkLevel(level);
@@ -19,17 +19,13 @@ function checkCounts(successes: number, trials: number, level: number): void {
 export function wilson(successes: number, trials: number, level = 0.95): Interval {
   checkCounts(successes, trials, level);
   if (trials === 0) return noInterval(level);
-  const z = normalQuantile((1 + level) / 2, 0, 1);
-  const p = successes / trials;
-  const shrink = 1 + (z * z) / trials;
-  const centre = (p + (z * z) / (2 * trials)) / shrink;
-  const half = (z / shrink) * Math.sqrt((p * (1 - p)) / trials + (z * z) / (4 * trials * trials));
-  return {
-    low: successes === 0 ? 0 : centre - half,
-    high: successes === trials ? 1 : centre + half,
-    level,
-    method: "wilson",
-  };
+  return intervalOf(shareOf(successes, trials, Infinity, "wilson"), level);
+}
+
+function shareOf(successes: number, trials: number, degreesOfFreedom: number, method: IntervalMethod): Sampled {
+  const value = successes / trials;
+  const standardError = Math.sqrt((value * (1 - value)) / trials);
+  return { value, range: [0, 1], standardError, trials, degreesOfFreedom, method };
 }
 
 /**
@@ -51,28 +47,37 @@ export function clopperPearson(successes: number, trials: number, level = 0.95):
 }
 
 /**
- * Wilson's interval where subjects have several volumes: the trials are divided by the design effect, which is how much
- * larger the variance between subjects is than that of independent volumes (never taken below 1). Where all volumes
- * agree the design effect cannot be seen, and the subjects are the trials.
- * Rao & Scott, Biometrics 48 (1992) 577.
- * @param successes of each subject   @param trials volumes of each subject, same length
- * @returns no interval where there are no trials
- * @throws ShapeError where lengths differ, RangeOfParameterError as wilson
+ * A share of volumes as it varies with the subjects. One volume a subject: the trials are the volumes, and the interval is
+ * Wilson's. Several: the trials are divided by the design effect, which is how much larger the variance between subjects
+ * is than that of independent volumes (never taken below 1), and because that variance is itself an estimate, the
+ * interval has t's quantile with one degree of freedom less than subjects. Where all volumes agree the design effect
+ * cannot be seen, and the subjects are the trials. Rao & Scott, Biometrics 48 (1992) 577.
+ * @param successes of each subject, which need not be whole   @param trials volumes of each subject, same length
+ * @param independent true where no subject of the whole sample has several volumes
+ * @throws ShapeError where lengths differ, RangeOfParameterError unless 0 <= successes <= trials
  */
-export function clusteredWilson(successes: ArrayLike<number>, trials: ArrayLike<number>, level = 0.95): Interval {
+export function sampledShare(successes: ArrayLike<number>, trials: ArrayLike<number>, independent: boolean): Sampled {
   if (successes.length !== trials.length)
-    throw new ShapeError("clusteredWilson: trials", `${successes.length} subjects`, String(trials.length));
+    throw new ShapeError("sampledShare: trials", `${successes.length} subjects`, String(trials.length));
   let [hits, volumes, subjects] = [0, 0, 0];
   for (let s = 0; s < trials.length; s++) {
-    checkCounts(successes[s]!, trials[s]!, level);
+    checkCounts(successes[s]!, trials[s]!, 0.5);
     hits += successes[s]!;
     volumes += trials[s]!;
     if (trials[s]! > 0) subjects++;
   }
-  if (volumes === 0) return { ...noInterval(level) };
+  if (independent || volumes === 0) return shareOf(hits, volumes, Infinity, "wilson");
   const p = hits / volumes;
   const effective = p === 0 || p === 1 ? subjects : volumes / designEffect(successes, trials, p, volumes, subjects);
-  return { ...wilson(p * effective, effective, level), method: "wilson, clustered" };
+  return shareOf(p * effective, effective, Math.max(1, subjects - 1), "wilson, clustered");
+}
+
+/**
+ * Wilson's interval where subjects have several volumes: that of sampledShare.
+ * @returns no interval where there are no trials   @throws the errors of sampledShare
+ */
+export function clusteredWilson(successes: ArrayLike<number>, trials: ArrayLike<number>, level = 0.95): Interval {
+  return intervalOf(sampledShare(successes, trials, false), level);
 }
 
 /** Variance of a ratio estimate between subjects over p (1 - p) / volumes; at least 1. */

@@ -1,15 +1,20 @@
 /** Does the model do worse for some? Every group of a column by itself, and against all the others. */
 import { defaultBins } from "../calibration/reliability.js";
 import { ShapeError } from "../errors.js";
+import { Estimates } from "../estimates.js";
 import { SMALL_SUPPORT } from "../metrics/confusion.js";
 import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
-import { absent, applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
 import { checkPredictions, type Predictions } from "../predictions.js";
-import { groupSubjects, resampleSubjects, rowsBySubject, seededRandom } from "../statistics/bootstrap.js";
+import {
+  groupSubjects,
+  oneVolumeEach,
+  resampleSubjects,
+  rowsBySubject,
+  seededRandom,
+} from "../statistics/bootstrap.js";
 import { holm } from "../statistics/holm.js";
-import { noInterval, type Estimate } from "../statistics/interval.js";
-import { differenceOf, pairedEstimate } from "../statistics/paired.js";
-import { summarise } from "../summary.js";
+import type { Estimate } from "../statistics/interval.js";
 import type { SubgroupColumn } from "./columns.js";
 import { membershipTest } from "./membership.js";
 
@@ -43,8 +48,8 @@ export interface SubgroupAnalysis {
 }
 
 /**
- * Each metric in each group, with its interval, and the group against the rest. The interval of the difference is the
- * bootstrap over subjects, within label and group. The test permutes which subjects are in which group, within their
+ * Each metric in each group, with its interval, and the group against the rest, by one bootstrap over all subjects. The
+ * test permutes which subjects are in which group, within their
  * label, so that a group with other case mix is not called worse for that alone; where a subject has volumes in several
  * groups there is no such test. Many columns looked at find something: Holm counts only the groups of this one.
  * @param column one group a row of the predictions (subgroupColumn)
@@ -74,78 +79,73 @@ export function analyseSubgroups(
   const groups = column.groups.map((name, g): Subgroup => {
     const rows = [...labels.keys()].filter((i) => column.groupOf[i] === g);
     const inGroup = new Set(rows.map((i) => subjects[i]!)).size;
-    const own = rows.length === 0 ? undefined : summarise([takeRows(predictions, rows)], options)[0]!.metrics;
-    const of = (metric: MetricName, m: number): SubgroupMetric => ({
-      estimate: own?.[metric] ?? absent(options.level ?? 0.95),
-      ...tests[g]![m]!,
-    });
     return {
       name,
       volumes: rows.length,
       subjects: inGroup,
       small: inGroup < SMALL_SUPPORT,
       classes: Array.from({ length: classes }, (_, c) => rows.filter((i) => labels[i] === c).length),
-      metrics: Object.fromEntries(used.map((metric, m) => [metric, of(metric, m)])),
+      metrics: Object.fromEntries(used.map((metric, m) => [metric, tests[g]![m]!])),
     };
   });
   return { model, column: column.name, rule: column.rule, groups, notes: notesOf(groups, whole) };
 }
 
-type GroupTest = Omit<SubgroupMetric, "estimate">;
-
-/** Difference to the rest, and its test, for each group and metric. */
+/** Each metric in each group, its difference to the rest, and its test. */
 function compareGroups(
-  { labels, subjects, probabilities }: Predictions,
+  predictions: Predictions,
   { groupOf, groups }: SubgroupColumn,
   metrics: readonly MetricName[],
   whole: boolean,
   options: SummaryOptions,
-): GroupTest[][] {
+): SubgroupMetric[][] {
+  const { labels, subjects } = predictions;
   const { classes, resamples, level, seed } = settings(options);
-  const scorer = new Scorer({ labels, probabilities }, classes, options.bins ?? defaultBins(labels.length));
-  const values = new Float64Array(scorer.count);
+  const scorer = new Scorer(predictions, classes, options.bins ?? defaultBins(labels.length));
   const masked = new Float64Array(labels.length);
-  /** Each metric in group 0 and in its rest, then in group 1 and in its rest, ... */
+  const sides = groups.flatMap((_, g) => [true, false].map((inside) => ({ g, inside })));
+  /** All metrics in group 0 and in its rest, then in group 1 and in its rest, ... */
   const score = (weights: Float64Array, member: ArrayLike<number>, out: Float64Array) => {
-    let at = 0;
-    for (let g = 0; g < groups.length; g++)
-      for (const inside of [true, false]) {
-        for (let i = 0; i < masked.length; i++) masked[i] = (member[i] === g) === inside ? weights[i]! : 0;
-        scorer.score(masked, values);
-        for (const name of metrics) out[at++] = values[metricIndex(name)]!;
-      }
+    sides.forEach(({ g, inside }, side) => {
+      for (let i = 0; i < masked.length; i++) masked[i] = (member[i] === g) === inside ? weights[i]! : 0;
+      scorer.score(masked, out.subarray(side * scorer.count, (side + 1) * scorer.count));
+    });
   };
-  const count = 2 * groups.length * metrics.length;
-  const strata = whole ? labels.map((label, i) => label * groups.length + groupOf[i]!) : labels;
-  const resampled = resampleSubjects(
-    (weights, out) => score(weights, groupOf, out),
-    count,
-    groupSubjects(subjects, strata),
-    { resamples, random: seededRandom(seed) },
-  );
+  const count = sides.length * scorer.count;
+  const drawn = groupSubjects(subjects);
+  const resampled = resampleSubjects((weights, out) => score(weights, groupOf, out), count, drawn, {
+    resamples,
+    random: seededRandom(seed),
+  });
+  const estimates = sides.map(({ g, inside }, side) => {
+    const rows = [...labels.keys()].filter((i) => (groupOf[i] === g) === inside);
+    return new Estimates(resampled, takeRows(predictions, rows), oneVolumeEach(drawn), side * scorer.count);
+  });
   const ones = new Float64Array(labels.length).fill(1);
-  const index = (g: number, m: number) => 2 * g * metrics.length + m;
+  const both = new Float64Array(count);
+  const apart = (member: ArrayLike<number>, out: Float64Array) => {
+    score(ones, member, both);
+    groups.forEach((_, g) =>
+      metrics.forEach((name, m) => {
+        const k = 2 * g * scorer.count + metricIndex(name);
+        out[g * metrics.length + m] = both[k]! - both[k + scorer.count]!;
+      }),
+    );
+  };
   const pValues = whole
     ? membershipTest(
-        (member, out) => {
-          const both = new Float64Array(count);
-          score(ones, member, both);
-          for (let g = 0, k = 0; g < groups.length; g++)
-            for (let m = 0; m < metrics.length; m++)
-              out[k++] = both[index(g, m)]! - both[index(g, m) + metrics.length]!;
-        },
+        apart,
         groups.length * metrics.length,
         { subjects, labels, groupOf },
         { permutations: resamples, random: seededRandom(seed + 1) },
       )
     : new Array<number>(groups.length * metrics.length).fill(Number.NaN);
   const table = groups.map((_, g) =>
-    metrics.map((name, m): GroupTest => {
-      const { difference } = pairedEstimate(differenceOf(resampled, index(g, m), index(g, m) + metrics.length), level);
-      const p = pValues[g * metrics.length + m]!;
-      return WITHOUT_INTERVAL.includes(name)
-        ? { difference: { value: difference.value, interval: noInterval(level) }, p: Number.NaN, adjusted: Number.NaN }
-        : { difference, p, adjusted: p };
+    metrics.map((name, m): SubgroupMetric => {
+      const [own, rest] = [estimates[2 * g]!, estimates[2 * g + 1]!];
+      const { difference } = own.minus(rest, name, level);
+      const p = WITHOUT_INTERVAL.includes(name) ? Number.NaN : pValues[g * metrics.length + m]!;
+      return { estimate: own.metric(name, level), difference, p, adjusted: p };
     }),
   );
   // Two groups are one comparison, seen from both sides.

@@ -104,7 +104,7 @@ test("DeLong's standard error is near the bootstrap's on 400 subjects (two metho
   const { replicates } = resampleSubjects(
     (weights, out) => (out[0] = auroc(ranking, weights)),
     1,
-    groupSubjects(names(400), positive.map(Number)),
+    groupSubjects(names(400)),
     { resamples: 2000, random },
   );
   const mean = replicates[0]!.reduce((a, b) => a + b, 0) / 2000;

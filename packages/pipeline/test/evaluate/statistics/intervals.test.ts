@@ -2,15 +2,16 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { RangeOfParameterError, ShapeError } from "../../../src/evaluate/errors.js";
 import { classMetricIndex, metricIndex, Scorer } from "../../../src/evaluate/metrics/scorer.js";
-import { bcaInterval, bcaPValue } from "../../../src/evaluate/statistics/bca.js";
 import {
-  besides,
+  correlationOf,
   groupSubjects,
-  resampledInterval,
+  pairedDifference,
   resampleSubjects,
+  sampledOf,
   seededRandom,
 } from "../../../src/evaluate/statistics/bootstrap.js";
-import { clopperPearson, clusteredWilson, wilson } from "../../../src/evaluate/statistics/proportion.js";
+import { clopperPearson, clusteredWilson, sampledShare } from "../../../src/evaluate/statistics/proportion.js";
+import { differenceOf, estimateOf, intervalOf, type Sampled } from "../../../src/evaluate/statistics/sampled.js";
 import { close, fixture } from "../fixture.js";
 
 interface Bounds {
@@ -23,17 +24,16 @@ interface OverSubjects extends Bounds {
   labels: number[];
   probabilities: number[][];
   subjects: string[];
-  strata: number[];
   draws: number[][];
   estimate: number;
   replicates: number[];
-  jackknife: number[][];
 }
 interface Reference {
   clopperPearson: (Bounds & { successes: number; trials: number; level: number })[];
   clusteredWilson: (Bounds & { hits: number[]; trials: number[]; level: number })[];
   overSubjects: OverSubjects[];
-  pValues: { estimate: number; replicates: number[]; jackknife: number[]; p: number }[];
+  newcombe: (Bounds & { hits: [number, number]; trials: [number, number]; level: number })[];
+  newcombePaired: (Bounds & { counts: [number, number, number, number]; phi: number; level: number })[];
 }
 
 const reference = fixture<Reference>("intervals");
@@ -61,108 +61,115 @@ test("Wilson over subjects: five copies of each volume change nothing, subjects 
   const copied = clusteredWilson([5, 0, 5, 5, 5, 0], [5, 5, 5, 5, 5, 5]);
   close(copied.low, once.low, 1e-12, "low");
   close(copied.high, once.high, 1e-12, "high");
-  const { low, high } = wilson(3, 3);
-  assert.deepEqual(clusteredWilson([9, 9, 9], [9, 9, 9]), { low, high, level: 0.95, method: "wilson, clustered" });
+  // Three subjects who are all right: Wilson's 3 / (3 + q²), q = 4.303 the quantile of t with 2 degrees of freedom.
+  const { low, high, method } = clusteredWilson([9, 9, 9], [9, 9, 9]);
+  close(low, 3 / (3 + 4.302652729911275 ** 2), 1e-9, "three subjects");
+  assert.deepEqual([high, method], [1, "wilson, clustered"]);
   assert.equal(clusteredWilson([], []).method, "none");
   assert.equal(clusteredWilson([0], [0]).method, "none");
-  const one = clusteredWilson([2], [4]);
-  close(one.high - one.low, wilson(0.5, 1).high - wilson(0.5, 1).low, 1e-12, "one subject is one trial");
+  assert.equal(sampledShare([2], [4], false).trials, 1, "one subject is one trial");
+  assert.equal(sampledShare([2, 0.5], [4, 1], true).method, "wilson");
   assert.throws(() => clusteredWilson([1], [1, 1]), ShapeError);
   assert.throws(() => clusteredWilson([2], [1]), RangeOfParameterError);
 });
 
 for (const c of reference.overSubjects) {
-  test(`stratified BCa over subjects equals a slow one that copies rows, draw for draw: ${c.name} (fixtures/evaluate/intervals.py)`, () => {
-    // The same draws: `random` gives back the recorded positions, in the order of the strata.
-    const sizes = c.strata.flatMap((size) => new Array<number>(size).fill(size));
-    const numbers = c.draws.flatMap((positions) => positions.map((position, i) => (position + 0.5) / sizes[i]!));
+  test(`bootstrap over subjects equals a slow one that copies rows, draw for draw: ${c.name} (fixtures/evaluate/intervals.py)`, () => {
+    // The same draws: `random` gives back the recorded positions.
+    const size = new Set(c.subjects).size;
+    const numbers = c.draws.flatMap((positions) => positions.map((position) => (position + 0.5) / size));
     let next = 0;
     const scorer = new Scorer(c, c.classes, 5);
     const resampled = resampleSubjects(
       (weights, out) => scorer.score(weights, out),
       scorer.count,
-      groupSubjects(c.subjects, c.labels),
+      groupSubjects(c.subjects),
       { resamples: c.draws.length, random: () => numbers[next++]! },
     );
     assert.equal(next, numbers.length);
     const k = c.classes === 2 ? metricIndex("auroc") : metricIndex("macroF1");
     close(resampled.estimate[k]!, c.estimate, 1e-12, "estimate");
     c.replicates.forEach((value, r) => close(resampled.replicates[k]![r]!, value, 1e-12, `replicate ${r}`));
-    c.jackknife.forEach((values, s) =>
-      values.forEach((value, i) => close(resampled.jackknife[k]![s]![i]!, value, 1e-12, `jackknife ${s}, ${i}`)),
-    );
-    const interval = resampledInterval(resampled, k, 0.95);
-    assert.equal(interval.method, "bca");
-    close(interval.low, c.low, 1e-9, "low");
-    close(interval.high, c.high, 1e-9, "high");
+    const { low, high, method } = intervalOf(sampledOf(resampled, k, [0, 1]), 0.95);
+    assert.equal(method, "wilson, bootstrap");
+    close(low, c.low, 1e-9, "low");
+    close(high, c.high, 1e-9, "high");
   });
 }
 
-test("bootstrap p-value: the level at which scipy's BCa interval reaches 0 (fixtures/evaluate/intervals.py)", () => {
-  for (const { estimate, replicates, jackknife, p } of reference.pValues)
-    close(bcaPValue({ estimate, replicates, jackknife: [jackknife] }), Math.max(p, 2 / 400), 1e-9, `p of ${estimate}`);
-});
-
-test("bootstrap p-value and interval say the same: the bounds have p = 1 - level", () => {
-  for (const { estimate, replicates, jackknife } of reference.pValues) {
-    const statistic = { estimate, replicates, jackknife: [jackknife] };
-    for (const level of [0.8, 0.9]) {
-      const { low, high } = bcaInterval(statistic, level);
-      for (const bound of [low, high]) close(bcaPValue(statistic, bound), 1 - level, 2 / 399, `level ${level}`);
-      assert.ok(bcaPValue(statistic, estimate) > 0.8);
-    }
+test("Newcombe's interval of two independent shares equals statsmodels' (fixtures/evaluate/intervals.py)", () => {
+  for (const { hits, trials, level, low, high } of reference.newcombe) {
+    const [a, b] = [0, 1].map((k) => sampledShare([hits[k]!], [trials[k]!], true)) as [Sampled, Sampled];
+    const { difference } = differenceOf(a, b, 0, level);
+    close(difference.interval.low, low, 1e-9, `low of ${hits.join()}`);
+    close(difference.interval.high, high, 1e-9, `high of ${hits.join()}`);
   }
 });
 
-test("bootstrap p-value at its edges: none below 2/(B+1), 1 without any difference, NaN without an interval (by hand)", () => {
-  const far = { estimate: 5, replicates: [4.9, 5, 5.1, 5.05, 4.95, 5.2, 4.8, 5.02, 4.98], jackknife: [[5, 5.1, 4.9]] };
-  assert.equal(bcaPValue(far), 0.2);
-  assert.equal(bcaPValue({ estimate: 0, replicates: [0, 0, 0], jackknife: [[0, 0]] }), 1);
-  assert.ok(Number.isNaN(bcaPValue({ estimate: 1, replicates: [1, 1, 1], jackknife: [[1, 1]] })));
-  assert.ok(Number.isNaN(bcaPValue({ estimate: Number.NaN, replicates: [1, 2, 3], jackknife: [[1, 2]] })));
-  // All replicates above the estimate: the bias correction is infinite, percentiles take over.
-  const above = { estimate: 0, replicates: [1, 2, 3, 4], jackknife: [[1, 2, 4]] };
-  assert.equal(bcaInterval(above).method, "percentile");
-  assert.equal(bcaPValue(above, 2.5), 1);
+test("Newcombe's interval of paired shares, from resamples with their correlation (fixtures/evaluate/intervals.py)", () => {
+  for (const { counts, phi, level, low, high } of reference.newcombePaired) {
+    const [a, b] = [
+      [1, 1, 0, 0],
+      [1, 0, 1, 0],
+    ].map((hit) => counts.flatMap((count, cell) => new Array<number>(count).fill(hit[cell]!))) as [number[], number[]];
+    const n = a.length;
+    const resampled = resampleSubjects(
+      (weights, out) => {
+        out[0] = a.reduce((sum, hit, i) => sum + hit * weights[i]!, 0) / n;
+        out[1] = b.reduce((sum, hit, i) => sum + hit * weights[i]!, 0) / n;
+      },
+      2,
+      groupSubjects(a.map((_, i) => `s${i}`)),
+      { resamples: 20000, random: seededRandom(8) },
+    );
+    close(correlationOf(resampled, 0, 1), phi, 0.02, "phi, by 20000 resamples");
+    const ones = new Array<number>(n).fill(1);
+    const [first, second] = [a, b].map((hits) => sampledShare(hits, ones, true)) as [Sampled, Sampled];
+    const exact = differenceOf(first, second, phi, level).difference.interval;
+    close(exact.low, low, 1e-9, `low of ${counts.join()}`);
+    close(exact.high, high, 1e-9, `high of ${counts.join()}`);
+    const found = pairedDifference(resampled, [0, first], [1, second], level).difference.interval;
+    // Its quantile is t's, because the correlation is estimated.
+    close(found.low, low, 0.02, `low of ${counts.join()}, by resampling`);
+    assert.ok(found.low < low + 0.005 && found.high > high - 0.005);
+  }
 });
 
-test("a large stratum is left out in blocks: the work grows with n, the acceleration stays near that of the skewness", () => {
-  const random = seededRandom(4);
-  const n = 6000;
-  const values = Float64Array.from({ length: n }, () => -Math.log(1 - random()));
-  const subjects = Array.from(values, (_, i) => `s${i}`);
-  let calls = 0;
-  const mean = (weights: Float64Array, out: Float64Array) => {
-    calls++;
-    let [sum, total] = [0, 0];
-    for (let i = 0; i < n; i++) {
-      sum += weights[i]! * values[i]!;
-      total += weights[i]!;
-    }
-    out[0] = sum / total;
-  };
-  const { jackknife } = resampleSubjects(mean, 1, groupSubjects(subjects, new Array<number>(n).fill(0)), {
-    resamples: 2,
-    random,
+test("test and interval of a difference say the same: the bound has p = 1 - level", () => {
+  const sampled = (value: number, trials: number, degreesOfFreedom: number): Sampled => ({
+    value,
+    range: [0, 1],
+    standardError: Math.sqrt((value * (1 - value)) / trials),
+    trials,
+    degreesOfFreedom,
+    method: "wilson, bootstrap",
   });
-  assert.equal(calls, 1 + 1000 + 2);
-  const [left] = jackknife[0]!;
-  const centre = left!.reduce((a, b) => a + b, 0) / 1000;
-  const [cubes, squares] = [3, 2].map((power) => left!.reduce((sum, value) => sum + (centre - value) ** power, 0)) as [
-    number,
-    number,
-  ];
-  // An exponential has skewness 2, so that a = 2 / (6 √n).
-  close(cubes / (6 * squares ** 1.5), 2 / (6 * Math.sqrt(n)), 0.3 * (2 / (6 * Math.sqrt(n))), "acceleration");
+  for (const degreesOfFreedom of [Infinity, 19])
+    for (const [a, b, correlation] of [
+      [0.9, 0.6, 0.4],
+      [0.5, 0.75, 0],
+      [1, 0.9, 0],
+    ] as const) {
+      const [first, second] = [sampled(a, 20, degreesOfFreedom), sampled(b, 20, degreesOfFreedom)];
+      const { p } = differenceOf(first, second, correlation, 0.95);
+      assert.ok(p > 0 && p < 1);
+      const { low, high } = differenceOf(first, second, correlation, 1 - p).difference.interval;
+      close(a > b ? low : high, 0, 1e-6, `${a} - ${b}`);
+    }
+  assert.equal(differenceOf(sampled(0.7, 20, 9), sampled(0.7, 20, 9), 0, 0.95).p, 1);
 });
 
-test("two samples side by side: rows of the second follow, strata stay apart (by hand)", () => {
-  const both = besides(groupSubjects(["a", "b"], [0, 1]), groupSubjects(["c", "c"], [0, 0]));
-  assert.equal(both.volumes, 4);
-  assert.deepEqual(
-    both.strata.map((stratum) => stratum.map((rows) => [...rows])),
-    [[[0]], [[1]], [[2, 3]]],
-  );
+test("ranges: kappa is Wilson's on -1..1, a loss has a factor, anything else a t interval (by hand)", () => {
+  const base = { standardError: 0.1, degreesOfFreedom: Infinity, trials: 10, method: "wilson, bootstrap" } as const;
+  const share = intervalOf({ ...base, value: 0.8, range: [0, 1] }, 0.95);
+  const kappa = intervalOf({ ...base, value: 0.6, range: [-1, 1] }, 0.95);
+  close(kappa.low, 2 * share.low - 1, 1e-12, "low");
+  close(kappa.high, 2 * share.high - 1, 1e-12, "high");
+  const loss = intervalOf({ ...base, value: 0.5, range: "positive" }, 0.95);
+  close(loss.high / 0.5, Math.exp(1.959963984540054 / 5), 1e-12, "factor");
+  close(loss.low * loss.high, 0.25, 1e-12, "the same factor below");
+  const gain = intervalOf({ ...base, value: -0.1, range: "unbounded", degreesOfFreedom: 4 }, 0.95);
+  close(gain.high, -0.1 + 2.7764451051977987 * 0.1, 1e-9, "t with 4 degrees of freedom");
 });
 
 test("per-class metrics are resampled too: an absent class stays NaN, without an interval (by hand)", () => {
@@ -172,10 +179,10 @@ test("per-class metrics are resampled too: an absent class stays NaN, without an
   const resampled = resampleSubjects(
     (weights, out) => scorer.score(weights, out),
     scorer.count,
-    groupSubjects(["a", "b", "c", "d"], labels),
+    groupSubjects(["a", "b", "c", "d"]),
     { resamples: 20, random: seededRandom(1) },
   );
   const recall = classMetricIndex(2, "recall");
   assert.ok(Number.isNaN(resampled.estimate[recall]!));
-  assert.equal(resampledInterval(resampled, recall, 0.95).method, "none");
+  assert.equal(estimateOf(sampledOf(resampled, recall, [0, 1]), 0.95).interval.method, "none");
 });

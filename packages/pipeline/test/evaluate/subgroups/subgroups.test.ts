@@ -154,7 +154,7 @@ test("several volumes a subject: groups of whole subjects are tested, groups wit
   );
   const whole = analyseSubgroups(predictions, bySubject, ["accuracy"], options);
   assert.ok(whole.groups[0]!.metrics.accuracy!.p > 0);
-  assert.equal(whole.groups[0]!.metrics.accuracy!.estimate.interval.method, "bca");
+  assert.equal(whole.groups[0]!.metrics.accuracy!.estimate.interval.method, "wilson, clustered");
   const byVolume = categoricalColumn(
     "visit",
     predictions.ids.map((id) => (id.endsWith("-0") ? "first" : "second")),
@@ -162,7 +162,7 @@ test("several volumes a subject: groups of whole subjects are tested, groups wit
   const within = analyseSubgroups(predictions, byVolume, ["accuracy"], options);
   assert.ok(Number.isNaN(within.groups[0]!.metrics.accuracy!.p));
   assert.match(within.notes.join(), /volumes in several groups/);
-  assert.equal(within.groups[0]!.metrics.accuracy!.difference.interval.method, "bca");
+  assert.equal(within.groups[0]!.metrics.accuracy!.difference.interval.method, "newcombe");
 });
 
 test("a column of text: categories, few numbers as categories, many cut into thirds, blanks apart (by hand)", () => {

@@ -23,10 +23,8 @@ export function examples({ examples: slices = [] }: ReportInput): Html | undefin
 export function methods(input: ReportInput): Html {
   const main = mainOf(input);
   const { resamples, level, seed } = main.bootstrap;
-  const proportion =
-    main.volumes === main.subjects
-      ? "Proportions (accuracy, recall, precision and their kin) have Wilson intervals"
-      : "Subjects have several volumes, so proportions too have bootstrap intervals, or Wilson’s with the subjects as trials where all or none are right";
+  const several =
+    main.volumes === main.subjects ? "" : ", with the design effect of subjects that have several volumes";
   return html`<ul class="small">
     <li>
       Balanced accuracy is the mean recall over the classes present; the paper calls it ‘weighted’ accuracy. Plain
@@ -37,9 +35,11 @@ export function methods(input: ReportInput): Html {
       half${main.classes.length > 2 ? " and is the mean over classes against the rest" : ""}.
     </li>
     <li>
-      The unit is the subject, never the slice. ${proportion}; all else has ${Math.round(100 * level)} % BCa intervals
-      of a bootstrap over subjects, stratified by label (${resamples} resamples, seed ${seed}), or percentile intervals
-      where BCa is undefined. Differences are paired: both models are scored on the same resamples.
+      The unit is the subject, never the slice. Intervals hold ${Math.round(100 * level)} %. Proportions (accuracy,
+      recall, precision) have Wilson’s intervals${several}. Other scores have Wilson’s interval of as many trials as
+      vary by the same standard error, losses a t interval of their logarithm; the standard error is that of a bootstrap
+      over subjects, whatever their label (${resamples} resamples, seed ${seed}). Differences have Newcombe’s intervals:
+      both models are scored on the same resamples.
     </li>
     <li>
       Intervals tell how the score would vary with other test subjects. They leave out how it varies with another

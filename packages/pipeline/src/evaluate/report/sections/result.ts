@@ -1,5 +1,6 @@
 /** The result in a few numbers, the table of models, and what the differences show. */
 import type { ModelDifference } from "../../compare/models.js";
+import { verdictOf } from "../../compare/verdict.js";
 import type { MetricName } from "../../metrics/scorer.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput, ScoredInput } from "../report.js";
@@ -62,7 +63,7 @@ function inSentence(model: string): string {
   return name === model.toUpperCase() ? name : `the ${name}`;
 }
 
-/** What a paired difference in balanced accuracy does and does not show. */
+/** What a paired difference in balanced accuracy does and does not show: the words of verdictOf. */
 function verdict(difference: ModelDifference, input: ReportInput): string {
   const { value, interval } = difference.metrics.balancedAccuracy;
   const [first, second] = [inSentence(difference.first), inSentence(difference.second)];
@@ -70,11 +71,20 @@ function verdict(difference: ModelDifference, input: ReportInput): string {
   const size = `${words.formatSigned(value)} (${Math.round(100 * interval.level)} % interval ${bounds(difference.metrics.balancedAccuracy, words.formatSigned)})`;
   if (interval.method === "none")
     return `${capital(first)} against ${second}: the difference in balanced accuracy is ${words.formatSigned(value)}, without an interval, because it is the same in every resample of these ${subjects}.`;
-  if (interval.low > 0)
-    return `${capital(first)} is better than ${second} in balanced accuracy by ${size}. The interval lies above zero.`;
-  if (interval.high < 0)
-    return `${capital(first)} is worse than ${second} in balanced accuracy: ${size}. The interval lies below zero.`;
-  return `${capital(first)} against ${second}: balanced accuracy differs by ${size}. The interval includes zero, so ${subjects} of ${input.dataset.name} do not show which is better.`;
+  const { better, missing } = verdictOf({
+    difference: difference.metrics.balancedAccuracy,
+    adjusted: adjustedP(difference, input),
+    classes: mainOf(input).perClass,
+  });
+  if (better === null)
+    return `${capital(first)} against ${second}: balanced accuracy differs by ${size}. The ${subjects} of ${input.dataset.name} do not show which is better: ${missing.join("; ")}.`;
+  return `${capital(first)} is ${better === "first" ? "better" : "worse"} than ${second} in balanced accuracy: ${size}. The interval leaves out zero, and the test that is adjusted for the number of pairs agrees.`;
+}
+
+/** As in the table of all pairs, so that one difference has one test. */
+function adjustedP({ first, second, p }: ModelDifference, { analysis }: ReportInput): number {
+  const pair = analysis.pairs?.pairs.find((one) => one.first === first && one.second === second);
+  return pair?.metrics.balancedAccuracy?.adjusted ?? p.balancedAccuracy;
 }
 
 /** Every pair of models by the test that suits the metric, adjusted for the number of pairs. */

@@ -1,0 +1,35 @@
+/** Models on the same volumes, row by row. */
+import { PredictionsError } from "../errors.js";
+import { checkPredictions, type Predictions } from "../predictions.js";
+
+/**
+ * The models with their volumes in the order of the first, so that row i is the same volume in all.
+ * @throws PredictionsError where they were not scored on the same volumes, subjects and labels; the errors of
+ *   checkPredictions
+ */
+export function alignModels(models: readonly Predictions[], classes: number): Predictions[] {
+  for (const model of models) checkPredictions(model, classes);
+  return models.map((model, k) => (k === 0 ? model : inOrderOf(models[0]!, model)));
+}
+
+function inOrderOf(first: Predictions, second: Predictions): Predictions {
+  const pair = `${first.model} and ${second.model} cannot be compared`;
+  if (first.part !== second.part) throw new PredictionsError(`${pair}: one is of ${first.part}, one of ${second.part}`);
+  if (first.ids.length !== second.ids.length)
+    throw new PredictionsError(`${pair}: one has ${first.ids.length} volumes, one ${second.ids.length}`);
+  const row = new Map(second.ids.map((id, i) => [id, i]));
+  const order = first.ids.map((id, i) => {
+    const j = row.get(id);
+    if (j === undefined) throw new PredictionsError(`${pair}: volume ${id} was not predicted by ${second.model}`);
+    if (first.labels[i] !== second.labels[j] || first.subjects[i] !== second.subjects[j])
+      throw new PredictionsError(`${pair}: volume ${id} has another label or subject in ${second.model}`);
+    return j;
+  });
+  return {
+    ...second,
+    ids: [...first.ids],
+    subjects: [...first.subjects],
+    labels: [...first.labels],
+    probabilities: order.map((j) => second.probabilities[j]!),
+  };
+}
