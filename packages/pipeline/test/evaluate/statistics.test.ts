@@ -97,6 +97,8 @@ test("no interval where every resample is equal or too many are NaN; a perfect s
   const method = (estimate: number, replicates: number[], atBound?: number) =>
     intervalOf(sampledOf(of(estimate, replicates), 0, [0, 1], atBound), 0.95).method;
   assert.equal(method(0.5, [0.5, 0.5, 0.5], 8), "none", "a constant predictor");
+  const rare = new Array<number>(40).fill(0.2).with(7, 0.25);
+  assert.equal(method(0.2, rare, 8), "none", "a constant predictor, and one draw without a class");
   assert.equal(method(1, [1, 1, 1]), "none");
   assert.equal(method(0.4, [0.3, Number.NaN, 0.5, 0.4]), "none");
   assert.equal(method(Number.NaN, [0.3, 0.5]), "none");

@@ -25,7 +25,7 @@ for (const name of ["slice_cnn", "resnet18"] as const)
       const run = config({ "volume.head": "attention", "volume.dropout": "0", "fine_tune.epochs": "1", "fine_tune.chunk": "2" }); // prettier-ignore
       const dataset = randomDataset(folder, [3, 2], [128, 128]);
       const train = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
-      const task: Task = { classes: { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) }, parts: { train, val: train, test: [] } }; // prettier-ignore
+      const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train, val: train, test: [] } }; // prettier-ignore
       const gradients = [false, true].map((bfloat16) => {
         manualSeed(8);
         const compute = { device: "cpu", bfloat16 };

@@ -48,7 +48,7 @@ leakFree("as many pieces as slices: the last ones are merged, so that batch norm
   const run = config({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
   const dataset = randomDataset(own, [4, 3], [32, 32]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
-  const task: Task = { classes: { count: 2, names: ["a", "b"], mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
+  const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
   using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
   using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [32, 32]);
   const stage = sliceStage({ config: run, task, store, model, compute: { device: "cpu", bfloat16: false }, metadata: {} }); // prettier-ignore
@@ -64,7 +64,7 @@ leakFree("as many pieces as slices: the last ones are merged, so that batch norm
 test("select auroc with val volumes of one class is refused by its key; with two classes, or by loss, it is not", () => {
   const dataset = openDataset(data);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k % 2 }));
-  const taskWith = (val: Task["parts"]["val"]): Task => ({ classes: { count: 2, names: ["healthy", "ill"], mapping: new Map() }, parts: { train: volumes, val, test: [] } }); // prettier-ignore
+  const taskWith = (val: Task["parts"]["val"]): Task => ({ classes: { count: 2, names: ["healthy", "ill"], ordinal: false, mapping: new Map() }, parts: { train: volumes, val, test: [] } }); // prettier-ignore
   const oneClass = taskWith(volumes.filter(({ label }) => label === 1));
   for (const select of ["auroc", "quadratic_kappa"])
     assert.throws(

@@ -121,7 +121,7 @@ export function sampledOf(resampled: Resampled, k: number, range: Range, atBound
   // Where subjects have several volumes, the variance between n of them is estimated with n - 1, as in a design effect.
   const { subjects, independent } = resampled;
   const enlarged = independent || subjects < 2 ? 1 : Math.sqrt(subjects / (subjects - 1));
-  const spread = Number.isFinite(value) ? deviation(resampled.replicates[k]!) : Number.NaN;
+  const spread = Number.isFinite(value) ? deviation(resampled.replicates[k]!, value) : Number.NaN;
   const standardError = spread > 0 ? spread * enlarged : spread;
   const degreesOfFreedom = Math.max(1, subjects - 1);
   const rest = { value, range, standardError, degreesOfFreedom, method: methodOf(range) };
@@ -138,10 +138,16 @@ function methodOf(range: Range): IntervalMethod {
   return range === "positive" ? "log t, bootstrap" : "t, bootstrap";
 }
 
-/** Of the finite replicates; 0 where they differ by rounding only, NaN where too few are finite. */
-function deviation(replicates: Float64Array): number {
+/**
+ * Of the finite replicates; 0 where they differ by rounding only, NaN where too few are finite.
+ * @param constant 0, too, where nearly all have this value: a constant model's balanced accuracy differs only in the few
+ *   draws without a class, over whose other classes it is the mean
+ */
+function deviation(replicates: Float64Array, constant?: number): number {
   const finite = replicates.filter(Number.isFinite);
   if (finite.length < Math.max(2, ENOUGH_REPLICATES * replicates.length)) return Number.NaN;
+  const same = finite.filter((value) => Math.abs(value - (constant ?? Number.NaN)) <= ROUNDING).length;
+  if (same >= ENOUGH_REPLICATES * finite.length) return 0;
   const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
   const variance = finite.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (finite.length - 1);
   return Math.sqrt(variance) <= ROUNDING ? 0 : Math.sqrt(variance);
