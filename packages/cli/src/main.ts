@@ -102,9 +102,13 @@ function shownProgress({ message, ...progress }: Progress): Progress {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** `slicestack … | head` ends without a stack when the reader has gone. */
+/**
+ * `slicestack … | head` ends without a stack when the reader has gone; and nothing that happens to stderr, whose lines are
+ * for people, may end a training of hours: its reader has gone, or the disk of its file is full.
+ */
 function quietOnClosedPipe(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
+  process.stderr.on("error", () => undefined);
 }
