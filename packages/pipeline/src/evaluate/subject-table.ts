@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { readTable } from "../data/csv.js";
 import { PredictionsError, RangeOfParameterError } from "./errors.js";
+import { isMissing } from "./missing-value.js";
 import { subgroupColumn, type SubgroupColumn } from "./subgroups/columns.js";
 
 export interface SubjectTable {
@@ -62,7 +63,7 @@ export function numbersOf(
 ): (number | null)[][] {
   const columns = names.map((name) =>
     valuesOf(table, volumes, name).map((text) => {
-      const value = text.trim() === "" ? null : Number(text);
+      const value = isMissing(text) ? null : Number(text);
       if (value !== null && !Number.isFinite(value))
         throw new PredictionsError(`column ${name}: expected numbers for a baseline, found "${text}"`, table.file);
       return value;

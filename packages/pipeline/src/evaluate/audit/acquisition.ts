@@ -4,6 +4,7 @@ import type { Dataset, VolumeRecord } from "../../data/store.js";
 import { fitLogistic, predictLogistic } from "../baselines/logistic.js";
 import { RangeOfParameterError } from "../errors.js";
 import { balancedSize } from "../estimates.js";
+import { isMissing } from "../missing-value.js";
 import { auroc, rank } from "../metrics/ranking.js";
 import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
@@ -124,14 +125,12 @@ function numeric(name: string, values: readonly number[]): Variable[] {
   return [{ name, values: `${different} numbers`, missing, columns }];
 }
 
-/** What stands in tables for a value that is not there. */
-const NOT_THERE = /^(|-+|\?|\.|#?n\/?a|nan|nil|none|null|unknown|missing)$/i;
 /** A column is one of numbers where this share of what is there are numbers; the rest counts as missing. */
 const MOSTLY = 0.9;
 const FEW_NUMBERS = 8;
 
 function column(name: string, cells: readonly string[]): Variable[] {
-  const values = cells.map((cell) => (NOT_THERE.test(cell.trim()) ? "" : cell.trim()));
+  const values = cells.map((cell) => (isMissing(cell) ? "" : cell.trim()));
   const known = values.filter((value) => value !== "");
   const missing = values.length - known.length;
   const counts = new Map<string, number>();

@@ -1,5 +1,6 @@
 /** A column of the subjects table as groups: categories as they are, numbers cut into bins by a stated rule. */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { isMissing } from "../missing-value.js";
 import { quantile } from "../statistics/quantile.js";
 
 /** One group for each row. */
@@ -31,10 +32,11 @@ export const MISSING = "missing";
 /**
  * A column of text as it stands in a table. Where every value is a number and there are more than six distinct ones, the
  * numbers are cut into three groups of about equal size, or as `cut` says; else each value is a category.
- * @param values empty, or only blanks: missing   @throws RangeOfParameterError for more than 20 groups; as numericColumn
+ * @param values empty, a dash, or a word for "missing": one such value takes nothing from the numbers of the others
+ * @throws RangeOfParameterError for more than 20 groups; as numericColumn
  */
 export function subgroupColumn(name: string, values: readonly string[], cut?: Cut): SubgroupColumn {
-  const texts = values.map((value) => value.trim());
+  const texts = values.map((value) => (isMissing(value) ? "" : value.trim()));
   const numbers = texts.map((text) => (text === "" ? null : Number(text)));
   const known = numbers.filter((value) => value !== null);
   const numeric = known.length > 0 && known.every(Number.isFinite);

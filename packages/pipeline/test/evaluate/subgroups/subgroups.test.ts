@@ -194,6 +194,15 @@ test("a column of text: categories, few numbers as categories, many cut into thi
   assert.deepEqual([...ages.groupOf], [0, 0, 0, 1, 1, 1, 2, 2, 2]);
 });
 
+test("one word for a missing value among 30 ages leaves the ages numbers, cut into thirds", () => {
+  const ages = Array.from({ length: 30 }, (_, i) => String(40 + i));
+  for (const word of ["", "NA", "unknown", "n/a", "?", "-"]) {
+    const { groups, groupOf } = subgroupColumn("age", [...ages, word]);
+    assert.equal(groups.length, 4, word);
+    assert.equal(groups[groupOf[30]!], "missing");
+  }
+});
+
 test("numbers that are alike make one group, ties fewer groups; what cannot be cut is refused", () => {
   assert.deepEqual(numericColumn("z", [5, 5, 5], { quantiles: 3 }).groups, ["all"]);
   const tied = numericColumn("z", [1, 1, 1, 1, 1, 1, 2, 3], { quantiles: 4 });
