@@ -42,7 +42,7 @@ test("a group that is killed amid a fold goes on: finished folds are passed over
   assert.match(early.stderr, /fold1: is not trained to its end\. Go on with: slicestack train --resume cv/);
 
   const stdout = folder.succeed("train", "--resume", "cv");
-  assert.match(stdout, /^fold0 {2}was trained before\nfold1 {2}best validation score: .*\nfold2 {2}best .*\nGroup: .*cv\nNext: slicestack evaluate .*cv\n$/); // prettier-ignore
+  assert.match(stdout, /^fold0 {2}was trained before\nfold1 {2}best on val: Slice stage macro F1 [01]\.\d{3}, Volume stage macro F1 [01]\.\d{3}\nfold2 {2}best .*\nGroup: .*cv\nNext: slicestack evaluate .*cv\n$/); // prettier-ignore
   assert.equal(groupOf().status, "trained");
   const alone = folder.run(...train, "--fold", "1", "--out", "alone");
   assert.match(alone.stderr, /^Run: alone$/m);

@@ -39,6 +39,7 @@ export { compareModels, type ModelDifference } from "./evaluate/compare/models.j
 export { PROTOCOLS, type Protocol } from "./evaluate/analysis/protocols.js";
 export { compareRuns, type CompareOptions, type CompareResult, type RunComparison } from "./evaluate/compare/runs.js";
 export { listRuns, sparkline, type RunRow } from "./evaluate/list-runs.js";
+export { selectionName, selectionsOf } from "./evaluate/selection.js";
 export { metricsSchema, readMetrics, type MetricsFile } from "./evaluate/metrics-file.js";
 export { METRICS, type MetricName } from "./evaluate/metrics/scorer.js";
 export { filterRuns, RUN_KEYS, runsText, sortRuns } from "./evaluate/select-runs.js";

@@ -88,7 +88,7 @@ interface Told {
 }
 
 /** Of several processes the first one tells it. */
-function outcomeOf(result: TrainResult | GroupResult, { options, config, world }: Told): Outcome {
+async function outcomeOf(result: TrainResult | GroupResult, { options, config, world }: Told): Promise<Outcome> {
   const code = result.status === "stopped" ? EXIT.stopped : EXIT.ok;
   if (world.rank > 0) return { code, text: "", json: undefined };
   const folder = "group" in result ? result.group : result.run;
@@ -97,23 +97,32 @@ function outcomeOf(result: TrainResult | GroupResult, { options, config, world }
     const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(folder)}${rest}`;
     return { code, text: "", json: result, note };
   }
-  const lines = "group" in result ? groupLines(result) : runLines(result);
+  const { selectionName, selectionsOf } = await import("@slicestack/pipeline");
+  const selections = selectionsOf(config);
+  const words: ScoreWords = (stage, score) => {
+    const select = selections[stage] ?? "macro_f1";
+    return `${selectionName(select)} ${Math.abs(score).toFixed(3)}`; // a loss is kept negative, so that higher is better
+  };
+  const lines = "group" in result ? groupLines(result, words) : runLines(result, words);
   const text = [...lines, nextLine(folder, options, config)].join("\n");
   return { code, text, json: result };
 }
 
-function runLines({ run, best }: TrainResult): string[] {
+/** "macro F1 0.899": the metric that chose the epoch of a stage, and its value. */
+type ScoreWords = (stage: string, score: number) => string;
+
+function runLines({ run, best }: TrainResult, words: ScoreWords): string[] {
   const scores = Object.entries(best).map(
-    ([name, score]) => `${`${STAGE_NAMES[name] ?? name}:`.padEnd(14)} best validation score ${score.toFixed(3)}`,
+    ([name, score]) => `${`${STAGE_NAMES[name] ?? name}:`.padEnd(14)} best on val: ${words(name, score)}`,
   );
   return [...scores, `Run: ${run}`];
 }
 
-function groupLines({ group, members }: GroupResult): string[] {
+function groupLines({ group, members }: GroupResult, words: ScoreWords): string[] {
   const width = Math.max(...members.map(({ name }) => name.length));
   const lines = members.map(({ name, best }) => {
-    const scores = Object.entries(best ?? {}).map(([stage, score]) => `${STAGE_NAMES[stage] ?? stage} ${score.toFixed(3)}`); // prettier-ignore
-    const said = best === null ? "was trained before" : `best validation score: ${scores.join(", ")}`;
+    const scores = Object.entries(best ?? {}).map(([stage, score]) => `${STAGE_NAMES[stage] ?? stage} ${words(stage, score)}`); // prettier-ignore
+    const said = best === null ? "was trained before" : `best on val: ${scores.join(", ")}`;
     return `${name.padEnd(width)}  ${said}`;
   });
   return [...lines, `Group: ${group}`];

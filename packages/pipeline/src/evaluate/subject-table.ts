@@ -15,6 +15,9 @@ export interface SubjectTable {
 /** Columns that are looked at without being asked for, where the labels file has them. */
 const USUAL = ["site", "center", "centre", "hospital", "scanner", "manufacturer", "model", "kernel", "sex", "gender", "age"]; // prettier-ignore
 
+/** Columns that describe subjects: those that subgroups are made of. */
+export const subjectColumns = (table: SubjectTable): string[] => usualColumns(table);
+
 /** @throws TableError */
 export function readSubjectTable(directory: string): SubjectTable {
   const { file, columns, rows } = readTable(join(directory, "subjects.csv"), { guarded: true });

@@ -40,8 +40,15 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
   writeFileAtomic(join(folder, "cost.json"), `${JSON.stringify(cost, null, 2)}\n`);
 
   const training = readTrainingRows(runPaths(run).metrics);
-  const { models, differences } = evaluation.input;
-  const figures = await drawFigures({ summaries: models, differences, training, selections, analysis: metrics });
+  const { models, differences, flow } = evaluation.input;
+  const figures = await drawFigures({
+    summaries: models,
+    differences,
+    training,
+    selections,
+    analysis: metrics,
+    ...(flow === null ? {} : { flow }),
+  });
   mkdirSync(paths.figures, { recursive: true });
   for (const { name, svg } of figures) {
     writeFileAtomic(join(paths.figures, `${name}.svg`), svg);

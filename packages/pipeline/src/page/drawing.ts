@@ -113,22 +113,27 @@ export async function drawSvg(spec: Spec, alternative: { title: string; descript
   try {
     vega.resetSVGDefIds(); // Vega counts its ids through all figures of a process
     const svg = await view.toSVG();
-    const mark = createHash("sha256")
-      .update(JSON.stringify([alternative, svg]))
-      .digest("hex")
-      .slice(0, 8);
-    return describeSvg(svg, alternative, `figure-${mark}`);
+    return describeSvg(svg, alternative);
   } finally {
     view.finalize();
   }
 }
 
-/** Adds the text alternative, and makes ids unique: figures stand side by side in one page. */
-function describeSvg(
-  svg: string,
-  { title, description }: { title: string; description: string },
-  prefix: string,
+/** A figure that is no chart. @param body SVG elements; text takes the font and the ink of the page */
+export function ownSvg(
+  { width, height, body }: { width: number; height: number; body: string },
+  alternative: { title: string; description: string },
 ): string {
+  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  const text = `font-family="${FONT}" font-size="12" fill="${INK}"`;
+  return describeSvg(`<svg xmlns="http://www.w3.org/2000/svg" ${size} ${text}>${body}</svg>`, alternative);
+}
+
+/** Adds the text alternative, and makes ids unique: figures stand side by side in one page. */
+function describeSvg(svg: string, alternative: { title: string; description: string }): string {
+  const { title, description } = alternative;
+  const mark = createHash("sha256").update(JSON.stringify([alternative, svg])).digest("hex").slice(0, 8); // prettier-ignore
+  const prefix = `figure-${mark}`;
   const ids = svg.replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`).replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);
   const inner = ids.replace(/ (role|aria-[a-z]+)="[^"]*"/g, "");
   const labels = `role="img" aria-labelledby="${prefix}-title ${prefix}-desc"`;

@@ -88,6 +88,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       const facts = { epoch: String(state.epoch), selected_by: config.select, val_score: String(state.best.score) };
       averaged(() => checkpoints.saveBest(model, { ...stage.metadata, ...facts }));
     }
+    if (state.best !== null) log.best(name, state.epoch, config.select, shownScore(state.best.score, config.select));
     job.report({ ...progressOf(stage, state, batches.length), epoch: epochReport(stage, row, validation, state) });
     const waited = state.epoch - (state.best?.epoch ?? state.epoch);
     const ended = state.epoch + 1 === config.epochs || (config.patience !== null && waited >= config.patience);

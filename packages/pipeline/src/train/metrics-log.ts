@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
+import { selectionColumn, type Selection } from "../evaluate/selection.js";
 import { EventFile } from "./tensorboard.js";
 
 export interface EpochRow {
@@ -65,6 +66,11 @@ export class MetricsLog implements Disposable {
       epoch,
       Object.fromEntries(Object.entries({ ...scalars, step }).map(([name, x]) => [`${stage}/${name}`, x])),
     );
+  }
+
+  /** The best score so far under the name of the metric that chooses, e.g. slice/best_val_macro_f1: for TensorBoard alone. */
+  best(stage: StageName, epoch: number, select: Selection, score: number): void {
+    this.#events?.scalars(epoch, { [`${stage}/best_${selectionColumn(select)}`]: score });
   }
 
   [Symbol.dispose](): void {

@@ -9,6 +9,7 @@ import {
   quadraticKappa,
 } from "../evaluate/metrics/confusion.js";
 import { auroc, rank } from "../evaluate/metrics/ranking.js";
+import { selectionName } from "../evaluate/selection.js";
 import type { Validation } from "./stage.js";
 
 /** @param probabilities volumes x classes */
@@ -64,13 +65,7 @@ export function scoreOf(validation: Validation, select: OptimisationConfig["sele
 
 /** The selection metric as people call it. */
 export const selectionWords = (select: OptimisationConfig["select"]): string =>
-  ({
-    macro_f1: "macro F1",
-    balanced_accuracy: "balanced accuracy",
-    auroc: "AUROC",
-    quadratic_kappa: "QW kappa",
-    loss: "val loss",
-  })[select];
+  select === "loss" ? "val loss" : selectionName(select);
 
 /** A score as it is shown: a loss is kept negative, so that higher is better, and shown as a loss. */
 export const shownScore = (score: number, select: OptimisationConfig["select"]): number =>

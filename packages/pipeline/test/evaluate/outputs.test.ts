@@ -23,7 +23,7 @@ test("LaTeX: what means something to TeX is escaped, every row has the columns o
   const tables = latexTables(await exampleReport("binary"));
   const blocks = [...tables.matchAll(/\\begin\{tabular\}\{(l+)\}([^]*?)\\end\{tabular\}/g)];
   const labels = [...tables.matchAll(/\\label\{tab:([a-z]+)/g)].map(([, label]) => label);
-  assert.deepEqual([...new Set(labels)], ["models", "protocols", "classes", "pairs", "thresholds"]);
+  assert.deepEqual([...new Set(labels)], ["participants", "models", "protocols", "classes", "pairs", "thresholds"]);
   for (const [, columns = "", body = ""] of blocks)
     for (const row of body.split("\n").filter((line) => line.endsWith("\\\\")))
       assert.equal(row.split(/(?<!\\)&/).length, columns.length, row);

@@ -5,7 +5,8 @@ import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior
 import type { CostReport } from "../../src/evaluate/cost.js";
 import { drawFigures } from "../../src/evaluate/figures/all.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
-import { countPart, type ReportInput } from "../../src/evaluate/report/report.js";
+import type { Flow } from "../../src/evaluate/figures/flow.js";
+import { countPart, type PartCounts, type ReportInput } from "../../src/evaluate/report/report.js";
 import { compareModels } from "../../src/evaluate/compare/models.js";
 import { subgroupColumn } from "../../src/evaluate/subgroups/columns.js";
 import { summarise } from "../../src/evaluate/summary.js";
@@ -89,6 +90,13 @@ function exampleVoters(counts: readonly number[]): Voters {
   return { labels, slices: labels.map((label, i) => Array.from({ length: 16 }, (_, s) => slice(s < 3 + 3 * label + (i % 4) ? label : 0))) }; // prettier-ignore
 }
 
+function exampleFlow(parts: PartCounts[], classes: string[]): Flow {
+  const sum = (of: (part: PartCounts) => number) => parts.reduce((total, part) => total + of(part), 0);
+  const [volumes, subjects] = [sum((part) => part.volumes) + 4, sum((part) => part.subjects) + 4];
+  const leftOut = [{ reason: "no class of this task", volumes: 4 }];
+  return { read: volumes + 2, refused: 2, dataset: { name: "phantom", volumes, subjects }, leftOut, parts, classes, external: null }; // prettier-ignore
+}
+
 const made = new Map<string, Promise<ReportInput>>();
 
 /** The same one for all tests of a file. */
@@ -137,12 +145,22 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
       ),
       classes.length,
     );
+  const parts = [part("train", 3), part("val", 1), part("test", 1)];
+  const flow = exampleFlow(parts, classes);
   return {
     title: kind === "binary" ? "lung_nodules_resnet18" : "phantom_five_grades",
     created: "2026-11-23T09:30:00Z",
     task: { description: `Grades a chest CT volume: ${classes.join(", ")}.`, classes, ordinal },
     dataset: { name: "phantom", hash: "5f1c".repeat(16), contents: "int16, 64 × 128 × 128, HU" },
-    split: { seed: 7, hash: "9ab0".repeat(16), parts: [part("train", 3), part("val", 1), part("test", 1)] },
+    split: { seed: 7, hash: "9ab0".repeat(16), parts },
+    flow,
+    participants: {
+      columns: ["", "train (n = 3)", "val (n = 1)", "test (n = 1)"],
+      rows: [
+        ["age, median [quartiles]", "61 [50, 70]", "55 [55, 55]", "70 [70, 70]"],
+        ["sex: F", "1 (33 %)", "1 (100 %)", "0 (0 %)"],
+      ],
+    },
     models,
     mainModel: "2.5d",
     differences,
@@ -152,6 +170,7 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
       training: [...curves("slice", 12), ...curves("volume", 10)],
       selections: { slice: "macro_f1", volume: "auroc" },
       analysis,
+      flow,
     }),
     analysis,
     protocol: "clean",

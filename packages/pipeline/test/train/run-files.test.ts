@@ -135,5 +135,10 @@ test("TensorBoard's events of a run that was stopped and resumed: checksums hold
       compared++;
     }
   assert.equal(compared, rows.length * 11);
-  assert.equal(scalars.size, compared, "and nothing else");
+  let best = -Infinity;
+  for (const { stage, epoch, val_macro_f1 } of rows.filter((row) => row["stage"] === "slice")) {
+    best = Math.max(best, val_macro_f1 as number);
+    assert.equal(scalars.get(`${String(stage)}/best_val_macro_f1 ${String(epoch)}`), Math.fround(best), "the metric that chooses"); // prettier-ignore
+  }
+  assert.equal(scalars.size, compared + rows.length, "and nothing else");
 });

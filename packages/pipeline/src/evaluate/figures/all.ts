@@ -7,6 +7,7 @@ import type { Selections } from "../selection.js";
 import { benefitFigure } from "./benefit.js";
 import { precisionRecallFigure, rocFigure } from "./curves.js";
 import type { Figure } from "./figure.js";
+import { flowFigure, type Flow } from "./flow.js";
 import { differenceFigure, forestFigure } from "./forest.js";
 import { confusionFigure, correctedFigure, reliabilityFigure } from "./model.js";
 import { protocolFigure } from "./protocols.js";
@@ -22,6 +23,8 @@ export interface FigureInput {
   /** What chose the epoch of each stage. */
   selections: Selections;
   analysis: Analysis;
+  /** Of the volumes, where it is known. */
+  flow?: Flow;
 }
 
 /** Draws all figures of a report; each only where there is something to show. */
@@ -31,6 +34,7 @@ export async function drawFigures({
   training,
   selections,
   analysis,
+  flow,
 }: FigureInput): Promise<Figure[]> {
   const informed = summaries.filter(({ model }) => model !== "majority");
   const probable = informed.filter(({ model }) => model !== COUNT_VOTE);
@@ -50,5 +54,6 @@ export async function drawFigures({
     ...subgroups.map(subgroupFigure),
     training.length > 0 ? trainingFigure(training, selections) : undefined,
   ];
-  return Promise.all(figures.filter((figure) => figure !== undefined));
+  const drawn = await Promise.all(figures.filter((figure) => figure !== undefined));
+  return flow === undefined ? drawn : [flowFigure(flow), ...drawn];
 }

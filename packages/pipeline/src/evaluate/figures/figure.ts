@@ -3,6 +3,7 @@
 /** Where a figure belongs in the report. */
 export type FigureGroup =
   | "models"
+  | "data"
   | "differences"
   | "protocols"
   | "confusion"

@@ -38,13 +38,13 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
     ({ name, rows: own, select, chosen }) =>
     select === undefined || chosen === undefined
       ? []
-      : [`${name}: epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)])})`], // prettier-ignore
+      : [`${name}, epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)])})`], // prettier-ignore
   );
   const last = stages.map(({ name, rows: own }) => {
     const [first, end] = [own[0]!, own.at(-1)!];
     return `${name}, ${own.length} epochs: train loss ${formatNumber(first.train_loss)} to ${formatNumber(end.train_loss)}, val loss ${formatNumber(first.val_loss)} to ${formatNumber(end.val_loss)}, balanced accuracy on val at the end ${formatNumber(end.val_balanced_accuracy)}`;
   });
-  const marked = kept.length === 0 ? "" : ` The dashed line marks the epoch whose weights were kept. ${kept.join("; ")}.`; // prettier-ignore
+  const marked = kept.length === 0 ? "" : ` The dashed line marks the epoch whose weights were kept: ${kept.join("; ")}.`; // prettier-ignore
   return {
     name: "training",
     group: "training",

@@ -98,8 +98,8 @@ function itemsOf(input: ReportInput): Item[] {
     item("34", "17, 18d", "registration and ethical approval"),
     item("", "12g", "changes of the model after the evaluation", "none by this program: the weights are those whose hashes are in the ledger"), // prettier-ignore
     item("", "14", "fairness: what was done for it", subgroupFact(input)),
-    item("35", "20a", "flow of participants: included, excluded", `counts of each part and class are in the report; who was left out before: ${TO_FILL}`), // prettier-ignore
-    item("36", "20b-20c", "age, sex and clinical state, by part"),
+    item("35", "20a", "flow of participants: included, excluded", `flow diagram and counts of each part and class are in the report; who was left out before the data were read: ${TO_FILL}`), // prettier-ignore
+    item("36", "20b-20c", "age, sex and clinical state, by part", input.participants === null ? null : `age, sex and site as the labels file has them: Participants in the report; clinical state: ${TO_FILL}`), // prettier-ignore
     item("37-38", "23a", "performance with uncertainty", performance(input)),
     item("", "23a", "calibration", calibrationFact(input)),
     item("", "23b", "differences between groups or places", subgroupFact(input)),

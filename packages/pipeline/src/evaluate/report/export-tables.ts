@@ -46,14 +46,25 @@ function note({ models, mainModel, part, protocol, dataset }: ReportInput): stri
 }
 
 function tablesOf(input: ReportInput): TextTable[] {
-  return [modelTable(input), protocolTable(input), classTable(input), pairTable(input), thresholdTable(input)].filter(
-    ({ rows }) => rows.length > 0,
-  );
+  return [
+    participantTable(input),
+    modelTable(input),
+    protocolTable(input),
+    classTable(input),
+    pairTable(input),
+    thresholdTable(input),
+  ].filter(({ rows }) => rows.length > 0);
 }
 
 const named = (name: MetricName): string => words.SHORT_NAMES[name] ?? words.METRIC_NAMES[name];
 const estimates = (metrics: Metrics, names: readonly MetricName[], format?: (value: number) => string) =>
   names.map((name) => words.formatEstimate(metrics[name]!, format));
+
+function participantTable({ participants }: ReportInput): TextTable {
+  const { columns, rows } = participants ?? { columns: [], rows: [] };
+  const caption = "Participants: subjects (share), or median [quartiles]";
+  return { label: "participants", caption, columns: ["characteristic", ...columns.slice(1)], rows };
+}
 
 function modelTable({ models, task, part }: ReportInput): TextTable {
   const binary: MetricName[] = ["sensitivity", "specificity", "ppv", "npv", "auprc"];

@@ -8,7 +8,10 @@ import type { OpenRun } from "../../run/open.js";
 import type { Evidence } from "../analysis/failures.js";
 import type { CostReport } from "../cost.js";
 import type { MetricsFile } from "../metrics-file.js";
+import type { Flow } from "../figures/flow.js";
 import type { ScoredPart } from "../run-predictions.js";
+import { readSubjectTable } from "../subject-table.js";
+import { participantsOf, type Participants } from "./participants.js";
 import type { Pictures } from "./pictures.js";
 import { countPart, type ReportInput } from "./report.js";
 
@@ -62,6 +65,8 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
         countPart(run.external === null ? "test" : `${info.name}, external`, subjectsOf(tested), count),
       ].filter(({ volumes }) => volumes > 0),
     },
+    flow: opened.record.imported === undefined ? flowOf(opened, dataset, scored, run.external !== null) : null,
+    participants: participantsIn(opened, scored, run.external === null ? null : info.name),
     models: metrics[scored.part],
     mainModel: run.mainModel,
     differences,
@@ -79,6 +84,42 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
     environment: environmentOf(opened),
     warnings: warningsOf(opened, dataset, facts),
   };
+}
+
+/** From the sources of the run's own data set to the parts of its split. */
+function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: ScoredPart, external: boolean): Flow {
+  const { info, volumes } = dataset;
+  const placed = new Set(Object.values(split.parts).flat());
+  const { train, val, test } = task.parts;
+  const used = train.length + val.length + test.length;
+  const unplaced = volumes.filter(({ id }) => !placed.has(id)).length;
+  const otherClass = volumes.length - unplaced - used;
+  const refused = info.quarantined?.length ?? 0;
+  const count = (part: string, own: readonly TaskVolume[]) => countPart(part, subjectsOf(own), task.classes.count);
+  return {
+    read: volumes.length + refused,
+    refused,
+    dataset: {
+      name: info.name,
+      volumes: volumes.length,
+      subjects: new Set(volumes.map(({ subject }) => subject)).size,
+    },
+    leftOut: [
+      { reason: "no class of this task", volumes: otherClass },
+      { reason: "in no part of the split", volumes: unplaced },
+    ].filter((one) => one.volumes > 0),
+    parts: [count("train", train), count("val", val), count("test", test)],
+    classes: task.classes.names,
+    external: external ? count(`${scoredOn.info.name}, external`, scored.volumes) : null,
+  };
+}
+
+function participantsIn({ dataset, task }: OpenRun, scored: ScoredPart, external: string | null): Participants | null {
+  const table = readSubjectTable(dataset.directory);
+  const own = (["train", "val", "test"] as const).map((name) => ({ name, volumes: task.parts[name], table }));
+  if (external === null) return participantsOf(own);
+  const other = { name: `${external}, external`, volumes: scored.volumes, table: scored.table };
+  return participantsOf([...own.slice(0, 2), other]);
 }
 
 function subjectsOf(volumes: readonly TaskVolume[]) {

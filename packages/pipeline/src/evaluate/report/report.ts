@@ -4,8 +4,10 @@
  */
 import { ReportError } from "../errors.js";
 import type { Figure } from "../figures/figure.js";
+import type { Flow } from "../figures/flow.js";
 import type { Html } from "./html.js";
 import { renderPage } from "./page.js";
+import type { Participants } from "./participants.js";
 import * as about from "./sections/about.js";
 import { calibration } from "./sections/calibration.js";
 import { cost } from "./sections/cost.js";
@@ -75,6 +77,10 @@ export interface ReportInput {
     attribution?: string | undefined;
   };
   split: { seed: number; hash: string; parts: PartCounts[] };
+  /** how volumes came into the parts; null in a report that was not made by a run */
+  flow: Flow | null;
+  /** what the labels file says of the subjects of each part; null where it says nothing */
+  participants: Participants | null;
   protocol: Protocol;
   /** the part that is scored: test, or val under the paper protocol */
   part: "val" | "test";

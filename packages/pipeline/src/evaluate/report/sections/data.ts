@@ -1,9 +1,23 @@
 /** The data, its split, and how often the test part was read. */
 import { definitions, html, nothing, table, type Html } from "../html.js";
+import type { Participants } from "../participants.js";
 import type { ReportInput } from "../report.js";
+import { figure, figuresOf } from "./shared.js";
 
-export function data({ dataset, split, task }: ReportInput): Html {
-  return dataAndSplit(dataset, split, task.classes, "Subjects and volumes of each part. No subject is in two parts.");
+export function data(input: ReportInput): Html {
+  const { dataset, split, task, participants } = input;
+  const caption = "Subjects and volumes of each part. No subject is in two parts.";
+  const known = participants === null ? nothing : tableOne(participants);
+  return html`${figuresOf(input, "data").map(figure)} ${dataAndSplit(dataset, split, task.classes, caption)}${known}`;
+}
+
+/** What is known of the subjects, by part. */
+function tableOne({ columns, rows }: Participants): Html {
+  const shown = rows.map(([name = "", ...cells]) => ({ name, cells }));
+  const heads = columns.map((name) => ({ name }));
+  const caption = "Subjects of each part, by the columns of the labels file: number (share), or median [quartiles].";
+  return html`<h3>Participants</h3>
+    ${table(caption, heads, shown)}`;
 }
 
 /** Subjects and volumes of each part, then what identifies data and split; of a run and of a group. */

@@ -1,0 +1,66 @@
+/** Table 1 and the flow diagram, by hand. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { flowFigure, type Flow } from "../../src/evaluate/figures/flow.js";
+import { participantsOf } from "../../src/evaluate/report/participants.js";
+import type { SubjectTable } from "../../src/evaluate/subject-table.js";
+
+function tableOf(rows: Record<string, Record<string, string>>): SubjectTable {
+  const columns = ["id", ...new Set(Object.values(rows).flatMap((row) => Object.keys(row)))];
+  return { file: "subjects.csv", columns, rows: new Map(Object.entries(rows)) };
+}
+
+test("each subject counts once; numbers as median and quartiles, levels with their share, missing values apart", () => {
+  const ages = ["40", "50", "60", "70", "80", "90", "30"];
+  const rows = Object.fromEntries(ages.map((age, k) => [`v${k}`, { age, sex: k % 3 === 0 ? "F" : "M", site: k === 1 ? "" : "A" }])); // prettier-ignore
+  const table = tableOf({ ...rows, again: { age: "40", sex: "F", site: "A" } });
+  const of = (ids: string[]) => ids.map((id) => ({ id, subject: id === "again" ? "v0" : id }));
+  const found = participantsOf([
+    { name: "train", volumes: of(["v0", "again", "v1", "v2", "v3", "v4"]), table },
+    { name: "val", volumes: [], table },
+    { name: "test", volumes: of(["v5", "v6"]), table },
+  ]);
+  assert.deepEqual(found, {
+    columns: ["", "train (n = 5)", "test (n = 2)"],
+    rows: [
+      ["age, median [quartiles]", "60 [50, 70]", "60 [45, 75]"],
+      ["sex: F", "2 (40 %)", "1 (50 %)"],
+      ["sex: M", "3 (60 %)", "1 (50 %)"],
+      ["site: A", "4 (80 %)", "2 (100 %)"],
+      ["site, missing", "1 (20 %)", "0 (0 %)"],
+    ],
+  });
+});
+
+test("a labels file that says nothing of subjects gives no table", () => {
+  const table = tableOf({ a: { note: "x" } });
+  assert.equal(participantsOf([{ name: "train", volumes: [{ id: "a", subject: "a" }], table }]), null);
+});
+
+test("the flow diagram says every number in its text alternative, and keeps names text", () => {
+  const part = (name: string, volumes: number) => ({ part: name, subjects: volumes, volumes, byClass: [{ subjects: volumes, volumes }] }); // prettier-ignore
+  const flow: Flow = {
+    read: 23,
+    refused: 3,
+    dataset: { name: "<b>set</b>", volumes: 20, subjects: 19 },
+    leftOut: [{ reason: "no class of this task", volumes: 2 }],
+    parts: [part("train", 11), part("val", 3), part("test", 4)],
+    classes: ["ill"],
+    external: part("other, external", 7),
+  };
+  const { svg, caption } = flowFigure(flow);
+  assert.ok(!svg.includes("<b>"));
+  const description = /<desc[^>]*>([^<]*)</.exec(svg)![1]!;
+  for (const text of [
+    "23 volumes",
+    "3 sources",
+    "20 volumes of 19 subjects",
+    "2 volumes: no class of this task",
+    "train, 11 subjects, 11 volumes, ill: 11",
+    "other, external, 7 subjects",
+  ])
+    // prettier-ignore
+    assert.ok(description.includes(text), text);
+  assert.match(caption, /dashed box is the data set that is scored/);
+  assert.equal(flowFigure({ ...flow, refused: 0, leftOut: [] }).svg.split("<rect").length - 1, 2 + 4);
+});
