@@ -21,6 +21,14 @@ const ofTrue = (c: number): Share => ({ of: "labels", trial: (label) => label ==
 const ofPredicted = (c: number): Share => ({ of: "decisions", trial: (_, predicted) => predicted === c, hit: right });
 const everyRow = () => true;
 
+/** Metrics of class c that are shares. */
+const CLASS_SHARES: Partial<Record<ClassMetricName, (c: number) => Share>> = {
+  recall: ofTrue,
+  precision: ofPredicted,
+  specificity: (c) => ({ of: "labels", trial: (label) => label !== c, hit: (_, predicted) => predicted !== c }),
+  npv: (c) => ({ of: "decisions", trial: (_, predicted) => predicted !== c, hit: (label) => label !== c }),
+};
+
 const SHARES: Partial<Record<MetricName, Share>> = {
   accuracy: { of: "labels", trial: everyRow, hit: right },
   offByOneAccuracy: { of: "labels", trial: everyRow, hit: (label, predicted) => Math.abs(label - predicted) <= 1 },
@@ -53,7 +61,7 @@ export class Estimates {
   }
 
   ofClass(c: number, name: ClassMetricName, level: number): Estimate {
-    const share = name === "recall" ? ofTrue(c) : name === "precision" ? ofPredicted(c) : undefined;
+    const share = CLASS_SHARES[name]?.(c);
     if (share !== undefined) return estimateOf(sampledHits(share, [this.scored], this.independent), level);
     const atBound = balancedSize(this.scored, this.scored.probabilities[0]?.length ?? 0);
     return estimateOf(sampledOf(this.resampled, this.offset + classMetricIndex(c, name), [0, 1], atBound), level);

@@ -60,6 +60,9 @@ const summary = z.object({
       recall: estimate,
       f1: estimate,
       auroc: estimate,
+      // Files from before they were computed lack them.
+      specificity: estimate.optional(),
+      npv: estimate.optional(),
     }),
   ),
   confusion: z.array(z.array(z.number())),

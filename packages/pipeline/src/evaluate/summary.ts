@@ -23,6 +23,10 @@ export interface ClassSummary {
   f1: Estimate;
   /** against the rest; NaN where the class, or the rest, is absent */
   auroc: Estimate;
+  /** of the volumes of other classes, the share that was not called this one */
+  specificity: Estimate;
+  /** of the volumes that were not called this class, the share that is not of it */
+  npv: Estimate;
 }
 
 export interface ModelSummary {
@@ -104,6 +108,8 @@ function summariseClass(
     recall: estimates.ofClass(c, "recall", level),
     f1: estimates.ofClass(c, "f1", level),
     auroc: estimates.ofClass(c, "auroc", level),
+    specificity: estimates.ofClass(c, "specificity", level),
+    npv: estimates.ofClass(c, "npv", level),
   };
 }
 

@@ -232,3 +232,24 @@ test("metrics.jsonl: rows of epochs, other lines passed over, a cut-off last lin
   assert.ok(Number.isNaN(rows[0]!.val_loss));
   assert.throws(() => parseTrainingRows(`{"stage":\n${row}\n`, "metrics.jsonl"), /metrics.jsonl: line 1/);
 });
+
+test("specificity and NPV of each class against the rest, with Wilson's interval (by hand)", () => {
+  const called = [0, 0, 1, 1, 1, 2, 2, 0];
+  const predictions: Predictions = {
+    model: "m",
+    part: "test",
+    ids: called.map((_, i) => `v${i}`),
+    subjects: called.map((_, i) => `s${i}`),
+    labels: [0, 0, 0, 1, 1, 1, 2, 2],
+    probabilities: called.map((c) => [0, 1, 2].map((k) => (k === c ? 0.8 : 0.1))),
+  };
+  const [summary] = summarise([predictions], { classes: ["a", "b", "c"], seed: 1, resamples: 50 });
+  const [a, b, c] = summary!.perClass;
+  // a: of 5 others one is called a; of 5 not called a one is a.
+  assert.deepEqual([a!.specificity.value, a!.npv.value], [4 / 5, 4 / 5]);
+  assert.deepEqual([b!.specificity.value, b!.npv.value], [4 / 5, 4 / 5]);
+  assert.deepEqual([c!.specificity.value, c!.npv.value], [5 / 6, 5 / 6]);
+  const { low, high, method } = c!.specificity.interval;
+  assert.equal(method, "wilson");
+  assert.ok(Math.abs(low - 0.4365) < 1e-4 && Math.abs(high - 0.9699) < 1e-4, `${low} ${high}`);
+});

@@ -9,7 +9,8 @@ import { dataAndSplit } from "../report/sections/data.js";
 import { notesBox } from "../report/sections/head.js";
 import { ranking } from "../report/sections/ranking.js";
 import { pairs as allPairs } from "../report/sections/result.js";
-import { figure, figuresOf } from "../report/sections/shared.js";
+import { cell, figure, figuresOf } from "../report/sections/shared.js";
+import { CLASS_COLUMNS, classEstimates } from "../report/sections/errors.js";
 import { subgroups } from "../report/sections/subgroups.js";
 import { differenceName, formatEstimate, formatSigned, headlineMetrics, METRIC_NAMES, modelName } from "../report/tables.js"; // prettier-ignore
 import type { Estimate } from "../statistics/interval.js";
@@ -112,10 +113,10 @@ function data({ dataset, split }: GroupReport, { classes }: ModelSummary): Html 
 }
 
 function errors(report: GroupReport, main: ModelSummary): Html {
-  const columns = ["class", "volumes", "precision", "recall", "F1", "AUROC, against the rest"].map((name) => ({ name, count: name === "volumes" })); // prettier-ignore
-  const rows = main.perClass.map(({ name, small, support, precision, recall, f1, auroc }) => ({
-    name: small ? `${name} *` : name,
-    cells: [String(support), ...[precision, recall, f1, auroc].map((estimate) => formatEstimate(estimate))],
+  const columns = CLASS_COLUMNS.map((name) => ({ name, count: name === "volumes" }));
+  const rows = main.perClass.map((entry) => ({
+    name: entry.small ? `${entry.name} *` : entry.name,
+    cells: [String(entry.support), ...classEstimates(entry).map((estimate) => cell(estimate))],
   }));
   const marked = main.perClass.some(({ small }) => small);
   return html`<div class="side">${figures(report, "confusion")}</div>

@@ -88,6 +88,20 @@ export function precision(confusion: Confusion, c: number): number {
   return confusion.counts[c * confusion.classes + c]! / columnSum(confusion, c);
 }
 
+/** TN / (TN + FP) of one class against the rest; NaN where all are of that class. */
+export function classSpecificity(confusion: Confusion, c: number): number {
+  const others = total(confusion) - rowSum(confusion, c);
+  const falsePositives = columnSum(confusion, c) - confusion.counts[c * confusion.classes + c]!;
+  return (others - falsePositives) / others;
+}
+
+/** TN / (TN + FN) of one class against the rest; NaN where all are called that class. */
+export function classNpv(confusion: Confusion, c: number): number {
+  const uncalled = total(confusion) - columnSum(confusion, c);
+  const misses = rowSum(confusion, c) - confusion.counts[c * confusion.classes + c]!;
+  return (uncalled - misses) / uncalled;
+}
+
 /** 2 TP / (2 TP + FP + FN), van Rijsbergen 1979; 0 where a present class is never predicted; NaN where it is in neither. */
 export function f1(confusion: Confusion, c: number): number {
   const hits = 2 * confusion.counts[c * confusion.classes + c]!;

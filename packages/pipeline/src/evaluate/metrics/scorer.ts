@@ -38,7 +38,7 @@ export const METRICS = [
 export type MetricName = (typeof METRICS)[number];
 
 /** The metrics of one class against the rest, written after METRICS for class 0, then class 1, … */
-export const CLASS_METRICS = ["precision", "recall", "f1", "auroc"] as const;
+export const CLASS_METRICS = ["precision", "recall", "f1", "auroc", "specificity", "npv"] as const;
 export type ClassMetricName = (typeof CLASS_METRICS)[number];
 
 const CORRELATIONS: readonly MetricName[] = ["matthews", "cohenKappa", "quadraticKappa"];
@@ -114,6 +114,8 @@ export class Scorer {
     out[classMetricIndex(c, "recall")] = metrics.recall(this.confusion, c);
     out[classMetricIndex(c, "f1")] = metrics.f1(this.confusion, c);
     out[classMetricIndex(c, "auroc")] = auroc(this.rankings[c]!, weights);
+    out[classMetricIndex(c, "specificity")] = metrics.classSpecificity(this.confusion, c);
+    out[classMetricIndex(c, "npv")] = metrics.classNpv(this.confusion, c);
   }
 
   private scoreDecisions(out: Float64Array): void {

@@ -4,6 +4,7 @@ import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
 import { LATEX_PACKAGES, latexTable, type LatexTable } from "./latex.js";
 import type { ReportInput } from "./report.js";
+import { CLASS_COLUMNS, classEstimates } from "./sections/errors.js";
 import * as words from "./tables.js";
 
 /** `keys`: columns that name a row. */
@@ -101,11 +102,11 @@ function classTable({ models, mainModel }: ReportInput): TextTable {
   return {
     label: "classes",
     caption: `${words.modelName(mainModel)} by class; * fewer than 10 volumes`,
-    columns: ["class", "n", "precision", "recall", "F1", "AUROC"],
-    rows: main.perClass.map(({ name, support, small, precision, recall, f1, auroc }) => [
-      small ? `${name} *` : name,
-      String(support),
-      ...[precision, recall, f1, auroc].map((one) => words.formatEstimate(one)),
+    columns: ["class", "n", ...CLASS_COLUMNS.slice(2)],
+    rows: main.perClass.map((entry) => [
+      entry.small ? `${entry.name} *` : entry.name,
+      String(entry.support),
+      ...classEstimates(entry).map((one) => words.formatEstimate(one)),
     ]),
   };
 }

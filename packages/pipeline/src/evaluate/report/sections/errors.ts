@@ -1,23 +1,34 @@
 /** Right and wrong by class. */
 import { SMALL_SUPPORT } from "../../metrics/confusion.js";
 import type { MetricName } from "../../metrics/scorer.js";
+import type { Estimate } from "../../statistics/interval.js";
+import type { ClassSummary } from "../../summary.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";
 import * as words from "../tables.js";
 import { cell, figure, figuresOf, mainOf, metricTable } from "./shared.js";
 
+/** Of a class against the rest; of a run and of a group. */
+export const CLASS_COLUMNS = ["class", "volumes", "recall (sensitivity)", "specificity", "precision (PPV)", "NPV", "F1", "AUROC"]; // prettier-ignore
+
+export const classEstimates = ({ recall, specificity, precision, npv, f1, auroc }: ClassSummary): Estimate[] => [
+  recall,
+  specificity,
+  precision,
+  npv,
+  f1,
+  auroc,
+];
+
 export function errors(input: ReportInput): Html {
   const main = mainOf(input);
-  const columns = ["class", "volumes", "precision", "recall", "F1", "AUROC, against the rest"].map((name) => ({
+  const columns = CLASS_COLUMNS.map((name) => ({
     name,
     count: name === "volumes",
   }));
   const rows = main.perClass.map((entry) => ({
     name: entry.small ? `${entry.name} *` : entry.name,
-    cells: [
-      String(entry.support),
-      ...[entry.precision, entry.recall, entry.f1, entry.auroc].map((value) => cell(value)),
-    ],
+    cells: [String(entry.support), ...classEstimates(entry).map((value) => cell(value))],
   }));
   const marked = main.perClass.some(({ small }) => small);
   const matrices = figuresOf(input, "confusion");
@@ -25,7 +36,7 @@ export function errors(input: ReportInput): Html {
     <div class="side${input.task.classes.length === 2 && matrices.length > 2 ? " three" : ""}">
       ${matrices.map(figure)}
     </div>
-    ${table(`${words.modelName(main.model)} by class: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
+    ${table(`${words.modelName(main.model)} by class, each against the rest: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
     ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} volumes: read as an anecdote.</p> ` : nothing}${agreement(input)}`;
 }
 

@@ -7,7 +7,10 @@ import { figure, figuresOf, mainOf, metricTable } from "./shared.js";
 export function ranking(input: ScoredInput): Html {
   const main = mainOf(input);
   const figures = figuresOf(input, "ranking").map(figure);
-  if (main.baseRate === null) return html`${figures}`;
+  if (main.baseRate === null) {
+    const overall = `AUROC over all ${main.classes.length} classes: the mean of the areas of each class against the rest (macro one-vs-rest); classes that are absent do not count.`;
+    return html`${figures}${metricTable(input, overall, ["auroc"])}`;
+  }
   const positive = input.task.classes[1]!;
   const caption = `Positive class ${positive}, base rate ${words.formatNumber(main.baseRate)}: the AUPRC of a random score. Predictive values hold for this base rate only.`;
   return html`${figures}${metricTable(input, caption, ["auroc", "auprc", "sensitivity", "specificity"])}${metricTable(input, `Predictive values at the decision threshold 0.5.`, ["ppv", "npv"])}`;
