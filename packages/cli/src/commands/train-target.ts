@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { RunConfig, World } from "@slicestack/pipeline";
 import { UsageError } from "../exit-codes.js";
 import { freeRunFolder } from "../run-folder.js";
+import type { Session } from "../session.js";
 import { shellWord } from "../shell.js";
 
 export interface TargetFlags {
@@ -21,8 +22,6 @@ export interface TargetFlags {
   set?: Record<string, string>;
 }
 
-type Log = (line: string) => void;
-
 export interface Target {
   config: RunConfig;
   data: string;
@@ -33,7 +32,7 @@ export interface Target {
 }
 
 /** @throws UsageError where something is missing or contradicts itself, ConfigError, RunError */
-export async function targetOf(flags: TargetFlags, world: World, log: Log = () => undefined): Promise<Target> {
+export async function targetOf(flags: TargetFlags, world: World, session?: Session): Promise<Target> {
   const { findDataset, isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
   const resumed = resumedFolder(flags);
   const planned = isPlanned(flags);
@@ -43,7 +42,7 @@ export async function targetOf(flags: TargetFlags, world: World, log: Log = () =
     );
   if (flags.budget !== undefined && !planned)
     throw new UsageError("--budget is the time of a plan: leave --config out, or give --config auto");
-  const config = await configOf(flags, log);
+  const config = await configOf(flags, session);
   const begun = (folder: string) => {
     const { dataset } = isGroup(folder) ? readGroup(folder) : readRecord(folder);
     return dataset === null ? undefined : findDataset(folder, dataset);
@@ -63,16 +62,16 @@ const isPlanned = ({ config, resume, printConfig, data }: TargetFlags): boolean 
   config === "auto" || (config === undefined && resume === undefined && !(printConfig === true && data === undefined));
 
 /** That of --config, else that of the folder to go on in, else a plan. @throws ConfigError, UsageError */
-export async function configOf(flags: TargetFlags, log: Log = () => undefined): Promise<RunConfig> {
+export async function configOf(flags: TargetFlags, session?: Session): Promise<RunConfig> {
   const { loadConfig } = await import("@slicestack/pipeline");
-  if (isPlanned(flags)) return plannedConfig(flags, log);
+  if (isPlanned(flags)) return plannedConfig(flags, session);
   const resumed = resumedFolder(flags);
   const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
   return loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) });
 }
 
 /** What slicestack plan would write, with the overrides on top. */
-async function plannedConfig(flags: TargetFlags, log: Log): Promise<RunConfig> {
+async function plannedConfig(flags: TargetFlags, session?: Session): Promise<RunConfig> {
   const { loadConfig, plan } = await import("@slicestack/pipeline");
   const { data, budget } = flags;
   if (flags.resume !== undefined) throw new UsageError("--config auto plans a new run; a run goes on with its own");
@@ -80,9 +79,12 @@ async function plannedConfig(flags: TargetFlags, log: Log): Promise<RunConfig> {
     throw new UsageError(
       "train needs --data FOLDER, a data set made by slicestack prepare; without --config it plans for it",
     );
-  const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }) });
-  log(`Planned a configuration for ${data}; slicestack plan ${shellWord(data)} shows the reason of each choice.`);
-  for (const warning of warnings) log(`warning: ${warning}`);
+  const told = session === undefined ? {} : { onProgress: session.onProgress, signal: session.signal };
+  const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }), ...told });
+  session?.log(
+    `Planned a configuration for ${data}; slicestack plan ${shellWord(data)} shows the reason of each choice.`,
+  );
+  for (const warning of warnings) session?.log(`warning: ${warning}`);
   return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });
 }
 

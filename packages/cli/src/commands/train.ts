@@ -55,13 +55,13 @@ export function addTrain(program: Command, start: Start): void {
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
   const { configToFile, configToYaml, endWithLauncher, resolveWorld, train, trainGroup, worldFromEnvironment } = await import("@slicestack/pipeline"); // prettier-ignore
   if (options.printConfig) {
-    const config = await configOf(options);
+    const config = await configOf(options, session);
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
   }
   const world = await resolveWorld(worldFromEnvironment(process.env));
   endWithLauncher();
   if (world.rank > 0) session.hush();
-  const target = await targetOf(options, world, session.log);
+  const target = await targetOf(options, world, session);
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 
