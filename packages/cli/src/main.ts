@@ -1,6 +1,6 @@
 import type { Progress } from "@slicestack/pipeline";
 import { CommanderError } from "commander";
-import { EXIT, exitCodeOf, type ExitCode } from "./exit-codes.js";
+import { EXIT, exitCodeOf, UsageError, type ExitCode } from "./exit-codes.js";
 import { rewriteOverrides } from "./overrides.js";
 import { buildProgram } from "./program.js";
 import { createProgressView, silentView, type ProgressView } from "./progress-view.js";
@@ -69,10 +69,21 @@ async function runJob(
     return code;
   } catch (error) {
     view.close();
-    const { explained } = await import("@slicestack/pipeline");
-    return fail(explained(error, goOn()), hushed ? { ...options, json: false } : options, argv);
+    return fail(await inWords(error, goOn()), hushed ? { ...options, json: false } : options, argv);
   } finally {
     stop.close();
+  }
+}
+
+/** A system error with its path, what is kept and what to do. */
+async function inWords(error: unknown, goOn: string): Promise<unknown> {
+  try {
+    const { explained } = await import("@slicestack/pipeline");
+    return explained(error, goOn);
+  } catch {
+    // So few files may be open that the pipeline itself cannot be loaded.
+    const isLimit = error instanceof Error && "code" in error && error.code === "EMFILE";
+    return isLimit ? new UsageError("this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096") : error; // prettier-ignore
   }
 }
 
