@@ -25,7 +25,7 @@ const isLog = (path: string): boolean => /^(metrics\.jsonl|run\.log|test-reads\.
 
 /** Checked in another way, or nobody's. */
 const isLeftOut = (path: string): boolean =>
-  /^(run\.json|group\.json|config\.yaml|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|last\.json|.*\.state))$/.test(path) ||
+  /^(run\.json|group\.json|config\.yaml|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(path) ||
   /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path); // prettier-ignore
 
 /** What an evaluation writes: in the folder itself, or in one below it. @param below relative to the run, "" for itself */
