@@ -30,11 +30,12 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const message = isMissing
-      ? `there is no such file; ${shippedHint(file)}`
-      : `expected a readable YAML file: ${reason}`;
+    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const found = code === "EISDIR" ? "a folder" : `one that cannot be read (${code})`;
+    const message =
+      code === "ENOENT"
+        ? `there is no such file; ${shippedHint(file)}`
+        : `expected a YAML file that can be read, found ${found}`;
     throw new ConfigError([{ key: "", file, message }]);
   }
 }
