@@ -31,16 +31,26 @@ function recompute(run: string, resamples = 0): Found & { status: number | null 
 const cases: Record<string, { options: Omit<ExampleRun, "name">; sections: string[]; resamples?: number }> = {
   binary: {
     options: { counts: [40, 26] },
-    sections: ["McNemar", "thresholds", "decision curve", "prediction sets", "vote sweep", "protocols", "temperature"],
+    sections: [
+      "McNemar",
+      "DeLong",
+      "one difference, one test",
+      "thresholds",
+      "decision curve",
+      "prediction sets",
+      "vote sweep",
+      "protocols",
+      "temperature",
+    ],
     resamples: 400,
   },
   grades: {
     options: { counts: [14, 18, 11, 6] },
-    sections: ["metrics", "Wilson intervals", "ROC curves", "PR curves", "Brier parts", "Holm", "risk-coverage"],
+    sections: ["metrics", "intervals of shares", "ROC curves", "PR curves", "Brier parts", "Holm", "risk-coverage"],
   },
   "several volumes a subject": {
     options: { counts: [16, 12], volumesEach: 2 },
-    sections: ["metrics", "prediction sets", "differences", "reliability"],
+    sections: ["metrics", "intervals of shares", "prediction sets", "differences", "reliability"],
   },
   "the paper protocol": { options: { counts: [20, 20], protocol: "paper" }, sections: ["metrics", "vote sweep"] },
 };
@@ -53,7 +63,9 @@ for (const [name, { options, sections, resamples = 0 }] of Object.entries(cases)
     assert.deepEqual(wrong, []);
     assert.equal(status, 0);
     for (const section of sections) assert.ok((checked[section] ?? 0) > 0, `${section} was checked`);
-    if (resamples > 0) assert.ok((checked["bootstrap intervals"] ?? 0) >= 6);
+    if (resamples > 0)
+      for (const section of ["bootstrap intervals", "paired intervals"])
+        assert.ok((checked[section] ?? 0) >= 6, `${section} were checked`);
   });
 
 test("the script finds a number that was changed, and a wrong interval", { skip }, () => {
