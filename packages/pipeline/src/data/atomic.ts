@@ -13,6 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { codeOf } from "./csv.js";
 import { naming } from "./system-errors.js";
 import { markFolder, refuseOccupied, type FolderKind } from "./owned-folder.js";
 
@@ -81,7 +82,7 @@ export class AtomicFileWriter {
   commit(): void {
     if (this.descriptor === null) throw new Error(`${this.path}: committed after commit or abort`);
     const { descriptor } = this;
-    naming(this.path, () => fsyncSync(descriptor));
+    naming(this.path, () => sync(descriptor));
     closeSync(descriptor);
     this.descriptor = null;
     renameSync(this.temporary, this.path);
@@ -147,13 +148,30 @@ export function removeTemporaries(folder: string): void {
     if (/^\..+\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
-/** A rename is only safe from a power cut once its folder is synced; not every file system allows it. */
+/** What file systems answer that cannot do what is asked; a disk that is full or broken says something else. */
+const UNSUPPORTED = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM", "EACCES", "EISDIR", "EBADF"]);
+
+/** A rename is only safe from a power cut once its folder is synced. Not every file system can; it then goes without. */
 export function syncFolder(path: string): void {
   if (process.platform === "win32") return;
-  const descriptor = openSync(path, "r");
+  let descriptor: number;
   try {
-    fsyncSync(descriptor);
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    if (UNSUPPORTED.has(codeOf(error))) return;
+    throw error;
+  }
+  try {
+    sync(descriptor);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+function sync(descriptor: number): void {
+  try {
+    fsyncSync(descriptor);
+  } catch (error) {
+    if (!UNSUPPORTED.has(codeOf(error))) throw error;
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../../src/data/atomic.js";
@@ -95,4 +96,30 @@ test("StagedFolder: an occupied destination is refused and kept; one of its kind
   staged.abort();
   assert.deepEqual(readdirSync(destination), [".slicestack", "new"]);
   assert.deepEqual(readdirSync(folder), ["set"]);
+});
+
+test("a file system that cannot sync a folder: the file is written all the same; a broken disk is an error", (t) => {
+  const folder = temporaryFolder(t);
+  const refusing = (code: string) => {
+    const refused = t.mock.method(fs, "fsyncSync", (descriptor: number) => {
+      if (fs.fstatSync(descriptor).isDirectory()) throw Object.assign(new Error(`${code}: fsync`), { code });
+    });
+    syncBuiltinESMExports();
+    return () => (refused.mock.restore(), syncBuiltinESMExports());
+  };
+  for (const code of ["EINVAL", "ENOTSUP", "EPERM", "EBADF"]) {
+    const restore = refusing(code);
+    try {
+      writeFileAtomic(join(folder, code), code);
+    } finally {
+      restore();
+    }
+    assert.equal(readFileSync(join(folder, code), "utf8"), code);
+  }
+  const restore = refusing("EIO");
+  try {
+    assert.throws(() => writeFileAtomic(join(folder, "EIO"), "x"), /EIO/);
+  } finally {
+    restore();
+  }
 });

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { test } from "node:test";
+import { thisProcess, type Owner } from "../../src/data/lock-owner.js";
 import { FolderLock, LockedError } from "../../src/data/lock.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -72,4 +75,128 @@ catch (error) { console.log(error.name); process.exit(); }`;
     words.every((word) => word === "held" || word === "LockedError"),
     words.join(),
   );
+});
+
+/** A lock of a process of this machine that has ended, with changes. */
+const goneHere = (changes: Partial<Owner> = {}) => JSON.stringify({ ...thisProcess(), pid: 2 ** 22 - 1, ...changes });
+
+test("a stale lock that somebody else takes over in the very moment: the late one is refused, the fresh lock stays", (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, ".lock");
+  writeFileSync(file, goneHere());
+  const link = fs.linkSync;
+  const others: FolderLock[] = [];
+  let fresh = "";
+  // Between the look at the stale lock and the claim on it, another one has it.
+  const mocked = t.mock.method(fs, "linkSync", (from: string, to: string) => {
+    if (to.endsWith(".claim") && others.length === 0) {
+      mocked.mock.restore();
+      syncBuiltinESMExports();
+      others.push(FolderLock.take(folder));
+      fresh = readFileSync(file, "utf8");
+    }
+    link(from, to);
+  });
+  syncBuiltinESMExports();
+  assert.throws(() => FolderLock.take(folder), LockedError);
+  assert.equal(others.length, 1);
+  assert.equal(readFileSync(file, "utf8"), fresh);
+  assert.deepEqual(readdirSync(folder), [".lock"], "no claim is left");
+  others[0]![Symbol.dispose]();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test("a process that died while it took over: its claim is taken over too, and nothing is left of either", (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, ".lock");
+  writeFileSync(file, goneHere());
+  const hash = createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
+  writeFileSync(`${file}.${hash}.claim`, goneHere({ started: "7" }));
+  {
+    using _lock = FolderLock.take(folder);
+    assert.equal((JSON.parse(readFileSync(file, "utf8")) as Owner).pid, process.pid);
+    assert.deepEqual(readdirSync(folder), [".lock"]);
+  }
+  // The same with a claim of a process that is alive: it holds the lock.
+  writeFileSync(file, goneHere());
+  const again = createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
+  writeFileSync(`${file}.${again}.claim`, JSON.stringify(thisProcess()));
+  assert.throws(() => FolderLock.take(folder), new RegExp(`process ${process.pid} works there`));
+});
+
+test("a process of another container, whose ids mean nothing here, holds its lock until it is taken over on purpose", (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, ".lock");
+  // Of the same host name and the same machine, in another namespace; and in a container of another machine.
+  for (const changes of [{ pidNamespace: "pid:[1]" }, { pidNamespace: "pid:[1]", boot: "another" }]) {
+    writeFileSync(file, goneHere(changes));
+    assert.throws(() => FolderLock.take(folder), /in another container works there.*--take-over/);
+    FolderLock.take(folder, { takeOver: true })[Symbol.dispose]();
+    assert.deepEqual(readdirSync(folder), []);
+  }
+});
+
+test("a machine that was started again has lost its processes; another machine of its name has not", (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, ".lock");
+  const first = "pid:[4026531836]";
+  const before = { boot: "before", pidNamespace: first };
+  writeFileSync(file, goneHere({ ...before, machine: "another" }));
+  assert.throws(() => FolderLock.take(folder), LockedError);
+  writeFileSync(file, goneHere({ ...before, machine: thisProcess().machine ?? "none" }));
+  const { machine, pidNamespace } = thisProcess();
+  // Only outside of a container can it be told.
+  if (machine !== undefined && pidNamespace === first) FolderLock.take(folder)[Symbol.dispose]();
+  else assert.throws(() => FolderLock.take(folder), LockedError);
+});
+
+test("a lock of another node: Slurm is asked about its job, and one that has ended, was requeued or is forgotten is gone", (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, ".lock");
+  const bin = join(folder, "bin");
+  mkdirSync(bin);
+  const answers = {
+    "7": "echo 'JobId=7 JobState=RUNNING Restarts=0'",
+    "8": "echo 'JobId=8 JobState=NODE_FAIL Restarts=0'",
+    "9": "echo 'JobId=9 JobState=RUNNING Restarts=2'",
+    "10": "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1",
+    "11": "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1",
+    "12": "echo 'JobId=12 JobState=PENDING Restarts=0'",
+  };
+  const cases = Object.entries(answers).map(([job, answer]) => `${job}) ${answer} ;;`);
+  writeFileSync(join(bin, "scontrol"), `#!/bin/sh\ncase "$3" in ${cases.join(" ")} esac\n`, { mode: 0o755 });
+  const path = process.env["PATH"];
+  process.env["PATH"] = `${bin}:${path}`;
+  t.after(() => (process.env["PATH"] = path));
+  const held = (job: string, changes: Partial<Owner> = {}) => {
+    const slurm = { job, restarts: 0, cluster: "" };
+    writeFileSync(file, goneHere({ host: "node7", boot: "another", machine: "another", slurm, ...changes }));
+    try {
+      FolderLock.take(folder)[Symbol.dispose]();
+      return false;
+    } catch (error) {
+      assert.ok(error instanceof LockedError);
+      assert.match(error.message, new RegExp(`on node7 \\(Slurm job ${job}\\) works there`));
+      return true;
+    }
+  };
+  assert.deepEqual(Object.keys(answers).filter((job) => held(job)), ["7", "11"]); // prettier-ignore
+  // Without asking: this very job, requeued to this node.
+  process.env["SLURM_JOB_ID"] = "7";
+  process.env["SLURM_RESTART_COUNT"] = "1";
+  t.after(() => ["SLURM_JOB_ID", "SLURM_RESTART_COUNT"].forEach((name) => Reflect.deleteProperty(process.env, name)));
+  assert.equal(held("7"), false);
+});
+
+test("a file system without links: the lock is taken all the same, by one alone", (t) => {
+  const folder = temporaryFolder(t);
+  const refused = t.mock.method(fs, "linkSync", () => {
+    throw Object.assign(new Error("EPERM: operation not permitted, link"), { code: "EPERM" });
+  });
+  syncBuiltinESMExports();
+  t.after(() => (refused.mock.restore(), syncBuiltinESMExports()));
+  using _lock = FolderLock.take(folder);
+  assert.ok(refused.mock.callCount() > 0);
+  assert.throws(() => FolderLock.take(folder), LockedError);
+  assert.deepEqual(readdirSync(folder), [".lock"]);
 });

@@ -93,6 +93,6 @@ async function writing(run: string, n: number): Promise<Moment> {
 export function leftovers(run: string): string[] {
   return readdirSync(run, { recursive: true })
     .map(String)
-    .filter((name) => /\.(tmp|new|stale)$|\.lock$/.test(name))
+    .filter((name) => /\.(tmp|new|claim)$|\.lock$/.test(name))
     .filter((name) => existsSync(join(run, name)));
 }
