@@ -3,6 +3,7 @@ import { parentPort, Worker, workerData } from "node:worker_threads";
 import { explained } from "./data/system-errors.js";
 import { notice, onNotice } from "./notices.js";
 import type { Progress } from "./progress.js";
+import { packError, unpackError, type PackedError } from "./thread-errors.js";
 
 type Message<O> =
   | { progress: Progress }
@@ -10,7 +11,7 @@ type Message<O> =
   | { event: unknown }
   | { notice: string; about: string }
   | { result: O }
-  | { error: { name: string; message: string; stack: string } };
+  | { error: PackedError };
 
 export interface BackgroundOptions {
   onProgress?: (progress: Progress) => void;
@@ -63,7 +64,7 @@ export function runInBackground<I, O>(
       else if ("event" in message) onEvent?.(message.event);
       else if ("notice" in message) notice(message.notice, message.about);
       else if ("result" in message) resolve(message.result);
-      else reject(revived(message.error));
+      else reject(unpackError(message.error));
     });
     worker.on("error", reject);
     worker.on("exit", (code) => reject(new Error(`the worker ended early with code ${code}`)));
@@ -71,14 +72,6 @@ export function runInBackground<I, O>(
     signal?.removeEventListener("abort", stop);
     return worker.terminate();
   });
-}
-
-// A thrown class does not cross threads; its name does, and callers tell errors apart by it.
-function revived({ name, message, stack }: { name: string; message: string; stack: string }): Error {
-  const error = new Error(message);
-  Object.defineProperty(error, "name", { value: name });
-  error.stack = stack;
-  return error;
 }
 
 /** Thrown by a job that was asked to stop and has nothing to save. */
@@ -112,9 +105,6 @@ export function serveJob<I, O>(job: (input: I, context: JobContext) => O): void 
       }),
     });
   } catch (error) {
-    // Its code and path do not cross threads: its words do.
-    const told = explained(error);
-    const { name, message, stack = "" } = told instanceof Error ? told : new Error(String(told));
-    send({ error: { name, message, stack } });
+    send({ error: packError(explained(error)) });
   }
 }

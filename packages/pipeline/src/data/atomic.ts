@@ -47,7 +47,7 @@ export function appendWhole(path: string, text: string): void {
       const bytes = Buffer.from(text);
       try {
         for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
-        fsyncSync(descriptor);
+        sync(descriptor);
       } catch (error) {
         ftruncateSync(descriptor, before);
         throw error;

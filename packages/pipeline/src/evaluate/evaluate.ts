@@ -32,6 +32,7 @@ import {
 import { selectionsOf } from "./selection.js";
 import { openTestPart, type OtherData, type TestPart } from "./test-part.js";
 import { readSubjectTable, subgroupColumns } from "./subject-table.js";
+import "./crossing-errors.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
 import { writeEvaluation } from "./write.js";
 

@@ -7,6 +7,7 @@ import { openRun } from "../run/open.js";
 import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } from "./run-predictions.js";
 import { readSubjectTable } from "./subject-table.js";
 import type { Predictions } from "./predictions.js";
+import "./crossing-errors.js";
 import type { PredictJob, PredictOutcome } from "./worker.js";
 
 export interface RunPredictions {

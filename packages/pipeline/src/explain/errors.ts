@@ -1,3 +1,5 @@
+import { crossThreads } from "../thread-errors.js";
+
 /** What is asked to be explained cannot be. */
 export class ExplainError extends Error {
   override readonly name = "ExplainError";
@@ -5,3 +7,5 @@ export class ExplainError extends Error {
     super(`${problem}. ${remedy}`);
   }
 }
+
+crossThreads(ExplainError);
