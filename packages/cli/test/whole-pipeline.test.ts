@@ -1,6 +1,6 @@
 /** The whole pipeline through the real command, on generated scans: the demo, and training that is stopped or killed. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { CommandFolder } from "./command.js";
@@ -89,15 +89,7 @@ for (const file of ["run/thesis.txt", "run/run.json", "data/dataset.json", "scan
 }
 
 const stages = ["slice", "volume"];
-const files = stages.flatMap((stage) =>
-  ["best.safetensors", "last.safetensors"].map((name) => `checkpoints/${stage}/${name}`),
-);
-
-/** The newest state of a stage. */
-function stateOf(run: string, stage: string): string {
-  const { states } = JSON.parse(text(run, `checkpoints/${stage}/last.json`)) as { states: { file: string }[] };
-  return at(run, `checkpoints/${stage}/${states[0]?.file}`);
-}
+const files = stages.map((stage) => `checkpoints/${stage}/best.safetensors`);
 const train = ["train", "--config", "small.yaml", "--data", "demo/data", "--out"];
 
 /** Rows of metrics.jsonl without their seconds, which no two runs share. */
@@ -106,10 +98,9 @@ const curves = (run: string) => text(run, "metrics.jsonl").replaceAll(/"seconds"
 function assertSameRun(run: string, other: string): void {
   for (const name of [...files, "predictions.csv", "metrics.json", "config.yaml", "split.json"])
     assert.ok(readFileSync(at(run, name)).equals(readFileSync(at(other, name))), `${name} of ${run} and ${other}`);
-  for (const stage of stages) {
-    const [one, two] = [run, other].map((name) => readFileSync(stateOf(name, stage)));
-    assert.ok(one?.equals(two!), `state of the ${stage} stage of ${run} and ${other}`);
-  }
+  // States are held against each other in packages/pipeline/test/train: a run that is trained keeps none.
+  for (const stage of stages)
+    assert.deepEqual(readdirSync(at(run, "checkpoints", stage)).sort(), ["best.safetensors", "last.json"]);
   assert.equal(curves(run), curves(other));
 }
 
@@ -142,7 +133,6 @@ volume: {head: attention, epochs: 3}
     "slice/last.1.state",
     "slice/last.2.state",
     "slice/last.json",
-    "slice/last.safetensors",
   ]);
 
   folder.succeed(...(command?.[1] ?? "").split(" "));

@@ -19,6 +19,7 @@ export interface TargetFlags {
   /** Seconds, for --config auto. */
   budget?: number;
   printConfig?: boolean;
+  overwrite?: boolean;
   set?: Record<string, string>;
 }
 
@@ -42,6 +43,8 @@ export async function targetOf(flags: TargetFlags, world: World, session?: Sessi
     );
   if (flags.budget !== undefined && !planned)
     throw new UsageError("--budget is the time of a plan: leave --config out, or give --config auto");
+  if (flags.overwrite === true && resumed !== undefined)
+    throw new UsageError("--overwrite begins a run anew, --resume goes on with it: give one of them");
   const config = await configOf(flags, session);
   const begun = (folder: string) => {
     const { dataset } = isGroup(folder) ? readGroup(folder) : readRecord(folder);
@@ -49,11 +52,11 @@ export async function targetOf(flags: TargetFlags, world: World, session?: Sessi
   };
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
   if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
-  const out = flags.out ?? resumed ?? newFolder(config, world);
+  const out = flags.out ?? resumed ?? newFolder(config, world, flags.overwrite);
   const asGroup = flags.fold === "all" || flags.seeds !== undefined;
   if (resumed !== undefined && asGroup && !isGroup(resumed))
     throw new UsageError(`${resumed} is a single run: go on without --fold and --seeds`);
-  const resume = resumed !== undefined || (config.relaunch && isBegun(out));
+  const resume = resumed !== undefined || (config.relaunch && flags.overwrite !== true && isBegun(out));
   return { config, data, out, resume, isGroup: asGroup || (resume && isGroup(out)) };
 }
 
@@ -106,8 +109,8 @@ function resumedFolder({ resume, out }: TargetFlags): string | undefined {
 }
 
 /** Processes that were started apart must be told where to meet: each would find another folder free. */
-function newFolder({ name, relaunch }: RunConfig, { worldSize, starter }: World): string {
+function newFolder({ name, relaunch }: RunConfig, { worldSize, starter }: World, overwrite = false): string {
   if (worldSize > 1 && !relaunch)
     throw new UsageError(`${worldSize} processes of ${starter} need one run folder: give --out FOLDER`);
-  return freeRunFolder(name, relaunch);
+  return freeRunFolder(name, relaunch || overwrite);
 }

@@ -15,6 +15,8 @@ interface TrainOptions extends CommonOptions, TargetFlags {
   stage: "slice" | "volume" | "fine_tune" | "all";
   shuffleLabels?: boolean;
   set?: Record<string, string>;
+  keepStates?: boolean;
+  takeOver?: boolean;
 }
 
 export function addTrain(program: Command, start: Start): void {
@@ -39,6 +41,12 @@ export function addTrain(program: Command, start: Start): void {
     .option("--seeds <number>", "a group with so many runs, of the seeds from --seed on", parseCount)
     .option("--procs <number>", "processes that train together on this machine", parseProcesses)
     .option("--resume [folder]", "go on in a run or group folder, with its own configuration and data")
+    .option("--overwrite", "replace the run or group that the folder holds, once nothing can be refused any more")
+    .option("--keep-states", "keep the states of finished stages, which take three times the space of the weights")
+    .option(
+      "--take-over",
+      "take the folder from a process that cannot be seen from here and is gone, as on a lost node",
+    )
     .option(
       "--shuffle-labels",
       "the control: train on labels that subjects exchanged; a sound pipeline then scores chance",
@@ -72,9 +80,10 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
       : "Nothing was trained yet: then give the same command again.",
   );
   const { onProgress, signal, command, log: onLog } = session;
-  const { stage, fold, seeds } = options;
+  const { stage, fold, seeds, overwrite = false, keepStates = false, takeOver = false } = options;
   const onBegin = () => session.log(`${target.isGroup ? "Group" : "Run"}: ${out}`);
-  const common = { config, data, out, stage, resume, world, onBegin, onProgress, onLog, signal, command };
+  const folder = { overwrite, keepStates, takeOver };
+  const common = { config, data, out, stage, resume, world, onBegin, onProgress, onLog, signal, command, ...folder };
   const chosen = { ...(fold === undefined ? {} : { fold }), ...(seeds === undefined ? {} : { seeds }) };
   const single = typeof fold === "number" ? { fold } : {};
   const result = target.isGroup ? await trainGroup({ ...common, ...chosen }) : await train({ ...common, ...single });
@@ -93,7 +102,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
   if (world.rank > 0) return { code, text: "", json: undefined };
   const folder = "group" in result ? result.group : result.run;
   if (result.status === "stopped") {
-    const rest = (options.stage === "all" ? "" : ` --stage ${options.stage}`) + (options.procs === undefined ? "" : ` --procs ${options.procs}`); // prettier-ignore
+    const rest = (options.stage === "all" ? "" : ` --stage ${options.stage}`) + (options.procs === undefined ? "" : ` --procs ${options.procs}`) + (options.keepStates === true ? " --keep-states" : ""); // prettier-ignore
     const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(folder)}${rest}`;
     return { code, text: "", json: result, note };
   }

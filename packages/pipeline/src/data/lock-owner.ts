@@ -73,7 +73,8 @@ function wasRebooted(owner: Owner, here: Owner): boolean {
 }
 
 /** States of a job none of whose processes is running; PENDING: it was requeued and waits. */
-const ENDED = /^(BOOT_FAIL|CANCELLED|COMPLETED|DEADLINE|FAILED|NODE_FAIL|OUT_OF_MEMORY|PENDING|PREEMPTED|REVOKED|TIMEOUT)/;
+const ENDED =
+  /^(BOOT_FAIL|CANCELLED|COMPLETED|DEADLINE|FAILED|NODE_FAIL|OUT_OF_MEMORY|PENDING|PREEMPTED|REVOKED|TIMEOUT)/;
 
 /** What Slurm knows of the job in which the lock was taken. False where it cannot be asked. */
 function jobHasEnded({ slurm }: Owner, here: Owner): boolean {

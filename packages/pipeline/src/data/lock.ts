@@ -53,7 +53,8 @@ export class FolderLock implements Disposable {
         pause(20); // where links are refused, a lock is empty for a moment
         continue;
       }
-      if (!takeOver && (last.owner === null || !isGone(last.owner))) throw new LockedError(folder, ownerText(last.owner));
+      if (!takeOver && (last.owner === null || !isGone(last.owner)))
+        throw new LockedError(folder, ownerText(last.owner));
       const claim = claimOn(file, last);
       if (!create(claim, mark)) continue;
       if (read(file)?.hash === first.hash) {

@@ -4,7 +4,7 @@
  * N slices, E embedding, F channels of maps of h x w; together "features".
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   cat,
@@ -13,10 +13,11 @@ import {
   libtorchInfo,
   mapFile,
   scope,
+  tensor,
   zeros,
   type Tensor,
 } from "@slicestack/torch";
-import { allReduce, rank, worldSize } from "@slicestack/torch/distributed";
+import { allGather, allReduce, broadcast, DistributedError, rank, worldSize } from "@slicestack/torch/distributed";
 import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
@@ -66,7 +67,7 @@ export function volumeEmbeddings(
   const { view } = options;
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, view === undefined ? "embeddings" : { view });
-  const kept = readCached(file);
+  const kept = sharedWithAll(readCachedFirst(file, [chosen.flat().length, model.embedding]));
   if (kept !== undefined) return { features_N: kept.to({ device: store.transform.device }), volumes: placed, cached: true }; // prettier-ignore
   const embed = (some: readonly number[][], first: number) =>
     view === undefined
@@ -81,11 +82,90 @@ export function volumeEmbeddings(
 export function volumeMaps(source: FeatureSource, volumes: readonly TaskVolume[], options: PredictOptions): Features {
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, "maps");
+  if (worldSize() > 1) return { ...mapsTogether(file, source, chosen.flat(), options), volumes: placed };
   const cached = mapped(file);
   if (cached !== undefined) return { features_N: cached, volumes: placed, cached: true };
   const isKept = tryToKeep(() => writeMaps(file, source, chosen.flat(), options));
   const features_N = isKept ? mapped(file)! : mapsInMemory(source, chosen.flat(), options);
   return { features_N, volumes: placed, cached: false };
+}
+
+/** Processes may have other caches, on other machines: the first one's decides for all, so that none waits for a pass alone. */
+function readCachedFirst(file: string, shape: number[]): { kept: Tensor | undefined; shape: number[] } {
+  const found = rank() === 0 ? readCached(file) : undefined;
+  const fits = found?.shape.join() === shape.join();
+  return { kept: fits ? found : undefined, shape };
+}
+
+/** What the first process has, everywhere; undefined everywhere where it has nothing. */
+function sharedWithAll({ kept, shape }: { kept: Tensor | undefined; shape: number[] }): Tensor | undefined {
+  if (worldSize() === 1) return kept;
+  if (!firstSays(kept !== undefined)) return undefined;
+  return broadcast(kept ?? zeros(shape));
+}
+
+/** Whether it is true in the first process. */
+const firstSays = (here: boolean): boolean =>
+  scope(() => broadcast(tensor([Number(here)], { dtype: "int32" })).item() === 1);
+
+/**
+ * Several processes: computed once, in turn by all of them, and written once by the first. Those that do not see its file, on
+ * another machine or with another cache, receive a copy; one process writes it for all that share that cache.
+ */
+function mapsTogether(
+  file: string,
+  source: FeatureSource,
+  slices: number[],
+  options: PredictOptions,
+): Omit<Features, "volumes"> {
+  const first = rank() === 0 ? mapped(file) : undefined;
+  const isCached = firstSays(first !== undefined);
+  first?.dispose();
+  if (!isCached && firstSays(rank() === 0 && canKeep(file))) writeMaps(file, source, slices, options);
+  // At most one copy for each process.
+  for (let round = 0; round <= worldSize(); round++) {
+    const own = mapped(file);
+    const state = own !== undefined ? HAS : canKeep(file) ? NEEDS : CANNOT;
+    const states = scope(() => allGather(tensor([state], { dtype: "int32" })).map((one) => one.item()));
+    const next = states[0] === HAS ? states.indexOf(NEEDS) : -1;
+    if (next < 0) return { features_N: own ?? mapsInMemory(source, slices, options), cached: isCached };
+    own?.dispose();
+    copyMaps(file, next);
+  }
+  throw new DistributedError(`${file}: cannot be read after it was written`, "volumeMaps");
+}
+
+/** What a process says of its file. */
+const [HAS, NEEDS, CANNOT] = [0, 1, 2];
+
+/** Whether the cache can be written, which is said where it cannot. */
+const canKeep = (file: string): boolean =>
+  tryToKeep(() => {
+    mkdirSync(dirname(file), { recursive: true });
+    new AtomicFileWriter(file).abort();
+  });
+
+/** The bytes of rank 0's file, written by the rank that has none. */
+function copyMaps(file: string, to: number): void {
+  scope(() => {
+    const size = broadcast(tensor([rank() === 0 ? statSync(file).size : 0], { dtype: "int64" })).item();
+    const bytes = rank() === 0 ? mapFile(file, size) : undefined;
+    const writer = rank() === to ? new AtomicFileWriter(file) : null;
+    try {
+      for (let at = 0; at < size; at += copyBytes) {
+        scope(() => {
+          const count = Math.min(copyBytes, size - at);
+          const piece = bytes === undefined ? zeros([count], { dtype: "uint8" }) : bytes.narrow(0, at, count).clone();
+          broadcast(piece);
+          writer?.write(piece.toTypedArray() as Uint8Array);
+        });
+      }
+      writer?.commit();
+    } catch (error) {
+      writer?.abort();
+      throw error;
+    }
+  });
 }
 
 function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly TaskVolume[]) {
@@ -187,6 +267,8 @@ function tensorHash(tensor: Tensor): Buffer {
 }
 
 const mapsBatch = 64;
+/** Of a file on its way to another process. */
+const copyBytes = 2 ** 26;
 
 /** Where the cache cannot be written. */
 function mapsInMemory({ model, store }: FeatureSource, slices: number[], options: PredictOptions): Tensor {
@@ -215,22 +297,32 @@ function writeMaps(file: string, { model, store }: FeatureSource, slices: number
   const hash = createHash("sha256").update(`${dtype} ${[slices.length, ...shape].join(" ")}\n`);
   let writer: AtomicFileWriter | null = null;
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    const opened = (writer = new AtomicFileWriter(file));
-    opened.write(Buffer.concat([length, header]));
-    for (let start = 0; start < slices.length; start += mapsBatch) {
+    if (rank() === 0) mkdirSync(dirname(file), { recursive: true });
+    const opened = (writer = rank() === 0 ? new AtomicFileWriter(file) : null);
+    opened?.write(Buffer.concat([length, header]));
+    const ranks = worldSize();
+    for (let start = 0; start < slices.length; start += mapsBatch * ranks) {
       scope(() => {
-        const part = slices.slice(start, start + mapsBatch);
-        const maps_NFhw = start === 0 ? first_NFhw : mapsOfSlices(model, store, part, options);
-        const bits = maps_NFhw.viewDtype(dtype === "bfloat16" ? "int16" : "int32").toTypedArray();
-        const values = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
-        hash.update(values);
-        opened.write(values);
-        options.onBatch?.(start + part.length);
+        const at = (place: number) => start + mapsBatch * place;
+        const partOf = (place: number) => slices.slice(at(place), at(place + 1));
+        const mine = partOf(rank());
+        const mine_NFhw =
+          at(rank()) === 0 ? first_NFhw : mine.length === 0 ? undefined : mapsOfSlices(model, store, mine, options);
+        for (let place = 0; place < ranks; place++) {
+          const count = partOf(place).length;
+          if (count === 0) break;
+          const here_NFhw = place === rank() ? mine_NFhw! : zeros([count, ...shape], { dtype });
+          const maps_NFhw = ranks === 1 ? here_NFhw : broadcast(here_NFhw, place);
+          const bits = maps_NFhw.viewDtype(dtype === "bfloat16" ? "int16" : "int32").toTypedArray();
+          const values = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+          hash.update(values);
+          opened?.write(values);
+          options.onBatch?.(at(place) + count);
+        }
       });
     }
-    opened.write(hash.digest());
-    opened.commit();
+    opened?.write(hash.digest());
+    opened?.commit();
   } catch (error) {
     writer?.abort();
     throw error;

@@ -1,5 +1,6 @@
 /** Where and how a run computes: device, threads, precision. Called inside the worker thread that computes. */
 import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, setTf32 } from "@slicestack/torch";
+import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { parseCpuinfo, usableCores } from "../doctor/cpu.js";
 import { systemProbe } from "../doctor/probe.js";
@@ -10,10 +11,11 @@ export interface ComputePlan {
   threads: number;
 }
 
-/** Settles the config's `auto` values. @throws ArgumentError by libtorch where a device is named that is not there */
+/** Settles the config's `auto` values. @throws ConfigError where a device is named that this machine does not have */
 export function planCompute(config: Pick<RunConfig, "device" | "threads" | "precision">): ComputePlan {
   const probe = systemProbe();
   const device = config.device === "auto" ? bestDevice() : config.device;
+  checkDevice(device);
   // More threads than cores only wait for one another.
   const threads = Math.min(config.threads === "auto" ? Infinity : config.threads, usableCores(probe).usable);
   return {
@@ -21,6 +23,17 @@ export function planCompute(config: Pick<RunConfig, "device" | "threads" | "prec
     threads,
     bfloat16: config.precision === "auto" ? hasFastBfloat16(device, probe) : config.precision === "bfloat16",
   };
+}
+
+/** @throws ConfigError where this machine, or its libtorch, has no such device */
+export function checkDevice(device: string): void {
+  const gpus = cudaDeviceCount();
+  const devices = ["cpu", ...(hasMps() ? ["mps"] : []), ...Array.from({ length: gpus }, (_, k) => `cuda:${k}`)];
+  if (devices.includes(device)) return;
+  const { version } = libtorchInfo();
+  const remedy = `set device to one of them, or to auto; slicestack doctor says why a GPU is not seen`;
+  const message = `device: expected one that libtorch ${version} has here (${devices.join(", ")}), received ${device}; ${remedy}`;
+  throw new ConfigError([{ key: "device", message }]);
 }
 
 /** Puts the plan in force in this thread. */

@@ -37,7 +37,6 @@ export function runPaths(run: string) {
     figures: join(root, "figures"),
     checkpoints: (stage: StageName) => join(root, "checkpoints", stage),
     best: (stage: StageName) => join(root, "checkpoints", stage, "best.safetensors"),
-    last: (stage: StageName) => join(root, "checkpoints", stage, "last.safetensors"),
     /** Names the newest state to go on from. */
     state: (stage: StageName) => join(root, "checkpoints", stage, "last.json"),
     log: join(root, "run.log"),

@@ -1,19 +1,22 @@
 /**
  * Checkpoints of a stage: `best` holds weights; `last.1.state` and `last.2.state` hold in turn all that is needed to go on,
  * and `last.json` says which is the newer, with the hash of each: a torn or damaged one is noticed, and the one before is taken.
+ * A state ends with its own hash too, so that states are known to be whole where it is `last.json` that is damaged.
+ * Of a stage that is finished nothing goes on: its states are dropped, and `last.json` keeps where it ended.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { getGeneratorState, noGrad, scope, setGeneratorState, type Tensor } from "@slicestack/torch";
+import { getGeneratorState, noGrad, scope, setGeneratorState, zeros, type Tensor } from "@slicestack/torch";
 import { rank } from "@slicestack/torch/distributed";
 import type { Module } from "@slicestack/torch/nn";
 import type { Optimizer, Schedule, ScheduleState } from "@slicestack/torch/optim";
-import { CheckpointError } from "@slicestack/torch/safetensors";
+import { CheckpointError, readHeader, safetensorsBytes, WeightsFile } from "@slicestack/torch/safetensors";
 import { z } from "zod";
-import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
+import { AtomicFileWriter, removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
 import { writeRecorded } from "../export/recorded.js";
-import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
+import { readSafetensors } from "../export/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
 /** Where a stage stands. Epochs and steps count from 0; `step` is the next one of `epoch`. */
@@ -59,8 +62,25 @@ interface Parts {
   memories: readonly (StageMemory | null | undefined)[];
 }
 
+const stateFiles = ["last.1.state", "last.2.state"] as const;
+
+const stateSchema = z.object({
+  epoch: z.number(),
+  step: z.number(),
+  totalSteps: z.number(),
+  lossSum: z.number(),
+  lossCount: z.number(),
+  gradientSum: z.number(),
+  seconds: z.number(),
+  pieces: z.number(),
+  best: z.object({ epoch: z.number(), score: z.number().nullable(), loss: z.number().nullable() }).nullable(),
+  finished: z.literal(true),
+});
+
 const pointerSchema = z.strictObject({
-  states: z.array(z.strictObject({ file: z.string(), sha256: z.string() })).min(1),
+  states: z.array(z.strictObject({ file: z.enum(stateFiles), sha256: z.string() })).max(2),
+  /** Where the stage ended, once nothing goes on from a state any more. */
+  finished: stateSchema.optional(),
 });
 
 /** Newest first. */
@@ -69,19 +89,32 @@ type Pointer = z.infer<typeof pointerSchema>;
 /** Whether a stage has begun: there is something to go on from. */
 export const isBegun = (run: string, stage: StageName): boolean => existsSync(runPaths(run).state(stage));
 
+export interface CheckpointOptions {
+  log?: (line: string) => void;
+  /** Whose random generator dropout draws from. */
+  device?: string;
+  /** Whether a stage that is finished keeps its states. */
+  keepStates?: boolean;
+}
+
 export class Checkpoints {
   readonly #folder: string;
   readonly #run: string;
   readonly #stage: StageName;
   readonly #log: (line: string) => void;
   readonly #device: string;
+  readonly #keepStates: boolean;
 
-  /** @param device whose random generator dropout draws from */
-  constructor(run: string, stage: StageName, log: (line: string) => void = () => undefined, device = "cpu") {
+  constructor(
+    run: string,
+    stage: StageName,
+    { log = () => undefined, device = "cpu", keepStates = false }: CheckpointOptions = {},
+  ) {
     this.#run = run;
     this.#stage = stage;
     this.#log = log;
     this.#device = device;
+    this.#keepStates = keepStates;
     this.#folder = runPaths(run).checkpoints(stage);
     mkdirSync(this.#folder, { recursive: true });
     if (rank() === 0) removeTemporaries(this.#folder);
@@ -93,8 +126,19 @@ export class Checkpoints {
     scope(() => writeRecorded(runPaths(this.#run).best(this.#stage), model.stateDict(), metadata));
   }
 
-  save(state: StageState, { model, optimizer, schedule, memories }: Parts): void {
+  /** Of a stage that is finished: its last state where they are kept, else that it is finished. */
+  save(state: StageState, parts: Parts): void {
     if (rank() > 0) return;
+    if (!state.finished || this.#keepStates) return this.#saveState(state, parts);
+    this.#write({ states: [], finished: state as Pointer["finished"] });
+    this.#dropStates();
+  }
+
+  #dropStates(): void {
+    for (const file of stateFiles) rmSync(join(this.#folder, file), { force: true });
+  }
+
+  #saveState(state: StageState, { model, optimizer, schedule, memories }: Parts): void {
     scope(() => {
       const weights = model.stateDict();
       const { tensors, numbers } = optimizer.stateDict();
@@ -111,9 +155,7 @@ export class Checkpoints {
       };
       const before = this.#pointer()?.states[0];
       const file = before?.file === "last.1.state" ? "last.2.state" : "last.1.state";
-      const sha256 = writeSafetensors(join(this.#folder, file), all, metadata);
-      // Before the state is named: the last state of a stage is never written again, nor would this file be.
-      writeSafetensors(runPaths(this.#run).last(this.#stage), weights, { epoch: String(state.epoch) });
+      const sha256 = writeSealed(join(this.#folder, file), all, metadata);
       this.#point([{ file, sha256 }, ...(before === undefined ? [] : [before])]);
     });
   }
@@ -122,6 +164,11 @@ export class Checkpoints {
   restore(parts: Parts): StageState | undefined {
     const pointer = this.#pointer();
     if (pointer === undefined) return undefined;
+    if (pointer.finished !== undefined) {
+      // A kill may have come before they were dropped.
+      if (rank() === 0) this.#dropStates();
+      return finishedState(pointer.finished);
+    }
     for (const { file, sha256 } of pointer.states) {
       const path = join(this.#folder, file);
       if (hashOf(path) === sha256) {
@@ -139,22 +186,103 @@ export class Checkpoints {
   }
 
   #point(states: Pointer["states"]): void {
-    writeFileAtomic(runPaths(this.#run).state(this.#stage), `${JSON.stringify({ states }, null, 2)}\n`);
+    this.#write({ states });
+  }
+
+  #write(pointer: Pointer): void {
+    writeFileAtomic(runPaths(this.#run).state(this.#stage), `${JSON.stringify(pointer, null, 2)}\n`);
   }
 
   #pointer(): Pointer | undefined {
     const file = runPaths(this.#run).state(this.#stage);
-    return existsSync(file) ? readPointer(file) : undefined;
+    if (!existsSync(file)) return undefined;
+    try {
+      return pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    } catch (cause) {
+      return this.#recovered(file, cause);
+    }
+  }
+
+  /** What `last.json` said, from the states beside it: those that are whole by their own hashes, the newest first. */
+  #recovered(file: string, cause: unknown): Pointer {
+    const found = stateFiles.flatMap((name) => {
+      const seal = openSealed(join(this.#folder, name));
+      return seal === null ? [] : [{ file: name, ...seal }];
+    });
+    const [newest] = found.sort((a, b) => b.totalSteps - a.totalSteps || b.epoch - a.epoch);
+    if (newest === undefined)
+      throw new CheckpointError(
+        file,
+        "is damaged, and there is no checkpoint beside it that is whole",
+        "Train this run again from its start, in another folder.",
+        { cause },
+      );
+    const pointer = { states: found.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
+    if (rank() === 0) {
+      this.#log(`${file} is damaged; ${newest.file}, the newest checkpoint beside it that is whole, is taken`);
+      this.#write(pointer);
+    }
+    return pointer;
   }
 }
 
-function readPointer(file: string): Pointer {
+/** Nothing goes on from a stage that is over: its best weights are all that is read. */
+function finishedState(finished: NonNullable<Pointer["finished"]>): StageState {
+  const score = (value: number | null) => value ?? NaN; // JSON has no NaN
+  const kept = finished.best;
+  return {
+    ...finished,
+    best: kept === null ? null : { epoch: kept.epoch, score: score(kept.score), loss: score(kept.loss) },
+  };
+}
+
+/** The name of the tensor at the end of a state: the SHA-256 of all bytes before its own. */
+const SEAL = "sha256";
+const SEAL_BYTES = 32;
+
+/** @returns the SHA-256 of the whole file */
+function writeSealed(path: string, tensors: ReadonlyMap<string, Tensor>, metadata: Record<string, string>): string {
+  return scope(() => {
+    const all = new Map(tensors).set(SEAL, zeros([SEAL_BYTES], { dtype: "uint8" }));
+    const inner = createHash("sha256");
+    const outer = createHash("sha256");
+    const writer = new AtomicFileWriter(path);
+    const write = (bytes: Uint8Array) => {
+      outer.update(bytes);
+      writer.write(bytes);
+    };
+    try {
+      let last: Uint8Array | undefined;
+      for (const bytes of safetensorsBytes(all, metadata)) {
+        if (last !== undefined) {
+          inner.update(last);
+          write(last);
+        }
+        last = bytes;
+      }
+      write(inner.digest()); // in the place of the zeros
+      writer.commit();
+    } catch (error) {
+      writer.abort();
+      throw error;
+    }
+    return outer.digest("hex");
+  });
+}
+
+/** Where a state stands, and the hash of its file; null where it is not there, or not as it was written. */
+function openSealed(path: string): { sha256: string; totalSteps: number; epoch: number } | null {
   try {
-    return pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
-  } catch (cause) {
-    throw new CheckpointError(file, "is damaged", "Train this run again from its start, in another folder.", {
-      cause,
-    });
+    using file = new WeightsFile(path);
+    const inner = createHash("sha256");
+    for (const bytes of file.pieces(0, file.size - SEAL_BYTES)) inner.update(bytes);
+    const seal = file.read(file.size - SEAL_BYTES, SEAL_BYTES);
+    if (!inner.copy().digest().equals(seal)) return null;
+    const { metadata } = readHeader(file);
+    const { totalSteps, epoch } = parsed<StageState>(path, metadata, "state");
+    return { sha256: inner.update(seal).digest("hex"), totalSteps, epoch };
+  } catch {
+    return null;
   }
 }
 

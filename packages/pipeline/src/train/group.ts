@@ -1,12 +1,12 @@
 /** Trains the runs of a group one after another: folds of one split, seeds, or both. */
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import type { BackgroundOptions } from "../background.js";
+import { backgroundOf, type BackgroundOptions } from "../background.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { claimFolder } from "../data/owned-folder.js";
 import { splitText, type Split } from "../data/split/split.js";
 import { openDataset } from "../data/store.js";
 import type { Progress } from "../progress.js";
@@ -28,7 +28,17 @@ import {
 import { keepPlace, openRun } from "../run/open.js";
 import { placeOf } from "../run/place.js";
 import { foldsOf, splitFor } from "./split-for.js";
-import { checkStage, train, type TrainOptions, type TrainResult } from "./train.js";
+import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
+import { checkInitFrom } from "./init-from.js";
+import {
+  checkedTask,
+  checkStage,
+  checkStarts,
+  pretrainedFile,
+  train,
+  type TrainOptions,
+  type TrainResult,
+} from "./train.js";
 import { alone } from "./world.js";
 
 export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
@@ -54,13 +64,13 @@ export interface GroupResult {
  */
 export async function trainGroup(options: GroupOptions): Promise<GroupResult> {
   const { world = alone, config, stage = "all" } = options;
-  checkStage(config, stage);
+  checkStage(config, stage, options.resume !== true);
   const out = resolve(options.out);
   // The other processes leave all files to the first one, and wait for it in each member.
   if (world.rank > 0) return trainMembers(out, memberPlans(out, options), options, () => undefined);
-  const begin = options.resume === true ? goOn(out, options) : plan(out, options);
+  const begin = options.resume === true ? goOn(out, options) : await plan(out, options);
   mkdirSync(out, { recursive: true });
-  using _lock = FolderLock.take(out);
+  using _lock = FolderLock.take(out, { takeOver: options.takeOver ?? false });
   removeTemporaries(out);
   const record = begin();
   options.onBegin?.();
@@ -122,7 +132,7 @@ function trainMember(
   split: Split | undefined,
   options: GroupOptions,
 ): Promise<TrainResult> {
-  const { config, data, stage, world, command, signal, onLog, onProgress } = options;
+  const { config, data, stage, world, command, signal, onLog, onProgress, keepStates } = options;
   const background: BackgroundOptions = {
     ...(signal === undefined ? {} : { signal }),
     ...(onLog === undefined ? {} : { onLog: (line) => onLog(`${name}: ${line}`) }),
@@ -136,6 +146,7 @@ function trainMember(
     resume: existsSync(runPaths(run).record),
     ...(split === undefined ? {} : { split }),
     ...(stage === undefined ? {} : { stage }),
+    ...(keepStates === undefined ? {} : { keepStates }),
     ...(world === undefined ? {} : { world }),
     ...(command === undefined ? {} : { command }),
   });
@@ -149,7 +160,8 @@ function inMember(name: string, { epoch, ...progress }: Progress): Progress {
 
 /** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */
 function memberPlans(out: string, options: GroupOptions): MemberPlan[] {
-  const members = isGroup(out) ? readGroup(out).members : membersOf(splitsOfGroup(options), options);
+  const members =
+    isGroup(out) && options.overwrite !== true ? readGroup(out).members : membersOf(splitsOfGroup(options), options);
   return members.map((member) => ({ member }));
 }
 
@@ -176,22 +188,24 @@ function membersOf(splits: readonly Split[], { fold, seeds, config }: GroupOptio
 }
 
 /** Everything that can be refused, before anything is written. @returns what writes it */
-function plan(out: string, options: GroupOptions): () => GroupRecord {
-  const { config, data, command = "trainGroup() of @slicestack/pipeline" } = options;
-  const refuseTaken = () => {
-    for (const [file, noun] of [[groupPaths(out).record, "group"], [runPaths(out).record, "run"]] as const) // prettier-ignore
-      if (existsSync(file))
-        throw new RunError(out, `is a ${noun} already`, `Go on with: slicestack train --resume ${out}   or choose another --out.`); // prettier-ignore
-    refuseForeign(out, "group");
-  };
-  refuseTaken();
+async function plan(out: string, options: GroupOptions): Promise<() => GroupRecord> {
+  const { config, data, command = "trainGroup() of @slicestack/pipeline", overwrite = false, world = alone } = options;
+  const refuse = () => (overwrite ? refuseIrreplaceable(out, "group") : refuseTaken(out, "group"));
+  refuse();
   if (options.fold === undefined && options.seeds === undefined)
     throw new RunError(out, "a group needs folds or seeds", "Give --fold all or --seeds N, or train a single run.");
   const splits = splitsOfGroup(options);
   const members = membersOf(splits, options);
   const dataset = openDataset(data);
+  const { directory } = dataset;
+  checkInitFrom(config);
+  for (const split of splits) checkedTask(out, config, dataset, split, world.worldSize);
+  const pretrained = await pretrainedFile(config, backgroundOf(options));
+  // Each member looks once more at its own start.
+  await checkStarts({ config, data: directory, split: splits[0]!, trainsSlices: true, pretrained, world });
   return () => {
-    refuseTaken(); // by now another process may have begun
+    refuse(); // by now another process may have begun
+    if (overwrite) emptyFolder(out);
     claimFolder(out, "group");
     const yaml = configToYaml(config);
     writeFileAtomic(groupPaths(out).config, yaml);

@@ -24,6 +24,8 @@ export interface StageRun {
   job: JobContext;
   /** Between checkpoints within an epoch; default 600. */
   saveSeconds?: number | undefined;
+  /** Whether a stage that is finished keeps what a resume would go on from; default false. */
+  keepStates?: boolean | undefined;
 }
 
 export interface StageResult {
@@ -32,9 +34,9 @@ export interface StageResult {
 }
 
 export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageResult {
-  const { run, resume, log, compute, job, saveSeconds = 600 } = stageRun;
+  const { run, resume, log, compute, job, saveSeconds = 600, keepStates = false } = stageRun;
   const { model, config, name } = stage;
-  const checkpoints = new Checkpoints(run, name, job.log, compute.device);
+  const checkpoints = new Checkpoints(run, name, { log: job.log, device: compute.device, keepStates });
   const learnt = model.parameters().filter(({ requiresGrad }) => requiresGrad);
   using optimizer = createOptimizer(learnt, config);
   using ema = config.ema > 0 ? new Ema(model, config.ema) : null;

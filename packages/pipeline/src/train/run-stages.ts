@@ -191,7 +191,11 @@ function frozenTrunk({ split, stageRun }: Training, model: Module): string {
 }
 
 /** Weights that were trained on this data set, but on another split of it, may have seen what is validation or test here. */
-function refuseForeignSplit({ dataset, split }: Training, file: string, metadata: Record<string, string>): void {
+export function refuseForeignSplit(
+  { dataset, split }: Pick<OpenRun, "dataset" | "split">,
+  file: string,
+  metadata: Record<string, string>,
+): void {
   if (metadata.dataset === dataset.info.hash && metadata.split !== split.hash)
     refuseSplit(file, metadata.split, split.hash);
 }

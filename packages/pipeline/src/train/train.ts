@@ -1,5 +1,5 @@
 /** Starts or goes on with a run: its folder on this thread, the training in a worker. */
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { checkOrdinal } from "../config/classes.js";
@@ -9,21 +9,23 @@ import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
-import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { claimFolder } from "../data/owned-folder.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { foldNumber, splitText, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
-import { taskOf } from "../data/task.js";
+import { taskOf, type Task } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { addChecksums, dropChecksums } from "../run/checksums.js";
 import { checkCache } from "../run/cache.js";
+import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
 import { keepPlace, openRun } from "../run/open.js";
 import { verifyOnce } from "../run/verified.js";
 import { placeOf } from "../run/place.js";
 import { softwareVersions } from "../run/versions.js";
 import { isBegun } from "./checkpoint.js";
+import type { StartCheck } from "./check-start.js";
 import { classWarnings } from "./class-warnings.js";
 import { checkInitFrom } from "./init-from.js";
 import type { EpochRow } from "./metrics-log.js";
@@ -51,6 +53,15 @@ export interface TrainOptions extends BackgroundOptions {
   split?: Split;
   /** The processes that train together (resolveWorld); the first one keeps the folder. Default: this one alone. */
   world?: World;
+  /**
+   * Replaces the run or group that the folder holds, once nothing can be refused any more. Default false: it is refused.
+   * A folder that holds anything else is never replaced.
+   */
+  overwrite?: boolean;
+  /** Keeps the states of finished stages, which nothing needs but a look at them: they take three times the weights' space. */
+  keepStates?: boolean;
+  /** Takes the folder from a process that cannot be seen from here, as on a node that is gone. Default false. */
+  takeOver?: boolean;
   /** Seconds between checkpoints within an epoch; default 600. */
   saveSeconds?: number;
   /** The run folder is there, and the training begins: nothing can be refused by now. */
@@ -73,9 +84,9 @@ export interface TrainResult extends TrainOutcome {
  * process trains there), LibtorchNotFoundError, EngineError, OutOfMemoryError, DistributedError
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, data, stage = "all", resume = false, world = alone, onEpoch, saveSeconds } = options;
+  const { config, data, stage = "all", resume = false, world = alone, onEpoch, saveSeconds, keepStates, takeOver = false } = options; // prettier-ignore
   const run = resolve(options.out);
-  checkStage(config, stage);
+  checkStage(config, stage, !resume && options.sliceFrom === undefined);
   const isFirst = world.rank === 0;
   const job: TrainJob = {
     run,
@@ -86,6 +97,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     world,
     compute: config,
     saveSeconds,
+    keepStates,
   };
   if (!isFirst) return { run, ...(await inWorker(job, options)) };
 
@@ -94,11 +106,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
   const dataset = openDataset(data);
-  const begin = resume ? goOn(run, options) : planRun(run, dataset, options);
+  const begin = resume ? goOn(run, options) : await planRun(run, dataset, options, pretrained);
   checkCache();
   await verifyOnce(dataset, backgroundOf(options));
   mkdirSync(run, { recursive: true });
-  using _lock = FolderLock.take(run);
+  using _lock = FolderLock.take(run, { takeOver });
   removeTemporaries(run);
   begin();
   dropChecksums(run);
@@ -111,6 +123,23 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   return { run, ...outcome };
 }
 
+/** @throws RunError where a part of the split is empty, and as checkStages */
+export function checkedTask(run: string, config: RunConfig, dataset: Dataset, split: Split, worldSize: number): Task {
+  const task = taskOf(config, dataset, split);
+  checkOrdinal(config, task.classes, stagesOf(config));
+  for (const [part, volumes] of Object.entries(task.parts)) {
+    if (volumes.length === 0)
+      throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
+  }
+  checkStages(config, dataset, task, worldSize);
+  return task;
+}
+
+/** In a worker: the engine computes in workers alone. @throws as checkStart */
+export async function checkStarts(check: StartCheck): Promise<void> {
+  await runInBackground<StartCheck, null>(new URL("./check-worker.js", import.meta.url), check, {});
+}
+
 /** Whether the run began with another run's slice stage. */
 const isTaken = (run: string): boolean => SLICE_STAGE_OF in readRecord(run).environment;
 
@@ -121,15 +150,20 @@ function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOpti
   });
 }
 
-export function checkStage(config: RunConfig, stage: StageName | "all"): void {
+/** @param isNew nothing is trained yet   @throws ConfigError */
+export function checkStage(config: RunConfig, stage: StageName | "all", isNew = false): void {
   const stages = stagesOf(config);
+  if (isNew && stage !== "all" && stages.indexOf(stage) > 0) {
+    const message = `--stage ${stage}: expected a run whose ${stages[stages.indexOf(stage) - 1]} stage is trained; give it with --resume RUN, or leave --stage out`;
+    throw new ConfigError([{ key: "stage", message }]);
+  }
   if (stage === "all" || stages.includes(stage)) return;
   const has = stages.length === 1 ? `the stage ${stages[0]}` : `the stages ${stages.join(", ")}`;
   throw new ConfigError([{ key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` }]);
 }
 
 /** The file that the trunk starts from, downloaded where it has to be. */
-async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundOptions): Promise<string | null> {
+export async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundOptions): Promise<string | null> {
   if (method === "3d" || slice.pretrained === null) return null;
   return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
 }
@@ -160,34 +194,34 @@ export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "da
 }
 
 /** Everything that can be refused, before anything is written. @returns what writes it */
-function planRun(run: string, dataset: Dataset, options: TrainOptions): () => void {
-  const { config, command = "train() of @slicestack/pipeline" } = options;
+async function planRun(
+  run: string,
+  dataset: Dataset,
+  options: TrainOptions,
+  pretrained: string | null,
+): Promise<() => void> {
+  const { config, command = "train() of @slicestack/pipeline", overwrite = false, world = alone } = options;
   const paths = runPaths(run);
-  const refuseTaken = () => {
-    if (existsSync(paths.record))
-      throw new RunError(
-        run,
-        "is a run already",
-        `Go on with: slicestack train --resume ${run}   or choose another --out.`,
-      );
-    refuseForeign(run, "run");
-  };
-  refuseTaken();
+  const refuse = () => (overwrite ? refuseIrreplaceable(run, "run") : refuseTaken(run, "run"));
+  refuse();
   checkInitFrom(config);
   const split = options.split ?? splitFor(dataset, config, options.fold);
-  const task = taskOf(config, dataset, split);
-  const { classes, parts } = task;
-  checkOrdinal(config, classes, stagesOf(config));
-  for (const [part, volumes] of Object.entries(parts)) {
-    if (volumes.length === 0)
-      throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
-  }
-  checkStages(config, dataset, task, options.world?.worldSize ?? 1);
+  const task = checkedTask(run, config, dataset, split, world.worldSize);
+  const { classes } = task;
   const { sliceFrom } = options;
   const given = { split, datasetHash: dataset.info.hash };
   const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
+  await checkStarts({
+    config,
+    data: dataset.directory,
+    split,
+    trainsSlices: sliceFrom === undefined,
+    pretrained,
+    world,
+  });
   return () => {
-    refuseTaken(); // by now another process may have begun
+    refuse(); // by now another process may have begun
+    if (overwrite) emptyFolder(run);
     claimFolder(run, "run");
     sliceStage?.take(run);
     const yaml = configToYaml(config);

@@ -3,6 +3,7 @@ import { cat, scope, type Tensor } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
+import type { Dataset } from "../data/store.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
 import type { Features } from "../models/features.js";
 import type { Head } from "../models/heads/head.js";
@@ -86,10 +87,10 @@ function stackViews(
 }
 
 /** The flattening head has one weight a slice position, so all volumes need one depth. @throws ConfigError */
-export function checkHeadFits(config: RunConfig, depths: readonly number[]): void {
-  const seen = depths.map((depth) => Math.min(depth, config.volume.slices ?? depth));
+export function checkHeadFits(config: RunConfig, { volumes }: Pick<Dataset, "volumes">): void {
+  const seen = volumes.map(({ count }) => Math.min(count, config.volume.slices ?? count));
   const [least, most] = [Math.min(...seen), Math.max(...seen)];
-  if (config.volume.head !== "flatten" || least === most) return;
+  if (config.method !== "2.5d" || config.volume.head !== "flatten" || least === most) return;
   throw new ConfigError([
     {
       key: "volume.head",

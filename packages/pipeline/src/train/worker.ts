@@ -1,10 +1,8 @@
 /** The worker thread of `train`: joins the other processes, if there are any, and runs the stages. */
 import { isMainThread } from "node:worker_threads";
-import { usableCores } from "../doctor/cpu.js";
-import { systemProbe } from "../doctor/probe.js";
 import { serveJob, type JobContext } from "../background.js";
 import { stagesOf, type StageName } from "../config/stages.js";
-import { planCompute, startCompute, describeEnvironment, type ComputePlan } from "../run/compute.js";
+import { describeEnvironment, startCompute, type ComputePlan } from "../run/compute.js";
 import { PEAK_MEMORY, readRecord, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
 import { awaitRanks, joinWorld } from "./distributed.js";
@@ -13,8 +11,9 @@ import type { StageRun } from "./loop.js";
 import { MetricsLog } from "./metrics-log.js";
 import { runStage } from "./run-stages.js";
 import { checkHeadFits } from "./volume-stage.js";
+import { computeOf, type ComputeRequest } from "./rank-compute.js";
 import { joinEnvironments } from "../run/environments.js";
-import { threadsOf, type World } from "./world.js";
+import type { World } from "./world.js";
 
 export interface TrainJob {
   run: string;
@@ -25,9 +24,11 @@ export interface TrainJob {
   pretrained: string | null;
   world: World;
   /** Device, threads and precision as configured: what is needed before the run folder is there. */
-  compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
+  compute: ComputeRequest;
   /** Between checkpoints within an epoch. */
   saveSeconds?: number | undefined;
+  /** Whether a stage that is finished keeps what a resume would go on from. */
+  keepStates?: boolean | undefined;
 }
 
 export interface TrainOutcome {
@@ -39,13 +40,13 @@ export interface TrainOutcome {
 /** What the worker does. It needs no thread of its own: tests call it as it is. */
 export function trainJob(input: TrainJob, job: JobContext): TrainOutcome {
   const { world } = input;
-  const compute = computeOf(input);
+  const compute = computeOf(input.compute, world);
   // The first process has made the run folder before it joins, so that all find it there.
   return joinWorld(world, { device: compute.device, timeoutSeconds: 7200 }, () => trainStages(input, job, compute));
 }
 
 function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): TrainOutcome {
-  const { run, data, stage, resume, world, pretrained, saveSeconds } = input;
+  const { run, data, stage, resume, world, pretrained, saveSeconds, keepStates } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
   const isTaken = SLICE_STAGE_OF in opened.record.environment;
@@ -68,11 +69,11 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   const stages = stagesOf(config).filter(
     (name) => (stage === "all" || name === stage) && !(name === "slice" && isTaken),
   );
-  if (config.method === "2.5d" && stages.includes("volume")) checkHeadFits(config, dataset.volumes.map(({ count }) => count)); // prettier-ignore
+  if (stages.includes("volume")) checkHeadFits(config, dataset);
 
   using log = new MetricsLog(run, isFirst);
   const forecast = new Forecast(piecesOfRun(opened, stages));
-  const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(job), saveSeconds };
+  const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(job), saveSeconds, keepStates };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
     // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
@@ -90,16 +91,6 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
 
 function stageSeed(seed: number, stage: StageName): number {
   return seed + 1_000_000 * ["slice", "volume", "fine_tune"].indexOf(stage);
-}
-
-/** Of this process: its own GPU, its share of the cores. */
-function computeOf({ compute, world }: TrainJob): ComputePlan {
-  const plan = planCompute(compute);
-  if (world.worldSize === 1) return plan;
-  const { usable, logical } = usableCores(systemProbe());
-  const threads = Math.min(plan.threads, threadsOf(world, usable, logical));
-  const device = plan.device.startsWith("cuda") ? `cuda:${world.localRank}` : plan.device;
-  return { ...plan, threads, device };
 }
 
 if (!isMainThread) serveJob<TrainJob, TrainOutcome>(trainJob);

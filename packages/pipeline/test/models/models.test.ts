@@ -4,6 +4,7 @@ import { fromTypedArray, manualSeed, noGrad, randn, type Tensor } from "@slicest
 import { loadConfig } from "../../src/config/load.js";
 import { createHead, createSliceModel } from "../../src/models/registry.js";
 import { predictVolumes, stackVolumes } from "../../src/models/predict.js";
+import { fakeDataset } from "../data/fake-dataset.js";
 import { checkHeadFits } from "../../src/train/volume-stage.js";
 import { leakFree, torchvisionShapes } from "./support.js";
 
@@ -119,13 +120,15 @@ leakFree("stackVolumes cuts each volume where it lies and marks what is padding"
   assert.deepEqual([stacked.shape, stacked.toArray()], [[1, 2, 1, 1, 2], [5, 6, 0, 0]]); // prettier-ignore
 });
 
+const depths = (...counts: number[]) => ({ volumes: counts.map((count) => ({ ...fakeDataset([["v", "s", 0]]).volumes[0]!, count })) }); // prettier-ignore
+
 test("the flatten head is refused where depths differ, with the heads that do fit", () => {
   const config = loadConfig({ text: "volume: {head: flatten}" });
-  assert.throws(() => checkHeadFits(config, [4, 7]), {
+  assert.throws(() => checkHeadFits(config, depths(4, 7)), {
     name: "ConfigError",
     message: /4 to 7 slices; take another head, e.g. attention, set volume.slices to 4, or prepare it with --depth 64/,
   });
-  checkHeadFits(config, [7, 7]);
+  checkHeadFits(config, depths(7, 7));
 });
 
 function closeRows(actual: number[][], expected: number[][]): void {

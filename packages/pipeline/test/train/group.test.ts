@@ -67,8 +67,8 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
   const alone = join(folder, "alone");
   const split = readSplit(groupPaths(group).member({ name: "fold1-seed7" }) + "/split.json");
   await train({ config, data, out: alone, split });
-  for (const file of [runPaths(alone).best("slice"), runPaths(alone).last("slice")])
-    assert.ok(readFileSync(file).equals(readFileSync(file.replace(alone, join(group, "fold1-seed7")))), file);
+  const file = runPaths(alone).best("slice");
+  assert.ok(readFileSync(file).equals(readFileSync(file.replace(alone, join(group, "fold1-seed7")))), file);
 });
 
 test("group.json says what the members are; each member is a run of its own fold and seed on the one split file", () => {

@@ -33,7 +33,7 @@ export function killTest(kills: number, seed: number, overrides: Record<string, 
     const folder = scratch();
     const data = await tinyDataset(folder);
     const whole = join(folder, "whole");
-    await train({ config, data, out: whole });
+    await train({ config, data, out: whole, keepStates: true });
     const { met, finished } = await trainThroughKills({ data, out: join(folder, "killed"), config, kills, seed });
     assert.equal(met.length, kills);
     assert.ok(

@@ -12,6 +12,7 @@ await train({
   out,
   resume,
   saveSeconds: 0,
+  keepStates: true,
   onProgress: () => process.send?.("step"),
 });
 process.disconnect();

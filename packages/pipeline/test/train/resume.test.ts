@@ -2,16 +2,24 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import { readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
 import { train } from "../../src/train/train.js";
-import { leakFree } from "../models/support.js";
 import { blankRun, curvesOf, newestState, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
-import { pointStage, runStageHere, settings } from "./toy.js";
 
 const folder = scratch();
 let data = "";
@@ -19,7 +27,7 @@ const at = (name: string) => join(folder, name);
 const stages = ["slice", "volume"] as const;
 before(async () => {
   data = await tinyDataset(folder);
-  await train({ config: tinyConfig(), data, out: at("whole") });
+  await train({ config: tinyConfig(), data, out: at("whole"), keepStates: true });
   blankRun(at("whole"), at("half"));
   assert.equal(trainHere(at("half"), data, { stage: "slice", step: 3 }, 0).status, "stopped");
 });
@@ -68,7 +76,7 @@ test("killed between the first best weights and the first state: the slice stage
   blankRun(at("whole"), out);
   mkdirSync(runPaths(out).checkpoints("slice"), { recursive: true });
   cpSync(runPaths(at("half")).best("slice"), runPaths(out).best("slice"));
-  await train({ config: tinyConfig(), data, out, resume: true });
+  await train({ config: tinyConfig(), data, out, resume: true, keepStates: true });
   assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
@@ -97,27 +105,56 @@ test("both checkpoints damaged, or the file that names them: refused, with what 
   const refused = { name: "CheckpointError", message: /last\.json: names no checkpoint that is whole.*another folder/ };
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), refused);
   writeFileSync(runPaths(out).state("slice"), '{"states": [');
-  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "CheckpointError", message: /last\.json: is damaged/ }); // prettier-ignore
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "CheckpointError", message: /last\.json: is damaged, and there is no checkpoint beside it that is whole/ }); // prettier-ignore
   assert.deepEqual(readFileSync(runPaths(out).metrics), before);
 });
 
-leakFree(
-  "last.safetensors is written before last.json names the state: a kill between the two leaves the older one of both behind",
-  (run) => {
-    // Where the first cannot be written, the second must not be.
-    mkdirSync(join(runPaths(run).last("volume"), "in the way"), { recursive: true });
-    const stage = pointStage(settings({ epochs: "1" }), [1, 2]);
-    using _model = stage.model;
-    assert.throws(() => runStageHere(stage, run));
-    assert.ok(existsSync(join(runPaths(run).checkpoints("volume"), "last.1.state")));
-    assert.ok(!existsSync(runPaths(run).state("volume")));
-  },
-);
+test("last.json damaged beside two whole states: the newer one is found by the hashes that the states hold themselves", () => {
+  for (const [what, text] of [
+    ["cut", '{"states": ['],
+    ["empty", ""],
+    ["of another form", '{"states": [{"file": "../x", "sha256": ""}]}'],
+  ] as const) {
+    // prettier-ignore
+    const out = at(`pointer ${what}`);
+    cpSync(at("half"), out, { recursive: true });
+    const newest = basename(newestState(out, "slice"));
+    writeFileSync(runPaths(out).state("slice"), text);
+    assert.equal(trainHere(out, data).status, "finished");
+    assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`last\\.json is damaged; ${newest}, the newest checkpoint beside it that is whole, is taken`)); // prettier-ignore
+    assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+    assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+  }
+});
+
+test("last.json damaged, and a bit of the newer state turned: the older one is taken, and the run ends as an undisturbed one", () => {
+  const out = at("pointer and state");
+  cpSync(at("half"), out, { recursive: true });
+  flip(newestState(out, "slice"));
+  writeFileSync(runPaths(out).state("slice"), "");
+  assert.equal(trainHere(out, data).status, "finished");
+  assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
+  assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+});
+
+test("a stage that is finished drops its states, also those that a kill left behind; a resume passes it over", async () => {
+  const out = at("dropped");
+  const { best } = await train({ config: tinyConfig(), data, out });
+  const listed = () => stages.map((stage) => readdirSync(runPaths(out).checkpoints(stage)).sort());
+  assert.deepEqual(listed(), [["best.safetensors", "last.json"], ["best.safetensors", "last.json"]]); // prettier-ignore
+  for (const stage of stages)
+    assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
+  cpSync(newestState(at("whole"), "slice"), join(runPaths(out).checkpoints("slice"), "last.1.state"));
+  const again = await train({ config: tinyConfig(), data, out, resume: true });
+  assert.deepEqual([again.status, again.best], ["finished", best]);
+  assert.deepEqual(listed(), [["best.safetensors", "last.json"], ["best.safetensors", "last.json"]]); // prettier-ignore
+  assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+});
 
 test("--stage slice, then --stage volume: the bits of both in one go", async () => {
   const out = at("apart");
-  await train({ config: tinyConfig(), data, out, stage: "slice" });
-  await train({ config: tinyConfig(), data, out, stage: "volume", resume: true });
+  await train({ config: tinyConfig(), data, out, stage: "slice", keepStates: true });
+  await train({ config: tinyConfig(), data, out, stage: "volume", resume: true, keepStates: true });
   assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
@@ -126,12 +163,12 @@ test("slice.epochs 0: what the slice model started from is not read again by a r
   const checkpoint = at("start.safetensors");
   cpSync(runPaths(at("whole")).best("slice"), checkpoint);
   const config = tinyConfig({ "slice.epochs": "0", checkpoint });
-  await train({ config, data, out: at("no epochs") });
+  await train({ config, data, out: at("no epochs"), keepStates: true });
   const out = at("no epochs, stopped");
   blankRun(at("no epochs"), out);
   assert.equal(trainHere(out, data, { stage: "volume", step: 2 }).status, "stopped");
   renameSync(checkpoint, at("elsewhere.safetensors"));
-  await train({ config, data, out, resume: true });
+  await train({ config, data, out, resume: true, keepStates: true });
   assert.deepEqual(weightsOf(out, stages), weightsOf(at("no epochs"), stages));
 });
 

@@ -24,7 +24,7 @@ const timed =
 test("one seed, two runs, two threads, each with its own cache: identical files, but for the times in those that docs/reference/run-folder.md names", async () => {
   for (const name of ["one", "two"]) {
     process.env["XDG_CACHE_HOME"] = at(`cache of ${name}`);
-    await train({ config, data, out: at(name), command: "the same" });
+    await train({ config, data, out: at(name), command: "the same", keepStates: true });
     await evaluate({ run: at(name), command: "the same" });
   }
   const files = (name: string) => readdirSync(at(name), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(at(name).length + 1)).sort(); // prettier-ignore

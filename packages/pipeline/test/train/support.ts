@@ -2,11 +2,13 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { scope } from "@slicestack/torch";
 import { loadConfig } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
+import { readSafetensors } from "../../src/export/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
 import { trainJob, type TrainJob, type TrainOutcome } from "../../src/train/worker.js";
@@ -59,6 +61,16 @@ volume: {head: attention, epochs: 4, batch_size: 8, learning_rate: 0.001, dropou
   return loadConfig({ text, overrides });
 }
 
+/** The hash of a stage's last weights: of a run that keeps its states. */
+export function lastWeights(run: string, stage: StageName): string {
+  const hash = createHash("sha256");
+  scope(() => {
+    for (const [name, tensor] of readSafetensors(newestState(run, stage)).tensors)
+      if (name.startsWith("model.")) hash.update(name).update(new Uint8Array(tensor.toTypedArray().buffer));
+  });
+  return hash.digest("hex");
+}
+
 /** The smallest: 20 phantoms of five classes, 16 x 16 pixels, 8 slices. */
 export async function tinyDataset(folder: string): Promise<string> {
   const source = join(folder, "scans");
@@ -81,12 +93,11 @@ volume: {head: attention, epochs: 2, batch_size: 6, learning_rate: 0.001, dropou
 
 const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
 
-/** Every file of weights of a run by its hash, and what the newest states hold but for the seconds. */
+/** The best weights of a run by their hash, and what the newest states hold but for the seconds: of runs that keep their states. */
 export function weightsOf(run: string, stages: readonly StageName[]): Record<string, string> {
   const paths = runPaths(run);
   const files = stages.flatMap((stage) => [
     [`${stage} best`, sha256(paths.best(stage))],
-    [`${stage} last`, sha256(paths.last(stage))],
     [`${stage} state`, stateOf(run, stage)],
   ]);
   return Object.fromEntries(files) as Record<string, string>;
@@ -98,7 +109,7 @@ function stateOf(run: string, stage: StageName): string {
   const text = bytes.toString("utf8", 8, 8 + header).replace(/\\"seconds\\":[\d.e-]+/, "");
   return createHash("sha256")
     .update(text.trimEnd())
-    .update(bytes.subarray(8 + header))
+    .update(bytes.subarray(8 + header, -32)) // its own hash is over the seconds too
     .digest("hex");
 }
 
@@ -139,6 +150,7 @@ export function trainHere(
     world: alone,
     compute,
     saveSeconds,
+    keepStates: true,
   };
   const outcome = trainJob(job, {
     report: ({ stage, done }) => {

@@ -10,6 +10,7 @@ import { runPaths } from "../../src/run/folder.js";
 import { trainStage, type StageResult, type StageRun } from "../../src/train/loop.js";
 import { MetricsLog, type EpochRow } from "../../src/train/metrics-log.js";
 import type { Stage, Validation } from "../../src/train/stage.js";
+import { newestState } from "./support.js";
 
 /** Settings of a stage with one step an epoch, at rate 0.1, and the keys given. */
 export function settings(overrides: Record<string, string> = {}): OptimisationConfig {
@@ -91,12 +92,14 @@ export function runStageHere<T, I>(
   };
   using log = new MetricsLog(run);
   const compute = { device: "cpu", bfloat16: false };
-  const result = trainStage(stage, { run, resume: false, log, compute, job, ...rest });
+  const result = trainStage(stage, { run, resume: false, log, compute, job, keepStates: true, ...rest });
   const rows = readFileSync(runPaths(run).metrics, "utf8").trim().split("\n").map((line) => JSON.parse(line) as EpochRow); // prettier-ignore
   return { result, lines, rows };
 }
 
-/** A value of the weights that a run kept. */
+/** A value of the weights that a run kept: the best, or those of its newest state. */
 export function kept(run: string, which: "best" | "last", name = "w"): number {
-  return scope(() => readSafetensors(runPaths(run)[which]("volume")).tensors.get(name)!.item());
+  const [file, key] =
+    which === "best" ? [runPaths(run).best("volume"), name] : [newestState(run, "volume"), `model.${name}`];
+  return scope(() => readSafetensors(file).tensors.get(key)!.item());
 }

@@ -25,7 +25,7 @@ import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
 import { digest } from "../models/support.js";
 import { serve, status } from "../run/server.js";
-import { scratch, smallConfig, smallDataset } from "./support.js";
+import { lastWeights, scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();
 let data = "";
@@ -35,10 +35,7 @@ before(async () => {
 
 const hashOf = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
 const weightsOf = (run: string) =>
-  (["slice", "volume"] as const).flatMap((stage) => [
-    hashOf(runPaths(run).best(stage)),
-    hashOf(runPaths(run).last(stage)),
-  ]);
+  (["slice", "volume"] as const).flatMap((stage) => [hashOf(runPaths(run).best(stage)), lastWeights(run, stage)]);
 
 /** Rows of metrics.jsonl without the seconds, which no two runs share. */
 const curvesOf = (run: string) =>
@@ -53,7 +50,7 @@ test("a run folder holds what design.md section 4 asks for, and its report is ma
   const onProgress = ({ stage }: Progress) => {
     if (stage !== seen.at(-1)) seen.push(stage);
   };
-  const result = await train({ config: smallConfig(), data, out, onProgress });
+  const result = await train({ config: smallConfig(), data, out, onProgress, keepStates: true });
   assert.equal(result.status, "finished");
   assert.deepEqual(seen, ["slice stage", "embeddings", "volume stage"], "embeddings once, not every epoch (trap 10)");
   const rows = readTrainingRows(runPaths(out).metrics);
@@ -101,7 +98,7 @@ test("a run folder holds what design.md section 4 asks for, and its report is ma
 
 test("the same seed twice gives the same weights and curves, byte for byte", async () => {
   const out = join(folder, "again");
-  await train({ config: smallConfig(), data, out });
+  await train({ config: smallConfig(), data, out, keepStates: true });
   assert.deepEqual(weightsOf(out), weightsOf(join(folder, "whole")));
   assert.deepEqual(curvesOf(out), curvesOf(join(folder, "whole")));
 });
@@ -115,10 +112,17 @@ test("a run that is stopped in the middle of each stage and resumed equals an un
     };
     return { signal: controller.signal, onProgress };
   };
-  const first = await train({ config: smallConfig(), data, out, ...stopAt("slice stage", 2) });
+  const first = await train({ config: smallConfig(), data, out, keepStates: true, ...stopAt("slice stage", 2) });
   assert.equal(first.status, "stopped");
-  const second = await train({ config: smallConfig(), data, out, resume: true, ...stopAt("volume stage", 3) });
-  const third = await train({ config: smallConfig(), data, out, resume: true });
+  const second = await train({
+    config: smallConfig(),
+    data,
+    out,
+    keepStates: true,
+    resume: true,
+    ...stopAt("volume stage", 3),
+  });
+  const third = await train({ config: smallConfig(), data, out, keepStates: true, resume: true });
   assert.deepEqual([second.status, third.status], ["stopped", "finished"]);
   assert.deepEqual(weightsOf(out), weightsOf(join(folder, "whole")));
   assert.deepEqual(curvesOf(out), curvesOf(join(folder, "whole")));

@@ -1,0 +1,57 @@
+/** What a training would refuse once it computes, asked before its run folder is made: the device, the models, their start. */
+import { scope } from "@slicestack/torch";
+import type { StageName } from "../config/stages.js";
+import type { RunConfig } from "../config/types.js";
+import type { Split } from "../data/split/split.js";
+import { openDataset } from "../data/store.js";
+import { taskOf } from "../data/task.js";
+import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
+import { headOf, trunkOf, volumeModelOf, type Sized } from "../models/of-config.js";
+import type { Module } from "@slicestack/torch/nn";
+import { initSource } from "./init-from.js";
+import { computeOf } from "./rank-compute.js";
+import { refuseForeignSplit } from "./run-stages.js";
+import { checkHeadFits } from "./volume-stage.js";
+import type { World } from "./world.js";
+
+export interface StartCheck {
+  config: RunConfig;
+  data: string;
+  split: Split;
+  /** Whether the slice stage is trained here, and not taken from another run. */
+  trainsSlices: boolean;
+  /** The file of slice.pretrained; null where there is none. */
+  pretrained: string | null;
+  world: World;
+}
+
+/** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
+export function checkStart({ config, data, split, trainsSlices, pretrained, world }: StartCheck): void {
+  computeOf(config, world);
+  const dataset = openDataset(data);
+  const sized: Sized = { config, dataset, task: taskOf(config, dataset, split) };
+  const given = (model: Module, stage: StageName) => {
+    const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);
+    if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))
+      refuse(config.checkpoint, loadWeights(model, config.checkpoint));
+    const source = config.initFrom === null ? null : initSource(config, stage);
+    if (source !== null) refuse(source.file, loadForNewClasses(model, source.file, source.prefix));
+  };
+  scope(() => {
+    if (config.method === "3d") {
+      const made = volumeModelOf(sized, "cpu");
+      using _store = made.store;
+      using model = made.model;
+      return given(model, "volume");
+    }
+    using trunk = trunkOf(sized);
+    if (trainsSlices) {
+      given(trunk, "slice");
+      if (pretrained !== null) loadTrunk(trunk, pretrained);
+    }
+    if (config.method === "2d") return;
+    checkHeadFits(config, dataset);
+    using head = headOf(sized, trunk);
+    given(head, "volume");
+  });
+}

@@ -1,0 +1,19 @@
+/** Where each of the processes that train together computes. */
+import type { RunConfig } from "../config/types.js";
+import { usableCores } from "../doctor/cpu.js";
+import { systemProbe } from "../doctor/probe.js";
+import { checkDevice, planCompute, type ComputePlan } from "../run/compute.js";
+import { threadsOf, type World } from "./world.js";
+
+export type ComputeRequest = Pick<RunConfig, "device" | "threads" | "precision">;
+
+/** Of this process: its own GPU, its share of the cores. @throws ConfigError where it has no such device */
+export function computeOf(compute: ComputeRequest, world: World): ComputePlan {
+  const plan = planCompute(compute);
+  if (world.worldSize === 1) return plan;
+  const { usable, logical } = usableCores(systemProbe());
+  const threads = Math.min(plan.threads, threadsOf(world, usable, logical));
+  const device = plan.device.startsWith("cuda") ? `cuda:${world.localRank}` : plan.device;
+  checkDevice(device); // there may be more processes than GPUs
+  return { ...plan, threads, device };
+}
