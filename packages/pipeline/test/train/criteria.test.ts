@@ -76,7 +76,10 @@ test("with every option on, the same seed gives the same bytes, also through sto
   // The E step comes before the second epoch: a stop in the first, one just before it, one in the middle of the second.
   const statuses: string[] = [];
   for (const done of [1, steps / 2, steps / 2 + 2])
-    statuses.push((await train({ config, data, out: stopped, resume: statuses.length > 0, ...stopAt(done) })).status);
+    statuses.push(
+      (await train({ config, data, out: stopped, resume: statuses.length > 0, keepStates: true, ...stopAt(done) }))
+        .status,
+    );
   const last = await train({ config, data, out: stopped, resume: true, keepStates: true });
   assert.deepEqual([...statuses, last.status], ["stopped", "stopped", "stopped", "finished"]);
   assert.deepEqual(hashesOf(stopped), hashesOf(whole));
