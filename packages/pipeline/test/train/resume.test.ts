@@ -141,13 +141,13 @@ test("a stage that is finished drops its states, also those that a kill left beh
   const out = at("dropped");
   const { best } = await train({ config: tinyConfig(), data, out });
   const listed = () => stages.map((stage) => readdirSync(runPaths(out).checkpoints(stage)).sort());
-  assert.deepEqual(listed(), [["best.safetensors", "last.json"], ["best.safetensors", "last.json"]]); // prettier-ignore
+  assert.deepEqual(listed(), [["best.safetensors", "best.sha256", "last.json"], ["best.safetensors", "best.sha256", "last.json"]]); // prettier-ignore
   for (const stage of stages)
     assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
   cpSync(newestState(at("whole"), "slice"), join(runPaths(out).checkpoints("slice"), "last.1.state"));
   const again = await train({ config: tinyConfig(), data, out, resume: true });
   assert.deepEqual([again.status, again.best], ["finished", best]);
-  assert.deepEqual(listed(), [["best.safetensors", "last.json"], ["best.safetensors", "last.json"]]); // prettier-ignore
+  assert.deepEqual(listed(), [["best.safetensors", "best.sha256", "last.json"], ["best.safetensors", "best.sha256", "last.json"]]); // prettier-ignore
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
