@@ -54,7 +54,7 @@ const refusals: Refusal[] = [
 
 for (const [what, overrides, kind, message] of refusals) {
   test(`${what}: refused with its class, and neither a run nor a group is left`, async () => {
-    const files = "checkpoint" in overrides ? { checkpoint: at(overrides["checkpoint"]!) } : {};
+    const files = "checkpoint" in overrides ? { checkpoint: at(overrides["checkpoint"]) } : {};
     const config = tinyConfig({ ...overrides, ...files });
     const isRefused = (error: unknown) => error instanceof kind && message.test(error.message);
     await assert.rejects(train({ config, data, out: at("refused") }), isRefused);
