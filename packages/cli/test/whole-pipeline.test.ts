@@ -130,6 +130,7 @@ volume: {head: attention, epochs: 3}
   const checkpoints = folder.list("stopped/checkpoints").filter((name) => name.includes("/"));
   assert.deepEqual(checkpoints, [
     "slice/best.safetensors",
+    "slice/best.sha256",
     "slice/last.1.state",
     "slice/last.2.state",
     "slice/last.json",
