@@ -1,5 +1,5 @@
 /** A rank of cache-ranks.test.ts: embeds the same volumes again and again, each time with the caches that the case has warm. */
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { liveTensors, manualSeed, scope, setNumThreads } from "@slicestack/torch";
 import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../../src/models/features.js";
@@ -67,7 +67,11 @@ joinWorld(world, { timeoutSeconds: 60 }, () => {
         if (liveTensors() !== before) throw new Error(`${kind}, ${name}: ${liveTensors() - before} tensors are left`);
         awaitRanks();
         const place = cache.endsWith("shared") ? "one cache" : "two caches";
-        said[`${kind}, ${name}, ${place}`] = { digest: text, cached, files: readdirSync(entriesOf(cache)).length };
+        said[`${kind}, ${name}, ${place}`] = {
+          digest: text,
+          cached,
+          files: existsSync(entriesOf(cache)) ? readdirSync(entriesOf(cache)).length : 0,
+        };
         awaitRanks();
       }
     }
