@@ -100,7 +100,11 @@ function assertSameRun(run: string, other: string): void {
     assert.ok(readFileSync(at(run, name)).equals(readFileSync(at(other, name))), `${name} of ${run} and ${other}`);
   // States are held against each other in packages/pipeline/test/train: a run that is trained keeps none.
   for (const stage of stages)
-    assert.deepEqual(readdirSync(at(run, "checkpoints", stage)).sort(), ["best.safetensors", "best.sha256", "last.json"]);
+    assert.deepEqual(readdirSync(at(run, "checkpoints", stage)).sort(), [
+      "best.safetensors",
+      "best.sha256",
+      "last.json",
+    ]);
   assert.equal(curves(run), curves(other));
 }
 

@@ -50,7 +50,18 @@ crossThreads(
   ...[ArgumentError, DistributedError, LibtorchNotFoundError, OutOfMemoryError, StateDictError, TensorDisposedError],
   ...[TorchError, CheckpointError, DicomSeriesError, RegionError, VolumeArgumentError, VolumeFileError],
   ...[VolumeFormatError, ConfigError, DatasetError, LabelsError, PrepareError, SplitError, TableError, LockedError],
-  ...[InspectError, ModelError, DownloadError, RunError, FolderError, SystemError, ProxyError, RangeError, TypeError, SyntaxError],
+  ...[
+    InspectError,
+    ModelError,
+    DownloadError,
+    RunError,
+    FolderError,
+    SystemError,
+    ProxyError,
+    RangeError,
+    TypeError,
+    SyntaxError,
+  ],
 );
 
 const MOST_CAUSES = 8;
