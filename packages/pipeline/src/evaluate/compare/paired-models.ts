@@ -58,8 +58,10 @@ export class PairedModels {
     const { difference, p } = this.estimates[a]!.minus(this.estimates[b]!, name, this.level);
     if (this.independent && !WITHOUT_INTERVAL.includes(name)) {
       if (name === "accuracy") return { difference, test: "exact McNemar", p: this.mcNemar(a, b) };
-      if (name === "auroc" && this.models[0]!.probabilities[0]!.length === 2)
-        return { difference, test: "DeLong", p: this.delong(a, b) };
+      const delong =
+        name === "auroc" && this.models[0]!.probabilities[0]!.length === 2 ? this.delong(a, b) : Number.NaN;
+      // Without a variance, as of two models that rank all pairs alike or all the other way round, DeLong has no test.
+      if (!Number.isNaN(delong)) return { difference, test: "DeLong", p: delong };
     }
     return { difference, test: "paired bootstrap", p };
   }

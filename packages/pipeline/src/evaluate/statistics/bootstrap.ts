@@ -186,7 +186,9 @@ export function pairedDifference(
   const [a, b] = [first, second].map((one) => ({ ...one, degreesOfFreedom: Math.min(most, one.degreesOfFreedom) })) as [Sampled, Sampled]; // prettier-ignore
   const found = differenceOf(a, b, correlationOf(resampled, k, l), level);
   const apart = resampled.replicates[k]!.map((value, r) => value - resampled.replicates[l]![r]!);
-  if (deviation(apart) !== 0) return found;
   const { value } = found.difference;
+  // One always right and one always wrong: neither varies, and each has an interval all the same.
+  const still = first.standardError === 0 && second.standardError === 0 && Math.abs(value) > ROUNDING;
+  if (still || deviation(apart) !== 0) return found;
   return { difference: { value, interval: noInterval(level) }, p: Math.abs(value) <= ROUNDING ? 1 : Number.NaN };
 }

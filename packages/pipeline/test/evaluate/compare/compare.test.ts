@@ -104,6 +104,26 @@ test("all pairs: accuracy by McNemar, AUROC by DeLong, the rest by bootstrap, Ho
     );
 });
 
+test("one model ranks all pairs right and one all wrong: the difference has an interval and a test (by hand)", () => {
+  const labels = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1];
+  const ids = labels.map((_, i) => `v${i}`);
+  const of = (model: string, right: boolean): Predictions => ({
+    model,
+    part: "test",
+    ids,
+    subjects: ids,
+    labels,
+    probabilities: labels.map((label, i) => {
+      const p = (label === 1) === right ? 0.9 + i / 1000 : 0.1 + i / 1000;
+      return [1 - p, p];
+    }),
+  });
+  const { auroc } = compareAllPairs([of("right", true), of("wrong", false)], ["auroc"], binary).pairs[0]!.metrics;
+  const { value, interval } = auroc!.difference;
+  assert.deepEqual([value, interval.high, auroc!.test], [1, 1, "paired bootstrap"]);
+  assert.ok(interval.low > 0.4 && interval.low < 0.8 && auroc!.p < 0.01, `${interval.low}, p ${auroc!.p}`);
+});
+
 test("several volumes a subject: DeLong and McNemar give way to the bootstrap over subjects, and a note says why", () => {
   const clustered = [1, 2].map((seed) =>
     simulate({ model: `m${seed}`, seed, counts: [10, 10], signal: 1, volumesEach: 3 }),
