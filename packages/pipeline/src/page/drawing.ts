@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "@node-rs/crc32";
 import type { TopLevelSpec } from "vega-lite";
 import { fontOptions } from "./fonts.js";
+import { visible } from "./visible.js";
 
 /** A Vega-Lite view without `$schema` and `config`, which drawSvg adds. */
 export type Spec = Record<string, unknown>;
@@ -144,7 +145,7 @@ function describeSvg(svg: string, alternative: { title: string; description: str
 /** Text for HTML and XML, in content and in quoted attributes. */
 export function escapeXml(text: string): string {
   const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+  return visible(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
 /** Pixels on an inch of a picture for print; a pixel of a page is 1/96 inch. */

@@ -133,6 +133,8 @@ test("names and texts are escaped; pictures from elsewhere, strange classes and 
   const hostile = '<script>alert("x")</script>';
   const report = renderReport({ ...input, title: hostile, config: `name: ${hostile}`, warnings: [hostile] });
   assert.ok(!report.includes("<script"));
+  const unseen = renderReport({ ...input, title: "a\u001b[2J\u202egpj.exe" });
+  assert.ok(unseen.includes("a\\u001b[2J\\u202egpj.exe") && !/[\u001b\u202e]/.test(unseen)); // eslint-disable-line no-control-regex
   const refused = (change: Partial<ReportInput>) =>
     assert.throws(() => renderReport({ ...input, ...change }), ReportError);
   refused({ examples: [{ source: "https://example.org/a.png", alternative: "a", caption: "a" }] });

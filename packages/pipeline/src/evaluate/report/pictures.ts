@@ -51,7 +51,7 @@ function windowOf({ config, dataset }: OpenRun): [number, number] {
 const COLUMNS = 3;
 const TILES = 6;
 /** Longer side of a tile in pixels. */
-const TILE = 200;
+const TILE = 150;
 
 /** Six slices: those that counted most, else at even distances; in slice order, three in a row. */
 async function montage(dataset: Dataset, volume: TaskVolume, { slices, id }: Failure, window: [number, number]) {

@@ -65,7 +65,7 @@ figure svg { display: block; max-width: 100%; height: auto; }
 .side.three { grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); }
 .slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1.2rem 1rem; }
 .slices figure { margin: 0; }
-.failures { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1.6rem 1.4rem; }
+.failures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1.6rem 1.4rem; }
 .failures figure { margin: 0; break-inside: avoid; }
 .failures img { display: block; width: 100%; max-width: 22rem; height: auto; background: #000; }
 svg.bars { margin-top: 0.4rem; width: 100%; max-width: 22rem; height: 2.75rem; }

@@ -1,4 +1,5 @@
 /** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
+import { visible } from "../../page/visible.js";
 import { headlines } from "../analysis/headlines.js";
 import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
@@ -147,8 +148,7 @@ export function markdownTable(
  * what begins a tag), or make a link (`](`).
  */
 export function escapeMarkdown(text: string): string {
-  return text
-    .replace(/\s*[\r\n]+\s*/g, " ")
+  return visible(text.replace(/\s*[\r\n]+\s*/g, " "))
     .replace(/[|\\]/g, (character) => `\\${character}`)
     .replace(/<(?=[A-Za-z/!?])/g, "\\<")
     .replace(/\](?=[([:])/g, "\\]");
