@@ -38,7 +38,7 @@ const KINDS = {
   group: {
     words: "a group of runs",
     holds:
-      /^(group\.json|config\.yaml|split\.json|predictions\.csv|metrics\.json|report\.html|figures|external|(fold\d+)?-?(seed\d+)?)$/,
+      /^(group\.json|config\.yaml|split\.json|checksums\.json|predictions\.csv|metrics\.json|report\.html|figures|external|(fold\d+)?-?(seed\d+)?)$/,
   },
   study: {
     words: "an ablation or a learning curve",

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../../src/data/atomic.js";
 import { formatTable, parseTable, readTable, writeTable } from "../../src/data/csv.js";
 import { TableError } from "../../src/data/errors.js";
-import { FolderError, markFolder } from "../../src/data/owned-folder.js";
+import { FolderError, markFolder, refuseOccupied } from "../../src/data/owned-folder.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("csv: values with commas, quotes, line breaks and leading zeros come back as they were", (t) => {
@@ -121,5 +121,27 @@ test("a file system that cannot sync a folder: the file is written all the same;
     assert.throws(() => writeFileAtomic(join(folder, "EIO"), "x"), /EIO/);
   } finally {
     restore();
+  }
+});
+
+test("a scored run and a scored group hold nothing but what is ours; a note among it is somebody's", (t) => {
+  const folder = temporaryFolder(t);
+  for (const [kind, names] of [
+    [
+      "run",
+      ["run.json", "checksums.json", "metrics.jsonl", "metrics.json", "events.out.tfevents.1", "ablation-val.csv"],
+    ],
+    [
+      "group",
+      ["group.json", "checksums.json", "config.yaml", "split.json", "metrics.json", "report.html", "fold0-seed7"],
+    ],
+  ] as const) {
+    const made = join(folder, kind);
+    mkdirSync(made);
+    markFolder(made, kind);
+    for (const name of names) writeFileSync(join(made, name), "");
+    refuseOccupied(made, kind, true);
+    writeFileSync(join(made, "notes.txt"), "");
+    assert.throws(() => refuseOccupied(made, kind, true), /also holds notes\.txt\. Move them away first/);
   }
 });
