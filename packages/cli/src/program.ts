@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { addAblate } from "./commands/ablate.js";
 import { addLearningCurve } from "./commands/learning-curve.js";
 import { addAudit } from "./commands/audit.js";
+import { addCache } from "./commands/cache.js";
 import { addClock } from "./commands/clock.js";
 import { addCompare } from "./commands/compare.js";
 import { addDemo } from "./commands/demo.js";
@@ -49,6 +50,7 @@ export function buildProgram(start: Start): Command {
     addImport,
     addExplain,
     addModels,
+    addCache,
     addClock,
     addDoctor,
   ];

@@ -38,6 +38,7 @@ export { diagnose, diagnosisText } from "./doctor.js";
 export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";
 export { PROTOCOLS, type Protocol } from "./evaluate/analysis/protocols.js";
 export { compareRuns, type CompareOptions, type CompareResult, type RunComparison } from "./evaluate/compare/runs.js";
+export { bytesText, cacheText, listCache, parseBytes, pruneCache, type CacheEntry } from "./run/cache-entries.js";
 export { listRuns, sparkline, type RunRow } from "./evaluate/list-runs.js";
 export { selectionName, selectionsOf } from "./evaluate/selection.js";
 export { metricsSchema, readMetrics, type MetricsFile } from "./evaluate/metrics-file.js";

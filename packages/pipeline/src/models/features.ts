@@ -27,6 +27,7 @@ import type { TaskVolume } from "../data/task.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
 import { notice } from "../notices.js";
+import { keepCacheSize, touchEntry } from "../run/cache-entries.js";
 import { ownCache, tryToKeep } from "../run/cache.js";
 import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./predict.js";
 import type { SliceStore } from "./slice-input.js";
@@ -161,6 +162,7 @@ function copyMaps(file: string, to: number): void {
         });
       }
       writer?.commit();
+      if (writer !== null) keepCacheSize(file);
     } catch (error) {
       writer?.abort();
       throw error;
@@ -237,6 +239,7 @@ function writeEmbeddings(file: string, embedding_NE: Tensor): void {
     const hash = fromTypedArray(new Uint8Array(tensorHash(embedding_NE)), [32]);
     writeSafetensors(file, new Map([["embedding", embedding_NE], ["sha256", hash]])); // prettier-ignore
   });
+  keepCacheSize(file);
 }
 
 /** A damaged entry is worth nothing but the time to make it again, which is said. */
@@ -245,7 +248,15 @@ function readCached(file: string): Tensor | undefined {
   try {
     const { tensors } = readSafetensors(file);
     const [embedding_NE, hash] = [tensors.get("embedding"), tensors.get("sha256")];
-    if (embedding_NE !== undefined && hash !== undefined && tensorHash(embedding_NE).equals(hash.toTypedArray() as Uint8Array)) return embedding_NE; // prettier-ignore
+    if (
+      embedding_NE !== undefined &&
+      hash !== undefined &&
+      tensorHash(embedding_NE).equals(hash.toTypedArray() as Uint8Array)
+    ) {
+      // prettier-ignore
+      touchEntry(file);
+      return embedding_NE;
+    }
   } catch {
     // Cut, or no longer a file of tensors.
   }
@@ -323,6 +334,7 @@ function writeMaps(file: string, { model, store }: FeatureSource, slices: number
     }
     opened?.write(hash.digest());
     opened?.commit();
+    if (opened !== null) keepCacheSize(file);
   } catch (error) {
     writer?.abort();
     throw error;
@@ -339,6 +351,7 @@ function mapped(path: string): Tensor | undefined {
     const [stored, sum] = [all.get("maps")!, all.get("sha256")!];
     const { dtype, place, bytes } = stored.storage;
     if (!mapsHash(file, stored).equals(file.read(sum.storage.place!.at, 32))) return damaged(path);
+    touchEntry(path);
     return scope(() =>
       mapFile(path, file.size)
         .narrow(0, place!.at, bytes)
