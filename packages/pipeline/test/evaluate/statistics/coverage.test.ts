@@ -4,14 +4,14 @@ import { test } from "node:test";
 import { summarise } from "../../../src/evaluate/summary.js";
 import { COVERED, coverage, coverageRow } from "./coverage.js";
 
-// 300 samples of a 95 % interval: 93 to 97 % and almost twice the error of a share of 300, 1.25 %.
-const [LOWEST, HIGHEST] = [0.908, 0.992];
+// 200 samples of a 95 % interval: 93 to 97 %, and twice the error of a share of 200, 1.5 %, below.
+const [LOWEST, HIGHEST] = [0.9, 0.995];
 
 for (const volumes of [1, 4])
-  for (const subjects of [20, 40])
+  for (const subjects of volumes === 1 ? [20] : [20, 40])
     test(`95 % intervals hold the truth: ${subjects} subjects with up to ${volumes} volumes (simulation)`, () => {
       const population = { subjects, volumes, prevalence: 0.4, skill: [1.5, 1] as const };
-      const found = coverage(population, 300, 80);
+      const found = coverage(population, 200, 60);
       for (const name of COVERED)
         for (const table of [found.metric, found.difference])
           assert.ok(table[name]! >= LOWEST && table[name]! <= HIGHEST, coverageRow(population, found));

@@ -25,7 +25,7 @@ export interface Coverage {
 }
 
 const LEVEL = 0.95;
-const TRUTH = 100_000;
+const TRUTH = 50_000;
 
 /** Share of the intervals that hold the truth. */
 export function coverage(population: Population, samples: number, resamples: number, seed = 1): Coverage {
