@@ -286,6 +286,12 @@ def check_summary(summary, model, ordinal):
             check("classes", f"{name} {c} {metric}", value, entry[metric]["value"])
             rows = model.predicted == c if metric == "precision" else model.y == c
             check_share(f"{name} {c} {metric}", model, model.predicted == model.y, rows, entry[metric]["interval"])
+        others = {"specificity": model.y != c, "npv": model.predicted != c}
+        for metric, rows in others.items():
+            if metric in entry:  # files from before it was computed lack it
+                hits = (model.y != c) & (model.predicted != c)
+                check("classes", f"{name} {c} {metric}", hits[rows].mean() if rows.any() else math.nan, entry[metric]["value"])
+                check_share(f"{name} {c} {metric}", model, hits, rows, entry[metric]["interval"])
         f1 = scores[2][c] if trials["precision"] + trials["recall"] > 0 else math.nan
         check("classes", f"{name} {c} f1", f1, entry["f1"]["value"])
         check("classes", f"{name} {c} auroc", auroc(model.y == c, model.p[:, c]), entry["auroc"]["value"])
