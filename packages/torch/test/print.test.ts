@@ -20,7 +20,7 @@ scopedTest("console.log of a tensor: the values as PyTorch lays them out, dtype 
     [inspect(tensor([0.5], { dtype: "bfloat16" }).requiresGrad_()), "tensor([0.5000], dtype=bfloat16, shape=[1], requiresGrad=true)"],
     [inspect(arange(0, 8).view(2, 2, 2)), "tensor([[[0., 1.],\n         [2., 3.]],\n\n        [[4., 5.],\n         [6., 7.]]], dtype=float32, shape=[2, 2, 2])"],
     [inspect(arange(0, 1001).to({ dtype: "int32" })), "tensor([   0,    1,    2,  ...,  998,  999, 1000], dtype=int32, shape=[1001])"],
-    [`${String(arange(0, 30).to({ dtype: "int64" }))}`, "tensor([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,\n        18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29], dtype=int64, shape=[30])"],
+    [arange(0, 30).to({ dtype: "int64" }).toString(), "tensor([ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15, 16, 17,\n        18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29], dtype=int64, shape=[30])"],
   ]; // prettier-ignore
   for (const [shown, wanted] of cases) assert.equal(shown, wanted);
   const large = zeros([2000, 2000]);
