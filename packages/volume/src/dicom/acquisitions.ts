@@ -27,7 +27,7 @@ export function checkAcquisitions(
   acquisition: number | "any" | undefined,
 ): void {
   const repeated = groupsAt(slices, along, same).filter((group) => group.length > 1);
-  const split = "Export each as a series of its own, or choose one by acquisition or select.";
+  const split = "Export each acquisition as a series of its own.";
 
   if (repeated.length > 0) {
     const group = repeated[0] as DicomSlice[];
@@ -66,7 +66,7 @@ export function checkAcquisitions(
       "mixed-acquisitions",
       pair,
       problem,
-      `${split} Or pass acquisition "any" to take them as one.`,
+      `${split} Where they are one pass, export them with one AcquisitionNumber.`,
     );
   }
 }

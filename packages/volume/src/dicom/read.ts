@@ -125,7 +125,7 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
   if (voxels <= most) return;
   const size = grid.shape.join(" x ");
   const problem = said`its ${size} voxels are more than the limit of ${most} (${theirNames(stack.slices)})`;
-  const remedy = "Raise maxVoxels if the machine has the memory.";
+  const remedy = "Export it at a lower resolution, or fewer slices.";
   throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
 }
 

@@ -47,7 +47,7 @@ export function checkRequired(
   }
   if (slices.length === 1 && !allowSingle) {
     const problem = said`it has one slice (${theirNames(slices)}), a volume needs two`;
-    const remedy = "Export the whole series, or pass allowSingle to take it as a volume of one slice.";
+    const remedy = "Export the whole series; slicestack inspect shows a single slice.";
     throw refusal(seriesUid, "single-slice", slices, problem, remedy);
   }
 }

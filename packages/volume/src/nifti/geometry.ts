@@ -3,7 +3,7 @@ import type { NiftiHeader } from "./header.js";
 import type { Refuse } from "../refuse.js";
 import { determinant3, type Triple } from "../volume.js";
 
-type Geometry = Pick<NiftiHeader, "spacing" | "origin" | "direction" | "geometry">;
+type Geometry = Pick<NiftiHeader, "spacing" | "origin" | "direction" | "geometry" | "geometryNotes">;
 type Quaternion = [number, number, number, number];
 
 /** mm in one unit of the header's xyzt_units: unknown counts as mm. */
@@ -11,11 +11,16 @@ const MM_PER_UNIT: Record<number, number> = { 1: 1000, 3: 0.001 };
 
 /**
  * Spacing, origin and direction in LPS mm: from the sform, else the qform, else pixdim alone.
- * NIfTI-1 standard (nifti1.h), methods 3, 2 and 1; its world is RAS, so the x and y rows change sign.
+ * NIfTI-1 standard (nifti1.h), methods 3, 2 and 1; its world is RAS, so the x and y rows change sign. An sform that is the
+ * identity beside another pixdim was never filled in, and is passed over. Where the header contradicts itself, the notes
+ * say what was taken.
  */
 export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], refuse: Refuse): Geometry {
-  const geometry = raw.sform_code > 0 ? "sform" : raw.qform_code > 0 ? "qform" : "pixdim";
-  const rows = geometry === "sform" ? srow : geometry === "qform" ? qformRows(raw, refuse) : pixdimRows(raw);
+  const isEmpty = raw.sform_code > 0 && isPlaceholder(srow, raw);
+  const geometry = raw.sform_code > 0 && !isEmpty ? "sform" : raw.qform_code > 0 ? "qform" : "pixdim";
+  const problem = geometry === "qform" ? qformProblem(raw) : null;
+  if (problem !== null) refuse(...problem);
+  const rows = geometry === "sform" ? srow : geometry === "qform" ? qformRows(raw) : pixdimRows(raw);
   const mm = MM_PER_UNIT[raw.xyzt_units & 7] ?? 1;
   const at = (row: number, column: number) => (row < 2 ? -mm : mm) * (rows[row * 4 + column] ?? NaN);
   const spacing = [0, 1, 2].map((axis) => Math.hypot(at(0, axis), at(1, axis), at(2, axis))) as Triple;
@@ -29,15 +34,80 @@ export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], ref
       "Correct the geometry in the header.",
     );
   }
-  return { spacing, origin, direction, geometry };
+  const geometryNotes = [
+    ...(isEmpty
+      ? [`the sform is the identity, but pixdim is ${mmText(pixdimOf(raw))}: the ${geometry} was taken`]
+      : []),
+    ...(geometry === "sform" ? sformNotes(raw, srow) : []),
+    ...(geometry === "pixdim" ? pixdimNotes(raw) : []),
+  ];
+  return { spacing, origin, direction, geometry, geometryNotes };
 }
 
-function qformRows(raw: NIFTI1 | NIFTI2, refuse: Refuse): number[] {
+/** Shares of the spacing, and cosines, by which two statements of one header may differ: rounding, not another scan. */
+const SPACING_TOLERANCE = 0.01;
+const COSINE_TOLERANCE = 0.999;
+
+const pixdimOf = (raw: NIFTI1 | NIFTI2): number[] => raw.pixDims.slice(1, 4).map(Math.abs);
+const isSpacing = (length: number): boolean => Number.isFinite(length) && length > 0;
+const mmText = (lengths: readonly number[]): string =>
+  lengths.map((mm) => String(Number(mm.toPrecision(4)))).join(" x ");
+
+/** Whether two spacings differ along an axis for which both say something. */
+const differ = (a: readonly number[], b: readonly number[]): boolean =>
+  a.some((length, axis) => {
+    const other = b[axis]!;
+    return isSpacing(length) && isSpacing(other) && Math.abs(length / other - 1) > SPACING_TOLERANCE;
+  });
+
+function isPlaceholder(srow: readonly number[], raw: NIFTI1 | NIFTI2): boolean {
+  const isIdentity = srow.every((value, i) => value === (i % 5 === 0 ? 1 : 0));
+  return isIdentity && differ(pixdimOf(raw), [1, 1, 1]);
+}
+
+const columnOf = (rows: readonly number[], column: number): number[] => [0, 1, 2].map((row) => rows[row * 4 + column]!);
+const lengthsOf = (rows: readonly number[]): number[] => [0, 1, 2].map((axis) => Math.hypot(...columnOf(rows, axis)));
+
+function sformNotes(raw: NIFTI1 | NIFTI2, srow: readonly number[]): string[] {
+  const lengths = lengthsOf(srow);
+  const pixdim = pixdimOf(raw);
+  const notes = differ(lengths, pixdim)
+    ? [`the sform has voxels of ${mmText(lengths)}, pixdim of ${mmText(pixdim)}: the sform was taken`]
+    : [];
+  // A qform that cannot be read is not what is taken.
+  if (raw.qform_code <= 0 || qformProblem(raw) !== null) return notes;
+  const qform = qformRows(raw);
+  const others = lengthsOf(qform);
+  const turned = [0, 1, 2].some((axis) => {
+    const [a, b] = [columnOf(srow, axis), columnOf(qform, axis)];
+    const cosine = a.reduce((sum, value, k) => sum + value * b[k]!, 0) / (lengths[axis]! * others[axis]!);
+    return cosine < COSINE_TOLERANCE;
+  });
+  return turned ? [...notes, "sform and qform point in different directions: the sform was taken"] : notes;
+}
+
+/** A file of one slice says nothing of the distance to a next one, and need not. */
+function pixdimNotes(raw: NIFTI1 | NIFTI2): string[] {
+  const pixdim = raw.pixDims.slice(1, 4);
+  const silent = pixdim.some((length, axis) => !isSpacing(Math.abs(length)) && (raw.dims[axis + 1] ?? 1) > 1);
+  if (!silent) return [];
+  return [`neither sform nor qform, and pixdim is ${pixdim.join(" x ")}: 1 mm was taken where it says nothing`];
+}
+
+/** Why there is no geometry in a qform, and what helps; null where there is one. */
+function qformProblem({ pixDims, quatern_b: b, quatern_c: c, quatern_d: d }: NIFTI1 | NIFTI2): [string, string] | null {
+  const [, dx = NaN, dy = NaN, dz = NaN] = pixDims;
+  if (!(dx > 0 && dy > 0 && dz > 0))
+    return [`expected spacing > 0 beside a qform, its pixdim is ${dx}, ${dy}, ${dz}`, "Correct pixdim in the header."];
+  const squares = b * b + c * c + d * d;
+  if (squares <= 1 + 1e-4) return null;
+  return [`expected a unit quaternion, b² + c² + d² is ${squares}`, "Correct the qform in the header."];
+}
+
+/** Of a qform without a problem. */
+function qformRows(raw: NIFTI1 | NIFTI2): number[] {
   const [sign = 0, dx = NaN, dy = NaN, dz = NaN] = raw.pixDims;
-  if (!(dx > 0 && dy > 0 && dz > 0)) {
-    refuse(`expected spacing > 0 beside a qform, its pixdim is ${dx}, ${dy}, ${dz}`, "Correct pixdim in the header.");
-  }
-  const r = rotation(quaternion(raw, refuse));
+  const r = rotation(quaternion(raw));
   const scale = [dx, dy, sign < 0 ? -dz : dz];
   const offset = [raw.qoffset_x, raw.qoffset_y, raw.qoffset_z];
   return [0, 1, 2].flatMap((row) => [
@@ -47,12 +117,9 @@ function qformRows(raw: NIFTI1 | NIFTI2, refuse: Refuse): number[] {
 }
 
 /** The header holds b, c, d of a unit quaternion; a >= 0 follows, 0 where it would be rounding alone (half turns). */
-function quaternion(raw: NIFTI1 | NIFTI2, refuse: Refuse): Quaternion {
+function quaternion(raw: NIFTI1 | NIFTI2): Quaternion {
   const { quatern_b: b, quatern_c: c, quatern_d: d } = raw;
   const squares = b * b + c * c + d * d;
-  if (!(squares <= 1 + 1e-4)) {
-    refuse(`expected a unit quaternion, b² + c² + d² is ${squares}`, "Correct the qform in the header.");
-  }
   const rounding = 3 * (raw instanceof NIFTI1 ? 2 ** -23 : 2 ** -52);
   if (1 - squares > rounding) return [Math.sqrt(1 - squares), b, c, d];
   const length = Math.sqrt(squares);

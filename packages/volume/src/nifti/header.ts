@@ -50,6 +50,8 @@ export interface NiftiHeader {
   direction: number[];
   /** Where the geometry came from. */
   geometry: "sform" | "qform" | "pixdim";
+  /** Where the header contradicts itself, or is silent on its spacing: what was taken. */
+  geometryNotes: string[];
 }
 
 /** Bytes that are enough for the header of either version. */
