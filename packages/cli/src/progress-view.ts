@@ -28,9 +28,11 @@ class Stage {
   readonly #startTime: number;
   #time: number;
 
+  /** @param since when the wait for it began: much is done before a stage reports for the first time */
   constructor(
     public last: Progress,
     time: number,
+    readonly since: number,
   ) {
     this.#startDone = last.done;
     this.#startTime = this.#time = time;
@@ -61,7 +63,7 @@ class Stage {
 
   /** Rate and remaining time; the time taken once the stage has ended. */
   get pace(): string {
-    if (this.finished) return `in ${clock(this.seconds)}`;
+    if (this.finished) return `in ${clock((this.#time - this.since) / 1000)}`;
     if (this.rate <= 0) return "";
     const { done, total, unit, later } = this.last;
     if (total <= 0) return `${short(this.rate)} ${unit}/s`;
@@ -88,11 +90,15 @@ class LineView implements ProgressView {
   #stage: Stage | undefined;
   #printed = 0;
   #pending = false;
+  /** When what came before the next stage ended. */
+  #idle: number;
 
   constructor(
     readonly stream: ViewStream,
     readonly now: () => number,
-  ) {}
+  ) {
+    this.#idle = now();
+  }
 
   report(progress: Progress): void {
     if (!this.#stage?.continues(progress)) this.#begin(progress);
@@ -105,6 +111,7 @@ class LineView implements ProgressView {
     }
     this.#pending = progress.epoch === undefined || this.#stage?.finished === true;
     if (this.#stage?.finished || this.now() - this.#printed >= LineView.#interval) this.#print();
+    this.#idle = this.now();
   }
 
   log(line: string): void {
@@ -118,7 +125,7 @@ class LineView implements ProgressView {
 
   #begin(progress: Progress): void {
     this.close();
-    this.#stage = new Stage(progress, this.now());
+    this.#stage = new Stage(progress, this.now(), this.#idle);
     this.#printed = this.now();
   }
 
@@ -133,11 +140,15 @@ class LineView implements ProgressView {
 class BarView implements ProgressView {
   #stage: Stage | undefined;
   #bar: SingleBar | undefined;
+  /** When what came before the next stage ended. */
+  #idle: number;
 
   constructor(
     readonly stream: ViewStream,
     readonly now: () => number,
-  ) {}
+  ) {
+    this.#idle = now();
+  }
 
   report(progress: Progress): void {
     if (!this.#stage?.continues(progress)) this.#begin(progress);
@@ -148,6 +159,7 @@ class BarView implements ProgressView {
     }
     if (progress.epoch !== undefined) this.log(epochRow(progress.epoch));
     if (this.#stage?.finished) this.#end();
+    this.#idle = this.now();
   }
 
   log(line: string): void {
@@ -164,7 +176,7 @@ class BarView implements ProgressView {
 
   #begin(progress: Progress): void {
     this.#end();
-    this.#stage = new Stage(progress, this.now());
+    this.#stage = new Stage(progress, this.now(), this.#idle);
     this.#bar = this.#start(this.#stage);
   }
 

@@ -28,6 +28,16 @@ test("plain lines: at most one a minute, with rate and remaining time, and one a
   assert.deepEqual(lines(), ["slice epoch 1: 100/100 steps  in 2:30"]);
 });
 
+test("the time of a stage is that of the wait: what passed before its first report counts, what an earlier stage took does not", () => {
+  const { at, lines } = plainView();
+  at(50, 50);
+  at(90, 100);
+  assert.deepEqual(lines(), ["slice epoch 1: 100/100 steps  in 1:30"]);
+  at(120, 1, { stage: "embed" });
+  at(150, 100, { stage: "embed" });
+  assert.deepEqual(lines(), ["embed: 100/100 steps  in 1:00"]);
+});
+
 const epoch = (number: number, score: number): EpochReport => ({
   stage: "slice",
   epoch: number,
