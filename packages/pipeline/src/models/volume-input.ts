@@ -3,6 +3,7 @@
  * B volumes, H height, W width, D slices in slice order.
  */
 import { cat, functional as F, scope, stack, type Tensor } from "@slicestack/torch";
+import type { Spacing } from "../augment/augment.js";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset, VolumeRecord } from "../data/store.js";
@@ -69,6 +70,18 @@ export class VolumeStore implements Disposable {
         ),
       ),
     );
+  }
+
+  /**
+   * Distance of voxel centres in mm along x, y and z as the model sees a volume: a resize stretches it, cutting and filling
+   * up do not.
+   */
+  spacing({ geometry, count }: Pick<VolumeRecord, "geometry" | "count">): Spacing {
+    const [x, y, z] = geometry.spacing;
+    const { size, fit } = this.transform;
+    if (size === null || fit === "pad") return [x, y, z];
+    const { height, width } = this.#dataset.info;
+    return [(x * width) / size[1], (y * height) / size[0], (z * count) / size[2]];
   }
 
   /** x_1HWD → the size of the model */

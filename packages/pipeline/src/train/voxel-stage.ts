@@ -46,7 +46,7 @@ export function voxelStage(options: VoxelStageOptions): Stage<TaskVolume, VoxelI
     },
     input: (batch, epoch, step) => {
       const air = store.transform.air as number;
-      const spacing = batch.map(({ geometry }) => geometry.spacing);
+      const spacing = batch.map((volume) => store.spacing(volume));
       const draws = random.fork(`augment ${epoch} ${step}`);
       const unit_B1HWD = augmentVolumes(store.wide(batch), transform.augment, draws, { air, spacing });
       return { unit_B1HWD, target_B: labelTensor(batch, compute.device) };
