@@ -32,7 +32,14 @@ export {
   type Part,
   type Split,
 } from "./data/split/split.js";
-export { openDataset, verifyDataset, type Dataset, type DatasetInfo, type VolumeRecord } from "./data/store.js";
+export {
+  labelsOf,
+  openDataset,
+  verifyDataset,
+  type Dataset,
+  type DatasetInfo,
+  type VolumeRecord,
+} from "./data/store.js";
 export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.js";
 export { diagnose, diagnosisText } from "./doctor.js";
 export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";

@@ -20,6 +20,7 @@ interface PrepareFlags extends CommonOptions {
   margin?: number;
   mask?: string;
   unit?: "HU" | "arbitrary";
+  dtype?: "float32";
   allowGaps?: boolean;
   keepIds?: boolean;
   saltFile?: string;
@@ -84,6 +85,11 @@ export function addPrepare(program: Command, start: Start): void {
     .addOption(
       new Option("--unit <unit>", "what the values of arrays are (default: arbitrary)").choices(["HU", "arbitrary"]),
     )
+    .addOption(
+      new Option("--dtype <type>", "store values without HU as this type, where volumes have several").choices([
+        "float32",
+      ]),
+    )
     .option("--allow-gaps", "interpolate over missing slices of a DICOM series or a folder of slices, and record it")
     .option("--keep-ids", "keep PatientIDs and paths of DICOM in the index (default: salted hashes)")
     .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
@@ -107,7 +113,7 @@ async function runPrepare(
   flags: PrepareFlags,
   session: Session,
 ): Promise<Outcome> {
-  const { prepare } = await import("@slicestack/pipeline");
+  const { labelsOf, prepare } = await import("@slicestack/pipeline");
   const { idColumn, labelColumn, subjectColumn, classColumn, json: _json, verbose: _verbose, ...options } = flags;
   const columns = { id: idColumn, label: labelColumn, subject: subjectColumn, class: classColumn };
   session.goOn(() => "The volumes that are done are kept: the same command then goes on.");
@@ -119,20 +125,22 @@ async function runPrepare(
     onProgress: session.onProgress,
     signal: session.signal,
   });
-  const { info, volumes, left, quarantined, resumed } = dataset;
+  const { info, volumes, left, quarantined, resumed, warnings } = dataset;
   if (resumed > 0) session.log(`went on after ${resumed} volumes that an earlier call had done`);
   for (const line of columnLines(dataset.columns)) session.log(line);
   for (const { path, reason } of left.slice(0, 20)) session.log(`left out ${path}: ${reason}`);
   if (left.length > 20) session.log(`left out ${left.length - 20} more: --json lists all`);
   const subjects = new Set(volumes.map(({ subject }) => subject)).size;
   const slices = volumes.reduce((sum, { count }) => sum + count, 0);
-  for (const { path, source: name, reason } of quarantined)
+  for (const { path, source: name, reason } of quarantined.slice(0, 20))
     session.log(`quarantined ${path}${name === path ? "" : ` (${name} in dataset.json)`}: ${reason}`);
+  if (quarantined.length > 20) session.log(`quarantined ${quarantined.length - 20} more: ${destination}/dataset.json lists all`); // prettier-ignore
+  for (const warning of warnings) session.log(`warning: ${warning}`);
   const official = volumes.every(({ part }) => part !== null);
   const text = [
     `${info.name}: ${volumes.length} volumes of ${subjects} subjects, ${slices} slices of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
-    ...info.classes.map(
-      (label, index) => `  ${label}: ${volumes.filter((volume) => volume.label === index).length} volumes`,
+    ...labelsOf(info).map(
+      (label) => `  ${info.classes[label]}: ${volumes.filter((volume) => volume.label === label).length} volumes`,
     ),
     ...(quarantined.length > 0
       ? [`${quarantined.length} volumes were quarantined: see ${destination}/dataset.json`]
@@ -149,6 +157,7 @@ async function runPrepare(
     left,
     columns: dataset.columns,
     resumed,
+    warnings,
   };
   return { code: quarantined.length > 0 ? EXIT.partly : EXIT.ok, text, json: result };
 }

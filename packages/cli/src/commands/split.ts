@@ -15,6 +15,7 @@ interface SplitFlags extends CommonOptions {
   group?: string;
   official?: boolean;
   from?: string;
+  saltFile?: string;
   overwrite?: boolean;
 }
 
@@ -30,7 +31,11 @@ export function addSplit(program: Command, start: Start): void {
     .option("--test <share>", "with --folds: a test part that all folds share, which are then val in turn", parseShare)
     .option("--group <column>", "whoever shares a value of this column of subjects.csv stays together, e.g. site")
     .option("--official", "the split that came with the data; with --folds, its test part for all folds")
-    .option("--from <file>", "a split of your own: CSV with id or subject, and part")
+    .option(
+      "--from <file>",
+      "a split of your own: CSV with a column part, and id, subject, PatientID, path or SeriesInstanceUID",
+    )
+    .option("--salt-file <file>", "with --from: the secret that prepare hashed PatientIDs with (default: this user's)")
     .option("--overwrite", "replace a split.json that is there");
   addCommon(command, {
     example: "slicestack split data/mosmed --seed 1 --fractions 0.7,0.15,0.15",
@@ -67,7 +72,7 @@ function refuseContradictions({ fractions, folds, repeats, test, official, from 
 
 async function drawn(dataset: Dataset, flags: SplitFlags): Promise<Split[]> {
   const { makeFolds, makeSplit, officialSplit, splitFromTable } = await import("@slicestack/pipeline");
-  const { seed, fractions, folds, repeats, test, group, official, from } = flags;
+  const { seed, fractions, folds, repeats, test, group, official, from, saltFile } = flags;
   const grouped = group === undefined ? {} : { group };
   if (folds !== undefined) {
     const held = official ? officialSplit(dataset, seed).parts.test : test;
@@ -75,7 +80,7 @@ async function drawn(dataset: Dataset, flags: SplitFlags): Promise<Split[]> {
     return makeFolds(dataset, { seed, folds, ...rest, ...grouped });
   }
   if (official) return [officialSplit(dataset, seed)];
-  if (from !== undefined) return [splitFromTable(dataset, from, seed)];
+  if (from !== undefined) return [splitFromTable(dataset, from, seed, saltFile === undefined ? {} : { saltFile })];
   return [makeSplit(dataset, { seed, ...(fractions === undefined ? {} : { fractions }), ...grouped })];
 }
 
@@ -87,10 +92,11 @@ function partCounts(dataset: Dataset, split: Split): Record<"train" | "val" | "t
   return { train: count(split.parts.train), val: count(split.parts.val), test: count(split.parts.test) };
 }
 
-function countsTable(dataset: Dataset, counts: Record<string, number[]>): string {
+function countsTable({ info }: Dataset, counts: Record<string, number[]>): string {
+  const labels = info.labels ?? [...info.classes.keys()];
   const rows = [
-    ["volumes", ...dataset.info.classes],
-    ...Object.entries(counts).map(([part, row]) => [part, ...row.map(String)]),
+    ["volumes", ...labels.map((label) => info.classes[label]!)],
+    ...Object.entries(counts).map(([part, row]) => [part, ...labels.map((label) => String(row[label]))]),
   ];
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
   return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column] ?? 0)).join("  ")).join("\n");

@@ -118,7 +118,7 @@ export function checkOrdinal(
 
 /**
  * Works out which task class every original label of a data set belongs to.
- * @param originalLabels the labels the data set defines (those without a volume too, so that 5 grades stay 5 classes)
+ * @param originalLabels the labels the data set defines that take part (labelsOf)
  * @param originalNames  name of each original label, by its value; used where the config names no classes
  * @throws ConfigError where the config names a label that the data set lacks, or leaves one without a class
  */

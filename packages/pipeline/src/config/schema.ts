@@ -288,7 +288,7 @@ const transformShape = {
       .nullable()
       .default(null),
     "[low, high], or null",
-    "Values (HU in a CT) that become 0 and 1; null = the data set's own range",
+    "Values (HU in a CT) that become 0 and 1; null = -1000 to 400 HU; without HU the range of bytes and of fractions within 0..1, else percentiles 0.5 and 99.5 of the training values, kept in the run's config.yaml",
   ),
   windows: key(
     z

@@ -40,7 +40,7 @@ export interface TaskConfig {
 }
 
 export interface TransformConfig {
-  /** Values (HU where the data set holds HU) that become 0 and 1; null = the data set's own range. */
+  /** Values (HU where the data set holds HU) that become 0 and 1; null = defaultWindow of the training set. */
   window: [number, number] | null;
   /** Several, each a channel, in place of `window`. */
   windows: [number, number][] | null;

@@ -3,6 +3,7 @@ import { CsvError, parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import { writeFileAtomic } from "./atomic.js";
 import { TableError } from "./errors.js";
+import { listed } from "./listed.js";
 
 /** A CSV file with a header; every value is text, as it stands in the file. */
 export interface Table {
@@ -18,19 +19,21 @@ export interface TableRow {
 }
 
 /**
- * Reads a UTF-8 CSV file with a header line; a byte-order mark and empty lines are allowed.
- * @param guarded true for a file of our own, whose cells csvText guarded   @throws TableError
+ * Reads a CSV file with a header line, in UTF-8 or, with its byte-order mark, UTF-16. Values are parted by commas, or by
+ * semicolons or tabs where the header has no comma. Empty lines and rows without any value are passed over.
+ * @param guarded true for a file of our own, whose cells csvText guarded
+ * @throws TableError also for text in another encoding, which read as UTF-8 would make one class of two
  */
 export function readTable(file: string, { guarded = false } = {}): Table {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(file, "utf8");
+    bytes = readFileSync(file);
   } catch (cause) {
     throw new TableError(file, null, `cannot be read (${codeOf(cause)})`, "Check the path and the permissions.", {
       cause,
     });
   }
-  const table = parseTable(text, file);
+  const table = parseTable(decoded(bytes, file), file);
   return guarded ? unguarded(table) : table;
 }
 
@@ -46,9 +49,46 @@ function unguarded({ file, columns, rows }: Table): Table {
   };
 }
 
+function decoded(bytes: Buffer, file: string): string {
+  const mark = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8"; // prettier-ignore
+  try {
+    return new TextDecoder(mark, { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const line = mark === "utf-8" ? firstForeignLine(bytes) : null;
+    throw new TableError(
+      file,
+      line,
+      `expected ${mark.toUpperCase()} text, received bytes of another encoding`,
+      "Save it as UTF-8 (in Excel: CSV UTF-8), or convert it, naming its encoding, such as: iconv -f GBK -t UTF-8 OLD.csv > NEW.csv.",
+      { cause },
+    );
+  }
+}
+
+/** The first line that is not UTF-8, from 1 on. */
+function firstForeignLine(bytes: Buffer): number {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  for (let line = 1, start = 0; ; line++) {
+    const found = bytes.indexOf(0x0a, start);
+    const end = found < 0 ? bytes.length : found;
+    try {
+      decoder.decode(bytes.subarray(start, end));
+    } catch {
+      return line;
+    }
+    if (found < 0) return line;
+    start = end + 1;
+  }
+}
+
 /** @param file name for error messages  @throws TableError */
 export function parseTable(text: string, file: string): Table {
-  const records = parseRecords(text, file);
+  const nul = text.indexOf("\0");
+  if (nul >= 0) {
+    const line = text.slice(0, nul).split("\n").length;
+    throw new TableError(file, line, "expected text, it holds a NUL character", "Save it as UTF-8 text.");
+  }
+  const records = withoutEmptyColumns(parseRecords(text, file).filter(({ record }) => record.some((cell) => cell !== ""))); // prettier-ignore
   const columns = records[0]?.record ?? [];
   const header = records[0]?.line ?? 1;
   if (columns.length === 0)
@@ -58,17 +98,20 @@ export function parseTable(text: string, file: string): Table {
     throw new TableError(
       file,
       header,
-      `expected columns with different names, "${double}" stands twice`,
+      `expected columns with different names, "${double}" appears twice`,
       "Rename one.",
     );
   }
+  const unnamed = columns.indexOf("");
+  if (unnamed >= 0)
+    throw new TableError(file, header, `expected a name for each column, column ${unnamed + 1} has none`, "Name it.");
   const rows = records.slice(1).map(({ line, record }) => {
     if (record.length !== columns.length) {
       throw new TableError(
         file,
         line,
-        `expected ${columns.length} values (${columns.join(", ")}), found ${record.length}`,
-        "Put values that hold commas in double quotes.",
+        `expected ${columns.length} values (${listed(columns)}), found ${record.length}`,
+        `Put values that hold a ${NAMES[separatorOf(text)]} in double quotes.`,
       );
     }
     return { line, values: Object.fromEntries(columns.map((name, i) => [name, record[i] ?? ""])) };
@@ -81,9 +124,33 @@ interface Parsed {
   line: number;
 }
 
+const NAMES = { ",": "comma", ";": "semicolon", "\t": "tab" } as const;
+type Separator = keyof typeof NAMES;
+
+/** Excel writes semicolons where the comma is the decimal mark. */
+function separatorOf(text: string): Separator {
+  const header = (/^\uFEFF?\s*([^\r\n]*)/.exec(text)?.[1] ?? "").replaceAll(/"[^"]*"/g, "");
+  if (header.includes(",")) return ",";
+  return header.includes(";") ? ";" : header.includes("\t") ? "\t" : ",";
+}
+
+/** Columns at the right end without a name or a value, as spreadsheets leave them. */
+function withoutEmptyColumns(records: readonly Parsed[]): Parsed[] {
+  const columns = records[0]?.record ?? [];
+  let width = columns.length;
+  const isEmpty = (column: number) => records.every(({ record }) => (record[column] ?? "") === "");
+  while (width > 0 && isEmpty(width - 1)) width--;
+  if (width === columns.length) return [...records];
+  return records.map(({ line, record }) => ({
+    line,
+    record: record.length === columns.length ? record.slice(0, width) : record,
+  }));
+}
+
 function parseRecords(text: string, file: string): Parsed[] {
   try {
     const found: unknown[] = parse(text, {
+      delimiter: separatorOf(text),
       bom: true,
       trim: true,
       skip_empty_lines: true,

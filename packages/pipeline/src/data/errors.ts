@@ -65,8 +65,11 @@ export class LabelsError extends Error {
       shown("are not usable", problems.invalid),
       shown("have several series", problems.severalSeries),
     ].filter((part) => part !== "");
+    const missing = problems.unlabelled.some((text) => text.endsWith('")'))
+      ? "NA, NaN, None, null and ? count as missing: a class that is called so needs another name. "
+      : "";
     super(
-      `${file}: labels and volumes do not fit: ${parts.join("; ")}. ` +
+      `${file}: labels and volumes do not fit: ${parts.join("; ")}. ${missing}` +
         `The columns are id or path, label (a whole number from 0 on, or a text) and, where a subject has several volumes, subject; ` +
         `ids match a file's name or path below the source folder, or a DICOM PatientID, AccessionNumber or UID; ` +
         `--skip-unlabelled leaves out what has no partner.`,

@@ -58,10 +58,13 @@ export interface DatasetInfo {
   width: number;
   dtype: StoreDtype;
   unit: "HU" | "arbitrary";
-  /** Default window: -1000..400 HU, else the range of the source's dtype. */
+  /** -1000..400 HU, else the range of the source's dtype; see defaultWindow. */
   range: [number, number];
   depth: number | "native";
+  /** Names by label. */
   classes: string[];
+  /** Labels that volumes have, where `classes` names more: the others take no part in any task. Absent: all. */
+  labels?: number[] | undefined;
   /** Volumes. */
   count: number;
   /** Identifies the data set: see datasetHash. */
@@ -83,6 +86,19 @@ export interface Dataset {
   slicesOffset: number;
 }
 
+/** Labels that take part in tasks: those with a volume; all, in a data set of before this was kept. */
+export const labelsOf = ({ classes, labels }: Pick<DatasetInfo, "classes" | "labels">): number[] =>
+  labels ?? classes.map((_, label) => label);
+
+/** What `labels` of dataset.json is for these volumes. */
+export function presentLabels(
+  volumes: readonly Pick<VolumeRecord, "label">[],
+  classes: readonly string[],
+): Pick<DatasetInfo, "labels"> {
+  const labels = [...new Set(volumes.map(({ label }) => label))].sort((a, b) => a - b);
+  return labels.length < classes.length ? { labels } : {};
+}
+
 const positive = z.int().positive();
 const infoSchema = z.strictObject({
   name: z.string(),
@@ -94,6 +110,7 @@ const infoSchema = z.strictObject({
   range: z.tuple([z.number(), z.number()]),
   depth: z.union([positive, z.literal("native")]),
   classes: z.array(z.string()).min(1),
+  labels: z.array(z.int().nonnegative()).min(1).optional(),
   count: positive,
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   recipe: z.record(z.string(), z.unknown()),

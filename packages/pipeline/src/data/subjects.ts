@@ -16,6 +16,8 @@ const COLUMNS = [
   "original_direction",
   ...["crop", "source", "sha256", "voxel_sha256", "mean_lung_hu"],
 ];
+/** The column that says which of two contradicting geometries of a file was taken. */
+export const GEOMETRY_COLUMN = "geometry_notes";
 /** Further columns of the labels file whose names are taken stand under this prefix. */
 const PREFIX = "labels_";
 

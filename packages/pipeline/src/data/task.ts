@@ -3,7 +3,7 @@ import { stageClasses, type TaskClasses } from "../config/classes.js";
 import type { RunConfig } from "../config/types.js";
 import { shuffleLabels } from "./shuffle-labels.js";
 import type { Part, Split } from "./split/split.js";
-import type { Dataset, VolumeRecord } from "./store.js";
+import { labelsOf, type Dataset, type VolumeRecord } from "./store.js";
 
 export interface TaskVolume extends Omit<VolumeRecord, "label"> {
   /** Class of the task, 0..K-1. */
@@ -30,12 +30,7 @@ export function taskOf(config: Pick<RunConfig, "task" | "seed">, dataset: Datase
 }
 
 function classesOf(config: Pick<RunConfig, "task">, dataset: Dataset): TaskClasses {
-  const names = dataset.info.classes;
-  return stageClasses(
-    config,
-    names.map((_, label) => label),
-    names,
-  );
+  return stageClasses(config, labelsOf(dataset.info), dataset.info.classes);
 }
 
 function relabelled(volumes: readonly VolumeRecord[], { mapping }: TaskClasses): TaskVolume[] {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { SplitError } from "../data/errors.js";
 import { PARTS, readSplits, splitPath, type Part } from "../data/split/split.js";
-import { readStored, storeBytes, type Dataset, type StoreArray } from "../data/store.js";
+import { labelsOf, readStored, storeBytes, type Dataset, type StoreArray } from "../data/store.js";
 import type { Progress } from "../progress.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import { rangeOf, ValueCounts, type ValueFacts } from "./values.js";
@@ -111,7 +111,8 @@ export function splitOf(dataset: Dataset): { text: string | null; parts: Readonl
 }
 
 function classCounts({ info, volumes }: Dataset, parts: ReadonlyMap<string, Part> | null): ClassCount[] {
-  return info.classes.map((name, label) => {
+  return labelsOf(info).map((label) => {
+    const name = info.classes[label]!;
     const own = volumes.filter((volume) => volume.label === label);
     const inPart = (part: Part) => own.filter(({ id }) => parts?.get(id) === part).length;
     return {

@@ -20,6 +20,7 @@ import { refusalOf } from "./series-look.js";
 import { byReason, isUsable, lookAtSource, type SourceLook } from "./source-look.js";
 import { openTarget, type Target } from "./target.js";
 import type { Window } from "./tiles.js";
+import { defaultWindow as defaultDatasetWindow } from "../data/window.js";
 import { defaultWindow, lookAtVolume, recordFacts, sourceFacts, type VolumeLook } from "./volume-look.js";
 
 export interface InspectOptions extends Choice, IdentityOptions, OutputOptions {
@@ -89,7 +90,8 @@ async function inspectDataset(dataset: Dataset, options: InspectOptions, wanted:
     throw new InspectError(`${needs}: expected one volume, ${options.path} is a whole data set`, "Name it with --id.");
   const { look, counts } = await lookAtDataset(dataset, options);
   const outputs = new Outputs(wanted, options.out);
-  const window = options.window ?? dataset.info.range;
+  const { window: usual } = defaultDatasetWindow(dataset, dataset.volumes);
+  const window = options.window ?? usual;
   await writeDatasetPictures(
     dataset,
     counts,

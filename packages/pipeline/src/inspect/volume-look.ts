@@ -3,6 +3,7 @@ import { npyDtypeOf, orientationCode, type DicomSeries, type Triple, type Volume
 import { readNiftiHeader } from "@slicestack/volume/node";
 import type { SetAside, SourceVolume } from "../data/ingest/source.js";
 import type { Dataset, VolumeRecord } from "../data/store.js";
+import { GEOMETRY_COLUMN } from "../data/subjects.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import type { Identity } from "./identity.js";
 import { short, times } from "./numbers.js";
@@ -79,7 +80,9 @@ export async function sourceFacts(
 ): Promise<Record<string, string>> {
   const label = found.className === null ? {} : { class: found.className };
   const part = found.part === null ? {} : { part: found.part };
-  const mended = Object.fromEntries(Object.entries(facts).filter(isMended));
+  const mended = Object.fromEntries(
+    Object.entries(facts).filter((fact) => isMended(fact) && fact[0] !== GEOMETRY_COLUMN),
+  );
   const stored = format === "NIfTI" && found.input.kind === "file" ? await niftiFacts(found.input.path) : {};
   if (series === undefined) return { ...stored, ...label, ...part, ...mended };
   const named = {
@@ -98,11 +101,12 @@ const given = (facts: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== ""));
 
 async function niftiFacts(path: string): Promise<Record<string, string>> {
-  const { version, dtype, littleEndian, slope, intercept, geometry } = await readNiftiHeader(path);
+  const { version, dtype, littleEndian, slope, intercept, geometry, geometryNotes } = await readNiftiHeader(path);
   const scaled = slope === 1 && intercept === 0 ? "" : `, times ${short(slope)} plus ${short(intercept)}`;
   return {
     stored: `NIfTI-${version}, ${dtype}, ${littleEndian ? "little" : "big"} endian${scaled}`,
     "geometry from": geometry,
+    ...given({ "geometry notes": geometryNotes.join("; ") }),
   };
 }
 

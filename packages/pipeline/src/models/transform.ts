@@ -34,9 +34,10 @@ export function valueTransform(
   const { mean, std, augment } = transform;
   const windows = transform.windows ?? [transform.window ?? info.range];
   const margin = windowMargin(augment);
-  const airs = windows.map(([low, high]) =>
-    Math.min(1 + margin, Math.max(-margin, (info.range[0] - low) / (high - low))),
-  );
+  const airs = windows.map(([low, high]) => {
+    const least = info.dtype === "float32" ? Math.min(info.range[0], low) : info.range[0]; // floats may leave 0..1
+    return Math.min(1 + margin, Math.max(-margin, (least - low) / (high - low)));
+  });
   const alike = airs.every((air) => air === airs[0]);
   const air = alike ? (airs[0] ?? 0) : airs.flatMap((one) => new Array<number>(channels).fill(one));
   return { windows, margin, air, mean, std };

@@ -85,7 +85,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
 
 function windowFor({ unit }: Fingerprint): Choice {
   if (unit === "HU") return { key: "transform.window", value: [-1000, 400], reason: "HU: lung and soft tissue, as in the paper" }; // prettier-ignore
-  return { key: "transform.window", value: null, reason: "no HU: the whole range of the data" };
+  return { key: "transform.window", value: null, reason: "no HU: the range of bytes and of fractions within 0..1, else percentiles 0.5 and 99.5 of the training values" }; // prettier-ignore
 }
 
 /** About as many slices as pixels a side, all voxels alike: no plane is better than another. */

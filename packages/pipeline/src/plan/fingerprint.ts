@@ -1,5 +1,5 @@
 /** What a data set is like, as far as the choice of a configuration depends on it. */
-import type { Dataset } from "../data/store.js";
+import { labelsOf, type Dataset } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
 
 export interface Fingerprint {
@@ -27,8 +27,9 @@ export function fingerprint({ info, volumes }: Dataset, split: Split): Fingerpri
     const ids = new Set(split.parts[name]);
     return volumes.filter(({ id }) => ids.has(id));
   };
-  const count = (chosen: typeof volumes) =>
-    info.classes.map((_, c) => chosen.filter(({ label }) => label === c).length);
+  const labels = labelsOf(info);
+  const classes = labels.map((label) => info.classes[label]!);
+  const count = (chosen: typeof volumes) => labels.map((c) => chosen.filter(({ label }) => label === c).length);
   const train = part("train");
   const depths = volumes.map(({ count: slices }) => slices).sort((a, b) => a - b);
   const ratios = volumes.map(({ geometry: { spacing } }) => spacing[2] / Math.sqrt(spacing[0] * spacing[1]));
@@ -39,18 +40,18 @@ export function fingerprint({ info, volumes }: Dataset, split: Split): Fingerpri
     height: info.height,
     width: info.width,
     depth: [depths[0]!, median(depths), depths.at(-1)!],
-    classes: info.classes,
+    classes,
     train: counts,
     val: count(part("val")),
     subjects: new Set(train.map(({ subject }) => subject)).size,
     anisotropy: median([...ratios].sort((a, b) => a - b)),
-    flags: flagsOf(info, counts, split),
+    flags: flagsOf(info, classes, counts, split),
   };
 }
 
-function flagsOf(info: Dataset["info"], train: readonly number[], split: Split): string[] {
-  const rare = info.classes.filter((_, c) => train[c]! > 0 && train[c]! < 10);
-  const absent = info.classes.filter((_, c) => train[c] === 0);
+function flagsOf(info: Dataset["info"], classes: readonly string[], train: readonly number[], split: Split): string[] {
+  const rare = classes.filter((_, c) => train[c]! > 0 && train[c]! < 10);
+  const absent = classes.filter((_, c) => train[c] === 0);
   const quarantined = info.quarantined?.length ?? 0;
   return [
     ...(absent.length > 0 ? [`No training volume of ${absent.join(", ")}: the model cannot learn it.`] : []),

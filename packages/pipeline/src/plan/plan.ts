@@ -3,7 +3,9 @@ import { stringify } from "yaml";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { loadConfig } from "../config/load.js";
 import type { RunConfig } from "../config/types.js";
-import { openDataset } from "../data/store.js";
+import { SplitError } from "../data/errors.js";
+import { splitPath } from "../data/split/split.js";
+import { openDataset, type Dataset } from "../data/store.js";
 import { systemProbe } from "../doctor/probe.js";
 import { usableCores } from "../doctor/cpu.js";
 import { havePretrained } from "../models/pretrained.js";
@@ -35,6 +37,7 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const { data, budget = null, device = "auto", threads = "auto" } = options;
   const dataset = openDataset(data);
   const found = fingerprint(dataset, splitsOf(dataset, loadConfig({ text: "" }))[0]!);
+  refuseEmptyParts(dataset, found);
   const job: MeasureJob = {
     stored: [found.height, found.width],
     classes: found.classes.length,
@@ -58,6 +61,17 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const chosen = choose(found, machine, budget);
   const yaml = planYaml(chosen, found, machine);
   return { ...chosen, fingerprint: found, machine, yaml, config: loadConfig({ file: "the plan", text: yaml }) };
+}
+
+/** Before minutes of measuring: a training without them would be refused. */
+function refuseEmptyParts(dataset: Dataset, { train, val }: Fingerprint): void {
+  for (const [part, counts] of Object.entries({ train, val })) {
+    if (counts.some((count) => count > 0)) continue;
+    throw new SplitError(
+      `${splitPath(dataset)}: expected a ${part} part with volumes, it has none`,
+      `Draw another split: slicestack split ${dataset.directory} --overwrite`,
+    );
+  }
 }
 
 /** The choices as a configuration file; comments give the reasons. */

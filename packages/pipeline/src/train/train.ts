@@ -24,6 +24,7 @@ import { keepPlace, openRun } from "../run/open.js";
 import { verifyOnce } from "../run/verified.js";
 import { placeOf } from "../run/place.js";
 import { softwareVersions } from "../run/versions.js";
+import { resolveWindow, withWindowOf } from "../run/window.js";
 import { isBegun } from "./checkpoint.js";
 import type { StartCheck } from "./check-start.js";
 import { classWarnings } from "./class-warnings.js";
@@ -182,7 +183,7 @@ export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "da
       `began ${place === null ? "without --fold" : `with --fold ${place}`}, --fold ${fold} was asked for`,
       "A run keeps its split: leave --fold out, or train a new run with another --out.",
     );
-  const changed = configDifferences(begun, { ...config, relaunch: begun.relaunch });
+  const changed = configDifferences(begun, { ...withWindowOf(begun, config), relaunch: begun.relaunch });
   if (changed.length > 0) {
     throw new RunError(
       run,
@@ -200,15 +201,16 @@ async function planRun(
   options: TrainOptions,
   pretrained: string | null,
 ): Promise<() => void> {
-  const { config, command = "train() of @slicestack/pipeline", overwrite = false, world = alone } = options;
+  const { command = "train() of @slicestack/pipeline", overwrite = false, world = alone } = options;
   const paths = runPaths(run);
   const refuse = () => (overwrite ? refuseIrreplaceable(run, "run") : refuseTaken(run, "run"));
   refuse();
-  checkInitFrom(config);
-  const split = options.split ?? splitFor(dataset, config, options.fold);
-  const task = checkedTask(run, config, dataset, split, world.worldSize);
-  const { classes } = task;
+  checkInitFrom(options.config);
+  const split = options.split ?? splitFor(dataset, options.config, options.fold);
+  const task = checkedTask(run, options.config, dataset, split, world.worldSize);
+  const { classes, parts } = task;
   const { sliceFrom } = options;
+  const { config, origin } = resolveWindow(options.config, dataset, parts.train, sliceFrom);
   const given = { split, datasetHash: dataset.info.hash };
   const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
   await checkStarts({
@@ -224,6 +226,7 @@ async function planRun(
     if (overwrite) emptyFolder(run);
     claimFolder(run, "run");
     sliceStage?.take(run);
+    if (origin !== null) appendLog(run, `transform.window ${config.transform.window!.join(" to ")}: ${origin}`);
     const yaml = configToYaml(config);
     writeFileAtomic(paths.config, yaml);
     writeFileAtomic(paths.split, splitText(split));

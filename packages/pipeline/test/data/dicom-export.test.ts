@@ -71,7 +71,7 @@ test("a study with several series is refused until one is chosen: by description
     (error) =>
       error instanceof LabelsError &&
       error.problems.severalSeries.length === 1 &&
-      /8 slices at 5 mm; series "Lung 2\.0 B70f", 20 slices at 2 mm\): pass --series/.test(
+      /: pass --series .* UID \(.*8 slices at 5 mm, series "Lung 2\.0 B70f", 20 slices at 2 mm\)$/.test(
         error.problems.severalSeries[0]!,
       ),
   );

@@ -36,7 +36,7 @@ test("csv: errors name the file and the line (counted by hand)", () => {
   assert.equal(short.line, 4);
   assert.match(short.message, /labels\.csv, line 4: expected 2 values \(id, label\), found 1/);
   assert.match(thrown("").message, /the file is empty/);
-  assert.match(thrown("id,id\na,b").message, /"id" stands twice/);
+  assert.match(thrown("id,id\na,b").message, /"id" appears twice/);
   assert.equal(thrown('id,label\na,"1\n').file, "labels.csv");
 });
 

@@ -172,3 +172,70 @@ test("columns that name a person never reach the index", async (t) => {
   const { volumes } = await makePlan({ source: folderWith(temporaryFolder(t), ["a.nii"], csv) });
   assert.deepEqual(volumes[0]?.extra, { site: "north", sex: "F" });
 });
+
+test("NA, nan, None, #N/A, null and ? are missing labels, named by what stands there; a missing subject is no subject", async (t) => {
+  const missing = ["NA", "nan", "None", "#N/A", "null", "?"];
+  const files = [..."abcdefgh"].map((name) => `${name}.nii`);
+  const rows = missing.map((text, k) => `${"abcdef"[k]},${text},s${k}`);
+  const csv = `id,label,subject\n${rows.join("\n")}\ng,0,NA\nh,1,n/a\n`;
+  const source = folderWith(temporaryFolder(t), files, csv);
+  const { problems } = await refused(source);
+  assert.deepEqual(problems.unlabelled, missing.map((text, k) => `${"abcdef"[k]}.nii ("${text}")`)); // prettier-ignore
+  assert.deepEqual(problems.invalid, []);
+  const { volumes, classes } = await makePlan({ source, skipUnlabelled: true });
+  assert.deepEqual(volumes.map(({ id, subject, label }) => [id, subject, label]), [["g", "g", 0], ["h", "h", 1]]); // prettier-ignore
+  assert.deepEqual(classes, ["0", "1"]);
+});
+
+test("Sick and sick are asked about, as are names that differ in spaces or Unicode form; both spellings and lines are named", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,Sick\nb,well\nc,sick\n");
+  await assert.rejects(makePlan({ source }), (error: Error) => {
+    assert.ok(error instanceof TableError, String(error));
+    assert.match(error.message, /line 4: expected one spelling a class, found "Sick" \(1 rows, first in line 2\) and "sick"/); // prettier-ignore
+    return true;
+  });
+  for (const [one, other] of [
+    ["no finding", "no  finding"],
+    ["Ödem", "O\u0308dem"],
+  ]) {
+    // prettier-ignore
+    writeFileSync(join(folder, "labels.csv"), `id,label\na,${one}\nb,well\nc,${other}\n`);
+    await assert.rejects(makePlan({ source }), /expected one spelling a class/);
+  }
+});
+
+test("a stray 99 is refused with its row; small gaps, and numbers that have names, are meant", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,1\nc,99\n");
+  const { problems } = await refused(source);
+  assert.deepEqual(problems.invalid.length, 1);
+  assert.match(problems.invalid[0] ?? "", /^c\.nii: label 99 in line 4, far from the others; leave the cell empty/);
+  writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,well\nb,1,ill\nc,99,unknown\n");
+  assert.equal((await makePlan({ source })).volumes[2]?.label, 99);
+  writeFileSync(join(folder, "labels.csv"), "id,label\na,0\nb,1\nc,3\n");
+  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label), [0, 1, 3]); // prettier-ignore
+});
+
+test("a column split or part whose values are all parts is the split of the data; a subject in two parts is refused", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,Split\na,0,training\nb,1,Valid\nc,1,TEST\n");
+  const { volumes } = await makePlan({ source });
+  assert.deepEqual(volumes.map(({ part }) => part), ["train", "val", "test"]); // prettier-ignore
+  assert.deepEqual(volumes[0]?.extra, {});
+  writeFileSync(join(folder, "labels.csv"), "id,label,subject,part\na,0,s,train\nb,1,s,test\nc,1,r,val\n");
+  assert.match((await refused(source)).problems.conflicting.join(), /subject s: a\.nii is in train, b\.nii in test/);
+  writeFileSync(join(folder, "labels.csv"), "id,label,part\na,0,train\nb,1,\nc,1,test\n");
+  assert.match((await refused(source)).problems.invalid.join(), /b\.nii: no part in the column part in line 3/);
+  // Of the body: no split at all.
+  writeFileSync(join(folder, "labels.csv"), "id,label,part\na,0,left\nb,1,right\nc,1,left\n");
+  assert.deepEqual((await makePlan({ source })).volumes.map(({ part, extra }) => [part, extra["part"]]), [[null, "left"], [null, "right"], [null, "left"]]); // prettier-ignore
+});
+
+test("one label under two class names is refused with its row; a missing class name is none", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,class\na,0,X\nb,0,Y\nc,1,Z\n");
+  assert.match((await refused(source)).problems.invalid.join(), /b\.nii: class "Y" in line 3, where label 0 is also called "X"/); // prettier-ignore
+  writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,X\nb,0,NA\nc,1,\n");
+  assert.deepEqual((await makePlan({ source })).classes, ["X", "1"]);
+});

@@ -16,19 +16,20 @@ import {
   type Part,
   type Split,
 } from "../../src/data/split/split.js";
+import { Pseudonyms, readSalt } from "../../src/data/ingest/privacy.js";
 import { fakeDataset } from "./fake-dataset.js";
 import { temporaryFolder } from "./temporary.js";
 
 const PARTS: Part[] = ["train", "val", "test"];
 type Row = [string, string, number];
 
-/** Subjects with one to four volumes; a fifth of the subjects have volumes of two classes. */
-function randomRows(random: Random, subjects: number, classes: number): Row[] {
+/** Subjects with one to four volumes; so large a share of the volumes has another label than their subject's. */
+function randomRows(random: Random, subjects: number, classes: number, others = 0.2): Row[] {
   const rows: Row[] = [];
   for (let s = 0; s < subjects; s++) {
     const label = Math.floor(random.uniform() ** 2 * classes);
     for (let v = random.integer(1, 4); v > 0; v--) {
-      const other = random.chance(0.2) ? random.integer(0, classes - 1) : label;
+      const other = random.chance(others) ? random.integer(0, classes - 1) : label;
       rows.push([`v${rows.length}`, `s${s}`, other]);
     }
   }
@@ -301,4 +302,85 @@ test("folds are written to one file and read back; a reader of one split says to
   edited.folds[1]!.parts.val.pop();
   writeFileSync(path, JSON.stringify(edited));
   assert.throws(() => readSplits(path), /edited by hand/);
+});
+
+/** Whether some dealing of the subjects leaves no train part without a class; every dealing is tried. */
+function hasSolution(rows: readonly Row[], k: number): boolean {
+  const subjects = [...new Set(rows.map((row) => row[1]))];
+  const classes = new Set(rows.map((row) => row[2]));
+  const bits = subjects.map((name) => rows.filter((row) => row[1] === name).reduce((all, row) => all | (1 << row[2]), 0)); // prettier-ignore
+  const all = [...classes].reduce((found, label) => found | (1 << label), 0);
+  const folds = new Array<number>(k).fill(0);
+  const place = (s: number): boolean => {
+    if (s === subjects.length) {
+      // prettier-ignore
+      return folds.every((_, i) => folds.reduce((seen, own, f) => (f === i || f === (i + 1) % k ? seen : seen | own), 0) === all);
+    }
+    return folds.some((before, f) => {
+      folds[f] = before | bits[s]!;
+      const found = place(s + 1);
+      folds[f] = before;
+      return found;
+    });
+  };
+  return place(0);
+}
+
+test("makeFolds, 250 small data sets: where some dealing gives every train part every class, it is found; else the fold is named", () => {
+  let solvable = 0;
+  for (let seed = 0; seed < 250; seed++) {
+    const random = new Random(seed);
+    const rows = randomRows(random, random.integer(6, 8), 3, 0.6);
+    const dataset = fakeDataset(rows);
+    const splits = makeFolds(dataset, { seed, folds: 3 });
+    const label = new Map(rows.map((row) => [row[0], row[2]]));
+    const present = new Set(rows.map((row) => row[2]));
+    const lacking = splits.flatMap((split) => {
+      const trained = new Set(split.parts.train.map((id) => label.get(id)!));
+      return [...present].filter((one) => !trained.has(one)).map((one) => [split, one] as const);
+    });
+    if (hasSolution(rows, 3)) {
+      solvable++;
+      assert.deepEqual(lacking.map(([split, one]) => [foldName(split), one]), [], `seed ${seed}`); // prettier-ignore
+    }
+    for (const [split, one] of lacking)
+      assert.ok(
+        split.warnings.some((text) => text.startsWith(`${foldName(split)}: class ${one} `) && text.includes("is not in train")), // prettier-ignore
+        `seed ${seed}: ${split.warnings.join()}`,
+      );
+  }
+  assert.ok(solvable >= 100, String(solvable));
+});
+
+test("makeFolds: three folds of seven subjects whose rare class three have: each model has it in train", () => {
+  const text = "s0 0,s0 2,s1 2,s1 1,s1 1,s2 2,s2 0,s3 1,s3 2,s3 2,s4 2,s4 0,s5 0,s5 2,s5 0,s6 0,s6 1";
+  const rows = text.split(",").map((row, k): Row => [`v${k}`, row.split(" ")[0]!, Number(row.split(" ")[1])]);
+  const splits = makeFolds(fakeDataset(rows), { seed: 0, folds: 3 });
+  const label = new Map(rows.map((row) => [row[0], row[2]]));
+  for (const { parts, warnings } of splits) {
+    assert.deepEqual(new Set(parts.train.map((id) => label.get(id))), new Set([0, 1, 2]));
+    assert.deepEqual(warnings, []);
+  }
+});
+
+test("splitFromTable finds volumes by path, by PatientID where that was hashed, and says how the data set calls them otherwise", (t) => {
+  const folder = temporaryFolder(t);
+  const saltFile = join(folder, "salt");
+  writeFileSync(saltFile, "a secret of sixteen and more\n");
+  const pseudonyms = new Pseudonyms(readSalt(saltFile));
+  const patients = ["P1", "P2", "P3"];
+  const dataset = fakeDataset(patients.map((patient, k) => [`v${k}`, pseudonyms.of("patient", patient), k % 2]));
+  dataset.volumes.forEach((volume, k) => (volume.source = `scans/v${k}.nii.gz`));
+  const file = join(folder, "split.csv");
+  const write = (key: string, names: string[], part = "part") =>
+    writeFileSync(file, `${key},${part}\n${names.map((name, k) => `${name},${["train", "Validation", "test"][k]}`).join("\n")}\n`); // prettier-ignore
+  const expected = { train: ["v0"], val: ["v1"], test: ["v2"] };
+  write("PatientID", patients);
+  assert.deepEqual(splitFromTable(dataset, file, 0, { saltFile }).parts, expected);
+  write("subject", patients, "Split");
+  assert.deepEqual(splitFromTable(dataset, file, 0, { saltFile }).parts, expected);
+  write("path", ["./scans/v0.nii.gz", "scans\\v1.nii.gz", "v2"]);
+  assert.deepEqual(splitFromTable(dataset, file, 0, { saltFile }).parts, expected);
+  write("PatientID", ["X", "Y", "Z"]);
+  assert.throws(() => splitFromTable(dataset, file, 0, { saltFile }), /column PatientID names no volume.*--salt-file/);
 });

@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
+import { makeSplit } from "../../src/data/split/holdout.js";
+import { writeSplit } from "../../src/data/split/split.js";
+import { openDataset } from "../../src/data/store.js";
 import { choose, type Machine } from "../../src/plan/choose.js";
 import type { Fingerprint } from "../../src/plan/fingerprint.js";
 import { plan, planYaml } from "../../src/plan/plan.js";
@@ -114,4 +117,13 @@ test("planned on a real small data set, measured on this machine, and trained", 
   assert.ok(planned.config.slice.epochs >= 4);
   const short = loadConfig({ text: planned.yaml, overrides: { "slice.epochs": "1", "volume.epochs": "1", "slice.slices_per_volume": "2", threads: "1" } }); // prettier-ignore
   assert.equal((await train({ config: short, data, out: join(folder, "run") })).status, "finished");
+});
+
+test("a split without validation volumes is refused before anything is measured, with the command that draws another", async () => {
+  const dataset = openDataset(await smallDataset(scratch(), 10));
+  writeSplit(dataset, makeSplit(dataset, { seed: 0, fractions: [0.8, 0, 0.2] }));
+  await assert.rejects(plan({ data: dataset.directory, threads: 1, device: "cpu" }), {
+    name: "SplitError",
+    message: /expected a val part with volumes, it has none\. Draw another split: slicestack split .* --overwrite/,
+  });
 });

@@ -3,8 +3,12 @@ import { basename } from "node:path";
 import { readTable, type Table, type TableRow } from "../csv.js";
 import { LabelsError, TableError, type LabelProblems } from "../errors.js";
 import { furtherColumns } from "./columns.js";
+import { listed } from "../listed.js";
+import { isMissing, labelNumbers, strayLabels } from "./label-values.js";
+import { partsFromTable } from "./parts.js";
 import type { KnownReasons } from "./known-reasons.js";
 import { chooseSeries } from "./series.js";
+import { subjectWarnings } from "./placeholders.js";
 import { KEYS, type Key, type Labelling, type LabelledVolume, type SetAside, type SourceVolume } from "./source.js";
 
 export interface LabelOptions {
@@ -22,8 +26,6 @@ export interface LabelOptions {
   keepIds?: boolean;
 }
 
-/** More classes than this are taken for a mistaken column. */
-const MOST_CLASSES = 1000;
 const ID_COLUMNS = ["id", "path", "file", "patient_id", "accession_number", "accession", "study_uid", "series_uid"];
 const USUAL = {
   label: ["label", "category", "class_id", "target"],
@@ -47,9 +49,12 @@ export function labelsFromTable(
   const left: SetAside[] = [];
   const numbers = labelNumbers(table, columns.label);
   const rows = matchRows(volumes, table.rows, { ...options, columns, reasons }, problems, left);
-  const used = new Set([columns.id, columns.label, columns.subject, columns.class, "id", "path", "subject", "label", "class"]); // prettier-ignore
+  const parts = partsFromTable(table, rows, problems);
+  const used = new Set([columns.id, columns.label, columns.subject, columns.class, parts?.column, "id", "path", "subject", "label", "class"]); // prettier-ignore
   const further = furtherColumns(table, used, options);
   const names = new Map(numbers.names);
+  const givenNames = new Map<number, string>();
+  const nameless: SourceVolume[] = [];
   const labelled: LabelledVolume[] = [];
   const chosenAway = new Set(left.map(({ path }) => path));
   for (const volume of volumes) {
@@ -59,8 +64,8 @@ export function labelsFromTable(
       continue;
     }
     const { values } = matched;
-    if ((values[columns.label] ?? "") === "") {
-      unlabelled(volume, options, problems, left);
+    if (isMissing(values[columns.label] ?? "")) {
+      unlabelled(volume, options, problems, left, values[columns.label]);
       continue;
     }
     const label = numbers.of(values[columns.label] ?? "");
@@ -72,14 +77,31 @@ export function labelsFromTable(
       problems.conflicting.push(`${volume.path}: label ${label} in line ${matched.line}`);
       continue;
     }
-    const name = (columns.class === undefined ? undefined : values[columns.class]) || volume.className;
+    const given = columns.class === undefined ? "" : (values[columns.class] ?? "");
+    const name = (isMissing(given) ? "" : given) || volume.className;
     if (name && !names.has(label)) names.set(label, name);
-    const subject =
-      (columns.subject === undefined ? undefined : values[columns.subject]) || volume.subject || volume.id;
+    const other = givenNames.get(label) ?? given;
+    if (!isMissing(given)) givenNames.set(label, other);
+    if (!isMissing(given) && given !== other) {
+      problems.invalid.push(
+        `${volume.path}: class "${given}" in line ${matched.line}, where label ${label} is also called "${other}"; give each label one name`,
+      );
+      continue;
+    }
+    const named = columns.subject === undefined ? "" : (values[columns.subject] ?? "");
+    if (columns.subject !== undefined && isMissing(named) && volume.subject === null) nameless.push(volume);
+    const subject = (isMissing(named) ? "" : named) || volume.subject || volume.id;
     const extra = Object.fromEntries(further.kept.map((column) => [column, values[column] ?? ""]));
-    labelled.push({ ...volume, subject, label, extra: { ...volume.facts, ...extra } });
+    const part = parts?.of(matched) ?? volume.part;
+    labelled.push({ ...volume, part, subject, label, extra: { ...volume.facts, ...extra } });
   }
-  return { ...finish(path, labelled, problems, names, left), columns: further };
+  const lineOf = new Map([...rows].map(([volume, { line }]) => [volume.path, line]));
+  const strays = new Set(strayLabels(labelled.map(({ label }) => label), names)); // prettier-ignore
+  for (const volume of labelled.filter(({ label }) => strays.has(label)))
+    problems.invalid.push(
+      `${volume.path}: label ${volume.label} in line ${lineOf.get(volume.path)}, far from the others; leave the cell empty where it means unknown, or give all classes names`,
+    );
+  return { ...finish(path, labelled, problems, names, left, nameless), columns: further };
 }
 
 /** Labels from the folders class_0/, class_1/ …, or as an archive gives them. @throws LabelsError */
@@ -114,9 +136,17 @@ const noProblems = (): LabelProblems => ({
   severalSeries: [],
 });
 
-function unlabelled(volume: SourceVolume, options: LabelOptions, problems: LabelProblems, left: SetAside[]): void {
-  if (options.skipUnlabelled) left.push({ path: volume.path, reason: "has no label" });
-  else problems.unlabelled.push(volume.path);
+/** @param text what stands in the place of a label, such as NA */
+function unlabelled(
+  volume: SourceVolume,
+  options: LabelOptions,
+  problems: LabelProblems,
+  left: SetAside[],
+  text = "",
+): void {
+  const shown = text === "" ? "" : ` ("${text}")`;
+  if (options.skipUnlabelled) left.push({ path: volume.path, reason: `has no label${shown}` });
+  else problems.unlabelled.push(`${volume.path}${shown}`);
 }
 
 interface Columns {
@@ -131,7 +161,7 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   const find = (wanted: string | undefined, usual: readonly string[]) => {
     if (wanted !== undefined) {
       if (table.columns.includes(wanted)) return wanted;
-      throw new TableError(table.file, 1, `expected the column ${wanted}, found ${table.columns.join(", ")}`, "Name one that is there."); // prettier-ignore
+      throw new TableError(table.file, 1, `expected the column ${wanted}, found ${listed(table.columns)}`, "Name one that is there."); // prettier-ignore
     }
     for (const name of usual) {
       const found = table.columns.find((column) => plain(column) === plain(name));
@@ -144,41 +174,10 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   if (id === undefined || label === undefined) {
     const remedy =
       "Name the columns id (or path) and label, or say which they are with --id-column and --label-column.";
-    const found = table.columns.join(", ");
+    const found = listed(table.columns);
     throw new TableError(table.file, 1, `expected the columns id or path, and label, found ${found}`, remedy);
   }
   return { id, label, subject: find(columns.subject, USUAL.subject), class: find(columns.class, USUAL.class) };
-}
-
-interface LabelNumbers {
-  /** null where a text is no label. */
-  of: (text: string) => number | null;
-  names: ReadonlyMap<number, string>;
-}
-
-/** Whole numbers as they are; texts such as CT-0 by their number; other texts by their alphabetical place. */
-function labelNumbers({ rows }: Table, column: string): LabelNumbers {
-  const texts = [...new Set(rows.map(({ values }) => values[column] ?? "").filter((text) => text !== ""))];
-  const whole = (text: string) => {
-    const number = /^\d+(\.0+)?$/.test(text) ? Number(text) : NaN;
-    return number < MOST_CLASSES ? number : null;
-  };
-  // One number among the texts: the others are mistakes, not names.
-  if (texts.length === 0 || texts.some((text) => whole(text) !== null)) return { of: whole, names: new Map() };
-  const numbered = texts.map((text) => /^(\D*?)(\d+)$/.exec(text));
-  const prefix = numbered[0]?.[1];
-  if (prefix !== undefined && numbered.every((match) => match?.[1] === prefix)) {
-    const entries = numbered.map((match): [number, string] => [Number(match?.[2]), match?.[0] ?? ""]);
-    const byText = new Map(entries.map(([number, text]) => [text, number]));
-    if (new Set(byText.values()).size === texts.length)
-      return { of: (text) => byText.get(text) ?? null, names: new Map(entries) };
-  }
-  if (texts.length > 50) return { of: whole, names: new Map() };
-  const sorted = texts.sort();
-  return {
-    of: (text) => (sorted.includes(text) ? sorted.indexOf(text) : null),
-    names: new Map(sorted.map((text, label) => [label, text])),
-  };
 }
 
 type MatchOptions = Omit<LabelOptions, "columns"> & { columns: Columns; reasons: KnownReasons | undefined };
@@ -239,11 +238,26 @@ function finish(
   problems: LabelProblems,
   names: ReadonlyMap<number, string>,
   left: SetAside[],
+  nameless: readonly SourceVolume[] = [],
 ): Omit<Labelling, "columns"> {
+  problems.conflicting.push(...subjectsInTwoParts(volumes));
   if (Object.values(problems).some((list: string[]) => list.length > 0)) throw new LabelsError(source, problems);
   const count = volumes.reduce((most, { label }) => Math.max(most, label + 1), 0);
   const classes = Array.from({ length: count }, (_, label) => names.get(label) ?? String(label));
   // Two labels under one name would be told apart nowhere.
   const unique = new Set(classes).size === classes.length;
-  return { volumes, classes: unique ? classes : classes.map((_, label) => String(label)), left };
+  const shown = unique ? classes : classes.map((_, label) => String(label));
+  return { volumes, classes: shown, left, warnings: subjectWarnings(volumes, nameless) };
+}
+
+/** Found before hours of preparing, where every volume comes with a part. */
+function subjectsInTwoParts(volumes: readonly LabelledVolume[]): string[] {
+  if (volumes.some(({ part }) => part === null)) return [];
+  const first = new Map<string, LabelledVolume>();
+  return volumes.flatMap((volume) => {
+    const other = first.get(volume.subject) ?? volume;
+    first.set(volume.subject, other);
+    if (other.part === volume.part) return [];
+    return [`subject ${volume.subject}: ${other.path} is in ${other.part}, ${volume.path} in ${volume.part}`];
+  });
 }

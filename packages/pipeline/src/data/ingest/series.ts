@@ -1,5 +1,6 @@
 /** Where a study has several series, one of them stands for it. */
 import { PrepareError, type LabelProblems } from "../errors.js";
+import { listed } from "../listed.js";
 import type { SetAside, SourceVolume } from "./source.js";
 
 /**
@@ -22,9 +23,9 @@ export function chooseSeries(
     const ranked = rule === undefined ? [] : rankSeries(study, rule);
     const [one] = study.length === 1 ? study : ranked;
     if (one === undefined) {
-      const list = study.map(describe).join("; ");
+      const list = listed(study.map(describe), 6);
       const why = rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`; // prettier-ignore
-      problems.severalSeries.push(`${study[0]!.path} (${list}): ${why}`);
+      problems.severalSeries.push(`${study[0]!.path}: ${why} (${list})`);
       continue;
     }
     chosen.push(one);

@@ -82,6 +82,8 @@ export interface Labelling {
   classes: string[];
   /** Volumes that were left out on purpose: without a label, or another series of the same study. */
   left: SetAside[];
+  /** What to look at: volumes whose subject is a placeholder, or is not known. */
+  warnings: string[];
   /** Further columns of the labels file. */
   columns: FurtherColumns;
 }

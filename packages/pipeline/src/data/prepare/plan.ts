@@ -58,6 +58,8 @@ export interface Plan {
   roots: string[];
   /** Whether the data set may hold names of files and folders: of DICOM they may name a patient. */
   keepsNames: boolean;
+  /** What to look at before the set is used. */
+  warnings: string[];
   /** SHA-256 over recipe, labels, and size and time of every file. */
   key: string;
 }
@@ -93,6 +95,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     broken: found.broken.map((one) => quarantined(one, keepsNames ? null : pseudonymsOf(options))),
     roots: [found.root, ...(recipe.mask === null ? [] : [resolve(recipe.mask)])],
     keepsNames,
+    warnings: labelling.warnings,
     key: keyOf(volumes, recipe, classes),
   };
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { syncFolder, temporaryName, writeFileAtomic } from "../atomic.js";
 import { PrepareError } from "../errors.js";
+import { FLAGS_REMEDY, flagWarnings } from "../hu.js";
 import type { FurtherColumns } from "../ingest/columns.js";
 import type { SetAside, VolumeInput } from "../ingest/source.js";
 import { FolderLock } from "../lock.js";
@@ -17,12 +18,13 @@ import {
   datasetHash,
   infoText,
   openDataset,
+  presentLabels,
   type Dataset,
   type DatasetInfo,
   type StoreDtype,
   type VolumeRecord,
 } from "../store.js";
-import { formatSubjects } from "../subjects.js";
+import { formatSubjects, GEOMETRY_COLUMN } from "../subjects.js";
 import { dataFolder, Journal, type Frame } from "./journal.js";
 import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions, type Quarantined } from "./plan.js"; // prettier-ignore
 import { shardOf, writeShard, type Shard } from "./shard.js";
@@ -53,6 +55,8 @@ export interface PrepareResult extends Dataset {
   quarantined: Quarantined[];
   /** Volumes that an earlier call, stopped or killed, had finished. */
   resumed: number;
+  /** What to look at before the set is used: values that can hardly be HU. */
+  warnings: string[];
 }
 
 /**
@@ -90,13 +94,30 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   if (options.shard === undefined) writeOfficialSplit(dataFolder(work));
   put(dataFolder(work), destination, overwrite);
   rmSync(work, { recursive: true, force: true });
+  const dataset = openDataset(destination);
   return {
-    ...openDataset(destination),
+    ...dataset,
     left: plan.left,
     columns: plan.columns,
     quarantined: [...quarantined, ...plan.broken],
     resumed,
+    warnings: warningsOf(dataset, plan),
   };
+}
+
+function warningsOf({ volumes, info }: Dataset, plan: Plan): string[] {
+  const doubts = flagWarnings(volumes, info.classes);
+  const odd = volumes.filter(({ extra }) => (extra[GEOMETRY_COLUMN] ?? "") !== "");
+  const has = (of: readonly { label: number }[], label: number) => of.some((volume) => volume.label === label);
+  const lost = info.classes.filter((_, label) => has(plan.volumes, label) && !has(volumes, label));
+  return [
+    ...plan.warnings,
+    ...(lost.length === 0 ? [] : [`no volume of class ${lost.join(", ")} could be prepared: it takes no part`]),
+    ...(odd[0] === undefined
+      ? []
+      : [`${odd.length} volumes have a file that contradicts itself on its geometry, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv says what was taken of each`]), // prettier-ignore
+    ...(doubts.length === 0 ? [] : [...doubts, FLAGS_REMEDY]),
+  ];
 }
 
 /** Where a preparation works until it is whole: the same folder each time, so that a second call finds it. */
@@ -178,9 +199,14 @@ function add(journal: Journal, volume: PlannedVolume, made: PreparedVolume): str
   const [count, height, width] = made.shape;
   const frame: Frame = { dtype: made.dtype, height, width, unit: made.unit };
   const first = journal.frame ?? frame;
-  if (height !== first.height || width !== first.width || made.dtype !== first.dtype) {
+  const isOtherSize = height !== first.height || width !== first.width;
+  if (isOtherSize || made.dtype !== first.dtype) {
     const wanted = `${first.dtype} ${first.height} x ${first.width} as the first volume`;
-    return `expected ${wanted}, it is ${made.dtype} ${height} x ${width}; pass --size to resample`;
+    const remedies = [
+      ...(isOtherSize ? ["--size to resample"] : []),
+      ...(made.dtype !== first.dtype ? ["--dtype float32, which holds both types"] : []),
+    ];
+    return `expected ${wanted}, it is ${made.dtype} ${height} x ${width}; pass ${remedies.join(" and ")}`;
   }
   journal.store(recordOf(volume, made, journal.count, count), frame, made.slices_SHW);
   return null;
@@ -243,6 +269,7 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
     range: frame.unit === "HU" ? [-1000, 400] : RANGES[frame.dtype],
     depth: plan.recipe.depth,
     classes: plan.classes,
+    ...presentLabels(records, plan.classes),
     count: records.length,
     hash: datasetHash([journal.count, frame.height, frame.width], frame.dtype, csv),
     recipe: recipeRecord(options, plan),

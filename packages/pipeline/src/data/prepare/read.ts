@@ -8,10 +8,11 @@ import {
   type NpyArray,
   type Volume,
 } from "@slicestack/volume";
-import { openNpyFile, readNpy, readSlice, readVolume } from "@slicestack/volume/node";
+import { openNpyFile, readNiftiHeader, readNpy, readSlice, readVolume } from "@slicestack/volume/node";
 import { arrayHash } from "../hash.js";
 import { readDicom } from "../ingest/dicom.js";
 import type { VolumeInput } from "../ingest/source.js";
+import { GEOMETRY_COLUMN } from "../subjects.js";
 import { UnusableVolumeError } from "../reason.js";
 import type { Recipe } from "./recipe.js";
 import { missingIn, refuseGaps, withGapsFilled } from "./slice-gaps.js";
@@ -32,7 +33,7 @@ export async function readInput(input: VolumeInput, recipe: ReadOptions): Promis
   const unit = recipe.unit === null ? {} : { unit: recipe.unit };
   switch (input.kind) {
     case "file":
-      return { volume: (await readVolume(input.path, unit)).volume, facts: {} };
+      return await readFile(input.path, unit);
     case "npy":
       return arrayResult(volumeOfColumns(await readNpy(input.path), input.path), unit);
     case "npy-item":
@@ -67,6 +68,12 @@ async function readImages(paths: readonly string[]): Promise<Volume> {
 }
 
 type Unit = { unit?: "HU" | "arbitrary" };
+
+async function readFile(path: string, unit: Unit): Promise<ReadResult> {
+  const { volume, format } = await readVolume(path, unit);
+  const notes = format === "NIfTI" ? (await readNiftiHeader(path)).geometryNotes : [];
+  return { volume, facts: notes.length > 0 ? { [GEOMETRY_COLUMN]: notes.join("; ") } : {} };
+}
 
 const arrayResult = (volume: Volume, unit: Unit): ReadResult => ({ volume: { ...volume, ...unit }, facts: {} });
 

@@ -12,6 +12,8 @@ export interface Recipe {
   margin: number;
   /** What the values are; null leaves it to the format: HU for scans, none for arrays. */
   unit: "HU" | "arbitrary" | null;
+  /** What values without HU are stored as; absent: as each volume has them, which must then be one type for all. */
+  dtype?: "float32";
   /** Interpolate over missing slices of a DICOM series, or of a folder of slices, instead of refusing it. */
   allowGaps: boolean;
   /** Folder of masks by the volumes' paths or ids; the crop is their box. */
@@ -29,6 +31,8 @@ export interface RecipeOptions {
   margin?: number;
   /** What the values of ready-made arrays are; default arbitrary. Of scans, which are HU: arbitrary for MR and the like. */
   unit?: "HU" | "arbitrary";
+  /** Store values without HU as float32, which holds every other type: for volumes of several types. */
+  dtype?: "float32";
   allowGaps?: boolean;
   mask?: string;
 }
@@ -49,12 +53,16 @@ export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
     throw new PrepareError(`crop: ${crop} is found by HU, these are ready-made arrays`, "Leave --crop out.");
   if (crop !== "none" && mask !== null)
     throw new PrepareError(`crop: ${crop} and a mask name two regions`, "Give one of --crop and --mask.");
+  const isHu = unit === "HU" || (ct && unit === null);
+  if (options.dtype !== undefined && isHu)
+    throw new PrepareError(`dtype: HU are stored as int16, received ${options.dtype}`, "Leave --dtype out, or pass --unit arbitrary."); // prettier-ignore
   return {
     size: options.size ?? (ct ? [128, 128] : null),
     depth: options.depth ?? (ct ? 64 : "native"),
     crop,
     margin,
     unit,
+    ...(options.dtype === undefined ? {} : { dtype: options.dtype }),
     allowGaps,
     mask,
   };

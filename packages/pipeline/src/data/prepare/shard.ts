@@ -14,6 +14,7 @@ import {
   datasetHash,
   infoText,
   openDataset,
+  presentLabels,
   storeBytes,
   type Dataset,
   type DatasetInfo,
@@ -98,8 +99,10 @@ export async function mergeShards({ shards, destination, overwrite = false, name
     const csv = formatSubjects(volumes);
     const { height, width, dtype } = first!.info;
     const slices = volumes.reduce((sum, { count }) => sum + count, 0);
+    const { labels: _, ...common } = first!.info;
     const info: DatasetInfo = {
-      ...first!.info,
+      ...common,
+      ...presentLabels(volumes, common.classes),
       name: called,
       count: volumes.length,
       hash: datasetHash([slices, height, width], dtype, csv),

@@ -1,6 +1,7 @@
 /** One volume from its source to the store: read, turn, crop, resample. Runs in a worker thread. */
 import { createHash } from "node:crypto";
 import { reorient, resample, type Triple, type Volume, type VoxelArray } from "@slicestack/volume";
+import { FLAGS_COLUMN, refuseScaledFractions, valueFlags } from "../hu.js";
 import { isCt, type VolumeInput } from "../ingest/source.js";
 import { arrayHash, fileHash } from "../hash.js";
 import { meanLungHu } from "../lung.js";
@@ -39,7 +40,11 @@ export interface PreparedVolume {
 export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise<PreparedVolume> {
   const { volume: read, facts, sha256 } = await readInput(input, recipe);
   const source = isCt(input) ? reorient(withPlainNumbers(read), "LPS") : read;
-  if (source.unit === "HU") refuseNonFinite(source.data);
+  if (source.unit === "HU") {
+    refuseNonFinite(source.data);
+    refuseScaledFractions(source.data);
+  }
+  const flags = source.unit === "HU" ? valueFlags(source.data) : [];
   const { volume, box, facts: region } = await cropped(source, recipe, mask);
   const [nx, ny, nz] = volume.shape;
   const target: Triple = [
@@ -49,7 +54,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
   ];
   const same = target.every((n, axis) => n === volume.shape[axis as 0]);
   const resized = same ? volume : resample(volume, target);
-  const { data, dtype } = toStore(resized);
+  const { data, dtype } = toStore(resized, recipe.dtype);
   const [width, height, slices] = target;
   const { spacing } = resized;
   return {
@@ -63,7 +68,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
     sha256: sha256 ?? (await sha256Of(input)),
     voxelSha256: arrayHash(data),
     meanLungHu: volume.unit === "HU" ? meanLungHu(data, height, width, [spacing[0], spacing[1]]) : null,
-    facts: { ...facts, ...region },
+    facts: { ...facts, ...region, ...(flags.length > 0 ? { [FLAGS_COLUMN]: flags.join(" ") } : {}) },
   };
 }
 
@@ -91,15 +96,20 @@ function refuseNonFinite(data: VoxelArray): void {
 }
 
 /** HU become int16; other values keep their dtype where the store has it, else become float32. */
-function toStore(volume: Volume): { data: StoreArray; dtype: StoreDtype } {
+function toStore(volume: Volume, wanted: Recipe["dtype"]): { data: StoreArray; dtype: StoreDtype } {
   const { data } = volume;
   if (volume.unit === "HU") return { data: toInt16(data), dtype: "int16" };
+  if (wanted === "float32") return { data: finiteFloats(data), dtype: "float32" };
   if (data instanceof Uint8Array) return { data, dtype: "uint8" };
   if (data instanceof Uint16Array) return { data, dtype: "uint16" };
   if (data instanceof Int16Array) return { data, dtype: "int16" };
+  return { data: finiteFloats(data), dtype: "float32" };
+}
+
+function finiteFloats(data: VoxelArray): Float32Array {
   const floats = data instanceof Float32Array ? data : Float32Array.from(data);
   if (!floats.every(Number.isFinite)) throw new UnusableVolumeError("expected finite values, it holds NaN or infinity");
-  return { data: floats, dtype: "float32" };
+  return floats;
 }
 
 function toInt16(data: VoxelArray): Int16Array {

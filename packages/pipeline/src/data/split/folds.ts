@@ -1,9 +1,10 @@
 /** Cross-validation: k folds, repeated with other draws, with or without a test part that all share. */
 import { SplitError } from "../errors.js";
 import { Random } from "../random.js";
-import type { Dataset } from "../store.js";
+import { labelsOf, type Dataset } from "../store.js";
+import { dealFolds, trainFolds } from "./deal.js";
 import { makeSplit } from "./holdout.js";
-import { sealed, type Split } from "./split.js";
+import { foldName, sealed, type Split } from "./split.js";
 import { unitsOf, type Unit } from "./units.js";
 
 export interface FoldOptions {
@@ -43,16 +44,18 @@ export function makeFolds(dataset: Dataset, options: FoldOptions): Split[] {
   const warnings = rareClasses(dataset, free, folds);
   const splits: Split[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
-    const dealt = deal(free, folds, new Random(seed).fork(`folds ${repeat}`));
+    const dealt = dealFolds(free, folds, options.test !== undefined, new Random(seed).fork(`folds ${repeat}`));
     const idsOf = (...numbers: number[]) => numbers.flatMap((fold) => dealt[fold]!.flatMap(({ ids }) => ids));
     for (let fold = 0; fold < folds; fold++) {
       const next = (fold + 1) % folds;
-      const others = [...dealt.keys()].filter((other) => other !== fold);
+      const train = idsOf(...trainFolds(fold, folds, options.test !== undefined));
       const parts =
         options.test === undefined
-          ? { train: idsOf(...others.filter((other) => other !== next)), val: idsOf(next), test: idsOf(fold) }
-          : { train: idsOf(...others), val: idsOf(fold), test: [...test] };
-      splits.push(sealed(dataset, { seed, group, parts, warnings, fold: { repeat, repeats, fold, folds } }));
+          ? { train, val: idsOf(next), test: idsOf(fold) }
+          : { train, val: idsOf(fold), test: [...test] };
+      const place = { repeat, repeats, fold, folds };
+      const own = [...warnings, ...untrained(dataset, train, free, foldName({ fold: place }))];
+      splits.push(sealed(dataset, { seed, group, parts, warnings: own, fold: place }));
     }
   }
   return splits;
@@ -67,45 +70,21 @@ function testIds(dataset: Dataset, { seed, test, group }: FoldOptions): Set<stri
   return new Set(split.parts.test);
 }
 
-/**
- * Deals units out to k folds: those with the most volumes first, each to the fold that is then the most even in every
- * class; ties go to the fold with the fewest volumes, then the first. The order among equals is drawn.
- */
-function deal(units: readonly Unit[], k: number, random: Random): Unit[][] {
-  const totals = new Map<number, number>();
-  for (const { labels } of units)
-    for (const [label, count] of labels) totals.set(label, (totals.get(label) ?? 0) + count);
-  const order = random.shuffle([...units]).sort((a, b) => b.ids.length - a.ids.length);
-  // Rare classes first among equals in size: they have the fewest places to go.
-  const rarest = ({ labels }: Unit) => Math.min(...[...labels.keys()].map((label) => totals.get(label) ?? 0));
-  order.sort((a, b) => b.ids.length - a.ids.length || rarest(a) - rarest(b));
-  const folds = Array.from({ length: k }, () => ({
-    units: [] as Unit[],
-    volumes: 0,
-    labels: new Map<number, number>(),
-  }));
-  for (const unit of order) {
-    // Sum over the unit's classes of the share that the fold would hold: the least crowded fold wins.
-    const crowd = ({ labels }: (typeof folds)[number]) =>
-      [...unit.labels].reduce(
-        (sum, [label, count]) => sum + (((labels.get(label) ?? 0) + count) / (totals.get(label) ?? 1)) ** 2,
-        0,
-      );
-    const best = folds.reduce((least, fold) => {
-      const difference = crowd(fold) - crowd(least);
-      return difference < -1e-12 || (difference < 1e-12 && fold.volumes < least.volumes) ? fold : least;
-    });
-    best.units.push(unit);
-    best.volumes += unit.ids.length;
-    for (const [label, count] of unit.labels) best.labels.set(label, (best.labels.get(label) ?? 0) + count);
-  }
-  return folds.map((fold) => fold.units);
-}
-
 function rareClasses(dataset: Dataset, units: readonly Unit[], folds: number): string[] {
-  return dataset.info.classes.flatMap((name, label) => {
+  return labelsOf(dataset.info).flatMap((label) => {
+    const name = dataset.info.classes[label]!;
     const count = units.filter(({ labels }) => labels.has(label)).length;
     if (count >= folds) return [];
     return [`class ${label} (${name}) has ${count} ${count === 1 ? "subject" : "subjects"}: not in each of ${folds} folds`]; // prettier-ignore
+  });
+}
+
+/** A model cannot learn a class that its training part lacks: said for each fold that no dealing could give it to. */
+function untrained(dataset: Dataset, train: readonly string[], free: readonly Unit[], name: string): string[] {
+  const ids = new Set(train);
+  const trained = new Set(dataset.volumes.filter(({ id }) => ids.has(id)).map(({ label }) => label));
+  return labelsOf(dataset.info).flatMap((label) => {
+    if (trained.has(label) || !free.some(({ labels }) => labels.has(label))) return [];
+    return [`${name}: class ${label} (${dataset.info.classes[label]}) is not in train, so that its model cannot learn it`]; // prettier-ignore
   });
 }

@@ -1,7 +1,7 @@
 /** One split into train, val and test. */
 import { SplitError } from "../errors.js";
 import { Random } from "../random.js";
-import type { Dataset } from "../store.js";
+import { labelsOf, type Dataset } from "../store.js";
 import { PARTS, sealed, type Part, type Split } from "./split.js";
 import { unitsOf, type Unit } from "./units.js";
 
@@ -109,7 +109,8 @@ function warningsOf(
   what: string,
 ): string[] {
   const warnings: string[] = [];
-  dataset.info.classes.forEach((name, label) => {
+  labelsOf(dataset.info).forEach((label) => {
+    const name = dataset.info.classes[label]!;
     const count = units.filter(({ labels }) => labels.has(label)).length;
     if (count >= ENOUGH) return;
     const counted = count === 1 ? what.replace(/s\b/, "") : what;

@@ -1,9 +1,16 @@
 /** Splits that come with the data: a part a volume, from its source's folders or archive, or from a file. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename } from "node:path";
 import { readTable } from "../csv.js";
 import { SplitError, TableError } from "../errors.js";
+import { PART_COLUMN, partOf } from "../ingest/parts.js";
+import { withoutExtension } from "../ingest/paths.js";
+import { Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
 import { Random } from "../random.js";
-import { openDataset, type Dataset } from "../store.js";
-import { checkSplit, PARTS, sealed, writeSplit, type Part, type Split } from "./split.js";
+import { listed } from "../listed.js";
+import { openDataset, type Dataset, type VolumeRecord } from "../store.js";
+import { checkSplit, sealed, writeSplit, type Part, type Split } from "./split.js";
 import { unitsOf } from "./units.js";
 
 /** Of an official train part, the share of subjects that becomes val where the data come with train and test alone. */
@@ -24,23 +31,69 @@ export function writeOfficialSplit(folder: string): void {
   if (dataset.volumes.every(({ part }) => part !== null)) writeSplit(dataset, officialSplit(dataset));
 }
 
-/** @param file CSV with the columns id (or subject) and part (train, val or test) @throws TableError, SplitError */
-export function splitFromTable(dataset: Dataset, file: string, seed = 0): Split {
+/** What the rows of a split may call volumes by, the first that is there; spellings as in labels files. */
+const KEYS: readonly { columns: RegExp; of: NameOf }[] = [
+  { columns: /^id$/, of: ({ id }) => [id] },
+  { columns: /^(subject|subjectid|patient|patientid)$/, of: ({ subject }) => [subject] },
+  { columns: /^(path|file|filename|source)$/, of: ({ source }) => namesOf(source) },
+  { columns: /^series(instance)?uid$/, of: ({ source }) => [source.replace(/^dicom /, "")] },
+];
+type NameOf = (volume: VolumeRecord) => string[];
+
+const plain = (column: string) => column.toLowerCase().replace(/[^a-z]/g, "");
+
+function namesOf(source: string): string[] {
+  const bare = withoutExtension(source);
+  return [source, bare, basename(source), basename(bare)];
+}
+
+/**
+ * @param file CSV with a column id, subject (or PatientID), path or SeriesInstanceUID, and a column part. PatientIDs and UIDs
+ * are also found where the data set holds their hashes.
+ * @param options `saltFile`: that of prepare; default: this user's
+ * @throws TableError, SplitError
+ */
+export function splitFromTable(dataset: Dataset, file: string, seed = 0, options: { saltFile?: string } = {}): Split {
   const { columns, rows } = readTable(file);
-  const key = columns.includes("id") ? "id" : "subject";
-  if (!columns.includes(key) || !columns.includes("part"))
-    throw new TableError(file, 1, `expected the columns id or subject, and part, found ${columns.join(", ")}`, "Name its columns."); // prettier-ignore
-  const partOf = new Map<string, Part>();
+  const found = KEYS.flatMap(({ columns: wanted, of }) => {
+    const key = columns.find((name) => wanted.test(plain(name)));
+    return key === undefined ? [] : [{ key, of }];
+  })[0];
+  const partColumn = columns.find((name) => PART_COLUMN.test(name));
+  if (found === undefined || partColumn === undefined)
+    throw new TableError(file, 1, `expected the columns id (or subject, PatientID, path, SeriesInstanceUID) and part, found ${listed(columns)}`, "Name its columns."); // prettier-ignore
+  const { key, of } = found;
+  const hashed = hasher(options.saltFile);
+  const partsByName = new Map<string, Part>();
   for (const { line, values } of rows) {
-    const part = PARTS.find((name) => name === values["part"]);
-    const name = values[key] ?? "";
-    if (part === undefined)
-      throw new TableError(file, line, `expected train, val or test, found "${values["part"]}"`, "Correct it.");
-    if (partOf.has(name) && partOf.get(name) !== part)
-      throw new TableError(file, line, `${name} is in ${partOf.get(name)} and in ${part}`, "Give it one part.");
-    partOf.set(name, part);
+    const part = partOf(values[partColumn] ?? "");
+    const name = (values[key] ?? "").replaceAll("\\", "/").replace(/^(\.?\/)+/, "");
+    if (part === null)
+      throw new TableError(file, line, `expected train, val or test, found "${values[partColumn]}"`, "Correct it.");
+    if (partsByName.has(name) && partsByName.get(name) !== part)
+      throw new TableError(file, line, `${name} is in ${partsByName.get(name)} and in ${part}`, "Give it one part.");
+    for (const one of [name, ...hashed(key, name)]) partsByName.set(one, part);
   }
-  return fromParts(dataset, new Map(dataset.volumes.map((volume) => [volume.id, partOf.get(volume[key])])), seed);
+  const parts = dataset.volumes.map((volume) => {
+    const name = of(volume).find((one) => partsByName.has(one));
+    return [volume.id, name === undefined ? undefined : partsByName.get(name)] as const;
+  });
+  if (parts.every(([, part]) => part === undefined)) {
+    const [first] = dataset.volumes;
+    throw new SplitError(
+      `${file}: its column ${key} names no volume of the data set, where one is called ${of(first!)[0]}`,
+      "Name volumes by id, subject, PatientID, path or SeriesInstanceUID; where prepare had --salt-file, give the same here.",
+    );
+  }
+  return fromParts(dataset, new Map(parts), seed);
+}
+
+/** The hashes that `prepare` writes in the place of an identifier; none where this user has no salt yet. */
+function hasher(saltFile: string | undefined): (column: string, name: string) => string[] {
+  const file = saltFile ?? saltPath(process.env, homedir());
+  if (!existsSync(file)) return () => [];
+  const pseudonyms = new Pseudonyms(readSalt(file));
+  return (column, name) => [pseudonyms.of(/uid$/.test(plain(column)) ? "series" : "patient", name)];
 }
 
 function fromParts(dataset: Dataset, partOf: ReadonlyMap<string, Part | null | undefined>, seed: number): Split {

@@ -62,12 +62,27 @@ export function acquisitionAuc(
     missing: 0,
     columns: variables.flatMap((variable) => variable.columns),
   };
-  const found = (variables.length > 1 ? [...variables, all] : variables).map((variable) => {
-    const auroc = crossValidated(variable, volumes, classes, folds, seed);
-    const suspicious = auroc.value >= 0.65 && auroc.interval.low > 0.5;
-    return { name: variable.name, values: variable.values, missing: variable.missing, auroc, suspicious };
-  });
+  const found = (variables.length > 1 ? [...variables, all] : variables).map((variable) =>
+    judged(variable, crossValidated(variable, volumes, classes, folds, seed)),
+  );
   return found.sort((a, b) => b.auroc.value - a.auroc.value);
+}
+
+/** The same of numbers that are no facts of the acquisition, such as the values of the voxels; in their order. */
+export function numbersAuc(
+  { volumes, info }: Pick<Dataset, "volumes" | "info">,
+  numbers: readonly { name: string; values: readonly number[] }[],
+  seed: number,
+): AcquisitionFinding[] {
+  const folds = foldsOf(volumes, seed);
+  if (folds === null) return [];
+  return numbers
+    .flatMap(({ name, values }) => numeric(name, values))
+    .map((variable) => judged(variable, crossValidated(variable, volumes, info.classes.length, folds, seed)));
+}
+
+function judged({ name, values, missing }: Variable, auroc: Estimate): AcquisitionFinding {
+  return { name, values, missing, auroc, suspicious: auroc.value >= 0.65 && auroc.interval.low > 0.5 };
 }
 
 function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[]): Variable[] {

@@ -1,13 +1,16 @@
 /** Looks at a prepared data set as a reviewer would: what could make a score too good, or a model useless elsewhere. */
 import { existsSync } from "node:fs";
+import { FLAGS_REMEDY } from "../../data/hu.js";
+import { GEOMETRY_COLUMN } from "../../data/subjects.js";
 import type { Progress } from "../../progress.js";
-import { openDataset, type Dataset } from "../../data/store.js";
+import { labelsOf, openDataset, type Dataset } from "../../data/store.js";
 import { checkSplit, foldName, PARTS, readSplits, splitPath, type Part, type Split } from "../../data/split/split.js";
 import { formatEstimate } from "../report/tables.js";
 import { acquisitionAuc, TOGETHER, type AcquisitionFinding } from "./acquisition.js";
 import { findDuplicates, type DuplicatePair } from "./duplicates.js";
 import { volumeFacts, type VolumeFacts } from "./facts.js";
 import { findOutliers, type Outlier } from "./outliers.js";
+import { valueFingerprint, type ValueFingerprint } from "./values.js";
 
 /** error: scores will be wrong; warning: look at it; note: good to know. */
 export type Severity = "error" | "warning" | "note";
@@ -36,8 +39,11 @@ export interface Audit {
   /** Subjects and volumes of each class, in all and by part. */
   balance: { class: string; subjects: number; volumes: number; parts: Record<Part, number> | null }[];
   acquisition: AcquisitionFinding[];
+  values: ValueFingerprint;
   duplicates: { pairs: PlacedPair[]; total: number };
   outliers: Outlier[];
+  /** Volumes whose file says two things of its geometry. */
+  contradictions: { id: string; notes: string }[];
   quarantined: number;
   findings: Finding[];
 }
@@ -111,7 +117,8 @@ export function auditOf(
       split === null
         ? null
         : { name: foldName(split), seed: split.seed, by: split.by, origin: split.origin, hash: split.hash },
-    balance: info.classes.map((name, label) => {
+    balance: labelsOf(info).map((label) => {
+      const name = info.classes[label]!;
       const own = volumes.filter((volume) => volume.label === label);
       const within = (part: Part) => own.filter(({ id }) => partOf?.get(id) === part).length;
       return {
@@ -122,8 +129,13 @@ export function auditOf(
       };
     }),
     acquisition: acquisitionAuc(dataset, options),
+    values: valueFingerprint(dataset, facts, options.seed),
     duplicates: { pairs: placed, total },
     outliers: findOutliers(volumes, facts),
+    contradictions: volumes.flatMap(({ id, extra }) => {
+      const notes = extra[GEOMETRY_COLUMN] ?? "";
+      return notes === "" ? [] : [{ id, notes }];
+    }),
     quarantined: info.quarantined?.length ?? 0,
   };
   return { ...result, findings: findingsOf(result, split, splitProblem) };
@@ -150,6 +162,21 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   const single = telling.filter(({ name }) => name !== TOGETHER);
   for (const { name, auroc } of single.length > 0 ? single : telling)
       say("warning", `${name === TOGETHER ? "All facts of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`); // prettier-ignore
+  const bright = found.values.auroc.filter(({ suspicious }) => suspicious);
+  if (bright.length > 0) {
+    const numbers = bright.map(({ name, auroc }) => `${name} (AUROC ${formatEstimate(auroc)})`).join(", ");
+    say(
+      "warning",
+      `Single numbers of the values predict the label: ${numbers}. Compare the classes under "values": a lost rescale intercept, another converter or another mask in one class is learned in place of the disease.`,
+    );
+  }
+  for (const doubt of found.values.doubts) say("warning", `${doubt}. ${FLAGS_REMEDY}`);
+  const [contradiction] = found.contradictions;
+  if (contradiction !== undefined)
+    say(
+      "warning",
+      `${found.contradictions.length} ${found.contradictions.length === 1 ? "volume has" : "volumes have"} a file that contradicts itself on spacing or directions, such as ${contradiction.id}: ${contradiction.notes}. Millimetres, and left and right, may be wrong; compare with the scanner's own export.`,
+    );
   for (const { name, missing } of found.acquisition) {
     if (missing > 0)
       say(

@@ -2,7 +2,7 @@
 import { formatEstimate } from "../report/tables.js";
 import type { Audit } from "./audit.js";
 
-export function auditText({ dataset, balance, acquisition, findings }: Audit): string {
+export function auditText({ dataset, balance, acquisition, values, findings }: Audit): string {
   const split = balance.some(({ parts }) => parts !== null);
   const classes = [
     ["class", "subjects", "volumes", ...(split ? ["train", "val", "test"] : [])],
@@ -14,6 +14,13 @@ export function auditText({ dataset, balance, acquisition, findings }: Audit): s
   const facts = acquisition
     .slice(0, 8)
     .map(({ name, auroc, suspicious }) => [suspicious ? "!" : " ", name, formatEstimate(auroc)]);
+  const byClass = [
+    ["class", "smallest", "1st percentile", "mean", "median", "99th percentile", "largest"],
+    ...values.classes.map(({ class: name, least, p1, mean, p50, p99, most }) => [
+      name,
+      ...[least, p1, mean, p50, p99, most].map((value) => String(Number(value.toPrecision(4)))),
+    ]),
+  ];
   return [
     `${dataset.name}: ${dataset.volumes} volumes of ${dataset.subjects} subjects`,
     "",
@@ -21,6 +28,7 @@ export function auditText({ dataset, balance, acquisition, findings }: Audit): s
     ...(facts.length === 0
       ? []
       : ["", "AUROC of the label by facts of the acquisition alone (0.5 = nothing):", columns(facts)]),
+    ...(values.classes.length === 0 ? [] : ["", `values${dataset.unit === "HU" ? " in HU" : ""}, the median of each class:`, columns(byClass)]), // prettier-ignore
     "",
     ...(findings.length === 0
       ? ["Nothing was found that speaks against this data set."]

@@ -13,6 +13,7 @@ import { RunError, runPaths } from "../../run/folder.js";
 import { configHash, groupPaths, groupSplits, groupWords, readGroup, readGroupConfig, splitsHash, writeGroup, type GroupRecord, type Member } from "../../run/group.js"; // prettier-ignore
 import { openRun, takeMovedData, type OpenRun } from "../../run/open.js";
 import { isMoved, placeOf } from "../../run/place.js";
+import { withoutDefaultWindow } from "../../run/window.js";
 import { analyse } from "../analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../compare/models.js";
 import { evaluate, type EvaluateOptions, type EvaluateResult } from "../evaluate.js";
@@ -236,12 +237,14 @@ function takeMovedGroup(group: string, data: string): boolean {
 
 /** Nothing is scored before all members are there and belong together. */
 function checkMembers(group: string, record: GroupRecord): void {
+  const begun = readGroupConfig(group, record);
   for (const member of record.members) {
     const run = groupPaths(group).member(member);
     if (member.status !== "trained")
       throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${group}`);
     const opened = openRun(run);
-    const differs = opened.split.hash !== member.splitHash ? "split" : configHash(opened.config) !== record.configHash ? "configuration" : opened.config.seed !== member.seed ? "seed" : null; // prettier-ignore
+    const recipe = withoutDefaultWindow(opened.config, begun);
+    const differs = opened.split.hash !== member.splitHash ? "split" : configHash(recipe) !== record.configHash ? "configuration" : opened.config.seed !== member.seed ? "seed" : null; // prettier-ignore
     if (differs !== null)
       throw new RunError(run, `has another ${differs} than the group began with`, "Put the old one back, or train the group again."); // prettier-ignore
   }

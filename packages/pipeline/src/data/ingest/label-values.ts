@@ -1,0 +1,78 @@
+/** What the cells of a labels column mean: numbers, texts that name classes, or nothing. */
+import type { Table } from "../csv.js";
+import { TableError } from "../errors.js";
+
+/** More classes than this are taken for a mistaken column. */
+const MOST_CLASSES = 1000;
+
+/** What pandas, R and Excel write where a value is missing. */
+const MISSING = /^(|-?nan|n\/?a|#n\/?a( n\/a)?|<na>|none|null|nil|\?)$/i;
+
+export const isMissing = (text: string): boolean => MISSING.test(text.trim());
+
+export interface LabelNumbers {
+  /** null where a text is no label. */
+  of: (text: string) => number | null;
+  names: ReadonlyMap<number, string>;
+}
+
+/**
+ * Whole numbers as they are; texts such as CT-0 by their number; other texts by their alphabetical place.
+ * @throws TableError where two texts differ in case, spaces or Unicode form alone: one class, or two?
+ */
+export function labelNumbers(table: Table, column: string): LabelNumbers {
+  const texts = [...new Set(table.rows.map(({ values }) => values[column] ?? "").filter((text) => !isMissing(text)))];
+  refuseTwins(table, column, texts);
+  const whole = (text: string) => {
+    const number = /^\d+(\.0+)?$/.test(text) ? Number(text) : NaN;
+    return number < MOST_CLASSES ? number : null;
+  };
+  // One number among the texts: the others are mistakes, not names.
+  if (texts.length === 0 || texts.some((text) => whole(text) !== null)) return { of: whole, names: new Map() };
+  const numbered = texts.map((text) => /^(\D*?)(\d+)$/.exec(text));
+  const prefix = numbered[0]?.[1];
+  if (prefix !== undefined && numbered.every((match) => match?.[1] === prefix)) {
+    const entries = numbered.map((match): [number, string] => [Number(match?.[2]), match?.[0] ?? ""]);
+    const byText = new Map(entries.map(([number, text]) => [text, number]));
+    if (new Set(byText.values()).size === texts.length)
+      return { of: (text) => byText.get(text) ?? null, names: new Map(entries) };
+  }
+  if (texts.length > 50) return { of: whole, names: new Map() };
+  const sorted = texts.sort();
+  return {
+    of: (text) => (sorted.includes(text) ? sorted.indexOf(text) : null),
+    names: new Map(sorted.map((text, label) => [label, text])),
+  };
+}
+
+function refuseTwins(table: Table, column: string, texts: readonly string[]): void {
+  const seen = new Map<string, string>();
+  for (const text of texts) {
+    const plain = text.normalize("NFKC").toLowerCase().replaceAll(/\s+/g, " ").trim();
+    const other = seen.get(plain);
+    seen.set(plain, text);
+    if (other === undefined) continue;
+    const lines = (wanted: string) => table.rows.filter(({ values }) => values[column] === wanted).map(({ line }) => line); // prettier-ignore
+    const shown = (wanted: string) => {
+      const all = lines(wanted);
+      return `"${wanted}" (${all.length} rows, first in line ${all[0]})`;
+    };
+    throw new TableError(
+      table.file,
+      lines(text)[0] ?? null,
+      `expected one spelling a class, found ${shown(other)} and ${shown(text)}`,
+      "Write both alike where they are one class, or give them names that differ in more than case and spaces.",
+    );
+  }
+}
+
+/**
+ * Numbers that lie far behind the others: 99 for "unknown" is no hundredth class. A gap is far where it holds more numbers
+ * than there are labels before it, and at least three.
+ * @param names of labels; one that has a name is meant
+ */
+export function strayLabels(labels: readonly number[], names: ReadonlyMap<number, string>): number[] {
+  const sorted = [...new Set(labels)].sort((a, b) => a - b);
+  const first = sorted.findIndex((label, k) => k > 0 && label - sorted[k - 1]! - 1 >= Math.max(3, k));
+  return first < 0 ? [] : sorted.slice(first).filter((label) => !names.has(label));
+}

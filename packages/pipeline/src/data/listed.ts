@@ -1,0 +1,5 @@
+/** The first names of a list, and how many more there are: a message must reach its reason. */
+export function listed(names: readonly string[], most = 8): string {
+  if (names.length <= most) return names.join(", ");
+  return `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
+}

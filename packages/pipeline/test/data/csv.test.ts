@@ -1,0 +1,65 @@
+/** Tables as people save them: other encodings are refused by line, what spreadsheets add is passed over. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseTable, readTable } from "../../src/data/csv.js";
+import { TableError } from "../../src/data/errors.js";
+import { temporaryFolder } from "./temporary.js";
+
+const rowsOf = (text: string) => parseTable(text, "t.csv").rows.map(({ values }) => values);
+const expected = [{ id: "1", label: "0" }, { id: "2", label: "1" }]; // prettier-ignore
+
+function refused(file: string): TableError {
+  try {
+    readTable(file);
+  } catch (error) {
+    assert.ok(error instanceof TableError, String(error));
+    return error;
+  }
+  return assert.fail("nothing was refused");
+}
+
+test("GBK, Latin-1 and cp1251 are refused with the first line that is not UTF-8; UTF-8 with and without a mark is read", (t) => {
+  const folder = temporaryFolder(t);
+  const foreign = { gbk: [0xd2, 0xf5, 0xd0, 0xd4], latin1: [0x47, 0xc4], cp1251: [0xe4, 0xe0] };
+  for (const [name, bytes] of Object.entries(foreign)) {
+    const file = join(folder, `${name}.csv`);
+    writeFileSync(file, Buffer.concat([Buffer.from("id,label\n1,a\n2,"), Buffer.from(bytes), Buffer.from("\n")]));
+    const { line, message } = refused(file);
+    assert.equal(line, 3, name);
+    assert.match(message, /expected UTF-8 text.*Save it as UTF-8.*iconv -f/);
+  }
+  const file = join(folder, "utf8.csv");
+  for (const mark of ["", "\uFEFF"]) {
+    writeFileSync(file, `${mark}id,label\n1,阴性\n`);
+    assert.deepEqual(readTable(file).rows[0]?.values, { id: "1", label: "阴性" });
+  }
+});
+
+test("UTF-16 of either byte order is read by its mark", (t) => {
+  const folder = temporaryFolder(t);
+  const little = Buffer.from("\uFEFFid,label\n1,0\n2,1\n", "utf16le");
+  for (const [name, bytes] of [
+    ["le", little],
+    ["be", Buffer.from(little).swap16()],
+  ] as const) {
+    // prettier-ignore
+    writeFileSync(join(folder, name), bytes);
+    assert.deepEqual(readTable(join(folder, name)).rows.map(({ values }) => values), expected); // prettier-ignore
+  }
+});
+
+test("semicolons and tabs part the values where the header has no comma; a comma in a quoted name does not count", () => {
+  assert.deepEqual(rowsOf("id;label\n1;0\n2;1\n"), expected);
+  assert.deepEqual(rowsOf("id\tlabel\r\n1\t0\r\n2\t1\r\n"), expected);
+  assert.deepEqual(rowsOf('id;"a, b"\n1;x\n'), [{ id: "1", "a, b": "x" }]);
+  assert.deepEqual(rowsOf("id,note\n1,a;b\n"), [{ id: "1", note: "a;b" }]);
+  assert.throws(() => rowsOf("id;label\n1;0;7\n"), /found 3\. Put values that hold a semicolon in double quotes/);
+});
+
+test("blank rows and columns of a spreadsheet are passed over; a value in a column without a name is refused", () => {
+  assert.deepEqual(rowsOf("id,label,,\n1,0,,\n,,,\n2,1,,\n,,,\n"), expected);
+  assert.throws(() => rowsOf("id,label,\n1,0,x\n"), /line 1: expected a name for each column, column 3 has none/);
+  assert.throws(() => rowsOf("id,label\n1,a\0b\n"), /line 2: expected text, it holds a NUL character/);
+});
