@@ -66,7 +66,7 @@ test("a second demo replaces scans, data and run whole, and leaves what else sta
   );
   const ids = text("demo/scans/labels.csv").match(/^\d{4}(?=,)/gm) ?? [];
   assert.ok(ids.length >= 12);
-  assert.deepEqual(folder.list("demo/scans"), [...ids.map((id) => `${id}.nii.gz`), "labels.csv"].sort());
+  assert.deepEqual(folder.list("demo/scans"), [".slicestack", ...ids.map((id) => `${id}.nii.gz`), "labels.csv"].sort());
   assert.ok(!existsSync(at("demo/run/stale.txt")));
   assert.equal(text("demo/notes.txt"), "kept");
 });

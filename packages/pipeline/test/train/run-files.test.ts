@@ -19,7 +19,7 @@ before(async () => {
 
 /** Files whose bytes hold a time: all others must be the same. */
 const timed =
-  /^(run\.json|run\.log|metrics\.jsonl|report\.html|checklist\.md|model-card\.md|cost\.json|test-reads\.jsonl|events\.out\.tfevents\..*|checkpoints\/\w+\/last(\.\d\.state|\.json))$/;
+  /^(run\.json|checksums\.json|run\.log|metrics\.jsonl|report\.html|checklist\.md|model-card\.md|cost\.json|test-reads\.jsonl|events\.out\.tfevents\..*|checkpoints\/\w+\/last(\.\d\.state|\.json))$/;
 
 test("one seed, two runs, two threads, each with its own cache: identical files, but for the times in those that docs/reference/run-folder.md names", async () => {
   for (const name of ["one", "two"]) {

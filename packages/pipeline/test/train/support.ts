@@ -8,6 +8,7 @@ import { configToYaml } from "../../src/config/to-yaml.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
+import { sha256Of } from "../../src/data/sealed-json.js";
 import { readSafetensors } from "../../src/export/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
@@ -124,7 +125,9 @@ export function blankRun(from: string, out: string, config?: RunConfig): void {
   mkdirSync(out, { recursive: true });
   for (const name of ["config", "split", "record"] as const) cpSync(runPaths(from)[name], runPaths(out)[name]);
   if (config === undefined) return;
-  writeFileSync(runPaths(out).config, configToYaml(config));
+  const yaml = configToYaml(config);
+  writeFileSync(runPaths(out).config, yaml);
+  writeRecord(out, { ...readRecord(out), configSha256: sha256Of(yaml) });
   writeRecord(out, { ...readRecord(out), classes: openRun(out).task.classes.names });
 }
 
