@@ -11,11 +11,13 @@ import { affectedBands } from "../../src/data/phantom/lesions.js";
 import { classCounts, planScans, type ScanPlan } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
+import { FOLDER_MARK } from "../../src/data/owned-folder.js";
 import { temporaryFolder } from "./temporary.js";
 
-/** SHA-256 of every file of a folder. */
+/** SHA-256 of every file of a folder but its mark, which says that it is ours and is the same everywhere. */
 function digests(folder: string): [string, string][] {
   return readdirSync(folder)
+    .filter((name) => name !== FOLDER_MARK)
     .sort()
     .map((name) => [
       name,
