@@ -39,7 +39,7 @@ class Tiny extends SliceModel {
   }
 }
 
-const [TRAINED, HELD_OUT] = [8, 4];
+const [TRAINED, HELD_OUT] = [8, 6];
 
 /** People with CT-3, each with a healthy twin of the same body, breath and noise. */
 function people(): { ill: Volume; healthy: Volume }[] {
