@@ -109,7 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const dataset = openDataset(data);
   const begin = resume ? goOn(run, options) : await planRun(run, dataset, options, pretrained);
   checkCache();
-  await verifyOnce(dataset, backgroundOf(options));
+  await verifyUnlessStopped(dataset, options);
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run, { takeOver });
   removeTemporaries(run);
@@ -122,6 +122,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const outcome = await inWorker({ ...job, pretrained }, logged, told);
   addChecksums(run);
   return { run, ...outcome };
+}
+
+/** A stop that is asked for meanwhile leaves a run that goes on, like every other stop: what goes on with it verifies again. */
+async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Promise<void> {
+  try {
+    await verifyOnce(dataset, backgroundOf(options));
+  } catch (error) {
+    if (options.signal?.aborted !== true || error !== options.signal.reason) throw error;
+  }
 }
 
 /** @throws RunError where a part of the split is empty, and as checkStages */
