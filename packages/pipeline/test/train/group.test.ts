@@ -61,7 +61,8 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
   const lines: string[] = [];
   const second = await trainGroup({ config, data, out: group, resume: true, onLog: (line) => lines.push(line) });
   assert.deepEqual(second.members.map(({ name, best }) => [name, best === null]), names.map((name, k) => [name, k < 2])); // prettier-ignore
-  assert.deepEqual(lines, ["fold1-seed7 (3 of 4)", "fold1-seed8 (4 of 4)"], "finished members are passed over");
+  const members = lines.filter((line) => !line.includes(": warning: "));
+  assert.deepEqual(members, ["fold1-seed7 (3 of 4)", "fold1-seed8 (4 of 4)"], "finished members are passed over");
   assert.deepEqual([second.status, readGroup(group).status, existsSync(torn)], ["finished", "trained", false]);
 
   const alone = join(folder, "alone");

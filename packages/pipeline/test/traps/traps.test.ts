@@ -383,6 +383,12 @@ trap(
     assert.ok(files.length >= 5);
     for (const file of files) {
       const { name, task } = loadConfig({ file: root(`configs/${file}`) });
+      if (file === "published/1v3.yaml") {
+        // It keeps the published name for those who look for it, and says in its head what it is.
+        assert.match(misnamed(file, task) ?? "", /0, 2/);
+        assert.match(readFileSync(root(`configs/${file}`), "utf8"), /CT-0 against CT-2, whatever its name says/);
+        continue;
+      }
       for (const text of [file, name]) assert.equal(misnamed(text, task), null, file);
     }
     const task = loadConfig({ text: "task: {classes_to_include: [0, 2]}" }).task;
