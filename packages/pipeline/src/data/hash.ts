@@ -12,14 +12,21 @@ export async function fileHash(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** The same without giving way to other work, as a training step needs it. @throws Error of the file system */
-export function fileHashSync(path: string): string {
+/**
+ * The same without giving way to other work, as a training step needs it. @param bytes of the beginning that count; default all
+ * @throws Error of the file system
+ */
+export function fileHashSync(path: string, bytes = Infinity): string {
   const hash = createHash("sha256");
   const descriptor = openSync(path, "r");
   try {
-    const piece = new Uint8Array(PIECE_BYTES);
-    for (let read = readSync(descriptor, piece); read > 0; read = readSync(descriptor, piece))
+    const piece = new Uint8Array(Math.max(1, Math.min(bytes, PIECE_BYTES)));
+    for (let done = 0; done < bytes;) {
+      const read = readSync(descriptor, piece, 0, Math.min(piece.length, bytes - done), null);
+      if (read === 0) break;
       hash.update(piece.subarray(0, read));
+      done += read;
+    }
   } finally {
     closeSync(descriptor);
   }

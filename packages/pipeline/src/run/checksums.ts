@@ -2,11 +2,11 @@
  * checksums.json of a run or a group: the SHA-256 of what training and evaluation left there, but for the files that are
  * checked by hashes of their own (run.json, config.yaml, split.json, best weights, states).
  */
-import { createHash } from "node:crypto";
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../data/atomic.js";
+import { fileHashSync } from "../data/hash.js";
 import { FOLDER_MARK, folderKind } from "../data/owned-folder.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
 import { RunError } from "./folder.js";
@@ -49,7 +49,7 @@ export function addChecksums(folder: string): void {
     const before = files[path];
     if (before !== undefined && !(isLog(path) && problemOf(folder, path, before) === null)) continue;
     const bytes = statSync(join(folder, path)).size;
-    files[path] = { bytes, sha256: hashOfStart(join(folder, path), bytes) };
+    files[path] = { bytes, sha256: fileHashSync(join(folder, path), bytes) };
   }
   write(folder, files);
 }
@@ -79,7 +79,7 @@ export function problemOf(folder: string, path: string, { bytes, sha256 }: Files
   const size = statSync(join(folder, path), { throwIfNoEntry: false })?.size;
   if (size === undefined) return "is gone";
   if (isLog(path) ? size < bytes : size !== bytes) return `has ${size} bytes, it was written with ${bytes}`;
-  return hashOfStart(join(folder, path), bytes) === sha256 ? null : "was changed after it was written";
+  return fileHashSync(join(folder, path), bytes) === sha256 ? null : "was changed after it was written";
 }
 
 /** Those that checksums.json speaks of, with forward slashes, sorted; none of other runs and pictures below. */
@@ -93,24 +93,6 @@ export function filesBelow(folder: string, below = ""): string[] {
       return isAnother ? [] : filesBelow(folder, path);
     })
     .sort();
-}
-
-/** SHA-256 of a file's first bytes, read in pieces. */
-export function hashOfStart(file: string, bytes: number): string {
-  const hash = createHash("sha256");
-  const piece = new Uint8Array(Math.max(1, Math.min(bytes, 2 ** 22)));
-  const descriptor = openSync(file, "r");
-  try {
-    for (let done = 0; done < bytes;) {
-      const got = readSync(descriptor, piece, 0, Math.min(piece.length, bytes - done), done);
-      if (got === 0) break;
-      hash.update(piece.subarray(0, got));
-      done += got;
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  return hash.digest("hex");
 }
 
 function write(folder: string, files: Files): void {

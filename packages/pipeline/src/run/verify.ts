@@ -5,12 +5,13 @@ import { encodeNpyHeader } from "@slicestack/volume";
 import { z } from "zod";
 import type { BackgroundOptions } from "../background.js";
 import { STAGES } from "../config/stages.js";
+import { fileHashSync } from "../data/hash.js";
 import { FOLDER_MARK, FolderError, folderKind, markText, type FolderKind } from "../data/owned-folder.js";
 import { openSealed } from "../data/sealed-json.js";
 import { checkSplit, readSplits } from "../data/split/split.js";
 import { openDataset, verifyDataset, type Dataset } from "../data/store.js";
 import { recordedHashes } from "../export/recorded.js";
-import { CHECKSUMS, filesBelow, hashOfStart, problemOf, readChecksums } from "./checksums.js";
+import { CHECKSUMS, filesBelow, problemOf, readChecksums } from "./checksums.js";
 import { readRecord, readRunConfig, runPaths } from "./folder.js";
 import { groupPaths, groupSplits, readGroup, readGroupConfig } from "./group.js";
 
@@ -170,7 +171,7 @@ function verifyStage(found: Verification, stage: string): void {
   const recorded = recordedHashes(at("best.safetensors"));
   check(found, best, () => {
     if (recorded === null) return;
-    const hash = hashOfStart(at("best.safetensors"), Infinity);
+    const hash = fileHashSync(at("best.safetensors"));
     if (recorded.length !== 1 || recorded[0] !== hash)
       throw new Error(`${at("best.safetensors")}: has the SHA-256 ${hash}, best.sha256 beside it says ${recorded.join(" or ") || "nothing"}: one of the two was changed. Copy both again from where they were made, or train this stage again.`); // prettier-ignore
     found.checked.push(`${stage}/best.sha256`);
@@ -188,7 +189,7 @@ function verifyStage(found: Verification, stage: string): void {
     }
     for (const { file, sha256 } of states)
       check(found, `${stage}/${basename(file)}`, () => {
-        if (hashOfStart(at(basename(file)), Infinity) !== sha256)
+        if (fileHashSync(at(basename(file))) !== sha256)
           throw new Error(`${at(basename(file))}: has not the SHA-256 that last.json beside it says: one of the two was changed. A resume takes the state before it.`); // prettier-ignore
       });
     const gone = states.find(({ file }) => !existsSync(at(file)));
