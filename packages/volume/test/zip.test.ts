@@ -186,5 +186,5 @@ test("small files are inflated into small buffers, so that an archive of tens of
   await using archive = await openZipFile(path);
   let held = 0;
   for (const entry of archive.entries) for await (const piece of entry.stream()) held += piece.buffer.byteLength;
-  assert.ok(held < 300 * 2 ** 13, `${held} bytes held for ${300 * data.length} bytes of content`);
+  assert.ok(held <= 300 * 2 ** 13, `${held} bytes held for ${300 * data.length} bytes of content`);
 });

@@ -56,18 +56,19 @@ joinWorld(world, { timeoutSeconds: 60 }, () => {
     ] as const;
     for (const [name, warm] of cases) {
       // Two caches; then one that both see.
-      for (const cache of [join(folder, `${kind}${rank}`), join(folder, `${kind} shared`)]) {
-        rmSync(entriesOf(cache), { recursive: true, force: true });
+      for (const isShared of [false, true]) {
+        const cache = join(folder, isShared ? `${kind} shared` : `${kind}${rank}`);
+        // One of them clears and fills a cache that both see: two at once run into each other's folders.
+        if (!isShared || rank === 0) rmSync(entriesOf(cache), { recursive: true, force: true });
         awaitRanks();
-        if ((warm as readonly number[]).includes(rank))
+        if (isShared ? rank === warm[0] : warm.some((r) => r === rank))
           cpSync(entriesOf(join(folder, `own ${kind}${rank}`)), entriesOf(cache), { recursive: true });
         awaitRanks();
         const before = liveTensors();
         const { text, cached } = featuresOf(kind, cache);
         if (liveTensors() !== before) throw new Error(`${kind}, ${name}: ${liveTensors() - before} tensors are left`);
         awaitRanks();
-        const place = cache.endsWith("shared") ? "one cache" : "two caches";
-        said[`${kind}, ${name}, ${place}`] = {
+        said[`${kind}, ${name}, ${isShared ? "one cache" : "two caches"}`] = {
           digest: text,
           cached,
           files: existsSync(entriesOf(cache)) ? readdirSync(entriesOf(cache)).length : 0,
