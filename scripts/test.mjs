@@ -18,13 +18,15 @@ import { reachedModules } from "./imports.mjs";
 import { runTestFile } from "./test-file.mjs";
 
 const allowedSkips = ["CUDA", "MPS", "Debian 13"];
-// libtorch and a CLI that starts it use every core, so their files run alone; the others two at a time.
+// libtorch and a CLI that starts it take the most time, so their files come after the others.
 const heavyModules = ["@slicestack/torch", "@slicestack/pipeline", "node:child_process", "node:worker_threads"];
 
 const { values: options } = parseArgs({ options: { package: { type: "string" }, long: { type: "boolean" } } });
 const strict = process.env.STRICT === "1";
 const timeout = Number(process.env.SLICESTACK_TEST_TIMEOUT || (options.long ? 3600 : 600));
 if (options.long) process.env.SLICESTACK_LONG = "1";
+// Two files at a time: threads that spin while they wait for the other file's would take its core.
+process.env.OMP_WAIT_POLICY ??= "passive";
 // Failures then name the line of the TypeScript source.
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`.trim();
 
@@ -107,11 +109,8 @@ function printSummary(tests) {
 
 const tests = findTests();
 const light = tests.filter(isLight);
-await runAll(light, 2);
-await runAll(
-  tests.filter((found) => !light.includes(found)),
-  1,
-);
+const heavy = tests.filter((found) => !light.includes(found));
+await runAll([...light, ...heavy], 2);
 printSummary(tests);
 if (tests.length === 0) console.log("no test file was found: run make build first, or check ONLY and --package");
 console.log(`took ${Math.round(performance.now() / 1000)} s`);
