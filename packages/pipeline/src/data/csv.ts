@@ -4,6 +4,7 @@ import { stringify } from "csv-stringify/sync";
 import { writeFileAtomic } from "./atomic.js";
 import { TableError } from "./errors.js";
 import { listed } from "./listed.js";
+import { isMissing } from "./missing-value.js";
 
 /** A CSV file with a header; every value is text, as it stands in the file. */
 export interface Table {
@@ -20,7 +21,8 @@ export interface TableRow {
 
 /**
  * Reads a CSV file with a header line, in UTF-8 or, with its byte-order mark, UTF-16. Values are parted by commas, or by
- * semicolons or tabs where the header has no comma. Empty lines and rows without any value are passed over.
+ * semicolons or tabs where the header has more of them, or a first line sep=; says so. Empty lines and rows without any
+ * value are passed over.
  * @param guarded true for a file of our own, whose cells csvText guarded
  * @throws TableError also for text in another encoding, which read as UTF-8 would make one class of two
  */
@@ -88,7 +90,8 @@ export function parseTable(text: string, file: string): Table {
     const line = text.slice(0, nul).split("\n").length;
     throw new TableError(file, line, "expected text, it holds a NUL character", "Save it as UTF-8 text.");
   }
-  const records = withoutEmptyColumns(parseRecords(text, file).filter(({ record }) => record.some((cell) => cell !== ""))); // prettier-ignore
+  const filled = parseRecords(text, file).filter(({ record }) => record.some((cell) => cell !== ""));
+  const records = withPoints(withoutEmptyColumns(filled), separatorOf(text));
   const columns = records[0]?.record ?? [];
   const header = records[0]?.line ?? 1;
   if (columns.length === 0)
@@ -127,11 +130,33 @@ interface Parsed {
 const NAMES = { ",": "comma", ";": "semicolon", "\t": "tab" } as const;
 type Separator = keyof typeof NAMES;
 
-/** Excel writes semicolons where the comma is the decimal mark. */
+/** The first line by which spreadsheets are told what parts the values. */
+const HINT = /^\uFEFF?"?sep=([,;\t])"?[ \t]*(\r?\n|\r)/i;
+
+/** Excel writes semicolons where the comma is the decimal mark; the header may then hold commas, too. */
 function separatorOf(text: string): Separator {
+  const hint = HINT.exec(text)?.[1];
+  if (hint !== undefined) return hint as Separator;
   const header = (/^\uFEFF?\s*([^\r\n]*)/.exec(text)?.[1] ?? "").replaceAll(/"[^"]*"/g, "");
-  if (header.includes(",")) return ",";
-  return header.includes(";") ? ";" : header.includes("\t") ? "\t" : ",";
+  const count = (separator: Separator) => header.split(separator).length;
+  return (Object.keys(NAMES) as Separator[]).reduce((most, one) => (count(one) > count(most) ? one : most), ",");
+}
+
+/**
+ * Numbers with a decimal comma, in a file whose values no comma parts, get a point: elsewhere they would be words. Only in
+ * columns that hold nothing else, and not where every comma may part thousands.
+ */
+function withPoints(records: readonly Parsed[], separator: Separator): Parsed[] {
+  if (separator === ",") return [...records];
+  const [head, ...rows] = records;
+  const isDecimal = (head?.record ?? []).map((_, k) => {
+    const cells = rows.map(({ record }) => (record[k] ?? "").trim()).filter((cell) => !isMissing(cell));
+    const commas = cells.filter((cell) => cell.includes(","));
+    const isComma = commas.length > 0 && cells.every((cell) => /^[-+]?\d+(,\d+)?$/.test(cell));
+    return isComma && commas.some((cell) => !/,\d{3}$/.test(cell));
+  });
+  const pointed = (cell: string, k: number) => (isDecimal[k] === true ? cell.replace(",", ".") : cell);
+  return records.map(({ line, record }, r) => (r === 0 ? { line, record } : { line, record: record.map(pointed) }));
 }
 
 /** Columns at the right end without a name or a value, as spreadsheets leave them. */
@@ -151,6 +176,7 @@ function parseRecords(text: string, file: string): Parsed[] {
   try {
     const found: unknown[] = parse(text, {
       delimiter: separatorOf(text),
+      from_line: HINT.test(text) ? 2 : 1,
       bom: true,
       trim: true,
       skip_empty_lines: true,

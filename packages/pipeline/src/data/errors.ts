@@ -43,7 +43,7 @@ export interface LabelProblems {
   unmatched: string[];
   /** Volumes without a label. */
   unlabelled: string[];
-  /** Volumes with two different labels, or two different subjects. */
+  /** Volumes with two different labels, subjects or parts. */
   conflicting: string[];
   /** Labels that are not whole numbers from 0 on, and ids that match several volumes. */
   invalid: string[];
@@ -61,12 +61,12 @@ export class LabelsError extends Error {
     const parts = [
       shown("match no volume", problems.unmatched),
       shown("have no label", problems.unlabelled),
-      shown("have two labels or subjects", problems.conflicting),
+      shown("have two labels, subjects or parts", problems.conflicting),
       shown("are not usable", problems.invalid),
       shown("have several series", problems.severalSeries),
     ].filter((part) => part !== "");
     const missing = problems.unlabelled.some((text) => text.endsWith('")'))
-      ? "NA, NaN, None, null and ? count as missing: a class that is called so needs another name. "
+      ? "NA, NaN, none, null, unknown, missing, ? and - count as missing: a class that is called so needs another name. "
       : "";
     super(
       `${file}: labels and volumes do not fit: ${parts.join("; ")}. ${missing}` +

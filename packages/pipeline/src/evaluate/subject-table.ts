@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { readTable } from "../data/csv.js";
 import { PredictionsError, RangeOfParameterError } from "./errors.js";
-import { isMissing } from "./missing-value.js";
+import { isMissing } from "../data/missing-value.js";
 import { subgroupColumn, type SubgroupColumn } from "./subgroups/columns.js";
 
 export interface SubjectTable {

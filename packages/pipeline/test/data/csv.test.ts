@@ -58,6 +58,21 @@ test("semicolons and tabs part the values where the header has no comma; a comma
   assert.throws(() => rowsOf("id;label\n1;0;7\n"), /found 3\. Put values that hold a semicolon in double quotes/);
 });
 
+test("the commonest sign of the header parts the values, or what sep= says; line numbers stay those of the file", () => {
+  assert.deepEqual(rowsOf("id;label;age, years\n1;0;63\n"), [{ id: "1", label: "0", "age, years": "63" }]);
+  assert.deepEqual(rowsOf("\uFEFFsep=;\r\nid;label\r\n1;0\r\n2;1\r\n"), expected);
+  assert.equal(parseTable("sep=;\nid;label\n1;0\n", "t.csv").rows[0]?.line, 3);
+});
+
+test("numbers with a decimal comma are read with a point, where semicolons or tabs part the values", () => {
+  const table = "id;dose;pixels;note\n1;1,25;1,024;a,b\n2;;2,048;c\n3;NA;512;d\n4;-3;0;e\n";
+  assert.deepEqual(
+    rowsOf(table).map(({ dose, pixels, note }) => [dose, pixels, note]),
+    [["1.25", "1,024", "a,b"], ["", "2,048", "c"], ["NA", "512", "d"], ["-3", "0", "e"]],
+  ); // prettier-ignore
+  assert.deepEqual(rowsOf('id,dose\n1,"1,25"\n'), [{ id: "1", dose: "1,25" }]);
+});
+
 test("blank rows and columns of a spreadsheet are passed over; a value in a column without a name is refused", () => {
   assert.deepEqual(rowsOf("id,label,,\n1,0,,\n,,,\n2,1,,\n,,,\n"), expected);
   assert.throws(() => rowsOf("id,label,\n1,0,x\n"), /line 1: expected a name for each column, column 3 has none/);

@@ -239,3 +239,45 @@ test("one label under two class names is refused with its row; a missing class n
   writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,X\nb,0,NA\nc,1,\n");
   assert.deepEqual((await makePlan({ source })).classes, ["X", "1"]);
 });
+
+test("what people write for a missing label is no class; a class column may call a class unknown", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"]);
+  for (const word of ["-", ".", "#VALUE!", "unknown", "missing", "-1.#IND"]) {
+    writeFileSync(join(folder, "labels.csv"), `id,label\na,sick\nb,well\nc,${word}\n`);
+    assert.deepEqual((await refused(source)).problems.unlabelled, [`c.nii ("${word}")`]);
+  }
+  writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,well\nb,1,unknown\nc,1,unknown\n");
+  assert.deepEqual((await makePlan({ source })).classes, ["well", "unknown"]);
+  // A character that nobody sees makes no class of its own.
+  writeFileSync(join(folder, "labels.csv"), "id,label\na,sick\nb,well\nc,sick\u200b\n");
+  await assert.rejects(makePlan({ source }), /expected one spelling a class/);
+});
+
+test("one volume in two rows with two parts is refused, and so is a column of parts with other words among them", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,part\na,0,train\na,0,test\nb,1,test\nc,1,test\n"); // prettier-ignore
+  assert.deepEqual((await refused(source)).problems.conflicting, ["a: lines 2 and 3"]);
+  writeFileSync(join(folder, "labels.csv"), "id,label,split\na,0,train\nb,1,test\nc,1,excluded\n");
+  await assert.rejects(makePlan({ source }), (error: unknown) => {
+    assert.ok(error instanceof TableError);
+    assert.match(error.message, /line 4: split: expected train, val or test, as 2 other rows have it, found "excluded"/); // prettier-ignore
+    return true;
+  });
+});
+
+test("a column label2 is not the column of the labels, wherever it stands", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["a.nii", "b.nii"], "id,label2,Label\na,7,0\nb,7,1\n");
+  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label), [0, 1]); // prettier-ignore
+  writeFileSync(join(folder, "labels.csv"), "id,label1,label2\na,7,0\nb,7,1\n");
+  await assert.rejects(makePlan({ source }), /expected the columns id or path, and label, found id, label1, label2/);
+});
+
+test("dates and identifiers are no class numbers: in labels they are names, in names of folders nothing", async (t) => {
+  const folder = temporaryFolder(t);
+  const source = folderWith(folder, ["ct_20200115/a.nii", "CT-1/b.nii"], "id,label\na,0\nb,1\n");
+  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]); // prettier-ignore
+  const other = folderWith(temporaryFolder(t), ["a.nii", "b.nii"], "id,label\na,v20200101\nb,v99999999999\n");
+  assert.deepEqual((await makePlan({ source: other })).classes, ["v20200101", "v99999999999"]);
+});

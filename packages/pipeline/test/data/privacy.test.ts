@@ -142,6 +142,20 @@ test("columns whose values are dates, numbers of persons, addresses or names are
   ]); // prettier-ignore
 });
 
+test("missing values hide no dates, and several rows of one person hide no names", () => {
+  const many = (of: (k: number) => string) => Array.from({ length: 10 }, (_, k) => of(k));
+  const table = tableOf({
+    id: many(String),
+    when: many((k) => (k < 4 ? `196${k}-05-0${1 + k}` : "NA")),
+    who: many((k) => ["Hans", "Eva", "Åsa", "Tom", "Ida"][k >> 1]!),
+    site: many((k) => (k < 5 ? "North" : "South")),
+  });
+  const subjectOf = new Map(table.rows.map((row, k) => [row, `s${k >> 1}`]));
+  const { kept, dropped } = furtherColumns(table, new Set(["id"]), { subjectOf });
+  assert.deepEqual(kept, ["site"]);
+  assert.deepEqual(dropped.map(({ name }) => name), ["when", "who"]); // prettier-ignore
+});
+
 test("--keep-columns keeps what it names and nothing else; a column that names a person takes --keep-ids", () => {
   const table = tableOf({ id: ["1"], site: ["N"], scanned: ["2020-01-01"], Nachname: ["Maier"] });
   const used = new Set(["id"]);

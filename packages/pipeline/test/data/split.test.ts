@@ -244,6 +244,9 @@ test("a group column keeps all of a site together, in one split and in folds; si
     for (const [site, parts] of found) assert.equal(parts.size, 1, `${site} is in ${[...parts].join()}`);
   }
   assert.throws(() => makeSplit(dataset, { seed: 2, group: "scanner" }), /expected a column scanner.*site/);
+  // All volumes of no known site are not one site.
+  dataset.volumes[3]!.extra = { site: "NA" };
+  assert.throws(() => makeSplit(dataset, { seed: 2, group: "site" }), /v3 has no site/);
   dataset.volumes[3]!.extra = {};
   assert.throws(() => makeSplit(dataset, { seed: 2, group: "site" }), /column site/);
 });

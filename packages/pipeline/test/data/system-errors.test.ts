@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { walk } from "../../src/data/ingest/walk.js";
 import { explained, isShortage, naming, SystemError, systemText } from "../../src/data/system-errors.js";
@@ -50,7 +50,19 @@ test("walk: files and links at any depth, sorted, without what is hidden; a fold
   for (const file of ["b/2.dcm", "1.dcm", "b/.git/x", ".hidden"]) writeFileSync(join(folder, file), "");
   symlinkSync("../1.dcm", join(folder, "b/good.dcm"));
   symlinkSync("nowhere", join(folder, "b/bad.dcm"));
-  assert.deepEqual(walk(folder), { paths: ["1.dcm", "b/2.dcm", "b/bad.dcm", "b/good.dcm"], unreadable: [] });
+  const found = { paths: ["1.dcm", "b/2.dcm", "b/bad.dcm", "b/good.dcm"], unreadable: [] };
+  assert.deepEqual(walk(folder), found);
+  // A folder of this walk is not walked twice; one elsewhere is, but once.
+  symlinkSync("b", join(folder, "again"));
+  assert.deepEqual(walk(folder), found);
+  const other = temporaryFolder(t);
+  writeFileSync(join(other, "3.dcm"), "");
+  symlinkSync(other, join(folder, "more"));
+  symlinkSync(other, join(folder, "more too"));
+  assert.deepEqual(walk(folder).paths, [...found.paths, "more/3.dcm"]);
+  symlinkSync(dirname(folder), join(other, "up"));
+  assert.deepEqual(walk(folder).unreadable, [{ path: "more/up", reason: "a link to a folder that holds this one" }]);
+  rmSync(join(other, "up"));
   if (process.getuid?.() === 0) return; // who may do everything may enter every folder
   mkdirSync(join(folder, "closed"), { mode: 0 });
   assert.deepEqual(walk(folder).unreadable, [{ path: "closed", reason: "permission denied (EACCES)" }]);

@@ -1,12 +1,20 @@
 /** Which further columns of a labels file go into the data set: none that names a person, by its own name or by its values. */
 import { TableError } from "../errors.js";
-import type { Table } from "../csv.js";
+import type { Table, TableRow } from "../csv.js";
+import { isMissing } from "../missing-value.js";
 import { isPersonal } from "./privacy.js";
 
 export interface FurtherColumns {
   kept: string[];
   /** Each with the reason. */
   dropped: { name: string; why: string }[];
+}
+
+export interface ColumnOptions {
+  keepColumns?: readonly string[];
+  keepIds?: boolean;
+  /** Whom a row is of: where a subject has several rows, a name comes again in each of them. */
+  subjectOf?: ReadonlyMap<TableRow, string>;
 }
 
 /**
@@ -17,11 +25,11 @@ export interface FurtherColumns {
 export function furtherColumns(
   table: Table,
   used: ReadonlySet<string | undefined>,
-  { keepColumns: wanted, keepIds = false }: { keepColumns?: readonly string[]; keepIds?: boolean },
+  { keepColumns: wanted, keepIds = false, subjectOf = new Map() }: ColumnOptions,
 ): FurtherColumns {
   const further = table.columns.filter((name) => !used.has(name));
   if (wanted === undefined) {
-    const judged = further.map((name) => ({ name, why: whyPersonal(table, name) }));
+    const judged = further.map((name) => ({ name, why: whyPersonal(table, name, subjectOf) }));
     return {
       kept: judged.flatMap(({ name, why }) => (why === null ? [name] : [])),
       dropped: judged.flatMap(({ name, why }) => (why === null ? [] : [{ name, why }])),
@@ -37,9 +45,15 @@ export function furtherColumns(
   return { kept, dropped: further.filter((name) => !kept.includes(name)).map((name) => ({ name, why: "it is not among --keep-columns" })) }; // prettier-ignore
 }
 
-function whyPersonal({ rows }: Table, name: string): string | null {
+function whyPersonal({ rows }: Table, name: string, subjectOf: ReadonlyMap<TableRow, string>): string | null {
   if (isPersonal(name)) return "it names a person";
-  const values = rows.map((row) => (row.values[name] ?? "").trim()).filter((value) => value !== "");
+  // One value a subject, or as many as it has.
+  const ofSubjects = rows.map((row) =>
+    JSON.stringify([subjectOf.get(row) ?? row.line, (row.values[name] ?? "").trim()]),
+  );
+  const values = [...new Set(ofSubjects)]
+    .map((pair) => (JSON.parse(pair) as [unknown, string])[1])
+    .filter((value) => !isMissing(value));
   const kind = personalKind(values);
   return kind === null ? null : `its values look like ${kind}`;
 }

@@ -1,14 +1,8 @@
 /** What the cells of a labels column mean: numbers, texts that name classes, or nothing. */
 import type { Table } from "../csv.js";
 import { TableError } from "../errors.js";
-
-/** More classes than this are taken for a mistaken column. */
-const MOST_CLASSES = 1000;
-
-/** What pandas, R and Excel write where a value is missing. */
-const MISSING = /^(|-?nan|n\/?a|#n\/?a( n\/a)?|<na>|none|null|nil|\?)$/i;
-
-export const isMissing = (text: string): boolean => MISSING.test(text.trim());
+import { isMissing } from "../missing-value.js";
+import { MOST_CLASSES } from "./paths.js";
 
 export interface LabelNumbers {
   /** null where a text is no label. */
@@ -18,7 +12,7 @@ export interface LabelNumbers {
 
 /**
  * Whole numbers as they are; texts such as CT-0 by their number; other texts by their alphabetical place.
- * @throws TableError where two texts differ in case, spaces or Unicode form alone: one class, or two?
+ * @throws TableError where two texts differ in case, spaces, unseen characters or Unicode form alone: one class, or two?
  */
 export function labelNumbers(table: Table, column: string): LabelNumbers {
   const texts = [...new Set(table.rows.map(({ values }) => values[column] ?? "").filter((text) => !isMissing(text)))];
@@ -34,7 +28,8 @@ export function labelNumbers(table: Table, column: string): LabelNumbers {
   if (prefix !== undefined && numbered.every((match) => match?.[1] === prefix)) {
     const entries = numbered.map((match): [number, string] => [Number(match?.[2]), match?.[0] ?? ""]);
     const byText = new Map(entries.map(([number, text]) => [text, number]));
-    if (new Set(byText.values()).size === texts.length)
+    const isSmall = entries.every(([number]) => number < MOST_CLASSES);
+    if (isSmall && new Set(byText.values()).size === texts.length)
       return { of: (text) => byText.get(text) ?? null, names: new Map(entries) };
   }
   if (texts.length > 50) return { of: whole, names: new Map() };
@@ -48,7 +43,8 @@ export function labelNumbers(table: Table, column: string): LabelNumbers {
 function refuseTwins(table: Table, column: string, texts: readonly string[]): void {
   const seen = new Map<string, string>();
   for (const text of texts) {
-    const plain = text.normalize("NFKC").toLowerCase().replaceAll(/\s+/g, " ").trim();
+    const seenAs = text.normalize("NFKC").replaceAll(/\p{Cf}/gu, "");
+    const plain = seenAs.toLowerCase().replaceAll(/\s+/g, " ").trim();
     const other = seen.get(plain);
     seen.set(plain, text);
     if (other === undefined) continue;

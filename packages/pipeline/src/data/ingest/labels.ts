@@ -4,8 +4,9 @@ import { readTable, type Table, type TableRow } from "../csv.js";
 import { LabelsError, TableError, type LabelProblems } from "../errors.js";
 import { furtherColumns } from "./columns.js";
 import { listed } from "../listed.js";
-import { isMissing, labelNumbers, strayLabels } from "./label-values.js";
-import { partsFromTable } from "./parts.js";
+import { isBlank, isMissing } from "../missing-value.js";
+import { labelNumbers, strayLabels } from "./label-values.js";
+import { partColumnOf, partOf, partsFromColumn } from "./parts.js";
 import type { KnownReasons } from "./known-reasons.js";
 import { chooseSeries } from "./series.js";
 import { subjectWarnings } from "./placeholders.js";
@@ -44,14 +45,17 @@ export function labelsFromTable(
   reasons?: KnownReasons,
 ): Labelling {
   const table = readTable(path);
-  const columns = columnsOf(table, options);
+  const columns = { ...columnsOf(table, options), part: partColumnOf(table) };
   const problems = noProblems();
   const left: SetAside[] = [];
   const numbers = labelNumbers(table, columns.label);
   const rows = matchRows(volumes, table.rows, { ...options, columns, reasons }, problems, left);
-  const parts = partsFromTable(table, rows, problems);
-  const used = new Set([columns.id, columns.label, columns.subject, columns.class, parts?.column, "id", "path", "subject", "label", "class"]); // prettier-ignore
-  const further = furtherColumns(table, used, options);
+  const partOfRow = columns.part === undefined ? () => null : partsFromColumn(columns.part, rows, problems);
+  const used = new Set([...Object.values(columns), "id", "path", "subject", "label", "class"]); // prettier-ignore
+  const subjectOf = new Map(
+    [...rows].map(([volume, row]) => [row, subjectIn(row, columns) ?? volume.subject ?? volume.id]),
+  );
+  const further = furtherColumns(table, used, { ...options, subjectOf });
   const names = new Map(numbers.names);
   const givenNames = new Map<number, string>();
   const nameless: SourceVolume[] = [];
@@ -78,21 +82,21 @@ export function labelsFromTable(
       continue;
     }
     const given = columns.class === undefined ? "" : (values[columns.class] ?? "");
-    const name = (isMissing(given) ? "" : given) || volume.className;
+    const name = (isBlank(given) ? "" : given) || volume.className;
     if (name && !names.has(label)) names.set(label, name);
     const other = givenNames.get(label) ?? given;
-    if (!isMissing(given)) givenNames.set(label, other);
-    if (!isMissing(given) && given !== other) {
+    if (!isBlank(given)) givenNames.set(label, other);
+    if (!isBlank(given) && given !== other) {
       problems.invalid.push(
         `${volume.path}: class "${given}" in line ${matched.line}, where label ${label} is also called "${other}"; give each label one name`,
       );
       continue;
     }
-    const named = columns.subject === undefined ? "" : (values[columns.subject] ?? "");
-    if (columns.subject !== undefined && isMissing(named) && volume.subject === null) nameless.push(volume);
-    const subject = (isMissing(named) ? "" : named) || volume.subject || volume.id;
+    const named = subjectIn(matched, columns);
+    if (columns.subject !== undefined && named === null && volume.subject === null) nameless.push(volume);
+    const subject = named ?? (volume.subject || volume.id);
     const extra = Object.fromEntries(further.kept.map((column) => [column, values[column] ?? ""]));
-    const part = parts?.of(matched) ?? volume.part;
+    const part = partOfRow(matched) ?? volume.part;
     labelled.push({ ...volume, part, subject, label, extra: { ...volume.facts, ...extra } });
   }
   const lineOf = new Map([...rows].map(([volume, { line }]) => [volume.path, line]));
@@ -102,6 +106,12 @@ export function labelsFromTable(
       `${volume.path}: label ${volume.label} in line ${lineOf.get(volume.path)}, far from the others; leave the cell empty where it means unknown, or give all classes names`,
     );
   return { ...finish(path, labelled, problems, names, left, nameless), columns: further };
+}
+
+/** Whose volume a row says it is; null where it does not. Words such as unknown stand for a person, who is pointed out. */
+function subjectIn({ values }: TableRow, { subject }: Columns): string | null {
+  const named = subject === undefined ? "" : (values[subject] ?? "");
+  return isBlank(named) ? null : named;
 }
 
 /** Labels from the folders class_0/, class_1/ …, or as an archive gives them. @throws LabelsError */
@@ -156,15 +166,17 @@ interface Columns {
   class: string | undefined;
 }
 
+/** Without case, spaces and signs; a digit makes it another name: label2 is not the column of the labels. */
+const plain = (name: string) => name.toLowerCase().replace(/instance|[^a-z0-9]/g, "");
+
 function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
-  const plain = (name: string) => name.toLowerCase().replace(/instance|[^a-z]/g, "");
   const find = (wanted: string | undefined, usual: readonly string[]) => {
     if (wanted !== undefined) {
       if (table.columns.includes(wanted)) return wanted;
       throw new TableError(table.file, 1, `expected the column ${wanted}, found ${listed(table.columns)}`, "Name one that is there."); // prettier-ignore
     }
     for (const name of usual) {
-      const found = table.columns.find((column) => plain(column) === plain(name));
+      const found = table.columns.find((column) => column === name) ?? table.columns.find((column) => plain(column) === plain(name)); // prettier-ignore
       if (found !== undefined) return found;
     }
     return undefined;
@@ -180,7 +192,8 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   return { id, label, subject: find(columns.subject, USUAL.subject), class: find(columns.class, USUAL.class) };
 }
 
-type MatchOptions = Omit<LabelOptions, "columns"> & { columns: Columns; reasons: KnownReasons | undefined };
+type MatchColumns = Columns & { part: string | undefined };
+type MatchOptions = Omit<LabelOptions, "columns"> & { columns: MatchColumns; reasons: KnownReasons | undefined };
 
 function matchRows(
   volumes: readonly SourceVolume[],
@@ -228,8 +241,11 @@ function namesOf(volumes: readonly SourceVolume[], key: Key | undefined): Map<st
   return byName;
 }
 
-function differ(a: TableRow, b: TableRow, { label, subject }: Columns): boolean {
-  return [label, subject].some((column) => column !== undefined && a.values[column] !== b.values[column]);
+/** Whether two rows of one volume contradict each other. */
+function differ(a: TableRow, b: TableRow, { label, subject, class: name, part }: MatchColumns): boolean {
+  const parts = [a, b].map(({ values }) => (part === undefined ? null : partOf(values[part] ?? "")));
+  if (parts[0] !== parts[1]) return true;
+  return [label, subject, name].some((column) => column !== undefined && a.values[column] !== b.values[column]);
 }
 
 function finish(

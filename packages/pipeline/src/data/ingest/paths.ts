@@ -3,6 +3,9 @@ import { basename } from "node:path";
 import type { Part } from "../split/split.js";
 import type { Key, SourceVolume, VolumeInput } from "./source.js";
 
+/** More classes than this are taken for a mistake: a column of identifiers, or the date in the name of a folder. */
+export const MOST_CLASSES = 1000;
+
 /** A volume of a file or folder, with what its path says of label and part. */
 export function volumeOf(path: string, input: VolumeInput): SourceVolume {
   const folders = path.split("/").slice(0, -1);
@@ -10,8 +13,8 @@ export function volumeOf(path: string, input: VolumeInput): SourceVolume {
   // Stacked arrays carry the class in their own name: ct_0.npy.
   const own =
     input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
-  const className = [...folders, ...own].findLast((part) => labelled.test(part)) ?? null;
-  const label = className === null ? null : labelled.exec(className)?.[1];
+  const labelOf = (part: string) => Number(labelled.exec(part)?.[1] ?? NaN);
+  const className = [...folders, ...own].findLast((part) => labelOf(part) < MOST_CLASSES) ?? null;
   const bare = withoutExtension(path);
   return {
     id: basename(bare),
@@ -24,7 +27,7 @@ export function volumeOf(path: string, input: VolumeInput): SourceVolume {
       StudyInstanceUID: [],
       SeriesInstanceUID: [],
     } satisfies Record<Key, string[]>,
-    folderLabel: label === undefined || label === null ? null : Number(label),
+    folderLabel: className === null ? null : labelOf(className),
     className: className?.replace(/_slices?$/i, "") ?? null,
     part: partOf(folders),
     subject: null,

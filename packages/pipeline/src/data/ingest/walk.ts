@@ -1,6 +1,6 @@
 /** All files below a folder. A folder that cannot be entered is told by its name, and the rest goes on. */
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { join, sep } from "node:path";
 import { isShortage, systemText } from "../system-errors.js";
 
 export interface Walked {
@@ -10,25 +10,60 @@ export interface Walked {
   unreadable: { path: string; reason: string }[];
 }
 
-/** Hidden files and folders are passed over. A link is a file here: one that leads nowhere fails where it is read. @throws Error of the file system for the root itself */
+/**
+ * Hidden files and folders are passed over. A link to a folder elsewhere is followed, one to a folder of this walk is not:
+ * its files are found where they lie. A link that leads nowhere is a file here: it fails where it is read.
+ * @throws Error of the file system for the root itself
+ */
 export function walk(root: string): Walked {
   const found: Walked = { paths: [], unreadable: [] };
-  walkInto(root, "", found);
+  walkInto("", { root, found, entered: [realpathSync(root)] });
   found.paths.sort();
   found.unreadable.sort((a, b) => (a.path < b.path ? -1 : 1));
   return found;
 }
 
-function walkInto(root: string, below: string, found: Walked): void {
+interface Walk {
+  root: string;
+  found: Walked;
+  /** The root, and folders that links led to, as they are without links. */
+  entered: string[];
+}
+
+function walkInto(below: string, walked: Walk): void {
+  const { root, found } = walked;
   for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
-    if (entry.isFile() || entry.isSymbolicLink()) found.paths.push(path);
-    else if (entry.isDirectory()) attempt(root, path, found, () => walkInto(root, path, found));
+    const linked = entry.isSymbolicLink() ? linkedFolder(join(root, path)) : null;
+    if (linked !== null) follow(path, linked, walked);
+    else if (entry.isDirectory()) attempt(path, walked, () => walkInto(path, walked));
+    else if (entry.isFile() || entry.isSymbolicLink()) found.paths.push(path);
   }
 }
 
-function attempt(root: string, path: string, found: Walked, body: () => void): void {
+/** Where a link leads, if that is a folder. */
+function linkedFolder(link: string): string | null {
+  try {
+    return statSync(link).isDirectory() ? realpathSync(link) : null;
+  } catch {
+    return null;
+  }
+}
+
+const isWithin = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep);
+
+function follow(path: string, linked: string, walked: Walk): void {
+  if (walked.entered.some((folder) => isWithin(folder, linked))) return;
+  if (walked.entered.some((folder) => isWithin(linked, folder))) {
+    walked.found.unreadable.push({ path, reason: "a link to a folder that holds this one" });
+    return;
+  }
+  walked.entered.push(linked);
+  attempt(path, walked, () => walkInto(path, walked));
+}
+
+function attempt(path: string, { root, found }: Walk, body: () => void): void {
   try {
     body();
   } catch (error) {

@@ -40,7 +40,7 @@ const KEYS: readonly { columns: RegExp; of: NameOf }[] = [
 ];
 type NameOf = (volume: VolumeRecord) => string[];
 
-const plain = (column: string) => column.toLowerCase().replace(/[^a-z]/g, "");
+const plain = (column: string) => column.toLowerCase().replace(/[^a-z0-9]/g, "");
 
 function namesOf(source: string): string[] {
   const bare = withoutExtension(source);

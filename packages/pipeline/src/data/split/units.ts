@@ -1,6 +1,7 @@
 /** What a split deals out: subjects, or groups of them that must stay together, such as all of one site. */
 import { SplitError } from "../errors.js";
 import { listed } from "../listed.js";
+import { isMissing } from "../missing-value.js";
 import type { Dataset, VolumeRecord } from "../store.js";
 
 /** Volumes that stay in one part. */
@@ -50,7 +51,7 @@ function joinedGroups(
   };
   for (const { id, subject, extra } of volumes) {
     const value = extra[group];
-    if (value === undefined || value === "") {
+    if (value === undefined || isMissing(value)) {
       const columns = listed(Object.keys(extra)) || "none";
       const problem = value === undefined ? `expected a column ${group}, its further columns are: ${columns}` : `${id} has no ${group}`; // prettier-ignore
       throw new SplitError(

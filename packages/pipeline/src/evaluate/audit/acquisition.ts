@@ -4,7 +4,7 @@ import type { Dataset, VolumeRecord } from "../../data/store.js";
 import { fitLogistic, predictLogistic } from "../baselines/logistic.js";
 import { RangeOfParameterError } from "../errors.js";
 import { balancedSize } from "../estimates.js";
-import { isMissing } from "../missing-value.js";
+import { isMissing } from "../../data/missing-value.js";
 import { auroc, rank } from "../metrics/ranking.js";
 import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
 import type { Estimate } from "../statistics/interval.js";
