@@ -1,8 +1,9 @@
 /** Names from files on a terminal. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { printable, printableJson } from "../src/printable.js";
 import { CommandFolder } from "./command.js";
 
@@ -14,6 +15,12 @@ test("control and direction characters are written out; text, line breaks and a 
   const value = { id: "a\u009b31m\u202eb" };
   assert.match(printableJson(value), /^[\x20-\x7e]+$/);
   assert.deepEqual(JSON.parse(printableJson(value)), value);
+});
+
+test("what takes no room is written out, so that two names do not look alike; the list costs no start-up", () => {
+  assert.equal(printable("sick\u200b\ufeff, a\u00adb\u2028c"), "sick\\u200b\\ufeff, a\\xadb\\u2028c");
+  const module = readFileSync(fileURLToPath(import.meta.resolve("@slicestack/pipeline/visible")), "utf8");
+  assert.ok(!/^import\b/m.test(module), "it imports something");
 });
 
 test("an error names a file with an escape sequence, and the terminal does not obey it", () => {

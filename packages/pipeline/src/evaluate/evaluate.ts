@@ -88,7 +88,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const parts = scoredParts(found, protocol);
   const scored = parts.at(-1)!;
   // Columns that are not there are refused before anything is computed, or read.
-  const columns = subgroupColumns(scored.table, scored.volumes, options.subgroups);
+  const subgroups = subgroupColumns(scored.table, scored.volumes, options.subgroups);
   const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
 
   checkFile(
@@ -119,12 +119,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const evidence = evidenceOf(facts.mainModel, outcome, main);
   const voters = valVoters(outcome.slices);
   const metrics = allNumbers(
-    { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns },
+    { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns: subgroups.columns },
     settingsOf(opened, options),
   );
   onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
 
-  const folder = outputFolder(run, external, otherPart, protocol);
+  const folder = outputFolder(run, external, { part: otherPart, mapClasses }, protocol);
   mkdirSync(folder, { recursive: true });
   const cost = costReport(outcome.cost!, opened.record, runPaths(run).metrics);
   const dataset = external ?? opened.dataset;
@@ -133,7 +133,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     options.images === false
       ? NO_PICTURES
       : await pictures(dataset, scored.volumes, { main, evidence, opened, failures });
-  const notes = [...found.notes, ...baselines.notes];
+  const notes = [...found.notes, ...baselines.notes, ...subgroups.notes];
   const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
   await writeEvaluation(folder, {
     metrics,
@@ -178,10 +178,15 @@ function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): 
 }
 
 /** What is scored otherwise than cleanly on the run's own test part lies apart from what is. */
-function outputFolder(run: string, external: Dataset | null, part: OtherData["part"], protocol: Protocol): string {
+function outputFolder(
+  run: string,
+  external: Dataset | null,
+  other: Pick<OtherData, "part" | "mapClasses">,
+  protocol: Protocol,
+): string {
   const { root } = runPaths(run);
   if (protocol === "paper") return join(root, "paper");
-  return external === null ? root : externalFolder(run, external.info, part);
+  return external === null ? root : externalFolder(run, external.info, other);
 }
 
 function priorsOf({ config, task }: OpenRun) {

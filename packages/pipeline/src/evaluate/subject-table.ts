@@ -12,8 +12,9 @@ export interface SubjectTable {
   rows: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
-/** Columns that are looked at without being asked for, where the labels file has them. */
-const USUAL = ["site", "center", "centre", "hospital", "scanner", "manufacturer", "model", "kernel", "sex", "gender", "age"]; // prettier-ignore
+/** Columns that are looked at without being asked for, where the labels file has them, by their names without signs and spaces. */
+const USUAL =
+  /^(patients?|subjects?)?(site|center|centre|hospital|institution|scanner|manufacturer|model|kernel|sex|gender|age)(id|name|years?|atscan)?$/;
 
 /** Columns that describe subjects: those that subgroups are made of. */
 export const subjectColumns = (table: SubjectTable): string[] => usualColumns(table);
@@ -25,7 +26,7 @@ export function readSubjectTable(directory: string): SubjectTable {
 }
 
 function usualColumns({ columns }: SubjectTable): string[] {
-  return columns.filter((name) => USUAL.includes(name.toLowerCase()));
+  return columns.filter((name) => USUAL.test(name.toLowerCase().replaceAll(/[^a-z]/g, "")));
 }
 
 /**
@@ -36,6 +37,12 @@ export function groupsOf(table: SubjectTable, volumes: readonly { id: string }[]
   return subgroupColumn(name, valuesOf(table, volumes, name));
 }
 
+export interface SubgroupColumns {
+  columns: SubgroupColumn[];
+  /** Usual columns that are left out, and why. */
+  notes: string[];
+}
+
 /**
  * The columns whose groups are scored apart: those that were asked for, else the usual ones that the table has.
  * @throws PredictionsError for a column that is missing, RangeOfParameterError for one of too many values
@@ -44,18 +51,22 @@ export function subgroupColumns(
   table: SubjectTable,
   volumes: readonly { id: string }[],
   asked: readonly string[] | undefined,
-): SubgroupColumn[] {
-  if (asked !== undefined) return asked.map((name) => groupsOf(table, volumes, name));
-  // What nobody asked for, and what has no groups to compare, is left out.
-  return usualColumns(table).flatMap((name) => {
+): SubgroupColumns {
+  if (asked !== undefined) return { columns: asked.map((name) => groupsOf(table, volumes, name)), notes: [] };
+  const found: SubgroupColumns = { columns: [], notes: [] };
+  for (const name of usualColumns(table)) {
     try {
       const column = groupsOf(table, volumes, name);
-      return column.groups.length > 1 ? [column] : [];
+      // One group has nothing to be compared with.
+      if (column.groups.length > 1) found.columns.push(column);
     } catch (error) {
-      if (error instanceof RangeOfParameterError) return [];
-      throw error;
+      if (!(error instanceof RangeOfParameterError)) throw error;
+      found.notes.push(
+        `Subgroups by ${name} are left out: ${error.message}. Join its values in a column of the labels file, and name that with --subgroup.`,
+      );
     }
-  });
+  }
+  return found;
 }
 
 /** volumes x columns; null where there is no value. @throws PredictionsError for a value that is no number */

@@ -16,7 +16,7 @@ export interface ClassSummary {
   support: number;
   /** subjects with at least one such volume */
   subjects: number;
-  /** support below 10: the numbers of this class say little */
+  /** fewer than 10 subjects, however many volumes they have: the numbers of this class say little */
   small: boolean;
   precision: Estimate;
   recall: Estimate;
@@ -98,12 +98,12 @@ function summariseClass(
   estimates: Estimates,
   level: number,
 ): ClassSummary {
-  const support = labels.filter((label) => label === c).length;
+  const ofClass = new Set(subjects.filter((_, i) => labels[i] === c)).size;
   return {
     name,
-    support,
-    subjects: new Set(subjects.filter((_, i) => labels[i] === c)).size,
-    small: support < SMALL_SUPPORT,
+    support: labels.filter((label) => label === c).length,
+    subjects: ofClass,
+    small: ofClass < SMALL_SUPPORT,
     precision: estimates.ofClass(c, "precision", level),
     recall: estimates.ofClass(c, "recall", level),
     f1: estimates.ofClass(c, "f1", level),
@@ -134,7 +134,7 @@ function rocCurves(
 /** What must be read before the numbers of a part: classes with few or no volumes. */
 export function warningsOf({ part, labels, subjects }: Predictions, classes: readonly string[]): string[] {
   const warnings: string[] = [];
-  const counts = classes.map((_, c) => labels.filter((label) => label === c).length);
+  const counts = classes.map((_, c) => new Set(subjects.filter((_, i) => labels[i] === c)).size);
   const missing = classes.filter((_, c) => counts[c] === 0);
   const small = classes.flatMap((name, c) =>
     counts[c]! > 0 && counts[c]! < SMALL_SUPPORT ? [`${name} (n = ${counts[c]})`] : [],
@@ -146,9 +146,9 @@ export function warningsOf({ part, labels, subjects }: Predictions, classes: rea
     );
   if (small.length > 0)
     warnings.push(
-      `Fewer than ${SMALL_SUPPORT} ${part} volumes of ${small.join(", ")}: read their numbers as anecdotes.`,
+      `Fewer than ${SMALL_SUPPORT} ${part} subjects of ${small.join(", ")}: read their numbers as anecdotes.`,
     );
-  const alone = classes.filter((_, c) => new Set(subjects.filter((_, i) => labels[i] === c)).size === 1);
+  const alone = classes.filter((_, c) => counts[c] === 1);
   if (alone.length > 0)
     warnings.push(
       `Class ${alone.join(", ")} has one ${part} subject: numbers that weigh classes alike depend on it, and their ` +

@@ -55,7 +55,14 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     ? "two classes: the ranking is chosen by, which depends on no threshold"
     : "several classes, rare ones among them: macro F1 counts each alike";
   const choices: Choice[] = [
-    { key: "name", value: data.name.replaceAll(/[\s/\\]+/g, "_").replace(/^\./, "_"), reason: "of the data set" },
+    {
+      key: "name",
+      value: data.name
+        .replaceAll(/[\s/\\]+/g, "_")
+        .replace(/^\./, "_")
+        .slice(0, 120),
+      reason: "of the data set",
+    },
     { key: "method", value: "2.5d", reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that carry their labels: what the method is for` }, // prettier-ignore
     windowFor(data),
     ...cutsOf(data, trunk),

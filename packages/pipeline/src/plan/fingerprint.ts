@@ -56,7 +56,7 @@ function flagsOf(info: Dataset["info"], classes: readonly string[], train: reado
   return [
     ...(absent.length > 0 ? [`No training volume of ${absent.join(", ")}: the model cannot learn it.`] : []),
     ...(rare.length > 0 ? [`Fewer than 10 training volumes of ${rare.join(", ")}: expect little of it.`] : []),
-    ...(quarantined > 0 ? [`${quarantined} volumes are in quarantine: slicestack audit says why.`] : []),
+    ...(quarantined > 0 ? [`${quarantined} volumes are in quarantine: dataset.json says why.`] : []),
     ...split.warnings,
   ];
 }

@@ -9,6 +9,7 @@ import { openDataset, type Dataset } from "../data/store.js";
 import { systemProbe } from "../doctor/probe.js";
 import { usableCores } from "../doctor/cpu.js";
 import { havePretrained } from "../models/pretrained.js";
+import { visible } from "../page/visible.js";
 import { splitsOf } from "../train/split-for.js";
 import { choose, type Choice, type Machine, type Plan } from "./choose.js";
 import { fingerprint, type Fingerprint } from "./fingerprint.js";
@@ -87,12 +88,15 @@ export function planYaml({ choices, seconds, warnings }: Plan, data: Fingerprint
     const own = choices.filter(({ key }) => key.startsWith(`${section}.`));
     return [`${section}:`, ...own.map((choice) => `  ${line(choice)}`)].join("\n");
   });
-  return `${[head.map((text) => `# ${text}`).join("\n"), plain.map(line).join("\n"), ...sections].join("\n\n")}\n`;
+  return `${[head.map((text) => `# ${comment(text)}`).join("\n"), plain.map(line).join("\n"), ...sections].join("\n\n")}\n`;
 }
+
+/** A class may be called anything: a line break in its name would end the comment, and begin a key of the configuration. */
+const comment = (text: string): string => visible(text.replace(/\s+/g, " "));
 
 function line({ key, value, reason }: Choice): string {
   const name = key.slice(key.lastIndexOf(".") + 1);
-  return `${name}: ${stringify(value, { collectionStyle: "flow" }).trim()} # ${reason}`;
+  return `${name}: ${stringify(value, { collectionStyle: "flow" }).trim()} # ${comment(reason)}`;
 }
 
 const rate = (perSecond: number): string => String(Math.round(perSecond));

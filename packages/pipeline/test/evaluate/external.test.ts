@@ -7,6 +7,7 @@ import { openDataset, type DatasetInfo } from "../../src/data/store.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { writeSplit } from "../../src/data/split/split.js";
 import { evaluate } from "../../src/evaluate/evaluate.js";
+import { externalFolder } from "../../src/evaluate/output-folder.js";
 import { openTestPart, type OtherData } from "../../src/evaluate/test-part.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readRecord } from "../../src/run/folder.js";
@@ -140,6 +141,8 @@ test("data sets of one name, and parts of one data set, have a folder each; a na
   await evaluate({ run, data: other, part: "test", resamples: 20, images: false });
   await evaluate({ run, data: named, resamples: 20, images: false });
   const { hash } = openDataset(other).info;
+  const folders = [{}, { a: "x" }, { a: "y" }, { a: "x", b: "" }].map((mapClasses) => externalFolder(run, { name: "other", hash }, { part: "all", mapClasses })); // prettier-ignore
+  assert.equal(new Set(folders).size, 4, "other classes, another folder");
   const made = readdirSync(join(run, "external"))
     .filter((name) => !before.includes(name))
     .sort();

@@ -30,6 +30,13 @@ test("LaTeX: what means something to TeX is escaped, every row has the columns o
   assert.match(tables, /2\.5D & 0\.\d\d \[0\.\d\d, 0\.\d\d\]/);
 });
 
+test("LaTeX: a row that begins with a bracket or a star is none of the row before; what cannot be seen is written out", () => {
+  const rows = [["[1, 2)", "a"], ["*", "b"], ["a\u202eb", "[0.1]"]]; // prettier-ignore
+  const text = latexTable({ label: "x", caption: "X", columns: ["class", "n"], rows });
+  for (const line of ["    {}[1, 2) & a \\\\", "    {}* & b \\\\", "    a\\textbackslash{}u202eb & [0.1] \\\\"])
+    assert.ok(text.split("\n").includes(line), line);
+});
+
 test("LaTeX: a table that is too wide or too long becomes several, with the names of its rows in each", () => {
   const cell = "0.81 [0.70, 0.89]";
   const columns = ["model", ...Array.from({ length: 9 }, (_, k) => `metric ${k}`)];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { flowFigure, type Flow } from "../../src/evaluate/figures/flow.js";
 import { participantsOf } from "../../src/evaluate/report/participants.js";
-import type { SubjectTable } from "../../src/evaluate/subject-table.js";
+import { subgroupColumns, type SubjectTable } from "../../src/evaluate/subject-table.js";
 
 function tableOf(rows: Record<string, Record<string, string>>): SubjectTable {
   const columns = ["id", ...new Set(Object.values(rows).flatMap((row) => Object.keys(row)))];
@@ -63,4 +63,29 @@ test("the flow diagram says every number in its text alternative, and keeps name
     assert.ok(description.includes(text), text);
   assert.match(caption, /dashed box is the data set that is scored/);
   assert.equal(flowFigure({ ...flow, refused: 0, leftOut: [] }).svg.split("<rect").length - 1, 2 + 4);
+});
+
+test("a word for a missing value is no level, and takes nothing from the numbers of the others", () => {
+  const ages = ["40", "50", "60", "70", "80", "90", "30", "NA", "-"];
+  const table = tableOf(Object.fromEntries(ages.map((age, k) => [`v${k}`, { PatientAge: age, sex: k < 8 ? "F" : "unknown" }]))); // prettier-ignore
+  const volumes = ages.map((_, k) => ({ id: `v${k}`, subject: `s${k}` }));
+  assert.deepEqual(participantsOf([{ name: "all", volumes, table }])?.rows, [
+    ["PatientAge, median [quartiles]", "60 [45, 75]"],
+    ["PatientAge, missing", "2 (22 %)"],
+    ["sex: F", "8 (89 %)"],
+    ["sex, missing", "1 (11 %)"],
+  ]);
+});
+
+test("a usual column of too many words is left out of the subgroups, and that is said", () => {
+  const rows = Array.from({ length: 60 }, (_, k) => [`v${k}`, { Site: `clinic ${k % 25}`, scanner_model: "abc"[k % 3]!, site_id: "A" }] as const); // prettier-ignore
+  const table = tableOf(Object.fromEntries(rows));
+  const volumes = rows.map(([id]) => ({ id }));
+  const { columns, notes } = subgroupColumns(table, volumes, undefined);
+  assert.deepEqual(columns, []);
+  assert.deepEqual(notes, [
+    "Subgroups by Site are left out: column Site: expected at most 20 groups, received 25 different values. Join its values in a column of the labels file, and name that with --subgroup.",
+  ]);
+  assert.equal(subgroupColumns(table, volumes, ["scanner_model"]).columns[0]?.groups.length, 3);
+  assert.throws(() => subgroupColumns(table, volumes, ["Site"]), /at most 20 groups/);
 });

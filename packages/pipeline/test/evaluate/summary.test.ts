@@ -11,6 +11,7 @@ import { summarise } from "../../src/evaluate/summary.js";
 import {
   formatEstimate,
   formatNumber,
+  formatP,
   formatSigned,
   markdownTable,
   summaryTable,
@@ -83,7 +84,7 @@ test("a summary holds every metric; proportions have Wilson's interval where sub
       [9, true],
     ],
   );
-  assert.match(summary!.warnings.join(), /Fewer than 10 test volumes of CT-2 \(n = 9\)/);
+  assert.match(summary!.warnings.join(), /Fewer than 10 test subjects of CT-2 \(n = 9\)/);
   assert.equal(summary!.roc.length, 3);
   assert.equal(summary!.reliability.length, 8);
 });
@@ -252,4 +253,20 @@ test("specificity and NPV of each class against the rest, with Wilson's interval
   const { low, high, method } = c!.specificity.interval;
   assert.equal(method, "wilson");
   assert.ok(Math.abs(low - 0.4365) < 1e-4 && Math.abs(high - 0.9699) < 1e-4, `${low} ${high}`);
+});
+
+test("a class is small by its subjects, as in a verdict: 15 volumes of three people say little", () => {
+  const one = simulate({ model: "2.5d", seed: 1, counts: [20, 15, 12], signal: 1.5 });
+  const subjects = one.subjects.map((subject, i) => (one.labels[i] === 1 ? `few ${i % 3}` : subject));
+  const [summary] = summarise([{ ...one, subjects }], options);
+  assert.deepEqual(summary!.perClass.map(({ support, subjects: people, small }) => [support, people, small]), [[20, 20, false], [15, 3, true], [12, 12, false]]); // prettier-ignore
+  assert.match(summary!.warnings.join(), /Fewer than 10 test subjects of CT-1 \(n = 3\)/);
+});
+
+test("rounding hides neither on which side of zero a bound lies, nor on which side of 0.05 a p-value (by hand)", () => {
+  const estimate = (value: number, low: number, high: number) => ({ value, interval: { low, high, level: 0.95, method: "newcombe" as const } }); // prettier-ignore
+  assert.equal(formatEstimate(estimate(0.15, 0.004, 0.3), formatSigned), "+0.15 [+0.004, +0.30]");
+  assert.equal(formatEstimate(estimate(0.001, -0.00034, 0), formatSigned), "0.00 [−0.0003, 0.00]");
+  assert.equal(formatEstimate(estimate(0.1, 0.004, 0.3)), "0.10 [0.00, 0.30]");
+  assert.deepEqual([0.0496, 0.049999999, 0.05, 0.0449, 0.0004, 0.6].map(formatP), ["0.0496", "< 0.05", "0.050", "0.045", "< 0.001", "0.60"]); // prettier-ignore
 });

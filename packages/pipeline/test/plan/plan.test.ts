@@ -104,6 +104,18 @@ test("the file holds each choice with its reason, and loads as what it says", ()
   }
 });
 
+test("names of classes and data sets cannot begin a key of the file, nor end it in an error", () => {
+  const data = {
+    ...ct,
+    classes: ["a\nmethod: 3d", "b\u2028c"],
+    name: "x".repeat(200),
+    flags: ["No volume of a\nname: z"],
+  };
+  const yaml = planYaml(choose(data, laptop, null), data, laptop);
+  const config = loadConfig({ file: "plan.yaml", text: yaml });
+  assert.deepEqual([config.method, config.name], ["2.5d", "x".repeat(120)]);
+});
+
 test("planned on a real small data set, measured on this machine, and trained", async () => {
   const folder = scratch();
   const data = await smallDataset(folder);

@@ -63,7 +63,7 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
     "seeds 0, 1",
     "| all | volume.learning_rate: 0.002 |",
     "adjusted by Holm over the 5 differences",
-    "> Fewer than 10 val volumes of",
+    "> Fewer than 10 val subjects of",
   ])
     assert.ok(markdown.includes(text), text);
   assert.match(first.table, /^2D +0\.\d\d ± 0\.\d\d/m, "aligned, two decimals");
@@ -73,7 +73,7 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
     assert.ok(Number.isNaN(p) ? Number.isNaN(adjusted) : adjusted >= p && adjusted <= 1, `${p} ${adjusted}`);
   }
   const page = readFileSync(first.files!.page, "utf8");
-  for (const text of ["Fewer than 10 val volumes of", '<svg role="img"', '<h2 id="differences">', "p "])
+  for (const text of ["Fewer than 10 val subjects of", '<svg role="img"', '<h2 id="differences">', "p "])
     assert.ok(page.includes(text), text);
   assert.match(readFileSync(first.files!.latex, "utf8"), /\\begin\{tabular\}[^]*2\.5D \$-\$ 3D &/);
   assert.deepEqual([...readFileSync(first.files!.png).subarray(1, 4)], [0x50, 0x4e, 0x47]);

@@ -10,9 +10,22 @@ import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../sta
 import type { Estimate } from "../statistics/interval.js";
 import { estimateOf } from "../statistics/sampled.js";
 
-/** Further columns of subjects.csv that are taken for facts of the acquisition, by their names in lower case. */
-const ACQUISITION =
-  /^(site|hospital|center|centre|institution|scanner|station|manufacturer|vendor|model|kernel|reconstruction|kvp|kv|tube_?current|mas?|exposure|dose|slice_?thickness|protocol|body_?part|contrast|year|study_?date|gaps|tilt.*)$/i;
+/** Further columns of subjects.csv that are taken for facts of the acquisition, by their names without signs and spaces. */
+const ACQUISITION = new RegExp(
+  "^(" +
+    [
+      "site|hospital|center|centre|clinic|department|institution(al)?",
+      "scanner(model|type|manufacturer|vendor)?|station|manufacturer(smodel|model)?|vendor|model|modality|software(version)?s?",
+      "(convolution|recon(struction)?)?kernel|recon(struction)?(algorithm|method|diameter)?|filter(type)?",
+      "kvp?|(tube)?voltage|(xray)?tubecurrent|mas?|exposure(time)?|(radiation)?dose|ctdi(vol)?|dlp|pitch|rotationtime",
+      "slice(thickness|spacing|interval|increment)|spacing(betweenslices)?|pixel(size|spacing)|fov|fieldofview",
+      "protocol|bodypart(examined)?|contrast(agent|media|phase)?|phase|year|(study|scan|series|acquisition)(date|year)",
+      // What prepare notes itself: how a scan had to be mended says where it came from.
+      "gaps(filled)?|tilt.*|gantry(detector)?tilt|padding(voxels)?|framesofreference|lossy|geometrynotes",
+    ].join("|") +
+    ")(id|name|code|number|no|mm|mgy|ma|kv)?$",
+);
+const isOfAcquisition = (name: string): boolean => ACQUISITION.test(name.toLowerCase().replaceAll(/[^a-z]/g, ""));
 /** Of a column of words, the commonest values have a number each. */
 const MOST_LEVELS = 30;
 const FOLDS = 5;
@@ -98,14 +111,22 @@ function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[])
   const geometric = withoutCopies(numbers.flatMap(([name, of]) => numeric(name, volumes.map(of))));
   const names = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
   const further = names
-    .filter((name) => ACQUISITION.test(name) || named.includes(name))
-    .flatMap((name) =>
-      column(
-        name,
-        volumes.map(({ extra }) => extra[name] ?? ""),
-      ),
-    );
+    .filter((name) => isOfAcquisition(name) || named.includes(name))
+    .flatMap((name) => column(name, cellsOf(volumes, name)));
   return [...geometric, ...further];
+}
+
+const cellsOf = (volumes: readonly VolumeRecord[], name: string): string[] =>
+  volumes.map(({ extra }) => extra[name] ?? "");
+
+/** Columns that say how a scan was made, or were asked for, and hold another text for nearly every volume: nothing can be told of them. */
+export function unusableColumns(volumes: readonly VolumeRecord[], columns: readonly string[]): string[] {
+  const names = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
+  return names.filter((name) => {
+    if (!isOfAcquisition(name) && !columns.includes(name)) return false;
+    const cells = cellsOf(volumes, name);
+    return new Set(cells.map((cell) => cell.trim())).size > 1 && column(name, cells).length === 0;
+  });
 }
 
 /** Where all scans have one spacing, the length of the scan says nothing that the slice count does not. */

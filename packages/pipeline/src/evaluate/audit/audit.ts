@@ -6,7 +6,7 @@ import type { Progress } from "../../progress.js";
 import { labelsOf, openDataset, type Dataset } from "../../data/store.js";
 import { checkSplit, foldName, PARTS, readSplits, splitPath, type Part, type Split } from "../../data/split/split.js";
 import { formatEstimate } from "../report/tables.js";
-import { acquisitionAuc, TOGETHER, type AcquisitionFinding } from "./acquisition.js";
+import { acquisitionAuc, TOGETHER, unusableColumns, type AcquisitionFinding } from "./acquisition.js";
 import { findDuplicates, type DuplicatePair } from "./duplicates.js";
 import { volumeFacts, type VolumeFacts } from "./facts.js";
 import { findOutliers, type Outlier } from "./outliers.js";
@@ -39,6 +39,8 @@ export interface Audit {
   /** Subjects and volumes of each class, in all and by part. */
   balance: { class: string; subjects: number; volumes: number; parts: Record<Part, number> | null }[];
   acquisition: AcquisitionFinding[];
+  /** Columns of the acquisition with another text for nearly every volume. */
+  unusable: string[];
   values: ValueFingerprint;
   duplicates: { pairs: PlacedPair[]; total: number };
   outliers: Outlier[];
@@ -129,6 +131,7 @@ export function auditOf(
       };
     }),
     acquisition: acquisitionAuc(dataset, options),
+    unusable: unusableColumns(volumes, options.columns),
     values: valueFingerprint(dataset, facts, options.seed),
     duplicates: { pairs: placed, total },
     outliers: findOutliers(volumes, facts),
@@ -184,6 +187,11 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
         `${name} is missing for ${missing} of ${found.dataset.volumes} volumes. They are kept: a missing number stands at the mean, and that it is missing is looked at, too.`,
       );
   }
+  for (const name of found.unusable)
+    say(
+      "warning",
+      `${name} holds another text for nearly every volume, so that nothing can be told of it. Where it holds numbers, write them without units, and prepare again.`,
+    );
   for (const { class: name, subjects } of found.balance) {
     if (subjects < 3)
       say(

@@ -54,10 +54,14 @@ function isTelling({ name, suspicious, auroc }: AcquisitionFinding): boolean {
   return suspicious && (ofAir || auroc.value >= NEARLY_PERFECT);
 }
 
-/** Data sets that were prepared before values were looked at have no flags: what the stored values say stands in. */
+/**
+ * Data sets that were prepared before values were looked at have no flags: what the stored values say stands in. Of a
+ * region that was cut out they say nothing: it may rightly hold no air.
+ */
 function withFlags(volumes: Dataset["volumes"], facts: readonly VolumeFacts[]): Dataset["volumes"] {
   if (volumes.some(({ extra }) => extra[FLAGS_COLUMN] !== undefined)) return volumes;
   return volumes.map((volume, k) => {
+    if (volume.crop !== null) return volume;
     const { least, p50, p99 } = facts[k]!;
     if (least < -200) return volume;
     const flag: ValueFlag = p50 > 850 || p99 > 1000 ? "intercept-lost" : "no-air";

@@ -53,7 +53,8 @@ export function reportSets(
     sizes: Array.from({ length: classes + 1 }, (_, size) => sizes.filter((own) => own === size).length),
     perClass: Array.from({ length: classes }, (_, c) => {
       const rows = everyRow.filter((i) => labels[i] === c);
-      return { support: rows.length, small: rows.length < SMALL_SUPPORT, coverage: share(rows) };
+      const ofClass = new Set(rows.map((i) => subjects[i])).size;
+      return { support: rows.length, small: ofClass < SMALL_SUPPORT, coverage: share(rows) };
     }),
   };
 }

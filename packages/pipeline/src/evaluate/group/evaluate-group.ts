@@ -27,6 +27,7 @@ import { MAIN_MODEL } from "../run-predictions.js";
 import { externalFolder } from "../output-folder.js";
 import { byMetric, type SummaryOptions } from "../options.js";
 import { readSubjectTable, subgroupColumns } from "../subject-table.js";
+import type { SubgroupColumn } from "../subgroups/columns.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
 import { countPart, type PartCounts } from "../report/report.js";
 import { summaryTable } from "../report/tables.js";
@@ -89,11 +90,14 @@ export async function evaluateGroup(given: EvaluateGroupOptions): Promise<GroupE
   const config = readGroupConfig(group, record);
   const all = ensembleOf(members.map(({ predictions }) => predictions));
   onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "groups" });
-  const metrics = metricsOf(members, all, config, options);
+  const { directory } = members[0]!.dataset;
+  const volumes = all.find(({ part }) => part === "test")!.ids.map((id) => ({ id }));
+  const subgroups = subgroupColumns(readSubjectTable(directory), volumes, options.subgroups);
+  const metrics = metricsOf(members, all, config, { ...options, columns: subgroups.columns });
   onProgress?.({ stage: "statistics", done: 1, total: 1, unit: "groups" });
 
   const { root } = groupPaths(group);
-  const paths = groupPaths(external === undefined ? root : externalFolder(root, external.info, other!.part));
+  const paths = groupPaths(external === undefined ? root : externalFolder(root, external.info, other!));
   dropChecksums(root, evaluationFiles(relative(root, paths.root)));
   mkdirSync(paths.figures, { recursive: true });
   writePredictions(paths.predictions, all);
@@ -104,7 +108,8 @@ export async function evaluateGroup(given: EvaluateGroupOptions): Promise<GroupE
     writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
   }
   const command = options.command ?? record.command;
-  const report = reportOf({ group, record, config, members, external, metrics, figures, command });
+  const notes = subgroups.notes;
+  const report = reportOf({ group, record, config, members, external, metrics, figures, command, notes });
   writeFileAtomic(paths.report, renderGroupReport(report));
   addChecksums(root);
   const table = `${membersTable(report.members)}\n\n${summaryTable(metrics.test, metrics.differences)}`;
@@ -115,21 +120,16 @@ function metricsOf(
   members: readonly EvaluatedMember[],
   all: readonly Predictions[],
   config: RunConfig,
-  { resamples, subgroups }: EvaluateGroupOptions,
+  { resamples, columns }: Pick<EvaluateGroupOptions, "resamples"> & { columns: readonly SubgroupColumn[] },
 ): GroupMetrics {
   const said = members.map(({ predictions }) => predictions);
-  const { opened, dataset } = members[0]!;
+  const { opened } = members[0]!;
   const { names } = opened.task.classes;
   const { ordinal, external, splitHash: _ofMember, ...facts } = members[0]!.result.metrics.run;
   const options = { classes: names, seed: config.seed, ordinal, ...(resamples === undefined ? {} : { resamples }) };
   const of = (part: "val" | "test") => all.filter((one) => one.part === part);
   const [test, val] = [summarise(of("test"), options), summarise(of("val"), options)];
-  const volumes = of("test")[0]!.ids.map((id) => ({ id }));
-  const {
-    pairs,
-    curves,
-    subgroups: found,
-  } = analyse(
+  const { pairs, curves, subgroups } = analyse(
     {
       protocol: "clean",
       ownTest: false,
@@ -139,7 +139,7 @@ function metricsOf(
       priors: null,
       voters: null,
       evidence: [],
-      columns: subgroupColumns(readSubjectTable(dataset.directory), volumes, subgroups),
+      columns,
       labelsShuffled: false,
     },
     options,
@@ -155,7 +155,7 @@ function metricsOf(
     spread: { test: spreadOf(members, "test"), val: spreadOf(members, "val") },
     pairs,
     curves,
-    subgroups: found,
+    subgroups,
   };
 }
 
@@ -281,9 +281,20 @@ interface Results {
   metrics: GroupMetrics;
   figures: Figure[];
   command: string;
+  notes: string[];
 }
 
-function reportOf({ group, record, config, members, external, metrics, figures, command }: Results): GroupReport {
+function reportOf({
+  group,
+  record,
+  config,
+  members,
+  external,
+  metrics,
+  figures,
+  command,
+  notes,
+}: Results): GroupReport {
   const { opened } = members[0]!;
   const { info } = external ?? opened.dataset;
   const words = groupWords(record.members);
@@ -313,6 +324,7 @@ function reportOf({ group, record, config, members, external, metrics, figures, 
     command,
     environment: { ...opened.record.versions, ...opened.record.environment, members: String(members.length) },
     warnings: [
+      ...notes,
       ...members.flatMap((one) => one.opened.split.warnings),
       ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
     ],

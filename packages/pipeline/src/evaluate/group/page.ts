@@ -121,7 +121,7 @@ function errors(report: GroupReport, main: ModelSummary): Html {
   const marked = main.perClass.some(({ small }) => small);
   return html`<div class="side">${figures(report, "confusion")}</div>
     ${table(`${modelName(main.model)} by class: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
-    ${marked ? html`<p class="soft small">* few test volumes: read as an anecdote.</p>` : nothing}`;
+    ${marked ? html`<p class="soft small">* few test subjects: read as an anecdote.</p>` : nothing}`;
 }
 
 function methods({ bootstrap: { resamples, level, seed }, volumes, subjects }: ModelSummary): Html {

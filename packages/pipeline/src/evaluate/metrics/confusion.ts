@@ -11,7 +11,7 @@ export interface Confusion {
   readonly counts: Float64Array;
 }
 
-/** Support below which a class is marked: its numbers say little. */
+/** Subjects below which a class or a group is marked: its numbers say little. */
 export const SMALL_SUPPORT = 10;
 
 /** Index of the largest value; the lowest index where several are equal, as in numpy. */

@@ -56,7 +56,7 @@ function itemsOf(input: ReportInput): Item[] {
   const main = mainSummary(input);
   const software = Object.entries(environment).map(([name, value]) => `${name} ${value}`).join(", "); // prettier-ignore
   const { resamples, level } = main.bootstrap;
-  const small = main.perClass.filter((entry) => entry.small).map(({ name, support }) => `${name} (n = ${support})`);
+  const small = main.perClass.filter((entry) => entry.small).map(({ name, subjects }) => `${name} (n = ${subjects})`);
   const vote = analysis.votes;
   return [
     item("1", "1", "title says that it is a study of machine learning, of which kind, for whom and for what"),

@@ -1,4 +1,5 @@
 /** The tables of a report for a manuscript: Markdown, and LaTeX (booktabs). */
+import { visible } from "../../page/visible.js";
 import { headlines } from "../analysis/headlines.js";
 import type { MetricName } from "../metrics/scorer.js";
 import type { Estimate } from "../statistics/interval.js";
@@ -38,7 +39,7 @@ export function latexTables(input: ReportInput): string {
 }
 
 /** A line break would end a comment of TeX. */
-const comment = (text: string): string => text.replace(/\s+/g, " ");
+const comment = (text: string): string => visible(text.replace(/\s+/g, " "));
 
 function note({ models, mainModel, part, protocol, dataset }: ReportInput): string {
   const main = models.find(({ model }) => model === mainModel)!;
@@ -101,7 +102,7 @@ function classTable({ models, mainModel }: ReportInput): TextTable {
   const main = models.find(({ model }) => model === mainModel)!;
   return {
     label: "classes",
-    caption: `${words.modelName(mainModel)} by class; * fewer than 10 volumes`,
+    caption: `${words.modelName(mainModel)} by class; * fewer than 10 subjects`,
     columns: ["class", "n", ...CLASS_COLUMNS.slice(2)],
     rows: main.perClass.map((entry) => [
       entry.small ? `${entry.name} *` : entry.name,

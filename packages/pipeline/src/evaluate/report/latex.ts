@@ -1,5 +1,5 @@
 /** Tables for LaTeX (booktabs) that fit a page: what is too wide or too long becomes several tables. */
-
+import { visible } from "../../page/visible.js";
 import { columnGroups } from "./fit-columns.js";
 
 /** What a document needs to set them. */
@@ -32,7 +32,7 @@ export function latexTable({ label, caption, columns, rows, rules = [], keys = 1
   return parts
     .map(({ group, from }, k) => {
       const shown = [...names, ...group];
-      const line = (row: readonly string[]) => `    ${shown.map((c) => escapeLatex(row[c] ?? "")).join(" & ")} \\\\`;
+      const line = (row: readonly string[]) => `    ${afterBreak(shown.map((c) => escapeLatex(row[c] ?? "")).join(" & "))} \\\\`; // prettier-ignore
       const body = rows
         .slice(from, from + PAGE)
         .flatMap((row, r) => [...(rules.includes(from + r) && r > 0 ? ["    \\midrule"] : []), line(row)]);
@@ -58,6 +58,9 @@ export function latexTable({ label, caption, columns, rows, rules = [], keys = 1
     .join("\n");
 }
 
+/** After the end of a row TeX takes a star or a bracket for an argument of it. */
+const afterBreak = (row: string): string => (/^\s*[*[]/.test(row) ? `{}${row}` : row);
+
 const LATEX: Record<string, string> = {
   "\\": "\\textbackslash{}",
   "~": "\\textasciitilde{}",
@@ -73,7 +76,7 @@ const LATEX: Record<string, string> = {
   "\n": " ",
 };
 
-/** Text for LaTeX: what means something to TeX is escaped. */
+/** Text for LaTeX: what means something to TeX is escaped, and what cannot be seen is written out. */
 export function escapeLatex(text: string): string {
-  return text.replace(/[\\~^−–<>±≥≤×\n&%$#_{}]/g, (character) => LATEX[character] ?? `\\${character}`);
+  return visible(text).replace(/[\\~^−–<>±≥≤×\n&%$#_{}]/g, (character) => LATEX[character] ?? `\\${character}`);
 }

@@ -1,4 +1,5 @@
 /** Table 1: who is in each part, by what the labels file says of them. */
+import { isMissing } from "../../data/missing-value.js";
 import { quantile } from "../statistics/quantile.js";
 import { subjectColumns, type SubjectTable } from "../subject-table.js";
 import { formatNumber } from "./tables.js";
@@ -33,7 +34,8 @@ export function participantsOf(parts: readonly ParticipantPart[]): Participants 
 function bySubject({ volumes, table }: ParticipantPart, name: string): string[] {
   const values = new Map<string, string>();
   for (const { id, subject } of volumes) {
-    const value = (table.rows.get(id)?.[name] ?? "").trim();
+    const cell = (table.rows.get(id)?.[name] ?? "").trim();
+    const value = isMissing(cell) ? "" : cell;
     if ((values.get(subject) ?? "") === "") values.set(subject, value);
   }
   return [...values.values()];

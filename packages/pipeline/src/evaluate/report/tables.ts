@@ -74,20 +74,33 @@ export function formatSigned(value: number, digits = 2): string {
   return value > 0 && Number(text) !== 0 ? `+${text}` : text;
 }
 
-/** "0.81 [0.70, 0.89]"; "0.50 [–]" where there is no interval; "–" where the value is undefined. */
-export function formatEstimate(
-  { value, interval }: Estimate,
-  format: (value: number) => string = formatNumber,
-): string {
-  if (!Number.isFinite(value)) return "–";
-  if (interval.method === "none") return `${format(value)} [–]`;
-  return `${format(value)} [${format(interval.low)}, ${format(interval.high)}]`;
+export type Format = (value: number, digits?: number) => string;
+
+/** Digits of a number that must not look like another: one that shows on which side of a limit it lies. */
+const MOST_DIGITS = 5;
+
+/** A bound; of a difference with as many digits as say on which side of zero it lies: "+0.004", where "0.00" would hide it. */
+export function formatBound(bound: number, format: Format): string {
+  if (format !== formatSigned || bound === 0 || !Number.isFinite(bound)) return format(bound);
+  let digits = 2;
+  while (digits < MOST_DIGITS && Number(bound.toFixed(digits)) === 0) digits++;
+  return format(bound, digits);
 }
 
-/** "< 0.001", "0.043"; "–" where there is none. */
+/** "0.81 [0.70, 0.89]"; "0.50 [–]" where there is no interval; "–" where the value is undefined. */
+export function formatEstimate({ value, interval }: Estimate, format: Format = formatNumber): string {
+  if (!Number.isFinite(value)) return "–";
+  if (interval.method === "none") return `${format(value)} [–]`;
+  return `${format(value)} [${formatBound(interval.low, format)}, ${formatBound(interval.high, format)}]`;
+}
+
+/** "< 0.001", "0.043"; "–" where there is none. What is below 0.05 never reads 0.050: "0.0496". */
 export function formatP(p: number): string {
   if (!Number.isFinite(p)) return "–";
-  return p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
+  if (p < 0.001) return "< 0.001";
+  let digits = p < 0.1 ? 3 : 2;
+  while (p < 0.05 && digits < MOST_DIGITS && Number(p.toFixed(digits)) >= 0.05) digits++;
+  return p < 0.05 && Number(p.toFixed(digits)) >= 0.05 ? "< 0.05" : p.toFixed(digits);
 }
 
 /** "2.5D − 2D vote". */

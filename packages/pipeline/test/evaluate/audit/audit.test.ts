@@ -210,3 +210,17 @@ test("a split that does not hold, classes of two subjects and quarantined volume
   assert.ok(found.some((text) => text === "note: Split: all is odd."));
   assert.ok(found.some((text) => text.startsWith("note: 1 volumes were quarantined")));
 });
+
+test("columns are known by the names that DICOM and prepare give them; one that nothing can be told of is said", () => {
+  const { dataset, facts } = cleanSet();
+  dataset.volumes.forEach((volume, i) => {
+    volume.extra["lossy"] = volume.label === 1 ? "yes" : "no";
+    volume.extra["ConvolutionKernel"] = volume.label === 1 ? "B70f" : "B30f";
+    volume.extra["gaps_filled"] = String(volume.label);
+    volume.extra["CTDIvol (mGy)"] = `${(5 + i / 100).toFixed(2)} mGy`;
+  });
+  const { findings, acquisition } = auditOf(dataset, null, null, facts, settings);
+  for (const name of ["lossy", "ConvolutionKernel", "gaps_filled"])
+    assert.ok(acquisition.find((one) => one.name === name)?.suspicious, name);
+  assert.match(texts(findings).join("\n"), /warning: CTDIvol \(mGy\) holds another text for nearly every volume/);
+});

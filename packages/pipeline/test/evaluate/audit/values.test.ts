@@ -58,6 +58,15 @@ test("a file that contradicts itself on its geometry is a warning with what was 
   assert.match(audit.findings.map(({ text }) => text).join("\n"), /1 volume has a file that contradicts itself .* such as v3: the sform has voxels/); // prettier-ignore
 });
 
+test("a region without air that was cut out of a scan is not doubted where prepare did not doubt the scan", () => {
+  const { dataset } = scans(0);
+  const noAir = factsOf(60).map((facts) => ({ ...facts, least: -100, p1: -90, p50: 40 }));
+  const doubts = () => auditOf(dataset, null, null, noAir, { columns: [], seed: 0 }).values.doubts;
+  assert.match(doubts().join(), /60 volumes .* do not look like HU/);
+  for (const volume of dataset.volumes) volume.crop = [0, 1, 0, 1, 0, 1];
+  assert.deepEqual(doubts(), []);
+});
+
 function factsOf(count: number): VolumeFacts[] {
   const random = new Random(5);
   return Array.from({ length: count }, () => {

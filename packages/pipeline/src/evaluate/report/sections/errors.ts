@@ -37,7 +37,7 @@ export function errors(input: ReportInput): Html {
       ${matrices.map(figure)}
     </div>
     ${table(`${words.modelName(main.model)} by class, each against the rest: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
-    ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} volumes: read as an anecdote.</p> ` : nothing}${agreement(input)}`;
+    ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} subjects: read as an anecdote.</p> ` : nothing}${agreement(input)}`;
 }
 
 /** Further figures of decisions: agreement for all, errors in grades where the classes are ordered. */

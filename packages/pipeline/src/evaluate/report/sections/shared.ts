@@ -23,9 +23,10 @@ export function figure({ svg, caption }: Figure): Html {
 }
 
 /** "0.81" with its interval in smaller type. */
-export function cell({ value, interval }: Estimate, format: (value: number) => string = words.formatNumber): Html {
+export function cell({ value, interval }: Estimate, format: words.Format = words.formatNumber): Html {
   if (!Number.isFinite(value)) return html`–`;
-  const bounds = interval.method === "none" ? "–" : `${format(interval.low)}, ${format(interval.high)}`;
+  const [low, high] = [interval.low, interval.high].map((bound) => words.formatBound(bound, format));
+  const bounds = interval.method === "none" ? "–" : `${low}, ${high}`;
   return html`${format(value)} <small>[${bounds}]</small>`;
 }
 
@@ -50,9 +51,9 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-export function bounds({ interval }: Estimate, format: (value: number) => string): string {
+export function bounds({ interval }: Estimate, format: words.Format): string {
   if (interval.method === "none") return "no interval";
-  return `${format(interval.low)} to ${format(interval.high)}`;
+  return `${words.formatBound(interval.low, format)} to ${words.formatBound(interval.high, format)}`;
 }
 
 export function metricTable(
