@@ -1,4 +1,5 @@
 import { crc32OfBytes } from "./crc32.js";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
 
 export interface ZipMember {
@@ -38,6 +39,59 @@ export function zipOf(members: readonly ZipMember[], { repeat = 1 } = {}): Uint8
   end.writeUInt32LE(directory.length, 12);
   end.writeUInt32LE(at, 16);
   return new Uint8Array(Buffer.concat([...locals, directory, end]));
+}
+
+/** Members of a directory that a zip without zip64 can count. */
+const MOST = 0xffff;
+/** Bytes of headers and contents that are written at once. */
+const PIECE = 2 ** 20;
+
+/** Writes an archive of any number of members, one after the other; of more than 65 535 it is zip64 (4.3.14, 4.3.15). */
+export function writeZip(path: string, members: Iterable<ZipMember>): void {
+  const file = openSync(path, "w");
+  try {
+    let [at, count] = [0, 0];
+    const central: Uint8Array[] = [];
+    let waiting: Uint8Array[] = [];
+    const write = (...pieces: Uint8Array[]) => {
+      waiting.push(...pieces);
+      at += pieces.reduce((sum, { length }) => sum + length, 0);
+      if (waiting.length * 300 < PIECE) return;
+      writeSync(file, Buffer.concat(waiting));
+      waiting = [];
+    };
+    for (const member of members) {
+      const stored = member.stored ?? deflateRawSync(member.data);
+      central.push(header(member, stored, "central", at, member.name));
+      write(header(member, stored, "local", 0, member.name), stored);
+      count++;
+    }
+    const directory = Buffer.concat(central);
+    const end = endOfDirectory(count, directory.length, at);
+    writeSync(file, Buffer.concat([...waiting, directory, end]));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Of zip64 where there are more members than the old record counts, with its locator. */
+function endOfDirectory(count: number, size: number, at: number): Uint8Array {
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  for (const offset of [8, 10]) end.writeUInt16LE(Math.min(count, MOST), offset);
+  end.writeUInt32LE(size, 12);
+  end.writeUInt32LE(at, 16);
+  if (count < MOST) return end;
+  const record = Buffer.alloc(56);
+  record.writeUInt32LE(0x06064b50, 0);
+  record.writeBigUInt64LE(44n, 4);
+  for (const offset of [12, 14]) record.writeUInt16LE(45, offset);
+  [count, count, size, at].forEach((value, k) => record.writeBigUInt64LE(BigInt(value), 24 + 8 * k));
+  const locator = Buffer.alloc(20);
+  locator.writeUInt32LE(0x07064b50, 0);
+  locator.writeBigUInt64LE(BigInt(at + size), 8);
+  locator.writeUInt32LE(1, 16);
+  return Buffer.concat([record, locator, end]);
 }
 
 function header(

@@ -28,11 +28,19 @@ export function widenedBox(
   const mm = scan.spacing[2];
   const wide: Box = { start: [...box.start], end: [...box.end] };
   const lowest = box.start[2];
-  const tapers = lowest === 0 || (area[lowest + Math.round(TAPER.above / mm)] ?? 0) <= TAPER.share * Math.max(...area);
+  // The lowest slice shows half its thickness below its middle.
+  const nearEnd = areaAt(area, lowest + Math.max(0, TAPER.above / mm - 0.5));
+  const tapers = lowest === 0 || nearEnd <= TAPER.share * Math.max(...area);
   if (!tapers || (dense.lowest - lowest) * mm <= AT_BASE) wide.start[2] = Math.max(0, lowest - Math.round(BELOW / mm));
   if (Math.min(rightMl, leftMl) < UNEQUAL * Math.max(rightMl, leftMl)) mirror(wide, scan, body);
   const wider = [0, 1, 2].some((axis) => wide.start[axis] !== box.start[axis] || wide.end[axis] !== box.end[axis]);
   return wider ? wide : null;
+}
+
+/** Between two slices, in proportion: of thick ones the nearest lies millimetres away. */
+function areaAt(area: readonly number[], slice: number): number {
+  const [below, part] = [Math.floor(slice), slice % 1];
+  return (area[below] ?? 0) * (1 - part) + (area[below + 1] ?? 0) * part;
 }
 
 /** Adds the box's mirror image about the body's middle. */

@@ -23,7 +23,7 @@ export type LungFlag =
   | "dense-border"
   | "widened";
 
-/** An end slice counts as cutting the lungs from this share of their largest cross-section on. */
+/** An end slice may cut the lungs from this share of their largest cross-section on. */
 const CUT_SHARE = 0.1;
 /** cm² of lung at the picture's side borders. */
 const CUT_ASIDE = 10;
@@ -70,13 +70,20 @@ export interface LungWays {
   widened: boolean;
 }
 
+/**
+ * Whether lungs go on beyond an end of the scan. Where thick slices step over their tip, the last one is still large, but
+ * falling on as it does, the cross-section is gone within the next slice: then they are whole.
+ * @param end area in the slice at the end   @param next in the one beside it
+ */
+const goesOn = (end: number, next: number, largest: number): boolean => end > CUT_SHARE * largest && end > next - end;
+
 export function flagsOf({ rightMl, leftMl, area, asideCm2 }: LungFacts, ways: LungWays): LungFlag[] {
   const largest = Math.max(...area);
   const [lesser, greater] = [Math.min(rightMl, leftMl), Math.max(rightMl, leftMl)];
   const total = lesser + greater;
   const facts: [LungFlag, boolean][] = [
-    ["cut-below", (area[0] as number) > CUT_SHARE * largest],
-    ["cut-above", (area.at(-1) as number) > CUT_SHARE * largest],
+    ["cut-below", goesOn(area[0] as number, area[1] ?? 0, largest)],
+    ["cut-above", goesOn(area.at(-1) as number, area.at(-2) ?? 0, largest)],
     ["cut-aside", asideCm2 > CUT_ASIDE],
     ["one-lung", lesser === 0],
     ["unequal", lesser > 0 && lesser < UNEQUAL * greater],
