@@ -21,22 +21,33 @@ import { applyWindow, drawWindow } from "./window.js";
 
 /** Distance of pixel centres in mm along x, y and z. */
 export type Spacing = readonly [x: number, y: number, z: number];
+/** Distance of pixel centres of a slice, across and down, in any unit: its shape is what counts. */
+export type PixelShape = readonly [across: number, down: number];
 
 export interface AugmentOptions {
   /** The value of air in what comes in, of all channels or of each; default 0, the lower edge of the window. */
   air?: Air;
 }
 
-/** wide_BCHW → unit_BCHW. The channels of a slice (its neighbours, its windows) share every draw but the noise's pixels. */
+export interface SliceAugmentOptions extends AugmentOptions {
+  /** Of each sample; default: squares. */
+  pixels?: readonly PixelShape[];
+}
+
+/**
+ * wide_BCHW → unit_BCHW, true to scale by the shape of the pixels. The channels of a slice (its neighbours, its windows) share
+ * every draw but the noise's pixels.
+ */
 export function augmentSlices(
   wide_BCHW: Tensor,
   config: AugmentConfig,
   random: Random,
-  { air = 0 }: AugmentOptions = {},
+  { air = 0, pixels = [] }: SliceAugmentOptions = {},
 ): Tensor {
   const [batch = 0, , height = 1, width = 1] = wide_BCHW.shape;
-  const sides = Array.from({ length: batch }, () => [width, height]);
-  return augment(wide_BCHW, config, random, { sides, steps: sides.map(() => [1, 1]), air });
+  const ratios = Array.from({ length: batch }, (_, k) => (pixels[k] === undefined ? 1 : pixels[k][1] / pixels[k][0]));
+  const sides = ratios.map((ratio) => [width, height * ratio]);
+  return augment(wide_BCHW, config, random, { sides, steps: ratios.map((ratio) => [ratio, 1]), air });
 }
 
 /** wide_BSCHW → unit_BSCHW: all slices of a volume share every draw but the noise's pixels, as channels do. */
@@ -44,13 +55,13 @@ export function augmentStacks(
   wide_BSCHW: Tensor,
   config: AugmentConfig,
   random: Random,
-  { air = 0 }: AugmentOptions = {},
+  { air = 0, ...options }: SliceAugmentOptions = {},
 ): Tensor {
   return scope(() => {
     const [batch = 0, slices = 1, channels = 1, ...size] = wide_BSCHW.shape;
     const folded = wide_BSCHW.reshape(batch, slices * channels, ...size);
     const each = typeof air === "number" ? air : Array.from({ length: slices }, () => air).flat();
-    return augmentSlices(folded, config, random, { air: each }).view(...wide_BSCHW.shape);
+    return augmentSlices(folded, config, random, { ...options, air: each }).view(...wide_BSCHW.shape);
   });
 }
 

@@ -69,11 +69,11 @@ export function spreadOver<T>(items: readonly T[], most: number | null): readonl
   return Array.from({ length: most }, (_, k) => items[Math.floor(((k + 0.5) * items.length) / most)] as T);
 }
 
-/** Consecutive batches; a last one of a single item joins the one before, because batch norm needs two. */
-export function batchesOf<T>(items: readonly T[], size: number): T[][] {
+/** Consecutive batches; a last one of fewer than `least` items joins the one before, because batch norm needs two values. */
+export function batchesOf<T>(items: readonly T[], size: number, least = 2): T[][] {
   const batches: T[][] = [];
   for (let start = 0; start < items.length; start += size) batches.push(items.slice(start, start + size));
-  const last = batches.at(-1);
-  if (last?.length === 1 && batches.length > 1) batches.splice(-2, 2, [...(batches.at(-2) ?? []), ...last]);
+  const last = batches.at(-1) ?? [];
+  if (last.length < least && batches.length > 1) batches.splice(-2, 2, [...(batches.at(-2) ?? []), ...last]);
   return batches;
 }

@@ -18,7 +18,6 @@ import {
   type Tensor,
 } from "@slicestack/torch";
 import { allGather, allReduce, broadcast, DistributedError, rank, worldSize } from "@slicestack/torch/distributed";
-import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
 import { Random } from "../data/random.js";
@@ -29,6 +28,7 @@ import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/
 import { notice } from "../notices.js";
 import { keepCacheSize, touchEntry } from "../run/cache-entries.js";
 import { ownCache, tryToKeep } from "../run/cache.js";
+import { augmentedStack } from "./augmented-stack.js";
 import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./predict.js";
 import type { SliceStore } from "./slice-input.js";
 import type { SliceModel } from "./slice-model.js";
@@ -74,7 +74,7 @@ export function volumeEmbeddings(
     view === undefined
       ? embedSlices(model, store, some.flat(), options)
       : embedViews(source, some, volumes.slice(first), view, options);
-  const features_N = worldSize() === 1 ? embed(chosen, 0) : embedTogether(chosen, model.embedding, embed);
+  const features_N = worldSize() === 1 ? embed(chosen, 0) : embedTogether(source, chosen, embed);
   if (rank() === 0) tryToKeep(() => writeEmbeddings(file, features_N));
   return { features_N, volumes: placed, cached: false };
 }
@@ -86,8 +86,8 @@ export function volumeMaps(source: FeatureSource, volumes: readonly TaskVolume[]
   if (worldSize() > 1) return { ...mapsTogether(file, source, chosen.flat(), options), volumes: placed };
   const cached = mapped(file);
   if (cached !== undefined) return { features_N: cached, volumes: placed, cached: true };
-  const isKept = tryToKeep(() => writeMaps(file, source, chosen.flat(), options));
-  const features_N = isKept ? mapped(file)! : mapsInMemory(source, chosen.flat(), options);
+  const isKept = writeMaps(file, source, chosen.flat(), options);
+  const features_N = (isKept ? mapped(file) : undefined) ?? mapsInMemory(source, chosen.flat(), options);
   return { features_N, volumes: placed, cached: false };
 }
 
@@ -107,11 +107,12 @@ function sharedWithAll({ kept, shape }: { kept: Tensor | undefined; shape: numbe
 
 /** Whether it is true in the first process. */
 const firstSays = (here: boolean): boolean =>
-  scope(() => broadcast(tensor([Number(here)], { dtype: "int32" })).item() === 1);
+  worldSize() === 1 ? here : scope(() => broadcast(tensor([Number(here)], { dtype: "int32" })).item() === 1);
 
 /**
  * Several processes: computed once, in turn by all of them, and written once by the first. Those that do not see its file, on
- * another machine or with another cache, receive a copy; one process writes it for all that share that cache.
+ * another machine or with another cache, receive a copy; one process writes it for all that share that cache. One whose disk
+ * cannot take the file computes the maps for itself, and keeps nothing.
  */
 function mapsTogether(
   file: string,
@@ -122,16 +123,17 @@ function mapsTogether(
   const first = rank() === 0 ? mapped(file) : undefined;
   const isCached = firstSays(first !== undefined);
   first?.dispose();
-  if (!isCached && firstSays(rank() === 0 && canKeep(file))) writeMaps(file, source, slices, options);
+  let isFull = false;
+  if (!isCached && firstSays(rank() === 0 && canKeep(file))) isFull = !writeMaps(file, source, slices, options);
   // At most one copy for each process.
   for (let round = 0; round <= worldSize(); round++) {
     const own = mapped(file);
-    const state = own !== undefined ? HAS : canKeep(file) ? NEEDS : CANNOT;
+    const state = own !== undefined ? HAS : !isFull && canKeep(file) ? NEEDS : CANNOT;
     const states = scope(() => allGather(tensor([state], { dtype: "int32" })).map((one) => one.item()));
     const next = states[0] === HAS ? states.indexOf(NEEDS) : -1;
     if (next < 0) return { features_N: own ?? mapsInMemory(source, slices, options), cached: isCached };
     own?.dispose();
-    copyMaps(file, next);
+    isFull = !copyMaps(file, next) || isFull;
   }
   throw new DistributedError(`${file}: cannot be read after it was written`, "volumeMaps");
 }
@@ -146,12 +148,12 @@ const canKeep = (file: string): boolean =>
     new AtomicFileWriter(file).abort();
   });
 
-/** The bytes of rank 0's file, written by the rank that has none. */
-function copyMaps(file: string, to: number): void {
-  scope(() => {
+/** The bytes of rank 0's file, written by the rank that has none. @returns false in that one where its disk cannot take them */
+function copyMaps(file: string, to: number): boolean {
+  return scope(() => {
     const size = broadcast(tensor([rank() === 0 ? statSync(file).size : 0], { dtype: "int64" })).item();
     const bytes = rank() === 0 ? mapFile(file, size) : undefined;
-    const writer = rank() === to ? new AtomicFileWriter(file) : null;
+    const writer = rank() === to ? new SharedWriter(file) : null;
     try {
       for (let at = 0; at < size; at += copyBytes) {
         scope(() => {
@@ -161,13 +163,47 @@ function copyMaps(file: string, to: number): void {
           writer?.write(piece.toTypedArray() as Uint8Array);
         });
       }
-      writer?.commit();
-      if (writer !== null) keepCacheSize(file);
+      return writer?.commit() ?? true;
     } catch (error) {
       writer?.abort();
       throw error;
     }
   });
+}
+
+/** Writes into the cache while other processes wait: where the disk fills up, it gives up the file, and not them. */
+class SharedWriter {
+  #writer: AtomicFileWriter | null = null;
+
+  constructor(private readonly file: string) {
+    tryToKeep(() => {
+      mkdirSync(dirname(file), { recursive: true });
+      this.#writer = new AtomicFileWriter(file);
+    });
+  }
+
+  get hasGivenUp(): boolean {
+    return this.#writer === null;
+  }
+
+  write(bytes: Uint8Array): void {
+    const writer = this.#writer;
+    if (writer !== null && !tryToKeep(() => writer.write(bytes))) this.abort();
+  }
+
+  /** @returns whether the file is there */
+  commit(): boolean {
+    const writer = this.#writer;
+    if (writer === null || !tryToKeep(() => writer.commit())) return this.abort();
+    keepCacheSize(this.file);
+    return true;
+  }
+
+  abort(): false {
+    this.#writer?.abort();
+    this.#writer = null;
+    return false;
+  }
 }
 
 function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly TaskVolume[]) {
@@ -186,7 +222,7 @@ function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOp
   const { bfloat16 } = options;
   const { version, cpuCapability } = libtorchInfo(); // with the number of threads, what the last bits depend on
   const engine = [version, cpuCapability, getNumThreads(), bfloat16, device.split(":")[0]];
-  const facts = ["features 4", kind, weightsHash, transform, datasetHash, engine, chosen.flat()];
+  const facts = ["features 5", kind, weightsHash, transform, datasetHash, engine, chosen.flat()];
   const key = createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   return join(ownCache("embeddings"), `${key}.safetensors`);
 }
@@ -205,8 +241,7 @@ function embedViews(
     cat(
       chosen.map((slices, k) =>
         scope(() => {
-          const wide_1SCHW = store.wide(slices).unsqueeze(0);
-          const unit_SCHW = augmentStacks(wide_1SCHW, augment, random.fork(volumes[k]!.id), store.transform).squeeze(0);
+          const unit_SCHW = augmentedStack(store, slices, augment, random.fork(volumes[k]!.id));
           const embedding_SE = embedInput(model, store, unit_SCHW, options);
           options.onBatch?.((done += slices.length));
           return embedding_SE;
@@ -218,8 +253,8 @@ function embedViews(
 
 /** Each process embeds its share of the volumes; all end with the whole. */
 function embedTogether(
+  { model: { embedding }, store }: FeatureSource,
   chosen: number[][],
-  embedding: number,
   embed: (some: readonly number[][], first: number) => Tensor,
 ): Tensor {
   return scope(() => {
@@ -227,7 +262,7 @@ function embedTogether(
     const [from, to] = [edge(rank()), edge(rank() + 1)];
     const count = (some: number[][]) => some.reduce((sum, { length }) => sum + length, 0);
     const [before, own, all] = [count(chosen.slice(0, from)), count(chosen.slice(from, to)), count(chosen)];
-    if (own === 0) return allReduce(zeros([all, embedding]));
+    if (own === 0) return allReduce(zeros([all, embedding], { device: store.transform.device }));
     const part_NE = embed(chosen.slice(from, to), from);
     return allReduce(part_NE.pad([0, 0, before, all - before - own]).contiguous());
   });
@@ -293,8 +328,8 @@ function mapsInMemory({ model, store }: FeatureSource, slices: number[], options
   });
 }
 
-/** The file ends with the hash of its maps. */
-function writeMaps(file: string, { model, store }: FeatureSource, slices: number[], options: PredictOptions): void {
+/** The file ends with the hash of its maps. @returns false in the process whose disk cannot take it, where others compute too */
+function writeMaps(file: string, { model, store }: FeatureSource, slices: number[], options: PredictOptions): boolean {
   const first_NFhw = scope(() => mapsOfSlices(model, store, slices.slice(0, mapsBatch), options));
   const [, ...shape] = first_NFhw.shape;
   const { dtype } = first_NFhw;
@@ -306,13 +341,12 @@ function writeMaps(file: string, { model, store }: FeatureSource, slices: number
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   const hash = createHash("sha256").update(`${dtype} ${[slices.length, ...shape].join(" ")}\n`);
-  let writer: AtomicFileWriter | null = null;
+  const ranks = worldSize();
+  const writer = rank() === 0 ? new SharedWriter(file) : null;
   try {
-    if (rank() === 0) mkdirSync(dirname(file), { recursive: true });
-    const opened = (writer = rank() === 0 ? new AtomicFileWriter(file) : null);
-    opened?.write(Buffer.concat([length, header]));
-    const ranks = worldSize();
+    writer?.write(Buffer.concat([length, header]));
     for (let start = 0; start < slices.length; start += mapsBatch * ranks) {
+      if (!firstSays(writer?.hasGivenUp === false)) return rank() > 0;
       scope(() => {
         const at = (place: number) => start + mapsBatch * place;
         const partOf = (place: number) => slices.slice(at(place), at(place + 1));
@@ -327,14 +361,13 @@ function writeMaps(file: string, { model, store }: FeatureSource, slices: number
           const bits = maps_NFhw.viewDtype(dtype === "bfloat16" ? "int16" : "int32").toTypedArray();
           const values = new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
           hash.update(values);
-          opened?.write(values);
+          writer?.write(values);
           options.onBatch?.(at(place) + count);
         }
       });
     }
-    opened?.write(hash.digest());
-    opened?.commit();
-    if (opened !== null) keepCacheSize(file);
+    writer?.write(hash.digest());
+    return writer?.commit() ?? true;
   } catch (error) {
     writer?.abort();
     throw error;

@@ -3,6 +3,7 @@
  * N slices of the data set, B slices of a batch, C channels (windows, and within each the neighbours), H height, W width.
  */
 import { cat, fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
+import type { PixelShape } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset, VolumeRecord } from "../data/store.js";
 import { mapSlices, storedValues, valueTransform, windowed, type ValueTransform } from "./transform.js";
@@ -45,6 +46,8 @@ export class SliceStore implements Disposable {
   readonly #slices_NHW: Tensor;
   readonly #dataset: Dataset;
   readonly #held: boolean;
+  /** By their first row. */
+  readonly #volumes: ReadonlyMap<number, VolumeRecord>;
   /** Of each row: the first and the last row of its volume, where neighbours end. */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
@@ -56,6 +59,7 @@ export class SliceStore implements Disposable {
     this.#dataset = dataset;
     const rows = volumes.reduce((sum, volume) => sum + volume.count, 0);
     this.count = rows * planesOf(transform);
+    this.#volumes = new Map(volumes.map((volume) => [volume.first, volume]));
     this.#first = new Int32Array(rows);
     this.#last = new Int32Array(rows);
     for (const { first, count } of volumes) {
@@ -80,6 +84,21 @@ export class SliceStore implements Disposable {
   /** Which axial slice of its volume it is, from 0 on; null for a coronal or sagittal one. */
   placeOf({ first }: Pick<VolumeRecord, "first">, slice: number): number | null {
     return slice < this.#first.length ? slice - first : null;
+  }
+
+  /** In mm, as the model sees the slice: a resize stretches it, and coronal and sagittal ones have the slices' distance down. */
+  pixel(slice: number): PixelShape {
+    const rows = this.#first.length;
+    const { geometry, count } = this.#volumes.get(this.#first[slice % rows]!)!;
+    const [x, y, z] = geometry.spacing;
+    const { height, width } = this.#dataset.info;
+    const [down, across] = this.transform.size;
+    const [width_mm, height_mm] = [
+      [x * width, y * height],
+      [x * width, z * count],
+      [y * height, z * count],
+    ][Math.floor(slice / rows)]!;
+    return [width_mm! / across, height_mm! / down];
   }
 
   /** All planes at the size of the model, float32 on the device. */

@@ -81,7 +81,7 @@ export class TwoStage extends VolumeModel {
     checkShape("two_stage", x_B1HWD, [null, 1, ...this.size]);
     const slices_NCHW = slicesOf(x_B1HWD).expand(-1, this.#channels, -1, -1);
     const embedding_NE = this.#frozen ? this.#frozenEmbedding(slices_NCHW) : this.resnet.forward(slices_NCHW);
-    return this.ffwd.forward(embedding_NE.reshape(x_B1HWD.size(0), -1));
+    return this.ffwd.forward(embedding_NE.reshape(x_B1HWD.size(0), x_B1HWD.size(4) * embedding));
   }
 
   #frozenEmbedding(slices_NCHW: Tensor): Tensor {

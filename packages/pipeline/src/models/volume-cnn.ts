@@ -33,7 +33,7 @@ export class VolumeCnn extends VolumeModel {
   override forward(x_B1HWD: Tensor): Tensor {
     checkShape("volume_cnn", x_B1HWD, [null, 1, ...this.size]);
     const embedding_NE = this.slice_cnn.embed(slicesOf(x_B1HWD));
-    const stacked_BF = embedding_NE.reshape(x_B1HWD.size(0), -1);
+    const stacked_BF = embedding_NE.reshape(x_B1HWD.size(0), x_B1HWD.size(4) * this.slice_cnn.embedding);
     return this.fc3.forward(this.fc2.forward(this.fc1.forward(stacked_BF).relu()).relu());
   }
 }

@@ -9,11 +9,11 @@
  * N slices of all volumes of a batch, S slices of a volume, E embedding.
  */
 import { cat, noGrad, scope, type Tensor } from "@slicestack/torch";
-import { augmentStacks } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
 import { batchesOf, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
+import { augmentedStack } from "../models/augmented-stack.js";
 import type { Joint } from "../models/joint.js";
 import { embedSlices, predictVolumes, stackVolumes, type Compute, type StackedVolume } from "../models/predict.js";
 import type { SliceStore } from "../models/slice-input.js";
@@ -77,14 +77,14 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
         const chosen = drawn(seen(one), fineTune.slices, draws.fork(`slices ${k}`));
         volumes.push({ offset, count: chosen.length });
         offset += chosen.length;
-        const wide_1SCHW = store.wide(chosen).unsqueeze(0);
-        return augmentStacks(wide_1SCHW, transform.augment, draws.fork(k), store.transform).squeeze(0);
+        return augmentedStack(store, chosen, transform.augment, draws.fork(k));
       });
       return { unit_NCHW: cat(stacks), volumes, target_B: labelTensor(batch, compute.device) };
     },
     loss: (input, piece) => headLoss(embed(input.unit_NCHW), input, piece),
     mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
     backward: (input, piece, share) => {
+      if (piece.count === 0) return 0; // no layer waits for other processes here, so none has to be run
       const own = input.volumes.slice(piece.first, piece.first + piece.count);
       const [from, to] = [own[0]?.offset ?? 0, (own.at(-1)?.offset ?? 0) + (own.at(-1)?.count ?? 0)];
       const chunks = chunksOf(from, to, fineTune.chunk);

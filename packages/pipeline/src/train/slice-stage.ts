@@ -1,5 +1,6 @@
 /** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
 import { scope, type Tensor } from "@slicestack/torch";
+import { worldSize } from "@slicestack/torch/distributed";
 import { augmentSlices } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
@@ -40,6 +41,12 @@ export interface SliceStageOptions {
   metadata: Record<string, string>;
 }
 
+/** Slices that a batch needs: where batch norm sees each process's part alone, each of them needs so many. */
+export function leastBatch({ slice }: Pick<RunConfig, "slice">, size: readonly [number, number], processes: number) {
+  const least = leastSlices(slice.model, size);
+  return least === 1 || slice.syncBatchNorm ? least : least * processes;
+}
+
 export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput> {
   const { config, task, store, model, compute, metadata } = options;
   const { slice, seed, transform } = config;
@@ -50,6 +57,7 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
   const groups = train.map(slicesOf);
   const random = new Random(seed).fork("slice stage");
   const objective = new Objective("slice", slice, groups.flat().map(({ label }) => label), classes); // prettier-ignore
+  const leastOfBatch = Math.max(2, leastBatch(config, store.transform.size, worldSize()));
   const soft = slice.softLabels ? new SliceLabels(store.count, slice.softLabelFloor) : null;
 
   return {
@@ -62,7 +70,7 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
       const draws = random.fork(`epoch ${epoch}`);
       const chosen = drawFromEach(groups, slice.slicesPerVolume, draws);
       const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = slice;
-      return batchesOf(epochOrder(chosen, { random: draws, weighted, bySubject }), batchSize);
+      return batchesOf(epochOrder(chosen, { random: draws, weighted, bySubject }), batchSize, leastOfBatch);
     },
     beginEpoch: (epoch) => {
       if (epoch < slice.softLabelWarmup) return;
@@ -72,7 +80,8 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
     memory: soft ?? undefined,
     input: (batch, epoch, step) => {
       const wide_BCHW = store.wide(batch.map(({ index }) => index));
-      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, random.fork(`augment ${epoch} ${step}`), store.transform); // prettier-ignore
+      const shapes = { ...store.transform, pixels: batch.map(({ index }) => store.pixel(index)) };
+      const unit_BCHW = augmentSlices(wide_BCHW, transform.augment, random.fork(`augment ${epoch} ${step}`), shapes);
       const label_B = labelTensor(batch, compute.device);
       const simple = soft === null && !mixes(slice);
       const target = simple ? label_B : massOf(label_B, classes, unit_BCHW, soft?.of(batch));

@@ -4,8 +4,8 @@ import { stagesOf } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
-import { leastSlices } from "../models/registry.js";
 import { sliceTransform } from "../models/slice-input.js";
+import { leastBatch } from "./slice-stage.js";
 
 /** @param ranks processes that share each batch   @throws ConfigError */
 export function checkStages(config: RunConfig, dataset: Dataset, task: Task, ranks: number): void {
@@ -35,10 +35,10 @@ function checkSelection(config: RunConfig, { classes, parts }: Task): void {
 }
 
 function checkBatchNorm(config: RunConfig, dataset: Dataset, ranks: number): void {
-  const { model, batchSize, syncBatchNorm } = config.slice;
+  const { model, batchSize } = config.slice;
   const { size } = sliceTransform(config, dataset, "cpu");
-  const least = leastSlices(model, size) * (syncBatchNorm ? 1 : ranks);
-  if (batchSize >= least || leastSlices(model, size) === 1) return;
+  const least = leastBatch(config, size, ranks);
+  if (batchSize >= least) return;
   const shared = ranks > 1 ? ` in each of ${ranks} processes` : "";
   throw new ConfigError([
     {

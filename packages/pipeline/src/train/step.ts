@@ -1,16 +1,21 @@
 /** The gradient of a batch, in as many pieces and on as many processes as memory and machines ask for: always the same sum. */
 import { autocast, scope } from "@slicestack/torch";
 import { rank, worldSize } from "@slicestack/torch/distributed";
+import { SyncBatchNorm, type Module } from "@slicestack/torch/nn";
 import type { Compute } from "../models/predict.js";
 import { averageOverRanks, meanOverRanks, shardBatch } from "./distributed.js";
 import type { Piece, Stage } from "./stage.js";
 
-/** This process's part of a batch of n items, cut into at most `pieces` pieces of nearly one size, none below `least` items if it can be. */
+/**
+ * This process's part of a batch of n items, cut into at most `pieces` pieces of nearly one size, none below `least` items if it
+ * can be. All processes have as many pieces, empty ones too, because synchronised batch norm waits in each for all of them.
+ */
 export function piecesOf(n: number, pieces: number, least = 1): Piece[] {
   const ranks = worldSize();
   const order = Array.from({ length: n }, (_, k) => k);
   const shard = ranks === 1 ? { items: order, first: 0 } : shardBatch(order, rank(), ranks);
-  const count = Math.min(pieces, Math.max(1, Math.floor(shard.items.length / least)));
+  const [fewest, most] = [Math.floor(n / ranks), Math.ceil(n / ranks)];
+  const count = Math.min(pieces, Math.max(1, least === 1 ? most : Math.floor(fewest / least)));
   return Array.from({ length: count }, (_, k) => {
     const { items, first } = shardBatch(shard.items, k, count);
     return { first: shard.first + first, count: items.length };
@@ -36,11 +41,16 @@ export function backwardBatch<T, I>(
   for (const piece of parts) {
     // The mean over processes of ranks times their shares is the sum of the shares.
     const share = whole ? 1 : piece.count === 0 ? 0 : stage.mass(input, piece) / total;
-    loss += share * backwardPiece(stage, input, piece, share * ranks, compute);
+    if (piece.count > 0 || hasSyncBatchNorm(stage.model))
+      loss += share * backwardPiece(stage, input, piece, share * ranks, compute);
   }
   averageOverRanks(stage.model);
   return ranks === 1 ? loss : meanOverRanks(loss) * ranks;
 }
+
+/** Then an empty piece goes through the model too: not all models can take one, and no other layer asks for it. */
+const hasSyncBatchNorm = (model: Module): boolean =>
+  [...model.namedModules().values()].some((module) => module instanceof SyncBatchNorm);
 
 function backwardPiece<T, I>(
   stage: Stage<T, I>,
