@@ -63,12 +63,12 @@ test("cgroup v1: joined controllers are found under their mount, in a container 
   assert.equal(cpuQuota(files({})), null);
 });
 
-test("memory limits: v2 'max' and v1's largest number are none; cached file pages count as available", () => {
+test("memory limits: v2 'max' and v1's largest number are none; cached file pages count as available, read once or often, of groups below too", () => {
   const v2 = files({
     "/proc/self/cgroup": "0::/job\n",
     "/sys/fs/cgroup/job/memory.max": `${4 * GIB}\n`,
     "/sys/fs/cgroup/job/memory.current": `${3 * GIB}\n`,
-    "/sys/fs/cgroup/job/memory.stat": `anon 5\ninactive_file ${GIB}\n`,
+    "/sys/fs/cgroup/job/memory.stat": `anon 5\nfile ${GIB + 4096}\nactive_file ${GIB - 4096}\ninactive_file 4096\n`,
     "/sys/fs/cgroup/memory.max": "max\n",
   });
   assert.deepEqual(memoryLimit(v2), { limit: 4 * GIB, available: 2 * GIB });
@@ -79,10 +79,11 @@ test("memory limits: v2 'max' and v1's largest number are none; cached file page
       "/proc/self/cgroup": V1_GROUPS,
       "/sys/fs/cgroup/memory/docker/ab12/memory.limit_in_bytes": limit,
       "/sys/fs/cgroup/memory/docker/ab12/memory.usage_in_bytes": `${GIB}\n`,
-      "/sys/fs/cgroup/memory/docker/ab12/memory.stat": "inactive_file 7\ntotal_inactive_file 0\n",
+      "/sys/fs/cgroup/memory/docker/ab12/memory.stat":
+        "inactive_file 7\nactive_file 5\ntotal_inactive_file 70\ntotal_active_file 50\n",
     });
   assert.equal(memoryLimit(v1("9223372036854771712\n")), null);
-  assert.deepEqual(memoryLimit(v1(`${2 * GIB}\n`)), { limit: 2 * GIB, available: GIB + 7 });
+  assert.deepEqual(memoryLimit(v1(`${2 * GIB}\n`)), { limit: 2 * GIB, available: GIB + 120 });
 });
 
 test("usable cores are the least of affinity, quota and logical cores, at least 1", () => {

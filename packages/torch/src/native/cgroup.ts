@@ -55,13 +55,24 @@ export function memoryLimit(read: Read): { limit: number; available: number } | 
     const limit = parseBytes(read(`${directory}/${version === 2 ? "memory.max" : "memory.limit_in_bytes"}`));
     if (limit === null) return null;
     const used = parseBytes(read(`${directory}/${version === 2 ? "memory.current" : "memory.usage_in_bytes"}`)) ?? 0;
-    const stat = read(`${directory}/memory.stat`) ?? "";
-    // Cached file pages are counted as used, but given back when memory is wanted.
-    const cached = Number(/^(?:total_)?inactive_file (\d+)$/m.exec(stat)?.[1] ?? 0);
-    return { limit, available: Math.max(0, limit - used + cached) };
+    const cached = cachedBytes(read(`${directory}/memory.stat`) ?? "");
+    return { limit, available: Math.max(0, Math.min(limit, limit - used + cached)) };
   });
   const limits = levels.filter((level) => level !== null);
   return limits.reduce<(typeof limits)[number] | null>((a, b) => (a && a.available <= b.available ? a : b), null);
+}
+
+/**
+ * Pages of files are counted as used, and given back when memory is wanted. Those that were read twice (active) are most of
+ * them where a data set is larger than the limit, and are given back as well.
+ */
+function cachedBytes(stat: string): number {
+  // Version 1 tells of the group alone, and with "total_" of all groups below it, as the usage does.
+  const field = (name: string) => new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1];
+  return ["active_file", "inactive_file"].reduce(
+    (sum, name) => sum + Number(field(`total_${name}`) ?? field(name) ?? 0),
+    0,
+  );
 }
 
 /** Bytes that this process may still take: what the machine has free, or less where a control group says so. */

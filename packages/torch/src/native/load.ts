@@ -1,6 +1,7 @@
 /** Loads the addon once an environment; on failure says what was tried and what to do. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import {
   ArgumentError,
@@ -48,7 +49,8 @@ function load(): Addon {
       DistributedError,
       MappedFileError,
     );
-    addon.setMemoryProbe(() => availableMemory(readText));
+    // Where the system does not say what is available, what is free says too little: caches count as used there.
+    addon.setMemoryProbe(() => availableMemory(readText, totalmem()));
     return addon;
   } catch (error) {
     throw new LibtorchNotFoundError([`${path}: ${error instanceof Error ? error.message : String(error)}`], buildHelp);
