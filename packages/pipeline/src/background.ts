@@ -5,13 +5,9 @@ import { notice, onNotice } from "./notices.js";
 import type { Progress } from "./progress.js";
 import { packError, unpackError, type PackedError } from "./thread-errors.js";
 
-type Message<O> =
-  | { progress: Progress }
-  | { log: string }
-  | { event: unknown }
-  | { notice: string; about: string }
-  | { result: O }
-  | { error: PackedError };
+/** What a job says on its way. */
+type Told = { progress: Progress } | { log: string } | { event: unknown } | { notice: string; about: string };
+type Message<O> = Told | { result: O } | { error: PackedError };
 
 export interface BackgroundOptions {
   onProgress?: (progress: Progress) => void;
@@ -45,7 +41,8 @@ export interface JobContext {
 
 /**
  * Starts `module` in a worker with `input`; the module calls `serveJob`.
- * An abort is passed on as a wish: the job ends in its own way and still returns a result.
+ * An abort is passed on as a wish: the job ends in its own way and still returns a result. So is an error of `onProgress`,
+ * `onLog` or `onEvent`, which is thrown in its place once the job has ended.
  */
 export function runInBackground<I, O>(
   module: URL,
@@ -57,22 +54,35 @@ export function runInBackground<I, O>(
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop, { once: true });
   const worker = new Worker(module, { workerData: { input, flag } });
+  const tell = (message: Told) => {
+    if ("progress" in message) onProgress?.(message.progress);
+    else if ("log" in message) onLog?.(message.log);
+    else if ("event" in message) onEvent?.(message.event);
+    else notice(message.notice, message.about);
+  };
   return new Promise<O>((resolve, reject) => {
+    let failed: { error: unknown } | null = null;
+    const end = (settle: () => void) => (failed === null ? settle() : reject(asError(failed.error)));
     worker.on("message", (message: Message<O>) => {
-      if ("progress" in message) onProgress?.(message.progress);
-      else if ("log" in message) onLog?.(message.log);
-      else if ("event" in message) onEvent?.(message.event);
-      else if ("notice" in message) notice(message.notice, message.about);
-      else if ("result" in message) resolve(message.result);
-      else reject(unpackError(message.error));
+      if ("result" in message) return end(() => resolve(message.result));
+      if ("error" in message) return end(() => reject(unpackError(message.error)));
+      try {
+        tell(message);
+      } catch (error) {
+        // Whoever is told may meet a full disk: the job then ends as by an abort, with what it has saved.
+        failed ??= { error };
+        stop();
+      }
     });
-    worker.on("error", reject);
-    worker.on("exit", (code) => reject(new Error(`the worker ended early with code ${code}`)));
+    worker.on("error", (error) => end(() => reject(error)));
+    worker.on("exit", (code) => end(() => reject(new Error(`the worker ended early with code ${code}`))));
   }).finally(() => {
     signal?.removeEventListener("abort", stop);
     return worker.terminate();
   });
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
 /** Thrown by a job that was asked to stop and has nothing to save. */
 export class JobStopped extends Error {

@@ -43,19 +43,24 @@ export function appendWhole(path: string, text: string): void {
   naming(path, () => {
     const descriptor = openSync(path, "a");
     try {
-      const before = fstatSync(descriptor).size;
-      const bytes = Buffer.from(text);
-      try {
-        for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
-        sync(descriptor);
-      } catch (error) {
-        ftruncateSync(descriptor, before);
-        throw error;
-      }
+      addWhole(descriptor, Buffer.from(text));
     } finally {
       closeSync(descriptor);
     }
   });
+}
+
+/** The same, of a file that is open. */
+export function addWhole(descriptor: number, bytes: Uint8Array): void {
+  const before = fstatSync(descriptor).size;
+  try {
+    for (let done = 0; done < bytes.length;)
+      done += writeSync(descriptor, bytes, done, bytes.length - done, before + done);
+    sync(descriptor);
+  } catch (error) {
+    ftruncateSync(descriptor, before);
+    throw error;
+  }
 }
 
 /** The same for a file written in pieces; nothing stands under its name before `commit`. */
@@ -85,7 +90,12 @@ export class AtomicFileWriter {
     naming(this.path, () => sync(descriptor));
     closeSync(descriptor);
     this.descriptor = null;
-    renameSync(this.temporary, this.path);
+    try {
+      naming(this.path, () => renameSync(this.temporary, this.path), true);
+    } catch (error) {
+      rmSync(this.temporary, { force: true });
+      throw error;
+    }
     syncFolder(dirname(this.path));
   }
 

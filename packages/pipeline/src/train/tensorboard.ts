@@ -2,11 +2,12 @@
  * TensorBoard event files: scalars only. Records are length, masked CRC-32C of the length, data, masked CRC-32C of the data
  * (tensorflow/core/lib/io/record_writer.h); the data is an Event message (tensorflow/core/util/event.proto).
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import protobuf from "protobufjs";
+import { addWhole } from "../data/atomic.js";
 import { naming } from "../data/system-errors.js";
 
 const { Field, Root, Type } = protobuf;
@@ -43,7 +44,7 @@ export class EventFile implements Disposable {
     head.writeUInt32LE(masked(head.subarray(0, 8)), 8);
     const tail = Buffer.alloc(4);
     tail.writeUInt32LE(masked(data), 0);
-    naming(this.#file, () => writeSync(this.#descriptor, Buffer.concat([head, data, tail])));
+    naming(this.#file, () => addWhole(this.#descriptor, Buffer.concat([head, data, tail])));
   }
 
   [Symbol.dispose](): void {

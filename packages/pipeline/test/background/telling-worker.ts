@@ -1,0 +1,13 @@
+/** The worker of told.test.ts: says a line every few milliseconds until it is asked to stop, and then writes the file of its input. */
+import { writeFileSync } from "node:fs";
+import { serveJob } from "../../src/background.js";
+
+serveJob<string, string>((file, { log, stopping }) => {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let line = 0; line < 2000 && !stopping(); line++) {
+    log(`line ${line}`);
+    Atomics.wait(clock, 0, 0, 5);
+  }
+  writeFileSync(file, stopping() ? "saved" : "never asked");
+  return "result";
+});
