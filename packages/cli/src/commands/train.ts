@@ -7,6 +7,7 @@ import { collectOverride, PLAIN_KEYS } from "../overrides.js";
 import { shellWord } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { parseCount, parseDuration, parseFold, parseProcesses } from "./numbers.js";
+import { scoreText } from "./score-text.js";
 import { launchTraining } from "./train-processes.js";
 import { configOf, targetOf, type TargetFlags } from "./train-target.js";
 
@@ -110,7 +111,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
   const selections = selectionsOf(config);
   const words: ScoreWords = (stage, score) => {
     const select = selections[stage] ?? "macro_f1";
-    return `${selectionName(select)} ${Math.abs(score).toFixed(3)}`; // a loss is kept negative, so that higher is better
+    return scoreText(selectionName(select), select, score);
   };
   const lines = "group" in result ? groupLines(result, words) : runLines(result, words);
   const text = [...lines, nextLine(folder, options, config)].join("\n");
