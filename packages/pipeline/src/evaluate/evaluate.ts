@@ -133,7 +133,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     options.images === false
       ? NO_PICTURES
       : await pictures(dataset, scored.volumes, { main, evidence, opened, failures });
-  const notes = [...found.notes, ...baselines.notes, ...subgroups.notes];
+  const notes = [...unfinishedNote(opened, run), ...found.notes, ...baselines.notes, ...subgroups.notes];
   const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
   await writeEvaluation(folder, {
     metrics,
@@ -146,6 +146,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   });
   const table = [...notes, summaryTable(metrics[scored.part], metrics.differences)].join("\n");
   return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
+}
+
+/** Best weights are there from the first epoch on. */
+function unfinishedNote({ record }: OpenRun, run: string): string[] {
+  if (record.status === "trained") return [];
+  return [`The training of this run has not ended: the weights that were scored are the best so far. To go on: slicestack train --resume ${run}`]; // prettier-ignore
 }
 
 const NO_PICTURES: Pictures = { examples: [], failures: new Map() };

@@ -20,6 +20,7 @@ import { mapInSource } from "./source-map.js";
 import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
 import { MAP_NAMES, summarise, titled, type Summary } from "./summary.js";
 import type { BaselineKind } from "./volume-function.js";
+import { verifyOnce } from "../run/verified.js";
 import type { ExplainEvent, ExplainJob, ExplainOutcome } from "./worker.js";
 
 export interface ExplainOptions extends BackgroundOptions {
@@ -76,12 +77,20 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const opened = openRun(run);
   checkTrained(opened, run);
   const job = jobOf(opened, options);
+  await verifyOnce(opened.dataset, backgroundOf(options));
   claimFolder(resolve(out), "pictures");
-  const writer = new Writer(opened, resolve(out), options.slices ?? DEFAULTS.slices);
+  const failed = new AbortController();
+  const writer = new Writer(opened, resolve(out), options.slices ?? DEFAULTS.slices, failed);
   const outcome = await runInBackground<ExplainJob, ExplainOutcome>(new URL("./worker.js", import.meta.url), job, {
     ...backgroundOf(options),
+    signal: signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]),
     onEvent: (event) => writer.add(event as ExplainEvent),
-  }).finally(() => signal?.throwIfAborted());
+  })
+    .catch(async (error: unknown) => {
+      await writer.finished(); // what could not be written is why it ended
+      throw error;
+    })
+    .finally(() => signal?.throwIfAborted());
   const subjects = await writer.finished();
   const summary = summarise(subjects, opened.config.seed);
   if (summary.maps.length > 0) await writer.figure(summary);
@@ -149,13 +158,15 @@ class Writer {
     private readonly opened: OpenRun,
     private readonly out: string,
     private readonly slices: number,
+    /** Told where something cannot be written: what is computed after that would be lost too. */
+    private readonly failed: AbortController,
   ) {}
 
   add(event: ExplainEvent): void {
     this.#subjects.push(event.explained);
     this.#queue = this.#queue.then(() => this.#volume(event));
-    // It is awaited at the end; until then nobody listens.
-    this.#queue.catch(() => undefined);
+    // It is awaited at the end; until then nobody else listens.
+    this.#queue.catch(() => this.failed.abort());
   }
 
   async finished(): Promise<SubjectExplained[]> {

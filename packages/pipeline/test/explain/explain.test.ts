@@ -1,6 +1,6 @@
 /** Whole runs explained: every method, files, checks, what is refused. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { readNifti } from "@slicestack/volume/node";
@@ -14,7 +14,9 @@ import { ExplainError } from "../../src/explain/errors.js";
 import { explain, type ExplainOptions } from "../../src/explain/explain.js";
 import { explainText } from "../../src/explain/text.js";
 import { train } from "../../src/train/train.js";
+import { claimFolder } from "../../src/data/owned-folder.js";
 import { RunError } from "../../src/run/folder.js";
+import { keepPlace, openRun } from "../../src/run/open.js";
 import { scratch, smallConfig } from "../train/support.js";
 
 const folder = scratch();
@@ -91,6 +93,31 @@ test("2.5D: files of each volume in the space of its scan, explain.json with wha
   const text = explainText(result, ["well", "ill"]);
   assert.match(text, /Grad-CAM, better than a random order by: deletion [+−]/);
   for (const warning of summary.warnings) assert.ok(text.includes(warning));
+});
+
+test("a map that cannot be written ends the computing with the system's words, and not after all the others", async () => {
+  const out = join(folder, "blocked");
+  const all = openDataset(data).volumes.map(({ id }) => id);
+  claimFolder(out, "pictures");
+  mkdirSync(join(out, `${all[0]!}-gradcam.png`));
+  const seen = new Set<string>();
+  const asked = explained(join(folder, "stacked"), { out, ids: all, check: false, onProgress: ({ message }) => seen.add(message ?? "") }); // prettier-ignore
+  await assert.rejects(asked, { code: /^(EISDIR|ENOTEMPTY|EEXIST)$/ });
+  assert.ok(seen.size < all.length, `${seen.size} of ${all.length} were computed`);
+});
+
+test("voxels that were changed after they were prepared are explained by nobody", async () => {
+  const moved = join(folder, "changed");
+  cpSync(data, moved, { recursive: true });
+  const file = join(moved, "slices.npy");
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(file, bytes);
+  const run = join(folder, "of changed");
+  cpSync(join(folder, "stacked"), run, { recursive: true });
+  keepPlace(run, openRun(run, moved));
+  await assert.rejects(explained(run, { out: join(folder, "never") }), { name: "DatasetError", message: /slices\.npy: the voxels of \S+ are not those that were prepared/ }); // prettier-ignore
+  assert.ok(!existsSync(join(folder, "never")));
 });
 
 test("3D: a layer by name, one class for all, volumes by id and by subject, without checks", async () => {
