@@ -28,6 +28,9 @@ const isLeftOut = (path: string): boolean =>
   /^(run\.json|group\.json|config\.yaml|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(path) ||
   /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path); // prettier-ignore
 
+/** What a training writes anew where it goes on. All other files stay as they were recorded, so that a change to them is noticed. */
+export const isTrainingFile = (path: string): boolean => /^(metrics\.jsonl|checkpoints\/\w+\/last\.json)$/.test(path);
+
 /** What an evaluation writes: in the folder itself, or in one below it. @param below relative to the run, "" for itself */
 export function evaluationFiles(below: string): (path: string) => boolean {
   if (below !== "") return (path) => path.startsWith(`${below.split(sep).join("/")}/`);

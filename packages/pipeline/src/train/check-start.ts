@@ -3,8 +3,8 @@ import { scope } from "@slicestack/torch";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { Split } from "../data/split/split.js";
-import { openDataset } from "../data/store.js";
-import { taskOf } from "../data/task.js";
+import type { Dataset } from "../data/store.js";
+import type { Task } from "../data/task.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
 import { headOf, trunkOf, volumeModelOf, type Sized } from "../models/of-config.js";
 import type { Module } from "@slicestack/torch/nn";
@@ -16,8 +16,9 @@ import type { World } from "./world.js";
 
 export interface StartCheck {
   config: RunConfig;
-  data: string;
+  dataset: Dataset;
   split: Split;
+  task: Task;
   /** Whether the slice stage is trained here, and not taken from another run. */
   trainsSlices: boolean;
   /** The file of slice.pretrained; null where there is none. */
@@ -26,10 +27,9 @@ export interface StartCheck {
 }
 
 /** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
-export function checkStart({ config, data, split, trainsSlices, pretrained, world }: StartCheck): void {
+export function checkStart({ config, dataset, split, task, trainsSlices, pretrained, world }: StartCheck): void {
   computeOf(config, world);
-  const dataset = openDataset(data);
-  const sized: Sized = { config, dataset, task: taskOf(config, dataset, split) };
+  const sized: Sized = { config, dataset, task };
   const given = (model: Module, stage: StageName) => {
     const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);
     if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))

@@ -87,7 +87,29 @@ const pointerSchema = z.strictObject({
 type Pointer = z.infer<typeof pointerSchema>;
 
 /** Whether a stage has begun: there is something to go on from. */
-export const isBegun = (run: string, stage: StageName): boolean => existsSync(runPaths(run).state(stage));
+export const isBegun = (run: string, stage: StageName): boolean =>
+  existsSync(runPaths(run).state(stage)) || hasStates(runPaths(run).checkpoints(stage));
+
+const hasStates = (folder: string): boolean => stateFiles.some((file) => existsSync(join(folder, file)));
+
+/** Where a stage ended; null where something of it is left to train. */
+export function endOf(run: string, stage: StageName): StageState | null {
+  try {
+    const { states, finished } = pointerOf(runPaths(run).state(stage));
+    if (finished !== undefined) return finishedState(finished);
+    const newest = join(runPaths(run).checkpoints(stage), states[0]!.file);
+    using file = new WeightsFile(newest);
+    const state = parsed<StageState>(newest, readHeader(file).metadata, "state");
+    return state.finished ? state : null;
+  } catch {
+    return null;
+  }
+}
+
+export const isFinished = (run: string, stage: StageName): boolean => endOf(run, stage) !== null;
+
+/** @throws Error where it is damaged or gone */
+const pointerOf = (file: string): Pointer => pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 
 export interface CheckpointOptions {
   log?: (line: string) => void;
@@ -134,6 +156,11 @@ export class Checkpoints {
     this.#dropStates();
   }
 
+  /** Of a stage that is over: a kill may have come before its states were dropped. */
+  dropLeft(): void {
+    if (rank() === 0 && this.#pointer()?.finished !== undefined) this.#dropStates();
+  }
+
   #dropStates(): void {
     for (const file of stateFiles) rmSync(join(this.#folder, file), { force: true });
   }
@@ -165,8 +192,7 @@ export class Checkpoints {
     const pointer = this.#pointer();
     if (pointer === undefined) return undefined;
     if (pointer.finished !== undefined) {
-      // A kill may have come before they were dropped.
-      if (rank() === 0) this.#dropStates();
+      this.dropLeft();
       return finishedState(pointer.finished);
     }
     for (const { file, sha256 } of pointer.states) {
@@ -195,9 +221,9 @@ export class Checkpoints {
 
   #pointer(): Pointer | undefined {
     const file = runPaths(this.#run).state(this.#stage);
-    if (!existsSync(file)) return undefined;
+    if (!existsSync(file) && !hasStates(this.#folder)) return undefined;
     try {
-      return pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
+      return pointerOf(file);
     } catch (cause) {
       return this.#recovered(file, cause);
     }
@@ -219,7 +245,7 @@ export class Checkpoints {
       );
     const pointer = { states: found.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
     if (rank() === 0) {
-      this.#log(`${file} is damaged; ${newest.file}, the newest checkpoint beside it that is whole, is taken`);
+      this.#log(`${file} is damaged or gone; ${newest.file}, the newest checkpoint beside it that is whole, is taken`);
       this.#write(pointer);
     }
     return pointer;

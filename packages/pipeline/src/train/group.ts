@@ -8,7 +8,7 @@ import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import { claimFolder } from "../data/owned-folder.js";
 import { splitText, type Split } from "../data/split/split.js";
-import { openDataset } from "../data/store.js";
+import { openDataset, type Dataset } from "../data/store.js";
 import type { Progress } from "../progress.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { RunError, runPaths } from "../run/folder.js";
@@ -81,10 +81,23 @@ export async function trainGroup(options: GroupOptions): Promise<GroupResult> {
   const keepMember = ({ name }: Member, change: Partial<Member>) =>
     keep({ members: current.members.map((one) => (one.name === name ? { ...one, ...change } : one)) });
   keep({ status: "training" });
-  const result = await trainMembers(out, members, options, keepMember);
+  const result = await trainMembers(out, members, options, keepMember).catch((error: unknown) => {
+    noteEnd(out, current);
+    throw error;
+  });
   const isTrained = current.members.every(({ status }) => status === "trained");
   keep({ status: result.status === "finished" && isTrained ? "trained" : "stopped" });
   return result;
+}
+
+/** A member that fails on its way ends the group, as a stop does. */
+function noteEnd(group: string, record: GroupRecord): void {
+  const ended = (member: Member): Member => (member.status === "training" ? { ...member, status: "stopped" } : member);
+  try {
+    writeGroup(group, { ...record, status: "stopped", members: record.members.map(ended) });
+  } catch {
+    // The disk may be full: what failed before says more.
+  }
 }
 
 interface MemberPlan {
@@ -161,13 +174,14 @@ function inMember(name: string, { epoch, ...progress }: Progress): Progress {
 /** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */
 function memberPlans(out: string, options: GroupOptions): MemberPlan[] {
   const members =
-    isGroup(out) && options.overwrite !== true ? readGroup(out).members : membersOf(splitsOfGroup(options), options);
+    isGroup(out) && options.overwrite !== true
+      ? readGroup(out).members
+      : membersOf(splitsOfGroup(openDataset(options.data), options), options);
   return members.map((member) => ({ member }));
 }
 
 /** All folds of the split, which are kept together even where one alone is trained. */
-function splitsOfGroup({ data, config, fold }: GroupOptions): Split[] {
-  const dataset = openDataset(data);
+function splitsOfGroup(dataset: Dataset, { config, fold }: GroupOptions): Split[] {
   if (fold === undefined) return [splitFor(dataset, config)];
   const folds = foldsOf(dataset, fold);
   if (fold !== "all") splitFor(dataset, config, fold); // refuses one that is not there
@@ -194,15 +208,14 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   refuse();
   if (options.fold === undefined && options.seeds === undefined)
     throw new RunError(out, "a group needs folds or seeds", "Give --fold all or --seeds N, or train a single run.");
-  const splits = splitsOfGroup(options);
-  const members = membersOf(splits, options);
   const dataset = openDataset(data);
-  const { directory } = dataset;
+  const splits = splitsOfGroup(dataset, options);
+  const members = membersOf(splits, options);
   checkInitFrom(config);
-  for (const split of splits) checkedTask(out, config, dataset, split, world.worldSize);
+  const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
   const pretrained = await pretrainedFile(config, backgroundOf(options));
   // Each member looks once more at its own start.
-  await checkStarts({ config, data: directory, split: splits[0]!, trainsSlices: true, pretrained, world });
+  await checkStarts({ config, dataset, split: splits[0]!, task: tasks[0]!, trainsSlices: true, pretrained, world });
   return () => {
     refuse(); // by now another process may have begun
     if (overwrite) emptyFolder(out);

@@ -61,7 +61,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       using _step = new Scope();
       const batch = batches[state.step]!;
       const input = stage.input(batch, state.epoch, state.step);
-      const loss = inMemory(state, batch.length, job, () => backwardBatch(stage, input, batch.length, state.pieces, compute), optimizer); // prettier-ignore
+      const loss = inMemory(state, { items: batch.length, least: stage.leastItems }, job, () => backwardBatch(stage, input, batch.length, state.pieces, compute), optimizer); // prettier-ignore
       if (loss === null) continue; // the same batch again, in smaller pieces
       refuseMissingGradients(stage, state);
       const gradient = clipGradNorm(learnt, config.clipNorm); // device sync
@@ -110,11 +110,11 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
 
 /**
  * Runs a step; where memory runs out, halves the pieces that a batch is computed in, and says so. @returns null then
- * @throws OutOfMemoryError where a single item does not fit, or where other processes would wait for ever
+ * @throws OutOfMemoryError where the smallest piece does not fit, or where other processes would wait for ever
  */
 function inMemory(
   state: StageState,
-  items: number,
+  { items, least = 1 }: { items: number; least: number | undefined },
   job: JobContext,
   body: () => number,
   optimizer: { zeroGrad(): void },
@@ -122,11 +122,13 @@ function inMemory(
   try {
     return body();
   } catch (error) {
-    if (!(error instanceof OutOfMemoryError) || worldSize() > 1 || state.pieces >= items) throw error;
+    if (!(error instanceof OutOfMemoryError) || worldSize() > 1) throw error;
+    const [before, after] = [state.pieces, 2 * state.pieces].map((pieces) => piecesOf(items, pieces, least).length) as [number, number]; // prettier-ignore
+    if (after === before) throw error;
     optimizer.zeroGrad();
-    state.pieces = Math.min(items, state.pieces * 2);
-    const size = Math.ceil(items / state.pieces);
-    job.log(`out of memory: batches of ${items} are now computed in ${state.pieces} pieces of at most ${size}`);
+    state.pieces = after;
+    const size = Math.ceil(items / after);
+    job.log(`out of memory: batches of ${items} are now computed in ${after} pieces of at most ${size}`);
     return null;
   }
 }

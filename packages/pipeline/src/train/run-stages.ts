@@ -12,7 +12,7 @@ import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../model
 import { headOf, headSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
 import { readRecord, RunError, runPaths, SLICE_STAGE_SPLIT, writeRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open.js";
-import { isBegun } from "./checkpoint.js";
+import { Checkpoints, endOf, isBegun } from "./checkpoint.js";
 import { localBatchNorms } from "./distributed.js";
 import { fineTuneStage } from "./fine-tune-stage.js";
 import { initSource } from "./init-from.js";
@@ -31,6 +31,12 @@ export interface Training extends OpenRun {
 
 /** @throws RunError, CheckpointError, ModelError, ConfigError, EngineError, DistributedError */
 export function runStage(stage: StageName, training: Training): StageResult {
+  const { run, resume } = training.stageRun;
+  const ended = resume ? endOf(run, stage) : null;
+  if (ended !== null) {
+    new Checkpoints(run, stage).dropLeft();
+    return { status: "finished", best: ended.best?.score };
+  }
   try {
     return scope(() => {
       if (stage === "slice") return runSliceStage(training);

@@ -5,7 +5,8 @@ import { configToFile } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { readSplit, type Split } from "../data/split/split.js";
-import { hashFileOf } from "../export/recorded.js";
+import { fileHashSync } from "../data/hash.js";
+import { checkRecorded, hashFileOf } from "../export/recorded.js";
 import {
   appendLog,
   readRecord,
@@ -15,6 +16,7 @@ import {
   SLICE_STAGE_OF,
   SLICE_STAGE_SPLIT,
 } from "../run/folder.js";
+import { isFinished } from "./checkpoint.js";
 import { rowsOf } from "./metrics-log.js";
 
 /** All that the slice stage depends on, as text: two runs on one split with the same have the same slice stage. */
@@ -47,7 +49,10 @@ export function planSliceStage(
   const more = donated.parts.train.length - split.parts.train.length;
   if (sliceStageKey(readRunConfig(donor)) !== sliceStageKey(config)) refuse("has another slice stage than this one's");
   if (!existsSync(from.best("slice")) || !sliceStageIsWhole(donor)) refuse("has not finished its slice stage");
-  const environment = { [SLICE_STAGE_OF]: resolve(donor), ...(donated.hash === split.hash ? {} : { [SLICE_STAGE_SPLIT]: donated.hash }) }; // prettier-ignore
+  checkRecorded(from.best("slice"), fileHashSync(from.best("slice")));
+  // A donor may have taken it from another run itself.
+  const trainedOn = record.environment[SLICE_STAGE_SPLIT] ?? donated.hash;
+  const environment = { [SLICE_STAGE_OF]: resolve(donor), ...(trainedOn === split.hash ? {} : { [SLICE_STAGE_SPLIT]: trainedOn }) }; // prettier-ignore
   const take = (run: string) => {
     const to = runPaths(run);
     mkdirSync(dirname(to.best("slice")), { recursive: true });
@@ -71,7 +76,8 @@ function isWithin({ parts }: Split, { parts: other }: Split): boolean {
   return same("val") && same("test") && parts.train.every((id) => others.has(id));
 }
 
-/** A run goes on to its next stage, or is trained, when the slice stage is done. */
+/** Its own, or one that it took over. */
 function sliceStageIsWhole(run: string): boolean {
-  return readRecord(run).status === "trained" || existsSync(runPaths(run).state("volume"));
+  const { status, environment } = readRecord(run);
+  return status === "trained" || SLICE_STAGE_OF in environment || isFinished(run, "slice");
 }

@@ -17,7 +17,7 @@ import { taskOf, type Task } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
-import { addChecksums, dropChecksums } from "../run/checksums.js";
+import { addChecksums, checkFile, dropChecksums, isTrainingFile } from "../run/checksums.js";
 import { checkCache } from "../run/cache.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
 import { keepPlace, openRun } from "../run/open.js";
@@ -113,15 +113,30 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run, { takeOver });
   removeTemporaries(run);
-  begin();
-  dropChecksums(run);
-  options.onBegin?.();
-  const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
-  await using epochs = logEpochs(config, logged.onLog);
-  const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
-  const outcome = await inWorker({ ...job, pretrained }, logged, told);
-  addChecksums(run);
-  return { run, ...outcome };
+  try {
+    begin();
+    dropChecksums(run, isTrainingFile);
+    options.onBegin?.();
+    const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
+    await using epochs = logEpochs(config, logged.onLog);
+    const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
+    const outcome = await inWorker({ ...job, pretrained }, logged, told);
+    addChecksums(run);
+    return { run, ...outcome };
+  } catch (error) {
+    noteEnd(run);
+    throw error;
+  }
+}
+
+/** A training that fails on its way leaves what was saved, as one that is stopped does. */
+function noteEnd(run: string): void {
+  try {
+    const record = readRecord(run);
+    if (record.status === "training") writeRecord(run, { ...record, status: "stopped" });
+  } catch {
+    // The disk may be full: what failed before says more.
+  }
 }
 
 /** A stop that is asked for meanwhile leaves a run that goes on, like every other stop: what goes on with it verifies again. */
@@ -200,6 +215,12 @@ export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "da
       "Go on without these settings, or train a new run with another --out.",
     );
   }
+  const { metrics } = runPaths(run);
+  checkFile(
+    run,
+    metrics,
+    "Put the old file back, or remove it: the run then goes on without the rows of the epochs before.",
+  );
   return () => keepPlace(run, opened);
 }
 
@@ -224,8 +245,9 @@ async function planRun(
   const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
   await checkStarts({
     config,
-    data: dataset.directory,
+    dataset,
     split,
+    task,
     trainsSlices: sliceFrom === undefined,
     pretrained,
     world,

@@ -5,6 +5,7 @@ import { stagesOf, type StageName } from "../config/stages.js";
 import { describeEnvironment, startCompute, type ComputePlan } from "../run/compute.js";
 import { PEAK_MEMORY, readRecord, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
+import { isFinished } from "./checkpoint.js";
 import { awaitRanks, joinWorld } from "./distributed.js";
 import { Forecast, piecesOfRun } from "./forecast.js";
 import type { StageRun } from "./loop.js";
@@ -56,23 +57,28 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     const record = readRecord(run);
     writeRecord(run, { ...record, status, environment: { ...record.environment, ...more } });
   };
-  const { environment, changes } = joinEnvironments(opened.record.environment, {
-    ...describeEnvironment(compute),
-    processes: String(world.worldSize),
-  });
+  const stages = stagesOf(config).filter(
+    (name) => (stage === "all" || name === stage) && !(name === "slice" && isTaken),
+  );
+  // What computes nothing any more is no part of the run.
+  const isOver = resume && stages.every((name) => isFinished(run, name));
+  const now = isOver ? {} : { ...describeEnvironment(compute), processes: String(world.worldSize) };
+  const { environment, changes } = joinEnvironments(opened.record.environment, now);
   keep("training", environment);
   if (changes.length > 0 && isFirst)
     job.log(
       `this part of the run is computed with other settings than the part before (${changes.join("; ")}): the last bits of its ` +
         "results may differ from those of a run without the change; run.json keeps both",
     );
-  const stages = stagesOf(config).filter(
-    (name) => (stage === "all" || name === stage) && !(name === "slice" && isTaken),
-  );
   if (stages.includes("volume")) checkHeadFits(config, dataset);
 
   using log = new MetricsLog(run, isFirst);
-  const forecast = new Forecast(piecesOfRun(opened, stages));
+  const forecast = new Forecast(
+    piecesOfRun(
+      opened,
+      stages.filter((name) => !resume || !isFinished(run, name)),
+    ),
+  );
   const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(job), saveSeconds, keepStates };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
@@ -85,7 +91,8 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
     if (status === "stopped") break;
   }
   const peak = Math.max(process.resourceUsage().maxRSS * 1024, Number(readRecord(run).environment[PEAK_MEMORY] ?? 0));
-  keep(outcome.status === "finished" ? "trained" : "stopped", { [PEAK_MEMORY]: String(peak) });
+  const isTrained = stagesOf(config).every((name) => (name === "slice" && isTaken) || isFinished(run, name));
+  keep(outcome.status === "finished" && isTrained ? "trained" : "stopped", { [PEAK_MEMORY]: String(peak) });
   return outcome;
 }
 

@@ -77,6 +77,18 @@ leakFree(
   },
 );
 
+leakFree(
+  "pieces that batch norm keeps above a size are not said to be smaller than they are, nor tried again as they were",
+  (folder) => {
+    const stage = { ...hungry(settings(), 2), leastItems: 3 };
+    using _model = stage.model;
+    const lines: string[] = [];
+    const job = { report: () => undefined, event: () => undefined, stopping: () => false, log: (line: string) => lines.push(line) }; // prettier-ignore
+    assert.throws(() => runStageHere(stage, folder, { job }), { name: "OutOfMemoryError" });
+    assert.deepEqual(lines, ["out of memory: batches of 8 are now computed in 2 pieces of at most 4"]);
+  },
+);
+
 /** first → second → the root of its square: a gradient of 0 · ∞ where second gives 0. */
 class Net extends Module {
   readonly first = new Linear(1, 2);

@@ -1,0 +1,107 @@
+/** A training that fails on its way says that it stopped; what a resume goes on with, and what it leaves as it is. */
+import assert from "node:assert/strict";
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { CheckpointError } from "../../src/index.js";
+import { evaluate } from "../../src/evaluate/evaluate.js";
+import { openDataset } from "../../src/data/store.js";
+import { makeSplit } from "../../src/data/split/holdout.js";
+import { sealed } from "../../src/data/split/split.js";
+import { readChecksums } from "../../src/run/checksums.js";
+import { readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
+import { readGroup } from "../../src/run/group.js";
+import { verify } from "../../src/run/verify.js";
+import { isFinished } from "../../src/train/checkpoint.js";
+import { trainGroup } from "../../src/train/group.js";
+import { train } from "../../src/train/train.js";
+import { newestState, scratch, tinyConfig, tinyDataset } from "./support.js";
+
+const folder = scratch();
+const at = (name: string) => join(folder, name);
+let data = "";
+before(async () => {
+  data = await tinyDataset(folder);
+});
+
+test("weights that explode end the training: run, member and group say stopped, and their locks are gone", async () => {
+  const config = tinyConfig({ "slice.learning_rate": "1e30", "slice.optimizer": "sgd" });
+  await assert.rejects(train({ config, data, out: at("exploded") }), { name: "EngineError" });
+  assert.deepEqual([readRecord(at("exploded")).status, existsSync(join(at("exploded"), ".lock"))], ["stopped", false]);
+  await assert.rejects(trainGroup({ config, data, out: at("group"), seeds: 2 }), { name: "EngineError" });
+  const { status, members } = readGroup(at("group"));
+  assert.deepEqual([status, ...members.map((one) => one.status)], ["stopped", "stopped", "waiting"]);
+});
+
+test("one stage of two is not a trained run; the second makes it one", async () => {
+  const out = at("stages");
+  await train({ config: tinyConfig(), data, out, stage: "slice" });
+  assert.deepEqual([readRecord(out).status, isFinished(out, "slice"), isFinished(out, "volume")], ["stopped", true, false]); // prettier-ignore
+  await train({ config: tinyConfig(), data, out, resume: true, keepStates: true });
+  assert.deepEqual([readRecord(out).status, isFinished(out, "slice"), isFinished(out, "volume")], ["trained", true, true]); // prettier-ignore
+});
+
+test("a finished run that is resumed computes nothing: its settings stay, and no file that was changed is taken for its own", async () => {
+  const out = at("stages");
+  await evaluate({ run: out });
+  // Of a machine with more cores.
+  writeRecord(out, { ...readRecord(out), environment: { ...readRecord(out).environment, threads: "8" } });
+  const recorded = readChecksums(out);
+  const summary = runPaths(out).summary;
+  const whole = readFileSync(summary, "utf8");
+  writeFileSync(summary, whole.replace(/\d/, "7"));
+  const stages = new Set<string>();
+  const { best } = await train({ config: tinyConfig(), data, out, resume: true, onProgress: ({ stage }) => stages.add(stage) }); // prettier-ignore
+  assert.deepEqual([...stages], [], "nothing is embedded again");
+  assert.ok(best.slice! > 0 && best.volume! > 0);
+  assert.equal(readRecord(out).environment["threads"], "8");
+  assert.deepEqual(readChecksums(out)["metrics.json"], recorded["metrics.json"]);
+  const { problems } = await verify(out);
+  assert.deepEqual(problems.map(({ file }) => file), ["metrics.json"], JSON.stringify(problems)); // prettier-ignore
+  writeFileSync(summary, whole);
+  assert.deepEqual((await verify(out)).problems, []);
+
+  const { metrics } = runPaths(out);
+  const rows = readFileSync(metrics, "utf8");
+  writeFileSync(metrics, rows.replace(/"train_loss":\d/, '"train_loss":9'));
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "RunError", message: /metrics\.jsonl: was changed after it was written\. Put the old file back, or remove it/ }); // prettier-ignore
+  writeFileSync(metrics, rows);
+});
+
+test("last.json that is gone beside whole states: the run goes on from them, and not from its start", async () => {
+  const out = at("lost");
+  const config = tinyConfig({ method: "2d" });
+  const controller = new AbortController();
+  const stop = (row: { epoch: number }) => row.epoch === 0 && controller.abort();
+  await train({ config: { ...config, slice: { ...config.slice, epochs: 200 } }, data, out, signal: controller.signal, onEpoch: stop }); // prettier-ignore
+  const epochs = readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length;
+  assert.ok(existsSync(newestState(out, "slice")));
+  rmSync(runPaths(out).state("slice"));
+  const lines: string[] = [];
+  const again = new AbortController();
+  again.abort();
+  await train({ config: { ...config, slice: { ...config.slice, epochs: 200 } }, data, out, resume: true, signal: again.signal, onLog: (line) => lines.push(line) }); // prettier-ignore
+  assert.match(lines.join("\n"), /last\.json is damaged or gone; last\.\d\.state, the newest checkpoint beside it that is whole, is taken/); // prettier-ignore
+  assert.equal(readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length, epochs);
+});
+
+test("a slice stage that was taken over is handed on with the split that it was trained on; a damaged one is refused before a run is made", async () => {
+  const dataset = openDataset(data);
+  const config = tinyConfig();
+  const whole = makeSplit(dataset, config.split);
+  const parts = { ...whole.parts, train: whole.parts.train.slice(1) };
+  const fewer = sealed(dataset, { seed: whole.seed, group: undefined, parts, warnings: [] });
+  await train({ config, data, out: at("first"), split: whole, stage: "slice" });
+  await train({ config, data, out: at("second"), split: fewer, sliceFrom: at("first") });
+  await train({ config, data, out: at("third"), split: fewer, sliceFrom: at("second") });
+  const { environment, status } = readRecord(at("third"));
+  assert.deepEqual([status, environment["slice_stage_split"]], ["trained", whole.hash]);
+
+  cpSync(at("second"), at("damaged"), { recursive: true });
+  const best = runPaths(at("damaged")).best("slice");
+  const bytes = readFileSync(best);
+  bytes[bytes.length - 3]! ^= 1;
+  writeFileSync(best, bytes);
+  await assert.rejects(train({ config, data, out: at("fourth"), split: fewer, sliceFrom: at("damaged") }), CheckpointError); // prettier-ignore
+  assert.ok(!existsSync(at("fourth")));
+});
