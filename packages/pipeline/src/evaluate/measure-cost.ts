@@ -4,7 +4,6 @@ import { traceShapes } from "@slicestack/torch/trace";
 import type { TaskVolume } from "../data/task.js";
 import type { Dataset } from "../data/store.js";
 import { costOf, type Cost } from "../models/common/flops.js";
-import { loadWeights } from "../models/load.js";
 import { Maps3dHead } from "../models/maps-3d.js";
 import { headOf, headSlices, seenSlices, sliceModelOf, trunkOf, volumeModelOf } from "../models/of-config.js";
 import {
@@ -19,8 +18,7 @@ import { createHeadFor, createVolumeModel } from "../models/registry.js";
 import { sliceTransform } from "../models/slice-input.js";
 import { volumeTransform } from "../models/volume-input.js";
 import type { ComputePlan } from "../run/compute.js";
-import { runPaths } from "../run/folder.js";
-import { loadTrained } from "../run/load-trained.js";
+import { loadBest, loadTrained } from "../run/load-trained.js";
 import type { OpenRun } from "../run/open.js";
 import { medianOf } from "./statistics/median.js";
 
@@ -126,7 +124,7 @@ function timeVoxels(opened: OpenRun, run: string, { dataset, volumes }: Timed, c
   const made = volumeModelOf(opened, compute.device, dataset);
   using store = made.store;
   using model = made.model;
-  loadWeights(model, runPaths(run).best("volume"));
+  loadBest(opened, run, { stage: "volume", model });
   model.to({ device: compute.device });
   return timed(volumes, (volume) => predictVoxels(model, store, [volume], { ...compute, batch: 1 }));
 }
@@ -138,7 +136,7 @@ function timeSlices(opened: OpenRun, run: string, { dataset, volumes }: Timed, c
   using store = made.store;
   using trunk = made.model;
   using head = config.method === "2d" ? null : headOf(opened, trunk);
-  loadTrained(run, config, trunk, head);
+  loadTrained(opened, run, trunk, head);
   trunk.to({ device: compute.device });
   head?.to({ device: compute.device });
   const most = Math.max(headSlices(opened), headSlices(opened, dataset));

@@ -6,13 +6,13 @@ import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../models/features.js";
 import { Joint } from "../models/joint.js";
-import { loadWeights } from "../models/load.js";
 import { headOf, headSlices, seenSlices, sliceModelOf, trunkOf, volumeModelOf } from "../models/of-config.js";
 import { classifyEmbeddings, predictVolumes, predictVoxels, type StackedVolume } from "../models/predict.js";
 import type { Head } from "../models/heads/head.js";
 import type { SliceStore } from "../models/slice-input.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
-import { RunError, runPaths } from "../run/folder.js";
+import { RunError } from "../run/folder.js";
+import { loadBest } from "../run/load-trained.js";
 import type { Evidence } from "./analysis/failures.js";
 import { measureCost, type MeasuredCost } from "./measure-cost.js";
 import type { OpenRun } from "../run/open.js";
@@ -100,7 +100,7 @@ function byVoxels(
   const made = volumeModelOf(opened, compute.device, dataset);
   using store = made.store;
   using model = made.model;
-  loadWeights(model, runPaths(run).best("volume"));
+  loadBest(opened, run, { stage: "volume", model });
   model.to({ device: compute.device });
   const { batchSize: batch } = opened.config.volume;
   const report = (done: number) => onBatch(done, volumes.length, "volumes");
@@ -116,7 +116,7 @@ function bySlices(opened: OpenRun, run: string, one: Part, compute: ComputePlan,
   const made = sliceModelOf(opened, compute.device, dataset);
   using store = made.store;
   using model = made.model;
-  const { hash } = loadWeights(model, runPaths(run).best("slice"));
+  const { hash } = loadBest(opened, run, { stage: "slice", model });
   model.to({ device: compute.device });
   const source: FeatureSource = { model, weightsHash: hash, store, datasetHash: dataset.info.hash };
   const total = volumes.reduce((sum, volume) => sum + store.slicesOf(volume).length, 0);
@@ -146,7 +146,7 @@ function bySlices(opened: OpenRun, run: string, one: Part, compute: ComputePlan,
   };
   const isTuned = stages.includes("fine_tune");
   using head = headOf(opened, model);
-  loadWeights(head, runPaths(run).best("volume"));
+  loadBest(opened, run, { stage: "volume", model: head, sliceModel: hash });
   head.to({ device: compute.device });
   const sampled = { ...source, slices: opened.config.volume.slices };
   const features =
@@ -158,7 +158,7 @@ function bySlices(opened: OpenRun, run: string, one: Part, compute: ComputePlan,
 
   const trunk = trunkOf(opened);
   using joint = new Joint({ trunk, head: headOf(opened, trunk) });
-  const { hash: tunedHash } = loadWeights(joint, runPaths(run).best("fine_tune"));
+  const { hash: tunedHash } = loadBest(opened, run, { stage: "fine_tune", model: joint, sliceModel: hash });
   joint.to({ device: compute.device });
   const again = { ...sampled, model: joint.trunk, weightsHash: tunedHash };
   add("2.5d", joint.head, volumeEmbeddings(again, volumes, options));

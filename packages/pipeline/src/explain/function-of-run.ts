@@ -1,9 +1,7 @@
 /** The main model of a run as a function of one volume: trained, or with weights drawn anew. */
 import { stagesOf } from "../config/stages.js";
-import { loadWeights } from "../models/load.js";
 import { headOf, headSlices, seenSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
-import { runPaths } from "../run/folder.js";
-import { loadTrained } from "../run/load-trained.js";
+import { loadBest, loadTrained } from "../run/load-trained.js";
 import type { OpenRun } from "../run/open.js";
 import { headReadOut, SliceFunction, voteReadOut } from "./slice-function.js";
 import type { VolumeFunction } from "./volume-function.js";
@@ -23,7 +21,7 @@ const storedOf = ({ dataset: { info } }: OpenRun): [number, number] => [info.hei
 function ofVoxels(opened: OpenRun, run: string | null, device: string): OpenFunction {
   const { model, store } = volumeModelOf(opened, device);
   return ownedBy([model, store], () => {
-    if (run !== null) loadWeights(model, runPaths(run).best("volume"));
+    if (run !== null) loadBest(opened, run, { stage: "volume", model });
     model.to({ device });
     return new VoxelFunction({ model, store, stored: storedOf(opened) });
   });
@@ -36,7 +34,7 @@ function ofSlices(opened: OpenRun, run: string | null, device: string): OpenFunc
     const hasHead = stagesOf(opened.config).includes("volume");
     const head = hasHead ? headOf(opened, trunk) : null;
     if (head !== null) owned.push(head);
-    if (run !== null) loadTrained(run, opened.config, trunk, head);
+    if (run !== null) loadTrained(opened, run, trunk, head);
     trunk.to({ device });
     head?.to({ device });
     const readOut = head === null ? voteReadOut(trunk) : headReadOut(trunk, head, headSlices(opened));

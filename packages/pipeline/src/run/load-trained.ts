@@ -1,19 +1,43 @@
 /** The weights that a run decides by, into its models. */
-import { stagesOf } from "../config/stages.js";
-import type { RunConfig } from "../config/types.js";
+import type { Module } from "@slicestack/torch/nn";
+import { stagesOf, type StageName } from "../config/stages.js";
 import type { Head } from "../models/heads/head.js";
 import { Joint } from "../models/joint.js";
-import { loadWeights } from "../models/load.js";
+import { loadWeights, type Loaded } from "../models/load.js";
 import type { SliceModel } from "../models/slice-model.js";
-import { runPaths } from "./folder.js";
+import { RunError, runPaths, SLICE_STAGE_SPLIT } from "./folder.js";
+import type { OpenRun } from "./open.js";
 
-/** Of the last stage: trunk and head of fine-tuning where there was one. @param head null for 2D   @throws CheckpointError */
-export function loadTrained(run: string, config: RunConfig, trunk: SliceModel, head: Head | null): void {
-  const { best } = runPaths(run);
-  if (head !== null && stagesOf(config).includes("fine_tune")) {
-    loadWeights(new Joint({ trunk, head }), best("fine_tune"));
+/**
+ * Best weights of a stage. They say on which split they were trained, and a head on which slice model: those of another run
+ * may have seen what is test here, or mean nothing.
+ * @param sliceModel hash of the slice model that the head is used on
+ * @throws RunError where they are of another split or slice model   @throws CheckpointError
+ */
+export function loadBest(
+  { split, record }: Pick<OpenRun, "split" | "record">,
+  run: string,
+  { stage, model, sliceModel }: { stage: StageName; model: Module; sliceModel?: string },
+): Loaded {
+  const file = runPaths(run).best(stage);
+  const loaded = loadWeights(model, file);
+  const { split: theirs, slice_model: seen } = loaded.metadata;
+  const ours = (stage === "slice" ? record.environment[SLICE_STAGE_SPLIT] : undefined) ?? split.hash;
+  const remedy = "Put the run's own weights back, with the .sha256 beside them, or train this stage again.";
+  // Imported weights say nothing of either.
+  if (theirs !== undefined && theirs !== ours)
+    throw new RunError(file, `was trained on split ${theirs.slice(0, 12)}, this run has ${ours.slice(0, 12)}`, remedy);
+  if (sliceModel !== undefined && seen !== undefined && seen !== sliceModel)
+    throw new RunError(file, "belongs to another slice model than this run's", remedy);
+  return loaded;
+}
+
+/** Of the last stage: trunk and head of fine-tuning where there was one. @param head null for 2D   @throws as loadBest */
+export function loadTrained(opened: OpenRun, run: string, trunk: SliceModel, head: Head | null): void {
+  if (head !== null && stagesOf(opened.config).includes("fine_tune")) {
+    loadBest(opened, run, { stage: "fine_tune", model: new Joint({ trunk, head }) });
     return;
   }
-  loadWeights(trunk, best("slice"));
-  if (head !== null) loadWeights(head, best("volume"));
+  const { hash: sliceModel } = loadBest(opened, run, { stage: "slice", model: trunk });
+  if (head !== null) loadBest(opened, run, { stage: "volume", model: head, sliceModel });
 }

@@ -28,7 +28,7 @@ export interface StartCheck {
 
 /** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
 export function checkStart({ config, dataset, split, task, trainsSlices, pretrained, world }: StartCheck): void {
-  computeOf(config, world);
+  computeOf(config, { ...world, localRank: world.localWorldSize - 1 }); // there may be more processes than GPUs
   const sized: Sized = { config, dataset, task };
   const given = (model: Module, stage: StageName) => {
     const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);

@@ -245,7 +245,9 @@ export class Checkpoints {
       );
     const pointer = { states: found.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
     if (rank() === 0) {
-      this.#log(`${file} is damaged or gone; ${newest.file}, the newest checkpoint beside it that is whole, is taken`);
+      this.#log(
+        `${file} is ${existsSync(file) ? "damaged" : "gone"}; ${newest.file}, the newest checkpoint beside it that is whole, is taken`,
+      );
       this.#write(pointer);
     }
     return pointer;

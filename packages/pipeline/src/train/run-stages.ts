@@ -144,7 +144,8 @@ function runFineTuneStage(training: Training): StageResult {
       "belongs to another slice model than this run's",
       "Train the volume stage again.",
     );
-  ready(training, model, config.fineTune.syncBatchNorm);
+  // The trunk computes as in evaluation: its batch norm sees no items.
+  ready(training, model, config.fineTune.syncBatchNorm, head);
   const slices = headSlices(training);
   const metadata = { ...origin(training), slice_model: sliceHash, volume_model: volume.hash };
   return trainStage(fineTuneStage({ config, task, store, model, slices, compute, metadata }), stageRun);
@@ -174,9 +175,9 @@ const origin = ({ dataset, split }: Training): Record<string, string> => ({
 });
 
 /** Onto the device; with several processes, batch norm as the configuration says. */
-function ready({ stageRun: { compute, job } }: Training, model: Module, sync: boolean): void {
+function ready({ stageRun: { compute, job } }: Training, model: Module, sync: boolean, learning = model): void {
   if (worldSize() > 1) {
-    const local = localBatchNorms(model);
+    const local = localBatchNorms(learning);
     if (sync) convertSyncBatchNorm(model);
     else if (local.length > 0)
       job.log(

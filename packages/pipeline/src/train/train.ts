@@ -25,7 +25,7 @@ import { verifyOnce } from "../run/verified.js";
 import { placeOf } from "../run/place.js";
 import { softwareVersions } from "../run/versions.js";
 import { resolveWindow, withWindowOf } from "../run/window.js";
-import { isBegun } from "./checkpoint.js";
+import { isBegun, isFinished } from "./checkpoint.js";
 import type { StartCheck } from "./check-start.js";
 import { classWarnings } from "./class-warnings.js";
 import { checkInitFrom } from "./init-from.js";
@@ -108,6 +108,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
   const dataset = openDataset(data);
   const begin = resume ? goOn(run, options) : await planRun(run, dataset, options, pretrained);
+  if (resume) checkEarlierStages(run, config, stage);
   checkCache();
   await verifyUnlessStopped(dataset, options);
   mkdirSync(run, { recursive: true });
@@ -158,6 +159,20 @@ export function checkedTask(run: string, config: RunConfig, dataset: Dataset, sp
   }
   checkStages(config, dataset, task, worldSize);
   return task;
+}
+
+/** A stage begins with the best weights of those before, which change until those are over. @throws RunError */
+function checkEarlierStages(run: string, config: RunConfig, stage: StageName | "all"): void {
+  const stages = stagesOf(config);
+  const earlier = stages.slice(0, Math.max(0, stages.indexOf(stage as StageName)));
+  const open = earlier.find((name) => !isFinished(run, name) && !(name === "slice" && isTaken(run)));
+  if (open === undefined) return;
+  const problem = `its ${open} stage is not trained to its end, and the ${stage} stage begins with what it gives`;
+  throw new RunError(
+    run,
+    problem,
+    `Go on with: slicestack train --resume ${run}   (--stage ${open} for that stage alone)`,
+  );
 }
 
 /** In a worker: the engine computes in workers alone. @throws as checkStart */

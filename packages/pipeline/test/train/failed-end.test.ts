@@ -9,7 +9,7 @@ import { openDataset } from "../../src/data/store.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { sealed } from "../../src/data/split/split.js";
 import { readChecksums } from "../../src/run/checksums.js";
-import { readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
+import { readRecord, RunError, runPaths, writeRecord } from "../../src/run/folder.js";
 import { readGroup } from "../../src/run/group.js";
 import { verify } from "../../src/run/verify.js";
 import { isFinished } from "../../src/train/checkpoint.js";
@@ -68,20 +68,22 @@ test("a finished run that is resumed computes nothing: its settings stay, and no
   writeFileSync(metrics, rows);
 });
 
-test("last.json that is gone beside whole states: the run goes on from them, and not from its start", async () => {
+test("a stage that was stopped on its way: nothing is built on it; without its last.json it goes on from its states", async () => {
   const out = at("lost");
-  const config = tinyConfig({ method: "2d" });
+  const config = tinyConfig({ "slice.epochs": "200" });
   const controller = new AbortController();
   const stop = (row: { epoch: number }) => row.epoch === 0 && controller.abort();
-  await train({ config: { ...config, slice: { ...config.slice, epochs: 200 } }, data, out, signal: controller.signal, onEpoch: stop }); // prettier-ignore
+  await train({ config, data, out, signal: controller.signal, onEpoch: stop });
+  await assert.rejects(train({ config, data, out, resume: true, stage: "volume" }), { name: "RunError", message: /its slice stage is not trained to its end/ }); // prettier-ignore
+
   const epochs = readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length;
   assert.ok(existsSync(newestState(out, "slice")));
   rmSync(runPaths(out).state("slice"));
   const lines: string[] = [];
   const again = new AbortController();
   again.abort();
-  await train({ config: { ...config, slice: { ...config.slice, epochs: 200 } }, data, out, resume: true, signal: again.signal, onLog: (line) => lines.push(line) }); // prettier-ignore
-  assert.match(lines.join("\n"), /last\.json is damaged or gone; last\.\d\.state, the newest checkpoint beside it that is whole, is taken/); // prettier-ignore
+  await train({ config, data, out, resume: true, signal: again.signal, onLog: (line) => lines.push(line) });
+  assert.match(lines.join("\n"), /last\.json is gone; last\.\d\.state, the newest checkpoint beside it that is whole, is taken/); // prettier-ignore
   assert.equal(readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length, epochs);
 });
 
@@ -104,4 +106,18 @@ test("a slice stage that was taken over is handed on with the split that it was 
   writeFileSync(best, bytes);
   await assert.rejects(train({ config, data, out: at("fourth"), split: fewer, sliceFrom: at("damaged") }), CheckpointError); // prettier-ignore
   assert.ok(!existsSync(at("fourth")));
+});
+
+test("weights of another run in the place of a run's own are not scored, though their own hash is beside them", async () => {
+  await train({ config: { ...tinyConfig(), seed: 1 }, data, out: at("other") });
+  for (const [donor, message] of [
+    ["other", /belongs to another slice model than this run's/],
+    ["second", /was trained on split \w{12}, this run has \w{12}/],
+  ] as const) {
+    const out = at(`with the head of ${donor}`);
+    cpSync(at("stages"), out, { recursive: true });
+    for (const name of ["best.safetensors", "best.sha256"])
+      cpSync(join(at(donor), "checkpoints/volume", name), join(out, "checkpoints/volume", name));
+    await assert.rejects(evaluate({ run: out }), (error) => error instanceof RunError && message.test(error.message));
+  }
 });
