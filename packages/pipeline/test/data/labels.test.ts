@@ -217,6 +217,20 @@ test("a stray 99 is refused with its row; small gaps, and numbers that have name
   assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label), [0, 1, 3]); // prettier-ignore
 });
 
+test("numbers that count no classes are refused with their rows, whether or not others do", async (t) => {
+  for (const values of [
+    ["-1", "-2"],
+    ["0.5", "1.5"],
+    ["1e3", "-1"],
+    ["0,5", "0"],
+  ]) {
+    const folder = temporaryFolder(t);
+    const source = folderWith(folder, ["a.nii", "b.nii"], `id;label\na;${values[0]}\nb;${values[1]}\n`);
+    const { problems } = await refused(source);
+    assert.match(problems.invalid[0] ?? "", /^a\.nii: label "[-.,e\d]+", expected 0, 1, 2 …$/);
+  }
+});
+
 test("a column split or part whose values are all parts is the split of the data; a subject in two parts is refused", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,Split\na,0,training\nb,1,Valid\nc,1,TEST\n");

@@ -4,6 +4,8 @@ import { TableError } from "../errors.js";
 import { isMissing } from "../missing-value.js";
 import { MOST_CLASSES } from "./paths.js";
 
+const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text.replace(",", ".")));
+
 export interface LabelNumbers {
   /** null where a text is no label. */
   of: (text: string) => number | null;
@@ -21,8 +23,8 @@ export function labelNumbers(table: Table, column: string): LabelNumbers {
     const number = /^\d+(\.0+)?$/.test(text) ? Number(text) : NaN;
     return number < MOST_CLASSES ? number : null;
   };
-  // One number among the texts: the others are mistakes, not names.
-  if (texts.length === 0 || texts.some((text) => whole(text) !== null)) return { of: whole, names: new Map() };
+  // One number among the texts: the others are mistakes, not names. So are numbers that count no classes: -1, 0.5, 1e3.
+  if (texts.length === 0 || texts.some(isNumber)) return { of: whole, names: new Map() };
   const numbered = texts.map((text) => /^(\D*?)(\d+)$/.exec(text));
   const prefix = numbered[0]?.[1];
   if (prefix !== undefined && numbered.every((match) => match?.[1] === prefix)) {
