@@ -2,9 +2,11 @@
  * From stored values to what a model sees: one transform, the same in training, embedding and prediction, for slices and for
  * volumes (trap 6 of the published code: its stages normalised differently).
  */
+import { statSync } from "node:fs";
 import { mapFile, scope, type Tensor } from "@slicestack/torch";
 import { windowMargin } from "../augment/window.js";
 import type { RunConfig } from "../config/types.js";
+import { DatasetError } from "../data/errors.js";
 import { storeBytes, type Dataset } from "../data/store.js";
 
 export type Window = readonly [low: number, high: number];
@@ -51,16 +53,29 @@ export function windowed(values: Tensor, [low, high]: Window, margin: number): T
     .clamp(-margin, 1 + margin);
 }
 
-/** slices.npy as a tensor, N x H x W, mapped into memory and never copied whole. */
+/** slices.npy as a tensor, N x H x W, mapped into memory and never copied whole. @throws DatasetError gone, or cut meanwhile */
 export function mapSlices({ info, slicesPath, slicesOffset, volumes }: Dataset): Tensor {
   return scope(() => {
     const count = volumes.reduce((sum, volume) => sum + volume.count, 0);
     const bytes = count * info.height * info.width * storeBytes[info.dtype];
+    checkSlices(slicesPath, slicesOffset + bytes);
     return mapFile(slicesPath, slicesOffset + bytes)
       .narrow(0, slicesOffset, bytes)
       .viewDtype(info.dtype === "uint16" ? "int16" : info.dtype) // libtorch 1.13 has no uint16: see stored()
       .view(count, info.height, info.width);
   });
+}
+
+/** A stage may begin hours after the data set was opened. */
+function checkSlices(path: string, bytes: number): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size !== undefined && size >= bytes) return;
+  const problem = size === undefined ? "is no longer there" : `expected ${bytes} bytes, it has only ${size} now`;
+  throw new DatasetError(
+    path,
+    problem,
+    "Put the data set back as it was; then the same command, or --resume, goes on.",
+  );
 }
 
 /** Values of mapped slices as float32. */

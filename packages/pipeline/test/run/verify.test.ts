@@ -110,7 +110,7 @@ test("verify: a folder that is none of ours is refused; a cut file and one that 
 for (const [name, flaw] of Object.entries({
   "run.json": /run\.json: expected JSON as it was written \(its content has not the SHA-256/,
   "config.yaml": /config\.yaml: was changed after the training had begun/,
-  "split.json": /split\.json: expected a split/,
+  "split.json": /split\.json: expected a split \(.*\)\. Put the old file back, or train a new run\./,
   "metrics.jsonl": /metrics\.jsonl: was changed after it was written/,
   "checkpoints/slice/best.safetensors": /slice\/best\.safetensors/,
   "checkpoints/volume/best.safetensors": /volume\/best\.safetensors/,

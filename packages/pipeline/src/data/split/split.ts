@@ -93,15 +93,17 @@ const schema = z.strictObject({
 });
 const foldsSchema = z.strictObject({ version: z.literal(2), folds: z.array(schema).min(1) });
 
-/** One split of a file that holds just one. @throws SplitError as readSplits, and for a cross-validation */
-export function readSplit(path: string): Split {
-  const splits = readSplits(path);
+const MAKE_IT = "Make it with slicestack split.";
+
+/** One split of a file that holds just one. @param remedy where it cannot be made again @throws SplitError as readSplits, and for a cross-validation */
+export function readSplit(path: string, remedy = MAKE_IT): Split {
+  const splits = readSplits(path, remedy);
   if (splits.length === 1) return splits[0]!;
   throw new SplitError(`${path}: expected one split, it holds ${splits.length} folds`, "Choose one with --fold.");
 }
 
 /** The split of a file, or its folds in order. @throws SplitError missing, not a split, or changed since it was written */
-export function readSplits(path: string): Split[] {
+export function readSplits(path: string, remedy = MAKE_IT): Split[] {
   let splits: Split[];
   try {
     const { value } = openSealed(readFileSync(path, "utf8"));
@@ -110,7 +112,7 @@ export function readSplits(path: string): Split[] {
   } catch (cause) {
     const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
     const problem = issue === undefined ? codeOf(cause) : `${issue.path.join(".")}: ${issue.message}`;
-    throw new SplitError(`${path}: expected a split (${problem})`, "Make it with slicestack split.", { cause });
+    throw new SplitError(`${path}: expected a split (${problem})`, remedy, { cause });
   }
   for (const split of splits) checkHash(split, path);
   return splits;
