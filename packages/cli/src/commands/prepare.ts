@@ -168,11 +168,17 @@ function nextStep({ shard }: PrepareFlags, destination: string, official: boolea
   return `Next: slicestack split ${destination}, then slicestack audit ${destination}`;
 }
 
+/** Columns that are named; a table of measurements may have thousands. */
+const MOST_COLUMNS = 40;
+
 /** What of the labels file is in subjects.csv, and may be published with it. */
-function columnLines({ kept, dropped }: FurtherColumns): string[] {
+export function columnLines({ kept, dropped }: FurtherColumns): string[] {
+  const more = ({ length }: readonly unknown[]) => length - MOST_COLUMNS;
+  const names = kept.slice(0, MOST_COLUMNS).join(", ") + (more(kept) > 0 ? ` and ${more(kept)} more` : "");
   return [
-    ...(kept.length > 0 ? [`kept of the labels file: ${kept.join(", ")} (--keep-columns chooses)`] : []),
-    ...dropped.map(({ name, why }) => `dropped the column ${name}: ${why}`),
+    ...(kept.length > 0 ? [`kept of the labels file: ${names} (--keep-columns chooses, --json lists all)`] : []),
+    ...dropped.slice(0, MOST_COLUMNS).map(({ name, why }) => `dropped the column ${name}: ${why}`),
+    ...(more(dropped) > 0 ? [`dropped ${more(dropped)} more columns: --json lists all`] : []),
   ];
 }
 
