@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, Help, type HelpConfiguration } from "commander";
 import { addAblate } from "./commands/ablate.js";
 import { addLearningCurve } from "./commands/learning-curve.js";
 import { addAudit } from "./commands/audit.js";
@@ -22,15 +22,17 @@ import { addSplit } from "./commands/split.js";
 import { addTrain } from "./commands/train.js";
 import { addVerify } from "./commands/verify.js";
 import type { Start } from "./session.js";
+import { asStarted } from "./shell.js";
 
 /** All commands. Nothing of the pipeline is loaded before one of them starts, so help is quick and needs no libtorch. */
 export function buildProgram(start: Start): Command {
   const program = new Command("slicestack")
     .description("Honest 2.5D classification of CT volumes, from scans to report")
     .version(packageVersion(), "-V, --version")
-    .showHelpAfterError("(slicestack COMMAND --help lists what there is)")
+    .showHelpAfterError(`(${asStarted("slicestack help COMMAND")} lists what there is)`)
+    .configureHelp(asTyped)
     .exitOverride();
-  program.addHelpText("after", "\nExample:\n  $ slicestack demo");
+  program.addHelpText("after", `\nExample:\n  $ ${asStarted("slicestack demo")}`);
   const commands = [
     addDemo,
     addPrepare,
@@ -57,6 +59,16 @@ export function buildProgram(start: Start): Command {
   for (const add of commands) add(program, start);
   return program;
 }
+
+const plain = new Help();
+
+/** Commands as this program was started; the list of commands is narrow enough for what each does to stand beside it. */
+const asTyped: HelpConfiguration = {
+  commandUsage: (command) => asStarted(plain.commandUsage(command)),
+  argumentDescription: (argument) => asStarted(plain.argumentDescription(argument)),
+  optionDescription: (option) => asStarted(plain.optionDescription(option)),
+  subcommandTerm: (command) => command.name(),
+};
 
 function packageVersion(): string {
   // The same file from src in dist/src, and from the installed package.

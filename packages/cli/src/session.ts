@@ -1,6 +1,7 @@
 import type { Progress } from "@slicestack/pipeline";
-import type { Command } from "commander";
+import { Help, type Command } from "commander";
 import { EXIT_MEANING, type ExitCode } from "./exit-codes.js";
+import { asStarted } from "./shell.js";
 
 /** What a command may use while it runs. */
 export interface Session {
@@ -33,14 +34,20 @@ export interface CommonOptions {
 
 export type Start = (options: CommonOptions, job: (session: Session) => Promise<Outcome>) => Promise<void>;
 
-/** Options that every command has, and the end of its help: an example and its exit codes. */
+/**
+ * Options that every command has, and the end of its help: examples, one a line, and its exit codes.
+ * Notes are wrapped to the terminal as the options are.
+ */
 export function addCommon(command: Command, help: { example: string; codes: ExitCode[]; notes?: string }): Command {
   const codes = help.codes.map((code) => `  ${String(code).padEnd(4)}${EXIT_MEANING[code]}`).join("\n");
+  const examples = help.example.split("\n").map((line) => `  $ ${asStarted(line)}`);
+  const end = `${examples.length > 1 ? "Examples" : "Example"}:\n${examples.join("\n")}\n\nExit codes:\n${codes}`;
   return command
     .option("--json", "write the result as JSON to stdout; everything else goes to stderr")
     .option("--verbose", "show the stack of an error")
-    .addHelpText(
-      "after",
-      `${help.notes ? `\n${help.notes}\n` : ""}\nExample:\n  $ ${help.example}\n\nExit codes:\n${codes}`,
+    .addHelpText("after", () =>
+      help.notes === undefined ? `\n${end}` : `\n${wrapped(asStarted(help.notes))}\n\n${end}`,
     );
 }
+
+const wrapped = (text: string): string => new Help().boxWrap(text, process.stdout.isTTY ? process.stdout.columns : 80);

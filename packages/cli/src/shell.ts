@@ -1,6 +1,5 @@
-/** A word as a POSIX shell takes it: quoted only where it must be. */
-export const shellWord = (word: string): string =>
-  /^[\w./=,:@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+// Of the pipeline, but without loading the rest of it.
+export { pathWord, shellWord, shownPath } from "@slicestack/pipeline/command-line";
 
 const COMMAND = /(?<![\w./@-]|npx )slicestack (?=[a-z][a-z-]+(?:\s|$))/g;
 

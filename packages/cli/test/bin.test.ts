@@ -31,7 +31,7 @@ test("every command has --help with an example, --json and its exit codes; unkno
     assert.match(help.stdout, new RegExp(`^  ${command} `, "m"));
     const own = slicestack(command, "--help");
     assert.equal(own.status, 0, command);
-    for (const part of [/--json/, /Example:\n {2}\$ slicestack /, /Exit codes:\n {2}0 /])
+    for (const part of [/--json/, /Examples?:\n {2}\$ slicestack /, /Exit codes:\n {2}0 /])
       assert.match(own.stdout, part);
   }
   assert.equal(slicestack().status, 0);

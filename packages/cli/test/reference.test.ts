@@ -42,7 +42,7 @@ function defaultOf(value: unknown): string {
 }
 
 function exampleOf(command: Command): string {
-  return /Example:\n {2}\$ (.*)/.exec(helpOf(command))?.[1] ?? "";
+  return /Examples?:\n {2}\$ (?:npx )?(.*)/.exec(helpOf(command))?.[1] ?? "";
 }
 
 function helpOf(command: Command): string {
@@ -66,5 +66,21 @@ test("every command's --help mentions each of its documented options", () => {
     const flags = [...documented.matchAll(/^\| `(--[a-z-]+)/gm)].map((match) => match[1] ?? "");
     assert.ok(flags.includes("--json"), command.name());
     for (const flag of flags) assert.ok(help.includes(flag), `${command.name()} ${flag}`);
+  }
+});
+
+test("no help is wider than 80 columns but for examples, which a line break would spoil; under npx all commands begin with it", () => {
+  process.env["npm_command"] = "exec";
+  try {
+    const program = buildProgram(() => Promise.resolve());
+    for (const command of [program, ...program.commands]) {
+      const help = helpOf(command);
+      const wide = help.split("\n").filter((line) => line.length > 80 && !line.startsWith("  $ "));
+      assert.deepEqual(wide, [], command.name());
+      assert.doesNotMatch(help, /(?<!npx\s+)slicestack [a-z]/, command.name());
+      if (command !== program) assert.match(help, /^Usage: npx slicestack /, command.name());
+    }
+  } finally {
+    delete process.env["npm_command"];
   }
 });

@@ -1,7 +1,7 @@
 import { Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
-import { shellWord } from "../shell.js";
+import { shellWord, shownPath } from "../shell.js";
 
 interface AblateFlags extends CommonOptions {
   data: string;
@@ -37,5 +37,9 @@ async function runAblate(file: string, { data, out, part }: AblateFlags, session
     return { code: EXIT.stopped, text: "", json: result, note };
   }
   const { table, page } = result.files!;
-  return { code: EXIT.ok, text: `${result.table}\n\nPage: ${page}\nTable: ${table}`, json: result };
+  return {
+    code: EXIT.ok,
+    text: `${result.table}\n\nPage: ${shownPath(page)}\nTable: ${shownPath(table)}`,
+    json: result,
+  };
 }

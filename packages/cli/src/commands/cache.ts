@@ -21,7 +21,7 @@ export function addCache(program: Command, start: Start): void {
     example: "slicestack cache --prune --max-size 5GB",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage],
     notes:
-      "Everything in the cache is made or downloaded again where it is missing. Each training keeps the\nfeatures within SLICESTACK_CACHE_SIZE by itself.",
+      "Everything in the cache is made or downloaded again where it is missing. Each training keeps the features within SLICESTACK_CACHE_SIZE by itself.",
   }).action((options: CacheOptions) => start(options, () => runCache(options)));
 }
 

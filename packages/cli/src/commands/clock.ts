@@ -21,7 +21,7 @@ export function addClock(program: Command, start: Start): void {
     example: "slicestack clock data/mosmed --epochs 3",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes:
-      "The first passes are from disk, as far as the system forgets the file when asked (GNU dd, fincore); the table says\n" +
+      "The first passes are from disk, as far as the system forgets the file when asked (GNU dd, fincore); the table says " +
       "how much of it was in memory. Times differ from run to run and judge nothing.",
   }).action((data: string, options: ClockFlags) => start(options, (session) => runClock(data, options, session)));
 }

@@ -2,6 +2,7 @@ import type { MetricName } from "@slicestack/pipeline";
 import type { Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { shownPath } from "../shell.js";
 
 interface CompareOptions extends CommonOptions {
   out: string;
@@ -21,9 +22,9 @@ export function addCompare(program: Command, start: Start): void {
     example: "slicestack compare runs/resnet18 runs/resnet50 --out comparison",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data],
     notes:
-      "Runs whose test sets differ are refused, and the difference is named. Accuracy is tested by exact McNemar, the AUROC\n" +
-      "of two classes by DeLong, all else (and all, where subjects have several volumes) by the paired bootstrap over\n" +
-      "subjects; p-values are adjusted by Holm over the pairs of a metric. Groups are compared by what their members say\n" +
+      "Runs whose test sets differ are refused, and the difference is named. Accuracy is tested by exact McNemar, the AUROC " +
+      "of two classes by DeLong, all else (and all, where subjects have several volumes) by the paired bootstrap over " +
+      "subjects; p-values are adjusted by Holm over the pairs of a metric. Groups are compared by what their members say " +
       "together; where they share the folds of a cross-validation, fold by fold too, by the corrected resampled t-test.",
   }).action((runs: string[], options: CompareOptions) => start(options, (session) => runCompare(runs, options, session))); // prettier-ignore
 }
@@ -35,5 +36,5 @@ async function runCompare(runs: string[], options: CompareOptions, { command }: 
   if (metric === undefined) throw new UsageError(`--metric: expected one of ${METRICS.join(", ")}, received ${options.metric}`); // prettier-ignore
   const model = options.model === undefined ? {} : { model: options.model };
   const { table, ...rest } = await compareRuns({ runs, out: options.out, metric, command, ...model });
-  return { code: EXIT.ok, text: `${table}\nPage: ${rest.page}`, json: rest };
+  return { code: EXIT.ok, text: `${table}\nPage: ${shownPath(rest.page)}`, json: rest };
 }

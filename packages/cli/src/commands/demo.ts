@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { clock } from "../progress-view.js";
-import { shellWord } from "../shell.js";
+import { pathWord, shownPath } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { parseCount, parseSeed } from "./numbers.js";
 
@@ -56,17 +56,17 @@ async function runDemoCommand(options: DemoOptions, session: Session): Promise<O
   } catch (error) {
     if (!(error instanceof DemoStopped)) throw error;
     const { run, trained } = error;
-    const commands = [...(trained ? [] : [`train --resume ${shellWord(run)}`]), `evaluate ${shellWord(run)}`];
+    const commands = [...(trained ? [] : [`train --resume ${pathWord(run)}`]), `evaluate ${pathWord(run)}`];
     const note = ["Stopped and saved. To go on:", ...commands.map((rest) => `  slicestack ${rest}`)].join("\n");
     return { code: EXIT.stopped, text: "", json: { run, status: "stopped" }, note };
   }
   const { table, report, run, data, seconds, metrics } = result;
   const text = [
     table,
-    `Report: ${report}`,
+    `Report: ${shownPath(report)}`,
     "",
     `Done in ${clock(seconds)}. Next, open the report in a browser, or:`,
-    `  slicestack train --config configs/demo.yaml --data ${data} --slice.epochs 60   # train longer`,
+    `  slicestack train --config configs/demo.yaml --data ${pathWord(data)} --slice.epochs 60   # train longer`,
     "  slicestack prepare SCANS data/mine   # bring your own scans",
     "  slicestack doctor   # see whether this machine could be faster",
   ].join("\n");

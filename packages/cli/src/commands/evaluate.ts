@@ -3,7 +3,7 @@ import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { freeRunFolder } from "../run-folder.js";
-import { shellWord } from "../shell.js";
+import { pathWord, shownPath } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface EvaluateOptions extends CommonOptions {
@@ -54,10 +54,11 @@ export function addEvaluate(program: Command, start: Start): void {
     .option("--baseline <column>", "column of numbers for a baseline without any slice (repeatable)", collect)
     .option("--no-images", "no picture of a scan in the report");
   addCommon(command, {
-    example: "slicestack evaluate runs/lidc_nodules",
+    example:
+      "slicestack evaluate runs/lidc_nodules\n" +
+      "slicestack evaluate --config attn.yaml --checkpoint best_model.pth --data data/mosmed",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes:
-      "  $ slicestack evaluate --config attn.yaml --checkpoint best_model.pth --data data/mosmed\n\nEach reading of the run's own test part goes into its ledger, test-reads.jsonl, and the report shows it.",
+    notes: "Each reading of the run's own test part goes into its ledger, test-reads.jsonl, and the report shows it.",
   }).action((run: string | undefined, options: EvaluateOptions) =>
     start(options, (session) => runEvaluate(run, options, session)),
   );
@@ -85,16 +86,16 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
     if (protocol === "paper")
       throw new UsageError(
         "--protocol paper: not for a group; the published protocol is of one training. " +
-          `Score a member: slicestack evaluate ${shellWord(await firstMember(run))} --protocol paper`,
+          `Score a member: slicestack evaluate ${pathWord(await firstMember(run))} --protocol paper`,
       );
     const { table, ...json } = await evaluateGroup({ group: run, ...shared });
-    return { code: EXIT.ok, text: `${table}\nReport: ${json.report}`, json };
+    return { code: EXIT.ok, text: `${table}\nReport: ${shownPath(json.report)}`, json };
   }
   const result = await evaluate({ run, protocol, ...shared });
   const { report, metrics, cost } = result;
   return {
     code: EXIT.ok,
-    text: `${result.table}\nReport: ${report}`,
+    text: `${result.table}\nReport: ${shownPath(report)}`,
     json: { run: result.run, report, metrics, cost },
   };
 }

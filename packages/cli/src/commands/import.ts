@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { collectOverride } from "../overrides.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
-import { shellWord } from "../shell.js";
+import { pathWord, shownPath } from "../shell.js";
 
 interface ImportOptions extends CommonOptions {
   config?: string;
@@ -38,8 +38,8 @@ async function runImport(
   const text = [
     `Model: ${result.model}`,
     ...result.notes,
-    `Run: ${result.run}`,
-    `Next: slicestack evaluate ${shellWord(out)} --data DATA`,
+    `Run: ${shownPath(result.run)}`,
+    `Next: slicestack evaluate ${pathWord(out)} --data DATA`,
   ].join("\n");
   return { code: EXIT.ok, text, json: result };
 }

@@ -70,7 +70,7 @@ export function addInspect(program: Command, start: Start): void {
     example: "slicestack inspect export.zip --series thinnest --out look",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes:
-      "Ends with 3 where nothing in the path can be a volume, or a comparison with --source finds more than rounding;\n" +
+      "Ends with 3 where nothing in the path can be a volume, or a comparison with --source finds more than rounding; " +
       "with 1 where loaders differ (--inputs). Names of patients are never read.",
   }).action((path: string, options: InspectFlags) => start(options, (session) => runInspect(path, options, session)));
 }

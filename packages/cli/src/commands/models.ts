@@ -18,7 +18,7 @@ export function addModels(program: Command, start: Start): void {
     example: "slicestack models --size 128,128 --slices 64 --classes 5 --batch 8",
     codes: [EXIT.ok, EXIT.usage],
     notes:
-      "Multiply-adds are of one forward pass of one input; FLOPs are twice as many. Activations are the memory of a training step's forward pass\n" +
+      "Multiply-adds are of one forward pass of one input; FLOPs are twice as many. Activations are the memory of a training step's forward pass " +
       "in float32; weights, gradients and optimiser state come on top. See docs/reference/models.md.",
   }).action((options: ModelsOptions) => start(options, () => runModels(options)));
 }

@@ -57,3 +57,6 @@ export function parseShares(text: string): number[] {
   if (shares.length >= 2 && shares.every((one) => one > 0 && one <= 1)) return shares;
   throw new InvalidArgumentError("Expected at least two shares above 0, to 1, e.g. 0.1,0.25,0.5,1.");
 }
+
+/** "1 volume", "2 volumes". */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

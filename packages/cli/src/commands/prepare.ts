@@ -1,8 +1,9 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FurtherColumns } from "@slicestack/pipeline";
 import { EXIT } from "../exit-codes.js";
-import { parseSize } from "./numbers.js";
+import { counted, parseSize } from "./numbers.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { pathWord } from "../shell.js";
 
 interface PrepareFlags extends CommonOptions {
   labels?: string;
@@ -126,24 +127,29 @@ async function runPrepare(
     signal: session.signal,
   });
   const { info, volumes, left, quarantined, resumed, warnings } = dataset;
-  if (resumed > 0) session.log(`went on after ${resumed} volumes that an earlier call had done`);
+  if (resumed > 0) session.log(`went on after ${counted(resumed, "volume")} that an earlier call had done`);
   for (const line of columnLines(dataset.columns)) session.log(line);
   for (const { path, reason } of left.slice(0, 20)) session.log(`left out ${path}: ${reason}`);
   if (left.length > 20) session.log(`left out ${left.length - 20} more: --json lists all`);
   const subjects = new Set(volumes.map(({ subject }) => subject)).size;
   const slices = volumes.reduce((sum, { count }) => sum + count, 0);
   for (const { path, source: name, reason } of quarantined.slice(0, 20))
-    session.log(`quarantined ${path}${name === path ? "" : ` (${name} in dataset.json)`}: ${reason}`);
+    session.log(
+      `quarantined ${path}${name === path ? "" : ` (${name} in dataset.json)`}: ${reason.startsWith(`${path}: `) ? reason.slice(path.length + 2) : reason}`,
+    );
   if (quarantined.length > 20) session.log(`quarantined ${quarantined.length - 20} more: ${destination}/dataset.json lists all`); // prettier-ignore
   for (const warning of warnings) session.log(`warning: ${warning}`);
   const official = volumes.every(({ part }) => part !== null);
   const text = [
-    `${info.name}: ${volumes.length} volumes of ${subjects} subjects, ${slices} slices of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
+    `${info.name}: ${counted(volumes.length, "volume")} of ${counted(subjects, "subject")}, ${counted(slices, "slice")} of ${info.height} x ${info.width} (${info.unit}) in ${destination}`,
     ...labelsOf(info).map(
-      (label) => `  ${info.classes[label]}: ${volumes.filter((volume) => volume.label === label).length} volumes`,
+      (label) =>
+        `  ${info.classes[label]}: ${counted(volumes.filter((volume) => volume.label === label).length, "volume")}`,
     ),
     ...(quarantined.length > 0
-      ? [`${quarantined.length} volumes were quarantined: see ${destination}/dataset.json`]
+      ? [
+          `${quarantined.length === 1 ? "1 volume was" : `${quarantined.length} volumes were`} quarantined: see ${destination}/dataset.json`,
+        ]
       : []),
     nextStep(flags, destination, official),
   ].join("\n");
@@ -164,8 +170,9 @@ async function runPrepare(
 
 function nextStep({ shard }: PrepareFlags, destination: string, official: boolean): string {
   if (shard !== undefined) return `Next, with all ${shard.count} pieces: slicestack merge DATA PIECE...`;
-  if (official) return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${destination}`;
-  return `Next: slicestack split ${destination}, then slicestack audit ${destination}`;
+  if (official)
+    return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${pathWord(destination)}`;
+  return `Next: slicestack split ${pathWord(destination)}, then slicestack audit ${pathWord(destination)}`;
 }
 
 /** Columns that are named; a table of measurements may have thousands. */

@@ -5,7 +5,7 @@ import type { RunConfig, World } from "@slicestack/pipeline";
 import { UsageError } from "../exit-codes.js";
 import { freeRunFolder } from "../run-folder.js";
 import type { Session } from "../session.js";
-import { shellWord } from "../shell.js";
+import { pathWord } from "../shell.js";
 
 export interface TargetFlags {
   config?: string;
@@ -85,7 +85,7 @@ async function plannedConfig(flags: TargetFlags, session?: Session): Promise<Run
   const told = session === undefined ? {} : { onProgress: session.onProgress, signal: session.signal };
   const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }), ...told });
   session?.log(
-    `Planned a configuration for ${data}; slicestack plan ${shellWord(data)} shows the reason of each choice.`,
+    `Planned a configuration for ${data}; slicestack plan ${pathWord(data)} shows the reason of each choice.`,
   );
   for (const warning of warnings) session?.log(`warning: ${warning}`);
   return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });

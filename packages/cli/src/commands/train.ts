@@ -4,7 +4,7 @@ import type { GroupResult, RunConfig, TrainResult, World } from "@slicestack/pip
 import { Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { collectOverride, PLAIN_KEYS } from "../overrides.js";
-import { shellWord } from "../shell.js";
+import { pathWord, shownPath } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { parseCount, parseDuration, parseFold, parseProcesses } from "./numbers.js";
 import { scoreText } from "./score-text.js";
@@ -57,7 +57,7 @@ export function addTrain(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack train --config configs/lidc_nodules.yaml --data data/lidc --slice.epochs 5",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.peer, EXIT.stopped],
-    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean,\n${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}.\nWith a published flat file its own keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
+    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean, ${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}. With a published flat file its own keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
   }).action((options: TrainOptions) => start(options, (session) => runTrain(options, session)));
 }
 
@@ -77,7 +77,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const { config, data, out, resume } = target;
   session.goOn(() =>
     existsSync(join(out, target.isGroup ? "group.json" : "run.json"))
-      ? `What was saved is kept; then go on with: slicestack train --resume ${shellWord(out)}`
+      ? `What was saved is kept; then go on with: slicestack train --resume ${pathWord(out)}`
       : "Nothing was trained yet: then give the same command again.",
   );
   const { onProgress, signal, command, log: onLog } = session;
@@ -104,7 +104,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
   const folder = "group" in result ? result.group : result.run;
   if (result.status === "stopped") {
     const rest = (options.stage === "all" ? "" : ` --stage ${options.stage}`) + (options.procs === undefined ? "" : ` --procs ${options.procs}`) + (options.keepStates === true ? " --keep-states" : ""); // prettier-ignore
-    const note = `Stopped and saved. To go on: slicestack train --resume ${shellWord(folder)}${rest}`;
+    const note = `Stopped and saved. To go on: slicestack train --resume ${pathWord(folder)}${rest}`;
     return { code, text: "", json: result, note };
   }
   const { selectionName, selectionsOf } = await import("@slicestack/pipeline");
@@ -125,7 +125,7 @@ function runLines({ run, best }: TrainResult, words: ScoreWords): string[] {
   const scores = Object.entries(best).map(
     ([name, score]) => `${`${STAGE_NAMES[name] ?? name}:`.padEnd(14)} best on val: ${words(name, score)}`,
   );
-  return [...scores, `Run: ${run}`];
+  return [...scores, `Run: ${shownPath(run)}`];
 }
 
 function groupLines({ group, members }: GroupResult, words: ScoreWords): string[] {
@@ -135,14 +135,14 @@ function groupLines({ group, members }: GroupResult, words: ScoreWords): string[
     const said = best === null ? "was trained before" : `best on val: ${scores.join(", ")}`;
     return `${name.padEnd(width)}  ${said}`;
   });
-  return [...lines, `Group: ${group}`];
+  return [...lines, `Group: ${shownPath(group)}`];
 }
 
 /** The slice stage alone is half of 2.5D. */
 function nextLine(folder: string, { stage }: TrainOptions, { method }: RunConfig): string {
   return stage === "slice" && method === "2.5d"
-    ? `Next: slicestack train --resume ${shellWord(folder)} --stage volume`
-    : `Next: slicestack evaluate ${shellWord(folder)}`;
+    ? `Next: slicestack train --resume ${pathWord(folder)} --stage volume`
+    : `Next: slicestack evaluate ${pathWord(folder)}`;
 }
 
 const STAGE_NAMES: Record<string, string> = {

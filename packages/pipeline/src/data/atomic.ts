@@ -147,8 +147,11 @@ export class StagedFolder {
   }
 }
 
+/** Beside the path. File systems allow 255 bytes a name: of one that is nearly as long only the beginning is kept. */
 export function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  let name = basename(path);
+  while (Buffer.byteLength(name) > 200) name = name.slice(0, -1);
+  return join(dirname(path), `.${name}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
 /** Removes what writers that were killed left behind in a folder in which nobody else writes now. */

@@ -59,11 +59,11 @@ export class LabelsError extends Error {
     readonly problems: LabelProblems,
   ) {
     const parts = [
-      shown("match no volume", problems.unmatched),
-      shown("have no label", problems.unlabelled),
-      shown("have two labels, subjects or parts", problems.conflicting),
-      shown("are not usable", problems.invalid),
-      shown("have several series", problems.severalSeries),
+      shown("matches no volume", "match no volume", problems.unmatched),
+      shown("has no label", "have no label", problems.unlabelled),
+      shown("has two labels, subjects or parts", "have two labels, subjects or parts", problems.conflicting),
+      shown("is not usable", "are not usable", problems.invalid),
+      shown("has several series", "have several series", problems.severalSeries),
     ].filter((part) => part !== "");
     const missing = problems.unlabelled.some((text) => text.endsWith('")'))
       ? "NA, NaN, none, null, unknown, missing, ? and - count as missing: a class that is called so needs another name. "
@@ -77,10 +77,10 @@ export class LabelsError extends Error {
   }
 }
 
-function shown(what: string, ids: string[]): string {
+function shown(one: string, many: string, ids: string[]): string {
   if (ids.length === 0) return "";
   const more = ids.length > 10 ? ", …" : "";
-  return `${ids.length} ${what} (${ids.slice(0, 10).join(", ")}${more})`;
+  return `${ids.length} ${ids.length === 1 ? one : many} (${ids.slice(0, 10).join(", ")}${more})`;
 }
 
 /** A split that does not belong to the data set, or that lets a subject into two parts. */

@@ -91,9 +91,10 @@ function checked(options: PhantomOptions) {
       "Give one a class, CT-0 to CT-4.",
     );
   }
-  if (!whole(subjects, 5)) throw new PrepareError(`subjects: expected at least 5, came ${subjects}`, "Ask for more.");
+  if (!whole(subjects, 5))
+    throw new PrepareError(`subjects: expected at least 5, received ${subjects}`, "Ask for more.");
   if (!whole(size, 32))
-    throw new PrepareError(`size: expected at least 32 voxels, came ${size}`, "128 is the default.");
+    throw new PrepareError(`size: expected at least 32 voxels, received ${size}`, "128 is the default.");
   return { seed, counts, subjects, minimum, size };
 }
 

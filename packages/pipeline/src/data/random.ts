@@ -13,7 +13,8 @@ export class Random {
 
   /** @param seed a safe integer. @throws RangeError for anything else */
   constructor(readonly seed: number) {
-    if (!Number.isSafeInteger(seed)) throw new RangeError(`Random: seed must be a whole number, came ${String(seed)}`);
+    if (!Number.isSafeInteger(seed))
+      throw new RangeError(`Random: seed must be a whole number, received ${String(seed)}`);
     this.generator = xoroshiro128plus(avalanche(foldSeed(seed)));
     // Its state begins with constants: the first numbers of near seeds are alike until they are mixed in.
     for (let k = 0; k < WARM_UP; k++) uniformFloat64(this.generator);

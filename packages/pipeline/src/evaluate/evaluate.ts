@@ -1,6 +1,7 @@
 /** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { pathWord } from "../command-line.js";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
@@ -160,7 +161,11 @@ function checkTrained({ config }: OpenRun, run: string): void {
   for (const stage of stagesOf(config)) {
     const file = runPaths(run).best(stage);
     if (!existsSync(file))
-      throw new RunError(file, `the ${stage} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
+      throw new RunError(
+        file,
+        `the ${stage} stage is not trained`,
+        `Go on with: slicestack train --resume ${pathWord(run)}`,
+      );
   }
 }
 

@@ -1,6 +1,7 @@
 /** What runs there are below a folder, with how they did. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { pathWord } from "../command-line.js";
 import { isHeld } from "../data/lock.js";
 import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
@@ -67,7 +68,7 @@ function readRun(run: string, folder: string): RunRow {
     const select = selections[last ?? ""];
     const ofLast = rows.filter(({ stage }) => stage === last);
     const chosen = select === undefined ? undefined : chosenEpoch(ofLast, select);
-    checkFile(run, paths.summary, `Score it again: slicestack evaluate ${run}`);
+    checkFile(run, paths.summary, `Score it again: slicestack evaluate ${pathWord(run)}`);
     const test = testScore(paths.summary);
     return {
       folder,

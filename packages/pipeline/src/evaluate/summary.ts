@@ -1,4 +1,5 @@
 /** Everything the report says about a model: each metric with its interval, per class, calibration, curves. */
+import { listed } from "../data/listed.js";
 import { defaultBins } from "./calibration/reliability.js";
 import { reliabilityCurve, type ReliabilityPoint } from "./calibration/reliability-curve.js";
 import { Estimates } from "./estimates.js";
@@ -141,7 +142,7 @@ export function warningsOf({ part, labels, subjects }: Predictions, classes: rea
   );
   if (missing.length > 0)
     warnings.push(
-      `No ${part} volume of class ${missing.join(", ")}: its recall and AUROC are undefined.` +
+      `No ${part} volume of ${missing.length === 1 ? `class ${missing[0]}: its` : `classes ${listed(missing)}: their`} recall and AUROC are undefined.` +
         (classes.length > 2 ? ` Means over classes are over the ${classes.length - missing.length} others.` : ""),
     );
   if (small.length > 0)
@@ -151,8 +152,9 @@ export function warningsOf({ part, labels, subjects }: Predictions, classes: rea
   const alone = classes.filter((_, c) => counts[c] === 1);
   if (alone.length > 0)
     warnings.push(
-      `Class ${alone.join(", ")} has one ${part} subject: numbers that weigh classes alike depend on it, and their ` +
-        `intervals do not know how another subject would have fared.`,
+      `${alone.length === 1 ? `Class ${alone[0]} has one ${part} subject` : `Classes ${listed(alone)} have one ${part} subject each`}: ` +
+        `numbers that weigh classes alike depend on ${alone.length === 1 ? "it" : "them"}, and their intervals do not know ` +
+        `how another subject would have fared.`,
     );
   return warnings;
 }

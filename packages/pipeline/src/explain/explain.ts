@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
+import { pathWord } from "../command-line.js";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -115,7 +116,11 @@ function checkTrained({ config }: OpenRun, run: string): void {
   for (const stage of stagesOf(config)) {
     const file = runPaths(run).best(stage);
     if (!existsSync(file))
-      throw new RunError(file, `the ${stage} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
+      throw new RunError(
+        file,
+        `the ${stage} stage is not trained`,
+        `Go on with: slicestack train --resume ${pathWord(run)}`,
+      );
   }
 }
 

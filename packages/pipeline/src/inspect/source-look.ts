@@ -5,6 +5,7 @@ import { readNiftiHeader, readNpyHeader } from "@slicestack/volume/node";
 import type { Found } from "../data/ingest/discover.js";
 import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
 import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
+import { UnusableVolumeError } from "../data/reason.js";
 import type { Identity } from "./identity.js";
 import { formatOf } from "./read.js";
 import { lookAtSeries, type SeriesLook } from "./series-look.js";
@@ -102,8 +103,15 @@ async function fileHeader(path: string): Promise<Partial<Pick<FileLook, "shape" 
       return sizesOf(parseNrrdHeader(await startOf(path), path));
     case "MetaImage":
       return sizesOf(parseMetaImageHeader(await startOf(path), path));
-    default:
+    case "npy":
+    case "npz":
+    case "zip":
+    case "DICOM":
+    case "PNG":
+    case "JPEG":
       return {};
+    default:
+      throw new UnusableVolumeError("its content is of no format that is known here; check that the file is complete");
   }
 }
 

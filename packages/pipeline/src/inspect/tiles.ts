@@ -37,7 +37,7 @@ export function spreadSlices(slices: number, count: number | "all"): number[] {
  */
 export function grey(volume: Volume, chosen: readonly number[], window: Window, size: TileSize): Uint8Array[] {
   if (!(window[0] < window[1]))
-    throw new InspectError(`window: expected LOW below HIGH, came ${window.join(", ")}`, "Such as -1000,400.");
+    throw new InspectError(`window: expected LOW below HIGH, received ${window.join(", ")}`, "Such as -1000,400.");
   const [nx, ny] = volume.shape;
   const plane = nx * ny;
   const flat = new Uint8Array(plane * chosen.length);

@@ -1,6 +1,7 @@
 /** One complete configuration for a data set on this machine, each choice with its reason. */
 import { stringify } from "yaml";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { pathWord } from "../command-line.js";
 import { loadConfig } from "../config/load.js";
 import type { RunConfig } from "../config/types.js";
 import { SplitError } from "../data/errors.js";
@@ -70,7 +71,7 @@ function refuseEmptyParts(dataset: Dataset, { train, val }: Fingerprint): void {
     if (counts.some((count) => count > 0)) continue;
     throw new SplitError(
       `${splitPath(dataset)}: expected a ${part} part with volumes, it has none`,
-      `Draw another split: slicestack split ${dataset.directory} --overwrite`,
+      `Draw another split: slicestack split ${pathWord(dataset.directory)} --overwrite   (a part has volumes where its share is above 0 and some class has three subjects or more).`,
     );
   }
 }

@@ -1,4 +1,5 @@
 /** What a run works on: data set, split and task, checked against one another. */
+import { pathWord } from "../command-line.js";
 import type { RunConfig } from "../config/types.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { checkSplit, readSplit, type Split } from "../data/split/split.js";
@@ -24,7 +25,7 @@ export function openRun(run: string, data?: string): OpenRun {
     throw new RunError(
       run,
       "is an imported checkpoint, without a data set of its own",
-      `Score it: slicestack evaluate ${run} --data DATA. To train on from its weights: init_from: ${run}.`,
+      `Score it: slicestack evaluate ${pathWord(run)} --data DATA. To train on from its weights: init_from: ${run}.`,
     );
   const config = readRunConfig(run);
   const dataset = openDataset(data ?? findDataset(run, record.dataset));

@@ -1,6 +1,7 @@
 /** Where the data set of a run is: kept both as a full path and as seen from the run, and looked for by its hash where both moved. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { pathWord } from "../command-line.js";
 import type { Dataset } from "../data/store.js";
 import { RunError } from "./folder.js";
 
@@ -24,7 +25,7 @@ export function findDataset(run: string, place: DatasetPlace): string {
   // One that is there with another hash is for the caller to refuse.
   const found = here ?? recorded.find((folder) => existsSync(join(folder, "dataset.json")));
   if (found !== undefined) return found;
-  const where = slashed(run);
+  const where = pathWord(run);
   throw new RunError(
     run,
     `its data set ${place.name} (${place.hash.slice(0, 12)}) is no longer in ${place.directory}, nor near the run`,
@@ -70,5 +71,3 @@ function hashAt(folder: string): string | null {
     return null;
   }
 }
-
-const slashed = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);

@@ -1,13 +1,14 @@
 /** A run or a group that gives way to a new one of its folder. */
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { pathWord } from "../command-line.js";
 import { FOLDER_MARK, folderKind, refuseForeign, refuseOccupied } from "../data/owned-folder.js";
 import { RunError, runPaths } from "./folder.js";
 import { groupPaths } from "./group.js";
 
 /** @throws RunError where the folder holds a run or a group, FolderError where it holds something else */
 export function refuseTaken(folder: string, kind: "run" | "group"): void {
-  const remedy = `Go on with: slicestack train --resume ${folder}   or choose another --out, or replace it with --overwrite.`;
+  const remedy = `Go on with: slicestack train --resume ${pathWord(folder)}   or choose another --out, or replace it with --overwrite.`;
   for (const [file, noun] of [
     [groupPaths(folder).record, "group"],
     [runPaths(folder).record, "run"],

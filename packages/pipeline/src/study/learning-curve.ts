@@ -81,7 +81,7 @@ const RISING: ReadonlySet<MetricName> = new Set(
 export async function learningCurve(options: LearningCurveOptions): Promise<LearningCurveResult> {
   const { part = "val", slicesOfAll = false, command = "learningCurve() of @slicestack/pipeline" } = options;
   const shares = [...new Set(options.shares ?? SHARES)].sort((a, b) => b - a);
-  if (shares.length < 2) throw new SplitError(`shares: expected at least two, came ${shares.join(", ") || "none"}`, "0.25 0.5 1 is usual."); // prettier-ignore
+  if (shares.length < 2) throw new SplitError(`shares: expected at least two, received ${shares.join(", ") || "none"}`, "0.25 0.5 1 is usual."); // prettier-ignore
   const ablation = loadAblation(options.file);
   const dataset = openDataset(options.data);
   const [out, data] = [resolve(options.out), resolve(options.data)];

@@ -1,5 +1,6 @@
 /** `init_from`: which weights of another run of ours, or of an imported checkpoint, a stage starts from. */
 import { existsSync } from "node:fs";
+import { pathWord } from "../command-line.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import { readRunConfig, RunError, runPaths } from "../run/folder.js";
@@ -32,7 +33,11 @@ export function initSource(config: RunConfig, stage: StageName): Source | null {
     : { file: runPaths(run).best(stage), prefix: "" };
   if (existsSync(source.file)) return source;
   const missing = isTuned ? "fine_tune" : stage;
-  throw new RunError(run, `its ${missing} stage is not trained`, `Go on with: slicestack train --resume ${run}`);
+  throw new RunError(
+    run,
+    `its ${missing} stage is not trained`,
+    `Go on with: slicestack train --resume ${pathWord(run)}`,
+  );
 }
 
 /** Refuses before a run begins what its stages would refuse. @throws RunError, ConfigError */

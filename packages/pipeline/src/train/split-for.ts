@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { pathWord } from "../command-line.js";
 import type { RunConfig } from "../config/types.js";
 import { SplitError } from "../data/errors.js";
 import { makeSplit } from "../data/split/holdout.js";
@@ -39,7 +40,7 @@ export function foldsOf(dataset: Dataset, fold: number | "all"): Split[] {
 function noFolds(dataset: Dataset, fold: number | "all"): SplitError {
   const file = splitPath(dataset);
   const there = existsSync(file);
-  const command = `slicestack split ${dataset.directory} --folds 5${there ? " --overwrite" : ""}`;
+  const command = `slicestack split ${pathWord(dataset.directory)} --folds 5${there ? " --overwrite" : ""}`;
   const problem = `${file}: ${there ? "is one split" : "not found"}, --fold ${fold} needs folds`;
   return new SplitError(problem, `Make them: ${command}   or leave --fold out.`);
 }

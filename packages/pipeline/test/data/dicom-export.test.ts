@@ -100,7 +100,7 @@ test(
     assert.deepEqual(await studies("AccessionNumber,label\nA1,0\nA2,1\n"), expected);
     assert.deepEqual(await studies("StudyInstanceUID,label\n1.2.826.0.1.3680043.8.498.7.1,0\n1.2.826.0.1.3680043.8.498.7.2,1\n"), expected); // prettier-ignore
     assert.deepEqual(await studies("path,label\nDICOM/AA,0\nDICOM/BB/01,1\n"), expected);
-    await assert.rejects(makePlan({ ...settings, labels: labels("PatientID,label\n4711,0\n4712,1\n4713,1\n9,1\n") }), /1 match no volume \(9\)/); // prettier-ignore
+    await assert.rejects(makePlan({ ...settings, labels: labels("PatientID,label\n4711,0\n4712,1\n4713,1\n9,1\n") }), /1 matches no volume \(9\)/); // prettier-ignore
   },
 );
 

@@ -100,6 +100,21 @@ test("makeSplit: the same seed gives the same split whatever the order of the vo
   assert.notEqual(other.hash, split.hash);
 });
 
+test("makeSplit: a part that stays empty is named, because training would refuse it; a class named by its number is named once", () => {
+  const rows: Row[] = [
+    ["v0", "s0", 0],
+    ["v1", "s1", 0],
+    ["v2", "s2", 1],
+  ];
+  const dataset = fakeDataset(rows);
+  dataset.info.classes = ["0", "1"];
+  assert.deepEqual(makeSplit(dataset, { seed: 1 }).warnings, [
+    "class 0 has 2 subjects: too few to be in every part",
+    "class 1 has 1 subject: too few to be in every part",
+    "val is empty, because no class has 3 subjects; training needs volumes in train and val",
+  ]);
+});
+
 test("makeSplit: small classes are named; a share of 0 leaves its part empty; impossible shares are refused", () => {
   const rows = Array.from({ length: 12 }, (_, i): Row => [`v${i}`, `s${i}`, i < 10 ? 0 : 1]);
   const split = makeSplit(fakeDataset(rows), { seed: 1 });

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { writeFileAtomic } from "../../src/data/atomic.js";
+import { survey } from "../../src/data/ingest/discover.js";
 import { walk } from "../../src/data/ingest/walk.js";
 import { explained, isShortage, naming, SystemError, systemText } from "../../src/data/system-errors.js";
 import { temporaryFolder } from "./temporary.js";
@@ -66,4 +69,25 @@ test("walk: files and links at any depth, sorted, without what is hidden; a fold
   if (process.getuid?.() === 0) return; // who may do everything may enter every folder
   mkdirSync(join(folder, "closed"), { mode: 0 });
   assert.deepEqual(walk(folder).unreadable, [{ path: "closed", reason: "permission denied (EACCES)" }]);
+});
+
+test("walk: pipes and devices, and links to them, are named and never opened; a source that is one is refused at once", async (t) => {
+  const folder = temporaryFolder(t);
+  execFileSync("mkfifo", [join(folder, "scan.nii.gz")]);
+  symlinkSync("scan.nii.gz", join(folder, "linked.nii.gz"));
+  symlinkSync("/dev/zero", join(folder, "endless.nii"));
+  const reason = "it is a pipe, a socket or a device, not a file";
+  const names = ["endless.nii", "linked.nii.gz", "scan.nii.gz"];
+  assert.deepEqual(walk(folder), { paths: [], unreadable: names.map((path) => ({ path, reason })) });
+  const found = await survey(folder);
+  assert.deepEqual(found.broken.map(({ path, nameless }) => [path, nameless]), names.map((path) => [path, reason])); // prettier-ignore
+  await assert.rejects(survey(join(folder, "scan.nii.gz")), { name: "PrepareError", message: /found a pipe, a socket or a device\. Check the path\.$/ }); // prettier-ignore
+});
+
+test("a file whose name is as long as the file system allows can be written", (t) => {
+  for (const name of ["x".repeat(255), "é".repeat(127)]) {
+    const path = join(temporaryFolder(t), name);
+    writeFileAtomic(path, "whole");
+    assert.equal(readFileSync(path, "utf8"), "whole");
+  }
 });

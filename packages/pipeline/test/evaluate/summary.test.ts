@@ -122,10 +122,12 @@ test("absent class, one subject of a class: values where defined, and warnings",
   const predictions = simulate({ model: "m", seed: 4, counts: [6, 1, 0], signal: 1 });
   const [summary] = summarise([predictions], options);
   assert.match(summary!.warnings.join(), /No test volume of class CT-2.*Means over classes are over the 2 others/);
-  assert.match(summary!.warnings.join(), /has one test subject/);
+  assert.match(summary!.warnings.join(), /Class CT-1 has one test subject: .* depend on it,/);
   assert.ok(Number.isNaN(summary!.perClass[2]!.recall.value) && Number.isNaN(summary!.perClass[2]!.auroc.value));
   assert.ok(Number.isFinite(summary!.metrics.auroc.value));
   assert.equal(summary!.perClass[2]!.recall.interval.method, "none");
+  const [several] = summarise([simulate({ model: "m", seed: 4, counts: [1, 1, 6], signal: 1 })], options);
+  assert.match(several!.warnings.join(), /Classes CT-0, CT-1 have one test subject each: .* depend on them,/);
 });
 
 test("a perfect predictor is worth as many trials as it has subjects of each class; a constant one has no interval", () => {

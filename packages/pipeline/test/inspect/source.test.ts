@@ -115,6 +115,18 @@ test("a series that prepare refuses: listed with the reason, not usable; with --
   assert.deepEqual([look.shape, look.facts["gaps_filled"]], [[6, 5, 7], "2"]);
 });
 
+test("a volume file that holds nothing is listed with the reason, and is not usable", async (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, "empty.nii.gz"), "");
+  writeFileSync(join(folder, "text.mha"), "no header at all");
+  const { look } = await inspect({ path: folder });
+  assert.ok(look.kind === "source" && look.volumes.length === 2);
+  for (const { refused, format } of look.volumes) {
+    assert.equal(format, "–");
+    assert.match(refused!, /its content is of no format that is known here/);
+  }
+});
+
 test("one DICOM file can be looked at, and is said to be no volume", async (t) => {
   const folder = temporaryFolder(t);
   const [[name]] = [...writeDicom(folder, "one-slice")] as [[string, Buffer]];
@@ -175,7 +187,7 @@ test("a folder of several volumes: sizes from headers, a damaged one with its re
       ["class_0/a.nii.gz", "NIfTI", volume.shape, "class_0", true],
       ["class_1/b.nii", "NIfTI", volume.shape, "class_1", true],
       ["class_1/c.npy", "npy", [3, 2, 4], "class_1", true],
-      ["class_1/d.nii", "d.nii", null, "class_1", true],
+      ["class_1/d.nii", "–", null, "class_1", false],
     ],
   );
   for (const id of ["b", "class_1/b.nii"]) {

@@ -12,7 +12,7 @@ import { KnownReasons } from "./known-reasons.js";
 import { medmnistVolumes } from "./medmnist.js";
 import { volumeOf, withoutExtension } from "./paths.js";
 import type { Broken, SetAside, SourceVolume } from "./source.js";
-import { walk, type Walked } from "./walk.js";
+import { NO_FILE, walk, type Walked } from "./walk.js";
 
 export interface Found {
   /** The folder below which paths are given; absolute. */
@@ -78,11 +78,16 @@ export async function survey(source: string, options: DiscoverOptions = {}): Pro
 function filesOf(source: string): Walked & { root: string } {
   const root = resolve(source);
   try {
-    if (statSync(root).isFile()) return { root: dirname(root), paths: [basename(root)], unreadable: [] };
-    return { root, ...walk(root) };
+    const kind = statSync(root);
+    if (kind.isFile()) return { root: dirname(root), paths: [basename(root)], unreadable: [] };
+    if (kind.isDirectory()) return { root, ...walk(root) };
   } catch (cause) {
     throw new PrepareError(`${source}: expected a folder of volumes (${codeOf(cause)})`, "Check the path.", { cause });
   }
+  throw new PrepareError(
+    `${source}: expected a folder of volumes, found a pipe, a socket or a device`,
+    "Check the path.",
+  );
 }
 
 interface Kinds {
@@ -193,11 +198,13 @@ async function addArchive(root: string, path: string, found: Volumes): Promise<v
   }
 }
 
+const OUR_OWN = new Set(["a link that leads to nothing", NO_FILE]);
+
 /** A system's reason may hold the path; only what is said in our own words is kept without it. */
 const unreadableOf = ({ path, reason }: Walked["unreadable"][number]): Broken => ({
   path,
   reason,
-  nameless: reason === "a link that leads to nothing" ? reason : "it cannot be read",
+  nameless: OUR_OWN.has(reason) ? reason : "it cannot be read",
 });
 
 /** @param file as the message calls it; whoever reads the reason reads the path before it */

@@ -54,7 +54,9 @@ function patternOf(rule: string): RegExp {
     return new RegExp(rule, "i");
   } catch (cause) {
     const remedy = "Such as --series lung, or --series thinnest.";
-    throw new PrepareError(`series: expected thinnest, a UID or a regular expression, came ${rule}`, remedy, { cause });
+    throw new PrepareError(`series: expected thinnest, a UID or a regular expression, received ${rule}`, remedy, {
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** All files below a folder. A folder that cannot be entered is told by its name, and the rest goes on. */
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { readdirSync, realpathSync, statSync, type Stats } from "node:fs";
 import { join, sep } from "node:path";
 import { isShortage, systemText } from "../system-errors.js";
 
@@ -12,7 +12,8 @@ export interface Walked {
 
 /**
  * Hidden files and folders are passed over. A link to a folder elsewhere is followed, one to a folder of this walk is not:
- * its files are found where they lie. A link that leads nowhere is a file here: it fails where it is read.
+ * its files are found where they lie. A link that leads nowhere is a file here: it fails where it is read. Pipes, sockets and
+ * devices, and links to them, are never opened.
  * @throws Error of the file system for the root itself
  */
 export function walk(root: string): Walked {
@@ -35,17 +36,21 @@ function walkInto(below: string, walked: Walk): void {
   for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
-    const linked = entry.isSymbolicLink() ? linkedFolder(join(root, path)) : null;
-    if (linked !== null) follow(path, linked, walked);
-    else if (entry.isDirectory()) attempt(path, walked, () => walkInto(path, walked));
-    else if (entry.isFile() || entry.isSymbolicLink()) found.paths.push(path);
+    const kind = entry.isSymbolicLink() ? linkTarget(join(root, path)) : entry;
+    if (kind !== null && !kind.isFile() && !kind.isDirectory()) found.unreadable.push({ path, reason: NO_FILE });
+    else if (kind === null || kind.isFile()) found.paths.push(path);
+    else if (entry.isSymbolicLink()) follow(path, realpathSync(join(root, path)), walked);
+    else attempt(path, walked, () => walkInto(path, walked));
   }
 }
 
-/** Where a link leads, if that is a folder. */
-function linkedFolder(link: string): string | null {
+/** A pipe without a writer, or a device, would be read for ever. */
+export const NO_FILE = "it is a pipe, a socket or a device, not a file";
+
+/** What a link leads to; null where that is nothing, or cannot be seen. */
+function linkTarget(link: string): Stats | null {
   try {
-    return statSync(link).isDirectory() ? realpathSync(link) : null;
+    return statSync(link);
   } catch {
     return null;
   }

@@ -177,7 +177,7 @@ export function refuseNested(source: string, destination: string): void {
   const to = withoutLinks(destination) + sep;
   if (!from.startsWith(to) && !to.startsWith(from)) return;
   throw new PrepareError(
-    `destination: expected a folder beside ${source}, came ${destination}`,
+    `destination: expected a folder beside ${source}, received ${destination}`,
     "Choose a folder outside the source.",
   );
 }

@@ -43,12 +43,15 @@ export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= 4096;
   if (options.size !== undefined && !options.size.every(whole)) {
     const came = options.size.join(" x ");
-    throw new PrepareError(`size: expected two whole numbers 1..4096, came ${came}`, "128,128 is usual.");
+    throw new PrepareError(`size: expected two whole numbers 1..4096, received ${came}`, "128,128 is usual.");
   }
   if (options.depth !== undefined && options.depth !== "native" && !whole(options.depth))
-    throw new PrepareError(`depth: expected a whole number 1..4096 or native, came ${options.depth}`, "64 is usual.");
+    throw new PrepareError(
+      `depth: expected a whole number 1..4096 or native, received ${options.depth}`,
+      "64 is usual.",
+    );
   if (!(margin >= 0 && margin <= 500))
-    throw new PrepareError(`margin: expected 0 to 500 mm, came ${margin}`, "10 is usual.");
+    throw new PrepareError(`margin: expected 0 to 500 mm, received ${margin}`, "10 is usual.");
   if (crop !== "none" && !ct)
     throw new PrepareError(`crop: ${crop} is found by HU, these are ready-made arrays`, "Leave --crop out.");
   if (crop !== "none" && mask !== null)

@@ -45,7 +45,7 @@ export function shardOf(plan: Plan, shard: Shard | undefined): Plan {
   const whole = [index, count].every(Number.isSafeInteger);
   if (!whole || index < 1 || index > count)
     throw new PrepareError(
-      `shard: expected I/N with I from 1 to N, came ${index}/${count}`,
+      `shard: expected I/N with I from 1 to N, received ${index}/${count}`,
       "1/4 is the first of four.",
     );
   const at = (k: number) => Math.floor((k * plan.volumes.length) / count);

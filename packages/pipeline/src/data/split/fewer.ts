@@ -18,7 +18,10 @@ export function fewerTraining(
   { share, seed }: { share: number; seed: number },
 ): Split {
   if (!(share > 0 && share <= 1))
-    throw new SplitError(`share of the training subjects: expected above 0, to 1, came ${share}`, "0.25 is a quarter.");
+    throw new SplitError(
+      `share of the training subjects: expected above 0, to 1, received ${share}`,
+      "0.25 is a quarter.",
+    );
   if (share === 1) return split;
   const highest = new Map<string, number>();
   for (const { subject, label } of train) highest.set(subject, Math.max(label, highest.get(subject) ?? 0));

@@ -35,12 +35,15 @@ export function makeFolds(dataset: Dataset, options: FoldOptions): Split[] {
   if (!Number.isSafeInteger(folds) || folds < least || free.length < folds) {
     const most = `the ${free.length} ${group === undefined ? "subjects" : `groups by ${group}`} to deal out`;
     throw new SplitError(
-      `folds: expected a whole number from ${least} to ${most}, came ${folds}`,
+      `folds: expected a whole number from ${least} to ${most}, received ${folds}`,
       "5 is usual; with a shared test part 2 folds are enough, without one 3.",
     );
   }
   if (!Number.isSafeInteger(repeats) || repeats < 1)
-    throw new SplitError(`repeats: expected a whole number from 1 on, came ${repeats}`, "Leave it out for one repeat.");
+    throw new SplitError(
+      `repeats: expected a whole number from 1 on, received ${repeats}`,
+      "Leave it out for one repeat.",
+    );
   const warnings = rareClasses(dataset, free, folds);
   const splits: Split[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -65,7 +68,7 @@ function testIds(dataset: Dataset, { seed, test, group }: FoldOptions): Set<stri
   if (test === undefined) return new Set();
   if (typeof test !== "number") return new Set(test);
   if (!(test > 0 && test < 1))
-    throw new SplitError(`test: expected a share between 0 and 1, came ${test}`, "0.2 is usual.");
+    throw new SplitError(`test: expected a share between 0 and 1, received ${test}`, "0.2 is usual.");
   const split = makeSplit(dataset, { seed, fractions: [1 - test, 0, test], ...(group === undefined ? {} : { group }) });
   return new Set(split.parts.test);
 }

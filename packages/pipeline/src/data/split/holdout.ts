@@ -50,7 +50,7 @@ function checkFractions(fractions: readonly number[]): void {
   const valid = fractions.length === 3 && fractions.every((f) => f >= 0 && f <= 1) && Math.abs(sum - 1) < 1e-6;
   if (valid && (fractions[0] ?? 0) > 0) return;
   throw new SplitError(
-    `fractions: expected three shares that sum to 1, the first above 0, came ${fractions.join(", ")}`,
+    `fractions: expected three shares that sum to 1, the first above 0, received ${fractions.join(", ")}`,
     "0.6, 0.2, 0.2 is usual.",
   );
 }
@@ -114,12 +114,18 @@ function warningsOf(
     const count = units.filter(({ labels }) => labels.has(label)).length;
     if (count >= ENOUGH) return;
     const counted = count === 1 ? what.replace(/s\b/, "") : what;
-    warnings.push(`class ${label} (${name}) has ${count} ${counted}: too few to be in every part`);
+    warnings.push(`${classOf(label, name)} has ${count} ${counted}: too few to be in every part`);
   });
   for (const [label, part] of missing(units, assignment, used)) {
     warnings.push(
-      `class ${label} (${dataset.info.classes[label] ?? ""}) is not in ${part}: its subjects also have higher labels`,
+      `${classOf(label, dataset.info.classes[label] ?? "")} is not in ${part}: its subjects also have higher labels`,
     );
   }
+  const filled = new Set(assignment.values());
+  for (const part of used.filter((one) => !filled.has(one)))
+    warnings.push(`${part} is empty, because no class has ${ENOUGH} ${what}; training needs volumes in train and val`);
   return warnings;
 }
+
+/** "class 2 (CT-2)"; a class that is named by its number needs no name. */
+const classOf = (label: number, name: string): string => `class ${label}${name === String(label) ? "" : ` (${name})`}`;

@@ -201,7 +201,9 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
     else if (subjects < 10)
       say("note", `Class ${name} has ${subjects} subjects: its numbers will have wide intervals.`);
   }
-  for (const warning of split?.warnings ?? []) say("note", `Split: ${warning}.`);
+  // Which classes are small is said above.
+  const ofSplit = split?.warnings.filter((text) => !text.endsWith("too few to be in every part")) ?? [];
+  for (const warning of ofSplit) say("note", `Split: ${warning}.`);
   const odd = new Set(found.outliers.map(({ id }) => id)).size;
   if (odd > 0) {
     const [first] = found.outliers;

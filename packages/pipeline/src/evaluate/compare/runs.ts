@@ -1,6 +1,7 @@
 /** Several runs or groups on the same test subjects: one table, one forest plot, every pair tested. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { pathWord } from "../../command-line.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { claimFolder, refuseForeign } from "../../data/owned-folder.js";
 import { svgToPng } from "../../page/drawing.js";
@@ -101,7 +102,7 @@ export async function compareRuns(options: CompareOptions): Promise<CompareResul
 
 function scoredFolder(folder: string, model: string | undefined): Scored {
   for (const file of [runPaths(folder).summary, runPaths(folder).predictions])
-    checkFile(folder, file, `Score it again: slicestack evaluate ${folder}`);
+    checkFile(folder, file, `Score it again: slicestack evaluate ${pathWord(folder)}`);
   return isGroup(folder) ? scoredGroup(folder, model) : scoredRun(folder, model);
 }
 

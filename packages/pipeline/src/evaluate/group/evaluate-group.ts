@@ -1,6 +1,7 @@
 /** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
 import { mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { pathWord } from "../../command-line.js";
 import type { BackgroundOptions } from "../../background.js";
 import { configToYaml } from "../../config/to-yaml.js";
 import type { RunConfig } from "../../config/types.js";
@@ -241,7 +242,7 @@ function checkMembers(group: string, record: GroupRecord): void {
   for (const member of record.members) {
     const run = groupPaths(group).member(member);
     if (member.status !== "trained")
-      throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${group}`);
+      throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${pathWord(group)}`);
     const opened = openRun(run);
     const recipe = withoutDefaultWindow(opened.config, begun);
     const differs = opened.split.hash !== member.splitHash ? "split" : configHash(recipe) !== record.configHash ? "configuration" : opened.config.seed !== member.seed ? "seed" : null; // prettier-ignore

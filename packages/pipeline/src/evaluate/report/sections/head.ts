@@ -11,7 +11,7 @@ export function head(input: ReportInput): Html {
     <p class="lede">${input.task.description}</p>
     <p class="soft">
       Data set ${input.dataset.name} · ${input.part === "test" ? "tested on" : "scored on val:"}
-      ${plural(main.subjects, "subject")}, ${plural(main.volumes, "volume")} · classes ${input.task.classes.join(", ")}
+      ${plural(main.subjects, "subject")}, ${plural(main.volumes, "volume")}
     </p>
   </header>`;
 }
