@@ -50,12 +50,11 @@ export function appendWhole(path: string, text: string): void {
   });
 }
 
-/** The same, of a file that is open. */
+/** The same, of a file that is open for appending. */
 export function addWhole(descriptor: number, bytes: Uint8Array): void {
   const before = fstatSync(descriptor).size;
   try {
-    for (let done = 0; done < bytes.length;)
-      done += writeSync(descriptor, bytes, done, bytes.length - done, before + done);
+    for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
     sync(descriptor);
   } catch (error) {
     ftruncateSync(descriptor, before);

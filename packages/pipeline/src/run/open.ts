@@ -47,7 +47,7 @@ export function openRun(run: string, data?: string): OpenRun {
 export function keepPlace(run: string, { record, dataset }: Pick<OpenRun, "record" | "dataset">): void {
   const place = placeOf(run, dataset);
   if (record.dataset === null || JSON.stringify(record.dataset) === JSON.stringify(place)) return;
-  writeRecord(run, { ...record, dataset: place });
+  writeRecord(run, { ...readRecord(run), dataset: place }); // not as it was read: that may be minutes ago
 }
 
 /** Takes up the folder where the run's own data set is now. @returns false where it is another data set, or one whose place is known */

@@ -262,5 +262,6 @@ function goOn(out: string, options: GroupOptions): () => GroupRecord {
       `was started on data set ${record.dataset.hash.slice(0, 12)}, ${directory} is ${info.hash.slice(0, 12)}`,
       "Give the data set of the group with --data, or start a new group.",
     );
-  return () => ({ ...record, dataset: placeOf(out, dataset) });
+  // As it is by then: another process may have trained members before the folder was free.
+  return () => ({ ...readGroup(out), dataset: placeOf(out, dataset) });
 }

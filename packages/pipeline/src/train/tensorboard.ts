@@ -28,7 +28,7 @@ export class EventFile implements Disposable {
   constructor(folder: string) {
     const stamp = `${Math.floor(Date.now() / 1000)}.${hostname()}.${process.pid}.${Math.floor(performance.now() * 1000)}`;
     this.#file = join(folder, `events.out.tfevents.${stamp}`);
-    this.#descriptor = openSync(this.#file, "w");
+    this.#descriptor = openSync(this.#file, "a");
     this.#append({ wallTime: Date.now() / 1000, fileVersion: "brain.Event:2" });
   }
 
