@@ -81,6 +81,17 @@ test("a link to nothing among scans is left out by its name, with exit code 4, a
   assert.match(stderr, /quarantined dead\.nii\.gz: .*cannot be read \(ENOENT\)/);
 });
 
+test("a page or a plan that could not be written is refused before the work for it", () => {
+  for (const args of [
+    ["audit", "data", "--html", "nowhere/audit.html"],
+    ["plan", "data", "--out", "scans"],
+  ]) {
+    const { status, stderr } = folder.run(...args);
+    assert.equal(status, 3, stderr);
+    assert.match(stderr, /^slicestack (audit: nowhere\/audit\.html|plan: scans): [^]*\.\n$/); // nothing but the reason: no progress
+  }
+});
+
 test("a folder where a file is expected, and a path through a file: exit code 2 or 3 with the path, never 'not expected'", () => {
   mkdirSync(at("folder.yaml"), { recursive: true });
   writeFileSync(at("plain"), "");

@@ -33,9 +33,11 @@ export function addAudit(program: Command, start: Start): void {
 }
 
 async function runAudit(data: string, flags: AuditFlags, session: Session): Promise<Outcome> {
-  const { audit, auditPage, auditText, openDataset, writeFileAtomic } = await import("@slicestack/pipeline");
+  const { audit, auditPage, auditText, openDataset, refuseUnwritable, writeFileAtomic } =
+    await import("@slicestack/pipeline");
   const { html, fold, columns, images } = flags;
   const { onProgress, signal } = session;
+  if (html !== undefined) refuseUnwritable(html, "file");
   const result = await audit({
     data,
     ...(fold === undefined ? {} : { fold }),

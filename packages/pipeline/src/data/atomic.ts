@@ -124,7 +124,7 @@ export class StagedFolder {
     refuseOccupied(this.destination, kind, overwrite);
     mkdirSync(dirname(this.destination), { recursive: true });
     this.path = temporaryName(this.destination);
-    mkdirSync(this.path);
+    naming(this.destination, () => mkdirSync(this.path), true);
     markFolder(this.path, kind);
   }
 

@@ -2,6 +2,8 @@
  * What the operating system refuses (a full disk, a missing permission, a vanished file), in a sentence that names the path,
  * and as an error that says what to do. The one place where codes such as ENOSPC become words.
  */
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
 
 /** The operating system refused something. */
 export class SystemError extends Error {
@@ -106,4 +108,17 @@ export function naming<R>(path: string, body: () => R, always = false): R {
     if (isSystemError(error) && (always || error.path === undefined)) error.path = path;
     throw error;
   }
+}
+
+/**
+ * Before minutes of work: refuses what could not be written at their end.
+ * @param path a folder to write into, or a file to write
+ * @throws Error of the file system that names the path
+ */
+export function refuseUnwritable(path: string, kind: "file" | "folder"): void {
+  const folder = kind === "folder" ? path : dirname(path);
+  // The dot lets a file in the place of the folder be seen.
+  naming(path, () => accessSync(`${folder}/.`, constants.W_OK | constants.X_OK), true);
+  if (kind === "file" && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw Object.assign(new Error("EISDIR"), { code: "EISDIR", syscall: "open", path });
 }

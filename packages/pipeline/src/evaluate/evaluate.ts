@@ -5,6 +5,7 @@ import { pathWord } from "../command-line.js";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
+import { refuseUnwritable } from "../data/system-errors.js";
 import { checkFile } from "../run/checksums.js";
 import { RunError, runPaths } from "../run/folder.js";
 import { noteTestRead, readLedger } from "../run/ledger.js";
@@ -97,6 +98,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     runPaths(run).metrics,
     "Put the old file back, or train the run again: it holds the training's numbers.",
   );
+  refuseUnwritable(run, "folder");
   await verifyOnce(opened.dataset, backgroundOf(options));
   if (external !== null) await verifyOnce(external, backgroundOf(options));
   const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore

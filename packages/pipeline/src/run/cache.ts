@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isSystemError, systemText } from "../data/system-errors.js";
+import { isSystemError, naming, systemText } from "../data/system-errors.js";
 import { notice } from "../notices.js";
 
 /** Where downloaded and computed files that can be made again are kept. */
@@ -50,9 +50,8 @@ export function checkCache(): void {
   let folder = wanted;
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
   try {
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    // A file where a folder is needed can be written all the same.
-    accessSync(join(folder, "."));
+    // With a dot, because a file where a folder is needed can be written all the same.
+    naming(wanted, () => accessSync(`${folder}/.`, constants.W_OK | constants.X_OK), true);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     sayUnkept(systemText(error));

@@ -6,7 +6,14 @@ import { test } from "node:test";
 import { writeFileAtomic } from "../../src/data/atomic.js";
 import { survey } from "../../src/data/ingest/discover.js";
 import { walk } from "../../src/data/ingest/walk.js";
-import { explained, isShortage, naming, SystemError, systemText } from "../../src/data/system-errors.js";
+import {
+  explained,
+  isShortage,
+  naming,
+  refuseUnwritable,
+  SystemError,
+  systemText,
+} from "../../src/data/system-errors.js";
 import { temporaryFolder } from "./temporary.js";
 
 function thrown(body: () => unknown): unknown {
@@ -89,5 +96,22 @@ test("a file whose name is as long as the file system allows can be written", (t
     const path = join(temporaryFolder(t), name);
     writeFileAtomic(path, "whole");
     assert.equal(readFileSync(path, "utf8"), "whole");
+  }
+});
+
+test("what could not be written after minutes of work is refused before them, by its name", (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, "plain"), "");
+  assert.doesNotThrow(() => refuseUnwritable(join(folder, "new.html"), "file"));
+  assert.doesNotThrow(() => refuseUnwritable(join(folder, "plain"), "file"));
+  assert.doesNotThrow(() => refuseUnwritable(folder, "folder"));
+  for (const [path, kind, code] of [
+    [folder, "file", "EISDIR"],
+    [join(folder, "plain/below.html"), "file", "ENOTDIR"],
+    [join(folder, "nowhere/a.html"), "file", "ENOENT"],
+    [join(folder, "plain"), "folder", "ENOTDIR"],
+  ] as const) {
+    const error = explained(thrown(() => refuseUnwritable(path, kind)));
+    assert.ok(error instanceof SystemError && error.code === code && error.message.startsWith(`${path}: `), code);
   }
 });

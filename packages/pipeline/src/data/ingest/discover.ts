@@ -82,7 +82,9 @@ function filesOf(source: string): Walked & { root: string } {
     if (kind.isFile()) return { root: dirname(root), paths: [basename(root)], unreadable: [] };
     if (kind.isDirectory()) return { root, ...walk(root) };
   } catch (cause) {
-    throw new PrepareError(`${source}: expected a folder of volumes (${codeOf(cause)})`, "Check the path.", { cause });
+    const denied = ["EACCES", "EPERM"].includes(codeOf(cause));
+    const remedy = denied ? "Ask for the permission to read it." : "Check the path.";
+    throw new PrepareError(`${source}: expected a folder of volumes (${codeOf(cause)})`, remedy, { cause });
   }
   throw new PrepareError(
     `${source}: expected a folder of volumes, found a pipe, a socket or a device`,

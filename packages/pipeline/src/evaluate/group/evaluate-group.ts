@@ -7,6 +7,7 @@ import { configToYaml } from "../../config/to-yaml.js";
 import type { RunConfig } from "../../config/types.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { openDataset, type Dataset } from "../../data/store.js";
+import { refuseUnwritable } from "../../data/system-errors.js";
 import type { TaskVolume } from "../../data/task.js";
 import { svgToPng } from "../../page/drawing.js";
 import { addChecksums, dropChecksums, evaluationFiles } from "../../run/checksums.js";
@@ -82,6 +83,7 @@ export async function evaluateGroup(given: EvaluateGroupOptions): Promise<GroupE
   const { group, onProgress, signal } = options;
   const record = readGroup(group);
   checkMembers(group, record);
+  refuseUnwritable(group, "folder");
   const other = otherData(options);
   const external = other === null ? undefined : openDataset(other.directory);
   const members: EvaluatedMember[] = [];
