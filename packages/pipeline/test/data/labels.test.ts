@@ -39,6 +39,15 @@ test("plan: ids match the file's stem or its path; subject defaults to the id; f
   assert.deepEqual(classes, ["well", "sick"]);
 });
 
+test("plan: a name is found in its other spelling of accents, unless a file has the very spelling", async (t) => {
+  const [one, two] = ["M\u00fcller", "Mu\u0308ller"];
+  const source = folderWith(temporaryFolder(t), [`${two}.nii`, "b.nii"], `id,label\n${one},0\nb,1\n`);
+  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]);
+  const both = folderWith(temporaryFolder(t), [`${one}.nii`, `${two}.nii`], `id,label\n${one},0\n${two},1\n`);
+  const { volumes } = await makePlan({ source: both });
+  assert.deepEqual(new Map(volumes.map(({ id, label }) => [id, label])), new Map([[one, 0], [two, 1]])); // prettier-ignore
+});
+
 test("plan: class folders without a labels file give label and class name; one in between may be empty", async (t) => {
   const source = folderWith(temporaryFolder(t), ["class_0/a.nii", "class_2/b.nii"]);
   const { volumes, classes } = await makePlan({ source });

@@ -7,6 +7,7 @@ import { listed } from "../listed.js";
 import { isBlank, isMissing } from "../missing-value.js";
 import { labelNumbers, strayLabels } from "./label-values.js";
 import { partColumnOf, partOf, partsFromColumn } from "./parts.js";
+import { composed } from "./paths.js";
 import type { KnownReasons } from "./known-reasons.js";
 import { chooseSeries } from "./series.js";
 import { subjectWarnings } from "./placeholders.js";
@@ -202,11 +203,13 @@ function matchRows(
   problems: LabelProblems,
   left: SetAside[],
 ): Map<SourceVolume, TableRow> {
-  const byName = namesOf(volumes, options.key);
+  const byName = namesOf(volumes, options.key, (name) => name);
+  const byComposed = namesOf(volumes, options.key, composed);
   const matched = new Map<SourceVolume, TableRow>();
   for (const row of rows) {
     const name = (row.values[options.columns.id] ?? "").replaceAll("\\", "/").replace(/^(\.?\/)+/, "");
-    const found = byName.get(name) ?? byName.get(basename(name)) ?? [];
+    const asWritten = byName.get(name) ?? byName.get(basename(name));
+    const found = asWritten ?? byComposed.get(composed(name)) ?? byComposed.get(composed(basename(name))) ?? [];
     const several = found.length > 1 && found.some(({ series }) => series === null);
     if (found.length === 0) {
       const shown = name === "" ? `line ${row.line}: empty ${options.columns.id}` : name;
@@ -227,12 +230,18 @@ function matchRows(
   return matched;
 }
 
-function namesOf(volumes: readonly SourceVolume[], key: Key | undefined): Map<string, SourceVolume[]> {
+function namesOf(
+  volumes: readonly SourceVolume[],
+  key: Key | undefined,
+  form: (name: string) => string,
+): Map<string, SourceVolume[]> {
   const byName = new Map<string, SourceVolume[]>();
   for (const volume of volumes) {
     const kinds = key === undefined ? KEYS : [key];
     // Values of a CSV file are trimmed, so the names of files are too.
-    for (const name of new Set(kinds.flatMap((kind) => volume.names[kind]).flatMap((name) => [name, name.trim()]))) {
+    for (const name of new Set(
+      kinds.flatMap((kind) => volume.names[kind]).flatMap((name) => [form(name), form(name.trim())]),
+    )) {
       const same = byName.get(name);
       if (same === undefined) byName.set(name, [volume]);
       else same.push(volume);

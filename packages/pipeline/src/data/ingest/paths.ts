@@ -46,6 +46,9 @@ function partOf(folders: readonly string[]): Part | null {
   return null;
 }
 
+/** One form of a name: macOS writes ü as two characters, u and its dots, where a table has one. */
+export const composed = (name: string): string => name.normalize("NFC");
+
 /** Without .nii.gz, .nii, .npy and the like. */
 export function withoutExtension(path: string): string {
   return path.replace(/\.(nii\.gz|nii|hdr\.gz|hdr|nrrd|nhdr|mha|mhd|npy|npz)(?=#|$)/i, "");

@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { readTable } from "../csv.js";
 import { SplitError, TableError } from "../errors.js";
 import { PART_COLUMN, partOf } from "../ingest/parts.js";
-import { withoutExtension } from "../ingest/paths.js";
+import { composed, withoutExtension } from "../ingest/paths.js";
 import { Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
 import { Random } from "../random.js";
 import { listed } from "../listed.js";
@@ -72,10 +72,10 @@ export function splitFromTable(dataset: Dataset, file: string, seed = 0, options
       throw new TableError(file, line, `expected train, val or test, found "${values[partColumn]}"`, "Correct it.");
     if (partsByName.has(name) && partsByName.get(name) !== part)
       throw new TableError(file, line, `${name} is in ${partsByName.get(name)} and in ${part}`, "Give it one part.");
-    for (const one of [name, ...hashed(key, name)]) partsByName.set(one, part);
+    for (const one of [name, composed(name), ...hashed(key, name)]) partsByName.set(one, part);
   }
   const parts = dataset.volumes.map((volume) => {
-    const name = of(volume).find((one) => partsByName.has(one));
+    const name = [...of(volume), ...of(volume).map(composed)].find((one) => partsByName.has(one));
     return [volume.id, name === undefined ? undefined : partsByName.get(name)] as const;
   });
   if (parts.every(([, part]) => part === undefined)) {
