@@ -1,7 +1,7 @@
 // Of the pipeline, but without loading the rest of it.
 export { pathWord, shellWord, shownPath } from "@slicestack/pipeline/command-line";
 
-const COMMAND = /(?<![\w./@-]|npx )slicestack (?=[a-z][a-z-]+(?:\s|$))/g;
+const COMMAND = /(?<![\w./@-]|npx )slicestack (?=[a-z][a-z-]+(?:[\s),;:.]|$))/g;
 
 /** Commands in a message as this program was started: in a checkout that is `npx slicestack`, and `slicestack` is not found. */
 export function asStarted(text: string, env: NodeJS.ProcessEnv = process.env): string {
