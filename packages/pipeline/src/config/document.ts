@@ -50,7 +50,9 @@ function parseSource(file: string, text: string): ConfigSource {
   // A warning is a tag that YAML does not know: its value would arrive as something else than was meant.
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0)
-    throw new ConfigError(faults.map(({ message, pos }) => ({ key: "", file, ...position(pos[0]), message })));
+    throw new ConfigError(
+      faults.map(({ message, pos }) => ({ key: "", file, ...position(pos[0]), message: plain(message) })),
+    );
   refuseProto(document, file, position);
   const root: unknown = toPlain(document, file);
   if (!isMapping(root))
@@ -59,6 +61,10 @@ function parseSource(file: string, text: string): ConfigSource {
     ]);
   return { file, root, locate: (path, what) => position(offsetOf(document, path, what)) };
 }
+
+/** Collections within collections, thousands deep: what the parser says of it is of its own making. */
+const plain = (message: string): string =>
+  /call stack/i.test(message) ? "collections are nested too deeply to be read" : message;
 
 /** A key that JavaScript would take for the object's prototype and lose: it can only be an attack, or a slip. */
 function refuseProto(document: Document, file: string, position: (offset: number) => Position): void {
@@ -75,7 +81,7 @@ function toPlain(document: Document, file: string): unknown {
     return document.toJS() ?? {};
   } catch (error) {
     // yaml refuses aliases that grow without bound, and names that are not defined, only here.
-    const message = error instanceof Error ? error.message : String(error);
+    const message = plain(error instanceof Error ? error.message : String(error));
     throw new ConfigError([{ key: "", file, line: 1, column: 1, message }]);
   }
 }

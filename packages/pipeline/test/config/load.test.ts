@@ -249,3 +249,11 @@ test("a name of a run or a class is one line without control characters, and no 
   assert.match(fails('task: {class_names: ["a", "b\\nc"]}\n').message, /class_names.*of one line/);
   assert.equal(loadConfig({ text: "name: Lunge_größe 漢字\n" }).name, "Lunge_größe 漢字");
 });
+
+test("collections nested thousands deep are refused in words, in lists and in maps", () => {
+  for (const text of [
+    `name: ${"[".repeat(20_000)}${"]".repeat(20_000)}`,
+    `slice: ${"{a: ".repeat(5000)}1${"}".repeat(5000)}`,
+  ])
+    assert.match(fails(text).message, /run\.yaml:1:\d+: collections are nested too deeply to be read/);
+});
