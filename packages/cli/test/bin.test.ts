@@ -137,3 +137,13 @@ test("without a build the bin says in one line what to run", () => {
   assert.equal(status, 1);
   assert.match(stderr, /^slicestack is not built yet: run `make build`[^\n]*\n$/);
 });
+
+test("a limit of open files under which not even the command's modules can be read is one line with the remedy", () => {
+  for (const files of [24, 30, 40, 100, 150]) {
+    const script = `ulimit -n ${files}; exec "$0" "$@"`;
+    const args = ["-c", script, process.execPath, join(packageRoot, "bin/slicestack.js"), "models"];
+    const { status, stdout, stderr } = spawnSync("bash", args, { cwd: folder, encoding: "utf8" });
+    assert.deepEqual([status, stdout], [2, ""], stderr);
+    assert.equal(stderr, "slicestack: this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096\n");
+  }
+});

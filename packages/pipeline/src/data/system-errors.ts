@@ -55,6 +55,8 @@ const WORDS: Record<string, Words> = {
   ETXTBSY: { problem: "the file is a program that runs", remedy: "Choose another name." },
 };
 
+const NO_CWD = "the folder that the command was started in is gone";
+
 /** Shortages of the machine: they say nothing about the file that was met by them. */
 const SHORTAGES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EMFILE", "ENFILE", "ENOMEM"]);
 
@@ -93,6 +95,8 @@ export function explained(error: unknown, goOn = ""): unknown {
   if (error instanceof Error && error.name === "SystemError" && goOn !== "" && !error.message.endsWith(goOn))
     error.message += ` ${goOn}`;
   if (!isSystemError(error) || WORDS[error.code] === undefined) return error;
+  if (error.syscall === "uv_cwd")
+    return new SystemError(error.code, null, NO_CWD, "Go to a folder that is there: cd.", { cause: error });
   const remedy = [WORDS[error.code]!.remedy, goOn].filter((part) => part !== "").join(" ");
   return new SystemError(error.code, error.path ?? null, systemText(error), remedy, { cause: error });
 }

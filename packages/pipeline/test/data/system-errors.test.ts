@@ -115,3 +115,11 @@ test("what could not be written after minutes of work is refused before them, by
     assert.ok(error instanceof SystemError && error.code === code && error.message.startsWith(`${path}: `), code);
   }
 });
+
+test("a command that is started in a folder that is gone says so", () => {
+  const error = Object.assign(new Error("ENOENT: no such file or directory, uv_cwd"), {
+    code: "ENOENT",
+    syscall: "uv_cwd",
+  });
+  assert.match(String(explained(error)), /the folder that the command was started in is gone\. Go to a folder/);
+});
