@@ -62,9 +62,11 @@ function parseSource(file: string, text: string): ConfigSource {
   return { file, root, locate: (path, what) => position(offsetOf(document, path, what)) };
 }
 
-/** Collections within collections, thousands deep: what the parser says of it is of its own making. */
-const plain = (message: string): string =>
-  /call stack/i.test(message) ? "collections are nested too deeply to be read" : message;
+/** What the parser says of its own making, in words for the file. */
+function plain(message: string): string {
+  if (/call stack/i.test(message)) return "collections are nested too deeply to be read";
+  return /multiple documents/.test(message) ? "expected one configuration, found a second one after ---" : message;
+}
 
 /** A key that JavaScript would take for the object's prototype and lose: it can only be an attack, or a slip. */
 function refuseProto(document: Document, file: string, position: (offset: number) => Position): void {
@@ -112,11 +114,17 @@ export function isMapping(value: unknown): value is Mapping {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Characters of a value that are shown. */
+const MOST_SHOWN = 200;
+
+const shortened = (text: string): string =>
+  text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}… (${text.length} characters)`;
+
 /** A value as an error message shows it. */
 export function received(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
-  if (typeof value === "string") return `the text ${JSON.stringify(value)}`;
-  if (Array.isArray(value)) return `the list ${JSON.stringify(value)}`;
+  if (typeof value === "string") return `the text ${shortened(JSON.stringify(value))}`;
+  if (Array.isArray(value)) return `the list ${shortened(JSON.stringify(value))}`;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return "a section";
 }

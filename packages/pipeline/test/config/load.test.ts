@@ -257,3 +257,8 @@ test("collections nested thousands deep are refused in words, in lists and in ma
   ])
     assert.match(fails(text).message, /run\.yaml:1:\d+: collections are nested too deeply to be read/);
 });
+
+test("a second document, and a text of megabytes, are refused in a line", () => {
+  assert.match(fails("name: a\n---\nname: b\n").message, /run\.yaml:2:1: expected one configuration, found a second/);
+  assert.ok(fails(`name: "${"x".repeat(3_000_000)}"`).message.length < 500);
+});
