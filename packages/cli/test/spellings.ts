@@ -62,16 +62,18 @@ export interface Command {
   only?: string[];
 }
 
-/** The words of a command line, with its paths spelled. */
-function spelled({ line }: Command, { of, place, cwd = place }: Spelling): CommandLine {
-  const isWithin = place === "within";
-  const main = /@@(\S+)/.exec(line)?.[1] ?? "";
+/** The words of a command line, with its paths spelled; without a main path there is no folder to be within. */
+function spelled({ line }: Pick<Command, "line">, spelling: Spelling): CommandLine {
+  const main = /@@(\S+)/.exec(line)?.[1];
+  const { of, place, cwd = place } = spelling;
+  const within = spelling === spellings["."] ? main : undefined;
   const args = line.split(" ").map((word) => {
     if (!word.startsWith("@")) return word;
     const path = word.replace(/^@+/, "");
-    return isWithin && path === main ? "." : of(path, at(place));
+    if (spelling === spellings["."] && main === undefined) return path;
+    return path === within ? "." : of(path, at(place));
   });
-  return { cwd: isWithin ? at(place, main) : at(cwd), args: [...args, "--json"] };
+  return { cwd: within === undefined ? at(cwd) : at(place, within), args: [...args, "--json"] };
 }
 
 /** What a command says, its paths as seen from the folder that all inputs are in. */
