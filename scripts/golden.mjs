@@ -1,0 +1,153 @@
+/**
+ * Whether training still gives the same numbers, bit by bit: small trainings of every kind, their weights, probabilities
+ * and metrics hashed and compared with fixtures/golden/results.json. For a change that moves code and must not move results.
+ *
+ *   node scripts/golden.mjs [--write] [--only REGEX] [--keep FOLDER]
+ *
+ * --write         record what comes out, in place of comparing
+ * --only REGEX    the cases with such a name
+ * --keep FOLDER   where the data and the runs go and stay; default: a temporary folder
+ *
+ * The last bits depend on libtorch and on the CPU's instructions, so that the file has an entry for each such engine;
+ * on an engine that has none there is nothing to compare with, and the script says so and exits with 3.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { libtorchInfo } from "@slicestack/torch";
+
+const { values: options } = parseArgs({
+  options: { write: { type: "boolean" }, only: { type: "string", default: "" }, keep: { type: "string" } },
+});
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const file = join(root, "fixtures/golden/results.json");
+const command = join(root, "node_modules/slicestack/bin/slicestack.js");
+
+/** Flags that every case has: short, one thread, each stage two epochs. */
+const common = {
+  "slice.model": "slice_cnn",
+  "slice.slices_per_volume": 6,
+  "slice.epochs": 2,
+  "volume.epochs": 2,
+  "volume.batch_size": 8,
+  "fine_tune.batch_size": 4,
+  "slice.size": "[32, 32]",
+  threads: 1,
+};
+const threeD = { method: "3d", "volume.size": "[32, 32, 32]", "transform.augment": "strong" };
+const cases = {
+  "2d": { method: "2d" },
+  "2d resnet18, three planes, neighbours": {
+    method: "2d",
+    "slice.model": "resnet18",
+    "transform.planes": "three",
+    "transform.neighbours": 3,
+    "slice.slices_per_volume": 3,
+    "slice.epochs": 1,
+  },
+  "2d ordinal, majority": { method: "2d", "slice.loss": "ordinal", "slice.vote": "majority" },
+  "2.5d flatten": { "volume.head": "flatten" },
+  "2.5d attention, views": { "volume.head": "attention", "volume.views": 1 },
+  "2.5d transformer, sampled slices": { "volume.head": "transformer", "volume.slices": 10 },
+  "2.5d gru, windows": {
+    "volume.head": "gru",
+    "transform.window": "null",
+    "transform.windows": "[[-1000, 400], [-160, 240]]",
+  },
+  "2.5d maps": { "volume.head": "maps_3d" },
+  "2.5d fine-tuned": { "volume.head": "attention", "fine_tune.epochs": 1, "fine_tune.slices": 8 },
+  "3d attn": { ...threeD, "volume.model": "attn" },
+  "3d simple_modular, padded": {
+    ...threeD,
+    "volume.model": "simple_modular",
+    "volume.fit": "pad",
+    "volume.loss": "focal",
+  },
+};
+
+const work = options.keep === undefined ? mkdtempSync(join(tmpdir(), "slicestack-golden-")) : resolve(options.keep);
+mkdirSync(work, { recursive: true });
+process.env.XDG_CACHE_HOME = join(work, "cache");
+process.env.OMP_WAIT_POLICY ??= "passive";
+
+function slicestack(...args) {
+  const { status, stderr } = spawnSync(process.execPath, [command, ...args], { cwd: work, encoding: "utf8" });
+  if (status !== 0) throw new Error(`slicestack ${args.join(" ")}: exit code ${status}\n${stderr}`);
+}
+
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+
+/** The tensors of a weights file without its header, which may say more about them one day. */
+function weightsHash(path) {
+  const bytes = readFileSync(path);
+  return sha256(bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))));
+}
+
+/** All numbers of metrics.json; names, folders and versions are no results. */
+function metricsHash(path) {
+  const numbers = [];
+  const walk = (value, key) => {
+    if (typeof value === "number" && key !== "version") numbers.push(value);
+    else if (typeof value === "object" && value !== null)
+      for (const each of Object.keys(value)) walk(value[each], each);
+  };
+  const { version: _, ...results } = JSON.parse(readFileSync(path, "utf8"));
+  walk(results);
+  return sha256(numbers.join());
+}
+
+function resultsOf(run) {
+  const stages = readdirSync(join(run, "checkpoints")).sort();
+  const weights = stages.map((stage) => [stage, weightsHash(join(run, "checkpoints", stage, "best.safetensors"))]);
+  return {
+    weights: Object.fromEntries(weights),
+    predictions: sha256(readFileSync(join(run, "predictions.csv"))),
+    metrics: metricsHash(join(run, "metrics.json")),
+  };
+}
+
+function runCase(name, precision) {
+  const out = `runs/${name} ${precision}`;
+  rmSync(join(work, out), { recursive: true, force: true });
+  const keys = { ...common, ...cases[name], precision };
+  const flags = Object.entries(keys).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  slicestack("train", "--config", join(root, "configs/demo.yaml"), "--data", "demo/data", "--out", out, ...flags);
+  slicestack("evaluate", out, "--no-images");
+  return resultsOf(join(work, out));
+}
+
+if (!existsSync(join(work, "demo/data")))
+  slicestack("demo", "--subjects", "60", "--epochs", "1", "--volume-epochs", "1", "--set", "threads=1");
+
+const { version, cpuCapability } = libtorchInfo();
+const engine = `libtorch ${version}, ${process.platform} ${process.arch}, ${cpuCapability}`;
+const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
+const before = recorded[engine] ?? {};
+
+/** Kept after each case, so that a long recording that is stopped has not been for nothing. */
+function record(name, results) {
+  before[name] = results;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ ...recorded, [engine]: before }, null, 2)}\n`);
+}
+
+function compare(name, results) {
+  const expected = before[name];
+  const differs = (key) => JSON.stringify(results[key]) !== JSON.stringify(expected?.[key]);
+  const differing = expected === undefined ? ["nothing recorded"] : Object.keys(results).filter(differs);
+  console.log(`${name}: ${differing.length === 0 ? "the same" : differing.join(", ")}`);
+  if (differing.length > 0) process.exitCode = expected === undefined ? 3 : 1;
+}
+
+const names = Object.keys(cases).filter((name) => new RegExp(options.only).test(name));
+for (const name of names)
+  for (const precision of ["float32", "bfloat16"]) {
+    const results = runCase(name, precision);
+    if (options.write) record(`${name}, ${precision}`, results);
+    else compare(`${name}, ${precision}`, results);
+  }
+if (options.keep === undefined) rmSync(work, { recursive: true, force: true });
