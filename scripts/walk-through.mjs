@@ -14,13 +14,14 @@ import { loadConfig } from "../packages/pipeline/dist/src/config/load.js";
 import { generatePhantoms } from "../packages/pipeline/dist/src/data/phantom.js";
 import { prepare } from "../packages/pipeline/dist/src/data/prepare/prepare.js";
 import { greyPng } from "../packages/pipeline/dist/src/evaluate/report/png.js";
-import { volumeEmbeddings } from "../packages/pipeline/dist/src/models/features.js";
-import { loadWeights } from "../packages/pipeline/dist/src/models/load.js";
-import { headOf, headSlices, sliceModelOf } from "../packages/pipeline/dist/src/models/of-config.js";
-import { classifyEmbeddings, stackVolumes } from "../packages/pipeline/dist/src/models/predict.js";
+import { SliceStore } from "../packages/pipeline/dist/src/input/slices.js";
+import { datasetSource } from "../packages/pipeline/dist/src/input/source.js";
 import { createVolumeModel } from "../packages/pipeline/dist/src/models/registry.js";
+import { readSpec } from "../packages/pipeline/dist/src/models/spec-file.js";
 import { drawSvg, PALETTE, svgToPng } from "../packages/pipeline/dist/src/page/drawing.js";
-import { runPaths } from "../packages/pipeline/dist/src/run/folder.js";
+import { volumeEmbeddings } from "../packages/pipeline/dist/src/predict/features.js";
+import { classifyEmbeddings, stackVolumes } from "../packages/pipeline/dist/src/predict/forward.js";
+import { loadFromRun, openModel } from "../packages/pipeline/dist/src/predict/open-model.js";
 import { openRun } from "../packages/pipeline/dist/src/run/open.js";
 import { train } from "../packages/pipeline/dist/src/train/train.js";
 import { noGrad, scope } from "../packages/torch/dist/src/index.js";
@@ -66,10 +67,9 @@ shown.source = volume.original;
 
 scope(() => {
   const { shapes, counts } = shown;
-  const { store, model: trunk } = sliceModelOf(opened, "cpu");
-  const weightsHash = loadWeights(trunk, runPaths(run).best("slice")).hash;
-  const head = headOf(opened, trunk);
-  loadWeights(head, runPaths(run).best("volume"));
+  const spec = readSpec(run);
+  const { trunk, trunkHash, head } = openModel(spec, loadFromRun(run, opened), "cpu");
+  const store = new SliceStore(datasetSource(opened.dataset), { ...spec.input, device: "cpu" });
   trunk.eval();
   head.eval();
 
@@ -81,9 +81,9 @@ scope(() => {
     const logits_BK = trunk.classify(embedding_BE);
     Object.assign(shapes, { unit_BCHW, x_BCHW, maps_BFhw: trunk.featureMaps(x_BCHW), embedding_BE, logits_BK });
 
-    const source = { model: trunk, weightsHash, store, datasetHash: opened.dataset.info.hash };
+    const source = { model: trunk, weightsHash: trunkHash, store, datasetHash: opened.dataset.info.hash };
     const both = volumeEmbeddings(source, [volume, other], compute);
-    const { features_BS, mask_BS } = stackVolumes(both.features_N, both.volumes, headSlices(opened));
+    const { features_BS, mask_BS } = stackVolumes(both.features_N, both.volumes, spec.head.slices);
     const { logits_BK: volume_BK, sliceWeight_BS } = head.forward(features_BS, mask_BS);
     Object.assign(shapes, {
       features_NE: both.features_N,

@@ -18,7 +18,9 @@ const mayImport = {
 };
 // Folders of packages/pipeline/src that must not be reached from the folder on the left, not even through a third.
 const mustNotReach = {
-  models: ["train", "evaluate", "explain"],
+  models: ["train", "evaluate", "explain", "predict"],
+  input: ["train", "evaluate", "explain", "predict", "models"],
+  predict: ["train", "evaluate", "explain", "inspect"],
   data: ["train", "evaluate", "explain"],
   augment: ["train", "evaluate", "models"],
   train: ["study", "plan"],

@@ -1,25 +1,17 @@
 /** What a run's main model costs: counted from its own forward pass, and timed on a few volumes without any cache. */
-import { ones, scope, zeros } from "@slicestack/torch";
+import { ones, scope, zeros, type Tensor } from "@slicestack/torch";
 import { traceShapes } from "@slicestack/torch/trace";
-import type { TaskVolume } from "../data/task.js";
 import type { Dataset } from "../data/store.js";
+import type { TaskVolume } from "../data/task.js";
+import { datasetSource } from "../input/source.js";
 import { costOf, type Cost } from "../models/common/flops.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
 import { Maps3dHead } from "../models/maps-3d.js";
-import { headOf, headSlices, seenSlices, sliceModelOf, trunkOf, volumeModelOf } from "../models/of-config.js";
-import {
-  classifyEmbeddings,
-  embedSlices,
-  mapsOfSlices,
-  predictVolumes,
-  predictVoxels,
-  rowsOf,
-} from "../models/predict.js";
-import { createHeadFor, createVolumeModel } from "../models/registry.js";
-import { sliceTransform } from "../models/slice-input.js";
-import { volumeTransform } from "../models/volume-input.js";
+import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
+import type { OpenModel } from "../predict/open-model.js";
+import type { Predictor } from "../predict/prediction.js";
+import { predictorOf } from "../predict/predictor.js";
 import type { ComputePlan } from "../run/compute.js";
-import { loadBest, loadTrained } from "../run/load-trained.js";
-import type { OpenRun } from "../run/open.js";
 import { medianOf } from "./statistics/median.js";
 
 export interface ModelPart {
@@ -54,16 +46,10 @@ interface Timed {
   volumes: readonly TaskVolume[];
 }
 
-export function measureCost(
-  opened: OpenRun,
-  run: string,
-  { dataset, volumes }: Timed,
-  compute: ComputePlan,
-): MeasuredCost {
-  const parts = partsOf(opened);
-  const some = { dataset, volumes: volumes.slice(0, MOST_TIMED) };
-  const time = opened.config.method === "3d" ? timeVoxels : timeSlices;
-  const seconds = scope(() => time(opened, run, some, compute));
+export function measureCost(model: OpenModel, { dataset, volumes }: Timed, compute: ComputePlan): MeasuredCost {
+  const parts = partsOf(model.spec);
+  using predictor = predictorOf(model, datasetSource(dataset), compute);
+  const seconds = scope(() => timed(predictor, volumes.slice(0, MOST_TIMED)));
   return {
     parts,
     parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
@@ -76,41 +62,58 @@ export function measureCost(
   };
 }
 
-function partsOf(opened: OpenRun): ModelPart[] {
-  const { config, dataset, task } = opened;
-  const classes = task.classes.count;
-  if (config.method === "3d") {
-    const { size } = volumeTransform(config, dataset, "cpu");
-    const cost = costOf(() => {
-      const model = createVolumeModel(config.volume, classes, size);
-      return { model, logits: (x_B1HWD) => model.forward(x_B1HWD) };
-    }, [1, ...size], STEP); // prettier-ignore
-    return [partOf("3D model", cost, 1)];
+/** Counted from the contract alone: no weights are needed. */
+function partsOf(spec: ModelSpec): ModelPart[] {
+  if (spec.method === "3d") {
+    const counted = () => {
+      const model = createNetwork(spec);
+      return { model, logits: (x_B1HWD: Tensor) => model.forward(x_B1HWD) };
+    };
+    return [partOf("3D model", costOf(counted, [1, ...spec.input.size], STEP), 1)];
   }
-  const transform = sliceTransform(config, dataset, "cpu");
-  const trunk = () => trunkOf(opened);
-  const shapes = traceShapes(() => {
-    using model = trunk();
-    const x_1CHW = zeros([1, model.channels, ...transform.size]);
-    return { channels: model.channels, embedding: [model.embedding], maps: model.featureMaps(x_1CHW).shape.slice(1) };
+  const [, deepest] = spec.prepared.depths;
+  const slices = spec.method === "2.5d" ? spec.head.slices : seenOf(deepest, null, spec.input);
+  const trunk = partOf("slice model", costOfTrunk(spec), slices);
+  return spec.method === "2.5d" ? [trunk, partOf("head", costOfHead(spec), 1)] : [trunk];
+}
+
+/** Of one slice, up to what is asked of it: classes in 2D, else what the head sees. */
+function costOfTrunk(spec: SliceSpec | StackSpec): Cost {
+  const { channels } = shapesOf(spec);
+  const counted = () => {
+    const model = createTrunk(spec);
+    const logits = (x_BCHW: Tensor) => {
+      if (spec.method === "2d") return model.forward(x_BCHW);
+      return spec.head.name === "maps_3d" ? model.featureMaps(x_BCHW).flatten(1) : model.embed(x_BCHW);
+    };
+    return { model, logits };
+  };
+  return costOf(counted, [channels, ...spec.input.size], STEP);
+}
+
+function costOfHead(spec: StackSpec): Cost {
+  const { slices, name } = spec.head;
+  const { embedding, maps } = shapesOf(spec);
+  const counted = () => {
+    using trunk = createTrunk(spec);
+    const model = createHead(spec, trunk);
+    const logits = (x_BS: Tensor) => {
+      // maps_3d looks at the values of a mask, which are not there while shapes are traced.
+      if (model instanceof Maps3dHead) return model.forward(x_BS).logits_BK;
+      return model.forward(x_BS, ones([x_BS.size(0), slices], { dtype: "bool" })).logits_BK;
+    };
+    return { model, logits };
+  };
+  return costOf(counted, [slices, ...(name === "maps_3d" ? maps : embedding)], STEP);
+}
+
+/** What the trunk takes and gives for a slice. */
+function shapesOf(spec: SliceSpec | StackSpec): { channels: number; embedding: number[]; maps: number[] } {
+  return traceShapes(() => {
+    using trunk = createTrunk(spec);
+    const x_1CHW = zeros([1, trunk.channels, ...spec.input.size]);
+    return { channels: trunk.channels, embedding: [trunk.embedding], maps: trunk.featureMaps(x_1CHW).shape.slice(1) };
   }).result;
-  const hasHead = config.method === "2.5d";
-  const isMaps = hasHead && config.volume.head === "maps_3d";
-  const sliceCost = costOf(() => {
-    const model = trunk();
-    return { model, logits: (x_BCHW) => (isMaps ? model.featureMaps(x_BCHW).flatten(1) : hasHead ? model.embed(x_BCHW) : model.forward(x_BCHW)) }; // prettier-ignore
-  }, [shapes.channels, ...transform.size], STEP); // prettier-ignore
-  const slices = headSlices(opened);
-  const parts = [partOf("slice model", sliceCost, slices)];
-  if (!hasHead) return parts;
-  const headCost = costOf(() => {
-    using model = trunk();
-    const head = createHeadFor(config.volume, model, { slices, classes });
-    // maps_3d looks at the values of a mask, which are not there while shapes are traced.
-    if (head instanceof Maps3dHead) return { model: head, logits: (x_BS) => head.forward(x_BS).logits_BK };
-    return { model: head, logits: (x_BS) => head.forward(x_BS, ones([x_BS.size(0), slices], { dtype: "bool" })).logits_BK }; // prettier-ignore
-  }, [slices, ...(isMaps ? shapes.maps : shapes.embedding)], STEP); // prettier-ignore
-  return [...parts, partOf("head", headCost, 1)];
 }
 
 /** Items of the training step that `costOf` counts beside: batch norm needs two. */
@@ -120,43 +123,11 @@ function partOf(name: ModelPart["name"], { parameters, multiplyAdds }: Cost, tim
   return { name, parameters, multiplyAdds, timesAVolume };
 }
 
-function timeVoxels(opened: OpenRun, run: string, { dataset, volumes }: Timed, compute: ComputePlan): number[] {
-  const made = volumeModelOf(opened, compute.device, dataset);
-  using store = made.store;
-  using model = made.model;
-  loadBest(opened, run, { stage: "volume", model });
-  model.to({ device: compute.device });
-  return timed(volumes, (volume) => predictVoxels(model, store, [volume], { ...compute, batch: 1 }));
-}
-
-/** Of the model that was trained last: the trunk of fine-tuning where there was one. */
-function timeSlices(opened: OpenRun, run: string, { dataset, volumes }: Timed, compute: ComputePlan): number[] {
-  const { config } = opened;
-  const made = sliceModelOf(opened, compute.device, dataset);
-  using store = made.store;
-  using trunk = made.model;
-  using head = config.method === "2d" ? null : headOf(opened, trunk);
-  loadTrained(opened, run, trunk, head);
-  trunk.to({ device: compute.device });
-  head?.to({ device: compute.device });
-  const most = Math.max(headSlices(opened), headSlices(opened, dataset));
-  return timed(volumes, (volume) =>
-    scope(() => {
-      if (head === null)
-        return rowsOf(classifyEmbeddings(trunk, embedSlices(trunk, store, store.slicesOf(volume), compute), compute)); // prettier-ignore
-      const seen = seenSlices(opened, store, volume);
-      const features_N = (config.volume.head === "maps_3d" ? mapsOfSlices : embedSlices)(trunk, store, seen, compute); // prettier-ignore
-      const stacked = [{ offset: 0, count: seen.length }];
-      return predictVolumes(head, features_N, stacked, most, compute.device).probabilities;
-    }),
-  );
-}
-
 /** Seconds for each volume; the first is done twice, because the first time has things to set up. */
-function timed(volumes: readonly TaskVolume[], predict: (volume: TaskVolume) => unknown): number[] {
+function timed(predictor: Predictor, volumes: readonly TaskVolume[]): number[] {
   const secondsOf = (volume: TaskVolume) => {
     const start = performance.now();
-    predict(volume); // ends with numbers on the CPU, so that a GPU has been waited for
+    predictor.decide(volume); // ends with numbers on the CPU, so that a GPU has been waited for
     return (performance.now() - start) / 1000;
   };
   for (const volume of volumes.slice(0, 1)) secondsOf(volume);

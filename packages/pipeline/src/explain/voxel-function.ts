@@ -1,7 +1,7 @@
 /** A 3D model as a function of one volume. H height, W width, D slices of its input, K classes. */
 import { cat, functional as F, grad, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { TaskVolume } from "../data/task.js";
-import type { VolumeStore } from "../models/volume-input.js";
+import type { VolumeStore } from "../input/volumes.js";
 import type { VolumeModel } from "../models/volume-model.js";
 import { targetLayer, type TargetLayer } from "./layers.js";
 import { logOdds } from "./log-odds.js";

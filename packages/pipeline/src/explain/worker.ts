@@ -2,9 +2,12 @@
 import { manualSeed } from "@slicestack/torch";
 import { serveJob, stopIfAsked, type JobContext } from "../background.js";
 import type { TaskVolume } from "../data/task.js";
+import { datasetSource } from "../input/source.js";
+import { loadFromRun, openModel, type OpenModel } from "../predict/open-model.js";
+import { specOfRun } from "../models/spec-file.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { openRun } from "../run/open.js";
-import { functionOfRun } from "./function-of-run.js";
+import { functionOfModel } from "./function-of-model.js";
 import { explainVolume, OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
 import type { BaselineKind } from "./volume-function.js";
 
@@ -42,11 +45,19 @@ function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
   const { seed } = opened.config;
   const compute = planCompute(opened.config);
   startCompute(compute, seed);
-  using trained = functionOfRun(opened, input.run, compute.device);
-  const layer = trained.model.layer(input.layer);
+  const spec = specOfRun(input.run, opened);
+  const functionOf = (model: OpenModel) => functionOfModel(model, datasetSource(opened.dataset), compute.device);
+  using trained = openModel(spec, loadFromRun(input.run, opened), compute.device);
+  using explaining = functionOf(trained);
+  const model = explaining.function;
+  const layer = model.layer(input.layer);
   manualSeed(OTHER_SEED);
-  using other = input.check === null ? null : functionOfRun(opened, null, compute.device);
-  const check = other === null || input.check === null ? null : { ...input.check, other: { model: other.model, layer: other.model.layer(input.layer) } }; // prettier-ignore
+  using untrained = input.check === null ? null : openModel(spec, null, compute.device);
+  using other = untrained === null ? null : functionOf(untrained);
+  const check =
+    other === null || input.check === null
+      ? null
+      : { ...input.check, other: { model: other.function, layer: other.function.layer(input.layer) } };
 
   const total = input.volumes.length * partsOf(input);
   let done = 0;
@@ -57,11 +68,11 @@ function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
       job.report({ stage: "explain", done: Math.min(++done, (k + 1) * partsOf(input)), total, unit: "passes", message: id }); // prettier-ignore
     };
     const options = { ...input, layer, check, seed, onPart };
-    const { explained, maps } = explainVolume(trained.model, volume, options);
+    const { explained, maps } = explainVolume(model, volume, options);
     done = (k + 1) * partsOf(input);
     job.event({ volume, explained, maps } satisfies ExplainEvent);
   });
-  return { explained: trained.model.explained, layer: layer.name };
+  return { explained: model.explained, layer: layer.name };
 }
 
 /** About how many passes through the model a volume takes. */

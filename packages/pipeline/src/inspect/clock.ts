@@ -5,7 +5,9 @@ import { augmentSlices, augmentVolumes } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
 import { openDataset, storeBytes, type Dataset } from "../data/store.js";
-import { SliceStore, sliceTransform, type SliceTransform } from "../models/slice-input.js";
+import { sliceTransform } from "../input/of-config.js";
+import { datasetSource } from "../input/source.js";
+import { SliceStore, type SliceTransform } from "../input/slices.js";
 import type { Progress } from "../progress.js";
 import { plainTransform, WholeLoader } from "./inputs.js";
 import { planCompute } from "../run/compute.js";
@@ -136,7 +138,7 @@ async function loadSlices(
   { order, augmented }: Pass,
   { batch, random, signal }: PassOptions,
 ): Promise<void> {
-  using store = new SliceStore(dataset, transform);
+  using store = new SliceStore(datasetSource(dataset), transform);
   const all = Array.from({ length: store.count }, (_, k) => k);
   const indices = order === "in order" ? all : random.shuffle(all);
   for (let start = 0; start < indices.length; start += batch) {

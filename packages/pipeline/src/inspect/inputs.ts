@@ -6,9 +6,11 @@ import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack
 import type { RunConfig } from "../config/types.js";
 import { arrayHash } from "../data/hash.js";
 import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
-import { SliceStore, sliceTransform, type SliceTransform } from "../models/slice-input.js";
-import type { Window } from "../models/transform.js";
-import { VolumeStore } from "../models/volume-input.js";
+import { sliceTransform } from "../input/of-config.js";
+import { datasetSource } from "../input/source.js";
+import { SliceStore, type SliceTransform } from "../input/slices.js";
+import type { Window } from "../input/schema.js";
+import { VolumeStore } from "../input/volumes.js";
 
 /** Anything that gives a whole volume as a model sees it. */
 export interface VolumeLoader extends Disposable {
@@ -53,7 +55,7 @@ class SliceLoader implements VolumeLoader {
   readonly #store: SliceStore;
 
   constructor(dataset: Dataset, transform: SliceTransform) {
-    this.#store = new SliceStore(dataset, transform);
+    this.#store = new SliceStore(datasetSource(dataset), transform);
   }
 
   volume({ first, count }: VolumeRecord): Tensor {
@@ -72,7 +74,7 @@ export class WholeLoader implements VolumeLoader {
   readonly #store: VolumeStore;
 
   constructor(dataset: Dataset, transform: SliceTransform) {
-    this.#store = new VolumeStore(dataset, { ...transform, size: null, fit: "resize" });
+    this.#store = new VolumeStore(datasetSource(dataset), { ...transform, size: null, fit: "resize" });
   }
 
   volume(record: VolumeRecord): Tensor {

@@ -1,6 +1,6 @@
 /**
  * checksums.json of a run or a group: the SHA-256 of what training and evaluation left there, but for the files that are
- * checked by hashes of their own (run.json, config.yaml, split.json, best weights, states).
+ * checked by hashes of their own (run.json, config.yaml, model.json, split.json, best weights, states).
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
@@ -25,7 +25,7 @@ const isLog = (path: string): boolean => /^(metrics\.jsonl|run\.log|test-reads\.
 
 /** Checked in another way, or nobody's. */
 const isLeftOut = (path: string): boolean =>
-  /^(run\.json|group\.json|config\.yaml|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(path) ||
+  /^(run\.json|group\.json|config\.yaml|model\.json|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(path) ||
   /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path); // prettier-ignore
 
 /** What a training writes anew where it goes on. All other files stay as they were recorded, so that a change to them is noticed. */

@@ -30,6 +30,8 @@ export function runPaths(run: string) {
     config: join(root, "config.yaml"),
     split: join(root, "split.json"),
     record: join(root, "run.json"),
+    /** The contract of its model (models/spec.ts). */
+    model: join(root, "model.json"),
     metrics: join(root, "metrics.jsonl"),
     predictions: join(root, "predictions.csv"),
     summary: join(root, "metrics.json"),

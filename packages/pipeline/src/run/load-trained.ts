@@ -1,10 +1,7 @@
-/** The weights that a run decides by, into its models. */
+/** The weights that a run decides by. */
 import type { Module } from "@slicestack/torch/nn";
-import { stagesOf, type StageName } from "../config/stages.js";
-import type { Head } from "../models/heads/head.js";
-import { Joint } from "../models/joint.js";
+import type { StageName } from "../config/stages.js";
 import { loadWeights, type Loaded } from "../models/load.js";
-import type { SliceModel } from "../models/slice-model.js";
 import { RunError, runPaths, SLICE_STAGE_SPLIT } from "./folder.js";
 import type { OpenRun } from "./open.js";
 
@@ -17,7 +14,7 @@ import type { OpenRun } from "./open.js";
 export function loadBest(
   { split, record }: Pick<OpenRun, "split" | "record">,
   run: string,
-  { stage, model, sliceModel }: { stage: StageName; model: Module; sliceModel?: string },
+  { stage, model, sliceModel }: { stage: StageName; model: Module; sliceModel?: string | undefined },
 ): Loaded {
   const file = runPaths(run).best(stage);
   const loaded = loadWeights(model, file);
@@ -30,14 +27,4 @@ export function loadBest(
   if (sliceModel !== undefined && seen !== undefined && seen !== sliceModel)
     throw new RunError(file, "belongs to another slice model than this run's", remedy);
   return loaded;
-}
-
-/** Of the last stage: trunk and head of fine-tuning where there was one. @param head null for 2D   @throws as loadBest */
-export function loadTrained(opened: OpenRun, run: string, trunk: SliceModel, head: Head | null): void {
-  if (head !== null && stagesOf(opened.config).includes("fine_tune")) {
-    loadBest(opened, run, { stage: "fine_tune", model: new Joint({ trunk, head }) });
-    return;
-  }
-  const { hash: sliceModel } = loadBest(opened, run, { stage: "slice", model: trunk });
-  if (head !== null) loadBest(opened, run, { stage: "volume", model: head, sliceModel });
 }

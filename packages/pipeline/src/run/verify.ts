@@ -11,6 +11,7 @@ import { openSealed } from "../data/sealed-json.js";
 import { checkSplit, readSplits } from "../data/split/split.js";
 import { openDataset, verifyDataset, type Dataset } from "../data/store.js";
 import { recordedHashes } from "../export/recorded.js";
+import { readSpec } from "../models/spec-file.js";
 import { CHECKSUMS, filesBelow, problemOf, readChecksums } from "./checksums.js";
 import { readRecord, readRunConfig, runPaths } from "./folder.js";
 import { groupPaths, groupSplits, readGroup, readGroupConfig } from "./group.js";
@@ -155,6 +156,7 @@ function verifyRun(found: Verification): void {
     found.checked = found.checked.filter((one) => one !== "config.yaml");
     found.unchecked.push({ file: "config.yaml", reason: "run.json has no hash of it" });
   }
+  check(found, "model.json", () => readSpec(folder));
   check(found, "split.json", () => {
     const [split] = readSplits(paths.split);
     if (split?.hash !== readRecord(folder).splitHash)

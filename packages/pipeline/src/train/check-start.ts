@@ -6,7 +6,8 @@ import type { Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
-import { headOf, trunkOf, volumeModelOf, type Sized } from "../models/of-config.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
+import { specOfTraining } from "../models/spec-of-training.js";
 import type { Module } from "@slicestack/torch/nn";
 import { initSource } from "./init-from.js";
 import { computeOf } from "./rank-compute.js";
@@ -29,7 +30,7 @@ export interface StartCheck {
 /** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
 export function checkStart({ config, dataset, split, task, trainsSlices, pretrained, world }: StartCheck): void {
   computeOf(config, { ...world, localRank: world.localWorldSize - 1 }); // there may be more processes than GPUs
-  const sized: Sized = { config, dataset, task };
+  const spec = specOfTraining({ config, dataset, split, task });
   const given = (model: Module, stage: StageName) => {
     const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);
     if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))
@@ -38,20 +39,18 @@ export function checkStart({ config, dataset, split, task, trainsSlices, pretrai
     if (source !== null) refuse(source.file, loadForNewClasses(model, source.file, source.prefix));
   };
   scope(() => {
-    if (config.method === "3d") {
-      const made = volumeModelOf(sized, "cpu");
-      using _store = made.store;
-      using model = made.model;
+    if (spec.method === "3d") {
+      using model = createNetwork(spec);
       return given(model, "volume");
     }
-    using trunk = trunkOf(sized);
+    using trunk = createTrunk(spec);
     if (trainsSlices) {
       given(trunk, "slice");
       if (pretrained !== null) loadTrunk(trunk, pretrained);
     }
-    if (config.method === "2d") return;
+    if (spec.method === "2d") return;
     checkHeadFits(config, dataset);
-    using head = headOf(sized, trunk);
+    using head = createHead(spec, trunk);
     given(head, "volume");
   });
 }

@@ -2,7 +2,7 @@
 import { autocast, noGrad, scope, Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { ProbabilityError } from "../evaluate/errors.js";
-import type { Compute } from "../models/predict.js";
+import type { Compute } from "../predict/forward.js";
 import type { Piece, Stage, Validation } from "./stage.js";
 import { EngineError } from "./errors.js";
 

@@ -3,7 +3,7 @@ import { OutOfMemoryError, Scope } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { clipGradNorm } from "@slicestack/torch/optim";
 import type { JobContext } from "../background.js";
-import type { Compute } from "../models/predict.js";
+import type { Compute } from "../predict/forward.js";
 import type { EpochReport } from "../progress.js";
 import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
 import { anyRank, fromFirstRank, shareModel } from "./distributed.js";

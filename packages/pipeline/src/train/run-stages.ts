@@ -6,10 +6,14 @@ import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
 import { JobStopped, stopIfAsked } from "../background.js";
 import type { StageName } from "../config/stages.js";
 import type { TaskVolume } from "../data/task.js";
-import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../models/features.js";
+import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../predict/features.js";
 import { Joint } from "../models/joint.js";
+import { SliceStore } from "../input/slices.js";
+import { datasetSource } from "../input/source.js";
+import { VolumeStore } from "../input/volumes.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
-import { headOf, headSlices, sliceModelOf, volumeModelOf } from "../models/of-config.js";
+import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import { readRecord, RunError, runPaths, SLICE_STAGE_SPLIT, writeRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open.js";
 import { Checkpoints, endOf, isBegun } from "./checkpoint.js";
@@ -21,7 +25,9 @@ import { sliceStage, trainingVolumes } from "./slice-stage.js";
 import { volumeStage } from "./volume-stage.js";
 import { voxelStage } from "./voxel-stage.js";
 
-export interface Training extends OpenRun {
+export interface Training<Spec extends ModelSpec = ModelSpec> extends OpenRun {
+  /** What is trained. */
+  spec: Spec;
   stageRun: StageRun;
   /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
   pretrained: string | null;
@@ -39,9 +45,10 @@ export function runStage(stage: StageName, training: Training): StageResult {
   }
   try {
     return scope(() => {
-      if (stage === "slice") return runSliceStage(training);
-      if (stage === "fine_tune") return runFineTuneStage(training);
-      return training.config.method === "3d" ? runVoxelStage(training) : runHeadStage(training);
+      const { spec } = training;
+      if (spec.method === "3d") return runVoxelStage({ ...training, spec });
+      if (stage === "slice" || spec.method === "2d") return runSliceStage({ ...training, spec });
+      return stage === "fine_tune" ? runFineTuneStage({ ...training, spec }) : runHeadStage({ ...training, spec });
     });
   } catch (error) {
     // Asked to stop before the stage itself began; what was embedded for it is made again.
@@ -50,12 +57,16 @@ export function runStage(stage: StageName, training: Training): StageResult {
   }
 }
 
-function runSliceStage(training: Training): StageResult {
+/** Slices of the data set as the model sees them. */
+function sliceStore({ spec, dataset, stageRun }: Training<SliceSpec | StackSpec>): SliceStore {
+  return new SliceStore(datasetSource(dataset), { ...spec.input, device: stageRun.compute.device });
+}
+
+function runSliceStage(training: Training<SliceSpec | StackSpec>): StageResult {
   const { config, task, stageRun, pretrained } = training;
   const { compute, run } = stageRun;
-  const made = sliceModelOf(training, compute.device);
-  using store = made.store;
-  using model = made.model;
+  using model = createTrunk(training.spec);
+  using store = sliceStore(training);
   if (!(stageRun.resume && isBegun(run, "slice"))) {
     if (config.checkpoint !== null)
       recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
@@ -68,28 +79,26 @@ function runSliceStage(training: Training): StageResult {
 }
 
 /** Stage two of 2.5D, on the features of the frozen slice model. */
-function runHeadStage(training: Training): StageResult {
-  const { config, task, stageRun } = training;
+function runHeadStage(training: Training<StackSpec>): StageResult {
+  const { config, spec, task, stageRun } = training;
   const { compute } = stageRun;
-  const made = sliceModelOf(training, compute.device);
-  using store = made.store;
-  using model = made.model;
+  using model = createTrunk(spec);
+  using store = sliceStore(training);
   const hash = frozenTrunk(training, model);
   model.to({ device: compute.device });
   const [train, val] = [trainingVolumes(config, task), task.parts.val];
   const source = { model, weightsHash: hash, store, datasetHash: training.dataset.info.hash, slices: config.volume.slices }; // prettier-ignore
   const features = featuresOf(training, source, train, val);
-  using head = headOf(training, model);
+  using head = createHead(spec, model);
   if (config.initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))
     startFrom(training, "volume", head);
   ready(training, head, config.volume.syncBatchNorm);
   const stage = volumeStage({
     config,
-    train: features.train,
-    subjects: train.map(({ subject }) => subject),
-    val: features.val,
+    train: { volumes: train, views: features.train },
+    val: { volumes: val, features: features.val },
     head,
-    slices: headSlices(training),
+    slices: spec.head.slices,
     classes: task.classes.count,
     device: compute.device,
     metadata: { ...origin(training), slice_model: hash },
@@ -128,14 +137,13 @@ function featuresOf(
 }
 
 /** Stage three of 2.5D. */
-function runFineTuneStage(training: Training): StageResult {
-  const { config, task, stageRun } = training;
+function runFineTuneStage(training: Training<StackSpec>): StageResult {
+  const { config, spec, task, stageRun } = training;
   const { compute, run } = stageRun;
-  const made = sliceModelOf(training, compute.device);
-  using store = made.store;
-  const trunk = made.model;
+  const trunk = createTrunk(spec);
+  using store = sliceStore(training);
   const sliceHash = frozenTrunk(training, trunk);
-  const head = headOf(training, trunk);
+  const head = createHead(spec, trunk);
   using model = new Joint({ trunk, head });
   const volume = loadWeights(head, runPaths(run).best("volume"));
   if (volume.metadata.slice_model !== sliceHash)
@@ -146,18 +154,17 @@ function runFineTuneStage(training: Training): StageResult {
     );
   // The trunk computes as in evaluation: its batch norm sees no items.
   ready(training, model, config.fineTune.syncBatchNorm, head);
-  const slices = headSlices(training);
+  const { slices } = spec.head;
   const metadata = { ...origin(training), slice_model: sliceHash, volume_model: volume.hash };
   return trainStage(fineTuneStage({ config, task, store, model, slices, compute, metadata }), stageRun);
 }
 
 /** 3D: a network on whole volumes. */
-function runVoxelStage(training: Training): StageResult {
-  const { config, task, stageRun } = training;
+function runVoxelStage(training: Training<VolumeSpec>): StageResult {
+  const { config, spec, task, stageRun } = training;
   const { compute, run, resume } = stageRun;
-  const made = volumeModelOf(training, compute.device);
-  using store = made.store;
-  using model = made.model;
+  using model = createNetwork(spec);
+  using store = new VolumeStore(datasetSource(training.dataset), { ...spec.input, device: compute.device });
   if (!(resume && isBegun(run, "volume"))) {
     if (config.checkpoint !== null)
       recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));

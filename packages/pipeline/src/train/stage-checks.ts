@@ -4,7 +4,7 @@ import { stagesOf } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
-import { sliceTransform } from "../models/slice-input.js";
+import { sliceTransform } from "../input/of-config.js";
 import { leastBatch } from "./slice-stage.js";
 
 /** @param ranks processes that share each batch   @throws ConfigError */

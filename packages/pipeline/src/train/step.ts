@@ -2,7 +2,7 @@
 import { autocast, scope } from "@slicestack/torch";
 import { rank, worldSize } from "@slicestack/torch/distributed";
 import { SyncBatchNorm, type Module } from "@slicestack/torch/nn";
-import type { Compute } from "../models/predict.js";
+import type { Compute } from "../predict/forward.js";
 import { averageOverRanks, meanOverRanks, shardBatch } from "./distributed.js";
 import type { Piece, Stage } from "./stage.js";
 

@@ -16,6 +16,8 @@ import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf, type Task } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/registry.js";
+import { specOfTraining } from "../models/spec-of-training.js";
+import { writeSpec } from "../models/spec-file.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { addChecksums, checkFile, dropChecksums, isTrainingFile } from "../run/checksums.js";
 import { checkCache } from "../run/cache.js";
@@ -276,6 +278,7 @@ async function planRun(
     const yaml = configToYaml(config);
     writeFileAtomic(paths.config, yaml);
     writeFileAtomic(paths.split, splitText(split));
+    writeSpec(run, specOfTraining({ config, dataset, task, split }));
     writeRecord(run, {
       version: 1,
       dataset: placeOf(run, dataset),

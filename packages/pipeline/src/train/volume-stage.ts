@@ -5,15 +5,17 @@ import type { RunConfig } from "../config/types.js";
 import { Random } from "../data/random.js";
 import type { Dataset } from "../data/store.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
-import type { Features } from "../models/features.js";
+import type { TaskVolume } from "../data/task.js";
+import type { Features } from "../predict/features.js";
 import type { Head } from "../models/heads/head.js";
-import { predictVolumes, stackVolumes, type StackedVolume } from "../models/predict.js";
+import { predictVolumes, stackVolumes, type StackedVolume } from "../predict/forward.js";
 import { Objective } from "./losses/objective.js";
 import { labelTensor } from "./losses/targets.js";
 import { validationScores } from "./scores.js";
 import type { Stage } from "./stage.js";
 
-type LabelledStack = StackedVolume & { label: number; subject: string };
+type LabelledVolume = Pick<TaskVolume, "label" | "subject">;
+type LabelledStack = StackedVolume & LabelledVolume;
 
 interface FeatureInput {
   /** embedding_BSE or maps_BSFhw */
@@ -25,11 +27,9 @@ interface FeatureInput {
 
 export interface VolumeStageOptions {
   config: RunConfig;
-  /** The same volumes as they are and, where there are views, in each view: an epoch draws one of them for each volume. */
-  train: readonly Features[];
-  /** Of each training volume. */
-  subjects: readonly string[];
-  val: Features;
+  /** The volumes as they are and, where there are views, in each view: an epoch draws one of them for each volume. */
+  train: { volumes: readonly LabelledVolume[]; views: readonly Features[] };
+  val: { volumes: readonly LabelledVolume[]; features: Features };
   head: Head;
   /** Slices of the deepest volume that the head sees. */
   slices: number;
@@ -39,10 +39,11 @@ export interface VolumeStageOptions {
 }
 
 export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, FeatureInput> {
-  const { config, train, subjects, val, head, slices, classes, device, metadata } = options;
+  const { config, train, val, head, slices, classes, device, metadata } = options;
   const { volume, seed } = config;
   const random = new Random(seed).fork("volume stage");
-  const volumes = train[0]!.volumes.map((each, k): LabelledStack => ({ ...each, subject: subjects[k] ?? "" }));
+  const stacks = train.views[0]!.volumes;
+  const volumes = train.volumes.map(({ label, subject }, k): LabelledStack => ({ ...stacks[k]!, label, subject }));
   const objective = new Objective("volume", volume, volumes.map(({ label }) => label), classes); // prettier-ignore
   return {
     name: "volume",
@@ -54,7 +55,7 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
       return batchesOf(epochOrder(volumes, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
     },
     input: (batch, epoch, step) => ({
-      ...stackViews(train, batch, slices, device, random.fork(`views ${epoch} ${step}`)),
+      ...stackViews(train.views, batch, slices, device, random.fork(`views ${epoch} ${step}`)),
       target_B: labelTensor(batch, device),
     }),
     loss: ({ features_BS, mask_BS, target_B }, { first, count }) => {
@@ -64,7 +65,8 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
     mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
     validate: () =>
       scope(() => {
-        const { probabilities } = predictVolumes(head, val.features_N, val.volumes, slices, device);
+        const { features_N, volumes: stacked } = val.features;
+        const { probabilities } = predictVolumes(head, features_N, stacked, slices, device);
         return validationScores(val.volumes.map(({ label }) => label), probabilities, classes); // prettier-ignore
       }),
   };

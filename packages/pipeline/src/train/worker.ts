@@ -2,6 +2,7 @@
 import { isMainThread } from "node:worker_threads";
 import { serveJob, type JobContext } from "../background.js";
 import { stagesOf, type StageName } from "../config/stages.js";
+import { specOfRun } from "../models/spec-file.js";
 import { describeEnvironment, startCompute, type ComputePlan } from "../run/compute.js";
 import { PEAK_MEMORY, readRecord, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { openRun } from "../run/open.js";
@@ -50,6 +51,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   const { run, data, stage, resume, world, pretrained, saveSeconds, keepStates } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
+  const spec = specOfRun(run, opened);
   const isTaken = SLICE_STAGE_OF in opened.record.environment;
   const isFirst = world.rank === 0;
   const keep = (status: "training" | "trained" | "stopped", more: Record<string, string> = {}) => {
@@ -84,7 +86,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   for (const name of stages) {
     // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
     startCompute(compute, stageSeed(config.seed, name) + world.rank);
-    const { status, best } = runStage(name, { ...opened, stageRun, pretrained, isFirst });
+    const { status, best } = runStage(name, { ...opened, spec, stageRun, pretrained, isFirst });
     awaitRanks(); // the next stage reads this one's best weights
     if (best !== undefined) outcome.best[name] = best;
     outcome.status = status;

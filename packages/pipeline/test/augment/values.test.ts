@@ -6,7 +6,9 @@ import { blur } from "../../src/augment/blur.js";
 import { windowMargin } from "../../src/augment/window.js";
 import { loadConfig } from "../../src/config/load.js";
 import { Random } from "../../src/data/random.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { leakFree, randomDataset } from "../models/support.js";
 import { closeTo, fixture, only, sample } from "./support.js";
 
@@ -74,9 +76,9 @@ leakFree(
     const [plain, jittered] = ["none", jitter].map((augment) => loadConfig({ overrides: { "transform.augment": augment, "transform.window": "[-1000, 400]" } })); // prettier-ignore
     const moved = loadConfig({ overrides: { "transform.augment": "none", "transform.window": "[-1070, 610]" } });
     assert.ok(plain !== undefined && jittered !== undefined);
-    using store = new SliceStore(dataset, sliceTransform(jittered, dataset, "cpu"));
-    using other = new SliceStore(dataset, sliceTransform(moved, dataset, "cpu"));
-    using without = new SliceStore(dataset, sliceTransform(plain, dataset, "cpu"));
+    using store = new SliceStore(datasetSource(dataset), sliceTransform(jittered, dataset, "cpu"));
+    using other = new SliceStore(datasetSource(dataset), sliceTransform(moved, dataset, "cpu"));
+    using without = new SliceStore(datasetSource(dataset), sliceTransform(plain, dataset, "cpu"));
     const out = augmentSlices(store.wide([0, 1, 2]), jittered.transform.augment, new Random(1));
     assert.ok(
       out
@@ -135,7 +137,7 @@ for (const size of ["null", "[12, 10]"]) {
       const run = loadConfig({
         overrides: { "transform.augment": "{window: {probability: 1e-9}}", "slice.size": size },
       });
-      using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+      using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
       assert.ok(store.transform.margin > 0);
       // Resized, random pixels are averages, which stay within the window.
       if (size === "null") assert.ok(store.wide([0]).min().item() < 0 && store.wide([0]).max().item() > 1);

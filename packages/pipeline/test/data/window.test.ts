@@ -9,7 +9,7 @@ import { prepare } from "../../src/data/prepare/prepare.js";
 import { Random } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/store.js";
 import { defaultWindow } from "../../src/data/window.js";
-import { valueTransform } from "../../src/models/transform.js";
+import { valueTransform } from "../../src/input/values.js";
 import { loadConfig } from "../../src/config/load.js";
 import { fakeDataset } from "./fake-dataset.js";
 import { temporaryFolder } from "./temporary.js";

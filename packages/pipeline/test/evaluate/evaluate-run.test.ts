@@ -13,6 +13,8 @@ import { readSafetensors } from "../../src/export/safetensors.js";
 
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { readLedger } from "../../src/run/ledger.js";
+import { loadFromRun, openModel } from "../../src/predict/open-model.js";
+import { specOfRun } from "../../src/models/spec-file.js";
 import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
@@ -135,7 +137,10 @@ test("cost: the parameters are those in the files, the FLOPs those of every slic
   const compute = { device: "cpu", bfloat16: false, threads: 1 };
   const before = liveTensors();
   const volumes = opened.task.parts.val;
-  const cost = measureCost(opened, run, { dataset: opened.dataset, volumes }, compute);
+  const cost = (() => {
+    using model = openModel(specOfRun(run, opened), loadFromRun(run, opened), "cpu");
+    return measureCost(model, { dataset: opened.dataset, volumes }, compute);
+  })();
   assert.equal(liveTensors(), before);
   const stored = (["slice", "volume"] as const).map((stage) =>
     scope(() => {

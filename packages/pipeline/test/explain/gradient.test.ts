@@ -5,7 +5,9 @@ import { gradCam } from "../../src/explain/grad-cam.js";
 import { headReadOut, SliceFunction, voteReadOut } from "../../src/explain/slice-function.js";
 import { Maps3dHead } from "../../src/models/maps-3d.js";
 import { createHead, createSliceModel, headNames } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 
 // More than go through the trunk at once.
@@ -17,7 +19,7 @@ for (const name of ["vote", "maps_3d", ...headNames] as const) {
     (folder) => {
       manualSeed(6);
       const dataset = randomDataset(folder, [slices], [16, 24]);
-      using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+      using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
       using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 24]);
       const shape = { embedding: trunk.embedding, slices: slices + 2, classes: 3 };
       const head = name === "vote" ? null : name === "maps_3d" ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }) : createHead({ head: name, dropout: 0 }, shape); // prettier-ignore

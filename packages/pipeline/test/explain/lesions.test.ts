@@ -14,7 +14,9 @@ import { mapInSource } from "../../src/explain/source-map.js";
 import { explainVolume, MAP_KINDS, type MapKind } from "../../src/explain/subject.js";
 import { summarise } from "../../src/explain/summary.js";
 import { SliceModel } from "../../src/models/slice-model.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { preparedSet } from "../inspect/support.js";
 import { config } from "../models/support.js";
@@ -86,7 +88,7 @@ test("people whom the model never saw: half as much again of each map lies in th
   const before = liveTensors();
   scope(() => {
     manualSeed(1);
-    using store = new SliceStore(dataset, sliceTransform(config({ "transform.window": "[-1000, -200]" }), dataset, "cpu")); // prettier-ignore
+    using store = new SliceStore(datasetSource(dataset), sliceTransform(config({ "transform.window": "[-1000, -200]" }), dataset, "cpu")); // prettier-ignore
     using trunk = new Tiny();
     trainOn(trunk, store, dataset);
     using random = new Tiny();

@@ -8,8 +8,10 @@ import { Maps3dHead } from "../../src/models/maps-3d.js";
 import { ordinalOutputs, softmaxOutputs } from "../../src/models/outputs.js";
 import { createHead, createSliceModel, createVolumeModel, headNames } from "../../src/models/registry.js";
 import { SliceModel } from "../../src/models/slice-model.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
-import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
+import { SliceStore } from "../../src/input/slices.js";
+import { datasetSource } from "../../src/input/source.js";
+import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
+import { VolumeStore } from "../../src/input/volumes.js";
 import { logOdds } from "../../src/explain/log-odds.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 
@@ -35,7 +37,7 @@ const near = (found: number, wanted: number, what = "") =>
 
 function functionOf(folder: string, trunk: SliceModel, readOut: ReadOut, depth: number, size: [number, number]) {
   const dataset = randomDataset(folder, [depth], size);
-  const store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+  const store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
   const model = new SliceFunction({ trunk, readOut, store, seen: (volume) => store.slicesOf(volume), stored: size });
   return { model, store, unit: model.input(dataset.volumes[0]!) };
 }
@@ -102,7 +104,7 @@ leakFree("every head: a slice that is left out is as if its place held nothing; 
 leakFree("3D: a slice of air in the place of each slice of the input", (folder) => {
   manualSeed(5);
   const dataset = randomDataset(folder, [8], [8, 10]);
-  using store = new VolumeStore(dataset, volumeTransform(config(), dataset, "cpu"));
+  using store = new VolumeStore(datasetSource(dataset), volumeTransform(config(), dataset, "cpu"));
   using network = createVolumeModel({ model: "simple" }, 2, [8, 10, 8]);
   const model = new VoxelFunction({ model: network, store, stored: [8, 10] });
   const unit = model.input(dataset.volumes[0]!);

@@ -11,8 +11,10 @@ import type { VolumeFunction } from "../../src/explain/volume-function.js";
 import { VoxelFunction } from "../../src/explain/voxel-function.js";
 import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
 import type { SliceModel } from "../../src/models/slice-model.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
-import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
+import { SliceStore } from "../../src/input/slices.js";
+import { datasetSource } from "../../src/input/source.js";
+import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
+import { VolumeStore } from "../../src/input/volumes.js";
 import type { VolumeModelName } from "../../src/models/registry.js";
 import { expectAllNear, expectNear, fill, sampled, scatter, type Sampled } from "../models/parity.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
@@ -44,7 +46,7 @@ const tight = { relative: 1e-8, ofLargest: 1e-10 };
 function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadOut): VolumeFunction & Disposable {
   const [, , height = 0, width = 0] = of.shape;
   const dataset = randomDataset(folder, [of.shape[0]!], [height, width]);
-  const store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+  const store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
   prepared(model);
   if (readOut.module !== null) prepared(readOut.module);
   const made = new SliceFunction({ trunk: model, readOut, store, seen: (volume) => store.slicesOf(volume), stored: [height, width] }); // prettier-ignore
@@ -54,7 +56,7 @@ function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadO
 function ofVoxels(folder: string, of: MapCase, name: VolumeModelName): VolumeFunction & Disposable {
   const [, , height = 0, width = 0, depth = 0] = of.shape;
   const dataset = randomDataset(folder, [depth], [height, width]);
-  const store = new VolumeStore(dataset, volumeTransform(config(), dataset, "cpu"));
+  const store = new VolumeStore(datasetSource(dataset), volumeTransform(config(), dataset, "cpu"));
   const model = createVolumeModel({ model: name, dropout: 0 }, of.classes, [height, width, depth]);
   prepared(model);
   return owning(new VoxelFunction({ model, store, stored: [height, width] }), [store, model]);

@@ -9,8 +9,10 @@ import { readNifti, writeNifti } from "@slicestack/volume/node";
 import { mapsToVolume, slicesToVolume, voxelsToVolume, type SliceGrid } from "../../src/explain/placement.js";
 import { mapInSource } from "../../src/explain/source-map.js";
 import { readStored, type VolumeRecord } from "../../src/data/store.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
-import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
+import { SliceStore } from "../../src/input/slices.js";
+import { datasetSource } from "../../src/input/source.js";
+import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
+import { VolumeStore } from "../../src/input/volumes.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { phantom, preparedSet } from "../inspect/support.js";
 import { close, config, leakFree, randomDataset } from "../models/support.js";
@@ -27,7 +29,7 @@ leakFree(
     // Values within all windows, so that nothing is cut and the input is linear in the stored voxels.
     const dataset = randomDataset(folder, [4, 5], [6, 8]);
     const run = config({ "transform.windows": "[[-2000, 1000], [-1500, 2000]]", "transform.neighbours": "3" });
-    using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+    using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
     const volume = dataset.volumes[1]!;
     const slices = store.slicesOf(volume);
     const weight = arange(0, slices.length * 6 * 48, 1, { dtype: "float32" })
@@ -54,7 +56,10 @@ leakFree(
   "slices that a model did not see have 0; resized ones come back to the stored size, their mass in place",
   (folder) => {
     const dataset = randomDataset(folder, [6], [16, 24]);
-    using store = new SliceStore(dataset, sliceTransform(config({ "slice.size": "[8, 12]" }), dataset, "cpu"));
+    using store = new SliceStore(
+      datasetSource(dataset),
+      sliceTransform(config({ "slice.size": "[8, 12]" }), dataset, "cpu"),
+    );
     const [volume] = dataset.volumes as [VolumeRecord];
     const map = spot([2, 8, 12], [1, 5, 3]);
     const placed = mapsToVolume(map, [1, 4], volume, gridOf(store, [16, 24]));
@@ -92,7 +97,10 @@ function centre(map: Tensor): Triple {
 leakFree("three planes: what the model sees of a voxel in each plane comes back to that voxel", (folder) => {
   // As many slices as rows and columns, so that each plane has each voxel.
   const dataset = randomDataset(folder, [12], [12, 12]);
-  using store = new SliceStore(dataset, sliceTransform(config({ "transform.planes": "three" }), dataset, "cpu"));
+  using store = new SliceStore(
+    datasetSource(dataset),
+    sliceTransform(config({ "transform.planes": "three" }), dataset, "cpu"),
+  );
   const [volume] = dataset.volumes as [VolumeRecord];
   const slices = store.slicesOf(volume);
   const unit = store.unit(slices);
@@ -106,13 +114,13 @@ leakFree("3D input: resized, padded and cut volumes come back to the stored grid
   const dataset = randomDataset(folder, [10], [12, 14]);
   const [volume] = dataset.volumes as [VolumeRecord];
   using plain = new VolumeStore(
-    dataset,
+    datasetSource(dataset),
     volumeTransform(config({ "transform.window": "[-1200, 600]" }), dataset, "cpu"),
   );
   const whole_SHW = scope(() => plain.unit([volume]).view(12, 14, 10).permute(2, 0, 1).contiguous());
   for (const size of ["[16, 14, 7]", "[9, 20, 11]"]) {
     const run = config({ "volume.size": size, "volume.fit": "pad", "transform.window": "[-1200, 600]" });
-    using store = new VolumeStore(dataset, volumeTransform(run, dataset, "cpu"));
+    using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
     const seen_HWD = scope(() => store.unit([volume]).squeeze(0).squeeze(0));
     const back = voxelsToVolume(seen_HWD, volume, store.transform, [12, 14]);
     // What was seen is where it was, what was cut away is 0.
@@ -124,7 +132,7 @@ leakFree("3D input: resized, padded and cut volumes come back to the stored grid
     assert.ok(same >= kept - dark && values.every((value, i) => value === 0 || Math.abs(value - wanted[i]!) < 1e-6), size); // prettier-ignore
   }
   const run = config({ "volume.size": "[24, 28, 20]" });
-  using store = new VolumeStore(dataset, volumeTransform(run, dataset, "cpu"));
+  using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
   const back = voxelsToVolume(spot([24, 28, 20], [9, 21, 6]), volume, store.transform, [12, 14]);
   const [z, y, x] = centre(back);
   assert.ok(Math.abs(z - 2.75) < 0.3 && Math.abs(y - 4.25) < 0.3 && Math.abs(x - 10.25) < 0.3, `${z} ${y} ${x}`);

@@ -7,7 +7,7 @@ import type { RunConfig } from "../../src/config/types.js";
 import { Random } from "../../src/data/random.js";
 import type { Dataset, StoreArray, VolumeRecord } from "../../src/data/store.js";
 import { compareInputs, loadersOf, PlainLoader, type Loaded, type VolumeLoader } from "../../src/inspect/inputs.js";
-import { sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 
 function compared(dataset: Dataset, run: RunConfig, more: VolumeLoader[] = []): Loaded[] {

@@ -2,12 +2,14 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { liveTensors, manualSeed, scope, setNumThreads } from "@slicestack/torch";
-import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../../src/models/features.js";
+import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../../src/predict/features.js";
 import { createSliceModel } from "../../src/models/registry.js";
 import { joinWorld, awaitRanks } from "../../src/train/distributed.js";
 import { endWithLauncher } from "../../src/train/launch.js";
 import { resolveWorld, worldFromEnvironment } from "../../src/train/world.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { config, digest, randomDataset } from "./support.js";
 
 const [folder = "."] = process.argv.slice(2);
@@ -33,7 +35,7 @@ function featuresOf(kind: (typeof kinds)[number], cache: string): { text: string
   process.env["XDG_CACHE_HOME"] = cache;
   manualSeed(3);
   using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 12]);
-  using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+  using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
   const source: FeatureSource = { model, weightsHash: `w ${kind}`, store, datasetHash: "d" };
   const make = kind === "maps" ? volumeMaps : volumeEmbeddings;
   return scope(() => {

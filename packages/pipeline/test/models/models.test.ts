@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { fromTypedArray, manualSeed, noGrad, randn, type Tensor } from "@slicestack/torch";
 import { loadConfig } from "../../src/config/load.js";
 import { createHead, createSliceModel } from "../../src/models/registry.js";
-import { predictVolumes, stackVolumes } from "../../src/models/predict.js";
+import { predictVolumes, stackVolumes } from "../../src/predict/forward.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 import { checkHeadFits } from "../../src/train/volume-stage.js";
 import { leakFree, torchvisionShapes } from "./support.js";

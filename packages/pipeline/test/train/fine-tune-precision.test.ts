@@ -7,7 +7,9 @@ import type { Task } from "../../src/data/task.js";
 import { unusedParameters } from "../../src/models/common/unused.js";
 import { Joint } from "../../src/models/joint.js";
 import { createHeadFor, createSliceModel } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
 import { refuseMissingGradients } from "../../src/train/gradients.js";
 import { backwardBatch } from "../../src/train/step.js";
@@ -29,7 +31,7 @@ for (const name of ["slice_cnn", "resnet18"] as const)
       const gradients = [false, true].map((bfloat16) => {
         manualSeed(8);
         const compute = { device: "cpu", bfloat16 };
-        using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+        using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         const trunk = createSliceModel({ model: name, dropout: 0 }, 2, [128, 128]);
         using model = new Joint({ trunk, head: createHeadFor(run.volume, trunk, { slices: 3, classes: 2 }) });
         const stage = fineTuneStage({ config: run, task, store, model, slices: 3, compute, metadata: {} });

@@ -8,7 +8,9 @@ import { Joint } from "../../src/models/joint.js";
 import { createHead, createHeadFor, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
 import { outputsOf } from "../../src/models/outputs.js";
 import { SliceModel } from "../../src/models/slice-model.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
 import type { Stage } from "../../src/train/stage.js";
@@ -107,7 +109,7 @@ for (const keys of losses) {
         manualSeed(3);
         const run = config(keysOf("slice", { ...keys, ...mixed }));
         const dataset = randomDataset(folder, [3, 4, 2], [8, 8]);
-        using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+        using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         using model = new Plain(64, outputsOf(run.slice.loss).outputs(3));
         const stage = sliceStage({ config: run, task: taskOf(dataset), store, model, compute, metadata: {} });
         const [batch = []] = stage.batches(0);
@@ -121,10 +123,20 @@ for (const keys of losses) {
     const run = config({ ...keysOf("volume", keys), "volume.head": "attention", "volume.dropout": "0" });
     const depths = [3, 1, 4, 2, 4];
     let offset = 0;
-    const volumes = depths.map((count, k) => ({ offset: (offset += count) - count, count, label: k % 3 }));
-    const features = { features_N: randn([offset, 6]), volumes, cached: false };
+    const stacks = depths.map((count) => ({ offset: (offset += count) - count, count }));
+    const features = { features_N: randn([offset, 6]), volumes: stacks, cached: false };
+    const volumes = depths.map((count, k) => ({ subject: String(count), label: k % 3 }));
     using head = createHead({ ...run.volume, head: "attention", dropout: 0 }, { embedding: 6, slices: 4, classes: 3 });
-    const stage = volumeStage({ config: run, train: [features], subjects: depths.map(String), val: features, head, slices: 4, classes: 3, device: "cpu", metadata: {} }); // prettier-ignore
+    const stage = volumeStage({
+      config: run,
+      train: { volumes, views: [features] },
+      val: { volumes, features },
+      head,
+      slices: 4,
+      classes: 3,
+      device: "cpu",
+      metadata: {},
+    });
     compare(stage, stage.batches(0).flat().slice(0, 5));
   });
 }
@@ -137,7 +149,7 @@ for (const head of ["attention", "gru"]) {
         manualSeed(5);
         const run = config({ "volume.head": head, "volume.dropout": "0", "fine_tune.epochs": "1", "fine_tune.chunk": String(chunk), "volume.weighted_loss": "true" }); // prettier-ignore
         const dataset = randomDataset(folder, [4, 2, 3, 1], [16, 16]);
-        using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+        using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         const trunk = createSliceModel({ model: "slice_cnn", dropout: 0.5 }, 3, [16, 16]);
         using model = new Joint({ trunk, head: createHeadFor(run.volume, trunk, { slices: 4, classes: 3 }) });
         const stage = fineTuneStage({

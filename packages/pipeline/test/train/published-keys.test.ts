@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { scope } from "@slicestack/torch";
 import type { Task } from "../../src/data/task.js";
 import { createSliceModel } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { loadConfig } from "../../src/config/load.js";
 import { sliceStage, trainingVolumes } from "../../src/train/slice-stage.js";
 import { leakFree, randomDataset } from "../models/support.js";
@@ -30,7 +32,7 @@ leakFree(
     assert.deepEqual(chosen.map(({ label }) => label), [0, 0, 0, 1, 1, 1, 2, 2]); // prettier-ignore
     assert.deepEqual(trainingVolumes(run, task), chosen);
     assert.equal(trainingVolumes(flat("overfit: false"), task).length, 24);
-    using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+    using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
     using model = createSliceModel(run.slice, 3, [8, 8]);
     const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
     const seen = new Set(stage.batches(0).concat(stage.batches(7)).flat().map(({ index }) => index)); // prettier-ignore
@@ -46,7 +48,7 @@ leakFree(
     const { dataset, task } = example(folder);
     const inputs = (text: string, seed = "0") => {
       const run = flat(text, { seed });
-      using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+      using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
       using model = createSliceModel(run.slice, 3, [8, 8]);
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = stage.batches(0)[0]!;

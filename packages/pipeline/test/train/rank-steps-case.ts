@@ -9,8 +9,10 @@ import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { Joint } from "../../src/models/joint.js";
 import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
-import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
+import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
+import { SliceStore } from "../../src/input/slices.js";
+import { datasetSource } from "../../src/input/source.js";
+import { VolumeStore } from "../../src/input/volumes.js";
 import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
 import type { Stage } from "../../src/train/stage.js";
@@ -50,7 +52,7 @@ function setting(folder: string, depths: number[], size: [number, number], overr
   const dataset = randomDataset(mkdtempSync(join(folder, "data-")), depths, size);
   const { volumes } = dataset;
   const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
-  return { run, dataset, task, store: new SliceStore(dataset, sliceTransform(run, dataset, "cpu")) };
+  return { run, dataset, task, store: new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu")) };
 }
 
 function stepsOf<T, I>(stage: Stage<T, I>, pieces: number): Steps {
@@ -93,9 +95,12 @@ function headSteps(folder: string): Steps {
   const made = setting(folder, [3, 2], [16, 16], { "volume.head": "gru", "volume.batch_size": "1" });
   using _store = made.store;
   using model = createHead({ head: "gru", dropout: 0 }, { embedding: 4, slices: 3, classes: 2 });
-  const volumes = [{ offset: 0, count: 3, label: 0 }, { offset: 3, count: 2, label: 1 }]; // prettier-ignore
-  const features = { features_N: randn([5, 4]), volumes, cached: false };
-  const stage = volumeStage({ config: made.run, train: [features], subjects: ["s0", "s1"], val: features, head: model, slices: 3, classes: 2, device: "cpu", metadata: {} }); // prettier-ignore
+  const volumes = ["s0", "s1"].map((subject, label) => ({ subject, label }));
+  const stacks = [{ offset: 0, count: 3 }, { offset: 3, count: 2 }]; // prettier-ignore
+  const features = { features_N: randn([5, 4]), volumes: stacks, cached: false };
+  const train = { volumes, views: [features] };
+  const val = { volumes, features };
+  const stage = volumeStage({ config: made.run, train, val, head: model, slices: 3, classes: 2, device: "cpu", metadata: {} }); // prettier-ignore
   const [[first]] = stage.batches(0) as [[Parameters<typeof stage.input>[0][number]]];
   return stepsOf({ ...stage, batches: () => [[first]] }, 1);
 }
@@ -105,7 +110,7 @@ function voxelSteps(folder: string): Steps {
   const overrides = { method: "3d", "volume.model": "volume_cnn", "volume.batch_size": "1" };
   const made = setting(folder, [8, 8], [16, 16], overrides);
   using _store = made.store;
-  using store = new VolumeStore(made.dataset, volumeTransform(made.run, made.dataset, "cpu"));
+  using store = new VolumeStore(datasetSource(made.dataset), volumeTransform(made.run, made.dataset, "cpu"));
   using model = createVolumeModel({ model: "volume_cnn", dropout: 0 }, 2, [16, 16, 8]);
   if (worldSize() > 1) convertSyncBatchNorm(model);
   const stage = voxelStage({ ...made, config: made.run, store, model, compute, metadata: {} });

@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Tensor } from "@slicestack/torch";
-import { augmentedStack } from "../../src/models/augmented-stack.js";
+import { augmentedStack } from "../../src/predict/augmented-stack.js";
 import { loadConfig } from "../../src/config/load.js";
 import { Random } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { createSliceModel } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { SliceStore } from "../../src/input/slices.js";
+import { datasetSource } from "../../src/input/source.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
 import { leakFree } from "../models/support.js";
 import { fakeDataset } from "../data/fake-dataset.js";
@@ -48,7 +50,7 @@ function changeByTurn(folder: string, { spacing = [1, 1, 1], size, planes = "axi
   const index = slice?.(dataset) ?? dataset.volumes[0]!.count / 2;
   const seen = (augment: string): Tensor => {
     const config = loadConfig({ overrides: { "transform.window": "[0, 1]", "transform.augment": augment, "transform.planes": planes, "slice.size": JSON.stringify(size), "slice.model": "slice_cnn" } }); // prettier-ignore
-    using store = new SliceStore(dataset, sliceTransform(config, dataset, "cpu"));
+    using store = new SliceStore(datasetSource(dataset), sliceTransform(config, dataset, "cpu"));
     using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, size);
     const stage = sliceStage({ config, task, store, model, compute, metadata: {} });
     const stack = augmentedStack(store, [index], config.transform.augment, new Random(1));

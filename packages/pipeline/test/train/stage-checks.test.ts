@@ -8,7 +8,9 @@ import type { ConfigError } from "../../src/config/errors.js";
 import { openDataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { createSliceModel, leastSlices } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
+import { sliceTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { SliceStore } from "../../src/input/slices.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
 import { checkStages } from "../../src/train/stage-checks.js";
 import { backwardBatch, piecesOf } from "../../src/train/step.js";
@@ -49,7 +51,7 @@ leakFree("as many pieces as slices: the last ones are merged, so that batch norm
   const dataset = randomDataset(own, [4, 3], [32, 32]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
   const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
-  using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+  using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
   using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [32, 32]);
   const stage = sliceStage({ config: run, task, store, model, compute: { device: "cpu", bfloat16: false }, metadata: {} }); // prettier-ignore
   const [batch = []] = stage.batches(0);

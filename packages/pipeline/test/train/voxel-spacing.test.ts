@@ -11,7 +11,9 @@ import { prepare } from "../../src/data/prepare/prepare.js";
 import { openDataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { createVolumeModel } from "../../src/models/registry.js";
-import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
+import { volumeTransform } from "../../src/input/of-config.js";
+import { datasetSource } from "../../src/input/source.js";
+import { VolumeStore } from "../../src/input/volumes.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
 import { leakFree } from "../models/support.js";
 import { scratch } from "./support.js";
@@ -46,7 +48,7 @@ function changeByTurns(size: string, fit: string): number {
     parts: { train: dataset.volumes, val: dataset.volumes, test: [] },
   };
   const inputOf = (config: typeof plain): Tensor => {
-    using store = new VolumeStore(dataset, volumeTransform(config, dataset, "cpu"));
+    using store = new VolumeStore(datasetSource(dataset), volumeTransform(config, dataset, "cpu"));
     using model = createVolumeModel({ ...config.volume, model: "volume_cnn", dropout: 0 }, 2, config.volume.size!);
     const compute = { device: "cpu", bfloat16: false };
     const stage = voxelStage({ config, task, store, model, compute, metadata: {} });

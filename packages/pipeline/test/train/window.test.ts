@@ -10,7 +10,7 @@ import { Random } from "../../src/data/random.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { openDataset } from "../../src/data/store.js";
 import { defaultWindow } from "../../src/data/window.js";
-import { valueTransform } from "../../src/models/transform.js";
+import { valueTransform } from "../../src/input/values.js";
 import { readRunConfig, runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/train/train.js";
 import { scratch, smallConfig } from "./support.js";

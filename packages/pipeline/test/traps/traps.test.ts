@@ -32,11 +32,13 @@ import { votePredictions, type ScoredPart } from "../../src/evaluate/run-predict
 import { voteBy, VOTE_RULES } from "../../src/evaluate/votes/vote.js";
 import { greyPng } from "../../src/evaluate/report/png.js";
 import { readSafetensors } from "../../src/export/safetensors.js";
-import { volumeEmbeddings, type FeatureSource } from "../../src/models/features.js";
-import { embedSlices, predictSlices, stackVolumes } from "../../src/models/predict.js";
+import { volumeEmbeddings, type FeatureSource } from "../../src/predict/features.js";
+import { embedSlices, predictSlices, stackVolumes } from "../../src/predict/forward.js";
 import { createHead, createSliceModel } from "../../src/models/registry.js";
-import { SliceStore, sliceTransform } from "../../src/models/slice-input.js";
-import { volumeTransform, VolumeStore } from "../../src/models/volume-input.js";
+import { SliceStore } from "../../src/input/slices.js";
+import { datasetSource } from "../../src/input/source.js";
+import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
+import { VolumeStore } from "../../src/input/volumes.js";
 import { createVolumeModel } from "../../src/models/registry.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { launchProcesses } from "../../src/train/launch.js";
@@ -161,7 +163,7 @@ trap(
     for (const kind of ["arrays", "pictures"]) {
       const dataset = await prepare({ source: join(own, kind), destination: join(own, `${kind} set`) });
       scope(() => {
-        using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+        using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
         using model = new Watcher(() => undefined);
         const source: FeatureSource = { model, weightsHash: "w", store, datasetHash: dataset.info.hash };
         const { features_N, volumes } = volumeEmbeddings(source, taskOf(dataset).parts.train, compute);
@@ -196,7 +198,7 @@ trap(
     manualSeed(1);
     const dataset = randomDataset(own, [9], [32, 32]);
     scope(() => {
-      using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+      using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
       using model = createSliceModel({ model: "slice_cnn", dropout: 0.5 }, 2, [32, 32]);
       const buffers = () => [...model.namedBuffers()].map(([, buffer]) => buffer.toArray());
       const before = buffers();
@@ -232,7 +234,7 @@ for (const dtype of ["int16", "uint8"] as const) {
       const dataset = await prepare({ source, destination: join(own, "set"), ...(dtype === "int16" ? { unit: "HU" as const } : {}) }); // prettier-ignore
       scope(() => {
         const run = config();
-        using store = new SliceStore(dataset, sliceTransform(run, dataset, "cpu"));
+        using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         let seen: number[] = [];
         const model = new Watcher((x_BCHW) => (seen = x_BCHW.toArray()));
         const watched = (see: () => unknown) => (scope(() => void see()), seen);
@@ -274,7 +276,7 @@ trap(
       overrides: { method: "3d", "transform.augment": "published", "volume.weighted_loss": "true" },
     });
     scope(() => {
-      using store = new VolumeStore(dataset, volumeTransform(run, dataset, "cpu"));
+      using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
       using model = createVolumeModel({ ...run.volume, model: "simple", dropout: 0 }, 2, [8, 8, 8]);
       const stage = voxelStage({ config: run, task: taskOf(dataset), store, model, compute, metadata: {} });
       const batch = taskOf(dataset).parts.train.slice(0, 2);
@@ -356,7 +358,7 @@ trap(
 
     const dataset = randomDataset(own, [3, 4], [8, 8]);
     scope(() => {
-      using store = new SliceStore(dataset, sliceTransform(config(), dataset, "cpu"));
+      using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
       let passes = 0;
       using model = new Watcher(() => passes++);
       const source: FeatureSource = { model, weightsHash: "w", store, datasetHash: "trap 10" };

@@ -1,14 +1,10 @@
 /** The errors that a model was surest of: where to look first. */
 import { argmax } from "../metrics/confusion.js";
+import type { Evidence as SliceEvidence } from "../../predict/prediction.js";
 import type { Predictions } from "../predictions.js";
 
 /** Slices of a volume by what they counted in its decision. */
-export interface Evidence {
-  id: string;
-  /** null where the model has no such notion */
-  weights: number[] | null;
-  /** where in the volume each of these is: an axial slice from 0 on, or null for a slice across */
-  places: (number | null)[];
+export interface Evidence extends SliceEvidence {
   /** what a weight is; default "weight" */
   word?: string;
 }

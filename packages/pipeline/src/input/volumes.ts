@@ -4,48 +4,26 @@
  */
 import { cat, functional as F, scope, stack, type Tensor } from "@slicestack/torch";
 import type { Spacing } from "../augment/augment.js";
-import { ConfigError } from "../config/errors.js";
-import type { RunConfig } from "../config/types.js";
-import type { Dataset, VolumeRecord } from "../data/store.js";
-import type { VolumeSize } from "./common/sizes.js";
-import { mapSlices, storedValues, valueTransform, windowed, type ValueTransform } from "./transform.js";
+import type { VolumeRecord } from "../data/store.js";
+import type { VolumeInput } from "./schema.js";
+import { storedValues, type SourceVolume, type VoxelSource } from "./source.js";
+import { windowed } from "./values.js";
 
-export interface VolumeTransform extends ValueTransform {
-  /** null: volumes stay as they are stored. */
-  size: VolumeSize | null;
-  fit: "resize" | "pad";
+/** On the device where the model computes. */
+export interface VolumeTransform extends Omit<VolumeInput, "size"> {
+  /** Height, width and slices that the model sees; null: volumes stay as they are stored. */
+  size: VolumeInput["size"] | null;
   device: string;
-}
-
-/** @throws ConfigError where the volumes have several depths and no size is given, or where there are several windows */
-export function volumeTransform(
-  config: Pick<RunConfig, "transform" | "volume">,
-  dataset: Dataset,
-  device: string,
-): VolumeTransform & { size: VolumeSize } {
-  const { size, fit } = config.volume;
-  const { height, width } = dataset.info;
-  const depths = dataset.volumes.map(({ count }) => count);
-  const [least, most] = [Math.min(...depths), Math.max(...depths)];
-  const refuse = (key: string, message: string): never => {
-    throw new ConfigError([{ key, message: `${key}: ${message}` }]);
-  };
-  if (config.transform.windows !== null)
-    refuse("transform.windows", "the 3D models see one window; give transform.window");
-  if (size === null && least !== most)
-    refuse("volume.size", `the data set has ${least} to ${most} slices a volume; give [${height}, ${width}, ${most}]`);
-  return { ...valueTransform(config, dataset), size: size ?? [height, width, most], fit, device };
 }
 
 export class VolumeStore implements Disposable {
   readonly transform: VolumeTransform;
-  readonly #mapped_NHW: Tensor;
-  readonly #dataset: Dataset;
+  readonly #source: VoxelSource;
 
-  constructor(dataset: Dataset, transform: VolumeTransform) {
+  /** @param source owned by it from now on */
+  constructor(source: VoxelSource, transform: VolumeTransform) {
     this.transform = transform;
-    this.#dataset = dataset;
-    this.#mapped_NHW = mapSlices(dataset).keep();
+    this.#source = source;
   }
 
   /** unit_B1HWD, 0..1 */
@@ -63,7 +41,10 @@ export class VolumeStore implements Disposable {
       stack(
         volumes.map(({ first, count }) =>
           scope(() => {
-            const values_SHW = storedValues(this.#mapped_NHW.narrow(0, first, count).to({ device }), this.#dataset);
+            const values_SHW = storedValues(
+              this.#source.stored_NHW.narrow(0, first, count).to({ device }),
+              this.#source,
+            );
             const wide_HWD = windowed(values_SHW, windows[0]!, margin).permute(1, 2, 0);
             return this.#sized(wide_HWD.unsqueeze(0)).contiguous();
           }),
@@ -76,11 +57,11 @@ export class VolumeStore implements Disposable {
    * Distance of voxel centres in mm along x, y and z as the model sees a volume: a resize stretches it, cutting and filling
    * up do not.
    */
-  spacing({ geometry, count }: Pick<VolumeRecord, "geometry" | "count">): Spacing {
+  spacing({ geometry, count }: Pick<SourceVolume, "geometry" | "count">): Spacing {
     const [x, y, z] = geometry.spacing;
     const { size, fit } = this.transform;
     if (size === null || fit === "pad") return [x, y, z];
-    const { height, width } = this.#dataset.info;
+    const { height, width } = this.#source;
     return [(x * width) / size[1], (y * height) / size[0], (z * count) / size[2]];
   }
 
@@ -110,6 +91,6 @@ export class VolumeStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#mapped_NHW.dispose();
+    this.#source[Symbol.dispose]();
   }
 }

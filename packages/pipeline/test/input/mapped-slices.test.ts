@@ -4,7 +4,7 @@ import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DatasetError } from "../../src/data/errors.js";
-import { mapSlices } from "../../src/models/transform.js";
+import { datasetSource } from "../../src/input/source.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 import { temporaryFolder } from "../data/temporary.js";
 
@@ -13,14 +13,17 @@ test("slices that are gone, or fewer than the data set has, are a DatasetError w
   const dataset = { ...fakeDataset([["a", "s", 0]]), slicesPath, slicesOffset: 128 };
   const refused = (problem: RegExp) =>
     assert.throws(
-      () => mapSlices(dataset),
+      () => datasetSource(dataset),
       (error) => error instanceof DatasetError && problem.test(error.message),
     );
   refused(
     /slices\.npy: is no longer there\. Put the data set back as it was; then the same command, or --resume, goes on/,
   );
   writeFileSync(slicesPath, new Uint8Array(130));
-  assert.deepEqual(mapSlices(dataset).shape, [1, 1, 1]);
+  {
+    using source = datasetSource(dataset);
+    assert.deepEqual(source.stored_NHW.shape, [1, 1, 1]);
+  }
   truncateSync(slicesPath, 129);
   refused(/slices\.npy: expected 130 bytes, it has only 129 now\./);
 });

@@ -22,21 +22,21 @@ import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
 import { Random } from "../data/random.js";
 import { spreadOver } from "../data/sampler.js";
-import type { TaskVolume } from "../data/task.js";
+import type { VolumeRecord } from "../data/store.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
 import { notice } from "../notices.js";
 import { keepCacheSize, touchEntry } from "../run/cache-entries.js";
 import { ownCache, tryToKeep } from "../run/cache.js";
 import { augmentedStack } from "./augmented-stack.js";
-import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./predict.js";
-import type { SliceStore } from "./slice-input.js";
-import type { SliceModel } from "./slice-model.js";
+import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./forward.js";
+import type { SliceStore } from "../input/slices.js";
+import type { SliceModel } from "../models/slice-model.js";
 
 export interface Features {
   /** N x E float32, or N x F x h x w as the trunk computes them. */
   features_N: Tensor;
-  volumes: (StackedVolume & { label: number })[];
+  volumes: StackedVolume[];
   /** True where they came from the cache. */
   cached: boolean;
 }
@@ -46,10 +46,14 @@ export interface FeatureSource {
   /** SHA-256 of the weights. */
   weightsHash: string;
   store: SliceStore;
-  datasetHash: string;
+  /** Of the data set; null: voxels that are known by no hash, whose features are not kept. */
+  datasetHash: string | null;
   /** Slices of a volume, at even distances; null or absent: all. */
   slices?: number | null;
 }
+
+/** What features need of a volume: its slices, and its id, by which it draws its views. */
+export type Volume = Pick<VolumeRecord, "id" | "first" | "count">;
 
 /** One augmented look at each volume: all its slices share the draw. */
 export interface View {
@@ -61,28 +65,29 @@ export interface View {
 /** Embeddings of the slices of these volumes. @returns tensors owned by the scope around */
 export function volumeEmbeddings(
   source: FeatureSource,
-  volumes: readonly TaskVolume[],
+  volumes: readonly Volume[],
   options: PredictOptions & { view?: View },
 ): Features {
   const { model, store } = source;
   const { view } = options;
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, view === undefined ? "embeddings" : { view });
-  const kept = sharedWithAll(readCachedFirst(file, [chosen.flat().length, model.embedding]));
+  const kept = file === null ? undefined : sharedWithAll(readCachedFirst(file, [chosen.flat().length, model.embedding])); // prettier-ignore
   if (kept !== undefined) return { features_N: kept.to({ device: store.transform.device }), volumes: placed, cached: true }; // prettier-ignore
   const embed = (some: readonly number[][], first: number) =>
     view === undefined
       ? embedSlices(model, store, some.flat(), options)
       : embedViews(source, some, volumes.slice(first), view, options);
   const features_N = worldSize() === 1 ? embed(chosen, 0) : embedTogether(source, chosen, embed);
-  if (rank() === 0) tryToKeep(() => writeEmbeddings(file, features_N));
+  if (file !== null && rank() === 0) tryToKeep(() => writeEmbeddings(file, features_N));
   return { features_N, volumes: placed, cached: false };
 }
 
 /** The last feature maps of the slices of these volumes, in a file that is mapped into memory; on the CPU. */
-export function volumeMaps(source: FeatureSource, volumes: readonly TaskVolume[], options: PredictOptions): Features {
+export function volumeMaps(source: FeatureSource, volumes: readonly Volume[], options: PredictOptions): Features {
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, "maps");
+  if (file === null) return { features_N: mapsInMemory(source, chosen.flat(), options), volumes: placed, cached: false }; // prettier-ignore
   if (worldSize() > 1) return { ...mapsTogether(file, source, chosen.flat(), options), volumes: placed };
   const cached = mapped(file);
   if (cached !== undefined) return { features_N: cached, volumes: placed, cached: true };
@@ -206,18 +211,17 @@ class SharedWriter {
   }
 }
 
-function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly TaskVolume[]) {
+function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly Volume[]) {
   const chosen = volumes.map((volume) => [...spreadOver(store.slicesOf(volume), slices)]);
   let offset = 0;
-  const placed = volumes.map(({ label }, k) => {
-    const count = chosen[k]!.length;
-    return { offset: (offset += count) - count, count, label };
-  });
+  const placed = chosen.map(({ length: count }) => ({ offset: (offset += count) - count, count }));
   return { chosen, placed };
 }
 
-function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOptions, kind: unknown): string {
+/** @returns null for voxels that are known by no hash */
+function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOptions, kind: unknown): string | null {
   const { store, weightsHash, datasetHash } = source;
+  if (datasetHash === null) return null;
   const { device, ...transform } = store.transform;
   const { bfloat16 } = options;
   const { version, cpuCapability } = libtorchInfo(); // with the number of threads, what the last bits depend on
@@ -230,7 +234,7 @@ function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOp
 function embedViews(
   { model, store }: FeatureSource,
   chosen: readonly number[][],
-  volumes: readonly TaskVolume[],
+  volumes: readonly Volume[],
   { augment, seed, number }: View,
   options: PredictOptions,
 ): Tensor {

@@ -4,37 +4,16 @@
  */
 import { cat, fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { PixelShape } from "../augment/augment.js";
-import type { RunConfig } from "../config/types.js";
-import type { Dataset, VolumeRecord } from "../data/store.js";
-import { mapSlices, storedValues, valueTransform, windowed, type ValueTransform } from "./transform.js";
+import type { VolumeRecord } from "../data/store.js";
+import { channelsOf, planesOf, type SliceInput } from "./schema.js";
+import { storedValues, type SourceVolume, type VoxelSource } from "./source.js";
+import { windowed } from "./values.js";
 
-export interface SliceTransform extends ValueTransform {
-  /** Odd: a slice, and those before and behind it in its volume. */
-  neighbours: number;
-  /** three: axial slices, then as many coronal and sagittal ones. */
-  planes: "axial" | "three";
-  /** Height and width that the model sees. */
-  size: [number, number];
-  device: string;
-}
-
-export function sliceTransform(
-  config: Pick<RunConfig, "transform" | "slice">,
-  dataset: Dataset,
-  device: string,
-): SliceTransform {
-  const { neighbours, planes } = config.transform;
-  const { height, width } = dataset.info;
-  const size = config.slice.size ?? [height, width];
-  return { ...valueTransform(config, dataset, neighbours), neighbours, planes, size, device };
-}
-
-/** Channels of the slices of such a transform. */
-export const channelsOf = ({ windows, neighbours }: Pick<SliceTransform, "windows" | "neighbours">): number =>
-  windows.length * neighbours;
+/** On the device where the model computes. */
+export type SliceTransform = SliceInput & { device: string };
 
 /**
- * All slices of a data set: mapped into memory, or, where the model sees another size or other planes, made once and
+ * All slices of a source: as it holds them, or, where the model sees another size or other planes, made once and
  * held. A slice goes by its number: axial ones by their row of slices.npy, coronal ones from N on, sagittal ones from 2 N.
  */
 export class SliceStore implements Disposable {
@@ -42,21 +21,22 @@ export class SliceStore implements Disposable {
   /** Slices of all planes. */
   readonly count: number;
   readonly channels: number;
-  /** Values of the data set, N x H x W; as stored, or float32. */
+  readonly #source: VoxelSource;
+  /** N x H x W: as the source stores them, or float32 at the size of the model. */
   readonly #slices_NHW: Tensor;
-  readonly #dataset: Dataset;
   readonly #held: boolean;
   /** By their first row. */
-  readonly #volumes: ReadonlyMap<number, VolumeRecord>;
+  readonly #volumes: ReadonlyMap<number, SourceVolume>;
   /** Of each row: the first and the last row of its volume, where neighbours end. */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
 
-  constructor(dataset: Dataset, transform: SliceTransform) {
-    const { info, volumes } = dataset;
+  /** @param source owned by it from now on */
+  constructor(source: VoxelSource, transform: SliceTransform) {
+    const { height, width, volumes } = source;
     this.transform = transform;
     this.channels = channelsOf(transform);
-    this.#dataset = dataset;
+    this.#source = source;
     const rows = volumes.reduce((sum, volume) => sum + volume.count, 0);
     this.count = rows * planesOf(transform);
     this.#volumes = new Map(volumes.map((volume) => [volume.first, volume]));
@@ -66,12 +46,9 @@ export class SliceStore implements Disposable {
       this.#first.fill(first, first, first + count);
       this.#last.fill(first + count - 1, first, first + count);
     }
-    const same = transform.size[0] === info.height && transform.size[1] === info.width;
+    const same = transform.size[0] === height && transform.size[1] === width;
     this.#held = !(same && transform.planes === "axial" && transform.device === "cpu");
-    this.#slices_NHW = scope(() => {
-      const mapped_NHW = mapSlices(dataset);
-      return this.#held ? this.#made(mapped_NHW) : mapped_NHW;
-    }).keep();
+    this.#slices_NHW = this.#held ? scope(() => this.#made(source.stored_NHW)).keep() : source.stored_NHW;
   }
 
   /** Numbers of a volume's slices: from the first to the last, of each plane. */
@@ -91,7 +68,7 @@ export class SliceStore implements Disposable {
     const rows = this.#first.length;
     const { geometry, count } = this.#volumes.get(this.#first[slice % rows]!)!;
     const [x, y, z] = geometry.spacing;
-    const { height, width } = this.#dataset.info;
+    const { height, width } = this.#source;
     const [down, across] = this.transform.size;
     const [width_mm, height_mm] = [
       [x * width, y * height],
@@ -106,10 +83,10 @@ export class SliceStore implements Disposable {
     const { planes, device } = this.transform;
     const axial = mapped_NHW
       .split(256)
-      .map((part) => scope(() => this.#sized(storedValues(part, this.#dataset)).to({ device })));
+      .map((part) => scope(() => this.#sized(storedValues(part, this.#source)).to({ device })));
     if (planes === "axial") return cat(axial);
     const across = ([1, 2] as const).flatMap((axis) =>
-      this.#dataset.volumes.map(({ first, count }) =>
+      this.#source.volumes.map(({ first, count }) =>
         scope(() => this.#sized(this.#cut(mapped_NHW.narrow(0, first, count), axis)).to({ device })),
       ),
     );
@@ -121,7 +98,7 @@ export class SliceStore implements Disposable {
     const [count = 1] = volume_SHW.shape;
     const length = volume_SHW.size(axis);
     const places = BigInt64Array.from({ length: count }, (_, k) => BigInt(Math.floor(((k + 0.5) * length) / count)));
-    const chosen = storedValues(volume_SHW.indexSelect(axis, fromTypedArray(places, [count])), this.#dataset);
+    const chosen = storedValues(volume_SHW.indexSelect(axis, fromTypedArray(places, [count])), this.#source);
     return (axis === 1 ? chosen.permute(1, 0, 2) : chosen.permute(2, 0, 1)).flip(1).contiguous();
   }
 
@@ -146,7 +123,7 @@ export class SliceStore implements Disposable {
       const numbers = neighbours === 1 ? slices : slices.flatMap((slice) => this.#around(slice));
       const index = fromTypedArray(BigInt64Array.from(numbers, BigInt), [numbers.length], { device });
       const chosen_NHW = this.#slices_NHW.indexSelect(0, index);
-      const values_NHW = this.#held ? chosen_NHW : storedValues(chosen_NHW, this.#dataset);
+      const values_NHW = this.#held ? chosen_NHW : storedValues(chosen_NHW, this.#source);
       const values_BCHW = values_NHW.view(slices.length, neighbours, ...values_NHW.shape.slice(1));
       const channels = windows.map((window) => windowed(values_BCHW, window, margin));
       return channels.length === 1 ? channels[0]! : cat(channels, 1);
@@ -175,8 +152,7 @@ export class SliceStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#slices_NHW.dispose();
+    if (this.#held) this.#slices_NHW.dispose();
+    this.#source[Symbol.dispose]();
   }
 }
-
-const planesOf = ({ planes }: Pick<SliceTransform, "planes">): number => (planes === "three" ? 3 : 1);

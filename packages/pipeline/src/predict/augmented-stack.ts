@@ -3,7 +3,7 @@ import { cat, scope, type Tensor } from "@slicestack/torch";
 import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
 import type { Random } from "../data/random.js";
-import type { SliceStore } from "./slice-input.js";
+import type { SliceStore } from "../input/slices.js";
 
 /** unit_SCHW of these slices of one volume, in their order; each plane is true to the shape of its own pixels. */
 export function augmentedStack(

@@ -1,0 +1,48 @@
+/** What a model sees, as a configuration says it, at the sizes of its training data. Not for a model that is trained: that has a contract. */
+import { ConfigError } from "../config/errors.js";
+import type { RunConfig } from "../config/types.js";
+import type { Dataset } from "../data/store.js";
+import type { SliceInput, VolumeInput } from "./schema.js";
+import type { SliceTransform } from "./slices.js";
+import { valueTransform } from "./values.js";
+import type { VolumeTransform } from "./volumes.js";
+
+export function sliceInput(config: Pick<RunConfig, "transform" | "slice">, dataset: Pick<Dataset, "info">): SliceInput {
+  const { neighbours, planes } = config.transform;
+  const { height, width } = dataset.info;
+  const size = config.slice.size ?? [height, width];
+  return { ...valueTransform(config, dataset, neighbours), neighbours, planes, size };
+}
+
+/** @throws ConfigError where the volumes have several depths and no size is given, or where there are several windows */
+export function volumeInput(
+  config: Pick<RunConfig, "transform" | "volume">,
+  dataset: Pick<Dataset, "info" | "volumes">,
+): VolumeInput {
+  const { size, fit } = config.volume;
+  const { height, width } = dataset.info;
+  const depths = dataset.volumes.map(({ count }) => count);
+  const [least, most] = [Math.min(...depths), Math.max(...depths)];
+  const refuse = (key: string, message: string): never => {
+    throw new ConfigError([{ key, message: `${key}: ${message}` }]);
+  };
+  if (config.transform.windows !== null)
+    refuse("transform.windows", "the 3D models see one window; give transform.window");
+  if (size === null && least !== most)
+    refuse("volume.size", `the data set has ${least} to ${most} slices a volume; give [${height}, ${width}, ${most}]`);
+  return { ...valueTransform(config, dataset), size: size ?? [height, width, most], fit };
+}
+
+/** The same on a device, for a store. */
+export const sliceTransform = (
+  config: Pick<RunConfig, "transform" | "slice">,
+  dataset: Pick<Dataset, "info">,
+  device: string,
+): SliceTransform => ({ ...sliceInput(config, dataset), device });
+
+/** The same on a device, for a store. @throws ConfigError, as volumeInput */
+export const volumeTransform = (
+  config: Pick<RunConfig, "transform" | "volume">,
+  dataset: Pick<Dataset, "info" | "volumes">,
+  device: string,
+): VolumeInput & VolumeTransform => ({ ...volumeInput(config, dataset), device });

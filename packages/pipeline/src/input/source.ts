@@ -1,0 +1,87 @@
+/**
+ * Where voxels come from: volumes as `prepare` leaves them, all of one height, width and type, one after another. A
+ * prepared data set on disk, mapped into memory; or volumes in memory.
+ * N slices of all volumes, H height, W width.
+ */
+import { statSync } from "node:fs";
+import { cat, fromTypedArray, mapFile, scope, type Tensor } from "@slicestack/torch";
+import { DatasetError } from "../data/errors.js";
+import { storeBytes, type Dataset, type StoreArray, type StoreDtype, type VolumeRecord } from "../data/store.js";
+
+/** A volume of a source: `count` slices from row `first` on, with its spacing in mm. */
+export type SourceVolume = Pick<VolumeRecord, "first" | "count"> & {
+  geometry: Pick<VolumeRecord["geometry"], "spacing">;
+};
+
+export interface VoxelSource extends Disposable {
+  readonly height: number;
+  readonly width: number;
+  readonly dtype: StoreDtype;
+  readonly volumes: readonly SourceVolume[];
+  /** Values as they are stored, N x H x W; those of uint16 under int16, which `storedValues` knows. On the CPU. */
+  readonly stored_NHW: Tensor;
+}
+
+/** A prepared data set: slices.npy is mapped, and never copied whole. @throws DatasetError gone, or cut meanwhile */
+export function datasetSource({ info, slicesPath, slicesOffset, volumes }: Dataset): VoxelSource {
+  const { height, width, dtype } = info;
+  const count = volumes.reduce((sum, volume) => sum + volume.count, 0);
+  const bytes = count * height * width * storeBytes[dtype];
+  checkSlices(slicesPath, slicesOffset + bytes);
+  const stored_NHW = scope(() =>
+    mapFile(slicesPath, slicesOffset + bytes)
+      .narrow(0, slicesOffset, bytes)
+      .viewDtype(dtype === "uint16" ? "int16" : dtype) // libtorch 1.13 has no uint16: see storedValues
+      .view(count, height, width),
+  ).keep();
+  return { height, width, dtype, volumes, stored_NHW, [Symbol.dispose]: () => stored_NHW.dispose() };
+}
+
+/** A stage may begin hours after the data set was opened. */
+function checkSlices(path: string, bytes: number): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size !== undefined && size >= bytes) return;
+  const problem = size === undefined ? "is no longer there" : `expected ${bytes} bytes, it has only ${size} now`;
+  throw new DatasetError(
+    path,
+    problem,
+    "Put the data set back as it was; then the same command, or --resume, goes on.",
+  );
+}
+
+/** A volume as `prepare` leaves it, H x W within a slice, slice after slice. */
+export interface MemoryVolume {
+  voxels: StoreArray;
+  count: number;
+  spacing: readonly [x: number, y: number, z: number];
+}
+
+/** Volumes in memory, of one height, width and type. */
+export function memorySource(
+  { height, width, dtype }: Pick<VoxelSource, "height" | "width" | "dtype">,
+  given: readonly MemoryVolume[],
+): VoxelSource {
+  let first = 0;
+  const volumes = given.map(({ count, spacing: [x, y, z] }): SourceVolume => {
+    first += count;
+    return { first: first - count, count, geometry: { spacing: [x, y, z] } };
+  });
+  const stored_NHW = scope(() =>
+    cat(given.map(({ voxels, count }) => fromTypedArray(asStored(voxels), [count, height, width]))),
+  ).keep();
+  return { height, width, dtype, volumes, stored_NHW, [Symbol.dispose]: () => stored_NHW.dispose() };
+}
+
+/** The bits of uint16 under int16. */
+function asStored(voxels: StoreArray): Exclude<StoreArray, Uint16Array> {
+  if (!(voxels instanceof Uint16Array)) return voxels;
+  return new Int16Array(voxels.buffer, voxels.byteOffset, voxels.length);
+}
+
+/** Values of stored slices as float32. */
+export function storedValues(stored: Tensor, { dtype }: Pick<VoxelSource, "dtype">): Tensor {
+  return scope(() => {
+    const values = stored.to({ dtype: "float32" });
+    return dtype === "uint16" ? values.remainder(65536) : values;
+  });
+}

@@ -1,0 +1,35 @@
+/** The contract that a run keeps as model.json. Runs of before it are read too: theirs is put together from their data. */
+import { existsSync, readFileSync } from "node:fs";
+import { writeFileAtomic } from "../data/atomic.js";
+import { openSealed, sealedJson } from "../data/sealed-json.js";
+import { modelSpecSchema, type ModelSpec } from "./spec.js";
+import { specOfTraining } from "./spec-of-training.js";
+import { RunError, runPaths } from "../run/folder.js";
+import type { OpenRun } from "../run/open.js";
+
+export function writeSpec(run: string, spec: ModelSpec): void {
+  writeFileAtomic(runPaths(run).model, sealedJson(spec));
+}
+
+/** @returns null where the run was begun by a version that kept none   @throws RunError where the file is damaged */
+export function readSpec(run: string): ModelSpec | null {
+  const file = runPaths(run).model;
+  if (!existsSync(file)) return null;
+  const refuse = (problem: string): never => {
+    throw new RunError(file, problem, "Restore it from a copy of the run, or train the run again.");
+  };
+  try {
+    const parsed = modelSpecSchema.safeParse(openSealed(readFileSync(file, "utf8")).value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    return refuse(`is not a model.json of this version (${issue?.path.join(".")}: ${issue?.message})`);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return refuse(`cannot be read (${error.message})`);
+  }
+}
+
+/** Of a run and the data that it is opened on. @throws RunError, ConfigError */
+export function specOfRun(run: string, opened: OpenRun): ModelSpec {
+  return readSpec(run) ?? specOfTraining(opened);
+}

@@ -1,0 +1,67 @@
+/** The contract of the model that a configuration trains on a data set: here alone are the two put together. */
+import type { RunConfig } from "../config/types.js";
+import { ConfigError } from "../config/errors.js";
+import type { Dataset } from "../data/store.js";
+import type { Task } from "../data/task.js";
+import { sliceInput, volumeInput } from "../input/of-config.js";
+import { SPEC_FORMAT, seenOf, type ModelSpec, type StackSpec } from "./spec.js";
+
+/** What decides how large models are, and what they see. */
+export interface Trained {
+  config: RunConfig;
+  /** Of training: its window and its sizes hold for other data too. */
+  dataset: Dataset;
+  task: Task;
+  split: { hash: string };
+  /** That of a run; what an imported checkpoint was trained on is not known. */
+  record?: { dataset: unknown };
+}
+
+/** @throws ConfigError where the configuration does not fit the data */
+export function specOfTraining(trained: Trained): ModelSpec {
+  const { config, dataset } = trained;
+  const common = commonOf(trained);
+  if (config.method === "3d") {
+    const { model: name, dropout, loss, batchSize: batch } = config.volume;
+    const input = volumeInput(config, dataset);
+    return { ...common, method: "3d", input, network: { name, dropout, loss, batch } };
+  }
+  const { model: name, dropout, loss, vote: rule, voteK: k } = config.slice;
+  const input = sliceInput(config, dataset);
+  const slices = { input, trunk: { name, dropout, loss }, vote: { rule, k } };
+  if (config.method === "2d") return { ...common, method: "2d", ...slices };
+  const isFineTuned = config.fineTune.epochs > 0;
+  return { ...common, method: "2.5d", ...slices, head: headOf(config, dataset), isFineTuned };
+}
+
+function commonOf({ config, dataset: { info, volumes }, task, split, record }: Trained) {
+  const { recipe, height, width, dtype, unit, range } = info;
+  const counts = volumes.map(({ count }) => count);
+  const depths: [number, number] = [Math.min(...counts), Math.max(...counts)];
+  const { train, val } = task.parts;
+  return {
+    format: SPEC_FORMAT,
+    version: 1,
+    name: config.name,
+    classes: { names: task.classes.names, ordinal: task.classes.ordinal },
+    prepared: { recipe, height, width, depths, dtype, unit, range },
+    trainedOn:
+      record?.dataset === null
+        ? null
+        : {
+            dataset: { name: info.name, hash: info.hash },
+            split: split.hash,
+            volumes: { train: train.length, val: val.length },
+          },
+  } as const;
+}
+
+function headOf({ volume, transform }: RunConfig, { volumes }: Pick<Dataset, "volumes">): StackSpec["head"] {
+  if (volume.head === "maps_3d" && transform.planes === "three") {
+    const message = "transform.planes: maps_3d stacks the maps of axial slices; set planes axial, or take another head";
+    throw new ConfigError([{ key: "transform.planes", message }]);
+  }
+  const { head: name, dropout, k, width, layers, loss, slices: sampled } = volume;
+  const slices = Math.max(...volumes.map(({ count }) => seenOf(count, sampled, transform)));
+  return { name, dropout, k, width, layers, loss, slices, sampled };
+}

@@ -1,0 +1,117 @@
+/**
+ * The contract of a model: all that is needed to build it and to feed it, without the data that it was trained on. A run
+ * keeps it as model.json beside its weights; prediction, export and serving read nothing else of the run.
+ * H height, W width, D slices of a volume.
+ */
+import { z } from "zod";
+import { planesOf, sliceInputSchema, volumeInputSchema, type SliceInput } from "../input/schema.js";
+
+export const SPEC_FORMAT = "slicestack model";
+
+const whole = z.int().min(0);
+const positive = z.int().min(1);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const window = z.tuple([z.number(), z.number()]);
+const loss = z.enum(["cross_entropy", "focal", "ordinal"]);
+
+/** How volumes are prepared before the model sees them, and what they are stored as. */
+const preparedSchema = z.strictObject({
+  /** The recipe of `prepare`, as dataset.json holds it. */
+  recipe: z.record(z.string(), z.unknown()),
+  height: positive,
+  width: positive,
+  /** Slices of the shallowest and of the deepest volume of the training data. */
+  depths: z.tuple([positive, positive]),
+  dtype: z.enum(["int16", "uint8", "uint16", "float32"]),
+  unit: z.enum(["HU", "arbitrary"]),
+  /** Values that the type or the unit can hold. */
+  range: window,
+});
+
+const trunkSchema = z.strictObject({ name: z.string(), dropout: z.number(), loss });
+
+const headSchema = z.strictObject({
+  name: z.string(),
+  dropout: z.number().nullable(),
+  k: positive.nullable(),
+  width: positive.nullable(),
+  layers: positive.nullable(),
+  loss,
+  /** Slices that it was made for: those of the deepest volume of the training data that it sees. */
+  slices: positive,
+  /** Slices of a volume that it sees, at even distances; null = all. */
+  sampled: positive.nullable(),
+});
+
+const networkSchema = z.strictObject({
+  name: z.string(),
+  dropout: z.number().nullable(),
+  loss,
+  /** Volumes at once, as in training. */
+  batch: positive,
+});
+
+const originSchema = z.strictObject({
+  dataset: z.strictObject({ name: z.string(), hash: sha256 }),
+  split: sha256,
+  /** Volumes of the training and the validation set. */
+  volumes: z.strictObject({ train: whole, val: whole }),
+});
+
+const common = {
+  format: z.literal(SPEC_FORMAT),
+  version: z.literal(1),
+  /** Of the run. */
+  name: z.string(),
+  classes: z.strictObject({
+    names: z.array(z.string()).min(2),
+    /** Whether they are grades in order. */
+    ordinal: z.boolean(),
+  }),
+  prepared: preparedSchema,
+  /** What it was trained on; null for an imported checkpoint. */
+  trainedOn: originSchema.nullable(),
+};
+
+/** How the slices of a volume vote. */
+const voteSchema = z.strictObject({ rule: z.enum(["mean", "majority", "count", "topk", "noisy_or"]), k: positive });
+
+const sliceSpecSchema = z.strictObject({
+  ...common,
+  method: z.literal("2d"),
+  input: sliceInputSchema,
+  trunk: trunkSchema,
+  vote: voteSchema,
+});
+
+const stackSpecSchema = z.strictObject({
+  ...common,
+  method: z.literal("2.5d"),
+  input: sliceInputSchema,
+  trunk: trunkSchema,
+  vote: voteSchema,
+  head: headSchema,
+  /** Whether trunk and head were trained together at last. */
+  isFineTuned: z.boolean(),
+});
+
+const volumeSpecSchema = z.strictObject({
+  ...common,
+  method: z.literal("3d"),
+  input: volumeInputSchema,
+  network: networkSchema,
+});
+
+export const modelSpecSchema = z.discriminatedUnion("method", [sliceSpecSchema, stackSpecSchema, volumeSpecSchema]);
+
+/** 2D: slices vote. */
+export type SliceSpec = z.output<typeof sliceSpecSchema>;
+/** 2.5D: a head on the embeddings of a slice model. */
+export type StackSpec = z.output<typeof stackSpecSchema>;
+/** 3D: a network on whole volumes. */
+export type VolumeSpec = z.output<typeof volumeSpecSchema>;
+export type ModelSpec = SliceSpec | StackSpec | VolumeSpec;
+
+/** Slices that a head sees of a volume of `count` axial ones. @param sampled at most; null = all */
+export const seenOf = (count: number, sampled: number | null, input: Pick<SliceInput, "planes">): number =>
+  Math.min(sampled ?? Infinity, count * planesOf(input));

@@ -1,0 +1,100 @@
+/** A trained model from its contract and its weights: what decides, without the data that it was trained on. */
+import type { Module } from "@slicestack/torch/nn";
+import type { StageName } from "../config/stages.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
+import type { Head } from "../models/heads/head.js";
+import { Joint } from "../models/joint.js";
+import { loadWeights } from "../models/load.js";
+import type { SliceModel } from "../models/slice-model.js";
+import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
+import type { VolumeModel } from "../models/volume-model.js";
+import { loadBest } from "../run/load-trained.js";
+import type { OpenRun } from "../run/open.js";
+import { Owned } from "./owned.js";
+
+/** 2D and 2.5D. */
+export interface OpenSliceModel extends Disposable {
+  readonly spec: SliceSpec | StackSpec;
+  /** As the slice stage left it. */
+  readonly trunk: SliceModel;
+  /** SHA-256 of its weights; empty where they were drawn. */
+  readonly trunkHash: string;
+  /** On the features of that trunk; null in 2D. */
+  readonly head: Head | null;
+  /** Trunk and head as fine-tuning left them; null where there was none. */
+  readonly tuned: { joint: Joint; hash: string } | null;
+}
+
+/** 3D. */
+export interface OpenNetwork extends Disposable {
+  readonly spec: VolumeSpec;
+  readonly network: VolumeModel;
+}
+
+export type OpenModel = OpenSliceModel | OpenNetwork;
+
+export const isNetwork = (model: OpenModel): model is OpenNetwork => "network" in model;
+
+/** Trunk and head that decide: those of fine-tuning where there was one. */
+export const deciding = ({ trunk, head, tuned }: OpenSliceModel): { trunk: SliceModel; head: Head | null } =>
+  tuned?.joint ?? { trunk, head };
+
+/**
+ * Loads the weights of a stage into a model, and returns their hash.
+ * @param sliceModel hash of the slice model that a head is used on
+ */
+export type LoadStage = (stage: StageName, model: Module, sliceModel?: string) => { hash: string };
+
+/** From files that are taken as they are. */
+export const loadFrom =
+  (fileOf: (stage: StageName) => string): LoadStage =>
+  (stage, model) =>
+    loadWeights(model, fileOf(stage));
+
+/** From a run's best weights, which must be of its own split and slice model. */
+export const loadFromRun =
+  (run: string, opened: Pick<OpenRun, "split" | "record">): LoadStage =>
+  (stage, model, sliceModel) =>
+    loadBest(opened, run, { stage, model, sliceModel });
+
+/**
+ * @param load null: the weights stay as they are drawn, which a sanity check compares with
+ * @throws CheckpointError, ModelError, RunError; nothing stays open then
+ */
+export function openModel(spec: ModelSpec, load: LoadStage | null, device: string): OpenModel {
+  return Owned.by((owned) =>
+    spec.method === "3d" ? openNetwork(spec, load, device, owned) : openSlices(spec, load, device, owned),
+  );
+}
+
+function openNetwork(spec: VolumeSpec, load: LoadStage | null, device: string, owned: Owned): OpenNetwork {
+  const network = owned.use(createNetwork(spec));
+  load?.("volume", network);
+  network.to({ device });
+  return { spec, network, [Symbol.dispose]: owned.end };
+}
+
+function openSlices(spec: SliceSpec | StackSpec, load: LoadStage | null, device: string, owned: Owned): OpenSliceModel {
+  const trunk = owned.use(createTrunk(spec));
+  const head = spec.method === "2.5d" ? owned.use(createHead(spec, trunk)) : null;
+  const trunkHash = load?.("slice", trunk).hash ?? "";
+  if (head !== null) load?.("volume", head, trunkHash);
+  trunk.to({ device });
+  head?.to({ device });
+  const isTuned = load !== null && spec.method === "2.5d" && spec.isFineTuned;
+  const tuned = isTuned ? openTuned(spec, load, { device, trunkHash }, owned) : null;
+  return { spec, trunk, trunkHash, head, tuned, [Symbol.dispose]: owned.end };
+}
+
+function openTuned(
+  spec: StackSpec,
+  load: LoadStage,
+  { device, trunkHash }: { device: string; trunkHash: string },
+  owned: Owned,
+): { joint: Joint; hash: string } {
+  const trunk = owned.use(createTrunk(spec));
+  const joint = owned.use(new Joint({ trunk, head: createHead(spec, trunk) }));
+  const { hash } = load("fine_tune", joint, trunkHash);
+  joint.to({ device });
+  return { joint, hash };
+}
