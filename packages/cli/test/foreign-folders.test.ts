@@ -63,6 +63,29 @@ for (const name of Object.keys(commands))
     assert.deepEqual(content("project"), before);
   });
 
+test("a file that a flag names is replaced only with --overwrite, and that is said before the work", () => {
+  for (const args of [
+    ["audit", "data", "--html", "mine.html"],
+    ["plan", "data", "--budget", "1s", "--out", "mine.yaml"],
+    ["inspect", "data", "--montage", "mine.png"],
+  ]) {
+    const file = args.at(-1)!;
+    writeFileSync(at(file), "mine");
+    const { status, stderr } = folder.run(...args);
+    assert.equal(status, 3, stderr);
+    assert.match(
+      stderr,
+      /mine\.\w+: expected a file that does not exist yet, it is there\. .*--overwrite to replace it/,
+    );
+    assert.doesNotMatch(stderr, /look|measure/, "it began all the same");
+    assert.equal(readFileSync(at(file), "utf8"), "mine");
+    const missing = folder.run(...args.slice(0, -1), `nowhere/${file}`);
+    assert.match(missing.stderr, /nowhere\/mine\.\w+: expected a folder .*nowhere for it, there is none/);
+  }
+  folder.succeed("audit", "data", "--html", "mine.html", "--overwrite");
+  assert.match(readFileSync(at("mine.html"), "utf8"), /Slicestack audit/);
+});
+
 test("the folder that one stands in: `prepare SCANS . --overwrite` and `train --out .` are refused", () => {
   const before = content(".");
   for (const name of ["prepare", "train", "import", "demo"]) {

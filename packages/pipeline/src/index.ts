@@ -19,7 +19,7 @@ export type { FurtherColumns } from "./data/ingest/columns.js";
 export { mergeShards, type MergeOptions } from "./data/prepare/shard.js";
 export { writeSlices, type SlicesOptions, type SlicesResult } from "./data/slices.js";
 export { LockedError } from "./data/lock.js";
-export { FolderError } from "./data/owned-folder.js";
+export { FolderError, refuseExistingFile } from "./data/owned-folder.js";
 export { makeFolds, type FoldOptions } from "./data/split/folds.js";
 export { makeSplit, type SplitOptions } from "./data/split/holdout.js";
 export { officialSplit, splitFromTable } from "./data/split/official.js";

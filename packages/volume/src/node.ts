@@ -2,7 +2,7 @@
 export { readNifti, readNiftiHeader, writeNifti, type WriteNiftiOptions } from "./node/nifti-file.js";
 export { openNpyFile, readNpy, readNpyHeader, writeNpy, type NpyFile, type NpySource } from "./node/npy-file.js";
 export { NpyWriter } from "./node/npy-writer.js";
-export { readMetaImage, readNrrd } from "./node/raster-file.js";
+export { readMetaImage, readNrrd, readRasterHeader } from "./node/raster-file.js";
 export { openFileSource, type FileSource } from "./node/file-source.js";
 export { openNpzFile, openZipFile, type NpzFile, type ZipFile } from "./node/zip-file.js";
 export { readSlice, readSliceFolder, slicesIn, type SliceFolderOptions } from "./node/slice-folder.js";

@@ -88,6 +88,7 @@ test("the public API for Node is this list", () => {
     "readNpy",
     "readNpyHeader",
     "readNrrd",
+    "readRasterHeader",
     "readSlice",
     "readSliceFolder",
     "readVolume",

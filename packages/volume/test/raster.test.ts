@@ -118,3 +118,17 @@ test("unit: what the caller says", async () => {
   assert.equal((await readNrrd(raster("int16.nrrd"), { unit: "arbitrary" })).unit, "arbitrary");
   assert.equal((await readMetaImage(raster("int16.mha"), { unit: "arbitrary" })).unit, "arbitrary");
 });
+
+test("a header that is silent on its spacing, or has two, says what was taken", async () => {
+  const nrrd = (more: string) => parseNrrdHeader(new TextEncoder().encode(`NRRD0004\ntype: short\nendian: little\ndimension: 3\nsizes: 4 3 2\n${more}encoding: raw\n\n`)); // prettier-ignore
+  const silent = "the header says nothing of the spacing along";
+  assert.deepEqual(nrrd("").geometryNotes, [`${silent} x, y, z: 1 mm was taken`]);
+  assert.deepEqual(nrrd("spacings: 0.7 0.7 nan\n").geometryNotes, [`${silent} z: 1 mm was taken`]);
+  assert.deepEqual(nrrd("spacings: 0.7 0.7 2.5\n").geometryNotes, []);
+  assert.deepEqual(nrrd("space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,2)\n").geometryNotes, []); // prettier-ignore
+  const meta = (more: string, size = "4 3 2") => parseMetaImageHeader(new TextEncoder().encode(`NDims = 3\nDimSize = ${size}\n${more}ElementType = MET_SHORT\nElementDataFile = LOCAL\n`)); // prettier-ignore
+  assert.deepEqual(meta("").geometryNotes, [`${silent} x, y, z: 1 mm was taken`]);
+  assert.deepEqual(meta("", "4 3 1").geometryNotes, [`${silent} x, y: 1 mm was taken`]);
+  assert.deepEqual(meta("ElementSize = 1 1 5\n").geometryNotes, []);
+  assert.deepEqual(meta("ElementSpacing = 1 1 2.5\nElementSize = 1 1 5\n").geometryNotes, ["ElementSpacing is 1 x 1 x 2.5, ElementSize 1 x 1 x 5: ElementSpacing was taken"]); // prettier-ignore
+});

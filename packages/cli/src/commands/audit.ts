@@ -8,6 +8,7 @@ interface AuditFlags extends CommonOptions {
   fold?: number;
   columns?: string[];
   images: boolean;
+  overwrite?: boolean;
 }
 
 export function addAudit(program: Command, start: Start): void {
@@ -18,6 +19,7 @@ export function addAudit(program: Command, start: Start): void {
     )
     .argument("<data>", "folder of the prepared data set, with its split where there is one")
     .option("--html <file>", "write the findings as a page, too")
+    .option("--overwrite", "replace that page where it is there")
     .option("--no-images", "leave pictures out of the page")
     .option("--fold <number>", "which fold of split.json, counted from 0 (default: 0)", parseFoldNumber)
     .option(
@@ -33,9 +35,10 @@ export function addAudit(program: Command, start: Start): void {
 }
 
 async function runAudit(data: string, flags: AuditFlags, session: Session): Promise<Outcome> {
-  const { audit, auditPage, auditText, openDataset, refuseUnwritable, writeFileAtomic } =
+  const { audit, auditPage, auditText, openDataset, refuseExistingFile, refuseUnwritable, writeFileAtomic } =
     await import("@slicestack/pipeline");
-  const { html, fold, columns, images } = flags;
+  const { html, fold, columns, images, overwrite = false } = flags;
+  if (html !== undefined) refuseExistingFile(html, overwrite);
   const { onProgress, signal } = session;
   if (html !== undefined) refuseUnwritable(html, "file");
   const result = await audit({

@@ -24,6 +24,7 @@ interface InspectFlags extends CommonOptions {
   preview?: boolean;
   keepIds?: boolean;
   saltFile?: string;
+  overwrite?: boolean;
 }
 
 export function addInspect(program: Command, start: Start): void {
@@ -65,7 +66,8 @@ export function addInspect(program: Command, start: Start): void {
     )
     .option("--no-preview", "no slices as text")
     .option("--keep-ids", "show PatientIDs (default: salted hashes, those of prepare)")
-    .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)");
+    .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
+    .option("--overwrite", "replace pictures that are there; those in --out always are");
   addCommon(command, {
     example: "slicestack inspect export.zip --series thinnest --out look",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],

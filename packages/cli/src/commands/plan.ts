@@ -7,6 +7,7 @@ interface PlanFlags extends CommonOptions {
   budget?: number;
   device?: string;
   out?: string;
+  overwrite?: boolean;
 }
 
 export function addPlan(program: Command, start: Start): void {
@@ -16,7 +17,8 @@ export function addPlan(program: Command, start: Start): void {
     .argument("<data>", "prepared data set")
     .option("--budget <time>", "time that training may take, e.g. 1h, 90m", parseDuration)
     .option("--device <device>", "auto, cpu, mps or cuda:N (default: auto)")
-    .option("--out <file>", "write the configuration there too");
+    .option("--out <file>", "write the configuration there too")
+    .option("--overwrite", "replace that file where it is there");
   addCommon(command, {
     example: "slicestack plan data/mosmed --budget 1h --out mosmed.yaml",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine],
@@ -25,8 +27,9 @@ export function addPlan(program: Command, start: Start): void {
 }
 
 async function runPlan(data: string, flags: PlanFlags, session: Session): Promise<Outcome> {
-  const { plan, refuseUnwritable, writeFileAtomic } = await import("@slicestack/pipeline");
-  const { budget, device, out } = flags;
+  const { plan, refuseExistingFile, refuseUnwritable, writeFileAtomic } = await import("@slicestack/pipeline");
+  const { budget, device, out, overwrite = false } = flags;
+  if (out !== undefined) refuseExistingFile(out, overwrite);
   const { onProgress, signal } = session;
   const given = { ...(budget === undefined ? {} : { budget }), ...(device === undefined ? {} : { device }) };
   if (out !== undefined) refuseUnwritable(out, "file");

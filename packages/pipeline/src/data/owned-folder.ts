@@ -3,10 +3,10 @@
  * replaced only where it holds nothing but what Slicestack writes: `--out .` or `--overwrite` never costs a user's files.
  */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { codeOf } from "./csv.js";
 
-/** A folder that is not ours to write into or to replace. */
+/** A folder or a file that is not ours to write into or to replace. */
 export class FolderError extends Error {
   override readonly name = "FolderError";
   constructor(
@@ -177,6 +177,21 @@ export function refuseOccupied(folder: string, kind: FolderKind, overwrite: bool
       `is ${KINDS[kind].words} that also holds ${some(foreign)}`,
       `Move them away first, or choose another destination: ${only}`,
     );
+}
+
+/**
+ * Refuses a file that could not be written, or that would cost another one: before the work whose result it holds. Of a
+ * single file nobody can tell whose it is, so that it is replaced only where that is asked for. Nothing is written.
+ * @throws FolderError
+ */
+export function refuseExistingFile(file: string, overwrite: boolean): void {
+  const folder = dirname(resolve(file));
+  if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false))
+    throw new FolderError(file, `expected a folder ${folder} for it, there is none`, "Make the folder, or choose another name."); // prettier-ignore
+  const there = lstatSync(file, { throwIfNoEntry: false });
+  if (there?.isDirectory()) throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
+  if (there !== undefined && !overwrite)
+    throw new FolderError(file, "expected a file that does not exist yet, it is there", "Choose another name, or pass --overwrite to replace it."); // prettier-ignore
 }
 
 function some(names: readonly string[]): string {

@@ -20,6 +20,7 @@ import { refusalOf } from "./series-look.js";
 import { byReason, isUsable, lookAtSource, type SourceLook } from "./source-look.js";
 import { openTarget, type Target } from "./target.js";
 import type { Window } from "./tiles.js";
+import { refuseExistingFile } from "../data/owned-folder.js";
 import { defaultWindow as defaultDatasetWindow } from "../data/window.js";
 import { defaultWindow, lookAtVolume, recordFacts, sourceFacts, type VolumeLook } from "./volume-look.js";
 
@@ -107,6 +108,12 @@ async function inspectRecord(
   options: InspectOptions,
   wanted: Wanted,
 ): Promise<InspectResult> {
+  // Asked for a comparison, one gets its picture.
+  if (options.source !== undefined && wanted.comparison.length === 0) {
+    const file = `comparison-${record.id.replaceAll(/[/\\]/g, "__")}.png`;
+    refuseExistingFile(file, options.overwrite ?? false);
+    wanted.comparison.push(file);
+  }
   const volume = storedVolume(dataset, record);
   // Arrays and pictures come without geometry, and are kept so.
   const placed = dataset.info.recipe["orientation"] === "LPS";
@@ -143,9 +150,6 @@ async function compare(
 ): Promise<Comparison> {
   const { source, signal, slices = COMPARED_SLICES } = options;
   const compared = await compareWithSource(dataset, record, { source, identity: identityOf(options), ...(signal && { signal }) }); // prettier-ignore
-  // Asked for a comparison, one gets its picture.
-  if (outputs.wanted.comparison.length === 0)
-    outputs.wanted.comparison.push(`comparison-${record.id.replaceAll(/[/\\]/g, "__")}.png`);
   const shown = { ...options, crop: record.crop, slices };
   await outputs.write("comparison", async () => await comparisonPicture(compared, shown).png());
   return compared.comparison;

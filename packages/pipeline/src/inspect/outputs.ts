@@ -1,7 +1,7 @@
 /** Which files are asked for, and writing them. */
 import { extname, join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
-import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { claimFolder, refuseExistingFile, refuseForeign } from "../data/owned-folder.js";
 import { svgToPng } from "../page/drawing.js";
 import { animationKind } from "./animation.js";
 import { InspectError } from "./errors.js";
@@ -17,6 +17,8 @@ export interface OutputOptions {
   histogram?: string;
   /** PNG of source and prepared volume. */
   comparison?: string;
+  /** Replace files that are there; not needed in `out`. Default false. */
+  overwrite?: boolean;
 }
 
 /** Files by what they show; empty where they are not wanted. */
@@ -28,12 +30,15 @@ export interface Wanted {
   inputs: string[];
 }
 
-/** @throws InspectError an ending that is not written, FolderError a folder that holds something else */
-export function wantedFiles({ out, montage, animation, histogram, comparison }: OutputOptions): Wanted {
+/** @throws InspectError an ending that is not written, FolderError a folder that holds something else, a file that is there */
+export function wantedFiles(options: OutputOptions): Wanted {
+  const { out, montage, animation, histogram, comparison, overwrite = false } = options;
   for (const file of [montage, comparison]) if (file !== undefined) checkEnding(file, [".png"]);
   if (histogram !== undefined) checkEnding(histogram, [".svg", ".png"]);
   if (animation !== undefined) animationKind(animation);
   if (out !== undefined) refuseForeign(resolve(out), "pictures");
+  for (const file of [montage, animation, histogram, comparison])
+    if (file !== undefined) refuseExistingFile(file, overwrite);
   const files = (one: string | undefined, ...names: string[]) => [
     ...(one === undefined ? [] : [one]),
     ...(out === undefined ? [] : names.map((name) => join(out, name))),

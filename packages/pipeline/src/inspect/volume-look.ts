@@ -83,7 +83,10 @@ export async function sourceFacts(
   const mended = Object.fromEntries(
     Object.entries(facts).filter((fact) => isMended(fact) && fact[0] !== GEOMETRY_COLUMN),
   );
-  const stored = format === "NIfTI" && found.input.kind === "file" ? await niftiFacts(found.input.path) : {};
+  const stored =
+    format === "NIfTI" && found.input.kind === "file"
+      ? await niftiFacts(found.input.path)
+      : given({ "geometry notes": facts[GEOMETRY_COLUMN] ?? "" });
   if (series === undefined) return { ...stored, ...label, ...part, ...mended };
   const named = {
     description: series.seriesDescription,

@@ -71,6 +71,14 @@ test("NRRD, MetaImage, NIfTI pairs and DICOM-free mixtures of them are one set o
       direction: volume.direction,
     });
   }
+  const file = join(source, "class_0/a.mha");
+  writeFileSync(file, readFileSync(file, "latin1").replace("ElementSpacing = 1.5 2 3\n", ""), "latin1");
+  const silent = await prepare({ source, destination: join(source, "../silent"), ...at });
+  assert.match(
+    silent.volumes[0]!.extra["geometry_notes"]!,
+    /says nothing of the spacing along x, y, z: 1 mm was taken/,
+  );
+  assert.match(silent.warnings.join(), /1 volumes have a file that .* says nothing of its spacing, such as a:/);
 });
 
 test("stacked arrays ct_0.npy, ct_1.npy (N, H, W, D): each item a volume of that class", async (t) => {

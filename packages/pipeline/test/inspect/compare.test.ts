@@ -116,7 +116,7 @@ test("the picture: source, prepared slices and difference beside each other; wha
   const folder = temporaryFolder(t);
   const { dataset, source } = await preparedSet(folder, { a: phantom() }, { size: [48, 48], depth: 8 });
   const file = join(folder, "c.png");
-  const options = { path: dataset.directory, id: "a", source, comparison: file, slices: 4, tile: 96 };
+  const options = { path: dataset.directory, id: "a", source, comparison: file, slices: 4, tile: 96, overwrite: true };
   const { comparison, files } = await inspect(options);
   assert.ok(comparison?.withinRounding);
   assert.deepEqual(files, [file]);

@@ -27,6 +27,11 @@ export async function readMetaImage(path: string, options: RasterOptions = {}): 
   return await readRaster(path, parseMetaImageHeader, options);
 }
 
+/** What the header of an NRRD or a MetaImage file says. @throws VolumeFormatError, VolumeFileError */
+export async function readRasterHeader(path: string, format: "NRRD" | "MetaImage"): Promise<RasterHeader> {
+  return await headerOf(path, format === "NRRD" ? parseNrrdHeader : parseMetaImageHeader);
+}
+
 type ParseHeader = (bytes: Uint8Array, file: string) => RasterHeader;
 
 async function readRaster(path: string, parseHeader: ParseHeader, options: RasterOptions): Promise<Volume> {

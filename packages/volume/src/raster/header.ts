@@ -12,6 +12,8 @@ export interface RasterHeader {
   spacing: Triple;
   origin: Triple;
   direction: number[];
+  /** Where the header is silent on its spacing, or contradicts itself: what was taken. */
+  geometryNotes: string[];
   /** Length of the voxels in bytes, uncompressed. */
   voxelBytes: number;
   /** Where the voxels are: the name of a file beside the header, or null where they follow it. */
@@ -63,6 +65,12 @@ export function geometryOf(
     refuse(problem, "Correct the geometry in the header.");
   }
   return { spacing, origin: origin.map((mm) => mm + 0) as Triple, direction };
+}
+
+/** @param silent axes on whose spacing the header says nothing; a single slice says nothing of the distance to a next one, and need not */
+export function silenceNotes(silent: readonly boolean[], shape: readonly number[]): string[] {
+  const axes = ["x", "y", "z"].filter((_, axis) => silent[axis] === true && (shape[axis] ?? 1) > 1);
+  return axes.length === 0 ? [] : [`the header says nothing of the spacing along ${axes.join(", ")}: 1 mm was taken`];
 }
 
 /**

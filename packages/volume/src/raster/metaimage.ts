@@ -1,6 +1,14 @@
 import type { VoxelDtype } from "../dtypes.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
-import { checkedDataFile, checkedSize, geometryOf, MAX_HEADER_BYTES, numbersOf, type RasterHeader } from "./header.js";
+import {
+  checkedDataFile,
+  checkedSize,
+  geometryOf,
+  MAX_HEADER_BYTES,
+  numbersOf,
+  silenceNotes,
+  type RasterHeader,
+} from "./header.js";
 
 /** MET_LONG has four bytes on every system: MetaIO, metaTypes.h. */
 const DTYPES: Record<string, VoxelDtype> = {
@@ -62,7 +70,7 @@ export function parseMetaImageHeader(bytes: Uint8Array, file = "bytes"): RasterH
     dtype,
     littleEndian,
     shape: sizes.slice(0, 3) as RasterHeader["shape"],
-    ...geometry(fields, sizes.length, refuse),
+    ...geometry(fields, sizes, refuse),
     voxelBytes,
     ...placeOf(fields, end, compressed || text, refuse),
     compressed,
@@ -103,7 +111,10 @@ function flag(fields: Fields, names: readonly string[], otherwise: boolean, refu
   return /^[t1]/i.test(value);
 }
 
-function geometry(fields: Fields, n: number, refuse: Refuse): Pick<RasterHeader, "spacing" | "origin" | "direction"> {
+type Geometry = Pick<RasterHeader, "spacing" | "origin" | "direction" | "geometryNotes">;
+
+function geometry(fields: Fields, sizes: readonly number[], refuse: Refuse): Geometry {
+  const n = sizes.length;
   const list = (names: readonly string[], otherwise: number[]) => {
     const name = names.find((candidate) => fields.has(candidate));
     const numbers = name === undefined ? otherwise : numbersOf(fields.get(name) ?? "");
@@ -123,7 +134,18 @@ function geometry(fields: Fields, n: number, refuse: Refuse): Pick<RasterHeader,
       refuse(`expected directions of length 1, axis ${axis} is (${row.join(", ")})`, "Correct the header.");
     return row.map((value) => (value / length) * Math.abs(spacing[axis] ?? NaN));
   });
-  return geometryOf(axes, origin.slice(0, 3), refuse);
+  const isSilent = !fields.has("ElementSpacing") && !fields.has("ElementSize");
+  const geometryNotes = [...silenceNotes([isSilent, isSilent, isSilent], sizes), ...sizeNotes(fields)];
+  return { ...geometryOf(axes, origin.slice(0, 3), refuse), geometryNotes };
+}
+
+/** ElementSize is the extent of a voxel; where it is not the spacing, one of the two is wrong, or slices overlap. */
+function sizeNotes(fields: Fields): string[] {
+  const [spacing, size] = ["ElementSpacing", "ElementSize"].map((name) =>
+    numbersOf(fields.get(name) ?? "").slice(0, 3),
+  );
+  const differ = spacing!.some((mm, axis) => Math.abs(Math.abs(mm) / Math.abs(size![axis] ?? NaN) - 1) > 0.01);
+  return differ ? [`ElementSpacing is ${spacing!.join(" x ")}, ElementSize ${size!.join(" x ")}: ElementSpacing was taken`] : []; // prettier-ignore
 }
 
 function placeOf(

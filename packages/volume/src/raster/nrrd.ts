@@ -1,7 +1,15 @@
 import type { VoxelDtype } from "../dtypes.js";
 import { VOXEL_BYTES } from "../dtypes.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
-import { checkedDataFile, checkedSize, geometryOf, MAX_HEADER_BYTES, numbersOf, type RasterHeader } from "./header.js";
+import {
+  checkedDataFile,
+  checkedSize,
+  geometryOf,
+  MAX_HEADER_BYTES,
+  numbersOf,
+  silenceNotes,
+  type RasterHeader,
+} from "./header.js";
 
 /** The names that the format has for each type. */
 const DTYPES: Record<VoxelDtype, string> = {
@@ -106,6 +114,7 @@ interface Geometry {
   spacing: RasterHeader["spacing"];
   origin: RasterHeader["origin"];
   direction: number[];
+  geometryNotes: string[];
 }
 
 function inSpace(fields: Fields, sizes: readonly number[], refuse: Refuse): Geometry {
@@ -132,7 +141,7 @@ function inSpace(fields: Fields, sizes: readonly number[], refuse: Refuse): Geom
   };
   const origin = vector(fields.get("spaceorigin") ?? "(0,0,0)");
   const directions = axes.map((axis) => vector(words[axis] ?? ""));
-  return { axes, ...geometryOf(directions, origin, refuse) };
+  return { axes, ...geometryOf(directions, origin, refuse), geometryNotes: [] };
 }
 
 function spaceUnits(fields: Fields, refuse: Refuse): number[] {
@@ -151,13 +160,15 @@ function withoutSpace(fields: Fields, sizes: readonly number[], refuse: Refuse):
   const each = (name: string) => numbersOf(fields.get(name) ?? sizes.map(() => "nan").join(" "));
   const [spacings, mins] = [each("spacings"), each("axismins")];
   const centres = (fields.get("centers") ?? fields.get("centerings") ?? "").trim().toLowerCase().split(/\s+/);
-  const spacing = axes.map((axis) => (Number.isNaN(spacings[axis] ?? NaN) ? 1 : Math.abs(spacings[axis] ?? NaN)));
+  const silent = axes.map((axis) => Number.isNaN(spacings[axis] ?? NaN));
+  const spacing = axes.map((axis, k) => (silent[k] === true ? 1 : Math.abs(spacings[axis] ?? NaN)));
   const origin = axes.map((axis, k) => {
     const least = mins[axis] ?? NaN;
     return Number.isNaN(least) ? 0 : least + (centres[axis] === "node" ? 0 : (spacing[k] ?? NaN) / 2);
   });
   const diagonal = spacing.map((mm, k) => [0, 1, 2].map((row) => (row === k ? mm : 0)));
-  return { axes, ...geometryOf(diagonal, origin, refuse) };
+  const geometryNotes = silenceNotes(silent, axes.map((axis) => sizes[axis] ?? 1)); // prettier-ignore
+  return { axes, ...geometryOf(diagonal, origin, refuse), geometryNotes };
 }
 
 function threeAxes(axes: readonly number[], sizes: readonly number[], refuse: Refuse): void {

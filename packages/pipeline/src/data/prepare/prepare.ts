@@ -115,7 +115,7 @@ function warningsOf({ volumes, info }: Dataset, plan: Plan): string[] {
     ...(lost.length === 0 ? [] : [`no volume of class ${lost.join(", ")} could be prepared: it takes no part`]),
     ...(odd[0] === undefined
       ? []
-      : [`${odd.length} volumes have a file that contradicts itself on its geometry, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv says what was taken of each`]), // prettier-ignore
+      : [`${odd.length} volumes have a file that contradicts itself on its geometry, or says nothing of its spacing, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv says what was taken of each`]), // prettier-ignore
     ...(doubts.length === 0 ? [] : [...doubts, FLAGS_REMEDY]),
   ];
 }

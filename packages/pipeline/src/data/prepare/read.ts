@@ -7,8 +7,16 @@ import {
   volumeOfSlices,
   type NpyArray,
   type Volume,
+  type VolumeFormat,
 } from "@slicestack/volume";
-import { openNpyFile, readNiftiHeader, readNpy, readSlice, readVolume } from "@slicestack/volume/node";
+import {
+  openNpyFile,
+  readNiftiHeader,
+  readNpy,
+  readRasterHeader,
+  readSlice,
+  readVolume,
+} from "@slicestack/volume/node";
 import { arrayHash } from "../hash.js";
 import { readDicom } from "../ingest/dicom.js";
 import type { VolumeInput } from "../ingest/source.js";
@@ -71,8 +79,13 @@ type Unit = { unit?: "HU" | "arbitrary" };
 
 async function readFile(path: string, unit: Unit): Promise<ReadResult> {
   const { volume, format } = await readVolume(path, unit);
-  const notes = format === "NIfTI" ? (await readNiftiHeader(path)).geometryNotes : [];
+  const notes = await geometryNotes(path, format);
   return { volume, facts: notes.length > 0 ? { [GEOMETRY_COLUMN]: notes.join("; ") } : {} };
+}
+
+async function geometryNotes(path: string, format: VolumeFormat): Promise<string[]> {
+  if (format === "NIfTI") return (await readNiftiHeader(path)).geometryNotes;
+  return format === "NRRD" || format === "MetaImage" ? (await readRasterHeader(path, format)).geometryNotes : [];
 }
 
 const arrayResult = (volume: Volume, unit: Unit): ReadResult => ({ volume: { ...volume, ...unit }, facts: {} });

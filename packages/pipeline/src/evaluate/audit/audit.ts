@@ -178,7 +178,7 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   if (contradiction !== undefined)
     say(
       "warning",
-      `${found.contradictions.length} ${found.contradictions.length === 1 ? "volume has" : "volumes have"} a file that contradicts itself on spacing or directions, such as ${contradiction.id}: ${contradiction.notes}. Millimetres, and left and right, may be wrong; compare with the scanner's own export.`,
+      `${found.contradictions.length} ${found.contradictions.length === 1 ? "volume has" : "volumes have"} a file that contradicts itself on spacing or directions, or says nothing of its spacing, such as ${contradiction.id}: ${contradiction.notes}. Millimetres, and left and right, may be wrong; compare with the scanner's own export.`,
     );
   for (const { name, missing } of found.acquisition) {
     if (missing > 0)
