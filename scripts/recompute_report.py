@@ -145,6 +145,11 @@ def point_metrics(y, p, ordinal, bins):
     }
     areas = [auroc(y == k, p[:, k]) for k in labels]
     out["auroc"] = areas[1] if c == 2 else float(np.nanmean(areas))
+    if c > 2:
+        among = lambda i, j: (y == i) | (y == j)
+        one = lambda i, j: auroc(y[among(i, j)] == i, p[among(i, j), i])
+        pairs = [(one(i, j) + one(j, i)) / 2 for i in present for j in present if i < j]
+        out["pairwiseAuroc"] = float(np.mean(pairs)) if pairs else math.nan
     if ordinal:
         out["quadraticKappa"] = m.cohen_kappa_score(y, predicted, weights="quadratic", labels=labels)
         out["meanAbsoluteError"] = float(np.mean(np.abs(y - predicted)))

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { EXIT } from "../exit-codes.js";
+import { parseFoldNumber } from "./numbers.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 
 interface SlicesFlags extends CommonOptions {
   overwrite?: boolean;
   volumes?: boolean;
+  fold?: number;
 }
 
 export function addSlices(program: Command, start: Start): void {
@@ -17,6 +19,7 @@ export function addSlices(program: Command, start: Start): void {
       "folder to make: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…",
     )
     .option("--volumes", "one file a volume, NAME.npy of shape (H, W, slices), in place of one a slice")
+    .option("--fold <number>", "of a cross-validation, the fold whose parts they are, counted from 0", parseFoldNumber)
     .option("--overwrite", "replace the folder");
   addCommon(command, {
     example: "slicestack slices data/mosmed slices/mosmed",
@@ -29,7 +32,7 @@ export function addSlices(program: Command, start: Start): void {
 async function runSlices(
   data: string,
   out: string,
-  { overwrite, volumes }: SlicesFlags,
+  { overwrite, volumes, fold }: SlicesFlags,
   session: Session,
 ): Promise<Outcome> {
   const { openDataset, writeSlices } = await import("@slicestack/pipeline");
@@ -38,6 +41,7 @@ async function runSlices(
     destination: out,
     ...(overwrite === undefined ? {} : { overwrite }),
     ...(volumes === undefined ? {} : { volumes }),
+    ...(fold === undefined ? {} : { fold }),
     onProgress,
     signal,
   });

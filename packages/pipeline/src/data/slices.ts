@@ -18,6 +18,8 @@ export interface SlicesOptions {
   overwrite?: boolean;
   /** One file a volume in place of one a slice. */
   volumes?: boolean;
+  /** Of a cross-validation, counted from 0. */
+  fold?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
@@ -35,7 +37,7 @@ export interface SlicesResult {
  * @throws FolderError destination occupied   @throws PrepareError names that clash   @throws SplitError   @throws the signal's reason; nothing is left behind
  */
 export async function writeSlices(dataset: Dataset, options: SlicesOptions): Promise<SlicesResult> {
-  const partOf = partsOf(dataset);
+  const partOf = partsOf(dataset, options.fold);
   const names = fileNames(dataset);
   const folder = new StagedFolder(options.destination, "slices", options.overwrite ?? false);
   const { volumes, info } = dataset;
@@ -58,19 +60,20 @@ export async function writeSlices(dataset: Dataset, options: SlicesOptions): Pro
         message: volume.id,
       });
     }
-    const rows = volumes.map(({ id, subject, label }) => ({ id: names.get(id)!, subject, label, class: info.classes[label]! })); // prettier-ignore
+    const written = volumes.filter(({ id }) => partOf === null || partOf.has(id));
+    const rows = written.map(({ id, subject, label }) => ({ id: names.get(id)!, subject, label, class: info.classes[label]! })); // prettier-ignore
     writeTable(join(folder.path, "labels.csv"), ["id", "subject", "label", "class"], rows);
     folder.commit();
+    return { directory: options.destination, volumes: written.length, slices };
   } finally {
     folder.abort();
   }
-  return { directory: options.destination, volumes: volumes.length, slices };
 }
 
-function partsOf(dataset: Dataset): Map<string, Part> | null {
+function partsOf(dataset: Dataset, fold: number | undefined): Map<string, Part> | null {
   const file = splitPath(dataset);
-  if (!existsSync(file)) return null;
-  const { parts } = readSplit(file);
+  if (!existsSync(file) && fold === undefined) return null;
+  const { parts } = readSplit(file, fold === undefined ? {} : { fold });
   return new Map(PARTS.flatMap((part) => parts[part].map((id) => [id, part] as const)));
 }
 

@@ -146,7 +146,8 @@ function chosen(dataset: Dataset, part: OtherData["part"], classOf: ClassOf): Ta
 }
 
 function splitOf(dataset: Dataset) {
-  const split = readSplit(splitPath(dataset));
+  const choose = `Score --part all, or draw one split there: slicestack split ${dataset.directory} --overwrite`;
+  const split = readSplit(splitPath(dataset), { choose });
   checkSplit(split, dataset);
   return split;
 }

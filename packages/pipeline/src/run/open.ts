@@ -36,7 +36,7 @@ export function openRun(run: string, data?: string): OpenRun {
       "Give the data set of the run with --data, or start a new run.",
     );
   }
-  const split = readSplit(runPaths(run).split, "Put the old file back, or train a new run.");
+  const split = readSplit(runPaths(run).split, { remedy: "Put the old file back, or train a new run." });
   checkSplit(split, dataset);
   if (split.hash !== record.splitHash)
     throw new RunError(runPaths(run).split, "is not the split the run was started with", "Put the old one back.");

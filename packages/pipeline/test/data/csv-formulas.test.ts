@@ -1,10 +1,17 @@
 /** Cells that a spreadsheet would compute: guarded in the file, and the same text again when it is read. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, test } from "node:test";
+import { writeNpy } from "@slicestack/volume/node";
 import { guardCell, readTable, unguardCell, writeTable } from "../../src/data/csv.js";
+import { prepare } from "../../src/data/prepare/prepare.js";
+import { writeSlices } from "../../src/data/slices.js";
+import { makeFolds } from "../../src/data/split/folds.js";
+import { splitFromTable } from "../../src/data/split/official.js";
+import { writeSplit } from "../../src/data/split/split.js";
+import type { Dataset } from "../../src/data/store.js";
 import { readPredictions, writePredictions } from "../../src/evaluate/predictions.js";
 
 const folder = mkdtempSync(join(tmpdir(), "slicestack-formulas-"));
@@ -34,4 +41,32 @@ test("predictions.csv: no cell begins like a formula, and ids and subjects come 
   writePredictions(file, [one]);
   for (const cell of readFileSync(file, "utf8").split(/[,\n]/)) assert.ok(!/^"?[=+@\t-]/.test(cell), cell);
   assert.deepEqual(readPredictions(file), [one]);
+});
+
+test("slices: volumes whose names look like formulas, prepared, written out and prepared again, are the same; of a fold, its parts", async () => {
+  const source = join(folder, "arrays");
+  mkdirSync(source);
+  const ids = ["-a", "=b", "@c", "d", "e", "f"];
+  for (const [k, id] of ids.entries())
+    await writeNpy(join(source, `${id}.npy`), { data: new Uint8Array(48).fill(k), shape: [4, 4, 3] });
+  const rows = ids.map((id, k) => `${id},${k % 2},${k % 2 === 0 ? "+one" : "two"}\n`);
+  writeFileSync(join(source, "labels.csv"), `id,label,class\n${rows.join("")}`);
+  const set = await prepare({ source, destination: join(folder, "set") });
+  await writeSlices(set, { destination: join(folder, "slices") });
+  const again = await prepare({ source: join(folder, "slices"), destination: join(folder, "again") });
+  const facts = (dataset: Dataset) => dataset.volumes.map(({ id, subject, label }) => `${id} ${subject} ${label}`).sort(); // prettier-ignore
+  assert.deepEqual(facts(again), facts(set));
+  assert.deepEqual(again.info.classes, ["+one", "two"]);
+
+  const split = join(folder, "split.csv");
+  writeTable(split, ["id", "part"], ids.map((id, k) => ({ id, part: ["train", "val", "test"][k % 3]! }))); // prettier-ignore
+  assert.deepEqual(splitFromTable(set, split).parts.train, ["-a", "d"]);
+  const folds = makeFolds(set, { seed: 1, folds: 3 });
+  writeSplit(set, folds);
+  await assert.rejects(writeSlices(set, { destination: join(folder, "x") }), /holds 3 folds\. Choose one with --fold/);
+  await assert.rejects(writeSlices(set, { destination: join(folder, "x"), fold: 3 }), /expected a fold 0 to 2, received 3/); // prettier-ignore
+  await writeSlices(set, { destination: join(folder, "fold1"), fold: 1, volumes: true });
+  const held = folds[1]!.parts.test;
+  const files = readdirSync(join(folder, "fold1/test"), { recursive: true }).filter((name) => String(name).endsWith(".npy")); // prettier-ignore
+  assert.deepEqual(files.map((name) => basename(String(name), ".npy")).sort(), [...held].sort()); // prettier-ignore
 });

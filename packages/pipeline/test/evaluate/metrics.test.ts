@@ -253,3 +253,19 @@ test("what cannot be scored is refused with a typed error", () => {
   assert.throws(() => rank([Number.NaN], [true]), RangeOfParameterError);
   assert.doesNotThrow(() => checkScores([0], [[0.4995, 0.4998]], 2), "bfloat16 softmax is close enough");
 });
+
+test("Hand and Till's M: pairs of classes by hand, ties count half, and weights count rows", () => {
+  // A(0|1): p_0 of 0.6, 0.5 against 0.5, 0.1 = 3.5 of 4. A(1|0): p_1 of 0.3, 0.8 against 0.2, 0.3 = 3.5 of 4.
+  const labels = [0, 0, 1, 1];
+  const probabilities = [[0.6, 0.2, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.1, 0.8, 0.1]]; // prettier-ignore
+  const scorer = new Scorer({ labels, probabilities }, 3, 2);
+  const out = new Float64Array(scorer.count);
+  const of = (...weights: number[]) => {
+    scorer.score(Float64Array.from(weights), out);
+    return out[metricIndex("pairwiseAuroc")]!;
+  };
+  close(of(1, 1, 1, 1), 0.875, 1e-12, "M");
+  // Twice the second row: A(0|1) = (2 + 2 * 1.5) / 6, A(1|0) = (1 + 2 * 0.5 + 1 + 2) / 6.
+  close(of(1, 2, 1, 1), 5 / 6, 1e-12, "weighted");
+  assert.ok(Number.isNaN(of(1, 1, 0, 0)), "one class alone");
+});

@@ -1,7 +1,8 @@
 /** Joins volumes with what is known of them: a labels file, class folders, or the archive they came in. */
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { readTable, type Table, type TableRow } from "../csv.js";
 import { LabelsError, TableError, type LabelProblems } from "../errors.js";
+import { folderKind } from "../owned-folder.js";
 import { furtherColumns } from "./columns.js";
 import { listed } from "../listed.js";
 import { isBlank, isMissing } from "../missing-value.js";
@@ -45,7 +46,9 @@ export function labelsFromTable(
   options: LabelOptions = {},
   reasons?: KnownReasons,
 ): Labelling {
-  const table = readTable(path);
+  // Of a folder that this program wrote, cells that a spreadsheet would compute are guarded.
+  const kind = folderKind(dirname(path));
+  const table = readTable(path, { guarded: kind === "slices" || kind === "scans" });
   const columns = { ...columnsOf(table, options), part: partColumnOf(table) };
   const problems = noProblems();
   const left: SetAside[] = [];

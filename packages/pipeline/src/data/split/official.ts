@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename } from "node:path";
-import { readTable } from "../csv.js";
+import { readTable, unguardCell } from "../csv.js";
 import { SplitError, TableError } from "../errors.js";
 import { PART_COLUMN, partOf } from "../ingest/parts.js";
 import { composed, withoutExtension } from "../ingest/paths.js";
@@ -72,7 +72,8 @@ export function splitFromTable(dataset: Dataset, file: string, seed = 0, options
       throw new TableError(file, line, `expected train, val or test, found "${values[partColumn]}"`, "Correct it.");
     if (partsByName.has(name) && partsByName.get(name) !== part)
       throw new TableError(file, line, `${name} is in ${partsByName.get(name)} and in ${part}`, "Give it one part.");
-    for (const one of [name, composed(name), ...hashed(key, name)]) partsByName.set(one, part);
+    // Ids may be copied out of a subjects.csv, where what looks like a formula is guarded.
+    for (const one of [name, composed(name), unguardCell(name), ...hashed(key, name)]) partsByName.set(one, part);
   }
   const parts = dataset.volumes.map((volume) => {
     const name = [...of(volume), ...of(volume).map(composed)].find((one) => partsByName.has(one));

@@ -95,11 +95,24 @@ const foldsSchema = z.strictObject({ version: z.literal(2), folds: z.array(schem
 
 const MAKE_IT = "Make it with slicestack split.";
 
-/** One split of a file that holds just one. @param remedy where it cannot be made again @throws SplitError as readSplits, and for a cross-validation */
-export function readSplit(path: string, remedy = MAKE_IT): Split {
+export interface ReadSplitOptions {
+  /** Of a cross-validation, counted from 0. */
+  fold?: number;
+  /** Where the file cannot be made again. */
+  remedy?: string;
+  /** Where it holds several folds and none is asked for. */
+  choose?: string;
+}
+
+/** One split of a file that holds just one, or the fold that is asked for. @throws SplitError as readSplits, and for a cross-validation */
+export function readSplit(path: string, options: ReadSplitOptions = {}): Split {
+  const { fold, remedy = MAKE_IT, choose = "Choose one with --fold." } = options;
   const splits = readSplits(path, remedy);
-  if (splits.length === 1) return splits[0]!;
-  throw new SplitError(`${path}: expected one split, it holds ${splits.length} folds`, "Choose one with --fold.");
+  const found = fold === undefined && splits.length === 1 ? splits[0] : splits[fold ?? -1];
+  if (found !== undefined) return found;
+  if (fold === undefined) throw new SplitError(`${path}: expected one split, it holds ${splits.length} folds`, choose);
+  const last = splits.length - 1;
+  throw new SplitError(`${path}: expected a fold 0 to ${last}, received ${fold}`, "Folds are counted from 0.");
 }
 
 /** The split of a file, or its folds in order. @throws SplitError missing, not a split, or changed since it was written */

@@ -60,6 +60,43 @@ export function auroc(ranking: Ranking, weights?: Float64Array): number {
   return positives === 0 || negatives === 0 ? Number.NaN : area / (positives * negatives);
 }
 
+/** Sums that aurocAgainstEach uses again and again, so that the bootstrap allocates nothing. */
+export class PairSums {
+  readonly area: Float64Array;
+  readonly total: Float64Array;
+  readonly tied: Float64Array;
+
+  constructor(classes: number) {
+    this.area = new Float64Array(classes);
+    this.total = new Float64Array(classes);
+    this.tied = new Float64Array(classes);
+  }
+}
+
+/**
+ * For each class, how well the score of class `own` separates `own` from that class alone, ties counting half: A(own | other)
+ * of Hand & Till, Machine Learning 45 (2001) 171.
+ * @param labels of the rows, 0..C-1   @param out C values; NaN where one of the two has no row, and for `own` itself
+ */
+export function aurocAgainstEach(
+  { index, score }: Ranking,
+  own: number,
+  { labels, weights }: { labels: ArrayLike<number>; weights: Float64Array },
+  out: Float64Array,
+  { area, total, tied }: PairSums = new PairSums(out.length),
+): void {
+  for (const sums of [area, total, tied]) sums.fill(0);
+  for (let k = 0; k < index.length; k++) {
+    const row = index[k]!;
+    tied[labels[row]!]! += weights[row]!;
+    if (k + 1 < index.length && score[k + 1] === score[k]) continue;
+    for (let c = 0; c < out.length; c++) area[c]! += tied[c]! * (total[own]! + tied[own]! / 2);
+    for (let c = 0; c < out.length; c++) total[c]! += tied[c]!;
+    tied.fill(0);
+  }
+  for (let c = 0; c < out.length; c++) out[c] = c === own ? Number.NaN : area[c]! / (total[c]! * total[own]!);
+}
+
 /**
  * Average precision, the step-wise area under the precision-recall curve: Σ (R_k - R_k-1) P_k, without the
  * interpolation that flatters. Davis & Goadrich, ICML 2006; read it against the base rate, its value for a random score.

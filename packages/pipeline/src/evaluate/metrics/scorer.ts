@@ -11,7 +11,7 @@ import { areaUnderRiskCoverage } from "../decisions/selective.js";
 import * as metrics from "./confusion.js";
 import { checkScores, type Scored } from "./check.js";
 import type { Range } from "../statistics/sampled.js";
-import { auroc, averagePrecision, rank, type Ranking } from "./ranking.js";
+import { auroc, aurocAgainstEach, averagePrecision, PairSums, rank, type Ranking } from "./ranking.js";
 
 /** The metrics of a model, in the order the scorer writes them. */
 export const METRICS = [
@@ -24,6 +24,7 @@ export const METRICS = [
   "meanAbsoluteError",
   "offByOneAccuracy",
   "auroc",
+  "pairwiseAuroc",
   "auprc",
   "sensitivity",
   "specificity",
@@ -73,6 +74,9 @@ export class Scorer {
   private readonly confidences: Forecasts;
   private readonly byClass: Forecasts[];
   private readonly rankings: Ranking[];
+  private readonly labels: Int32Array;
+  private readonly pairs: Float64Array[];
+  private readonly pairSums: PairSums;
 
   /** @param bins bins of the calibration errors; the scores must have passed checkScores */
   constructor(
@@ -82,6 +86,9 @@ export class Scorer {
   ) {
     this.count = METRICS.length + classes * CLASS_METRICS.length;
     this.cell = Int32Array.from(labels, (label, i) => label * classes + metrics.argmax(probabilities[i]!));
+    this.labels = Int32Array.from(labels);
+    this.pairSums = new PairSums(classes);
+    this.pairs = Array.from({ length: classes }, () => new Float64Array(classes));
     this.confusion = { classes, counts: new Float64Array(classes * classes) };
     this.surprise = Float64Array.from(labels, (label, i) => surprise(probabilities[i]!, label));
     this.squaredError = Float64Array.from(labels, (label, i) => squaredError(probabilities[i]!, label));
@@ -138,6 +145,7 @@ export class Scorer {
   private scoreProbabilities(weights: Float64Array, out: Float64Array): void {
     const binary = this.classes === 2;
     out[metricIndex("auroc")] = binary ? out[classMetricIndex(1, "auroc")]! : this.macroAuroc(out);
+    out[metricIndex("pairwiseAuroc")] = binary ? Number.NaN : this.pairwiseAuroc(weights);
     out[metricIndex("auprc")] = binary ? averagePrecision(this.rankings[1]!, weights) : Number.NaN;
     out[metricIndex("negativeLogLikelihood")] = weightedMean(this.surprise, weights);
     out[metricIndex("brierScore")] = weightedMean(this.squaredError, weights);
@@ -157,6 +165,21 @@ export class Scorer {
       present++;
     }
     return sum / present;
+  }
+
+  /** Mean over the pairs of classes that are both there, of A(i | j) and A(j | i). */
+  private pairwiseAuroc(weights: Float64Array): number {
+    const rows = { labels: this.labels, weights };
+    this.pairs.forEach((out, c) => aurocAgainstEach(this.rankings[c]!, c, rows, out, this.pairSums));
+    let [sum, count] = [0, 0];
+    for (let i = 0; i < this.classes; i++)
+      for (let j = 0; j < i; j++) {
+        const both = (this.pairs[i]![j]! + this.pairs[j]![i]!) / 2;
+        if (Number.isNaN(both)) continue;
+        sum += both;
+        count++;
+      }
+    return sum / count;
   }
 }
 

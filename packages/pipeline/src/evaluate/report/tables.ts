@@ -17,6 +17,7 @@ export const METRIC_NAMES: Record<MetricName, string> = {
   meanAbsoluteError: "mean absolute error, grades",
   offByOneAccuracy: "off-by-one accuracy",
   auroc: "AUROC",
+  pairwiseAuroc: "AUROC over pairs of classes (M)",
   auprc: "AUPRC",
   sensitivity: "sensitivity",
   specificity: "specificity",
