@@ -119,7 +119,7 @@ test("unit: what the caller says", async () => {
   assert.equal((await readMetaImage(raster("int16.mha"), { unit: "arbitrary" })).unit, "arbitrary");
 });
 
-test("a header that is silent on its spacing, or has two, says what was taken", async () => {
+test("a header that is silent on its spacing, or has two, says what was taken", () => {
   const nrrd = (more: string) => parseNrrdHeader(new TextEncoder().encode(`NRRD0004\ntype: short\nendian: little\ndimension: 3\nsizes: 4 3 2\n${more}encoding: raw\n\n`)); // prettier-ignore
   const silent = "the header says nothing of the spacing along";
   assert.deepEqual(nrrd("").geometryNotes, [`${silent} x, y, z: 1 mm was taken`]);
