@@ -68,7 +68,7 @@ test("p is adjusted by Holm over the differences of a metric, and small classes 
   assert.ok(Math.abs(low.adjusted - Math.min(1, 2 * low.p)) < 1e-12, "the smaller one twice");
   assert.ok(Math.abs(high.adjusted - Math.max(low.adjusted, high.p)) < 1e-12, "the larger one as it is");
   assert.ok(
-    warnings.some((text) => text.includes("test volumes of yes (n = 8)")),
+    warnings.some((text) => text.includes("test subjects of yes (n = 8)")),
     warnings.join("\n"),
   );
 });
