@@ -33,7 +33,7 @@ const KINDS = {
   run: {
     words: "a run",
     holds:
-      /^(config\.yaml|split\.json|run\.json|run\.log|checksums\.json|metrics\.jsonl?|predictions\.csv|slice_votes\.csv|cost\.json|tables\.(md|tex)|model-card\.md|checklist\.md|report\.html|test-reads\.jsonl|events\.out\..*|ablation-(val|test)\.csv|checkpoints|figures|external|paper)$/,
+      /^(config\.yaml|model\.json|split\.json|run\.json|run\.log|checksums\.json|metrics\.jsonl?|predictions\.csv|slice_votes\.csv|cost\.json|tables\.(md|tex)|model-card\.md|checklist\.md|report\.html|test-reads\.jsonl|events\.out\..*|ablation-(val|test)\.csv|checkpoints|figures|external|paper)$/,
   },
   group: {
     words: "a group of runs",
