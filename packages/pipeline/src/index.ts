@@ -3,7 +3,6 @@ export { audit, type Audit, type AuditOptions, type Finding } from "./evaluate/a
 export { auditPage } from "./evaluate/audit/page.js";
 export { auditText } from "./evaluate/audit/text.js";
 export { writeFileAtomic } from "./data/atomic.js";
-export { refuseUnwritable } from "./data/system-errors.js";
 export { augmentPresets, type AugmentConfig, type AugmentPreset } from "./config/augment.js";
 export { configToFile, configToYaml } from "./config/to-yaml.js";
 export { stageClasses, type TaskClasses } from "./config/classes.js";

@@ -35,12 +35,11 @@ export function addAudit(program: Command, start: Start): void {
 }
 
 async function runAudit(data: string, flags: AuditFlags, session: Session): Promise<Outcome> {
-  const { audit, auditPage, auditText, openDataset, refuseExistingFile, refuseUnwritable, writeFileAtomic } =
+  const { audit, auditPage, auditText, openDataset, refuseExistingFile, writeFileAtomic } =
     await import("@slicestack/pipeline");
   const { html, fold, columns, images, overwrite = false } = flags;
   if (html !== undefined) refuseExistingFile(html, overwrite);
   const { onProgress, signal } = session;
-  if (html !== undefined) refuseUnwritable(html, "file");
   const result = await audit({
     data,
     ...(fold === undefined ? {} : { fold }),

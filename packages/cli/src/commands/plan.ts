@@ -27,12 +27,11 @@ export function addPlan(program: Command, start: Start): void {
 }
 
 async function runPlan(data: string, flags: PlanFlags, session: Session): Promise<Outcome> {
-  const { plan, refuseExistingFile, refuseUnwritable, writeFileAtomic } = await import("@slicestack/pipeline");
+  const { plan, refuseExistingFile, writeFileAtomic } = await import("@slicestack/pipeline");
   const { budget, device, out, overwrite = false } = flags;
   if (out !== undefined) refuseExistingFile(out, overwrite);
   const { onProgress, signal } = session;
   const given = { ...(budget === undefined ? {} : { budget }), ...(device === undefined ? {} : { device }) };
-  if (out !== undefined) refuseUnwritable(out, "file");
   const { yaml, config: _, ...rest } = await plan({ data, ...given, onProgress, signal });
   if (out !== undefined) writeFileAtomic(out, yaml);
   for (const warning of rest.warnings) session.log(`warning: ${warning}`);

@@ -5,6 +5,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { codeOf } from "./csv.js";
+import { refuseUnwritable } from "./system-errors.js";
 
 /** A folder or a file that is not ours to write into or to replace. */
 export class FolderError extends Error {
@@ -182,7 +183,7 @@ export function refuseOccupied(folder: string, kind: FolderKind, overwrite: bool
 /**
  * Refuses a file that could not be written, or that would cost another one: before the work whose result it holds. Of a
  * single file nobody can tell whose it is, so that it is replaced only where that is asked for. Nothing is written.
- * @throws FolderError
+ * @throws FolderError   @throws Error of the file system that names the path, where its folder cannot be written into
  */
 export function refuseExistingFile(file: string, overwrite: boolean): void {
   const folder = dirname(resolve(file));
@@ -192,6 +193,7 @@ export function refuseExistingFile(file: string, overwrite: boolean): void {
   if (there?.isDirectory()) throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
   if (there !== undefined && !overwrite)
     throw new FolderError(file, "expected a file that does not exist yet, it is there", "Choose another name, or pass --overwrite to replace it."); // prettier-ignore
+  refuseUnwritable(file, "file");
 }
 
 function some(names: readonly string[]): string {

@@ -154,7 +154,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
 /** Best weights are there from the first epoch on. */
 function unfinishedNote({ record }: OpenRun, run: string): string[] {
   if (record.status === "trained") return [];
-  return [`The training of this run has not ended: the weights that were scored are the best so far. To go on: slicestack train --resume ${run}`]; // prettier-ignore
+  const problem = "The training of this run has not ended: the weights that were scored are the best so far.";
+  return [`${problem} To go on: slicestack train --resume ${pathWord(run)}`];
 }
 
 const NO_PICTURES: Pictures = { examples: [], failures: new Map() };

@@ -1,16 +1,12 @@
 /** What a run's main model costs: counted from its own forward pass, and timed on a few volumes without any cache. */
 import { ones, scope, zeros, type Tensor } from "@slicestack/torch";
 import { traceShapes } from "@slicestack/torch/trace";
-import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
-import { datasetSource } from "../input/source.js";
 import { costOf, type Cost } from "../models/common/flops.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
 import { Maps3dHead } from "../models/maps-3d.js";
 import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
-import type { OpenModel } from "../predict/open-model.js";
 import type { Predictor } from "../predict/prediction.js";
-import { predictorOf } from "../predict/predictor.js";
 import type { ComputePlan } from "../run/compute.js";
 import { medianOf } from "./statistics/median.js";
 
@@ -40,15 +36,14 @@ export interface MeasuredCost {
 
 const MOST_TIMED = 5;
 
-/** Volumes of a data set that prediction is timed on. */
-interface Timed {
-  dataset: Dataset;
-  volumes: readonly TaskVolume[];
-}
-
-export function measureCost(model: OpenModel, { dataset, volumes }: Timed, compute: ComputePlan): MeasuredCost {
-  const parts = partsOf(model.spec);
-  using predictor = predictorOf(model, datasetSource(dataset), compute);
+/** @param volumes that prediction is timed on: the first of them */
+export function measureCost(
+  spec: ModelSpec,
+  predictor: Predictor,
+  volumes: readonly TaskVolume[],
+  compute: ComputePlan,
+): MeasuredCost {
+  const parts = partsOf(spec);
   const seconds = scope(() => timed(predictor, volumes.slice(0, MOST_TIMED)));
   return {
     parts,
@@ -73,13 +68,13 @@ function partsOf(spec: ModelSpec): ModelPart[] {
   }
   const [, deepest] = spec.prepared.depths;
   const slices = spec.method === "2.5d" ? spec.head.slices : seenOf(deepest, null, spec.input);
-  const trunk = partOf("slice model", costOfTrunk(spec), slices);
-  return spec.method === "2.5d" ? [trunk, partOf("head", costOfHead(spec), 1)] : [trunk];
+  const shapes = shapesOf(spec);
+  const trunk = partOf("slice model", costOfTrunk(spec, shapes), slices);
+  return spec.method === "2.5d" ? [trunk, partOf("head", costOfHead(spec, shapes), 1)] : [trunk];
 }
 
 /** Of one slice, up to what is asked of it: classes in 2D, else what the head sees. */
-function costOfTrunk(spec: SliceSpec | StackSpec): Cost {
-  const { channels } = shapesOf(spec);
+function costOfTrunk(spec: SliceSpec | StackSpec, { channels }: TrunkShapes): Cost {
   const counted = () => {
     const model = createTrunk(spec);
     const logits = (x_BCHW: Tensor) => {
@@ -91,9 +86,8 @@ function costOfTrunk(spec: SliceSpec | StackSpec): Cost {
   return costOf(counted, [channels, ...spec.input.size], STEP);
 }
 
-function costOfHead(spec: StackSpec): Cost {
+function costOfHead(spec: StackSpec, { embedding, maps }: TrunkShapes): Cost {
   const { slices, name } = spec.head;
-  const { embedding, maps } = shapesOf(spec);
   const counted = () => {
     using trunk = createTrunk(spec);
     const model = createHead(spec, trunk);
@@ -108,7 +102,13 @@ function costOfHead(spec: StackSpec): Cost {
 }
 
 /** What the trunk takes and gives for a slice. */
-function shapesOf(spec: SliceSpec | StackSpec): { channels: number; embedding: number[]; maps: number[] } {
+interface TrunkShapes {
+  channels: number;
+  embedding: number[];
+  maps: number[];
+}
+
+function shapesOf(spec: SliceSpec | StackSpec): TrunkShapes {
   return traceShapes(() => {
     using trunk = createTrunk(spec);
     const x_1CHW = zeros([1, trunk.channels, ...spec.input.size]);

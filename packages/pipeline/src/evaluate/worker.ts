@@ -3,11 +3,11 @@ import { serveJob, stopIfAsked, type JobContext } from "../background.js";
 import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { datasetSource } from "../input/source.js";
-import { loadFromRun, openModel, type OpenModel } from "../predict/open-model.js";
-import type { Evidence } from "../predict/prediction.js";
+import { loadFromRun, openModel } from "../predict/open-model.js";
+import type { Evidence, Predictor } from "../predict/prediction.js";
 import { predictorOf } from "../predict/predictor.js";
 import { specOfRun } from "../models/spec-file.js";
-import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
+import { planCompute, startCompute } from "../run/compute.js";
 import { measureCost, type MeasuredCost } from "./measure-cost.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
 import { openTestPart, type OtherData } from "./test-part.js";
@@ -59,14 +59,18 @@ function predict({ run, other, parts, measure }: PredictJob, job: JobContext): P
     { part: "val" as const, dataset: opened.dataset, volumes: opened.task.parts.val },
     { part: "test" as const, dataset, volumes },
   ].filter((one) => parts.includes(one.part) && one.volumes.length > 0);
-  for (const one of asked) addPart(outcome, model, one, compute, job);
-  if (measure) outcome.cost = measureCost(model, asked.at(-1)!, compute);
+  // Val and test are mostly of one data set, whose slices are then made for the model once.
+  for (const data of new Set(asked.map((one) => one.dataset))) {
+    using predictor = predictorOf(model, datasetSource(data), compute);
+    for (const one of asked) if (one.dataset === data) addPart(outcome, predictor, one, job);
+    const last = asked.at(-1)!;
+    if (measure && last.dataset === data) outcome.cost = measureCost(model.spec, predictor, last.volumes, compute);
+  }
   return outcome;
 }
 
-function addPart(outcome: PredictOutcome, model: OpenModel, one: Part, compute: ComputePlan, job: JobContext): void {
+function addPart(outcome: PredictOutcome, predictor: Predictor, one: Part, job: JobContext): void {
   const { part, dataset, volumes } = one;
-  using predictor = predictorOf(model, datasetSource(dataset), compute);
   const onBatch = (done: number, total: number, unit: string) => {
     stopIfAsked(job);
     job.report({ stage: "predict", done, total, unit, message: part });

@@ -14,11 +14,10 @@ export interface OpenFunction extends Disposable {
   function: VolumeFunction;
 }
 
-/** @param model whose parameters take no gradient from now on   @param source owned by the function */
+/** @param model whose parameters take no gradient from now on   @param source owned by the function, through its store */
 export function functionOfModel(model: OpenModel, source: VoxelSource, device: string): OpenFunction {
   const stored = [source.height, source.width] as const;
   return Owned.by((owned) => {
-    owned.use(source);
     if (isNetwork(model)) {
       const store = owned.use(new VolumeStore(source, { ...model.spec.input, device }));
       const made = new VoxelFunction({ model: model.network, store, stored });

@@ -4,6 +4,7 @@
  */
 import { cat, functional as F, fromTypedArray, scope, zeros, type Tensor } from "@slicestack/torch";
 import type { VolumeRecord } from "../data/store.js";
+import { planesOf } from "../input/schema.js";
 import type { SliceTransform } from "../input/slices.js";
 import type { VolumeTransform } from "../input/volumes.js";
 
@@ -60,8 +61,7 @@ export function slicesToVolume(
 /** The same of maps that are one a slice, whatever its channels: the mean over the planes. map_Nhw → SHW */
 export function mapsToVolume(map_Nhw: Tensor, slices: readonly number[], volume: Placed, grid: SliceGrid): Tensor {
   const single = { ...grid, transform: { ...grid.transform, neighbours: 1, windows: [[0, 1] as [number, number]] } };
-  const planes = grid.transform.planes === "three" ? 3 : 1;
-  return scope(() => slicesToVolume(map_Nhw.unsqueeze(1), slices, volume, single).div(planes));
+  return scope(() => slicesToVolume(map_Nhw.unsqueeze(1), slices, volume, single).div(planesOf(grid.transform)));
 }
 
 /** The slices of one plane, one above the other: S x h x w, channel k of slice s added to slice s + k - reach. */

@@ -10,7 +10,7 @@ import type { TaskVolume } from "../data/task.js";
 import type { Head } from "../models/heads/head.js";
 import { Maps3dHead } from "../models/maps-3d.js";
 import type { SliceModel } from "../models/slice-model.js";
-import { channelsOf } from "../input/schema.js";
+import { channelsOf, planesOf } from "../input/schema.js";
 import type { SliceStore } from "../input/slices.js";
 import { logOdds } from "./log-odds.js";
 import { targetLayer, type TargetLayer } from "./layers.js";
@@ -92,7 +92,7 @@ export class SliceFunction implements VolumeFunction {
     this.#store = store;
     this.#seen = seen;
     const { transform } = store;
-    this.#grid = { transform, stored, rows: store.count / (transform.planes === "three" ? 3 : 1) };
+    this.#grid = { transform, stored, rows: store.count / planesOf(transform) };
     for (const module of [trunk, readOut.module]) module?.eval().requiresGrad_(false);
   }
 

@@ -72,7 +72,8 @@ export function volumeEmbeddings(
   const { view } = options;
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, view === undefined ? "embeddings" : { view });
-  const kept = file === null ? undefined : sharedWithAll(readCachedFirst(file, [chosen.flat().length, model.embedding])); // prettier-ignore
+  const shape = [chosen.flat().length, model.embedding];
+  const kept = file === null ? undefined : sharedWithAll(readCachedFirst(file, shape));
   if (kept !== undefined) return { features_N: kept.to({ device: store.transform.device }), volumes: placed, cached: true }; // prettier-ignore
   const embed = (some: readonly number[][], first: number) =>
     view === undefined
@@ -87,12 +88,13 @@ export function volumeEmbeddings(
 export function volumeMaps(source: FeatureSource, volumes: readonly Volume[], options: PredictOptions): Features {
   const { chosen, placed } = slicesOf(source, volumes);
   const file = cacheFile(source, chosen, options, "maps");
-  if (file === null) return { features_N: mapsInMemory(source, chosen.flat(), options), volumes: placed, cached: false }; // prettier-ignore
+  const computed = () => mapsInMemory(source, chosen.flat(), options);
+  if (file === null) return { features_N: computed(), volumes: placed, cached: false };
   if (worldSize() > 1) return { ...mapsTogether(file, source, chosen.flat(), options), volumes: placed };
   const cached = mapped(file);
   if (cached !== undefined) return { features_N: cached, volumes: placed, cached: true };
   const isKept = writeMaps(file, source, chosen.flat(), options);
-  const features_N = (isKept ? mapped(file) : undefined) ?? mapsInMemory(source, chosen.flat(), options);
+  const features_N = (isKept ? mapped(file) : undefined) ?? computed();
   return { features_N, volumes: placed, cached: false };
 }
 

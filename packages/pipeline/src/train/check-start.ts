@@ -4,10 +4,9 @@ import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
-import type { Task } from "../data/task.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
-import { specOfTraining } from "../models/spec-of-training.js";
+import type { ModelSpec } from "../models/spec.js";
 import type { Module } from "@slicestack/torch/nn";
 import { initSource } from "./init-from.js";
 import { computeOf } from "./rank-compute.js";
@@ -17,9 +16,9 @@ import type { World } from "./world.js";
 
 export interface StartCheck {
   config: RunConfig;
+  spec: ModelSpec;
   dataset: Dataset;
   split: Split;
-  task: Task;
   /** Whether the slice stage is trained here, and not taken from another run. */
   trainsSlices: boolean;
   /** The file of slice.pretrained; null where there is none. */
@@ -28,9 +27,8 @@ export interface StartCheck {
 }
 
 /** @throws ConfigError, ModelError, CheckpointError, RunError, DatasetError, SplitError */
-export function checkStart({ config, dataset, split, task, trainsSlices, pretrained, world }: StartCheck): void {
+export function checkStart({ config, spec, dataset, split, trainsSlices, pretrained, world }: StartCheck): void {
   computeOf(config, { ...world, localRank: world.localWorldSize - 1 }); // there may be more processes than GPUs
-  const spec = specOfTraining({ config, dataset, split, task });
   const given = (model: Module, stage: StageName) => {
     const refuse = (file: string, { metadata }: Loaded) => refuseForeignSplit({ dataset, split }, file, metadata);
     if (config.checkpoint !== null && (stage === "slice" || config.method === "3d"))

@@ -25,6 +25,7 @@ import {
   type GroupRecord,
   type Member,
 } from "../run/group.js";
+import { specOfTraining } from "../models/spec-of-training.js";
 import { keepPlace, openRun } from "../run/open.js";
 import { placeOf } from "../run/place.js";
 import { foldsOf, splitFor } from "./split-for.js";
@@ -215,7 +216,9 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
   const pretrained = await pretrainedFile(config, backgroundOf(options));
   // Each member looks once more at its own start.
-  await checkStarts({ config, dataset, split: splits[0]!, task: tasks[0]!, trainsSlices: true, pretrained, world });
+  const [split, task] = [splits[0]!, tasks[0]!];
+  const spec = specOfTraining({ config, dataset, task, split });
+  await checkStarts({ config, spec, dataset, split, trainsSlices: true, pretrained, world });
   return () => {
     refuse(); // by now another process may have begun
     if (overwrite) emptyFolder(out);

@@ -1,6 +1,7 @@
 /** Starts or goes on with a run: its folder on this thread, the training in a worker. */
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { pathWord } from "../command-line.js";
 import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
 import { checkOrdinal } from "../config/classes.js";
 import { ConfigError } from "../config/errors.js";
@@ -173,7 +174,7 @@ function checkEarlierStages(run: string, config: RunConfig, stage: StageName | "
   throw new RunError(
     run,
     problem,
-    `Go on with: slicestack train --resume ${run}   (--stage ${open} for that stage alone)`,
+    `Go on with: slicestack train --resume ${pathWord(run)}   (--stage ${open} for that stage alone)`,
   );
 }
 
@@ -260,11 +261,12 @@ async function planRun(
   const { config, origin } = resolveWindow(options.config, dataset, parts.train, sliceFrom);
   const given = { split, datasetHash: dataset.info.hash };
   const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
+  const spec = specOfTraining({ config, dataset, task, split });
   await checkStarts({
     config,
+    spec,
     dataset,
     split,
-    task,
     trainsSlices: sliceFrom === undefined,
     pretrained,
     world,
@@ -278,7 +280,7 @@ async function planRun(
     const yaml = configToYaml(config);
     writeFileAtomic(paths.config, yaml);
     writeFileAtomic(paths.split, splitText(split));
-    writeSpec(run, specOfTraining({ config, dataset, task, split }));
+    writeSpec(run, spec);
     writeRecord(run, {
       version: 1,
       dataset: placeOf(run, dataset),

@@ -13,7 +13,9 @@ import { readSafetensors } from "../../src/export/safetensors.js";
 
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { readLedger } from "../../src/run/ledger.js";
+import { datasetSource } from "../../src/input/source.js";
 import { loadFromRun, openModel } from "../../src/predict/open-model.js";
+import { predictorOf } from "../../src/predict/predictor.js";
 import { specOfRun } from "../../src/models/spec-file.js";
 import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/train/train.js";
@@ -139,7 +141,8 @@ test("cost: the parameters are those in the files, the FLOPs those of every slic
   const volumes = opened.task.parts.val;
   const cost = (() => {
     using model = openModel(specOfRun(run, opened), loadFromRun(run, opened), "cpu");
-    return measureCost(model, { dataset: opened.dataset, volumes }, compute);
+    using predictor = predictorOf(model, datasetSource(opened.dataset), compute);
+    return measureCost(model.spec, predictor, volumes, compute);
   })();
   assert.equal(liveTensors(), before);
   const stored = (["slice", "volume"] as const).map((stage) =>
