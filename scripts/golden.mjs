@@ -8,13 +8,13 @@
  * --only REGEX    the cases with such a name
  * --keep FOLDER   where the data and the runs go and stay; default: a temporary folder
  *
- * The last bits depend on libtorch and on the CPU's instructions, so that the file has an entry for each such engine;
+ * The last bits depend on libtorch and on the CPU (its kernels are chosen by it), so that the file has an entry for each such engine;
  * on an engine that has none there is nothing to compare with, and the script says so and exits with 3.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -123,7 +123,10 @@ if (!existsSync(join(work, "demo/data")))
   slicestack("demo", "--subjects", "60", "--epochs", "1", "--volume-epochs", "1", "--set", "threads=1");
 
 const { version, cpuCapability } = libtorchInfo();
-const engine = `libtorch ${version}, ${process.platform} ${process.arch}, ${cpuCapability}`;
+const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+const fastBfloat16 = ["avx512_bf16", "amx_bf16"].filter((flag) => cpuinfo.includes(flag));
+const cpu = [cpuCapability, cpus()[0]?.model ?? "unknown", ...fastBfloat16].join(", ");
+const engine = `libtorch ${version}, ${process.platform} ${process.arch}, ${cpu}`;
 const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const before = recorded[engine] ?? {};
 
