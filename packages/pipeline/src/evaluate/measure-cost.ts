@@ -4,7 +4,7 @@ import { traceShapes } from "@slicestack/torch/trace";
 import type { TaskVolume } from "../data/task.js";
 import { costOf, type Cost } from "../models/common/flops.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
-import { Maps3dHead } from "../models/maps-3d.js";
+import { Maps3dHead } from "../models/networks/maps-3d.js";
 import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
 import type { Predictor } from "../predict/prediction.js";
 import type { ComputePlan } from "../run/compute.js";

@@ -1,12 +1,12 @@
 /** Which layer Grad-CAM looks at. */
 import { BatchNorm2d, BatchNorm3d, Sequential, type Module } from "@slicestack/torch/nn";
 import { nearestKeys } from "../config/nearest.js";
-import { Attn } from "../models/attn.js";
-import { CustomResNet } from "../models/custom-resnet.js";
-import { SimpleModular } from "../models/simple-modular.js";
-import { Simple } from "../models/simple.js";
-import { SliceCnn } from "../models/slice-cnn.js";
-import { VolumeCnn } from "../models/volume-cnn.js";
+import { Attn } from "../models/networks/attn.js";
+import { CustomResNet } from "../models/trunks/custom-resnet.js";
+import { SimpleModular } from "../models/networks/simple-modular.js";
+import { Simple } from "../models/networks/simple.js";
+import { SliceCnn } from "../models/trunks/slice-cnn.js";
+import { VolumeCnn } from "../models/networks/volume-cnn.js";
 import { ExplainError } from "./errors.js";
 
 export interface TargetLayer {

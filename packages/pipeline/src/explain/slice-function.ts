@@ -8,8 +8,8 @@ import { cat, fromTypedArray, functional as F, grad, noGrad, ones, scope, type T
 import type { Module } from "@slicestack/torch/nn";
 import type { TaskVolume } from "../data/task.js";
 import type { Head } from "../models/heads/head.js";
-import { Maps3dHead } from "../models/maps-3d.js";
-import type { SliceModel } from "../models/slice-model.js";
+import { Maps3dHead } from "../models/networks/maps-3d.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 import { channelsOf, planesOf } from "../input/schema.js";
 import type { SliceStore } from "../input/slices.js";
 import { logOdds } from "./log-odds.js";

@@ -2,7 +2,7 @@
 import { cat, functional as F, grad, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { TaskVolume } from "../data/task.js";
 import type { VolumeStore } from "../input/volumes.js";
-import type { VolumeModel } from "../models/volume-model.js";
+import type { VolumeModel } from "../models/networks/volume-model.js";
 import { targetLayer, type TargetLayer } from "./layers.js";
 import { logOdds } from "./log-odds.js";
 import { voxelsToVolume } from "./placement.js";

@@ -14,7 +14,7 @@ import { checkRecorded, writeRecorded } from "../export/recorded.js";
 import { readWeights } from "../export/weights.js";
 import { loadInto } from "../models/load.js";
 import { createHeadFor, createSliceModel, createVolumeModel } from "../models/registry.js";
-import type { SliceModel } from "../models/slice-model.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 import { RunError, runPaths, writeRecord } from "../run/folder.js";
 import { softwareVersions } from "../run/versions.js";
 import { recognise, type Recognised } from "./recognise.js";

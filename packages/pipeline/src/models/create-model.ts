@@ -9,9 +9,9 @@ import {
   type SliceModelName,
   type VolumeModelName,
 } from "./registry.js";
-import type { SliceModel } from "./slice-model.js";
+import type { SliceModel } from "./trunks/slice-model.js";
 import type { SliceSpec, StackSpec, VolumeSpec } from "./spec.js";
-import type { VolumeModel } from "./volume-model.js";
+import type { VolumeModel } from "./networks/volume-model.js";
 
 /** @throws ModelError where the size does not fit */
 export function createTrunk({ trunk, input, classes }: SliceSpec | StackSpec): SliceModel {

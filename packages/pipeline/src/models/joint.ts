@@ -1,7 +1,7 @@
 /** A slice model and a head that are trained together: the third step of 2.5D. */
 import { Module } from "@slicestack/torch/nn";
 import type { Head } from "./heads/head.js";
-import type { SliceModel } from "./slice-model.js";
+import type { SliceModel } from "./trunks/slice-model.js";
 
 export class Joint extends Module {
   readonly trunk: SliceModel;

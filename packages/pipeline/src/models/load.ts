@@ -8,8 +8,8 @@ import { CheckpointError } from "@slicestack/torch/safetensors";
 import { checkRecorded } from "../export/recorded.js";
 import { readWeights } from "../export/weights.js";
 import { adaptInputChannels } from "./common/input-channels.js";
-import { CustomResNet } from "./custom-resnet.js";
-import type { SliceModel } from "./slice-model.js";
+import { CustomResNet } from "./trunks/custom-resnet.js";
+import type { SliceModel } from "./trunks/slice-model.js";
 
 /** What was loaded. */
 export interface Loaded {

@@ -11,7 +11,7 @@ import { isSystemError } from "../data/system-errors.js";
 import { cacheDirectory, ownHome, writableCache } from "../run/cache.js";
 import { download, type DownloadOptions, type PinnedFile } from "../run/download.js";
 import { fileHash } from "../data/hash.js";
-import type { ResNetDepth } from "./resnet.js";
+import type { ResNetDepth } from "./trunks/resnet.js";
 
 const site = "https://download.pytorch.org/models";
 

@@ -1,9 +1,9 @@
 /** The zoo: every model by its name, where it is from, and how it is made. What each costs: facts.ts. */
 import type { SliceConfig, VolumeConfig } from "../config/types.js";
-import { Attn } from "./attn.js";
+import { Attn } from "./networks/attn.js";
 import { ModelError } from "./common/model-error.js";
 import type { VolumeSize } from "./common/sizes.js";
-import { CustomResNet } from "./custom-resnet.js";
+import { CustomResNet } from "./trunks/custom-resnet.js";
 import { AttentionHead } from "./heads/attention.js";
 import { Conv1dHead } from "./heads/conv1d.js";
 import { FlattenHead } from "./heads/flatten.js";
@@ -14,16 +14,16 @@ import { outputsOf } from "./outputs.js";
 import { MaxHead, MeanHead } from "./heads/pooled.js";
 import { TopKHead } from "./heads/topk.js";
 import { TransformerHead } from "./heads/transformer.js";
-import { Maps3d, Maps3dHead } from "./maps-3d.js";
-import type { ResNetDepth } from "./resnet.js";
-import { SimpleModular } from "./simple-modular.js";
-import { Simple } from "./simple.js";
-import { SimpleBn } from "./simplebn.js";
-import { SliceCnn } from "./slice-cnn.js";
-import type { SliceModel } from "./slice-model.js";
-import { TwoStage } from "./two-stage.js";
-import { VolumeCnn } from "./volume-cnn.js";
-import type { VolumeModel, VolumeModelOptions } from "./volume-model.js";
+import { Maps3d, Maps3dHead } from "./networks/maps-3d.js";
+import type { ResNetDepth } from "./trunks/resnet.js";
+import { SimpleModular } from "./networks/simple-modular.js";
+import { Simple } from "./networks/simple.js";
+import { SimpleBn } from "./networks/simplebn.js";
+import { SliceCnn } from "./trunks/slice-cnn.js";
+import type { SliceModel } from "./trunks/slice-model.js";
+import { TwoStage } from "./networks/two-stage.js";
+import { VolumeCnn } from "./networks/volume-cnn.js";
+import type { VolumeModel, VolumeModelOptions } from "./networks/volume-model.js";
 
 /** The config's names, and the published one of the whole 2D network, whose features are `slice_cnn`. */
 export type SliceModelName = SliceConfig["model"] | "2d_cnn";

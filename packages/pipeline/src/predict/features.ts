@@ -31,7 +31,7 @@ import { ownCache, tryToKeep } from "../run/cache.js";
 import { augmentedStack } from "./augmented-stack.js";
 import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./forward.js";
 import type { SliceStore } from "../input/slices.js";
-import type { SliceModel } from "../models/slice-model.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 
 export interface Features {
   /** N x E float32, or N x F x h x w as the trunk computes them. */

@@ -1,11 +1,11 @@
 /** Frozen models over slices and volumes: embeddings and probabilities, in evaluation mode, without gradients. */
 import { autocast, cat, fromTypedArray, noGrad, scope, stack, type Tensor } from "@slicestack/torch";
 import type { Head } from "../models/heads/head.js";
-import type { SliceModel } from "../models/slice-model.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 import type { VolumeRecord } from "../data/store.js";
 import type { SliceStore } from "../input/slices.js";
 import type { VolumeStore } from "../input/volumes.js";
-import type { VolumeModel } from "../models/volume-model.js";
+import type { VolumeModel } from "../models/networks/volume-model.js";
 
 /** How a model computes: where, and in which precision. */
 export interface Compute {

@@ -5,9 +5,9 @@ import { createHead, createNetwork, createTrunk } from "../models/create-model.j
 import type { Head } from "../models/heads/head.js";
 import { Joint } from "../models/joint.js";
 import { loadWeights } from "../models/load.js";
-import type { SliceModel } from "../models/slice-model.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
-import type { VolumeModel } from "../models/volume-model.js";
+import type { VolumeModel } from "../models/networks/volume-model.js";
 import { loadBest } from "../run/load-trained.js";
 import type { OpenRun } from "../run/open.js";
 import { Owned } from "./owned.js";

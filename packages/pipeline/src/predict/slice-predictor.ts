@@ -9,7 +9,7 @@ import { SliceStore } from "../input/slices.js";
 import type { VoxelSource } from "../input/source.js";
 import { ModelError } from "../models/common/model-error.js";
 import type { Head } from "../models/heads/head.js";
-import type { SliceModel } from "../models/slice-model.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 import { seenOf } from "../models/spec.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource, type Volume } from "./features.js";
 import { classifyEmbeddings, embedSlices, mapsOfSlices, predictVolumes, rowsOf, type Compute } from "./forward.js";

@@ -18,7 +18,7 @@ import type { Joint } from "../models/joint.js";
 import { embedSlices, predictVolumes, stackVolumes, type Compute, type StackedVolume } from "../predict/forward.js";
 import type { SliceStore } from "../input/slices.js";
 import { Objective } from "./losses/objective.js";
-import { labelTensor } from "./losses/targets.js";
+import { labelTensor } from "../models/losses/targets.js";
 import { validationScores } from "./scores.js";
 import { trainingVolumes } from "./slice-stage.js";
 import type { Piece, Stage } from "./stage.js";

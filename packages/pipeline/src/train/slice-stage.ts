@@ -10,11 +10,11 @@ import { meanVote } from "../evaluate/votes/rules.js";
 import { predictSlices, rowsOf, type Compute } from "../predict/forward.js";
 import { leastSlices } from "../models/registry.js";
 import type { SliceStore } from "../input/slices.js";
-import type { SliceModel } from "../models/slice-model.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
 import { mixes, mixSlices } from "./losses/mixing.js";
 import { Objective } from "./losses/objective.js";
 import { SliceLabels } from "./losses/slice-labels.js";
-import { labelTensor, massOf } from "./losses/targets.js";
+import { labelTensor, massOf } from "../models/losses/targets.js";
 import { validationScores } from "./scores.js";
 import type { Stage, Validation } from "./stage.js";
 

@@ -10,7 +10,7 @@ import type { Features } from "../predict/features.js";
 import type { Head } from "../models/heads/head.js";
 import { predictVolumes, stackVolumes, type StackedVolume } from "../predict/forward.js";
 import { Objective } from "./losses/objective.js";
-import { labelTensor } from "./losses/targets.js";
+import { labelTensor } from "../models/losses/targets.js";
 import { validationScores } from "./scores.js";
 import type { Stage } from "./stage.js";
 

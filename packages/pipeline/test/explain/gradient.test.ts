@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { manualSeed, randn, scope } from "@slicestack/torch";
 import { gradCam } from "../../src/explain/grad-cam.js";
 import { headReadOut, SliceFunction, voteReadOut } from "../../src/explain/slice-function.js";
-import { Maps3dHead } from "../../src/models/maps-3d.js";
+import { Maps3dHead } from "../../src/models/networks/maps-3d.js";
 import { createHead, createSliceModel, headNames } from "../../src/models/registry.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";

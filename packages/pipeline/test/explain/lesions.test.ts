@@ -13,7 +13,7 @@ import { SliceFunction, voteReadOut } from "../../src/explain/slice-function.js"
 import { mapInSource } from "../../src/explain/source-map.js";
 import { explainVolume, MAP_KINDS, type MapKind } from "../../src/explain/subject.js";
 import { summarise } from "../../src/explain/summary.js";
-import { SliceModel } from "../../src/models/slice-model.js";
+import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

@@ -4,10 +4,10 @@ import { cat, fromTypedArray, manualSeed, noGrad, scope, type Tensor } from "@sl
 import { SliceFunction, headReadOut, voteReadOut, type ReadOut } from "../../src/explain/slice-function.js";
 import { VoxelFunction } from "../../src/explain/voxel-function.js";
 import { MeanHead } from "../../src/models/heads/pooled.js";
-import { Maps3dHead } from "../../src/models/maps-3d.js";
+import { Maps3dHead } from "../../src/models/networks/maps-3d.js";
 import { ordinalOutputs, softmaxOutputs } from "../../src/models/outputs.js";
 import { createHead, createSliceModel, createVolumeModel, headNames } from "../../src/models/registry.js";
-import { SliceModel } from "../../src/models/slice-model.js";
+import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";

@@ -10,7 +10,7 @@ import { headReadOut, SliceFunction, voteReadOut, type ReadOut } from "../../src
 import type { VolumeFunction } from "../../src/explain/volume-function.js";
 import { VoxelFunction } from "../../src/explain/voxel-function.js";
 import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
-import type { SliceModel } from "../../src/models/slice-model.js";
+import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";

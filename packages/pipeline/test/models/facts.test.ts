@@ -8,7 +8,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { costOf } from "../../src/models/common/flops.js";
 import { modelFacts, type ModelFacts } from "../../src/models/facts.js";
 import { headNames, zoo } from "../../src/models/registry.js";
-import { ResNet, type ResNetDepth } from "../../src/models/resnet.js";
+import { ResNet, type ResNetDepth } from "../../src/models/trunks/resnet.js";
 
 const shape = { size: [128, 128] as [number, number], slices: 64, classes: 5, batch: 1 };
 

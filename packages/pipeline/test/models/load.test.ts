@@ -6,10 +6,10 @@ import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
 import { CheckpointError, contiguousStride } from "@slicestack/torch/safetensors";
 import { writeSafetensors } from "../../src/export/safetensors.js";
 import { adaptInputChannels } from "../../src/models/common/input-channels.js";
-import { CustomResNet } from "../../src/models/custom-resnet.js";
+import { CustomResNet } from "../../src/models/trunks/custom-resnet.js";
 import { loadTrunk, loadWeights } from "../../src/models/load.js";
 import { createSliceModel } from "../../src/models/registry.js";
-import type { SliceModel } from "../../src/models/slice-model.js";
+import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { op, pickle, zipPth } from "../export/assemble.js";
 import { close, digest, leakFree, torchvisionShapes } from "./support.js";
 

@@ -1,7 +1,7 @@
 /** How each case of fixtures/models is made here: through the functions that training uses. */
 import type { Tensor } from "@slicestack/torch";
 import type { HeadSettings } from "../../src/models/heads/head.js";
-import { Maps3d } from "../../src/models/maps-3d.js";
+import { Maps3d } from "../../src/models/networks/maps-3d.js";
 import {
   createHead,
   createSliceModel,
@@ -10,9 +10,9 @@ import {
   type SliceModelName,
   type VolumeModelName,
 } from "../../src/models/registry.js";
-import type { SliceModel } from "../../src/models/slice-model.js";
-import { TwoStage } from "../../src/models/two-stage.js";
-import type { VolumeModel } from "../../src/models/volume-model.js";
+import type { SliceModel } from "../../src/models/trunks/slice-model.js";
+import { TwoStage } from "../../src/models/networks/two-stage.js";
+import type { VolumeModel } from "../../src/models/networks/volume-model.js";
 import type { VolumeSize } from "../../src/models/common/sizes.js";
 import type { Called, Make, ParityCase } from "./parity.js";
 import { maskOf } from "./support.js";

@@ -10,7 +10,7 @@ import { loadConfig } from "../../src/config/load.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { Random } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/store.js";
-import { SliceModel } from "../../src/models/slice-model.js";
+import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 
 /** A test in a scope that must leave as many tensors alive as it found, with a folder of its own. */

@@ -16,14 +16,14 @@ import type { Module } from "@slicestack/torch/nn";
 import { Adam } from "@slicestack/torch/optim";
 import { traceShapes } from "@slicestack/torch/trace";
 import type { VolumeSize } from "../../src/models/common/sizes.js";
-import { CustomResNet } from "../../src/models/custom-resnet.js";
+import { CustomResNet } from "../../src/models/trunks/custom-resnet.js";
 import { FlattenHead } from "../../src/models/heads/flatten.js";
-import { Maps3d, Maps3dHead } from "../../src/models/maps-3d.js";
+import { Maps3d, Maps3dHead } from "../../src/models/networks/maps-3d.js";
 import { createSliceModel, createVolumeModel, type VolumeModelName } from "../../src/models/registry.js";
-import { Simple } from "../../src/models/simple.js";
-import { TwoStage } from "../../src/models/two-stage.js";
-import type { VolumeModel } from "../../src/models/volume-model.js";
-import { VolumeCnn } from "../../src/models/volume-cnn.js";
+import { Simple } from "../../src/models/networks/simple.js";
+import { TwoStage } from "../../src/models/networks/two-stage.js";
+import type { VolumeModel } from "../../src/models/networks/volume-model.js";
+import { VolumeCnn } from "../../src/models/networks/volume-cnn.js";
 import { close, digest, leakFree, maskOf } from "./support.js";
 
 const least: Record<Exclude<VolumeModelName, "maps_3d" | "two_stage">, VolumeSize> = {

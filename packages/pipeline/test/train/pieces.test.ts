@@ -7,7 +7,7 @@ import type { Dataset } from "../../src/data/store.js";
 import { Joint } from "../../src/models/joint.js";
 import { createHead, createHeadFor, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
 import { outputsOf } from "../../src/models/outputs.js";
-import { SliceModel } from "../../src/models/slice-model.js";
+import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

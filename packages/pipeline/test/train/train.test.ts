@@ -18,7 +18,7 @@ import { evaluate } from "../../src/evaluate/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readTrainingRows } from "../../src/evaluate/training-rows.js";
 import { readSafetensors, writeSafetensors } from "../../src/export/safetensors.js";
-import { ResNet } from "../../src/models/resnet.js";
+import { ResNet } from "../../src/models/trunks/resnet.js";
 import type { Progress } from "../../src/progress.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { autocast, fromTypedArray, type Tensor } from "@slicestack/torch";
 import type { StageConfig } from "../../../src/config/types.js";
 import { ordinalOutputs, outputsOf } from "../../../src/models/outputs.js";
-import { createCriterion } from "../../../src/train/losses/criterion.js";
+import { createCriterion } from "../../../src/models/losses/criterion.js";
 import { leakFree } from "../../models/support.js";
 
 interface Case {

@@ -1,6 +1,6 @@
 /** Cross entropy: l_bk = -log softmax(z_b)_k. Class weights, label smoothing and soft targets as in targets.ts. */
 import { functional as F, scope, type Tensor } from "@slicestack/torch";
-import { softmaxOutputs } from "../../models/outputs.js";
+import { softmaxOutputs } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
 

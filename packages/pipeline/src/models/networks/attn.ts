@@ -5,9 +5,9 @@
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
-import { ConvBlock3d } from "./common/conv-block.js";
-import { checkShape, halved, type VolumeSize } from "./common/sizes.js";
-import { SqueezeExcitation3d } from "./common/squeeze-excitation.js";
+import { ConvBlock3d } from "../common/conv-block.js";
+import { checkShape, halved, type VolumeSize } from "../common/sizes.js";
+import { SqueezeExcitation3d } from "../common/squeeze-excitation.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 
 export class Attn extends VolumeModel {

@@ -7,11 +7,11 @@
  */
 import { cat, scope, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear, Module, ReLU, Sequential } from "@slicestack/torch/nn";
-import { frozen } from "./common/frozen.js";
-import { checkShape, type VolumeSize } from "./common/sizes.js";
-import { slicesOf } from "./common/slices-of.js";
-import { FlattenHead } from "./heads/flatten.js";
-import { ResNet, type ResNetDepth } from "./resnet.js";
+import { frozen } from "../common/frozen.js";
+import { checkShape, type VolumeSize } from "../common/sizes.js";
+import { slicesOf } from "../common/slices-of.js";
+import { FlattenHead } from "../heads/flatten.js";
+import { ResNet, type ResNetDepth } from "../trunks/resnet.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 
 const embedding = 256;

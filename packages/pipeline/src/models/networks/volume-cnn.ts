@@ -7,9 +7,9 @@
  */
 import type { Tensor } from "@slicestack/torch";
 import { Linear } from "@slicestack/torch/nn";
-import { checkShape, type VolumeSize } from "./common/sizes.js";
-import { slicesOf } from "./common/slices-of.js";
-import { SliceCnn } from "./slice-cnn.js";
+import { checkShape, type VolumeSize } from "../common/sizes.js";
+import { slicesOf } from "../common/slices-of.js";
+import { SliceCnn } from "../trunks/slice-cnn.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 
 export class VolumeCnn extends VolumeModel {

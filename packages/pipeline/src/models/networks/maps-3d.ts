@@ -7,13 +7,13 @@
  */
 import { cat, scope, type Tensor } from "@slicestack/torch";
 import { Conv2d, Dropout, Linear } from "@slicestack/torch/nn";
-import { ConvBlock3d } from "./common/conv-block.js";
-import { frozen } from "./common/frozen.js";
-import { maskSlices, normSlices, presentSlices } from "./common/masked-norm.js";
-import { checkShape, type VolumeSize } from "./common/sizes.js";
-import { slicesOf } from "./common/slices-of.js";
-import { Head, type HeadOutput } from "./heads/head.js";
-import type { SliceModel } from "./slice-model.js";
+import { ConvBlock3d } from "../common/conv-block.js";
+import { frozen } from "../common/frozen.js";
+import { maskSlices, normSlices, presentSlices } from "../common/masked-norm.js";
+import { checkShape, type VolumeSize } from "../common/sizes.js";
+import { slicesOf } from "../common/slices-of.js";
+import { Head, type HeadOutput } from "../heads/head.js";
+import type { SliceModel } from "../trunks/slice-model.js";
 import { VolumeModel } from "./volume-model.js";
 
 const channels = 64;

@@ -6,7 +6,7 @@
  * CORN needs neither ordered thresholds (as a cumulative link does) nor shared weights (as CORAL does) to be consistent.
  */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
-import { ordinalOutputs, ordinalSurprise } from "../../models/outputs.js";
+import { ordinalOutputs, ordinalSurprise } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
 

@@ -5,7 +5,7 @@
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm2d, Conv2d, Linear } from "@slicestack/torch/nn";
-import { checkShape, halved, product } from "./common/sizes.js";
+import { checkShape, halved, product } from "../common/sizes.js";
 import { SliceModel } from "./slice-model.js";
 
 export interface SliceCnnOptions {

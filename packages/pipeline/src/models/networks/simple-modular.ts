@@ -5,8 +5,8 @@
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
-import { ConvBlock3d } from "./common/conv-block.js";
-import { checkShape, halved, product, type VolumeSize } from "./common/sizes.js";
+import { ConvBlock3d } from "../common/conv-block.js";
+import { checkShape, halved, product, type VolumeSize } from "../common/sizes.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 
 export class SimpleModular extends VolumeModel {

@@ -1,8 +1,8 @@
 /** What is trained on whole volumes: the 3D models, and those that hold a slice model inside. */
 import type { Tensor } from "@slicestack/torch";
 import { Module } from "@slicestack/torch/nn";
-import type { VolumeSize } from "./common/sizes.js";
-import { softmaxOutputs, type ClassOutputs } from "./outputs.js";
+import type { VolumeSize } from "../common/sizes.js";
+import { softmaxOutputs, type ClassOutputs } from "../outputs.js";
 
 /** B volumes, one channel, H height, W width, D slices (in slice order), K classes. The axis order is the published weights'. */
 export abstract class VolumeModel extends Module {

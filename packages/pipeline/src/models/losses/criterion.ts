@@ -2,7 +2,7 @@
 import type { Tensor } from "@slicestack/torch";
 import { ConfigError } from "../../config/errors.js";
 import type { LossConfig } from "../../config/types.js";
-import type { ClassOutputs } from "../../models/outputs.js";
+import type { ClassOutputs } from "../outputs.js";
 import type { StageName } from "../../run/folder.js";
 import { CrossEntropy } from "./cross-entropy.js";
 import { Focal } from "./focal.js";

@@ -5,8 +5,8 @@
  */
 import type { Tensor } from "@slicestack/torch";
 import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, init, MaxPool2d, Module, Sequential } from "@slicestack/torch/nn";
-import { lean } from "./common/lean.js";
-import { BasicBlock, Bottleneck, type ResidualBlock } from "./common/residual.js";
+import { lean } from "../common/lean.js";
+import { BasicBlock, Bottleneck, type ResidualBlock } from "../common/residual.js";
 
 export type ResNetDepth = 18 | 34 | 50;
 

@@ -1,7 +1,7 @@
 /** What the slice stage trains and the volume stage takes its embeddings from. */
 import type { Tensor } from "@slicestack/torch";
 import { Module } from "@slicestack/torch/nn";
-import { softmaxOutputs, type ClassOutputs } from "./outputs.js";
+import { softmaxOutputs, type ClassOutputs } from "../outputs.js";
 
 /** B slices, C input channels, H height, W width, E embedding, O outputs, F channels of the last maps of h x w. */
 export abstract class SliceModel extends Module {

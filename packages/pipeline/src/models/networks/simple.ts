@@ -5,7 +5,7 @@
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm3d, Conv3d, Dropout, Linear } from "@slicestack/torch/nn";
-import { checkShape, halved, product, type VolumeSize } from "./common/sizes.js";
+import { checkShape, halved, product, type VolumeSize } from "../common/sizes.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
 
 export class Simple extends VolumeModel {

@@ -4,7 +4,7 @@
  * over samples. α multiplies and is not divided out again; class weights are, as in a weighted mean. γ = 0 is cross entropy.
  */
 import { eye, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
-import { softmaxOutputs } from "../../models/outputs.js";
+import { softmaxOutputs } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
 
