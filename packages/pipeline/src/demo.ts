@@ -1,7 +1,8 @@
 /** The whole pipeline on generated scans: phantoms, prepare, split, train, evaluate. */
 import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { BackgroundOptions } from "./background.js";
+import { inOneSession } from "./engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "./engine/task-options.js";
 import { demoConfig } from "./config/demo.js";
 import type { RunConfig } from "./config/types.js";
 import { claimFolder, markFolder, refuseForeign } from "./data/owned-folder.js";
@@ -15,7 +16,7 @@ import { train } from "./train/train.js";
 /** Subjects of the rarest class: fewer, and a test part holds too few of it to say anything. */
 const FEWEST = 34;
 
-export interface DemoOptions extends BackgroundOptions {
+export interface DemoOptions extends TaskOptions {
   /** Folder for scans, data set and run; what an earlier demo left there is replaced. */
   out: string;
   /** Default 240. */
@@ -44,9 +45,13 @@ export class DemoStopped extends Error {
 }
 
 /** @throws DemoStopped, FolderError where `out` holds somebody else's scans, data or run   @throws the signal's reason */
-export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+export function runDemo(options: DemoOptions): Promise<DemoResult> {
+  return inOneSession(options, runDemoInSession);
+}
+
+async function runDemoInSession(options: DemoOptions): Promise<DemoResult> {
   const started = performance.now();
-  const { subjects = 240, seed = 1, config = demoConfig(), onProgress, signal } = options;
+  const { subjects = 240, seed = 1, config = demoConfig(), signal } = options;
   const out = resolve(options.out);
   const [scans, data, run] = [join(out, "scans"), join(out, "data"), join(out, "run")];
   claim(out);
@@ -54,12 +59,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   refuseForeign(data, "dataset");
   refuseForeign(run, "run");
   for (const folder of [scans, data, run]) rmSync(folder, { recursive: true, force: true });
-  const background = {
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(signal === undefined ? {} : { signal }),
-  };
+  const { onLog: _, ...followed } = taskOptionsOf(options);
 
-  const phantoms = await generatePhantoms({ destination: scans, subjects, minimum: FEWEST, seed, ...background });
+  const phantoms = await generatePhantoms({ destination: scans, subjects, minimum: FEWEST, seed, ...followed });
   const dataset = await prepare({
     source: scans,
     destination: data,
@@ -67,14 +69,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     name: "phantom",
     size: [64, 64],
     depth: 24,
-    ...background,
+    ...followed,
   });
   writeSplit(dataset, makeSplit(dataset, config.split));
   const command = options.command ?? "runDemo() of @slicestack/pipeline";
-  const trained = await train({ config, data, out: run, command, ...background });
+  const trained = await train({ config, data, out: run, command, ...followed });
   if (trained.status === "stopped") throw new DemoStopped(run, false);
   try {
-    const result = await evaluate({ run, command, ...background });
+    const result = await evaluate({ run, command, ...followed });
     return { ...result, data, seconds: (performance.now() - started) / 1000 };
   } catch (error) {
     throw signal?.aborted === true ? new DemoStopped(run, true) : error;

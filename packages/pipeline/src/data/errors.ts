@@ -1,3 +1,5 @@
+import { crossThreads } from "../engine/thread-errors.js";
+
 /** A prepared data set that is damaged or not one. */
 export class DatasetError extends Error {
   override readonly name = "DatasetError";
@@ -94,3 +96,5 @@ export class SplitError extends Error {
     super(`${problem}. ${remedy}`, options);
   }
 }
+
+crossThreads(import.meta.url, DatasetError, LabelsError, PrepareError, SplitError, TableError);

@@ -4,6 +4,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { basename, dirname, join } from "node:path";
 import { codeOf } from "./csv.js";
 import { isGone, thisProcess, type Owner } from "./lock-owner.js";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** Another process works in the folder. */
 export class LockedError extends Error {
@@ -17,6 +18,8 @@ export class LockedError extends Error {
     );
   }
 }
+
+crossThreads(import.meta.url, LockedError);
 
 const LOCK = ".lock";
 

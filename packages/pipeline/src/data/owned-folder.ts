@@ -6,6 +6,7 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { dirname, join, resolve } from "node:path";
 import { codeOf } from "./csv.js";
 import { refuseUnwritable } from "./system-errors.js";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** A folder or a file that is not ours to write into or to replace. */
 export class FolderError extends Error {
@@ -18,6 +19,8 @@ export class FolderError extends Error {
     super(`${folder}: ${problem}. ${remedy}`);
   }
 }
+
+crossThreads(import.meta.url, FolderError);
 
 interface Kind {
   /** What such a folder is called in a sentence. */

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { StagedFolder } from "./atomic.js";
 import { writeTable } from "./csv.js";
 import { PrepareError } from "./errors.js";

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeNpy } from "@slicestack/volume/node";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { StagedFolder } from "./atomic.js";
 import { writeTable } from "./csv.js";
 import { PrepareError } from "./errors.js";

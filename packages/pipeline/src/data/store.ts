@@ -3,7 +3,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSyn
 import { join, resolve } from "node:path";
 import { parseNpyHeader, type NpyHeader, type Triple } from "@slicestack/volume";
 import { z } from "zod";
-import { notice } from "../notices.js";
+import { notice } from "../engine/notices.js";
 import { codeOf } from "./csv.js";
 import { DatasetError } from "./errors.js";
 import type { Part } from "./split/split.js";

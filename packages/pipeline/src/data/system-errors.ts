@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** The operating system refused something. */
 export class SystemError extends Error {
@@ -19,6 +20,8 @@ export class SystemError extends Error {
     super(`${problem}. ${remedy}`, options);
   }
 }
+
+crossThreads(import.meta.url, SystemError);
 
 interface Words {
   problem: string;

@@ -1,5 +1,5 @@
 /** This room's errors arrive from its worker as what they are. Apart from the classes, which need no engine. */
-import { crossThreads } from "../thread-errors.js";
+import { crossThreads } from "../engine/thread-errors.js";
 import * as errors from "./errors.js";
 
-crossThreads(...Object.values(errors));
+crossThreads(import.meta.url, ...Object.values(errors));

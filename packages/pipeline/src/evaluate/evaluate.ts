@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathWord } from "../command-line.js";
-import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
 import { refuseUnwritable } from "../data/system-errors.js";
@@ -35,10 +36,10 @@ import { selectionsOf } from "./selection.js";
 import { openTestPart, type OtherData, type TestPart } from "./test-part.js";
 import { readSubjectTable, subgroupColumns } from "./subject-table.js";
 import "./crossing-errors.js";
-import type { PredictJob, PredictOutcome } from "./worker.js";
+import type { PredictJob, PredictOutcome } from "./predict-job.js";
 import { writeEvaluation } from "./write.js";
 
-export interface EvaluateOptions extends BackgroundOptions {
+export interface EvaluateOptions extends TaskOptions {
   /** Run folder. */
   run: string;
   /** Another prepared data set, for external validation; an imported checkpoint needs one. */
@@ -99,13 +100,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     "Put the old file back, or train the run again: it holds the training's numbers.",
   );
   refuseUnwritable(run, "folder");
-  await verifyOnce(opened.dataset, backgroundOf(options));
-  if (external !== null) await verifyOnce(external, backgroundOf(options));
+  await verifyOnce(opened.dataset, taskOptionsOf(options));
+  if (external !== null) await verifyOnce(external, taskOptionsOf(options));
   const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore
-  const outcome = await runInBackground<PredictJob, PredictOutcome>(
-    new URL("./worker.js", import.meta.url),
+  const outcome = await runJob<PredictJob, PredictOutcome>(
+    new URL("./predict-job.js", import.meta.url),
     job,
-    backgroundOf(options),
+    taskOptionsOf(options),
   ).finally(() => signal?.throwIfAborted());
   // Only the run's own test part can be used up; from here on its scores exist.
   const command = options.command ?? "evaluate() of @slicestack/pipeline";

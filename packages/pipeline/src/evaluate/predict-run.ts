@@ -1,6 +1,7 @@
 /** What a run says about parts of its data, and nothing more: no statistics, no report. */
 import { resolve } from "node:path";
-import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf } from "../config/stages.js";
 import { noteTestRead } from "../run/ledger.js";
 import { openRun } from "../run/open.js";
@@ -8,7 +9,7 @@ import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } fro
 import { readSubjectTable } from "./subject-table.js";
 import type { Predictions } from "./predictions.js";
 import "./crossing-errors.js";
-import type { PredictJob, PredictOutcome } from "./worker.js";
+import type { PredictJob, PredictOutcome } from "./predict-job.js";
 
 export interface RunPredictions {
   /** The model that the run's method is about. */
@@ -24,16 +25,16 @@ export interface RunPredictions {
 export async function predictRun(
   run: string,
   part: "val" | "test",
-  options: BackgroundOptions & { command?: string } = {},
+  options: TaskOptions & { command?: string } = {},
 ): Promise<RunPredictions> {
   const { command = "predictRun() of @slicestack/pipeline" } = options;
   const opened = openRun(run);
   // The vote's threshold is always swept on val.
   const job: PredictJob = { run: resolve(run), other: null, parts: part === "val" ? ["val"] : ["val", "test"], measure: false }; // prettier-ignore
-  const outcome = await runInBackground<PredictJob, PredictOutcome>(
-    new URL("./worker.js", import.meta.url),
+  const outcome = await runJob<PredictJob, PredictOutcome>(
+    new URL("./predict-job.js", import.meta.url),
     job,
-    backgroundOf(options),
+    taskOptionsOf(options),
   ).finally(() => options.signal?.throwIfAborted());
   const table = readSubjectTable(opened.dataset.directory);
   const parts: ScoredPart[] = [{ part, volumes: opened.task.parts[part], table }];

@@ -14,7 +14,7 @@ import { shortcutBaseline } from "./baselines/shortcut.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
 import { numbersOf, type SubjectTable } from "./subject-table.js";
 import { sliceEvidence, voteBy, type Voters } from "./votes/vote.js";
-import type { PredictOutcome, SlicePredictions } from "./worker.js";
+import type { PredictOutcome, SlicePredictions } from "./predict-job.js";
 
 /** What each method is about. */
 export const MAIN_MODEL: Record<RunConfig["method"], string> = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" };

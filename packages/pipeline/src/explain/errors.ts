@@ -1,4 +1,4 @@
-import { crossThreads } from "../thread-errors.js";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** What is asked to be explained cannot be. */
 export class ExplainError extends Error {
@@ -8,4 +8,4 @@ export class ExplainError extends Error {
   }
 }
 
-crossThreads(ExplainError);
+crossThreads(import.meta.url, ExplainError);

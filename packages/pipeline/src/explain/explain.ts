@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
 import { pathWord } from "../command-line.js";
-import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf } from "../config/stages.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
@@ -22,9 +23,9 @@ import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
 import { MAP_NAMES, summarise, titled, type Summary } from "./summary.js";
 import type { BaselineKind } from "./volume-function.js";
 import { verifyOnce } from "../run/verified.js";
-import type { ExplainEvent, ExplainJob, ExplainOutcome } from "./worker.js";
+import type { ExplainEvent, ExplainJob, ExplainOutcome } from "./explain-job.js";
 
-export interface ExplainOptions extends BackgroundOptions {
+export interface ExplainOptions extends TaskOptions {
   /** Run folder. */
   run: string;
   /** Folder of all that is written: a new one, or one of such pictures, in which files of the same names are replaced. */
@@ -78,12 +79,12 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const opened = openRun(run);
   checkTrained(opened, run);
   const job = jobOf(opened, options);
-  await verifyOnce(opened.dataset, backgroundOf(options));
+  await verifyOnce(opened.dataset, taskOptionsOf(options));
   claimFolder(resolve(out), "pictures");
   const failed = new AbortController();
   const writer = new Writer(opened, resolve(out), options.slices ?? DEFAULTS.slices, failed);
-  const outcome = await runInBackground<ExplainJob, ExplainOutcome>(new URL("./worker.js", import.meta.url), job, {
-    ...backgroundOf(options),
+  const outcome = await runJob<ExplainJob, ExplainOutcome>(new URL("./explain-job.js", import.meta.url), job, {
+    ...taskOptionsOf(options),
     signal: signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]),
     onEvent: (event) => writer.add(event as ExplainEvent),
   })

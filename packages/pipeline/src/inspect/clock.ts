@@ -8,7 +8,7 @@ import { openDataset, storeBytes, type Dataset } from "../data/store.js";
 import { sliceTransform } from "../input/of-config.js";
 import { datasetSource } from "../input/source.js";
 import { SliceStore, type SliceTransform } from "../input/slices.js";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { plainTransform, WholeLoader } from "./inputs.js";
 import { planCompute } from "../run/compute.js";
 import { cachedShare, forget } from "./page-cache.js";

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { SplitError } from "../data/errors.js";
 import { PARTS, readSplits, splitPath, type Part } from "../data/split/split.js";
 import { labelsOf, readStored, storeBytes, type Dataset, type StoreArray } from "../data/store.js";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import { rangeOf, ValueCounts, type ValueFacts } from "./values.js";
 

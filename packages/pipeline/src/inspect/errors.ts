@@ -1,3 +1,5 @@
+import { crossThreads } from "../engine/thread-errors.js";
+
 /** What was asked for cannot be looked at. */
 export class InspectError extends Error {
   override readonly name = "InspectError";
@@ -9,3 +11,5 @@ export class InspectError extends Error {
     super(`${problem}. ${remedy}`, options);
   }
 }
+
+crossThreads(import.meta.url, InspectError);

@@ -3,7 +3,7 @@ import type { RunConfig } from "../config/types.js";
 import type { SourceVolume } from "../data/ingest/source.js";
 import type { Dataset, VolumeRecord } from "../data/store.js";
 import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { chooseRecord, chooseVolume, type Choice } from "./choose.js";
 import { compareWithSource, type Comparison } from "./compare.js";
 import { comparisonPicture } from "./comparison-picture.js";

@@ -1,6 +1,7 @@
 /** One complete configuration for a data set on this machine, each choice with its reason. */
 import { stringify } from "yaml";
-import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { pathWord } from "../command-line.js";
 import { loadConfig } from "../config/load.js";
 import type { RunConfig } from "../config/types.js";
@@ -14,9 +15,9 @@ import { visible } from "../page/visible.js";
 import { splitsOf } from "../train/split-for.js";
 import { choose, type Choice, type Machine, type Plan } from "./choose.js";
 import { fingerprint, type Fingerprint } from "./fingerprint.js";
-import type { Measured, MeasureJob } from "./worker.js";
+import type { Measured, MeasureJob } from "./measure-job.js";
 
-export interface PlanOptions extends BackgroundOptions {
+export interface PlanOptions extends TaskOptions {
   /** Folder of a prepared data set. */
   data: string;
   /** Seconds that training may take; default: as long as the full plan needs. */
@@ -46,10 +47,10 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
     models: ["slice_cnn", "resnet18", "resnet50"],
     compute: { device, threads, precision: "auto" },
   };
-  const measured = await runInBackground<MeasureJob, Measured>(
-    new URL("./worker.js", import.meta.url),
+  const measured = await runJob<MeasureJob, Measured>(
+    new URL("./measure-job.js", import.meta.url),
     job,
-    backgroundOf(options),
+    taskOptionsOf(options),
   );
   const probe = systemProbe();
   const [has18, has50] = [await havePretrained(18), await havePretrained(50)];

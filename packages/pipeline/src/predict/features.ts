@@ -25,7 +25,7 @@ import { spreadOver } from "../data/sampler.js";
 import type { VolumeRecord } from "../data/store.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
-import { notice } from "../notices.js";
+import { notice } from "../engine/notices.js";
 import { keepCacheSize, touchEntry } from "../run/cache-entries.js";
 import { ownCache, tryToKeep } from "../run/cache.js";
 import { augmentedStack } from "./augmented-stack.js";

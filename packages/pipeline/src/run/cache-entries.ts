@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isSystemError, systemText } from "../data/system-errors.js";
-import { notice } from "../notices.js";
+import { notice } from "../engine/notices.js";
 import { cacheDirectory, ownHome } from "./cache.js";
 
 export interface CacheEntry {

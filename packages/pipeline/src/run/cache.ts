@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isSystemError, naming, systemText } from "../data/system-errors.js";
-import { notice } from "../notices.js";
+import { notice } from "../engine/notices.js";
 
 /** Where downloaded and computed files that can be made again are kept. */
 export function cacheDirectory(env: Record<string, string | undefined>, home: string): string {

@@ -4,8 +4,9 @@ import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { AtomicFileWriter } from "../data/atomic.js";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { fetchThrough, ProxyError, proxyFor } from "./proxy.js";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** A download that did not come. */
 export class DownloadError extends Error {
@@ -19,6 +20,8 @@ export class DownloadError extends Error {
     super(`${url} could not be downloaded: ${problem}. ${remedy}`, options);
   }
 }
+
+crossThreads(import.meta.url, DownloadError);
 
 export interface PinnedFile {
   url: string;

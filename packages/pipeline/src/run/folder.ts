@@ -7,7 +7,8 @@ import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson, sha256Of, type Opened } from "../data/sealed-json.js";
-import { notice } from "../notices.js";
+import { notice } from "../engine/notices.js";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** A run folder that cannot be used as asked. */
 export class RunError extends Error {
@@ -20,6 +21,8 @@ export class RunError extends Error {
     super(`${path}: ${problem}. ${remedy}`);
   }
 }
+
+crossThreads(import.meta.url, RunError);
 
 export type { StageName };
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { fileHash } from "../data/hash.js";
-import { notice } from "../notices.js";
+import { notice } from "../engine/notices.js";
 import { appendLog, readRecord, RunError, runPaths, writeRecord, type StageName } from "./folder.js";
 
 const readSchema = z.object({

@@ -7,6 +7,7 @@ import { request as secureRequest } from "node:https";
 import { isIP, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { connect as secure } from "node:tls";
+import { crossThreads } from "../engine/thread-errors.js";
 
 type Environment = Record<string, string | undefined>;
 
@@ -14,6 +15,8 @@ type Environment = Record<string, string | undefined>;
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
 }
+
+crossThreads(import.meta.url, ProxyError);
 
 /** The proxy that the environment names for an address; null where it is to be reached directly. @throws ProxyError */
 export function proxyFor(url: URL, env: Environment): URL | null {

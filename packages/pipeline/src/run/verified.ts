@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { BackgroundOptions } from "../background.js";
+import type { TaskOptions } from "../engine/task-options.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { verifyDataset, type Dataset } from "../data/store.js";
@@ -17,7 +17,7 @@ const WORTH_SAYING = 200e6;
 /** @throws DatasetError where a voxel is not what was prepared   @throws the signal's reason */
 export async function verifyOnce(
   dataset: Dataset,
-  options: Pick<BackgroundOptions, "onProgress" | "signal"> = {},
+  options: Pick<TaskOptions, "onProgress" | "signal"> = {},
 ): Promise<void> {
   // prettier-ignore
   const file = join(ownCache("verified"), sha256Of(dataset.slicesPath));

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } 
 import { basename, join, relative, resolve } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
 import { z } from "zod";
-import type { BackgroundOptions } from "../background.js";
+import type { TaskOptions } from "../engine/task-options.js";
 import { STAGES } from "../config/stages.js";
 import { fileHashSync } from "../data/hash.js";
 import { FOLDER_MARK, FolderError, folderKind, markText, type FolderKind } from "../data/owned-folder.js";
@@ -27,7 +27,7 @@ export interface Verification {
   unchecked: { file: string; reason: string }[];
 }
 
-type Options = Pick<BackgroundOptions, "onProgress" | "signal">;
+type Options = Pick<TaskOptions, "onProgress" | "signal">;
 
 /** Reads every byte of a folder. @throws FolderError where it is none of ours   @throws the signal's reason */
 export async function verify(folder: string, options: Options = {}): Promise<Verification> {

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
+import { inOneSession } from "../engine/session.js";
 import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { writePredictions } from "../evaluate/predictions.js";
 import { svgToPng } from "../page/drawing.js";
@@ -35,7 +36,11 @@ export interface AblateResult {
  * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
  * @throws ConfigError, FolderError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
  */
-export async function ablate(options: AblateOptions): Promise<AblateResult> {
+export function ablate(options: AblateOptions): Promise<AblateResult> {
+  return inOneSession(options, ablateInSession);
+}
+
+async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
   const { part = "val", command = "ablate() of @slicestack/pipeline" } = options;
   const ablation = loadAblation(options.file);
   const dataset = openDataset(options.data);

@@ -22,6 +22,7 @@ import { loadAblation, type Ablation } from "./file.js";
 import { studyPage } from "./page.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
 import { stepsOf } from "./steps.js";
+import { inOneSession } from "../engine/session.js";
 
 /** A tenth, a quarter, a half, all. */
 export const SHARES = [0.1, 0.25, 0.5, 1] as const;
@@ -78,7 +79,11 @@ const RISING: ReadonlySet<MetricName> = new Set(
  * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
  * @throws ConfigError, FolderError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
  */
-export async function learningCurve(options: LearningCurveOptions): Promise<LearningCurveResult> {
+export function learningCurve(options: LearningCurveOptions): Promise<LearningCurveResult> {
+  return inOneSession(options, learningCurveInSession);
+}
+
+async function learningCurveInSession(options: LearningCurveOptions): Promise<LearningCurveResult> {
   const { part = "val", slicesOfAll = false, command = "learningCurve() of @slicestack/pipeline" } = options;
   const shares = [...new Set(options.shares ?? SHARES)].sort((a, b) => b - a);
   if (shares.length < 2) throw new SplitError(`shares: expected at least two, received ${shares.join(", ") || "none"}`, "0.25 0.5 1 is usual."); // prettier-ignore

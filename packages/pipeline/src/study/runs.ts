@@ -1,7 +1,7 @@
 /** What the studies share: trainings one after another, their predictions, and who says what together. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { backgroundOf, type BackgroundOptions } from "../background.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { claimFolder } from "../data/owned-folder.js";
 import { ensembleOf } from "../evaluate/group/ensemble.js";
 import type { Repeats } from "../evaluate/compare/repeated.js";
@@ -14,7 +14,7 @@ import { goOn, train } from "../train/train.js";
 import type { Ablation, Variant } from "./file.js";
 import type { Step } from "./steps.js";
 
-export interface StudyOptions extends BackgroundOptions {
+export interface StudyOptions extends TaskOptions {
   /** The file of the variants (loadAblation). */
   file: string;
   /** Folder of a prepared data set; its split, or all of its folds, are used. */
@@ -49,7 +49,7 @@ export async function trainSteps(
   steps: readonly Step[],
   data: string,
   command: string,
-  options: BackgroundOptions,
+  options: TaskOptions,
 ): Promise<"finished" | "stopped"> {
   for (const [k, step] of steps.entries()) {
     options.onLog?.(`${k + 1}/${steps.length}  ${nameOf(step)}`);
@@ -74,7 +74,7 @@ async function trainStep(
   { run, config, split, sliceFrom }: Step,
   data: string,
   command: string,
-  options: BackgroundOptions,
+  options: TaskOptions,
 ): Promise<{ status: "finished" | "stopped" }> {
   const begun = existsSync(runPaths(run).record);
   if (begun) {
@@ -87,7 +87,7 @@ async function trainStep(
     }
   }
   return await train({
-    ...backgroundOf(options),
+    ...taskOptionsOf(options),
     config,
     data,
     out: run,
@@ -110,7 +110,7 @@ async function predictionsOf({ run }: Step, part: "val" | "test", options: Study
   const file = join(run, `ablation-${part}.csv`);
   if (!existsSync(file)) {
     const { command } = options;
-    const { all, main } = await predictRun(run, part, { ...backgroundOf(options), ...(command !== undefined && { command }) }); // prettier-ignore
+    const { all, main } = await predictRun(run, part, { ...taskOptionsOf(options), ...(command !== undefined && { command }) }); // prettier-ignore
     const baselines = all.filter(({ model }) => BASELINES.includes(model));
     writePredictions(file, [...baselines, { ...main, model: "main" }]);
     addChecksums(run);

@@ -1,8 +1,8 @@
-import { crossThreads } from "../thread-errors.js";
+import { crossThreads } from "../engine/thread-errors.js";
 
 /** Training that cannot go on. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
 }
 
-crossThreads(EngineError);
+crossThreads(import.meta.url, EngineError);

@@ -1,9 +1,9 @@
 /** How long the stages after the running one will take, as far as the running one tells. */
-import type { JobContext } from "../background.js";
+import type { JobContext } from "../engine/job.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { OpenRun } from "../run/open.js";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 
 /** A part of a run as progress names it, with its size in passes of a slice through the trunk. */
 export interface Piece {

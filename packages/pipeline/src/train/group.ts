@@ -1,7 +1,7 @@
 /** Trains the runs of a group one after another: folds of one split, seeds, or both. */
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { backgroundOf, type BackgroundOptions } from "../background.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
@@ -9,8 +9,9 @@ import { FolderLock } from "../data/lock.js";
 import { claimFolder } from "../data/owned-folder.js";
 import { splitText, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
-import type { Progress } from "../progress.js";
+import type { Progress } from "../engine/progress.js";
 import { sha256Of } from "../data/sealed-json.js";
+import { inOneSession } from "../engine/session.js";
 import { RunError, runPaths } from "../run/folder.js";
 import {
   configHash,
@@ -63,7 +64,13 @@ export interface GroupResult {
  * Several processes (`world`) train each member together.
  * @throws RunError, SplitError (no folds, with the command that makes them), and all that `train` throws
  */
-export async function trainGroup(options: GroupOptions): Promise<GroupResult> {
+export function trainGroup(options: GroupOptions): Promise<GroupResult> {
+  const { world = alone } = options;
+  // Processes that train together meet anew in each member: there every member has a session of its own.
+  return world.worldSize > 1 ? trainGroupInSession(options) : inOneSession(options, trainGroupInSession);
+}
+
+async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> {
   const { world = alone, config, stage = "all" } = options;
   checkStage(config, stage, options.resume !== true);
   const out = resolve(options.out);
@@ -146,14 +153,15 @@ function trainMember(
   split: Split | undefined,
   options: GroupOptions,
 ): Promise<TrainResult> {
-  const { config, data, stage, world, command, signal, onLog, onProgress, keepStates } = options;
-  const background: BackgroundOptions = {
+  const { config, data, stage, world, command, signal, session, onLog, onProgress, keepStates } = options;
+  const passedOn: TaskOptions = {
     ...(signal === undefined ? {} : { signal }),
+    ...(session === undefined ? {} : { session }),
     ...(onLog === undefined ? {} : { onLog: (line) => onLog(`${name}: ${line}`) }),
     ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress(inMember(name, progress)) }),
   };
   return train({
-    ...background,
+    ...passedOn,
     config: { ...config, seed },
     data,
     out: run,
@@ -214,7 +222,7 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   const members = membersOf(splits, options);
   checkInitFrom(config);
   const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
-  const pretrained = await pretrainedFile(config, backgroundOf(options));
+  const pretrained = await pretrainedFile(config, taskOptionsOf(options));
   // Each member looks once more at its own start.
   const [split, task] = [splits[0]!, tasks[0]!];
   const spec = specOfTraining({ config, dataset, task, split });

@@ -2,9 +2,9 @@
 import { OutOfMemoryError, Scope } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { clipGradNorm } from "@slicestack/torch/optim";
-import type { JobContext } from "../background.js";
+import type { JobContext } from "../engine/job.js";
 import type { Compute } from "../predict/forward.js";
-import type { EpochReport } from "../progress.js";
+import type { EpochReport } from "../engine/progress.js";
 import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
 import { anyRank, fromFirstRank, shareModel } from "./distributed.js";
 import { Ema } from "./ema.js";

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { scope } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
-import { JobStopped, stopIfAsked } from "../background.js";
+import { JobStopped, stopIfAsked } from "../engine/job.js";
 import type { StageName } from "../config/stages.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../predict/features.js";

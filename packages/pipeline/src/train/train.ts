@@ -2,7 +2,8 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathWord } from "../command-line.js";
-import { backgroundOf, runInBackground, type BackgroundOptions } from "../background.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { checkOrdinal } from "../config/classes.js";
 import { ConfigError } from "../config/errors.js";
 import { stagesOf, type StageName } from "../config/stages.js";
@@ -37,10 +38,10 @@ import { planSliceStage } from "./slice-from.js";
 import { logEpochs } from "./log/wandb.js";
 import { splitFor } from "./split-for.js";
 import { checkStages } from "./stage-checks.js";
-import type { TrainJob, TrainOutcome } from "./worker.js";
+import type { TrainJob, TrainOutcome } from "./train-job.js";
 import { alone, type World } from "./world.js";
 
-export interface TrainOptions extends BackgroundOptions {
+export interface TrainOptions extends TaskOptions {
   config: RunConfig;
   /** Folder of a prepared data set. */
   data: string;
@@ -108,7 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   // Weights that cannot be had leave no run behind.
   const hasSliceStage = options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
   const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
-  const pretrained = needsNone ? null : await pretrainedFile(config, backgroundOf(options));
+  const pretrained = needsNone ? null : await pretrainedFile(config, taskOptionsOf(options));
   const dataset = openDataset(data);
   const begin = resume ? goOn(run, options) : await planRun(run, dataset, options, pretrained);
   if (resume) checkEarlierStages(run, config, stage);
@@ -146,7 +147,7 @@ function noteEnd(run: string): void {
 /** A stop that is asked for meanwhile leaves a run that goes on, like every other stop: what goes on with it verifies again. */
 async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Promise<void> {
   try {
-    await verifyOnce(dataset, backgroundOf(options));
+    await verifyOnce(dataset, taskOptionsOf(options));
   } catch (error) {
     if (options.signal?.aborted !== true || error !== options.signal.reason) throw error;
   }
@@ -180,15 +181,15 @@ function checkEarlierStages(run: string, config: RunConfig, stage: StageName | "
 
 /** In a worker: the engine computes in workers alone. @throws as checkStart */
 export async function checkStarts(check: StartCheck): Promise<void> {
-  await runInBackground<StartCheck, null>(new URL("./check-worker.js", import.meta.url), check, {});
+  await runJob<StartCheck, null>(new URL("./check-job.js", import.meta.url), check, {});
 }
 
 /** Whether the run began with another run's slice stage. */
 const isTaken = (run: string): boolean => SLICE_STAGE_OF in readRecord(run).environment;
 
-function inWorker(job: TrainJob, options: BackgroundOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
-  return runInBackground<TrainJob, TrainOutcome>(new URL("./worker.js", import.meta.url), job, {
-    ...backgroundOf(options),
+function inWorker(job: TrainJob, options: TaskOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
+  return runJob<TrainJob, TrainOutcome>(new URL("./train-job.js", import.meta.url), job, {
+    ...taskOptionsOf(options),
     ...(onEpoch === undefined ? {} : { onEvent: (row) => onEpoch(row as EpochRow) }),
   });
 }
@@ -206,7 +207,7 @@ export function checkStage(config: RunConfig, stage: StageName | "all", isNew = 
 }
 
 /** The file that the trunk starts from, downloaded where it has to be. */
-export async function pretrainedFile({ method, slice }: RunConfig, options: BackgroundOptions): Promise<string | null> {
+export async function pretrainedFile({ method, slice }: RunConfig, options: TaskOptions): Promise<string | null> {
   if (method === "3d" || slice.pretrained === null) return null;
   return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
 }

@@ -10,7 +10,7 @@ import { makePlan } from "../../src/data/prepare/plan.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { checkSplit, readSplit } from "../../src/data/split/split.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
-import type { Progress } from "../../src/progress.js";
+import type { Progress } from "../../src/engine/progress.js";
 
 const root = join(import.meta.dirname, "../../../../..");
 const python = "/usr/bin/python3";

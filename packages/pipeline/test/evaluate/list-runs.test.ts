@@ -8,7 +8,7 @@ import { FolderLock } from "../../src/data/lock.js";
 import { listRuns, sparkline, type RunRow } from "../../src/evaluate/list-runs.js";
 import { RangeOfParameterError } from "../../src/evaluate/errors.js";
 import { filterRuns, runsText, sortRuns } from "../../src/evaluate/select-runs.js";
-import { onNotice } from "../../src/notices.js";
+import { onNotice } from "../../src/engine/notices.js";
 import { RunError, readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
 import { enterTestRead, readLedger } from "../../src/run/ledger.js";
 import { exampleRun } from "./example-run.js";

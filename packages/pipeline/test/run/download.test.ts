@@ -7,7 +7,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import type { Progress } from "../../src/progress.js";
+import type { Progress } from "../../src/engine/progress.js";
 import { download, DownloadError, redirectTarget, type DownloadOptions } from "../../src/run/download.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { broken, file, serve, status } from "./server.js";

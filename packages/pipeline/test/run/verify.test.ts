@@ -8,7 +8,7 @@ import { readSplits, writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
 import { compareRuns } from "../../src/evaluate/compare/runs.js";
 import { evaluate } from "../../src/evaluate/evaluate.js";
-import { onNotice } from "../../src/notices.js";
+import { onNotice } from "../../src/engine/notices.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { verify } from "../../src/run/verify.js";
 import { train } from "../../src/train/train.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
 import { stagesOf, type StageName } from "../../src/config/stages.js";
-import type { Progress } from "../../src/progress.js";
+import type { Progress } from "../../src/engine/progress.js";
 import { train } from "../../src/train/train.js";
 import { phantomData } from "../import/support.js";
 import { scratch } from "./support.js";

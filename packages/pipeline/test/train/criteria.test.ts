@@ -8,7 +8,7 @@ import { liveTensors, scope } from "@slicestack/torch";
 import { evaluate } from "../../src/evaluate/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readSafetensors } from "../../src/export/safetensors.js";
-import type { Progress } from "../../src/progress.js";
+import type { Progress } from "../../src/engine/progress.js";
 import { runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/train/train.js";
 import { lastWeights, newestState, scratch, smallConfig, smallDataset } from "./support.js";

@@ -12,7 +12,7 @@ import { sha256Of } from "../../src/data/sealed-json.js";
 import { readSafetensors } from "../../src/export/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
-import { trainJob, type TrainJob, type TrainOutcome } from "../../src/train/worker.js";
+import { job as trainJob, type TrainJob, type TrainOutcome } from "../../src/train/train-job.js";
 import { alone } from "../../src/train/world.js";
 
 /** A folder of its own, with its own cache, gone with the process. */

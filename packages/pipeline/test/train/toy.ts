@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fromTypedArray, scope, tensor, type Tensor } from "@slicestack/torch";
 import { Module, Parameter } from "@slicestack/torch/nn";
-import type { JobContext } from "../../src/background.js";
+import type { JobContext } from "../../src/engine/job.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { OptimisationConfig } from "../../src/config/types.js";
 import { readSafetensors } from "../../src/export/safetensors.js";

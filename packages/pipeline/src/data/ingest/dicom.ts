@@ -2,7 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { named, readDicomSeries, said, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type SeriesIdentity, VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
 import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../engine/progress.js";
 import type { Recipe } from "../prepare/recipe.js";
 import { UnusableVolumeError } from "../reason.js";
 import { volumeOf } from "./paths.js";

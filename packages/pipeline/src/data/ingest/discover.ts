@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { sliceOrder, type DicomSeries } from "@slicestack/volume";
 import { readNpyHeader } from "@slicestack/volume/node";
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../engine/progress.js";
 import { codeOf } from "../csv.js";
 import { PrepareError } from "../errors.js";
 import { reasonOf } from "../reason.js";

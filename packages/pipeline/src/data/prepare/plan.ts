@@ -9,7 +9,7 @@ import { discover } from "../ingest/discover.js";
 import { labelsFromSource, labelsFromTable, type LabelOptions } from "../ingest/labels.js";
 import { hidden, isPersonal, Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
 import { isCt, type Broken, type LabelledVolume, type SetAside, type VolumeInput } from "../ingest/source.js";
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../engine/progress.js";
 import { checkedRecipe, type Recipe, type RecipeOptions } from "./recipe.js";
 import { findMasks } from "./crop.js";
 

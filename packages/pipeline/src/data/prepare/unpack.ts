@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { npyDtypeOf } from "@slicestack/volume";
 import { NpyWriter, openNpzFile } from "@slicestack/volume/node";
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../engine/progress.js";
 import type { VolumeInput } from "../ingest/source.js";
 
 /** Inputs with every item of an archive replaced by the same item of an unpacked array in `folder`. */

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { FLAGS_REMEDY } from "../../data/hu.js";
 import { GEOMETRY_COLUMN } from "../../data/subjects.js";
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../engine/progress.js";
 import { labelsOf, openDataset, type Dataset } from "../../data/store.js";
 import { checkSplit, foldName, PARTS, readSplits, splitPath, type Part, type Split } from "../../data/split/split.js";
 import { formatEstimate } from "../report/tables.js";

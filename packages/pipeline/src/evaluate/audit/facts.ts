@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { runPool } from "../../data/pool.js";
 import type { Dataset } from "../../data/store.js";
-import type { Progress } from "../../progress.js";
+import type { Progress } from "../../engine/progress.js";
 import type { FactsJob } from "./facts-worker.js";
 
 export interface VolumeFacts {

@@ -2,7 +2,8 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { pathWord } from "../../command-line.js";
-import type { BackgroundOptions } from "../../background.js";
+import { inOneSession } from "../../engine/session.js";
+import type { TaskOptions } from "../../engine/task-options.js";
 import { configToYaml } from "../../config/to-yaml.js";
 import type { RunConfig } from "../../config/types.js";
 import { writeFileAtomic } from "../../data/atomic.js";
@@ -43,7 +44,7 @@ import { renderGroupReport, type GroupReport } from "./page.js";
 
 export interface EvaluateGroupOptions
   extends
-    BackgroundOptions,
+    TaskOptions,
     Pick<EvaluateOptions, "part" | "mapClasses" | "subgroups" | "baseline" | "images" | "resamples"> {
   /** Group folder. */
   group: string;
@@ -76,7 +77,11 @@ interface EvaluatedMember {
  * Evaluates every member as `evaluate` does, in its own folder, then all of them together in the group's.
  * @throws RunError where a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
  */
-export async function evaluateGroup(given: EvaluateGroupOptions): Promise<GroupEvaluation> {
+export function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
+  return inOneSession(options, evaluateGroupInSession);
+}
+
+async function evaluateGroupInSession(given: EvaluateGroupOptions): Promise<GroupEvaluation> {
   const { data, ...rest } = given;
   const isOwn = data !== undefined && (given.part ?? "all") === "all" && takeMovedGroup(given.group, data);
   const options: EvaluateGroupOptions = isOwn ? rest : given;

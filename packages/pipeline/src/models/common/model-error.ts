@@ -1,3 +1,5 @@
+import { crossThreads } from "../../engine/thread-errors.js";
+
 /** A model that cannot be made so, or an input that it was not made for: what was expected, what came, what to do. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
@@ -10,3 +12,5 @@ export class ModelError extends Error {
     super(`${model}: ${problem}. ${remedy}`);
   }
 }
+
+crossThreads(import.meta.url, ModelError);

@@ -1,6 +1,6 @@
-/** The worker thread of `explain`: each volume's maps and numbers, sent one by one. */
+/** The job of `explain`: each volume's maps and numbers, sent one by one. */
 import { manualSeed } from "@slicestack/torch";
-import { serveJob, stopIfAsked, type JobContext } from "../background.js";
+import { stopIfAsked, type JobContext } from "../engine/job.js";
 import type { TaskVolume } from "../data/task.js";
 import { datasetSource } from "../input/source.js";
 import { loadFromRun, openModel, type OpenModel } from "../predict/open-model.js";
@@ -40,7 +40,7 @@ export interface ExplainOutcome {
 /** Weights of the check are drawn from it: any that training does not use. */
 const OTHER_SEED = 0x5eed;
 
-function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
+export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
   const opened = openRun(input.run);
   const { seed } = opened.config;
   const compute = planCompute(opened.config);
@@ -64,13 +64,13 @@ function explain(input: ExplainJob, job: JobContext): ExplainOutcome {
   input.volumes.forEach((volume, k) => {
     const { id } = volume;
     const onPart = () => {
-      stopIfAsked(job);
-      job.report({ stage: "explain", done: Math.min(++done, (k + 1) * partsOf(input)), total, unit: "passes", message: id }); // prettier-ignore
+      stopIfAsked(context);
+      context.report({ stage: "explain", done: Math.min(++done, (k + 1) * partsOf(input)), total, unit: "passes", message: id }); // prettier-ignore
     };
     const options = { ...input, layer, check, seed, onPart };
     const { explained, maps } = explainVolume(model, volume, options);
     done = (k + 1) * partsOf(input);
-    job.event({ volume, explained, maps } satisfies ExplainEvent);
+    context.event({ volume, explained, maps } satisfies ExplainEvent);
   });
   return { explained: model.explained, layer: layer.name };
 }
@@ -84,5 +84,3 @@ function partsOf({ kinds, steps, check }: ExplainJob): number {
   const orders = 2 + check.draws * inner + kinds.length * (2 + 2 * inner);
   return 2 + paths + orders + kinds.length + (hasPath ? Math.min(OTHER_STEPS, steps) : 0);
 }
-
-serveJob<ExplainJob, ExplainOutcome>(explain);

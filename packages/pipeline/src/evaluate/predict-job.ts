@@ -1,5 +1,5 @@
-/** The worker thread of `evaluate`: what the best models of a run say about val and test. */
-import { serveJob, stopIfAsked, type JobContext } from "../background.js";
+/** The job of `evaluate`: what the best models of a run say about val and test. */
+import { stopIfAsked, type JobContext } from "../engine/job.js";
 import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { datasetSource } from "../input/source.js";
@@ -49,7 +49,7 @@ interface Part {
   volumes: TaskVolume[];
 }
 
-function predict({ run, other, parts, measure }: PredictJob, job: JobContext): PredictOutcome {
+export function job({ run, other, parts, measure }: PredictJob, context: JobContext): PredictOutcome {
   const { opened, dataset, volumes } = openTestPart(run, other);
   const compute = planCompute(opened.config);
   startCompute(compute, opened.config.seed);
@@ -62,18 +62,18 @@ function predict({ run, other, parts, measure }: PredictJob, job: JobContext): P
   // Val and test are mostly of one data set, whose slices are then made for the model once.
   for (const data of new Set(asked.map((one) => one.dataset))) {
     using predictor = predictorOf(model, datasetSource(data), compute);
-    for (const one of asked) if (one.dataset === data) addPart(outcome, predictor, one, job);
+    for (const one of asked) if (one.dataset === data) addPart(outcome, predictor, one, context);
     const last = asked.at(-1)!;
     if (measure && last.dataset === data) outcome.cost = measureCost(model.spec, predictor, last.volumes, compute);
   }
   return outcome;
 }
 
-function addPart(outcome: PredictOutcome, predictor: Predictor, one: Part, job: JobContext): void {
+function addPart(outcome: PredictOutcome, predictor: Predictor, one: Part, context: JobContext): void {
   const { part, dataset, volumes } = one;
   const onBatch = (done: number, total: number, unit: string) => {
-    stopIfAsked(job);
-    job.report({ stage: "predict", done, total, unit, message: part });
+    stopIfAsked(context);
+    context.report({ stage: "predict", done, total, unit, message: part });
   };
   const { models, slices, evidence } = predictor.predict(volumes, { contentHash: dataset.info.hash, onBatch });
   const keys = predictionKeys(volumes);
@@ -81,5 +81,3 @@ function addPart(outcome: PredictOutcome, predictor: Predictor, one: Part, job: 
   if (slices !== null) outcome.slices.push({ part, ids: keys.ids, labels: keys.labels, ...slices });
   outcome.evidence = evidence;
 }
-
-serveJob<PredictJob, PredictOutcome>(predict);

@@ -1,8 +1,8 @@
-/** The worker of told.test.ts: says a line every few milliseconds until it is asked to stop, and then writes the file of its input. */
+/** The job of listeners.test.ts: says a line every few milliseconds until it is asked to stop, and then writes the file of its input. */
 import { writeFileSync } from "node:fs";
-import { serveJob } from "../../src/background.js";
+import type { JobContext } from "../../src/engine/job.js";
 
-serveJob<string, string>((file, { log, stopping }) => {
+export function job(file: string, { log, stopping }: JobContext): string {
   const clock = new Int32Array(new SharedArrayBuffer(4));
   for (let line = 0; line < 2000 && !stopping(); line++) {
     log(`line ${line}`);
@@ -10,4 +10,4 @@ serveJob<string, string>((file, { log, stopping }) => {
   }
   writeFileSync(file, stopping() ? "saved" : "never asked");
   return "result";
-});
+}

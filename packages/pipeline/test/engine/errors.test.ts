@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ArgumentError, TorchError } from "@slicestack/torch";
-import { runInBackground } from "../../src/background.js";
+import { runJob } from "../../src/engine/session.js";
 import { ConfigError } from "../../src/config/errors.js";
 import * as pipeline from "../../src/index.js";
-import { packError, unpackError } from "../../src/thread-errors.js";
+import { packError, unpackError } from "../../src/engine/thread-errors.js";
 
 const caught = async (kind: string): Promise<Error> => {
   try {
-    await runInBackground(new URL("./throwing-worker.js", import.meta.url), kind, {});
+    await runJob(new URL("./throwing-job.js", import.meta.url), kind, {});
   } catch (error) {
     assert.ok(error instanceof Error);
     return error;
@@ -22,7 +22,7 @@ test("an ArgumentError of the engine keeps its class, and so the class that it e
   assert.ok(error instanceof ArgumentError && error instanceof TorchError);
   assert.equal(error.name, "ArgumentError");
   assert.equal(error.op, "zeros");
-  assert.match(error.stack ?? "", /throwing-worker/);
+  assert.match(error.stack ?? "", /throwing-job/);
 });
 
 test("a ConfigError keeps its problems, which name the key and the flag", async () => {
@@ -47,7 +47,7 @@ test("a field that no message can hold is left out, what is no Error becomes one
   assert.equal((await caught("text")).message, "just text");
 });
 
-test("every error class that the package gives out crosses, and keeps being one", () => {
+test("every error class that the package gives out crosses, and keeps being one", async () => {
   const classes = Object.entries(pipeline).filter(([name]) => /^[A-Z]\w*Error$/.test(name));
   assert.ok(classes.length > 12);
   // Errors of the main thread alone: no worker throws them.
@@ -56,6 +56,6 @@ test("every error class that the package gives out crosses, and keeps being one"
     if (stay.includes(name)) continue;
     const made = Object.create(kind.prototype as Error) as Error;
     Object.assign(made, { message: "m" });
-    assert.ok(unpackError(packError(made)) instanceof kind, name);
+    assert.ok((await unpackError(packError(made))) instanceof kind, name);
   }
 });

@@ -1,11 +1,11 @@
-/** The worker of errors.test.ts: throws what it is asked for. */
+/** The job of errors.test.ts: throws what it is asked for. */
 import { readFileSync } from "node:fs";
 import { ArgumentError } from "@slicestack/torch";
 import { CheckpointError } from "@slicestack/torch/safetensors";
-import { serveJob } from "../../src/background.js";
 import { ConfigError } from "../../src/config/errors.js";
+import { InspectError } from "../../src/inspect/errors.js";
 
-serveJob<string, never>((kind) => {
+export function job(kind: string): never {
   switch (kind) {
     case "engine":
       throw new ArgumentError("expected a device of this machine", "zeros");
@@ -13,6 +13,8 @@ serveJob<string, never>((kind) => {
       throw new ConfigError([{ key: "device", message: "device: no", flag: "--device" }]);
     case "function":
       throw Object.assign(new Error("with a function"), { kept: 1, lost: () => 2 });
+    case "late":
+      throw new InspectError("a class that only this thread has loaded", "Load it.");
     case "text":
       // eslint-disable-next-line @typescript-eslint/only-throw-error
       throw "just text";
@@ -24,4 +26,4 @@ serveJob<string, never>((kind) => {
       }
       throw new Error("not reached");
   }
-});
+}

@@ -1,6 +1,6 @@
-/** The worker thread of `plan`: how fast this machine trains and embeds slices of a size. */
+/** The job of `plan`: how fast this machine trains and embeds slices of a size. */
 import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicestack/torch";
-import { serveJob, type JobContext } from "../background.js";
+import type { JobContext } from "../engine/job.js";
 import { createSliceModel } from "../models/registry.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { plannedSize, type Speed, type TrunkName } from "./choose.js";
@@ -23,12 +23,12 @@ const BATCH = 32;
 const LEAST_SECONDS = 1.5;
 const LEAST_STEPS = 2;
 
-function measure({ stored, classes, models, compute }: MeasureJob, job: JobContext): Measured {
+export function job({ stored, classes, models, compute }: MeasureJob, context: JobContext): Measured {
   const plan = planCompute(compute);
   const size = plannedSize(stored, plan.device);
   startCompute(plan, 0);
   const speeds = models.map((name, k): Speed => {
-    job.report({ stage: "measure", done: k, total: models.length, unit: "models", message: name });
+    context.report({ stage: "measure", done: k, total: models.length, unit: "models", message: name });
     return scope(() => {
       using model = createSliceModel({ model: name, dropout: 0 }, classes, size);
       model.to({ device: plan.device, ...(plan.bfloat16 ? { memoryFormat: "channels_last" as const } : {}) });
@@ -53,7 +53,7 @@ function measure({ stored, classes, models, compute }: MeasureJob, job: JobConte
       return { model: name, training: rateOf(train), embedding: rateOf(embed) };
     });
   });
-  job.report({ stage: "measure", done: models.length, total: models.length, unit: "models" });
+  context.report({ stage: "measure", done: models.length, total: models.length, unit: "models" });
   return { device: plan.device, speeds };
 }
 
@@ -68,5 +68,3 @@ function rateOf(step: () => void): number {
   }
   return (steps * BATCH) / ((performance.now() - start) / 1000);
 }
-
-serveJob<MeasureJob, Measured>(measure);

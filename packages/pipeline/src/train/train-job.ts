@@ -1,6 +1,5 @@
-/** The worker thread of `train`: joins the other processes, if there are any, and runs the stages. */
-import { isMainThread } from "node:worker_threads";
-import { serveJob, type JobContext } from "../background.js";
+/** The job of `train`: joins the other processes, if there are any, and runs the stages. */
+import type { JobContext } from "../engine/job.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { specOfRun } from "../models/spec-file.js";
 import { describeEnvironment, startCompute, type ComputePlan } from "../run/compute.js";
@@ -39,15 +38,14 @@ export interface TrainOutcome {
   best: Partial<Record<StageName, number>>;
 }
 
-/** What the worker does. It needs no thread of its own: tests call it as it is. */
-export function trainJob(input: TrainJob, job: JobContext): TrainOutcome {
+export function job(input: TrainJob, context: JobContext): TrainOutcome {
   const { world } = input;
   const compute = computeOf(input.compute, world);
   // The first process has made the run folder before it joins, so that all find it there.
-  return joinWorld(world, { device: compute.device, timeoutSeconds: 7200 }, () => trainStages(input, job, compute));
+  return joinWorld(world, { device: compute.device, timeoutSeconds: 7200 }, () => trainStages(input, context, compute));
 }
 
-function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): TrainOutcome {
+function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan): TrainOutcome {
   const { run, data, stage, resume, world, pretrained, saveSeconds, keepStates } = input;
   const opened = openRun(run, data);
   const { config, dataset } = opened;
@@ -68,7 +66,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
   const { environment, changes } = joinEnvironments(opened.record.environment, now);
   keep("training", environment);
   if (changes.length > 0 && isFirst)
-    job.log(
+    context.log(
       `this part of the run is computed with other settings than the part before (${changes.join("; ")}): the last bits of its ` +
         "results may differ from those of a run without the change; run.json keeps both",
     );
@@ -81,7 +79,7 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
       stages.filter((name) => !resume || !isFinished(run, name)),
     ),
   );
-  const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(job), saveSeconds, keepStates };
+  const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(context), saveSeconds, keepStates };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
     // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
@@ -101,5 +99,3 @@ function trainStages(input: TrainJob, job: JobContext, compute: ComputePlan): Tr
 function stageSeed(seed: number, stage: StageName): number {
   return seed + 1_000_000 * ["slice", "volume", "fine_tune"].indexOf(stage);
 }
-
-if (!isMainThread) serveJob<TrainJob, TrainOutcome>(trainJob);

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runInBackground } from "../../src/background.js";
+import { runJob } from "../../src/engine/session.js";
 
 test("a line of the log that meets a full disk: the job saves and ends, and the error is thrown, not left to the process", async () => {
   const folder = mkdtempSync(join(tmpdir(), "slicestack-told-"));
@@ -16,7 +16,7 @@ test("a line of the log that meets a full disk: the job saves and ends, and the 
     throw full;
   };
   try {
-    const job = runInBackground(new URL("./telling-worker.js", import.meta.url), file, { onLog });
+    const job = runJob(new URL("./talking-job.js", import.meta.url), file, { onLog });
     await assert.rejects(job, (error) => error === full);
     assert.equal(readFileSync(file, "utf8"), "saved");
     assert.ok(lines > 0);

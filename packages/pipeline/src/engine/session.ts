@@ -1,0 +1,146 @@
+/**
+ * A session computes: a worker thread that stays alive, loads libtorch once and runs one job after another, so that progress,
+ * signals and HTTP stay alive on the thread that called.
+ */
+import { Worker } from "node:worker_threads";
+import type { JobEnd, JobMessage, JobNews, JobRequest } from "./messages.js";
+import { notice } from "./notices.js";
+import type { TaskOptions } from "./task-options.js";
+import { SessionError, unpackError } from "./thread-errors.js";
+
+export interface JobOptions extends Omit<TaskOptions, "session"> {
+  /** What the job tells in its own terms. */
+  onEvent?: (event: unknown) => void;
+}
+
+export class EngineSession implements AsyncDisposable {
+  #worker: Worker | null = null;
+  /** Settles when the last of the jobs so far has ended. */
+  #last: Promise<unknown> = Promise.resolve();
+  #state: "open" | "closing" | "terminated" = "open";
+
+  /**
+   * Runs the `job` that `module` exports on `input`, after the jobs that were asked for before.
+   * An abort is passed on as a wish: the job ends in its own way and still returns a result. So does an error of `onProgress`,
+   * `onLog` or `onEvent`, which is thrown in place of the result once the job has ended.
+   * @throws what the job throws, as the class that it was, with its fields and its cause; SessionError where the session is
+   *   closed or terminated, or its thread ended
+   */
+  run<I, O>(module: URL, input: I, options: JobOptions = {}): Promise<O> {
+    if (this.#state !== "open") return Promise.reject(closed());
+    const result = this.#last.then(() => this.#runNow<O>(module, input, options));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Lets the jobs that were asked for end, then ends the thread and frees what it holds. */
+  async close(): Promise<void> {
+    if (this.#state === "open") this.#state = "closing";
+    await this.#last;
+    await this.#endThread();
+  }
+
+  /** Ends the thread now, in the middle of a job too: as soon as the operation that libtorch is at returns. Jobs fail. */
+  async terminate(): Promise<void> {
+    this.#state = "terminated";
+    await this.#endThread();
+    await this.#last;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #runNow<O>(module: URL, input: unknown, options: JobOptions): Promise<O> {
+    if (this.#state === "terminated") throw closed();
+    const worker = (this.#worker ??= this.#startThread());
+    worker.ref();
+    const flag = new SharedArrayBuffer(4);
+    const stop = () => Atomics.store(new Int32Array(flag), 0, 1);
+    if (options.signal?.aborted) stop();
+    options.signal?.addEventListener("abort", stop, { once: true });
+    const request: JobRequest = { module: module.href, input, stopFlag: flag };
+    try {
+      const { end, listenerError } = await exchange(worker, request, options, stop);
+      if (listenerError !== null) throw asError(listenerError.error);
+      if ("error" in end) throw await unpackError(end.error);
+      return end.result as O;
+    } finally {
+      options.signal?.removeEventListener("abort", stop);
+      worker.unref(); // an idle session does not keep the process alive
+    }
+  }
+
+  #startThread(): Worker {
+    const worker = new Worker(new URL("./worker.js", import.meta.url));
+    const forget = () => {
+      if (this.#worker === worker) this.#worker = null; // the next job starts another one
+    };
+    return worker.once("exit", forget).once("error", forget);
+  }
+
+  async #endThread(): Promise<void> {
+    await this.#worker?.terminate();
+    this.#worker = null;
+  }
+}
+
+/** Runs a job in the session of the options, or in one that is opened for it alone. */
+export async function runJob<I, O>(module: URL, input: I, options: JobOptions & TaskOptions): Promise<O> {
+  if (options.session !== undefined) return options.session.run<I, O>(module, input, options);
+  await using session = new EngineSession();
+  return await session.run<I, O>(module, input, options);
+}
+
+/** Runs a task of many jobs with one session: that of its options, or one that is opened here and closed at the end. */
+export async function inOneSession<O extends TaskOptions, T>(options: O, task: (options: O) => Promise<T>): Promise<T> {
+  if (options.session !== undefined) return task(options);
+  await using session = new EngineSession();
+  return await task({ ...options, session });
+}
+
+interface Exchanged {
+  end: JobEnd;
+  /** Of the caller's first listener that threw. */
+  listenerError: { error: unknown } | null;
+}
+
+/** Sends the request and passes the job's news on until it has ended. @throws SessionError where the thread ends first */
+function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop: () => void): Promise<Exchanged> {
+  return new Promise<Exchanged>((resolve, reject) => {
+    let listenerError: { error: unknown } | null = null;
+    const settle = (action: () => void) => {
+      worker.off("message", onMessage).off("error", onError).off("exit", onExit);
+      action();
+    };
+    const onMessage = (message: JobMessage) => {
+      if ("result" in message || "error" in message) return settle(() => resolve({ end: message, listenerError }));
+      try {
+        passOn(message, options);
+      } catch (error) {
+        // A listener may meet a full disk: the job then ends as by an abort, with what it has saved.
+        listenerError ??= { error };
+        stop();
+      }
+    };
+    const onError = (cause: Error) =>
+      settle(() => reject(new SessionError(`the thread of the job failed: ${cause.message}`, AGAIN, { cause })));
+    const onExit = (code: number) =>
+      settle(() => reject(new SessionError(`the thread of the job ended early with code ${code}`, AGAIN)));
+    worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+    worker.postMessage(request);
+  });
+}
+
+const closed = (): SessionError => new SessionError("the session is closed", "Open another one for this job.");
+
+const AGAIN = "What was saved is kept; give the same command again.";
+
+function passOn(news: JobNews, { onProgress, onLog, onEvent }: JobOptions): void {
+  if ("progress" in news) onProgress?.(news.progress);
+  else if ("log" in news) onLog?.(news.log);
+  else if ("event" in news) onEvent?.(news.event);
+  else notice(news.notice, news.about);
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

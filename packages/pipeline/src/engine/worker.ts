@@ -1,0 +1,31 @@
+/** The worker thread of a session: waits for requests, runs one job at a time, and answers. */
+import { parentPort } from "node:worker_threads";
+import { explained } from "../data/system-errors.js";
+import type { Job } from "./job.js";
+import type { JobMessage, JobRequest } from "./messages.js";
+import { onNotice } from "./notices.js";
+import { packError } from "./thread-errors.js";
+
+if (parentPort === null) throw new Error("engine/worker.js runs in the worker thread of an EngineSession only");
+const port = parentPort;
+const send = (message: JobMessage) => port.postMessage(message);
+
+onNotice((text, about) => send({ notice: text, about }));
+
+port.on("message", (request: JobRequest) => {
+  runRequest(request).then(
+    (result) => send({ result }),
+    (error: unknown) => send({ error: packError(explained(error)) }),
+  );
+});
+
+async function runRequest({ module, input, stopFlag }: JobRequest): Promise<unknown> {
+  const { job } = (await import(module)) as { job: Job<unknown, unknown> };
+  const flag = new Int32Array(stopFlag);
+  return await job(input, {
+    report: (progress) => send({ progress }),
+    log: (log) => send({ log }),
+    event: (event) => send({ event }),
+    stopping: () => Atomics.load(flag, 0) === 1,
+  });
+}
