@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { augmentSlices, augmentVolumes } from "../packages/pipeline/dist/src/augment/augment.js";
 import { augmentPresets } from "../packages/pipeline/dist/src/config/augment.js";
-import { Random } from "../packages/pipeline/dist/src/data/random.js";
+import { Random } from "../packages/stats/dist/src/random.js";
 import * as torch from "../packages/torch/dist/src/index.js";
 import { median } from "./tools.mjs";
 

@@ -2,7 +2,7 @@
 import { compareAllPairs } from "../packages/pipeline/dist/src/evaluate/compare/all-pairs.js";
 import { compareModels } from "../packages/pipeline/dist/src/evaluate/compare/models.js";
 import { permuteModels } from "../packages/pipeline/dist/src/evaluate/compare/permutation.js";
-import { delongTest } from "../packages/pipeline/dist/src/evaluate/statistics/delong.js";
+import { delongTest } from "../packages/stats/dist/src/comparisons/delong.js";
 import { summarise } from "../packages/pipeline/dist/src/evaluate/summary.js";
 import { median } from "./tools.mjs";
 

@@ -13,7 +13,7 @@ import { windowMargin } from "../packages/pipeline/dist/src/augment/window.js";
 import { augmentPresets, transformDefaults } from "../packages/pipeline/dist/src/config/augment.js";
 import { planScans } from "../packages/pipeline/dist/src/data/phantom/plan.js";
 import { drawScan } from "../packages/pipeline/dist/src/data/phantom/scan.js";
-import { Random } from "../packages/pipeline/dist/src/data/random.js";
+import { Random } from "../packages/stats/dist/src/random.js";
 import { greyPng } from "../packages/pipeline/dist/src/evaluate/report/png.js";
 import { mixSlices } from "../packages/pipeline/dist/src/train/losses/mixing.js";
 import { cat, fromTypedArray, functional, scope, setNumThreads } from "../packages/torch/dist/src/index.js";

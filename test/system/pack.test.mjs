@@ -1,4 +1,4 @@
-/** What `npm pack` puts into the four packages, and that it works in a project outside of the repository. */
+/** What `npm pack` puts into the packages, and that it works in a project outside of the repository. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -23,7 +23,7 @@ after(() => rmSync(folder, { recursive: true }));
 /** @type {Map<string, { folder: string, files: string[], unpacked: number, filename: string }>} by the package's name */
 const packed = new Map();
 before(() => {
-  for (const name of ["torch", "volume", "pipeline", "cli"]) {
+  for (const name of ["torch", "volume", "stats", "pipeline", "cli"]) {
     const cwd = join(root, "packages", name);
     const args = ["pack", "--json", "--pack-destination", folder, "--foreground-scripts=false"];
     const [found] = JSON.parse(execFileSync("npm", args, { cwd, encoding: "utf8" }));
@@ -55,6 +55,7 @@ function node(project, ...args) {
 test("each package holds its readme, the licence and what runs, and nothing else; the licence and configs leave no copy behind", () => {
   assert.deepEqual([...packed.keys()].sort(), [
     "@slicestack/pipeline",
+    "@slicestack/stats",
     "@slicestack/torch",
     "@slicestack/volume",
     "slicestack",

@@ -49,7 +49,7 @@ export { bytesText, cacheText, listCache, parseBytes, pruneCache, type CacheEntr
 export { listRuns, sparkline, type RunRow } from "./evaluate/list-runs.js";
 export { selectionName, selectionsOf } from "./evaluate/selection.js";
 export { metricsSchema, readMetrics, type MetricsFile } from "./evaluate/metrics-file.js";
-export { METRICS, type MetricName } from "./evaluate/metrics/scorer.js";
+export { METRICS, type MetricName } from "@slicestack/stats";
 export { filterRuns, RUN_KEYS, runsText, sortRuns } from "./evaluate/select-runs.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate/evaluate.js";
 export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "./evaluate/group/evaluate-group.js";

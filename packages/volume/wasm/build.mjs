@@ -25,4 +25,4 @@ ${lines.map((line) => `  "${line}",`).join("\n")}
 }
 
 if (process.argv[1] === at("build.mjs").pathname)
-  writeFileSync(at("../src/resample/plane-wasm.ts"), await planeModule());
+  writeFileSync(at("../src/resample/plane-wasm.js"), await planeModule());

@@ -4,8 +4,8 @@
  * what torchvision's RandomRotation, RandomResizedCrop and RandomAffine do one after the other, here without rounding to
  * pixels. Points are (x, y) of a slice or (x, y, z) of a volume, in mm or pixels from its middle: columns, rows, slices.
  */
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { compose, pairsOf, scaleBy, shiftBy, slant, turn, type Matrix } from "./matrix.js";
 import { within, withinRatio, type Draws } from "./samples.js";
 

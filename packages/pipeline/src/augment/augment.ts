@@ -6,8 +6,8 @@
  * slice is air, never a mirror image. B samples, S slices of a volume, C channels, H height, W width, D slices of a 3D volume.
  */
 import { autocast, noGrad, scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { drawAffine } from "./affine.js";
 import { blur, drawBlur } from "./blur.js";
 import { drawElastic } from "./elastic.js";

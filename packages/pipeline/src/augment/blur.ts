@@ -1,7 +1,7 @@
 /** Gaussian blur, one axis after the other: what a smoother reconstruction kernel does. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { drawSamples, onDrawn, overAir, within, type Draws, type Air } from "./samples.js";
 
 /** Standard deviations in pixels, one a sample. */

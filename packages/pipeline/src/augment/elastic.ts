@@ -5,8 +5,8 @@
  * n samples, A axes of a sample (2 or 3), G control points along each.
  */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { drawSamples, within, type Draws } from "./samples.js";
 
 /** Moves of the control points in intervals: A x G x … x G, row-major; first the component along the last axis. */

@@ -1,7 +1,7 @@
 /** Random erasing: a box of one grey value, so that no single place decides. Zhong, Zheng, Kang, Li, Yang, AAAI 2020. */
 import { functional as F, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { boxMask, type Box } from "./boxes.js";
 import { column, drawSamples, onDrawn, within, withinRatio, type Draws } from "./samples.js";
 

@@ -1,7 +1,7 @@
 /** Mirror images, exact to the bit. */
 import { scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { drawSamples, onDrawn, type Draws } from "./samples.js";
 
 /** Axes of the tensor, and which samples are mirrored along each. */

@@ -1,7 +1,7 @@
 /** Brightness and contrast after the window: (scale · x + shift), cut to 0..1, to the power of gamma. */
 import type { Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { column, drawSamples, onDrawn, within, withinRatio, type Draws } from "./samples.js";
 
 export interface IntensityDraw {

@@ -1,7 +1,7 @@
 /** Gaussian noise, independent from pixel to pixel. */
 import { getGeneratorState, manualSeed, randn, scope, setGeneratorState, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { column, drawSamples, onDrawn, within, type Draws } from "./samples.js";
 
 /** Standard deviations as shares of the window, one a sample, and what the noise itself is drawn by. */

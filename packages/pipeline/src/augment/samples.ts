@@ -1,7 +1,7 @@
 /** Random transforms meet some samples of a batch and leave the others alone, bit for bit. */
 import { cat, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { Range } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 
 /** What was drawn for each sample of a batch; null where the transform passes it by. */
 export type Draws<T> = readonly (T | null)[];

@@ -8,8 +8,8 @@
  * move: nothing that any draw can show is lost, and the last step cuts at 0 and 1 as ever. Without jitter margin is 0.
  */
 import type { Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import { column, drawSamples, within, type Draws } from "./samples.js";
 
 /** The jittered window in units of the first one. */

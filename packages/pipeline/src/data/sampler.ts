@@ -1,5 +1,5 @@
 /** Which items an epoch sees, and in which order: a function of seed and epoch alone, so that a resumed run sees the same. */
-import type { Random } from "./random.js";
+import type { Random } from "@slicestack/stats";
 
 export interface OrderOptions {
   random: Random;

@@ -1,5 +1,5 @@
 /** The label-shuffle control: who learns from labels that mean nothing must score chance. */
-import { Random } from "./random.js";
+import { Random } from "@slicestack/stats";
 
 /**
  * Subjects exchange their labels: those of their volumes are written down subject by subject, in a random order of the

@@ -10,6 +10,14 @@ import {
 } from "@slicestack/torch";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import {
+  ClusteredSubjectsError,
+  LabelError,
+  PredictionsError,
+  ProbabilityError,
+  RangeOfParameterError,
+  ShapeError,
+} from "@slicestack/stats";
+import {
   DicomSeriesError,
   RegionError,
   VolumeArgumentError,
@@ -59,7 +67,8 @@ const here = import.meta.url;
 crossThreads(here, ArgumentError, DistributedError, LibtorchNotFoundError, OutOfMemoryError, StateDictError);
 crossThreads(here, TensorDisposedError, TorchError, CheckpointError, DicomSeriesError, RegionError);
 crossThreads(here, VolumeArgumentError, VolumeFileError, VolumeFormatError, ConfigError, SessionError);
-crossThreads(here, RangeError, TypeError, SyntaxError);
+crossThreads(here, ClusteredSubjectsError, LabelError, PredictionsError, ProbabilityError, RangeOfParameterError);
+crossThreads(here, ShapeError, RangeError, TypeError, SyntaxError);
 
 const MOST_CAUSES = 8;
 

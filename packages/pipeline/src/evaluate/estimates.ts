@@ -1,12 +1,25 @@
 /** How each number of a model varies with the subjects, by the method that suits it, and its interval. */
-import { argmax } from "./metrics/confusion.js";
-import { classMetricIndex, metricIndex, metricRange, type ClassMetricName, type MetricName } from "./metrics/scorer.js";
-import type { Scored } from "./metrics/check.js";
+import {
+  argmax,
+  classMetricIndex,
+  type ClassMetricName,
+  differenceOf,
+  type Estimate,
+  estimateOf,
+  metricIndex,
+  type MetricName,
+  metricRange,
+  noInterval,
+  pairedDifference,
+  type Resampled,
+  rowsBySubject,
+  type Sampled,
+  type SampledDifference,
+  sampledOf,
+  sampledShare,
+  type Scored,
+} from "@slicestack/stats";
 import { WITHOUT_INTERVAL } from "./options.js";
-import { pairedDifference, rowsBySubject, sampledOf, type Resampled } from "./statistics/bootstrap.js";
-import { noInterval, type Estimate } from "./statistics/interval.js";
-import { sampledShare } from "./statistics/proportion.js";
-import { differenceOf, estimateOf, type Sampled, type SampledDifference } from "./statistics/sampled.js";
 
 /** A metric that is a share: of the rows that are trials, those that are hits. */
 interface Share {

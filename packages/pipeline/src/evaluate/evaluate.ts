@@ -1,6 +1,7 @@
 /** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { RangeOfParameterError } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
 import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -14,7 +15,6 @@ import { takeMovedData, type OpenRun } from "../run/open.js";
 import { verifyOnce } from "../run/verified.js";
 import type { Protocol } from "./analysis/protocols.js";
 import { costReport, type CostReport } from "./cost.js";
-import { RangeOfParameterError } from "./errors.js";
 import type { MetricsFile } from "./metrics-file.js";
 import { allNumbers } from "./numbers.js";
 import type { SummaryOptions } from "./options.js";
@@ -35,7 +35,6 @@ import {
 import { selectionsOf } from "./selection.js";
 import { openTestPart, type OtherData, type TestPart } from "./test-part.js";
 import { readSubjectTable, subgroupColumns } from "./subject-table.js";
-import "./crossing-errors.js";
 import type { PredictJob, PredictOutcome } from "./predict-job.js";
 import { writeEvaluation } from "./write.js";
 

@@ -1,13 +1,13 @@
 /** What runs there are below a folder, with how they did. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import type { Estimate } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
 import { isHeld } from "../data/lock.js";
 import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
-import type { Estimate } from "./statistics/interval.js";
 import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "./selection.js";
 import { parseTrainingRows, type TrainingRow } from "./training-rows.js";
 

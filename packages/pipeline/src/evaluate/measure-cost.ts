@@ -1,6 +1,7 @@
 /** What a run's main model costs: counted from its own forward pass, and timed on a few volumes without any cache. */
 import { ones, scope, zeros, type Tensor } from "@slicestack/torch";
 import { traceShapes } from "@slicestack/torch/trace";
+import { medianOf } from "@slicestack/stats";
 import type { TaskVolume } from "../data/task.js";
 import { costOf, type Cost } from "../models/common/flops.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
@@ -8,7 +9,6 @@ import { Maps3dHead } from "../models/networks/maps-3d.js";
 import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
 import type { Predictor } from "../predict/prediction.js";
 import type { ComputePlan } from "../run/compute.js";
-import { medianOf } from "./statistics/median.js";
 
 export interface ModelPart {
   name: "slice model" | "head" | "3D model";

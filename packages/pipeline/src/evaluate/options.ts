@@ -1,7 +1,5 @@
 /** What summaries and comparisons are asked for, and which metrics they leave out. */
-import { DEFAULT_RESAMPLES } from "./statistics/bootstrap.js";
-import { METRICS, type MetricName } from "./metrics/scorer.js";
-import { noInterval, type Estimate } from "./statistics/interval.js";
+import { DEFAULT_RESAMPLES, type Estimate, type MetricName, METRICS, noInterval } from "@slicestack/stats";
 
 export interface SummaryOptions {
   /** names of the classes 0..C-1 */

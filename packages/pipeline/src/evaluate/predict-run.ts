@@ -8,7 +8,6 @@ import { openRun } from "../run/open.js";
 import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } from "./run-predictions.js";
 import { readSubjectTable } from "./subject-table.js";
 import type { Predictions } from "./predictions.js";
-import "./crossing-errors.js";
 import type { PredictJob, PredictOutcome } from "./predict-job.js";
 
 export interface RunPredictions {

@@ -1,10 +1,9 @@
 /** What a model said about each volume of a part: the only thing that evaluation needs. */
 import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
+import { checkScores, PredictionsError, ShapeError } from "@slicestack/stats";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText, unguardCell } from "../data/csv.js";
-import { PredictionsError, ShapeError } from "./errors.js";
-import { checkScores } from "./metrics/check.js";
 
 /** One model on one part; all arrays have one entry a volume. `probabilities` is volumes x classes. */
 export interface Predictions {

@@ -1,4 +1,5 @@
 /** What every model of a run says: its baselines, the votes of its slices, its volume models. */
+import { sliceEvidence, voteBy, type Voters } from "@slicestack/stats";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { TaskVolume } from "../data/task.js";
@@ -13,7 +14,6 @@ import { majorityBaseline } from "./baselines/prior.js";
 import { shortcutBaseline } from "./baselines/shortcut.js";
 import { predictionKeys, type Predictions } from "./predictions.js";
 import { numbersOf, type SubjectTable } from "./subject-table.js";
-import { sliceEvidence, voteBy, type Voters } from "./votes/vote.js";
 import type { PredictOutcome, SlicePredictions } from "./predict-job.js";
 
 /** What each method is about. */

@@ -1,5 +1,5 @@
 /** Runs sorted and filtered, and as a table. */
-import { RangeOfParameterError } from "./errors.js";
+import { RangeOfParameterError } from "@slicestack/stats";
 import { sparkline, type RunRow } from "./list-runs.js";
 import { formatEstimate, formatNumber } from "./report/tables.js";
 

@@ -1,7 +1,7 @@
 /** subjects.csv of a data set, as far as an evaluation looks at it: groups of subjects, and numbers known of them. */
 import { join } from "node:path";
+import { PredictionsError, RangeOfParameterError } from "@slicestack/stats";
 import { readTable } from "../data/csv.js";
-import { PredictionsError, RangeOfParameterError } from "./errors.js";
 import { isMissing } from "../data/missing-value.js";
 import { subgroupColumn, type SubgroupColumn } from "./subgroups/columns.js";
 

@@ -1,15 +1,27 @@
 /** Everything the report says about a model: each metric with its interval, per class, calibration, curves. */
+import {
+  argmax,
+  confusionMatrix,
+  confusionRows,
+  defaultBins,
+  type Estimate,
+  groupSubjects,
+  type MetricName,
+  oneVolumeEach,
+  rank,
+  reliabilityCurve,
+  type ReliabilityPoint,
+  resampleSubjects,
+  rocCurve,
+  type RocCurve,
+  Scorer,
+  seededRandom,
+  SMALL_SUPPORT,
+} from "@slicestack/stats";
 import { listed } from "../data/listed.js";
-import { defaultBins } from "./calibration/reliability.js";
-import { reliabilityCurve, type ReliabilityPoint } from "./calibration/reliability-curve.js";
 import { Estimates } from "./estimates.js";
-import { argmax, confusionMatrix, confusionRows, SMALL_SUPPORT } from "./metrics/confusion.js";
-import { rank, rocCurve, type RocCurve } from "./metrics/ranking.js";
-import { Scorer, type MetricName } from "./metrics/scorer.js";
 import { absent, applies, byMetric, settings, type SummaryOptions } from "./options.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
-import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "./statistics/bootstrap.js";
-import type { Estimate } from "./statistics/interval.js";
 
 export interface ClassSummary {
   name: string;

@@ -1,6 +1,6 @@
 /** The lines of metrics.jsonl that the training curves need. */
 import { existsSync, readFileSync } from "node:fs";
-import { PredictionsError } from "./errors.js";
+import { PredictionsError } from "@slicestack/stats";
 
 /** One epoch of one stage; fields as in metrics.jsonl. NaN where a row lacks one. */
 export interface TrainingRow {

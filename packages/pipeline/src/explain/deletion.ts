@@ -4,7 +4,7 @@
  * for Explanation of Black-box Models, BMVC 2018. There the area stands alone; here a random order of the same cells stands
  * beside it, because what deletion does to a picture that the model never saw counts as well.
  */
-import type { Random } from "../data/random.js";
+import type { Random } from "@slicestack/stats";
 
 /** Probability of the class at each share of the cells. */
 export interface Curves {

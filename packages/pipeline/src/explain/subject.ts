@@ -1,6 +1,6 @@
 /** Everything about one volume: prediction, maps, what each slice counts, and whether the maps hold. Runs where libtorch is. */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
-import { Random } from "../data/random.js";
+import { Random, rankCorrelation } from "@slicestack/stats";
 import type { TaskVolume } from "../data/task.js";
 import { cellMeans, cellOfPixels, cellsOf, type Cells } from "./blocks.js";
 import { checkOrder, randomCurves, type OrderCheck } from "./deletion.js";
@@ -8,7 +8,6 @@ import { gradCam } from "./grad-cam.js";
 import { integratedGradients, type Integrated } from "./integrated-gradients.js";
 import type { TargetLayer } from "./layers.js";
 import { probabilityOf } from "./log-odds.js";
-import { rankCorrelation } from "./rank-correlation.js";
 import type { BaselineKind, PlanePlace, VolumeFunction } from "./volume-function.js";
 
 export const MAP_KINDS = ["gradcam", "ig"] as const;

@@ -1,7 +1,13 @@
 /** What the checks say over all subjects that were explained, with intervals, and what a reader must be warned of. */
-import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../evaluate/statistics/bootstrap.js";
-import { noInterval, type Estimate } from "../evaluate/statistics/interval.js";
-import { estimateOf } from "../evaluate/statistics/sampled.js";
+import {
+  type Estimate,
+  estimateOf,
+  groupSubjects,
+  noInterval,
+  resampleSubjects,
+  sampledOf,
+  seededRandom,
+} from "@slicestack/stats";
 import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
 
 export const MAP_NAMES: Record<MapKind, string> = { gradcam: "Grad-CAM", ig: "integrated gradients" };

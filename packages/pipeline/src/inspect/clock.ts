@@ -1,9 +1,9 @@
 /** How fast a data set is loaded, by slice and by volume: in order, at random, with augmentation, from disk and from memory. */
 import { setImmediate } from "node:timers/promises";
 import { fromTypedArray, getNumThreads, noGrad, scope, setNumThreads } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
-import { Random } from "../data/random.js";
 import { openDataset, storeBytes, type Dataset } from "../data/store.js";
 import { sliceTransform } from "../input/of-config.js";
 import { datasetSource } from "../input/source.js";

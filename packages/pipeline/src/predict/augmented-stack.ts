@@ -1,8 +1,8 @@
 /** The slices of a volume with one draw for all, as fine-tuning and the views of the frozen slice model take them. */
 import { cat, scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
-import type { Random } from "../data/random.js";
 import type { SliceStore } from "../input/slices.js";
 
 /** unit_SCHW of these slices of one volume, in their order; each plane is true to the shape of its own pixels. */

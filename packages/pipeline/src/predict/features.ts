@@ -18,9 +18,9 @@ import {
   type Tensor,
 } from "@slicestack/torch";
 import { allGather, allReduce, broadcast, DistributedError, rank, worldSize } from "@slicestack/torch/distributed";
+import { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
-import { Random } from "../data/random.js";
 import { spreadOver } from "../data/sampler.js";
 import type { VolumeRecord } from "../data/store.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";

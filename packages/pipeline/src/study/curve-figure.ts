@@ -1,9 +1,9 @@
 /** The learning curve as a figure: a panel a metric, a line and the band of its intervals a variant. */
+import type { MetricName } from "@slicestack/stats";
 import { coloursOf, drawSvg, type Spec } from "../page/drawing.js";
 import { bandArea, curves, share as axisOf } from "../evaluate/figures/axes.js";
 import type { Figure } from "../evaluate/figures/figure.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js";
-import type { MetricName } from "../evaluate/metrics/scorer.js";
 import type { LearningCurve } from "./learning-curve.js";
 
 const SIZE = { width: 260, height: 240 };

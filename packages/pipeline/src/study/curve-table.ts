@@ -1,7 +1,7 @@
 /** The tables of a learning curve: one a metric, and the differences from the main variant at each share. */
+import { powerLawAt } from "@slicestack/stats";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { formatNumber } from "../evaluate/report/tables.js";
-import { powerLawAt } from "../evaluate/statistics/learning-curve.js";
 import type { Block, StudyTable } from "./blocks.js";
 import type { LearningCurve } from "./learning-curve.js";
 import { percent } from "./runs.js";

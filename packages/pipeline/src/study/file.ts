@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { METRICS, type MetricName } from "@slicestack/stats";
 import { ConfigError } from "../config/errors.js";
 import { loadConfig } from "../config/load.js";
 import { readSource } from "../config/document.js";
@@ -10,7 +11,6 @@ import type { RunConfig } from "../config/types.js";
 import { validate } from "../config/validate.js";
 import { key } from "../config/notes.js";
 import { NAME } from "../config/schema.js";
-import { METRICS, type MetricName } from "../evaluate/metrics/scorer.js";
 
 const name = z.string().regex(NAME).max(120);
 const wholeNumbers = z.array(z.int().min(0).max(0xffffffff)).min(1);

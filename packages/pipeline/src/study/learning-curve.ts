@@ -2,6 +2,7 @@
  * Learning curve: the variants of an ablation, trained on growing shares of the labelled volumes and scored on the same
  * others. Everything is kept in its folder: killed at any moment, the next call goes on.
  */
+import { fitPowerLaw, type MetricName, METRICS, type PowerLaw } from "@slicestack/stats";
 import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -9,9 +10,7 @@ import { SplitError } from "../data/errors.js";
 import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
 import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
-import { METRICS, type MetricName } from "../evaluate/metrics/scorer.js";
 import { writePredictions } from "../evaluate/predictions.js";
-import { fitPowerLaw, type PowerLaw } from "../evaluate/statistics/learning-curve.js";
 import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";

@@ -1,8 +1,8 @@
 /** The tables of an ablation, with all that is needed to make them again. */
+import type { MetricName } from "@slicestack/stats";
 import type { DatasetInfo } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
 import type { RepeatedComparison, RepeatedDifference, RepeatedMetric, RepeatedSummary } from "../evaluate/compare/repeated.js"; // prettier-ignore
-import type { MetricName } from "../evaluate/metrics/scorer.js";
 import { formatEstimate, formatNumber, formatP, formatSigned, METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js"; // prettier-ignore
 import type { Block, StudyTable } from "./blocks.js";
 import type { Ablation } from "./file.js";

@@ -9,8 +9,8 @@
  * N slices of all volumes of a batch, S slices of a volume, E embedding.
  */
 import { cat, noGrad, scope, type Tensor } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import type { RunConfig } from "../config/types.js";
-import { Random } from "../data/random.js";
 import { batchesOf, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { augmentedStack } from "../predict/augmented-stack.js";

@@ -1,7 +1,7 @@
 /** A loss or a gradient that is no number stops training before the step, and says where it came from. */
 import { autocast, noGrad, scope, Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { ProbabilityError } from "../evaluate/errors.js";
+import { ProbabilityError } from "@slicestack/stats";
 import type { Compute } from "../predict/forward.js";
 import type { Piece, Stage, Validation } from "./stage.js";
 import { EngineError } from "./errors.js";

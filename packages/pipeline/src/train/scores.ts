@@ -1,14 +1,15 @@
 /** Validation scores of a stage, and the choice of its best epoch. */
-import type { OptimisationConfig } from "../config/types.js";
 import {
   accuracy,
   argmax,
+  auroc,
   balancedAccuracy,
   confusionMatrix,
   macroF1,
   quadraticKappa,
-} from "../evaluate/metrics/confusion.js";
-import { auroc, rank } from "../evaluate/metrics/ranking.js";
+  rank,
+} from "@slicestack/stats";
+import type { OptimisationConfig } from "../config/types.js";
 import { selectionName } from "../evaluate/selection.js";
 import type { Validation } from "./stage.js";
 

@@ -1,12 +1,11 @@
 /** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
 import { scope, type Tensor } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
+import { meanVote, Random } from "@slicestack/stats";
 import { augmentSlices } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
-import { Random } from "../data/random.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
-import { meanVote } from "../evaluate/votes/rules.js";
 import { predictSlices, rowsOf, type Compute } from "../predict/forward.js";
 import { leastSlices } from "../models/registry.js";
 import type { SliceStore } from "../input/slices.js";

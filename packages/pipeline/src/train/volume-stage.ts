@@ -1,8 +1,8 @@
 /** Stage two: a light head on the stacked embeddings (or maps) of the frozen slice model. */
 import { cat, scope, type Tensor } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
-import { Random } from "../data/random.js";
 import type { Dataset } from "../data/store.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
 import type { TaskVolume } from "../data/task.js";

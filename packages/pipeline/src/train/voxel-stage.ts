@@ -1,8 +1,8 @@
 /** Training on whole volumes: the 3D models, and maps_3d on the maps of a frozen slice model. */
 import { scope, type Tensor } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import { augmentVolumes } from "../augment/augment.js";
 import type { RunConfig } from "../config/types.js";
-import { Random } from "../data/random.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { predictVoxels, type Compute } from "../predict/forward.js";

@@ -1,10 +1,10 @@
 /** A whole augmentation: what it depends on, what is shared, in which range its draws lie. */
 import assert from "node:assert/strict";
 import { autocast, liveTensors, manualSeed, rand, randn, scope } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import { affineMatrix, drawAffine } from "../../src/augment/affine.js";
 import { augmentSlices, augmentStacks, augmentVolumes } from "../../src/augment/augment.js";
 import { augmentPresets, type AugmentPreset } from "../../src/config/augment.js";
-import { Random } from "../../src/data/random.js";
 import { leakFree } from "../models/support.js";
 import { only } from "./support.js";
 

@@ -1,13 +1,13 @@
 /** Geometry: against torchvision's formulas, SciPy, and cases that can be seen without a calculation. */
 import assert from "node:assert/strict";
 import { cat, rand } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../../src/augment/augment.js";
 import type { AffineDraw, Sides } from "../../src/augment/affine.js";
 import type { ElasticDraw } from "../../src/augment/elastic.js";
 import { displacements, drawElastic } from "../../src/augment/elastic.js";
 import { joinWarp, warp } from "../../src/augment/warp.js";
 import { augmentPresets } from "../../src/config/augment.js";
-import { Random } from "../../src/data/random.js";
 import { leakFree } from "../models/support.js";
 import { brightest, closeTo, fixture, marked, only, sample } from "./support.js";
 

@@ -1,11 +1,11 @@
 /** What changes values: blur, noise, the jittered window, intensity, erasing. */
 import assert from "node:assert/strict";
 import { getGeneratorState, linspace, manualSeed, rand, zeros } from "@slicestack/torch";
+import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../../src/augment/augment.js";
 import { blur } from "../../src/augment/blur.js";
 import { windowMargin } from "../../src/augment/window.js";
 import { loadConfig } from "../../src/config/load.js";
-import { Random } from "../../src/data/random.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

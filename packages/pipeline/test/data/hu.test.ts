@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Volume } from "@slicestack/volume";
 import { writeNifti } from "@slicestack/volume/node";
+import { Random } from "@slicestack/stats";
 import { writeTable } from "../../src/data/csv.js";
 import { valueFlags } from "../../src/data/hu.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
-import { Random } from "../../src/data/random.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** Air around a body of water with lungs, in HU, with noise; 24 x 24 x 8. */

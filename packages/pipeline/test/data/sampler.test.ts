@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Random } from "../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { epochOrder, spreadOver } from "../../src/data/sampler.js";
 
 const upTo = (count: number) => Array.from({ length: count }, (_, k) => k);

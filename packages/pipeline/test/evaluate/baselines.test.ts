@@ -1,11 +1,10 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { argmax, LabelError, RangeOfParameterError, ShapeError } from "@slicestack/stats";
 import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
 import { gapNotes } from "../../src/evaluate/baselines/gaps.js";
 import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
-import { LabelError, RangeOfParameterError, ShapeError } from "../../src/evaluate/errors.js";
 import { fitLogistic, predictLogistic } from "../../src/evaluate/baselines/logistic.js";
-import { argmax } from "../../src/evaluate/metrics/confusion.js";
 import { close, fixture } from "./fixture.js";
 
 interface LogisticCase {

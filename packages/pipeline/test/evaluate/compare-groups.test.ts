@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { correctedResampledTTest } from "@slicestack/stats";
 import { compareRuns } from "../../src/evaluate/compare/runs.js";
 import { ensembleOf, combinationOf } from "../../src/evaluate/group/ensemble.js";
 import { readGroupMetrics } from "../../src/evaluate/group/metrics-file.js";
 import { writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
-import { correctedResampledTTest } from "../../src/evaluate/statistics/runs.js";
 import { groupPaths } from "../../src/run/group.js";
 import { runPaths } from "../../src/run/folder.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { PredictionsError } from "@slicestack/stats";
 import { compareRuns } from "../../src/evaluate/compare/runs.js";
-import { PredictionsError } from "../../src/evaluate/errors.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";
 import { exampleRun, type ExampleRun } from "./example-run.js";
 import { runPaths } from "../../src/run/folder.js";

@@ -1,9 +1,9 @@
 /** A run folder as train and evaluate leave it, without the training: for what reads run folders. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Random, voteBy } from "@slicestack/stats";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import { loadConfig } from "../../src/config/load.js";
-import { Random } from "../../src/data/random.js";
 import type { Protocol } from "../../src/evaluate/analysis/protocols.js";
 import { countSlices } from "../../src/evaluate/analysis/slice-votes.js";
 import { majorityBaseline } from "../../src/evaluate/baselines/prior.js";
@@ -11,7 +11,6 @@ import { metricsText, type MetricsFile } from "../../src/evaluate/metrics-file.j
 import { allNumbers } from "../../src/evaluate/numbers.js";
 import { writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { subgroupColumn } from "../../src/evaluate/subgroups/columns.js";
-import { voteBy } from "../../src/evaluate/votes/vote.js";
 import { sliceVotesText } from "../../src/evaluate/write.js";
 import { runPaths, writeRecord } from "../../src/run/folder.js";
 import { simulate } from "./fixture.js";

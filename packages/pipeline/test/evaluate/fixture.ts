@@ -1,7 +1,7 @@
 /** Reference data of fixtures/evaluate, and what several tests of this folder build. */
 import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
-import { Random } from "../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import type { Predictions } from "../../src/evaluate/predictions.js";
 
 /** JSON made by the script of the same name. */

@@ -1,13 +1,11 @@
 /** What members say together: by hand, on a few volumes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type MetricName, METRICS, metricSpread, PredictionsError } from "@slicestack/stats";
 import { combinationOf, ensembleOf } from "../../src/evaluate/group/ensemble.js";
-import { PredictionsError } from "../../src/evaluate/errors.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
 import { combinationText, membersTable, type MembersInput } from "../../src/evaluate/group/members.js";
 import { renderGroupReport } from "../../src/evaluate/group/page.js";
-import { metricSpread } from "../../src/evaluate/statistics/runs.js";
-import { METRICS, type MetricName } from "../../src/evaluate/metrics/scorer.js";
 import { exampleReport } from "./report-example.js";
 
 /** Volume "a" of subject "A" and label 0, "b" of "B" and 1 …, with the probability of class 1. */

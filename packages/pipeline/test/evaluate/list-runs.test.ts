@@ -4,9 +4,9 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { RangeOfParameterError } from "@slicestack/stats";
 import { FolderLock } from "../../src/data/lock.js";
 import { listRuns, sparkline, type RunRow } from "../../src/evaluate/list-runs.js";
-import { RangeOfParameterError } from "../../src/evaluate/errors.js";
 import { filterRuns, runsText, sortRuns } from "../../src/evaluate/select-runs.js";
 import { onNotice } from "../../src/engine/notices.js";
 import { RunError, readRecord, runPaths, writeRecord } from "../../src/run/folder.js";

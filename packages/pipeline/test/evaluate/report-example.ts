@@ -1,4 +1,5 @@
 /** A realistic report, binary or of five grades, as evaluate would hand it over. */
+import type { Voters } from "@slicestack/stats";
 import { analyse } from "../../src/evaluate/analysis/analysis.js";
 import type { Evidence } from "../../src/evaluate/analysis/failures.js";
 import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
@@ -11,7 +12,6 @@ import { compareModels } from "../../src/evaluate/compare/models.js";
 import { subgroupColumn } from "../../src/evaluate/subgroups/columns.js";
 import { summarise } from "../../src/evaluate/summary.js";
 import type { TrainingRow } from "../../src/evaluate/training-rows.js";
-import type { Voters } from "../../src/evaluate/votes/vote.js";
 import { simulate } from "./fixture.js";
 
 /** One grey pixel. */

@@ -1,12 +1,12 @@
 import { test } from "node:test";
 import sharp from "sharp";
 import assert from "node:assert/strict";
+import type { MetricName } from "@slicestack/stats";
 import { svgToPng } from "../../src/page/drawing.js";
 import { analyse } from "../../src/evaluate/analysis/analysis.js";
 import { compareModels } from "../../src/evaluate/compare/models.js";
-import { ReportError } from "../../src/evaluate/errors.js";
+import { ReportError } from "../../src/evaluate/report/errors.js";
 import { confusionFigure } from "../../src/evaluate/figures/model.js";
-import type { MetricName } from "../../src/evaluate/metrics/scorer.js";
 import { countPart, renderReport, type ReportInput } from "../../src/evaluate/report/report.js";
 import { summarise } from "../../src/evaluate/summary.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";

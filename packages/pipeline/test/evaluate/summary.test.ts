@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PredictionsError, ProbabilityError, ShapeError } from "../../src/evaluate/errors.js";
+import { METRICS, PredictionsError, ProbabilityError, ShapeError } from "@slicestack/stats";
 import { readPredictions, writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
-import { METRICS } from "../../src/evaluate/metrics/scorer.js";
 import { compareModels } from "../../src/evaluate/compare/models.js";
 import { summarise } from "../../src/evaluate/summary.js";
 import {

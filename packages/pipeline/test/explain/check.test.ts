@@ -1,11 +1,10 @@
 /** Deletion and insertion on models whose answer is known, rank correlation, means over subjects, warnings. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Random } from "../../src/data/random.js";
+import { Random, rankCorrelation } from "@slicestack/stats";
 import { cellCount, cellMeans, cellOfPixels, cellsOf } from "../../src/explain/blocks.js";
 import { area, checkOrder, randomCurves, type OrderCheck } from "../../src/explain/deletion.js";
 import { probabilityOf } from "../../src/explain/log-odds.js";
-import { rankCorrelation } from "../../src/explain/rank-correlation.js";
 import type { SubjectExplained } from "../../src/explain/subject.js";
 import { meanBySubject, summarise } from "../../src/explain/summary.js";
 

@@ -5,9 +5,9 @@ import { fromTypedArray, functional as F, liveTensors, manualSeed, Scope, scope,
 import { Conv2d, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
 import { Adam } from "@slicestack/torch/optim";
 import type { Volume } from "@slicestack/volume";
+import { Random } from "@slicestack/stats";
 import { planScans, type ScanPlan } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";
-import { Random } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/store.js";
 import { SliceFunction, voteReadOut } from "../../src/explain/slice-function.js";
 import { mapInSource } from "../../src/explain/source-map.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { liveTensors, scope, type Tensor } from "@slicestack/torch";
-import { Random } from "../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { CheckpointError, itemBytes, WeightsFile } from "@slicestack/torch/safetensors";
 import { readArchive } from "../../src/export/pth/archive.js";
 import { readWeights } from "../../src/export/weights.js";

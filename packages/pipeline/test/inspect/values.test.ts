@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { VoxelArray } from "@slicestack/volume";
-import { Random } from "../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { coarseHistogram, fineHistogram, histogramText } from "../../src/inspect/histogram.js";
 import { PERCENTS, ValueCounts } from "../../src/inspect/values.js";
 import { phantom } from "./support.js";

@@ -6,9 +6,9 @@ import { existsSync, mkdirSync, readdirSync, watch } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { Random } from "@slicestack/stats";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import type { RunConfig } from "../../src/config/types.js";
-import { Random } from "../../src/data/random.js";
 import { runPaths } from "../../src/run/folder.js";
 
 export interface Kills {

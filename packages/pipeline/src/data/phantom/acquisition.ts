@@ -1,4 +1,4 @@
-import type { Random } from "../random.js";
+import type { Random } from "@slicestack/stats";
 
 /** What varies from scan to scan, independent of the label, so that none of it gives the label away. */
 export interface Acquisition {

@@ -1,4 +1,4 @@
-import type { Random } from "../random.js";
+import type { Random } from "@slicestack/stats";
 
 /**
  * The anatomy of one imagined person, in mm, in patient coordinates: x to the left, y to the back, z to the head.

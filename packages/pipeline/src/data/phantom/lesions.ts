@@ -1,4 +1,4 @@
-import type { Random } from "../random.js";
+import type { Random } from "@slicestack/stats";
 import type { Grid } from "./grid.js";
 import { Texture } from "./noise.js";
 

@@ -1,4 +1,4 @@
-import { Random } from "../random.js";
+import { Random } from "@slicestack/stats";
 
 /** A lattice of normal deviates, read with trilinear interpolation and wrapped at its borders: smooth texture. */
 export class Texture {

@@ -1,4 +1,4 @@
-import { Random } from "../random.js";
+import { Random } from "@slicestack/stats";
 import type { Site } from "./acquisition.js";
 import { drawSites } from "./acquisition.js";
 

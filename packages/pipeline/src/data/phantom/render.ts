@@ -1,4 +1,4 @@
-import type { Random } from "../random.js";
+import type { Random } from "@slicestack/stats";
 import type { Acquisition } from "./acquisition.js";
 import type { Anatomy, Level } from "./anatomy.js";
 import { diaphragm, insideEllipse, insideLung, levelAt, outsideHeart, smoothstep } from "./anatomy.js";

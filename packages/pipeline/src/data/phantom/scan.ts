@@ -1,5 +1,5 @@
 import { reorient, type Volume } from "@slicestack/volume";
-import { Random } from "../random.js";
+import { Random } from "@slicestack/stats";
 import { drawAcquisition, type Acquisition } from "./acquisition.js";
 import { breathe, drawAnatomy, type Anatomy } from "./anatomy.js";
 import { drawDisease } from "./lesions.js";

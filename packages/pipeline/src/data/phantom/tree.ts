@@ -1,4 +1,4 @@
-import type { Random } from "../random.js";
+import type { Random } from "@slicestack/stats";
 import type { Anatomy } from "./anatomy.js";
 import { insideLung, levelAt } from "./anatomy.js";
 import type { Segment } from "./grid.js";

@@ -1,5 +1,5 @@
 /** Deals units out to the folds of a cross-validation, so that every model has every class to learn from. */
-import type { Random } from "../random.js";
+import type { Random } from "@slicestack/stats";
 import type { Unit } from "./units.js";
 
 /** Other orders that are tried where the first dealing leaves a class out or the sizes uneven; of many units fewer. */

@@ -1,6 +1,6 @@
 /** A split with fewer labelled training subjects: how a score grows with them. */
+import { Random } from "@slicestack/stats";
 import { SplitError } from "../errors.js";
-import { Random } from "../random.js";
 import type { Dataset } from "../store.js";
 import type { TaskVolume } from "../task.js";
 import { sealed, type Split } from "./split.js";

@@ -1,6 +1,6 @@
 /** Cross-validation: k folds, repeated with other draws, with or without a test part that all share. */
+import { Random } from "@slicestack/stats";
 import { SplitError } from "../errors.js";
-import { Random } from "../random.js";
 import { labelsOf, type Dataset } from "../store.js";
 import { dealFolds, trainFolds } from "./deal.js";
 import { makeSplit } from "./holdout.js";

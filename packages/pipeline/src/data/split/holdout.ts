@@ -1,6 +1,6 @@
 /** One split into train, val and test. */
+import { Random } from "@slicestack/stats";
 import { SplitError } from "../errors.js";
-import { Random } from "../random.js";
 import { labelsOf, type Dataset } from "../store.js";
 import { PARTS, sealed, type Part, type Split } from "./split.js";
 import { unitsOf, type Unit } from "./units.js";

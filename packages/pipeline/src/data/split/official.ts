@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename } from "node:path";
+import { Random } from "@slicestack/stats";
 import { readTable, unguardCell } from "../csv.js";
 import { SplitError, TableError } from "../errors.js";
 import { PART_COLUMN, partOf } from "../ingest/parts.js";
 import { composed, withoutExtension } from "../ingest/paths.js";
 import { Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
-import { Random } from "../random.js";
 import { listed } from "../listed.js";
 import { openDataset, type Dataset, type VolumeRecord } from "../store.js";
 import { checkSplit, sealed, writeSplit, type Part, type Split } from "./split.js";

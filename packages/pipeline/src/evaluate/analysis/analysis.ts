@@ -1,7 +1,6 @@
 /** Everything that a report says beyond its tables of models: a function of the predictions, the same at each call. */
+import { decisionCurve, type DecisionCurve, type MetricName, type Voters } from "@slicestack/stats";
 import { compareAllPairs, type AllPairs } from "../compare/all-pairs.js";
-import { decisionCurve, type DecisionCurve } from "../decisions/net-benefit.js";
-import type { MetricName } from "../metrics/scorer.js";
 import { settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
 import { analyseSubgroups, type SubgroupAnalysis } from "../subgroups/analysis.js";
@@ -17,7 +16,6 @@ import { selectiveReport, type SelectiveReport } from "./selective.js";
 import { conformalSets, type ConformalReport } from "./sets.js";
 import { sweepVotes, type VoteReport } from "./slice-votes.js";
 import { freezeThresholds, type ThresholdReport } from "./thresholds.js";
-import type { Voters } from "../votes/vote.js";
 
 export interface AnalysisInput {
   /** decides which part is scored: clean = test, paper = val */

@@ -1,15 +1,22 @@
 /** Probabilities corrected by what val says: for the mix of classes that the sampler showed, and for over-confidence. */
-import { brierDecomposition, type BrierDecomposition } from "../calibration/decomposition.js";
-import { applyIsotonic, fitIsotonic } from "../calibration/isotonic.js";
-import { correctPriors } from "../calibration/prior-shift.js";
-import { reliabilityCurve, type ReliabilityPoint } from "../calibration/reliability-curve.js";
-import { defaultBins } from "../calibration/reliability.js";
-import { applyTemperature, fitTemperature, type Temperature } from "../calibration/temperature.js";
+import {
+  applyIsotonic,
+  applyTemperature,
+  brierDecomposition,
+  type BrierDecomposition,
+  correctPriors,
+  defaultBins,
+  type Estimate,
+  fitIsotonic,
+  fitTemperature,
+  type MetricName,
+  reliabilityCurve,
+  type ReliabilityPoint,
+  type Temperature,
+} from "@slicestack/stats";
 import { compareModels } from "../compare/models.js";
-import type { MetricName } from "../metrics/scorer.js";
 import type { SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import type { Estimate } from "../statistics/interval.js";
 import { summarise } from "../summary.js";
 
 /** Class mixes: of training as the model saw it, and of the train part as it is. */

@@ -1,6 +1,5 @@
 /** The label-shuffle control: a model that was trained on shuffled labels must know nothing of the true ones. */
-import type { MetricName } from "../metrics/scorer.js";
-import type { Estimate } from "../statistics/interval.js";
+import type { Estimate, MetricName } from "@slicestack/stats";
 import type { ModelSummary } from "../summary.js";
 
 export interface ShuffleControl {

@@ -1,6 +1,14 @@
 /** ROC and precision-recall curves of the main model, with bands. */
-import { precisionRecallBand, rocBand, type Band } from "../metrics/bands.js";
-import { precisionRecallCurve, rank, rocCurve, type PrecisionRecallCurve, type RocCurve } from "../metrics/ranking.js";
+import {
+  type Band,
+  precisionRecallBand,
+  precisionRecallCurve,
+  type PrecisionRecallCurve,
+  rank,
+  rocBand,
+  rocCurve,
+  type RocCurve,
+} from "@slicestack/stats";
 import { settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
 

@@ -1,5 +1,5 @@
 /** The errors that a model was surest of: where to look first. */
-import { argmax } from "../metrics/confusion.js";
+import { argmax } from "@slicestack/stats";
 import type { Evidence as SliceEvidence } from "../../predict/prediction.js";
 import type { Predictions } from "../predictions.js";
 

@@ -1,5 +1,5 @@
 /** The metrics that tables of models lead with. */
-import type { MetricName } from "../metrics/scorer.js";
+import type { MetricName } from "@slicestack/stats";
 
 /** Four of them; the last is quadratic-weighted kappa for ordered classes, else AUROC. */
 export function headlines(ordinal: boolean): MetricName[] {

@@ -2,11 +2,10 @@
  * The two protocols side by side. "Paper": epoch, vote threshold and score come from the same validation part, as
  * published. "Clean": they are chosen on val, and scored once on test. What lies between them is the optimism.
  */
+import type { Estimate, MetricName } from "@slicestack/stats";
 import { optimism } from "../compare/optimism.js";
-import type { MetricName } from "../metrics/scorer.js";
 import type { SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import type { Estimate } from "../statistics/interval.js";
 import type { ModelSummary } from "../summary.js";
 
 export const PROTOCOLS = ["clean", "paper"] as const;

@@ -1,12 +1,20 @@
 /** How wrong a model is where it answers only its surest volumes. */
-import { sortConfidences } from "../calibration/reliability.js";
-import { bestAreaUnderRiskCoverage, riskAt, riskCoverage, type RiskCoverage } from "../decisions/selective.js";
-import { argmax } from "../metrics/confusion.js";
+import {
+  argmax,
+  bestAreaUnderRiskCoverage,
+  type Estimate,
+  estimateOf,
+  groupSubjects,
+  resampleSubjects,
+  riskAt,
+  riskCoverage,
+  type RiskCoverage,
+  sampledOf,
+  seededRandom,
+  sortConfidences,
+} from "@slicestack/stats";
 import { settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
-import type { Estimate } from "../statistics/interval.js";
-import { estimateOf } from "../statistics/sampled.js";
 
 export interface SelectiveReport {
   model: string;

@@ -1,6 +1,5 @@
 /** Prediction sets: fitted on val, their coverage counted on test. */
-import { fitConformal, predictionSets, type ConformalModel } from "../decisions/conformal.js";
-import { reportSets, type SetReport } from "../decisions/set-report.js";
+import { type ConformalModel, fitConformal, predictionSets, reportSets, type SetReport } from "@slicestack/stats";
 import { settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
 

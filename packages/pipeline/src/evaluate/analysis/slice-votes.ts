@@ -2,9 +2,15 @@
  * The published count vote ("slider analysis"): how many slices must be positive for a volume to be. Every threshold is
  * tried on val; test sees the chosen one only.
  */
-import { countClasses, sweepClassVote, type ClassCounts } from "../votes/class-counts.js";
-import { sweepThreshold, type Sweep, type SweepCriterion } from "../votes/count-threshold.js";
-import type { SliceProbabilities } from "../votes/rules.js";
+import {
+  type ClassCounts,
+  countClasses,
+  type SliceProbabilities,
+  type Sweep,
+  sweepClassVote,
+  type SweepCriterion,
+  sweepThreshold,
+} from "@slicestack/stats";
 
 /** The slices of a part, by what each chose. */
 export interface SliceCounts {

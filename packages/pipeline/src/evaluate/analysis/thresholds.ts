@@ -1,9 +1,14 @@
 /** The decision threshold of a binary task: chosen on val, frozen, then scored on test. */
-import { chooseThreshold, decide, type FrozenThreshold, type ThresholdRule } from "../decisions/threshold.js";
-import type { MetricName } from "../metrics/scorer.js";
+import {
+  chooseThreshold,
+  decide,
+  type Estimate,
+  type FrozenThreshold,
+  type MetricName,
+  type ThresholdRule,
+} from "@slicestack/stats";
 import type { SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import type { Estimate } from "../statistics/interval.js";
 import { summarise } from "../summary.js";
 
 export interface ThresholdReport extends FrozenThreshold {

@@ -1,14 +1,20 @@
 /** Can the label be told from how a scan was made? A model then learns the scanner, and fails in the next hospital. */
-import { Random } from "../../data/random.js";
+import {
+  auroc,
+  type Estimate,
+  estimateOf,
+  groupSubjects,
+  Random,
+  RangeOfParameterError,
+  rank,
+  resampleSubjects,
+  sampledOf,
+  seededRandom,
+} from "@slicestack/stats";
 import type { Dataset, VolumeRecord } from "../../data/store.js";
 import { fitLogistic, predictLogistic } from "../baselines/logistic.js";
-import { RangeOfParameterError } from "../errors.js";
 import { balancedSize } from "../estimates.js";
 import { isMissing } from "../../data/missing-value.js";
-import { auroc, rank } from "../metrics/ranking.js";
-import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../statistics/bootstrap.js";
-import type { Estimate } from "../statistics/interval.js";
-import { estimateOf } from "../statistics/sampled.js";
 
 /** Further columns of subjects.csv that are taken for facts of the acquisition, by their names without signs and spaces. */
 const ACQUISITION = new RegExp(

@@ -1,5 +1,5 @@
 /** Volumes unlike the others in values, slice count or field of view: often a wrong series, unit or orientation. */
-import { medianOf } from "../statistics/median.js";
+import { medianOf } from "@slicestack/stats";
 import type { VolumeRecord } from "../../data/store.js";
 import type { VolumeFacts } from "./facts.js";
 

@@ -1,7 +1,7 @@
 /** Do the values give the label away? A lost intercept or another converter in one class makes any model look perfect. */
+import { medianOf } from "@slicestack/stats";
 import { FLAGS_COLUMN, flagWarnings, type ValueFlag } from "../../data/hu.js";
 import type { Dataset } from "../../data/store.js";
-import { medianOf } from "../statistics/median.js";
 import { numbersAuc, type AcquisitionFinding } from "./acquisition.js";
 import type { VolumeFacts } from "./facts.js";
 

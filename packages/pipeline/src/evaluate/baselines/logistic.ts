@@ -2,8 +2,7 @@
  * Logistic regression with an L2 penalty for a handful of features, by damped Newton steps in float64.
  * N rows, F features, C classes.
  */
-import { RangeOfParameterError, ShapeError } from "../errors.js";
-import { checkLabels } from "../metrics/check.js";
+import { checkLabels, RangeOfParameterError, ShapeError } from "@slicestack/stats";
 
 /** A fitted model; features are standardised by the mean and scale of the rows it was fitted on. */
 export interface LogisticModel {

@@ -1,11 +1,18 @@
 /** What can be told from a few numbers alone: the size of a lesion, age, slice spacing. A model must beat it. */
-import { RangeOfParameterError, ShapeError } from "../errors.js";
-import { defaultBins } from "../calibration/reliability.js";
-import { checkScored } from "../metrics/check.js";
-import { classMetricIndex, Scorer } from "../metrics/scorer.js";
+import {
+  checkScored,
+  classMetricIndex,
+  defaultBins,
+  type Estimate,
+  groupSubjects,
+  oneVolumeEach,
+  RangeOfParameterError,
+  resampleSubjects,
+  Scorer,
+  seededRandom,
+  ShapeError,
+} from "@slicestack/stats";
 import { Estimates } from "../estimates.js";
-import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
-import type { Estimate } from "../statistics/interval.js";
 import { fillGaps, type FilledTable, type GappyRows } from "./gaps.js";
 import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
 

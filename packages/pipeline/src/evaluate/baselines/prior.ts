@@ -1,6 +1,5 @@
 /** What a model must beat: always the commonest class. */
-import { ShapeError } from "../errors.js";
-import { checkLabels } from "../metrics/check.js";
+import { checkLabels, ShapeError } from "@slicestack/stats";
 
 /**
  * The share of each class among the training labels. Given as the probabilities of every test volume, it predicts the

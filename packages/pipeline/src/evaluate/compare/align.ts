@@ -1,5 +1,5 @@
 /** Models on the same volumes, row by row. */
-import { PredictionsError } from "../errors.js";
+import { PredictionsError } from "@slicestack/stats";
 import { checkPredictions, type Predictions } from "../predictions.js";
 
 /**

@@ -1,9 +1,7 @@
 /** Several models on the same volumes: every pair, each metric by the test that suits it, adjusted for their number. */
-import { ShapeError } from "../errors.js";
-import type { MetricName } from "../metrics/scorer.js";
+import { holm, type MetricName, ShapeError } from "@slicestack/stats";
 import { applies, settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import { holm } from "../statistics/holm.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 
 export interface PairTest extends PairedTest {

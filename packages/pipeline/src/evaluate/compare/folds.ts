@@ -1,12 +1,17 @@
 /** Two or more groups on the same folds: their scores fold by fold, by the corrected resampled t-test. */
-import { defaultBins } from "../calibration/reliability.js";
+import {
+  correctedResampledTTest,
+  defaultBins,
+  type Estimate,
+  holm,
+  metricIndex,
+  type MetricName,
+  noInterval,
+  Scorer,
+} from "@slicestack/stats";
 
-import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
 import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import { holm } from "../statistics/holm.js";
-import { noInterval, type Estimate } from "../statistics/interval.js";
-import { correctedResampledTTest } from "../statistics/runs.js";
 
 /** A member of a group: one training on one fold. */
 export interface FoldMember {

@@ -1,8 +1,7 @@
 /** Two models on the same volumes: every metric of the first minus that of the second. */
-import type { MetricName } from "../metrics/scorer.js";
+import type { Estimate, MetricName } from "@slicestack/stats";
 import { absent, applies, byMetric, settings, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import type { Estimate } from "../statistics/interval.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 
 /** The first model minus the second, on the same volumes and the same resamples. */

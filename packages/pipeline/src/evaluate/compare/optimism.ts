@@ -1,12 +1,18 @@
 /** How much better a model looks on the part that chose it than on a part that did not. */
-import { defaultBins } from "../calibration/reliability.js";
-import { PredictionsError } from "../errors.js";
-import { Scorer, type MetricName } from "../metrics/scorer.js";
+import {
+  defaultBins,
+  type Estimate,
+  groupSubjects,
+  type MetricName,
+  oneVolumeEach,
+  PredictionsError,
+  resampleSubjects,
+  Scorer,
+  seededRandom,
+} from "@slicestack/stats";
 import { absent, applies, byMetric, settings, type SummaryOptions } from "../options.js";
 import { checkPredictions, type Predictions } from "../predictions.js";
 import { Estimates } from "../estimates.js";
-import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
-import type { Estimate } from "../statistics/interval.js";
 
 export interface Optimism {
   model: string;

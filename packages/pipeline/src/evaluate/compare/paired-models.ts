@@ -1,14 +1,20 @@
 /** Models scored on the same resamples of the same volumes: any two of them, each metric by the test that suits it. */
-import { defaultBins } from "../calibration/reliability.js";
+import {
+  argmax,
+  defaultBins,
+  delongTest,
+  type Estimate,
+  groupSubjects,
+  mcNemar,
+  type MetricName,
+  oneVolumeEach,
+  resampleSubjects,
+  Scorer,
+  seededRandom,
+} from "@slicestack/stats";
 import { Estimates } from "../estimates.js";
-import { argmax } from "../metrics/confusion.js";
-import { Scorer, type MetricName } from "../metrics/scorer.js";
 import { settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import { groupSubjects, oneVolumeEach, resampleSubjects, seededRandom } from "../statistics/bootstrap.js";
-import { delongTest } from "../statistics/delong.js";
-import type { Estimate } from "../statistics/interval.js";
-import { mcNemar } from "../statistics/mcnemar.js";
 import { alignModels } from "./align.js";
 
 export type PairedTestName = "DeLong" | "exact McNemar" | "paired bootstrap";

@@ -1,10 +1,15 @@
 /** Two models compared without any assumption on how their scores are spread. */
-import { defaultBins } from "../calibration/reliability.js";
-import { METRICS, Scorer, type MetricName } from "../metrics/scorer.js";
+import {
+  defaultBins,
+  type MetricName,
+  METRICS,
+  rowsBySubject,
+  Scorer,
+  seededRandom,
+  swapTest,
+} from "@slicestack/stats";
 import { applies, byMetric, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
 import type { Predictions } from "../predictions.js";
-import { rowsBySubject, seededRandom } from "../statistics/bootstrap.js";
-import { swapTest } from "../statistics/permutation.js";
 import { alignModels } from "./align.js";
 
 export interface ModelPermutationTest {

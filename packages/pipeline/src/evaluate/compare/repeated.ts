@@ -1,17 +1,27 @@
 /** Methods that were trained several times, compared: seeds vary the training, the bootstrap varies the subjects. */
-import { defaultBins } from "../calibration/reliability.js";
-import { PredictionsError, ShapeError } from "../errors.js";
-import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
+import {
+  defaultBins,
+  type Estimate,
+  groupSubjects,
+  holm,
+  intervalOf,
+  metricIndex,
+  type MetricName,
+  noInterval,
+  oneVolumeEach,
+  pairedDifference,
+  PredictionsError,
+  resampleSubjects,
+  runSpread,
+  Scorer,
+  seededRandom,
+  ShapeError,
+} from "@slicestack/stats";
 import { sampledMean } from "../estimates.js";
 import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
 import { ensembleOf } from "../group/ensemble.js";
 import type { Predictions } from "../predictions.js";
-import { groupSubjects, oneVolumeEach, pairedDifference, resampleSubjects, seededRandom } from "../statistics/bootstrap.js"; // prettier-ignore
-import { holm } from "../statistics/holm.js";
-import { noInterval, type Estimate } from "../statistics/interval.js";
-import { runSpread } from "../statistics/runs.js";
 import { warningsOf } from "../summary.js";
-import { intervalOf } from "../statistics/sampled.js";
 import { alignModels } from "./align.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 

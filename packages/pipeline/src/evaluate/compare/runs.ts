@@ -1,6 +1,7 @@
 /** Several runs or groups on the same test subjects: one table, one forest plot, every pair tested. */
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { type MetricName, PredictionsError, ShapeError } from "@slicestack/stats";
 import { pathWord } from "../../command-line.js";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { claimFolder, refuseForeign } from "../../data/owned-folder.js";
@@ -9,11 +10,9 @@ import { checkFile } from "../../run/checksums.js";
 import { runPaths } from "../../run/folder.js";
 import { groupPaths, isGroup } from "../../run/group.js";
 import { headlines } from "../analysis/headlines.js";
-import { PredictionsError, ShapeError } from "../errors.js";
 import { comparisonFigure } from "../figures/comparison.js";
 import { readGroupMetrics } from "../group/metrics-file.js";
 import { readMetrics, type MetricsFile } from "../metrics-file.js";
-import type { MetricName } from "../metrics/scorer.js";
 import type { SummaryOptions } from "../options.js";
 import { readPredictions, type Predictions } from "../predictions.js";
 import { comparisonPage } from "../report/comparison-page.js";

@@ -1,6 +1,5 @@
 /** Whether a difference between two models is shown, and what is missing where it is not. */
-import { SMALL_SUPPORT } from "../metrics/confusion.js";
-import type { Estimate } from "../statistics/interval.js";
+import { type Estimate, SMALL_SUPPORT } from "@slicestack/stats";
 
 export interface VerdictInput {
   /** the first model minus the second */

@@ -1,6 +1,6 @@
 /** Pieces that several figures are drawn from. */
+import type { Band } from "@slicestack/stats";
 import { INK, type Spec } from "../../page/drawing.js";
-import type { Band } from "../metrics/bands.js";
 
 /** An axis of shares, 0..1. */
 export function share(field: string, title: string | null, domain: readonly [number, number] = [0, 1]): Spec {

@@ -1,6 +1,6 @@
 /** The decision curve. */
+import type { DecisionCurve } from "@slicestack/stats";
 import { colourOf, drawSvg, INK, PALETTE } from "../../page/drawing.js";
-import type { DecisionCurve } from "../decisions/net-benefit.js";
 import { formatEstimate, modelName } from "../report/tables.js";
 import { bandArea, curves, share } from "./axes.js";
 import type { Figure } from "./figure.js";

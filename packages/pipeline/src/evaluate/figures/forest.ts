@@ -1,7 +1,7 @@
 /** Models, and differences of models, side by side with their intervals. */
+import type { Estimate } from "@slicestack/stats";
 import { drawSvg, coloursOf, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
-import type { Estimate } from "../statistics/interval.js";
 import type { ModelDifference } from "../compare/models.js";
 import type { ModelSummary } from "../summary.js";
 import {

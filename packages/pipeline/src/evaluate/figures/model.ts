@@ -1,9 +1,8 @@
 /** What a model gets right and wrong, how it ranks, and whether its probabilities mean what they say. */
+import { normaliseRows, type ReliabilityPoint } from "@slicestack/stats";
 import { colourOf, coloursOf, drawSvg, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
-import { normaliseRows } from "../metrics/confusion.js";
 import type { CalibrationReport } from "../analysis/calibrate.js";
-import type { ReliabilityPoint } from "../calibration/reliability-curve.js";
 import type { ModelSummary } from "../summary.js";
 import { formatNumber, modelName } from "../report/tables.js";
 

@@ -1,7 +1,7 @@
 /** The score on val beside the score on test. */
+import type { MetricName } from "@slicestack/stats";
 import { colourOf, drawSvg } from "../../page/drawing.js";
 import type { ProtocolRow } from "../analysis/protocols.js";
-import type { MetricName } from "../metrics/scorer.js";
 import { formatEstimate, formatSigned, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
 import type { Figure } from "./figure.js";
 import { forestPanel, type ForestRow } from "./forest.js";

@@ -1,6 +1,6 @@
 /** Groups of each column with their intervals. */
+import type { MetricName } from "@slicestack/stats";
 import { colourOf, drawSvg, PALETTE } from "../../page/drawing.js";
-import type { MetricName } from "../metrics/scorer.js";
 import { formatEstimate, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
 import type { SubgroupAnalysis } from "../subgroups/analysis.js";
 import type { Figure } from "./figure.js";

@@ -1,5 +1,5 @@
 /** What the members of a group say together about each volume. */
-import { PredictionsError } from "../errors.js";
+import { PredictionsError } from "@slicestack/stats";
 import type { Predictions } from "../predictions.js";
 
 /** How the predictions of a part were brought together. */

@@ -1,6 +1,7 @@
 /** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
 import { mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { type MetricName, metricSpread, type RunSpread } from "@slicestack/stats";
 import { pathWord } from "../../command-line.js";
 import { inOneSession } from "../../engine/session.js";
 import type { TaskOptions } from "../../engine/task-options.js";
@@ -25,7 +26,6 @@ import { subgroupFigure } from "../figures/subgroups.js";
 import type { Figure } from "../figures/figure.js";
 import { differenceFigure, forestFigure } from "../figures/forest.js";
 import { confusionFigure, reliabilityFigure } from "../figures/model.js";
-import type { MetricName } from "../metrics/scorer.js";
 import { MAIN_MODEL } from "../run-predictions.js";
 import { externalFolder } from "../output-folder.js";
 import { byMetric, type SummaryOptions } from "../options.js";
@@ -34,7 +34,6 @@ import type { SubgroupColumn } from "../subgroups/columns.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
 import { countPart, type PartCounts } from "../report/report.js";
 import { summaryTable } from "../report/tables.js";
-import { metricSpread, type RunSpread } from "../statistics/runs.js";
 import { openTestPart, type OtherData } from "../test-part.js";
 import { summarise, type ModelSummary } from "../summary.js";
 import { combinationOf, ensembleOf } from "./ensemble.js";

@@ -1,7 +1,6 @@
 /** The members of a group as people read them: each one's scores, mean and SD, and what the common numbers are of. */
-import type { MetricName } from "../metrics/scorer.js";
+import type { MetricName, RunSpread } from "@slicestack/stats";
 import { alignedTable, formatEstimate, formatNumber, headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js"; // prettier-ignore
-import type { RunSpread } from "../statistics/runs.js";
 import type { ModelSummary } from "../summary.js";
 import type { Combination } from "./ensemble.js";
 

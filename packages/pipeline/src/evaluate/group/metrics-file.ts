@@ -1,11 +1,10 @@
 /** metrics.json of a group: all numbers of its evaluation, and the schema of what `compare` reads of them. */
 import { z } from "zod";
+import type { MetricName, RunSpread } from "@slicestack/stats";
 import type { Member } from "../../run/group.js";
 import type { Analysis } from "../analysis/analysis.js";
 import type { ModelDifference } from "../compare/models.js";
 import { parseMetrics, type MetricsFile } from "../metrics-file.js";
-import type { MetricName } from "../metrics/scorer.js";
-import type { RunSpread } from "../statistics/runs.js";
 import type { ModelSummary } from "../summary.js";
 import type { Combination } from "./ensemble.js";
 

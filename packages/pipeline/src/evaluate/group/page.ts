@@ -1,7 +1,7 @@
 /** The report of a group: one HTML file, as that of a run, about all members together. */
+import type { Estimate, MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../compare/models.js";
 import type { FigureGroup } from "../figures/figure.js";
-import type { MetricName } from "../metrics/scorer.js";
 import { definitions, html, nothing, table, type Html } from "../report/html.js";
 import { renderPage, type PageSection } from "../report/page.js";
 import type { PartCounts, ScoredInput } from "../report/report.js";
@@ -13,7 +13,6 @@ import { cell, figure, figuresOf } from "../report/sections/shared.js";
 import { CLASS_COLUMNS, classEstimates } from "../report/sections/errors.js";
 import { subgroups } from "../report/sections/subgroups.js";
 import { differenceName, formatEstimate, formatSigned, headlineMetrics, METRIC_NAMES, modelName } from "../report/tables.js"; // prettier-ignore
-import type { Estimate } from "../statistics/interval.js";
 import type { ModelSummary } from "../summary.js";
 import { combinationText, memberRows, type MembersInput } from "./members.js";
 

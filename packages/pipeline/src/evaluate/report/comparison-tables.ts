@@ -1,6 +1,6 @@
 /** The one table of a comparison: runs, then pairs; as text, Markdown and LaTeX. */
+import type { MetricName } from "@slicestack/stats";
 import type { RunComparison } from "../compare/runs.js";
-import type { MetricName } from "../metrics/scorer.js";
 import { LATEX_PACKAGES, latexTable } from "./latex.js";
 import {
   alignedTable,

@@ -1,7 +1,7 @@
 /** Pictures for the report: of some test volumes the slice that counted most, right and wrong ones. */
+import { argmax } from "@slicestack/stats";
 import type { TaskVolume } from "../../data/task.js";
 import type { Dataset } from "../../data/store.js";
-import { argmax } from "../metrics/confusion.js";
 import type { Evidence } from "../analysis/failures.js";
 import type { Predictions } from "../predictions.js";
 import type { ExampleSlice } from "./report.js";

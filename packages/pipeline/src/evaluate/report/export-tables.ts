@@ -1,8 +1,7 @@
 /** The tables of a report for a manuscript: Markdown, and LaTeX (booktabs). */
+import type { Estimate, MetricName } from "@slicestack/stats";
 import { visible } from "../../page/visible.js";
 import { headlines } from "../analysis/headlines.js";
-import type { MetricName } from "../metrics/scorer.js";
-import type { Estimate } from "../statistics/interval.js";
 import { LATEX_PACKAGES, latexTable, type LatexTable } from "./latex.js";
 import type { ReportInput } from "./report.js";
 import { CLASS_COLUMNS, classEstimates } from "./sections/errors.js";

@@ -1,5 +1,5 @@
 /** What a run knows of itself, in sentences: for the model card and the checklist. */
-import type { MetricName } from "../metrics/scorer.js";
+import type { MetricName } from "@slicestack/stats";
 import type { ModelSummary } from "../summary.js";
 import type { ReportInput } from "./report.js";
 import * as words from "./tables.js";

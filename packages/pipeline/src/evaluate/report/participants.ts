@@ -1,6 +1,6 @@
 /** Table 1: who is in each part, by what the labels file says of them. */
+import { quantile } from "@slicestack/stats";
 import { isMissing } from "../../data/missing-value.js";
-import { quantile } from "../statistics/quantile.js";
 import { subjectColumns, type SubjectTable } from "../subject-table.js";
 import { formatNumber } from "./tables.js";
 

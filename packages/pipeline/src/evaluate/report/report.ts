@@ -2,7 +2,7 @@
  * The report: one HTML file that holds everything, opens anywhere, asks no server for anything and prints well.
  * This file says what a report is given and in what order it speaks; each section has its file in sections/.
  */
-import { ReportError } from "../errors.js";
+import { ReportError } from "./errors.js";
 import type { Figure } from "../figures/figure.js";
 import type { Flow } from "../figures/flow.js";
 import type { Html } from "./html.js";

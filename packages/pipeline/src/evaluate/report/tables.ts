@@ -1,8 +1,7 @@
 /** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
+import type { Estimate, MetricName } from "@slicestack/stats";
 import { visible } from "../../page/visible.js";
 import { headlines } from "../analysis/headlines.js";
-import type { MetricName } from "../metrics/scorer.js";
-import type { Estimate } from "../statistics/interval.js";
 import type { ModelDifference } from "../compare/models.js";
 import type { ModelSummary } from "../summary.js";
 

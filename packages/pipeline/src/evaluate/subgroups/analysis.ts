@@ -1,20 +1,22 @@
 /** Does the model do worse for some? Every group of a column by itself, and against all the others. */
-import { defaultBins } from "../calibration/reliability.js";
-import { ShapeError } from "../errors.js";
-import { Estimates } from "../estimates.js";
-import { SMALL_SUPPORT } from "../metrics/confusion.js";
-import { metricIndex, Scorer, type MetricName } from "../metrics/scorer.js";
-import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
-import { checkPredictions, type Predictions } from "../predictions.js";
 import {
+  defaultBins,
+  type Estimate,
   groupSubjects,
+  holm,
+  metricIndex,
+  type MetricName,
   oneVolumeEach,
   resampleSubjects,
   rowsBySubject,
+  Scorer,
   seededRandom,
-} from "../statistics/bootstrap.js";
-import { holm } from "../statistics/holm.js";
-import type { Estimate } from "../statistics/interval.js";
+  ShapeError,
+  SMALL_SUPPORT,
+} from "@slicestack/stats";
+import { Estimates } from "../estimates.js";
+import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { checkPredictions, type Predictions } from "../predictions.js";
 import type { SubgroupColumn } from "./columns.js";
 import { membershipTest } from "./membership.js";
 

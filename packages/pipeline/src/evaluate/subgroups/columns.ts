@@ -1,7 +1,6 @@
 /** A column of the subjects table as groups: categories as they are, numbers cut into bins by a stated rule. */
-import { RangeOfParameterError, ShapeError } from "../errors.js";
+import { quantile, RangeOfParameterError, ShapeError } from "@slicestack/stats";
 import { isMissing } from "../../data/missing-value.js";
-import { quantile } from "../statistics/quantile.js";
 
 /** One group for each row. */
 export interface SubgroupColumn {

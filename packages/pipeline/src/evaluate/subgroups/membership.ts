@@ -1,5 +1,5 @@
 /** Whether it matters in which group a subject is: a permutation test of group membership. */
-import { rowsBySubject } from "../statistics/bootstrap.js";
+import { rowsBySubject } from "@slicestack/stats";
 
 /** Differences closer to the observed one than this count as equal to it. */
 const ROUNDING = 1e-12;

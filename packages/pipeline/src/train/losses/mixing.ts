@@ -5,10 +5,10 @@
  * mixed in the shares of the pixels. B slices, C channels, H height, W width, K classes.
  */
 import { fromTypedArray, functional as F, noGrad, scope, type Tensor } from "@slicestack/torch";
+import type { Random } from "@slicestack/stats";
 import { boxMask, boxShare, type Box } from "../../augment/boxes.js";
 import { column } from "../../augment/samples.js";
 import type { SliceConfig } from "../../config/types.js";
-import type { Random } from "../../data/random.js";
 
 export interface Mixed {
   unit_BCHW: Tensor;

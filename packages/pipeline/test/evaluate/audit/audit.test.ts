@@ -1,7 +1,7 @@
 /** Audits of data sets that were spoilt on purpose: each fault is found, and a clean set has none. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Random } from "../../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { makeSplit } from "../../../src/data/split/holdout.js";
 import { sealed } from "../../../src/data/split/split.js";
 import { acquisitionAuc } from "../../../src/evaluate/audit/acquisition.js";

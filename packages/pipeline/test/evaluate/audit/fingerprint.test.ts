@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Random } from "../../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { correlation, distance, fingerprintOf, thumbnailOf } from "../../../src/evaluate/audit/fingerprint.js";
 
 /** Smooth random volumes of nx x ny x nz voxels: sums of a few waves. */

@@ -1,7 +1,7 @@
 /** The audit sees what the values alone give away, and what can hardly be HU. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Random } from "../../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { auditOf } from "../../../src/evaluate/audit/audit.js";
 import type { VolumeFacts } from "../../../src/evaluate/audit/facts.js";
 import { fingerprintOf } from "../../../src/evaluate/audit/fingerprint.js";

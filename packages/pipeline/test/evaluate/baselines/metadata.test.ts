@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { LabelError, RangeOfParameterError, ShapeError } from "@slicestack/stats";
 import { metadataBaseline } from "../../../src/evaluate/baselines/metadata.js";
-import { LabelError, RangeOfParameterError, ShapeError } from "../../../src/evaluate/errors.js";
 import { close, fixture } from "../fixture.js";
 
 interface Case {

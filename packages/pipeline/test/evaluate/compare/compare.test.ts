@@ -1,16 +1,11 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { argmax, delongTest, holm, mcNemar, METRICS, PredictionsError, scoreAll, ShapeError } from "@slicestack/stats";
 import { compareAllPairs } from "../../../src/evaluate/compare/all-pairs.js";
 import { compareModels } from "../../../src/evaluate/compare/models.js";
 import { optimism } from "../../../src/evaluate/compare/optimism.js";
 import { permuteModels } from "../../../src/evaluate/compare/permutation.js";
-import { PredictionsError, ShapeError } from "../../../src/evaluate/errors.js";
-import { argmax } from "../../../src/evaluate/metrics/confusion.js";
-import { METRICS, scoreAll } from "../../../src/evaluate/metrics/scorer.js";
 import type { Predictions } from "../../../src/evaluate/predictions.js";
-import { delongTest } from "../../../src/evaluate/statistics/delong.js";
-import { holm } from "../../../src/evaluate/statistics/holm.js";
-import { mcNemar } from "../../../src/evaluate/statistics/mcnemar.js";
 import { close, fixture, simulate } from "../fixture.js";
 
 interface Permuted {

@@ -1,10 +1,7 @@
 /** How often an interval holds the truth: many samples of subjects from a population whose truth is known. */
-import { Random } from "../../../src/data/random.js";
+import { type Interval, type MetricName, Random, scoreAll } from "@slicestack/stats";
 import { compareModels } from "../../../src/evaluate/compare/models.js";
-import type { MetricName } from "../../../src/evaluate/metrics/scorer.js";
-import { scoreAll } from "../../../src/evaluate/metrics/scorer.js";
 import type { Predictions } from "../../../src/evaluate/predictions.js";
-import type { Interval } from "../../../src/evaluate/statistics/interval.js";
 import { summarise } from "../../../src/evaluate/summary.js";
 
 /** Two models on a binary task; what they see of a volume is normal, `skill` apart between the classes. */

@@ -1,10 +1,16 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { PredictionsError, RangeOfParameterError, ShapeError } from "../../../src/evaluate/errors.js";
-import { metricIndex, scoreAll, Scorer } from "../../../src/evaluate/metrics/scorer.js";
+import {
+  holm,
+  metricIndex,
+  PredictionsError,
+  RangeOfParameterError,
+  scoreAll,
+  Scorer,
+  seededRandom,
+  ShapeError,
+} from "@slicestack/stats";
 import type { Predictions } from "../../../src/evaluate/predictions.js";
-import { seededRandom } from "../../../src/evaluate/statistics/bootstrap.js";
-import { holm } from "../../../src/evaluate/statistics/holm.js";
 import { analyseSubgroups } from "../../../src/evaluate/subgroups/analysis.js";
 import { categoricalColumn, numericColumn, subgroupColumn } from "../../../src/evaluate/subgroups/columns.js";
 import { membershipTest } from "../../../src/evaluate/subgroups/membership.js";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { cat, fromTypedArray, ones, rand, type Tensor } from "@slicestack/torch";
-import { Random } from "../../../src/data/random.js";
+import { Random } from "@slicestack/stats";
 import { configuredWeights, effectiveWeights, inverseWeights } from "../../../src/train/losses/class-weights.js";
 import { mixSlices } from "../../../src/train/losses/mixing.js";
 import { showingWeights, SliceLabels } from "../../../src/train/losses/slice-labels.js";

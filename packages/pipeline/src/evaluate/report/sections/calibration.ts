@@ -1,7 +1,7 @@
 /** Whether probabilities mean what they say, and what corrections fitted on val do. */
+import type { MetricName } from "@slicestack/stats";
 import { CALIBRATION_METRICS, type CalibrationReport } from "../../analysis/calibrate.js";
 import { COUNT_VOTE } from "../../analysis/analysis.js";
-import type { MetricName } from "../../metrics/scorer.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";
 import * as words from "../tables.js";

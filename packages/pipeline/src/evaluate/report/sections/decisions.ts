@@ -1,5 +1,5 @@
 /** Thresholds that were chosen on val: of the decision, and of the slices' count vote; and whether acting on the model helps. */
-import type { ThresholdRule } from "../../decisions/threshold.js";
+import type { ThresholdRule } from "@slicestack/stats";
 import { DECISION_METRICS } from "../../analysis/thresholds.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";

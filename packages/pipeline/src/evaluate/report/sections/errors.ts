@@ -1,7 +1,5 @@
 /** Right and wrong by class. */
-import { SMALL_SUPPORT } from "../../metrics/confusion.js";
-import type { MetricName } from "../../metrics/scorer.js";
-import type { Estimate } from "../../statistics/interval.js";
+import { type Estimate, type MetricName, SMALL_SUPPORT } from "@slicestack/stats";
 import type { ClassSummary } from "../../summary.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";

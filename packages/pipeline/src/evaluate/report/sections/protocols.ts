@@ -1,5 +1,5 @@
 /** The published protocol beside the clean one. */
-import type { MetricName } from "../../metrics/scorer.js";
+import type { MetricName } from "@slicestack/stats";
 import { html, table, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";
 import * as words from "../tables.js";

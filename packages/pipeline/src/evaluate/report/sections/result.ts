@@ -1,7 +1,7 @@
 /** The result in a few numbers, the table of models, and what the differences show. */
+import type { MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../../compare/models.js";
 import { verdictOf } from "../../compare/verdict.js";
-import type { MetricName } from "../../metrics/scorer.js";
 import { html, nothing, table, type Html } from "../html.js";
 import type { ReportInput, ScoredInput } from "../report.js";
 import * as words from "../tables.js";

@@ -1,7 +1,6 @@
 /** What several sections of the report are made of. */
+import type { Estimate, MetricName } from "@slicestack/stats";
 import type { Figure, FigureGroup } from "../../figures/figure.js";
-import type { MetricName } from "../../metrics/scorer.js";
-import type { Estimate } from "../../statistics/interval.js";
 import type { ModelSummary } from "../../summary.js";
 import { html, table, trusted, type Column, type Html } from "../html.js";
 import type { ReportInput } from "../report.js";

@@ -1,6 +1,6 @@
 /** Whether the model does worse for some. */
+import type { MetricName } from "@slicestack/stats";
 import type { SubgroupAnalysis } from "../../subgroups/analysis.js";
-import type { MetricName } from "../../metrics/scorer.js";
 import { html, table, type Html } from "../html.js";
 import type { ScoredInput } from "../report.js";
 import * as words from "../tables.js";
