@@ -22,49 +22,44 @@ const mayImport = {
  * that stands beside the folders. An arrow leads to a room further down the list, so that no circle can close.
  */
 const arrows = {
-  "index.ts":
-    "demo.ts study plan explain evaluate train import export doctor.ts inspect run models data progress.ts notices.ts config",
-  "demo.ts": "evaluate train background.ts data config",
-  study: "evaluate train page run background.ts data config",
-  plan: "train page run models background.ts doctor command-line.ts data config",
-  explain: "page predict models inspect input run background.ts thread-errors.ts command-line.ts data config",
-  train:
-    "evaluate predict models input augment run background.ts thread-errors.ts doctor export command-line.ts data progress.ts config",
-  evaluate:
-    "page predict models inspect input run background.ts thread-errors.ts command-line.ts data progress.ts config",
+  "index.ts": "demo.ts study plan explain evaluate train import export doctor.ts inspect run models data engine config",
+  "demo.ts": "evaluate train data engine config",
+  study: "evaluate train page run data engine config",
+  plan: "train page run models doctor command-line.ts data engine config",
+  explain: "page predict models inspect input run command-line.ts data engine config",
+  train: "evaluate predict models input augment run doctor export command-line.ts data engine config",
+  evaluate: "page predict models inspect input run command-line.ts data engine config",
   import: "models export run data config",
-  predict: "models input augment run export data notices.ts config",
-  models: "input run export data config",
-  inspect: "page input augment run data progress.ts config",
+  predict: "models input augment run export data engine config",
+  models: "input run export data engine config",
+  inspect: "page input augment run data engine config",
   page: "",
   input: "augment data config",
   augment: "config",
-  run: "background.ts doctor export command-line.ts data progress.ts notices.ts config",
+  run: "doctor export command-line.ts data engine config",
   "doctor.ts": "doctor",
-  "background.ts": "thread-errors.ts data progress.ts notices.ts",
-  "thread-errors.ts": "data config",
   doctor: "",
   export: "data",
   "command-line.ts": "",
-  data: "progress.ts notices.ts config",
-  "progress.ts": "",
-  "notices.ts": "",
+  data: "engine config",
+  engine: "config",
   config: "",
 };
 /** Arrows that lead upwards, and are to go. */
-const upwards = ["doctor > run", "run > models", "thread-errors.ts > inspect", "thread-errors.ts > models", "thread-errors.ts > run"]; // prettier-ignore
+const upwards = ["doctor > run", "engine > data", "run > models"];
 /** Files that import each other, through however many: to go. */
 const circlesLeft = [
   "data/atomic.ts data/csv.ts data/owned-folder.ts",
   "data/ingest/columns.ts data/ingest/privacy.ts data/ingest/source.ts",
   "data/split/split.ts data/store.ts data/subjects.ts",
   "dicom/required.ts dicom/series.ts dicom/stack.ts",
+  "engine/session.ts engine/task-options.ts",
   "evaluate/audit/facts-worker.ts evaluate/audit/facts.ts",
   "evaluate/compare/runs.ts evaluate/figures/comparison.ts evaluate/report/comparison-page.ts evaluate/report/comparison-tables.ts",
   "evaluate/figures/flow.ts evaluate/report/report.ts evaluate/report/sections/about.ts evaluate/report/sections/calibration.ts evaluate/report/sections/cost.ts evaluate/report/sections/data.ts evaluate/report/sections/decisions.ts evaluate/report/sections/errors.ts evaluate/report/sections/failures.ts evaluate/report/sections/head.ts evaluate/report/sections/protocols.ts evaluate/report/sections/ranking.ts evaluate/report/sections/result.ts evaluate/report/sections/selective.ts evaluate/report/sections/shared.ts evaluate/report/sections/subgroups.ts",
+  "models/losses/criterion.ts models/losses/cross-entropy.ts models/losses/focal.ts models/losses/ordinal.ts",
   "nifti/geometry.ts nifti/header.ts",
   "study/curve-figure.ts study/curve-table.ts study/learning-curve.ts",
-  "train/losses/criterion.ts train/losses/cross-entropy.ts train/losses/focal.ts train/losses/ordinal.ts",
 ];
 
 test("packages import only the packages below them (design: the house)", () => {
