@@ -65,6 +65,13 @@ napi_value call(napi_env env, napi_callback_info info) {
       shapes = arguments.shapes();
       throw;
     }
+  } catch (const JavaScriptFault&) {
+    napi_value box, error;
+    napi_get_reference_value(env, state.functions->thrown, &box);
+    napi_get_element(env, box, 0, &error);
+    napi_delete_reference(env, state.functions->thrown);
+    state.functions->thrown = nullptr;
+    napi_throw(env, error);
   } catch (const ArgumentFault& fault) {
     throwAs(env, state, kArgumentError, fault.what(), op, shapes);
   } catch (const DisposedFault& fault) {
@@ -131,7 +138,7 @@ napi_value initialise(napi_env env, napi_value exports) {
     return exports;
   }
   std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}, {"setMemoryProbe", setMemoryProbe}}, memoryOps(),  creationOps(),  shapeOps(), mathOps(),
-                                 layerOps(),                             autogradOps(), optimizerOps(),
+                                 layerOps(),                             autogradOps(), functionOps(),  optimizerOps(),
                                  collectiveOps()};
   for (const OpTable& table : tables)
     for (const OpEntry& entry : table) {

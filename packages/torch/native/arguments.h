@@ -88,6 +88,7 @@ OpTable shapeOps();
 OpTable mathOps();
 OpTable layerOps();
 OpTable autogradOps();
+OpTable functionOps();
 OpTable optimizerOps();
 OpTable collectiveOps();
 

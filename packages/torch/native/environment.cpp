@@ -59,7 +59,10 @@ Environment::Slot* Environment::find(Handle handle) {
 }
 
 Environment::Environment(napi_env env) : env(env), generator(newCpuGenerator(5489)), tag(takeTag()) {}
-Environment::~Environment() { giveTag(tag); }
+Environment::~Environment() {
+  functions->state = nullptr;
+  giveTag(tag);
+}
 
 Handle Environment::handleOf(uint32_t index) const { return static_cast<double>(index + (slots[index].generation + tag * kGenerations) * kSlots); }
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "function.h"
 #include "shims.h"
 
 namespace slicestack {
@@ -89,6 +90,7 @@ class Environment {
   napi_ref errorClasses[6] = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
   /** A function that gives the bytes that this process may still take; null: no limit is known. */
   napi_ref memoryProbe = nullptr;
+  const std::shared_ptr<FunctionTable> functions = std::make_shared<FunctionTable>(this);
   /** Null outside of initProcessGroup() and destroyProcessGroup(). */
   std::shared_ptr<Group> group;
 

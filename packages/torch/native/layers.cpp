@@ -164,11 +164,28 @@ napi_value interpolate(Arguments& a) {
   const std::string mode = a.string(2, "mode");
   const bool align = a.boolean(3, "alignCorners"), antialias = a.boolean(4, "antialias");
   const std::string linearName = x.dim() == 4 ? "bilinear" : "trilinear";
-  if (mode != "nearest" && mode != linearName) a.fail(2, "mode", "'nearest' or '" + linearName + "'");
-  if (antialias && (mode == "nearest" || x.dim() == 5)) throw ArgumentFault("antialias: expected a 4-dimensional x and mode 'bilinear'");
+  const bool isCubic = mode == "bicubic" && x.dim() == 4;
+  if (mode != "nearest" && mode != linearName && !isCubic)
+    a.fail(2, "mode", x.dim() == 4 ? "'nearest', 'bilinear' or 'bicubic'" : "'nearest' or 'trilinear'");
+  if (antialias && (mode == "nearest" || x.dim() == 5)) throw ArgumentFault("antialias: expected a 4-dimensional x and mode 'bilinear' or 'bicubic'");
+  if (isCubic) return a.wrap(antialias ? at::_upsample_bicubic2d_aa(x, size, align) : at::upsample_bicubic2d(x, size, align));
   if (mode == "nearest") return a.wrap(x.dim() == 4 ? at::upsample_nearest2d(x, size) : at::upsample_nearest3d(x, size));
   if (antialias) return a.wrap(at::_upsample_bilinear2d_aa(x, size, align));
   return a.wrap(x.dim() == 4 ? at::upsample_bilinear2d(x, size, align) : at::upsample_trilinear3d(x, size, align));
+}
+// scaledDotProductAttention(query_BHTD, key_BHSD, value_BHSD, mask, dropout, causal): mask is bool, true where a key takes part, or added
+napi_value scaledDotProductAttention(Arguments& a) {
+  const auto &query = a.tensor(0, "query", 4), &key = a.tensor(1, "key", 4), &value = a.tensor(2, "value", 4);
+  const auto mask = a.optionalTensor(3, "mask");
+  const double dropout = a.number(4, "dropout");
+  const bool causal = a.boolean(5, "causal");
+  const auto same = [&](int64_t dim) { return key.size(dim) == query.size(dim) && value.size(dim) == query.size(dim); };
+  if (!same(0) || !same(1)) throw ArgumentFault("query, key, value: expected the same batch and the same heads");
+  if (key.size(3) != query.size(3)) throw ArgumentFault("key: expected the width of the query, " + std::to_string(query.size(3)) + ", received " + std::to_string(key.size(3)));
+  if (value.size(2) != key.size(2)) throw ArgumentFault("value: expected as many positions as key has, " + std::to_string(key.size(2)) + ", received " + std::to_string(value.size(2)));
+  if (!(dropout >= 0 && dropout < 1)) a.fail(4, "dropout", "a number from 0 up to, but not including, 1");
+  if (mask && causal) throw ArgumentFault("mask, causal: expected one of them, received both");
+  return a.wrap(attention(query, key, value, mask, dropout, causal));
 }
 // affineGrid(theta_N23, [N, C, H, W], alignCorners) -> grid_NHW2; theta_N34 with [N, C, D, H, W] -> grid_NDHW3
 napi_value affineGrid(Arguments& a) {
@@ -288,6 +305,7 @@ OpTable layerOps() {
           {"softplus", softplus},
           {"silu", silu},
           {"interpolate", interpolate},
+          {"scaledDotProductAttention", scaledDotProductAttention},
           {"affineGrid", affineGrid},
           {"gridSample", gridSample},
           {"embedding", embedding},

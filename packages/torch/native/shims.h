@@ -10,6 +10,9 @@
 #include <torch/csrc/autograd/variable.h>
 #include <torch/version.h>
 
+#include <cmath>
+#include <limits>
+
 #define SLICESTACK_TORCH_AT_LEAST(major, minor) \
   (TORCH_VERSION_MAJOR > (major) || (TORCH_VERSION_MAJOR == (major) && TORCH_VERSION_MINOR >= (minor)))
 
@@ -66,6 +69,25 @@ inline void setAutocastState(at::DeviceType device, AutocastState state) {
 using CollectiveBackend = c10d::Backend;
 #else
 using CollectiveBackend = c10d::ProcessGroup;
+#endif
+
+#if SLICESTACK_TORCH_AT_LEAST(2, 0)
+inline at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, const Optional<at::Tensor>& mask, double dropout, bool causal) {
+  return at::scaled_dot_product_attention(query, key, value, mask, dropout, causal);
+}
+#else
+/** By its formula: 1.13 has a private function that differs between its patch releases. */
+inline at::Tensor attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, const Optional<at::Tensor>& mask, double dropout, bool causal) {
+  at::Tensor score = at::matmul(query * (1 / std::sqrt(static_cast<double>(query.size(3)))), key.transpose(-2, -1));
+  if (causal) {
+    const auto later = at::ones({query.size(2), key.size(2)}, query.options().dtype(at::kBool)).triu(1);
+    score = score.masked_fill(later, -std::numeric_limits<double>::infinity());
+  }
+  if (mask) score = mask->scalar_type() == at::kBool ? score.masked_fill(mask->logical_not(), -std::numeric_limits<double>::infinity()) : score + *mask;
+  at::Tensor weight = at::softmax(score, -1);
+  if (dropout > 0) weight = at::dropout(weight, dropout, /*train=*/true);
+  return at::matmul(weight, value);
+}
 #endif
 
 inline at::Generator newCpuGenerator(uint64_t seed) { return at::make_generator<at::CPUGeneratorImpl>(seed); }

@@ -157,9 +157,10 @@ export function featureDropout(x: Tensor, p = 0.5, training = true): Tensor {
 
 // ── Resampling ──────────────────────────────────────────────────────────────
 export interface InterpolateOptions {
-  mode?: "nearest" | "bilinear" | "trilinear";
+  /** trilinear for x_NCDHW, bilinear and bicubic (Keys, a = -0.75) for x_NCHW. */
+  mode?: "nearest" | "bilinear" | "bicubic" | "trilinear";
   alignCorners?: boolean;
-  /** Low-pass when shrinking; bilinear only. */
+  /** Low-pass when shrinking; bilinear and bicubic only. */
   antialias?: boolean;
 }
 /** x_NCHW or x_NCDHW to the spatial `size`; scales follow from the sizes. */
@@ -187,6 +188,32 @@ export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions =
 /** Rows of weight_VE at int64 indices → ..., E */
 export function embedding(index: Tensor, weight: Tensor): Tensor {
   return wrap(native().embedding(weight.handle, index.handle));
+}
+
+// ── Attention ───────────────────────────────────────────────────────────────
+export interface ScaledDotProductAttentionOptions {
+  /** Broadcasts to B, H, T, S. bool: true where a key takes part; floating: added to the scores. */
+  mask?: Maybe;
+  /** Of attention weights. Default 0. */
+  dropout?: number;
+  /** Each query sees the keys up to its own position. Not together with a mask. */
+  causal?: boolean;
+}
+/**
+ * softmax(query · keyᵀ / √D) · value. B batch, H heads, T queries, S keys, D width; value_BHSE may have another width.
+ * From libtorch 2.0 on it is one fused operation. A query whose keys are all masked gives NaN.
+ * @returns B, H, T, E   @throws ArgumentError where shapes do not go together
+ */
+export function scaledDotProductAttention(
+  query_BHTD: Tensor,
+  key_BHSD: Tensor,
+  value_BHSE: Tensor,
+  { mask = null, dropout: p = 0, causal = false }: ScaledDotProductAttentionOptions = {},
+): Tensor {
+  const { handle } = query_BHTD;
+  return wrap(
+    native().scaledDotProductAttention(handle, key_BHSD.handle, value_BHSE.handle, handleOf(mask), p, causal),
+  );
 }
 
 // ── Losses ──────────────────────────────────────────────────────────────────

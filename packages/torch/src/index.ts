@@ -9,6 +9,13 @@ export {
   type AutocastOptions,
 } from "./autograd.js";
 export {
+  autogradFunction,
+  type AutogradFunction,
+  type BackwardContext,
+  type ForwardContext,
+  type InputGradients,
+} from "./autograd-function.js";
+export {
   arange,
   empty,
   eye,

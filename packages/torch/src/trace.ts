@@ -29,6 +29,7 @@ const names: ReadonlySet<string> = new Set<ProductName>([
   "linear",
   "matmul",
   "bmm",
+  "scaledDotProductAttention",
   "conv1d",
   "conv2d",
   "conv3d",

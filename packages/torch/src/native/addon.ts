@@ -217,6 +217,14 @@ export interface Addon {
   softplus: Unary;
   silu: Unary;
   interpolate(x: Handle, size: number | number[], mode: string, alignCorners: boolean, antialias: boolean): Handle;
+  scaledDotProductAttention(
+    query: Handle,
+    key: Handle,
+    value: Handle,
+    mask: Maybe,
+    dropout: number,
+    causal: boolean,
+  ): Handle;
   affineGrid(theta: Handle, size: number[], alignCorners: boolean): Handle;
   gridSample(x: Handle, grid: Handle, mode: string, paddingMode: string, alignCorners: boolean): Handle;
   embedding(weight: Handle, index: Handle): Handle;
@@ -254,6 +262,10 @@ export interface Addon {
   isGradEnabled(): boolean;
   backward(x: Handle, gradient: Maybe, retainGraph: boolean): void;
   grad(outputs: Handle[], inputs: Handle[], retainGraph: boolean, createGraph: boolean): (Handle | null)[];
+  setFunctionCaller(caller: (id: number, gradients: (Handle | null)[], saved: Handle[]) => (Handle | null)[]): void;
+  /** Numbers of functions whose graphs are gone since the last call. */
+  takeReleasedFunctions(): number[];
+  attachFunction(id: number, inputs: Handle[], outputs: Handle[], saved: Handle[]): Handle[];
   gradOf(x: Handle): Handle | null;
   setGrad(x: Handle, gradient: Maybe): void;
   zeroGrad(parameters: Handle[]): void;

@@ -11,7 +11,14 @@ export { GRU, type GRUOptions } from "./gru.js";
 export * as init from "./init.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear } from "./linear.js";
-export { Module, type Layer, type LoadedKeys, type ModuleToOptions } from "./module.js";
+export {
+  Module,
+  type ForwardHook,
+  type ForwardPreHook,
+  type Layer,
+  type LoadedKeys,
+  type ModuleToOptions,
+} from "./module.js";
 export { ModuleBuffer, Parameter } from "./parameter.js";
 export {
   AdaptiveAvgPool2d,

@@ -195,6 +195,8 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
     },
     matmul,
     bmm: matmul,
+    scaledDotProductAttention: (query, _key, value) =>
+      engine.fresh([...of(query).shape.slice(0, -1), of(value).shape.at(-1) ?? 0], of(query).dtype),
     conv1d: convolution,
     conv2d: convolution,
     conv3d: convolution,
@@ -228,7 +230,8 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
 }
 
 /** Multiply-adds of the ops that products are made of, by the shapes of their inputs and output. */
-export type ProductName = "linear" | "matmul" | "bmm" | "conv1d" | "conv2d" | "conv3d" | "gru";
+export type ProductName =
+  "linear" | "matmul" | "bmm" | "scaledDotProductAttention" | "conv1d" | "conv2d" | "conv3d" | "gru";
 
 export function multiplyAdds(
   op: ProductName,
@@ -240,6 +243,11 @@ export function multiplyAdds(
     case "matmul":
     case "bmm":
       return product(output) * (x.at(-1) ?? 1);
+    case "scaledDotProductAttention": {
+      // Scores of each query with each key, and the weighted sum of the values.
+      const [width = 1, keys = 1] = [x.at(-1), weight.at(-2)];
+      return product(output.slice(0, -1)) * keys * (width + (output.at(-1) ?? 1));
+    }
     case "conv1d":
     case "conv2d":
     case "conv3d":

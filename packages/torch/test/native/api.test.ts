@@ -10,7 +10,7 @@ const sorted = (names: Iterable<string>) => [...names].sort((a, b) => (a < b ? -
 test("the public exports are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch)),
-    "ArgumentError DistributedError LibtorchNotFoundError MappedFileError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
+    "ArgumentError DistributedError LibtorchNotFoundError MappedFileError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast autogradFunction cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
   );
 });
 
@@ -24,7 +24,7 @@ test("the members of Tensor are these, and no others", () => {
 test("the functions of `functional` are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch.functional)),
-    "adaptiveAvgPool2d adaptiveAvgPool3d adaptiveMaxPool2d adaptiveMaxPool3d affineGrid avgPool2d avgPool3d batchNorm binaryCrossEntropyWithLogits cat conv1d conv2d conv3d crossEntropy dropout embedding featureDropout gridSample groupNorm gru interpolate layerNorm leakyRelu linear maxPool1d maxPool2d maxPool3d mseLoss oneHot silu softplus stack where",
+    "adaptiveAvgPool2d adaptiveAvgPool3d adaptiveMaxPool2d adaptiveMaxPool3d affineGrid avgPool2d avgPool3d batchNorm binaryCrossEntropyWithLogits cat conv1d conv2d conv3d crossEntropy dropout embedding featureDropout gridSample groupNorm gru interpolate layerNorm leakyRelu linear maxPool1d maxPool2d maxPool3d mseLoss oneHot scaledDotProductAttention silu softplus stack where",
   );
 });
 

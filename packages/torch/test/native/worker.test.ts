@@ -10,8 +10,11 @@ import { trainSmall } from "./train-small.js";
 const start = (seed: number, endless = false) =>
   new Worker(new URL("./worker-child.js", import.meta.url), { workerData: { seed, endless } });
 async function result(worker: Worker): Promise<number[]> {
-  const [losses] = (await once(worker, "message")) as [number[]];
-  await once(worker, "exit");
+  const ended = once(worker, "exit").then(([code]) => code as number);
+  const early = ended.then((code) => assert.fail(`the worker ended with code ${code} and sent nothing`));
+  const [losses] = (await Promise.race([once(worker, "message"), early])) as [number[]];
+  early.catch(() => undefined);
+  assert.equal(await ended, 0);
   return losses;
 }
 

@@ -52,6 +52,7 @@ const elsewhere: Record<string, string[]> = {
     ],
     ...["setData", "enterAutocast", "leaveAutocast", "isAutocastEnabled", "requiresGrad_"],
   ],
+  "ops/autograd-function.test.ts": ["autogradFunction", "setFunctionCaller", "takeReleasedFunctions", "attachFunction"],
   "ops/random.test.ts": ["getGeneratorState", "setGeneratorState"],
   "native/library.test.ts": [
     "version",
