@@ -36,11 +36,18 @@ spec = u.find_spec("torch")
 sys.exit(not (spec and spec.origin and os.path.isfile(os.path.dirname(spec.origin) + "/include/ATen/ATen.h") and "site-packages" in spec.origin))' 2>/dev/null
 }
 
+# The roots that the build looks in, too (packages/torch/src/native/find.ts).
+LIBTORCH_ROOTS=(/usr /usr/local /opt/homebrew/opt/pytorch /usr/local/opt/pytorch /opt/libtorch)
+libtorch_in() {
+  local root
+  for root in "$@"; do [ ! -e "$root/include/ATen/ATen.h" ] || return 0; done
+  return 1
+}
+
 present() {
   case "$1" in
     libtorch-dev)
-      [ -n "${LIBTORCH:-}" ] || [ -e /usr/include/ATen/ATen.h ] || in_any '/opt/homebrew/include/ATen/ATen.h' ||
-        in_any '/usr/local/include/ATen/ATen.h' || pip_torch
+      [ -n "${LIBTORCH:-}" ] || libtorch_in "${LIBTORCH_ROOTS[@]}" || pip_torch
       ;;
     g++) command -v "${CXX:-g++}" >/dev/null || command -v clang++ >/dev/null ;;
     make | debootstrap | chromium) command -v "$1" >/dev/null ;;
@@ -103,7 +110,7 @@ remedy() { # the missing packages
     cat <<'LINES'
   Fedora: sudo dnf install gcc-c++ make google-noto-sans-fonts dejavu-sans-fonts chromium gperftools-libs
   macOS:  xcode-select --install; brew install --cask chromium
-  libtorch, on both: python3 -m venv venv && . venv/bin/activate && pip install torch
+  libtorch, on both: python3 -m venv venv && . venv/bin/activate && pip install 'torch<2.12'
           or unpack libtorch from pytorch.org and set LIBTORCH=/path/to/libtorch
   then type the same make command again.
 LINES

@@ -100,8 +100,16 @@ test("a user without rights: exit 1, and the line to hand to the administrator",
 test("a system without apt: exit 1, with the lines for Fedora and macOS and the way to a libtorch", (t) => {
   const { status, err } = machine(t, asRoot).setUp();
   assert.equal(status, 1);
-  for (const part of ["no apt-get", "Fedora: ", "macOS: ", "pip install torch", "LIBTORCH="])
+  for (const part of ["no apt-get", "Fedora: ", "macOS: ", "pip install 'torch<2.12'", "LIBTORCH="])
     assert.ok(err.includes(part), part);
+});
+
+test("setup looks for libtorch where the build looks: what is in one of those places is not installed again", () => {
+  const roots = (file, list) => list.exec(readFileSync(file, "utf8"))[1].match(/\/[\w/]+/g);
+  assert.deepEqual(
+    roots("scripts/setup.sh", /^LIBTORCH_ROOTS=\((.*)\)$/m),
+    roots("packages/torch/src/native/find.ts", /roots: \[(.*)\]/),
+  );
 });
 
 test("apt that cannot deliver: exit 1, with the end of what it said", (t) => {

@@ -50,6 +50,22 @@ test("an sform that was never filled in gives way to the qform, or to pixdim; an
   assert.deepEqual(right, { geometry: "sform", geometryNotes: [], spacing: [1, 1, 1] });
 });
 
+test("an sform of zeros gives way to a qform that is right; beside none it is refused, for the directions are lost", async () => {
+  const zeros = (view: DataView) => floats(view, 280, Array<number>(12).fill(0));
+  const withQform = await header(zeros);
+  assert.deepEqual([withQform.geometry, withQform.spacing], ["qform", [0.7, 0.7, 2.5]]);
+  assert.deepEqual(withQform.geometryNotes, ["the sform is all zeros: the qform was taken"]);
+  const problem = /three independent finite axes, its sform is \[0, 0/;
+  await assert.rejects(
+    header((view) => (zeros(view), view.setInt16(252, 0, true))),
+    problem,
+  );
+  await assert.rejects(
+    header((view) => (zeros(view), floats(view, 256, [2, 2, 2]))),
+    problem,
+  );
+});
+
 test("pixdim 0 or NaN without any form: 1 mm, never in silence; a single slice needs no distance", async () => {
   const noForms = (view: DataView) => (view.setInt16(252, 0, true), view.setInt16(254, 0, true));
   for (const nothing of [0, NaN]) {

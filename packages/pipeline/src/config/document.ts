@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { type Document, isMap, isNode, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { ConfigError } from "./errors.js";
+import { readGivenFile } from "./given-file.js";
 import { findConfig, shippedHint } from "./shipped.js";
 
 export type Mapping = Record<string, unknown>;
@@ -28,9 +28,9 @@ export function readSource(options: { file?: string; text?: string }): ConfigSou
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readGivenFile(file).toString("utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const code = error instanceof Error && "code" in error ? String(error.code) : (error as Error).message;
     const found = code === "EISDIR" ? "a folder" : `one that cannot be read (${code})`;
     const message =
       code === "ENOENT"

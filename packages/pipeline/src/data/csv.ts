@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { CsvError, parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
+import { readGivenFile } from "../config/given-file.js";
 import { writeFileAtomic } from "./atomic.js";
 import { TableError } from "./errors.js";
 import { listed } from "./listed.js";
@@ -29,7 +29,7 @@ export interface TableRow {
 export function readTable(file: string, { guarded = false } = {}): Table {
   let bytes: Buffer;
   try {
-    bytes = readFileSync(file);
+    bytes = readGivenFile(file);
   } catch (cause) {
     throw new TableError(file, null, `cannot be read (${codeOf(cause)})`, "Check the path and the permissions.", {
       cause,

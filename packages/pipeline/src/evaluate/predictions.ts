@@ -1,7 +1,7 @@
 /** What a model said about each volume of a part: the only thing that evaluation needs. */
-import { readFileSync } from "node:fs";
 import { parse } from "csv-parse/sync";
 import { checkScores, PredictionsError, ShapeError } from "@slicestack/stats";
+import { readGivenFile } from "../config/given-file.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText, unguardCell } from "../data/csv.js";
 
@@ -85,7 +85,7 @@ export function readPredictions(path: string): Predictions[] {
 
 function parseRows(path: string): string[][] {
   try {
-    return parse(readFileSync(path), { bom: true, skip_empty_lines: true });
+    return parse(readGivenFile(path), { bom: true, skip_empty_lines: true });
   } catch (cause) {
     throw new PredictionsError(`cannot be read as CSV: ${(cause as Error).message}`, path);
   }

@@ -1,5 +1,6 @@
 /** What a training would refuse once it computes, asked before its run folder is made: the device, the models, their start. */
-import { scope } from "@slicestack/torch";
+import { ArgumentError, OutOfMemoryError, scope } from "@slicestack/torch";
+import { ConfigError } from "../config/errors.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { Split } from "../data/split/split.js";
@@ -38,17 +39,34 @@ export function checkStart({ config, spec, dataset, split, trainsSlices, pretrai
   };
   scope(() => {
     if (spec.method === "3d") {
-      using model = createNetwork(spec);
+      const size = spec.input.size.join(" x ");
+      const name = `${spec.network.name} on volumes of ${size}`;
+      using model = built("volume.size", name, "volume.size, or another volume.model", () => createNetwork(spec));
       return given(model, "volume");
     }
-    using trunk = createTrunk(spec);
+    const size = spec.input.size.join(" x ");
+    const name = `${spec.trunk.name} on slices of ${size}`;
+    using trunk = built("slice.size", name, "slice.size, or another slice.model", () => createTrunk(spec));
     if (trainsSlices) {
       given(trunk, "slice");
       if (pretrained !== null) loadTrunk(trunk, pretrained);
     }
     if (spec.method === "2d") return;
     checkHeadFits(config, dataset);
-    using head = createHead(spec, trunk);
+    const remedy = "volume.width or volume.layers, or another head";
+    using head = built("volume.head", spec.head.name, remedy, () => createHead(spec, trunk));
     given(head, "volume");
   });
+}
+
+/** A model of sizes that no machine holds is the configuration's fault, so it is refused in its words, not the engine's. */
+function built<T>(key: string, model: string, smaller: string, create: () => T): T {
+  try {
+    return create();
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError) && !(error instanceof ArgumentError)) throw error;
+    const [reason] = error.message.split(/[;\n]/); // without the list of live tensors
+    const message = `${key}: ${model} cannot be built on this machine (${reason}). Choose a smaller ${smaller}.`;
+    throw new ConfigError([{ key, message }]);
+  }
 }

@@ -2,7 +2,8 @@
  * Checkpoints of a stage: `best` holds weights; `last.1.state` and `last.2.state` hold in turn all that is needed to go on,
  * and `last.json` says which is the newer, with the hash of each: a torn or damaged one is noticed, and the one before is taken.
  * A state ends with its own hash too, so that states are known to be whole where it is `last.json` that is damaged.
- * Of a stage that is finished nothing goes on: its states are dropped, and `last.json` keeps where it ended.
+ * Of a stage that is finished nothing goes on: its states are dropped, and `last.json` keeps where it ended. Where that file
+ * is damaged and there is no state, the stage is known to be finished, and its best weights say how it ended.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -15,7 +16,7 @@ import { CheckpointError, readHeader, safetensorsBytes, WeightsFile } from "@sli
 import { z } from "zod";
 import { AtomicFileWriter, removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
-import { writeRecorded } from "../export/recorded.js";
+import { checkRecorded, writeRecorded } from "../export/recorded.js";
 import { readSafetensors } from "../export/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
@@ -101,6 +102,21 @@ export function endOf(run: string, stage: StageName): StageState | null {
     using file = new WeightsFile(newest);
     const state = parsed<StageState>(newest, readHeader(file).metadata, "state");
     return state.finished ? state : null;
+  } catch {
+    return endOfWeights(run, stage);
+  }
+}
+
+/** Where a stage ended, by its best weights, for a damaged `last.json`: only a stage that is finished has one without states. */
+function endOfWeights(run: string, stage: StageName): StageState | null {
+  const paths = runPaths(run);
+  if (!existsSync(paths.state(stage)) || hasStates(paths.checkpoints(stage))) return null;
+  try {
+    using file = new WeightsFile(paths.best(stage));
+    checkRecorded(file.path, file.hash());
+    const { epoch, val_score: score } = readHeader(file).metadata;
+    const best = epoch === "none" ? null : { epoch: Number(epoch), score: Number(score), loss: NaN };
+    return { ...freshState(1), best, finished: true };
   } catch {
     return null;
   }
@@ -236,13 +252,16 @@ export class Checkpoints {
       return seal === null ? [] : [{ file: name, ...seal }];
     });
     const [newest] = found.sort((a, b) => b.totalSteps - a.totalSteps || b.epoch - a.epoch);
-    if (newest === undefined)
+    if (newest === undefined) {
+      const finished = endOfWeights(this.#run, this.#stage);
+      if (finished !== null) return this.#ended(file, finished);
       throw new CheckpointError(
         file,
         "is damaged, and there is no checkpoint beside it that is whole",
         "Train this run again from its start, in another folder.",
         { cause },
       );
+    }
     const pointer = { states: found.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
     if (rank() === 0) {
       this.#log(
@@ -250,6 +269,14 @@ export class Checkpoints {
       );
       this.#write(pointer);
     }
+    return pointer;
+  }
+
+  #ended(file: string, finished: StageState): Pointer {
+    const pointer = { states: [], finished: finished as NonNullable<Pointer["finished"]> };
+    if (rank() > 0) return pointer;
+    this.#log(`${file} is damaged; the stage is finished, and its best weights are whole: it is written again`);
+    this.#write(pointer);
     return pointer;
   }
 }

@@ -40,7 +40,7 @@ export function runStage(stage: StageName, training: Training): StageResult {
   const { run, resume } = training.stageRun;
   const ended = resume ? endOf(run, stage) : null;
   if (ended !== null) {
-    new Checkpoints(run, stage).dropLeft();
+    new Checkpoints(run, stage, { log: (line) => training.stageRun.job.log(line) }).dropLeft();
     return { status: "finished", best: ended.best?.score };
   }
   try {

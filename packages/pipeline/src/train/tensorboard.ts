@@ -6,19 +6,35 @@ import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
-import protobuf from "protobufjs";
+import protobuf from "protobufjs/minimal.js";
 import { addWhole } from "../data/atomic.js";
 import { naming } from "../data/system-errors.js";
 
-const { Field, Root, Type } = protobuf;
-const value = new Type("Value").add(new Field("tag", 1, "string")).add(new Field("simpleValue", 2, "float"));
-const summary = new Type("Summary").add(new Field("value", 1, "Value", "repeated"));
-const event = new Type("Event")
-  .add(new Field("wallTime", 1, "double"))
-  .add(new Field("step", 2, "int64"))
-  .add(new Field("fileVersion", 3, "string"))
-  .add(new Field("summary", 5, "Summary"));
-new Root().define("tensorflow").add(value).add(summary).add(event);
+const { Writer } = protobuf;
+const [VARINT, DOUBLE, BYTES, FLOAT] = [0, 1, 2, 5]; // protobuf's wire types
+const tag = (field: number, wireType: number): number => field * 8 + wireType;
+
+interface Event {
+  wallTime: number;
+  step?: number;
+  fileVersion?: string;
+  values?: Record<string, number>;
+}
+
+/** Field by field: protobufjs's reflection compiles code, which Node may be started without the right to. */
+function encoded({ wallTime, step, fileVersion, values }: Event): Uint8Array {
+  const writer = Writer.create();
+  writer.uint32(tag(1, DOUBLE)).double(wallTime);
+  if (step !== undefined) writer.uint32(tag(2, VARINT)).int64(step);
+  if (fileVersion !== undefined) writer.uint32(tag(3, BYTES)).string(fileVersion);
+  if (values === undefined) return writer.finish();
+  writer.uint32(tag(5, BYTES)).fork(); // the summary
+  for (const [name, value] of Object.entries(values)) {
+    writer.uint32(tag(1, BYTES)).fork();
+    writer.uint32(tag(1, BYTES)).string(name).uint32(tag(2, FLOAT)).float(value).ldelim();
+  }
+  return writer.ldelim().finish();
+}
 
 /** One event file; each opening starts a new one beside the older ones, which TensorBoard joins. */
 export class EventFile implements Disposable {
@@ -33,12 +49,11 @@ export class EventFile implements Disposable {
   }
 
   scalars(step: number, values: Record<string, number>): void {
-    const list = Object.entries(values).map(([tag, simpleValue]) => ({ tag, simpleValue }));
-    this.#append({ wallTime: Date.now() / 1000, step, summary: { value: list } });
+    this.#append({ wallTime: Date.now() / 1000, step, values });
   }
 
-  #append(message: Record<string, unknown>): void {
-    const data = Buffer.from(event.encode(event.fromObject(message)).finish());
+  #append(event: Event): void {
+    const data = Buffer.from(encoded(event));
     const head = Buffer.alloc(12);
     head.writeBigUInt64LE(BigInt(data.length), 0);
     head.writeUInt32LE(masked(head.subarray(0, 8)), 8);

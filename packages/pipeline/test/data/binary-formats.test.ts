@@ -1,5 +1,6 @@
 /** TensorBoard events and PNG to the byte, with checksums worked out here bit by bit from the formats' polynomials. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -63,6 +64,14 @@ test("EventFile: TFRecord frames with masked CRC-32C around Event messages, as r
     `1003 2a0d 0a0b 0a04${text("loss")} 150000003f`.replaceAll(" ", ""),
     `10ac02 2a1a 0a0d 0a06${text("val/f1")} 15000000c0 0a09 0a02${text("lr")} 150000803f`.replaceAll(" ", ""),
   ]);
+});
+
+test("EventFile: is written where Node may not compile code from strings", (t) => {
+  const module = new URL("../../src/train/tensorboard.js", import.meta.url).href;
+  const code = `const { EventFile } = await import(${JSON.stringify(module)}); new EventFile(${JSON.stringify(temporaryFolder(t))}).scalars(1, { loss: 2 });`;
+  const flags = ["--disallow-code-generation-from-strings", "--input-type=module"];
+  const { status, stderr } = spawnSync(process.execPath, [...flags, "-e", code], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
 });
 
 test("greyPng: signature, chunks with CRC-32, and the pixels back by inflating", () => {

@@ -130,7 +130,11 @@ test("makeSplit: small classes are named; a share of 0 leaves its part empty; im
   ] as [number, number, number][]) {
     assert.throws(() => makeSplit(fakeDataset(rows), { seed: 1, fractions }), SplitError);
   }
-  assert.throws(() => makeSplit(fakeDataset(rows.slice(0, 2)), { seed: 1 }), /at least 3 subjects/);
+  // The command line takes no share of 0, so the remedy must not name one.
+  assert.throws(() => makeSplit(fakeDataset(rows.slice(0, 2)), { seed: 1 }), {
+    message:
+      /at least 3 subjects, the data set has [12]\. Add subjects: each of train, val, test needs at least one\.$/,
+  });
 });
 
 test("readSplit gives back what writeSplit wrote, and refuses an edited or foreign file", (t) => {

@@ -3,8 +3,11 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { loadConfig } from "../../src/config/load.js";
 import { writeFileAtomic } from "../../src/data/atomic.js";
+import { readTable } from "../../src/data/csv.js";
 import { survey } from "../../src/data/ingest/discover.js";
+import { readSalt } from "../../src/data/ingest/privacy.js";
 import { walk } from "../../src/data/ingest/walk.js";
 import {
   explained,
@@ -14,6 +17,7 @@ import {
   SystemError,
   systemText,
 } from "../../src/data/system-errors.js";
+import { readPredictions } from "../../src/evaluate/predictions.js";
 import { temporaryFolder } from "./temporary.js";
 
 function thrown(body: () => unknown): unknown {
@@ -89,6 +93,18 @@ test("walk: pipes and devices, and links to them, are named and never opened; a 
   const found = await survey(folder);
   assert.deepEqual(found.broken.map(({ path, nameless }) => [path, nameless]), names.map((path) => [path, reason])); // prettier-ignore
   await assert.rejects(survey(join(folder, "scan.nii.gz")), { name: "PrepareError", message: /found a pipe, a socket or a device\. Check the path\.$/ }); // prettier-ignore
+});
+
+test("a pipe or a device that a flag names is refused, not read for ever", (t) => {
+  const pipe = join(temporaryFolder(t), "labels.csv");
+  execFileSync("mkfifo", [pipe]);
+  const message = /it is a pipe, a socket or a device, not a file: save its content in a file first/;
+  for (const file of [pipe, "/dev/zero"]) {
+    assert.throws(() => readTable(file), { name: "TableError", message });
+    assert.throws(() => readPredictions(file), { name: "PredictionsError", message });
+    assert.throws(() => readSalt(file), { name: "PrepareError", message });
+    assert.throws(() => loadConfig({ file }), { name: "ConfigError", message });
+  }
 });
 
 test("a file whose name is as long as the file system allows can be written", (t) => {

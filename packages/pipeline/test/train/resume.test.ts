@@ -151,6 +151,25 @@ test("a stage that is finished drops its states, also those that a kill left beh
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
+test("last.json of a finished stage damaged: the weights are whole, so nothing is trained again; with damaged weights it is refused", async () => {
+  const out = at("ended");
+  const { best } = await train({ config: tinyConfig(), data, out });
+  const before = stages.map((stage) => readFileSync(runPaths(out).state(stage), "utf8"));
+  for (const stage of stages) writeFileSync(runPaths(out).state(stage), '{"stat');
+  const again = await train({ config: tinyConfig(), data, out, resume: true });
+  assert.deepEqual([again.status, again.best], ["finished", best]);
+  for (const stage of stages)
+    assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
+  assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
+  assert.match(readFileSync(runPaths(out).log, "utf8"), /slice\/last\.json is damaged; the stage is finished, and its best weights are whole: it is written again/); // prettier-ignore
+  const written = stages.map((stage) => readFileSync(runPaths(out).state(stage), "utf8"));
+  for (const [k, text] of written.entries())
+    assert.equal(JSON.parse(text).finished.best.score, JSON.parse(before[k]!).finished.best.score); // prettier-ignore
+  writeFileSync(runPaths(out).state("slice"), '{"stat');
+  flip(runPaths(out).best("slice"));
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "CheckpointError" });
+});
+
 test("--stage slice, then --stage volume: the bits of both in one go", async () => {
   const out = at("apart");
   await train({ config: tinyConfig(), data, out, stage: "slice", keepStates: true });

@@ -45,6 +45,24 @@ test("batches of one slice, whose last maps have one pixel: refused by the key t
   assert.equal(leastSlices("slice_cnn", [16, 16]), 1);
 });
 
+test("sizes that no machine holds: refused by their key, not in the engine's words alone", async () => {
+  for (const [key, problem, overrides] of [
+    ["slice.size", /slice_cnn on slices of 100000 x 100000 cannot be built/, { "slice.size": "[100000, 100000]" }],
+    ["slice.size", /cannot be built/, { "slice.size": "[8, 9007199254740991]" }],
+    ["volume.head", /volume\.head: gru cannot be built/, { "volume.head": "gru", "volume.width": "1000000000" }],
+    [
+      "volume.size",
+      /simple on volumes of 100000 x 100000 x 8 cannot be built/,
+      { method: "3d", "volume.model": "simple", "volume.size": "[100000, 100000, 8]" },
+    ],
+  ] as [string, RegExp, Record<string, string>][]) {
+    const error = await refusal(join(folder, "large"), overrides);
+    assert.equal(error.key, key);
+    assert.match(error.message, problem);
+    assert.match(error.message, /on this machine \([^;\n]*\)\. Choose a smaller [a-z. ]+, or another [a-z.]+\.$/);
+  }
+});
+
 leakFree("as many pieces as slices: the last ones are merged, so that batch norm has two values a channel", (own) => {
   manualSeed(2);
   const run = config({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });

@@ -29,7 +29,7 @@ const installHelp = [
   "What to do, one of:",
   "  Debian, Ubuntu:  sudo apt-get install libtorch-dev g++",
   "  macOS:           brew install pytorch",
-  "  any system:      pip install torch   (in the Python that `python3` starts)",
+  "  any system:      pip install 'torch<2.12'   (in the Python that `python3` starts)",
   "  by hand:         unpack libtorch and set LIBTORCH to its folder",
   "Then build the addon: npx slicestack-torch-build   (in the repository: make build)",
 ].join("\n");

@@ -18,6 +18,9 @@ import { findLibtorch, libtorchFingerprint } from "./find.js";
 import { buildFolder, recordPath, type BuildRecord } from "./record.js";
 
 const buildHelp = "Build the addon: npx slicestack-torch-build   (in the repository: make build)";
+/** What the system's loader says where the library is whole, but this process may not take the memory for it. */
+const NO_ROOM = /failed to map segment|cannot allocate memory/i;
+const roomHelp = "This process may take too little memory for libtorch. Raise its limit: ulimit -v unlimited";
 
 let loaded: Addon | undefined;
 let record: BuildRecord | undefined;
@@ -53,7 +56,8 @@ function load(): Addon {
     addon.setMemoryProbe(() => availableMemory(readText, totalmem()));
     return addon;
   } catch (error) {
-    throw new LibtorchNotFoundError([`${path}: ${error instanceof Error ? error.message : String(error)}`], buildHelp);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LibtorchNotFoundError([`${path}: ${reason}`], NO_ROOM.test(reason) ? roomHelp : buildHelp);
   }
 }
 

@@ -72,6 +72,18 @@ test("load: a broken addon file is named", () => {
   assert.match(message, /broken\.node: /);
 });
 
+test(
+  "load: where the process may not take the memory, the limit is named and no new build is asked for",
+  { skip: process.platform !== "linux" },
+  () => {
+    const code = `const torch = await import("${index}"); try { torch.zeros([1]).dispose(); } catch (error) { console.log(error.message); }`;
+    const script = 'ulimit -v 900000; exec "$0" --input-type=module -e "$1"';
+    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, code], { encoding: "utf8" });
+    assert.match(stdout, /Raise its limit: ulimit -v unlimited$/m, stderr);
+    assert.doesNotMatch(stdout, /slicestack-torch-build/);
+  },
+);
+
 test("build: `--optional` ends with 0 where libtorch is missing, and without it with 5; both say what to do", () => {
   const tool = join(repository, "packages/torch/bin/slicestack-torch-build.js");
   const env = { ...process.env, LIBTORCH: "/nonexistent", SLICESTACK_TORCH_BUILD: join(folder, "never") };

@@ -12,12 +12,12 @@ const MM_PER_UNIT: Record<number, number> = { 1: 1000, 3: 0.001 };
 /**
  * Spacing, origin and direction in LPS mm: from the sform, else the qform, else pixdim alone.
  * NIfTI-1 standard (nifti1.h), methods 3, 2 and 1; its world is RAS, so the x and y rows change sign. An sform that is the
- * identity beside another pixdim was never filled in, and is passed over. Where the header contradicts itself, the notes
- * say what was taken.
+ * identity beside another pixdim was never filled in, and is passed over, as is one without axes beside a qform. Where the
+ * header contradicts itself, the notes say what was taken.
  */
 export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], refuse: Refuse): Geometry {
-  const isEmpty = raw.sform_code > 0 && isPlaceholder(srow, raw);
-  const geometry = raw.sform_code > 0 && !isEmpty ? "sform" : raw.qform_code > 0 ? "qform" : "pixdim";
+  const empty = raw.sform_code > 0 ? unfilled(srow, raw) : null;
+  const geometry = raw.sform_code > 0 && empty === null ? "sform" : raw.qform_code > 0 ? "qform" : "pixdim";
   const problem = geometry === "qform" ? qformProblem(raw) : null;
   if (problem !== null) refuse(...problem);
   const rows = geometry === "sform" ? srow : geometry === "qform" ? qformRows(raw) : pixdimRows(raw);
@@ -35,9 +35,7 @@ export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], ref
     );
   }
   const geometryNotes = [
-    ...(isEmpty
-      ? [`the sform is the identity, but pixdim is ${mmText(pixdimOf(raw))}: the ${geometry} was taken`]
-      : []),
+    ...(empty === null ? [] : [`the sform ${empty}: the ${geometry} was taken`]),
     ...(geometry === "sform" ? sformNotes(raw, srow) : []),
     ...(geometry === "pixdim" ? pixdimNotes(raw) : []),
   ];
@@ -60,9 +58,13 @@ const differ = (a: readonly number[], b: readonly number[]): boolean =>
     return isSpacing(length) && isSpacing(other) && Math.abs(length / other - 1) > SPACING_TOLERANCE;
   });
 
-function isPlaceholder(srow: readonly number[], raw: NIFTI1 | NIFTI2): boolean {
+/** How it shows that nobody filled the sform in; null where somebody did, or where only the sform says where the axes point. */
+function unfilled(srow: readonly number[], raw: NIFTI1 | NIFTI2): string | null {
+  const hasNoAxes = [0, 1, 2].every((axis) => columnOf(srow, axis).every((value) => value === 0));
+  if (hasNoAxes) return raw.qform_code > 0 && qformProblem(raw) === null ? "is all zeros" : null;
   const isIdentity = srow.every((value, i) => value === (i % 5 === 0 ? 1 : 0));
-  return isIdentity && differ(pixdimOf(raw), [1, 1, 1]);
+  if (!isIdentity || !differ(pixdimOf(raw), [1, 1, 1])) return null;
+  return `is the identity, but pixdim is ${mmText(pixdimOf(raw))}`;
 }
 
 const columnOf = (rows: readonly number[], column: number): number[] => [0, 1, 2].map((row) => rows[row * 4 + column]!);

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { sliceOrder, type DicomSeries } from "@slicestack/volume";
 import { readNpyHeader } from "@slicestack/volume/node";
+import { NO_FILE } from "../../config/given-file.js";
 import type { Progress } from "../../engine/progress.js";
 import { codeOf } from "../csv.js";
 import { PrepareError } from "../errors.js";
@@ -12,7 +13,7 @@ import { KnownReasons } from "./known-reasons.js";
 import { medmnistVolumes } from "./medmnist.js";
 import { volumeOf, withoutExtension } from "./paths.js";
 import type { Broken, SetAside, SourceVolume } from "./source.js";
-import { NO_FILE, walk, type Walked } from "./walk.js";
+import { walk, type Walked } from "./walk.js";
 
 export interface Found {
   /** The folder below which paths are given; absolute. */

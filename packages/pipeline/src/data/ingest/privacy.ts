@@ -1,7 +1,8 @@
 /** Patient data: names of patients become salted hashes, and columns that hold more than that are dropped. */
 import { createHmac, randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { readGivenFile } from "../../config/given-file.js";
 import { codeOf } from "../csv.js";
 import { PrepareError } from "../errors.js";
 import type { LabelledVolume } from "./source.js";
@@ -57,7 +58,7 @@ export function saltPath(env: Record<string, string | undefined>, home: string):
  * @throws PrepareError where it can be neither read nor made, or is too short to protect anything
  */
 export function readSalt(file: string): Uint8Array {
-  const read = (): Uint8Array => Buffer.from(readFileSync(file, "utf8").trim());
+  const read = (): Uint8Array => Buffer.from(readGivenFile(file).toString("utf8").trim());
   let salt: Uint8Array;
   try {
     salt = read();

@@ -1,6 +1,7 @@
 /** All files below a folder. A folder that cannot be entered is told by its name, and the rest goes on. */
 import { readdirSync, realpathSync, statSync, type Stats } from "node:fs";
 import { join, sep } from "node:path";
+import { NO_FILE } from "../../config/given-file.js";
 import { isShortage, systemText } from "../system-errors.js";
 
 export interface Walked {
@@ -43,9 +44,6 @@ function walkInto(below: string, walked: Walk): void {
     else attempt(path, walked, () => walkInto(path, walked));
   }
 }
-
-/** A pipe without a writer, or a device, would be read for ever. */
-export const NO_FILE = "it is a pipe, a socket or a device, not a file";
 
 /** What a link leads to; null where that is nothing, or cannot be seen. */
 function linkTarget(link: string): Stats | null {

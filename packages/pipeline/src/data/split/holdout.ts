@@ -31,7 +31,7 @@ export function makeSplit(dataset: Dataset, { seed, fractions = [0.6, 0.2, 0.2],
   if (units.length < used.length) {
     throw new SplitError(
       `expected at least ${used.length} ${what}, the data set has ${units.length}`,
-      "Add subjects, or set a share to 0.",
+      `Add subjects: each of ${used.join(", ")} needs at least one.`,
     );
   }
   const random = new Random(seed);

@@ -27,7 +27,7 @@ export function auditPage(audit: Audit, dataset: Dataset | null): string {
       { id: "outliers", title: "Volumes unlike the others", body: outliers(audit, dataset) },
       { id: "methods", title: "How it was looked at", body: methods() },
     ],
-    foot: html`<footer><p>Made by Slicestack from ${audit.dataset.directory}.</p></footer>`,
+    foot: html`<footer><p>Made by Slicestack from the data set ${audit.dataset.name}.</p></footer>`,
   });
 }
 

@@ -53,7 +53,10 @@ test("a clean set: no error, no warning; text and page say so", () => {
   const audit = auditOf(dataset, makeSplit(dataset, { seed: 1 }), null, facts, settings);
   assert.deepEqual(texts(audit.findings), []);
   assert.match(auditText(audit), /Nothing was found that speaks against this data set/);
-  assert.match(auditPage(audit, null), /Nothing was found that speaks against this data set/);
+  const page = auditPage({ ...audit, dataset: { ...audit.dataset, directory: "/home/somebody/data" } }, null);
+  assert.match(page, /Nothing was found that speaks against this data set/);
+  assert.ok(!page.includes("/home/somebody"), "a page that is passed on says nothing of the disk it was made on");
+  assert.match(page, new RegExp(`Made by Slicestack from the data set ${audit.dataset.name}\\.`));
   assert.deepEqual(audit.balance.map(({ subjects, parts }) => [subjects, parts?.train]), [[60, 36], [60, 36]]); // prettier-ignore
 });
 
