@@ -1,18 +1,22 @@
 /** Forward hooks: they wrap a module's `forward`, whatever its signature, for as long as one is registered. */
 import { ArgumentError } from "../errors.js";
-import type { ForwardHook, ForwardPreHook, Module } from "./module.js";
+
+/** Called after each `forward` of a module M; what it returns, if anything, replaces the output. */
+export type ForwardHook<M = object> = (module: M, inputs: readonly unknown[], output: unknown) => unknown;
+/** Called before each `forward` of a module M; the list that it returns, if any, replaces the inputs. */
+export type ForwardPreHook<M = object> = (module: M, inputs: readonly unknown[]) => readonly unknown[] | undefined;
 
 interface Hooks {
   before: Set<ForwardPreHook>;
   after: Set<ForwardHook>;
 }
 
-type Forward = (this: Module, ...inputs: unknown[]) => unknown;
+type Forward = (this: object, ...inputs: unknown[]) => unknown;
 
-const hooksOf = new WeakMap<Module, Hooks>();
+const hooksOf = new WeakMap<object, Hooks>();
 
 export function addHook<K extends keyof Hooks>(
-  module: Module,
+  module: object,
   when: K,
   hook: K extends "before" ? ForwardPreHook : ForwardHook,
 ): Disposable {
@@ -34,7 +38,7 @@ export function addHook<K extends keyof Hooks>(
   };
 }
 
-function wrapForward(module: Module, name: string): Hooks {
+function wrapForward(module: object, name: string): Hooks {
   const { forward } = module as { forward?: unknown };
   if (typeof forward !== "function")
     throw new ArgumentError("expected a module with a method forward, it has none", name);

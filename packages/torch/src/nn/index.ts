@@ -11,14 +11,8 @@ export { GRU, type GRUOptions } from "./gru.js";
 export * as init from "./init.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear } from "./linear.js";
-export {
-  Module,
-  type ForwardHook,
-  type ForwardPreHook,
-  type Layer,
-  type LoadedKeys,
-  type ModuleToOptions,
-} from "./module.js";
+export type { ForwardHook, ForwardPreHook } from "./hooks.js";
+export { Module, type Layer, type LoadedKeys, type ModuleToOptions } from "./module.js";
 export { ModuleBuffer, Parameter } from "./parameter.js";
 export {
   AdaptiveAvgPool2d,

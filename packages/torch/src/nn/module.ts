@@ -6,7 +6,7 @@ import { native } from "../native/load.js";
 import type { Tensor } from "../tensor.js";
 import type { DType, MemoryFormat } from "../types.js";
 import { factsOf } from "./facts.js";
-import { addHook } from "./hooks.js";
+import { addHook, type ForwardHook, type ForwardPreHook } from "./hooks.js";
 import { ModuleBuffer, Parameter } from "./parameter.js";
 
 /** A module from one tensor to one tensor: what Sequential chains. */
@@ -25,11 +25,6 @@ export interface LoadedKeys {
   unexpected: string[];
   misshapen: string[];
 }
-
-/** Told of each call of a module's `forward`; what it returns, if anything, takes the output's place. */
-export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => unknown;
-/** Told before each call of a module's `forward`; the list that it returns, if any, takes the inputs' place. */
-export type ForwardPreHook = (module: Module, inputs: readonly unknown[]) => readonly unknown[] | undefined;
 
 export abstract class Module implements Disposable {
   /** Whether dropout drops and batch norm takes the statistics of the batch. Set by `train()` and `eval()`. */
@@ -169,13 +164,13 @@ export abstract class Module implements Disposable {
    * Calls `hook` after every `forward` of this module, in the order of registration.
    * @returns disposing of it takes the hook away
    */
-  registerForwardHook(hook: ForwardHook): Disposable {
-    return addHook(this, "after", hook);
+  registerForwardHook(hook: ForwardHook<this>): Disposable {
+    return addHook(this, "after", hook as ForwardHook);
   }
 
   /** Calls `hook` before every `forward` of this module. @returns disposing of it takes the hook away */
-  registerForwardPreHook(hook: ForwardPreHook): Disposable {
-    return addHook(this, "before", hook);
+  registerForwardPreHook(hook: ForwardPreHook<this>): Disposable {
+    return addHook(this, "before", hook as ForwardPreHook);
   }
 
   /** Frees all parameters and buffers, gradients included; the module cannot be used afterwards. */
