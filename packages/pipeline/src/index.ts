@@ -22,29 +22,16 @@ export { FolderError, refuseExistingFile } from "./data/owned-folder.js";
 export { makeFolds, type FoldOptions } from "./data/split/folds.js";
 export { makeSplit, type SplitOptions } from "./data/split/holdout.js";
 export { officialSplit, splitFromTable } from "./data/split/official.js";
-export {
-  checkSplit,
-  foldName,
-  foldNumber,
-  readSplit,
-  readSplits,
-  writeSplit,
-  type Part,
-  type Split,
-} from "./data/split/split.js";
-export {
-  labelsOf,
-  openDataset,
-  verifyDataset,
-  type Dataset,
-  type DatasetInfo,
-  type VolumeRecord,
-} from "./data/store.js";
+export { checkSplit, foldName, foldNumber, readSplit, readSplits, writeSplit, type Split } from "./data/split/split.js";
+export { type Part } from "./data/split/parts.js";
+export { labelsOf, openDataset, verifyDataset, type Dataset, type DatasetInfo } from "./data/store.js";
+export { type VolumeRecord } from "./data/volume-record.js";
 export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./demo.js";
 export { diagnose, diagnosisText } from "./doctor.js";
 export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";
 export { PROTOCOLS, type Protocol } from "./evaluate/analysis/protocols.js";
-export { compareRuns, type CompareOptions, type CompareResult, type RunComparison } from "./evaluate/compare/runs.js";
+export { compareRuns, type CompareOptions, type CompareResult } from "./evaluate/compare/runs.js";
+export { type RunComparison } from "./evaluate/compare/comparison.js";
 export { bytesText, cacheText, listCache, parseBytes, pruneCache, type CacheEntry } from "./run/cache-entries.js";
 export { listRuns, sparkline, type RunRow } from "./evaluate/list-runs.js";
 export { selectionName, selectionsOf } from "./evaluate/selection.js";
@@ -87,15 +74,8 @@ export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type L
 export { EngineError } from "./train/errors.js";
 export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
 export { loadAblation, type Ablation } from "./study/file.js";
-export {
-  learningCurve,
-  SHARES,
-  type CurveFit,
-  type CurvePoint,
-  type LearningCurve,
-  type LearningCurveOptions,
-  type LearningCurveResult,
-} from "./study/learning-curve.js";
+export { learningCurve, SHARES, type LearningCurveOptions, type LearningCurveResult } from "./study/learning-curve.js";
+export { type CurveFit, type CurvePoint, type LearningCurve } from "./study/curve.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
 export { train, type TrainOptions, type TrainResult } from "./train/train.js";
 export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";

@@ -12,7 +12,8 @@ export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volum
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
 export { reorientAndResample, resample, type ResampleOptions } from "./resample/resample.js";
 export { windowToUnit } from "./window.js";
-export { parseNiftiHeader, type NiftiHeader } from "./nifti/header.js";
+export { parseNiftiHeader } from "./nifti/header.js";
+export { type NiftiHeader } from "./nifti/nifti-header.js";
 export type { VoxelDtype } from "./dtypes.js";
 export { parseNifti, type NiftiOptions, type ParseNiftiOptions } from "./nifti/parse.js";
 export { encodeNiftiHeader } from "./nifti/encode.js";
@@ -37,7 +38,7 @@ export type { DetectedVolume, ReadVolumeOptions } from "./read-one.js";
 export type { DicomSource } from "./dicom/source.js";
 export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.js";
 export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
-export type { DicomSeries } from "./dicom/series.js";
+export type { DicomSeries } from "./dicom/dicom-series.js";
 export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
 export { syntaxName } from "./dicom/syntaxes.js";
 export type { DicomImage, DicomSlice, PixelLayout } from "./dicom/image.js";

@@ -13,7 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { codeOf } from "./csv.js";
+import { codeOf } from "./error-code.js";
 import { naming } from "./system-errors.js";
 import { markFolder, refuseOccupied, type FolderKind } from "./owned-folder.js";
 

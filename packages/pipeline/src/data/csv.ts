@@ -5,6 +5,7 @@ import { writeFileAtomic } from "./atomic.js";
 import { TableError } from "./errors.js";
 import { listed } from "./listed.js";
 import { isMissing } from "./missing-value.js";
+import { codeOf } from "./error-code.js";
 
 /** A CSV file with a header; every value is text, as it stands in the file. */
 export interface Table {
@@ -227,10 +228,4 @@ export function writeTable(
   rows: readonly Record<string, string | number>[],
 ): void {
   writeFileAtomic(file, formatTable(columns, rows));
-}
-
-/** The operating system's code, such as ENOENT, else the message. */
-export function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return "code" in error && typeof error.code === "string" ? error.code : error.message;
 }

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf } from "./csv.js";
+import { codeOf } from "./error-code.js";
 import { isGone, thisProcess, type Owner } from "./lock-owner.js";
 import { crossThreads } from "../engine/thread-errors.js";
 

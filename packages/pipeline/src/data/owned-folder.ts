@@ -4,7 +4,7 @@
  */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { codeOf } from "./csv.js";
+import { codeOf } from "./error-code.js";
 import { refuseUnwritable } from "./system-errors.js";
 import { crossThreads } from "../engine/thread-errors.js";
 

@@ -9,8 +9,10 @@ import type { Progress } from "../engine/progress.js";
 import { StagedFolder } from "./atomic.js";
 import { writeTable } from "./csv.js";
 import { PrepareError } from "./errors.js";
-import { PARTS, readSplit, splitPath, type Part } from "./split/split.js";
-import { readStored, type Dataset, type VolumeRecord } from "./store.js";
+import { PARTS, type Part } from "./split/parts.js";
+import { readSplit, splitPath } from "./split/split.js";
+import { readStored, type Dataset } from "./store.js";
+import type { VolumeRecord } from "./volume-record.js";
 
 export interface SlicesOptions {
   /** Folder to make. */

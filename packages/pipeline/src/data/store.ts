@@ -1,55 +1,19 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseNpyHeader, type NpyHeader, type Triple } from "@slicestack/volume";
+import { parseNpyHeader, type NpyHeader } from "@slicestack/volume";
 import { z } from "zod";
 import { notice } from "../engine/notices.js";
-import { codeOf } from "./csv.js";
+import { codeOf } from "./error-code.js";
 import { DatasetError } from "./errors.js";
-import type { Part } from "./split/split.js";
 import { openSealed, sealedJson, type Opened } from "./sealed-json.js";
 import { readSubjects } from "./subjects.js";
+import type { VolumeRecord } from "./volume-record.js";
 
 export type StoreDtype = "int16" | "uint8" | "uint16" | "float32";
 
 /** Bytes of one voxel. */
 export const storeBytes: Readonly<Record<StoreDtype, number>> = { int16: 2, uint8: 1, uint16: 2, float32: 4 };
-
-/** One volume of a prepared data set: `count` slices from slice `first` on. */
-export interface VolumeRecord {
-  id: string;
-  subject: string;
-  label: number;
-  first: number;
-  count: number;
-  /** The part of an official split that the source names, if any. */
-  part: Part | null;
-  unit: "HU" | "arbitrary";
-  /** Of the prepared voxels. */
-  geometry: Geometry;
-  /** Of the source, turned to LPS, before crop and resampling. */
-  original: Geometry & { shape: Triple };
-  /** Voxels of the source that were kept, x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
-  crop: readonly number[] | null;
-  /** Path relative to the source folder; a DICOM series goes by the hash of its UID. */
-  source: string;
-  /** Of the source file; of the hashes of its files where there are several. */
-  sha256: string;
-  /** Of the prepared voxels as they lie in slices.npy. */
-  voxelSha256: string;
-  /** Crude mean of the lungs, HU sources only; null elsewhere. */
-  meanLungHu: number | null;
-  /** Further columns of the labels file. */
-  extra: Record<string, string>;
-}
-
-/** Where voxels lie: world(i, j, k) = origin + direction · (i, j, k) · spacing, LPS mm; 1 mm and no turn where a source has none. */
-export interface Geometry {
-  spacing: Triple;
-  origin: Triple;
-  /** Row-major 3 x 3. */
-  direction: readonly number[];
-}
 
 export interface DatasetInfo {
   name: string;

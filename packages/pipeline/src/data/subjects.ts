@@ -1,7 +1,7 @@
 import { formatTable, readTable, type TableRow } from "./csv.js";
 import { DatasetError } from "./errors.js";
-import { PARTS } from "./split/split.js";
-import type { VolumeRecord } from "./store.js";
+import { PARTS } from "./split/parts.js";
+import type { VolumeRecord } from "./volume-record.js";
 
 const AXES = ["x", "y", "z"] as const;
 const triple = (name: string) => AXES.map((axis) => `${name}_${axis}`);

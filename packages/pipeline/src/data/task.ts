@@ -2,8 +2,10 @@
 import { stageClasses, type TaskClasses } from "../config/classes.js";
 import type { RunConfig } from "../config/types.js";
 import { shuffleLabels } from "./shuffle-labels.js";
-import type { Part, Split } from "./split/split.js";
-import { labelsOf, type Dataset, type VolumeRecord } from "./store.js";
+import type { Part } from "./split/parts.js";
+import type { Split } from "./split/split.js";
+import { labelsOf, type Dataset } from "./store.js";
+import type { VolumeRecord } from "./volume-record.js";
 
 export interface TaskVolume extends Omit<VolumeRecord, "label"> {
   /** Class of the task, 0..K-1. */

@@ -1,5 +1,6 @@
 /** The window of values where a configuration names none. */
-import { readStored, type Dataset, type VolumeRecord } from "./store.js";
+import { readStored, type Dataset } from "./store.js";
+import type { VolumeRecord } from "./volume-record.js";
 
 /** What lies below the lower and above the upper one is cut, as nnU-Net does for CT. */
 const PERCENTS = [0.5, 99.5] as const;

@@ -1,7 +1,7 @@
 /** Runs sorted and filtered, and as a table. */
 import { RangeOfParameterError } from "@slicestack/stats";
 import { sparkline, type RunRow } from "./list-runs.js";
-import { formatEstimate, formatNumber } from "./report/tables.js";
+import { formatEstimate, formatNumber } from "../page/format.js";
 
 const KEYS: Record<string, (run: RunRow) => string | number> = {
   folder: ({ folder }) => folder,

@@ -1,7 +1,9 @@
 /** What a run is scored on: its own test part, or another data set, whose classes are matched by name. */
 import { stageClasses } from "../config/classes.js";
-import { checkSplit, readSplit, splitPath, type Part } from "../data/split/split.js";
-import { openDataset, type Dataset, type VolumeRecord } from "../data/store.js";
+import { checkSplit, readSplit, splitPath } from "../data/split/split.js";
+import type { Part } from "../data/split/parts.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import type { TaskVolume } from "../data/task.js";
 import { readRecord, readRunConfig, RunError } from "../run/folder.js";
 import { openImported } from "../run/imported.js";

@@ -9,7 +9,7 @@ import { stagesOf } from "../config/stages.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { spreadOver } from "../data/sampler.js";
-import type { Part } from "../data/split/split.js";
+import type { Part } from "../data/split/parts.js";
 import type { TaskVolume } from "../data/task.js";
 import { storedVolume } from "../inspect/read.js";
 import { svgToPng } from "../page/drawing.js";

@@ -3,7 +3,7 @@
  * S slices, H height, W width of the stored volume; N slices that the model saw, C channels, h x w its size.
  */
 import { cat, functional as F, fromTypedArray, scope, zeros, type Tensor } from "@slicestack/torch";
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { planesOf } from "../input/schema.js";
 import type { SliceTransform } from "../input/slices.js";
 import type { VolumeTransform } from "../input/volumes.js";

@@ -1,6 +1,6 @@
 /** From the grid of the stored volume to that of the source scan, by the geometry and the crop that the index keeps. */
 import { resample, uncrop, type Triple, type Volume } from "@slicestack/volume";
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 
 /**
  * A map in the space of the source scan, turned to LPS: linear in between, 0 in what was cropped away.

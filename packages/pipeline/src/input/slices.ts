@@ -4,7 +4,7 @@
  */
 import { cat, fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { PixelShape } from "../augment/augment.js";
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { channelsOf, planesOf, type SliceInput } from "./schema.js";
 import { storedValues, type SourceVolume, type VoxelSource } from "./source.js";
 import { windowed } from "./values.js";

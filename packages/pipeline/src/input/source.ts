@@ -6,7 +6,8 @@
 import { statSync } from "node:fs";
 import { cat, fromTypedArray, mapFile, scope, type Tensor } from "@slicestack/torch";
 import { DatasetError } from "../data/errors.js";
-import { storeBytes, type Dataset, type StoreArray, type StoreDtype, type VolumeRecord } from "../data/store.js";
+import { storeBytes, type Dataset, type StoreArray, type StoreDtype } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 
 /** A volume of a source: `count` slices from row `first` on, with its spacing in mm. */
 export type SourceVolume = Pick<VolumeRecord, "first" | "count"> & {

@@ -4,7 +4,7 @@
  */
 import { cat, functional as F, scope, stack, type Tensor } from "@slicestack/torch";
 import type { Spacing } from "../augment/augment.js";
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import type { VolumeInput } from "./schema.js";
 import { storedValues, type SourceVolume, type VoxelSource } from "./source.js";
 import { windowed } from "./values.js";

@@ -2,7 +2,8 @@
 import type { Found } from "../data/ingest/discover.js";
 import { rankSeries } from "../data/ingest/series.js";
 import type { SourceVolume } from "../data/ingest/source.js";
-import type { Dataset, VolumeRecord } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { InspectError } from "./errors.js";
 
 export interface Choice {

@@ -2,7 +2,8 @@
 import { type Volume } from "@slicestack/volume";
 import type { SourceVolume } from "../data/ingest/source.js";
 import { sha256Of } from "../data/prepare/volume.js";
-import type { Dataset, VolumeRecord } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { InspectError } from "./errors.js";
 import type { Identity } from "./identity.js";
 import { readToLook, storedVolume, turned } from "./read.js";

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { SplitError } from "../data/errors.js";
-import { PARTS, readSplits, splitPath, type Part } from "../data/split/split.js";
+import { PARTS, type Part } from "../data/split/parts.js";
+import { readSplits, splitPath } from "../data/split/split.js";
 import { labelsOf, readStored, storeBytes, type Dataset, type StoreArray } from "../data/store.js";
 import type { Progress } from "../engine/progress.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";

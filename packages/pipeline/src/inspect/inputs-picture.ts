@@ -1,5 +1,5 @@
 /** What two loaders hand to a model, and the difference. */
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { besideOf } from "./beside.js";
 import type { Canvas } from "./canvas.js";
 import type { Loaded } from "./inputs.js";

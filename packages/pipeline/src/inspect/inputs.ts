@@ -5,7 +5,8 @@
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { RunConfig } from "../config/types.js";
 import { arrayHash } from "../data/hash.js";
-import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
+import { readStored, type Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { sliceTransform } from "../input/of-config.js";
 import { datasetSource } from "../input/source.js";
 import { SliceStore, type SliceTransform } from "../input/slices.js";

@@ -1,7 +1,8 @@
 /** Looks at a file, a series, a source of many volumes or a prepared data set: facts, pictures, comparisons. */
 import type { RunConfig } from "../config/types.js";
 import type { SourceVolume } from "../data/ingest/source.js";
-import type { Dataset, VolumeRecord } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
 import type { Progress } from "../engine/progress.js";
 import { chooseRecord, chooseVolume, type Choice } from "./choose.js";

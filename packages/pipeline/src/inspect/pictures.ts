@@ -1,6 +1,7 @@
 /** The pictures of one volume, and of a data set. */
 import type { Volume } from "@slicestack/volume";
-import type { Dataset, VolumeRecord } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { animate, animationKind } from "./animation.js";
 import { histogramSvg } from "./histogram.js";
 import { montageOf, volumeMontage, type Tile } from "./montage.js";

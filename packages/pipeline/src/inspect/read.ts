@@ -5,7 +5,8 @@ import { detectFormat, openNpzFile } from "@slicestack/volume/node";
 import type { VolumeInput } from "../data/ingest/source.js";
 import { arrayHash } from "../data/hash.js";
 import { readInput, type ReadOptions } from "../data/prepare/read.js";
-import { readStored, type Dataset, type VolumeRecord } from "../data/store.js";
+import { readStored, type Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 
 export interface ReadVolume {
   /** As the file has it. */

@@ -2,7 +2,8 @@
 import { npyDtypeOf, orientationCode, type DicomSeries, type Triple, type Volume } from "@slicestack/volume";
 import { readNiftiHeader } from "@slicestack/volume/node";
 import type { SetAside, SourceVolume } from "../data/ingest/source.js";
-import type { Dataset, VolumeRecord } from "../data/store.js";
+import type { Dataset } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { GEOMETRY_COLUMN } from "../data/subjects.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import type { Identity } from "./identity.js";

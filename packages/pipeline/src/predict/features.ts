@@ -22,7 +22,7 @@ import { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
 import { spreadOver } from "../data/sampler.js";
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
 import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
 import { notice } from "../engine/notices.js";

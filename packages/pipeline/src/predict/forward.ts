@@ -2,7 +2,7 @@
 import { autocast, cat, fromTypedArray, noGrad, scope, stack, type Tensor } from "@slicestack/torch";
 import type { Head } from "../models/heads/head.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
-import type { VolumeRecord } from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
 import type { SliceStore } from "../input/slices.js";
 import type { VolumeStore } from "../input/volumes.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";

@@ -3,7 +3,7 @@ import { coloursOf, drawSvg, PALETTE } from "../page/drawing.js";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import type { Figure } from "../evaluate/figures/figure.js";
 import { forestPanel, reachOf, type ForestRow } from "../evaluate/figures/forest.js";
-import { formatEstimate, formatP, formatSigned } from "../evaluate/report/tables.js";
+import { formatEstimate, formatP, formatSigned } from "../page/format.js";
 import type { Ablation } from "./file.js";
 import { short, shownMetrics } from "./table.js";
 

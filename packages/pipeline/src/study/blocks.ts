@@ -2,7 +2,7 @@
 import { columnGroups } from "../evaluate/report/fit-columns.js";
 import { html, nothing, table as htmlTable, type Html } from "../evaluate/report/html.js";
 import { LATEX_PACKAGES, latexTable } from "../evaluate/report/latex.js";
-import { alignedTable, escapeMarkdown } from "../evaluate/report/tables.js";
+import { alignedTable, escapeMarkdown } from "../page/format.js";
 
 export interface StudyTable {
   label: string;

@@ -3,8 +3,8 @@ import type { MetricName } from "@slicestack/stats";
 import { coloursOf, drawSvg, type Spec } from "../page/drawing.js";
 import { bandArea, curves, share as axisOf } from "../evaluate/figures/axes.js";
 import type { Figure } from "../evaluate/figures/figure.js";
-import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js";
-import type { LearningCurve } from "./learning-curve.js";
+import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
+import type { LearningCurve } from "./curve.js";
 
 const SIZE = { width: 260, height: 240 };
 

@@ -1,9 +1,9 @@
 /** The tables of a learning curve: one a metric, and the differences from the main variant at each share. */
 import { powerLawAt } from "@slicestack/stats";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
-import { formatNumber } from "../evaluate/report/tables.js";
+import { formatNumber } from "../page/format.js";
 import type { Block, StudyTable } from "./blocks.js";
-import type { LearningCurve } from "./learning-curve.js";
+import type { LearningCurve } from "./curve.js";
 import { percent } from "./runs.js";
 import { differenceCell, provenance, scoreCell, settingsTable, short, shownMetrics, type Provenance } from "./table.js";
 

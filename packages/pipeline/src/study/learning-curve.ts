@@ -2,14 +2,14 @@
  * Learning curve: the variants of an ablation, trained on growing shares of the labelled volumes and scored on the same
  * others. Everything is kept in its folder: killed at any moment, the next call goes on.
  */
-import { fitPowerLaw, type MetricName, METRICS, type PowerLaw } from "@slicestack/stats";
+import { fitPowerLaw, type MetricName, METRICS } from "@slicestack/stats";
 import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { SplitError } from "../data/errors.js";
 import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
-import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
+import { compareRepeated } from "../evaluate/compare/repeated.js";
 import { writePredictions } from "../evaluate/predictions.js";
 import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
@@ -22,6 +22,7 @@ import { studyPage } from "./page.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
 import { stepsOf } from "./steps.js";
 import { inOneSession } from "../engine/session.js";
+import type { CurvePoint, CurveFit, LearningCurve } from "./curve.js";
 
 /** A tenth, a quarter, a half, all. */
 export const SHARES = [0.1, 0.25, 0.5, 1] as const;
@@ -31,33 +32,6 @@ export interface LearningCurveOptions extends StudyOptions {
   shares?: readonly number[];
   /** Smaller shares take the slice stage of the largest one: what labelled slices beside few labelled volumes are worth. */
   slicesOfAll?: boolean;
-}
-
-/** What the variants score after training on one share. */
-export interface CurvePoint {
-  share: number;
-  /** Labelled volumes that they were trained on, mean over seeds and folds. */
-  volumes: number;
-  comparison: RepeatedComparison;
-  /** Of training, mean over the runs, one entry a variant. */
-  minutes: number[];
-}
-
-export interface CurveFit {
-  variant: string;
-  metric: MetricName;
-  /** Of 1 - metric over training volumes, through every seed's value. */
-  fit: PowerLaw;
-}
-
-export interface LearningCurve {
-  ablation: Ablation;
-  part: "val" | "test";
-  slicesOfAll: boolean;
-  /** Smallest share first. */
-  points: CurvePoint[];
-  /** Where there are three shares or more. */
-  fits: CurveFit[];
 }
 
 export interface LearningCurveResult {

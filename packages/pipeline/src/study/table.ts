@@ -3,7 +3,8 @@ import type { MetricName } from "@slicestack/stats";
 import type { DatasetInfo } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
 import type { RepeatedComparison, RepeatedDifference, RepeatedMetric, RepeatedSummary } from "../evaluate/compare/repeated.js"; // prettier-ignore
-import { formatEstimate, formatNumber, formatP, formatSigned, METRIC_NAMES, SHORT_NAMES } from "../evaluate/report/tables.js"; // prettier-ignore
+import { formatEstimate, formatNumber, formatP, formatSigned } from "../page/format.js";
+import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
 import type { Block, StudyTable } from "./blocks.js";
 import type { Ablation } from "./file.js";
 

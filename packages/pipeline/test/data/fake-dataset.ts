@@ -1,4 +1,5 @@
-import type { Dataset, Geometry, VolumeRecord } from "../../src/data/store.js";
+import type { Dataset } from "../../src/data/store.js";
+import type { Geometry, VolumeRecord } from "../../src/data/volume-record.js";
 
 const plain: Geometry = { spacing: [1, 1, 1], origin: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1] };
 

@@ -7,7 +7,8 @@ import { readNpy } from "@slicestack/volume/node";
 import { readTable } from "../../src/data/csv.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
-import { checkSplit, type Part } from "../../src/data/split/split.js";
+import { checkSplit } from "../../src/data/split/split.js";
+import type { Part } from "../../src/data/split/parts.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** ../shared/data beside the repository; this file runs from packages/pipeline/dist/test/data. */

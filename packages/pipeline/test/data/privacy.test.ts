@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Table } from "../../src/data/csv.js";
 import { furtherColumns } from "../../src/data/ingest/columns.js";
-import { isPersonal, Pseudonyms, readSalt, saltPath } from "../../src/data/ingest/privacy.js";
+import { isPersonal } from "../../src/data/ingest/personal-columns.js";
+import { Pseudonyms, readSalt, saltPath } from "../../src/data/ingest/privacy.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("a pseudonym is HMAC-SHA-256 of the identifier under the salt: the same each time, another under another salt", () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
-import type { VolumeRecord } from "../../src/data/store.js";
+import type { VolumeRecord } from "../../src/data/volume-record.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** Chance that a random member of the second group has a larger value than one of the first (Mann-Whitney). */

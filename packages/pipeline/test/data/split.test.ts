@@ -7,15 +7,8 @@ import { SplitError } from "../../src/data/errors.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { officialSplit, splitFromTable } from "../../src/data/split/official.js";
-import {
-  checkSplit,
-  foldName,
-  readSplit,
-  readSplits,
-  writeSplit,
-  type Part,
-  type Split,
-} from "../../src/data/split/split.js";
+import { checkSplit, foldName, readSplit, readSplits, writeSplit, type Split } from "../../src/data/split/split.js";
+import type { Part } from "../../src/data/split/parts.js";
 import { Pseudonyms, readSalt } from "../../src/data/ingest/privacy.js";
 import { fakeDataset } from "./fake-dataset.js";
 import { temporaryFolder } from "./temporary.js";

@@ -7,7 +7,7 @@ import { confidentErrors } from "../../src/evaluate/analysis/failures.js";
 import { stageTimes } from "../../src/evaluate/cost.js";
 import { trainedPriors } from "../../src/evaluate/priors.js";
 import { checklist } from "../../src/evaluate/report/checklist.js";
-import { escapeMarkdown } from "../../src/evaluate/report/tables.js";
+import { escapeMarkdown } from "../../src/page/format.js";
 import { latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
 import { escapeLatex, latexTable } from "../../src/evaluate/report/latex.js";
 import { modelCard } from "../../src/evaluate/report/model-card.js";

@@ -7,14 +7,8 @@ import { METRICS, PredictionsError, ProbabilityError, ShapeError } from "@slices
 import { readPredictions, writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { compareModels } from "../../src/evaluate/compare/models.js";
 import { summarise } from "../../src/evaluate/summary.js";
-import {
-  formatEstimate,
-  formatNumber,
-  formatP,
-  formatSigned,
-  markdownTable,
-  summaryTable,
-} from "../../src/evaluate/report/tables.js";
+import { formatEstimate, formatNumber, formatP, formatSigned } from "../../src/page/format.js";
+import { markdownTable, summaryTable } from "../../src/evaluate/report/tables.js";
 import { parseTrainingRows } from "../../src/evaluate/training-rows.js";
 import { close, simulate } from "./fixture.js";
 import { examplePredictions } from "./report-example.js";

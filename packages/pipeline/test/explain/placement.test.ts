@@ -8,7 +8,8 @@ import { reorient, voxelToWorld, worldToVoxel, type Triple, type Volume } from "
 import { readNifti, writeNifti } from "@slicestack/volume/node";
 import { mapsToVolume, slicesToVolume, voxelsToVolume, type SliceGrid } from "../../src/explain/placement.js";
 import { mapInSource } from "../../src/explain/source-map.js";
-import { readStored, type VolumeRecord } from "../../src/data/store.js";
+import { readStored } from "../../src/data/store.js";
+import type { VolumeRecord } from "../../src/data/volume-record.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";

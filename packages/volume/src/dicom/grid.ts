@@ -5,7 +5,7 @@ import type { DicomSeriesError } from "./errors.js";
 import { oneSlice, sliceName, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 import { planRegrid, type Regrid } from "./regrid.js";
-import type { DicomSeries } from "./series.js";
+import type { DicomSeries } from "./dicom-series.js";
 import { analyseSpacing, mixesOver, type PlaneMix, type Spacing } from "./spacing.js";
 import { tiltDegrees, type SliceStack } from "./stack.js";
 

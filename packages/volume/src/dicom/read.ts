@@ -5,7 +5,8 @@ import { AIR, HounsfieldStack, isPadding, type Rescale } from "./pixels/hounsfie
 import { checkReadable, openImage, pixelBytes, type OpenImage } from "./pixels/stored.js";
 import { planGrid, type VolumeGrid } from "./grid.js";
 import { refusal } from "./refusal.js";
-import { framesOf, type DicomSeries } from "./series.js";
+import { framesOf } from "./series.js";
+import type { DicomSeries } from "./dicom-series.js";
 import { buildStack, tiltDegrees, type SliceStack, type StackOptions } from "./stack.js";
 import { syntaxName, type TransferSyntax } from "./syntaxes.js";
 import { regrid } from "./regrid.js";

@@ -1,7 +1,7 @@
 import { said } from "../message.js";
 import { theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
-import type { DicomSeries } from "./series.js";
+import type { DicomSeries } from "./dicom-series.js";
 
 const EXPORT_ALL = "Export the series again with all its attributes.";
 

@@ -1,6 +1,7 @@
 import { VolumeFileError, VolumeFormatError } from "../errors.js";
 import { readHeader, type DicomHeader } from "./header.js";
-import { groupSeries, type DicomSeries } from "./series.js";
+import { groupSeries } from "./series.js";
+import type { DicomSeries } from "./dicom-series.js";
 import type { SetAside, SetAsideOptions, SetAsideReason } from "./set-aside.js";
 import type { DicomSource } from "./source.js";
 

@@ -1,20 +1,9 @@
 import { DicomSeriesError } from "./errors.js";
 import type { DicomHeader } from "./header.js";
-import type { AcquisitionFacts, SeriesIdentity } from "./identity.js";
 import type { DicomSlice } from "./image.js";
 import { analyseSpacing } from "./spacing.js";
 import { buildStack } from "./stack.js";
-
-/** Slices that belong together: one SeriesInstanceUID, size and (nearly) one orientation, in one system of coordinates. */
-export interface DicomSeries extends SeriesIdentity {
-  acquisition: AcquisitionFacts;
-  rows: number;
-  columns: number;
-  /** UIDs, each once. */
-  transferSyntaxes: string[];
-  /** In the order in which the files came; readDicomSeries sorts them by position. */
-  slices: DicomSlice[];
-}
+import type { DicomSeries } from "./dicom-series.js";
 
 /** Cosine of 3 degrees: what turns more is another series, such as a reformat under the same UID. */
 const SAME_ORIENTATION = 0.9986;

@@ -5,7 +5,7 @@ import { said } from "../message.js";
 import { oneSlice, theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 import { checkRequired } from "./required.js";
-import type { DicomSeries } from "./series.js";
+import type { DicomSeries } from "./dicom-series.js";
 
 /** The slices of a series in their places. */
 export interface SliceStack {

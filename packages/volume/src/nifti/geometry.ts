@@ -1,5 +1,5 @@
 import { NIFTI1, type NIFTI2 } from "nifti-reader-js";
-import type { NiftiHeader } from "./header.js";
+import type { NiftiHeader } from "./nifti-header.js";
 import type { Refuse } from "../refuse.js";
 import { determinant3, type Triple } from "../volume.js";
 

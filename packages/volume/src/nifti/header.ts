@@ -4,6 +4,7 @@ import { MAX_VOXEL_BYTES, VOXEL_BYTES, type VoxelDtype } from "../dtypes.js";
 import { niftiGeometry } from "./geometry.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import type { Triple } from "../volume.js";
+import type { NiftiHeader } from "./nifti-header.js";
 
 /** Data types of NIfTI that one voxel of a scan can have, by the header's code. */
 const DTYPES: Record<number, VoxelDtype> = {
@@ -28,31 +29,6 @@ const REFUSED_DTYPES: Record<number, string> = {
   2048: "complex",
   2304: "RGBA",
 };
-
-/** What the header of a NIfTI file says, checked; geometry in LPS mm. */
-export interface NiftiHeader {
-  version: 1 | 2;
-  littleEndian: boolean;
-  /** The header of a .hdr/.img pair: the voxels are in the other file. */
-  pair: boolean;
-  dtype: VoxelDtype;
-  itemBytes: number;
-  shape: Triple;
-  /** Byte where the voxels begin, in the uncompressed file (of a pair: the .img file). */
-  voxelOffset: number;
-  /** Length of the voxels in bytes. */
-  voxelBytes: number;
-  /** value = stored * slope + intercept. */
-  slope: number;
-  intercept: number;
-  spacing: Triple;
-  origin: Triple;
-  direction: number[];
-  /** Where the geometry came from. */
-  geometry: "sform" | "qform" | "pixdim";
-  /** Where the header contradicts itself, or is silent on its spacing: what was taken. */
-  geometryNotes: string[];
-}
 
 /** Bytes that are enough for the header of either version. */
 export const NIFTI_HEADER_BYTES = 540;

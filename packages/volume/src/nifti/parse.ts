@@ -1,6 +1,7 @@
 import { copied } from "../bytes/copy.js";
 import { checkLength, type Announced } from "../bytes/gather.js";
-import { parseNiftiHeader, type NiftiHeader } from "./header.js";
+import { parseNiftiHeader } from "./header.js";
+import type { NiftiHeader } from "./nifti-header.js";
 import { decodeVoxels } from "./voxels.js";
 import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";

@@ -1,5 +1,5 @@
 import { voxelArray } from "../dtypes.js";
-import type { NiftiHeader } from "./header.js";
+import type { NiftiHeader } from "./nifti-header.js";
 import { refuser } from "../refuse.js";
 import type { VoxelArray } from "../volume.js";
 

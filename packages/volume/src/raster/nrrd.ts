@@ -1,5 +1,4 @@
-import type { VoxelDtype } from "../dtypes.js";
-import { VOXEL_BYTES } from "../dtypes.js";
+import { type VoxelDtype, VOXEL_BYTES } from "../dtypes.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import {
   checkedDataFile,

@@ -2,7 +2,7 @@
 import { TableError } from "../errors.js";
 import type { Table, TableRow } from "../csv.js";
 import { isMissing } from "../missing-value.js";
-import { isPersonal } from "./privacy.js";
+import { isPersonal } from "./personal-columns.js";
 
 export interface FurtherColumns {
   kept: string[];

@@ -5,7 +5,7 @@ import { sliceOrder, type DicomSeries } from "@slicestack/volume";
 import { readNpyHeader } from "@slicestack/volume/node";
 import { NO_FILE } from "../../config/given-file.js";
 import type { Progress } from "../../engine/progress.js";
-import { codeOf } from "../csv.js";
+import { codeOf } from "../error-code.js";
 import { PrepareError } from "../errors.js";
 import { reasonOf } from "../reason.js";
 import { dicomVolumes } from "./dicom.js";

@@ -1,7 +1,7 @@
 /** A column of the labels file that says which part each volume is of, as published tables have it. */
 import type { Table, TableRow } from "../csv.js";
 import { TableError, type LabelProblems } from "../errors.js";
-import type { Part } from "../split/split.js";
+import type { Part } from "../split/parts.js";
 import { isMissing } from "../missing-value.js";
 import type { SourceVolume } from "./source.js";
 

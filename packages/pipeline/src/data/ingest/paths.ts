@@ -1,6 +1,6 @@
 /** What the path of a volume says of it: its name, its class, its part. */
 import { basename } from "node:path";
-import type { Part } from "../split/split.js";
+import type { Part } from "../split/parts.js";
 import type { Key, SourceVolume, VolumeInput } from "./source.js";
 
 /** More classes than this are taken for a mistake: a column of identifiers, or the date in the name of a folder. */

@@ -1,7 +1,7 @@
 /** What a source folder holds: volumes by where their voxels are and by what labels may call them. */
 import type { SetAsideCode } from "@slicestack/volume";
 import type { FurtherColumns } from "./columns.js";
-import type { Part } from "../split/split.js";
+import type { Part } from "../split/parts.js";
 
 /** How the voxels of one volume are read; plain data, because it is sent to a worker thread. Paths are absolute. */
 export type VolumeInput =

@@ -12,9 +12,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
-import { codeOf } from "../csv.js";
+import { codeOf } from "../error-code.js";
 import { naming } from "../system-errors.js";
-import { storeBytes, type StoreDtype, type VolumeRecord } from "../store.js";
+import { storeBytes, type StoreDtype } from "../store.js";
+import type { VolumeRecord } from "../volume-record.js";
 
 /** What the volumes of one data set have in common. */
 export interface Frame {

@@ -22,8 +22,8 @@ import {
   type Dataset,
   type DatasetInfo,
   type StoreDtype,
-  type VolumeRecord,
 } from "../store.js";
+import type { VolumeRecord } from "../volume-record.js";
 import { formatSubjects, GEOMETRY_COLUMN } from "../subjects.js";
 import { dataFolder, Journal, type Frame } from "./journal.js";
 import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions, type Quarantined } from "./plan.js"; // prettier-ignore

@@ -5,7 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { NpyWriter } from "@slicestack/volume/node";
 import { z } from "zod";
 import { StagedFolder, writeFileAtomic } from "../atomic.js";
-import { codeOf } from "../csv.js";
+import { codeOf } from "../error-code.js";
 import { DatasetError, PrepareError } from "../errors.js";
 import { checkedName } from "../names.js";
 import { openSealed, sealedJson } from "../sealed-json.js";
@@ -18,8 +18,8 @@ import {
   storeBytes,
   type Dataset,
   type DatasetInfo,
-  type VolumeRecord,
 } from "../store.js";
+import type { VolumeRecord } from "../volume-record.js";
 import { formatSubjects } from "../subjects.js";
 import type { Plan } from "./plan.js";
 

@@ -2,7 +2,8 @@
 import { Random } from "@slicestack/stats";
 import { SplitError } from "../errors.js";
 import { labelsOf, type Dataset } from "../store.js";
-import { PARTS, sealed, type Part, type Split } from "./split.js";
+import { PARTS, type Part } from "./parts.js";
+import { sealed, type Split } from "./split.js";
 import { unitsOf, type Unit } from "./units.js";
 
 export interface SplitOptions {

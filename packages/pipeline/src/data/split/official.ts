@@ -9,8 +9,10 @@ import { PART_COLUMN, partOf } from "../ingest/parts.js";
 import { composed, withoutExtension } from "../ingest/paths.js";
 import { Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
 import { listed } from "../listed.js";
-import { openDataset, type Dataset, type VolumeRecord } from "../store.js";
-import { checkSplit, sealed, writeSplit, type Part, type Split } from "./split.js";
+import { openDataset, type Dataset } from "../store.js";
+import type { VolumeRecord } from "../volume-record.js";
+import { checkSplit, sealed, writeSplit, type Split } from "./split.js";
+import type { Part } from "./parts.js";
 import { unitsOf } from "./units.js";
 
 /** Of an official train part, the share of subjects that becomes val where the data come with train and test alone. */

@@ -4,13 +4,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../atomic.js";
-import { codeOf } from "../csv.js";
+import { codeOf } from "../error-code.js";
 import { SplitError } from "../errors.js";
 import { openSealed, sealedJson } from "../sealed-json.js";
 import type { Dataset } from "../store.js";
-
-export const PARTS = ["train", "val", "test"] as const;
-export type Part = (typeof PARTS)[number];
+import { PARTS, type Part } from "./parts.js";
 
 /** Where a split stands in a cross-validation; counted from 0. */
 export interface Fold {

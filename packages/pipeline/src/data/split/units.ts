@@ -2,7 +2,8 @@
 import { SplitError } from "../errors.js";
 import { listed } from "../listed.js";
 import { isMissing } from "../missing-value.js";
-import type { Dataset, VolumeRecord } from "../store.js";
+import type { Dataset } from "../store.js";
+import type { VolumeRecord } from "../volume-record.js";
 
 /** Volumes that stay in one part. */
 export interface Unit {

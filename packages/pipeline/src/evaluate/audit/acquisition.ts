@@ -11,7 +11,8 @@ import {
   sampledOf,
   seededRandom,
 } from "@slicestack/stats";
-import type { Dataset, VolumeRecord } from "../../data/store.js";
+import type { Dataset } from "../../data/store.js";
+import type { VolumeRecord } from "../../data/volume-record.js";
 import { fitLogistic, predictLogistic } from "../baselines/logistic.js";
 import { balancedSize } from "../estimates.js";
 import { isMissing } from "../../data/missing-value.js";

@@ -4,11 +4,13 @@ import { FLAGS_REMEDY } from "../../data/hu.js";
 import { GEOMETRY_COLUMN } from "../../data/subjects.js";
 import type { Progress } from "../../engine/progress.js";
 import { labelsOf, openDataset, type Dataset } from "../../data/store.js";
-import { checkSplit, foldName, PARTS, readSplits, splitPath, type Part, type Split } from "../../data/split/split.js";
-import { formatEstimate } from "../report/tables.js";
+import { checkSplit, foldName, readSplits, splitPath, type Split } from "../../data/split/split.js";
+import { PARTS, type Part } from "../../data/split/parts.js";
+import { formatEstimate } from "../../page/format.js";
 import { acquisitionAuc, TOGETHER, unusableColumns, type AcquisitionFinding } from "./acquisition.js";
 import { findDuplicates, type DuplicatePair } from "./duplicates.js";
-import { volumeFacts, type VolumeFacts } from "./facts.js";
+import { volumeFacts } from "./facts.js";
+import type { VolumeFacts } from "./volume-facts.js";
 import { findOutliers, type Outlier } from "./outliers.js";
 import { valueFingerprint, type ValueFingerprint } from "./values.js";
 

@@ -1,7 +1,7 @@
 /** Volumes that are the same, or nearly: one scan under two names puts training data into the test part. */
-import type { VolumeRecord } from "../../data/store.js";
+import type { VolumeRecord } from "../../data/volume-record.js";
 import { correlation, distance } from "./fingerprint.js";
-import type { VolumeFacts } from "./facts.js";
+import type { VolumeFacts } from "./volume-facts.js";
 
 export interface DuplicatePair {
   /** Ids. */

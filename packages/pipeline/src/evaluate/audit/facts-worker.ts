@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import type { PoolAnswer } from "../../data/pool.js";
 import { readStored, type Dataset, type StoreArray } from "../../data/store.js";
-import type { VolumeFacts } from "./facts.js";
+import type { VolumeFacts } from "./volume-facts.js";
 import { fingerprintOf, thumbnailOf } from "./fingerprint.js";
 
 export interface FactsJob {

@@ -4,22 +4,7 @@ import { runPool } from "../../data/pool.js";
 import type { Dataset } from "../../data/store.js";
 import type { Progress } from "../../engine/progress.js";
 import type { FactsJob } from "./facts-worker.js";
-
-export interface VolumeFacts {
-  /** In the data set's unit. */
-  mean: number;
-  standardDeviation: number;
-  least: number;
-  /** Percentiles 1, 50 and 99. */
-  p1: number;
-  p50: number;
-  p99: number;
-  most: number;
-  /** Signs of the steps between neighbouring means of a 16 x 16 x 8 grid: near-duplicates share nearly all. */
-  fingerprint: Uint32Array;
-  /** The means themselves, x fastest. */
-  thumbnail: Float32Array;
-}
+import type { VolumeFacts } from "./volume-facts.js";
 
 export interface FactsOptions {
   workers?: number;

@@ -1,7 +1,7 @@
 /** Volumes unlike the others in values, slice count or field of view: often a wrong series, unit or orientation. */
 import { medianOf } from "@slicestack/stats";
-import type { VolumeRecord } from "../../data/store.js";
-import type { VolumeFacts } from "./facts.js";
+import type { VolumeRecord } from "../../data/volume-record.js";
+import type { VolumeFacts } from "./volume-facts.js";
 
 export interface Outlier {
   id: string;

@@ -5,7 +5,7 @@ import { windowed } from "../../page/windowed.js";
 import { definitions, html, nothing, table, type Html } from "../report/html.js";
 import { renderPage } from "../report/page.js";
 import { greyPng } from "../report/png.js";
-import { formatEstimate, formatNumber } from "../report/tables.js";
+import { formatEstimate, formatNumber } from "../../page/format.js";
 import type { Audit, PlacedPair } from "./audit.js";
 
 const short = (value: number): string => String(Number(value.toPrecision(4)));

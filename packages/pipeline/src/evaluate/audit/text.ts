@@ -1,5 +1,5 @@
 /** The audit for a terminal. */
-import { formatEstimate } from "../report/tables.js";
+import { formatEstimate } from "../../page/format.js";
 import type { Audit } from "./audit.js";
 
 export function auditText({ dataset, balance, acquisition, values, findings }: Audit): string {

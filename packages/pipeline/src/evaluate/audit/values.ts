@@ -3,7 +3,7 @@ import { medianOf } from "@slicestack/stats";
 import { FLAGS_COLUMN, flagWarnings, type ValueFlag } from "../../data/hu.js";
 import type { Dataset } from "../../data/store.js";
 import { numbersAuc, type AcquisitionFinding } from "./acquisition.js";
-import type { VolumeFacts } from "./facts.js";
+import type { VolumeFacts } from "./volume-facts.js";
 
 /** Numbers of a volume's values; those of air, which no disease changes, first. */
 const NUMBERS = [

@@ -17,9 +17,10 @@ import type { SummaryOptions } from "../options.js";
 import { readPredictions, type Predictions } from "../predictions.js";
 import { comparisonPage } from "../report/comparison-page.js";
 import { comparisonLatex, comparisonMarkdown, comparisonText } from "../report/comparison-tables.js";
-import { summarise, type ModelSummary } from "../summary.js";
-import { compareAllPairs, type AllPairs } from "./all-pairs.js";
+import { summarise } from "../summary.js";
+import { compareAllPairs } from "./all-pairs.js";
 import { compareFolds, type FoldComparison, type FoldMember } from "./folds.js";
+import type { RunComparison } from "./comparison.js";
 
 export interface CompareOptions {
   /** Folders of runs or groups that `evaluate` has scored; two at least. */
@@ -33,19 +34,6 @@ export interface CompareOptions {
   /** Default 2000. */
   resamples?: number;
   command?: string;
-}
-
-export interface RunComparison {
-  /** What was compared, in the order given; `name` is what tables call it. */
-  runs: { name: string; folder: string; model: string }[];
-  classes: string[];
-  metric: MetricName;
-  summaries: ModelSummary[];
-  pairs: AllPairs;
-  /** Groups of a cross-validation on the same folds; else null. */
-  folds: FoldComparison | null;
-  /** What a reader must know: of other data preparations, splits, several volumes a subject. */
-  notes: string[];
 }
 
 export interface CompareResult extends RunComparison {

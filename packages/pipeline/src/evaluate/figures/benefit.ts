@@ -1,7 +1,8 @@
 /** The decision curve. */
 import type { DecisionCurve } from "@slicestack/stats";
 import { colourOf, drawSvg, INK, PALETTE } from "../../page/drawing.js";
-import { formatEstimate, modelName } from "../report/tables.js";
+import { formatEstimate } from "../../page/format.js";
+import { modelName } from "../metric-names.js";
 import { bandArea, curves, share } from "./axes.js";
 import type { Figure } from "./figure.js";
 

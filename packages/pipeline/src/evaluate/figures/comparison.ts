@@ -1,7 +1,8 @@
 /** The forest plot of several runs: their scores, and below them the difference of every pair. */
 import { coloursOf, drawSvg, INK } from "../../page/drawing.js";
-import type { RunComparison } from "../compare/runs.js";
-import { formatEstimate, formatP, formatSigned, headlineMetrics, METRIC_NAMES, SHORT_NAMES } from "../report/tables.js";
+import type { RunComparison } from "../compare/comparison.js";
+import { formatEstimate, formatP, formatSigned } from "../../page/format.js";
+import { headlineMetrics, METRIC_NAMES, SHORT_NAMES } from "../metric-names.js";
 import type { Figure } from "./figure.js";
 import { forestPanel, reachOf, type ForestRow } from "./forest.js";
 

@@ -1,7 +1,8 @@
 /** ROC and precision-recall curves with bands. */
 import { colourOf, coloursOf, drawSvg, type Spec } from "../../page/drawing.js";
 import type { ClassCurves } from "../analysis/curves.js";
-import { formatEstimate, formatNumber, modelName } from "../report/tables.js";
+import { formatEstimate, formatNumber } from "../../page/format.js";
+import { modelName } from "../metric-names.js";
 import type { ModelSummary } from "../summary.js";
 import { bandArea, curves, dashed, share, type NamedCurve } from "./axes.js";
 import type { Figure } from "./figure.js";

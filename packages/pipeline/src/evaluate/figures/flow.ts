@@ -1,6 +1,6 @@
 /** How volumes came into the parts: read, refused, left out, split. A flow diagram as CLAIM and STARD ask for. */
 import { escapeXml, INK, ownSvg } from "../../page/drawing.js";
-import type { PartCounts } from "../report/report.js";
+import type { PartCounts } from "../report/part-counts.js";
 import type { Figure } from "./figure.js";
 
 export interface Flow {

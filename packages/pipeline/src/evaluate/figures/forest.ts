@@ -4,15 +4,8 @@ import { drawSvg, coloursOf, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
 import type { ModelDifference } from "../compare/models.js";
 import type { ModelSummary } from "../summary.js";
-import {
-  differenceName,
-  formatEstimate,
-  formatSigned,
-  headlineMetrics,
-  METRIC_NAMES,
-  modelName,
-  SHORT_NAMES,
-} from "../report/tables.js";
+import { differenceName, headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../metric-names.js";
+import { formatEstimate, formatSigned } from "../../page/format.js";
 
 /** One line of a forest plot. */
 export interface ForestRow {

@@ -4,7 +4,8 @@ import { colourOf, coloursOf, drawSvg, INK, type Spec } from "../../page/drawing
 import type { Figure } from "./figure.js";
 import type { CalibrationReport } from "../analysis/calibrate.js";
 import type { ModelSummary } from "../summary.js";
-import { formatNumber, modelName } from "../report/tables.js";
+import { formatNumber } from "../../page/format.js";
+import { modelName } from "../metric-names.js";
 
 /** Confusion matrix of a model: counts, and the share of each true class below them. */
 export async function confusionFigure(summary: ModelSummary): Promise<Figure> {

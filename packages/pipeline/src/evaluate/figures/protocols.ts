@@ -2,7 +2,8 @@
 import type { MetricName } from "@slicestack/stats";
 import { colourOf, drawSvg } from "../../page/drawing.js";
 import type { ProtocolRow } from "../analysis/protocols.js";
-import { formatEstimate, formatSigned, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
+import { formatEstimate, formatSigned } from "../../page/format.js";
+import { METRIC_NAMES, modelName, SHORT_NAMES } from "../metric-names.js";
 import type { Figure } from "./figure.js";
 import { forestPanel, type ForestRow } from "./forest.js";
 

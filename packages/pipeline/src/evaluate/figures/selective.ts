@@ -1,7 +1,8 @@
 /** Risk by coverage. */
 import { coloursOf, drawSvg } from "../../page/drawing.js";
 import type { SelectiveReport } from "../analysis/selective.js";
-import { formatEstimate, modelName } from "../report/tables.js";
+import { formatEstimate } from "../../page/format.js";
+import { modelName } from "../metric-names.js";
 import { curves, share } from "./axes.js";
 import type { Figure } from "./figure.js";
 

@@ -1,7 +1,8 @@
 /** Groups of each column with their intervals. */
 import type { MetricName } from "@slicestack/stats";
 import { colourOf, drawSvg, PALETTE } from "../../page/drawing.js";
-import { formatEstimate, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js";
+import { formatEstimate } from "../../page/format.js";
+import { METRIC_NAMES, modelName, SHORT_NAMES } from "../metric-names.js";
 import type { SubgroupAnalysis } from "../subgroups/analysis.js";
 import type { Figure } from "./figure.js";
 import { forestPanel } from "./forest.js";

@@ -1,6 +1,6 @@
 /** Training curves. */
 import { drawSvg, INK, PALETTE, type Spec } from "../../page/drawing.js";
-import { formatNumber } from "../report/tables.js";
+import { formatNumber } from "../../page/format.js";
 import { chosenEpoch, selectionColumn, selectionName, type Selection, type Selections } from "../selection.js";
 import type { TrainingRow } from "../training-rows.js";
 import type { Figure } from "./figure.js";

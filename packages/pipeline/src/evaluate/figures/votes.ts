@@ -1,7 +1,7 @@
 /** The sweep of the slice count threshold on val. */
 import { drawSvg, INK, PALETTE } from "../../page/drawing.js";
 import type { VoteReport } from "../analysis/slice-votes.js";
-import { formatNumber } from "../report/tables.js";
+import { formatNumber } from "../../page/format.js";
 import { curves, share } from "./axes.js";
 import type { Figure } from "./figure.js";
 

@@ -32,7 +32,7 @@ import { byMetric, type SummaryOptions } from "../options.js";
 import { readSubjectTable, subgroupColumns } from "../subject-table.js";
 import type { SubgroupColumn } from "../subgroups/columns.js";
 import { readPredictions, writePredictions, type Predictions } from "../predictions.js";
-import { countPart, type PartCounts } from "../report/report.js";
+import { countPart, type PartCounts } from "../report/part-counts.js";
 import { summaryTable } from "../report/tables.js";
 import { openTestPart, type OtherData } from "../test-part.js";
 import { summarise, type ModelSummary } from "../summary.js";

@@ -1,6 +1,7 @@
 /** The members of a group as people read them: each one's scores, mean and SD, and what the common numbers are of. */
 import type { MetricName, RunSpread } from "@slicestack/stats";
-import { alignedTable, formatEstimate, formatNumber, headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../report/tables.js"; // prettier-ignore
+import { alignedTable, formatEstimate, formatNumber } from "../../page/format.js";
+import { headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../metric-names.js";
 import type { ModelSummary } from "../summary.js";
 import type { Combination } from "./ensemble.js";
 

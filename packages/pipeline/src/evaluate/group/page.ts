@@ -4,7 +4,8 @@ import type { ModelDifference } from "../compare/models.js";
 import type { FigureGroup } from "../figures/figure.js";
 import { definitions, html, nothing, table, type Html } from "../report/html.js";
 import { renderPage, type PageSection } from "../report/page.js";
-import type { PartCounts, ScoredInput } from "../report/report.js";
+import type { PartCounts } from "../report/part-counts.js";
+import type { ScoredInput } from "../report/report-input.js";
 import { dataAndSplit } from "../report/sections/data.js";
 import { notesBox } from "../report/sections/head.js";
 import { ranking } from "../report/sections/ranking.js";
@@ -12,7 +13,8 @@ import { pairs as allPairs } from "../report/sections/result.js";
 import { cell, figure, figuresOf } from "../report/sections/shared.js";
 import { CLASS_COLUMNS, classEstimates } from "../report/sections/errors.js";
 import { subgroups } from "../report/sections/subgroups.js";
-import { differenceName, formatEstimate, formatSigned, headlineMetrics, METRIC_NAMES, modelName } from "../report/tables.js"; // prettier-ignore
+import { differenceName, headlineMetrics, METRIC_NAMES, modelName } from "../metric-names.js";
+import { formatEstimate, formatSigned } from "../../page/format.js";
 import type { ModelSummary } from "../summary.js";
 import { combinationText, memberRows, type MembersInput } from "./members.js";
 

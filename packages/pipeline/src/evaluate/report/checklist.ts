@@ -13,9 +13,10 @@ import {
   subgroupFact,
   TO_FILL,
 } from "./facts.js";
-import type { ReportInput } from "./report.js";
+import type { ReportInput } from "./report-input.js";
 import { costFacts } from "./sections/cost.js";
-import { escapeMarkdown, modelName } from "./tables.js";
+import { escapeMarkdown } from "../../page/format.js";
+import { modelName } from "../metric-names.js";
 
 interface Item {
   /** Numbers in both lists; empty where one has none. */

@@ -1,11 +1,11 @@
 /** The page of a comparison. */
-import type { RunComparison } from "../compare/runs.js";
+import type { RunComparison } from "../compare/comparison.js";
 import type { Figure } from "../figures/figure.js";
 import { comparisonTable, foldTable } from "./comparison-tables.js";
 import { html, table } from "./html.js";
 import { renderPage, type PageSection } from "./page.js";
 import { cell, figure as drawn } from "./sections/shared.js";
-import { formatP, formatSigned } from "./tables.js";
+import { formatP, formatSigned } from "../../page/format.js";
 
 export function comparisonPage(comparison: RunComparison, figure: Figure, command: string): string {
   const { runs, notes, pairs, classes } = comparison;

@@ -1,16 +1,9 @@
 /** The one table of a comparison: runs, then pairs; as text, Markdown and LaTeX. */
 import type { MetricName } from "@slicestack/stats";
-import type { RunComparison } from "../compare/runs.js";
+import type { RunComparison } from "../compare/comparison.js";
 import { LATEX_PACKAGES, latexTable } from "./latex.js";
-import {
-  alignedTable,
-  escapeMarkdown,
-  formatEstimate,
-  formatP,
-  formatSigned,
-  METRIC_NAMES,
-  SHORT_NAMES,
-} from "./tables.js";
+import { alignedTable, escapeMarkdown, formatEstimate, formatP, formatSigned } from "../../page/format.js";
+import { METRIC_NAMES, SHORT_NAMES } from "../metric-names.js";
 
 /** Columns and rows; the first `runs` rows are the runs, the others pairs. */
 export interface ComparisonTable {

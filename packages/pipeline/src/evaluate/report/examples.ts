@@ -4,7 +4,7 @@ import type { TaskVolume } from "../../data/task.js";
 import type { Dataset } from "../../data/store.js";
 import type { Evidence } from "../analysis/failures.js";
 import type { Predictions } from "../predictions.js";
-import type { ExampleSlice } from "./report.js";
+import type { ExampleSlice } from "./report-input.js";
 import { slicePicture, viewText } from "./slice-pictures.js";
 
 interface ExampleOptions {

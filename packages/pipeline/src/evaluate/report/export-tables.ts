@@ -3,9 +3,10 @@ import type { Estimate, MetricName } from "@slicestack/stats";
 import { visible } from "../../page/visible.js";
 import { headlines } from "../analysis/headlines.js";
 import { LATEX_PACKAGES, latexTable, type LatexTable } from "./latex.js";
-import type { ReportInput } from "./report.js";
+import type { ReportInput } from "./report-input.js";
 import { CLASS_COLUMNS, classEstimates } from "./sections/errors.js";
-import * as words from "./tables.js";
+import { METRIC_NAMES, SHORT_NAMES, modelName } from "../metric-names.js";
+import { escapeMarkdown, formatEstimate, formatNumber, formatP, formatSigned } from "../../page/format.js";
 
 /** `keys`: columns that name a row. */
 interface TextTable extends LatexTable {
@@ -16,11 +17,11 @@ interface TextTable extends LatexTable {
 type Metrics = Partial<Record<MetricName, Estimate>>;
 
 export function markdownTables(input: ReportInput): string {
-  const head = `# Tables of ${words.escapeMarkdown(input.title)}\n\n${words.escapeMarkdown(note(input))}\n`;
+  const head = `# Tables of ${escapeMarkdown(input.title)}\n\n${escapeMarkdown(note(input))}\n`;
   const tables = tablesOf(input).map(({ caption, columns, rows }) => {
-    const line = (cells: readonly string[]) => `| ${cells.map(words.escapeMarkdown).join(" | ")} |`;
+    const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(" | ")} |`;
     return [
-      `## ${words.escapeMarkdown(caption)}`,
+      `## ${escapeMarkdown(caption)}`,
       "",
       line(columns),
       `|${"---|".repeat(columns.length)}`,
@@ -57,9 +58,9 @@ function tablesOf(input: ReportInput): TextTable[] {
   ].filter(({ rows }) => rows.length > 0);
 }
 
-const named = (name: MetricName): string => words.SHORT_NAMES[name] ?? words.METRIC_NAMES[name];
+const named = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
 const estimates = (metrics: Metrics, names: readonly MetricName[], format?: (value: number) => string) =>
-  names.map((name) => words.formatEstimate(metrics[name]!, format));
+  names.map((name) => formatEstimate(metrics[name]!, format));
 
 function participantTable({ participants }: ReportInput): TextTable {
   const { columns, rows } = participants ?? { columns: [], rows: [] };
@@ -76,7 +77,7 @@ function modelTable({ models, task, part }: ReportInput): TextTable {
     label: "models",
     caption: `Models on ${part}`,
     columns: ["model", ...names.map(named)],
-    rows: models.map(({ model, metrics }) => [words.modelName(model), ...estimates(metrics, names)]),
+    rows: models.map(({ model, metrics }) => [modelName(model), ...estimates(metrics, names)]),
   };
 }
 
@@ -90,9 +91,9 @@ function protocolTable({ analysis }: ReportInput): TextTable {
     keys: 2,
     columns: ["model", "protocol", ...names.map(named)],
     rows: rows.flatMap(({ model, paper, clean, optimism }) => [
-      [words.modelName(model), "paper", ...estimates(paper, names)],
-      [words.modelName(model), "clean", ...estimates(clean, names)],
-      [words.modelName(model), "optimism", ...estimates(optimism, names, words.formatSigned)],
+      [modelName(model), "paper", ...estimates(paper, names)],
+      [modelName(model), "clean", ...estimates(clean, names)],
+      [modelName(model), "optimism", ...estimates(optimism, names, formatSigned)],
     ]),
   };
 }
@@ -101,12 +102,12 @@ function classTable({ models, mainModel }: ReportInput): TextTable {
   const main = models.find(({ model }) => model === mainModel)!;
   return {
     label: "classes",
-    caption: `${words.modelName(mainModel)} by class; * fewer than 10 subjects`,
+    caption: `${modelName(mainModel)} by class; * fewer than 10 subjects`,
     columns: ["class", "n", ...CLASS_COLUMNS.slice(2)],
     rows: main.perClass.map((entry) => [
       entry.small ? `${entry.name} *` : entry.name,
       String(entry.support),
-      ...classEstimates(entry).map((one) => words.formatEstimate(one)),
+      ...classEstimates(entry).map((one) => formatEstimate(one)),
     ]),
   };
 }
@@ -114,12 +115,12 @@ function classTable({ models, mainModel }: ReportInput): TextTable {
 function pairTable({ analysis }: ReportInput): TextTable {
   const rows = (analysis.pairs?.pairs ?? []).flatMap(({ first, second, metrics }) =>
     Object.entries(metrics).map(([name, { difference, test, p, adjusted }]) => [
-      `${words.modelName(first)} − ${words.modelName(second)}`,
+      `${modelName(first)} − ${modelName(second)}`,
       named(name as MetricName),
-      words.formatEstimate(difference, words.formatSigned),
+      formatEstimate(difference, formatSigned),
       test,
-      words.formatP(p),
-      words.formatP(adjusted),
+      formatP(p),
+      formatP(adjusted),
     ]),
   );
   return {
@@ -139,7 +140,7 @@ function thresholdTable({ analysis }: ReportInput): TextTable {
     columns: ["chosen for", "threshold", ...names.map(named)],
     rows: analysis.thresholds.map(({ rule, threshold, test }) => [
       "atLeast" in rule ? `${rule.kind} >= ${rule.atLeast}` : rule.kind,
-      words.formatNumber(threshold, 3),
+      formatNumber(threshold, 3),
       ...estimates(test, names),
     ]),
   };

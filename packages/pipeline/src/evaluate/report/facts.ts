@@ -1,8 +1,9 @@
 /** What a run knows of itself, in sentences: for the model card and the checklist. */
 import type { MetricName } from "@slicestack/stats";
 import type { ModelSummary } from "../summary.js";
-import type { ReportInput } from "./report.js";
-import * as words from "./tables.js";
+import type { ReportInput } from "./report-input.js";
+import { METRIC_NAMES, SHORT_NAMES, headlineMetrics, modelName } from "../metric-names.js";
+import { formatEstimate, formatNumber, formatSigned } from "../../page/format.js";
 
 /** What no run can know. */
 export const TO_FILL = "to be filled in by the authors";
@@ -15,12 +16,10 @@ export function mainSummary({ models, mainModel }: Pick<ReportInput, "models" | 
 export function performance(input: ReportInput): string {
   const main = mainSummary(input);
   const binary: MetricName[] = input.task.classes.length === 2 ? ["sensitivity", "specificity"] : [];
-  const names = [...new Set<MetricName>([...words.headlineMetrics(main), "auroc", ...binary])];
+  const names = [...new Set<MetricName>([...headlineMetrics(main), "auroc", ...binary])];
   const level = Math.round(100 * main.bootstrap.level);
-  const said = names.map(
-    (name) => `${words.SHORT_NAMES[name] ?? words.METRIC_NAMES[name]} ${words.formatEstimate(main.metrics[name])}`,
-  );
-  return `${words.modelName(main.model)} on ${input.external ? input.dataset.name : input.part} (${main.subjects} subjects, ${main.volumes} volumes): ${said.join(", ")}; ${level} % intervals`;
+  const said = names.map((name) => `${SHORT_NAMES[name] ?? METRIC_NAMES[name]} ${formatEstimate(main.metrics[name])}`);
+  return `${modelName(main.model)} on ${input.external ? input.dataset.name : input.part} (${main.subjects} subjects, ${main.volumes} volumes): ${said.join(", ")}; ${level} % intervals`;
 }
 
 export function splitFact({ split, part, external, dataset }: ReportInput): string {
@@ -33,9 +32,9 @@ export function splitFact({ split, part, external, dataset }: ReportInput): stri
 
 export function calibrationFact({ analysis, models, mainModel }: ReportInput): string {
   const { metrics } = mainSummary({ models, mainModel });
-  const given = `NLL ${words.formatEstimate(metrics.negativeLogLikelihood)}, Brier score ${words.formatEstimate(metrics.brierScore)}, expected calibration error ${words.formatNumber(metrics.calibrationError.value)}`;
+  const given = `NLL ${formatEstimate(metrics.negativeLogLikelihood)}, Brier score ${formatEstimate(metrics.brierScore)}, expected calibration error ${formatNumber(metrics.calibrationError.value)}`;
   const temperature = analysis.calibration?.temperature.temperature;
-  return temperature === undefined ? given : `${given}; temperature fitted on val ${words.formatNumber(temperature)}`;
+  return temperature === undefined ? given : `${given}; temperature fitted on val ${formatNumber(temperature)}`;
 }
 
 export function subgroupFact({ analysis }: ReportInput): string | null {
@@ -53,5 +52,5 @@ export function protocolFact({ analysis, mainModel }: ReportInput): string | nul
   const row = analysis.protocols?.find(({ model }) => model === mainModel);
   const optimism = row?.optimism.balancedAccuracy;
   if (optimism === undefined) return null;
-  return `balanced accuracy on val minus that on test: ${words.formatEstimate(optimism, words.formatSigned)}`;
+  return `balanced accuracy on val minus that on test: ${formatEstimate(optimism, formatSigned)}`;
 }

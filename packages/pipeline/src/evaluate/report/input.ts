@@ -13,7 +13,8 @@ import type { ScoredPart } from "../run-predictions.js";
 import { readSubjectTable } from "../subject-table.js";
 import { participantsOf, type Participants } from "./participants.js";
 import type { Pictures } from "./pictures.js";
-import { countPart, type ReportInput } from "./report.js";
+import { countPart } from "./part-counts.js";
+import type { ReportInput } from "./report-input.js";
 
 export interface ReportFacts extends Pictures {
   metrics: MetricsFile;

@@ -1,8 +1,10 @@
 /** A model card in Markdown. Mitchell et al., Model Cards for Model Reporting, FAccT 2019; sections in our own words. */
 import { calibrationFact, ledgerFact, performance, protocolFact, splitFact, subgroupFact, TO_FILL } from "./facts.js";
-import type { ReportInput } from "./report.js";
+import type { ReportInput } from "./report-input.js";
 import { costFacts } from "./sections/cost.js";
-import { escapeMarkdown, markdownTable, modelName } from "./tables.js";
+import { escapeMarkdown } from "../../page/format.js";
+import { markdownTable } from "./tables.js";
+import { modelName } from "../metric-names.js";
 
 export function modelCard(input: ReportInput): string {
   const { title, created, task, dataset, environment, analysis } = input;

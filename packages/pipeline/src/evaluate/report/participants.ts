@@ -2,7 +2,7 @@
 import { quantile } from "@slicestack/stats";
 import { isMissing } from "../../data/missing-value.js";
 import { subjectColumns, type SubjectTable } from "../subject-table.js";
-import { formatNumber } from "./tables.js";
+import { formatNumber } from "../../page/format.js";
 
 export interface Participants {
   columns: string[];

@@ -6,7 +6,7 @@ import type { OpenRun } from "../../run/open.js";
 import type { Evidence, Failure } from "../analysis/failures.js";
 import type { Predictions } from "../predictions.js";
 import { exampleSlices } from "./examples.js";
-import type { ExampleSlice, FailurePicture } from "./report.js";
+import type { ExampleSlice, FailurePicture } from "./report-input.js";
 import { slicePicture, viewText } from "./slice-pictures.js";
 
 export interface Pictures {

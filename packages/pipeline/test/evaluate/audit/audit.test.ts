@@ -6,7 +6,7 @@ import { makeSplit } from "../../../src/data/split/holdout.js";
 import { sealed } from "../../../src/data/split/split.js";
 import { acquisitionAuc } from "../../../src/evaluate/audit/acquisition.js";
 import { auditOf } from "../../../src/evaluate/audit/audit.js";
-import type { VolumeFacts } from "../../../src/evaluate/audit/facts.js";
+import type { VolumeFacts } from "../../../src/evaluate/audit/volume-facts.js";
 import { fingerprintOf } from "../../../src/evaluate/audit/fingerprint.js";
 import { findOutliers } from "../../../src/evaluate/audit/outliers.js";
 import { auditPage } from "../../../src/evaluate/audit/page.js";

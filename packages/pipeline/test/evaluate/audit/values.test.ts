@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "@slicestack/stats";
 import { auditOf } from "../../../src/evaluate/audit/audit.js";
-import type { VolumeFacts } from "../../../src/evaluate/audit/facts.js";
+import type { VolumeFacts } from "../../../src/evaluate/audit/volume-facts.js";
 import { fingerprintOf } from "../../../src/evaluate/audit/fingerprint.js";
 import { auditPage } from "../../../src/evaluate/audit/page.js";
 import { auditText } from "../../../src/evaluate/audit/text.js";

@@ -1,6 +1,6 @@
 /** Training curves, example slices, methods, and how to run it again. */
 import { definitions, html, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
+import type { ReportInput } from "../report-input.js";
 import { figure, figuresOf, mainOf } from "./shared.js";
 
 export function training(input: ReportInput): Html | undefined {

@@ -3,8 +3,9 @@ import type { MetricName } from "@slicestack/stats";
 import { CALIBRATION_METRICS, type CalibrationReport } from "../../analysis/calibrate.js";
 import { COUNT_VOTE } from "../../analysis/analysis.js";
 import { html, nothing, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput } from "../report-input.js";
+import { formatNumber, formatSigned } from "../../../page/format.js";
+import { modelName } from "../../metric-names.js";
 import { cell, columnOf, figure, figuresOf, mainOf, metricTable, partName, plural } from "./shared.js";
 
 export function calibration(input: ReportInput): Html {
@@ -19,16 +20,16 @@ export function calibration(input: ReportInput): Html {
 }
 
 function corrections(input: ReportInput, report: CalibrationReport): Html {
-  const model = words.modelName(report.model);
+  const model = modelName(report.model);
   const rows = report.variants.map(({ name, metrics, nllDifference }) => ({
     name,
     cells: [
       ...CALIBRATION_METRICS.map((metric) =>
         metric === "calibrationError" || metric === "classwiseCalibrationError"
-          ? words.formatNumber(metrics[metric]!.value)
+          ? formatNumber(metrics[metric]!.value)
           : cell(metrics[metric]!),
       ),
-      nllDifference === null ? "–" : cell(nllDifference, words.formatSigned),
+      nllDifference === null ? "–" : cell(nllDifference, formatSigned),
     ],
   }));
   const columns = [
@@ -55,7 +56,7 @@ function priorText({ task }: ReportInput, { priors }: CalibrationReport): string
   if (priors === null)
     return "No sampler or class weight changed the mix of classes in training in a way that could be undone exactly: the priors are left as they are.";
   const list = (mix: readonly number[]) =>
-    mix.map((share, c) => `${task.classes[c]!} ${words.formatNumber(share)}`).join(", ");
+    mix.map((share, c) => `${task.classes[c]!} ${formatNumber(share)}`).join(", ");
   return `Training showed the model the classes in other shares than the data hold (${list(priors.trained)} instead of ${list(priors.target)}); the prior correction divides that out.`;
 }
 
@@ -64,10 +65,10 @@ function temperatureText({ temperature, priors }: CalibrationReport): string {
   const meaning = t > 1 ? "the model was too sure of itself" : t < 1 ? "the model was too hesitant" : "nothing to mend";
   const where = priors === null ? "" : ", after the prior correction";
   const bound = atBound ? " It is at the bound of its range, because val is all right or all wrong: do not trust it." : ""; // prettier-ignore
-  return `The temperature that fits the ${plural(volumes, "volume")} of val best${where} is ${words.formatNumber(t)} (${meaning}); NLL on val ${words.formatNumber(nllBefore)} before, ${words.formatNumber(nllAfter)} after.${bound}`;
+  return `The temperature that fits the ${plural(volumes, "volume")} of val best${where} is ${formatNumber(t)} (${meaning}); NLL on val ${formatNumber(nllBefore)} before, ${formatNumber(nllAfter)} after.${bound}`;
 }
 
 function brierText({ brier }: CalibrationReport): string {
-  const part = (value: number) => words.formatNumber(value, 3);
+  const part = (value: number) => formatNumber(value, 3);
   return `Brier score as given ${part(brier.brier)} = reliability ${part(brier.reliability)} − resolution ${part(brier.resolution)} + uncertainty ${part(brier.uncertainty)} + within bins ${part(brier.withinBins)}, over ${brier.bins} bins of equal mass: small reliability is good, large resolution is good, uncertainty is a matter of the data.`;
 }

@@ -2,7 +2,7 @@
 import { shortBytes, shortCount } from "../../../models/facts.js";
 import type { CostReport } from "../../cost.js";
 import { definitions, html, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
+import type { ReportInput } from "../report-input.js";
 import { plural } from "./shared.js";
 
 export function cost({ cost: found }: ReportInput): Html | undefined {

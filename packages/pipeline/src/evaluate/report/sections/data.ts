@@ -1,7 +1,7 @@
 /** The data, its split, and how often the test part was read. */
 import { definitions, html, nothing, table, type Html } from "../html.js";
 import type { Participants } from "../participants.js";
-import type { ReportInput } from "../report.js";
+import type { ReportInput } from "../report-input.js";
 import { figure, figuresOf } from "./shared.js";
 
 export function data(input: ReportInput): Html {

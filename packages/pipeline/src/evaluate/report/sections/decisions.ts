@@ -2,8 +2,9 @@
 import type { ThresholdRule } from "@slicestack/stats";
 import { DECISION_METRICS } from "../../analysis/thresholds.js";
 import { html, nothing, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput } from "../report-input.js";
+import { formatNumber } from "../../../page/format.js";
+import { modelName } from "../../metric-names.js";
 import { cell, columnOf, figure, figuresOf, partName, plural } from "./shared.js";
 
 export function decisions(input: ReportInput): Html | undefined {
@@ -23,8 +24,8 @@ function frozen({ analysis, task }: ReportInput): Html {
   const rows = thresholds.map(({ rule, threshold, onVal, test }) => ({
     name: ruleName(rule),
     cells: [
-      threshold > 1 ? "above 1: nobody" : words.formatNumber(threshold, 3),
-      `${words.formatNumber(onVal.sensitivity)} / ${words.formatNumber(onVal.specificity)}`,
+      threshold > 1 ? "above 1: nobody" : formatNumber(threshold, 3),
+      `${formatNumber(onVal.sensitivity)} / ${formatNumber(onVal.specificity)}`,
       ...DECISION_METRICS.map((name) => cell(test[name]!)),
     ],
   }));
@@ -34,7 +35,7 @@ function frozen({ analysis, task }: ReportInput): Html {
     { name: "on val", note: "sensitivity / specificity" },
     ...DECISION_METRICS.map((name) => ({ ...columnOf(name), note: "on test" })),
   ];
-  const model = words.modelName(thresholds[0]!.model);
+  const model = modelName(thresholds[0]!.model);
   return html`<h3>Decision threshold</h3>
     <p>
       ${model} calls a volume ${task.classes[1]!} from a probability on that was chosen on the validation part and then
@@ -62,9 +63,9 @@ function sweep(input: ReportInput): Html {
     <p>
       The published 2D baseline: a volume is ${binary ? "positive" : "not of the first class"} where enough slices say
       ${what}. Every threshold from 0 to ${slices} was tried on the ${plural(votes.volumes, "validation volume")}; the
-      highest balanced accuracy there, ${words.formatNumber(chosen.balancedAccuracy)}, is at <strong>${depth}</strong>,
-      the middle of the best run. The score of this choice on ${partName(input)} is the row
-      ‘${words.modelName("2d_count")}’ (or ‘${words.modelName("2d_vote")}’ where the configuration votes so).
+      highest balanced accuracy there, ${formatNumber(chosen.balancedAccuracy)}, is at <strong>${depth}</strong>, the
+      middle of the best run. The score of this choice on ${partName(input)} is the row ‘${modelName("2d_count")}’ (or
+      ‘${modelName("2d_vote")}’ where the configuration votes so).
     </p>
     ${figuresOf(input, "votes").map(figure)}`;
 }

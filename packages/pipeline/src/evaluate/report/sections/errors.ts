@@ -2,8 +2,8 @@
 import { type Estimate, type MetricName, SMALL_SUPPORT } from "@slicestack/stats";
 import type { ClassSummary } from "../../summary.js";
 import { html, nothing, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput } from "../report-input.js";
+import { modelName } from "../../metric-names.js";
 import { cell, figure, figuresOf, mainOf, metricTable } from "./shared.js";
 
 /** Of a class against the rest; of a run and of a group. */
@@ -34,7 +34,7 @@ export function errors(input: ReportInput): Html {
     <div class="side${input.task.classes.length === 2 && matrices.length > 2 ? " three" : ""}">
       ${matrices.map(figure)}
     </div>
-    ${table(`${words.modelName(main.model)} by class, each against the rest: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
+    ${table(`${modelName(main.model)} by class, each against the rest: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
     ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} subjects: read as an anecdote.</p> ` : nothing}${agreement(input)}`;
 }
 

@@ -2,8 +2,9 @@
 import { escapeXml } from "../../../page/drawing.js";
 import type { Evidence, Failure } from "../../analysis/failures.js";
 import { html, nothing, table, trusted, type Html } from "../html.js";
-import type { FailureView, ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { FailureView, ReportInput } from "../report-input.js";
+import { formatNumber } from "../../../page/format.js";
+import { modelName } from "../../metric-names.js";
 import { capital, mainOf, partName } from "./shared.js";
 
 export function failures(input: ReportInput): Html | undefined {
@@ -16,7 +17,7 @@ export function failures(input: ReportInput): Html | undefined {
       subject,
       classes[label]!,
       classes[predicted]!,
-      words.formatNumber(confidence),
+      formatNumber(confidence),
       slices.length === 0 ? "–" : slices.map(({ slice }) => slice + 1).join(", "),
     ],
   }));
@@ -24,7 +25,7 @@ export function failures(input: ReportInput): Html | undefined {
     (name) => ({ name }),
   );
   const views = new Map(input.failures.map((view) => [view.id, view]));
-  const caption = `The ${all.length} most confident errors of ${words.modelName(mainOf(input).model)} on ${partName(input)}. Look at them first: they are label errors, odd scans, or what the model does not know.`;
+  const caption = `The ${all.length} most confident errors of ${modelName(mainOf(input).model)} on ${partName(input)}. Look at them first: they are label errors, odd scans, or what the model does not know.`;
   return html`${table(caption, columns, rows)}
     <div class="failures">${all.map((failure) => view(failure, views.get(failure.id), classes))}</div>`;
 }
@@ -58,7 +59,7 @@ function evidenceBars({ id, slices }: Failure, { weights, places, word = "weight
     const of = listed.has(place) ? "listed" : "other";
     return `<rect class="${of}" x="${(place * step).toFixed(2)}" y="${(HEIGHT - height).toFixed(2)}" width="${(0.8 * step).toFixed(2)}" height="${height.toFixed(2)}"/>`;
   });
-  const said = slices.map(({ slice, weight }) => `slice ${slice + 1} ${words.formatNumber(weight)}`).join(", ");
+  const said = slices.map(({ slice, weight }) => `slice ${slice + 1} ${formatNumber(weight)}`).join(", ");
   const title = `${word} of each slice of volume ${id}`;
   const description = `Bars from the first slice to the last of ${depth}, as high as their ${word}. Highest: ${said}.`;
   return trusted(

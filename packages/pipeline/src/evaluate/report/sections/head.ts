@@ -1,6 +1,6 @@
 /** The head of the report, what must be read before its numbers, and its foot. */
 import { html, nothing, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
+import type { ReportInput } from "../report-input.js";
 import { mainOf, plural } from "./shared.js";
 
 export function head(input: ReportInput): Html {

@@ -1,8 +1,9 @@
 /** The published protocol beside the clean one. */
 import type { MetricName } from "@slicestack/stats";
 import { html, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput } from "../report-input.js";
+import { formatNumber, formatSigned } from "../../../page/format.js";
+import { modelName } from "../../metric-names.js";
 import { cell, columnOf, figure, figuresOf } from "./shared.js";
 
 export function protocols(input: ReportInput): Html {
@@ -29,12 +30,12 @@ export function protocols(input: ReportInput): Html {
   const cells = rows.flatMap(({ model, paper, clean: tested, optimism }) =>
     (
       [
-        ["paper (val)", paper, words.formatNumber],
-        ["clean (test)", tested, words.formatNumber],
-        ["optimism", optimism, words.formatSigned],
+        ["paper (val)", paper, formatNumber],
+        ["clean (test)", tested, formatNumber],
+        ["optimism", optimism, formatSigned],
       ] as const
     ).map(([label, metrics, format], k) => ({
-      name: k === 0 ? words.modelName(model) : html`<span class="soft">${words.modelName(model)}</span>`,
+      name: k === 0 ? modelName(model) : html`<span class="soft">${modelName(model)}</span>`,
       cells: [label, ...names.map((name) => cell(metrics[name]!, format))],
     })),
   );

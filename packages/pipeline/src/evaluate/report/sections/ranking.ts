@@ -1,7 +1,7 @@
 /** How well the model ranks. */
 import { html, type Html } from "../html.js";
-import type { ScoredInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ScoredInput } from "../report-input.js";
+import { formatNumber } from "../../../page/format.js";
 import { figure, figuresOf, mainOf, metricTable } from "./shared.js";
 
 export function ranking(input: ScoredInput): Html {
@@ -12,6 +12,6 @@ export function ranking(input: ScoredInput): Html {
     return html`${figures}${metricTable(input, overall, ["auroc", "pairwiseAuroc"])}`;
   }
   const positive = input.task.classes[1]!;
-  const caption = `Positive class ${positive}, base rate ${words.formatNumber(main.baseRate)}: the AUPRC of a random score. Predictive values hold for this base rate only.`;
+  const caption = `Positive class ${positive}, base rate ${formatNumber(main.baseRate)}: the AUPRC of a random score. Predictive values hold for this base rate only.`;
   return html`${figures}${metricTable(input, caption, ["auroc", "auprc", "sensitivity", "specificity"])}${metricTable(input, `Predictive values at the decision threshold 0.5.`, ["ppv", "npv"])}`;
 }

@@ -3,22 +3,23 @@ import type { MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../../compare/models.js";
 import { verdictOf } from "../../compare/verdict.js";
 import { html, nothing, table, type Html } from "../html.js";
-import type { ReportInput, ScoredInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput, ScoredInput } from "../report-input.js";
+import { differenceName, headlineMetrics, modelName } from "../../metric-names.js";
+import { formatNumber, formatP, formatSigned } from "../../../page/format.js";
 import { bounds, capital, cell, columnOf, figure, figuresOf, mainOf, partName, plural } from "./shared.js";
 
 export function result(input: ReportInput): Html {
   const main = mainOf(input);
-  const metrics = words.headlineMetrics(main);
+  const metrics = headlineMetrics(main);
   const level = Math.round(100 * main.bootstrap.level);
   const models = input.models.map((summary) => ({
-    name: words.modelName(summary.model),
+    name: modelName(summary.model),
     main: summary === main,
     cells: metrics.map((name) => cell(summary.metrics[name])),
   }));
   const differences = input.differences.map((difference) => ({
-    name: words.differenceName(difference),
-    cells: metrics.map((name) => cell(difference.metrics[name], words.formatSigned)),
+    name: differenceName(difference),
+    cells: metrics.map((name) => cell(difference.metrics[name], formatSigned)),
   }));
   const columns = metrics.map(columnOf);
   return html`${keyNumbers(input)} ${input.differences.map((difference) => html`<p>${verdict(difference, input)}</p> `)}
@@ -34,16 +35,16 @@ export function result(input: ReportInput): Html {
 function keyNumbers(input: ReportInput): Html {
   const main = mainOf(input);
   const balanced = {
-    name: `balanced accuracy of ${words.modelName(main.model)} (‘weighted’ in the paper)`,
+    name: `balanced accuracy of ${modelName(main.model)} (‘weighted’ in the paper)`,
     estimate: main.metrics.balancedAccuracy,
-    format: words.formatNumber,
+    format: formatNumber,
   };
   const entries = [
     balanced,
     ...input.differences.map((difference) => ({
-      name: `balanced accuracy, ${words.differenceName(difference)}`,
+      name: `balanced accuracy, ${differenceName(difference)}`,
       estimate: difference.metrics.balancedAccuracy,
-      format: words.formatSigned,
+      format: formatSigned,
     })),
   ];
   return html`<dl class="key">
@@ -59,7 +60,7 @@ function keyNumbers(input: ReportInput): Html {
 
 /** "2.5D", "the 2D vote". */
 function inSentence(model: string): string {
-  const name = words.modelName(model);
+  const name = modelName(model);
   return name === model.toUpperCase() ? name : `the ${name}`;
 }
 
@@ -68,9 +69,9 @@ function verdict(difference: ModelDifference, input: ReportInput): string {
   const { value, interval } = difference.metrics.balancedAccuracy;
   const [first, second] = [inSentence(difference.first), inSentence(difference.second)];
   const subjects = plural(difference.subjects, "subject");
-  const size = `${words.formatSigned(value)} (${Math.round(100 * interval.level)} % interval ${bounds(difference.metrics.balancedAccuracy, words.formatSigned)})`;
+  const size = `${formatSigned(value)} (${Math.round(100 * interval.level)} % interval ${bounds(difference.metrics.balancedAccuracy, formatSigned)})`;
   if (interval.method === "none")
-    return `${capital(first)} against ${second}: the difference in balanced accuracy is ${words.formatSigned(value)}, without an interval, because it is the same in every resample of these ${subjects}.`;
+    return `${capital(first)} against ${second}: the difference in balanced accuracy is ${formatSigned(value)}, without an interval, because it is the same in every resample of these ${subjects}.`;
   const { better, missing } = verdictOf({
     difference: difference.metrics.balancedAccuracy,
     adjusted: adjustedP(difference, input),
@@ -94,11 +95,11 @@ export function pairs({ analysis }: Pick<ScoredInput, "analysis">): Html {
   const names = Object.keys(all.pairs[0]?.metrics ?? {}) as MetricName[];
   const columns = [{ name: "pair" }, ...names.map((name) => ({ name: columnOf(name).name }))];
   const rows = all.pairs.map(({ first, second, metrics }) => ({
-    name: `${words.modelName(first)} − ${words.modelName(second)}`,
+    name: `${modelName(first)} − ${modelName(second)}`,
     cells: names.map((name) => {
       const test = metrics[name]!;
-      return html`${cell(test.difference, words.formatSigned)}
-        <small class="below">${test.test}, p ${words.formatP(test.adjusted)}</small>`;
+      return html`${cell(test.difference, formatSigned)}
+        <small class="below">${test.test}, p ${formatP(test.adjusted)}</small>`;
     }),
   }));
   const caption = `Every pair of models: difference with its interval, and the p-value that Holm’s method gives for ${plural(all.pairs.length, "pair")} of one metric.`;
@@ -110,7 +111,7 @@ export function pairs({ analysis }: Pick<ScoredInput, "analysis">): Html {
 function control({ analysis }: ReportInput): Html {
   const found = analysis.control;
   if (found === null) return nothing;
-  const size = `AUROC ${words.formatNumber(found.estimate.value)} (${bounds(found.estimate, words.formatNumber)})`;
+  const size = `AUROC ${formatNumber(found.estimate.value)} (${bounds(found.estimate, formatNumber)})`;
   const said = found.atChance
     ? "The interval holds 0.5, as it should where nothing of the true labels leaks into the model."
     : "The interval leaves out 0.5. It knows nothing of the luck of this one shuffle: a model ranks by whatever it sees, in one direction or the other. Repeat the control with other seeds; only if their mean is not 0.5 does something of the true labels leak into training.";

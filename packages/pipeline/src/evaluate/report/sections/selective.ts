@@ -1,7 +1,8 @@
 /** Where the model should not answer alone: risk by coverage, and sets in place of single answers. */
 import { html, nothing, table, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput } from "../report-input.js";
+import { formatNumber } from "../../../page/format.js";
+import { modelName } from "../../metric-names.js";
 import { cell, figure, figuresOf, mainOf, partName } from "./shared.js";
 
 export function selective(input: ReportInput): Html | undefined {
@@ -15,12 +16,12 @@ function riskTable(input: ReportInput): Html {
   const area = (model: string) =>
     input.models.find((summary) => summary.model === model)!.metrics.areaUnderRiskCoverage;
   const rows = all.map(({ model, at, bestArea }) => ({
-    name: words.modelName(model),
+    name: modelName(model),
     main: model === main,
     cells: [
       ...at.map(({ risk }) => cell(risk)),
-      html`${cell(area(model), (value) => words.formatNumber(value, 3))}
-        <small class="below">best possible ${words.formatNumber(bestArea, 3)}</small>`,
+      html`${cell(area(model), (value) => formatNumber(value, 3))}
+        <small class="below">best possible ${formatNumber(bestArea, 3)}</small>`,
     ],
   }));
   const columns = [
@@ -60,9 +61,9 @@ function sets({ analysis, task }: ReportInput): Html {
     .some((quantile) => !Number.isFinite(quantile ?? NaN));
   return html`<h3>Prediction sets</h3>
     <p>
-      Instead of one class, ${words.modelName(reports[0]!.model)} names all that it cannot rule out, by conformal
-      prediction fitted on val. Were val used for nothing else, the sets would cover at least this share of new subjects
-      on average. It also chose the epoch, so that they cover a little less, and what counts is the coverage below; for
+      Instead of one class, ${modelName(reports[0]!.model)} names all that it cannot rule out, by conformal prediction
+      fitted on val. Were val used for nothing else, the sets would cover at least this share of new subjects on
+      average. It also chose the epoch, so that they cover a little less, and what counts is the coverage below; for
       another hospital nothing is said.
     </p>
     ${table(`Sets on the test part: estimate and interval.`, columns, rows)}

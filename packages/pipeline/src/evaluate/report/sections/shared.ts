@@ -3,8 +3,9 @@ import type { Estimate, MetricName } from "@slicestack/stats";
 import type { Figure, FigureGroup } from "../../figures/figure.js";
 import type { ModelSummary } from "../../summary.js";
 import { html, table, trusted, type Column, type Html } from "../html.js";
-import type { ReportInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ReportInput } from "../report-input.js";
+import { type Format, formatBound, formatNumber } from "../../../page/format.js";
+import { METRIC_NAMES, modelName } from "../../metric-names.js";
 
 export function mainOf({ models, mainModel }: Pick<ReportInput, "models" | "mainModel">): ModelSummary {
   return models.find(({ model }) => model === mainModel)!;
@@ -22,9 +23,9 @@ export function figure({ svg, caption }: Figure): Html {
 }
 
 /** "0.81" with its interval in smaller type. */
-export function cell({ value, interval }: Estimate, format: words.Format = words.formatNumber): Html {
+export function cell({ value, interval }: Estimate, format: Format = formatNumber): Html {
   if (!Number.isFinite(value)) return html`–`;
-  const [low, high] = [interval.low, interval.high].map((bound) => words.formatBound(bound, format));
+  const [low, high] = [interval.low, interval.high].map((bound) => formatBound(bound, format));
   const bounds = interval.method === "none" ? "–" : `${low}, ${high}`;
   return html`${format(value)} <small>[${bounds}]</small>`;
 }
@@ -33,7 +34,7 @@ export function columnOf(name: MetricName): Column {
   if (name === "accuracy") return { name: "accuracy", note: "‘unweighted’ in the paper" };
   if (name === "balancedAccuracy") return { name: "balanced accuracy", note: "‘weighted’ in the paper" };
   if (name === "quadraticKappa") return { name: "quadratic-weighted kappa" };
-  return { name: words.METRIC_NAMES[name] };
+  return { name: METRIC_NAMES[name] };
 }
 
 /** "the test part". */
@@ -50,9 +51,9 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-export function bounds({ interval }: Estimate, format: words.Format): string {
+export function bounds({ interval }: Estimate, format: Format): string {
   if (interval.method === "none") return "no interval";
-  return `${words.formatBound(interval.low, format)} to ${words.formatBound(interval.high, format)}`;
+  return `${formatBound(interval.low, format)} to ${formatBound(interval.high, format)}`;
 }
 
 export function metricTable(
@@ -62,10 +63,10 @@ export function metricTable(
 ): Html {
   const main = mainOf(input);
   const rows = input.models.map((summary) => ({
-    name: words.modelName(summary.model),
+    name: modelName(summary.model),
     main: summary === main,
     cells: metrics.map((name) =>
-      name === "calibrationError" ? words.formatNumber(summary.metrics[name].value) : cell(summary.metrics[name]),
+      name === "calibrationError" ? formatNumber(summary.metrics[name].value) : cell(summary.metrics[name]),
     ),
   }));
   return table(caption, [{ name: "model" }, ...metrics.map(columnOf)], rows);

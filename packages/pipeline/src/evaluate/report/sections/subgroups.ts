@@ -2,8 +2,9 @@
 import type { MetricName } from "@slicestack/stats";
 import type { SubgroupAnalysis } from "../../subgroups/analysis.js";
 import { html, table, type Html } from "../html.js";
-import type { ScoredInput } from "../report.js";
-import * as words from "../tables.js";
+import type { ScoredInput } from "../report-input.js";
+import { formatP, formatSigned } from "../../../page/format.js";
+import { modelName } from "../../metric-names.js";
 import { cell, columnOf, figure, figuresOf, partName } from "./shared.js";
 
 export function subgroups(input: ScoredInput): Html | undefined {
@@ -28,7 +29,7 @@ function column(input: ScoredInput, { column: name, rule, groups, notes, model }
         const { estimate, difference, adjusted } = group.metrics[metric]!;
         return [
           cell(estimate),
-          html`${cell(difference, words.formatSigned)} <small class="below">p ${words.formatP(adjusted)}</small>`,
+          html`${cell(difference, formatSigned)} <small class="below">p ${formatP(adjusted)}</small>`,
         ];
       }),
     ],
@@ -40,6 +41,6 @@ function column(input: ScoredInput, { column: name, rule, groups, notes, model }
     ...metrics.flatMap((metric) => [columnOf(metric), { name: "against the rest", note: columnOf(metric).name }]),
   ];
   return html`<h3>${name}</h3>
-    ${table(`${words.modelName(model)} by ${name} on ${partName(input)} (${rule}): estimate and interval.`, columns, rows)}
+    ${table(`${modelName(model)} by ${name} on ${partName(input)} (${rule}): estimate and interval.`, columns, rows)}
     ${notes.map((note) => html`<p class="soft small">${note}</p>`)}`;
 }

@@ -1,0 +1,5 @@
+/** The operating system's code, such as ENOENT, else the message. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && typeof error.code === "string" ? error.code : error.message;
+}

@@ -1,0 +1,38 @@
+import type { Part } from "./split/parts.js";
+import type { Triple } from "@slicestack/volume";
+
+/** One volume of a prepared data set: `count` slices from slice `first` on. */
+export interface VolumeRecord {
+  id: string;
+  subject: string;
+  label: number;
+  first: number;
+  count: number;
+  /** The part of an official split that the source names, if any. */
+  part: Part | null;
+  unit: "HU" | "arbitrary";
+  /** Of the prepared voxels. */
+  geometry: Geometry;
+  /** Of the source, turned to LPS, before crop and resampling. */
+  original: Geometry & { shape: Triple };
+  /** Voxels of the source that were kept, x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
+  crop: readonly number[] | null;
+  /** Path relative to the source folder; a DICOM series goes by the hash of its UID. */
+  source: string;
+  /** Of the source file; of the hashes of its files where there are several. */
+  sha256: string;
+  /** Of the prepared voxels as they lie in slices.npy. */
+  voxelSha256: string;
+  /** Crude mean of the lungs, HU sources only; null elsewhere. */
+  meanLungHu: number | null;
+  /** Further columns of the labels file. */
+  extra: Record<string, string>;
+}
+
+/** Where voxels lie: world(i, j, k) = origin + direction · (i, j, k) · spacing, LPS mm; 1 mm and no turn where a source has none. */
+export interface Geometry {
+  spacing: Triple;
+  origin: Triple;
+  /** Row-major 3 x 3. */
+  direction: readonly number[];
+}
