@@ -10,7 +10,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { curves } from "../packages/pipeline/dist/src/evaluate/figures/axes.js";
+import { curves } from "../packages/pipeline/dist/src/report/figures/axes.js";
 import { drawSvg, paletteOf } from "../packages/pipeline/dist/src/page/drawing.js";
 import { writeNpy } from "../packages/volume/dist/src/node.js";
 

@@ -14,7 +14,7 @@ import { augmentPresets, transformDefaults } from "../packages/pipeline/dist/src
 import { planScans } from "../packages/pipeline/dist/src/data/phantom/plan.js";
 import { drawScan } from "../packages/pipeline/dist/src/data/phantom/scan.js";
 import { Random } from "../packages/stats/dist/src/random.js";
-import { greyPng } from "../packages/pipeline/dist/src/evaluate/report/png.js";
+import { greyPng } from "../packages/pipeline/dist/src/page/grey-png.js";
 import { mixSlices } from "../packages/pipeline/dist/src/train/losses/mixing.js";
 import { cat, fromTypedArray, functional, scope, setNumThreads } from "../packages/torch/dist/src/index.js";
 import { resample } from "../packages/volume/dist/src/index.js";

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { loadConfig } from "../packages/pipeline/dist/src/config/load.js";
 import { generatePhantoms } from "../packages/pipeline/dist/src/data/phantom.js";
 import { prepare } from "../packages/pipeline/dist/src/data/prepare/prepare.js";
-import { greyPng } from "../packages/pipeline/dist/src/evaluate/report/png.js";
+import { greyPng } from "../packages/pipeline/dist/src/page/grey-png.js";
 import { SliceStore } from "../packages/pipeline/dist/src/input/slices.js";
 import { datasetSource } from "../packages/pipeline/dist/src/input/source.js";
 import { createVolumeModel } from "../packages/pipeline/dist/src/models/registry.js";
@@ -23,7 +23,7 @@ import { volumeEmbeddings } from "../packages/pipeline/dist/src/predict/features
 import { classifyEmbeddings, stackVolumes } from "../packages/pipeline/dist/src/predict/forward.js";
 import { loadFromRun, openModel } from "../packages/pipeline/dist/src/predict/open-model.js";
 import { openRun } from "../packages/pipeline/dist/src/run/open.js";
-import { train } from "../packages/pipeline/dist/src/train/train.js";
+import { train } from "../packages/pipeline/dist/src/tasks/train.js";
 import { noGrad, scope } from "../packages/torch/dist/src/index.js";
 
 const docs = process.argv[2] ?? new URL("../docs", import.meta.url).pathname;

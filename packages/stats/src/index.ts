@@ -8,6 +8,7 @@ export {
   ShapeError,
 } from "./errors.js";
 export { Random } from "./random.js";
+export { fitLogistic, predictLogistic, type LogisticModel, type LogisticOptions } from "./logistic.js";
 export { rankCorrelation } from "./rank-correlation.js";
 export { fitPowerLaw, powerLawAt, type PowerLaw } from "./learning-curve.js";
 
@@ -91,6 +92,7 @@ export {
   type Sampled,
   type SampledDifference,
 } from "./intervals/sampled.js";
+export { balancedSize } from "./intervals/balanced-size.js";
 export { medianOf } from "./intervals/median.js";
 export { quantile } from "./intervals/quantile.js";
 

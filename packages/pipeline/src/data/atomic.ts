@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf } from "./error-code.js";
-import { naming } from "./system-errors.js";
+import { naming } from "../engine/system-errors.js";
 import { markFolder, refuseOccupied, type FolderKind } from "./owned-folder.js";
 
 /** One call to the operating system writes at most 2 GiB. */

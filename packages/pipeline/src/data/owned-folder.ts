@@ -5,7 +5,7 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { codeOf } from "./error-code.js";
-import { refuseUnwritable } from "./system-errors.js";
+import { refuseUnwritable } from "../engine/system-errors.js";
 import { crossThreads } from "../engine/thread-errors.js";
 
 /** A folder or a file that is not ours to write into or to replace. */

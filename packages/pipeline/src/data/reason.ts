@@ -1,6 +1,6 @@
 /** Why a volume is left out, in two wordings: whole for the terminal, and without names for what is kept. */
 import type { Message } from "@slicestack/volume";
-import { systemText } from "./system-errors.js";
+import { systemText } from "../engine/system-errors.js";
 
 export interface Reason {
   whole: string;

@@ -1,6 +1,6 @@
 /** The worker thread of a session: waits for requests, runs one job at a time, and answers. */
 import { parentPort } from "node:worker_threads";
-import { explained } from "../data/system-errors.js";
+import { explained } from "./system-errors.js";
 import type { Job } from "./job.js";
 import type { JobMessage, JobRequest } from "./messages.js";
 import { onNotice } from "./notices.js";

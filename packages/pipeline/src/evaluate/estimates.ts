@@ -1,6 +1,7 @@
 /** How each number of a model varies with the subjects, by the method that suits it, and its interval. */
 import {
   argmax,
+  balancedSize,
   classMetricIndex,
   type ClassMetricName,
   differenceOf,
@@ -19,7 +20,7 @@ import {
   sampledShare,
   type Scored,
 } from "@slicestack/stats";
-import { WITHOUT_INTERVAL } from "./options.js";
+import { WITHOUT_INTERVAL } from "./summary-options.js";
 
 /** A metric that is a share: of the rows that are trials, those that are hits. */
 interface Share {
@@ -134,14 +135,4 @@ type Named = readonly [number, Sampled];
 function withoutBinned(name: MetricName, found: SampledDifference, level: number): SampledDifference {
   if (!WITHOUT_INTERVAL.includes(name)) return found;
   return { difference: { value: found.difference.value, interval: noInterval(level) }, p: Number.NaN };
-}
-
-/**
- * C² / Σ 1/n_c, n_c the subjects of class c: the trials of a balanced accuracy whose recalls are equal. What a metric that
- * weighs classes alike, or ranks them, is worth where it is perfect, so that no resample differs.
- */
-export function balancedSize({ labels, subjects }: Pick<Scored, "labels" | "subjects">, classes: number): number {
-  const sizes = Array.from({ length: classes }, (_, c) => new Set(subjects.filter((_, i) => labels[i] === c)).size);
-  const present = sizes.filter((size) => size > 0);
-  return present.length ** 2 / present.reduce((sum, size) => sum + 1 / size, 0);
 }

@@ -8,8 +8,8 @@ import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
-import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "./selection.js";
-import { parseTrainingRows, type TrainingRow } from "./training-rows.js";
+import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "../run/selection.js";
+import { parseTrainingRows, type TrainingRow } from "../run/training-rows.js";
 
 export interface RunRow {
   /** Folder, as seen from the one that was looked through. */

@@ -20,7 +20,7 @@ import {
 } from "@slicestack/stats";
 import { listed } from "../data/listed.js";
 import { Estimates } from "./estimates.js";
-import { absent, applies, byMetric, settings, type SummaryOptions } from "./options.js";
+import { absent, applies, byMetric, settings, type SummaryOptions } from "./summary-options.js";
 import { checkPredictions, type Predictions } from "./predictions.js";
 
 export interface ClassSummary {

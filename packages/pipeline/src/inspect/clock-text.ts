@@ -1,6 +1,6 @@
 /** Loading times for a terminal. */
 import type { ClockResult, Timing } from "./clock.js";
-import { aligned, bytes, counted, short } from "./numbers.js";
+import { aligned, bytes, counted, short } from "./number-text.js";
 
 export function clockText({
   data,

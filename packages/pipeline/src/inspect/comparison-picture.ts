@@ -4,7 +4,7 @@ import { besideOf } from "./beside.js";
 import type { Canvas } from "./canvas.js";
 import type { ComparedVolumes } from "./compare.js";
 import { captionOf } from "./montage.js";
-import { short, times } from "./numbers.js";
+import { short, times } from "./number-text.js";
 import { sampleSlices, sourceGrid, type Grid } from "./sample.js";
 import { spreadSlices, type Window } from "./tiles.js";
 

@@ -1,6 +1,6 @@
 /** Histograms of values: bars for a terminal, and a figure. */
 import { drawSvg, PALETTE, type Spec } from "../page/drawing.js";
-import { short } from "./numbers.js";
+import { short } from "./number-text.js";
 import type { ValueCounts } from "./values.js";
 
 export interface Histogram {

@@ -3,7 +3,7 @@ import type { VolumeRecord } from "../data/volume-record.js";
 import { besideOf } from "./beside.js";
 import type { Canvas } from "./canvas.js";
 import type { Loaded } from "./inputs.js";
-import { short } from "./numbers.js";
+import { short } from "./number-text.js";
 import { spreadSlices } from "./tiles.js";
 
 /** The first loader's slices, the last one's, and the difference between them, in full colour from 1/255 on. */

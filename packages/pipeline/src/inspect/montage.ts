@@ -2,7 +2,7 @@
 import { labelWidth } from "../page/labels.js";
 import { voxelToWorld, type Volume } from "@slicestack/volume";
 import { Canvas } from "./canvas.js";
-import { short } from "./numbers.js";
+import { short } from "./number-text.js";
 import { grey, spreadSlices, tileSize, type TileSize, type Window } from "./tiles.js";
 
 export interface Tile {

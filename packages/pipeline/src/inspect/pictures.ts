@@ -5,7 +5,7 @@ import type { VolumeRecord } from "../data/volume-record.js";
 import { animate, animationKind } from "./animation.js";
 import { histogramSvg } from "./histogram.js";
 import { montageOf, volumeMontage, type Tile } from "./montage.js";
-import { times } from "./numbers.js";
+import { times } from "./number-text.js";
 import type { Outputs } from "./outputs.js";
 import { storedVolume } from "./read.js";
 import { grey, spreadSlices, tileSize, type Window } from "./tiles.js";

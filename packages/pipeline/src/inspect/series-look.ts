@@ -3,7 +3,7 @@ import { DicomSeriesError, planDicomSeries, syntaxName, VolumeFormatError, type 
 import type { Found } from "../data/ingest/discover.js";
 import type { SourceVolume } from "../data/ingest/source.js";
 import type { Identity } from "./identity.js";
-import { short } from "./numbers.js";
+import { short } from "./number-text.js";
 
 export interface SeriesLook {
   path: string;

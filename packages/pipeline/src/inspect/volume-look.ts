@@ -7,7 +7,7 @@ import type { VolumeRecord } from "../data/volume-record.js";
 import { GEOMETRY_COLUMN } from "../data/subjects.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import type { Identity } from "./identity.js";
-import { short, times } from "./numbers.js";
+import { short, times } from "./number-text.js";
 import type { ReadVolume } from "./read.js";
 import { seriesFacts } from "./series-look.js";
 import type { AsideCount } from "./source-look.js";

@@ -2,12 +2,12 @@
 import { existsSync } from "node:fs";
 import { noGrad, scope, StateDictError, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { modelText } from "../export/describe.js";
-import { guessModel } from "../export/describe-model.js";
+import { modelText } from "../weights/describe.js";
+import { guessModel } from "../weights/describe-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
-import { checkRecorded } from "../export/recorded.js";
-import { readWeights } from "../export/weights.js";
-import { adaptInputChannels } from "./common/input-channels.js";
+import { checkRecorded } from "../weights/recorded.js";
+import { readWeights } from "../weights/weights.js";
+import { adaptInputChannels } from "../weights/input-channels.js";
 import { CustomResNet } from "./trunks/custom-resnet.js";
 import type { SliceModel } from "./trunks/slice-model.js";
 

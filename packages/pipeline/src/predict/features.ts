@@ -23,7 +23,7 @@ import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
 import { spreadOver } from "../data/sampler.js";
 import type { VolumeRecord } from "../data/volume-record.js";
-import { readSafetensors, writeSafetensors } from "../export/safetensors.js";
+import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
 import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
 import { notice } from "../engine/notices.js";
 import { keepCacheSize, touchEntry } from "../run/cache-entries.js";

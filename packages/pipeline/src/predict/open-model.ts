@@ -8,7 +8,7 @@ import { loadWeights } from "../models/load.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";
-import { loadBest } from "../run/load-trained.js";
+import { loadBest } from "./load-trained.js";
 import type { OpenRun } from "../run/open.js";
 import { Owned } from "./owned.js";
 

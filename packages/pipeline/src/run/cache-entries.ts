@@ -1,9 +1,9 @@
 /** What the cache folder holds, and how it is kept within its size: features, which can be computed again, go first by age of use. */
 import { existsSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { isSystemError, systemText } from "../data/system-errors.js";
+import { isSystemError, systemText } from "../engine/system-errors.js";
 import { notice } from "../engine/notices.js";
-import { cacheDirectory, ownHome } from "./cache.js";
+import { cacheDirectory, ownHome } from "../engine/cache-folder.js";
 
 export interface CacheEntry {
   /** The folder of the cache that it lies in: embeddings (features of slice models), weights (downloads) … */

@@ -1,23 +1,10 @@
 /** The cache folder of this user. What is kept there can be made again: where it cannot be written, work goes on without it. */
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isSystemError, naming, systemText } from "../data/system-errors.js";
+import { isSystemError, naming, systemText } from "../engine/system-errors.js";
 import { notice } from "../engine/notices.js";
-
-/** Where downloaded and computed files that can be made again are kept. */
-export function cacheDirectory(env: Record<string, string | undefined>, home: string): string {
-  return join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "slicestack");
-}
-
-/** This user's home; where the system knows none (a container with a foreign user id), the temporary folder. */
-export function ownHome(): string {
-  try {
-    return homedir();
-  } catch {
-    return tmpdir();
-  }
-}
+import { cacheDirectory, ownHome } from "../engine/cache-folder.js";
 
 /** That of this process. */
 export const ownCache = (part: string): string => join(cacheDirectory(process.env, ownHome()), part);

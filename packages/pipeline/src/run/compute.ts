@@ -2,8 +2,8 @@
 import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, setTf32 } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
-import { parseCpuinfo, usableCores } from "../doctor/cpu.js";
-import { systemProbe } from "../doctor/probe.js";
+import { parseCpuinfo, usableCores } from "../engine/doctor/cpu.js";
+import { systemProbe } from "../engine/doctor/probe.js";
 
 export interface ComputePlan {
   device: string;

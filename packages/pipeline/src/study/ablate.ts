@@ -13,13 +13,13 @@ import { writePredictions } from "../evaluate/predictions.js";
 import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
-import { loadAblation } from "./file.js";
-import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./runs.js";
+import { loadAblation } from "./ablation-file.js";
+import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
 import { stepsOf } from "./steps.js";
 import { ablationFigure } from "./ablation-figure.js";
 import { latexOf, markdownOf, terminalOf } from "./blocks.js";
-import { studyPage } from "./page.js";
-import { ablationBlocks } from "./table.js";
+import { studyPage } from "./study-page.js";
+import { ablationBlocks } from "./ablation-table.js";
 
 export type AblateOptions = StudyOptions;
 

@@ -1,11 +1,11 @@
 /** An ablation as a figure: each method with its interval, a panel a metric, and below them the paired differences. */
 import { coloursOf, drawSvg, PALETTE } from "../page/drawing.js";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
-import type { Figure } from "../evaluate/figures/figure.js";
-import { forestPanel, reachOf, type ForestRow } from "../evaluate/figures/forest.js";
+import type { Figure } from "../report/figures/figure.js";
+import { forestPanel, reachOf, type ForestRow } from "../report/figures/forest.js";
 import { formatEstimate, formatP, formatSigned } from "../page/format.js";
-import type { Ablation } from "./file.js";
-import { short, shownMetrics } from "./table.js";
+import type { Ablation } from "./ablation-file.js";
+import { short, shownMetrics } from "./ablation-table.js";
 
 export async function ablationFigure(
   ablation: Ablation,

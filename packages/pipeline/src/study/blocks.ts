@@ -1,7 +1,7 @@
 /** What a study has to say, as text and tables, and the same in Markdown, on a terminal, in LaTeX and on a page. */
-import { columnGroups } from "../evaluate/report/fit-columns.js";
-import { html, nothing, table as htmlTable, type Html } from "../evaluate/report/html.js";
-import { LATEX_PACKAGES, latexTable } from "../evaluate/report/latex.js";
+import { columnGroups } from "../page/fit-columns.js";
+import { html, nothing, table as htmlTable, type Html } from "../page/html.js";
+import { LATEX_PACKAGES, latexTable } from "../page/latex.js";
 import { alignedTable, escapeMarkdown } from "../page/format.js";
 
 export interface StudyTable {

@@ -1,8 +1,8 @@
 /** The learning curve as a figure: a panel a metric, a line and the band of its intervals a variant. */
 import type { MetricName } from "@slicestack/stats";
 import { coloursOf, drawSvg, type Spec } from "../page/drawing.js";
-import { bandArea, curves, share as axisOf } from "../evaluate/figures/axes.js";
-import type { Figure } from "../evaluate/figures/figure.js";
+import { bandArea, curves, share as axisOf } from "../report/figures/axes.js";
+import type { Figure } from "../report/figures/figure.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
 import type { LearningCurve } from "./curve.js";
 

@@ -4,8 +4,16 @@ import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { formatNumber } from "../page/format.js";
 import type { Block, StudyTable } from "./blocks.js";
 import type { LearningCurve } from "./curve.js";
-import { percent } from "./runs.js";
-import { differenceCell, provenance, scoreCell, settingsTable, short, shownMetrics, type Provenance } from "./table.js";
+import { percent } from "./run-steps.js";
+import {
+  differenceCell,
+  provenance,
+  scoreCell,
+  settingsTable,
+  short,
+  shownMetrics,
+  type Provenance,
+} from "./ablation-table.js";
 
 export function curveBlocks(
   curve: LearningCurve,

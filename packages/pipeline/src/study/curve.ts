@@ -1,7 +1,7 @@
 /** What a learning curve found. */
-import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import type { MetricName, PowerLaw } from "@slicestack/stats";
-import type { Ablation } from "./file.js";
+import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
+import type { Ablation } from "./ablation-file.js";
 
 /** What the variants score after training on one share. */
 export interface CurvePoint {

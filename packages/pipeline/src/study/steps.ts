@@ -6,7 +6,7 @@ import type { Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";
 import { sliceStageKey } from "../train/slice-from.js";
-import type { Ablation, Variant } from "./file.js";
+import type { Ablation, Variant } from "./ablation-file.js";
 
 export interface Step {
   variant: Variant;

@@ -16,8 +16,8 @@ import { CheckpointError, readHeader, safetensorsBytes, WeightsFile } from "@sli
 import { z } from "zod";
 import { AtomicFileWriter, removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
-import { checkRecorded, writeRecorded } from "../export/recorded.js";
-import { readSafetensors } from "../export/safetensors.js";
+import { checkRecorded, writeRecorded } from "../weights/recorded.js";
+import { readSafetensors } from "../weights/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
 /** Where a stage stands. Epochs and steps count from 0; `step` is the next one of `epoch`. */

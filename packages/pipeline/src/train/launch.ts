@@ -5,8 +5,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
-import { usableCores } from "../doctor/cpu.js";
-import { systemProbe } from "../doctor/probe.js";
+import { usableCores } from "../engine/doctor/cpu.js";
+import { systemProbe } from "../engine/doctor/probe.js";
 import { OWN } from "./world.js";
 
 /** Exit code of a rank whose trouble is another rank's end (DistributedError): not the one to blame. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
-import { selectionColumn, type Selection } from "../evaluate/selection.js";
+import { selectionColumn, type Selection } from "../run/selection.js";
 import { EventFile } from "./tensorboard.js";
 
 export interface EpochRow {

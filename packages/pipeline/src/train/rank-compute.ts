@@ -1,7 +1,7 @@
 /** Where each of the processes that train together computes. */
 import type { RunConfig } from "../config/types.js";
-import { usableCores } from "../doctor/cpu.js";
-import { systemProbe } from "../doctor/probe.js";
+import { usableCores } from "../engine/doctor/cpu.js";
+import { systemProbe } from "../engine/doctor/probe.js";
 import { checkDevice, planCompute, type ComputePlan } from "../run/compute.js";
 import { threadsOf, type World } from "./world.js";
 

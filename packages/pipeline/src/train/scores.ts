@@ -10,7 +10,7 @@ import {
   rank,
 } from "@slicestack/stats";
 import type { OptimisationConfig } from "../config/types.js";
-import { selectionName } from "../evaluate/selection.js";
+import { selectionName } from "../run/selection.js";
 import type { Validation } from "./stage.js";
 
 /** @param probabilities volumes x classes */

@@ -6,7 +6,7 @@ import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { readSplit, type Split } from "../data/split/split.js";
 import { fileHashSync } from "../data/hash.js";
-import { checkRecorded, hashFileOf } from "../export/recorded.js";
+import { checkRecorded, hashFileOf } from "../weights/recorded.js";
 import {
   appendLog,
   readRecord,

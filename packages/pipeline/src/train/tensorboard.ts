@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import protobuf from "protobufjs/minimal.js";
 import { addWhole } from "../data/atomic.js";
-import { naming } from "../data/system-errors.js";
+import { naming } from "../engine/system-errors.js";
 
 const { Writer } = protobuf;
 const [VARINT, DOUBLE, BYTES, FLOAT] = [0, 1, 2, 5]; // protobuf's wire types

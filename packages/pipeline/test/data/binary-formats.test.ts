@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { greyPng } from "../../src/evaluate/report/png.js";
+import { greyPng } from "../../src/page/grey-png.js";
 import { EventFile } from "../../src/train/tensorboard.js";
 import { temporaryFolder } from "./temporary.js";
 

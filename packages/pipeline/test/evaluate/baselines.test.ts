@@ -1,10 +1,9 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { argmax, LabelError, RangeOfParameterError, ShapeError } from "@slicestack/stats";
+import { argmax, fitLogistic, LabelError, predictLogistic, RangeOfParameterError, ShapeError } from "@slicestack/stats";
 import { classPrior, majorityBaseline } from "../../src/evaluate/baselines/prior.js";
 import { gapNotes } from "../../src/evaluate/baselines/gaps.js";
 import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
-import { fitLogistic, predictLogistic } from "../../src/evaluate/baselines/logistic.js";
 import { close, fixture } from "./fixture.js";
 
 interface LogisticCase {

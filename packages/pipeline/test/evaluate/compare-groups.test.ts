@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { correctedResampledTTest } from "@slicestack/stats";
-import { compareRuns } from "../../src/evaluate/compare/runs.js";
+import { compareRuns } from "../../src/tasks/compare-runs.js";
 import { ensembleOf, combinationOf } from "../../src/evaluate/group/ensemble.js";
 import { readGroupMetrics } from "../../src/evaluate/group/metrics-file.js";
 import { writePredictions, type Predictions } from "../../src/evaluate/predictions.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { PredictionsError } from "@slicestack/stats";
-import { compareRuns } from "../../src/evaluate/compare/runs.js";
+import { compareRuns } from "../../src/tasks/compare-runs.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";
 import { exampleRun, type ExampleRun } from "./example-run.js";
 import { runPaths } from "../../src/run/folder.js";

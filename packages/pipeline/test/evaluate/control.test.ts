@@ -9,8 +9,8 @@ import { loadConfig } from "../../src/config/load.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { writeSplit } from "../../src/data/split/split.js";
-import { evaluate } from "../../src/evaluate/evaluate.js";
-import { train } from "../../src/train/train.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch } from "../train/support.js";
 
 const SIZE = 16;

@@ -5,11 +5,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { liveTensors, scope } from "@slicestack/torch";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { measureCost } from "../../src/evaluate/measure-cost.js";
 import { readMetrics } from "../../src/evaluate/metrics-file.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { readLedger } from "../../src/run/ledger.js";
@@ -18,7 +18,7 @@ import { loadFromRun, openModel } from "../../src/predict/open-model.js";
 import { predictorOf } from "../../src/predict/predictor.js";
 import { specOfRun } from "../../src/models/spec-file.js";
 import { openRun } from "../../src/run/open.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";
 

@@ -8,10 +8,10 @@ import type { Protocol } from "../../src/evaluate/analysis/protocols.js";
 import { countSlices } from "../../src/evaluate/analysis/slice-votes.js";
 import { majorityBaseline } from "../../src/evaluate/baselines/prior.js";
 import { metricsText, type MetricsFile } from "../../src/evaluate/metrics-file.js";
-import { allNumbers } from "../../src/evaluate/numbers.js";
+import { allNumbers } from "../../src/evaluate/all-numbers.js";
 import { writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { subgroupColumn } from "../../src/evaluate/subgroups/columns.js";
-import { sliceVotesText } from "../../src/evaluate/write.js";
+import { sliceVotesText } from "../../src/report/write-evaluation.js";
 import { runPaths, writeRecord } from "../../src/run/folder.js";
 import { simulate } from "./fixture.js";
 

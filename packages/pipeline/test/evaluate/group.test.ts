@@ -4,9 +4,9 @@ import { test } from "node:test";
 import { type MetricName, METRICS, metricSpread, PredictionsError } from "@slicestack/stats";
 import { combinationOf, ensembleOf } from "../../src/evaluate/group/ensemble.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
-import { combinationText, membersTable, type MembersInput } from "../../src/evaluate/group/members.js";
-import { renderGroupReport } from "../../src/evaluate/group/page.js";
-import { exampleReport } from "./report-example.js";
+import { combinationText, membersTable, type MembersInput } from "../../src/report/group-members.js";
+import { renderGroupReport } from "../../src/report/group-page.js";
+import { exampleReport } from "../report/report-example.js";
 
 /** Volume "a" of subject "A" and label 0, "b" of "B" and 1 …, with the probability of class 1. */
 function said(part: "val" | "test", p: Record<string, number>, model = "2.5d"): Predictions {

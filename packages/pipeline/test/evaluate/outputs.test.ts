@@ -6,17 +6,17 @@ import { shuffleControl } from "../../src/evaluate/analysis/control.js";
 import { confidentErrors } from "../../src/evaluate/analysis/failures.js";
 import { stageTimes } from "../../src/evaluate/cost.js";
 import { trainedPriors } from "../../src/evaluate/priors.js";
-import { checklist } from "../../src/evaluate/report/checklist.js";
+import { checklist } from "../../src/report/checklist.js";
 import { escapeMarkdown } from "../../src/page/format.js";
-import { latexTables, markdownTables } from "../../src/evaluate/report/export-tables.js";
-import { escapeLatex, latexTable } from "../../src/evaluate/report/latex.js";
-import { modelCard } from "../../src/evaluate/report/model-card.js";
-import { drawFigures } from "../../src/evaluate/figures/all.js";
-import { allNumbers } from "../../src/evaluate/numbers.js";
+import { latexTables, markdownTables } from "../../src/report/export-tables.js";
+import { escapeLatex, latexTable } from "../../src/page/latex.js";
+import { modelCard } from "../../src/report/model-card.js";
+import { drawFigures } from "../../src/report/figures/all.js";
+import { allNumbers } from "../../src/evaluate/all-numbers.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
-import { renderReport } from "../../src/evaluate/report/report.js";
+import { renderReport } from "../../src/report/report.js";
 import { simulate } from "./fixture.js";
-import { exampleReport } from "./report-example.js";
+import { exampleReport } from "../report/report-example.js";
 
 test("LaTeX: what means something to TeX is escaped, every row has the columns of its table", async () => {
   assert.equal(escapeLatex("50 % of a_b & {c} # 1 − 2 \\ < 3"), "50 \\% of a\\_b \\& \\{c\\} \\# 1 $-$ 2 \\textbackslash{} $<$ 3"); // prettier-ignore

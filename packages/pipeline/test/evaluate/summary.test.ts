@@ -8,10 +8,10 @@ import { readPredictions, writePredictions, type Predictions } from "../../src/e
 import { compareModels } from "../../src/evaluate/compare/models.js";
 import { summarise } from "../../src/evaluate/summary.js";
 import { formatEstimate, formatNumber, formatP, formatSigned } from "../../src/page/format.js";
-import { markdownTable, summaryTable } from "../../src/evaluate/report/tables.js";
-import { parseTrainingRows } from "../../src/evaluate/training-rows.js";
+import { markdownTable, summaryTable } from "../../src/report/summary-tables.js";
+import { parseTrainingRows } from "../../src/run/training-rows.js";
 import { close, simulate } from "./fixture.js";
-import { examplePredictions } from "./report-example.js";
+import { examplePredictions } from "../report/report-example.js";
 
 const GRADES = ["CT-0", "CT-1", "CT-2"];
 const options = { classes: GRADES, seed: 3, ordinal: true, resamples: 400 };

@@ -12,7 +12,7 @@ import { readStored } from "../../src/data/store.js";
 import { InspectError } from "../../src/inspect/errors.js";
 import { inspect } from "../../src/inspect/inspect.js";
 import { layoutOf } from "../../src/inspect/montage.js";
-import { inspectText } from "../../src/inspect/text.js";
+import { inspectText } from "../../src/inspect/inspect-text.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { decoded, greyOf, part, phantom, preparedSet } from "./support.js";

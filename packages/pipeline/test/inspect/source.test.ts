@@ -10,7 +10,7 @@ import { PrepareError } from "../../src/data/errors.js";
 import { InspectError } from "../../src/inspect/errors.js";
 import { inspect, type InspectOptions } from "../../src/inspect/inspect.js";
 import type { SourceLook } from "../../src/inspect/source-look.js";
-import { inspectText } from "../../src/inspect/text.js";
+import { inspectText } from "../../src/inspect/inspect-text.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { phantom, writeDicom } from "./support.js";
 import { zipOf } from "./zip.js";

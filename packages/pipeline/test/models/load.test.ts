@@ -4,13 +4,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { randn, scope, zeros, type Tensor } from "@slicestack/torch";
 import { CheckpointError, contiguousStride } from "@slicestack/torch/safetensors";
-import { writeSafetensors } from "../../src/export/safetensors.js";
-import { adaptInputChannels } from "../../src/models/common/input-channels.js";
+import { writeSafetensors } from "../../src/weights/safetensors.js";
+import { adaptInputChannels } from "../../src/weights/input-channels.js";
 import { CustomResNet } from "../../src/models/trunks/custom-resnet.js";
 import { loadTrunk, loadWeights } from "../../src/models/load.js";
 import { createSliceModel } from "../../src/models/registry.js";
 import type { SliceModel } from "../../src/models/trunks/slice-model.js";
-import { op, pickle, zipPth } from "../export/assemble.js";
+import { op, pickle, zipPth } from "../weights/assemble.js";
 import { close, digest, leakFree, torchvisionShapes } from "./support.js";
 
 const create = (model: "resnet18" | "resnet50" | "slice_cnn", classes = 2) =>

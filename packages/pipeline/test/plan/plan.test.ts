@@ -9,7 +9,7 @@ import { openDataset } from "../../src/data/store.js";
 import { choose, type Machine } from "../../src/plan/choose.js";
 import type { Fingerprint } from "../../src/plan/fingerprint.js";
 import { plan, planYaml } from "../../src/plan/plan.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallDataset } from "../train/support.js";
 
 const ct: Fingerprint = {

@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { liveTensors } from "@slicestack/torch";
 import { openDataset, readStored } from "../../src/data/store.js";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { datasetSource, memorySource, type VoxelSource } from "../../src/input/source.js";
 import { readSpec } from "../../src/models/spec-file.js";
@@ -16,7 +16,7 @@ import { predictorOf } from "../../src/predict/predictor.js";
 import type { Volume } from "../../src/predict/features.js";
 import { readSplit } from "../../src/data/split/split.js";
 import { RunError, runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
 
 const folder = scratch();

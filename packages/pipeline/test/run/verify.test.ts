@@ -6,12 +6,12 @@ import { before, test } from "node:test";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { readSplits, writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
-import { compareRuns } from "../../src/evaluate/compare/runs.js";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { compareRuns } from "../../src/tasks/compare-runs.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { onNotice } from "../../src/engine/notices.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
-import { verify } from "../../src/run/verify.js";
-import { train } from "../../src/train/train.js";
+import { verify } from "../../src/tasks/verify.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, tinyDataset } from "../train/support.js";
 
 const folder = scratch();

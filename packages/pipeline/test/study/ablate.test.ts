@@ -10,7 +10,7 @@ import { openDataset } from "../../src/data/store.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readRecord, readRunConfig, runPaths } from "../../src/run/folder.js";
 import { ablate } from "../../src/study/ablate.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import type { Progress } from "../../src/engine/progress.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
 import { configToYaml } from "../../src/config/to-yaml.js";

@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
 import { stagesOf, type StageName } from "../../src/config/stages.js";
 import type { Progress } from "../../src/engine/progress.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { phantomData } from "../import/support.js";
 import { scratch } from "./support.js";
 

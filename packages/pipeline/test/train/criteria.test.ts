@@ -5,12 +5,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { liveTensors, scope } from "@slicestack/torch";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import type { Progress } from "../../src/engine/progress.js";
 import { runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { lastWeights, newestState, scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();

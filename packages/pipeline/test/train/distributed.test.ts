@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { liveTensors, scope, setNumThreads } from "@slicestack/torch";
 import { availability } from "@slicestack/torch/distributed";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import { anyRank, joinWorld, meanOverRanks, shardBatch } from "../../src/train/distributed.js";
 import { launchProcesses } from "../../src/train/launch.js";
 import { worldFromEnvironment, type World } from "../../src/train/world.js";

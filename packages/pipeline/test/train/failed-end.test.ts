@@ -4,17 +4,17 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { CheckpointError } from "../../src/index.js";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { openDataset } from "../../src/data/store.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { sealed } from "../../src/data/split/split.js";
 import { readChecksums } from "../../src/run/checksums.js";
 import { readRecord, RunError, runPaths, writeRecord } from "../../src/run/folder.js";
 import { readGroup } from "../../src/run/group.js";
-import { verify } from "../../src/run/verify.js";
+import { verify } from "../../src/tasks/verify.js";
 import { isFinished } from "../../src/train/checkpoint.js";
-import { trainGroup } from "../../src/train/group.js";
-import { train } from "../../src/train/train.js";
+import { trainGroup } from "../../src/tasks/train-group.js";
+import { train } from "../../src/tasks/train.js";
 import { newestState, scratch, tinyConfig, tinyDataset } from "./support.js";
 
 const folder = scratch();

@@ -7,13 +7,13 @@ import { temporaryName } from "../../src/data/atomic.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { readSplit, writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
-import { evaluateGroup } from "../../src/evaluate/group/evaluate-group.js";
+import { evaluateGroup } from "../../src/tasks/evaluate-group.js";
 import type { GroupMetrics } from "../../src/evaluate/group/metrics-file.js";
 import { readPredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { readRecord, readRunConfig, runPaths, writeRecord } from "../../src/run/folder.js";
 import { groupPaths, groupWords, readGroup } from "../../src/run/group.js";
-import { trainGroup } from "../../src/train/group.js";
-import { train } from "../../src/train/train.js";
+import { trainGroup } from "../../src/tasks/train-group.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { scope } from "@slicestack/torch";
-import { readTrainingRows } from "../../src/evaluate/training-rows.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readTrainingRows } from "../../src/run/training-rows.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import { createHead } from "../../src/models/registry.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
 const folder = scratch();

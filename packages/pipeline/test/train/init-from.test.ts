@@ -6,10 +6,10 @@ import { before, test } from "node:test";
 import { scope } from "@slicestack/torch";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { openDataset } from "../../src/data/store.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
-import { importCheckpoint } from "../../src/import/import.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
+import { importCheckpoint } from "../../src/tasks/import-checkpoint.js";
 import { readRecord, runPaths, type StageName } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { digest } from "../models/support.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RunConfig } from "../../src/config/types.js";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { leftovers, trainThroughKills } from "./kills.js";
 import { curvesOf, scratch, tinyConfig, tinyDataset, weightsOf } from "./support.js";
 

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { loadConfig } from "../../src/config/load.js";
 import { runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 
 const [data = "", out = "", config = ""] = process.argv.slice(2);
 const resume = existsSync(runPaths(out).record);

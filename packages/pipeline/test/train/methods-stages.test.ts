@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readRecord } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { loadConfig } from "../../src/config/load.js";
 import { methodTest, runFolder, tinyData } from "./methods.js";
 import { tinyConfig } from "./support.js";

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { stagesOf } from "../../src/config/stages.js";
-import { evaluate } from "../../src/evaluate/evaluate.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { runPaths, type StageName } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
 
 const folder = scratch();

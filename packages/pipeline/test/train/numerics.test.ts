@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fromTypedArray, scope, zeros, type Tensor } from "@slicestack/torch";
 import { Linear, Module } from "@slicestack/torch/nn";
 import type { OptimisationConfig } from "../../src/config/types.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import { runPaths } from "../../src/run/folder.js";
 import type { Stage } from "../../src/train/stage.js";
 import { leakFree } from "../models/support.js";

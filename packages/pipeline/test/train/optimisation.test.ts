@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { OptimisationConfig } from "../../src/config/types.js";
 import { loadConfig } from "../../src/config/load.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import { runPaths } from "../../src/run/folder.js";
 import { createSchedule } from "../../src/train/optimisation.js";
 import { leakFree } from "../models/support.js";

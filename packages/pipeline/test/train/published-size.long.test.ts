@@ -16,7 +16,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { newestState, scratch } from "./support.js";
 
 const [height, width, depth] = [128, 128, 64];

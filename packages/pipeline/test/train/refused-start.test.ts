@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { cudaDeviceCount, fromTypedArray, scope } from "@slicestack/torch";
 import { ConfigError } from "../../src/config/errors.js";
-import { writeSafetensors } from "../../src/export/safetensors.js";
+import { writeSafetensors } from "../../src/weights/safetensors.js";
 import { FolderError } from "../../src/data/owned-folder.js";
 import { CheckpointError } from "../../src/index.js";
 import { ModelError } from "../../src/models/common/model-error.js";
 import { runPaths } from "../../src/run/folder.js";
-import { trainGroup } from "../../src/train/group.js";
-import { train } from "../../src/train/train.js";
+import { trainGroup } from "../../src/tasks/train-group.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, tinyConfig, tinyDataset } from "./support.js";
 
 const folder = scratch();

@@ -18,7 +18,7 @@ import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import { readRecord, runPaths, writeRecord } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { blankRun, curvesOf, newestState, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
 
 const folder = scratch();

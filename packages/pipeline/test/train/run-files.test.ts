@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { evaluate } from "../../src/evaluate/evaluate.js";
-import { train } from "../../src/train/train.js";
+import { evaluate } from "../../src/tasks/evaluate.js";
+import { train } from "../../src/tasks/train.js";
 import { leftovers } from "./kills.js";
 import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "./support.js";
 

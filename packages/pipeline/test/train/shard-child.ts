@@ -1,7 +1,7 @@
 /** A rank of distributed.test.ts, started by launchProcesses: computes a step and writes its gradients and buffers. */
 import { join } from "node:path";
 import { scope, setNumThreads, type Tensor } from "@slicestack/torch";
-import { writeSafetensors } from "../../src/export/safetensors.js";
+import { writeSafetensors } from "../../src/weights/safetensors.js";
 import { anyRank, joinWorld, localBatchNorms, shareModel } from "../../src/train/distributed.js";
 import { endWithLauncher } from "../../src/train/launch.js";
 import { resolveWorld, worldFromEnvironment } from "../../src/train/world.js";

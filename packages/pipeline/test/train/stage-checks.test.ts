@@ -14,7 +14,7 @@ import { SliceStore } from "../../src/input/slices.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
 import { checkStages } from "../../src/train/stage-checks.js";
 import { backwardBatch, piecesOf } from "../../src/train/step.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 import { scratch, tinyConfig, tinyDataset } from "./support.js";
 

@@ -9,7 +9,7 @@ import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { sha256Of } from "../../src/data/sealed-json.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
 import { openRun } from "../../src/run/open.js";
 import { job as trainJob, type TrainJob, type TrainOutcome } from "../../src/train/train-job.js";

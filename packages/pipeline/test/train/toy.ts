@@ -5,7 +5,7 @@ import { Module, Parameter } from "@slicestack/torch/nn";
 import type { JobContext } from "../../src/engine/job.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { OptimisationConfig } from "../../src/config/types.js";
-import { readSafetensors } from "../../src/export/safetensors.js";
+import { readSafetensors } from "../../src/weights/safetensors.js";
 import { runPaths } from "../../src/run/folder.js";
 import { trainStage, type StageResult, type StageRun } from "../../src/train/loop.js";
 import { MetricsLog, type EpochRow } from "../../src/train/metrics-log.js";

@@ -9,7 +9,7 @@ import { test, type TestContext } from "node:test";
 import type { EpochRow } from "../../src/train/metrics-log.js";
 import { logEpochs } from "../../src/train/log/wandb.js";
 import { runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 
 interface Seen {

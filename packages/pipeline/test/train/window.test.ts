@@ -12,7 +12,7 @@ import { openDataset } from "../../src/data/store.js";
 import { defaultWindow } from "../../src/data/window.js";
 import { valueTransform } from "../../src/input/values.js";
 import { readRunConfig, runPaths } from "../../src/run/folder.js";
-import { train } from "../../src/train/train.js";
+import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig } from "./support.js";
 
 const folder = scratch();

@@ -2,7 +2,7 @@
 import { readdirSync, realpathSync, statSync, type Stats } from "node:fs";
 import { join, sep } from "node:path";
 import { NO_FILE } from "../../config/given-file.js";
-import { isShortage, systemText } from "../system-errors.js";
+import { isShortage, systemText } from "../../engine/system-errors.js";
 
 export interface Walked {
   /** Relative to the root, with forward slashes, sorted. */

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
 import { codeOf } from "../error-code.js";
-import { naming } from "../system-errors.js";
+import { naming } from "../../engine/system-errors.js";
 import { storeBytes, type StoreDtype } from "../store.js";
 import type { VolumeRecord } from "../volume-record.js";
 

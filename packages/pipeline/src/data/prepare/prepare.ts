@@ -12,7 +12,7 @@ import { checkedName } from "../names.js";
 import { claimFolder, FOLDER_MARK, markFolder, refuseOccupied } from "../owned-folder.js";
 import { runPool } from "../pool.js";
 import type { Reason } from "../reason.js";
-import { shortageError } from "../system-errors.js";
+import { shortageError } from "../../engine/system-errors.js";
 import { writeOfficialSplit } from "../split/official.js";
 import {
   datasetHash,

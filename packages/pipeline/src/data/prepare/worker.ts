@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import type { PoolAnswer } from "../pool.js";
 import { reasonOf } from "../reason.js";
-import { shortageOf } from "../system-errors.js";
+import { shortageOf } from "../../engine/system-errors.js";
 import { prepareVolume, type PreparedVolume, type VolumeJob } from "./volume.js";
 
 async function run(job: VolumeJob): Promise<PoolAnswer<PreparedVolume>> {

@@ -1,7 +1,7 @@
 /** Everything that a report says beyond its tables of models: a function of the predictions, the same at each call. */
 import { decisionCurve, type DecisionCurve, type MetricName, type Voters } from "@slicestack/stats";
 import { compareAllPairs, type AllPairs } from "../compare/all-pairs.js";
-import { settings, type SummaryOptions } from "../options.js";
+import { settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { analyseSubgroups, type SubgroupAnalysis } from "../subgroups/analysis.js";
 import type { SubgroupColumn } from "../subgroups/columns.js";

@@ -15,7 +15,7 @@ import {
   type Temperature,
 } from "@slicestack/stats";
 import { compareModels } from "../compare/models.js";
-import type { SummaryOptions } from "../options.js";
+import type { SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { summarise } from "../summary.js";
 

@@ -9,7 +9,7 @@ import {
   rocCurve,
   type RocCurve,
 } from "@slicestack/stats";
-import { settings, type SummaryOptions } from "../options.js";
+import { settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 
 /** A class against the rest. */

@@ -4,7 +4,7 @@
  */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import { optimism } from "../compare/optimism.js";
-import type { SummaryOptions } from "../options.js";
+import type { SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import type { ModelSummary } from "../summary.js";
 

@@ -13,7 +13,7 @@ import {
   seededRandom,
   sortConfidences,
 } from "@slicestack/stats";
-import { settings, type SummaryOptions } from "../options.js";
+import { settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 
 export interface SelectiveReport {

@@ -1,6 +1,6 @@
 /** Prediction sets: fitted on val, their coverage counted on test. */
 import { type ConformalModel, fitConformal, predictionSets, reportSets, type SetReport } from "@slicestack/stats";
-import { settings, type SummaryOptions } from "../options.js";
+import { settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 
 export interface ConformalReport {

@@ -7,7 +7,7 @@ import {
   type MetricName,
   type ThresholdRule,
 } from "@slicestack/stats";
-import type { SummaryOptions } from "../options.js";
+import type { SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { summarise } from "../summary.js";
 

@@ -4,8 +4,11 @@ import {
   classMetricIndex,
   defaultBins,
   type Estimate,
+  fitLogistic,
   groupSubjects,
+  type LogisticModel,
   oneVolumeEach,
+  predictLogistic,
   RangeOfParameterError,
   resampleSubjects,
   Scorer,
@@ -14,7 +17,6 @@ import {
 } from "@slicestack/stats";
 import { Estimates } from "../estimates.js";
 import { fillGaps, type FilledTable, type GappyRows } from "./gaps.js";
-import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
 
 /** Numbers known of each volume; null where one is not known. */
 export interface MetadataRows {

@@ -1,6 +1,6 @@
 /** What a model must beat: a regression on a few crude numbers of each volume, seen without its slices. */
+import { fitLogistic, predictLogistic, type LogisticModel } from "@slicestack/stats";
 import { fillGaps, type FilledTable } from "./gaps.js";
-import { fitLogistic, predictLogistic, type LogisticModel } from "./logistic.js";
 
 /** What is known of a volume without looking at its slices; fields as in VolumeRecord. */
 export interface ShortcutSource {

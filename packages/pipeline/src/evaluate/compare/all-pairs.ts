@@ -1,6 +1,6 @@
 /** Several models on the same volumes: every pair, each metric by the test that suits it, adjusted for their number. */
 import { holm, type MetricName, ShapeError } from "@slicestack/stats";
-import { applies, settings, type SummaryOptions } from "../options.js";
+import { applies, settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 

@@ -10,7 +10,7 @@ import {
   Scorer,
 } from "@slicestack/stats";
 
-import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 
 /** A member of a group: one training on one fold. */

@@ -1,6 +1,6 @@
 /** Two models on the same volumes: every metric of the first minus that of the second. */
 import type { Estimate, MetricName } from "@slicestack/stats";
-import { absent, applies, byMetric, settings, type SummaryOptions } from "../options.js";
+import { absent, applies, byMetric, settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 

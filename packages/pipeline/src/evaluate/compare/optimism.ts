@@ -10,7 +10,7 @@ import {
   Scorer,
   seededRandom,
 } from "@slicestack/stats";
-import { absent, applies, byMetric, settings, type SummaryOptions } from "../options.js";
+import { absent, applies, byMetric, settings, type SummaryOptions } from "../summary-options.js";
 import { checkPredictions, type Predictions } from "../predictions.js";
 import { Estimates } from "../estimates.js";
 

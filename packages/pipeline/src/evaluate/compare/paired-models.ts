@@ -13,7 +13,7 @@ import {
   seededRandom,
 } from "@slicestack/stats";
 import { Estimates } from "../estimates.js";
-import { settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { settings, WITHOUT_INTERVAL, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { alignModels } from "./align.js";
 

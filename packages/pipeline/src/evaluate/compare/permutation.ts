@@ -8,7 +8,7 @@ import {
   seededRandom,
   swapTest,
 } from "@slicestack/stats";
-import { applies, byMetric, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { applies, byMetric, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { alignModels } from "./align.js";
 

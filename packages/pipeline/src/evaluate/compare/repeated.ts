@@ -18,7 +18,7 @@ import {
   ShapeError,
 } from "@slicestack/stats";
 import { sampledMean } from "../estimates.js";
-import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../summary-options.js";
 import { ensembleOf } from "../group/ensemble.js";
 import type { Predictions } from "../predictions.js";
 import { warningsOf } from "../summary.js";

@@ -15,7 +15,7 @@ import {
   SMALL_SUPPORT,
 } from "@slicestack/stats";
 import { Estimates } from "../estimates.js";
-import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../options.js";
+import { applies, settings, WITHOUT_INTERVAL, type SummaryOptions } from "../summary-options.js";
 import { checkPredictions, type Predictions } from "../predictions.js";
 import type { SubgroupColumn } from "./columns.js";
 import { membershipTest } from "./membership.js";

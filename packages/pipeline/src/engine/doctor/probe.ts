@@ -1,0 +1,80 @@
+import { execFile } from "node:child_process";
+import { statfs } from "node:fs/promises";
+import { availableParallelism, freemem, totalmem } from "node:os";
+import { dirname } from "node:path";
+import { readText } from "@slicestack/torch/limits";
+import { ownHome } from "../cache-folder.js";
+
+/** What @slicestack/torch says of the libtorch it found. */
+export interface LibtorchInfo {
+  version: string;
+  path: string;
+  /** How it was found, e.g. "LIBTORCH" or "Debian package". */
+  how: string;
+  /** "AVX512", "AVX2", "DEFAULT" …: the kernels libtorch chose. */
+  cpuCapability: string;
+  threads: number;
+  cudaDevices: { index: number; name: string; freeBytes: number; totalBytes: number }[];
+  mps: boolean;
+}
+
+export type CommandResult =
+  { status: "ok"; stdout: string } | { status: "missing" } | { status: "failed"; message: string };
+
+/** The machine as the doctor sees it; tests put samples in its place. */
+export interface Probe {
+  platform: NodeJS.Platform;
+  /** "x64", "arm64" … */
+  arch: string;
+  env: Record<string, string | undefined>;
+  cwd: string;
+  home: string;
+  logicalCores: number;
+  totalBytes: number;
+  freeBytes: number;
+  /** Content of a text file, or null where it cannot be read. */
+  read(path: string): string | null;
+  run(command: string, args: string[]): Promise<CommandResult>;
+  /** Bytes free for this user on the disk of a path, or of its nearest existing folder. */
+  diskFree(path: string): Promise<number | null>;
+  /** @throws LibtorchNotFoundError, or another Error where the engine does not load */
+  libtorch(): Promise<LibtorchInfo>;
+}
+
+export function systemProbe(): Probe {
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    env: process.env,
+    cwd: process.cwd(),
+    home: ownHome(),
+    logicalCores: availableParallelism(),
+    totalBytes: totalmem(),
+    freeBytes: freemem(),
+    read: readText,
+    run: runCommand,
+    diskFree,
+    // Loaded only here, so that the rest of the diagnosis works where the engine does not.
+    libtorch: async () => (await import("@slicestack/torch")).libtorchInfo(),
+  };
+}
+
+function runCommand(command: string, args: string[]): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    execFile(command, args, { timeout: 10_000 }, (error, stdout, stderr) => {
+      if (!error) resolve({ status: "ok", stdout });
+      else if (error.code === "ENOENT") resolve({ status: "missing" });
+      else resolve({ status: "failed", message: (stderr || stdout || error.message).trim() });
+    });
+  });
+}
+
+async function diskFree(path: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? null : diskFree(parent);
+  }
+}

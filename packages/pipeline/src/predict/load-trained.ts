@@ -1,0 +1,30 @@
+/** The weights that a run decides by. */
+import type { Module } from "@slicestack/torch/nn";
+import type { StageName } from "../config/stages.js";
+import { loadWeights, type Loaded } from "../models/load.js";
+import { RunError, runPaths, SLICE_STAGE_SPLIT } from "../run/folder.js";
+import type { OpenRun } from "../run/open.js";
+
+/**
+ * Best weights of a stage. They say on which split they were trained, and a head on which slice model: those of another run
+ * may have seen what is test here, or mean nothing.
+ * @param sliceModel hash of the slice model that the head is used on
+ * @throws RunError where they are of another split or slice model   @throws CheckpointError
+ */
+export function loadBest(
+  { split, record }: Pick<OpenRun, "split" | "record">,
+  run: string,
+  { stage, model, sliceModel }: { stage: StageName; model: Module; sliceModel?: string | undefined },
+): Loaded {
+  const file = runPaths(run).best(stage);
+  const loaded = loadWeights(model, file);
+  const { split: theirs, slice_model: seen } = loaded.metadata;
+  const ours = (stage === "slice" ? record.environment[SLICE_STAGE_SPLIT] : undefined) ?? split.hash;
+  const remedy = "Put the run's own weights back, with the .sha256 beside them, or train this stage again.";
+  // Imported weights say nothing of either.
+  if (theirs !== undefined && theirs !== ours)
+    throw new RunError(file, `was trained on split ${theirs.slice(0, 12)}, this run has ${ours.slice(0, 12)}`, remedy);
+  if (sliceModel !== undefined && seen !== undefined && seen !== sliceModel)
+    throw new RunError(file, "belongs to another slice model than this run's", remedy);
+  return loaded;
+}

@@ -1,0 +1,148 @@
+/** What a run and its numbers hand to the report. */
+import { configToYaml } from "../config/to-yaml.js";
+import type { Dataset } from "../data/store.js";
+import type { TaskVolume } from "../data/task.js";
+import { PEAK_MEMORY } from "../run/folder.js";
+import type { Ledger } from "../run/ledger.js";
+import type { OpenRun } from "../run/open.js";
+import type { Evidence } from "../evaluate/analysis/failures.js";
+import type { CostReport } from "../evaluate/cost.js";
+import type { MetricsFile } from "../evaluate/metrics-file.js";
+import type { Flow } from "./figures/flow.js";
+import type { ScoredPart } from "../evaluate/run-predictions.js";
+import { readSubjectTable } from "../evaluate/subject-table.js";
+import { participantsOf, type Participants } from "./participants.js";
+import type { Pictures } from "./pictures.js";
+import { countPart } from "./part-counts.js";
+import type { ReportInput } from "./report-input.js";
+
+export interface ReportFacts extends Pictures {
+  metrics: MetricsFile;
+  /** That is scored. */
+  dataset: Dataset;
+  scored: ScoredPart;
+  cost: CostReport;
+  ledger: Ledger;
+  evidence: readonly Evidence[];
+  /** Of another data set, or of an imported checkpoint. */
+  notes: readonly string[];
+  /** Of this evaluation. */
+  command: string;
+}
+
+/** All but the figures, which are drawn from it. */
+export type ReportDraft = Omit<ReportInput, "figures">;
+
+export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
+  const { config, record, split, task } = opened;
+  const { metrics, dataset, scored, cost, ledger, evidence, command, notes, examples, failures } = facts;
+  const { names, count } = task.classes;
+  const { info } = dataset;
+  const { protocol, run, differences } = metrics;
+  const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
+  const evidenceOf = new Map(evidence.map((one) => [one.id, one]));
+  const title = run.external === null ? config.name : `${config.name} on ${info.name}`;
+  const tested = scored.part === "test" ? scored.volumes : task.parts.test;
+  return {
+    title: protocol === "paper" ? `${title}, paper protocol` : title,
+    created: new Date().toISOString(),
+    protocol,
+    part: scored.part,
+    external: run.external !== null,
+    notes: [...notes],
+    task: { description: `${count} classes: ${names.join(", ")}`, classes: names, ordinal: run.ordinal },
+    dataset: {
+      name: info.name,
+      hash: info.hash,
+      contents: `${info.count} volumes, ${depth} of ${info.height} x ${info.width}, ${info.dtype}${info.unit === "HU" ? ", HU" : ""}`,
+      attribution: info.attribution,
+    },
+    split: {
+      seed: split.seed,
+      hash: split.hash,
+      parts: [
+        countPart("train", subjectsOf(task.parts.train), count),
+        countPart("val", subjectsOf(task.parts.val), count),
+        countPart(run.external === null ? "test" : `${info.name}, external`, subjectsOf(tested), count),
+      ].filter(({ volumes }) => volumes > 0),
+    },
+    flow: opened.record.imported === undefined ? flowOf(opened, dataset, scored, run.external !== null) : null,
+    participants: participantsIn(opened, scored, run.external === null ? null : info.name),
+    models: metrics[scored.part],
+    mainModel: run.mainModel,
+    differences,
+    analysis: metrics,
+    ...(examples.length === 0 ? {} : { examples }),
+    failures: metrics.failures.map(({ id }) => ({
+      id,
+      picture: failures.get(id) ?? null,
+      evidence: evidenceOf.get(id) ?? null,
+    })),
+    cost,
+    ledger,
+    config: configToYaml(config),
+    command: `${record.command}\n${command}`,
+    environment: environmentOf(opened),
+    warnings: warningsOf(opened, dataset, facts),
+  };
+}
+
+/** From the sources of the run's own data set to the parts of its split. */
+function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: ScoredPart, external: boolean): Flow {
+  const { info, volumes } = dataset;
+  const placed = new Set(Object.values(split.parts).flat());
+  const { train, val, test } = task.parts;
+  const used = train.length + val.length + test.length;
+  const unplaced = volumes.filter(({ id }) => !placed.has(id)).length;
+  const otherClass = volumes.length - unplaced - used;
+  const refused = info.quarantined?.length ?? 0;
+  const count = (part: string, own: readonly TaskVolume[]) => countPart(part, subjectsOf(own), task.classes.count);
+  return {
+    read: volumes.length + refused,
+    refused,
+    dataset: {
+      name: info.name,
+      volumes: volumes.length,
+      subjects: new Set(volumes.map(({ subject }) => subject)).size,
+    },
+    leftOut: [
+      { reason: "no class of this task", volumes: otherClass },
+      { reason: "in no part of the split", volumes: unplaced },
+    ].filter((one) => one.volumes > 0),
+    parts: [count("train", train), count("val", val), count("test", test)],
+    classes: task.classes.names,
+    external: external ? count(`${scoredOn.info.name}, external`, scored.volumes) : null,
+  };
+}
+
+function participantsIn({ dataset, task }: OpenRun, scored: ScoredPart, external: string | null): Participants | null {
+  const table = readSubjectTable(dataset.directory);
+  const own = (["train", "val", "test"] as const).map((name) => ({ name, volumes: task.parts[name], table }));
+  if (external === null) return participantsOf(own);
+  const other = { name: `${external}, external`, volumes: scored.volumes, table: scored.table };
+  return participantsOf([...own.slice(0, 2), other]);
+}
+
+function subjectsOf(volumes: readonly TaskVolume[]) {
+  return volumes.map(({ subject, label }) => ({ subject, label }));
+}
+
+function environmentOf({ record }: OpenRun): Record<string, string> {
+  const all = { ...record.versions, ...record.environment };
+  delete all[PEAK_MEMORY]; // stands under cost
+  return all;
+}
+
+function warningsOf({ split, config }: OpenRun, { info }: Dataset, { metrics, notes }: ReportFacts): string[] {
+  const optimistic =
+    "Paper protocol: epoch, thresholds and scores come from the same validation part. These scores are too good; they are here to be compared with the publication, and with the clean protocol.";
+  const shuffled =
+    "Control run: the labels of train and val were exchanged between subjects. Every score should be chance.";
+  return [
+    ...notes,
+    ...(metrics.protocol === "paper" ? [optimistic] : []),
+    ...(config.task.shuffleLabels ? [shuffled] : []),
+    ...split.warnings,
+    ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
+  ];
+}

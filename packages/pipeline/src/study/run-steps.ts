@@ -1,0 +1,148 @@
+/** What the studies share: trainings one after another, their predictions, and who says what together. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { claimFolder } from "../data/owned-folder.js";
+import { ensembleOf } from "../evaluate/group/ensemble.js";
+import type { Repeats } from "../evaluate/compare/repeated.js";
+import { predictRun } from "../evaluate/predict-run.js";
+import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
+import { readTrainingRows } from "../run/training-rows.js";
+import { addChecksums, checkFile } from "../run/checksums.js";
+import { readRecord, RunError, runPaths } from "../run/folder.js";
+import { goOn, train } from "../tasks/train.js";
+import type { Ablation, Variant } from "./ablation-file.js";
+import type { Step } from "./steps.js";
+
+export interface StudyOptions extends TaskOptions {
+  /** The file of the variants (loadAblation). */
+  file: string;
+  /** Folder of a prepared data set; its split, or all of its folds, are used. */
+  data: string;
+  /** Folder of the runs and of the table. */
+  out: string;
+  /** Which part the table is about. Choose on val; read test once. Default val. */
+  part?: "val" | "test";
+  command?: string;
+}
+
+/** Predictions of a trained step: its baselines, and its own method under the name "main". */
+export interface Found {
+  step: Step;
+  all: Predictions[];
+}
+
+/** Beside the variants: models that look at no slice. */
+const BASELINES = ["majority", "shortcut"];
+
+/** Makes the study's folder its own. One of an earlier version has no mark, but runs of these very steps. @throws FolderError */
+export function claimStudy(out: string, steps: readonly Step[]): void {
+  claimFolder(
+    out,
+    "study",
+    steps.some(({ run }) => existsSync(runPaths(run).record)),
+  );
+}
+
+/** Trains what is not trained yet. @returns stopped: the same call goes on from there */
+export async function trainSteps(
+  steps: readonly Step[],
+  data: string,
+  command: string,
+  options: TaskOptions,
+): Promise<"finished" | "stopped"> {
+  for (const [k, step] of steps.entries()) {
+    options.onLog?.(`${k + 1}/${steps.length}  ${nameOf(step)}`);
+    const { status } = await trainStep(step, data, command, options);
+    if (status === "stopped") return status;
+  }
+  return "finished";
+}
+
+const nameOf = ({ variant, seed, fold, share }: Step): string =>
+  [
+    variant.name,
+    `seed ${seed}`,
+    ...(fold === null ? [] : [`fold ${fold}`]),
+    ...(share === 1 ? [] : [percent(share)]),
+  ].join(", ");
+
+/** "25 %" */
+export const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+
+async function trainStep(
+  { run, config, split, sliceFrom }: Step,
+  data: string,
+  command: string,
+  options: TaskOptions,
+): Promise<{ status: "finished" | "stopped" }> {
+  const begun = existsSync(runPaths(run).record);
+  if (begun) {
+    const record = readRecord(run);
+    if (record.splitHash !== split.hash)
+      throw new RunError(run, "was trained on another split than the data set has now", "Take another --out.");
+    if (record.status === "trained") {
+      goOn(run, { data, config })(); // refuses a file that has changed
+      return { status: "finished" };
+    }
+  }
+  return await train({
+    ...taskOptionsOf(options),
+    config,
+    data,
+    out: run,
+    split,
+    command,
+    resume: begun,
+    ...(sliceFrom === null || begun ? {} : { sliceFrom }),
+  });
+}
+
+/** Of all steps on the part, after all are trained: nothing that comes later can learn from test. */
+export async function predictSteps(steps: readonly Step[], options: StudyOptions): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const step of steps) found.push({ step, all: await predictionsOf(step, options.part ?? "val", options) });
+  return found;
+}
+
+/** Of a run on the part, kept beside it: test is read once a run. */
+async function predictionsOf({ run }: Step, part: "val" | "test", options: StudyOptions): Promise<Predictions[]> {
+  const file = join(run, `ablation-${part}.csv`);
+  if (!existsSync(file)) {
+    const { command } = options;
+    const { all, main } = await predictRun(run, part, { ...taskOptionsOf(options), ...(command !== undefined && { command }) }); // prettier-ignore
+    const baselines = all.filter(({ model }) => BASELINES.includes(model));
+    writePredictions(file, [...baselines, { ...main, model: "main" }]);
+    addChecksums(run);
+  }
+  checkFile(run, file, "Remove it, and give the same command again: the run is scored once more.");
+  return readPredictions(file);
+}
+
+/** The variants and the baselines, of each seed what all folds say together. */
+export function methodsOf({ variants, seeds }: Ablation, found: readonly Found[]): Repeats[] {
+  const together = (variant: Variant, seed: number) =>
+    ensembleOf(found.filter(({ step }) => step.variant === variant && step.seed === seed).map(({ all }) => all));
+  const methods = variants.map((variant) => ({ variant, seeds: seeds.map((seed) => together(variant, seed)) }));
+  const named = (all: readonly Predictions[], model: string, name: string): Predictions => ({
+    ...all.find((one) => one.model === model)!,
+    model: name,
+  });
+  return [
+    ...methods.map(({ variant: { name }, seeds: own }) => ({
+      name,
+      seeds: own.map((all) => named(all, "main", name)),
+    })),
+    // They have no seed.
+    ...BASELINES.map((name) => ({ name, seeds: [named(methods[0]!.seeds[0]!, name, name)] })),
+  ];
+}
+
+/** Minutes of training, mean over the runs; a slice stage that came from another run counts, as it would have been needed. */
+export function minutesOf(steps: readonly Step[]): number {
+  const seconds = steps.map(({ run }) => {
+    const file = runPaths(run).metrics;
+    return readTrainingRows(file).reduce((sum, row) => sum + row.seconds, 0);
+  });
+  return seconds.reduce((sum, one) => sum + one, 0) / seconds.length / 60;
+}

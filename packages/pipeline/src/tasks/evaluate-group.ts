@@ -1,0 +1,344 @@
+/** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
+import { mkdirSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { type MetricName, metricSpread, type RunSpread } from "@slicestack/stats";
+import { pathWord } from "../command-line.js";
+import { inOneSession } from "../engine/session.js";
+import type { TaskOptions } from "../engine/task-options.js";
+import { configToYaml } from "../config/to-yaml.js";
+import type { RunConfig } from "../config/types.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import { refuseUnwritable } from "../engine/system-errors.js";
+import type { TaskVolume } from "../data/task.js";
+import { svgToPng } from "../page/drawing.js";
+import { addChecksums, dropChecksums, evaluationFiles } from "../run/checksums.js";
+import { RunError, runPaths } from "../run/folder.js";
+import { configHash, groupPaths, groupSplits, groupWords, readGroup, readGroupConfig, splitsHash, writeGroup, type GroupRecord, type Member } from "../run/group.js"; // prettier-ignore
+import { openRun, takeMovedData, type OpenRun } from "../run/open.js";
+import { isMoved, placeOf } from "../run/place.js";
+import { withoutDefaultWindow } from "../run/window.js";
+import { analyse } from "../evaluate/analysis/analysis.js";
+import { compareModels, type ModelDifference } from "../evaluate/compare/models.js";
+import { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate.js";
+import { precisionRecallFigure, rocFigure } from "../report/figures/curves.js";
+import { subgroupFigure } from "../report/figures/subgroups.js";
+import type { Figure } from "../report/figures/figure.js";
+import { differenceFigure, forestFigure } from "../report/figures/forest.js";
+import { confusionFigure, reliabilityFigure } from "../report/figures/model.js";
+import { MAIN_MODEL } from "../evaluate/run-predictions.js";
+import { externalFolder } from "../evaluate/output-folder.js";
+import { byMetric, type SummaryOptions } from "../evaluate/summary-options.js";
+import { readSubjectTable, subgroupColumns } from "../evaluate/subject-table.js";
+import type { SubgroupColumn } from "../evaluate/subgroups/columns.js";
+import { readPredictions, writePredictions, type Predictions } from "../evaluate/predictions.js";
+import { countPart, type PartCounts } from "../report/part-counts.js";
+import { summaryTable } from "../report/summary-tables.js";
+import { openTestPart, type OtherData } from "../evaluate/test-part.js";
+import { summarise, type ModelSummary } from "../evaluate/summary.js";
+import { combinationOf, ensembleOf } from "../evaluate/group/ensemble.js";
+import { membersTable, type MembersInput } from "../report/group-members.js";
+import {
+  groupMetricsText,
+  type ByModel,
+  type GroupMetrics,
+  type MemberMetrics,
+} from "../evaluate/group/metrics-file.js";
+import { renderGroupReport, type GroupReport } from "../report/group-page.js";
+
+export interface EvaluateGroupOptions
+  extends
+    TaskOptions,
+    Pick<EvaluateOptions, "part" | "mapClasses" | "subgroups" | "baseline" | "images" | "resamples"> {
+  /** Group folder. */
+  group: string;
+  /** Another prepared data set: external validation of every member and of their mean. */
+  data?: string;
+  command?: string;
+}
+
+export interface GroupEvaluation {
+  group: string;
+  /** Members and their spread, then all together, as text. */
+  table: string;
+  /** Path of the report. */
+  report: string;
+  metrics: GroupMetrics;
+}
+
+interface EvaluatedMember {
+  member: Member;
+  opened: OpenRun;
+  result: EvaluateResult;
+  predictions: Predictions[];
+  /** Its test part, or the volumes of the other data set. */
+  scored: TaskVolume[];
+  /** The data set of those volumes. */
+  dataset: Dataset;
+}
+
+/**
+ * Evaluates every member as `evaluate` does, in its own folder, then all of them together in the group's.
+ * @throws RunError where a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
+ */
+export function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
+  return inOneSession(options, evaluateGroupInSession);
+}
+
+async function evaluateGroupInSession(given: EvaluateGroupOptions): Promise<GroupEvaluation> {
+  const { data, ...rest } = given;
+  const isOwn = data !== undefined && (given.part ?? "all") === "all" && takeMovedGroup(given.group, data);
+  const options: EvaluateGroupOptions = isOwn ? rest : given;
+  const { group, onProgress, signal } = options;
+  const record = readGroup(group);
+  checkMembers(group, record);
+  refuseUnwritable(group, "folder");
+  const other = otherData(options);
+  const external = other === null ? undefined : openDataset(other.directory);
+  const members: EvaluatedMember[] = [];
+  for (const member of record.members) members.push(await evaluateMember(member, options, other));
+  signal?.throwIfAborted();
+
+  const config = readGroupConfig(group, record);
+  const all = ensembleOf(members.map(({ predictions }) => predictions));
+  onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "groups" });
+  const { directory } = members[0]!.dataset;
+  const volumes = all.find(({ part }) => part === "test")!.ids.map((id) => ({ id }));
+  const subgroups = subgroupColumns(readSubjectTable(directory), volumes, options.subgroups);
+  const metrics = metricsOf(members, all, config, { ...options, columns: subgroups.columns });
+  onProgress?.({ stage: "statistics", done: 1, total: 1, unit: "groups" });
+
+  const { root } = groupPaths(group);
+  const paths = groupPaths(external === undefined ? root : externalFolder(root, external.info, other!));
+  dropChecksums(root, evaluationFiles(relative(root, paths.root)));
+  mkdirSync(paths.figures, { recursive: true });
+  writePredictions(paths.predictions, all);
+  writeFileAtomic(paths.summary, groupMetricsText(metrics));
+  const figures = await drawFigures(metrics, MAIN_MODEL[config.method]);
+  for (const { name, svg } of figures) {
+    writeFileAtomic(join(paths.figures, `${name}.svg`), svg);
+    writeFileAtomic(join(paths.figures, `${name}.png`), await svgToPng(svg));
+  }
+  const command = options.command ?? record.command;
+  const notes = subgroups.notes;
+  const report = reportOf({ group, record, config, members, external, metrics, figures, command, notes });
+  writeFileAtomic(paths.report, renderGroupReport(report));
+  addChecksums(root);
+  const table = `${membersTable(report.members)}\n\n${summaryTable(metrics.test, metrics.differences)}`;
+  return { group: root, table, report: paths.report, metrics };
+}
+
+function metricsOf(
+  members: readonly EvaluatedMember[],
+  all: readonly Predictions[],
+  config: RunConfig,
+  { resamples, columns }: Pick<EvaluateGroupOptions, "resamples"> & { columns: readonly SubgroupColumn[] },
+): GroupMetrics {
+  const said = members.map(({ predictions }) => predictions);
+  const { opened } = members[0]!;
+  const { names } = opened.task.classes;
+  const { ordinal, external, splitHash: _ofMember, ...facts } = members[0]!.result.metrics.run;
+  const options = { classes: names, seed: config.seed, ordinal, ...(resamples === undefined ? {} : { resamples }) };
+  const of = (part: "val" | "test") => all.filter((one) => one.part === part);
+  const [test, val] = [summarise(of("test"), options), summarise(of("val"), options)];
+  const { pairs, curves, subgroups } = analyse(
+    {
+      protocol: "clean",
+      ownTest: false,
+      predictions: of("test"),
+      summaries: { val, test },
+      mainModel: facts.mainModel,
+      priors: null,
+      voters: null,
+      evidence: [],
+      columns,
+      labelsShuffled: false,
+    },
+    options,
+  );
+  return {
+    version: 1,
+    run: { ...facts, seed: config.seed, ordinal, external, splitHash: groupSplitHash(members) },
+    test,
+    val,
+    differences: comparisons(of("test"), facts.mainModel, options),
+    combination: { test: combinationOf(said, "test"), val: combinationOf(said, "val") },
+    members: members.map(memberMetrics),
+    spread: { test: spreadOf(members, "test"), val: spreadOf(members, "val") },
+    pairs,
+    curves,
+    subgroups,
+  };
+}
+
+function memberMetrics({ member, opened, scored, result: { metrics } }: EvaluatedMember): MemberMetrics {
+  const { name, fold, seed, splitHash } = member;
+  const subjects = (volumes: readonly TaskVolume[]) => new Set(volumes.map(({ subject }) => subject)).size;
+  return {
+    name,
+    fold,
+    seed,
+    splitHash,
+    trainSubjects: subjects(opened.task.parts.train),
+    testSubjects: subjects(scored),
+    test: valuesOf(metrics.test),
+    val: valuesOf(metrics.val),
+  };
+}
+
+/** Groups with the same splits have the same; of one split, that of its runs. */
+function groupSplitHash(members: readonly EvaluatedMember[]): string {
+  const splits = new Map(members.map(({ opened: { split } }) => [split.hash, split]));
+  return splits.size === 1 ? [...splits.keys()][0]! : splitsHash([...splits.values()]);
+}
+
+function comparisons(test: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
+  const main = test.find(({ model }) => model === mainModel)!;
+  const others = test.filter(({ model }) => model !== mainModel && model !== "majority");
+  return others.map((other) => compareModels(main, other, options));
+}
+
+/** Training curves and slices are in each member's own report. */
+function drawFigures({ test, differences, curves, subgroups }: GroupMetrics, mainModel: string): Promise<Figure[]> {
+  const main = test.filter(({ model }) => model === mainModel);
+  const informed = test.filter(({ model }) => model !== "majority");
+  return Promise.all([
+    forestFigure(test),
+    ...(differences.length === 0 ? [] : [differenceFigure(differences)]),
+    ...main.map(confusionFigure),
+    rocFigure(informed, curves),
+    ...(curves.length === 0 ? [] : [precisionRecallFigure(curves)]),
+    reliabilityFigure(main),
+    ...subgroups.map(subgroupFigure),
+  ]);
+}
+
+function otherData({ data, part = "all", mapClasses = {} }: EvaluateGroupOptions): OtherData | null {
+  return data === undefined ? null : { directory: resolve(data), part, mapClasses };
+}
+
+async function evaluateMember(
+  member: Member,
+  options: EvaluateGroupOptions,
+  other: OtherData | null,
+): Promise<EvaluatedMember> {
+  const { group, onProgress, command: _ofGroup, data: _asOther, ...shared } = options;
+  const run = groupPaths(group).member(member);
+  const { part, mapClasses } = other ?? {};
+  const result = await evaluate({
+    ...shared,
+    run,
+    ...(other === null ? {} : { data: other.directory, part: part!, mapClasses: mapClasses! }),
+    ...(onProgress === undefined
+      ? {}
+      : { onProgress: (progress) => onProgress({ ...progress, stage: `${member.name} ${progress.stage}` }) }),
+  });
+  const predictions = readPredictions(runPaths(dirname(result.report)).predictions);
+  const { opened, volumes, dataset } = openTestPart(run, other);
+  return { member, opened, result, predictions, scored: volumes, dataset };
+}
+
+/** As takeMovedData, for the group and all its members. */
+function takeMovedGroup(group: string, data: string): boolean {
+  const record = readGroup(group);
+  if (!isMoved(group, record.dataset, data)) return false;
+  for (const member of record.members) takeMovedData(groupPaths(group).member(member), data);
+  writeGroup(group, { ...record, dataset: placeOf(group, openDataset(data)) });
+  return true;
+}
+
+/** Nothing is scored before all members are there and belong together. */
+function checkMembers(group: string, record: GroupRecord): void {
+  const begun = readGroupConfig(group, record);
+  for (const member of record.members) {
+    const run = groupPaths(group).member(member);
+    if (member.status !== "trained")
+      throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${pathWord(group)}`);
+    const opened = openRun(run);
+    const recipe = withoutDefaultWindow(opened.config, begun);
+    const differs = opened.split.hash !== member.splitHash ? "split" : configHash(recipe) !== record.configHash ? "configuration" : opened.config.seed !== member.seed ? "seed" : null; // prettier-ignore
+    if (differs !== null)
+      throw new RunError(run, `has another ${differs} than the group began with`, "Put the old one back, or train the group again."); // prettier-ignore
+  }
+}
+
+function valuesOf(summaries: readonly ModelSummary[]): ByModel<Record<MetricName, number>> {
+  return Object.fromEntries(summaries.map(({ model, metrics }) => [model, byMetric((name) => metrics[name].value)]));
+}
+
+function spreadOf(members: readonly EvaluatedMember[], part: "test" | "val"): ByModel<Record<MetricName, RunSpread>> {
+  const values = members.map(({ result }) => valuesOf(result.metrics[part]));
+  const models = Object.keys(values[0] ?? {});
+  return Object.fromEntries(models.map((model) => [model, metricSpread(values.map((one) => one[model]!))]));
+}
+
+/** Subjects and volumes of each part: of the one split, or of each fold. */
+function partsOf(members: readonly EvaluatedMember[]): PartCounts[] {
+  const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
+  const seen = new Map(members.map((one) => [one.member.splitHash, one]));
+  const several = seen.size > 1;
+  return [...seen.values()].flatMap(({ member, scored, opened: { task } }) => {
+    return Object.entries({ ...task.parts, test: scored }).map(([part, volumes]) =>
+      countPart(several ? `fold${member.fold} ${part}` : part, rows(volumes), task.classes.count),
+    );
+  });
+}
+
+interface Results {
+  group: string;
+  record: GroupRecord;
+  config: RunConfig;
+  members: readonly EvaluatedMember[];
+  external: Dataset | undefined;
+  metrics: GroupMetrics;
+  figures: Figure[];
+  command: string;
+  notes: string[];
+}
+
+function reportOf({
+  group,
+  record,
+  config,
+  members,
+  external,
+  metrics,
+  figures,
+  command,
+  notes,
+}: Results): GroupReport {
+  const { opened } = members[0]!;
+  const { info } = external ?? opened.dataset;
+  const words = groupWords(record.members);
+  const mainModel = MAIN_MODEL[config.method];
+  const mainOf = ({ result }: EvaluatedMember) => result.metrics.test.find(({ model }) => model === mainModel)!;
+  const shown: MembersInput = {
+    words,
+    combination: metrics.combination.test,
+    rows: members.map((one) => ({ name: one.member.name, summary: mainOf(one) })),
+    spread: metrics.spread.test[mainModel]!,
+  };
+  return {
+    title: `${config.name}, ${words}${external === undefined ? "" : ` on ${info.name}`}`,
+    created: new Date().toISOString(),
+    dataset: { name: info.name, hash: info.hash, attribution: info.attribution },
+    split: { seed: groupSplits(group, record)[0]!.seed, hash: record.splitHash, parts: partsOf(members) },
+    members: shown,
+    part: "test",
+    task: { description: words, classes: metrics.run.classes, ordinal: metrics.run.ordinal },
+    models: metrics.test,
+    mainModel,
+    differences: metrics.differences,
+    analysis: metrics,
+    figures,
+    testReads: external === undefined ? Math.max(...members.map((one) => one.opened.record.testReads)) : 1,
+    config: configToYaml(config),
+    command,
+    environment: { ...opened.record.versions, ...opened.record.environment, members: String(members.length) },
+    warnings: [
+      ...notes,
+      ...members.flatMap((one) => one.opened.split.warnings),
+      ...(info.quarantined ?? []).map(({ source, reason }) => `${source} was quarantined: ${reason}`),
+    ],
+  };
+}

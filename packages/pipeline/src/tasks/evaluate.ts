@@ -1,0 +1,225 @@
+/** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
+import { existsSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { RangeOfParameterError } from "@slicestack/stats";
+import { pathWord } from "../command-line.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { stagesOf } from "../config/stages.js";
+import type { Dataset } from "../data/store.js";
+import { refuseUnwritable } from "../engine/system-errors.js";
+import { checkFile } from "../run/checksums.js";
+import { RunError, runPaths } from "../run/folder.js";
+import { noteTestRead, readLedger } from "../run/ledger.js";
+import { takeMovedData, type OpenRun } from "../run/open.js";
+import { verifyOnce } from "../run/verified.js";
+import type { Protocol } from "../evaluate/analysis/protocols.js";
+import { costReport, type CostReport } from "../evaluate/cost.js";
+import type { MetricsFile } from "../evaluate/metrics-file.js";
+import { allNumbers } from "../evaluate/all-numbers.js";
+import type { SummaryOptions } from "../evaluate/summary-options.js";
+import { trainedPriors } from "../evaluate/priors.js";
+import { externalFolder } from "../evaluate/output-folder.js";
+import { pictures, type Pictures } from "../report/pictures.js";
+import { reportInput } from "../report/report-of-run.js";
+import { summaryTable } from "../report/summary-tables.js";
+import {
+  baselinePredictions,
+  evidenceOf,
+  MAIN_MODEL,
+  sliceCounts,
+  valVoters,
+  votePredictions,
+  type ScoredPart,
+} from "../evaluate/run-predictions.js";
+import { selectionsOf } from "../run/selection.js";
+import { openTestPart, type OtherData, type TestPart } from "../evaluate/test-part.js";
+import { readSubjectTable, subgroupColumns } from "../evaluate/subject-table.js";
+import type { PredictJob, PredictOutcome } from "../evaluate/predict-job.js";
+import { writeEvaluation } from "../report/write-evaluation.js";
+
+export interface EvaluateOptions extends TaskOptions {
+  /** Run folder. */
+  run: string;
+  /** Another prepared data set, for external validation; an imported checkpoint needs one. */
+  data?: string;
+  /** Of the other data set's split; default all of its volumes. */
+  part?: OtherData["part"];
+  /** Class name of the other data set → class of the task, "" = leave out; where they have other names. */
+  mapClasses?: Record<string, string>;
+  /** clean (default): chosen on val, scored on test. paper: chosen and scored on val, as published; test stays unread. */
+  protocol?: Protocol;
+  /** Columns of subjects.csv whose groups are scored apart; default those named site, scanner, sex, age and the like. */
+  subgroups?: readonly string[];
+  /** Columns of numbers (a size, an age) that a logistic regression baseline is made of. */
+  baseline?: readonly string[];
+  /** false: no picture of a scan in the report. Default true. */
+  images?: boolean;
+  /** Of the bootstrap and of permutation tests; default 2000. */
+  resamples?: number;
+  command?: string;
+}
+
+export interface EvaluateResult {
+  run: string;
+  /** The models with their intervals, as text. */
+  table: string;
+  /** Path of the report. */
+  report: string;
+  /** What stands in metrics.json. */
+  metrics: MetricsFile;
+  cost: CostReport;
+}
+
+/**
+ * An abort of the signal ends before anything is written.
+ * @throws RunError, DatasetError, SplitError, CheckpointError, PredictionsError, RangeOfParameterError,
+ *   LibtorchNotFoundError   @throws the signal's reason
+ */
+export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
+  const { run, data, part: otherPart = "all", mapClasses = {}, onProgress, signal, protocol = "clean" } = options;
+  if (protocol === "paper" && data !== undefined)
+    throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
+  // After a move: the run's own data set, and not another one.
+  const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
+  const other = data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
+  const found = openTestPart(run, other);
+  const { opened } = found;
+  const external = other === null ? null : found.dataset;
+  checkTrained(opened, run);
+  const parts = scoredParts(found, protocol);
+  const scored = parts.at(-1)!;
+  // Columns that are not there are refused before anything is computed, or read.
+  const subgroups = subgroupColumns(scored.table, scored.volumes, options.subgroups);
+  const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
+
+  checkFile(
+    run,
+    runPaths(run).metrics,
+    "Put the old file back, or train the run again: it holds the training's numbers.",
+  );
+  refuseUnwritable(run, "folder");
+  await verifyOnce(opened.dataset, taskOptionsOf(options));
+  if (external !== null) await verifyOnce(external, taskOptionsOf(options));
+  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore
+  const outcome = await runJob<PredictJob, PredictOutcome>(
+    new URL("../evaluate/predict-job.js", import.meta.url),
+    job,
+    taskOptionsOf(options),
+  ).finally(() => signal?.throwIfAborted());
+  // Only the run's own test part can be used up; from here on its scores exist.
+  const command = options.command ?? "evaluate() of @slicestack/pipeline";
+  const ledger = external === null && protocol === "clean" ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run); // prettier-ignore
+
+  onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
+  const predictions = [
+    ...baselines.predictions,
+    ...votePredictions(opened, outcome.slices, parts),
+    ...outcome.predictions,
+  ];
+  const facts = runFacts(opened, external);
+  const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part)!;
+  const evidence = evidenceOf(facts.mainModel, outcome, main);
+  const voters = valVoters(outcome.slices);
+  const metrics = allNumbers(
+    { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns: subgroups.columns },
+    settingsOf(opened, options),
+  );
+  onProgress?.({ stage: "statistics", done: 2, total: 2, unit: "parts" });
+
+  const folder = outputFolder(run, external, { part: otherPart, mapClasses }, protocol);
+  mkdirSync(folder, { recursive: true });
+  const cost = costReport(outcome.cost!, opened.record, runPaths(run).metrics);
+  const dataset = external ?? opened.dataset;
+  const { failures } = metrics;
+  const shown =
+    options.images === false
+      ? NO_PICTURES
+      : await pictures(dataset, scored.volumes, { main, evidence, opened, failures });
+  const notes = [...unfinishedNote(opened, run), ...found.notes, ...baselines.notes, ...subgroups.notes];
+  const input = reportInput(opened, { metrics, dataset, scored, cost, ledger, evidence, command, notes, ...shown });
+  await writeEvaluation(folder, {
+    metrics,
+    predictions,
+    slices: sliceCounts(outcome.slices),
+    cost,
+    input,
+    run,
+    selections: selectionsOf(opened.config),
+  });
+  const table = [...notes, summaryTable(metrics[scored.part], metrics.differences)].join("\n");
+  return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
+}
+
+/** Best weights are there from the first epoch on. */
+function unfinishedNote({ record }: OpenRun, run: string): string[] {
+  if (record.status === "trained") return [];
+  const problem = "The training of this run has not ended: the weights that were scored are the best so far.";
+  return [`${problem} To go on: slicestack train --resume ${pathWord(run)}`];
+}
+
+const NO_PICTURES: Pictures = { examples: [], failures: new Map() };
+
+function checkTrained({ config }: OpenRun, run: string): void {
+  for (const stage of stagesOf(config)) {
+    const file = runPaths(run).best(stage);
+    if (!existsSync(file))
+      throw new RunError(
+        file,
+        `the ${stage} stage is not trained`,
+        `Go on with: slicestack train --resume ${pathWord(run)}`,
+      );
+  }
+}
+
+/** Val, and under the clean protocol what is scored: test, or volumes of another data set. An imported checkpoint has no val. */
+function scoredParts({ opened, dataset, volumes }: TestPart, protocol: Protocol): ScoredPart[] {
+  const own = opened.task.parts.val;
+  const val: ScoredPart[] =
+    own.length === 0 ? [] : [{ part: "val", volumes: own, table: readSubjectTable(opened.dataset.directory) }];
+  if (protocol === "paper") return val;
+  return [...val, { part: "test", volumes, table: readSubjectTable(dataset.directory) }];
+}
+
+function baselineOptions({ config }: OpenRun, parts: readonly ScoredPart[], { baseline }: EvaluateOptions) {
+  return { columns: baseline ?? [], table: parts[0]!.table, seed: config.seed };
+}
+
+function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): SummaryOptions {
+  const { names, ordinal } = task.classes;
+  const settings = { classes: names, seed: config.seed, ordinal };
+  return resamples === undefined ? settings : { ...settings, resamples };
+}
+
+/** What is scored otherwise than cleanly on the run's own test part lies apart from what is. */
+function outputFolder(
+  run: string,
+  external: Dataset | null,
+  other: Pick<OtherData, "part" | "mapClasses">,
+  protocol: Protocol,
+): string {
+  const { root } = runPaths(run);
+  if (protocol === "paper") return join(root, "paper");
+  return external === null ? root : externalFolder(run, external.info, other);
+}
+
+function priorsOf({ config, task }: OpenRun) {
+  const labels = task.parts.train.map(({ label }) => label);
+  return trainedPriors(config, labels, task.classes.count);
+}
+
+function runFacts({ config, dataset, split, task }: OpenRun, external: Dataset | null): MetricsFile["run"] {
+  const { names, ordinal } = task.classes;
+  return {
+    name: config.name,
+    method: config.method,
+    seed: config.seed,
+    mainModel: MAIN_MODEL[config.method],
+    classes: names,
+    ordinal,
+    dataset: { name: dataset.info.name, hash: dataset.info.hash },
+    splitHash: split.hash,
+    external: external === null ? null : { name: external.info.name, hash: external.info.hash },
+    labelsShuffled: config.task.shuffleLabels,
+  };
+}

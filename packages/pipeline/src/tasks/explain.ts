@@ -1,0 +1,234 @@
+/** Explains volumes of a run: maps in the space of their scans, what each slice counts, and whether the maps can be trusted. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { writeNifti } from "@slicestack/volume/node";
+import { pathWord } from "../command-line.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { stagesOf } from "../config/stages.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { spreadOver } from "../data/sampler.js";
+import type { Part } from "../data/split/parts.js";
+import type { TaskVolume } from "../data/task.js";
+import { storedVolume } from "../inspect/read.js";
+import { svgToPng } from "../page/drawing.js";
+import { RunError, runPaths } from "../run/folder.js";
+import { openRun, type OpenRun } from "../run/open.js";
+import { ExplainError } from "../explain/errors.js";
+import { orderFigure } from "../explain/figure.js";
+import { mapPicture } from "../explain/picture.js";
+import { mapInSource } from "../explain/source-map.js";
+import { MAP_KINDS, type MapKind, type SubjectExplained } from "../explain/subject.js";
+import { MAP_NAMES, summarise, titled, type Summary } from "../explain/summary.js";
+import type { BaselineKind } from "../explain/volume-function.js";
+import { verifyOnce } from "../run/verified.js";
+import type { ExplainEvent, ExplainJob, ExplainOutcome } from "../explain/explain-job.js";
+import type { ExplainResult } from "../explain/explain-result.js";
+
+export interface ExplainOptions extends TaskOptions {
+  /** Run folder. */
+  run: string;
+  /** Folder of all that is written: a new one, or one of such pictures, in which files of the same names are replaced. */
+  out: string;
+  /** Volumes by id, or all volumes of subjects; default: of `part`, spread over the classes. */
+  ids?: readonly string[];
+  /** Default test. */
+  part?: Part;
+  /** Volumes that are explained where no ids are given; default 10. */
+  count?: number;
+  /** Class by name; default: the predicted one of each volume. */
+  target?: string;
+  kinds?: readonly MapKind[];
+  /** Of Grad-CAM, by the model's name; default: see targetLayer. */
+  layer?: string;
+  /** Default air. */
+  baseline?: BaselineKind;
+  /** Points of the path of integrated gradients; default 32. */
+  steps?: number;
+  /** Deletion, insertion and random weights; default true. */
+  check?: boolean;
+  /** Slices in each picture; default 12. */
+  slices?: number;
+  command?: string;
+}
+
+const DEFAULTS = { count: 10, steps: 32, slices: 12, baseline: "air" as BaselineKind };
+/** Deletion and insertion in so many parts, beside so many random orders a volume. */
+const CHECK = { steps: 10, draws: 3 };
+
+/**
+ * An abort of the signal ends after the pass through the model that is under way; the volumes before are written, explain.json
+ * is not.
+ * @throws ExplainError, FolderError, RunError, DatasetError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
+ */
+export async function explain(options: ExplainOptions): Promise<ExplainResult> {
+  const { run, out, signal, command = "" } = options;
+  refuseForeign(resolve(out), "pictures");
+  const opened = openRun(run);
+  checkTrained(opened, run);
+  const job = jobOf(opened, options);
+  await verifyOnce(opened.dataset, taskOptionsOf(options));
+  claimFolder(resolve(out), "pictures");
+  const failed = new AbortController();
+  const writer = new Writer(opened, resolve(out), options.slices ?? DEFAULTS.slices, failed);
+  const outcome = await runJob<ExplainJob, ExplainOutcome>(new URL("../explain/explain-job.js", import.meta.url), job, {
+    ...taskOptionsOf(options),
+    signal: signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]),
+    onEvent: (event) => writer.add(event as ExplainEvent),
+  })
+    .catch(async (error: unknown) => {
+      await writer.finished(); // what could not be written is why it ended
+      throw error;
+    })
+    .finally(() => signal?.throwIfAborted());
+  const subjects = await writer.finished();
+  const summary = summarise(subjects, opened.config.seed);
+  if (summary.maps.length > 0) await writer.figure(summary);
+  const { baseline, steps } = job;
+  const result = { out: resolve(out), ...outcome, baseline, steps, subjects, summary };
+  const { dataset, split, config } = opened;
+  const record = {
+    version: 1,
+    command,
+    run: resolve(run),
+    method: config.method,
+    dataset: dataset.info.hash,
+    split: split.hash,
+    classes: opened.task.classes.names,
+    ...result,
+  };
+  writer.write("explain.json", `${JSON.stringify(record, null, 2)}\n`);
+  return { ...result, files: writer.files };
+}
+
+function checkTrained({ config }: OpenRun, run: string): void {
+  for (const stage of stagesOf(config)) {
+    const file = runPaths(run).best(stage);
+    if (!existsSync(file))
+      throw new RunError(
+        file,
+        `the ${stage} stage is not trained`,
+        `Go on with: slicestack train --resume ${pathWord(run)}`,
+      );
+  }
+}
+
+function jobOf(opened: OpenRun, options: ExplainOptions): ExplainJob {
+  const { steps = DEFAULTS.steps, baseline = DEFAULTS.baseline, kinds = MAP_KINDS, layer = null, check = true } = options; // prettier-ignore
+  const { names } = opened.task.classes;
+  const target = options.target === undefined ? null : names.indexOf(options.target);
+  if (target === -1) throw new ExplainError(`class: the run has no ${options.target}`, `It has ${names.join(", ")}.`);
+  const volumes = [...chosenVolumes(opened, options)];
+  return { run: resolve(options.run), volumes, kinds: [...kinds], target, layer, baseline, steps, check: check ? CHECK : null }; // prettier-ignore
+}
+
+function chosenVolumes({ task, dataset }: OpenRun, options: ExplainOptions): readonly TaskVolume[] {
+  const { ids, part = "test", count = DEFAULTS.count } = options;
+  if (ids === undefined) {
+    const volumes = task.parts[part];
+    if (volumes.length === 0) throw new ExplainError(`the run has no volumes in its ${part} part`, "Name others with --id."); // prettier-ignore
+    // Ordered by class, so that what is taken at even distances has each class in its share.
+    return spreadOver([...volumes].sort((a, b) => a.label - b.label), count); // prettier-ignore
+  }
+  const all = [...task.parts.train, ...task.parts.val, ...task.parts.test];
+  return ids.flatMap((id) => {
+    const found = all.filter((volume) => volume.id === id || volume.subject === id);
+    if (found.length > 0) return found;
+    const known = dataset.volumes.some((volume) => volume.id === id || volume.subject === id);
+    throw new ExplainError(
+      `${id}: ${known ? "this volume takes no part in the task of the run" : "no volume or subject of the run's data set has this id"}`,
+      `Such as ${all.slice(0, 3).map((volume) => volume.id).join(", ")}.`, // prettier-ignore
+    );
+  });
+}
+
+/** Writes what belongs to a volume while the next one is computed. */
+class Writer {
+  readonly files: string[] = [];
+  readonly #subjects: SubjectExplained[] = [];
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly opened: OpenRun,
+    private readonly out: string,
+    private readonly slices: number,
+    /** Told where something cannot be written: what is computed after that would be lost too. */
+    private readonly failed: AbortController,
+  ) {}
+
+  add(event: ExplainEvent): void {
+    this.#subjects.push(event.explained);
+    this.#queue = this.#queue.then(() => this.#volume(event));
+    // It is awaited at the end; until then nobody else listens.
+    this.#queue.catch(() => this.failed.abort());
+  }
+
+  async finished(): Promise<SubjectExplained[]> {
+    await this.#queue;
+    return this.#subjects;
+  }
+
+  write(name: string, content: string | Uint8Array): void {
+    const file = join(this.out, name);
+    writeFileAtomic(file, content);
+    this.files.push(file);
+  }
+
+  async figure(summary: Summary): Promise<void> {
+    const svg = await orderFigure(summary.maps);
+    this.write("deletion-insertion.svg", svg);
+    this.write("deletion-insertion.png", await svgToPng(svg));
+  }
+
+  async #volume({ volume, explained, maps }: ExplainEvent): Promise<void> {
+    const { dataset, task } = this.opened;
+    const { height, width } = dataset.info;
+    const stored = storedVolume(dataset, { ...volume, label: explained.label });
+    const placed = volume.unit === "HU"; // arrays say nothing of sides
+    for (const kind of MAP_KINDS) {
+      const map = maps[kind];
+      if (map === undefined) continue;
+      const name = `${volume.id.replaceAll(/[/\\]/g, "__")}-${kind}`;
+      const file = join(this.out, `${name}.nii.gz`);
+      await writeNifti(file, mapInSource(map, volume, [height, width]));
+      this.files.push(file);
+      const target = task.classes.names[explained.target]!;
+      const picture = mapPicture({
+        title: [[titleOf(kind, explained, task.classes.names), windowText(this.opened, volume.unit), ...(placed ? ["the patient's right is on the left"] : [])].join(" · ")], // prettier-ignore
+        volume: stored,
+        map,
+        isSigned: kind === "ig",
+        target,
+        unit: kind === "ig" ? "log-odds a voxel" : "no unit",
+        slices: explained.slices,
+        window: windowOf(this.opened),
+        count: this.slices,
+        placed,
+      });
+      this.write(`${name}.png`, await picture.png());
+    }
+  }
+}
+
+function titleOf(
+  kind: MapKind,
+  { id, label, predicted, target, probabilities }: SubjectExplained,
+  names: readonly string[],
+): string {
+  const percent = (c: number) => `${((probabilities[c] ?? 0) * 100).toFixed(0)} %`;
+  const said = `predicted ${names[predicted]!} (${percent(predicted)}), true class ${names[label]!}`;
+  const asked = target === predicted ? "" : ` · explained: ${names[target]!} (${percent(target)})`;
+  return `${id} · ${titled(MAP_NAMES[kind])} · ${said}${asked}`;
+}
+
+/** The model's own: what lies beyond it the model does not see either. */
+function windowText(opened: OpenRun, unit: TaskVolume["unit"]): string {
+  const [low, high] = windowOf(opened);
+  const first = opened.config.transform.windows === null ? "" : "first ";
+  return `the model's ${first}window, ${String(low).replace("-", "−")} to ${String(high).replace("-", "−")}${unit === "HU" ? " HU" : ""}`;
+}
+
+function windowOf({ config, dataset }: OpenRun): [number, number] {
+  return config.transform.window ?? config.transform.windows?.[0] ?? dataset.info.range;
+}

@@ -1,0 +1,116 @@
+/** A checkpoint from elsewhere becomes a run folder, which evaluation reads as one that was trained here. */
+import { existsSync, mkdirSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { noGrad, scope, type Tensor } from "@slicestack/torch";
+import type { Module } from "@slicestack/torch/nn";
+import type { StageName } from "../config/stages.js";
+import { configToYaml } from "../config/to-yaml.js";
+import type { RunConfig } from "../config/types.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import { modelText } from "../weights/describe.js";
+import { checkRecorded, writeRecorded } from "../weights/recorded.js";
+import { readWeights } from "../weights/weights.js";
+import { loadInto } from "../models/load.js";
+import { createHeadFor, createSliceModel, createVolumeModel } from "../models/registry.js";
+import type { SliceModel } from "../models/trunks/slice-model.js";
+import { RunError, runPaths, writeRecord } from "../run/folder.js";
+import { softwareVersions } from "../run/versions.js";
+import { recognise, type Recognised } from "../weights/recognise.js";
+import { settingsOf, type Given, type Settings } from "../models/imported-settings.js";
+
+export interface ImportOptions extends Given {
+  /** safetensors, .pth or .pt: of the published code, of torchvision's ResNets, or of a run. Nothing of it is run. */
+  checkpoint: string;
+  /** Run folder, made here. */
+  out: string;
+  /** The command that the report shows. */
+  command?: string;
+}
+
+export interface ImportResult {
+  /** The run folder. */
+  run: string;
+  /** What the file is, in words. */
+  model: string;
+  classes: number;
+  /** Choices made, in sentences for the user. */
+  notes: string[];
+}
+
+/**
+ * Nothing is written unless the whole checkpoint fits.
+ * @throws CheckpointError (damaged, of no known model, of another than the configuration's, missing or unexpected names),
+ * ConfigError, ModelError (a size that does not fit), RunError (`out` is a run), FolderError (it holds something else), LibtorchNotFoundError
+ */
+export function importCheckpoint(options: ImportOptions): ImportResult {
+  const { checkpoint, out, command = "importCheckpoint() of @slicestack/pipeline" } = options;
+  const run = resolve(out);
+  if (existsSync(runPaths(run).record)) throw new RunError(run, "is a run already", "Choose another folder.");
+  refuseForeign(run, "run");
+  return scope(() => {
+    const { tensors, hash, notes: readNotes } = readWeights(checkpoint);
+    checkRecorded(checkpoint, hash);
+    const found = recognise(checkpoint, tensors);
+    const settings = settingsOf(checkpoint, found, options);
+    const stages = loadedStages(checkpoint, found, settings);
+    const { config, classes } = settings;
+    const [file, model] = [basename(checkpoint), modelText(found.guess)];
+    const notes = [...readNotes, ...found.notes, ...settings.notes];
+    claimFolder(run, "run");
+    for (const [stage, state] of stages) {
+      mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
+      writeRecorded(runPaths(run).best(stage), state, { imported: file, sha256: hash });
+    }
+    const yaml = configToYaml(config);
+    writeFileAtomic(runPaths(run).config, yaml);
+    writeRecord(run, {
+      version: 1,
+      dataset: null,
+      splitHash: "",
+      configSha256: sha256Of(yaml),
+      created: new Date().toISOString(),
+      status: "trained",
+      command,
+      classes: config.task.classNames ?? Array.from({ length: classes }, (_, k) => String(k)),
+      versions: softwareVersions(),
+      environment: { checkpoint: [`${file}, SHA-256 ${hash}.`, ...notes].join(" ") },
+      testReads: 0,
+      imported: { file, sha256: hash, model, classes, votes: found.votes, notes },
+    });
+    return { run, model, classes, notes };
+  });
+}
+
+/** Each stage's weights, by the names and types of our models, which they were loaded into. */
+function loadedStages(file: string, found: Recognised, settings: Settings): Map<StageName, Map<string, Tensor>> {
+  const { config, classes } = settings;
+  const stages = new Map<StageName, Map<string, Tensor>>();
+  const load = (stage: StageName, model: Module, tensors: ReadonlyMap<string, Tensor>) => {
+    loadInto(model, tensors, file, `The configuration asks for ${wanted(config)}.`);
+    stages.set(stage, new Map([...model.stateDict()].map(([name, tensor]) => [name, noGrad(() => tensor.clone())])));
+  };
+  if (found.slice === null) {
+    using model = createVolumeModel(config.volume, classes, config.volume.size!);
+    load("volume", model, found.volume!);
+    return stages;
+  }
+  using slice = sliceModel(config, classes);
+  load("slice", slice, found.slice);
+  if (found.volume === null) return stages;
+  using head = createHeadFor(config.volume, slice, { slices: config.volume.slices ?? 1, classes });
+  load("volume", head, found.volume);
+  return stages;
+}
+
+function sliceModel({ slice, transform }: RunConfig, classes: number): SliceModel {
+  const channels = (transform.windows?.length ?? 1) * transform.neighbours;
+  return createSliceModel({ ...slice, ...(channels === 1 ? {} : { channels }) }, classes, slice.size!);
+}
+
+function wanted({ method, slice, volume }: RunConfig): string {
+  if (method === "3d") return `${volume.model} on ${volume.size!.join(" x ")}`;
+  const trunk = `${slice.model} on slices of ${slice.size!.join(" x ")}`;
+  return method === "2d" ? trunk : `${trunk} with the head ${volume.head}`;
+}

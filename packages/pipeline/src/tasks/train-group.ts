@@ -1,0 +1,278 @@
+/** Trains the runs of a group one after another: folds of one split, seeds, or both. */
+import { existsSync, mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { stagesOf, type StageName } from "../config/stages.js";
+import { configDifferences, configToYaml } from "../config/to-yaml.js";
+import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
+import { FolderLock } from "../data/lock.js";
+import { claimFolder } from "../data/owned-folder.js";
+import { splitText, type Split } from "../data/split/split.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import type { Progress } from "../engine/progress.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { inOneSession } from "../engine/session.js";
+import { RunError, runPaths } from "../run/folder.js";
+import {
+  configHash,
+  groupPaths,
+  groupSplits,
+  groupWords,
+  isGroup,
+  readGroup,
+  readGroupConfig,
+  splitsHash,
+  writeGroup,
+  type GroupRecord,
+  type Member,
+} from "../run/group.js";
+import { specOfTraining } from "../models/spec-of-training.js";
+import { keepPlace, openRun } from "../run/open.js";
+import { placeOf } from "../run/place.js";
+import { foldsOf, splitFor } from "../train/split-for.js";
+import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
+import { checkInitFrom } from "../train/init-from.js";
+import {
+  checkedTask,
+  checkStage,
+  checkStarts,
+  pretrainedFile,
+  train,
+  type TrainOptions,
+  type TrainResult,
+} from "./train.js";
+import { alone } from "../train/world.js";
+
+export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
+  /** all: a run for each fold of the data set's split. A number, from 0 on: that fold alone. Left out: the one split. */
+  fold?: number | "all";
+  /** How many seeds, from that of the configuration on. Left out: that one alone. */
+  seeds?: number;
+}
+
+export interface GroupResult {
+  /** The group folder. */
+  group: string;
+  status: "finished" | "stopped";
+  /** Those that are trained, with the validation scores of those that were trained now. */
+  members: { name: string; run: string; best: TrainResult["best"] | null }[];
+}
+
+/**
+ * Trains every member in a run folder of its own below `out`, in the order of group.json. With `resume` the finished ones are
+ * passed over and the torn one goes on. An abort of the signal ends after the current step, with everything saved.
+ * Several processes (`world`) train each member together.
+ * @throws RunError, SplitError (no folds, with the command that makes them), and all that `train` throws
+ */
+export function trainGroup(options: GroupOptions): Promise<GroupResult> {
+  const { world = alone } = options;
+  // Processes that train together meet anew in each member: there every member has a session of its own.
+  return world.worldSize > 1 ? trainGroupInSession(options) : inOneSession(options, trainGroupInSession);
+}
+
+async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> {
+  const { world = alone, config, stage = "all" } = options;
+  checkStage(config, stage, options.resume !== true);
+  const out = resolve(options.out);
+  // The other processes leave all files to the first one, and wait for it in each member.
+  if (world.rank > 0) return trainMembers(out, memberPlans(out, options), options, () => undefined);
+  const begin = options.resume === true ? goOn(out, options) : await plan(out, options);
+  mkdirSync(out, { recursive: true });
+  using _lock = FolderLock.take(out, { takeOver: options.takeOver ?? false });
+  removeTemporaries(out);
+  const record = begin();
+  options.onBegin?.();
+  const splits = groupSplits(out, record);
+  const members = record.members.map((member) => ({ member, split: splits[member.fold ?? 0]! }));
+  let current = record;
+  const keep = (change: Partial<GroupRecord>) => writeGroup(out, (current = { ...current, ...change }));
+  const keepMember = ({ name }: Member, change: Partial<Member>) =>
+    keep({ members: current.members.map((one) => (one.name === name ? { ...one, ...change } : one)) });
+  keep({ status: "training" });
+  const result = await trainMembers(out, members, options, keepMember).catch((error: unknown) => {
+    noteEnd(out, current);
+    throw error;
+  });
+  const isTrained = current.members.every(({ status }) => status === "trained");
+  keep({ status: result.status === "finished" && isTrained ? "trained" : "stopped" });
+  return result;
+}
+
+/** A member that fails on its way ends the group, as a stop does. */
+function noteEnd(group: string, record: GroupRecord): void {
+  const ended = (member: Member): Member => (member.status === "training" ? { ...member, status: "stopped" } : member);
+  try {
+    writeGroup(group, { ...record, status: "stopped", members: record.members.map(ended) });
+  } catch {
+    // The disk may be full: what failed before says more.
+  }
+}
+
+interface MemberPlan {
+  member: Member;
+  /** Of the first process alone. */
+  split?: Split;
+}
+
+type KeepMember = (member: Member, change: Partial<Member>) => void;
+
+async function trainMembers(
+  out: string,
+  plans: readonly MemberPlan[],
+  options: GroupOptions,
+  keep: KeepMember,
+): Promise<GroupResult> {
+  const { stage = "all", signal, config } = options;
+  const asked = stage === "all" ? stagesOf(config) : [stage];
+  const result: GroupResult = { group: out, status: "finished", members: [] };
+  for (const [k, { member, split }] of plans.entries()) {
+    const run = groupPaths(out).member(member);
+    if (asked.every((name) => member.trained.includes(name))) {
+      if (split !== undefined) keepPlace(run, openRun(run, options.data));
+      result.members.push({ name: member.name, run, best: null });
+      continue;
+    }
+    if (signal?.aborted) return { ...result, status: "stopped" };
+    options.onLog?.(`${member.name} (${k + 1} of ${plans.length})`);
+    keep(member, { status: "training" });
+    const { status, best } = await trainMember(run, member, split, options);
+    if (status === "stopped") {
+      keep(member, { status: "stopped" });
+      return { ...result, status };
+    }
+    const trained = stagesOf(config).filter((name) => asked.includes(name) || member.trained.includes(name));
+    keep(member, { trained, status: trained.length === stagesOf(config).length ? "trained" : "stopped" });
+    result.members.push({ name: member.name, run, best });
+  }
+  return result;
+}
+
+function trainMember(
+  run: string,
+  { name, seed }: Member,
+  split: Split | undefined,
+  options: GroupOptions,
+): Promise<TrainResult> {
+  const { config, data, stage, world, command, signal, session, onLog, onProgress, keepStates } = options;
+  const passedOn: TaskOptions = {
+    ...(signal === undefined ? {} : { signal }),
+    ...(session === undefined ? {} : { session }),
+    ...(onLog === undefined ? {} : { onLog: (line) => onLog(`${name}: ${line}`) }),
+    ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress(inMember(name, progress)) }),
+  };
+  return train({
+    ...passedOn,
+    config: { ...config, seed },
+    data,
+    out: run,
+    resume: existsSync(runPaths(run).record),
+    ...(split === undefined ? {} : { split }),
+    ...(stage === undefined ? {} : { stage }),
+    ...(keepStates === undefined ? {} : { keepStates }),
+    ...(world === undefined ? {} : { world }),
+    ...(command === undefined ? {} : { command }),
+  });
+}
+
+/** A member's report under its name. */
+function inMember(name: string, { epoch, ...progress }: Progress): Progress {
+  const row = epoch === undefined ? {} : { epoch: { ...epoch, stage: `${name} ${epoch.stage}` } };
+  return { ...progress, ...row, stage: `${name} ${progress.stage}` };
+}
+
+/** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */
+function memberPlans(out: string, options: GroupOptions): MemberPlan[] {
+  const members =
+    isGroup(out) && options.overwrite !== true
+      ? readGroup(out).members
+      : membersOf(splitsOfGroup(openDataset(options.data), options), options);
+  return members.map((member) => ({ member }));
+}
+
+/** All folds of the split, which are kept together even where one alone is trained. */
+function splitsOfGroup(dataset: Dataset, { config, fold }: GroupOptions): Split[] {
+  if (fold === undefined) return [splitFor(dataset, config)];
+  const folds = foldsOf(dataset, fold);
+  if (fold !== "all") splitFor(dataset, config, fold); // refuses one that is not there
+  return folds;
+}
+
+function membersOf(splits: readonly Split[], { fold, seeds, config }: GroupOptions): Member[] {
+  const folds = fold === "all" ? [...splits.keys()] : [fold ?? null];
+  const drawn = Array.from({ length: seeds ?? 1 }, (_, k) => config.seed + k);
+  return folds.flatMap((number) =>
+    drawn.map((seed) => {
+      const parts = [number === null ? "" : `fold${number}`, seeds === undefined ? "" : `seed${seed}`];
+      const name = parts.filter((part) => part !== "").join("-");
+      const splitHash = splits[number ?? 0]!.hash;
+      return { name, fold: number, seed, splitHash, status: "waiting" as const, trained: [] as StageName[] };
+    }),
+  );
+}
+
+/** Everything that can be refused, before anything is written. @returns what writes it */
+async function plan(out: string, options: GroupOptions): Promise<() => GroupRecord> {
+  const { config, data, command = "trainGroup() of @slicestack/pipeline", overwrite = false, world = alone } = options;
+  const refuse = () => (overwrite ? refuseIrreplaceable(out, "group") : refuseTaken(out, "group"));
+  refuse();
+  if (options.fold === undefined && options.seeds === undefined)
+    throw new RunError(out, "a group needs folds or seeds", "Give --fold all or --seeds N, or train a single run.");
+  const dataset = openDataset(data);
+  const splits = splitsOfGroup(dataset, options);
+  const members = membersOf(splits, options);
+  checkInitFrom(config);
+  const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
+  const pretrained = await pretrainedFile(config, taskOptionsOf(options));
+  // Each member looks once more at its own start.
+  const [split, task] = [splits[0]!, tasks[0]!];
+  const spec = specOfTraining({ config, dataset, task, split });
+  await checkStarts({ config, spec, dataset, split, trainsSlices: true, pretrained, world });
+  return () => {
+    refuse(); // by now another process may have begun
+    if (overwrite) emptyFolder(out);
+    claimFolder(out, "group");
+    const yaml = configToYaml(config);
+    writeFileAtomic(groupPaths(out).config, yaml);
+    const several = splits.length > 1 || splits[0]!.fold !== null;
+    writeFileAtomic(groupPaths(out).split, splitText(several ? splits : splits[0]!));
+    const record: GroupRecord = {
+      version: 1,
+      created: new Date().toISOString(),
+      command,
+      status: "training",
+      dataset: placeOf(out, dataset),
+      configHash: configHash(config),
+      configSha256: sha256Of(yaml),
+      splitHash: splitsHash(splits),
+      members,
+    };
+    writeGroup(out, record);
+    return record;
+  };
+}
+
+/** A group goes on as it began: the same recipe, folds and seeds. Its data set may have moved. */
+function goOn(out: string, options: GroupOptions): () => GroupRecord {
+  const record = readGroup(out);
+  const begun = readGroupConfig(out, record);
+  const changed = configDifferences(begun, { ...options.config, relaunch: begun.relaunch });
+  const remedy = "Go on without these settings, or train a new group with another --out.";
+  if (changed.length > 0) throw new RunError(out, `began with another configuration (${changed.join("; ")})`, remedy);
+  const splits = groupSplits(out, record);
+  if (options.fold !== undefined || options.seeds !== undefined) {
+    const asked = membersOf(splits, options);
+    const names = (members: readonly Member[]) => members.map(({ name }) => name).join();
+    if (names(asked) !== names(record.members))
+      throw new RunError(out, `was begun with ${groupWords(record.members)}, here ${groupWords(asked)}`, remedy);
+  }
+  const dataset = openDataset(options.data);
+  const { directory, info } = dataset;
+  if (info.hash !== record.dataset.hash)
+    throw new RunError(
+      out,
+      `was started on data set ${record.dataset.hash.slice(0, 12)}, ${directory} is ${info.hash.slice(0, 12)}`,
+      "Give the data set of the group with --data, or start a new group.",
+    );
+  // As it is by then: another process may have trained members before the folder was free.
+  return () => ({ ...readGroup(out), dataset: placeOf(out, dataset) });
+}

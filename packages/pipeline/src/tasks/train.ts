@@ -1,0 +1,303 @@
+/** Starts or goes on with a run: its folder on this thread, the training in a worker. */
+import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathWord } from "../command-line.js";
+import { runJob } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { checkOrdinal } from "../config/classes.js";
+import { ConfigError } from "../config/errors.js";
+import { stagesOf, type StageName } from "../config/stages.js";
+import { configDifferences, configToYaml } from "../config/to-yaml.js";
+import type { RunConfig } from "../config/types.js";
+import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
+import { FolderLock } from "../data/lock.js";
+import { claimFolder } from "../data/owned-folder.js";
+import { sha256Of } from "../data/sealed-json.js";
+import { foldNumber, splitText, type Split } from "../data/split/split.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import { taskOf, type Task } from "../data/task.js";
+import { findPretrained } from "../models/pretrained.js";
+import { trunkDepth } from "../models/registry.js";
+import { specOfTraining } from "../models/spec-of-training.js";
+import { writeSpec } from "../models/spec-file.js";
+import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
+import { addChecksums, checkFile, dropChecksums, isTrainingFile } from "../run/checksums.js";
+import { checkCache } from "../run/cache.js";
+import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
+import { keepPlace, openRun } from "../run/open.js";
+import { verifyOnce } from "../run/verified.js";
+import { placeOf } from "../run/place.js";
+import { softwareVersions } from "../run/versions.js";
+import { resolveWindow, withWindowOf } from "../run/window.js";
+import { isBegun, isFinished } from "../train/checkpoint.js";
+import type { StartCheck } from "../train/check-start.js";
+import { classWarnings } from "../train/class-warnings.js";
+import { checkInitFrom } from "../train/init-from.js";
+import type { EpochRow } from "../train/metrics-log.js";
+import { planSliceStage } from "../train/slice-from.js";
+import { logEpochs } from "../train/log/wandb.js";
+import { splitFor } from "../train/split-for.js";
+import { checkStages } from "../train/stage-checks.js";
+import type { TrainJob, TrainOutcome } from "../train/train-job.js";
+import { alone, type World } from "../train/world.js";
+
+export interface TrainOptions extends TaskOptions {
+  config: RunConfig;
+  /** Folder of a prepared data set. */
+  data: string;
+  /** Run folder: made here, or gone on in with `resume`, which needs the configuration that it began with. */
+  out: string;
+  /** Default all. */
+  stage?: StageName | "all";
+  resume?: boolean;
+  /** Which fold of the data set's split, from 0 on; needed where it holds several. */
+  fold?: number;
+  /** A finished run with the same slice stage, on these training volumes or more: it is taken from there, not trained again. */
+  sliceFrom?: string;
+  /** A split of the caller's own, in place of the data set's. */
+  split?: Split;
+  /** The processes that train together (resolveWorld); the first one keeps the folder. Default: this one alone. */
+  world?: World;
+  /**
+   * Replaces the run or group that the folder holds, once nothing can be refused any more. Default false: it is refused.
+   * A folder that holds anything else is never replaced.
+   */
+  overwrite?: boolean;
+  /** Keeps the states of finished stages, which nothing needs but a look at them: they take three times the weights' space. */
+  keepStates?: boolean;
+  /** Takes the folder from a process that cannot be seen from here, as on a node that is gone. Default false. */
+  takeOver?: boolean;
+  /** Seconds between checkpoints within an epoch; default 600. */
+  saveSeconds?: number;
+  /** The run folder is there, and the training begins: nothing can be refused by now. */
+  onBegin?: () => void;
+  /** Each epoch's row of metrics.jsonl. */
+  onEpoch?: (row: EpochRow) => void;
+  /** The command that the report shows. */
+  command?: string;
+}
+
+export interface TrainResult extends TrainOutcome {
+  /** The run folder. */
+  run: string;
+}
+
+/**
+ * Trains the stages of the configuration's method. An abort of the signal ends after the current step, with everything
+ * saved and status "stopped".
+ * @throws RunError, FolderError, DatasetError, SplitError, ConfigError, ModelError, CheckpointError, DownloadError, LockedError (another
+ * process trains there), LibtorchNotFoundError, EngineError, OutOfMemoryError, DistributedError
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { config, data, stage = "all", resume = false, world = alone, onEpoch, saveSeconds, keepStates, takeOver = false } = options; // prettier-ignore
+  const run = resolve(options.out);
+  checkStage(config, stage, !resume && options.sliceFrom === undefined);
+  const isFirst = world.rank === 0;
+  const job: TrainJob = {
+    run,
+    data: resolve(data),
+    stage,
+    resume,
+    pretrained: null,
+    world,
+    compute: config,
+    saveSeconds,
+    keepStates,
+  };
+  if (!isFirst) return { run, ...(await inWorker(job, options)) };
+
+  // Weights that cannot be had leave no run behind.
+  const hasSliceStage = options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
+  const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
+  const pretrained = needsNone ? null : await pretrainedFile(config, taskOptionsOf(options));
+  const dataset = openDataset(data);
+  const begin = resume ? goOn(run, options) : await planRun(run, dataset, options, pretrained);
+  if (resume) checkEarlierStages(run, config, stage);
+  checkCache();
+  await verifyUnlessStopped(dataset, options);
+  mkdirSync(run, { recursive: true });
+  using _lock = FolderLock.take(run, { takeOver });
+  removeTemporaries(run);
+  try {
+    begin();
+    dropChecksums(run, isTrainingFile);
+    options.onBegin?.();
+    const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
+    await using epochs = logEpochs(config, logged.onLog);
+    const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
+    const outcome = await inWorker({ ...job, pretrained }, logged, told);
+    addChecksums(run);
+    return { run, ...outcome };
+  } catch (error) {
+    noteEnd(run);
+    throw error;
+  }
+}
+
+/** A training that fails on its way leaves what was saved, as one that is stopped does. */
+function noteEnd(run: string): void {
+  try {
+    const record = readRecord(run);
+    if (record.status === "training") writeRecord(run, { ...record, status: "stopped" });
+  } catch {
+    // The disk may be full: what failed before says more.
+  }
+}
+
+/** A stop that is asked for meanwhile leaves a run that goes on, like every other stop: what goes on with it verifies again. */
+async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Promise<void> {
+  try {
+    await verifyOnce(dataset, taskOptionsOf(options));
+  } catch (error) {
+    if (options.signal?.aborted !== true || error !== options.signal.reason) throw error;
+  }
+}
+
+/** @throws RunError where a part of the split is empty, and as checkStages */
+export function checkedTask(run: string, config: RunConfig, dataset: Dataset, split: Split, worldSize: number): Task {
+  const task = taskOf(config, dataset, split);
+  checkOrdinal(config, task.classes, stagesOf(config));
+  for (const [part, volumes] of Object.entries(task.parts)) {
+    if (volumes.length === 0)
+      throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
+  }
+  checkStages(config, dataset, task, worldSize);
+  return task;
+}
+
+/** A stage begins with the best weights of those before, which change until those are over. @throws RunError */
+function checkEarlierStages(run: string, config: RunConfig, stage: StageName | "all"): void {
+  const stages = stagesOf(config);
+  const earlier = stages.slice(0, Math.max(0, stages.indexOf(stage as StageName)));
+  const open = earlier.find((name) => !isFinished(run, name) && !(name === "slice" && isTaken(run)));
+  if (open === undefined) return;
+  const problem = `its ${open} stage is not trained to its end, and the ${stage} stage begins with what it gives`;
+  throw new RunError(
+    run,
+    problem,
+    `Go on with: slicestack train --resume ${pathWord(run)}   (--stage ${open} for that stage alone)`,
+  );
+}
+
+/** In a worker: the engine computes in workers alone. @throws as checkStart */
+export async function checkStarts(check: StartCheck): Promise<void> {
+  await runJob<StartCheck, null>(new URL("../train/check-job.js", import.meta.url), check, {});
+}
+
+/** Whether the run began with another run's slice stage. */
+const isTaken = (run: string): boolean => SLICE_STAGE_OF in readRecord(run).environment;
+
+function inWorker(job: TrainJob, options: TaskOptions, onEpoch?: TrainOptions["onEpoch"]): Promise<TrainOutcome> {
+  return runJob<TrainJob, TrainOutcome>(new URL("../train/train-job.js", import.meta.url), job, {
+    ...taskOptionsOf(options),
+    ...(onEpoch === undefined ? {} : { onEvent: (row) => onEpoch(row as EpochRow) }),
+  });
+}
+
+/** @param isNew nothing is trained yet   @throws ConfigError */
+export function checkStage(config: RunConfig, stage: StageName | "all", isNew = false): void {
+  const stages = stagesOf(config);
+  if (isNew && stage !== "all" && stages.indexOf(stage) > 0) {
+    const message = `--stage ${stage}: expected a run whose ${stages[stages.indexOf(stage) - 1]} stage is trained; give it with --resume RUN, or leave --stage out`;
+    throw new ConfigError([{ key: "stage", message }]);
+  }
+  if (stage === "all" || stages.includes(stage)) return;
+  const has = stages.length === 1 ? `the stage ${stages[0]}` : `the stages ${stages.join(", ")}`;
+  throw new ConfigError([{ key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` }]);
+}
+
+/** The file that the trunk starts from, downloaded where it has to be. */
+export async function pretrainedFile({ method, slice }: RunConfig, options: TaskOptions): Promise<string | null> {
+  if (method === "3d" || slice.pretrained === null) return null;
+  return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
+}
+
+/**
+ * A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved.
+ * @returns what keeps that in mind   @throws RunError, DatasetError
+ */
+export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "data" | "config" | "fold">): () => void {
+  const opened = openRun(run, data);
+  const { config: begun, split } = opened;
+  const place = foldNumber(split);
+  if (fold !== undefined && place !== fold)
+    throw new RunError(
+      run,
+      `began ${place === null ? "without --fold" : `with --fold ${place}`}, --fold ${fold} was asked for`,
+      "A run keeps its split: leave --fold out, or train a new run with another --out.",
+    );
+  const changed = configDifferences(begun, { ...withWindowOf(begun, config), relaunch: begun.relaunch });
+  if (changed.length > 0) {
+    throw new RunError(
+      run,
+      `began with another configuration (${changed.join("; ")})`,
+      "Go on without these settings, or train a new run with another --out.",
+    );
+  }
+  const { metrics } = runPaths(run);
+  checkFile(
+    run,
+    metrics,
+    "Put the old file back, or remove it: the run then goes on without the rows of the epochs before.",
+  );
+  return () => keepPlace(run, opened);
+}
+
+/** Everything that can be refused, before anything is written. @returns what writes it */
+async function planRun(
+  run: string,
+  dataset: Dataset,
+  options: TrainOptions,
+  pretrained: string | null,
+): Promise<() => void> {
+  const { command = "train() of @slicestack/pipeline", overwrite = false, world = alone } = options;
+  const paths = runPaths(run);
+  const refuse = () => (overwrite ? refuseIrreplaceable(run, "run") : refuseTaken(run, "run"));
+  refuse();
+  checkInitFrom(options.config);
+  const split = options.split ?? splitFor(dataset, options.config, options.fold);
+  const task = checkedTask(run, options.config, dataset, split, world.worldSize);
+  const { classes, parts } = task;
+  const { sliceFrom } = options;
+  const { config, origin } = resolveWindow(options.config, dataset, parts.train, sliceFrom);
+  const given = { split, datasetHash: dataset.info.hash };
+  const sliceStage = sliceFrom === undefined ? undefined : planSliceStage(sliceFrom, config, given);
+  const spec = specOfTraining({ config, dataset, task, split });
+  await checkStarts({
+    config,
+    spec,
+    dataset,
+    split,
+    trainsSlices: sliceFrom === undefined,
+    pretrained,
+    world,
+  });
+  return () => {
+    refuse(); // by now another process may have begun
+    if (overwrite) emptyFolder(run);
+    claimFolder(run, "run");
+    sliceStage?.take(run);
+    if (origin !== null) appendLog(run, `transform.window ${config.transform.window!.join(" to ")}: ${origin}`);
+    const yaml = configToYaml(config);
+    writeFileAtomic(paths.config, yaml);
+    writeFileAtomic(paths.split, splitText(split));
+    writeSpec(run, spec);
+    writeRecord(run, {
+      version: 1,
+      dataset: placeOf(run, dataset),
+      splitHash: split.hash,
+      configSha256: sha256Of(yaml),
+      created: new Date().toISOString(),
+      status: "training",
+      command,
+      classes: classes.names,
+      versions: softwareVersions(),
+      environment: sliceStage?.environment ?? {},
+      testReads: 0,
+    });
+    for (const warning of classWarnings(task)) {
+      appendLog(run, warning);
+      options.onLog?.(warning);
+    }
+  };
+}
