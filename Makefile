@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-long test-debian13 build lint format bench fixtures clean
+.PHONY: help demo test test-long test-debian13 test-oracles build lint format bench fixtures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,10 @@ test-long: ## set up, then the long counts: the files named *.long.test.*
 test-debian13: ## the torch package built and tested against libtorch 2.6, in a Debian 13 root (needs root)
 	@scripts/setup.sh debian13
 	@scripts/test-debian13.sh
+
+test-oracles: ## the torch package and the oracle tests against pip's newest supported torch (needs the Python package index)
+	@scripts/setup.sh test
+	@scripts/test-oracles.sh
 
 build: ## set up: system packages, npm packages, TypeScript, native addon; then `npx slicestack` runs
 	@scripts/setup.sh build

@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 import { reachedModules } from "./imports.mjs";
 import { runTestFile } from "./test-file.mjs";
 
-const allowedSkips = ["CUDA", "MPS", "Debian 13"];
+const allowedSkips = ["CUDA", "MPS", "Debian 13", "Python index"];
 // libtorch and a CLI that starts it take the most time, so their files come after the others.
 const heavyModules = ["@slicestack/torch", "@slicestack/pipeline", "node:child_process", "node:worker_threads"];
 

@@ -58,9 +58,11 @@ std::string remedyOf(const GroupPlan& plan, const std::string& said) {
 /** Where the ranks meet, as c10d wants to see it. */
 class MeetingPlace final : public c10d::Store {
  public:
-  explicit MeetingPlace(const GroupPlan& plan) : Store(plan.timeout), client(plan.address, plan.port) {
+  explicit MeetingPlace(const GroupPlan& plan) : MeetingPlace(plan.address, plan.port, plan.timeout) {
     if (plan.rank == 0) server = std::make_unique<StoreServer>(plan.address, plan.port);
   }
+  /** A client of a server that is there already. */
+  MeetingPlace(const std::string& address, int port, milliseconds timeout) : Store(timeout), client(address, port), address(address), port(port) {}
   /** The port is free again, and rank 0's end no one's trouble. */
   void leave() { server.reset(); }
 
@@ -76,6 +78,8 @@ class MeetingPlace final : public c10d::Store {
     Bytes value;
     return std::all_of(keys.begin(), keys.end(), [&](const std::string& key) { return client.find(key, value, deadline()); });
   }
+  /** Another client of the same server: c10d asks for one from libtorch 2.10 on, and has no such method before. */
+  c10::intrusive_ptr<c10d::Store> clone() { return c10::make_intrusive<MeetingPlace>(address, port, timeout_); }
   int64_t getNumKeys() override { return client.count(deadline()); }
   void wait(const std::vector<std::string>& keys) override { await(keys, deadline()); }
   void wait(const std::vector<std::string>& keys, const milliseconds& timeout) override { await(keys, steady_clock::now() + timeout); }
@@ -92,6 +96,8 @@ class MeetingPlace final : public c10d::Store {
   }
   StoreClient client;
   std::unique_ptr<StoreServer> server;
+  const std::string address;
+  const int port;
 };
 
 /** Until every rank has said that it is there. */

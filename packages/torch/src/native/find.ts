@@ -86,7 +86,8 @@ function inspectRoot(root: string, how: string, platform: NodeJS.Platform): Libt
   const libraryPath = folders.find((folder) => existsSync(join(folder, name)));
   if (libraryPath === undefined) return `headers, but no ${name} in ${folders.join(", ")}`;
   const api = join(include, "torch/csrc/api/include");
-  const version = readVersion(join(api, "torch/version.h"));
+  // From 2.10 on torch/version.h only includes the other one.
+  const version = readVersion(join(api, "torch/version.h")) ?? readVersion(join(include, "torch/headeronly/version.h"));
   if (version === null) return "headers, but no torch/version.h that names a version";
   const cuda = existsSync(join(libraryPath, "libtorch_cuda.so"));
   return { version, libraryPath, includePaths: [include, api], how, cxx11Abi: null, cuda };

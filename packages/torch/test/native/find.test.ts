@@ -61,6 +61,16 @@ test("find: LIBTORCH comes first, then python3's torch, then the system's roots"
   assert.deepEqual([last.how, last.version, last.cxx11Abi, last.cuda], ["system", "2.6.0", null, false]);
 });
 
+test("find: the version of a libtorch from 2.10 on, whose torch/version.h only includes another header", () => {
+  const root = makeRoot("headeronly", {
+    ...whole,
+    "include/torch/csrc/api/include/torch/version.h": "#include <torch/headeronly/version.h>\n",
+    "include/torch/headeronly/version.h": versionHeader,
+  });
+  const known = findLibtorch(places({ roots: [makeRoot("known", whole)] }));
+  assert.equal(findLibtorch(places({ roots: [root] })).version, known.version);
+});
+
 test("find: a LIBTORCH that is wrong is an error, not a hint", () => {
   const system = makeRoot("behind", whole);
   const error = refused(places({ env: { LIBTORCH: "/nonexistent" }, roots: [system] }));
