@@ -45,6 +45,25 @@ export function dropChecksums(folder: string, isRewritten: (path: string) => boo
   else write(folder, Object.fromEntries(kept));
 }
 
+/**
+ * The same before a command that may be refused yet.
+ * @returns what records again those files that it then did not write, as they were recorded: damaged ones stay known as such
+ */
+export function suspendChecksums(folder: string, isRewritten: (path: string) => boolean): () => void {
+  const suspended = Object.entries(readChecksums(folder)).filter(([path]) => isRewritten(path));
+  const found = suspended.map(([path]) => contentOf(folder, path));
+  dropChecksums(folder, isRewritten);
+  return () => {
+    const untouched = suspended.filter(([path], k) => contentOf(folder, path) === found[k]);
+    if (untouched.length > 0) write(folder, { ...readChecksums(folder), ...Object.fromEntries(untouched) });
+  };
+}
+
+/** The hash of a file as it is; null where there is none. */
+function contentOf(folder: string, path: string): string | null {
+  return existsSync(join(folder, path)) ? fileHashSync(join(folder, path)) : null;
+}
+
 /** After a command has written: records what is not recorded yet, and what was added to logs whose beginning is as it was. */
 export function addChecksums(folder: string): void {
   const files = readChecksums(folder);

@@ -30,6 +30,7 @@ import { specOfTraining } from "../models/spec-of-training.js";
 import { keepPlace, openRun } from "../run/open.js";
 import { placeOf } from "../run/place.js";
 import { foldsOf, splitFor } from "../train/split-for.js";
+import { ofGroup, orMoved } from "../train/moved.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
 import { checkInitFrom } from "../train/init-from.js";
 import {
@@ -91,7 +92,7 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
   keep({ status: "training" });
   const result = await trainMembers(out, members, options, keepMember).catch((error: unknown) => {
     noteEnd(out, current);
-    throw error;
+    throw orMoved(ofGroup(error, out), groupPaths(out).record);
   });
   const isTrained = current.members.every(({ status }) => status === "trained");
   keep({ status: result.status === "finished" && isTrained ? "trained" : "stopped" });

@@ -21,7 +21,7 @@ import { trunkDepth } from "../models/registry.js";
 import { specOfTraining } from "../models/spec-of-training.js";
 import { writeSpec } from "../models/spec-file.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
-import { addChecksums, checkFile, dropChecksums, isTrainingFile } from "../run/checksums.js";
+import { addChecksums, checkFile, isTrainingFile, suspendChecksums } from "../run/checksums.js";
 import { checkCache } from "../run/cache.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
 import { keepPlace, openRun } from "../run/open.js";
@@ -34,6 +34,7 @@ import type { StartCheck } from "../train/check-start.js";
 import { classWarnings } from "../train/class-warnings.js";
 import { checkInitFrom } from "../train/init-from.js";
 import type { EpochRow } from "../train/metrics-log.js";
+import { orMoved } from "../train/moved.js";
 import { planSliceStage } from "../train/slice-from.js";
 import { logEpochs } from "../train/log/wandb.js";
 import { splitFor } from "../train/split-for.js";
@@ -118,9 +119,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   mkdirSync(run, { recursive: true });
   using _lock = FolderLock.take(run, { takeOver });
   removeTemporaries(run);
+  let restoreChecksums: (() => void) | null = null;
   try {
     begin();
-    dropChecksums(run, isTrainingFile);
+    restoreChecksums = suspendChecksums(run, isTrainingFile);
     options.onBegin?.();
     const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
     await using epochs = logEpochs(config, logged.onLog);
@@ -129,14 +131,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     addChecksums(run);
     return { run, ...outcome };
   } catch (error) {
-    noteEnd(run);
-    throw error;
+    noteEnd(run, restoreChecksums);
+    throw restoreChecksums === null ? error : orMoved(error, runPaths(run).record);
   }
 }
 
 /** A training that fails on its way leaves what was saved, as one that is stopped does. */
-function noteEnd(run: string): void {
+function noteEnd(run: string, restoreChecksums: (() => void) | null): void {
   try {
+    restoreChecksums?.();
     const record = readRecord(run);
     if (record.status === "training") writeRecord(run, { ...record, status: "stopped" });
   } catch {

@@ -1,9 +1,14 @@
 /** A training that fails on its way says that it stopped; what a resume goes on with, and what it leaves as it is. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { CheckpointError } from "../../src/index.js";
+import { configToYaml } from "../../src/config/to-yaml.js";
 import { evaluate } from "../../src/tasks/evaluate.js";
 import { openDataset } from "../../src/data/store.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
@@ -66,6 +71,60 @@ test("a finished run that is resumed computes nothing: its settings stay, and no
   writeFileSync(metrics, rows.replace(/"train_loss":\d/, '"train_loss":9'));
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "RunError", message: /metrics\.jsonl: was changed after it was written\. Put the old file back, or remove it/ }); // prettier-ignore
   writeFileSync(metrics, rows);
+});
+
+test("a resume that is refused leaves what was recorded of the files that it did not write: damage to them stays known", async () => {
+  const out = at("refused");
+  await train({ config: tinyConfig(), data, out });
+  const recorded = readChecksums(out);
+  for (const stage of ["slice", "volume"] as const) {
+    const best = runPaths(out).best(stage);
+    const bytes = readFileSync(best);
+    bytes[bytes.length - 3]! ^= 1;
+    writeFileSync(best, bytes);
+    writeFileSync(runPaths(out).state(stage), "{");
+  }
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), CheckpointError);
+  assert.deepEqual(readChecksums(out), recorded);
+  const { problems } = await verify(out);
+  const told = problems.map(({ message }) => message).join("\n");
+  for (const stage of ["slice", "volume"])
+    assert.match(told, new RegExp(`${stage}/last\\.json: has 1 bytes, it was written with \\d+`));
+});
+
+test("a run folder that is moved while it trains: said as that, and where it lies by then it goes on to the same bits", async () => {
+  const config = tinyConfig({ "slice.epochs": "6" });
+  await train({ config, data, out: at("unmoved") });
+  const [out, moved] = [at("from here"), at("to there")];
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./kill-child.js", import.meta.url)), data, out, configToYaml(config)], { stdio: ["ignore", "ignore", "pipe", "ipc"] }); // prettier-ignore
+  const said = text(child.stderr!);
+  await once(child, "message");
+  renameSync(out, moved);
+  await once(child, "exit");
+  const words = `${out}: was moved or removed while it trained. What was saved is in it. Move it back, then go on with: slicestack train --resume '${out}'   (or give the folder where it lies now)`;
+  assert.ok((await said).includes(words), await said);
+  assert.ok(!existsSync(out));
+  assert.equal((await train({ config, data, out: moved, resume: true })).status, "finished");
+  for (const stage of ["slice", "volume"] as const)
+    assert.deepEqual(readFileSync(runPaths(moved).best(stage)), readFileSync(runPaths(at("unmoved")).best(stage)));
+});
+
+test("a group folder that is moved while it trains, and the folder of a member: it is the group that goes on", async () => {
+  const config = tinyConfig({ method: "2d", "slice.epochs": "200" });
+  for (const [name, below, rest] of [
+    ["moved", "", "   (or give the folder where it lies now)"],
+    ["robbed", "seed0", ""],
+  ] as const) {
+    const group = at(name);
+    const lost = join(group, below);
+    const onProgress = () => existsSync(lost) && renameSync(lost, at(`${name} away`));
+    await assert.rejects(trainGroup({ config, data, out: group, seeds: 2, onProgress }), {
+      name: "RunError",
+      message: `${lost}: was moved or removed while it trained. What was saved is in it. Move it back, then go on with: slicestack train --resume ${group}${rest}`,
+    });
+    assert.equal(existsSync(lost), false);
+  }
+  assert.deepEqual(readGroup(at("robbed")).members.map(({ status }) => status), ["stopped", "waiting"]); // prettier-ignore
 });
 
 test("a stage that was stopped on its way: nothing is built on it; without its last.json it goes on from its states", async () => {
