@@ -1,4 +1,4 @@
-/** Two arrays that must match do not, or an array has the wrong length. */
+/** An array has the wrong length, or two arrays that must match do not. */
 export class ShapeError extends Error {
   override readonly name = "ShapeError";
   constructor(
@@ -20,7 +20,7 @@ export class ProbabilityError extends Error {
   ) {
     super(
       `probabilities, row ${row}: expected ${expected}, received ${received}. ` +
-        `Predict again with softmax over the classes; a NaN means that training diverged.`,
+        `Predict again with softmax over the classes. NaN means that training diverged.`,
     );
   }
 }
@@ -48,19 +48,19 @@ export class PredictionsError extends Error {
   }
 }
 
-/** A test that takes volumes as independent was given several volumes of one subject. */
+/** A test that assumes independent volumes received several volumes of one subject. */
 export class ClusteredSubjectsError extends Error {
   override readonly name = "ClusteredSubjectsError";
   constructor(
     readonly test: string,
-    /** those with several volumes */
+    /** subjects with several volumes */
     readonly subjects: readonly string[],
   ) {
     const shown = subjects.slice(0, 3).join(", ") + (subjects.length > 3 ? ", …" : "");
     super(
-      `${test}: expected one volume a subject, received several of ${subjects.length} subjects (${shown}). ` +
-        `Volumes of one subject are alike, so that its p-value would be too small: use the paired bootstrap or the ` +
-        `permutation test, which keep subjects whole.`,
+      `${test}: expected one volume per subject, received several volumes of ${subjects.length} subjects (${shown}). ` +
+        `Volumes of one subject are alike, so the p-value would be too small: use the paired bootstrap or the ` +
+        `permutation test, which keep the volumes of a subject together.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Statistics of classifiers over plain arrays, for Node and browsers: nothing here reads a file or knows of CT. */
+/** Statistics of classifiers over plain arrays, for Node and browsers: nothing here reads files or knows about CT. */
 export {
   ClusteredSubjectsError,
   LabelError,

@@ -5,23 +5,23 @@ import { RangeOfParameterError, ShapeError } from "./errors.js";
 export interface PowerLaw {
   scale: number;
   exponent: number;
-  /** what remains with endless data; 0 at least */
+  /** error that remains with unlimited data; at least 0 */
   floor: number;
-  /** root mean square of what the curve leaves over */
+  /** root mean square of the residuals */
   residual: number;
-  /** points that were fitted, and different sizes among them */
+  /** number of fitted points, and of distinct sizes among them */
   points: number;
   sizes: number;
 }
 
-/** The exponents that are looked at: slower than any data, to faster than any. */
+/** The range of exponents that is searched: from slower to faster than any real learning curve. */
 const EXPONENTS = [0.01, 4] as const;
 
 /**
- * Least squares fit of a falling power law to errors (1 - metric) at several training sizes. Cortes et al., NIPS 1993;
- * Figueroa et al., BMC Med. Inform. Decis. Mak. 12 (2012) 8. For one exponent, scale and floor follow by linear least
- * squares with both at least 0, so that only the exponent is searched. Four sizes hardly tell an exponent from a floor:
- * read it as a description, not as a forecast beyond twice the largest size.
+ * Least squares fit of a decreasing power law to errors (1 - metric) at several training sizes. Cortes et al., NIPS
+ * 1993; Figueroa et al., BMC Med. Inform. Decis. Mak. 12 (2012) 8. For one exponent, scale and floor follow by linear
+ * least squares with both at least 0, so only the exponent is searched. With four sizes, an exponent can hardly be told
+ * apart from a floor: read the curve as a description, not as a forecast beyond twice the largest size.
  * @param subjects training subjects of each run   @param errors of each run, e.g. 1 - balanced accuracy
  * @throws ShapeError where lengths differ or there are fewer than three sizes, RangeOfParameterError
  */
@@ -33,7 +33,7 @@ export function fitPowerLaw(subjects: readonly number[], errors: readonly number
     if (!Number.isFinite(errors[i])) throw new RangeOfParameterError(`errors[${i}]`, "a number", String(errors[i]));
   });
   const sizes = new Set(subjects).size;
-  if (sizes < 3) throw new ShapeError("fitPowerLaw: subjects", "three different sizes at least", String(sizes));
+  if (sizes < 3) throw new ShapeError("fitPowerLaw: subjects", "at least three different sizes", String(sizes));
   const fit = (exponent: number) => linearPart(subjects, errors, exponent);
   const grid = Array.from({ length: 200 }, (_, i) => EXPONENTS[0] * (EXPONENTS[1] / EXPONENTS[0]) ** (i / 199));
   const losses = grid.map((exponent) => fit(exponent).loss);
@@ -43,12 +43,12 @@ export function fitPowerLaw(subjects: readonly number[], errors: readonly number
   return { scale, exponent, floor, residual: Math.sqrt(loss / errors.length), points: errors.length, sizes };
 }
 
-/** The error that the curve gives for n training subjects. */
+/** The error that the curve predicts for n training subjects. */
 export function powerLawAt({ scale, exponent, floor }: PowerLaw, n: number): number {
   return scale * n ** -exponent + floor;
 }
 
-/** Scale and floor, both at least 0, that fit best for one exponent, and the sum of squares left over. */
+/** Scale and floor, both at least 0, that fit best for one exponent, and the residual sum of squares. */
 function linearPart(subjects: readonly number[], errors: readonly number[], exponent: number) {
   const x = subjects.map((n) => n ** -exponent);
   const n = x.length;

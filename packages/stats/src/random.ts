@@ -3,10 +3,12 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 
-/** Numbers thrown away before the first. */
+/** Numbers that are discarded before the first. */
 const WARM_UP = 8;
 
-/** A seeded stream of random numbers (xoroshiro128+): the same seed and calls give the same numbers on every machine. */
+/**
+ * A seeded stream of random numbers (xoroshiro128+): the same seed and calls give the same numbers on every machine.
+ */
 export class Random {
   private readonly generator: RandomGenerator;
   private spareNormal: number | null = null;
@@ -16,7 +18,7 @@ export class Random {
     if (!Number.isSafeInteger(seed))
       throw new RangeError(`Random: seed must be a whole number, received ${String(seed)}`);
     this.generator = xoroshiro128plus(avalanche(foldSeed(seed)));
-    // Its state begins with constants: the first numbers of near seeds are alike until they are mixed in.
+    // The state begins with constants, so the first numbers of neighbouring seeds are alike until they are mixed.
     for (let k = 0; k < WARM_UP; k++) uniformFloat64(this.generator);
   }
 
@@ -25,7 +27,7 @@ export class Random {
     return low + (high - low) * uniformFloat64(this.generator);
   }
 
-  /** Normal deviate, by the polar method of Marsaglia and Bray (1964). */
+  /** Normal deviate by the polar method of Marsaglia and Bray (1964). */
   normal(mean = 0, standardDeviation = 1): number {
     if (this.spareNormal !== null) {
       const spare = this.spareNormal;
@@ -44,8 +46,8 @@ export class Random {
   }
 
   /**
-   * Beta deviate with both parameters alike, 0..1: a ratio of gamma deviates (Marsaglia and Tsang, 2000), whose logarithms
-   * are taken because small parameters give values too small for a number. @param alpha above 0
+   * Beta deviate with equal parameters, in 0..1: a ratio of gamma deviates (Marsaglia and Tsang, 2000), computed in
+   * logarithms, because small parameters give values that underflow. @param alpha above 0
    */
   beta(alpha: number): number {
     const [first, second] = [this.logGamma(alpha), this.logGamma(alpha)];
@@ -91,26 +93,28 @@ export class Random {
     return items;
   }
 
-  /** An independent stream for one purpose: depends on this stream's seed and the label, not on what was drawn before. */
+  /**
+   * An independent stream for one purpose: depends on this stream's seed and the label, not on what was drawn before.
+   */
   fork(label: string | number): Random {
     return new Random(hashText(`${this.seed}/${label}`));
   }
 }
 
-/** 32-bit seed of the generator out of a safe integer of up to 53 bits. */
+/** Reduces a safe integer of up to 53 bits to the generator's 32-bit seed. */
 function foldSeed(seed: number): number {
   const high = Math.floor(seed / 0x1_0000_0000);
   return (seed ^ Math.imul(high, 0x9e3779b1)) | 0;
 }
 
-/** FNV-1a over UTF-16 code units with a final avalanche, so that near labels give far seeds. */
+/** FNV-1a over UTF-16 code units with a final avalanche, so that similar labels give unrelated seeds. */
 function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return avalanche(hash) >>> 0;
 }
 
-/** Every bit of the result depends on every bit of the word: the finaliser of MurmurHash3. */
+/** The finaliser of MurmurHash3: every bit of the result depends on every bit of the word. */
 function avalanche(word: number): number {
   let hash = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

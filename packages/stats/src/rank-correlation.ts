@@ -1,6 +1,6 @@
-/** Spearman's rank correlation, ties at their mean rank. Spearman, American Journal of Psychology 15 (1904). */
+/** Spearman's rank correlation; ties share their mean rank. Spearman, American Journal of Psychology 15 (1904). */
 
-/** @returns -1..1; null where one of the two is the same everywhere, so that it ranks nothing */
+/** @returns -1..1; null where one of the two is constant and therefore has no ranking */
 export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
   const [ranksA, ranksB] = [ranks(a), ranks(b)];
   const middle = (a.length - 1) / 2;
@@ -14,15 +14,15 @@ export function rankCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): num
   return squaresA === 0 || squaresB === 0 ? null : product / Math.sqrt(squaresA * squaresB);
 }
 
-/** From 0 on. */
+/** Ranks, starting at 0. */
 function ranks(values: ArrayLike<number>): Float64Array {
   const order = Array.from({ length: values.length }, (_, i) => i).sort((i, j) => values[i]! - values[j]!);
-  const found = new Float64Array(values.length);
+  const ranks = new Float64Array(values.length);
   for (let start = 0; start < order.length;) {
     let end = start;
     while (end < order.length && values[order[end]!] === values[order[start]!]) end++;
-    for (let k = start; k < end; k++) found[order[k]!] = (start + end - 1) / 2;
+    for (let k = start; k < end; k++) ranks[order[k]!] = (start + end - 1) / 2;
     start = end;
   }
-  return found;
+  return ranks;
 }

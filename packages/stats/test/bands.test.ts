@@ -54,7 +54,7 @@ for (const [name, rows] of [
   });
 }
 
-test("bands hold their curve and their ends: all are found at a false positive rate of 1", () => {
+test("bands hold their curve and their ends: the sensitivity is 1 at a false positive rate of 1", () => {
   const scored = { labels, probabilities, subjects };
   const roc = rocBand(scored, { of: 1, seed: 1, grid, resamples: 300 });
   assert.deepEqual(roc.x, grid);
@@ -69,7 +69,7 @@ test("bands hold their curve and their ends: all are found at a false positive r
     labels.map((label) => label === 1),
   );
   const curve = precisionRecallCurve(ranking);
-  assert.equal(pr.y.at(-1)!.value, curve.precision[curve.recall.indexOf(1)], "precision where all are found");
+  assert.equal(pr.y.at(-1)!.value, curve.precision[curve.recall.indexOf(1)], "precision at a recall of 1");
 });
 
 test("a perfect model: sensitivity 1 at every rate, precision 1 at every recall; without positives NaN (by hand)", () => {

@@ -7,10 +7,10 @@ import * as stats from "../src/index.js";
 import { simulate } from "./fixture.js";
 
 const CHROMIUM = "/usr/bin/chromium";
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is absent: apt-get install chromium`;
+const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 
-/** What a viewer computes of predictions: numbers of every room of the package, as JSON. */
+/** What a viewer computes from predictions: numbers from every folder of the package, as JSON. */
 function evaluation({ labels, probabilities, subjects }: ReturnType<typeof simulate>, library: typeof stats): string {
   const val = { part: "val" as const, labels, probabilities, subjects };
   const positive = labels.map((label) => label === 1);
@@ -58,13 +58,13 @@ before(async () => {
 });
 after(() => browser?.close());
 
-test("in Chromium every number is the one of Node, to the last digit", { skip, timeout: 120_000 }, async () => {
+test("in Chromium every number equals Node's to the last digit", { skip, timeout: 120_000 }, async () => {
   const predictions = simulate({ model: "m", seed: 4, counts: [17, 13], signal: 1 });
   const found = await page.evaluate<string>(`evaluation(${JSON.stringify(predictions)}, stats)`);
   assert.deepEqual(JSON.parse(found), JSON.parse(evaluation(predictions, stats)));
 });
 
-test("in Chromium the errors are the same, by name and message", { skip, timeout: 120_000 }, async () => {
+test("in Chromium errors have the same names and messages", { skip, timeout: 120_000 }, async () => {
   const refused = `try { stats.wilson(3, 2) } catch (error) { [error.name, error.message] }`;
   const found = await page.evaluate<[string, string]>(refused);
   assert.throws(
@@ -73,7 +73,7 @@ test("in Chromium the errors are the same, by name and message", { skip, timeout
   );
 });
 
-test("the page asks for nothing, and all of the package is below 300 KB", { skip, timeout: 120_000 }, () => {
+test("the page requests nothing, and the whole package is smaller than 300 KB", { skip, timeout: 120_000 }, () => {
   assert.deepEqual(requests, ["http://localhost/"]);
   assert.ok(bundleBytes > 0 && bundleBytes < 300_000, `${bundleBytes} bytes`);
 });

@@ -1,4 +1,4 @@
-/** Reference data of fixtures/evaluate, and what several tests of this folder build. */
+/** Reference data of fixtures/evaluate, and helpers that several tests of this folder share. */
 import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import { Random } from "../src/random.js";
@@ -16,7 +16,7 @@ export function close(actual: number, expected: number | null, tolerance: number
   assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual}, expected ${expected}`);
 }
 
-/** One model on one part, one entry a volume. */
+/** One model on one part, one entry per volume. */
 interface Simulated {
   model: string;
   part: "val" | "test";
@@ -26,7 +26,7 @@ interface Simulated {
   probabilities: number[][];
 }
 
-/** Predictions of a model that is right with the given signal; labels cycle unevenly over the classes. */
+/** Predictions of a model with the given signal; labels cycle unevenly over the classes. */
 export function simulate(options: {
   model: string;
   seed: number;

@@ -101,7 +101,7 @@ for (const c of cases) {
   });
 }
 
-test("the order of rows changes no metric, with ties too", () => {
+test("the order of rows changes no metric, even with ties", () => {
   for (const c of cases) {
     const back = { ...c, labels: [...c.labels].reverse(), probabilities: [...c.probabilities].reverse() };
     const expected = scoresOf(c);
@@ -253,7 +253,12 @@ test("what cannot be scored is refused with a typed error", () => {
 test("Hand and Till's M: pairs of classes by hand, ties count half, and weights count rows", () => {
   // A(0|1): p_0 of 0.6, 0.5 against 0.5, 0.1 = 3.5 of 4. A(1|0): p_1 of 0.3, 0.8 against 0.2, 0.3 = 3.5 of 4.
   const labels = [0, 0, 1, 1];
-  const probabilities = [[0.6, 0.2, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.1, 0.8, 0.1]]; // prettier-ignore
+  const probabilities = [
+    [0.6, 0.2, 0.2],
+    [0.5, 0.3, 0.2],
+    [0.5, 0.3, 0.2],
+    [0.1, 0.8, 0.1],
+  ];
   const scorer = new Scorer({ labels, probabilities }, 3, 2);
   const out = new Float64Array(scorer.count);
   const of = (...weights: number[]) => {

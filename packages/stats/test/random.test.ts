@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../src/random.js";
 
-test("Random: the same seed gives the same numbers, another seed others; also beyond 32 bits", () => {
+test("Random: the same seed gives the same numbers, another seed gives others; this also holds beyond 32 bits", () => {
   const draw = (seed: number) => {
     const random = new Random(seed);
     return Array.from({ length: 5 }, () => random.uniform());
@@ -34,7 +34,7 @@ test("Random.normal and uniform: moments of 50000 numbers against the distributi
   assert.ok(uniform.every((value) => value >= -1 && value < 3));
 });
 
-test("Random.integer: both ends are reached; shuffle: a permutation, each place equally likely (chi-squared)", () => {
+test("Random.integer: both ends are reached; shuffle is a permutation with each position equally likely (chi-squared)", () => {
   const random = new Random(5);
   assert.deepEqual([...new Set(Array.from({ length: 200 }, () => random.integer(-1, 2)))].sort(), [-1, 0, 1, 2]);
   const first = new Array<number>(6).fill(0);
@@ -48,13 +48,13 @@ test("Random.integer: both ends are reached; shuffle: a permutation, each place 
   assert.ok(chi2 < 25, `chi-squared ${chi2} with 5 degrees of freedom`);
 });
 
-test("Random: a seed that is no whole number and an empty list are refused", () => {
+test("Random: a seed that is not a whole number and an empty list are refused", () => {
   assert.throws(() => new Random(1.5), RangeError);
   assert.throws(() => new Random(NaN), RangeError);
   assert.throws(() => new Random(1).pick([]), RangeError);
 });
 
-test("the first numbers of 2000 neighbouring seeds are spread as those of one stream: mean, variance, and no trend", () => {
+test("the first numbers of 2000 neighbouring seeds are distributed like those of one stream: mean, variance, and no trend", () => {
   for (let draw = 0; draw < 4; draw++) {
     const values = Array.from({ length: 2000 }, (_, seed) => {
       const random = new Random(seed);

@@ -20,7 +20,7 @@ test("the readme has ten examples, and each prints something", () => {
 for (const [i, code] of blocks.entries()) {
   const names = /import \{ (.*?) \}/.exec(code)?.[1];
   test(`example ${i + 1} of the readme prints what it says (${names})`, () => {
-    // The package finds itself by name from its own folder.
+    // The package can import itself by name from its own folder.
     const printed = execFileSync(process.execPath, ["--input-type=module", "-e", code], {
       cwd: folder,
       encoding: "utf8",

@@ -1,4 +1,4 @@
-/** True on every common machine; typed arrays use the host's order, files name theirs. */
+/** True on every common machine; typed arrays use the host's byte order, files state theirs. */
 export const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** Reverses the bytes of each item in place. @param itemBytes 1, 2, 4 or 8 */

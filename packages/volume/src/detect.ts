@@ -1,11 +1,11 @@
 import type { VolumeFormat } from "./errors.js";
 
-/** Bytes of the start of a file that are enough for detectBytes. */
+/** Number of bytes from the start of a file that detectBytes needs. */
 export const DETECT_BYTES = 1024;
 
 /**
- * The format of a file by the marks at its start, never by its name; null where there is none that is read here.
- * "gzip" needs a second look at what is in it. A plain .img file has no mark, and a DICOM file may lack its own.
+ * Detects the format of a file by the signature at its start, never by its name; null where the format is unknown. For
+ * "gzip", the content must be examined, too. A plain .img file has no signature, and a DICOM file may lack it.
  * @param start the first 1024 bytes, fewer where the file is shorter
  */
 export function detectBytes(start: Uint8Array): VolumeFormat | "gzip" | null {
@@ -22,7 +22,7 @@ export function detectBytes(start: Uint8Array): VolumeFormat | "gzip" | null {
   return /^\s*(ObjectType|ObjectSubType|Comment|NDims|Name|ID)\s*=/.test(text) ? "MetaImage" : null;
 }
 
-/** numpy puts only .npy files into a .npz; the first name tells. */
+/** numpy puts only .npy files into a .npz, so the name of the first file is decisive. */
 function zipOrNpz(start: Uint8Array): "zip" | "npz" {
   const length = (start[26] ?? 0) | ((start[27] ?? 0) << 8);
   return new TextDecoder().decode(start.subarray(30, 30 + length)).endsWith(".npy") ? "npz" : "zip";
@@ -35,7 +35,10 @@ function isNifti(start: Uint8Array): boolean {
   return [view.getInt32(0, true), view.getInt32(0, false)].some((length) => length === 348 || length === 540);
 }
 
-/** What a file's name promises, for errors where its content is something else; null where it promises nothing. */
+/**
+ * The format that a file's name suggests, for errors where the content is something else; null where the name suggests
+ * none.
+ */
 export function promisedFormat(name: string): VolumeFormat | null {
   const found = PROMISES.find(([pattern]) => pattern.test(name));
   return found === undefined ? null : found[1];

@@ -3,7 +3,7 @@ import { narrow64 } from "./integers64.js";
 import type { Refuse } from "./refuse.js";
 import type { VoxelArray } from "./volume.js";
 
-/** Types of one voxel in a file; 64-bit whole numbers are narrowed when they are read. */
+/** Voxel types in a file; 64-bit integers are narrowed when they are read. */
 export type VoxelDtype =
   "uint8" | "int8" | "int16" | "uint16" | "int32" | "uint32" | "int64" | "uint64" | "float32" | "float64";
 
@@ -20,13 +20,14 @@ export const VOXEL_BYTES: Record<VoxelDtype, number> = {
   float64: 8,
 };
 
-/** No scan is larger: 16 GiB of voxels. */
+/** Upper limit for the voxels of a scan: 16 GiB. */
 export const MAX_VOXEL_BYTES = 2 ** 34;
 
 /**
- * The stored bytes as values in the host's byte order; int64 and uint64 become int32, else float64.
- * @param bytes exactly the voxels; they are changed and back the result, unless they begin at an odd place
- * @throws VolumeFormatError where a 64-bit value has no exact number
+ * Converts the stored bytes to values in the host's byte order; int64 and uint64 become int32 where all values fit,
+ * else float64.
+ * @param bytes exactly the voxels; they are modified and become the buffer of the result, unless they are not aligned
+ * @throws VolumeFormatError where a 64-bit value cannot be represented exactly
  */
 export function voxelArray(bytes: Uint8Array, dtype: VoxelDtype, littleEndian: boolean, refuse: Refuse): VoxelArray {
   const itemBytes = VOXEL_BYTES[dtype];

@@ -6,20 +6,20 @@ export interface FormatProblem {
   /** File name, or a word such as "bytes" where there is none. */
   file: string;
   format: VolumeFormat;
-  /** What was expected and what came. */
+  /** What was expected and what was received. */
   problem: string | Message;
   /** What the user can do about it. */
   remedy: string;
 }
 
-/** A file is damaged, or holds something that this package does not read. */
+/** A file is damaged, or holds something that this package does not support. */
 export class VolumeFormatError extends Error {
   override readonly name = "VolumeFormatError";
   readonly file: string;
   readonly format: VolumeFormat;
   readonly problem: string;
   readonly remedy: string;
-  /** The message without the file and without what may name somebody. */
+  /** The message without the file name and anything else that may identify a person. */
   readonly nameless: string;
 
   constructor({ file, format, problem, remedy }: FormatProblem, options?: ErrorOptions) {
@@ -37,7 +37,7 @@ export class VolumeFileError extends Error {
   override readonly name = "VolumeFileError";
   readonly file: string;
   readonly remedy: string;
-  /** The message without the file and without what may name somebody. */
+  /** The message without the file name and anything else that may identify a person. */
   readonly nameless: string;
 
   constructor(file: string, problem: string | Message, remedy: string, options?: ErrorOptions) {
@@ -48,7 +48,7 @@ export class VolumeFileError extends Error {
   }
 }
 
-/** A function was called with a value it cannot take. */
+/** A function received an invalid argument. */
 export class VolumeArgumentError extends Error {
   override readonly name = "VolumeArgumentError";
   readonly argument: string;
@@ -59,12 +59,12 @@ export class VolumeArgumentError extends Error {
   }
 }
 
-/** A region cannot be found or used: a mask that is empty or lies elsewhere, values that are not HU. */
+/** A region cannot be found or used: the mask is empty or lies outside of the scan, or the values are not HU. */
 export class RegionError extends Error {
   override readonly name = "RegionError";
   readonly problem: string;
   readonly remedy: string;
-  /** Regions are told of in numbers alone. */
+  /** Messages about regions contain only numbers, so they identify nobody. */
   readonly nameless: string;
 
   constructor(problem: string, remedy: string, options?: ErrorOptions) {

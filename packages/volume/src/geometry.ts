@@ -41,7 +41,7 @@ export function affineMatrix(volume: Volume): number[] {
 }
 
 /**
- * Three letters, one a voxel axis: the side of the patient toward which it increases, as nearly as possible.
+ * Three letters, one per voxel axis: the side of the patient toward which the axis points most closely.
  * "LPS": x to the left, y to the back, z to the head (nibabel's aff2axcodes uses the same letters).
  */
 export function orientationCode(volume: Volume): string {
@@ -58,10 +58,10 @@ function worldAxes({ direction }: Volume): Triple {
 }
 
 /**
- * Permutes and flips the voxel axes until orientationCode is `code`; no value changes and every voxel stays where it
- * is in the world. An oblique volume stays oblique. Returns the volume itself where there is nothing to do.
+ * Permutes and flips the voxel axes until orientationCode is `code`; no value changes, and every voxel keeps its world
+ * position. An oblique volume stays oblique. Returns the volume itself where there is nothing to do.
  * @param code one letter of each pair L/R, P/A, S/I, in any order
- * @throws VolumeArgumentError not such a code
+ * @throws VolumeArgumentError an invalid code
  */
 export function reorient(volume: Volume, code = "LPS"): Volume {
   const { from, flip } = axesToward(volume, code);
@@ -82,8 +82,8 @@ export function reorient(volume: Volume, code = "LPS"): Volume {
 }
 
 /**
- * Which voxel axis becomes each axis of an orientation code, and whether it turns round.
- * @throws VolumeArgumentError no such code
+ * Which voxel axis becomes each axis of an orientation code, and whether it is flipped.
+ * @throws VolumeArgumentError an invalid code
  */
 export function axesToward(volume: Volume, code: string): { from: Triple; flip: boolean[] } {
   const wanted = [...code].map((letter) => AXIS_OF[letter] ?? -1);

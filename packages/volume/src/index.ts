@@ -1,4 +1,7 @@
-/** Safe in browsers: everything here takes and gives bytes and arrays. Files are read and written by `@slicestack/volume/node`. */
+/**
+ * Safe in browsers: everything here takes and returns bytes and arrays. Files are read and written by
+ * `@slicestack/volume/node`.
+ */
 export {
   RegionError,
   VolumeArgumentError,

@@ -1,6 +1,6 @@
 /**
  * 64-bit integers (in host byte order) as Int32Array where all fit, else as Float64Array where all are exact.
- * @returns null where a value is beyond ±2^53 and so has no exact number
+ * @returns null where a value is beyond ±2^53 and therefore not exact
  */
 export function narrow64(source: BigInt64Array | BigUint64Array): Int32Array | Float64Array | null {
   const values = new Float64Array(source.length);

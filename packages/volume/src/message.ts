@@ -1,6 +1,9 @@
-/** Messages that can be rendered twice: whole for the terminal, and without names for what is kept or passed on. */
+/** Messages with two forms: complete for the terminal, and without names for what is stored or passed on. */
 
-/** What may point at a person: the name of a file, a UID, a text out of a header. `instead` stands where it must not. */
+/**
+ * A text that may identify a person: a file name, a UID, a text from a header. `instead` replaces it where it must not
+ * appear.
+ */
 export interface Named {
   readonly name: string;
   readonly instead: string;
@@ -8,7 +11,7 @@ export interface Named {
 
 export const named = (name: string, instead: string): Named => ({ name, instead });
 
-/** Made by `said`. */
+/** A message with two forms, created by `said`. */
 export class Message {
   readonly #parts: readonly (string | Named)[];
 
@@ -16,7 +19,7 @@ export class Message {
     this.#parts = parts;
   }
 
-  /** With every name. */
+  /** The complete message. */
   get whole(): string {
     return this.#parts.map((part) => (typeof part === "string" ? part : part.name)).join("");
   }
@@ -26,7 +29,7 @@ export class Message {
   }
 }
 
-/** A message as a template: what may name somebody goes in as `named`, all else as it is. */
+/** Template tag for messages: pass texts that may identify a person as `named(…)`, all others unchanged. */
 export function said(texts: TemplateStringsArray, ...values: (string | number | Named | Message)[]): Message {
   const parts = texts.flatMap((text, k) => {
     const value = values[k];

@@ -1,4 +1,4 @@
-/** Files on disk, for Node: readers that stream, writers whose file appears only when it is whole. */
+/** Files on disk, for Node: readers that stream, and writers whose file appears only when it is complete. */
 export { readNifti, readNiftiHeader, writeNifti, type WriteNiftiOptions } from "./node/nifti-file.js";
 export { openNpyFile, readNpy, readNpyHeader, writeNpy, type NpyFile, type NpySource } from "./node/npy-file.js";
 export { NpyWriter } from "./node/npy-writer.js";

@@ -22,15 +22,15 @@ import {
 import type { Volume } from "./volume.js";
 
 export interface ParseVolumeOptions extends ReadVolumeOptions {
-  /** Name for error messages. */
+  /** File name for error messages. */
   file?: string;
   /** The other half, uncompressed: the .img of a .hdr, the data file of a .nhdr or .mhd. */
   data?: ArrayBuffer | Uint8Array;
 }
 
 /**
- * Reads one volume from memory, its format told by its content: NIfTI (gzipped too), NRRD, MetaImage, npy, or an npz
- * with one volume; safe in browsers. Arrays are taken as (H, W, slices).
+ * Reads one volume from memory and detects its format by the content: NIfTI (gzipped, too), NRRD, MetaImage, npy, or an
+ * npz with one volume; safe in browsers. Arrays are interpreted as (H, W, slices).
  * @throws VolumeFormatError damaged, truncated, not one 3D volume   @throws VolumeFileError none of these formats
  */
 export async function parseVolume(

@@ -8,11 +8,11 @@ import { refuser } from "./refuse.js";
 import type { Volume } from "./volume.js";
 
 export interface ReadVolumeOptions {
-  /** What the values are; default "HU" for NIfTI, NRRD and MetaImage, "arbitrary" for arrays and pictures. */
+  /** Unit of the values; default "HU" for NIfTI, NRRD and MetaImage, "arbitrary" for arrays and pictures. */
   unit?: "HU" | "arbitrary";
 }
 
-/** What readVolume and parseVolume give. */
+/** The result of readVolume and parseVolume. */
 export interface DetectedVolume {
   volume: Volume;
   format: VolumeFormat;
@@ -25,10 +25,10 @@ export function volumeOfNpy(array: NpyArray, file: string, options: ReadVolumeOp
   return { ...volumeOfColumns(array, file), ...unitOf(options) };
 }
 
-/** The one array of an .npz file that is a volume. @throws VolumeFormatError none, or several */
+/** The only array of an .npz file that is a volume. @throws VolumeFormatError there is none, or there are several */
 export async function volumeOfNpz(npz: Npz, options: ReadVolumeOptions): Promise<Volume> {
   const refuse = refuser(npz.name, "npz");
-  if (isMedmnist(npz)) refuse("it holds many volumes, in the layout of MedMNIST", "Read it with Medmnist.");
+  if (isMedmnist(npz)) refuse("it holds many volumes in the layout of MedMNIST", "Read it with Medmnist.");
   const candidates = [...npz.arrays].filter(([, { shape }]) => shape.length === 3);
   const [only] = candidates;
   if (only === undefined || candidates.length > 1) {
@@ -38,10 +38,11 @@ export async function volumeOfNpz(npz: Npz, options: ReadVolumeOptions): Promise
   return volumeOfNpy(await only[1].read(), only[1].name, options);
 }
 
-/** The content is none of the formats, whatever the name says. */
+/** Refuses content of an unknown format, whatever the name says. */
 export function refuseUnknown(file: string, inside: "gzip" | null): never {
   const promised = promisedFormat(file);
-  const found = inside === "gzip" ? "it is gzip, but not of a NIfTI file" : "its content has no mark of a known format";
+  const found =
+    inside === "gzip" ? "it is gzip, but its content is not NIfTI" : "its content has no signature of a known format";
   if (promised !== null) refuser(file, promised)(found, "Check that it is the right file, and complete.");
   const known = "NIfTI, NRRD, MetaImage, npy, npz, DICOM, PNG or JPEG slices";
   throw new VolumeFileError(file, found, `Give a file of one of these: ${known}.`);
@@ -56,5 +57,8 @@ export function refuseArchive(file: string): never {
 }
 
 export function refusePicture(file: string, format: "PNG" | "JPEG"): never {
-  return refuser(file, format)("one picture is no volume", "Give the folder that holds the slices of one subject.");
+  return refuser(file, format)(
+    "a single picture is not a volume",
+    "Give the folder that holds the slices of one subject.",
+  );
 }

@@ -29,7 +29,7 @@ export function emptyLike(like: VoxelArray, length: number): VoxelArray {
   return new Type(length);
 }
 
-/** @throws VolumeArgumentError where data, shape and geometry do not fit together. */
+/** @throws VolumeArgumentError where data, shape and geometry do not match. */
 export function assertVolume(volume: Volume): void {
   const { data, shape, spacing, origin, direction } = volume;
   const refuse = (field: string, expected: string, received: string): never => {

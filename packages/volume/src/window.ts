@@ -2,7 +2,7 @@ import { VolumeArgumentError } from "./errors.js";
 import type { VoxelArray } from "./volume.js";
 
 /**
- * Scales a window of values (HU) to 0..1: low and below become 0, high and above 1. NaN stays NaN.
+ * Scales a window of values (HU) to 0..1: low and below become 0, high and above become 1. NaN stays NaN.
  * @throws VolumeArgumentError where low is not below high
  */
 export function windowToUnit(data: VoxelArray, low: number, high: number): Float32Array {

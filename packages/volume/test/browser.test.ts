@@ -13,10 +13,10 @@ import { formatCases } from "./format-cases/all.js";
 import { zipOf } from "./zip-writer.js";
 
 const CHROMIUM = "/usr/bin/chromium";
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is absent: apt-get install chromium`;
+const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 
-/** What the page gives of a volume: its geometry, and its values by their hash. */
+/** What the page returns for a volume: its geometry, and the hash of its values. */
 const summary = ({ data, ...rest }: Volume) => ({
   ...rest,
   type: data.constructor.name,
@@ -58,7 +58,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Runs in the page: bytes come and go as base64. */
+/** Runs in the page: bytes are passed as base64. */
 const PAGE = `
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const hex = (buffer) => [...new Uint8Array(buffer)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -149,7 +149,7 @@ test("openZip in Chromium: deflated and stored files of a Blob", { skip, timeout
 const cut = async (path: string) => (await readFile(path)).subarray(0, -9).toString("base64");
 
 test(
-  "Chromium refuses what Node refuses: cut files, compressed or not, by the same typed error",
+  "Chromium refuses what Node refuses: truncated files, compressed or not, with the same typed error",
   { skip, timeout: 120_000 },
   async () => {
     for (const [path, words] of [
@@ -186,7 +186,7 @@ test(
 );
 
 test(
-  "the page asks for nothing: no wasm, no worker, no CDN; all but the codecs of compressed DICOM below 400 KB",
+  "the page requests nothing: no wasm, no worker, no CDN; all but the codecs of compressed DICOM below 400 KB",
   { skip, timeout: 120_000 },
   async () => {
     const npy = Buffer.concat([encodeNpyHeader("uint8", [2, 2, 2]), Buffer.alloc(8)]).toString("base64");

@@ -15,7 +15,7 @@ const announcedIn = (file: string, bytes = 120): Announced => ({
   what: "5 x 4 x 3 int16",
 });
 
-/** Piece by piece, as files beyond 256 MiB are read. */
+/** In chunks, as files larger than 256 MiB are read. */
 async function inPieces(path: string, bytes?: number): Promise<Uint8Array> {
   await using stream = await ByteStream.open(path, "NIfTI", { wholeStoredBytes: 0 });
   assert.equal((await stream.peek(540)).length > 0, true);
@@ -27,7 +27,7 @@ async function inOneCall(path: string, bytes?: number): Promise<Uint8Array> {
   return await stream.voxels(announcedIn(path, bytes), 352);
 }
 
-test("voxels: piece by piece and in one call, the same bytes (int16.nii.gz, and 5 MB of them)", async () => {
+test("voxels: in chunks and in one call, the same bytes (int16.nii.gz, and 5 MB of them)", async () => {
   const small = fixture("int16.nii.gz");
   const expected = new Uint8Array((await readFile(fixture("int16.nii"))).subarray(352));
   assert.deepEqual(new Uint8Array(await inPieces(small)), expected);
@@ -41,7 +41,7 @@ test("voxels: piece by piece and in one call, the same bytes (int16.nii.gz, and 
     assert.ok(Buffer.from(await read(path, 5_000_000)).equals(voxels), read.name);
 });
 
-test("voxels: cut, damaged, too short and too long, refused alike in both ways", async () => {
+test("voxels: truncated, damaged, too short and too long data are refused in both ways", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.gz");
   const whole = await readFile(fixture("int16.nii"));
@@ -66,7 +66,7 @@ test("voxels: cut, damaged, too short and too long, refused alike in both ways",
   }
 });
 
-test("peek: the start of a gzip file with a long name, and no more than is asked for", async () => {
+test("peek: the start of a gzip file with a long name, and no more than requested", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.gz");
   const content = Buffer.from("the start of a file, and its end");

@@ -15,25 +15,25 @@ export const raster = (name: string): string => join(root, "fixtures", "rasters"
 
 export const facts = <T>(name: string): T => JSON.parse(readFileSync(fixture(name), "utf8")) as T;
 
-/** Bytes of a fixture in a buffer of their own. */
+/** Bytes of a fixture in a separate buffer. */
 export async function fixtureBytes(name: string): Promise<ArrayBuffer> {
   const bytes = await readFile(fixture(name));
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
 }
 
-/** Folder of a real data set beside the checkout; it may be absent. */
+/** Folder of a real data set beside the checkout; it may be missing. */
 export const realData = (name: string): string => join(root, "..", "shared", "data", name);
 
 export const realFolder = realData("nifti_totalsegmentator");
 export const withoutReal = existsSync(realFolder) ? false : `no real volumes at ../shared/data/nifti_totalsegmentator`;
 
-/** A folder that is gone when the scope ends. */
+/** A folder that is removed when the scope ends. */
 export async function temporaryFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), "slicestack-volume-"));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
-/** The volume's affine in the world of nibabel: the first two rows change sign. */
+/** The volume's affine in nibabel's world coordinates: the first two rows change sign. */
 export const affineRas = (volume: Volume): number[] => affineMatrix(volume).map((v, i) => (i < 8 ? -v : v));
 
 export function assertClose(
@@ -49,7 +49,7 @@ export function assertClose(
   }
 }
 
-/** A volume with oblique axes at right angles, and values from a formula. */
+/** A volume with perpendicular oblique axes, and values from a formula. */
 export function obliqueVolume(data: Volume["data"], shape: Volume["shape"]): Volume {
   for (let i = 0; i < data.length; i++) data[i] = ((i * 7919) % 251) - (data instanceof Uint8Array ? 0 : 120);
   const [c, s] = [Math.cos(0.3), Math.sin(0.3)];
@@ -63,7 +63,7 @@ export function obliqueVolume(data: Volume["data"], shape: Volume["shape"]): Vol
   };
 }
 
-/** Numbers in 0..1 from a seed; the mutations of a failing run can be made again. */
+/** Seeded numbers in 0..1, so that the mutations of a failing run can be repeated. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -11,7 +11,7 @@ export const updatesPages = process.env["UPDATE_DOCS"] === "1";
 const START = "<!-- made from packages/volume/test/format-cases: begin -->";
 const END = "<!-- made from packages/volume/test/format-cases: end -->";
 
-/** The page as it is, and as the cases make it: what stands between the marks. */
+/** The current page, and the page generated from the cases between the two marks. */
 export async function formatsPage(): Promise<{ path: string; before: string; after: string }> {
   const path = `${root}docs/reference/formats.md`;
   const before = await readFile(path, "utf8");

@@ -29,7 +29,7 @@ test("reorient: voxels, shape and affine equal nibabel's as_reoriented (fixtures
   }
 });
 
-test("reorient: each voxel keeps its place in the world (by voxelToWorld), and LPS and back is the identity", () => {
+test("reorient: each voxel keeps its world position (by voxelToWorld), and LPS and back is the identity", () => {
   const volume = obliqueVolume(new Int16Array(4 * 3 * 2), [4, 3, 2]);
   const start = reorient(volume, "ASR");
   const lps = reorient(start);
@@ -42,7 +42,7 @@ test("reorient: each voxel keeps its place in the world (by voxelToWorld), and L
   }
   assert.deepEqual(reorient(lps, "ASR").data, start.data);
   assertClose(affineMatrix(reorient(lps, "ASR")), affineMatrix(start), 1e-9, "affine");
-  assert.equal(reorient(lps), lps, "nothing to do: the volume itself");
+  assert.equal(reorient(lps), lps, "returns the volume itself where nothing changes");
 });
 
 test("worldToVoxel inverts voxelToWorld on sheared axes", async () => {

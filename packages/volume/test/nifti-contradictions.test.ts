@@ -1,4 +1,4 @@
-/** Headers that say two things of the geometry: which is taken, and what the notes say (bytes set by nifti1.h). */
+/** Headers with contradictory geometry: which value is used, and what the notes say (bytes set by nifti1.h). */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { parseNiftiHeader } from "../src/index.js";
@@ -28,33 +28,36 @@ test("a header whose parts agree has no notes, nor has one whose spacing differs
   assert.deepEqual(await header((view) => floats(view, 80, [0.7, 0.7, 2.51])), agreeing);
 });
 
-test("a spacing that differs by more than 1 %: the sform is taken, and both are named", async () => {
+test("a spacing that differs by more than 1 %: the sform is used, and the notes name both", async () => {
   const found = await header((view) => floats(view, 88, [2]));
   assert.deepEqual(found.spacing, [0.7, 0.7, 2.5]);
-  assert.deepEqual(found.geometryNotes, ["the sform has voxels of 0.7 x 0.7 x 2.5, pixdim of 0.7 x 0.7 x 2: the sform was taken"]); // prettier-ignore
+  assert.deepEqual(found.geometryNotes, [
+    "the sform has voxels of 0.7 x 0.7 x 2.5, pixdim of 0.7 x 0.7 x 2: the sform was used",
+  ]);
 });
 
-test("sform and qform that point in different directions: the sform is taken, and it is said", async () => {
+test("sform and qform that point in different directions: the sform is used, and the notes say so", async () => {
   const found = await header((view) => floats(view, 312, [0, 0, -2.5]));
-  assert.deepEqual(found.geometryNotes, ["sform and qform point in different directions: the sform was taken"]);
+  assert.deepEqual(found.geometryNotes, ["sform and qform point in different directions: the sform was used"]);
 });
 
-test("an sform that was never filled in gives way to the qform, or to pixdim; an identity that is right stays", async () => {
+test("an sform that was never filled in is replaced by the qform or by pixdim; a correct identity is kept", async () => {
   const identity = (view: DataView) => floats(view, 280, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]);
   const withQform = await header(identity);
   assert.deepEqual([withQform.geometry, withQform.spacing], ["qform", [0.7, 0.7, 2.5]]);
-  assert.match(withQform.geometryNotes.join(), /the sform is the identity, but pixdim is 0\.7 x 0\.7 x 2\.5: the qform was taken/); // prettier-ignore
+  const identityNote = /the sform is the identity, but pixdim is 0\.7 x 0\.7 x 2\.5: the qform was used/;
+  assert.match(withQform.geometryNotes.join(), identityNote);
   const without = await header((view) => (identity(view), view.setInt16(252, 0, true)));
   assert.deepEqual([without.geometry, without.spacing], ["pixdim", [0.7, 0.7, 2.5]]);
   const right = await header((view) => (identity(view), floats(view, 80, [1, 1, 1]), view.setInt16(252, 0, true)));
   assert.deepEqual(right, { geometry: "sform", geometryNotes: [], spacing: [1, 1, 1] });
 });
 
-test("an sform of zeros gives way to a qform that is right; beside none it is refused, for the directions are lost", async () => {
+test("an sform of zeros is replaced by a valid qform; without one it is refused, because the directions are lost", async () => {
   const zeros = (view: DataView) => floats(view, 280, Array<number>(12).fill(0));
   const withQform = await header(zeros);
   assert.deepEqual([withQform.geometry, withQform.spacing], ["qform", [0.7, 0.7, 2.5]]);
-  assert.deepEqual(withQform.geometryNotes, ["the sform is all zeros: the qform was taken"]);
+  assert.deepEqual(withQform.geometryNotes, ["the sform is all zeros: the qform was used"]);
   const problem = /three independent finite axes, its sform is \[0, 0/;
   await assert.rejects(
     header((view) => (zeros(view), view.setInt16(252, 0, true))),
@@ -66,12 +69,12 @@ test("an sform of zeros gives way to a qform that is right; beside none it is re
   );
 });
 
-test("pixdim 0 or NaN without any form: 1 mm, never in silence; a single slice needs no distance", async () => {
+test("pixdim 0 or NaN without any form: 1 mm, never silently; a single slice needs no distance", async () => {
   const noForms = (view: DataView) => (view.setInt16(252, 0, true), view.setInt16(254, 0, true));
   for (const nothing of [0, NaN]) {
     const found = await header((view) => (noForms(view), floats(view, 88, [nothing])));
     assert.deepEqual([found.geometry, found.spacing], ["pixdim", [0.7, 0.7, 1]]);
-    assert.match(found.geometryNotes.join(), /neither sform nor qform, and pixdim is .*: 1 mm was taken/);
+    assert.match(found.geometryNotes.join(), /there is neither sform nor qform, and pixdim is .*: 1 mm was assumed/);
   }
   const single = await header((view) => (noForms(view), floats(view, 88, [0]), view.setInt16(46, 1, true)));
   assert.deepEqual(single.geometryNotes, []);

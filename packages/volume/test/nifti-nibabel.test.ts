@@ -120,7 +120,7 @@ test("readNifti: a pair by either name, each half plain or gzipped, equals the s
   assert.throws(() => parseNifti(header), /header of a .hdr\/.img pair/);
 });
 
-test("readNifti: a pair without its other half, cut, or misnamed is refused by name", async () => {
+test("readNifti: a pair that is incomplete, truncated or misnamed is refused by name", async () => {
   await using folder = await temporaryFolder();
   const { header, image } = await pairOf("int16.nii");
   const at = (name: string) => join(folder.path, name);

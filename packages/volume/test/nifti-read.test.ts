@@ -34,7 +34,7 @@ for (const fact of facts<NiftiFact[]>("nifti.json")) {
     assert.equal(volume.unit, "HU");
     if (fact.file.endsWith(".gz")) return;
     const parsed = parseNifti(await fixtureBytes(fact.file), { unit: "arbitrary" });
-    assert.deepEqual(parsed, { ...volume, unit: "arbitrary" }, "from memory as from the file");
+    assert.deepEqual(parsed, { ...volume, unit: "arbitrary" }, "reading from memory gives the same as from the file");
   });
 }
 
@@ -73,7 +73,7 @@ for (const fact of facts<RealFact[]>("real.json")) {
   );
 }
 
-test("readNiftiHeader: version, byte order, type and source of the geometry, as the fixtures were made", async () => {
+test("readNiftiHeader: version, byte order, type and source of the geometry, as in the fixtures", async () => {
   const pick = async (file: string) => {
     const { version, littleEndian, dtype, geometry, shape } = await readNiftiHeader(fixture(file));
     return { version, littleEndian, dtype, geometry, shape };
@@ -110,7 +110,7 @@ const formatError = (pattern: RegExp) => (error: unknown) => {
   return true;
 };
 
-test("readNifti refuses 4D, complex, npy and a folder, each with its own word", async () => {
+test("readNifti refuses 4D, complex, npy and a folder, each with its own message", async () => {
   await assert.rejects(
     readNifti(fixture("four_dimensional.nii")),
     formatError(/one 3D volume, it is 4D: 3 x 2 x 2 x 2/),
@@ -137,7 +137,7 @@ test("parseNifti refuses headers that contradict themselves (bytes set by nifti1
     [/expected 1 to 7 dimensions, its header says 9/, (v) => v.setInt16(40, 9, true)],
     [/expected sizes > 0/, (v) => v.setInt16(42, -5, true)],
     [/expected 65536 bytes|file holds/, (v) => v.setInt16(42, 32767, true)],
-    [/announces/, (v) => [42, 44, 46].forEach((at) => v.setInt16(at, 32767, true))],
+    [/declares/, (v) => [42, 44, 46].forEach((at) => v.setInt16(at, 32767, true))],
     [/data type is 3 /, (v) => v.setInt16(70, 3, true)],
     [/RGB/, (v) => v.setInt16(70, 128, true)],
     [/from byte 352 on/, (v) => v.setFloat32(108, 100, true)],
@@ -155,7 +155,7 @@ test("parseNifti refuses headers that contradict themselves (bytes set by nifti1
   assert.throws(() => parseNiftiHeader(gzip), formatError(/received gzip/));
 });
 
-test("parseNifti: padding after the voxels is taken, 64 KiB more is not", async () => {
+test("parseNifti: padding after the voxels is accepted, 64 KiB more is not", async () => {
   const bytes = await fixtureBytes("int16.nii");
   const padded = (extra: number) => {
     const longer = new Uint8Array(bytes.byteLength + extra);

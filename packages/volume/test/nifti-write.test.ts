@@ -9,7 +9,7 @@ import { affineRas, assertClose, facts, fixture, obliqueVolume, temporaryFolder 
 
 const types = [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array];
 
-test("writeNifti then readNifti: voxels, type, geometry come back, for all types, .nii and .nii.gz", async () => {
+test("writeNifti then readNifti: voxels, type and geometry are restored, for all types, .nii and .nii.gz", async () => {
   await using folder = await temporaryFolder();
   for (const Type of types) {
     for (const ending of ["nii", "nii.gz"]) {
@@ -26,7 +26,7 @@ test("writeNifti then readNifti: voxels, type, geometry come back, for all types
   assert.deepEqual([...gzip.subarray(0, 2)], [0x1f, 0x8b]);
 });
 
-test("writeNifti: the qform says the same as the sform, in all 48 orientations", async () => {
+test("writeNifti: the qform equals the sform, in all 48 orientations", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.nii");
   const volume = obliqueVolume(new Int16Array(24), [4, 3, 2]);
@@ -52,7 +52,7 @@ function orientations(): string[] {
   );
 }
 
-test("writeNifti: sheared axes are kept in the sform; no qform claims otherwise", async () => {
+test("writeNifti: sheared axes are kept in the sform; there is no contradicting qform", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.nii");
   const sheared = await readNifti(fixture("sform_sheared.nii"));
@@ -110,7 +110,7 @@ print(json.dumps([np.asanyarray(i.dataobj).ravel(order="F").tolist(), h.get_sfor
   }
 });
 
-test("writeNifti: a volume that is not valid, or has an axis over 32767, leaves no file", async () => {
+test("writeNifti: an invalid volume, or an axis longer than 32767, leaves no file", async () => {
   await using folder = await temporaryFolder();
   const good = obliqueVolume(new Int16Array(24), [4, 3, 2]);
   const bad: Volume[] = [

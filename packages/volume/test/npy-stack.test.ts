@@ -16,7 +16,7 @@ import { python, without } from "./python.js";
 
 const numpy = without("numpy");
 
-/** Stacks (N, H, W, D) of several types, both orders, both byte orders; what numpy says of a range and of each item. */
+/** Stacks (N, H, W, D) of several types, both orders, both byte orders; numpy's values of a range and of each item. */
 const WRITE = `
 import json, os, sys
 import numpy as np
@@ -60,7 +60,7 @@ test(
   },
 );
 
-test("openNpyFile on a stack that memory could not hold (4 GB, sparse): one item of the middle, from its place", async () => {
+test("openNpyFile on a stack that memory could not hold (4 GB, sparse): one item from the middle, read at its offset", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "ct_0.npy");
   const program = `import sys, json, numpy as np
@@ -78,7 +78,7 @@ a.flush(); print(json.dumps(int(a[1500].astype(np.int64).sum())))`;
   assert.ok(process.memoryUsage().arrayBuffers - before < 64e6);
 });
 
-test("openNpy refuses ranges beyond the axis, arrays without one, and files that are cut (npy_int16.npy)", async () => {
+test("openNpy refuses ranges beyond the axis, arrays without one, and truncated files (npy_int16.npy)", async () => {
   const stack = await openNpy(bytesSource(await fixtureBytes("npy_int16.npy")));
   for (const [first, count] of [
     [0, 3],
@@ -98,7 +98,7 @@ test("openNpy refuses ranges beyond the axis, arrays without one, and files that
   await assert.rejects(openNpyFile(fixture("missing.npy")), VolumeFileError);
 });
 
-test("an array that shrinks after it was opened is an error, never zeros", async () => {
+test("an array that shrinks after it was opened gives an error, never zeros", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.npy");
   const bytes = await readFile(fixture("npy_int16.npy"));

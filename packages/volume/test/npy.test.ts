@@ -35,7 +35,11 @@ for (const fact of arrays) {
       Array.from(array.data),
       fact.values.map((v) => (v === null ? NaN : v === "inf" ? Infinity : v)),
     );
-    assert.deepEqual(parseNpy(await fixtureBytes(fact.file)), array, "from memory as from the file");
+    assert.deepEqual(
+      parseNpy(await fixtureBytes(fact.file)),
+      array,
+      "reading from memory gives the same as from the file",
+    );
     assert.deepEqual(parseNpy(await readFile(fixture(fact.file))), array, "from a Buffer, whose memory is shared");
     const header = await readNpyHeader(fixture(fact.file));
     assert.deepEqual([header.dtype, header.shape], [fact.fileDtype, fact.shape]);
@@ -44,7 +48,7 @@ for (const fact of arrays) {
   });
 }
 
-test("readNpy refuses objects, structured, complex, text and 64-bit values beyond 2^53, each with its own word", async () => {
+test("readNpy refuses objects, structured, complex, text and 64-bit values beyond 2^53, each with its own message", async () => {
   const words = {
     object: /Python objects/,
     structured: /structured/,
@@ -81,7 +85,7 @@ test("writeNpy: the bytes equal numpy.save's (fixtures/volume/npy_*.npy)", async
   }
 });
 
-test("NpyWriter: pieces become one array, equal to writeNpy's values; nothing is there before close", async () => {
+test("NpyWriter: chunks become one array, equal to writeNpy's values; the file does not exist before close", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "slices.npy");
   const all = Int16Array.from({ length: 5 * 3 * 4 }, (_, i) => i * 37 - 500);
@@ -115,7 +119,7 @@ test("NpyWriter: abort, and leaving its scope without close, remove what was wri
   await assert.rejects(NpyWriter.open(join(folder.path, "none", "a.npy"), "int16", [2]), VolumeFileError);
 });
 
-test("writeNpy refuses data that do not fit shape or dtype, and leaves no file", async () => {
+test("writeNpy refuses data that do not match shape or dtype, and leaves no file", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.npy");
   await assert.rejects(writeNpy(path, { data: new Int16Array(5), shape: [2, 3] }), VolumeArgumentError);
@@ -147,7 +151,7 @@ test("truncated and mutated npy: an array of the right length or a VolumeFormatE
   }
 });
 
-test("parseNpy refuses absurd headers before memory is taken", async () => {
+test("parseNpy refuses absurd headers before memory is allocated", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "absurd.npy");
   const text = (shape: string) => `{'descr': '<f8', 'fortran_order': False, 'shape': (${shape}), }\n`;

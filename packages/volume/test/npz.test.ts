@@ -41,7 +41,7 @@ test("openNpzFile: numpy.savez and savez_compressed: names, types, shapes, value
   }
 });
 
-test("openNpzFile refuses a zip without arrays, and what is no zip", async () => {
+test("openNpzFile refuses a zip without arrays, and files that are not zip archives", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "a.npz");
   const refused = (words: RegExp) => (error: unknown) =>
@@ -54,7 +54,7 @@ test("openNpzFile refuses a zip without arrays, and what is no zip", async () =>
 
 const folder = realData("adrenalmnist3d");
 
-/** The hash of each volume of a part, and what the file says of it, by numpy. */
+/** The hash of each volume of a part, and its facts, by numpy. */
 const FACTS = `
 import hashlib, json, sys, numpy as np
 z = np.load(sys.argv[1]); facts = {}
@@ -113,7 +113,7 @@ for (const file of ["adrenalmnist3d.npz", "adrenalmnist3d_64.npz"]) {
   });
 }
 
-test("Medmnist refuses 2D sets, labels that do not fit, and files without its arrays", { skip: numpy }, async () => {
+test("Medmnist refuses 2D sets, labels of the wrong size, and files without its arrays", { skip: numpy }, async () => {
   await using temporary = await temporaryFolder();
   const program = `import sys, json, numpy as np
 def save(name, images, labels, parts=("train", "val", "test")):

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-/** Debian's Python, which holds the oracles; tests that ask it are skipped where a module is missing. */
+/** Debian's Python, which has the oracles; tests that use it are skipped where a module is missing. */
 const PYTHON = "/usr/bin/python3";
 
 /** For a test's `skip`: false, or the reason. */

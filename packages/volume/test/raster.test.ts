@@ -64,7 +64,7 @@ test("truncated anywhere, an NRRD or MetaImage file is refused: raw, gzip, zlib 
     for (let length = 0; length < bytes.length; length += length < 40 || length > bytes.length - 12 ? 1 : 13) {
       const path = join(folder.path, file);
       await writeFile(path, bytes.subarray(0, length));
-      // "ElementDataFile = LO" names a file that is not there.
+      // "ElementDataFile = LO" names a file that does not exist.
       const refused = (error: unknown) =>
         (error instanceof VolumeFormatError && error.file === path) || error instanceof VolumeFileError;
       await assert.rejects((isNrrd(file) ? readNrrd : readMetaImage)(path), refused, `${file}: ${length} bytes`);
@@ -74,7 +74,7 @@ test("truncated anywhere, an NRRD or MetaImage file is refused: raw, gzip, zlib 
   }
 });
 
-test("a gzip stream that is whole but holds too few or too many voxels is refused", async () => {
+test("a complete gzip stream with too few or too many voxels is refused", async () => {
   await using folder = await temporaryFolder();
   const bytes = await readFile(raster("int16_big_endian_gzip.nrrd"));
   const end = bytes.indexOf("\n\n") + 2;
@@ -90,7 +90,7 @@ test("a gzip stream that is whole but holds too few or too many voxels is refuse
   }
 });
 
-test("a detached header reads its data beside it alone: a missing, absolute or climbing name is refused", async () => {
+test("a detached header only reads data in its folder: a missing or absolute name, or one with .., is refused", async () => {
   await using folder = await temporaryFolder();
   const header = await readFile(raster("detached.nhdr"), "utf8");
   const path = join(folder.path, "a.nhdr");
@@ -114,21 +114,28 @@ test("a detached header reads its data beside it alone: a missing, absolute or c
   assert.deepEqual((await readNrrd(path)).data, (await readNrrd(raster("detached.nhdr"))).data);
 });
 
-test("unit: what the caller says", async () => {
+test("the unit is the one that the caller passes", async () => {
   assert.equal((await readNrrd(raster("int16.nrrd"), { unit: "arbitrary" })).unit, "arbitrary");
   assert.equal((await readMetaImage(raster("int16.mha"), { unit: "arbitrary" })).unit, "arbitrary");
 });
 
-test("a header that is silent on its spacing, or has two, says what was taken", () => {
-  const nrrd = (more: string) => parseNrrdHeader(new TextEncoder().encode(`NRRD0004\ntype: short\nendian: little\ndimension: 3\nsizes: 4 3 2\n${more}encoding: raw\n\n`)); // prettier-ignore
-  const silent = "the header says nothing of the spacing along";
-  assert.deepEqual(nrrd("").geometryNotes, [`${silent} x, y, z: 1 mm was taken`]);
-  assert.deepEqual(nrrd("spacings: 0.7 0.7 nan\n").geometryNotes, [`${silent} z: 1 mm was taken`]);
+test("a header without a spacing, or with two, has a note that says what was used", () => {
+  const encoder = new TextEncoder();
+  const nrrdStart = "NRRD0004\ntype: short\nendian: little\ndimension: 3\nsizes: 4 3 2\n";
+  const nrrd = (more: string) => parseNrrdHeader(encoder.encode(`${nrrdStart}${more}encoding: raw\n\n`));
+  const silent = "the header does not give the spacing along";
+  assert.deepEqual(nrrd("").geometryNotes, [`${silent} x, y, z: 1 mm was assumed`]);
+  assert.deepEqual(nrrd("spacings: 0.7 0.7 nan\n").geometryNotes, [`${silent} z: 1 mm was assumed`]);
   assert.deepEqual(nrrd("spacings: 0.7 0.7 2.5\n").geometryNotes, []);
-  assert.deepEqual(nrrd("space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,2)\n").geometryNotes, []); // prettier-ignore
-  const meta = (more: string, size = "4 3 2") => parseMetaImageHeader(new TextEncoder().encode(`NDims = 3\nDimSize = ${size}\n${more}ElementType = MET_SHORT\nElementDataFile = LOCAL\n`)); // prettier-ignore
-  assert.deepEqual(meta("").geometryNotes, [`${silent} x, y, z: 1 mm was taken`]);
-  assert.deepEqual(meta("", "4 3 1").geometryNotes, [`${silent} x, y: 1 mm was taken`]);
+  const directions = "space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,2)\n";
+  assert.deepEqual(nrrd(directions).geometryNotes, []);
+  const metaEnd = "ElementType = MET_SHORT\nElementDataFile = LOCAL\n";
+  const meta = (more: string, size = "4 3 2") =>
+    parseMetaImageHeader(encoder.encode(`NDims = 3\nDimSize = ${size}\n${more}${metaEnd}`));
+  assert.deepEqual(meta("").geometryNotes, [`${silent} x, y, z: 1 mm was assumed`]);
+  assert.deepEqual(meta("", "4 3 1").geometryNotes, [`${silent} x, y: 1 mm was assumed`]);
   assert.deepEqual(meta("ElementSize = 1 1 5\n").geometryNotes, []);
-  assert.deepEqual(meta("ElementSpacing = 1 1 2.5\nElementSize = 1 1 5\n").geometryNotes, ["ElementSpacing is 1 x 1 x 2.5, ElementSize 1 x 1 x 5: ElementSpacing was taken"]); // prettier-ignore
+  assert.deepEqual(meta("ElementSpacing = 1 1 2.5\nElementSize = 1 1 5\n").geometryNotes, [
+    "ElementSpacing is 1 x 1 x 2.5, ElementSize 1 x 1 x 5: ElementSpacing was used",
+  ]);
 });

@@ -28,7 +28,7 @@ for (const formatCase of formatCases) {
   });
 }
 
-test("docs/reference/formats.md says what these cases do", async () => {
+test("docs/reference/formats.md matches these cases", async () => {
   const { path, before, after } = await formatsPage();
   if (updatesPages) await writeFile(path, after);
   else assert.equal(before, after, "the page is stale: run UPDATE_DOCS=1 make test ONLY=read-volume");
@@ -51,7 +51,7 @@ test("parseVolume gives the same from memory, for each format that has one file"
   );
 });
 
-test("parseVolume refuses what it does not read, by its kind", async () => {
+test("parseVolume refuses each kind of unsupported input", async () => {
   const gzip = await readFile(fixture("int16.nii.gz"));
   await assert.rejects(parseVolume(gzip.subarray(0, -5), { file: "a.nii.gz" }), /a\.nii\.gz.*ends early/);
   await assert.rejects(parseVolume(Buffer.from("rubbish")), VolumeFileError);
@@ -61,7 +61,7 @@ test("parseVolume refuses what it does not read, by its kind", async () => {
   await assert.rejects(parseVolume(dicom), /DICOM reader/);
 });
 
-test("readVolume: the unit that the caller says, else HU for scans and none for arrays", async () => {
+test("readVolume: the unit that the caller passes, else HU for scans and none for arrays", async () => {
   assert.equal((await readVolume(fixture("int16.nii"))).volume.unit, "HU");
   assert.equal((await readVolume(fixture("npy_int16.npy"))).volume.unit, "arbitrary");
   for (const path of [fixture("int16.nii"), fixture("npy_int16.npy"), raster("int16.nrrd")])
@@ -77,7 +77,7 @@ test("readVolume: an array (H, W, slices) becomes x = W, y = H, z = slices (npy_
       for (let z = 0; z < 4; z++) assert.equal(volume.data[x + 3 * (y + 2 * z)], data[z + 4 * (x + 3 * y)]);
 });
 
-test("detectFormat tells by content, whatever the name; .img alone by its name", async () => {
+test("detectFormat goes by the content, whatever the name; only .img by its name", async () => {
   await using folder = await temporaryFolder();
   const at = async (name: string, from: string) => {
     await writeFile(join(folder.path, name), await readFile(from));
@@ -96,7 +96,7 @@ test("detectFormat tells by content, whatever the name; .img alone by its name",
   await assert.rejects(readVolume(join(folder.path, "f.bin")), VolumeFileError);
 });
 
-test("DICOM, a file, a folder or a zip, goes to the reader that the caller gives; without one it is refused", async () => {
+test("DICOM, a file, a folder or a zip, is passed to the caller's reader; without one it is refused", async () => {
   await using folder = await temporaryFolder();
   const dicom = Buffer.alloc(200);
   dicom.write("DICM", 128);

@@ -41,7 +41,7 @@ for (const { shape, ...expected } of cases) {
   }
 }
 
-test("resample keeps the field of view: the outer corners stay where they are in the world", () => {
+test("resample keeps the field of view: the outer corners keep their world position", () => {
   const volume = obliqueVolume(new Int16Array(9 * 7 * 5), [9, 7, 5]);
   for (const shape of [
     [4, 7, 10],
@@ -57,7 +57,7 @@ test("resample keeps the field of view: the outer corners stay where they are in
   }
 });
 
-test("resample: a ramp stays the same ramp in the world, away from the border, for whole steps and finer grids", () => {
+test("resample: a ramp in world coordinates stays the same away from the border, for whole steps and finer grids", () => {
   const shape: Triple = [24, 20, 16];
   const volume = obliqueVolume(new Float64Array(24 * 20 * 16), shape);
   const ramp = ([x, y, z]: Triple) => 3 * x - 2 * y + 0.5 * z;
@@ -75,7 +75,7 @@ test("resample: a ramp stays the same ramp in the world, away from the border, f
   assert.equal(inside, 10 * 28 * 6);
 });
 
-test("resample: a constant stays exactly itself for every voxel type, and the input is not touched", () => {
+test("resample: a constant stays exactly the same for every voxel type, and the input is not modified", () => {
   for (const Type of [
     Int8Array,
     Uint8Array,
@@ -96,7 +96,7 @@ test("resample: a constant stays exactly itself for every voxel type, and the in
   assert.deepEqual(new Set(resample(large, [3, 2, 5]).data), new Set([2 ** 30 + 1]), "beyond float32's whole numbers");
 });
 
-test("resample to the same shape is a copy; shapes that are none are refused", () => {
+test("resample to the same shape is a copy; invalid shapes are refused", () => {
   const volume = obliqueVolume(new Int16Array(24), [4, 3, 2]);
   const same = resample(volume, [4, 3, 2]);
   assert.deepEqual(same, volume);
@@ -135,7 +135,7 @@ const odd: [Triple, Triple][] = [
   ],
 ];
 
-test("resample by WebAssembly (8 to 16 bits, float32) equals the sums of 64 bits (float64), on odd sizes too", () => {
+test("resample by WebAssembly (8 to 16 bits, float32) equals the sums of 64 bits (float64), for odd sizes, too", () => {
   for (const Type of narrow) {
     for (const [shape, target] of odd) {
       for (const antialias of [true, false]) {
@@ -154,7 +154,7 @@ test("resample by WebAssembly (8 to 16 bits, float32) equals the sums of 64 bits
   }
 });
 
-test("resample: NaN reaches exactly the voxels whose taps hold it, by WebAssembly as by JavaScript", () => {
+test("resample: NaN reaches exactly the voxels whose taps contain it, in WebAssembly and in JavaScript", () => {
   const volume = obliqueVolume(new Float32Array(19 * 17 * 3), [19, 17, 3]);
   volume.data[7 + 19 * (8 + 17)] = NaN;
   volume.data[18] = Infinity;
@@ -178,7 +178,7 @@ test("resample where WebAssembly is forbidden: the same within the rounding of s
   }
 });
 
-test("plane-wasm.ts is what wasm/plane.wat compiles to (by node packages/volume/wasm/build.mjs)", async () => {
+test("plane-wasm.ts equals the compiled wasm/plane.wat (by node packages/volume/wasm/build.mjs)", async () => {
   const here = new URL("../../", import.meta.url);
   const { planeModule } = (await import(new URL("wasm/build.mjs", here).href)) as {
     planeModule: () => Promise<string>;
@@ -186,7 +186,7 @@ test("plane-wasm.ts is what wasm/plane.wat compiles to (by node packages/volume/
   assert.equal(readFileSync(new URL("src/resample/plane-wasm.ts", here), "utf8"), await planeModule());
 });
 
-test("reorientAndResample: as turning first and resampling then, for every way round", () => {
+test("reorientAndResample: equal to reorienting and then resampling, for every orientation", () => {
   const volume = obliqueVolume(new Int16Array(24 * 20 * 6), [24, 20, 6]);
   for (const code of ["LPS", "LAS", "RAS", "RPI", "SPL", "AIR"]) {
     const both = reorientAndResample(volume, code, [9, 5, 7]);

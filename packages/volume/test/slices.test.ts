@@ -18,7 +18,7 @@ const refuses = (words: RegExp) => (error: unknown) => {
 test("sliceOrder: by number, never as text (trap 3 of the published code): 2 before 10 before 100", () => {
   const names = Array.from({ length: 128 }, (_, i) => `p07_slice_${i}.png`);
   const asText = [...names].sort();
-  assert.notDeepEqual(asText, names, "text order is another one");
+  assert.notDeepEqual(asText, names, "the order as text differs");
   assert.deepEqual(sliceOrder(asText).names, names);
   const padded = Array.from({ length: 12 }, (_, i) => `${String(i + 90).padStart(5, "0")}.jpg`);
   assert.deepEqual(sliceOrder(padded.toReversed()), {
@@ -30,7 +30,7 @@ test("sliceOrder: by number, never as text (trap 3 of the published code): 2 bef
   assert.deepEqual(sliceOrder(["2025-11-24_3.png", "2025-11-24_4.png"]).numbers, [3, 4]);
 });
 
-test("sliceOrder refuses gaps, numbers that come twice, and names of several series, each by name", () => {
+test("sliceOrder refuses gaps, repeated numbers, and names of several series, each by name", () => {
   assert.throws(() => sliceOrder(["1.png", "2.png", "5.png"]), refuses(/missing between "1.png" and "5.png": 3, 4/));
   assert.deepEqual(sliceOrder(["1.png", "2.png", "5.png"], { allowGaps: true }).missing, [3, 4]);
   assert.throws(() => sliceOrder(["1.png", "01.png", "2.png"]), refuses(/have the same number/));
@@ -43,7 +43,7 @@ test("sliceOrder refuses gaps, numbers that come twice, and names of several ser
   assert.throws(() => sliceOrder([]), refuses(/found none/));
 });
 
-/** A folder a kind of picture, twelve slices each, and what they hold, by Pillow. */
+/** One folder per kind of picture, with twelve slices each, and their values by Pillow. */
 const WRITE = `
 import json, os, sys
 import numpy as np
@@ -109,7 +109,7 @@ print(1)
 `;
 
 test(
-  "readSlice refuses colour, transparency, CMYK, other formats under the name, each by its word (Pillow)",
+  "readSlice refuses colour, transparency, CMYK, content that contradicts the name, each with its own message (Pillow)",
   { skip: pillow },
   async () => {
     await using folder = await temporaryFolder();
@@ -144,7 +144,7 @@ test(
 );
 
 test(
-  "a cut PNG or JPEG is refused, or has every pixel (a PNG whose closing mark alone is cut)",
+  "a truncated PNG or JPEG is refused, or has every pixel (a PNG that only lacks its end marker)",
   { skip: pillow },
   async () => {
     await using folder = await temporaryFolder();

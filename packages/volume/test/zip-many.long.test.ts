@@ -15,7 +15,7 @@ function* members(): Generator<ZipMember> {
   for (let k = 0; k < COUNT; k++) yield { name: `PAT${k % 300}/IM${k}.dcm`, data, stored };
 }
 
-/** Reads every file of the archive and holds on to what it got, as the reader of headers does. */
+/** Reads every file of the archive and keeps the bytes, like the reader of headers. */
 const script = `
 const { openZipFile } = await import(process.argv[1]);
 const archive = await openZipFile(process.argv[2]);

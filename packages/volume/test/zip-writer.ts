@@ -8,16 +8,16 @@ export interface ZipMember {
   /** Default 8, deflate. Other methods keep the bytes as they are. */
   method?: number;
   flags?: number;
-  /** Uncompressed size that the headers claim; default the true one. */
+  /** Uncompressed size that the headers declare; default the true one. */
   declared?: number;
   crc?: number;
-  /** The compressed bytes, where they are at hand. */
+  /** The compressed bytes, where they are available. */
   stored?: Uint8Array;
 }
 
 /**
- * A zip archive whose headers may lie (APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16), for tests alone.
- * @param repeat names the first member this many times in the directory, as bombs of overlapping files do
+ * A zip archive whose headers may be wrong (APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16), for tests alone.
+ * @param repeat how often the directory lists the first member, as in bombs of overlapping files
  */
 export function zipOf(members: readonly ZipMember[], { repeat = 1 } = {}): Uint8Array {
   const locals: Uint8Array[] = [];
@@ -43,7 +43,7 @@ export function zipOf(members: readonly ZipMember[], { repeat = 1 } = {}): Uint8
 
 /** Members of a directory that a zip without zip64 can count. */
 const MOST = 0xffff;
-/** Bytes of headers and contents that are written at once. */
+/** Number of bytes of headers and contents that are written at once. */
 const PIECE = 2 ** 20;
 
 /** Writes an archive of any number of members, one after the other; of more than 65 535 it is zip64 (4.3.14, 4.3.15). */

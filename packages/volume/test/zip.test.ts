@@ -47,7 +47,7 @@ test("openZip: what Python's zipfile writes, from a file, a Blob and memory", { 
   assert.deepEqual(await hashes(await openZip(bytesSource(bytes))), expected);
 });
 
-/** A sparse archive: 4.5 GB of zeros that nobody wrote, then a second file, then a zip64 directory. */
+/** A sparse archive: 4.5 GB of zeros that are never written, then a second file, then a zip64 directory. */
 const WRITE_LARGE = `
 import json, struct, sys, zlib
 first, size = b"first.bin", 4831838208
@@ -73,7 +73,7 @@ with open(sys.argv[1], "wb") as f:
 print(json.dumps(size))
 `;
 
-test("openZipFile: zip64, a file of 4.5 GB and one behind it (a sparse archive)", { skip: zipfile }, async () => {
+test("openZipFile: zip64, a file of 4.5 GB and one after it (a sparse archive)", { skip: zipfile }, async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "large.zip");
   const size = python<number>(WRITE_LARGE, path);
@@ -96,7 +96,7 @@ const refuses = (words: RegExp) => (error: unknown) => {
 };
 const text = new TextEncoder().encode("some bytes, some bytes, some bytes, some bytes");
 
-test("openZip refuses names that leave the archive or come twice, encryption and unknown methods", async () => {
+test("openZip refuses names that leave the archive or appear twice, encryption and unknown methods", async () => {
   const cases: [Parameters<typeof zipOf>[0], RegExp][] = [
     [[{ name: "../a.dcm", data: text }], /damaged or ambiguous/],
     [[{ name: "a/../../b.dcm", data: text }], /damaged or ambiguous/],
@@ -118,11 +118,11 @@ test("openZip refuses names that leave the archive or come twice, encryption and
   }
 });
 
-test("openZip refuses sizes that cannot be, and limits that are passed, before anything is unpacked", async () => {
+test("openZip refuses impossible sizes and exceeded limits before anything is inflated", async () => {
   const bomb = { name: "a", data: new Uint8Array(1000), declared: 2 ** 31 };
-  await assert.rejects(openZip(bytesSource(zipOf([bomb]))), refuses(/announces 2147483648 bytes/));
+  await assert.rejects(openZip(bytesSource(zipOf([bomb]))), refuses(/declares 2147483648 bytes/));
   const stored = { name: "a", data: text, method: 0, declared: text.length + 1 };
-  await assert.rejects(openZip(bytesSource(zipOf([stored]))), refuses(/announces 47 bytes/));
+  await assert.rejects(openZip(bytesSource(zipOf([stored]))), refuses(/declares 47 bytes/));
   const many = Array.from({ length: 30 }, (_, i) => ({ name: `${i}`, data: text }));
   const bytes = bytesSource(zipOf(many));
   await assert.rejects(openZip(bytes, { limits: { entries: 29 } }), refuses(/at most 29 entries/));
@@ -133,7 +133,7 @@ test("openZip refuses sizes that cannot be, and limits that are passed, before a
   await assert.rejects(openZip(bytesSource(overlapping)), refuses(/lies over what follows it/));
 });
 
-test("an entry that unpacks to more, to less, or to other bytes than announced is refused while it is read", async () => {
+test("an entry that unpacks to more, to less, or to other bytes than declared is refused while it is read", async () => {
   const zeros = new Uint8Array(300_000);
   for (const [file, words] of [
     [{ name: "a", data: zeros, declared: 1000 }, /unpacks to more/],
@@ -177,7 +177,7 @@ test("leaving a stream early stops it: the next read works, and the file can be 
   await archive.close();
 });
 
-test("small files are inflated into small buffers, so that an archive of tens of thousands takes little memory", async () => {
+test("small files are inflated into small buffers, so that an archive of tens of thousands needs little memory", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "many.zip");
   const data = Buffer.alloc(300, "a line of a header ");

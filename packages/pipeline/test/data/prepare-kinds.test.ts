@@ -76,7 +76,7 @@ test("NRRD, MetaImage, NIfTI pairs and DICOM-free mixtures of them are one set o
   const silent = await prepare({ source, destination: join(source, "../silent"), ...at });
   assert.match(
     silent.volumes[0]!.extra["geometry_notes"]!,
-    /says nothing of the spacing along x, y, z: 1 mm was taken/,
+    /does not give the spacing along x, y, z: 1 mm was assumed/,
   );
   assert.match(silent.warnings.join(), /1 volumes have a file that .* says nothing of its spacing, such as a:/);
 });

@@ -1,4 +1,4 @@
-/** What a Brier score is made of. */
+/** The Brier score split into reliability, resolution and uncertainty. */
 import { checkScores } from "../metrics/check.js";
 import { brierScore } from "./proper-scores.js";
 import { checkBins, forEachBin, sortByClass } from "./reliability.js";
@@ -6,13 +6,13 @@ import { checkBins, forEachBin, sortByClass } from "./reliability.js";
 /** brier = reliability - resolution + uncertainty + withinBins, exactly; all summed over classes. */
 export interface BrierDecomposition {
   brier: number;
-  /** how far the probabilities of the bins are from what happened; 0 is best */
+  /** how far the mean probability of each bin is from the observed frequency; 0 is best */
   reliability: number;
-  /** how much the outcomes of the bins differ from each other; the more the better */
+  /** how much the observed frequency differs between bins; higher is better */
   resolution: number;
-  /** Brier score of always giving the base rates: a matter of the data, not of the model */
+  /** Brier score of a constant prediction of the base rates: it depends on the data, not on the model */
   uncertainty: number;
-  /** what the bins blur; small where there are enough of them */
+  /** variance within the bins, which binning hides; small with enough bins */
   withinBins: number;
   bins: number;
 }

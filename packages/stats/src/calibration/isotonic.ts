@@ -1,16 +1,16 @@
-/** Calibration by any rising step function, for binary tasks with a large val part. */
+/** Calibration by an increasing function, for binary tasks with a large validation set. */
 import { ShapeError } from "../errors.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 
-/** Knots of a rising function of the probability of class 1: linear between them, constant beyond. */
+/** Knots of an increasing function of the probability of class 1: linear between them, constant beyond. */
 export interface IsotonicMap {
   readonly probability: readonly number[];
   readonly calibrated: readonly number[];
 }
 
 /**
- * Isotonic regression by pooling adjacent violators. Zadrozny & Elkan, KDD 2002. It fits any rising curve, so that a
- * small val part is followed by heart: below some hundred volumes take the temperature instead (Niculescu-Mizil &
+ * Isotonic regression by pooling adjacent violators. Zadrozny & Elkan, KDD 2002. It fits any increasing curve, so it
+ * memorises a small validation set: below a few hundred volumes, use temperature scaling instead (Niculescu-Mizil &
  * Caruana, ICML 2005).
  * @throws PredictionsError unless the part is val, ShapeError unless there are two classes; the errors of checkScored
  */
@@ -22,7 +22,7 @@ export function fitIsotonic(val: PartScored): IsotonicMap {
   for (const i of order) {
     const p = val.probabilities[i]![1]!;
     const last = blocks.at(-1);
-    // Equal probabilities are one point, whatever their order.
+    // Equal probabilities form one point, in whatever order they arrive.
     if (last?.high === p && last.low === p) {
       last.sum += val.labels[i]!;
       last.count++;
@@ -38,7 +38,7 @@ export function fitIsotonic(val: PartScored): IsotonicMap {
   return { probability: knots.map(([p]) => p), calibrated: knots.map(([, y]) => y) };
 }
 
-/** Volumes that share one calibrated value, from the lowest to the highest of their probabilities. */
+/** Volumes that share one calibrated value; `low` and `high` are the limits of their probabilities. */
 interface Block {
   low: number;
   high: number;
@@ -46,7 +46,7 @@ interface Block {
   count: number;
 }
 
-/** Joins the last blocks as long as their means fall. */
+/** Joins the last blocks as long as their means decrease. */
 function pool(blocks: Block[]): void {
   while (blocks.length > 1) {
     const [before, last] = [blocks[blocks.length - 2]!, blocks[blocks.length - 1]!];

@@ -1,7 +1,10 @@
-/** Proper scores: smallest, on average, for the true probabilities. */
+/** Proper scoring rules: their expected value is smallest for the true probabilities. */
 import { checkScores } from "../metrics/check.js";
 
-/** Probabilities are kept at least this far from 0 in the logarithm, so that one wrong certainty is finite (36 nats). */
+/**
+ * Probabilities are clipped to this value before the logarithm, so that a single wrong certainty costs a finite 36
+ * nats.
+ */
 const SMALLEST = Number.EPSILON;
 
 /** -log p of the true class of one volume. */

@@ -1,4 +1,4 @@
-/** The reliability plot with intervals. */
+/** The reliability curve with confidence intervals. */
 import { checkScored, type Scored } from "../metrics/check.js";
 import { groupSubjects, oneVolumeEach } from "../intervals/bootstrap.js";
 import type { Interval } from "../intervals/interval.js";
@@ -6,17 +6,17 @@ import { clusteredWilson, wilson } from "../intervals/proportion.js";
 import { checkBins, sortByClass, sortConfidences, type Forecasts, type ReliabilityBin } from "./reliability.js";
 
 export interface ReliabilityPoint extends ReliabilityBin {
-  /** of the share that came true */
+  /** of the observed frequency */
   interval: Interval;
   /** subjects with a volume in the bin */
   subjects: number;
 }
 
 /**
- * Share that came true against mean probability, in bins of equal mass. Bröcker & Smith, Weather and Forecasting 22
- * (2007) 651, on why the bins need intervals. Intervals are Wilson's, with the design effect of subjects where a subject
- * has several volumes.
- * @param of the class whose probability is looked at; left out, the confidence in the predicted class
+ * Observed frequency against mean probability, in bins of equal mass. Bröcker & Smith, Weather and Forecasting 22
+ * (2007) 651, on why the bins need intervals. Intervals are Wilson's, with the design effect of subjects where a
+ * subject has several volumes.
+ * @param of the class whose probability is used; by default, the confidence in the predicted class
  * @throws the errors of checkScored, RangeOfParameterError
  */
 export function reliabilityCurve(
@@ -31,7 +31,7 @@ export function reliabilityCurve(
   return binMembers(sorted, bins).map((members) => pointOf(members, subjects, independent, level));
 }
 
-/** A row in a bin, by what share of it. */
+/** A row of a bin, and the share of the row that belongs to the bin. */
 interface Member {
   row: number;
   share: number;

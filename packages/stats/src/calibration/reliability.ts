@@ -1,18 +1,24 @@
 /**
- * Calibration in bins of equal mass: does a thing happen as often as its probability says? A forecast is any
- * probability with what then happened; "the predicted class is the true one" is the usual one, each class another.
+ * Calibration in bins of equal mass: does an event happen as often as its probability says? A forecast is a probability
+ * together with its outcome. The usual event is "the predicted class is the true one"; "the true class is c" is
+ * another.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { argmax } from "../metrics/confusion.js";
 
-/** Forecasts in ascending order, with the row each came from and whether it came true (1) or not (0). */
+/**
+ * Forecasts in ascending order, with the row of each and its outcome: 1 where the event happened, 0 where it did not.
+ */
 export interface Forecasts {
   readonly index: Int32Array;
   readonly confidence: Float64Array;
   readonly correct: Uint8Array;
 }
 
-/** @param happened whether each forecast came true   @throws ShapeError where lengths differ, RangeOfParameterError for NaN */
+/**
+ * @param happened whether each forecast's event happened   @throws ShapeError where lengths differ,
+ *   RangeOfParameterError for NaN
+ */
 export function sortForecasts(forecasts: readonly number[], happened: readonly boolean[]): Forecasts {
   if (forecasts.length !== happened.length)
     throw new ShapeError("sortForecasts: happened", `${forecasts.length} values`, String(happened.length));
@@ -26,7 +32,7 @@ export function sortForecasts(forecasts: readonly number[], happened: readonly b
   };
 }
 
-/** The confidence in the predicted class, and whether it was right. */
+/** The confidence in the predicted class, and whether that class was correct. */
 export function sortConfidences(labels: readonly number[], probabilities: readonly (readonly number[])[]): Forecasts {
   const predicted = probabilities.map(argmax);
   return sortForecasts(
@@ -35,7 +41,7 @@ export function sortConfidences(labels: readonly number[], probabilities: readon
   );
 }
 
-/** The probability of each class in turn, and whether it was the true one. */
+/** The probability of each class in turn, and whether it was the true class. */
 export function sortByClass(labels: readonly number[], probabilities: readonly (readonly number[])[]): Forecasts[] {
   return Array.from({ length: probabilities[0]?.length ?? 0 }, (_, c) =>
     sortForecasts(
@@ -45,7 +51,7 @@ export function sortByClass(labels: readonly number[], probabilities: readonly (
   );
 }
 
-/** Bins for n volumes: 10, or fewer so that each holds at least 5. */
+/** The number of bins for n volumes: 10, or fewer so that each holds at least 5. */
 export function defaultBins(n: number): number {
   return Math.max(1, Math.min(10, Math.floor(n / 5)));
 }
@@ -55,13 +61,13 @@ export function checkBins(bins: number): void {
   if (!Number.isInteger(bins) || bins < 1) throw new RangeOfParameterError("bins", "an integer >= 1", String(bins));
 }
 
-/** One bin of a reliability plot. */
+/** One bin of a reliability curve. */
 export interface ReliabilityBin {
-  /** weight of the volumes in it; not whole where a bin's border falls within a group of equal confidences */
+  /** total weight of its volumes; not a whole number where a bin's border falls within a group of equal confidences */
   count: number;
   /** mean confidence in the predicted class */
   confidence: number;
-  /** share predicted correctly */
+  /** share of volumes predicted correctly */
   accuracy: number;
 }
 
@@ -77,7 +83,7 @@ export interface BinSums {
 /**
  * Cuts the sorted forecasts into bins of equal weight. Equal forecasts are shared evenly between the bins they
  * straddle, so that the result does not depend on the order of rows.
- * @param visit gets each bin in turn; the object is used again for the next
+ * @param visit is called with each bin in turn; the same object is reused for the next bin
  */
 export function forEachBin(
   sorted: Forecasts,
@@ -132,9 +138,9 @@ export function reliabilityBins(sorted: Forecasts, bins: number): ReliabilityBin
 }
 
 /**
- * Expected calibration error over bins of equal mass: Σ_b w_b |accuracy_b - confidence_b|; of the predicted class where
- * the forecasts are confidences. Naeini et al., AAAI 2015, with the equal-mass bins of Nguyen & O'Connor, EMNLP 2015.
- * Biased upwards in small samples, and another number with other bins: state them beside it.
+ * Expected calibration error over bins of equal mass: Σ_b w_b |accuracy_b - confidence_b|; that of the predicted class
+ * where the forecasts are confidences. Naeini et al., AAAI 2015, with the equal-mass bins of Nguyen & O'Connor, EMNLP
+ * 2015. It is biased upwards in small samples and depends on the number of bins: report the number of bins with it.
  * @returns 0..1
  */
 export function expectedCalibrationError(sorted: Forecasts, bins: number, weights?: Float64Array): number {
@@ -148,8 +154,8 @@ export function expectedCalibrationError(sorted: Forecasts, bins: number, weight
 }
 
 /**
- * Classwise calibration error: the mean over classes of the binned error of that class's own probability, so that a
- * class that is seldom predicted counts too. Kull et al., NeurIPS 2019, with bins of equal mass.
+ * Classwise calibration error: the mean over classes of the binned error of the class's probability, so that a rarely
+ * predicted class counts too. Kull et al., NeurIPS 2019, with bins of equal mass.
  * @param classes forecasts of each class (sortByClass)   @returns 0..1
  */
 export function classwiseCalibrationError(classes: readonly Forecasts[], bins: number, weights?: Float64Array): number {

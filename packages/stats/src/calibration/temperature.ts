@@ -1,33 +1,38 @@
-/** One number that makes all probabilities more or less extreme, without changing what is predicted. */
+/**
+ * Temperature scaling: one number makes all probabilities more or less extreme without changing the predicted class.
+ */
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 import { RangeOfParameterError } from "../errors.js";
 import { negativeLogLikelihood } from "./proper-scores.js";
 
-/** Logarithms of probabilities end here, as in the NLL: a certainty of 1 is one of 1 - 2e-16. */
+/** Logarithms of probabilities are clipped here, as in the NLL: a probability of 1 counts as 1 - 2e-16. */
 const SMALLEST = Number.EPSILON;
 
-/** Temperatures beyond these say "as sharp as can be" or "as good as ignorant". */
+/** Limits of the search. A temperature at a limit means "as sharp as possible" or "close to uninformative". */
 const BOUNDS = [0.05, 20] as const;
 
-/** A slope of the NLL smaller than this is none. */
+/** A slope of the NLL smaller than this counts as 0. */
 const FLAT = 1e-12;
 
 export interface Temperature {
-  /** above 1 the model was too sure of itself, below 1 too hesitant; 1 where val cannot tell */
+  /** above 1 the model was overconfident, below 1 underconfident; 1 where the validation set cannot decide */
   temperature: number;
-  /** true where the fit ran into 0.05 or 20: val is all right or all wrong, and no temperature is best */
+  /**
+   * true where the fit reached 0.05 or 20: all predictions on the validation set are right or all are wrong, so no
+   * temperature is best
+   */
   atBound: boolean;
-  /** volumes of val that it was fitted on */
+  /** number of validation volumes that it was fitted on */
   volumes: number;
-  /** NLL of val before and after, in nats */
+  /** NLL on the validation set before and after, in nats */
   nllBefore: number;
   nllAfter: number;
 }
 
 /**
- * The temperature T that minimises the NLL of softmax(logits / T) on val. Guo et al., On Calibration of Modern Neural
- * Networks, ICML 2017. Logits are taken as log p, which softmax gives back; the NLL is convex in 1/T, so its slope is
- * bisected, and no start can be wrong.
+ * The temperature T that minimises the NLL of softmax(logits / T) on the validation set. Guo et al., On Calibration of
+ * Modern Neural Networks, ICML 2017. Logits are log p, from which softmax recovers p. The NLL is convex in 1/T, so
+ * bisecting its slope finds the minimum from any start.
  * @throws PredictionsError unless the part is val; the errors of checkScored
  */
 export function fitTemperature(val: PartScored): Temperature {
@@ -54,7 +59,7 @@ export function fitTemperature(val: PartScored): Temperature {
 }
 
 /**
- * softmax(log p / T) of each row: sharper below 1, flatter above; the order of classes stays.
+ * softmax(log p / T) of each row: sharper below 1, flatter above 1; the order of classes is kept.
  * @throws RangeOfParameterError unless T > 0; the errors of checkProbabilities
  */
 export function applyTemperature(probabilities: readonly (readonly number[])[], temperature: number): number[][] {

@@ -9,15 +9,15 @@ import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { checkIndependent } from "../intervals/bootstrap.js";
 import { checkLevel, noInterval, type Estimate, type Interval } from "../intervals/interval.js";
 
-/** A score for each volume, high for positive. */
+/** A score for each volume, higher for positives. */
 export interface BinaryScores {
   readonly scores: readonly number[];
   readonly positive: readonly boolean[];
-  /** all different: DeLong's variance takes volumes as independent */
+  /** all different, because DeLong's variance assumes that volumes are independent */
   readonly subjects: readonly string[];
 }
 
-/** Variances closer to 0 than this are rounding: a perfect predictor, or two that rank alike. */
+/** Variances closer to 0 than this are rounding errors: a perfect predictor, or two predictors that rank alike. */
 const NO_VARIANCE = 1e-18;
 
 /**
@@ -46,8 +46,8 @@ export interface DelongTest {
 
 /**
  * DeLong's paired test of two scores of the same volumes.
- * Too bold where one model contains the other or both were fitted on these volumes (Demler et al., Stat. Med. 31 (2012)
- * 2577): here the test part has fitted nothing.
+ * It is anti-conservative where one model contains the other or both were fitted on these volumes (Demler et al., Stat.
+ * Med. 31 (2012) 2577): here nothing is fitted on the test set.
  * @param second the scores of the other model, in the same order
  * @returns p = 1 where the AUROCs are equal and never vary; p NaN where they differ without variance, or where there
  *   are fewer than two positives or negatives
@@ -81,7 +81,9 @@ function checkSample(test: string, { scores, positive, subjects }: BinaryScores,
   checkIndependent(test, subjects);
 }
 
-/** Structural components: the share of negatives below each positive, and of positives above each negative. */
+/**
+ * Structural components: the share of negatives below each positive, and the share of positives above each negative.
+ */
 interface Placements {
   auroc: number;
   positive_M: Float64Array;
@@ -101,7 +103,7 @@ function placements(scores: readonly number[], positive: readonly boolean[]): Pl
   return { auroc: n === 0 ? Number.NaN : mean(positive_M), positive_M, negative_N };
 }
 
-/** Rank of each value from 1, equal values sharing the mean of theirs. */
+/** Rank of each value, starting at 1; equal values share the mean of their ranks. */
 function midranks(values: Float64Array): Float64Array {
   const order = Int32Array.from(values.keys()).sort((a, b) => values[a]! - values[b]!);
   const ranks = new Float64Array(values.length);

@@ -1,10 +1,10 @@
-/** Many comparisons at once. */
+/** Correction for several comparisons at once. */
 import { RangeOfParameterError } from "../errors.js";
 
 /**
  * Holm's step-down adjustment: the chance that any true hypothesis is rejected at `adjusted <= 0.05` is at most 5 %,
  * however the tests depend on each other. Holm, Scand. J. Statist. 6 (1979) 65.
- * @param pValues of one family; NaN (a test that could not be made) stays NaN and is not counted
+ * @param pValues of one family; NaN (a test that could not be carried out) stays NaN and is not counted
  * @returns adjusted p-values in the same order, each at least the given one
  * @throws RangeOfParameterError for a value outside 0..1
  */

@@ -3,22 +3,24 @@ import { ShapeError } from "../errors.js";
 import { checkIndependent } from "../intervals/bootstrap.js";
 
 export interface McNemarTest {
-  /** volumes that only the first model had right, and only the second */
+  /** volumes that only the first model classified correctly, and that only the second did */
   onlyFirst: number;
   onlySecond: number;
-  /** share right of the first minus that of the second */
+  /** accuracy of the first model minus that of the second */
   difference: number;
   /** exact, two-sided */
   p: number;
-  /** less careful by half the chance of the observed table, nearer to its nominal level in small samples */
+  /**
+   * less conservative by half the probability of the observed table, and closer to the nominal level in small samples
+   */
   midP: number;
 }
 
 /**
- * McNemar's test, exact: of the volumes on which just one model is right, each is equally likely to be the one.
+ * McNemar's test, exact: where exactly one of the two models is right, each is equally likely to be that one.
  * McNemar, Psychometrika 12 (1947) 153; mid-p: Fagerland, Lydersen & Laake, BMC Med. Res. Methodol. 13 (2013) 91.
- * @param first whether the first model was right, for each volume   @param second the same of the second
- * @param subjects all different: the test takes volumes as independent
+ * @param first whether the first model was right, for each volume   @param second the same for the second
+ * @param subjects all different, because the test assumes that volumes are independent
  * @returns p = 1 where the models never disagree
  * @throws ShapeError, ClusteredSubjectsError (several volumes of a subject)
  */
@@ -36,23 +38,26 @@ export function mcNemar(
   const onlySecond = second.filter((right, i) => right && !first[i]).length;
   const disagreements = onlyFirst + onlySecond;
   const fewer = Math.min(onlyFirst, onlySecond);
-  const { upTo, at } = fairCoins(fewer, disagreements);
+  const { atMost, exactly } = fairCoins(fewer, disagreements);
   return {
     onlyFirst,
     onlySecond,
     difference: (onlyFirst - onlySecond) / first.length,
-    p: Math.min(1, 2 * upTo),
-    midP: disagreements === 0 ? 1 : onlyFirst === onlySecond ? 1 - at / 2 : 2 * upTo - at,
+    p: Math.min(1, 2 * atMost),
+    midP: disagreements === 0 ? 1 : onlyFirst === onlySecond ? 1 - exactly / 2 : 2 * atMost - exactly,
   };
 }
 
-/** Chance of at most, and of exactly, `heads` heads in `coins` throws; summed in logarithms, because 2^-coins underflows. */
-function fairCoins(heads: number, coins: number): { upTo: number; at: number } {
+/**
+ * Probability of at most, and of exactly, `heads` heads in `coins` throws; summed in logarithms, because 2^-coins
+ * underflows.
+ */
+function fairCoins(heads: number, coins: number): { atMost: number; exactly: number } {
   let logChance = -coins * Math.LN2;
-  let upTo = Math.exp(logChance);
+  let atMost = Math.exp(logChance);
   for (let k = 1; k <= heads; k++) {
     logChance += Math.log((coins - k + 1) / k);
-    upTo += Math.exp(logChance);
+    atMost += Math.exp(logChance);
   }
-  return { upTo, at: Math.exp(logChance) };
+  return { atMost, exactly: Math.exp(logChance) };
 }

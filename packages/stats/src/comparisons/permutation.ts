@@ -5,21 +5,21 @@ import { RangeOfParameterError } from "../errors.js";
 const ROUNDING = 1e-12;
 
 export interface PermutationTest {
-  /** two-sided, one a statistic; NaN where the statistic is undefined */
+  /** two-sided, one per statistic; NaN where the statistic is undefined */
   p: number[];
-  /** arrangements that were looked at, the observed one included */
+  /** number of arrangements examined, including the observed one */
   arrangements: number;
-  /** true where these are all there are */
+  /** true where these are all possible arrangements */
   exact: boolean;
 }
 
 /**
  * Paired permutation test: under "the two models are interchangeable on every subject", swapping them on any subjects
- * is as likely as what was seen. Needs no independence of volumes, because whole subjects are swapped, and no
- * distribution; all arrangements are looked at where they are few. Good, Permutation, Parametric and Bootstrap Tests of
- * Hypotheses (2005).
- * @param differences writes `count` differences, first minus second, with the models swapped on subjects where `swapped`
- *   is 1
+ * is as likely as the observed arrangement. It does not assume that volumes are independent, because whole subjects are
+ * swapped, nor any distribution. All arrangements are examined where there are few. Good, Permutation, Parametric and
+ * Bootstrap Tests of Hypotheses (2005).
+ * @param differences writes `count` differences, first minus second, with the models swapped on subjects where
+ *   `swapped` is 1
  */
 export function swapTest(
   differences: (swapped: Uint8Array, out: Float64Array) => void,

@@ -1,6 +1,6 @@
 /**
- * How a score varies from run to run: seeds, splits, folds. Another question than the interval of one test set, which
- * is about other subjects; the two are reported apart and never added up.
+ * How a score varies from run to run: seeds, splits, folds. This is a different question from the interval of one test
+ * set, which is about other subjects; the two are reported separately and never added.
  */
 import tCdf from "@stdlib/stats-base-dists-t-cdf";
 import tQuantile from "@stdlib/stats-base-dists-t-quantile";
@@ -19,7 +19,7 @@ export interface RunSpread {
 }
 
 /**
- * Mean and SD of a metric over runs. The SD is of a run, not of the mean.
+ * Mean and SD of a metric over runs. The SD describes a single run, not the mean.
  * @returns NaN throughout where a run has no value (a class absent from a fold): a mean over the others would hide it
  * @throws ShapeError for no runs
  */
@@ -57,16 +57,16 @@ export interface CorrectedTest {
   p: number;
 }
 
-/** Differences closer to equal than this are equal but for rounding. */
+/** Differences that vary by less than this are equal up to rounding. */
 const NO_SPREAD = 1e-12;
 
 /**
- * Corrected resampled t-test over the folds of a (repeated) cross-validation. Folds share training subjects, so that
- * the plain t-test finds differences that are not there; the variance is enlarged from 1/k to 1/k + test/train.
- * Nadeau & Bengio, Machine Learning 52 (2003) 239; for repeated k-fold: Bouckaert & Frank, PAKDD 2004.
- * @param differences first model minus second on each fold of each repetition
- * @param trainSubjects of a fold (mean)   @param testSubjects of a fold (mean)
- * @returns p = 1 where all differences are 0, NaN where all are the same other number
+ * Corrected resampled t-test over the folds of a (repeated) cross-validation. Folds share training subjects, so the
+ * plain t-test finds differences that do not exist; the variance is enlarged from 1/k to 1/k + test/train. Nadeau &
+ * Bengio, Machine Learning 52 (2003) 239; for repeated k-fold: Bouckaert & Frank, PAKDD 2004.
+ * @param differences first model minus second, on each fold of each repetition
+ * @param trainSubjects mean number per fold   @param testSubjects mean number per fold
+ * @returns p = 1 where all differences are 0, NaN where all are equal to another number
  * @throws ShapeError for fewer than two folds, RangeOfParameterError
  */
 export function correctedResampledTTest(
@@ -80,7 +80,7 @@ export function correctedResampledTTest(
   if (bad >= 0)
     throw new RangeOfParameterError(
       `differences[${bad}]`,
-      "a number, which a fold without a class has not",
+      "a number (NaN means that a class is missing from the fold)",
       String(differences[bad]),
     );
   for (const [name, size] of Object.entries({ trainSubjects, testSubjects }))

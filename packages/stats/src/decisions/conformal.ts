@@ -1,45 +1,48 @@
 /**
- * Prediction sets: instead of one class, all that cannot be ruled out, so that the true one is missed in about a chosen
- * share of cases. Fitted on subjects that nothing else was chosen on, they miss at most this share, whatever the model and
- * its calibration. Here val chose the epoch, too, so that they miss a little more: how much, on the test part, is what
- * reportSets counts. Vovk, Gammerman & Shafer, Algorithmic Learning in a Random
- * World (2005); Angelopoulos & Bates, Foundations and Trends in Machine Learning 16 (2023) 494.
- * All of it is for scans like those of val; another hospital is another matter.
+ * Prediction sets: instead of one class, all classes that cannot be ruled out, so that the true class is missed in
+ * about a chosen share of cases. Fitted on subjects that were used for nothing else, the sets miss at most this share,
+ * whatever the model and its calibration. Here the validation set also chose the epoch, so they miss slightly more:
+ * reportSets counts how much on the test set. Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005);
+ * Angelopoulos & Bates, Foundations and Trends in Machine Learning 16 (2023) 494. All of this holds for scans like
+ * those of the validation set, not for scans from another hospital.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 import { argmax } from "../metrics/confusion.js";
 
 /**
- * How strange a class is for a scan. "lac": 1 - p of the class, which gives the smallest sets (Sadinle, Lei & Wasserman,
- * J. Am. Stat. Assoc. 114 (2019) 223). "aps": the probability of this and all likelier classes, which spreads the misses
- * more evenly over easy and hard scans (Romano, Sesia & Candès, NeurIPS 2020; without their randomisation, so that a scan
- * always gets the same set, at the price of sets a little too large).
+ * The nonconformity score of a class for a scan. "lac": 1 - p of the class, which gives the smallest sets (Sadinle, Lei
+ * & Wasserman, J. Am. Stat. Assoc. 114 (2019) 223). "aps": the summed probability of this class and all more likely
+ * ones, which spreads the misses more evenly over easy and hard scans (Romano, Sesia & Candès, NeurIPS 2020; without
+ * their randomisation, so that a scan always gets the same set, at the cost of slightly larger sets).
  */
 export type ConformalScore = "lac" | "aps";
 
 export interface ConformalOptions {
-  /** aimed at: share of scans whose set misses the true class, e.g. 0.1 */
+  /** target share of scans whose set misses the true class, e.g. 0.1 */
   miss: number;
   score: ConformalScore;
-  /** true: for each class by itself (Vovk 2012), which needs 1 / miss - 1 subjects of each */
+  /** true: separately for each class (Vovk 2012), which needs 1 / miss - 1 subjects of each class */
   byClass: boolean;
 }
 
-/** What is kept of val. */
+/** What is learned from the validation set. */
 export interface ConformalModel extends ConformalOptions {
-  /** strangest score that still belongs to a set, for each class; null: too few subjects to rule the class out, ever */
+  /**
+   * highest score that still belongs to a set, for each class; null where there are too few subjects to ever rule the
+   * class out
+   */
   quantile_C: readonly (number | null)[];
-  /** subjects of val behind each quantile */
+  /** number of validation subjects behind each quantile */
   subjects_C: readonly number[];
 }
 
-/** Sums of the same probabilities in another order differ by less; equal scores must count as equal. */
+/** Sums of the same probabilities in another order differ by less than this; equal scores must count as equal. */
 const ROUNDING = 1e-12;
 
 /**
- * Split conformal prediction: the ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of val. The unit is the
- * subject: of several volumes the strangest counts, so that the aim is that all volumes of a new subject are covered.
+ * Split conformal prediction: the ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of the validation set. The
+ * unit is the subject: of several volumes the highest score counts, so that all volumes of a new subject are covered.
  * @throws PredictionsError unless the part is val, RangeOfParameterError unless 0 < miss < 1; the errors of checkScored
  */
 export function fitConformal(val: PartScored, options: ConformalOptions): ConformalModel {
@@ -62,7 +65,7 @@ export function fitConformal(val: PartScored, options: ConformalOptions): Confor
 }
 
 function quantileOf(scores: readonly number[], miss: number): number | null {
-  // The subtraction keeps 20 · 0.95 from being counted as a hair above 19.
+  // Without the subtraction, 20 · 0.95 could be rounded to slightly above 19.
   const rank = Math.ceil((scores.length + 1) * (1 - miss) - 1e-9);
   return rank > scores.length ? null : [...scores].sort((a, b) => a - b)[rank - 1]!;
 }
@@ -75,8 +78,8 @@ function strangenessOf(row: readonly number[], c: number, score: ConformalScore)
 }
 
 /**
- * The set of each scan. "lac" may leave it empty, which says that the scan is like none of val; "aps" always holds the
- * likeliest class.
+ * The set of each scan. "lac" may return an empty set, which means that the scan is unlike all validation scans; "aps"
+ * always includes the most likely class.
  * @returns N x C, true where the class is in the set   @throws ShapeError, the errors of checkProbabilities
  */
 export function predictionSets(model: ConformalModel, probabilities: readonly (readonly number[])[]): boolean[][] {
@@ -92,11 +95,11 @@ export function predictionSets(model: ConformalModel, probabilities: readonly (r
   });
 }
 
-/** @throws ShapeError unless there is a set of C classes for each label */
+/** @throws ShapeError unless each label has a set of C classes */
 export function checkSets(sets_NC: readonly (readonly boolean[])[], rows: number): number {
   const classes = sets_NC[0]?.length ?? 0;
   if (rows === 0 || sets_NC.length !== rows)
-    throw new ShapeError("prediction sets", `${Math.max(1, rows)} sets, one a label`, String(sets_NC.length));
+    throw new ShapeError("prediction sets", `${Math.max(1, rows)} sets, one per label`, String(sets_NC.length));
   const odd = sets_NC.findIndex((set) => set.length !== classes);
   if (odd >= 0) throw new ShapeError(`prediction sets, row ${odd}`, `${classes} classes`, String(sets_NC[odd]!.length));
   return classes;

@@ -1,5 +1,5 @@
 /**
- * Decision curve: is it worth acting on the model at all, for somebody who acts from a probability of t on?
+ * Decision curve: is it worth acting on the model at all, for somebody who acts at a probability of t or more?
  * Vickers & Elkin, Med. Decis. Making 26 (2006) 565.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
@@ -23,7 +23,7 @@ export interface DecisionCurve {
   treatAll: number[];
   /** of acting on none: 0 everywhere */
   treatNone: number[];
-  /** model minus the better of all and none: above 0 the model helps */
+  /** model minus the better of all and none: the model helps where it is above 0 */
   gain: Estimate[];
 }
 
@@ -31,11 +31,11 @@ export interface DecisionCurve {
 export const DEFAULT_THRESHOLDS: readonly number[] = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
 
 /**
- * Net benefit TP/n - FP/n · t/(1 - t) of a binary task. Only thresholds at which somebody would in fact act mean
- * anything, and the prevalence of the sample must be that of the clinic. The probabilities must be calibrated.
- * @param positive the class that is acted on, default 1
- * @throws ShapeError unless there are two classes, RangeOfParameterError for thresholds outside 0..1, both excluded;
- *   the errors of checkScored
+ * Net benefit TP/n - FP/n · t/(1 - t) of a binary task. Only thresholds at which somebody would in fact act are
+ * meaningful. The prevalence of the sample must be that of the clinic, and the probabilities must be calibrated.
+ * @param positive the class that is acted on, 1 by default
+ * @throws ShapeError unless there are two classes, RangeOfParameterError for thresholds that are not strictly between 0
+ *   and 1; the errors of checkScored
  */
 export function decisionCurve(
   scored: Scored,
@@ -73,7 +73,7 @@ function netBenefits(
   thresholds: readonly number[],
 ): WeightedStatistics {
   const count = thresholds.length;
-  // The number of thresholds that each volume reaches, so that one pass over the volumes serves all thresholds.
+  // Counts the thresholds that each volume reaches, so that one pass over the volumes serves all thresholds.
   const ascending = [...thresholds.keys()].sort((a, b) => thresholds[a]! - thresholds[b]!);
   const reached = Int32Array.from(
     probabilities,

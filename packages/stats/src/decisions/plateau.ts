@@ -1,6 +1,6 @@
 /**
- * Where several thresholds are equally good on val, the one in the middle of the longest run of them is the least a matter
- * of chance. Values within rounding of the largest count as equal to it.
+ * Where several thresholds are equally good on the validation set, the one in the middle of their longest run depends
+ * least on chance. Values within rounding of the largest count as equal to it.
  * @returns its index
  */
 export function middleOfBest(values: readonly number[]): number {

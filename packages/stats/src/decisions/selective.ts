@@ -1,16 +1,16 @@
 /**
- * Selective prediction: the model answers only where it is sure, and hands the rest to a person. Coverage is the share
- * that it answers, risk the share of wrong answers among them.
+ * Selective prediction: the model answers only where it is confident, and leaves the rest to a person. Coverage is the
+ * share that it answers, risk the share of wrong answers among them.
  */
 import { RangeOfParameterError } from "../errors.js";
 import { checkScores } from "../metrics/check.js";
 import { sortConfidences, type Forecasts } from "../calibration/reliability.js";
 
-/** One point for each distinct confidence, from the surest volumes to all. */
+/** One point for each distinct confidence, from the most confident volumes to all. */
 export interface RiskCoverage {
   /** share of volumes answered */
   coverage: number[];
-  /** share of these that are wrong */
+  /** share of these answers that are wrong */
   risk: number[];
   /** a volume is answered at or above this confidence */
   confidence: number[];
@@ -33,8 +33,8 @@ export function riskCoverage(labels: readonly number[], probabilities: readonly 
 }
 
 /**
- * Risk where the surest `coverage` of the volumes are answered; of a group of equal confidences that does not fit
- * whole, a part with the group's share of errors.
+ * Risk where the most confident share `coverage` of the volumes is answered. Where only a part of a group of equal
+ * confidences fits, that part has the group's share of errors.
  * @throws RangeOfParameterError unless 0 < coverage <= 1
  */
 export function riskAt(sorted: Forecasts, coverage: number, weights?: Float64Array): number {
@@ -53,8 +53,8 @@ export function riskAt(sorted: Forecasts, coverage: number, weights?: Float64Arr
 }
 
 /**
- * Area under the risk-coverage curve: the mean risk over answering the 1, 2, ..., n surest volumes. Geifman, Uziel &
- * El-Yaniv, ICLR 2019. It mixes accuracy with ordering: compare it with its best for the same accuracy
+ * Area under the risk-coverage curve: the mean risk over answering the 1, 2, ..., n most confident volumes. Geifman,
+ * Uziel & El-Yaniv, ICLR 2019. It mixes accuracy with ordering: compare it with the best value for the same accuracy
  * (`bestAreaUnderRiskCoverage`). Volumes of equal confidence count in mean order, so that rows may come in any order.
  * @param weights whole numbers, how often each volume counts   @returns 0..1
  */
@@ -63,7 +63,8 @@ export function areaUnderRiskCoverage(sorted: Forecasts, weights?: Float64Array)
   let total = 0;
   fromSurest(sorted, weights, (answered, wrong, tied, tiedWrong) => {
     if (tied === 0) return;
-    // Σ over j = 1..tied of (W + j e) / (K + j), W wrong among K before, e the group's share of errors.
+    // Σ over j = 1..tied of (W + j e) / (K + j), with W errors among the K volumes before, and e the group's share of
+    // errors.
     const before = answered - tied;
     const share = tiedWrong / tied;
     sum += share * tied + (wrong - tiedWrong - share * before) * (harmonic(answered) - harmonic(before));
@@ -73,8 +74,8 @@ export function areaUnderRiskCoverage(sorted: Forecasts, weights?: Float64Array)
 }
 
 /**
- * The smallest area that a model of this error rate can have: all its errors are its least sure answers.
- * @param wrong volumes that are wrong   @param volumes of how many
+ * The smallest area that a model of this error rate can have: all its errors are among its least confident answers.
+ * @param wrong number of wrong volumes   @param volumes number of volumes
  */
 export function bestAreaUnderRiskCoverage(wrong: number, volumes: number): number {
   const right = volumes - wrong;
@@ -96,7 +97,10 @@ function totalWeight({ index }: Forecasts, weights: Float64Array | undefined): n
   return total;
 }
 
-/** Groups of equal confidence from the surest down, with the sums up to and including each and those of the group alone. */
+/**
+ * Groups of equal confidence in descending order, with the sums up to and including each group and those of the group
+ * alone.
+ */
 function fromSurest(
   { index, confidence, correct }: Forecasts,
   weights: Float64Array | undefined,

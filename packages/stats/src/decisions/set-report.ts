@@ -1,4 +1,4 @@
-/** How often prediction sets hold the true class on test, and what it costs. */
+/** How often prediction sets contain the true class on the test set, and how large they are. */
 import { checkLabels } from "../metrics/check.js";
 import { SMALL_SUPPORT } from "../metrics/confusion.js";
 import {
@@ -15,11 +15,11 @@ import { estimateOf } from "../intervals/sampled.js";
 import { checkSets } from "./conformal.js";
 
 export interface SetReport {
-  /** share of volumes whose set holds the true class */
+  /** share of volumes whose set contains the true class */
   coverage: Estimate;
-  /** share of subjects of whom every volume is covered: what the sets aim at */
+  /** share of subjects whose volumes are all covered, which is the target of the sets */
   subjectCoverage: Estimate;
-  /** classes in a set: 1 is a plain prediction, C says nothing */
+  /** mean number of classes in a set: 1 is a plain prediction, C is uninformative */
   meanSize: Estimate;
   /** volumes with 0, 1, ..., C classes in their set */
   sizes: number[];
@@ -27,9 +27,10 @@ export interface SetReport {
 }
 
 /**
- * Coverage by Wilson's interval (with the design effect where subjects have several volumes), mean size by the bootstrap
- * over subjects. A coverage below the aim by less than the interval may be chance: val is a sample too.
- * @param sets_NC of predictionSets
+ * Coverage by Wilson's interval (with the design effect where subjects have several volumes), mean size by the
+ * bootstrap over subjects. A coverage below the target by less than the interval may be chance: the validation set is a
+ * sample, too.
+ * @param sets_NC result of predictionSets
  * @throws ShapeError where lengths differ, LabelError, RangeOfParameterError
  */
 export function reportSets(
@@ -50,7 +51,7 @@ export function reportSets(
     coverage: share(everyRow),
     subjectCoverage: { value: whole / subjectCount, interval: wilson(whole, subjectCount, level) },
     meanSize: meanSize(sizes, groups, { seed, level, ...(resamples === undefined ? {} : { resamples }) }),
-    sizes: Array.from({ length: classes + 1 }, (_, size) => sizes.filter((own) => own === size).length),
+    sizes: Array.from({ length: classes + 1 }, (_, size) => sizes.filter((count) => count === size).length),
     perClass: Array.from({ length: classes }, (_, c) => {
       const rows = everyRow.filter((i) => labels[i] === c);
       const ofClass = new Set(rows.map((i) => subjects[i])).size;

@@ -1,4 +1,4 @@
-/** The probability from which a volume is called positive, chosen on val and then frozen. */
+/** The probability at which a volume is called positive: chosen on the validation set, then frozen. */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { middleOfBest } from "./plateau.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
@@ -16,12 +16,12 @@ export type ThresholdRule =
   /** the least cost per volume of what is missed and of what is a false alarm, in any one unit */
   | { kind: "cost"; miss: number; falseAlarm: number };
 
-/** A threshold that is not moved any more. */
+/** A threshold that is no longer changed. */
 export interface FrozenThreshold {
   /** positive where the probability of class 1 is at least this */
   readonly threshold: number;
   readonly rule: ThresholdRule;
-  /** how it did on val, which is where it was chosen: too good by the optimism of choosing */
+  /** its performance on the validation set, where it was chosen: optimistic for that reason */
   readonly onVal: {
     readonly positives: number;
     readonly negatives: number;
@@ -38,8 +38,8 @@ interface Candidate {
 }
 
 /**
- * Tries a threshold between every two neighbouring probabilities of val, and one below and above them all. Of equally
- * good neighbours the middle is taken, which is the least a matter of chance.
+ * Tries a threshold between every two neighbouring probabilities of the validation set, one below and one above them
+ * all. Of equally good neighbours it takes the middle one, which depends least on chance.
  * @throws PredictionsError unless the part is val, ShapeError unless there are two classes and both occur,
  *   RangeOfParameterError; the errors of checkScored
  */
@@ -50,7 +50,7 @@ export function chooseThreshold(val: PartScored, rule: ThresholdRule): FrozenThr
   const positives = val.labels.filter((label) => label === 1).length;
   const negatives = val.labels.length - positives;
   if (positives === 0 || negatives === 0)
-    throw new ShapeError("chooseThreshold: labels", "both classes", positives === 0 ? "no positive" : "no negative");
+    throw new ShapeError("chooseThreshold: labels", "both classes", positives === 0 ? "no positives" : "no negatives");
   const candidates = candidatesOf(val);
   const merits = candidates.map(({ truePositives, falsePositives }) =>
     merit(rule, { truePositives, falsePositives, positives, negatives }),
@@ -69,7 +69,10 @@ export function chooseThreshold(val: PartScored, rule: ThresholdRule): FrozenThr
   });
 }
 
-/** The frozen decision: 1 where the probability of class 1 reaches the threshold. @throws the errors of checkProbabilities */
+/**
+ * The frozen decision: 1 where the probability of class 1 reaches the threshold. @throws the errors of
+ * checkProbabilities
+ */
 export function decide({ threshold }: FrozenThreshold, probabilities: readonly (readonly number[])[]): number[] {
   checkProbabilities(probabilities, 2);
   return probabilities.map((row) => (row[1]! >= threshold ? 1 : 0));
@@ -89,7 +92,7 @@ function checkRule(rule: ThresholdRule): void {
 /** Above every probability: nobody is called positive. */
 const NOBODY = 2;
 
-/** From "nobody" down to "everybody" (0), half way between distinct probabilities. */
+/** Thresholds from "nobody" down to "everybody" (0), halfway between distinct probabilities. */
 function candidatesOf({ labels, probabilities }: PartScored): Candidate[] {
   const order = [...labels.keys()].sort((a, b) => probabilities[b]![1]! - probabilities[a]![1]!);
   const candidates: Candidate[] = [{ threshold: NOBODY, truePositives: 0, falsePositives: 0 }];
@@ -105,7 +108,10 @@ function candidatesOf({ labels, probabilities }: PartScored): Candidate[] {
   return candidates;
 }
 
-/** The larger the better, the second number among those equal in the first; -Infinity where the rule forbids it. */
+/**
+ * Larger is better; the second number decides between candidates that are equal in the first. -Infinity where the rule
+ * forbids the candidate.
+ */
 function merit(
   rule: ThresholdRule,
   counts: { truePositives: number; falsePositives: number; positives: number; negatives: number },

@@ -1,8 +1,9 @@
 /**
  * Bootstrap over subjects. The unit is the subject: all its volumes are drawn together, because volumes of one subject
- * are not independent. Subjects are drawn whatever their label: with the number of each label held fixed, as a stratified
- * bootstrap does, an accuracy or a predictive value would look far surer than it is. A resample is a vector of weights,
- * how often each volume was drawn, so that nothing is copied and a statistic is any function of the weights.
+ * are not independent. Subjects are drawn regardless of their label: with the number of each label held fixed, as in a
+ * stratified bootstrap, the interval of an accuracy or a predictive value would be far too narrow. A resample is a
+ * vector of weights (how often each volume was drawn), so nothing is copied, and a statistic is a function of the
+ * weights.
  */
 import { Random } from "../random.js";
 import { ClusteredSubjectsError, RangeOfParameterError, ShapeError } from "../errors.js";
@@ -17,23 +18,23 @@ export interface SubjectGroups {
   subjects: readonly Int32Array[];
 }
 
-/** Writes K statistics of the weighted sample into `out`. `weights` has one entry a volume. */
+/** Writes K statistics of the weighted sample into `out`. `weights` has one entry per volume. */
 export type WeightedStatistics = (weights: Float64Array, out: Float64Array) => void;
 
 /** K statistics of the sample and of each resample. */
 export interface Resampled {
   estimate: Float64Array;
-  /** replicates[k] has one value a resample; NaN where undefined */
+  /** replicates[k] has one value per resample; NaN where undefined */
   replicates: Float64Array[];
   subjects: number;
   /** true where each subject has one volume */
   independent: boolean;
 }
 
-/** Published practice and reference.md: 2000 resamples. */
+/** 2000 resamples are common in publications. */
 export const DEFAULT_RESAMPLES = 2000;
 
-/** Below this share of replicates with a value, a statistic has no standard error. */
+/** A statistic has no standard error where less than this share of its replicates has a value. */
 const ENOUGH_REPLICATES = 0.9;
 
 /** Replicates closer together than this differ only by rounding. */
@@ -49,14 +50,17 @@ export function seededRandom(seed: number): () => number {
 export function rowsBySubject(subjects: readonly string[]): Map<string, number[]> {
   const rows = new Map<string, number[]>();
   subjects.forEach((subject, i) => {
-    const own = rows.get(subject);
-    if (own === undefined) rows.set(subject, [i]);
-    else own.push(i);
+    const rowsOfSubject = rows.get(subject);
+    if (rowsOfSubject === undefined) rows.set(subject, [i]);
+    else rowsOfSubject.push(i);
   });
   return rows;
 }
 
-/** Subjects in the order of their names, so that the draws do not depend on the order of rows. @throws ShapeError for none */
+/**
+ * Subjects in the order of their names, so that the draws do not depend on the order of rows. @throws ShapeError for
+ * none
+ */
 export function groupSubjects(subjects: readonly string[]): SubjectGroups {
   if (subjects.length === 0) throw new ShapeError("groupSubjects: subjects", "at least one", "none");
   const byName = [...rowsBySubject(subjects)].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -64,7 +68,7 @@ export function groupSubjects(subjects: readonly string[]): SubjectGroups {
 }
 
 /**
- * What a test that takes volumes as independent asks first.
+ * Checks what a test that assumes independent volumes requires.
  * @throws ClusteredSubjectsError where a subject has several volumes
  */
 export function checkIndependent(test: string, subjects: readonly string[]): void {
@@ -113,8 +117,8 @@ function draw({ subjects }: SubjectGroups, random: () => number, weights: Float6
 /**
  * Statistic k by its bootstrap standard error.
  * @param range the values that it can take
- * @param atBound of a statistic between two bounds: the trials that it is worth where all resamples lie at a bound, as
- *   those of a perfect model; left out, it has no interval then
+ * @param atBound for a statistic between two bounds: the number of trials that it counts as where all resamples lie at
+ *   a bound, as for a perfect model; without it, there is no interval in that case
  */
 export function sampledOf(resampled: Resampled, k: number, range: Range, atBound?: number): Sampled {
   const value = resampled.estimate[k]!;
@@ -139,9 +143,9 @@ function methodOf(range: Range): IntervalMethod {
 }
 
 /**
- * Of the finite replicates; 0 where they differ by rounding only, NaN where too few are finite.
- * @param constant 0, too, where nearly all have this value: a constant model's balanced accuracy differs only in the few
- *   draws without a class, over whose other classes it is the mean
+ * Standard deviation of the finite replicates; 0 where they differ only by rounding, NaN where too few are finite.
+ * @param constant the result is also 0 where nearly all replicates have this value: the balanced accuracy of a constant
+ *   model differs only in the few draws in which a class is absent and the mean is taken over the other classes
  */
 function deviation(replicates: Float64Array, constant?: number): number {
   const finite = replicates.filter(Number.isFinite);
@@ -173,7 +177,7 @@ export function correlationOf({ replicates }: Resampled, k: number, l: number): 
 
 /**
  * Statistic k, known as `first`, minus statistic l, known as `second`, on the same subjects.
- * @returns no interval where the two never differ by anything else in any resample: p is then 1 where they are equal
+ * @returns no interval where the difference is the same in every resample: p is then 1 where the two are equal
  */
 export function pairedDifference(
   resampled: Resampled,
@@ -181,14 +185,17 @@ export function pairedDifference(
   [l, second]: readonly [number, Sampled],
   level: number,
 ): SampledDifference {
-  // The correlation is estimated, also that of two shares.
-  const most = Math.max(1, resampled.subjects - 1);
-  const [a, b] = [first, second].map((one) => ({ ...one, degreesOfFreedom: Math.min(most, one.degreesOfFreedom) })) as [Sampled, Sampled]; // prettier-ignore
-  const found = differenceOf(a, b, correlationOf(resampled, k, l), level);
-  const apart = resampled.replicates[k]!.map((value, r) => value - resampled.replicates[l]![r]!);
-  const { value } = found.difference;
-  // One always right and one always wrong: neither varies, and each has an interval all the same.
-  const still = first.standardError === 0 && second.standardError === 0 && Math.abs(value) > ROUNDING;
-  if (still || deviation(apart) !== 0) return found;
+  // The correlation is estimated, even that of two shares.
+  const mostDegrees = Math.max(1, resampled.subjects - 1);
+  const limited = (sampled: Sampled): Sampled => ({
+    ...sampled,
+    degreesOfFreedom: Math.min(mostDegrees, sampled.degreesOfFreedom),
+  });
+  const result = differenceOf(limited(first), limited(second), correlationOf(resampled, k, l), level);
+  const differences = resampled.replicates[k]!.map((value, r) => value - resampled.replicates[l]![r]!);
+  const { value } = result.difference;
+  // If one model is always right and the other always wrong, neither varies, but each still has an interval.
+  const neitherVaries = first.standardError === 0 && second.standardError === 0 && Math.abs(value) > ROUNDING;
+  if (neitherVaries || deviation(differences) !== 0) return result;
   return { difference: { value, interval: noInterval(level) }, p: Math.abs(value) <= ROUNDING ? 1 : Number.NaN };
 }

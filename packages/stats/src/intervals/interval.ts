@@ -1,7 +1,7 @@
-/** What an interval is. */
+/** A confidence interval and how it was computed. */
 import { RangeOfParameterError } from "../errors.js";
 
-/** How an interval was computed; "none" where the data give none (its bounds are NaN). */
+/** How an interval was computed; "none" where the data do not determine one (its bounds are NaN). */
 export type IntervalMethod =
   | "wilson"
   | "wilson, clustered"

@@ -11,7 +11,7 @@ function checkCounts(successes: number, trials: number, level: number): void {
 }
 
 /**
- * Wilson score interval of a proportion; trials must be independent (one volume a subject).
+ * Wilson score interval of a proportion; trials must be independent (one volume per subject).
  * Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
  * @returns no interval where there are no trials
  * @throws RangeOfParameterError unless 0 <= successes <= trials and 0 < level < 1
@@ -30,7 +30,7 @@ function shareOf(successes: number, trials: number, degreesOfFreedom: number, me
 
 /**
  * Clopper-Pearson ("exact") interval of a proportion: its coverage is never below the level, so it is wider than
- * Wilson's. For claims that must not be too bold; trials must be independent.
+ * Wilson's. Use it for claims that must be conservative; trials must be independent.
  * Clopper & Pearson, Biometrika 26 (1934) 404.
  * @returns no interval where there are no trials   @throws RangeOfParameterError as wilson
  */
@@ -47,12 +47,14 @@ export function clopperPearson(successes: number, trials: number, level = 0.95):
 }
 
 /**
- * A share of volumes as it varies with the subjects. One volume a subject: the trials are the volumes, and the interval is
- * Wilson's. Several: the trials are divided by the design effect, which is how much larger the variance between subjects
- * is than that of independent volumes (never taken below 1), and because that variance is itself an estimate, the
- * interval has t's quantile with one degree of freedom less than subjects. Where all volumes agree the design effect
- * cannot be seen, and the subjects are the trials. Rao & Scott, Biometrics 48 (1992) 577.
- * @param successes of each subject, which need not be whole   @param trials volumes of each subject, same length
+ * A share of volumes, and how it varies with the subjects. With one volume per subject, the trials are the volumes and
+ * the interval is Wilson's. With several volumes per subject, the trials are divided by the design effect: how much
+ * larger the variance between subjects is than that of independent volumes (at least 1). Because that variance is
+ * itself an estimate, the interval uses the t quantile with one degree of freedom less than there are subjects. Where
+ * all volumes agree, the design effect cannot be estimated, and the subjects are the trials. Rao & Scott, Biometrics 48
+ * (1992) 577.
+ * @param successes of each subject, which need not be whole numbers   @param trials volumes of each subject, same
+ *   length
  * @param independent true where no subject of the whole sample has several volumes
  * @throws ShapeError where lengths differ, RangeOfParameterError unless 0 <= successes <= trials
  */
@@ -80,7 +82,7 @@ export function clusteredWilson(successes: ArrayLike<number>, trials: ArrayLike<
   return intervalOf(sampledShare(successes, trials, false), level);
 }
 
-/** Variance of a ratio estimate between subjects over p (1 - p) / volumes; at least 1. */
+/** Variance of a ratio estimate between subjects, divided by p (1 - p) / volumes; at least 1. */
 function designEffect(
   successes: ArrayLike<number>,
   trials: ArrayLike<number>,

@@ -1,14 +1,14 @@
 /**
- * From what is known of how a statistic varies with the subjects to its interval, and to the interval and the test of a
- * difference. One rule for every number of an evaluation, whatever the number of volumes that a subject has:
+ * Derives the interval of a statistic, and the interval and test of a difference, from how the statistics vary with the
+ * subjects. The same rule holds for every number of an evaluation, however many volumes a subject has:
  *
- * - a number between two bounds (accuracy, AUROC, kappa) has Wilson's interval of a share of as many trials as vary by
- *   the same standard error. For a share of independent volumes this is Wilson's interval itself;
+ * - a number between two bounds (accuracy, AUROC, kappa) has the Wilson interval of a share with the number of trials
+ *   that gives the same standard error. For a share of independent volumes this is the usual Wilson interval;
  * - a loss, which has no upper bound, has a t interval on the logarithmic scale;
  * - any other number has a t interval.
  *
- * The interval of a difference is Newcombe's: it is put together from the two intervals and the correlation of the two
- * numbers, so that it keeps their bounds and their skewness where a symmetric one is too narrow near 0 or 1.
+ * The interval of a difference is Newcombe's: it combines the two intervals and the correlation of the two numbers, so
+ * it keeps their bounds and skewness, where a symmetric interval would be too narrow near 0 or 1.
  */
 import normalQuantile from "@stdlib/stats-base-dists-normal-quantile";
 import normalCdf from "@stdlib/stats-base-dists-normal-cdf";
@@ -19,15 +19,18 @@ import { checkLevel, noInterval, type Estimate, type Interval, type IntervalMeth
 /** The values that a statistic can take. */
 export type Range = readonly [low: number, high: number] | "positive" | "unbounded";
 
-/** How a statistic of these subjects would vary with other subjects. */
+/** A statistic of these subjects, and how it would vary with other subjects. */
 export interface Sampled {
   value: number;
   range: Range;
-  /** NaN where it is not known; 0 where the statistic never varies */
+  /** NaN where it is unknown; 0 where the statistic never varies */
   standardError: number;
-  /** of a statistic between two bounds: independent trials of a share that vary as much; NaN where it never varies */
+  /**
+   * for a statistic between two bounds: number of independent trials of a share that varies as much; NaN where it never
+   * varies
+   */
   trials: number;
-  /** of the t distribution that the standard error asks for; Infinity where the variance is known from the value */
+  /** of the t distribution that the standard error requires; Infinity where the variance follows from the value */
   degreesOfFreedom: number;
   method: IntervalMethod;
 }
@@ -45,7 +48,7 @@ export function estimateOf(sampled: Sampled, level: number): Estimate {
   return { value: sampled.value, interval: intervalOf(sampled, level) };
 }
 
-/** The bounds at so many standard errors. */
+/** The bounds at z standard errors. */
 function boundsAt({ value, range, standardError, trials }: Sampled, z: number): Bounds | undefined {
   if (range === "unbounded" || range === "positive") {
     if (!(standardError > 0)) return undefined;
@@ -60,7 +63,7 @@ function boundsAt({ value, range, standardError, trials }: Sampled, z: number): 
   return [lowest + width * low, lowest + width * high];
 }
 
-/** Wilson's score interval. @param trials need not be whole */
+/** Wilson score interval. @param trials need not be a whole number */
 export function wilsonBounds(share: number, trials: number, z: number): Bounds {
   const spread = (z * z) / trials;
   const centre = (share + spread / 2) / (1 + spread);
@@ -72,15 +75,15 @@ export function quantileOf(p: number, degreesOfFreedom: number): number {
   return Number.isFinite(degreesOfFreedom) ? tQuantile(p, degreesOfFreedom) : normalQuantile(p, 0, 1);
 }
 
-/** The first minus the second, with its interval, and how likely a difference as large is where there is none. */
+/** The first minus the second, with its interval and its p-value. */
 export interface SampledDifference {
   difference: Estimate;
-  /** two-sided: one minus the level of the interval that just reaches 0, so that test and interval say the same */
+  /** two-sided: one minus the level of the interval that just reaches 0, so that test and interval agree */
   p: number;
 }
 
 /**
- * Newcombe, Stat. Med. 17 (1998) 2635, for paired shares; for any statistics with intervals of their own: Zou & Donner,
+ * Newcombe, Stat. Med. 17 (1998) 2635, for paired shares; for any statistics that have intervals: Zou & Donner,
  * Stat. Med. 27 (2008) 1693, with correlation Zou, Psychol. Methods 12 (2007) 399.
  * @param correlation of the two statistics over samples of subjects; 0 for different subjects
  * @returns no interval where one of the two has no standard error; p NaN then
@@ -99,20 +102,20 @@ export function differenceOf(first: Sampled, second: Sampled, correlation: numbe
 }
 
 function differenceBounds(first: Sampled, second: Sampled, correlation: number, z: number): Bounds | undefined {
-  const [found, other] = [boundsAt(first, z), boundsAt(second, z)];
-  const [a, b] = [found ?? pointOf(first), other ?? pointOf(second)];
-  if (a === undefined || b === undefined || (found ?? other) === undefined) return undefined;
+  const [firstBounds, secondBounds] = [boundsAt(first, z), boundsAt(second, z)];
+  const [a, b] = [firstBounds ?? pointOf(first), secondBounds ?? pointOf(second)];
+  if (a === undefined || b === undefined || (firstBounds ?? secondBounds) === undefined) return undefined;
   const value = first.value - second.value;
   const join = (x: number, y: number) => Math.sqrt(Math.max(0, x * x + y * y - 2 * correlation * x * y));
   return [value - join(first.value - a[0], b[1] - second.value), value + join(a[1] - first.value, second.value - b[0])];
 }
 
-/** A statistic that never varies is known. */
+/** A statistic that never varies equals its bounds. */
 function pointOf({ value, standardError }: Sampled): Bounds | undefined {
   return standardError === 0 ? [value, value] : undefined;
 }
 
-/** Beyond so many standard errors no p-value differs from 0 in double precision. */
+/** Beyond this number of standard errors, every p-value is 0 in double precision. */
 const FARTHEST = 40;
 
 /** The z at which the interval just reaches 0, by bisection: the bounds move outwards with z. */

@@ -7,16 +7,16 @@ import { checkScored, type Scored } from "./check.js";
 import { precisionAt, rank, sensitivityAt } from "./ranking.js";
 
 export interface BandOptions {
-  /** the class that is looked at against the rest */
+  /** the class that is compared with the rest */
   of: number;
   seed: number;
-  /** ascending values 0..1 at which the curve is read; default 0, 0.02, ..., 1 */
+  /** ascending values 0..1 at which the curve is evaluated; 0, 0.02, ..., 1 by default */
   grid?: readonly number[];
   resamples?: number;
   level?: number;
 }
 
-/** A curve read at a grid of x. The intervals hold for each x by itself, not for the whole curve at once. */
+/** A curve evaluated on a grid of x. The intervals hold for each x separately, not for the whole curve at once. */
 export interface Band {
   x: number[];
   y: Estimate[];
@@ -25,7 +25,7 @@ export interface Band {
 const DEFAULT_GRID: readonly number[] = Array.from({ length: 51 }, (_, i) => i / 50);
 
 /**
- * Sensitivity (y) at given false positive rates (x), intervals by the bootstrap over subjects. Vertical averaging:
+ * Sensitivity (y) at given false positive rates (x), with intervals by the bootstrap over subjects. Vertical averaging:
  * Macskassy & Provost, ECAI Workshop on ROC Analysis in AI 2004.
  * @returns NaN without positives or negatives   @throws the errors of checkScored, RangeOfParameterError
  */
@@ -33,7 +33,7 @@ export function rocBand(scored: Scored, options: BandOptions): Band {
   return band(scored, options, sensitivityAt);
 }
 
-/** Precision (y) at given recalls (x), intervals by the bootstrap over subjects. @throws as rocBand */
+/** Precision (y) at given recalls (x), with intervals by the bootstrap over subjects. @throws as rocBand */
 export function precisionRecallBand(scored: Scored, options: BandOptions): Band {
   return band(scored, options, precisionAt);
 }
@@ -55,7 +55,8 @@ function band(scored: Scored, options: BandOptions, read: typeof sensitivityAt):
     groupSubjects(scored.subjects),
     { random: seededRandom(seed), ...(resamples === undefined ? {} : { resamples }) },
   );
-  // A sensitivity is a share of the positive subjects, a precision at a given recall too: it has that recall's hits.
+  // A sensitivity is a share of the positive subjects. So is a precision at a given recall, which has that recall's
+  // true positives.
   const positives = new Set(scored.subjects.filter((_, i) => scored.labels[i] === of)).size;
   return {
     x: [...grid],

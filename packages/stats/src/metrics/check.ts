@@ -1,7 +1,10 @@
-/** What no metric can be computed from is refused here, before anything is computed. */
+/** Refuses input from which no metric can be computed, before anything is computed. */
 import { LabelError, PredictionsError, ProbabilityError, ShapeError } from "../errors.js";
 
-/** One model on one part: all that a statistic needs, one entry a volume. `probabilities` is volumes x classes. */
+/**
+ * The scores of one model on one part: all that a statistic needs, one entry per volume. `probabilities` is volumes x
+ * classes.
+ */
 export interface Scored {
   /** 0..C-1 */
   readonly labels: readonly number[];
@@ -9,12 +12,12 @@ export interface Scored {
   readonly subjects: readonly string[];
 }
 
-/** Scores that say which part they are of, so that what is chosen on val refuses test. */
+/** Scores with the name of their part, so that what must be chosen on the validation set refuses the test set. */
 export interface PartScored extends Scored {
   readonly part: "val" | "test";
 }
 
-/** How far the sum of a row of probabilities may be from 1 (bfloat16 softmax keeps three digits). */
+/** How far the sum of a row of probabilities may be from 1 (a bfloat16 softmax has three significant digits). */
 const SUM_TOLERANCE = 1e-3;
 
 /**
@@ -34,7 +37,7 @@ export function checkScores(
   checkLabels(labels, classes);
 }
 
-/** @throws ShapeError for rows of another length than C or none, ProbabilityError as checkScores */
+/** @throws ShapeError where there are no rows or a row does not have length C, ProbabilityError as checkScores */
 export function checkProbabilities(probabilities: readonly (readonly number[])[], classes: number): void {
   if (probabilities.length === 0) throw new ShapeError("probabilities", "at least one row", "none");
   probabilities.forEach((row, i) => checkRow(row, i, classes));
@@ -42,7 +45,7 @@ export function checkProbabilities(probabilities: readonly (readonly number[])[]
 
 function checkRow(row: readonly number[], index: number, classes: number): void {
   if (row.length !== classes)
-    throw new ShapeError(`probabilities, row ${index}`, `${classes} values, one a class`, `${row.length}`);
+    throw new ShapeError(`probabilities, row ${index}`, `${classes} values, one per class`, `${row.length}`);
   let sum = 0;
   for (const p of row) {
     if (!(p >= 0 && p <= 1 + SUM_TOLERANCE)) throw new ProbabilityError(index, "values in 0..1", String(p));
@@ -53,7 +56,7 @@ function checkRow(row: readonly number[], index: number, classes: number): void 
 }
 
 /**
- * The same for scores with subjects.
+ * Checks scores that have subjects.
  * @returns C, the number of classes   @throws the errors of checkScores; ShapeError unless each volume has a subject
  */
 export function checkScored({ labels, probabilities, subjects }: Scored): number {
@@ -65,14 +68,14 @@ export function checkScored({ labels, probabilities, subjects }: Scored): number
 }
 
 /**
- * Refuses to choose anything on the test part: a threshold, temperature or quantile that has seen test makes the score
- * on test too good.
+ * Refuses to choose anything on the test set: a threshold, temperature or quantile that has seen the test set makes its
+ * scores too good.
  * @param what e.g. "the temperature"   @throws PredictionsError unless the part is val; the errors of checkScored
  */
 export function checkFittedOnVal(what: string, scored: PartScored): number {
   if (scored.part !== "val")
     throw new PredictionsError(
-      `${what} is fitted on val and then frozen, received ${scored.part}. Pass the predictions of val`,
+      `${what} is fitted on the validation set and then frozen: expected part val, received ${scored.part}. Pass the predictions of val`,
     );
   return checkScored(scored);
 }

@@ -11,7 +11,7 @@ export interface Confusion {
   readonly counts: Float64Array;
 }
 
-/** Subjects below which a class or a group is marked: its numbers say little. */
+/** A class or group with fewer subjects than this is marked, because its numbers are unreliable. */
 export const SMALL_SUPPORT = 10;
 
 /** Index of the largest value; the lowest index where several are equal, as in numpy. */
@@ -41,7 +41,10 @@ export function confusionRows({ classes, counts }: Confusion): number[][] {
   return Array.from({ length: classes }, (_, i) => Array.from(counts.subarray(i * classes, (i + 1) * classes)));
 }
 
-/** Each row divided by its sum: the share of a true class that went to each predicted class. NaN rows for absent classes. */
+/**
+ * Each row divided by its sum: the share of a true class that went to each predicted class. NaN rows for absent
+ * classes.
+ */
 export function normaliseRows(rows: readonly (readonly number[])[]): number[][] {
   return rows.map((row) => {
     const sum = row.reduce((a, b) => a + b, 0);
@@ -88,21 +91,24 @@ export function precision(confusion: Confusion, c: number): number {
   return confusion.counts[c * confusion.classes + c]! / columnSum(confusion, c);
 }
 
-/** TN / (TN + FP) of one class against the rest; NaN where all are of that class. */
+/** TN / (TN + FP) of one class against the rest; NaN where every volume is of that class. */
 export function classSpecificity(confusion: Confusion, c: number): number {
   const others = total(confusion) - rowSum(confusion, c);
   const falsePositives = columnSum(confusion, c) - confusion.counts[c * confusion.classes + c]!;
   return (others - falsePositives) / others;
 }
 
-/** TN / (TN + FN) of one class against the rest; NaN where all are called that class. */
+/** TN / (TN + FN) of one class against the rest; NaN where every volume is predicted to be of that class. */
 export function classNpv(confusion: Confusion, c: number): number {
   const uncalled = total(confusion) - columnSum(confusion, c);
   const misses = rowSum(confusion, c) - confusion.counts[c * confusion.classes + c]!;
   return (uncalled - misses) / uncalled;
 }
 
-/** 2 TP / (2 TP + FP + FN), van Rijsbergen 1979; 0 where a present class is never predicted; NaN where it is in neither. */
+/**
+ * 2 TP / (2 TP + FP + FN), van Rijsbergen 1979; 0 where a present class is never predicted; NaN where it occurs in
+ * neither.
+ */
 export function f1(confusion: Confusion, c: number): number {
   const hits = 2 * confusion.counts[c * confusion.classes + c]!;
   return hits / (rowSum(confusion, c) + columnSum(confusion, c));
@@ -188,7 +194,7 @@ function weightedKappa(confusion: Confusion, weight: (i: number, j: number) => n
   return expected === 0 ? Number.NaN : 1 - observed / expected;
 }
 
-/** Mean |true - predicted| in grades, for ordered classes; 0..C-1. */
+/** Mean of |true - predicted| in grades, for ordered classes; 0..C-1. */
 export function meanAbsoluteError(confusion: Confusion): number {
   return meanOverCells(confusion, (distance) => distance);
 }
@@ -206,7 +212,7 @@ function meanOverCells(confusion: Confusion, value: (distance: number) => number
   return sum / total(confusion);
 }
 
-/** Four rates of a 2 x 2 matrix, class 1 being the positive one; NaN where a rate's denominator is 0. */
+/** Four rates of a 2 x 2 matrix, where class 1 is positive; NaN where a rate's denominator is 0. */
 export interface BinaryRates {
   /** TP / (TP + FN) */
   sensitivity: number;

@@ -1,10 +1,10 @@
 /**
- * Metrics of a ranking: how well a score separates positives from negatives, whatever the threshold.
+ * Metrics of a ranking: how well a score separates positives from negatives, independently of a threshold.
  * Scores are sorted once; the weighted passes are linear, so that 2000 bootstrap resamples cost milliseconds.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 
-/** Scores in descending order with the row each came from. */
+/** Scores in descending order, with the row of each. */
 export interface Ranking {
   readonly index: Int32Array;
   readonly score: Float64Array;
@@ -26,7 +26,9 @@ export function rank(scores: readonly number[], positive: readonly boolean[]): R
   };
 }
 
-/** Cumulative weights of positives and negatives at the end of each group of tied scores, from the highest score down. */
+/**
+ * Cumulative weights of positives and negatives at the end of each group of tied scores, from the highest score down.
+ */
 function walk(
   ranking: Ranking,
   weights: Float64Array | undefined,
@@ -60,7 +62,7 @@ export function auroc(ranking: Ranking, weights?: Float64Array): number {
   return positives === 0 || negatives === 0 ? Number.NaN : area / (positives * negatives);
 }
 
-/** Sums that aurocAgainstEach uses again and again, so that the bootstrap allocates nothing. */
+/** Buffers that aurocAgainstEach reuses, so that the bootstrap allocates nothing. */
 export class PairSums {
   readonly area: Float64Array;
   readonly total: Float64Array;
@@ -74,13 +76,14 @@ export class PairSums {
 }
 
 /**
- * For each class, how well the score of class `own` separates `own` from that class alone, ties counting half: A(own | other)
- * of Hand & Till, Machine Learning 45 (2001) 171.
- * @param labels of the rows, 0..C-1   @param out C values; NaN where one of the two has no row, and for `own` itself
+ * For each other class, how well the score of class `positive` separates `positive` from that class alone, ties
+ * counting half: A(positive | other) of Hand & Till, Machine Learning 45 (2001) 171.
+ * @param labels of the rows, 0..C-1   @param out C values; NaN where one of the two has no rows, and for `positive`
+ *   itself
  */
 export function aurocAgainstEach(
   { index, score }: Ranking,
-  own: number,
+  positive: number,
   { labels, weights }: { labels: ArrayLike<number>; weights: Float64Array },
   out: Float64Array,
   { area, total, tied }: PairSums = new PairSums(out.length),
@@ -90,16 +93,16 @@ export function aurocAgainstEach(
     const row = index[k]!;
     tied[labels[row]!]! += weights[row]!;
     if (k + 1 < index.length && score[k + 1] === score[k]) continue;
-    for (let c = 0; c < out.length; c++) area[c]! += tied[c]! * (total[own]! + tied[own]! / 2);
+    for (let c = 0; c < out.length; c++) area[c]! += tied[c]! * (total[positive]! + tied[positive]! / 2);
     for (let c = 0; c < out.length; c++) total[c]! += tied[c]!;
     tied.fill(0);
   }
-  for (let c = 0; c < out.length; c++) out[c] = c === own ? Number.NaN : area[c]! / (total[c]! * total[own]!);
+  for (let c = 0; c < out.length; c++) out[c] = c === positive ? Number.NaN : area[c]! / (total[c]! * total[positive]!);
 }
 
 /**
- * Average precision, the step-wise area under the precision-recall curve: Σ (R_k - R_k-1) P_k, without the
- * interpolation that flatters. Davis & Goadrich, ICML 2006; read it against the base rate, its value for a random score.
+ * Average precision, the step-wise area under the precision-recall curve: Σ (R_k - R_k-1) P_k, without the optimistic
+ * interpolation. Davis & Goadrich, ICML 2006. Compare it with the base rate, its value for a random score.
  * @returns 0..1; NaN where there is no positive
  */
 export function averagePrecision(ranking: Ranking, weights?: Float64Array): number {
@@ -145,8 +148,8 @@ export interface PrecisionRecallCurve {
 }
 
 /**
- * Empirical precision-recall curve, to be drawn in steps: between its points, precision is not linear. Davis & Goadrich,
- * ICML 2006.
+ * Empirical precision-recall curve, to be drawn in steps: between its points, precision is not linear. Davis &
+ * Goadrich, ICML 2006.
  * @returns no points where there is no positive
  */
 export function precisionRecallCurve(ranking: Ranking): PrecisionRecallCurve {
@@ -167,7 +170,7 @@ export function precisionRecallCurve(ranking: Ranking): PrecisionRecallCurve {
 }
 
 /**
- * Sensitivity at each false positive rate of an ascending grid, by straight lines between the points of the ROC curve;
+ * Sensitivity at each false positive rate of an ascending grid, by linear interpolation of the ROC curve;
  * NaN without positives or negatives. Written into `out`, so that the bootstrap allocates nothing.
  */
 export function sensitivityAt(
@@ -185,7 +188,7 @@ export function sensitivityAt(
   let [k, x0, y0] = [0, 0, 0];
   walk(ranking, weights, (p, n) => {
     const [x, y] = [n / totalN, p / totalP];
-    // A grid point on a vertical piece gets its upper end: what can be had at this false positive rate.
+    // A grid point on a vertical segment gets its upper end: the highest sensitivity at this false positive rate.
     for (; k < grid.length && grid[k]! < x; k++) out[k] = y0 + ((grid[k]! - x0) / (x - x0)) * (y - y0);
     [x0, y0] = [x, y];
   });
@@ -204,7 +207,7 @@ export function precisionAt(
   out.fill(Number.NaN, 0, grid.length);
   let k = 0;
   walk(ranking, weights, (p, n) => {
-    // Volumes of weight 0 are not there. The rounding of p / total must not put a grid point beyond the last volume.
+    // Volumes of weight 0 are ignored. Rounding of p / total must not put a grid point beyond the last volume.
     for (; k < grid.length && total > 0 && p + n > 0 && p / total >= grid[k]! - 1e-12; k++) out[k] = p / (p + n);
   });
 }

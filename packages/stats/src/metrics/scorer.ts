@@ -1,4 +1,7 @@
-/** Every metric of one model on one part as a function of volume weights, with all that can be computed once computed once. */
+/**
+ * Every metric of one model on one part as a function of volume weights. What does not depend on the weights is
+ * computed once.
+ */
 import { squaredError, surprise } from "../calibration/proper-scores.js";
 import {
   classwiseCalibrationError,
@@ -78,7 +81,7 @@ export class Scorer {
   private readonly pairs: Float64Array[];
   private readonly pairSums: PairSums;
 
-  /** @param bins bins of the calibration errors; the scores must have passed checkScores */
+  /** @param bins number of bins of the calibration errors; the scores must have passed checkScores */
   constructor(
     { labels, probabilities }: Pick<Scored, "labels" | "probabilities">,
     private readonly classes: number,
@@ -102,7 +105,7 @@ export class Scorer {
     );
   }
 
-  /** Writes METRICS, then CLASS_METRICS of each class; NaN where one is undefined. Allocates nothing. */
+  /** Writes METRICS, then the CLASS_METRICS of each class; NaN where a metric is undefined. Allocates nothing. */
   score(weights: Float64Array, out: Float64Array): void {
     this.fillConfusion(weights);
     for (let c = 0; c < this.classes; c++) this.scoreClass(c, weights, out);
@@ -154,7 +157,7 @@ export class Scorer {
     out[metricIndex("areaUnderRiskCoverage")] = areaUnderRiskCoverage(this.confidences, weights);
   }
 
-  /** Mean of the one-vs-rest areas over the classes where one is defined. */
+  /** Mean of the one-vs-rest areas over the classes for which it is defined. */
   private macroAuroc(out: Float64Array): number {
     let sum = 0;
     let present = 0;
@@ -167,7 +170,7 @@ export class Scorer {
     return sum / present;
   }
 
-  /** Mean over the pairs of classes that are both there, of A(i | j) and A(j | i). */
+  /** Mean of A(i | j) and A(j | i) over the pairs of classes that both occur. */
   private pairwiseAuroc(weights: Float64Array): number {
     const rows = { labels: this.labels, weights };
     this.pairs.forEach((out, c) => aurocAgainstEach(this.rankings[c]!, c, rows, out, this.pairSums));
@@ -184,8 +187,9 @@ export class Scorer {
 }
 
 /**
- * Every metric of one model, without intervals: for a run of many seeds or folds.
- * @param bins of the calibration errors   @returns NaN where a metric is undefined   @throws the errors of checkScores
+ * Every metric of one model, without intervals, for runs over many seeds or folds.
+ * @param bins number of bins of the calibration errors   @returns NaN where a metric is undefined   @throws the errors
+ *   of checkScores
  */
 export function scoreAll(
   scores: Pick<Scored, "labels" | "probabilities">,

@@ -1,6 +1,7 @@
 /**
- * The count-threshold vote beyond two classes. Counts are of slices that chose a class; thresholds are swept over 0..S on
- * val and then frozen, as in the vote of two classes. S slices, C classes.
+ * The count-threshold vote for more than two classes. It counts the slices that chose each class; thresholds
+ * are swept over 0..S on the validation set and then frozen, as in the vote for two classes.
+ * S slices, C classes.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { middleOfBest } from "../decisions/plateau.js";
@@ -15,9 +16,9 @@ import {
 } from "./count-threshold.js";
 import { majorityVote, voteCounts, type SliceProbabilities } from "./rules.js";
 
-/** What the sweeps need of a volume. */
+/** What the sweeps need to know about a volume. */
 export interface ClassCounts {
-  /** slices that chose each class */
+  /** number of slices that chose each class */
   counts_C: readonly number[];
   /** shares of the majority vote, whose order decides between classes */
   shares_C: readonly number[];
@@ -30,8 +31,9 @@ export function countClasses(slices_SC: SliceProbabilities): ClassCounts {
 }
 
 /**
- * The volume is of the background class unless at least the threshold's share of its slices chose another one; then it is
- * of the one that most of these chose (the mean probability decides ties). For two classes, the vote of `isPositive`.
+ * A volume is of the background class unless at least the threshold's share of its slices chose another class; then it
+ * is of the class that most of these slices chose (the mean probability decides ties). For two classes this is the vote
+ * of `isPositive`.
  * @param background the class of slices that show nothing
  */
 export function classVote(volume: ClassCounts, threshold: VoteThreshold, background = 0): number {
@@ -44,7 +46,7 @@ function foreground({ counts_C, slices }: ClassCounts, background: number): Posi
 }
 
 /**
- * Tries every threshold 0..S of `classVote` on val and keeps the middle of the longest best run.
+ * Tries every threshold 0..S of `classVote` on the validation set and keeps the middle of the longest run of best ones.
  * @throws ShapeError where lengths differ or there are no volumes, RangeOfParameterError, LabelError
  */
 export function sweepClassVote(
@@ -77,8 +79,8 @@ export interface GradeThresholds {
 }
 
 /**
- * For ordered classes: for each border c = 1..C-1, "grade c or worse" is a task of two classes with its own threshold on
- * the count of slices of grade c or worse. Frank & Hall, ECML 2001.
+ * For ordered classes: for each border c = 1..C-1, "grade c or worse" is a task of two classes with a separate
+ * threshold on the number of slices of grade c or worse. Frank & Hall, ECML 2001.
  * @throws as sweepClassVote
  */
 export function sweepGrades(
@@ -97,7 +99,7 @@ export function sweepGrades(
   return { best: sweeps.map(({ best }) => best), sweeps };
 }
 
-/** The number of borders that the volume is beyond. */
+/** The number of borders that the volume exceeds. */
 export function gradeVote(volume: ClassCounts, thresholds: readonly VoteThreshold[]): number {
   return thresholds.filter((threshold, border) => isPositive(atLeast(volume, border + 1), threshold)).length;
 }
@@ -110,8 +112,8 @@ function checkVolumes(name: string, volumes: readonly ClassCounts[], labels: rea
   if (volumes.length === 0 || volumes.length !== labels.length)
     throw new ShapeError(`${name}: labels`, `${Math.max(1, volumes.length)} values`, String(labels.length));
   const classes = volumes[0]!.counts_C.length;
-  const odd = volumes.findIndex(({ counts_C }) => counts_C.length !== classes);
-  if (odd >= 0)
-    throw new ShapeError(`${name}: volume ${odd}`, `${classes} classes`, String(volumes[odd]!.counts_C.length));
+  const ragged = volumes.findIndex(({ counts_C }) => counts_C.length !== classes);
+  if (ragged >= 0)
+    throw new ShapeError(`${name}: volume ${ragged}`, `${classes} classes`, String(volumes[ragged]!.counts_C.length));
   return classes;
 }

@@ -1,10 +1,10 @@
-/** The published 2D baseline: count the positive slices of a volume, call it positive from a threshold on. */
+/** The published 2D baseline: count the positive slices of a volume, and call it positive at a threshold or above. */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
 import { accuracy, balancedAccuracy, confusionMatrix, macroF1 } from "../metrics/confusion.js";
 import { middleOfBest } from "../decisions/plateau.js";
 import { voteCounts, type SliceProbabilities } from "./rules.js";
 
-/** A volume for the threshold vote of a binary task: slices that say class 1, of how many. */
+/** A volume in the threshold vote of a binary task: number of slices that chose class 1, and number of slices. */
 export interface PositiveCount {
   positive: number;
   slices: number;
@@ -17,18 +17,20 @@ export function countPositive(slices_SC: SliceProbabilities): PositiveCount {
   return { positive: counts[1]!, slices: slices_SC.length };
 }
 
-/** A volume is positive where at least `numerator / denominator` of its slices are: for equal depths a count of slices. */
+/**
+ * A volume is positive where at least `numerator / denominator` of its slices are: for equal depths, a count of slices.
+ */
 export interface VoteThreshold {
   numerator: number;
   denominator: number;
 }
 
-/** Compared in whole numbers, so that 3 of 9 reaches a third. */
+/** Compared as whole numbers, so that 3 of 9 reaches one third. */
 export function isPositive({ positive, slices }: PositiveCount, { numerator, denominator }: VoteThreshold): boolean {
   return positive * denominator >= numerator * slices;
 }
 
-/** What the best threshold is best in. */
+/** The metric that the threshold is chosen by. */
 export type SweepCriterion = "accuracy" | "balancedAccuracy" | "macroF1";
 
 /** One step of the sweep. */
@@ -46,8 +48,8 @@ export interface Sweep {
 
 /**
  * Tries every threshold 0..S on the validation volumes (S the largest depth; a fraction of the slices where depths
- * differ) and keeps the one of highest balanced accuracy, or of another criterion. Where several are equally good, the middle of their longest
- * run is taken. The result is frozen: test volumes only ever see `best`.
+ * differ) and keeps the one with the highest balanced accuracy, or another criterion. Where several are equally good,
+ * it takes the middle of their longest run. The result is frozen: test volumes only ever see `best`.
  * @param labels 0 or 1 for each volume
  * @throws ShapeError where lengths differ or there are no volumes, RangeOfParameterError for a volume without slices
  */
@@ -85,8 +87,8 @@ function scoreThreshold(
 
 /**
  * The threshold vote as a pair of scores that sum to 1: above one half exactly where the volume is positive, and in the
- * order of the positive fraction, so that accuracy and AUROC are those of the vote. A score, not a calibrated
- * probability: its NLL, Brier score and ECE say nothing.
+ * order of the positive fraction, so that accuracy and AUROC are those of the vote. It is a score, not a calibrated
+ * probability: its NLL, Brier score and ECE are meaningless.
  */
 export function thresholdVote(volume: PositiveCount, threshold: VoteThreshold): [number, number] {
   const fraction = volume.positive / volume.slices;

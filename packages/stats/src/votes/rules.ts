@@ -1,6 +1,6 @@
 /**
- * From slices to a volume without a second model: the slices vote. Votes are over probabilities or per-class counts;
- * class indices are never added up, which means nothing beyond two classes.
+ * Combines slice predictions into a volume prediction without a second model: the slices vote. Votes use probabilities
+ * or per-class counts; class indices are never added, because their sum is meaningless beyond two classes.
  * S slices, C classes.
  */
 import { ProbabilityError, RangeOfParameterError, ShapeError } from "../errors.js";
@@ -15,8 +15,9 @@ const HIGHEST = 1 + 1e-3;
 function classesOf(slices_SC: SliceProbabilities): number {
   const classes = slices_SC[0]?.length;
   if (classes === undefined) throw new ShapeError("vote: slices", "at least one slice", "none");
-  const odd = slices_SC.findIndex((row) => row.length !== classes);
-  if (odd >= 0) throw new ShapeError(`vote: slice ${odd}`, `${classes} classes`, String(slices_SC[odd]!.length));
+  const ragged = slices_SC.findIndex((row) => row.length !== classes);
+  if (ragged >= 0)
+    throw new ShapeError(`vote: slice ${ragged}`, `${classes} classes`, String(slices_SC[ragged]!.length));
   slices_SC.forEach((row, s) => {
     // A NaN would count as a vote for class 0.
     for (let c = 0; c < classes; c++)
@@ -43,7 +44,7 @@ export function voteCounts(slices_SC: SliceProbabilities): number[] {
 }
 
 /**
- * Majority vote: one vote a slice, and the mean probability as one vote more, which decides ties and nothing else.
+ * Majority vote: one vote per slice, and the mean probability as one more vote, which only decides ties.
  * @returns C shares of the S + 1 votes   @throws ShapeError for no slices or rows of different length
  */
 export function majorityVote(slices_SC: SliceProbabilities): number[] {
@@ -52,8 +53,8 @@ export function majorityVote(slices_SC: SliceProbabilities): number[] {
 }
 
 /**
- * Mean of the k highest probabilities of each class, over the slices that show it best: for findings that fill few
- * slices. All slices where there are fewer than k; k = 1 is the maximum.
+ * Mean of the k highest probabilities of each class, for findings that fill only a few slices. Where a volume has fewer
+ * than k slices, all are used; k = 1 is the maximum.
  * @returns C scores that sum to 1   @throws ShapeError for no slices or rows of different length, RangeOfParameterError
  */
 export function topKVote(slices_SC: SliceProbabilities, k: number): number[] {
@@ -70,10 +71,10 @@ export function topKVote(slices_SC: SliceProbabilities, k: number): number[] {
 }
 
 /**
- * Noisy or: the volume shows class c > 0 unless every slice fails to, P(c) = 1 - Π_s (1 - p_sc), and is of class 0, which
- * shows nothing, where every slice is, P(0) = Π_s p_s0. Pearl, Probabilistic Reasoning in Intelligent Systems (1988).
- * For two classes these sum to 1 as they are. It takes slices as independent, which neighbours are not: with many slices
- * its probabilities lie near 0 and 1 and want a temperature.
+ * Noisy or: the volume shows class c > 0 unless every slice fails to, P(c) = 1 - Π_s (1 - p_sc), and is of class 0,
+ * which shows nothing, where every slice is, P(0) = Π_s p_s0. Pearl, Probabilistic Reasoning in Intelligent Systems
+ * (1988). For two classes these already sum to 1. It assumes that slices are independent, which neighbours are not:
+ * with many slices its probabilities lie near 0 and 1 and need temperature scaling.
  * @returns C scores that sum to 1   @throws ShapeError for no slices or rows of different length
  */
 export function noisyOrVote(slices_SC: SliceProbabilities): number[] {

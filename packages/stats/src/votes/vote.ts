@@ -1,4 +1,4 @@
-/** The vote that a configuration asks for, its threshold chosen on val alone. */
+/** The vote that a configuration selects; its threshold is chosen on the validation set alone. */
 import { argmax } from "../metrics/confusion.js";
 import { classVote, countClasses, sweepClassVote } from "./class-counts.js";
 import { countPositive, sweepThreshold, thresholdVote, type Sweep } from "./count-threshold.js";
@@ -14,9 +14,9 @@ export interface Voters {
 }
 
 export interface Vote {
-  /** volumes x classes; of `count` scores whose largest is the decision, and no probabilities */
+  /** volumes x classes; for `count` these are scores whose largest is the decision, not probabilities */
   probabilities: number[][];
-  /** count: every threshold on val. */
+  /** for `count`: every threshold on the validation set */
   sweep: Sweep | null;
 }
 
@@ -26,13 +26,13 @@ export function voteBy(
   { val, volumes, k }: { val: Voters; volumes: readonly SliceProbabilities[]; k: number },
 ): Vote {
   if (rule === "count") return countVote(val, volumes);
-  const of = {
+  const voteOf = {
     mean: meanVote,
     majority: majorityVote,
     topk: (slices_SC: SliceProbabilities) => topKVote(slices_SC, k),
     noisy_or: noisyOrVote,
   }[rule];
-  return { probabilities: volumes.map(of), sweep: null };
+  return { probabilities: volumes.map(voteOf), sweep: null };
 }
 
 function countVote(val: Voters, volumes: readonly SliceProbabilities[]): Vote {
@@ -49,7 +49,7 @@ function countVote(val: Voters, volumes: readonly SliceProbabilities[]): Vote {
   return { probabilities, sweep };
 }
 
-/** Shares of the slices for the class of a volume, in slice order: what each slice says for the decision. */
+/** The probability that each slice gives to the predicted class of the volume, in slice order. */
 export function sliceEvidence(slices_SC: SliceProbabilities, probabilities: readonly number[]): number[] {
   const decision = argmax(probabilities);
   return slices_SC.map((row) => row[decision] ?? 0);

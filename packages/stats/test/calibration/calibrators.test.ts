@@ -45,7 +45,7 @@ for (const c of reference.temperature)
     );
   });
 
-test("a temperature changes no prediction and no ranking of two classes, and its inverse takes it back", () => {
+test("a temperature changes no prediction and no ranking of two classes, and its inverse undoes it", () => {
   const { labels, probabilities } = simulate({ model: "m", seed: 2, counts: [15, 12], signal: 1 });
   const cooled = applyTemperature(probabilities, 2.5);
   assert.deepEqual(cooled.map(argmax), probabilities.map(argmax));
@@ -61,7 +61,7 @@ test("a temperature changes no prediction and no ranking of two classes, and its
   applyTemperature(probabilities, 1).forEach((row, i) => close(row[0]!, probabilities[i]![0]!, 1e-12, `row ${i}`));
 });
 
-test("val all right: as sharp as allowed; all wrong: as flat as allowed; uniform rows: 1 (by hand)", () => {
+test("temperature is the lower limit where all of val is right, the upper limit where all is wrong, and 1 for uniform rows (by hand)", () => {
   const right = fitTemperature(
     val(
       [0, 1, 1],
@@ -176,7 +176,7 @@ test("priors: the same mix changes nothing; odds move by the ratio of odds (by h
   close(row![1]!, 0.1, 1e-15, "an undecided model gives the prior");
 });
 
-test("a mix that is none is refused, and a row without any class that exists", () => {
+test("an invalid mix is refused, and so is a row without a class of the target mix", () => {
   const rows = [[0.5, 0.5]];
   const refused = (trained: number[], target: number[], error: new (...rest: never[]) => Error) =>
     assert.throws(() => correctPriors(rows, { trained, target }), error);
@@ -199,7 +199,7 @@ for (const c of reference.isotonic)
     rows.forEach((row, i) => close(row[1]!, c.calibrated[i]!, 1e-9, `at ${c.at[i]}`));
   });
 
-test("isotonic map: rising, right at the edges, one point for a constant model (by hand)", () => {
+test("isotonic map: increasing, correct at the edges, one point for a constant model (by hand)", () => {
   const map = fitIsotonic(
     val(
       [0, 1, 0, 1],

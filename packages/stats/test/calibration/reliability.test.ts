@@ -61,7 +61,7 @@ test("the parts add up to the Brier score exactly, with ties and with bins that 
     }
 });
 
-test("always giving the base rates: all uncertainty, nothing else (by hand)", () => {
+test("predicting the base rates gives uncertainty and nothing else (by hand)", () => {
   const found = brierDecomposition([0, 0, 0, 1], new Array<number[]>(4).fill([0.75, 0.25]), 2);
   assert.deepEqual(
     [found.brier, found.reliability, found.resolution, found.uncertainty, found.withinBins],
@@ -120,7 +120,7 @@ test("reliability of one class; subjects with several volumes widen the interval
   );
 });
 
-test("classwise error is the mean of the classes' own errors; for a constant right forecast 0 (by hand)", () => {
+test("classwise error is the mean of the classes' own errors; 0 for a constant correct forecast (by hand)", () => {
   const labels = [0, 0, 1, 2];
   const classes = sortByClass(labels, new Array<number[]>(4).fill([0.5, 0.25, 0.25]));
   close(classwiseCalibrationError(classes, 1), 0, 1e-15, "base rates");

@@ -2,7 +2,13 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { ClusteredSubjectsError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
 import { METRICS } from "../../src/metrics/scorer.js";
-import { groupSubjects, pairedDifference, resampleSubjects, sampledOf, seededRandom } from "../../src/intervals/bootstrap.js"; // prettier-ignore
+import {
+  groupSubjects,
+  pairedDifference,
+  resampleSubjects,
+  sampledOf,
+  seededRandom,
+} from "../../src/intervals/bootstrap.js";
 import { holm } from "../../src/comparisons/holm.js";
 import { mcNemar } from "../../src/comparisons/mcnemar.js";
 import { swapTest } from "../../src/comparisons/permutation.js";
@@ -52,7 +58,7 @@ test("Holm's adjustment equals statsmodels' (fixtures/evaluate/compare.py)", () 
     holm(p).forEach((value, i) => close(value, adjusted[i]!, 1e-12, `${p.join()}: ${i}`));
 });
 
-test("Holm: a test that could not be made stays NaN and is not counted; nonsense is refused (by hand)", () => {
+test("Holm: a test that could not be carried out stays NaN and is not counted; values outside 0..1 are refused (by hand)", () => {
   const [a, b, c] = holm([0.02, Number.NaN, 0.03]);
   assert.deepEqual([a, c], [0.04, 0.04]);
   assert.ok(Number.isNaN(b));
@@ -111,7 +117,7 @@ test("two statistics that differ by a constant have that difference, without spr
   assert.equal(compare(0).p, 1);
 });
 
-test("swap test: all arrangements where they are few, by hand for three subjects", () => {
+test("swap test: all arrangements are examined where there are few, by hand for three subjects", () => {
   // Differences 3, 2, 1 per subject; the sum with signs: |6|, |4|, |2|, |0|, each twice. Only +6 and -6 reach 6.
   const sum = (swapped: Uint8Array, out: Float64Array) =>
     (out[0] = [3, 2, 1].reduce((total, d, s) => total + (swapped[s] === 1 ? -d : d), 0));
@@ -120,7 +126,7 @@ test("swap test: all arrangements where they are few, by hand for three subjects
   const drawn = swapTest(sum, 1, 3, { permutations: 5, random: seededRandom(1) });
   assert.equal(drawn.exact, false);
   assert.equal(drawn.arrangements, 6);
-  assert.ok(drawn.p[0]! >= 1 / 6, "never 0: the observed arrangement counts");
+  assert.ok(drawn.p[0]! >= 1 / 6, "p is never 0, because the observed arrangement counts");
   assert.ok(Number.isNaN(swapTest((_, out) => (out[0] = Number.NaN), 1, 3, { random: seededRandom(1) }).p[0]));
   assert.throws(() => swapTest(sum, 1, 3, { permutations: 0, random: seededRandom(1) }), RangeOfParameterError);
 });

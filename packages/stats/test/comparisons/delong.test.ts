@@ -113,7 +113,7 @@ test("DeLong's standard error is near the bootstrap's on 400 subjects (two metho
   close(standardError / spread, 1, 0.06, "ratio");
 });
 
-test("40000 volumes go through, and their AUROC is the ranking's", () => {
+test("40000 volumes are handled, and their AUROC is that of the ranking", () => {
   const random = seededRandom(2);
   const positive = Array.from({ length: 40000 }, () => random() < 0.3);
   const scores = positive.map((yes) => Math.round(1000 * (random() + (yes ? 0.2 : 0))));

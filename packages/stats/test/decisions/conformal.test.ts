@@ -49,7 +49,7 @@ for (const c of fixture<{ conformal: Case[] }>("decisions").conformal)
 
 for (const score of ["lac", "aps"] as const)
   for (const byClass of [false, true])
-    test(`the promise is kept: over 300 splits ${score}${byClass ? " by class" : ""} covers 80 % or more, on average (simulation)`, () => {
+    test(`the guarantee holds: over 300 splits ${score}${byClass ? " by class" : ""} covers 80 % or more, on average (simulation)`, () => {
       let [covered, total] = [0, 0];
       for (let split = 0; split < 300; split++) {
         const all = simulate({ model: "m", seed: 1000 + split, counts: [24, 24], signal: 0.7 });
@@ -69,7 +69,8 @@ for (const score of ["lac", "aps"] as const)
       }
       // 7200 held-out volumes: three standard errors, split to split, are about 0.02.
       assert.ok(covered / total > 0.78, `${covered / total}`);
-      if (score === "lac" && !byClass) assert.ok(covered / total < 0.87, "and is not bought by sets of everything");
+      if (score === "lac" && !byClass)
+        assert.ok(covered / total < 0.87, "and not because the sets contain every class");
     });
 
 test("the quantile by hand: 4 of 5 subjects at 20 %, all classes where subjects are too few", () => {
@@ -121,14 +122,14 @@ function coverageAfterChoice(epochs: number, valSubjects: number, trainings: num
   return covered / (trainings * TEST);
 }
 
-test("coverage where val was used for nothing else is at least what was aimed at; where it chose the epoch, a little less (simulation)", () => {
+test("coverage is at least the target where val was used for nothing else, and slightly less where val chose the epoch (simulation)", () => {
   const untouched = coverageAfterChoice(1, 50, 400);
   assert.ok(untouched > 0.895 && untouched < 0.93, `untouched ${untouched}`);
   const chosen = coverageAfterChoice(20, 50, 150);
   assert.ok(chosen < untouched && chosen > 0.84, `chosen by val ${chosen}`);
 });
 
-test("of several volumes of a subject the strangest counts (by hand)", () => {
+test("of several volumes of a subject, the highest score counts (by hand)", () => {
   const val: PartScored = {
     part: "val",
     labels: [0, 0, 0],
@@ -140,7 +141,7 @@ test("of several volumes of a subject the strangest counts (by hand)", () => {
   assert.equal(model.subjects_C[0], 2);
 });
 
-test("an empty set for a scan like none of val, with lac; never with aps (by hand)", () => {
+test("lac may return an empty set for a scan unlike all of val, aps never does (by hand)", () => {
   const val: PartScored = {
     part: "val",
     labels: [0, 1, 0, 1],
@@ -153,7 +154,7 @@ test("an empty set for a scan like none of val, with lac; never with aps (by han
   assert.deepEqual(aps, [true, false]);
 });
 
-test("coverage intervals: Wilson for one volume a subject, with the design effect for several (by hand)", () => {
+test("coverage intervals: Wilson for one volume per subject, with the design effect for several (by hand)", () => {
   const sets = [
     [true, false],
     [true, true],
@@ -171,7 +172,7 @@ test("coverage intervals: Wilson for one volume a subject, with the design effec
   assert.deepEqual(grouped.subjectCoverage, { value: 2 / 3, interval: wilson(2, 3) });
 });
 
-test("fitted on val alone; wrong input is refused", () => {
+test("prediction sets are fitted on val alone, and invalid input is refused", () => {
   const { labels, probabilities, subjects } = simulate({ model: "m", seed: 1, counts: [4, 4], signal: 1 });
   const options = { miss: 0.2, score: "lac", byClass: false } as const;
   assert.throws(() => fitConformal({ part: "test", labels, probabilities, subjects }, options), PredictionsError);

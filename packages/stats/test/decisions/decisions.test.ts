@@ -46,7 +46,7 @@ test("risk-coverage curve equals counting at every confidence, with ties (fixtur
   }
 });
 
-test("area under the risk-coverage curve: right, wrong, right, wrong from the surest down (by hand)", () => {
+test("area under the risk-coverage curve: right, wrong, right, wrong from the most confident down (by hand)", () => {
   const sorted = sortConfidences(
     [0, 1, 0, 1],
     [
@@ -100,7 +100,7 @@ test("net benefit equals the formula on scikit-learn's confusion matrices, with 
   }
 });
 
-test("net benefit: a perfect model has the prevalence at every threshold; one that says yes to all is treat-all (by hand)", () => {
+test("net benefit: a perfect model has the prevalence at every threshold; one that calls every volume positive is treat-all (by hand)", () => {
   const labels = [1, 0, 0, 0];
   const subjects = ["a", "b", "c", "d"];
   const thresholds = [0.9, 0.1];
@@ -154,7 +154,7 @@ for (const c of reference.thresholds)
     close(5 * confusion.counts[2]! + confusion.counts[1]!, c.cost, 1e-12, "cost");
   });
 
-test("the middle of equally good thresholds is taken, half way between probabilities (by hand)", () => {
+test("the middle of equally good thresholds is taken, halfway between probabilities (by hand)", () => {
   const val: PartScored = {
     part: "val",
     labels: [0, 0, 1, 1],
@@ -167,7 +167,11 @@ test("the middle of equally good thresholds is taken, half way between probabili
   assert.deepEqual(frozen.onVal, { positives: 2, negatives: 2, sensitivity: 1, specificity: 1 });
   assert.throws(() => Object.assign(frozen, { threshold: 0.1 }), TypeError, "it is frozen");
   const all = chooseThreshold(val, { kind: "cost", miss: 1, falseAlarm: 1e-9 });
-  assert.deepEqual(decide(all, val.probabilities), [0, 0, 1, 1], "a miss is dear, but an alarm is not for nothing");
+  assert.deepEqual(
+    decide(all, val.probabilities),
+    [0, 0, 1, 1],
+    "a miss is expensive, but a false alarm has a cost, too",
+  );
 });
 
 test("a constant model: everybody or nobody, by the rule (by hand)", () => {
@@ -181,7 +185,11 @@ test("a constant model: everybody or nobody, by the rule (by hand)", () => {
   assert.deepEqual(decide(everybody, val.probabilities), [1, 1, 1]);
   const nobody = chooseThreshold(val, { kind: "specificity", atLeast: 0.8 });
   assert.deepEqual(decide(nobody, val.probabilities), [0, 0, 0]);
-  assert.deepEqual(JSON.parse(JSON.stringify(nobody)), nobody, "also a threshold above all survives a file");
+  assert.deepEqual(
+    JSON.parse(JSON.stringify(nobody)),
+    nobody,
+    "a threshold above all probabilities survives a file, too",
+  );
 });
 
 test("a threshold is chosen on val alone, of two classes that both occur; wrong rules are refused", () => {

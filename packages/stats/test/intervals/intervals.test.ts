@@ -135,7 +135,7 @@ test("Newcombe's interval of paired shares, from resamples with their correlatio
   }
 });
 
-test("test and interval of a difference say the same: the bound has p = 1 - level", () => {
+test("test and interval of a difference agree: the bound has p = 1 - level", () => {
   const sampled = (value: number, trials: number, degreesOfFreedom: number): Sampled => ({
     value,
     range: [0, 1],
@@ -159,7 +159,7 @@ test("test and interval of a difference say the same: the bound has p = 1 - leve
   assert.equal(differenceOf(sampled(0.7, 20, 9), sampled(0.7, 20, 9), 0, 0.95).p, 1);
 });
 
-test("ranges: kappa is Wilson's on -1..1, a loss has a factor, anything else a t interval (by hand)", () => {
+test("ranges: kappa is Wilson's on -1..1, a loss has a log t interval, anything else a t interval (by hand)", () => {
   const base = { standardError: 0.1, degreesOfFreedom: Infinity, trials: 10, method: "wilson, bootstrap" } as const;
   const share = intervalOf({ ...base, value: 0.8, range: [0, 1] }, 0.95);
   const kappa = intervalOf({ ...base, value: 0.6, range: [-1, 1] }, 0.95);

@@ -73,10 +73,10 @@ test("a resample keeps subjects whole and draws as many as there are, whatever t
   };
   const { replicates } = resampleSubjects(check, 1, groups, { resamples: 3000, random: seededRandom(1) });
   close(replicates[0]!.reduce((a, b) => a + b, 0) / 3000, 1, 0.05, "each subject is drawn once on average");
-  assert.ok(drawn.has(0) && drawn.has(3), "no number of subjects of a kind is held fixed");
+  assert.ok(drawn.has(0) && drawn.has(3), "the number of subjects of a class is not held fixed");
 });
 
-test("the same seed gives the same resamples, another seed others", () => {
+test("the same seed gives the same resamples, another seed gives others", () => {
   const groups = groupSubjects(["a", "b", "c", "d"]);
   const run = (seed: number) =>
     resampleSubjects((weights, out) => (out[0] = weights[0]! + 10 * weights[1]!), 1, groups, {
@@ -87,7 +87,7 @@ test("the same seed gives the same resamples, another seed others", () => {
   assert.notDeepEqual(run(1), run(2));
 });
 
-test("no interval where every resample is equal or too many are NaN; a perfect share is worth its subjects (by hand)", () => {
+test("no interval where every resample is equal or too many are NaN; a perfect share counts as one trial per subject (by hand)", () => {
   const of = (estimate: number, replicates: number[]) => ({
     estimate: Float64Array.of(estimate),
     replicates: [Float64Array.from(replicates)],
@@ -105,11 +105,11 @@ test("no interval where every resample is equal or too many are NaN; a perfect s
   const perfect = intervalOf(sampledOf(of(1, [1, 1, 1]), 0, [0, 1], 8), 0.95);
   close(perfect.low, 8 / (8 + 2.3646242515927844 ** 2), 1e-9, "Wilson's with t's quantile, 7 degrees of freedom");
   assert.equal(perfect.high, 1);
-  // A share of so many trials varies by this standard error: 0.3 · 0.7 / 0.1².
+  // The number of trials of a share with this standard error: 0.3 · 0.7 / 0.1².
   close(sampledOf(of(0.3, [0.2, 0.3, 0.4]), 0, [0, 1]).trials, 21, 1e-9, "trials");
 });
 
-test("one subject: a value, no interval (by hand)", () => {
+test("one subject has a value but no interval (by hand)", () => {
   const groups = groupSubjects(["a", "a"]);
   const resampled = resampleSubjects((weights, out) => (out[0] = weights[0]! / 2), 1, groups, {
     resamples: 10,

@@ -24,7 +24,7 @@ test("votes never average class indices: half class 0 and half class 2 is not cl
   assert.equal(argmax(meanVote(slices)), 2);
 });
 
-test("majority vote: counts decide, however sure the minority is (by hand)", () => {
+test("majority vote: counts decide, however confident the minority is (by hand)", () => {
   const slices = [
     [0.51, 0.49],
     [0.51, 0.49],

@@ -73,7 +73,7 @@ test("a sweep may be for another criterion: accuracy leaves the rare class alone
   close(balanced.steps[3]!.balancedAccuracy, 0.7, 1e-15, "at 3 of 4");
 });
 
-test("class vote: few findings are background, many are the class that most of them chose (by hand)", () => {
+test("class vote: few positive slices are background, many are the class that most of them chose (by hand)", () => {
   const slices = [
     [0.8, 0.1, 0.1],
     [0.7, 0.2, 0.1],

@@ -2,16 +2,16 @@ import type { VolumeFormat } from "../errors.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
 import { MAX_DEFLATE_RATIO } from "./inflate.js";
 
-/** Bytes after the voxels that are taken for padding; more means that header and data do not belong together. */
+/** Up to this many bytes after the voxels count as padding; more means that header and data do not belong together. */
 export const PADDING_BYTES = 65536;
 
-/** What a header announces of its voxels. */
+/** What a header declares about the voxels. */
 export interface Announced {
   file: string;
   format: VolumeFormat;
-  /** Length of the voxels, uncompressed. */
+  /** Length of the uncompressed voxels. */
   bytes: number;
-  /** Such as "512 x 512 x 64 int16". */
+  /** Description for messages, such as "512 x 512 x 64 int16". */
   what: string;
 }
 
@@ -26,22 +26,22 @@ export function checkLength(announced: Announced, held: number): void {
 }
 
 export function refuseTooLarge({ file, format, bytes, what }: Announced, options?: ErrorOptions): never {
-  const problem = `expected ${bytes} bytes of voxels (${what}), the file goes on for more than ${PADDING_BYTES} bytes after them`;
+  const problem = `expected ${bytes} bytes of voxels (${what}), the file continues for more than ${PADDING_BYTES} bytes after them`;
   return refuser(file, format)(problem, "Its header does not fit its data; export the file again.", options);
 }
 
-/** What a header announces must be able to lie in a file of this size: no memory is taken on its word alone. */
+/** Checks that a file of this size can hold what its header declares, before any memory is allocated for it. */
 export function refuseImpossible({ file, format, bytes }: Announced, skip: number, compressedBytes: number): void {
   const most = compressedBytes * MAX_DEFLATE_RATIO;
   if (skip + bytes <= most) return;
-  const problem = `its header announces ${bytes} bytes of voxels, ${compressedBytes} compressed bytes hold at most ${most}`;
+  const problem = `its header declares ${bytes} bytes of voxels, ${compressedBytes} compressed bytes hold at most ${most}`;
   refuser(file, format)(problem, COPY_AGAIN);
 }
 
 /**
- * Copies the voxels out of the pieces of a file, to the last piece, so that a checksum at its end is checked.
+ * Copies the voxels out of the chunks of a file, and reads to the last chunk so that a checksum at the end is verified.
  * @param skip bytes before the first voxel
- * @throws VolumeFormatError too short, too long (found without reading on), or no memory for them
+ * @throws VolumeFormatError too short, too long (detected without reading the rest), or not enough memory
  */
 export async function gather(
   chunks: AsyncIterable<Uint8Array>,
@@ -51,7 +51,7 @@ export async function gather(
   const voxels = new Uint8Array(allocate(announced));
   let at = 0;
   for await (const chunk of chunks) {
-    // The part of the chunk that lies in the voxels, as offsets into the voxels.
+    // The part of the chunk that belongs to the voxels, as offsets into the voxels.
     const from = Math.max(at - skip, 0);
     const to = Math.min(at + chunk.length - skip, voxels.length);
     if (to > from) voxels.set(chunk.subarray(from + skip - at, to + skip - at), from);
@@ -62,7 +62,7 @@ export async function gather(
   return voxels;
 }
 
-/** @throws VolumeFormatError where there is no memory for the voxels */
+/** @throws VolumeFormatError where there is not enough memory for the voxels */
 export function allocate({ file, format, bytes }: Announced): ArrayBuffer {
   try {
     return new ArrayBuffer(bytes);

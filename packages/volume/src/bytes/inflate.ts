@@ -3,13 +3,13 @@ import { COPY_AGAIN, refuser } from "../refuse.js";
 
 export type Compression = "none" | "gzip" | "zlib";
 
-/** Deflate cannot shrink more than this; a header that announces more is damaged. */
+/** Deflate cannot compress by a larger factor; a header that implies more is damaged. */
 export const MAX_DEFLATE_RATIO = 1032;
 
-/** Fed at once, so that what one piece expands to stays below 17 MiB. */
+/** Size of the input chunks, so that one chunk expands to less than 17 MiB. */
 const PIECE_BYTES = 2 ** 14;
 
-/** By the first bytes, where a format allows either. */
+/** Detects the compression by the first bytes, where a format allows either. */
 export function compressionOf(start: Uint8Array): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return "gzip";
   const [method = 0, flags = 0] = start;
@@ -17,8 +17,8 @@ export function compressionOf(start: Uint8Array): Compression {
 }
 
 /**
- * The bytes in pieces, inflated where they are compressed, by the DecompressionStream that browsers and Node share;
- * Node's own readers use zlib. A gzip file of several members is refused by browsers.
+ * Yields the bytes in chunks, inflated where they are compressed, using the DecompressionStream that browsers and Node
+ * share; the readers for Node use zlib. Browsers refuse a gzip file of several members.
  * @throws VolumeFormatError damaged or truncated
  */
 export async function* inflated(
@@ -39,12 +39,12 @@ export async function* inflated(
 }
 
 /**
- * Pieces of a compressed stream in, pieces of its content out. @throws the platform's error
- * @param size bytes that the content is announced to have; it may be wrong
+ * Turns chunks of a compressed stream into chunks of its content. @throws the platform's error
+ * @param size declared size of the content in bytes, which may be wrong
  */
 export type Decompress = (pieces: AsyncIterable<Uint8Array>, size: number) => AsyncIterable<Uint8Array>;
 
-/** Raw deflate, as zip archives have it, by DecompressionStream. */
+/** Inflates raw deflate data, as in zip archives, with DecompressionStream. */
 export const inflateRaw: Decompress = (pieces) => decompressed(pieces, "deflate-raw");
 
 async function* decompressed(
@@ -60,7 +60,7 @@ async function* decompressed(
   }
 }
 
-/** Never rejects: every error, of the pieces too, reaches the reader of the stream. */
+/** Never rejects: every error, including those of the chunks, reaches the reader of the stream. */
 async function feed(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   writable: WritableStream<Uint8Array>,

@@ -1,11 +1,13 @@
 import { VolumeFileError } from "../errors.js";
 
-/** Bytes that are read where they are wanted: an array, a Blob, or a file (openFileSource of `@slicestack/volume/node`). */
+/** Bytes with random access: an array, a Blob, or a file (openFileSource of `@slicestack/volume/node`). */
 export interface ByteSource {
   /** For error messages. */
   readonly name: string;
   readonly size: number;
-  /** Exactly these bytes, in a buffer that is the caller's or must not be changed. @throws VolumeFileError */
+  /**
+   * Reads exactly these bytes, into a buffer that belongs to the caller or must not be changed. @throws VolumeFileError
+   */
   read(position: number, length: number): Promise<Uint8Array>;
 }
 
@@ -20,7 +22,7 @@ export function bytesSource(bytes: ArrayBuffer | Uint8Array, name = "bytes"): By
   };
 }
 
-/** A File chosen in a browser, or any other Blob; only what is asked for is read. */
+/** A File chosen in a browser, or any other Blob; only the requested bytes are read. */
 export function blobSource(blob: Blob, name = "blob"): ByteSource {
   return {
     name,
@@ -34,5 +36,9 @@ export function blobSource(blob: Blob, name = "blob"): ByteSource {
 
 function checked(bytes: Uint8Array, length: number, name: string): Uint8Array {
   if (bytes.length === length) return bytes;
-  throw new VolumeFileError(name, `ends early: ${bytes.length} of ${length} bytes came`, "Copy the file again.");
+  throw new VolumeFileError(
+    name,
+    `ends early: expected ${length} bytes, received ${bytes.length}`,
+    "Copy the file again.",
+  );
 }

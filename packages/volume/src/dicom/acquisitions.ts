@@ -2,7 +2,7 @@ import { named, said } from "../message.js";
 import { oneSlice, theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 
-/** What tells two acquisitions, or two phases of one, apart. */
+/** The attributes that distinguish two acquisitions, or two phases of one. */
 const MARKS: readonly (readonly [string, (slice: DicomSlice) => string | number | undefined])[] = [
   ["TemporalPosition", (slice: DicomSlice) => slice.temporalPosition],
   ["AcquisitionNumber", (slice: DicomSlice) => slice.acquisitionNumber],
@@ -10,13 +10,14 @@ const MARKS: readonly (readonly [string, (slice: DicomSlice) => string | number 
   ["AcquisitionTime", (slice: DicomSlice) => slice.acquisitionTime],
 ];
 
-/** Times differ from slice to slice anyway; only numbers show that acquisitions alternate. */
+/** Times differ from slice to slice in any case; only numbers show that acquisitions alternate. */
 const NUMBERS = MARKS.slice(0, 2);
 
 /**
  * Refuses a series whose positions repeat (two acquisitions, or one slice exported twice), or in which acquisitions
  * alternate along the normal. One acquisition after the other along the table is one volume.
- * @param along mm of each slice along the normal, rising  @param same closer slices are at one position, mm
+ * @param along position of each slice along the normal in mm, increasing  @param same slices closer than this, in mm,
+ *   share a position
  * @throws DicomSeriesError
  */
 export function checkAcquisitions(
@@ -27,7 +28,7 @@ export function checkAcquisitions(
   acquisition: number | "any" | undefined,
 ): void {
   const repeated = groupsAt(slices, along, same).filter((group) => group.length > 1);
-  const split = "Export each acquisition as a series of its own.";
+  const split = "Export each acquisition as a separate series.";
 
   if (repeated.length > 0) {
     const group = repeated[0] as DicomSlice[];
@@ -36,7 +37,7 @@ export function checkAcquisitions(
     if (mark !== undefined) {
       const [name, read] = mark;
       const repeats = counted(repeated.length, "position repeats", "positions repeat");
-      // Times of day belong to an examination, so they stay with the names.
+      // Times of day identify an examination, so they are treated like names.
       const values = named(` (${group.map(read).join(", ")})`, "");
       const problem = said`it holds several acquisitions: ${repeats} with another ${name}${values}, first at ${where}`;
       throw refusal(seriesUid, "mixed-acquisitions", repeated.flat(), problem, split);
@@ -71,7 +72,7 @@ export function checkAcquisitions(
   }
 }
 
-/** Runs of slices at one position. */
+/** Groups the slices that share a position. */
 function groupsAt(slices: readonly DicomSlice[], along: readonly number[], same: number): DicomSlice[][] {
   const groups: DicomSlice[][] = [];
   slices.forEach((slice, i) => {
@@ -88,7 +89,7 @@ function allDiffer(values: readonly (string | number | undefined)[]): boolean {
   return !values.includes(undefined) && new Set(values).size === values.length;
 }
 
-/** "z = -102.5 mm", along the axis that the slices follow most. */
+/** Such as "z = -102.5 mm", along the axis closest to the slice normal. */
 export function placeText({ position, orientation }: DicomSlice): string {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = orientation ?? [];
   const normal = [b * f - c * e, c * d - a * f, a * e - b * d].map(Math.abs);

@@ -13,8 +13,9 @@ export const cross = (a: Triple, b: Triple): Triple => [
 const UNIT = 5e-3;
 
 /**
- * The axes that ImageOrientationPatient names, made orthonormal: x kept, y turned to it, and their normal.
- * @returns undefined where it is not two unit vectors at right angles
+ * The axes given by ImageOrientationPatient, made orthonormal: x is kept, y is made perpendicular to it, and their
+ * normal follows.
+ * @returns undefined where the attribute is not two perpendicular unit vectors
  */
 export function orthonormal(orientation: readonly number[]): { x: Triple; y: Triple; normal: Triple } | undefined {
   const [x, y] = [orientation.slice(0, 3) as Triple, orientation.slice(3, 6) as Triple];

@@ -1,18 +1,18 @@
 import { VolumeFormatError } from "../errors.js";
 import type { Message } from "../message.js";
 
-/** The bytes at hand end before the data set does: more must be read, or the file is truncated. */
+/** The available bytes end before the data set does: more must be read, or the file is truncated. */
 export class EndOfBytes extends Error {
   override readonly name = "EndOfBytes";
 }
 
-/** A file that breaks the rules of its own format. `problem`: what was expected and what came. */
+/** Refuses a file that violates its format. `problem` says what was expected and what was received. */
 export function damaged(file: string, problem: string, options?: ErrorOptions): VolumeFormatError {
-  const remedy = "The file is damaged or was cut; copy or export it again.";
+  const remedy = "The file is damaged or truncated; copy or export it again.";
   return new VolumeFormatError({ file, format: "DICOM", problem, remedy }, options);
 }
 
-/** A file that is right, but of a kind that is not read. */
+/** Refuses a file that is valid, but of an unsupported kind. */
 export function unsupported(file: string, problem: string | Message, remedy: string): VolumeFormatError {
   return new VolumeFormatError({ file, format: "DICOM", problem, remedy });
 }

@@ -3,11 +3,11 @@ import { UNDEFINED_LENGTH, type DatasetPlace, type ElementPlace, type ElementWal
 import { TAG, type TagName } from "./tags.js";
 import { decodeText } from "./text.js";
 
-/** No element that is read as text is longer; a longer one is damage. */
+/** Limit for elements that are read as text; a longer one means that the file is damaged. */
 const MAX_TEXT_BYTES = 65536;
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** The wanted elements of a data set or an item, by name. A missing, empty or malformed one is undefined. */
+/** The requested elements of a data set or an item, by name. A missing, empty or malformed one is undefined. */
 export class Dataset {
   readonly #walker: ElementWalker;
   readonly #place: DatasetPlace;
@@ -33,7 +33,7 @@ export class Dataset {
     const bytes = this.#value(name, MAX_TEXT_BYTES);
     if (bytes === undefined) return undefined;
     const text = decodeText(bytes, name === "SpecificCharacterSet" ? "" : this.#characterSet);
-    // Padding is a space, or a NUL, which some writers put in the middle too.
+    // Padding is a space or a NUL, which some writers also put in the middle.
     const trimmed = text.replaceAll("\0", "").trim();
     return trimmed === "" ? undefined : trimmed;
   }
@@ -42,7 +42,7 @@ export class Dataset {
     return (this.string(name) ?? "").split("\\").map((value) => value.trim());
   }
 
-  /** VR DS or IS. Undefined unless every value is a finite number, and there are `count` of them. */
+  /** VR DS or IS. Undefined unless there are `count` values and all are finite numbers. */
   decimals(name: TagName, count: number): number[] | undefined {
     const texts = this.strings(name);
     if (texts.length !== count || !texts.every((text) => DECIMAL.test(text))) return undefined;
@@ -74,19 +74,19 @@ export class Dataset {
     return this.#walker.uint32(place.offset, this.#place.encoding.littleEndian);
   }
 
-  /** @param most more items than this are damage  @throws VolumeFormatError */
-  items(name: TagName, most: number): Dataset[] {
+  /** @param most more items than this mean that the file is damaged  @throws VolumeFormatError */
+  items(name: TagName, limit: number): Dataset[] {
     const place = this.place(name);
     if (place === undefined) return [];
     return this.#walker
-      .itemsOf(place, this.#place.encoding, most)
+      .itemsOf(place, this.#place.encoding, limit)
       .map((item) => new Dataset(this.#walker, item, this.#characterSet));
   }
 
-  #value(name: TagName, most: number): Uint8Array | undefined {
+  #value(name: TagName, limit: number): Uint8Array | undefined {
     const place = this.place(name);
     if (place === undefined || place.length === 0) return undefined;
-    if (place.length > most) throw damaged(this.#walker.file, `expected a text of at most ${most} bytes in ${name}`);
+    if (place.length > limit) throw damaged(this.#walker.file, `expected a text of at most ${limit} bytes in ${name}`);
     return this.#walker.bytes.subarray(place.offset, place.offset + place.length);
   }
 }

@@ -1,13 +1,15 @@
 import type { SeriesIdentity, AcquisitionFacts } from "./identity.js";
 import type { DicomSlice } from "./image.js";
 
-/** Slices that belong together: one SeriesInstanceUID, size and (nearly) one orientation, in one system of coordinates. */
+/**
+ * Slices that belong together: one SeriesInstanceUID, size and (nearly) one orientation, in one system of coordinates.
+ */
 export interface DicomSeries extends SeriesIdentity {
   acquisition: AcquisitionFacts;
   rows: number;
   columns: number;
   /** UIDs, each once. */
   transferSyntaxes: string[];
-  /** In the order in which the files came; readDicomSeries sorts them by position. */
+  /** In the order of the files; readDicomSeries sorts them by position. */
   slices: DicomSlice[];
 }

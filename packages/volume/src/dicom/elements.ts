@@ -7,7 +7,7 @@ export interface Encoding {
   littleEndian: boolean;
 }
 
-/** Where the value of one element lies. */
+/** The location of one element's value. */
 export interface ElementPlace {
   /** Two letters, or "" in implicit VR. */
   vr: string;
@@ -19,7 +19,7 @@ export interface ElementPlace {
 export interface DatasetPlace {
   encoding: Encoding;
   elements: Map<number, ElementPlace>;
-  /** The first byte after it. */
+  /** The first byte after the value. */
   end: number;
 }
 
@@ -33,14 +33,14 @@ interface ElementHeader {
   tag: number;
   vr: string;
   length: number;
-  /** Of the value. */
+  /** Offset of the value. */
   offset: number;
 }
 
 /**
- * Walks the elements of a data set (PS3.5 section 7) in one pass without recursion: wanted ones are noted by their
- * place, all others skipped over, so that a hostile header costs no memory and its time grows with its length alone.
- * Sequences are noted, not entered; `itemsOf` enters them.
+ * Walks the elements of a data set (PS3.5 section 7) in one pass without recursion: the location of requested elements
+ * is recorded and all others are skipped, so that a hostile header costs no memory and only time proportional to its
+ * length. Sequences are recorded but not entered; `itemsOf` enters them.
  */
 export class ElementWalker {
   readonly bytes: Uint8Array;
@@ -57,7 +57,7 @@ export class ElementWalker {
   }
 
   /**
-   * From `start` to the pixel data, whose place is noted, or to the end of the file.
+   * Walks from `start` to the pixel data, whose location is recorded, or to the end of the file.
    * @throws EndOfBytes more bytes are needed  @throws VolumeFormatError
    */
   dataset(start: number, encoding: Encoding): DatasetPlace {
@@ -106,7 +106,7 @@ export class ElementWalker {
       items.push(item);
       at = item.end;
     }
-    if (open || at > end) throw damaged(this.file, "a sequence of it has no end");
+    if (open || at > end) throw damaged(this.file, "one of its sequences has no end");
     return items;
   }
 
@@ -133,7 +133,7 @@ export class ElementWalker {
       }
       at = this.#skip(found.vr, found.length, found.offset, encoding);
     }
-    if (open || at > end) throw damaged(this.file, "an item of a sequence has no end");
+    if (open || at > end) throw damaged(this.file, "an item of one of its sequences has no end");
     return { encoding, elements, end: at };
   }
 
@@ -161,9 +161,9 @@ export class ElementWalker {
     return length === UNDEFINED_LENGTH ? this.#skipSequence(vr, offset, encoding) : offset + length;
   }
 
-  /** Past a sequence of undefined length, however deeply it nests: what is open is counted. */
+  /** Skips a sequence of undefined length, however deeply nested, by counting what is open. */
   #skipSequence(vr: string, start: number, outer: Encoding): number {
-    // Encodings change only inward, at an UN; each change is kept with the depth at which it began.
+    // The encoding changes only on the way inward, at an UN; each change is kept with the depth at which it begins.
     const changes: { depth: number; encoding: Encoding }[] = [];
     let encoding = innerEncoding(vr, outer);
     let depth = 1;

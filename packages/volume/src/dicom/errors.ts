@@ -1,6 +1,6 @@
 import { namelessOf, wholeOf, type Message } from "../message.js";
 
-/** Why a series is no volume as it stands; docs/reference/formats.md lists them. */
+/** Why a series is not a volume in its present form; docs/reference/formats.md lists the codes. */
 export type DicomSeriesCode =
   | "empty"
   | "missing-geometry"
@@ -21,14 +21,14 @@ export type DicomSeriesCode =
 export interface SeriesProblem {
   code: DicomSeriesCode;
   seriesUid: string;
-  /** Those that the problem is about. */
+  /** The slices that cause the problem. */
   files: readonly string[];
-  /** What is wrong with the series, then with which files. */
+  /** What is wrong with the series, and with which files. */
   problem: string | Message;
   remedy: string;
 }
 
-/** A DICOM series that cannot be made a volume without guessing. Each file by itself is readable. */
+/** A DICOM series that cannot become a volume without guessing. Each file is readable on its own. */
 export class DicomSeriesError extends Error {
   override readonly name = "DicomSeriesError";
   readonly code: DicomSeriesCode;
@@ -36,7 +36,7 @@ export class DicomSeriesError extends Error {
   readonly files: readonly string[];
   readonly problem: string;
   readonly remedy: string;
-  /** The message without the UID, the files and what else may name somebody. */
+  /** The message without the UID, the file names and anything else that may identify a person. */
   readonly nameless: string;
 
   constructor({ code, seriesUid, files, problem, remedy }: SeriesProblem) {

@@ -9,15 +9,15 @@ import type { DicomSeries } from "./dicom-series.js";
 import { analyseSpacing, mixesOver, type PlaneMix, type Spacing } from "./spacing.js";
 import { tiltDegrees, type SliceStack } from "./stack.js";
 
-/** The voxels that a stack becomes. */
+/** The voxel grid of a stack. */
 export interface VolumeGrid {
   shape: Triple;
-  /** mm between slices. */
+  /** Distance between slices in mm. */
   spacing: number;
   origin: Triple;
-  /** Made up between two slices of the stack, which are named by their places in it. */
+  /** Slices interpolated between two slices of the stack, which are given by their index. */
   filled: { slice: number; lower: number; upper: number }[];
-  /** Undefined: the slices are the volume as they are. */
+  /** Undefined where the slices are used unchanged. */
   regrid: Regrid | undefined;
 }
 
@@ -35,20 +35,20 @@ export function planGrid(stack: SliceStack, series: DicomSeries, options: GridOp
   const origin = slices[0]?.position as Triple;
   const degrees = tiltDegrees(shear);
   if (degrees > 0 && options.tilt === "refuse") {
-    const problem = `its gantry is tilted by ${degrees.toFixed(1)} degrees, so that slices shift against each other`;
+    const problem = `its gantry is tilted by ${degrees.toFixed(1)} degrees, so its slices are shifted against each other`;
     throw refusal(seriesUid, "gantry-tilt", slices, problem, 'Pass tilt "correct" to shear it upright.');
   }
   if (slices.length === 1) {
     const spacing = singleSpacing(seriesUid, slices[0] as DicomSlice);
     return { shape: [columns, rows, 1], spacing, origin, filled: [], regrid: undefined };
   }
-  const found = analyseSpacing(along);
-  if (found.kind !== "regular" && options.allowGaps !== true) throw spacingRefusal(stack, found);
-  if (found.kind === "regular" && degrees === 0) {
-    return { shape: [columns, rows, slices.length], spacing: found.spacing, origin, filled: [], regrid: undefined };
+  const analysed = analyseSpacing(along);
+  if (analysed.kind !== "regular" && options.allowGaps !== true) throw spacingRefusal(stack, analysed);
+  if (analysed.kind === "regular" && degrees === 0) {
+    return { shape: [columns, rows, slices.length], spacing: analysed.spacing, origin, filled: [], regrid: undefined };
   }
   const { spacing, mixes } =
-    found.kind === "regular" ? asTheyAre(found.spacing, slices.length) : filledIn(stack, found);
+    analysed.kind === "regular" ? asTheyAre(analysed.spacing, slices.length) : filledIn(stack, analysed);
   const plan = planRegrid(stack, columns, rows, mixes);
   const filled = mixes.flatMap(({ lower, upper, weight }, slice) =>
     weight === 0 || weight === 1 ? [] : [{ slice, lower, upper }],
@@ -61,11 +61,11 @@ function asTheyAre(spacing: number, count: number): { spacing: number; mixes: Pl
   return { spacing, mixes };
 }
 
-/** At most as many slices are made up as there are. */
-function filledIn({ seriesUid, slices, along }: SliceStack, found: Spacing): { spacing: number; mixes: PlaneMix[] } {
-  const planes = Math.round((along.at(-1) as number) / found.spacing) + 1;
-  if (planes <= 2 * slices.length) return mixesOver(along, found);
-  const problem = `${planes} slices of ${mm(found.spacing)} would be needed to fill its gaps, it has ${slices.length}`;
+/** Interpolates at most as many slices as there are. */
+function filledIn({ seriesUid, slices, along }: SliceStack, analysed: Spacing): { spacing: number; mixes: PlaneMix[] } {
+  const planes = Math.round((along.at(-1) as number) / analysed.spacing) + 1;
+  if (planes <= 2 * slices.length) return mixesOver(along, analysed);
+  const problem = `${planes} slices of ${mm(analysed.spacing)} would be needed to fill its gaps, it has ${slices.length}`;
   throw refusal(seriesUid, "gap-too-large", slices, problem, "Export the series again; most of it is missing.");
 }
 
@@ -76,9 +76,9 @@ function singleSpacing(seriesUid: string, slice: DicomSlice): number {
   throw refusal(seriesUid, "missing-geometry", [slice], problem, "Export the whole series.");
 }
 
-function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing): DicomSeriesError {
+function spacingRefusal({ seriesUid, slices, along }: SliceStack, analysed: Spacing): DicomSeriesError {
   const increments = along.slice(1).map((at, i) => at - (along[i] as number));
-  if (found.kind !== "gaps") {
+  if (analysed.kind !== "gaps") {
     const sorted = increments.toSorted((a, b) => a - b);
     const [least, most] = [sorted[0] as number, sorted.at(-1) as number];
     const at = increments.indexOf(most);
@@ -89,10 +89,10 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing
       "uneven-spacing",
       slices,
       problem,
-      `${EXPORT_AGAIN} to mix slices onto an even grid (it is recorded).`,
+      `${EXPORT_AGAIN} to interpolate slices onto an even grid (this is recorded).`,
     );
   }
-  const { step, spacing } = found;
+  const { step, spacing } = analysed;
   const gaps = step.slice(1).map((place, i) => place - (step[i] as number) - 1);
   const missing = gaps.reduce((sum, gap) => sum + gap, 0);
   const around = gaps.flatMap((gap, i) => (gap > 0 ? [slices.slice(i, i + 2)] : []));
@@ -106,7 +106,7 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, found: Spacing
     "missing-slices",
     around.flat(),
     problem,
-    `${EXPORT_AGAIN} to mix them from their neighbours (it is recorded).`,
+    `${EXPORT_AGAIN} to interpolate them from their neighbours (this is recorded).`,
   );
 }
 

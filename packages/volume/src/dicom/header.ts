@@ -9,7 +9,7 @@ import { imageReason, objectReason, quantityReason, type SetAsideOptions, type S
 import type { DicomSource } from "./source.js";
 import { syntaxOf } from "./syntaxes.js";
 
-/** What the header of one image file says. */
+/** The header of one image file. */
 export interface DicomHeader {
   identity: SeriesIdentity;
   acquisition: AcquisitionFacts;
@@ -19,11 +19,11 @@ export interface DicomHeader {
 
 /** Enough for the header of nearly every single-frame file. */
 const HEAD_BYTES = 16384;
-/** No header is longer; what comes before the pixels of 65535 frames has room in it. */
+/** Limit on the length of a header; it has room for 65535 frames. */
 const MAX_HEADER_BYTES = 2 ** 26;
 
 /**
- * Reads the header of one file: its first 16 KB, and four times as much again until the pixel data is reached.
+ * Reads the header of one file: its first 16 KB, then four times as much each time until the pixel data is reached.
  * @throws VolumeFormatError damaged
  */
 export async function readHeader(source: DicomSource, options: SetAsideOptions): Promise<DicomHeader | SetAsideReason> {
@@ -42,7 +42,7 @@ export async function readHeader(source: DicomSource, options: SetAsideOptions):
   }
 }
 
-/** Without `head` the whole file is read once, and is all there is. */
+/** Without `head`, the whole file is read at once. */
 async function startOf(source: DicomSource, most: number): Promise<{ bytes: Uint8Array; whole: boolean }> {
   if (source.head === undefined) return { bytes: await source.read(), whole: true };
   const bytes = await source.head(most);
@@ -70,7 +70,7 @@ async function deflatedHeader(
 
 const tooLong = (file: string) => damaged(file, `its header is longer than ${MAX_HEADER_BYTES} bytes`);
 
-/** @param fileStart where the data set begins in the file, if not where the walker's does */
+/** @param fileStart where the data set begins in the file, if this differs from the walker's start */
 function header(
   walker: ElementWalker,
   start: FileStart,

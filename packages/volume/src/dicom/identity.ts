@@ -1,7 +1,7 @@
 import type { Dataset } from "./dataset.js";
 import type { TagName } from "./tags.js";
 
-/** Whose scan it is and what it is called, as the file says; "" where it does not. */
+/** Patient, study and series as the file identifies them; "" where it does not. */
 export interface SeriesIdentity {
   patientId: string;
   accession: string;
@@ -13,7 +13,7 @@ export interface SeriesIdentity {
   frameOfReference: string;
 }
 
-/** How it was acquired, for audits: a label that these alone predict is worth a look. */
+/** How the scan was acquired, for audits: a label that can be predicted from these facts alone is suspicious. */
 export interface AcquisitionFacts {
   manufacturer: string;
   model: string;
@@ -22,7 +22,7 @@ export interface AcquisitionFacts {
   kVp: number | undefined;
   /** mm */
   sliceThickness: number | undefined;
-  /** Degrees, as the scanner notes it; facts.tilt of a volume is what the positions say. */
+  /** Gantry tilt in degrees, as recorded by the scanner; facts.tilt of a volume is derived from the positions. */
   gantryTilt: number | undefined;
   bodyPart: string;
   institution: string;
@@ -67,7 +67,7 @@ export function acquisitionOf(set: Dataset): AcquisitionFacts {
   };
 }
 
-/** Of an enhanced image: the shared groups, and those of the first frame, that hold such facts. */
+/** For an enhanced image: the shared functional groups, and those of the first frame, that hold such facts. */
 function functionalGroups(set: Dataset): Dataset[] {
   if (!set.has("SharedFunctionalGroupsSequence")) return [];
   const [shared] = set.items("SharedFunctionalGroupsSequence", 1);

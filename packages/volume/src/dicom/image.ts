@@ -7,7 +7,7 @@ import { listed } from "./errors.js";
 import type { DicomSource } from "./source.js";
 import type { TAG } from "./tags.js";
 
-/** Where the pixels of a file lie and how they are written; the same for all its frames. */
+/** Where the pixels of a file are located and how they are encoded; the same for all its frames. */
 export interface PixelLayout {
   rows: number;
   columns: number;
@@ -18,9 +18,9 @@ export interface PixelLayout {
   signed: boolean;
   photometric: string;
   samplesPerPixel: number;
-  /** Stored values that are no measurement: from .. to, both included. */
+  /** Stored values that are padding, not measurements: from..to, both included. */
   padding: { from: number; to: number } | undefined;
-  /** Value of the PixelData element, counted from the start of the file, or of the inflated data set. */
+  /** Offset of the PixelData value from the start of the file, or of the inflated data set. */
   data: ElementPlace;
   /** Values of the extended offset table and its lengths (PS3.3 C.7.6.3.1.8), where they exist. */
   offsets: ElementPlace | undefined;
@@ -31,18 +31,21 @@ export interface PixelLayout {
 export interface DicomImage {
   source: DicomSource;
   syntaxUid: string;
-  /** Where its data set begins. */
+  /** Offset of its data set. */
   start: number;
   sopInstance: string | undefined;
   /** "" where the file does not say. */
   frameOfReference: string;
   pixels: PixelLayout;
-  /** Functional groups say where each of its frames is. */
+  /** True where functional groups give the position of each frame. */
   describesFrames: boolean;
   lossy: boolean;
 }
 
-/** One slice: a file, or one frame of a file. Undefined: the file does not say, or says no number. */
+/**
+ * One slice: a file, or one frame of a file. A field is undefined where the file does not give it or gives something
+ * other than a number.
+ */
 export interface DicomSlice {
   image: DicomImage;
   /** Name of its file. */
@@ -69,24 +72,24 @@ export interface DicomSlice {
   rescaleType: string;
 }
 
-/** Its file, and its frame where the file has several. */
+/** The name of its file, and its frame where the file has several. */
 export function sliceName({ file, frame, image }: DicomSlice): string {
   return image.pixels.frames > 1 ? `${file} frame ${frame + 1}` : file;
 }
 
-/** For messages: its name, or where it must not be said, that it is one of them. */
+/** For messages: its name, or "one of them" where the name must not appear. */
 export const oneSlice = (slice: DicomSlice): Named => named(sliceName(slice), "one of them");
 
-/** For messages: the names of some slices, or how many they are. */
+/** For messages: the names of some slices, or their number. */
 export const theirNames = (slices: readonly DicomSlice[]): Named =>
   named(listed(slices.map(sliceName)), slices.length === 1 ? "1 slice" : `${slices.length} slices`);
 
-/** No detector has more pixels along a side; more is a damaged header. */
+/** No detector has more pixels along a side; more means that the header is damaged. */
 export const MAX_SIDE = 16384;
-/** Of one file. */
+/** Limit for one file. */
 export const MAX_FRAMES = 65535;
 
-/** @returns undefined where the data set has no pixels  @throws VolumeFormatError a size or bit depth that cannot be */
+/** @returns undefined where the data set has no pixels  @throws VolumeFormatError an impossible size or bit depth */
 export function pixelLayout(set: Dataset, file: string): PixelLayout | undefined {
   const data = set.place("PixelData");
   if (data === undefined || data.length === 0) return undefined;
@@ -123,19 +126,19 @@ export function pixelLayout(set: Dataset, file: string): PixelLayout | undefined
   };
 }
 
-/** Its VR is US or SS, and writers mistake one for the other: the bits are taken as the pixels are. */
+/** Its VR is US or SS, and writers confuse the two: the bits are interpreted like the pixels. */
 function padding(set: Dataset, signed: boolean): PixelLayout["padding"] {
   const value = (name: "PixelPaddingValue" | "PixelPaddingRangeLimit") => {
     const bits = set.uint16(name);
     return bits === undefined || !signed ? bits : (bits << 16) >> 16;
   };
-  const one = value("PixelPaddingValue");
-  if (one === undefined) return undefined;
-  const other = value("PixelPaddingRangeLimit") ?? one;
-  return { from: Math.min(one, other), to: Math.max(one, other) };
+  const first = value("PixelPaddingValue");
+  if (first === undefined) return undefined;
+  const other = value("PixelPaddingRangeLimit") ?? first;
+  return { from: Math.min(first, other), to: Math.max(first, other) };
 }
 
-/** The slices of a file: one, or one a frame. @throws VolumeFormatError */
+/** The slices of a file: one, or one per frame. @throws VolumeFormatError */
 export function slicesOf(image: DicomImage, set: Dataset): DicomSlice[] {
   const file = image.source.name;
   if (!image.describesFrames) return [sliceOf(image, 0, [set])];
@@ -145,7 +148,7 @@ export function slicesOf(image: DicomImage, set: Dataset): DicomSlice[] {
     throw damaged(file, `its header says ${frames} frames, it describes ${perFrame.length}`);
   }
   const shared = set.items("SharedFunctionalGroupsSequence", 1);
-  // What all frames share is read once.
+  // What all frames share is read only once.
   const common = shared.flatMap(groupsOf);
   return perFrame.map((item, frame) => sliceOf(image, frame, [...groupsOf(item), ...common, set]));
 }
@@ -162,7 +165,7 @@ function groupsOf(item: Dataset): Dataset[] {
   return GROUPS.flatMap((name) => item.items(name, 1));
 }
 
-/** @param sets where to look, the nearest first */
+/** @param sets data sets to search, the closest first */
 function sliceOf(image: DicomImage, frame: number, sets: Dataset[]): DicomSlice {
   const first = <T>(read: (set: Dataset) => T | undefined): T | undefined => {
     for (const set of sets) {

@@ -1,39 +1,39 @@
 import { damaged } from "./damage.js";
 
 /**
- * The first bytes of a raw deflate stream (RFC 1951), no more than asked for: what lies beyond is never unpacked.
- * @param most bytes wanted  @returns fewer than `most` only where the stream ends before
+ * The first bytes of a raw deflate stream (RFC 1951), no more than requested: the rest is never inflated.
+ * @param limit bytes requested  @returns fewer than `limit` only where the stream ends before
  * @throws VolumeFormatError the stream is damaged before that
  */
-export async function inflateStart(deflated: Uint8Array, most: number, file: string): Promise<Uint8Array> {
+export async function inflateStart(deflated: Uint8Array, limit: number, file: string): Promise<Uint8Array> {
   const stream = new DecompressionStream("deflate-raw");
   const writing = feed(stream.writable as WritableStream<Uint8Array>, deflated);
   const reader = (stream.readable as ReadableStream<Uint8Array>).getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
-    while (length < most) {
+    while (length < limit) {
       const { done, value } = await reader.read();
       if (done) break;
       chunks.push(value);
       length += value.length;
     }
   } catch (cause) {
-    // A byte of padding after the end is allowed, and is an error to some decoders.
+    // A byte of padding after the end is allowed, and is an error for some decoders.
     if (length === 0 || deflated.at(-1) !== 0)
       throw damaged(file, "its deflated data set cannot be unpacked", { cause });
   }
-  // What was not needed is thrown away; the writer's error, if any, was the reader's too.
+  // The remainder is discarded; an error of the writer, if any, has already reached the reader.
   await reader.cancel().catch(() => undefined);
   await writing;
-  return joined(chunks, Math.min(length, most));
+  return joined(chunks, Math.min(length, limit));
 }
 
 async function feed(writable: WritableStream<Uint8Array>, bytes: Uint8Array): Promise<void> {
   const writer = writable.getWriter();
   const last = bytes.length - 1;
   try {
-    // The last byte alone, so that all output of the others is out where it is padding.
+    // The last byte is written separately, so that the output of the others is complete if it is padding.
     await writer.write(bytes.subarray(0, last));
     await writer.write(bytes.subarray(last));
     await writer.close();

@@ -12,44 +12,49 @@ import { syntaxName, type TransferSyntax } from "./syntaxes.js";
 import { regrid } from "./regrid.js";
 
 export interface ReadDicomOptions extends StackOptions {
-  /** Missing slices and uneven spacing are mixed linearly from their neighbours, and noted; default refuse. */
+  /**
+   * "interpolate" replaces missing slices and uneven spacing by linear interpolation, and records it; "refuse" is the
+   * default.
+   */
   allowGaps?: boolean;
   /** "correct" (the default) shears tilted slices upright; "refuse" refuses them. */
   tilt?: "correct" | "refuse";
   /** Only the slices that it accepts are read. */
   select?: (slice: DicomSlice) => boolean;
-  /** Larger volumes are refused before memory is taken; default 2^30 voxels. */
+  /** Larger volumes are refused before memory is allocated; default 2^30 voxels. */
   maxVoxels?: number;
-  /** Where browsers find dcmjs-native-codecs.wasm; Node finds it by itself. */
+  /** URL of dcmjs-native-codecs.wasm for browsers; Node finds the file without it. */
   codecUrl?: string;
   signal?: AbortSignal;
 }
 
-/** A slice of the volume that no file holds. */
+/** An interpolated slice, which no file holds. */
 export interface FilledSlice {
-  /** Its place in the volume, from 0. */
+  /** Its index in the volume, starting at 0. */
   slice: number;
-  /** Between which it was mixed. */
+  /** The slices between which it was interpolated. */
   between: [string, string];
 }
 
-/** What was done to make a volume of the series, for the index and for audits. */
+/** How the series was turned into a volume, for the index and for audits. */
 export interface DicomFacts {
-  /** Slices as they were read, from the first along the normal: file (and frame), and mm along the normal. */
+  /** The slices in their order along the normal: file (and frame), and position along the normal in mm. */
   order: { file: string; frame: number; along: number }[];
-  /** Slices that were made up (allowGaps). */
+  /** Slices that were interpolated (allowGaps). */
   filled: FilledSlice[];
-  /** Gantry tilt in degrees that was corrected, and the columns and rows that this added; undefined without tilt. */
+  /**
+   * The gantry tilt in degrees that was corrected, and the columns and rows that this added; undefined without tilt.
+   */
   tilt: { degrees: number; grown: [number, number] } | undefined;
-  /** Voxels of padding that became air, and padding values that were left because they could be tissue. */
+  /** Number of padding voxels that became air, and padding values that were kept because they could be tissue. */
   padding: { voxels: number; left: number[] };
   /** Names of the transfer syntaxes. */
   transferSyntaxes: string[];
-  /** How many its files name; positions were found regular where there are several. */
+  /** Number of frames of reference in its files; where there are several, the positions are regular nevertheless. */
   framesOfReference: number;
-  /** Some slice was compressed with losses. */
+  /** True where a slice was compressed lossily. */
   lossy: boolean;
-  /** MONOCHROME1 is a matter of display: HU stay as they are. */
+  /** MONOCHROME1 only affects the display: HU are unchanged. */
   photometric: string[];
 }
 
@@ -62,8 +67,8 @@ const MAX_VOXELS = 2 ** 30;
 
 /**
  * Reads a series as one volume: int16 HU where every value is a whole number that fits, else float32; "arbitrary" in
- * place of HU for other modalities. What would take guessing is refused, with the files that it is about.
- * @throws DicomSeriesError the slices are no volume as they stand  @throws VolumeFormatError a file is damaged
+ * place of HU for other modalities. A series that would require guessing is refused, and the error names the files.
+ * @throws DicomSeriesError the slices do not form a volume  @throws VolumeFormatError a file is damaged
  */
 export async function readDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): Promise<DicomVolume> {
   const { stack, grid, jobs } = planned(series, options);
@@ -75,14 +80,14 @@ export async function readDicomSeries(series: DicomSeries, options: ReadDicomOpt
   return { data, ...geometryOf(stack, grid, series), facts: { ...factsOf(stack, grid, series), padding } };
 }
 
-/** What a series becomes, as far as headers tell. */
+/** The volume that a series becomes, as far as the headers tell. */
 export interface DicomPlan extends Omit<Volume, "data"> {
   facts: Omit<DicomFacts, "padding">;
 }
 
 /**
- * All that readDicomSeries checks before it reads a pixel, for a list of many series.
- * @throws DicomSeriesError the slices are no volume as they stand  @throws VolumeFormatError pixels that cannot be read
+ * Does all checks that readDicomSeries does before it reads pixels, for lists of many series.
+ * @throws DicomSeriesError the slices do not form a volume  @throws VolumeFormatError unsupported pixels
  */
 export function planDicomSeries(series: DicomSeries, options: ReadDicomOptions = {}): DicomPlan {
   const { stack, grid } = planned(series, options);
@@ -130,17 +135,17 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
   throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
 }
 
-/** Files that are read while one is decoded: so many, and not more bytes than this. */
+/** Limits on the files that are read while another is decoded: their number and their bytes. */
 const AHEAD = { files: 6, bytes: 2 ** 24 };
 
-/** A file, and where its frames go. */
+/** A file and the destination of its frames. */
 interface Job {
   image: DicomImage;
   frames: { slice: DicomSlice; place: number }[];
   syntax: TransferSyntax;
 }
 
-/** Each file is read once, whatever the order of its frames. @throws VolumeFormatError one of them cannot be read */
+/** Reads each file once, whatever the order of its frames. @throws VolumeFormatError one of them cannot be read */
 function jobsOf(stack: SliceStack): Job[] {
   const places = new Map<DicomImage, { slice: DicomSlice; place: number }[]>();
   stack.slices.forEach((slice, place) => {
@@ -148,7 +153,7 @@ function jobsOf(stack: SliceStack): Job[] {
     if (frames === undefined) places.set(slice.image, [{ slice, place }]);
     else frames.push({ slice, place });
   });
-  // All are checked before the first is read.
+  // All files are checked before the first is read.
   return [...places].map(([image, frames]) => ({ image, frames, syntax: checkReadable(image) }));
 }
 
@@ -169,13 +174,13 @@ async function decodeAll(
       const next = jobs[started++] as Job;
       bytes += pixelBytes(next.image.pixels);
       const open = openImage(next.image, next.syntax, options.codecUrl);
-      // Where an earlier file throws, nobody awaits this one.
+      // Where an earlier file throws, this promise is never awaited.
       open.catch(() => undefined);
       opening.push(open);
     }
     const opened = (await opening.shift()) as OpenImage;
     bytes -= pixelBytes(image.pixels);
-    // Memory is taken when the first file was found to hold what its header says.
+    // Memory is allocated only after the first file was found to hold what its header declares.
     hounsfield ??= new HounsfieldStack(voxels * stack.slices.length, whole);
     for (const { slice, place } of frames) {
       hounsfield.write(await opened.frame(slice.frame), rescaleOf(slice, isHu(series)), place * voxels);

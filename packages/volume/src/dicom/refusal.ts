@@ -2,7 +2,7 @@ import { DicomSeriesError, type DicomSeriesCode } from "./errors.js";
 import type { Message } from "../message.js";
 import type { DicomSlice } from "./image.js";
 
-/** @param slices those that the problem is about */
+/** @param slices the slices that cause the problem */
 export function refusal(
   seriesUid: string,
   code: DicomSeriesCode,

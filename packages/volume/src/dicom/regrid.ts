@@ -2,7 +2,10 @@ import { emptyLike, type Triple, type VoxelArray } from "../volume.js";
 import type { PlaneMix } from "./spacing.js";
 import type { SliceStack } from "./stack.js";
 
-/** The grid that a stack is laid on: its slices mixed, and shifted in their plane where the gantry was tilted. */
+/**
+ * The grid onto which a stack is resampled: slices are interpolated, and shifted in their plane where the gantry was
+ * tilted.
+ */
 export interface Regrid {
   shape: Triple;
   /** Position of voxel 0, 0, 0. */
@@ -10,11 +13,11 @@ export interface Regrid {
   /** Columns and rows that were added, so that no shifted slice loses a pixel. */
   grown: [number, number];
   mixes: readonly PlaneMix[];
-  /** Of each slice, in pixels along x and y. */
+  /** Shift of each slice, in pixels along x and y. */
   shifts: readonly (readonly [number, number])[];
 }
 
-/** @param mixes one a slice of the volume to come */
+/** @param mixes one per slice of the resulting volume */
 export function planRegrid(stack: SliceStack, columns: number, rows: number, mixes: readonly PlaneMix[]): Regrid {
   const { along, shear, pixel, slices, x, y } = stack;
   const shifts = along.map((mm) => [(shear[0] * mm) / pixel[0], (shear[1] * mm) / pixel[1]] as const);
@@ -43,10 +46,16 @@ function nearlyWhole(pixels: number): number {
   return Math.abs(pixels - whole) < 1e-3 ? whole : pixels;
 }
 
-/** Rounds .5 upward, also where arithmetic leaves a hair less, so that half-way slices do not depend on it. */
+/**
+ * Rounds .5 upward, even where rounding errors make it slightly smaller, so that slices halfway between two others do
+ * not depend on them.
+ */
 const HALF = 0.5 + 1e-6;
 
-/** Linear along x, y and the normal; what no slice covers is `air`. Whole-number data are rounded, .5 upward. */
+/**
+ * Interpolates linearly along x, y and the normal; voxels that no slice covers become `air`. Integer data are rounded,
+ * .5 upward.
+ */
 export function regrid(data: VoxelArray, columns: number, rows: number, plan: Regrid, air: number): VoxelArray {
   const [nx, ny, nz] = plan.shape;
   const target = emptyLike(data, nx * ny * nz);
@@ -66,7 +75,7 @@ export function regrid(data: VoxelArray, columns: number, rows: number, plan: Re
   return target;
 }
 
-/** Slices in their place on the larger plane; the last two are kept, because neighbours are asked for in turn. */
+/** Slices placed on the larger plane; the last two are cached, because neighbours are requested in turn. */
 class ShiftedPlanes {
   readonly #data: VoxelArray;
   readonly #columns: number;
@@ -87,7 +96,7 @@ class ShiftedPlanes {
     const known = this.#kept.get(slice);
     if (known !== undefined) return known;
     const [oldest] = this.#kept.keys();
-    // The array of the older of two is used again.
+    // The array of the older slice is reused.
     const isFull = this.#kept.size === 2 && oldest !== undefined;
     const target = isFull
       ? (this.#kept.get(oldest) as Float64Array)
@@ -115,7 +124,7 @@ class ShiftedPlanes {
     }
   }
 
-  /** One row of a slice, shifted along x; air where there is none. */
+  /** One row of a slice, shifted along x; air outside of it. */
   #row(start: number, row: number, wholeX: number, partX: number, target: Float64Array): void {
     if (row < 0 || row >= this.#rows) {
       target.fill(this.#air);

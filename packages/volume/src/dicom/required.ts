@@ -5,12 +5,14 @@ import type { DicomSeries } from "./dicom-series.js";
 
 const EXPORT_ALL = "Export the series again with all its attributes.";
 
-/** No slope or intercept of HU is larger. */
+/** Upper limit for the slope and intercept of HU. */
 const MOST = 1e6;
 
 const isScale = (slope: number): boolean => slope !== 0 && Math.abs(slope) <= MOST;
 
-/** Refuses slices without what places them and gives their values a unit. @throws DicomSeriesError */
+/**
+ * Refuses slices without the attributes that give their position and the unit of their values. @throws DicomSeriesError
+ */
 export function checkRequired(
   { seriesUid, modality }: DicomSeries,
   slices: readonly DicomSlice[],
@@ -21,7 +23,7 @@ export function checkRequired(
   }
   const unplaced = slices.filter(({ image }) => image.pixels.frames > 1 && !image.describesFrames);
   if (unplaced.length > 0) {
-    const problem = said`its frames have no functional groups that place them (${theirNames(unplaced)})`;
+    const problem = said`its frames have no functional groups that give their position (${theirNames(unplaced)})`;
     const remedy = "Export it as enhanced CT or as single slices.";
     throw refusal(seriesUid, "frames-without-geometry", unplaced, problem, remedy);
   }
@@ -34,14 +36,14 @@ export function checkRequired(
     const without = slices.filter((slice) => read(slice) === undefined);
     if (without.length === 0) continue;
     const share = `${without.length} of ${slices.length} slices`;
-    const problem = said`${tag} is missing or no number in ${share} (${theirNames(without)})`;
+    const problem = said`${tag} is missing or not a number in ${share} (${theirNames(without)})`;
     throw refusal(seriesUid, "missing-geometry", without, problem, EXPORT_ALL);
   }
   const unscaled = slices.filter(
     ({ slope = 0, intercept = Infinity }) => !isScale(slope) || Math.abs(intercept) > MOST,
   );
   if (modality === "CT" && unscaled.length > 0) {
-    const missing = "RescaleSlope or RescaleIntercept is missing or absurd, so that its values are no HU";
+    const missing = "RescaleSlope or RescaleIntercept is missing or implausible, so its values are not HU";
     const problem = said`${missing} (${theirNames(unscaled)})`;
     throw refusal(seriesUid, "missing-rescale", unscaled, problem, EXPORT_ALL);
   }

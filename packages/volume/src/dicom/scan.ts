@@ -13,14 +13,14 @@ export interface DicomScanOptions extends SetAsideOptions {
 
 export interface DicomScan {
   series: DicomSeries[];
-  /** Every file that is in no series, with the reason. */
+  /** Every file that does not belong to a series, with the reason. */
   setAside: SetAside[];
 }
 
 /**
- * Finds the series in any list of files: nested, mixed, without extensions. Only headers are read, the first 16 KB
- * where that is enough, and of them only the elements of TAG. No file is lost: each is in a series or set aside.
- * @throws what a source's read throws, VolumeFileError excepted
+ * Finds the series in any list of files: nested, mixed, without extensions. Only headers are read (the first 16 KB
+ * where that is enough), and only the elements of TAG. Every file is either in a series or set aside.
+ * @throws what a source's read throws, except VolumeFileError
  */
 export async function scanDicom(
   sources: Iterable<DicomSource> | AsyncIterable<DicomSource>,
@@ -36,7 +36,7 @@ export async function scanDicom(
   };
   await forEachOf(sources, options.concurrency ?? 8, take);
 
-  // Files are read several at a time; what is found keeps the order in which they were given.
+  // Several files are read at a time; the results keep the order of the files.
   headers.sort((a, b) => a.index - b.index);
   const seen: Seen = new Map();
   const kept: DicomHeader[] = [];
@@ -60,13 +60,13 @@ async function headerOrReason(source: DicomSource, options: DicomScanOptions): P
   }
 }
 
-/** Files that were kept, by what tells them apart. */
+/** Files that were kept, by the attributes that distinguish them. */
 type Seen = Map<string, DicomHeader[]>;
 
 /**
- * A file that was exported twice: same SOPInstanceUID, position, number, size. Where only the UID is the same, an
- * anonymiser may have written one for all, so both are kept, and the series has to stand on its positions.
- * Without the UID it is a copy where every byte is the same.
+ * Detects a file that was exported twice: same SOPInstanceUID, position, number and size. Where only the UID is the
+ * same, an anonymiser may have written one UID for all files, so both are kept, and the positions decide whether the
+ * series is valid. Without a UID, a file is a copy where every byte is the same.
  */
 async function sameInstance(header: DicomHeader, seen: Seen): Promise<SetAsideReason | undefined> {
   const { sopInstance = "" } = header.image;
@@ -87,7 +87,7 @@ async function sameBytes(one: DicomSource, other: DicomSource): Promise<boolean>
     const [a, b] = [await one.read(), await other.read()];
     return a.length === b.length && a.every((byte, i) => byte === b[i]);
   } catch (error) {
-    // A file that cannot be read now is told of when the series is read.
+    // A file that cannot be read now is reported when the series is read.
     if (error instanceof VolumeFileError || error instanceof VolumeFormatError) return false;
     throw error;
   }
@@ -99,7 +99,7 @@ function instanceKey({ identity, image, slices }: DicomHeader): string {
   return JSON.stringify([identity.seriesUid, syntaxUid, source.size, pixels.rows, pixels.columns, places]);
 }
 
-/** Runs `use` on each item, a few at once, and stops at the first error. */
+/** Runs `use` on each item, a few at a time, and stops at the first error. */
 async function forEachOf<T>(
   items: Iterable<T> | AsyncIterable<T>,
   atOnce: number,
@@ -108,7 +108,7 @@ async function forEachOf<T>(
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let index = 0;
   let failed = false;
-  // Each worker awaits its turn for the next item, because async iterators give one at a time.
+  // Each worker awaits its turn for the next item, because async iterators yield one at a time.
   let turn: Promise<unknown> = Promise.resolve();
   const next = (): Promise<{ result: IteratorResult<T>; at: number }> => {
     const mine = turn.then(async () => ({ result: await iterator.next(), at: index++ }));

@@ -5,10 +5,13 @@ import { analyseSpacing } from "./spacing.js";
 import { buildStack } from "./stack.js";
 import type { DicomSeries } from "./dicom-series.js";
 
-/** Cosine of 3 degrees: what turns more is another series, such as a reformat under the same UID. */
+/**
+ * Cosine of 3 degrees: a slice that is rotated by more belongs to another series, such as a reformat under the same
+ * UID.
+ */
 const SAME_ORIENTATION = 0.9986;
 
-/** Groups the slices of all files; the order of files and series stays. */
+/** Groups the slices of all files; the order of files and series is kept. */
 export function groupSeries(headers: readonly DicomHeader[]): DicomSeries[] {
   const groups = new Map<string, DicomSeries[]>();
   for (const { identity, acquisition, image, slices } of headers) {
@@ -31,9 +34,10 @@ export function groupSeries(headers: readonly DicomHeader[]): DicomSeries[] {
 }
 
 /**
- * Positions can only be compared within one frame of reference. De-identification may give every file its own, though
- * (TCIA's of LIDC-IDRI does): where all positions together are regular, they are those of one series. Elsewhere each
- * frame of reference is a series, unless one of them has a single slice: then the series is refused as it is.
+ * Positions can only be compared within one frame of reference. However, de-identification may give every file a
+ * different one (as TCIA did for LIDC-IDRI): where all positions together are regular, they belong to one series.
+ * Otherwise each frame of reference is a series, unless one of them has a single slice: then the whole series is
+ * refused.
  */
 function inOneFrame(series: DicomSeries): DicomSeries[] {
   const frames = framesOf(series);
@@ -62,9 +66,9 @@ function isRegular(series: DicomSeries): boolean {
 
 function sameOrientation(one: DicomSlice | undefined, other: DicomSlice): boolean {
   const [a, b] = [one?.orientation, other.orientation];
-  // Slices without an orientation stay with the others, so that the series is refused and not silently cut.
+  // Slices without an orientation stay with the others, so that the series is refused rather than silently shortened.
   if (a === undefined || b === undefined) return true;
-  // One that is no orientation stays with its like, for the same reason.
+  // Slices with an invalid orientation stay together, for the same reason.
   if (a.every((value, i) => value === b[i])) return true;
   const cosine = (from: number) => [0, 1, 2].reduce((sum, i) => sum + (a[from + i] ?? 0) * (b[from + i] ?? 0), 0);
   return cosine(0) >= SAME_ORIENTATION && cosine(3) >= SAME_ORIENTATION;

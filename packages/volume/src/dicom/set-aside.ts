@@ -2,7 +2,7 @@ import type { Dataset } from "./dataset.js";
 import type { SeriesIdentity } from "./identity.js";
 import type { DicomSlice, PixelLayout } from "./image.js";
 
-/** Why a file is no slice of a volume; docs/reference/formats.md lists them. */
+/** Why a file is not a slice of a volume; docs/reference/formats.md lists the codes. */
 export type SetAsideCode =
   | "not-dicom"
   | "dicomdir"
@@ -21,7 +21,7 @@ export interface SetAside {
   name: string;
   code: SetAsideCode;
   reason: string;
-  /** Whose it is, where its header says so: a label may name it. */
+  /** Patient, study and series of the file where its header gives them, because a label may refer to them. */
   identity?: SeriesIdentity;
 }
 
@@ -43,11 +43,11 @@ const HU_TYPES = new Set(["", "HU", "US"]);
 export interface SetAsideOptions {
   /** Series of other modalities are set aside; default CT. */
   modalities?: readonly string[];
-  /** Takes derived series for volumes too: reformats, projections, maps. Default false. */
+  /** Accepts derived series as volumes, too: reformats, projections, maps. Default false. */
   keepDerived?: boolean;
 }
 
-/** By the kind of object, before its pixels are looked at. */
+/** Decides by the kind of object, before the pixels are examined. */
 export function objectReason(
   set: Dataset,
   mediaStorage: string | undefined,
@@ -63,20 +63,20 @@ export function objectReason(
   const modality = set.string("Modality") ?? "";
   const modalities = options.modalities ?? ["CT"];
   if (modalities.includes(modality)) return undefined;
-  const named = modality === "" ? "it names no modality" : `its modality is ${modality}`;
+  const named = modality === "" ? "it has no modality" : `its modality is ${modality}`;
   return { code: "other-modality", reason: `${named}, expected ${modalities.join(" or ")}` };
 }
 
 /**
- * By what the image shows. The third value of ImageType (PS3.3 C.8.2.1.1.1) decides, not the first two: scanners call
- * axial reconstructions DERIVED\PRIMARY\AXIAL or ORIGINAL\SECONDARY\AXIAL too, and lossy compression makes any
- * image DERIVED. So an axial image stays unless a further value names a computation; one that is DERIVED and not
- * axial goes.
+ * Decides by what the image shows. The third value of ImageType (PS3.3 C.8.2.1.1.1) decides, not the first two:
+ * scanners call axial reconstructions DERIVED\PRIMARY\AXIAL or ORIGINAL\SECONDARY\AXIAL too, and lossy compression
+ * makes any image DERIVED. So an axial image is kept unless a further value names a computation; one that is DERIVED
+ * and not axial is set aside.
  */
 export function imageReason(set: Dataset, pixels: PixelLayout, options: SetAsideOptions): SetAsideReason | undefined {
   if (pixels.samplesPerPixel !== 1 || !pixels.photometric.startsWith("MONOCHROME")) {
-    const kind = `${pixels.samplesPerPixel} samples a pixel, ${pixels.photometric}`;
-    return { code: "colour", reason: `it is a colour image (${kind}), which holds no HU` };
+    const kind = `${pixels.samplesPerPixel} samples per pixel, ${pixels.photometric}`;
+    return { code: "colour", reason: `it is a colour image (${kind}), which contains no HU` };
   }
   const types = set.strings("ImageType").map((value) => value.toUpperCase());
   const [pixelKind, , flavour = ""] = types;

@@ -1,11 +1,14 @@
-/** One file of a folder, a zip or a browser's file list; it is opened only when asked. */
+/** One file of a folder, a zip or a browser's file list; it is opened only when it is read. */
 export interface DicomSource {
-  /** For messages and facts: a path below what was scanned. */
+  /** For messages and facts: the path relative to what was scanned. */
   name: string;
-  /** Bytes of the file, where known without reading it. */
+  /** Size of the file in bytes, where it is known without reading the file. */
   size?: number;
-  /** The whole file. */
+  /** Reads the whole file. */
   read(): Promise<Uint8Array>;
-  /** Its first bytes: as many as asked for, or the whole file where that is shorter. Without it `read` serves. */
+  /**
+   * Reads its first bytes: as many as requested, or the whole file where it is shorter. Without this function, `read`
+   * is used.
+   */
   head?(bytes: number): Promise<Uint8Array>;
 }

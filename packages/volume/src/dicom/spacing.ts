@@ -1,4 +1,7 @@
-/** How far a slice may lie from where a regular grid has it: scanners round positions to tenths of a mm, the ends too. */
+/**
+ * How far a slice may lie from its position on a regular grid: scanners round positions, including those at the ends,
+ * to tenths of a mm.
+ */
 export function tolerance(spacing: number): number {
   return Math.min(Math.max(0.05 * spacing, 0.101), 0.25 * spacing);
 }
@@ -10,8 +13,8 @@ export type Spacing =
   | { kind: "uneven"; spacing: number };
 
 /**
- * Whether slices lie on a regular grid, on one with holes, or on none.
- * @param along mm of each slice along the normal, rising, at least two
+ * Decides whether slices lie on a regular grid, on one with gaps, or on none.
+ * @param along position of each slice along the normal in mm, increasing, at least two
  */
 export function analyseSpacing(along: readonly number[]): Spacing {
   const first = along[0] as number;
@@ -23,7 +26,7 @@ export function analyseSpacing(along: readonly number[]): Spacing {
   if (fits(mean, [...along.keys()])) return { kind: "regular", spacing: mean };
 
   const increments = along.slice(1).map((mm, i) => mm - (along[i] as number));
-  // The lower median, so that of two increments the smaller is the grid's.
+  // The lower median, so that of two increments the smaller one is that of the grid.
   const usual = increments.toSorted((a, b) => a - b)[(increments.length - 1) >> 1] as number;
   const step = [0];
   for (const increment of increments) step.push((step.at(-1) as number) + Math.round(increment / usual));
@@ -32,14 +35,14 @@ export function analyseSpacing(along: readonly number[]): Spacing {
   return rises && fits(spacing, step) ? { kind: "gaps", spacing, step } : { kind: "uneven", spacing: usual };
 }
 
-/** One slice of the volume to come, as a mix of two of the series: (1 - weight) * lower + weight * upper. */
+/** One slice of the resulting volume, interpolated between two of the series: (1 - weight) * lower + weight * upper. */
 export interface PlaneMix {
   lower: number;
   upper: number;
   weight: number;
 }
 
-/** A regular grid over the extent of slices that do not lie on one. Slices that lie on it are taken as they are. */
+/** A regular grid over the extent of slices that do not lie on one. Slices that lie on it are used unchanged. */
 export function mixesOver(along: readonly number[], spacing: Spacing): { spacing: number; mixes: PlaneMix[] } {
   const first = along[0] as number;
   const extent = (along.at(-1) as number) - first;

@@ -7,42 +7,47 @@ import { refusal } from "./refusal.js";
 import { checkRequired } from "./required.js";
 import type { DicomSeries } from "./dicom-series.js";
 
-/** The slices of a series in their places. */
+/** The slices of a series, sorted. */
 export interface SliceStack {
   seriesUid: string;
   /** Sorted along the normal. */
   slices: DicomSlice[];
-  /** Unit vectors (LPS) along which columns, rows and slices follow; orthonormal. */
+  /** Orthonormal unit vectors (LPS) along which the column, row and slice index increase. */
   x: Triple;
   y: Triple;
   normal: Triple;
   /** mm between columns, mm between rows. */
   pixel: [number, number];
-  /** mm of each slice along the normal, from the first. */
+  /** Position of each slice along the normal in mm, relative to the first. */
   along: number[];
-  /** How far slices shift in their own plane, along x and y, in mm a mm along the normal; 0 without gantry tilt. */
+  /** In-plane shift of the slices along x and y, in mm per mm along the normal; 0 without gantry tilt. */
   shear: [number, number];
 }
 
 export interface StackOptions {
-  /** Takes a series of one slice; default false. */
+  /** Accepts a series of one slice; default false. */
   allowSingle?: boolean;
-  /** Only the slices of this AcquisitionNumber; "any": all, also where acquisitions alternate along the series. */
+  /**
+   * Only the slices of this AcquisitionNumber; "any": all slices, even where acquisitions alternate along the series.
+   */
   acquisition?: number | "any";
 }
 
 /** Orientations of one series may differ by rounding: 0.06 degrees. */
 const SAME_DIRECTION = 1e-3;
 const SAME_PIXEL_SIZE = 1e-4;
-/** Closer slices are at one position; mm. */
+/** Slices closer than this, in mm, share a position. */
 const SAME_POSITION = 0.01;
-/** Slices may shift in their plane by this much of a pixel, or by rounding to tenths of a mm at both ends. */
+/** Slices may be shifted in their plane by this fraction of a pixel, or by rounding to tenths of a mm at both ends. */
 const SHIFT_PIXELS = 0.1;
 const SHIFT_MM = 0.101;
-/** No gantry tilts further; degrees. */
+/** No gantry tilts by more degrees. */
 const MAX_TILT = 45;
 
-/** Sorts slices along their normal and finds their geometry. @throws DicomSeriesError where that takes guessing */
+/**
+ * Sorts slices along their normal and determines their geometry. @throws DicomSeriesError where that would require
+ * guessing
+ */
 export function buildStack(series: DicomSeries, slices: readonly DicomSlice[], options: StackOptions): SliceStack {
   checkRequired(series, slices, options.allowSingle ?? false);
   const { seriesUid } = series;
@@ -67,7 +72,7 @@ function axesOf(seriesUid: string, slices: readonly DicomSlice[]): { x: Triple; 
   );
   if (turned.length > 0) {
     const problem = said`its slices have several orientations: ${theirNames(turned)} against ${oneSlice(first)}`;
-    const remedy = "Export each orientation as a series of its own, or choose one by select.";
+    const remedy = "Export each orientation as a separate series, or choose one by select.";
     throw refusal(seriesUid, "mixed-orientation", turned, problem, remedy);
   }
   const axes = orthonormal(reference);
@@ -95,13 +100,13 @@ function pixelSize(seriesUid: string, slices: readonly DicomSlice[]): [number, n
       said`${other ?? ""} mm in ${theirNames(others)}`,
     ];
     const problem = said`its slices have several pixel sizes: ${one}, ${more}`;
-    const remedy = "Export each reconstruction as a series of its own, or choose one by select.";
+    const remedy = "Export each reconstruction as a separate series, or choose one by select.";
     throw refusal(seriesUid, "mixed-pixel-size", others, problem, remedy);
   }
   return [columns, rows];
 }
 
-/** The in-plane shift a mm that the ends of the stack show; every slice must follow it. */
+/** The in-plane shift per mm between the ends of the stack; every slice must follow it. */
 function shearOf({ seriesUid, slices, along, x, y, pixel }: Omit<SliceStack, "shear">): [number, number] {
   const origin = slices[0]?.position as Triple;
   const shifts = slices.map(({ position }) => {
@@ -120,12 +125,12 @@ function shearOf({ seriesUid, slices, along, x, y, pixel }: Omit<SliceStack, "sh
   });
   if (stray.length > 0) {
     const problem = said`its slices do not lie along one line: ${theirNames(stray)} shifted within the plane`;
-    const remedy = "Export the parts that were placed alike as series of their own.";
+    const remedy = "Export the parts with the same placement as separate series.";
     throw refusal(seriesUid, "shifted-slices", stray, problem, remedy);
   }
   const degrees = tiltDegrees(shear);
   if (degrees > MAX_TILT) {
-    const lean = `its slices lean by ${degrees.toFixed(1)} degrees, no gantry tilts beyond ${MAX_TILT}`;
+    const lean = `its slices are tilted by ${degrees.toFixed(1)} degrees, but no gantry tilts beyond ${MAX_TILT}`;
     const problem = said`${lean} (${theirNames(slices)})`;
     throw refusal(
       seriesUid,

@@ -1,4 +1,4 @@
-/** What decodes the pixels. */
+/** The codec that decodes the pixels. */
 export type DicomCodec = "none" | "rle" | "jpeg" | "jpeg-ls" | "jpeg-2000" | "htj2k";
 
 export interface TransferSyntax {
@@ -8,13 +8,13 @@ export interface TransferSyntax {
   littleEndian: boolean;
   deflated: boolean;
   codec: DicomCodec;
-  /** The syntax itself loses; JPEG 2000 (.91) and HTJ2K (.203) may. */
+  /** "always" where the syntax is lossy; JPEG 2000 (.91) and HTJ2K (.203) may be. */
   lossy: boolean;
 }
 
 const plain = { explicit: true, littleEndian: true, deflated: false, codec: "none", lossy: false } as const;
 
-/** PS3.5 annex A: those that are read. Video, JPIP, JPEG XL and the retired hierarchical JPEG are not. */
+/** The supported transfer syntaxes of PS3.5 annex A. Video, JPIP, JPEG XL and the retired hierarchical JPEG are not. */
 const SYNTAXES: readonly TransferSyntax[] = [
   { ...plain, uid: "1.2.840.10008.1.2", name: "Implicit VR Little Endian", explicit: false },
   { ...plain, uid: "1.2.840.10008.1.2.1", name: "Explicit VR Little Endian" },
@@ -41,10 +41,10 @@ const BY_UID = new Map(SYNTAXES.map((syntax) => [syntax.uid, syntax]));
 export const IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2";
 export const EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1";
 
-/** Undefined for a syntax that is not read. */
+/** Undefined for an unsupported syntax. */
 export const syntaxOf = (uid: string): TransferSyntax | undefined => BY_UID.get(uid);
 
-/** Its name, or the UID where it is not read. */
+/** Its name, or the UID where it is unsupported. */
 export const syntaxName = (uid: string): string => syntaxOf(uid)?.name ?? uid;
 
 export const supportedSyntaxes = (): readonly TransferSyntax[] => SYNTAXES;

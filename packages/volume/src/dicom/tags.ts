@@ -1,9 +1,9 @@
 /**
- * Every element that is ever looked at, and nothing else: PatientName, birth date, addresses, physicians, comments and
- * all private elements are skipped over unread. Names are those of PS3.6, as 0xGGGGEEEE.
+ * Every element that is ever read, and no others: PatientName, birth date, addresses, physicians, comments and all
+ * private elements are skipped unread. Names are those of PS3.6, as 0xGGGGEEEE.
  */
 export const TAG = {
-  // Group 0002: what the file is.
+  // Group 0002: the kind of file.
   MediaStorageSOPClassUID: 0x00020002,
   TransferSyntaxUID: 0x00020010,
   // Identity, for labels, splits and messages.
@@ -18,7 +18,7 @@ export const TAG = {
   SeriesInstanceUID: 0x0020000e,
   SeriesNumber: 0x00200011,
   FrameOfReferenceUID: 0x00200052,
-  // How it was acquired, for audits.
+  // Acquisition, for audits.
   ImageType: 0x00080008,
   StudyDate: 0x00080020,
   AcquisitionDate: 0x00080022,
@@ -33,7 +33,7 @@ export const TAG = {
   SpacingBetweenSlices: 0x00180088,
   GantryDetectorTilt: 0x00181120,
   ConvolutionKernel: 0x00181210,
-  // Where and when each slice is.
+  // Position and time of each slice.
   AcquisitionTime: 0x00080032,
   ContentTime: 0x00080033,
   AcquisitionNumber: 0x00200012,
@@ -42,7 +42,7 @@ export const TAG = {
   ImageOrientationPatient: 0x00200037,
   TemporalPositionIdentifier: 0x00200100,
   PixelSpacing: 0x00280030,
-  // Its pixels.
+  // Description of the pixels.
   SamplesPerPixel: 0x00280002,
   PhotometricInterpretation: 0x00280004,
   NumberOfFrames: 0x00280008,

@@ -20,8 +20,8 @@ const SCANNER_ANATOMICAL = 1;
 
 /**
  * The first 352 bytes of a NIfTI-1 file for this volume, in the host's byte order: sform and, where the axes are at
- * right angles, qform, in RAS mm. The voxels follow as they are.
- * @throws VolumeArgumentError where the volume is not valid or an axis is longer than NIfTI-1 can say (32767)
+ * right angles, qform, in RAS mm. The voxels follow unchanged.
+ * @throws VolumeArgumentError where the volume is invalid or an axis is longer than NIfTI-1 allows (32767)
  */
 export function encodeNiftiHeader(volume: Volume): Uint8Array {
   assertVolume(volume);
@@ -68,8 +68,8 @@ function rasRows({ direction, spacing, origin }: Volume): number[] {
 }
 
 /**
- * b, c, d of the rotation part (RAS) and pixdim[0], the sign of its determinant; no quaternion for skewed axes.
- * Shepperd, Quaternion from rotation matrix, Journal of Guidance and Control 1 (1978).
+ * b, c, d of the rotation part (RAS) and pixdim[0], the sign of its determinant; null for skewed axes, which have no
+ * quaternion. Shepperd, Quaternion from rotation matrix, Journal of Guidance and Control 1 (1978).
  */
 function quaternionOf(direction: readonly number[]): { sign: number; quaternion: number[] | null } {
   const ras = direction.map((value, i) => (i < 6 ? -value : value));

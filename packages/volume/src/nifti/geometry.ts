@@ -10,10 +10,10 @@ type Quaternion = [number, number, number, number];
 const MM_PER_UNIT: Record<number, number> = { 1: 1000, 3: 0.001 };
 
 /**
- * Spacing, origin and direction in LPS mm: from the sform, else the qform, else pixdim alone.
- * NIfTI-1 standard (nifti1.h), methods 3, 2 and 1; its world is RAS, so the x and y rows change sign. An sform that is the
- * identity beside another pixdim was never filled in, and is passed over, as is one without axes beside a qform. Where the
- * header contradicts itself, the notes say what was taken.
+ * Spacing, origin and direction in LPS mm, taken from the sform, else the qform, else pixdim alone.
+ * NIfTI-1 standard (nifti1.h), methods 3, 2 and 1; its world is RAS, so the x and y rows change sign. An identity sform
+ * whose spacing differs from pixdim was never filled in and is ignored, as is one without axes beside a qform. Where the
+ * header contradicts itself, the notes say what was used.
  */
 export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], refuse: Refuse): Geometry {
   const empty = raw.sform_code > 0 ? unfilled(srow, raw) : null;
@@ -35,14 +35,16 @@ export function niftiGeometry(raw: NIFTI1 | NIFTI2, srow: readonly number[], ref
     );
   }
   const geometryNotes = [
-    ...(empty === null ? [] : [`the sform ${empty}: the ${geometry} was taken`]),
+    ...(empty === null ? [] : [`the sform ${empty}: the ${geometry} was used`]),
     ...(geometry === "sform" ? sformNotes(raw, srow) : []),
     ...(geometry === "pixdim" ? pixdimNotes(raw) : []),
   ];
   return { spacing, origin, direction, geometry, geometryNotes };
 }
 
-/** Shares of the spacing, and cosines, by which two statements of one header may differ: rounding, not another scan. */
+/**
+ * Relative difference in spacing, and cosine, within which two statements of one header count as equal up to rounding.
+ */
 const SPACING_TOLERANCE = 0.01;
 const COSINE_TOLERANCE = 0.999;
 
@@ -51,7 +53,7 @@ const isSpacing = (length: number): boolean => Number.isFinite(length) && length
 const mmText = (lengths: readonly number[]): string =>
   lengths.map((mm) => String(Number(mm.toPrecision(4)))).join(" x ");
 
-/** Whether two spacings differ along an axis for which both say something. */
+/** Whether two spacings differ along an axis for which both give a value. */
 const differ = (a: readonly number[], b: readonly number[]): boolean =>
   a.some((length, axis) => {
     const other = b[axis]!;
@@ -74,9 +76,9 @@ function sformNotes(raw: NIFTI1 | NIFTI2, srow: readonly number[]): string[] {
   const lengths = lengthsOf(srow);
   const pixdim = pixdimOf(raw);
   const notes = differ(lengths, pixdim)
-    ? [`the sform has voxels of ${mmText(lengths)}, pixdim of ${mmText(pixdim)}: the sform was taken`]
+    ? [`the sform has voxels of ${mmText(lengths)}, pixdim of ${mmText(pixdim)}: the sform was used`]
     : [];
-  // A qform that cannot be read is not what is taken.
+  // An invalid qform is not used, so it cannot contradict.
   if (raw.qform_code <= 0 || qformProblem(raw) !== null) return notes;
   const qform = qformRows(raw);
   const others = lengthsOf(qform);
@@ -85,18 +87,20 @@ function sformNotes(raw: NIFTI1 | NIFTI2, srow: readonly number[]): string[] {
     const cosine = a.reduce((sum, value, k) => sum + value * b[k]!, 0) / (lengths[axis]! * others[axis]!);
     return cosine < COSINE_TOLERANCE;
   });
-  return turned ? [...notes, "sform and qform point in different directions: the sform was taken"] : notes;
+  return turned ? [...notes, "sform and qform point in different directions: the sform was used"] : notes;
 }
 
-/** A file of one slice says nothing of the distance to a next one, and need not. */
+/** A file of one slice does not need a distance to the next one. */
 function pixdimNotes(raw: NIFTI1 | NIFTI2): string[] {
   const pixdim = raw.pixDims.slice(1, 4);
   const silent = pixdim.some((length, axis) => !isSpacing(Math.abs(length)) && (raw.dims[axis + 1] ?? 1) > 1);
   if (!silent) return [];
-  return [`neither sform nor qform, and pixdim is ${pixdim.join(" x ")}: 1 mm was taken where it says nothing`];
+  return [
+    `there is neither sform nor qform, and pixdim is ${pixdim.join(" x ")}: 1 mm was assumed where it gives no value`,
+  ];
 }
 
-/** Why there is no geometry in a qform, and what helps; null where there is one. */
+/** Why a qform has no valid geometry, and what to do about it; null where it is valid. */
 function qformProblem({ pixDims, quatern_b: b, quatern_c: c, quatern_d: d }: NIFTI1 | NIFTI2): [string, string] | null {
   const [, dx = NaN, dy = NaN, dz = NaN] = pixDims;
   if (!(dx > 0 && dy > 0 && dz > 0))
@@ -106,7 +110,7 @@ function qformProblem({ pixDims, quatern_b: b, quatern_c: c, quatern_d: d }: NIF
   return [`expected a unit quaternion, b² + c² + d² is ${squares}`, "Correct the qform in the header."];
 }
 
-/** Of a qform without a problem. */
+/** Geometry of a valid qform. */
 function qformRows(raw: NIFTI1 | NIFTI2): number[] {
   const [sign = 0, dx = NaN, dy = NaN, dz = NaN] = raw.pixDims;
   const r = rotation(quaternion(raw));
@@ -118,7 +122,10 @@ function qformRows(raw: NIFTI1 | NIFTI2): number[] {
   ]);
 }
 
-/** The header holds b, c, d of a unit quaternion; a >= 0 follows, 0 where it would be rounding alone (half turns). */
+/**
+ * The header holds b, c, d of a unit quaternion; a >= 0 follows from them, and is 0 where it would only be rounding
+ * (half turns).
+ */
 function quaternion(raw: NIFTI1 | NIFTI2): Quaternion {
   const { quatern_b: b, quatern_c: c, quatern_d: d } = raw;
   const squares = b * b + c * c + d * d;
@@ -137,7 +144,7 @@ function rotation([a, b, c, d]: Quaternion): number[] {
   ];
 }
 
-/** Neither sform nor qform: axes along +x, +y, +z of RAS, origin 0; a spacing that is not given counts as 1. */
+/** Neither sform nor qform: axes along +x, +y, +z of RAS, origin 0; a missing spacing counts as 1. */
 function pixdimRows(raw: NIFTI1 | NIFTI2): number[] {
   const [dx, dy, dz] = raw.pixDims.slice(1, 4).map((d) => (Number.isFinite(d) && d !== 0 ? Math.abs(d) : 1));
   return [dx ?? 1, 0, 0, 0, 0, dy ?? 1, 0, 0, 0, 0, dz ?? 1, 0];

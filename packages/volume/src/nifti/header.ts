@@ -6,7 +6,7 @@ import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import type { Triple } from "../volume.js";
 import type { NiftiHeader } from "./nifti-header.js";
 
-/** Data types of NIfTI that one voxel of a scan can have, by the header's code. */
+/** Supported data types of NIfTI, by the code in the header. */
 const DTYPES: Record<number, VoxelDtype> = {
   2: "uint8",
   4: "int16",
@@ -30,13 +30,13 @@ const REFUSED_DTYPES: Record<number, string> = {
   2304: "RGBA",
 };
 
-/** Bytes that are enough for the header of either version. */
+/** Number of bytes that is enough for the header of either version. */
 export const NIFTI_HEADER_BYTES = 540;
 
 /**
- * Reads the header alone.
+ * Reads only the header.
  * @param bytes the first 540 bytes or more of the uncompressed file (fewer where it is shorter)
- * @param file name for error messages
+ * @param file file name for error messages
  * @throws VolumeFormatError
  */
 export function parseNiftiHeader(bytes: ArrayBuffer | Uint8Array, file = "bytes"): NiftiHeader {
@@ -56,7 +56,7 @@ export function parseNiftiHeader(bytes: ArrayBuffer | Uint8Array, file = "bytes"
   const voxelBytes = shape[0] * shape[1] * shape[2] * itemBytes;
   if (!(voxelBytes <= MAX_VOXEL_BYTES)) {
     refuse(
-      `its header announces ${shape.join(" x ")} voxels (${voxelBytes} bytes)`,
+      `its header declares ${shape.join(" x ")} voxels (${voxelBytes} bytes)`,
       "The header is damaged; export the file again.",
     );
   }
@@ -77,7 +77,7 @@ export function parseNiftiHeader(bytes: ArrayBuffer | Uint8Array, file = "bytes"
 interface RawHeader {
   raw: NIFTI1 | NIFTI2;
   pair: boolean;
-  /** Of exactly the header. */
+  /** Parses exactly the bytes of the header. */
   view: DataView;
 }
 
@@ -90,9 +90,9 @@ function rawHeader(bytes: ArrayBuffer | Uint8Array, refuse: Refuse): RawHeader {
   const length = isNIFTI1(start, true) ? 348 : isNIFTI2(start, true) ? NIFTI_HEADER_BYTES : 0;
   if (length === 0) {
     if (isAnalyze(all))
-      refuse("it is Analyze 7.5, which says nothing of the patient's left and right", "Convert it to NIfTI first.");
+      refuse("it is Analyze 7.5, which does not tell the patient's left from right", "Convert it to NIfTI first.");
     refuse(
-      `expected the mark "n+1" or "n+2" in a header of 348 or 540 bytes, found none`,
+      `expected the signature "n+1" or "n+2" in a header of 348 or 540 bytes, found none`,
       "Check that the file is NIfTI and complete.",
     );
   }
@@ -108,7 +108,7 @@ function rawHeader(bytes: ArrayBuffer | Uint8Array, refuse: Refuse): RawHeader {
   }
 }
 
-/** The header length of Analyze 7.5 in either byte order, 3 or 4 dimensions, and none of NIfTI's marks. */
+/** Detects Analyze 7.5: its header length in either byte order, 3 or 4 dimensions, and no NIfTI signature. */
 function isAnalyze(bytes: Uint8Array): boolean {
   if (bytes.length < 348) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -131,7 +131,7 @@ function shapeOf(dims: readonly number[], refuse: Refuse): Triple {
   if (sizes.slice(3).some((n) => n > 1)) {
     refuse(
       `expected one 3D volume, it is ${rank}D: ${text}`,
-      "Split it into one file a volume (one time point or channel each).",
+      "Split it into one file per volume (one time point or channel each).",
     );
   }
   return [sizes[0] ?? 1, sizes[1] ?? 1, sizes[2] ?? 1];
@@ -140,7 +140,7 @@ function shapeOf(dims: readonly number[], refuse: Refuse): Triple {
 function voxelOffsetOf(offset: number, version: 1 | 2, refuse: Refuse): number {
   const least = version === 1 ? 352 : 544;
   if (offset === 0) return least;
-  // NIfTI-2 files without the four bytes of the extension flag exist: 540 is where the header ends.
+  // There are NIfTI-2 files without the four bytes of the extension flag: their header ends at byte 540.
   if (!Number.isSafeInteger(offset) || offset < (version === 1 ? least : NIFTI_HEADER_BYTES)) {
     refuse(
       `expected voxels from byte ${least} on, its header says ${offset}`,
@@ -150,13 +150,13 @@ function voxelOffsetOf(offset: number, version: 1 | 2, refuse: Refuse): number {
   return offset;
 }
 
-/** In the .img file of a pair; 0 is usual. */
+/** Offset in the .img file of a pair, usually 0. */
 function imageOffsetOf(offset: number, refuse: Refuse): number {
   if (Number.isSafeInteger(offset) && offset >= 0) return offset;
-  return refuse(`expected voxels from byte 0 or later on, its header says ${offset}`, "Export the file again.");
+  return refuse(`expected voxels from byte 0 or later, its header says ${offset}`, "Export the file again.");
 }
 
-/** Slope 0 (or none) means: no scaling, the intercept included. */
+/** A slope of 0 (or no slope) means no scaling, so the intercept is ignored, too. */
 function scalingOf(slope: number, intercept: number, refuse: Refuse): { slope: number; intercept: number } {
   if (slope === 0 || !Number.isFinite(slope)) return { slope: 1, intercept: 0 };
   if (!Number.isFinite(intercept)) {
@@ -165,7 +165,7 @@ function scalingOf(slope: number, intercept: number, refuse: Refuse): { slope: n
   return { slope, intercept };
 }
 
-/** The 12 numbers of the sform; the library drops them where it prefers the qform. */
+/** The 12 numbers of the sform; the library discards them where it prefers the qform. */
 function srowOf(view: DataView, raw: NIFTI1 | NIFTI2): number[] {
   const one = raw instanceof NIFTI1;
   return Array.from({ length: 12 }, (_, i) =>

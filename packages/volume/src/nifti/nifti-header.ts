@@ -1,16 +1,16 @@
 import type { VoxelDtype } from "../dtypes.js";
 import type { Triple } from "../volume.js";
 
-/** What the header of a NIfTI file says, checked; geometry in LPS mm. */
+/** The checked header of a NIfTI file; geometry in LPS mm. */
 export interface NiftiHeader {
   version: 1 | 2;
   littleEndian: boolean;
-  /** The header of a .hdr/.img pair: the voxels are in the other file. */
+  /** True for the header of a .hdr/.img pair, whose voxels are in the other file. */
   pair: boolean;
   dtype: VoxelDtype;
   itemBytes: number;
   shape: Triple;
-  /** Byte where the voxels begin, in the uncompressed file (of a pair: the .img file). */
+  /** Byte offset of the voxels in the uncompressed file (for a pair: in the .img file). */
   voxelOffset: number;
   /** Length of the voxels in bytes. */
   voxelBytes: number;
@@ -20,8 +20,8 @@ export interface NiftiHeader {
   spacing: Triple;
   origin: Triple;
   direction: number[];
-  /** Where the geometry came from. */
+  /** The source of the geometry. */
   geometry: "sform" | "qform" | "pixdim";
-  /** Where the header contradicts itself, or is silent on its spacing: what was taken. */
+  /** What was used where the header contradicts itself or does not give the spacing. */
   geometryNotes: string[];
 }

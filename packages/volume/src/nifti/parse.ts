@@ -7,12 +7,12 @@ import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";
 
 export interface NiftiOptions {
-  /** What the values are; NIfTI does not say. Default "HU". */
+  /** Unit of the values, which NIfTI does not give. Default "HU". */
   unit?: "HU" | "arbitrary";
 }
 
 export interface ParseNiftiOptions extends NiftiOptions {
-  /** Name for error messages. */
+  /** File name for error messages. */
   file?: string;
   /** The uncompressed .img file, where `bytes` is the .hdr file of a pair. */
   image?: ArrayBuffer | Uint8Array;
@@ -20,8 +20,8 @@ export interface ParseNiftiOptions extends NiftiOptions {
 
 /**
  * Reads an uncompressed NIfTI-1 or NIfTI-2 file (.nii), or a .hdr/.img pair, from memory; safe in browsers.
- * parseVolume takes .nii.gz too. Geometry comes from the sform, else the qform, else pixdim, turned from RAS to LPS;
- * voxels are not reordered.
+ * parseVolume accepts .nii.gz, too. Geometry is taken from the sform, else the qform, else pixdim, turned from RAS to
+ * LPS; voxels are not reordered.
  * @throws VolumeFormatError damaged, truncated, 4D, complex or RGB
  */
 export function parseNifti(bytes: ArrayBuffer | Uint8Array, options: ParseNiftiOptions = {}): Volume {

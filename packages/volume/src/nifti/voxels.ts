@@ -4,12 +4,11 @@ import { refuser } from "../refuse.js";
 import type { VoxelArray } from "../volume.js";
 
 /**
- * Turns the stored bytes into values: byte order, then slope and intercept.
- * Whole numbers under a whole slope and intercept stay whole (the stored type, else int16, else int32), where all
- * values fit; other scaled whole numbers become float32. Floats keep their width. int64 and uint64 become int32, else
- * float64.
- * @param bytes exactly the voxels; they are changed and may back the result
- * @throws VolumeFormatError where a 64-bit value has no exact number
+ * Converts the stored bytes to values: byte order, then slope and intercept. With an integer slope and intercept,
+ * integers stay integers (the stored type, else int16, else int32) where all values fit; other scaled integers become
+ * float32. Floats keep their width. int64 and uint64 become int32, else float64.
+ * @param bytes exactly the voxels; they are modified and may become the buffer of the result
+ * @throws VolumeFormatError where a 64-bit value cannot be represented exactly
  */
 export function decodeVoxels(bytes: Uint8Array, header: NiftiHeader, file: string): VoxelArray {
   const stored = voxelArray(bytes, header.dtype, header.littleEndian, refuser(file, "NIfTI"));
@@ -24,7 +23,7 @@ export function decodeVoxels(bytes: Uint8Array, header: NiftiHeader, file: strin
   return scaled;
 }
 
-/** The narrowest fitting whole-number array for the scaled values; null where they are not whole or too large. */
+/** The narrowest integer array that fits the scaled values; null where they are not whole numbers or too large. */
 function wholeArray(stored: VoxelArray, slope: number, intercept: number): VoxelArray | null {
   if (!Number.isInteger(slope) || !Number.isInteger(intercept)) return null;
   let least = Infinity;

@@ -3,7 +3,10 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { VolumeFileError } from "../errors.js";
 
-/** A file that appears under its name only when it is whole: temporary name beside it, fsync, rename. */
+/**
+ * A file that appears under its name only when it is complete: it is written under a temporary name in the same folder,
+ * synced and renamed.
+ */
 export class AtomicFile {
   readonly path: string;
   readonly #handle: FileHandle;
@@ -41,7 +44,7 @@ export class AtomicFile {
     try {
       while (done < all.length) {
         const at = position === null ? null : position + done;
-        // One call to the operating system takes at most 2 GiB.
+        // One call to the operating system writes at most 2 GiB.
         done += (await this.#handle.write(all, done, Math.min(all.length - done, 2 ** 30), at)).bytesWritten;
       }
     } catch (cause) {
@@ -49,7 +52,7 @@ export class AtomicFile {
     }
   }
 
-  /** Makes the file visible. @throws VolumeFileError; the temporary file is removed then */
+  /** Makes the file visible. @throws VolumeFileError after removing the temporary file */
   async commit(): Promise<void> {
     try {
       await this.#handle.sync();

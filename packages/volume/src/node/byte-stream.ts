@@ -8,11 +8,13 @@ import type { VolumeFormat } from "../errors.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
 
 const CHUNK_BYTES = 2 ** 20;
-/** Read first, where a header is looked for in compressed bytes; more, to the second number, where gzip has a long name. */
+/**
+ * How much is read first to find a header in compressed bytes; up to the second number where gzip stores a long name.
+ */
 const START_BYTES = 2 ** 12;
 const MAX_START_BYTES = 2 ** 16;
 const WHOLE_STORED_BYTES = 2 ** 28;
-/** One call of zlib fills at most so much. */
+/** Most bytes that one call of zlib returns. */
 const WHOLE_BYTES = 2 ** 31 - 2 ** 20;
 
 export interface ByteStreamOptions {
@@ -20,16 +22,18 @@ export interface ByteStreamOptions {
   from?: number;
   /** True: gzip or zlib, by the first two bytes; false: neither. Default: gzip where the first two bytes say so. */
   compressed?: boolean;
-  /** Compressed files up to here are inflated in one call, larger ones piece by piece; default 256 MiB. */
+  /** Compressed files up to this size are inflated in one call, larger ones in chunks; default 256 MiB. */
   wholeStoredBytes?: number;
 }
 
-/** The uncompressed bytes of a file, or of its end: a look at the start, then all of it, once. */
+/**
+ * The uncompressed bytes of a file, or of its end: the start can be examined first, then everything can be read once.
+ */
 export class ByteStream implements AsyncDisposable {
   readonly path: string;
   readonly format: VolumeFormat;
   readonly compression: Compression;
-  /** From where the stream begins to the end of the file, as they lie on disk. */
+  /** Number of bytes on disk from the start of the stream to the end of the file. */
   readonly storedBytes: number;
   readonly #handle: FileHandle;
   readonly #from: number;
@@ -70,7 +74,7 @@ export class ByteStream implements AsyncDisposable {
     }
   }
 
-  /** The first bytes, fewer where there are no more. @throws VolumeFormatError damaged compression */
+  /** The first bytes; fewer where the stream is shorter. @throws VolumeFormatError damaged compression */
   async peek(length: number): Promise<Uint8Array> {
     const { compression } = this;
     if (compression === "none") return await this.#stored(length);
@@ -82,8 +86,8 @@ export class ByteStream implements AsyncDisposable {
   }
 
   /**
-   * The voxels that a header announces, `skip` bytes after the start; nothing is allocated before they can lie in a
-   * file of this size. @throws VolumeFormatError
+   * Reads the voxels that a header declares, `skip` bytes after the start; nothing is allocated before it is clear that
+   * a file of this size can hold them. @throws VolumeFormatError
    */
   async voxels(announced: Announced, skip: number): Promise<Uint8Array> {
     const { compression, storedBytes } = this;
@@ -102,7 +106,7 @@ export class ByteStream implements AsyncDisposable {
     return all.subarray(skip, skip + announced.bytes);
   }
 
-  /** All bytes, in pieces; once. @throws VolumeFormatError damaged or truncated compression */
+  /** Yields all bytes in chunks; can be called once. @throws VolumeFormatError damaged or truncated compression */
   async *pieces(): AsyncGenerator<Uint8Array, void> {
     const { compression } = this;
     const raw = this.#handle.createReadStream({ start: this.#from, highWaterMark: CHUNK_BYTES });
@@ -124,11 +128,11 @@ export class ByteStream implements AsyncDisposable {
         stream.destroy();
       });
     }
-    // Does nothing where the stream closed it.
+    // Does nothing where the stream has already closed the file.
     await this.#handle.close();
   }
 
-  /** As they lie on disk; fewer where there are no more. */
+  /** Reads raw bytes from disk; fewer where the file is shorter. */
   async #stored(length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(Math.min(length, this.storedBytes));
     return bytes.subarray(0, await readAt(this.#handle, this.path, bytes, this.#from));
@@ -145,6 +149,6 @@ async function compressionAt(
   const mark = new Uint8Array(2);
   const held = await readAt(handle, path, mark, position);
   const compression = compressionOf(mark.subarray(0, held));
-  // Two bytes of any data may look like zlib: it counts only where a header says so.
+  // Any two bytes may look like zlib, so zlib is accepted only where a header says so.
   return compression === "zlib" && compressed === undefined ? "none" : compression;
 }

@@ -6,8 +6,8 @@ import { reason } from "./atomic.js";
 
 /**
  * Every file below a folder, or the file itself, sorted by name, for scanDicom. Links to folders are not followed, so
- * that no circle is walked. Nothing is opened before it is asked for.
- * @throws VolumeFileError the path is missing or not readable
+ * that there are no endless loops. No file is opened before it is read.
+ * @throws VolumeFileError the path does not exist or is not readable
  */
 export async function* dicomFiles(path: string): AsyncGenerator<DicomSource> {
   const status = await guarded(path, () => stat(path));
@@ -21,7 +21,7 @@ async function* below(folder: string, root: string): AsyncGenerator<DicomSource>
   for (const entry of entries) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* below(path, root);
-    // A link may lead to a file, to a folder, or nowhere.
+    // A link may point to a file, to a folder, or nowhere.
     const found = entry.isDirectory() ? undefined : await stat(path).catch(() => undefined);
     if (found?.isFile() === true) yield dicomFile(path, relative(root, path), found.size);
   }
@@ -37,13 +37,13 @@ export function dicomFile(path: string, name = path, size?: number): DicomSource
   };
 }
 
-/** The first bytes of a file, in an array of their own. */
+/** Reads the first bytes of a file into a separate array. */
 async function readStart(path: string, known: number | undefined, most: number): Promise<Uint8Array> {
   return await guarded(path, async () => {
     const handle = await open(path);
     try {
       const size = known ?? (await handle.stat()).size;
-      // An array of its own begins at an address that suits any type, so that pixels need no copy; all of it is written.
+      // A separate array is aligned for every type, so pixels need no copy; all of it is overwritten.
       const bytes = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(size, most)).buffer);
       let done = 0;
       while (done < bytes.length) {

@@ -3,7 +3,7 @@ import { reason } from "./atomic.js";
 import type { ByteSource } from "../bytes/source.js";
 import { VolumeFileError } from "../errors.js";
 
-/** A file that is read at any place, and stays open until it is closed. */
+/** A file with random access, which stays open until it is closed. */
 export interface FileSource extends ByteSource, AsyncDisposable {
   close(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export async function openFileSource(path: string): Promise<FileSource> {
       const bytes = new Uint8Array(length);
       const held = await readAt(handle, path, bytes, position);
       if (held === length) return bytes;
-      throw new VolumeFileError(path, `ends early: ${held} of ${length} bytes came`, "Copy the file again.");
+      throw new VolumeFileError(path, `ends early: expected ${length} bytes, received ${held}`, "Copy the file again.");
     },
   };
 }

@@ -12,9 +12,9 @@ import type { Volume } from "../volume.js";
 const CHUNK_BYTES = 2 ** 20;
 
 /**
- * Reads .nii, .nii.gz (told apart by content), or a .hdr/.img pair by either of its names, each half plain or gzipped.
- * parseNifti says what is read and how.
- * Memory: the voxels once, plus about 3 MiB; nothing is allocated before the header fits the size of the file.
+ * Reads .nii, .nii.gz (detected by content), or a .hdr/.img pair by either of its names, each half plain or gzipped.
+ * parseNifti describes what is supported. Memory: the voxels once, plus about 3 MiB; nothing is allocated before the
+ * header fits the size of the file.
  * @throws VolumeFormatError damaged, truncated, 4D, complex or RGB   @throws VolumeFileError missing, no permission
  */
 export async function readNifti(path: string, options: NiftiOptions = {}): Promise<Volume> {
@@ -31,7 +31,7 @@ async function readImage(header: NiftiHeader, path: string, options: NiftiOption
   return niftiVolume(header, voxels, path, options);
 }
 
-/** Reads the header of .nii, .nii.gz or a pair, and nothing more. @throws as readNifti */
+/** Reads only the header of .nii, .nii.gz or a pair. @throws as readNifti */
 export async function readNiftiHeader(path: string): Promise<NiftiHeader> {
   await using stream = await ByteStream.open(await niftiHeaderPath(path), "NIfTI");
   return parseNiftiHeader(await stream.peek(NIFTI_HEADER_BYTES), stream.path);
@@ -44,8 +44,8 @@ export interface WriteNiftiOptions {
 
 /**
  * Writes NIfTI-1, compressed where the name ends in .gz, with sform and qform; the data type is kept.
- * The file appears under its name only when it is whole.
- * @throws VolumeArgumentError not a valid volume   @throws VolumeFileError folder missing, disk full
+ * The file appears under its name only when it is complete.
+ * @throws VolumeArgumentError an invalid volume   @throws VolumeFileError folder missing, disk full
  */
 export async function writeNifti(path: string, volume: Volume, options: WriteNiftiOptions = {}): Promise<void> {
   const header = encodeNiftiHeader(volume);

@@ -5,7 +5,7 @@ import { VolumeFileError } from "../errors.js";
 import { refuser } from "../refuse.js";
 
 interface HalfName {
-  /** Without its ending. */
+  /** The path without its extension. */
   stem: string;
   isHeader: boolean;
   /** ".gz" or "" */
@@ -19,7 +19,7 @@ function halfName(path: string): HalfName | null {
   return { stem, isHeader: ending.toLowerCase() === "hdr", gzip };
 }
 
-/** The file of the header: itself, or the .hdr beside an .img. @throws VolumeFileError where it is not there */
+/** The file of the header: itself, or the .hdr beside an .img. @throws VolumeFileError where it does not exist */
 export async function niftiHeaderPath(path: string): Promise<string> {
   const half = halfName(path);
   return half === null || half.isHeader ? path : await partnerOf(path, half.stem, "hdr", half.gzip);
@@ -27,7 +27,7 @@ export async function niftiHeaderPath(path: string): Promise<string> {
 
 /**
  * The file of the voxels of a pair: itself, or the .img beside a .hdr; each plain or gzipped.
- * @throws VolumeFileError where it is not there   @throws VolumeFormatError a name that belongs to no pair
+ * @throws VolumeFileError where it does not exist   @throws VolumeFormatError a name that does not belong to a pair
  */
 export async function niftiImagePath(path: string): Promise<string> {
   const half = halfName(path);
@@ -36,7 +36,7 @@ export async function niftiImagePath(path: string): Promise<string> {
   return refuser(path, "NIfTI")(problem, "Name the pair NAME.hdr and NAME.img, in one folder.");
 }
 
-/** Compressed like its partner where both kinds are there. */
+/** Prefers the kind of its partner where both a plain and a compressed file exist. */
 async function partnerOf(path: string, stem: string, ending: string, gzip: string): Promise<string> {
   const folder = dirname(path);
   const wanted = [`${stem}.${ending}${gzip}`, `${stem}.${ending}${gzip === "" ? ".gz" : ""}`].map((name) =>
@@ -48,7 +48,7 @@ async function partnerOf(path: string, stem: string, ending: string, gzip: strin
   } catch (cause) {
     throw notReadable(path, cause);
   }
-  // The stem must be the same to the letter; DOS made endings in capitals.
+  // The stem must match exactly; extensions may be in capitals, as written by DOS.
   const found = names
     .filter((name) => name.startsWith(`${stem}.`) && wanted.includes(name.toLowerCase()))
     .sort((a, b) => wanted.indexOf(a.toLowerCase()) - wanted.indexOf(b.toLowerCase()));

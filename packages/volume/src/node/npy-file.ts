@@ -14,7 +14,10 @@ import { openNpy, type NpyStack } from "../npy/stack.js";
 import { COPY_AGAIN, refuser } from "../refuse.js";
 import type { VoxelArray } from "../volume.js";
 
-/** Reads a .npy file; parseNpy says how. Memory is taken only after shape and file size were found to fit. */
+/**
+ * Reads a .npy file; parseNpy describes the result. Memory is allocated only after shape and file size were found to
+ * match.
+ */
 export async function readNpy(path: string): Promise<NpyArray> {
   return await withFile(path, async (handle, size) => {
     const header = await headerOf(handle, path);
@@ -25,7 +28,9 @@ export async function readNpy(path: string): Promise<NpyArray> {
   });
 }
 
-/** Reads dtype, shape and the offset of the values, and checks them against the size of the file. @throws as parseNpy */
+/**
+ * Reads dtype, shape and the offset of the values, and checks them against the size of the file. @throws as parseNpy
+ */
 export async function readNpyHeader(path: string): Promise<NpyHeader> {
   return await withFile(path, async (handle, size) => {
     const header = await headerOf(handle, path);
@@ -34,7 +39,7 @@ export async function readNpyHeader(path: string): Promise<NpyHeader> {
   });
 }
 
-/** What writeNpy needs; dtype is that of the data, unless it says "bool" for a Uint8Array. */
+/** The array that writeNpy writes; dtype is that of the data, or "bool" for a Uint8Array. */
 export interface NpySource {
   data: VoxelArray;
   shape: readonly number[];
@@ -42,7 +47,7 @@ export interface NpySource {
 }
 
 /**
- * Writes a .npy file, version 1.0, C order; it appears under its name only when it is whole.
+ * Writes a .npy file, version 1.0, C order; it appears under its name only when it is complete.
  * @throws VolumeArgumentError data do not fit the shape or dtype   @throws VolumeFileError folder missing, disk full
  */
 export async function writeNpy(path: string, array: NpySource): Promise<void> {

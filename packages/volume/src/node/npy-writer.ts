@@ -5,8 +5,8 @@ import { assertNpy } from "../npy/array.js";
 import type { VoxelArray } from "../volume.js";
 
 /**
- * Writes a .npy file piece by piece, with the first dimension counted as it grows: `append` takes whole items of
- * the trailing shape. The file appears under its name on `close`; until then, and after `abort`, there is none.
+ * Writes a .npy file in chunks, and counts the first dimension as it grows: `append` takes whole items of
+ * the trailing shape. The file appears under its name on `close`; before that, and after `abort`, there is no file.
  *
  *     await using writer = await NpyWriter.open("slices.npy", "int16", [128, 128]);
  *     for (const slices of volumes) await writer.append(slices);
@@ -34,7 +34,7 @@ export class NpyWriter {
     if (!trailing.every((n) => Number.isSafeInteger(n) && n > 0)) {
       throw new VolumeArgumentError("trailing", "whole numbers > 0", `[${trailing.join(", ")}]`);
     }
-    // Room for the longest count that can follow.
+    // Reserves room for the longest possible count.
     const header = encodeNpyHeader(dtype, [Number.MAX_SAFE_INTEGER, ...trailing]);
     const writer = new NpyWriter(await AtomicFile.create(path), dtype, [...trailing], header.length);
     try {
@@ -46,12 +46,15 @@ export class NpyWriter {
     return writer;
   }
 
-  /** Items appended so far. */
+  /** Number of items appended so far. */
   get count(): number {
     return this.#count;
   }
 
-  /** To be awaited before the next one. @param chunk one or more whole items, last axis fastest  @returns index of the first of them */
+  /**
+   * Appends items; await it before the next call. @param chunk one or more complete items, last axis fastest @returns
+   * index of the first of them
+   */
   async append(chunk: VoxelArray): Promise<number> {
     this.#refuseClosed();
     const items = chunk.length / this.#item;

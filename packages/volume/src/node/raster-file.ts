@@ -10,7 +10,7 @@ import { refuser } from "../refuse.js";
 import type { Volume } from "../volume.js";
 
 /**
- * Reads .nrrd, or .nhdr with the data file that it names, on Node; parseNrrd says what is read.
+ * Reads .nrrd, or .nhdr with the data file that it names, on Node; parseNrrd describes what is supported.
  * Memory: the voxels once, plus about 3 MiB.
  * @throws VolumeFormatError damaged, truncated, not 3D   @throws VolumeFileError missing, no permission
  */
@@ -19,7 +19,7 @@ export async function readNrrd(path: string, options: RasterOptions = {}): Promi
 }
 
 /**
- * Reads .mha, or .mhd with the data file that it names, on Node; parseMetaImage says what is read.
+ * Reads .mha, or .mhd with the data file that it names, on Node; parseMetaImage describes what is supported.
  * Memory: the voxels once, plus about 3 MiB.
  * @throws VolumeFormatError damaged, truncated, not 3D   @throws VolumeFileError missing, no permission
  */
@@ -27,7 +27,7 @@ export async function readMetaImage(path: string, options: RasterOptions = {}): 
   return await readRaster(path, parseMetaImageHeader, options);
 }
 
-/** What the header of an NRRD or a MetaImage file says. @throws VolumeFormatError, VolumeFileError */
+/** Reads the header of an NRRD or a MetaImage file. @throws VolumeFormatError, VolumeFileError */
 export async function readRasterHeader(path: string, format: "NRRD" | "MetaImage"): Promise<RasterHeader> {
   return await headerOf(path, format === "NRRD" ? parseNrrdHeader : parseMetaImageHeader);
 }

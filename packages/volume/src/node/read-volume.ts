@@ -23,13 +23,16 @@ import {
 import type { Volume } from "../volume.js";
 
 export interface ReadPathOptions extends ReadVolumeOptions, SliceFolderOptions {
-  /** Reads the one series of a DICOM file, folder or zip archive; without it DICOM is refused with a word. */
+  /**
+   * Reads the only series of a DICOM file, folder or zip archive; without this function, DICOM is refused with an
+   * explanation.
+   */
   readDicom?: (path: string) => Promise<Volume>;
 }
 
 /**
  * The format of a file by its content, or of a folder by the files in it: "PNG" or "JPEG" for slices, "DICOM".
- * Only .img, which has no mark of its own, is told by its name. null: none that is read here.
+ * Only .img, which has no signature, is recognised by its name. null where the format is unknown.
  * @throws VolumeFileError missing, no permission
  */
 export async function detectFormat(path: string): Promise<VolumeFormat | null> {
@@ -49,7 +52,7 @@ export async function readVolume(path: string, options: ReadPathOptions = {}): P
   return { volume: await READERS[format](path, options), format };
 }
 
-/** One row a format; `readDicom` comes from the caller, because a series is more than a file. */
+/** One row per format; `readDicom` is passed by the caller, because a series is more than a file. */
 const READERS: Record<VolumeFormat, (path: string, options: ReadPathOptions) => Promise<Volume>> = {
   NIfTI: (path, options) => readNifti(path, unitOf(options)),
   NRRD: (path, options) => readNrrd(path, unitOf(options)),
@@ -83,7 +86,7 @@ async function detected(path: string): Promise<VolumeFormat | "gzip" | null> {
   return detectBytes(await stream.peek(DETECT_BYTES)) === "NIfTI" ? "NIfTI" : "gzip";
 }
 
-/** Slices where pictures lie in the folder itself; else DICOM where its first file that has a mark says so. */
+/** Slices where the folder itself contains pictures; else DICOM where the first file with a signature is DICOM. */
 async function detectedInFolder(path: string): Promise<VolumeFormat | null> {
   const [picture] = await slicesIn(path);
   if (picture !== undefined) return /\.png$/i.test(picture) ? "PNG" : "JPEG";

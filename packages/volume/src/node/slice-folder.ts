@@ -9,13 +9,13 @@ import { sliceOrder, type SliceOrder } from "../slices/order.js";
 import { greyOf, stackSlices, type GreySlice } from "../slices/stack.js";
 import type { Volume } from "../volume.js";
 
-/** 8192 x 8192: no slice of a scan is larger, and no picture may take more memory than that. */
+/** 8192 x 8192 pixels: no slice of a scan is larger, and no picture may use more memory. */
 const MAX_PIXELS = 2 ** 26;
 /** A picture of that many pixels, uncompressed with 16 bits and four channels, fits. */
 const MAX_FILE_BYTES = 2 ** 30;
 
 export interface SliceFolderOptions {
-  /** Takes the slices as they are where numbers are missing; default false: they are refused. */
+  /** Accepts the slices unchanged where numbers are missing; by default they are refused. */
   allowGaps?: boolean;
 }
 
@@ -38,7 +38,7 @@ export async function readSliceFolder(
   return { volume: stackSlices(slices, path), order };
 }
 
-/** Names of the pictures that lie in a folder itself, unsorted. @throws VolumeFileError */
+/** Names of the pictures directly in a folder, unsorted. @throws VolumeFileError */
 export async function slicesIn(path: string): Promise<string[]> {
   try {
     const entries = await readdir(path, { withFileTypes: true });
@@ -52,7 +52,9 @@ export async function slicesIn(path: string): Promise<string[]> {
 
 const formatOf = (name: string): VolumeFormat => (/\.png$/i.test(name) ? "PNG" : "JPEG");
 
-/** One PNG or JPEG file as a grey slice. @throws VolumeFormatError colour, damaged, too large   @throws VolumeFileError */
+/**
+ * One PNG or JPEG file as a grey slice. @throws VolumeFormatError colour, damaged, too large   @throws VolumeFileError
+ */
 export async function readSlice(file: string): Promise<GreySlice> {
   const format = formatOf(file);
   const refuse = refuser(file, format);
@@ -63,11 +65,11 @@ export async function readSlice(file: string): Promise<GreySlice> {
     const meta = await image.metadata();
     refuseKind(meta, format, refuse);
     const deep = meta.depth === "ushort";
-    // The grey spaces would drop an alpha channel unseen.
+    // The grey colour spaces would silently drop an alpha channel.
     const space = meta.channels === 1 ? (deep ? "grey16" : "b-w") : deep ? "rgb16" : "srgb";
     const raw = image.toColourspace(space).raw({ depth: deep ? "ushort" : "uchar" });
     const { data, info } = await raw.toBuffer({ resolveWithObject: true });
-    // A copy, because the buffer need not begin at an even byte.
+    // A copy, because the buffer may begin at an odd byte.
     const copy = new Uint8Array(data);
     const grey = greyOf(deep ? new Uint16Array(copy.buffer) : copy, info.channels);
     if (grey === null || grey.length !== info.width * info.height)
@@ -75,12 +77,14 @@ export async function readSlice(file: string): Promise<GreySlice> {
     return { file, format, width: info.width, height: info.height, values_HW: grey };
   } catch (cause) {
     if (cause instanceof Error && cause.name.startsWith("Volume")) throw cause;
-    const said = cause instanceof Error ? cause.message.trim().replace(/\s+/g, " ") : String(cause);
-    return refuse(`it is damaged or too large (${said})`, COPY_AGAIN, { cause });
+    const reason = cause instanceof Error ? cause.message.trim().replace(/\s+/g, " ") : String(cause);
+    return refuse(`it is damaged or too large (${reason})`, COPY_AGAIN, { cause });
   }
 }
 
-/** Loaded with the first picture: who reads none, in a browser above all, need not install it. @throws VolumeFileError */
+/**
+ * Loaded with the first picture, so that it need not be installed where no pictures are read. @throws VolumeFileError
+ */
 async function withSharp(file: string): Promise<{ default: typeof sharp }> {
   try {
     return await import("sharp");
@@ -95,7 +99,7 @@ async function withSharp(file: string): Promise<{ default: typeof sharp }> {
 function refuseKind(meta: Metadata, format: VolumeFormat, refuse: Refuse): void {
   const kind = meta.format === "jpeg" ? "JPEG" : meta.format === "png" ? "PNG" : meta.format;
   if (kind !== format) refuse(`its content is ${kind}, its name says ${format}`, "Name it by its content.");
-  if ((meta.pages ?? 1) > 1) refuse(`expected one picture, it holds ${meta.pages}`, "Save each as a file of its own.");
+  if ((meta.pages ?? 1) > 1) refuse(`expected one picture, it holds ${meta.pages}`, "Save each as a separate file.");
   if (meta.space === "cmyk") refuse("expected grey, it is CMYK", "Save it as a grey picture.");
   if (meta.depth !== "uchar" && meta.depth !== "ushort")
     refuse(`expected 8 or 16 bits, its values are ${meta.depth}`, "Save it with 8 or 16 bits.");

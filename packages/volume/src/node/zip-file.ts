@@ -5,10 +5,15 @@ import type { Decompress } from "../bytes/inflate.js";
 import { Npz } from "../npz/open-npz.js";
 import { openZip, type OpenZipOptions, type ZipArchive } from "../zip/open-zip.js";
 
-/** Of what is inflated at once. Small files get small buffers: an export has tens of thousands of them. */
+/**
+ * Limits for the buffer of inflated bytes. Small files get small buffers, because an export has tens of thousands of
+ * them.
+ */
 const [LEAST_CHUNK, MOST_CHUNK] = [2 ** 10, 2 ** 20];
 
-/** By Node's zlib, which is fifteen times as fast as its DecompressionStream on arrays that shrink well. */
+/**
+ * Inflates with Node's zlib, which is fifteen times as fast as its DecompressionStream on arrays that compress well.
+ */
 export const inflateRawByZlib: Decompress = (pieces, size) => {
   const chunkSize = Math.min(MOST_CHUNK, Math.max(LEAST_CHUNK, size));
   // An error on either side reaches whoever awaits the pieces.
@@ -20,7 +25,10 @@ export interface ZipFile extends ZipArchive, AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Opens a zip archive of any size on Node; openZip says what is read and refused. @throws VolumeFormatError, VolumeFileError */
+/**
+ * Opens a zip archive of any size on Node; openZip describes what is read and refused. @throws VolumeFormatError,
+ * VolumeFileError
+ */
 export async function openZipFile(path: string, options: OpenZipOptions = {}): Promise<ZipFile> {
   const source = await openFileSource(path);
   try {
@@ -39,7 +47,7 @@ export interface NpzFile extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Opens a .npz file on Node; openNpz says how. @throws VolumeFormatError, VolumeFileError */
+/** Opens a .npz file on Node; see openNpz. @throws VolumeFormatError, VolumeFileError */
 export async function openNpzFile(path: string, options: OpenZipOptions = {}): Promise<NpzFile> {
   const archive = await openZipFile(path, { format: "npz", ...options });
   const close = () => archive.close();

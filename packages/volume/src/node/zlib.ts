@@ -12,7 +12,7 @@ const SYNC = { gzip: gunzipSync, zlib: inflateSync };
 const WHOLE = { gzip: promisify(gunzip), zlib: promisify(inflate) };
 export const INFLATE_STREAM = { gzip: createGunzip, zlib: createInflate };
 
-/** What the first bytes of a stream hold, however the stream goes on. @throws VolumeFormatError damaged */
+/** Inflates the first bytes of a stream, whatever follows them. @throws VolumeFormatError damaged */
 export function inflatedStart(
   start: Uint8Array,
   compression: Compressed,
@@ -27,8 +27,8 @@ export function inflatedStart(
 }
 
 /**
- * Inflates a whole stream in one call, into one buffer of the size that its header announces: a fifth less work than
- * piece by piece.
+ * Inflates a whole stream in one call, into one buffer of the size that its header declares: 20 % less work than in
+ * chunks.
  * @param skip bytes before the first voxel
  * @returns all bytes; their number is at most skip + announced.bytes + padding
  * @throws VolumeFormatError damaged, truncated, or longer than that
@@ -53,10 +53,13 @@ export async function inflatedWhole(
   }
 }
 
-/** zlib's errors, and those of the file that a stream reads, in our words. @throws VolumeFormatError, VolumeFileError */
+/**
+ * Translates errors of zlib, and of the file that a stream reads, into errors of this package. @throws
+ * VolumeFormatError, VolumeFileError
+ */
 export function refuseStream(cause: unknown, compression: Compression, file: string, format: VolumeFormat): never {
   const code = reason(cause);
   if (!code.startsWith("Z_")) throw new VolumeFileError(file, `cannot be read (${code})`, "Check the disk.", { cause });
-  const what = code === "Z_BUF_ERROR" ? "ends early" : `is damaged (${code})`;
-  return refuser(file, format)(`the ${compression} stream ${what}`, COPY_AGAIN, { cause });
+  const problem = code === "Z_BUF_ERROR" ? "ends early" : `is damaged (${code})`;
+  return refuser(file, format)(`the ${compression} stream ${problem}`, COPY_AGAIN, { cause });
 }

@@ -6,7 +6,7 @@ import { parseNpyHeader, type NpyDtype, type NpyHeader } from "./header.js";
 import { refuser } from "../refuse.js";
 import { emptyLike, type VoxelArray } from "../volume.js";
 
-/** An array as numpy counts it: the last axis of `shape` is the fastest. */
+/** An array in numpy's order: the last axis of `shape` is the fastest. */
 export interface NpyArray {
   dtype: NpyDtype;
   shape: number[];
@@ -27,19 +27,22 @@ export function parseNpy(bytes: ArrayBuffer | Uint8Array, file = "bytes"): NpyAr
   return decodeNpy(header, copied(all, header.offset, header.offset + length).buffer, file);
 }
 
-/** @param size of the file  @returns the length of the values in bytes  @throws VolumeFormatError too short, too long */
+/**
+ * @param size size of the file in bytes @returns the length of the values in bytes  @throws VolumeFormatError too
+ *   short, too long
+ */
 export function checkNpyLength(header: NpyHeader, size: number, file: string): number {
   const length = header.shape.reduce((a, b) => a * b, header.itemBytes);
   const held = size - header.offset;
   if (held !== length) {
     const announced = `expected ${length} bytes of values (${header.dtype}, shape (${header.shape.join(", ")}))`;
-    const remedy = held < length ? "The file is truncated; copy it again." : "Save one array a file.";
+    const remedy = held < length ? "The file is truncated; copy it again." : "Save one array per file.";
     refuser(file, "npy")(`${announced}, the file holds ${held}`, remedy);
   }
   return length;
 }
 
-/** @param buffer exactly the values; is changed and may back the result */
+/** @param buffer exactly the values; it is modified and may become the buffer of the result */
 export function decodeNpy(header: NpyHeader, buffer: ArrayBuffer, file: string): NpyArray {
   if (header.littleEndian !== hostIsLittleEndian) swapBytes(new Uint8Array(buffer), header.itemBytes);
   const { dtype, data } = view(header, buffer, file);
@@ -88,7 +91,7 @@ function halfToNumber(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** From first-axis-fastest to last-axis-fastest. */
+/** Reorders from first-axis-fastest to last-axis-fastest. */
 function toCOrder(source: VoxelArray, shape: readonly number[]): VoxelArray {
   const target = emptyLike(source, source.length);
   const last = shape.length - 1;
@@ -116,7 +119,7 @@ export function npyDtypeOf(data: VoxelArray): NpyDtype {
   throw new VolumeArgumentError("data", "a voxel array", typeof data);
 }
 
-/** @throws VolumeArgumentError where data and dtype, or length and shape, do not fit */
+/** @throws VolumeArgumentError where data and dtype, or length and shape, do not match */
 export function assertNpy(data: VoxelArray, dtype: NpyDtype, shape: readonly number[]): void {
   if (!(data instanceof ARRAYS[dtype])) {
     throw new VolumeArgumentError("data", `${ARRAYS[dtype].name} for ${dtype}`, data.constructor.name);

@@ -5,7 +5,7 @@ import { refuser, type Refuse } from "../refuse.js";
 /** Data types of arrays in memory; "bool" is kept in a Uint8Array of 0 and 1. */
 export type NpyDtype = "bool" | "int8" | "uint8" | "int16" | "uint16" | "int32" | "uint32" | "float32" | "float64";
 
-/** Data types a file may have; the three extra ones are converted when they are read. */
+/** Data types of a file; the three additional ones are converted when they are read. */
 export type NpyFileDtype = NpyDtype | "int64" | "uint64" | "float16";
 
 const CODES: Record<string, NpyFileDtype> = {
@@ -27,23 +27,23 @@ export interface NpyHeader {
   dtype: NpyFileDtype;
   itemBytes: number;
   shape: number[];
-  /** Byte where the values begin. */
+  /** Byte offset of the values. */
   offset: number;
   littleEndian: boolean;
   fortranOrder: boolean;
 }
 
-/** Bytes that hold the mark, the version and the length of the header. */
+/** Size of the signature, the version and the length field. */
 export const NPY_PREFIX_BYTES = 12;
 /** numpy itself refuses longer headers. */
 const MAX_HEADER_BYTES = 65536;
 const MARK = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
 
-/** Where the values begin, from the first 12 bytes of the file. @throws VolumeFormatError */
+/** The offset of the values, from the first 12 bytes of the file. @throws VolumeFormatError */
 export function npyOffset(prefix: Uint8Array, file = "bytes"): number {
   const refuse = refuser(file, "npy");
   if (prefix.length < 10 || !MARK.every((byte, i) => prefix[i] === byte)) {
-    refuse("expected the mark \\x93NUMPY at its start, found none", "Check that the file is npy and complete.");
+    refuse("expected the signature \\x93NUMPY at its start, found none", "Check that the file is npy and complete.");
   }
   const major = prefix[6] ?? 0;
   if (major < 1 || major > 3) refuse(`expected version 1, 2 or 3, it is ${major}`, "Save it again with numpy.save.");
@@ -52,14 +52,14 @@ export function npyOffset(prefix: Uint8Array, file = "bytes"): number {
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (length > MAX_HEADER_BYTES) {
     refuse(
-      `expected a header of at most ${MAX_HEADER_BYTES} bytes, it announces ${length}`,
+      `expected a header of at most ${MAX_HEADER_BYTES} bytes, it declares ${length}`,
       "The file is damaged; save it again.",
     );
   }
   return (major === 1 ? 10 : 12) + length;
 }
 
-/** @param bytes the file's first bytes, at least as many as npyOffset says  @throws VolumeFormatError */
+/** @param bytes the file's first bytes, at least as many as npyOffset returns  @throws VolumeFormatError */
 export function parseNpyHeader(bytes: Uint8Array, file = "bytes"): NpyHeader {
   const refuse = refuser(file, "npy");
   const offset = npyOffset(bytes.subarray(0, NPY_PREFIX_BYTES), file);
@@ -85,7 +85,7 @@ function parseDictionary(text: string, refuse: Refuse): { descr: string; fortran
   const body =
     /^\s*\{(.*)\}\s*$/s.exec(text)?.[1] ?? refuse("its header is not a dictionary", "Save it again with numpy.save.");
   if (/['"]descr['"]\s*:\s*[[({]/.test(body)) {
-    refuse("expected one number an item, its dtype is structured", "Save each field as its own array.");
+    refuse("expected one number per item, its dtype is structured", "Save each field as a separate array.");
   }
   const entry =
     /\s*(['"])(descr|fortran_order|shape)\1\s*:\s*(?:(['"])([^'"]*)\3|(True|False)|\(([\d\sL,]*)\))\s*(?:,|$)/gy;
@@ -117,7 +117,7 @@ function parseDictionary(text: string, refuse: Refuse): { descr: string; fortran
 
 /**
  * Header of a version 1.0 file in C order and the host's byte order, padded with spaces to a multiple of 64 bytes.
- * @param roomBytes the header is at least this long, so that it can be written again with a larger shape
+ * @param roomBytes minimum length of the header, so that it can be rewritten with a larger shape
  */
 export function encodeNpyHeader(dtype: NpyDtype, shape: readonly number[], roomBytes = 0): Uint8Array {
   if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0)) {

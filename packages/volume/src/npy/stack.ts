@@ -4,12 +4,12 @@ import { checkNpyLength, decodeNpy, type NpyArray } from "./array.js";
 import { NPY_PREFIX_BYTES, npyOffset, parseNpyHeader, type NpyFileDtype, type NpyHeader } from "./header.js";
 import type { ByteSource } from "../bytes/source.js";
 
-/** Where an array lies: a source that is read at any place, or a stream that must be read from its start. */
+/** Where an array is stored: a source with random access, or a stream that must be read from its start. */
 export interface NpyBytes {
   /** For error messages. */
   readonly name: string;
   readonly size: number;
-  /** The bytes from `position` on, `length` of them or more; leaving the loop stops the reading. */
+  /** Yields `length` bytes or more, starting at `position`; leaving the loop stops reading. */
   from(position: number, length: number): AsyncIterable<Uint8Array>;
 }
 
@@ -34,10 +34,10 @@ export async function openNpy(source: ByteSource): Promise<NpyStack> {
   return await NpyStack.open(npyBytesOf(source));
 }
 
-/** An array whose items along the first axis are read when they are asked for; the whole is never held. */
+/** An array whose items along the first axis are read on demand; it is never held in memory as a whole. */
 export class NpyStack {
   readonly name: string;
-  /** As it is stored; parseNpy says what values become. */
+  /** The stored data type; parseNpy describes how values are converted. */
   readonly dtype: NpyFileDtype;
   readonly shape: readonly number[];
   readonly #header: NpyHeader;
@@ -51,7 +51,7 @@ export class NpyStack {
     this.#bytes = bytes;
   }
 
-  /** Reads the header alone. @throws VolumeFormatError as parseNpy */
+  /** Reads only the header. @throws VolumeFormatError as parseNpy */
   static async open(bytes: NpyBytes): Promise<NpyStack> {
     const prefix = await startOf(bytes, NPY_PREFIX_BYTES);
     const header = parseNpyHeader(await startOf(bytes, npyOffset(prefix, bytes.name)), bytes.name);
@@ -59,7 +59,7 @@ export class NpyStack {
     return new NpyStack(header, bytes);
   }
 
-  /** All values. @throws VolumeFormatError */
+  /** Reads all values. @throws VolumeFormatError */
   async read(): Promise<NpyArray> {
     const length = this.shape.reduce((product, n) => product * n, this.#header.itemBytes);
     return decodeNpy(this.#header, await this.#contiguous(this.#header.offset, length), this.name);
@@ -67,7 +67,7 @@ export class NpyStack {
 
   /**
    * Items first, first + 1 … of the first axis, `count` of them, as an array of shape (count, …rest).
-   * From Fortran order this reads past all values of the file once, and keeps those asked for.
+   * In Fortran order this reads all values of the file once and keeps the requested ones.
    * @throws VolumeArgumentError beyond the axis   @throws VolumeFormatError
    */
   async readRange(first: number, count: number): Promise<NpyArray> {
@@ -81,8 +81,8 @@ export class NpyStack {
   }
 
   /**
-   * Item after item of the first axis, each of shape (…rest), in one pass over the bytes with one item in memory.
-   * From Fortran order all of them are held at once.
+   * Yields the items of the first axis one by one, each of shape (…rest), in one pass over the bytes with one item in
+   * memory. In Fortran order all of them are held at once.
    * @throws as readRange
    */
   async *items(first = 0, end = this.shape[0] ?? 0): AsyncGenerator<NpyArray, void> {
@@ -144,7 +144,7 @@ export class NpyStack {
     return values.buffer;
   }
 
-  /** In Fortran order the first axis is the fastest: each column of it gives `count` values. */
+  /** In Fortran order the first axis is the fastest: each of its columns contributes `count` values. */
   async #scattered(first: number, count: number): Promise<ArrayBuffer> {
     const { itemBytes: width, offset } = this.#header;
     const [items = 0, ...rest] = this.shape;
@@ -171,7 +171,7 @@ export class NpyStack {
   }
 }
 
-/** Fewer bytes where there are no more. */
+/** Reads `length` bytes; fewer where the source is shorter. */
 async function startOf(bytes: NpyBytes, length: number): Promise<Uint8Array> {
   const start = new Uint8Array(length);
   let at = 0;

@@ -2,7 +2,7 @@ import type { NpyArray } from "./array.js";
 import { refuser } from "../refuse.js";
 import { emptyLike, type Triple, type Volume, type VoxelArray } from "../volume.js";
 
-/** An array without geometry: spacing 1, directions nominal, values of no known unit. */
+/** An array without geometry: spacing 1, nominal directions, values of unknown unit. */
 function bareVolume(data: VoxelArray, shape: Triple): Volume {
   return {
     data,
@@ -14,7 +14,9 @@ function bareVolume(data: VoxelArray, shape: Triple): Volume {
   };
 }
 
-/** An array (S, H, W) as it lies in memory: S becomes z, H y, W x. @throws VolumeFormatError not three axes, or empty */
+/**
+ * An array (S, H, W) in its order in memory: S becomes z, H y, W x. @throws VolumeFormatError not three axes, or empty
+ */
 export function volumeOfSlices(array: NpyArray, file = "array"): Volume {
   const [slices, height, width] = checkedShape(array, "(slices, H, W)", file);
   return bareVolume(array.data, [width, height, slices]);

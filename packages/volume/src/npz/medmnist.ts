@@ -9,9 +9,9 @@ export type MedmnistPart = "train" | "val" | "test";
 const PARTS: readonly MedmnistPart[] = ["train", "val", "test"];
 
 export interface MedmnistVolume {
-  /** Of the official split. */
+  /** Part of the official split. */
   part: MedmnistPart;
-  /** Within its part. */
+  /** Index within its part. */
   index: number;
   label: number;
   /** nx, ny, nz. */
@@ -25,12 +25,12 @@ export function isMedmnist(npz: Npz): boolean {
 
 /**
  * A 3D set of MedMNIST (Yang et al., Scientific Data 10, 41, 2023): train, val and test images (n, D, H, W) with one
- * label each. The first axis of a volume is taken for its slices, as MedMNIST's own loader does: D becomes z, H y,
- * W x. The file says neither spacing nor which side is left: spacing is 1, and directions are nominal.
+ * label each. The first axis of a volume holds its slices, as in MedMNIST's loader: D becomes z, H y,
+ * W x. The file gives neither spacing nor orientation: spacing is 1, and directions are nominal.
  */
 export class Medmnist {
   readonly name: string;
-  /** All volumes: train, val, test, each in its order. */
+  /** All volumes: train, val and test, each in the order of the file. */
   readonly volumes: readonly MedmnistVolume[];
   readonly #images: ReadonlyMap<MedmnistPart, NpyStack>;
 
@@ -40,7 +40,9 @@ export class Medmnist {
     this.#images = images;
   }
 
-  /** Reads the labels and nothing of the images. @throws VolumeFormatError an array is missing, not 3D, or does not fit */
+  /**
+   * Reads the labels but not the images. @throws VolumeFormatError an array is missing, not 3D, or of the wrong size
+   */
   static async open(npz: Npz): Promise<Medmnist> {
     const volumes: MedmnistVolume[] = [];
     const images = new Map<MedmnistPart, NpyStack>();
@@ -59,7 +61,7 @@ export class Medmnist {
     return new Medmnist(npz.name, volumes, images);
   }
 
-  /** One volume. Out of a compressed file this inflates all that lie before it: inOrder reads many faster. */
+  /** One volume. In a compressed file this inflates all volumes before it: inOrder reads many volumes faster. */
   async read(part: MedmnistPart, index: number): Promise<Volume> {
     const { dtype, data, shape } = await this.#stack(part).readRange(index, 1);
     return volumeOfSlices({ dtype, data, shape: shape.slice(1), fortranOrder: false }, this.name);
@@ -88,7 +90,7 @@ async function labelsOf(npz: Npz, part: MedmnistPart, count: number): Promise<nu
   const [rows, columns = 1] = shape;
   if (rows !== count || columns !== 1 || shape.length > 2) {
     const problem = `expected one label for each of ${count} volumes, ${part}_labels has the shape (${shape.join(", ")})`;
-    refuse(problem, "Take a set with one label a volume.");
+    refuse(problem, "Take a set with one label per volume.");
   }
   const labels = Array.from(data);
   const wrong = labels.find((label) => !Number.isSafeInteger(label) || label < 0);

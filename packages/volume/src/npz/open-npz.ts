@@ -4,12 +4,12 @@ import { NpyStack, type NpyBytes } from "../npy/stack.js";
 import { refuser } from "../refuse.js";
 import { openZip, type OpenZipOptions, type ZipArchive, type ZipEntry } from "../zip/open-zip.js";
 
-/** The arrays of a .npz file. Their values are inflated when they are read, and not kept. */
+/** The arrays of a .npz file. Values are inflated when they are read, and not cached. */
 export class Npz {
   readonly name: string;
-  /** By name, in the order of the file. */
+  /** The arrays by name, in the order of the file. */
   readonly arrays: ReadonlyMap<string, NpyStack>;
-  /** Arrays that this package does not read, such as Python objects, each with its reason. */
+  /** Unsupported arrays, such as Python objects, each with its reason. */
   readonly refused: ReadonlyMap<string, VolumeFormatError>;
 
   private constructor(
@@ -22,7 +22,7 @@ export class Npz {
     this.refused = refused;
   }
 
-  /** Reads the headers alone. @throws VolumeFormatError no zip, or no array in it */
+  /** Reads only the headers. @throws VolumeFormatError not a zip archive, or no arrays in it */
   static async of(archive: ZipArchive): Promise<Npz> {
     const arrays = new Map<string, NpyStack>();
     const refused = new Map<string, VolumeFormatError>();
@@ -43,8 +43,8 @@ export class Npz {
 
   /** @throws VolumeFormatError not in the file, or not readable */
   array(name: string): NpyStack {
-    const found = this.arrays.get(name);
-    if (found !== undefined) return found;
+    const array = this.arrays.get(name);
+    if (array !== undefined) return array;
     const reason = this.refused.get(name);
     if (reason !== undefined) throw reason;
     const names = [...this.arrays.keys()].join(", ");
@@ -58,7 +58,7 @@ export class Npz {
 /**
  * Opens a .npz file of numpy.savez or savez_compressed: names, types and shapes, from the first bytes of each array.
  * Safe in browsers; the source must stay open.
- * @throws VolumeFormatError no zip, refused as openZip says, or no array in it
+ * @throws VolumeFormatError not a zip archive, refused by openZip, or no arrays in it
  */
 export async function openNpz(source: ByteSource, options: OpenZipOptions = {}): Promise<Npz> {
   return await Npz.of(await openZip(source, { format: "npz", ...options }));

@@ -2,7 +2,7 @@ import { MAX_VOXEL_BYTES, VOXEL_BYTES, type VoxelDtype } from "../dtypes.js";
 import type { Refuse } from "../refuse.js";
 import { determinant3, type Triple } from "../volume.js";
 
-/** What the text header of an NRRD or MetaImage file says, checked; geometry in LPS mm. */
+/** The checked text header of an NRRD or MetaImage file; geometry in LPS mm. */
 export interface RasterHeader {
   format: "NRRD" | "MetaImage";
   dtype: VoxelDtype;
@@ -12,42 +12,42 @@ export interface RasterHeader {
   spacing: Triple;
   origin: Triple;
   direction: number[];
-  /** Where the header is silent on its spacing, or contradicts itself: what was taken. */
+  /** What was used where the header does not give the spacing or contradicts itself. */
   geometryNotes: string[];
   /** Length of the voxels in bytes, uncompressed. */
   voxelBytes: number;
-  /** Where the voxels are: the name of a file beside the header, or null where they follow it. */
+  /** The file that holds the voxels, in the folder of the header; null where the voxels follow the header. */
   dataFile: string | null;
-  /** Byte of that file where they begin, before inflating. */
+  /** Byte offset of the voxels in that file, before inflating. */
   dataOffset: number;
-  /** The header says that the voxels are the last bytes of that file, whatever comes before them. */
+  /** True where the header says that the voxels are the last bytes of that file, whatever precedes them. */
   fromEnd: boolean;
-  /** Bytes before the first voxel, after inflating. */
+  /** Number of bytes before the first voxel, after inflating. */
   skip: number;
-  /** gzip or zlib, told by its first bytes. */
+  /** True for gzip or zlib, which are distinguished by the first bytes. */
   compressed: boolean;
-  /** The values are written as text. */
+  /** True where the values are written as text. */
   text: boolean;
 }
 
-/** Headers are text of some hundred bytes; longer ones are not read. */
+/** Limit on the length of a header, which usually has a few hundred bytes. */
 export const MAX_HEADER_BYTES = 2 ** 20;
 
 const DAMAGED = "The header is damaged; export the file again.";
 
-/** @throws VolumeFormatError sizes that are none, or beyond 16 GiB */
+/** @throws VolumeFormatError invalid sizes, or more than 16 GiB */
 export function checkedSize(sizes: readonly number[], dtype: VoxelDtype, refuse: Refuse): number {
   const text = sizes.join(" x ");
   if (!sizes.every((n) => Number.isSafeInteger(n) && n > 0))
     refuse(`expected sizes > 0, its header says ${text}`, DAMAGED);
   const bytes = sizes.reduce((product, n) => product * n, VOXEL_BYTES[dtype]);
-  if (!(bytes <= MAX_VOXEL_BYTES)) refuse(`its header announces ${text} voxels (${bytes} bytes)`, DAMAGED);
+  if (!(bytes <= MAX_VOXEL_BYTES)) refuse(`its header declares ${text} voxels (${bytes} bytes)`, DAMAGED);
   return bytes;
 }
 
 /**
  * @param axes the step along each voxel axis, LPS mm
- * @throws VolumeFormatError where the axes are no three independent finite vectors
+ * @throws VolumeFormatError where the axes are not three independent finite vectors
  */
 export function geometryOf(
   axes: readonly (readonly number[])[],
@@ -67,14 +67,14 @@ export function geometryOf(
   return { spacing, origin: origin.map((mm) => mm + 0) as Triple, direction };
 }
 
-/** @param silent axes on whose spacing the header says nothing; a single slice says nothing of the distance to a next one, and need not */
+/** @param silent axes for which the header gives no spacing; a single slice does not need a distance to the next one */
 export function silenceNotes(silent: readonly boolean[], shape: readonly number[]): string[] {
   const axes = ["x", "y", "z"].filter((_, axis) => silent[axis] === true && (shape[axis] ?? 1) > 1);
-  return axes.length === 0 ? [] : [`the header says nothing of the spacing along ${axes.join(", ")}: 1 mm was taken`];
+  return axes.length === 0 ? [] : [`the header does not give the spacing along ${axes.join(", ")}: 1 mm was assumed`];
 }
 
 /**
- * A name that stays in the folder of the header: what a header from elsewhere names is not read from anywhere else.
+ * Checks that a file name stays in the folder of the header, so that a foreign header cannot make other files be read.
  * @throws VolumeFormatError absolute, or with ..
  */
 export function checkedDataFile(name: string, refuse: Refuse): string {
@@ -85,7 +85,7 @@ export function checkedDataFile(name: string, refuse: Refuse): string {
   return name;
 }
 
-/** Numbers between white space; NaN where a word is none. */
+/** Numbers separated by white space; NaN where a word is not a number. */
 export function numbersOf(text: string): number[] {
   return text
     .trim()
@@ -94,13 +94,13 @@ export function numbersOf(text: string): number[] {
 }
 
 /**
- * "The last bytes" are believed only where they are all there is: a cut file would give other voxels in silence.
+ * "The last bytes" are accepted only where nothing precedes them: a truncated file would silently give other voxels.
  * @param held bytes from dataOffset to the end of the file
  */
 export function checkFromEnd(header: RasterHeader, held: number, refuse: Refuse): void {
   if (!header.fromEnd || held <= header.voxelBytes) return;
   const before = held - header.voxelBytes;
   const [field, value] = header.format === "NRRD" ? ["byte skip", "byte skip: "] : ["HeaderSize", "HeaderSize = "];
-  const problem = `${before} bytes come before its voxels, and ${field} -1 cannot tell a cut file from a whole one`;
+  const problem = `${before} bytes come before its voxels, and ${field} -1 cannot distinguish a truncated file from a complete one`;
   refuse(problem, `If the file is whole, write ${value}${before} into its header.`);
 }

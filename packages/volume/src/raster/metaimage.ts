@@ -29,8 +29,8 @@ const DTYPES: Record<string, VoxelDtype> = {
 type Fields = Map<string, string>;
 
 /**
- * Reads the header of a MetaImage file (.mha, .mhd), as ITK's MetaIO does: its world is LPS, in mm, and row k of the
- * matrix is the direction of axis k. Axes beyond three are taken where their size is 1.
+ * Reads the header of a MetaImage file (.mha, .mhd), as ITK's MetaIO does: world coordinates are LPS in mm, and row k
+ * of the matrix is the direction of axis k. More than three axes are accepted where the additional ones have size 1.
  * @param bytes the start of the file, up to 1 MiB
  * @throws VolumeFormatError
  */
@@ -43,15 +43,12 @@ export function parseMetaImageHeader(bytes: Uint8Array, file = "bytes"): RasterH
     return refuse(`expected whole-number or float voxels, its ElementType is ${elementType}`, "Save it as MET_SHORT.");
   const channels = fields.get("ElementNumberOfChannels") ?? "1";
   if (Number(channels) !== 1)
-    refuse(`expected one number a voxel, it has ${channels} channels`, "Save each channel as a file of its own.");
+    refuse(`expected one number per voxel, it has ${channels} channels`, "Save each channel as a separate file.");
   if (
     Number(fields.get("ElementToIntensityFunctionSlope") ?? 1) !== 1 ||
     Number(fields.get("ElementToIntensityFunctionOffset") ?? 0) !== 0
   )
-    refuse(
-      "it asks for a slope and offset, which readers apply or ignore as they please",
-      "Apply them, and save it again.",
-    );
+    refuse("it has a slope and offset, which some readers apply and others ignore", "Apply them, and save it again.");
   const sizes = numbersOf(needed(fields, "DimSize", refuse));
   const dimensions = Number(needed(fields, "NDims", refuse));
   if (dimensions !== sizes.length)
@@ -59,7 +56,7 @@ export function parseMetaImageHeader(bytes: Uint8Array, file = "bytes"): RasterH
   const voxelBytes = checkedSize(sizes, dtype, refuse);
   if (sizes.length < 3 || sizes.slice(3).some((n) => n > 1)) {
     const problem = `expected one 3D volume, it is ${sizes.length}D: ${sizes.join(" x ")}`;
-    refuse(problem, "Save each time point as a file of its own.");
+    refuse(problem, "Save each time point as a separate file.");
   }
   const compressed = flag(fields, ["CompressedData"], false, refuse);
   const text = !flag(fields, ["BinaryData"], true, refuse);
@@ -102,7 +99,7 @@ function needed(fields: Fields, name: string, refuse: Refuse): string {
   return fields.get(name) ?? refuse(`its header has no ${name}`, COPY_AGAIN);
 }
 
-/** MetaIO looks at the first letter: T, t or 1 is true. */
+/** MetaIO only looks at the first letter: T, t or 1 means true. */
 function flag(fields: Fields, names: readonly string[], otherwise: boolean, refuse: Refuse): boolean {
   const name = names.find((candidate) => fields.has(candidate));
   const value = name === undefined ? undefined : fields.get(name);
@@ -128,7 +125,7 @@ function geometry(fields: Fields, sizes: readonly number[], refuse: Refuse): Geo
   const matrix = list(["TransformMatrix", "Rotation", "Orientation"], unity);
   const axes = [0, 1, 2].map((axis) => {
     const row = matrix.slice(axis * n, axis * n + 3);
-    // The rows are unit vectors up to their printed digits; the spacing alone gives the length.
+    // The rows are unit vectors up to rounding; only the spacing determines the length.
     const length = Math.hypot(...row);
     if (!(Math.abs(length - 1) < 1e-2))
       refuse(`expected directions of length 1, axis ${axis} is (${row.join(", ")})`, "Correct the header.");
@@ -139,13 +136,17 @@ function geometry(fields: Fields, sizes: readonly number[], refuse: Refuse): Geo
   return { ...geometryOf(axes, origin.slice(0, 3), refuse), geometryNotes };
 }
 
-/** ElementSize is the extent of a voxel; where it is not the spacing, one of the two is wrong, or slices overlap. */
+/**
+ * ElementSize is the extent of a voxel; where it differs from the spacing, one of the two is wrong or slices overlap.
+ */
 function sizeNotes(fields: Fields): string[] {
   const [spacing, size] = ["ElementSpacing", "ElementSize"].map((name) =>
     numbersOf(fields.get(name) ?? "").slice(0, 3),
   );
   const differ = spacing!.some((mm, axis) => Math.abs(Math.abs(mm) / Math.abs(size![axis] ?? NaN) - 1) > 0.01);
-  return differ ? [`ElementSpacing is ${spacing!.join(" x ")}, ElementSize ${size!.join(" x ")}: ElementSpacing was taken`] : []; // prettier-ignore
+  if (!differ) return [];
+  const difference = `ElementSpacing is ${spacing!.join(" x ")}, ElementSize ${size!.join(" x ")}`;
+  return [`${difference}: ElementSpacing was used`];
 }
 
 function placeOf(

@@ -10,7 +10,7 @@ import {
   type RasterHeader,
 } from "./header.js";
 
-/** The names that the format has for each type. */
+/** The names of each type in the format. */
 const DTYPES: Record<VoxelDtype, string> = {
   int8: "signed char|int8|int8_t",
   uint8: "uchar|unsigned char|uint8|uint8_t",
@@ -40,8 +40,8 @@ type Fields = Map<string, string>;
 
 /**
  * Reads the header of an NRRD file, versions 1 to 5 (teem.sourceforge.net/nrrd/format.html).
- * Axes beyond three are taken where their size is 1. Without a space the axes run along +x, +y, +z of LPS, and the
- * origin is the centre of the first voxel, by axis mins and centers.
+ * More than three axes are accepted where the additional ones have size 1. Without a space the axes run along +x, +y,
+ * +z of LPS, and the origin is the centre of the first voxel, by axis mins and centers.
  * @param bytes the start of the file, up to 1 MiB
  * @throws VolumeFormatError
  */
@@ -76,7 +76,7 @@ function fieldsOf(bytes: Uint8Array, refuse: Refuse): { fields: Fields; end: num
   const { text, end } = headerText(start);
   const [magic = "", ...lines] = text.split(/\r?\n/);
   if (!/^NRRD000[1-5]$/.test(magic))
-    refuse(`expected the mark NRRD0001 to NRRD0005, found none`, "Check that the file is NRRD and complete.");
+    refuse(`expected the signature NRRD0001 to NRRD0005, found none`, "Check that the file is NRRD and complete.");
   const fields: Fields = new Map();
   for (const line of lines) {
     if (line.startsWith("#") || line.includes(":=") || line.trim() === "") continue;
@@ -91,7 +91,7 @@ function fieldsOf(bytes: Uint8Array, refuse: Refuse): { fields: Fields; end: num
   return { fields, end };
 }
 
-/** The header ends with an empty line; a detached one may end with its file. Bytes and letters are one here: Latin-1. */
+/** The header ends with an empty line; a detached one may end with its file. In Latin-1, each byte is one letter. */
 function headerText(bytes: Uint8Array): { text: string; end: number | null } {
   for (let at = 0; at < bytes.length; at++) {
     if (bytes[at] !== 10) continue;
@@ -120,7 +120,10 @@ function inSpace(fields: Fields, sizes: readonly number[], refuse: Refuse): Geom
   const space = needed(fields, "space", refuse);
   const signs = SPACES[space.toLowerCase()];
   if (signs === undefined)
-    return refuse(`expected the space LPS, RAS or LAS, it is ${space}`, "Say in the header where the axes point.");
+    return refuse(
+      `expected the space LPS, RAS or LAS, it is ${space}`,
+      "Give the direction of the axes in the header.",
+    );
   const words = needed(fields, "spacedirections", refuse).match(/none|\([^()]*\)/gi) ?? [];
   if (words.length !== sizes.length)
     refuse(
@@ -152,7 +155,7 @@ function spaceUnits(fields: Fields, refuse: Refuse): number[] {
   return refuse(`expected space units mm, cm, m or um, they are ${units.join(", ")}`, "Give the geometry in mm.");
 }
 
-/** Neither side of the patient is said: +x, +y, +z are taken for L, P, S. */
+/** Without a space the orientation is unknown: +x, +y, +z are assumed to be L, P, S. */
 function withoutSpace(fields: Fields, sizes: readonly number[], refuse: Refuse): Geometry {
   const axes = sizes.length === 3 ? [0, 1, 2] : sizes.flatMap((n, axis) => (n === 1 && axis >= 3 ? [] : [axis]));
   threeAxes(axes, sizes, refuse);
@@ -166,7 +169,8 @@ function withoutSpace(fields: Fields, sizes: readonly number[], refuse: Refuse):
     return Number.isNaN(least) ? 0 : least + (centres[axis] === "node" ? 0 : (spacing[k] ?? NaN) / 2);
   });
   const diagonal = spacing.map((mm, k) => [0, 1, 2].map((row) => (row === k ? mm : 0)));
-  const geometryNotes = silenceNotes(silent, axes.map((axis) => sizes[axis] ?? 1)); // prettier-ignore
+  const keptSizes = axes.map((axis) => sizes[axis] ?? 1);
+  const geometryNotes = silenceNotes(silent, keptSizes);
   return { axes, ...geometryOf(diagonal, origin, refuse), geometryNotes };
 }
 
@@ -174,7 +178,7 @@ function threeAxes(axes: readonly number[], sizes: readonly number[], refuse: Re
   const others = sizes.filter((_, axis) => !axes.includes(axis));
   if (axes.length === 3 && others.every((n) => n === 1)) return;
   const problem = `expected one 3D volume, it is ${sizes.length}D: ${sizes.join(" x ")}`;
-  refuse(problem, "Save each time point or channel as a file of its own.");
+  refuse(problem, "Save each time point or channel as a separate file.");
 }
 
 function endianOf(fields: Fields, dtype: VoxelDtype, text: boolean, refuse: Refuse): boolean {

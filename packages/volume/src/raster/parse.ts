@@ -9,9 +9,9 @@ import { announcedByRaster, checkTextLength, rasterVolume, type RasterOptions } 
 import type { Volume } from "../volume.js";
 
 export interface ParseRasterOptions extends RasterOptions {
-  /** Name for error messages. */
+  /** File name for error messages. */
   file?: string;
-  /** The bytes of the data file, where the header stands in a file of its own (.nhdr, .mhd). */
+  /** The bytes of the data file, where the header is a separate file (.nhdr, .mhd). */
   data?: ArrayBuffer | Uint8Array;
 }
 

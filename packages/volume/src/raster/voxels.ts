@@ -5,7 +5,7 @@ import type { RasterHeader } from "./header.js";
 import type { Volume, VoxelArray } from "../volume.js";
 
 export interface RasterOptions {
-  /** What the values are; neither NRRD nor MetaImage says. Default "HU". */
+  /** Unit of the values, which neither NRRD nor MetaImage gives. Default "HU". */
   unit?: "HU" | "arbitrary";
 }
 
@@ -22,22 +22,28 @@ export function rasterVolume(header: RasterHeader, data: Uint8Array, file: strin
   return { data: values, shape, spacing, origin, direction, unit: options.unit ?? "HU" };
 }
 
-/** A number in text has at most this many letters, its white space counted. */
+/** A number in text has at most this many characters, including white space. */
 const TEXT_BYTES_A_VALUE = 40;
 
-/** No memory is taken on the word of the header alone, nor for text that goes on. @throws VolumeFormatError */
+/**
+ * Checks the length before memory is allocated: neither the header alone nor endless text is trusted. @throws
+ * VolumeFormatError
+ */
 export function checkTextLength(header: RasterHeader, held: number, file: string): void {
   const count = header.voxelBytes / VOXEL_BYTES[header.dtype];
   if (held < 2 * count - 1 || held > TEXT_BYTES_A_VALUE * count + PADDING_BYTES)
     refuser(file, header.format)(`expected ${count} values as text, the file holds ${held} letters`, COPY_AGAIN);
 }
 
-/** Values as text, between white space or commas. @throws VolumeFormatError too few, too many, none, out of range */
+/**
+ * Values as text, separated by white space or commas. @throws VolumeFormatError too few or too many values, not a
+ * number, out of range
+ */
 function fromText(text: Uint8Array, header: RasterHeader, file: string): VoxelArray {
   const refuse = refuser(file, header.format);
   const { dtype } = header;
   const count = header.voxelBytes / VOXEL_BYTES[dtype];
-  // Cut inside its last number, text would still be numbers.
+  // Text that is truncated inside its last number would still be valid.
   if (!/[\s,]/.test(String.fromCharCode(text.at(-1) ?? 0)))
     refuse("expected white space after the last value, the text ends without it", COPY_AGAIN);
   const values = new Float64Array(count);

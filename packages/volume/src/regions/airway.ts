@@ -3,21 +3,21 @@ import { TISSUE_HU } from "./body-parts.js";
 import { connectedComponents, type Components } from "./components.js";
 import { dilate } from "./morphology.js";
 
-/** HU above outside air that the inside of a windpipe may have on average. */
+/** Largest mean HU of the inside of a windpipe, relative to outside air. */
 const LUMEN_ABOVE_AIR = 70;
 /** mm²: cross-sections of a windpipe or main bronchus; the carina is the widest. */
 const AREA = [25, 1100] as const;
 /** Share of the ring around a cross-section that must be tissue; the rest may be lung that touches the windpipe. */
 const WALL = 0.65;
-/** mm along z; shorter gas is no tube. */
+/** mm along z; shorter pieces of gas are not tubes. */
 const LENGTH = 25;
-/** mm that the lumen is widened by, to take in its edge. */
+/** mm by which the lumen is dilated to include its edge. */
 const EDGE_MM = 3;
 
 /**
- * Windpipe and main bronchi, and other tubes of gas with a wall: pieces of gas in axial slices that have the area of an
- * airway and tissue around them, one over the other for LENGTH mm. Gas inside aired lung has no such ring, so the search
- * ends where bronchi enter the lungs.
+ * Finds windpipe, main bronchi and other tubes of gas with a wall: pieces of gas in axial slices that have the area of
+ * an airway, are surrounded by tissue, and continue over LENGTH mm. Gas inside aerated lung is not surrounded by
+ * tissue, so the search ends where bronchi enter the lungs.
  * @param inner air-filled spaces inside the body   @returns 1 where `inner` is airway
  */
 export function findAirway(scan: Volume & { data: Int16Array }, inner: Uint8Array, airHu: number): Uint8Array {

@@ -5,7 +5,9 @@ export function shapeOf({ start, end }: Box): Triple {
   return [end[0] - start[0], end[1] - start[1], end[2] - start[2]];
 }
 
-/** Visits the rows that a grid and a box share: index in the grid, index in the box, length. The box may reach beyond. */
+/**
+ * Visits the rows that a grid and a box share: index in the grid, index in the box, length. The box may reach beyond.
+ */
 export function eachRow(box: Box, shape: Triple, visit: (whole: number, part: number, length: number) => void): void {
   const [nx, ny, nz] = shape;
   const [wx, wy] = shapeOf(box);
@@ -20,7 +22,7 @@ export function eachRow(box: Box, shape: Triple, visit: (whole: number, part: nu
   }
 }
 
-/** The box of a mask by itself; 0 where it reaches beyond the grid. */
+/** Copies the box out of a mask; 0 where it reaches beyond the grid. */
 export function cutBlock(mask: Uint8Array, shape: Triple, box: Box): Uint8Array {
   const [wx, wy, wz] = shapeOf(box);
   const block = new Uint8Array(wx * wy * wz);
@@ -28,7 +30,7 @@ export function cutBlock(mask: Uint8Array, shape: Triple, box: Box): Uint8Array 
   return block;
 }
 
-/** Writes a block back to where its box lies in the grid. */
+/** Writes a block back to the position of its box in the grid. */
 export function pasteBlock(block: Uint8Array, box: Box, mask: Uint8Array, shape: Triple): void {
   eachRow(box, shape, (whole, part, length) => mask.set(block.subarray(part, part + length), whole));
 }

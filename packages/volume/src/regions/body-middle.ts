@@ -1,7 +1,7 @@
 import type { Triple } from "../volume.js";
 import { boxOf } from "./box.js";
 
-/** Where the body's middle lies along x, in voxels: the median over slices start..end of the middle of their extent. */
+/** The middle of the body along x, in voxels: the median over slices start..end of the middle of their extent. */
 export function bodyMiddle(body: Uint8Array, [nx, ny]: Triple, start: number, end: number): number {
   const middles: number[] = [];
   for (let z = start; z < end; z++) {

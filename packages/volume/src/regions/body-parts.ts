@@ -4,46 +4,46 @@ import { hullSpans, type RowSpans } from "./hull.js";
 import { dilate, fillHolesInSlices, opening } from "./morphology.js";
 import { NO_SIGNAL } from "./reduce.js";
 
-/** Above this a voxel is tissue: half way between healthy lung (-850) and muscle (50), and a little to the lung's side. */
+/** A voxel above this is tissue: slightly below the midpoint of healthy lung (-850) and muscle (50). */
 export const TISSUE_HU = -320;
-/** mm: what is thinner than twice this (table tops, clothes, tubes) is no part of the trunk. */
+/** mm: what is thinner than twice this (table tops, clothes, tubes) is not part of the trunk. */
 const SHELL_MM = 5;
 /**
- * Share of an air-filled space that must lie within the convex hull of the trunk: of one that tissue encloses, and of
- * one that opens to the border. The wall of a lung that the picture cuts is missing from the hull (0.19 and more was
- * seen); mattresses and tables lie outside of it (at most 0.07).
+ * Share of an air-filled space that must lie within the convex hull of the trunk: for a space enclosed by tissue, and
+ * for one that is open to the border. Where the image cuts a lung, its wall is missing from the hull (shares of 0.19
+ * and more were observed); mattresses and tables lie outside of the hull (at most 0.07).
  */
 const WITHIN = 0.5;
 const WITHIN_OPEN = 0.12;
-/** HU above outside air that a space at the border must have on average to be lung. */
+/** Smallest mean HU of a space at the border that counts as lung, relative to outside air. */
 const DENSER_THAN_AIR = 60;
 const USUAL_AIR = -1000;
-/** HU that air outside stays below. */
+/** Upper limit for the HU of outside air. */
 const THINNEST_LUNG = -940;
 
-/** The body on a coarse LPS grid, in parts. */
+/** The parts of the body on a coarse LPS grid. */
 export interface BodyParts {
-  /** Skin to skin: tissue and what it encloses. */
+  /** Tissue and everything it encloses. */
   body: Uint8Array;
   /** Air-filled spaces inside: lungs, airways, bowel gas. */
   inner: Uint8Array;
-  /** Nothing measured here: padding that reaches the border. */
+  /** Padding that reaches the border, where nothing was measured. */
   unseen: Uint8Array;
-  /** HU of the air outside, as this scanner gives it. */
+  /** HU of outside air in this scan. */
   airHu: number;
 }
 
 /**
- * The trunk is the largest piece of tissue that is left when thin shells are opened away. In each axial slice the spaces
- * without tissue lie inside where they are within the trunk's convex hull, and outside otherwise: so lungs count that the
- * border of the picture cuts open, hollows of the table do not, and a hole in the wall lets nothing leak.
+ * The trunk is the largest piece of tissue that remains after morphological opening. In each axial slice, spaces
+ * without tissue are inside where they lie within the convex hull of the trunk, and outside otherwise. So lungs that
+ * the border of the image cuts are included, hollows of the table are not, and a hole in the body wall does no harm.
  * @returns null where there is no trunk
  */
 export function bodyParts(scan: Volume & { data: Int16Array }): BodyParts | null {
   const { data: hu, shape } = scan;
   const tissue = new Uint8Array(hu.length);
   for (let i = 0; i < hu.length; i++) tissue[i] = (hu[i] as number) > TISSUE_HU ? 1 : 0;
-  // At least a voxel, or the opening would do nothing on coarse grids.
+  // At least one voxel; otherwise the opening would do nothing on coarse grids.
   const radius = Math.max(SHELL_MM, scan.spacing[0] * 1.01, scan.spacing[1] * 1.01);
   const solid = opening(tissue, scan, radius);
   const pieces = connectedComponents(solid, shape, 6);
@@ -55,7 +55,7 @@ export function bodyParts(scan: Volume & { data: Int16Array }): BodyParts | null
   const inner = innerSpaces(hu, tissue, unseen, shape, spans, airHu);
   const near = dilate(trunk, scan, radius);
   for (let i = 0; i < near.length; i++) near[i] = (near[i] === 1 && tissue[i] === 1) || inner[i] === 1 ? 1 : 0;
-  // Solid now, so a second opening takes off what clings to the skin: folds of sheets, the edge of a table.
+  // The body is solid now, so a second opening removes what touches the skin: folds of sheets, the edge of a table.
   return { body: opening(fillHolesInSlices(near, scan), scan, radius), inner, unseen, airHu };
 }
 
@@ -81,7 +81,7 @@ function unseenVoxels(hu: Int16Array, shape: Triple): Uint8Array {
   return result;
 }
 
-/** The commonest HU of air beyond the hull. */
+/** The most frequent HU of air outside of the hull. */
 function outsideAir(hu: Int16Array, [nx, ny]: Triple, spans: RowSpans[], unseen: Uint8Array): number {
   const histogram = new Float64Array(THINNEST_LUNG - NO_SIGNAL);
   spans.forEach(({ first, last }, z) => {
@@ -96,7 +96,7 @@ function outsideAir(hu: Int16Array, [nx, ny]: Triple, spans: RowSpans[], unseen:
   });
   const smooth = Array.from(histogram, (_, i) => histogram.slice(Math.max(0, i - 4), i + 5).reduce((a, b) => a + b, 0));
   const peak = smooth.indexOf(Math.max(...smooth));
-  // A peak at the upper end is the foot of the lungs': the picture shows no outside.
+  // A peak at the upper end belongs to the lungs: the image shows no outside air.
   return (smooth[peak] as number) < 500 || peak > histogram.length - 10 ? USUAL_AIR : NO_SIGNAL + peak;
 }
 

@@ -5,20 +5,21 @@ import { expandLabels, reduceScan } from "./reduce.js";
 
 export interface BodyFound {
   found: true;
-  /** 1 from skin to skin, 0 elsewhere; on the grid of the scan. */
+  /** 1 inside the skin, 0 elsewhere; on the grid of the scan. */
   mask: Volume;
   box: Box;
 }
 
-/** Nothing in the scan is solid. */
+/** `no-body`: the scan shows nothing solid. */
 export interface BodyMissing {
   found: false;
 }
 
 /**
- * Finds the patient without table, clothes and the air around: the largest solid thing and the spaces it encloses.
- * Arms that lie apart from the trunk are left out. Any orientation, padding, and circles that cut the patient.
- * @throws VolumeArgumentError not a valid volume   @throws RegionError its values are not HU
+ * Finds the patient without table, clothes and the air around: the largest solid object and the spaces it encloses.
+ * Arms that are separate from the trunk are left out. It handles any orientation, padding, and reconstruction circles
+ * that cut the patient.
+ * @throws VolumeArgumentError an invalid volume   @throws RegionError its values are not HU
  */
 export function findBody(volume: Volume): BodyFound | BodyMissing {
   const reduced = reduceScan(volume);

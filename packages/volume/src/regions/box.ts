@@ -2,13 +2,15 @@ import { VolumeArgumentError } from "../errors.js";
 import type { Triple } from "../volume.js";
 import { assertMask, type Grid } from "./grid.js";
 
-/** A block of voxels: `start` is its first voxel on each axis, `end` the first one behind it. */
+/** A block of voxels: `start` is its first voxel on each axis, `end` the first voxel after it. */
 export interface Box {
   start: Triple;
   end: Triple;
 }
 
-/** The smallest box that holds every voxel that is not 0; null for an empty mask. @throws VolumeArgumentError wrong length */
+/**
+ * The smallest box that contains every nonzero voxel; null for an empty mask. @throws VolumeArgumentError wrong length
+ */
 export function boxOf(mask: Uint8Array, shape: Triple): Box | null {
   assertMask(mask, shape);
   const [nx, ny, nz] = shape;
@@ -34,17 +36,17 @@ function stretch(start: Triple, end: Triple, axis: 0 | 1 | 2, first: number, las
   if (last >= end[axis]) end[axis] = last + 1;
 }
 
-/** The box that holds both. */
+/** The smallest box that contains both. */
 export function unionBox(a: Box, b: Box): Box {
   const pick = (take: typeof Math.min, x: Triple, y: Triple) =>
     x.map((n, axis) => take(n, y[axis] as number)) as Triple;
   return { start: pick(Math.min, a.start, b.start), end: pick(Math.max, a.end, b.end) };
 }
 
-/** The box with `mm` more on every side, in whole voxels (rounded up), cut to the grid. */
+/** The box enlarged by `mm` on every side, in whole voxels (rounded up), and clipped to the grid. */
 export function growBox(box: Box, mm: number, { shape, spacing }: Grid): Box {
   if (!(Number.isFinite(mm) && mm >= 0)) throw new VolumeArgumentError("margin", "a number >= 0, in mm", `${mm}`);
-  // A spacing that was kept in 32 bits must not turn 10 mm of 5 mm voxels into three of them.
+  // A spacing stored in 32 bits must not turn 10 mm into three voxels of 5 mm.
   const voxels = spacing.map((size) => Math.ceil(mm / size - 1e-4)) as Triple;
   return {
     start: box.start.map((n, axis) => Math.max(0, n - (voxels[axis] as number))) as Triple,
@@ -52,7 +54,7 @@ export function growBox(box: Box, mm: number, { shape, spacing }: Grid): Box {
   };
 }
 
-/** @throws VolumeArgumentError where the box is empty, not whole, or reaches beyond the grid */
+/** @throws VolumeArgumentError where the box is empty, not in whole voxels, or reaches beyond the grid */
 export function assertBox(box: Box, shape: Triple): void {
   const fits = [0, 1, 2].every((axis) => {
     const [first, behind] = [box.start[axis], box.end[axis]];

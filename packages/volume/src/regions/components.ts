@@ -7,10 +7,10 @@ import { assertMask } from "./grid.js";
 export type Connectivity = 6 | 26;
 
 /**
- * Connected components of the voxels that are not 0, numbered from 0 by their first voxel in memory order.
- * Union-find over runs, the unbroken stretches of a row: He, Chao, Suzuki, IEEE Trans. Image Processing 17 (2008).
- * Time grows with the voxels and the runs. Memory: 16 bytes a run and 4 a row, until the components are let go;
- * `labels` and `select` make arrays of the volume's size only when they are called.
+ * Connected components of the nonzero voxels, numbered from 0 by their first voxel in memory order.
+ * Union-find over runs, the contiguous stretches of a row: He, Chao, Suzuki, IEEE Trans. Image Processing 17 (2008).
+ * The time is linear in the number of voxels and runs. Memory: 16 bytes per run and 4 per row as long as the components
+ * are kept; `labels` and `select` allocate arrays of the volume's size only when they are called.
  * @throws VolumeArgumentError wrong length or connectivity
  */
 export function connectedComponents(mask: Uint8Array, shape: Triple, connectivity: Connectivity = 6): Components {
@@ -24,12 +24,12 @@ export function connectedComponents(mask: Uint8Array, shape: Triple, connectivit
 }
 
 interface Runs {
-  /** Index of the first run of each row, and one more. */
+  /** Index of the first run of each row, followed by the number of runs. */
   rowFirst: Int32Array;
-  /** Voxel indices: first of the run, and the one behind it. */
+  /** Voxel indices: the first voxel of the run, and the voxel after it. */
   start: Float64Array | Int32Array;
   end: Float64Array | Int32Array;
-  /** First the union-find's parent (never a later run), then the component. */
+  /** During the union-find: the parent (never a later run); afterwards: the component. */
   parent: Int32Array;
 }
 
@@ -78,7 +78,7 @@ function joinRuns(runs: Runs, [nx, ny, nz]: Triple, corners: boolean): void {
   }
 }
 
-/** Joins the runs of two rows that lie beside each other; `slack` lets them meet at corners too. */
+/** Joins the adjacent runs of two rows; with `slack`, corners count as adjacent, too. */
 function joinRows({ rowFirst, start, end, parent }: Runs, a: number, b: number, nx: number, corners: boolean): void {
   const shift = (a - b) * nx;
   const slack = corners ? 1 : 0;
@@ -113,10 +113,10 @@ function rootOf(parent: Int32Array, run: number): number {
   return root;
 }
 
-/** What connectedComponents found. */
+/** The result of connectedComponents. */
 export class Components {
   readonly count: number;
-  /** Voxels of each component. */
+  /** Number of voxels in each component. */
   readonly size: Float64Array;
   readonly #runs: Runs;
   readonly #shape: Triple;
@@ -149,7 +149,7 @@ export class Components {
     });
   }
 
-  /** The component with most voxels, the first of equals; -1 where there is none. */
+  /** The component with the most voxels (the first of equals); -1 where there are no components. */
   get largest(): number {
     return this.size.reduce((best, size, k) => (best < 0 || size > (this.size[best] as number) ? k : best), -1);
   }
@@ -162,7 +162,7 @@ export class Components {
     return { start: bounds.slice(0, 3) as Triple, end: bounds.slice(3) as Triple };
   }
 
-  /** Visits every run in memory order: its component, the index of its first voxel, its length. */
+  /** Visits every run in memory order with its component, the index of its first voxel and its length. */
   forEachRun(visit: (component: number, start: number, length: number) => void): void {
     const { start, end, parent } = this.#runs;
     for (let run = 0; run < parent.length; run++) {
@@ -181,7 +181,7 @@ export class Components {
     return mask;
   }
 
-  /** 0 outside, k + 1 in component k; 4 bytes a voxel. */
+  /** 0 outside, k + 1 in component k; 4 bytes per voxel. */
   labels(): Int32Array {
     const labels = new Int32Array(this.#shape[0] * this.#shape[1] * this.#shape[2]);
     this.forEachRun((component, start, length) => labels.fill(component + 1, start, start + length));
@@ -189,7 +189,7 @@ export class Components {
   }
 }
 
-/** Turns parents into component numbers; a parent comes before its children, so one pass does. */
+/** Replaces parents by component numbers; a parent precedes its children, so one pass is enough. */
 function numberRuns(parent: Int32Array): number {
   let count = 0;
   for (let run = 0; run < parent.length; run++) {

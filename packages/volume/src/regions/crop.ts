@@ -5,11 +5,14 @@ import { eachRow, shapeOf } from "./block.js";
 import { assertBox, growBox, type Box } from "./box.js";
 
 export interface CropOptions {
-  /** mm kept around the box on every side, as far as the volume goes; default 0. */
+  /** Margin in mm around the box on every side, clipped to the volume; default 0. */
   margin?: number;
 }
 
-/** Where a crop comes from: voxel i of the crop is voxel box.start + i of the source. Plain data, to be kept as JSON. */
+/**
+ * The origin of a crop: voxel i of the crop is voxel box.start + i of the source. Plain data that can be stored as
+ * JSON.
+ */
 export interface CropRecord {
   box: Box;
   sourceShape: Triple;
@@ -17,8 +20,8 @@ export interface CropRecord {
 }
 
 /**
- * Cuts a box out of a volume. Nothing is resampled: values, spacing and direction stay, the origin moves to the first
- * voxel that is kept.
+ * Crops a volume to a box. Nothing is resampled: values, spacing and direction are kept, and the origin moves to the
+ * first voxel of the crop.
  * @throws VolumeArgumentError a box that is empty or reaches beyond the volume, a negative margin
  */
 export function cropTo(
@@ -45,16 +48,16 @@ export function cropTo(
 }
 
 /**
- * Puts a crop, or anything computed on its grid, back on the source's grid.
- * @param outside value of the voxels that were cut away
- * @throws VolumeArgumentError where the volume's shape is not the record's
+ * Places a crop, or anything computed on its grid, back on the grid of the source.
+ * @param outside value of the voxels outside of the crop
+ * @throws VolumeArgumentError where the shape of the volume differs from the record
  */
 export function uncrop(volume: Volume, record: CropRecord, outside: number): Volume {
   const { box, sourceShape, sourceOrigin } = record;
   assertBox(box, sourceShape);
   const shape = shapeOf(box);
   if (shape.some((n, axis) => n !== volume.shape[axis])) {
-    throw new VolumeArgumentError("volume.shape", `${shape.join(" x ")}, as the record says`, volume.shape.join(" x "));
+    throw new VolumeArgumentError("volume.shape", `${shape.join(" x ")}, as in the record`, volume.shape.join(" x "));
   }
   const data = emptyLike(volume.data, sourceShape[0] * sourceShape[1] * sourceShape[2]).fill(outside);
   eachRow(box, sourceShape, (to, from, length) => data.set(volume.data.subarray(from, from + length), to));

@@ -6,20 +6,32 @@ import { LEFT, RIGHT } from "./lung-markers.js";
 import { dilate } from "./morphology.js";
 
 const BONE_HU = 200;
-/** mm up and down within which a rib is met: ribs are 20 to 30 mm apart. */
+/** mm up and down within which a ray finds a rib: ribs are 20 to 30 mm apart. */
 const RIB_PITCH = 13;
-/** mm of tissue between aired lung and rib: less is the chest's wall, more is no lung either. */
+/** mm of tissue between aerated lung and rib: less is the chest wall, and more is not lung. */
 const DENSE = [14, 100] as const;
-/** Fat is outside of the lung and of an effusion; collapsed lung may be less dense than fat, hardly as dense. */
+/**
+ * Fat lies outside of the lung and of an effusion; the density of collapsed lung may be below that of fat, but hardly
+ * equal to it.
+ */
 const FAT_HU = [-130, -60] as const;
-/** To the sides rays go out only where the lungs are this share of their largest cross-section: lower lie liver and spleen. */
+/**
+ * Rays go to the sides only where the lungs have this share of their largest cross-section: further down lie liver and
+ * spleen.
+ */
 const WIDE = 0.4;
-/** cm² that the dense border must have, seen along the ray. */
+/** Smallest area of the dense border in cm², seen along the ray. */
 const SMALLEST = 8;
-/** mm to either side of the body's middle where nothing goes back: there lies the spine behind heart and great vessels. */
+/**
+ * mm to either side of the middle of the body where no ray goes back: there the spine lies behind heart and great
+ * vessels.
+ */
 const SPINE = 28;
 
-/** Rays from the lungs' outer surface: from both to the back, from the right one to the right, from the left one to the left. */
+/**
+ * Rays start at the outer surface of the lungs: from both lungs to the back, from the right lung to the right, from the
+ * left lung to the left.
+ */
 const RAYS = [
   { axis: 1, step: 1, from: [RIGHT, LEFT] },
   { axis: 0, step: -1, from: [RIGHT] },
@@ -30,31 +42,31 @@ type Ray = (typeof RAYS)[number];
 /** What was added to the lungs. */
 export interface DenseBorder {
   voxels: number;
-  /** The lowest slice that holds some at the back; Infinity where none does. */
+  /** The lowest slice with added tissue at the back; Infinity where there is none. */
   lowest: number;
 }
 
-/** What rays pass through; all on one LPS grid. */
+/** What rays pass through, all on the same LPS grid. */
 interface Chest {
   scan: Volume & { data: Int16Array };
-  /** Labels of aired lung. */
+  /** Labels of aerated lung. */
   aired: Uint8Array;
-  /** Where rays may go on. */
+  /** Where rays may continue. */
   body: Uint8Array;
   bone: Uint8Array;
-  /** Of the aired lung. */
+  /** Box of the aerated lung. */
   box: Box;
-  /** Where the body's middle lies along x, in voxels. */
+  /** The middle of the body along x, in voxels. */
   middle: number;
-  /** Slices where the lungs are wide. */
+  /** The slices in which the lungs are wide. */
   wide: boolean[];
 }
 
 /**
- * Adds consolidated lung and fluid that lie between aired lung and the ribs. No closing does this, because what is
- * missing lies outside of the convex hull. A ray goes outward from the last aired voxel, to the back or to a side. Where
- * it passes 14 to 100 mm of tissue before it meets a rib, and its neighbours do too (8 cm²), that tissue is inside the
- * rib cage: it takes the label of the lung that the ray came from.
+ * Adds consolidated lung and fluid between aerated lung and the ribs. Morphological closing cannot do this, because the
+ * missing tissue lies outside of the convex hull. A ray goes outward from the last aerated voxel, to the back or to a
+ * side. Where it passes 14 to 100 mm of tissue before it reaches a rib, and so do its neighbours (8 cm²), that tissue
+ * is inside the rib cage: it gets the label of the lung from which the ray starts.
  * @param labels 0 outside, RIGHT, LEFT, on an LPS grid; written in place where `body` is 1
  */
 export function addDenseBorder(scan: Volume & { data: Int16Array }, labels: Uint8Array, body: Uint8Array): DenseBorder {
@@ -77,7 +89,7 @@ function wideSlices(aired: Uint8Array, [nx, ny, nz]: Triple): boolean[] {
   return area.map((voxels) => voxels >= WIDE * Math.max(...area));
 }
 
-/** Bone, smeared along z so that every level meets the rib above or below it. */
+/** Bone, dilated along z so that every level finds the rib above or below it. */
 function bonesNear({ data: hu, shape, spacing }: Volume & { data: Int16Array }): Uint8Array {
   const bone = new Uint8Array(hu.length);
   for (let i = 0; i < hu.length; i++) bone[i] = (hu[i] as number) > BONE_HU ? 1 : 0;
@@ -91,7 +103,7 @@ function addAlong(chest: Chest, ray: Ray, labels: Uint8Array, added: DenseBorder
   const across = ray.axis === 1 ? 0 : 1;
   const strides: Triple = [1, shape[0], shape[0] * shape[1]];
   const width = shape[across];
-  // The rays seen end on: the last aired voxel of each, and the number of dense ones behind it.
+  // A projection along the rays: the last aerated voxel of each, and the number of dense voxels behind it.
   const from = new Int32Array(width * shape[2]);
   const count = new Uint16Array(from.length);
   for (let z = box.start[2]; z < box.end[2]; z++) {
@@ -123,7 +135,7 @@ function addAlong(chest: Chest, ray: Ray, labels: Uint8Array, added: DenseBorder
   });
 }
 
-/** Where the aired lung ends along a ray; -1 where none lies there, or one that this ray does not start from. */
+/** Where the aerated lung ends along a ray; -1 where there is no lung, or one from which this ray does not start. */
 function lastAired({ aired, box }: Chest, { axis, step, from }: Ray, line: number, stride: number): number {
   const [low, high] = [box.start[axis], box.end[axis] - 1];
   for (let at = step > 0 ? high : low; at >= low && at <= high; at -= step) {
@@ -133,7 +145,10 @@ function lastAired({ aired, box }: Chest, { axis, step, from }: Ray, line: numbe
   return -1;
 }
 
-/** Dense voxels between the last aired one and a rib; 0 where the ray meets none, or too near or far away. */
+/**
+ * Number of dense voxels between the last aerated one and a rib; 0 where the ray reaches no rib, or one that is too
+ * near or too far.
+ */
 function denseSteps(chest: Chest, { axis, step }: Ray, line: number, stride: number, last: number): number {
   const { data: hu, shape, spacing } = chest.scan;
   let at = last + step;

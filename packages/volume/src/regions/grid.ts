@@ -9,7 +9,7 @@ export interface Grid {
   spacing: Triple;
 }
 
-/** @throws VolumeArgumentError where the mask's length is not that of its shape */
+/** @throws VolumeArgumentError where the length of the mask does not match its shape */
 export function assertMask(mask: Uint8Array, shape: Triple): void {
   const count = shape[0] * shape[1] * shape[2];
   if (shape.length !== 3 || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {

@@ -5,7 +5,7 @@ export interface RowSpans {
 }
 
 /**
- * Convex hull of the pixels that are not 0, by Andrew's monotone chain over the outermost pixels of each row
+ * Convex hull of the nonzero pixels, by Andrew's monotone chain over the outermost pixels of each row
  * (Information Processing Letters 9, 1979).
  * @param slice nx * ny values, x fastest
  */

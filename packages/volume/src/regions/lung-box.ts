@@ -4,18 +4,21 @@ import { boxOf, type Box } from "./box.js";
 import type { DenseBorder } from "./dense-border.js";
 import { UNEQUAL, type LungFacts } from "./lung-facts.js";
 
-/** Lungs taper downward over 30 mm and more: so large a share of the largest cross-section so near the end is a cut. */
+/**
+ * Lungs taper downward over 30 mm or more: at this distance in mm from the lower end, a cross-section above this share
+ * of the largest one means that the lungs are cut.
+ */
 const TAPER = { share: 0.25, above: 12 } as const;
-/** mm from the lowest slice within which a dense border lies at the base. */
+/** mm above the lowest slice within which a dense border counts as being at the base. */
 const AT_BASE = 20;
-/** mm that the box then reaches below it. */
+/** mm by which the box is then extended downward. */
 const BELOW = 40;
 
 /**
- * The box of lungs of which a part may be missing, because it holds no air: it reaches 40 mm lower where the border is
- * dense at the base, or where the lungs end there without tapering; and it takes in its mirror image where one lung is
- * missing or below 40 % of the other.
- * @param labels not 0 in the lungs, on an LPS grid   @returns the wider box; null where there is no need
+ * The box of lungs of which a part without air may be missing: it reaches 40 mm lower where the border is dense at the
+ * base, or where the lungs end there without tapering; and it includes its mirror image where one lung is missing or
+ * smaller than 40 % of the other.
+ * @param labels not 0 in the lungs, on an LPS grid   @returns the wider box; null where the box need not be widened
  */
 export function widenedBox(
   scan: Volume,
@@ -28,7 +31,7 @@ export function widenedBox(
   const mm = scan.spacing[2];
   const wide: Box = { start: [...box.start], end: [...box.end] };
   const lowest = box.start[2];
-  // The lowest slice shows half its thickness below its middle.
+  // Half the thickness of the lowest slice lies below its middle.
   const nearEnd = areaAt(area, lowest + Math.max(0, TAPER.above / mm - 0.5));
   const tapers = lowest === 0 || nearEnd <= TAPER.share * Math.max(...area);
   if (!tapers || (dense.lowest - lowest) * mm <= AT_BASE) wide.start[2] = Math.max(0, lowest - Math.round(BELOW / mm));
@@ -37,7 +40,7 @@ export function widenedBox(
   return wider ? wide : null;
 }
 
-/** Between two slices, in proportion: of thick ones the nearest lies millimetres away. */
+/** Interpolates between two slices: thick slices may be millimetres away. */
 function areaAt(area: readonly number[], slice: number): number {
   const [below, part] = [Math.floor(slice), slice % 1];
   return (area[below] ?? 0) * (1 - part) + (area[below + 1] ?? 0) * part;

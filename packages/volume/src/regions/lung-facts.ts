@@ -3,12 +3,14 @@ import { voxelMl } from "./grid.js";
 import { LEFT, RIGHT } from "./lung-markers.js";
 
 /**
- * What a caller should know before it trusts the lungs that were found:
- * - `cut-below`, `cut-above`: the scan ends within the lungs; `cut-aside`: the picture or its circle cuts them;
- * - `one-lung`: only one was found; `unequal`: the lesser is below 40 % of the greater;
+ * What a caller should know before trusting the detected lungs:
+ * - `cut-below`, `cut-above`: the scan ends within the lungs; `cut-aside`: the image border or the reconstruction
+ *   circle cuts them;
+ * - `one-lung`: only one was found; `unequal`: the smaller is below 40 % of the larger;
  * - `small`, `large`: together less than 1.5 or more than 9 litres;
- * - `joined`: both were one air-filled space, parted along its densest line or at its middle;
- * - `dense-border`: tissue without air between lung and ribs was counted as lung (consolidation, effusion), 20 ml or more;
+ * - `joined`: both were one air-filled space, which was divided along its densest line or at its middle;
+ * - `dense-border`: tissue without air between lung and ribs was counted as lung (consolidation, effusion), 20 ml or
+ *   more;
  * - `widened`: the box reaches beyond the mask, downward or to the other side, because lung seems to be missing there.
  */
 export type LungFlag =
@@ -23,9 +25,9 @@ export type LungFlag =
   | "dense-border"
   | "widened";
 
-/** An end slice may cut the lungs from this share of their largest cross-section on. */
+/** An end slice may cut the lungs where it has at least this share of their largest cross-section. */
 const CUT_SHARE = 0.1;
-/** cm² of lung at the picture's side borders. */
+/** cm² of lung at the side borders of the image. */
 const CUT_ASIDE = 10;
 export const UNEQUAL = 0.4;
 const LITRES = [1500, 9000] as const;
@@ -35,7 +37,7 @@ export interface LungFacts {
   leftMl: number;
   /** cm² of lung in each slice, feet first. */
   area: number[];
-  /** cm² of lung at the side borders of the picture or of its circle. */
+  /** cm² of lung at the side borders of the image or of the reconstruction circle. */
   asideCm2: number;
 }
 
@@ -63,7 +65,7 @@ export function measureLungs(scan: Volume, labels: Uint8Array, unseen: Uint8Arra
   return { rightMl: (count[RIGHT] as number) * ml, leftMl: (count[LEFT] as number) * ml, area, asideCm2 };
 }
 
-/** How the lungs were come by. */
+/** How the lungs were found. */
 export interface LungWays {
   joined: boolean;
   dense: boolean;
@@ -71,9 +73,9 @@ export interface LungWays {
 }
 
 /**
- * Whether lungs go on beyond an end of the scan. Where thick slices step over their tip, the last one is still large, but
- * falling on as it does, the cross-section is gone within the next slice: then they are whole.
- * @param end area in the slice at the end   @param next in the one beside it
+ * Whether lungs continue beyond an end of the scan. Where thick slices skip their tip, the last cross-section is still
+ * large; if at the same rate of decrease it would vanish within the next slice, the lungs are complete.
+ * @param end area in the slice at the end @param next area in the slice beside it
  */
 const goesOn = (end: number, next: number, largest: number): boolean => end > CUT_SHARE * largest && end > next - end;
 

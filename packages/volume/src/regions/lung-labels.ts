@@ -7,18 +7,18 @@ import { LEFT, markLungs, OTHER, RIGHT } from "./lung-markers.js";
 import { closing, fillHolesInSlices } from "./morphology.js";
 import { flood } from "./watershed.js";
 
-/** mm; the mask follows the lung's surface over vessels, nodules and notches up to twice as wide. */
+/** mm; the mask closes over vessels, nodules and notches at the lung surface up to twice as wide. */
 const CLOSING_MM = 14;
 
 export interface LungLabels {
   /** 0 outside, RIGHT, LEFT. */
   labels: Uint8Array;
-  /** Both lungs were one air-filled space, parted along its densest line. */
+  /** True where both lungs were one air-filled space, which was divided along its densest line. */
   joined: boolean;
   dense: DenseBorder;
 }
 
-/** Right and left lung on a coarse LPS grid. @returns null where no air-filled space is like lung */
+/** Right and left lung on a coarse LPS grid. @returns null where no air-filled space resembles lung */
 export function labelLungs(scan: Volume & { data: Int16Array }, { inner, body, airHu }: BodyParts): LungLabels | null {
   const airway = findAirway(scan, inner, airHu);
   const spaces = new Uint8Array(inner.length);
@@ -28,7 +28,7 @@ export function labelLungs(scan: Volume & { data: Int16Array }, { inner, body, a
   if (markers === null) return null;
   const { labels, joined } = markers;
   flood(labels, spaces, scan.data, scan.shape);
-  // Other gas is no longer lung, and stays closed to it.
+  // Other gas is excluded, and the lungs cannot grow into it.
   const free = new Uint8Array(labels.length);
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] === OTHER) labels[i] = 0;

@@ -6,30 +6,39 @@ import { erode } from "./morphology.js";
 
 export const RIGHT = 1;
 export const LEFT = 2;
-/** Gas and whatever else is no lung. */
+/** Gas and everything else that is not lung. */
 export const OTHER = 3;
 
-/** mm; spaces are worn away this far to break what joins them, further where both lungs still hang together. */
+/** mm; spaces are eroded by this much to separate them, and by more where both lungs are still connected. */
 const WEAR = [4, 7, 10, 14, 18] as const;
-/** HU above outside air below which a core is free gas on average, and ml above which it cannot be. */
+/**
+ * A core whose mean HU, relative to outside air, is below the first number is free gas, unless it is larger than the
+ * second number in ml.
+ */
 const GAS_ABOVE_AIR = 45;
 const GAS_AT_MOST_ML = 700;
-/** A small piece is gas where so large a share of it is nearly air: its edge lifts its average. */
+/** A small piece is gas where at least this share of it is nearly air, because its edge raises its mean. */
 const SMALL_ML = 50;
 const NEARLY_AIR = 35;
 const NEARLY_AIR_SHARE = 0.05;
 const SMALLEST_ML = 2;
-/** The lesser lung has at least this share of the greater one's core; their middles lie this many mm apart. */
+/**
+ * The core of the smaller lung has at least this share of the larger one's, and their middles are at least this many mm
+ * apart.
+ */
 const LESSER = 0.1;
 const APART_MM = 60;
-/** One space wider than any lung, with such a share on either side of its middle, is both: it is cut along the middle. */
+/**
+ * A space wider than any lung, with at least this share on either side of its middle, is both lungs and is divided
+ * along the middle.
+ */
 const WIDER_THAN_A_LUNG_MM = 190;
 const HALF = 0.25;
 
 export interface LungMarkers {
   /** 0 unknown, RIGHT, LEFT, OTHER. */
   labels: Uint8Array;
-  /** Both lungs were one space. */
+  /** True where both lungs were one space. */
   joined: boolean;
 }
 
@@ -37,18 +46,18 @@ interface Piece {
   component: number;
   ml: number;
   hu: number;
-  /** Share of voxels that are nearly air. */
+  /** Share of its voxels that are nearly air. */
   airy: number;
-  /** Voxels. */
+  /** Number of voxels. */
   middle: Triple;
   box: Box;
 }
 
 /**
- * Cores of the air-filled spaces, told apart into right lung, left lung and other.
+ * Cores of the air-filled spaces, classified as right lung, left lung or other.
  * @param spaces air-filled spaces inside the body, without airways
- * @param middle where the body's middle lies along x, in voxels; tells the side of a lung that is alone
- * @returns null where nothing is like lung
+ * @param middle the middle of the body along x, in voxels; decides the side of a single lung
+ * @returns null where nothing resembles lung
  */
 export function markLungs(
   scan: Volume & { data: Int16Array },
@@ -87,7 +96,7 @@ export function markLungs(
   return { labels, joined: halved || cores !== base };
 }
 
-/** Components of a mask with what they are like, the largest first. */
+/** Components of a mask with their properties, the largest first. */
 function piecesOf(
   scan: Volume & { data: Int16Array },
   mask: Uint8Array,
@@ -124,7 +133,7 @@ function piecesOf(
   return { components, list: list.filter(({ ml }) => ml >= SMALLEST_ML).sort((a, b) => b.ml - a.ml) };
 }
 
-/** The largest piece and the largest one that lies beside it; one piece where there is no second lung. */
+/** The largest piece and the largest one beside it; only one piece where there is no second lung. */
 function pairOf({ spacing }: Volume, pieces: Piece[]): Piece[] {
   const [first] = pieces;
   if (first === undefined) return [];
@@ -137,7 +146,7 @@ function pairOf({ spacing }: Volume, pieces: Piece[]): Piece[] {
   return second === undefined ? [first] : [first, second];
 }
 
-/** Labels a piece that must be both lungs by the middle of its box. @returns whether it is one */
+/** Divides a piece that must be both lungs at the middle of its box. @returns whether it is such a piece */
 function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piece): boolean {
   if ((box.end[0] - box.start[0]) * spacing[0] < WIDER_THAN_A_LUNG_MM) return false;
   const middle = (box.start[0] + box.end[0]) / 2;
@@ -153,7 +162,7 @@ function cutInHalf({ shape, spacing }: Volume, labels: Uint8Array, { box }: Piec
   return true;
 }
 
-/** Labels the pieces that hold no core yet: lung where they lie among the cores and are no gas. */
+/** Labels the pieces that have no core yet: lung where they lie among the cores and are not gas. */
 function labelOthers(
   { components, list }: { components: Components; list: Piece[] },
   labels: Uint8Array,

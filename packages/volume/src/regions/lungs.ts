@@ -8,40 +8,49 @@ import { labelLungs } from "./lung-labels.js";
 import { LEFT, RIGHT } from "./lung-markers.js";
 import { expandBox, expandLabels, reduceScan } from "./reduce.js";
 
-/** Less than this is no pair of lungs, nor a part of one worth a crop. */
+/** ml; less than this is not a pair of lungs, nor a part of one worth cropping to. */
 const SMALLEST_ML = 100;
-/** Of dense border from which on it is worth a flag. */
+/** ml of dense border from which it is flagged. */
 const DENSE_ML = 20;
 
 export interface LungsFound {
   found: true;
-  /** 0 outside, 1 right lung, 2 left lung (the patient's); on the grid of the scan. Aired lung and what is dense between it and the ribs, closed by 14 mm; no windpipe. */
+  /**
+   * 0 outside, 1 right lung, 2 left lung (the patient's right and left); on the grid of the scan. Includes aerated lung
+   * and dense tissue between it and the ribs, closed by 14 mm, without the windpipe.
+   */
   mask: Volume;
   rightMl: number;
   leftMl: number;
   totalMl: number;
-  /** Voxels of the scan: the mask's, and more where lung without air seems to lie (flag `widened`). No margin. */
+  /**
+   * Box in voxels of the scan: that of the mask, widened where lung without air seems to be missing (flag `widened`).
+   * It has no margin.
+   */
   box: Box;
   flags: LungFlag[];
-  /** Two lungs of 1.5 to 9 litres together, whole in the picture, of which nothing seems to be missing. */
+  /** True for two complete lungs of 1.5 to 9 litres together, of which nothing seems to be missing. */
   complete: boolean;
 }
 
 export interface LungsMissing {
   found: false;
-  /** `no-body`: nothing solid; `no-lung`: no air-filled space inside the body is like lung; `too-little`: less than 100 ml is. */
+  /**
+   * `no-body`: nothing is solid; `no-lung`: no air-filled space inside the body resembles lung; `too-little`: less than
+   * 100 ml does.
+   */
   reason: "no-body" | "no-lung" | "too-little";
-  /** What was like lung. */
+  /** Volume in ml that resembles lung. */
   totalMl: number;
 }
 
 export type Lungs = LungsFound | LungsMissing;
 
 /**
- * Finds the lungs of a CT scan by threshold, components and morphology, on a grid of about 2 mm
- * (docs/explanation/lung-crop.md). Any orientation; the result is on the scan's own grid.
- * Memory: a byte a voxel for the mask, and about 30 bytes a voxel of the coarse grid.
- * @throws VolumeArgumentError not a valid volume   @throws RegionError its values are not HU
+ * Finds the lungs of a CT scan by thresholding, connected components and morphology, on a grid of about 2 mm
+ * (docs/explanation/lung-crop.md). It handles any orientation; the result is on the grid of the scan. Memory: one byte
+ * per voxel for the mask, and about 30 bytes per voxel of the coarse grid.
+ * @throws VolumeArgumentError an invalid volume   @throws RegionError its values are not HU
  */
 export function findLungs(volume: Volume): Lungs {
   const reduced = reduceScan(volume);
@@ -56,7 +65,7 @@ export function findLungs(volume: Volume): Lungs {
   }
   const mask = expandLabels(lungs.labels, 2, reduced, volume);
   const tight = boxOf(mask.data as Uint8Array, mask.shape);
-  // Sheets of one coarse voxel do not outlive the interpolation.
+  // Sheets of one coarse voxel do not survive the interpolation.
   if (tight === null) return { found: false, reason: "too-little", totalMl: 0 };
   const wide = widenedBox(scan, lungs.labels, body.body, lungs.dense, facts);
   const denseMl = lungs.dense.voxels * voxelMl(scan);

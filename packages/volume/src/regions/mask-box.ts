@@ -3,13 +3,16 @@ import { voxelToWorld, worldToVoxel } from "../geometry.js";
 import { assertVolume, type Triple, type Volume } from "../volume.js";
 import type { Box } from "./box.js";
 
-/** A voxel that only this share of lies in the region is left out: two affines of one grid differ by rounding. */
+/**
+ * A voxel is left out where only this share of it lies in the region, because two affines of the same grid differ by
+ * rounding.
+ */
 const SLIVER = 1e-3;
 
 /**
- * The box of a user's mask in the voxels of a volume, whatever grid the mask lies on: its voxels (what is neither 0
- * nor NaN, with their whole extent) are mapped through world coordinates. What lies outside of the volume does not count.
- * @throws VolumeArgumentError not a valid volume
+ * The box of a user's mask in the voxels of a volume, whatever the grid of the mask: its voxels (those that are neither
+ * 0 nor NaN, with their full extent) are mapped through world coordinates. Parts outside of the volume are ignored.
+ * @throws VolumeArgumentError an invalid volume
  * @throws RegionError an empty mask; one that does not meet the volume
  */
 export function maskBox(mask: Volume, volume: Volume): Box {
@@ -48,7 +51,7 @@ export function maskBox(mask: Volume, volume: Volume): Box {
 interface GridMap {
   /** Voxel index in the volume, along one axis, of a voxel of the mask. */
   at(axis: 0 | 1 | 2, x: number, y: number, z: number): number;
-  /** Change of that index a step along x of the mask. */
+  /** Change of that index per step along x of the mask. */
   step: Triple;
   /** Half of a mask voxel's extent, in voxels of the volume. */
   half: Triple;
@@ -70,7 +73,7 @@ function gridMap(mask: Volume, volume: Volume): GridMap {
   };
 }
 
-/** The mask's voxels first..behind of a row whose centres lie inside the volume's voxels. */
+/** The voxels first..behind of a mask row whose centres lie inside the voxels of the volume. */
 function insideSpan(map: GridMap, shape: Triple, y: number, z: number, nx: number): [number, number] {
   let [low, high] = [0, nx - 1];
   for (const axis of [0, 1, 2] as const) {

@@ -8,8 +8,8 @@ import { assertMask, type Grid } from "./grid.js";
 /**
  * Morphology with a ball: a voxel is reached where its centre lies at most `radius` mm from the other's (within a
  * millionth, so that 3 x 0.1 mm counts as 0.3 mm). Voxels that are not 0 are set; results hold 0 and 1.
- * Nothing is known beyond the border: dilation brings nothing in from there, erosion takes nothing away there.
- * Time: voxels x (radius / spacing y + radius / spacing z). Memory besides the result: 4 bytes a voxel for
+ * Voxels beyond the border are unknown: dilation adds nothing from there, and erosion removes nothing there.
+ * Time: voxels x (radius / spacing y + radius / spacing z). Memory in addition to the result: 4 bytes per voxel for
  * 2 * radius / spacing z + 1 slices.
  */
 
@@ -20,16 +20,16 @@ export function dilate(mask: Uint8Array, grid: Grid, radius: number): Uint8Array
 
 export function erode(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
   reachOf(grid.spacing, radius);
-  // The nearest empty voxel is never farther than the shell of the mask's box.
+  // The nearest empty voxel is never farther away than the shell around the mask's box.
   return around(mask, grid, [1, 1, 1], (block, inner) => eroded(block, inner, radius));
 }
 
-/** Erosion, then dilation: what is thinner than 2 radius goes. */
+/** Erosion, then dilation: removes what is thinner than 2 radius. */
 export function opening(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
   return dilate(erode(mask, grid, radius), grid, radius);
 }
 
-/** Dilation, then erosion, with empty room around: gaps narrower than 2 radius fill up, those to the border do not. */
+/** Dilation, then erosion, with empty space around: fills gaps narrower than 2 radius, but not gaps to the border. */
 export function closing(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
   const room = reachOf(grid.spacing, radius).map((n) => n + 1) as Triple;
   const box = boxOf(mask, grid.shape);
@@ -42,7 +42,7 @@ export function closing(mask: Uint8Array, grid: Grid, radius: number): Uint8Arra
   return result;
 }
 
-/** Works on the mask's box and some room around it, within the grid; the rest of the result is 0. */
+/** Works on the mask's box with a margin, within the grid; the rest of the result is 0. */
 function around(
   mask: Uint8Array,
   grid: Grid,
@@ -75,12 +75,14 @@ function eroded(mask: Uint8Array, grid: Grid, radius: number): Uint8Array {
   return lost;
 }
 
-/** Sets the voxels that are not joined by faces to the border, over others that are 0. A new mask. */
+/**
+ * Sets the empty voxels that are not connected to the border through faces of other empty voxels. Returns a new mask.
+ */
 export function fillHoles(mask: Uint8Array, { shape }: Pick<Grid, "shape">): Uint8Array {
   return filled(mask, shape, 3);
 }
 
-/** fillHoles within each axial slice by itself: also what opens upward or downward. A new mask. */
+/** fillHoles in each axial slice separately, so it also fills what is open upward or downward. Returns a new mask. */
 export function fillHolesInSlices(mask: Uint8Array, { shape }: Pick<Grid, "shape">): Uint8Array {
   assertMask(mask, shape);
   const [nx, ny, nz] = shape;
@@ -92,7 +94,7 @@ export function fillHolesInSlices(mask: Uint8Array, { shape }: Pick<Grid, "shape
   return result;
 }
 
-/** @param axes how many of x, y, z have borders that gaps open through */
+/** @param axes along how many of x, y, z the border counts as open */
 function filled(mask: Uint8Array, shape: Triple, axes: 2 | 3): Uint8Array {
   assertMask(mask, shape);
   const empty = new Uint8Array(mask.length);
@@ -114,7 +116,7 @@ function reachOf(spacing: Triple, radius: number): Triple {
   return spacing.map((size) => Math.floor((radius / size) * (1 + 1e-6))) as Triple;
 }
 
-/** 1 where a voxel that is set (or, with `seed` false, one that is 0) lies within the radius. */
+/** 1 where a voxel that is set (or, with `seed` false, an empty one) lies within the radius. */
 function nearTo(mask: Uint8Array, { shape, spacing }: Grid, radius: number, seed: boolean): Uint8Array {
   assertMask(mask, shape);
   const [nx, ny, nz] = shape;
@@ -123,7 +125,7 @@ function nearTo(mask: Uint8Array, { shape, spacing }: Grid, radius: number, seed
   const [rx, ry, rz] = reachOf(spacing, radius).map((n, axis) => Math.min(n, (shape[axis] as number) - 1)) as Triple;
   const result = new Uint8Array(mask.length);
   const plane = new PlaneDistance(nx, ny, spacing, [rx, ry], seed);
-  // Slices within reach of the one at work; slice z lies in z modulo their number.
+  // A ring buffer of the slices within reach; slice z is stored at z modulo their number.
   const ring = Array.from({ length: 2 * rz + 1 }, () => new Float32Array(nx * ny));
   const filled = ring.map(() => false);
   for (let z = -rz; z < nz; z++) {

@@ -3,30 +3,30 @@ import { orientationCode, reorient, voxelToWorld, worldToVoxel } from "../geomet
 import { assertVolume, type Triple, type Volume, type VoxelArray } from "../volume.js";
 import type { Box } from "./box.js";
 
-/** HU of nothing measured: padding round the reconstruction circle, and NaN. Air itself reads higher on average. */
+/** HU where nothing was measured: padding around the reconstruction circle, and NaN. Air has a higher mean. */
 export const NO_SIGNAL = -1024;
 const DENSEST = 3071;
-/** An axis finer than this is averaged to come as near to it as whole blocks can. */
+/** An axis with a smaller spacing is averaged over whole blocks, to come as close to this as possible. */
 const COARSE_MM = 2.2;
 
-/** A scan on the coarser grid that regions are looked for on. */
+/** A scan on the coarser grid on which regions are searched. */
 export interface Reduced {
-  /** Mean HU of blocks of voxels, turned to LPS; values are cut to -1024..3071. */
+  /** Mean HU of blocks of voxels, reoriented to LPS; values are clipped to -1024..3071. */
   scan: Volume & { data: Int16Array };
-  /** Voxels of the source in a block, along the source's axes. */
+  /** Size of a block in voxels of the source, along the source's axes. */
   factors: Triple;
 }
 
 /**
- * Means over whole blocks of voxels, to about 2 mm; coarser axes stay as they are.
- * @throws VolumeArgumentError not a valid volume   @throws RegionError its values are not HU
+ * Averages blocks of voxels to a spacing of about 2 mm; coarser axes are unchanged.
+ * @throws VolumeArgumentError an invalid volume   @throws RegionError its values are not HU
  */
 export function reduceScan(volume: Volume): Reduced {
   assertVolume(volume);
   if (volume.unit !== "HU") {
     throw new RegionError(
       "lungs and body are found by Hounsfield units, and the values of this volume have no unit",
-      "Crop it by a mask of your own, or not at all.",
+      "Crop it by your own mask, or not at all.",
     );
   }
   const factors = volume.spacing.map((size, axis) =>
@@ -44,7 +44,7 @@ export function reduceScan(volume: Volume): Reduced {
   return { scan: { ...turned, data: turned.data as Int16Array }, factors };
 }
 
-/** The last block of an axis may be cut short: its mean is over what is there. */
+/** The last block of an axis may be incomplete: its mean is taken over the existing voxels. */
 function blockMeans(data: VoxelArray, [nx, ny, nz]: Triple, [fx, fy, fz]: Triple): Int16Array {
   const [mx, my, mz] = [Math.ceil(nx / fx), Math.ceil(ny / fy), Math.ceil(nz / fz)];
   const means = new Int16Array(mx * my * mz);
@@ -79,8 +79,8 @@ function addBlocks(sums: Float64Array, data: VoxelArray, first: number, nx: numb
 }
 
 /**
- * A labelled mask of the coarse grid, on the source's own grid and axes: each label's edge is where the linear
- * interpolation of its 0/1 field passes 1/2, which rounds off the blocks.
+ * Transfers a label mask from the coarse grid to the grid and axes of the source: the edge of each label is where the
+ * linear interpolation of its 0/1 field crosses 1/2, which smooths the blocks.
  * @param labels 0 outside, else 1..`count`; on the grid of `reduced`
  */
 export function expandLabels(labels: Uint8Array, count: number, reduced: Reduced, source: Volume): Volume {
@@ -112,7 +112,7 @@ export function expandBox(box: Box, { scan }: Reduced, source: Volume): Box {
   };
 }
 
-/** For each fine index the two coarse ones beside it and the share of the second. */
+/** For each fine index, the two neighbouring coarse indices and the weight of the second. */
 interface Beside {
   low: Int32Array;
   high: Int32Array;
@@ -178,7 +178,7 @@ function paintRow(out: Uint8Array, first: number, nx: number, blend: Float32Arra
   for (let x = 0; x < nx; x++) {
     const low = blend[ax.low[x] as number] as number;
     const high = blend[ax.high[x] as number] as number;
-    // Half and half between two labels stays with the first.
+    // A tie between two labels goes to the first.
     if (low + (high - low) * (ax.share[x] as number) >= 0.5 && out[first + x] === 0) out[first + x] = label;
   }
 }

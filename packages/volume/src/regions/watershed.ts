@@ -1,10 +1,10 @@
 import type { Triple } from "../volume.js";
 
-/** HU a step of the flood; finer steps cost time and follow noise. */
+/** HU per step of the flooding; finer steps take longer and follow noise. */
 const STEP = 16;
 
 /**
- * Grows labels through a mask in the order of the values, lowest first, by faces: where two labels meet is the ridge
+ * Grows labels through a mask in the order of the values, lowest first, through faces: two labels meet at the ridge
  * between them. Meyer, Un algorithme optimal pour la ligne de partage des eaux, 1991.
  * @param labels 0 where unknown; written in place wherever a path within the mask leads
  * @param mask 1 where labels may grow
@@ -15,7 +15,7 @@ export function flood(labels: Uint8Array, mask: Uint8Array, values: Int16Array, 
   const visit = (label: number, level: number, i: number) => {
     if (mask[i] !== 1 || labels[i] !== 0) return;
     labels[i] = label;
-    // A voxel lower than where the flood stands is reached at once.
+    // A voxel below the current level is flooded at once.
     queue.push(i, Math.max(level, levelOf(values[i] as number)));
   };
   const spread = (i: number, level: number) => {
@@ -37,7 +37,7 @@ export function flood(labels: Uint8Array, mask: Uint8Array, values: Int16Array, 
 
 const levelOf = (value: number) => Math.max(0, Math.floor((value + 1024) / STEP));
 
-/** First in, first out within a level; levels never go down. 4 bytes a voxel. */
+/** First in, first out within a level; levels never go down. 4 bytes per voxel. */
 class BucketQueue {
   level = 0;
   readonly #next: Int32Array;
@@ -59,7 +59,7 @@ class BucketQueue {
     this.#next[item] = -1;
   }
 
-  /** -1 where nothing is left. */
+  /** -1 where the queue is empty. */
   pop(): number {
     while (this.level < this.#head.length && (this.#head[this.level] as number) < 0) this.level++;
     if (this.level === this.#head.length) return -1;

@@ -18,7 +18,7 @@ export function alongRows(source: VoxelArray, target: Floats, taps: Taps, size: 
   }
 }
 
-/** Values summed at once: the sums stay in the nearest cache. */
+/** Values summed at once: the sums stay in the L1 cache. */
 const BLOCK = 2048;
 
 /** Along y or z: each output row is a weighted sum of input rows, `inner` values long. */

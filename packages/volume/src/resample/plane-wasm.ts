@@ -1,4 +1,4 @@
-/** wasm/plane.wat, compiled by wasm/build.mjs; 833 bytes. Not to be edited. */
+/** wasm/plane.wat, compiled by wasm/build.mjs; 833 bytes. Do not edit. */
 export const PLANE_WASM = [
   "AGFzbQEAAAABJgNgBn9/f39/fwBgB39/f39/f38AYA9/f39/f39/f39/f39/f38AAwUEAAABAgUDAQABBxICBm1lbW9yeQIABXBs",
   "YW5lAAMK7gUEvwECA38EewNA/QwAAAAAAAAAAAAAAAAAAAAAIQv9DAAAAAAAAAAAAAAAAAAAAAAhDCAAIAZBAXRqIQhBACEHA0Ag",

@@ -2,19 +2,22 @@ import { PLANE_WASM } from "./plane-wasm.js";
 import type { Taps } from "./taps.js";
 import type { Triple, VoxelArray } from "../volume.js";
 
-/** Types whose values float32 holds exactly, so that float32 sums do. */
+/** Types whose values float32 represents exactly, so float32 sums are accurate enough. */
 export type NarrowArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Float32Array;
 
 export function isNarrow(data: VoxelArray): data is NarrowArray {
   return !(data instanceof Int32Array || data instanceof Uint32Array || data instanceof Float64Array);
 }
 
-/** Resamples planes of one size along x and y by WebAssembly: four times as fast as JavaScript, the same everywhere. */
+/**
+ * Resamples planes of one size along x and y by WebAssembly: four times as fast as JavaScript, with the same result on
+ * every machine.
+ */
 export interface PlaneKernel {
-  /** Values of a plane before and after. */
+  /** Number of values of a plane before and after. */
   inputSize: number;
   outputSize: number;
-  /** The plane (nx fastest) at its new size; the result is overwritten by the next call. */
+  /** Returns the plane (nx fastest) at its new size; the result is overwritten by the next call. */
   run(plane: NarrowArray): Float32Array;
 }
 
@@ -33,7 +36,7 @@ const PAGE_BYTES = 65536;
 const SLACK_BYTES = 64;
 const MAX_BYTES = 2 ** 31;
 
-/** @returns null where planes are too large, or where WebAssembly is forbidden (a page's content security policy) */
+/** @returns null where planes are too large or WebAssembly is forbidden (by the content security policy of a page) */
 export function planeKernel([nx, ny]: Triple, [xTaps, yTaps]: readonly [Taps, Taps, Taps]): PlaneKernel | null {
   const [inputSize, outputSize] = [nx * ny, xTaps.count * yTaps.count];
   const layout = new Layout();
@@ -78,7 +81,7 @@ interface TapsPlace {
   weight: number;
 }
 
-/** Where things lie in the module's memory, 16 bytes aligned. */
+/** Offsets in the module's memory, aligned to 16 bytes. */
 class Layout {
   end = 0;
 

@@ -6,15 +6,18 @@ import { triangleTaps, type Taps } from "./taps.js";
 import { emptyLike, type Triple, type Volume, type VoxelArray } from "../volume.js";
 
 export interface ResampleOptions {
-  /** Low-pass along axes that shrink; default true. False takes the two nearest voxels however far the step. */
+  /**
+   * Low-pass filter along axes that shrink; default true. With false, only the two nearest voxels are used, whatever
+   * the step.
+   */
   antialias?: boolean;
 }
 
 /**
- * Linear resampling to a grid of another shape over the same field of view: voxel edges of the volume's border stay
- * where they are in the world (align_corners = false), spacing and origin follow exactly. Along an axis that shrinks,
- * the triangle filter widens to the step, as in torch.nn.functional.interpolate(antialias=True). Whole-number data are
- * rounded to the nearest, .5 upward.
+ * Linear resampling to a grid of another shape over the same field of view: the outer voxel edges keep their world
+ * position (align_corners = false), and spacing and origin follow exactly. Along an axis that shrinks, the triangle
+ * filter widens to the step, as in torch.nn.functional.interpolate(antialias=True). Integer data are rounded to the
+ * nearest, .5 upward.
  * @param shape nx, ny, nz
  * @throws VolumeArgumentError a size that is not a whole number > 0
  */
@@ -35,9 +38,8 @@ export function resample(volume: Volume, shape: Triple, options: ResampleOptions
 }
 
 /**
- * resample(reorient(volume, code), shape), up to the rounding of sums, without turning the whole: the smaller volume is
- * turned.
- * @param shape nx, ny, nz after turning
+ * resample(reorient(volume, code), shape), up to the rounding of sums, without reorienting the larger volume.
+ * @param shape nx, ny, nz after reorienting
  * @throws VolumeArgumentError as reorient and resample
  */
 export function reorientAndResample(
@@ -52,7 +54,7 @@ export function reorientAndResample(
   return reorient(resample(volume, before, options), code);
 }
 
-/** The axes that change, one pass each; what shrinks most goes first, so that the later passes have less to do. */
+/** The axes that change, one pass each; the axis that shrinks most is first, so that later passes have less to do. */
 function resampled(volume: Volume, shape: Triple, steps: Triple, antialias: boolean): VoxelArray {
   const { data } = volume;
   if (steps.every((step) => step === 1)) return data.slice();
@@ -65,7 +67,7 @@ function resampled(volume: Volume, shape: Triple, steps: Triple, antialias: bool
   const kernel = inPlane && isNarrow(data) ? planeKernel(volume.shape, taps) : null;
   if (kernel === null || !isNarrow(data)) return likeSource(axisByAxis(data, volume.shape, steps, taps), data);
   if (steps[2] === 1) return likeSource(planeByPlane(data, kernel, volume.shape[2]), data);
-  // Planes first, unless they grow and there are fewer of them afterwards.
+  // Planes come first, unless they grow and there are fewer of them afterwards.
   const planesGrow = steps[0] * steps[1] < 1 && steps[2] > 1;
   if (planesGrow) {
     const fewer = axisByAxis(data, volume.shape, [1, 1, steps[2]], taps) as Float32Array;
@@ -76,12 +78,12 @@ function resampled(volume: Volume, shape: Triple, steps: Triple, antialias: bool
   return likeSource(axisByAxis(planes, [shape[0], shape[1], nz], [1, 1, steps[2]], taps), data);
 }
 
-/** Without WebAssembly: for types of 32 bits and more, sums of 64 bits. */
+/** The variant without WebAssembly: for types of 32 bits or more, with 64-bit sums. */
 function axisByAxis(source: VoxelArray, from: Triple, steps: Triple, taps: readonly [Taps, Taps, Taps]): VoxelArray {
   const wide = [Int32Array, Uint32Array, Float64Array].some((Type) => source instanceof Type);
   const size: Triple = [...from];
   let data = source;
-  // y before x, its pass is faster.
+  // y before x, because its pass is faster.
   const axes = ([1, 0, 2] as const).filter((axis) => steps[axis] !== 1).sort((a, b) => steps[b] - steps[a]);
   for (const axis of axes) {
     const inner = axis === 0 ? 1 : axis === 1 ? size[0] : size[0] * size[1];

@@ -1,4 +1,4 @@
-/** For each output the first input, how many inputs, and their weights (sum 1), `width` apart. */
+/** For each output: the first input, the number of inputs, and their weights (with sum 1), stored `width` apart. */
 export interface Taps {
   count: number;
   width: number;
@@ -7,7 +7,9 @@ export interface Taps {
   weight: Float64Array;
 }
 
-/** Weights that are 0 at either end are left out: 0 times NaN is NaN. @param antialias widens the triangle to the step */
+/**
+ * Weights of 0 at either end are left out, because 0 times NaN is NaN. @param antialias widens the triangle to the step
+ */
 export function triangleTaps(from: number, to: number, antialias: boolean): Taps {
   const step = from / to;
   const reach = antialias ? Math.max(step, 1) : 1;
@@ -20,7 +22,7 @@ export function triangleTaps(from: number, to: number, antialias: boolean): Taps
     weight: new Float64Array(to * width),
   };
   for (let i = 0; i < to; i++) {
-    // Where the output's centre lies, in inputs whose centres are at .5
+    // The centre of the output, in units of inputs whose centres are at .5
     const centre = step * (i + 0.5);
     const weightOf = (input: number) => Math.max(0, 1 - Math.abs(input + 0.5 - centre) / reach);
     let first = Math.max(Math.trunc(centre - reach + 0.5), 0);

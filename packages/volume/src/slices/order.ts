@@ -4,25 +4,26 @@ import type { VolumeFormat } from "../errors.js";
 export interface SliceOrder {
   /** Names of the slices, in the order of their numbers. */
   names: string[];
-  /** The number of each. */
+  /** The number of each slice. */
   numbers: number[];
-  /** Numbers between the first and the last that no slice has. */
+  /** Missing numbers between the first and the last. */
   missing: number[];
 }
 
 export interface SliceOrderOptions {
-  /** For error messages. */
+  /** Name for error messages. */
   folder?: string;
   format?: VolumeFormat;
-  /** Takes the slices as they are where numbers are missing; default false. */
+  /** Accepts the slices unchanged where numbers are missing; default false. */
   allowGaps?: boolean;
 }
 
 /**
  * Orders the slices of one subject by the number in their names, never as text: slice_2 comes before slice_10.
- * All names must be alike but for one number ("p07_slice_0012.png": 12 where 07 is in every name).
- * @param names with their extensions
- * @throws VolumeFormatError no number, names of several kinds, a number twice, or missing where gaps are not allowed
+ * All names must be the same except for one number ("p07_slice_0012.png": 12 where 07 is in every name).
+ * @param names names with their extensions
+ * @throws VolumeFormatError no number, names of several kinds, a repeated number, or a missing one where gaps are not
+ *   allowed
  */
 export function sliceOrder(names: readonly string[], options: SliceOrderOptions = {}): SliceOrder {
   const refuse = refuser(options.folder ?? "slices", options.format ?? "PNG");
@@ -32,7 +33,7 @@ export function sliceOrder(names: readonly string[], options: SliceOrderOptions 
   const other = parts.find(({ words }) => words.join("0") !== first.words.join("0"));
   if (other !== undefined) {
     const problem = `expected names that differ in one number, found "${first.name}" and "${other.name}"`;
-    refuse(problem, "Put the slices of each subject into a folder of its own.");
+    refuse(problem, "Put the slices of each subject into a separate folder.");
   }
   const place = numberPlace(parts, refuse);
   const slices = parts
@@ -67,7 +68,9 @@ function partsOf(name: string): NameParts {
   };
 }
 
-/** Which number of the names counts the slices: the one that differs; the last where there is one slice alone. */
+/**
+ * Which number of the names is the slice number: the one that differs, or the last one where there is only one slice.
+ */
 function numberPlace(parts: readonly NameParts[], refuse: ReturnType<typeof refuser>): number {
   const [first] = parts;
   const count = first?.numbers.length ?? 0;
@@ -82,14 +85,14 @@ function numberPlace(parts: readonly NameParts[], refuse: ReturnType<typeof refu
   if (differing.length > 1)
     refuse(
       `${differing.length} numbers of the names differ, as in ${names}`,
-      "Put each series into a folder of its own.",
+      "Put each series into a separate folder.",
     );
   const unsafe = parts.find(({ numbers }) => !Number.isSafeInteger(numbers[place]));
-  if (unsafe !== undefined) refuse(`the number in "${unsafe.name}" is too long`, "Number the slices from 1 on.");
+  if (unsafe !== undefined) refuse(`the number in "${unsafe.name}" is too long`, "Number the slices starting at 1.");
   return place;
 }
 
-/** No scan has more slices; numbers that far apart are dates or identifiers. */
+/** No scan has more slices; numbers that are further apart are dates or identifiers. */
 const MAX_SPAN = 100_000;
 
 function missingOf(slices: readonly { number: number }[], most: number): number[] {

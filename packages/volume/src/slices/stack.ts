@@ -12,9 +12,9 @@ export interface GreySlice {
 }
 
 /**
- * One volume of slices in their order: columns become x, rows y, slices z. Pictures say neither mm nor sides: spacing
- * is 1, and directions are nominal.
- * @throws VolumeFormatError sizes or bits that differ, no slice
+ * Stacks slices, in the given order, to one volume: columns become x, rows y, slices z. Pictures give neither spacing
+ * nor orientation: spacing is 1, and directions are nominal.
+ * @throws VolumeFormatError sizes or bits that differ, or no slices
  */
 export function stackSlices(slices: readonly GreySlice[], folder = "slices"): Volume {
   const [first] = slices;
@@ -46,7 +46,7 @@ export function stackSlices(slices: readonly GreySlice[], folder = "slices"): Vo
 }
 
 /**
- * The one grey channel of a picture.
+ * The single grey channel of a picture.
  * @param values height x width x channels, channels fastest; 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha
  * @returns null where the colours differ or a pixel is not opaque
  */

@@ -1,11 +1,14 @@
-/** What stands before the bytes of each file of a zip archive (APPNOTE.TXT, section 4.3.7). */
+/** The header before the bytes of each file of a zip archive (APPNOTE.TXT, section 4.3.7). */
 import type { ByteSource } from "../bytes/source.js";
 
-/** Of the directory, what is needed to find and check a file: an archive may list hundreds of thousands. */
+/**
+ * The part of a directory entry that is needed to find and check a file; kept small, because an archive may list
+ * hundreds of thousands.
+ */
 export interface ZipMember {
   readonly filename: string;
   readonly rawFilename: Uint8Array;
-  /** Where its local header begins. */
+  /** Offset of its local header. */
   readonly offset: number;
   readonly compressionMethod: number;
   readonly compressedSize: number;
@@ -17,15 +20,15 @@ export interface ZipMember {
 export const LOCAL_HEADER_BYTES = 30;
 const LOCAL_HEADER = 0x04034b50;
 const ENCRYPTED = 1;
-/** Sizes and checksum come behind the file instead. */
+/** Sizes and checksum follow the file instead. */
 const DESCRIPTOR = 8;
-/** Stands where a size is in the zip64 extra field. */
+/** Placeholder for a size that is in the zip64 extra field. */
 const IN_ZIP64 = 0xffffffff;
 
 /**
- * Where the bytes of a file begin. The header must say what the directory says: a reader that goes by the one and a
- * reader that goes by the other would see different files.
- * @returns the place, or in words what is wrong
+ * The offset of a file's bytes. The local header must agree with the directory; otherwise readers that use one or the
+ * other would see different files.
+ * @returns the offset, or a description of the problem
  */
 export async function contentStart(source: ByteSource, member: ZipMember): Promise<number | string> {
   const { offset, rawFilename } = member;
@@ -39,13 +42,15 @@ export async function contentStart(source: ByteSource, member: ZipMember): Promi
   const flags = short(6);
   if ((flags & ENCRYPTED) !== 0 || short(8) !== member.compressionMethod)
     return "Ambiguous archive: another compression in the local header";
-  const sameName = short(26) === rawFilename.length && rawFilename.every((byte, k) => byte === header[LOCAL_HEADER_BYTES + k]); // prettier-ignore
+  const nameInHeader = header.subarray(LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + rawFilename.length);
+  const sameName = short(26) === rawFilename.length && rawFilename.every((byte, k) => byte === nameInHeader[k]);
   if (!sameName) return "Ambiguous archive: another filename in the local header";
   const sizes = [
     [long(18), member.compressedSize],
     [long(22), member.uncompressedSize],
   ] as const;
-  const differ = long(14) !== member.signature >>> 0 || sizes.some(([local, size]) => local !== size && local !== IN_ZIP64); // prettier-ignore
+  const sizesDiffer = sizes.some(([local, size]) => local !== size && local !== IN_ZIP64);
+  const differ = sizesDiffer || long(14) !== member.signature >>> 0;
   if ((flags & DESCRIPTOR) === 0 && differ)
     return "Ambiguous archive: other sizes or another checksum in the local header";
   return offset + length + short(28);

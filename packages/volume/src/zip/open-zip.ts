@@ -8,16 +8,19 @@ import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import { contentStart, LOCAL_HEADER_BYTES, type ZipMember } from "./local-header.js";
 import { SourceReader } from "./source-reader.js";
 
-/** One file of an archive; nothing of it is read before it is asked for. */
+/** One file of an archive, which is read on demand. */
 export interface ZipEntry {
-  /** Path in the archive, with "/"; never absolute, never with "..", never twice. */
+  /** Path in the archive, with "/"; never absolute, without "..", and unique. */
   readonly name: string;
-  /** Bytes, uncompressed. */
+  /** Uncompressed size in bytes. */
   readonly size: number;
   readonly compressedSize: number;
-  /** All of it, its checksum checked. @throws VolumeFormatError damaged, or larger than the limit */
+  /** Reads the whole file and verifies its checksum. @throws VolumeFormatError damaged, or larger than the limit */
   read(): Promise<Uint8Array>;
-  /** In pieces; leaving the loop stops the reading. The checksum is checked with the last piece. @throws VolumeFormatError */
+  /**
+   * Reads the file in chunks; leaving the loop stops reading. The checksum is verified with the last chunk. @throws
+   * VolumeFormatError
+   */
   stream(): AsyncGenerator<Uint8Array, void>;
 }
 
@@ -28,21 +31,27 @@ export interface ZipArchive {
 }
 
 export interface ZipLimits {
-  /** Files in the archive; default 200 000. */
+  /** Most files in the archive; default 200 000. */
   entries: number;
-  /** Bytes of a file that is read whole; default 4 GiB. Streams have no limit but the size that the archive declares. */
+  /**
+   * Largest file in bytes that is read as a whole; default 4 GiB. Streams are only limited by the size that the archive
+   * declares.
+   */
   entryBytes: number;
-  /** Bytes of all files together, uncompressed; default 1 TiB. */
+  /** Most uncompressed bytes of all files together; default 1 TiB. */
   totalBytes: number;
 }
 
 const LIMITS: ZipLimits = { entries: 200_000, entryBytes: 2 ** 32, totalBytes: 2 ** 40 };
 
-/** Read at once. */
+/** Bytes that are read at once. */
 const PIECE_BYTES = 2 ** 20;
 const STORED = 0;
 const DEFLATE = 8;
-/** What one compressed byte can become. Others are refused: deflate64 would need the library, which inflates unbounded. */
+/**
+ * Most bytes that one compressed byte can become, by method. Other methods are refused: deflate64 would need the
+ * library, which inflates without a limit.
+ */
 const MAX_RATIO = new Map([
   [STORED, 1],
   [DEFLATE, MAX_DEFLATE_RATIO],
@@ -50,17 +59,17 @@ const MAX_RATIO = new Map([
 
 export interface OpenZipOptions {
   limits?: Partial<ZipLimits>;
-  /** What errors call the archive; default "zip". */
+  /** Name of the format in errors; default "zip". */
   format?: VolumeFormat;
-  /** How deflate is undone; default the platform's DecompressionStream. openZipFile on Node uses zlib. */
+  /** Inflates deflate data; default the platform's DecompressionStream. openZipFile on Node uses zlib. */
   inflate?: Decompress;
 }
 
 /**
- * Lists the files of a zip archive (zip64 too) and reads each on demand, by random access to the source; safe in
+ * Lists the files of a zip archive (zip64, too) and reads each on demand by random access to the source; safe in
  * browsers. The source must stay open as long as entries are read.
- * Refused: names that are absolute, climb with ".." or come twice; encryption; sizes that deflate cannot reach, that
- * overlap, or that are beyond the limits; an archive that other readers could understand differently.
+ * It refuses names that are absolute, contain ".." or appear twice; encryption; sizes that deflate cannot reach, that
+ * overlap, or that exceed the limits; and archives that other readers could interpret differently.
  * @throws VolumeFormatError
  */
 export async function openZip(source: ByteSource, options: OpenZipOptions = {}): Promise<ZipArchive> {
@@ -96,7 +105,7 @@ class Archive {
         if (entry.directory) continue;
         if (entry.encrypted)
           this.#refuse(said`${inWords(entry.filename)} is encrypted`, "Unpack it with its password first.");
-        // What the library keeps of each entry takes 8 KB.
+        // The library's object for an entry takes 8 KB.
         const { filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize } = entry;
         const signature = entry.signature ?? 0;
         files.push({ filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize, signature });
@@ -126,7 +135,7 @@ class Archive {
       const most = compressedSize * ratio;
       if (uncompressedSize > most) {
         const holds = `its ${compressedSize} compressed bytes hold at most ${most}`;
-        refuse(said`${inWords(filename)} announces ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
+        refuse(said`${inWords(filename)} declares ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
       }
       total += uncompressedSize;
     }
@@ -136,7 +145,7 @@ class Archive {
     for (const [k, { filename, offset, compressedSize }] of inOrder.entries()) {
       const next = inOrder[k + 1]?.offset ?? this.#source.size;
       if (offset + LOCAL_HEADER_BYTES + compressedSize > next)
-        refuse(said`${inWords(filename)} lies over what follows it, as in a zip bomb`, COPY_AGAIN);
+        refuse(said`${inWords(filename)} overlaps the following file, as in a zip bomb`, COPY_AGAIN);
     }
   }
 
@@ -162,14 +171,14 @@ class Archive {
     try {
       for await (const piece of this.#content(file)) {
         at += piece.length;
-        if (at > size) refuse(said`${inWords(filename)} announces ${size} bytes and unpacks to more`, COPY_AGAIN);
+        if (at > size) refuse(said`${inWords(filename)} declares ${size} bytes and unpacks to more`, COPY_AGAIN);
         crc = CRC32.buf(piece, crc);
         yield piece;
       }
     } catch (cause) {
       throw this.#translated(cause, filename);
     }
-    if (at < size) refuse(said`${inWords(filename)} announces ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
+    if (at < size) refuse(said`${inWords(filename)} declares ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
     if (crc >>> 0 !== file.signature) refuse(said`the checksum of ${inWords(filename)} is wrong`, COPY_AGAIN);
   }
 
@@ -178,7 +187,7 @@ class Archive {
     return file.compressionMethod === STORED ? stored : this.#inflate(stored, file.uncompressedSize);
   }
 
-  /** The bytes as they lie in the archive. */
+  /** The raw bytes in the archive. */
   async *#stored(file: ZipMember): AsyncGenerator<Uint8Array, void> {
     const start = await contentStart(this.#source, file);
     if (typeof start === "string") throw this.#damaged(start, file.filename);
@@ -188,7 +197,7 @@ class Archive {
       yield await this.#source.read(at, Math.min(PIECE_BYTES, end - at));
   }
 
-  /** The library's errors in our words; ours, and those of the source, as they are. */
+  /** Translates errors of the library; those of this package and of the source are unchanged. */
   #translated(cause: unknown, name?: string): unknown {
     const own = this.#reader.takeFailure() ?? cause;
     if (own instanceof VolumeFormatError || own instanceof VolumeFileError) return own;
@@ -203,10 +212,10 @@ class Archive {
   }
 }
 
-/** An entry in a message: its name is that of a file. */
+/** An entry in a message; its name is treated like a file name. */
 const inWords = (name: string): Named => named(`"${name}"`, "one of its files");
 
-/** The library says what is wrong with which file in fields beside its message. */
+/** The library gives the problem and the file in fields beside its message. */
 function wordsOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const { reason, filename } = cause as Error & { reason?: unknown; filename?: unknown };

@@ -2,10 +2,10 @@ import { Reader } from "@zip.js/zip.js";
 import type { ByteSource } from "../bytes/source.js";
 import { VolumeFileError } from "../errors.js";
 
-/** No directory of an archive is longer; what the archive says of its length is not believed. */
+/** Limit on the directory of an archive; the length that the archive declares is not trusted. */
 const MAX_READ_BYTES = 2 ** 28;
 
-/** Gives the zip library the bytes of a source, and keeps the error where the source fails. */
+/** Passes the bytes of a source to the zip library, and keeps the error where the source fails. */
 export class SourceReader extends Reader<ByteSource> {
   readonly #source: ByteSource;
   #failure: unknown;
@@ -35,7 +35,7 @@ export class SourceReader extends Reader<ByteSource> {
     }
   }
 
-  /** The last error of the source, once. */
+  /** Returns the last error of the source once, then clears it. */
   takeFailure(): unknown {
     const failure = this.#failure;
     this.#failure = undefined;

@@ -12,12 +12,12 @@ import { readDicomSeries, scanDicom, type DicomSeries } from "../../src/index.js
 import { bytesOf, caseOf, sourcesOf } from "./cases.js";
 
 const CHROMIUM = "/usr/bin/chromium";
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is absent: apt-get install chromium`;
+const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing: apt-get install chromium`;
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 const WASM = "dcmjs-native-codecs.wasm";
 const wasm = join(dirname(createRequire(import.meta.url).resolve("dcmjs-codecs")), WASM);
 
-/** What runs in the page: the package's entry for browsers, and files as a browser has them. */
+/** The script of the page: the package's entry point for browsers, and files as a browser provides them. */
 const ENTRY = `
   import { readDicomSeries, scanDicom } from "./index.js";
   globalThis.readFiles = async (files) => {
@@ -35,7 +35,7 @@ const ENTRY = `
 let server: Server | undefined;
 let browser: Browser | undefined;
 let page: Page | undefined;
-/** Names of the files that the page asked for. */
+/** Names of the files that the page requested. */
 const asked: string[] = [];
 
 before(async () => {
@@ -86,6 +86,10 @@ for (const name of [...PLAIN, ...COMPRESSED]) {
     const files = one.files.map(([file, place]) => [file, Buffer.from(bytesOf(place)).toString("base64")]);
     const found: unknown = await page?.evaluate(`readFiles(${JSON.stringify(files)})`);
     assert.deepEqual(found, { shape, sha256 });
-    assert.equal(asked.includes(WASM), COMPRESSED.includes(name), "the codecs come with the first compressed file");
+    assert.equal(
+      asked.includes(WASM),
+      COMPRESSED.includes(name),
+      "the codecs are fetched with the first compressed file",
+    );
   });
 }

@@ -9,15 +9,15 @@ export const root = join(import.meta.dirname, "../../../../..");
 export interface DicomCase {
   name: string;
   about: string;
-  /** Name, and its place among the bytes. */
+  /** Name, and its offset in the bytes. */
   files: [string, number][];
   scan_options?: DicomScanOptions;
   options?: ReadDicomOptions;
-  /** Series that the scan finds; default 1. */
+  /** Number of series that the scan finds; default 1. */
   series?: number;
   set_aside?: [string, string][];
   volume?: { dtype: "int16" | "float32"; shape: [number, number, number]; affine: number[]; hu: string };
-  /** Of stored values, where the syntax loses. */
+  /** Tolerance in stored values, where the syntax is lossy. */
   tolerance?: number;
   unit?: Volume["unit"];
   description?: string;
@@ -41,11 +41,11 @@ export const caseOf = (name: string): DicomCase => {
   return found;
 };
 
-/** In a buffer of their own. */
+/** The bytes of the case, in a separate buffer. */
 export const bytesOf = (place: number): Uint8Array =>
   new Uint8Array(inflateSync(Buffer.from(stored.bytes[place] as string, "base64"), { dictionary }));
 
-/** A file in memory, as a browser has it. */
+/** A file in memory, as in a browser. */
 export function memorySource(name: string, bytes: Uint8Array): DicomSource {
   return {
     name,

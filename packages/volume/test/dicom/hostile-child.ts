@@ -1,7 +1,7 @@
 /**
- * Run by hostile.test.ts in a process of its own, with little memory: `node hostile-child.js SEED ROUNDS [PATTERN]`,
- * the pattern being of the names of cases.
- * Each round damages files of one case of series.json, scans and reads. Prints what came of them as JSON.
+ * Run by hostile.test.ts in a separate process with little memory: `node hostile-child.js SEED ROUNDS [PATTERN]`,
+ * where PATTERN matches the names of cases.
+ * Each round damages files of one case of series.json, scans and reads. Prints the outcomes as JSON.
  */
 import {
   assertVolume,
@@ -53,10 +53,10 @@ async function readOne(series: DicomSeries, label: string, cut: Map<string, numb
     const volume = await readDicomSeries(series, options);
     assertVolume(volume);
     outcomes.volume++;
-    // What was cut off can only have been pixels: a volume made of it would be filled in. A deflated stream has slack.
+    // A truncated file lacks pixels, so a volume of it would contain invented values. A deflated stream may end in unused bytes.
     const slack = name === "deflated" ? 8 : 1;
     const filled = volume.facts.order.filter(({ file }) => (cut.get(file) ?? 0) > slack);
-    if (filled.length > 0) troubles.push(`${label}: a volume of a file that was cut`);
+    if (filled.length > 0) troubles.push(`${label}: a volume of a truncated file`);
   } catch (error) {
     if (error instanceof DicomSeriesError) outcomes.refused++;
     else if (error instanceof VolumeFormatError && error.format === "DICOM") outcomes.damaged++;

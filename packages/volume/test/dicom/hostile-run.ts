@@ -7,7 +7,7 @@ const child = join(import.meta.dirname, "hostile-child.js");
 /** A heap of 192 MB, the codecs' memory and the program itself. */
 const MOST_MEGABYTES = 700;
 
-/** @throws AssertionError a crash, a hang, an untyped error, a volume of a cut file, or too much memory */
+/** @throws AssertionError a crash, a hang, an untyped error, a volume of a truncated file, or too much memory */
 export async function hostileRounds(seed: number, rounds: number, hangSeconds: number, pattern = ""): Promise<void> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -21,9 +21,9 @@ export async function hostileRounds(seed: number, rounds: number, hangSeconds: n
   };
   assert.deepEqual(troubles, []);
   assert.ok(megabytes < MOST_MEGABYTES, `${megabytes} MB`);
-  // Few cases of a pattern may have no file that is set aside.
+  // The few cases of a pattern may include no file that is set aside.
   if (pattern !== "") return;
   for (const [outcome, count] of Object.entries(outcomes)) {
-    assert.ok(count > rounds / 50, `${outcome} too seldom to mean anything: ${JSON.stringify(outcomes)}`);
+    assert.ok(count > rounds / 50, `${outcome} too rare to be meaningful: ${JSON.stringify(outcomes)}`);
   }
 }

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { hostileRounds } from "./hostile-run.js";
 
-test("300 seeded mutations of DICOM series: a volume that fits or a typed error, in little memory", async () => {
+test("300 seeded mutations of DICOM series: a valid volume or a typed error, in little memory", async () => {
   await hostileRounds(1, 300, 300);
 });

@@ -1,10 +1,10 @@
-/** Seeded damage: every change that a disk, a network or an attacker makes of a file. */
+/** Seeded damage: every change that a disk, a network or an attacker may make to a file. */
 
 export interface Mutation {
   bytes: Uint8Array;
-  /** What was done, for the message of a failing round. */
+  /** The change, for the message of a failing round. */
   what: string;
-  /** The file was cut by so many bytes. */
+  /** Number of bytes by which the file was truncated. */
   cut: number;
 }
 
@@ -14,7 +14,7 @@ const pick = <T>(random: Random, items: readonly T[]): T => items[Math.floor(ran
 const below = (random: Random, most: number): number => Math.floor(random() * most);
 
 const ABSURD = [0xffffffff, 0x7fffffff, 0x80000000, 0xfffffffe, 0x10000, 0xffff, 0x8000, 0, 1, 0xfffee000, 0xe00dfffe];
-/** Elements whose value decides on sizes: rows, columns, frames, bits, and the lengths of sequences and pixel data. */
+/** Elements whose value determines sizes: rows, columns, frames, bits, and the lengths of sequences and pixel data. */
 const SIZES = [
   [0x28, 0, 0x10, 0],
   [0x28, 0, 0x11, 0],

@@ -1,11 +1,11 @@
-/** Messages are rendered twice; the nameless one holds nothing that may point at a person. */
+/** Messages have two forms; the nameless one contains nothing that may identify a person. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { named, openZip, bytesSource, readDicomSeries, said, scanDicom, VolumeFormatError } from "../../src/index.js";
 import { zipOf } from "../zip-writer.js";
 import { bytesOf, cases, memorySource } from "./cases.js";
 
-test("said: whole has every name, nameless what stands instead, also in a message within a message", () => {
+test("said: whole has every name, nameless has the replacements, even for a message within a message", () => {
   const inner = said`${named("Mueller.dcm", "one file")} at ${3} mm`;
   const message = said`between ${inner} and ${named("Maier.dcm", "another")}`;
   assert.equal(message.whole, "between Mueller.dcm at 3 mm and Maier.dcm");
@@ -16,12 +16,28 @@ const refused = cases.filter((one) => one.error !== undefined || one.format_erro
 
 test("the fixtures refuse in every way that a series can be refused", () => {
   const codes = new Set(refused.map((one) => one.error).filter((code) => code !== undefined));
-  const all = ["duplicate-positions", "empty", "frames-without-geometry", "gantry-tilt", "gap-too-large", "missing-geometry", "missing-rescale", "missing-slices", "mixed-acquisitions", "mixed-orientation", "mixed-pixel-size", "shifted-slices", "single-slice", "too-large", "uneven-spacing"]; // prettier-ignore
+  const all = [
+    "duplicate-positions",
+    "empty",
+    "frames-without-geometry",
+    "gantry-tilt",
+    "gap-too-large",
+    "missing-geometry",
+    "missing-rescale",
+    "missing-slices",
+    "mixed-acquisitions",
+    "mixed-orientation",
+    "mixed-pixel-size",
+    "shifted-slices",
+    "single-slice",
+    "too-large",
+    "uneven-spacing",
+  ];
   assert.deepEqual([...codes].sort(), all);
 });
 
 for (const one of refused) {
-  test(`a refusal without names (${one.name}): no file, folder, UID or time of day, and still the reason`, async () => {
+  test(`a refusal without names (${one.name}): it gives the reason but no file, folder, UID or time of day`, async () => {
     // Names as short as those of a CD export, which occur in other words too, and as long as a patient's.
     const patient = await namelessOf(one, (k) => `Mueller_Hans_19600101/ZQ^${k}.dcm`);
     assert.doesNotMatch(patient, /Mueller|ZQ|dcm|2\.25\.|1\.2\.840\.\d|SECRET|19010203/);
@@ -39,7 +55,7 @@ async function namelessOf(one: (typeof cases)[number], rename: (k: number) => st
   );
 }
 
-test("a damaged zip: the entry is in the message, and not in the nameless one", async () => {
+test("a damaged zip: the entry is named in the message, but not in its nameless form", async () => {
   const bytes = zipOf([{ name: "Mueller_Hans/ZQ.dcm", data: Buffer.from("0123456789"), method: 0 }]);
   const at = Buffer.from(bytes).indexOf("0123456789");
   bytes[at] = 0x58;

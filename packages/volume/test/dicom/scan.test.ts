@@ -18,7 +18,7 @@ import { bytesOf, caseOf, cases, memorySource, sourcesOf } from "./cases.js";
 const explicit = caseOf("explicit");
 const firstFile = (): Uint8Array => bytesOf((explicit.files[0] as [string, number])[1]);
 
-test("a series carries identity and acquisition, each as the file says (fixtures/dicom/_dicom.py)", async () => {
+test("a series carries identity and acquisition, as given in the file (fixtures/dicom/_dicom.py)", async () => {
   const { series } = await scanDicom(sourcesOf(explicit));
   const { slices, ...facts } = series[0] as DicomSeries;
   assert.deepEqual(facts, {
@@ -83,7 +83,7 @@ test("all cases in one heap, shuffled: each series is found, and each is read as
   const turned = sources.map((_, i) => sources[(i * 103) % sources.length] as DicomSource);
   assert.equal(new Set(turned).size, sources.length);
   const scan = await scanDicom(turned);
-  // Two cases are of the same files, read with other options.
+  // Two cases use the same files, read with other options.
   const unique = new Set(some.map(({ files }) => JSON.stringify(files.map(([, place]) => place).sort())));
   assert.equal(scan.series.length, unique.size);
   for (const series of scan.series) {
@@ -94,7 +94,7 @@ test("all cases in one heap, shuffled: each series is found, and each is read as
   }
 });
 
-/** Notes what is asked of it. */
+/** Records which bytes are requested. */
 function watched(bytes: Uint8Array): { source: DicomSource; asked: (number | "all")[] } {
   const asked: (number | "all")[] = [];
   const inner = memorySource("watched", bytes);
@@ -103,7 +103,7 @@ function watched(bytes: Uint8Array): { source: DicomSource; asked: (number | "al
   return { source: { ...inner, head, read }, asked };
 }
 
-/** A private element of so many bytes, put before the geometry, in explicit VR. */
+/** A private element of `bytes` bytes in explicit VR, inserted before the geometry. */
 function withPrivate(bytes: Uint8Array, length: number): Uint8Array {
   const element = Buffer.alloc(12 + length);
   element.set([0x09, 0x00, 0x10, 0x10, 0x4f, 0x42]);
@@ -125,7 +125,7 @@ test("a scan reads 16 KB of a file, more only where the header is longer", async
   assert.deepEqual(other.asked, [16384]);
 });
 
-test("sources without head or size are read whole; async lists are taken too", async () => {
+test("sources without head or size are read as a whole; async lists are accepted, too", async () => {
   async function* bare(): AsyncGenerator<DicomSource> {
     for (const source of sourcesOf(explicit)) {
       yield await Promise.resolve({ name: source.name, read: () => source.read() });
@@ -135,7 +135,7 @@ test("sources without head or size are read whole; async lists are taken too", a
   assert.equal((await readDicomSeries(series[0] as DicomSeries)).data.length, 120);
 });
 
-test("dicomFiles walks folders of any depth, in order of names, and no circle of links", async () => {
+test("dicomFiles walks folders of any depth, in order of names, and follows no circular links", async () => {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, "b/c"), { recursive: true });
   for (const name of ["b/c/1", "b/2.dcm", "a"]) await writeFile(join(folder.path, name), name);
@@ -166,7 +166,7 @@ test("a file that cannot be read is set aside; other errors and an abort come th
   await assert.rejects(scanDicom(sourcesOf(explicit), { signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
-/** Where the data set begins: with the character set. */
+/** The start of the data set: the character set. */
 const datasetOf = (file: Uint8Array): number => Buffer.from(file).indexOf(Buffer.from([8, 0, 5, 0, 0x43, 0x53]));
 
 /** A file whose data set is these bytes. */
@@ -176,7 +176,7 @@ const openSequence = Uint8Array.from([
   0x08, 0, 0x40, 0x11, 0x53, 0x51, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0, 0xe0, 0xff, 0xff, 0xff, 0xff,
 ]);
 
-test("sequences nested 200 000 deep and 2 million empty items are walked in little memory", async () => {
+test("sequences nested 200 000 deep and 2 million empty items are walked with little memory", async () => {
   const deep = fileOf(Buffer.alloc(200_000 * openSequence.length, openSequence));
   const items = Buffer.alloc(2 ** 24, Uint8Array.from([0xfe, 0xff, 0, 0xe0, 0, 0, 0, 0]));
   const wide = fileOf(openSequence.subarray(0, 12), items);
@@ -189,7 +189,7 @@ test("sequences nested 200 000 deep and 2 million empty items are walked in litt
   assert.ok(process.memoryUsage().heapUsed - before < 50e6);
 });
 
-test("a deflated bomb is unpacked no further than its header or its pixels need", async () => {
+test("a deflated bomb is inflated no further than its header or its pixels require", async () => {
   const [[, place]] = caseOf("deflated").files as [[string, number]];
   const file = Buffer.from(bytesOf(place));
   // Group 2 ends with the UID of the implementation; the data set begins with the character set.
@@ -206,7 +206,10 @@ test("a deflated bomb is unpacked no further than its header or its pixels need"
   assert.ok(process.memoryUsage().arrayBuffers - before < 16e6);
 });
 
-/** The file with other characters in place of a UID's last ones. */
+/** The number of slices of each series. */
+const sliceCounts = (series: readonly DicomSeries[]): number[] => series.map(({ slices }) => slices.length);
+
+/** The file with the last characters of a UID replaced. */
 function withUid(bytes: Uint8Array, tag: readonly [number, number, number, number], uid: string): Uint8Array {
   const copy = Buffer.from(bytes);
   const at = copy.indexOf(Buffer.from([...tag, 0x55, 0x49]));
@@ -220,26 +223,28 @@ const INSTANCE = [0x08, 0, 0x18, 0] as const;
 const framed = (frames: readonly number[]) =>
   explicit.files.map(([, place], k) => memorySource(`IM${k}`, withUid(bytesOf(place), FRAME, `2.25.${frames[k]}`)));
 
-test("a FrameOfReferenceUID of its own in every file: one series where positions are regular, and the facts say so", async () => {
+test("a different FrameOfReferenceUID in every file: one series where positions are regular, and the facts record it", async () => {
   const { series } = await scanDicom(framed([1, 2, 3, 4]));
-  assert.deepEqual(series.map(({ slices }) => slices.length), [4]); // prettier-ignore
+  assert.deepEqual(sliceCounts(series), [4]);
   const volume = await readDicomSeries(series[0]!);
   const [plain] = (await scanDicom(sourcesOf(explicit))).series;
   assert.deepEqual(volume.data, (await readDicomSeries(plain!)).data);
   assert.deepEqual([volume.facts.framesOfReference, planDicomSeries(plain!).facts.framesOfReference], [4, 1]);
-  // A lost slice is what is wrong then, not six series of one slice.
+  // The problem is then a missing slice, not six series of one slice.
   const lossy = await scanDicom(framed([1, 2, 3, 4]).filter((_, k) => k !== 1));
   assert.equal(lossy.series.length, 1);
   assert.throws(() => planDicomSeries(lossy.series[0]!), /1 slice is missing/);
 });
 
-test("two frames of reference at the same positions stay two series, whose positions say nothing of each other", async () => {
+test("two frames of reference at the same positions stay two series, because their positions cannot be compared", async () => {
   const second = explicit.files.map(([, place], k) => {
     const bytes = withUid(bytesOf(place), INSTANCE, `2.25.${k}`);
     return memorySource(`other${k}`, withUid(bytes, FRAME, "2.25.7"));
   });
   const { series } = await scanDicom([...framed([8, 8, 8, 8]), ...second]);
-  assert.deepEqual(series.map(({ slices, frameOfReference }) => [slices.length, frameOfReference]), [[4, "2.25.8"], [4, "2.25.7"]]); // prettier-ignore
+  assert.deepEqual(sliceCounts(series), [4, 4]);
+  const frames = series.map(({ frameOfReference }) => frameOfReference);
+  assert.deepEqual(frames, ["2.25.8", "2.25.7"]);
 });
 
 test("without a SOPInstanceUID, a copy is a file with the same bytes; one pixel makes it another slice", async () => {
@@ -247,8 +252,10 @@ test("without a SOPInstanceUID, a copy is a file with the same bytes; one pixel 
   const named = (folder: string, files: readonly Uint8Array[]) =>
     files.map((bytes, k) => memorySource(`${folder}/IM${k}`, bytes));
   const twice = await scanDicom([...named("a", bare), ...named("b", bare)]);
-  assert.deepEqual(twice.series.map(({ slices }) => slices.length), [4]); // prettier-ignore
-  assert.deepEqual(twice.setAside.map(({ name, code, reason }) => [name, code, reason]), [0, 1, 2, 3].map((k) => [`b/IM${k}`, "same-instance", `it is a copy of a/IM${k}, byte for byte`])); // prettier-ignore
+  assert.deepEqual(sliceCounts(twice.series), [4]);
+  const copies = [0, 1, 2, 3].map((k) => [`b/IM${k}`, "same-instance", `it is a copy of a/IM${k}, byte for byte`]);
+  const setAside = twice.setAside.map(({ name, code, reason }) => [name, code, reason]);
+  assert.deepEqual(setAside, copies);
   const changed = bare.map((bytes) => Uint8Array.from(bytes, (byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)));
   const different = await scanDicom([...named("a", bare), ...named("b", changed)]);
   assert.deepEqual([different.setAside.length, different.series[0]!.slices.length], [0, 8]);

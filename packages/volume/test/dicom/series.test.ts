@@ -15,7 +15,7 @@ import { assertClose } from "../fixtures.js";
 import { cases, expectedHu, sourcesOf, type DicomCase } from "./cases.js";
 
 for (const one of cases) {
-  test(`DICOM ${one.name}: ${one.about}${one.volume ? ", as pydicom and numpy have it" : ""} (fixtures/dicom/make_series.py)`, async () => {
+  test(`DICOM ${one.name}: ${one.about}${one.volume ? ", equal to pydicom and numpy" : ""} (fixtures/dicom/make_series.py)`, async () => {
     const scan = await scanDicom(sourcesOf(one), one.scan_options);
     const aside = scan.setAside.map(({ name, code }) => [name, code]);
     assert.deepEqual(aside, one.set_aside ?? []);
@@ -32,7 +32,7 @@ for (const one of cases) {
   });
 }
 
-/** Headers alone tell the shape, or the refusal; a damaged pixel they cannot see. */
+/** Headers alone determine the shape or the refusal; they do not reveal damaged pixels. */
 function checkPlan(series: DicomSeries, one: DicomCase): void {
   const plan = () => planDicomSeries(series, one.options);
   if (one.error !== undefined) return void assert.throws(plan, refusalOf(one));

@@ -1,22 +1,22 @@
 import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-/** One file, and what becomes of it. docs/reference/formats.md is made from these. */
+/** One file and the result of reading it. docs/reference/formats.md is generated from these. */
 export interface FormatCase {
   format: "NIfTI" | "NRRD" | "MetaImage" | "npy" | "npz" | "zip" | "PNG and JPEG";
-  /** For the page: what the file is. */
+  /** Description of the file, for the page. */
   what: string;
-  /** Makes it in an empty folder. @returns its path */
+  /** Creates the file in an empty folder. @returns its path */
   make: (folder: string) => Promise<string>;
-  /** "read", or a part of the refusal. */
+  /** "read", or a part of the refusal's message. */
   outcome: "read" | RegExp;
-  /** How it is read, where readVolume is not the one. */
+  /** How it is read, if not by readVolume. */
   read?: (path: string) => Promise<unknown>;
 }
 
 export type Make = FormatCase["make"];
 
-/** A fixture under its name, with the files that belong to it. */
+/** A fixture under its name, with its companion files. */
 export const copy =
   (from: (name: string) => string, ...names: [string, ...string[]]): Make =>
   async (folder) => {
@@ -29,7 +29,7 @@ export const written = async (folder: string, name: string, bytes: Uint8Array | 
   return join(folder, name);
 };
 
-/** A fixture whose bytes are changed on the way; from -> to in its text header, or by a function. */
+/** A fixture with changed bytes: from -> to in its text header, or by a function. */
 export const changed =
   (from: string, name: string, change: (bytes: Buffer) => Uint8Array): Make =>
   async (folder) =>

@@ -96,7 +96,7 @@ export const niftiCases: FormatCase[] = [
   ),
   niftiRefused(
     "sizes that the file cannot hold",
-    /announces|file holds/,
+    /declares|file holds/,
     changed(
       int16,
       "a.nii",

@@ -49,7 +49,7 @@ export const pictureCases: FormatCase[] = [
   pictureCase("bits that differ", /expected 8 bits/, { name: "1.png" }, { name: "2.png", bits: 16 }),
   pictureCase("colour", /channels differ/, { name: "1.png", channels: 3 }),
   {
-    ...pictureCase("one picture", /one picture is no volume/),
+    ...pictureCase("one picture", /a single picture is not a volume/),
     make: async (folder) => join(await pictures({ name: "1.png" })(folder), "1.png"),
   },
 ];

@@ -24,9 +24,9 @@ export const zipCases: FormatCase[] = [
   zipRefused("deflate64 (method 9), or any but stored and deflate", /method 9/, [
     { name: "a.dcm", data: text, method: 9 },
   ]),
-  zipRefused("more than deflate can hold", /announces/, [{ name: "a.dcm", data: text, declared: 2 ** 31 }]),
-  zipRefused("more than it announces", /unpacks to more/, [{ name: "a.dcm", data: Buffer.alloc(9999), declared: 99 }]),
-  zipRefused("less than it announces", /unpacks to 34/, [{ name: "a.dcm", data: text, declared: 35 }]),
+  zipRefused("more than deflate can hold", /declares/, [{ name: "a.dcm", data: text, declared: 2 ** 31 }]),
+  zipRefused("more than it declares", /unpacks to more/, [{ name: "a.dcm", data: Buffer.alloc(9999), declared: 99 }]),
+  zipRefused("less than it declares", /unpacks to 34/, [{ name: "a.dcm", data: text, declared: 35 }]),
   zipRefused("files over one another", /zip bomb/, [{ name: "a.dcm", data: text }], 3),
   zipRefused("a wrong checksum", /checksum/, [{ name: "a.dcm", data: text, crc: 1 }]),
   {

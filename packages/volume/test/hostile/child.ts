@@ -1,5 +1,5 @@
 /**
- * Reads mutated files one after another, and reports each to its parent; by hand, to see one again:
+ * Reads mutated files one after another, and reports each to its parent. To reproduce one by hand:
  *
  *   node packages/volume/dist/test/hostile/child.js SEED FIRST END [FOLDER that keeps the files]
  */
@@ -11,7 +11,7 @@ import { hostileFormats, type HostileFormat } from "./formats.js";
 import { mutate, randomOf } from "./mutations.js";
 import type { Seed } from "./seeds.js";
 
-/** What the child says before it reads a file, and after. */
+/** What the child reports before and after it reads a file. */
 export type Report =
   | { index: number; about: string }
   | { index: number; outcome: "read" | "refused"; format: string; peakMb: number }
@@ -59,7 +59,7 @@ async function verdict(
   try {
     const found = await format.read(path);
     if (expected !== undefined && found !== expected)
-      return { index, violation: `${about}: the cut file gave other voxels than the whole` };
+      return { index, violation: `${about}: the truncated file gave other voxels than the complete one` };
   } catch (error) {
     if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) {
       const said = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -38,7 +38,7 @@ export interface HostileFormat {
   read: (path: string) => Promise<string>;
 }
 
-/** Shape, geometry and every value. @throws where the data do not fit the shape */
+/** Shape, geometry and every value. @throws where the data do not match the shape */
 export function fingerprint(volume: Volume): string {
   assertVolume(volume);
   const { shape, spacing, origin, direction, data } = volume;
@@ -46,7 +46,7 @@ export function fingerprint(volume: Volume): string {
   return hash.update(data).digest("hex");
 }
 
-/** @throws where the data do not fit the shape */
+/** @throws where the data do not match the shape */
 export function arrayFingerprint({ shape, dtype, data }: NpyArray): string {
   const count = shape.reduce((product, n) => product * n, 1);
   if (data.length !== count) throw new Error(`${data.length} values for the shape (${shape.join(", ")})`);
@@ -71,7 +71,7 @@ async function readNpz(path: string): Promise<string> {
   return found.join(" ");
 }
 
-/** Reads all of it, piece by piece, as a reader of DICOM in zip would. */
+/** Reads everything in chunks, like a reader of DICOM in zip. */
 async function readZip(path: string): Promise<string> {
   await using archive = await openZipFile(path);
   const hash = createHash("sha256");

@@ -3,7 +3,7 @@ import type { Seed } from "./seeds.js";
 export interface Mutation {
   kind: string;
   bytes: Uint8Array;
-  /** The file is the seed without its end: what is read from it must be the seed's content, or nothing. */
+  /** The file is a truncated seed: what is read from it must be the seed's content, or nothing. */
   cut: boolean;
 }
 
@@ -11,7 +11,7 @@ type Random = () => number;
 const below = (random: Random, end: number) => Math.floor(random() * end);
 const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T;
 
-/** A generator whose neighbours share nothing (Steele, Lea, Flood: SplitMix, OOPSLA 2014; 32-bit finaliser). */
+/** A generator whose neighbouring streams are unrelated (Steele, Lea, Flood: SplitMix, OOPSLA 2014; 32-bit finaliser). */
 export function randomOf(seed: number, index: number): Random {
   let state = (Math.imul(seed, 0x85ebca6b) ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0;
   return () => {
@@ -121,7 +121,7 @@ function repeated(bytes: Uint8Array, random: Random): Uint8Array {
   return joined(bytes.subarray(0, at), ...parts, bytes.subarray(at));
 }
 
-/** What makes parsers recurse or try again and again. */
+/** Input that makes parsers recurse or retry. */
 const RUNS = [
   "(",
   "[",

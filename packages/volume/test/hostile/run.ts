@@ -1,22 +1,22 @@
 import { spawn } from "node:child_process";
 import type { Report } from "./child.js";
 
-/** Of data in the child: V8's heap, buffers, what libraries take. A larger request fails, and is a violation or a typed error. */
+/** Limit on the memory of the child: V8's heap, buffers, and what libraries allocate. A larger request fails with a typed error, or else it is a violation. */
 const MEMORY_MB = 1024;
-/** A file that takes longer hangs: each takes milliseconds. */
+/** A file that takes longer counts as a hang: each takes milliseconds. */
 const WATCHDOG_SECONDS = 90;
 
 export interface HostileTally {
-  /** Files read and refused, by format. */
+  /** Number of files read and refused, by format. */
   formats: Map<string, { read: number; refused: number }>;
-  /** What must not be: crashes, hangs, other errors, other voxels; each with the number of its file. */
+  /** Violations: crashes, hangs, untyped errors, wrong voxels; each with the number of its file. */
   violations: string[];
   peakMb: number;
 }
 
 /**
  * Reads `count` seeded mutations of files of all formats in a child process with bounded memory and a watchdog.
- * After a crash or a hang it goes on behind the file that did it.
+ * After a crash or a hang it continues after the file that caused it.
  */
 export async function runHostile(seed: number, count: number): Promise<HostileTally> {
   const tally: HostileTally = { formats: new Map(), violations: [], peakMb: 0 };
@@ -24,7 +24,7 @@ export async function runHostile(seed: number, count: number): Promise<HostileTa
   return tally;
 }
 
-/** @returns the number of the first file that is not done */
+/** @returns the number of the first file that is not finished */
 function runChild(seed: number, first: number, end: number, tally: HostileTally): Promise<number> {
   const script = new URL("child.js", import.meta.url).pathname;
   const command = `ulimit -d ${MEMORY_MB * 1024}; exec "$0" --max-old-space-size=256 "$@"`;

@@ -7,16 +7,16 @@ import { fixture, raster } from "../fixtures.js";
 import { formatCases } from "../format-cases/all.js";
 import { zipOf } from "../zip-writer.js";
 
-/** A whole file that reads without error. */
+/** A complete file that is read without an error. */
 export interface Seed {
-  /** The name under which the mutated file is written; its ending may matter. */
+  /** The name under which the mutated file is written; its extension may matter. */
   file: string;
   bytes: Uint8Array;
-  /** Files beside it that are left whole: the other half of a pair. */
+  /** Companion files that are left intact: the other half of a pair. */
   beside?: Record<string, Uint8Array>;
-  /** How to reach what is packed inside, so that mutations get past the packing. */
+  /** How to reach the packed content, so that mutations get past the compression. */
   packing?: Packing;
-  /** It is refused as it is: made to take memory. */
+  /** True where the seed itself is refused, because it would exhaust memory. */
   bomb?: boolean;
 }
 
@@ -38,7 +38,7 @@ export const seedsOf =
       })),
     );
 
-/** A text header, then packed voxels: the packing of what lies behind the header's last line. */
+/** A text header, then packed voxels: packs what follows the last line of the header. */
 const behindHeader = (end: RegExp, open: Packing["open"], close: Packing["close"]): Packing => {
   const split = (bytes: Uint8Array) => {
     const match = end.exec(Buffer.from(bytes).toString("latin1"));
@@ -56,7 +56,7 @@ const behindHeader = (end: RegExp, open: Packing["open"], close: Packing["close"
   };
 };
 
-/** A detached header is mutated, its data are left whole. */
+/** A detached header is mutated, its data are left intact. */
 export const detached = (file: string, data: string) => async (): Promise<Seed[]> => [
   {
     file,
@@ -82,7 +82,7 @@ export async function niftiPair(): Promise<Seed[]> {
   ];
 }
 
-/** 16 MiB of zeros behind a whole small file, in 16 KiB of gzip. */
+/** 16 MiB of zeros after a complete small file, in 16 KiB of gzip. */
 export async function niftiBomb(): Promise<Seed[]> {
   const bytes = await readFile(fixture("int16.nii"));
   const packing = { open: gzip.open, close: bombed };
@@ -125,7 +125,7 @@ export const metaSeeds = together(
   packed(seedsOf(raster, "int16_msb_zlib.mha", "int64_msb_zlib.mha"), metaZlib),
 );
 export const npyNames = readdirSync(fixture(".")).filter((name) => /^npy_.*\.npy$/.test(name));
-/** The files that the table of formats makes, as seeds. */
+/** The files of the table of formats, as seeds. */
 export const made = (format: string) => async (): Promise<Seed[]> => {
   const seeds: Seed[] = [];
   for (const formatCase of formatCases.filter((one) => one.format === format && one.outcome === "read")) {
@@ -166,7 +166,7 @@ export async function npzSeeds(): Promise<Seed[]> {
 export function zipSeeds(): Promise<Seed[]> {
   const nested = zipOf([{ name: "inner.zip", data: zipOf([{ name: "a.txt", data: Buffer.alloc(99, "text ") }]) }]);
   const many = Array.from({ length: 40 }, (_, i) => ({ name: `folder/IM${i}`, data: Buffer.alloc(i * 11, "slice ") }));
-  // 16 MiB in 16 KiB, honestly announced and not.
+  // 16 MiB in 16 KiB, correctly declared and not.
   const zeros = Buffer.alloc(2 ** 24);
   const bomb = { name: "zeros", data: zeros, stored: deflateRawSync(zeros), crc: 0xa47ca14a };
   const lying = { ...bomb, declared: 1000 };

@@ -23,7 +23,7 @@ function apart(a: Box, b: Box, { spacing }: Volume): number {
 const scans: [string, TorsoOptions][] = [
   ["on a table with a hollow, a mattress as dense as lung, in a gown", {}],
   ["without a table", { table: false }],
-  ["with arms that lie apart, which are left out", { arms: true, view: [205, 150, 150] }],
+  ["with separate arms, which are left out", { arms: true, view: [205, 150, 150] }],
   ["in noise of 60 HU", { noise: 60 }],
   ["of a scanner 24 HU too low", { offset: -24 }],
   ["in slices of 10 mm", { spacing: [2, 2, 10] }],
@@ -42,7 +42,7 @@ for (const [name, options] of scans) {
 }
 
 for (const padding of [-1024, -2000, -3024]) {
-  test(`findBody: a circle that cuts the patient, padding ${padding}: what is inside of it`, () => {
+  test(`findBody: a circle with padding ${padding} that cuts the patient: the part inside it`, () => {
     const drawn = torso({ circle: 120, padding });
     const inCircle = drawn.body.map((value, i) => (drawn.volume.data[i] === padding ? 0 : value));
     const { mask } = found(drawn.volume);
@@ -51,14 +51,14 @@ for (const padding of [-1024, -2000, -3024]) {
   });
 }
 
-test("findBody: a picture that shows nothing but body, with lungs cut at its border, is all body", () => {
+test("findBody: an image that shows only the body, with lungs cut at its border, is all body", () => {
   const drawn = torso({ view: [100, 80, 120] });
   const { mask } = found(drawn.volume);
   const { dice } = overlap(mask.data, drawn.body, drawn.volume);
   assert.ok(dice > 0.98, `Dice ${dice}`);
 });
 
-test("findBody: turned scans give the same body", () => {
+test("findBody: reoriented scans give the same body", () => {
   const { volume } = torso({ spacing: [4, 4, 8] });
   const upright = found(volume);
   for (const code of ["RAS", "PSL"]) {
@@ -66,7 +66,7 @@ test("findBody: turned scans give the same body", () => {
   }
 });
 
-test("findBody: air alone holds no body; values that are no HU are refused", () => {
+test("findBody: air alone has no body; values that are not HU are refused", () => {
   const { volume } = torso({ spacing: [20, 20, 20] });
   assert.deepEqual(findBody({ ...volume, data: volume.data.map(() => -1000) }), { found: false });
   assert.throws(() => findBody({ ...volume, unit: "arbitrary" }), RegionError);

@@ -23,7 +23,7 @@ for (const { name, shape, mask: hex, faces, corners } of regionFacts.masks) {
   }
 }
 
-test("components: any value but 0 is set; select keeps whole components; largest is the first of equals", () => {
+test("components: any nonzero value is set; select keeps whole components; largest is the first of equals", () => {
   const found = connectedComponents(Uint8Array.of(7, 255, 0, 1, 1, 0, 9, 0), [8, 1, 1]);
   assert.deepEqual(Array.from(found.size), [2, 2, 1]);
   assert.equal(found.largest, 0);
@@ -31,7 +31,7 @@ test("components: any value but 0 is set; select keeps whole components; largest
   assert.equal(connectedComponents(new Uint8Array(8), [2, 2, 2]).largest, -1);
 });
 
-test("components: a snake and a comb, whose runs are joined late, are each one", () => {
+test("components: a snake and a comb, whose runs are joined late, are one component each", () => {
   const n = 100;
   const snake = new Uint8Array(n * n);
   for (let y = 0; y < n; y++) {
@@ -46,7 +46,7 @@ test("components: a snake and a comb, whose runs are joined late, are each one",
   }
 });
 
-test("components: those of 200 seeded masks are a partition that a flood fill makes too", () => {
+test("components: those of 200 seeded masks equal those of a flood fill", () => {
   const random = seeded(4);
   for (let round = 0; round < 200; round++) {
     const shape: [number, number, number] = [
@@ -65,7 +65,7 @@ test("components: those of 200 seeded masks are a partition that a flood fill ma
   }
 });
 
-/** Labels by the plainest way there is. */
+/** Labels by the simplest possible method. */
 function floodFill(mask: Uint8Array, [nx, ny, nz]: [number, number, number], connectivity: 6 | 26): number[] {
   const labels = new Array<number>(mask.length).fill(0);
   let label = 0;

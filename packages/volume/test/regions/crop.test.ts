@@ -21,7 +21,7 @@ import { maskOf, regionFacts } from "./masks.js";
 const volume = obliqueVolume(new Int16Array(9 * 7 * 5), [9, 7, 5]);
 const box: Box = { start: [2, 1, 3], end: [7, 6, 5] };
 
-test("cropTo: every voxel keeps its value and its place in the world, exactly (by voxelToWorld)", () => {
+test("cropTo: every voxel keeps exactly its value and its world position (by voxelToWorld)", () => {
   const { volume: part, record } = cropTo(volume, box);
   assert.deepEqual(part.shape, [5, 5, 2]);
   assert.deepEqual([part.spacing, part.direction, part.unit], [volume.spacing, volume.direction, "HU"]);
@@ -35,12 +35,12 @@ test("cropTo: every voxel keeps its value and its place in the world, exactly (b
   assert.deepEqual(record, { box, sourceShape: [9, 7, 5], sourceOrigin: volume.origin });
 });
 
-test("cropTo: the margin is whole voxels that cover the mm, cut off where the volume ends", () => {
+test("cropTo: the margin is whole voxels that cover the mm, clipped where the volume ends", () => {
   // Spacing 0.7, 0.8, 2.5 mm: 1.4 mm are 2, 2 and 1 voxels.
   assert.deepEqual(cropTo(volume, box, { margin: 1.4 }).record.box, { start: [0, 0, 2], end: [9, 7, 5] });
   assert.deepEqual(cropTo(volume, box, { margin: 0.1 }).record.box, { start: [1, 0, 2], end: [8, 7, 5] });
   assert.deepEqual(cropTo(volume, box, { margin: 1e4 }).volume.shape, volume.shape);
-  // 10 mm of 5 mm that was kept in 32 bits as 4.99999.
+  // 10 mm of a 5 mm spacing that was stored in 32 bits as 4.99999.
   const grid = { shape: [20, 20, 20] as Triple, spacing: [4.99999, 5, 5.00001] as Triple };
   assert.deepEqual(growBox({ start: [5, 5, 5], end: [6, 6, 6] }, 10, grid), { start: [3, 3, 3], end: [8, 8, 8] });
 });
@@ -70,7 +70,7 @@ test("cropTo refuses empty, fractional and outlying boxes, and negative margins"
   assert.throws(() => cropTo(volume, box, { margin: -1 }), VolumeArgumentError);
 });
 
-test("boxOf: the smallest box, by hand; none of an empty mask", () => {
+test("boxOf: the smallest box, by hand; null for an empty mask", () => {
   const mask = new Uint8Array(4 * 3 * 2);
   assert.equal(boxOf(mask, [4, 3, 2]), null);
   mask[1 + 4 * (2 + 3 * 0)] = 7;
@@ -95,7 +95,7 @@ function ownMask(): Volume {
   return { ...volume, data };
 }
 
-test("maskBox: a mask on the same grid, turned or finer, gives the very box", () => {
+test("maskBox: a mask on the same grid, reoriented or finer, gives exactly the box", () => {
   const mask = ownMask();
   assert.deepEqual(maskBox(mask, volume), box);
   for (const code of ["RAS", "SPL", "AIR"]) assert.deepEqual(maskBox(reorient(mask, code), volume), box, code);
@@ -115,7 +115,7 @@ test("maskBox: rounding of an affine in 32 bits adds no voxels", () => {
   assert.deepEqual(maskBox(rounded, volume), box);
 });
 
-test("maskBox refuses an empty mask and one that lies elsewhere, with the places in mm", () => {
+test("maskBox refuses an empty mask and one outside of the scan, with both positions in mm", () => {
   const mask = ownMask();
   const empty = { ...mask, data: mask.data.map(() => 0) };
   assert.throws(

@@ -1,4 +1,4 @@
-/** Flags of what the picture cuts: raised for lungs that it cuts, and not for whole ones, thin slices or thick. */
+/** Flags for lungs that the image cuts: set for cut lungs and not for complete ones, with thin and thick slices. */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { findLungs, type LungFlag, type Triple, type Volume } from "../../src/index.js";
@@ -11,9 +11,9 @@ const BODY = [170, 115] as const;
 interface Shown {
   /** mm between slices. */
   mm: number;
-  /** Half the width of the picture. */
+  /** Half the width of the image. */
   half?: number;
-  /** Of the picture below and above the lungs; less than 0 cuts them. */
+  /** Margin of the image below and above the lungs; a negative one cuts them. */
   below?: number;
   above?: number;
 }
@@ -42,11 +42,11 @@ function valueAt(x: number, y: number, z: number): number {
 const shown: [string, Shown, LungFlag[]][] = [
   ["whole, in slices of 2 mm", { mm: 2 }, []],
   ["whole, in slices of 8 mm", { mm: 8 }, []],
-  ["whole, in slices of 10 mm that just hold them", { mm: 10, below: 0, above: 0 }, []],
-  ["whole, in a picture that cuts the body", { mm: 5, half: 145 }, []],
+  ["whole, in slices of 10 mm that just contain them", { mm: 10, below: 0, above: 0 }, []],
+  ["whole, in an image that cuts the body", { mm: 5, half: 145 }, []],
   ["without the top 20 mm", { mm: 8, above: -20 }, ["cut-above"]],
   ["without the lowest 20 mm", { mm: 8, below: -20 }, ["cut-below"]],
-  ["in a picture that cuts them at the sides", { mm: 5, half: 120 }, ["cut-aside"]],
+  ["in an image that cuts them at the sides", { mm: 5, half: 120 }, ["cut-aside"]],
 ];
 for (const [name, options, flags] of shown)
   test(`lungs ${name}: ${flags.length === 0 ? "no flag" : flags.join()}`, () => {
@@ -55,7 +55,7 @@ for (const [name, options, flags] of shown)
     assert.deepEqual([lungs.flags, lungs.complete], [flags, flags.length === 0]);
   });
 
-test("an end slice cuts the lungs where they would go on beyond the next slice, falling as they do", () => {
+test("an end slice cuts the lungs where, at the same rate of decrease, they would continue beyond the next slice", () => {
   const ways = { joined: false, dense: false, widened: false };
   const flags = (area: number[]) => flagsOf({ rightMl: 2000, leftMl: 2000, area, asideCm2: 0 }, ways);
   assert.deepEqual(flags([12, 40, 80, 100, 80, 45, 15]), []);

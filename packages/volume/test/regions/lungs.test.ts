@@ -53,7 +53,7 @@ test("findLungs: both lungs of a drawn torso, on the right sides, whole in the b
   );
 });
 
-/** Share of the voxels that `where` (LPS mm) accepts and that the mask holds. */
+/** Share of the voxels that `where` (LPS mm) accepts and the mask contains. */
 function shareIn(mask: Volume, where: (x: number, y: number, z: number) => boolean): number {
   let [all, inMask] = [0, 0];
   mask.data.forEach((value, i) => {
@@ -65,13 +65,13 @@ function shareIn(mask: Volume, where: (x: number, y: number, z: number) => boole
   return inMask / all;
 }
 
-test("findLungs: the windpipe above and between the lungs, and gas in the stomach, are no lung", () => {
+test("findLungs: the windpipe above and between the lungs, and gas in the stomach, are not lung", () => {
   const { mask } = found(torso({ stomachGas: true }).volume);
   assert.ok(shareIn(mask, (x, y, z) => z > 30 && Math.hypot(x - 2, y - 5) < 7) < 0.02);
   assert.ok(shareIn(mask, (x, y, z) => Math.hypot((x - 62) / 36, (y + 20) / 23, (z + 75) / 24) < 1) < 0.02);
 });
 
-test("findLungs: lungs that touch are parted in the middle", () => {
+test("findLungs: lungs that touch are divided in the middle", () => {
   const drawn = torso({ septum: 0 });
   const lungs = found(drawn.volume);
   assert.ok(has(lungs, "joined"), lungs.flags.join());
@@ -102,7 +102,7 @@ test("findLungs: lungs that end without tapering, dense below, get a box that re
 });
 
 for (const white of ["right", "left"] as const) {
-  test(`findLungs: a ${white} lung without air is missed, said and kept in the box`, () => {
+  test(`findLungs: a ${white} lung without air is missed, flagged and kept in the box`, () => {
     const drawn = torso({ white });
     const lungs = found(drawn.volume);
     assert.ok(has(lungs, "one-lung", "widened"), lungs.flags.join());
@@ -116,7 +116,7 @@ for (const white of ["right", "left"] as const) {
 const seen: [string, TorsoOptions, LungFlag[]][] = [
   ["whose scan ends below their top", { centre: [0, 0, -40], view: [180, 130, 110] }, ["cut-above"]],
   ["whose scan begins above their base", { centre: [0, 0, 90], view: [180, 130, 100] }, ["cut-below"]],
-  ["that the picture cuts at the sides", { view: [100, 130, 150] }, ["cut-aside"]],
+  ["that the image cuts at the sides", { view: [100, 130, 150] }, ["cut-aside"]],
   ["that a circle of padding -2000 cuts", { circle: 110, padding: -2000 }, ["cut-aside"]],
 ];
 for (const [name, options, flags] of seen) {
@@ -153,7 +153,7 @@ for (const [name, options] of scanners) {
   });
 }
 
-test("findLungs: NaN and infinities are taken for nothing measured", () => {
+test("findLungs: NaN and infinities count as not measured", () => {
   const drawn = torso({ circle: 160, padding: -3024 });
   const data = Float32Array.from(drawn.volume.data, (hu, i) =>
     hu === -3024 ? ([NaN, Infinity, -Infinity][i % 2] ?? NaN) : hu,
@@ -178,7 +178,7 @@ test("findLungs: the same lungs in every orientation, each in its own voxels", (
   }
 });
 
-test("findLungs: a box that was widened is widened to the same side in a turned scan", () => {
+test("findLungs: a box that was widened is widened to the same side in a reoriented scan", () => {
   const { volume } = torso({ white: "left" });
   const expected = cropTo(volume, found(volume).box).volume;
   const turned = reorient(volume, "SRA");
@@ -186,7 +186,7 @@ test("findLungs: a box that was widened is widened to the same side in a turned 
   assert.deepEqual([back.shape, back.data], [expected.shape, expected.data]);
 });
 
-test("findLungs: a belly with gas, a block, air and single voxels hold no lungs, and it says why", () => {
+test("findLungs: a belly with gas, a block, air and single voxels have no lungs, and the result says why", () => {
   const belly = findLungs(torso({ lungs: false, stomachGas: true, centre: [0, 0, -120], view: [200, 150, 80] }).volume);
   assert.deepEqual({ ...belly }, { found: false, reason: "no-lung", totalMl: 0 });
   const uniform = (value: number, shape: Triple): Volume => ({
@@ -221,7 +221,7 @@ test("findLungs: the tips of the lungs alone, less than 100 ml, are too little",
   );
 });
 
-test("findLungs: 60 seeded volumes of nonsense give an answer, and boxes that can be cut out", () => {
+test("findLungs: 60 seeded volumes of noise give a result, with boxes that can be cropped to", () => {
   const random = seeded(12);
   const types = [Int16Array, Uint8Array, Float32Array, Int32Array];
   for (let round = 0; round < 60; round++) {
@@ -241,7 +241,7 @@ test("findLungs: 60 seeded volumes of nonsense give an answer, and boxes that ca
   }
 });
 
-test("findLungs refuses values that are no HU, with a remedy, and volumes that are none", () => {
+test("findLungs refuses values that are not HU, with a remedy, and invalid volumes", () => {
   const { volume } = torso({ spacing: [20, 20, 20] });
   assert.throws(
     () => findLungs({ ...volume, unit: "arbitrary" }),
@@ -250,7 +250,7 @@ test("findLungs refuses values that are no HU, with a remedy, and volumes that a
   assert.throws(() => findLungs({ ...volume, shape: [3, 3, 3] }), VolumeArgumentError);
 });
 
-test("findLungs leaves the scan as it was", () => {
+test("findLungs does not modify the scan", () => {
   const { volume } = torso({ spacing: [6, 6, 6] });
   const before = volume.data.slice();
   findLungs(volume);

@@ -35,7 +35,7 @@ export interface MaskBoxFacts {
   box: [start: number[], end: number[]];
 }
 
-/** What scipy.ndimage and numpy say (fixtures/volume/regions.py). */
+/** The results of scipy.ndimage and numpy (fixtures/volume/regions.py). */
 export const regionFacts = facts<{ masks: MaskFacts[]; boxes: MaskBoxFacts[] }>("regions.json");
 
 /** A mask from hexadecimal bits, the lowest first. */

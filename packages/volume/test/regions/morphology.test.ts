@@ -13,7 +13,7 @@ for (const { name, shape, mask: hex, morphology } of regionFacts.masks) {
         const result = run(mask, { shape, spacing }, radius);
         const wanted = maskOf(expected[operation as keyof typeof operations], shape);
         assert.deepEqual(result, wanted, `${radius} mm at ${spacing.join(" x ")} mm`);
-        assert.deepEqual(mask, maskOf(hex, shape), "the input is not touched");
+        assert.deepEqual(mask, maskOf(hex, shape), "the input is not modified");
       }
     });
   }
@@ -27,7 +27,7 @@ for (const { name, shape, mask: hex, filled, filledInSlices } of regionFacts.mas
   });
 }
 
-test("morphology: values other than 1 are set too, and results hold 0 and 1", () => {
+test("morphology: any nonzero value is set, and results contain 0 and 1", () => {
   const grid = { shape: [5, 1, 1] as [number, number, number], spacing: [1, 1, 1] as [number, number, number] };
   assert.deepEqual(Array.from(dilate(Uint8Array.of(0, 0, 200, 0, 0), grid, 1)), [0, 1, 1, 1, 0]);
   assert.deepEqual(Array.from(erode(Uint8Array.of(9, 9, 9, 9, 0), grid, 1)), [1, 1, 1, 0, 0]);

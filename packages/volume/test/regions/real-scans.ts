@@ -48,11 +48,11 @@ export function found(volume: Volume): LungsFound {
 export function assertMl(actual: number, expected: number, what: string): void {
   assert.ok(
     Math.abs(actual / expected - 1) < 0.03,
-    `${what}: ${actual} ml, ${expected} ml when the overlay was looked at`,
+    `${what}: ${actual} ml, ${expected} ml when the overlay was checked`,
   );
 }
 
-/** How far to the patient's left the middle of a label lies, mm. */
+/** How far to the patient's left the middle of a label lies, in mm. */
 export function leftward(mask: Volume, label: number): number {
   const [nx] = mask.shape;
   let [sum, count] = [0, 0];

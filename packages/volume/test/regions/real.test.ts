@@ -8,7 +8,7 @@ import { overlap } from "./torso.js";
 const looked = { philips_chest_5mm: [3264, 2407], siemens_thorax_8mm: [1169, 1660] } as const;
 for (const [name, [right, left]] of Object.entries(looked)) {
   test(
-    `real chest ${name}: two lungs of 2 to 8 litres together, as when its overlay was looked at`,
+    `real chest ${name}: two lungs of 2 to 8 litres together, as when its overlay was checked`,
     { skip: withoutDicom },
     async () => {
       const volume = await dicomSeries(name);
@@ -38,7 +38,7 @@ test(
 );
 
 test(
-  "real chest that the picture cuts (aorta_report): both lungs, flagged, 2 to 8 litres",
+  "real chest that the image cuts (aorta_report): both lungs, flagged, 2 to 8 litres",
   { skip: withoutReal },
   async () => {
     const volume = await nifti("aorta_report_test_result_models_ct_cropped");
@@ -64,7 +64,7 @@ test(
 );
 
 test(
-  "real abdomen (example_ct): the bases of the lungs at its top, flagged; without them no lungs, for all its bowel gas",
+  "real abdomen (example_ct): the bases of the lungs at its top, flagged; without them no lungs, despite its bowel gas",
   { skip: withoutReal },
   async () => {
     const volume = await nifti("example_ct");
@@ -77,12 +77,12 @@ test(
     assert.ok(lungs.box.start[2] >= 95 && lungs.box.end[2] === 112, JSON.stringify(lungs.box));
     const { volume: belly } = cropTo(volume, { start: [0, 0, 0], end: [122, 101, 98] });
     const none = findLungs(belly);
-    assert.ok(!none.found, "bowel gas was taken for lungs");
+    assert.ok(!none.found, "bowel gas was detected as lungs");
   },
 );
 
 test(
-  "real neck (the top of philips_chest_5mm): the tips of the lungs are flagged as cut, above them there are none",
+  "real neck (the top of philips_chest_5mm): the tips of the lungs are flagged as cut, above them no lungs are found",
   { skip: withoutDicom },
   async () => {
     const volume = await dicomSeries("philips_chest_5mm");

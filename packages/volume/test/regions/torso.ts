@@ -1,12 +1,12 @@
 import type { Triple, Volume } from "../../src/index.js";
 import { seeded } from "../fixtures.js";
 
-/** What the torso is like, and how it was scanned. Lengths in mm, LPS; 0, 0, 0 is the middle of the chest. */
+/** The shape of the torso, and how it is scanned. Lengths in mm, LPS; 0, 0, 0 is the middle of the chest. */
 export interface TorsoOptions {
   spacing?: Triple;
-  /** Half extents of what the picture shows. */
+  /** Half extents of the field of view. */
   view?: Triple;
-  /** Middle of what it shows. */
+  /** Middle of the field of view. */
   centre?: Triple;
   lungHu?: number;
   lungs?: boolean;
@@ -16,7 +16,7 @@ export interface TorsoOptions {
   dense?: number;
   /** Both lungs are dense below this height. */
   denseBelow?: number;
-  /** Lungs that hold no air. */
+  /** Lungs without air. */
   white?: "right" | "left";
   stomachGas?: boolean;
   arms?: boolean;
@@ -25,13 +25,13 @@ export interface TorsoOptions {
   padding?: number;
   circle?: number;
   noise?: number;
-  /** Added to every value, as a scanner does that is out of tune. */
+  /** Added to every value, like the offset of a badly calibrated scanner. */
   offset?: number;
 }
 
 export interface Torso {
   volume: Volume;
-  /** 0, 1 right, 2 left: the ellipsoids that were drawn, dense parts too; without the windpipe. */
+  /** 0, 1 right, 2 left: the drawn ellipsoids with their dense parts, without the windpipe. */
   lungs: Uint8Array;
   /** 1 from skin to skin. */
   body: Uint8Array;
@@ -40,7 +40,7 @@ export interface Torso {
 const inside = (x: number, y: number, z: number, c: Triple, r: Triple) =>
   ((x - c[0]) / r[0]) ** 2 + ((y - c[1]) / r[1]) ** 2 + ((z - c[2]) / r[2]) ** 2 < 1;
 
-/** Half axes of the rib cage's inside. */
+/** Half axes of the inside of the rib cage. */
 const CAGE: Triple = [134, 88, 132];
 
 /** A chest: skin, fat, muscle, ribs, spine, heart, lungs with vessels over a domed diaphragm, windpipe; table, mattress, gown. */
@@ -122,7 +122,7 @@ function outsideHu(x: number, y: number, { arms = false, table = true }: TorsoOp
 
 export interface Overlap {
   dice: number;
-  /** Share of the truth inside the box, grown by `margin` mm. */
+  /** Share of the truth inside the box, enlarged by `margin` mm. */
   held: (box: { start: Triple; end: Triple }, margin: number) => number;
 }
 

@@ -8,7 +8,10 @@ interface Codecs {
   Context: typeof Context;
 }
 
-/** What libjpeg says where it goes on with grey pixels; the codecs pass it to their log and return as if all were well. */
+/**
+ * Warnings of libjpeg after which it continues with grey pixels; the codecs only log them and return as if nothing had
+ * happened.
+ */
 const FILLED_IN = /Corrupt JPEG data|Premature end of JPEG/;
 
 let loading: Promise<Codecs> | undefined;
@@ -65,7 +68,7 @@ export async function decodeFrame(
     NativeCodecs.release();
     throw damaged(file, `its ${codec} frame cannot be decoded (${oneLine(cause)})`, { cause });
   }
-  if (complaints.length > 0) throw damaged(file, `its ${codec} frame is cut or damaged`);
+  if (complaints.length > 0) throw damaged(file, `its ${codec} frame is truncated or damaged`);
   const pixels = layout.rows * layout.columns;
   if (decoded === undefined || ![1, 2, 4].includes(decoded.length / pixels)) {
     throw damaged(file, `expected ${pixels} pixels in its ${codec} frame, it holds ${decoded?.length ?? 0} bytes`);

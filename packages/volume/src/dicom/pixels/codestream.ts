@@ -1,17 +1,17 @@
 import { damaged, unsupported } from "../damage.js";
 import type { DicomCodec } from "../syntaxes.js";
 
-/** What a compressed frame says of itself, which must agree with the header before anything is decoded. */
+/** What a compressed frame says about itself; it must agree with the header before anything is decoded. */
 export interface CodestreamFacts {
   columns: number;
   rows: number;
   components: number;
   precision: number;
-  /** Undefined: this kind of codestream does not say. */
+  /** Undefined where this kind of codestream does not tell. */
   signed: boolean | undefined;
 }
 
-/** @returns undefined for RLE, which says nothing  @throws VolumeFormatError */
+/** @returns undefined for RLE, which has no header  @throws VolumeFormatError */
 export function codestreamFacts(bytes: Uint8Array, codec: DicomCodec, file: string): CodestreamFacts | undefined {
   if (codec === "jpeg" || codec === "jpeg-ls") return jpegFrame(bytes, codec === "jpeg-ls", file);
   if (codec === "jpeg-2000" || codec === "htj2k") return j2kSize(bytes, file);
@@ -21,7 +21,7 @@ export function codestreamFacts(bytes: Uint8Array, codec: DicomCodec, file: stri
 /** ITU-T T.81 B.2.2 and T.87 C.2.2: the start-of-frame segment. */
 function jpegFrame(bytes: Uint8Array, isLs: boolean, file: string): CodestreamFacts {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw damaged(file, "its compressed frame does not begin as JPEG does");
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw damaged(file, "its compressed frame does not start like JPEG");
   for (let at = 2; at + 10 <= bytes.length;) {
     const marker = bytes[at + 1] as number;
     if (bytes[at] !== 0xff) break;
@@ -33,9 +33,10 @@ function jpegFrame(bytes: Uint8Array, isLs: boolean, file: string): CodestreamFa
     const isFrame = isLs ? marker === 0xf7 : marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) {
       const precision = bytes[at + 4] as number;
-      // Other precisions of the cosine transform do not exist; some writers make them, and decoders differ on them.
+      // Other precisions of the cosine transform do not exist; some writers use them anyway, and decoders disagree on
+      // them.
       if (marker >= 0xc0 && marker <= 0xc2 && precision !== 8 && precision !== 12) {
-        const problem = `its lossy JPEG frame has ${precision} bits a pixel, the standard knows 8 and 12`;
+        const problem = `its lossy JPEG frame has ${precision} bits per pixel, the standard allows 8 and 12`;
         throw unsupported(file, problem, "Export it again without lossy compression.");
       }
       const [rows, columns] = [view.getUint16(at + 5, false), view.getUint16(at + 7, false)];
@@ -57,7 +58,7 @@ function j2kSize(bytes: Uint8Array, file: string): CodestreamFacts {
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 43 || view.getUint32(0, false) !== 0xff4fff51) {
-    throw damaged(file, "its compressed frame does not begin as JPEG 2000 does");
+    throw damaged(file, "its compressed frame does not start like JPEG 2000");
   }
   const size = (at: number) => view.getUint32(at, false);
   const depth = bytes[42] as number;

@@ -2,7 +2,7 @@ import { damaged } from "../damage.js";
 import type { PixelLayout } from "../image.js";
 
 interface Fragment {
-  /** Of its item tag, from the first byte after the basic offset table. */
+  /** Offset of its item tag from the first byte after the basic offset table. */
   offset: number;
   bytes: Uint8Array;
 }
@@ -11,9 +11,9 @@ const ITEM = 0xe000fffe; // as little-endian bytes FE FF 00 E0
 const SEQUENCE_END = 0xe0ddfffe;
 
 /**
- * The compressed frames of encapsulated pixel data (PS3.5 A.4): from the extended offset table, else the basic one, else
- * by the start of a codestream.
- * @param bytes the whole file  @returns one array a frame  @throws VolumeFormatError
+ * The compressed frames of encapsulated pixel data (PS3.5 A.4): located by the extended offset table, else by the basic
+ * one, else by the start of a codestream.
+ * @param bytes the whole file  @returns one array per frame  @throws VolumeFormatError
  */
 export function encapsulatedFrames(bytes: Uint8Array, layout: PixelLayout, isRle: boolean, file: string): Uint8Array[] {
   const { table, fragments } = readItems(bytes, layout.data.offset, file);
@@ -25,7 +25,7 @@ export function encapsulatedFrames(bytes: Uint8Array, layout: PixelLayout, isRle
   const starts = extendedOffsets(bytes, layout) ?? (table.length > 0 ? table : undefined);
   if (starts !== undefined) return byOffsets(fragments, starts, frames, file);
   if (fragments.length === frames) return fragments.map(({ bytes }) => bytes);
-  if (isRle) throw damaged(file, `expected one RLE fragment a frame, found ${fragments.length} for ${frames} frames`);
+  if (isRle) throw damaged(file, `expected one RLE fragment per frame, found ${fragments.length} for ${frames} frames`);
   return byOffsets(
     fragments,
     fragments.filter(({ bytes }) => beginsCodestream(bytes)).map(({ offset }) => offset),

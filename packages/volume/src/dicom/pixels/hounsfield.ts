@@ -1,10 +1,11 @@
 import type { StoredArray, StoredFrame } from "./stored.js";
 
-/** HU of what was never measured; where values are no HU, 0 stands for it. */
+/** HU of padding; where values are not HU, 0 is used. */
 export const AIR = -1000;
 
 /**
- * A padding value within these HU could as well be tissue, as where a writer says 0 and means "none": it is left alone.
+ * A padding value within these HU could also be tissue, for example where a writer uses 0 for "none": it is left
+ * unchanged.
  */
 const TISSUE = { from: -900, to: 3000 };
 
@@ -16,7 +17,7 @@ export interface Rescale {
   isHu: boolean;
 }
 
-/** True where the padding is mapped to air; false where there is none, or it could be tissue. */
+/** True where the padding is mapped to air; false where there is no padding or it could be tissue. */
 export function isPadding({ slope, intercept, padding, isHu }: Rescale): boolean {
   if (padding === undefined) return false;
   if (!isHu) return true;
@@ -25,12 +26,12 @@ export function isPadding({ slope, intercept, padding, isHu }: Rescale): boolean
 }
 
 /**
- * The voxels of a stack: int16 while every value is a whole number that fits, float32 from the first that does not.
- * The array is taken once, and only that change takes another.
+ * The voxels of a stack: int16 as long as every value is a whole number that fits, float32 from the first value that
+ * does not. The array is allocated once, and again only for that change.
  */
 export class HounsfieldStack {
   data: Int16Array | Float32Array;
-  /** Voxels that held padding. */
+  /** Number of voxels that held padding. */
   padded = 0;
 
   /** @param whole every slope and intercept is a whole number */
@@ -38,7 +39,7 @@ export class HounsfieldStack {
     this.data = whole ? new Int16Array(length) : new Float32Array(length);
   }
 
-  /** Writes slope * stored + intercept from `at` on. */
+  /** Writes slope * stored + intercept, starting at index `at`. */
   write(frame: StoredFrame, rescale: Rescale, at: number): void {
     let padded = fill(this.data, at, frame, rescale);
     if (padded === undefined) {
@@ -49,7 +50,7 @@ export class HounsfieldStack {
   }
 }
 
-/** What every loop over stored values needs: shifts that leave the value's bits, with its sign, and its padding. */
+/** What every loop over stored values needs: shifts that extract the value's bits with its sign, and the padding. */
 function loopPlan({ values, bits, high, signed }: StoredFrame, rescale: Rescale) {
   const width = values.BYTES_PER_ELEMENT * 8;
   const isPlain = bits === width && high === width - 1;
@@ -61,10 +62,10 @@ function loopPlan({ values, bits, high, signed }: StoredFrame, rescale: Rescale)
 const valueOf = (raw: number, left: number, right: number, signed: boolean): number =>
   signed ? (raw << left) >> right : (raw << left) >>> right;
 
-// Some writers pad with bits beyond those stored, so the raw value counts too.
+// Some writers pad with bits beyond those stored, so the raw value is compared, too.
 const isIn = (value: number, from: number, to: number): boolean => value >= from && value <= to;
 
-/** @returns voxels of padding; undefined where the target is int16 and a value is not */
+/** @returns number of padding voxels; undefined where the target is int16 and a value does not fit */
 function fill(all: HounsfieldStack["data"], at: number, frame: StoredFrame, rescale: Rescale): number | undefined {
   const target = all.subarray(at, at + frame.values.length);
   const { values, isPlain, left, right, signed, from, to } = loopPlan(frame, rescale);
@@ -92,7 +93,7 @@ function fill(all: HounsfieldStack["data"], at: number, frame: StoredFrame, resc
   return isInt16 && (low < -32768 || high > 32767) ? undefined : padded;
 }
 
-/** The plain case, which most scans are. @returns false where a sum is no int16 */
+/** The simple case of most scans. @returns false where a sum does not fit in int16 */
 function addWhole(target: Int16Array, values: StoredArray, intercept: number): boolean {
   let bits = 0;
   for (let i = 0; i < values.length; i++) {

@@ -11,7 +11,7 @@ import { UNDEFINED_LENGTH } from "../elements.js";
 
 export type StoredArray = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array;
 
-/** The stored values of one frame. Of each, `bits` up to `high` (from 0) are the value; the rest is not. */
+/** The stored values of one frame. In each, the `bits` bits up to bit `high` (counted from 0) are the value. */
 export interface StoredFrame {
   values: StoredArray;
   bits: number;
@@ -19,17 +19,17 @@ export interface StoredFrame {
   signed: boolean;
 }
 
-/** The pixels of one file, opened. */
+/** The opened pixels of one file. */
 export interface OpenImage {
   frame(index: number): Promise<StoredFrame>;
 }
 
-/** Room for the zero that makes a length even. */
+/** Room for the padding byte that makes a length even. */
 const PADDING_BYTES = 1;
-/** An even image of nothing compresses by about this; beyond, the header lies. */
+/** A constant image compresses by about this factor; beyond it, the header is wrong. */
 export const MAX_RATIO = 4096;
 
-/** @throws VolumeFormatError a transfer syntax or bit depth that is not read, or sizes that cannot be */
+/** @throws VolumeFormatError an unsupported transfer syntax or bit depth, or impossible sizes */
 export function checkReadable(image: DicomImage): TransferSyntax {
   const { source, pixels, syntaxUid } = image;
   const syntax = syntaxOf(syntaxUid);
@@ -57,7 +57,7 @@ export function checkReadable(image: DicomImage): TransferSyntax {
   if (expected > most) {
     throw damaged(
       source.name,
-      `its header announces ${expected} bytes of pixels, a file of ${source.size} bytes cannot hold them`,
+      `its header declares ${expected} bytes of pixels, a file of ${source.size} bytes cannot hold them`,
     );
   }
   return syntax;
@@ -65,21 +65,20 @@ export function checkReadable(image: DicomImage): TransferSyntax {
 
 function checkLength(held: number, expected: number, file: string): void {
   if (held >= expected && held <= expected + PADDING_BYTES) return;
-  throw damaged(file, `its header announces ${expected} bytes of pixels, its pixel data holds ${held}`);
+  throw damaged(file, `its header declares ${expected} bytes of pixels, its pixel data holds ${held}`);
 }
 
 export const pixelBytes = ({ rows, columns, frames, bitsAllocated }: PixelLayout): number =>
   rows * columns * frames * (bitsAllocated / 8);
 
-/** Reads the file, and checks that its pixels are all there. @throws VolumeFormatError */
+/** Reads the file and checks that its pixels are complete. @throws VolumeFormatError */
 export async function openImage(image: DicomImage, syntax: TransferSyntax, codecUrl?: string): Promise<OpenImage> {
   const { source, pixels } = image;
   let bytes = await source.read();
   const { offset } = pixels.data;
   if (syntax.deflated)
     bytes = await inflateStart(bytes.subarray(image.start), offset + pixelBytes(pixels), source.name);
-  if (!isPixelData(bytes, offset, syntax))
-    throw damaged(source.name, "its pixel data is not where it was when scanned");
+  if (!isPixelData(bytes, offset, syntax)) throw damaged(source.name, "its pixel data has moved since the scan");
   if (syntax.codec === "none") {
     if (offset + pixelBytes(pixels) > bytes.length) {
       throw damaged(
@@ -101,20 +100,20 @@ export async function openImage(image: DicomImage, syntax: TransferSyntax, codec
   };
 }
 
-/** Tag (7FE0,0010) stands 12 bytes before the value where the VR is explicit, else 8. */
+/** Tag (7FE0,0010) is located 12 bytes before the value where the VR is explicit, else 8. */
 function isPixelData(bytes: Uint8Array, offset: number, { littleEndian }: TransferSyntax): boolean {
   const tag = littleEndian ? [0xe0, 0x7f, 0x10, 0x00] : [0x7f, 0xe0, 0x00, 0x10];
   return [12, 8].some((back) => tag.every((value, i) => bytes[offset - back + i] === value));
 }
 
-/** A view into the file's bytes where it can be, else a copy. */
+/** A view of the file's bytes where possible, else a copy. */
 function plainFrame(bytes: Uint8Array, index: number, layout: PixelLayout, syntax: TransferSyntax): StoredFrame {
   const { bitsAllocated, bitsStored, highBit, signed, rows, columns, data } = layout;
   const item = bitsAllocated / 8;
   const length = rows * columns * item;
   const start = data.offset + index * length;
   let part = bytes.subarray(start, start + length);
-  // In big endian, bytes that are written as words lie in pairs.
+  // In big endian, bytes that are written as words are swapped in pairs.
   const swapped = item === 1 ? !syntax.littleEndian && data.vr === "OW" : syntax.littleEndian !== hostIsLittleEndian;
   if (swapped || part.byteOffset % item !== 0) part = part.slice();
   if (swapped) swapBytes(part, Math.max(item, 2));
@@ -122,8 +121,8 @@ function plainFrame(bytes: Uint8Array, index: number, layout: PixelLayout, synta
 }
 
 /**
- * Codecs give values from bit 0 on. JPEG 2000 says itself whether they are signed, and is believed where it says so;
- * where it does not and the header does, its values are two's complement of its own precision (as pydicom has it).
+ * Codecs return values that start at bit 0. JPEG 2000 states itself whether they are signed, and is trusted where it
+ * does; where it does not but the header does, its values are two's complement in its own precision (as in pydicom).
  */
 function decodedFrame(decoded: Uint8Array, layout: PixelLayout, facts: CodestreamFacts | undefined): StoredFrame {
   const item = decoded.length / (layout.rows * layout.columns);
@@ -160,7 +159,7 @@ function checkCodestream(facts: CodestreamFacts, layout: PixelLayout, file: stri
   if (precision > layout.bitsAllocated) {
     throw damaged(
       file,
-      `its compressed frame has ${precision} bits a pixel, its header allocates ${layout.bitsAllocated}`,
+      `its compressed frame has ${precision} bits per pixel, its header allocates ${layout.bitsAllocated}`,
     );
   }
 }
