@@ -1,4 +1,4 @@
-/** Slices and volumes a second of augmentation, a JSON line: the work of `peer_pytorch.py augment`. */
+/** Prints slices and volumes per second of augmentation as a JSON line; the same work as `peer_pytorch.py augment`. */
 import { availableParallelism } from "node:os";
 import { augmentSlices, augmentVolumes } from "../packages/pipeline/dist/src/augment/augment.js";
 import { augmentPresets } from "../packages/pipeline/dist/src/config/augment.js";
@@ -11,7 +11,7 @@ torch.manualSeed(1);
 const slices_BCHW = torch.rand([32, 1, 128, 128]);
 const volumes_BCHWD = torch.rand([2, 1, 128, 128, 64]);
 
-/** Samples a second: the median of some calls after one to warm up. */
+/** Samples per second: the median of several calls after a warm-up call. */
 function rate(samples, calls, body) {
   const seconds = Array.from({ length: calls + 1 }, (_, k) => {
     const started = performance.now();

@@ -1,9 +1,9 @@
 /**
- * What 2D, 2.5D and 3D cost as volumes get deeper, wider and more: node bench/complexity.mjs OUT [THREADS]
- * Made volumes (noise; time does not depend on what is in them) in a data set for each size. Every run is the command in a
- * process of its own, so that its peak memory is its own: training as a whole by the clock, prediction of a volume and counts
+ * The cost of 2D, 2.5D and 3D for deeper, wider and more volumes: node bench/complexity.mjs OUT [THREADS]
+ * Each size is a data set of synthetic volumes (noise; time does not depend on the content). Every run is the command in a
+ * separate process, so that its peak memory can be measured: the total time of training, and the prediction of a volume and counts
  * of multiply-adds as `evaluate` writes them into cost.json. One size changes at a time, the others stay at the middle.
- * Needs `make build` before. What is done already in OUT is not done again. Tables go to stdout as Markdown, and the figure to
+ * Run `make build` first. Results that already exist in OUT are reused. Tables go to stdout as Markdown, and the figure to
  * OUT/complexity.svg.
  */
 import { spawnSync } from "node:child_process";
@@ -21,9 +21,10 @@ const program = join(dirname(fileURLToPath(import.meta.url)), "../packages/cli/b
 
 const MIDDLE = { slices: 32, side: 64, volumes: 40 };
 const AXES = { slices: [32, 64, 96], side: [32, 64, 96], volumes: [20, 40, 80] };
-const NAMES = { slices: "slices a volume", side: "pixels a side", volumes: "training volumes" };
-/** One recipe for all sizes: what differs is the method. */
-const RECIPE = "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nvolume: {head: attention, epochs: 20, batch_size: 16}\n"; // prettier-ignore
+const NAMES = { slices: "slices per volume", side: "pixels per side", volumes: "training volumes" };
+/** One recipe for all sizes: only the method differs. */
+const RECIPE =
+  "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nvolume: {head: attention, epochs: 20, batch_size: 16}\n";
 const METHODS = {
   "2D": `method: 2d\n${RECIPE}`,
   "2.5D": RECIPE,
@@ -83,12 +84,14 @@ for (const [axis, values] of Object.entries(AXES))
     }
 
 const cell = ({ trainingSeconds, gib, secondsAVolume, multiplyAdds }) =>
-  `${trainingSeconds.toFixed(1)} s, ${gib.toFixed(2)} GiB, ${(1000 * secondsAVolume).toFixed(0)} ms, ${(multiplyAdds / 1e9).toFixed(2)} G`; // prettier-ignore
+  `${trainingSeconds.toFixed(1)} s, ${gib.toFixed(2)} GiB, ${(1000 * secondsAVolume).toFixed(0)} ms, ${(multiplyAdds / 1e9).toFixed(2)} G`;
 for (const [axis, values] of Object.entries(AXES)) {
   console.log(`| ${NAMES[axis]} | ${Object.keys(METHODS).join(" | ")} |\n|---|---|---|---|`);
   for (const value of values) {
-    const of = Object.keys(METHODS).map((method) => rows.find((row) => row.axis === axis && row.value === value && row.method === method)); // prettier-ignore
-    console.log(`| ${value} | ${of.map(cell).join(" | ")} |`);
+    const results = Object.keys(METHODS).map((method) =>
+      rows.find((row) => row.axis === axis && row.value === value && row.method === method),
+    );
+    console.log(`| ${value} | ${results.map(cell).join(" | ")} |`);
   }
   console.log("");
 }
@@ -105,12 +108,24 @@ const FIELDS = {
 };
 function panel(axis, field, first) {
   const { title, from, scale, ticks } = FIELDS[field];
-  const x = { field: "x", type: "quantitative", title: NAMES[axis], scale: { type: "log", base: 2, nice: false }, axis: { values: AXES[axis], grid: false, format: "d" } }; // prettier-ignore
+  const x = {
+    field: "x",
+    type: "quantitative",
+    title: NAMES[axis],
+    scale: { type: "log", base: 2, nice: false },
+    axis: { values: AXES[axis], grid: false, format: "d" },
+  };
   const domain = [from, Math.max(...rows.map((row) => row[field]))];
-  const y = { field: "y", type: "quantitative", title: first ? title : null, scale: { ...scale, domain }, axis: { values: ticks, format: "~g" } }; // prettier-ignore
+  const y = {
+    field: "y",
+    type: "quantitative",
+    title: first ? title : null,
+    scale: { ...scale, domain },
+    axis: { values: ticks, format: "~g" },
+  };
   const lines = names.map((name, k) => {
-    const own = rows.filter((row) => row.axis === axis && row.method === name);
-    return { name, colour: paletteOf(undefined, k), points: own.map((row) => ({ x: row.value, y: row[field] })) };
+    const rowsOfMethod = rows.filter((row) => row.axis === axis && row.method === name);
+    return { name, colour: paletteOf(undefined, k), points: rowsOfMethod.map((row) => ({ x: row.value, y: row[field] })) };
   });
   return { width: 190, height: 170, ...curves(lines, x, y, null) };
 }
@@ -120,9 +135,15 @@ const spec = {
   spacing: 34,
   concat: Object.keys(FIELDS).flatMap((field) => axes.map((axis, k) => panel(axis, field, k === 0))),
 };
-const said = names.map((method) => {
-  const of = (value) => rows.find((row) => row.axis === "slices" && row.method === method && row.value === value).trainingSeconds.toFixed(0); // prettier-ignore
-  return `${method} ${of(32)} s at 32 slices, ${of(96)} s at 96`;
+const examples = names.map((method) => {
+  const secondsAt = (value) =>
+    rows
+      .find((row) => row.axis === "slices" && row.method === method && row.value === value)
+      .trainingSeconds.toFixed(0);
+  return `${method} ${secondsAt(32)} s at 32 slices, ${secondsAt(96)} s at 96`;
 });
-const alternative = { title: "Cost of training by method", description: `Seconds and memory of training by slices, pixels and volumes. ${said.join("; ")}.` }; // prettier-ignore
+const alternative = {
+  title: "Cost of training by method",
+  description: `Seconds and memory of training by slices, pixels and volumes. ${examples.join("; ")}.`,
+};
 writeFileSync(join(out, "complexity.svg"), (await drawSvg(spec, alternative)).replaceAll("currentColor", "#24292f"));

@@ -1,5 +1,5 @@
 /**
- * 300 uncompressed 512 x 512 slices, made on the fly: scan, read and HU, then windowed at 128 x 128 x 64; ours beside pydicom,
+ * 300 uncompressed 512 x 512 slices, generated on the fly: scan, read and HU, then windowed at 128 x 128 x 64; ours compared with pydicom,
  * numpy and scipy, in turn.
  *
  *   node bench/dicom.mjs [--slices 300] [--size 512] [--rounds 5]
@@ -42,7 +42,7 @@ try {
   const [own] = entrants;
   for (const { name, results } of entrants) {
     const middle = (key) => median(results.map((result) => result[key]));
-    // Of each round first: a slow minute of the machine then weighs on both sides.
+    // The ratio is taken within each round first, so that a slow minute of the machine affects both sides.
     const ratio = (key) => median(results.map((result, round) => result[key] / own.results[round][key])).toFixed(2);
     const all = results.map(({ prepared }) => prepared.toFixed(2)).join(" ");
     console.log(

@@ -1,5 +1,5 @@
 /**
- * Milliseconds of collectives between two processes on this host, beside PyTorch's Gloo in turn (peer_distributed.py).
+ * Measures milliseconds of collectives between two processes on this host, alternating with PyTorch's Gloo (peer_distributed.py).
  *
  *   node bench/distributed.mjs [--rounds 3] [--values 11000000]
  */
@@ -14,7 +14,12 @@ import { BatchNorm2d, SyncBatchNorm } from "../packages/torch/dist/src/nn/index.
 import { median } from "./tools.mjs";
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: "string", default: "3" }, values: { type: "string", default: "11000000" }, rank: { type: "string" }, port: { type: "string" } }, // prettier-ignore
+  options: {
+    rounds: { type: "string", default: "3" },
+    values: { type: "string", default: "11000000" },
+    rank: { type: "string" },
+    port: { type: "string" },
+  },
 });
 const VALUES = Number(options.values);
 
@@ -29,7 +34,7 @@ function time(calls, body) {
   return median(times.slice(2));
 }
 
-/** 62 tensors, as a ResNet-18 has them: many small ones and some large. */
+/** 62 tensors, as in a ResNet-18: many small ones and a few large ones. */
 function gradients() {
   const sizes = Array.from({ length: 62 }, (_, k) => (k % 3 === 0 ? 1 : 0.002));
   const sum = sizes.reduce((a, b) => a + b);
@@ -42,7 +47,12 @@ function gradients() {
 
 function rank() {
   torch.setNumThreads(1);
-  distributed.initProcessGroup({ rank: Number(options.rank), worldSize: 2, masterAddress: "127.0.0.1", masterPort: Number(options.port) }); // prettier-ignore
+  distributed.initProcessGroup({
+    rank: Number(options.rank),
+    worldSize: 2,
+    masterAddress: "127.0.0.1",
+    masterPort: Number(options.port),
+  });
   const [large, one] = [torch.zeros([VALUES]), torch.zeros([1])];
   const parameters = gradients();
   const [plain, sync] = [new BatchNorm2d(64), SyncBatchNorm.from(new BatchNorm2d(64))];
@@ -52,15 +62,15 @@ function rank() {
     "all-reduce of one value": time(200, () => distributed.allReduce(one)),
     barrier: time(200, () => distributed.barrier()),
     "averageGradients, 62 tensors": time(9, () => distributed.averageGradients(parameters)),
-    "BatchNorm2d, there and back": time(20, () => plain.forward(x).square().sum().backward()),
-    "SyncBatchNorm, there and back": time(20, () => sync.forward(x).square().sum().backward()),
+    "BatchNorm2d, forward and backward": time(20, () => plain.forward(x).square().sum().backward()),
+    "SyncBatchNorm, forward and backward": time(20, () => sync.forward(x).square().sum().backward()),
   };
   distributed.barrier();
   distributed.destroyProcessGroup();
   console.log(JSON.stringify(result));
 }
 
-/** Runs both ranks of a command. @returns what rank 0 printed */
+/** Runs both ranks of a command. @returns the output of rank 0 */
 async function pair(command, args) {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -83,16 +93,22 @@ async function compare() {
   const rounds = { ours: [], peer: [] };
   for (let k = 0; k < Number(options.rounds); k++) {
     rounds.ours.push(await pair(process.execPath, [fileURLToPath(import.meta.url)]));
-    rounds.peer.push(await pair("/usr/bin/python3", ["-W", "ignore", fileURLToPath(new URL("peer_distributed.py", import.meta.url))])); // prettier-ignore
+    rounds.peer.push(
+      await pair("/usr/bin/python3", ["-W", "ignore", fileURLToPath(new URL("peer_distributed.py", import.meta.url))]),
+    );
   }
-  console.log(`\nMilliseconds between two processes, one thread each, ${VALUES} float32 values (median, in turn, ${options.rounds} rounds)`); // prettier-ignore
+  console.log(
+    `\nMilliseconds between two processes, one thread each, ${VALUES} float32 values (median, in turn, ${options.rounds} rounds)`,
+  );
   console.log(`${"".padEnd(32)}${"ours".padStart(9)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
   for (const name of Object.keys(rounds.ours[0])) {
     const ours = median(rounds.ours.map((round) => round[name]));
     const has = name in rounds.peer[0];
     const peer = has ? median(rounds.peer.map((round) => round[name])) : NaN;
     const ratio = median(rounds.ours.map((round, k) => rounds.peer[k][name] / round[name]));
-    console.log(`${name.padEnd(32)}${ours.toFixed(2).padStart(9)}${has ? `${peer.toFixed(2).padStart(10)}${ratio.toFixed(2).padStart(7)}x` : ""}`); // prettier-ignore
+    console.log(
+      `${name.padEnd(32)}${ours.toFixed(2).padStart(9)}${has ? `${peer.toFixed(2).padStart(10)}${ratio.toFixed(2).padStart(7)}x` : ""}`,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-/** Microseconds of single ops, a JSON line. */
+/** Prints microseconds of single ops as a JSON line. */
 import { conv2d } from "../packages/torch/dist/src/functional.js";
 import { rand, Scope, scope, setNumThreads } from "../packages/torch/dist/src/index.js";
 import { median } from "./tools.mjs";
@@ -7,7 +7,7 @@ setNumThreads(1);
 const [x, y, matrix] = [rand([4]), rand([4]), rand([3, 4])];
 const [image, kernel] = [rand([1, 1, 8, 8]), rand([1, 1, 3, 3])];
 
-/** Of one call, in scopes of 1000 as a training step would have them. */
+/** Microseconds of one call, in scopes of 1000 calls as in a training step. */
 function microseconds(body, calls = 20_000) {
   const trial = () => {
     const started = performance.now();
@@ -28,7 +28,7 @@ console.log(
     view: microseconds(() => matrix.view(4, 3)),
     select: microseconds(() => matrix.select(0, 1)),
     "conv2d, 1x1x8x8": microseconds(() => conv2d(image, kernel), 5000),
-    "a scope around nothing": microseconds(() => scope(() => undefined)),
+    "an empty scope": microseconds(() => scope(() => undefined)),
     "a scope around add": microseconds(() => scope(() => x.add(y))),
   }),
 );

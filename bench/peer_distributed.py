@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The PyTorch side of bench/distributed.mjs: the same collectives by torch.distributed with Gloo. One JSON line.
+"""The PyTorch side of bench/distributed.mjs: the same collectives by torch.distributed with Gloo. Prints one JSON line.
 
   peer_distributed.py --rank R --port P [--values N]        rank 0 or 1 of two
 """

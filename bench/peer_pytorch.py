@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The PyTorch side of bench/run.mjs: the same work with the same net, timed in the same way. One JSON line a call.
+"""The PyTorch side of bench/run.mjs: the same work with the same net, timed in the same way. Prints one JSON line per call.
 
   peer_pytorch.py ops                       microseconds of single ops
-  peer_pytorch.py augment                   slices and volumes a second: the presets published and strong
-  peer_pytorch.py train [--tuned]           slices a second: ResNet-18 trunk, 512-256-5 head, 16 x 3 x 128 x 128, Adam
-  peer_pytorch.py prep FILE [--tuned]       volumes a second: nibabel, HU window, scipy's zoom to 128 x 128 x 64
+  peer_pytorch.py augment                   slices and volumes per second: the presets published and strong
+  peer_pytorch.py train [--tuned]           slices per second: ResNet-18 trunk, 512-256-5 head, 16 x 3 x 128 x 128, Adam
+  peer_pytorch.py prep FILE [--tuned]       volumes per second: nibabel, HU window, scipy's zoom to 128 x 128 x 64
 """
 import argparse
 import json
@@ -108,7 +108,7 @@ def between(shape, low, high):
 
 
 def published(count, dims):
-    """One composed map a sample, all draws at once; volumes turn in plane and tilt. No redraw of crops that do not fit."""
+    """One composed map per sample, all draws at once; volumes are rotated in plane and tilted. Crops that do not fit are not redrawn."""
     def turn(a, b, degrees):
         m = torch.eye(dims).repeat(count, 1, 1)
         angle = torch.deg2rad(degrees)

@@ -1,5 +1,5 @@
 /**
- * Volumes a second from a .nii.gz to 128 x 128 x 64, windowed: a worker thread a core, as prepare does it. A JSON line.
+ * Prints volumes per second from a .nii.gz to 128 x 128 x 64, windowed, as a JSON line: one worker thread per core, as in prepare.
  *
  *   node bench/prepare.mjs FILE.nii.gz [--volumes 12] [--workers 2]
  */
@@ -14,7 +14,7 @@ async function one(file) {
   return windowToUnit(reorientAndResample(volume, "LPS", [128, 128, 64]).data, -1000, 400).length;
 }
 
-/** Takes volumes until all are taken; the counter is shared. */
+/** Processes volumes until none are left; the counter is shared. */
 async function work({ file, counter, volumes }) {
   const taken = new Int32Array(counter);
   for (let warm = 0; warm < 3; warm++) await one(file);

@@ -1,9 +1,9 @@
 /**
- * Seconds that the lungs and the body take, by size of scan. A JSON line a size.
+ * Measures the seconds to find the lungs and the body, by size of scan; prints one JSON line per size.
  *
  *   node bench/regions.mjs [512x512x64 512x512x300]
  *
- * The scans are a demo phantom made larger: what is in them costs as much as in a patient, and no data is needed.
+ * The scans are enlarged demo phantoms: they cost as much as scans of a patient, and no data is needed.
  */
 import { reorient, resample, findBody, findLungs } from "../packages/volume/dist/src/index.js";
 import { planScans } from "../packages/pipeline/dist/src/data/phantom/plan.js";
@@ -14,7 +14,7 @@ const sizes = process.argv.length > 2 ? process.argv.slice(2) : ["512x512x64", "
 const [plan] = planScans({ subjects: 5, seed: 1, minimum: 1, size: 128 });
 const phantom = reorient(drawScan({ ...plan, label: 2 }).volume);
 
-/** Median seconds of three calls, and the processor's: they differ where the machine has other work. */
+/** Median seconds of three calls, by the clock and of CPU time: they differ where the machine is busy. */
 function timed(work) {
   const trials = Array.from({ length: 3 }, () => {
     const [wall, cpu] = [performance.now(), process.cpuUsage()];

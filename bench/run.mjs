@@ -1,10 +1,10 @@
 /**
- * `make bench`: microseconds an op, memory over 500 steps, scans prepared beside nibabel and scipy, augmentation, slice
- * training and collectives beside PyTorch, statistics, finding lungs. bench/README.md says how to read it.
+ * `make bench`: microseconds per op, memory over 500 steps, scans prepared in comparison with nibabel and scipy, augmentation, slice
+ * training and collectives in comparison with PyTorch, statistics, finding lungs. bench/README.md explains the output.
  *
  *   node bench/run.mjs [ops] [memory] [prepare] [augment] [train] [distributed] [statistics] [regions] [--rounds 2] [--steps 4]
  *
- * No name: all.
+ * Without a name, all benchmarks run.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -34,7 +34,7 @@ function json(command, args, env) {
 const ours = (script, args, env) => json(process.execPath, [here(script), ...args], env);
 const python = (script, args, env) => json("/usr/bin/python3", ["-W", "ignore", script, ...args], env);
 const peer = (args, env) => python(here("peer_pytorch.py"), args, env);
-// The peer that this project is judged by lies beside the checkout; where it does not, our own of the same work stands in.
+// The reference implementation is beside the checkout; where it is missing, our own script for the same work replaces it.
 const shared = here("../../shared/bench/peer_pytorch.py");
 function trainingPeer(args, env) {
   if (!existsSync(shared)) return peer(["train", ...args], env);
@@ -45,7 +45,7 @@ function trainingPeer(args, env) {
 
 function benchOps() {
   const [us, them] = [ours("ops.mjs", [], plain), peer(["ops"], plain)];
-  console.log("\nMicroseconds an op (median of 7 trials, one thread)");
+  console.log("\nMicroseconds per op (median of 7 trials, one thread)");
   console.log(`${"".padEnd(26)}${"ours".padStart(8)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
   for (const [name, value] of Object.entries(us)) {
     const other = them[name];
@@ -74,7 +74,7 @@ function benchAugment() {
     ours("augment.mjs", [], fast),
     peer(["augment"], fast),
   ]);
-  console.log(`\nAugmentation on the CPU: samples a second (medians; in turn, ${rounds.length} rounds)`);
+  console.log(`\nAugmentation on the CPU: samples per second (medians; alternating, ${rounds.length} rounds)`);
   console.log(`${"".padEnd(40)}${"ours".padStart(9)}${"PyTorch".padStart(10)}${"ratio".padStart(8)}`);
   for (const name of Object.keys(rounds[0][0])) {
     const [us, them] = [0, 1].map((side) => median(rounds.map((round) => round[side][name])));
@@ -100,10 +100,12 @@ function benchTrain() {
   ].map((entrant) => ({ ...entrant, rates: [], last: {} }));
   const rounds = Number(options.rounds);
   console.log(
-    `\nResNet-18 slice training, batch 16, 3 x 128 x 128, Adam: slices a second (median of ${options.steps} steps; in turn, ${rounds} rounds)`,
+    `\nResNet-18 slice training, batch 16, 3 x 128 x 128, Adam: slices per second (median of ${options.steps} steps; alternating, ${rounds} rounds)`,
   );
   console.log(
-    allocator === undefined ? "tcmalloc is not installed: libc's allocator everywhere" : `tcmalloc: ${allocator}`,
+    allocator === undefined
+      ? "tcmalloc is not installed: libc's allocator is used everywhere"
+      : `tcmalloc: ${allocator}`,
   );
   console.log(`peer: ${existsSync(shared) ? "shared/bench/peer_pytorch.py" : "bench/peer_pytorch.py"}`);
   for (let round = 0; round < rounds; round++) {
@@ -115,7 +117,7 @@ function benchTrain() {
   }
   const [own] = entrants;
   for (const { name, rates, last } of entrants) {
-    // Of each round first: a slow minute of the machine then weighs on both sides.
+    // The ratio is taken within each round first, so that a slow minute of the machine affects both sides.
     const ratio = median(rates.map((rate, round) => own.rates[round] / rate));
     const facts = `${last.dtype} ${last.layout}, ${last.threads} threads, torch ${last.torch}`;
     const all = rates.map((rate) => rate.toFixed(2)).join(" ");
@@ -126,7 +128,7 @@ function benchTrain() {
 }
 
 function benchRegions() {
-  console.log("\nFinding lungs and body (median of 3; the processor's seconds in brackets)");
+  console.log("\nFinding lungs and body (median of 3; seconds of CPU time in brackets)");
   for (const size of ["512x512x64", "512x512x300"]) {
     const { spacing, lungSeconds, lungCpu, bodySeconds, bodyCpu } = ours("regions.mjs", [size], plain);
     console.log(
@@ -143,7 +145,7 @@ function benchPrepare() {
     const args = [here("scan.py"), file, ...(existsSync(series) ? [series] : [])];
     const what = execFileSync("/usr/bin/python3", args, { encoding: "utf8" }).trim();
     console.log(
-      `\n512 x 512 x 64 .nii.gz (${what}) to 128 x 128 x 64: volumes a second (in turn, ${options.rounds} rounds)`,
+      `\n512 x 512 x 64 .nii.gz (${what}) to 128 x 128 x 64: volumes per second (alternating, ${options.rounds} rounds)`,
     );
     const prep = (...more) =>
       existsSync(shared)
@@ -168,7 +170,7 @@ function benchPrepare() {
   }
 }
 
-/** One round after another, so that a slow minute of the machine weighs on all. */
+/** Alternates between the entrants in rounds, so that a slow minute of the machine affects all. */
 function inTurn(entrants, rateOf) {
   for (let round = 0; round < Number(options.rounds); round++) {
     for (const entrant of entrants) {
@@ -183,6 +185,7 @@ if (wants("memory")) benchMemory();
 if (wants("augment")) benchAugment();
 if (wants("train")) benchTrain();
 if (wants("prepare")) benchPrepare();
-if (wants("distributed")) execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" }); // prettier-ignore
+if (wants("distributed"))
+  execFileSync(process.execPath, [here("distributed.mjs"), "--rounds", options.rounds], { stdio: "inherit" });
 if (wants("statistics")) benchStatistics();
 if (wants("regions")) benchRegions();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the scan of the prepare benchmark, 512 x 512 x 64 int16 HU as .nii.gz, and says what it is made of.
+"""Writes the scan of the prepare benchmark, 512 x 512 x 64 int16 HU as .nii.gz, and prints its source.
 
   scan.py OUT.nii.gz [FOLDER]     FOLDER: 64 DICOM slices of one series (needs pydicom); without it a phantom stands in
 """

@@ -1,4 +1,4 @@
-/** What the benchmarks share. */
+/** Helpers that the benchmarks share. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,6 +1,6 @@
 /**
- * Slices a second of training, a JSON line: the work of `peer_pytorch.py train`.
- * The memory layout is the faster one of a short trial; bfloat16 only where the CPU multiplies it.
+ * Prints slices per second of training as a JSON line; the same work as `peer_pytorch.py train`.
+ * A short trial chooses the faster memory layout; bfloat16 is used only where the CPU can multiply it.
  *
  *   node bench/train.mjs [--steps 4] [--memory]     --memory: 500 steps of a smaller batch, live tensors and resident memory
  */

@@ -1,4 +1,4 @@
-/** Views of large tensors outside of scopes: what the garbage collector is told of them decides how often it runs. */
+/** Views of large tensors outside of scopes: the sizes reported to the garbage collector decide how often it runs. */
 import { zeros } from "@slicestack/torch";
 
 const seconds = (body) => {

@@ -1,9 +1,9 @@
 /**
- * When is a slice's label wrong, and which head minds? node examples/multiple-instance.mjs OUT [SEEDS]
- * Made volumes of 24 slices with vessels in all of them; those of class 1 hold one nodule besides, which is seen in 1, 4 or
- * 12 consecutive slices. The other slices of class 1 inherit a label that they do not show. Variants of one configuration
+ * Which heads tolerate wrong labels of slices? node examples/multiple-instance.mjs OUT [SEEDS]
+ * Synthetic volumes of 24 slices with vessels in all of them; those of class 1 also contain one nodule, which is visible in 1, 4 or
+ * 12 consecutive slices. The other slices of class 1 inherit a label for a nodule that they do not show. Variants of one configuration
  * are compared by an ablation each (SEEDS seeds, default 3): votes of slices, and heads on their embeddings.
- * Needs `make build` before. What is done already in OUT is not done again. The tables go to stdout as Markdown.
+ * Run `make build` first. Results that already exist in OUT are reused. The tables go to stdout as Markdown.
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -41,7 +41,7 @@ variants:
   attention, soft labels: {volume.head: attention, slice.soft_labels: true, slice.soft_label_warmup: 2}
 `;
 
-/** Numbers 0..1, the same at every run (mulberry32). */
+/** Numbers 0..1, the same in every run (mulberry32). */
 function randomOf(seed) {
   let state = seed >>> 0;
   return () => {
@@ -52,7 +52,7 @@ function randomOf(seed) {
   };
 }
 
-/** A volume (height, width, slices) as uint8, slices last: noise, vessels, and a nodule in `extent` slices or none. */
+/** A volume (height, width, slices) as uint8, slices last: noise, vessels, and optionally a nodule in `extent` slices. */
 function volumeOf(seed, extent) {
   const random = randomOf(seed);
   const values = new Float64Array(SIDE * SIDE * SLICES);
@@ -95,6 +95,12 @@ for (const extent of EXTENTS) {
   writeFileSync(file, `name: ${extent} of ${SLICES} slices show it${STUDY}`);
   const data = await datasetOf(extent);
   const folder = resolve(out, `study-${extent}`);
-  const { table } = await ablate({ file, data, out: folder, part: "test", command: `node examples/multiple-instance.mjs OUT ${seeds}` }); // prettier-ignore
+  const { table } = await ablate({
+    file,
+    data,
+    out: folder,
+    part: "test",
+    command: `node examples/multiple-instance.mjs OUT ${seeds}`,
+  });
   console.log(table);
 }

@@ -1,8 +1,8 @@
 /**
- * What each loss and sampler does to rare classes: node examples/rare-classes.mjs OUT [SEEDS]
- * Phantoms in MosMed's proportions, a fifth of its counts (51, 137, 25, 9 and 2 subjects), train every setting below with
- * SEEDS seeds (default 2); each is scored on other phantoms, 20 subjects a class, so that a rare class has a recall at all.
- * Needs `make build` before. What is done already in OUT is not done again. The table goes to stdout as Markdown.
+ * How each loss and sampler affects rare classes: node examples/rare-classes.mjs OUT [SEEDS]
+ * Phantoms in MosMed's proportions, a fifth of its counts (51, 137, 25, 9 and 2 subjects), are used to train every setting below with
+ * SEEDS seeds (default 2); each is scored on other phantoms, 20 subjects per class, so that the recall of rare classes can be estimated.
+ * Run `make build` first. Results that already exist in OUT are reused. The table goes to stdout as Markdown.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ slice: {model: slice_cnn, slices_per_volume: 6, epochs: 20, batch_size: 32, lear
 volume: {head: attention, epochs: 60, batch_size: 16, learning_rate: 0.003, schedule: one_cycle, dropout: 0.3, weighted_sampler: false}
 `;
 
-/** Keys of the slice stage; those of both stages go to the volume stage too. */
+/** Keys of the slice stage; keys that exist in both stages are also set for the volume stage. */
 const settings = {
   "plain, cross entropy": {},
   "weighted sampler": { weighted_sampler: "true" },
@@ -80,15 +80,15 @@ async function scores(name, seed, data, others) {
   await train({ config, data: data.directory, out: run, resume: existsSync(join(run, "run.json")) });
   const { metrics } = await evaluate({ run, data: others.directory });
   const [summary] = metrics.test.filter(({ model }) => model === "2.5d");
-  const found = {
+  const result = {
     recall: summary.perClass.map(({ recall }) => recall.value),
     balancedAccuracy: summary.metrics.balancedAccuracy.value,
     kappa: summary.metrics.quadraticKappa.value,
     auroc: summary.metrics.auroc.value,
   };
-  writeFileSync(file, JSON.stringify(found));
-  console.error(`${name}, seed ${seed}: balanced accuracy ${found.balancedAccuracy.toFixed(2)}`);
-  return found;
+  writeFileSync(file, JSON.stringify(result));
+  console.error(`${name}, seed ${seed}: balanced accuracy ${result.balancedAccuracy.toFixed(2)}`);
+  return result;
 }
 
 const rare = await dataset("rare", [51, 137, 25, 9, 2], 11);
@@ -99,7 +99,11 @@ for (const name of Object.keys(settings)) {
   const all = [];
   for (let seed = 0; seed < Number(seeds); seed++) all.push(await scores(name, seed, rare, balanced));
   const recalls = [0, 1, 2, 3, 4].map((label) => mean(all.map(({ recall }) => recall[label])));
-  const totals = [mean(all.map((one) => one.balancedAccuracy)), mean(all.map((one) => one.kappa)), mean(all.map((one) => one.auroc))]; // prettier-ignore
+  const totals = [
+    mean(all.map((result) => result.balancedAccuracy)),
+    mean(all.map((result) => result.kappa)),
+    mean(all.map((result) => result.auroc)),
+  ];
   rows.push(`| ${[name, ...recalls, ...totals].join(" | ")} |`);
 }
 console.log("| setting | CT-0 | CT-1 | CT-2 | CT-3 | CT-4 | balanced accuracy | quadratic kappa | AUROC |");

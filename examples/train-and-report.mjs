@@ -1,7 +1,7 @@
 /**
  * From labelled scans to a report: node examples/train-and-report.mjs SRC LABELS OUT
- * SRC: folder of .nii.gz or .npy volumes. LABELS: CSV with path (or id), label, subject. OUT: made here; data/ and run/ go into it.
- * Needs `make build` before. Progress goes to stderr, the table to stdout. Ctrl-C saves and stops after the current step.
+ * SRC: folder of .nii.gz or .npy volumes. LABELS: CSV with path (or id), label, subject. OUT: created here, with data/ and run/ in it.
+ * Run `make build` first. Progress goes to stderr, the table to stdout. Ctrl-C saves and stops after the current step.
  */
 import { join } from "node:path";
 import { evaluate, loadConfig, makeSplit, prepare, train, writeSplit } from "@slicestack/pipeline";
@@ -18,7 +18,7 @@ if (out === undefined) {
   process.exit(2);
 }
 
-/** One line at each stage's start, and one at each further tenth. */
+/** One line at the start of each stage, and one after each tenth. */
 let shown = "";
 function onProgress({ stage, done, total, unit }) {
   const line = `${stage}: ${Math.floor((10 * done) / Math.max(1, total)) * 10} % of ${total} ${unit}`;
@@ -38,7 +38,7 @@ writeSplit(data, split);
 
 const { run, status } = await train({ config, data: data.directory, out: join(out, "run"), ...background });
 if (status === "stopped") {
-  console.error(`Stopped and saved. To go on: npx slicestack train --resume ${run}`);
+  console.error(`Stopped and saved. To resume: npx slicestack train --resume ${run}`);
   process.exit(130);
 }
 const { table, report } = await evaluate({ run, ...background });

@@ -1,10 +1,10 @@
 /**
- * The pictures of docs/explanation/augmentation.md: phantom slices, changed by the code that training calls.
+ * Draws the pictures of docs/explanation/augmentation.md: phantom slices, augmented by the code that training calls.
  *
- *   node scripts/augmentation-pictures.mjs [OUT]     default docs/images/augmentation; needs `make build` before
+ *   node scripts/augmentation-pictures.mjs [OUT]     default docs/images/augmentation; run `make build` first
  *
- * Each is a row: the slice as it is, then five draws of one transform over its whole range (that of the preset strong,
- * or wider where the eye needs it). Geometry has a second row with the same draws on a grid. The same bytes at each run.
+ * Each is a row: the original slice, then five draws of one transform over its whole range (that of the preset strong,
+ * or wider where the effect would not be visible). Geometry has a second row with the same draws on a grid. Every run gives the same bytes.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ function phantom(seed, label) {
   return { hu_DHW: fromTypedArray(Float32Array.from(data), [depth, size, size]), depth, spacing };
 }
 
-/** HU → 0..1 of the window and as far beyond it as the settings ask. */
+/** HU → 0..1 of the window, and as far beyond it as the settings require. */
 function wide(hu, config) {
   const margin = windowMargin(config);
   const [low, high] = window;
@@ -53,7 +53,7 @@ function gridOf() {
   return fromTypedArray(values, [1, 1, size, size]);
 }
 
-/** Rows of pictures H, W (0..1) of one size, side by side with a white gap. */
+/** Rows of pictures H, W (0..1) of the same size, side by side with a white gap. */
 function montage(name, rows) {
   const [height, width] = rows[0][0].shape;
   const [columns, across] = [rows[0].length, width + gap];
@@ -113,11 +113,14 @@ function slices(slice_HW) {
     row(name, config, slice_HW);
 }
 
-/** Four slices of one volume as they are, and below under one draw. */
+/** Four original slices of one volume, and the same slices below after one draw. */
 function stack({ hu_DHW, depth }) {
   const config = { ...augmentPresets.strong, noise: null, erase: null, elastic: only("elastic").elastic };
   const places = [0.3, 0.42, 0.54, 0.66, 0.78].map((share) => hu_DHW.select(0, Math.round(share * depth)));
-  const raw_BSCHW = cat(places.map((slice_HW) => slice_HW.view(1, 1, 1, size, size)), 1); // prettier-ignore
+  const raw_BSCHW = cat(
+    places.map((slice_HW) => slice_HW.view(1, 1, 1, size, size)),
+    1,
+  );
   const changed = augmentStacks(wide(raw_BSCHW, config), config, new Random(22));
   montage("stack", [
     places.map((slice_HW) => wide(slice_HW, augmentPresets.none)),
@@ -125,7 +128,7 @@ function stack({ hu_DHW, depth }) {
   ]);
 }
 
-/** Axial, coronal and sagittal planes of a volume: as it is, then three draws of its whole geometry. */
+/** Axial, coronal and sagittal planes of a volume: the original, then three draws of its whole geometry. */
 function volumes({ hu_DHW, depth, spacing }) {
   const { published } = augmentPresets;
   const config = {
@@ -134,13 +137,27 @@ function volumes({ hu_DHW, depth, spacing }) {
     elastic: only("elastic").elastic,
   };
   const x_BCHWD = wide(hu_DHW.permute(1, 2, 0).unsqueeze(0).unsqueeze(0), config);
-  const four = cat([x_BCHWD, augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), { spacing: [spacing, spacing, spacing] })]); // prettier-ignore
-  // Heads up: the highest slice comes first. The planes are stretched to squares, so that they stand in one row.
-  const square = (plane) => functional.interpolate(plane.unsqueeze(0).unsqueeze(0), [size, size], { mode: "bilinear" }).view(size, size); // prettier-ignore
+  const four = cat([
+    x_BCHWD,
+    augmentVolumes(x_BCHWD.expand(3, -1, -1, -1, -1), config, new Random(23), { spacing: [spacing, spacing, spacing] }),
+  ]);
+  // The head is at the top: the highest slice comes first. The planes are stretched to squares, so that they fit in one row.
+  const square = (plane) =>
+    functional.interpolate(plane.unsqueeze(0).unsqueeze(0), [size, size], { mode: "bilinear" }).view(size, size);
   const middle = (volume) => [
     volume.select(2, Math.floor(depth / 2)),
-    square(volume.select(0, size / 2).transpose(0, 1).flip(0)), // prettier-ignore
-    square(volume.select(1, Math.round(size / 3)).transpose(0, 1).flip(0)), // prettier-ignore
+    square(
+      volume
+        .select(0, size / 2)
+        .transpose(0, 1)
+        .flip(0),
+    ),
+    square(
+      volume
+        .select(1, Math.round(size / 3))
+        .transpose(0, 1)
+        .flip(0),
+    ),
   ];
   const columns = four.select(1, 0).unbind(0).map(middle);
   montage(
@@ -149,13 +166,13 @@ function volumes({ hu_DHW, depth, spacing }) {
   );
 }
 
-/** Two slices, then what each kind of mixing makes of them. */
+/** Two slices, then the result of each kind of mixing. */
 function mixed(first_HW, second_HW) {
   const pair = cat([first_HW, second_HW].map((slice) => wide(slice, augmentPresets.none).view(1, 1, size, size)));
   const labels = fromTypedArray(Float32Array.of(1, 0, 0, 1), [2, 2]);
   for (const name of ["mixup", "cutmix"]) {
     const settings = { mixup: 0, cutmix: 0, [name]: 1 };
-    // Draws in which the slices stay alone show nothing.
+    // Skips draws in which the slices are not mixed.
     const seen = [];
     for (let seed = 0; seen.length < 4; seed++) {
       const { unit_BCHW, target_BK } = mixSlices(pair, labels, settings, new Random(seed));

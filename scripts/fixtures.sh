@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the reference values under fixtures/ anew: each by the script that stands beside it.
+# Regenerates the reference values under fixtures/, each with the script beside it.
 # Scripts whose names begin with _ are shared helpers. They run with Debian's Python, whose PyTorch is the reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."

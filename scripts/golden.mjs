@@ -1,15 +1,15 @@
 /**
- * Whether training still gives the same numbers, bit by bit: small trainings of every kind, their weights, probabilities
- * and metrics hashed and compared with fixtures/golden/results.json. For a change that moves code and must not move results.
+ * Checks that training still gives the same numbers, bit by bit: small trainings of every kind, with their weights, probabilities
+ * and metrics hashed and compared with fixtures/golden/results.json. Use it for a change that moves code and must not change results.
  *
  *   node scripts/golden.mjs [--write] [--only REGEX] [--keep FOLDER]
  *
- * --write         record what comes out, in place of comparing
- * --only REGEX    the cases with such a name
- * --keep FOLDER   where the data and the runs go and stay; default: a temporary folder
+ * --write         record the results instead of comparing them
+ * --only REGEX    only the cases whose name matches
+ * --keep FOLDER   folder in which data and runs are kept; default: a temporary folder
  *
- * The last bits depend on libtorch and on the CPU (its kernels are chosen by it), so that the file has an entry for each such engine;
- * on an engine that has none there is nothing to compare with, and the script says so and exits with 3.
+ * The last bits depend on libtorch and on the CPU (which decides the kernels), so the file has an entry for each such engine;
+ * for an engine without an entry there is nothing to compare with, and the script says so and exits with 3.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -27,7 +27,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const file = join(root, "fixtures/golden/results.json");
 const command = join(root, "node_modules/slicestack/bin/slicestack.js");
 
-/** Flags that every case has: short, one thread, each stage two epochs. */
+/** Flags of every case: short, one thread, two epochs per stage. */
 const common = {
   "slice.model": "slice_cnn",
   "slice.slices_per_volume": 6,
@@ -87,7 +87,7 @@ function weightsHash(path) {
   return sha256(bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))));
 }
 
-/** All numbers of metrics.json; names, folders and versions are no results. */
+/** All numbers of metrics.json; names, folders and versions are not results. */
 function metricsHash(path) {
   const numbers = [];
   const walk = (value, key) => {
@@ -130,7 +130,7 @@ const engine = `libtorch ${version}, ${process.platform} ${process.arch}, ${cpu}
 const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const before = recorded[engine] ?? {};
 
-/** Kept after each case, so that a long recording that is stopped has not been for nothing. */
+/** Saved after each case, so that a long recording can be stopped without losing everything. */
 function record(name, results) {
   before[name] = results;
   mkdirSync(dirname(file), { recursive: true });

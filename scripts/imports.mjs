@@ -33,7 +33,7 @@ function isLoadCall(node) {
   return callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === "require");
 }
 
-/** The file that a relative import names, or undefined. In TypeScript sources `./x.js` stands for `./x.ts`. */
+/** The file of a relative import, or undefined. In TypeScript sources `./x.js` refers to `./x.ts`. */
 export function resolveRelative(file, name) {
   if (!name.startsWith(".")) return undefined;
   const target = resolve(dirname(file), name);
@@ -42,7 +42,7 @@ export function resolveRelative(file, name) {
   );
 }
 
-/** All bare module names that a file reaches through its own relative imports. @returns {Set<string>} */
+/** All bare module names that a file reaches through its relative imports. @returns {Set<string>} */
 export function reachedModules(file, seen = new Set([file]), names = new Set()) {
   for (const { name } of importsOf(file).filter((found) => !found.typeOnly)) {
     const next = resolveRelative(file, name);

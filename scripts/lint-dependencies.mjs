@@ -1,6 +1,6 @@
 /**
- * Each dependency of every package.json must stand in docs/explanation/dependencies.md, as a table row
- * `| name | ... |` under the version that is pinned; and each row there must still be a dependency.
+ * Each dependency of every package.json must be listed in docs/explanation/dependencies.md, as a table row
+ * `| name | ... |` with the pinned version, and each row there must still be a dependency.
  */
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -10,7 +10,7 @@ const manifests = ["package.json", ...readdirSync("packages").map((name) => `pac
 const used = new Map(); // name -> version
 for (const path of manifests) {
   const manifest = JSON.parse(readFileSync(path, "utf8"));
-  // A peer is a range: what is tested stands among the development dependencies.
+  // A peer dependency is a range; the tested version is among the development dependencies.
   const { dependencies, devDependencies, optionalDependencies } = manifest;
   for (const [name, version] of Object.entries({
     ...dependencies,
@@ -34,7 +34,7 @@ for (const [name, { version, path }] of used) {
     troubles.push(`${path}: ${name} must be pinned to an exact version, not ${version}`);
 }
 for (const name of documented.keys()) {
-  if (!used.has(name)) troubles.push(`${page}: ${name} is in no package.json any more: take its row out`);
+  if (!used.has(name)) troubles.push(`${page}: ${name} is no longer in any package.json: remove its row`);
 }
 for (const trouble of troubles) console.error(trouble);
 process.exitCode = troubles.length > 0 ? 1 : 0;

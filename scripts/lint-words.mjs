@@ -1,8 +1,8 @@
-/** No committed file may hold a path of the machine it was written on, or the host of a package registry mirror. */
+/** No committed file may contain a path of the machine on which it was written, or the host of a package registry mirror. */
 import { execFileSync } from "node:child_process";
 import { existsSync, lstatSync, readFileSync } from "node:fs";
 
-// Written in pieces, so that this file is clean by its own rule.
+// Written in pieces, so that this file passes its own check.
 const forbidden = [
   ["a folder of the machine", "/wor" + "k/"],
   ["a folder of the machine", "/tm" + "p/plan"],
@@ -11,7 +11,7 @@ const forbidden = [
   ["a package mirror", "artifactor" + "y|/api/np" + "m/|npm-prox" + "y|verdacci" + "o"],
   ["a private address", "https?://(?:10|192\\.168|172\\.(?:1[6-9]|2\\d|3[01]))\\.[\\d.]+"],
 ].map(([what, pattern]) => [what, new RegExp(pattern)]);
-// The lock file may name one host: the public registry.
+// The lock file may contain only one host: the public registry.
 const registry = /"resolved": "(?!https:\/\/registry\.npmjs\.org\/|packages\/)/;
 
 let files;
@@ -21,7 +21,7 @@ try {
   });
   files = listed.split("\0").filter((file) => file !== "" && existsSync(file) && lstatSync(file).isFile());
 } catch {
-  console.log("lint: words: skipped, because this is no git checkout");
+  console.log("lint: words: skipped, because this is not a git checkout");
   files = [];
 }
 

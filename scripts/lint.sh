@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that needs no run: all of them are made, so that one call shows all there is to mend.
+# All checks that need no run. Every check is carried out, so that one call shows everything to fix.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 

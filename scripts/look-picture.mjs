@@ -1,7 +1,7 @@
 /**
- * The picture of docs/how-to/look-at-data.md: a phantom, drawn by the command that the page describes.
+ * Draws the picture of docs/how-to/look-at-data.md: a phantom, shown by the command that the page describes.
  *
- *   node scripts/look-picture.mjs [OUT]     default docs/images/look-montage.png; needs `make build` before
+ *   node scripts/look-picture.mjs [OUT]     default docs/images/look-montage.png; run `make build` first
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

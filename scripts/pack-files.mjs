@@ -1,6 +1,6 @@
 /**
- * Runs in a package before and after `npm pack`: brings the licence and, for the pipeline, configs/ into the folder, and
- * takes them out again with --clean. Compiled files whose source is gone are removed, so that none is published.
+ * Runs in a package before and after `npm pack`: copies the licence and, for the pipeline, configs/ into the folder, and
+ * removes them again with --clean. Compiled files without a source are removed, so that they are not published.
  */
 import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";

@@ -82,7 +82,7 @@ def brier(y, p):
 
 
 def equal_mass(forecast, happened, bins):
-    """Mean forecast, mean outcome and mass of each bin; forecasts that are equal share all bins that they reach."""
+    """Mean forecast, mean outcome and mass of each bin; equal forecasts are shared among all bins that they reach."""
     order = np.argsort(forecast, kind="stable")
     f, h = forecast[order], happened[order].astype(float)
     for value in np.unique(f):  # equal forecasts are alike: each has the mean outcome of its group
@@ -164,7 +164,7 @@ def point_metrics(y, p, ordinal, bins):
 
 
 def default_bins(n):
-    """Ten, fewer in small samples: at least five volumes a bin (docs/explanation/statistics.md)."""
+    """Ten bins, fewer in small samples: at least five volumes per bin (docs/explanation/statistics.md)."""
     return max(1, min(10, n // 5))
 
 
@@ -172,7 +172,7 @@ def default_bins(n):
 
 
 def wilson(share, n, z):
-    """The two shares that lie z of their own standard errors from the one seen; n need not be whole."""
+    """The two shares whose distance from the observed one is z of their standard errors; n need not be a whole number."""
     if not n > 0:
         return math.nan, math.nan
     roots = np.roots([n + z * z, -(2 * n * share + z * z), n * share * share]).real
@@ -181,7 +181,7 @@ def wilson(share, n, z):
 
 
 def share_interval(model, hits, trials, level, df=math.inf):
-    """Of a share of volumes: Wilson's, with a design effect and t's quantile where a subject has several volumes."""
+    """Interval of a share of volumes: Wilson's, with a design effect and t's quantile where a subject has several volumes."""
     n = int(trials.sum())
     if n == 0:
         return math.nan, math.nan
@@ -211,7 +211,7 @@ def shares(model):
 
 
 def draw_rows(model, rng):
-    """Rows of as many subjects as there are, drawn with replacement whatever their label."""
+    """Rows of subjects drawn with replacement, as many as there are, regardless of their label."""
     names = sorted(set(model.subjects))
     rows = [np.flatnonzero(model.subjects == name) for name in names]
     while True:
@@ -227,7 +227,7 @@ RANGES = {"cohenKappa": (-1, 1), "quadraticKappa": (-1, 1), "matthews": (-1, 1),
 
 
 class Spread:
-    """What a statistic and its resamples say of its interval, at any quantile."""
+    """The interval of a statistic from its resamples, at any quantile."""
 
     def __init__(self, model, metric, value, draws):
         finite = draws[np.isfinite(draws)]
@@ -257,7 +257,7 @@ def newcombe(a, b, bounds_a, bounds_b, correlation):
 
 
 def near(group, what, ours, theirs):
-    """An interval of ours against one of the report, both from their own resamples."""
+    """Compares an interval with one of the report; each is from its own resamples."""
     tolerance = 0.1 * (theirs["high"] - theirs["low"]) + 0.01
     for k, end in enumerate(["low", "high"]):
         check(group, f"{what} {end}", ours[k], theirs[end], tolerance)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Brings a machine to the point where slicestack runs. Each step is skipped where it is done, and says so in a line.
+# Sets up a machine so that slicestack runs. A step that is already done is skipped with a message.
 #   scripts/setup.sh lint      npm packages, TypeScript build
 #   scripts/setup.sh build     + system packages and native addon        (make build, make demo, make bench)
-#   scripts/setup.sh test      + what the tests compare with: Debian's PyTorch, chromium
+#   scripts/setup.sh test      + references for the tests: Debian's PyTorch, chromium
 #   scripts/setup.sh debian13  npm packages and debootstrap
-# SLICESTACK_SYSTEM=skip leaves the system packages alone (tests that need a missing one are skipped).
+# SLICESTACK_SYSTEM=skip does not install system packages (tests that need a missing one are skipped).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ fail() {
   printf 'slicestack: %s\n' "$@" >&2
   exit 1
 }
-# The log is of one step, so that a failure shows the end of what that step said.
+# Each step has its own log, so that a failure shows the end of its output.
 start_log() { : >"$log"; }
 quietly() { "$@" >>"$log" 2>&1; }
 fail_with_log() {
@@ -25,7 +25,7 @@ fail_with_log() {
   fail "$@"
 }
 
-# --- system packages: asked by what they bring, so that other ways of having it count too ---
+# --- system packages: detected by what they provide, so that other ways of installing it count, too ---
 
 in_any() { compgen -G "$1" >/dev/null; }
 python_has() { /usr/bin/python3 -c "import importlib.util as u, sys; sys.exit(u.find_spec('$1') is None)" 2>/dev/null; }
@@ -70,7 +70,7 @@ missing_of() {
   for package in "$@"; do present "$package" || printf '%s\n' "$package"; done
 }
 
-# What is lost without an optional package.
+# What does not work without an optional package.
 loss_of() {
   local package text=''
   for package in "$@"; do
@@ -83,7 +83,7 @@ loss_of() {
   printf '%s\n' "$text"
 }
 
-# How this user runs apt: as root, with sudo, or not at all.
+# How this user can run apt: as root, with sudo, or not at all.
 apt_prefix() {
   command -v apt-get >/dev/null || return 1
   if [ "$(id -u)" -eq 0 ]; then return 0; fi
@@ -97,7 +97,7 @@ apt_install() { # prefix, packages
   shift
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
   if [ -n "$prefix" ]; then apt=("$prefix" "${apt[@]}"); fi
-  # The lists of a fresh or an old machine lack the packages: only then is an update worth its time.
+  # Package lists are updated only where they lack the packages, as on a fresh or an old machine.
   quietly "${apt[@]}" install -y --no-install-recommends "$@" ||
     { quietly "${apt[@]}" update && quietly "${apt[@]}" install -y --no-install-recommends "$@"; }
 }
@@ -118,7 +118,7 @@ LINES
   printf '  SLICESTACK_SYSTEM=skip goes on without them.\n'
 }
 
-# Required packages must be there in the end; it goes without the optional ones.
+# Required packages must be installed in the end; optional ones may be missing.
 system_packages() { # required packages, "--", optional packages
   local required=() optional=() missing extra all prefix
   while [ "$1" != -- ]; do required+=("$1") && shift; done
@@ -154,7 +154,7 @@ check_node() {
 }
 
 npm_packages() {
-  # The stamp lives inside node_modules, so that it goes with it.
+  # The stamp is inside node_modules, so that it is removed with it.
   local stamp=node_modules/.slicestack-stamp key
   key="$(node -p 'process.platform + process.arch') $(cksum <package-lock.json)"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then say "npm packages: up to date" && return; fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds @slicestack/torch in a Debian 13 root (libtorch 2.6) and runs its tests there.
-#   scripts/test-debian13.sh            make the root where it is missing, build, test
-#   scripts/test-debian13.sh prepare    make the root only
-# The root is kept in the user's cache; to make it anew, delete the folder that the first line names.
+#   scripts/test-debian13.sh            create the root if it is missing, build, test
+#   scripts/test-debian13.sh prepare    only create the root
+# The root is kept in the user's cache; to recreate it, delete the folder that the first line names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,12 +15,12 @@ if [ "$(id -u)" -ne 0 ]; then
   say "this needs root (debootstrap, chroot). Run: sudo --preserve-env=HOME,XDG_CACHE_HOME make test-debian13" >&2
   exit 2
 fi
-# In a mount namespace of our own every mount ends with us, killed or not.
+# In a separate mount namespace every mount ends with this process, even if it is killed.
 if [ -z "${SLICESTACK_DEBIAN13_INSIDE:-}" ]; then
   SLICESTACK_DEBIAN13_INSIDE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
 
-# The mirror of this machine, so that a local mirror serves here too.
+# Uses the mirror of this machine, so that a local mirror works here, too.
 mirror() {
   local found
   found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
@@ -44,7 +44,7 @@ make_root() {
   add_packages
 }
 
-# The list grows now and then: what a root has already is not fetched again.
+# The list may grow: packages that the root already has are not fetched again.
 add_packages() {
   mount -t proc proc "$root/proc"
   in_root apt-get update >>"$root.log" 2>&1 || fail_root
@@ -61,7 +61,7 @@ fail_root() {
   exit 2
 }
 
-# node_modules here is plain JavaScript for what the torch package needs, so a copy serves there too.
+# node_modules here is plain JavaScript for what the torch package needs, so a copy works there, too.
 copy_tree() {
   local tree="$root/slicestack" keep="$root/slicestack/packages/torch/build" lock
   lock=$(sha256sum package-lock.json)
@@ -71,7 +71,7 @@ copy_tree() {
     cp -a node_modules "$tree/"
     printf '%s\n' "$lock" >"$tree/.lock"
   fi
-  # The built addon stays, so that a second run compiles only what changed.
+  # The built addon is kept, so that a second run only compiles what changed.
   rm -rf "$root/build.keep"
   if [ -d "$keep" ]; then mv "$keep" "$root/build.keep"; fi
   rm -rf "$tree/packages" "$tree/fixtures" "$tree/scripts"

@@ -22,10 +22,10 @@ class Tally {
   skips = [];
   output = "";
   #file;
-  #path = []; // names of the tests under way, by nesting
-  #children = []; // tests reported so far below the open test of each nesting
+  #path = []; // names of the running tests, by nesting
+  #children = []; // number of tests reported so far below the open test of each nesting
   #unfinished = new Map(); // "nesting name" -> tests queued and not ended
-  #ownError; // what the file's process itself ended with
+  #ownError; // the error with which the process of the file ended
 
   constructor(file) {
     this.#file = file;
@@ -80,7 +80,7 @@ class Tally {
     if (error && error.failureType !== "subtestsFailed")
       return `the process ended with code ${error.exitCode}${notEnded}`;
     if (open.length > 0) return `the process ended early${notEnded}`;
-    if (this.passed + this.failures.length + this.skips.length === 0) return "the file holds no test";
+    if (this.passed + this.failures.length + this.skips.length === 0) return "the file has no tests";
     return undefined;
   }
 }

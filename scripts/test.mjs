@@ -1,15 +1,15 @@
 /**
- * The test runner of the whole house: every package's compiled tests and test/system, one process a file.
+ * The test runner of the repository: the compiled tests of every package and test/system, one process per file.
  *
  *   node scripts/test.mjs [--package packages/NAME] [--long]
  *
- * --long   the files named *.long.test.*, and only those, with SLICESTACK_LONG=1; without it they are left out
+ * --long   only the files named *.long.test.*, with SLICESTACK_LONG=1; by default they are left out
  * ONLY=PATTERN               a regular expression on the path of the test's source
- * STRICT=1                   a skip counts as failed, unless its reason begins with one of allowedSkips
+ * STRICT=1                   a skip counts as a failure, unless its reason begins with one of allowedSkips
  * SLICESTACK_TEST_TIMEOUT    seconds for one file (default 600, with --long 3600)
  *
- * Leaf tests are counted. A suite counts only where it fails by itself (a hook), a file only where it crashes, times
- * out, ends before its tests do, or holds none. The last line is `N passed, N failed, N skipped`, over all packages.
+ * Leaf tests are counted. A suite counts only where it fails itself (in a hook), a file only where it crashes, times
+ * out, ends before its tests do, or has no tests. The last line is `N passed, N failed, N skipped`, over all packages.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -18,14 +18,14 @@ import { reachedModules } from "./imports.mjs";
 import { runTestFile } from "./test-file.mjs";
 
 const allowedSkips = ["CUDA", "MPS", "Debian 13", "Python index"];
-// libtorch and a CLI that starts it take the most time, so their files come after the others.
+// libtorch and the CLI, which starts it, take the most time, so their files run after the others.
 const heavyModules = ["@slicestack/torch", "@slicestack/pipeline", "node:child_process", "node:worker_threads"];
 
 const { values: options } = parseArgs({ options: { package: { type: "string" }, long: { type: "boolean" } } });
 const strict = process.env.STRICT === "1";
 const timeout = Number(process.env.SLICESTACK_TEST_TIMEOUT || (options.long ? 3600 : 600));
 if (options.long) process.env.SLICESTACK_LONG = "1";
-// Two files at a time: threads that spin while they wait for the other file's would take its core.
+// Two files run at a time: threads that spin while they wait would take the core of the other file.
 process.env.OMP_WAIT_POLICY ??= "passive";
 // Failures then name the line of the TypeScript source.
 process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --enable-source-maps`.trim();
@@ -37,7 +37,7 @@ function findTests() {
     ...packages.flatMap((name) => filesBelow(`packages/${name}/dist/test`, ".test.js", `packages/${name}`)),
     ...filesBelow("test/system", ".test.mjs", "test/system"),
   ]
-    .filter(({ source }) => existsSync(source)) // a compiled test whose source is gone is stale
+    .filter(({ source }) => existsSync(source)) // a compiled test without a source is stale
     .filter(({ source }) => /\.long\.test\./.test(source) === Boolean(options.long))
     .filter((found) => options.package === undefined || found.package === options.package)
     .filter(({ source }) => new RegExp(process.env.ONLY ?? "").test(source));

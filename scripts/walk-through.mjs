@@ -2,10 +2,10 @@
  * Writes docs/explanation/two-and-a-half-d.md and its pictures: one volume through slices, embeddings, stack and head, by
  * the code that training and evaluation call.
  *
- *   node scripts/walk-through.mjs [DOCS]     default docs; needs `make build` before
+ *   node scripts/walk-through.mjs [DOCS]     default docs; run `make build` first
  *
- * Every shape and count of the page is read from what the code returned. The page is the same at each run; the pictures
- * are, but for rounding, on every machine.
+ * Every shape and count on the page is read from the results of the code. The page is the same after each run; so are the pictures,
+ * up to rounding, on every machine.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -140,7 +140,7 @@ const perSlice = Array.from({ length: shown.slices }, (_, k) => ({
   weight: shown.weights[k],
   grade: names.reduce((sum, _, c) => sum + c * shown.votes[k * names.length + c], 0),
 }));
-/** @param top of the axis, whatever the values are: another processor's rounding trains other weights, and the picture keeps its size */
+/** @param top top of the axis, whatever the values: another processor rounds differently and trains other weights, but the picture keeps its size */
 const panel = (field, title, colour, top, format) => ({
   title,
   width: 640,
@@ -154,7 +154,13 @@ const panel = (field, title, colour, top, format) => ({
       title: "slice, from the feet up",
       axis: { labelAngle: 0, labelOverlap: true },
     },
-    y: { field, type: "quantitative", title: null, scale: { domain: [0, top], nice: false }, axis: { values: [0, 1, 2, 3, 4].map((k) => (k * top) / 4), format } }, // prettier-ignore
+    y: {
+      field,
+      type: "quantitative",
+      title: null,
+      scale: { domain: [0, top], nice: false },
+      axis: { values: [0, 1, 2, 3, 4].map((k) => (k * top) / 4), format },
+    },
   },
 });
 const svg = await drawSvg(
@@ -184,13 +190,13 @@ const page = `# One volume through 2.5D
 
 _Written by \`node scripts/walk-through.mjs\`, which trains a small model on phantoms and runs each line below; a test runs it again._
 
-How a CT becomes a class in three steps that are trained apart. Letters of a name are its axes: B batch, S slices of a volume,
+How a CT becomes a class in three steps that are trained separately. The letters at the end of a name are its axes: B batch, S slices of a volume,
 C channels, H and W pixels, F maps, E embedding, K classes.
 
 ## 1. Slices
 
 The scan is ${width} x ${height} x ${shown.source.shape[2]} voxels in HU. \`npx slicestack prepare\` turned it upright, resampled it in plane to ${side} x ${side} and kept its
-${shown.slices} slices; they lie one behind another in \`slices.npy\`, as HU. The window is applied when a slice is loaded, so that another
+${shown.slices} slices; they are stored one after another in \`slices.npy\`, as HU. The window is applied when a slice is loaded, so that another
 one needs no new data set.
 
 \`\`\`ts
@@ -201,33 +207,33 @@ const x_BCHW = store.normalise(unit_BCHW, 1);      // ${shape("x_BCHW")}: minus 
 
 ![The slices of the volume, windowed](../images/two-and-a-half-d/slices.png)
 
-## 2. A slice model, on labels that volumes lend to their slices
+## 2. A slice model, on labels that slices inherit from their volumes
 
-One volume gives one label, but ${shown.slices} slices. Each takes the label of its volume: wrong for a slice without any finding, right often
-enough to learn what findings look like. This is where labelled slices that are plenty stand in for labelled volumes that are few.
+One volume gives one label, but ${shown.slices} slices. Each inherits the label of its volume, which is wrong for a slice without a finding, but correct often
+enough to learn what findings look like. This is how many labelled slices make up for few labelled volumes.
 
 \`\`\`ts
 trunk.featureMaps(x_BCHW);                         // maps ${shape("maps_BFhw")}
-const embedding_BE = trunk.embed(x_BCHW);          // ${shape("embedding_BE")}: what the last layer sees
-trunk.classify(embedding_BE);                      // logits ${shape("logits_BK")}, one row a slice
+const embedding_BE = trunk.embed(x_BCHW);          // ${shape("embedding_BE")}: the input of the last layer
+trunk.classify(embedding_BE);                      // logits ${shape("logits_BK")}, one row per slice
 \`\`\`
 
 The 2D method ends here: the slices vote.
 
 ## 3. Freeze, embed, stack
 
-The slice model is frozen: its weights, and its batch norm, which would go on moving in training mode. Each slice of each volume goes
-through it once; the embeddings are kept on disk under the hash of weights, transform and data, and no epoch computes them again.
+The slice model is frozen: its weights, and its batch norm, whose statistics would keep changing in training mode. Each slice of each volume goes
+through it once; the embeddings are cached on disk under the hash of weights, transform and data, so no epoch computes them again.
 
 \`\`\`ts
 volumeEmbeddings(source, [volume, other], compute); // ${shape("features_NE")}: ${shown.slices} + ${shown.others} slices
 const { features_BS, mask_BS } = stackVolumes(…);   // ${shape("embedding_BSE")} and ${shape("mask_BS")}
 \`\`\`
 
-The second volume has ${shown.others} slices. It is filled up with zeros, and the mask says which slices exist: volumes of different depth share a
-batch, and what is filled in has no influence on the result.
+The second volume has ${shown.others} slices. It is padded with zeros, and the mask says which slices exist: volumes of different depth share a
+batch, and the padding has no influence on the result.
 
-![The embeddings: a row a slice, a column a feature](../images/two-and-a-half-d/embeddings.png)
+![The embeddings: one row per slice, one column per feature](../images/two-and-a-half-d/embeddings.png)
 
 ## 4. A head, on the labels of volumes
 
@@ -236,19 +242,19 @@ const { logits_BK, sliceWeight_BS } = head.forward(features_BS, mask_BS); // ${s
 \`\`\`
 
 The attention head weighs the slices, takes the weighted mean of their embeddings, and classifies it. Its weights sum to 1 over the slices
-of a volume, and the report shows the slice that counted most.
+of a volume, and the report shows the slice with the largest weight.
 
-![What each slice says, and how much it counts](../images/two-and-a-half-d/weights.png)
+![The prediction and the weight of each slice](../images/two-and-a-half-d/weights.png)
 
-## What is learnt from what
+## What is learned from which data
 
-| | weights | learnt from |
+| | weights | learned from |
 |---|---|---|
 | slice model (\`slice_cnn\` at ${side} x ${side}) | ${count(shown.counts.trunk)} | every slice |
 | head (\`attention\`) | ${count(shown.counts.head)} | every volume |
 | for comparison: \`simple\` on 64 x 64 x 64 voxels, the published 3D network | ${count(shown.counts.simple)} | every volume |
 
-Three ways on: \`fine_tune.epochs\` trains trunk and head together at a low rate; \`volume.head\` chooses another head
+Next steps: \`fine_tune.epochs\` trains trunk and head together at a low rate; \`volume.head\` chooses another head
 ([models](../reference/models.md)); \`npx slicestack ablate\` compares them all ([how to](../how-to/ablate.md)).
 `;
 writeFileSync(join(docs, "explanation", "two-and-a-half-d.md"), page);

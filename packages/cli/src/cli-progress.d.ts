@@ -1,4 +1,4 @@
-/** The part of cli-progress 3.12 that progress-view.ts uses; the package has no types of its own. */
+/** The part of cli-progress 3.12 that progress-view.ts uses; the package has no types. */
 declare module "cli-progress" {
   interface BarOptions {
     stream: NodeJS.WritableStream;

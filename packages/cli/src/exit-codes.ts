@@ -7,7 +7,7 @@ export const EXIT_MEANING: Record<ExitCode, string> = {
   1: "an unexpected error",
   2: "a wrong argument or configuration",
   3: "data that cannot be used",
-  4: "done in part: some volumes were quarantined",
+  4: "partly done: some volumes were quarantined",
   5: "libtorch was not found, or the engine failed",
   6: "another process of the same training ended or did not answer",
   130: "stopped by Ctrl-C or SIGTERM",
@@ -59,14 +59,15 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   AbortError: EXIT.stopped,
 };
 
-/** The exit code of an error, by its name, its class or those it derives from, else by its cause. */
+/** The exit code of an error, by its name or the classes it derives from, else by its cause. */
 export function exitCodeOf(error: unknown): ExitCode {
   for (let current = error, depth = 0; current instanceof Error && depth < 10; current = current.cause, depth++)
     for (const name of namesOf(current)) if (Object.hasOwn(CODE_OF_ERROR, name)) return CODE_OF_ERROR[name]!;
   return EXIT.unexpected;
 }
 
-// By name and not by class, so that no package has to be loaded for it and errors from worker threads count too.
+// By name and not by class, so that no package must be loaded for it and errors from worker threads are recognised,
+// too.
 function namesOf(error: Error): string[] {
   const names = [error.name];
   for (let at: unknown = Object.getPrototypeOf(error); at instanceof Object; at = Object.getPrototypeOf(at))

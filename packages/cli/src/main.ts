@@ -24,7 +24,7 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     await program.parseAsync(rewriteOverrides(argv), { from: "user" });
     return code;
   } catch (error) {
-    // Help and version end here with code 0; commander has already written what it has to say.
+    // Help and version end here with code 0; commander has already written its output.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return fail(error, { json: argv.includes("--json"), verbose: argv.includes("--verbose") }, argv);
   }
@@ -37,7 +37,7 @@ async function runJob(
 ): Promise<ExitCode> {
   let view: ProgressView = createProgressView(process.stderr);
   let hushed = false;
-  let goOn = () => "What is written so far is whole: give the same command again.";
+  let howToResume = () => "What was written so far is complete: run the same command again.";
   const stop = new StopSignals({
     source: process,
     onFirst: () => view.log("stopping after this step; press again to quit at once"),
@@ -52,7 +52,7 @@ async function runJob(
     argv,
     onProgress: (progress) => view.report(shownProgress(progress)),
     log: (line) => view.log(shown(line)),
-    goOn: (remedy) => (goOn = remedy),
+    onFailure: (remedy) => (howToResume = remedy),
     hush: () => {
       view.close();
       [view, hushed] = [silentView, true];
@@ -69,21 +69,23 @@ async function runJob(
     return code;
   } catch (error) {
     view.close();
-    return fail(await inWords(error, goOn()), hushed ? { ...options, json: false } : options, argv);
+    return fail(await inWords(error, howToResume()), hushed ? { ...options, json: false } : options, argv);
   } finally {
     stop.close();
   }
 }
 
-/** A system error with its path, what is kept and what to do. */
-async function inWords(error: unknown, goOn: string): Promise<unknown> {
+/** A system error as a message with its path, what is kept and what to do. */
+async function inWords(error: unknown, howToResume: string): Promise<unknown> {
   try {
     const { explained } = await import("@slicestack/pipeline");
-    return explained(error, goOn);
+    return explained(error, howToResume);
   } catch {
-    // So few files may be open that the pipeline itself cannot be loaded.
+    // The limit of open files is so low that the pipeline itself cannot be loaded.
     const isLimit = error instanceof Error && "code" in error && error.code === "EMFILE";
-    return isLimit ? new UsageError("this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096") : error; // prettier-ignore
+    return isLimit
+      ? new UsageError("this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096")
+      : error;
   }
 }
 
@@ -103,19 +105,19 @@ function fail(error: unknown, options: CommonOptions, argv: readonly string[]): 
   return code;
 }
 
-/** Text of the pipeline, which holds names from files, for people. */
+/** Text of the pipeline made printable, because it contains names from files. */
 const shown = (text: string): string => printable(asStarted(text));
 
 function shownProgress({ message, ...progress }: Progress): Progress {
-  const said = message === undefined ? {} : { message: printable(message) };
-  return { ...progress, ...said, stage: printable(progress.stage) };
+  const shownMessage = message === undefined ? {} : { message: printable(message) };
+  return { ...progress, ...shownMessage, stage: printable(progress.stage) };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
- * `slicestack … | head` ends without a stack when the reader has gone; and nothing that happens to stderr, whose lines are
- * for people, may end a training of hours: its reader has gone, or the disk of its file is full.
+ * `slicestack … | head` ends without a stack when the reader is closed. Errors of stderr (a closed reader, a full disk)
+ * must not end a training of hours, because its lines are only for people.
  */
 function quietOnClosedPipe(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {

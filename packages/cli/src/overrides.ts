@@ -1,6 +1,6 @@
 import { UsageError } from "./exit-codes.js";
 
-/** Configuration keys outside a section: `train` takes them as flags of their own. */
+/** Configuration keys outside a section: `train` accepts them as separate flags. */
 export const PLAIN_KEYS = [
   "name",
   "method",
@@ -14,7 +14,9 @@ export const PLAIN_KEYS = [
   "init_from",
 ];
 
-/** Keys of published flat files, which go with such a file (docs/how-to/from-the-published-code.md). */
+/**
+ * Keys of published flat files, which are accepted together with such a file (docs/how-to/from-the-published-code.md).
+ */
 export const FLAT_KEYS = [
   "batch_size",
   "class_mapping",
@@ -29,10 +31,10 @@ export const FLAT_KEYS = [
   "weighted",
 ];
 
-/** Commands that take configuration keys. */
+/** Commands that accept configuration keys. */
 const TAKE_KEYS = new Set(["train", "demo", "import", "evaluate"]);
 
-/** Of these the ones that take plain keys too; `evaluate` has a --checkpoint of its own, which is a key. */
+/** Those of them that also accept plain keys; not `evaluate`, whose option --checkpoint has the name of a key. */
 const PLAIN_TOO = new Set(["train", "import"]);
 
 const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
@@ -41,7 +43,7 @@ const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
 
 /**
  * Rewrites `--slice.epochs 3` (and `--seed 3` for train) as `--set slice.epochs=3`, which commander can parse
- * although the keys are not options of its own.
+ * although the keys are not declared as options.
  * @throws UsageError where a flag lacks its value
  */
 export function rewriteOverrides(argv: readonly string[]): string[] {

@@ -1,11 +1,11 @@
-/** Text for a terminal: what a name from a file holds must not move the cursor, clear the screen or turn the text round. */
+/** Text for a terminal: a name from a file must not move the cursor, clear the screen or reverse the text. */
 import { asEscape, replaceUnseen } from "@slicestack/pipeline/visible";
 
 /** The colours of a preview, which this program writes itself. */
 // eslint-disable-next-line no-control-regex
 const PREVIEW = /(\u001b\[(?:0|38;2(?:;\d{1,3}){3};48;2(?:;\d{1,3}){3})m)/;
 
-/** Unsafe characters as they are written in source code: \x1b, \u202e. */
+/** Escapes unsafe characters as in source code: \x1b, \u202e. */
 export function printable(text: string): string {
   const parts = text.split(PREVIEW);
   return parts.map((part, k) => (k % 2 === 1 ? part : replaceUnseen(part, escaped))).join("");

@@ -24,12 +24,12 @@ import { addVerify } from "./commands/verify.js";
 import type { Start } from "./session.js";
 import { asStarted } from "./shell.js";
 
-/** All commands. Nothing of the pipeline is loaded before one of them starts, so help is quick and needs no libtorch. */
+/** All commands. The pipeline is loaded only when a command starts, so help is fast and needs no libtorch. */
 export function buildProgram(start: Start): Command {
   const program = new Command("slicestack")
     .description("Honest 2.5D classification of CT volumes, from scans to report")
     .version(packageVersion(), "-V, --version")
-    .showHelpAfterError(`(${asStarted("slicestack help COMMAND")} lists what there is)`)
+    .showHelpAfterError(`(${asStarted("slicestack help COMMAND")} lists its options)`)
     .configureHelp(asTyped)
     .exitOverride();
   program.addHelpText("after", `\nExample:\n  $ ${asStarted("slicestack demo")}`);
@@ -62,7 +62,9 @@ export function buildProgram(start: Start): Command {
 
 const plain = new Help();
 
-/** Commands as this program was started; the list of commands is narrow enough for what each does to stand beside it. */
+/**
+ * Shows commands the way this program was started; the list of commands is narrow enough for descriptions beside it.
+ */
 const asTyped: HelpConfiguration = {
   commandUsage: (command) => asStarted(plain.commandUsage(command)),
   argumentDescription: (argument) => asStarted(plain.argumentDescription(argument)),
@@ -71,7 +73,7 @@ const asTyped: HelpConfiguration = {
 };
 
 function packageVersion(): string {
-  // The same file from src in dist/src, and from the installed package.
+  // The path is the same from dist/src and from the installed package.
   const record: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   return typeof record === "object" && record !== null && "version" in record ? String(record.version) : "unknown";
 }

@@ -1,12 +1,12 @@
 import type { EpochReport, Progress } from "@slicestack/pipeline";
 import cliProgress, { type SingleBar } from "cli-progress";
 
-/** Shows how far a command has come. */
+/** Shows the progress of a command. */
 export interface ProgressView {
   report(progress: Progress): void;
   /** Writes a line without breaking a bar. */
   log(line: string): void;
-  /** Ends the stage that is shown, and gives the terminal back. */
+  /** Ends the current stage and restores the terminal. */
   close(): void;
 }
 
@@ -14,7 +14,7 @@ export interface ViewStream extends NodeJS.WritableStream {
   isTTY?: boolean;
 }
 
-/** Bars on a terminal, else plain lines. @param now milliseconds */
+/** Shows bars on a terminal, otherwise plain lines. @param now milliseconds */
 export function createProgressView(stream: ViewStream, now: () => number = Date.now): ProgressView {
   return stream.isTTY ? new BarView(stream, now) : new LineView(stream, now);
 }
@@ -22,13 +22,13 @@ export function createProgressView(stream: ViewStream, now: () => number = Date.
 /** Shows nothing. */
 export const silentView: ProgressView = { report: () => undefined, log: () => undefined, close: () => undefined };
 
-/** A stage as it runs: its rate is counted from where it started, which is not 0 after a resume. */
+/** A running stage: its rate is counted from its start, which is not 0 after a resume. */
 class Stage {
   readonly #startDone: number;
   readonly #startTime: number;
   #time: number;
 
-  /** @param since when the wait for it began: much is done before a stage reports for the first time */
+  /** @param since when waiting for it began: much is done before a stage reports for the first time */
   constructor(
     public last: Progress,
     time: number,
@@ -47,7 +47,7 @@ class Stage {
     return progress.stage === this.last.stage && progress.done >= this.last.done;
   }
 
-  /** A stage that goes by epochs ends with the row of its last one, not with its last step. */
+  /** A stage with epochs ends with the row of its last epoch, not with its last step. */
   get finished(): boolean {
     const { done, total, epochs, epoch } = this.last;
     return total > 0 && done >= total && (epochs === undefined || epoch?.epoch === epochs);
@@ -61,7 +61,7 @@ class Stage {
     return this.seconds > 0 ? (this.last.done - this.#startDone) / this.seconds : 0;
   }
 
-  /** Rate and remaining time; the time taken once the stage has ended. */
+  /** Rate and remaining time; after the end of the stage, the time that it took. */
   get pace(): string {
     if (this.finished) return `in ${clock((this.#time - this.since) / 1000)}`;
     if (this.rate <= 0) return "";
@@ -84,13 +84,13 @@ class Stage {
   }
 }
 
-/** Plain lines: a row for each epoch, otherwise at most one line a minute for a stage, and one at its end. */
+/** Plain lines: a row for each epoch, otherwise at most one line per minute for a stage, and one at its end. */
 class LineView implements ProgressView {
   static readonly #interval = 60_000;
   #stage: Stage | undefined;
   #printed = 0;
   #pending = false;
-  /** When what came before the next stage ended. */
+  /** When the previous stage ended. */
   #idle: number;
 
   constructor(
@@ -140,7 +140,7 @@ class LineView implements ProgressView {
 class BarView implements ProgressView {
   #stage: Stage | undefined;
   #bar: SingleBar | undefined;
-  /** When what came before the next stage ended. */
+  /** When the previous stage ended. */
   #idle: number;
 
   constructor(
@@ -180,7 +180,7 @@ class BarView implements ProgressView {
     this.#bar = this.#start(this.#stage);
   }
 
-  /** Leaves the line of the running stage in place of its bar. */
+  /** Replaces the bar of the running stage by a final line. */
   #end(): void {
     if (this.#bar === undefined) return;
     this.#stop();

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { UsageError } from "./exit-codes.js";
 
-/** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it is taken: results are never overwritten unasked. */
+/** runs/NAME, or runs/NAME-2, runs/NAME-3 … where it exists: results are never overwritten without being asked. */
 export function freeRunFolder(name: string, isReused: boolean): string {
   const first = join("runs", name);
   if (relative("runs", first).split(sep)[0] === ".." || first === "runs")

@@ -6,20 +6,29 @@ import { asStarted } from "./shell.js";
 /** What a command may use while it runs. */
 export interface Session {
   signal: AbortSignal;
-  /** The command line as typed, for the run's records. */
+  /** The command line as typed, for the records of the run. */
   command: string;
   /** The same, word by word. */
   argv: readonly string[];
   onProgress: (progress: Progress) => void;
   /** A line for people, to stderr. */
   log: (line: string) => void;
-  /** What a system error (a full disk, a missing permission) leaves to do: what is kept, and the command that goes on. */
-  goOn: (remedy: () => string) => void;
-  /** From here on another process speaks for all of them: no progress, no lines, no result; errors still go to stderr. */
+  /**
+   * Sets the remedy after a system error (a full disk, a missing permission): what is kept, and the command that
+   * resumes.
+   */
+  onFailure: (remedy: () => string) => void;
+  /**
+   * Silences this process because another one reports for all: no progress, no lines, no result; errors still go to
+   * stderr.
+   */
   hush: () => void;
 }
 
-/** What a command ends with: `text` goes to stdout, or `json` where --json is given and there is one; `note` goes to stderr. */
+/**
+ * The result of a command: `text` goes to stdout, or `json` where --json is given and the command has one; `note` goes
+ * to stderr.
+ */
 export interface Outcome {
   code: ExitCode;
   text: string;
@@ -35,8 +44,8 @@ export interface CommonOptions {
 export type Start = (options: CommonOptions, job: (session: Session) => Promise<Outcome>) => Promise<void>;
 
 /**
- * Options that every command has, and the end of its help: examples, one a line, and its exit codes.
- * Notes are wrapped to the terminal as the options are.
+ * Options that every command has, and the end of its help: examples, one per line, and exit codes. Notes are wrapped to
+ * the terminal like the options.
  */
 export function addCommon(command: Command, help: { example: string; codes: ExitCode[]; notes?: string }): Command {
   const codes = help.codes.map((code) => `  ${String(code).padEnd(4)}${EXIT_MEANING[code]}`).join("\n");

@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-/** Turns the first SIGINT or SIGTERM into an abort, and the second into an exit at once. */
+/** Turns the first SIGINT or SIGTERM into an abort, and the second into an immediate exit. */
 export class StopSignals {
   readonly #controller = new AbortController();
   readonly #source: EventEmitter;

@@ -93,7 +93,7 @@ test("train says what is missing: a configuration, data, a run to go on in", () 
     [["train"], /needs --data FOLDER.*without --config it plans for it/],
     [["train", "--config", config], /needs --data FOLDER/],
     [["train", "--config", config, "--resume"], /--resume needs the run folder/],
-    [["train", "--resume", "no-run"], /no-run is no run folder/],
+    [["train", "--resume", "no-run"], /no-run is not a run folder/],
     [["train", "--resume", "a", "--out", "b"], /two folders/],
     [["train", "--slice.epochs"], /--slice\.epochs: expected a value/],
     [["train", "--set", "epochs"], /expected KEY=VALUE/],
@@ -105,7 +105,7 @@ test("train says what is missing: a configuration, data, a run to go on in", () 
   }
 });
 
-test("data that is not there is exit code 3 for split, train and evaluate", () => {
+test("missing data is exit code 3 for split, train and evaluate", () => {
   const config = file("ok.yaml", "seed: 1\n");
   for (const args of [
     ["split", "absent"],

@@ -1,4 +1,4 @@
-/** A training whose output nobody reads any more goes on to its end. */
+/** A training whose output is no longer read continues to its end. */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";

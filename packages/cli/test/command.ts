@@ -1,4 +1,4 @@
-/** The command as a user gives it: bin/slicestack.js itself, in a process of its own, in one temporary folder. */
+/** The command as a user runs it: bin/slicestack.js itself, in a separate process, in a temporary folder. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";

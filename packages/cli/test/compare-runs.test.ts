@@ -10,7 +10,7 @@ const folder = new CommandFolder();
 test("compare: one run is a wrong use, a folder that was not scored cannot be used, and each says what to do", () => {
   const one = folder.run("compare", "a");
   assert.equal(one.status, 2, one.stderr);
-  assert.match(one.stderr, /two runs at least/);
+  assert.match(one.stderr, /at least two runs/);
   const none = folder.run("compare", "a", "b");
   assert.equal(none.status, 3, none.stderr);
   assert.match(none.stderr, /metrics\.json: not found\. Score the run first: slicestack evaluate/);
@@ -26,14 +26,17 @@ test("runs: a broken run is listed with its problem; JSON on request; a wrong ke
   const { runs } = JSON.parse(folder.succeed("runs", "runs", "--json")) as {
     runs: { folder: string; status: string }[];
   };
-  assert.deepEqual(runs.map((run) => [run.folder, run.status]), [["half", "broken"]]); // prettier-ignore
+  assert.deepEqual(
+    runs.map((run) => [run.folder, run.status]),
+    [["half", "broken"]],
+  );
   assert.equal(folder.succeed("runs", "--filter", "status=scored").trim(), "No run here.");
   assert.equal(folder.run("runs", "--sort", "size").status, 2);
   assert.equal(folder.run("runs", "--filter", "size=3").status, 2);
 });
 
-test("evaluate: the paper protocol has no meaning on other data", () => {
+test("evaluate: the paper protocol cannot be combined with other data", () => {
   const { status, stderr } = folder.run("evaluate", "run", "--protocol", "paper", "--data", "other");
   assert.equal(status, 2, stderr);
-  assert.match(stderr, /no meaning with --data/);
+  assert.match(stderr, /cannot be combined with --data/);
 });

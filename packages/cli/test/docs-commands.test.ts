@@ -1,4 +1,4 @@
-/** Every command that the documentation shows can be typed as it stands: through npx, with commands and options that exist. */
+/** Every command that the documentation shows can be run exactly as shown: through npx, with commands and options that exist. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -24,7 +24,15 @@ test("explain: table, checks and warnings on stdout, the files in the folder", (
   assert.match(stdout, /^0001 +CT-[01] +CT-[01] +CT-[01] +\d\.\d\d /m);
   assert.match(stdout, /Written: 7 files in /);
   assert.match(stdout, /^Warning: Grad-CAM: one subject has no interval/m);
-  for (const name of ["0001-gradcam.nii.gz", "0001-gradcam.png", "0001-ig.nii.gz", "0001-ig.png", "explain.json", "deletion-insertion.svg"]) assert.ok(existsSync(at("out", name)), name); // prettier-ignore
+  for (const name of [
+    "0001-gradcam.nii.gz",
+    "0001-gradcam.png",
+    "0001-ig.nii.gz",
+    "0001-ig.png",
+    "explain.json",
+    "deletion-insertion.svg",
+  ])
+    assert.ok(existsSync(at("out", name)), name);
   assert.match(readFileSync(at("out", "explain.json"), "utf8"), /"command": "slicestack explain run --id 0001/);
 });
 

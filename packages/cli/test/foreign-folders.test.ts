@@ -1,6 +1,16 @@
-/** Every command that makes a folder, sent into one that is somebody's: refused with a remedy, and not a byte changed. */
+/** Every command that makes a folder, is pointed at a foreign folder: it refuses with a remedy, and changes no byte. */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"; // prettier-ignore
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { CommandFolder } from "./command.js";
@@ -12,8 +22,14 @@ const at = (...parts: string[]) => join(folder.path, ...parts);
 before(async () => {
   await smallData(folder.path);
   folder.succeed("split", "data");
-  writeFileSync(at("small.yaml"), `${smallConfig}method: 2d\nslice: {model: slice_cnn, epochs: 0}\n`.replace(/^slice: .*dropout.*\n/m, "")); // prettier-ignore
-  writeFileSync(at("study.yaml"), "name: study\nconfig: small.yaml\nseeds: 1\nmain: a\nvariants: {a: {}, b: {slice.vote: majority}}\n"); // prettier-ignore
+  writeFileSync(
+    at("small.yaml"),
+    `${smallConfig}method: 2d\nslice: {model: slice_cnn, epochs: 0}\n`.replace(/^slice: .*dropout.*\n/m, ""),
+  );
+  writeFileSync(
+    at("study.yaml"),
+    "name: study\nconfig: small.yaml\nseeds: 1\nmain: a\nvariants: {a: {}, b: {slice.vote: majority}}\n",
+  );
   folder.succeed("train", "--config", "small.yaml", "--data", "data", "--out", "run");
   folder.succeed("prepare", "scans", "piece-1", "--labels", "scans/labels.csv", "--shard", "1/1", "--depth", "4");
   mkdirSync(at("project/data"), { recursive: true });
@@ -55,15 +71,18 @@ const content = (path: string) =>
     .map((name) => [name, statSync(at(path, name)).isFile() ? readFileSync(at(path, name), "base64") : ""]);
 
 for (const name of Object.keys(commands))
-  test(`${name}: a folder of somebody's own is refused with exit code 3, and stays as it was`, () => {
+  test(`${name}: a foreign folder is refused with exit code 3, and remains unchanged`, () => {
     const before = content("project");
     const { status, stderr } = run(name, "project");
     assert.equal(status, 3, stderr);
-    assert.match(stderr, /project: expected a new (or empty )?folder, it holds config\.yaml, data, dataset\.json and 2 more, which Slicestack did not write\. Choose another/); // prettier-ignore
+    assert.match(
+      stderr,
+      /project: expected a new (or empty )?folder, it holds config\.yaml, data, dataset\.json and 2 more, which Slicestack did not write\. Choose another/,
+    );
     assert.deepEqual(content("project"), before);
   });
 
-test("a file that a flag names is replaced only with --overwrite, and that is said before the work", () => {
+test("a file that a flag names is replaced only with --overwrite, which is reported before the work", () => {
   for (const args of [
     ["audit", "data", "--html", "mine.html"],
     ["plan", "data", "--budget", "1s", "--out", "mine.yaml"],

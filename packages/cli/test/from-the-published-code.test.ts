@@ -28,7 +28,14 @@ const commands = cells.flatMap(([published = "", here = ""]) => {
 
 /** 20 phantoms in MosMed's layout: studies/CT-k/study_NNNN.nii.gz. */
 before(async () => {
-  const { directory, scans } = await generatePhantoms({ destination: at("scans"), subjects: 20, seed: 3, size: 48, minimum: 4, workers: 1 }); // prettier-ignore
+  const { directory, scans } = await generatePhantoms({
+    destination: at("scans"),
+    subjects: 20,
+    seed: 3,
+    size: 48,
+    minimum: 4,
+    workers: 1,
+  });
   for (const [k, { id, label }] of scans.entries()) {
     mkdirSync(at("studies", `CT-${label}`), { recursive: true });
     const study = `study_${String(k + 1).padStart(4, "0")}.nii.gz`;

@@ -13,7 +13,10 @@ const at = (...parts: string[]) => join(folder.path, ...parts);
 function writeCheckpoint(): void {
   const shapes: [name: string, shape: number[]][] = [1, 2, 3].flatMap((k): [string, number[]][] => [
     [`conv${k}.weight`, [16 * 2 ** k, k === 1 ? 1 : 8 * 2 ** k, 3, 3]],
-    ...["conv#.bias", "bn#.weight", "bn#.bias", "bn#.running_mean"].map((name): [string, number[]] => [name.replace("#", String(k)), [16 * 2 ** k]]), // prettier-ignore
+    ...["conv#.bias", "bn#.weight", "bn#.bias", "bn#.running_mean"].map((name): [string, number[]] => [
+      name.replace("#", String(k)),
+      [16 * 2 ** k],
+    ]),
   ]);
   const linear = (name: string, outputs: number, inputs: number) =>
     shapes.push([`${name}.weight`, [outputs, inputs]], [`${name}.bias`, [outputs]]);
@@ -29,8 +32,22 @@ function writeCheckpoint(): void {
 
 before(async () => {
   writeCheckpoint();
-  const { labels } = await generatePhantoms({ destination: at("scans"), counts: [1, 1, 1, 1, 1], seed: 5, size: 48, workers: 1 }); // prettier-ignore
-  await prepare({ source: at("scans"), destination: at("mosmed"), labels, size: [32, 32], depth: 8, workers: 1, name: "mosmed" }); // prettier-ignore
+  const { labels } = await generatePhantoms({
+    destination: at("scans"),
+    counts: [1, 1, 1, 1, 1],
+    seed: 5,
+    size: 48,
+    workers: 1,
+  });
+  await prepare({
+    source: at("scans"),
+    destination: at("mosmed"),
+    labels,
+    size: [32, 32],
+    depth: 8,
+    workers: 1,
+    name: "mosmed",
+  });
 });
 
 test("import says what the file is and what to do next; a second import into the folder is code 3", () => {
@@ -48,7 +65,10 @@ test("evaluate RUN --data scores it; without data it is code 3", () => {
     metrics: { test: { model: string; volumes: number }[] };
   };
   assert.match(json.report, /runs\/theirs\/external\/mosmed-[0-9a-f]{12}\/report\.html$/);
-  assert.deepEqual(json.metrics.test.map(({ model, volumes }) => [model, volumes >= 5]), [["2d_vote", true]]); // prettier-ignore
+  assert.deepEqual(
+    json.metrics.test.map(({ model, volumes }) => [model, volumes >= 5]),
+    [["2d_vote", true]],
+  );
   const { status, stderr } = folder.run("evaluate", "runs/theirs");
   assert.equal(status, 3);
   assert.match(stderr, /imported checkpoint, without a data set of its own.*--data DATA/);

@@ -15,7 +15,16 @@ before(async () => {
 });
 
 test("inspect: facts of a scan on stdout, pictures where they are asked for, the window as given", () => {
-  const text = folder.succeed("inspect", "scans/0001.nii.gz", "--montage", "m.png", "--animation", "a.gif", "--window", "-900,300"); // prettier-ignore
+  const text = folder.succeed(
+    "inspect",
+    "scans/0001.nii.gz",
+    "--montage",
+    "m.png",
+    "--animation",
+    "a.gif",
+    "--window",
+    "-900,300",
+  );
   assert.match(text, /^0001\.nii\.gz: NIfTI\n\n +shape +40 x 40 x \d+ voxels/);
   assert.match(text, /Written: m\.png, a\.gif\n$/);
   assert.deepEqual([...readFileSync(at("m.png")).subarray(1, 4)], [...Buffer.from("PNG")]);
@@ -26,10 +35,16 @@ test("inspect: facts of a scan on stdout, pictures where they are asked for, the
 });
 
 test("inspect --json: one object with all facts; the preview is no part of it", () => {
-  const result = JSON.parse(folder.succeed("inspect", "set", "--json", "--preview")) as Record<string, { kind: string; volumes: number; classes: { name: string; volumes: number }[] }>; // prettier-ignore
+  const result = JSON.parse(folder.succeed("inspect", "set", "--json", "--preview")) as Record<
+    string,
+    { kind: string; volumes: number; classes: { name: string; volumes: number }[] }
+  >;
   assert.deepEqual(Object.keys(result), ["look", "comparison", "inputs", "usable", "files"]);
   assert.deepEqual([result["look"]!.kind, result["look"]!.volumes], ["dataset", 3]);
-  assert.deepEqual(result["look"]!.classes.map(({ name }) => name), ["CT-0", "CT-1", "CT-2"]); // prettier-ignore
+  assert.deepEqual(
+    result["look"]!.classes.map(({ name }) => name),
+    ["CT-0", "CT-1", "CT-2"],
+  );
   const list = JSON.parse(folder.succeed("inspect", "scans", "--json")) as {
     look: { kind: string; volumes: { id: string }[] };
   };
@@ -51,7 +66,7 @@ test("inspect --source and --inputs: 0 where all fits, with the picture's name; 
   assert.match(stdout, /MORE than rounding makes/);
 });
 
-test("inspect: wrong arguments are code 2, what is not there code 3, each with a word", () => {
+test("inspect: wrong arguments are code 2, missing input is code 3, each with a message", () => {
   for (const [args, code, message] of [
     [["set", "--window", "400,-1000"], 2, /LOW,HIGH/],
     [["set", "--config", "c.yaml"], 2, /--inputs/],
@@ -67,7 +82,10 @@ test("inspect: wrong arguments are code 2, what is not there code 3, each with a
 });
 
 test("clock --json: batch and passes as given, one object with all times", () => {
-  const { timings, batch } = JSON.parse(folder.succeed("clock", "set", "--json", "--batch", "5", "--epochs", "2")) as { batch: number; timings: { seconds: number[]; cold: boolean }[] }; // prettier-ignore
+  const { timings, batch } = JSON.parse(folder.succeed("clock", "set", "--json", "--batch", "5", "--epochs", "2")) as {
+    batch: number;
+    timings: { seconds: number[]; cold: boolean }[];
+  };
   assert.deepEqual([batch, timings.length], [5, 12]);
   assert.ok(timings.every(({ cold, seconds }) => seconds.length === (cold ? 1 : 2)));
 });

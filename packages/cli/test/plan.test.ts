@@ -39,7 +39,13 @@ test("what contradicts itself ends with 2, before anything is measured", () => {
   };
   assert.match(refused("plan", "data", "--budget", "soon"), /Expected a time such as 1h, 90m, 1h30m or 45s/);
   assert.match(refused("train", "--config", "auto"), /needs --data FOLDER/);
-  assert.match(refused("train", "--config", "auto", "--data", "data", "--procs", "2"), /each process would plan by its own speed/); // prettier-ignore
-  assert.match(refused("train", "--config", "auto", "--resume", "auto"), /a run goes on with its own/);
-  assert.match(refused("train", "--config", "plan.yaml", "--budget", "1h", "--data", "data"), /--budget is the time of a plan/); // prettier-ignore
+  assert.match(
+    refused("train", "--config", "auto", "--data", "data", "--procs", "2"),
+    /each process would plan for its own speed/,
+  );
+  assert.match(refused("train", "--config", "auto", "--resume", "auto"), /a resumed run keeps its configuration/);
+  assert.match(
+    refused("train", "--config", "plan.yaml", "--budget", "1h", "--data", "data"),
+    /--budget is the time of a plan/,
+  );
 });

@@ -8,7 +8,7 @@ const names = (count: number) => Array.from({ length: count }, (_, k) => `c${k}`
 test("columns that are kept and dropped are named, of thousands the first and how many more", () => {
   const few = columnLines({ kept: ["age", "sex"], dropped: [{ name: "Nachname", why: "looks personal" }] });
   assert.deepEqual(few, [
-    "kept of the labels file: age, sex (--keep-columns chooses, --json lists all)",
+    "kept from the labels file: age, sex (--keep-columns chooses, --json lists all)",
     "dropped the column Nachname: looks personal",
   ]);
   const many = columnLines({ kept: names(20_000), dropped: names(3000).map((name) => ({ name, why: "" })) });

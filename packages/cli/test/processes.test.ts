@@ -15,7 +15,16 @@ const skip = backends.length > 0 ? false : reason;
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 const text = (...parts: string[]) => readFileSync(at(...parts), "utf8");
-const train = (out: string, ...more: string[]) => ["train", "--config", "small.yaml", "--data", "data", "--out", out, ...more]; // prettier-ignore
+const train = (out: string, ...more: string[]) => [
+  "train",
+  "--config",
+  "small.yaml",
+  "--data",
+  "data",
+  "--out",
+  out,
+  ...more,
+];
 const synchronised = ["--slice.sync_batch_norm", "true", "--volume.sync_batch_norm", "true"];
 // Many small steps, so that a signal after the first epoch comes long before the end.
 const long = ["--slice.epochs", "60", "--slice.batch_size", "2", "--procs", "2"];
@@ -32,7 +41,11 @@ interface Row {
   train_loss: number;
   val_loss: number;
 }
-const rowsOf = (run: string) => text(run, "metrics.jsonl").trim().split("\n").map((line) => JSON.parse(line) as Row); // prettier-ignore
+const rowsOf = (run: string) =>
+  text(run, "metrics.jsonl")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Row);
 
 test(
   "--procs 2: one run folder, one result, one voice; with synchronised batch norm the losses of one process",
@@ -50,7 +63,10 @@ test(
 
     folder.succeed(...train("one"), ...synchronised);
     const [one, two] = [rowsOf("one"), rowsOf("two")];
-    assert.deepEqual(two.map(({ stage, epoch }) => `${stage} ${epoch}`), ["slice 0", "slice 1", "volume 0", "volume 1"]); // prettier-ignore
+    assert.deepEqual(
+      two.map(({ stage, epoch }) => `${stage} ${epoch}`),
+      ["slice 0", "slice 1", "volume 0", "volume 1"],
+    );
     one.forEach((row, k) => {
       for (const name of ["train_loss", "val_loss"] as const) {
         const apart = Math.abs(two[k]![name] / row[name] - 1);
@@ -90,13 +106,17 @@ test(
 );
 
 test(
-  "Ctrl-C ends all processes, saved; the printed command goes on, with another number of processes too",
+  "Ctrl-C ends all processes, saved; the printed command resumes, even with another number of processes",
   { skip },
   async () => {
-    const { status, stdout, stderr } = await folder.interrupt(train("stopped", ...long), "SIGINT", firstEpochSaved("stopped")); // prettier-ignore
+    const { status, stdout, stderr } = await folder.interrupt(
+      train("stopped", ...long),
+      "SIGINT",
+      firstEpochSaved("stopped"),
+    );
     assert.deepEqual([status, stdout], [130, ""], stderr);
     assert.equal(stderr.match(/stopping after this step/g)?.length, 1, stderr);
-    const command = /^Stopped and saved\. To go on: slicestack (train --resume \S+) --procs 2$/m.exec(stderr)?.[1];
+    const command = /^Stopped and saved\. To resume: slicestack (train --resume \S+) --procs 2$/m.exec(stderr)?.[1];
     assert.ok(command !== undefined, stderr);
     const epochs = rowsOf("stopped").length;
     const again = await folder.interrupt(command.split(" "), "SIGINT", () => rowsOf("stopped").length > epochs + 1);
@@ -127,9 +147,15 @@ test(
     assert.match(zero!.stdout, /^seed0 {2}best .*\nseed1 {2}best .*\nGroup: .*torchrun\nNext: slicestack evaluate /);
     assert.deepEqual([one!.stdout, one!.stderr], ["", ""]);
     const { status, members } = JSON.parse(text("torchrun", "group.json")) as GroupRecord;
-    assert.deepEqual([status, ...members.map(({ trained }) => trained.join())], ["trained", "slice,volume", "slice,volume"]); // prettier-ignore
+    assert.deepEqual(
+      [status, ...members.map(({ trained }) => trained.join())],
+      ["trained", "slice,volume", "slice,volume"],
+    );
     for (const { name } of members)
-    assert.deepEqual(rowsOf(join("torchrun", name)).map(({ stage }) => stage), ["slice", "volume"]); // prettier-ignore
+      assert.deepEqual(
+        rowsOf(join("torchrun", name)).map(({ stage }) => stage),
+        ["slice", "volume"],
+      );
   },
 );
 
@@ -138,7 +164,7 @@ test("what several processes cannot do is refused with code 2: no --out to meet 
   const plain = ["train", "--config", "small.yaml", "--data", "data"];
   const cases: [string[], Record<string, string>, RegExp][] = [
     [plain, world, /2 processes of torchrun need one run folder: give --out FOLDER/],
-    [train("none", "--procs", "2"), world, /torchrun has started 2 processes of this training: leave --procs out/],
+    [train("none", "--procs", "2"), world, /torchrun has started 2 processes of this training: omit --procs/],
     [train("none"), { RANK: "0" }, /WORLD_SIZE: expected a value, as torchrun sets it/],
     [train("none", "--procs", "0"), {}, /from 1 to 1024/],
     [train("none", "--fold", "first"), {}, /the number of a fold, counted from 0, or all/],

@@ -1,4 +1,4 @@
-/** The published key relaunch, through the real command: it goes on in runs/NAME, where there is one. */
+/** The published key relaunch, through the real command: it resumes runs/NAME where it exists. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,14 +8,15 @@ import { CommandFolder } from "./command.js";
 
 const folder = new CommandFolder();
 
-test("relaunch true begins runs/NAME and goes on in it; false begins another beside it", async () => {
+test("relaunch true starts runs/NAME and resumes it; false starts another beside it", async () => {
   for (let k = 0; k < 8; k++) {
     const path = join(folder.path, `scans/class_${k % 2}/v${k}.npy`);
     mkdirSync(dirname(path), { recursive: true });
     await writeNpy(path, { data: Uint8Array.from({ length: 256 }, (_, i) => (i * (k + 3)) % 251), shape: [8, 8, 4] });
   }
   folder.succeed("prepare", "scans", "data");
-  const file = (relaunch: boolean) => `{dataset_id: 2d, model: 2d_cnn, exp_name: again, num_epochs: 1, batch_size: 4, relaunch: ${relaunch}}`; // prettier-ignore
+  const file = (relaunch: boolean) =>
+    `{dataset_id: 2d, model: 2d_cnn, exp_name: again, num_epochs: 1, batch_size: 4, relaunch: ${relaunch}}`;
   writeFileSync(join(folder.path, "flat.yaml"), file(true));
   const train = () => folder.succeed("train", "--config", "flat.yaml", "--data", "data");
   const metrics = () => readFileSync(join(folder.path, "runs/again/metrics.jsonl"), "utf8");
@@ -24,9 +25,15 @@ test("relaunch true begins runs/NAME and goes on in it; false begins another bes
   assert.equal(first.trim().split("\n").length, 1);
   train();
   assert.equal(metrics(), first, "finished: nothing is trained again");
-  assert.deepEqual(folder.list("runs").filter((name) => name.endsWith("run.json")), ["again/run.json"]); // prettier-ignore
+  assert.deepEqual(
+    folder.list("runs").filter((name) => name.endsWith("run.json")),
+    ["again/run.json"],
+  );
   writeFileSync(join(folder.path, "flat.yaml"), file(false));
   train();
-  assert.deepEqual(folder.list("runs").filter((name) => name.endsWith("run.json")), ["again-2/run.json", "again/run.json"]); // prettier-ignore
+  assert.deepEqual(
+    folder.list("runs").filter((name) => name.endsWith("run.json")),
+    ["again-2/run.json", "again/run.json"],
+  );
   assert.equal(metrics(), first);
 });

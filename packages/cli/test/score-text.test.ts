@@ -1,4 +1,4 @@
-/** Scores that training ends with, in the words of its last lines. */
+/** The scores in the last lines of a training. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { scoreText } from "../src/commands/score-text.js";

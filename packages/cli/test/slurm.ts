@@ -9,7 +9,9 @@ import { randomBytes } from "node:crypto";
 
 const daemons = ["/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged"];
 /** Why there can be none here; false where there can. */
-export const noSlurm = daemons.every((path) => existsSync(path)) ? false : "Slurm is absent: apt-get install slurm-wlm munge"; // prettier-ignore
+export const noSlurm = daemons.every((path) => existsSync(path))
+  ? false
+  : "Slurm is missing: apt-get install slurm-wlm munge";
 
 /** Nodes n0, n1 … of two cores each; all of them are this host. */
 export class SlurmCluster {
@@ -32,7 +34,15 @@ export class SlurmCluster {
     writeFileSync(join(folder, "cgroup.conf"), "");
     const cluster = new SlurmCluster(folder, { SLURM_CONF: join(folder, "slurm.conf") });
     const at = (name: string) => join(folder, name);
-    cluster.#daemon("munged", "--force", `--key-file=${at("munge.key")}`, `--socket=${at("munge.socket")}`, `--pid-file=${at("munged.pid")}`, `--log-file=${at("log/munged.log")}`, `--seed-file=${at("munge.seed")}`); // prettier-ignore
+    cluster.#daemon(
+      "munged",
+      "--force",
+      `--key-file=${at("munge.key")}`,
+      `--socket=${at("munge.socket")}`,
+      `--pid-file=${at("munged.pid")}`,
+      `--log-file=${at("log/munged.log")}`,
+      `--seed-file=${at("munge.seed")}`,
+    );
     cluster.#daemon("slurmctld", "-i");
     for (const node of nodesOf(nodes)) cluster.#daemon("slurmd", "-N", node);
     try {
@@ -61,7 +71,13 @@ export class SlurmCluster {
   async #idle(nodes: number): Promise<void> {
     for (let k = 0; k < 150; k++) {
       const states = await output("sinfo", ["-h", "-N", "-o", "%T"], this.env);
-      if (states.trim().split("\n").filter((state) => state === "idle").length === nodes) return; // prettier-ignore
+      if (
+        states
+          .trim()
+          .split("\n")
+          .filter((state) => state === "idle").length === nodes
+      )
+        return;
       await sleep(200);
     }
     const logs = ["slurmctld", "slurmd.n0", "munged"].map((name) => join(this.folder, `log/${name}.log`));
@@ -75,7 +91,10 @@ const nodesOf = (count: number): string[] => Array.from({ length: count }, (_, k
 /** No cgroups, no accounting, no binding of tasks: none of that is asked here. */
 function configuration(folder: string, [control, ...daemonPorts]: readonly number[]): string {
   const { username } = userInfo();
-  const nodes = daemonPorts.map((port, k) => `NodeName=n${k} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${port} CPUs=2 RealMemory=1000 State=UNKNOWN`); // prettier-ignore
+  const nodes = daemonPorts.map(
+    (port, k) =>
+      `NodeName=n${k} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${port} CPUs=2 RealMemory=1000 State=UNKNOWN`,
+  );
   return `ClusterName=slicestack
 SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort=${control}
@@ -131,7 +150,11 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 function output(command: string, args: string[], env: Record<string, string>): Promise<string> {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "ignore"], timeout: 5000 }); // prettier-ignore
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "ignore"],
+    timeout: 5000,
+  });
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   return new Promise((resolve) => child.on("close", () => resolve(text)));

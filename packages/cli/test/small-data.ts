@@ -5,8 +5,23 @@ import { generatePhantoms, prepare } from "@slicestack/pipeline";
 /** 20 subjects of five classes, 8 slices of 32 x 32 each, in the folder `data` below `folder`. */
 export async function smallData(folder: string): Promise<void> {
   const source = join(folder, "scans");
-  const { labels } = await generatePhantoms({ destination: source, subjects: 20, seed: 3, size: 48, minimum: 4, workers: 1 }); // prettier-ignore
-  await prepare({ source, destination: join(folder, "data"), labels, size: [32, 32], depth: 8, workers: 1, name: "small" }); // prettier-ignore
+  const { labels } = await generatePhantoms({
+    destination: source,
+    subjects: 20,
+    seed: 3,
+    size: 48,
+    minimum: 4,
+    workers: 1,
+  });
+  await prepare({
+    source,
+    destination: join(folder, "data"),
+    labels,
+    size: [32, 32],
+    depth: 8,
+    workers: 1,
+    name: "small",
+  });
 }
 
 /** Both stages in a second; `more` is YAML that comes after. */

@@ -26,18 +26,25 @@ before(async () => {
 
 function run(command: string, args: string[], env: Record<string, string> = {}) {
   const { options } = folder;
-  const ended = spawnSync(command, args, { ...options, env: { ...options.env, ...env }, encoding: "utf8", timeout: 300_000 }); // prettier-ignore
+  const ended = spawnSync(command, args, {
+    ...options,
+    env: { ...options.env, ...env },
+    encoding: "utf8",
+    timeout: 300_000,
+  });
   return { status: ended.status, stdout: ended.stdout, stderr: ended.stderr };
 }
 
 const processesOf = (out: string) =>
-  (JSON.parse(readFileSync(at(out, "run.json"), "utf8")) as { environment: Record<string, string> }).environment["processes"]; // prettier-ignore
+  (JSON.parse(readFileSync(at(out, "run.json"), "utf8")) as { environment: Record<string, string> }).environment[
+    "processes"
+  ];
 
 const RESULT = /^Slice stage: .*\nVolume stage: .*\nRun: .*\nNext: slicestack evaluate .*\n$/;
 
 test(
   "torchrun --nproc_per_node 2: one run; rank 1 says nothing",
-  { skip: noGroups || (existsSync(TORCHRUN) ? false : `${TORCHRUN} is absent: apt-get install python3-torch`) },
+  { skip: noGroups || (existsSync(TORCHRUN) ? false : `${TORCHRUN} is missing: apt-get install python3-torch`) },
   () => {
     // torchrun 1.13 under Python 3.11 knows these two ways of redirecting alone: stdout to files, stderr to both.
     const args = ["--standalone", "--nproc_per_node", "2", "-r", "1", "-t", "2", "--log_dir", "logs", "--no_python"];
@@ -72,7 +79,7 @@ test("srun over two nodes, which meet at MASTER_ADDR", { skip }, () => {
   assert.equal(processesOf("two-nodes"), "2");
 });
 
-test("a task of the step that cannot go on ends all of them, with its word", { skip }, () => {
+test("a task of the step that cannot continue ends all of them, with its message", { skip }, () => {
   const { status, stdout, stderr } = run("srun", ["-N1", "-n2", "-K1", ...train("one-node")], cluster!.env);
   assert.notEqual(status, 0);
   assert.equal(stdout, "");

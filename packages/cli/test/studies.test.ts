@@ -1,4 +1,4 @@
-/** ablate and learning-curve through the real command: in one folder, killed and gone on with, refused where wrong. */
+/** ablate and learning-curve through the real command: in one folder, killed and resumed, refused where wrong. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,25 +14,33 @@ const study = ["study.yaml", "--data", "data", "--out", "study"];
 before(async () => {
   await smallData(folder.path);
   writeFileSync(at("small.yaml"), smallConfig);
-  writeFileSync(at("study.yaml"), "name: study\nconfig: small.yaml\nseeds: 1\nmetrics: [accuracy]\nmain: 2.5D\nvariants: {2D: {method: 2d}, 2.5D: {}}\n"); // prettier-ignore
+  writeFileSync(
+    at("study.yaml"),
+    "name: study\nconfig: small.yaml\nseeds: 1\nmetrics: [accuracy]\nmain: 2.5D\nvariants: {2D: {method: 2d}, 2.5D: {}}\n",
+  );
 });
 
-test("shares that are none are exit code 2, before anything is written", () => {
+test("invalid shares are exit code 2, before anything is written", () => {
   for (const shares of ["0.5", "0,1", "0.5,2", "half,1"]) {
     const { status, stderr } = folder.run("learning-curve", ...study, "--shares", shares);
     assert.equal(status, 2, stderr);
-    assert.match(stderr, /at least two shares above 0, to 1/);
+    assert.match(stderr, /at least two shares above 0 and at most 1/);
   }
   assert.ok(!existsSync(at("study")));
 });
 
-test("killed amid a training, the same command goes on; an ablation in the same folder has nothing left to train", async () => {
+test("after it was killed during a training, the same command resumes; an ablation in the same folder has nothing left to train", async () => {
   const begun = () => existsSync(at("study/runs/2.5D/seed0/run.json"));
   const { status } = await folder.interrupt(["learning-curve", ...study, "--shares", "50%,100%"], "SIGKILL", begun);
   assert.equal(status, null);
   const first = readFileSync(at("study/runs/2D/seed0/checkpoints/slice/best.safetensors"));
-  const curve = JSON.parse(folder.succeed("learning-curve", ...study, "--shares", "50%,100%", "--json")) as LearningCurveResult; // prettier-ignore
-  assert.deepEqual(curve.curve?.points.map(({ share }) => share), [0.5, 1]); // prettier-ignore
+  const curve = JSON.parse(
+    folder.succeed("learning-curve", ...study, "--shares", "50%,100%", "--json"),
+  ) as LearningCurveResult;
+  assert.deepEqual(
+    curve.curve?.points.map(({ share }) => share),
+    [0.5, 1],
+  );
   assert.ok(first.equals(readFileSync(at("study/runs/2D/seed0/checkpoints/slice/best.safetensors"))));
   assert.match(
     readFileSync(at("study/curve-val.md"), "utf8"),

@@ -1,4 +1,4 @@
-/** What the operating system refuses reaches the user as one sentence with the path and the command that goes on; files stay whole. */
+/** What the operating system refuses reaches the user as one sentence with the path and the command that resumes; files stay intact. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
@@ -21,14 +21,20 @@ before(async () => {
 /** No file may grow beyond so many KiB: a write fails amid a file, as on a disk that is full. */
 function limited(kibibytes: number, args: string[]): Ended {
   const script = `ulimit -f ${kibibytes}; exec "$0" "$@"`;
-  const { status, stdout, stderr } = spawnSync("bash", ["-c", script, bin, ...args], { ...folder.options, encoding: "utf8" }); // prettier-ignore
+  const { status, stdout, stderr } = spawnSync("bash", ["-c", script, bin, ...args], {
+    ...folder.options,
+    encoding: "utf8",
+  });
   return { status, stdout, stderr };
 }
 
-test("train: a file that cannot be written is named, with the command that goes on; that command ends as if nothing had been", () => {
+test("train: a file that cannot be written is named, with the command that resumes; that command ends as if nothing had happened", () => {
   const { status, stderr } = limited(60, [...train, "full"]);
   assert.equal(status, 3, stderr);
-  assert.match(stderr, /^slicestack train: .*full\/checkpoints\/slice\/[\w.]+: the file would be larger than this system allows \(EFBIG\)\. .*slicestack train --resume full$/m); // prettier-ignore
+  assert.match(
+    stderr,
+    /^slicestack train: .*full\/checkpoints\/slice\/[\w.]+: the file would be larger than this system allows \(EFBIG\)\. .*slicestack train --resume full$/m,
+  );
   assert.doesNotMatch(stderr, /not expected|EFBIG: file too large/);
   folder.succeed("train", "--resume", "full");
   folder.succeed(...train, "whole");
@@ -43,7 +49,10 @@ test("prepare: the same, and the same command then makes the same bytes", () => 
   const args = [first!, rest[0]!, "set", ...rest.slice(1)];
   const { status, stderr } = limited(100, args);
   assert.equal(status, 3, stderr);
-  assert.match(stderr, /^slicestack prepare: .*slices\.npy: the file would be larger .*\(EFBIG\)\. .*the same command then goes on\.$/m); // prettier-ignore
+  assert.match(
+    stderr,
+    /^slicestack prepare: .*slices\.npy: the file would be larger .*\(EFBIG\)\. .*the same command resumes\.$/m,
+  );
   assert.ok(!existsSync(at("set")));
   folder.succeed(...args);
   const again = [...args];
@@ -60,7 +69,11 @@ test("an unusable cache ends nothing: training and evaluation go on without it, 
   for (const head of ["attention", "maps_3d"]) {
     const { status, stderr } = run(...train, `no-cache-${head}`, "--volume.head", head);
     assert.equal(status, 0, stderr);
-    assert.equal(stderr.match(/The cache cannot be written: .*not-a-folder.*XDG_CACHE_HOME names another/g)?.length, 1, stderr); // prettier-ignore
+    assert.equal(
+      stderr.match(/The cache cannot be written: .*not-a-folder.*XDG_CACHE_HOME names another/g)?.length,
+      1,
+      stderr,
+    );
     folder.succeed(...train, `cache-${head}`, "--volume.head", head);
     const best = (name: string) => readFileSync(at(`${name}-${head}`, "checkpoints/volume/best.safetensors"));
     assert.ok(best("no-cache").equals(best("cache")), head);

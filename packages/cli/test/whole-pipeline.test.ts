@@ -16,7 +16,7 @@ const smallSteps = ["--slice.batch_size", "4", "--slice.slices_per_volume", "24"
 const demoInto = (out: string) => ["demo", "--out", out, ...demo, ...smallSteps];
 const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.json"));
 
-test("Ctrl-C while the demo makes its scans: 130, nothing but its mark left behind", async () => {
+test("Ctrl-C while the demo generates its scans: 130, only its marker is left", async () => {
   const begun = () => folder.list("demo").some((name) => name.includes(".tmp/") && name.endsWith(".nii.gz"));
   const { status, stdout, stderr } = await folder.interrupt(demoInto("demo"), "SIGINT", begun);
   assert.deepEqual([status, stdout], [130, ""], stderr);
@@ -110,7 +110,7 @@ function assertSameRun(run: string, other: string): void {
 
 const statusOf = (run: string) => (JSON.parse(text(run, "run.json")) as { status: string }).status;
 
-test("Ctrl-C ends training after the step, saved, with 130 and the command that goes on; going on equals no stop", async () => {
+test("Ctrl-C ends training after the step, saved, with 130 and the command that resumes; resuming equals an uninterrupted training", async () => {
   writeFileSync(
     at("small.yaml"),
     `
@@ -127,7 +127,7 @@ volume: {head: attention, epochs: 3}
   const run = at("stopped");
   assert.deepEqual(JSON.parse(first.stdout), { run, status: "stopped", best: { slice: bestScore("stopped") } });
   assert.match(first.stderr, /^stopping after this step; press again to quit at once$/m);
-  const command = /^Stopped and saved\. To go on: slicestack (train --resume (\S+))$/m.exec(first.stderr);
+  const command = /^Stopped and saved\. To resume: slicestack (train --resume (\S+))$/m.exec(first.stderr);
   assert.equal(command?.[2], "stopped", first.stderr);
   assert.equal(statusOf("stopped"), "stopped");
   assert.deepEqual(temporaryFiles("stopped"), []);
@@ -152,7 +152,7 @@ function bestScore(run: string): number {
   return Math.max(...rows.map((row) => (JSON.parse(row) as { val_macro_f1: number }).val_macro_f1));
 }
 
-test("a run that was killed goes on from its last whole epoch, to the same bytes", async () => {
+test("a run that was killed resumes from its last complete epoch, to the same bytes", async () => {
   const { status } = await folder.interrupt([...train, "killed"], "SIGKILL", firstEpochSaved("killed"));
   assert.equal(status, null);
   assert.equal(statusOf("killed"), "training");

@@ -1,4 +1,4 @@
-/** Functions with a backward pass of their own, written in TypeScript: PyTorch's torch.autograd.Function. */
+/** Functions with a custom backward pass in TypeScript: PyTorch's torch.autograd.Function. */
 import { noGrad } from "./autograd.js";
 import { ArgumentError } from "./errors.js";
 import type { Addon, Handle } from "./native/addon.js";
@@ -6,30 +6,34 @@ import { native } from "./native/load.js";
 import { scope } from "./scope.js";
 import { handlesOf, Tensor, wrap } from "./tensor.js";
 
-/** What the forward pass leaves to the backward pass. */
+/** What the forward pass passes on to the backward pass. */
 export interface ForwardContext {
-  /** Keeps inputs or outputs (or other tensors) for the backward pass; libtorch frees them after it. */
+  /** Saves inputs, outputs or other tensors for the backward pass; libtorch frees them afterwards. */
   saveForBackward(...tensors: Tensor[]): void;
 }
 
 export interface BackwardContext {
-  /** What the forward pass saved, in its order. */
+  /** The tensors that the forward pass saved, in the same order. */
   readonly saved: readonly Tensor[];
-  /** Which of the inputs want a gradient. */
+  /** Which of the inputs need a gradient. */
   readonly needsInputGrad: readonly boolean[];
 }
 
-/** One gradient for each input; null where an input has none or wants none. A single one may stand alone. */
+/**
+ * One gradient for each input; null where an input has no gradient or needs none. A single gradient need not be in a
+ * list.
+ */
 export type InputGradients = Tensor | null | (Tensor | null)[];
 
 export interface AutogradFunction<O extends Tensor | Tensor[]> {
-  /** For error messages. */
+  /** Name for error messages. */
   name: string;
-  /** Computes without recording. Outputs have a floating dtype. */
+  /** Runs without recording gradients. Outputs must have a floating dtype. */
   forward(context: ForwardContext, ...inputs: Tensor[]): O;
   /**
-   * @param outputGradients one for each output; null for an output that nothing used
-   * Recorded where the caller asks for it (`grad` with `createGraph`), so that gradients of gradients work.
+   * @param outputGradients one for each output; null for an unused output
+   * The backward pass is recorded where the caller requests it (`grad` with `createGraph`), so that gradients of
+   * gradients work.
    */
   backward(context: BackwardContext, ...outputGradients: (Tensor | null)[]): InputGradients;
 }
@@ -39,15 +43,16 @@ interface Running {
   needsInputGrad: boolean[];
 }
 
-/** Backward passes whose graphs are alive, by the number that their node in libtorch has. */
+/** Backward passes of live graphs, by the number of their node in libtorch. */
 const running = new Map<number, Running>();
 const prepared = new WeakSet<Addon>();
 let nextId = 1;
 
 /**
- * @returns the function on tensors of the CPU. Where no input requires a gradient it is `forward` alone.
+ * @returns the function, for tensors on the CPU. Where no input requires a gradient, it only runs `forward`.
  * An error that `backward` throws is thrown by the `backward()` or `grad()` that ran it.
- * @throws ArgumentError where a gradient has not the shape of its input, their count is another one, or a tensor is not on the CPU
+ * @throws ArgumentError where the shape of a gradient differs from that of its input, the number of gradients differs
+ *   from that of the inputs, or a tensor is not on the CPU
  * @example
  * const square = autogradFunction({
  *   name: "square",
@@ -96,7 +101,7 @@ function attach(function_: Running, inputs: Tensor[], outputs: Tensor[], saved: 
   }
 }
 
-/** Called by libtorch, inside of a backward pass. */
+/** Called by libtorch during a backward pass. */
 function runBackward(id: number, gradients: (Handle | null)[], saved: Handle[]): (Handle | null)[] {
   const { definition, needsInputGrad } = running.get(id)!;
   return scope(() => {

@@ -1,4 +1,4 @@
-/** Gradients on and off, gradients of chosen inputs, autocast. */
+/** Switching gradients on and off, gradients of selected inputs, autocast. */
 import { native } from "./native/load.js";
 import { handlesOf, wrap, type Tensor } from "./tensor.js";
 import { ArgumentError } from "./errors.js";
@@ -12,7 +12,7 @@ function withGrad<T>(enabled: boolean, body: () => T): T {
   }
 }
 
-// The flag belongs to the thread: an await inside would leave it set for whoever runs next.
+// The flag belongs to the thread: an await inside would leave it set for the code that runs next.
 function refusePromise<T>(result: T, name: string): T {
   if (result instanceof Promise) {
     result.catch(() => undefined);
@@ -33,8 +33,8 @@ export function isGradEnabled(): boolean {
 }
 
 /**
- * Gradients of the sum of single-value outputs with respect to inputs; leaves are not touched.
- * @returns one a input; null where an input is not used
+ * Gradients of the sum of single-value outputs with respect to inputs; leaves are not modified.
+ * @returns one per input; null where an input is not used
  */
 export function grad(
   outputs: Tensor[],
@@ -52,7 +52,10 @@ export interface AutocastOptions {
   enabled?: boolean;
   dtype?: "bfloat16" | "float16";
 }
-/** Runs `body` with matrix products and convolutions in bfloat16 (or float16 on CUDA); reductions and losses stay in float32. */
+/**
+ * Runs `body` with matrix products and convolutions in bfloat16 (or float16 on CUDA); reductions and losses use
+ * float32.
+ */
 export function autocast<T>({ device = "cpu", enabled = true, dtype = "bfloat16" }: AutocastOptions, body: () => T): T {
   const kind = device.split(":")[0] ?? "cpu";
   const [wasEnabled, was] = native().enterAutocast(kind, enabled, dtype);

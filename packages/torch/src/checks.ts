@@ -1,7 +1,7 @@
-/** Checks of arguments that would otherwise keep JavaScript busy, or out of memory, before libtorch could refuse them. */
+/** Checks of arguments that would otherwise block JavaScript or exhaust memory before libtorch could refuse them. */
 import { ArgumentError } from "./errors.js";
 
-/** More layers or tensors than any model has; a list beyond it is a mistake. */
+/** More layers or tensors than any model has; a longer list is a mistake. */
 const MOST = 1_000_000;
 
 /** A whole number from `low` to `high`. @throws ArgumentError */
@@ -10,7 +10,7 @@ export function wholeNumber(name: string, value: number, [low, high]: [low: numb
   throw new ArgumentError(`${name}: expected a whole number from ${low} to ${high}, received ${String(value)}`, op);
 }
 
-/** The items of an iterable as an array. @throws ArgumentError for what is no iterable, or is endless */
+/** The items of an iterable as an array. @throws ArgumentError for something that is not iterable or is endless */
 export function listed<T>(name: string, items: Iterable<T>, op: string): T[] {
   const iterator = typeof items === "object" && items !== null ? items[Symbol.iterator] : undefined;
   if (typeof iterator !== "function") throw new ArgumentError(`${name}: expected a list, received ${typeof items}`, op);
@@ -22,8 +22,8 @@ export function listed<T>(name: string, items: Iterable<T>, op: string): T[] {
   return list;
 }
 
-/** @throws ArgumentError for what is no Map */
+/** @throws ArgumentError for something that is not a Map */
 export function checkMap(name: string, value: ReadonlyMap<string, unknown>, op: string): void {
   if (value instanceof Map) return;
-  throw new ArgumentError(`${name}: expected a Map of tensors by name, as stateDict() gives`, op);
+  throw new ArgumentError(`${name}: expected a Map of tensors by name, as returned by stateDict()`, op);
 }

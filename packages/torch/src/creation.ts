@@ -20,12 +20,18 @@ function dtypeOfArray(array: TypedArray): DType {
   return "uint8";
 }
 
-/** A copy of a typed array in the given shape (default: one dimension), of its own dtype unless another is asked. */
+/**
+ * A copy of a typed array in the given shape (default: one dimension), with the dtype of the array unless another one
+ * is given.
+ */
 export function fromTypedArray(data: TypedArray, shape: number[] = [data.length], options: TensorOptions = {}): Tensor {
   return wrap(native().fromTypedArray(data, shape, options.dtype ?? dtypeOfArray(data), options.device ?? "cpu"));
 }
 
-/** A tensor from a number or nested arrays of numbers; float32 unless a dtype is asked. @throws ArgumentError where rows differ in length */
+/**
+ * A tensor from a number or nested arrays of numbers; float32 unless a dtype is given. @throws ArgumentError where rows
+ * differ in length
+ */
 export function tensor(values: Nested, options: TensorOptions = {}): Tensor {
   const shape: number[] = [];
   for (let level = values; Array.isArray(level); level = level[0] ?? 0) {
@@ -38,7 +44,7 @@ export function tensor(values: Nested, options: TensorOptions = {}): Tensor {
   const fill = (value: Nested, depth: number): void => {
     if (!Array.isArray(value)) {
       if (typeof value !== "number" || depth !== shape.length)
-        throw new ArgumentError("expected numbers nested to one depth", "tensor");
+        throw new ArgumentError("expected numbers nested to the same depth", "tensor");
       flat[next++] = value;
       return;
     }
@@ -55,7 +61,7 @@ export function tensor(values: Nested, options: TensorOptions = {}): Tensor {
   return wrap(native().fromTypedArray(flat, shape, dtype, device));
 }
 
-/** Memory as it comes: the values are not set. */
+/** Uninitialised memory: the values are not set. */
 export function empty(shape: number[], options: TensorOptions = {}): Tensor {
   return wrap(native().empty(shape, ...placed(options)));
 }
@@ -74,7 +80,7 @@ export function zerosLike(x: Tensor): Tensor {
 export function onesLike(x: Tensor): Tensor {
   return ones(x.shape, { dtype: x.dtype, device: x.device });
 }
-/** start, start + step, … below end. */
+/** start, start + step, … up to but not including end. */
 export function arange(start: number, end: number, step = 1, options: TensorOptions = {}): Tensor {
   return wrap(native().arange(start, end, step, ...placed(options)));
 }
@@ -93,11 +99,11 @@ export function rand(shape: number[], options: TensorOptions = {}): Tensor {
 export function randn(shape: number[], options: TensorOptions = {}): Tensor {
   return wrap(native().randn(shape, ...placed(options)));
 }
-/** Integers low <= n < high; int64 unless a dtype is asked. */
+/** Integers low <= n < high; int64 unless a dtype is given. */
 export function randint(low: number, high: number, shape: number[], options: TensorOptions = {}): Tensor {
   return wrap(native().randint(low, high, shape, ...placed({ dtype: "int64", ...options })));
 }
-/** A random order of 0..n-1; int64 unless a dtype is asked. */
+/** A random permutation of 0..n-1; int64 unless a dtype is given. */
 export function randperm(n: number, options: TensorOptions = {}): Tensor {
   return wrap(native().randperm(n, ...placed({ dtype: "int64", ...options })));
 }
@@ -105,7 +111,10 @@ export function randperm(n: number, options: TensorOptions = {}): Tensor {
 export function multinomial(weights: Tensor, count: number, replacement = false): Tensor {
   return wrap(native().multinomial(weights.handle, count, replacement));
 }
-/** The first `bytes` bytes of a file as a memory-mapped uint8 tensor; pages are read as they are used, writes stay private. */
+/**
+ * The first `bytes` bytes of a file as a memory-mapped uint8 tensor; pages are read when they are used, and writes are
+ * private.
+ */
 export function mapFile(path: string, bytes: number): Tensor {
   return wrap(native().mapFile(path, bytes));
 }

@@ -1,6 +1,8 @@
 /**
- * @slicestack/torch/distributed: several processes that train together, on libtorch's c10d (Gloo on the CPU, NCCL on CUDA).
- * A group belongs to the thread that formed it. Every call blocks until all ranks have made it, or throws DistributedError.
+ * @slicestack/torch/distributed: several processes that train together, on libtorch's c10d (Gloo on the CPU, NCCL on
+ *   CUDA).
+ * A group belongs to the thread that formed it. Every call blocks until all ranks have made it, or throws
+ * DistributedError.
  */
 import { listed } from "./checks.js";
 import { DistributedError } from "./errors.js";
@@ -12,15 +14,18 @@ export { DistributedError };
 export type { Backend };
 
 export interface ProcessGroupOptions {
-  /** `gloo` (default) sends everything by way of the CPU; `nccl` sends CUDA tensors from device to device, and the rest as gloo does. */
+  /**
+   * `gloo` (default) sends everything through the CPU; `nccl` sends CUDA tensors from device to device, and everything
+   * else like gloo.
+   */
   backend?: Backend;
-  /** This process, 0 .. worldSize - 1. */
+  /** Rank of this process, 0 .. worldSize - 1. */
   rank: number;
   worldSize: number;
-  /** Host of rank 0, which listens there until all ranks have met. */
+  /** Host of rank 0, which listens there until all ranks have joined. */
   masterAddress: string;
   masterPort: number;
-  /** The longest that a rank waits for another, in any call. Default 600. */
+  /** How long a rank waits for another in any call, in seconds. Default 600. */
   timeoutSeconds?: number;
 }
 
@@ -28,7 +33,7 @@ export type Reduction = "sum" | "mean" | "min" | "max" | "product";
 
 export interface Availability {
   backends: Backend[];
-  /** What is missing, and what to do about it; both empty where there is a backend. */
+  /** What is missing and what to do about it; both are empty where there is a backend. */
   reason: string;
   remedy: string;
 }
@@ -46,7 +51,8 @@ export function availability(): Availability {
 
 /**
  * Joins the group, and returns when all ranks have.
- * @throws DistributedError where a rank does not come in time, or c10d is not in this build; ArgumentError where a group is there already
+ * @throws DistributedError where a rank does not join in time, or this build lacks c10d; ArgumentError where there is
+ *   already a group
  */
 export function initProcessGroup(options: ProcessGroupOptions): void {
   const { backend = "gloo", rank, worldSize, masterAddress, masterPort, timeoutSeconds = 600 } = options;
@@ -55,7 +61,10 @@ export function initProcessGroup(options: ProcessGroupOptions): void {
   native().initProcessGroup(backend, rank, worldSize, masterAddress, masterPort, timeoutSeconds);
 }
 
-/** Leaves the group, also after a failure; without one it does nothing. The others' next call fails, so leave after the last one. */
+/**
+ * Leaves the group, even after a failure; without a group it does nothing. The next call of the other ranks fails, so
+ * leave after the last call.
+ */
 export function destroyProcessGroup(): void {
   native().destroyProcessGroup();
 }
@@ -63,26 +72,29 @@ export function destroyProcessGroup(): void {
 export function isInitialized(): boolean {
   return native().processGroup().length > 0;
 }
-/** This process's place in the group; 0 without a group. */
+/** The rank of this process in the group; 0 without a group. */
 export function rank(): number {
   return native().processGroup()[0] ?? 0;
 }
-/** Processes in the group; 1 without a group. */
+/** Number of processes in the group; 1 without a group. */
 export function worldSize(): number {
   return native().processGroup()[1] ?? 1;
 }
 
 /**
- * Joins the tensors of all ranks, value by value, into each of them, in place. Autograd does not see it.
- * bfloat16, float16 and int16 travel as float32 and int32, and are rounded once at the end.
- * All ranks end with the same bits. @throws DistributedError, ArgumentError
+ * Reduces the tensors of all ranks, value by value, and stores the result in each of them, in place. Autograd does not
+ * record it. bfloat16, float16 and int16 are sent as float32 and int32, and rounded once at the end. All ranks get the
+ * same bits. @throws DistributedError, ArgumentError
  */
 export function allReduce(tensor: Tensor, reduction: Reduction = "sum"): Tensor {
   native().allReduce(tensor.handle, reduction);
   return tensor;
 }
 
-/** Copies rank `source`'s values into the tensor of every other rank, in place, any dtype. @throws DistributedError, ArgumentError */
+/**
+ * Copies the values of rank `source` into the tensor of every other rank, in place; any dtype. @throws
+ * DistributedError, ArgumentError
+ */
 export function broadcast(tensor: Tensor, source = 0): Tensor {
   native().broadcast(tensor.handle, source);
   return tensor;
@@ -99,20 +111,22 @@ export function barrier(): void {
 }
 
 export interface AverageOptions {
-  /** What this rank's gradients count: its share of the batch, in any unit. Default 1. */
+  /** Weight of this rank's gradients: its share of the batch, in any unit. Default 1. */
   weight?: number;
-  /** Gradients that travel together, in bytes. Default 25 MiB. */
+  /** Size of the gradients that are sent together, in bytes. Default 25 MiB. */
   bucketBytes?: number;
 }
 
 /**
- * Replaces every gradient by its weighted mean over the ranks, sum of weight · gradient over the sum of the weights, the same bits everywhere.
- * float64 gradients travel as float64, all others as float32. A parameter without a gradient here counts as zeros;
- * one that has none on any rank keeps none, so that the optimiser leaves it alone as in a single process.
+ * Replaces every gradient by its weighted mean over the ranks, sum of weight · gradient over the sum of the weights,
+ * the same bits everywhere. float64 gradients are sent as float64, all others as float32. A parameter without a
+ * gradient on this rank counts as zeros; a parameter without a gradient on all ranks still has none, so that the
+ * optimiser skips it as in a single process.
  *
- * With a loss that is a mean over the local batch and `weight` = its size, this is the gradient of the mean over the whole batch.
- * Not so with SyncBatchNorm and unequal local batches, whose losses depend on all ranks' values: there scale the loss
- * itself by n · worldSize / N before backward(), and leave the weights equal. That is exact without SyncBatchNorm too.
+ * With a loss that is a mean over the local batch and `weight` = its size, this is the gradient of the mean over the
+ * whole batch. This does not hold for SyncBatchNorm with unequal local batches, where losses depend on the values of
+ * all ranks: in that case, scale the loss itself by n · worldSize / N before backward() and keep the weights equal,
+ * which is exact without SyncBatchNorm, too.
  * @throws DistributedError, ArgumentError
  */
 export function averageGradients(parameters: Iterable<Tensor>, options: AverageOptions = {}): void {

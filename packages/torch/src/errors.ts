@@ -1,4 +1,4 @@
-/** What libtorch itself refused: the op, the tensors it saw, and libtorch's own words. */
+/** An error of libtorch: the op, the tensors of the call, and libtorch's message. */
 export class TorchError extends Error {
   override readonly name: string = "TorchError";
   /** Name of the op as in PyTorch, camelCase. */
@@ -13,30 +13,32 @@ export class TorchError extends Error {
   }
 }
 
-/** A wrong argument: names the argument, what was expected and what came. Nothing was computed. */
+/** An invalid argument: names the argument, what was expected and what was received. Nothing was computed. */
 export class ArgumentError extends TorchError {
   override readonly name: string = "ArgumentError";
 }
 
-/** A tensor used after `dispose()` or after the end of the scope that made it. */
+/** A tensor was used after `dispose()` or after the end of the scope in which it was created. */
 export class TensorDisposedError extends TorchError {
   override readonly name: string = "TensorDisposedError";
 }
 
-/** Memory that cannot be had, with the largest live tensors listed. */
+/** Memory cannot be allocated; the message lists the largest live tensors. */
 export class OutOfMemoryError extends TorchError {
   override readonly name: string = "OutOfMemoryError";
 }
 
-/** A memory-mapped file that was cut, replaced or lost while it was in use: what is read from it now would be wrong. */
+/**
+ * A memory-mapped file was truncated, replaced or lost while it was in use, so that values read from it would be wrong.
+ */
 export class MappedFileError extends TorchError {
   override readonly name: string = "MappedFileError";
 }
 
-/** Processes that train together and no longer can: names the operation, this rank, and what to look at. */
+/** Processes can no longer train together: names the operation, this rank, and what to check. */
 export class DistributedError extends TorchError {
   override readonly name = "DistributedError";
-  /** This process, 0 .. worldSize - 1; -1 where it is in no group. */
+  /** Rank of this process, 0 .. worldSize - 1; -1 without a group. */
   readonly rank: number;
   readonly worldSize: number;
 
@@ -47,7 +49,7 @@ export class DistributedError extends TorchError {
   }
 }
 
-/** A state dict that does not fit a module: every missing, unexpected and misshapen key is listed. */
+/** A state dict does not match a module: every missing, unexpected and misshapen key is listed. */
 export class StateDictError extends Error {
   override readonly name = "StateDictError";
   constructor(
@@ -57,13 +59,13 @@ export class StateDictError extends Error {
   ) {
     const part = (title: string, keys: string[]) => (keys.length === 0 ? "" : `\n  ${title}: ${keys.join(", ")}`);
     super(
-      `the state dict does not fit the module${part("missing", missing)}${part("unexpected", unexpected)}${part("other shape", misshapen)}\n` +
-        "  Load weights of the same model, or pass { strict: false } to take what fits.",
+      `the state dict does not match the module${part("missing", missing)}${part("unexpected", unexpected)}${part("wrong shape", misshapen)}\n` +
+        "  Load weights of the same model, or pass { strict: false } to load the keys that match.",
     );
   }
 }
 
-/** libtorch was not found, or the addon is not built for it: lists what was tried and what to do. */
+/** libtorch was not found, or the addon was not built for it: lists what was tried and what to do. */
 export class LibtorchNotFoundError extends Error {
   override readonly name = "LibtorchNotFoundError";
   constructor(

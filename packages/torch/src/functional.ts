@@ -1,8 +1,8 @@
-/** What layers and losses are made of. Names and defaults are PyTorch's (torch.nn.functional), in camelCase. */
+/** The functions behind layers and losses. Names and defaults are those of torch.nn.functional, in camelCase. */
 import { native } from "./native/load.js";
 import { handlesOf, wrap, type Tensor } from "./tensor.js";
 
-/** One number for all dimensions, or one a dimension. */
+/** One number for all dimensions, or one per dimension. */
 export type Size = number | number[];
 export type Reduction = "none" | "mean" | "sum";
 
@@ -13,7 +13,7 @@ export interface ConvolutionOptions {
   groups?: number;
 }
 export interface PoolOptions {
-  /** Default: the kernel. */
+  /** Default: the kernel size. */
   stride?: Size;
   padding?: Size;
 }
@@ -73,14 +73,14 @@ export function conv3d(
 export interface BatchNormOptions {
   weight?: Maybe;
   bias?: Maybe;
-  /** Changed in place while training. */
+  /** Updated in place during training. */
   runningMean?: Maybe;
   runningVar?: Maybe;
   training?: boolean;
   momentum?: number;
   eps?: number;
 }
-/** Over every dimension of x_NC... but the channels. */
+/** Normalises over every dimension of x_NC... except the channels. */
 export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   const { training = false, momentum = 0.1, eps = 1e-5 } = options;
   const { weight, bias, runningMean, runningVar } = options;
@@ -97,7 +97,7 @@ export function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
     ),
   );
 }
-/** Over the last dimensions, whose sizes are `normalizedShape`. */
+/** Normalises over the last dimensions, whose sizes are `normalizedShape`. */
 export function layerNorm(x: Tensor, normalizedShape: number[], weight?: Maybe, bias?: Maybe, eps = 1e-5): Tensor {
   return wrap(native().layerNorm(x.handle, normalizedShape, handleOf(weight), handleOf(bias), eps));
 }
@@ -146,7 +146,7 @@ export function softplus(x: Tensor): Tensor {
 export function silu(x: Tensor): Tensor {
   return wrap(native().silu(x.handle));
 }
-/** Zeroes values with probability p while training, and scales the rest by 1 / (1 - p). */
+/** Zeroes values with probability p during training, and scales the rest by 1 / (1 - p). */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   return wrap(native().dropout(x.handle, p, training));
 }
@@ -160,10 +160,10 @@ export interface InterpolateOptions {
   /** trilinear for x_NCDHW, bilinear and bicubic (Keys, a = -0.75) for x_NCHW. */
   mode?: "nearest" | "bilinear" | "bicubic" | "trilinear";
   alignCorners?: boolean;
-  /** Low-pass when shrinking; bilinear and bicubic only. */
+  /** Low-pass filter when shrinking; only for bilinear and bicubic. */
   antialias?: boolean;
 }
-/** x_NCHW or x_NCDHW to the spatial `size`; scales follow from the sizes. */
+/** Resamples x_NCHW or x_NCDHW to the spatial `size`; scales follow from the sizes. */
 export function interpolate(
   x: Tensor,
   size: Size,
@@ -171,7 +171,10 @@ export function interpolate(
 ): Tensor {
   return wrap(native().interpolate(x.handle, size, mode, alignCorners, antialias));
 }
-/** theta_N23 with size [N, C, H, W] → grid_NHW2, or theta_N34 with [N, C, D, H, W] → grid_NDHW3; coordinates -1..1, x first. */
+/**
+ * theta_N23 with size [N, C, H, W] → grid_NHW2, or theta_N34 with [N, C, D, H, W] → grid_NDHW3; coordinates -1..1, x
+ * first.
+ */
 export function affineGrid(theta: Tensor, size: number[], { alignCorners = false } = {}): Tensor {
   return wrap(native().affineGrid(theta.handle, size, alignCorners));
 }
@@ -180,7 +183,7 @@ export interface GridSampleOptions {
   paddingMode?: "zeros" | "border" | "reflection";
   alignCorners?: boolean;
 }
-/** Samples x_NCHW at grid_NHW2 (or 3D alike). */
+/** Samples x_NCHW at grid_NHW2, or x_NCDHW at grid_NDHW3. */
 export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
   const { mode = "bilinear", paddingMode = "zeros", alignCorners = false } = options;
   return wrap(native().gridSample(x.handle, grid.handle, mode, paddingMode, alignCorners));
@@ -194,15 +197,15 @@ export function embedding(index: Tensor, weight: Tensor): Tensor {
 export interface ScaledDotProductAttentionOptions {
   /** Broadcasts to B, H, T, S. bool: true where a key takes part; floating: added to the scores. */
   mask?: Maybe;
-  /** Of attention weights. Default 0. */
+  /** Dropout probability of attention weights. Default 0. */
   dropout?: number;
-  /** Each query sees the keys up to its own position. Not together with a mask. */
+  /** Each query only attends to keys up to its own position. It cannot be combined with a mask. */
   causal?: boolean;
 }
 /**
  * softmax(query · keyᵀ / √D) · value. B batch, H heads, T queries, S keys, D width; value_BHSE may have another width.
- * From libtorch 2.0 on it is one fused operation. A query whose keys are all masked gives NaN.
- * @returns B, H, T, E   @throws ArgumentError where shapes do not go together
+ * Since libtorch 2.0 it is one fused operation. A query whose keys are all masked gives NaN.
+ * @returns B, H, T, E   @throws ArgumentError where shapes are not compatible
  */
 export function scaledDotProductAttention(
   query_BHTD: Tensor,

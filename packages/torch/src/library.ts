@@ -1,4 +1,4 @@
-/** Facts about the libtorch in use, and its threads. */
+/** Information about the libtorch in use, and its threads. */
 import { execFileSync } from "node:child_process";
 import { buildRecord, native } from "./native/load.js";
 
@@ -10,11 +10,11 @@ export interface CudaDevice {
 }
 export interface LibtorchInfo {
   version: string;
-  /** Folder of libtorch_cpu. */
+  /** The folder that contains libtorch_cpu. */
   path: string;
   /** `LIBTORCH`, `python` or `system`. */
   how: string;
-  /** What its kernels use, e.g. AVX2 or AVX512. */
+  /** The instruction set of its kernels, e.g. AVX2 or AVX512. */
   cpuCapability: string;
   threads: number;
   cudaDevices: CudaDevice[];
@@ -43,7 +43,7 @@ export function hasMps(): boolean {
   return native().hasMps();
 }
 
-// libtorch has no portable call for a device's name and memory, so the driver's own tool is asked.
+// libtorch has no portable call for a device's name and memory, so the driver's tool is called.
 function cudaDevices(count: number): CudaDevice[] {
   if (count === 0) return [];
   let lines: string[] = [];
@@ -61,7 +61,7 @@ function cudaDevices(count: number): CudaDevice[] {
   });
 }
 
-/** Threads within an op, for this JavaScript thread and its calls. */
+/** Number of threads within an op, for calls from this JavaScript thread. */
 export function getNumThreads(): number {
   return native().getNumThreads();
 }
@@ -69,23 +69,24 @@ export function setNumThreads(threads: number): void {
   native().setNumThreads(threads);
 }
 /**
- * Who computes convolutions in bfloat16 on the CPU (2D in channels_last; of 3D the gradient of the weight), for this JavaScript thread. `auto`: on processors with
- * AMX our own kernels where they are faster, libtorch's elsewhere. `libtorch`: always libtorch's. `tiles`: our own wherever
- * they can compute it, on any processor, without AMX slowly: for tests.
+ * Which kernels compute convolutions in bfloat16 on the CPU (2D in channels_last; in 3D the gradient of the weight),
+ * for this JavaScript thread. `auto`: on processors with AMX our own kernels where they are faster, libtorch's
+ * elsewhere. `libtorch`: always libtorch's. `tiles`: our own wherever they apply, on any processor; slow without AMX,
+ * and meant for tests.
  */
 export type ConvolutionKernels = "auto" | "libtorch" | "tiles";
 /**
- * At first it is what the environment variable SLICESTACK_CONVOLUTIONS says, or `auto`.
- * @returns what it was   @throws ArgumentError for another name
+ * The initial value is that of the environment variable SLICESTACK_CONVOLUTIONS, or `auto`.
+ * @returns the previous value @throws ArgumentError for another name
  */
 export function setConvolutionKernels(kernels: ConvolutionKernels): ConvolutionKernels {
   return native().setConvolutionKernels(kernels) as ConvolutionKernels;
 }
-/** TensorFloat-32 for products and convolutions on CUDA, and cuDNN's choice of kernels by trial. */
+/** TensorFloat-32 for products and convolutions on CUDA, and cuDNN's choice of kernels by benchmark. */
 export function setTf32(allowed: boolean): void {
   native().setTf32(allowed);
 }
-/** Waits until the device has done all that was asked of it. */
+/** Waits until the device has completed all work. */
 export function synchronize(device = "cpu"): void {
   native().synchronize(device);
 }

@@ -1,4 +1,7 @@
-/** @slicestack/torch/limits: what the machine, a container or a batch system grants this process. Needs no libtorch. */
+/**
+ * @slicestack/torch/limits: the resources that the machine, a container or a batch system grants this process. It does
+ *   not need libtorch.
+ */
 export {
   availableMemory,
   cpuQuota,

@@ -1,4 +1,4 @@
-/** How a tensor is printed: its values as PyTorch lays them out, then dtype and shape. */
+/** How a tensor is printed: its values in PyTorch's layout, then dtype and shape. */
 import type { Handle } from "./native/addon.js";
 import { native } from "./native/load.js";
 
@@ -33,7 +33,7 @@ function valuesText(x: Handle, shape: number[]): string {
   return textOf(nested(flat, sizes), { format, isCut, indent: start.length });
 }
 
-/** The values at these places of each dimension, row-major. */
+/** The values at these positions of each dimension, row-major. */
 function valuesAt(x: Handle, places: number[][]): (number | bigint)[] {
   const made: Handle[] = [native().detach(x)];
   try {
@@ -54,7 +54,7 @@ function valuesAt(x: Handle, places: number[][]): (number | bigint)[] {
   }
 }
 
-/** The first and the last places of a long dimension. */
+/** The first and the last positions of a long dimension. */
 function edgesOf(size: number): number[] {
   const all = Array.from({ length: size }, (_, k) => k);
   return size > 2 * edgeItems ? [...all.slice(0, edgeItems), ...all.slice(-edgeItems)] : all;
@@ -69,7 +69,7 @@ function nested(flat: (number | bigint)[], sizes: number[]): Nested {
 
 interface Layout {
   format: (value: number | bigint) => string;
-  /** Of each dimension from here inwards: whether its middle is left out. */
+  /** For each dimension from here inwards: whether its middle is left out. */
   isCut: boolean[];
   indent: number;
 }
@@ -92,7 +92,7 @@ function textOf(values: Nested, { format, isCut, indent }: Layout): string {
   return `[${shown.join(`,${"\n".repeat(inner.length)}${next}`)}]`;
 }
 
-/** One way for all values, so that columns stand below each other. */
+/** The same format for all values, so that columns are aligned. */
 function formatOf(flat: (number | bigint)[], dtype: string): (value: number | bigint) => string {
   const text = textFor(flat, dtype);
   const isFloating = dtype.includes("float");
@@ -117,7 +117,9 @@ const nonFinite = (value: number) => (Number.isNaN(value) ? "nan" : value > 0 ? 
 const sign = (value: number) => (value < 0 || Object.is(value, -0) ? "-" : "");
 const whole = (value: number) => `${sign(value)}${Math.abs(value)}.`;
 
-/** Halves go to the even digit, as in C: of binary fractions, odd multiples of 1/32 are the only ones with four digits. */
+/**
+ * Ties are rounded to the even digit, as in C: of binary fractions, only odd multiples of 1/32 are ties at four digits.
+ */
 function fixed(value: number): string {
   const size = Math.abs(value);
   const isHalf = (size * 32) % 2 === 1;

@@ -1,4 +1,6 @@
-/** This thread's random numbers. Each thread has a CPU generator of its own; CUDA's belong to the process. */
+/**
+ * Random numbers of this thread. Each thread has a separate CPU generator; the CUDA generators belong to the process.
+ */
 import { native } from "./native/load.js";
 import { wrap, type Tensor } from "./tensor.js";
 
@@ -6,7 +8,7 @@ import { wrap, type Tensor } from "./tensor.js";
 export function manualSeed(seed: number): void {
   native().manualSeed(seed);
 }
-/** The state as a uint8 tensor, to be stored and given back to `setGeneratorState`. */
+/** The state as a uint8 tensor, to be stored and passed to `setGeneratorState` later. */
 export function getGeneratorState(device = "cpu"): Tensor {
   return wrap(native().getGeneratorState(device));
 }

@@ -1,4 +1,4 @@
-/** @slicestack/torch/safetensors: weights in files, as the Python package safetensors writes and reads them. */
+/** @slicestack/torch/safetensors: weights in files that the Python package safetensors reads and writes. */
 export { CheckpointError } from "./weights/checkpoint-error.js";
 export { loadFile, safetensorsBytes, saveFile, type Safetensors } from "./weights/safetensors.js";
 export { codeOf, readHeader } from "./weights/safetensors-header.js";

@@ -1,10 +1,13 @@
-/** Scopes: every tensor made inside is freed at the end, but for those handed out. The mechanism that keeps memory flat. */
+/**
+ * Scopes: every tensor created inside is freed at the end, except for those that are handed out. This keeps memory
+ * constant.
+ */
 import { ArgumentError } from "./errors.js";
 import { native } from "./native/load.js";
 import { isScoped, Tensor } from "./tensor.js";
 
 /**
- * Frees at its end every tensor that was made since its start.
+ * Frees at its end every tensor that was created since its start.
  * Scopes nest, end in reverse order, and are synchronous: no `await` between start and end.
  * @example
  * for (const batch of batches) {
@@ -22,7 +25,7 @@ export class Scope implements Disposable {
     isScoped.depth++;
   }
 
-  /** Hands a tensor to the scope around this one. @returns the same value */
+  /** Hands a tensor to the enclosing scope. @returns the same value */
   pass<T>(value: T): T {
     collectTensors(value, this.#survivors);
     return value;
@@ -41,15 +44,15 @@ export class Scope implements Disposable {
 }
 
 /**
- * Runs `body`, frees every tensor that it made, and returns its result; tensors in the result
- * (alone, in arrays, in plain objects, in Maps) live on in the scope around.
+ * Runs `body`, frees every tensor that it created, and returns its result; tensors in the result (alone, in arrays, in
+ * plain objects, in Maps) are handed to the enclosing scope.
  * @throws ArgumentError where `body` returns a Promise
  */
 export function scope<T>(body: () => T): T {
   using inner = new Scope();
   const result = body();
   if (result instanceof Promise) {
-    // The rejection has no one else to hear it once the scope has refused the promise.
+    // Once the scope has refused the promise, nothing else handles its rejection.
     result.catch(() => undefined);
     throw new ArgumentError(
       "expected a synchronous body, received a Promise; scopes end before it would settle",
@@ -59,7 +62,7 @@ export function scope<T>(body: () => T): T {
   return inner.pass(result);
 }
 
-/** @param path the containers around `value`: one that holds itself is entered once */
+/** @param path the containers around `value`, so that a container that contains itself is entered once */
 function collectTensors(value: unknown, into: Tensor[], path: readonly unknown[] = []): void {
   if (value instanceof Tensor) {
     into.push(value);
@@ -74,12 +77,12 @@ function collectTensors(value: unknown, into: Tensor[], path: readonly unknown[]
   }
 }
 
-/** Tensors alive in this thread: what a test compares before and after. */
+/** Number of live tensors of this thread, which tests compare before and after. */
 export function liveTensors(): number {
   return native().liveTensors();
 }
 
-/** Bytes behind the tensors alive in this thread, each storage counted once. */
+/** Bytes of the live tensors of this thread, each storage counted once. */
 export function liveBytes(): number {
   return native().liveBytes();
 }

@@ -5,10 +5,10 @@ import { loadedAddon, native } from "./native/load.js";
 import { printTensor } from "./print.js";
 import type { DType, MemoryFormat, TypedArray } from "./types.js";
 
-/** How many scopes are open in this thread; kept here so that wrapping a handle asks nobody. */
+/** How many scopes are open in this thread; kept here so that wrapping a handle needs no call to the addon. */
 export const isScoped = { depth: 0 };
 
-// The safety net for tensors that no scope owns; a stale handle is simply not found.
+// A safety net for tensors without a scope; a stale handle is simply not found.
 const forgotten = new FinalizationRegistry<Handle>((handle) => {
   const addon = loadedAddon();
   if (typeof handle === "number" && addon?.isAlive(handle)) addon.dispose([handle]);
@@ -22,7 +22,7 @@ export function wrap(handle: Handle): Tensor {
   return new Tensor(handle);
 }
 
-/** The handles of a list; ends at the first hole of an array that has a length and no values. */
+/** The handles of a list; stops at the first hole of a sparse array. */
 export function handlesOf(tensors: readonly Tensor[]): Handle[] {
   const handles: Handle[] = [];
   for (const tensor of tensors) handles.push(tensor.handle);
@@ -36,7 +36,7 @@ export class Tensor implements Disposable {
   /** @internal Use the creation functions. */
   constructor(handle: Handle) {
     if (typeof handle !== "number")
-      throw new ArgumentError("expected a handle; tensors are made by the creation functions", "Tensor");
+      throw new ArgumentError("expected a handle; tensors are created by the creation functions", "Tensor");
     this.handle = handle;
     if (isScoped.depth === 0) this.watch();
   }
@@ -46,7 +46,7 @@ export class Tensor implements Disposable {
     forgotten.register(this, this.handle, this);
   }
 
-  /** Takes the tensor out of every scope; from now on `dispose()` or the garbage collector frees it. */
+  /** Removes the tensor from every scope; from then on `dispose()` or the garbage collector frees it. */
   keep(): this {
     native().keep(this.handle);
     forgotten.unregister(this);
@@ -93,7 +93,7 @@ export class Tensor implements Disposable {
   get memoryFormat(): MemoryFormat | "strided" {
     return native().memoryFormatOf(this.handle);
   }
-  /** Size of one dimension; negative counts from the end. */
+  /** Size of one dimension; a negative number counts from the end. */
   size(dim: number): number {
     const { shape } = this;
     const size = shape[dim < 0 ? dim + shape.length : dim];
@@ -103,11 +103,14 @@ export class Tensor implements Disposable {
   }
 
   // ── To JavaScript ─────────────────────────────────────────────────────────
-  /** The one value of a one-element tensor. Waits for the device. */
+  /** The value of a one-element tensor. Waits for the device. */
   item(): number {
     return native().item(this.handle);
   }
-  /** A copy of the values in row-major order; bfloat16 and float16 come as float32, bool as uint8. Waits for the device. */
+  /**
+   * A copy of the values in row-major order; bfloat16 and float16 are returned as float32, bool as uint8. Waits for the
+   * device.
+   */
   toTypedArray(): TypedArray {
     return native().toTypedArray(this.handle);
   }
@@ -116,7 +119,9 @@ export class Tensor implements Disposable {
     return Array.from(this.toTypedArray() as ArrayLike<number | bigint>, Number);
   }
 
-  /** The values as PyTorch prints them, with dtype and shape; of many values the edges. Waits for the device. */
+  /**
+   * The values as PyTorch prints them, with dtype and shape; with many values, only the edges. Waits for the device.
+   */
   toString(): string {
     return printTensor(this.handle);
   }
@@ -165,7 +170,7 @@ export class Tensor implements Disposable {
   reshape(...shape: number[]): Tensor {
     return wrap(native().reshape(this.handle, shape));
   }
-  /** The same bytes read as another dtype. */
+  /** The same bytes, reinterpreted as another dtype. */
   viewDtype(dtype: DType): Tensor {
     return wrap(native().viewDtype(this.handle, dtype));
   }
@@ -222,7 +227,7 @@ export class Tensor implements Disposable {
   maskedSelect(mask: Tensor): Tensor {
     return wrap(native().maskedSelect(this.handle, mask.handle));
   }
-  /** `value` where mask (bool) is true. */
+  /** Replaces values by `value` where mask (bool) is true. */
   maskedFill(mask: Tensor, value: number): Tensor {
     return wrap(native().maskedFill(this.handle, mask.handle, value));
   }
@@ -232,7 +237,7 @@ export class Tensor implements Disposable {
   roll(shifts: number[], dims: number[]): Tensor {
     return wrap(native().roll(this.handle, shifts, dims));
   }
-  /** @param padding before and after of the last dimension, then of the one before it, … */
+  /** @param padding padding before and after the last dimension, then the one before it, … */
   pad(padding: number[], mode: "constant" | "reflect" | "replicate" | "circular" = "constant", value?: number): Tensor {
     return wrap(native().pad(this.handle, padding, mode, value));
   }
@@ -402,7 +407,7 @@ export class Tensor implements Disposable {
     return wrap(native().bmm(this.handle, other.handle));
   }
 
-  // ── Comparisons: bool tensors ─────────────────────────────────────────────
+  // ── Comparisons give bool tensors ─────────────────────────────────────────────
   eq(other: Operand): Tensor {
     return wrap(
       typeof other === "number" ? native().eq(this.handle, other, true) : native().eq(this.handle, other.handle, false),
@@ -449,7 +454,7 @@ export class Tensor implements Disposable {
     return wrap(native().isfinite(this.handle));
   }
 
-  // ── Reductions: over all dimensions where none is named ───────────────────
+  // ── Reductions: over all dimensions unless some are given ───────────────────
   sum(dims?: Dims, keepdim = false): Tensor {
     return wrap(native().sum(this.handle, dims, keepdim));
   }
@@ -484,7 +489,7 @@ export class Tensor implements Disposable {
   all(dim?: number, keepdim = false): Tensor {
     return wrap(native().all(this.handle, dim, keepdim));
   }
-  /** The largest value of all, or values and int64 indices along one dimension. */
+  /** The largest of all values, or values and int64 indices along one dimension. */
   max(): Tensor;
   max(dim: number, keepdim?: boolean): { values: Tensor; indices: Tensor };
   max(dim?: number, keepdim = false): Tensor | { values: Tensor; indices: Tensor } {
@@ -507,7 +512,7 @@ export class Tensor implements Disposable {
   topk(k: number, dim = -1, largest = true): { values: Tensor; indices: Tensor } {
     return pair(native().topk(this.handle, k, dim, largest));
   }
-  /** Stable. */
+  /** The sort is stable. */
   sort(dim = -1, descending = false): { values: Tensor; indices: Tensor } {
     return pair(native().sort(this.handle, dim, descending));
   }
@@ -530,7 +535,7 @@ export class Tensor implements Disposable {
   backward({ gradient, retainGraph = false }: { gradient?: Tensor; retainGraph?: boolean } = {}): void {
     native().backward(this.handle, gradient?.handle ?? null, retainGraph);
   }
-  /** The gradient that backward() left here, or null. */
+  /** The gradient that backward() accumulated, or null. */
   get grad(): Tensor | null {
     const handle = native().gradOf(this.handle);
     return handle === null ? null : wrap(handle);
@@ -538,7 +543,7 @@ export class Tensor implements Disposable {
   set grad(gradient: Tensor | null) {
     native().setGrad(this.handle, gradient?.handle ?? null);
   }
-  /** Takes over dtype, device, layout and values of `data`, and stays the same leaf: how a module moves. */
+  /** Takes over dtype, device, layout and values of `data`, but remains the same leaf; used to move modules. */
   setData(data: Tensor): this {
     native().setData(this.handle, data.handle);
     return this;

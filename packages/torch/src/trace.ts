@@ -1,6 +1,6 @@
 /**
- * @slicestack/torch/trace: what a computation consists of. `traceProducts` watches a real one; `traceShapes` runs one with
- * shapes alone, which takes no memory, no time and no libtorch, and so may be of any size.
+ * @slicestack/torch/trace: what a computation consists of. `traceProducts` observes a real computation; `traceShapes`
+ *   runs one with shapes alone, which needs no memory, hardly any time and no libtorch, so it may be of any size.
  */
 import { ArgumentError } from "./errors.js";
 import type { Addon, Handle } from "./native/addon.js";
@@ -11,10 +11,10 @@ import { GhostEngine } from "./trace/engine.js";
 import { memoryRules } from "./trace/memory.js";
 import { viewRules } from "./trace/views.js";
 
-/** An op made of multiply-adds. What adds or compares value by value is none. */
+/** An op made of multiply-adds. Ops that add or compare values elementwise do not count. */
 export interface Product {
   op: ProductName;
-  /** Shapes of x and of the weight, or of what x is multiplied by; for a GRU of x and of the hidden state. */
+  /** Shapes of x and of the weight (or the other factor); for a GRU, of x and of the hidden state. */
   inputs: number[][];
   output: number[];
   multiplyAdds: number;
@@ -37,16 +37,16 @@ const names: ReadonlySet<string> = new Set<ProductName>([
 ]);
 const isProduct = (name: string | symbol): name is ProductName => typeof name === "string" && names.has(name);
 
-/** Runs `body`, which is synchronous, and notes every product that it asks for, backward passes left out. */
+/** Runs a synchronous `body` and records every product that it computes, except in backward passes. */
 export function traceProducts<T>(body: () => T): Traced<T> {
   return traced(native(), body);
 }
 
 /**
- * Runs `body` with tensors that have a shape and no values: it may make models of any size and run them.
- * Reading values throws ArgumentError, and so does an op without a shape rule. Tensors from outside cannot be used inside,
- * nor those from inside outside. Models made inside are disposed inside.
- * @returns peakBytes: the most that live tensors held at once, as `liveBytes()` counts them
+ * Runs `body` with tensors that have a shape but no values: it may create and run models of any size.
+ * Reading values throws ArgumentError, and so does an op without a shape rule. Tensors from outside cannot be used
+ * inside, and vice versa. Models created inside must be disposed inside.
+ * @returns peakBytes: the largest total size of live tensors, as counted by `liveBytes()`
  */
 export function traceShapes<T>(body: () => T): Traced<T> & { peakBytes: number } {
   const engine = new GhostEngine();

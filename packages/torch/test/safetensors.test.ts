@@ -26,13 +26,19 @@ scopedTest("a model's weights saved and loaded are the same to the bit, in chann
   using half = new Linear(3, 2).to({ dtype: "bfloat16" });
   saveFile(half.stateDict(), file);
   const loaded = loadFile(file).tensors;
-  assert.deepEqual([...loaded.values()].map((x) => x.dtype), ["bfloat16", "bfloat16"]); // prettier-ignore
+  assert.deepEqual(
+    [...loaded.values()].map((x) => x.dtype),
+    ["bfloat16", "bfloat16"],
+  );
   assert.deepEqual(loaded.get("weight")?.toArray(), half.weight.toArray());
 });
 
 scopedTest("tensors are written in pieces, none of which is large, and the whole is what a reader expects", () => {
   const large = zeros([5, 1 << 22]).add(tensor([[1], [2], [3], [4], [5]])); // 84 MB
-  const weights = new Map<string, Tensor>([["flipped", large.transpose(0, 1)], ["one", tensor(7)]]); // prettier-ignore
+  const weights = new Map<string, Tensor>([
+    ["flipped", large.transpose(0, 1)],
+    ["one", tensor(7)],
+  ]);
   const pieces = [...safetensorsBytes(weights)];
   assert.ok(pieces.length > 3 && pieces.every(({ length }) => length <= 1 << 26));
   const file = join(folder, "large.safetensors");
@@ -57,7 +63,10 @@ scopedTest("a file that cannot be written leaves what was there; what is no weig
   gone.dispose();
   assert.throws(() => saveFile(new Map([["w", gone]]), file), { name: "TensorDisposedError" });
   assert.deepEqual(readFileSync(file), before);
-  assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith(".tmp")), []); // prettier-ignore
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith(".tmp")),
+    [],
+  );
   assert.throws(() => saveFile({ w: tensor([1]) } as unknown as Map<string, Tensor>, file), ArgumentError);
   assert.throws(() => loadFile(join(folder, "none.safetensors")), CheckpointError);
 });

@@ -15,9 +15,9 @@ export function addAblate(program: Command, start: Start): void {
     .description("train variants of a configuration under one split and the same seeds, and compare them in one table")
     .argument("<file>", "the ablation: shared configuration, variants, seeds (docs/how-to/ablate.md)")
     .requiredOption("--data <folder>", "prepared data set; its split, or all of its folds, are used")
-    .requiredOption("--out <folder>", "folder of runs and tables; the same call again goes on where it stopped")
+    .requiredOption("--out <folder>", "folder of runs and tables; the same command resumes where it stopped")
     .addOption(
-      new Option("--part <part>", "what the table is about: choose on val, read test once")
+      new Option("--part <part>", "part to score: choose on val, read test once")
         .choices(["val", "test"])
         .default("val"),
     );
@@ -30,10 +30,10 @@ export function addAblate(program: Command, start: Start): void {
 async function runAblate(file: string, { data, out, part }: AblateFlags, session: Session): Promise<Outcome> {
   const { ablate } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
-  session.goOn(() => "The runs that are trained are kept: the same command then goes on.");
+  session.onFailure(() => "The trained runs are kept: the same command resumes.");
   const result = await ablate({ file, data, out, part, onProgress, signal, command, onLog: log });
   if (result.status === "stopped") {
-    const note = `Stopped and saved. To go on: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part].map(shellWord).join(" ")}`;
+    const note = `Stopped and saved. To resume: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part].map(shellWord).join(" ")}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
   const { table, page } = result.files!;

@@ -15,22 +15,23 @@ export function addAudit(program: Command, start: Start): void {
   const command = program
     .command("audit")
     .description(
-      "look for what makes scores too good: overlap, duplicates, labels that the acquisition gives away, outliers",
+      "look for what makes scores too good: overlap, duplicates, labels that the acquisition reveals, outliers",
     )
-    .argument("<data>", "folder of the prepared data set, with its split where there is one")
-    .option("--html <file>", "write the findings as a page, too")
-    .option("--overwrite", "replace that page where it is there")
+    .argument("<data>", "folder of the prepared data set, with its split if it has one")
+    .option("--html <file>", "also write the findings as a page")
+    .option("--overwrite", "replace the page if it exists")
     .option("--no-images", "leave pictures out of the page")
     .option("--fold <number>", "which fold of split.json, counted from 0 (default: 0)", parseFoldNumber)
     .option(
       "--columns <names>",
-      "further columns of subjects.csv that say how a scan was made, e.g. ward,reader",
+      "further columns of subjects.csv that describe how a scan was acquired, e.g. ward,reader",
       (text) => text.split(","),
     );
   addCommon(command, {
     example: "slicestack audit data/mosmed --html audit.html",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.stopped],
-    notes: "Ends with 3 where an error was found, such as one volume in two parts; warnings and notes end with 0.",
+    notes:
+      "The exit code is 3 where an error was found, such as one volume in two parts, and 0 for warnings and notes.",
   }).action((data: string, options: AuditFlags) => start(options, (session) => runAudit(data, options, session)));
 }
 

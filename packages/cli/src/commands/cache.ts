@@ -13,15 +13,19 @@ export function addCache(program: Command, start: Start): void {
   const command = program
     .command("cache")
     .description("list what is cached, computed features and downloaded weights, and remove what is not needed")
-    .option("--prune", "remove features beyond the size, those first that were not used for longest")
+    .option("--prune", "remove features beyond the size, the least recently used first")
     .option("--max-size <size>", "with --prune: e.g. 5GB (default: SLICESTACK_CACHE_SIZE, else 20GB)")
-    .option("--older-than <days>", "with --prune: features that were not used for so many days go too", parseDays)
-    .option("--all", "with --prune: everything goes, downloads too");
+    .option(
+      "--older-than <days>",
+      "with --prune: also remove features that were not used for this many days",
+      parseDays,
+    )
+    .option("--all", "with --prune: remove everything, including downloads");
   addCommon(command, {
     example: "slicestack cache --prune --max-size 5GB",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage],
     notes:
-      "Everything in the cache is made or downloaded again where it is missing. Each training keeps the features within SLICESTACK_CACHE_SIZE by itself.",
+      "Everything in the cache is computed or downloaded again when it is needed. Each training keeps the features within SLICESTACK_CACHE_SIZE.",
   }).action((options: CacheOptions) => start(options, () => runCache(options)));
 }
 
@@ -33,7 +37,7 @@ function parseDays(text: string): number {
 async function runCache({ prune = false, maxSize, olderThan, all = false }: CacheOptions): Promise<Outcome> {
   const { bytesText, cacheText, listCache, parseBytes, pruneCache } = await import("@slicestack/pipeline");
   if (!prune && (maxSize !== undefined || olderThan !== undefined || all))
-    throw new UsageError("--max-size, --older-than and --all say what is removed: give --prune with them");
+    throw new UsageError("--max-size, --older-than and --all choose what is removed: add --prune");
   try {
     const most = maxSize === undefined ? {} : { maxBytes: parseBytes(maxSize, "--max-size") };
     const removed = prune

@@ -14,15 +14,15 @@ export function addClock(program: Command, start: Start): void {
     .command("clock")
     .description("time how fast a data set is loaded: slices and volumes, in order and at random, plain and augmented")
     .argument("<data>", "folder of the prepared data set")
-    .option("--batch <number>", "slices in a batch", parseCount, 32)
-    .option("--epochs <number>", "passes over the data set", parseCount, 1)
+    .option("--batch <number>", "number of slices in a batch", parseCount, 32)
+    .option("--epochs <number>", "number of passes over the data set", parseCount, 1)
     .option("--config <file>", "window, size and augmentation of this configuration (default: the defaults)");
   addCommon(command, {
     example: "slicestack clock data/mosmed --epochs 3",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes:
-      "The first passes are from disk, as far as the system forgets the file when asked (GNU dd, fincore); the table says " +
-      "how much of it was in memory. Times differ from run to run and judge nothing.",
+      "The first passes read from disk, as far as the system can be made to drop the file from its cache (GNU dd, fincore); the table says " +
+      "how much of it was in memory. Times differ from run to run and do not affect the exit code.",
   }).action((data: string, options: ClockFlags) => start(options, (session) => runClock(data, options, session)));
 }
 

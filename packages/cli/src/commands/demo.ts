@@ -20,16 +20,16 @@ export function addDemo(program: Command, start: Start): void {
   const command = program
     .command("demo")
     .description("generate CT look-alikes, train on them and report: the whole pipeline in one command")
-    .option("--out <folder>", "where data, run and report go", "demo")
-    .option("--subjects <number>", "subjects to generate", parseCount)
+    .option("--out <folder>", "folder for data, run and report", "demo")
+    .option("--subjects <number>", "number of subjects to generate", parseCount)
     .option("--seed <number>", "seed of the data, the split and the training", parseSeed)
-    .option("--epochs <number>", "epochs of the slice stage", parseCount)
-    .option("--volume-epochs <number>", "epochs of the volume stage", parseCount)
+    .option("--epochs <number>", "number of epochs of the slice stage", parseCount)
+    .option("--volume-epochs <number>", "number of epochs of the volume stage", parseCount)
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
     example: "slicestack demo --out demo --subjects 60 --epochs 2",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.engine, EXIT.stopped],
-    notes: "Configuration keys in a section are flags too: --slice.learning_rate 0.001.",
+    notes: "Configuration keys in a section are flags, too: --slice.learning_rate 0.001.",
   }).action((options: DemoOptions) => start(options, (session) => runDemoCommand(options, session)));
 }
 
@@ -57,7 +57,7 @@ async function runDemoCommand(options: DemoOptions, session: Session): Promise<O
     if (!(error instanceof DemoStopped)) throw error;
     const { run, trained } = error;
     const commands = [...(trained ? [] : [`train --resume ${pathWord(run)}`]), `evaluate ${pathWord(run)}`];
-    const note = ["Stopped and saved. To go on:", ...commands.map((rest) => `  slicestack ${rest}`)].join("\n");
+    const note = ["Stopped and saved. To resume:", ...commands.map((rest) => `  slicestack ${rest}`)].join("\n");
     return { code: EXIT.stopped, text: "", json: { run, status: "stopped" }, note };
   }
   const { table, report, run, data, seconds, metrics } = result;

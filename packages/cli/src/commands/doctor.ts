@@ -5,7 +5,7 @@ import { addCommon, type Outcome, type CommonOptions, type Start } from "../sess
 export function addDoctor(program: Command, start: Start): void {
   const command = program
     .command("doctor")
-    .description("look at libtorch, CPU, threads, memory, disk and GPUs, and say how to mend what is amiss");
+    .description("check libtorch, CPU, threads, memory, disk and GPUs, and say how to fix problems");
   addCommon(command, { example: "slicestack doctor", codes: [EXIT.ok, EXIT.unexpected, EXIT.engine] }).action(
     (options: CommonOptions) => start(options, runDoctor),
   );

@@ -25,18 +25,22 @@ const collect = (text: string, before: string[] = []) => [...before, text];
 export function addEvaluate(program: Command, start: Start): void {
   const command = program
     .command("evaluate")
-    .description(
-      "score a run, a group of runs and what they say together, or a checkpoint from elsewhere, and write the report",
-    )
+    .description("score a run, a group of runs and their ensemble, or a foreign checkpoint, and write the report")
     .argument("[run]", "run or group folder")
     .option("--data <folder>", "another prepared data set: external validation (default: the run's own test part)")
     .addOption(
-      new Option("--part <part>", "of that data set's split").choices(["all", "train", "val", "test"]).default("all"),
+      new Option("--part <part>", "part of that data set's split")
+        .choices(["all", "train", "val", "test"])
+        .default("all"),
     )
-    .option("--map-classes <theirs=ours>", "a class of that data set by its name in the task; repeatable", collectPair)
-    .option("--checkpoint <file>", "in place of a run: imported into --out first (see slicestack import)")
-    .option("--config <file>", "with --checkpoint: its configuration, structured or published")
-    .option("--out <folder>", "with --checkpoint: the run folder to make (default: runs/NAME)")
+    .option(
+      "--map-classes <theirs=ours>",
+      "maps a class of that data set to a class of the task; repeatable",
+      collectPair,
+    )
+    .option("--checkpoint <file>", "a checkpoint in place of a run: imported into --out first (see slicestack import)")
+    .option("--config <file>", "with --checkpoint: its configuration, in structured or published form")
+    .option("--out <folder>", "with --checkpoint: the run folder to create (default: runs/NAME)")
     .option("--set <key=value>", "with --checkpoint: override a configuration key (repeatable)", collectOverride)
     .addOption(
       new Option(
@@ -48,17 +52,18 @@ export function addEvaluate(program: Command, start: Start): void {
     )
     .option(
       "--subgroup <column>",
-      "column of subjects.csv whose groups are scored apart (repeatable; default: site, scanner, sex, age and the like)",
+      "column of subjects.csv whose groups are scored separately (repeatable; default: site, scanner, sex, age and the like)",
       collect,
     )
-    .option("--baseline <column>", "column of numbers for a baseline without any slice (repeatable)", collect)
-    .option("--no-images", "no picture of a scan in the report");
+    .option("--baseline <column>", "numeric column for a baseline without slices (repeatable)", collect)
+    .option("--no-images", "leave pictures of scans out of the report");
   addCommon(command, {
     example:
       "slicestack evaluate runs/lidc_nodules\n" +
       "slicestack evaluate --config attn.yaml --checkpoint best_model.pth --data data/mosmed",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: "Each reading of the run's own test part goes into its ledger, test-reads.jsonl, and the report shows it.",
+    notes:
+      "Each evaluation on the run's own test part is recorded in its ledger, test-reads.jsonl, and shown in the report.",
   }).action((run: string | undefined, options: EvaluateOptions) =>
     start(options, (session) => runEvaluate(run, options, session)),
   );
@@ -67,10 +72,10 @@ export function addEvaluate(program: Command, start: Start): void {
 async function runEvaluate(given: string | undefined, options: EvaluateOptions, session: Session): Promise<Outcome> {
   const { evaluate, evaluateGroup, isGroup } = await import("@slicestack/pipeline");
   checkOptions(given, options);
-  session.goOn(() => "The run is whole; then give the same command again.");
+  session.onFailure(() => "The run is complete; run the same command again afterwards.");
   const { data, part = "all", mapClasses = {}, protocol, subgroup, baseline, images } = options;
   if (protocol === "paper" && data !== undefined)
-    throw new UsageError("--protocol paper scores the run's own val part; it has no meaning with --data");
+    throw new UsageError("--protocol paper scores the run's own val part; it cannot be combined with --data");
   const { onProgress, signal, command } = session;
   const run = given ?? (await imported(options, session));
   const shared = {
@@ -85,7 +90,7 @@ async function runEvaluate(given: string | undefined, options: EvaluateOptions, 
   if (isGroup(run)) {
     if (protocol === "paper")
       throw new UsageError(
-        "--protocol paper: not for a group; the published protocol is of one training. " +
+        "--protocol paper does not apply to a group; the published protocol is for a single training. " +
           `Score a member: slicestack evaluate ${pathWord(await firstMember(run))} --protocol paper`,
       );
     const { table, ...json } = await evaluateGroup({ group: run, ...shared });
@@ -120,10 +125,10 @@ function checkOptions(
   if (part !== "all" || mapClasses !== undefined) throw new UsageError("--part and --map-classes go with --data");
 }
 
-/** The run folder that the checkpoint becomes. */
+/** Imports the checkpoint. @returns its run folder */
 async function imported({ data, checkpoint, config, out, set = {} }: EvaluateOptions, { command, log }: Session) {
   const { importCheckpoint, loadConfig, openDataset } = await import("@slicestack/pipeline");
-  openDataset(data!); // what cannot be scored leaves no run behind
+  openDataset(data!); // a checkpoint that cannot be scored leaves no run behind
   const name = config === undefined ? "imported" : loadConfig({ file: config, overrides: set }).name;
   const { run, model } = importCheckpoint({
     checkpoint: checkpoint!,

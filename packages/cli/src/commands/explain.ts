@@ -21,38 +21,39 @@ interface ExplainFlags extends CommonOptions {
 export function addExplain(program: Command, start: Start): void {
   const command = program
     .command("explain")
-    .description("show what a run's decisions rest on: maps on the scans, slices, and whether the maps hold")
+    .description("explain the predictions of a run: maps on the scans, important slices, and tests of the maps")
     .argument("<run>", "run folder")
-    .requiredOption("--out <folder>", "where maps, pictures and explain.json go")
+    .requiredOption("--out <folder>", "folder for maps, pictures and explain.json")
     .option("--id <subject...>", "volumes by id, or all volumes of subjects (default: some of --part)")
     .addOption(
-      new Option("--part <part>", "where volumes are taken from without --id (default: test)").choices([
+      new Option("--part <part>", "part from which volumes are taken without --id (default: test)").choices([
         "train",
         "val",
         "test",
       ]),
     )
-    .option("--count <number>", "so many of them, spread over the classes (default: 10)", parseCount)
+    .option("--count <number>", "how many of them, spread over the classes (default: 10)", parseCount)
     .option("--class <name>", "explain this class (default: the predicted one of each volume)")
     .addOption(
       new Option("--maps <kind>", "Grad-CAM, integrated gradients, or both")
         .choices(["gradcam", "ig", "both"])
         .default("both"),
     )
-    .option("--layer <name>", "of Grad-CAM (default: the last stage whose maps are at least 7 x 7)")
+    .option("--layer <name>", "layer of Grad-CAM (default: the last stage whose maps are at least 7 x 7)")
     .addOption(
-      new Option("--baseline <kind>", "what integrated gradients and deletion take for nothing (default: air)").choices(
-        ["air", "mean"],
-      ),
+      new Option("--baseline <kind>", "baseline of integrated gradients and deletion (default: air)").choices([
+        "air",
+        "mean",
+      ]),
     )
-    .option("--steps <number>", "points on the path of integrated gradients (default: 32)", parseCount)
-    .option("--slices <number>", "slices in each picture (default: 12)", parseCount)
-    .option("--no-check", "leave out deletion, insertion and random weights, which take most of the time");
+    .option("--steps <number>", "number of points on the path of integrated gradients (default: 32)", parseCount)
+    .option("--slices <number>", "number of slices in each picture (default: 12)", parseCount)
+    .option("--no-check", "skip deletion, insertion and random weights, which take most of the time");
   addCommon(command, {
     example: "slicestack explain runs/mosmed --id study_0255 --out explained",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes:
-      "A map that is no better than a random order is warned of in the text and in summary.warnings; the exit code stays 0.",
+      "There is a warning, in the text and in summary.warnings, for maps that are no better than a random order; the exit code is still 0.",
   }).action((run: string, options: ExplainFlags) => start(options, (session) => runExplain(run, options, session)));
 }
 

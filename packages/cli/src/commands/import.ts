@@ -12,16 +12,16 @@ interface ImportOptions extends CommonOptions {
 export function addImport(program: Command, start: Start): void {
   const command = program
     .command("import")
-    .description("make a run folder of a checkpoint: of the published code, of torchvision, or of a run")
-    .argument("<checkpoint>", ".pth, .pt or .safetensors; nothing of it is run")
-    .argument("<out>", "run folder to make")
-    .option("--config <file>", "its configuration, structured or published (default: by what the file holds)")
+    .description("create a run folder from a checkpoint of the published code, of torchvision, or of a run")
+    .argument("<checkpoint>", ".pth, .pt or .safetensors; no code in it is executed")
+    .argument("<out>", "run folder to create")
+    .option("--config <file>", "its configuration, in structured or published form (default: derived from the file)")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
     example: "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
     notes:
-      "Configuration keys are flags too, e.g. --volume.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
+      "Configuration keys are flags, too, e.g. --volume.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
   }).action((checkpoint: string, out: string, options: ImportOptions) =>
     start(options, (session) => runImport(checkpoint, out, options, session)),
   );

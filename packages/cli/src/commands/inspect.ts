@@ -32,29 +32,32 @@ export function addInspect(program: Command, start: Start): void {
     .command("inspect")
     .description("look at a scan, a DICOM export or a prepared data set: facts, histogram, pictures")
     .argument("<path>", "file, folder, zip or .npz that prepare reads, or a prepared data set")
-    .option("--id <id>", "one of several volumes, by its id or path")
+    .option("--id <id>", "which of several volumes, by its id or path")
     .option(
       "--series <choice>",
-      "one of several DICOM series: a UID, a regular expression on the description, or thinnest",
+      "which of several DICOM series: a UID, a regular expression on the description, or thinnest",
     )
-    .option("--out <folder>", "write all pictures there: montage.png, animation.webp, histogram.svg and .png")
-    .option("--montage <file>", "slices side by side: PNG")
-    .option("--animation <file>", "a film through all slices: GIF or WebP by its name")
-    .option("--histogram <file>", "SVG or PNG by its name")
+    .option("--out <folder>", "folder for all pictures: montage.png, animation.webp, histogram.svg and .png")
+    .option("--montage <file>", "slices side by side, as PNG")
+    .option("--animation <file>", "an animation through all slices, as GIF or WebP by the file name")
+    .option("--histogram <file>", "histogram of the values, as SVG or PNG by the file name")
     .option(
       "--window <low,high>",
-      "black and white of the pictures (default: -1000,400 for HU, else all values)",
+      "values shown as black and white (default: -1000,400 for HU, else all values)",
       parseWindow,
     )
-    .option("--slices <number>", "slices in a montage, or all (default: 24, in a comparison 5)", parseSlices)
-    .option("--columns <number>", "columns of a montage", parseCount)
-    .option("--tile <pixels>", "longer side of each slice (default: its own pixels, within 128 to 256)", parseCount)
-    .option("--source <path>", "with --id: compare the prepared volume with what it was prepared from")
-    .option("--comparison <file>", "where that picture goes: PNG (default: comparison-ID.png, or the folder of --out)")
-    .option("--inputs", "with --id: compare the arrays that the loaders hand to a model; needs libtorch")
+    .option("--slices <number>", "number of slices in a montage, or all (default: 24, in a comparison 5)", parseSlices)
+    .option("--columns <number>", "number of columns of a montage", parseCount)
+    .option("--tile <pixels>", "longer side of each slice (default: its own size, within 128 to 256)", parseCount)
+    .option("--source <path>", "with --id: compare the prepared volume with its source")
+    .option(
+      "--comparison <file>",
+      "file for that comparison, as PNG (default: comparison-ID.png, in the folder of --out if given)",
+    )
+    .option("--inputs", "with --id: compare the arrays that the loaders pass to a model; needs libtorch")
     .option("--config <file>", "with --inputs: window and size of this configuration (default: the defaults)")
     .addOption(
-      new Option("--unit <unit>", "what the values are (default: HU for scans, arbitrary for arrays)").choices([
+      new Option("--unit <unit>", "unit of the values (default: HU for scans, arbitrary for arrays)").choices([
         "HU",
         "arbitrary",
       ]),
@@ -64,16 +67,16 @@ export function addInspect(program: Command, start: Start): void {
       "--preview",
       "three slices as coloured text (default: where stdout is a terminal and COLORTERM says truecolor)",
     )
-    .option("--no-preview", "no slices as text")
-    .option("--keep-ids", "show PatientIDs (default: salted hashes, those of prepare)")
-    .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
-    .option("--overwrite", "replace pictures that are there; those in --out always are");
+    .option("--no-preview", "do not show slices as text")
+    .option("--keep-ids", "show PatientIDs (default: the same salted hashes as in prepare)")
+    .option("--salt-file <file>", "secret of those hashes (default: a file of this user, created the first time)")
+    .option("--overwrite", "replace existing pictures; those in --out are always replaced");
   addCommon(command, {
     example: "slicestack inspect export.zip --series thinnest --out look",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes:
-      "Ends with 3 where nothing in the path can be a volume, or a comparison with --source finds more than rounding; " +
-      "with 1 where loaders differ (--inputs). Names of patients are never read.",
+      "The exit code is 3 where the path contains no volume, or where a comparison with --source finds more than rounding; " +
+      "it is 1 where loaders differ (--inputs). Names of patients are never read.",
   }).action((path: string, options: InspectFlags) => start(options, (session) => runInspect(path, options, session)));
 }
 

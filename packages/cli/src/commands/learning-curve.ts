@@ -16,27 +16,27 @@ export function addLearningCurve(program: Command, start: Start): void {
   const command = program
     .command("learning-curve")
     .description(
-      "train the variants of an ablation on 10, 25, 50 and 100 % of the labelled volumes, and draw what each gains",
+      "train the variants of an ablation on 10, 25, 50 and 100 % of the labelled volumes, and plot how each improves",
     )
     .argument("<file>", "the ablation: shared configuration, variants, seeds (docs/how-to/ablate.md)")
     .requiredOption("--data <folder>", "prepared data set; its split, or all of its folds, are used")
     .requiredOption(
       "--out <folder>",
-      "folder of runs and tables, an ablation's too; the same call again goes on where it stopped",
+      "folder of runs and tables, also one of an ablation; the same command resumes where it stopped",
     )
     .addOption(
-      new Option("--part <part>", "what is scored: choose on val, read test once")
+      new Option("--part <part>", "part to score: choose on val, read test once")
         .choices(["val", "test"])
         .default("val"),
     )
     .option(
       "--shares <shares>",
-      "of the labelled training subjects, each above 0, to 1 (default: 0.1,0.25,0.5,1)",
+      "shares of the labelled training subjects, each above 0 and at most 1 (default: 0.1,0.25,0.5,1)",
       parseShares,
     )
     .option(
       "--slices-of-all",
-      "let smaller shares keep the slice stage of the largest one: few labelled volumes, many labelled slices",
+      "let smaller shares reuse the slice stage of the largest one: few labelled volumes, many labelled slices",
     );
   addCommon(command, {
     example: "slicestack learning-curve nodules.yaml --data data/nodules --out runs/nodules",
@@ -48,12 +48,15 @@ async function runCurve(file: string, flags: CurveFlags, session: Session): Prom
   const { data, out, part, shares, slicesOfAll = false } = flags;
   const { learningCurve } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
-  session.goOn(() => "The runs that are trained are kept: the same command then goes on.");
+  session.onFailure(() => "The trained runs are kept: the same command resumes.");
   const options = { file, data, out, part, slicesOfAll, onProgress, signal, command, onLog: log };
   const result = await learningCurve({ ...options, ...(shares === undefined ? {} : { shares }) });
   if (result.status === "stopped") {
-    const more = [...(shares === undefined ? [] : ["--shares", shares.join(",")]), ...(slicesOfAll ? ["--slices-of-all"] : [])]; // prettier-ignore
-    const note = `Stopped and saved. To go on: slicestack learning-curve ${[file, "--data", data, "--out", out, "--part", part, ...more].map(shellWord).join(" ")}`;
+    const more = [
+      ...(shares === undefined ? [] : ["--shares", shares.join(",")]),
+      ...(slicesOfAll ? ["--slices-of-all"] : []),
+    ];
+    const note = `Stopped and saved. To resume: slicestack learning-curve ${[file, "--data", data, "--out", out, "--part", part, ...more].map(shellWord).join(" ")}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
   const { table, page } = result.files!;

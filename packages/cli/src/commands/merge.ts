@@ -10,9 +10,9 @@ interface MergeFlags extends CommonOptions {
 export function addMerge(program: Command, start: Start): void {
   const command = program
     .command("merge")
-    .description("put the pieces of a prepared data set together")
+    .description("merge the pieces of a prepared data set")
     .argument("<destination>", "folder of the whole data set")
-    .argument("<pieces...>", "folders that slicestack prepare --shard made, all of them, in any order")
+    .argument("<pieces...>", "all folders created by slicestack prepare --shard, in any order")
     .option("--name <name>", "name of the data set (default: the destination's)")
     .option("--overwrite", "replace the destination");
   addCommon(command, {

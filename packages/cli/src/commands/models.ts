@@ -10,16 +10,16 @@ export function addModels(program: Command, start: Start): void {
   const command = program
     .command("models")
     .description("list every model with its parameters, multiply-adds, input and memory; needs no data")
-    .option("--size <height,width>", "pixels of a slice", parseSize, [128, 128])
-    .option("--slices <number>", "slices of a volume, at most 2048", upTo(1, 2048), 64)
-    .option("--classes <number>", "classes to tell apart", upTo(2, 1000), 2)
-    .option("--batch <number>", "slices or volumes in a training step, for the memory", upTo(1, 1024), 16);
+    .option("--size <height,width>", "size of a slice in pixels", parseSize, [128, 128])
+    .option("--slices <number>", "number of slices of a volume, at most 2048", upTo(1, 2048), 64)
+    .option("--classes <number>", "number of classes", upTo(2, 1000), 2)
+    .option("--batch <number>", "number of slices or volumes in a training step, for the memory", upTo(1, 1024), 16);
   addCommon(command, {
     example: "slicestack models --size 128,128 --slices 64 --classes 5 --batch 8",
     codes: [EXIT.ok, EXIT.usage],
     notes:
-      "Multiply-adds are of one forward pass of one input; FLOPs are twice as many. Activations are the memory of a training step's forward pass " +
-      "in float32; weights, gradients and optimiser state come on top. See docs/reference/models.md.",
+      "Multiply-adds are those of one forward pass of one input; FLOPs are twice as many. Activations are the memory of a training step's forward pass " +
+      "in float32, not including weights, gradients and optimiser state. See docs/reference/models.md.",
   }).action((options: ModelsOptions) => start(options, () => runModels(options)));
 }
 
@@ -48,7 +48,7 @@ async function runModels({ size, slices, classes, batch }: ModelsOptions): Promi
 
 const textColumns = new Set([0, 1, 2, 6]);
 
-/** Columns of one width: text to the left, counts to the right. */
+/** Aligned columns: text to the left, counts to the right. */
 function aligned(rows: string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const cell = (text: string, column: number) =>
@@ -56,7 +56,7 @@ function aligned(rows: string[][]): string {
   return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
 }
 
-/** Larger ones are a slip, and would only take long to count. */
+/** Larger numbers are mistakes, and would only take long to count. */
 function upTo(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = parseCount(text);

@@ -11,7 +11,7 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError("Expected a whole number, at least 1.");
 }
 
-/** HEIGHT,WIDTH in pixels; one number is both. */
+/** HEIGHT,WIDTH in pixels; a single number is used for both. */
 export function parseSize(text: string): [number, number] {
   const [, height, width = height] = /^(\d{1,5})(?:[,x](\d{1,5}))?$/.exec(text) ?? [];
   const size: [number, number] = [Number(height), Number(width)];
@@ -19,7 +19,7 @@ export function parseSize(text: string): [number, number] {
   throw new InvalidArgumentError("Expected HEIGHT,WIDTH in pixels, each at least 8, e.g. 128,128.");
 }
 
-/** Processes on this machine. */
+/** Number of processes on this machine. */
 export function parseProcesses(text: string): number {
   const count = Number(text);
   if (/^[1-9]\d{0,3}$/.test(text) && count <= 1024) return count;
@@ -48,14 +48,14 @@ export function parseDuration(text: string): number {
   throw new InvalidArgumentError("Expected a time such as 1h, 90m, 1h30m or 45s.");
 }
 
-/** "0.1,0.25,1": shares above 0, to 1, or in per cent, "10%,25%,100%". */
+/** "0.1,0.25,1": shares above 0 and at most 1, or in per cent, "10%,25%,100%". */
 export function parseShares(text: string): number[] {
   const shares = text.split(",").map((one) => {
     const [, digits, sign] = /^ *(\d+(?:\.\d+)?) *(%?) *$/.exec(one) ?? [];
     return Number(digits) / (sign === "%" ? 100 : 1);
   });
   if (shares.length >= 2 && shares.every((one) => one > 0 && one <= 1)) return shares;
-  throw new InvalidArgumentError("Expected at least two shares above 0, to 1, e.g. 0.1,0.25,0.5,1.");
+  throw new InvalidArgumentError("Expected at least two shares above 0 and at most 1, e.g. 0.1,0.25,0.5,1.");
 }
 
 /** "1 volume", "2 volumes". */

@@ -13,16 +13,17 @@ interface PlanFlags extends CommonOptions {
 export function addPlan(program: Command, start: Start): void {
   const command = program
     .command("plan")
-    .description("write a complete configuration for a data set on this machine, each choice with its reason")
+    .description("write a complete configuration for a data set on this machine, with the reason for each choice")
     .argument("<data>", "prepared data set")
     .option("--budget <time>", "time that training may take, e.g. 1h, 90m", parseDuration)
     .option("--device <device>", "auto, cpu, mps or cuda:N (default: auto)")
-    .option("--out <file>", "write the configuration there too")
-    .option("--overwrite", "replace that file where it is there");
+    .option("--out <file>", "also write the configuration to this file")
+    .option("--overwrite", "replace the file if it exists");
   addCommon(command, {
     example: "slicestack plan data/mosmed --budget 1h --out mosmed.yaml",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine],
-    notes: "The machine's speed is measured first, for some seconds. slicestack train --config auto plans and trains.",
+    notes:
+      "The speed of the machine is measured first, which takes a few seconds. slicestack train --config auto plans and trains.",
   }).action((data: string, flags: PlanFlags) => start(flags, (session) => runPlan(data, flags, session)));
 }
 

@@ -45,12 +45,12 @@ export function addPrepare(program: Command, start: Start): void {
       "--labels <file>",
       "CSV with ids, labels and subjects (default: labels.csv in the source, else its class folders)",
     )
-    .option("--id-column <name>", "column of the ids (default: id, path, PatientID …, whichever is there)")
+    .option("--id-column <name>", "column of the ids (default: the first of id, path, PatientID … that exists)")
     .option("--label-column <name>", "column of the labels (default: label or category)")
     .option("--subject-column <name>", "column of the subjects (default: subject)")
     .option("--class-column <name>", "column of the class names (default: class)")
     .addOption(
-      new Option("--key <kind>", "what the ids are (default: whatever they match)").choices([
+      new Option("--key <kind>", "kind of the ids (default: whatever they match)").choices([
         "path",
         "PatientID",
         "AccessionNumber",
@@ -60,49 +60,49 @@ export function addPrepare(program: Command, start: Start): void {
     )
     .option(
       "--series <choice>",
-      "of a study with several series: thinnest, a UID, or a regular expression on the description",
+      "which series of a study with several: thinnest, a UID, or a regular expression on the description",
     )
-    .option("--skip-unlabelled", "leave out what has no label or no volume, instead of refusing it")
+    .option("--skip-unlabelled", "skip volumes without a label and labels without a volume, instead of refusing them")
     .option(
       "--keep-columns <names>",
-      "further columns of the labels file to keep, by comma (default: all that do not look personal)",
+      "further columns of the labels file to keep, separated by commas (default: all that do not look personal)",
       parseNames,
     )
     .option(
       "--size <height,width>",
-      "pixels of a prepared slice (default: 128,128 for CT, unchanged for arrays)",
+      "size of a prepared slice in pixels (default: 128,128 for CT, unchanged for arrays)",
       parseSize,
     )
     .option(
       "--depth <slices>",
-      "slices of a prepared volume, or native (default: 64 for CT, native for arrays)",
+      "number of slices of a prepared volume, or native (default: 64 for CT, native for arrays)",
       parseDepth,
     )
     .addOption(
-      new Option("--crop <region>", "keep only this region of CT (default: none)").choices(["lung", "body", "none"]),
+      new Option("--crop <region>", "crop CT to this region (default: none)").choices(["lung", "body", "none"]),
     )
-    .option("--margin <mm>", "mm kept around the region (default: 10)", parseMillimetres)
-    .option("--mask <folder>", "keep the box of your own masks, named like the volumes")
+    .option("--margin <mm>", "margin around the region in mm (default: 10)", parseMillimetres)
+    .option("--mask <folder>", "crop to the box of your own masks, named like the volumes")
     .addOption(
-      new Option("--unit <unit>", "what the values of arrays are (default: arbitrary)").choices(["HU", "arbitrary"]),
+      new Option("--unit <unit>", "unit of the values of arrays (default: arbitrary)").choices(["HU", "arbitrary"]),
     )
     .addOption(
-      new Option("--dtype <type>", "store values without HU as this type, where volumes have several").choices([
+      new Option("--dtype <type>", "store values without HU as this type, where volumes have several types").choices([
         "float32",
       ]),
     )
     .option("--allow-gaps", "interpolate over missing slices of a DICOM series or a folder of slices, and record it")
     .option("--keep-ids", "keep PatientIDs and paths of DICOM in the index (default: salted hashes)")
-    .option("--salt-file <file>", "secret behind those hashes (default: one of this user's, made the first time)")
-    .option("--workers <number>", "threads (default: the cores that may be used)", parseWorkers)
-    .option("--shard <i/n>", "make piece i of n; slicestack merge puts the pieces together", parseShard)
+    .option("--salt-file <file>", "secret of those hashes (default: a file of this user, created the first time)")
+    .option("--workers <number>", "number of threads (default: the available cores)", parseWorkers)
+    .option("--shard <i/n>", "prepare piece i of n; slicestack merge combines the pieces", parseShard)
     .option("--name <name>", "name of the data set (default: the destination's)")
-    .option("--attribution <text>", "who made the data and under what licence; reports say it")
-    .option("--overwrite", "replace the destination, and what a stopped preparation of other settings left");
+    .option("--attribution <text>", "authors and licence of the data, shown in reports")
+    .option("--overwrite", "replace the destination, and what a stopped preparation with other settings left behind");
   addCommon(command, {
     example: "slicestack prepare studies data/mosmed --labels studies/labels.csv",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.partly, EXIT.stopped],
-    notes: "Stopped or killed, the same command goes on where it was.",
+    notes: "After it was stopped or killed, the same command resumes.",
   }).action((source: string, destination: string, options: PrepareFlags) =>
     start(options, (session) => runPrepare(source, destination, options, session)),
   );
@@ -117,7 +117,7 @@ async function runPrepare(
   const { labelsOf, prepare } = await import("@slicestack/pipeline");
   const { idColumn, labelColumn, subjectColumn, classColumn, json: _json, verbose: _verbose, ...options } = flags;
   const columns = { id: idColumn, label: labelColumn, subject: subjectColumn, class: classColumn };
-  session.goOn(() => "The volumes that are done are kept: the same command then goes on.");
+  session.onFailure(() => "The finished volumes are kept: the same command resumes.");
   const dataset = await prepare({
     source,
     destination,
@@ -127,7 +127,7 @@ async function runPrepare(
     signal: session.signal,
   });
   const { info, volumes, left, quarantined, resumed, warnings } = dataset;
-  if (resumed > 0) session.log(`went on after ${counted(resumed, "volume")} that an earlier call had done`);
+  if (resumed > 0) session.log(`resumed after ${counted(resumed, "volume")} that were prepared before`);
   for (const line of columnLines(dataset.columns)) session.log(line);
   for (const { path, reason } of left.slice(0, 20)) session.log(`left out ${path}: ${reason}`);
   if (left.length > 20) session.log(`left out ${left.length - 20} more: --json lists all`);
@@ -137,7 +137,8 @@ async function runPrepare(
     session.log(
       `quarantined ${path}${name === path ? "" : ` (${name} in dataset.json)`}: ${reason.startsWith(`${path}: `) ? reason.slice(path.length + 2) : reason}`,
     );
-  if (quarantined.length > 20) session.log(`quarantined ${quarantined.length - 20} more: ${destination}/dataset.json lists all`); // prettier-ignore
+  if (quarantined.length > 20)
+    session.log(`quarantined ${quarantined.length - 20} more: ${destination}/dataset.json lists all`);
   for (const warning of warnings) session.log(`warning: ${warning}`);
   const official = volumes.every(({ part }) => part !== null);
   const text = [
@@ -171,25 +172,25 @@ async function runPrepare(
 function nextStep({ shard }: PrepareFlags, destination: string, official: boolean): string {
   if (shard !== undefined) return `Next, with all ${shard.count} pieces: slicestack merge DATA PIECE...`;
   if (official)
-    return `The source came with a split: ${destination}/split.json. Next: slicestack audit ${pathWord(destination)}`;
+    return `The source has a split: ${destination}/split.json. Next: slicestack audit ${pathWord(destination)}`;
   return `Next: slicestack split ${pathWord(destination)}, then slicestack audit ${pathWord(destination)}`;
 }
 
-/** Columns that are named; a table of measurements may have thousands. */
+/** Number of columns that are named; a table of measurements may have thousands. */
 const MOST_COLUMNS = 40;
 
-/** What of the labels file is in subjects.csv, and may be published with it. */
+/** Lists which columns of the labels file are in subjects.csv, and so may be published with it. */
 export function columnLines({ kept, dropped }: FurtherColumns): string[] {
   const more = ({ length }: readonly unknown[]) => length - MOST_COLUMNS;
   const names = kept.slice(0, MOST_COLUMNS).join(", ") + (more(kept) > 0 ? ` and ${more(kept)} more` : "");
   return [
-    ...(kept.length > 0 ? [`kept of the labels file: ${names} (--keep-columns chooses, --json lists all)`] : []),
+    ...(kept.length > 0 ? [`kept from the labels file: ${names} (--keep-columns chooses, --json lists all)`] : []),
     ...dropped.slice(0, MOST_COLUMNS).map(({ name, why }) => `dropped the column ${name}: ${why}`),
     ...(more(dropped) > 0 ? [`dropped ${more(dropped)} more columns: --json lists all`] : []),
   ];
 }
 
-/** An empty list keeps none. */
+/** Comma-separated names; an empty list keeps no columns. */
 const parseNames = (text: string): string[] => (text.trim() === "" ? [] : text.split(",").map((name) => name.trim()));
 
 function parseDepth(text: string): number | "native" {
@@ -200,7 +201,7 @@ function parseDepth(text: string): number | "native" {
 
 function parseMillimetres(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Expected millimetres, from 0 on.");
+  throw new InvalidArgumentError("Expected millimetres, 0 or more.");
 }
 
 function parseWorkers(text: string): number {

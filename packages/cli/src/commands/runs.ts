@@ -11,9 +11,17 @@ export function addRuns(program: Command, start: Start): void {
   const command = program
     .command("runs")
     .description("list the runs below a folder: state, scores, curves")
-    .argument("[folder]", "where to look", "runs")
-    .option("--sort <key>", "folder, name, method, status, created, dataset, seed, epochs, val, select, test or reads; -KEY from high to low", "folder") // prettier-ignore
-    .option("--filter <condition>", "e.g. method=3d, status!=broken, test>=0.8 (repeatable; all must hold)", (text: string, before: string[] = []) => [...before, text]); // prettier-ignore
+    .argument("[folder]", "folder to search", "runs")
+    .option(
+      "--sort <key>",
+      "folder, name, method, status, created, dataset, seed, epochs, val, select, test or reads; -KEY from high to low",
+      "folder",
+    )
+    .option(
+      "--filter <condition>",
+      "e.g. method=3d, status!=broken, test>=0.8 (repeatable; all must hold)",
+      (text: string, before: string[] = []) => [...before, text],
+    );
   addCommon(command, {
     example: "slicestack runs runs --sort=-test --filter method=2.5d",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage],

@@ -12,14 +12,14 @@ interface SlicesFlags extends CommonOptions {
 export function addSlices(program: Command, start: Start): void {
   const command = program
     .command("slices")
-    .description("write a data set as the published layout, one .npy a slice or a volume")
+    .description("write a data set in the published layout, one .npy file per slice or volume")
     .argument("<data>", "folder of the prepared data set")
     .argument(
       "<out>",
-      "folder to make: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…",
+      "folder to create: train|val|test/class_k/NAME_INDEX.npy where the data set has a split, else class_k/…",
     )
-    .option("--volumes", "one file a volume, NAME.npy of shape (H, W, slices), in place of one a slice")
-    .option("--fold <number>", "of a cross-validation, the fold whose parts they are, counted from 0", parseFoldNumber)
+    .option("--volumes", "one file per volume, NAME.npy of shape (H, W, slices), instead of one per slice")
+    .option("--fold <number>", "which fold of a cross-validation gives the parts, counted from 0", parseFoldNumber)
     .option("--overwrite", "replace the folder");
   addCommon(command, {
     example: "slicestack slices data/mosmed slices/mosmed",

@@ -26,17 +26,28 @@ export function addSplit(program: Command, start: Start): void {
     .argument("<data>", "folder of the prepared data set; split.json is written there")
     .option("--seed <number>", "seed of the split", parseSeed, 0)
     .option("--fractions <train,val,test>", "shares of the subjects (default: 0.6,0.2,0.2)", parseFractions)
-    .option("--folds <number>", "cross-validation: each fold is test once, the next one val", parseCount)
-    .option("--repeats <number>", "draw the folds so many times (default: 1)", parseCount)
-    .option("--test <share>", "with --folds: a test part that all folds share, which are then val in turn", parseShare)
-    .option("--group <column>", "whoever shares a value of this column of subjects.csv stays together, e.g. site")
-    .option("--official", "the split that came with the data; with --folds, its test part for all folds")
+    .option(
+      "--folds <number>",
+      "number of folds of a cross-validation: each fold is test once, the next one val",
+      parseCount,
+    )
+    .option("--repeats <number>", "how many times the folds are drawn (default: 1)", parseCount)
+    .option(
+      "--test <share>",
+      "with --folds: share of a test part common to all folds, which are then val in turn",
+      parseShare,
+    )
+    .option("--group <column>", "column of subjects.csv whose groups stay together, e.g. site")
+    .option("--official", "use the split that came with the data; with --folds, its test part for all folds")
     .option(
       "--from <file>",
-      "a split of your own: CSV with a column part, and id, subject, PatientID, path or SeriesInstanceUID",
+      "your own split: CSV with a column part, and id, subject, PatientID, path or SeriesInstanceUID",
     )
-    .option("--salt-file <file>", "with --from: the secret that prepare hashed PatientIDs with (default: this user's)")
-    .option("--overwrite", "replace a split.json that is there");
+    .option(
+      "--salt-file <file>",
+      "with --from: the secret with which prepare hashed PatientIDs (default: that of this user)",
+    )
+    .option("--overwrite", "replace an existing split.json");
   addCommon(command, {
     example: "slicestack split data/mosmed --seed 1 --fractions 0.7,0.15,0.15",
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
@@ -49,7 +60,7 @@ async function runSplit(data: string, flags: SplitFlags, session: Session): Prom
   const dataset = openDataset(data);
   const file = join(data, "split.json");
   if (existsSync(file) && !flags.overwrite)
-    throw new UsageError(`${file} is there already: add --overwrite to replace it (finished runs keep their own copy)`);
+    throw new UsageError(`${file} already exists: add --overwrite to replace it (finished runs keep their own copy)`);
   const splits = await drawn(dataset, flags);
   writeSplit(dataset, splits.length === 1 && splits[0]!.fold === null ? splits[0]! : splits);
   for (const warning of new Set(splits.flatMap(({ warnings }) => warnings))) session.log(`warning: ${warning}`);
@@ -63,11 +74,11 @@ function refuseContradictions({ fractions, folds, repeats, test, official, from 
   const given = { "--fractions": fractions, "--folds": folds, "--official": official, "--from": from };
   const names = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (names.length > 1 && names.join() !== "--folds,--official")
-    throw new UsageError(`${names.join(" and ")} name different splits: give one of them`);
+    throw new UsageError(`${names.join(" and ")} select different splits: give one of them`);
   if (folds === undefined && (repeats !== undefined || test !== undefined))
     throw new UsageError("--repeats and --test go with --folds");
   if (official && test !== undefined)
-    throw new UsageError("--official and --test name two test parts: give one of them");
+    throw new UsageError("--official and --test select different test parts: give one of them");
 }
 
 async function drawn(dataset: Dataset, flags: SplitFlags): Promise<Split[]> {

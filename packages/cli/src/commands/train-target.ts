@@ -1,4 +1,4 @@
-/** Where `train` works, on what and by which configuration: a new folder, or one to go on in. */
+/** What `train` works with: the data, the configuration, and a new folder or one to resume. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { RunConfig, World } from "@slicestack/pipeline";
@@ -16,7 +16,7 @@ export interface TargetFlags {
   seeds?: number;
   procs?: number;
   shuffleLabels?: boolean;
-  /** Seconds, for --config auto. */
+  /** Time that a plan may use in seconds, for --config auto. */
   budget?: number;
   printConfig?: boolean;
   overwrite?: boolean;
@@ -39,32 +39,32 @@ export async function targetOf(flags: TargetFlags, world: World, session?: Sessi
   const planned = isPlanned(flags);
   if (planned && Math.max(world.worldSize, flags.procs ?? 1) > 1)
     throw new UsageError(
-      "each process would plan by its own speed: write one plan with slicestack plan DATA --out FILE",
+      "each process would plan for its own speed: write one plan with slicestack plan DATA --out FILE",
     );
   if (flags.budget !== undefined && !planned)
-    throw new UsageError("--budget is the time of a plan: leave --config out, or give --config auto");
+    throw new UsageError("--budget is the time of a plan: omit --config, or give --config auto");
   if (flags.overwrite === true && resumed !== undefined)
-    throw new UsageError("--overwrite begins a run anew, --resume goes on with it: give one of them");
+    throw new UsageError("--overwrite starts a run again, --resume continues it: give one of them");
   const config = await configOf(flags, session);
   const begun = (folder: string) => {
     const { dataset } = isGroup(folder) ? readGroup(folder) : readRecord(folder);
     return dataset === null ? undefined : findDataset(folder, dataset);
   };
   const data = flags.data ?? (resumed === undefined ? undefined : begun(resumed));
-  if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set made by slicestack prepare");
+  if (data === undefined) throw new UsageError("train needs --data FOLDER, a data set prepared by slicestack prepare");
   const out = flags.out ?? resumed ?? newFolder(config, world, flags.overwrite);
   const asGroup = flags.fold === "all" || flags.seeds !== undefined;
   if (resumed !== undefined && asGroup && !isGroup(resumed))
-    throw new UsageError(`${resumed} is a single run: go on without --fold and --seeds`);
-  const resume = resumed !== undefined || (config.relaunch && flags.overwrite !== true && isBegun(out));
+    throw new UsageError(`${resumed} is a single run: resume it without --fold and --seeds`);
+  const resume = resumed !== undefined || (config.relaunch && flags.overwrite !== true && hasRun(out));
   return { config, data, out, resume, isGroup: asGroup || (resume && isGroup(out)) };
 }
 
-/** A new run without --config is planned; only `--print-config` without data shows the defaults instead. */
+/** A new run without --config is planned; `--print-config` without data shows the defaults instead. */
 const isPlanned = ({ config, resume, printConfig, data }: TargetFlags): boolean =>
   config === "auto" || (config === undefined && resume === undefined && !(printConfig === true && data === undefined));
 
-/** That of --config, else that of the folder to go on in, else a plan. @throws ConfigError, UsageError */
+/** The configuration of --config, else that of the folder to resume, else a plan. @throws ConfigError, UsageError */
 export async function configOf(flags: TargetFlags, session?: Session): Promise<RunConfig> {
   const { loadConfig } = await import("@slicestack/pipeline");
   if (isPlanned(flags)) return plannedConfig(flags, session);
@@ -73,19 +73,20 @@ export async function configOf(flags: TargetFlags, session?: Session): Promise<R
   return loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) });
 }
 
-/** What slicestack plan would write, with the overrides on top. */
+/** The configuration that slicestack plan would write, with the overrides applied. */
 async function plannedConfig(flags: TargetFlags, session?: Session): Promise<RunConfig> {
   const { loadConfig, plan } = await import("@slicestack/pipeline");
   const { data, budget } = flags;
-  if (flags.resume !== undefined) throw new UsageError("--config auto plans a new run; a run goes on with its own");
+  if (flags.resume !== undefined)
+    throw new UsageError("--config auto plans a new run; a resumed run keeps its configuration");
   if (data === undefined)
     throw new UsageError(
-      "train needs --data FOLDER, a data set made by slicestack prepare; without --config it plans for it",
+      "train needs --data FOLDER, a data set prepared by slicestack prepare; without --config it also needs the data set to plan",
     );
-  const told = session === undefined ? {} : { onProgress: session.onProgress, signal: session.signal };
-  const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }), ...told });
+  const callbacks = session === undefined ? {} : { onProgress: session.onProgress, signal: session.signal };
+  const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }), ...callbacks });
   session?.log(
-    `Planned a configuration for ${data}; slicestack plan ${pathWord(data)} shows the reason of each choice.`,
+    `Planned a configuration for ${data}; slicestack plan ${pathWord(data)} shows the reason for each choice.`,
   );
   for (const warning of warnings) session?.log(`warning: ${warning}`);
   return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });
@@ -95,20 +96,20 @@ function overridesOf({ set = {}, shuffleLabels }: TargetFlags): Record<string, s
   return shuffleLabels === true ? { ...set, "task.shuffle_labels": "true" } : set;
 }
 
-const isBegun = (folder: string): boolean => ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
+const hasRun = (folder: string): boolean => ["run.json", "group.json"].some((name) => existsSync(join(folder, name)));
 
-/** The folder to go on in: that of --resume, else that of --out. */
+/** The folder to resume: that of --resume, else that of --out. */
 function resumedFolder({ resume, out }: TargetFlags): string | undefined {
   if (resume === undefined) return undefined;
   const folder = resume === true ? out : resume;
   if (folder === undefined) throw new UsageError("--resume needs the run folder: --resume RUN, or --resume --out RUN");
   if (typeof resume === "string" && out !== undefined && out !== resume)
-    throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run goes on in its own`);
-  if (!isBegun(folder)) throw new UsageError(`${folder} is no run folder: it has neither run.json nor group.json`);
+    throw new UsageError(`--resume ${resume} and --out ${out} name two folders; a run is resumed in its own folder`);
+  if (!hasRun(folder)) throw new UsageError(`${folder} is not a run folder: it has neither run.json nor group.json`);
   return folder;
 }
 
-/** Processes that were started apart must be told where to meet: each would find another folder free. */
+/** Processes that were started separately need a given folder: otherwise each would choose a different free one. */
 function newFolder({ name, relaunch }: RunConfig, { worldSize, starter }: World, overwrite = false): string {
   if (worldSize > 1 && !relaunch)
     throw new UsageError(`${worldSize} processes of ${starter} need one run folder: give --out FOLDER`);

@@ -26,43 +26,47 @@ export function addTrain(program: Command, start: Start): void {
     .description("train the stages of a configuration into a run folder, or a group of runs: folds, seeds")
     .option(
       "--config <file>",
-      "configuration: YAML, structured or in the published flat form, or the name of a shipped one; auto: as slicestack plan writes it (default: auto)",
+      "configuration: YAML, structured or in the published flat form, or the name of a shipped one; auto: planned as by slicestack plan (default: auto)",
     )
-    .option("--budget <time>", "of a plan: time that training may take, e.g. 1h, 90m", parseDuration)
+    .option("--budget <time>", "with a plan: time that training may take, e.g. 1h, 90m", parseDuration)
     .option("--data <folder>", "prepared data set")
-    .option("--out <folder>", "run or group folder (default: runs/NAME, with a number where that is taken)")
+    .option("--out <folder>", "run or group folder (default: runs/NAME, with a number where that exists)")
     .addOption(
-      new Option("--stage <stage>", "what to train").choices(["slice", "volume", "fine_tune", "all"]).default("all"),
+      new Option("--stage <stage>", "stage to train").choices(["slice", "volume", "fine_tune", "all"]).default("all"),
     )
     .option(
       "--fold <number>",
       "a fold of slicestack split --folds, counted from 0; all: a group with a run for each",
       parseFold,
     )
-    .option("--seeds <number>", "a group with so many runs, of the seeds from --seed on", parseCount)
-    .option("--procs <number>", "processes that train together on this machine", parseProcesses)
-    .option("--resume [folder]", "go on in a run or group folder, with its own configuration and data")
-    .option("--overwrite", "replace the run or group that the folder holds, once nothing can be refused any more")
-    .option("--keep-states", "keep the states of finished stages, which take three times the space of the weights")
+    .option("--seeds <number>", "a group with this many runs, with consecutive seeds starting at --seed", parseCount)
+    .option("--procs <number>", "number of processes that train together on this machine", parseProcesses)
+    .option("--resume [folder]", "resume the run or group in a folder, with its own configuration and data")
+    .option("--overwrite", "replace the run or group in the folder, once all checks have passed")
+    .option(
+      "--keep-states",
+      "keep the training states of finished stages, which take three times the space of the weights",
+    )
     .option(
       "--take-over",
-      "take the folder from a process that cannot be seen from here and is gone, as on a lost node",
+      "take over the folder from a process on another machine that no longer runs, e.g. on a lost node",
     )
     .option(
       "--shuffle-labels",
-      "the control: train on labels that subjects exchanged; a sound pipeline then scores chance",
+      "control experiment: train with labels permuted between subjects; a correct pipeline then scores at chance level",
     )
     .option("--print-config", "print the complete configuration and stop; needs no data")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
   addCommon(command, {
     example: "slicestack train --config configs/lidc_nodules.yaml --data data/lidc --slice.epochs 5",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.peer, EXIT.stopped],
-    notes: `Configuration keys are flags too: --slice.epochs 3, --volume.head mean, ${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}. With a published flat file its own keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
+    notes: `Configuration keys are flags, too: --slice.epochs 3, --volume.head mean, ${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}. With a published flat file, its keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
   }).action((options: TrainOptions) => start(options, (session) => runTrain(options, session)));
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
-  const { configToFile, configToYaml, endWithLauncher, resolveWorld, train, trainGroup, worldFromEnvironment } = await import("@slicestack/pipeline"); // prettier-ignore
+  const { configToFile, configToYaml, endWithLauncher, resolveWorld, train, trainGroup, worldFromEnvironment } =
+    await import("@slicestack/pipeline");
   if (options.printConfig) {
     const config = await configOf(options, session);
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
@@ -75,10 +79,10 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
     return launchTraining(options.procs, target, world, options, session);
 
   const { config, data, out, resume } = target;
-  session.goOn(() =>
+  session.onFailure(() =>
     existsSync(join(out, target.isGroup ? "group.json" : "run.json"))
-      ? `What was saved is kept; then go on with: slicestack train --resume ${pathWord(out)}`
-      : "Nothing was trained yet: then give the same command again.",
+      ? `What was saved is kept; afterwards, resume with: slicestack train --resume ${pathWord(out)}`
+      : "Nothing was trained yet: run the same command again afterwards.",
   );
   const { onProgress, signal, command, log: onLog } = session;
   const { stage, fold, seeds, overwrite = false, keepStates = false, takeOver = false } = options;
@@ -91,20 +95,23 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   return outcomeOf(result, { options, config, world });
 }
 
-interface Told {
+interface Summary {
   options: TrainOptions;
   config: RunConfig;
   world: World;
 }
 
-/** Of several processes the first one tells it. */
-async function outcomeOf(result: TrainResult | GroupResult, { options, config, world }: Told): Promise<Outcome> {
+/** With several processes, only the first one prints the result. */
+async function outcomeOf(result: TrainResult | GroupResult, { options, config, world }: Summary): Promise<Outcome> {
   const code = result.status === "stopped" ? EXIT.stopped : EXIT.ok;
   if (world.rank > 0) return { code, text: "", json: undefined };
   const folder = "group" in result ? result.group : result.run;
   if (result.status === "stopped") {
-    const rest = (options.stage === "all" ? "" : ` --stage ${options.stage}`) + (options.procs === undefined ? "" : ` --procs ${options.procs}`) + (options.keepStates === true ? " --keep-states" : ""); // prettier-ignore
-    const note = `Stopped and saved. To go on: slicestack train --resume ${pathWord(folder)}${rest}`;
+    const rest =
+      (options.stage === "all" ? "" : ` --stage ${options.stage}`) +
+      (options.procs === undefined ? "" : ` --procs ${options.procs}`) +
+      (options.keepStates === true ? " --keep-states" : "");
+    const note = `Stopped and saved. To resume: slicestack train --resume ${pathWord(folder)}${rest}`;
     return { code, text: "", json: result, note };
   }
   const { selectionName, selectionsOf } = await import("@slicestack/pipeline");
@@ -118,7 +125,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
   return { code, text, json: result };
 }
 
-/** "macro F1 0.899": the metric that chose the epoch of a stage, and its value. */
+/** "macro F1 0.899": the metric by which the epoch of a stage was chosen, and its value. */
 type ScoreWords = (stage: string, score: number) => string;
 
 function runLines({ run, best }: TrainResult, words: ScoreWords): string[] {
@@ -131,14 +138,16 @@ function runLines({ run, best }: TrainResult, words: ScoreWords): string[] {
 function groupLines({ group, members }: GroupResult, words: ScoreWords): string[] {
   const width = Math.max(...members.map(({ name }) => name.length));
   const lines = members.map(({ name, best }) => {
-    const scores = Object.entries(best ?? {}).map(([stage, score]) => `${STAGE_NAMES[stage] ?? stage} ${words(stage, score)}`); // prettier-ignore
-    const said = best === null ? "was trained before" : `best on val: ${scores.join(", ")}`;
-    return `${name.padEnd(width)}  ${said}`;
+    const scores = Object.entries(best ?? {}).map(
+      ([stage, score]) => `${STAGE_NAMES[stage] ?? stage} ${words(stage, score)}`,
+    );
+    const summary = best === null ? "was trained before" : `best on val: ${scores.join(", ")}`;
+    return `${name.padEnd(width)}  ${summary}`;
   });
   return [...lines, `Group: ${shownPath(group)}`];
 }
 
-/** The slice stage alone is half of 2.5D. */
+/** After the slice stage alone, 2.5D still needs the volume stage. */
 function nextLine(folder: string, { stage }: TrainOptions, { method }: RunConfig): string {
   return stage === "slice" && method === "2.5d"
     ? `Next: slicestack train --resume ${pathWord(folder)} --stage volume`

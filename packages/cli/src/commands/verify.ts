@@ -6,13 +6,13 @@ import { addCommon, type CommonOptions, type Outcome, type Session, type Start }
 export function addVerify(program: Command, start: Start): void {
   const command = program
     .command("verify")
-    .description("read every byte of a data set, a run or a group, and compare with the hashes that were recorded")
+    .description("read every byte of a data set, a run or a group, and compare it with the recorded hashes")
     .argument("<folder>", "prepared data set, run or group folder");
   addCommon(command, {
     example: "slicestack verify data/mosmed",
     codes: [EXIT.ok, EXIT.data, EXIT.stopped],
     notes:
-      "Ends with 3 where a file is not as it was written. Files without a recorded hash are listed, and end with 0.",
+      "The exit code is 3 where a file has changed since it was written. Files without a recorded hash are listed, but do not affect it.",
   }).action((folder: string, options: CommonOptions) => start(options, (session) => runVerify(folder, session)));
 }
 
@@ -23,7 +23,7 @@ async function runVerify(folder: string, { onProgress, signal }: Session): Promi
 }
 
 const WORDS = { dataset: "prepared data set", run: "run", group: "group of runs" } as const;
-/** The rest is in --json. */
+/** Number of files that are listed; --json lists all. */
 const MOST_LISTED = 20;
 
 function textOf(folder: string, { kind, checked, problems, unchecked }: Verification): string {
@@ -31,7 +31,7 @@ function textOf(folder: string, { kind, checked, problems, unchecked }: Verifica
   const listed = (lines: string[]) =>
     lines.length <= MOST_LISTED ? lines : [...lines.slice(0, MOST_LISTED), `  and ${lines.length - MOST_LISTED} more`];
   return [
-    `${folder}: a ${WORDS[kind]}. ${files(checked.length)} ${checked.length === 1 ? "is" : "are"} as written.`,
+    `${folder}: a ${WORDS[kind]}. ${files(checked.length)} ${checked.length === 1 ? "is" : "are"} unchanged.`,
     ...(problems.length === 0 ? [] : [`${files(problems.length)} changed or damaged:`]),
     ...listed(problems.map(({ message }) => `  ${message}`)),
     ...(unchecked.length === 0 ? [] : [`${files(unchecked.length)} without a recorded hash:`]),

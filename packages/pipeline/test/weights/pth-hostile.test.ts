@@ -221,8 +221,8 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
   ["a negative size", w(0, [-2], [1]), /cannot be/],
   ["fewer strides than sizes", w(0, [2, 2], [1]), /cannot be/],
   ["a billion values of one", w(0, [2 ** 30], [0]), /repeats the 4 values of its storage to 1073741824/],
-  ["sizes whose product overflows", w(0, [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1], [0, 0, 0]), /a size without end/],
-  ["sizes that overflow beside a 0", w(0, [0, 2 ** 31 - 1, 2 ** 31 - 1], [1, 1, 1]), /a size without end/],
+  ["sizes whose product overflows", w(0, [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1], [0, 0, 0]), /sizes that are too large/],
+  ["sizes that overflow beside a 0", w(0, [0, 2 ** 31 - 1, 2 ** 31 - 1], [1, 1, 1]), /sizes that are too large/],
   ["a hundred dimensions", w(0, Array.from({ length: 100 }, () => 1), Array.from({ length: 100 }, () => 1)), /has 100 dimensions/],
   ["a size that is a fraction", op.dict({ w: op.call("torch._utils", "_rebuild_tensor_v2", op.storage("FloatStorage", "0", 4), op.int(0), bytes("G?\xf8\0\0\0\0\0\0", 0x85), op.ints([1])) }), /cannot be/],
   ["a storage of more values than the file has", w(0, [8], [1], 8), /has 16 bytes, its tensors expect 32/],
@@ -271,10 +271,10 @@ test("archives that are damaged, doubled, packed, of another kind or cut anywher
   refused(file([{ ...part, checksum: 1 }, storage]), /data\.pkl does not have the checksum/);
   refused(file([part, { ...storage, checksum: 1 }]), /storage 0 do not have the checksum/);
   refused(file([part, { ...storage, size: 1 << 30 }]), /damaged zip archive \(file data overflows/);
-  refused(file([part, { ...storage, at: 0xfffffff0 }]), /expected 30 bytes from byte 4294967280 on/);
+  refused(file([part, { ...storage, at: 0xfffffff0 }]), /expected 30 bytes from byte 4294967280/);
   refused(file([part, storage, { name: "archive/byteorder", data: Buffer.from("big") }]), /of "big" byte order/);
-  refused(file([part, storage], { entryCount: 3 }), /expected 46 bytes from byte \d+ on/);
-  refused(file([part, storage], { directoryAt: 0xfffffff0 }), /expected 46 bytes from byte 4294967280 on/);
+  refused(file([part, storage], { entryCount: 3 }), /expected 46 bytes from byte \d+/);
+  refused(file([part, storage], { directoryAt: 0xfffffff0 }), /expected 46 bytes from byte 4294967280/);
   refused(file([part, storage], { directoryAt: 0 }), /damaged zip archive/);
   refused(file([part, storage, { name: "", data: Buffer.alloc(0) }]), /damaged zip archive \(it ends early\)/);
   refused(
@@ -335,7 +335,7 @@ test("files of other kinds are refused by what they are", () => {
   refused(file("\x89HDF\r\n\x1a\n"), /an HDF5 file/);
   refused(file("\x93NUMPY\x01\x00"), /a numpy array/);
   refused(file("weights"), /is not a weights file \(it begins with 77656967687473\)/);
-  refused(folder, /cannot be read \(it is no file\)/);
+  refused(folder, /cannot be read \(it is not a file\)/);
   refused(join(folder, "absent.pth"), /cannot be read \(ENOENT/);
 });
 

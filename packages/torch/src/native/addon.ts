@@ -1,4 +1,4 @@
-/** The functions of the C++ addon, as TypeScript sees them. A handle is a number; null stands for "no tensor". */
+/** The functions of the C++ addon, as seen from TypeScript. A handle is a number; null means "no tensor". */
 import type { DType, MemoryFormat, TypedArray } from "../types.js";
 
 export type Handle = number;
@@ -263,7 +263,7 @@ export interface Addon {
   backward(x: Handle, gradient: Maybe, retainGraph: boolean): void;
   grad(outputs: Handle[], inputs: Handle[], retainGraph: boolean, createGraph: boolean): (Handle | null)[];
   setFunctionCaller(caller: (id: number, gradients: (Handle | null)[], saved: Handle[]) => (Handle | null)[]): void;
-  /** Numbers of functions whose graphs are gone since the last call. */
+  /** Numbers of the functions whose graphs were freed since the last call. */
   takeReleasedFunctions(): number[];
   attachFunction(id: number, inputs: Handle[], outputs: Handle[], saved: Handle[]): Handle[];
   gradOf(x: Handle): Handle | null;

@@ -1,4 +1,7 @@
-/** Builds the addon against the libtorch that is found: a few g++ calls, in parallel, each skipped while its inputs are unchanged. */
+/**
+ * Builds the addon for the libtorch that is found: a few g++ calls in parallel, each skipped while its inputs are
+ * unchanged.
+ */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -24,18 +27,19 @@ function compilerFlags(libtorch: Libtorch, compiler: string): string[] {
     "-O2",
     "-fPIC",
     "-fvisibility=hidden",
-    // Without it a square root may set errno, and a loop that takes one is not vectorised: Adam's step is 3 x faster.
+    // Without this flag a square root may set errno, and a loop that contains one is not vectorised: with it, Adam's
+    // step is three times as fast.
     "-fno-math-errno",
-    // libtorch's parallel loops are inline: without OpenMP they run on one thread. It is not named to the linker, so that the
-    // addon meets the runtime that libtorch has loaded, whichever that is, and no second one with threads of its own.
-    // Clang's names for it are another runtime's, which may not be there.
+    // libtorch's parallel loops are inline: without OpenMP they run on one thread. It is not passed to the linker, so
+    // that the addon uses the runtime that libtorch has loaded, and not a second one with separate threads. With Clang
+    // the flag would require another runtime, which may be missing.
     ...(process.platform === "linux" && !compiler.includes("clang") ? ["-fopenmp"] : []),
     "-Wall",
     "-Wextra",
     "-Wno-unused-parameter",
     "-DNAPI_VERSION=8",
     ...(libtorch.cxx11Abi === null ? [] : [`-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi}`]),
-    // /usr/include named as -isystem would hide libc's headers from libstdc++.
+    // /usr/include as -isystem would hide libc's headers from libstdc++.
     ...libtorch.includePaths.filter((path) => path !== "/usr/include").flatMap((path) => ["-isystem", path]),
     `-I${headers}`,
   ];
@@ -45,7 +49,7 @@ function linkFlags(libtorch: Libtorch): string[] {
   const mac = process.platform === "darwin";
   return [
     "-shared",
-    // nodelete: a worker that ends unloads its addons, and threads of libtorch may still be inside.
+    // nodelete: a worker that ends unloads its addons while threads of libtorch may still be running their code.
     ...(mac ? ["-undefined", "dynamic_lookup"] : ["-Wl,--no-as-needed", "-Wl,-z,nodelete"]),
     ...libraryFlags(libtorch),
   ];
@@ -76,7 +80,7 @@ async function compile(compiler: string, args: string[]): Promise<void> {
   }
 }
 
-/** @returns the line that says what was done */
+/** @returns a line that says what was done */
 export async function buildAddon(): Promise<string> {
   const libtorch = findLibtorch();
   const fingerprint = libtorchFingerprint(libtorch);
@@ -117,7 +121,7 @@ export async function buildAddon(): Promise<string> {
   const objectOf = (file: string, own: string[]) =>
     join(buildFolder, `${file}-${digest(headerDigest, contents.get(file) ?? "", ...own)}.o`);
   const changed = files.filter((file) => file.endsWith(".cpp") && !existsSync(objectOf(file, [])));
-  // A single file is compiled as fast without it.
+  // Without it, a single file is compiled just as fast.
   if (changed.length > 2) {
     await compile(compiler, [...flags, "-x", "c++-header", precompiled, "-o", `${precompiled}.tmp.gch`]);
     renameSync(`${precompiled}.tmp.gch`, `${precompiled}.gch`);
@@ -167,17 +171,20 @@ export async function buildAddon(): Promise<string> {
   const several =
     c10d.backends.length > 0
       ? ""
-      : `\nslicestack: native addon: without several processes: ${c10d.reason}. ${c10d.remedy}`;
+      : `\nslicestack: native addon: no support for several processes: ${c10d.reason}. ${c10d.remedy}`;
   return `${label}: built in ${((performance.now() - started) / 1000).toFixed(0)} s${several}`;
 }
 
-/** The compiler's copy of all headers: 280 MB that no later step reads. */
+/** Removes the precompiled header: 280 MB that no later step reads. */
 function removePrecompiled(): void {
   const left = readdirSync(buildFolder).filter((name) => /^pch-\w+\.h\.gch$/.test(name));
   for (const name of left) rmSync(join(buildFolder, name), { force: true });
 }
 
-/** Builds and says so in a line. @returns the exit code: 0, or 5 where libtorch or a compiler is missing (0 if `optional`) */
+/**
+ * Builds the addon and prints a line about it. @returns the exit code: 0, or 5 where libtorch or a compiler is missing
+ * (0 if `optional`)
+ */
 export async function main(optional: boolean): Promise<number> {
   try {
     process.stdout.write(`slicestack: ${await buildAddon()}\n`);

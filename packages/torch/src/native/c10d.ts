@@ -1,20 +1,23 @@
-/** Which of c10d's backends can be built against this libtorch: its headers are asked first, then compiler and linker. */
+/**
+ * Which of c10d's backends can be built for this libtorch: checks for the headers first, then tries compiler and
+ * linker.
+ */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Libtorch } from "./find.js";
 
 export type Backend = "gloo" | "nccl";
 
-/** What the build found, kept in its record. */
+/** The result of the check, kept in the build record. */
 export interface C10d {
   backends: Backend[];
-  /** What is missing, and what to do about it; both empty where there is a backend. */
+  /** What is missing and what to do about it; both are empty where there is a backend. */
   reason: string;
   remedy: string;
 }
 
 export interface C10dPlaces {
-  /** Folders that may hold gloo's and NCCL's headers, beside libtorch's own. */
+  /** Folders that may contain the headers of gloo and NCCL, in addition to those of libtorch. */
   folders: string[];
 }
 
@@ -24,7 +27,7 @@ const glooRemedy = `Debian, Ubuntu: sudo apt-get install libgloo-dev; elsewhere 
 
 export function defaultPlaces(libtorch: Libtorch, env: Record<string, string | undefined>): C10dPlaces {
   const cuda = env["CUDA_HOME"] ?? "/usr/local/cuda";
-  // pip puts the headers that its torch was built with into packages beside it.
+  // pip installs the headers with which its torch was built in neighbouring packages.
   const beside = join(dirname(dirname(libtorch.libraryPath)), "nvidia");
   const pip = ["nccl", "cuda_runtime", "cublas", "cusparse", "cusolver"].map((name) => join(beside, name, "include"));
   const named = (env["CPATH"] ?? "").split(":").filter((folder) => folder !== "");
@@ -35,7 +38,7 @@ function locate(file: string, folders: readonly string[]): string | undefined {
   return folders.find((folder) => existsSync(join(folder, file)));
 }
 
-/** A text that changes when a header that decides comes, goes or changes. */
+/** A text that changes when one of the relevant headers is added, removed or changed. */
 export function c10dSignature(libtorch: Libtorch, { folders }: C10dPlaces): string {
   const all = [...libtorch.includePaths, ...folders];
   return [header, "gloo/algorithm.h", "nccl.h", "cuda_runtime_api.h"]
@@ -48,14 +51,14 @@ export function c10dSignature(libtorch: Libtorch, { folders }: C10dPlaces): stri
     .join("\n");
 }
 
-// What ProcessGroupNCCL.hpp includes, by way of ATen's CUDA headers.
+// Headers that ProcessGroupNCCL.hpp includes through ATen's CUDA headers.
 const cudaHeaders = ["nccl.h", "cuda_runtime_api.h", "cublas_v2.h", "cusparse.h", "cusolverDn.h"];
 
-/** Flags for distributed.cpp alone. */
+/** Flags that are only used for distributed.cpp. */
 export function c10dFlags(backends: readonly Backend[], { folders }: C10dPlaces): string[] {
   const include = (...files: string[]) => {
     const found = new Set(files.map((file) => locate(file, folders)));
-    // /usr/include named as -isystem would hide libc's headers from libstdc++.
+    // /usr/include as -isystem would hide libc's headers from libstdc++.
     return [...found].flatMap((path) => (path === undefined || path === "/usr/include" ? [] : ["-isystem", path]));
   };
   return [
@@ -86,12 +89,12 @@ int main() {
 };
 
 export interface Toolchain {
-  /** Compiles and links a whole program. @throws Error with the compiler's words */
+  /** Compiles and links a whole program. @throws Error with the compiler's output */
   tryProgram: (source: string, output: string, flags: string[]) => Promise<void>;
   folder: string;
 }
 
-/** @param key names the answer in the build folder, where it is kept: asking takes some seconds */
+/** @param key names the cached answer in the build folder, because the check takes a few seconds */
 export async function findC10d(libtorch: Libtorch, places: C10dPlaces, key: string, tools: Toolchain): Promise<C10d> {
   const kept = join(tools.folder, `c10d-${key}.json`);
   if (existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as C10d;
@@ -105,7 +108,7 @@ async function ask(libtorch: Libtorch, places: C10dPlaces, tools: Toolchain): Pr
   const all = [...libtorch.includePaths, ...places.folders];
   if (locate(header, libtorch.includePaths) === undefined)
     return missing(
-      `libtorch ${libtorch.version} comes without c10d's headers (${header})`,
+      `libtorch ${libtorch.version} has no headers of c10d (${header})`,
       `Use another libtorch, ${rebuild}`,
     );
   if (locate("gloo/algorithm.h", all) === undefined)
@@ -113,7 +116,7 @@ async function ask(libtorch: Libtorch, places: C10dPlaces, tools: Toolchain): Pr
   const refused = await refusal("gloo", places, tools);
   if (refused !== undefined)
     return missing(
-      `gloo's headers do not fit libtorch ${libtorch.version}: ${refused}`,
+      `gloo's headers do not match libtorch ${libtorch.version}: ${refused}`,
       `Install the gloo that this libtorch was built with, ${rebuild}`,
     );
   const wantsNccl =
@@ -122,7 +125,7 @@ async function ask(libtorch: Libtorch, places: C10dPlaces, tools: Toolchain): Pr
   return { backends: nccl ? ["gloo", "nccl"] : ["gloo"], reason: "", remedy: "" };
 }
 
-/** Why a program with this backend does not build: the first error of the compiler. */
+/** Why a program with this backend cannot be built: the first error of the compiler. */
 async function refusal(backend: Backend, places: C10dPlaces, tools: Toolchain): Promise<string | undefined> {
   try {
     const backends: Backend[] = backend === "gloo" ? ["gloo"] : ["gloo", backend];

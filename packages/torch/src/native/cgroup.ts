@@ -9,7 +9,7 @@ import { freemem } from "node:os";
 export type Read = (path: string) => string | null;
 
 const MOUNT = "/sys/fs/cgroup";
-// Version 1 states "no limit" as the largest page-aligned number.
+// Version 1 expresses "no limit" as the largest page-aligned number.
 const UNLIMITED_BYTES = 2 ** 60;
 
 export interface CgroupEntry {
@@ -18,7 +18,7 @@ export interface CgroupEntry {
   path: string;
 }
 
-/** Lines of /proc/self/cgroup: "hierarchy:controllers:path". */
+/** Parses the lines of /proc/self/cgroup: "hierarchy:controllers:path". */
 export function parseCgroups(text: string): CgroupEntry[] {
   return text
     .split("\n")
@@ -27,7 +27,7 @@ export function parseCgroups(text: string): CgroupEntry[] {
     .map(([, controllers = "", path = "/"]) => ({ controllers: controllers.split(",").filter(Boolean), path }));
 }
 
-/** Cores that the processor-time quota allows (a fraction where it does), or null without a quota. */
+/** Number of cores that the CPU quota allows (possibly a fraction), or null without a quota. */
 export function cpuQuota(read: Read): number | null {
   const quotas = directories(read, "cpu").map(({ directory, version }) =>
     version === 2
@@ -43,13 +43,13 @@ export function parseCpuMax(text: string | null): number | null {
   return quota && period && quota > 0 && period > 0 ? quota / period : null;
 }
 
-/** cpu.cfs_quota_us and cpu.cfs_period_us; a quota of -1 is none. */
+/** cpu.cfs_quota_us and cpu.cfs_period_us; a quota of -1 means no quota. */
 export function parseCfsQuota(quotaText: string | null, periodText: string | null): number | null {
   const [quota, period] = [Number(quotaText ?? "-1"), Number(periodText ?? "0")];
   return quota > 0 && period > 0 ? quota / period : null;
 }
 
-/** The tightest memory limit and what is still free below it, in bytes, or null without a limit. */
+/** The tightest memory limit and what is still free below it, in bytes; null without a limit. */
 export function memoryLimit(read: Read): { limit: number; available: number } | null {
   const levels = directories(read, "memory").map(({ directory, version }) => {
     const limit = parseBytes(read(`${directory}/${version === 2 ? "memory.max" : "memory.limit_in_bytes"}`));
@@ -63,11 +63,11 @@ export function memoryLimit(read: Read): { limit: number; available: number } | 
 }
 
 /**
- * Pages of files are counted as used, and given back when memory is wanted. Those that were read twice (active) are most of
- * them where a data set is larger than the limit, and are given back as well.
+ * Cached file pages count as used, but are released when memory is needed. Where a data set is larger than the limit,
+ * most of them were read twice (active); these are released, too.
  */
 function cachedBytes(stat: string): number {
-  // Version 1 tells of the group alone, and with "total_" of all groups below it, as the usage does.
+  // Version 1 reports the group alone, and with "total_" also all groups below it, like the usage.
   const field = (name: string) => new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1];
   return ["active_file", "inactive_file"].reduce(
     (sum, name) => sum + Number(field(`total_${name}`) ?? field(name) ?? 0),
@@ -75,7 +75,9 @@ function cachedBytes(stat: string): number {
   );
 }
 
-/** Bytes that this process may still take: what the machine has free, or less where a control group says so. */
+/**
+ * Bytes that this process may still allocate: the free memory of the machine, or less where a control group limits it.
+ */
 export function availableMemory(read: Read, freeBytes = freemem()): number {
   const free = parseMeminfo(read("/proc/meminfo") ?? "").available ?? freeBytes;
   return Math.min(free, memoryLimit(read)?.available ?? Infinity);
@@ -103,7 +105,7 @@ function parseBytes(text: string | null): number | null {
   return Number.isFinite(value) && value < UNLIMITED_BYTES ? value : null;
 }
 
-/** The folders of this process's group and of all groups above it: each may hold a limit. */
+/** The folders of this process's group and of all groups above it: each may set a limit. */
 function directories(read: Read, controller: "cpu" | "memory"): { directory: string; version: 1 | 2 }[] {
   return parseCgroups(read("/proc/self/cgroup") ?? "").flatMap(({ controllers, path }) => {
     const version = controllers.length === 0 ? 2 : 1;

@@ -1,4 +1,6 @@
-/** Where libtorch is: LIBTORCH, then the torch of the active Python, then the system's paths. Nothing is downloaded. */
+/**
+ * Finds libtorch: first LIBTORCH, then the torch of the active Python, then the system's paths. Nothing is downloaded.
+ */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -6,12 +8,12 @@ import { LibtorchNotFoundError } from "../errors.js";
 
 export interface Libtorch {
   version: string;
-  /** Folder of libtorch_cpu. */
+  /** The folder that contains libtorch_cpu. */
   libraryPath: string;
   includePaths: string[];
   /** `LIBTORCH`, `python` or `system`. */
   how: string;
-  /** Value of _GLIBCXX_USE_CXX11_ABI it was built with; null where the compiler's default is right. */
+  /** Value of _GLIBCXX_USE_CXX11_ABI with which it was built; null where the compiler's default is correct. */
   cxx11Abi: 0 | 1 | null;
   cuda: boolean;
 }
@@ -19,9 +21,9 @@ export interface Libtorch {
 export interface SearchPlaces {
   env: Record<string, string | undefined>;
   platform: NodeJS.Platform;
-  /** Folders that may hold include/ATen/ATen.h and a library folder. */
+  /** Folders that may contain include/ATen/ATen.h and a library folder. */
   roots: string[];
-  /** Prints "folder version abi" of the torch of a Python, or throws. */
+  /** A program that prints folder, version and ABI of Python's torch, or throws. */
   askPython: () => string;
 }
 
@@ -50,14 +52,14 @@ function defaultPlaces(): SearchPlaces {
   };
 }
 
-/** @throws LibtorchNotFoundError with every place that was tried */
+/** @throws LibtorchNotFoundError with every location that was tried */
 export function findLibtorch(places: SearchPlaces = defaultPlaces()): Libtorch {
   const tried: string[] = [];
   const fromEnv = places.env["LIBTORCH"];
   if (fromEnv !== undefined && fromEnv !== "") {
     const found = inspectRoot(fromEnv, "LIBTORCH", places.platform);
     if (typeof found !== "string") return found;
-    // A path that the user named is an order: falling back silently would hide the typo.
+    // A path given by the user is binding: a silent fallback would hide a typo.
     throw new LibtorchNotFoundError([`LIBTORCH=${fromEnv}: ${found}`], installHelp);
   }
   tried.push("LIBTORCH: not set");
@@ -77,7 +79,7 @@ export function findLibtorch(places: SearchPlaces = defaultPlaces()): Libtorch {
   throw new LibtorchNotFoundError(tried, installHelp);
 }
 
-/** What stands under one root, or a word on what is missing. */
+/** The libtorch below a root folder, or a description of what is missing. */
 function inspectRoot(root: string, how: string, platform: NodeJS.Platform): Libtorch | string {
   const include = join(root, "include");
   if (!existsSync(join(include, "ATen", "ATen.h"))) return "no include/ATen/ATen.h";
@@ -86,9 +88,9 @@ function inspectRoot(root: string, how: string, platform: NodeJS.Platform): Libt
   const libraryPath = folders.find((folder) => existsSync(join(folder, name)));
   if (libraryPath === undefined) return `headers, but no ${name} in ${folders.join(", ")}`;
   const api = join(include, "torch/csrc/api/include");
-  // From 2.10 on torch/version.h only includes the other one.
+  // Since 2.10, torch/version.h only includes the other file.
   const version = readVersion(join(api, "torch/version.h")) ?? readVersion(join(include, "torch/headeronly/version.h"));
-  if (version === null) return "headers, but no torch/version.h that names a version";
+  if (version === null) return "headers, but no torch/version.h with a version";
   const cuda = existsSync(join(libraryPath, "libtorch_cuda.so"));
   return { version, libraryPath, includePaths: [include, api], how, cxx11Abi: null, cuda };
 }
@@ -104,7 +106,7 @@ function readVersion(path: string): string | null {
 /** A text that changes when the library on disk changes: path, version, size, time. */
 export function libtorchFingerprint(libtorch: Libtorch, platform: NodeJS.Platform = process.platform): string {
   const file = join(libtorch.libraryPath, platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch_cpu.so");
-  if (!existsSync(file)) return `${file} is gone`;
+  if (!existsSync(file)) return `${file} does not exist`;
   const { size, mtimeMs } = statSync(file);
   return `${file} ${libtorch.version} ${size} ${Math.round(mtimeMs)}`;
 }

@@ -1,4 +1,4 @@
-/** Loads the addon once an environment; on failure says what was tried and what to do. */
+/** Loads the addon once per environment; on failure, says what was tried and what to do. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { totalmem } from "node:os";
@@ -27,7 +27,7 @@ let record: BuildRecord | undefined;
 
 function load(): Addon {
   if (!existsSync(recordPath)) {
-    const libtorch = findLibtorch(); // throws its own list where there is none
+    const libtorch = findLibtorch(); // throws with a list of what was tried where there is no libtorch
     throw new LibtorchNotFoundError(
       [`libtorch ${libtorch.version} is at ${libtorch.libraryPath}`, `${recordPath}: the addon is not built`],
       buildHelp,
@@ -36,10 +36,7 @@ function load(): Addon {
   record = JSON.parse(readFileSync(recordPath, "utf8")) as BuildRecord;
   const now = libtorchFingerprint(record.libtorch);
   if (now !== record.fingerprint) {
-    throw new LibtorchNotFoundError(
-      [`the addon was built for ${record.fingerprint}`, `now there is ${now}`],
-      buildHelp,
-    );
+    throw new LibtorchNotFoundError([`the addon was built for ${record.fingerprint}`, `now: ${now}`], buildHelp);
   }
   const path = join(buildFolder, record.addon);
   try {
@@ -52,7 +49,8 @@ function load(): Addon {
       DistributedError,
       MappedFileError,
     );
-    // Where the system does not say what is available, what is free says too little: caches count as used there.
+    // Where the system does not report available memory, free memory is too low an estimate, because caches count as
+    // used.
     addon.setMemoryProbe(() => availableMemory(readText, totalmem()));
     return addon;
   } catch (error) {
@@ -63,7 +61,10 @@ function load(): Addon {
 
 let standIn: Addon | undefined;
 
-/** The addon of this thread, or what stands in for it. @throws LibtorchNotFoundError; ArgumentError for a wrong SLICESTACK_CONVOLUTIONS */
+/**
+ * The addon of this thread, or its replacement. @throws LibtorchNotFoundError; ArgumentError for a wrong
+ * SLICESTACK_CONVOLUTIONS
+ */
 export function native(): Addon {
   if (standIn !== undefined) return standIn;
   loaded ??= configured(load());
@@ -82,12 +83,15 @@ function configured(addon: Addon): Addon {
   return addon;
 }
 
-/** The addon itself, where it was loaded: for finalizers, which must not load it nor meet a stand-in. */
+/** The addon itself where it was loaded: for finalizers, which must neither load it nor use a replacement. */
 export function loadedAddon(): Addon | undefined {
   return loaded;
 }
 
-/** Runs `body`, which is synchronous, with another addon: one that watches, or one that knows shapes alone. */
+/**
+ * Runs a synchronous `body` with a replacement for the addon: one that observes calls, or one that only computes
+ * shapes.
+ */
 export function withAddon<T>(addon: Addon, body: () => T): T {
   const before = standIn;
   standIn = addon;

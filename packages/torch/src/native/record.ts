@@ -1,4 +1,4 @@
-/** What the build leaves for the loader. */
+/** The record that the build writes for the loader. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { C10d } from "./c10d.js";
@@ -12,7 +12,7 @@ export interface BuildRecord {
   /** libtorchFingerprint at build time. */
   fingerprint: string;
   libtorch: Libtorch;
-  /** How several processes can train together. */
+  /** Whether and how several processes can train together. */
   c10d: C10d;
 }
 

@@ -11,22 +11,22 @@ import { Parameter } from "./parameter.js";
 export interface AttentionOptions {
   key?: Tensor;
   value?: Tensor;
-  /** bool, B, S: true where a key is padding and gets no weight. A row that is all padding gives not-a-number. */
+  /** bool, B, S: true where a key is padding and gets no weight. A row of only padding gives NaN. */
   keyPaddingMask?: Tensor | null;
-  /** Also return the weights, averaged over the heads. */
+  /** Also returns the weights, averaged over the heads. */
   needWeights?: boolean;
 }
 
 /**
- * Scaled dot-product attention in several heads, batch first. Vaswani et al., NeurIPS 2017, section 3.2.
+ * Multi-head scaled dot-product attention, batch first. Vaswani et al., NeurIPS 2017, section 3.2.
  * B batch, T queries, S keys, E embedding, H heads, D = E / H.
  */
 export class MultiheadAttention extends Module {
-  /** Projections of query, key and value, one below the other: 3E, E. */
+  /** Projections of query, key and value, concatenated: 3E, E. */
   readonly in_proj_weight: Parameter;
   readonly in_proj_bias: Parameter;
   readonly out_proj: Linear;
-  /** Dropout of attention weights. */
+  /** Dropout probability of attention weights. */
   readonly dropout: number;
 
   constructor(
@@ -45,7 +45,7 @@ export class MultiheadAttention extends Module {
     noGrad(() => this.out_proj.bias?.fill_(0));
   }
 
-  /** @param query_BTE key and value (B, S, E) default to it: self-attention */
+  /** @param query_BTE also the default of key and value (B, S, E), which gives self-attention */
   forward(query_BTE: Tensor, options: AttentionOptions = {}): { output: Tensor; weights: Tensor | null } {
     const { key = query_BTE, value = key, keyPaddingMask = null, needWeights = false } = options;
     const [query_BHTD, key_BHSD, value_BHSD] = this.#project(query_BTE, key, value);

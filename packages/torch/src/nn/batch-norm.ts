@@ -8,25 +8,25 @@ import { ModuleBuffer, Parameter } from "./parameter.js";
 
 export interface BatchNormLayerOptions {
   eps?: number;
-  /** Share of the new batch in the running statistics; null: a plain average over all batches. */
+  /** Share of the new batch in the running statistics; with null, they are the average over all batches. */
   momentum?: number | null;
-  /** Whether weight and bias are learnt. */
+  /** Whether weight and bias are learned. */
   affine?: boolean;
-  /** Without it, the statistics of the batch are used in evaluation too. */
+  /** Without it, the statistics of the batch are also used in evaluation. */
   trackRunningStats?: boolean;
 }
 
-/** What the batch-norm layers share. */
+/** The common base of the batch-norm layers. */
 export abstract class BatchNorm extends Module {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   readonly running_mean: ModuleBuffer | null;
   readonly running_var: ModuleBuffer | null;
-  /** int64: batches seen while training. */
+  /** int64: number of batches seen during training. */
   readonly num_batches_tracked: ModuleBuffer | null;
   readonly eps: number;
   readonly momentum: number | null;
-  /** How many dimensions x may have; null: any from 2 on. */
+  /** How many dimensions x may have; null for any number from 2. */
   protected abstract readonly dims: number[] | null;
 
   constructor(
@@ -45,7 +45,7 @@ export abstract class BatchNorm extends Module {
       : null;
   }
 
-  /** x_NC... → the same shape; changes the running statistics in place while training. */
+  /** x_NC... → the same shape; updates the running statistics in place during training. */
   forward(x: Tensor): Tensor {
     if (this.dims !== null && !this.dims.includes(x.dim)) {
       throw new ArgumentError(
@@ -61,11 +61,11 @@ export abstract class BatchNorm extends Module {
     return batchNorm(x, { weight, bias, runningMean, runningVar, eps, momentum, training });
   }
 
-  /** Counts this batch while training. @returns the momentum to use */
+  /** Counts this batch during training. @returns the momentum to use */
   #count(): number {
     if (!this.training || this.num_batches_tracked === null) return this.momentum ?? 0;
     this.num_batches_tracked.add_(1);
-    return this.momentum ?? 1 / this.num_batches_tracked.item(); // device sync, without a momentum only
+    return this.momentum ?? 1 / this.num_batches_tracked.item(); // device sync, only without a momentum
   }
 }
 

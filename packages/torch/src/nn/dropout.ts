@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 
 abstract class DropoutBase extends Module {
-  /** @param p probability of a zero while training; in evaluation x passes through */
+  /** @param p probability of a zero during training; in evaluation x is unchanged */
   constructor(readonly p = 0.5) {
     super();
     if (!(p >= 0 && p <= 1))
@@ -18,13 +18,13 @@ export class Dropout extends DropoutBase {
     return dropout(x, this.p, this.training);
   }
 }
-/** Whole channels of x_NCHW */
+/** Drops whole channels of x_NCHW. */
 export class Dropout2d extends DropoutBase {
   forward(x_NCHW: Tensor): Tensor {
     return featureDropout(x_NCHW, this.p, this.training);
   }
 }
-/** Whole channels of x_NCDHW */
+/** Drops whole channels of x_NCDHW. */
 export class Dropout3d extends DropoutBase {
   forward(x_NCDHW: Tensor): Tensor {
     return featureDropout(x_NCDHW, this.p, this.training);

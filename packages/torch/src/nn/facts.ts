@@ -1,7 +1,7 @@
-/** What a module tells of itself when it is printed. */
+/** What is printed about a module. */
 import { Tensor } from "../tensor.js";
 
-/** The settings among a module's fields, and the shapes of its tensors. */
+/** The settings among the fields of a module, and the shapes of its tensors. */
 export function factsOf(fields: Iterable<[string, unknown]>): string[] {
   const all = [...fields].filter(([name]) => name !== "training");
   const [tensors, settings] = [all.filter(isTensor), all.filter((field) => !isTensor(field))];

@@ -1,7 +1,7 @@
 import type { Tensor } from "../tensor.js";
 import { Module } from "./module.js";
 
-/** Joins the dimensions from startDim to endDim into one; by default all but the batch. */
+/** Joins the dimensions from startDim to endDim into one; by default all except the batch. */
 export class Flatten extends Module {
   constructor(
     readonly startDim = 1,
@@ -14,7 +14,7 @@ export class Flatten extends Module {
   }
 }
 
-/** Returns a second handle to x, so that input and output may be disposed apart. */
+/** Returns a second handle to x, so that input and output can be disposed separately. */
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x.alias();

@@ -9,7 +9,7 @@ import { Parameter } from "./parameter.js";
 export interface GRUOptions {
   layers?: number;
   bidirectional?: boolean;
-  /** Between layers, while training. */
+  /** Dropout probability between layers, during training. */
   dropout?: number;
 }
 

@@ -1,4 +1,4 @@
-/** Forward hooks: they wrap a module's `forward`, whatever its signature, for as long as one is registered. */
+/** Forward hooks: they wrap a module's `forward`, whatever its signature, as long as a hook is registered. */
 import { ArgumentError } from "../errors.js";
 
 /** Called after each `forward` of a module M; what it returns, if anything, replaces the output. */
@@ -33,7 +33,7 @@ export function addHook<K extends keyof Hooks>(
       all.delete(own);
       if (hooks.before.size + hooks.after.size > 0 || hooksOf.get(module) !== hooks) return;
       hooksOf.delete(module);
-      Reflect.deleteProperty(module, "forward"); // the class's own is seen again
+      Reflect.deleteProperty(module, "forward"); // makes the method of the class visible again
     },
   };
 }
@@ -41,7 +41,7 @@ export function addHook<K extends keyof Hooks>(
 function wrapForward(module: object, name: string): Hooks {
   const { forward } = module as { forward?: unknown };
   if (typeof forward !== "function")
-    throw new ArgumentError("expected a module with a method forward, it has none", name);
+    throw new ArgumentError("expected a module with a method forward, received one without", name);
   const hooks: Hooks = { before: new Set(), after: new Set() };
   hooksOf.set(module, hooks);
   const hooked: Forward = function (...given) {
@@ -51,7 +51,7 @@ function wrapForward(module: object, name: string): Hooks {
     for (const hook of [...hooks.after]) output = hook(this, inputs, output) ?? output;
     return output;
   };
-  // Not enumerable, so that it is none of the module's settings.
+  // Not enumerable, so that it is not listed among the settings of the module.
   Object.defineProperty(module, "forward", { value: hooked, configurable: true, writable: true, enumerable: false });
   return hooks;
 }

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 
-/** Inputs and outputs of one unit of weight_OI...: channels times the size of the kernel. */
+/** Number of inputs and outputs of one unit of weight_OI...: channels times kernel size. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   const [outputs, inputs, ...kernel] = weight.shape;
   if (outputs === undefined || inputs === undefined) {
@@ -15,14 +15,17 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   return { fanIn: inputs * field, fanOut: outputs * field };
 }
 
-/** He et al., Delving Deep into Rectifiers, ICCV 2015, uniform, for leaky ReLU of negative slope `a`. */
+/** He et al., Delving Deep into Rectifiers, ICCV 2015, uniform, for leaky ReLU with negative slope `a`. */
 export function kaimingUniform_(weight: Tensor, a = 0): Tensor {
   if (weight.numel === 0) return weight;
   const bound = Math.sqrt(3) * (Math.sqrt(2 / (1 + a ** 2)) / Math.sqrt(fans(weight).fanIn));
   return weight.uniform_(-bound, bound);
 }
 
-/** He et al., normal, over the outputs (`mode` fanOut, as torchvision's ResNets) or the inputs; gain of ReLU. */
+/**
+ * He et al., normal, scaled by the number of outputs (`mode` fanOut, as in torchvision's ResNets) or inputs, with the
+ * gain of ReLU.
+ */
 export function kaimingNormal_(weight: Tensor, mode: "fanIn" | "fanOut" = "fanIn"): Tensor {
   return weight.normal_(0, Math.SQRT2 / Math.sqrt(fans(weight)[mode]));
 }
@@ -34,7 +37,7 @@ export function xavierUniform_(weight: Tensor): Tensor {
   return weight.uniform_(-bound, bound);
 }
 
-/** What PyTorch's linear and convolution layers start from: the weight, then the bias in ±1 / √fanIn. */
+/** The initialisation of PyTorch's linear and convolution layers: the weight, then the bias within ±1 / √fanIn. */
 export function resetLinear_(weight: Tensor, bias: Tensor | null): void {
   kaimingUniform_(weight, Math.sqrt(5));
   if (bias === null) return;

@@ -21,10 +21,10 @@ export class LayerNorm extends Module {
     this.bias = elementwiseAffine ? new Parameter(zeros(this.normalizedShape)) : null;
   }
 
-  /** Under autocast, x of half precision is normalised, and returned, in that of the weights. */
+  /** Under autocast, x in half precision is normalised and returned in the precision of the weights. */
   forward(x: Tensor): Tensor {
     const dtype = this.weight?.dtype ?? x.dtype;
-    // libtorch 1.13 has no kernel on the CPU that takes the two together.
+    // libtorch 1.13 has no CPU kernel for the combination of both.
     const whole = /float16$/.test(x.dtype) && x.dtype !== dtype ? x.to({ dtype }) : x;
     return layerNorm(whole, this.normalizedShape, this.weight, this.bias, this.eps);
   }

@@ -1,4 +1,7 @@
-/** Module: a model or a part of one. Its fields are its registry, and their names are PyTorch's state-dict names. */
+/**
+ * Module: a model or a part of one. Its fields are its registry, and their names are the names in PyTorch's state
+ * dicts.
+ */
 import { checkMap } from "../checks.js";
 import { noGrad } from "../autograd.js";
 import { ArgumentError, StateDictError } from "../errors.js";
@@ -9,14 +12,14 @@ import { factsOf } from "./facts.js";
 import { addHook, type ForwardHook, type ForwardPreHook } from "./hooks.js";
 import { ModuleBuffer, Parameter } from "./parameter.js";
 
-/** A module from one tensor to one tensor: what Sequential chains. */
+/** A module from one tensor to one tensor, which Sequential can chain. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
 
 export interface ModuleToOptions {
-  /** For floating parameters and buffers; counts stay int64. */
+  /** Applies to floating parameters and buffers; counts remain int64. */
   dtype?: DType;
   device?: string;
-  /** `channels_last` touches 4-dimensional parameters only, `channels_last_3d` 5-dimensional ones only. */
+  /** `channels_last` only affects 4-dimensional parameters, `channels_last_3d` only 5-dimensional ones. */
   memoryFormat?: MemoryFormat;
 }
 
@@ -27,31 +30,34 @@ export interface LoadedKeys {
 }
 
 export abstract class Module implements Disposable {
-  /** Whether dropout drops and batch norm takes the statistics of the batch. Set by `train()` and `eval()`. */
+  /** Whether dropout is active and batch norm uses the statistics of the batch. Set by `train()` and `eval()`. */
   training = true;
 
-  /** The named fields that may hold parameters, buffers and modules; a container overrides it to name its items. */
+  /** The named fields that may hold parameters, buffers and modules; containers override it to name their items. */
   protected registry(): Iterable<[string, unknown]> {
     return Object.entries(this);
   }
 
   /** The modules directly inside this one, by field name. */
   get children(): Map<string, Module> {
-    return this.#own(isModule);
+    return this.#current(isModule);
   }
 
-  /** Puts another module in the place of a child: for conversions of a whole model. @throws ArgumentError where there is no such child */
+  /**
+   * Replaces a child by another module, for conversions of a whole model. @throws ArgumentError where there is no such
+   * child
+   */
   replaceChild(name: string, module: Module): void {
     if (!this.children.has(name)) throw new ArgumentError(`name: there is no child '${name}'`, this.constructor.name);
     this.setChild(name, module);
   }
 
-  /** Where `registry()` is overridden, this is too. */
+  /** Must be overridden together with `registry()`. */
   protected setChild(name: string, module: Module): void {
     Object.assign(this, { [name]: module });
   }
 
-  /** This module (named by the prefix) and all inside it, depth first; a module used twice comes once. */
+  /** This module (named by the prefix) and all inside it, depth first; a module that is used twice appears once. */
   namedModules(prefix = ""): Map<string, Module> {
     const found = new Map<string, Module>();
     const seen = new Set<Module>();
@@ -62,7 +68,7 @@ export abstract class Module implements Disposable {
     return found;
   }
 
-  /** All parameters in PyTorch's order; a parameter used twice comes once, under its first name. */
+  /** All parameters in PyTorch's order; a parameter that is used twice appears once, under its first name. */
   namedParameters(): Map<string, Parameter> {
     return this.#gather(isParameter);
   }
@@ -77,13 +83,13 @@ export abstract class Module implements Disposable {
     return this.#gather(isBuffer);
   }
 
-  /** Number of values in all parameters, or in those that learn. */
+  /** Number of values in all parameters, or in the trainable ones. */
   parameterCount({ trainableOnly = false } = {}): number {
     const counted = this.parameters().filter((parameter) => !trainableOnly || parameter.requiresGrad);
     return counted.reduce((sum, parameter) => sum + parameter.numel, 0);
   }
 
-  /** Sets training mode here and in every module inside. */
+  /** Sets the training mode of this module and of every module inside. */
   train(mode = true): this {
     for (const module of this.namedModules().values()) module.training = mode;
     return this;
@@ -94,53 +100,56 @@ export abstract class Module implements Disposable {
     return this.train(false);
   }
 
-  /** Whether the parameters take gradients: `requiresGrad_(false)` freezes the module. */
+  /** Whether the parameters require gradients: `requiresGrad_(false)` freezes the module. */
   requiresGrad_(requiresGrad = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad_(requiresGrad);
     return this;
   }
 
-  /** Drops all gradients. */
+  /** Removes all gradients. */
   zeroGrad(): void {
     native().zeroGrad(this.parameters().map((parameter) => parameter.handle));
   }
 
   /**
    * Parameters and buffers by PyTorch's names and in its order, as second handles without gradient to the same memory.
-   * The handles belong to the caller: to the scope around, or to be disposed. Clone them for a copy that training leaves alone.
+   * The handles belong to the caller: to the enclosing scope, or to be disposed. Clone them for a copy that training
+   * does not change.
    */
   stateDict(): Map<string, Tensor> {
     return new Map([...this.#state()].map(([name, tensor]) => [name, tensor.detach()]));
   }
 
   /**
-   * Copies values in, converted to each parameter's dtype and device. Nothing is changed where it throws.
-   * @param strict false: takes the keys that fit, and returns the others
+   * Loads values, converted to each parameter's dtype and device. If it throws, nothing is changed.
+   * @param strict false: loads the keys that match, and returns the others
    * @throws StateDictError which lists missing, unexpected and misshapen keys
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true } = {}): LoadedKeys {
     checkMap("state", state, "loadStateDict");
-    const own = this.#state();
-    const fits = (name: string, tensor: Tensor) => sameShape(tensor.shape, own.get(name)?.shape ?? []);
-    const missing = [...own]
+    const current = this.#state();
+    const fits = (name: string, tensor: Tensor) => sameShape(tensor.shape, current.get(name)?.shape ?? []);
+    const missing = [...current]
       .filter(([name, tensor]) => !state.has(name) && !mayBeMissing(tensor))
       .map(([name]) => name);
-    const unexpected = [...state.keys()].filter((name) => !own.has(name));
-    const misshapen = [...state].filter(([name, tensor]) => own.has(name) && !fits(name, tensor)).map(([name]) => name);
+    const unexpected = [...state.keys()].filter((name) => !current.has(name));
+    const misshapen = [...state]
+      .filter(([name, tensor]) => current.has(name) && !fits(name, tensor))
+      .map(([name]) => name);
     if (strict && missing.length + unexpected.length + misshapen.length > 0) {
       const shapes = misshapen.map(
-        (name) => `${name} (expected ${shapeText(own.get(name))}, received ${shapeText(state.get(name))})`,
+        (name) => `${name} (expected ${shapeText(current.get(name))}, received ${shapeText(state.get(name))})`,
       );
       throw new StateDictError(missing, unexpected, shapes);
     }
-    const taken = [...state].filter(([name]) => own.has(name) && !misshapen.includes(name));
-    noGrad(() => taken.forEach(([name, tensor]) => own.get(name)?.copy_(tensor)));
+    const taken = [...state].filter(([name]) => current.has(name) && !misshapen.includes(name));
+    noGrad(() => taken.forEach(([name, tensor]) => current.get(name)?.copy_(tensor)));
     return { missing, unexpected, misshapen };
   }
 
   /**
-   * Moves and converts in place: parameters stay the same leaves, so an optimiser keeps them. Gradients are dropped.
-   * Change dtype or device before the optimiser's first step: its state stays as it was made.
+   * Moves and converts in place: parameters remain the same leaves, so an optimiser keeps them. Gradients are removed.
+   * Change dtype or device before the optimiser's first step, because its state is not converted.
    */
   to({ dtype, device, memoryFormat }: ModuleToOptions): this {
     this.zeroGrad();
@@ -162,18 +171,18 @@ export abstract class Module implements Disposable {
 
   /**
    * Calls `hook` after every `forward` of this module, in the order of registration.
-   * @returns disposing of it takes the hook away
+   * @returns an object whose disposal removes the hook
    */
   registerForwardHook(hook: ForwardHook<this>): Disposable {
     return addHook(this, "after", hook as ForwardHook);
   }
 
-  /** Calls `hook` before every `forward` of this module. @returns disposing of it takes the hook away */
+  /** Calls `hook` before every `forward` of this module. @returns an object whose disposal removes the hook */
   registerForwardPreHook(hook: ForwardPreHook<this>): Disposable {
     return addHook(this, "before", hook as ForwardPreHook);
   }
 
-  /** Frees all parameters and buffers, gradients included; the module cannot be used afterwards. */
+  /** Frees all parameters and buffers, including gradients; the module cannot be used afterwards. */
   dispose(): void {
     for (const tensor of this.#state().values()) tensor.dispose();
   }
@@ -194,13 +203,13 @@ export abstract class Module implements Disposable {
     return this.toString();
   }
 
-  #own<T>(is: (value: unknown) => value is T): Map<string, T> {
+  #current<T>(is: (value: unknown) => value is T): Map<string, T> {
     const found = new Map<string, T>();
     for (const [name, value] of this.registry()) if (is(value)) found.set(name, value);
     return found;
   }
 
-  // Uses keep their own names here: a shared module is visited under each of them.
+  // A shared module is visited under each of its names.
   #visit(prefix: string, visitor: (name: string, module: Module) => void): void {
     visitor(prefix, this);
     for (const [name, child] of this.children) child.#visit(join(prefix, name), visitor);
@@ -210,7 +219,7 @@ export abstract class Module implements Disposable {
     const found = new Map<string, T>();
     const seen = new Set<T>();
     this.#visit("", (prefix, module) => {
-      for (const [name, value] of module.#own(is)) {
+      for (const [name, value] of module.#current(is)) {
         if (!seen.has(value)) found.set(join(prefix, name), value);
         seen.add(value);
       }
@@ -221,8 +230,8 @@ export abstract class Module implements Disposable {
   #state(): Map<string, Parameter | ModuleBuffer> {
     const state = new Map<string, Parameter | ModuleBuffer>();
     this.#visit("", (prefix, module) => {
-      for (const [name, parameter] of module.#own(isParameter)) state.set(join(prefix, name), parameter);
-      for (const [name, buffer] of module.#own(isBuffer)) state.set(join(prefix, name), buffer);
+      for (const [name, parameter] of module.#current(isParameter)) state.set(join(prefix, name), parameter);
+      for (const [name, buffer] of module.#current(isBuffer)) state.set(join(prefix, name), buffer);
     });
     return state;
   }

@@ -1,4 +1,4 @@
-/** Pooling over windows, and over as many windows as a wanted output size asks for. */
+/** Pooling over windows of a given size, or over the windows that a given output size requires. */
 import {
   adaptiveAvgPool2d,
   adaptiveAvgPool3d,

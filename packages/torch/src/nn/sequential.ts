@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.js";
 import type { Tensor } from "../tensor.js";
 import { Module, type Layer } from "./module.js";
 
-/** A list of modules that its owner calls as it likes. */
+/** A list of modules, which its owner calls as needed. */
 export class ModuleList<T extends Module = Module> extends Module implements Iterable<T> {
   readonly #items: T[];
 
@@ -33,13 +33,13 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
     return this.#items.map((item, k) => [String(k), item]);
   }
   protected override setChild(name: string, module: Module): void {
-    this.#items[Number(name)] = module as T; // the caller's word, as everywhere in a conversion
+    this.#items[Number(name)] = module as T; // the caller guarantees the type, as in every conversion
   }
 }
 
-/** Each layer on the output of the one before; empty, it is the identity. */
+/** Applies each layer to the output of the previous one; without layers it is the identity. */
 export class Sequential extends ModuleList<Layer> {
-  /** @param layers one after the other, or a single list of them */
+  /** @param layers as separate arguments, or as a single list */
   constructor(...layers: Layer[] | [Iterable<Layer>]) {
     const [first] = layers;
     super(layers.length === 1 && first !== undefined && !(first instanceof Module) ? first : (layers as Layer[]));

@@ -1,4 +1,4 @@
-/** Batch normalisation over the batch of all processes, as torch.nn.SyncBatchNorm. */
+/** Batch normalisation over the batches of all processes, like torch.nn.SyncBatchNorm. */
 import { ArgumentError } from "../errors.js";
 import { native } from "../native/load.js";
 import { wrap, type Tensor } from "../tensor.js";
@@ -6,14 +6,15 @@ import { BatchNorm } from "./batch-norm.js";
 import type { Module } from "./module.js";
 
 /**
- * x_NC... of any dimensions. While training in a process group, mean and variance are those of all ranks' x together, forward and
- * backward; the ranks' batches may differ in size, and one may be empty. In evaluation, or without a group, it is BatchNorm.
- * Its gradient is that of the sum of all ranks' losses. All ranks must run the same layers in the same order.
+ * x_NC... of any number of dimensions. During training in a process group, mean and variance are those of x over all
+ * ranks, forward and backward; the batches of the ranks may differ in size, and one may be empty. In evaluation, or
+ * without a group, it is BatchNorm. Its gradient is that of the sum of all ranks' losses. All ranks must run the same
+ * layers in the same order.
  */
 export class SyncBatchNorm extends BatchNorm {
   protected override readonly dims = null;
 
-  /** A layer that holds the very parameters and buffers of `layer`, which is not to be used any more. */
+  /** A layer with the same parameters and buffers as `layer`, which must not be used any more. */
   static from(layer: BatchNorm): SyncBatchNorm {
     if (!(layer instanceof BatchNorm)) throw new ArgumentError("layer: expected a BatchNorm", "SyncBatchNorm");
     const { channels, eps, momentum } = layer;
@@ -32,12 +33,13 @@ export class SyncBatchNorm extends BatchNorm {
 }
 
 /**
- * Replaces every BatchNorm inside `module` by a SyncBatchNorm with its very parameters: state-dict names and optimisers stay right.
+ * Replaces every BatchNorm inside `module` by a SyncBatchNorm with the same parameters: state-dict names and optimisers
+ * remain valid.
  * @returns the module itself; where it is a BatchNorm, its replacement
  */
 export function convertSyncBatchNorm<T extends Module>(module: T): T | SyncBatchNorm {
   if (module instanceof BatchNorm) return module instanceof SyncBatchNorm ? module : SyncBatchNorm.from(module);
-  const made = new Map<Module, SyncBatchNorm>(); // a layer used twice stays one
+  const made = new Map<Module, SyncBatchNorm>(); // a layer that is used twice remains shared
   for (const inner of module.namedModules().values()) {
     for (const [name, child] of inner.children) {
       if (!(child instanceof BatchNorm) || child instanceof SyncBatchNorm) continue;

@@ -12,12 +12,12 @@ import { ModuleList } from "./sequential.js";
 export interface TransformerLayerOptions {
   width: number;
   heads: number;
-  /** Width of the layer between, default 2048. */
+  /** Width of the hidden layer, default 2048. */
   feedForward?: number;
   /** Default 0.1. */
   dropout?: number;
   activation?: "relu" | "gelu";
-  /** Normalise before attention and feed-forward instead of after. */
+  /** Normalises before attention and feed-forward instead of after them. */
   normFirst?: boolean;
   eps?: number;
 }
@@ -84,7 +84,7 @@ export class TransformerEncoderLayer extends Module {
 
 export interface TransformerOptions extends TransformerLayerOptions {
   depth: number;
-  /** A last LayerNorm over the output, named `norm`. Default false. */
+  /** Adds a final LayerNorm over the output, named `norm`. Default false. */
   finalNorm?: boolean;
 }
 

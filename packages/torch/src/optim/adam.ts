@@ -10,7 +10,7 @@ export interface AdamOptions {
   /** Decay of the running mean and of the running square of the gradient. Default 0.9, 0.999. */
   betas?: [number, number];
   eps?: number;
-  /** Adam: added to the gradient, default 0. AdamW: taken from the parameter itself, default 0.01. */
+  /** Adam: added to the gradient, default 0. AdamW: subtracted from the parameter itself, default 0.01. */
   weightDecay?: number;
 }
 
@@ -25,7 +25,7 @@ abstract class AdamBase extends Optimizer {
     atLeastZero({ eps }, ["eps"]);
     if (!betas.every((beta) => beta >= 0 && beta < 1)) {
       throw new ArgumentError(
-        `betas: expected two numbers from 0 to below 1, received ${betas.join(", ")}`,
+        `betas: expected two numbers from 0 up to but not including 1, received ${betas.join(", ")}`,
         this.constructor.name,
       );
     }

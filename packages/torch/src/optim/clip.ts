@@ -7,16 +7,16 @@ import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 
 /**
- * Scales all gradients together so that their joint 2-norm is at most `maxNorm`; null only measures.
+ * Scales all gradients together so that their joint 2-norm is at most `maxNorm`; with null, it only measures.
  * Pascanu et al., ICML 2013.
- * @returns the norm before; parameters without a gradient count as zero. Waits for the device.
+ * @returns the norm before clipping; parameters without a gradient count as zero. Waits for the device.
  */
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number | null): number {
   const handles = listed("parameters", parameters, "clipGradNorm").map((parameter) => parameter.handle);
   return native().clipGradNorm(handles, maxNorm ?? Infinity);
 }
 
-/** Cuts every value of every gradient to ±`maxValue`. */
+/** Clips every value of every gradient to ±`maxValue`. */
 export function clipGradValue(parameters: Iterable<Tensor>, maxValue: number): void {
   if (!(maxValue > 0))
     throw new ArgumentError(`maxValue: expected a number above 0, received ${maxValue}`, "clipGradValue");

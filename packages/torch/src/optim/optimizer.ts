@@ -1,4 +1,4 @@
-/** What all optimisers share: groups of parameters, the learning rate, state tensors outside of scopes, saving. */
+/** The common base of all optimisers: parameter groups, the learning rate, state tensors outside of scopes, saving. */
 import { checkMap, listed } from "../checks.js";
 import { noGrad } from "../autograd.js";
 import { ArgumentError } from "../errors.js";
@@ -8,30 +8,30 @@ import type { Tensor } from "../tensor.js";
 
 export interface ParameterGroup {
   parameters: Iterable<Tensor>;
-  /** Default: the optimiser's. */
+  /** Default: that of the optimiser. */
   learningRate?: number;
   weightDecay?: number;
 }
 
-/** Serialisable as it is: tensors for safetensors, numbers for JSON. Keys are `{parameter index}.{name}`. */
+/** Directly serialisable: tensors for safetensors, numbers for JSON. Keys are `{parameter index}.{name}`. */
 export interface OptimizerState {
-  /** Second handles to the state, owned by the caller; clone them for a copy that training leaves alone. */
+  /** Second handles to the state, owned by the caller; clone them for a copy that training does not change. */
   tensors: Map<string, Tensor>;
   numbers: Record<string, number>;
 }
 
-/** A saved state that does not belong to these parameters; nothing was changed. */
+/** A saved state does not belong to these parameters; nothing was changed. */
 export class OptimizerStateError extends Error {
   override readonly name = "OptimizerStateError";
   constructor(readonly problems: string[]) {
     super(
-      `the optimiser state does not fit:\n  ${problems.join("\n  ")}\n` +
+      `the optimiser state does not match:\n  ${problems.join("\n  ")}\n` +
         "  Load the state of the same optimiser over the same parameters in the same order.",
     );
   }
 }
 
-/** State of one parameter: its tensors by PyTorch's names and the steps it has taken. */
+/** State of one parameter: its tensors by PyTorch's names, and the number of its steps. */
 export interface Slot {
   readonly index: number;
   readonly parameter: Tensor;
@@ -47,7 +47,7 @@ export interface Group {
 }
 
 export abstract class Optimizer implements Disposable {
-  /** The rate of the next step, for groups without a rate of their own. */
+  /** The rate of the next step, for groups without a separate rate. */
   learningRate: number;
   protected readonly groups: Group[];
   readonly #stateNames: readonly string[];
@@ -85,8 +85,8 @@ export abstract class Optimizer implements Disposable {
   }
 
   /**
-   * Moves every parameter that has a gradient; one native call a group.
-   * @param learningRate kept as the rate of later steps too; groups with a rate of their own keep their ratio to it
+   * Updates every parameter that has a gradient; one native call per group.
+   * @param learningRate also kept as the rate of later steps; groups with a separate rate keep their ratio to it
    */
   step(learningRate?: number): void {
     if (learningRate !== undefined) {
@@ -102,10 +102,10 @@ export abstract class Optimizer implements Disposable {
     }
   }
 
-  /** One native step of slots that have all taken the same number of steps before. */
+  /** One native step for slots that have taken the same number of steps. */
   protected abstract update(slots: Slot[], learningRate: number, weightDecay: number): void;
 
-  /** Drops all gradients. */
+  /** Removes all gradients. */
   zeroGrad(): void {
     native().zeroGrad(this.#slots().map(({ parameter }) => parameter.handle));
   }
@@ -124,7 +124,7 @@ export abstract class Optimizer implements Disposable {
     return { tensors, numbers };
   }
 
-  /** Copies a saved state in, converted to each parameter's dtype, device and layout. @throws OptimizerStateError */
+  /** Loads a saved state, converted to each parameter's dtype, device and layout. @throws OptimizerStateError */
   loadStateDict({ tensors, numbers }: OptimizerState): void {
     checkMap("tensors", tensors, "loadStateDict");
     const slots = this.#slots();
@@ -143,7 +143,7 @@ export abstract class Optimizer implements Disposable {
     }
   }
 
-  /** Frees the state; the parameters are not touched. */
+  /** Frees the state; the parameters are not changed. */
   dispose(): void {
     for (const slot of this.#slots()) {
       for (const tensor of slot.tensors) tensor.dispose();
@@ -169,7 +169,7 @@ export abstract class Optimizer implements Disposable {
   #problems(slots: Slot[], tensors: Map<string, Tensor>, numbers: Record<string, number>): string[] {
     const problems: string[] = [];
     const rate = numbers.learning_rate;
-    if (rate === undefined || !(rate >= 0)) problems.push("learning_rate: expected a number from 0");
+    if (rate === undefined || !(rate >= 0)) problems.push("learning_rate: expected a number >= 0");
     const known = new Set(["learning_rate"]);
     for (const { index, parameter } of slots) {
       const steps = numbers[`${index}.step`];
@@ -177,7 +177,7 @@ export abstract class Optimizer implements Disposable {
       for (const name of this.#stateNames) known.add(`${index}.${name}`);
       if (steps === undefined) continue;
       if (!Number.isSafeInteger(steps) || steps < 1)
-        problems.push(`${index}.step: expected a whole number from 1, received ${steps}`);
+        problems.push(`${index}.step: expected a whole number >= 1, received ${steps}`);
       for (const name of this.#stateNames) {
         const expected = `[${parameter.shape.join(", ")}]`;
         const shape = tensors.get(`${index}.${name}`)?.shape;
@@ -186,7 +186,7 @@ export abstract class Optimizer implements Disposable {
       }
     }
     for (const key of [...tensors.keys(), ...Object.keys(numbers)])
-      if (!known.has(key)) problems.push(`${key}: not of this optimiser`);
+      if (!known.has(key)) problems.push(`${key}: does not belong to this optimiser`);
     for (const key of tensors.keys()) {
       const step = `${key.split(".")[0] ?? ""}.step`;
       if (known.has(key) && numbers[step] === undefined) problems.push(`${key}: expected ${step} beside it`);
@@ -199,12 +199,12 @@ export function handlesOf(tensors: Iterable<Tensor>): number[] {
   return Array.from(tensors, (tensor) => tensor.handle);
 }
 
-/** @throws ArgumentError where one of the named options is no number from 0 */
+/** @throws ArgumentError where one of the named options is not a number >= 0 */
 export function atLeastZero<K extends string>(options: Record<K, number>, names: K[]): void {
   for (const name of names) {
     const value = options[name];
     if (!(value >= 0) || value === Infinity)
-      throw new ArgumentError(`${name}: expected a finite number from 0, received ${value}`, "Optimizer");
+      throw new ArgumentError(`${name}: expected a finite number >= 0, received ${value}`, "Optimizer");
   }
 }
 
@@ -224,7 +224,7 @@ function asGroups(parameters: Iterable<Tensor> | ParameterGroup[]): ParameterGro
 function rateFactor(own: number, base: number): number {
   if (own === base) return 1;
   if (base === 0)
-    throw new ArgumentError("learningRate: expected a rate above 0 where groups have rates of their own", "Optimizer");
+    throw new ArgumentError("learningRate: expected a rate above 0 where groups have separate rates", "Optimizer");
   return own / base;
 }
 
@@ -232,7 +232,7 @@ function withGradient(slots: Slot[]): Slot[] {
   return scope(() => slots.filter(({ parameter }) => native().gradOf(parameter.handle) !== null));
 }
 
-// A parameter that missed steps has its own bias correction; nearly always there is one list.
+// A parameter that skipped steps has a different bias correction; there is nearly always only one list.
 function bySteps(slots: Slot[]): Slot[][] {
   const lists = new Map<number, Slot[]>();
   for (const slot of slots) {

@@ -1,26 +1,26 @@
 /**
- * Learning rates over time. Time is counted in steps or in epochs, from 0: whatever the caller counts,
- * all lengths of one schedule are in that unit.
+ * Learning rates over time. Time is counted from 0 in steps or in epochs, as the caller prefers; all lengths of a
+ * schedule are in the same unit.
  */
 import { ArgumentError } from "../errors.js";
 
-/** What a schedule remembers; plain numbers for JSON, null for "none yet". */
+/** The state of a schedule: plain numbers for JSON, null for "not yet set". */
 export type ScheduleState = Record<string, number | null>;
 
 export interface Schedule {
   /** The rate at time `t` = 0, 1, 2, … */
   learningRate(t: number): number;
-  /** Tells the metric of the epoch that just ended; only `PlateauSchedule` listens. */
+  /** Reports the metric of the epoch that just ended; only `PlateauSchedule` uses it. */
   observe(metric: number): void;
   state(): ScheduleState;
-  /** @throws ArgumentError where the state is of another schedule */
+  /** @throws ArgumentError where the state belongs to another schedule */
   restore(state: ScheduleState): void;
 }
 
-/** A schedule that time alone decides. */
+/** A schedule that depends only on time. */
 abstract class TimedSchedule implements Schedule {
   abstract learningRate(t: number): number;
-  /** Time alone decides: nothing is remembered. */
+  /** The schedule depends only on time, so it has no state. */
   observe(): void {}
   state(): ScheduleState {
     return {};
@@ -75,8 +75,8 @@ export interface CosineOptions {
   minimum?: number;
 }
 /**
- * A straight rise to the full rate, then half a cosine down: PyTorch's LinearLR (from rate / (warmup + 1))
- * followed by CosineAnnealingLR. From `total` on the rate stays at its minimum.
+ * A linear warm-up to the full rate, then half a cosine down: PyTorch's LinearLR (from rate / (warmup + 1))
+ * followed by CosineAnnealingLR. At `total` and later, the rate is the minimum.
  */
 export class CosineSchedule extends TimedSchedule {
   readonly #options: Required<CosineOptions>;
@@ -139,11 +139,11 @@ export interface PlateauOptions {
   mode?: "min" | "max";
   /** Default 0.1. */
   factor?: number;
-  /** Observations without an improvement that are still borne. Default 10. */
+  /** Number of observations without an improvement that are tolerated. Default 10. */
   patience?: number;
-  /** An improvement is better than the best by this share. Default 1e-4. */
+  /** Relative change that counts as an improvement. Default 1e-4. */
   threshold?: number;
-  /** Observations after a drop that do not count. Default 0. */
+  /** Number of observations after a drop that are ignored. Default 0. */
   cooldown?: number;
   /** Default 0. */
   minimum?: number;
@@ -181,7 +181,7 @@ export class PlateauSchedule implements Schedule {
     this.#rate = learningRate;
   }
 
-  /** The present rate, whatever the time. */
+  /** The current rate, whatever the time. */
   learningRate(): number {
     return this.#rate;
   }
@@ -225,7 +225,7 @@ export class PlateauSchedule implements Schedule {
     return mode === "min" ? metric < this.#best * (1 - threshold) : metric > this.#best * (1 + threshold);
   }
 
-  // Drops smaller than 1e-8 are not made, as in PyTorch.
+  // Drops smaller than 1e-8 are skipped, as in PyTorch.
   #drop(): void {
     const lower = Math.max(this.#rate * this.#options.factor, this.#options.minimum);
     if (this.#rate - lower > 1e-8) this.#rate = lower;
@@ -239,13 +239,13 @@ function between(start: number, end: number, share: number): number {
 
 function notNegative(name: string, value: number): number {
   if (!(value >= 0) || value === Infinity)
-    throw new ArgumentError(`${name}: expected a finite number from 0, received ${value}`, "Schedule");
+    throw new ArgumentError(`${name}: expected a finite number >= 0, received ${value}`, "Schedule");
   return value;
 }
 
 function whole(name: string, value: number, least = 0): number {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new ArgumentError(`${name}: expected a whole number from ${least}, received ${value}`, "Schedule");
+    throw new ArgumentError(`${name}: expected a whole number >= ${least}, received ${value}`, "Schedule");
   }
   return value;
 }

@@ -6,7 +6,7 @@ import { atLeastZero, handlesOf, Optimizer, type ParameterGroup, type Slot } fro
 export interface SGDOptions {
   learningRate: number;
   momentum?: number;
-  /** Share of the gradient kept out of the velocity. */
+  /** Dampening: share of the gradient that is not added to the velocity. */
   dampening?: number;
   /** Sutskever et al., ICML 2013; needs a momentum and no dampening. */
   nesterov?: boolean;

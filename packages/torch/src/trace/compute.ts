@@ -1,4 +1,4 @@
-/** Shape rules of ops that compute value by value, over dimensions, or as layers. */
+/** Shape rules of elementwise ops, reductions and layers. */
 import { ArgumentError } from "../errors.js";
 import type { Addon, Handle } from "../native/addon.js";
 import type { DType } from "../types.js";
@@ -8,13 +8,13 @@ import { dimOf, withAt } from "./views.js";
 type Sizes = number | number[];
 const at = (sizes: Sizes, dim: number): number => (typeof sizes === "number" ? sizes : (sizes[dim] ?? 0));
 
-/** The shape of two operands together. */
+/** The broadcast shape of two operands. */
 export function broadcast(a: readonly number[], b: readonly number[]): number[] {
   const dims = Math.max(a.length, b.length);
   return Array.from({ length: dims }, (_, dim) => {
     const [one, other] = [a[dim - dims + a.length] ?? 1, b[dim - dims + b.length] ?? 1];
     if (one !== other && one !== 1 && other !== 1)
-      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] do not go together`, "traceShapes");
+      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] cannot be broadcast`, "traceShapes");
     return one === 1 ? other : one;
   });
 }
@@ -34,7 +34,7 @@ const ranks: DType[] = [
 const isWhole = (dtype: DType) => ranks.indexOf(dtype) < ranks.indexOf("bfloat16");
 
 function promoted(a: Ghost, b: Ghost): DType {
-  // A tensor of no dimension gives way within its kind.
+  // A tensor without dimensions does not decide the dtype among tensors of the same kind.
   if (a.shape.length === 0 && b.shape.length > 0 && (isWhole(a.dtype) || !isWhole(b.dtype))) return b.dtype;
   if (b.shape.length === 0 && a.shape.length > 0 && (isWhole(b.dtype) || !isWhole(a.dtype))) return a.dtype;
   return ranks.indexOf(a.dtype) >= ranks.indexOf(b.dtype) ? a.dtype : b.dtype;
@@ -55,9 +55,32 @@ const sameShape = (a: readonly number[], b: readonly number[]) =>
   a.length === b.length && a.every((n, k) => n === b[k]);
 
 const unaryNames = [
-  "neg", "abs", "exp", "log", "log1p", "sqrt", "rsqrt", "square", "reciprocal", "floor", "ceil", "round", "sign", "sin",
-  "cos", "erf", "relu", "sigmoid", "tanh", "gelu", "leakyRelu", "softplus", "silu", "clamp", "lerp",
-] as const; // prettier-ignore
+  "neg",
+  "abs",
+  "exp",
+  "log",
+  "log1p",
+  "sqrt",
+  "rsqrt",
+  "square",
+  "reciprocal",
+  "floor",
+  "ceil",
+  "round",
+  "sign",
+  "sin",
+  "cos",
+  "erf",
+  "relu",
+  "sigmoid",
+  "tanh",
+  "gelu",
+  "leakyRelu",
+  "softplus",
+  "silu",
+  "clamp",
+  "lerp",
+] as const;
 const binaryNames = ["add", "sub", "mul", "div", "pow", "remainder"] as const;
 const comparisonNames = ["eq", "ne", "lt", "le", "gt", "ge"] as const;
 const reductionNames = ["sum", "mean", "amax", "amin", "logsumexp", "variance", "std", "norm"] as const;
@@ -177,7 +200,7 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
   const matmul = (x: Handle, other: Handle): Handle => {
     const [a, b] = [of(x).shape, of(other).shape];
     if (a.at(-1) !== (b.length < 2 ? b[0] : b.at(-2)))
-      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] do not go together`, "matmul");
+      throw new ArgumentError(`shapes [${a.join(", ")}] and [${b.join(", ")}] cannot be broadcast`, "matmul");
     if (a.length < 2 || b.length < 2) {
       const outer = [...a.slice(0, -1), ...(b.length < 2 ? [] : [...b.slice(0, -2), ...b.slice(-1)])];
       return engine.fresh(outer, of(x).dtype);
@@ -222,14 +245,14 @@ export function layerRules(engine: GhostEngine): Partial<Addon> {
     gru: (x, hidden, _parameters, _layers, _dropout, _train, bidirectional) => {
       const [batch = 1, steps = 1] = of(x).shape;
       const width = (of(hidden).shape[2] ?? 0) * (bidirectional ? 2 : 1);
-      // libtorch runs over steps first and turns the result.
+      // libtorch iterates over steps first and transposes the result.
       const output = engine.fresh([batch, steps, width], of(x).dtype, [width, batch * width, 1]);
       return [output, engine.fresh(of(hidden).shape, of(x).dtype)];
     },
   };
 }
 
-/** Multiply-adds of the ops that products are made of, by the shapes of their inputs and output. */
+/** Number of multiply-adds of the ops that compute products, from the shapes of their inputs and output. */
 export type ProductName =
   "linear" | "matmul" | "bmm" | "scaledDotProductAttention" | "conv1d" | "conv2d" | "conv3d" | "gru";
 

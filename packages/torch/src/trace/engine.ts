@@ -1,11 +1,14 @@
-/** Tensors that are shapes alone: what stands in for the addon while shapes are traced. No memory is taken, nothing is computed. */
+/**
+ * Tensors that consist of shapes alone: the replacement for the addon while shapes are traced. It allocates no memory
+ * and computes nothing.
+ */
 import { ArgumentError, TensorDisposedError } from "../errors.js";
 import type { Handle } from "../native/addon.js";
 import type { DType } from "../types.js";
 
 interface Storage {
   bytes: number;
-  /** Live handles to it. */
+  /** Number of live handles to it. */
   handles: number;
 }
 
@@ -17,7 +20,7 @@ export interface Ghost {
   device: string;
   requiresGrad: boolean;
   storage: Storage;
-  /** 0: in no scope. */
+  /** 0 where the tensor belongs to no scope. */
   scope: number;
 }
 
@@ -34,7 +37,7 @@ const bytesOf: Record<DType, number> = {
   bool: 1,
 };
 
-// Above every handle that the addon makes, so that none of one kind is taken for one of the other.
+// Larger than every handle of the addon, so that the two kinds cannot be confused.
 const firstHandle = 2 ** 52;
 
 export const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
@@ -56,7 +59,7 @@ export function isContiguous({ shape, stride }: Ghost): boolean {
 
 export class GhostEngine {
   gradEnabled = true;
-  /** Bytes of the storages alive now, and at most. */
+  /** Bytes of the live storages, now and at the peak. */
   bytes = 0;
   peakBytes = 0;
   readonly #ghosts = new Map<Handle, Ghost>();
@@ -71,12 +74,12 @@ export class GhostEngine {
     return this.#scopes.length;
   }
 
-  /** @throws TensorDisposedError, ArgumentError for a tensor that was made outside of the trace */
+  /** @throws TensorDisposedError, ArgumentError for a tensor that was created outside of the trace */
   get(handle: Handle): Ghost {
     const ghost = this.#ghosts.get(handle);
     if (ghost !== undefined) return ghost;
     if (handle < firstHandle)
-      throw new ArgumentError("expected a tensor made within the trace, received one with values", "traceShapes");
+      throw new ArgumentError("expected a tensor created within the trace, received one with values", "traceShapes");
     throw new TensorDisposedError(
       "this tensor was disposed: by dispose(), or with the scope that made it",
       "traceShapes",
@@ -87,13 +90,13 @@ export class GhostEngine {
     return this.#ghosts.has(handle);
   }
 
-  /** A tensor with memory of its own. */
+  /** A tensor with its own memory. */
   fresh(shape: readonly number[], dtype: DType, stride = contiguousStride(shape), device = "cpu"): Handle {
     const storage = { bytes: product(shape) * bytesOf[dtype], handles: 0 };
     return this.#add({ shape: [...shape], stride, dtype, device, requiresGrad: false, storage, scope: 0 });
   }
 
-  /** A tensor over the memory of another. */
+  /** A tensor that shares the memory of another. */
   view(of: Ghost, shape: readonly number[] = of.shape, stride: readonly number[] = of.stride): Handle {
     return this.#add({ ...of, shape: [...shape], stride: [...stride], requiresGrad: false });
   }

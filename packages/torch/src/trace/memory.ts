@@ -1,4 +1,4 @@
-/** Rules of what a shape trace makes, keeps and frees; values are not there to be read. */
+/** Rules for creating, keeping and freeing tensors in a shape trace, where values cannot be read. */
 import { ArgumentError } from "../errors.js";
 import type { Addon, Handle } from "../native/addon.js";
 import type { DType } from "../types.js";

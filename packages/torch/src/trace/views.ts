@@ -1,4 +1,7 @@
-/** Shape rules of ops that move values without computing: views, which share memory, and joins and selections, which do not. */
+/**
+ * Shape rules of ops that move values without computing: views, which share memory, and concatenations and selections,
+ * which do not.
+ */
 import { ArgumentError } from "../errors.js";
 import type { Addon, Handle } from "../native/addon.js";
 import { contiguousStride, isContiguous, product, type Ghost, type GhostEngine } from "./engine.js";
@@ -12,15 +15,15 @@ export const withAt = (sizes: readonly number[], dim: number, ...entries: number
   ...sizes.slice(dim + 1),
 ];
 
-/** -1 in a wanted shape is what is left. */
+/** Resolves -1 in a requested shape to the remaining size. */
 function inferred(wanted: readonly number[], numel: number): number[] {
   const known = product(wanted.filter((size) => size !== -1));
   const shape = wanted.map((size) => (size === -1 ? numel / known : size));
   if (product(shape) === numel && shape.every(Number.isSafeInteger)) return shape;
-  throw new ArgumentError(`shape [${wanted.join(", ")}] does not hold ${numel} values`, "reshape");
+  throw new ArgumentError(`shape [${wanted.join(", ")}] does not have ${numel} values`, "reshape");
 }
 
-/** Strides that show the same memory in another shape, as libtorch finds them; null where only a copy does. */
+/** Strides that view the same memory in another shape, as in libtorch; null where a copy is necessary. */
 function viewStride({ shape, stride }: Ghost, wanted: readonly number[]): number[] | null {
   if (product(shape) === 0) return contiguousStride(wanted);
   const out: number[] = wanted.map(() => 1);
@@ -30,7 +33,7 @@ function viewStride({ shape, stride }: Ghost, wanted: readonly number[]): number
   for (let dim = shape.length - 1; dim >= 0; dim--) {
     chunk *= shape[dim] ?? 1;
     const [outer, outerStride] = [shape[dim - 1] ?? 1, stride[dim - 1]];
-    // A chunk ends where the next outer dimension does not lie right around it.
+    // A chunk ends where the next outer dimension is not contiguous with it.
     const ends = dim === 0 || (outer !== 1 && outerStride !== chunk * base);
     if (!ends) continue;
     while (to >= 0 && (viewed < chunk || wanted[to] === 1)) {

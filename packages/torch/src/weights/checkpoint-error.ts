@@ -1,10 +1,10 @@
-/** A weights file that is damaged, not one, or of another model. */
+/** A weights file is damaged, has another format, or belongs to another model. */
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
   constructor(
     readonly file: string,
     problem: string,
-    remedy = "Take the checkpoint of another epoch, or train again.",
+    remedy = "Use the checkpoint of another epoch, or train again.",
     options?: ErrorOptions,
   ) {
     super(`${file}: ${problem}. ${remedy}`, options);

@@ -1,10 +1,13 @@
-/** Keys that stand twice in one object of a JSON text: valid to JSON.parse, and a way to show two readers two files. */
+/**
+ * Detects keys that appear twice in an object of a JSON text: JSON.parse accepts them, but two readers may then see
+ * different content.
+ */
 
 /** @param text JSON that JSON.parse accepts @throws Error which names the first key that is repeated */
 export function refuseRepeatedKeys(text: string): void {
-  // The keys of the objects around, and null for a list.
+  // The keys of the enclosing objects; null for a list.
   const around: (Set<string> | null)[] = [];
-  // Strings whole, so that brackets and quotes within them count for nothing; a string before a colon is a key.
+  // Matches whole strings, so that brackets and quotes within them are ignored; a string before a colon is a key.
   for (const [token, , colon] of text.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g)) {
     if (token === "{") around.push(new Set());
     else if (token === "[") around.push(null);
@@ -13,7 +16,7 @@ export function refuseRepeatedKeys(text: string): void {
       const key: unknown = JSON.parse(token.slice(0, -colon.length));
       const keys = around.at(-1);
       if (typeof key !== "string" || !(keys instanceof Set)) continue;
-      if (keys.has(key)) throw new Error(`the key ${JSON.stringify(key)} stands twice`);
+      if (keys.has(key)) throw new Error(`the key ${JSON.stringify(key)} appears twice`);
       keys.add(key);
     }
   }

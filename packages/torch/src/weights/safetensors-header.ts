@@ -1,10 +1,12 @@
-/** The header of a safetensors file, checked as the format's own reader does: https://github.com/huggingface/safetensors */
+/**
+ * The header of a safetensors file, with the checks of the reference reader: https://github.com/huggingface/safetensors
+ */
 import { refuseRepeatedKeys } from "./json-keys.js";
 import { contiguousStride, itemBytes, Storage, StoredTensor, viewProblem } from "./stored-tensor.js";
 import type { DType } from "../types.js";
 import { messageOf, type WeightsFile } from "./weights-file.js";
 
-/** What the format calls each dtype. */
+/** The format's name of each dtype. */
 export const codeOf: Record<DType, string> = {
   float32: "F32",
   float64: "F64",
@@ -19,10 +21,10 @@ export const codeOf: Record<DType, string> = {
 };
 const dtypeOf = new Map(Object.entries(codeOf).map(([dtype, code]) => [code, dtype as DType]));
 
-/** Names, shapes and places of a hundred thousand tensors. */
+/** Enough for names, shapes and offsets of a hundred thousand tensors. */
 const mostHeaderBytes = 1 << 24;
 
-/** @throws CheckpointError where lengths, types, shapes or places do not fit one another and the file */
+/** @throws CheckpointError where lengths, types, shapes or offsets do not match each other and the file */
 export function readHeader(file: WeightsFile): {
   stored: Map<string, StoredTensor>;
   metadata: Record<string, string>;
@@ -31,7 +33,7 @@ export function readHeader(file: WeightsFile): {
   const length = Number(new DataView(file.read(0, 8).buffer).getBigUint64(0, true));
   if (length > file.size - 8) throw file.fault(`expected a header of ${length} bytes, the file has ${file.size}`);
   if (length > mostHeaderBytes)
-    throw file.fault(`has a header of ${length} bytes, at most ${mostHeaderBytes} are read`);
+    throw file.fault(`has a header of ${length} bytes, at most ${mostHeaderBytes} are supported`);
   const header = parsed(file, file.read(8, length));
   const stored = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
@@ -48,7 +50,7 @@ function parsed(file: WeightsFile, bytes: Uint8Array): object {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     header = JSON.parse(text);
-    // JSON.parse keeps the last of two equal keys, so that another reader may see another file.
+    // JSON.parse keeps the last of two equal keys, so another reader may see different content.
     refuseRepeatedKeys(text);
   } catch (error) {
     throw file.fault(`expected a JSON header (${messageOf(error)})`, undefined, error);
@@ -64,7 +66,7 @@ function isObject(value: unknown): value is object {
 function checkedMetadata(file: WeightsFile, entry: unknown): Record<string, string> {
   if (isObject(entry) && Object.values(entry).every((value) => typeof value === "string"))
     return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, String(value)]));
-  throw file.fault("expected metadata of texts");
+  throw file.fault("expected metadata with string values");
 }
 
 function checkedTensor(file: WeightsFile, name: string, entry: unknown, start: number): StoredTensor {
@@ -73,15 +75,15 @@ function checkedTensor(file: WeightsFile, name: string, entry: unknown, start: n
   if (dtype === undefined) {
     const known = [...dtypeOf.keys()].join(", ");
     throw file.fault(
-      `${name} has the dtype ${JSON.stringify(fields.dtype)}, which is not read`,
+      `${name} has the dtype ${JSON.stringify(fields.dtype)}, which is not supported`,
       `Save it as one of ${known}.`,
     );
   }
   const [shape, offsets] = [wholeNumbers(fields.shape), wholeNumbers(fields.data_offsets)];
   const [from, to] = offsets ?? [];
   if (shape === null || from === undefined || to === undefined || offsets?.length !== 2)
-    throw file.fault(`${name} has no shape and place in whole numbers`);
-  if (!(from <= to && to <= file.size - start)) throw file.fault(`${name} points outside of the file`);
+    throw file.fault(`${name} has no shape and data_offsets of whole numbers`);
+  if (!(from <= to && to <= file.size - start)) throw file.fault(`${name} has data_offsets outside of the file`);
   const numel = shape.reduce((product, size) => product * size, 1);
   if (to - from !== numel * itemBytes[dtype])
     throw file.fault(
@@ -102,7 +104,7 @@ function wholeNumbers(value: unknown): number[] | null {
   return whole.length === items.length ? whole : null;
 }
 
-/** Every byte behind the header belongs to one tensor. */
+/** Checks that every byte after the header belongs to exactly one tensor. */
 function refuseGaps(file: WeightsFile, stored: ReadonlyMap<string, StoredTensor>, start: number): void {
   const ranges = [...stored].map(([name, { storage }]) => ({ name, at: storage.place?.at ?? 0, bytes: storage.bytes }));
   ranges.sort((a, b) => a.at - b.at || a.bytes - b.bytes);

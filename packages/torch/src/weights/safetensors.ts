@@ -1,4 +1,7 @@
-/** safetensors files: an 8-byte header length, a JSON header, then the raw values. https://github.com/huggingface/safetensors */
+/**
+ * safetensors files: an 8-byte header length, a JSON header, then the raw values.
+ * https://github.com/huggingface/safetensors
+ */
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -10,18 +13,19 @@ import { codeOf, readHeader } from "./safetensors-header.js";
 import { itemBytes, readTensors } from "./stored-tensor.js";
 import { WeightsFile } from "./weights-file.js";
 
-/** Of one tensor in memory beside the tensor itself: large enough for speed, far below what a single write takes. */
+/** Buffer size for one tensor: large enough to be fast, and far below the limit of a single write. */
 const pieceBytes = 1 << 26;
 
 export interface Safetensors {
-  /** By name; owned by the caller: by the scope around, or to be disposed. */
+  /** Tensors by name. They belong to the caller: to the enclosing scope, or to be disposed. */
   tensors: Map<string, Tensor>;
-  /** The file's texts. */
+  /** The text metadata of the file. */
   metadata: Record<string, string>;
 }
 
 /**
- * Writes tensors and text metadata to a file that every safetensors reader opens; the file is whole or not there.
+ * Writes tensors and text metadata to a file that every safetensors reader opens; the file is either complete or does
+ * not exist.
  * @example saveFile(model.stateDict(), "model.safetensors");
  */
 export function saveFile(
@@ -50,7 +54,7 @@ export function saveFile(
 /**
  * Reads all tensors of a safetensors file, on the CPU.
  * @example model.loadStateDict(loadFile("model.safetensors").tensors);
- * @throws CheckpointError where the file is missing, cut, or not safetensors
+ * @throws CheckpointError where the file is missing, truncated, or not safetensors
  */
 export function loadFile(path: string): Safetensors {
   using file = new WeightsFile(path);
@@ -58,7 +62,7 @@ export function loadFile(path: string): Safetensors {
   return { tensors: readTensors(file, stored), metadata };
 }
 
-/** What the file holds, in pieces of at most 64 MB, so that tensors of any size are written. */
+/** The content of the file in chunks of at most 64 MB, so that tensors of any size can be written. */
 export function* safetensorsBytes(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Record<string, string> = {},
@@ -95,7 +99,7 @@ function* valuesOf(tensor: Tensor): Generator<Uint8Array> {
 }
 
 function rawBytes(flat: Tensor): Uint8Array {
-  // No typed array holds half precision, so that its bits are read as whole numbers.
+  // There is no typed array for half precision, so its bits are read as whole numbers.
   const isHalf = flat.dtype === "bfloat16" || flat.dtype === "float16";
   const values = (isHalf ? flat.viewDtype("int16") : flat).toTypedArray();
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

@@ -1,4 +1,4 @@
-/** Tensors as they lie in a file: a storage, and a view into it. Their values are read when they are asked for. */
+/** Tensors in a file: a storage, and a view into it. Values are read on demand. */
 import { fromTypedArray } from "../creation.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
@@ -18,16 +18,19 @@ export const itemBytes: Record<DType, number> = {
   bool: 1,
 };
 
-/** A run of values of one type, shared by the tensors that are views of it. */
+/** A sequence of values of one type, shared by the tensors that are views of it. */
 export class Storage {
-  /** First byte in the file, and the check of its bytes where the format keeps a checksum. Null until the place is known. */
+  /**
+   * Offset of the first byte in the file, and the check of the bytes where the format has a checksum. Null until the
+   * offset is known.
+   */
   place: { at: number; isIntact: ((bytes: Uint8Array) => boolean) | null } | null = null;
 
   constructor(
-    /** How the file calls it. */
+    /** Its name in the file. */
     readonly name: string,
     readonly dtype: DType,
-    /** Values, not bytes. */
+    /** Number of values, not bytes. */
     readonly count: number,
   ) {}
 
@@ -73,15 +76,15 @@ export function contiguousStride(shape: readonly number[]): number[] {
 // PyTorch has 64 dimensions at most, weights have 5.
 const mostDimensions = 32;
 
-/** What is wrong with a view, by the numbers that a file gives; null where it lies within its storage. */
+/** What is wrong with the view that a file describes; null where it lies within its storage. */
 export function viewProblem({ storage, offset, shape, stride }: StoredTensor): string | null {
   const whole = (n: number) => Number.isSafeInteger(n) && n >= 0;
-  if (shape.length > mostDimensions) return `has ${shape.length} dimensions, at most ${mostDimensions} are read`;
-  const impossible = `has a size, stride or offset that cannot be: [${shape.join(", ")}], [${stride.join(", ")}], ${offset}`;
+  if (shape.length > mostDimensions) return `has ${shape.length} dimensions, at most ${mostDimensions} are supported`;
+  const impossible = `has an invalid size, stride or offset: [${shape.join(", ")}], [${stride.join(", ")}], ${offset}`;
   if (![offset, ...shape].every(whole)) return impossible;
-  // libtorch multiplies all sizes, also beside a size of 0.
+  // libtorch multiplies all sizes, even where one of them is 0.
   if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(1, size), 1)))
-    return `has a size without end: [${shape.join(", ")}]`;
+    return `has sizes that are too large: [${shape.join(", ")}]`;
   if (stride.length !== shape.length || !stride.every(whole)) return impossible;
   const numel = shape.reduce((product, size) => product * size, 1);
   if (numel === 0) return null;
@@ -92,8 +95,8 @@ export function viewProblem({ storage, offset, shape, stride }: StoredTensor): s
 }
 
 /**
- * Reads the values of tensors, each storage once and one at a time, so that no more than the tensors and the largest
- * storage are in memory. The same view under two names is read once. @returns tensors owned by the scope around
+ * Reads the values of tensors, each storage once and one at a time, so that only the tensors and the largest storage
+ * are in memory. The same view under two names is read once. @returns tensors that belong to the enclosing scope
  * @throws CheckpointError where a checksum differs
  */
 export function readTensors(file: WeightsFile, stored: ReadonlyMap<string, StoredTensor>): Map<string, Tensor> {
@@ -119,7 +122,7 @@ export function readTensors(file: WeightsFile, stored: ReadonlyMap<string, Store
   });
 }
 
-/** A file of a few bytes could name a large storage a million times over. */
+/** A file of a few bytes could refer to a large storage a million times. */
 function refuseManyfold(file: WeightsFile, stored: Iterable<StoredTensor>): void {
   const seen = new Map<Storage, Set<string>>();
   let bytes = 0;
@@ -138,7 +141,7 @@ function refuseManyfold(file: WeightsFile, stored: Iterable<StoredTensor>): void
 const viewKey = ({ offset, shape, stride }: StoredTensor) => `${offset} ${shape.join(",")} ${stride.join(",")}`;
 
 function storageBytes(file: WeightsFile, storage: Storage): Uint8Array<ArrayBuffer> {
-  if (storage.place === null) throw new Error(`storage ${storage.name} has no place`);
+  if (storage.place === null) throw new Error(`storage ${storage.name} has no offset`);
   const { at, isIntact } = storage.place;
   const bytes = file.read(at, storage.bytes);
   if (isIntact !== null && !isIntact(bytes))
@@ -161,7 +164,7 @@ function viewOf(tensor: StoredTensor, bytes: Uint8Array<ArrayBuffer>): Tensor {
   });
 }
 
-/** `count` values from value `first` of a buffer on, as a tensor of one dimension. */
+/** `count` values of a buffer, starting at value `first`, as a tensor of one dimension. */
 function flatTensor(buffer: ArrayBuffer, first: number, count: number, dtype: DType): Tensor {
   const at = first * itemBytes[dtype];
   switch (dtype) {

@@ -1,22 +1,22 @@
-/** A weights file that is open for reading at any place; what is asked for is checked against its size before memory is taken. */
+/** A weights file that is open for random access; requests are checked against its size before memory is allocated. */
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { CheckpointError } from "./checkpoint-error.js";
 
 const pieceBytes = 1 << 20;
-/** A single read of the system takes less than 2 GiB. */
+/** A single read of the system is limited to less than 2 GiB. */
 const mostBytesARead = 1 << 30;
 
 export class WeightsFile implements Disposable {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number;
   readonly #descriptor: number;
 
   /** @throws CheckpointError where there is no file to read */
   constructor(readonly path: string) {
     try {
-      // Asked before it is opened, because opening a pipe waits for its other end.
-      if (!statSync(path).isFile()) throw new Error("it is no file");
+      // Checked before it is opened, because opening a pipe waits for its other end.
+      if (!statSync(path).isFile()) throw new Error("it is not a file");
       this.#descriptor = openSync(path, "r");
       this.size = fstatSync(this.#descriptor).size;
     } catch (error) {
@@ -24,13 +24,13 @@ export class WeightsFile implements Disposable {
     }
   }
 
-  /** @throws CheckpointError where the file ends before */
+  /** @throws CheckpointError where the file is too short */
   read(at: number, bytes: number): Uint8Array<ArrayBuffer> {
     this.#refuseBeyond(at, bytes);
     const buffer = new Uint8Array(bytes);
     for (let done = 0; done < bytes;) {
       const came = readSync(this.#descriptor, buffer, done, Math.min(bytes - done, mostBytesARead), at + done);
-      if (came === 0) throw this.fault("was cut while it was read");
+      if (came === 0) throw this.fault("was truncated while it was read");
       done += came;
     }
     return buffer;
@@ -43,13 +43,13 @@ export class WeightsFile implements Disposable {
     return hash.digest("hex");
   }
 
-  /** A range in pieces, for sums over more than is wanted in memory. */
+  /** A range in chunks, for checksums over more than should be in memory. */
   *pieces(at: number, bytes: number): Iterable<Uint8Array> {
     this.#refuseBeyond(at, bytes);
     for (let done = 0; done < bytes; done += pieceBytes) yield this.read(at + done, Math.min(pieceBytes, bytes - done));
   }
 
-  /** @param remedy what helps where the file was damaged on its way, unless another is given */
+  /** @param remedy what to do where the file was damaged in transfer, unless another remedy is given */
   fault(problem: string, remedy = "Copy or download the file again.", cause?: unknown): CheckpointError {
     return new CheckpointError(this.path, problem, remedy, cause === undefined ? {} : { cause });
   }
@@ -61,7 +61,7 @@ export class WeightsFile implements Disposable {
   #refuseBeyond(at: number, bytes: number): void {
     if (Number.isSafeInteger(at) && Number.isSafeInteger(bytes) && at >= 0 && bytes >= 0 && at + bytes <= this.size)
       return;
-    throw this.fault(`expected ${bytes} bytes from byte ${at} on, the file ends at ${this.size}`);
+    throw this.fault(`expected ${bytes} bytes from byte ${at}, the file ends at ${this.size}`);
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { groupTest, runRanks } from "./ranks.js";
 import { gradientValue } from "./scenarios.js";
 
-/** Sum of weight * gradient over the sum of the weights; parameter 3 has a gradient on rank 0 alone, parameter 4 on none. */
+/** Sum of weight * gradient over the sum of the weights; only rank 0 has a gradient for parameter 3, no rank has one for parameter 4. */
 function expected(weights: number[]): (number[] | null)[] {
   const sum = weights.reduce((a, b) => a + b);
   return [6, 4, 6, 5, 1].map((length, k) => {
@@ -26,7 +26,7 @@ for (const { weights, bucketBytes } of [
       for (const result of results) assert.deepEqual(result, results[0]);
       const tolerances = [1e-7, 1e-15, 2 ** -8, 1e-7]; // float32, float64, bfloat16, float32
       expected(weights).forEach((values, k) => {
-        if (values === null) return assert.equal(results[0]?.[k], null, "no gradient anywhere: none appears");
+        if (values === null) return assert.equal(results[0]?.[k], null, "no rank has a gradient, so none is created");
         const found = results[0]?.[k] ?? [];
         assert.equal(found.length, values.length);
         values.forEach((value, j) =>

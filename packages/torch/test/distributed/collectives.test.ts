@@ -17,12 +17,12 @@ const joined: Record<(typeof reductions)[number], (column: number[]) => number> 
 const tolerance: Record<string, number> = { bfloat16: 2 ** -8, float16: 2 ** -11, float32: 1e-7 };
 
 groupTest(
-  "allReduce: three ranks, every reduction and number dtype, equal the values joined by hand; all ranks hold the same bits",
+  "allReduce: three ranks, every reduction and number dtype, equal the values reduced by hand; all ranks have the same bits",
   async () => {
     const results = await runRanks<[string, (typeof reductions)[number], number[]][]>(RANKS, "allReduce");
     assert.deepEqual(results[1], results[0]);
     assert.deepEqual(results[2], results[0]);
-    assert.equal(results[0]?.length, numbers.length * reductions.length - 5, "no mean of the five integer dtypes");
+    assert.equal(results[0]?.length, numbers.length * reductions.length - 5, "the five integer dtypes have no mean");
     for (const [dtype, reduction, values] of results[0] ?? []) {
       values.forEach((value, k) => {
         const expected = joined[reduction](columns[k] ?? []);
@@ -35,7 +35,7 @@ groupTest(
   },
 );
 
-groupTest("broadcast: the source's values are on all ranks, in every dtype, bool too", async () => {
+groupTest("broadcast: all ranks have the values of the source, in every dtype including bool", async () => {
   const expected = all.map((dtype) => valuesOf(RANKS - 1).map((x) => (dtype === "bool" ? Number(x !== 0) : x)));
   for (const values of await runRanks(RANKS, "broadcast")) assert.deepEqual(values, expected);
 });
@@ -51,7 +51,7 @@ groupTest("allGather: every rank's tensor, by rank, in every dtype", async () =>
   for (const parts of await runRanks(RANKS, "allGather")) assert.deepEqual(parts, expected);
 });
 
-groupTest("views, channels_last, single values and empty tensors come out as dense ones would", async () => {
+groupTest("views, channels_last, single values and empty tensors give the same as dense tensors", async () => {
   const [first, second] = await runRanks<[string, number[], number[], number[][], number[]][]>(2, "layouts");
   assert.deepEqual(second, first);
   for (const [name, sum, copy, parts] of first ?? []) {
@@ -68,7 +68,7 @@ groupTest("views, channels_last, single values and empty tensors come out as den
 });
 
 groupTest(
-  "ranks that make different calls all get a DistributedError that names both, and the group stays sound",
+  "ranks that make different calls all get a DistributedError that names both, and the group remains usable",
   async () => {
     type Thrown = { name: string; message: string; rank: number; worldSize: number };
     const results = await runRanks<{ errors: Thrown[]; after: number[] }>(2, "disagreement");

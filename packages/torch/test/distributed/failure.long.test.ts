@@ -1,4 +1,4 @@
-/** Ranks killed at any moment, from their start on: the others end with an error, never by a signal, never not at all. */
+/** Ranks are killed at any moment: the others always end with an error, never by a signal or not at all. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { seeded } from "../native/fuzz-values.js";

@@ -1,4 +1,4 @@
-/** Ranks that die, stop or never come: the others end in time with a DistributedError, and their process lives. */
+/** Ranks that die, stop or never join: the others end in time with a DistributedError, and their processes continue. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
@@ -30,7 +30,7 @@ async function lose(detail: string, worldSize: number, act: (pid: number) => voi
   assert.deepEqual(
     codes,
     codes.map(() => 0),
-    "the processes live on and end as they should",
+    "the processes continue and end normally",
   );
   for (const [rank, { first, second, alone }] of told.entries()) {
     assert.deepEqual([first.name, first.rank, first.worldSize], ["DistributedError", rank, worldSize]);
@@ -61,7 +61,7 @@ groupTest(
 );
 
 groupTest(
-  `a peer that stops answering: the error comes with the time-out of ${TIMEOUT} s, and says whom to look at`,
+  `a peer that stops answering: the error follows the time-out of ${TIMEOUT} s, and says which rank to check`,
   async () => {
     const { told } = await lose("stop", 2);
     assert.match(
@@ -90,7 +90,7 @@ function refusal(options: Partial<Parameters<typeof initProcessGroup>[0]>): Dist
   assert.fail("no error");
 }
 
-groupTest("a rank that never comes is named; that nobody is at rank 0's place is said", async () => {
+groupTest("a rank that never joins is named, and so is a missing rank 0", async () => {
   const masterPort = await freePort();
   assert.match(
     refusal({ worldSize: 3, masterPort }).message,
@@ -115,7 +115,7 @@ async function withStranger(body: (port: number) => void): Promise<void> {
   }
 }
 
-groupTest("a port that is taken is said, with the remedy", () =>
+groupTest("a port that is in use is reported with a remedy", () =>
   withStranger((masterPort) => {
     const remedy = new RegExp(`\\n {2}Port ${masterPort} is taken on this host: choose another masterPort`);
     assert.match(refusal({ masterPort }).message, remedy);
@@ -166,7 +166,7 @@ groupTest("garbage, half questions and silence at rank 0's port do not keep the 
   assert.deepEqual([(zero as unknown[])[0], (one as unknown[])[0]], [0, 1]);
 });
 
-groupTest("a host that is not known is said at once", () => {
+groupTest("an unknown host is reported at once", () => {
   const { message } = refusal({ rank: 1, masterAddress: "no-such-host.invalid", timeoutSeconds: 60 });
   assert.match(message, /the host no-such-host\.invalid is not known here/);
   return Promise.resolve();
@@ -184,7 +184,7 @@ groupTest("a worker that is terminated while it waits for another leaves the pro
   destroyProcessGroup();
 });
 
-test("where the build found no c10d, joining says what is missing and what to do", () => {
+test("if the build found no c10d, joining says what is missing and what to do", () => {
   const addon = native();
   const found = addon.distributedBackends.bind(addon);
   addon.distributedBackends = () => [];

@@ -8,14 +8,14 @@ import { Worker } from "node:worker_threads";
 import { availability } from "../../src/distributed.js";
 import type { ScenarioName } from "./scenarios.js";
 
-/** What one rank is told. */
+/** The configuration of one rank. */
 export interface Place {
   scenario: ScenarioName;
   rank: number;
   worldSize: number;
   port: number;
   timeoutSeconds: number;
-  /** Of the scenario's own. */
+  /** Arguments of the scenario. */
   detail: string;
 }
 
@@ -26,7 +26,7 @@ export function groupTest(name: string, body: () => Promise<void>): void {
   test(name, { skip }, body);
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free at the time of the check. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -50,7 +50,10 @@ export function parametersOf(rank: number): Parameter[] {
   });
 }
 const gradientOf = (rank: number, k: number, shape: number[], dtype: DType) =>
-  tensor(Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, j) => gradientValue(rank, k, j)), { dtype }).reshape(...shape); // prettier-ignore
+  tensor(
+    Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, j) => gradientValue(rank, k, j)),
+    { dtype },
+  ).reshape(...shape);
 export const gradientValue = (rank: number, parameter: number, index: number) => (rank + 1) * 8 + parameter * 2 + index;
 
 const say = (text: string) => writeSync(1, `${text}\n`); // past Node's buffers: the process may be killed next
@@ -71,7 +74,7 @@ export const scenarios = {
       distributed.allGather(made(rank, dtype)).map((part) => [part.dtype, part.shape, part.toArray()]),
     ),
 
-  /** Tensors whose memory is not one dense row: each must come out as a dense one would. */
+  /** Tensors whose memory is not dense: each must give the same result as a dense one. */
   layouts: ({ rank }: Place) => {
     const base = () => tensor(Array.from({ length: 16 }, (_, k) => k * (rank + 1)));
     const forms: Record<string, () => Tensor> = {

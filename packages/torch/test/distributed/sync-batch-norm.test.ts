@@ -96,7 +96,7 @@ scopedTest("SyncBatchNorm without a group is BatchNorm, bit for bit", () => {
 });
 
 scopedTest(
-  "convertSyncBatchNorm: in lists and nested, with the very parameters, names and mode; a layer used twice stays one",
+  "convertSyncBatchNorm: in lists and nested, with the same parameters, names and mode; a layer that is used twice remains shared",
   () => {
     const shared = new BatchNorm2d(2);
     const model = new Sequential(

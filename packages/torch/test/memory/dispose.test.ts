@@ -7,7 +7,7 @@ import { native } from "../../src/native/load.js";
 import { leakTest } from "../support.js";
 
 const index = new URL("../../src/index.js", import.meta.url).href;
-/** Runs JavaScript in a process of its own. @returns what it printed */
+/** Runs JavaScript in a separate process. @returns what it printed */
 function inChild(code: string, ...flags: string[]): string {
   return execFileSync(
     process.execPath,
@@ -34,7 +34,7 @@ leakTest(
   },
 );
 
-leakTest("dispose: a slot that is used again does not revive the old handle", () => {
+leakTest("dispose: a reused slot does not revive the old handle", () => {
   const first = zeros([1]);
   first.dispose();
   const second = torch.ones([1]);
@@ -55,7 +55,7 @@ test("views outside of scopes: V8 hears of their storage once, and does not coll
   assert.ok(collections.length < 20, `${collections.length} full collections for 500 views`);
 });
 
-leakTest("dispose: a getter that disposes a tensor while its call is read does no harm", () => {
+leakTest("dispose: a getter that disposes a tensor while the arguments are read does no harm", () => {
   const x = torch.arange(0, 6);
   const shape = [2, 0];
   Object.defineProperty(shape, 1, {

@@ -14,7 +14,7 @@ function caught(body: () => unknown): TorchError {
   assert.fail("expected a throw");
 }
 
-leakTest("errors: libtorch's own refusal carries the op, the shapes and a stack that names this file", () => {
+leakTest("errors: an error of libtorch has the op, the shapes and a stack that names this file", () => {
   scope(() => {
     const error = caught(() => zeros([2, 3]).matmul(ones([4, 5])));
     assert.equal(error.name, "TorchError");
@@ -25,7 +25,7 @@ leakTest("errors: libtorch's own refusal carries the op, the shapes and a stack 
   });
 });
 
-leakTest("errors: a wrong argument names itself, what was expected and what came", () => {
+leakTest("errors: the error of a wrong argument names it, what was expected and what was received", () => {
   scope(() => {
     const x = zeros([2, 3]);
     const error = caught(() => native().softmax(x.handle, "one" as unknown as number));
@@ -104,7 +104,7 @@ leakTest("errors: integers that would trap the processor do not", () => {
   });
 });
 
-leakTest("errors: setErrorClasses refuses what is no class, and keeps the classes it has", () => {
+leakTest("errors: setErrorClasses refuses values that are not classes, and keeps its classes", () => {
   assert.throws(() => native().setErrorClasses(), ArgumentError);
   assert.throws(() => native().setErrorClasses(TorchError, 3 as unknown as typeof TorchError), ArgumentError);
 });

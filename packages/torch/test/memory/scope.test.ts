@@ -3,7 +3,7 @@ import { ArgumentError, liveTensors, Scope, scope, zeros, type Tensor } from "..
 import { native } from "../../src/native/load.js";
 import { leakTest } from "../support.js";
 
-leakTest("scope: frees what its body made, and hands its result to the scope around", () => {
+leakTest("scope: frees what its body created, and hands its result to the enclosing scope", () => {
   const before = liveTensors();
   let inner: Tensor | undefined;
   scope(() => {
@@ -35,7 +35,7 @@ leakTest("scope: tensors in arrays, plain objects and Maps survive, through cycl
   for (const tensor of [first, second.deep, ...result.map.values()]) tensor.dispose();
 });
 
-leakTest("scope: a body that throws frees all that it made, and the error comes through", () => {
+leakTest("scope: a body that throws frees everything it created, and the error is passed on", () => {
   assert.throws(
     () =>
       scope(() => {
@@ -81,7 +81,7 @@ leakTest("Scope: a survivor that was disposed meanwhile does not keep the scope 
   assert.equal(native().scopeDepth(), 0);
 });
 
-leakTest("Scope: a tensor of the outer scope that passes through the inner one stays the outer one's", () => {
+leakTest("Scope: a tensor of the outer scope that passes through the inner one still belongs to the outer one", () => {
   scope(() => {
     const x = zeros([1]);
     assert.equal(scope(() => x).isDisposed, false);

@@ -3,7 +3,7 @@ import * as torch from "../../src/index.js";
 import { batchNorm, conv2d, crossEntropy, linear } from "../../src/functional.js";
 import { leakTest } from "../support.js";
 
-leakTest("memory: 500 steps of training leave live tensors and resident memory as they were", () =>
+leakTest("memory: 500 steps of training leave live tensors and resident memory unchanged", () =>
   torch.scope(trainLong),
 );
 

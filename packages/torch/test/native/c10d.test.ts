@@ -47,20 +47,20 @@ async function find(found: Libtorch, places: C10dPlaces, refuses: RegExp | null 
 test("c10d: headers that are missing are named with the remedy, and no compiler is asked", async () => {
   const bare = await find(libtorch(headers("bare")), { folders: [gloo] });
   assert.deepEqual([bare.backends, bare.asked], [[], []]);
-  assert.match(bare.reason, /libtorch 2\.6\.0 comes without c10d's headers/);
+  assert.match(bare.reason, /libtorch 2\.6\.0 has no headers of c10d/);
   const without = await find(libtorch(torch), { folders: [] });
   assert.deepEqual([without.backends, without.asked], [[], []]);
   assert.match(without.reason, /gloo's headers are not installed \(gloo\/algorithm\.h\)/);
   assert.match(without.remedy, /apt-get install libgloo-dev.*slicestack-torch-build/);
 });
 
-test("c10d: a program is compiled and linked before a backend counts; what the compiler says is the reason", async () => {
+test("c10d: a program is compiled and linked before a backend counts; the reason is the compiler's message", async () => {
   const fits = await find(libtorch(torch), { folders: [gloo] });
   assert.deepEqual([fits.backends, fits.reason, fits.remedy], [["gloo"], "", ""]);
   assert.deepEqual(fits.asked, [["-DUSE_C10D_GLOO", "-isystem", gloo]]);
   const refused = await find(libtorch(torch), { folders: [gloo] }, /ProcessGroupGloo/);
   assert.deepEqual(refused.backends, []);
-  assert.match(refused.reason, /gloo's headers do not fit libtorch 2\.6\.0: x\.hpp:3: error: no such thing/);
+  assert.match(refused.reason, /gloo's headers do not match libtorch 2\.6\.0: x\.hpp:3: error: no such thing/);
 });
 
 test("c10d: NCCL needs a libtorch with CUDA, its headers, and a program too; Gloo stays without it", async () => {
@@ -73,7 +73,7 @@ test("c10d: NCCL needs a libtorch with CUDA, its headers, and a program too; Glo
   assert.deepEqual(c10dFlags([], places), []);
 });
 
-test("c10d: an answer is kept under its key; headers that come or change give another signature", async () => {
+test("c10d: an answer is kept under its key; added or changed headers give another signature", async () => {
   await find(libtorch(torch), { folders: [gloo] }, null, "kept");
   const again = await find(libtorch(torch), { folders: [gloo] }, /ProcessGroupGloo/, "kept");
   assert.deepEqual([again.backends, again.asked], [["gloo"], []]);
@@ -84,7 +84,7 @@ test("c10d: an answer is kept under its key; headers that come or change give an
   assert.notEqual(signature(), before);
 });
 
-test("c10d: CPATH, CUDA_HOME and pip's packages beside torch are looked at", () => {
+test("c10d: CPATH, CUDA_HOME and pip's packages beside torch are searched", () => {
   const { folders } = defaultPlaces(libtorch(torch), { CPATH: `${gloo}::${cuda}`, CUDA_HOME: "/opt/cuda" });
   assert.deepEqual(folders.slice(0, 2), [gloo, cuda]);
   assert.ok(folders.includes("/opt/cuda/include"));

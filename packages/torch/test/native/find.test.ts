@@ -77,7 +77,7 @@ test("find: a LIBTORCH that is wrong is an error, not a hint", () => {
   assert.deepEqual(error.tried, ["LIBTORCH=/nonexistent: no include/ATen/ATen.h"]);
 });
 
-test("find: where there is none, the error lists every place in order and says what to do", () => {
+test("find: without libtorch, the error lists every location in order and says what to do", () => {
   const bare = makeRoot("bare", headers);
   const unversioned = makeRoot("unversioned", { ...whole, "include/torch/csrc/api/include/torch/version.h": "" });
   const absent = join(folder, "absent");
@@ -86,7 +86,7 @@ test("find: where there is none, the error lists every place in order and says w
   assert.match(error.tried[0] ?? "", /^LIBTORCH: not set/);
   assert.ok(error.tried[1]?.includes(absent));
   assert.match(error.tried[2] ?? "", /headers, but no libtorch_cpu\.so/);
-  assert.match(error.tried[3] ?? "", /no torch\/version\.h that names a version/);
+  assert.match(error.tried[3] ?? "", /no torch\/version\.h with a version/);
   assert.match(error.message, /apt-get install libtorch-dev.*pip install 'torch<2\.12'.*LIBTORCH/s);
   assert.match(refused(places({ platform: "darwin", roots: [bare] })).tried[2] ?? "", /libtorch_cpu\.dylib/);
 });

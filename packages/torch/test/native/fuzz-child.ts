@@ -68,7 +68,14 @@ const layers: Record<string, { options: unknown[]; input: number[][] }> = {
   SiLU: { options: [], input: [[2, 3]] },
   Softplus: { options: [], input: [[2, 3]] },
   Tanh: { options: [], input: [[2, 3]] },
-  MultiheadAttention: { options: [8, 2, { dropout: 0.1 }], input: [[2, 3, 8], [2, 3, 8], [2, 3, 8]] }, // prettier-ignore
+  MultiheadAttention: {
+    options: [8, 2, { dropout: 0.1 }],
+    input: [
+      [2, 3, 8],
+      [2, 3, 8],
+      [2, 3, 8],
+    ],
+  },
   BatchNorm1d: { options: [3, { eps: 1e-5, momentum: 0.1 }], input: [[2, 3]] },
   BatchNorm2d: { options: [3, { affine: false }], input: [[2, 3, 4, 4]] },
   SyncBatchNorm: { options: [3, { momentum: null }], input: [[2, 3, 4]] },
@@ -145,8 +152,16 @@ function moduleTargets(): Target[] {
       call: (...args) => construct(make, args),
     });
     const optimizer = new make(own, { learningRate: 0.1, momentum: 0.9 }) as optim.Optimizer;
-    found.push({ name: `optim.${name}.loadStateDict`, valid: [[optimizer.stateDict()]], call: (...args) => (optimizer.loadStateDict as Callable).apply(optimizer, args) }); // prettier-ignore
-    found.push({ name: `optim.${name}.step`, valid: [[]], call: (...args) => (optimizer.step as Callable).apply(optimizer, args) }); // prettier-ignore
+    found.push({
+      name: `optim.${name}.loadStateDict`,
+      valid: [[optimizer.stateDict()]],
+      call: (...args) => (optimizer.loadStateDict as Callable).apply(optimizer, args),
+    });
+    found.push({
+      name: `optim.${name}.step`,
+      valid: [[]],
+      call: (...args) => (optimizer.step as Callable).apply(optimizer, args),
+    });
   }
   for (const name of [
     "ConstantSchedule",
@@ -155,13 +170,26 @@ function moduleTargets(): Target[] {
     "PlateauSchedule",
     "StepSchedule",
   ] as const) {
-    const options = { learningRate: 0.1, total: 10, warmup: 2, size: 3, gamma: 0.1, mode: "min", factor: 0.1, patience: 2 }; // prettier-ignore
+    const options = {
+      learningRate: 0.1,
+      total: 10,
+      warmup: 2,
+      size: 3,
+      gamma: 0.1,
+      mode: "min",
+      factor: 0.1,
+      patience: 2,
+    };
     const make = optim[name] as unknown as Constructor;
     found.push({ name: `optim.${name}`, valid: [[options]], call: (...args) => construct(make, args) });
     const schedule = new make(options) as unknown as Record<string, Callable> & { state(): unknown };
     for (const method of ["step", "loadState"])
       if (typeof schedule[method] === "function")
-        found.push({ name: `optim.${name}.${method}`, valid: [[schedule.state()], [1]], call: (...args) => Reflect.apply(schedule[method] as Callable, schedule, args) }); // prettier-ignore
+        found.push({
+          name: `optim.${name}.${method}`,
+          valid: [[schedule.state()], [1]],
+          call: (...args) => Reflect.apply(schedule[method] as Callable, schedule, args),
+        });
   }
   found.push({ name: "optim.clipGradNorm", valid: [[parameters(), 1]], call: optim.clipGradNorm as Callable });
   found.push({ name: "optim.clipGradValue", valid: [[parameters(), 1]], call: optim.clipGradValue as Callable });
@@ -170,13 +198,23 @@ function moduleTargets(): Target[] {
 
 /** Process groups, of one rank, so that nobody waits; one is there for every call. */
 function groupTargets(): Target[] {
-  const place = { rank: 0, worldSize: 1, masterAddress: "127.0.0.1", masterPort: 29_999, timeoutSeconds: 0.05, backend: "gloo" }; // prettier-ignore
+  const place = {
+    rank: 0,
+    worldSize: 1,
+    masterAddress: "127.0.0.1",
+    masterPort: 29_999,
+    timeoutSeconds: 0.05,
+    backend: "gloo",
+  };
   const parameters = [torch.zeros([2, 3]).requiresGrad_(), torch.zeros([3], { dtype: "float64" }).requiresGrad_()];
   for (const parameter of parameters) parameter.grad = torch.onesLike(parameter);
   const x = torch.randn([2, 3, 4]);
   const valid: Record<string, unknown[][]> = {
     initProcessGroup: [[place]],
-    allReduce: [[torch.randn([3]), "mean"], [x, "sum"]], // prettier-ignore
+    allReduce: [
+      [torch.randn([3]), "mean"],
+      [x, "sum"],
+    ],
     broadcast: [[x, 0]],
     allGather: [[x]],
     averageGradients: [[parameters, { weight: 2, bucketBytes: 16 }]],
@@ -248,7 +286,7 @@ function targets(): Target[] {
   return found;
 }
 
-/** Starts a scope with wrong arguments, ends it with wrong ones, and then rightly. */
+/** Starts a scope with wrong arguments, ends it with wrong ones, and then correctly. */
 function balancedScope(...args: unknown[]): void {
   const addon = native() as unknown as Record<"beginScope" | "endScope", Callable>;
   const id = addon.beginScope(...args);

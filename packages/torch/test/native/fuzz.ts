@@ -22,7 +22,7 @@ export interface FuzzResult {
   targets: number;
   thrown: number;
   returned: number;
-  /** Throws that were no Error. */
+  /** Thrown values that were not Errors. */
   wrong: string[];
 }
 

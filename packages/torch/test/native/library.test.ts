@@ -25,7 +25,7 @@ test("libtorchInfo: names version, folder, CPU capability, threads and devices",
   assert.equal(info.mps, hasMps());
 });
 
-test("setNumThreads: what is set is what is had; a count that no machine needs is refused", () => {
+test("setNumThreads: the number that is set is used; an absurd number is refused", () => {
   const before = getNumThreads();
   for (const threads of [2, 1, availableParallelism()]) {
     setNumThreads(threads);

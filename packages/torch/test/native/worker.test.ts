@@ -18,17 +18,20 @@ async function result(worker: Worker): Promise<number[]> {
   return losses;
 }
 
-leakTest("two workers at once train with generators of their own, and give what one thread alone gives", async () => {
-  const threads = getNumThreads();
-  const alone = [trainSmall(1), trainSmall(2)];
-  const [first, second] = [start(1), start(2)];
-  const here = trainSmall(3);
-  const together = await Promise.all([result(first), result(second)]);
-  assert.deepEqual(together, alone);
-  assert.deepEqual(here, trainSmall(3));
-  assert.notDeepEqual(alone[0], alone[1]);
-  setNumThreads(threads);
-});
+leakTest(
+  "two workers train at the same time with separate generators, and give the same results as a single thread",
+  async () => {
+    const threads = getNumThreads();
+    const alone = [trainSmall(1), trainSmall(2)];
+    const [first, second] = [start(1), start(2)];
+    const here = trainSmall(3);
+    const together = await Promise.all([result(first), result(second)]);
+    assert.deepEqual(together, alone);
+    assert.deepEqual(here, trainSmall(3));
+    assert.notDeepEqual(alone[0], alone[1]);
+    setNumThreads(threads);
+  },
+);
 
 leakTest("a handle of another thread is refused by name, and never means a tensor of this thread", async () => {
   // Both threads make as many tensors, so that places and generations are the same.
@@ -43,7 +46,10 @@ leakTest("a handle of another thread is refused by name, and never means a tenso
   const own = Array.from({ length: 500 }, (_, k) => full([1], -k));
   assert.equal(posted.length, 500);
   for (const foreign of posted) {
-    assert.throws(() => cat([foreign]), { name: "ArgumentError", message: /a Tensor of this thread, received one of another thread.*toTypedArray/ }); // prettier-ignore
+    assert.throws(() => cat([foreign]), {
+      name: "ArgumentError",
+      message: /a Tensor of this thread, received one of another thread.*toTypedArray/,
+    });
     assert.equal(native().isAlive(foreign.handle), false);
     assert.throws(() => native().dispose([foreign.handle]), ArgumentError);
   }
@@ -52,7 +58,7 @@ leakTest("a handle of another thread is refused by name, and never means a tenso
   await worker.terminate();
 });
 
-test("workers that are terminated in the middle of an op leave the process sound", async () => {
+test("workers that are terminated in the middle of an op leave the process usable", async () => {
   for (let k = 0; k < 5; k++) {
     const worker = start(k, true);
     await once(worker, "message");

@@ -35,25 +35,61 @@ function ofWeight(name: string, shape: number[], run: (weight: Tensor) => Tensor
 
 const lastChannels = (x: Tensor) => x.to({ memoryFormat: "channels_last" });
 const cases: Case[] = [
-  ofModule("conv1d", () => new nn.Conv1d(4, 6, 3), (m: nn.Conv1d) => m.forward(fixed([2, 4, 9]))),
-  ofModule("conv2d", () => new nn.Conv2d(4, 6, 3), (m: nn.Conv2d) => m.forward(fixed([2, 4, 9, 9]))),
+  ofModule(
+    "conv1d",
+    () => new nn.Conv1d(4, 6, 3),
+    (m: nn.Conv1d) => m.forward(fixed([2, 4, 9])),
+  ),
+  ofModule(
+    "conv2d",
+    () => new nn.Conv2d(4, 6, 3),
+    (m: nn.Conv2d) => m.forward(fixed([2, 4, 9, 9])),
+  ),
   ofModule(
     "conv2d, channels last, wide enough for our own kernels",
     () => new nn.Conv2d(32, 32, 3, { padding: 1 }).to({ memoryFormat: "channels_last" }),
     (m: nn.Conv2d) => m.forward(lastChannels(fixed([2, 32, 8, 8]))),
   ),
-  ofModule("conv2d, groups", () => new nn.Conv2d(4, 8, 3, { groups: 2 }), (m: nn.Conv2d) => m.forward(fixed([2, 4, 9, 9]))),
-  ofModule("conv3d", () => new nn.Conv3d(4, 6, 3), (m: nn.Conv3d) => m.forward(fixed([2, 4, 6, 6, 6]))),
-  ofModule("linear", () => new nn.Linear(5, 3), (m: nn.Linear) => m.forward(fixed([4, 5]))),
-  ofModule("linear on three dimensions", () => new nn.Linear(5, 3), (m: nn.Linear) => m.forward(fixed([2, 4, 5]))),
-  ofModule("gru, two layers, both directions", () => new nn.GRU(5, 4, { layers: 2, bidirectional: true }), (m: nn.GRU) => m.forward(fixed([2, 3, 5])).output),
-  ofModule("attention", () => new nn.MultiheadAttention(8, 2), (m: nn.MultiheadAttention) => m.forward(fixed([2, 3, 8])).output),
-  ofModule("transformer layer", () => new nn.TransformerEncoderLayer({ width: 8, heads: 2, feedForward: 16, dropout: 0 }), (m: nn.TransformerEncoderLayer) => m.forward(fixed([2, 3, 8]))),
+  ofModule(
+    "conv2d, groups",
+    () => new nn.Conv2d(4, 8, 3, { groups: 2 }),
+    (m: nn.Conv2d) => m.forward(fixed([2, 4, 9, 9])),
+  ),
+  ofModule(
+    "conv3d",
+    () => new nn.Conv3d(4, 6, 3),
+    (m: nn.Conv3d) => m.forward(fixed([2, 4, 6, 6, 6])),
+  ),
+  ofModule(
+    "linear",
+    () => new nn.Linear(5, 3),
+    (m: nn.Linear) => m.forward(fixed([4, 5])),
+  ),
+  ofModule(
+    "linear on three dimensions",
+    () => new nn.Linear(5, 3),
+    (m: nn.Linear) => m.forward(fixed([2, 4, 5])),
+  ),
+  ofModule(
+    "gru, two layers, both directions",
+    () => new nn.GRU(5, 4, { layers: 2, bidirectional: true }),
+    (m: nn.GRU) => m.forward(fixed([2, 3, 5])).output,
+  ),
+  ofModule(
+    "attention",
+    () => new nn.MultiheadAttention(8, 2),
+    (m: nn.MultiheadAttention) => m.forward(fixed([2, 3, 8])).output,
+  ),
+  ofModule(
+    "transformer layer",
+    () => new nn.TransformerEncoderLayer({ width: 8, heads: 2, feedForward: 16, dropout: 0 }),
+    (m: nn.TransformerEncoderLayer) => m.forward(fixed([2, 3, 8])),
+  ),
   ofWeight("matmul, the weight on the right", [5, 3], (w) => fixed([4, 5]).matmul(w)),
   ofWeight("matmul, the weight on the left", [3, 4], (w) => w.matmul(fixed([4, 5]))),
   ofWeight("matmul with a vector", [5], (w) => fixed([4, 5]).matmul(w)),
   ofWeight("bmm", [2, 5, 3], (w) => fixed([2, 4, 5]).bmm(w)),
-]; // prettier-ignore
+];
 
 /** The same values whenever it is called, so that a loss can be computed again. */
 function fixed(shape: number[]): Tensor {
@@ -71,12 +107,15 @@ const between: [what: string, first: (loss: () => Tensor, all: Tensor[]) => void
   ["a pass under noGrad in an inner autocast", (loss) => noGrad(() => autocast({}, loss))],
   ["a pass under noGrad, and one that records within it", (loss) => noGrad(() => [loss(), enableGrad(loss), loss()])],
   ["gradients of a first pass", (loss, all) => grad([loss()], all)],
-  ["a pass with frozen parameters", (loss, all) => {
-    for (const parameter of all) parameter.requiresGrad_(false);
-    loss();
-    for (const parameter of all) parameter.requiresGrad_(true);
-  }],
-]; // prettier-ignore
+  [
+    "a pass with frozen parameters",
+    (loss, all) => {
+      for (const parameter of all) parameter.requiresGrad_(false);
+      loss();
+      for (const parameter of all) parameter.requiresGrad_(true);
+    },
+  ],
+];
 
 for (const { name, make } of cases)
   scopedTest(`${name}: after other passes in the same autocast, gradients are those of a pass alone`, () => {
@@ -115,7 +154,7 @@ const steps: [what: string, change: (weight: Tensor) => void][] = [
   ["setData", (w) => w.setData(onesLike(w))],
   ["SGD", (w) => stepOf(new SGD([w], { learningRate: 3 }), w)],
   ["AdamW", (w) => stepOf(new AdamW([w], { learningRate: 3 }), w)],
-]; // prettier-ignore
+];
 
 function stepOf(optimizer: SGD | AdamW, weight: Tensor): void {
   weight.grad = onesLike(weight);

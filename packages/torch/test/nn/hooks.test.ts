@@ -1,11 +1,11 @@
-/** Forward hooks see and change what goes in and comes out, and leave no trace when they are taken away. */
+/** Forward hooks see and change inputs and outputs, and leave no trace when they are removed. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ArgumentError, ones, type Tensor } from "../../src/index.js";
 import { Linear, Module, MultiheadAttention, Sequential } from "../../src/nn/index.js";
 import { scopedTest } from "../support.js";
 
-scopedTest("hooks run before and after every forward, in the order of registration, inside a model too", () => {
+scopedTest("hooks run before and after every forward, in the order of registration, even inside a model", () => {
   using first = new Linear(3, 2);
   using model = new Sequential(first, new Linear(2, 1));
   const told: string[] = [];
@@ -21,7 +21,7 @@ scopedTest("hooks run before and after every forward, in the order of registrati
   assert.deepEqual(told, ["before 4,3", "a 4,3 to 4,2", "b"]);
 });
 
-scopedTest("what a hook returns takes the place of the inputs, or of the output", () => {
+scopedTest("what a hook returns replaces the inputs or the output", () => {
   using layer = new Linear(2, 2);
   const plain = layer.forward(ones([1, 2]).mul(3)).toArray();
   using before = layer.registerForwardPreHook((_module, [x]) => [(x as Tensor).mul(3)]);
@@ -44,7 +44,7 @@ scopedTest("what a hook returns takes the place of the inputs, or of the output"
   );
 });
 
-scopedTest("taken away, the module is as it was: its own forward, its print, its state dict", () => {
+scopedTest("after hooks are removed, the module is unchanged: its forward, its print, its state dict", () => {
   using layer = new Linear(2, 2);
   const [forward, printed] = [layer.forward.bind(layer), String(layer)];
   assert.ok(forward);
@@ -69,7 +69,7 @@ scopedTest("one function registered twice is called twice; a forward of several 
   assert.deepEqual([calls, weights?.shape], [2, [1, 3, 3]]);
 });
 
-test("what is no function, and a module without forward, are refused", () => {
+test("values that are not functions, and modules without forward, are refused", () => {
   using layer = new Linear(1, 1);
   assert.throws(() => layer.registerForwardHook("no" as never), ArgumentError);
   class Bare extends Module {}

@@ -1,4 +1,4 @@
-/** From the same seed, layers start from PyTorch's very numbers. */
+/** With the same seed, layers start from exactly PyTorch's numbers. */
 import assert from "node:assert/strict";
 import { manualSeed, rand, scope } from "../../src/index.js";
 import * as nn from "../../src/nn/index.js";

@@ -1,4 +1,4 @@
-/** What a module is: its registry, modes, state dict, moves, ownership. */
+/** The module class: registry, modes, state dict, moves, ownership. */
 import assert from "node:assert/strict";
 import { liveTensors, ones, rand, scope, StateDictError, zeros, type Tensor } from "../../src/index.js";
 import {
@@ -65,7 +65,7 @@ leakTest("train and eval reach every module inside", () => {
   assert.deepEqual((pair.train(), modes()), new Set([true]));
 });
 
-leakTest("parameters live on when the scope that made them ends, and dispose() frees them", () => {
+leakTest("parameters outlive the scope in which they were created, and dispose() frees them", () => {
   const before = liveTensors();
   const pair = scope(() => new Pair());
   assert.equal(liveTensors() - before, names.length);
@@ -75,7 +75,7 @@ leakTest("parameters live on when the scope that made them ends, and dispose() f
       .sum()
       .backward(),
   );
-  assert.equal(liveTensors() - before, names.length, "gradients take no handle");
+  assert.equal(liveTensors() - before, names.length, "gradients use no handles");
   pair.dispose();
   assert.equal(liveTensors(), before);
   assert.ok(pair.scale.isDisposed);
@@ -104,7 +104,7 @@ scopedTest("loadStateDict copies the values, in the parameter's own dtype", () =
   assert.ok(into.scale.requiresGrad && into.scale.isLeaf);
 });
 
-scopedTest("a strict load that does not fit lists missing, unexpected and misshapen keys and changes nothing", () => {
+scopedTest("a strict load that does not match lists missing, unexpected and misshapen keys and changes nothing", () => {
   using pair = new Pair();
   const before = copyOf(pair.stateDict());
   const wrong = new Map([...before].map(([name]) => [name, zeros(name === "second.weight" ? [2, 3] : [1])]));
@@ -170,7 +170,7 @@ scopedTest("to() converts floating values only, lays out kernels only, and keeps
   assert.ok(parameters.every(({ grad }) => grad === null));
 });
 
-scopedTest("a frozen module in evaluation stays the same bit for bit while a head learns on it", () => {
+scopedTest("a frozen module in evaluation mode does not change by a bit while a head is trained on it", () => {
   using trunk = new Sequential(new Conv2d(1, 2, 3), new BatchNorm2d(2)).eval().requiresGrad_(false);
   const before = copyOf(trunk.stateDict());
   using head = new Linear(8, 1);

@@ -56,7 +56,7 @@ export class ResNet18 extends Module {
   }
 }
 
-/** `count` values in -1..1 from integers alone, so that both sides have the very same bits. */
+/** `count` values in -1..1 from integers alone, so that both sides have exactly the same bits. */
 export function scatter(count: number, key: number): Float64Array {
   return Float64Array.from(
     { length: count },

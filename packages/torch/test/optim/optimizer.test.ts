@@ -146,9 +146,9 @@ scopedTest("a state of another model is refused with each problem named, and not
       assert.ok(error instanceof OptimizerStateError);
       assert.deepEqual(error.problems, [
         "0.exp_avg: expected shape [3, 4], received [3]",
-        "1.step: expected a whole number from 1, received 0",
+        "1.step: expected a whole number >= 1, received 0",
         "2.exp_avg_sq: expected shape [3], received none",
-        "7.exp_avg: not of this optimiser",
+        "7.exp_avg: does not belong to this optimiser",
       ]);
       return true;
     },
@@ -186,7 +186,7 @@ leakTest("wrong options are named", () => {
   assert.throws(() => new Adam([weights.bias, weights.bias]), /received one twice/);
   assert.throws(
     () => new Adam(all(weights), { learningRate: -1 }),
-    /learningRate: expected a finite number from 0, received -1/,
+    /learningRate: expected a finite number >= 0, received -1/,
   );
   assert.throws(() => new Adam(all(weights), { betas: [0.9, 1] }), /betas: expected two numbers/);
   assert.throws(

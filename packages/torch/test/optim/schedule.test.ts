@@ -104,7 +104,7 @@ test("wrong options and states are named", () => {
   );
   assert.throws(
     () => new StepSchedule({ learningRate: 0.1, size: 0 }),
-    /size: expected a whole number from 1, received 0/,
+    /size: expected a whole number >= 1, received 0/,
   );
   assert.throws(() => new ConstantSchedule({ learningRate: -1 }), /learningRate/);
   assert.throws(() => new PlateauSchedule({ learningRate: 1, factor: 1 }), /factor/);

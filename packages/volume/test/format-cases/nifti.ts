@@ -88,10 +88,10 @@ export const niftiCases: FormatCase[] = [
   ),
   niftiRefused(
     "named .nii.gz, neither gzip nor NIfTI",
-    /no mark of a known format/,
+    /no signature of a known format/,
     changed(int16, "a.nii.gz", (bytes) => bytes.fill(7)),
   ),
-  niftiRefused("gzip of something else", /not of a NIfTI file/, (folder) =>
+  niftiRefused("gzip of something else", /its content is not NIfTI/, (folder) =>
     written(folder, "a.nii.gz", gzipSync("hello, this is text")),
   ),
   niftiRefused(

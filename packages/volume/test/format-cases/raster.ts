@@ -38,7 +38,7 @@ export const nrrdCases: FormatCase[] = [
   nrrdRefused("another space", /scanner-xyz/, ["space: left-posterior-superior", "space: scanner-xyz"]),
   nrrdRefused("no byte order", /endian/, ["endian: little\n", ""]),
   {
-    ...nrrdRefused("byte skip -1 behind other bytes", /cannot tell a cut file/),
+    ...nrrdRefused("byte skip -1 behind other bytes", /cannot distinguish a truncated file/),
     make: header(raster("byte_skip.nrrd"), ["byte skip: 7", "byte skip: -1"]),
   },
   nrrdRefused("lines to skip", /lines of text/, ["encoding: raw", "encoding: raw\nline skip: 2"]),
@@ -78,7 +78,7 @@ export const metaImageCases: FormatCase[] = [
     "ElementType",
     "ElementToIntensityFunctionSlope = 2\nElementType",
   ]),
-  metaRefused("HeaderSize -1 behind other bytes", /cannot tell a cut file/, [
+  metaRefused("HeaderSize -1 behind other bytes", /cannot distinguish a truncated file/, [
     "ElementDataFile = LOCAL\n",
     "HeaderSize = -1\nElementDataFile = LOCAL\nrubbish",
   ]),
