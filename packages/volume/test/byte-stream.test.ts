@@ -53,8 +53,8 @@ test("voxels: truncated, damaged, too short and too long data are refused in bot
     [gzip.subarray(0, 60), /ends early/],
     [wrong, /damaged \(Z_DATA_ERROR\)/],
     [gzipSync(whole.subarray(0, -2)), /the file holds 118/],
-    [gzipSync(Buffer.concat([whole, Buffer.alloc(70_000)])), /goes on for more than 65536 bytes/],
-    [gzipSync(Buffer.concat([whole, Buffer.alloc(2 ** 25)])), /goes on for more than 65536 bytes/],
+    [gzipSync(Buffer.concat([whole, Buffer.alloc(70_000)])), /continues for more than 65536 bytes/],
+    [gzipSync(Buffer.concat([whole, Buffer.alloc(2 ** 25)])), /continues for more than 65536 bytes/],
   ] as const) {
     await writeFile(path, bytes);
     for (const read of [inPieces, inOneCall])

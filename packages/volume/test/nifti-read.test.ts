@@ -163,5 +163,5 @@ test("parseNifti: padding after the voxels is accepted, 64 KiB more is not", asy
     return longer.buffer;
   };
   assert.deepEqual(parseNifti(padded(1000)), parseNifti(bytes));
-  assert.throws(() => parseNifti(padded(65537)), formatError(/goes on for more than 65536 bytes/));
+  assert.throws(() => parseNifti(padded(65537)), formatError(/continues for more than 65536 bytes/));
 });

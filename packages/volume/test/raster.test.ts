@@ -82,7 +82,7 @@ test("a complete gzip stream with too few or too many voxels is refused", async 
   const path = join(folder.path, "a.nrrd");
   for (const [content, words] of [
     [voxels.subarray(0, -2), /expected 120 bytes of voxels .* holds 118/],
-    [Buffer.concat([voxels, Buffer.alloc(70000)]), /goes on for more than 65536 bytes/],
+    [Buffer.concat([voxels, Buffer.alloc(70000)]), /continues for more than 65536 bytes/],
   ] as const) {
     await writeFile(path, Buffer.concat([bytes.subarray(0, end), gzipSync(content)]));
     await assert.rejects(readNrrd(path), (error) => error instanceof VolumeFormatError && words.test(error.message));

@@ -109,7 +109,7 @@ test("wrong options and states are named", () => {
   assert.throws(() => new ConstantSchedule({ learningRate: -1 }), /learningRate/);
   assert.throws(() => new PlateauSchedule({ learningRate: 1, factor: 1 }), /factor/);
   assert.throws(() => new OneCycleSchedule({ learningRate: 1, total: 10, riseShare: 2 }), /riseShare/);
-  assert.throws(() => timed.StepLR?.learningRate(-1), /t: expected a whole number from 0, received -1/);
+  assert.throws(() => timed.StepLR?.learningRate(-1), /t: expected a whole number >= 0, received -1/);
   assert.throws(() => timed.StepLR?.restore({ rate: 1 }), /state: expected no keys, received rate/);
   assert.throws(
     () => new PlateauSchedule({ learningRate: 1 }).restore({}),
