@@ -125,7 +125,11 @@ function panel(axis, field, first) {
   };
   const lines = names.map((name, k) => {
     const rowsOfMethod = rows.filter((row) => row.axis === axis && row.method === name);
-    return { name, colour: paletteOf(undefined, k), points: rowsOfMethod.map((row) => ({ x: row.value, y: row[field] })) };
+    return {
+      name,
+      colour: paletteOf(undefined, k),
+      points: rowsOfMethod.map((row) => ({ x: row.value, y: row[field] })),
+    };
   });
   return { width: 190, height: 170, ...curves(lines, x, y, null) };
 }
