@@ -5,15 +5,10 @@
 import { Worker } from "node:worker_threads";
 import type { JobEnd, JobMessage, JobNews, JobRequest } from "./messages.js";
 import { notice } from "./notices.js";
-import type { TaskOptions } from "./task-options.js";
+import type { JobOptions, JobRunner, TaskOptions } from "./task-options.js";
 import { SessionError, unpackError } from "./thread-errors.js";
 
-export interface JobOptions extends Omit<TaskOptions, "session"> {
-  /** What the job tells in its own terms. */
-  onEvent?: (event: unknown) => void;
-}
-
-export class EngineSession implements AsyncDisposable {
+export class EngineSession implements JobRunner, AsyncDisposable {
   #worker: Worker | null = null;
   /** Settles when the last of the jobs so far has ended. */
   #last: Promise<unknown> = Promise.resolve();

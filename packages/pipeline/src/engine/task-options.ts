@@ -1,6 +1,5 @@
 /** How the caller of a long task follows it, stops it, and says where it computes. */
 import type { Progress } from "./progress.js";
-import type { EngineSession } from "./session.js";
 
 export interface TaskOptions {
   onProgress?: (progress: Progress) => void;
@@ -9,7 +8,18 @@ export interface TaskOptions {
   /** An abort asks the task to stop: it finishes its step, saves and returns. */
   signal?: AbortSignal;
   /** The session that computes; it stays open. Default: a session for this task alone. */
-  session?: EngineSession;
+  session?: JobRunner;
+}
+
+/** What an EngineSession does for a task. */
+export interface JobRunner {
+  /** Runs the `job` that `module` exports on `input`. */
+  run<I, O>(module: URL, input: I, options?: JobOptions): Promise<O>;
+}
+
+export interface JobOptions extends Omit<TaskOptions, "session"> {
+  /** What the job tells in its own terms. */
+  onEvent?: (event: unknown) => void;
 }
 
 /** The options that a task made of other tasks passes on to each of them. */
