@@ -66,6 +66,8 @@ export function getNumThreads(): number {
   return native().getNumThreads();
 }
 export function setNumThreads(threads: number): void {
+  // The first question in a thread sets its count to the last one that any thread has set: asked now, not after the setting.
+  native().getNumThreads();
   native().setNumThreads(threads);
 }
 /**
