@@ -23,6 +23,8 @@ const mayImport = {
  */
 const arrows = {
   "index.ts": "study plan tasks audit explain evaluate train inspect models weights run data engine config",
+  "models.ts": "models",
+  "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",
   plan: "train page models run command-line.ts data engine config",
   tasks: "report explain evaluate train page inspect models weights run command-line.ts data engine config",
@@ -37,7 +39,7 @@ const arrows = {
   page: "",
   input: "augment data config",
   augment: "config",
-  weights: "data config",
+  weights: "data",
   run: "command-line.ts data engine config",
   "command-line.ts": "",
   data: "engine config",
@@ -45,9 +47,7 @@ const arrows = {
   config: "",
 };
 /** Files that import each other, through however many: to go. */
-const circlesLeft = [
-  "models/losses/criterion.ts models/losses/cross-entropy.ts models/losses/focal.ts models/losses/ordinal.ts",
-];
+const circlesLeft = [];
 
 test("packages import only the packages below them (design: the house)", () => {
   assert.deepEqual(packageTroubles(process.cwd()), []);

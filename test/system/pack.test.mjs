@@ -1,51 +1,17 @@
 /** What `npm pack` puts into the packages, and that it works in a project outside of the repository. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { declared, install, installAll, packAll, root } from "./packed.mjs";
 
-const root = join(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "slicestack-pack-"));
 after(() => rmSync(folder, { recursive: true }));
 
-/** @type {Map<string, { folder: string, files: string[], unpacked: number, filename: string }>} by the package's name */
-const packed = new Map();
-before(() => {
-  for (const name of ["torch", "volume", "stats", "pipeline", "cli"]) {
-    const cwd = join(root, "packages", name);
-    const args = ["pack", "--json", "--pack-destination", folder, "--foreground-scripts=false"];
-    const [found] = JSON.parse(execFileSync("npm", args, { cwd, encoding: "utf8" }));
-    const files = found.files.map(({ path }) => path);
-    packed.set(found.name, { folder: cwd, files, unpacked: found.unpackedSize, filename: found.filename });
-  }
-});
-
-/** Unpacks a package into a project, and links what it depends on from the repository: nothing is downloaded. */
-function install(project, name, { linked }) {
-  const into = join(project, "node_modules", name);
-  mkdirSync(into, { recursive: true });
-  execFileSync("tar", ["-xzf", join(folder, packed.get(name).filename), "-C", into, "--strip-components=1"]);
-  for (const dependency of linked) {
-    const place = join(project, "node_modules", dependency);
-    mkdirSync(dirname(place), { recursive: true });
-    if (!existsSync(place)) symlinkSync(join(root, "node_modules", dependency), place);
-  }
-}
-
-const declared = (name) => Object.keys(JSON.parse(readFileSync(join(packed.get(name).folder, "package.json"), "utf8")).dependencies ?? {}); // prettier-ignore
-const isOurs = (name) => name === "slicestack" || name.startsWith("@slicestack/");
+let packed = new Map();
+before(() => void (packed = packAll(folder)));
 
 function node(project, ...args) {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: project, encoding: "utf8" });
@@ -93,15 +59,7 @@ test("the build of the addon leaves no precompiled header behind", () => {
 
 test("installed outside of the repository, the command runs, finds the shipped configurations by name, and the engine computes", () => {
   const project = join(folder, "project");
-  const linked = readdirSync(join(root, "node_modules")).flatMap((name) =>
-    name.startsWith("@") ? readdirSync(join(root, "node_modules", name)).map((inner) => `${name}/${inner}`) : [name],
-  );
-  const foreign = linked.filter((name) => !isOurs(name) && !name.startsWith("."));
-  for (const name of packed.keys()) install(project, name, { linked: foreign });
-  // The addon is compiled at a real install; here the one of the repository is taken.
-  cpSync(join(root, "packages/torch/build"), join(project, "node_modules/@slicestack/torch/build"), {
-    recursive: true,
-  });
+  installAll(project, packed);
   const bin = join("node_modules", "slicestack", "bin", "slicestack.js");
   assert.match(node(project, bin, "--version").stdout, /^\d+\.\d+\.\d+\n$/);
   const printed = node(project, bin, "train", "--config", "mosmed_4class", "--print-config");
@@ -118,9 +76,11 @@ test("installed outside of the repository, the command runs, finds the shipped c
 });
 
 test("@slicestack/volume works with its own dependencies alone: no sharp, until a picture is to be read", () => {
-  assert.ok(!declared("@slicestack/volume").includes("sharp"));
+  assert.ok(!declared(packed.get("@slicestack/volume")).includes("sharp"));
   const project = join(folder, "volume-alone");
-  install(project, "@slicestack/volume", { linked: declared("@slicestack/volume") });
+  install(project, packed.get("@slicestack/volume").filename, "@slicestack/volume", {
+    linked: declared(packed.get("@slicestack/volume")),
+  });
   writeFileSync(
     join(project, "read.mjs"),
     `import { reorient } from "@slicestack/volume";

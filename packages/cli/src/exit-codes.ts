@@ -23,6 +23,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   CommanderError: EXIT.usage,
   ConfigError: EXIT.usage,
   ModelError: EXIT.usage,
+  PluginError: EXIT.usage,
   WorldError: EXIT.usage,
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,

@@ -1,4 +1,5 @@
 /** @slicestack/pipeline: from scans on disk to an evaluated volume classifier. Importing it does not load libtorch. */
+import "./models/catalogue.js";
 export { audit, type Audit, type AuditOptions, type Finding } from "./audit/audit.js";
 export { auditPage } from "./audit/audit-page.js";
 export { auditText } from "./audit/audit-text.js";
@@ -7,9 +8,10 @@ export { augmentPresets, type AugmentConfig, type AugmentPreset } from "./config
 export { configToFile, configToYaml } from "./config/to-yaml.js";
 export { stageClasses, type TaskClasses } from "./config/classes.js";
 export { demoConfig } from "./config/demo.js";
-export { ConfigError } from "./config/errors.js";
+export { ConfigError, PluginError } from "./config/errors.js";
 export { configKeys } from "./config/keys.js";
 export { loadConfig } from "./config/load.js";
+export { loadPlugins, usePlugins, type LoadedPlugin, type PluginFile } from "./config/plugins.js";
 export type { RunConfig, SliceConfig, StageConfig, TaskConfig, TransformConfig, VolumeConfig } from "./config/types.js";
 export { DatasetError, LabelsError, PrepareError, SplitError, TableError } from "./data/errors.js";
 export { generatePhantoms, type PhantomSet } from "./data/phantom.js";
@@ -47,8 +49,8 @@ export { ExplainError } from "./explain/errors.js";
 export { explain, type ExplainOptions } from "./tasks/explain.js";
 export { type ExplainResult } from "./explain/explain-result.js";
 export { explainText } from "./explain/explain-text.js";
-export { describeWeights, modelText, weightsText, type WeightsDescription } from "./weights/describe.js";
-export type { ModelGuess } from "./weights/describe-model.js";
+export { describeWeights, modelText, weightsText, type WeightsDescription } from "./models/describe.js";
+export type { ModelGuess } from "./models/describe-model.js";
 export { CheckpointError } from "@slicestack/torch/safetensors";
 export { readSafetensors, writeSafetensors } from "./weights/safetensors.js";
 export { readWeights, type Weights, type WeightsFormat } from "./weights/weights.js";

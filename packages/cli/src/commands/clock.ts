@@ -27,9 +27,11 @@ export function addClock(program: Command, start: Start): void {
 }
 
 async function runClock(data: string, { batch, epochs, config }: ClockFlags, session: Session): Promise<Outcome> {
-  const { clock, clockText, loadConfig } = await import("@slicestack/pipeline");
+  const { clock, clockText, loadConfig, usePlugins } = await import("@slicestack/pipeline");
   const { onProgress, signal } = session;
-  const settings = loadConfig(config === undefined ? {} : { file: config });
+  const given = config === undefined ? {} : { file: config };
+  await usePlugins(given);
+  const settings = loadConfig(given);
   const result = await clock({ data, config: settings, batch, epochs, onProgress, signal });
   return { code: EXIT.ok, text: clockText(result), json: result };
 }

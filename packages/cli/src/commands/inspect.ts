@@ -92,18 +92,20 @@ async function runInspect(path: string, flags: InspectFlags, session: Session): 
 }
 
 async function optionsOf(path: string, flags: InspectFlags, { onProgress, signal }: Session): Promise<InspectOptions> {
-  const { canPreview, loadConfig } = await import("@slicestack/pipeline");
+  const { canPreview, loadConfig, usePlugins } = await import("@slicestack/pipeline");
   const { inputs, config, preview, json, verbose: _verbose, ...options } = flags;
   if (config !== undefined && !inputs) throw new UsageError("--config: expected together with --inputs");
   if (flags.comparison !== undefined && flags.source === undefined)
     throw new UsageError("--comparison: expected together with --source PATH");
   if (flags.id !== undefined && flags.series !== undefined)
     throw new UsageError("--id, --series: expected one of the two");
+  const given = config === undefined ? {} : { file: config };
+  if (inputs) await usePlugins(given);
   const shown = !json && (preview ?? canPreview(process.stdout, process.env));
   return {
     path,
     ...options,
-    ...(inputs ? { inputs: loadConfig(config === undefined ? {} : { file: config }) } : {}),
+    ...(inputs ? { inputs: loadConfig(given) } : {}),
     ...(shown ? { preview: process.stdout.columns ?? 80 } : {}),
     onProgress,
     signal,

@@ -66,16 +66,18 @@ const isPlanned = ({ config, resume, printConfig, data }: TargetFlags): boolean 
 
 /** The configuration of --config, else that of the folder to resume, else a plan. @throws ConfigError, UsageError */
 export async function configOf(flags: TargetFlags, session?: Session): Promise<RunConfig> {
-  const { loadConfig } = await import("@slicestack/pipeline");
+  const { loadConfig, usePlugins } = await import("@slicestack/pipeline");
   if (isPlanned(flags)) return plannedConfig(flags, session);
   const resumed = resumedFolder(flags);
   const file = flags.config ?? (resumed === undefined ? undefined : join(resumed, "config.yaml"));
-  return loadConfig({ ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) });
+  const options = { ...(file === undefined ? {} : { file }), overrides: overridesOf(flags) };
+  await usePlugins(options);
+  return loadConfig(options);
 }
 
 /** The configuration that slicestack plan would write, with the overrides applied. */
 async function plannedConfig(flags: TargetFlags, session?: Session): Promise<RunConfig> {
-  const { loadConfig, plan } = await import("@slicestack/pipeline");
+  const { loadConfig, plan, usePlugins } = await import("@slicestack/pipeline");
   const { data, budget } = flags;
   if (flags.resume !== undefined)
     throw new UsageError("--config auto plans a new run; a resumed run keeps its configuration");
@@ -89,7 +91,9 @@ async function plannedConfig(flags: TargetFlags, session?: Session): Promise<Run
     `Planned a configuration for ${data}; slicestack plan ${pathWord(data)} shows the reason for each choice.`,
   );
   for (const warning of warnings) session?.log(`warning: ${warning}`);
-  return loadConfig({ file: "auto", text: yaml, overrides: overridesOf(flags) });
+  const options = { file: "auto", text: yaml, overrides: overridesOf(flags) };
+  await usePlugins(options);
+  return loadConfig(options);
 }
 
 function overridesOf({ set = {}, shuffleLabels }: TargetFlags): Record<string, string> {

@@ -117,7 +117,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
   const { selectionName, selectionsOf } = await import("@slicestack/pipeline");
   const selections = selectionsOf(config);
   const words: ScoreWords = (stage, score) => {
-    const select = selections[stage] ?? "macro_f1";
+    const select = selections[stage] ?? "";
     return scoreText(selectionName(select), select, score);
   };
   const lines = "group" in result ? groupLines(result, words) : runLines(result, words);

@@ -7,6 +7,7 @@
  */
 import { autocast, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
+import { findComponent, type Component } from "../config/components.js";
 import type { AugmentConfig } from "../config/augment.js";
 import { drawAffine } from "./affine.js";
 import { blur, drawBlur } from "./blur.js";
@@ -15,7 +16,7 @@ import { drawErase, erase } from "./erase.js";
 import { drawFlips, flip } from "./flip.js";
 import { changeIntensity, drawIntensity } from "./intensity.js";
 import { addNoise, drawNoise } from "./noise.js";
-import type { Air } from "./samples.js";
+import { onDrawn, type Air } from "./samples.js";
 import { joinWarp, warp } from "./warp.js";
 import { applyWindow, drawWindow } from "./window.js";
 
@@ -97,7 +98,7 @@ function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, s
     exact(() => {
       const [batch = 0, , ...sizes] = wide.shape;
       const dims = sizes.length;
-      const stream = (name: keyof AugmentConfig) => random.fork(name);
+      const stream = (name: string) => random.fork(name);
       const affine = drawAffine(config, sides, random);
       const elastic = drawElastic(config.elastic, batch, dims, stream("elastic"));
 
@@ -107,7 +108,25 @@ function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, s
       x = addNoise(x, drawNoise(config.noise, batch, stream("noise")));
       x = applyWindow(x, drawWindow(config.window, batch, stream("window")));
       x = changeIntensity(x, drawIntensity(config.intensity, batch, stream("intensity")));
-      return erase(x, drawErase(config.erase, batch, sizes, stream("erase")));
+      x = erase(x, drawErase(config.erase, batch, sizes, stream("erase")));
+      return furtherAugmented(x, config.plugins ?? {}, random);
     }),
   );
+}
+
+/** What is asked of an augmentation that a plug-in adds. */
+interface Further extends Component {
+  draw: (random: Random, options: Record<string, unknown>) => unknown;
+  apply: (x: Tensor, drawn: unknown[]) => Tensor;
+}
+
+/** Those of plug-ins, each with random numbers of its own, so that switching one off leaves the others as they were. */
+function furtherAugmented(unit: Tensor, settings: Record<string, Record<string, unknown>>, random: Random): Tensor {
+  return Object.entries(settings).reduce((x, [name, options]) => {
+    const component = findComponent("augmentation", name) as Further | undefined;
+    if (component === undefined) throw new Error(`the plug-in with the augmentation ${name} is not loaded`);
+    const own = random.fork(`plug-in ${name}`);
+    const draws = Array.from({ length: x.size(0) }, () => component.draw(own, options));
+    return onDrawn(x, draws, (chosen, drawn) => component.apply(chosen, drawn)).clamp(0, 1);
+  }, unit);
 }

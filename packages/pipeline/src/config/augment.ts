@@ -3,12 +3,14 @@
  * pictures, in docs/explanation/augmentation.md. File and program spell these keys alike.
  */
 import { z } from "zod";
+import { isAcceptingUnknown } from "./accepting.js";
+import { componentsEdition, componentsOf } from "./components.js";
 import { key } from "./notes.js";
 
 export type Range = [low: number, high: number];
 
 /** One entry a transform; null = off. A probability is that of a slice (of a volume, where volumes are augmented). */
-export interface AugmentConfig {
+interface BuiltInAugmentations {
   rotation: { probability: number; degrees: Range; tilt: Range } | null;
   crop: { probability: number; area: Range; aspect: Range } | null;
   translation: { probability: number; share: Range } | null;
@@ -23,9 +25,14 @@ export interface AugmentConfig {
   erase: { probability: number; area: Range; aspect: Range } | null;
 }
 
+/** With those of plug-ins, by their names, where there are any. They come last, in the order of their names here. */
+export interface AugmentConfig extends BuiltInAugmentations {
+  plugins?: Record<string, Record<string, unknown>>;
+}
+
 export type AugmentPreset = "none" | "published" | "light" | "strong";
 
-type Transform = { [K in keyof AugmentConfig]: NonNullable<AugmentConfig[K]> };
+type Transform = { [K in keyof BuiltInAugmentations]: NonNullable<AugmentConfig[K]> };
 
 /** What a transform's own keys are where neither the file nor the preset gives them. */
 export const transformDefaults: Transform = {
@@ -110,7 +117,18 @@ function transform<S extends z.core.$ZodLooseShape>(shape: S) {
 }
 
 /** What the file may hold in the place of a preset's name. */
-export const augmentSettings = z.strictObject({
+export function augmentSettings() {
+  if (built?.edition !== componentsEdition()) {
+    const plugins = componentsOf("augmentation").map(({ name, options }) => [name, options.nullable().optional()]);
+    const schema = z.strictObject({ ...builtInSettings.shape, ...(Object.fromEntries(plugins) as object) });
+    built = { edition: componentsEdition(), schema };
+  }
+  return built.schema;
+}
+
+let built: { edition: number; schema: typeof builtInSettings } | undefined;
+
+const builtInSettings = z.strictObject({
   preset: key(z.enum(presetNames).optional(), "none, light, published or strong", "The set that the keys below change"),
   rotation: transform({
     probability: probability(),
@@ -184,38 +202,52 @@ export const augmentSettings = z.strictObject({
   }),
 });
 
-type Settings = z.output<typeof augmentSettings>;
+type Settings = z.output<typeof builtInSettings>;
 
 /** The complete settings that a preset's changes give: the file's keys, then the preset's, then the defaults. */
 function complete({ preset = "none", ...changes }: Settings): AugmentConfig {
   const entries = Object.keys(none).map((name): [string, unknown] => {
-    const transform = name as keyof AugmentConfig;
+    const transform = name as keyof BuiltInAugmentations;
     const [change, base] = [changes[transform], augmentPresets[preset][transform]];
     if (change === undefined) return [transform, base];
     return [transform, change === null ? null : { ...transformDefaults[transform], ...base, ...change }];
   });
-  return structuredClone(Object.fromEntries(entries)) as unknown as AugmentConfig;
+  const plugins = Object.entries(changes).filter(([name, change]) => !(name in none) && change !== null);
+  const added = plugins.length === 0 ? [] : [["plugins", Object.fromEntries(plugins)] as const];
+  return structuredClone(Object.fromEntries([...entries, ...added])) as unknown as AugmentConfig;
+}
+
+/** Where plug-ins are not loaded, a section that no transform is called by is one of theirs. */
+function settingsFor(value: object): typeof builtInSettings {
+  const settings = augmentSettings();
+  if (!isAcceptingUnknown()) return settings;
+  const foreign = Object.keys(value).filter((name) => !(name in settings.shape));
+  const loose = z.record(z.string(), z.unknown()).nullable().optional();
+  const sections = foreign.map((name) => [name, loose]);
+  return z.strictObject({ ...settings.shape, ...(Object.fromEntries(sections) as object) });
 }
 
 /** A preset's name, true (published), false (none), or changes to a preset. */
-export const augmentSchema = z.unknown().transform((value, context): AugmentConfig => {
-  const named = value === true ? "published" : value === false ? "none" : value;
-  const name = presetNames.find((preset) => preset === named);
-  if (name !== undefined) return structuredClone(augmentPresets[name]);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    context.addIssue({ code: "invalid_type", expected: "object", input: value });
+export const augmentSchema = () =>
+  z.unknown().transform((value, context): AugmentConfig => {
+    const named = value === true ? "published" : value === false ? "none" : value;
+    const name = presetNames.find((preset) => preset === named);
+    if (name !== undefined) return structuredClone(augmentPresets[name]);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      context.addIssue({ code: "invalid_type", expected: "object", input: value });
+      return z.NEVER;
+    }
+    const parsed = settingsFor(value).safeParse(value);
+    if (parsed.success) return complete(parsed.data);
+    for (const issue of parsed.error.issues)
+      context.issues.push({ ...issue, path: [...issue.path], input: value } as z.core.$ZodRawIssue);
     return z.NEVER;
-  }
-  const parsed = augmentSettings.safeParse(value);
-  if (parsed.success) return complete(parsed.data);
-  for (const issue of parsed.error.issues)
-    context.issues.push({ ...issue, path: [...issue.path], input: value } as z.core.$ZodRawIssue);
-  return z.NEVER;
-});
+  });
 
 /** How a file writes the settings: the name of the preset that they are, else every transform that is on. */
 export function augmentToFile(config: AugmentConfig): AugmentPreset | Partial<AugmentConfig> {
   const same = presetNames.find((name) => JSON.stringify(augmentPresets[name]) === JSON.stringify(config));
   if (same !== undefined) return same;
-  return Object.fromEntries(Object.entries(config).filter(([, setting]) => setting !== null));
+  const { plugins = {}, ...rest } = config;
+  return { ...Object.fromEntries(Object.entries(rest).filter(([, setting]) => setting !== null)), ...plugins };
 }

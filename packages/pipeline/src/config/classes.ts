@@ -1,3 +1,4 @@
+import { findComponent } from "./components.js";
 import { ConfigError } from "./errors.js";
 import type { RunConfig } from "./types.js";
 
@@ -88,7 +89,7 @@ export function areOrdinal(asked: boolean | null, names: readonly string[]): boo
 
 /**
  * Refuses to train for an order that the classes do not have.
- * @throws ConfigError for loss ordinal or select quadratic_kappa where they are no grades
+ * @throws ConfigError for a loss or a selection metric of grades where they are none
  */
 export function checkOrdinal(
   config: Pick<RunConfig, "slice" | "volume" | "fineTune">,
@@ -103,8 +104,8 @@ export function checkOrdinal(
     const { select } = config[section];
     const loss = section === "fineTune" ? null : config[section].loss;
     return [
-      ...(loss === "ordinal" ? [{ key: `${stage}.loss`, value: "ordinal" }] : []),
-      ...(select === "quadratic_kappa" ? [{ key: `${stage}.select`, value: "quadratic_kappa" }] : []),
+      ...(loss !== null && findComponent("loss", loss)?.isOrdinal ? [{ key: `${stage}.loss`, value: loss }] : []),
+      ...(findComponent("metric", select)?.isOrdinal ? [{ key: `${stage}.select`, value: select }] : []),
     ];
   });
   if (problems.length > 0)

@@ -41,3 +41,24 @@ function problemText(problem: ConfigProblem): string {
   const place = [file ?? "config", line, column].filter((part) => part !== undefined).join(":");
   return `${place}: ${message}`;
 }
+
+/** A plug-in that cannot be used, or that threw: `plug-in ./median.mjs threw TypeError: …`, with its error as the cause. */
+export class PluginError extends Error {
+  override readonly name = "PluginError";
+  constructor(
+    /** Its path, as seen from here. */
+    readonly plugin: string,
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`plug-in ${plugin} ${problem}. ${remedy}`, options);
+  }
+
+  /** @param where e.g. "in forward() of its head median" */
+  static thrown(plugin: string, where: string, cause: unknown): PluginError {
+    const { name, message } = cause instanceof Error ? cause : { name: "a value", message: String(cause) };
+    const remedy = "Mend it, or leave it out of plugins.";
+    return new PluginError(plugin, `threw ${name}: ${message.replace(/\.$/, "")} (${where})`, remedy, { cause });
+  }
+}

@@ -15,7 +15,7 @@ export interface ConfigKey {
 
 /** Every key that a structured configuration file may hold, in file order. */
 export function configKeys(): ConfigKey[] {
-  return leavesOf(runConfigSchema).map(({ path, schema }) => {
+  return leavesOf(runConfigSchema()).map(({ path, schema }) => {
     const note = keyNotes.get(schema);
     if (!note) throw new Error(`config key ${path.join(".")} has no description in schema.ts`);
     const initial = note.initial ?? schema.parse(undefined);
@@ -25,7 +25,7 @@ export function configKeys(): ConfigKey[] {
 
 /** Every key of a `transform.augment` section, in file order; its default is that of a transform which no preset sets. */
 export function augmentKeys(): ConfigKey[] {
-  return leavesOf(augmentSettings).map(({ path, schema }) => {
+  return leavesOf(augmentSettings()).map(({ path, schema }) => {
     const note = keyNotes.get(schema);
     const [transform = "", name = ""] = path;
     const defaults = new Map(Object.entries(transformDefaults)).get(transform);

@@ -1,12 +1,15 @@
 import { parseDocument } from "yaml";
+import { acceptingUnknown } from "./accepting.js";
 import { camelKeys } from "./case.js";
 import { numericEntries } from "./classes.js";
 import { readSource, setKey, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
+import { isLoaded, listedPlugins, pluginFiles, shownPlugin } from "./plugins.js";
 import { fromPublished, isPublished, publishedSchema, structuredNames } from "./published.js";
 import { runConfigSchema, type ConfigFile } from "./schema.js";
-import type { RunConfig } from "./types.js";
+import type { Choice } from "./choice.js";
+import type { Options, RunConfig } from "./types.js";
 import { leavesOf, validate, type Place } from "./validate.js";
 
 export interface LoadOptions {
@@ -15,6 +18,8 @@ export interface LoadOptions {
   text?: string;
   /** Dotted snake_case key → YAML scalar, e.g. { "slice.learning_rate": "0.001" }. */
   overrides?: Record<string, string>;
+  /** Whether it is the configuration of a run: it was checked when the run began. */
+  isStored?: boolean;
 }
 
 /**
@@ -40,7 +45,20 @@ export function loadConfig(options: LoadOptions): RunConfig {
     const written = flat === undefined ? path : [flat, ...path.slice(2)];
     return { file: source.file, ...source.locate(written, what) };
   };
-  return toRunConfig(validate(runConfigSchema, root, place));
+  const plugins = options.isStored === true ? listedPlugins(source.root) : pluginFiles(source, overrides);
+  const read = () => toRunConfig({ ...validate(runConfigSchema(), root, place), plugins });
+  return plugins.every(isLoaded) ? read() : unlessStored(options, plugins, read);
+}
+
+/**
+ * A stored run is read without its plug-ins, which only training and deciding need; what they add is taken as it is named.
+ * @throws ConfigError for a configuration that is not stored
+ */
+function unlessStored(options: LoadOptions, plugins: readonly string[], read: () => RunConfig): RunConfig {
+  if (options.isStored === true) return acceptingUnknown(read);
+  const missing = plugins.filter((file) => !isLoaded(file)).map(shownPlugin);
+  const message = `plugins: ${missing.join(", ")} is not loaded on this thread; call await usePlugins(…) before loadConfig(…)`;
+  throw new ConfigError([{ key: "plugins", message }]);
 }
 
 /** Moves the overrides with flat keys into a flat file, where its `model` and `dataset_id` say what they mean. @returns their names */
@@ -57,7 +75,7 @@ function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string>
 }
 
 function applyOverrides(root: Mapping, overrides: Record<string, string>): void {
-  const leaves = new Map(leavesOf(runConfigSchema).map(({ path, schema }) => [path.join("."), schema]));
+  const leaves = new Map(leavesOf(runConfigSchema()).map(({ path, schema }) => [path.join("."), schema]));
   const problems: ConfigProblem[] = [];
   for (const [name, text] of Object.entries(overrides)) {
     const schema = leaves.get(name);
@@ -107,8 +125,22 @@ function toRunConfig(file: ConfigFile): RunConfig {
       shuffleLabels: task.shuffle_labels,
     },
     transform,
-    slice: camelKeys(slice),
-    volume: camelKeys(volume),
-    fineTune: camelKeys(fineTune),
+    slice: withChoices(camelKeys(slice), ["model", "select", "loss"]),
+    volume: withChoices(camelKeys(volume), ["head", "model", "select", "loss"]),
+    fineTune: withChoices(camelKeys(fineTune), ["select"]),
   };
+}
+
+type Chosen<S, K extends keyof S & string> = Omit<S, K> & Record<K, string> & Partial<Record<`${K}Options`, Options>>;
+
+/** The names of the components in the place of what the file says of them, and their options beside, where it gives any. */
+function withChoices<S extends Record<K, Choice>, K extends keyof S & string>(section: S, keys: readonly K[]) {
+  const split = keys.flatMap((key): [string, unknown][] => {
+    const { name, options } = section[key];
+    return [
+      [key, name],
+      ...(Object.keys(options).length === 0 ? [] : [[`${key}Options`, options] as [string, unknown]]),
+    ];
+  });
+  return { ...section, ...Object.fromEntries(split) } as unknown as Chosen<S, K>;
 }

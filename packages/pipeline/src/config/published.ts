@@ -3,6 +3,7 @@
  * Garg, Garg, Duncan, Electronics 2025, 14(13), 2571.
  */
 import { z } from "zod";
+import { componentsOf, type PublishedName } from "./components.js";
 import { setKey, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError } from "./errors.js";
 import { key } from "./notes.js";
@@ -45,23 +46,9 @@ const STRUCTURED_KEYS = [
   "volume",
   "fine_tune",
   "init_from",
+  "plugins",
   "log",
 ];
-
-// The published 2D network and its feature extractor are one net, with and without the last layer.
-const SLICE_MODELS: Record<string, string> = {
-  custom_resnet: "custom_resnet",
-  "2d_cnn": "slice_cnn",
-  slice_cnn: "slice_cnn",
-};
-// The published two-stage model: a frozen custom_resnet, its embeddings stacked, the 2048-128-C head.
-const TWO_STAGE: Mapping = { method: "2.5d", slice: { model: "custom_resnet" }, volume: { head: "flatten" } };
-const VOLUME_MODELS: Record<string, Mapping> = Object.fromEntries(
-  ["simple", "simplebn", "simple_modular", "attn", "volume_cnn"].map((model) => [
-    model,
-    { method: "3d", volume: { model } },
-  ]),
-);
 
 /** A flat file has at least one key that only flat files have, and none of the structured ones. */
 export function isPublished(root: Mapping): boolean {
@@ -127,18 +114,27 @@ export function fromPublished(
   return { root, origins };
 }
 
+/** The models of the published system by their names there, each with what it is here. */
+function publishedModels(dataset: Published["dataset_id"]): Map<string, PublishedName> {
+  const components = [...componentsOf("trunk"), ...componentsOf("network")];
+  return new Map(
+    components.flatMap(({ name, published }) =>
+      published?.dataset === dataset ? [[name, published] as [string, PublishedName]] : [],
+    ),
+  );
+}
+
 function modelSettings(flat: Published, source: ConfigSource): Mapping {
   const { dataset_id: dataset, model } = flat;
-  const slice = Object.entries(SLICE_MODELS).map(([name, own]): [string, Mapping] => [name, { method: "2d", slice: { model: own } }]); // prettier-ignore
-  const known = dataset === "2d" ? Object.fromEntries(slice) : { ...VOLUME_MODELS, two_stage: TWO_STAGE };
-  if (!Object.hasOwn(known, model)) {
-    const names = Object.keys(known).join(", ");
+  const known = publishedModels(dataset);
+  const found = known.get(model);
+  if (found === undefined) {
+    const names = [...known.keys()].join(", ");
     const message = `model: dataset_id ${dataset} has the models ${names}; received ${model}`;
     throw new ConfigError([{ key: "model", file: source.file, ...source.locate(["model"], "value"), message }]);
   }
-  const settings = structuredClone(known[model]!);
-  // Its checkpoint is that of a trained slice model, which stays as it is.
-  if (model === "two_stage" && flat.checkpoint !== undefined && flat.checkpoint !== null)
-    setKey(settings, "slice.epochs", 0);
+  const settings = structuredClone<Mapping>({ ...found.settings });
+  if (flat.checkpoint !== undefined && flat.checkpoint !== null)
+    for (const [key, value] of Object.entries(found.withCheckpoint ?? {})) setKey(settings, key, value);
   return settings;
 }

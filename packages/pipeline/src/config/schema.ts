@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { augmentSchema, augmentSettings } from "./augment.js";
+import { componentChoice, type Choice } from "./choice.js";
 import { classProblems } from "./classes.js";
+import { componentNames, componentsEdition, findComponent, orList, settingsOfKind } from "./components.js";
 import { key } from "./notes.js";
 
 const WHOLE = "a whole number";
@@ -54,11 +56,7 @@ function optimisationShape(defaults: { epochs: number; batch: number; rate: numb
       "a number from 0 to below 1",
       "Validate and keep a moving average of the weights that decays by this each step, e.g. 0.999; 0 = the weights themselves",
     ),
-    select: key(
-      z.enum(["macro_f1", "balanced_accuracy", "auroc", "quadratic_kappa", "loss"]).default("macro_f1"),
-      "macro_f1, balanced_accuracy, auroc, quadratic_kappa or loss",
-      "What chooses the best epoch on val; of equal ones the lower loss",
-    ),
+    select: componentChoice("metric", "What chooses the best epoch on val; of equal ones the lower loss"),
     patience: key(
       z.int().min(1).nullable().default(null),
       `${WHOLE}, at least 1, or null`,
@@ -89,11 +87,7 @@ function stageShape(defaults: { epochs: number; least?: number }) {
     ),
     batch_size,
     ...rest,
-    loss: key(
-      z.enum(["cross_entropy", "focal", "ordinal"]).default("cross_entropy"),
-      "cross_entropy, focal or ordinal",
-      "focal: what is right already weighs little; ordinal: the classes are grades in order (CORN)",
-    ),
+    loss: componentChoice("loss", hintsOf("loss")),
     focal_gamma: key(z.number().min(0).default(2), "a number, at least 0", "How little (focal); 0 = cross entropy"),
     focal_alpha: key(
       z.array(z.number().positive()).min(2).nullable().default(null),
@@ -119,12 +113,8 @@ function stageShape(defaults: { epochs: number; least?: number }) {
   };
 }
 
-const sliceShape = {
-  model: key(
-    z.enum(["resnet18", "resnet34", "resnet50", "custom_resnet", "slice_cnn"]).default("custom_resnet"),
-    "resnet18, resnet34, resnet50, custom_resnet or slice_cnn",
-    "The 2D network; custom_resnet is ResNet-50 with the head 2048-512-256-C",
-  ),
+const sliceShape = () => ({
+  model: componentChoice("trunk", withHints("The 2D network", "trunk")),
   pretrained: key(
     z.string().min(1).nullable().default(null),
     "a path, imagenet, imagenet_v2, or null",
@@ -172,31 +162,13 @@ const sliceShape = {
     "Share of features dropped in the classifier",
   ),
   ...stageShape({ epochs: 20, least: 0 }),
-};
+});
 
-const volumeShape = {
-  head: key(
-    z
-      .enum(["flatten", "mean", "max", "attention", "topk", "noisy_or", "conv1d", "gru", "transformer", "maps_3d"])
-      .default("flatten"),
-    "flatten, mean, max, attention, topk, noisy_or, conv1d, gru, transformer or maps_3d",
-    "2.5d: how the slices of a volume become one (models.md): flatten = embeddings stacked, 2048-128-C; maps_3d = 3D convolutions over the frozen trunk's last maps",
-  ),
-  k: key(
-    z.int().min(1).nullable().default(null),
-    `${WHOLE}, at least 1, or null`,
-    "Slices that count (topk); null = 8",
-  ),
-  width: key(
-    z.int().min(1).nullable().default(null),
-    `${WHOLE}, at least 1, or null`,
-    "Width of the head (attention, conv1d, gru, transformer); null = its own",
-  ),
-  layers: key(
-    z.int().min(1).nullable().default(null),
-    `${WHOLE}, at least 1, or null`,
-    "Layers of the head (conv1d, gru, transformer); null = its own",
-  ),
+const volumeShape = () => ({
+  head: componentChoice("head", withHints("2.5d: how the slices of a volume become one (models.md)", "head")),
+  k: headOption("k", "Slices that count"),
+  width: headOption("width", "Width of the head"),
+  layers: headOption("layers", "Layers of the head"),
   slices: key(
     z.int().min(1).nullable().default(null),
     `${WHOLE}, at least 1, or null`,
@@ -207,11 +179,7 @@ const volumeShape = {
     `${WHOLE}, at least 0`,
     "2.5d: embeddings of each training volume as transform.augment changes it, all slices alike, so many times beside the plain ones; an epoch draws one of them",
   ),
-  model: key(
-    z.enum(["simple", "simplebn", "simple_modular", "attn", "volume_cnn"]).default("simple_modular"),
-    "simple, simplebn, simple_modular, attn or volume_cnn",
-    "3d: the network that sees whole volumes",
-  ),
+  model: componentChoice("network", withHints("3d: the network that sees whole volumes", "network")),
   size: key(
     z
       .tuple([z.int().min(8), z.int().min(8), z.int().min(1)])
@@ -231,9 +199,9 @@ const volumeShape = {
     "Share of features dropped in the classifier; null = the published one: 0.2 in heads, in 3d the model's own",
   ),
   ...stageShape({ epochs: 30 }),
-};
+});
 
-const fineTuneShape = {
+const fineTuneShape = () => ({
   epochs: key(
     z.int().min(0).default(0),
     `${WHOLE}, at least 0`,
@@ -250,7 +218,7 @@ const fineTuneShape = {
     "Slices whose activations are held at once: they are computed again for their gradient",
   ),
   ...optimisationShape({ epochs: 0, batch: 8, rate: 1e-5 }),
-};
+});
 
 const taskShape = {
   classes_to_include: key(
@@ -280,7 +248,7 @@ const taskShape = {
   ),
 };
 
-const transformShape = {
+const transformShape = () => ({
   window: key(
     z
       .tuple([z.number(), z.number()])
@@ -317,12 +285,12 @@ const transformShape = {
   mean: key(z.number().default(0.485), "a number", "Subtracted after the window"),
   std: key(z.number().positive().default(0.229), "a number above 0", "Divided by after the mean"),
   augment: key(
-    augmentSchema.prefault("published"),
+    augmentSchema().prefault("published"),
     "none, light, published, strong, true (published), false (none), or a section with keys such as preset, rotation",
     "Random changes of training slices: a set by its name, or changes to one (below)",
-    { initial: "published", inside: augmentSettings },
+    { initial: "published", inside: augmentSettings() },
   ),
-};
+});
 
 const splitShape = {
   seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of the split"),
@@ -350,61 +318,96 @@ const logShape = {
   ),
 };
 
-/** The structured file, snake_case, every key with its default. */
-export const runConfigSchema = z
-  .strictObject({
-    name: key(
-      z.string().regex(NAME).max(120).default("run"),
-      "a text without slashes and control characters, of at most 120 letters, that does not begin with a dot",
-      "Name of the run and its folder",
-    ),
-    method: key(
-      z.enum(["2d", "2.5d", "3d"]).default("2.5d"),
-      "2d, 2.5d or 3d",
-      "2d: slices vote; 2.5d: slices, then a head on their embeddings; 3d: a network on whole volumes",
-    ),
-    seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of training"),
-    device: key(
-      z
-        .string()
-        .regex(/^(auto|cpu|mps|cuda:\d+)$/)
-        .default("auto"),
-      "auto, cpu, mps or cuda:N, e.g. cuda:0",
-      "Where tensors live; auto = the first GPU, else the CPU",
-    ),
-    threads: key(
-      z.union([z.int().min(1), z.literal("auto")]).default("auto"),
-      `${WHOLE}, at least 1, or auto`,
-      "CPU threads of libtorch; auto = the usable cores",
-    ),
-    precision: key(
-      z.enum(["auto", "float32", "bfloat16"]).default("auto"),
-      "auto, float32 or bfloat16",
-      "Arithmetic of training; auto = bfloat16 where the device computes it natively",
-    ),
-    overfit: key(flag(false), trueOrFalse, "Train on a small fixed subset, to see that the model can fit at all"),
-    relaunch: key(flag(false), trueOrFalse, "Go on in the run folder of the same name"),
-    checkpoint: key(
-      z.string().min(1).nullable().default(null),
-      "a path, or null",
-      "Weights of the slice model to start from: of a run, or saved by PyTorch",
-    ),
-    init_from: key(
-      z.string().min(1).nullable().default(null),
-      "a run folder, or null",
-      "A run of ours to start from, with other classes if need be: all weights but the last layers",
-    ),
-    task: z.strictObject(taskShape).superRefine(checkClasses).prefault({}),
-    split: z.strictObject(splitShape).prefault({}),
-    transform: z.strictObject(transformShape).superRefine(checkWindows).prefault({}),
-    slice: z.strictObject(sliceShape).superRefine(checkWarmup).prefault({}),
-    volume: z.strictObject(volumeShape).superRefine(checkWarmup).superRefine(checkHead).prefault({}),
-    fine_tune: z.strictObject(fineTuneShape).superRefine(checkWarmup).prefault({}),
-    log: z.strictObject(logShape).prefault({}),
-  })
-  .superRefine(checkFineTune);
+/** The structured file, snake_case, every key with its default, over the components that are registered now. */
+export function runConfigSchema(): ReturnType<typeof buildSchema> {
+  if (built?.edition !== componentsEdition()) built = { edition: componentsEdition(), schema: buildSchema() };
+  return built.schema;
+}
 
-export type ConfigFile = z.output<typeof runConfigSchema>;
+let built: { edition: number; schema: ReturnType<typeof buildSchema> } | undefined;
+
+export type ConfigFile = z.output<ReturnType<typeof buildSchema>>;
+
+function buildSchema() {
+  return z
+    .strictObject({
+      name: key(
+        z.string().regex(NAME).max(120).default("run"),
+        "a text without slashes and control characters, of at most 120 letters, that does not begin with a dot",
+        "Name of the run and its folder",
+      ),
+      method: key(
+        z.enum(["2d", "2.5d", "3d"]).default("2.5d"),
+        "2d, 2.5d or 3d",
+        "2d: slices vote; 2.5d: slices, then a head on their embeddings; 3d: a network on whole volumes",
+      ),
+      seed: key(z.int().min(0).max(0xffffffff).default(0), `${WHOLE} from 0 to 4294967295`, "Seed of training"),
+      device: key(
+        z
+          .string()
+          .regex(/^(auto|cpu|mps|cuda:\d+)$/)
+          .default("auto"),
+        "auto, cpu, mps or cuda:N, e.g. cuda:0",
+        "Where tensors live; auto = the first GPU, else the CPU",
+      ),
+      threads: key(
+        z.union([z.int().min(1), z.literal("auto")]).default("auto"),
+        `${WHOLE}, at least 1, or auto`,
+        "CPU threads of libtorch; auto = the usable cores",
+      ),
+      precision: key(
+        z.enum(["auto", "float32", "bfloat16"]).default("auto"),
+        "auto, float32 or bfloat16",
+        "Arithmetic of training; auto = bfloat16 where the device computes it natively",
+      ),
+      overfit: key(flag(false), trueOrFalse, "Train on a small fixed subset, to see that the model can fit at all"),
+      relaunch: key(flag(false), trueOrFalse, "Go on in the run folder of the same name"),
+      checkpoint: key(
+        z.string().min(1).nullable().default(null),
+        "a path, or null",
+        "Weights of the slice model to start from: of a run, or saved by PyTorch",
+      ),
+      init_from: key(
+        z.string().min(1).nullable().default(null),
+        "a run folder, or null",
+        "A run of ours to start from, with other classes if need be: all weights but the last layers",
+      ),
+      plugins: key(
+        z.array(z.string().min(1)).default([]),
+        "a list of files or packages, e.g. [./median.mjs]",
+        "Modules that add components of your own (add-a-component.md); a path is relative to this file",
+      ),
+      task: z.strictObject(taskShape).superRefine(checkClasses).prefault({}),
+      split: z.strictObject(splitShape).prefault({}),
+      transform: z.strictObject(transformShape()).superRefine(checkWindows).prefault({}),
+      slice: z.strictObject(sliceShape()).superRefine(checkWarmup).prefault({}),
+      volume: z.strictObject(volumeShape()).superRefine(checkWarmup).superRefine(checkHead).prefault({}),
+      fine_tune: z.strictObject(fineTuneShape()).superRefine(checkWarmup).prefault({}),
+      log: z.strictObject(logShape).prefault({}),
+    })
+    .superRefine(checkFineTune);
+}
+
+/** What the components of a kind say of themselves, in one sentence. */
+const hintsOf = (kind: "trunk" | "head" | "network" | "loss"): string =>
+  settingsOfKind(kind)
+    .flatMap(({ name, hint }) => (hint === undefined ? [] : [`${name}: ${hint}`]))
+    .join("; ");
+
+function withHints(meaning: string, kind: "trunk" | "head" | "network"): string {
+  const hints = hintsOf(kind);
+  return hints === "" ? meaning : `${meaning}; ${hints}`;
+}
+
+/** An option that several heads have, beside the head and for whichever is chosen. */
+function headOption(option: "k" | "width" | "layers", meaning: string) {
+  const having = settingsOfKind("head").filter(({ options }) => option in options.shape);
+  return key(
+    z.int().min(1).nullable().default(null),
+    `${WHOLE}, at least 1, or null`,
+    `${meaning} (${having.map(({ name }) => name).join(", ")}); null = its own`,
+  );
+}
 
 function checkWarmup(
   { epochs, warmup_epochs: warmup, schedule }: { epochs: number; warmup_epochs: number; schedule: string },
@@ -423,23 +426,26 @@ function checkWindows({ window, windows }: { window: unknown; windows: unknown }
   context.addIssue({ code: "custom", path: ["windows"], message: "expected window or windows, received both" });
 }
 
+const seesMaps = ({ name }: Choice): boolean => findComponent("head", name)?.sees === "maps";
+
 function checkHead(
-  { head, loss, views }: { head: string; loss: string; views: number },
+  { head, loss, views }: { head: Choice; loss: Choice; views: number },
   context: z.RefinementCtx,
 ): void {
-  if (head === "maps_3d" && views > 0)
-    context.addIssue({ code: "custom", path: ["views"], message: "maps_3d has no views, received " + String(views) });
-  if (head !== "noisy_or" || loss !== "ordinal") return;
-  const message = "noisy_or gives the chance of each finding, which grades in order are not; take loss cross_entropy";
-  context.addIssue({ code: "custom", path: ["head"], message });
+  if (seesMaps(head) && views > 0)
+    context.addIssue({ code: "custom", path: ["views"], message: `${head.name} has no views, received ${views}` });
+  const refusal = findComponent("head", head.name)?.refusesGrades;
+  if (refusal === undefined || findComponent("loss", loss.name)?.isOrdinal !== true) return;
+  const others = componentNames("loss").filter((name) => findComponent("loss", name)?.isOrdinal !== true);
+  context.addIssue({ code: "custom", path: ["head"], message: `${head.name} ${refusal}; take loss ${orList(others)}` });
 }
 
 function checkFineTune(
-  { method, volume, fine_tune }: { method: string; volume: { head: string }; fine_tune: { epochs: number } },
+  { method, volume, fine_tune }: { method: string; volume: { head: Choice }; fine_tune: { epochs: number } },
   context: z.RefinementCtx,
 ): void {
-  if (method !== "2.5d" || volume.head !== "maps_3d" || fine_tune.epochs === 0) return;
-  const message = `expected 0 with volume.head maps_3d, whose maps are not trained through, received ${fine_tune.epochs}`;
+  if (method !== "2.5d" || !seesMaps(volume.head) || fine_tune.epochs === 0) return;
+  const message = `expected 0 with volume.head ${volume.head.name}, whose maps are not trained through, received ${fine_tune.epochs}`;
   context.addIssue({ code: "custom", path: ["fine_tune", "epochs"], message });
 }
 

@@ -2,7 +2,8 @@ import { Document, isCollection, visit } from "yaml";
 import { augmentToFile, type AugmentConfig, type AugmentPreset } from "./augment.js";
 import { snakeKeys } from "./case.js";
 import type { ConfigFile } from "./schema.js";
-import type { RunConfig } from "./types.js";
+import { choiceToFile, type Choice } from "./choice.js";
+import type { Options, RunConfig } from "./types.js";
 
 type Written = Omit<ConfigFile, "transform"> & {
   transform: Omit<ConfigFile["transform"], "augment"> & { augment: AugmentPreset | Partial<AugmentConfig> };
@@ -23,11 +24,23 @@ export function configToFile(config: RunConfig): Written {
     },
     split: { seed: split.seed, fractions: split.fractions },
     transform: { ...transform, augment: augmentToFile(transform.augment) } as Written["transform"],
-    slice: snakeKeys(slice),
-    volume: snakeKeys(volume),
-    fine_tune: snakeKeys(fineTune),
+    slice: snakeKeys(written(slice, ["model", "select", "loss"])),
+    volume: snakeKeys(written(volume, ["head", "model", "select", "loss"])),
+    fine_tune: snakeKeys(written(fineTune, ["select"])),
     log,
   };
+}
+
+/** The section with its components as a file names them: alone, or with their options below. */
+function written<S extends object, K extends "model" | "head" | "select" | "loss">(section: S, keys: readonly K[]) {
+  const names = new Map<string, unknown>(Object.entries(section));
+  const entries = Object.entries(section).flatMap(([key, value]): [string, unknown][] => {
+    const owner = keys.find((name) => key === `${name}Options`);
+    if (owner !== undefined) return [];
+    if (!keys.some((name) => name === key)) return [[key, value]];
+    return [[key, choiceToFile(String(value), (names.get(`${key}Options`) ?? {}) as Options)]];
+  });
+  return Object.fromEntries(entries) as unknown as Omit<S, `${K}Options` | K> & Record<K, Choice>;
 }
 
 /** Keys of which two configurations say different things, as "slice.epochs: 20, here 40"; but for `log`, which trains nothing. */

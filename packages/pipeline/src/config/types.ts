@@ -1,5 +1,8 @@
 import type { AugmentConfig } from "./augment.js";
 
+/** Options that the file gives a component; the component's schema has the others. Absent: none. */
+export type Options = Record<string, unknown>;
+
 /** The settings of a run, complete and checked. Files and flags spell the same keys in snake_case (docs/reference/config.md). */
 export interface RunConfig {
   name: string;
@@ -17,6 +20,8 @@ export interface RunConfig {
   checkpoint: string | null;
   /** A run of ours to start from: its folder. */
   initFrom: string | null;
+  /** Files of the plug-ins that the components below may be from. */
+  plugins: string[];
   task: TaskConfig;
   split: { seed: number; /** train, val, test; sums to 1. */ fractions: [number, number, number] };
   transform: TransformConfig;
@@ -68,8 +73,9 @@ export interface OptimisationConfig {
   clipNorm: number | null;
   /** Decay of the moving average of the weights; 0 = none. */
   ema: number;
-  /** What chooses the best epoch on val. */
-  select: "macro_f1" | "balanced_accuracy" | "auroc" | "quadratic_kappa" | "loss";
+  /** What chooses the best epoch on val: a selection metric, by its name. */
+  select: string;
+  selectOptions?: Options;
   /** Epochs without a better one before training stops; null = never. */
   patience: number | null;
   syncBatchNorm: boolean;
@@ -79,7 +85,8 @@ export interface OptimisationConfig {
 }
 
 export interface LossConfig {
-  loss: "cross_entropy" | "focal" | "ordinal";
+  loss: string;
+  lossOptions?: Options;
   focalGamma: number;
   /** One value a class. */
   focalAlpha: number[] | null;
@@ -94,7 +101,9 @@ export type StageConfig = OptimisationConfig & LossConfig;
 
 export interface SliceConfig extends StageConfig {
   dropout: number;
-  model: "resnet18" | "resnet34" | "resnet50" | "custom_resnet" | "slice_cnn";
+  /** A trunk, by its name. */
+  model: string;
+  modelOptions?: Options;
   /** Weights that the trunk starts from: the path of a file, or a name of torchvision's. */
   pretrained: string | null;
   /** Slices an epoch draws from each training volume, and looks at of each validation volume; null = all. */
@@ -117,8 +126,9 @@ export interface SliceConfig extends StageConfig {
 export interface VolumeConfig extends StageConfig {
   /** null = the published one of the head or the model. */
   dropout: number | null;
-  /** 2.5d. */
-  head: "flatten" | "mean" | "max" | "attention" | "topk" | "noisy_or" | "conv1d" | "gru" | "transformer" | "maps_3d";
+  /** 2.5d: a head, by its name. */
+  head: string;
+  headOptions?: Options;
   /** Settings that some heads have; null = the head's own. */
   k: number | null;
   width: number | null;
@@ -127,8 +137,9 @@ export interface VolumeConfig extends StageConfig {
   slices: number | null;
   /** 2.5d: augmented embeddings of each training volume, beside the plain ones. */
   views: number;
-  /** 3d. */
-  model: "simple" | "simplebn" | "simple_modular" | "attn" | "volume_cnn";
+  /** 3d: a network, by its name. */
+  model: string;
+  modelOptions?: Options;
   /** 3d: height, width, slices; null = as prepared. */
   size: [number, number, number] | null;
   fit: "resize" | "pad";

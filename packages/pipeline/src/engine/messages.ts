@@ -1,4 +1,5 @@
 /** What a session and its worker thread send each other. */
+import type { PluginFile } from "../config/plugins.js";
 import type { PackedError } from "./thread-errors.js";
 import type { Progress } from "./progress.js";
 
@@ -6,6 +7,8 @@ import type { Progress } from "./progress.js";
 export interface JobRequest {
   module: string;
   input: unknown;
+  /** Those of the calling thread, which the worker loads before it begins. */
+  plugins: readonly PluginFile[];
   /** One shared integer; 1 asks the job to stop. */
   stopFlag: SharedArrayBuffer;
 }

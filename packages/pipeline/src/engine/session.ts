@@ -3,6 +3,7 @@
  * signals and HTTP stay alive on the thread that called.
  */
 import { Worker } from "node:worker_threads";
+import { loadedPlugins } from "../config/plugins.js";
 import type { JobEnd, JobMessage, JobNews, JobRequest } from "./messages.js";
 import { notice } from "./notices.js";
 import type { JobOptions, JobRunner, TaskOptions } from "./task-options.js";
@@ -54,7 +55,7 @@ export class EngineSession implements JobRunner, AsyncDisposable {
     const stop = () => Atomics.store(new Int32Array(flag), 0, 1);
     if (options.signal?.aborted) stop();
     options.signal?.addEventListener("abort", stop, { once: true });
-    const request: JobRequest = { module: module.href, input, stopFlag: flag };
+    const request: JobRequest = { module: module.href, input, plugins: loadedPlugins(), stopFlag: flag };
     try {
       const { end, listenerError } = await exchange(worker, request, options, stop);
       if (listenerError !== null) throw asError(listenerError.error);

@@ -24,7 +24,7 @@ import {
   VolumeFileError,
   VolumeFormatError,
 } from "@slicestack/volume";
-import { ConfigError } from "../config/errors.js";
+import { ConfigError, PluginError } from "../config/errors.js";
 
 /** An error as a message can hold it. */
 export interface PackedError {
@@ -66,9 +66,9 @@ export class SessionError extends Error {
 const here = import.meta.url;
 crossThreads(here, ArgumentError, DistributedError, LibtorchNotFoundError, OutOfMemoryError, StateDictError);
 crossThreads(here, TensorDisposedError, TorchError, CheckpointError, DicomSeriesError, RegionError);
-crossThreads(here, VolumeArgumentError, VolumeFileError, VolumeFormatError, ConfigError, SessionError);
+crossThreads(here, VolumeArgumentError, VolumeFileError, VolumeFormatError, ConfigError, PluginError);
 crossThreads(here, ClusteredSubjectsError, LabelError, PredictionsError, ProbabilityError, RangeOfParameterError);
-crossThreads(here, ShapeError, RangeError, TypeError, SyntaxError);
+crossThreads(here, ShapeError, SessionError, RangeError, TypeError, SyntaxError);
 
 const MOST_CAUSES = 8;
 

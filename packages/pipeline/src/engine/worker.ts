@@ -1,5 +1,6 @@
 /** The worker thread of a session: waits for requests, runs one job at a time, and answers. */
 import { parentPort } from "node:worker_threads";
+import { loadPlugins } from "../config/plugins.js";
 import { explained } from "./system-errors.js";
 import type { Job } from "./job.js";
 import type { JobMessage, JobRequest } from "./messages.js";
@@ -19,8 +20,10 @@ port.on("message", (request: JobRequest) => {
   );
 });
 
-async function runRequest({ module, input, stopFlag }: JobRequest): Promise<unknown> {
+async function runRequest({ module, input, plugins, stopFlag }: JobRequest): Promise<unknown> {
   const { job } = (await import(module)) as { job: Job<unknown, unknown> };
+  // After the module, with which the built-in components come: a plug-in may not take their names.
+  await loadPlugins(plugins);
   const flag = new Int32Array(stopFlag);
   return await job(input, {
     report: (progress) => send({ progress }),

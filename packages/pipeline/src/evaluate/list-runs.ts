@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { Estimate } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
+import { defaultName } from "../config/components.js";
 import { isHeld } from "../data/lock.js";
 import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
@@ -80,7 +81,7 @@ function readRun(run: string, folder: string): RunRow {
       seed,
       epochs: rows.length,
       select: select === undefined ? "" : selectionName(select),
-      val: select && chosen ? chosen[selectionColumn(select)] : NaN,
+      val: select === undefined ? NaN : (chosen?.[selectionColumn(select)] ?? NaN),
       test,
       testReads: readLedger(run).count,
       curves: curvesOf(rows, selections),
@@ -100,8 +101,8 @@ function livingStatus(run: string, status: string): string {
 function curvesOf(rows: readonly TrainingRow[], selections: Selections): RunRow["curves"] {
   const stages = [...new Set(rows.map(({ stage }) => stage))];
   return stages.map((stage) => {
-    const select = selections[stage] ?? "macro_f1";
-    const values = rows.filter((row) => row.stage === stage).map((row) => row[selectionColumn(select)]);
+    const select = selections[stage] ?? defaultName("metric");
+    const values = rows.filter((row) => row.stage === stage).map((row) => row[selectionColumn(select)] ?? NaN);
     return { stage, select: selectionName(select), values };
   });
 }

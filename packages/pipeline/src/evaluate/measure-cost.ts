@@ -4,8 +4,8 @@ import { traceShapes } from "@slicestack/torch/trace";
 import { medianOf } from "@slicestack/stats";
 import type { TaskVolume } from "../data/task.js";
 import { costOf, type Cost } from "../models/common/flops.js";
+import { componentOf } from "../models/component.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
-import { Maps3dHead } from "../models/networks/maps-3d.js";
 import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
 import type { Predictor } from "../predict/prediction.js";
 import type { ComputePlan } from "../run/compute.js";
@@ -79,7 +79,9 @@ function costOfTrunk(spec: SliceSpec | StackSpec, { channels }: TrunkShapes): Co
     const model = createTrunk(spec);
     const logits = (x_BCHW: Tensor) => {
       if (spec.method === "2d") return model.forward(x_BCHW);
-      return spec.head.name === "maps_3d" ? model.featureMaps(x_BCHW).flatten(1) : model.embed(x_BCHW);
+      return componentOf("head", spec.head.name).sees === "maps"
+        ? model.featureMaps(x_BCHW).flatten(1)
+        : model.embed(x_BCHW);
     };
     return { model, logits };
   };
@@ -92,13 +94,13 @@ function costOfHead(spec: StackSpec, { embedding, maps }: TrunkShapes): Cost {
     using trunk = createTrunk(spec);
     const model = createHead(spec, trunk);
     const logits = (x_BS: Tensor) => {
-      // maps_3d looks at the values of a mask, which are not there while shapes are traced.
-      if (model instanceof Maps3dHead) return model.forward(x_BS).logits_BK;
+      // Heads on maps look at the values of a mask, which are not there while shapes are traced.
+      if (model.sees === "maps") return model.forward(x_BS, null).logits_BK;
       return model.forward(x_BS, ones([x_BS.size(0), slices], { dtype: "bool" })).logits_BK;
     };
     return { model, logits };
   };
-  return costOf(counted, [slices, ...(name === "maps_3d" ? maps : embedding)], STEP);
+  return costOf(counted, [slices, ...(componentOf("head", name).sees === "maps" ? maps : embedding)], STEP);
 }
 
 /** What the trunk takes and gives for a slice. */

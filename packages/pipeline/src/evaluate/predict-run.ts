@@ -4,6 +4,7 @@ import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf } from "../config/stages.js";
 import { noteTestRead } from "../run/ledger.js";
+import { usePluginsOf } from "../models/spec-file.js";
 import { openRun } from "../run/open.js";
 import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } from "./run-predictions.js";
 import { readSubjectTable } from "./subject-table.js";
@@ -27,6 +28,7 @@ export async function predictRun(
   options: TaskOptions & { command?: string } = {},
 ): Promise<RunPredictions> {
   const { command = "predictRun() of @slicestack/pipeline" } = options;
+  await usePluginsOf(run);
   const opened = openRun(run);
   // The vote's threshold is always swept on val.
   const job: PredictJob = { run: resolve(run), other: null, parts: part === "val" ? ["val"] : ["val", "test"], measure: false }; // prettier-ignore

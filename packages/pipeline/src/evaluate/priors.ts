@@ -1,5 +1,6 @@
 /** The mix of classes that a model saw in training, where it was not that of the data. */
 import type { OptimisationConfig, RunConfig } from "../config/types.js";
+import { componentOf } from "../models/component.js";
 import type { Priors } from "./analysis/calibrate.js";
 import { classPrior } from "./baselines/prior.js";
 
@@ -7,14 +8,19 @@ import { classPrior } from "./baselines/prior.js";
  * A weighted sampler draws all classes equally often; inverse class weights do to the loss what drawing 1 / frequency as
  * often would.
  * @param trainLabels labels of the train part   @returns null where the mix was that of the data, or is not known exactly
- *   (effective class weights, focal loss, a class that train lacks)
+ *   (effective class weights, a loss that is not proper, a class that train lacks)
  */
 export function trainedPriors(config: RunConfig, trainLabels: readonly number[], classes: number): Priors | null {
   if (trainLabels.length === 0) return null; // an imported checkpoint
   const { loss, weightedLoss, classWeights } = config.method === "2d" ? config.slice : config.volume;
   const { weightedSampler } = decidingStage(config);
   const target = classPrior(trainLabels, classes);
-  if (target.includes(0) || loss === "focal" || (weightedLoss && classWeights !== "inverse")) return null;
+  if (
+    target.includes(0) ||
+    componentOf("loss", loss).isProper === false ||
+    (weightedLoss && classWeights !== "inverse")
+  )
+    return null;
   if (!weightedSampler && !weightedLoss) return null;
   const mix = target.map((share) => (weightedSampler ? 1 : share) / (weightedLoss ? share : 1));
   const sum = mix.reduce((a, b) => a + b, 0);

@@ -1,12 +1,7 @@
 /** Which layer Grad-CAM looks at. */
 import { BatchNorm2d, BatchNorm3d, Sequential, type Module } from "@slicestack/torch/nn";
 import { nearestKeys } from "../config/nearest.js";
-import { Attn } from "../models/networks/attn.js";
-import { CustomResNet } from "../models/trunks/custom-resnet.js";
-import { SimpleModular } from "../models/networks/simple-modular.js";
-import { Simple } from "../models/networks/simple.js";
-import { SliceCnn } from "../models/trunks/slice-cnn.js";
-import { VolumeCnn } from "../models/networks/volume-cnn.js";
+import type { CamLayers } from "../models/cam-layers.js";
 import { ExplainError } from "./errors.js";
 
 export interface TargetLayer {
@@ -17,24 +12,6 @@ export interface TargetLayer {
   rectified: boolean;
 }
 
-/** Layers that end a stage, and by how much their maps are smaller than the input. */
-type Stages = readonly (readonly [name: string, stride: number])[];
-
-const convolutions: Stages = [["bn1", 1], ["bn2", 2], ["bn3", 4]]; // prettier-ignore
-const blocks: Stages = [1, 2, 3, 4, 5].map((k) => [`conv${k}`, 2 ** (k - 1)] as const);
-const residual: Stages = [1, 2, 3, 4].map((k) => [`resnet.layer${k}`, 2 ** (k + 1)] as const);
-
-function stagesOf(model: Module): Stages {
-  if (model instanceof CustomResNet) return residual;
-  if (model instanceof SliceCnn || model instanceof Simple) return convolutions;
-  if (model instanceof VolumeCnn) return convolutions.map(([name, stride]) => [`slice_cnn.${name}`, stride] as const);
-  if (model instanceof SimpleModular || model instanceof Attn) return blocks;
-  throw new ExplainError(
-    `${model.constructor.name} has no layer that Grad-CAM takes by default`,
-    "Name one with --layer.",
-  );
-}
-
 /** Maps of the last layer of a network for 224 x 224 pixels, where Grad-CAM comes from, are 7 x 7. */
 const FEWEST = 7;
 
@@ -43,9 +20,18 @@ const FEWEST = 7;
  * 7 x 7, or the first where none is.
  * @param size height and width that the model sees   @throws ExplainError which names what is like it
  */
-export function targetLayer(model: Module, size: readonly [number, number], name: string | null): TargetLayer {
+export function targetLayer(
+  model: Module & { readonly camLayers?: CamLayers },
+  size: readonly [number, number],
+  name: string | null,
+): TargetLayer {
   if (name === null) {
-    const stages = stagesOf(model);
+    const { camLayers: stages = [] } = model;
+    if (stages.length === 0)
+      throw new ExplainError(
+        `${model.constructor.name} has no layer that Grad-CAM takes by default`,
+        "Name one with --layer.",
+      );
     const fine = stages.filter(([, stride]) => Math.ceil(Math.min(...size) / stride) >= FEWEST);
     return found(model, (fine.at(-1) ?? stages[0]!)[0]);
   }

@@ -8,7 +8,6 @@ import { cat, fromTypedArray, functional as F, grad, noGrad, ones, scope, type T
 import type { Module } from "@slicestack/torch/nn";
 import type { TaskVolume } from "../data/task.js";
 import type { Head } from "../models/heads/head.js";
-import { Maps3dHead } from "../models/networks/maps-3d.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { channelsOf, planesOf } from "../input/schema.js";
 import type { SliceStore } from "../input/slices.js";
@@ -35,7 +34,7 @@ export interface ReadOut {
 export function headReadOut(trunk: SliceModel, head: Head, slices: number): ReadOut {
   return {
     explained: "2.5d: log-odds of the class by trunk and head",
-    features: (x_NCHW) => (head instanceof Maps3dHead ? trunk.featureMaps(x_NCHW) : trunk.embed(x_NCHW)),
+    features: (x_NCHW) => (head.sees === "maps" ? trunk.featureMaps(x_NCHW) : trunk.embed(x_NCHW)),
     read: (features_BS, mask_BS) => {
       const { logits_BK, sliceWeight_BS } = head.forward(features_BS, mask_BS);
       return { logProbability_BK: head.outputs.logProbabilities(logits_BK), sliceWeight_BS };

@@ -1,8 +1,12 @@
-/** The facts of every model of the zoo for a size of data: parameters, multiply-adds, input, memory. Needs no data and no libtorch. */
-import { ones } from "@slicestack/torch";
+/** What each model costs for a size of data: parameters, multiply-adds, input, memory. Needs no data and no libtorch. */
+import { ones, zeros } from "@slicestack/torch";
+import { traceShapes } from "@slicestack/torch/trace";
+import { componentsOf } from "../config/components.js";
+import "./catalogue.js";
 import { costOf, type Cost, type Counted } from "./common/flops.js";
 import { ModelError } from "./common/model-error.js";
-import { createHead, createSliceModel, createVolumeModel, zoo, type ModelKind, type ZooModel } from "./registry.js";
+import type { HeadComponent, NetworkComponent, TrunkComponent } from "./component.js";
+import { createHead, createSliceModel, createVolumeModel } from "./create.js";
 
 export interface ZooShape {
   /** Height and width of a slice. */
@@ -13,6 +17,8 @@ export interface ZooShape {
   /** Slices (slice models) or volumes (all others) in a training step. */
   batch: number;
 }
+
+export type ModelKind = "slice model" | "head" | "volume model" | "two-stage";
 
 export interface ModelFacts {
   name: string;
@@ -29,15 +35,27 @@ export interface ModelFacts {
   problem: string | null;
 }
 
-// The heads are counted on the embeddings of custom_resnet.
+type Listed = TrunkComponent | HeadComponent | NetworkComponent;
+
+/** The heads are counted on the embeddings of the default trunk. */
 const embedding = 256;
 
-/** One row a model, in the order of the zoo. */
+/** Slice models, heads on their embeddings, and models of whole volumes, in the order of the catalogue. */
+export function listedModels(): readonly Listed[] {
+  const networks = componentsOf("network") as readonly NetworkComponent[];
+  const heads = componentsOf("head") as readonly HeadComponent[];
+  // A head that sees maps is listed as the network that it makes with its slice model.
+  const onEmbeddings = heads.filter(
+    ({ sees, name }) => sees === "embedding" || !networks.some((one) => one.name === name),
+  );
+  return [...(componentsOf("trunk") as readonly TrunkComponent[]), ...onEmbeddings, ...networks];
+}
+
 export function modelFacts(shape: ZooShape): ModelFacts[] {
-  return zoo.map((entry) => {
-    const { name, kind, architecture, source } = entry;
+  return listedModels().map((entry) => {
+    const { name, architecture, source } = entry;
     const { axes, input } = inputOf(entry, shape);
-    const facts = { name, kind, architecture, source, config: settingOf(entry), axes, input };
+    const facts = { name, kind: kindOf(entry), architecture, source, config: settingOf(entry), axes, input };
     try {
       return { ...facts, cost: costOf(() => counted(entry, shape), input, shape.batch), problem: null };
     } catch (error) {
@@ -47,28 +65,46 @@ export function modelFacts(shape: ZooShape): ModelFacts[] {
   });
 }
 
-function settingOf({ kind, name }: ZooModel): string {
-  if (kind === "slice model") return `slice.model: ${name === "2d_cnn" ? "slice_cnn" : name}`;
-  if (kind === "head") return `volume.head: ${name}`;
-  if (name === "two_stage") return "slice.model: custom_resnet, volume.head: flatten";
-  return name === "maps_3d" ? "volume.head: maps_3d" : `method: 3d, volume.model: ${name}`;
+function kindOf(entry: Listed): ModelKind {
+  if (entry.kind === "trunk") return "slice model";
+  if (entry.kind === "head") return "head";
+  return entry.stages === undefined ? "volume model" : "two-stage";
 }
 
-function inputOf({ kind, name }: ZooModel, { size, slices }: ZooShape): { axes: string; input: number[] } {
-  if (kind === "head") return { axes: "S, E", input: [slices, embedding] };
-  if (kind === "slice model") return { axes: "C, H, W", input: [name.endsWith("cnn") ? 1 : 3, ...size] };
-  return { axes: "1, H, W, D", input: [1, ...size, slices] };
+function settingOf(entry: Listed): string {
+  if (entry.kind === "head") return `volume.head: ${entry.name}`;
+  if (entry.kind === "network") return entry.setting ?? `method: 3d, volume.model: ${entry.name}`;
+  return entry.setting ?? `slice.model: ${entry.name}`;
 }
 
-function counted(entry: ZooModel, { size, slices, classes }: ZooShape): Counted {
-  if (entry.kind === "slice model") {
+function inputOf(entry: Listed, shape: ZooShape): { axes: string; input: number[] } {
+  const { size, slices } = shape;
+  if (entry.kind === "trunk") return { axes: "C, H, W", input: [entry.channels, ...size] };
+  if (entry.kind === "network") return { axes: "1, H, W, D", input: [1, ...size, slices] };
+  if (entry.sees === "embedding") return { axes: "S, E", input: [slices, embedding] };
+  return { axes: "S, F, h, w", input: [slices, ...mapsOf(shape)] };
+}
+
+/** The last maps of the default trunk: channels, height, width. */
+function mapsOf({ size, classes }: ZooShape): number[] {
+  const [{ name } = { name: "" }] = componentsOf("trunk");
+  return traceShapes(() => {
+    using trunk = createSliceModel({ model: name, dropout: 0 }, classes, size);
+    return trunk.featureMaps(zeros([1, trunk.channels, ...size])).shape.slice(1);
+  }).result;
+}
+
+function counted(entry: Listed, shape: ZooShape): Counted {
+  const { size, slices, classes } = shape;
+  if (entry.kind === "trunk") {
     const model = createSliceModel({ model: entry.name, dropout: 0 }, classes, size);
     return { model, logits: (x_BCHW) => model.forward(x_BCHW) };
   }
   if (entry.kind === "head") {
-    const model = createHead({ head: entry.name, dropout: 0 }, { embedding, slices, classes });
+    const mapChannels = entry.sees === "maps" ? mapsOf(shape)[0]! : embedding;
+    const model = createHead({ head: entry.name, dropout: 0 }, { embedding, mapChannels, slices, classes });
     const mask = (batch: number) => ones([batch, slices], { dtype: "bool" });
-    return { model, logits: (x_BSE) => model.forward(x_BSE, mask(x_BSE.size(0))).logits_BK };
+    return { model, logits: (x_BS) => model.forward(x_BS, mask(x_BS.size(0))).logits_BK };
   }
   const model = createVolumeModel({ model: entry.name }, classes, [...size, slices]);
   return { model, logits: (x_BCHWD) => model.forward(x_BCHWD) };

@@ -1,12 +1,14 @@
 /** The configuration that an imported checkpoint runs under: as given, and checked against what the file holds; or as the file shows. */
 import { basename } from "node:path";
+import { findComponent } from "../config/components.js";
 import { loadConfig } from "../config/load.js";
 import type { RunConfig } from "../config/types.js";
-import { modelText } from "../weights/describe.js";
-import type { ModelGuess } from "../weights/describe-model.js";
+import { modelText } from "./describe.js";
+import type { ModelGuess } from "./describe-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
-import { trunkDepth } from "./registry.js";
-import type { Recognised } from "../weights/recognise.js";
+import { componentOf, type NetworkComponent } from "./component.js";
+import { outputsOf, trunkDepth } from "./create.js";
+import type { Recognised } from "./recognise.js";
 
 /** Height, width and slices of the published system, where weights do not tell them. */
 const published = [128, 128, 64] as const;
@@ -40,28 +42,26 @@ export function settingsOf(file: string, found: Recognised, given: Given): Setti
   return { config: { ...config, fineTune: { ...loaded.fineTune, epochs: 0, warmupEpochs: 0 } }, classes, notes };
 }
 
-function ownSettings(file: string, { guess, method }: Recognised): Record<string, string> {
+function ownSettings(file: string, { guess, method, trunk, head }: Recognised): Record<string, string> {
   const name = basename(file)
     .replace(/\.[^.]*$/, "")
     .replace(/^\.+/, "");
   const settings: Record<string, string> = { name: name === "" ? "imported" : name, method };
   if (method === "3d") return { ...settings, "volume.model": guess.model };
-  settings["slice.model"] = guess.depth === null ? "slice_cnn" : `resnet${guess.depth}`;
-  if (method === "2.5d") settings["volume.head"] = headOf(file, guess);
+  settings["slice.model"] = trunk!;
+  if (method === "2.5d") settings["volume.head"] = head ?? untold(file, guess);
   return settings;
 }
 
-function headOf(file: string, { model }: ModelGuess): string {
-  if (model === "two_stage" || model.endsWith("flatten head")) return "flatten";
-  if (model === "maps_3d") return "maps_3d";
-  if (model.endsWith("attention head")) return "attention";
-  throw new CheckpointError(file, `holds a ${model} whose kind its names do not tell`, "Give --config with the configuration of its run."); // prettier-ignore
+function untold(file: string, { model }: ModelGuess): never {
+  const problem = `holds a ${model} whose kind its names do not tell`;
+  throw new CheckpointError(file, problem, "Give --config with the configuration of its run.");
 }
 
-function checkModel(file: string, { guess, method }: Recognised, config: RunConfig): void {
+function checkModel(file: string, { guess, method, head }: Recognised, config: RunConfig): void {
   const asked = config.method === "3d" ? config.volume.model : config.slice.model;
   const fits =
-    config.method === method && (method === "3d" ? [guess.model, ...guess.alike].includes(asked) : fitsSlice(guess, config.slice.model)) && fitsHead(guess, config); // prettier-ignore
+    config.method === method && (method === "3d" ? [guess.model, ...guess.alike].includes(asked) : fitsSlice(guess, config.slice.model)) && fitsHead(head, config); // prettier-ignore
   if (fits) return;
   const wanted = config.method === "2.5d" ? `${asked} with the head ${config.volume.head}` : asked;
   throw new CheckpointError(
@@ -73,11 +73,10 @@ function checkModel(file: string, { guess, method }: Recognised, config: RunConf
 
 const fitsSlice = ({ depth }: ModelGuess, model: RunConfig["slice"]["model"]): boolean => trunkDepth(model) === depth;
 
-function fitsHead({ model }: ModelGuess, { method, volume: { head } }: RunConfig): boolean {
+/** A head that no names tell may be any that has no names of its own. */
+function fitsHead(head: string | null, { method, volume }: RunConfig): boolean {
   if (method !== "2.5d") return true;
-  if (model === "maps_3d" || head === "maps_3d") return model === head;
-  if (model === "two_stage" || model.endsWith("flatten head")) return head === "flatten";
-  return head !== "flatten";
+  return head === null ? componentOf("head", volume.head).recognise === undefined : head === volume.head;
 }
 
 /** Task classes. Weights show how many outputs there are, the configuration how many classes. */
@@ -88,7 +87,7 @@ function classesOf(file: string, { classes: outputs, model }: ModelGuess, config
     classesToInclude?.length ??
     classNames?.length;
   const loss = config.method === "2d" ? config.slice.loss : config.volume.loss;
-  const held = outputs === null ? undefined : loss === "ordinal" ? outputs + 1 : outputs;
+  const held = outputs === null ? undefined : classesOfOutputs(loss, outputs);
   if (asked !== undefined && held !== undefined && asked !== held)
     throw new CheckpointError(
       file,
@@ -99,6 +98,10 @@ function classesOf(file: string, { classes: outputs, model }: ModelGuess, config
   if (classes !== undefined) return classes;
   throw new CheckpointError(file, `does not tell how many classes its ${model} has`, "Give --config with classes_to_include."); // prettier-ignore
 }
+
+/** The number of classes for which a loss has so many outputs. */
+const classesOfOutputs = (loss: string, outputs: number): number =>
+  outputsOf(loss).outputs(outputs) === outputs ? outputs : outputs + 1;
 
 function taskText({ task: { classesToInclude, classMapping, classNames } }: RunConfig): string {
   if (classMapping !== null)
@@ -131,9 +134,9 @@ function sized(file: string, { guess, method }: Recognised, { slice, volume }: R
   };
 }
 
-/** attn pools over the whole volume, so that any size runs; the others have weights for one size, which is not the published one. */
+/** A network that pools over the whole volume runs at any size; the others have weights for one size, which is not the published one. */
 function publishedSize(file: string, { model }: ModelGuess): readonly number[] {
-  if (model === "attn") return published;
+  if ((findComponent("network", model) as NetworkComponent | undefined)?.anySize) return published;
   throw new CheckpointError(
     file,
     `holds ${model} of another size than the published ${published.join(" x ")}, and does not tell which`,

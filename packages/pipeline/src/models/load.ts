@@ -2,13 +2,12 @@
 import { existsSync } from "node:fs";
 import { noGrad, scope, StateDictError, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { modelText } from "../weights/describe.js";
-import { guessModel } from "../weights/describe-model.js";
+import { modelText } from "./describe.js";
+import { guessModel } from "./describe-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { checkRecorded } from "../weights/recorded.js";
 import { readWeights } from "../weights/weights.js";
 import { adaptInputChannels } from "../weights/input-channels.js";
-import { CustomResNet } from "./trunks/custom-resnet.js";
 import type { SliceModel } from "./trunks/slice-model.js";
 
 /** What was loaded. */
@@ -39,7 +38,8 @@ export function loadWeights(model: Module, file: string): Loaded {
  */
 export function loadTrunk(model: SliceModel, file: string): Loaded {
   const wanted = "slice.pretrained takes torchvision's weights of the slice model's ResNet.";
-  if (!(model instanceof CustomResNet))
+  const part = model.pretrained;
+  if (part === null)
     throw new CheckpointError(file, "this slice model has no ResNet trunk to load into", `${wanted} Set it to null.`);
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   return scope(() => {
@@ -48,7 +48,7 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
     const trunk = new Map(tensors);
     const first = trunk.get("conv1.weight");
     if (first?.dim === 4 && first.size(1) === 3) trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
-    loadInto(model.resnet, trunk, file, wanted);
+    loadInto(part, trunk, file, wanted);
     return loadedOf(loaded);
   });
 }

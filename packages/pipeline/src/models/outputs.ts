@@ -3,7 +3,6 @@
  * B samples, O outputs, K classes, T = K - 1 binary tasks of ordered classes.
  */
 import { functional as F, onesLike, scope, zerosLike, type Tensor } from "@slicestack/torch";
-import type { StageConfig } from "../config/types.js";
 
 export interface ClassOutputs {
   /** Width of the last layer. */
@@ -39,9 +38,4 @@ export function ordinalSurprise(logits_BT: Tensor): Tensor {
     const ended_BK = surprise(zerosLike(logits_BT)).pad([0, 1]); // the last class ends nothing
     return passed_BK.add(ended_BK);
   });
-}
-
-/** Default: cross entropy. */
-export function outputsOf(loss: StageConfig["loss"] = "cross_entropy"): ClassOutputs {
-  return loss === "ordinal" ? ordinalOutputs : softmaxOutputs;
 }

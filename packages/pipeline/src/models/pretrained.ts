@@ -19,17 +19,17 @@ const site = "https://download.pytorch.org/models";
 // torchvision's names hold the first eight digits of the hash.
 const files: Record<string, Partial<Record<ResNetDepth, PinnedFile>>> = {
   imagenet: {
-    18: pinned("resnet18", "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec", 46_830_571),
-    34: pinned("resnet34", "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f", 87_319_819),
-    50: pinned("resnet50", "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a", 102_530_333),
+    18: pinned(18, "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec", 46_830_571),
+    34: pinned(34, "b627a593bcbe140c234610266fe4f8ae95ea42fc881d091c9b6052e6b1d0590f", 87_319_819),
+    50: pinned(50, "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a", 102_530_333),
   },
   imagenet_v2: {
-    50: pinned("resnet50", "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca", 102_540_417),
+    50: pinned(50, "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca", 102_540_417),
   },
 };
 
-function pinned(model: string, sha256: string, bytes: number): PinnedFile {
-  return { url: `${site}/${model}-${sha256.slice(0, 8)}.pth`, sha256, bytes };
+function pinned(depth: ResNetDepth, sha256: string, bytes: number): PinnedFile {
+  return { url: `${site}/resnet${depth}-${sha256.slice(0, 8)}.pth`, sha256, bytes };
 }
 
 export interface FindOptions extends Pick<DownloadOptions, "onProgress" | "signal" | "patience" | "pause"> {

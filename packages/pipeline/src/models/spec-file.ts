@@ -1,5 +1,6 @@
 /** The contract that a run keeps as model.json. Runs of before it are read too: theirs is put together from their data. */
 import { existsSync, readFileSync } from "node:fs";
+import { loadPlugins } from "../config/plugins.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
 import { modelSpecSchema, type ModelSpec } from "./spec.js";
@@ -27,6 +28,14 @@ export function readSpec(run: string): ModelSpec | null {
     if (!(error instanceof SyntaxError)) throw error;
     return refuse(`cannot be read (${error.message})`);
   }
+}
+
+/**
+ * Loads the plug-ins that a run was begun with, on this thread and for the jobs that it starts.
+ * @throws PluginError where one is missing or has changed since   @throws RunError
+ */
+export async function usePluginsOf(run: string): Promise<void> {
+  await loadPlugins(readSpec(run)?.plugins ?? []);
 }
 
 /** Of a run and the data that it is opened on. @throws RunError, ConfigError */

@@ -1,9 +1,11 @@
 /** The contract of the model that a configuration trains on a data set: here alone are the two put together. */
 import type { RunConfig } from "../config/types.js";
 import { ConfigError } from "../config/errors.js";
+import { loadedPlugins } from "../config/plugins.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
 import { sliceInput, volumeInput } from "../input/of-config.js";
+import { componentOf } from "./component.js";
 import { SPEC_FORMAT, seenOf, type ModelSpec, type StackSpec } from "./spec.js";
 
 /** What decides how large models are, and what they see. */
@@ -22,13 +24,13 @@ export function specOfTraining(trained: Trained): ModelSpec {
   const { config, dataset } = trained;
   const common = commonOf(trained);
   if (config.method === "3d") {
-    const { model: name, dropout, loss, batchSize: batch } = config.volume;
+    const { model: name, modelOptions: options = {}, dropout, loss, batchSize: batch } = config.volume;
     const input = volumeInput(config, dataset);
-    return { ...common, method: "3d", input, network: { name, dropout, loss, batch } };
+    return { ...common, method: "3d", input, network: { name, options, dropout, loss, batch } };
   }
-  const { model: name, dropout, loss, vote: rule, voteK: k } = config.slice;
+  const { model: name, modelOptions: options = {}, dropout, loss, vote: rule, voteK: k } = config.slice;
   const input = sliceInput(config, dataset);
-  const slices = { input, trunk: { name, dropout, loss }, vote: { rule, k } };
+  const slices = { input, trunk: { name, options, dropout, loss }, vote: { rule, k } };
   if (config.method === "2d") return { ...common, method: "2d", ...slices };
   const isFineTuned = config.fineTune.epochs > 0;
   return { ...common, method: "2.5d", ...slices, head: headOf(config, dataset), isFineTuned };
@@ -53,15 +55,18 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
             split: split.hash,
             volumes: { train: train.length, val: val.length },
           },
+    plugins: loadedPlugins()
+      .filter(({ file }) => config.plugins.includes(file))
+      .map(({ file, sha256 }) => ({ file, sha256 })),
   } as const;
 }
 
 function headOf({ volume, transform }: RunConfig, { volumes }: Pick<Dataset, "volumes">): StackSpec["head"] {
-  if (volume.head === "maps_3d" && transform.planes === "three") {
-    const message = "transform.planes: maps_3d stacks the maps of axial slices; set planes axial, or take another head";
+  if (componentOf("head", volume.head).sees === "maps" && transform.planes === "three") {
+    const message = `transform.planes: ${volume.head} stacks the maps of axial slices; set planes axial, or take another head`;
     throw new ConfigError([{ key: "transform.planes", message }]);
   }
-  const { head: name, dropout, k, width, layers, loss, slices: sampled } = volume;
+  const { head: name, headOptions: options = {}, dropout, k, width, layers, loss, slices: sampled } = volume;
   const slices = Math.max(...volumes.map(({ count }) => seenOf(count, sampled, transform)));
-  return { name, dropout, k, width, layers, loss, slices, sampled };
+  return { name, options, dropout, k, width, layers, loss, slices, sampled };
 }

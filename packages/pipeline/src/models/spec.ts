@@ -12,7 +12,9 @@ const whole = z.int().min(0);
 const positive = z.int().min(1);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const window = z.tuple([z.number(), z.number()]);
-const loss = z.enum(["cross_entropy", "focal", "ordinal"]);
+/** By its name; which names there are, the catalogue and plug-ins say. */
+const loss = z.string();
+const options = z.record(z.string(), z.unknown()).default({});
 
 /** How volumes are prepared before the model sees them, and what they are stored as. */
 const preparedSchema = z.strictObject({
@@ -28,10 +30,11 @@ const preparedSchema = z.strictObject({
   range: window,
 });
 
-const trunkSchema = z.strictObject({ name: z.string(), dropout: z.number(), loss });
+const trunkSchema = z.strictObject({ name: z.string(), options, dropout: z.number(), loss });
 
 const headSchema = z.strictObject({
   name: z.string(),
+  options,
   dropout: z.number().nullable(),
   k: positive.nullable(),
   width: positive.nullable(),
@@ -45,6 +48,7 @@ const headSchema = z.strictObject({
 
 const networkSchema = z.strictObject({
   name: z.string(),
+  options,
   dropout: z.number().nullable(),
   loss,
   /** Volumes at once, as in training. */
@@ -71,6 +75,8 @@ const common = {
   prepared: preparedSchema,
   /** What it was trained on; null for an imported checkpoint. */
   trainedOn: originSchema.nullable(),
+  /** The modules outside of the package that its components are from: it is only opened with these very files. */
+  plugins: z.array(z.strictObject({ file: z.string(), sha256 })).default([]),
 };
 
 /** How the slices of a volume vote. */

@@ -2,15 +2,19 @@
  * From the fingerprint of data and machine to one configuration, each choice with its reason. Rules, not a search: the same
  * data and machine give the same plan. Where a rule came from a measurement, docs/explanation/plan.md has it.
  */
+import { plannedName } from "../config/components.js";
 import type { Fingerprint } from "./fingerprint.js";
 
 /** Slices a second through a slice model of this machine: a training step, and embedding alone. */
 export interface Speed {
-  model: TrunkName;
+  model: string;
   training: number;
   embedding: number;
 }
-export type TrunkName = "slice_cnn" | "resnet18" | "resnet50";
+
+/** The trunks that are planned with, the lightest first. */
+const ROLES = { small: "small", middle: "much data or pretrained weights", large: "pretrained weights" } as const;
+export const plannedTrunks = (): string[] => Object.values(ROLES).map((role) => plannedName("trunk", role));
 
 export interface Machine {
   device: string;
@@ -19,7 +23,7 @@ export interface Machine {
   /** Measured, the lightest model first. */
   speeds: Speed[];
   /** Models whose ImageNet weights lie on this machine already. */
-  pretrained: TrunkName[];
+  pretrained: string[];
 }
 
 export interface Choice {
@@ -50,7 +54,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
   const binary = data.classes.length === 2;
   const balanced = isBalanced(data.train);
   const volumes = sum(data.train);
-  const select = binary ? "auroc" : "macro_f1";
+  const select = plannedName("metric", binary ? "two classes" : "several classes");
   const why = binary
     ? "two classes: the ranking is chosen by, which depends on no threshold"
     : "several classes, rare ones among them: macro F1 counts each alike";
@@ -120,16 +124,17 @@ interface Trunk extends Speed {
 
 /** The largest trunk that the data feed and that the budget allows some epochs of. */
 function trunkFor(data: Fingerprint, machine: Machine, budget: number | null): Trunk {
-  const of = (model: TrunkName) => machine.speeds.find((speed) => speed.model === model);
+  const of = (model: string) => machine.speeds.find((speed) => speed.model === model);
   const small = machine.speeds[0]!;
   const affordable = (speed: Speed) => budget === null || secondsOf(data, speed, FEWEST_EPOCHS, 4) <= budget;
   const enough = sum(data.train) >= RESNET_FROM;
-  for (const model of ["resnet50", "resnet18"] as const) {
+  const [middle, large] = [plannedName("trunk", ROLES.middle), plannedName("trunk", ROLES.large)];
+  for (const model of [large, middle]) {
     const speed = of(model);
     const pretrained = machine.pretrained.includes(model);
     if (speed === undefined || !affordable(speed)) continue;
     if (pretrained) return { ...speed, pretrained, reason: "ImageNet weights are at hand and the budget allows it" };
-    if (enough && model === "resnet18")
+    if (enough && model === middle)
       return { ...speed, pretrained, reason: `${sum(data.train)} volumes feed it without ImageNet weights` };
   }
   const why = enough ? "the budget allows no larger one" : `${sum(data.train)} volumes and no ImageNet weights on this machine: a larger one would learn them by heart`; // prettier-ignore
@@ -188,13 +193,13 @@ function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: nu
 function headFor(data: Fingerprint, volumes: number): Choice[] {
   const [least, , most] = data.depth;
   if (isCube(data)) {
-    const head: Choice = { key: "volume.head", value: "transformer", reason: "slices of three planes, which no order along the body joins" }; // prettier-ignore
+    const head: Choice = { key: "volume.head", value: plannedName("head", "slices of three planes"), reason: "slices of three planes, which no order along the body joins" }; // prettier-ignore
     if (slicesOf(data) === 3 * most) return [head];
     return [head, { key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` }]; // prettier-ignore
   }
   const depths = least === most ? `${most} slices` : `${least} to ${most} slices`;
-  if (least !== most) return [{ key: "volume.head", value: "attention", reason: `${depths} a volume: pooled, not stacked` }]; // prettier-ignore
-  return [{ key: "volume.head", value: "conv1d", reason: `${depths} in each volume: where along the body a finding lies counts too; flatten would have tens of millions of weights for ${volumes} volumes` }]; // prettier-ignore
+  if (least !== most) return [{ key: "volume.head", value: plannedName("head", "volumes of several depths"), reason: `${depths} a volume: pooled, not stacked` }]; // prettier-ignore
+  return [{ key: "volume.head", value: plannedName("head", "volumes of one depth"), reason: `${depths} in each volume: where along the body a finding lies counts too; side by side they would have tens of millions of weights for ${volumes} volumes` }]; // prettier-ignore
 }
 
 function optimiser(stage: "slice" | "volume"): Choice[] {

@@ -1,15 +1,15 @@
 /** The job of `plan`: how fast this machine trains and embeds slices of a size. */
 import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicestack/torch";
 import type { JobContext } from "../engine/job.js";
-import { createSliceModel } from "../models/registry.js";
+import { createSliceModel } from "../models/create.js";
 import { planCompute, startCompute } from "../run/compute.js";
-import { plannedSize, type Speed, type TrunkName } from "./choose.js";
+import { plannedSize, type Speed } from "./choose.js";
 
 export interface MeasureJob {
   /** Height and width of the stored slices. */
   stored: [number, number];
   classes: number;
-  models: TrunkName[];
+  models: string[];
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
 }
 

@@ -10,10 +10,11 @@ import { splitPath } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { systemProbe } from "../engine/doctor/probe.js";
 import { usableCores } from "../engine/doctor/cpu.js";
+import { trunkDepth } from "../models/create.js";
 import { havePretrained } from "../models/pretrained.js";
 import { visible } from "../page/visible.js";
 import { splitsOf } from "../train/split-for.js";
-import { choose, type Choice, type Machine, type Plan } from "./choose.js";
+import { choose, plannedTrunks, type Choice, type Machine, type Plan } from "./choose.js";
 import { fingerprint, type Fingerprint } from "./fingerprint.js";
 import type { Measured, MeasureJob } from "./measure-job.js";
 
@@ -44,7 +45,7 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const job: MeasureJob = {
     stored: [found.height, found.width],
     classes: found.classes.length,
-    models: ["slice_cnn", "resnet18", "resnet50"],
+    models: plannedTrunks(),
     compute: { device, threads, precision: "auto" },
   };
   const measured = await runJob<MeasureJob, Measured>(
@@ -53,13 +54,17 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
     taskOptionsOf(options),
   );
   const probe = systemProbe();
-  const [has18, has50] = [await havePretrained(18), await havePretrained(50)];
+  const pretrained: string[] = [];
+  for (const name of plannedTrunks()) {
+    const depth = trunkDepth(name);
+    if (depth !== null && (await havePretrained(depth))) pretrained.push(name);
+  }
   const machine: Machine = {
     device: measured.device,
     cores: usableCores(probe).usable,
     memoryBytes: probe.totalBytes,
     speeds: measured.speeds,
-    pretrained: [...(has18 ? (["resnet18"] as const) : []), ...(has50 ? (["resnet50"] as const) : [])],
+    pretrained,
   };
   const chosen = choose(found, machine, budget);
   const yaml = planYaml(chosen, found, machine);

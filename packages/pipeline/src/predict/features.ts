@@ -18,6 +18,7 @@ import {
   type Tensor,
 } from "@slicestack/torch";
 import { allGather, allReduce, broadcast, DistributedError, rank, worldSize } from "@slicestack/torch/distributed";
+import { loadedPlugins } from "../config/plugins.js";
 import { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
 import { AtomicFileWriter } from "../data/atomic.js";
@@ -228,7 +229,10 @@ function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOp
   const { bfloat16 } = options;
   const { version, cpuCapability } = libtorchInfo(); // with the number of threads, what the last bits depend on
   const engine = [version, cpuCapability, getNumThreads(), bfloat16, device.split(":")[0]];
-  const facts = ["features 5", kind, weightsHash, transform, datasetHash, engine, chosen.flat()];
+  // The same weights in another plug-in's trunk, or views by another augmentation, are other features.
+  const plugins = loadedPlugins().map(({ sha256 }) => sha256);
+  const code = plugins.length === 0 ? [] : [plugins];
+  const facts = ["features 5", kind, weightsHash, transform, datasetHash, engine, chosen.flat(), ...code];
   const key = createHash("sha256").update(JSON.stringify(facts)).digest("hex");
   return join(ownCache("embeddings"), `${key}.safetensors`);
 }

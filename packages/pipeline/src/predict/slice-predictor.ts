@@ -8,6 +8,7 @@ import { planesOf } from "../input/schema.js";
 import { SliceStore } from "../input/slices.js";
 import type { VoxelSource } from "../input/source.js";
 import { ModelError } from "../models/common/model-error.js";
+import { componentOf } from "../models/component.js";
 import type { Head } from "../models/heads/head.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { seenOf } from "../models/spec.js";
@@ -88,7 +89,7 @@ export class SlicePredictor implements Predictor {
   /** Whether the head sees feature maps in place of embeddings. */
   get #hasMaps(): boolean {
     const { spec } = this.#model;
-    return spec.method === "2.5d" && spec.head.name === "maps_3d";
+    return spec.method === "2.5d" && componentOf("head", spec.head.name).sees === "maps";
   }
 
   get #sampled(): number | null {
@@ -136,14 +137,14 @@ function depthOf({ spec }: OpenSliceModel, { volumes }: VoxelSource): number {
   return Math.max(slices, ...volumes.map(({ count }) => seenOf(count, sampled, spec.input)));
 }
 
-/** The flatten head has weights for each place of a slice, so that every volume must have them all. */
+/** A head may have weights for each place of a slice, so that every volume must have them all. */
 function checkDepths({ spec }: OpenSliceModel, volumes: readonly Volume[]): void {
-  if (spec.method === "2d" || spec.head.name !== "flatten") return;
+  if (spec.method === "2d" || componentOf("head", spec.head.name).needsOneDepth !== true) return;
   const { slices, sampled } = spec.head;
   const other = volumes.find(({ count }) => seenOf(count, sampled, spec.input) !== slices);
   if (other === undefined) return;
   const received = seenOf(other.count, sampled, spec.input);
   const depth = Math.ceil(slices / planesOf(spec.input));
   const problem = `was trained for volumes of ${slices} slices, volume ${other.id} has ${received}`;
-  throw new ModelError("flatten", problem, `Prepare the data with --depth ${depth}.`);
+  throw new ModelError(spec.head.name, problem, `Prepare the data with --depth ${depth}.`);
 }

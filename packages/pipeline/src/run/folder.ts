@@ -137,7 +137,7 @@ export function readRecord(run: string): RunRecord {
 export function readRunConfig(run: string): RunConfig {
   const file = runPaths(run).config;
   if (existsSync(runPaths(run).record)) checkConfig(file, readRecord(run).configSha256);
-  return loadConfig({ file });
+  return loadConfig({ file, isStored: true });
 }
 
 /** @param recorded the hash that its run or group has of it; none in those of earlier versions   @throws RunError */

@@ -75,7 +75,7 @@ export function readGroup(group: string): GroupRecord {
 /** What all members have in common but for the seed. @throws RunError where config.yaml is not that of the start   @throws ConfigError */
 export function readGroupConfig(group: string, record: GroupRecord): RunConfig {
   checkConfig(groupPaths(group).config, record.configSha256);
-  return loadConfig({ file: groupPaths(group).config });
+  return loadConfig({ file: groupPaths(group).config, isStored: true });
 }
 
 /** The splits that the members share out among themselves, in order. @throws SplitError, RunError where they were exchanged */

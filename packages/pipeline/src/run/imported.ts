@@ -6,6 +6,7 @@ import { sealed } from "../data/split/split.js";
 import type { TaskVolume } from "../data/task.js";
 import { RunError, type ImportedFrom, type RunRecord } from "./folder.js";
 import type { OpenRun } from "./open.js";
+import { findComponent } from "../config/components.js";
 
 /** @throws RunError where its stacking head has a place for more slices than the volumes have */
 export function openImported(
@@ -22,13 +23,14 @@ export function openImported(
 }
 
 function checkDepth(run: string, { method, transform, volume }: RunConfig, test: readonly TaskVolume[]): void {
-  if (method !== "2.5d" || volume.head !== "flatten" || volume.slices === null) return;
+  if (method !== "2.5d" || volume.slices === null) return;
+  if (findComponent("head", volume.head)?.needsOneDepth !== true) return;
   const planes = transform.planes === "three" ? 3 : 1;
   const short = test.find(({ count }) => count * planes < volume.slices!);
   if (short === undefined) return;
   throw new RunError(
     run,
-    `has a flatten head for ${volume.slices} slices, volume ${short.id} has ${short.count * planes}`,
+    `has a ${volume.head} head for ${volume.slices} slices, volume ${short.id} has ${short.count * planes}`,
     `Prepare the data set with --depth ${Math.ceil(volume.slices / planes)}.`,
   );
 }

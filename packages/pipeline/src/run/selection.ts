@@ -1,4 +1,5 @@
 /** Which metric on val chose the epoch of each stage, and which epoch that was. */
+import { findComponent } from "../config/components.js";
 import { stagesOf } from "../config/stages.js";
 import type { OptimisationConfig, RunConfig } from "../config/types.js";
 import type { TrainingRow } from "./training-rows.js";
@@ -8,19 +9,12 @@ export type Selection = OptimisationConfig["select"];
 /** By stage: slice, volume, fine_tune. */
 export type Selections = Readonly<Record<string, Selection>>;
 
-/** How people call each metric, and where metrics.jsonl has it. */
-const METRIC_OF: Record<Selection, { name: string; column: NumberColumn }> = {
-  macro_f1: { name: "macro F1", column: "val_macro_f1" },
-  balanced_accuracy: { name: "balanced accuracy", column: "val_balanced_accuracy" },
-  auroc: { name: "AUROC", column: "val_auroc" },
-  quadratic_kappa: { name: "QW kappa", column: "val_quadratic_kappa" },
-  loss: { name: "loss", column: "val_loss" },
-};
+/** How people call a metric: of a plug-in that is not loaded, its name. */
+export const selectionName = (select: Selection): string => metricNamed(select)?.label ?? select;
+/** Where metrics.jsonl has it. */
+export const selectionColumn = (select: Selection): `val_${string}` => `val_${select}`;
 
-type NumberColumn = Exclude<keyof TrainingRow, "stage">;
-
-export const selectionName = (select: Selection): string => METRIC_OF[select].name;
-export const selectionColumn = (select: Selection): NumberColumn => METRIC_OF[select].column;
+const metricNamed = (select: Selection) => findComponent("metric", select);
 
 export function selectionsOf(config: RunConfig): Selections {
   const stages = { slice: config.slice, volume: config.volume, fine_tune: config.fineTune };
@@ -34,8 +28,9 @@ export function selectionsOf(config: RunConfig): Selections {
  */
 export function chosenEpoch(rows: readonly TrainingRow[], select: Selection): TrainingRow | undefined {
   const scoreOf = (row: TrainingRow) => {
-    const value = row[selectionColumn(select)];
-    return select !== "loss" && Number.isFinite(value) ? value : -row.val_loss;
+    const value = row[selectionColumn(select)] ?? NaN;
+    const score = metricNamed(select)?.lowerIsBetter ? -value : value;
+    return Number.isFinite(score) ? score : -row.val_loss;
   };
   return rows.reduce<TrainingRow | undefined>((best, row) => {
     if (best === undefined) return row;

@@ -13,6 +13,8 @@ export interface TrainingRow {
   val_auroc: number;
   val_quadratic_kappa: number;
   seconds: number;
+  /** Other selection metrics, by their names. */
+  [further: `val_${string}`]: number;
 }
 
 /**
@@ -49,8 +51,10 @@ function trainingRow(row: Record<string, unknown>): TrainingRow[] {
   const { stage, epoch } = row;
   if (typeof stage !== "string" || typeof epoch !== "number") return [];
   const number = (key: string) => (typeof row[key] === "number" ? row[key] : Number.NaN);
+  const further = Object.entries(row).filter(([key, value]) => key.startsWith("val_") && typeof value === "number");
   return [
     {
+      ...(Object.fromEntries(further) as Record<`val_${string}`, number>),
       stage,
       epoch,
       train_loss: number("train_loss"),

@@ -13,7 +13,7 @@ import { writePredictions } from "../evaluate/predictions.js";
 import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
-import { loadAblation } from "./ablation-file.js";
+import { usePluginsOfStudy, loadAblation } from "./ablation-file.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
 import { stepsOf } from "./steps.js";
 import { ablationFigure } from "./ablation-figure.js";
@@ -42,6 +42,7 @@ export function ablate(options: AblateOptions): Promise<AblateResult> {
 
 async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
   const { part = "val", command = "ablate() of @slicestack/pipeline" } = options;
+  await usePluginsOfStudy(options.file);
   const ablation = loadAblation(options.file);
   const dataset = openDataset(options.data);
   const [out, data] = [resolve(options.out), resolve(options.data)];

@@ -5,7 +5,8 @@ import { z } from "zod";
 import { METRICS, type MetricName } from "@slicestack/stats";
 import { ConfigError } from "../config/errors.js";
 import { loadConfig } from "../config/load.js";
-import { readSource } from "../config/document.js";
+import { usePlugins } from "../config/plugins.js";
+import { isMapping, readSource } from "../config/document.js";
 import { findConfig } from "../config/shipped.js";
 import type { RunConfig } from "../config/types.js";
 import { validate } from "../config/validate.js";
@@ -65,13 +66,27 @@ export interface Ablation {
   configOf: (variant: Variant, seed: number) => RunConfig;
 }
 
+/** Loads the plug-ins of the study's configuration, before loadAblation reads it. @throws ConfigError, PluginError */
+export async function usePluginsOfStudy(file: string): Promise<void> {
+  const { config, settings } = readSource({ file }).root;
+  if (typeof config !== "string") return; // loadAblation says what is wrong with it
+  const plugins = isMapping(settings) ? settings["plugins"] : undefined;
+  const overrides = plugins === undefined ? {} : { overrides: { plugins: JSON.stringify(plugins) } };
+  await usePlugins({ file: baseOf(file, config), ...overrides });
+}
+
+/** The configuration that a study varies: beside its file, or a shipped one. */
+function baseOf(file: string, config: string): string {
+  const beside = resolve(dirname(resolve(file)), config);
+  return existsSync(beside) ? beside : findConfig(config);
+}
+
 /** @throws ConfigError with file and line of what is wrong, in the file or in a variant's settings */
 export function loadAblation(file: string): Ablation {
   const source = readSource({ file });
   const place = (path: readonly PropertyKey[], what: "key" | "value") => ({ file, ...source.locate(path, what) });
   const read = validate(schema, source.root, place);
-  const beside = resolve(dirname(resolve(file)), read.config);
-  const base = existsSync(beside) ? beside : findConfig(read.config);
+  const base = baseOf(file, read.config);
   const refuse = (path: string[], message: string): never => {
     throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
   };

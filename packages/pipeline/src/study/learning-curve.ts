@@ -17,7 +17,7 @@ import { splitsOf } from "../train/split-for.js";
 import { curveFigure } from "./curve-figure.js";
 import { latexOf, markdownOf, terminalOf } from "./blocks.js";
 import { curveBlocks } from "./curve-table.js";
-import { loadAblation, type Ablation } from "./ablation-file.js";
+import { usePluginsOfStudy, loadAblation, type Ablation } from "./ablation-file.js";
 import { studyPage } from "./study-page.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
 import { stepsOf } from "./steps.js";
@@ -60,6 +60,7 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
   const { part = "val", slicesOfAll = false, command = "learningCurve() of @slicestack/pipeline" } = options;
   const shares = [...new Set(options.shares ?? SHARES)].sort((a, b) => b - a);
   if (shares.length < 2) throw new SplitError(`shares: expected at least two, received ${shares.join(", ") || "none"}`, "0.25 0.5 1 is usual."); // prettier-ignore
+  await usePluginsOfStudy(options.file);
   const ablation = loadAblation(options.file);
   const dataset = openDataset(options.data);
   const [out, data] = [resolve(options.out), resolve(options.data)];

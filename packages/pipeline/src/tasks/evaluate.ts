@@ -1,4 +1,5 @@
 /** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
+import { usePluginsOf } from "../models/spec-file.js";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { RangeOfParameterError } from "@slicestack/stats";
@@ -80,6 +81,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const { run, data, part: otherPart = "all", mapClasses = {}, onProgress, signal, protocol = "clean" } = options;
   if (protocol === "paper" && data !== undefined)
     throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
+  await usePluginsOf(run);
   // After a move: the run's own data set, and not another one.
   const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
   const other = data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };

@@ -14,6 +14,7 @@ import type { TaskVolume } from "../data/task.js";
 import { storedVolume } from "../inspect/read.js";
 import { svgToPng } from "../page/drawing.js";
 import { RunError, runPaths } from "../run/folder.js";
+import { usePluginsOf } from "../models/spec-file.js";
 import { openRun, type OpenRun } from "../run/open.js";
 import { ExplainError } from "../explain/errors.js";
 import { orderFigure } from "../explain/figure.js";
@@ -65,6 +66,7 @@ const CHECK = { steps: 10, draws: 3 };
 export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const { run, out, signal, command = "" } = options;
   refuseForeign(resolve(out), "pictures");
+  await usePluginsOf(run);
   const opened = openRun(run);
   checkTrained(opened, run);
   const job = jobOf(opened, options);

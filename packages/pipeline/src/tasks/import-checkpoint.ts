@@ -9,15 +9,15 @@ import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
-import { modelText } from "../weights/describe.js";
+import { modelText } from "../models/describe.js";
 import { checkRecorded, writeRecorded } from "../weights/recorded.js";
 import { readWeights } from "../weights/weights.js";
 import { loadInto } from "../models/load.js";
-import { createHeadFor, createSliceModel, createVolumeModel } from "../models/registry.js";
+import { createHeadFor, createSliceModel, createVolumeModel } from "../models/create.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { RunError, runPaths, writeRecord } from "../run/folder.js";
 import { softwareVersions } from "../run/versions.js";
-import { recognise, type Recognised } from "../weights/recognise.js";
+import { recognise, type Recognised } from "../models/recognise.js";
 import { settingsOf, type Given, type Settings } from "../models/imported-settings.js";
 
 export interface ImportOptions extends Given {

@@ -6,6 +6,7 @@ import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { checkOrdinal } from "../config/classes.js";
 import { ConfigError } from "../config/errors.js";
+import { loadPlugins } from "../config/plugins.js";
 import { stagesOf, type StageName } from "../config/stages.js";
 import { configDifferences, configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
@@ -17,9 +18,9 @@ import { foldNumber, splitText, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf, type Task } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
-import { trunkDepth } from "../models/registry.js";
+import { trunkDepth } from "../models/create.js";
 import { specOfTraining } from "../models/spec-of-training.js";
-import { writeSpec } from "../models/spec-file.js";
+import { usePluginsOf, writeSpec } from "../models/spec-file.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { addChecksums, checkFile, isTrainingFile, suspendChecksums } from "../run/checksums.js";
 import { checkCache } from "../run/cache.js";
@@ -92,6 +93,8 @@ export interface TrainResult extends TrainOutcome {
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { config, data, stage = "all", resume = false, world = alone, onEpoch, saveSeconds, keepStates, takeOver = false } = options; // prettier-ignore
   const run = resolve(options.out);
+  await loadPlugins(config.plugins.map((file) => ({ file })));
+  if (resume) await usePluginsOf(run);
   checkStage(config, stage, !resume && options.sliceFrom === undefined);
   const isFirst = world.rank === 0;
   const job: TrainJob = {

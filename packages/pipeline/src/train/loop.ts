@@ -12,8 +12,8 @@ import { finiteValidation, refuseNonFinite } from "./finite.js";
 import { refuseMissingGradients } from "./gradients.js";
 import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
-import { isBetter, metricOf, scoreOf, selectionWords, shownScore } from "./scores.js";
-import type { Stage, Validation } from "./stage.js";
+import { isBetter, scoredEpoch, scoreOf, selectionWords, shownScore, type ScoredEpoch } from "./scores.js";
+import type { Stage } from "./stage.js";
 import { backwardBatch, piecesOf } from "./step.js";
 
 export interface StageRun {
@@ -79,10 +79,11 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       if (clock.since() > saveSeconds) checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
     }
     shareModel(model); // batch norm that is not synchronised has followed each rank's own items
-    const validation = fromFirstRank(averaged(() => finiteValidation(stage, state.epoch))); // all must choose alike
+    const scores = averaged(() => finiteValidation(stage, state.epoch));
+    const validation = fromFirstRank(scoredEpoch(scores, config)); // all must choose alike
     schedule.observe(validation.loss);
     state.seconds += clock.seconds();
-    const row = rowOf(name, state, validation, optimizer.learningRate);
+    const row = rowOf(name, state, validation, config.select, optimizer.learningRate);
     log.write(row);
     job.event(row);
     if (isBetter(validation, state.best, config.select)) {
@@ -151,7 +152,8 @@ function stopwatch() {
 function rowOf(
   stage: Stage<unknown, unknown>["name"],
   state: StageState,
-  validation: Validation,
+  validation: ScoredEpoch,
+  select: string,
   learningRate: number,
 ): EpochRow {
   return {
@@ -166,6 +168,7 @@ function rowOf(
     val_macro_f1: validation.macroF1,
     val_auroc: validation.auroc,
     val_quadratic_kappa: validation.quadraticKappa,
+    ...({ [`val_${select}`]: validation.selected } as Record<`val_${string}`, number>),
     learning_rate: learningRate,
     seconds: state.seconds,
   };
@@ -191,10 +194,10 @@ function progressOf<T, I>({ name, config }: Stage<T, I>, state: StageState, step
 function epochReport<T, I>(
   { name, config }: Stage<T, I>,
   row: EpochRow,
-  validation: Validation,
+  validation: ScoredEpoch,
   { best }: StageState,
 ): EpochReport {
-  const score = metricOf(validation, config.select);
+  const score = validation.selected;
   return {
     stage: name,
     epoch: row.epoch + 1,

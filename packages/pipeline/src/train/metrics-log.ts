@@ -22,6 +22,8 @@ export interface EpochRow {
   val_quadratic_kappa: number;
   learning_rate: number;
   seconds: number;
+  /** Another metric that a stage selects by. */
+  [further: `val_${string}`]: number;
 }
 
 /** The lines of a metrics.jsonl whose rows are wanted; one that was cut off by a kill is dropped. */

@@ -11,6 +11,7 @@ import { Joint } from "../models/joint.js";
 import { SliceStore } from "../input/slices.js";
 import { datasetSource } from "../input/source.js";
 import { VolumeStore } from "../input/volumes.js";
+import { componentOf } from "../models/component.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
@@ -126,7 +127,8 @@ function featuresOf(
     };
     const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
     const options = { ...compute, onBatch, ...view };
-    const made = head === "maps_3d" ? volumeMaps(source, volumes, options) : volumeEmbeddings(source, volumes, options);
+    const seesMaps = componentOf("head", head).sees === "maps";
+    const made = (seesMaps ? volumeMaps : volumeEmbeddings)(source, volumes, options);
     before += count(volumes);
     job.report({ stage: "embeddings", done: before, total, unit: "slices" });
     return made;

@@ -10,7 +10,7 @@ import {
   rank,
 } from "@slicestack/stats";
 import type { OptimisationConfig } from "../config/types.js";
-import { selectionName } from "../run/selection.js";
+import { componentOf } from "../models/component.js";
 import type { Validation } from "./stage.js";
 
 /** @param probabilities volumes x classes */
@@ -22,6 +22,9 @@ export function validationScores(
   const confusion = confusionMatrix(labels, probabilities.map(argmax), classes);
   const loss = labels.reduce((sum, label, k) => sum - Math.log(Math.max(probabilities[k]?.[label] ?? 0, 1e-12)), 0);
   return {
+    labels,
+    probabilities,
+    classes,
     loss: loss / Math.max(1, labels.length),
     accuracy: accuracy(confusion),
     balancedAccuracy: balancedAccuracy(confusion),
@@ -47,36 +50,42 @@ function meanAuroc(labels: readonly number[], probabilities: readonly (readonly 
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-/** The selection metric itself: a loss as a loss, NaN where it is undefined. */
-export function metricOf(validation: Validation, select: OptimisationConfig["select"]): number {
-  return {
-    macro_f1: validation.macroF1,
-    balanced_accuracy: validation.balancedAccuracy,
-    auroc: validation.auroc,
-    quadratic_kappa: validation.quadraticKappa,
-    loss: validation.loss,
-  }[select];
+/** The scores of an epoch that its row keeps, and the one that its stage selects by. */
+export type ScoredEpoch = Omit<Validation, "labels" | "probabilities" | "classes"> & {
+  /** The selection metric itself: a loss as a loss, NaN where it is undefined. */
+  selected: number;
+};
+
+export function scoredEpoch(
+  validation: Validation,
+  { select, selectOptions = {} }: Pick<OptimisationConfig, "select" | "selectOptions">,
+): ScoredEpoch {
+  const { labels: _, probabilities: __, classes: ___, ...scores } = validation;
+  return { ...scores, selected: componentOf("metric", select).value(validation, selectOptions) };
 }
 
+const lowerIsBetter = (select: string): boolean => componentOf("metric", select).lowerIsBetter === true;
+
 /** Higher is better. Where the chosen score is undefined, the loss decides. */
-export function scoreOf(validation: Validation, select: OptimisationConfig["select"]): number {
-  const score = metricOf(validation, select);
-  return select !== "loss" && Number.isFinite(score) ? score : -validation.loss;
+export function scoreOf({ selected, loss }: Pick<ScoredEpoch, "selected" | "loss">, select: string): number {
+  const score = lowerIsBetter(select) ? -selected : selected;
+  return Number.isFinite(score) ? score : -loss;
 }
 
 /** The selection metric as people call it. */
-export const selectionWords = (select: OptimisationConfig["select"]): string =>
-  select === "loss" ? "val loss" : selectionName(select);
+export const selectionWords = (select: string): string => {
+  const { label } = componentOf("metric", select);
+  return lowerIsBetter(select) ? `val ${label}` : label;
+};
 
 /** A score as it is shown: a loss is kept negative, so that higher is better, and shown as a loss. */
-export const shownScore = (score: number, select: OptimisationConfig["select"]): number =>
-  select === "loss" ? -score : score;
+export const shownScore = (score: number, select: string): number => (lowerIsBetter(select) ? -score : score);
 
 /** Of equal scores the lower loss. */
 export function isBetter(
-  validation: Validation,
+  validation: Pick<ScoredEpoch, "selected" | "loss">,
   best: { score: number; loss: number } | null,
-  select: OptimisationConfig["select"],
+  select: string,
 ): boolean {
   if (best === null) return true;
   const score = scoreOf(validation, select);

@@ -5,6 +5,7 @@ import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
 import { sliceTransform } from "../input/of-config.js";
+import { componentOf } from "../models/component.js";
 import { leastBatch } from "./slice-stage.js";
 
 /** @param ranks processes that share each batch   @throws ConfigError */
@@ -20,7 +21,7 @@ function checkSelection(config: RunConfig, { classes, parts }: Task): void {
   const problems = stagesOf(config).flatMap((stage) => {
     const key = stage === "fine_tune" ? "fineTune" : stage;
     const { select, epochs } = config[key];
-    if (epochs === 0 || (select !== "auroc" && select !== "quadratic_kappa")) return [];
+    if (epochs === 0 || componentOf("metric", select).needsTwoClasses !== true) return [];
     const received = `the ${parts.val.length} val volumes are all of ${classes.names[present[0] ?? 0] ?? "one class"}`;
     return [
       {

@@ -2,18 +2,12 @@
 import type { Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { OptimisationConfig } from "../config/types.js";
+import type { EpochScores } from "../models/component.js";
 import type { StageName } from "../run/folder.js";
 import type { StageMemory } from "./checkpoint.js";
 
-export interface Validation {
-  loss: number;
-  accuracy: number;
-  balancedAccuracy: number;
-  macroF1: number;
-  /** Mean of the classes against the rest; NaN where only one class is there. */
-  auroc: number;
-  quadraticKappa: number;
-}
+/** What an epoch is scored by: each metric of the catalogue takes its value from it. */
+export type Validation = EpochScores;
 
 /** Consecutive items of a batch. */
 export interface Piece {

@@ -1,12 +1,14 @@
 /** Stage two: a light head on the stacked embeddings (or maps) of the frozen slice model. */
 import { cat, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
+import { plannedName } from "../config/components.js";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
 import type { TaskVolume } from "../data/task.js";
 import type { Features } from "../predict/features.js";
+import { componentOf } from "../models/component.js";
 import type { Head } from "../models/heads/head.js";
 import { predictVolumes, stackVolumes, type StackedVolume } from "../predict/forward.js";
 import { Objective } from "./losses/objective.js";
@@ -88,15 +90,17 @@ function stackViews(
   };
 }
 
-/** The flattening head has one weight a slice position, so all volumes need one depth. @throws ConfigError */
+/** A head with weights for each place of a slice needs one depth in all volumes. @throws ConfigError */
 export function checkHeadFits(config: RunConfig, { volumes }: Pick<Dataset, "volumes">): void {
   const seen = volumes.map(({ count }) => Math.min(count, config.volume.slices ?? count));
   const [least, most] = [Math.min(...seen), Math.max(...seen)];
-  if (config.method !== "2.5d" || config.volume.head !== "flatten" || least === most) return;
+  const { head } = config.volume;
+  if (config.method !== "2.5d" || componentOf("head", head).needsOneDepth !== true || least === most) return;
+  const other = plannedName("head", "volumes of several depths");
   throw new ConfigError([
     {
       key: "volume.head",
-      message: `volume.head: flatten needs one depth, this data set has ${least} to ${most} slices; take another head, e.g. attention, set volume.slices to ${least}, or prepare it with --depth 64`,
+      message: `volume.head: ${head} needs one depth, this data set has ${least} to ${most} slices; take another head, e.g. ${other}, set volume.slices to ${least}, or prepare it with --depth 64`,
     },
   ]);
 }

@@ -35,7 +35,7 @@ const usualNames = [
 ];
 /**
  * What wrappers write before every name: DataParallel, torch.compile, Lightning's module. So no model of ours may keep
- * all its weights in one child of such a name (test/export/describe.test.ts holds it).
+ * all its weights in one child of such a name (test/models/describe.test.ts holds it).
  */
 const wrapperPrefixes = ["module.", "_orig_mod.", "model.", "net."];
 const lightningKey = "pytorch-lightning_version";

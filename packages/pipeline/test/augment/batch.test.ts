@@ -1,6 +1,7 @@
 /** A whole augmentation: what it depends on, what is shared, in which range its draws lie. */
 import assert from "node:assert/strict";
 import { autocast, liveTensors, manualSeed, rand, randn, scope } from "@slicestack/torch";
+import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { affineMatrix, drawAffine } from "../../src/augment/affine.js";
 import { augmentSlices, augmentStacks, augmentVolumes } from "../../src/augment/augment.js";

@@ -1,6 +1,7 @@
 /** Geometry: against torchvision's formulas, SciPy, and cases that can be seen without a calculation. */
 import assert from "node:assert/strict";
 import { cat, rand } from "@slicestack/torch";
+import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../../src/augment/augment.js";
 import type { AffineDraw, Sides } from "../../src/augment/affine.js";

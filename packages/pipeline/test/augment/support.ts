@@ -23,7 +23,7 @@ export function closeTo(actual: Tensor, expected: readonly number[], tolerance: 
 }
 
 /** One transform with the keys given, always met; all others off. */
-export function only<K extends keyof AugmentConfig>(
+export function only<K extends keyof typeof transformDefaults>(
   name: K,
   keys: Partial<NonNullable<AugmentConfig[K]>> = {},
 ): AugmentConfig {

@@ -1,6 +1,7 @@
 /** What changes values: blur, noise, the jittered window, intensity, erasing. */
 import assert from "node:assert/strict";
 import { getGeneratorState, linspace, manualSeed, rand, zeros } from "@slicestack/torch";
+import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../../src/augment/augment.js";
 import { blur } from "../../src/augment/blur.js";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import Ajv from "ajv";
 import { parse } from "yaml";
+import "../../src/models/catalogue.js";
 import { stageClasses } from "../../src/config/classes.js";
 import { configJsonSchema, publishedJsonSchema } from "../../src/config/json-schema.js";
 import { loadConfig } from "../../src/config/load.js";

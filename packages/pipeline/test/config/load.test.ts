@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import "../../src/models/catalogue.js";
 import { augmentPresets } from "../../src/config/augment.js";
 import { demoConfig } from "../../src/config/demo.js";
 import { ConfigError } from "../../src/config/errors.js";

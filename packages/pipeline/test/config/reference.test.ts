@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import "../../src/models/catalogue.js";
 import { augmentPresets } from "../../src/config/augment.js";
 import { augmentKeys, configKeys, type ConfigKey } from "../../src/config/keys.js";
 import { loadConfig } from "../../src/config/load.js";
@@ -22,7 +23,7 @@ function presetTable(): string {
   const cell = (setting: object | null) =>
     setting === null ? "" : Object.entries(setting).map(([name, value]) => `${name} ${short(value)}`).join(", "); // prettier-ignore
   const rows = (Object.keys(none) as (keyof typeof none)[]).map(
-    (name) => `| \`${name}\` | ${[light, published, strong].map((preset) => cell(preset[name])).join(" | ")} |`,
+    (name) => `| \`${name}\` | ${[light, published, strong].map((preset) => cell(preset[name] ?? null)).join(" | ")} |`,
   );
   return ["", "| | light | published | strong |", "|---|---|---|---|", ...rows, "", ""].join("\n");
 }

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { writeNpy } from "@slicestack/volume/node";
+import "../../src/models/catalogue.js";
 import { loadConfig } from "../../src/config/load.js";
 import { writeTable } from "../../src/data/csv.js";
 import { prepare } from "../../src/data/prepare/prepare.js";

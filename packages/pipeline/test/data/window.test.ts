@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { writeNpy } from "@slicestack/volume/node";
+import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { writeTable } from "../../src/data/csv.js";
 import { prepare } from "../../src/data/prepare/prepare.js";

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import "../../src/models/catalogue.js";
 import { loadConfig } from "../../src/config/load.js";
 import { writeFileAtomic } from "../../src/data/atomic.js";
 import { readTable } from "../../src/data/csv.js";

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import "../../src/models/catalogue.js";
 import { correctedResampledTTest } from "@slicestack/stats";
 import { compareRuns } from "../../src/tasks/compare-runs.js";
 import { ensembleOf, combinationOf } from "../../src/evaluate/group/ensemble.js";

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
+import "../../src/models/catalogue.js";
 import { metricsSchema } from "../../src/evaluate/metrics-file.js";
 
 const page = join(import.meta.dirname, "../../../../../docs/reference/metrics.schema.json");

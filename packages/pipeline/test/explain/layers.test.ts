@@ -8,7 +8,7 @@ import { ExplainError } from "../../src/explain/errors.js";
 import { classActivation } from "../../src/explain/grad-cam.js";
 import { targetLayer } from "../../src/explain/layers.js";
 import { tapped } from "../../src/explain/tap.js";
-import { createSliceModel, createVolumeModel, type VolumeModelName } from "../../src/models/registry.js";
+import { createSliceModel, createVolumeModel } from "../../src/models/create.js";
 import { leakFree } from "../models/support.js";
 
 leakFree("by default the last stage whose maps are at least 7 x 7, of every trunk and 3D model", () => {
@@ -26,7 +26,7 @@ leakFree("by default the last stage whose maps are at least 7 x 7, of every trun
   assert.equal(ofSlices("resnet18", [24, 24]), "resnet.layer1.1");
   assert.equal(ofSlices("slice_cnn", [64, 64]), "bn3");
   assert.equal(ofSlices("slice_cnn", [16, 16]), "bn2");
-  const ofVoxels = (model: VolumeModelName, size: VolumeSize) => nameOf(() => createVolumeModel({ model }, 2, size), [size[0], size[1]]); // prettier-ignore
+  const ofVoxels = (model: string, size: VolumeSize) => nameOf(() => createVolumeModel({ model }, 2, size), [size[0], size[1]]); // prettier-ignore
   assert.equal(ofVoxels("simple", [32, 32, 8]), "bn3");
   assert.equal(ofVoxels("simple_modular", [64, 64, 32]), "conv4");
   assert.equal(ofVoxels("attn", [128, 128, 32]), "conv5");

@@ -5,6 +5,7 @@ import { fromTypedArray, functional as F, liveTensors, manualSeed, Scope, scope,
 import { Conv2d, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
 import { Adam } from "@slicestack/torch/optim";
 import type { Volume } from "@slicestack/volume";
+import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { planScans, type ScanPlan } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";

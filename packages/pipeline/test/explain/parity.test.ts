@@ -9,13 +9,12 @@ import { integratedGradients } from "../../src/explain/integrated-gradients.js";
 import { headReadOut, SliceFunction, voteReadOut, type ReadOut } from "../../src/explain/slice-function.js";
 import type { VolumeFunction } from "../../src/explain/volume-function.js";
 import { VoxelFunction } from "../../src/explain/voxel-function.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
 import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
 import { VolumeStore } from "../../src/input/volumes.js";
-import type { VolumeModelName } from "../../src/models/registry.js";
 import { expectAllNear, expectNear, fill, sampled, scatter, type Sampled } from "../models/parity.js";
 import { config, leakFree, randomDataset } from "../models/support.js";
 
@@ -53,7 +52,7 @@ function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadO
   return owning(made, [store, model, ...(readOut.module === null ? [] : [readOut.module])]);
 }
 
-function ofVoxels(folder: string, of: MapCase, name: VolumeModelName): VolumeFunction & Disposable {
+function ofVoxels(folder: string, of: MapCase, name: string): VolumeFunction & Disposable {
   const [, , height = 0, width = 0, depth = 0] = of.shape;
   const dataset = randomDataset(folder, [depth], [height, width]);
   const store = new VolumeStore(datasetSource(dataset), volumeTransform(config(), dataset, "cpu"));

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { arange, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { reorient, voxelToWorld, worldToVoxel, type Triple, type Volume } from "@slicestack/volume";
 import { readNifti, writeNifti } from "@slicestack/volume/node";
+import "../../src/models/catalogue.js";
 import { mapsToVolume, slicesToVolume, voxelsToVolume, type SliceGrid } from "../../src/explain/placement.js";
 import { mapInSource } from "../../src/explain/source-map.js";
 import { readStored } from "../../src/data/store.js";

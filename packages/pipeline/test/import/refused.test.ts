@@ -9,7 +9,7 @@ import { CheckpointError } from "@slicestack/torch/safetensors";
 import { writeSafetensors } from "../../src/weights/safetensors.js";
 import { evaluate } from "../../src/tasks/evaluate.js";
 import { importCheckpoint } from "../../src/tasks/import-checkpoint.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
 import { openRun } from "../../src/run/open.js";
 import { train } from "../../src/tasks/train.js";
 import { torchvisionShapes } from "../models/support.js";

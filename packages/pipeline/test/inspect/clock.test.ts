@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { getNumThreads, liveTensors } from "@slicestack/torch";
+import "../../src/models/catalogue.js";
 import { loadConfig } from "../../src/config/load.js";
 import { clock, type ClockResult } from "../../src/inspect/clock.js";
 import { clockText } from "../../src/inspect/clock-text.js";

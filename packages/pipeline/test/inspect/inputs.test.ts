@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
+import "../../src/models/catalogue.js";
 import type { RunConfig } from "../../src/config/types.js";
 import type { Dataset, StoreArray } from "../../src/data/store.js";
 import type { VolumeRecord } from "../../src/data/volume-record.js";

@@ -16,13 +16,14 @@ import {
 import type { Head, HeadSettings } from "../../src/models/heads/head.js";
 import { NoisyOrHead } from "../../src/models/heads/noisy-or.js";
 import { TopKHead } from "../../src/models/heads/topk.js";
-import { createHead, headNames, type HeadName } from "../../src/models/registry.js";
+import { headNames } from "../../src/models/catalogue.js";
+import { createHead } from "../../src/models/create.js";
 import { close, leakFree, maskOf } from "./support.js";
 
 const [embedding, slices, classes] = [6, 7, 3];
 const depths = [3, 7, 5];
 
-function make(head: HeadName, settings: HeadSettings = {}, dropout = 0): Head {
+function make(head: string, settings: HeadSettings = {}, dropout = 0): Head {
   manualSeed(5);
   return createHead({ head, dropout, ...settings }, { embedding, slices, classes });
 }
@@ -81,7 +82,7 @@ for (const name of headNames) {
     using head = make(name);
     const mask_BS = maskOf(depths, slices);
     const { weights } = step(head, randn([3, slices, embedding]), mask_BS);
-    const without: HeadName[] = ["flatten", "max"];
+    const without: string[] = ["flatten", "max"];
     assert.equal(weights === null, without.includes(name));
     if (weights === null) return;
     close(weights.sum(1), ones([3]), 1e-6);
@@ -98,7 +99,7 @@ for (const name of headNames) {
 }
 
 leakFree("flatten, conv1d, gru and transformer see slice order; mean, max, topk, noisy_or and attention do not", () => {
-  const seeing: HeadName[] = ["flatten", "conv1d", "gru", "transformer"];
+  const seeing: string[] = ["flatten", "conv1d", "gru", "transformer"];
   const x_BSE = randn([1, slices, embedding]);
   const turned_BSE = cat(
     [3, 0, 6, 1, 5, 2, 4].map((k) => x_BSE.narrow(1, k, 1)),
@@ -191,7 +192,7 @@ leakFree("noisy_or: scores of ±500 and of ±5000 give finite logits in order, a
 });
 
 test("settings that a head does not have, or that do not fit it, are refused with what does", () => {
-  const refused = (head: HeadName, settings: HeadSettings, message: RegExp) =>
+  const refused = (head: string, settings: HeadSettings, message: RegExp) =>
     assert.throws(() => make(head, settings), { name: "ModelError", message });
   refused("mean", { k: 3 }, /^mean: has no k, received 3\. Leave it out, or take topk\.$/);
   refused("topk", { width: 8 }, /^topk: has no width.*attention, conv1d, gru, transformer\.$/);

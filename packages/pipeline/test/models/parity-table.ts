@@ -2,14 +2,8 @@
 import type { Tensor } from "@slicestack/torch";
 import type { HeadSettings } from "../../src/models/heads/head.js";
 import { Maps3d } from "../../src/models/networks/maps-3d.js";
-import {
-  createHead,
-  createSliceModel,
-  createVolumeModel,
-  headNames,
-  type SliceModelName,
-  type VolumeModelName,
-} from "../../src/models/registry.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { headNames } from "../../src/models/catalogue.js";
 import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { TwoStage } from "../../src/models/networks/two-stage.js";
 import type { VolumeModel } from "../../src/models/networks/volume-model.js";
@@ -27,10 +21,7 @@ interface Options extends HeadSettings {
   depths?: number[];
 }
 
-function slice(
-  model: SliceModelName,
-  logits: (made: SliceModel, x: Tensor) => Tensor = (made, x) => made.forward(x),
-): Make {
+function slice(model: string, logits: (made: SliceModel, x: Tensor) => Tensor = (made, x) => made.forward(x)): Make {
   return ({ classes, shape }, { channels, dropout = 0 }: Options): Called => {
     const size: [number, number] = [shape[2] ?? 0, shape[3] ?? 0];
     const made = createSliceModel({ model, dropout, ...(channels === undefined ? {} : { channels }) }, classes, size);
@@ -44,7 +35,7 @@ const called = (model: VolumeModel): Called => ({
   forward: (x) => ({ logits: model.forward(x), weights: null }),
 });
 
-function volume(model: VolumeModelName): Make {
+function volume(model: string): Make {
   return (of, { dropout = 0 }: Options) => called(createVolumeModel({ model, dropout }, of.classes, sizeOf(of)));
 }
 
@@ -64,7 +55,7 @@ function maps3d(of: ParityCase, { trunk = "resnet18", depths, frozen = true }: O
   return { model, forward: (x) => ({ logits: model.forward(x, mask?.() ?? null), weights: null }) };
 }
 
-function head(name: (typeof headNames)[number]): Make {
+function head(name: string): Make {
   return ({ classes, shape }, { dropout = 0, ...settings }: Options) => {
     const [, slices = 0, embedding = 0] = shape;
     const made = createHead({ head: name, dropout, ...settings }, { embedding, slices, classes });

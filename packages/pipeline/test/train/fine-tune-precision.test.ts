@@ -6,7 +6,7 @@ import { AdamW } from "@slicestack/torch/optim";
 import type { Task } from "../../src/data/task.js";
 import { unusedParameters } from "../../src/models/common/unused.js";
 import { Joint } from "../../src/models/joint.js";
-import { createHeadFor, createSliceModel } from "../../src/models/registry.js";
+import { createHeadFor, createSliceModel } from "../../src/models/create.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import "../../src/models/catalogue.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { StageName } from "../../src/config/stages.js";
 import type { TaskVolume } from "../../src/data/task.js";

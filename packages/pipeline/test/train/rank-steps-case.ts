@@ -8,7 +8,7 @@ import type { RunConfig } from "../../src/config/types.js";
 import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { Joint } from "../../src/models/joint.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";

@@ -61,6 +61,9 @@ export function pointStage(
 
 /** The smaller the loss, the better by every score. */
 export const validationOf = (loss: number): Validation => ({
+  labels: [],
+  probabilities: [],
+  classes: 2,
   loss,
   accuracy: 1 - loss / 100,
   balancedAccuracy: 1 - loss / 100,

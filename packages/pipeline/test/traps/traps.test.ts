@@ -33,7 +33,7 @@ import { greyPng } from "../../src/page/grey-png.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
 import { volumeEmbeddings, type FeatureSource } from "../../src/predict/features.js";
 import { embedSlices, predictSlices, stackVolumes } from "../../src/predict/forward.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/registry.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";

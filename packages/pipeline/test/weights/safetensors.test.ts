@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fromTypedArray, tensor, zeros } from "@slicestack/torch";
+import "../../src/models/catalogue.js";
 import { readSafetensors, writeSafetensors } from "../../src/weights/safetensors.js";
 import { readWeights } from "../../src/weights/weights.js";
 import { leakFree } from "../models/support.js";

@@ -4,6 +4,7 @@
  */
 import type { Tensor } from "@slicestack/torch";
 import { BatchNorm3d, Conv3d, Module } from "@slicestack/torch/nn";
+import { outputs, type ModelGuess, type Shapes } from "../recognition.js";
 
 export class ConvBlock3d extends Module {
   readonly conv: Conv3d;
@@ -19,4 +20,14 @@ export class ConvBlock3d extends Module {
   forward(x_BCHWD: Tensor): Tensor {
     return this.bn.forward(this.conv.forward(x_BCHWD)).relu();
   }
+}
+
+/** What Grad-CAM may look at in five of these blocks, each of which is pooled by 2. */
+export const blockLayers = [1, 2, 3, 4, 5].map((k) => [`conv${k}`, 2 ** (k - 1)] as const);
+
+/** What five blocks are recognised by. */
+export function fiveBlocks(shapes: Shapes): Pick<ModelGuess, "channels" | "classes"> | null {
+  const first = shapes("conv1.conv.weight");
+  if (first?.length !== 5 || shapes("conv5.conv.weight") === undefined) return null;
+  return { channels: first[1] ?? null, classes: outputs(shapes, "fc3") };
 }

@@ -6,6 +6,9 @@
 import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { defineHead } from "../component.js";
+import { inputs, outputs as outputsOf } from "../recognition.js";
+import { z } from "zod";
 
 export class AttentionHead extends Head {
   readonly drop: Dropout;
@@ -14,14 +17,13 @@ export class AttentionHead extends Head {
   readonly score: Linear;
   readonly classifier: Linear;
 
-  /** @param options width A, default 64 */
-  constructor({ embedding, classes, dropout, width }: HeadOptions) {
+  /** @param options width A */
+  constructor({ embedding, classes, dropout, width }: HeadOptions & { width: number }) {
     super();
-    const attention = width ?? 64;
     this.drop = new Dropout(dropout);
-    this.value = new Linear(embedding, attention);
-    this.gate = new Linear(embedding, attention);
-    this.score = new Linear(attention, 1);
+    this.value = new Linear(embedding, width);
+    this.gate = new Linear(embedding, width);
+    this.score = new Linear(width, 1);
     this.classifier = new Linear(embedding, classes);
   }
 
@@ -34,3 +36,21 @@ export class AttentionHead extends Head {
     return { logits_BK: this.classifier.forward(pooled_BE), sliceWeight_BS: weight_BS };
   }
 }
+
+export const attention = defineHead({
+  name: "attention",
+  source: "Ilse et al., ICML 2018",
+  architecture: "gated attention of width 64, E-K",
+  options: z.strictObject({ width: z.int().min(1).default(64) }),
+  planned: "volumes of several depths",
+  create: ({ outputs, ...shape }, { width }) => new AttentionHead({ ...shape, classes: outputs, width }),
+  signature: "gate.weight, score.weight",
+  recognise: (shapes) =>
+    shapes("gate.weight") === undefined || shapes("score.weight") === undefined
+      ? null
+      : {
+          model: "attention head",
+          classes: outputsOf(shapes, "classifier"),
+          embedding: inputs(shapes, "gate"),
+        },
+});

@@ -7,6 +7,8 @@ import type { Tensor } from "@slicestack/torch";
 import { Conv1d, Dropout, Linear, ModuleList } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { onlyPresent, SlicePool } from "./slice-pool.js";
+import { defineHead } from "../component.js";
+import { z } from "zod";
 
 export class Conv1dHead extends Head {
   readonly drop: Dropout;
@@ -14,19 +16,15 @@ export class Conv1dHead extends Head {
   readonly pool: SlicePool;
   readonly classifier: Linear;
 
-  /** @param options width H, default 64; layers, default 2 */
-  constructor({ embedding, classes, dropout, width, layers }: HeadOptions) {
+  /** @param options width H */
+  constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
     super();
-    const hidden = width ?? 64;
     this.drop = new Dropout(dropout);
     this.convs = new ModuleList(
-      Array.from(
-        { length: layers ?? 2 },
-        (_, k) => new Conv1d(k === 0 ? embedding : hidden, hidden, 3, { padding: 1 }),
-      ),
+      Array.from({ length: layers }, (_, k) => new Conv1d(k === 0 ? embedding : width, width, 3, { padding: 1 })),
     );
-    this.pool = new SlicePool(hidden);
-    this.classifier = new Linear(hidden, classes);
+    this.pool = new SlicePool(width);
+    this.classifier = new Linear(width, classes);
   }
 
   override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
@@ -39,3 +37,12 @@ export class Conv1dHead extends Head {
     return { logits_BK: this.classifier.forward(pooled_BH), sliceWeight_BS: weight_BS };
   }
 }
+
+export const conv1d = defineHead({
+  name: "conv1d",
+  source: "own; pooling: Hassani et al., arXiv 2104.05704",
+  architecture: "2 convolutions over slices, width 64, K",
+  options: z.strictObject({ width: z.int().min(1).default(64), layers: z.int().min(1).default(2) }),
+  planned: "volumes of one depth",
+  create: ({ outputs, ...shape }, options) => new Conv1dHead({ ...shape, classes: outputs, ...options }),
+});

@@ -5,6 +5,9 @@
 import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { defineHead } from "../component.js";
+import { published } from "../common/published.js";
+import { inputs, outputs as outputsOf, quotient } from "../recognition.js";
 
 export class FlattenHead extends Head {
   readonly ffwd: Sequential;
@@ -27,3 +30,21 @@ export class FlattenHead extends Head {
     return { logits_BK: this.ffwd.forward(present_BSE.flatten(1)), sliceWeight_BS: null };
   }
 }
+
+export const flatten = defineHead({
+  name: "flatten",
+  source: published,
+  architecture: "slices side by side, S·E-2048-128-K",
+  hint: "embeddings stacked, 2048-128-C",
+  needsOneDepth: true,
+  create: ({ outputs, ...shape }) => new FlattenHead({ ...shape, classes: outputs }),
+  signature: "ffwd.0.weight",
+  recognise: (shapes, embedding = null) =>
+    shapes("ffwd.0.weight") === undefined || shapes("ffwd.6.weight") === undefined
+      ? null
+      : {
+          model: "flatten head",
+          classes: outputsOf(shapes, "ffwd.6"),
+          slices: quotient(inputs(shapes, "ffwd.0"), embedding),
+        },
+});

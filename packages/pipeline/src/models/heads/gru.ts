@@ -9,6 +9,8 @@ import { Dropout, GRU, Linear } from "@slicestack/torch/nn";
 import { ModelError } from "../common/model-error.js";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { onlyPresent, SlicePool } from "./slice-pool.js";
+import { defineHead } from "../component.js";
+import { z } from "zod";
 
 export class GruHead extends Head {
   readonly drop: Dropout;
@@ -16,16 +18,15 @@ export class GruHead extends Head {
   readonly pool: SlicePool;
   readonly classifier: Linear;
 
-  /** @param options width H, even, default 128; layers, default 1 */
-  constructor({ embedding, classes, dropout, width, layers }: HeadOptions) {
+  /** @param options width H, even */
+  constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
     super();
-    const hidden = width ?? 128;
-    if (hidden % 2 !== 0)
-      throw new ModelError("gru", `expected an even width, half for each direction, received ${hidden}`, "Add one.");
+    if (width % 2 !== 0)
+      throw new ModelError("gru", `expected an even width, half for each direction, received ${width}`, "Add one.");
     this.drop = new Dropout(dropout);
-    this.gru = new GRU(embedding, hidden / 2, { layers: layers ?? 1, bidirectional: true, dropout });
-    this.pool = new SlicePool(hidden);
-    this.classifier = new Linear(hidden, classes);
+    this.gru = new GRU(embedding, width / 2, { layers, bidirectional: true, dropout });
+    this.pool = new SlicePool(width);
+    this.classifier = new Linear(width, classes);
   }
 
   override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
@@ -67,3 +68,11 @@ function orderOf(mask_BS: Tensor, direction: 1 | -1): { there_BS: Tensor; back_B
 function taken(x_BSI: Tensor, order_BS: Tensor): Tensor {
   return x_BSI.gather(1, order_BS.unsqueeze(-1).expand(-1, -1, x_BSI.size(2)));
 }
+
+export const gru = defineHead({
+  name: "gru",
+  source: "Cho et al., EMNLP 2014",
+  architecture: "GRU in both directions, width 128, K",
+  options: z.strictObject({ width: z.int().min(1).default(128), layers: z.int().min(1).default(1) }),
+  create: ({ outputs, ...shape }, options) => new GruHead({ ...shape, classes: outputs, ...options }),
+});

@@ -10,17 +10,14 @@ export interface HeadOutput {
   sliceWeight_BS: Tensor | null;
 }
 
-/** Settings that some heads have; null or absent: the head's own default. One that a head does not have is refused. */
+/** Options of heads that the section `volume` has beside the head; null or absent: the head's own default. */
 export interface HeadSettings {
-  /** topk: slices whose scores are averaged. */
   k?: number | null;
-  /** attention, conv1d, gru, transformer: width of the hidden layer. */
   width?: number | null;
-  /** conv1d, gru, transformer: layers before the pooling. */
   layers?: number | null;
 }
 
-export interface HeadOptions extends HeadSettings {
+export interface HeadOptions {
   embedding: number;
   /** Slices of the deepest volume. */
   slices: number;
@@ -29,12 +26,15 @@ export interface HeadOptions extends HeadSettings {
 }
 
 export abstract class Head extends Module {
-  /** How its outputs are read; the registry sets what the loss asks for. */
+  /** What `forward` gets of each slice: its embedding, or the trunk's last maps. Set where the head is created. */
+  sees: "embedding" | "maps" = "embedding";
+  /** How its outputs are read; set to what the loss asks for where the head is created. */
   outputs: ClassOutputs = softmaxOutputs;
 
   /**
-   * @param features_BS embedding_BSE; maps_BSFhw for maps_3d
-   * @param mask_BS bool, true where a slice exists; padded slices have no influence
+   * @param features_BS embedding_BSE; maps_BSFhw for a head that sees maps
+   * @param mask_BS bool, true where a slice exists; padded slices have no influence. null, which only a head that sees
+   *   maps is given: all exist
    */
-  abstract forward(features_BS: Tensor, mask_BS: Tensor): HeadOutput;
+  abstract forward(features_BS: Tensor, mask_BS: Tensor | null): HeadOutput;
 }

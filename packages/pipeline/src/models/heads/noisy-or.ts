@@ -12,6 +12,7 @@
 import { cat, functional as F, noGrad, stack, zerosLike, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { defineHead } from "../component.js";
 
 // The score of a slice that is not there: its chance is e^-10000, which is 0, and its gradient is a number.
 const never = -1e4;
@@ -56,3 +57,11 @@ function atLeastOne(score_BSJ: Tensor): Tensor {
   }
   return odds_BSJ.squeeze(1);
 }
+
+export const noisyOr = defineHead({
+  name: "noisy_or",
+  source: "Viola, Platt, Zhang, NIPS 2005",
+  architecture: "chance that a slice or more shows it",
+  refusesGrades: "gives the chance of each finding, which grades in order are not",
+  create: ({ outputs, ...shape }) => new NoisyOrHead({ ...shape, classes: outputs }),
+});

@@ -2,6 +2,7 @@
 import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { defineHead } from "../component.js";
 
 export class MeanHead extends Head {
   readonly drop: Dropout;
@@ -37,3 +38,17 @@ export class MaxHead extends Head {
     return { logits_BK: this.classifier.forward(this.drop.forward(max_BE)), sliceWeight_BS: null };
   }
 }
+
+export const mean = defineHead({
+  name: "mean",
+  source: "multiple-instance mean",
+  architecture: "mean over slices, E-K",
+  create: ({ outputs, ...shape }) => new MeanHead({ ...shape, classes: outputs }),
+});
+
+export const max = defineHead({
+  name: "max",
+  source: "multiple-instance max",
+  architecture: "max over slices, E-K",
+  create: ({ outputs, ...shape }) => new MaxHead({ ...shape, classes: outputs }),
+});

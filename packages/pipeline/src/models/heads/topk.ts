@@ -7,16 +7,18 @@
 import { zeros, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
+import { defineHead } from "../component.js";
+import { z } from "zod";
 
 export class TopKHead extends Head {
   readonly k: number;
   readonly drop: Dropout;
   readonly classifier: Linear;
 
-  /** @param options k, default 8; a volume of fewer slices takes all it has */
-  constructor({ embedding, classes, dropout, k }: HeadOptions) {
+  /** @param options k; a volume of fewer slices takes all it has */
+  constructor({ embedding, classes, dropout, k }: HeadOptions & { k: number }) {
     super();
-    this.k = k ?? 8;
+    this.k = k;
     this.drop = new Dropout(dropout);
     this.classifier = new Linear(embedding, classes);
   }
@@ -36,3 +38,11 @@ export class TopKHead extends Head {
     return { logits_BK, sliceWeight_BS: none_BSK.scatterAdd(1, place_BkK, one_BkK).mean(2) };
   }
 }
+
+export const topk = defineHead({
+  name: "topk",
+  source: "Li, Vasconcelos, CVPR 2015",
+  architecture: "mean of the k = 8 highest slice scores",
+  options: z.strictObject({ k: z.int().min(1).default(8) }),
+  create: ({ outputs, ...shape }, { k }) => new TopKHead({ ...shape, classes: outputs, k }),
+});

@@ -8,6 +8,8 @@ import { Dropout, Linear, TransformerEncoder } from "@slicestack/torch/nn";
 import { ModelError } from "../common/model-error.js";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { onlyPresent, SlicePool } from "./slice-pool.js";
+import { defineHead } from "../component.js";
+import { z } from "zod";
 
 const attentionHeads = 4;
 
@@ -18,29 +20,28 @@ export class TransformerHead extends Head {
   readonly pool: SlicePool;
   readonly classifier: Linear;
 
-  /** @param options width H, a multiple of 4, default 128; layers, default 2 */
-  constructor({ embedding, classes, dropout, width, layers }: HeadOptions) {
+  /** @param options width H, a multiple of 4 */
+  constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
     super();
-    const hidden = width ?? 128;
-    if (hidden % attentionHeads !== 0)
+    if (width % attentionHeads !== 0)
       throw new ModelError(
         "transformer",
-        `expected a width that its ${attentionHeads} attention heads divide, received ${hidden}`,
-        `Take ${Math.ceil(hidden / attentionHeads) * attentionHeads}.`,
+        `expected a width that its ${attentionHeads} attention heads divide, received ${width}`,
+        `Take ${Math.ceil(width / attentionHeads) * attentionHeads}.`,
       );
-    this.project = new Linear(embedding, hidden);
+    this.project = new Linear(embedding, width);
     this.drop = new Dropout(dropout);
     this.encoder = new TransformerEncoder({
-      depth: layers ?? 2,
-      width: hidden,
+      depth: layers,
+      width,
       heads: attentionHeads,
-      feedForward: 2 * hidden,
+      feedForward: 2 * width,
       dropout,
       normFirst: true,
       finalNorm: true,
     });
-    this.pool = new SlicePool(hidden);
-    this.classifier = new Linear(hidden, classes);
+    this.pool = new SlicePool(width);
+    this.classifier = new Linear(width, classes);
   }
 
   override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
@@ -62,3 +63,12 @@ function positions(x_BSH: Tensor): Tensor {
   });
   return fromTypedArray(values, [slices, width], { dtype: x_BSH.dtype, device: x_BSH.device });
 }
+
+export const transformer = defineHead({
+  name: "transformer",
+  source: "Vaswani et al., NeurIPS 2017; Xiong et al., ICML 2020",
+  architecture: "2 encoder layers of width 128, sinusoidal positions, K",
+  options: z.strictObject({ width: z.int().min(1).default(128), layers: z.int().min(1).default(2) }),
+  planned: "slices of three planes",
+  create: ({ outputs, ...shape }, options) => new TransformerHead({ ...shape, classes: outputs, ...options }),
+});

@@ -3,6 +3,7 @@ import { functional as F, scope, type Tensor } from "@slicestack/torch";
 import { softmaxOutputs } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
+import { defineLoss } from "../component.js";
 
 export class CrossEntropy implements Criterion {
   readonly outputs = softmaxOutputs.outputs;
@@ -24,3 +25,10 @@ export class CrossEntropy implements Criterion {
     return scope(() => meanByMass(logits_BK.logSoftmax(1).neg(), target, { weight_K, smoothing }));
   }
 }
+
+export const crossEntropy = defineLoss({
+  name: "cross_entropy",
+  source: "Good, Journal of the Royal Statistical Society B 14, 1952",
+  architecture: "-log p of the true class",
+  create: ({ smoothing }) => new CrossEntropy({ smoothing }),
+});

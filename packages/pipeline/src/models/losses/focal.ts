@@ -7,6 +7,8 @@ import { eye, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { softmaxOutputs } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
+import { defineLoss } from "../component.js";
+import { z } from "zod";
 
 export interface FocalOptions {
   gamma: number;
@@ -49,3 +51,17 @@ function logOfRest(logits_BK: Tensor): Tensor {
   const others_BKK = logits_BK.unsqueeze(1).expand(-1, classes, -1).maskedFill(own_KK, -Infinity);
   return others_BKK.logsumexp(2).sub(logits_BK.logsumexp(1, true));
 }
+
+export const focal = defineLoss({
+  name: "focal",
+  source: "Lin et al., ICCV 2017",
+  architecture: "-α (1 - p)^γ log p of the true class",
+  hint: "what is right already weighs little",
+  options: z.strictObject({
+    gamma: z.number().min(0).default(2),
+    alpha: z.array(z.number().positive()).min(2).nullable().default(null),
+  }),
+  stageKeys: { gamma: "focalGamma", alpha: "focalAlpha" },
+  isProper: false,
+  create: ({ smoothing }, { gamma, alpha }) => new Focal({ gamma, alpha, smoothing }),
+});

@@ -9,6 +9,7 @@ import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { ordinalOutputs, ordinalSurprise } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
+import { defineLoss } from "../component.js";
 
 export class Ordinal implements Criterion {
   readonly outputs = ordinalOutputs.outputs;
@@ -39,3 +40,13 @@ function answersOf(classes: number, { dtype, device }: Tensor): Tensor {
   const answers = Float64Array.from({ length: classes }, (_, k) => Math.min(k + 1, classes - 1));
   return fromTypedArray(answers, [classes], { dtype, device });
 }
+
+export const ordinal = defineLoss({
+  name: "ordinal",
+  source: "Shi, Cao, Raschka, Pattern Analysis and Applications 26, 2023",
+  architecture: "K - 1 binary tasks: above this grade, given that it is reached",
+  hint: "the classes are grades in order (CORN)",
+  outputs: ordinalOutputs,
+  isOrdinal: true,
+  create: ({ smoothing }) => new Ordinal({ smoothing }),
+});

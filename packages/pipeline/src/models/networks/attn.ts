@@ -9,6 +9,9 @@ import { ConvBlock3d } from "../common/conv-block.js";
 import { checkShape, halved, type VolumeSize } from "../common/sizes.js";
 import { SqueezeExcitation3d } from "../common/squeeze-excitation.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
+import { published } from "../common/published.js";
+import { defineNetwork } from "../component.js";
+import { blockLayers, fiveBlocks } from "../common/conv-block.js";
 
 export class Attn extends VolumeModel {
   readonly size: VolumeSize;
@@ -52,3 +55,18 @@ export class Attn extends VolumeModel {
     return this.fc3.forward(this.fc2.forward(hidden).relu());
   }
 }
+
+export const attn = defineNetwork({
+  name: "attn",
+  source: `${published}; Hu et al., CVPR 2018`,
+  architecture: "5 blocks with squeeze-and-excitation, mean, 256-64-K",
+  camLayers: blockLayers,
+  anySize: true,
+  published: { dataset: "3d", settings: { method: "3d", volume: { model: "attn" } } },
+  create: ({ outputs, ...shape }) => new Attn({ ...shape, classes: outputs }),
+  // It pools over all of the volume, so that its shapes say nothing of the size.
+  recognise: (shapes) => {
+    const found = fiveBlocks(shapes);
+    return found === null || shapes("se1.fc.0.weight") === undefined ? null : { ...found, model: "attn" };
+  },
+});

@@ -15,6 +15,9 @@ import { slicesOf } from "../common/slices-of.js";
 import { Head, type HeadOutput } from "../heads/head.js";
 import type { SliceModel } from "../trunks/slice-model.js";
 import { VolumeModel } from "./volume-model.js";
+import { defineHead, defineNetwork } from "../component.js";
+import { CustomResNet, customResnet } from "../trunks/custom-resnet.js";
+import { outputs as outputsOf } from "../recognition.js";
 
 const channels = 64;
 
@@ -109,3 +112,34 @@ export class Maps3d extends VolumeModel {
     return frozen(this.trunk, () => cat(parts.map((part_NCHW) => scope(() => this.trunk.featureMaps(part_NCHW)))));
   }
 }
+
+/** The head alone, on the maps of this run's own slice model. */
+export const maps3dHead = defineHead({
+  name: "maps_3d",
+  source: "the 2.5 CNN project's 3D head",
+  architecture: "1x1 to 64, 2 blocks over the stack, mean, K",
+  hint: "3D convolutions over the frozen trunk's last maps",
+  sees: "maps",
+  create: ({ mapChannels, outputs, dropout }) => new Maps3dHead({ mapChannels, classes: outputs, dropout }),
+  signature: "reduce.weight, block1.conv.weight",
+  recognise: (shapes) =>
+    shapes("reduce.weight") === undefined || shapes("block1.conv.weight") === undefined
+      ? null
+      : { model: "maps_3d", classes: outputsOf(shapes, "classifier") },
+});
+
+/** Slice model and head in one network. */
+export const maps3d = defineNetwork({
+  name: "maps_3d",
+  source: maps3dHead.source,
+  architecture: `maps of a frozen ${customResnet.name}, ${maps3dHead.architecture}`,
+  isSetting: false,
+  setting: "volume.head: maps_3d",
+  takesTrunk: true,
+  create: ({ outputs, trunk, ...shape }) =>
+    new Maps3d({
+      ...shape,
+      classes: outputs,
+      trunk: trunk ?? new CustomResNet({ depth: 50, classes: outputs, dropout: 0 }),
+    }),
+});

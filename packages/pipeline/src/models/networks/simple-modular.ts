@@ -8,6 +8,10 @@ import { Dropout, Linear } from "@slicestack/torch/nn";
 import { ConvBlock3d } from "../common/conv-block.js";
 import { checkShape, halved, product, type VolumeSize } from "../common/sizes.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
+import { published } from "../common/published.js";
+import { defineNetwork } from "../component.js";
+import { blockLayers, fiveBlocks } from "../common/conv-block.js";
+import { inputs, outputs as outputsOf, publishedSize, quotient } from "../recognition.js";
 
 export class SimpleModular extends VolumeModel {
   readonly size: VolumeSize;
@@ -39,3 +43,18 @@ export class SimpleModular extends VolumeModel {
     return this.fc3.forward(this.fc2.forward(hidden));
   }
 }
+
+export const simpleModular = defineNetwork({
+  name: "simple_modular",
+  source: published,
+  architecture: "5 blocks 32-64-128-256-512, 1024-512-K",
+  camLayers: blockLayers,
+  published: { dataset: "3d", settings: { method: "3d", volume: { model: "simple_modular" } } },
+  create: ({ outputs, ...shape }) => new SimpleModular({ ...shape, classes: outputs }),
+  recognise: (shapes) => {
+    const found = fiveBlocks(shapes);
+    if (found === null || shapes("se1.fc.0.weight") !== undefined) return null;
+    const cells = quotient(inputs(shapes, "fc1"), outputsOf(shapes, "conv5.conv"));
+    return { ...found, model: "simple_modular", inputSize: publishedSize(cells, 32) };
+  },
+});

@@ -7,6 +7,9 @@ import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm3d, Conv3d, Dropout, Linear } from "@slicestack/torch/nn";
 import { checkShape, halved, product, type VolumeSize } from "../common/sizes.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
+import { published } from "../common/published.js";
+import { defineNetwork } from "../component.js";
+import { inputs, outputs as outputsOf, publishedSize, quotient } from "../recognition.js";
 
 export class Simple extends VolumeModel {
   /**
@@ -55,3 +58,28 @@ export class Simple extends VolumeModel {
     return this.fc2.forward(this.drop.forward(this.fc1.forward(maps.flatten(1)).relu()));
   }
 }
+
+const convolutions = [
+  ["bn1", 1],
+  ["bn2", 2],
+  ["bn3", 4],
+] as const;
+
+export const simple = defineNetwork({
+  name: "simple",
+  source: published,
+  architecture: "3 blocks 64-128-256, 512, dropout 0.1, K",
+  camLayers: convolutions,
+  published: { dataset: "3d", settings: { method: "3d", volume: { model: "simple" } } },
+  create: ({ outputs, ...shape }) => new Simple({ ...shape, classes: outputs }),
+  recognise: (shapes) => {
+    const [first, third] = [shapes("conv1.weight"), shapes("conv3.weight")];
+    if (first?.length !== 5 || third?.length !== 5 || shapes("fc2.weight") === undefined) return null;
+    return {
+      model: "simple",
+      channels: first[1] ?? null,
+      classes: outputsOf(shapes, "fc2"),
+      inputSize: publishedSize(quotient(inputs(shapes, "fc1"), third[0] ?? null), 8),
+    };
+  },
+});

@@ -2,8 +2,10 @@
  * The published 3D model `simplebn`: the network and the parameter names of `simple`, with dropout 0.5.
  * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025.
  */
-import { Simple } from "./simple.js";
+import { Simple, simple } from "./simple.js";
 import type { VolumeModelOptions } from "./volume-model.js";
+import { published } from "../common/published.js";
+import { defineNetwork } from "../component.js";
 
 export class SimpleBn extends Simple {
   protected override get zooName(): string {
@@ -14,3 +16,16 @@ export class SimpleBn extends Simple {
     super({ ...options, dropout });
   }
 }
+
+export const simplebn = defineNetwork({
+  name: "simplebn",
+  source: published,
+  architecture: "simple with dropout 0.5",
+  camLayers: simple.camLayers!,
+  published: { dataset: "3d", settings: { method: "3d", volume: { model: "simplebn" } } },
+  recognise: (shapes) => {
+    const found = simple.recognise?.(shapes) ?? null;
+    return found === null ? null : { ...found, model: "simplebn" };
+  },
+  create: ({ outputs, ...shape }) => new SimpleBn({ ...shape, classes: outputs }),
+});

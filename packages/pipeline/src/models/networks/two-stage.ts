@@ -5,14 +5,18 @@
  * Training does not use it: there the embeddings are computed once and a `flatten` head is trained on them, which is the same.
  * B volumes, D slices, E = 256.
  */
-import { cat, scope, type Tensor } from "@slicestack/torch";
+import { cat, scope, zeros, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear, Module, ReLU, Sequential } from "@slicestack/torch/nn";
 import { frozen } from "../common/frozen.js";
 import { checkShape, type VolumeSize } from "../common/sizes.js";
 import { slicesOf } from "../common/slices-of.js";
-import { FlattenHead } from "../heads/flatten.js";
+import { flatten, FlattenHead } from "../heads/flatten.js";
 import { ResNet, type ResNetDepth } from "../trunks/resnet.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
+import { published } from "../common/published.js";
+import { defineNetwork } from "../component.js";
+import { customResnet } from "../trunks/custom-resnet.js";
+import { asGrey, below, inputs, outputs as outputsOf, quotient, strangers, tensorsBelow } from "../recognition.js";
 
 const embedding = 256;
 
@@ -89,3 +93,40 @@ export class TwoStage extends VolumeModel {
     return frozen(this.resnet, () => cat(parts.map((part_NCHW) => scope(() => this.resnet.forward(part_NCHW)))));
   }
 }
+
+/** Trained as a 2.5D run: its slice model first, then the head on what that sees. */
+export const twoStage = defineNetwork({
+  name: "two_stage",
+  source: published,
+  architecture: `frozen ${customResnet.name}, ${flatten.name} head`,
+  isSetting: false,
+  setting: `slice.model: ${customResnet.name}, volume.head: ${flatten.name}`,
+  published: {
+    dataset: "3d",
+    settings: { method: "2.5d", slice: { model: customResnet.name }, volume: { head: flatten.name } },
+    // Its checkpoint is that of a trained slice model, which stays as it is.
+    withCheckpoint: { "slice.epochs": 0 },
+  },
+  create: ({ outputs, trunk: _, ...shape }) => new TwoStage({ ...shape, classes: outputs }),
+  signature: "resnet.resnet.conv1.weight, ffwd.0.weight",
+  recognise: (shapes) => {
+    const slice = customResnet.recognise?.(below(shapes, "resnet.")) ?? null;
+    if (slice === null || shapes("ffwd.0.weight") === undefined) return null;
+    const slices = quotient(inputs(shapes, "ffwd.0"), slice.embedding ?? null);
+    return { ...slice, model: "two_stage", classes: outputsOf(shapes, "ffwd.6"), slices };
+  },
+  // Its slice model has lost its last layer in the published code; where that is still there, its slices can vote.
+  stages: (tensors, guess) => {
+    const volume = new Map([...tensors].filter(([name]) => name.startsWith("ffwd.")));
+    const { tensors: slice, notes } = asGrey(tensorsBelow(tensors, "resnet."), "resnet.conv1.weight");
+    const last = "custom_layers.6";
+    const votes = slice.has(`${last}.weight`) && slice.has(`${last}.bias`);
+    const whole = new Map([...slice, ...strangers(tensors, ["resnet.", "ffwd."])]);
+    if (!votes)
+      whole
+        .set(`${last}.weight`, zeros([guess.classes ?? 2, guess.embedding ?? embedding]))
+        .set(`${last}.bias`, zeros([guess.classes ?? 2]));
+    const missing = votes ? [] : ["The slice model has no last layer there, so that its slices have no vote."];
+    return { slice: whole, volume, votes, notes: [...notes, ...missing] };
+  },
+});

@@ -9,8 +9,11 @@ import type { Tensor } from "@slicestack/torch";
 import { Linear } from "@slicestack/torch/nn";
 import { checkShape, type VolumeSize } from "../common/sizes.js";
 import { slicesOf } from "../common/slices-of.js";
-import { SliceCnn } from "../trunks/slice-cnn.js";
+import { published2dCnn, SliceCnn, sliceCnn } from "../trunks/slice-cnn.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
+import { published } from "../common/published.js";
+import { defineNetwork } from "../component.js";
+import { below, inputs, outputs as outputsOf, quotient } from "../recognition.js";
 
 export class VolumeCnn extends VolumeModel {
   readonly unused: readonly string[] = ["slice_cnn.fc3"];
@@ -37,3 +40,26 @@ export class VolumeCnn extends VolumeModel {
     return this.fc3.forward(this.fc2.forward(this.fc1.forward(stacked_BF).relu()).relu());
   }
 }
+
+export const volumeCnn = defineNetwork({
+  name: "volume_cnn",
+  source: published,
+  architecture: `one ${sliceCnn.name} for all slices, 512-128-K`,
+  camLayers: sliceCnn.camLayers!.map(([layer, stride]) => [`slice_cnn.${layer}`, stride] as const),
+  published: { dataset: "3d", settings: { method: "3d", volume: { model: "volume_cnn" } } },
+  create: ({ outputs, ...shape }) => new VolumeCnn({ ...shape, classes: outputs }),
+  recognise: (shapes) => {
+    const slice = published2dCnn.recognise?.(below(shapes, "slice_cnn.")) ?? null;
+    if (slice === null || shapes("fc1.weight") === undefined) return null;
+    const slices = quotient(inputs(shapes, "fc1"), slice.embedding ?? null);
+    const size = slice.inputSize ?? null;
+    return {
+      ...slice,
+      model: "volume_cnn",
+      alike: [],
+      classes: outputsOf(shapes, "fc3"),
+      slices,
+      inputSize: size === null || slices === null ? null : [...size, slices],
+    };
+  },
+});

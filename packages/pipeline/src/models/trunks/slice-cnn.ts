@@ -7,6 +7,9 @@ import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm2d, Conv2d, Linear } from "@slicestack/torch/nn";
 import { checkShape, halved, product } from "../common/sizes.js";
 import { SliceModel } from "./slice-model.js";
+import { published } from "../common/published.js";
+import { defineTrunk, type TrunkShape } from "../component.js";
+import { inputs, outputs as outputsOf, quotient, square } from "../recognition.js";
 
 export interface SliceCnnOptions {
   classes: number;
@@ -79,3 +82,48 @@ export class SliceCnn extends SliceModel {
     return this.fc3.forward(embedding_BE);
   }
 }
+
+const small = {
+  source: published,
+  camLayers: [
+    ["bn1", 1],
+    ["bn2", 2],
+    ["bn3", 4],
+  ] as const,
+  create: ({ outputs, size, dropout, channels }: TrunkShape) =>
+    new SliceCnn({ classes: outputs, dropout, size, channels }),
+};
+
+const asSliceCnn = { dataset: "2d", settings: { method: "2d", slice: { model: "slice_cnn" } } } as const;
+
+/** The whole published network; its features are what the next one names. */
+export const published2dCnn = defineTrunk({
+  ...small,
+  name: "2d_cnn",
+  architecture: "3 convolutions 32-64-128, 512-128-K",
+  isSetting: false,
+  setting: "slice.model: slice_cnn",
+  published: asSliceCnn,
+  signature: "conv1.weight, fc1.weight",
+  recognise: (shapes) => {
+    // Three stages of pooling by 2 before the first linear layer of 128 maps.
+    const [first, last] = [shapes("conv1.weight"), shapes("conv3.weight")];
+    if (first?.length !== 4 || last?.length !== 4 || outputsOf(shapes, "fc2") !== 128) return null;
+    return {
+      model: "2d_cnn",
+      alike: ["slice_cnn"],
+      channels: first[1] ?? null,
+      classes: outputsOf(shapes, "fc3"),
+      embedding: outputsOf(shapes, "fc2"),
+      inputSize: square(quotient(inputs(shapes, "fc1"), last[0] ?? null), 8),
+    };
+  },
+});
+
+export const sliceCnn = defineTrunk({
+  ...small,
+  name: "slice_cnn",
+  architecture: "2d_cnn; its 128 features are what volume_cnn and the heads see",
+  planned: "small",
+  published: asSliceCnn,
+});

@@ -38,7 +38,7 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
     ({ name, rows: own, select, chosen }) =>
     select === undefined || chosen === undefined
       ? []
-      : [`${name}, epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)])})`], // prettier-ignore
+      : [`${name}, epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)] ?? NaN)})`], // prettier-ignore
   );
   const last = stages.map(({ name, rows: own }) => {
     const [first, end] = [own[0]!, own.at(-1)!];
@@ -67,7 +67,7 @@ function scoresOf(select: Selection | undefined): Series {
     ["balanced accuracy", "val_balanced_accuracy", PALETTE.grey],
     ["macro F1", "val_macro_f1", "#B0A080"],
   ];
-  if (select === undefined || select === "loss") return others;
+  if (select === undefined || selectionColumn(select) === "val_loss") return others;
   const column = selectionColumn(select);
   return [[selectionName(select), column, INK], ...others.filter(([, key]) => key !== column)];
 }

@@ -3,7 +3,8 @@ import type { Tensor } from "@slicestack/torch";
 import type { LossConfig } from "../../config/types.js";
 import type { StageName } from "../../run/folder.js";
 import { configuredWeights, weightTensor } from "./class-weights.js";
-import { createCriterion, type Criterion } from "../../models/losses/criterion.js";
+import { createCriterion } from "../../models/create.js";
+import type { Criterion } from "../../models/losses/criterion.js";
 
 export class Objective {
   readonly #criterion: Criterion;

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { autocast, fromTypedArray, type Tensor } from "@slicestack/torch";
 import type { StageConfig } from "../../../src/config/types.js";
-import { ordinalOutputs, outputsOf } from "../../../src/models/outputs.js";
-import { createCriterion } from "../../../src/models/losses/criterion.js";
+import { createCriterion, outputsOf } from "../../../src/models/create.js";
+import { ordinalOutputs } from "../../../src/models/outputs.js";
 import { leakFree } from "../../models/support.js";
 
 interface Case {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { cat, fromTypedArray, ones, rand, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
+import "../../../src/models/catalogue.js";
 import { configuredWeights, effectiveWeights, inverseWeights } from "../../../src/train/losses/class-weights.js";
 import { mixSlices } from "../../../src/train/losses/mixing.js";
 import { showingWeights, SliceLabels } from "../../../src/train/losses/slice-labels.js";

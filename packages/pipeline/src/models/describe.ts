@@ -1,8 +1,8 @@
 /** What a weights file holds, without reading its values. */
 import type { DType } from "@slicestack/torch";
 import { guessModel, type ModelGuess } from "./describe-model.js";
-import type { OtherEntry } from "./state-dict.js";
-import { OpenWeights, type WeightsFormat } from "./weights.js";
+import type { OtherEntry } from "../weights/state-dict.js";
+import { OpenWeights, type WeightsFormat } from "../weights/weights.js";
 
 export interface WeightsDescription {
   file: string;

@@ -1,0 +1,182 @@
+/**
+ * Plug-ins: modules outside of the package that add components. Each is imported by its URL, on the main thread and on
+ * every worker; its SHA-256 is kept, so that a run is only ever opened with the code that it was trained with.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { COMPONENT_KINDS, findComponent, registerComponent, type Component } from "./components.js";
+import { isMapping, readSource } from "./document.js";
+import { ConfigError, PluginError } from "./errors.js";
+import { guarded } from "./guarded.js";
+
+/** A plug-in as a run keeps it, and as a worker is told of it. */
+export interface PluginFile {
+  /** Absolute. */
+  file: string;
+  sha256: string;
+}
+
+export interface LoadedPlugin extends PluginFile {
+  /** What it adds, e.g. "head median". */
+  components: string[];
+}
+
+/** On this thread, in the order of loading. */
+const loaded = new Map<string, LoadedPlugin>();
+/** Components that this copy of the package has defined; those of a second copy would not fit its models. */
+const defined = new WeakSet<object>();
+
+/** Called by the definers. */
+export function noteDefined<C extends Component>(component: C): C {
+  defined.add(component);
+  return component;
+}
+
+export const loadedPlugins = (): readonly LoadedPlugin[] => [...loaded.values()];
+export const isLoaded = (file: string): boolean => loaded.has(file);
+
+/** The path as a reader would type it from here. */
+export function shownPlugin(file: string): string {
+  const near = relative(process.cwd(), file);
+  return near.startsWith("..") || isAbsolute(near) ? file : `./${near}`;
+}
+
+/**
+ * The file that an entry of `plugins` means: a path, relative to the configuration's folder, or a package that is
+ * installed there or in a folder above.
+ * @throws ConfigError where there is none
+ */
+export function resolvePlugin(given: string, folder: string): string {
+  const isPath = /^\.{0,2}\//.test(given) || isAbsolute(given);
+  const file = isPath ? resolve(folder, given) : packageEntry(given, folder);
+  if (file !== null && existsSync(file) && statSync(file).isFile()) return file;
+  const wanted = isPath ? `a file ${file}` : `a package that is installed in ${folder} or in a folder above it`;
+  const message = `plugins: expected ${wanted}, found none for ${given}. Correct the entry${isPath ? "; a path is relative to the configuration" : `, or install it: npm install ${given}`}.`;
+  throw new ConfigError([{ key: "plugins", message }]);
+}
+
+/** What `import` would take of a package, read from its package.json. */
+function packageEntry(name: string, folder: string): string | null {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const manifest = join(at, "node_modules", name, "package.json");
+    if (existsSync(manifest)) {
+      const { exports, module, main } = JSON.parse(readFileSync(manifest, "utf8")) as Record<string, unknown>;
+      return join(dirname(manifest), entryOf(exports) ?? entryOf(module) ?? entryOf(main) ?? "index.js");
+    }
+    if (dirname(at) === at) return null;
+  }
+}
+
+/** The first of a package's entries that a module of Node may take. */
+function entryOf(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  if (!isMapping(value)) return null;
+  for (const condition of [".", "node", "import", "default"]) {
+    const found = condition in value ? entryOf(value[condition]) : null;
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/**
+ * Loads the plug-ins that a configuration names, before loadConfig reads what they add.
+ * @param options as for loadConfig   @throws ConfigError, PluginError
+ */
+export async function usePlugins(options: {
+  file?: string;
+  text?: string;
+  overrides?: Record<string, string>;
+}): Promise<void> {
+  await loadPlugins(pluginFiles(readSource(options), options.overrides).map((file) => ({ file })));
+}
+
+/** The entries of `plugins` as absolute files. @throws ConfigError where one is not found */
+export function pluginFiles(
+  { file, root }: { file: string; root: Record<string, unknown> },
+  overrides: Record<string, string> = {},
+): string[] {
+  const flag = overrides["plugins"];
+  const given = flag === undefined ? root["plugins"] : readSource({ text: `plugins: ${flag}` }).root["plugins"];
+  const folder = flag === undefined && existsSync(file) ? dirname(resolve(file)) : process.cwd();
+  return listedPlugins({ plugins: given }).map((entry) => resolvePlugin(entry, folder));
+}
+
+/** The entries of `plugins` as they are written: in a stored run, absolute files. What is no text, the schema refuses. */
+export const listedPlugins = ({ plugins }: Record<string, unknown>): string[] =>
+  Array.isArray(plugins) ? plugins.filter((entry) => typeof entry === "string") : [];
+
+export const hashOfPlugin = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+/**
+ * Imports plug-ins and registers what they add; one that is loaded already is passed over.
+ * @param plugins with the hash that is expected, where one is known
+ * @throws PluginError where one throws, has changed, exports no component, or adds a name that exists
+ */
+export async function loadPlugins(plugins: readonly { file: string; sha256?: string }[]): Promise<void> {
+  for (const { file, sha256 } of plugins) {
+    if (!existsSync(file))
+      throw new PluginError(file, "is not there any more", "Put it back where it was when the run began.");
+    const found = hashOfPlugin(file);
+    const expected = sha256 ?? loaded.get(file)?.sha256 ?? found;
+    if (found !== expected)
+      throw new PluginError(
+        shownPlugin(file),
+        `has changed: its SHA-256 is ${found.slice(0, 12)}, expected ${expected.slice(0, 12)}`,
+        "Put the old file back, or train a new run with the changed one.",
+      );
+    if (!loaded.has(file)) await load(file, found);
+  }
+}
+
+async function load(file: string, sha256: string): Promise<void> {
+  const shown = shownPlugin(file);
+  let module: { default?: unknown };
+  try {
+    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+  } catch (error) {
+    throw PluginError.thrown(shown, "while it was loaded", error);
+  }
+  const exported: unknown[] = Array.isArray(module.default) ? module.default : [module.default];
+  const components = exported.map((value) => checked(shown, value));
+  for (const component of components) registerComponent(guarded(component, shown), file);
+  loaded.set(file, { file, sha256, components: components.map(({ kind, name }) => `${kind} ${name}`) });
+}
+
+const NAME = /^[a-z][a-z0-9_]*$/;
+
+function checked(shown: string, value: unknown): Component {
+  if (typeof value !== "object" || value === null || !("kind" in value))
+    throw new PluginError(
+      shown,
+      "has a default export that is no component",
+      "Export what defineTrunk, defineHead, defineNetwork, defineLoss, defineAugmentation or defineMetric returns, or a list of these.",
+    );
+  if (!defined.has(value))
+    throw new PluginError(
+      shown,
+      "was defined by another copy of @slicestack/pipeline than the one that runs",
+      "Install slicestack and the plug-in's @slicestack/pipeline in one project, so that both resolve to one folder.",
+    );
+  const component = value as Component;
+  const { kind, name } = component;
+  if (!COMPONENT_KINDS.includes(kind) || !NAME.test(name))
+    throw new PluginError(
+      shown,
+      `names its ${kind} ${JSON.stringify(name)}, expected lower case letters, digits and underscores`,
+      "Rename it.",
+    );
+  const isTaken = findComponent(kind, name) !== undefined || (kind === "augmentation" && BUILT_IN.has(name));
+  if (isTaken)
+    throw new PluginError(shown, `adds a ${kind} ${name}, and there is one of that name already`, "Rename it.");
+  return component;
+}
+
+/** Transforms that are always there, and what a section of them may hold besides. */
+const BUILT_IN = new Set([
+  "preset",
+  "plugins",
+  ...["rotation", "crop", "translation", "scale", "shear", "flip", "elastic", "blur", "noise", "window", "intensity"],
+  "erase",
+]);

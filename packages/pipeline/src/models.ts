@@ -1,0 +1,27 @@
+/** @slicestack/pipeline/models: the built-in components, and modules made from names or from the contract of a model. */
+export { heads, losses, metrics, networks, trunks } from "./models/catalogue.js";
+export { createCriterion, createHead, createSliceModel, createVolumeModel, outputsOf } from "./models/create.js";
+export type { SliceModelSettings, VolumeModelSettings } from "./models/create.js";
+export {
+  createHead as createHeadOf,
+  createNetwork as createNetworkOf,
+  createTrunk as createTrunkOf,
+} from "./models/create-model.js";
+export { listedModels, modelFacts, type ModelFacts, type ModelKind, type ZooShape } from "./models/facts.js";
+export { modelSpecSchema, type ModelSpec, type SliceSpec, type StackSpec, type VolumeSpec } from "./models/spec.js";
+export type {
+  HeadComponent,
+  HeadShape,
+  LossComponent,
+  LossShape,
+  MetricComponent,
+  NetworkComponent,
+  NetworkShape,
+  TrunkComponent,
+  TrunkShape,
+} from "./models/component.js";
+export { Head, type HeadOutput, type HeadSettings } from "./models/heads/head.js";
+export type { Criterion } from "./models/losses/criterion.js";
+export { VolumeModel } from "./models/networks/volume-model.js";
+export type { ClassOutputs } from "./models/outputs.js";
+export { SliceModel } from "./models/trunks/slice-model.js";

@@ -1,0 +1,43 @@
+/**
+ * The built-in components, one line each, in the order of the reference. Importing this file makes them known to the
+ * configuration; a new one is a file of its own and a line here.
+ */
+import { registerComponent, setDefault } from "../config/components.js";
+import { attention } from "./heads/attention.js";
+import { conv1d } from "./heads/conv1d.js";
+import { flatten } from "./heads/flatten.js";
+import { gru } from "./heads/gru.js";
+import { noisyOr } from "./heads/noisy-or.js";
+import { max, mean } from "./heads/pooled.js";
+import { topk } from "./heads/topk.js";
+import { transformer } from "./heads/transformer.js";
+import { crossEntropy } from "./losses/cross-entropy.js";
+import { focal } from "./losses/focal.js";
+import { ordinal } from "./losses/ordinal.js";
+import { auroc } from "./metrics/auroc.js";
+import { balancedAccuracy } from "./metrics/balanced-accuracy.js";
+import { loss } from "./metrics/loss.js";
+import { macroF1 } from "./metrics/macro-f1.js";
+import { quadraticKappa } from "./metrics/quadratic-kappa.js";
+import { attn } from "./networks/attn.js";
+import { maps3d, maps3dHead } from "./networks/maps-3d.js";
+import { simple } from "./networks/simple.js";
+import { simpleModular } from "./networks/simple-modular.js";
+import { simplebn } from "./networks/simplebn.js";
+import { twoStage } from "./networks/two-stage.js";
+import { volumeCnn } from "./networks/volume-cnn.js";
+import { customResnet, resnet18, resnet34, resnet50 } from "./trunks/custom-resnet.js";
+import { published2dCnn, sliceCnn } from "./trunks/slice-cnn.js";
+
+export const trunks = [customResnet, resnet18, resnet34, resnet50, published2dCnn, sliceCnn] as const;
+export const heads = [flatten, mean, max, topk, noisyOr, attention, conv1d, gru, transformer, maps3dHead] as const;
+export const networks = [simple, simplebn, simpleModular, attn, volumeCnn, maps3d, twoStage] as const;
+export const losses = [crossEntropy, focal, ordinal] as const;
+export const metrics = [macroF1, balancedAccuracy, auroc, quadraticKappa, loss] as const;
+
+/** Of the heads that see embeddings. */
+export const headNames = heads.filter(({ sees }) => sees === "embedding").map(({ name }) => name);
+
+for (const component of [...trunks, ...heads, ...networks, ...losses, ...metrics]) registerComponent(component);
+// What a configuration that names none has.
+for (const component of [customResnet, flatten, simpleModular, crossEntropy, macroF1]) setDefault(component);

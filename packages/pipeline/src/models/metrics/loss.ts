@@ -1,0 +1,11 @@
+import { defineMetric } from "../component.js";
+
+/** The one that can tell apart epochs which classify alike. */
+export const loss = defineMetric({
+  name: "loss",
+  label: "loss",
+  source: "Good, Journal of the Royal Statistical Society B 14, 1952",
+  architecture: "mean -log p of the true class",
+  lowerIsBetter: true,
+  value: ({ loss }) => loss,
+});

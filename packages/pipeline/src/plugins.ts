@@ -1,0 +1,34 @@
+/** @slicestack/pipeline/plugins: what a module that adds components needs. See docs/how-to/add-a-component.md. */
+export { z } from "zod";
+export {
+  defineAugmentation,
+  defineHead,
+  defineLoss,
+  defineMetric,
+  defineNetwork,
+  defineTrunk,
+  type AugmentationComponent,
+  type Draws,
+  type EpochScores,
+  type HeadComponent,
+  type HeadShape,
+  type LossComponent,
+  type LossShape,
+  type MetricComponent,
+  type NetworkComponent,
+  type NetworkShape,
+  type TrunkComponent,
+  type TrunkShape,
+} from "./models/component.js";
+export type { Component, ComponentKind, PublishedName } from "./config/components.js";
+export { PluginError } from "./config/errors.js";
+export type { CamLayers } from "./models/cam-layers.js";
+export { ModelError } from "./models/common/model-error.js";
+export type { VolumeSize } from "./models/common/sizes.js";
+export { Head, type HeadOutput } from "./models/heads/head.js";
+export type { Criterion } from "./models/losses/criterion.js";
+export { massTotal, meanByMass, type MeanOptions } from "./models/losses/targets.js";
+export { VolumeModel } from "./models/networks/volume-model.js";
+export { ordinalOutputs, softmaxOutputs, type ClassOutputs } from "./models/outputs.js";
+export type { AdoptedTensors, Guess, ModelGuess, Shapes, StageTensors } from "./models/recognition.js";
+export { SliceModel } from "./models/trunks/slice-model.js";
