@@ -1,6 +1,6 @@
 /** Projects outside of the repository that depend on the packed tarballs of its packages. Nothing is downloaded. */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 export const root = join(import.meta.dirname, "../..");
@@ -10,6 +10,33 @@ export const root = join(import.meta.dirname, "../..");
  * @returns {Map<string, { folder: string, files: string[], unpacked: number, filename: string }>} by the package's name
  */
 export function packAll(folder) {
+  // npm pack copies files into the package's folder and removes them again, and two tests may pack at once.
+  const lock = join(root, ".cache", "packing");
+  mkdirSync(dirname(lock), { recursive: true });
+  takeLock(lock);
+  try {
+    return packEach(folder);
+  } finally {
+    rmSync(lock, { recursive: true });
+  }
+}
+
+/** Waits until no other process packs; a lock of more than two minutes belongs to a process that was killed. */
+function takeLock(lock) {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      return mkdirSync(lock);
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+    if (age > 120_000) rmSync(lock, { recursive: true, force: true });
+    else Atomics.wait(clock, 0, 0, 200);
+  }
+}
+
+function packEach(folder) {
   const packed = new Map();
   for (const name of ["torch", "volume", "stats", "pipeline", "cli"]) {
     const cwd = join(root, "packages", name);

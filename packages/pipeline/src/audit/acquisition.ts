@@ -140,7 +140,9 @@ export function unusableColumns(volumes: readonly VolumeRecord[], columns: reado
 /** Where all scans have one spacing, the length of the scan says nothing that the slice count does not. */
 function withoutCopies(variables: readonly Variable[]): Variable[] {
   const ratio = (a: number[], b: number[]) => new Set(a.map((value, k) => (value / b[k]!).toPrecision(9))).size === 1;
-  return variables.filter(({ columns: [own] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(own!, other!))); // prettier-ignore
+  return variables.filter(
+    ({ columns: [own] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(own!, other!)),
+  );
 }
 
 /** @throws RangeOfParameterError for a name that no volume has: a check that is asked for must not be passed over */
@@ -220,7 +222,11 @@ function crossValidated(
   for (let fold = 0; fold < FOLDS; fold++) {
     const out = [...folds.keys()].filter((k) => folds[k] === fold);
     const rest = [...folds.keys()].filter((k) => folds[k] !== fold);
-    const model = fitLogistic(rest.map((k) => rows[k]!), rest.map((k) => labels[k]!), { classes }); // prettier-ignore
+    const model = fitLogistic(
+      rest.map((k) => rows[k]!),
+      rest.map((k) => labels[k]!),
+      { classes },
+    );
     const predicted = predictLogistic(
       model,
       out.map((k) => rows[k]!),
@@ -249,7 +255,15 @@ function withinFolds(scored: OutOfFold, classes: number, seed: number): Estimate
   const ranked = Array.from({ length: FOLDS }, (_, fold) => rowsOf(fold)).flatMap((rows) =>
     Array.from({ length: classes }, (_, c) => {
       const positive = rows.map((k) => labels[k] === c);
-      return { c, rows, positive, ranking: rank(rows.map((k) => probabilities[k]![c]!), positive) }; // prettier-ignore
+      return {
+        c,
+        rows,
+        positive,
+        ranking: rank(
+          rows.map((k) => probabilities[k]![c]!),
+          positive,
+        ),
+      };
     }),
   );
   const statistic = (weights: Float64Array, out: Float64Array) => {

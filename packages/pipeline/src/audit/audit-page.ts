@@ -146,7 +146,13 @@ function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | 
 
 function outliers({ outliers }: Audit, dataset: Dataset | null): Html {
   if (outliers.length === 0) return html`<p>No volume is far from the others.</p>`;
-  const columns = [{ name: "volume" }, { name: "what" }, { name: "value", count: true }, { name: "median", count: true }, { name: "deviations", count: true }]; // prettier-ignore
+  const columns = [
+    { name: "volume" },
+    { name: "what" },
+    { name: "value", count: true },
+    { name: "median", count: true },
+    { name: "deviations", count: true },
+  ];
   const rows = outliers.slice(0, ROWS).map(({ id, what, value, median, deviations }) => ({
     name: id,
     cells: [what, short(value), short(median), formatNumber(deviations, 1)],

@@ -28,7 +28,9 @@ export function auditText({ dataset, balance, acquisition, values, findings }: A
     ...(facts.length === 0
       ? []
       : ["", "AUROC of the label by facts of the acquisition alone (0.5 = nothing):", columns(facts)]),
-    ...(values.classes.length === 0 ? [] : ["", `values${dataset.unit === "HU" ? " in HU" : ""}, the median of each class:`, columns(byClass)]), // prettier-ignore
+    ...(values.classes.length === 0
+      ? []
+      : ["", `values${dataset.unit === "HU" ? " in HU" : ""}, the median of each class:`, columns(byClass)]),
     "",
     ...(findings.length === 0
       ? ["Nothing was found that speaks against this data set."]

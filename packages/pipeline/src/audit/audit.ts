@@ -153,20 +153,31 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   const across = found.duplicates.pairs.filter(({ parts }) => parts?.[0] && parts[1] && parts[0] !== parts[1]);
   const leaks = across.filter(({ parts }) => parts!.includes("test") || parts!.includes("val"));
   if (leaks.length > 0)
-    say("error", `${pairsText(leaks)} ${leaks.length === 1 ? "lies" : "lie"} in two parts: ${shown(leaks)}. Give both the same subject, or remove one, and split again.`); // prettier-ignore
+    say(
+      "error",
+      `${pairsText(leaks)} ${leaks.length === 1 ? "lies" : "lie"} in two parts: ${shown(leaks)}. Give both the same subject, or remove one, and split again.`,
+    );
   const contradicting = found.duplicates.pairs.filter(({ sameLabel, kind }) => !sameLabel && kind === "identical");
   if (contradicting.length > 0)
     say(
       "error",
       `${pairsText(contradicting)} ${contradicting.length === 1 ? "has" : "have"} two labels: ${shown(contradicting)}.`,
     );
-  const others = found.duplicates.pairs.filter((pair) => !leaks.includes(pair) && !contradicting.includes(pair) && !pair.sameSubject); // prettier-ignore
+  const others = found.duplicates.pairs.filter(
+    (pair) => !leaks.includes(pair) && !contradicting.includes(pair) && !pair.sameSubject,
+  );
   if (others.length > 0)
-    say("warning", `${pairsText(others)} ${others.length === 1 ? "belongs" : "belong"} to different subjects: ${shown(others)}. Are they one person?`); // prettier-ignore
+    say(
+      "warning",
+      `${pairsText(others)} ${others.length === 1 ? "belongs" : "belong"} to different subjects: ${shown(others)}. Are they one person?`,
+    );
   const telling = found.acquisition.filter(({ suspicious }) => suspicious);
   const single = telling.filter(({ name }) => name !== TOGETHER);
   for (const { name, auroc } of single.length > 0 ? single : telling)
-      say("warning", `${name === TOGETHER ? "All facts of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`); // prettier-ignore
+    say(
+      "warning",
+      `${name === TOGETHER ? "All facts of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`,
+    );
   const bright = found.values.auroc.filter(({ suspicious }) => suspicious);
   if (bright.length > 0) {
     const numbers = bright.map(({ name, auroc }) => `${name} (AUROC ${formatEstimate(auroc)})`).join(", ");
@@ -209,11 +220,23 @@ function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitPr
   const odd = new Set(found.outliers.map(({ id }) => id)).size;
   if (odd > 0) {
     const [first] = found.outliers;
-    say("warning", `${odd} ${odd === 1 ? "volume is" : "volumes are"} unlike the others, ${first!.id} the most (${first!.what} ${three(first!.value)}, median ${three(first!.median)}). Look at them with slicestack inspect.`); // prettier-ignore
+    say(
+      "warning",
+      `${odd} ${odd === 1 ? "volume is" : "volumes are"} unlike the others, ${first!.id} the most (${first!.what} ${three(first!.value)}, median ${three(first!.median)}). Look at them with slicestack inspect.`,
+    );
   }
-  if (found.quarantined > 0) say("note", `${found.quarantined} volumes were quarantined when the set was prepared: see dataset.json. Is a class more often among them?`); // prettier-ignore
-  if (found.split === null && splitProblem === null) say("note", "There is no split yet: slicestack split makes one, and overlap between parts is then checked."); // prettier-ignore
-  if (found.acquisition.length === 0) say("note", "Nothing is known of the acquisition, or too few subjects are there to tell whether it gives the label away."); // prettier-ignore
+  if (found.quarantined > 0)
+    say(
+      "note",
+      `${found.quarantined} volumes were quarantined when the set was prepared: see dataset.json. Is a class more often among them?`,
+    );
+  if (found.split === null && splitProblem === null)
+    say("note", "There is no split yet: slicestack split makes one, and overlap between parts is then checked.");
+  if (found.acquisition.length === 0)
+    say(
+      "note",
+      "Nothing is known of the acquisition, or too few subjects are there to tell whether it gives the label away.",
+    );
   const order: Severity[] = ["error", "warning", "note"];
   return findings.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
@@ -222,11 +245,14 @@ const three = (value: number): string => String(Number(value.toPrecision(3)));
 
 function pairsText(pairs: readonly DuplicatePair[]): string {
   const identical = pairs.filter(({ kind }) => kind === "identical").length;
-  const kind = identical === pairs.length ? "identical" : identical === 0 ? "nearly identical" : "identical or nearly identical"; // prettier-ignore
+  const kind =
+    identical === pairs.length ? "identical" : identical === 0 ? "nearly identical" : "identical or nearly identical";
   return `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} of ${kind} volumes`;
 }
 
 function shown(pairs: readonly PlacedPair[]): string {
-  const names = pairs.slice(0, 5).map(({ a, b, parts }) => (parts === null ? `${a} = ${b}` : `${a} (${parts[0]}) = ${b} (${parts[1]})`)); // prettier-ignore
+  const names = pairs
+    .slice(0, 5)
+    .map(({ a, b, parts }) => (parts === null ? `${a} = ${b}` : `${a} (${parts[0]}) = ${b} (${parts[1]})`));
   return `${names.join(", ")}${pairs.length > 5 ? ", …" : ""}`;
 }

@@ -34,7 +34,9 @@ export function findOutliers(volumes: readonly VolumeRecord[], facts: readonly V
   const found = FIELDS.flatMap(([what, of]) => {
     const values = volumes.map((volume, k) => of(volume, facts[k]!));
     const median = medianOf(values);
-    const spread = 1.4826 * medianOf(values.map((value) => Math.abs(value - median))) || 1.2533 * meanOf(values.map((value) => Math.abs(value - median))); // prettier-ignore
+    const spread =
+      1.4826 * medianOf(values.map((value) => Math.abs(value - median))) ||
+      1.2533 * meanOf(values.map((value) => Math.abs(value - median)));
     if (!(spread > 0)) return [];
     return volumes.flatMap(({ id }, k) => {
       const value = values[k]!;

@@ -85,7 +85,14 @@ export function affineMatrix(draw: AffineDraw, sides: Sides): Matrix {
   const dims = sides.length;
   const { rotation = [], crop, translation = [], scale = 1, shear = [] } = draw;
   const axes = sides.map((_, axis) => axis);
-  const turns = dims === 2 ? ([[0, 1]] as const) : ([[0, 1], [1, 2], [0, 2]] as const); // prettier-ignore
+  const turns =
+    dims === 2
+      ? ([[0, 1]] as const)
+      : ([
+          [0, 1],
+          [1, 2],
+          [0, 2],
+        ] as const);
   return compose(
     ...turns.map(([from, to], k) => turn(dims, from, to, rotation[k] ?? 0)),
     shiftBy(sides.map((side, axis) => (crop?.middle[axis] ?? 0) * side)),

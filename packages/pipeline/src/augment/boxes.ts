@@ -12,7 +12,11 @@ export function boxMask(boxes: readonly Box[], x: Tensor): Tensor {
     const inside = sizes.map((size, axis) => {
       const shape = [1, 1, ...sizes.map((_, k) => (k === axis ? size : 1))];
       const place = arange(0, size, 1, { dtype: x.dtype, device: x.device }).view(...shape);
-      const edge = (end: 0 | 1) => column(boxes.map((box) => box[axis]?.[end] ?? 0), x); // prettier-ignore
+      const edge = (end: 0 | 1) =>
+        column(
+          boxes.map((box) => box[axis]?.[end] ?? 0),
+          x,
+        );
       return place.ge(edge(0)).logicalAnd(place.lt(edge(1)));
     });
     return inside.reduce((mask, next) => mask.logicalAnd(next));

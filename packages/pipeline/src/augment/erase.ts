@@ -38,7 +38,17 @@ export function drawErase(
 /** @param unit 0..1 */
 export function erase(unit: Tensor, draws: Draws<EraseDraw>): Tensor {
   return onDrawn(unit, draws, (chosen, drawn) => {
-    const mask = boxMask(drawn.map(({ box }) => box), chosen); // prettier-ignore
-    return F.where(mask, column(drawn.map(({ value }) => value), chosen), chosen); // prettier-ignore
+    const mask = boxMask(
+      drawn.map(({ box }) => box),
+      chosen,
+    );
+    return F.where(
+      mask,
+      column(
+        drawn.map(({ value }) => value),
+        chosen,
+      ),
+      chosen,
+    );
   });
 }

@@ -22,9 +22,11 @@ export function drawIntensity(config: AugmentConfig["intensity"], batch: number,
 /** @param unit 0..1 */
 export function changeIntensity(unit: Tensor, draws: Draws<IntensityDraw>): Tensor {
   return onDrawn(unit, draws, (chosen, drawn) => {
-    const [scale, shift, gamma] = (["scale", "shift", "gamma"] as const).map(
-      (name) =>
-      column(drawn.map((draw) => draw[name]), chosen), // prettier-ignore
+    const [scale, shift, gamma] = (["scale", "shift", "gamma"] as const).map((name) =>
+      column(
+        drawn.map((draw) => draw[name]),
+        chosen,
+      ),
     ) as [Tensor, Tensor, Tensor];
     return chosen.mul(scale).add(shift).clamp(0, 1).pow(gamma);
   });

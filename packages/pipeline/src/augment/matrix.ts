@@ -23,22 +23,36 @@ export function compose(...matrices: Matrix[]): Matrix {
 }
 
 export function shiftBy(by: readonly number[]): Matrix {
-  return identityBut(by.length, by.map((value, row) => [row, by.length, value])); // prettier-ignore
+  return identityBut(
+    by.length,
+    by.map((value, row) => [row, by.length, value]),
+  );
 }
 
 export function scaleBy(factors: readonly number[]): Matrix {
-  return identityBut(factors.length, factors.map((factor, axis) => [axis, axis, factor])); // prettier-ignore
+  return identityBut(
+    factors.length,
+    factors.map((factor, axis) => [axis, axis, factor]),
+  );
 }
 
 /** Turns axis `from` towards axis `to`. */
 export function turn(dims: number, from: number, to: number, degrees: number): Matrix {
   const [cos, sin] = [Math.cos(degrees * radians), Math.sin(degrees * radians)];
-  return identityBut(dims, [[from, from, cos], [to, from, sin], [from, to, -sin], [to, to, cos]]); // prettier-ignore
+  return identityBut(dims, [
+    [from, from, cos],
+    [to, from, sin],
+    [from, to, -sin],
+    [to, to, cos],
+  ]);
 }
 
 /** For each of `pairsOf(dims)`, the first axis grows with the second by the tangent of the angle. */
 export function slant(dims: number, degrees: readonly number[]): Matrix {
-  return identityBut(dims, pairsOf(dims).map(([row, column], k) => [row, column, Math.tan((degrees[k] ?? 0) * radians)])); // prettier-ignore
+  return identityBut(
+    dims,
+    pairsOf(dims).map(([row, column], k) => [row, column, Math.tan((degrees[k] ?? 0) * radians)]),
+  );
 }
 
 /** The pairs of axes: x with y, and in three dimensions x and y with z. */

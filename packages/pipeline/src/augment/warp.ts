@@ -42,7 +42,10 @@ function isElastic(draw: WarpDraw | null): draw is WarpDraw<ElasticDraw> {
 function elasticGrid(x: Tensor, draws: readonly WarpDraw<ElasticDraw>[]): Tensor {
   const theta = thetaOf(draws, x);
   const [count = 0, dims = 2] = theta.shape;
-  const field = displacements(draws.map(({ elastic }) => elastic), x); // prettier-ignore
+  const field = displacements(
+    draws.map(({ elastic }) => elastic),
+    x,
+  );
   // A(p + d(p)) is Ap + Ad(p): the points move first, so that the affine map folds nothing.
   const linear = theta.narrow(2, 0, dims).transpose(1, 2);
   const moved = field.reshape(count, -1, dims).matmul(linear);

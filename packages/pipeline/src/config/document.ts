@@ -73,7 +73,9 @@ function refuseProto(document: Document, file: string, position: (offset: number
   visit(document, {
     Pair: (_, { key }) => {
       if (!isScalar(key) || key.value !== "__proto__") return;
-      throw new ConfigError([{ key: "__proto__", file, ...position(startOf(key) ?? 0), message: "unknown key __proto__" }]); // prettier-ignore
+      throw new ConfigError([
+        { key: "__proto__", file, ...position(startOf(key) ?? 0), message: "unknown key __proto__" },
+      ]);
     },
   });
 }

@@ -53,7 +53,8 @@ function unguarded({ file, columns, rows }: Table): Table {
 }
 
 function decoded(bytes: Buffer, file: string): string {
-  const mark = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8"; // prettier-ignore
+  const mark =
+    bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8";
   try {
     return new TextDecoder(mark, { fatal: true }).decode(bytes);
   } catch (cause) {
@@ -213,7 +214,8 @@ export const csvText = (rows: readonly (readonly string[])[]): string =>
 
 /** Begins like a formula, perhaps after guards. */
 const FORMULA = /^'*[=+\-@\t\r]/;
-const isNumbers = (text: string): boolean => text.split(" ").every((part) => part !== "" && Number.isFinite(Number(part))); // prettier-ignore
+const isNumbers = (text: string): boolean =>
+  text.split(" ").every((part) => part !== "" && Number.isFinite(Number(part)));
 
 /** A text that a spreadsheet would compute (`=cmd|…`, `@SUM(1)`) behind an apostrophe; numbers and lists of numbers as they are. */
 export const guardCell = (text: string): string => (FORMULA.test(text) && !isNumbers(text) ? `'${text}` : text);

@@ -191,11 +191,19 @@ export function refuseOccupied(folder: string, kind: FolderKind, overwrite: bool
 export function refuseExistingFile(file: string, overwrite: boolean): void {
   const folder = dirname(resolve(file));
   if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false))
-    throw new FolderError(file, `expected a folder ${folder} for it, there is none`, "Make the folder, or choose another name."); // prettier-ignore
+    throw new FolderError(
+      file,
+      `expected a folder ${folder} for it, there is none`,
+      "Make the folder, or choose another name.",
+    );
   const there = lstatSync(file, { throwIfNoEntry: false });
   if (there?.isDirectory()) throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
   if (there !== undefined && !overwrite)
-    throw new FolderError(file, "expected a file that does not exist yet, it is there", "Choose another name, or pass --overwrite to replace it."); // prettier-ignore
+    throw new FolderError(
+      file,
+      "expected a file that does not exist yet, it is there",
+      "Choose another name, or pass --overwrite to replace it.",
+    );
   refuseUnwritable(file, "file");
 }
 

@@ -31,7 +31,10 @@ function dealtBySubject<T extends { label: number; subject: string }>(
   random: Random,
 ): T[] {
   const subjects = (some: readonly T[]) =>
-    dealer(groupsOf(some, ({ subject }) => subject).map((own) => dealer(own, random)), random); // prettier-ignore
+    dealer(
+      groupsOf(some, ({ subject }) => subject).map((own) => dealer(own, random)),
+      random,
+    );
   const classes = weighted ? groupsOf(items, ({ label }) => label) : [items];
   const next = dealer(classes.map(subjects), random);
   return Array.from(items, () => next()()());

@@ -63,7 +63,12 @@ export async function writeSlices(dataset: Dataset, options: SlicesOptions): Pro
       });
     }
     const written = volumes.filter(({ id }) => partOf === null || partOf.has(id));
-    const rows = written.map(({ id, subject, label }) => ({ id: names.get(id)!, subject, label, class: info.classes[label]! })); // prettier-ignore
+    const rows = written.map(({ id, subject, label }) => ({
+      id: names.get(id)!,
+      subject,
+      label,
+      class: info.classes[label]!,
+    }));
     writeTable(join(folder.path, "labels.csv"), ["id", "subject", "label", "class"], rows);
     folder.commit();
     return { directory: options.destination, volumes: written.length, slices };

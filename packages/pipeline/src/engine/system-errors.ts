@@ -65,7 +65,13 @@ const SHORTAGES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EMFILE", "ENFI
 
 /** An error of a call to the operating system, as Node gives it. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) && "syscall" in error; // prettier-ignore
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /^E[A-Z0-9]+$/.test(error.code) &&
+    "syscall" in error
+  );
 }
 
 /** What the machine has too little of, also behind other errors; null where it is something else. */

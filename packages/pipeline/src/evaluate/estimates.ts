@@ -126,7 +126,11 @@ function sampledHits({ trial, hit }: Share, seeds: readonly Scored[], independen
   const hitsOf = (i: number) => predicted.filter((own) => hit(labels[i]!, own[i]!)).length / seeds.length;
   const bySubject = [...rowsBySubject(rows.map((i) => subjects[i]!)).values()];
   const hits = bySubject.map((own) => own.reduce((sum, k) => sum + hitsOf(rows[k]!), 0));
-  return sampledShare(hits, bySubject.map((own) => own.length), independent); // prettier-ignore
+  return sampledShare(
+    hits,
+    bySubject.map((own) => own.length),
+    independent,
+  );
 }
 
 type Named = readonly [number, Sampled];

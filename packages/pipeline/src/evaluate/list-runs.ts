@@ -57,13 +57,26 @@ function runFolders(folder: string, depth: number): string[] {
 }
 
 function readRun(run: string, folder: string): RunRow {
-  const unknown = { folder, name: folder, method: "", created: "", dataset: "", seed: NaN, epochs: 0, select: "", val: NaN, test: null, testReads: 0, curves: [] }; // prettier-ignore
+  const unknown = {
+    folder,
+    name: folder,
+    method: "",
+    created: "",
+    dataset: "",
+    seed: NaN,
+    epochs: 0,
+    select: "",
+    val: NaN,
+    test: null,
+    testReads: 0,
+    curves: [],
+  };
   try {
     const { dataset, status, created } = readRecord(run);
     const config = readRunConfig(run);
     const { name, method, seed } = config;
     const paths = runPaths(run);
-    const rows = existsSync(paths.metrics) ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics) : []; // prettier-ignore
+    const rows = existsSync(paths.metrics) ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics) : [];
     const selections = selectionsOf(config);
     const last = rows.at(-1)?.stage;
     const select = selections[last ?? ""];

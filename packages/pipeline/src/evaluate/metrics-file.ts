@@ -256,7 +256,19 @@ export function parseMetrics(path: string, schema: z.ZodType, what: string): unk
 }
 
 /** Keys under which null means that there is nothing, and not a number that is none. */
-const NULLABLE = new Set(["protocols", "pairs", "votes", "calibration", "decisionCurve", "control", "external", "priors", "nllDifference", "baseRate", "quantile_C"]); // prettier-ignore
+const NULLABLE = new Set([
+  "protocols",
+  "pairs",
+  "votes",
+  "calibration",
+  "decisionCurve",
+  "control",
+  "external",
+  "priors",
+  "nllDifference",
+  "baseRate",
+  "quantile_C",
+]);
 
 function withNaN(value: unknown, key = ""): unknown {
   if (value === null) return NULLABLE.has(key) ? null : Number.NaN;

@@ -18,7 +18,9 @@ export function externalFolder(
     plain,
     hash.slice(0, 12),
     ...(part === "all" ? [] : [part]),
-    ...(mapped.length === 0 ? [] : [`classes_${createHash("sha256").update(JSON.stringify(mapped)).digest("hex").slice(0, 8)}`]), // prettier-ignore
+    ...(mapped.length === 0
+      ? []
+      : [`classes_${createHash("sha256").update(JSON.stringify(mapped)).digest("hex").slice(0, 8)}`]),
   ];
   return join(runPaths(run).root, "external", words.join("-"));
 }

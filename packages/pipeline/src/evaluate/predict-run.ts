@@ -31,7 +31,12 @@ export async function predictRun(
   await usePluginsOf(run);
   const opened = openRun(run);
   // The vote's threshold is always swept on val.
-  const job: PredictJob = { run: resolve(run), other: null, parts: part === "val" ? ["val"] : ["val", "test"], measure: false }; // prettier-ignore
+  const job: PredictJob = {
+    run: resolve(run),
+    other: null,
+    parts: part === "val" ? ["val"] : ["val", "test"],
+    measure: false,
+  };
   const outcome = await runJob<PredictJob, PredictOutcome>(
     new URL("./predict-job.js", import.meta.url),
     job,

@@ -88,7 +88,12 @@ export function votePredictions(
   if (slices.length === 0 || record.imported?.votes === false) return [];
   const val = valVoters(slices);
   if (val === null && vote === "count")
-    throw new ConfigError([{ key: "slice.vote", message: "slice.vote: the threshold of count is swept on val, which an imported checkpoint has not; take mean" }]); // prettier-ignore
+    throw new ConfigError([
+      {
+        key: "slice.vote",
+        message: "slice.vote: the threshold of count is swept on val, which an imported checkpoint has not; take mean",
+      },
+    ]);
   const rules = [
     { model: "2d_vote", rule: vote },
     ...(vote === "count" || val === null ? [] : [{ model: COUNT_VOTE, rule: "count" as const }]),

@@ -100,7 +100,11 @@ export function runsText(runs: readonly RunRow[]): string {
     run.curves.map(({ values }) => sparkline(values)).join(" "),
   ]);
   const widths = columns.map((title, k) => Math.max(title.length, ...rows.map((row) => row[k]!.length)));
-  const line = (row: readonly string[]) => row.map((cell, k) => cell.padEnd(widths[k]!)).join("  ").trimEnd(); // prettier-ignore
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, k) => cell.padEnd(widths[k]!))
+      .join("  ")
+      .trimEnd();
   const problems = runs.flatMap(({ folder, problem }) => (problem === null ? [] : [`${folder}: ${problem}`]));
   return [
     line(columns),

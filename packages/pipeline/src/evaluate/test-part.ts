@@ -64,7 +64,9 @@ function externalOn(run: string, other: OtherData): TestPart {
   const notes = [
     `External validation: ${partText(other.part)} of data set ${dataset.info.name}, ${volumes.length} volumes; the run was trained on ${opened.dataset.info.name}.`,
     ...(volumes.length < asked.length
-      ? [`${asked.length - volumes.length} volumes were left out: the run was trained on, or chosen by, the same files or voxels.`] // prettier-ignore
+      ? [
+          `${asked.length - volumes.length} volumes were left out: the run was trained on, or chosen by, the same files or voxels.`,
+        ]
       : []),
     ...absentClasses(names, volumes),
     ...preparationNotes(opened.dataset, dataset),
@@ -79,7 +81,13 @@ function importedOn(run: string, other: OtherData): TestPart {
   if (imported === undefined) throw new RunError(run, "does not say what it was imported from", "Import it again.");
   const mapped = Object.keys(other.mapClasses).length > 0;
   const all = dataset.info.classes;
-  const byLabel = mapped ? null : stageClasses(config, all.map((_, label) => label), all); // prettier-ignore
+  const byLabel = mapped
+    ? null
+    : stageClasses(
+        config,
+        all.map((_, label) => label),
+        all,
+      );
   if (byLabel !== null && byLabel.count !== imported.classes)
     throw new RunError(
       run,
@@ -92,11 +100,17 @@ function importedOn(run: string, other: OtherData): TestPart {
   );
   const volumes = chosen(dataset, other.part, classOf);
   if (volumes.length === 0)
-    throw new RunError(run, `finds no volume of its task in ${partText(other.part)} of ${dataset.directory}`, "Give another part or data set."); // prettier-ignore
+    throw new RunError(
+      run,
+      `finds no volume of its task in ${partText(other.part)} of ${dataset.directory}`,
+      "Give another part or data set.",
+    );
   const notes = [
     `Imported: ${imported.file}, ${imported.model}, scored on ${partText(other.part)} of data set ${dataset.info.name}, ${volumes.length} volumes. What it was trained on is not known here: volumes that it has seen make these numbers too good.`,
     ...(config.task.classNames === null && !mapped
-      ? [`Its classes ${names.map((_, k) => k).join(", ")} were taken to be ${names.join(", ")}, in the order of the labels.`] // prettier-ignore
+      ? [
+          `Its classes ${names.map((_, k) => k).join(", ")} were taken to be ${names.join(", ")}, in the order of the labels.`,
+        ]
       : []),
     ...imported.notes,
     ...absentClasses(names, volumes),
@@ -131,7 +145,9 @@ function matchedClasses(
     const target = mapClasses[name];
     if (target === undefined) return known(name);
     if (target === "") return null;
-    return names.includes(target) ? names.indexOf(target) : refuse(`--map-classes ${name}=${target}: its classes are ${names.join(", ")}`); // prettier-ignore
+    return names.includes(target)
+      ? names.indexOf(target)
+      : refuse(`--map-classes ${name}=${target}: its classes are ${names.join(", ")}`);
   });
   const unmatched = info.classes.filter((_, label) => used.has(label) && targets[label] === undefined);
   if (unmatched.length > 0)
@@ -164,7 +180,9 @@ function seenInTraining({ task: { parts } }: OpenRun): (volume: VolumeRecord) =>
 function absentClasses(names: readonly string[], volumes: readonly TaskVolume[]): string[] {
   const there = new Set(volumes.map(({ label }) => label));
   const absent = names.filter((_, label) => !there.has(label));
-  return absent.length === 0 ? [] : [`It has no volume of ${absent.join(", ")}: of these classes the numbers say nothing.`]; // prettier-ignore
+  return absent.length === 0
+    ? []
+    : [`It has no volume of ${absent.join(", ")}: of these classes the numbers say nothing.`];
 }
 
 /** Where the other data set was prepared otherwise: the values go through the transform of training all the same. */

@@ -4,8 +4,14 @@
  */
 type Rgb = readonly [red: number, green: number, blue: number];
 
-const FOR: readonly [Rgb, Rgb] = [[213, 94, 0], [240, 228, 66]]; // prettier-ignore
-const AGAINST: readonly [Rgb, Rgb] = [[0, 114, 178], [86, 180, 233]]; // prettier-ignore
+const FOR: readonly [Rgb, Rgb] = [
+  [213, 94, 0],
+  [240, 228, 66],
+];
+const AGAINST: readonly [Rgb, Rgb] = [
+  [0, 114, 178],
+  [86, 180, 233],
+];
 const [OPAQUE, DARKER] = [0.85, 0.6];
 
 /** @param grey 0..255   @param share of the scale's end, -1..1; beyond it is cut   @param into three values from `at` on */

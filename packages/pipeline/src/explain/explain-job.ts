@@ -65,7 +65,13 @@ export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
     const { id } = volume;
     const onPart = () => {
       stopIfAsked(context);
-      context.report({ stage: "explain", done: Math.min(++done, (k + 1) * partsOf(input)), total, unit: "passes", message: id }); // prettier-ignore
+      context.report({
+        stage: "explain",
+        done: Math.min(++done, (k + 1) * partsOf(input)),
+        total,
+        unit: "passes",
+        message: id,
+      });
     };
     const options = { ...input, layer, check, seed, onPart };
     const { explained, maps } = explainVolume(model, volume, options);

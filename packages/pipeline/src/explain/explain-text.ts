@@ -28,12 +28,23 @@ export function explainText(
       `${MAP_NAMES[kind]}, better than a random order by: deletion ${signed(deletion)}, insertion ${signed(insertion)}; rank correlation with random weights ${signed(randomised)}`,
   );
   const warnings = summary.warnings.map((warning) => `Warning: ${warning}`);
-  return [...head, "", aligned(rows, [4]), "", ...checks, ...warnings, `Written: ${counted(files.length, "file")} in ${out}`].join("\n"); // prettier-ignore
+  return [
+    ...head,
+    "",
+    aligned(rows, [4]),
+    "",
+    ...checks,
+    ...warnings,
+    `Written: ${counted(files.length, "file")} in ${out}`,
+  ].join("\n");
 }
 
 /** The three slices whose absence costs the class most, counted from 1. */
 function strongest({ slices }: SubjectExplained): string {
   const axial = slices.flatMap(({ place, leftOut, air }) => (place === null ? [] : [{ place, value: leftOut ?? air }]));
-  const best = axial.sort((a, b) => b.value - a.value).slice(0, 3).filter(({ value }) => value > 0); // prettier-ignore
+  const best = axial
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 3)
+    .filter(({ value }) => value > 0);
   return best.map(({ place, value }) => `${Math.round(place) + 1} (+${value.toFixed(2)})`).join(", ") || "none";
 }

@@ -4,7 +4,9 @@ import { MAP_NAMES, signed, titled, type KindSummary } from "./summary.js";
 
 export async function orderFigure(maps: readonly KindSummary[]): Promise<string> {
   const panels = maps.flatMap((one) => [panel(one, "deletion"), panel(one, "insertion")]);
-  const words = maps.map((one) => `${MAP_NAMES[one.kind]}: gain of deletion ${signed(one.deletion)}, of insertion ${signed(one.insertion)}`); // prettier-ignore
+  const words = maps.map(
+    (one) => `${MAP_NAMES[one.kind]}: gain of deletion ${signed(one.deletion)}, of insertion ${signed(one.insertion)}`,
+  );
   return await drawSvg(
     { columns: 2, spacing: { row: 30, column: 40 }, concat: panels },
     {
@@ -17,10 +19,19 @@ export async function orderFigure(maps: readonly KindSummary[]): Promise<string>
 function panel(one: KindSummary, what: "deletion" | "insertion"): Spec {
   const { shares } = one.curves;
   const random = what === "deletion" ? one.curves.randomDeletion : one.curves.randomInsertion;
-  const series = [["map", one.curves[what]], ["random order", random]] as const; // prettier-ignore
+  const series = [
+    ["map", one.curves[what]],
+    ["random order", random],
+  ] as const;
   const values = series.flatMap(([order, curve]) => curve.map((value, k) => ({ share: shares[k]!, value, order })));
   const colour = { domain: ["map", "random order"], range: [PALETTE.blue, PALETTE.grey] };
-  const dash = { domain: colour.domain, range: [[1, 0], [5, 3]] }; // prettier-ignore
+  const dash = {
+    domain: colour.domain,
+    range: [
+      [1, 0],
+      [5, 3],
+    ],
+  };
   const legend = { title: null, orient: "top" };
   return {
     title: {

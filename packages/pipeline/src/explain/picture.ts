@@ -51,7 +51,12 @@ export function mapPicture(picture: MapPicture): Canvas {
     const { x, y } = layout.place(k);
     canvas.paste(plain[k]!, x, top + y, size);
     canvas.paste(coloured[k]!, x + size.width + BETWEEN, top + y, size);
-    canvas.write({ x: x + 1, y: top + y + size.height + SMALL + 1, text: captionOf(volume, slice, picture.placed), size: SMALL }); // prettier-ignore
+    canvas.write({
+      x: x + 1,
+      y: top + y + size.height + SMALL + 1,
+      text: captionOf(volume, slice, picture.placed),
+      size: SMALL,
+    });
   });
   drawStrip(canvas, top + layout.height, chosen, picture);
   return canvas;

@@ -52,7 +52,11 @@ export function slicesToVolume(
       const own = places.flatMap((place, k) => (place.plane === plane ? [k] : []));
       if (own.length === 0) return [];
       const stack = stacked(shown_NKhw, own, places, volume.count);
-      return [plane === "axial" ? sized(stack, [volume.count, ...grid.stored]) : across(stack, plane, volume.count, grid.stored)]; // prettier-ignore
+      return [
+        plane === "axial"
+          ? sized(stack, [volume.count, ...grid.stored])
+          : across(stack, plane, volume.count, grid.stored),
+      ];
     });
     return volumes.slice(1).reduce((sum, one) => sum.add(one), volumes[0]!);
   });
@@ -107,14 +111,20 @@ function fitted(values: Tensor, axis: number, n: number): Tensor {
   const length = values.size(axis);
   if (length >= n) return values.narrow(axis, Math.floor((length - n) / 2), n);
   const before = Math.floor((n - length) / 2);
-  const none = (count: number) => zeros(values.shape.map((side, k) => (k === axis ? count : side)), { device: values.device }); // prettier-ignore
+  const none = (count: number) =>
+    zeros(
+      values.shape.map((side, k) => (k === axis ? count : side)),
+      { device: values.device },
+    );
   return cat([none(before), values, none(n - length - before)], axis);
 }
 
 /** Linear, over the same field of view. */
 function sized(values_DHW: Tensor, target: readonly [number, number, number]): Tensor {
   if (target.every((n, axis) => n === values_DHW.size(axis))) return values_DHW.contiguous();
-  return F.interpolate(values_DHW.contiguous().unsqueeze(0).unsqueeze(0), [...target], { mode: "trilinear" }).view(...target); // prettier-ignore
+  return F.interpolate(values_DHW.contiguous().unsqueeze(0).unsqueeze(0), [...target], { mode: "trilinear" }).view(
+    ...target,
+  );
 }
 
 const indexOf = (numbers: readonly number[], device: string): Tensor =>

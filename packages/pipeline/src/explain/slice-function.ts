@@ -134,19 +134,25 @@ export class SliceFunction implements VolumeFunction {
   }
 
   score(unit_NCHW: Tensor, target: number): number {
-    return scope(() => noGrad(() => logOdds(this.#read(this.#features(unit_NCHW).unsqueeze(0)).logProbability_BK, target).item())); // prettier-ignore
+    return scope(() =>
+      noGrad(() => logOdds(this.#read(this.#features(unit_NCHW).unsqueeze(0)).logProbability_BK, target).item()),
+    );
   }
 
   gradient(unit_NCHW: Tensor, target: number, layer: TargetLayer | null): Gradient {
     return scope(() => {
-      const features_N = noGrad(() => this.#features(unit_NCHW)).detach().requiresGrad_(); // prettier-ignore
+      const features_N = noGrad(() => this.#features(unit_NCHW))
+        .detach()
+        .requiresGrad_();
       const score = logOdds(this.#read(features_N.unsqueeze(0)).logProbability_BK, target);
       const gradient_N = grad([score.sum()], [features_N])[0] ?? features_N.mul(0);
       const inputs: Tensor[] = [];
       const maps: LayerMaps[] = [];
       for (let first = 0; first < unit_NCHW.size(0); first += CHUNK) {
         const count = Math.min(CHUNK, unit_NCHW.size(0) - first);
-        const part = scope(() => this.#throughTrunk(unit_NCHW.narrow(0, first, count), gradient_N.narrow(0, first, count), layer)); // prettier-ignore
+        const part = scope(() =>
+          this.#throughTrunk(unit_NCHW.narrow(0, first, count), gradient_N.narrow(0, first, count), layer),
+        );
         inputs.push(part.input);
         if (part.maps !== null) maps.push(part.maps);
       }
@@ -174,7 +180,8 @@ export class SliceFunction implements VolumeFunction {
     const none = (like: Tensor) => like.detach().mul(0);
     return {
       input: input ?? none(leaf_BCHW),
-      maps: activation === undefined ? null : { activation: activation.detach(), gradient: gradient ?? none(activation) }, // prettier-ignore
+      maps:
+        activation === undefined ? null : { activation: activation.detach(), gradient: gradient ?? none(activation) },
     };
   }
 
@@ -184,11 +191,21 @@ export class SliceFunction implements VolumeFunction {
         const features_N = this.#features(unit_NCHW);
         const air_1 = this.#features(this.baseline(unit_NCHW.narrow(0, 0, 1), "air"));
         const count = unit_NCHW.size(0);
-        const without = (k: number) => cat([features_N.narrow(0, 0, k), air_1, features_N.narrow(0, k + 1, count - k - 1)]); // prettier-ignore
+        const without = (k: number) =>
+          cat([features_N.narrow(0, 0, k), air_1, features_N.narrow(0, k + 1, count - k - 1)]);
         const [leftOut, air]: [number[], number[]] = [[], []];
         for (let first = 0; first < count; first += BATCH) {
           const places = Array.from({ length: Math.min(BATCH, count - first) }, (_, k) => first + k);
-          if (count > 1) leftOut.push(...scope(() => this.#scores(places.map(() => features_N.alias()), target, places))); // prettier-ignore
+          if (count > 1)
+            leftOut.push(
+              ...scope(() =>
+                this.#scores(
+                  places.map(() => features_N.alias()),
+                  target,
+                  places,
+                ),
+              ),
+            );
           air.push(...scope(() => this.#scores(places.map(without), target)));
         }
         return { leftOut: count > 1 ? leftOut : null, air };
@@ -233,7 +250,9 @@ export class SliceFunction implements VolumeFunction {
       cat(
         unit_NCHW
           .split(CHUNK)
-          .map((part_BCHW) => scope(() => this.#readOut.features(this.#store.normalise(part_BCHW, this.#trunk.channels)))), // prettier-ignore
+          .map((part_BCHW) =>
+            scope(() => this.#readOut.features(this.#store.normalise(part_BCHW, this.#trunk.channels))),
+          ),
       ),
     );
   }
@@ -248,7 +267,10 @@ export class SliceFunction implements VolumeFunction {
       const [volume, slice] = [Math.floor(at / slices), at % slices];
       return slice < count && missing[volume] !== slice ? 1 : 0;
     });
-    const mask_BS = missing.length === 0 && slices === count ? ones([volumes, slices], { dtype: "bool", device: features_BN.device }) : fromTypedArray(there, [volumes, slices], { dtype: "bool", device: features_BN.device }); // prettier-ignore
+    const mask_BS =
+      missing.length === 0 && slices === count
+        ? ones([volumes, slices], { dtype: "bool", device: features_BN.device })
+        : fromTypedArray(there, [volumes, slices], { dtype: "bool", device: features_BN.device });
     return this.#readOut.read(features_BS, mask_BS);
   }
 }

@@ -106,8 +106,27 @@ export function explainVolume(
     onPart();
     const checks = options.check === null ? {} : checksOf(model, volume, made, { unit, baseline, target, options });
     const { id, subject, label } = volume;
-    const completeness = integrated === null ? null : { score: integrated.score, baselineScore: integrated.baselineScore, sum: integrated.sum, gap: integrated.gap }; // prettier-ignore
-    const explained = { id, subject, label, predicted, target, probabilities: probabilities_K, score, slices, completeness, checks }; // prettier-ignore
+    const completeness =
+      integrated === null
+        ? null
+        : {
+            score: integrated.score,
+            baselineScore: integrated.baselineScore,
+            sum: integrated.sum,
+            gap: integrated.gap,
+          };
+    const explained = {
+      id,
+      subject,
+      label,
+      predicted,
+      target,
+      probabilities: probabilities_K,
+      score,
+      slices,
+      completeness,
+      checks,
+    };
     return { explained, maps: Object.fromEntries(Object.entries(made).map(([kind, map]) => [kind, map.stored_SHW])) };
   });
 }
@@ -171,7 +190,9 @@ function checksOf(
   const counted = Array.from(changed.keys()).filter((k) => changed[k]! > CHANGED);
   const probability = (kept: ReadonlySet<number>) => {
     options.onPart();
-    return scope(() => probabilityOf(model.score(withCells(model, unit, baseline, cells, cellOf, counted, kept), target))); // prettier-ignore
+    return scope(() =>
+      probabilityOf(model.score(withCells(model, unit, baseline, cells, cellOf, counted, kept), target)),
+    );
   };
   const deletable = { cells: counted, probability, steps };
   const random = new Random(options.seed).fork(`order ${volume.id}`);

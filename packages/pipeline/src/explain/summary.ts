@@ -59,9 +59,17 @@ function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number
   const checks = all.map((one) => one.checks[kind]!);
   const subjects = all.map(({ subject }) => subject);
   const meanOf = (values: readonly number[], whose: readonly string[]) => meanBySubject(values, whose, seed);
-  const paired = all.flatMap(({ subject }, k) => (checks[k]!.randomised === null ? [] : [{ subject, value: checks[k]!.randomised }])); // prettier-ignore
-  const deletion = meanOf(checks.map(({ gain }) => gain.deletion), subjects); // prettier-ignore
-  const insertion = meanOf(checks.map(({ gain }) => gain.insertion), subjects); // prettier-ignore
+  const paired = all.flatMap(({ subject }, k) =>
+    checks[k]!.randomised === null ? [] : [{ subject, value: checks[k]!.randomised }],
+  );
+  const deletion = meanOf(
+    checks.map(({ gain }) => gain.deletion),
+    subjects,
+  );
+  const insertion = meanOf(
+    checks.map(({ gain }) => gain.insertion),
+    subjects,
+  );
   const curve = (of: (check: (typeof checks)[number]) => number[]) => meanCurve(checks.map(of));
   return {
     kind,
@@ -70,7 +78,10 @@ function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number
     deletion,
     insertion,
     randomised: {
-      ...meanOf(paired.map(({ value }) => value), paired.map(({ subject }) => subject)), // prettier-ignore
+      ...meanOf(
+        paired.map(({ value }) => value),
+        paired.map(({ subject }) => subject),
+      ),
       volumes: paired.length,
     },
     curves: {
@@ -114,11 +125,16 @@ function warningsOf({ kind, subjects, deletion, insertion, randomised, better }:
   const name = MAP_NAMES[kind];
   const warnings: string[] = [];
   const gains = `deletion ${signed(deletion)}, insertion ${signed(insertion)}`;
-  if (subjects < 2) warnings.push(`${name}: one subject has no interval; explain more before you trust its map (${gains}).`); // prettier-ignore
+  if (subjects < 2)
+    warnings.push(`${name}: one subject has no interval; explain more before you trust its map (${gains}).`);
   else if (!better)
-    warnings.push(`${name}: not shown to be better than a random order over ${subjects} subjects (${gains}). Do not read these maps as what the model looks at.`); // prettier-ignore
+    warnings.push(
+      `${name}: not shown to be better than a random order over ${subjects} subjects (${gains}). Do not read these maps as what the model looks at.`,
+    );
   if (Math.abs(randomised.value) > ALIKE)
-    warnings.push(`${name}: a model with random weights gives much the same map, or its reverse (rank correlation ${signed(randomised)}). It shows the picture more than what was learnt.`); // prettier-ignore
+    warnings.push(
+      `${name}: a model with random weights gives much the same map, or its reverse (rank correlation ${signed(randomised)}). It shows the picture more than what was learnt.`,
+    );
   return warnings;
 }
 
@@ -126,11 +142,16 @@ function warningsOf({ kind, subjects, deletion, insertion, randomised, better }:
 function empty(all: readonly SubjectExplained[]): string[] {
   const none = all.filter(({ slices }) => slices.length > 0 && slices.every(({ gradcam }) => gradcam === 0));
   if (none.length === 0) return [];
-  return [`Grad-CAM: empty for ${none.length} of ${all.length} volumes (${named(none)}): nothing in its layer speaks for the class.`]; // prettier-ignore
+  return [
+    `Grad-CAM: empty for ${none.length} of ${all.length} volumes (${named(none)}): nothing in its layer speaks for the class.`,
+  ];
 }
 
 const named = (some: readonly SubjectExplained[]): string =>
-  `${some.slice(0, 3).map(({ id }) => id).join(", ")}${some.length > 3 ? ", …" : ""}`; // prettier-ignore
+  `${some
+    .slice(0, 3)
+    .map(({ id }) => id)
+    .join(", ")}${some.length > 3 ? ", …" : ""}`;
 
 function incomplete(all: readonly SubjectExplained[]): string[] {
   const off = all.filter(({ completeness }) => {
@@ -139,7 +160,9 @@ function incomplete(all: readonly SubjectExplained[]): string[] {
     return Math.abs(gap) > INCOMPLETE * Math.max(1, Math.abs(score - baselineScore));
   });
   if (off.length === 0) return [];
-  return [`integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${named(off)}). Raise --steps.`]; // prettier-ignore
+  return [
+    `integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${named(off)}). Raise --steps.`,
+  ];
 }
 
 /** "+0.12 [0.03, 0.20]" */

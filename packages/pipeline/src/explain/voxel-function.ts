@@ -65,7 +65,8 @@ export class VoxelFunction implements VolumeFunction {
       return {
         score: result.item(),
         input: input ?? none(leaf_11HWD),
-        maps: activation === undefined ? null : { activation: activation.detach(), gradient: gradient ?? none(activation) }, // prettier-ignore
+        maps:
+          activation === undefined ? null : { activation: activation.detach(), gradient: gradient ?? none(activation) },
       };
     });
   }

@@ -79,7 +79,12 @@ export class VolumeStore implements Disposable {
     if (length >= n) return x.narrow(axis, Math.floor((length - n) / 2), n);
     const air = this.transform.air as number;
     const before = Math.floor((n - length) / 2);
-    const fill = (count: number) => x.narrow(axis, 0, 1).mul(0).add(air).repeat(...x.shape.map((_, k) => (k === axis ? count : 1))); // prettier-ignore
+    const fill = (count: number) =>
+      x
+        .narrow(axis, 0, 1)
+        .mul(0)
+        .add(air)
+        .repeat(...x.shape.map((_, k) => (k === axis ? count : 1)));
     const parts = [...(before > 0 ? [fill(before)] : []), x, fill(n - length - before)];
     return cat(parts, axis);
   }

@@ -40,7 +40,12 @@ export function besideOf({ title, headings, left, right, difference, scale, capt
     const y = top + k * row;
     canvas.paste(a[k]!, columnAt(0, size), y, size);
     canvas.paste(b[k]!, columnAt(1, size), y, size);
-    canvas.paste(colours.subarray(3 * k * size.width * size.height, 3 * (k + 1) * size.width * size.height), columnAt(2, size), y, size); // prettier-ignore
+    canvas.paste(
+      colours.subarray(3 * k * size.width * size.height, 3 * (k + 1) * size.width * size.height),
+      columnAt(2, size),
+      y,
+      size,
+    );
     canvas.write({ x: GAP + 1, y: y + size.height + CAPTION - 5, text: captions[k]!, size: 12 });
   });
   return canvas;

@@ -13,7 +13,6 @@ export function clockText({
   augmentation,
   timings,
 }: ClockResult): string {
-  // prettier-ignore
   const rows = ["slices", "volumes"].flatMap((unit) =>
     [
       { what: `${unit}, from disk`, cold: true, augmented: false },

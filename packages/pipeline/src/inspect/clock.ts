@@ -104,7 +104,17 @@ async function timeAll(options: ClockOptions): Promise<ClockResult> {
     });
   }
   const bytes = slices * info.height * info.width * storeBytes[info.dtype];
-  return { data: dataset.directory, slices, volumes: volumes.length, bytes, batch, epochs, threads: getNumThreads(), augmentation: namesOf(config), timings }; // prettier-ignore
+  return {
+    data: dataset.directory,
+    slices,
+    volumes: volumes.length,
+    bytes,
+    batch,
+    epochs,
+    threads: getNumThreads(),
+    augmentation: namesOf(config),
+    timings,
+  };
 }
 
 const namesOf = ({ transform }: RunConfig): string[] =>
@@ -171,7 +181,11 @@ async function loadVolumes(
     scope(() =>
       noGrad(() => {
         const x_B1HWD = loader.volume(record).unsqueeze(0).unsqueeze(0);
-        if (augmented) augmentVolumes(x_B1HWD, config.transform.augment, random.fork(record.id), { air: transform.air, spacing: [record.geometry.spacing] }); // prettier-ignore
+        if (augmented)
+          augmentVolumes(x_B1HWD, config.transform.augment, random.fork(record.id), {
+            air: transform.air,
+            spacing: [record.geometry.spacing],
+          });
       }),
     );
   }

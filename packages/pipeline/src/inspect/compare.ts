@@ -112,7 +112,8 @@ function roundingOf({ data }: Volume): number {
 
 function apart(source: Volume, original: VolumeRecord["original"]): Comparison["geometry"] {
   if (source.shape.some((n, axis) => n !== original.shape[axis])) return null;
-  const largest = (a: readonly number[], b: readonly number[]) => Math.max(...a.map((value, k) => Math.abs(value - b[k]!))); // prettier-ignore
+  const largest = (a: readonly number[], b: readonly number[]) =>
+    Math.max(...a.map((value, k) => Math.abs(value - b[k]!)));
   return {
     spacingMm: largest(source.spacing, original.spacing),
     originMm: largest(source.origin, original.origin),

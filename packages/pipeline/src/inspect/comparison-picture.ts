@@ -24,13 +24,20 @@ export function comparisonPicture(
   const chosen = spreadSlices(prepared.shape[2], options.slices);
   const whole = sourceGrid(source, prepared, options.crop);
   const own = Array.from(sampleSlices(source, whole, { box: options.crop, smooth: false, slices: chosen }));
-  const left: Volume = { ...source, ...whole, direction: [...whole.direction], shape: [whole.shape[0], whole.shape[1], chosen.length], data: joined(own) }; // prettier-ignore
+  const left: Volume = {
+    ...source,
+    ...whole,
+    direction: [...whole.direction],
+    shape: [whole.shape[0], whole.shape[1], chosen.length],
+    data: joined(own),
+  };
   const unit = prepared.unit === "HU" ? " HU" : "";
   const scale = prepared.unit === "HU" ? 20 : Math.max(1e-6, (options.window[1] - options.window[0]) / 50);
   const pixels = ({ shape, spacing }: Grid) =>
     options.placed ? `${times(spacing.slice(0, 2))} mm` : `${times(shape.slice(0, 2))} pixels`;
   const plane = prepared.shape[0] * prepared.shape[1];
-  const picked = (data: Float32Array | Volume["data"]) => joined(chosen.map((k) => Float32Array.from(data.subarray(k * plane, (k + 1) * plane)))); // prettier-ignore
+  const picked = (data: Float32Array | Volume["data"]) =>
+    joined(chosen.map((k) => Float32Array.from(data.subarray(k * plane, (k + 1) * plane))));
   return besideOf({
     title: [
       `${comparison.id} · window ${short(options.window[0])} to ${short(options.window[1])}${unit} · largest difference ${short(comparison.difference.largest)}${unit}`,

@@ -104,7 +104,10 @@ export function splitOf(dataset: Dataset): { text: string | null; parts: Readonl
     if (first!.datasetHash !== dataset.info.hash) return { text: "of another data set", parts: null };
     const by = `by ${first!.by.join(" and ")}, ${first!.origin}`;
     if (others.length > 0) return { text: `${others.length + 1} folds ${by}`, parts: null };
-    return { text: `train, val, test ${by}`, parts: new Map(PARTS.flatMap((part) => first!.parts[part].map((id) => [id, part] as const))) }; // prettier-ignore
+    return {
+      text: `train, val, test ${by}`,
+      parts: new Map(PARTS.flatMap((part) => first!.parts[part].map((id) => [id, part] as const))),
+    };
   } catch (error) {
     if (!(error instanceof SplitError)) throw error;
     return { text: error.problem, parts: null };

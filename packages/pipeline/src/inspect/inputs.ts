@@ -169,7 +169,9 @@ export function compareInputs(
       largestDifference: largest((unit_HWD) => unit_HWD),
       largestNormalised: largest((unit_HWD) => unit_HWD.sub(mean).div(std)),
     };
-    const slices_DHW = units_HWD.map((unit_HWD) => scope(() => unit_HWD.permute(2, 0, 1).contiguous().toTypedArray() as Float32Array)); // prettier-ignore
+    const slices_DHW = units_HWD.map((unit_HWD) =>
+      scope(() => unit_HWD.permute(2, 0, 1).contiguous().toTypedArray() as Float32Array),
+    );
     return { comparison, slices_DHW };
   });
 }

@@ -35,7 +35,12 @@ function volumeText(look: VolumeLook): string {
   const { name, format, shape, spacing, origin, direction, orientation, unit, dtype, values, histogram, facts } = look;
   const sides = [...(orientation ?? "")].map((letter, k) => `${"xyz"[k]} to the ${SIDES[letter]}`).join(", ");
   const extent = shape.map((n, axis) => Math.round(n * spacing[axis]!));
-  const rows = [0, 1, 2].map((row) => direction.slice(3 * row, 3 * row + 3).map(short).join("  ")); // prettier-ignore
+  const rows = [0, 1, 2].map((row) =>
+    direction
+      .slice(3 * row, 3 * row + 3)
+      .map(short)
+      .join("  "),
+  );
   const placed: [string, string][] =
     orientation === null
       ? [["place", "unknown: the format keeps neither spacing nor orientation"]]
@@ -80,7 +85,12 @@ function datasetText(look: DatasetLook): string {
   const arrays = look.recipe["orientation"] !== "LPS";
   const spacings: [string, string][] = arrays
     ? []
-    : [["source spacing", `${spread(source.pixelSpacing)} mm in plane, ${spread(source.sliceSpacing)} mm between slices`]]; // prettier-ignore
+    : [
+        [
+          "source spacing",
+          `${spread(source.pixelSpacing)} mm in plane, ${spread(source.sliceSpacing)} mm between slices`,
+        ],
+      ];
   return [
     `${look.name}: ${counted(volumes, "volume")} of ${counted(subjects, "subject")}, ${counted(slices, "slice")}`,
     terms([
@@ -91,7 +101,12 @@ function datasetText(look: DatasetLook): string {
       ["source size", `${spread(source.columns)} x ${spread(source.rows)} x ${spread(source.slices)}`],
       ...spacings,
       ["recipe", recipe.join(", ")],
-      ["made by", Object.entries(look.versions).map(([name, version]) => `${name} ${version}`).join(", ")], // prettier-ignore
+      [
+        "made by",
+        Object.entries(look.versions)
+          .map(([name, version]) => `${name} ${version}`)
+          .join(", "),
+      ],
       ["split", look.split ?? "none"],
       ["hash", look.hash],
       ...valueTerms(look.values),
@@ -127,7 +142,9 @@ function sourceText({ source, files, series, volumes, broken, setAside }: Source
   const patients = new Set(series.map(({ patient }) => patient)).size;
   const studies = new Set(series.map(({ study }) => study)).size;
   const kinds = [
-    ...(series.length > 0 ? [`${series.length} DICOM series in ${counted(studies, "study")} of ${counted(patients, "patient")}`] : []), // prettier-ignore
+    ...(series.length > 0
+      ? [`${series.length} DICOM series in ${counted(studies, "study")} of ${counted(patients, "patient")}`]
+      : []),
     ...(volumes.length > 0 ? [counted(volumes.length, series.length > 0 ? "other volume" : "volume")] : []),
   ];
   return [
@@ -136,7 +153,9 @@ function sourceText({ source, files, series, volumes, broken, setAside }: Source
     ...(volumes.length > 0 ? [fileBlock(volumes)] : []),
     ...brokenBlock(broken),
     ...asideBlock(setAside),
-    ...(series.length + volumes.length > 1 ? [`Choose one with ${series.length > 0 ? "--series UID, --series thinnest or " : ""}--id.`] : []), // prettier-ignore
+    ...(series.length + volumes.length > 1
+      ? [`Choose one with ${series.length > 0 ? "--series UID, --series thinnest or " : ""}--id.`]
+      : []),
   ].join("\n\n");
 }
 
@@ -223,7 +242,14 @@ function comparisonText({ source, sameFile, geometry, difference, withinRounding
 }
 
 function inputsText({ window, mean, std, arrays, largestDifference, largestNormalised }: InputsComparison): string {
-  const rows = arrays.map(({ loader, shape, min, max, mean, sha256 }) => [loader, times(shape), short(min), short(max), short(mean), sha256.slice(0, 12)]); // prettier-ignore
+  const rows = arrays.map(({ loader, shape, min, max, mean, sha256 }) => [
+    loader,
+    times(shape),
+    short(min),
+    short(max),
+    short(mean),
+    sha256.slice(0, 12),
+  ]);
   return [
     `What a model is given: ${short(window[0])} to ${short(window[1])} as 0 to 1, then less ${short(mean)}, over ${short(std)}`,
     indent(aligned([["loader", "H x W x D", "min", "max", "mean", "SHA-256"], ...rows], [2, 3, 4])),

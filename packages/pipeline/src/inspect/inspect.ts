@@ -127,8 +127,12 @@ async function inspectRecord(
   const outputs = new Outputs(wanted, options.out);
   const shown = { volume, title: record.id, counts, placed };
   const { preview } = await picture(shown, { ...options, window }, outputs);
-  const comparison = options.source === undefined ? null : await compare(dataset, record, { ...options, source: options.source, window, placed }, outputs); // prettier-ignore
-  const inputs = options.inputs === undefined ? null : await loadInputs(dataset, record, options.inputs, options, outputs); // prettier-ignore
+  const comparison =
+    options.source === undefined
+      ? null
+      : await compare(dataset, record, { ...options, source: options.source, window, placed }, outputs);
+  const inputs =
+    options.inputs === undefined ? null : await loadInputs(dataset, record, options.inputs, options, outputs);
   return { look, comparison, inputs, files: outputs.files, preview, usable: true };
 }
 
@@ -150,7 +154,11 @@ async function compare(
   outputs: Outputs,
 ): Promise<Comparison> {
   const { source, signal, slices = COMPARED_SLICES } = options;
-  const compared = await compareWithSource(dataset, record, { source, identity: identityOf(options), ...(signal && { signal }) }); // prettier-ignore
+  const compared = await compareWithSource(dataset, record, {
+    source,
+    identity: identityOf(options),
+    ...(signal && { signal }),
+  });
   const shown = { ...options, crop: record.crop, slices };
   await outputs.write("comparison", async () => await comparisonPicture(compared, shown).png());
   return compared.comparison;
@@ -181,15 +189,24 @@ async function inspectSource(
   wanted: Wanted,
 ): Promise<InspectResult> {
   if (options.source !== undefined || options.inputs !== undefined)
-    throw new InspectError(`${path}: expected a prepared data set for --source and --inputs, it is none`, "Make one with slicestack prepare."); // prettier-ignore
+    throw new InspectError(
+      `${path}: expected a prepared data set for --source and --inputs, it is none`,
+      "Make one with slicestack prepare.",
+    );
   const { allowGaps = false, signal } = options;
   if (found.volumes.length + found.broken.length + found.setAside.length === 0)
-    throw new InspectError(`${path}: no volume found among ${found.files} files`, "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, PNG or JPEG slices, or a prepared data set."); // prettier-ignore
+    throw new InspectError(
+      `${path}: no volume found among ${found.files} files`,
+      "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, PNG or JPEG slices, or a prepared data set.",
+    );
   const identity = identityOf(options);
   const chosen = chooseVolume(found, options);
   const pictures = Object.values(wanted).some((files: string[]) => files.length > 0);
   if (chosen === null && pictures && found.volumes.length > 0)
-    throw new InspectError(`${path}: expected one volume to draw, it holds ${found.volumes.length}`, "Choose one with --series or --id."); // prettier-ignore
+    throw new InspectError(
+      `${path}: expected one volume to draw, it holds ${found.volumes.length}`,
+      "Choose one with --series or --id.",
+    );
   const series = chosen === null ? undefined : found.series.get(chosen);
   const gaps = chosen === null ? null : gapRefusalOf(chosen.input, allowGaps);
   const refused = series === undefined ? gaps : refusalOf(series, { allowGaps, allowSingle: true });
@@ -215,7 +232,12 @@ async function inspectVolume(
   const refused = series === undefined ? null : refusalOf(series, { allowGaps });
   const known = await sourceFacts(chosen, series, read, identity);
   const facts = refused === null ? known : { ...known, "prepare refuses it": refused };
-  const { look, counts } = lookAtVolume(read, { name: chosen.path, facts, setAside: byReason(found.setAside), broken: found.broken.map(({ path, reason }) => ({ path, reason })) }); // prettier-ignore
+  const { look, counts } = lookAtVolume(read, {
+    name: chosen.path,
+    facts,
+    setAside: byReason(found.setAside),
+    broken: found.broken.map(({ path, reason }) => ({ path, reason })),
+  });
   const window = options.window ?? defaultWindow(read.volume, counts);
   const outputs = new Outputs(wanted, options.out);
   // Paths and descriptions of a DICOM export may name the patient, and pictures travel.

@@ -37,5 +37,7 @@ export function aligned(rows: readonly (readonly string[])[], right: readonly nu
 /** Lines of a name and what stands there; further lines of a value under the first. */
 export function terms(entries: readonly (readonly [string, string])[]): string {
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, text]) => `  ${name.padEnd(width)}  ${text.replaceAll("\n", `\n${" ".repeat(width + 4)}`)}`).join("\n"); // prettier-ignore
+  return entries
+    .map(([name, text]) => `  ${name.padEnd(width)}  ${text.replaceAll("\n", `\n${" ".repeat(width + 4)}`)}`)
+    .join("\n");
 }

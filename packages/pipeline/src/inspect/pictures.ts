@@ -35,7 +35,9 @@ export async function writePictures(
   outputs: Outputs,
 ): Promise<void> {
   const { shape, spacing, unit } = volume;
-  const where = placed ? [`${times(spacing)} mm`, windowText(options.window, unit), "the patient's right is on the left"] : [windowText(options.window, unit)]; // prettier-ignore
+  const where = placed
+    ? [`${times(spacing)} mm`, windowText(options.window, unit), "the patient's right is on the left"]
+    : [windowText(options.window, unit)];
   const line = [title, times(shape), ...where].join(" · ");
   await outputs.write("montage", async () => await volumeMontage(volume, { ...options, placed, title: [line] }).png());
   await outputs.write("animation", async (file) => await animate(volume, animationKind(file), { ...options, placed }));
@@ -75,7 +77,9 @@ async function writeHistogram(
   { window }: PictureOptions,
   outputs: Outputs,
 ): Promise<void> {
-  await outputs.writeFigure(async () => await histogramSvg(counts, { title: `${unit === "HU" ? "HU" : "Values"} of ${title}`, unit, window })); // prettier-ignore
+  await outputs.writeFigure(
+    async () => await histogramSvg(counts, { title: `${unit === "HU" ? "HU" : "Values"} of ${title}`, unit, window }),
+  );
 }
 
 function windowText([low, high]: Window, unit: Volume["unit"]): string {

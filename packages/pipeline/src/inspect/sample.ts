@@ -89,7 +89,9 @@ function mixAt(at: number, reach: number, low: number, end: number): Mix {
   const weights = Array.from({ length: last - first + 1 }, (_, k) => Math.max(0, 1 - Math.abs(first + k - at) / reach));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   // Wholly beside the voxels there is nothing to mix: the nearest stands in.
-  return sum > 0 ? { first, weights: weights.map((weight) => weight / sum) } : { first: inside(Math.round(at)), weights: [1] }; // prettier-ignore
+  return sum > 0
+    ? { first, weights: weights.map((weight) => weight / sum) }
+    : { first: inside(Math.round(at)), weights: [1] };
 }
 
 /** The same region as `grid`'s slices, with the source's own pixels in plane: what a reader compares prepared slices with. */

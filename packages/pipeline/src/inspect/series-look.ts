@@ -1,5 +1,13 @@
 /** DICOM series, told from their headers: what each is, and whether it can be a volume. */
-import { DicomSeriesError, planDicomSeries, syntaxName, VolumeFormatError, type DicomPlan, type DicomSeries, type Triple } from "@slicestack/volume"; // prettier-ignore
+import {
+  DicomSeriesError,
+  planDicomSeries,
+  syntaxName,
+  VolumeFormatError,
+  type DicomPlan,
+  type DicomSeries,
+  type Triple,
+} from "@slicestack/volume";
 import type { Found } from "../data/ingest/discover.js";
 import type { SourceVolume } from "../data/ingest/source.js";
 import type { Identity } from "./identity.js";
@@ -107,7 +115,8 @@ function mendedBy({ facts }: DicomPlan): string[] {
 
 /** What headers say of how the scan was made; nothing that names a person. */
 export function seriesFacts({ acquisition, modality, transferSyntaxes }: DicomSeries): Record<string, string> {
-  const { manufacturer, model, kernel, kVp, sliceThickness, gantryTilt, institution, station, bodyPart, imageType } = acquisition; // prettier-ignore
+  const { manufacturer, model, kernel, kVp, sliceThickness, gantryTilt, institution, station, bodyPart, imageType } =
+    acquisition;
   const number = (value: number | undefined, unit: string) => (value === undefined ? "" : `${short(value)} ${unit}`);
   const facts = {
     modality,

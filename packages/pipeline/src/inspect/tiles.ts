@@ -41,7 +41,9 @@ export function grey(volume: Volume, chosen: readonly number[], window: Window, 
   const [nx, ny] = volume.shape;
   const plane = nx * ny;
   const flat = new Uint8Array(plane * chosen.length);
-  chosen.forEach((slice, k) => flat.set(windowed(volume.data.subarray(slice * plane, (slice + 1) * plane), window), k * plane)); // prettier-ignore
+  chosen.forEach((slice, k) =>
+    flat.set(windowed(volume.data.subarray(slice * plane, (slice + 1) * plane), window), k * plane),
+  );
   const scaled = scale(flat, [nx, ny, chosen.length], size);
   const pixels = size.width * size.height;
   return chosen.map((_, k) => scaled.subarray(k * pixels, (k + 1) * pixels));
@@ -52,7 +54,14 @@ function scale(flat: Uint8Array, shape: Triple, { width, height }: TileSize): Ui
   if (width === nx && height === ny) return flat;
   const factor = width / nx;
   if (Number.isInteger(factor) && height === factor * ny) return repeated(flat, shape, factor);
-  const picture: Volume = { data: flat, shape, spacing: [1, 1, 1], origin: [0, 0, 0], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1], unit: "arbitrary" }; // prettier-ignore
+  const picture: Volume = {
+    data: flat,
+    shape,
+    spacing: [1, 1, 1],
+    origin: [0, 0, 0],
+    direction: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+    unit: "arbitrary",
+  };
   return resample(picture, [width, height, n]).data as Uint8Array;
 }
 

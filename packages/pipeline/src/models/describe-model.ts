@@ -66,6 +66,9 @@ function joint(shapes: Shapes): Guess | undefined {
   const classes = outputs(ofHead, "classifier");
   if (head === undefined && classes === null) return undefined;
   const { guess = { model: "head", classes }, component } = head ?? {};
-  const whole = component?.sees === "maps" ? { model: guess.model } : { model: `${slice.model} with ${guess.model}`, slices: guess.slices ?? null }; // prettier-ignore
+  const whole =
+    component?.sees === "maps"
+      ? { model: guess.model }
+      : { model: `${slice.model} with ${guess.model}`, slices: guess.slices ?? null };
   return { ...slice, ...whole, alike: [], classes: guess.classes ?? null };
 }

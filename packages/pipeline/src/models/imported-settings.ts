@@ -61,7 +61,9 @@ function untold(file: string, { model }: ModelGuess): never {
 function checkModel(file: string, { guess, method, head }: Recognised, config: RunConfig): void {
   const asked = config.method === "3d" ? config.volume.model : config.slice.model;
   const fits =
-    config.method === method && (method === "3d" ? [guess.model, ...guess.alike].includes(asked) : fitsSlice(guess, config.slice.model)) && fitsHead(head, config); // prettier-ignore
+    config.method === method &&
+    (method === "3d" ? [guess.model, ...guess.alike].includes(asked) : fitsSlice(guess, config.slice.model)) &&
+    fitsHead(head, config);
   if (fits) return;
   const wanted = config.method === "2.5d" ? `${asked} with the head ${config.volume.head}` : asked;
   throw new CheckpointError(
@@ -96,7 +98,11 @@ function classesOf(file: string, { classes: outputs, model }: ModelGuess, config
     );
   const classes = held ?? asked;
   if (classes !== undefined) return classes;
-  throw new CheckpointError(file, `does not tell how many classes its ${model} has`, "Give --config with classes_to_include."); // prettier-ignore
+  throw new CheckpointError(
+    file,
+    `does not tell how many classes its ${model} has`,
+    "Give --config with classes_to_include.",
+  );
 }
 
 /** The number of classes for which a loss has so many outputs. */
@@ -117,7 +123,11 @@ function sized(file: string, { guess, method }: Recognised, { slice, volume }: R
   if (method === "3d") {
     const size = volume.size ?? guess.inputSize ?? publishedSize(file, guess);
     const told = volume.size !== null || guess.inputSize !== null;
-    return { slice, volume: { ...volume, size: [size[0]!, size[1]!, size[2]!] }, notes: told ? [] : [taken("volume.size", size)] }; // prettier-ignore
+    return {
+      slice,
+      volume: { ...volume, size: [size[0]!, size[1]!, size[2]!] },
+      notes: told ? [] : [taken("volume.size", size)],
+    };
   }
   const size = slice.size ?? guess.inputSize ?? (guess.depth === null ? null : published);
   if (size === null)

@@ -40,7 +40,16 @@ export function recognise(file: string, tensors: Tensors): Recognised {
   if (trunk !== undefined && network === undefined) {
     const adopted = adoptedBy(trunk.component, file, tensors, guess);
     const named = { ...guess, ...adopted.guess };
-    return { guess: named, method: "2d", slice: adopted.tensors, volume: null, trunk: trunkOf(named), head: null, votes: true, notes: adopted.notes }; // prettier-ignore
+    return {
+      guess: named,
+      method: "2d",
+      slice: adopted.tensors,
+      volume: null,
+      trunk: trunkOf(named),
+      head: null,
+      votes: true,
+      notes: adopted.notes,
+    };
   }
   if (network === undefined)
     throw new CheckpointError(

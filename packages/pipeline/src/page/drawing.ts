@@ -45,7 +45,9 @@ const SAME_METHOD: Record<string, string> = { "2d": "2d_vote" };
 /** The colour of each method, in every figure the same: a fixed one for the methods that have one, else one that no other has. */
 export function coloursOf(names: readonly string[]): Map<string, string> {
   const fixed = (name: string) => MODEL_COLOURS[SAME_METHOD[name.toLowerCase()] ?? name.toLowerCase()];
-  const free = [...FURTHER_COLOURS, ...Object.values(PALETTE)].filter((one) => !names.some((name) => fixed(name) === one)); // prettier-ignore
+  const free = [...FURTHER_COLOURS, ...Object.values(PALETTE)].filter(
+    (one) => !names.some((name) => fixed(name) === one),
+  );
   const others = names.filter((name) => fixed(name) === undefined);
   return new Map(names.map((name) => [name, fixed(name) ?? free[others.indexOf(name) % free.length]!]));
 }
@@ -133,7 +135,10 @@ export function ownSvg(
 /** Adds the text alternative, and makes ids unique: figures stand side by side in one page. */
 function describeSvg(svg: string, alternative: { title: string; description: string }): string {
   const { title, description } = alternative;
-  const mark = createHash("sha256").update(JSON.stringify([alternative, svg])).digest("hex").slice(0, 8); // prettier-ignore
+  const mark = createHash("sha256")
+    .update(JSON.stringify([alternative, svg]))
+    .digest("hex")
+    .slice(0, 8);
   const prefix = `figure-${mark}`;
   const ids = svg.replace(/\bid="([^"]+)"/g, `id="${prefix}-$1"`).replace(/url\(#([^)]+)\)/g, `url(#${prefix}-$1)`);
   const inner = ids.replace(/ (role|aria-[a-z]+)="[^"]*"/g, "");

@@ -32,7 +32,8 @@ export function latexTable({ label, caption, columns, rows, rules = [], keys = 1
   return parts
     .map(({ group, from }, k) => {
       const shown = [...names, ...group];
-      const line = (row: readonly string[]) => `    ${afterBreak(shown.map((c) => escapeLatex(row[c] ?? "")).join(" & "))} \\\\`; // prettier-ignore
+      const line = (row: readonly string[]) =>
+        `    ${afterBreak(shown.map((c) => escapeLatex(row[c] ?? "")).join(" & "))} \\\\`;
       const body = rows
         .slice(from, from + PAGE)
         .flatMap((row, r) => [...(rules.includes(from + r) && r > 0 ? ["    \\midrule"] : []), line(row)]);

@@ -67,22 +67,43 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
         .slice(0, 120),
       reason: "of the data set",
     },
-    { key: "method", value: "2.5d", reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that carry their labels: what the method is for` }, // prettier-ignore
+    {
+      key: "method",
+      value: "2.5d",
+      reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that carry their labels: what the method is for`,
+    },
     windowFor(data),
     ...cutsOf(data, trunk),
-    { key: "transform.augment", value: data.unit === "HU" ? "published" : "light", reason: data.unit === "HU" ? "CT slices: the set of the paper" : "no HU: small turns and shifts change nothing that could carry the label, zoom might" }, // prettier-ignore
+    {
+      key: "transform.augment",
+      value: data.unit === "HU" ? "published" : "light",
+      reason:
+        data.unit === "HU"
+          ? "CT slices: the set of the paper"
+          : "no HU: small turns and shifts change nothing that could carry the label, zoom might",
+    },
     { key: "slice.model", value: trunk.model, reason: trunk.reason },
-    ...(trunk.pretrained ? [{ key: "slice.pretrained", value: "imagenet", reason: "its weights are on this machine" }] : []), // prettier-ignore
+    ...(trunk.pretrained
+      ? [{ key: "slice.pretrained", value: "imagenet", reason: "its weights are on this machine" }]
+      : []),
     ...(size === null ? [] : [size]),
     ...slices.choices,
     { key: "slice.batch_size", value: 64, reason: "slices are small; a larger batch fills the machine" },
-    { key: "slice.learning_rate", value: trunk.pretrained ? 1e-4 : 1e-3, reason: trunk.pretrained ? "pretrained weights are moved gently" : "from scratch" }, // prettier-ignore
+    {
+      key: "slice.learning_rate",
+      value: trunk.pretrained ? 1e-4 : 1e-3,
+      reason: trunk.pretrained ? "pretrained weights are moved gently" : "from scratch",
+    },
     ...optimiser("slice"),
     { key: "slice.select", value: select, reason: why },
     { key: "slice.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
     ...headFor(data, volumes),
     { key: "volume.epochs", value: 30, reason: "embeddings are computed once: epochs cost seconds" },
-    { key: "volume.batch_size", value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))), reason: `at least eight steps an epoch from ${volumes} volumes` }, // prettier-ignore
+    {
+      key: "volume.batch_size",
+      value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))),
+      reason: `at least eight steps an epoch from ${volumes} volumes`,
+    },
     { key: "volume.learning_rate", value: 1e-3, reason: "a light head, from scratch" },
     ...optimiser("volume"),
     { key: "volume.select", value: select, reason: why },
@@ -90,13 +111,21 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
   ];
   const warnings = [...data.flags, ...slices.warnings];
   if (sum(data.val) < 50)
-    warnings.push(`${sum(data.val)} validation volumes choose the epoch: several folds (slicestack split --folds 5) tell more.`); // prettier-ignore
+    warnings.push(
+      `${sum(data.val)} validation volumes choose the epoch: several folds (slicestack split --folds 5) tell more.`,
+    );
   return { choices, seconds: slices.seconds, warnings };
 }
 
 function windowFor({ unit }: Fingerprint): Choice {
-  if (unit === "HU") return { key: "transform.window", value: [-1000, 400], reason: "HU: lung and soft tissue, as in the paper" }; // prettier-ignore
-  return { key: "transform.window", value: null, reason: "no HU: the range of bytes and of fractions within 0..1, else percentiles 0.5 and 99.5 of the training values" }; // prettier-ignore
+  if (unit === "HU")
+    return { key: "transform.window", value: [-1000, 400], reason: "HU: lung and soft tissue, as in the paper" };
+  return {
+    key: "transform.window",
+    value: null,
+    reason:
+      "no HU: the range of bytes and of fractions within 0..1, else percentiles 0.5 and 99.5 of the training values",
+  };
 }
 
 /** About as many slices as pixels a side, all voxels alike: no plane is better than another. */
@@ -112,9 +141,20 @@ const slicesOf = (data: Fingerprint): number => (isCube(data) ? Math.min(MOST_CU
 function cutsOf(data: Fingerprint, { pretrained }: Trunk): Choice[] {
   if (!isCube(data)) return [];
   const { height, width, depth } = data;
-  const planes: Choice = { key: "transform.planes", value: "three", reason: `${height} x ${width} x ${depth[1]}, voxels alike: coronal and sagittal slices show as much` }; // prettier-ignore
+  const planes: Choice = {
+    key: "transform.planes",
+    value: "three",
+    reason: `${height} x ${width} x ${depth[1]}, voxels alike: coronal and sagittal slices show as much`,
+  };
   if (pretrained) return [planes];
-  return [planes, { key: "transform.neighbours", value: 9, reason: "a slab of 9 slices as channels: a single cut says little of a shape" }]; // prettier-ignore
+  return [
+    planes,
+    {
+      key: "transform.neighbours",
+      value: 9,
+      reason: "a slab of 9 slices as channels: a single cut says little of a shape",
+    },
+  ];
 }
 
 interface Trunk extends Speed {
@@ -137,7 +177,9 @@ function trunkFor(data: Fingerprint, machine: Machine, budget: number | null): T
     if (enough && model === middle)
       return { ...speed, pretrained, reason: `${sum(data.train)} volumes feed it without ImageNet weights` };
   }
-  const why = enough ? "the budget allows no larger one" : `${sum(data.train)} volumes and no ImageNet weights on this machine: a larger one would learn them by heart`; // prettier-ignore
+  const why = enough
+    ? "the budget allows no larger one"
+    : `${sum(data.train)} volumes and no ImageNet weights on this machine: a larger one would learn them by heart`;
   return { ...small, pretrained: false, reason: why };
 }
 
@@ -151,7 +193,11 @@ function sizeFor({ height, width }: Fingerprint, { device }: Machine): Choice | 
   const size = plannedSize([height, width], device);
   if (size[0] === height && size[1] === width) return null;
   const times = (Math.max(height, width) / Math.max(...size)) ** 2;
-  return { key: "slice.size", value: size, reason: `${height} x ${width} costs ${times.toFixed(1)} times as much on ${device}` }; // prettier-ignore
+  return {
+    key: "slice.size",
+    value: size,
+    reason: `${height} x ${width} costs ${times.toFixed(1)} times as much on ${device}`,
+  };
 }
 
 /** Slices of an epoch, and epochs, within the budget. */
@@ -176,7 +222,14 @@ function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null) {
 function sliceChoices(perVolume: number, epochs: number, depth: number, budget: number | null): Choice[] {
   const time = budget === null ? "no budget given" : `what ${minutes(budget)} allow`;
   return [
-    { key: "slice.slices_per_volume", value: perVolume >= depth ? null : perVolume, reason: perVolume >= depth ? "few slices a volume: all of them" : `of ${depth}, others each epoch: neighbours say nearly the same; ${time}` }, // prettier-ignore
+    {
+      key: "slice.slices_per_volume",
+      value: perVolume >= depth ? null : perVolume,
+      reason:
+        perVolume >= depth
+          ? "few slices a volume: all of them"
+          : `of ${depth}, others each epoch: neighbours say nearly the same; ${time}`,
+    },
     { key: "slice.epochs", value: epochs, reason: time },
   ];
 }
@@ -193,13 +246,33 @@ function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: nu
 function headFor(data: Fingerprint, volumes: number): Choice[] {
   const [least, , most] = data.depth;
   if (isCube(data)) {
-    const head: Choice = { key: "volume.head", value: plannedName("head", "slices of three planes"), reason: "slices of three planes, which no order along the body joins" }; // prettier-ignore
+    const head: Choice = {
+      key: "volume.head",
+      value: plannedName("head", "slices of three planes"),
+      reason: "slices of three planes, which no order along the body joins",
+    };
     if (slicesOf(data) === 3 * most) return [head];
-    return [head, { key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` }]; // prettier-ignore
+    return [
+      head,
+      { key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` },
+    ];
   }
   const depths = least === most ? `${most} slices` : `${least} to ${most} slices`;
-  if (least !== most) return [{ key: "volume.head", value: plannedName("head", "volumes of several depths"), reason: `${depths} a volume: pooled, not stacked` }]; // prettier-ignore
-  return [{ key: "volume.head", value: plannedName("head", "volumes of one depth"), reason: `${depths} in each volume: where along the body a finding lies counts too; side by side they would have tens of millions of weights for ${volumes} volumes` }]; // prettier-ignore
+  if (least !== most)
+    return [
+      {
+        key: "volume.head",
+        value: plannedName("head", "volumes of several depths"),
+        reason: `${depths} a volume: pooled, not stacked`,
+      },
+    ];
+  return [
+    {
+      key: "volume.head",
+      value: plannedName("head", "volumes of one depth"),
+      reason: `${depths} in each volume: where along the body a finding lies counts too; side by side they would have tens of millions of weights for ${volumes} volumes`,
+    },
+  ];
 }
 
 function optimiser(stage: "slice" | "volume"): Choice[] {
@@ -222,4 +295,5 @@ function sampling({ train, classes }: Fingerprint, balanced: boolean): string {
 }
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
-const minutes = (seconds: number): string => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`); // prettier-ignore
+const minutes = (seconds: number): string =>
+  seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;

@@ -75,7 +75,8 @@ export function volumeEmbeddings(
   const file = cacheFile(source, chosen, options, view === undefined ? "embeddings" : { view });
   const shape = [chosen.flat().length, model.embedding];
   const kept = file === null ? undefined : sharedWithAll(readCachedFirst(file, shape));
-  if (kept !== undefined) return { features_N: kept.to({ device: store.transform.device }), volumes: placed, cached: true }; // prettier-ignore
+  if (kept !== undefined)
+    return { features_N: kept.to({ device: store.transform.device }), volumes: placed, cached: true };
   const embed = (some: readonly number[][], first: number) =>
     view === undefined
       ? embedSlices(model, store, some.flat(), options)
@@ -282,7 +283,13 @@ function writeEmbeddings(file: string, embedding_NE: Tensor): void {
   mkdirSync(dirname(file), { recursive: true });
   scope(() => {
     const hash = fromTypedArray(new Uint8Array(tensorHash(embedding_NE)), [32]);
-    writeSafetensors(file, new Map([["embedding", embedding_NE], ["sha256", hash]])); // prettier-ignore
+    writeSafetensors(
+      file,
+      new Map([
+        ["embedding", embedding_NE],
+        ["sha256", hash],
+      ]),
+    );
   });
   keepCacheSize(file);
 }
@@ -298,7 +305,6 @@ function readCached(file: string): Tensor | undefined {
       hash !== undefined &&
       tensorHash(embedding_NE).equals(hash.toTypedArray() as Uint8Array)
     ) {
-      // prettier-ignore
       touchEntry(file);
       return embedding_NE;
     }

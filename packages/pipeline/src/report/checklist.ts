@@ -55,7 +55,9 @@ function itemsOf(input: ReportInput): Item[] {
   });
   const { dataset, task, mainModel, environment, analysis, cost } = input;
   const main = mainSummary(input);
-  const software = Object.entries(environment).map(([name, value]) => `${name} ${value}`).join(", "); // prettier-ignore
+  const software = Object.entries(environment)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
   const { resamples, level } = main.bootstrap;
   const small = main.perClass.filter((entry) => entry.small).map(({ name, subjects }) => `${name} (n = ${subjects})`);
   const vote = analysis.votes;
@@ -66,19 +68,69 @@ function itemsOf(input: ReportInput): Item[] {
     item("", "3c", "known differences in health between groups that matter here"),
     item("4, 6", "4", "aims, hypotheses; whether a model is made, evaluated, or both"),
     item("5", "5a-5b", "study design, prospective or retrospective; dates of the data"),
-    item("7", "5a, 6a", "sources and settings of the data", `data set ${dataset.name} (${dataset.contents}), hash ${dataset.hash}; sites and dates: ${TO_FILL}`), // prettier-ignore
+    item(
+      "7",
+      "5a, 6a",
+      "sources and settings of the data",
+      `data set ${dataset.name} (${dataset.contents}), hash ${dataset.hash}; sites and dates: ${TO_FILL}`,
+    ),
     item("8", "6b-6c", "who was included and excluded, and treatments"),
-    item("9", "7", "preparation of the images", "dataset.json has the recipe of the preparation; windowing, size and augmentation: `transform` in the configuration of the report"), // prettier-ignore
-    item("10", "9a", "parts of the images that were used", "all slices of the prepared volumes; a crop, where there is one, is in dataset.json and subjects.csv"), // prettier-ignore
-    item("11", "", "de-identification", `names, birth dates and addresses of DICOM files are never read, patients are kept as salted hashes; what was done before that: ${TO_FILL}`), // prettier-ignore
-    item("12", "11", "missing data", `damaged or incomplete series are refused or quarantined, with the reason${input.warnings.some((text) => text.includes("quarantined")) ? " (warnings of the report)" : "; none in this data set"}`), // prettier-ignore
-    item("13", "9c", "acquisition of the images", `spacing and shape of every volume are in subjects.csv; scanners and protocols: ${TO_FILL}`), // prettier-ignore
-    item("14-15", "8a", "reference standard: what it is and why", `classes ${task.classes.join(", ")}; how they were told: ${TO_FILL}`), // prettier-ignore
+    item(
+      "9",
+      "7",
+      "preparation of the images",
+      "dataset.json has the recipe of the preparation; windowing, size and augmentation: `transform` in the configuration of the report",
+    ),
+    item(
+      "10",
+      "9a",
+      "parts of the images that were used",
+      "all slices of the prepared volumes; a crop, where there is one, is in dataset.json and subjects.csv",
+    ),
+    item(
+      "11",
+      "",
+      "de-identification",
+      `names, birth dates and addresses of DICOM files are never read, patients are kept as salted hashes; what was done before that: ${TO_FILL}`,
+    ),
+    item(
+      "12",
+      "11",
+      "missing data",
+      `damaged or incomplete series are refused or quarantined, with the reason${input.warnings.some((text) => text.includes("quarantined")) ? " (warnings of the report)" : "; none in this data set"}`,
+    ),
+    item(
+      "13",
+      "9c",
+      "acquisition of the images",
+      `spacing and shape of every volume are in subjects.csv; scanners and protocols: ${TO_FILL}`,
+    ),
+    item(
+      "14-15",
+      "8a",
+      "reference standard: what it is and why",
+      `classes ${task.classes.join(", ")}; how they were told: ${TO_FILL}`,
+    ),
     item("16-17", "8b", "who annotated, with what qualification, blinded to what"),
     item("18", "", "agreement between annotators"),
-    item("19-20", "12a, 16", "partitions, and the level at which they are disjoint", `${splitFact(input)}; no subject is in two parts`), // prettier-ignore
-    item("21", "10", "sample size and its reason", `${main.subjects} subjects and ${main.volumes} volumes are scored${small.length === 0 ? "" : `; fewer than 10 of ${small.join(", ")}`}; the reason: ${TO_FILL}`), // prettier-ignore
-    item("22", "12c, 15, 22", "the model: structure, input, output, how a decision is made of it", `${modelName(mainModel)}; configuration and weights are in the run folder; ${input.task.classes.length === 2 ? "class probabilities, with thresholds that were frozen on val" : "class probabilities, the likeliest is the decision"}`), // prettier-ignore
+    item(
+      "19-20",
+      "12a, 16",
+      "partitions, and the level at which they are disjoint",
+      `${splitFact(input)}; no subject is in two parts`,
+    ),
+    item(
+      "21",
+      "10",
+      "sample size and its reason",
+      `${main.subjects} subjects and ${main.volumes} volumes are scored${small.length === 0 ? "" : `; fewer than 10 of ${small.join(", ")}`}; the reason: ${TO_FILL}`,
+    ),
+    item(
+      "22",
+      "12c, 15, 22",
+      "the model: structure, input, output, how a decision is made of it",
+      `${modelName(mainModel)}; configuration and weights are in the run folder; ${input.task.classes.length === 2 ? "class probabilities, with thresholds that were frozen on val" : "class probabilities, the likeliest is the decision"}`,
+    ),
     item("23", "", "software and hardware", software),
     item(
       "24",
@@ -86,34 +138,119 @@ function itemsOf(input: ReportInput): Item[] {
       "initial weights",
       "`checkpoint`, `slice.pretrained` and `init_from` in the configuration of the report",
     ),
-    item("25", "12c", "training: augmentation, optimiser, schedule, loss, epochs", "the configuration and the training curves of the report"), // prettier-ignore
-    item("26", "12d", "how the final model was chosen", "the epoch of the best score on val (`select` in the configuration); test plays no role"), // prettier-ignore
+    item(
+      "25",
+      "12c",
+      "training: augmentation, optimiser, schedule, loss, epochs",
+      "the configuration and the training curves of the report",
+    ),
+    item(
+      "26",
+      "12d",
+      "how the final model was chosen",
+      "the epoch of the best score on val (`select` in the configuration); test plays no role",
+    ),
     item("27", "12c", "ensembles", "none: one trained model"),
-    item("", "13", "class imbalance", analysis.calibration === null ? "`weighted_sampler`, `weighted_loss` in the configuration" : analysis.calibration.priors === null ? "`weighted_sampler`, `weighted_loss` in the configuration; no prior correction applies" : "balanced in training; probabilities are also given corrected for the prior of the train part"), // prettier-ignore
-    item("28", "12e", "metrics and why", "discrimination, agreement, calibration, decisions: docs/explanation/statistics.md says what each is and when it misleads"), // prettier-ignore
-    item("29", "12e", "uncertainty and tests", `${Math.round(100 * level)} % intervals: Wilson for shares (design effect where subjects have several volumes), else by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`), // prettier-ignore
+    item(
+      "",
+      "13",
+      "class imbalance",
+      analysis.calibration === null
+        ? "`weighted_sampler`, `weighted_loss` in the configuration"
+        : analysis.calibration.priors === null
+          ? "`weighted_sampler`, `weighted_loss` in the configuration; no prior correction applies"
+          : "balanced in training; probabilities are also given corrected for the prior of the train part",
+    ),
+    item(
+      "28",
+      "12e",
+      "metrics and why",
+      "discrimination, agreement, calibration, decisions: docs/explanation/statistics.md says what each is and when it misleads",
+    ),
+    item(
+      "29",
+      "12e",
+      "uncertainty and tests",
+      `${Math.round(100 * level)} % intervals: Wilson for shares (design effect where subjects have several volumes), else by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`,
+    ),
     item("30", "12e", "robustness", protocolFact(input)),
-    item("31", "", "explanation of decisions", "weights or votes of the slices, shown for the most confident errors and for examples"), // prettier-ignore
+    item(
+      "31",
+      "",
+      "explanation of decisions",
+      "weights or votes of the slices, shown for the most confident errors and for examples",
+    ),
     item("32", "16", "test on internal data", input.external ? "in the run’s own report" : ledgerFact(input)),
-    item("33", "12f", "test on external data", input.external ? performance(input) : `not in this report: slicestack evaluate RUN --data OTHER`), // prettier-ignore
+    item(
+      "33",
+      "12f",
+      "test on external data",
+      input.external ? performance(input) : `not in this report: slicestack evaluate RUN --data OTHER`,
+    ),
     item("34", "17, 18d", "registration and ethical approval"),
-    item("", "12g", "changes of the model after the evaluation", "none by this program: the weights are those whose hashes are in the ledger"), // prettier-ignore
+    item(
+      "",
+      "12g",
+      "changes of the model after the evaluation",
+      "none by this program: the weights are those whose hashes are in the ledger",
+    ),
     item("", "14", "fairness: what was done for it", subgroupFact(input)),
-    item("35", "20a", "flow of participants: included, excluded", `flow diagram and counts of each part and class are in the report; who was left out before the data were read: ${TO_FILL}`), // prettier-ignore
-    item("36", "20b-20c", "age, sex and clinical state, by part", input.participants === null ? null : `age, sex and site as the labels file has them: Participants in the report; clinical state: ${TO_FILL}`), // prettier-ignore
+    item(
+      "35",
+      "20a",
+      "flow of participants: included, excluded",
+      `flow diagram and counts of each part and class are in the report; who was left out before the data were read: ${TO_FILL}`,
+    ),
+    item(
+      "36",
+      "20b-20c",
+      "age, sex and clinical state, by part",
+      input.participants === null
+        ? null
+        : `age, sex and site as the labels file has them: Participants in the report; clinical state: ${TO_FILL}`,
+    ),
     item("37-38", "23a", "performance with uncertainty", performance(input)),
     item("", "23a", "calibration", calibrationFact(input)),
     item("", "23b", "differences between groups or places", subgroupFact(input)),
-    item("39", "", "failures", analysis.failures.length === 0 ? "no error on the scored part" : `the ${analysis.failures.length} most confident errors are in the report, with slices; their causes: ${TO_FILL}`), // prettier-ignore
-    item("", "", "the published 2D baseline", vote === null ? "no slices vote in this run" : `count vote, threshold ${vote.best.numerator} of ${vote.slices} slices chosen on val`), // prettier-ignore
+    item(
+      "39",
+      "",
+      "failures",
+      analysis.failures.length === 0
+        ? "no error on the scored part"
+        : `the ${analysis.failures.length} most confident errors are in the report, with slices; their causes: ${TO_FILL}`,
+    ),
+    item(
+      "",
+      "",
+      "the published 2D baseline",
+      vote === null
+        ? "no slices vote in this run"
+        : `count vote, threshold ${vote.best.numerator} of ${vote.slices} slices chosen on val`,
+    ),
     item("", "21", "participants and events of the development", splitFact(input)),
-    item("", "", "cost", cost === null ? null : costFacts(cost).map(([name, text]) => `${name}: ${text}`).join("; ")), // prettier-ignore
+    item(
+      "",
+      "",
+      "cost",
+      cost === null
+        ? null
+        : costFacts(cost)
+            .map(([name, text]) => `${name}: ${text}`)
+            .join("; "),
+    ),
     item("", "24", "updating of the model"),
     item("40", "26", "limits, bias, generality"),
     item("41", "25", "meaning for practice, given the aims and other studies"),
     item("", "27a-27c", "how poor or missing input is met; who must do what; next steps"),
     item("42", "18c", "where the study protocol is"),
-    item("43", "18e-18f", "where software, model and data are", "Slicestack is open source (MIT); the run folder holds configuration, split, weights and predictions; where these are published: " + TO_FILL), // prettier-ignore
+    item(
+      "43",
+      "18e-18f",
+      "where software, model and data are",
+      "Slicestack is open source (MIT); the run folder holds configuration, split, weights and predictions; where these are published: " +
+        TO_FILL,
+    ),
     item("44", "18a-18b", "funding and interests"),
     item("", "19", "involvement of patients and the public"),
   ];

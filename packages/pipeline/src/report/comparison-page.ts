@@ -41,7 +41,15 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
       </ul>
     </aside> `,
     sections: [
-      { id: "scores", title: "Scores and differences", body: table(caption, columns.map((name) => ({ name })), rows) }, // prettier-ignore
+      {
+        id: "scores",
+        title: "Scores and differences",
+        body: table(
+          caption,
+          columns.map((name) => ({ name })),
+          rows,
+        ),
+      },
       ...(byFold === null ? [] : [foldSection(byFold)]),
       { id: "plot", title: "Forest plot", body: drawn(figure) },
       {
@@ -58,5 +66,13 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
 
 function foldSection({ caption, columns, rows }: NonNullable<ReturnType<typeof foldTable>>): PageSection {
   const body = rows.map(([name = "", ...cells]) => ({ name, cells }));
-  return { id: "folds", title: "Fold by fold", body: table(caption, columns.map((column) => ({ name: column })), body) }; // prettier-ignore
+  return {
+    id: "folds",
+    title: "Fold by fold",
+    body: table(
+      caption,
+      columns.map((column) => ({ name: column })),
+      body,
+    ),
+  };
 }

@@ -56,5 +56,8 @@ function strongest(evidence: ExampleOptions["evidence"][number] | undefined) {
   const { weights = null, places = [], word = "weight" } = evidence ?? {};
   if (weights === null) return null;
   const axial = places.flatMap((place, k) => (place === null ? [] : [{ place, weight: weights[k] ?? 0, word }]));
-  return axial.reduce<(typeof axial)[number] | null>((best, one) => (best === null || one.weight > best.weight ? one : best), null); // prettier-ignore
+  return axial.reduce<(typeof axial)[number] | null>(
+    (best, one) => (best === null || one.weight > best.weight ? one : best),
+    null,
+  );
 }

@@ -71,7 +71,13 @@ function participantTable({ participants }: ReportInput): TextTable {
 function modelTable({ models, task, part }: ReportInput): TextTable {
   const binary: MetricName[] = ["sensitivity", "specificity", "ppv", "npv", "auprc"];
   const names: MetricName[] = [
-    ...new Set<MetricName>([...headlines(task.ordinal), "auroc", "matthews", "cohenKappa", ...(task.classes.length === 2 ? binary : [])]), // prettier-ignore
+    ...new Set<MetricName>([
+      ...headlines(task.ordinal),
+      "auroc",
+      "matthews",
+      "cohenKappa",
+      ...(task.classes.length === 2 ? binary : []),
+    ]),
   ];
   return {
     label: "models",

@@ -36,11 +36,13 @@ export function memberRows({ rows, spread }: MembersInput): {
   members: string[][];
   spread: string[][];
 } {
-  // prettier-ignore
   const metrics = headlineMetrics(rows[0]!.summary);
   return {
     metrics,
-    members: rows.map(({ name, summary }) => [name, ...metrics.map((metric) => formatEstimate(summary.metrics[metric]))]), // prettier-ignore
+    members: rows.map(({ name, summary }) => [
+      name,
+      ...metrics.map((metric) => formatEstimate(summary.metrics[metric])),
+    ]),
     spread: SPREAD.map(({ name, of }) => [name, ...metrics.map((metric) => formatNumber(of(spread[metric])))]),
   };
 }

@@ -20,7 +20,12 @@ export function modelCard(input: ReportInput): string {
         ["Kind", `${modelName(input.mainModel)} classifier of CT volumes`],
         ["Task", task.description],
         ["Evaluated", created.slice(0, 10)],
-        ["Software", Object.entries(environment).map(([name, value]) => `${name} ${value}`).join(", ")], // prettier-ignore
+        [
+          "Software",
+          Object.entries(environment)
+            .map(([name, value]) => `${name} ${value}`)
+            .join(", "),
+        ],
         ["Authors, contact, licence of the weights", null],
       ]),
     ],
@@ -53,7 +58,10 @@ export function modelCard(input: ReportInput): string {
           ["Optimism of the published protocol", protocolFact(input) ?? "not measured in this report"],
           ["Calibration", calibrationFact(input)],
           ["Subgroups", subgroupFact(input) ?? `none was scored; ${TO_FILL}, or name columns with --subgroup`],
-          ["Errors", errors === 0 ? "none on the scored part" : `the ${errors} most confident ones are listed in report.html`], // prettier-ignore
+          [
+            "Errors",
+            errors === 0 ? "none on the scored part" : `the ${errors} most confident ones are listed in report.html`,
+          ],
         ]),
         "",
         markdownTable(input.models, input.differences),

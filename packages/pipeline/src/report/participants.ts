@@ -24,7 +24,12 @@ const MOST_LEVELS = 12;
 export function participantsOf(parts: readonly ParticipantPart[]): Participants | null {
   const shown = parts.filter(({ volumes }) => volumes.length > 0);
   const names = [...new Set(shown.flatMap(({ table }) => subjectColumns(table)))];
-  const rows = names.flatMap((name) => columnRows(name, shown.map((part) => bySubject(part, name)))); // prettier-ignore
+  const rows = names.flatMap((name) =>
+    columnRows(
+      name,
+      shown.map((part) => bySubject(part, name)),
+    ),
+  );
   if (rows.length === 0) return null;
   const counts = shown.map(({ volumes }) => new Set(volumes.map(({ subject }) => subject)).size);
   return { columns: ["", ...shown.map(({ name }, k) => `${name} (n = ${counts[k]})`)], rows };
@@ -46,10 +51,16 @@ function columnRows(name: string, parts: readonly (readonly string[])[]): string
   const levels = [...new Set(known)].sort(new Intl.Collator("en", { numeric: true }).compare);
   if (levels.length === 0) return [];
   const missing = parts.map((values) => values.filter((value) => value === "").length);
-  const ofMissing = missing.some((count) => count > 0) ? [[`${name}, missing`, ...missing.map((count, k) => share(count, parts[k]!.length))]] : []; // prettier-ignore
+  const ofMissing = missing.some((count) => count > 0)
+    ? [[`${name}, missing`, ...missing.map((count, k) => share(count, parts[k]!.length))]]
+    : [];
   if (levels.length > FEW && known.every((value) => Number.isFinite(Number(value))))
     return [[`${name}, median [quartiles]`, ...parts.map(middleOf)], ...ofMissing];
-  if (levels.length > MOST_LEVELS) return [[`${name}, different values`, ...parts.map((values) => String(new Set(values.filter(Boolean)).size))], ...ofMissing]; // prettier-ignore
+  if (levels.length > MOST_LEVELS)
+    return [
+      [`${name}, different values`, ...parts.map((values) => String(new Set(values.filter(Boolean)).size))],
+      ...ofMissing,
+    ];
   const ofLevel = levels.map((level) => [
     `${name}: ${level}`,
     ...parts.map((values) => share(values.filter((value) => value === level).length, values.length)),

@@ -98,7 +98,17 @@ export function cacheCap({ env = process.env }: CachePlace = {}): number {
   return text === undefined || text === "" ? DEFAULT_BYTES : parseBytes(text, "SLICESTACK_CACHE_SIZE");
 }
 
-const UNITS: Record<string, number> = { "": 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 }; // prettier-ignore
+const UNITS: Record<string, number> = {
+  "": 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
 
 /** "20GB", "500 MB", "2GiB", "0". @throws RangeError that says what was expected */
 export function parseBytes(text: string, name = "size"): number {
@@ -110,7 +120,14 @@ export function parseBytes(text: string, name = "size"): number {
 
 /** "1.2 GB" */
 export function bytesText(bytes: number): string {
-  const [unit, factor] = ([["TB", 1e12], ["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const).find(([, size]) => bytes >= size) ?? ["B", 1]; // prettier-ignore
+  const [unit, factor] = (
+    [
+      ["TB", 1e12],
+      ["GB", 1e9],
+      ["MB", 1e6],
+      ["kB", 1e3],
+    ] as const
+  ).find(([, size]) => bytes >= size) ?? ["B", 1];
   const value = bytes / factor;
   return `${value >= 100 || factor === 1 ? Math.round(value) : value.toFixed(1)} ${unit}`;
 }

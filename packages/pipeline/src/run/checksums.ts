@@ -25,8 +25,9 @@ const isLog = (path: string): boolean => /^(metrics\.jsonl|run\.log|test-reads\.
 
 /** Checked in another way, or nobody's. */
 const isLeftOut = (path: string): boolean =>
-  /^(run\.json|group\.json|config\.yaml|model\.json|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(path) ||
-  /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path); // prettier-ignore
+  /^(run\.json|group\.json|config\.yaml|model\.json|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(
+    path,
+  ) || /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path);
 
 /** What a training writes anew where it goes on. All other files stay as they were recorded, so that a change to them is noticed. */
 export const isTrainingFile = (path: string): boolean => /^(metrics\.jsonl|checkpoints\/\w+\/last\.json)$/.test(path);

@@ -56,7 +56,9 @@ const MOST_LOOKED_AT = 200;
 
 function foldersIn(folder: string): string[] {
   try {
-    const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory() || entry.isSymbolicLink()); // prettier-ignore
+    const entries = readdirSync(folder, { withFileTypes: true }).filter(
+      (entry) => entry.isDirectory() || entry.isSymbolicLink(),
+    );
     return entries.slice(0, MOST_LOOKED_AT).map(({ name }) => join(folder, name));
   } catch {
     return [];

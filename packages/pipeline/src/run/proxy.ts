@@ -57,7 +57,8 @@ export async function fetchThrough(
   { headers, signal }: { headers: Record<string, string>; signal: AbortSignal },
 ): Promise<Response> {
   signal.throwIfAborted();
-  const answer = url.protocol === "https:" ? tunnelled(proxy, url, headers, signal) : forwarded(proxy, url, headers, signal); // prettier-ignore
+  const answer =
+    url.protocol === "https:" ? tunnelled(proxy, url, headers, signal) : forwarded(proxy, url, headers, signal);
   return asResponse(await answer);
 }
 

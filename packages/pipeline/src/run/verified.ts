@@ -19,7 +19,6 @@ export async function verifyOnce(
   dataset: Dataset,
   options: Pick<TaskOptions, "onProgress" | "signal"> = {},
 ): Promise<void> {
-  // prettier-ignore
   const file = join(ownCache("verified"), sha256Of(dataset.slicesPath));
   const stamp = stampOf(dataset);
   if (textOf(file) === stamp) return;

@@ -77,8 +77,14 @@ async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
     svg: at(".svg"),
     png: at(".png"),
   };
-  writePredictions(files.predictions, methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}#${k}` })))); // prettier-ignore
-  writeFileAtomic(files.results, `${JSON.stringify({ part, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, comparison, minutes }, null, 2)}\n`); // prettier-ignore
+  writePredictions(
+    files.predictions,
+    methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}#${k}` }))),
+  );
+  writeFileAtomic(
+    files.results,
+    `${JSON.stringify({ part, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, comparison, minutes }, null, 2)}\n`,
+  );
   writeFileAtomic(files.table, markdownOf(ablation.name, blocks));
   writeFileAtomic(files.latex, latexOf(blocks));
   writeFileAtomic(files.svg, figure.svg);

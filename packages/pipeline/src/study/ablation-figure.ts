@@ -29,9 +29,11 @@ export async function ablationFigure(
   });
   const rows = tested.map(({ label, difference }) => ({ label, estimate: difference, colour: PALETTE.blue }));
   const reach = reachOf(rows.map(({ estimate }) => estimate));
-  const below = counts === undefined ? [] : [forestPanel(`paired difference in ${short(counts)}`, rows, [-reach, reach], 0, true)]; // prettier-ignore
+  const below =
+    counts === undefined ? [] : [forestPanel(`paired difference in ${short(counts)}`, rows, [-reach, reach], 0, true)];
   const said = tested.map(
-    ({ label, difference, adjusted }) => `${label} ${formatEstimate(difference, formatSigned)}, adjusted p ${formatP(adjusted)}`, // prettier-ignore
+    ({ label, difference, adjusted }) =>
+      `${label} ${formatEstimate(difference, formatSigned)}, adjusted p ${formatP(adjusted)}`,
   );
   return {
     caption: `Each method on ${part}: mean over seeds, intervals over subjects; below, ${ablation.main} minus each other. Where the interval crosses the dashed zero, these subjects do not show which is better.`,

@@ -2,7 +2,12 @@
 import type { MetricName } from "@slicestack/stats";
 import type { DatasetInfo } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
-import type { RepeatedComparison, RepeatedDifference, RepeatedMetric, RepeatedSummary } from "../evaluate/compare/repeated.js"; // prettier-ignore
+import type {
+  RepeatedComparison,
+  RepeatedDifference,
+  RepeatedMetric,
+  RepeatedSummary,
+} from "../evaluate/compare/repeated.js";
 import { formatEstimate, formatNumber, formatP, formatSigned } from "../page/format.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
 import type { Block, StudyTable } from "./blocks.js";

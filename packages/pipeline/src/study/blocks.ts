@@ -72,6 +72,10 @@ export function htmlOf(blocks: readonly Block[]): Html {
     if ("command" in block) return html`<pre tabindex="0" aria-label="Command"><code>${block.command}</code></pre>`;
     const { caption, title, columns, rows } = block.table;
     const body = rows.map(([name = "", ...cells]) => ({ name, cells }));
-    return htmlTable([title, caption].filter((part) => part !== "").join(". "), columns.map((name) => ({ name })), body); // prettier-ignore
+    return htmlTable(
+      [title, caption].filter((part) => part !== "").join(". "),
+      columns.map((name) => ({ name })),
+      body,
+    );
   })}`;
 }

@@ -22,7 +22,10 @@ export async function curveFigure({ ablation, part, points }: LearningCurve): Pr
       .flatMap(({ estimates }) => estimates.flatMap(({ value, interval: { low, high } }) => [value, low, high]))
       .filter(Number.isFinite);
     const [low, high] = [Math.floor(20 * Math.min(...bounds)) / 20, Math.ceil(20 * Math.max(...bounds)) / 20];
-    const y = { ...axisOf("y", SHORT_NAMES[metric] ?? METRIC_NAMES[metric], [low, high]), axis: { tickCount: 5, format: ".2f" } }; // prettier-ignore
+    const y = {
+      ...axisOf("y", SHORT_NAMES[metric] ?? METRIC_NAMES[metric], [low, high]),
+      axis: { tickCount: 5, format: ".2f" },
+    };
     const at = points.map(({ volumes }) => volumes);
     const x = {
       field: "x",
@@ -32,11 +35,17 @@ export async function curveFigure({ ablation, part, points }: LearningCurve): Pr
       axis: { values: at.map(Math.round), format: "d", grid: false },
     };
     const bands = own.map(({ estimates, colour }) => bandArea({ x: at, y: estimates }, colour, x, y));
-    const lines = own.map(({ name, colour, estimates }) => ({ name, colour, points: estimates.map(({ value }, k) => ({ x: at[k]!, y: value })) })); // prettier-ignore
+    const lines = own.map(({ name, colour, estimates }) => ({
+      name,
+      colour,
+      points: estimates.map(({ value }, k) => ({ x: at[k]!, y: value })),
+    }));
     return { ...SIZE, layer: [...bands, curves(lines, x, y, null)] };
   });
   const said = names.map((name) => {
-    const values = estimatesOf(points, name, metrics[0]!).map(({ value }, k) => `${value.toFixed(3)} at ${Math.round(points[k]!.volumes)}`); // prettier-ignore
+    const values = estimatesOf(points, name, metrics[0]!).map(
+      ({ value }, k) => `${value.toFixed(3)} at ${Math.round(points[k]!.volumes)}`,
+    );
     return `${name}: ${values.join(", ")}`;
   });
   return {

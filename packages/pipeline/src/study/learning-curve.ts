@@ -59,7 +59,11 @@ export function learningCurve(options: LearningCurveOptions): Promise<LearningCu
 async function learningCurveInSession(options: LearningCurveOptions): Promise<LearningCurveResult> {
   const { part = "val", slicesOfAll = false, command = "learningCurve() of @slicestack/pipeline" } = options;
   const shares = [...new Set(options.shares ?? SHARES)].sort((a, b) => b - a);
-  if (shares.length < 2) throw new SplitError(`shares: expected at least two, received ${shares.join(", ") || "none"}`, "0.25 0.5 1 is usual."); // prettier-ignore
+  if (shares.length < 2)
+    throw new SplitError(
+      `shares: expected at least two, received ${shares.join(", ") || "none"}`,
+      "0.25 0.5 1 is usual.",
+    );
   await usePluginsOfStudy(options.file);
   const ablation = loadAblation(options.file);
   const dataset = openDataset(options.data);
@@ -84,7 +88,9 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
     const of = found.filter(({ step }) => step.share === share);
     const methods = methodsOf(ablation, of);
     const volumes = of.reduce((sum, { step }) => sum + step.trainVolumes, 0) / of.length;
-    const minutes = ablation.variants.map(({ name }) => minutesOf(of.flatMap(({ step }) => (step.variant.name === name ? [step] : [])))); // prettier-ignore
+    const minutes = ablation.variants.map(({ name }) =>
+      minutesOf(of.flatMap(({ step }) => (step.variant.name === name ? [step] : []))),
+    );
     return { share, volumes, methods, minutes, comparison: compareRepeated(methods, ablation.metrics, statistics) };
   });
   const points = rising.map(({ methods: _, ...point }): CurvePoint => point);
@@ -92,10 +98,26 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
   const figure = await curveFigure(curve);
   const blocks = curveBlocks(curve, { dataset: dataset.info, splits, command });
   const at = (name: string) => join(out, `curve-${part}${slicesOfAll ? "-all-slices" : ""}${name}`);
-  const files = { table: at(".md"), latex: at(".tex"), page: at(".html"), results: at(".json"), predictions: at("-predictions.csv"), svg: at(".svg"), png: at(".png") }; // prettier-ignore
-  writePredictions(files.predictions, rising.flatMap(({ share, methods }) => methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` }))))); // prettier-ignore
+  const files = {
+    table: at(".md"),
+    latex: at(".tex"),
+    page: at(".html"),
+    results: at(".json"),
+    predictions: at("-predictions.csv"),
+    svg: at(".svg"),
+    png: at(".png"),
+  };
+  writePredictions(
+    files.predictions,
+    rising.flatMap(({ share, methods }) =>
+      methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` }))),
+    ),
+  );
   const { fits } = curve;
-  writeFileAtomic(files.results, `${JSON.stringify({ part, slicesOfAll, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, points, fits }, null, 2)}\n`); // prettier-ignore
+  writeFileAtomic(
+    files.results,
+    `${JSON.stringify({ part, slicesOfAll, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, points, fits }, null, 2)}\n`,
+  );
   writeFileAtomic(files.svg, figure.svg);
   writeFileAtomic(files.png, await svgToPng(figure.svg));
   const title = `${ablation.name}: learning curve on ${part}`;
@@ -114,7 +136,16 @@ function fitsOf(ablation: Ablation, points: readonly CurvePoint[]): CurveFit[] {
         return (own?.values ?? []).map((value) => ({ volumes, error: 1 - value }));
       });
       if (!RISING.has(metric) || values.length === 0 || values.some(({ error }) => !Number.isFinite(error))) return [];
-      return [{ variant, metric, fit: fitPowerLaw(values.map(({ volumes }) => volumes), values.map(({ error }) => error)) }]; // prettier-ignore
+      return [
+        {
+          variant,
+          metric,
+          fit: fitPowerLaw(
+            values.map(({ volumes }) => volumes),
+            values.map(({ error }) => error),
+          ),
+        },
+      ];
     }),
   );
 }

@@ -110,7 +110,10 @@ async function predictionsOf({ run }: Step, part: "val" | "test", options: Study
   const file = join(run, `ablation-${part}.csv`);
   if (!existsSync(file)) {
     const { command } = options;
-    const { all, main } = await predictRun(run, part, { ...taskOptionsOf(options), ...(command !== undefined && { command }) }); // prettier-ignore
+    const { all, main } = await predictRun(run, part, {
+      ...taskOptionsOf(options),
+      ...(command !== undefined && { command }),
+    });
     const baselines = all.filter(({ model }) => BASELINES.includes(model));
     writePredictions(file, [...baselines, { ...main, model: "main" }]);
     addChecksums(run);

@@ -51,7 +51,12 @@ export function stepsOf(
         const split = fewerTraining(dataset, whole, task.parts.train, { share, seed });
         const ids = new Set(split.parts.train);
         const trainVolumes = task.parts.train.filter(({ id }) => ids.has(id)).length;
-        const place = [`seed${seed}`, ...(fold === null ? [] : [`fold${fold}`]), ...(share === 1 ? [] : [`share${share}`]), ...(share < 1 && slicesOfAll ? ["all-slices"] : [])].join("-"); // prettier-ignore
+        const place = [
+          `seed${seed}`,
+          ...(fold === null ? [] : [`fold${fold}`]),
+          ...(share === 1 ? [] : [`share${share}`]),
+          ...(share < 1 && slicesOfAll ? ["all-slices"] : []),
+        ].join("-");
         return ablation.variants.map((variant): Step => {
           const config = ablation.configOf(variant, seed);
           const run = join(out, "runs", variant.name, place);

@@ -179,7 +179,9 @@ function notesOf(scored: readonly Scored[], folds: FoldComparison | null): strin
           "Two tests answer two questions. The paired test over subjects takes the trained models as they are; the corrected t-test over folds asks whether the recipes differ, whatever subjects they are trained on. Name the one that counts before looking.",
         ]),
     ...(differing((run) => run.dataset.hash)
-      ? ["The runs see differently prepared data: ids, subjects and labels of the test volumes agree, their voxels need not."] // prettier-ignore
+      ? [
+          "The runs see differently prepared data: ids, subjects and labels of the test volumes agree, their voxels need not.",
+        ]
       : []),
     ...(differing((run) => run.splitHash)
       ? ["The runs have different splits with the same test part: they were not trained on the same subjects."]

@@ -14,7 +14,18 @@ import type { TaskVolume } from "../data/task.js";
 import { svgToPng } from "../page/drawing.js";
 import { addChecksums, dropChecksums, evaluationFiles } from "../run/checksums.js";
 import { RunError, runPaths } from "../run/folder.js";
-import { configHash, groupPaths, groupSplits, groupWords, readGroup, readGroupConfig, splitsHash, writeGroup, type GroupRecord, type Member } from "../run/group.js"; // prettier-ignore
+import {
+  configHash,
+  groupPaths,
+  groupSplits,
+  groupWords,
+  readGroup,
+  readGroupConfig,
+  splitsHash,
+  writeGroup,
+  type GroupRecord,
+  type Member,
+} from "../run/group.js";
 import { openRun, takeMovedData, type OpenRun } from "../run/open.js";
 import { isMoved, placeOf } from "../run/place.js";
 import { withoutDefaultWindow } from "../run/window.js";
@@ -256,9 +267,20 @@ function checkMembers(group: string, record: GroupRecord): void {
       throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${pathWord(group)}`);
     const opened = openRun(run);
     const recipe = withoutDefaultWindow(opened.config, begun);
-    const differs = opened.split.hash !== member.splitHash ? "split" : configHash(recipe) !== record.configHash ? "configuration" : opened.config.seed !== member.seed ? "seed" : null; // prettier-ignore
+    const differs =
+      opened.split.hash !== member.splitHash
+        ? "split"
+        : configHash(recipe) !== record.configHash
+          ? "configuration"
+          : opened.config.seed !== member.seed
+            ? "seed"
+            : null;
     if (differs !== null)
-      throw new RunError(run, `has another ${differs} than the group began with`, "Put the old one back, or train the group again."); // prettier-ignore
+      throw new RunError(
+        run,
+        `has another ${differs} than the group began with`,
+        "Put the old one back, or train the group again.",
+      );
   }
 }
 

@@ -103,7 +103,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   refuseUnwritable(run, "folder");
   await verifyOnce(opened.dataset, taskOptionsOf(options));
   if (external !== null) await verifyOnce(external, taskOptionsOf(options));
-  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true }; // prettier-ignore
+  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true };
   const outcome = await runJob<PredictJob, PredictOutcome>(
     new URL("../evaluate/predict-job.js", import.meta.url),
     job,
@@ -111,7 +111,10 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   ).finally(() => signal?.throwIfAborted());
   // Only the run's own test part can be used up; from here on its scores exist.
   const command = options.command ?? "evaluate() of @slicestack/pipeline";
-  const ledger = external === null && protocol === "clean" ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run); // prettier-ignore
+  const ledger =
+    external === null && protocol === "clean"
+      ? await noteTestRead(run, stagesOf(opened.config), command)
+      : readLedger(run);
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
   const predictions = [

@@ -117,21 +117,40 @@ function checkTrained({ config }: OpenRun, run: string): void {
 }
 
 function jobOf(opened: OpenRun, options: ExplainOptions): ExplainJob {
-  const { steps = DEFAULTS.steps, baseline = DEFAULTS.baseline, kinds = MAP_KINDS, layer = null, check = true } = options; // prettier-ignore
+  const {
+    steps = DEFAULTS.steps,
+    baseline = DEFAULTS.baseline,
+    kinds = MAP_KINDS,
+    layer = null,
+    check = true,
+  } = options;
   const { names } = opened.task.classes;
   const target = options.target === undefined ? null : names.indexOf(options.target);
   if (target === -1) throw new ExplainError(`class: the run has no ${options.target}`, `It has ${names.join(", ")}.`);
   const volumes = [...chosenVolumes(opened, options)];
-  return { run: resolve(options.run), volumes, kinds: [...kinds], target, layer, baseline, steps, check: check ? CHECK : null }; // prettier-ignore
+  return {
+    run: resolve(options.run),
+    volumes,
+    kinds: [...kinds],
+    target,
+    layer,
+    baseline,
+    steps,
+    check: check ? CHECK : null,
+  };
 }
 
 function chosenVolumes({ task, dataset }: OpenRun, options: ExplainOptions): readonly TaskVolume[] {
   const { ids, part = "test", count = DEFAULTS.count } = options;
   if (ids === undefined) {
     const volumes = task.parts[part];
-    if (volumes.length === 0) throw new ExplainError(`the run has no volumes in its ${part} part`, "Name others with --id."); // prettier-ignore
+    if (volumes.length === 0)
+      throw new ExplainError(`the run has no volumes in its ${part} part`, "Name others with --id.");
     // Ordered by class, so that what is taken at even distances has each class in its share.
-    return spreadOver([...volumes].sort((a, b) => a.label - b.label), count); // prettier-ignore
+    return spreadOver(
+      [...volumes].sort((a, b) => a.label - b.label),
+      count,
+    );
   }
   const all = [...task.parts.train, ...task.parts.val, ...task.parts.test];
   return ids.flatMap((id) => {
@@ -140,7 +159,10 @@ function chosenVolumes({ task, dataset }: OpenRun, options: ExplainOptions): rea
     const known = dataset.volumes.some((volume) => volume.id === id || volume.subject === id);
     throw new ExplainError(
       `${id}: ${known ? "this volume takes no part in the task of the run" : "no volume or subject of the run's data set has this id"}`,
-      `Such as ${all.slice(0, 3).map((volume) => volume.id).join(", ")}.`, // prettier-ignore
+      `Such as ${all
+        .slice(0, 3)
+        .map((volume) => volume.id)
+        .join(", ")}.`,
     );
   });
 }
@@ -197,7 +219,13 @@ class Writer {
       this.files.push(file);
       const target = task.classes.names[explained.target]!;
       const picture = mapPicture({
-        title: [[titleOf(kind, explained, task.classes.names), windowText(this.opened, volume.unit), ...(placed ? ["the patient's right is on the left"] : [])].join(" · ")], // prettier-ignore
+        title: [
+          [
+            titleOf(kind, explained, task.classes.names),
+            windowText(this.opened, volume.unit),
+            ...(placed ? ["the patient's right is on the left"] : []),
+          ].join(" · "),
+        ],
         volume: stored,
         map,
         isSigned: kind === "ig",

@@ -91,7 +91,17 @@ export interface TrainResult extends TrainOutcome {
  * process trains there), LibtorchNotFoundError, EngineError, OutOfMemoryError, DistributedError
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { config, data, stage = "all", resume = false, world = alone, onEpoch, saveSeconds, keepStates, takeOver = false } = options; // prettier-ignore
+  const {
+    config,
+    data,
+    stage = "all",
+    resume = false,
+    world = alone,
+    onEpoch,
+    saveSeconds,
+    keepStates,
+    takeOver = false,
+  } = options;
   const run = resolve(options.out);
   await loadPlugins(config.plugins.map((file) => ({ file })));
   if (resume) await usePluginsOf(run);

@@ -52,9 +52,12 @@ function kindOf(root: string): Verification["kind"] {
     ["run.json", "run"],
     ["group.json", "group"],
   ] as const)
-    // prettier-ignore
     if (existsSync(join(root, file))) return meant;
-  throw new FolderError(root, "is no data set, run or group of Slicestack", "Give the folder that prepare or train made."); // prettier-ignore
+  throw new FolderError(
+    root,
+    "is no data set, run or group of Slicestack",
+    "Give the folder that prepare or train made.",
+  );
 }
 
 /** Runs one check. A file that is not there is left out. */
@@ -104,7 +107,9 @@ async function verifyDataFolder(found: Verification, { onProgress, signal }: Opt
   noteUnsealed(found, "dataset.json");
   if (dataset !== undefined) {
     const opened = dataset;
-    check(found, "split.json", () => readSplits(join(found.folder, "split.json")).forEach((split) => checkSplit(split, opened))); // prettier-ignore
+    check(found, "split.json", () =>
+      readSplits(join(found.folder, "split.json")).forEach((split) => checkSplit(split, opened)),
+    );
     noteUnsealed(found, "split.json");
     check(found, "shard.json", () => openSealed(readFileSync(join(found.folder, "shard.json"), "utf8")));
     await verifyVoxels(found, opened, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
@@ -175,7 +180,9 @@ function verifyStage(found: Verification, stage: string): void {
     if (recorded === null) return;
     const hash = fileHashSync(at("best.safetensors"));
     if (recorded.length !== 1 || recorded[0] !== hash)
-      throw new Error(`${at("best.safetensors")}: has the SHA-256 ${hash}, best.sha256 beside it says ${recorded.join(" or ") || "nothing"}: one of the two was changed. Copy both again from where they were made, or train this stage again.`); // prettier-ignore
+      throw new Error(
+        `${at("best.safetensors")}: has the SHA-256 ${hash}, best.sha256 beside it says ${recorded.join(" or ") || "nothing"}: one of the two was changed. Copy both again from where they were made, or train this stage again.`,
+      );
     found.checked.push(`${stage}/best.sha256`);
   });
   if (recorded === null && existsSync(at("best.safetensors"))) {
@@ -192,7 +199,9 @@ function verifyStage(found: Verification, stage: string): void {
     for (const { file, sha256 } of states)
       check(found, `${stage}/${basename(file)}`, () => {
         if (fileHashSync(at(basename(file))) !== sha256)
-          throw new Error(`${at(basename(file))}: has not the SHA-256 that last.json beside it says: one of the two was changed. A resume takes the state before it.`); // prettier-ignore
+          throw new Error(
+            `${at(basename(file))}: has not the SHA-256 that last.json beside it says: one of the two was changed. A resume takes the state before it.`,
+          );
       });
     const gone = states.find(({ file }) => !existsSync(at(file)));
     if (gone !== undefined) throw new Error(`${at("last.json")}: names ${gone.file}, which is not there`);

@@ -48,7 +48,12 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
   const { trunk, head } = model;
   const train = trainingVolumes(config, task);
   const random = new Random(seed).fork("fine-tune stage");
-  const objective = new Objective("volume", volume, train.map(({ label }) => label), task.classes.count); // prettier-ignore
+  const objective = new Objective(
+    "volume",
+    volume,
+    train.map(({ label }) => label),
+    task.classes.count,
+  );
   const seen = (one: TaskVolume) => spreadOver(store.slicesOf(one), volume.slices);
 
   const embed = (unit_NCHW: Tensor) => {
@@ -88,7 +93,9 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
       const own = input.volumes.slice(piece.first, piece.first + piece.count);
       const [from, to] = [own[0]?.offset ?? 0, (own.at(-1)?.offset ?? 0) + (own.at(-1)?.count ?? 0)];
       const chunks = chunksOf(from, to, fineTune.chunk);
-      const parts = noGrad(() => chunks.map(({ first, count }) => scope(() => embed(input.unit_NCHW.narrow(0, first, count))))); // prettier-ignore
+      const parts = noGrad(() =>
+        chunks.map(({ first, count }) => scope(() => embed(input.unit_NCHW.narrow(0, first, count)))),
+      );
       // Slices of other pieces are not read, but keep their places.
       const [total = 0] = input.unit_NCHW.shape;
       const known_ME = cat(parts);
@@ -100,7 +107,9 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
       loss.mul(share).backward();
       const gradient_NE = embedding_NE.grad!;
       for (const { first, count } of chunks)
-        scope(() => embed(input.unit_NCHW.narrow(0, first, count)).backward({ gradient: gradient_NE.narrow(0, first, count) })); // prettier-ignore
+        scope(() =>
+          embed(input.unit_NCHW.narrow(0, first, count)).backward({ gradient: gradient_NE.narrow(0, first, count) }),
+        );
       return loss.item(); // device sync
     },
     validate: () =>
@@ -111,7 +120,11 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
         let offset = 0;
         const volumes = chosen.map(({ length: count }) => ({ offset: (offset += count) - count, count }));
         const { probabilities } = predictVolumes(head, embedding_NE, volumes, slices);
-        return validationScores(val.map(({ label }) => label), probabilities, task.classes.count); // prettier-ignore
+        return validationScores(
+          val.map(({ label }) => label),
+          probabilities,
+          task.classes.count,
+        );
       }),
   };
 }

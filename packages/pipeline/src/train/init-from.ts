@@ -26,7 +26,12 @@ export function initSource(config: RunConfig, stage: StageName): Source | null {
       "Give init_from a run of the same model; its classes may be others.",
     );
   const stages = stagesOf(theirs);
-  if (stage === "volume" && config.method !== "3d" && (!stages.includes("volume") || theirs.volume.head !== config.volume.head)) return null; // prettier-ignore
+  if (
+    stage === "volume" &&
+    config.method !== "3d" &&
+    (!stages.includes("volume") || theirs.volume.head !== config.volume.head)
+  )
+    return null;
   const isTuned = stages.includes("fine_tune");
   const source: Source = isTuned
     ? { file: runPaths(run).best("fine_tune"), prefix: stage === "slice" ? "trunk." : "head." }

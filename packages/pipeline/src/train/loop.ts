@@ -61,7 +61,13 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       using _step = new Scope();
       const batch = batches[state.step]!;
       const input = stage.input(batch, state.epoch, state.step);
-      const loss = inMemory(state, { items: batch.length, least: stage.leastItems }, job, () => backwardBatch(stage, input, batch.length, state.pieces, compute), optimizer); // prettier-ignore
+      const loss = inMemory(
+        state,
+        { items: batch.length, least: stage.leastItems },
+        job,
+        () => backwardBatch(stage, input, batch.length, state.pieces, compute),
+        optimizer,
+      );
       if (loss === null) continue; // the same batch again, in smaller pieces
       refuseMissingGradients(stage, state);
       const gradient = clipGradNorm(learnt, config.clipNorm); // device sync
@@ -124,7 +130,10 @@ function inMemory(
     return body();
   } catch (error) {
     if (!(error instanceof OutOfMemoryError) || worldSize() > 1) throw error;
-    const [before, after] = [state.pieces, 2 * state.pieces].map((pieces) => piecesOf(items, pieces, least).length) as [number, number]; // prettier-ignore
+    const [before, after] = [state.pieces, 2 * state.pieces].map((pieces) => piecesOf(items, pieces, least).length) as [
+      number,
+      number,
+    ];
     if (after === before) throw error;
     optimizer.zeroGrad();
     state.pieces = after;

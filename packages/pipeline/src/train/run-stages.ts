@@ -88,7 +88,13 @@ function runHeadStage(training: Training<StackSpec>): StageResult {
   const hash = frozenTrunk(training, model);
   model.to({ device: compute.device });
   const [train, val] = [trainingVolumes(config, task), task.parts.val];
-  const source = { model, weightsHash: hash, store, datasetHash: training.dataset.info.hash, slices: config.volume.slices }; // prettier-ignore
+  const source = {
+    model,
+    weightsHash: hash,
+    store,
+    datasetHash: training.dataset.info.hash,
+    slices: config.volume.slices,
+  };
   const features = featuresOf(training, source, train, val);
   using head = createHead(spec, model);
   if (config.initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))

@@ -45,7 +45,7 @@ function meanAuroc(labels: readonly number[], probabilities: readonly (readonly 
           labels.map((label) => label === c),
         ),
       ),
-    ) // prettier-ignore
+    )
     .filter(Number.isFinite);
   return values.reduce((a, b) => a + b, 0) / values.length;
 }

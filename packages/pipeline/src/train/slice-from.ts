@@ -52,7 +52,10 @@ export function planSliceStage(
   checkRecorded(from.best("slice"), fileHashSync(from.best("slice")));
   // A donor may have taken it from another run itself.
   const trainedOn = record.environment[SLICE_STAGE_SPLIT] ?? donated.hash;
-  const environment = { [SLICE_STAGE_OF]: resolve(donor), ...(trainedOn === split.hash ? {} : { [SLICE_STAGE_SPLIT]: trainedOn }) }; // prettier-ignore
+  const environment = {
+    [SLICE_STAGE_OF]: resolve(donor),
+    ...(trainedOn === split.hash ? {} : { [SLICE_STAGE_SPLIT]: trainedOn }),
+  };
   const take = (run: string) => {
     const to = runPaths(run);
     mkdirSync(dirname(to.best("slice")), { recursive: true });
@@ -64,7 +67,10 @@ export function planSliceStage(
         to.metrics,
         rowsOf(from.metrics, ({ stage }) => stage === "slice"),
       );
-    appendLog(run, `slice stage taken from ${from.root}${more === 0 ? "" : `, which saw ${more} more training volumes`}`); // prettier-ignore
+    appendLog(
+      run,
+      `slice stage taken from ${from.root}${more === 0 ? "" : `, which saw ${more} more training volumes`}`,
+    );
   };
   return { environment, take };
 }

@@ -55,7 +55,12 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
     store.slicesOf(volume).map((index) => ({ index, label: volume.label, subject: volume.subject }));
   const groups = train.map(slicesOf);
   const random = new Random(seed).fork("slice stage");
-  const objective = new Objective("slice", slice, groups.flat().map(({ label }) => label), classes); // prettier-ignore
+  const objective = new Objective(
+    "slice",
+    slice,
+    groups.flat().map(({ label }) => label),
+    classes,
+  );
   const leastOfBatch = Math.max(2, leastBatch(config, store.transform.size, worldSize()));
   const soft = slice.softLabels ? new SliceLabels(store.count, slice.softLabelFloor) : null;
 
@@ -101,7 +106,12 @@ export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts
   if (!overfit) return parts.train;
   const nth = new Array<number>(classes.count).fill(0);
   const ranked = parts.train.map((volume) => ({ volume, turn: nth[volume.label]!++ }));
-  const chosen = new Set(ranked.sort((a, b) => a.turn - b.turn).slice(0, Math.max(8, classes.count)).map(({ volume }) => volume)); // prettier-ignore
+  const chosen = new Set(
+    ranked
+      .sort((a, b) => a.turn - b.turn)
+      .slice(0, Math.max(8, classes.count))
+      .map(({ volume }) => volume),
+  );
   return parts.train.filter((volume) => chosen.has(volume));
 }
 
@@ -118,6 +128,10 @@ function validate(
     const rows = rowsOf(predictSlices(model, store, slices.flat(), compute));
     let next = 0;
     const votes = slices.map(({ length }) => meanVote(rows.slice(next, (next += length))));
-    return validationScores(val.map(({ label }) => label), votes, classes.count); // prettier-ignore
+    return validationScores(
+      val.map(({ label }) => label),
+      votes,
+      classes.count,
+    );
   });
 }

@@ -46,7 +46,12 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
   const random = new Random(seed).fork("volume stage");
   const stacks = train.views[0]!.volumes;
   const volumes = train.volumes.map(({ label, subject }, k): LabelledStack => ({ ...stacks[k]!, label, subject }));
-  const objective = new Objective("volume", volume, volumes.map(({ label }) => label), classes); // prettier-ignore
+  const objective = new Objective(
+    "volume",
+    volume,
+    volumes.map(({ label }) => label),
+    classes,
+  );
   return {
     name: "volume",
     model: head,
@@ -69,7 +74,11 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
       scope(() => {
         const { features_N, volumes: stacked } = val.features;
         const { probabilities } = predictVolumes(head, features_N, stacked, slices, device);
-        return validationScores(val.volumes.map(({ label }) => label), probabilities, classes); // prettier-ignore
+        return validationScores(
+          val.volumes.map(({ label }) => label),
+          probabilities,
+          classes,
+        );
       }),
   };
 }

@@ -34,7 +34,12 @@ export function voxelStage(options: VoxelStageOptions): Stage<TaskVolume, VoxelI
   const { volume, seed, transform } = config;
   const train = trainingVolumes(config, task);
   const random = new Random(seed).fork("voxel stage");
-  const objective = new Objective("volume", volume, train.map(({ label }) => label), task.classes.count); // prettier-ignore
+  const objective = new Objective(
+    "volume",
+    volume,
+    train.map(({ label }) => label),
+    task.classes.count,
+  );
   return {
     name: "volume",
     model,
@@ -59,7 +64,11 @@ export function voxelStage(options: VoxelStageOptions): Stage<TaskVolume, VoxelI
     validate: () => {
       const { val } = task.parts;
       const { probabilities } = predictVoxels(model, store, val, { ...compute, batch: volume.batchSize });
-      return validationScores(val.map(({ label }) => label), probabilities, task.classes.count); // prettier-ignore
+      return validationScores(
+        val.map(({ label }) => label),
+        probabilities,
+        task.classes.count,
+      );
     },
   };
 }

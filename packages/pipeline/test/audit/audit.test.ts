@@ -57,7 +57,13 @@ test("a clean set: no error, no warning; text and page say so", () => {
   assert.match(page, /Nothing was found that speaks against this data set/);
   assert.ok(!page.includes("/home/somebody"), "a page that is passed on says nothing of the disk it was made on");
   assert.match(page, new RegExp(`Made by Slicestack from the data set ${audit.dataset.name}\\.`));
-  assert.deepEqual(audit.balance.map(({ subjects, parts }) => [subjects, parts?.train]), [[60, 36], [60, 36]]); // prettier-ignore
+  assert.deepEqual(
+    audit.balance.map(({ subjects, parts }) => [subjects, parts?.train]),
+    [
+      [60, 36],
+      [60, 36],
+    ],
+  );
 });
 
 test("one scan in train and in test under two names is an error, with both names; nearly the same scan too", () => {
@@ -157,7 +163,9 @@ test("facts that say nothing read 0.50, and are not called telling (simulation)"
   let [sum, count, called] = [0, 0, 0];
   for (let seed = 1; seed <= 20; seed++) {
     const random = new Random(seed);
-    const dataset = fakeDataset(Array.from({ length: 60 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, Number(i < 21)])); // prettier-ignore
+    const dataset = fakeDataset(
+      Array.from({ length: 60 }, (_, i): [string, string, number] => [`v${i}`, `s${i}`, Number(i < 21)]),
+    );
     for (const volume of dataset.volumes) {
       volume.original.spacing = [random.uniform(0.6, 0.9), 1, 1];
       volume.extra = { scanner: random.pick(["A", "B"]) };

@@ -25,13 +25,20 @@ function scans(shift: number, ofMean = shift) {
     };
   });
   const audit = auditOf(dataset, null, null, facts, { columns: [], seed: 0 });
-  return { dataset, audit, warnings: audit.findings.filter(({ severity }) => severity === "warning").map(({ text }) => text) }; // prettier-ignore
+  return {
+    dataset,
+    audit,
+    warnings: audit.findings.filter(({ severity }) => severity === "warning").map(({ text }) => text),
+  };
 }
 
 test("a lost intercept in one class: air alone predicts the label, the volumes are no HU, and page and text show both classes", () => {
   const { audit, warnings } = scans(1024);
   assert.match(warnings.join("\n"), /Single numbers of the values predict the label: smallest value \(AUROC 1\.00/);
-  assert.match(warnings.join("\n"), /30 volumes \(such as v1\) do not look like HU: .*intercept.*; 30 of 30 of class class_1\. If a scan/); // prettier-ignore
+  assert.match(
+    warnings.join("\n"),
+    /30 volumes \(such as v1\) do not look like HU: .*intercept.*; 30 of 30 of class class_1\. If a scan/,
+  );
   const [first, second] = audit.values.classes;
   assert.ok(Math.abs(second!.least - first!.least - 1024) < 5);
   assert.match(auditText(audit), /class +smallest +1st percentile +mean/);
@@ -55,7 +62,10 @@ test("a file that contradicts itself on its geometry is a warning with what was 
   dataset.volumes[3]!.extra["geometry_notes"] =
     "the sform has voxels of 1 x 1 x 2, pixdim of 1 x 1 x 1: the sform was taken";
   const audit = auditOf(dataset, null, null, factsOf(dataset.volumes.length), { columns: [], seed: 0 });
-  assert.match(audit.findings.map(({ text }) => text).join("\n"), /1 volume has a file that contradicts itself .* such as v3: the sform has voxels/); // prettier-ignore
+  assert.match(
+    audit.findings.map(({ text }) => text).join("\n"),
+    /1 volume has a file that contradicts itself .* such as v3: the sform has voxels/,
+  );
 });
 
 test("a region without air that was cut out of a scan is not doubted where prepare did not doubt the scan", () => {

@@ -63,7 +63,10 @@ for (const name of presets) {
   leakFree(`${name}: slices and volumes keep shape and dtype, stay within 0..1, and give no gradient`, () => {
     const slices = rand([3, 2, 17, 23]).mul(1.2).sub(0.1).requiresGrad_();
     const volumes = rand([2, 1, 12, 14, 6]);
-    const spacing = [[0.7, 0.7, 2], [0.8, 0.8, 5]] as const; // prettier-ignore
+    const spacing = [
+      [0.7, 0.7, 2],
+      [0.8, 0.8, 5],
+    ] as const;
     for (const out of [
       augmentSlices(slices, augmentPresets[name], new Random(1)),
       augmentVolumes(volumes, augmentPresets[name], new Random(1), { spacing }),
@@ -112,17 +115,45 @@ leakFree("4000 draws of the published set lie in its ranges and fill them evenly
   assert.equal(draws.length, 4000);
   const spread = (values: (number | undefined)[], low: number, high: number, what: string) => {
     const places = values.map((value) => ((value ?? NaN) - low) / (high - low));
-    assert.ok(places.every((place) => place >= 0 && place <= 1), what); // prettier-ignore
+    assert.ok(
+      places.every((place) => place >= 0 && place <= 1),
+      what,
+    );
     for (let tenth = 0; tenth < 10; tenth++) {
       const share = places.filter((place) => place >= tenth / 10 && place < (tenth + 1) / 10).length / places.length;
       assert.ok(Math.abs(share - 0.1) < 0.02, `${what}: ${share} in tenth ${tenth + 1}`);
     }
   };
-  spread(draws.map(({ rotation }) => rotation?.[0]), -15, 15, "rotation"); // prettier-ignore
-  spread(draws.map(({ translation }) => translation?.[0]), -0.1, 0.1, "translation x"); // prettier-ignore
-  spread(draws.map(({ translation }) => translation?.[1]), -0.1, 0.1, "translation y"); // prettier-ignore
-  spread(draws.map(({ scale }) => scale), 0.95, 1.05, "scale"); // prettier-ignore
-  spread(draws.map(({ shear }) => shear?.[0]), -10, 10, "shear"); // prettier-ignore
+  spread(
+    draws.map(({ rotation }) => rotation?.[0]),
+    -15,
+    15,
+    "rotation",
+  );
+  spread(
+    draws.map(({ translation }) => translation?.[0]),
+    -0.1,
+    0.1,
+    "translation x",
+  );
+  spread(
+    draws.map(({ translation }) => translation?.[1]),
+    -0.1,
+    0.1,
+    "translation y",
+  );
+  spread(
+    draws.map(({ scale }) => scale),
+    0.95,
+    1.05,
+    "scale",
+  );
+  spread(
+    draws.map(({ shear }) => shear?.[0]),
+    -10,
+    10,
+    "shear",
+  );
   for (const { crop } of draws) {
     const [x = 0, y = 0] = crop?.kept ?? [];
     assert.ok(x <= 1 && y <= 1 && x * y >= 0.8 - 1e-9 && x * y <= 1 + 1e-9, "area");
@@ -134,13 +165,19 @@ leakFree("4000 draws of the published set lie in its ranges and fill them evenly
 
 leakFree("a probability is the share of the samples that a transform meets", () => {
   const sides = Array.from({ length: 4000 }, () => [10, 10]);
-  const config = { ...augmentPresets.none, rotation: { probability: 0.3, degrees: [1, 2] as [number, number], tilt: [0, 0] as [number, number] } }; // prettier-ignore
+  const config = {
+    ...augmentPresets.none,
+    rotation: { probability: 0.3, degrees: [1, 2] as [number, number], tilt: [0, 0] as [number, number] },
+  };
   const met = drawAffine(config, sides, new Random(2)).filter((draw) => draw !== null).length / 4000;
   assert.ok(Math.abs(met - 0.3) < 0.03, `${met}`);
 });
 
 leakFree("a crop that cannot fit is the largest of the nearest aspect, as torchvision falls back", () => {
-  const config = { ...augmentPresets.none, crop: { probability: 1, area: [1, 1] as [number, number], aspect: [2, 2] as [number, number] } }; // prettier-ignore
+  const config = {
+    ...augmentPresets.none,
+    crop: { probability: 1, area: [1, 1] as [number, number], aspect: [2, 2] as [number, number] },
+  };
   const [draw] = drawAffine(config, [[10, 10]], new Random(1));
   assert.deepEqual(draw?.crop?.kept, [1, 0.5]);
   assert.deepEqual(affineMatrix(draw ?? {}, [10, 10])[0]?.slice(0, 2), [1, 0]);

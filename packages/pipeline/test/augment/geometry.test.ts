@@ -102,7 +102,10 @@ leakFree("the middle of a turned volume keeps its shape in mm: thick slices coun
   const sides: Sides[] = [[18, 18, 36]];
   const out = warp(sample(rod, size), joinWarp([{ rotation: [0, 0, 90] }], [null], sides));
   const along = out.select(2, 4).select(2, 4).toArray();
-  assert.deepEqual(along.map((value) => Math.round(value * 1e6) / 1e6), [0, 0, 0, 1, 1, 1, 0, 0, 0]); // prettier-ignore
+  assert.deepEqual(
+    along.map((value) => Math.round(value * 1e6) / 1e6),
+    [0, 0, 0, 1, 1, 1, 0, 0, 0],
+  );
 });
 
 leakFree("identity is exact to the bit: no transform, and samples that no draw meets", () => {

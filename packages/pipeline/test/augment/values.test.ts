@@ -74,7 +74,9 @@ leakFree(
     const dataset = randomDataset(folder, [3], [16, 16]); // -1200..600 HU, cut by -1000..400
     // 1400 HU wide: the level up by 0.05 widths, the width times 1.2, which gives -1070..610 HU.
     const jitter = "{window: {probability: 1, level: [0.05, 0.05], width: [1.2, 1.2]}}";
-    const [plain, jittered] = ["none", jitter].map((augment) => loadConfig({ overrides: { "transform.augment": augment, "transform.window": "[-1000, 400]" } })); // prettier-ignore
+    const [plain, jittered] = ["none", jitter].map((augment) =>
+      loadConfig({ overrides: { "transform.augment": augment, "transform.window": "[-1000, 400]" } }),
+    );
     const moved = loadConfig({ overrides: { "transform.augment": "none", "transform.window": "[-1070, 610]" } });
     assert.ok(plain !== undefined && jittered !== undefined);
     using store = new SliceStore(datasetSource(dataset), sliceTransform(jittered, dataset, "cpu"));
@@ -102,7 +104,10 @@ leakFree(
 
 leakFree("outside of a turned slice is what air is inside of it, also under a jittered window", () => {
   const level: [number, number] = [-0.1, -0.1];
-  const config = { ...only("rotation", { degrees: [45, 45] }), window: { probability: 1, level, width: [1, 1] as [number, number] } }; // prettier-ignore
+  const config = {
+    ...only("rotation", { degrees: [45, 45] }),
+    window: { probability: 1, level, width: [1, 1] as [number, number] },
+  };
   for (const [air, seen] of [
     [0, 0.1],
     [-0.04, 0.06],
@@ -110,13 +115,21 @@ leakFree("outside of a turned slice is what air is inside of it, also under a ji
   ] as const) {
     const x = zeros([1, 1, 16, 16]).add(air);
     const out = augmentSlices(x, config, new Random(1), { air }).toArray();
-    assert.ok(out.every((value) => Math.abs(value - seen) < 1e-6), `air ${air}: ${Math.min(...out)}..${Math.max(...out)}`); // prettier-ignore
+    assert.ok(
+      out.every((value) => Math.abs(value - seen) < 1e-6),
+      `air ${air}: ${Math.min(...out)}..${Math.max(...out)}`,
+    );
   }
 });
 
 leakFree("a store says what air is on the scale of its window, as far as it keeps values", (folder) => {
   const dataset = randomDataset(folder, [1], [8, 8]); // HU, range -1000..400
-  const airOf = (window: string, augment: string) => sliceTransform(loadConfig({ overrides: { "transform.augment": augment, "transform.window": window } }), dataset, "cpu").air as number; // prettier-ignore
+  const airOf = (window: string, augment: string) =>
+    sliceTransform(
+      loadConfig({ overrides: { "transform.augment": augment, "transform.window": window } }),
+      dataset,
+      "cpu",
+    ).air as number;
   const jitter = "{window: {level: [-0.1, 0.1], width: [1, 1]}}";
   assert.equal(airOf("null", jitter), 0);
   assert.equal(airOf("[-1000, 200]", jitter), 0);
@@ -125,7 +138,14 @@ leakFree("a store says what air is on the scale of its window, as far as it keep
   assert.ok(Math.abs(airOf("[-160, 240]", jitter) + 0.1) < 1e-12, "cut at the margin");
   assert.equal(airOf("[-160, 240]", "none") + 0, 0);
   // Of two windows: one value where air lies at the lower edge of both, else one a channel.
-  const several = (windows: string, neighbours = "1") => sliceTransform(loadConfig({ overrides: { "transform.augment": jitter, "transform.windows": windows, "transform.neighbours": neighbours } }), dataset, "cpu").air; // prettier-ignore
+  const several = (windows: string, neighbours = "1") =>
+    sliceTransform(
+      loadConfig({
+        overrides: { "transform.augment": jitter, "transform.windows": windows, "transform.neighbours": neighbours },
+      }),
+      dataset,
+      "cpu",
+    ).air;
   assert.equal(several("[[-1000, 400], [-1000, 0]]"), 0);
   assert.deepEqual(several("[[-1000, 400], [-1400, 200]]", "3"), [0, 0, 0, 0.25, 0.25, 0.25]);
 });

@@ -58,13 +58,22 @@ test("an unknown key is refused with its place and the nearest one, at both leve
 
 test("a wrong value names its own key, what it takes, and its place", () => {
   const cases: [string, RegExp][] = [
-    ["noise: {sigma: 3}", /^run\.yaml:3:20: transform\.augment\.noise\.sigma: expected \[low, high\], each from 0 to 1, received 3/],
-    ["rotation: {degrees: [15, -15]}", /^run\.yaml:3:25: transform\.augment\.rotation\.degrees: expected \[low, high\] with low below high/],
+    [
+      "noise: {sigma: 3}",
+      /^run\.yaml:3:20: transform\.augment\.noise\.sigma: expected \[low, high\], each from 0 to 1, received 3/,
+    ],
+    [
+      "rotation: {degrees: [15, -15]}",
+      /^run\.yaml:3:25: transform\.augment\.rotation\.degrees: expected \[low, high\] with low below high/,
+    ],
     ["elastic: {displacement: [0, 0.5]}", /displacement: expected \[low, high\], each from 0 to 0\.4/],
     ["flip: {horizontal: yes}", /flip\.horizontal: expected a number from 0 to 1, received the text "yes"/],
     ["preset: heavy", /preset: expected none, light, published or strong, received the text "heavy"/],
-    ["rotation: 5", /transform\.augment\.rotation: expected a section with keys such as probability, degrees, tilt, received 5/],
-  ]; // prettier-ignore
+    [
+      "rotation: 5",
+      /transform\.augment\.rotation: expected a section with keys such as probability, degrees, tilt, received 5/,
+    ],
+  ];
   for (const [line, message] of cases) assert.match(refusal(`transform:\n  augment:\n    ${line}\n`), message);
   for (const value of ["yes", "1", "null", "[published]"])
     assert.match(refusal(`transform: {augment: ${value}}`), /transform\.augment: expected none, light, published/);
@@ -85,7 +94,9 @@ test("a run's file writes a preset by its name, and anything else in full, and r
 });
 
 test("two configurations that differ in one range are told apart, as a resume asks", () => {
-  const [first, second] = ["[-5, 5]", "[-6, 5]"].map((degrees) => loadConfig({ text: `transform: {augment: {rotation: {degrees: ${degrees}}}}` })); // prettier-ignore
+  const [first, second] = ["[-5, 5]", "[-6, 5]"].map((degrees) =>
+    loadConfig({ text: `transform: {augment: {rotation: {degrees: ${degrees}}}}` }),
+  );
   assert.ok(first !== undefined && second !== undefined);
   assert.equal(configDifferences(first, first).length, 0);
   assert.match(configDifferences(first, second).join(), /^transform\.augment: /);

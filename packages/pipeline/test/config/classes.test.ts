@@ -34,7 +34,13 @@ test("the tasks of the paper: 1 vs 3, and 0 vs {1, 2} with the rest excluded (re
 
 test("a mapping alone must cover every label of the data set", () => {
   const config = task("{class_mapping: {0: 1, 1: 0}}");
-  assert.deepEqual([...stageClasses(config, [1, 0, 1]).mapping], [[0, 1], [1, 0]]); // prettier-ignore
+  assert.deepEqual(
+    [...stageClasses(config, [1, 0, 1]).mapping],
+    [
+      [0, 1],
+      [1, 0],
+    ],
+  );
   assert.deepEqual(stageClasses(config, [0, 1]).names, ["1", "0"]);
   assert.throws(() => stageClasses(config, [0, 1, 2]), /class_mapping has no entry for class 2; the data set has/);
 });
@@ -73,7 +79,6 @@ test("classes are grades where they are named by rising numbers or CT-k, or wher
     ["1", "1.5", "10"],
     ["ct 0", "ct 1", "ct 2"],
   ])
-    // prettier-ignore
     assert.equal(areOrdinal(null, names), true, names.join());
   for (const names of [
     ["CAP", "COVID-19", "Normal"],

@@ -45,7 +45,8 @@ for (const name of files) {
         rest.findIndex((line) => !line.startsWith("#")),
       )
       .join("\n");
-    for (const word of [`configs/${name}`, "# command:", "# run time:", "# score:"]) assert.ok(opening.includes(word), word); // prettier-ignore
+    for (const word of [`configs/${name}`, "# command:", "# run time:", "# score:"])
+      assert.ok(opening.includes(word), word);
   });
 }
 
@@ -140,5 +141,8 @@ test("there is a file for every task of the published system, and it tells apart
     const joined = Array.from({ length: count }, (_, k) => grades.filter((_, label) => wanted[label] === k).join("+"));
     assert.deepEqual(names, joined, name);
   }
-  assert.deepEqual(files.filter((name) => name.startsWith("mosmed") && !name.includes("3d")).sort(), Object.keys(tasks).sort()); // prettier-ignore
+  assert.deepEqual(
+    files.filter((name) => name.startsWith("mosmed") && !name.includes("3d")).sort(),
+    Object.keys(tasks).sort(),
+  );
 });

@@ -152,7 +152,14 @@ test("overrides: texts need no YAML quotes, lists and maps are YAML", () => {
   const config = loadConfig({ overrides: { ...overrides, "task.class_mapping": "{0: 0, 1: 1, 2: 1}" } });
   assert.deepEqual([config.name, config.checkpoint], ["2024", "[a]: b.safetensors"]);
   assert.deepEqual(config.transform.window, [-100, 300]);
-  assert.deepEqual(config.task.classMapping, new Map([[0, 0], [1, 1], [2, 1]])); // prettier-ignore
+  assert.deepEqual(
+    config.task.classMapping,
+    new Map([
+      [0, 0],
+      [1, 1],
+      [2, 1],
+    ]),
+  );
   assert.equal(loadConfig({ text: "checkpoint: a", overrides: { checkpoint: "null" } }).checkpoint, null);
 });
 

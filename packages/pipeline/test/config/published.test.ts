@@ -32,7 +32,14 @@ test("the published example, written as a flow map, loads with the settings it s
   assert.deepEqual(loadConfig({ text: published({}) }), config);
   assert.equal(config.name, "resnet_no_dropout");
   assert.deepEqual(config.task.classesToInclude, [0, 1, 2]);
-  assert.deepEqual([...config.task.classMapping!], [[0, 0], [1, 1], [2, 1]]); // prettier-ignore
+  assert.deepEqual(
+    [...config.task.classMapping!],
+    [
+      [0, 0],
+      [1, 1],
+      [2, 1],
+    ],
+  );
   const { model, epochs, batchSize, learningRate, weightedSampler, dropout } = config.slice;
   assert.deepEqual(
     [model, epochs, batchSize, learningRate, weightedSampler, dropout],
@@ -105,18 +112,32 @@ test("flat keys are overrides of a flat file, as its model and dataset_id mean t
     ["2024", 32, 0.001, 7, true],
   );
   assert.equal(slice.volume.batchSize, 32, "the default of the other stage");
-  const volume = loadConfig({ text: published({ dataset_id: "3d", model: "attn" }), overrides: { ...overrides, batch_size: "4" } }); // prettier-ignore
+  const volume = loadConfig({
+    text: published({ dataset_id: "3d", model: "attn" }),
+    overrides: { ...overrides, batch_size: "4" },
+  });
   assert.deepEqual([volume.volume.batchSize, volume.volume.epochs], [4, 7]);
-  const other = loadConfig({ text: published({}), overrides: { dataset_id: "3d", model: "two_stage", checkpoint: "w.pth" } }); // prettier-ignore
+  const other = loadConfig({
+    text: published({}),
+    overrides: { dataset_id: "3d", model: "two_stage", checkpoint: "w.pth" },
+  });
   assert.deepEqual([other.method, other.slice.epochs, other.checkpoint], ["2.5d", 0, "w.pth"]);
   const both = loadConfig({ text: published({}), overrides: { num_epochs: "7", "slice.epochs": "3" } });
   assert.equal(both.slice.epochs, 3, "the structured name is the more exact one");
 
   const refused = (text: string, flags: Record<string, string>, message: RegExp) =>
     assert.throws(() => loadConfig({ file: "a.yaml", text, overrides: flags }), message);
-  refused(published({}), { batch_size: "many" }, /^ConfigError: --batch_size: expected a whole number, at least 1, received the text "many"$/); // prettier-ignore
+  refused(
+    published({}),
+    { batch_size: "many" },
+    /^ConfigError: --batch_size: expected a whole number, at least 1, received the text "many"$/,
+  );
   refused(published({}), { class_mapping: "{0: 0, 3: 1}" }, /^ConfigError: --class_mapping: .*maps class 3/);
-  refused("seed: 1", { batch_size: "32" }, /^ConfigError: --batch_size: a key of published flat files, and this configuration is structured; give --slice\.batch_size or --volume\.batch_size$/); // prettier-ignore
+  refused(
+    "seed: 1",
+    { batch_size: "32" },
+    /^ConfigError: --batch_size: a key of published flat files, and this configuration is structured; give --slice\.batch_size or --volume\.batch_size$/,
+  );
   refused("seed: 1", { exp_name: "a" }, /give --name$/);
 });
 

@@ -21,7 +21,11 @@ function table(keys: ConfigKey[]): string {
 function presetTable(): string {
   const { none, light, published, strong } = augmentPresets;
   const cell = (setting: object | null) =>
-    setting === null ? "" : Object.entries(setting).map(([name, value]) => `${name} ${short(value)}`).join(", "); // prettier-ignore
+    setting === null
+      ? ""
+      : Object.entries(setting)
+          .map(([name, value]) => `${name} ${short(value)}`)
+          .join(", ");
   const rows = (Object.keys(none) as (keyof typeof none)[]).map(
     (name) => `| \`${name}\` | ${[light, published, strong].map((preset) => cell(preset[name] ?? null)).join(" | ")} |`,
   );

@@ -37,7 +37,14 @@ test("a table of our own, columns included; a foreign one is read as it stands",
 test("predictions.csv: no cell begins like a formula, and ids and subjects come back", () => {
   const file = join(folder, "predictions.csv");
   const ids = FORMULAS.map((text, k) => `${text}${k}`);
-  const one = { model: "=m", part: "test" as const, ids, subjects: ids.map((id) => `@${id}`), labels: ids.map((_, k) => k % 2), probabilities: ids.map(() => [0.25, 0.75]) }; // prettier-ignore
+  const one = {
+    model: "=m",
+    part: "test" as const,
+    ids,
+    subjects: ids.map((id) => `@${id}`),
+    labels: ids.map((_, k) => k % 2),
+    probabilities: ids.map(() => [0.25, 0.75]),
+  };
   writePredictions(file, [one]);
   for (const cell of readFileSync(file, "utf8").split(/[,\n]/)) assert.ok(!/^"?[=+@\t-]/.test(cell), cell);
   assert.deepEqual(readPredictions(file), [one]);
@@ -54,19 +61,29 @@ test("slices: volumes whose names look like formulas, prepared, written out and 
   const set = await prepare({ source, destination: join(folder, "set") });
   await writeSlices(set, { destination: join(folder, "slices") });
   const again = await prepare({ source: join(folder, "slices"), destination: join(folder, "again") });
-  const facts = (dataset: Dataset) => dataset.volumes.map(({ id, subject, label }) => `${id} ${subject} ${label}`).sort(); // prettier-ignore
+  const facts = (dataset: Dataset) =>
+    dataset.volumes.map(({ id, subject, label }) => `${id} ${subject} ${label}`).sort();
   assert.deepEqual(facts(again), facts(set));
   assert.deepEqual(again.info.classes, ["+one", "two"]);
 
   const split = join(folder, "split.csv");
-  writeTable(split, ["id", "part"], ids.map((id, k) => ({ id, part: ["train", "val", "test"][k % 3]! }))); // prettier-ignore
+  writeTable(
+    split,
+    ["id", "part"],
+    ids.map((id, k) => ({ id, part: ["train", "val", "test"][k % 3]! })),
+  );
   assert.deepEqual(splitFromTable(set, split).parts.train, ["-a", "d"]);
   const folds = makeFolds(set, { seed: 1, folds: 3 });
   writeSplit(set, folds);
   await assert.rejects(writeSlices(set, { destination: join(folder, "x") }), /holds 3 folds\. Choose one with --fold/);
-  await assert.rejects(writeSlices(set, { destination: join(folder, "x"), fold: 3 }), /expected a fold 0 to 2, received 3/); // prettier-ignore
+  await assert.rejects(
+    writeSlices(set, { destination: join(folder, "x"), fold: 3 }),
+    /expected a fold 0 to 2, received 3/,
+  );
   await writeSlices(set, { destination: join(folder, "fold1"), fold: 1, volumes: true });
   const held = folds[1]!.parts.test;
-  const files = readdirSync(join(folder, "fold1/test"), { recursive: true }).filter((name) => String(name).endsWith(".npy")); // prettier-ignore
-  assert.deepEqual(files.map((name) => basename(String(name), ".npy")).sort(), [...held].sort()); // prettier-ignore
+  const files = readdirSync(join(folder, "fold1/test"), { recursive: true }).filter((name) =>
+    String(name).endsWith(".npy"),
+  );
+  assert.deepEqual(files.map((name) => basename(String(name), ".npy")).sort(), [...held].sort());
 });

@@ -8,7 +8,10 @@ import { TableError } from "../../src/data/errors.js";
 import { temporaryFolder } from "./temporary.js";
 
 const rowsOf = (text: string) => parseTable(text, "t.csv").rows.map(({ values }) => values);
-const expected = [{ id: "1", label: "0" }, { id: "2", label: "1" }]; // prettier-ignore
+const expected = [
+  { id: "1", label: "0" },
+  { id: "2", label: "1" },
+];
 
 function refused(file: string): TableError {
   try {
@@ -44,9 +47,11 @@ test("UTF-16 of either byte order is read by its mark", (t) => {
     ["le", little],
     ["be", Buffer.from(little).swap16()],
   ] as const) {
-    // prettier-ignore
     writeFileSync(join(folder, name), bytes);
-    assert.deepEqual(readTable(join(folder, name)).rows.map(({ values }) => values), expected); // prettier-ignore
+    assert.deepEqual(
+      readTable(join(folder, name)).rows.map(({ values }) => values),
+      expected,
+    );
   }
 });
 
@@ -68,8 +73,13 @@ test("numbers with a decimal comma are read with a point, where semicolons or ta
   const table = "id;dose;pixels;note\n1;1,25;1,024;a,b\n2;;2,048;c\n3;NA;512;d\n4;-3;0;e\n";
   assert.deepEqual(
     rowsOf(table).map(({ dose, pixels, note }) => [dose, pixels, note]),
-    [["1.25", "1,024", "a,b"], ["", "2,048", "c"], ["NA", "512", "d"], ["-3", "0", "e"]],
-  ); // prettier-ignore
+    [
+      ["1.25", "1,024", "a,b"],
+      ["", "2,048", "c"],
+      ["NA", "512", "d"],
+      ["-3", "0", "e"],
+    ],
+  );
   assert.deepEqual(rowsOf('id,dose\n1,"1,25"\n'), [{ id: "1", dose: "1,25" }]);
 });
 

@@ -58,7 +58,10 @@ test("labels by PatientID: one series a study, thinnest first; what was left out
     ],
   );
   const reasons = left.map(({ path, reason }) => `${path}: ${reason}`).join("\n");
-  assert.match(reasons, /DICOM\/AA\/01 .*series "Chest 5\.0 B30f", 8 slices at 5 mm: series "Lung 2\.0 B70f", 20 slices at 2 mm stands for its study/); // prettier-ignore
+  assert.match(
+    reasons,
+    /DICOM\/AA\/01 .*series "Chest 5\.0 B30f", 8 slices at 5 mm: series "Lung 2\.0 B70f", 20 slices at 2 mm stands for its study/,
+  );
   assert.match(reasons, /DICOM\/AA\/03\/0000: .*localizer/i);
   assert.match(reasons, /DICOM\/BB\/07\/0000: /);
   assert.match(reasons, /DICOM\/README: /);
@@ -100,7 +103,10 @@ test(
     assert.deepEqual(await studies("AccessionNumber,label\nA1,0\nA2,1\n"), expected);
     assert.deepEqual(await studies("StudyInstanceUID,label\n1.2.826.0.1.3680043.8.498.7.1,0\n1.2.826.0.1.3680043.8.498.7.2,1\n"), expected); // prettier-ignore
     assert.deepEqual(await studies("path,label\nDICOM/AA,0\nDICOM/BB/01,1\n"), expected);
-    await assert.rejects(makePlan({ ...settings, labels: labels("PatientID,label\n4711,0\n4712,1\n4713,1\n9,1\n") }), /1 matches no volume \(9\)/); // prettier-ignore
+    await assert.rejects(
+      makePlan({ ...settings, labels: labels("PatientID,label\n4711,0\n4712,1\n4713,1\n9,1\n") }),
+      /1 matches no volume \(9\)/,
+    );
   },
 );
 
@@ -133,7 +139,10 @@ test(
       allowGaps: true,
       destination: join(folder, "filled"),
     });
-    assert.deepEqual(filled.volumes.map(({ count, extra }) => `${count} ${extra["gaps_filled"]}`), ["20 0", "7 0", "6 0", "6 1"]); // prettier-ignore
+    assert.deepEqual(
+      filled.volumes.map(({ count, extra }) => `${count} ${extra["gaps_filled"]}`),
+      ["20 0", "7 0", "6 0", "6 1"],
+    );
   },
 );
 
@@ -192,7 +201,12 @@ test(
 
 test("the same series in a zip: the same volumes", { skip }, async () => {
   const archive = join(folder, "zipped", "export.zip");
-  const zip = spawnSync(python, ["-c", "import shutil, sys, os; os.makedirs(os.path.dirname(sys.argv[2])); shutil.make_archive(sys.argv[2][:-4], 'zip', sys.argv[1])", source, archive]); // prettier-ignore
+  const zip = spawnSync(python, [
+    "-c",
+    "import shutil, sys, os; os.makedirs(os.path.dirname(sys.argv[2])); shutil.make_archive(sys.argv[2][:-4], 'zip', sys.argv[1])",
+    source,
+    archive,
+  ]);
   assert.equal(zip.status, 0);
   const [plain, zipped] = [join(folder, "plain-set"), join(folder, "zip-set")];
   const a = await prepare({ ...settings, labels: labels(byPatient), destination: plain });
@@ -204,7 +218,10 @@ test("the same series in a zip: the same volumes", { skip }, async () => {
       destination: zipped,
       overwrite: true,
     });
-    assert.deepEqual(b.volumes.map(({ voxelSha256 }) => voxelSha256).sort(), a.volumes.map(({ voxelSha256 }) => voxelSha256).sort()); // prettier-ignore
+    assert.deepEqual(
+      b.volumes.map(({ voxelSha256 }) => voxelSha256).sort(),
+      a.volumes.map(({ voxelSha256 }) => voxelSha256).sort(),
+    );
   }
   checkSplit(makeSplit(a, { seed: 1, fractions: [0.5, 0, 0.5] }), a);
   assert.throws(() => readSplit(join(plain, "split.json")), /ENOENT/);

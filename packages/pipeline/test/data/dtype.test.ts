@@ -14,14 +14,21 @@ test("bytes and floats: refused with --dtype float32, which stores the values of
   mkdirSync(source);
   await writeNpy(join(source, "v0.npy"), { data: new Uint8Array(8).fill(200), shape: [2, 2, 2] });
   await writeNpy(join(source, "v1.npy"), { data: new Float32Array(8).fill(0.25), shape: [2, 2, 2] });
-  writeTable(join(source, "labels.csv"), ["id", "label"], [0, 1].map((k) => ({ id: `v${k}`, label: k }))); // prettier-ignore
+  writeTable(
+    join(source, "labels.csv"),
+    ["id", "label"],
+    [0, 1].map((k) => ({ id: `v${k}`, label: k })),
+  );
   const refused = await prepare({ source, destination: join(folder, "a") });
-  assert.match(refused.info.quarantined?.[0]?.reason ?? "", /expected uint8 .* it is float32 .*; pass --dtype float32, which holds both types$/); // prettier-ignore
+  assert.match(
+    refused.info.quarantined?.[0]?.reason ?? "",
+    /expected uint8 .* it is float32 .*; pass --dtype float32, which holds both types$/,
+  );
   assert.match(refused.warnings.join(), /no volume of class 1 could be prepared/);
   const { directory, info } = await prepare({ source, destination: join(folder, "b"), dtype: "float32" });
   assert.deepEqual([info.dtype, info.quarantined], ["float32", []]);
   const { data } = await readNpy(join(directory, "slices.npy"));
-  assert.deepEqual([...data], [...new Array<number>(8).fill(200), ...new Array<number>(8).fill(0.25)]); // prettier-ignore
+  assert.deepEqual([...data], [...new Array<number>(8).fill(200), ...new Array<number>(8).fill(0.25)]);
 });
 
 test("another size is refused with --size; HU are int16 whatever is asked for", async (t) => {
@@ -30,7 +37,11 @@ test("another size is refused with --size; HU are int16 whatever is asked for", 
   mkdirSync(source);
   for (const [k, n] of [2, 3].entries())
     await writeNpy(join(source, `v${k}.npy`), { data: new Uint8Array(n * n * 2), shape: [n, n, 2] });
-  writeTable(join(source, "labels.csv"), ["id", "label"], [0, 1].map((k) => ({ id: `v${k}`, label: k }))); // prettier-ignore
+  writeTable(
+    join(source, "labels.csv"),
+    ["id", "label"],
+    [0, 1].map((k) => ({ id: `v${k}`, label: k })),
+  );
   const refused = await prepare({ source, destination: join(folder, "a") });
   assert.match(refused.info.quarantined?.[0]?.reason ?? "", /; pass --size to resample$/);
   const both = prepare({ source, destination: join(folder, "b"), unit: "HU", dtype: "float32" });

@@ -58,7 +58,10 @@ test("prepare: scans of one class without their intercept are reported by class 
     made.volumes.map(({ extra }) => extra["value_flags"]),
     ["", "intercept-lost", "", "intercept-lost", "", "intercept-lost"],
   );
-  assert.match(made.warnings[0] ?? "", /^3 volumes \(such as v1\) do not look like HU: .*intercept.*; 3 of 3 of class 1$/); // prettier-ignore
+  assert.match(
+    made.warnings[0] ?? "",
+    /^3 volumes \(such as v1\) do not look like HU: .*intercept.*; 3 of 3 of class 1$/,
+  );
   assert.match(made.warnings[1] ?? "", /--unit arbitrary/);
 });
 
@@ -67,7 +70,10 @@ test("prepare: a set of plausible scans has neither warning nor column", async (
   const source = await sourceOf(join(folder, "ct"), [chest(1), chest(2)]);
   const made = await prepare({ source, destination: join(folder, "set"), size: [24, 24], depth: 8 });
   assert.deepEqual(made.warnings, []);
-  assert.deepEqual(made.volumes.map(({ extra }) => extra), [{}, {}]); // prettier-ignore
+  assert.deepEqual(
+    made.volumes.map(({ extra }) => extra),
+    [{}, {}],
+  );
 });
 
 test("prepare: a CT scaled to 0..1 is refused as HU; the remedy, --unit arbitrary, keeps its fractions", async (t) => {

@@ -60,7 +60,15 @@ test("DICOM without a Modality: by file, folder, PatientID, accession number and
   const reason = "it names no modality, expected CT";
   const named = await unmatched(folder, "ward7", "ward7/series", "IM2", "PAT7", "ACC7", "1.2.3.7");
   const both = `2 files, the first ward7/series/IM1: ${reason}`;
-  assert.equal(named, [`ward7: ${both}`, `ward7/series: ${both}`, `IM2: ward7/series/IM2: ${reason}`, ...["PAT7", "ACC7", "1.2.3.7"].map((id) => `${id}: ${both}`)].join("\n")); // prettier-ignore
+  assert.equal(
+    named,
+    [
+      `ward7: ${both}`,
+      `ward7/series: ${both}`,
+      `IM2: ward7/series/IM2: ${reason}`,
+      ...["PAT7", "ACC7", "1.2.3.7"].map((id) => `${id}: ${both}`),
+    ].join("\n"),
+  );
 });
 
 test("an array of objects, a file that is no DICOM, a compressed file under a name that is not read", async (t) => {
@@ -69,15 +77,23 @@ test("an array of objects, a file that is no DICOM, a compressed file under a na
   writeFileSync(join(folder, "objects.npy"), header);
   writeFileSync(join(folder, "scan7.dcm.gz"), Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]));
   const text = await unmatched(folder, "objects", "scan7", "nobody");
-  assert.match(text, /^objects: objects\.npy: .*expected numbers, it holds Python objects.*\nscan7: scan7\.dcm\.gz: it is not a DICOM file\nnobody$/); // prettier-ignore
+  assert.match(
+    text,
+    /^objects: objects\.npy: .*expected numbers, it holds Python objects.*\nscan7: scan7\.dcm\.gz: it is not a DICOM file\nnobody$/,
+  );
 });
 
 test("pictures whose names do not belong together: the folder's reason, called JPEG where they are", async (t) => {
   const folder = source(t);
   mkdirSync(join(folder, "p050"));
-  const picture = await sharp({ create: { width: 4, height: 4, channels: 3, background: "grey" } }).jpeg().toBuffer(); // prettier-ignore
+  const picture = await sharp({ create: { width: 4, height: 4, channels: 3, background: "grey" } })
+    .jpeg()
+    .toBuffer();
   for (const name of ["a_1.jpg", "b_2.jpg"]) writeFileSync(join(folder, "p050", name), picture);
-  assert.match(await unmatched(folder, "p050"), /^p050: not readable as JPEG: expected names that differ in one number, found "a_1\.jpg" and "b_2\.jpg"/); // prettier-ignore
+  assert.match(
+    await unmatched(folder, "p050"),
+    /^p050: not readable as JPEG: expected names that differ in one number, found "a_1\.jpg" and "b_2\.jpg"/,
+  );
 });
 
 test("spaces at the ends of names match, because those of a labels file are trimmed", async (t) => {
@@ -86,7 +102,13 @@ test("spaces at the ends of names match, because those of a labels file are trim
   const labels = join(folder, "labels.csv");
   writeFileSync(labels, "id,label\ngood,0\npat 01,1\n");
   const { volumes } = await makePlan({ source: folder, labels });
-  assert.deepEqual(volumes.map(({ path, label }) => [path, label]), [[" pat 01 .npy", 1], ["good.npy", 0]]); // prettier-ignore
+  assert.deepEqual(
+    volumes.map(({ path, label }) => [path, label]),
+    [
+      [" pat 01 .npy", 1],
+      ["good.npy", 0],
+    ],
+  );
 });
 
 test("skipUnlabelled: what is left out carries the same reason", async (t) => {
@@ -106,7 +128,7 @@ test("a zip with names that climb out is set aside with the words of the formats
   sizes.writeUInt16LE(name.length, 12);
   const local = Buffer.concat([Buffer.from("504b03040a000000000000002100", "hex"), sizes, name]);
   const place = Buffer.alloc(14);
-  const central = Buffer.concat([Buffer.from("504b010214000a000000000000002100", "hex"), sizes, place, name]); // prettier-ignore
+  const central = Buffer.concat([Buffer.from("504b010214000a000000000000002100", "hex"), sizes, place, name]);
   const end = Buffer.alloc(22);
   end.writeUInt32LE(0x06054b50, 0);
   [1, 1].forEach((count, k) => end.writeUInt16LE(count, 8 + 2 * k));

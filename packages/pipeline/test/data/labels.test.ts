@@ -45,7 +45,13 @@ test("plan: a name is found in its other spelling of accents, unless a file has 
   assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]);
   const both = folderWith(temporaryFolder(t), [`${one}.nii`, `${two}.nii`], `id,label\n${one},0\n${two},1\n`);
   const { volumes } = await makePlan({ source: both });
-  assert.deepEqual(new Map(volumes.map(({ id, label }) => [id, label])), new Map([[one, 0], [two, 1]])); // prettier-ignore
+  assert.deepEqual(
+    new Map(volumes.map(({ id, label }) => [id, label])),
+    new Map([
+      [one, 0],
+      [two, 1],
+    ]),
+  );
 });
 
 test("plan: class folders without a labels file give label and class name; one in between may be empty", async (t) => {
@@ -189,10 +195,19 @@ test("NA, nan, None, #N/A, null and ? are missing labels, named by what stands t
   const csv = `id,label,subject\n${rows.join("\n")}\ng,0,NA\nh,1,n/a\n`;
   const source = folderWith(temporaryFolder(t), files, csv);
   const { problems } = await refused(source);
-  assert.deepEqual(problems.unlabelled, missing.map((text, k) => `${"abcdef"[k]}.nii ("${text}")`)); // prettier-ignore
+  assert.deepEqual(
+    problems.unlabelled,
+    missing.map((text, k) => `${"abcdef"[k]}.nii ("${text}")`),
+  );
   assert.deepEqual(problems.invalid, []);
   const { volumes, classes } = await makePlan({ source, skipUnlabelled: true });
-  assert.deepEqual(volumes.map(({ id, subject, label }) => [id, subject, label]), [["g", "g", 0], ["h", "h", 1]]); // prettier-ignore
+  assert.deepEqual(
+    volumes.map(({ id, subject, label }) => [id, subject, label]),
+    [
+      ["g", "g", 0],
+      ["h", "h", 1],
+    ],
+  );
   assert.deepEqual(classes, ["0", "1"]);
 });
 
@@ -201,14 +216,16 @@ test("Sick and sick are asked about, as are names that differ in spaces or Unico
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,Sick\nb,well\nc,sick\n");
   await assert.rejects(makePlan({ source }), (error: Error) => {
     assert.ok(error instanceof TableError, String(error));
-    assert.match(error.message, /line 4: expected one spelling a class, found "Sick" \(1 rows, first in line 2\) and "sick"/); // prettier-ignore
+    assert.match(
+      error.message,
+      /line 4: expected one spelling a class, found "Sick" \(1 rows, first in line 2\) and "sick"/,
+    );
     return true;
   });
   for (const [one, other] of [
     ["no finding", "no  finding"],
     ["Ödem", "O\u0308dem"],
   ]) {
-    // prettier-ignore
     writeFileSync(join(folder, "labels.csv"), `id,label\na,${one}\nb,well\nc,${other}\n`);
     await assert.rejects(makePlan({ source }), /expected one spelling a class/);
   }
@@ -223,7 +240,10 @@ test("a stray 99 is refused with its row; small gaps, and numbers that have name
   writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,well\nb,1,ill\nc,99,unknown\n");
   assert.equal((await makePlan({ source })).volumes[2]?.label, 99);
   writeFileSync(join(folder, "labels.csv"), "id,label\na,0\nb,1\nc,3\n");
-  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label), [0, 1, 3]); // prettier-ignore
+  assert.deepEqual(
+    (await makePlan({ source })).volumes.map(({ label }) => label),
+    [0, 1, 3],
+  );
 });
 
 test("numbers that count no classes are refused with their rows, whether or not others do", async (t) => {
@@ -244,7 +264,10 @@ test("a column split or part whose values are all parts is the split of the data
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,Split\na,0,training\nb,1,Valid\nc,1,TEST\n");
   const { volumes } = await makePlan({ source });
-  assert.deepEqual(volumes.map(({ part }) => part), ["train", "val", "test"]); // prettier-ignore
+  assert.deepEqual(
+    volumes.map(({ part }) => part),
+    ["train", "val", "test"],
+  );
   assert.deepEqual(volumes[0]?.extra, {});
   writeFileSync(join(folder, "labels.csv"), "id,label,subject,part\na,0,s,train\nb,1,s,test\nc,1,r,val\n");
   assert.match((await refused(source)).problems.conflicting.join(), /subject s: a\.nii is in train, b\.nii in test/);
@@ -252,13 +275,23 @@ test("a column split or part whose values are all parts is the split of the data
   assert.match((await refused(source)).problems.invalid.join(), /b\.nii: no part in the column part in line 3/);
   // Of the body: no split at all.
   writeFileSync(join(folder, "labels.csv"), "id,label,part\na,0,left\nb,1,right\nc,1,left\n");
-  assert.deepEqual((await makePlan({ source })).volumes.map(({ part, extra }) => [part, extra["part"]]), [[null, "left"], [null, "right"], [null, "left"]]); // prettier-ignore
+  assert.deepEqual(
+    (await makePlan({ source })).volumes.map(({ part, extra }) => [part, extra["part"]]),
+    [
+      [null, "left"],
+      [null, "right"],
+      [null, "left"],
+    ],
+  );
 });
 
 test("one label under two class names is refused with its row; a missing class name is none", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,class\na,0,X\nb,0,Y\nc,1,Z\n");
-  assert.match((await refused(source)).problems.invalid.join(), /b\.nii: class "Y" in line 3, where label 0 is also called "X"/); // prettier-ignore
+  assert.match(
+    (await refused(source)).problems.invalid.join(),
+    /b\.nii: class "Y" in line 3, where label 0 is also called "X"/,
+  );
   writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,X\nb,0,NA\nc,1,\n");
   assert.deepEqual((await makePlan({ source })).classes, ["X", "1"]);
 });
@@ -279,12 +312,19 @@ test("what people write for a missing label is no class; a class column may call
 
 test("one volume in two rows with two parts is refused, and so is a column of parts with other words among them", async (t) => {
   const folder = temporaryFolder(t);
-  const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,part\na,0,train\na,0,test\nb,1,test\nc,1,test\n"); // prettier-ignore
+  const source = folderWith(
+    folder,
+    ["a.nii", "b.nii", "c.nii"],
+    "id,label,part\na,0,train\na,0,test\nb,1,test\nc,1,test\n",
+  );
   assert.deepEqual((await refused(source)).problems.conflicting, ["a: lines 2 and 3"]);
   writeFileSync(join(folder, "labels.csv"), "id,label,split\na,0,train\nb,1,test\nc,1,excluded\n");
   await assert.rejects(makePlan({ source }), (error: unknown) => {
     assert.ok(error instanceof TableError);
-    assert.match(error.message, /line 4: split: expected train, val or test, as 2 other rows have it, found "excluded"/); // prettier-ignore
+    assert.match(
+      error.message,
+      /line 4: split: expected train, val or test, as 2 other rows have it, found "excluded"/,
+    );
     return true;
   });
 });
@@ -292,7 +332,10 @@ test("one volume in two rows with two parts is refused, and so is a column of pa
 test("a column label2 is not the column of the labels, wherever it stands", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["a.nii", "b.nii"], "id,label2,Label\na,7,0\nb,7,1\n");
-  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label), [0, 1]); // prettier-ignore
+  assert.deepEqual(
+    (await makePlan({ source })).volumes.map(({ label }) => label),
+    [0, 1],
+  );
   writeFileSync(join(folder, "labels.csv"), "id,label1,label2\na,7,0\nb,7,1\n");
   await assert.rejects(makePlan({ source }), /expected the columns id or path, and label, found id, label1, label2/);
 });
@@ -300,7 +343,7 @@ test("a column label2 is not the column of the labels, wherever it stands", asyn
 test("dates and identifiers are no class numbers: in labels they are names, in names of folders nothing", async (t) => {
   const folder = temporaryFolder(t);
   const source = folderWith(folder, ["ct_20200115/a.nii", "CT-1/b.nii"], "id,label\na,0\nb,1\n");
-  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]); // prettier-ignore
+  assert.deepEqual((await makePlan({ source })).volumes.map(({ label }) => label).sort(), [0, 1]);
   const other = folderWith(temporaryFolder(t), ["a.nii", "b.nii"], "id,label\na,v20200101\nb,v99999999999\n");
   assert.deepEqual((await makePlan({ source: other })).classes, ["v20200101", "v99999999999"]);
 });

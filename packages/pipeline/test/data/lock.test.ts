@@ -180,7 +180,10 @@ test("a lock of another node: Slurm is asked about its job, and one that has end
       return true;
     }
   };
-  assert.deepEqual(Object.keys(answers).filter((job) => held(job)), ["7", "11"]); // prettier-ignore
+  assert.deepEqual(
+    Object.keys(answers).filter((job) => held(job)),
+    ["7", "11"],
+  );
   // Without asking: this very job, requeued to this node.
   process.env["SLURM_JOB_ID"] = "7";
   process.env["SLURM_RESTART_COUNT"] = "1";

@@ -122,12 +122,21 @@ test("a piece does not go on with the volumes of another piece that was stopped 
   const destination = join(folder, "one-place");
   const first = { ...settings, destination, shard: { index: 1, count: 2 }, workers: 1 };
   const stop = new AbortController();
-  const stopped = prepare({ ...first, signal: stop.signal, onProgress: ({ stage, done }) => stage === "prepare" && done > 2 && stop.abort() }); // prettier-ignore
+  const stopped = prepare({
+    ...first,
+    signal: stop.signal,
+    onProgress: ({ stage, done }) => stage === "prepare" && done > 2 && stop.abort(),
+  });
   await assert.rejects(stopped, { name: "AbortError" });
   const second = { ...first, shard: { index: 2, count: 2 } };
   await assert.rejects(prepare(second), /a preparation of other settings or files was stopped there/);
   const anew = await prepare({ ...second, overwrite: true });
   assert.equal(anew.resumed, 0);
-  const all = readdirSync(source).filter((name) => name.endsWith(".nii.gz")).sort(); // prettier-ignore
-  assert.deepEqual(anew.volumes.map(({ source: file }) => file), all.slice(Math.floor(all.length / 2))); // prettier-ignore
+  const all = readdirSync(source)
+    .filter((name) => name.endsWith(".nii.gz"))
+    .sort();
+  assert.deepEqual(
+    anew.volumes.map(({ source: file }) => file),
+    all.slice(Math.floor(all.length / 2)),
+  );
 });

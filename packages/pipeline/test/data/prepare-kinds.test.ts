@@ -24,8 +24,18 @@ function put(path: string): string {
 
 /** 5 x 4 x n voxels that say where they are. */
 function ramp(slices: number, shift = 0): Volume {
-  const data = Int16Array.from({ length: 20 * slices }, (_, i) => (i % 5) + 10 * (Math.floor(i / 5) % 4) + 100 * Math.floor(i / 20) - 1000 + shift); // prettier-ignore
-  return { data, shape: [5, 4, slices], spacing: [1.5, 2, 3], origin: [-7, 11, 40], direction: [1, 0, 0, 0, 1, 0, 0, 0, 1], unit: "HU" }; // prettier-ignore
+  const data = Int16Array.from(
+    { length: 20 * slices },
+    (_, i) => (i % 5) + 10 * (Math.floor(i / 5) % 4) + 100 * Math.floor(i / 20) - 1000 + shift,
+  );
+  return {
+    data,
+    shape: [5, 4, slices],
+    spacing: [1.5, 2, 3],
+    origin: [-7, 11, 40],
+    direction: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+    unit: "HU",
+  };
 }
 
 const stored = (dataset: Dataset, k: number) => {
@@ -62,7 +72,10 @@ test("NRRD, MetaImage, NIfTI pairs and DICOM-free mixtures of them are one set o
   );
   await writeNifti(put(join(source, "class_1/c.nii.gz")), reorient(volume, "RAI"));
   const set = await prepare({ source, destination: join(source, "../set"), ...at });
-  assert.deepEqual(set.volumes.map(({ id, label, unit }) => `${id} ${label} ${unit}`), ["a 0 HU", "b 1 HU", "c 1 HU"]); // prettier-ignore
+  assert.deepEqual(
+    set.volumes.map(({ id, label, unit }) => `${id} ${label} ${unit}`),
+    ["a 0 HU", "b 1 HU", "c 1 HU"],
+  );
   for (let k = 0; k < 3; k++) {
     assert.deepEqual(stored(set, k), volume.data, set.volumes[k]!.id);
     assert.deepEqual(set.volumes[k]!.geometry, {
@@ -91,7 +104,10 @@ test("stacked arrays ct_0.npy, ct_1.npy (N, H, W, D): each item a volume of that
     await writeNpy(put(join(folder, `arrays/ct_${label}.npy`)), { data, shape: [3, 2, 3, 4] });
   }
   const set = await prepare({ source: join(folder, "arrays"), destination: join(folder, "set") });
-  assert.deepEqual(set.volumes.map(({ id, label, count }) => `${id} ${label} ${count}`), [0, 1].flatMap((label) => [0, 1, 2].map((n) => `ct_${label}#${n} ${label} 4`))); // prettier-ignore
+  assert.deepEqual(
+    set.volumes.map(({ id, label, count }) => `${id} ${label} ${count}`),
+    [0, 1].flatMap((label) => [0, 1, 2].map((n) => `ct_${label}#${n} ${label} 4`)),
+  );
   // (H, W, D): the last axis is that of the slices.
   const expected = Float32Array.from({ length: 24 }, (_, i) => item(1, 2)[(i % 6) * 4 + Math.floor(i / 6)]!);
   assert.deepEqual(stored(set, 5), expected);
@@ -105,17 +121,24 @@ test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (tr
     ["val", 1, "p3", 11],
     ["train", 0, "p4", 4],
   ] as const)
-    // prettier-ignore
     for (let s = 0; s < count; s++) {
       if (name === "p4" && s === 2) continue;
       const path = put(join(folder, `slices/${part}/ct_${label}_slice/${name}_${s}.npy`));
       await writeNpy(path, { data: new Uint8Array(6).fill(s), shape: [2, 3] });
     }
   const set = await prepare({ source: join(folder, "slices"), destination: join(folder, "set") });
-  assert.deepEqual(set.volumes.map(({ id, label, part, count }) => `${id} ${label} ${part} ${count}`), ["p1 0 train 12", "p2 1 train 3", "p3 1 val 11"]); // prettier-ignore
-  assert.deepEqual([...stored(set, 0)].filter((_, i) => i % 6 === 0), [...Array(12).keys()]); // prettier-ignore
+  assert.deepEqual(
+    set.volumes.map(({ id, label, part, count }) => `${id} ${label} ${part} ${count}`),
+    ["p1 0 train 12", "p2 1 train 3", "p3 1 val 11"],
+  );
+  assert.deepEqual(
+    [...stored(set, 0)].filter((_, i) => i % 6 === 0),
+    [...Array(12).keys()],
+  );
   const remedy = "Export them again, or pass --allow-gaps to mix them from their neighbours";
-  assert.deepEqual(set.info.quarantined, [{ source: "train/ct_0_slice/p4", reason: `a slice is missing between "p4_0.npy" and "p4_3.npy": 2. ${remedy}` }]); // prettier-ignore
+  assert.deepEqual(set.info.quarantined, [
+    { source: "train/ct_0_slice/p4", reason: `a slice is missing between "p4_0.npy" and "p4_3.npy": 2. ${remedy}` },
+  ]);
 });
 
 test("a folder of pictures without one number: quarantined with the reason, its label matched; with allowGaps the slice is mixed and recorded", async (t) => {
@@ -127,29 +150,48 @@ test("a folder of pictures without one number: quarantined with the reason, its 
   ] as const)
     for (const number of numbers) {
       const path = put(join(folder, `scans/${subject}/${number}.jpg`));
-      await sharp(Buffer.alloc(64, 10 * number), { raw: { width: 8, height: 8, channels: 1 } }).jpeg({ quality: 100 }).toFile(path); // prettier-ignore
+      await sharp(Buffer.alloc(64, 10 * number), { raw: { width: 8, height: 8, channels: 1 } })
+        .jpeg({ quality: 100 })
+        .toFile(path);
     }
   const labels = join(folder, "labels.csv");
   writeFileSync(labels, "id,label\np049,0\np050,1\np051,1\n");
   const settings = { source: join(folder, "scans"), labels };
   const refused = await prepare({ ...settings, destination: join(folder, "refused") });
-  assert.deepEqual(refused.volumes.map(({ id }) => id), ["p049"]); // prettier-ignore
+  assert.deepEqual(
+    refused.volumes.map(({ id }) => id),
+    ["p049"],
+  );
   const reasons = refused.info.quarantined!.map(({ source, reason }) => `${source}: ${reason}`);
   assert.match(reasons[0]!, /^p050: 2 slices are missing between "1\.jpg" and "6\.jpg": 3, 4\. .*--allow-gaps/);
   const filled = await prepare({ ...settings, destination: join(folder, "filled"), allowGaps: true });
-  assert.deepEqual(filled.volumes.map(({ id, count, extra }) => [id, count, extra["gaps_filled"] ?? ""]), [["p049", 3, ""], ["p050", 6, "2"]]); // prettier-ignore
-  assert.deepEqual([...stored(filled, 1)].filter((_, i) => i % 64 === 0), [10, 20, 30, 40, 50, 60]); // prettier-ignore
+  assert.deepEqual(
+    filled.volumes.map(({ id, count, extra }) => [id, count, extra["gaps_filled"] ?? ""]),
+    [
+      ["p049", 3, ""],
+      ["p050", 6, "2"],
+    ],
+  );
+  assert.deepEqual(
+    [...stored(filled, 1)].filter((_, i) => i % 64 === 0),
+    [10, 20, 30, 40, 50, 60],
+  );
   assert.match(filled.info.quarantined![0]!.reason, /7 slices are missing .*; more than the 2 that are there/);
 });
 
 test("a source that is itself the folder of one volume's slices goes by its own name", async (t) => {
   const folder = temporaryFolder(t);
   for (const number of [1, 2])
-    await sharp(Buffer.alloc(4, number), { raw: { width: 2, height: 2, channels: 1 } }).png().toFile(put(join(folder, `p049/${number}.png`))); // prettier-ignore
+    await sharp(Buffer.alloc(4, number), { raw: { width: 2, height: 2, channels: 1 } })
+      .png()
+      .toFile(put(join(folder, `p049/${number}.png`)));
   const labels = join(folder, "labels.csv");
   writeFileSync(labels, "id,label\np049,0\n");
   const { volumes } = await prepare({ source: join(folder, "p049"), destination: join(folder, "set"), labels });
-  assert.deepEqual(volumes.map(({ id, source }) => [id, source]), [["p049", "p049"]]); // prettier-ignore
+  assert.deepEqual(
+    volumes.map(({ id, source }) => [id, source]),
+    [["p049", "p049"]],
+  );
 });
 
 test("folders of PNG slices: one volume a folder, in the order of the numbers", async (t) => {
@@ -158,23 +200,33 @@ test("folders of PNG slices: one volume a folder, in the order of the numbers", 
     [0, "p1", 11],
     [1, "p2", 3],
   ] as const)
-    // prettier-ignore
     for (let s = 0; s < count; s++) {
       const path = put(join(folder, `png/class_${label}/${subject}/slice${s}.png`));
-      await sharp(Buffer.alloc(12, 10 * s + label), { raw: { width: 4, height: 3, channels: 1 } }).toColourspace("b-w").png().toFile(path); // prettier-ignore
+      await sharp(Buffer.alloc(12, 10 * s + label), { raw: { width: 4, height: 3, channels: 1 } })
+        .toColourspace("b-w")
+        .png()
+        .toFile(path);
     }
   const set = await prepare({ source: join(folder, "png"), destination: join(folder, "set") });
   assert.deepEqual(
     set.volumes.map(({ id, label, count }) => `${id} ${label} ${count}`),
     ["p1 0 11", "p2 1 3"],
   );
-  assert.deepEqual([...stored(set, 0)].filter((_, i) => i % 12 === 0), Array.from({ length: 11 }, (_, s) => 10 * s)); // prettier-ignore
+  assert.deepEqual(
+    [...stored(set, 0)].filter((_, i) => i % 12 === 0),
+    Array.from({ length: 11 }, (_, s) => 10 * s),
+  );
 });
 
 test("slicestack slices and back: the same voxels, subjects, labels and parts; HU stay HU with --unit", async (t) => {
   const folder = temporaryFolder(t);
   const source = join(folder, "ct");
-  const rows = Array.from({ length: 9 }, (_, k) => ({ id: `v${k}`, subject: `s${Math.floor(k / 2)}`, label: k % 2, class: ["a", "b"][k % 2]! })); // prettier-ignore
+  const rows = Array.from({ length: 9 }, (_, k) => ({
+    id: `v${k}`,
+    subject: `s${Math.floor(k / 2)}`,
+    label: k % 2,
+    class: ["a", "b"][k % 2]!,
+  }));
   for (const [k, { id }] of rows.entries()) await writeNifti(put(join(source, `${id}.nii`)), ramp(2 + k, 7 * k));
   writeTable(join(source, "labels.csv"), ["id", "subject", "label", "class"], rows);
   const set = await prepare({ source, destination: join(folder, "set"), ...at });
@@ -188,7 +240,10 @@ test("slicestack slices and back: the same voxels, subjects, labels and parts; H
   assert.deepEqual([one.dtype, one.shape, [...one.data]], ["int16", [4, 5], [...stored(set, 8).slice(80, 100)]]);
 
   const back = await prepare({ source: out, destination: join(folder, "back"), unit: "HU" });
-  const facts = (one: Dataset) => one.volumes.map(({ id, subject, label, count, unit, voxelSha256 }) => [id, subject, label, count, unit, voxelSha256]).sort(); // prettier-ignore
+  const facts = (one: Dataset) =>
+    one.volumes
+      .map(({ id, subject, label, count, unit, voxelSha256 }) => [id, subject, label, count, unit, voxelSha256])
+      .sort();
   assert.deepEqual(facts(back), facts(set));
   assert.deepEqual([back.info.classes, back.info.dtype, back.info.range], [["a", "b"], "int16", [-1000, 400]]);
   assert.deepEqual(readSplit(join(back.directory, "split.json")).parts, split.parts);
@@ -197,7 +252,10 @@ test("slicestack slices and back: the same voxels, subjects, labels and parts; H
   await writeSlices(set, { destination: whole, volumes: true });
   const volume = await readNpy(join(whole, part, "class_0", "v8.npy"));
   assert.deepEqual([volume.dtype, volume.shape], ["int16", [4, 5, 10]]);
-  assert.deepEqual(Array.from({ length: 20 }, (_, p) => volume.data[p * 10 + 4]), [...stored(set, 8).slice(80, 100)]); // prettier-ignore
+  assert.deepEqual(
+    Array.from({ length: 20 }, (_, p) => volume.data[p * 10 + 4]),
+    [...stored(set, 8).slice(80, 100)],
+  );
   const again = await prepare({ source: whole, destination: join(folder, "again"), unit: "HU" });
   assert.deepEqual(facts(again), facts(set));
   assert.deepEqual(readSplit(join(again.directory, "split.json")).parts, split.parts);
@@ -210,13 +268,28 @@ test("a mask of the user's own: the volume is cut to its box and a margin, and t
   const mask: Volume = { ...volume, data: new Uint8Array(120), unit: "arbitrary" };
   mask.data[2 + 5 * (1 + 4 * 3)] = 1;
   await writeNifti(put(join(folder, "masks/class_0/a.nii.gz")), reorient(mask, "LAS"));
-  const settings = { source: join(folder, "ct"), mask: join(folder, "masks"), margin: 2, depth: "native" as const, size: [3, 5] as [number, number] }; // prettier-ignore
+  const settings = {
+    source: join(folder, "ct"),
+    mask: join(folder, "masks"),
+    margin: 2,
+    depth: "native" as const,
+    size: [3, 5] as [number, number],
+  };
   const set = await prepare({ ...settings, destination: join(folder, "set") });
   const [record] = set.volumes;
   assert.deepEqual(record?.crop, [0, 5, 0, 3, 2, 5]);
   assert.deepEqual(stored(set, 0), cropTo(volume, { start: [0, 0, 2], end: [5, 3, 5] }).volume.data);
-  assert.deepEqual([record?.geometry.origin, record?.original.shape], [[-7, 11, 46], [5, 4, 6]]); // prettier-ignore
-  await assert.rejects(prepare({ ...settings, mask: join(folder, "ct/none"), destination: join(folder, "x") }), /expected a folder of masks/); // prettier-ignore
+  assert.deepEqual(
+    [record?.geometry.origin, record?.original.shape],
+    [
+      [-7, 11, 46],
+      [5, 4, 6],
+    ],
+  );
+  await assert.rejects(
+    prepare({ ...settings, mask: join(folder, "ct/none"), destination: join(folder, "x") }),
+    /expected a folder of masks/,
+  );
   await assert.rejects(prepare({ ...settings, crop: "lung", destination: join(folder, "x") }), /name two regions/);
 });
 
@@ -236,7 +309,11 @@ test("crop lung: the box of findLungs with its margin; a volume without lungs is
   assert.equal(set.volumes[0]?.extra["lung_litres"], (lungs.totalMl / 1000).toFixed(2));
   assert.match(set.info.quarantined?.[0]?.reason ?? "", /expected lungs to crop to/);
   const body = await prepare({ source: join(folder, "ct"), destination: join(folder, "body"), crop: "body" });
-  assert.ok(body.volumes.find(({ id }) => id === "chest")!.crop!.some((n, k) => n !== [0, scan.shape[0], 0, scan.shape[1], 0, scan.shape[2]][k])); // prettier-ignore
+  assert.ok(
+    body.volumes
+      .find(({ id }) => id === "chest")!
+      .crop!.some((n, k) => n !== [0, scan.shape[0], 0, scan.shape[1], 0, scan.shape[2]][k]),
+  );
 });
 
 test("a MedMNIST archive: volumes, labels, and the official split, as numpy reads them", async (t) => {
@@ -259,7 +336,10 @@ print(",".join(str(int(parts[p + "_images"][i].astype(int).sum())) for p in ("te
     const sums = set.volumes.map((_, k) => Array.from(stored(set, k)).reduce((a, b) => a + b, 0));
     assert.equal(sums.join(), made.stdout.trim());
     const split = readSplit(join(set.directory, "split.json"));
-    assert.deepEqual([split.origin, split.parts.train.length, split.parts.val.length, split.parts.test.length], ["official", 9, 4, 5]); // prettier-ignore
+    assert.deepEqual(
+      [split.origin, split.parts.train.length, split.parts.val.length, split.parts.test.length],
+      ["official", 9, 4, 5],
+    );
     assert.deepEqual(split.parts.val, ["val-0000", "val-0001", "val-0002", "val-0003"]);
   }
   assert.deepEqual(readdirSync(folder).sort(), ["npz", "set"], "nothing unpacked is left");
@@ -278,17 +358,36 @@ test(
       writeFileSync(join(folder, `${name}.csv`), `path,label\n${rows}`);
       return join(folder, `${name}.csv`);
     };
-    const chests = await prepare({ source: join(real, "dicom_lung_pet_ct_dx"), destination: join(folder, "chests"), labels: labelled("chests", "philips_chest_5mm,0\nsiemens_thorax_8mm,1\n"), crop: "lung", saltFile: salt(folder) }); // prettier-ignore
+    const chests = await prepare({
+      source: join(real, "dicom_lung_pet_ct_dx"),
+      destination: join(folder, "chests"),
+      labels: labelled("chests", "philips_chest_5mm,0\nsiemens_thorax_8mm,1\n"),
+      crop: "lung",
+      saltFile: salt(folder),
+    });
     counts["chests"] = chests.volumes.map(({ original, extra }) => [
       original.shape.join("x"),
       Number(extra["lung_litres"]) > 2,
     ]);
     const nifti = join(real, "nifti_totalsegmentator");
-    const files = readdirSync(nifti, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".nii.gz")).sort(); // prettier-ignore
-    const scans = await prepare({ source: nifti, destination: join(folder, "nifti"), labels: labelled("nifti", files.map((name, k) => `${name},${k % 2}\n`).join("")) }); // prettier-ignore
+    const files = readdirSync(nifti, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".nii.gz"))
+      .sort();
+    const scans = await prepare({
+      source: nifti,
+      destination: join(folder, "nifti"),
+      labels: labelled("nifti", files.map((name, k) => `${name},${k % 2}\n`).join("")),
+    });
     counts["nifti"] = scans.volumes.length === files.length && files.length > 0;
-    const adrenal = await prepare({ source: join(real, "adrenalmnist3d/adrenalmnist3d.npz"), destination: join(folder, "adrenal") }); // prettier-ignore
-    counts["adrenal"] = [adrenal.info.count, adrenal.info.height, openDataset(adrenal.directory).volumes.filter(({ part }) => part === "test").length]; // prettier-ignore
+    const adrenal = await prepare({
+      source: join(real, "adrenalmnist3d/adrenalmnist3d.npz"),
+      destination: join(folder, "adrenal"),
+    });
+    counts["adrenal"] = [
+      adrenal.info.count,
+      adrenal.info.height,
+      openDataset(adrenal.directory).volumes.filter(({ part }) => part === "test").length,
+    ];
     const uids = [
       "172569766509356512040321185,1",
       "172569766509356227417197937,0",
@@ -299,7 +398,14 @@ test(
       variantLabels,
       `SeriesInstanceUID,label\n${uids.map((uid) => `1.2.826.0.1.3680043.8.498.${uid}\n`).join("")}`,
     );
-    const variants = await prepare({ source: join(real, "dicom_variants"), destination: join(folder, "variants"), labels: variantLabels, skipUnlabelled: true, allowGaps: true, saltFile: salt(folder) }); // prettier-ignore
+    const variants = await prepare({
+      source: join(real, "dicom_variants"),
+      destination: join(folder, "variants"),
+      labels: variantLabels,
+      skipUnlabelled: true,
+      allowGaps: true,
+      saltFile: salt(folder),
+    });
     counts["variants"] = [variants.info.count, variants.info.quarantined?.length ?? 0];
     assert.deepEqual(counts, {
       variants: [3, 0],

@@ -20,14 +20,21 @@ async function source(folder: string, labels: readonly number[]): Promise<string
   mkdirSync(folder);
   for (const k of labels.keys())
     await writeNpy(join(folder, `v${k}.npy`), { dtype: "uint8", data: new Uint8Array(32).fill(k), shape: [4, 4, 2] });
-  writeTable(join(folder, "labels.csv"), ["id", "label"], labels.map((label, k) => ({ id: `v${k}`, label }))); // prettier-ignore
+  writeTable(
+    join(folder, "labels.csv"),
+    ["id", "label"],
+    labels.map((label, k) => ({ id: `v${k}`, label })),
+  );
   return folder;
 }
 
 test("labels 1 and 2 make a task of two classes, in splits, plan and task; the configuration still speaks of 1 and 2", async (t) => {
   const folder = temporaryFolder(t);
   const labels = Array.from({ length: 20 }, (_, k) => 1 + (k % 2));
-  const { directory } = await prepare({ source: await source(join(folder, "src"), labels), destination: join(folder, "set") }); // prettier-ignore
+  const { directory } = await prepare({
+    source: await source(join(folder, "src"), labels),
+    destination: join(folder, "set"),
+  });
   const dataset = openDataset(directory);
   assert.deepEqual(
     [dataset.info.classes, dataset.info.labels],
@@ -51,7 +58,10 @@ test("labels 1 and 2 make a task of two classes, in splits, plan and task; the c
 test("a data set of before, without `labels`, keeps all classes that it names: its runs open with the outputs they have", async (t) => {
   const folder = temporaryFolder(t);
   const labels = Array.from({ length: 12 }, (_, k) => 1 + (k % 2));
-  const { directory } = await prepare({ source: await source(join(folder, "src"), labels), destination: join(folder, "set") }); // prettier-ignore
+  const { directory } = await prepare({
+    source: await source(join(folder, "src"), labels),
+    destination: join(folder, "set"),
+  });
   const file = join(directory, "dataset.json");
   const { labels: _, sha256: __, ...info } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   writeFileSync(file, JSON.stringify(info));

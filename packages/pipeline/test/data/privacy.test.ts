@@ -43,7 +43,6 @@ test("columns that name a person or a study in the hospital's systems are person
     "StudyInstanceUID",
     "e-mail",
   ])
-    // prettier-ignore
     assert.ok(isPersonal(column), column);
   for (const column of ["site", "scanner", "sex", "age", "class", "name_of_scanner", "study", "affected"])
     assert.ok(!isPersonal(column), column);
@@ -74,7 +73,6 @@ test("names, birth, addresses and numbers of persons are personal in other langu
     "SOPInstanceUID",
     "Subject Initials",
   ])
-    // prettier-ignore
     assert.ok(isPersonal(column), column);
   for (const column of [
     "site",
@@ -92,7 +90,6 @@ test("names, birth, addresses and numbers of persons are personal in other langu
     "label2",
     "телескоп",
   ])
-    // prettier-ignore
     assert.ok(!isPersonal(column), column);
 });
 
@@ -131,16 +128,19 @@ test("columns whose values are dates, numbers of persons, addresses or names are
   });
   const { kept, dropped } = furtherColumns(table, new Set(["id"]), {});
   assert.deepEqual(kept, ["age", "dose", "site", "size", "note"]);
-  assert.deepEqual(dropped.map(({ name, why }) => `${name}: ${why.replace("its values look like ", "")}`), [
-    ...["a", "b", "c", "d"].map((name) => `${name}: dates`),
-    "e: e-mail addresses",
-    "f: NHS numbers",
-    "g: postcodes",
-    "h: UIDs",
-    "i: names or remarks, another text in nearly every row",
-    "j: names in the form of DICOM",
-    "k: phone numbers",
-  ]); // prettier-ignore
+  assert.deepEqual(
+    dropped.map(({ name, why }) => `${name}: ${why.replace("its values look like ", "")}`),
+    [
+      ...["a", "b", "c", "d"].map((name) => `${name}: dates`),
+      "e: e-mail addresses",
+      "f: NHS numbers",
+      "g: postcodes",
+      "h: UIDs",
+      "i: names or remarks, another text in nearly every row",
+      "j: names in the form of DICOM",
+      "k: phone numbers",
+    ],
+  );
 });
 
 test("missing values hide no dates, and several rows of one person hide no names", () => {
@@ -154,7 +154,10 @@ test("missing values hide no dates, and several rows of one person hide no names
   const subjectOf = new Map(table.rows.map((row, k) => [row, `s${k >> 1}`]));
   const { kept, dropped } = furtherColumns(table, new Set(["id"]), { subjectOf });
   assert.deepEqual(kept, ["site"]);
-  assert.deepEqual(dropped.map(({ name }) => name), ["when", "who"]); // prettier-ignore
+  assert.deepEqual(
+    dropped.map(({ name }) => name),
+    ["when", "who"],
+  );
 });
 
 test("--keep-columns keeps what it names and nothing else; a column that names a person takes --keep-ids", () => {
@@ -163,6 +166,9 @@ test("--keep-columns keeps what it names and nothing else; a column that names a
   assert.deepEqual(furtherColumns(table, used, { keepColumns: ["scanned"] }).kept, ["scanned"]);
   assert.deepEqual(furtherColumns(table, used, { keepColumns: [] }).kept, []);
   assert.throws(() => furtherColumns(table, used, { keepColumns: ["Site"] }), /no column Site, only id, site/);
-  assert.throws(() => furtherColumns(table, used, { keepColumns: ["Nachname"] }), /Nachname names a person.*--keep-ids/); // prettier-ignore
+  assert.throws(
+    () => furtherColumns(table, used, { keepColumns: ["Nachname"] }),
+    /Nachname names a person.*--keep-ids/,
+  );
   assert.deepEqual(furtherColumns(table, used, { keepColumns: ["Nachname"], keepIds: true }).kept, ["Nachname"]);
 });

@@ -24,9 +24,13 @@ const bytesOf = (place: number) => inflateSync(Buffer.from(stored.bytes[place]!,
 
 /** The case is one of another study and series: its UIDs end in a letter. */
 function filesOf({ files }: Case, letter: string): Buffer[] {
-  return files.map(
-    ([, place]) =>
-    Buffer.from(bytesOf(place).toString("latin1").replaceAll(/2\.25\.[29](?!\d)/g, (uid) => uid.slice(0, 5) + letter), "latin1"), // prettier-ignore
+  return files.map(([, place]) =>
+    Buffer.from(
+      bytesOf(place)
+        .toString("latin1")
+        .replaceAll(/2\.25\.[29](?!\d)/g, (uid) => uid.slice(0, 5) + letter),
+      "latin1",
+    ),
   );
 }
 
@@ -34,7 +38,9 @@ const PATIENT = "Mueller_Hans_19600101";
 const MARKS = /Mueller|Hans|1960|ZQ|SECRET|19010203|2\.25\.|\bP1\b/;
 // Those that prepare's options do not refuse are volumes here.
 const optional = new Set(["gantry-tilt", "too-large", "empty"]);
-const refused = cases.filter(({ error = "", format_error }) => (error !== "" && !optional.has(error)) || format_error !== undefined); // prettier-ignore
+const refused = cases.filter(
+  ({ error = "", format_error }) => (error !== "" && !optional.has(error)) || format_error !== undefined,
+);
 
 /** One folder a case below the patient's, and arrays that cannot be read beside them. */
 function writeSource(folder: string): { source: string; labels: string } {
@@ -66,7 +72,15 @@ test("all refusals at once: files and folders for the terminal, nothing of them 
   writeFileSync(saltFile, "a secret of sixteen or more\n");
   const destination = join(folder, "set");
   const messages: string[] = [];
-  const settings = { source, labels, saltFile, series: "thinnest", skipUnlabelled: true, size: [6, 6] as [number, number], depth: 4 }; // prettier-ignore
+  const settings = {
+    source,
+    labels,
+    saltFile,
+    series: "thinnest",
+    skipUnlabelled: true,
+    size: [6, 6] as [number, number],
+    depth: 4,
+  };
   const onProgress = ({ message = "" }) => messages.push(message);
   const { info, quarantined } = await prepare({ ...settings, destination, onProgress });
 
@@ -81,12 +95,17 @@ test("all refusals at once: files and folders for the terminal, nothing of them 
     assert.ok(!reason.includes(folder), reason);
   }
   const shown = quarantined.map(({ reason }) => reason).join("\n");
-  assert.match(shown, /the widest between z = \S+ mm \(ZQ_uneven\/ZQ\^\d\.dcm\) and z = \S+ mm \(ZQ_uneven\/ZQ\^\d\.dcm\)/); // prettier-ignore
+  assert.match(
+    shown,
+    /the widest between z = \S+ mm \(ZQ_uneven\/ZQ\^\d\.dcm\) and z = \S+ mm \(ZQ_uneven\/ZQ\^\d\.dcm\)/,
+  );
   assert.match(messages.join("\n"), /ZQ_gap .* is left out: .*2 slices are missing between .*ZQ_gap\/ZQ/);
 
   const kept = await prepare({ ...settings, keepIds: true, destination: join(folder, "kept") });
   assert.equal(kept.info.recipe["source"], PATIENT);
-  assert.ok(kept.info.quarantined!.some(({ source: name, reason }) => /^ZQ_gap/.test(name) && /ZQ_gap\/ZQ/.test(reason))); // prettier-ignore
+  assert.ok(
+    kept.info.quarantined!.some(({ source: name, reason }) => /^ZQ_gap/.test(name) && /ZQ_gap\/ZQ/.test(reason)),
+  );
 });
 
 test("where nothing can be prepared, the error names a file, and no folder of work is left", async (t) => {
@@ -102,6 +121,9 @@ test("where nothing can be prepared, the error names a file, and no folder of wo
   const saltFile = join(folder, "salt");
   writeFileSync(saltFile, "a secret of sixteen or more\n");
   const destination = join(folder, "set");
-  await assert.rejects(prepare({ source, labels, saltFile, destination }), /none of 1 volumes could be prepared; .*slice.* missing between z = .*ZQ\^\d\.dcm/); // prettier-ignore
+  await assert.rejects(
+    prepare({ source, labels, saltFile, destination }),
+    /none of 1 volumes could be prepared; .*slice.* missing between z = .*ZQ\^\d\.dcm/,
+  );
   assert.ok(!existsSync(join(folder, ".set.prepare")));
 });

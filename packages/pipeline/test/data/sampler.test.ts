@@ -36,7 +36,10 @@ test("spreadOver: for every length up to 40, distinct items in order, whose dist
       const what = `${most} of ${items}: ${chosen.join(" ")}`;
       assert.equal(chosen.length, most, what);
       const steps = chosen.slice(1).map((item, k) => item - (chosen[k] ?? NaN));
-      assert.ok(steps.every((step) => step >= 1), what); // prettier-ignore
+      assert.ok(
+        steps.every((step) => step >= 1),
+        what,
+      );
       assert.ok(Math.max(...steps, 0) - Math.min(...steps, Infinity) <= 1, what);
       const [before, behind] = [chosen[0] ?? NaN, items - 1 - (chosen.at(-1) ?? NaN)];
       assert.ok(Math.abs(before - behind) <= 1, what);
@@ -70,7 +73,10 @@ const order = (weighted: boolean, bySubject: boolean, seed = 1) =>
 
 test("plain: every item once, in an order of its own for each seed", () => {
   const ids = (seed: number) => order(false, false, seed).map(({ id }) => id);
-  assert.deepEqual(ids(1).sort((a, b) => a - b), upTo(13)); // prettier-ignore
+  assert.deepEqual(
+    ids(1).sort((a, b) => a - b),
+    upTo(13),
+  );
   assert.deepEqual(ids(1), ids(1));
   assert.notDeepEqual(ids(1), ids(2));
 });
@@ -82,7 +88,10 @@ test("subject: as many draws as items, each subject as often as any other or onc
     const counts = Object.values(countBy(drawn, ({ subject }) => subject));
     assert.deepEqual(counts.sort(), [3, 3, 3, 4]);
     // c has one item: it comes three or four times. a has seven: none of them comes twice.
-    assert.equal(new Set(drawn.filter(({ subject }) => subject === "a").map(({ id }) => id)).size, countBy(drawn, ({ subject }) => subject)["a"]); // prettier-ignore
+    assert.equal(
+      new Set(drawn.filter(({ subject }) => subject === "a").map(({ id }) => id)).size,
+      countBy(drawn, ({ subject }) => subject)["a"],
+    );
     for (let start = 0; start + 4 <= 12; start += 4)
       assert.equal(
         new Set(drawn.slice(start, start + 4).map(({ subject }) => subject)).size,
@@ -98,7 +107,12 @@ test("weighted and subject: classes alike, and within a class its subjects alike
     const classes = countBy(drawn, ({ label }) => label);
     assert.deepEqual(Object.values(classes).sort(), [6, 7]);
     for (const label of [0, 1]) {
-      const counts = Object.values(countBy(drawn.filter((item) => item.label === label), ({ subject }) => subject)); // prettier-ignore
+      const counts = Object.values(
+        countBy(
+          drawn.filter((item) => item.label === label),
+          ({ subject }) => subject,
+        ),
+      );
       assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join());
       assert.equal(counts.length, label === 0 ? 2 : 3);
     }

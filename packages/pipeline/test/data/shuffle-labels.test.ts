@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { shuffleLabels } from "../../src/data/shuffle-labels.js";
 
-const volumes = Array.from({ length: 60 }, (_, k) => ({ id: `v${k}`, subject: `s${Math.floor(k / 2)}`, label: k < 40 ? 0 : 1 })); // prettier-ignore
+const volumes = Array.from({ length: 60 }, (_, k) => ({
+  id: `v${k}`,
+  subject: `s${Math.floor(k / 2)}`,
+  label: k < 40 ? 0 : 1,
+}));
 
 test("shuffled labels: the same volumes in their order, each class as often, by the seed alone", () => {
   const shuffled = shuffleLabels(volumes, 3, "train");

@@ -290,7 +290,12 @@ test("an official split is taken as it is; where val or test is missing, test is
 });
 
 test("a split of the user's own, by id or by subject; a subject in two parts, unknown words and missing volumes are refused", (t) => {
-  const rows: Row[] = [["a1", "a", 0], ["a2", "a", 1], ["b", "b", 0], ["c", "c", 1]]; // prettier-ignore
+  const rows: Row[] = [
+    ["a1", "a", 0],
+    ["a2", "a", 1],
+    ["b", "b", 0],
+    ["c", "c", 1],
+  ];
   const dataset = fakeDataset(rows);
   const file = join(temporaryFolder(t), "parts.csv");
   const from = (text: string) => {
@@ -323,13 +328,16 @@ test("folds are written to one file and read back; a reader of one split says to
 function hasSolution(rows: readonly Row[], k: number): boolean {
   const subjects = [...new Set(rows.map((row) => row[1]))];
   const classes = new Set(rows.map((row) => row[2]));
-  const bits = subjects.map((name) => rows.filter((row) => row[1] === name).reduce((all, row) => all | (1 << row[2]), 0)); // prettier-ignore
+  const bits = subjects.map((name) =>
+    rows.filter((row) => row[1] === name).reduce((all, row) => all | (1 << row[2]), 0),
+  );
   const all = [...classes].reduce((found, label) => found | (1 << label), 0);
   const folds = new Array<number>(k).fill(0);
   const place = (s: number): boolean => {
     if (s === subjects.length) {
-      // prettier-ignore
-      return folds.every((_, i) => folds.reduce((seen, own, f) => (f === i || f === (i + 1) % k ? seen : seen | own), 0) === all);
+      return folds.every(
+        (_, i) => folds.reduce((seen, own, f) => (f === i || f === (i + 1) % k ? seen : seen | own), 0) === all,
+      );
     }
     return folds.some((before, f) => {
       folds[f] = before | bits[s]!;
@@ -356,11 +364,17 @@ test("makeFolds, 250 small data sets: where some dealing gives every train part 
     });
     if (hasSolution(rows, 3)) {
       solvable++;
-      assert.deepEqual(lacking.map(([split, one]) => [foldName(split), one]), [], `seed ${seed}`); // prettier-ignore
+      assert.deepEqual(
+        lacking.map(([split, one]) => [foldName(split), one]),
+        [],
+        `seed ${seed}`,
+      );
     }
     for (const [split, one] of lacking)
       assert.ok(
-        split.warnings.some((text) => text.startsWith(`${foldName(split)}: class ${one} `) && text.includes("is not in train")), // prettier-ignore
+        split.warnings.some(
+          (text) => text.startsWith(`${foldName(split)}: class ${one} `) && text.includes("is not in train"),
+        ),
         `seed ${seed}: ${split.warnings.join()}`,
       );
   }
@@ -388,7 +402,10 @@ test("splitFromTable finds volumes by path, by PatientID where that was hashed, 
   dataset.volumes.forEach((volume, k) => (volume.source = `scans/v${k}.nii.gz`));
   const file = join(folder, "split.csv");
   const write = (key: string, names: string[], part = "part") =>
-    writeFileSync(file, `${key},${part}\n${names.map((name, k) => `${name},${["train", "Validation", "test"][k]}`).join("\n")}\n`); // prettier-ignore
+    writeFileSync(
+      file,
+      `${key},${part}\n${names.map((name, k) => `${name},${["train", "Validation", "test"][k]}`).join("\n")}\n`,
+    );
   const expected = { train: ["v0"], val: ["v1"], test: ["v2"] };
   write("PatientID", patients);
   assert.deepEqual(splitFromTable(dataset, file, 0, { saltFile }).parts, expected);

@@ -47,7 +47,11 @@ test("int16, uint16 and float32 beyond 0..1: percentiles 0.5 and 99.5 of the vol
     ["uint16", Uint16Array.from.bind(Uint16Array)],
   ] as const) {
     const low = dtype === "uint16" ? 24 : -1000;
-    const dataset = await arrays(t, dtype, [make(uniform(1, low, 1000)), make(uniform(2, low, 1000)), make(uniform(3, 5000, 9000))]); // prettier-ignore
+    const dataset = await arrays(t, dtype, [
+      make(uniform(1, low, 1000)),
+      make(uniform(2, low, 1000)),
+      make(uniform(3, 5000, 9000)),
+    ]);
     const { window, origin } = defaultWindow(dataset, dataset.volumes.slice(0, 2));
     const width = 1000 - low;
     assert.ok(Math.abs(window[0] - (low + 0.005 * width)) < 8, `${dtype} ${window.join()}`);
@@ -58,7 +62,11 @@ test("int16, uint16 and float32 beyond 0..1: percentiles 0.5 and 99.5 of the vol
 });
 
 test("bytes and fractions within 0..1 keep the range of their type", async (t) => {
-  const bytes = await arrays(t, "uint8", [1, 2].map((seed) => Uint8Array.from(uniform(seed, 40, 90)))); // prettier-ignore
+  const bytes = await arrays(
+    t,
+    "uint8",
+    [1, 2].map((seed) => Uint8Array.from(uniform(seed, 40, 90))),
+  );
   assert.deepEqual(defaultWindow(bytes, bytes.volumes).window, [0, 255]);
   const unit = uniform(1, 0.2, 0.6).map((value) => Math.min(value, 1));
   const fractions = await arrays(t, "float32", [Float32Array.from(unit), Float32Array.from(unit)]);

@@ -92,8 +92,14 @@ test("walk: pipes and devices, and links to them, are named and never opened; a 
   const names = ["endless.nii", "linked.nii.gz", "scan.nii.gz"];
   assert.deepEqual(walk(folder), { paths: [], unreadable: names.map((path) => ({ path, reason })) });
   const found = await survey(folder);
-  assert.deepEqual(found.broken.map(({ path, nameless }) => [path, nameless]), names.map((path) => [path, reason])); // prettier-ignore
-  await assert.rejects(survey(join(folder, "scan.nii.gz")), { name: "PrepareError", message: /found a pipe, a socket or a device\. Check the path\.$/ }); // prettier-ignore
+  assert.deepEqual(
+    found.broken.map(({ path, nameless }) => [path, nameless]),
+    names.map((path) => [path, reason]),
+  );
+  await assert.rejects(survey(join(folder, "scan.nii.gz")), {
+    name: "PrepareError",
+    message: /found a pipe, a socket or a device\. Check the path\.$/,
+  });
 });
 
 test("a pipe or a device that a flag names is refused, not read for ever", (t) => {

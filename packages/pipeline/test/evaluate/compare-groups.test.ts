@@ -38,7 +38,13 @@ function group(name: string, { signal, seed, classes = ["benign", "malignant"], 
       const before = folds ? `f${fold}-` : "";
       const named = (texts: readonly string[]) => texts.map((text) => `${before}${text}`);
       const predictions: Predictions = { ...all, ids: named(all.ids), subjects: named(all.subjects) };
-      return { name: `fold${fold}-seed${s}`, fold: folds ? fold : null, seed: s, splitHash: folds ? `hash${fold}` : "one", predictions }; // prettier-ignore
+      return {
+        name: `fold${fold}-seed${s}`,
+        fold: folds ? fold : null,
+        seed: s,
+        splitHash: folds ? `hash${fold}` : "one",
+        predictions,
+      };
     }),
   );
   for (const { name: own, predictions } of members) {
@@ -52,9 +58,25 @@ function group(name: string, { signal, seed, classes = ["benign", "malignant"], 
     paths.summary,
     JSON.stringify({
       version: 1,
-      run: { name, method: "2.5d", seed: 1, mainModel: "2.5d", classes, ordinal: false, dataset: { name: "simulated", hash: "d" }, splitHash: "s", external: null, labelsShuffled: false }, // prettier-ignore
+      run: {
+        name,
+        method: "2.5d",
+        seed: 1,
+        mainModel: "2.5d",
+        classes,
+        ordinal: false,
+        dataset: { name: "simulated", hash: "d" },
+        splitHash: "s",
+        external: null,
+        labelsShuffled: false,
+      },
       combination: { test: combinationOf(said, "test") },
-      members: members.map(({ predictions: _, ...member }) => ({ ...member, trainSubjects: 42, testSubjects: 21, test: {} })), // prettier-ignore
+      members: members.map(({ predictions: _, ...member }) => ({
+        ...member,
+        trainSubjects: 42,
+        testSubjects: 21,
+        test: {},
+      })),
     }),
   );
   return { root, members };
@@ -65,7 +87,11 @@ const accuracy = ({ labels, probabilities }: Predictions) =>
 
 test("groups of the same folds: mean difference of the folds by the corrected t-test, seeds averaged first (by hand)", async () => {
   const [a, b] = [group("good", { signal: 3, seed: 1, seeds: 2 }), group("poor", { signal: 0.5, seed: 500 })];
-  const { folds, pairs, table, notes } = await compareRuns({ runs: [a.root, b.root], out: join(folder, "out"), resamples: 100 }); // prettier-ignore
+  const { folds, pairs, table, notes } = await compareRuns({
+    runs: [a.root, b.root],
+    out: join(folder, "out"),
+    resamples: 100,
+  });
   const differences = FOLDS.map((fold) => {
     const mean = (members: typeof a.members) => {
       const own = members.filter((member) => member.fold === fold).map(({ predictions }) => accuracy(predictions));
@@ -87,7 +113,10 @@ test("groups of the same folds: mean difference of the folds by the corrected t-
 });
 
 test("classes of other names are matched by their order, and the note says so", async () => {
-  const runs = [group("named", { signal: 2, seed: 1 }).root, group("numbered", { signal: 2, seed: 9, classes: ["0", "1"] }).root]; // prettier-ignore
+  const runs = [
+    group("named", { signal: 2, seed: 1 }).root,
+    group("numbered", { signal: 2, seed: 9, classes: ["0", "1"] }).root,
+  ];
   const { notes } = await compareRuns({ runs, out: join(folder, "names"), resamples: 50 });
   assert.ok(
     notes.some((note) => note.startsWith("numbered calls its classes 0, 1")),
@@ -96,7 +125,10 @@ test("classes of other names are matched by their order, and the note says so", 
 });
 
 test("seeds of one split have no folds to test: the paired test over subjects alone", async () => {
-  const runs = [group("seeds", { signal: 2, seed: 1, folds: false }).root, group("more", { signal: 1, seed: 9, folds: false }).root]; // prettier-ignore
+  const runs = [
+    group("seeds", { signal: 2, seed: 1, folds: false }).root,
+    group("more", { signal: 1, seed: 9, folds: false }).root,
+  ];
   const { folds, table, pairs } = await compareRuns({ runs, out: join(folder, "seeds-out"), resamples: 50 });
   assert.equal(folds, null);
   assert.equal(pairs.volumes, 21, "the ensemble");
@@ -107,7 +139,10 @@ test("a group that was not scored is refused with the command that scores it", (
   const root = join(folder, "unscored");
   mkdirSync(root);
   writeFileSync(join(root, "group.json"), "{}");
-  assert.throws(() => readGroupMetrics(groupPaths(root).summary), { name: "RunError", message: /Score the run first: slicestack evaluate GROUP/ }); // prettier-ignore
+  assert.throws(() => readGroupMetrics(groupPaths(root).summary), {
+    name: "RunError",
+    message: /Score the run first: slicestack evaluate GROUP/,
+  });
 });
 
 test("the page of compared groups holds its fold table", { skip: skipWithoutChromium, timeout: 60_000 }, async () => {

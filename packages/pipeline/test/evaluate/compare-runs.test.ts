@@ -22,7 +22,11 @@ test(
   "runs on one test set: paired tests with Holm, one table, one forest plot, a page without complaint or request",
   { skip: skipWithoutChromium, timeout: 120_000 },
   async () => {
-    const runs = [run("good", { signal: 2.5 }), run("fair", { signal: 1.2, seed: 2 }), run("poor", { signal: 0, seed: 3 })]; // prettier-ignore
+    const runs = [
+      run("good", { signal: 2.5 }),
+      run("fair", { signal: 1.2, seed: 2 }),
+      run("poor", { signal: 0, seed: 3 }),
+    ];
     const out = join(folder, "out");
     const result = await compareRuns({ runs, out, resamples: 300 });
     assert.deepEqual(
@@ -53,7 +57,10 @@ test("test sets that differ are refused, and the difference is named", async () 
       assert.match(error.message, said);
       return true;
     });
-  await refused(run("elsewhere", { prefix: "x" }), /54 volumes only in good \(v0-0-0, .*54 volumes only in elsewhere \(xv0-0-0/s); // prettier-ignore
+  await refused(
+    run("elsewhere", { prefix: "x" }),
+    /54 volumes only in good \(v0-0-0, .*54 volumes only in elsewhere \(xv0-0-0/s,
+  );
   await refused(run("fewer", { counts: [29, 24] }), /1 volumes only in good \(v0-29-0\); 0 volumes only in fewer/);
   await refused(run("grades", { counts: [20, 20, 14] }), /classes are CT-0, CT-1 in one, CT-0, CT-1, CT-2/);
   const relabelled = run("relabelled");
@@ -73,7 +80,10 @@ test("a run that was scored by the paper protocol alone has no test scores to co
 });
 
 test("several volumes a subject: no McNemar, no DeLong, and the table says why", async () => {
-  const runs = [run("pairs", { volumesEach: 2, counts: [15, 12] }), run("pairs2", { volumesEach: 2, counts: [15, 12], seed: 5 })]; // prettier-ignore
+  const runs = [
+    run("pairs", { volumesEach: 2, counts: [15, 12] }),
+    run("pairs2", { volumesEach: 2, counts: [15, 12], seed: 5 }),
+  ];
   const { pairs, notes, table } = await compareRuns({ runs, out: join(folder, "clustered"), resamples: 200 });
   const tests = new Set(pairs.pairs.flatMap(({ metrics }) => Object.values(metrics).map(({ test }) => test)));
   assert.deepEqual([...tests], ["paired bootstrap"]);

@@ -20,7 +20,7 @@ const SUBJECTS = 140;
 /** Noise in 256 directions; in one of them, a checkered pattern, the class. */
 async function patterns(folder: string): Promise<string> {
   const random = new Random(7);
-  const pattern = Array.from({ length: SIZE * SIZE }, (_, i) => ((i >> 2) + (i >> 6)) % 2 === 0 ? 1 : -1); // prettier-ignore
+  const pattern = Array.from({ length: SIZE * SIZE }, (_, i) => (((i >> 2) + (i >> 6)) % 2 === 0 ? 1 : -1));
   const source = join(folder, "scans");
   mkdirSync(source, { recursive: true });
   const rows = ["id,subject,label"];
@@ -29,7 +29,8 @@ async function patterns(folder: string): Promise<string> {
     const data = new Float32Array(SIZE * SIZE * DEPTH);
     pattern.forEach((sign, i) => {
       const noise = random.normal();
-      for (let s = 0; s < DEPTH; s++) data[i * DEPTH + s] = 100 * (noise + 0.5 * random.normal() + 0.16 * sign * (2 * label - 1)); // prettier-ignore
+      for (let s = 0; s < DEPTH; s++)
+        data[i * DEPTH + s] = 100 * (noise + 0.5 * random.normal() + 0.16 * sign * (2 * label - 1));
     });
     await writeNpy(join(source, `v${k}.npy`), { data, shape: [SIZE, SIZE, DEPTH] });
     rows.push(`v${k},s${k},${label}`);

@@ -64,7 +64,10 @@ test("the clean protocol enters the ledger each time, with when, by which comman
 
 test("both protocols stand side by side, and the optimism is what lies between them", () => {
   const { protocols, val, test: tested } = readMetrics(runPaths(run).summary);
-  assert.deepEqual(protocols?.map(({ model }) => model), ["2d_vote", "2d_count", "2.5d"]); // prettier-ignore
+  assert.deepEqual(
+    protocols?.map(({ model }) => model),
+    ["2d_vote", "2d_count", "2.5d"],
+  );
   for (const { model, paper, clean, optimism } of protocols ?? []) {
     const of = (all: typeof val) => all.find((one) => one.model === model)!.metrics.balancedAccuracy.value;
     assert.equal(paper.balancedAccuracy!.value, of(val));
@@ -86,7 +89,6 @@ test("every file that an evaluation leaves; scikit-learn agrees with its numbers
     "report.html",
     "test-reads.jsonl",
   ])
-    // prettier-ignore
     assert.ok(existsSync(join(run, name)), name);
   for (const figure of ["models", "roc", "precision_recall", "risk_coverage", "vote_sweep", "protocols", "training"])
     for (const type of ["svg", "png"]) assert.ok(existsSync(join(run, `figures/${figure}.${type}`)), figure);
@@ -115,7 +117,10 @@ test(
 );
 
 test("subgroups: a site without being asked, any other column by name; an unknown one is refused before anything is read", async () => {
-  assert.deepEqual(readMetrics(runPaths(run).summary).subgroups.map(({ column }) => column), ["site", "sex", "age"]); // prettier-ignore
+  assert.deepEqual(
+    readMetrics(runPaths(run).summary).subgroups.map(({ column }) => column),
+    ["site", "sex", "age"],
+  );
   const { metrics } = await evaluate({
     run,
     protocol: "paper",
@@ -123,7 +128,10 @@ test("subgroups: a site without being asked, any other column by name; an unknow
     baseline: ["mean_lung_hu"],
     resamples: 50,
   });
-  assert.deepEqual(metrics.subgroups.map(({ column, groups }) => [column, groups.map(({ name }) => name)]), [["unit", ["HU"]]]); // prettier-ignore
+  assert.deepEqual(
+    metrics.subgroups.map(({ column, groups }) => [column, groups.map(({ name }) => name)]),
+    [["unit", ["HU"]]],
+  );
   assert.ok(metrics.val.some(({ model }) => model === "metadata"));
   const reads = readLedger(run).count;
   await assert.rejects(
@@ -152,10 +160,16 @@ test("cost: the parameters are those in the files, the FLOPs those of every slic
       return learnt.reduce((sum, [, tensor]) => sum + tensor.shape.reduce((a, b) => a * b, 1), 0);
     }),
   );
-  assert.deepEqual(cost.parts.map(({ parameters }) => parameters), stored); // prettier-ignore
+  assert.deepEqual(
+    cost.parts.map(({ parameters }) => parameters),
+    stored,
+  );
   assert.equal(cost.parts[0]!.timesAVolume, 8);
   assert.ok(cost.secondsAVolume > 0 && cost.timed === Math.min(5, volumes.length));
-  const { trainingSeconds, trainingPeakMemory } = JSON.parse(text("cost.json")) as { trainingSeconds: number; trainingPeakMemory: number }; // prettier-ignore
+  const { trainingSeconds, trainingPeakMemory } = JSON.parse(text("cost.json")) as {
+    trainingSeconds: number;
+    trainingPeakMemory: number;
+  };
   assert.ok(trainingSeconds > 0 && trainingPeakMemory > 2 ** 20);
 });
 
@@ -166,6 +180,8 @@ test("the model card and the checklist hold what the run knows, and say what it 
     assert.match(page, /balanced accuracy \d\.\d\d/);
     assert.match(page, /read 2 times/);
   }
-  const rows = text("checklist.md").split("\n").filter((line) => line.startsWith("| ")); // prettier-ignore
+  const rows = text("checklist.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| "));
   for (const row of rows) assert.equal(row.split(/(?<!\\)\|/).length, 6, row);
 });

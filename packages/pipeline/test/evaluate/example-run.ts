@@ -97,7 +97,10 @@ function slicesOf(labels: readonly number[], classes: number, seed: number): Flo
   return labels.map((label) =>
     Array.from({ length: DEPTH }, (_, s) => {
       const shows = s >= 3 && s < 8 && random.chance(0.8);
-      const logits = Float32Array.from({ length: classes }, (_x, c) => random.normal() + (shows && c === label ? 3 : c === 0 ? 1 : 0)); // prettier-ignore
+      const logits = Float32Array.from(
+        { length: classes },
+        (_x, c) => random.normal() + (shows && c === label ? 3 : c === 0 ? 1 : 0),
+      );
       const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0);
       return logits.map((logit) => Math.exp(logit) / sum);
     }),

@@ -29,7 +29,9 @@ before(async () => {
 
 /** The folder of a data set: its name and the beginning of its hash. */
 function externalOf(name: string, ending = ""): string {
-  const found = readdirSync(join(run, "external")).filter((one) => one.startsWith(`${name}-`) && one.length === name.length + 13 + ending.length && one.endsWith(ending)); // prettier-ignore
+  const found = readdirSync(join(run, "external")).filter(
+    (one) => one.startsWith(`${name}-`) && one.length === name.length + 13 + ending.length && one.endsWith(ending),
+  );
   assert.equal(found.length, 1, found.join());
   return join(run, "external", found[0]!);
 }
@@ -104,7 +106,8 @@ test("volumes that the run was trained on, or chosen by, are left out, and the r
 
 test("classes go by their names: another order gives the same labels, and other names have to be mapped", () => {
   const renamed = changed(other, "renamed", ({ classes }) => ({ classes: classes.map((name) => `grade ${name}`) }));
-  const unknown = /does not know the class grade CT-0, grade CT-1.*its own are CT-0, CT-1, CT-2, CT-3, CT-4.*--map-classes 'grade CT-0=CT-0'/; // prettier-ignore
+  const unknown =
+    /does not know the class grade CT-0, grade CT-1.*its own are CT-0, CT-1, CT-2, CT-3, CT-4.*--map-classes 'grade CT-0=CT-0'/;
   assert.throws(() => scoredOn(renamed), { name: "RunError", message: unknown });
   // As if the other site had counted its grades from the other end.
   const reversed = changed(other, "reversed", ({ classes }) => ({ classes: [...classes].reverse() }));
@@ -120,7 +123,10 @@ test("classes go by their names: another order gives the same labels, and other 
   };
   const { volumes, notes } = scoredOn(renamed, { mapClasses });
   const wanted = [...theirs].filter(([, label]) => label < 2).map(([id, label]) => [id, 2 * label]);
-  assert.deepEqual(volumes.map(({ id, label }) => [id, label]), wanted); // prettier-ignore
+  assert.deepEqual(
+    volumes.map(({ id, label }) => [id, label]),
+    wanted,
+  );
   assert.match(notes.join(" "), /no volume of CT-1, CT-3, CT-4/);
 });
 
@@ -141,7 +147,9 @@ test("data sets of one name, and parts of one data set, have a folder each; a na
   await evaluate({ run, data: other, part: "test", resamples: 20, images: false });
   await evaluate({ run, data: named, resamples: 20, images: false });
   const { hash } = openDataset(other).info;
-  const folders = [{}, { a: "x" }, { a: "y" }, { a: "x", b: "" }].map((mapClasses) => externalFolder(run, { name: "other", hash }, { part: "all", mapClasses })); // prettier-ignore
+  const folders = [{}, { a: "x" }, { a: "y" }, { a: "x", b: "" }].map((mapClasses) =>
+    externalFolder(run, { name: "other", hash }, { part: "all", mapClasses }),
+  );
   assert.equal(new Set(folders).size, 4, "other classes, another folder");
   const made = readdirSync(join(run, "external"))
     .filter((name) => !before.includes(name))

@@ -20,7 +20,8 @@ function said(part: "val" | "test", p: Record<string, number>, model = "2.5d"): 
     probabilities: ids.map((id) => [1 - p[id]!, p[id]!]),
   };
 }
-const ofClass1 = ({ ids, probabilities }: Predictions) => Object.fromEntries(ids.map((id, k) => [id, probabilities[k]![1]])); // prettier-ignore
+const ofClass1 = ({ ids, probabilities }: Predictions) =>
+  Object.fromEntries(ids.map((id, k) => [id, probabilities[k]![1]]));
 
 test("seeds of one split: each volume's probabilities are the mean over the members, whatever their order", () => {
   const members = [[said("test", { a: 0.25, b: 0.5 })], [said("test", { b: 1, a: 0.75 })]];
@@ -57,7 +58,10 @@ test("folds x seeds, repeats: the mean of those that had the volume; folds that 
 
 test("members that contradict each other, lack a model, or are not of one cross-validation are refused by name", () => {
   const refused = (members: Predictions[][], message: RegExp) =>
-    assert.throws(() => ensembleOf(members), (error) => error instanceof PredictionsError && message.test(error.message)); // prettier-ignore
+    assert.throws(
+      () => ensembleOf(members),
+      (error) => error instanceof PredictionsError && message.test(error.message),
+    );
   const first = said("test", { a: 0.5, b: 0.5 });
   refused([[first], [{ ...first, labels: [1, 1] }]], /2\.5d test: members give volume a different subjects or labels/);
   refused([[first], [{ ...first, subjects: ["Z", "B"] }]], /volume a different subjects/);
@@ -76,15 +80,25 @@ async function membersOf(values: readonly number[]): Promise<MembersInput> {
     const accuracy = { ...summary.metrics.accuracy, value };
     return { name: `fold${k}`, summary: { ...summary, metrics: { ...summary.metrics, accuracy } } };
   });
-  const numbers = rows.map(({ summary: { metrics } }) => Object.fromEntries(METRICS.map((name) => [name, metrics[name].value])) as Record<MetricName, number>); // prettier-ignore
-  return { words: `${values.length} folds`, combination: { kind: "out-of-fold", membersPerVolume: 1 }, rows, spread: metricSpread(numbers) }; // prettier-ignore
+  const numbers = rows.map(
+    ({ summary: { metrics } }) =>
+      Object.fromEntries(METRICS.map((name) => [name, metrics[name].value])) as Record<MetricName, number>,
+  );
+  return {
+    words: `${values.length} folds`,
+    combination: { kind: "out-of-fold", membersPerVolume: 1 },
+    rows,
+    spread: metricSpread(numbers),
+  };
 }
 
 test("the report and the terminal show each member, mean and SD, and what the numbers are of", async () => {
   const members = await membersOf([0.5, 0.75, 1]);
   const { ledger, ...example } = await exampleReport("binary");
   const report = renderGroupReport({ ...example, members, testReads: ledger.count });
-  const section = /<section[^>]*id="members"[^]*?<\/section>/.exec(report)?.[0] ?? report.slice(report.indexOf('id="members"'), report.indexOf('id="data"')); // prettier-ignore
+  const section =
+    /<section[^>]*id="members"[^]*?<\/section>/.exec(report)?.[0] ??
+    report.slice(report.indexOf('id="members"'), report.indexOf('id="data"'));
   for (const text of ["fold0", "fold2", "SD"]) assert.ok(section.includes(text), text);
   for (const text of ["3 folds", "out-of-fold"]) assert.ok(report.includes(text), text);
   assert.match(section, /<th scope="row">mean<\/th><td[^>]*>0\.75</);
@@ -96,5 +110,8 @@ test("the report and the terminal show each member, mean and SD, and what the nu
   assert.match(lines.find((line) => line.startsWith("fold1")) ?? "", /^fold1 +0\.75 \[/);
   assert.match(lines.find((line) => line.startsWith("mean")) ?? "", /^mean +0\.75 /);
   assert.match(lines.find((line) => line.startsWith("SD")) ?? "", /^SD +0\.25 /);
-  assert.match(combinationText({ ...members, combination: { kind: "mean", membersPerVolume: 3 } }), /the mean over the 3 members/); // prettier-ignore
+  assert.match(
+    combinationText({ ...members, combination: { kind: "mean", membersPerVolume: 3 } }),
+    /the mean over the 3 members/,
+  );
 });

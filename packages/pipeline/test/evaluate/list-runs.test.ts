@@ -57,10 +57,14 @@ test("a run that says training is training while a process holds its folder, and
     assert.equal(statusOf(), "training");
   }
   assert.equal(statusOf(), "stopped");
-  const child = spawnSync(process.execPath, ["--input-type=module", "-e", `
+  const child = spawnSync(process.execPath, [
+    "--input-type=module",
+    "-e",
+    `
     const { FolderLock } = await import(${JSON.stringify(new URL("../../src/data/lock.js", import.meta.url).href)});
     FolderLock.take(${JSON.stringify(run)});
-    process.kill(process.pid, "SIGKILL");`]); // prettier-ignore
+    process.kill(process.pid, "SIGKILL");`,
+  ]);
   assert.equal(child.signal, "SIGKILL");
   assert.ok(existsSync(join(run, ".lock")));
   assert.equal(statusOf(), "stopped");
@@ -71,7 +75,8 @@ test("val and curve are of the metric that chose the epoch: auroc, a loss as a l
   exampleRun(run, { name: "selected", counts: [12, 12] });
   const { config, metrics } = runPaths(run);
   const text = readFileSync(config, "utf8");
-  const row = (val_auroc: number | null, val_loss: number) => `${JSON.stringify({ stage: "volume", epoch: 0, val_auroc, val_loss, val_macro_f1: 1 })}\n`; // prettier-ignore
+  const row = (val_auroc: number | null, val_loss: number) =>
+    `${JSON.stringify({ stage: "volume", epoch: 0, val_auroc, val_loss, val_macro_f1: 1 })}\n`;
   writeFileSync(metrics, row(0.8, 0.9) + row(0.9, 0.7) + row(0.9, 0.6) + row(null, 0.1));
   const shown = (select: string) => {
     writeFileSync(config, text.replaceAll(/select: \w+/g, `select: ${select}`));
@@ -130,5 +135,8 @@ test("the ledger: reads from before it count too, a line cut off by a kill is pa
   onNotice(null);
   assert.equal(said.length, 1, said.join("\n")); // the same is said once a process
   writeFileSync(file, `nonsense\n${readFileSync(file, "utf8")}`);
-  assert.throws(() => readLedger(run), (error) => error instanceof RunError && /line 1 is no entry/.test(error.message)); // prettier-ignore
+  assert.throws(
+    () => readLedger(run),
+    (error) => error instanceof RunError && /line 1 is no entry/.test(error.message),
+  );
 });

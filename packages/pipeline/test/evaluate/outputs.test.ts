@@ -19,7 +19,10 @@ import { simulate } from "./fixture.js";
 import { exampleReport } from "../report/report-example.js";
 
 test("LaTeX: what means something to TeX is escaped, every row has the columns of its table", async () => {
-  assert.equal(escapeLatex("50 % of a_b & {c} # 1 − 2 \\ < 3"), "50 \\% of a\\_b \\& \\{c\\} \\# 1 $-$ 2 \\textbackslash{} $<$ 3"); // prettier-ignore
+  assert.equal(
+    escapeLatex("50 % of a_b & {c} # 1 − 2 \\ < 3"),
+    "50 \\% of a\\_b \\& \\{c\\} \\# 1 $-$ 2 \\textbackslash{} $<$ 3",
+  );
   const tables = latexTables(await exampleReport("binary"));
   const blocks = [...tables.matchAll(/\\begin\{tabular\}\{(l+)\}([^]*?)\\end\{tabular\}/g)];
   const labels = [...tables.matchAll(/\\label\{tab:([a-z]+)/g)].map(([, label]) => label);
@@ -31,7 +34,11 @@ test("LaTeX: what means something to TeX is escaped, every row has the columns o
 });
 
 test("LaTeX: a row that begins with a bracket or a star is none of the row before; what cannot be seen is written out", () => {
-  const rows = [["[1, 2)", "a"], ["*", "b"], ["a\u202eb", "[0.1]"]]; // prettier-ignore
+  const rows = [
+    ["[1, 2)", "a"],
+    ["*", "b"],
+    ["a\u202eb", "[0.1]"],
+  ];
   const text = latexTable({ label: "x", caption: "X", columns: ["class", "n"], rows });
   for (const line of ["    {}[1, 2) & a \\\\", "    {}* & b \\\\", "    a\\textbackslash{}u202eb & [0.1] \\\\"])
     assert.ok(text.split("\n").includes(line), line);
@@ -87,7 +94,10 @@ test("the mix of classes that training showed: a sampler, weights, both, none (b
   assert.equal(of("volume: {weighted_sampler: false}"), null);
   assert.deepEqual(of("volume: {weighted_sampler: false, weighted_loss: true}")?.trained, [0.5, 0.5]);
   // Drawn alike, then weighed by 1/3 to 1: a quarter to three quarters.
-  assert.deepEqual(of("volume: {weighted_sampler: true, weighted_loss: true}")?.trained.map((p) => p.toFixed(9)), ["0.250000000", "0.750000000"]); // prettier-ignore
+  assert.deepEqual(
+    of("volume: {weighted_sampler: true, weighted_loss: true}")?.trained.map((p) => p.toFixed(9)),
+    ["0.250000000", "0.750000000"],
+  );
   assert.equal(of("volume: {weighted_sampler: true, loss: focal}"), null);
   assert.equal(of("volume: {weighted_sampler: false, weighted_loss: true, class_weights: effective}"), null);
   assert.equal(of("method: 2d\nslice: {weighted_sampler: false}\nvolume: {weighted_sampler: true}"), null);
@@ -108,7 +118,14 @@ test("failures: the surest first, with the slices that counted most; none of wha
   assert.deepEqual(
     confidentErrors(scored, evidence).map(({ id, confidence, slices }) => [id, confidence, slices]),
     [
-      ["b", 0.9, [{ slice: 2, weight: 0.4 }, { slice: 0, weight: 0.1 }]], // prettier-ignore
+      [
+        "b",
+        0.9,
+        [
+          { slice: 2, weight: 0.4 },
+          { slice: 0, weight: 0.1 },
+        ],
+      ],
       ["d", 0.9, []],
       ["a", 0.6, []],
     ],
@@ -119,7 +136,13 @@ test("the control is at chance only where its interval holds one half", async ()
   const { models } = await exampleReport("binary");
   const main = models.at(-1)!;
   const control = (low: number, high: number) =>
-    shuffleControl({ ...main, metrics: { ...main.metrics, auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "wilson, bootstrap" } } } })?.atChance; // prettier-ignore
+    shuffleControl({
+      ...main,
+      metrics: {
+        ...main.metrics,
+        auroc: { value: (low + high) / 2, interval: { low, high, level: 0.95, method: "wilson, bootstrap" } },
+      },
+    })?.atChance;
   assert.deepEqual([control(0.4, 0.6), control(0.51, 0.7), control(0.2, 0.49)], [true, false, false]);
 });
 
@@ -139,20 +162,33 @@ test("a part with one class alone, or without one of several, still has its numb
       [1, 1],
     ],
   ] as const) {
-    // prettier-ignore
     const classes = counts.map((_, c) => `class ${c}`);
     const of = (part: "val" | "test", model: string, seed: number): Predictions => {
       const all = simulate({ model, seed, counts: part === "val" ? counts : tested, signal: 1 });
       return { ...all, part, subjects: all.subjects.map((subject) => `${part} ${subject}`) };
     };
     const predictions = (["val", "test"] as const).flatMap((part) => [of(part, "2d_vote", 1), of(part, "2.5d", 2)]);
-    const run = { name: "x", method: "2.5d", seed: 1, mainModel: "2.5d", classes, ordinal: counts.length > 2, dataset: { name: "", hash: "" }, splitHash: "", external: null, labelsShuffled: true }; // prettier-ignore
+    const run = {
+      name: "x",
+      method: "2.5d",
+      seed: 1,
+      mainModel: "2.5d",
+      classes,
+      ordinal: counts.length > 2,
+      dataset: { name: "", hash: "" },
+      splitHash: "",
+      external: null,
+      labelsShuffled: true,
+    };
     const metrics = allNumbers(
       { protocol: "clean", run, predictions, priors: null, voters: null, evidence: [], columns: [] },
       { classes, seed: 1, ordinal: run.ordinal, resamples: 40 },
     );
     const absent = tested.some((count) => count === 0);
-    assert.equal(metrics.test[1]!.warnings.some((text) => text.includes("No test volume of class")), absent); // prettier-ignore
+    assert.equal(
+      metrics.test[1]!.warnings.some((text) => text.includes("No test volume of class")),
+      absent,
+    );
     const defined = Number.isFinite(metrics.test[1]!.metrics.auroc.value);
     assert.equal(metrics.control === null, !defined);
     const { test: models, differences } = metrics;

@@ -254,12 +254,22 @@ test("a class is small by its subjects, as in a verdict: 15 volumes of three peo
   const one = simulate({ model: "2.5d", seed: 1, counts: [20, 15, 12], signal: 1.5 });
   const subjects = one.subjects.map((subject, i) => (one.labels[i] === 1 ? `few ${i % 3}` : subject));
   const [summary] = summarise([{ ...one, subjects }], options);
-  assert.deepEqual(summary!.perClass.map(({ support, subjects: people, small }) => [support, people, small]), [[20, 20, false], [15, 3, true], [12, 12, false]]); // prettier-ignore
+  assert.deepEqual(
+    summary!.perClass.map(({ support, subjects: people, small }) => [support, people, small]),
+    [
+      [20, 20, false],
+      [15, 3, true],
+      [12, 12, false],
+    ],
+  );
   assert.match(summary!.warnings.join(), /Fewer than 10 test subjects of CT-1 \(n = 3\)/);
 });
 
 test("rounding hides neither on which side of zero a bound lies, nor on which side of 0.05 a p-value (by hand)", () => {
-  const estimate = (value: number, low: number, high: number) => ({ value, interval: { low, high, level: 0.95, method: "newcombe" as const } }); // prettier-ignore
+  const estimate = (value: number, low: number, high: number) => ({
+    value,
+    interval: { low, high, level: 0.95, method: "newcombe" as const },
+  });
   assert.equal(formatEstimate(estimate(0.15, 0.004, 0.3), formatSigned), "+0.15 [+0.004, +0.30]");
   assert.equal(formatEstimate(estimate(0.001, -0.00034, 0), formatSigned), "0.00 [−0.0003, 0.00]");
   assert.equal(formatEstimate(estimate(0.1, 0.004, 0.3)), "0.10 [0.00, 0.30]");

@@ -28,7 +28,10 @@ test("all that counts is in one cell: the right map deletes it first, the wrong 
   // A random order meets the cell anywhere: its curve is a straight line on average.
   assert.ok(Math.abs(right.areas.randomDeletion - 0.5) < 0.03, String(right.areas.randomDeletion));
   assert.ok(Math.abs(right.gain.deletion - 0.45) < 0.03 && Math.abs(right.gain.insertion - 0.45) < 0.03);
-  const wrong = check(worth, worth.map((one) => -one)); // prettier-ignore
+  const wrong = check(
+    worth,
+    worth.map((one) => -one),
+  );
   assert.ok(Math.abs(wrong.areas.deletion - 0.95) < 1e-12 && Math.abs(wrong.areas.insertion - 0.05) < 1e-12);
   assert.ok(wrong.gain.deletion < -0.4 && wrong.gain.insertion < -0.4);
 });
@@ -72,7 +75,10 @@ test("cells cover each plane evenly, whatever its size", () => {
     const [least, most] = [Math.min(...counts), Math.max(...counts)];
     assert.ok(least >= 1 && most <= 4 * least, `${shape.join(" x ")}: ${least} to ${most}`);
     // The mean of the numbers of planes is the number of the plane.
-    const planes = cellMeans(Array.from(cellOf, (_, i) => Math.floor(i / (shape[1] * shape[2]))), cells); // prettier-ignore
+    const planes = cellMeans(
+      Array.from(cellOf, (_, i) => Math.floor(i / (shape[1] * shape[2]))),
+      cells,
+    );
     const each = cells.across[0] * cells.across[1];
     planes.forEach((value, k) => assert.equal(value, Math.floor(k / each)));
   }
@@ -104,7 +110,12 @@ test("probability and log-odds", () => {
 /** Subjects whose maps gain so much, with so much of a random model's map in them. */
 function subjects(gains: readonly number[], randomised: number | null, gap = 0): SubjectExplained[] {
   return gains.map((gain, k) => {
-    const order = check(ten.map(() => 0.1), ten, 10, 1); // prettier-ignore
+    const order = check(
+      ten.map(() => 0.1),
+      ten,
+      10,
+      1,
+    );
     return {
       id: `v${k}`,
       subject: `s${k}`,
@@ -129,7 +140,10 @@ test("warnings: no better than chance, one subject, much the same from random we
   assert.match(warn([0.4], 0).join(), /one subject has no interval/);
   assert.match(warn([0.2, 0.3, 0.25], 0.8).join(), /random weights gives much the same map/);
   assert.match(warn([0.2, 0.3, 0.25], -0.8).join(), /or its reverse/);
-  const dark = subjects([0.2, 0.3, 0.25], 0.1).map((one, k) => ({ ...one, slices: [{ place: 0, weight: null, leftOut: 1, air: 1, ig: 1, gradcam: k === 1 ? 0 : 1 }] })); // prettier-ignore
+  const dark = subjects([0.2, 0.3, 0.25], 0.1).map((one, k) => ({
+    ...one,
+    slices: [{ place: 0, weight: null, leftOut: 1, air: 1, ig: 1, gradcam: k === 1 ? 0 : 1 }],
+  }));
   assert.match(summarise(dark, 1).warnings.join(), /^Grad-CAM: empty for 1 of 3 volumes \(v1\)/);
   assert.match(warn([0.2, 0.3, 0.25], 0.1, 0.5).join(), /miss their sum.*Raise --steps/);
 });

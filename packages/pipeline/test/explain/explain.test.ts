@@ -21,7 +21,12 @@ import { scratch, smallConfig } from "../train/support.js";
 
 const folder = scratch();
 const data = join(folder, "data");
-const task = { "task.classes_to_include": "[0, 2]", "task.class_mapping": "{0: 0, 2: 1}", "transform.augment": "false", "threads": "1" }; // prettier-ignore
+const task = {
+  "task.classes_to_include": "[0, 2]",
+  "task.class_mapping": "{0: 0, 2: 1}",
+  "transform.augment": "false",
+  threads: "1",
+};
 
 before(async () => {
   const phantoms = await generatePhantoms({
@@ -31,7 +36,14 @@ before(async () => {
     size: 40,
     workers: 1,
   });
-  await prepare({ source: join(folder, "scans"), destination: data, labels: phantoms.labels, size: [32, 32], depth: 8, workers: 1 }); // prettier-ignore
+  await prepare({
+    source: join(folder, "scans"),
+    destination: data,
+    labels: phantoms.labels,
+    size: [32, 32],
+    depth: 8,
+    workers: 1,
+  });
   const dataset = openDataset(data);
   writeSplit(dataset, makeSplit(dataset, { seed: 1 }));
 });
@@ -61,7 +73,10 @@ test("2.5D: files of each volume in the space of its scan, explain.json with wha
   const result = await explained(run, { onProgress: ({ done, total }) => seen.push(done / total) });
   assert.ok(seen.every((share, k) => share <= 1 && share >= (seen[k - 1] ?? 0)));
   const { subjects, summary } = result;
-  assert.deepEqual(subjects.map(({ label }) => label), [0, 1]); // prettier-ignore
+  assert.deepEqual(
+    subjects.map(({ label }) => label),
+    [0, 1],
+  );
   for (const one of subjects) {
     assert.equal(one.slices.length, 8);
     const total = one.slices.reduce((sum, { weight }) => sum + weight!, 0);
@@ -86,7 +101,10 @@ test("2.5D: files of each volume in the space of its scan, explain.json with wha
       assert.ok(Number.isFinite(gain.deletion) && curves.deletion.every((p) => p >= 0 && p <= 1));
     }
   }
-  assert.deepEqual(summary.maps.map(({ kind }) => kind), ["gradcam", "ig"]); // prettier-ignore
+  assert.deepEqual(
+    summary.maps.map(({ kind }) => kind),
+    ["gradcam", "ig"],
+  );
   const record = JSON.parse(readFileSync(join(run, "explained", "explain.json"), "utf8")) as Record<string, unknown>;
   assert.deepEqual([record["version"], record["method"], record["layer"]], [1, "2.5d", "bn3"]);
   assert.deepEqual((record["subjects"] as unknown[]).length, 2);
@@ -101,7 +119,12 @@ test("a map that cannot be written ends the computing with the system's words, a
   claimFolder(out, "pictures");
   mkdirSync(join(out, `${all[0]!}-gradcam.png`));
   const seen = new Set<string>();
-  const asked = explained(join(folder, "stacked"), { out, ids: all, check: false, onProgress: ({ message }) => seen.add(message ?? "") }); // prettier-ignore
+  const asked = explained(join(folder, "stacked"), {
+    out,
+    ids: all,
+    check: false,
+    onProgress: ({ message }) => seen.add(message ?? ""),
+  });
   await assert.rejects(asked, { code: /^(EISDIR|ENOTEMPTY|EEXIST)$/ });
   assert.ok(seen.size < all.length, `${seen.size} of ${all.length} were computed`);
 });
@@ -116,21 +139,47 @@ test("voxels that were changed after they were prepared are explained by nobody"
   const run = join(folder, "of changed");
   cpSync(join(folder, "stacked"), run, { recursive: true });
   keepPlace(run, openRun(run, moved));
-  await assert.rejects(explained(run, { out: join(folder, "never") }), { name: "DatasetError", message: /slices\.npy: the voxels of \S+ are not those that were prepared/ }); // prettier-ignore
+  await assert.rejects(explained(run, { out: join(folder, "never") }), {
+    name: "DatasetError",
+    message: /slices\.npy: the voxels of \S+ are not those that were prepared/,
+  });
   assert.ok(!existsSync(join(folder, "never")));
 });
 
 test("3D: a layer by name, one class for all, volumes by id and by subject, without checks", async () => {
-  const run = await trained("voxels", smallConfig({ ...task, method: "3d", "volume.model": "volume_cnn", "volume.head": "attention", "volume.epochs": "1" })); // prettier-ignore
+  const run = await trained(
+    "voxels",
+    smallConfig({
+      ...task,
+      method: "3d",
+      "volume.model": "volume_cnn",
+      "volume.head": "attention",
+      "volume.epochs": "1",
+    }),
+  );
   const [first, second] = openDataset(data).volumes;
-  const result = await explained(run, { ids: [first!.id, second!.subject], target: "CT-0", layer: "slice_cnn.bn2", check: false }); // prettier-ignore
-  assert.deepEqual(result.subjects.map(({ id, target }) => [id, target]), [[first!.id, 0], [second!.id, 0]]); // prettier-ignore
+  const result = await explained(run, {
+    ids: [first!.id, second!.subject],
+    target: "CT-0",
+    layer: "slice_cnn.bn2",
+    check: false,
+  });
+  assert.deepEqual(
+    result.subjects.map(({ id, target }) => [id, target]),
+    [
+      [first!.id, 0],
+      [second!.id, 0],
+    ],
+  );
   assert.equal(result.layer, "slice_cnn.bn2");
   assert.ok(
     result.subjects.every(({ slices }) => slices.length === 8 && slices.every(({ leftOut }) => leftOut === null)),
   );
   assert.deepEqual(result.summary.maps, []);
-  await assert.rejects(explained(run, { target: "CT-9" }), (error) => error instanceof ExplainError && /no CT-9\. It has CT-0/.test(error.message)); // prettier-ignore
+  await assert.rejects(
+    explained(run, { target: "CT-9" }),
+    (error) => error instanceof ExplainError && /no CT-9\. It has CT-0/.test(error.message),
+  );
   await assert.rejects(explained(run, { ids: ["0099"] }), /0099: no volume or subject/);
   await assert.rejects(explained(run, { layer: "fc1" }), /fc1 gives values of shape \[1, 512\], no maps/);
 });
@@ -147,5 +196,8 @@ test("2D; a run that is stopped leaves no explain.json, one that is not trained 
   );
   assert.ok(!existsSync(join(run, "explained", `${subjects[0]!.id}-ig.png`)));
   rmSync(join(run, "checkpoints"), { recursive: true });
-  await assert.rejects(explained(run), (error) => error instanceof RunError && /slice stage is not trained/.test(error.message)); // prettier-ignore
+  await assert.rejects(
+    explained(run),
+    (error) => error instanceof RunError && /slice stage is not trained/.test(error.message),
+  );
 });

@@ -23,11 +23,22 @@ for (const name of ["vote", "maps_3d", ...headNames] as const) {
       using store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
       using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 24]);
       const shape = { embedding: trunk.embedding, slices: slices + 2, classes: 3 };
-      const head = name === "vote" ? null : name === "maps_3d" ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }) : createHead({ head: name, dropout: 0 }, shape); // prettier-ignore
+      const head =
+        name === "vote"
+          ? null
+          : name === "maps_3d"
+            ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 })
+            : createHead({ head: name, dropout: 0 }, shape);
       using _head = head;
       for (const module of [trunk, head]) module?.to({ dtype: "float64" });
       const readOut = head === null ? voteReadOut(trunk) : headReadOut(trunk, head, slices + 2);
-      const model = new SliceFunction({ trunk, readOut, store, seen: (volume) => store.slicesOf(volume), stored: [16, 24] }); // prettier-ignore
+      const model = new SliceFunction({
+        trunk,
+        readOut,
+        store,
+        seen: (volume) => store.slicesOf(volume),
+        stored: [16, 24],
+      });
       const unit = model.input(dataset.volumes[0]!).to({ dtype: "float64" });
       const { input, score } = model.gradient(unit, 1, null);
       assert.ok(Math.abs(score - model.score(unit, 1)) < 1e-9);

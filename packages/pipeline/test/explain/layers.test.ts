@@ -19,14 +19,16 @@ leakFree("by default the last stage whose maps are at least 7 x 7, of every trun
       return targetLayer(model, size, null).name;
     }).result;
   type Name = "resnet18" | "resnet50" | "slice_cnn";
-  const ofSlices = (model: Name, size: [number, number]) => nameOf(() => createSliceModel({ model, dropout: 0 }, 2, size), size); // prettier-ignore
+  const ofSlices = (model: Name, size: [number, number]) =>
+    nameOf(() => createSliceModel({ model, dropout: 0 }, 2, size), size);
   assert.equal(ofSlices("resnet18", [224, 224]), "resnet.layer4.1");
   assert.equal(ofSlices("resnet18", [128, 128]), "resnet.layer3.1");
   assert.equal(ofSlices("resnet50", [128, 256]), "resnet.layer3.5");
   assert.equal(ofSlices("resnet18", [24, 24]), "resnet.layer1.1");
   assert.equal(ofSlices("slice_cnn", [64, 64]), "bn3");
   assert.equal(ofSlices("slice_cnn", [16, 16]), "bn2");
-  const ofVoxels = (model: string, size: VolumeSize) => nameOf(() => createVolumeModel({ model }, 2, size), [size[0], size[1]]); // prettier-ignore
+  const ofVoxels = (model: string, size: VolumeSize) =>
+    nameOf(() => createVolumeModel({ model }, 2, size), [size[0], size[1]]);
   assert.equal(ofVoxels("simple", [32, 32, 8]), "bn3");
   assert.equal(ofVoxels("simple_modular", [64, 64, 32]), "conv4");
   assert.equal(ofVoxels("attn", [128, 128, 32]), "conv5");

@@ -54,7 +54,12 @@ function people(): { ill: Volume; healthy: Volume }[] {
 
 function trainOn(model: Tiny, store: SliceStore, dataset: Dataset): void {
   using optimizer = new Adam(model.parameters(), { learningRate: 0.02 });
-  const slices = dataset.volumes.slice(0, 2 * TRAINED).flatMap((volume) => store.slicesOf(volume).slice(2, -2).map((slice) => ({ slice, label: volume.label }))); // prettier-ignore
+  const slices = dataset.volumes.slice(0, 2 * TRAINED).flatMap((volume) =>
+    store
+      .slicesOf(volume)
+      .slice(2, -2)
+      .map((slice) => ({ slice, label: volume.label })),
+  );
   const random = new Random(2);
   for (let step = 0; step < 400; step++) {
     using _step = new Scope();
@@ -84,28 +89,54 @@ function concentration(map: Volume, { ill, healthy }: { ill: Volume; healthy: Vo
 
 test("people whom the model never saw: half as much again of each map lies in the lesions as chance puts there, and more; integrated gradients beat a random order", async (t) => {
   const everyone = people();
-  const volumes = Object.fromEntries(everyone.flatMap(({ healthy, ill }, k) => [[`p${10 + k} healthy`, healthy], [`p${10 + k} ill`, ill]])); // prettier-ignore
+  const volumes = Object.fromEntries(
+    everyone.flatMap(({ healthy, ill }, k) => [
+      [`p${10 + k} healthy`, healthy],
+      [`p${10 + k} ill`, ill],
+    ]),
+  );
   const { dataset } = await preparedSet(temporaryFolder(t), volumes, { size: [32, 32], depth: 12 });
   const before = liveTensors();
   scope(() => {
     manualSeed(1);
-    using store = new SliceStore(datasetSource(dataset), sliceTransform(config({ "transform.window": "[-1000, -200]" }), dataset, "cpu")); // prettier-ignore
+    using store = new SliceStore(
+      datasetSource(dataset),
+      sliceTransform(config({ "transform.window": "[-1000, -200]" }), dataset, "cpu"),
+    );
     using trunk = new Tiny();
     trainOn(trunk, store, dataset);
     using random = new Tiny();
-    const functionOf = (model: Tiny) => new SliceFunction({ trunk: model, readOut: voteReadOut(model), store, seen: (volume) => store.slicesOf(volume), stored: [32, 32] }); // prettier-ignore
+    const functionOf = (model: Tiny) =>
+      new SliceFunction({
+        trunk: model,
+        readOut: voteReadOut(model),
+        store,
+        seen: (volume) => store.slicesOf(volume),
+        stored: [32, 32],
+      });
     const [model, other] = [functionOf(trunk), functionOf(random)];
     const check = { steps: 8, draws: 3, other: { model: other, layer: other.layer("block") } };
-    const options = { kinds: MAP_KINDS, target: 1, layer: model.layer("block"), baseline: "air" as const, steps: 16, check, seed: 4, onPart: () => undefined }; // prettier-ignore
+    const options = {
+      kinds: MAP_KINDS,
+      target: 1,
+      layer: model.layer("block"),
+      baseline: "air" as const,
+      steps: 16,
+      check,
+      seed: 4,
+      onPart: () => undefined,
+    };
     const found = dataset.volumes.filter(({ label }) => label === 1).slice(-HELD_OUT);
     const ratios: Record<MapKind, number[]> = { gradcam: [], ig: [] };
     const subjects = found.map((volume) => {
       const { explained, maps } = explainVolume(model, volume, options);
       const person = everyone[Number(volume.id.slice(1, 3)) - 10]!;
-      for (const kind of MAP_KINDS) ratios[kind].push(concentration(mapInSource(maps[kind]!, volume, [32, 32]), person)); // prettier-ignore
+      for (const kind of MAP_KINDS)
+        ratios[kind].push(concentration(mapInSource(maps[kind]!, volume, [32, 32]), person));
       return explained;
     });
-    for (const kind of MAP_KINDS) ratios[kind].forEach((ratio, k) => assert.ok(ratio > 1.5, `${kind}, ${found[k]!.id}: ${ratio} times chance`)); // prettier-ignore
+    for (const kind of MAP_KINDS)
+      ratios[kind].forEach((ratio, k) => assert.ok(ratio > 1.5, `${kind}, ${found[k]!.id}: ${ratio} times chance`));
     const ig = summarise(subjects, 1).maps.find(({ kind }) => kind === "ig")!;
     assert.ok(ig.better, JSON.stringify([ig.deletion, ig.insertion]));
     assert.ok(ig.randomised.value < 0.5, String(ig.randomised.value));

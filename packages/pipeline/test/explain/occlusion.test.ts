@@ -61,13 +61,18 @@ leakFree("mean head, by hand: the log-odds without a slice are those of the mean
   const { model, store, unit } = functionOf(folder, trunk, headReadOut(trunk, head, 6), 4, [8, 6]);
   using _store = store;
   const halves = halvesOf(unit);
-  const oddsOf = (some: typeof halves) => 2 * meanOf(some.map(({ right }) => right)) - meanOf(some.map(({ left }) => left)) - 0.5; // prettier-ignore
+  const oddsOf = (some: typeof halves) =>
+    2 * meanOf(some.map(({ right }) => right)) - meanOf(some.map(({ left }) => left)) - 0.5;
   near(model.score(unit, 1), oddsOf(halves));
   const { leftOut, air } = model.occluded(unit, 1);
   const airValue = (0 - 0.485) / 0.229;
   halves.forEach((_, k) => {
     near(leftOut![k]!, oddsOf(halves.filter((_, other) => other !== k)), `left out ${k}`);
-    near(air[k]!, oddsOf(halves.map((one, other) => (other === k ? { left: airValue, right: airValue } : one))), `air ${k}`); // prettier-ignore
+    near(
+      air[k]!,
+      oddsOf(halves.map((one, other) => (other === k ? { left: airValue, right: airValue } : one))),
+      `air ${k}`,
+    );
   });
 });
 
@@ -79,14 +84,19 @@ leakFree("2D, by hand: the mean of the slices' probabilities, without the slice"
   const oddsOf = (some: number[]) => Math.log(meanOf(some) / (1 - meanOf(some)));
   near(model.predict(unit).probabilities_K[0]!, meanOf(chances));
   near(model.score(unit, 0), oddsOf(chances));
-  model.occluded(unit, 0).leftOut!.forEach((found, k) => near(found, oddsOf(chances.filter((_, other) => other !== k)))); // prettier-ignore
+  model
+    .occluded(unit, 0)
+    .leftOut!.forEach((found, k) => near(found, oddsOf(chances.filter((_, other) => other !== k))));
 });
 
 leakFree("every head: a slice that is left out is as if its place held nothing; air is as if it held air", (folder) => {
   manualSeed(4);
   for (const name of [...headNames, "maps_3d"] as const) {
     using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 16]);
-    using head = name === "maps_3d" ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }) : createHead({ head: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 }); // prettier-ignore
+    using head =
+      name === "maps_3d"
+        ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 })
+        : createHead({ head: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 });
     const { model, store, unit } = functionOf(folder, trunk, headReadOut(trunk, head, 7), 5, [16, 16]);
     using _store = store;
     const { leftOut, air } = model.occluded(unit, 2);
@@ -131,7 +141,12 @@ leakFree("log-odds: of two classes, of three, of ordered ones, by their probabil
   for (const outputs of [softmaxOutputs, ordinalOutputs]) {
     const chances = scope(() => outputs.probabilities(logits).toArray());
     scope(() => outputs.logProbabilities(logits).toArray()).forEach((value, k) => near(value, Math.log(chances[k]!)));
-    chances.forEach((chance, k) => near(scope(() => logOdds(outputs.logProbabilities(logits), k).item()), Math.log(chance / (1 - chance)))); // prettier-ignore
+    chances.forEach((chance, k) =>
+      near(
+        scope(() => logOdds(outputs.logProbabilities(logits), k).item()),
+        Math.log(chance / (1 - chance)),
+      ),
+    );
   }
   const two = fromTypedArray(Float64Array.of(40, -45), [1, 2]);
   near(

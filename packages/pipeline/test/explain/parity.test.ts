@@ -48,7 +48,13 @@ function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadO
   const store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
   prepared(model);
   if (readOut.module !== null) prepared(readOut.module);
-  const made = new SliceFunction({ trunk: model, readOut, store, seen: (volume) => store.slicesOf(volume), stored: [height, width] }); // prettier-ignore
+  const made = new SliceFunction({
+    trunk: model,
+    readOut,
+    store,
+    seen: (volume) => store.slicesOf(volume),
+    stored: [height, width],
+  });
   return owning(made, [store, model, ...(readOut.module === null ? [] : [readOut.module])]);
 }
 
@@ -116,7 +122,6 @@ leakFree("completeness: the attributions add up to f(x) - f(baseline), the close
     ["2.5d", 32],
     ["volume_cnn", 24],
   ] as const) {
-    // prettier-ignore
     const of = cases.find((one) => one.name === name)!;
     using model = makers[name]!(folder, of);
     const unit = scope(() => scatter(of.shape, 1000).mul(0.5).add(0.5));

@@ -131,7 +131,10 @@ leakFree("3D input: resized, padded and cut volumes come back to the stored grid
     const [h, w, d] = JSON.parse(size) as Triple;
     const kept = Math.min(h, 12) * Math.min(w, 14) * Math.min(d, 10);
     const dark = wanted.filter((value) => value === 0).length; // air itself
-    assert.ok(same >= kept - dark && values.every((value, i) => value === 0 || Math.abs(value - wanted[i]!) < 1e-6), size); // prettier-ignore
+    assert.ok(
+      same >= kept - dark && values.every((value, i) => value === 0 || Math.abs(value - wanted[i]!) < 1e-6),
+      size,
+    );
   }
   const run = config({ "volume.size": "[24, 28, 20]" });
   using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
@@ -154,7 +157,9 @@ function withBall(volume: Volume, middle: Triple, mm: number): Volume {
   for (let z = 0, i = 0; z < nz; z++)
     for (let y = 0; y < ny; y++)
       for (let x = 0; x < nx; x++, i++) {
-        const off = Math.hypot(...[x - middle[0], y - middle[1], z - middle[2]].map((d, axis) => d * volume.spacing[axis]!)); // prettier-ignore
+        const off = Math.hypot(
+          ...[x - middle[0], y - middle[1], z - middle[2]].map((d, axis) => d * volume.spacing[axis]!),
+        );
         if (off < mm) data[i] = data[i]! + Math.round(1500 * (1 + Math.cos((Math.PI * off) / mm)));
       }
   return { ...volume, data };
@@ -180,7 +185,8 @@ function inTwoWays(lps: Volume): Record<string, Volume> {
 /** 1 in a box of voxels. */
 function boxMask(volume: Volume, start: Triple, end: Triple): Volume {
   const [nx, ny] = volume.shape;
-  const inside = (i: number) => [i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny))].every((at, k) => at >= start[k]! && at < end[k]!); // prettier-ignore
+  const inside = (i: number) =>
+    [i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny))].every((at, k) => at >= start[k]! && at < end[k]!);
   return { ...volume, data: Uint8Array.from(volume.data, (_, i) => (inside(i) ? 1 : 0)) };
 }
 
@@ -207,7 +213,10 @@ for (const { name, ...options } of [
       const before = without.volumes.find(({ id }) => id === record.id)!;
       assert.deepEqual([record.crop, record.geometry], [before.crop, before.geometry], record.id);
       assert.equal(record.crop === null, !("crop" in options || "mask" in options));
-      const [bright, dark] = [readStored(dataset, record.first, record.count), readStored(without, before.first, before.count)]; // prettier-ignore
+      const [bright, dark] = [
+        readStored(dataset, record.first, record.count),
+        readStored(without, before.first, before.count),
+      ];
       const map = Float32Array.from(bright, (value, i) => value - dark[i]!);
       const file = join(folder, `${record.id}.nii.gz`);
       await writeNifti(file, mapInSource(map, record, size));
@@ -218,7 +227,12 @@ for (const { name, ...options } of [
       const found = worldToVoxel(scan, ...worldCentre(back));
       const upright = record.id === "turned" ? oblique(lps) : lps;
       const wanted = worldToVoxel(scan, ...voxelToWorld(upright, ...middle));
-      found.forEach((value, axis) => assert.ok(Math.abs(value - wanted[axis]!) < 0.5, `${record.id}, axis ${axis}: ${value}, wanted ${wanted[axis]}`)); // prettier-ignore
+      found.forEach((value, axis) =>
+        assert.ok(
+          Math.abs(value - wanted[axis]!) < 0.5,
+          `${record.id}, axis ${axis}: ${value}, wanted ${wanted[axis]}`,
+        ),
+      );
     }
   });
 }

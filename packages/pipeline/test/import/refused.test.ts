@@ -62,13 +62,21 @@ test("another number of classes than the configuration has: both numbers, and th
   const file = saved("three classes", sliceCnn(3));
   const overrides = { "slice.model": "slice_cnn" };
   const config = publishedConfig("resnet_no_dropout");
-  refused(file, { config, overrides }, /holds 2d_cnn of 3 classes, the configuration has 2 \(class_mapping \{0: 0, 1: 1, 2: 1\}\)/); // prettier-ignore
+  refused(
+    file,
+    { config, overrides },
+    /holds 2d_cnn of 3 classes, the configuration has 2 \(class_mapping \{0: 0, 1: 1, 2: 1\}\)/,
+  );
   refused(file, { overrides: { "task.classes_to_include": "[0, 2]" } }, /has 2 \(classes_to_include \[0, 2\]\)/);
 });
 
 test("another model or method than the configuration's: what the file is, and what was asked for", () => {
   const file = saved("cnn", sliceCnn(2));
-  refused(file, { config: publishedConfig("resnet_no_dropout") }, /holds 2d_cnn or slice_cnn \(2 classes.*the configuration asks for custom_resnet, method 2d/); // prettier-ignore
+  refused(
+    file,
+    { config: publishedConfig("resnet_no_dropout") },
+    /holds 2d_cnn or slice_cnn \(2 classes.*the configuration asks for custom_resnet, method 2d/,
+  );
   refused(
     file,
     { config: publishedConfig("attn") },
@@ -85,7 +93,11 @@ test("names that are missing, unexpected or of another shape are listed", () => 
     weights.set("fc9.weight", randn([2, 2]));
     weights.set("conv2.weight", randn([64, 32, 5, 5]));
   });
-  const error = refused(file, {}, /missing: bn2\.running_var, fc1\.bias; unexpected: fc9\.weight; other shape: conv2\.weight \(expected \[64, 32, 3, 3\], received \[64, 32, 5, 5\]\)/); // prettier-ignore
+  const error = refused(
+    file,
+    {},
+    /missing: bn2\.running_var, fc1\.bias; unexpected: fc9\.weight; other shape: conv2\.weight \(expected \[64, 32, 3, 3\], received \[64, 32, 5, 5\]\)/,
+  );
   assert.match(error.message, /The configuration asks for slice_cnn on slices of 32 x 32\. The file looks like 2d_cnn/);
   const cause = error.cause as { missing: string[]; unexpected: string[] };
   assert.deepEqual([cause.missing, cause.unexpected], [["bn2.running_var", "fc1.bias"], ["fc9.weight"]]);
@@ -96,7 +108,11 @@ test("no model of the zoo: its first names, and the names that are known", () =>
     weights.clear();
     weights.set("encoder.patch_embed.weight", randn([8, 3, 4, 4]));
   });
-  refused(file, {}, /its 1 tensors begin with encoder\.patch_embed\.weight \[8, 3, 4, 4\]\. Known are.*two_stage \(resnet\.resnet\.conv1\.weight/); // prettier-ignore
+  refused(
+    file,
+    {},
+    /its 1 tensors begin with encoder\.patch_embed\.weight \[8, 3, 4, 4\]\. Known are.*two_stage \(resnet\.resnet\.conv1\.weight/,
+  );
 });
 
 test("a head alone, ImageNet's classifier and a trunk without one are not scored, and the error says what they are for", () => {
@@ -147,19 +163,38 @@ test("data of other classes: the numbers of both; --map-classes says which is wh
     return true;
   });
   const mapClasses = { "CT-0": "healthy", "CT-1": "affected", "CT-2": "affected" };
-  await assert.rejects(evaluate({ run, data, mapClasses }), /does not know the class CT-3, CT-4 of .*mosmed; its own are healthy, affected/); // prettier-ignore
-  await assert.rejects(evaluate({ run, data, mapClasses: { ...mapClasses, "CT-3": "severe" } }), /CT-3=severe: its classes are healthy, affected/); // prettier-ignore
-  await assert.rejects(evaluate({ run, data, mapClasses: { ...mapClasses, sick: "affected" } }), /names sick; .*mosmed has CT-0/); // prettier-ignore
+  await assert.rejects(
+    evaluate({ run, data, mapClasses }),
+    /does not know the class CT-3, CT-4 of .*mosmed; its own are healthy, affected/,
+  );
+  await assert.rejects(
+    evaluate({ run, data, mapClasses: { ...mapClasses, "CT-3": "severe" } }),
+    /CT-3=severe: its classes are healthy, affected/,
+  );
+  await assert.rejects(
+    evaluate({ run, data, mapClasses: { ...mapClasses, sick: "affected" } }),
+    /names sick; .*mosmed has CT-0/,
+  );
   const { metrics } = await evaluate({ run, data, mapClasses: { ...mapClasses, "CT-3": "", "CT-4": "" } });
-  assert.deepEqual(metrics.test.map(({ model, volumes, classes }) => [model, volumes, classes]), [["2d_vote", 4, ["healthy", "affected"]]]); // prettier-ignore
+  assert.deepEqual(
+    metrics.test.map(({ model, volumes, classes }) => [model, volumes, classes]),
+    [["2d_vote", 4, ["healthy", "affected"]]],
+  );
 });
 
 test("data of another number of classes, and the count vote without val, are refused", async () => {
   const run = join(folder, "runs/nameless");
   importCheckpoint({ checkpoint: saved("nameless", sliceCnn(2)), out: run, overrides: { threads: "1" } });
-  await assert.rejects(evaluate({ run, data }), { name: "RunError", message: /2 classes apart, .*mosmed has 5 \(CT-0, CT-1/ }); // prettier-ignore
+  await assert.rejects(evaluate({ run, data }), {
+    name: "RunError",
+    message: /2 classes apart, .*mosmed has 5 \(CT-0, CT-1/,
+  });
   const counting = join(folder, "runs/counting");
-  importCheckpoint({ checkpoint: join(folder, "five.safetensors"), out: counting, overrides: { "slice.vote": "count", threads: "1" } }); // prettier-ignore
+  importCheckpoint({
+    checkpoint: join(folder, "five.safetensors"),
+    out: counting,
+    overrides: { "slice.vote": "count", threads: "1" },
+  });
   await assert.rejects(
     evaluate({ run: counting, data }),
     /count is swept on val, which an imported checkpoint has not/,

@@ -69,7 +69,11 @@ export function importTests(cases: readonly ImportCase[]): string {
   before(async () => {
     if (noTorch !== false) return;
     await phantomData(folder, "mosmed", { counts: [2, 1, 1, 1, 1], seed: 5 });
-    made = makeCheckpoints(folder, data, cases.map(({ name }) => name)); // prettier-ignore
+    made = makeCheckpoints(
+      folder,
+      data,
+      cases.map(({ name }) => name),
+    );
   });
   for (const { name, config, overrides = {}, model, says, notes = /^/ } of cases) {
     const by = config === undefined ? "without a configuration" : `with configs/published/${config}.yaml`;
@@ -77,7 +81,12 @@ export function importTests(cases: readonly ImportCase[]): string {
       const out = join(folder, "runs", name);
       const alive = liveTensors();
       const given = config === undefined ? {} : { config: publishedConfig(config) };
-      const result = importCheckpoint({ checkpoint: made.file(name), out, ...given, overrides: { ...small, ...overrides } }); // prettier-ignore
+      const result = importCheckpoint({
+        checkpoint: made.file(name),
+        out,
+        ...given,
+        overrides: { ...small, ...overrides },
+      });
       assert.equal(liveTensors(), alive);
       assert.match(result.model, model);
       assert.match(result.notes.join("\n"), notes);
@@ -98,7 +107,10 @@ export function externalFolderOf(run: string): string {
 
 function expectPyTorchs(run: string, data: string, expected: Record<string, number[]>, says: readonly string[]): void {
   const found = readPredictions(join(externalFolderOf(run), "predictions.csv"));
-  assert.deepEqual(found.map(({ model, part }) => `${model} ${part}`), says.map((one) => `${one} test`)); // prettier-ignore
+  assert.deepEqual(
+    found.map(({ model, part }) => `${model} ${part}`),
+    says.map((one) => `${one} test`),
+  );
   const main = found.at(-1)!;
   const labels = new Map(openDataset(data).volumes.map(({ id, label }) => [id, label]));
   const { classMapping } = loadConfig({ file: runPaths(run).config }).task;

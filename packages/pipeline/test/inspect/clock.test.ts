@@ -23,7 +23,14 @@ test("clock: slices and volumes, in order and at random, from disk, from memory,
   assert.equal(liveTensors(), before);
   assert.equal(getNumThreads(), threads, "as it was");
   assert.deepEqual([result.slices, result.volumes, result.bytes], [36, 3, 36 * 24 * 32 * 2]);
-  const rows = result.timings.map(({ unit, order, augmented, cold, items, seconds }) => [unit, order, augmented, cold, items, seconds.length]); // prettier-ignore
+  const rows = result.timings.map(({ unit, order, augmented, cold, items, seconds }) => [
+    unit,
+    order,
+    augmented,
+    cold,
+    items,
+    seconds.length,
+  ]);
   const expected = [
     [false, true, 1],
     [false, false, 2],

@@ -28,9 +28,18 @@ test("a data set: counts by class and part, sizes, values, recipe; the same in t
   assert.ok(look.kind === "dataset");
   assert.deepEqual([look.volumes, look.subjects, look.slices, look.height, look.width], [10, 10, 120, 24, 32]);
   assert.deepEqual([look.depth, look.dtype, look.unit, look.bytes], [[12, 12, 12], "int16", "HU", 120 * 24 * 32 * 2]);
-  assert.deepEqual(look.classes.map(({ name, subjects, volumes }) => [name, subjects, volumes]), [["well", 5, 5], ["ill", 5, 5]]); // prettier-ignore
+  assert.deepEqual(
+    look.classes.map(({ name, subjects, volumes }) => [name, subjects, volumes]),
+    [
+      ["well", 5, 5],
+      ["ill", 5, 5],
+    ],
+  );
   const parts = look.classes.map(({ parts }) => parts!);
-  assert.deepEqual([parts[0]!.train + parts[1]!.train + parts[0]!.val + parts[1]!.val + parts[0]!.test + parts[1]!.test], [10]); // prettier-ignore
+  assert.deepEqual(
+    [parts[0]!.train + parts[1]!.train + parts[0]!.val + parts[1]!.val + parts[0]!.test + parts[1]!.test],
+    [10],
+  );
   assert.ok(parts.every(({ train, val, test }) => train >= 3 && val >= 1 && test >= 1));
   assert.equal(look.split, "train, val, test by subject, drawn");
   const depths = Object.values(volumes)
@@ -115,7 +124,10 @@ test("quarantined volumes are listed with their reasons; fractions are counted t
   const dataset = await prepare({ source, destination: join(folder, "set") });
   const result = await inspect({ path: dataset.directory });
   assert.ok(result.look.kind === "dataset");
-  assert.deepEqual(result.look.quarantined.map(({ source }) => source), ["bad.npy"]); // prettier-ignore
+  assert.deepEqual(
+    result.look.quarantined.map(({ source }) => source),
+    ["bad.npy"],
+  );
   assert.deepEqual([result.look.values.min, result.look.values.max, result.look.values.count], [0, 1, 240]);
   assert.match(inspectText(result), /1 quarantined\n {2}bad\.npy: .*NaN/);
 });

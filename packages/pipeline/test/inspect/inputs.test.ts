@@ -49,7 +49,10 @@ leakFree(
       [dataset, config({ "slice.size": "[31, 16]" })],
       [dataset, config({ "transform.augment": "strong" })],
       [dataset, config({ "transform.augment": "strong", "slice.size": "[12, 40]" })],
-      ...(["uint8", "uint16", "float32"] as const).map((dtype): [Dataset, RunConfig] => [withValues(dataset, folder, dtype), config()]), // prettier-ignore
+      ...(["uint8", "uint16", "float32"] as const).map((dtype): [Dataset, RunConfig] => [
+        withValues(dataset, folder, dtype),
+        config(),
+      ]),
     ];
     for (const [set, run] of cases) {
       for (const { comparison } of compared(set, run)) {

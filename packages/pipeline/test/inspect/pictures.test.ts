@@ -158,7 +158,6 @@ for (const [ending, allowed] of [
   ["webp", 0],
   ["gif", 3],
 ] as const)
-  // prettier-ignore
   test(`animation.${ending}: a frame a slice in the patient's order, without end, ${allowed === 0 ? "every grey value kept" : "within 3 of 255, on average within 0.1"} (decoded by sharp)`, async (t) => {
     const volume = phantom("RAI");
     const [nx, ny, nz] = volume.shape;
@@ -174,7 +173,10 @@ for (const [ending, allowed] of [
       const apart = found.map((value, i) => Math.abs(value - greyOf(lps.data[k * nx * ny + i]!, -1000, 400)));
       assert.ok(Math.max(...apart) <= allowed, `frame ${k}: ${Math.max(...apart)}`);
       assert.ok(apart.reduce((sum, value) => sum + value, 0) <= 0.1 * apart.length, `frame ${k} on average`);
-      assert.ok(part(film, 0, k * film.pageHeight + ny, nx, 18).some((value) => value > 150), "a number");
+      assert.ok(
+        part(film, 0, k * film.pageHeight + ny, nx, 18).some((value) => value > 150),
+        "a number",
+      );
     }
   });
 
@@ -199,7 +201,10 @@ test("--out: montage, film and histogram, as SVG and PNG; a second call replaces
   const out = join(folder, "new", "look");
   const first = await inspect({ path, out });
   const names = ["montage.png", "animation.webp", "histogram.svg", "histogram.png"];
-  assert.deepEqual(first.files, names.map((name) => join(out, name))); // prettier-ignore
+  assert.deepEqual(
+    first.files,
+    names.map((name) => join(out, name)),
+  );
   const svg = readFileSync(join(out, "histogram.svg"), "utf8");
   assert.match(svg, /^<svg role="img"/);
   assert.match(svg, /HU of scan\.nii/);

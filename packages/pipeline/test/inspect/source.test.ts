@@ -43,7 +43,14 @@ test("a DICOM export: every series with slices, spacing, size, syntax; refusals 
   const { folder, saltFile } = exported(t);
   const { series, setAside, volumes } = await listed({ path: folder, saltFile });
   assert.deepEqual(volumes, []);
-  const lines = series.map(({ description, slices, size, sliceSpacing, transferSyntaxes, refused }) => [description, slices, size.join("x"), sliceSpacing, transferSyntaxes.join(), refused === null]); // prettier-ignore
+  const lines = series.map(({ description, slices, size, sliceSpacing, transferSyntaxes, refused }) => [
+    description,
+    slices,
+    size.join("x"),
+    sliceSpacing,
+    transferSyntaxes.join(),
+    refused === null,
+  ]);
   assert.deepEqual(
     lines.sort((a, b) => String(a[0]).localeCompare(String(b[0]))),
     [
@@ -92,14 +99,20 @@ test("--series picks one: a UID, an expression on the description, the thinnest;
   };
   const thin = await picked("thin");
   assert.deepEqual([thin.format, thin.shape, thin.unit, thin.orientation], ["DICOM", [32, 24, 3], "HU", "LPS"]);
-  assert.deepEqual([thin.facts["description"], thin.facts["transfer syntax"], thin.facts["model"]], ["Thin", "RLE Lossless", "Model 5"]); // prettier-ignore
+  assert.deepEqual(
+    [thin.facts["description"], thin.facts["transfer syntax"], thin.facts["model"]],
+    ["Thin", "RLE Lossless", "Model 5"],
+  );
   assert.deepEqual(thin.setAside.map(({ code }) => code).sort(), ["colour", "localizer", "not-dicom", "same-instance"]);
   const { series } = await listed({ path: folder, saltFile });
   const lung = series.find(({ description }) => description === "Lung")!;
   assert.equal((await picked(lung.uid)).facts["description"], "Lung");
   assert.equal((await picked("^lu")).facts["description"], "Lung");
   await assert.rejects(inspect({ path: folder, saltFile, series: "kidney" }), /none matches kidney.*"Lung"/s);
-  await assert.rejects(inspect({ path: folder, saltFile, series: "(" }), (error) => error instanceof PrepareError && /regular expression/.test(error.message)); // prettier-ignore
+  await assert.rejects(
+    inspect({ path: folder, saltFile, series: "(" }),
+    (error) => error instanceof PrepareError && /regular expression/.test(error.message),
+  );
 });
 
 test("a series that prepare refuses: listed with the reason, not usable; with --allow-gaps it is read; pictures of it get the refusal", async (t) => {
@@ -157,7 +170,10 @@ test("a zip of DICOM, a folder of slices, an array and an archive are told apart
   }
   const pngs = await inspect({ path: join(folder, "pngs") });
   assert.ok(pngs.look.kind === "volume");
-  assert.deepEqual([pngs.look.format, pngs.look.shape, pngs.look.values.min, pngs.look.values.max], ["PNG", [8, 6, 3], 10, 100]); // prettier-ignore
+  assert.deepEqual(
+    [pngs.look.format, pngs.look.shape, pngs.look.values.min, pngs.look.values.max],
+    ["PNG", [8, 6, 3], 10, 100],
+  );
 
   // Content decides, not the name.
   await writeNifti(join(folder, "scan.nii"), phantom());
@@ -195,7 +211,10 @@ test("a folder of several volumes: sizes from headers, a damaged one with its re
     assert.ok(one.look.kind === "volume" && one.look.orientation === "RAS", id);
     assert.equal(one.look.facts["class"], "class_1");
   }
-  await assert.rejects(inspect({ path: folder, id: "e" }), (error) => error instanceof InspectError && /names none of 4/.test(error.message)); // prettier-ignore
+  await assert.rejects(
+    inspect({ path: folder, id: "e" }),
+    (error) => error instanceof InspectError && /names none of 4/.test(error.message),
+  );
   await assert.rejects(inspect({ path: folder, montage: join(folder, "m.png") }), /holds 4.*--id/s);
   await assert.rejects(inspect({ path: folder, series: "thinnest" }), /no DICOM series/);
   await assert.rejects(inspect({ path: join(folder, "class_1/d.nii") }), /d\.nii/);

@@ -72,7 +72,10 @@ for (const [unit, data] of [
     ]) {
       assert.equal(edges.length, shares.length + 1);
       assert.ok(edges.every((edge, k) => k === 0 || edge > edges[k - 1]!));
-      const counted = shares.map((_, k) => Array.from(data as ArrayLike<number>).filter((value) => value >= edges[k]! && value < edges[k + 1]!).length); // prettier-ignore
+      const counted = shares.map(
+        (_, k) =>
+          Array.from(data as ArrayLike<number>).filter((value) => value >= edges[k]! && value < edges[k + 1]!).length,
+      );
       // Values of fractions are known to a 65535th of their range: one that close to an edge may fall beyond it.
       const slack = data instanceof Float32Array ? 3 : 0;
       shares.forEach((share, k) => assert.ok(Math.abs(share * data.length - counted[k]!) <= slack + 1e-6, `bin ${k}`));

@@ -26,7 +26,9 @@ test(
     const child = fileURLToPath(new URL("./cache-ranks-child.js", import.meta.url));
     const result = await launchProcesses(2, process.execPath, [child, folder], { cores: 2 });
     assert.deepEqual(result, { exitCode: 0, failed: null });
-    const [first, second] = [0, 1].map((rank) => JSON.parse(readFileSync(join(folder, `said${rank}.json`), "utf8")) as Record<string, Said>); // prettier-ignore
+    const [first, second] = [0, 1].map(
+      (rank) => JSON.parse(readFileSync(join(folder, `said${rank}.json`), "utf8")) as Record<string, Said>,
+    );
     assert.equal(Object.keys(first!).length, 16);
     for (const [name, said] of Object.entries(first!)) {
       const other = second![name]!;

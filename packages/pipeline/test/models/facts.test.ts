@@ -68,7 +68,10 @@ test("memory: a batch of two holds twice the activations, the weights stay; a fr
 test("a model that cannot take the size has no cost and says why; the others have theirs", () => {
   const rows = modelFacts({ ...shape, slices: 16 });
   const without = rows.filter(({ cost }) => cost === null);
-  assert.deepEqual(without.map(({ name }) => name), ["simple_modular", "attn"]); // prettier-ignore
+  assert.deepEqual(
+    without.map(({ name }) => name),
+    ["simple_modular", "attn"],
+  );
   for (const { problem } of without) assert.match(problem ?? "", /at least 32; received 128 x 128 x 16/);
   for (const { cost, problem } of rows) assert.equal(cost === null, problem !== null);
 });

@@ -23,11 +23,19 @@ test(
     const child = fileURLToPath(new URL("./full-disk-child.js", import.meta.url));
     const result = await launchProcesses(2, process.execPath, [child, folder], { cores: 2 });
     assert.deepEqual(result, { exitCode: 0, failed: null });
-    const [first, second] = [0, 1].map((rank) => JSON.parse(readFileSync(join(folder, `${rank}.json`), "utf8")) as Record<string, Said>); // prettier-ignore
+    const [first, second] = [0, 1].map(
+      (rank) => JSON.parse(readFileSync(join(folder, `${rank}.json`), "utf8")) as Record<string, Said>,
+    );
     const { digest } = first!["room"]!;
-    for (const said of [first!, second!]) for (const [name, one] of Object.entries(said)) assert.equal(one.digest, digest, name); // prettier-ignore
+    for (const said of [first!, second!])
+      for (const [name, one] of Object.entries(said)) assert.equal(one.digest, digest, name);
     const files = (name: string) => [first![name]!.files.length, second![name]!.files.length];
     // Where rank 0 has none, there is nothing to copy.
-    assert.deepEqual(["room", "alone", "rank 0", "rank 1"].map(files), [[1, 1], [0, 0], [0, 0], [1, 0]]); // prettier-ignore
+    assert.deepEqual(["room", "alone", "rank 0", "rank 1"].map(files), [
+      [1, 1],
+      [0, 0],
+      [0, 0],
+      [1, 0],
+    ]);
   },
 );

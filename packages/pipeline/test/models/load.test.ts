@@ -79,7 +79,11 @@ const spoilt: [what: string, change: (weights: Map<string, Tensor>) => void, mes
     (all) => all.delete("layer3.1.conv2.weight"),
     /\(missing: layer3\.1\.conv2\.weight\)\. slice\.pret/,
   ],
-  ["a wrong shape", (all) => all.set("conv1.weight", randn([64, 1, 7, 7])), /conv1\.weight \(expected \[64, 3, 7, 7\], received \[64, 1, 7, 7\]\)/], // prettier-ignore
+  [
+    "a wrong shape",
+    (all) => all.set("conv1.weight", randn([64, 1, 7, 7])),
+    /conv1\.weight \(expected \[64, 3, 7, 7\], received \[64, 1, 7, 7\]\)/,
+  ],
   ["an unknown key", (all) => all.set("layer5.0.conv1.weight", randn([1])), /unexpected: layer5\.0\.conv1\.weight/],
 ];
 for (const [what, change, message] of spoilt) {

@@ -117,10 +117,18 @@ leakFree("stackVolumes cuts each volume where it lies and marks what is padding"
   assert.deepEqual(mask_BS.toArray(), [1, 1, 1, 0]);
   const maps_NFhw = embedding_NE.view(3, 1, 1, 2);
   const stacked = stackVolumes(maps_NFhw, [{ offset: 2, count: 1 }], 2).features_BS;
-  assert.deepEqual([stacked.shape, stacked.toArray()], [[1, 2, 1, 1, 2], [5, 6, 0, 0]]); // prettier-ignore
+  assert.deepEqual(
+    [stacked.shape, stacked.toArray()],
+    [
+      [1, 2, 1, 1, 2],
+      [5, 6, 0, 0],
+    ],
+  );
 });
 
-const depths = (...counts: number[]) => ({ volumes: counts.map((count) => ({ ...fakeDataset([["v", "s", 0]]).volumes[0]!, count })) }); // prettier-ignore
+const depths = (...counts: number[]) => ({
+  volumes: counts.map((count) => ({ ...fakeDataset([["v", "s", 0]]).volumes[0]!, count })),
+});
 
 test("the flatten head is refused where depths differ, with the heads that do fit", () => {
   const config = loadConfig({ text: "volume: {head: flatten}" });

@@ -23,7 +23,11 @@ for (const [file, make] of Object.entries(parityTable)) {
     const script = `fixtures/models/${file}.py`;
     leakFree(
       `${titleOf(of)}: names, shapes, forward, loss and gradients are PyTorch's, to 1e-9 in float64 and loosely in float32; so is its cost (${script})`,
-      () => checkParity(of, make, [["float64", tight], ["float32", loose]]), // prettier-ignore
+      () =>
+        checkParity(of, make, [
+          ["float64", tight],
+          ["float32", loose],
+        ]),
     );
     if (of.dropped !== null)
       leakFree(`${titleOf(of)}: dropout from a seed drops what PyTorch's drops (${script})`, () => {

@@ -42,7 +42,6 @@ leakFree(
       [7, 8],
       [0, 0],
     ] as const)
-      // prettier-ignore
       assert.deepEqual(own(embed([0, a, b])), own(first), `slice 0 beside ${a} and ${b}`);
     assert.deepEqual(embed([0, 1, 2]), first);
     assert.deepEqual(buffers(), before, "running statistics");
@@ -63,7 +62,15 @@ for (const size of [null, "[8, 10]"]) {
         scope(() => void see());
         return seen;
       };
-      const classes = { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }; // prettier-ignore
+      const classes = {
+        count: 2,
+        names: ["a", "b"],
+        ordinal: false,
+        mapping: new Map([
+          [0, 0],
+          [1, 1],
+        ]),
+      };
       const task: Task = { classes, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));
@@ -106,12 +113,18 @@ leakFree(
 
     const first = ask();
     assert.equal(first.cached, false);
-    assert.deepEqual(first.placed, [{ offset: 0, count: 3 }, { offset: 3, count: 4 }]); // prettier-ignore
+    assert.deepEqual(first.placed, [
+      { offset: 0, count: 3 },
+      { offset: 3, count: 4 },
+    ]);
     assert.deepEqual(ask(), { ...first, cached: true });
     assert.equal(passes, 1);
 
     const others = [ask({ weightsHash: "w2" }), ask({ datasetHash: "d2" }), ask({ store: narrow })];
-    assert.deepEqual(others.map(({ cached }) => cached), [false, false, false]); // prettier-ignore
+    assert.deepEqual(
+      others.map(({ cached }) => cached),
+      [false, false, false],
+    );
     assert.notDeepEqual(others[2]?.values, first.values);
     assert.equal(ask({}, volumes.slice(1)).cached, false);
     assert.deepEqual(ask(), { ...first, cached: true });

@@ -98,7 +98,6 @@ test("imagenet is torchvision's IMAGENET1K_V1 of the trunk's depth, imagenet_v2 
     ["imagenet", 50],
     ["imagenet_v2", 50],
   ] as const)
-    // prettier-ignore
     await assert.rejects(findPretrained(value, depth, { env, home }), (error) => {
       assert.ok(error instanceof DownloadError);
       assert.match(error.message, /from https:\/\/download\.pytorch\.org\/models\/resnet/);

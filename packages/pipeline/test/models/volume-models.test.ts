@@ -42,7 +42,10 @@ const valuesOf = (module: Module) =>
 function train(model: VolumeModel, x: Tensor, forward: () => Tensor = () => model.forward(x)): number {
   using optimizer = new Adam(model.parameters(), { learningRate: 1e-2, weightDecay: 0.1 });
   model.train();
-  const target = tensor(Array.from({ length: x.size(0) }, (_, k) => k % 2), { dtype: "int64" }); // prettier-ignore
+  const target = tensor(
+    Array.from({ length: x.size(0) }, (_, k) => k % 2),
+    { dtype: "int64" },
+  );
   const loss = F.crossEntropy(forward(), target);
   loss.backward();
   optimizer.step();
@@ -191,7 +194,10 @@ for (const [name, make] of frozenModels) {
     const before = valuesOf(part);
     train(model, randn([2, 1, 32, 32, 3]));
     const after = valuesOf(part);
-    assert.notEqual(after.get("resnet.conv1.weight") ?? after.get("conv1.weight"), before.get("resnet.conv1.weight") ?? before.get("conv1.weight")); // prettier-ignore
+    assert.notEqual(
+      after.get("resnet.conv1.weight") ?? after.get("conv1.weight"),
+      before.get("resnet.conv1.weight") ?? before.get("conv1.weight"),
+    );
   });
 }
 

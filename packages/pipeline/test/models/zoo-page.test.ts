@@ -38,6 +38,13 @@ test("docs/reference/models.md holds the zoo as it is (WRITE_REFERENCE=1 rewrite
 });
 
 test("counts and bytes are short", () => {
-  assert.deepEqual([999, 9999, 34246, 24_688_962, 45.567e9, 123e9].map(shortCount), ["999", "9999", "34.2 k", "24.7 M", "45.6 G", "123 G"]); // prettier-ignore
+  assert.deepEqual([999, 9999, 34246, 24_688_962, 45.567e9, 123e9].map(shortCount), [
+    "999",
+    "9999",
+    "34.2 k",
+    "24.7 M",
+    "45.6 G",
+    "123 G",
+  ]);
   assert.deepEqual([2 ** 19, 1.5 * 2 ** 30].map(shortBytes), ["0.500 MiB", "1.50 GiB"]);
 });

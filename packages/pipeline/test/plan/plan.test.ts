@@ -73,7 +73,10 @@ test("window, size, sampling, head and selection follow the data; small validati
   assert.equal(value(ct, laptop, null, "volume.head"), "conv1d");
   assert.equal(value({ ...ct, depth: [3, 20, 43] }, laptop, null, "volume.head"), "attention");
   assert.equal(value(ct, laptop, null, "slice.select"), "auroc");
-  assert.equal(value({ ...ct, classes: ["a", "b", "c"], train: [9, 9, 9], val: [3, 3, 3] }, laptop, null, "slice.select"), "macro_f1"); // prettier-ignore
+  assert.equal(
+    value({ ...ct, classes: ["a", "b", "c"], train: [9, 9, 9], val: [3, 3, 3] }, laptop, null, "slice.select"),
+    "macro_f1",
+  );
   const warnings = choose({ ...ct, val: [10, 20], flags: ["look here"] }, laptop, null).warnings;
   assert.equal(warnings[0], "look here");
   assert.match(warnings[1]!, /30 validation volumes choose the epoch/);
@@ -100,7 +103,8 @@ test("the file holds each choice with its reason, and loads as what it says", ()
     const yaml = planYaml(chosen, data, laptop);
     const config = loadConfig({ file: "plan.yaml", text: yaml });
     assert.equal(config.slice.model, "slice_cnn");
-    for (const { reason } of chosen.choices) assert.ok(yaml.includes(`# ${reason}\n`) || yaml.endsWith(`# ${reason}\n`), reason); // prettier-ignore
+    for (const { reason } of chosen.choices)
+      assert.ok(yaml.includes(`# ${reason}\n`) || yaml.endsWith(`# ${reason}\n`), reason);
   }
 });
 
@@ -120,14 +124,20 @@ test("planned on a real small data set, measured on this machine, and trained", 
   const folder = scratch();
   const data = await smallDataset(folder);
   const planned = await plan({ data, budget: 3600, threads: 1, device: "cpu" });
-  assert.deepEqual(planned.machine.speeds.map(({ model }) => model), ["slice_cnn", "resnet18", "resnet50"]); // prettier-ignore
+  assert.deepEqual(
+    planned.machine.speeds.map(({ model }) => model),
+    ["slice_cnn", "resnet18", "resnet50"],
+  );
   assert.ok(planned.machine.speeds.every(({ training, embedding }) => training > 0 && embedding > 0));
   assert.equal(
     planned.fingerprint.train.reduce((sum, count) => sum + count, 0),
     10,
   );
   assert.ok(planned.config.slice.epochs >= 4);
-  const short = loadConfig({ text: planned.yaml, overrides: { "slice.epochs": "1", "volume.epochs": "1", "slice.slices_per_volume": "2", threads: "1" } }); // prettier-ignore
+  const short = loadConfig({
+    text: planned.yaml,
+    overrides: { "slice.epochs": "1", "volume.epochs": "1", "slice.slices_per_volume": "2", threads: "1" },
+  });
   assert.equal((await train({ config: short, data, out: join(folder, "run") })).status, "finished");
 });
 

@@ -50,7 +50,10 @@ for (const [kind, keys] of Object.entries(kinds))
       const written = readPredictions(runPaths(run).predictions).find(
         (one) => one.part === "test" && one.model === model.name,
       )!;
-      assert.deepEqual(written.ids, volumes.map(({ id }) => id)); // prettier-ignore
+      assert.deepEqual(
+        written.ids,
+        volumes.map(({ id }) => id),
+      );
       // The vote divides by the sum of its means, which is 1 but for the last digits.
       const tolerance = model.name === "2d_vote" ? 1e-7 : 0;
       model.probabilities.flat().forEach((value, k) => {
@@ -80,7 +83,10 @@ test("a model.json that was edited, or is of a later version, is refused by name
   const whole = readFileSync(file, "utf8");
   const refused = (text: string, problem: RegExp) => {
     writeFileSync(file, text);
-    assert.throws(() => readSpec(run), (error) => error instanceof RunError && error.message.startsWith(file) && problem.test(error.message)); // prettier-ignore
+    assert.throws(
+      () => readSpec(run),
+      (error) => error instanceof RunError && error.message.startsWith(file) && problem.test(error.message),
+    );
   };
   refused(whole.replace('"attention"', '"mean"'), /edited by hand, or damaged/);
   refused(whole.slice(0, 100), /cannot be read/);
@@ -92,7 +98,11 @@ test("a model.json that was edited, or is of a later version, is refused by name
 
 test("a predictor takes other volumes than those of training, and refuses what a flatten head has no weights for", async () => {
   const run = join(folder, "flatten");
-  await train({ config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1", "volume.head": "flatten" }), data, out: run }); // prettier-ignore
+  await train({
+    config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1", "volume.head": "flatten" }),
+    data,
+    out: run,
+  });
   const { height, width, dtype } = datasetInfo(data);
   const voxels = new Int16Array(height * width * 9).fill(-400);
   const source = memorySource({ height, width, dtype }, [{ voxels, count: 9, spacing: [1, 1, 1] }]);
@@ -150,9 +160,16 @@ test("a mapped data set and the same volumes in memory hold the same values", ()
   {
     using mapped = datasetSource(dataset);
     const { height, width, dtype } = dataset.info;
-    const given = dataset.volumes.map(({ first, count, geometry }) => ({ voxels: readStored(dataset, first, count), count, spacing: geometry.spacing })); // prettier-ignore
+    const given = dataset.volumes.map(({ first, count, geometry }) => ({
+      voxels: readStored(dataset, first, count),
+      count,
+      spacing: geometry.spacing,
+    }));
     using held = memorySource({ height, width, dtype }, given);
-    assert.deepEqual(held.volumes.map(({ first, count }) => [first, count]), mapped.volumes.map(({ first, count }) => [first, count])); // prettier-ignore
+    assert.deepEqual(
+      held.volumes.map(({ first, count }) => [first, count]),
+      mapped.volumes.map(({ first, count }) => [first, count]),
+    );
     assert.deepEqual(held.stored_NHW.toTypedArray(), mapped.stored_NHW.toTypedArray());
   }
   assert.equal(liveTensors(), before);
@@ -170,7 +187,10 @@ test("a stored run of version 0.1 gives the predictions that it gave then", asyn
   const then = readPredictions(runPaths(run).predictions);
   await evaluate({ run, resamples: 50, images: false });
   const now = readPredictions(runPaths(run).predictions);
-  assert.deepEqual(now.map(({ model, part, ids }) => [model, part, ids]), then.map(({ model, part, ids }) => [model, part, ids])); // prettier-ignore
+  assert.deepEqual(
+    now.map(({ model, part, ids }) => [model, part, ids]),
+    then.map(({ model, part, ids }) => [model, part, ids]),
+  );
   // On another machine the last bits may be others.
   now.forEach(({ model, probabilities }, k) => {
     const largest = Math.max(

@@ -12,7 +12,9 @@ function tableOf(rows: Record<string, Record<string, string>>): SubjectTable {
 
 test("each subject counts once; numbers as median and quartiles, levels with their share, missing values apart", () => {
   const ages = ["40", "50", "60", "70", "80", "90", "30"];
-  const rows = Object.fromEntries(ages.map((age, k) => [`v${k}`, { age, sex: k % 3 === 0 ? "F" : "M", site: k === 1 ? "" : "A" }])); // prettier-ignore
+  const rows = Object.fromEntries(
+    ages.map((age, k) => [`v${k}`, { age, sex: k % 3 === 0 ? "F" : "M", site: k === 1 ? "" : "A" }]),
+  );
   const table = tableOf({ ...rows, again: { age: "40", sex: "F", site: "A" } });
   const of = (ids: string[]) => ids.map((id) => ({ id, subject: id === "again" ? "v0" : id }));
   const found = participantsOf([
@@ -38,7 +40,12 @@ test("a labels file that says nothing of subjects gives no table", () => {
 });
 
 test("the flow diagram says every number in its text alternative, and keeps names text", () => {
-  const part = (name: string, volumes: number) => ({ part: name, subjects: volumes, volumes, byClass: [{ subjects: volumes, volumes }] }); // prettier-ignore
+  const part = (name: string, volumes: number) => ({
+    part: name,
+    subjects: volumes,
+    volumes,
+    byClass: [{ subjects: volumes, volumes }],
+  });
   const flow: Flow = {
     read: 23,
     refused: 3,
@@ -59,7 +66,6 @@ test("the flow diagram says every number in its text alternative, and keeps name
     "train, 11 subjects, 11 volumes, ill: 11",
     "other, external, 7 subjects",
   ])
-    // prettier-ignore
     assert.ok(description.includes(text), text);
   assert.match(caption, /dashed box is the data set that is scored/);
   assert.equal(flowFigure({ ...flow, refused: 0, leftOut: [] }).svg.split("<rect").length - 1, 2 + 4);
@@ -67,7 +73,9 @@ test("the flow diagram says every number in its text alternative, and keeps name
 
 test("a word for a missing value is no level, and takes nothing from the numbers of the others", () => {
   const ages = ["40", "50", "60", "70", "80", "90", "30", "NA", "-"];
-  const table = tableOf(Object.fromEntries(ages.map((age, k) => [`v${k}`, { PatientAge: age, sex: k < 8 ? "F" : "unknown" }]))); // prettier-ignore
+  const table = tableOf(
+    Object.fromEntries(ages.map((age, k) => [`v${k}`, { PatientAge: age, sex: k < 8 ? "F" : "unknown" }])),
+  );
   const volumes = ages.map((_, k) => ({ id: `v${k}`, subject: `s${k}` }));
   assert.deepEqual(participantsOf([{ name: "all", volumes, table }])?.rows, [
     ["PatientAge, median [quartiles]", "60 [45, 75]"],
@@ -78,7 +86,10 @@ test("a word for a missing value is no level, and takes nothing from the numbers
 });
 
 test("a usual column of too many words is left out of the subgroups, and that is said", () => {
-  const rows = Array.from({ length: 60 }, (_, k) => [`v${k}`, { Site: `clinic ${k % 25}`, scanner_model: "abc"[k % 3]!, site_id: "A" }] as const); // prettier-ignore
+  const rows = Array.from(
+    { length: 60 },
+    (_, k) => [`v${k}`, { Site: `clinic ${k % 25}`, scanner_model: "abc"[k % 3]!, site_id: "A" }] as const,
+  );
   const table = tableOf(Object.fromEntries(rows));
   const volumes = rows.map(([id]) => ({ id }));
   const { columns, notes } = subgroupColumns(table, volumes, undefined);

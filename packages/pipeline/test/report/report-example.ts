@@ -88,14 +88,27 @@ function evidenceFor({ ids }: Predictions): Evidence[] {
 function exampleVoters(counts: readonly number[]): Voters {
   const labels = counts.flatMap((count, label) => new Array<number>(count).fill(label));
   const slice = (said: number) => Float32Array.from(counts, (_, c) => (c === said ? 0.7 : 0.3 / (counts.length - 1)));
-  return { labels, slices: labels.map((label, i) => Array.from({ length: 16 }, (_, s) => slice(s < 3 + 3 * label + (i % 4) ? label : 0))) }; // prettier-ignore
+  return {
+    labels,
+    slices: labels.map((label, i) =>
+      Array.from({ length: 16 }, (_, s) => slice(s < 3 + 3 * label + (i % 4) ? label : 0)),
+    ),
+  };
 }
 
 function exampleFlow(parts: PartCounts[], classes: string[]): Flow {
   const sum = (of: (part: PartCounts) => number) => parts.reduce((total, part) => total + of(part), 0);
   const [volumes, subjects] = [sum((part) => part.volumes) + 4, sum((part) => part.subjects) + 4];
   const leftOut = [{ reason: "no class of this task", volumes: 4 }];
-  return { read: volumes + 2, refused: 2, dataset: { name: "phantom", volumes, subjects }, leftOut, parts, classes, external: null }; // prettier-ignore
+  return {
+    read: volumes + 2,
+    refused: 2,
+    dataset: { name: "phantom", volumes, subjects },
+    leftOut,
+    parts,
+    classes,
+    external: null,
+  };
 }
 
 const made = new Map<string, Promise<ReportInput>>();

@@ -121,7 +121,21 @@ test("one difference has one interval, one test and one sign wherever the report
   const options = { classes: ["a", "b"], seed: 3, resamples: 200 };
   const main = predictions.at(-1)!;
   const summaries = { val: [], test: summarise(predictions, options) };
-  const { pairs } = analyse({ protocol: "clean", ownTest: true, predictions, summaries, mainModel: "2.5d", priors: null, voters: null, evidence: [], columns: [], labelsShuffled: false }, options); // prettier-ignore
+  const { pairs } = analyse(
+    {
+      protocol: "clean",
+      ownTest: true,
+      predictions,
+      summaries,
+      mainModel: "2.5d",
+      priors: null,
+      voters: null,
+      evidence: [],
+      columns: [],
+      labelsShuffled: false,
+    },
+    options,
+  );
   for (const other of predictions.filter(({ model }) => model !== "majority" && model !== "2.5d")) {
     const alone = compareModels(main, other, options);
     const pair = pairs!.pairs.find(({ first, second }) => first === "2.5d" && second === other.model);

@@ -17,7 +17,14 @@ function rightIsBright(): Volume {
   const shape = [40, 30, 6] as const;
   const data = new Int16Array(40 * 30 * 6).fill(-1000);
   for (let k = 0; k < data.length; k++) if (k % 40 >= 30) data[k] = 400;
-  return { data, shape: [...shape], spacing: [2, 1, 3], origin: [0, 0, 0], direction: [-1, 0, 0, 0, 1, 0, 0, 0, 1], unit: "HU" }; // prettier-ignore
+  return {
+    data,
+    shape: [...shape],
+    spacing: [2, 1, 3],
+    origin: [0, 0, 0],
+    direction: [-1, 0, 0, 0, 1, 0, 0, 0, 1],
+    unit: "HU",
+  };
 }
 
 async function picture(dataset: Dataset, chosen: readonly number[], columns = 3) {
@@ -46,7 +53,10 @@ test("side and number are written on the slice; where the sides are unknown ther
   assert.ok(Math.max(...side) > 150 && Math.max(...number) > 150);
   assert.ok(Math.max(...part(withSide, 50, 0, 110, 60)) === 0, "nothing else is written");
   assert.equal(viewText(dataset, [-1000, 400]), "window −1000 to 400 HU; R: the patient's right");
-  const array: Dataset = { ...dataset, info: { ...dataset.info, recipe: { ...dataset.info.recipe, orientation: "as stored" } } }; // prettier-ignore
+  const array: Dataset = {
+    ...dataset,
+    info: { ...dataset.info, recipe: { ...dataset.info.recipe, orientation: "as stored" } },
+  };
   assert.ok(Math.max(...part(await picture(array, [2]), 0, 22, 14, 16)) === 0);
   assert.match(viewText(array, [0, 1]), /sides are unknown/);
 });

@@ -36,7 +36,10 @@ function cacheOf(t: TestContext, days: readonly number[], size?: string) {
 test("the cap: 20 GB, or what SLICESTACK_CACHE_SIZE says; a size that is none is refused with the name", () => {
   assert.equal(cacheCap({ env: {} }), 20e9);
   assert.equal(cacheCap({ env: { SLICESTACK_CACHE_SIZE: "1.5 GiB" } }), 1.5 * 2 ** 30);
-  assert.deepEqual(["0", "500MB", "2tb", "12"].map((text) => parseBytes(text)), [0, 5e8, 2e12, 12]); // prettier-ignore
+  assert.deepEqual(
+    ["0", "500MB", "2tb", "12"].map((text) => parseBytes(text)),
+    [0, 5e8, 2e12, 12],
+  );
   assert.throws(
     () => cacheCap({ env: { SLICESTACK_CACHE_SIZE: "plenty" } }),
     /SLICESTACK_CACHE_SIZE: expected a size such as 20GB.*'plenty'/,
@@ -46,7 +49,14 @@ test("the cap: 20 GB, or what SLICESTACK_CACHE_SIZE says; a size that is none is
 test("the list has every entry with its size, the total and the cap; an empty cache is told as one", (t) => {
   const { place } = cacheOf(t, [3, 1], "1kB");
   const found = listCache(place);
-  assert.deepEqual(found.entries.map(({ part, bytes }) => [part, bytes]), [["weights", 100], ["embeddings", 100], ["embeddings", 100]]); // prettier-ignore
+  assert.deepEqual(
+    found.entries.map(({ part, bytes }) => [part, bytes]),
+    [
+      ["weights", 100],
+      ["embeddings", 100],
+      ["embeddings", 100],
+    ],
+  );
   assert.match(
     cacheText(found),
     /slicestack, 300 B\nembeddings {2}2 files, 200 B, at most 1\.0 kB: features.*\n {2}1\.safetensors/,
@@ -57,7 +67,10 @@ test("the list has every entry with its size, the total and the cap; an empty ca
 test("beyond the size the entry that was not used for longest goes; reading one makes it young; downloads stay", (t) => {
   const { place, entries, left, download } = cacheOf(t, [9, 8, 7, 6], "250");
   touchEntry(entries[0]!); // 9 days old, and just read
-  assert.deepEqual(pruneCache(place).map(({ path }) => path), [entries[1], entries[2]]); // prettier-ignore
+  assert.deepEqual(
+    pruneCache(place).map(({ path }) => path),
+    [entries[1], entries[2]],
+  );
   assert.deepEqual(left(), ["0.safetensors", "3.safetensors"]);
   assert.ok(existsSync(download));
 });

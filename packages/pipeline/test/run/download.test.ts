@@ -47,7 +47,9 @@ test("a file comes whole, into folders that are made, with its progress in bytes
 });
 
 test("a connection that breaks is taken up where it broke", async (t) => {
-  const { url, seen } = await serve(t, (request, response, count) => (count === 1 ? broken(content, 90_000) : file(content))(request, response, count)); // prettier-ignore
+  const { url, seen } = await serve(t, (request, response, count) =>
+    (count === 1 ? broken(content, 90_000) : file(content))(request, response, count),
+  );
   const folder = temporaryFolder(t);
   await download(pinned(url), join(folder, "w.pth"), quick);
   assert.ok(readFileSync(join(folder, "w.pth")).equals(content));
@@ -61,7 +63,9 @@ for (const [what, second] of [
   ["whose file has changed since", file(content, { tag: '"2"' })],
 ] as const)
   test(`from a server ${what} it comes from the start again`, async (t) => {
-    const { url, seen } = await serve(t, (request, response, count) => (count === 1 ? broken(content, 90_000) : second)(request, response, count)); // prettier-ignore
+    const { url, seen } = await serve(t, (request, response, count) =>
+      (count === 1 ? broken(content, 90_000) : second)(request, response, count),
+    );
     const folder = temporaryFolder(t);
     await download(pinned(url), join(folder, "w.pth"), quick);
     assert.ok(readFileSync(join(folder, "w.pth")).equals(content));
@@ -109,7 +113,9 @@ test("after three broken connections it fails with how far it came", async (t) =
 
 test("a server's trouble is tried again, its no is not", async (t) => {
   const folder = temporaryFolder(t);
-  const trouble = await serve(t, (request, response, count) => (count < 3 ? status(503) : file(content))(request, response, count)); // prettier-ignore
+  const trouble = await serve(t, (request, response, count) =>
+    (count < 3 ? status(503) : file(content))(request, response, count),
+  );
   await download(pinned(trouble.url), join(folder, "w.pth"), quick);
   assert.equal(trouble.seen.length, 3);
   const down = await serve(t, status(500));

@@ -86,7 +86,11 @@ test("every byte around the seals of dataset.json, split.json and run.json: a ch
     // Around the seal each byte, before it some.
     for (let at = 0; at < whole.length; at += at < whole.length - 90 ? 31 : 1) {
       flip(file, at, at % 7);
-      assert.throws(read, (error) => error instanceof Error && error.message.includes(basename(file)), `${file} byte ${at}`); // prettier-ignore
+      assert.throws(
+        read,
+        (error) => error instanceof Error && error.message.includes(basename(file)),
+        `${file} byte ${at}`,
+      );
       writeFileSync(file, whole);
     }
     read();
@@ -100,7 +104,10 @@ test("verify: a folder that is none of ours is refused; a cut file and one that 
     () => (writeFileSync(join(run, "predictions.csv"), "model\n"), rmSync(join(run, "cost.json"))),
     async () => {
       const { problems } = await verify(run);
-      assert.deepEqual(problems.map(({ file }) => file), ["cost.json", "predictions.csv"]); // prettier-ignore
+      assert.deepEqual(
+        problems.map(({ file }) => file),
+        ["cost.json", "predictions.csv"],
+      );
       assert.match(problems[0]!.message, /is gone/);
     },
   );
@@ -120,7 +127,12 @@ for (const [name, flaw] of Object.entries({
     const file = join(run, name);
     await changed(
       run,
-      () => flip(file, name === "config.yaml" ? readFileSync(file, "utf8").indexOf("0.001") + 4 : statSync(file).size >> 1, 0), // prettier-ignore
+      () =>
+        flip(
+          file,
+          name === "config.yaml" ? readFileSync(file, "utf8").indexOf("0.001") + 4 : statSync(file).size >> 1,
+          0,
+        ),
       async () => assert.rejects(evaluate({ run, ...quick }), flaw),
     );
   });
@@ -129,21 +141,29 @@ test("labels of the test part that are edited in subjects.csv are refused by aud
   const file = join(data, "subjects.csv");
   const edited = readFileSync(file, "utf8").replace(/^(\d+,[^,]+,)\d/m, (_, start: string) => `${start}4`);
   const flaw = /subjects\.csv: its content was changed after the data set was prepared.*prepare again/;
-  await changed(data, () => writeFileSync(file, edited), async () => {
-    assert.throws(() => openDataset(data), flaw);
-    await assert.rejects(evaluate({ run, ...quick }), flaw);
-    await assert.rejects(train({ config, data, out: join(folder, "never") }), flaw);
-  }); // prettier-ignore
+  await changed(
+    data,
+    () => writeFileSync(file, edited),
+    async () => {
+      assert.throws(() => openDataset(data), flaw);
+      await assert.rejects(evaluate({ run, ...quick }), flaw);
+      await assert.rejects(train({ config, data, out: join(folder, "never") }), flaw);
+    },
+  );
   assert.ok(!existsSync(join(folder, "never")));
 });
 
 test("a flipped voxel ends a training before its folder is made, and an evaluation, each with the volume's id", async () => {
   const file = join(data, "slices.npy");
-  await changed(data, () => flip(file, statSync(file).size - 700), async () => {
-    const flaw = /slices\.npy: the voxels of \d+ are not those that were prepared/;
-    await assert.rejects(train({ config, data, out: join(folder, "never") }), flaw);
-    await assert.rejects(evaluate({ run, ...quick }), flaw);
-  }); // prettier-ignore
+  await changed(
+    data,
+    () => flip(file, statSync(file).size - 700),
+    async () => {
+      const flaw = /slices\.npy: the voxels of \d+ are not those that were prepared/;
+      await assert.rejects(train({ config, data, out: join(folder, "never") }), flaw);
+      await assert.rejects(evaluate({ run, ...quick }), flaw);
+    },
+  );
   assert.ok(!existsSync(join(folder, "never")));
 });
 
@@ -177,7 +197,13 @@ test("a data set and a run from before there were hashes open, are scored, and a
   const old = { data: join(folder, "old-data"), run: join(folder, "old-run") };
   cpSync(data, old.data, { recursive: true });
   cpSync(run, old.run, { recursive: true });
-  const unseal = (file: string, more = /$^/) => writeFileSync(file, readFileSync(file, "utf8").replace(/,\n {2}"sha256": ".*"\n\}\n$/, "\n}\n").replace(more, "")); // prettier-ignore
+  const unseal = (file: string, more = /$^/) =>
+    writeFileSync(
+      file,
+      readFileSync(file, "utf8")
+        .replace(/,\n {2}"sha256": ".*"\n\}\n$/, "\n}\n")
+        .replace(more, ""),
+    );
   for (const file of ["dataset.json", "split.json"]) unseal(join(old.data, file));
   unseal(join(old.run, "split.json"));
   unseal(join(old.run, "run.json"), /^ {2}"configSha256".*\n/m);
@@ -191,8 +217,12 @@ test("a data set and a run from before there were hashes open, are scored, and a
   onNotice(null);
   const about = (name: string) => said.filter((text) => text.includes(name) && text.includes("cannot be checked"));
   assert.deepEqual([about("dataset.json").length, about("run.json").length], [1, 1], said.join("\n"));
-  assert.deepEqual(found.map(({ problems }) => problems), [[], []]); // prettier-ignore
+  assert.deepEqual(
+    found.map(({ problems }) => problems),
+    [[], []],
+  );
   const unchecked = found[1]!.unchecked.map(({ file }) => file);
-  for (const file of ["run.json", "config.yaml", "checkpoints/slice/best.safetensors"]) assert.ok(unchecked.includes(file), unchecked.join()); // prettier-ignore
+  for (const file of ["run.json", "config.yaml", "checkpoints/slice/best.safetensors"])
+    assert.ok(unchecked.includes(file), unchecked.join());
   assert.ok(relative(folder, found[1]!.folder) === "old-run");
 });

@@ -52,7 +52,10 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
   assert.equal(hashOf(runPaths(run("2D")).best("slice")), hashOf(runPaths(run("mean")).best("slice")));
   assert.ok(!existsSync(runPaths(run("2.5D")).state("slice")) && existsSync(runPaths(run("2D")).state("slice")));
   assert.ok(!existsSync(runPaths(run("3D")).best("slice")));
-  assert.deepEqual(["2D", "2.5D", "mean", "3D"].map((name) => readRecord(run(name)).testReads), [0, 0, 0, 0]); // prettier-ignore
+  assert.deepEqual(
+    ["2D", "2.5D", "mean", "3D"].map((name) => readRecord(run(name)).testReads),
+    [0, 0, 0, 0],
+  );
   const markdown = readFileSync(first.files!.table, "utf8");
   for (const text of [
     "| 2D |",
@@ -111,7 +114,13 @@ test("a run that takes its slice stage over is the run that trains it", async ()
   await train({ config, data, out: taken, resume: true });
 
   const refused = (overrides: Record<string, string>, more = {}) =>
-    train({ config: smallConfig({ "slice.epochs": "1", ...overrides }), data, out: join(folder, "no"), sliceFrom: own, ...more }); // prettier-ignore
+    train({
+      config: smallConfig({ "slice.epochs": "1", ...overrides }),
+      data,
+      out: join(folder, "no"),
+      sliceFrom: own,
+      ...more,
+    });
   await assert.rejects(refused({ "slice.batch_size": "8" }), /another slice stage/);
   await assert.rejects(refused({ seed: "9" }), /another slice stage/);
   await assert.rejects(refused({ method: "3d" }), /no slice stage to take/);
@@ -164,7 +173,10 @@ test("folds: each volume scored once, by the model that did not see it", async (
   const [first] = readPredictions(files!.predictions);
   assert.deepEqual([...first!.ids].sort(), dataset.volumes.map(({ id }) => id).sort());
   assert.equal(comparison!.volumes, dataset.volumes.length);
-  assert.deepEqual(comparison!.differences.map(({ second }) => second), ["a", "majority", "shortcut"]); // prettier-ignore
+  assert.deepEqual(
+    comparison!.differences.map(({ second }) => second),
+    ["a", "majority", "shortcut"],
+  );
 });
 
 test("what is wrong in the file is said with its line", async () => {
@@ -182,6 +194,12 @@ test("what is wrong in the file is said with its line", async () => {
   await refusal("name: x\nconfig: base.yaml\nmain: a\nvariants: {a: {}}\n");
   await refusal("name: x\nconfig: base.yaml\nmetrics: [auc]\nmain: a\nvariants: {a: {}, b: {}}\n");
   await refusal("name: x\nconfig: base.yaml\nsettings: {volume.epoch: 1}\nmain: a\nvariants: {a: {}, b: {}}\n");
-  const expected = [/bad\.yaml:4:.*volume\.hed.*volume\.head/s, /bad\.yaml:3:.*one of a, b/s, /at least two, received 1/, /bad\.yaml:3:.*metrics/s, /volume\.epoch.*volume\.epochs/s]; // prettier-ignore
+  const expected = [
+    /bad\.yaml:4:.*volume\.hed.*volume\.head/s,
+    /bad\.yaml:3:.*one of a, b/s,
+    /at least two, received 1/,
+    /bad\.yaml:3:.*metrics/s,
+    /volume\.epoch.*volume\.epochs/s,
+  ];
   expected.forEach((pattern, k) => assert.match(messages[k]!, pattern));
 });

@@ -25,7 +25,10 @@ before(async () => {
   data = await smallDataset(folder, 40);
   writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "volume.epochs": "1" })));
   const variants = "{2D: {method: 2d}, 2.5D: {}, 3D: {method: 3d, volume.model: simple}}";
-  writeFileSync(file, `name: small\nconfig: base.yaml\nseeds: 2\nmetrics: [accuracy, quadraticKappa]\nmain: 2.5D\nvariants: ${variants}\n`); // prettier-ignore
+  writeFileSync(
+    file,
+    `name: small\nconfig: base.yaml\nseeds: 2\nmetrics: [accuracy, quadraticKappa]\nmain: 2.5D\nvariants: ${variants}\n`,
+  );
 });
 
 const hashOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
@@ -66,7 +69,10 @@ test("one table, one figure; the whole share is the ablation's own runs; test is
   assert.match(logged[0]!, /^1\/18 {2}2D, seed 0$/);
   assert.ok(logged.some((line) => /2\.5D, seed 1, 30 %$/.test(line)));
   const points = curve.curve!.points;
-  assert.deepEqual(points.map(({ share }) => share), shares); // prettier-ignore
+  assert.deepEqual(
+    points.map(({ share }) => share),
+    shares,
+  );
   assert.ok(points[0]!.volumes < points[1]!.volumes && points[1]!.volumes < points[2]!.volumes);
   const splitOf = (place: string) => readSplit(runPaths(join(out, "runs", "3D", place)).split);
   assert.equal(splitOf("seed0-share0.3").parts.train.length, splitOf("seed0-share0.3").parts.train.length);
@@ -77,7 +83,9 @@ test("one table, one figure; the whole share is the ablation's own runs; test is
   assert.match(readFileSync(curve.files!.page, "utf8"), /<svg role="img"[^]*<h2 id="power-law">/);
   assert.match(readFileSync(curve.files!.latex, "utf8"), /\\label\{tab:curve-accuracy/);
   for (const line of curve.table.split("\n")) assert.ok(!line.startsWith("|") && !line.startsWith("#"), line);
-  assert.ok(curve.curve!.fits.some(({ variant, metric, fit }) => variant === "3D" && metric === "accuracy" && fit.points === 6)); // prettier-ignore
+  assert.ok(
+    curve.curve!.fits.some(({ variant, metric, fit }) => variant === "3D" && metric === "accuracy" && fit.points === 6),
+  );
 
   const kept = runPaths(join(out, "runs", "2D", "seed0")).best("slice");
   const written = statSync(kept).mtimeMs;
@@ -95,7 +103,9 @@ test("one table, one figure; the whole share is the ablation's own runs; test is
   assert.equal(readRecord(join(out, "runs", "3D", "seed0-share0.6")).testReads, 1);
   const predictions = readPredictions(onTest.files!.predictions);
   const one = predictions.find(({ model }) => model === "3D@0.3#1")!;
-  const right = one.labels.filter((label, i) => one.probabilities[i]!.indexOf(Math.max(...one.probabilities[i]!)) === label).length; // prettier-ignore
+  const right = one.labels.filter(
+    (label, i) => one.probabilities[i]!.indexOf(Math.max(...one.probabilities[i]!)) === label,
+  ).length;
   const scored = onTest.curve!.points[0]!.comparison.methods.find(({ name }) => name === "3D")!;
   assert.equal(scored.metrics.accuracy!.values[1], right / one.labels.length);
   assert.match(readFileSync(onTest.files!.svg, "utf8"), /labelled training volumes/);
@@ -108,7 +118,9 @@ test("--slices-of-all: the head learns from few volumes on the slice model of al
   assert.equal(sliceModel("seed1-share0.3-all-slices"), sliceModel("seed1"));
   assert.match(table, /slice stage saw all training slices/);
   const { log, split } = runPaths(join(out, "runs", "2.5D", "seed1-share0.3-all-slices"));
-  const more = readSplit(runPaths(join(out, "runs", "2.5D", "seed1")).split).parts.train.length - readSplit(split).parts.train.length; // prettier-ignore
+  const more =
+    readSplit(runPaths(join(out, "runs", "2.5D", "seed1")).split).parts.train.length -
+    readSplit(split).parts.train.length;
   assert.match(readFileSync(log, "utf8"), new RegExp(`saw ${more} more training volumes`));
 });
 

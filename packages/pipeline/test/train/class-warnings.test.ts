@@ -12,7 +12,9 @@ test("classes with fewer than 10 training volumes, and those with none in val, a
   const warned = (train: number[], val: number[]) =>
     classWarnings({ classes, parts: { train: volumes(...train), val: volumes(...val), test: [] } });
   assert.deepEqual(warned([10, 200, 10], [1, 30, 2]), []);
-  assert.deepEqual(warned([9, 200, 0], [2, 3, 1]), [`warning: fewer than 10 training volumes of CT-0 (9), CT-4 (0)${remedy}`]); // prettier-ignore
+  assert.deepEqual(warned([9, 200, 0], [2, 3, 1]), [
+    `warning: fewer than 10 training volumes of CT-0 (9), CT-4 (0)${remedy}`,
+  ]);
   assert.deepEqual(warned([10, 200, 1], [2, 0, 0]), [
     `warning: fewer than 10 training volumes of CT-4 (1)${remedy}`,
     `warning: the validation set, which chooses the epoch, holds no volume of CT-1, CT-4${remedy}`,

@@ -21,7 +21,9 @@ before(async () => {
 
 const hashesOf = (run: string) =>
   (["slice", "volume"] as const).flatMap((stage) => [
-    createHash("sha256").update(readFileSync(runPaths(run).best(stage))).digest("hex"), // prettier-ignore
+    createHash("sha256")
+      .update(readFileSync(runPaths(run).best(stage)))
+      .digest("hex"),
     lastWeights(run, stage),
   ]);
 /** Shape of the last layer's bias in a stage's best weights. */

@@ -140,7 +140,13 @@ test("shards of any number of ranks are the batch, in order, as equal as can be;
       assert.ok(Math.abs(scales - (items === 0 ? 0 : ranks)) < 1e-12);
     }
   }
-  for (const [rank, ranks] of [[2, 2], [-1, 2], [0, 0], [0.5, 2]] as const) assert.throws(() => shardBatch([1], rank, ranks), RangeError); // prettier-ignore
+  for (const [rank, ranks] of [
+    [2, 2],
+    [-1, 2],
+    [0, 0],
+    [0.5, 2],
+  ] as const)
+    assert.throws(() => shardBatch([1], rank, ranks), RangeError);
 });
 
 test("in a world of one, joining, asking and averaging leave things as they are", () => {

@@ -41,9 +41,15 @@ test("weights that explode end the training: run, member and group say stopped, 
 test("one stage of two is not a trained run; the second makes it one", async () => {
   const out = at("stages");
   await train({ config: tinyConfig(), data, out, stage: "slice" });
-  assert.deepEqual([readRecord(out).status, isFinished(out, "slice"), isFinished(out, "volume")], ["stopped", true, false]); // prettier-ignore
+  assert.deepEqual(
+    [readRecord(out).status, isFinished(out, "slice"), isFinished(out, "volume")],
+    ["stopped", true, false],
+  );
   await train({ config: tinyConfig(), data, out, resume: true, keepStates: true });
-  assert.deepEqual([readRecord(out).status, isFinished(out, "slice"), isFinished(out, "volume")], ["trained", true, true]); // prettier-ignore
+  assert.deepEqual(
+    [readRecord(out).status, isFinished(out, "slice"), isFinished(out, "volume")],
+    ["trained", true, true],
+  );
 });
 
 test("a finished run that is resumed computes nothing: its settings stay, and no file that was changed is taken for its own", async () => {
@@ -56,20 +62,33 @@ test("a finished run that is resumed computes nothing: its settings stay, and no
   const whole = readFileSync(summary, "utf8");
   writeFileSync(summary, whole.replace(/\d/, "7"));
   const stages = new Set<string>();
-  const { best } = await train({ config: tinyConfig(), data, out, resume: true, onProgress: ({ stage }) => stages.add(stage) }); // prettier-ignore
+  const { best } = await train({
+    config: tinyConfig(),
+    data,
+    out,
+    resume: true,
+    onProgress: ({ stage }) => stages.add(stage),
+  });
   assert.deepEqual([...stages], [], "nothing is embedded again");
   assert.ok(best.slice! > 0 && best.volume! > 0);
   assert.equal(readRecord(out).environment["threads"], "8");
   assert.deepEqual(readChecksums(out)["metrics.json"], recorded["metrics.json"]);
   const { problems } = await verify(out);
-  assert.deepEqual(problems.map(({ file }) => file), ["metrics.json"], JSON.stringify(problems)); // prettier-ignore
+  assert.deepEqual(
+    problems.map(({ file }) => file),
+    ["metrics.json"],
+    JSON.stringify(problems),
+  );
   writeFileSync(summary, whole);
   assert.deepEqual((await verify(out)).problems, []);
 
   const { metrics } = runPaths(out);
   const rows = readFileSync(metrics, "utf8");
   writeFileSync(metrics, rows.replace(/"train_loss":\d/, '"train_loss":9'));
-  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "RunError", message: /metrics\.jsonl: was changed after it was written\. Put the old file back, or remove it/ }); // prettier-ignore
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), {
+    name: "RunError",
+    message: /metrics\.jsonl: was changed after it was written\. Put the old file back, or remove it/,
+  });
   writeFileSync(metrics, rows);
 });
 
@@ -96,7 +115,11 @@ test("a run folder that is moved while it trains: said as that, and where it lie
   const config = tinyConfig({ "slice.epochs": "6" });
   await train({ config, data, out: at("unmoved") });
   const [out, moved] = [at("from here"), at("to there")];
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./kill-child.js", import.meta.url)), data, out, configToYaml(config)], { stdio: ["ignore", "ignore", "pipe", "ipc"] }); // prettier-ignore
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL("./kill-child.js", import.meta.url)), data, out, configToYaml(config)],
+    { stdio: ["ignore", "ignore", "pipe", "ipc"] },
+  );
   const said = text(child.stderr!);
   await once(child, "message");
   renameSync(out, moved);
@@ -124,7 +147,10 @@ test("a group folder that is moved while it trains, and the folder of a member: 
     });
     assert.equal(existsSync(lost), false);
   }
-  assert.deepEqual(readGroup(at("robbed")).members.map(({ status }) => status), ["stopped", "waiting"]); // prettier-ignore
+  assert.deepEqual(
+    readGroup(at("robbed")).members.map(({ status }) => status),
+    ["stopped", "waiting"],
+  );
 });
 
 test("a stage that was stopped on its way: nothing is built on it; without its last.json it goes on from its states", async () => {
@@ -133,7 +159,10 @@ test("a stage that was stopped on its way: nothing is built on it; without its l
   const controller = new AbortController();
   const stop = (row: { epoch: number }) => row.epoch === 0 && controller.abort();
   await train({ config, data, out, signal: controller.signal, onEpoch: stop });
-  await assert.rejects(train({ config, data, out, resume: true, stage: "volume" }), { name: "RunError", message: /its slice stage is not trained to its end/ }); // prettier-ignore
+  await assert.rejects(train({ config, data, out, resume: true, stage: "volume" }), {
+    name: "RunError",
+    message: /its slice stage is not trained to its end/,
+  });
 
   const epochs = readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length;
   assert.ok(existsSync(newestState(out, "slice")));
@@ -142,7 +171,10 @@ test("a stage that was stopped on its way: nothing is built on it; without its l
   const again = new AbortController();
   again.abort();
   await train({ config, data, out, resume: true, signal: again.signal, onLog: (line) => lines.push(line) });
-  assert.match(lines.join("\n"), /last\.json is gone; last\.\d\.state, the newest checkpoint beside it that is whole, is taken/); // prettier-ignore
+  assert.match(
+    lines.join("\n"),
+    /last\.json is gone; last\.\d\.state, the newest checkpoint beside it that is whole, is taken/,
+  );
   assert.equal(readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length, epochs);
 });
 
@@ -163,7 +195,10 @@ test("a slice stage that was taken over is handed on with the split that it was 
   const bytes = readFileSync(best);
   bytes[bytes.length - 3]! ^= 1;
   writeFileSync(best, bytes);
-  await assert.rejects(train({ config, data, out: at("fourth"), split: fewer, sliceFrom: at("damaged") }), CheckpointError); // prettier-ignore
+  await assert.rejects(
+    train({ config, data, out: at("fourth"), split: fewer, sliceFrom: at("damaged") }),
+    CheckpointError,
+  );
   assert.ok(!existsSync(at("fourth")));
 });
 

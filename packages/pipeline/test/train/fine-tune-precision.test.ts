@@ -24,10 +24,26 @@ for (const name of ["slice_cnn", "resnet18"] as const)
   leakFree(
     `fine_tune of ${name} at 128 x 128 under bfloat16: every weight of trunk and head has the gradient of float32, and moves`,
     (folder) => {
-      const run = config({ "volume.head": "attention", "volume.dropout": "0", "fine_tune.epochs": "1", "fine_tune.chunk": "2" }); // prettier-ignore
+      const run = config({
+        "volume.head": "attention",
+        "volume.dropout": "0",
+        "fine_tune.epochs": "1",
+        "fine_tune.chunk": "2",
+      });
       const dataset = randomDataset(folder, [3, 2], [128, 128]);
       const train = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
-      const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train, val: train, test: [] } }; // prettier-ignore
+      const task: Task = {
+        classes: {
+          count: 2,
+          names: ["a", "b"],
+          ordinal: false,
+          mapping: new Map([
+            [0, 0],
+            [1, 1],
+          ]),
+        },
+        parts: { train, val: train, test: [] },
+      };
       const gradients = [false, true].map((bfloat16) => {
         manualSeed(8);
         const compute = { device: "cpu", bfloat16 };

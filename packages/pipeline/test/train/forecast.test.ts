@@ -24,7 +24,14 @@ test("a run's pieces: training counts thrice, embeddings once for each view, lim
 
 test("later stages are forecast by the speed so far, a resumed share is not counted as done now, the last stage has none later", () => {
   let seconds = 0;
-  const forecast = new Forecast([{ name: "a", work: 100 }, { name: "b", work: 50 }, { name: "c", work: 50 }], () => seconds * 1000); // prettier-ignore
+  const forecast = new Forecast(
+    [
+      { name: "a", work: 100 },
+      { name: "b", work: 50 },
+      { name: "c", work: 50 },
+    ],
+    () => seconds * 1000,
+  );
   const later = (stage: string, done: number, at: number) => {
     seconds = at;
     return forecast.extend({ stage, done, total: 10, unit: "steps" }).later;

@@ -48,10 +48,16 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
   const asked = { config, data, out: group, fold: "all" as const, seeds: 2 };
   const first = await trainGroup({ ...asked, onLog, signal: controller.signal });
   assert.equal(first.status, "stopped");
-  assert.deepEqual(first.members.map(({ name }) => name), names.slice(0, 2)); // prettier-ignore
+  assert.deepEqual(
+    first.members.map(({ name }) => name),
+    names.slice(0, 2),
+  );
   assert.deepEqual([readGroup(group).status, ...statuses()], ["stopped", "trained", "trained", "stopped", "waiting"]);
   await assert.rejects(trainGroup(asked), { name: "RunError", message: /is a group already.*--resume/ });
-  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /fold1-seed7: is not trained to its end.*--resume/ }); // prettier-ignore
+  await assert.rejects(evaluateGroup({ group }), {
+    name: "RunError",
+    message: /fold1-seed7: is not trained to its end.*--resume/,
+  });
 
   // The data set's split is another one by now: the group keeps its own.
   writeSplit(dataset, makeFolds(dataset, { seed: 1, folds: 3 }));
@@ -60,7 +66,10 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
   writeFileSync(torn, "{");
   const lines: string[] = [];
   const second = await trainGroup({ config, data, out: group, resume: true, onLog: (line) => lines.push(line) });
-  assert.deepEqual(second.members.map(({ name, best }) => [name, best === null]), names.map((name, k) => [name, k < 2])); // prettier-ignore
+  assert.deepEqual(
+    second.members.map(({ name, best }) => [name, best === null]),
+    names.map((name, k) => [name, k < 2]),
+  );
   const members = lines.filter((line) => !line.includes(": warning: "));
   assert.deepEqual(members, ["fold1-seed7 (3 of 4)", "fold1-seed8 (4 of 4)"], "finished members are passed over");
   assert.deepEqual([second.status, readGroup(group).status, existsSync(torn)], ["finished", "trained", false]);
@@ -74,12 +83,15 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
 
 test("group.json says what the members are; each member is a run of its own fold and seed on the one split file", () => {
   const record = readGroup(group);
-  assert.deepEqual(record.members.map(({ name, fold, seed, trained }) => [name, fold, seed, trained]), [
-    ["fold0-seed7", 0, 7, ["slice"]],
-    ["fold0-seed8", 0, 8, ["slice"]],
-    ["fold1-seed7", 1, 7, ["slice"]],
-    ["fold1-seed8", 1, 8, ["slice"]],
-  ]); // prettier-ignore
+  assert.deepEqual(
+    record.members.map(({ name, fold, seed, trained }) => [name, fold, seed, trained]),
+    [
+      ["fold0-seed7", 0, 7, ["slice"]],
+      ["fold0-seed8", 0, 8, ["slice"]],
+      ["fold1-seed7", 1, 7, ["slice"]],
+      ["fold1-seed8", 1, 8, ["slice"]],
+    ],
+  );
   assert.equal(groupWords(record.members), "2 folds x 2 seeds");
   const folds = (JSON.parse(readFileSync(groupPaths(group).split, "utf8")) as { folds: { hash: string }[] }).folds;
   for (const { name, fold, seed, splitHash } of record.members) {
@@ -91,10 +103,17 @@ test("group.json says what the members are; each member is a run of its own fold
 });
 
 test("going on with another configuration, other folds or seeds, or within a group that is damaged, is refused", async () => {
-  const go = (more: Partial<Parameters<typeof trainGroup>[0]>) => trainGroup({ config, data, out: group, resume: true, ...more }); // prettier-ignore
+  const go = (more: Partial<Parameters<typeof trainGroup>[0]>) =>
+    trainGroup({ config, data, out: group, resume: true, ...more });
   const other = smallConfig({ method: "2d", seed: "7", "slice.epochs": "2", "slice.dropout": "0" });
-  await assert.rejects(go({ config: other }), { name: "RunError", message: /another configuration \(slice\.epochs: 1, here 2\)/ }); // prettier-ignore
-  await assert.rejects(go({ fold: "all", seeds: 3 }), { name: "RunError", message: /2 folds x 2 seeds, here 2 folds x 3 seeds/ }); // prettier-ignore
+  await assert.rejects(go({ config: other }), {
+    name: "RunError",
+    message: /another configuration \(slice\.epochs: 1, here 2\)/,
+  });
+  await assert.rejects(go({ fold: "all", seeds: 3 }), {
+    name: "RunError",
+    message: /2 folds x 2 seeds, here 2 folds x 3 seeds/,
+  });
   const { record } = groupPaths(group);
   const sealed = readFileSync(record, "utf8");
   const text = sealed.replace(/,\n {2}"sha256": ".*"/, "");
@@ -163,7 +182,10 @@ test("mean and SD over the members are those of the members' own metrics.json", 
   const spread = written.spread.test["2d_vote"]!.negativeLogLikelihood;
   assert.ok(Math.abs(spread.mean - center) < 1e-12 && Math.abs(spread.standardDeviation - deviation) < 1e-12);
   assert.ok(deviation > 0);
-  assert.deepEqual(written.members.map(({ test: scores }) => scores["2d_vote"]!.negativeLogLikelihood), own); // prettier-ignore
+  assert.deepEqual(
+    written.members.map(({ test: scores }) => scores["2d_vote"]!.negativeLogLikelihood),
+    own,
+  );
   for (const name of names) assert.equal(readRecord(join(group, name)).testReads, 1);
 });
 
@@ -201,12 +223,21 @@ test("seeds on the data set's one split share it, and stages may be trained one 
   const staged = smallConfig({ "slice.epochs": "1", "volume.epochs": "1" });
   const out = join(folder, "seeds");
   const slices = await trainGroup({ config: staged, data, out, seeds: 2, stage: "slice" });
-  assert.deepEqual(slices.members.map(({ name }) => name), ["seed0", "seed1"]); // prettier-ignore
-  assert.deepEqual(readGroup(out).members.map(({ trained }) => trained), [["slice"], ["slice"]]); // prettier-ignore
+  assert.deepEqual(
+    slices.members.map(({ name }) => name),
+    ["seed0", "seed1"],
+  );
+  assert.deepEqual(
+    readGroup(out).members.map(({ trained }) => trained),
+    [["slice"], ["slice"]],
+  );
   assert.equal(readGroup(out).status, "stopped");
   await trainGroup({ config: staged, data, out, resume: true, stage: "volume" });
   const { members, status } = readGroup(out);
-  assert.deepEqual([status, ...members.map(({ trained }) => trained.join())], ["trained", "slice,volume", "slice,volume"]); // prettier-ignore
+  assert.deepEqual(
+    [status, ...members.map(({ trained }) => trained.join())],
+    ["trained", "slice,volume", "slice,volume"],
+  );
   assert.equal(members[0]!.splitHash, members[1]!.splitHash);
   assert.equal(readSplit(groupPaths(out).split).datasetHash, dataset.info.hash);
 });

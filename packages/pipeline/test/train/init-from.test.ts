@@ -22,7 +22,15 @@ before(async () => {
 });
 
 const best = (run: string, stage: StageName) =>
-  scope(() => new Map([...readSafetensors(runPaths(run).best(stage)).tensors].map(([name, one]) => [name, { shape: one.shape, hash: digest(one) }]))); // prettier-ignore
+  scope(
+    () =>
+      new Map(
+        [...readSafetensors(runPaths(run).best(stage)).tensors].map(([name, one]) => [
+          name,
+          { shape: one.shape, hash: digest(one) },
+        ]),
+      ),
+  );
 const two = { "task.classes_to_include": "[0, 1]", init_from: first };
 
 // No slice epoch, and head steps too small to be seen: what the run holds is what it started from.
@@ -80,7 +88,10 @@ test("what cannot be a start is refused before a run begins: no run, another mod
     assert.rejects(train({ config: smallConfig({ ...two, ...overrides }), data, out }), { message });
   await refused({ init_from: join(folder, "nowhere") }, /nowhere/);
   await refused({ "slice.model": "resnet18" }, /is a run of slice_cnn \(2\.5d\), this one is of resnet18 \(2\.5d\)/);
-  await refused({ method: "3d", "volume.model": "volume_cnn" }, /is a run of slice_cnn \(2\.5d\), this one is of volume_cnn \(3d\)/); // prettier-ignore
+  await refused(
+    { method: "3d", "volume.model": "volume_cnn" },
+    /is a run of slice_cnn \(2\.5d\), this one is of volume_cnn \(3d\)/,
+  );
   const half = join(folder, "half");
   await train({ config: smallConfig({ "slice.epochs": "0" }), data, out: half, stage: "slice" });
   await refused({ init_from: half }, /volume stage is not trained.*--resume/);

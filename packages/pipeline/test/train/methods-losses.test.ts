@@ -1,9 +1,34 @@
 /** Each loss and each sampler once, in both stages. */
 import { methodTest } from "./methods.js";
 
-const both = (keys: Record<string, string>) => Object.fromEntries(Object.entries(keys).flatMap(([key, value]) => [[`slice.${key}`, value], [`volume.${key}`, value]])); // prettier-ignore
+const both = (keys: Record<string, string>) =>
+  Object.fromEntries(
+    Object.entries(keys).flatMap(([key, value]) => [
+      [`slice.${key}`, value],
+      [`volume.${key}`, value],
+    ]),
+  );
 const short = { "slice.epochs": "1" };
-methodTest("plain sampler, weighted loss, smoothing", { ...short, ...both({ weighted_sampler: "false", weighted_loss: "true", label_smoothing: "0.1" }) }); // prettier-ignore
-methodTest("weighted by subject, focal, mixup", { ...both({ subject_sampler: "true", loss: "focal" }), "slice.mixup": "0.4" }, "slice"); // prettier-ignore
-methodTest("by subject, ordinal, cutmix", { ...both({ weighted_sampler: "false", subject_sampler: "true", loss: "ordinal" }), "slice.cutmix": "1" }, "slice"); // prettier-ignore
-methodTest("soft labels, effective class weights, accumulated, clipped, ema", { ...both({ weighted_loss: "true", class_weights: "effective", accumulate: "2", clip_norm: "1", ema: "0.9" }), "slice.soft_labels": "true", "slice.soft_label_warmup": "1" }, "slice"); // prettier-ignore
+methodTest("plain sampler, weighted loss, smoothing", {
+  ...short,
+  ...both({ weighted_sampler: "false", weighted_loss: "true", label_smoothing: "0.1" }),
+});
+methodTest(
+  "weighted by subject, focal, mixup",
+  { ...both({ subject_sampler: "true", loss: "focal" }), "slice.mixup": "0.4" },
+  "slice",
+);
+methodTest(
+  "by subject, ordinal, cutmix",
+  { ...both({ weighted_sampler: "false", subject_sampler: "true", loss: "ordinal" }), "slice.cutmix": "1" },
+  "slice",
+);
+methodTest(
+  "soft labels, effective class weights, accumulated, clipped, ema",
+  {
+    ...both({ weighted_loss: "true", class_weights: "effective", accumulate: "2", clip_norm: "1", ema: "0.9" }),
+    "slice.soft_labels": "true",
+    "slice.soft_label_warmup": "1",
+  },
+  "slice",
+);

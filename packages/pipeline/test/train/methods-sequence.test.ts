@@ -2,4 +2,8 @@
 import { methodTest } from "./methods.js";
 
 for (const head of ["noisy_or", "conv1d", "gru", "transformer", "maps_3d"])
-  methodTest(`2.5d ${head}`, { "volume.head": head, "slice.epochs": "1", "volume.width": ["noisy_or", "maps_3d"].includes(head) ? "null" : "8" }); // prettier-ignore
+  methodTest(`2.5d ${head}`, {
+    "volume.head": head,
+    "slice.epochs": "1",
+    "volume.width": ["noisy_or", "maps_3d"].includes(head) ? "null" : "8",
+  });

@@ -9,15 +9,30 @@ import { tinyConfig } from "./support.js";
 
 const tuned = { "slice.epochs": "1", "fine_tune.epochs": "2", "fine_tune.batch_size": "6" };
 methodTest("fine_tune", tuned);
-methodTest("fine_tune in chunks, some slices", { ...tuned, "fine_tune.chunk": "3", "fine_tune.slices": "4", "fine_tune.ema": "0.5", "volume.head": "gru" }); // prettier-ignore
+methodTest("fine_tune in chunks, some slices", {
+  ...tuned,
+  "fine_tune.chunk": "3",
+  "fine_tune.slices": "4",
+  "fine_tune.ema": "0.5",
+  "volume.head": "gru",
+});
 methodTest("slice.epochs 0", { "slice.epochs": "0" });
 
-const others = { "task.classes_to_include": "[0, 1, 2, 3, 4]", "task.class_mapping": "{0: 0, 1: 0, 2: 1, 3: 1, 4: 1}", "slice.epochs": "1" }; // prettier-ignore
+const others = {
+  "task.classes_to_include": "[0, 1, 2, 3, 4]",
+  "task.class_mapping": "{0: 0, 1: 0, 2: 1, 3: 1, 4: 1}",
+  "slice.epochs": "1",
+};
 for (const [name, init_from, more, notes] of [
   ["2.5d", "fine_tune whole", {}, /fc3\.weight begins anew: 2 x 128 here, 5 x 128 there.*fc3\.bias begins anew/],
   ["2d", "slice.epochs 0 whole", { method: "2d" }, /begins anew/],
 ] as const) {
-  methodTest(`init_from, with other classes, ${name}`, { ...others, ...more, "slice.epochs": name === "2d" ? "2" : "1", init_from: runFolder(init_from) }); // prettier-ignore
+  methodTest(`init_from, with other classes, ${name}`, {
+    ...others,
+    ...more,
+    "slice.epochs": name === "2d" ? "2" : "1",
+    init_from: runFolder(init_from),
+  });
   test(`init_from, ${name}: the record says which file it was, and which layers begin anew`, () => {
     const { environment } = readRecord(runFolder(`init_from, with other classes, ${name}`));
     assert.match(environment["init_from (slice)"] ?? "", notes);
@@ -28,7 +43,18 @@ for (const [name, init_from, more, notes] of [
 
 test("init_from of another method, and fine_tune on maps_3d, are refused with what to do", async () => {
   const data = await tinyData();
-  const config = tinyConfig({ method: "3d", "volume.model": "simple", "volume.size": "[8, 8, 8]", init_from: runFolder("init_from, with other classes, 2d") }); // prettier-ignore
-  await assert.rejects(train({ config, data, out: runFolder("refused") }), { name: "RunError", message: /is a run of slice_cnn \(2d\), this one is of simple \(3d\).*init_from/ }); // prettier-ignore
-  assert.throws(() => loadConfig({ overrides: { "volume.head": "maps_3d", "fine_tune.epochs": "1" } }), /fine_tune\.epochs: expected 0 with volume\.head maps_3d/); // prettier-ignore
+  const config = tinyConfig({
+    method: "3d",
+    "volume.model": "simple",
+    "volume.size": "[8, 8, 8]",
+    init_from: runFolder("init_from, with other classes, 2d"),
+  });
+  await assert.rejects(train({ config, data, out: runFolder("refused") }), {
+    name: "RunError",
+    message: /is a run of slice_cnn \(2d\), this one is of simple \(3d\).*init_from/,
+  });
+  assert.throws(
+    () => loadConfig({ overrides: { "volume.head": "maps_3d", "fine_tune.epochs": "1" } }),
+    /fine_tune\.epochs: expected 0 with volume\.head maps_3d/,
+  );
 });

@@ -32,7 +32,8 @@ export function methodTest(name: string, overrides: Record<string, string>, stop
     trainHere(whole, data);
     const curves = curvesOf(whole);
     for (const row of curves)
-      for (const key of ["train_loss", "gradient_norm", "val_loss"]) assert.ok(Number.isFinite(row[key]), `${key} ${JSON.stringify(row)}`); // prettier-ignore
+      for (const key of ["train_loss", "gradient_norm", "val_loss"])
+        assert.ok(Number.isFinite(row[key]), `${key} ${JSON.stringify(row)}`);
 
     const stage = stop ?? stages.at(-1)!;
     const steps = curves.filter((row) => row["stage"] === stage).map((row) => row["step"] as number);
@@ -47,8 +48,12 @@ export function methodTest(name: string, overrides: Record<string, string>, stop
     const main = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" }[config.method];
     assert.ok(metrics.test.some(({ model }) => model === main));
     const predictions = readPredictions(runPaths(out).predictions).filter(({ model }) => model === main);
-    assert.deepEqual(predictions.map(({ part }) => part), ["val", "test"]); // prettier-ignore
+    assert.deepEqual(
+      predictions.map(({ part }) => part),
+      ["val", "test"],
+    );
     for (const { probabilities } of predictions)
-      for (const row of probabilities) assert.ok(Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-6 && row.every((p) => p >= 0)); // prettier-ignore
+      for (const row of probabilities)
+        assert.ok(Math.abs(row.reduce((a, b) => a + b, 0) - 1) < 1e-6 && row.every((p) => p >= 0));
   });
 }

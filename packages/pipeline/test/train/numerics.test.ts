@@ -35,7 +35,10 @@ leakFree(
       "out of memory: batches of 8 are now computed in 2 pieces of at most 4",
       "out of memory: batches of 8 are now computed in 4 pieces of at most 2",
     ]);
-    assert.deepEqual(rows.map(({ step }) => step), [1, 2, 3, 4, 5, 6]); // prettier-ignore
+    assert.deepEqual(
+      rows.map(({ step }) => step),
+      [1, 2, 3, 4, 5, 6],
+    );
     const plain = pointStage(config, eight);
     using _plain = plain.model;
     runStageHere(plain, `${folder}/plain`);
@@ -83,7 +86,12 @@ leakFree(
     const stage = { ...hungry(settings(), 2), leastItems: 3 };
     using _model = stage.model;
     const lines: string[] = [];
-    const job = { report: () => undefined, event: () => undefined, stopping: () => false, log: (line: string) => lines.push(line) }; // prettier-ignore
+    const job = {
+      report: () => undefined,
+      event: () => undefined,
+      stopping: () => false,
+      log: (line: string) => lines.push(line),
+    };
     assert.throws(() => runStageHere(stage, folder, { job }), { name: "OutOfMemoryError" });
     assert.deepEqual(lines, ["out of memory: batches of 8 are now computed in 2 pieces of at most 4"]);
   },
@@ -216,7 +224,10 @@ leakFree(
 leakFree("refused in its first epoch, a run leaves no checkpoint to go on from", (folder) => {
   const stage = netStage(settings(), (_, items) => (items.fill(NaN), false));
   using _model = stage.model;
-  assert.throws(() => runStageHere(stage, folder), /the loss is NaN, first no number after layer first, in epoch 1, step 1/); // prettier-ignore
+  assert.throws(
+    () => runStageHere(stage, folder),
+    /the loss is NaN, first no number after layer first, in epoch 1, step 1/,
+  );
   assert.ok(!existsSync(runPaths(folder).state("volume")));
 });
 
@@ -251,7 +262,10 @@ leakFree("a parameter that is to learn and has no gradient after a whole batch e
       return true;
     },
   );
-  assert.deepEqual([...model.stateDict()].map(([name, x]) => [name, x.toArray()]), before); // prettier-ignore
+  assert.deepEqual(
+    [...model.stateDict()].map(([name, x]) => [name, x.toArray()]),
+    before,
+  );
 });
 
 leakFree("parameters that are frozen, or that the model declares as unused, need no gradient", (folder) => {

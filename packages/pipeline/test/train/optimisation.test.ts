@@ -68,7 +68,8 @@ function ratesOf(keys: Record<string, string>): number[] {
     return rates;
   }).flat();
 }
-const all = (body: (step: number, epoch: number) => number) => Array.from({ length: 24 }, (_, step) => body(step, Math.floor(step / 2))); // prettier-ignore
+const all = (body: (step: number, epoch: number) => number) =>
+  Array.from({ length: 24 }, (_, step) => body(step, Math.floor(step / 2)));
 const halfCosine = (share: number) => (0.1 * (1 + Math.cos(Math.PI * share))) / 2;
 const schedules: [string, Record<string, string>, number[]][] = [
   ["constant", { schedule: "constant" }, all(() => 0.1)],
@@ -76,11 +77,27 @@ const schedules: [string, Record<string, string>, number[]][] = [
   ["plateau", { schedule: "plateau" }, all((_, epoch) => (epoch <= 6 ? 0.1 : 0.01))],
   ["step", { schedule: "step" }, all((_, epoch) => 0.1 * 0.1 ** Math.floor(epoch / 4))],
   ["cosine", { schedule: "cosine" }, all((step) => halfCosine(step / 24))],
-  ["constant with warm-up", { schedule: "constant", warmup_epochs: "2" }, all((step) => 0.1 * Math.min(1, (step + 1) / 5))],
-  ["plateau with warm-up", { schedule: "plateau", warmup_epochs: "1" }, all((step, epoch) => (epoch <= 6 ? 0.1 : 0.01) * Math.min(1, (step + 1) / 3))],
-  ["step with warm-up", { schedule: "step", warmup_epochs: "2" }, all((step, epoch) => 0.1 * 0.1 ** Math.floor(epoch / 4) * Math.min(1, (step + 1) / 5))],
-  ["cosine with warm-up", { schedule: "cosine", warmup_epochs: "2" }, all((step) => (step < 4 ? (0.1 * (step + 1)) / 5 : halfCosine((step - 4) / 20)))],
-]; // prettier-ignore
+  [
+    "constant with warm-up",
+    { schedule: "constant", warmup_epochs: "2" },
+    all((step) => 0.1 * Math.min(1, (step + 1) / 5)),
+  ],
+  [
+    "plateau with warm-up",
+    { schedule: "plateau", warmup_epochs: "1" },
+    all((step, epoch) => (epoch <= 6 ? 0.1 : 0.01) * Math.min(1, (step + 1) / 3)),
+  ],
+  [
+    "step with warm-up",
+    { schedule: "step", warmup_epochs: "2" },
+    all((step, epoch) => 0.1 * 0.1 ** Math.floor(epoch / 4) * Math.min(1, (step + 1) / 5)),
+  ],
+  [
+    "cosine with warm-up",
+    { schedule: "cosine", warmup_epochs: "2" },
+    all((step) => (step < 4 ? (0.1 * (step + 1)) / 5 : halfCosine((step - 4) / 20))),
+  ],
+];
 for (const [name, keys, wanted] of schedules) {
   test(`schedule ${name}: the rate of each step (by hand)`, () => {
     ratesOf(keys).forEach((rate, step) => near(rate, wanted[step]!, 1e-12));
@@ -95,7 +112,10 @@ test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, fall
   near(rates.at(-1)!, 0.1 / 25 / 1e4, 1e-12);
   for (const stage of ["slice", "volume", "fine_tune"])
     assert.throws(
-      () => loadConfig({ overrides: { [`${stage}.schedule`]: "one_cycle", [`${stage}.warmup_epochs`]: "1", [`${stage}.epochs`]: "2" } }), // prettier-ignore
+      () =>
+        loadConfig({
+          overrides: { [`${stage}.schedule`]: "one_cycle", [`${stage}.warmup_epochs`]: "1", [`${stage}.epochs`]: "2" },
+        }),
       /warmup_epochs: expected 0, because one_cycle has a rise of its own, received 1/,
     );
 });

@@ -23,7 +23,10 @@ const compute = { device: "cpu", bfloat16: false };
 function gradients(model: Module, backward: () => number): { loss: number; values: Map<string, number[]> } {
   model.zeroGrad();
   const loss = backward();
-  const values = [...model.namedParameters()].map(([name, { grad }]): [string, number[]] => [name, scope(() => grad?.toArray() ?? [])]); // prettier-ignore
+  const values = [...model.namedParameters()].map(([name, { grad }]): [string, number[]] => [
+    name,
+    scope(() => grad?.toArray() ?? []),
+  ]);
   return { loss, values: new Map(values) };
 }
 
@@ -47,11 +50,13 @@ function apart(found: ReadonlyMap<string, number[]>, wanted: ReadonlyMap<string,
 function compare<T, I>(stage: Stage<T, I>, batch: T[], tolerance = 2e-5): void {
   stage.model.train();
   const input = stage.input(batch, 0, 0);
-  const whole = gradients(stage.model, () => scope(() => {
-    const loss = stage.loss(input, { first: 0, count: batch.length });
-    loss.backward();
-    return loss.item();
-  })); // prettier-ignore
+  const whole = gradients(stage.model, () =>
+    scope(() => {
+      const loss = stage.loss(input, { first: 0, count: batch.length });
+      loss.backward();
+      return loss.item();
+    }),
+  );
   for (const pieces of [1, 2, 3, batch.length, batch.length + 3]) {
     const split = gradients(stage.model, () => backwardBatch(stage, input, batch.length, pieces, compute));
     const difference = apart(split.values, whole.values);
@@ -63,7 +68,10 @@ function compare<T, I>(stage: Stage<T, I>, batch: T[], tolerance = 2e-5): void {
 const taskOf = (dataset: Dataset, classes = 3): Task => {
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k % classes }));
   const names = Array.from({ length: classes }, (_, k) => `c${k}`);
-  return { classes: { count: classes, names, ordinal: false, mapping: new Map(names.map((_, k) => [k, k])) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
+  return {
+    classes: { count: classes, names, ordinal: false, mapping: new Map(names.map((_, k) => [k, k])) },
+    parts: { train: volumes, val: volumes, test: [] },
+  };
 };
 
 /** Without batch norm, whose statistics a piece cannot know. */
@@ -98,7 +106,8 @@ const losses: Record<string, string>[] = [
   { loss: "ordinal", weighted_loss: "true", label_smoothing: "0.1" },
 ];
 const mixing: Record<string, string>[] = [{}, { mixup: "0.4", soft_labels: "true" }, { cutmix: "1" }];
-const keysOf = (stage: string, keys: Record<string, string>) => Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${stage}.${key}`, value])); // prettier-ignore
+const keysOf = (stage: string, keys: Record<string, string>) =>
+  Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${stage}.${key}`, value]));
 
 for (const keys of losses) {
   leakFree(
@@ -146,7 +155,13 @@ for (const head of ["attention", "gru"]) {
     (folder) => {
       for (const chunk of [1, 3, 100]) {
         manualSeed(5);
-        const run = config({ "volume.head": head, "volume.dropout": "0", "fine_tune.epochs": "1", "fine_tune.chunk": String(chunk), "volume.weighted_loss": "true" }); // prettier-ignore
+        const run = config({
+          "volume.head": head,
+          "volume.dropout": "0",
+          "fine_tune.epochs": "1",
+          "fine_tune.chunk": String(chunk),
+          "volume.weighted_loss": "true",
+        });
         const dataset = randomDataset(folder, [4, 2, 3, 1], [16, 16]);
         using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         const trunk = createSliceModel({ model: "slice_cnn", dropout: 0.5 }, 3, [16, 16]);
@@ -162,7 +177,11 @@ for (const head of ["attention", "gru"]) {
         });
         const before = [...trunk.namedBuffers()].map(([, buffer]) => scope(() => buffer.toArray()));
         compare(stage, taskOf(dataset).parts.train);
-        assert.deepEqual([...trunk.namedBuffers()].map(([, buffer]) => scope(() => buffer.toArray())), before, "statistics of batch norm stay"); // prettier-ignore
+        assert.deepEqual(
+          [...trunk.namedBuffers()].map(([, buffer]) => scope(() => buffer.toArray())),
+          before,
+          "statistics of batch norm stay",
+        );
       }
     },
   );
@@ -178,7 +197,14 @@ leakFree("with batch norm the pieces differ, as the documentation says, and 3D m
 });
 
 leakFree("pieces of a batch: consecutive, nearly equal, none empty, at most as many as items", () => {
-  for (const [items, pieces] of [[7, 1], [7, 2], [7, 3], [7, 7], [7, 20], [1, 4]] as const) {
+  for (const [items, pieces] of [
+    [7, 1],
+    [7, 2],
+    [7, 3],
+    [7, 7],
+    [7, 20],
+    [1, 4],
+  ] as const) {
     const parts = piecesOf(items, pieces);
     assert.equal(parts.length, Math.min(items, pieces));
     let next = 0;
@@ -188,5 +214,5 @@ leakFree("pieces of a batch: consecutive, nearly equal, none empty, at most as m
       next += count;
     }
     assert.equal(next, items);
-  } // prettier-ignore
+  }
 });

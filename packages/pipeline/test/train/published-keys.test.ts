@@ -26,17 +26,31 @@ function example(folder: string): { dataset: ReturnType<typeof randomDataset>; t
 leakFree(
   "overfit: eight volumes, the same ones always and of every class, though the data set is sorted by class; the model fits them",
   (folder) => {
-    const run = flat("overfit: true, no_transform: true, num_epochs: 30, learning_rate: 0.003", { "slice.schedule": "constant" }); // prettier-ignore
+    const run = flat("overfit: true, no_transform: true, num_epochs: 30, learning_rate: 0.003", {
+      "slice.schedule": "constant",
+    });
     const { dataset, task } = example(folder);
     const chosen = trainingVolumes(run, task);
-    assert.deepEqual(chosen.map(({ label }) => label), [0, 0, 0, 1, 1, 1, 2, 2]); // prettier-ignore
+    assert.deepEqual(
+      chosen.map(({ label }) => label),
+      [0, 0, 0, 1, 1, 1, 2, 2],
+    );
     assert.deepEqual(trainingVolumes(run, task), chosen);
     assert.equal(trainingVolumes(flat("overfit: false"), task).length, 24);
     using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
     using model = createSliceModel(run.slice, 3, [8, 8]);
     const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
-    const seen = new Set(stage.batches(0).concat(stage.batches(7)).flat().map(({ index }) => index)); // prettier-ignore
-    assert.deepEqual([...seen].sort((a, b) => a - b), chosen.flatMap((one) => store.slicesOf(one))); // prettier-ignore
+    const seen = new Set(
+      stage
+        .batches(0)
+        .concat(stage.batches(7))
+        .flat()
+        .map(({ index }) => index),
+    );
+    assert.deepEqual(
+      [...seen].sort((a, b) => a - b),
+      chosen.flatMap((one) => store.slicesOf(one)),
+    );
     const { rows } = runStageHere(stage, folder);
     assert.ok(rows.at(-1)!.train_loss < 0.05, `from ${rows[0]!.train_loss} to ${rows.at(-1)!.train_loss}`);
   },
@@ -52,7 +66,8 @@ leakFree(
       using model = createSliceModel(run.slice, 3, [8, 8]);
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = stage.batches(0)[0]!;
-      const of = (epoch: number) => scope(() => (stage.input(batch, epoch, 0) as { unit_BCHW: { toArray(): number[] } }).unit_BCHW.toArray()); // prettier-ignore
+      const of = (epoch: number) =>
+        scope(() => (stage.input(batch, epoch, 0) as { unit_BCHW: { toArray(): number[] } }).unit_BCHW.toArray());
       return { plain: scope(() => store.unit(batch.map(({ index }) => index)).toArray()), first: of(0), second: of(1) };
     };
     const off = inputs("no_transform: true");

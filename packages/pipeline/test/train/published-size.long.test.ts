@@ -47,7 +47,9 @@ volume: {model: simple, epochs: 1, batch_size: 1}
   const state = runPaths(out).state("volume");
 
   const child = fileURLToPath(new URL("./kill-child.js", import.meta.url));
-  const training = spawn(process.execPath, [child, data, out, configToYaml(config)], { stdio: ["ignore", "ignore", "inherit", "ipc"] }); // prettier-ignore
+  const training = spawn(process.execPath, [child, data, out, configToYaml(config)], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   const ended = once(training, "exit");
   while (!existsSync(state) && training.exitCode === null) await setTimeout(50);
   training.kill("SIGKILL");

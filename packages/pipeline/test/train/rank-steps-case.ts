@@ -51,7 +51,18 @@ function setting(folder: string, depths: number[], size: [number, number], overr
   const run = config(overrides);
   const dataset = randomDataset(mkdtempSync(join(folder, "data-")), depths, size);
   const { volumes } = dataset;
-  const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
+  const task: Task = {
+    classes: {
+      count: 2,
+      names: ["a", "b"],
+      ordinal: false,
+      mapping: new Map([
+        [0, 0],
+        [1, 1],
+      ]),
+    },
+    parts: { train: volumes, val: volumes, test: [] },
+  };
   return { run, dataset, task, store: new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu")) };
 }
 
@@ -67,7 +78,8 @@ function stepsOf<T, I>(stage: Stage<T, I>, pieces: number): Steps {
 }
 
 function sliceSteps(folder: string, model: "resnet18" | "slice_cnn", isSynchronised: boolean): Steps {
-  const [depths, size, batch, pieces] = model === "resnet18" ? [[6, 5], 32, 4, 1] as const : [[3, 2], 16, 5, 3] as const; // prettier-ignore
+  const [depths, size, batch, pieces] =
+    model === "resnet18" ? ([[6, 5], 32, 4, 1] as const) : ([[3, 2], 16, 5, 3] as const);
   const made = setting(folder, [...depths], [size, size], {
     "slice.model": model,
     "slice.batch_size": String(batch),
@@ -96,11 +108,23 @@ function headSteps(folder: string): Steps {
   using _store = made.store;
   using model = createHead({ head: "gru", dropout: 0 }, { embedding: 4, slices: 3, classes: 2 });
   const volumes = ["s0", "s1"].map((subject, label) => ({ subject, label }));
-  const stacks = [{ offset: 0, count: 3 }, { offset: 3, count: 2 }]; // prettier-ignore
+  const stacks = [
+    { offset: 0, count: 3 },
+    { offset: 3, count: 2 },
+  ];
   const features = { features_N: randn([5, 4]), volumes: stacks, cached: false };
   const train = { volumes, views: [features] };
   const val = { volumes, features };
-  const stage = volumeStage({ config: made.run, train, val, head: model, slices: 3, classes: 2, device: "cpu", metadata: {} }); // prettier-ignore
+  const stage = volumeStage({
+    config: made.run,
+    train,
+    val,
+    head: model,
+    slices: 3,
+    classes: 2,
+    device: "cpu",
+    metadata: {},
+  });
   const [[first]] = stage.batches(0) as [[Parameters<typeof stage.input>[0][number]]];
   return stepsOf({ ...stage, batches: () => [[first]] }, 1);
 }

@@ -23,7 +23,9 @@ async function inTwo(name: StepName): Promise<[Steps, Steps]> {
   const child = fileURLToPath(new URL("./rank-steps-child.js", import.meta.url));
   launched ??= launchProcesses(2, process.execPath, [child, folder], { cores: 2 });
   assert.deepEqual(await launched, { exitCode: 0, failed: null });
-  return [0, 1].map((rank) => (JSON.parse(readFileSync(join(folder, `${rank}.json`), "utf8")) as Record<StepName, Steps>)[name]) as [Steps, Steps]; // prettier-ignore
+  return [0, 1].map(
+    (rank) => (JSON.parse(readFileSync(join(folder, `${rank}.json`), "utf8")) as Record<StepName, Steps>)[name],
+  ) as [Steps, Steps];
 }
 
 const norm = (values: readonly number[]) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
@@ -36,7 +38,13 @@ test(
   async () => {
     const [first, second] = await inTwo("resnet18 at 32 pixels");
     // 11 slices in batches of 4: the last three would be parts of two and one.
-    assert.deepEqual([first.batches, second.batches], [[4, 7], [4, 7]]); // prettier-ignore
+    assert.deepEqual(
+      [first.batches, second.batches],
+      [
+        [4, 7],
+        [4, 7],
+      ],
+    );
     assert.ok([...first.losses, ...second.losses].every(Number.isFinite));
     assert.deepEqual(second.gradient, first.gradient);
   },

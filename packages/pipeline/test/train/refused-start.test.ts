@@ -65,7 +65,10 @@ for (const [what, overrides, kind, message] of refusals) {
 
 test("a later stage alone has nothing to begin with: refused before the folder is made", async () => {
   const start = train({ config: tinyConfig(), data, out: at("refused"), stage: "volume" });
-  await assert.rejects(start, (error) => error instanceof ConfigError && /slice stage is trained; give it with --resume/.test(error.message)); // prettier-ignore
+  await assert.rejects(
+    start,
+    (error) => error instanceof ConfigError && /slice stage is trained; give it with --resume/.test(error.message),
+  );
   assert.ok(!existsSync(at("refused")));
 });
 
@@ -100,7 +103,12 @@ test("overwrite never touches a folder that is neither a run nor a group", async
       overwrite: true,
       ...(start === trainGroup ? { seeds: 1 } : {}),
     });
-    await assert.rejects(refused, (error) => error instanceof FolderError && /holds thesis\.tex, which Slicestack did not write.*only what/.test(error.message)); // prettier-ignore
+    await assert.rejects(
+      refused,
+      (error) =>
+        error instanceof FolderError &&
+        /holds thesis\.tex, which Slicestack did not write.*only what/.test(error.message),
+    );
   }
   assert.deepEqual(readdirSync(out), ["thesis.tex"]);
 });

@@ -51,7 +51,10 @@ for (const [what, damage] of damages) {
     const newest = newestState(out, "slice");
     damage(newest);
     assert.equal(trainHere(out, data).status, "finished");
-    assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`${basename(newest)} is damaged or gone; the checkpoint before it is taken`)); // prettier-ignore
+    assert.match(
+      readFileSync(runPaths(out).log, "utf8"),
+      new RegExp(`${basename(newest)} is damaged or gone; the checkpoint before it is taken`),
+    );
     assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
     assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
   });
@@ -105,7 +108,10 @@ test("both checkpoints damaged, or the file that names them: refused, with what 
   const refused = { name: "CheckpointError", message: /last\.json: names no checkpoint that is whole.*another folder/ };
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), refused);
   writeFileSync(runPaths(out).state("slice"), '{"states": [');
-  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "CheckpointError", message: /last\.json: is damaged, and there is no checkpoint beside it that is whole/ }); // prettier-ignore
+  await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), {
+    name: "CheckpointError",
+    message: /last\.json: is damaged, and there is no checkpoint beside it that is whole/,
+  });
   assert.deepEqual(readFileSync(runPaths(out).metrics), before);
 });
 
@@ -115,13 +121,15 @@ test("last.json damaged beside two whole states: the newer one is found by the h
     ["empty", ""],
     ["of another form", '{"states": [{"file": "../x", "sha256": ""}]}'],
   ] as const) {
-    // prettier-ignore
     const out = at(`pointer ${what}`);
     cpSync(at("half"), out, { recursive: true });
     const newest = basename(newestState(out, "slice"));
     writeFileSync(runPaths(out).state("slice"), text);
     assert.equal(trainHere(out, data).status, "finished");
-    assert.match(readFileSync(runPaths(out).log, "utf8"), new RegExp(`last\\.json is damaged; ${newest}, the newest checkpoint beside it that is whole, is taken`)); // prettier-ignore
+    assert.match(
+      readFileSync(runPaths(out).log, "utf8"),
+      new RegExp(`last\\.json is damaged; ${newest}, the newest checkpoint beside it that is whole, is taken`),
+    );
     assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
     assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
   }
@@ -141,13 +149,19 @@ test("a stage that is finished drops its states, also those that a kill left beh
   const out = at("dropped");
   const { best } = await train({ config: tinyConfig(), data, out });
   const listed = () => stages.map((stage) => readdirSync(runPaths(out).checkpoints(stage)).sort());
-  assert.deepEqual(listed(), [["best.safetensors", "best.sha256", "last.json"], ["best.safetensors", "best.sha256", "last.json"]]); // prettier-ignore
+  assert.deepEqual(listed(), [
+    ["best.safetensors", "best.sha256", "last.json"],
+    ["best.safetensors", "best.sha256", "last.json"],
+  ]);
   for (const stage of stages)
     assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
   cpSync(newestState(at("whole"), "slice"), join(runPaths(out).checkpoints("slice"), "last.1.state"));
   const again = await train({ config: tinyConfig(), data, out, resume: true });
   assert.deepEqual([again.status, again.best], ["finished", best]);
-  assert.deepEqual(listed(), [["best.safetensors", "best.sha256", "last.json"], ["best.safetensors", "best.sha256", "last.json"]]); // prettier-ignore
+  assert.deepEqual(listed(), [
+    ["best.safetensors", "best.sha256", "last.json"],
+    ["best.safetensors", "best.sha256", "last.json"],
+  ]);
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
@@ -161,7 +175,10 @@ test("last.json of a finished stage damaged: the weights are whole, so nothing i
   for (const stage of stages)
     assert.deepEqual(readFileSync(runPaths(out).best(stage)), readFileSync(runPaths(at("whole")).best(stage)));
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
-  assert.match(readFileSync(runPaths(out).log, "utf8"), /slice\/last\.json is damaged; the stage is finished, and its best weights are whole: it is written again/); // prettier-ignore
+  assert.match(
+    readFileSync(runPaths(out).log, "utf8"),
+    /slice\/last\.json is damaged; the stage is finished, and its best weights are whole: it is written again/,
+  );
   const written = stages.map((stage) => readFileSync(runPaths(out).state(stage), "utf8"));
   const scoreOf = (text: string) => (JSON.parse(text) as { finished: { best: { score: number } } }).finished.best.score;
   assert.deepEqual(written.map(scoreOf), before.map(scoreOf));
@@ -193,7 +210,11 @@ test("slice.epochs 0: what the slice model started from is not read again by a r
 
 test("two processes on one run folder: the second is refused, whether it resumes or begins, and the first is not disturbed", async () => {
   const out = at("shared");
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./kill-child.js", import.meta.url)), data, out, configToYaml(tinyConfig())], { stdio: ["ignore", "ignore", "inherit", "ipc"] }); // prettier-ignore
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL("./kill-child.js", import.meta.url)), data, out, configToYaml(tinyConfig())],
+    { stdio: ["ignore", "ignore", "inherit", "ipc"] },
+  );
   const exit = once(child, "exit");
   await once(child, "message");
   child.kill("SIGSTOP"); // in the middle of its work, for as long as we look

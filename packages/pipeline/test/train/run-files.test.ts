@@ -27,11 +27,16 @@ test("one seed, two runs, two threads, each with its own cache: identical files,
     await train({ config, data, out: at(name), command: "the same", keepStates: true });
     await evaluate({ run: at(name), command: "the same" });
   }
-  const files = (name: string) => readdirSync(at(name), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(at(name).length + 1)).sort(); // prettier-ignore
+  const files = (name: string) =>
+    readdirSync(at(name), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(at(name).length + 1))
+      .sort();
   const plain = (name: string) => files(name).filter((file) => !timed.test(file));
   assert.deepEqual(plain("two"), plain("one"));
   assert.ok(plain("one").length > 10, plain("one").join(" "));
-  for (const file of plain("one")) assert.ok(readFileSync(join(at("one"), file)).equals(readFileSync(join(at("two"), file))), file); // prettier-ignore
+  for (const file of plain("one"))
+    assert.ok(readFileSync(join(at("one"), file)).equals(readFileSync(join(at("two"), file))), file);
   assert.deepEqual(weightsOf(at("two"), stages), weightsOf(at("one"), stages));
   assert.deepEqual(curvesOf(at("two")), curvesOf(at("one")));
   const metrics = (name: string) => readFileSync(join(at(name), "metrics.json"), "utf8");
@@ -109,7 +114,10 @@ test("TensorBoard's events of a run that was stopped and resumed: checksums hold
   const scalars = new Map<string, number>();
   for (const file of files.sort()) {
     const [first, ...rest] = records(join(at("events"), file));
-    assert.ok([...fields(first!)].some(({ field, value }) => field === 3 && String(value) === "brain.Event:2"), "version first"); // prettier-ignore
+    assert.ok(
+      [...fields(first!)].some(({ field, value }) => field === 3 && String(value) === "brain.Event:2"),
+      "version first",
+    );
     for (const record of rest) {
       const event = new Map([...fields(record)].map(({ field, value }) => [field, value]));
       const time = event.get(1) as number;
@@ -124,7 +132,10 @@ test("TensorBoard's events of a run that was stopped and resumed: checksums hold
       }
     }
   }
-  const rows = readFileSync(join(at("events"), "metrics.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as Record<string, number | string | null>); // prettier-ignore
+  const rows = readFileSync(join(at("events"), "metrics.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, number | string | null>);
   let compared = 0;
   for (const { stage, epoch, ...numbers } of rows)
     for (const [name, value] of Object.entries(numbers)) {
@@ -138,7 +149,11 @@ test("TensorBoard's events of a run that was stopped and resumed: checksums hold
   let best = -Infinity;
   for (const { stage, epoch, val_macro_f1 } of rows.filter((row) => row["stage"] === "slice")) {
     best = Math.max(best, val_macro_f1 as number);
-    assert.equal(scalars.get(`${String(stage)}/best_val_macro_f1 ${String(epoch)}`), Math.fround(best), "the metric that chooses"); // prettier-ignore
+    assert.equal(
+      scalars.get(`${String(stage)}/best_val_macro_f1 ${String(epoch)}`),
+      Math.fround(best),
+      "the metric that chooses",
+    );
   }
   assert.equal(scalars.size, compared + rows.length, "and nothing else");
 });

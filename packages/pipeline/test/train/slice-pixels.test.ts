@@ -25,14 +25,32 @@ function balls(folder: string, [x, y, z]: [number, number, number]): Dataset {
   const [width, height, depth] = [N / x, N / y, N / z];
   const mm = (i: number, n: number, step: number) => (i - (n - 1) / 2) * step;
   const ball = Float32Array.from({ length: depth * height * width }, (_, i) => {
-    const [a, b, c] = [mm(Math.floor(i / (height * width)), depth, z), mm(Math.floor(i / width) % height, height, y), mm(i % width, width, x)]; // prettier-ignore
+    const [a, b, c] = [
+      mm(Math.floor(i / (height * width)), depth, z),
+      mm(Math.floor(i / width) % height, height, y),
+      mm(i % width, width, x),
+    ];
     return 1 / (1 + Math.exp((Math.hypot(a, b, c) - 9) / 1.5));
   });
   const slicesPath = join(folder, "slices.bin");
   writeFileSync(slicesPath, new Float32Array([...ball, ...ball]));
-  const dataset = fakeDataset([["v0", "s0", 0], ["v1", "s1", 1]]); // prettier-ignore
-  const volumes = dataset.volumes.map((volume, k) => ({ ...volume, first: k * depth, count: depth, geometry: { ...volume.geometry, spacing: [x, y, z] as [number, number, number] } })); // prettier-ignore
-  return { ...dataset, volumes, slicesPath, slicesOffset: 0, info: { ...dataset.info, height, width, dtype: "float32", range: [0, 1] } }; // prettier-ignore
+  const dataset = fakeDataset([
+    ["v0", "s0", 0],
+    ["v1", "s1", 1],
+  ]);
+  const volumes = dataset.volumes.map((volume, k) => ({
+    ...volume,
+    first: k * depth,
+    count: depth,
+    geometry: { ...volume.geometry, spacing: [x, y, z] as [number, number, number] },
+  }));
+  return {
+    ...dataset,
+    volumes,
+    slicesPath,
+    slicesOffset: 0,
+    info: { ...dataset.info, height, width, dtype: "float32", range: [0, 1] },
+  };
 }
 
 interface Seen {
@@ -46,10 +64,29 @@ interface Seen {
 /** The largest change of a pixel by a turn of 40 degrees, of a single slice as the slice stage sees it. */
 function changeByTurn(folder: string, { spacing = [1, 1, 1], size, planes = "axial", slice }: Seen): number {
   const dataset = balls(folder, spacing);
-  const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } }; // prettier-ignore
+  const task: Task = {
+    classes: {
+      count: 2,
+      names: ["a", "b"],
+      ordinal: false,
+      mapping: new Map([
+        [0, 0],
+        [1, 1],
+      ]),
+    },
+    parts: { train: dataset.volumes, val: dataset.volumes, test: [] },
+  };
   const index = slice?.(dataset) ?? dataset.volumes[0]!.count / 2;
   const seen = (augment: string): Tensor => {
-    const config = loadConfig({ overrides: { "transform.window": "[0, 1]", "transform.augment": augment, "transform.planes": planes, "slice.size": JSON.stringify(size), "slice.model": "slice_cnn" } }); // prettier-ignore
+    const config = loadConfig({
+      overrides: {
+        "transform.window": "[0, 1]",
+        "transform.augment": augment,
+        "transform.planes": planes,
+        "slice.size": JSON.stringify(size),
+        "slice.model": "slice_cnn",
+      },
+    });
     using store = new SliceStore(datasetSource(dataset), sliceTransform(config, dataset, "cpu"));
     using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, size);
     const stage = sliceStage({ config, task, store, model, compute, metadata: {} });

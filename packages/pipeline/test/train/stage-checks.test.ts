@@ -35,7 +35,11 @@ const refusal = async (out: string, overrides: Record<string, string>): Promise<
 };
 
 test("batches of one slice, whose last maps have one pixel: refused by the key that is wrong", async () => {
-  const error = await refusal(join(folder, "one"), { "slice.model": "resnet18", "slice.size": "[32, 32]", "slice.batch_size": "1" }); // prettier-ignore
+  const error = await refusal(join(folder, "one"), {
+    "slice.model": "resnet18",
+    "slice.size": "[32, 32]",
+    "slice.batch_size": "1",
+  });
   assert.equal(error.key, "slice.batch_size");
   assert.match(
     error.message,
@@ -68,28 +72,64 @@ leakFree("as many pieces as slices: the last ones are merged, so that batch norm
   const run = config({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
   const dataset = randomDataset(own, [4, 3], [32, 32]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
-  const task: Task = { classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, parts: { train: volumes, val: volumes, test: [] } }; // prettier-ignore
+  const task: Task = {
+    classes: {
+      count: 2,
+      names: ["a", "b"],
+      ordinal: false,
+      mapping: new Map([
+        [0, 0],
+        [1, 1],
+      ]),
+    },
+    parts: { train: volumes, val: volumes, test: [] },
+  };
   using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
   using model = createSliceModel({ model: "resnet18", dropout: 0 }, 2, [32, 32]);
-  const stage = sliceStage({ config: run, task, store, model, compute: { device: "cpu", bfloat16: false }, metadata: {} }); // prettier-ignore
+  const stage = sliceStage({
+    config: run,
+    task,
+    store,
+    model,
+    compute: { device: "cpu", bfloat16: false },
+    metadata: {},
+  });
   const [batch = []] = stage.batches(0);
   model.train();
-  const loss = scope(() => backwardBatch(stage, stage.input(batch, 0, 0), batch.length, 5, { device: "cpu", bfloat16: false })); // prettier-ignore
+  const loss = scope(() =>
+    backwardBatch(stage, stage.input(batch, 0, 0), batch.length, 5, { device: "cpu", bfloat16: false }),
+  );
   assert.ok(Number.isFinite(loss));
-  for (const [items, pieces] of [[5, 5], [4, 3], [3, 2], [2, 2], [7, 100]] as const)
-    assert.ok(piecesOf(items, pieces, 2).every(({ count }) => count >= 2), `${items} in ${pieces}`); // prettier-ignore
+  for (const [items, pieces] of [
+    [5, 5],
+    [4, 3],
+    [3, 2],
+    [2, 2],
+    [7, 100],
+  ] as const)
+    assert.ok(
+      piecesOf(items, pieces, 2).every(({ count }) => count >= 2),
+      `${items} in ${pieces}`,
+    );
   assert.deepEqual(piecesOf(1, 3, 2), [{ first: 0, count: 1 }]);
 });
 
 test("select auroc with val volumes of one class is refused by its key; with two classes, or by loss, it is not", () => {
   const dataset = openDataset(data);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k % 2 }));
-  const taskWith = (val: Task["parts"]["val"]): Task => ({ classes: { count: 2, names: ["healthy", "ill"], ordinal: false, mapping: new Map() }, parts: { train: volumes, val, test: [] } }); // prettier-ignore
+  const taskWith = (val: Task["parts"]["val"]): Task => ({
+    classes: { count: 2, names: ["healthy", "ill"], ordinal: false, mapping: new Map() },
+    parts: { train: volumes, val, test: [] },
+  });
   const oneClass = taskWith(volumes.filter(({ label }) => label === 1));
   for (const select of ["auroc", "quadratic_kappa"])
     assert.throws(
       () => checkStages(tinyConfig({ "slice.select": "loss", "volume.select": select }), dataset, oneClass, 1),
-      { name: "ConfigError", key: "volume.select", message: /expects val volumes of at least two classes, the \d+ val volumes are all of ill\. Split again/ }, // prettier-ignore
+      {
+        name: "ConfigError",
+        key: "volume.select",
+        message: /expects val volumes of at least two classes, the \d+ val volumes are all of ill\. Split again/,
+      },
     );
   checkStages(tinyConfig({ "slice.select": "auroc", "volume.select": "auroc" }), dataset, taskWith(volumes), 1);
   checkStages(tinyConfig({ "slice.select": "loss", "volume.select": "loss" }), dataset, oneClass, 1);

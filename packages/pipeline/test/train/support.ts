@@ -75,7 +75,14 @@ export function lastWeights(run: string, stage: StageName): string {
 /** The smallest: 20 phantoms of five classes, 16 x 16 pixels, 8 slices. */
 export async function tinyDataset(folder: string): Promise<string> {
   const source = join(folder, "scans");
-  const phantoms = await generatePhantoms({ destination: source, subjects: 20, seed: 3, size: 32, minimum: 4, workers: 1 }); // prettier-ignore
+  const phantoms = await generatePhantoms({
+    destination: source,
+    subjects: 20,
+    seed: 3,
+    size: 32,
+    minimum: 4,
+    workers: 1,
+  });
   const destination = join(folder, "data");
   await prepare({ source, destination, labels: phantoms.labels, size: [16, 16], depth: 8, workers: 1, name: "tiny" });
   return destination;

@@ -14,8 +14,18 @@ import { newestState } from "./support.js";
 
 /** Settings of a stage with one step an epoch, at rate 0.1, and the keys given. */
 export function settings(overrides: Record<string, string> = {}): OptimisationConfig {
-  const plain = { epochs: "6", batch_size: "4", learning_rate: "0.1", schedule: "constant", optimizer: "sgd", momentum: "0" }; // prettier-ignore
-  const keys = Object.entries({ ...plain, ...overrides }).map(([key, value]): [string, string] => [`volume.${key}`, value]); // prettier-ignore
+  const plain = {
+    epochs: "6",
+    batch_size: "4",
+    learning_rate: "0.1",
+    schedule: "constant",
+    optimizer: "sgd",
+    momentum: "0",
+  };
+  const keys = Object.entries({ ...plain, ...overrides }).map(([key, value]): [string, string] => [
+    `volume.${key}`,
+    value,
+  ]);
   return loadConfig({ overrides: Object.fromEntries(keys) }).volume;
 }
 
@@ -34,7 +44,6 @@ export function pointStage(
   items: readonly number[],
   valLosses: readonly number[] = [],
 ): Stage<number, Tensor> & { model: Point; seen: number[] } {
-  // prettier-ignore
   const model = new Point(1);
   const seen: number[] = [];
   return {
@@ -84,7 +93,6 @@ export function runStageHere<T, I>(
   run: string,
   options: Partial<StageRun> & { stopping?: () => boolean } = {},
 ): ToyRun {
-  // prettier-ignore
   const lines: string[] = [];
   const { stopping = () => false, ...rest } = options;
   const job: JobContext = {
@@ -96,7 +104,10 @@ export function runStageHere<T, I>(
   using log = new MetricsLog(run);
   const compute = { device: "cpu", bfloat16: false };
   const result = trainStage(stage, { run, resume: false, log, compute, job, keepStates: true, ...rest });
-  const rows = readFileSync(runPaths(run).metrics, "utf8").trim().split("\n").map((line) => JSON.parse(line) as EpochRow); // prettier-ignore
+  const rows = readFileSync(runPaths(run).metrics, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as EpochRow);
   return { result, lines, rows };
 }
 

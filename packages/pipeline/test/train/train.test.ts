@@ -155,7 +155,8 @@ test("a run whose data set was moved goes on with the new place, keeps it, and i
   mkdirSync(join(far, "a"));
   renameSync(data, moved);
   try {
-    const remedy = /its data set small \([0-9a-f]{12}\) is no longer in .*evaluate .*whole --data FOLDER, or slicestack train --resume/; // prettier-ignore
+    const remedy =
+      /its data set small \([0-9a-f]{12}\) is no longer in .*evaluate .*whole --data FOLDER, or slicestack train --resume/;
     await assert.rejects(evaluate({ run: whole }), { name: "RunError", message: remedy });
     // The run's own data set at another place is no external one; from here on the run knows the place.
     const own = await evaluate({ run: whole, data: moved });
@@ -213,7 +214,12 @@ test("the published flatten head trains on volumes of one depth", async () => {
 
 test("checkpoint and slice.pretrained are where a run starts from, and a file that does not fit stops it", async () => {
   // At a learning rate too small to move a weight, a run ends with the weights that it began with.
-  const still = { "slice.epochs": "1", "slice.optimizer": "sgd", "slice.learning_rate": "1e-30", "slice.schedule": "constant" }; // prettier-ignore
+  const still = {
+    "slice.epochs": "1",
+    "slice.optimizer": "sgd",
+    "slice.learning_rate": "1e-30",
+    "slice.schedule": "constant",
+  };
   const start = (name: string, overrides: Record<string, string>) => {
     const out = join(folder, name);
     return train({ config: smallConfig({ ...still, ...overrides }), data, out, stage: "slice" });
@@ -233,7 +239,10 @@ test("checkpoint and slice.pretrained are where a run starts from, and a file th
   const pretrained = join(folder, "resnet18.safetensors");
   scope(() => {
     using trunk = new ResNet(18);
-    const weights = new Map<string, Tensor>([["fc.weight", randn([1000, 512])], ["fc.bias", randn([1000])]]); // prettier-ignore
+    const weights = new Map<string, Tensor>([
+      ["fc.weight", randn([1000, 512])],
+      ["fc.bias", randn([1000])],
+    ]);
     // No value may be 0: even the smallest step would move it.
     for (const [name, tensor] of trunk.stateDict())
       weights.set(name, tensor.dtype === "float32" ? tensor.add(0.01) : tensor);

@@ -32,7 +32,11 @@ before(async () => {
     return 1 / (1 + Math.exp((Math.hypot(a, b, c) - 9) / 1.5));
   });
   for (const k of [0, 1]) await writeNpy(join(source, `v${k}.npy`), { data: ball, shape: [N, N, N] });
-  writeTable(join(source, "labels.csv"), ["id", "label"], [0, 1].map((k) => ({ id: `v${k}`, label: k }))); // prettier-ignore
+  writeTable(
+    join(source, "labels.csv"),
+    ["id", "label"],
+    [0, 1].map((k) => ({ id: `v${k}`, label: k })),
+  );
   await prepare({ source, destination: data });
 });
 
@@ -44,7 +48,15 @@ function changeByTurns(size: string, fit: string): number {
   const turned = loadConfig({ overrides: { ...overrides, "transform.augment": JSON.stringify(turn) } });
   const dataset = openDataset(data);
   const task: Task = {
-    classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) }, // prettier-ignore
+    classes: {
+      count: 2,
+      names: ["a", "b"],
+      ordinal: false,
+      mapping: new Map([
+        [0, 0],
+        [1, 1],
+      ]),
+    },
     parts: { train: dataset.volumes, val: dataset.volumes, test: [] },
   };
   const inputOf = (config: typeof plain): Tensor => {

@@ -101,7 +101,14 @@ test("each epoch reaches the server, with the project, the name and the configur
   assert.equal((JSON.parse(begun!["config"]!) as { slice: { batch_size: number } }).slice.batch_size, 16);
   assert.equal(seen.authorization, `Basic ${Buffer.from(`api:${"k".repeat(40)}`).toString("base64")}`);
   assert.match(seen.path, /^\/files\/.*\/scans\/.*\/file_stream$/);
-  assert.deepEqual(seen.rows.map((one) => [one["slice/epoch"], one["slice/train_loss"]]), [[0, 1], [1, 1 / 2], [2, 1 / 3]]); // prettier-ignore
+  assert.deepEqual(
+    seen.rows.map((one) => [one["slice/epoch"], one["slice/train_loss"]]),
+    [
+      [0, 1],
+      [1, 1 / 2],
+      [2, 1 / 3],
+    ],
+  );
   assert.ok(
     seen.rows.every((one) => !("slice/val_auroc" in one)),
     "what is not a number is left out",
@@ -164,5 +171,8 @@ test("train() tells each epoch of each stage, and says in run.log where they are
   assert.deepEqual(told, ["slice/epoch", "volume/epoch", "volume/epoch"]);
   assert.match(readFileSync(runPaths(out).log, "utf8"), /Weights & Biases: http/);
   // What is logged where is no setting of the training: a resume may change it.
-  assert.equal((await train({ config: smallConfig({ ...short, "log.wandb": "false" }), data, out, resume: true })).status, "finished"); // prettier-ignore
+  assert.equal(
+    (await train({ config: smallConfig({ ...short, "log.wandb": "false" }), data, out, resume: true })).status,
+    "finished",
+  );
 });

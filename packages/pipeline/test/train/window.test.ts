@@ -28,7 +28,11 @@ before(async () => {
     const values = Float32Array.from({ length: 16 * 16 * 4 }, () => -400 + 300 * random.normal() + 100 * (k % 2));
     await writeNpy(join(source, `v${k}.npy`), { dtype: "float32", data: values, shape: [16, 16, 4] });
   }
-  writeTable(join(source, "labels.csv"), ["id", "label"], Array.from({ length: 20 }, (_, k) => ({ id: `v${k}`, label: k % 2 }))); // prettier-ignore
+  writeTable(
+    join(source, "labels.csv"),
+    ["id", "label"],
+    Array.from({ length: 20 }, (_, k) => ({ id: `v${k}`, label: k % 2 })),
+  );
   await prepare({ source, destination: data });
 });
 
@@ -36,10 +40,16 @@ test("the window is that of the training part alone, stands in config.yaml, and 
   await train({ config: open, data, out: run });
   const dataset = openDataset(data);
   const ids = new Set(makeSplit(dataset, open.split).parts.train);
-  const expected = defaultWindow(dataset, dataset.volumes.filter(({ id }) => ids.has(id))).window; // prettier-ignore
+  const expected = defaultWindow(
+    dataset,
+    dataset.volumes.filter(({ id }) => ids.has(id)),
+  ).window;
   assert.ok(expected[0] < -800 && expected[1] > 100, expected.join());
   assert.deepEqual(readRunConfig(run).transform.window, expected);
-  assert.match(readFileSync(runPaths(run).log, "utf8"), /transform\.window .* percentiles 0\.5 and 99\.5 of the training values/); // prettier-ignore
+  assert.match(
+    readFileSync(runPaths(run).log, "utf8"),
+    /transform\.window .* percentiles 0\.5 and 99\.5 of the training values/,
+  );
 });
 
 test("a resume with the configuration as it was written goes on; one that names another window is refused", async () => {
@@ -47,7 +57,10 @@ test("a resume with the configuration as it was written goes on; one that names 
   await train({ config: open, data, out: run, resume: true });
   assert.equal(readFileSync(runPaths(run).config, "utf8"), before);
   const other = smallConfig({ method: "2d", "slice.epochs": "1", "transform.window": "[0, 1]" });
-  await assert.rejects(train({ config: other, data, out: run, resume: true }), /began with another configuration \(transform\.window/); // prettier-ignore
+  await assert.rejects(
+    train({ config: other, data, out: run, resume: true }),
+    /began with another configuration \(transform\.window/,
+  );
 });
 
 test("a run that takes over a slice stage takes over its window", async () => {

@@ -5,8 +5,20 @@ import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { resolveWorld, threadsOf, worldFromEnvironment, WorldError, type World } from "../../src/train/world.js";
 
-const own = { SLICESTACK_RANK: "1", SLICESTACK_WORLD_SIZE: "4", SLICESTACK_MASTER_ADDR: "127.0.0.1", SLICESTACK_MASTER_PORT: "4711" }; // prettier-ignore
-const torchrun = { RANK: "5", WORLD_SIZE: "8", LOCAL_RANK: "1", LOCAL_WORLD_SIZE: "4", MASTER_ADDR: "head", MASTER_PORT: "29500" }; // prettier-ignore
+const own = {
+  SLICESTACK_RANK: "1",
+  SLICESTACK_WORLD_SIZE: "4",
+  SLICESTACK_MASTER_ADDR: "127.0.0.1",
+  SLICESTACK_MASTER_PORT: "4711",
+};
+const torchrun = {
+  RANK: "5",
+  WORLD_SIZE: "8",
+  LOCAL_RANK: "1",
+  LOCAL_WORLD_SIZE: "4",
+  MASTER_ADDR: "head",
+  MASTER_PORT: "29500",
+};
 // As slurm-wlm 22.05 sets them: srun -N2 -n3, its third task.
 const srun = {
   SLURM_JOB_ID: "1234",

@@ -82,7 +82,10 @@ trap(1, "the volume stage refuses a slice model of another split, and so does ch
   assert.throws(() => trainHere(run, data), { name: "RunError", message: /was trained on split .*, this run has / });
   const from = tinyConfig({ ...short, checkpoint: runPaths(first).best("slice") });
   const started = join(own, "started");
-  await assert.rejects(train({ config: from, data, out: started, split }), { name: "RunError", message: /was trained on split/ }); // prettier-ignore
+  await assert.rejects(train({ config: from, data, out: started, split }), {
+    name: "RunError",
+    message: /was trained on split/,
+  });
 });
 
 trap(1, "no subject is in two parts, however many volumes it has", () => {
@@ -90,7 +93,10 @@ trap(1, "no subject is in two parts, however many volumes it has", () => {
   const { parts } = makeSplit(fakeDataset(rows), { seed: 1, fractions: [0.6, 0.2, 0.2] });
   const subjects = Object.values(parts).map((ids) => new Set(ids.map((id) => Math.floor(Number(id.slice(1)) / 4))));
   assert.ok(subjects.every((part) => part.size > 0));
-  assert.equal(subjects.reduce((sum, part) => sum + part.size, 0), 15); // prettier-ignore
+  assert.equal(
+    subjects.reduce((sum, part) => sum + part.size, 0),
+    15,
+  );
 });
 
 trap(2, "training never looks at test: with noise in its place, every weight and every score is the same", (own) => {
@@ -98,7 +104,9 @@ trap(2, "training never looks at test: with noise in its place, every weight and
   cpSync(data, spoiled, { recursive: true });
   const dataset = openDataset(spoiled);
   const { info, slicesPath, slicesOffset, volumes } = dataset;
-  const test = new Set((JSON.parse(readFileSync(runPaths(at("begun")).split, "utf8")) as { parts: { test: string[] } }).parts.test); // prettier-ignore
+  const test = new Set(
+    (JSON.parse(readFileSync(runPaths(at("begun")).split, "utf8")) as { parts: { test: string[] } }).parts.test,
+  );
   const bytes = info.height * info.width * storeBytes[info.dtype];
   const file = openSync(slicesPath, "r+");
   for (const { id, first, count } of volumes)
@@ -107,7 +115,11 @@ trap(2, "training never looks at test: with noise in its place, every weight and
   const runs = [data, spoiled].map((where, k) => {
     const run = join(own, `run ${k}`);
     process.env["XDG_CACHE_HOME"] = join(own, `cache ${k}`); // the embeddings of one are not those of the other
-    blankRun(at("begun"), run, tinyConfig({ "slice.schedule": "plateau", "volume.schedule": "plateau", "slice.patience": "1" })); // prettier-ignore
+    blankRun(
+      at("begun"),
+      run,
+      tinyConfig({ "slice.schedule": "plateau", "volume.schedule": "plateau", "slice.patience": "1" }),
+    );
     trainHere(run, where);
     return run;
   });
@@ -150,14 +162,17 @@ trap(
   "slice files 0, 1, 10, 100 … come in the order of their numbers, from the files to the stack of embeddings",
   async (own) => {
     // As arrays and as pictures, which are found in two ways.
-    for (const [volume, label, count] of [["p1", 0, 120], ["p2", 1, 12]] as const)
-    for (let s = 0; s < count; s++) {
-      const array = join(own, `arrays/train/ct_${label}_slice/${volume}_${s}.npy`);
-      const picture = join(own, `pictures/class_${label}/${volume}/${s}.png`);
-      for (const path of [array, picture]) mkdirSync(dirname(path), { recursive: true });
-      await writeNpy(array, { data: new Uint8Array(64).fill(2 * s), shape: [8, 8] });
-      writeFileSync(picture, greyPng(new Uint8Array(64).fill(2 * s), 8, 8));
-    } // prettier-ignore
+    for (const [volume, label, count] of [
+      ["p1", 0, 120],
+      ["p2", 1, 12],
+    ] as const)
+      for (let s = 0; s < count; s++) {
+        const array = join(own, `arrays/train/ct_${label}_slice/${volume}_${s}.npy`);
+        const picture = join(own, `pictures/class_${label}/${volume}/${s}.png`);
+        for (const path of [array, picture]) mkdirSync(dirname(path), { recursive: true });
+        await writeNpy(array, { data: new Uint8Array(64).fill(2 * s), shape: [8, 8] });
+        writeFileSync(picture, greyPng(new Uint8Array(64).fill(2 * s), 8, 8));
+      }
     for (const kind of ["arrays", "pictures"]) {
       const dataset = await prepare({ source: join(own, kind), destination: join(own, `${kind} set`) });
       scope(() => {
@@ -168,12 +183,15 @@ trap(
         const { features_BS, mask_BS } = stackVolumes(features_N, volumes);
         assert.deepEqual(features_BS.shape, [2, 120, 3]);
         const [low, high] = dataset.info.range;
-        for (const [v, count] of [[0, 120], [1, 12]] as const) {
-        const heights = features_BS.select(0, v).select(1, 0).narrow(0, 0, count).toArray();
-        const numbers = heights.map((x) => Math.round(((x * 0.229 + 0.485) * (high - low) + low) / 2) + 0);
-        assert.deepEqual(numbers, upTo(count), `${kind}, volume ${v}`);
-        assert.equal(mask_BS.select(0, v).to({ dtype: "float32" }).sum().item(), count);
-      } // prettier-ignore
+        for (const [v, count] of [
+          [0, 120],
+          [1, 12],
+        ] as const) {
+          const heights = features_BS.select(0, v).select(1, 0).narrow(0, 0, count).toArray();
+          const numbers = heights.map((x) => Math.round(((x * 0.229 + 0.485) * (high - low) + low) / 2) + 0);
+          assert.deepEqual(numbers, upTo(count), `${kind}, volume ${v}`);
+          assert.equal(mask_BS.select(0, v).to({ dtype: "float32" }).sum().item(), count);
+        }
       });
     }
   },
@@ -224,12 +242,19 @@ for (const dtype of ["int16", "uint8"] as const) {
     `one transform: training, embedding, val and prediction show the model the same bits (${dtype})`,
     async (own) => {
       const source = join(own, "source");
-      const values = dtype === "uint8" ? Uint8Array.from({ length: 640 }, (_, k) => (k * 7) % 256) : Int16Array.from({ length: 640 }, (_, k) => ((k * 37) % 2000) - 1200); // prettier-ignore
+      const values =
+        dtype === "uint8"
+          ? Uint8Array.from({ length: 640 }, (_, k) => (k * 7) % 256)
+          : Int16Array.from({ length: 640 }, (_, k) => ((k * 37) % 2000) - 1200);
       for (const label of [0, 1]) {
         mkdirSync(join(source, `class_${label}`), { recursive: true });
         await writeNpy(join(source, `class_${label}`, `v${label}.npy`), { data: values, shape: [8, 8, 10] });
       }
-      const dataset = await prepare({ source, destination: join(own, "set"), ...(dtype === "int16" ? { unit: "HU" as const } : {}) }); // prettier-ignore
+      const dataset = await prepare({
+        source,
+        destination: join(own, "set"),
+        ...(dtype === "int16" ? { unit: "HU" as const } : {}),
+      });
       scope(() => {
         const run = config();
         using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
@@ -239,7 +264,10 @@ for (const dtype of ["int16", "uint8"] as const) {
         const stage = sliceStage({ config: run, task: taskOf(dataset), store, model, compute, metadata: {} });
         const batch = upTo(20).map((index) => ({ index, label: 0, subject: "s" }));
         const trained = watched(() => stage.loss(stage.input(batch, 0, 0), { first: 0, count: 20 }));
-        assert.deepEqual(watched(() => embedSlices(model, store, upTo(20), compute)), trained); // prettier-ignore
+        assert.deepEqual(
+          watched(() => embedSlices(model, store, upTo(20), compute)),
+          trained,
+        );
         assert.deepEqual(
           watched(() => predictSlices(model, store, upTo(20), compute)),
           trained,
@@ -251,19 +279,36 @@ for (const dtype of ["int16", "uint8"] as const) {
         // By hand: nothing wraps, what lies outside of the window is cut.
         const [low, high] = dataset.info.range;
         const stored = (s: number, y: number, x: number) => values[(y * 8 + x) * 10 + s]!;
-        for (const [s, y, x] of [[0, 0, 0], [3, 2, 5], [9, 7, 7], [5, 0, 6]] as const) {
-        const unit = Math.min(1, Math.max(0, (stored(s, y, x) - low) / (high - low)));
-        assert.ok(Math.abs(trained[s * 192 + y * 8 + x]! - (unit - 0.485) / 0.229) < 1e-5, `slice ${s}, ${y}, ${x}`);
-      } // prettier-ignore
+        for (const [s, y, x] of [
+          [0, 0, 0],
+          [3, 2, 5],
+          [9, 7, 7],
+          [5, 0, 6],
+        ] as const) {
+          const unit = Math.min(1, Math.max(0, (stored(s, y, x) - low) / (high - low)));
+          assert.ok(Math.abs(trained[s * 192 + y * 8 + x]! - (unit - 0.485) / 0.229) < 1e-5, `slice ${s}, ${y}, ${x}`);
+        }
       });
     },
   );
 }
 
 const taskOf = ({ volumes }: Dataset): Task => ({
-  classes: { count: 2, names: ["a", "b"], ordinal: false, mapping: new Map([[0, 0], [1, 1]]) },
-  parts: { train: volumes.map((one) => ({ ...one, label: one.label ?? 0 })), val: volumes.map((one) => ({ ...one, label: one.label ?? 0 })), test: [] },
-}); // prettier-ignore
+  classes: {
+    count: 2,
+    names: ["a", "b"],
+    ordinal: false,
+    mapping: new Map([
+      [0, 0],
+      [1, 1],
+    ]),
+  },
+  parts: {
+    train: volumes.map((one) => ({ ...one, label: one.label ?? 0 })),
+    val: volumes.map((one) => ({ ...one, label: one.label ?? 0 })),
+    test: [],
+  },
+});
 
 trap(
   7,
@@ -286,7 +331,10 @@ trap(
       assert.equal(typeof stage.mass(stage.input(batch, 0, 0), { first: 0, count: 2 }), "number");
       // Whatever the slice stage can be told of its optimisation, the stage of volumes can.
       const shared = Object.keys(run.slice).filter((key) => key in run.fineTune);
-      assert.deepEqual(shared.filter((key) => !(key in stage.config)), []); // prettier-ignore
+      assert.deepEqual(
+        shared.filter((key) => !(key in stage.config)),
+        [],
+      );
     });
     assert.notEqual(run.volume.model, "simple", "287 million parameters are not the default");
     const page = readFileSync(docs("reference/models.md"), "utf8");
@@ -308,7 +356,8 @@ trap(8, "false and 0 are kept, yes and 1 are refused as booleans, and the classe
   const three = join(own, "three");
   blankRun(at("begun"), three, tinyConfig({ ...short, "task.classes_to_include": "[0, 2, 4]" }));
   trainHere(three, data);
-  const bias = (stage: "slice" | "volume", name: string) => scope(() => readSafetensors(runPaths(three).best(stage)).tensors.get(name)!.shape); // prettier-ignore
+  const bias = (stage: "slice" | "volume", name: string) =>
+    scope(() => readSafetensors(runPaths(three).best(stage)).tensors.get(name)!.shape);
   assert.deepEqual([bias("slice", "fc3.bias"), bias("volume", "classifier.bias")], [[3], [3]]);
   using head = createHead({ head: "flatten", dropout: 0 }, { embedding: 4, slices: 3, classes: 7 });
   assert.deepEqual([...head.namedParameters().values()].at(-1)!.shape, [7]);
@@ -322,7 +371,10 @@ trap(
     blankRun(at("begun"), run);
     trainHere(run, data);
     const before = weightsOf(run, ["slice", "volume"]);
-    await assert.rejects(train({ config: tinyConfig({ seed: "5" }), data, out: run }), { name: "RunError", message: /is a run already/ }); // prettier-ignore
+    await assert.rejects(train({ config: tinyConfig({ seed: "5" }), data, out: run }), {
+      name: "RunError",
+      message: /is a run already/,
+    });
     {
       using _held = FolderLock.take(run);
       const again = train({ config: tinyConfig(short), data, out: run, resume: true });
@@ -375,7 +427,13 @@ trap(
   11,
   "a task is called what it does: classes have the names of their labels, and the names of our files fit",
   () => {
-    const named = stageClasses(loadConfig({ text: "{name: 1v3, task: {classes_to_include: [0, 2]}}" }), upTo(5), ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"]); // prettier-ignore
+    const named = stageClasses(loadConfig({ text: "{name: 1v3, task: {classes_to_include: [0, 2]}}" }), upTo(5), [
+      "CT-0",
+      "CT-1",
+      "CT-2",
+      "CT-3",
+      "CT-4",
+    ]);
     assert.deepEqual(named.names, ["CT-0", "CT-2"]);
     const files = readdirSync(root("configs"), { recursive: true })
       .map(String)
@@ -421,7 +479,10 @@ test("docs/explanation/traps.md names these tests, all of them and no others, an
   const page = readFileSync(docs("explanation/traps.md"), "utf8");
   const listed = [...page.matchAll(/`(trap \d+: [^`]+)`/g)].map(([, title]) => title);
   assert.deepEqual(listed, titles);
-  assert.deepEqual([...new Set(titles.map((title) => Number(/\d+/.exec(title))))], upTo(11).map((k) => k + 1)); // prettier-ignore
+  assert.deepEqual(
+    [...new Set(titles.map((title) => Number(/\d+/.exec(title))))],
+    upTo(11).map((k) => k + 1),
+  );
   const files = [...page.matchAll(/`((?:packages|test)\/[\w./*-]+\.ts)`/g)].map(([, path]) => path!);
   assert.ok(files.length >= 11);
   for (const path of files) assert.ok(existsSync(root(path)), path);

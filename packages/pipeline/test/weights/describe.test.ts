@@ -169,7 +169,9 @@ leakFree("no model or head of ours has names that reading would take for a wrapp
   ];
   for (const model of models) {
     const names = [...shapesOf(model).keys()];
-    const bare = withoutPrefixes(new Map(names.map((name) => [name, new StoredTensor(new Storage("", "float32", 0), 0, [0], [1])]))); // prettier-ignore
+    const bare = withoutPrefixes(
+      new Map(names.map((name) => [name, new StoredTensor(new Storage("", "float32", 0), 0, [0], [1])])),
+    );
     assert.deepEqual([[...bare.stored.keys()], bare.notes], [names, []]);
     model.dispose();
   }
@@ -187,7 +189,12 @@ leakFree(
   "describeWeights: names, types, shapes, the count of floating values and the model, without reading values",
   (folder) => {
     const file = join(folder, "resnet18.safetensors");
-    const weights = new Map([...torchvisionShapes([2, 2, 2, 2])].map(([name, shape]) => [name, name.endsWith("tracked") ? zeros(shape, { dtype: "int64" }) : randn(shape)])); // prettier-ignore
+    const weights = new Map(
+      [...torchvisionShapes([2, 2, 2, 2])].map(([name, shape]) => [
+        name,
+        name.endsWith("tracked") ? zeros(shape, { dtype: "int64" }) : randn(shape),
+      ]),
+    );
     writeSafetensors(file, weights, { made: "here" });
     const description = describeWeights(file);
     assert.equal(description.format, "safetensors");

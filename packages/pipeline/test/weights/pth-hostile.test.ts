@@ -19,7 +19,11 @@ const u8 = (value: string) => bytes(0x8c, value.length, value);
 
 /** Each would run a command, or could be made to, in Python's own unpickler or in one with less care. */
 const running: [what: string, body: Buffer, message: RegExp][] = [
-  ["os.system by REDUCE", op.call("os", "system", op.text(command)), /made by os\.system, not weights; nothing of it was run/],
+  [
+    "os.system by REDUCE",
+    op.call("os", "system", op.text(command)),
+    /made by os\.system, not weights; nothing of it was run/,
+  ],
   ["posix.system by REDUCE", op.call("posix", "system", op.text(command)), /posix\.system/],
   ["builtins.eval", op.call("builtins", "eval", op.text("1 + 1")), /builtins\.eval/],
   ["__builtin__.exec", op.call("__builtin__", "exec", op.text("import os")), /__builtin__\.exec/],
@@ -28,16 +32,32 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   ["INST", bytes(mark, op.text(command), "ios\nsystem\n"), /the instruction "i", which weights do not need/],
   ["OBJ", bytes(mark, op.global("os", "system"), op.text(command), "o"), /os\.system/],
   ["OBJ with an allowed name", bytes(mark, op.global("collections", "OrderedDict"), "o"), /the instruction "o"/],
-  ["NEWOBJ of subprocess.Popen", bytes(op.global("subprocess", "Popen"), op.tuple(op.text(command)), 0x81), /subprocess\.Popen/],
+  [
+    "NEWOBJ of subprocess.Popen",
+    bytes(op.global("subprocess", "Popen"), op.tuple(op.text(command)), 0x81),
+    /subprocess\.Popen/,
+  ],
   ["NEWOBJ_EX", bytes(op.global("collections", "OrderedDict"), ")}", 0x92), /the instruction 0x92/],
   ["EXT1", bytes(0x82, 1), /the instruction 0x82/],
   ["EXT2", bytes(0x83, 1, 0), /the instruction 0x83/],
   ["EXT4", bytes(0x84, 1, 0, 0, 0), /the instruction 0x84/],
   ["an out-of-band buffer", bytes(0x97), /the instruction 0x97/],
   ["PERSID", bytes("Pos.system\n"), /the instruction "P"/],
-  ["__setstate__ by BUILD on a tensor", bytes(op.tensor(op.storage("FloatStorage", "0", 1), 0, [1], [1]), "}", "b"), /sets the state of what has none/],
-  ["BUILD on a function", bytes(op.global("torch._utils", "_rebuild_tensor_v2"), "}", "b"), /sets the state of what has none/],
-  ["BUILD of an OrderedDict with a tuple of state and slots", bytes(op.global("collections", "OrderedDict"), ")R", "N}", 0x86, "b"), /sets the state of what has none/],
+  [
+    "__setstate__ by BUILD on a tensor",
+    bytes(op.tensor(op.storage("FloatStorage", "0", 1), 0, [1], [1]), "}", "b"),
+    /sets the state of what has none/,
+  ],
+  [
+    "BUILD on a function",
+    bytes(op.global("torch._utils", "_rebuild_tensor_v2"), "}", "b"),
+    /sets the state of what has none/,
+  ],
+  [
+    "BUILD of an OrderedDict with a tuple of state and slots",
+    bytes(op.global("collections", "OrderedDict"), ")R", "N}", 0x86, "b"),
+    /sets the state of what has none/,
+  ],
   ["getattr", op.call("builtins", "getattr", op.text("a"), op.text("b")), /builtins\.getattr/],
   ["a dotted name of an allowed module", bytes(u8("torch"), u8("os.system"), 0x93), /torch\.os\.system/],
   ["__reduce__ of an allowed name", op.global("collections", "OrderedDict.__reduce__"), /OrderedDict\.__reduce__/],
@@ -48,7 +68,11 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   ["torch.hub.load", op.call("torch.hub", "load", op.text("user/repository")), /torch\.hub\.load/],
   ["_load_from_bytes", op.call("torch.storage", "_load_from_bytes", op.text("x")), /torch\.storage\._load_from_bytes/],
   ["numpy's object arrays", op.call("numpy.core.multiarray", "_reconstruct"), /numpy\.core\.multiarray\._reconstruct/],
-  ["numpy.dtype of objects", op.call("numpy", "dtype", op.text("O8"), 0x89, 0x88), /numpy\.dtype is called with \("O8", false, true\)/],
+  [
+    "numpy.dtype of objects",
+    op.call("numpy", "dtype", op.text("O8"), 0x89, 0x88),
+    /numpy\.dtype is called with \("O8", false, true\)/,
+  ],
   ["numpy.dtype named constructor", op.call("numpy", "dtype", op.text("constructor")), /numpy\.dtype is called/],
   ["a codec that runs", op.call("_codecs", "encode", op.text("x"), op.text("zlib")), /_codecs\.encode is called/],
   ["a call of a text", bytes(op.text("os.system"), op.tuple(op.text(command)), "R"), /calls what is no function/],
@@ -57,10 +81,22 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   ["a call with a list", bytes(op.global("collections", "OrderedDict"), "]R"), /calls what is no function/],
   ["a name with control characters", op.global("os\x1b[2J", "system\x07"), /made by os\\u001b\[2J\.system\\u0007,/],
   ["a persistent id that is a text", bytes(op.text("os.system"), "Q"), /refers to \(\), which is no storage/],
-  ["a persistent id of a module", bytes(op.tuple(op.text("module"), op.text("Net"), op.text("net.py"), op.text("import os")), "Q"), /a whole model with its source code/],
-  ["a persistent id of a name", bytes(op.tuple(op.text("storage"), op.text("os.system"), op.text("0"), op.text("cpu"), op.int(1)), "Q"), /which is no storage/],
-  ["a persistent id that leads out of the archive", op.storage("FloatStorage", "../../etc/passwd", 1), /storage \.\.\/\.\.\/etc\/passwd are not in the file/],
-]; // prettier-ignore
+  [
+    "a persistent id of a module",
+    bytes(op.tuple(op.text("module"), op.text("Net"), op.text("net.py"), op.text("import os")), "Q"),
+    /a whole model with its source code/,
+  ],
+  [
+    "a persistent id of a name",
+    bytes(op.tuple(op.text("storage"), op.text("os.system"), op.text("0"), op.text("cpu"), op.int(1)), "Q"),
+    /which is no storage/,
+  ],
+  [
+    "a persistent id that leads out of the archive",
+    op.storage("FloatStorage", "../../etc/passwd", 1),
+    /storage \.\.\/\.\.\/etc\/passwd are not in the file/,
+  ],
+];
 
 for (const [what, body, message] of running) {
   test(`${what} is refused in both formats, and nothing is run`, () => {
@@ -131,7 +167,7 @@ const endless: [what: string, body: Buffer, message: RegExp][] = [
   ["protocol 6", bytes(0x80, 6), /protocol 6, 2 to 5/],
   ["an instruction that is none", bytes(0xff), /the instruction 0xff/],
   ["text instructions of protocol 0", bytes("I1\n"), /the instruction "I"/],
-]; // prettier-ignore
+];
 
 for (const [what, body, message] of endless)
   test(`${what} is refused before memory is taken`, () => {
@@ -176,12 +212,21 @@ test("a pickle of very many instructions ends at a limit, also where few of them
   // One list of pairs, made into a dict ten thousand times; one text, encoded ten thousand times.
   const pairs = bytes("](", ...Array.from({ length: 1000 }, () => bytes("K\x01K\x02", 0x86)), "eq\x000");
   const dict = bytes(op.global("collections", "OrderedDict"), "h\x00", 0x85, "R0");
-  refused(write(folder, "copies.pth", zipPth(pickle(pairs, ...Array.from({ length: 10_000 }, () => dict), "}"))), /larger than weights are/); // prettier-ignore
+  refused(
+    write(folder, "copies.pth", zipPth(pickle(pairs, ...Array.from({ length: 10_000 }, () => dict), "}"))),
+    /larger than weights are/,
+  );
   const text = bytes(op.text("x".repeat(1 << 16)), "q\x000");
   const encode = bytes(op.global("_codecs", "encode"), "h\x00", op.text("latin1"), 0x86, "R0");
-  refused(write(folder, "texts.pth", zipPth(pickle(text, ...Array.from({ length: 10_000 }, () => encode), "}"))), /larger than weights are/); // prettier-ignore
+  refused(
+    write(folder, "texts.pth", zipPth(pickle(text, ...Array.from({ length: 10_000 }, () => encode), "}"))),
+    /larger than weights are/,
+  );
   const size = bytes("(", Buffer.alloc(100_000, "N"), "tq\x000");
-  refused(write(folder, "size.pth", zipPth(pickle(size, op.global("torch", "Size"), "h\x00", 0x85, "R"))), /torch\.Size is called with/); // prettier-ignore
+  refused(
+    write(folder, "size.pth", zipPth(pickle(size, op.global("torch", "Size"), "h\x00", 0x85, "R"))),
+    /torch\.Size is called with/,
+  );
 });
 
 test("the largest of them all take less than 400 MB at their peak (a process of its own, by its resident memory)", () => {
@@ -221,19 +266,65 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
   ["a negative size", w(0, [-2], [1]), /cannot be/],
   ["fewer strides than sizes", w(0, [2, 2], [1]), /cannot be/],
   ["a billion values of one", w(0, [2 ** 30], [0]), /repeats the 4 values of its storage to 1073741824/],
-  ["sizes whose product overflows", w(0, [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1], [0, 0, 0]), /sizes that are too large/],
+  [
+    "sizes whose product overflows",
+    w(0, [2 ** 31 - 1, 2 ** 31 - 1, 2 ** 31 - 1], [0, 0, 0]),
+    /sizes that are too large/,
+  ],
   ["sizes that overflow beside a 0", w(0, [0, 2 ** 31 - 1, 2 ** 31 - 1], [1, 1, 1]), /sizes that are too large/],
-  ["a hundred dimensions", w(0, Array.from({ length: 100 }, () => 1), Array.from({ length: 100 }, () => 1)), /has 100 dimensions/],
-  ["a size that is a fraction", op.dict({ w: op.call("torch._utils", "_rebuild_tensor_v2", op.storage("FloatStorage", "0", 4), op.int(0), bytes("G?\xf8\0\0\0\0\0\0", 0x85), op.ints([1])) }), /cannot be/],
+  [
+    "a hundred dimensions",
+    w(
+      0,
+      Array.from({ length: 100 }, () => 1),
+      Array.from({ length: 100 }, () => 1),
+    ),
+    /has 100 dimensions/,
+  ],
+  [
+    "a size that is a fraction",
+    op.dict({
+      w: op.call(
+        "torch._utils",
+        "_rebuild_tensor_v2",
+        op.storage("FloatStorage", "0", 4),
+        op.int(0),
+        bytes("G?\xf8\0\0\0\0\0\0", 0x85),
+        op.ints([1]),
+      ),
+    }),
+    /cannot be/,
+  ],
   ["a storage of more values than the file has", w(0, [8], [1], 8), /has 16 bytes, its tensors expect 32/],
   ["a storage of fewer", w(0, [2], [1], 2), /has 16 bytes, its tensors expect 8/],
   ["a storage of 2^31 - 1 values", w(0, [1], [1], 2 ** 31 - 1), /has 16 bytes, its tensors expect 8589934588/],
-  ["a storage of two types", op.dict({ a: op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]), b: op.tensor(op.storage("IntStorage", "0", 4), 0, [4], [1]) }), /storage 0 is 4 float32 and 4 int32/],
-  ["a tensor without a storage", op.dict({ w: op.call("torch._utils", "_rebuild_tensor_v2", op.text("storage"), op.int(0), op.ints([1]), op.ints([1])) }), /_rebuild_tensor_v2 is called with \("storage", 0, a tuple of 1, a tuple of 1\)/],
-  ["a parameter of no tensor", op.dict({ w: op.call("torch._utils", "_rebuild_parameter", op.int(1)) }), /_rebuild_parameter is called with \(1\)/],
-  ["an OrderedDict of no pairs", op.call("collections", "OrderedDict", bytes("]K\x01a")), /collections\.OrderedDict is called with \(a list of 1\)/],
+  [
+    "a storage of two types",
+    op.dict({
+      a: op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]),
+      b: op.tensor(op.storage("IntStorage", "0", 4), 0, [4], [1]),
+    }),
+    /storage 0 is 4 float32 and 4 int32/,
+  ],
+  [
+    "a tensor without a storage",
+    op.dict({
+      w: op.call("torch._utils", "_rebuild_tensor_v2", op.text("storage"), op.int(0), op.ints([1]), op.ints([1])),
+    }),
+    /_rebuild_tensor_v2 is called with \("storage", 0, a tuple of 1, a tuple of 1\)/,
+  ],
+  [
+    "a parameter of no tensor",
+    op.dict({ w: op.call("torch._utils", "_rebuild_parameter", op.int(1)) }),
+    /_rebuild_parameter is called with \(1\)/,
+  ],
+  [
+    "an OrderedDict of no pairs",
+    op.call("collections", "OrderedDict", bytes("]K\x01a")),
+    /collections\.OrderedDict is called with \(a list of 1\)/,
+  ],
   ["a torch.Size of texts", op.call("torch", "Size", op.tuple(op.text("a"))), /torch\.Size is called/],
-]; // prettier-ignore
+];
 
 for (const [what, body, message] of views)
   test(`${what} is refused`, () => refused(write(folder, "view.pth", zipPth(pickle(body), sixteen)), message));
@@ -252,7 +343,9 @@ test("an archive whose parts lie over one another is refused before memory is ta
   const tensor = (name: string) => op.tensor(op.storage("FloatStorage", name, 1 << 14), 0, [1 << 14], [1]);
   const dataPkl = pickle(op.dict(Object.fromEntries(names.map((name) => [`w${name}`, tensor(name)]))));
   const first = { name: "archive/data/0", data };
-  const rest = names.slice(1).map((name) => ({ name: `archive/data/${name}`, data: Buffer.alloc(0), at: 0, size: data.length, checksum: 0 })); // prettier-ignore
+  const rest = names
+    .slice(1)
+    .map((name) => ({ name: `archive/data/${name}`, data: Buffer.alloc(0), at: 0, size: data.length, checksum: 0 }));
   const file = write(folder, "overlap.pth", zip([first, { name: "archive/data.pkl", data: dataPkl }, ...rest]));
   refused(file, /and views of them that would take 13107200/);
 });
@@ -297,7 +390,15 @@ test("archives that are damaged, doubled, packed, of another kind or cut anywher
 
 test("a zip64 directory that points beyond every file is refused", () => {
   const [locator, record] = [bytes("PK\x06\x07", little(0, 4)), bytes(little(1, 4))];
-  const end = bytes("PK\x05\x06", little(0xffff, 4), little(0xffff, 2), little(0xffff, 2), little(-1, 4), little(-1, 4), little(0, 2)); // prettier-ignore
+  const end = bytes(
+    "PK\x05\x06",
+    little(0xffff, 4),
+    little(0xffff, 2),
+    little(0xffff, 2),
+    little(-1, 4),
+    little(-1, 4),
+    little(0, 2),
+  );
   for (const at of [2n ** 63n, 2n ** 64n - 1n, 2n ** 53n, 1000n]) {
     const file = bytes("PK\x03\x04", Buffer.alloc(60), locator, little(at, 8), record, end);
     refused(write(folder, "zip64.pth", file), /expected 56 bytes from byte|damaged zip archive/);
@@ -317,7 +418,17 @@ test("legacy files: wrong heads, names and counts of storages, and cuts anywhere
   refused(file(legacyPth(object, { b: [4, values] })), /list of storages does not fit/);
   refused(file(legacyPth(object, { a: [4, values], b: [4, values] })), /list of storages does not fit/);
   refused(file(legacyPth(object)), /storage a is not in the file/);
-  const view = bytes(op.tuple(op.text("storage"), op.global("torch", "FloatStorage"), op.text("a"), op.text("cpu"), op.int(4), op.tuple(op.text("b"), op.int(0), op.int(4))), "Q"); // prettier-ignore
+  const view = bytes(
+    op.tuple(
+      op.text("storage"),
+      op.global("torch", "FloatStorage"),
+      op.text("a"),
+      op.text("cpu"),
+      op.int(4),
+      op.tuple(op.text("b"), op.int(0), op.int(4)),
+    ),
+    "Q",
+  );
   refused(file(legacyPth(pickle(view))), /a part of another one, as before PyTorch 0\.4/);
   const [magic, version] = [legacyHead.subarray(0, 15), pickle("M", little(1002, 2))];
   refused(file(Buffer.concat([magic, version])), /expected version 1001/);
@@ -343,7 +454,6 @@ test(
   "no file stays open after reading or refusing (by /proc/self/fd)",
   { skip: existsSync("/proc/self/fd") ? false : "no /proc/self/fd" },
   async () => {
-    // prettier-ignore
     const { readdirSync } = await import("node:fs");
     const before = readdirSync("/proc/self/fd").length;
     const good = write(folder, "good.pth", zipPth(pickle(w(0, [4], [1])), sixteen));

@@ -29,7 +29,19 @@ for (const [name, { format, tensors }] of read) {
 }
 
 test("the fixtures hold each kind in both formats", () => {
-  const kinds = ["plain", "protocol3", "protocol4", "protocol5", "nested", "data_parallel", "lightning", "views", "dtypes", "parameters", "numpy"]; // prettier-ignore
+  const kinds = [
+    "plain",
+    "protocol3",
+    "protocol4",
+    "protocol5",
+    "nested",
+    "data_parallel",
+    "lightning",
+    "views",
+    "dtypes",
+    "parameters",
+    "numpy",
+  ];
   const wanted = kinds.flatMap((kind) => [`${kind}_zip.pth`, `${kind}_legacy.pth`]);
   assert.deepEqual(read.map(([name]) => name).sort(), wanted.sort());
   const dtypes = Object.values(expected["dtypes_zip.pth"]?.tensors ?? {}).map(({ dtype }) => dtype);
@@ -137,7 +149,12 @@ leakFree("names that Python 2 wrote as byte strings, and an OrderedDict from pai
   const name = (text: string) => bytes("U", text.length, text);
   const long = bytes("T", little(6, 4), "w.long");
   const storage = op.storageLegacy("FloatStorage", "a", 4);
-  const pairs = bytes("](", bytes("](", name("w"), op.tensor(storage, 0, [4], [1]), "e"), op.tuple(long, op.tensor(storage, 1, [2], [2])), "e"); // prettier-ignore
+  const pairs = bytes(
+    "](",
+    bytes("](", name("w"), op.tensor(storage, 0, [4], [1]), "e"),
+    op.tuple(long, op.tensor(storage, 1, [2], [2])),
+    "e",
+  );
   const object = pickle(op.call("collections", "OrderedDict", pairs));
   const { tensors } = readWeights(write(folder, "python2.pth", legacyPth(object, { a: [4, four] })));
   assert.deepEqual([...tensors.keys()], ["w", "w.long"]);

@@ -34,13 +34,19 @@ leakFree("every dtype, a scalar and an empty tensor, in any order, have PyTorch'
 leakFree("what is written is read back to the bit, with its metadata", (own) => {
   const file = join(own, "a.safetensors");
   const weights = new Map([
-    ["w", tensor([[1.5, -0.25], [Infinity, -0]])],
+    [
+      "w",
+      tensor([
+        [1.5, -0.25],
+        [Infinity, -0],
+      ]),
+    ],
     ["count", fromTypedArray(BigInt64Array.of(2n ** 62n), [])],
     ["flags", tensor([1, 0, 1], { dtype: "bool" })],
     ["half", tensor([0.5, 3], { dtype: "bfloat16" })],
     ["none", zeros([0, 2])],
     ["__proto__", tensor([7])],
-  ]); // prettier-ignore
+  ]);
   const hash = writeSafetensors(file, weights, { split: "abc", __proto__x: '"{' });
   assert.equal(hash, createHash("sha256").update(readFileSync(file)).digest("hex"));
   const { tensors, metadata } = readSafetensors(file);
@@ -55,7 +61,11 @@ leakFree("what is written is read back to the bit, with its metadata", (own) => 
   assert.equal(readFileSync(file).readBigUInt64LE(0) % 8n, 0n);
 });
 
-const w = (from: number, to: number, shape = [(to - from) / 4], dtype = "F32") => ({ dtype, shape, data_offsets: [from, to] }); // prettier-ignore
+const w = (from: number, to: number, shape = [(to - from) / 4], dtype = "F32") => ({
+  dtype,
+  shape,
+  data_offsets: [from, to],
+});
 const eight = Buffer.alloc(8);
 
 const lies: [what: string, data: Buffer, message: RegExp][] = [
@@ -63,23 +73,53 @@ const lies: [what: string, data: Buffer, message: RegExp][] = [
   ["seven bytes", Buffer.alloc(7), /expected a header, the file has 7 bytes/],
   ["a header longer than the file", safetensors({}, eight, 1000), /expected a header of 1000 bytes, the file has 18/],
   ["a header of 2^63 bytes", safetensors({}, eight, 2n ** 63n), /expected a header of 9223372036854776000 bytes/],
-  ["a header of 2^64 - 1 bytes", safetensors({}, eight, 2n ** 64n - 1n), /expected a header of 18446744073709552000 bytes/],
+  [
+    "a header of 2^64 - 1 bytes",
+    safetensors({}, eight, 2n ** 64n - 1n),
+    /expected a header of 18446744073709552000 bytes/,
+  ],
   ["a header of 20 MB", safetensors(`{${" ".repeat(20e6)}}`), /a header of 20000002 bytes, at most 16777216/],
   ["no JSON", safetensors("{w: 1}"), /expected a JSON header/],
   ["a header cut in its JSON", safetensors({ w: w(0, 8) }, eight, 10), /expected a JSON header/],
   ["text that is not UTF-8", safetensors(`{"\\u0000": 1`.replace("1", "\xff")), /expected a JSON header/],
   ["a list", safetensors([]), /expected a JSON header that is an object/],
   ["null", safetensors("null"), /expected a JSON header that is an object/],
-  ["a key that appears twice", safetensors('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"I32","shape":[2],"data_offsets":[0,8]}}', eight), /the key "w" appears twice/],
-  ["a key that appears twice, once escaped", safetensors('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"\\u0077" :{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', eight), /the key "w" appears twice/],
-  ["a field that appears twice", safetensors('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"dtype":"I32"}}', eight), /the key "dtype" appears twice/],
+  [
+    "a key that appears twice",
+    safetensors(
+      '{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"I32","shape":[2],"data_offsets":[0,8]}}',
+      eight,
+    ),
+    /the key "w" appears twice/,
+  ],
+  [
+    "a key that appears twice, once escaped",
+    safetensors(
+      '{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"\\u0077" :{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+      eight,
+    ),
+    /the key "w" appears twice/,
+  ],
+  [
+    "a field that appears twice",
+    safetensors('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"dtype":"I32"}}', eight),
+    /the key "dtype" appears twice/,
+  ],
   ["metadata that is not strings", safetensors({ __metadata__: { epoch: 3 } }), /expected metadata with string values/],
   ["metadata that is a list", safetensors({ __metadata__: [] }), /expected metadata with string values/],
-  ["an unknown dtype", safetensors({ w: w(0, 8, [8], "F8_E4M3") }, eight), /w has the dtype "F8_E4M3", which is not supported\. Save it as one of F32, F64, BF16/],
+  [
+    "an unknown dtype",
+    safetensors({ w: w(0, 8, [8], "F8_E4M3") }, eight),
+    /w has the dtype "F8_E4M3", which is not supported\. Save it as one of F32, F64, BF16/,
+  ],
   ["a dtype named constructor", safetensors({ w: w(0, 8, [2], "constructor") }, eight), /the dtype "constructor"/],
   ["no dtype", safetensors({ w: { shape: [2], data_offsets: [0, 8] } }, eight), /the dtype undefined/],
   ["an entry that is null", safetensors({ w: null }, eight), /the dtype undefined/],
-  ["no shape", safetensors({ w: { dtype: "F32", data_offsets: [0, 8] } }, eight), /no shape and data_offsets of whole numbers/],
+  [
+    "no shape",
+    safetensors({ w: { dtype: "F32", data_offsets: [0, 8] } }, eight),
+    /no shape and data_offsets of whole numbers/,
+  ],
   ["a shape of fractions", safetensors({ w: w(0, 8, [1.5]) }, eight), /whole numbers/],
   ["a negative shape", safetensors({ w: w(0, 8, [-1, -2]) }, eight), /whole numbers/],
   ["a shape of texts", safetensors('{"w":{"dtype":"F32","shape":["2"],"data_offsets":[0,8]}}', eight), /whole numbers/],
@@ -91,15 +131,36 @@ const lies: [what: string, data: Buffer, message: RegExp][] = [
   ["offsets in reverse", safetensors({ w: w(8, 0, [2]) }, eight), /has data_offsets outside of the file/],
   ["a shape for more bytes", safetensors({ w: w(0, 8, [3]) }, eight), /w of shape \[3\] needs 12 bytes, has 8/],
   ["a shape for fewer bytes", safetensors({ w: w(0, 8, [1]) }, eight), /w of shape \[1\] needs 4 bytes, has 8/],
-  ["a shape whose product overflows", safetensors({ w: w(0, 8, [2 ** 31, 2 ** 31, 2 ** 31]) }, eight), /needs 3\.9\d+e\+28 bytes/],
+  [
+    "a shape whose product overflows",
+    safetensors({ w: w(0, 8, [2 ** 31, 2 ** 31, 2 ** 31]) }, eight),
+    /needs 3\.9\d+e\+28 bytes/,
+  ],
   ["a shape that overflows beside a 0", safetensors({ w: w(0, 0, [0, 2 ** 40, 2 ** 40]) }), /sizes that are too large/],
-  ["forty dimensions", safetensors({ w: w(0, 4, Array.from({ length: 40 }, () => 1)) }, Buffer.alloc(4)), /has 40 dimensions/],
-  ["tensors that overlap", safetensors({ a: w(0, 8), b: w(4, 12) }, Buffer.alloc(12)), /b begins at byte \d+, expected \d+: tensors overlap/],
+  [
+    "forty dimensions",
+    safetensors(
+      {
+        w: w(
+          0,
+          4,
+          Array.from({ length: 40 }, () => 1),
+        ),
+      },
+      Buffer.alloc(4),
+    ),
+    /has 40 dimensions/,
+  ],
+  [
+    "tensors that overlap",
+    safetensors({ a: w(0, 8), b: w(4, 12) }, Buffer.alloc(12)),
+    /b begins at byte \d+, expected \d+: tensors overlap/,
+  ],
   ["two tensors in one place", safetensors({ a: w(0, 8), b: w(0, 8) }, eight), /tensors overlap/],
   ["a gap between tensors", safetensors({ a: w(0, 4), b: w(8, 12) }, Buffer.alloc(12)), /something lies between them/],
   ["a gap before the first", safetensors({ a: w(4, 8) }, eight), /something lies between them/],
   ["bytes behind the last", safetensors({ a: w(0, 4) }, eight), /expected \d+ bytes, the file has \d+/],
-]; // prettier-ignore
+];
 
 for (const [what, data, message] of lies) {
   test(`safetensors: ${what} is refused before memory is taken`, () => {

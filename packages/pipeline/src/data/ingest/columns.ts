@@ -37,12 +37,27 @@ export function furtherColumns(
   }
   for (const name of wanted) {
     if (!table.columns.includes(name))
-      throw new TableError(table.file, 1, `--keep-columns: there is no column ${name}, only ${table.columns.join(", ")}`, "Name columns that are there."); // prettier-ignore
+      throw new TableError(
+        table.file,
+        1,
+        `--keep-columns: there is no column ${name}, only ${table.columns.join(", ")}`,
+        "Name columns that are there.",
+      );
     if (isPersonal(name) && !keepIds)
-      throw new TableError(table.file, 1, `--keep-columns: ${name} names a person`, "Leave it out, or add --keep-ids where names may be kept."); // prettier-ignore
+      throw new TableError(
+        table.file,
+        1,
+        `--keep-columns: ${name} names a person`,
+        "Leave it out, or add --keep-ids where names may be kept.",
+      );
   }
   const kept = further.filter((name) => wanted.includes(name));
-  return { kept, dropped: further.filter((name) => !kept.includes(name)).map((name) => ({ name, why: "it is not among --keep-columns" })) }; // prettier-ignore
+  return {
+    kept,
+    dropped: further
+      .filter((name) => !kept.includes(name))
+      .map((name) => ({ name, why: "it is not among --keep-columns" })),
+  };
 }
 
 function whyPersonal({ rows }: Table, name: string, subjectOf: ReadonlyMap<TableRow, string>): string | null {
@@ -76,7 +91,10 @@ const KINDS: readonly (readonly [kind: string, is: (value: string) => boolean])[
   ["social security numbers", (value) => /^\d{3}-\d{2}-\d{4}$/.test(value)],
   ["NHS numbers", isNhsNumber],
   ["postcodes", (value) => /^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/i.test(value)],
-  ["phone numbers", (value) => /^\+?[\d ()/-]+$/.test(value) && /[+ (/]/.test(value) && value.replaceAll(/\D/g, "").length >= 8], // prettier-ignore
+  [
+    "phone numbers",
+    (value) => /^\+?[\d ()/-]+$/.test(value) && /[+ (/]/.test(value) && value.replaceAll(/\D/g, "").length >= 8,
+  ],
 ];
 
 /** Ten digits, the last of which checks the others (modulo 11). */
@@ -99,5 +117,7 @@ function personalKind(values: readonly string[]): string | null {
   if (kind !== undefined) return kind[0];
   const texts = share((value) => /\p{L}{2}/u.test(value)) >= MOST;
   const distinct = new Set(values).size / values.length;
-  return texts && values.length >= FEWEST_TEXTS && distinct >= DISTINCT ? "names or remarks, another text in nearly every row" : null; // prettier-ignore
+  return texts && values.length >= FEWEST_TEXTS && distinct >= DISTINCT
+    ? "names or remarks, another text in nearly every row"
+    : null;
 }

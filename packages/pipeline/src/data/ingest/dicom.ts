@@ -1,6 +1,18 @@
 /** DICOM series of a source: found by the headers of its files, in folders and in zips. */
 import { basename, dirname, join } from "node:path";
-import { named, readDicomSeries, said, scanDicom, type DicomFacts, type DicomSeries, type DicomSource, type SeriesIdentity, VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume"; // prettier-ignore
+import {
+  named,
+  readDicomSeries,
+  said,
+  scanDicom,
+  type DicomFacts,
+  type DicomSeries,
+  type DicomSource,
+  type SeriesIdentity,
+  VolumeFileError,
+  VolumeFormatError,
+  type ZipEntry,
+} from "@slicestack/volume";
 import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
 import type { Progress } from "../../engine/progress.js";
 import type { Recipe } from "../prepare/recipe.js";
@@ -219,13 +231,19 @@ class Zips implements AsyncDisposable {
   }
 
   #zip(path: string) {
-    const opened = this.#open.get(path) ?? openZipFile(path).then((zip) => ({ zip, entries: new Map(zip.entries.map((entry) => [entry.name, entry])) })); // prettier-ignore
+    const opened =
+      this.#open.get(path) ??
+      openZipFile(path).then((zip) => ({ zip, entries: new Map(zip.entries.map((entry) => [entry.name, entry])) }));
     this.#open.set(path, opened);
     return opened;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // One that could not be opened has told its reader why, and closed itself.
-    for (const opened of this.#open.values()) await opened.then(({ zip }) => zip.close(), () => undefined); // prettier-ignore
+    for (const opened of this.#open.values())
+      await opened.then(
+        ({ zip }) => zip.close(),
+        () => undefined,
+      );
   }
 }

@@ -50,7 +50,8 @@ function refuseTwins(table: Table, column: string, texts: readonly string[]): vo
     const other = seen.get(plain);
     seen.set(plain, text);
     if (other === undefined) continue;
-    const lines = (wanted: string) => table.rows.filter(({ values }) => values[column] === wanted).map(({ line }) => line); // prettier-ignore
+    const lines = (wanted: string) =>
+      table.rows.filter(({ values }) => values[column] === wanted).map(({ line }) => line);
     const shown = (wanted: string) => {
       const all = lines(wanted);
       return `"${wanted}" (${all.length} rows, first in line ${all[0]})`;

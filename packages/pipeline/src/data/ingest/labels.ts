@@ -55,7 +55,7 @@ export function labelsFromTable(
   const numbers = labelNumbers(table, columns.label);
   const rows = matchRows(volumes, table.rows, { ...options, columns, reasons }, problems, left);
   const partOfRow = columns.part === undefined ? () => null : partsFromColumn(columns.part, rows, problems);
-  const used = new Set([...Object.values(columns), "id", "path", "subject", "label", "class"]); // prettier-ignore
+  const used = new Set([...Object.values(columns), "id", "path", "subject", "label", "class"]);
   const subjectOf = new Map(
     [...rows].map(([volume, row]) => [row, subjectIn(row, columns) ?? volume.subject ?? volume.id]),
   );
@@ -104,7 +104,12 @@ export function labelsFromTable(
     labelled.push({ ...volume, part, subject, label, extra: { ...volume.facts, ...extra } });
   }
   const lineOf = new Map([...rows].map(([volume, { line }]) => [volume.path, line]));
-  const strays = new Set(strayLabels(labelled.map(({ label }) => label), names)); // prettier-ignore
+  const strays = new Set(
+    strayLabels(
+      labelled.map(({ label }) => label),
+      names,
+    ),
+  );
   for (const volume of labelled.filter(({ label }) => strays.has(label)))
     problems.invalid.push(
       `${volume.path}: label ${volume.label} in line ${lineOf.get(volume.path)}, far from the others; leave the cell empty where it means unknown, or give all classes names`,
@@ -177,10 +182,17 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   const find = (wanted: string | undefined, usual: readonly string[]) => {
     if (wanted !== undefined) {
       if (table.columns.includes(wanted)) return wanted;
-      throw new TableError(table.file, 1, `expected the column ${wanted}, found ${listed(table.columns)}`, "Name one that is there."); // prettier-ignore
+      throw new TableError(
+        table.file,
+        1,
+        `expected the column ${wanted}, found ${listed(table.columns)}`,
+        "Name one that is there.",
+      );
     }
     for (const name of usual) {
-      const found = table.columns.find((column) => column === name) ?? table.columns.find((column) => plain(column) === plain(name)); // prettier-ignore
+      const found =
+        table.columns.find((column) => column === name) ??
+        table.columns.find((column) => plain(column) === plain(name));
       if (found !== undefined) return found;
     }
     return undefined;

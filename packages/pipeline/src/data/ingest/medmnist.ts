@@ -19,6 +19,12 @@ export async function medmnistVolumes(file: string, path: string): Promise<Sourc
   return volumes.map(({ part, index, label }) => {
     const place = `${path}#${part}/${String(index).padStart(4, "0")}`;
     const input = { kind: "npz-item", path: file, array: `${part}_images`, item: index } as const;
-    return { ...volumeOf(place, input), id: `${part}-${String(index).padStart(4, "0")}`, part, folderLabel: label, className: String(label) }; // prettier-ignore
+    return {
+      ...volumeOf(place, input),
+      id: `${part}-${String(index).padStart(4, "0")}`,
+      part,
+      folderLabel: label,
+      className: String(label),
+    };
   });
 }

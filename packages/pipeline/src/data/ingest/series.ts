@@ -24,13 +24,15 @@ export function chooseSeries(
     const [one] = study.length === 1 ? study : ranked;
     if (one === undefined) {
       const list = listed(study.map(describe), 6);
-      const why = rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`; // prettier-ignore
+      const why =
+        rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`;
       problems.severalSeries.push(`${study[0]!.path}: ${why} (${list})`);
       continue;
     }
     chosen.push(one);
     for (const other of study)
-      if (other !== one) left.push({ path: other.path, reason: `${describe(other)}: ${describe(one)} stands for its study` }); // prettier-ignore
+      if (other !== one)
+        left.push({ path: other.path, reason: `${describe(other)}: ${describe(one)} stands for its study` });
   }
   return chosen;
 }

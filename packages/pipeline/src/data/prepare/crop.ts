@@ -1,7 +1,7 @@
 /** The region that is kept: lungs, body, or the box of a mask of the user's own. */
 import { existsSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { cropTo, findBody, findLungs, maskBox, named, reorient, said, type Box, type Volume } from "@slicestack/volume"; // prettier-ignore
+import { cropTo, findBody, findLungs, maskBox, named, reorient, said, type Box, type Volume } from "@slicestack/volume";
 import { readVolume } from "@slicestack/volume/node";
 import { PrepareError } from "../errors.js";
 import { withoutExtension } from "../ingest/paths.js";

@@ -30,7 +30,11 @@ export type Entry = { record: VolumeRecord; frame: Frame } | { source: string; r
 
 /** Room for the header with any count, so that it can be written last. */
 const headerOf = ({ dtype, height, width }: Frame, slices: number): Uint8Array =>
-  encodeNpyHeader(dtype, [slices, height, width], encodeNpyHeader(dtype, [Number.MAX_SAFE_INTEGER, height, width]).length); // prettier-ignore
+  encodeNpyHeader(
+    dtype,
+    [slices, height, width],
+    encodeNpyHeader(dtype, [Number.MAX_SAFE_INTEGER, height, width]).length,
+  );
 
 /** Entries are put down together after so many seconds, each time with the slices first: what the journal names is there. */
 const SYNC_SECONDS = 1;

@@ -113,7 +113,10 @@ function withSomeLabel<T extends { folderLabel: number | null }>(volumes: T[], s
 function oneKind(source: string, volumes: readonly LabelledVolume[]): boolean {
   const [first] = volumes;
   if (first === undefined)
-    throw new PrepareError(`${source}: none of the volumes has a label`, "Check the labels file, or leave --skip-unlabelled out to see what does not match."); // prettier-ignore
+    throw new PrepareError(
+      `${source}: none of the volumes has a label`,
+      "Check the labels file, or leave --skip-unlabelled out to see what does not match.",
+    );
   const ct = isCt(first.input);
   const other = volumes.find(({ input }) => isCt(input) !== ct);
   if (other === undefined) return ct;

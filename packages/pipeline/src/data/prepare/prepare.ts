@@ -26,7 +26,7 @@ import {
 import type { VolumeRecord } from "../volume-record.js";
 import { formatSubjects, GEOMETRY_COLUMN } from "../subjects.js";
 import { dataFolder, Journal, type Frame } from "./journal.js";
-import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions, type Quarantined } from "./plan.js"; // prettier-ignore
+import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions, type Quarantined } from "./plan.js";
 import { shardOf, writeShard, type Shard } from "./shard.js";
 import { unpackArchives } from "./unpack.js";
 import type { PreparedVolume, VolumeJob } from "./volume.js";
@@ -115,7 +115,9 @@ function warningsOf({ volumes, info }: Dataset, plan: Plan): string[] {
     ...(lost.length === 0 ? [] : [`no volume of class ${lost.join(", ")} could be prepared: it takes no part`]),
     ...(odd[0] === undefined
       ? []
-      : [`${odd.length} volumes have a file that contradicts itself on its geometry, or says nothing of its spacing, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv says what was taken of each`]), // prettier-ignore
+      : [
+          `${odd.length} volumes have a file that contradicts itself on its geometry, or says nothing of its spacing, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv says what was taken of each`,
+        ]),
     ...(doubts.length === 0 ? [] : [...doubts, FLAGS_REMEDY]),
   ];
 }

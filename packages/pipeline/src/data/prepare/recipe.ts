@@ -58,7 +58,10 @@ export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
     throw new PrepareError(`crop: ${crop} and a mask name two regions`, "Give one of --crop and --mask.");
   const isHu = unit === "HU" || (ct && unit === null);
   if (options.dtype !== undefined && isHu)
-    throw new PrepareError(`dtype: HU are stored as int16, received ${options.dtype}`, "Leave --dtype out, or pass --unit arbitrary."); // prettier-ignore
+    throw new PrepareError(
+      `dtype: HU are stored as int16, received ${options.dtype}`,
+      "Leave --dtype out, or pass --unit arbitrary.",
+    );
   return {
     size: options.size ?? (ct ? [128, 128] : null),
     depth: options.depth ?? (ct ? 64 : "native"),

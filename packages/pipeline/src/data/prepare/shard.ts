@@ -71,7 +71,12 @@ function openPiece(folder: string): Piece {
   try {
     record = schema.parse(openSealed(readFileSync(file, "utf8")).value);
   } catch (cause) {
-    throw new DatasetError(file, `expected a piece of a data set (${codeOf(cause)})`, "Give folders that slicestack prepare --shard made.", { cause }); // prettier-ignore
+    throw new DatasetError(
+      file,
+      `expected a piece of a data set (${codeOf(cause)})`,
+      "Give folders that slicestack prepare --shard made.",
+      { cause },
+    );
   }
   return { folder, record, dataset: existsSync(join(folder, "dataset.json")) ? openDataset(folder) : null };
 }
@@ -134,8 +139,11 @@ function checkedPieces(pieces: readonly Piece[]): Dataset[] {
     throw new PrepareError(`merge: expected ${count} pieces, received ${pieces.length}`, remedy);
   const datasets = pieces.flatMap(({ dataset }) => (dataset === null ? [] : [dataset]));
   const [frame] = datasets;
-  if (frame === undefined) throw new PrepareError("merge: no piece has a volume", "See their quarantined lists in shard.json."); // prettier-ignore
-  const other = datasets.find(({ info }) => (["height", "width", "dtype"] as const).some((key) => info[key] !== frame.info[key])); // prettier-ignore
+  if (frame === undefined)
+    throw new PrepareError("merge: no piece has a volume", "See their quarantined lists in shard.json.");
+  const other = datasets.find(({ info }) =>
+    (["height", "width", "dtype"] as const).some((key) => info[key] !== frame.info[key]),
+  );
   if (other === undefined) return datasets;
   const shape = ({ info }: Dataset) => `${info.dtype} ${info.height} x ${info.width}`;
   throw new PrepareError(

@@ -11,7 +11,9 @@ export function refuseGaps(paths: readonly string[], numbers: readonly number[],
   const ends = named(` between "${basename(paths[0]!)}" and "${basename(paths.at(-1)!)}"`, "");
   const list = said`${count === 1 ? "a slice is" : `${count} slices are`} missing${ends}: ${firstOf(numbers)}`;
   if (!allowGaps)
-    throw new UnusableVolumeError(said`${list}. Export them again, or pass --allow-gaps to mix them from their neighbours`); // prettier-ignore
+    throw new UnusableVolumeError(
+      said`${list}. Export them again, or pass --allow-gaps to mix them from their neighbours`,
+    );
   if (count > numbers.length)
     throw new UnusableVolumeError(said`${list}; more than the ${numbers.length} that are there. Export them again`);
 }

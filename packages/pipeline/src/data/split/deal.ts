@@ -13,7 +13,9 @@ const STEPS = 60;
 /** The folds that fold `fold` trains on: the others, without the one that is val where no test part is shared. */
 export function trainFolds(fold: number, k: number, sharedTest: boolean): number[] {
   const next = (fold + 1) % k;
-  return Array.from({ length: k }, (_, other) => other).filter((other) => other !== fold && (sharedTest || other !== next)); // prettier-ignore
+  return Array.from({ length: k }, (_, other) => other).filter(
+    (other) => other !== fold && (sharedTest || other !== next),
+  );
 }
 
 /**
@@ -68,7 +70,9 @@ class Search {
 
   /** Train parts without a class of so many units, at best: the folds that hold it must not all be val or test at once. */
   private fewest(holders: number): number {
-    const at = Array.from({ length: Math.min(holders, this.k) }, (_, n) => Math.floor((n * this.k) / Math.min(holders, this.k))); // prettier-ignore
+    const at = Array.from({ length: Math.min(holders, this.k) }, (_, n) =>
+      Math.floor((n * this.k) / Math.min(holders, this.k)),
+    );
     const folds = Array.from({ length: this.k }, (_, fold) => trainFolds(fold, this.k, this.sharedTest));
     return folds.filter((others) => !others.some((fold) => at.includes(fold))).length;
   }
@@ -125,7 +129,8 @@ class Search {
   improved(start: readonly number[], random: Random): number[] {
     const current = [...start];
     let cost = this.cost(current);
-    const rare = (u: number) => [...this.units[u]!.labels.keys()].some((label) => this.holders.get(label)! <= 2 * this.k); // prettier-ignore
+    const rare = (u: number) =>
+      [...this.units[u]!.labels.keys()].some((label) => this.holders.get(label)! <= 2 * this.k);
     const indices = [...this.units.keys()];
     for (let step = 0; step < STEPS; step++) {
       const shuffled = random.fork(step).shuffle([...indices]);
@@ -151,7 +156,11 @@ class Search {
       for (let to = 0; to < this.k; to++) if (to !== from) yield [[u, to]];
       for (const v of movable) {
         const other = current[v]!;
-        if (v > u && other !== from) yield [[u, other], [v, from]]; // prettier-ignore
+        if (v > u && other !== from)
+          yield [
+            [u, other],
+            [v, from],
+          ];
       }
     }
   }

@@ -78,7 +78,9 @@ function rareClasses(dataset: Dataset, units: readonly Unit[], folds: number): s
     const name = dataset.info.classes[label]!;
     const count = units.filter(({ labels }) => labels.has(label)).length;
     if (count >= folds) return [];
-    return [`class ${label} (${name}) has ${count} ${count === 1 ? "subject" : "subjects"}: not in each of ${folds} folds`]; // prettier-ignore
+    return [
+      `class ${label} (${name}) has ${count} ${count === 1 ? "subject" : "subjects"}: not in each of ${folds} folds`,
+    ];
   });
 }
 
@@ -88,6 +90,8 @@ function untrained(dataset: Dataset, train: readonly string[], free: readonly Un
   const trained = new Set(dataset.volumes.filter(({ id }) => ids.has(id)).map(({ label }) => label));
   return labelsOf(dataset.info).flatMap((label) => {
     if (trained.has(label) || !free.some(({ labels }) => labels.has(label))) return [];
-    return [`${name}: class ${label} (${dataset.info.classes[label]}) is not in train, so that its model cannot learn it`]; // prettier-ignore
+    return [
+      `${name}: class ${label} (${dataset.info.classes[label]}) is not in train, so that its model cannot learn it`,
+    ];
   });
 }

@@ -63,7 +63,12 @@ export function splitFromTable(dataset: Dataset, file: string, seed = 0, options
   })[0];
   const partColumn = columns.find((name) => PART_COLUMN.test(name));
   if (found === undefined || partColumn === undefined)
-    throw new TableError(file, 1, `expected the columns id (or subject, PatientID, path, SeriesInstanceUID) and part, found ${listed(columns)}`, "Name its columns."); // prettier-ignore
+    throw new TableError(
+      file,
+      1,
+      `expected the columns id (or subject, PatientID, path, SeriesInstanceUID) and part, found ${listed(columns)}`,
+      "Name its columns.",
+    );
   const { key, of } = found;
   const hashed = hasher(options.saltFile);
   const partsByName = new Map<string, Part>();

@@ -54,7 +54,10 @@ function joinedGroups(
     const value = extra[group];
     if (value === undefined || isMissing(value)) {
       const columns = listed(Object.keys(extra)) || "none";
-      const problem = value === undefined ? `expected a column ${group}, its further columns are: ${columns}` : `${id} has no ${group}`; // prettier-ignore
+      const problem =
+        value === undefined
+          ? `expected a column ${group}, its further columns are: ${columns}`
+          : `${id} has no ${group}`;
       throw new SplitError(
         `${directory}/subjects.csv: ${problem}`,
         "Give a column of the labels file that has a value for every volume.",

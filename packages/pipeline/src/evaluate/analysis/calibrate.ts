@@ -25,7 +25,8 @@ export interface Priors {
   target: number[];
 }
 
-export type CalibrationName = "as given" | "prior corrected" | "temperature" | "prior corrected, temperature" | "isotonic"; // prettier-ignore
+export type CalibrationName =
+  "as given" | "prior corrected" | "temperature" | "prior corrected, temperature" | "isotonic";
 
 export interface CalibratedScores {
   name: CalibrationName;

@@ -20,7 +20,13 @@ export interface FilledTable {
 
 /** The mean of train fills train and target; nothing of the target is used. */
 export function fillGaps(columns: readonly string[], train: GappyRows, target: GappyRows): FilledTable {
-  const made = columns.map((name, f) => fillColumn(name, train.map((row) => row[f]!), target.map((row) => row[f]!))); // prettier-ignore
+  const made = columns.map((name, f) =>
+    fillColumn(
+      name,
+      train.map((row) => row[f]!),
+      target.map((row) => row[f]!),
+    ),
+  );
   const all = made.flatMap(({ features }) => features);
   const rows = (part: "train" | "target", count: number) =>
     Array.from({ length: count }, (_, i) => all.map((feature) => feature[part][i]!));
@@ -65,6 +71,8 @@ export function gapNotes(baseline: string, { filled, leftOut }: Pick<FilledTable
       const flag = train > 0 ? "; that it is missing is a number of its own" : "";
       return `The ${baseline} baseline has no ${name} of ${volumes(train)} of train and ${volumes(target)} that are scored: the mean of train stands there${flag}.`;
     }),
-    ...(leftOut.length === 0 ? [] : [`The ${baseline} baseline does not use ${leftOut.join(", ")}: the same, or missing, in all of train.`]), // prettier-ignore
+    ...(leftOut.length === 0
+      ? []
+      : [`The ${baseline} baseline does not use ${leftOut.join(", ")}: the same, or missing, in all of train.`]),
   ];
 }

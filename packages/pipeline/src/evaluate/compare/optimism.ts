@@ -40,7 +40,10 @@ export function optimism(val: Predictions, test: Predictions, options: SummaryOp
     const scorer = new Scorer(scored, classes, bins);
     const groups = groupSubjects(scored.subjects);
     const random = seededRandom(seed);
-    const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, { resamples, random }); // prettier-ignore
+    const resampled = resampleSubjects((weights, out) => scorer.score(weights, out), scorer.count, groups, {
+      resamples,
+      random,
+    });
     return new Estimates(resampled, scored, oneVolumeEach(groups));
   };
   const [onVal, onTest] = [estimatesOf(val), estimatesOf(test)];

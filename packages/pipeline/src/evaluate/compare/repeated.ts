@@ -80,7 +80,10 @@ export function compareRepeated(
     throw new ShapeError("compareRepeated: methods", "at least one, each with at least one seed", "none");
   const { classes, ordinal, resamples, level, seed } = settings(options);
   const wanted = metrics.filter((name) => applies(name, ordinal));
-  const aligned = alignModels(methods.flatMap(({ seeds }) => seeds), classes); // prettier-ignore
+  const aligned = alignModels(
+    methods.flatMap(({ seeds }) => seeds),
+    classes,
+  );
   const first = aligned[0]!;
   const bins = options.bins ?? defaultBins(first.labels.length);
   const scorers = aligned.map((model) => new Scorer(model, classes, bins));
@@ -98,7 +101,10 @@ export function compareRepeated(
   };
   const groups = groupSubjects(first.subjects);
   const independent = oneVolumeEach(groups);
-  const resampled = resampleSubjects(means, methods.length * wanted.length, groups, { resamples, random: seededRandom(seed) }); // prettier-ignore
+  const resampled = resampleSubjects(means, methods.length * wanted.length, groups, {
+    resamples,
+    random: seededRandom(seed),
+  });
   const seedsOf = (m: number) => aligned.filter((_, s) => owners[s] === m);
   const sampled = (m: number, metric: MetricName) => {
     const k = m * wanted.length + wanted.indexOf(metric);
@@ -132,11 +138,14 @@ export function compareRepeated(
   const reference = options.reference ?? methods[0]!.name;
   const from = methods.findIndex(({ name }) => name === reference);
   if (from < 0)
-    throw new PredictionsError(`compareRepeated: no method is named ${reference}; there are ${methods.map(({ name }) => name).join(", ")}`); // prettier-ignore
+    throw new PredictionsError(
+      `compareRepeated: no method is named ${reference}; there are ${methods.map(({ name }) => name).join(", ")}`,
+    );
   const differences = methods.flatMap(({ name }, m): RepeatedDifference[] => {
     if (m === from) return [];
     const shown = wanted.filter((metric) => !WITHOUT_INTERVAL.includes(metric));
-    const single = counts[from] === 1 && counts[m] === 1 ? new PairedModels([seedsOf(from)[0]!, seedsOf(m)[0]!], options) : null; // prettier-ignore
+    const single =
+      counts[from] === 1 && counts[m] === 1 ? new PairedModels([seedsOf(from)[0]!, seedsOf(m)[0]!], options) : null;
     const test = (metric: MetricName): PairedTest =>
       single?.test(0, 1, metric) ?? {
         ...pairedDifference(resampled, sampled(from, metric), sampled(m, metric), level),

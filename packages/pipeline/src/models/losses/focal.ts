@@ -35,7 +35,10 @@ export class Focal implements Criterion {
     const { dtype, device } = logits_BK;
     return scope(() => {
       const focused_BK = logOfRest(logits_BK).mul(gamma).exp().mul(logits_BK.logSoftmax(1).neg());
-      const loss_BK = alpha === null ? focused_BK : focused_BK.mul(fromTypedArray(Float64Array.from(alpha), [alpha.length], { dtype, device })); // prettier-ignore
+      const loss_BK =
+        alpha === null
+          ? focused_BK
+          : focused_BK.mul(fromTypedArray(Float64Array.from(alpha), [alpha.length], { dtype, device }));
       return meanByMass(loss_BK, target, { weight_K, smoothing });
     });
   }

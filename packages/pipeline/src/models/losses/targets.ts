@@ -6,7 +6,11 @@
 import { fromTypedArray, oneHot, scope, zeros, type Tensor } from "@slicestack/torch";
 
 export function labelTensor(batch: readonly { label: number }[], device: string): Tensor {
-  return fromTypedArray(BigInt64Array.from(batch, ({ label }) => BigInt(label)), [batch.length], { device }); // prettier-ignore
+  return fromTypedArray(
+    BigInt64Array.from(batch, ({ label }) => BigInt(label)),
+    [batch.length],
+    { device },
+  );
 }
 
 /** @param like float tensor whose dtype the mass takes @param weights how much each sample counts; default 1 */
@@ -38,7 +42,8 @@ export function meanByMass(loss_BK: Tensor, target: Tensor, { weight_K, smoothin
   return scope(() => {
     const [, classes = 1] = loss_BK.shape;
     const mass_BK = massOf(target, classes, loss_BK);
-    const spread_BK = smoothing === 0 ? mass_BK : mass_BK.mul(1 - smoothing).add(mass_BK.sum(1, true).mul(smoothing / classes)); // prettier-ignore
+    const spread_BK =
+      smoothing === 0 ? mass_BK : mass_BK.mul(1 - smoothing).add(mass_BK.sum(1, true).mul(smoothing / classes));
     const weighted = (x_BK: Tensor) => (weight_K === null ? x_BK : x_BK.mul(weight_K));
     const counted_BK = terms_K === undefined ? mass_BK : mass_BK.mul(terms_K);
     return weighted(spread_BK).mul(loss_BK).sum().div(weighted(counted_BK).sum());

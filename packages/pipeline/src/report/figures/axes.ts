@@ -57,7 +57,13 @@ export function curves(
   );
   const names = named.map(({ name }) => name);
   const legend = { title: legendTitle, orient, symbolSize: 220, symbolStrokeWidth: 2.5 };
-  const scale = (range: unknown) => ({ field: "name", type: "nominal", sort: null, scale: { domain: names, range }, legend }); // prettier-ignore
+  const scale = (range: unknown) => ({
+    field: "name",
+    type: "nominal",
+    sort: null,
+    scale: { domain: names, range },
+    legend,
+  });
   return {
     data: { values },
     mark: { type: "line", strokeWidth: 2.25, clip: false, ...(step === undefined ? {} : { interpolate: step }) },

@@ -33,7 +33,8 @@ export function flowFigure(flow: Flow): Figure {
   const main = { x: 40, width: 300 };
   const side = { x: 400, width: 240 };
   const sources: Box = { ...main, y: 4, lines: ["Sources read", many(read, "volume")] };
-  const out: Box[] = refused === 0 ? [] : [{ ...side, y: 4, lines: ["Refused or quarantined", many(refused, "source")] }]; // prettier-ignore
+  const out: Box[] =
+    refused === 0 ? [] : [{ ...side, y: 4, lines: ["Refused or quarantined", many(refused, "source")] }];
   const prepared: Box = {
     ...main,
     y: sources.y + heightOf(sources) + GAP,
@@ -43,7 +44,11 @@ export function flowFigure(flow: Flow): Figure {
     ],
   };
   if (leftOut.length > 0)
-    out.push({ ...side, y: prepared.y, lines: ["Left out", ...leftOut.map(({ reason, volumes }) => `${many(volumes, "volume")}: ${reason}`)] }); // prettier-ignore
+    out.push({
+      ...side,
+      y: prepared.y,
+      lines: ["Left out", ...leftOut.map(({ reason, volumes }) => `${many(volumes, "volume")}: ${reason}`)],
+    });
   const lowest = Math.max(...[prepared, ...out].map((box) => box.y + heightOf(box)));
   const shown = external === null ? parts : [...parts, external];
   const width = (WIDTH - 8 - (shown.length - 1) * 16) / shown.length;

@@ -34,17 +34,19 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
     ]),
     curvePanel(stage, "score on val", scoresOf(stage.select)),
   ]);
-  const kept = stages.flatMap(
-    ({ name, rows: own, select, chosen }) =>
+  const kept = stages.flatMap(({ name, rows: own, select, chosen }) =>
     select === undefined || chosen === undefined
       ? []
-      : [`${name}, epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)] ?? NaN)})`], // prettier-ignore
+      : [
+          `${name}, epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)] ?? NaN)})`,
+        ],
   );
   const last = stages.map(({ name, rows: own }) => {
     const [first, end] = [own[0]!, own.at(-1)!];
     return `${name}, ${own.length} epochs: train loss ${formatNumber(first.train_loss)} to ${formatNumber(end.train_loss)}, val loss ${formatNumber(first.val_loss)} to ${formatNumber(end.val_loss)}, balanced accuracy on val at the end ${formatNumber(end.val_balanced_accuracy)}`;
   });
-  const marked = kept.length === 0 ? "" : ` The dashed line marks the epoch whose weights were kept: ${kept.join("; ")}.`; // prettier-ignore
+  const marked =
+    kept.length === 0 ? "" : ` The dashed line marks the epoch whose weights were kept: ${kept.join("; ")}.`;
   return {
     name: "training",
     group: "training",
@@ -74,9 +76,10 @@ function scoresOf(select: Selection | undefined): Series {
 
 function curvePanel({ name, rows, chosen }: StageCurves, what: string, series: Series): Spec {
   const epochs = rows.map((row) => row.epoch);
-  const values = series.flatMap(
-    ([label, key]) =>
-    rows.flatMap((row) => (Number.isFinite(row[key]) ? [{ epoch: row.epoch + 1, value: row[key], series: label }] : [])), // prettier-ignore
+  const values = series.flatMap(([label, key]) =>
+    rows.flatMap((row) =>
+      Number.isFinite(row[key]) ? [{ epoch: row.epoch + 1, value: row[key], series: label }] : [],
+    ),
   );
   const isScore = what !== "loss";
   const ticks = Math.max(1, Math.min(8, new Set(epochs).size - 1));
@@ -116,7 +119,16 @@ function curvePanel({ name, rows, chosen }: StageCurves, what: string, series: S
             scale: isScore ? scoreScale(values) : { zero: true },
           },
           color: bySeries(series.map(([, , colour]) => colour)),
-          strokeDash: bySeries(series.map((_, k) => [[1, 0], [5, 3], [2, 2]][k])), // prettier-ignore
+          strokeDash: bySeries(
+            series.map(
+              (_, k) =>
+                [
+                  [1, 0],
+                  [5, 3],
+                  [2, 2],
+                ][k],
+            ),
+          ),
         },
       },
     ],

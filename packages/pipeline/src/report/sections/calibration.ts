@@ -64,7 +64,9 @@ function temperatureText({ temperature, priors }: CalibrationReport): string {
   const { temperature: t, atBound, volumes, nllBefore, nllAfter } = temperature;
   const meaning = t > 1 ? "the model was too sure of itself" : t < 1 ? "the model was too hesitant" : "nothing to mend";
   const where = priors === null ? "" : ", after the prior correction";
-  const bound = atBound ? " It is at the bound of its range, because val is all right or all wrong: do not trust it." : ""; // prettier-ignore
+  const bound = atBound
+    ? " It is at the bound of its range, because val is all right or all wrong: do not trust it."
+    : "";
   return `The temperature that fits the ${plural(volumes, "volume")} of val best${where} is ${formatNumber(t)} (${meaning}); NLL on val ${formatNumber(nllBefore)} before, ${formatNumber(nllAfter)} after.${bound}`;
 }
 

@@ -9,7 +9,12 @@ export function cost({ cost: found }: ReportInput): Html | undefined {
   if (found === null) return undefined;
   const rows = found.parts.map(({ name, parameters, multiplyAdds, timesAVolume }) => ({
     name,
-    cells: [shortCount(parameters), shortCount(multiplyAdds), String(timesAVolume), shortCount(2 * multiplyAdds * timesAVolume)], // prettier-ignore
+    cells: [
+      shortCount(parameters),
+      shortCount(multiplyAdds),
+      String(timesAVolume),
+      shortCount(2 * multiplyAdds * timesAVolume),
+    ],
   }));
   const columns = ["part", "parameters", "multiply-adds a time", "times a volume", "FLOPs a volume"].map((name, k) => ({
     name,
@@ -23,18 +28,29 @@ export function cost({ cost: found }: ReportInput): Html | undefined {
 export function costFacts(found: CostReport): (readonly [string, string])[] {
   const { parameters, multiplyAdds, secondsAVolume, timed, device, threads, peakMemory, training } = found;
   const where = `${device}, ${plural(threads, "thread")}`;
-  const stages = training.map(({ stage, epochs, seconds }) => `${stage} ${duration(seconds)} for ${plural(epochs, "epoch")}`); // prettier-ignore
+  const stages = training.map(
+    ({ stage, epochs, seconds }) => `${stage} ${duration(seconds)} for ${plural(epochs, "epoch")}`,
+  );
   return [
     ["Parameters", shortCount(parameters)],
     ["FLOPs a volume", `${shortCount(2 * multiplyAdds)} (${shortCount(multiplyAdds)} multiply-adds)`],
-    ["Time a volume", `${seconds(secondsAVolume)} from stored slices to probabilities (median of ${timed}, one at a time, ${where})`], // prettier-ignore
+    [
+      "Time a volume",
+      `${seconds(secondsAVolume)} from stored slices to probabilities (median of ${timed}, one at a time, ${where})`,
+    ],
     ["Peak memory of evaluation", `${shortBytes(peakMemory)}, of the whole process`],
-    ["Peak memory of training", found.trainingPeakMemory === null ? "not written down" : `${shortBytes(found.trainingPeakMemory)}, of the whole process`], // prettier-ignore
+    [
+      "Peak memory of training",
+      found.trainingPeakMemory === null
+        ? "not written down"
+        : `${shortBytes(found.trainingPeakMemory)}, of the whole process`,
+    ],
     ["Training time", `${duration(found.trainingSeconds)}${stages.length === 0 ? "" : `: ${stages.join(", ")}`}`],
   ];
 }
 
-const seconds = (value: number): string => (value < 1 ? `${Number((1000 * value).toPrecision(2))} ms` : `${value.toPrecision(3)} s`); // prettier-ignore
+const seconds = (value: number): string =>
+  value < 1 ? `${Number((1000 * value).toPrecision(2))} ms` : `${value.toPrecision(3)} s`;
 
 /** "12 s", "4 min 10 s", "2 h 5 min". */
 function duration(total: number): string {

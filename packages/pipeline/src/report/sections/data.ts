@@ -57,7 +57,11 @@ export function testUse({ ledger, protocol, dataset, external }: ReportInput): H
       : count === 1
         ? "The test part was read once, after every choice (best epoch, thresholds, hyperparameters) was made on the validation part."
         : `The test part has been read ${count} times. If anything was changed after an earlier reading, these scores are too good: confirm them on new data.`;
-  const here = external ? ` This report scores another data set, ${dataset.name}.` : protocol === "paper" ? " This report scores the validation part." : ""; // prettier-ignore
+  const here = external
+    ? ` This report scores another data set, ${dataset.name}.`
+    : protocol === "paper"
+      ? " This report scores the validation part."
+      : "";
   const rows = reads.map(({ time, command, weights }, k) => ({
     name: String(k + 1 + count - reads.length),
     cells: [time.replace("T", " ").slice(0, 19), html`<code>${command}</code>`, html`<code>${digest(weights)}</code>`],

@@ -7,7 +7,16 @@ import { modelName } from "../../evaluate/metric-names.js";
 import { cell, figure, figuresOf, mainOf, metricTable } from "./shared.js";
 
 /** Of a class against the rest; of a run and of a group. */
-export const CLASS_COLUMNS = ["class", "volumes", "recall (sensitivity)", "specificity", "precision (PPV)", "NPV", "F1", "AUROC"]; // prettier-ignore
+export const CLASS_COLUMNS = [
+  "class",
+  "volumes",
+  "recall (sensitivity)",
+  "specificity",
+  "precision (PPV)",
+  "NPV",
+  "F1",
+  "AUROC",
+];
 
 export const classEstimates = ({ recall, specificity, precision, npv, f1, auroc }: ClassSummary): Estimate[] => [
   recall,

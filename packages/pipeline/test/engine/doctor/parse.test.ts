@@ -136,5 +136,11 @@ test("nvidia-smi: GPUs and processes, with the [N/A] that containers print; ps: 
     { gpu: "GPU-1f", pid: 4321, bytes: 9 * GIB },
     { gpu: "GPU-1f", pid: 77, bytes: null },
   ]);
-  assert.deepEqual([...parseUsers("   4321 alice\n     77 root\n")], [[4321, "alice"], [77, "root"]]); // prettier-ignore
+  assert.deepEqual(
+    [...parseUsers("   4321 alice\n     77 root\n")],
+    [
+      [4321, "alice"],
+      [77, "root"],
+    ],
+  );
 });

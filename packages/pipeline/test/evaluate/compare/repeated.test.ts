@@ -10,7 +10,14 @@ const settings = { classes: ["no", "yes"], seed: 1, resamples: 400 };
 
 function predictions(scores: readonly number[], model = "m"): Predictions {
   const ids = scores.map((_, i) => `v${i}`);
-  return { model, part: "test", ids, subjects: ids, labels: labels.slice(0, scores.length), probabilities: scores.map((p) => [1 - p, p]) }; // prettier-ignore
+  return {
+    model,
+    part: "test",
+    ids,
+    subjects: ids,
+    labels: labels.slice(0, scores.length),
+    probabilities: scores.map((p) => [1 - p, p]),
+  };
 }
 
 const perfect = predictions([0.1, 0.2, 0.3, 0.7, 0.8, 0.9]);
@@ -76,7 +83,13 @@ test("p is adjusted by Holm over the differences of a metric, and small classes 
 test("the same method twice differs by nothing, whatever the order of its volumes", () => {
   const order = [3, 1, 5, 0, 2, 4];
   const pick = <T>(values: readonly T[]): T[] => order.map((i) => values[i]!);
-  const shuffled = { ...oneWrong, ids: pick(oneWrong.ids), subjects: pick(oneWrong.subjects), labels: pick(oneWrong.labels), probabilities: pick(oneWrong.probabilities) }; // prettier-ignore
+  const shuffled = {
+    ...oneWrong,
+    ids: pick(oneWrong.ids),
+    subjects: pick(oneWrong.subjects),
+    labels: pick(oneWrong.labels),
+    probabilities: pick(oneWrong.probabilities),
+  };
   const { differences } = compareRepeated(
     [
       { name: "a", seeds: [perfect, oneWrong] },

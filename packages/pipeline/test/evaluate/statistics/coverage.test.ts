@@ -22,14 +22,27 @@ test("one number, one interval: 19 of 51 right is Wilson's 0.25 to 0.51 where ea
     const rows = Array.from({ length: 51 }, (_, i) => i);
     const labels = rows.map((i) => (i < 19 ? 0 : 1 + (i % 4)));
     const probabilities = rows.map(() => [0.6, 0.1, 0.1, 0.1, 0.1]);
-    return { model: "majority", part: "test" as const, ids: rows.map((i) => `v${i}`), subjects: rows.map(subject), labels, probabilities }; // prettier-ignore
+    return {
+      model: "majority",
+      part: "test" as const,
+      ids: rows.map((i) => `v${i}`),
+      subjects: rows.map(subject),
+      labels,
+      probabilities,
+    };
   };
   const options = { classes: ["a", "b", "c", "d", "e"], seed: 0, resamples: 50 };
   const bounds = (subject: (i: number) => string) => {
     const { low, high } = summarise([volumes(subject)], options)[0]!.metrics.accuracy.interval;
     return [low.toFixed(2), high.toFixed(2)];
   };
-  assert.deepEqual(bounds((i) => `s${i}`), ["0.25", "0.51"]); // prettier-ignore
+  assert.deepEqual(
+    bounds((i) => `s${i}`),
+    ["0.25", "0.51"],
+  );
   // Volumes 0 and 1, 20 and 24, 21 and 25 are of one subject each.
-  assert.deepEqual(bounds((i) => `s${({ 1: 0, 24: 20, 25: 21 } as Record<number, number>)[i] ?? i}`), ["0.24", "0.52"]); // prettier-ignore
+  assert.deepEqual(
+    bounds((i) => `s${({ 1: 0, 24: 20, 25: 21 } as Record<number, number>)[i] ?? i}`),
+    ["0.24", "0.52"],
+  );
 });

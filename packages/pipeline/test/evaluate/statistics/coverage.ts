@@ -60,7 +60,14 @@ class Tally {
 }
 
 function draw({ subjects, volumes, prevalence, skill }: Population, random: Random): Predictions[] {
-  const models = skill.map((_, m): Predictions => ({ model: `m${m}`, part: "test", ids: [], subjects: [], labels: [], probabilities: [] })); // prettier-ignore
+  const models = skill.map((_, m): Predictions => ({
+    model: `m${m}`,
+    part: "test",
+    ids: [],
+    subjects: [],
+    labels: [],
+    probabilities: [],
+  }));
   const normals = () => [random.normal(), random.normal(), random.normal()] as const;
   for (let s = 0; s < subjects; s++) {
     const label = random.uniform() < prevalence ? 1 : 0;

@@ -139,7 +139,10 @@ for (const kind of kinds) {
 }
 
 leakFree("ordinal: the chance of a class above t falls with t, whatever the outputs, and rows sum to 1", () => {
-  const logits = doubles(Array.from({ length: 60 }, (_, k) => (((k + 1) * 37) % 101 - 50) / 4), [12, 5]); // prettier-ignore
+  const logits = doubles(
+    Array.from({ length: 60 }, (_, k) => ((((k + 1) * 37) % 101) - 50) / 4),
+    [12, 5],
+  );
   const rows = ordinalOutputs.probabilities(logits).toArray();
   for (let b = 0; b < 12; b++) {
     const row = rows.slice(6 * b, 6 * b + 6);

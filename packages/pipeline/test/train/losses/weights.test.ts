@@ -81,7 +81,13 @@ for (const [name, settings] of [
   leakFree(`${name}: labels are mixed in the shares of the pixels, rows keep their mass`, () => {
     const { unit, target } = batchOf(8, [13, 17]);
     const { unit_BCHW, target_BK } = mixSlices(unit, target, settings, new Random(4));
-    assert.deepEqual([unit_BCHW.shape, target_BK.shape], [[8, 2, 13, 17], [8, 8]]); // prettier-ignore
+    assert.deepEqual(
+      [unit_BCHW.shape, target_BK.shape],
+      [
+        [8, 2, 13, 17],
+        [8, 8],
+      ],
+    );
     const mass = target_BK.toArray();
     const means = unit_BCHW.mean([1, 2, 3]).toArray();
     const partners = new Set<number>();
@@ -138,7 +144,12 @@ leakFree("both on: batches take one or the other; both off: they come back as th
 
 leakFree("mixup gives no gradient to the slices", () => {
   const { target } = batchOf(2, [4, 4]);
-  const mixed = mixSlices(rand([2, 1, 4, 4], { dtype: "float64" }).requiresGrad_(), target, { mixup: 1, cutmix: 0 }, new Random(1)); // prettier-ignore
+  const mixed = mixSlices(
+    rand([2, 1, 4, 4], { dtype: "float64" }).requiresGrad_(),
+    target,
+    { mixup: 1, cutmix: 0 },
+    new Random(1),
+  );
   assert.equal(mixed.unit_BCHW.requiresGrad, false);
 });
 
