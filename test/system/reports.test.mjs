@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 const folder = "docs/reports";
-const reports = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name); // prettier-ignore
+const reports = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 const there = spawnSync("/usr/bin/python3", ["-c", "import sklearn, scipy"]).status === 0;
 const skip = there ? false : "python3-sklearn or python3-scipy is absent: scripts/setup.sh test installs them";
 const attributions = { adrenalmnist3d: "CC BY 4.0", lidc_nodules: "CC BY 3.0" };
@@ -43,6 +45,9 @@ test("real data: attributed, and no picture of it", () => {
     const html = readFileSync(join(folder, name, "report.html"), "utf8");
     assert.ok(html.includes(licence), name);
     assert.ok(!/<img|data:image|<image/.test(html), name);
-    assert.deepEqual(readdirSync(join(folder, name)).filter((file) => /\.(png|jpe?g|nii|npy)$/.test(file)), []); // prettier-ignore
+    assert.deepEqual(
+      readdirSync(join(folder, name)).filter((file) => /\.(png|jpe?g|nii|npy)$/.test(file)),
+      [],
+    );
   }
 });
