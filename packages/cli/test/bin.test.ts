@@ -90,7 +90,7 @@ test("a wrong configuration is exit code 2 with file, line, column and the neare
 test("train says what is missing: a configuration, data, a run to go on in", () => {
   const config = file("ok.yaml", "seed: 1\n");
   const cases: [string[], RegExp][] = [
-    [["train"], /needs --data FOLDER.*without --config it plans for it/],
+    [["train"], /needs --data FOLDER.*without --config it plans a configuration/],
     [["train", "--config", config], /needs --data FOLDER/],
     [["train", "--config", config, "--resume"], /--resume needs the run folder/],
     [["train", "--resume", "no-run"], /no-run is not a run folder/],

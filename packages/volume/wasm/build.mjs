@@ -17,7 +17,7 @@ export async function planeModule() {
   const lines = Buffer.from(buffer)
     .toString("base64")
     .match(/.{1,100}/g);
-  return `/** wasm/plane.wat, compiled by wasm/build.mjs; ${buffer.length} bytes. Not to be edited. */
+  return `/** wasm/plane.wat, compiled by wasm/build.mjs; ${buffer.length} bytes. Do not edit. */
 export const PLANE_WASM = [
 ${lines.map((line) => `  "${line}",`).join("\n")}
 ].join("");

@@ -83,7 +83,7 @@ async function plannedConfig(flags: TargetFlags, session?: Session): Promise<Run
     throw new UsageError("--config auto plans a new run; a resumed run keeps its configuration");
   if (data === undefined)
     throw new UsageError(
-      "train needs --data FOLDER, a data set prepared by slicestack prepare; without --config it also needs the data set to plan",
+      "train needs --data FOLDER, a data set prepared by slicestack prepare; without --config it plans a configuration for that data set",
     );
   const callbacks = session === undefined ? {} : { onProgress: session.onProgress, signal: session.signal };
   const { yaml, warnings } = await plan({ data, ...(budget === undefined ? {} : { budget }), ...callbacks });

@@ -118,7 +118,7 @@ test("calibration is fitted on val alone: test is refused by name, and so are Na
   for (const fit of [fitTemperature, fitIsotonic]) {
     assert.throws(
       () => fit({ ...scores, part: "test" }),
-      (error) => error instanceof PredictionsError && /fitted on val.*received test/.test(error.message),
+      (error) => error instanceof PredictionsError && /fitted on the validation set.*received test/.test(error.message),
     );
     assert.throws(
       () =>

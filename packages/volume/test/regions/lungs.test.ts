@@ -245,7 +245,7 @@ test("findLungs refuses values that are not HU, with a remedy, and invalid volum
   const { volume } = torso({ spacing: [20, 20, 20] });
   assert.throws(
     () => findLungs({ ...volume, unit: "arbitrary" }),
-    (error) => error instanceof RegionError && /mask of your own/.test(error.remedy),
+    (error) => error instanceof RegionError && /your own mask/.test(error.remedy),
   );
   assert.throws(() => findLungs({ ...volume, shape: [3, 3, 3] }), VolumeArgumentError);
 });
