@@ -57,7 +57,7 @@ test("DICOM without a Modality: by file, folder, PatientID, accession number and
   const folder = source(t);
   mkdirSync(join(folder, "ward7", "series"), { recursive: true });
   for (const k of [1, 2]) writeFileSync(join(folder, "ward7", "series", `IM${k}`), withoutModality());
-  const reason = "it names no modality, expected CT";
+  const reason = "it has no modality, expected CT";
   const named = await unmatched(folder, "ward7", "ward7/series", "IM2", "PAT7", "ACC7", "1.2.3.7");
   const both = `2 files, the first ward7/series/IM1: ${reason}`;
   assert.equal(
@@ -117,7 +117,7 @@ test("skipUnlabelled: what is left out carries the same reason", async (t) => {
   const labels = join(folder, "labels.csv");
   writeFileSync(labels, "id,label\ngood,0\nward,1\n");
   const { left } = await makePlan({ source: folder, labels, skipUnlabelled: true });
-  assert.ok(left.some(({ path, reason }) => path === "ward" && /names no modality/.test(reason)));
+  assert.ok(left.some(({ path, reason }) => path === "ward" && /has no modality/.test(reason)));
 });
 
 test("a zip with names that climb out is set aside with the words of the formats page; alone it is the error", async (t) => {

@@ -23,6 +23,7 @@ const channels = 64;
 
 /** What is trained on the maps, which are computed once and kept, as embeddings are. */
 export class Maps3dHead extends Head {
+  override sees = "maps" as const;
   readonly reduce: Conv2d;
   readonly block1 = new ConvBlock3d(channels, channels);
   readonly block2 = new ConvBlock3d(channels, channels);
