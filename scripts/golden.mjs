@@ -13,9 +13,18 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { libtorchInfo } from "@slicestack/torch";
@@ -125,7 +134,10 @@ if (!existsSync(join(work, "demo/data")))
 const { version, cpuCapability } = libtorchInfo();
 const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const fastBfloat16 = ["avx512_bf16", "amx_bf16"].filter((flag) => cpuinfo.includes(flag));
-const cpu = [cpuCapability, cpus()[0]?.model ?? "unknown", ...fastBfloat16].join(", ");
+// Debian's libtorch takes the system's BLAS, and installing numpy brings another one.
+const blas = `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libblas.so.3`;
+const blasName = existsSync(blas) ? basename(dirname(realpathSync(blas))) : "no system BLAS";
+const cpu = [cpuCapability, cpus()[0]?.model ?? "unknown", ...fastBfloat16, blasName].join(", ");
 const engine = `libtorch ${version}, ${process.platform} ${process.arch}, ${cpu}`;
 const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 const before = recorded[engine] ?? {};
