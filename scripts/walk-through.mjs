@@ -16,7 +16,7 @@ import { prepare } from "../packages/pipeline/dist/src/data/prepare/prepare.js";
 import { greyPng } from "../packages/pipeline/dist/src/page/grey-png.js";
 import { SliceStore } from "../packages/pipeline/dist/src/input/slices.js";
 import { datasetSource } from "../packages/pipeline/dist/src/input/source.js";
-import { createVolumeModel } from "../packages/pipeline/dist/src/models/registry.js";
+import { createVolumeModel } from "../packages/pipeline/dist/src/models/create.js";
 import { readSpec } from "../packages/pipeline/dist/src/models/spec-file.js";
 import { drawSvg, PALETTE, svgToPng } from "../packages/pipeline/dist/src/page/drawing.js";
 import { volumeEmbeddings } from "../packages/pipeline/dist/src/predict/features.js";

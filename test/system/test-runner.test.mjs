@@ -108,7 +108,7 @@ test("a file whose process dies, ends early, hangs, does not load or holds no te
     /FAIL test\/system\/crash\.test\.mjs[^✗]*✗ f[^✗]*✗ the file itself\n {4}the process was killed by SIGSEGV; 1 test never ended, the first: boom/,
   );
   assert.match(text, /the process ended early; 2 tests never ended, the first: exits/);
-  assert.match(text, /the file holds no test/);
+  assert.match(text, /the file has no tests/);
   assert.match(text, /timed out after 4000ms/);
   assert.match(text, /SyntaxError/);
   assert.equal(status, 1);
