@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { curves } from "../packages/pipeline/dist/src/report/figures/axes.js";
-import { drawSvg, paletteOf } from "../packages/pipeline/dist/src/page/drawing.js";
+import { coloursOf, drawSvg } from "../packages/pipeline/dist/src/page/drawing.js";
 import { writeNpy } from "../packages/volume/dist/src/node.js";
 
 const [given, threads = "2"] = process.argv.slice(2);
@@ -123,11 +123,12 @@ function panel(axis, field, first) {
     scale: { ...scale, domain },
     axis: { values: ticks, format: "~g" },
   };
-  const lines = names.map((name, k) => {
+  const colours = coloursOf(names);
+  const lines = names.map((name) => {
     const rowsOfMethod = rows.filter((row) => row.axis === axis && row.method === name);
     return {
       name,
-      colour: paletteOf(undefined, k),
+      colour: colours.get(name),
       points: rowsOfMethod.map((row) => ({ x: row.value, y: row[field] })),
     };
   });

@@ -59,7 +59,10 @@ test("a gzip bomb (64 MiB of zeros behind a small volume) is refused and not inf
   const start = gunzipSync(new Uint8Array(await fixtureBytes("int16.nii.gz")));
   const path = join(folder.path, "bomb.nii.gz");
   await writeFile(path, gzipSync(Buffer.concat([start, Buffer.alloc(2 ** 26)]), { level: 1 }));
-  await assert.rejects(readNifti(path), (error) => error instanceof VolumeFormatError && /continues for more than/.test(error.message));
+  await assert.rejects(
+    readNifti(path),
+    (error) => error instanceof VolumeFormatError && /continues for more than/.test(error.message),
+  );
 });
 
 const noProc = existsSync("/proc/self/fd") ? false : "no /proc/self/fd to count open files in";
