@@ -77,10 +77,15 @@ test(
   { skip: process.platform !== "linux" },
   () => {
     const code = `const torch = await import("${index}"); try { torch.zeros([1]).dispose(); } catch (error) { console.log(error.message); }`;
-    const script = 'ulimit -v 900000; exec "$0" --input-type=module -e "$1"';
-    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, code], { encoding: "utf8" });
-    assert.match(stdout, /Raise its limit: ulimit -v unlimited$/m, stderr);
-    assert.doesNotMatch(stdout, /slicestack-torch-build/);
+    // How much Node itself takes differs between builds of it: the first limit that lets it start is enough.
+    const limits = [900_000, 1_100_000, 1_300_000, 1_500_000, 1_700_000];
+    const script = 'ulimit -v "$2"; exec "$0" --input-type=module -e "$1"';
+    const run = (limit: number) =>
+      spawnSync("bash", ["-c", script, process.execPath, code, String(limit)], { encoding: "utf8" });
+    const started = limits.map(run).find(({ stdout }) => stdout !== "");
+    assert.ok(started !== undefined, "Node started under none of these limits");
+    assert.match(started.stdout, /Raise its limit: ulimit -v unlimited$/m, started.stderr);
+    assert.doesNotMatch(started.stdout, /slicestack-torch-build/);
   },
 );
 
