@@ -74,6 +74,8 @@ async function afterSteps(child: ChildProcess, steps: number, milliseconds: numb
 
 /** The n-th time that the temporary file of a state appears, in whichever stage. */
 async function writing(run: string, n: number): Promise<Moment> {
+  // A folder that holds anything before the training has claimed it would be refused as somebody else's.
+  while (!existsSync(runPaths(run).record)) await setTimeout(2);
   const stages = (["slice", "volume", "fine_tune"] as const).map((stage) => runPaths(run).checkpoints(stage));
   for (const folder of stages) mkdirSync(folder, { recursive: true });
   const seen = new Set<string>();
