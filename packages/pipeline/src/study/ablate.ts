@@ -4,21 +4,18 @@
  */
 import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
-import { writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
 import { inOneSession } from "../engine/session.js";
 import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
-import { writePredictions } from "../evaluate/predictions.js";
-import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
 import { usePluginsOfStudy, loadAblation } from "./ablation-file.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
 import { stepsOf } from "./steps.js";
 import { ablationFigure } from "./ablation-figure.js";
-import { latexOf, markdownOf, terminalOf } from "./blocks.js";
-import { studyPage } from "./study-page.js";
+import { terminalOf } from "./blocks.js";
+import { writeStudy, type StudyFiles } from "./study-files.js";
 import { ablationBlocks } from "./ablation-table.js";
 
 export type AblateOptions = StudyOptions;
@@ -29,7 +26,7 @@ export interface AblateResult {
   table: string;
   comparison: RepeatedComparison | null;
   /** Files that were written. */
-  files: Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string> | null;
+  files: StudyFiles | null;
 }
 
 /**
@@ -67,29 +64,22 @@ async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
   const facts = { ablation, part, dataset: dataset.info, splits, comparison, command };
   const blocks = ablationBlocks({ ...facts, minutes });
   const figure = await ablationFigure(ablation, part, comparison);
-  const at = (end: string) => join(out, `${part}${end}`);
-  const files = {
-    table: at(".md"),
-    latex: at(".tex"),
-    page: at(".html"),
-    results: at(".json"),
-    predictions: at("-predictions.csv"),
-    svg: at(".svg"),
-    png: at(".png"),
-  };
-  writePredictions(
-    files.predictions,
-    methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}#${k}` }))),
-  );
-  writeFileAtomic(
-    files.results,
-    `${JSON.stringify({ part, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, comparison, minutes }, null, 2)}\n`,
-  );
-  writeFileAtomic(files.table, markdownOf(ablation.name, blocks));
-  writeFileAtomic(files.latex, latexOf(blocks));
-  writeFileAtomic(files.svg, figure.svg);
-  writeFileAtomic(files.png, await svgToPng(figure.svg));
   const title = `${ablation.name}, ${part}`;
-  writeFileAtomic(files.page, studyPage({ kind: "ablation", title, blocks, figures: [figure] }));
+  const files = await writeStudy((ending) => join(out, `${part}${ending}`), {
+    kind: "ablation",
+    title,
+    heading: ablation.name,
+    blocks,
+    figure,
+    results: {
+      part,
+      splits: splits.map(({ hash }) => hash),
+      dataset: dataset.info.hash,
+      seeds: ablation.seeds,
+      comparison,
+      minutes,
+    },
+    predictions: methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}#${k}` }))),
+  });
   return { status, table: terminalOf(title, blocks), comparison, files };
 }

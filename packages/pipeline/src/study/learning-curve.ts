@@ -5,20 +5,17 @@
 import { fitPowerLaw, type MetricName, METRICS } from "@slicestack/stats";
 import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
-import { writeFileAtomic } from "../data/atomic.js";
 import { SplitError } from "../data/errors.js";
 import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
 import { compareRepeated } from "../evaluate/compare/repeated.js";
-import { writePredictions } from "../evaluate/predictions.js";
-import { svgToPng } from "../page/drawing.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/split-for.js";
 import { curveFigure } from "./curve-figure.js";
-import { latexOf, markdownOf, terminalOf } from "./blocks.js";
+import { terminalOf } from "./blocks.js";
 import { curveBlocks } from "./curve-table.js";
 import { usePluginsOfStudy, loadAblation, type Ablation } from "./ablation-file.js";
-import { studyPage } from "./study-page.js";
+import { writeStudy, type StudyFiles } from "./study-files.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
 import { stepsOf } from "./steps.js";
 import { inOneSession } from "../engine/session.js";
@@ -40,7 +37,7 @@ export interface LearningCurveResult {
   table: string;
   curve: LearningCurve | null;
   /** Files that were written. */
-  files: Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string> | null;
+  files: StudyFiles | null;
 }
 
 /** Metrics whose best value is 1 and whose error, 1 - metric, falls towards 0. */
@@ -97,33 +94,27 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
   const curve: LearningCurve = { ablation, part, slicesOfAll, points, fits: fitsOf(ablation, points) };
   const figure = await curveFigure(curve);
   const blocks = curveBlocks(curve, { dataset: dataset.info, splits, command });
-  const at = (name: string) => join(out, `curve-${part}${slicesOfAll ? "-all-slices" : ""}${name}`);
-  const files = {
-    table: at(".md"),
-    latex: at(".tex"),
-    page: at(".html"),
-    results: at(".json"),
-    predictions: at("-predictions.csv"),
-    svg: at(".svg"),
-    png: at(".png"),
-  };
-  writePredictions(
-    files.predictions,
-    rising.flatMap(({ share, methods }) =>
+  const title = `${ablation.name}: learning curve on ${part}`;
+  const stem = `curve-${part}${slicesOfAll ? "-all-slices" : ""}`;
+  const files = await writeStudy((ending) => join(out, `${stem}${ending}`), {
+    kind: "learning curve",
+    title,
+    heading: title,
+    blocks,
+    figure,
+    results: {
+      part,
+      slicesOfAll,
+      splits: splits.map(({ hash }) => hash),
+      dataset: dataset.info.hash,
+      seeds: ablation.seeds,
+      points,
+      fits: curve.fits,
+    },
+    predictions: rising.flatMap(({ share, methods }) =>
       methods.flatMap(({ name, seeds }) => seeds.map((one, k) => ({ ...one, model: `${name}@${share}#${k}` }))),
     ),
-  );
-  const { fits } = curve;
-  writeFileAtomic(
-    files.results,
-    `${JSON.stringify({ part, slicesOfAll, splits: splits.map(({ hash }) => hash), dataset: dataset.info.hash, seeds: ablation.seeds, points, fits }, null, 2)}\n`,
-  );
-  writeFileAtomic(files.svg, figure.svg);
-  writeFileAtomic(files.png, await svgToPng(figure.svg));
-  const title = `${ablation.name}: learning curve on ${part}`;
-  writeFileAtomic(files.table, markdownOf(title, blocks));
-  writeFileAtomic(files.latex, latexOf(blocks));
-  writeFileAtomic(files.page, studyPage({ kind: "learning curve", title, blocks, figures: [figure] }));
+  });
   return { status, table: terminalOf(title, blocks), curve, files };
 }
 
