@@ -1,5 +1,7 @@
 /** What a run works on: data set, split and task, checked against one another. */
+import { existsSync } from "node:fs";
 import { pathWord } from "../command-line.js";
+import { stagesOf } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { checkSplit, readSplit, type Split } from "../data/split/split.js";
@@ -56,4 +58,17 @@ export function takeMovedData(run: string, data: string): boolean {
   if (dataset === null || !isMoved(run, dataset, data)) return false;
   keepPlace(run, openRun(run, data));
   return true;
+}
+
+/** @throws RunError where a stage has no weights yet: nothing can be decided with the run */
+export function checkTrained({ config }: OpenRun, run: string): void {
+  for (const stage of stagesOf(config)) {
+    const file = runPaths(run).best(stage);
+    if (!existsSync(file))
+      throw new RunError(
+        file,
+        `the ${stage} stage is not trained`,
+        `Go on with: slicestack train --resume ${pathWord(run)}`,
+      );
+  }
 }

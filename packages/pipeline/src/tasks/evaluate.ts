@@ -1,6 +1,6 @@
 /** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
 import { usePluginsOf } from "../models/spec-file.js";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { RangeOfParameterError } from "@slicestack/stats";
 import { pathWord } from "../command-line.js";
@@ -10,9 +10,9 @@ import { stagesOf } from "../config/stages.js";
 import type { Dataset } from "../data/store.js";
 import { refuseUnwritable } from "../engine/system-errors.js";
 import { checkFile } from "../run/checksums.js";
-import { RunError, runPaths } from "../run/folder.js";
+import { runPaths } from "../run/folder.js";
 import { noteTestRead, readLedger } from "../run/ledger.js";
-import { takeMovedData, type OpenRun } from "../run/open.js";
+import { checkTrained, takeMovedData, type OpenRun } from "../run/open.js";
 import { verifyOnce } from "../run/verified.js";
 import type { Protocol } from "../evaluate/analysis/protocols.js";
 import { costReport, type CostReport } from "../evaluate/cost.js";
@@ -164,18 +164,6 @@ function unfinishedNote({ record }: OpenRun, run: string): string[] {
 }
 
 const NO_PICTURES: Pictures = { examples: [], failures: new Map() };
-
-function checkTrained({ config }: OpenRun, run: string): void {
-  for (const stage of stagesOf(config)) {
-    const file = runPaths(run).best(stage);
-    if (!existsSync(file))
-      throw new RunError(
-        file,
-        `the ${stage} stage is not trained`,
-        `Go on with: slicestack train --resume ${pathWord(run)}`,
-      );
-  }
-}
 
 /** Val, and under the clean protocol what is scored: test, or volumes of another data set. An imported checkpoint has no val. */
 function scoredParts({ opened, dataset, volumes }: TestPart, protocol: Protocol): ScoredPart[] {

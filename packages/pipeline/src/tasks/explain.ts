@@ -1,11 +1,8 @@
 /** Explains volumes of a run: maps in the space of their scans, what each slice counts, and whether the maps can be trusted. */
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
-import { pathWord } from "../command-line.js";
 import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
-import { stagesOf } from "../config/stages.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { spreadOver } from "../data/sampler.js";
@@ -13,9 +10,8 @@ import type { Part } from "../data/split/parts.js";
 import type { TaskVolume } from "../data/task.js";
 import { storedVolume } from "../inspect/read.js";
 import { svgToPng } from "../page/drawing.js";
-import { RunError, runPaths } from "../run/folder.js";
 import { usePluginsOf } from "../models/spec-file.js";
-import { openRun, type OpenRun } from "../run/open.js";
+import { checkTrained, openRun, type OpenRun } from "../run/open.js";
 import { ExplainError } from "../explain/errors.js";
 import { orderFigure } from "../explain/figure.js";
 import { mapPicture } from "../explain/picture.js";
@@ -102,18 +98,6 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   };
   writer.write("explain.json", `${JSON.stringify(record, null, 2)}\n`);
   return { ...result, files: writer.files };
-}
-
-function checkTrained({ config }: OpenRun, run: string): void {
-  for (const stage of stagesOf(config)) {
-    const file = runPaths(run).best(stage);
-    if (!existsSync(file))
-      throw new RunError(
-        file,
-        `the ${stage} stage is not trained`,
-        `Go on with: slicestack train --resume ${pathWord(run)}`,
-      );
-  }
 }
 
 function jobOf(opened: OpenRun, options: ExplainOptions): ExplainJob {

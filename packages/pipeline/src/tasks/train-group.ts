@@ -45,7 +45,7 @@ import {
 import { alone } from "../train/world.js";
 
 export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
-  /** all: a run for each fold of the data set's split. A number, from 0 on: that fold alone. Left out: the one split. */
+  /** all: a run for each fold of the data set's split. A number, counted from 0: that fold alone. Default: the one split. */
   fold?: number | "all";
   /** How many seeds, from that of the configuration on. Left out: that one alone. */
   seeds?: number;

@@ -52,7 +52,7 @@ export interface TrainOptions extends TaskOptions {
   /** Default all. */
   stage?: StageName | "all";
   resume?: boolean;
-  /** Which fold of the data set's split, from 0 on; needed where it holds several. */
+  /** Which fold of the data set's split, counted from 0; needed if the split has several. */
   fold?: number;
   /** A finished run with the same slice stage, on these training volumes or more: it is taken from there, not trained again. */
   sliceFrom?: string;

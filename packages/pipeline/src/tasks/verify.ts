@@ -29,7 +29,7 @@ export interface Verification {
 
 type Options = Pick<TaskOptions, "onProgress" | "signal">;
 
-/** Reads every byte of a folder. @throws FolderError where it is none of ours   @throws the signal's reason */
+/** Reads every byte of a folder. @throws FolderError if Slicestack did not make it   @throws the signal's reason */
 export async function verify(folder: string, options: Options = {}): Promise<Verification> {
   const root = resolve(folder);
   const kind = kindOf(root);

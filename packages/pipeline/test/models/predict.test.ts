@@ -13,7 +13,7 @@ import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
-import { config, leakFree, randomDataset, Watcher } from "./support.js";
+import { config, leakFree, randomDataset, twoClasses, Watcher } from "./support.js";
 
 const compute = { device: "cpu", bfloat16: false };
 const upTo = (count: number) => Array.from({ length: count }, (_, k) => k);
@@ -62,16 +62,7 @@ for (const size of [null, "[8, 10]"]) {
         scope(() => void see());
         return seen;
       };
-      const classes = {
-        count: 2,
-        names: ["a", "b"],
-        ordinal: false,
-        mapping: new Map([
-          [0, 0],
-          [1, 1],
-        ]),
-      };
-      const task: Task = { classes, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
+      const task: Task = { classes: twoClasses, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
       const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
       const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));
 

@@ -12,6 +12,18 @@ import type { RunConfig } from "../../src/config/types.js";
 import type { Dataset } from "../../src/data/store.js";
 import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { fakeDataset } from "../data/fake-dataset.js";
+import type { TaskClasses } from "../../src/config/classes.js";
+
+/** Labels 0 and 1 as they are. */
+export const twoClasses: TaskClasses = {
+  count: 2,
+  names: ["a", "b"],
+  ordinal: false,
+  mapping: new Map([
+    [0, 0],
+    [1, 1],
+  ]),
+};
 
 /** A test in a scope that must leave as many tensors alive as it found, with a folder of its own. */
 export function leakFree(name: string, body: (folder: string) => void): void {

@@ -13,7 +13,7 @@ import { SliceStore } from "../../src/input/slices.js";
 import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
 import { refuseMissingGradients } from "../../src/train/gradients.js";
 import { backwardBatch } from "../../src/train/step.js";
-import { config, leakFree, randomDataset } from "../models/support.js";
+import { config, leakFree, randomDataset, twoClasses } from "../models/support.js";
 
 const copies = (model: Module) => new Map([...model.namedParameters()].map(([name, x]) => [name, x.detach().clone()]));
 const gradientsOf = (model: Module) =>
@@ -33,15 +33,7 @@ for (const name of ["slice_cnn", "resnet18"] as const)
       const dataset = randomDataset(folder, [3, 2], [128, 128]);
       const train = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
       const task: Task = {
-        classes: {
-          count: 2,
-          names: ["a", "b"],
-          ordinal: false,
-          mapping: new Map([
-            [0, 0],
-            [1, 1],
-          ]),
-        },
+        classes: twoClasses,
         parts: { train, val: train, test: [] },
       };
       const gradients = [false, true].map((bfloat16) => {

@@ -62,7 +62,7 @@ async function momentOf(k: number, child: ChildProcess, run: string, random: Ran
     const wait = setTimeout(random.integer(0, 900)).then((): Moment => "before the first step");
     return Promise.race([ended, wait]);
   }
-  if (k % 2 === 1) return Promise.race([ended, writing(run, random.integer(1, 4))]);
+  if (k % 2 === 1) return Promise.race([ended, writing(child, run, random.integer(1, 4))]);
   return Promise.race([ended, afterSteps(child, random.integer(1, 7), random.integer(0, 60))]);
 }
 
@@ -73,9 +73,9 @@ async function afterSteps(child: ChildProcess, steps: number, milliseconds: numb
 }
 
 /** The n-th time that the temporary file of a state appears, in whichever stage. */
-async function writing(run: string, n: number): Promise<Moment> {
+async function writing(child: ChildProcess, run: string, n: number): Promise<Moment> {
   // A folder that holds anything before the training has claimed it would be refused as somebody else's.
-  while (!existsSync(runPaths(run).record)) await setTimeout(2);
+  while (!existsSync(runPaths(run).record) && child.exitCode === null) await setTimeout(2);
   const stages = (["slice", "volume", "fine_tune"] as const).map((stage) => runPaths(run).checkpoints(stage));
   for (const folder of stages) mkdirSync(folder, { recursive: true });
   const seen = new Set<string>();

@@ -19,7 +19,7 @@ import type { Stage } from "../../src/train/stage.js";
 import { backwardBatch } from "../../src/train/step.js";
 import { volumeStage } from "../../src/train/volume-stage.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
-import { config, randomDataset } from "../models/support.js";
+import { config, randomDataset, twoClasses } from "../models/support.js";
 
 export const stepNames = [
   "resnet18 at 32 pixels",
@@ -52,15 +52,7 @@ function setting(folder: string, depths: number[], size: [number, number], overr
   const dataset = randomDataset(mkdtempSync(join(folder, "data-")), depths, size);
   const { volumes } = dataset;
   const task: Task = {
-    classes: {
-      count: 2,
-      names: ["a", "b"],
-      ordinal: false,
-      mapping: new Map([
-        [0, 0],
-        [1, 1],
-      ]),
-    },
+    classes: twoClasses,
     parts: { train: volumes, val: volumes, test: [] },
   };
   return { run, dataset, task, store: new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu")) };

@@ -13,7 +13,7 @@ import { sliceTransform } from "../../src/input/of-config.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
-import { leakFree } from "../models/support.js";
+import { leakFree, twoClasses } from "../models/support.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 
 const N = 32;
@@ -65,15 +65,7 @@ interface Seen {
 function changeByTurn(folder: string, { spacing = [1, 1, 1], size, planes = "axial", slice }: Seen): number {
   const dataset = balls(folder, spacing);
   const task: Task = {
-    classes: {
-      count: 2,
-      names: ["a", "b"],
-      ordinal: false,
-      mapping: new Map([
-        [0, 0],
-        [1, 1],
-      ]),
-    },
+    classes: twoClasses,
     parts: { train: dataset.volumes, val: dataset.volumes, test: [] },
   };
   const index = slice?.(dataset) ?? dataset.volumes[0]!.count / 2;

@@ -15,7 +15,7 @@ import { sliceStage } from "../../src/train/slice-stage.js";
 import { checkStages } from "../../src/train/stage-checks.js";
 import { backwardBatch, piecesOf } from "../../src/train/step.js";
 import { train } from "../../src/tasks/train.js";
-import { config, leakFree, randomDataset } from "../models/support.js";
+import { config, leakFree, randomDataset, twoClasses } from "../models/support.js";
 import { scratch, tinyConfig, tinyDataset } from "./support.js";
 
 const folder = scratch();
@@ -73,15 +73,7 @@ leakFree("as many pieces as slices: the last ones are merged, so that batch norm
   const dataset = randomDataset(own, [4, 3], [32, 32]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
   const task: Task = {
-    classes: {
-      count: 2,
-      names: ["a", "b"],
-      ordinal: false,
-      mapping: new Map([
-        [0, 0],
-        [1, 1],
-      ]),
-    },
+    classes: twoClasses,
     parts: { train: volumes, val: volumes, test: [] },
   };
   using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));

@@ -15,7 +15,7 @@ import { volumeTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { VolumeStore } from "../../src/input/volumes.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
-import { leakFree } from "../models/support.js";
+import { leakFree, twoClasses } from "../models/support.js";
 import { scratch } from "./support.js";
 
 const folder = scratch();
@@ -48,15 +48,7 @@ function changeByTurns(size: string, fit: string): number {
   const turned = loadConfig({ overrides: { ...overrides, "transform.augment": JSON.stringify(turn) } });
   const dataset = openDataset(data);
   const task: Task = {
-    classes: {
-      count: 2,
-      names: ["a", "b"],
-      ordinal: false,
-      mapping: new Map([
-        [0, 0],
-        [1, 1],
-      ]),
-    },
+    classes: twoClasses,
     parts: { train: dataset.volumes, val: dataset.volumes, test: [] },
   };
   const inputOf = (config: typeof plain): Tensor => {

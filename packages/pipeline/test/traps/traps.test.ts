@@ -44,7 +44,7 @@ import { sliceStage } from "../../src/train/slice-stage.js";
 import { train } from "../../src/tasks/train.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
 import { fakeDataset } from "../data/fake-dataset.js";
-import { config, randomDataset, Watcher } from "../models/support.js";
+import { config, randomDataset, Watcher, twoClasses } from "../models/support.js";
 import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
 
 const folder = scratch();
@@ -294,15 +294,7 @@ for (const dtype of ["int16", "uint8"] as const) {
 }
 
 const taskOf = ({ volumes }: Dataset): Task => ({
-  classes: {
-    count: 2,
-    names: ["a", "b"],
-    ordinal: false,
-    mapping: new Map([
-      [0, 0],
-      [1, 1],
-    ]),
-  },
+  classes: twoClasses,
   parts: {
     train: volumes.map((one) => ({ ...one, label: one.label ?? 0 })),
     val: volumes.map((one) => ({ ...one, label: one.label ?? 0 })),

@@ -1,7 +1,8 @@
 import { availableMemory, memoryLimit, parseMeminfo } from "@slicestack/torch/limits";
 import { parseCpuinfo, parseSysctl, usableCores, type CpuInfo } from "./cpu.js";
 import { readNvidia } from "./gpu.js";
-import type { LibtorchInfo, Probe } from "./probe.js";
+import type { LibtorchInfo } from "@slicestack/torch";
+import type { Probe } from "./probe.js";
 import { cacheDirectory } from "../cache-folder.js";
 
 /** One finding of the doctor. */

@@ -2,21 +2,9 @@ import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname } from "node:path";
+import type { LibtorchInfo } from "@slicestack/torch";
 import { readText } from "@slicestack/torch/limits";
 import { ownHome } from "../cache-folder.js";
-
-/** What @slicestack/torch says of the libtorch it found. */
-export interface LibtorchInfo {
-  version: string;
-  path: string;
-  /** How it was found, e.g. "LIBTORCH" or "Debian package". */
-  how: string;
-  /** "AVX512", "AVX2", "DEFAULT" …: the kernels libtorch chose. */
-  cpuCapability: string;
-  threads: number;
-  cudaDevices: { index: number; name: string; freeBytes: number; totalBytes: number }[];
-  mps: boolean;
-}
 
 export type CommandResult =
   { status: "ok"; stdout: string } | { status: "missing" } | { status: "failed"; message: string };

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diagnose, diagnosisText } from "../../../src/engine/doctor/diagnose.js";
 import { GPU_QUERY, PROCESS_QUERY } from "../../../src/engine/doctor/gpu.js";
-import { systemProbe, type LibtorchInfo, type Probe } from "../../../src/engine/doctor/probe.js";
+import type { LibtorchInfo } from "@slicestack/torch";
+import { systemProbe, type Probe } from "../../../src/engine/doctor/probe.js";
 
 const GIB = 2 ** 30;
 const TORCH: LibtorchInfo = {
