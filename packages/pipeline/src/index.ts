@@ -11,7 +11,7 @@ export { demoConfig } from "./config/demo.js";
 export { ConfigError, PluginError } from "./config/errors.js";
 export { configKeys } from "./config/keys.js";
 export { loadConfig } from "./config/load.js";
-export { loadPlugins, usePlugins, type LoadedPlugin, type PluginFile } from "./config/plugins.js";
+export { loadPlugins, usePlugins, type PluginFile } from "./config/plugins.js";
 export type { RunConfig, SliceConfig, StageConfig, TaskConfig, TransformConfig, VolumeConfig } from "./config/types.js";
 export { DatasetError, LabelsError, PrepareError, SplitError, TableError } from "./data/errors.js";
 export { generatePhantoms, type PhantomSet } from "./data/phantom.js";

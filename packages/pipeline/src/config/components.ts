@@ -50,20 +50,18 @@ export interface PublishedName {
   withCheckpoint?: Readonly<Record<string, unknown>>;
 }
 
-type Registered = Map<string, { component: Component; plugin: string | null }>;
-const registered = new Map<ComponentKind, Registered>(COMPONENT_KINDS.map((kind) => [kind, new Map()]));
+const registered = new Map<ComponentKind, Map<string, Component>>(COMPONENT_KINDS.map((kind) => [kind, new Map()]));
 const defaults = new Map<ComponentKind, string>();
 let edition = 0;
 
 /** Grows with every registration: what is derived from the components is derived again when it has changed. */
 export const componentsEdition = (): number => edition;
 
-/** @param plugin the file that the component is from; null for a built-in one */
-export function registerComponent(component: Component, plugin: string | null = null): void {
+export function registerComponent(component: Component): void {
   const { kind, name } = component;
   const before = registered.get(kind)?.get(name);
   if (before !== undefined) throw new Error(`the ${kind} ${name} is registered twice`);
-  registered.get(kind)?.set(name, { component, plugin });
+  registered.get(kind)?.set(name, component);
   edition++;
 }
 
@@ -78,7 +76,7 @@ export function componentsOf(kind: ComponentKind): readonly Component[] {
   const found = [...(registered.get(kind)?.values() ?? [])];
   if (found.length === 0 && kind !== "augmentation")
     throw new Error("no component is registered: import models/catalogue.js before the configuration is read");
-  return found.map(({ component }) => component);
+  return found;
 }
 
 /** Those of a kind that a configuration can name. */
@@ -89,11 +87,7 @@ export const componentNames = (kind: ComponentKind): string[] => settingsOfKind(
 
 /** @returns undefined where none has that name */
 export const findComponent = (kind: ComponentKind, name: string): Component | undefined =>
-  registered.get(kind)?.get(name)?.component;
-
-/** The plug-in that a component is from; null for a built-in one and for an unknown name. */
-export const pluginOf = (kind: ComponentKind, name: string): string | null =>
-  registered.get(kind)?.get(name)?.plugin ?? null;
+  registered.get(kind)?.get(name);
 
 /** @throws Error where the catalogue has named none */
 export function defaultName(kind: ComponentKind): string {

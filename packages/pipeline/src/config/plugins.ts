@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { transformDefaults } from "./augment.js";
 import { COMPONENT_KINDS, findComponent, registerComponent, type Component } from "./components.js";
 import { isMapping, readSource } from "./document.js";
 import { ConfigError, PluginError } from "./errors.js";
@@ -18,13 +19,8 @@ export interface PluginFile {
   sha256: string;
 }
 
-export interface LoadedPlugin extends PluginFile {
-  /** What it adds, e.g. "head median". */
-  components: string[];
-}
-
 /** On this thread, in the order of loading. */
-const loaded = new Map<string, LoadedPlugin>();
+const loaded = new Map<string, PluginFile>();
 /** Components that this copy of the package has defined; those of a second copy would not fit its models. */
 const defined = new WeakSet<object>();
 
@@ -34,7 +30,7 @@ export function noteDefined<C extends Component>(component: C): C {
   return component;
 }
 
-export const loadedPlugins = (): readonly LoadedPlugin[] => [...loaded.values()];
+export const loadedPlugins = (): readonly PluginFile[] => [...loaded.values()];
 export const isLoaded = (file: string): boolean => loaded.has(file);
 
 /** The path as a reader would type it from here. */
@@ -46,7 +42,7 @@ export function shownPlugin(file: string): string {
 /**
  * The file that an entry of `plugins` means: a path, relative to the configuration's folder, or a package that is
  * installed there or in a folder above.
- * @throws ConfigError where there is none
+ * @throws ConfigError if it is missing
  */
 export function resolvePlugin(given: string, folder: string): string {
   const isPath = /^\.{0,2}\//.test(given) || isAbsolute(given);
@@ -140,8 +136,8 @@ async function load(file: string, sha256: string): Promise<void> {
   }
   const exported: unknown[] = Array.isArray(module.default) ? module.default : [module.default];
   const components = exported.map((value) => checked(shown, value));
-  for (const component of components) registerComponent(guarded(component, shown), file);
-  loaded.set(file, { file, sha256, components: components.map(({ kind, name }) => `${kind} ${name}`) });
+  for (const component of components) registerComponent(guarded(component, shown));
+  loaded.set(file, { file, sha256 });
 }
 
 const NAME = /^[a-z][a-z0-9_]*$/;
@@ -174,9 +170,4 @@ function checked(shown: string, value: unknown): Component {
 }
 
 /** Transforms that are always there, and what a section of them may hold besides. */
-const BUILT_IN = new Set([
-  "preset",
-  "plugins",
-  ...["rotation", "crop", "translation", "scale", "shear", "flip", "elastic", "blur", "noise", "window", "intensity"],
-  "erase",
-]);
+const BUILT_IN = new Set(["preset", "plugins", ...Object.keys(transformDefaults)]);

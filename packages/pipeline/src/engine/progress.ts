@@ -10,7 +10,7 @@ export interface Progress {
   epochs?: number;
   /** An epoch that has just ended: a row of the log. */
   epoch?: EpochReport;
-  /** Estimated seconds of the stages that come after this one; absent where there is none, or nothing is known of them yet. */
+  /** Estimated seconds of the stages that come after this one; absent for the last stage, and while no estimate is possible. */
   later?: number;
 }
 

@@ -128,7 +128,7 @@ function testScore(file: string): Estimate | null {
 
 const BLOCKS = "▁▂▃▄▅▆▇█";
 
-/** A curve in so many letters, from its lowest to its highest value; a gap where a value is none. */
+/** A curve as a line of letters, one per value, from the lowest to the highest; NaN is a gap. */
 export function sparkline(values: readonly number[], width = 12): string {
   const finite = values.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];

@@ -40,7 +40,7 @@ const FILTER = /^(\w+)(>=|<=|!=|=|>|<)(.*)$/;
 /**
  * Runs that meet every filter: KEY=VALUE, KEY!=VALUE (texts without regard to case, a part of the text is enough),
  * KEY>VALUE and the like (numbers, and times as ISO 8601).
- * @throws RangeOfParameterError for a filter that is none
+ * @throws RangeOfParameterError for text that is not a filter
  */
 export function filterRuns(runs: readonly RunRow[], filters: readonly string[]): RunRow[] {
   const tests = filters.map((filter) => {

@@ -21,7 +21,7 @@ export interface ModelGuess {
   inputSize: number[] | null;
 }
 
-/** The shape of a tensor by its name; undefined where there is none. */
+/** The shape of the tensor with this name; undefined if there is no such tensor. */
 export type Shapes = (name: string) => readonly number[] | undefined;
 export type Guess = Partial<ModelGuess> & { model: string };
 type Tensors = ReadonlyMap<string, Tensor>;

@@ -55,9 +55,7 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
             split: split.hash,
             volumes: { train: train.length, val: val.length },
           },
-    plugins: loadedPlugins()
-      .filter(({ file }) => config.plugins.includes(file))
-      .map(({ file, sha256 }) => ({ file, sha256 })),
+    plugins: loadedPlugins().filter(({ file }) => config.plugins.includes(file)),
   } as const;
 }
 

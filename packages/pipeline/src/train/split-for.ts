@@ -14,7 +14,7 @@ export function splitsOf(dataset: Dataset, config: Pick<RunConfig, "split">): Sp
   return splits;
 }
 
-/** @param fold from 0 on; needed where there are several   @throws SplitError */
+/** @param fold counted from 0; needed if there are several   @throws SplitError */
 export function splitFor(dataset: Dataset, config: Pick<RunConfig, "split">, fold?: number): Split {
   const splits = splitsOf(dataset, config);
   const [only] = splits;
