@@ -10,7 +10,7 @@ export {
   type FormatProblem,
   type VolumeFormat,
 } from "./errors.js";
-export { Message, named, said, type Named } from "./message.js";
+export { Message, message, named, type Named } from "./message.js";
 export { assertVolume, type Triple, type Volume, type VoxelArray } from "./volume.js";
 export { affineMatrix, orientationCode, reorient, voxelToWorld, worldToVoxel } from "./geometry.js";
 export { reorientAndResample, resample, type ResampleOptions } from "./resample/resample.js";

@@ -11,7 +11,7 @@ export interface Named {
 
 export const named = (name: string, instead: string): Named => ({ name, instead });
 
-/** A message with two forms, created by `said`. */
+/** A message with two forms, created by `message`. */
 export class Message {
   readonly #parts: readonly (string | Named)[];
 
@@ -30,7 +30,7 @@ export class Message {
 }
 
 /** Template tag for messages: pass texts that may identify a person as `named(…)`, all others unchanged. */
-export function said(texts: TemplateStringsArray, ...values: (string | number | Named | Message)[]): Message {
+export function message(texts: TemplateStringsArray, ...values: (string | number | Named | Message)[]): Message {
   const parts = texts.flatMap((text, k) => {
     const value = values[k];
     if (value === undefined) return [text];

@@ -1,4 +1,4 @@
-import { named, said } from "../message.js";
+import { message, named } from "../message.js";
 import { oneSlice, theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 
@@ -32,18 +32,18 @@ export function checkAcquisitions(
 
   if (repeated.length > 0) {
     const group = repeated[0] as DicomSlice[];
-    const where = said`${placeText(group[0] as DicomSlice)}: ${theirNames(group)}`;
+    const where = message`${placeText(group[0] as DicomSlice)}: ${theirNames(group)}`;
     const mark = MARKS.find(([, read]) => repeated.every((one) => allDiffer(one.map(read))));
     if (mark !== undefined) {
       const [name, read] = mark;
       const repeats = counted(repeated.length, "position repeats", "positions repeat");
       // Times of day identify an examination, so they are treated like names.
       const values = named(` (${group.map(read).join(", ")})`, "");
-      const problem = said`it holds several acquisitions: ${repeats} with another ${name}${values}, first at ${where}`;
+      const problem = message`it holds several acquisitions: ${repeats} with another ${name}${values}, first at ${where}`;
       throw refusal(seriesUid, "mixed-acquisitions", repeated.flat(), problem, split);
     }
     const holds = counted(repeated.length, "position holds", "positions hold");
-    const problem = said`${holds} several slices, first ${where}`;
+    const problem = message`${holds} several slices, first ${where}`;
     throw refusal(
       seriesUid,
       "duplicate-positions",
@@ -60,8 +60,8 @@ export function checkAcquisitions(
     if (changes <= distinct - 1) continue;
     const at = values.findIndex((value, i) => i > 0 && value !== values[i - 1]);
     const pair = [slices[at - 1] as DicomSlice, slices[at] as DicomSlice] as const;
-    const between = said`${oneSlice(pair[0])} and ${oneSlice(pair[1])}`;
-    const problem = said`${distinct} acquisitions alternate along it: ${name} changes ${changes} times, first between ${between}`;
+    const between = message`${oneSlice(pair[0])} and ${oneSlice(pair[1])}`;
+    const problem = message`${distinct} acquisitions alternate along it: ${name} changes ${changes} times, first between ${between}`;
     throw refusal(
       seriesUid,
       "mixed-acquisitions",

@@ -1,4 +1,4 @@
-import { named, said, type Message } from "../message.js";
+import { message, named, type Message } from "../message.js";
 import type { Triple } from "../volume.js";
 import { placeText } from "./acquisitions.js";
 import type { DicomSeriesError } from "./errors.js";
@@ -72,7 +72,7 @@ function filledIn({ seriesUid, slices, along }: SliceStack, analysed: Spacing): 
 function singleSpacing(seriesUid: string, slice: DicomSlice): number {
   const spacing = slice.spacingBetweenSlices ?? slice.sliceThickness ?? 0;
   if (spacing > 0) return spacing;
-  const problem = said`its one slice (${oneSlice(slice)}) has neither SliceThickness nor SpacingBetweenSlices`;
+  const problem = message`its one slice (${oneSlice(slice)}) has neither SliceThickness nor SpacingBetweenSlices`;
   throw refusal(seriesUid, "missing-geometry", [slice], problem, "Export the whole series.");
 }
 
@@ -82,8 +82,8 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, analysed: Spac
     const sorted = increments.toSorted((a, b) => a - b);
     const [least, most] = [sorted[0] as number, sorted.at(-1) as number];
     const at = increments.indexOf(most);
-    const widest = said`${placed(slices[at] as DicomSlice)} and ${placed(slices[at + 1] as DicomSlice)}`;
-    const problem = said`its spacing is uneven, ${mm(least)} to ${mm(most)}, the widest between ${widest}`;
+    const widest = message`${placed(slices[at] as DicomSlice)} and ${placed(slices[at + 1] as DicomSlice)}`;
+    const problem = message`its spacing is uneven, ${mm(least)} to ${mm(most)}, the widest between ${widest}`;
     return refusal(
       seriesUid,
       "uneven-spacing",
@@ -99,8 +99,8 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, analysed: Spac
   const [[before, after]] = around as [[DicomSlice, DicomSlice]];
   const more = around.length > 1 ? ` and in ${around.length - 1} more places` : "";
   const many = `${missing} ${missing === 1 ? "slice is" : "slices are"} missing`;
-  const where = said`between ${placed(before)} and ${placed(after)}${more}`;
-  const problem = said`${many}\n  ${where}, spacing elsewhere ${mm(spacing)}`;
+  const where = message`between ${placed(before)} and ${placed(after)}${more}`;
+  const problem = message`${many}\n  ${where}, spacing elsewhere ${mm(spacing)}`;
   return refusal(
     seriesUid,
     "missing-slices",
@@ -110,6 +110,6 @@ function spacingRefusal({ seriesUid, slices, along }: SliceStack, analysed: Spac
   );
 }
 
-const placed = (slice: DicomSlice): Message => said`${placeText(slice)}${named(` (${sliceName(slice)})`, "")}`;
+const placed = (slice: DicomSlice): Message => message`${placeText(slice)}${named(` (${sliceName(slice)})`, "")}`;
 
 const mm = (value: number): string => `${Number(value.toFixed(3))} mm`;

@@ -1,5 +1,5 @@
 import { type Volume, type VoxelArray } from "../volume.js";
-import { said } from "../message.js";
+import { message } from "../message.js";
 import { sliceName, theirNames, type DicomImage, type DicomSlice } from "./image.js";
 import { AIR, HounsfieldStack, isPadding, type Rescale } from "./pixels/hounsfield.js";
 import { checkReadable, openImage, pixelBytes, type OpenImage } from "./pixels/stored.js";
@@ -130,7 +130,7 @@ function refuseTooLarge(series: DicomSeries, grid: VolumeGrid, stack: SliceStack
   const voxels = Math.max(decoded, grid.shape[0] * grid.shape[1] * grid.shape[2]);
   if (voxels <= most) return;
   const size = grid.shape.join(" x ");
-  const problem = said`its ${size} voxels are more than the limit of ${most} (${theirNames(stack.slices)})`;
+  const problem = message`its ${size} voxels are more than the limit of ${most} (${theirNames(stack.slices)})`;
   const remedy = "Export it at a lower resolution, or fewer slices.";
   throw refusal(series.seriesUid, "too-large", stack.slices, problem, remedy);
 }

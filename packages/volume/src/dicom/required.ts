@@ -1,4 +1,4 @@
-import { said } from "../message.js";
+import { message } from "../message.js";
 import { theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 import type { DicomSeries } from "./dicom-series.js";
@@ -23,7 +23,7 @@ export function checkRequired(
   }
   const unplaced = slices.filter(({ image }) => image.pixels.frames > 1 && !image.describesFrames);
   if (unplaced.length > 0) {
-    const problem = said`its frames have no functional groups that give their position (${theirNames(unplaced)})`;
+    const problem = message`its frames have no functional groups that give their position (${theirNames(unplaced)})`;
     const remedy = "Export it as enhanced CT or as single slices.";
     throw refusal(seriesUid, "frames-without-geometry", unplaced, problem, remedy);
   }
@@ -36,7 +36,7 @@ export function checkRequired(
     const without = slices.filter((slice) => read(slice) === undefined);
     if (without.length === 0) continue;
     const share = `${without.length} of ${slices.length} slices`;
-    const problem = said`${tag} is missing or not a number in ${share} (${theirNames(without)})`;
+    const problem = message`${tag} is missing or not a number in ${share} (${theirNames(without)})`;
     throw refusal(seriesUid, "missing-geometry", without, problem, EXPORT_ALL);
   }
   const unscaled = slices.filter(
@@ -44,11 +44,11 @@ export function checkRequired(
   );
   if (modality === "CT" && unscaled.length > 0) {
     const missing = "RescaleSlope or RescaleIntercept is missing or implausible, so its values are not HU";
-    const problem = said`${missing} (${theirNames(unscaled)})`;
+    const problem = message`${missing} (${theirNames(unscaled)})`;
     throw refusal(seriesUid, "missing-rescale", unscaled, problem, EXPORT_ALL);
   }
   if (slices.length === 1 && !allowSingle) {
-    const problem = said`it has one slice (${theirNames(slices)}), a volume needs two`;
+    const problem = message`it has one slice (${theirNames(slices)}), a volume needs two`;
     const remedy = "Export the whole series; slicestack inspect shows a single slice.";
     throw refusal(seriesUid, "single-slice", slices, problem, remedy);
   }

@@ -1,7 +1,7 @@
 import type { Triple } from "../volume.js";
 import { checkAcquisitions } from "./acquisitions.js";
 import { dot, minus, orthonormal } from "./axes.js";
-import { said } from "../message.js";
+import { message } from "../message.js";
 import { oneSlice, theirNames, type DicomSlice } from "./image.js";
 import { refusal } from "./refusal.js";
 import { checkRequired } from "./required.js";
@@ -71,14 +71,14 @@ function axesOf(seriesUid: string, slices: readonly DicomSlice[]): { x: Triple; 
     reference.some((value, i) => !(Math.abs(value - (orientation?.[i] ?? NaN)) <= SAME_DIRECTION)),
   );
   if (turned.length > 0) {
-    const problem = said`its slices have several orientations: ${theirNames(turned)} against ${oneSlice(first)}`;
+    const problem = message`its slices have several orientations: ${theirNames(turned)} against ${oneSlice(first)}`;
     const remedy = "Export each orientation as a separate series, or choose one by select.";
     throw refusal(seriesUid, "mixed-orientation", turned, problem, remedy);
   }
   const axes = orthonormal(reference);
   if (axes !== undefined) return axes;
   const found = reference.join("\\");
-  const problem = said`ImageOrientationPatient is not two unit vectors at right angles: ${found} (${theirNames(slices)})`;
+  const problem = message`ImageOrientationPatient is not two unit vectors at right angles: ${found} (${theirNames(slices)})`;
   throw refusal(seriesUid, "missing-geometry", slices, problem, "Export the series again.");
 }
 
@@ -86,7 +86,7 @@ function pixelSize(seriesUid: string, slices: readonly DicomSlice[]): [number, n
   const first = slices[0] as DicomSlice;
   const [rows, columns] = first.pixelSpacing as readonly [number, number];
   if (!(rows > 0 && columns > 0)) {
-    const problem = said`its PixelSpacing is ${rows}\\${columns}, expected sizes > 0 (${theirNames(slices)})`;
+    const problem = message`its PixelSpacing is ${rows}\\${columns}, expected sizes > 0 (${theirNames(slices)})`;
     throw refusal(seriesUid, "missing-geometry", slices, problem, "Export the series again.");
   }
   const others = slices.filter(({ pixelSpacing }) => {
@@ -96,10 +96,10 @@ function pixelSize(seriesUid: string, slices: readonly DicomSlice[]): [number, n
   if (others.length > 0) {
     const other = others[0]?.pixelSpacing?.join(" x ");
     const [one, more] = [
-      said`${rows} x ${columns} mm in ${oneSlice(first)}`,
-      said`${other ?? ""} mm in ${theirNames(others)}`,
+      message`${rows} x ${columns} mm in ${oneSlice(first)}`,
+      message`${other ?? ""} mm in ${theirNames(others)}`,
     ];
-    const problem = said`its slices have several pixel sizes: ${one}, ${more}`;
+    const problem = message`its slices have several pixel sizes: ${one}, ${more}`;
     const remedy = "Export each reconstruction as a separate series, or choose one by select.";
     throw refusal(seriesUid, "mixed-pixel-size", others, problem, remedy);
   }
@@ -124,14 +124,14 @@ function shearOf({ seriesUid, slices, along, x, y, pixel }: Omit<SliceStack, "sh
     return Math.abs(sx - shear[0] * mm) > allowed || Math.abs(sy - shear[1] * mm) > allowed;
   });
   if (stray.length > 0) {
-    const problem = said`its slices do not lie along one line: ${theirNames(stray)} shifted within the plane`;
+    const problem = message`its slices do not lie along one line: ${theirNames(stray)} shifted within the plane`;
     const remedy = "Export the parts with the same placement as separate series.";
     throw refusal(seriesUid, "shifted-slices", stray, problem, remedy);
   }
   const degrees = tiltDegrees(shear);
   if (degrees > MAX_TILT) {
     const lean = `its slices are tilted by ${degrees.toFixed(1)} degrees, but no gantry tilts beyond ${MAX_TILT}`;
-    const problem = said`${lean} (${theirNames(slices)})`;
+    const problem = message`${lean} (${theirNames(slices)})`;
     throw refusal(
       seriesUid,
       "shifted-slices",

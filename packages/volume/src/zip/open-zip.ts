@@ -3,7 +3,7 @@ import CRC32 from "crc-32";
 import { inflateRaw, MAX_DEFLATE_RATIO, type Decompress } from "../bytes/inflate.js";
 import type { ByteSource } from "../bytes/source.js";
 import { VolumeFileError, VolumeFormatError, type VolumeFormat } from "../errors.js";
-import { named, said, type Named } from "../message.js";
+import { message, named, type Named } from "../message.js";
 import { COPY_AGAIN, refuser, type Refuse } from "../refuse.js";
 import { contentStart, LOCAL_HEADER_BYTES, type ZipMember } from "./local-header.js";
 import { SourceReader } from "./source-reader.js";
@@ -104,7 +104,7 @@ class Archive {
           this.#refuse(`expected at most ${this.#limits.entries} entries, it lists more`, "Split the archive.");
         if (entry.directory) continue;
         if (entry.encrypted)
-          this.#refuse(said`${inWords(entry.filename)} is encrypted`, "Unpack it with its password first.");
+          this.#refuse(message`${inWords(entry.filename)} is encrypted`, "Unpack it with its password first.");
         // The library's object for an entry takes 8 KB.
         const { filename, rawFilename, offset, compressionMethod, compressedSize, uncompressedSize } = entry;
         const signature = entry.signature ?? 0;
@@ -129,13 +129,13 @@ class Archive {
       const ratio = MAX_RATIO.get(compressionMethod);
       if (ratio === undefined)
         return refuse(
-          said`${inWords(filename)} is compressed by method ${compressionMethod}`,
+          message`${inWords(filename)} is compressed by method ${compressionMethod}`,
           "Pack the files again, with deflate.",
         );
       const most = compressedSize * ratio;
       if (uncompressedSize > most) {
         const holds = `its ${compressedSize} compressed bytes hold at most ${most}`;
-        refuse(said`${inWords(filename)} declares ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
+        refuse(message`${inWords(filename)} declares ${uncompressedSize} bytes, ${holds}`, COPY_AGAIN);
       }
       total += uncompressedSize;
     }
@@ -145,7 +145,7 @@ class Archive {
     for (const [k, { filename, offset, compressedSize }] of inOrder.entries()) {
       const next = inOrder[k + 1]?.offset ?? this.#source.size;
       if (offset + LOCAL_HEADER_BYTES + compressedSize > next)
-        refuse(said`${inWords(filename)} overlaps the following file, as in a zip bomb`, COPY_AGAIN);
+        refuse(message`${inWords(filename)} overlaps the following file, as in a zip bomb`, COPY_AGAIN);
     }
   }
 
@@ -153,7 +153,10 @@ class Archive {
     const { filename, uncompressedSize } = file;
     const limit = this.#limits.entryBytes;
     if (uncompressedSize > limit)
-      this.#refuse(said`${inWords(filename)} has ${uncompressedSize} bytes, the limit is ${limit}`, "Unpack it first.");
+      this.#refuse(
+        message`${inWords(filename)} has ${uncompressedSize} bytes, the limit is ${limit}`,
+        "Unpack it first.",
+      );
     const bytes = new Uint8Array(uncompressedSize);
     let at = 0;
     for await (const piece of this.#stream(file)) {
@@ -171,15 +174,15 @@ class Archive {
     try {
       for await (const piece of this.#content(file)) {
         at += piece.length;
-        if (at > size) refuse(said`${inWords(filename)} declares ${size} bytes and unpacks to more`, COPY_AGAIN);
+        if (at > size) refuse(message`${inWords(filename)} declares ${size} bytes and unpacks to more`, COPY_AGAIN);
         crc = CRC32.buf(piece, crc);
         yield piece;
       }
     } catch (cause) {
       throw this.#translated(cause, filename);
     }
-    if (at < size) refuse(said`${inWords(filename)} declares ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
-    if (crc >>> 0 !== file.signature) refuse(said`the checksum of ${inWords(filename)} is wrong`, COPY_AGAIN);
+    if (at < size) refuse(message`${inWords(filename)} declares ${size} bytes and unpacks to ${at}`, COPY_AGAIN);
+    if (crc >>> 0 !== file.signature) refuse(message`the checksum of ${inWords(filename)} is wrong`, COPY_AGAIN);
   }
 
   #content(file: ZipMember): AsyncIterable<Uint8Array> {
@@ -206,7 +209,7 @@ class Archive {
 
   #damaged(words: string, name?: string, options?: ErrorOptions): VolumeFormatError {
     const what = name === undefined ? "it" : inWords(name);
-    const problem = said`${what} is damaged or ambiguous${named(` (${words})`, "")}`;
+    const problem = message`${what} is damaged or ambiguous${named(` (${words})`, "")}`;
     const { name: file } = this.#source;
     return new VolumeFormatError({ file, format: this.#format, problem, remedy: COPY_AGAIN }, options);
   }

@@ -1,15 +1,23 @@
 /** Messages have two forms; the nameless one contains nothing that may identify a person. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { named, openZip, bytesSource, readDicomSeries, said, scanDicom, VolumeFormatError } from "../../src/index.js";
+import {
+  named,
+  openZip,
+  bytesSource,
+  readDicomSeries,
+  message,
+  scanDicom,
+  VolumeFormatError,
+} from "../../src/index.js";
 import { zipOf } from "../zip-writer.js";
 import { bytesOf, cases, memorySource } from "./cases.js";
 
-test("said: whole has every name, nameless has the replacements, even for a message within a message", () => {
-  const inner = said`${named("Mueller.dcm", "one file")} at ${3} mm`;
-  const message = said`between ${inner} and ${named("Maier.dcm", "another")}`;
-  assert.equal(message.whole, "between Mueller.dcm at 3 mm and Maier.dcm");
-  assert.equal(message.nameless, "between one file at 3 mm and another");
+test("message: whole has every name, nameless has the replacements, even for a message within a message", () => {
+  const inner = message`${named("Mueller.dcm", "one file")} at ${3} mm`;
+  const text = message`between ${inner} and ${named("Maier.dcm", "another")}`;
+  assert.equal(text.whole, "between Mueller.dcm at 3 mm and Maier.dcm");
+  assert.equal(text.nameless, "between one file at 3 mm and another");
 });
 
 const refused = cases.filter((one) => one.error !== undefined || one.format_error !== undefined);

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import {
   named,
   readDicomSeries,
-  said,
+  message,
   scanDicom,
   type DicomFacts,
   type DicomSeries,
@@ -186,7 +186,7 @@ export async function readDicom(
     const [first] = scan.setAside;
     const now = first === undefined ? "they" : `${first.name}: ${first.reason}`;
     throw new UnusableVolumeError(
-      said`its ${files.length} files have changed since they were found${named(`: ${series} is no longer there, ${now}`, "")}`,
+      message`its ${files.length} files have changed since they were found${named(`: ${series} is no longer there, ${now}`, "")}`,
     );
   }
   const { facts, ...volume } = await readDicomSeries(found, { allowGaps, allowSingle });
@@ -216,7 +216,7 @@ class Zips implements AsyncDisposable {
     const found = (await this.#zip(path)).entries.get(entry);
     if (found === undefined)
       throw new UnusableVolumeError(
-        said`${named(`${path}: the entry ${entry}`, "one of its files")} is no longer there`,
+        message`${named(`${path}: the entry ${entry}`, "one of its files")} is no longer there`,
       );
     const head = async (bytes: number) => {
       const start: Uint8Array[] = [];

@@ -1,7 +1,17 @@
 /** The region that is kept: lungs, body, or the box of a mask of the user's own. */
 import { existsSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { cropTo, findBody, findLungs, maskBox, named, reorient, said, type Box, type Volume } from "@slicestack/volume";
+import {
+  cropTo,
+  findBody,
+  findLungs,
+  maskBox,
+  named,
+  reorient,
+  message,
+  type Box,
+  type Volume,
+} from "@slicestack/volume";
 import { readVolume } from "@slicestack/volume/node";
 import { PrepareError } from "../errors.js";
 import { withoutExtension } from "../ingest/paths.js";
@@ -61,7 +71,7 @@ async function readMask(file: string): Promise<Volume> {
     return (await readVolume(file, { unit: "arbitrary" })).volume;
   } catch (cause) {
     const { whole } = reasonOf(cause);
-    throw new UnusableVolumeError(said`its mask cannot be read${named(`: ${whole}`, "")}`, { cause });
+    throw new UnusableVolumeError(message`its mask cannot be read${named(`: ${whole}`, "")}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads the voxels of one volume, whatever its layout. Runs in a worker thread. */
 import {
   named,
-  said,
+  message,
   stackSlices,
   volumeOfColumns,
   volumeOfSlices,
@@ -115,7 +115,7 @@ async function readSlices(paths: readonly string[]): Promise<Volume> {
     if (!same) {
       const wanted = `${like.dtype} ${height} x ${width}`;
       throw new UnusableVolumeError(
-        said`expected slices of ${wanted}, ${named(path, "one")} is ${array.dtype} ${array.shape.join(" x ")}`,
+        message`expected slices of ${wanted}, ${named(path, "one")} is ${array.dtype} ${array.shape.join(" x ")}`,
       );
     }
     data.set(array.data, k * plane);

@@ -1,6 +1,6 @@
 /** Slices of a folder are numbered: a number that is missing is a slice that is missing, and would shift all behind it. */
 import { basename } from "node:path";
-import { named, said, type Volume, type VoxelArray } from "@slicestack/volume";
+import { message, named, type Volume, type VoxelArray } from "@slicestack/volume";
 import type { VolumeInput } from "../ingest/source.js";
 import { reasonOf, UnusableVolumeError } from "../reason.js";
 
@@ -9,13 +9,13 @@ export function refuseGaps(paths: readonly string[], numbers: readonly number[],
   const count = missingIn(numbers);
   if (count === 0) return;
   const ends = named(` between "${basename(paths[0]!)}" and "${basename(paths.at(-1)!)}"`, "");
-  const list = said`${count === 1 ? "a slice is" : `${count} slices are`} missing${ends}: ${firstOf(numbers)}`;
+  const list = message`${count === 1 ? "a slice is" : `${count} slices are`} missing${ends}: ${firstOf(numbers)}`;
   if (!allowGaps)
     throw new UnusableVolumeError(
-      said`${list}. Export them again, or pass --allow-gaps to mix them from their neighbours`,
+      message`${list}. Export them again, or pass --allow-gaps to mix them from their neighbours`,
     );
   if (count > numbers.length)
-    throw new UnusableVolumeError(said`${list}; more than the ${numbers.length} that are there. Export them again`);
+    throw new UnusableVolumeError(message`${list}; more than the ${numbers.length} that are there. Export them again`);
 }
 
 /** Why a volume of numbered slices is refused before one is read; null where it is not. */

@@ -1,5 +1,5 @@
 import { hostIsLittleEndian, swapBytes } from "../../byte-order.js";
-import { named, said } from "../../message.js";
+import { message, named } from "../../message.js";
 import { damaged, unsupported } from "../damage.js";
 import type { DicomImage, PixelLayout } from "../image.js";
 import { inflateStart } from "../inflate.js";
@@ -37,7 +37,7 @@ export function checkReadable(image: DicomImage): TransferSyntax {
     const names = supportedSyntaxes().map(({ name }) => name);
     throw unsupported(
       source.name,
-      said`its transfer syntax${named(` ${syntaxUid}`, "")} is not read`,
+      message`its transfer syntax${named(` ${syntaxUid}`, "")} is not read`,
       `Convert it to one of: ${names.join(", ")}.`,
     );
   }
