@@ -50,7 +50,7 @@ present() {
       [ -n "${LIBTORCH:-}" ] || libtorch_in "${LIBTORCH_ROOTS[@]}" || pip_torch
       ;;
     g++) command -v "${CXX:-g++}" >/dev/null || command -v clang++ >/dev/null ;;
-    make | debootstrap | chromium) command -v "$1" >/dev/null ;;
+    make | debootstrap | chromium | python3) command -v "$1" >/dev/null ;;
     python3-pil) python_has PIL ;;
     teem-apps) command -v teem-unu >/dev/null ;;
     slurm-wlm) in_any '/usr/sbin/slurmctld' && command -v srun >/dev/null ;;
@@ -160,7 +160,8 @@ npm_packages() {
   if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then say "npm packages: up to date" && return; fi
   say "npm packages: installing …"
   start_log
-  quietly npm ci || fail_with_log "npm ci failed (is the registry reachable?); the whole log is $log"
+  # Install scripts compile, which a lint does not need; better-sqlite3 is built in its own step.
+  quietly npm ci --ignore-scripts || fail_with_log "npm ci failed (is the registry reachable?); the whole log is $log"
   printf '%s\n' "$key" >"$stamp"
 }
 
@@ -171,9 +172,21 @@ typescript() {
   "${tsc[@]}" || fail "TypeScript: the build failed"
 }
 
+# better-sqlite3 downloads a binary or, where that fails, compiles SQLite against Node's own headers.
+sqlite() {
+  local addon=node_modules/better-sqlite3 prefix
+  if node -e "new (require('./$addon'))(':memory:')" 2>/dev/null; then say "SQLite: up to date" && return; fi
+  say "SQLite: installing …"
+  start_log
+  prefix=$(node -p 'require("path").dirname(require("path").dirname(process.execPath))')
+  if [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir="${npm_config_nodedir:-$prefix}"; fi
+  quietly npm rebuild better-sqlite3 ||
+    fail_with_log "SQLite: better-sqlite3 could neither be downloaded nor compiled; the whole log is $log"
+}
+
 native() { node packages/torch/bin/slicestack-torch-build.js; }
 
-base=(libtorch-dev g++ make)
+base=(libtorch-dev g++ make python3)
 references=(python3-torch python3-numpy python3-scipy python3-nibabel python3-sklearn python3-statsmodels python3-pil
   python3-pydicom python3-gdcm dcmtk openjph-tools teem-apps chromium fonts-dejavu-core slurm-wlm munge)
 optional=(libtcmalloc-minimal4 libgloo-dev)
@@ -188,4 +201,7 @@ case "$purpose" in
 esac
 npm_packages
 if [ "$purpose" != debian13 ]; then typescript; fi
-if [ "$purpose" = build ] || [ "$purpose" = test ]; then native; fi
+if [ "$purpose" = build ] || [ "$purpose" = test ]; then
+  sqlite
+  native
+fi

@@ -42,6 +42,7 @@ const arrows = {
   augment: "config",
   weights: "data",
   run: "command-line.ts data engine config",
+  queue: "data engine",
   "command-line.ts": "",
   data: "engine config",
   engine: "config",

@@ -33,6 +33,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   FolderError: EXIT.data,
   SystemError: EXIT.data,
   LockedError: EXIT.data,
+  QueueError: EXIT.data,
   LabelsError: EXIT.data,
   SplitError: EXIT.data,
   RunError: EXIT.data,

@@ -1,0 +1,82 @@
+/** What a user asks of jobs from outside: cancel, pause, resume, retry, priorities. Each is a part of a transaction. */
+import type { QueueDatabase } from "./database.js";
+import { endJob } from "./ending.js";
+import type { Asked, JobState } from "./jobs.js";
+
+interface Row {
+  id: number;
+  state: JobState;
+}
+
+type Keys = readonly string[] | undefined;
+
+export function cancelJobs(database: QueueDatabase, keys: Keys, now: number): number {
+  return each(database, keys, ["queued", "paused", "leased"], ({ id, state }) => {
+    if (state === "leased") ask(database, id, "cancel");
+    else endJob(database, id, { state: "cancelled", result: null, error: "cancelled", now });
+  });
+}
+
+export function pauseJobs(database: QueueDatabase, keys: Keys): number {
+  return each(database, keys, ["queued", "leased"], ({ id, state }) => {
+    if (state === "leased") ask(database, id, "pause");
+    else database.statement("UPDATE jobs SET state = 'paused' WHERE id = ?").run(id);
+  });
+}
+
+export function resumeJobs(database: QueueDatabase, keys: Keys): number {
+  return each(database, keys, ["paused"], ({ id }) => {
+    database.statement("UPDATE jobs SET state = 'queued' WHERE id = ?").run(id);
+  });
+}
+
+/** Jobs that were cancelled because of one of these are not tried again by themselves. */
+export function retryJobs(
+  database: QueueDatabase,
+  keys: Keys,
+  { states, now }: { states: readonly JobState[]; now: number },
+): number {
+  const sql = "UPDATE jobs SET state = 'queued', failures = 0, losses = 0, ready = ?, ended = NULL WHERE id = ?";
+  return each(database, keys, states, ({ id }) => void database.statement(sql).run(now, id));
+}
+
+export function prioritiseJobs(database: QueueDatabase, keys: Keys, priority: number): number {
+  return each(database, keys, ["queued", "paused", "leased"], ({ id }) => {
+    database.statement("UPDATE jobs SET priority = ? WHERE id = ?").run(priority, id);
+  });
+}
+
+/** A wish to cancel is never taken back by a lesser one. */
+function ask(database: QueueDatabase, id: number, asked: Asked): void {
+  const sql = "UPDATE jobs SET asked = ? WHERE id = ? AND asked IS NOT 'cancel'";
+  database.statement(sql).run(asked, id);
+}
+
+export function askAll(database: QueueDatabase, asked: Asked): void {
+  each(database, undefined, ["leased"], ({ id }) => ask(database, id, asked));
+}
+
+function each(database: QueueDatabase, keys: Keys, states: readonly JobState[], body: (row: Row) => void): number {
+  const rows = (keys === undefined ? all(database) : named(database, keys)).filter(({ state }) =>
+    states.includes(state),
+  );
+  // The body may have ended a later one, as one that needed this one's success.
+  const still = database.statement("SELECT state FROM jobs WHERE id = ?");
+  return rows.filter((row) => {
+    const { state } = still.get(row.id) as Row;
+    if (!states.includes(state)) return false;
+    body({ id: row.id, state });
+    return true;
+  }).length;
+}
+
+const all = (database: QueueDatabase): Row[] =>
+  database.statement("SELECT id, state FROM jobs ORDER BY id").all() as Row[];
+
+function named(database: QueueDatabase, keys: readonly string[]): Row[] {
+  const find = database.statement("SELECT id, state FROM jobs WHERE key = ?");
+  return keys.flatMap((key) => {
+    const row = find.get(key) as Row | undefined;
+    return row === undefined ? [] : [row];
+  });
+}

@@ -1,0 +1,81 @@
+/** What a queue holds, read. */
+import type { Owner } from "../data/lock-owner.js";
+import type { QueueDatabase } from "./database.js";
+import { QueueError } from "./errors.js";
+import { JOB_STATES, type Attempt, type Counts, type Job, type JobState, type Lease, type Needs } from "./jobs.js";
+
+export interface ListOptions {
+  /** Default all. */
+  states?: readonly JobState[];
+  kind?: string;
+  /** Of the first so many are passed over; default 0. */
+  skip?: number;
+  /** Default all. */
+  most?: number;
+}
+
+const COLUMNS = `jobs.id, key, kind, resources, payload, priority, state, blockers, ready, failures, losses, attempts, owner,
+  token, until, asked, created, ended, result, error`;
+const FROM = "FROM jobs JOIN needs ON needs.id = jobs.needs";
+
+interface Row extends Omit<Job, "needs" | "payload" | "owner" | "result"> {
+  id: number;
+  resources: string;
+  payload: string;
+  owner: string | null;
+  until: number | null;
+  result: string | null;
+}
+
+export function listJobs(
+  database: QueueDatabase,
+  { states = JOB_STATES, kind, skip = 0, most = -1 }: ListOptions,
+): Job[] {
+  const marks = states.map(() => "?").join(", ");
+  const ofKind = kind === undefined ? "" : "AND kind = ?";
+  const sql = `SELECT ${COLUMNS} ${FROM} WHERE state IN (${marks}) ${ofKind} ORDER BY jobs.id LIMIT ? OFFSET ?`;
+  const values = [...states, ...(kind === undefined ? [] : [kind]), most, skip];
+  return (database.statement(sql).all(...values) as Row[]).map(jobOf);
+}
+
+export function findJob(database: QueueDatabase, key: string): Job | null {
+  const row = database.statement(`SELECT ${COLUMNS} ${FROM} WHERE key = ?`).get(key);
+  return row === undefined ? null : jobOf(row as Row);
+}
+
+function jobOf({ id: _, until: __, resources, payload, owner, result, ...row }: Row): Job {
+  return {
+    ...row,
+    needs: JSON.parse(resources) as Needs,
+    payload: JSON.parse(payload) as unknown,
+    owner: owner === null ? null : (JSON.parse(owner) as Owner),
+    result: result === null ? null : (JSON.parse(result) as unknown),
+  };
+}
+
+/** null where the token is not the newest of its job. */
+export function leaseOf(database: QueueDatabase, token: string): Lease | null {
+  const row = database.statement(`SELECT ${COLUMNS} ${FROM} WHERE token = ?`).get(token) as Row | undefined;
+  if (row === undefined) return null;
+  const sql = "SELECT count(*) AS attempt FROM attempts WHERE job = ?";
+  const { attempt } = database.statement(sql).get(row.id) as { attempt: number };
+  const { key, kind, payload, needs, priority } = jobOf(row);
+  return { key, kind, payload, needs, priority, token, attempt, until: row.until ?? 0 };
+}
+
+export function countJobs(database: QueueDatabase): Counts {
+  const rows = database.statement("SELECT state, count(*) AS count FROM jobs GROUP BY state").all();
+  const found = new Map((rows as { state: JobState; count: number }[]).map(({ state, count }) => [state, count]));
+  const counts: Partial<Counts> = {};
+  for (const state of JOB_STATES) counts[state] = found.get(state) ?? 0;
+  return counts as Counts;
+}
+
+/** The oldest first. @throws QueueError where there is no such job */
+export function attemptsOf(database: QueueDatabase, key: string): Attempt[] {
+  const job = database.statement("SELECT id FROM jobs WHERE key = ?").get(key) as { id: number } | undefined;
+  if (job === undefined) throw new QueueError(database.file, `has no job ${key}`, "Check its name.");
+  const sql = "SELECT token, owner, started, ended, outcome, detail FROM attempts WHERE job = ? ORDER BY id";
+  const rows = database.statement(sql).all(job.id) as (Omit<Attempt, "owner"> & { owner: string })[];
+  return rows.map((row) => ({ ...row, owner: JSON.parse(row.owner) as Owner }));
+}
