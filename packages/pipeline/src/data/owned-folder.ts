@@ -48,6 +48,10 @@ const KINDS = {
     words: "an ablation or a learning curve",
     holds: /^(runs|(curve-)?(val|test)(-all-slices)?(-[a-z-]+)?\.(md|json|csv|svg|png|html|tex))$/,
   },
+  sweep: {
+    words: "a sweep",
+    holds: /^(sweep\.(yaml|json)|base\.yaml|points|trials|results|queue\.sqlite(-wal|-shm)?|slurm)$/,
+  },
   demo: { words: "a demo", holds: /^(\.slicestack-demo|scans|data|run)$/ },
   work: { words: "a preparation under way", holds: /^(journal\.jsonl|data|unpacked)$/ },
   slices: { words: "a folder of slices", holds: /^(labels\.csv|train|val|test|class_\d+)$/ },

@@ -7,9 +7,10 @@ export interface Sampler {
    * The next points. The same history gives the same points, so that a controller that was killed goes on as it would have.
    * @param history all trials of the sweep; those that are running or waiting count, so that no point is proposed twice
    * @param count how many are wanted
-   * @returns so many, or fewer where the space or the budget is used up; none = the search is over
+   * @param accepts whether a point is new and its configuration valid; others are passed over
+   * @returns so many, or fewer where the space is used up; none = the search is over
    */
-  propose(history: readonly TrialReport[], count: number): Values[];
+  propose(history: readonly TrialReport[], count: number, accepts: (values: Values) => boolean): Values[];
 }
 
 export interface Pruner {

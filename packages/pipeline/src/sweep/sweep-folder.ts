@@ -12,7 +12,7 @@ export function sweepPaths(folder: string) {
     /** What the sweep is: data set, folds, versions (SweepRecord). */
     record: join(root, "sweep.json"),
     /** A line a point, in the order of their numbers; only ever appended to. */
-    points: join(root, "points.jsonl"),
+    points: join(root, "points", "points.jsonl"),
     /** Database of the local runner's queue. */
     queue: join(root, "queue.sqlite"),
     trials: join(root, "trials"),
@@ -27,7 +27,9 @@ function trialPaths(root: string, id: string) {
   const folder = join(root, "trials", id);
   return {
     folder,
-    /** The complete configuration that it trains; written before its process starts. */
+    /** Its point, seed and fold (trial-record.ts); written with config.yaml, before its process starts. */
+    record: join(folder, "trial.json"),
+    /** The complete configuration that it trains. */
     config: join(folder, "config.yaml"),
     /** What its process printed. */
     log: join(folder, "log.txt"),

@@ -42,7 +42,7 @@ export interface CurveEntry {
   stage: string;
   /** Epochs of that stage that are done, from 1. */
   epoch: number;
-  /** The selection metric of the stage on val; NaN where it is undefined. */
+  /** The selection metric of the stage on val, higher is better: a loss is negative. NaN where it is undefined. */
   value: number;
 }
 
@@ -54,6 +54,8 @@ export interface TrialReport {
   objective: number | null;
   /** Its training so far; empty is allowed where nothing is pruned. */
   curve: readonly CurveEntry[];
+  /** Epochs that it has trained, of all stages. */
+  epochs: number;
 }
 
 /** Seeds and folds that every point is trained with. */

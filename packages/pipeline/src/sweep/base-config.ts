@@ -1,0 +1,133 @@
+/** The configuration that the trials of a sweep share, and the one of a point. */
+import { stringify } from "yaml";
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { isMapping, readSource, type Mapping } from "../config/document.js";
+import { ConfigError, type ConfigProblem } from "../config/errors.js";
+import { configKeys } from "../config/keys.js";
+import { loadConfig } from "../config/load.js";
+import { listedPlugins, resolvePlugin, usePlugins } from "../config/plugins.js";
+import type { RunConfig } from "../config/types.js";
+import { canonicalJson } from "./space.js";
+import type { SweepSpec } from "./sweep-file.js";
+import type { JsonValue, Values } from "./trial.js";
+
+/** Where in the sweep's file a key of a point was written. */
+type PlaceOfKey = (key: string) => Pick<ConfigProblem, "file" | "line" | "column">;
+
+export class BaseConfig {
+  private readonly leaves = new Set(configKeys().map(({ key }) => key));
+
+  private constructor(
+    private readonly spec: Pick<SweepSpec, "settings" | "locate">,
+    /** The file that the keys are from, for messages. */
+    private readonly file: string,
+    private readonly root: Mapping,
+    /** As it is kept in the sweep's folder: plug-ins are named by absolute paths. */
+    readonly text: string,
+  ) {}
+
+  /**
+   * Reads the base configuration and loads its plug-ins.
+   * @param kept the copy in the folder of a sweep that has begun   @throws ConfigError, PluginError
+   */
+  static async load(spec: SweepSpec, kept?: string): Promise<BaseConfig> {
+    const { root, file, folder } = sourceOf(spec, kept);
+    const isBare = Object.keys(root).length === 0;
+    const absolute = { ...root, ...absolutePlugins({ ...root, ...spec.settings }, folder) };
+    const text = isBare && !("plugins" in absolute) ? "{}\n" : stringify(absolute, { aliasDuplicateObjects: false });
+    const base = new BaseConfig(spec, file, absolute, text);
+    await usePlugins({ text });
+    base.configOf({});
+    return base;
+  }
+
+  /**
+   * The complete configuration of a point.
+   * @param settings what the point sets, by dotted key   @param place where the sweep's file sets a key
+   * @throws ConfigError with the key, and its line in the sweep's file
+   */
+  configOf(settings: Values, place: PlaceOfKey = () => ({})): RunConfig {
+    const shared = withoutPlugins(this.spec.settings);
+    const overrides = this.overridesOf({ ...shared, ...settings });
+    try {
+      return loadConfig({ file: this.file, text: this.text, overrides });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      throw new ConfigError(error.problems.map((problem) => this.placed(problem, settings, place)));
+    }
+  }
+
+  /** As loadConfig takes them. A key inside of a section that is one value there joins what stands there. */
+  private overridesOf(settings: Values): Record<string, string> {
+    const merged = new Map<string, JsonValue>();
+    for (const [key, value] of Object.entries(settings)) {
+      const leaf = this.leaves.has(key) ? key : this.leafAbove(key);
+      if (leaf === null || leaf === key) merged.set(key, value);
+      else {
+        const there =
+          merged.get(leaf) ?? settings[leaf] ?? (valueAt(this.root, leaf.split(".")) as JsonValue | undefined);
+        merged.set(leaf, withInner(leaf, there, key.slice(leaf.length + 1).split("."), value));
+      }
+    }
+    return Object.fromEntries([...merged].map(([key, value]) => [key, JSON.stringify(value)]));
+  }
+
+  /** transform.augment of transform.augment.rotation.degrees */
+  private leafAbove(key: string): string | null {
+    const parts = key.split(".");
+    for (let length = parts.length - 1; length > 0; length--) {
+      const above = parts.slice(0, length).join(".");
+      if (this.leaves.has(above)) return above;
+    }
+    return null;
+  }
+
+  private placed({ flag, ...problem }: ConfigProblem, settings: Values, place: PlaceOfKey): ConfigProblem {
+    if (flag === undefined) return problem;
+    const key = flag.slice(2);
+    const written = [problem.key, key].find((one) => one in settings) ?? key;
+    const own = written in settings ? place(written) : this.spec.locate(["settings", written], "value");
+    const message = problem.message.replace(/(did you mean|give|or) --(?=[a-z])/g, "$1 ");
+    return { ...problem, message: message.startsWith(key) ? message : `${key}: ${message}`, ...own };
+  }
+}
+
+/** Points with the same key train the same. */
+export const settingsKey = (settings: Values): string => canonicalJson(settings);
+
+function sourceOf({ config, file: sweepFile, locate }: SweepSpec, kept: string | undefined) {
+  if (kept !== undefined) return { ...readSource({ file: kept }), folder: dirname(kept) };
+  if ("root" in config) return { root: { ...config.root }, file: sweepFile, folder: config.folder };
+  if (!existsSync(config.file)) {
+    const message = `config: there is no file ${config.file}, and no shipped configuration of that name`;
+    throw new ConfigError([{ key: "config", ...locate(["config"], "value"), message }]);
+  }
+  return { ...readSource({ file: config.file }), folder: dirname(config.file) };
+}
+
+function absolutePlugins(root: Mapping, folder: string): Mapping {
+  const files = listedPlugins(root);
+  return files.length === 0 ? {} : { plugins: files.map((file) => resolvePlugin(file, folder)) };
+}
+
+const withoutPlugins = ({ plugins: _, ...settings }: Values): Values => settings;
+
+function valueAt(root: Mapping, path: readonly string[]): unknown {
+  let inner: unknown = root;
+  for (const name of path) inner = isMapping(inner) ? inner[name] : undefined;
+  return inner;
+}
+
+/** A preset or a component that is named alone becomes a section that says the same. */
+function withInner(leaf: string, there: JsonValue | undefined, path: readonly string[], value: JsonValue): JsonValue {
+  const section = sectionOf(leaf, there);
+  const [name = "", ...rest] = path;
+  return { ...section, [name]: rest.length === 0 ? value : withInner("", section[name], rest, value) };
+}
+
+function sectionOf(leaf: string, there: JsonValue | undefined): Record<string, JsonValue> {
+  if (isMapping(there)) return there;
+  if (typeof there !== "string") return {};
+  return leaf === "transform.augment" ? { preset: there } : { [there]: {} };
+}

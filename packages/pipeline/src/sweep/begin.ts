@@ -1,0 +1,152 @@
+/** Finds a sweep by its file or its folder, plans it, and begins it. */
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathWord, shownPath } from "../command-line.js";
+import { readSource } from "../config/document.js";
+import { ConfigError } from "../config/errors.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { claimFolder } from "../data/owned-folder.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import { placeOf } from "../run/place.js";
+import { softwareVersions } from "../run/versions.js";
+import { splitsOf } from "../train/split-for.js";
+import { BaseConfig } from "./base-config.js";
+import { SweepError } from "./errors.js";
+import { checkSpace } from "./search.js";
+import { canonicalJson } from "./space.js";
+import { loadSweepFile, type SweepSpec } from "./sweep-file.js";
+import { sweepPaths } from "./sweep-folder.js";
+import { isBegun, writeSweepRecord } from "./sweep-record.js";
+import { Sweep } from "./sweep.js";
+
+export interface SweepTarget {
+  /** Prepared data set; default: the one that the file names. */
+  data?: string;
+  /** Folder of the sweep; default: the one that the file names, else runs/NAME. */
+  out?: string;
+}
+
+export interface FoundSweep {
+  /** null where only the folder was given. */
+  file: string | null;
+  folder: string;
+  isBegun: boolean;
+}
+
+/** @param given a sweep's file, or its folder   @throws ConfigError, SweepError */
+export function locateSweep(given: string, { out }: Pick<SweepTarget, "out"> = {}): FoundSweep {
+  if (statSync(given, { throwIfNoEntry: false })?.isDirectory() === true) {
+    const folder = resolve(given);
+    if (isBegun(folder)) return { file: null, folder, isBegun: true };
+    throw new SweepError(
+      given,
+      "is a folder without sweep.json: no sweep has begun there",
+      `Give the file of a sweep, e.g. ${pathWord(join(given, "sweep.yaml"))}, or the folder of one that has begun.`,
+    );
+  }
+  const spec = loadSweepFile(given);
+  const folder = folderOf(spec, out);
+  return { file: spec.file, folder, isBegun: isBegun(folder) };
+}
+
+const folderOf = ({ out, name }: SweepSpec, given: string | undefined): string =>
+  resolve(given ?? out ?? join("runs", name));
+
+/** A sweep's file with its base configuration, every point checked. */
+export async function checkedSweep(file: string): Promise<{ spec: SweepSpec; base: BaseConfig }> {
+  const spec = loadSweepFile(file);
+  const base = await BaseConfig.load(spec);
+  checkSpace({ spec, base });
+  return { spec, base };
+}
+
+/**
+ * Opens a sweep that has begun, or begins it: its folder is claimed, file and base configuration are copied into it, and the
+ * points that do not depend on results are listed. Nothing is written where anything is wrong.
+ * @throws ConfigError, PluginError, SweepError, FolderError, DatasetError, SplitError
+ */
+export async function beginSweep(given: string, target: SweepTarget & { command?: string } = {}): Promise<Sweep> {
+  const found = locateSweep(given, target);
+  if (found.isBegun) {
+    if (found.file !== null) takeChanges(loadSweepFile(found.file), found.folder);
+    return openAndFill(found.folder);
+  }
+  const { spec, base } = await checkedSweep(found.file!);
+  const dataset = openDataset(dataOf(spec, target.data));
+  const { seeds, folds, splits } = repeatsOf(spec, base, dataset);
+  const paths = sweepPaths(found.folder);
+  claimFolder(paths.root, "sweep");
+  mkdirSync(paths.trials, { recursive: true });
+  writeFileAtomic(paths.file, spec.text);
+  writeFileAtomic(paths.base, base.text);
+  writeSweepRecord(paths.root, {
+    version: 1,
+    name: spec.name,
+    dataset: placeOf(paths.root, dataset),
+    splits,
+    seeds,
+    folds,
+    created: new Date().toISOString(),
+    command: target.command ?? "beginSweep() of @slicestack/pipeline",
+    versions: softwareVersions(),
+  });
+  return openAndFill(paths.root);
+}
+
+/** A kill may have come between the record and the points: what is missing is added whenever the sweep is opened to run. */
+async function openAndFill(folder: string): Promise<Sweep> {
+  const sweep = await Sweep.open(folder);
+  sweep.addListed();
+  return sweep;
+}
+
+/** Seeds and folds of every point, and the splits' hashes. */
+export function repeatsOf(
+  { seeds, folds, locate }: SweepSpec,
+  base: BaseConfig,
+  dataset: Dataset,
+): { seeds: number[]; folds: (number | null)[]; splits: string[] } {
+  const config = base.configOf({});
+  const splits = splitsOf(dataset, config);
+  const hashes = splits.map(({ hash }) => hash);
+  const counted = typeof seeds === "number" ? Array.from({ length: seeds }, (_, k) => config.seed + k) : [...seeds];
+  if (splits.length === 1 && splits[0]!.fold === null) {
+    if (folds === "all") return { seeds: counted, folds: [null], splits: hashes };
+    const message = `folds: the data set ${dataset.directory} has one split and no folds; make them with slicestack split --folds 5, or leave folds out`;
+    throw new ConfigError([{ key: "folds", ...locate(["folds"], "value"), message }]);
+  }
+  const chosen = folds === "all" ? splits.map((_, k) => k) : [...new Set(folds)];
+  const beyond = chosen.find((fold) => fold >= splits.length);
+  if (beyond !== undefined) {
+    const message = `folds: expected folds from 0 to ${splits.length - 1}, received ${beyond}`;
+    throw new ConfigError([{ key: "folds", ...locate(["folds"], "value"), message }]);
+  }
+  return { seeds: counted, folds: chosen, splits: hashes };
+}
+
+/** @throws ConfigError where neither the command nor the file names a data set */
+export function dataOf({ data, locate }: SweepSpec, given: string | undefined): string {
+  const folder = given ?? data;
+  if (folder !== null && folder !== undefined) return folder;
+  const message = "data: expected a prepared data set, received nothing; name it here, or give --data";
+  throw new ConfigError([{ key: "data", ...locate([], "value"), message }]);
+}
+
+/** What may change while a sweep goes on: how much of it, and how its trials are run. */
+const CHANGEABLE = ["budget", "out", "data", "run", "slurm"];
+
+/** A sweep goes on as it began, but for its budget and its runner. @throws SweepError, ConfigError */
+function takeChanges({ file, text }: SweepSpec, folder: string): void {
+  const kept = sweepPaths(folder).file;
+  if (text === readFileSync(kept, "utf8")) return;
+  const fixedPart = (path: string): string => {
+    const { root } = readSource({ file: path });
+    return canonicalJson(Object.fromEntries(Object.entries(root).filter(([key]) => !CHANGEABLE.includes(key))));
+  };
+  if (fixedPart(file) === fixedPart(kept)) return writeFileAtomic(kept, text);
+  throw new SweepError(
+    file,
+    `differs from the file with which the sweep in ${shownPath(folder)} began, in more than ${CHANGEABLE.join(", ")}`,
+    "To resume the sweep as it began, give its folder. For other settings take another --out; to add points: slicestack sweep add.",
+  );
+}

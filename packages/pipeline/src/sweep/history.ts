@@ -1,0 +1,73 @@
+/** What is known of a trial, read from its folder; and the trials of a sweep as points. */
+import { findComponent } from "../config/components.js";
+import { selectionColumn, selectionsOf } from "../run/selection.js";
+import { readTrainingRows } from "../run/training-rows.js";
+import { runPaths } from "../run/folder.js";
+import type { RunConfig } from "../config/types.js";
+import type { TrialPaths } from "./sweep-folder.js";
+import type { CurveEntry, Point, Trial, TrialReport, TrialState } from "./trial.js";
+import { readResult } from "./trial-result.js";
+
+/**
+ * Reads the result of a trial that is over, and the epochs of one that is running.
+ * @param state as its runner knows it; a result in the folder says more
+ * @param config of the trial
+ */
+export function reportOf(trial: Trial, state: TrialState, paths: TrialPaths, config: () => RunConfig): TrialReport {
+  const result = readResult(paths.result);
+  const isOver = result !== null;
+  const curve = isOver || state === "running" ? curveOf(paths, config()) : [];
+  if (!isOver) return { trial, state, objective: null, curve, epochs: curve.length };
+  const { status, objective, epochs } = result;
+  return { trial, state: status, objective: status === "finished" ? (objective ?? NaN) : null, curve, epochs };
+}
+
+/** The epochs of a run, each with the metric that its stage selects by. */
+export function curveOf({ run }: TrialPaths, config: RunConfig): CurveEntry[] {
+  const selections = selectionsOf(config);
+  return readTrainingRows(runPaths(run).metrics).map((row) => {
+    const select = selections[row.stage];
+    const value = select === undefined ? NaN : (row[selectionColumn(select)] ?? NaN);
+    const isLoss = select !== undefined && findComponent("metric", select)?.lowerIsBetter === true;
+    return { stage: row.stage, epoch: row.epoch + 1, value: isLoss ? -value : value };
+  });
+}
+
+/** A point with all of its trials. */
+export interface PointReport {
+  point: Point;
+  trials: readonly TrialReport[];
+  /**
+   * running: a trial is running or waiting and none was pruned; pruned: one was; finished: all are; failed: none can
+   * finish it any more.
+   */
+  state: "running" | "finished" | "pruned" | "failed";
+  /** Mean over its trials; null before all of them are finished. */
+  objective: number | null;
+}
+
+export function pointReports(history: readonly TrialReport[]): PointReport[] {
+  const groups = new Map<number, TrialReport[]>();
+  for (const report of history) {
+    const group = groups.get(report.trial.point.number);
+    if (group === undefined) groups.set(report.trial.point.number, [report]);
+    else group.push(report);
+  }
+  return [...groups.values()]
+    .map((trials): PointReport => {
+      const state = stateOf(trials);
+      const objective = state === "finished" ? meanOf(trials.map((one) => one.objective ?? NaN)) : null;
+      return { point: trials[0]!.trial.point, trials, state, objective };
+    })
+    .sort((a, b) => a.point.number - b.point.number);
+}
+
+function stateOf(trials: readonly TrialReport[]): PointReport["state"] {
+  const states = new Set(trials.map(({ state }) => state));
+  if (states.has("pruned")) return "pruned";
+  if (states.has("failed") || states.has("cancelled")) return "failed";
+  return states.has("running") || states.has("waiting") ? "running" : "finished";
+}
+
+export const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,0 +1,23 @@
+/** What a sweep optimises: a metric of the validation set. */
+import { defaultBins, scoreAll, type MetricName } from "@slicestack/stats";
+import type { Predictions } from "../evaluate/predictions.js";
+
+/** Metrics that are errors. */
+const ERRORS: ReadonlySet<MetricName> = new Set([
+  "meanAbsoluteError",
+  "negativeLogLikelihood",
+  "brierScore",
+  "calibrationError",
+  "classwiseCalibrationError",
+  "areaUnderRiskCoverage",
+]);
+
+export const lowerIsBetter = (metric: MetricName): boolean => ERRORS.has(metric);
+
+/** Every metric of the validation predictions; NaN where one is undefined. */
+export function metricsOf({
+  labels,
+  probabilities,
+}: Pick<Predictions, "labels" | "probabilities">): Record<MetricName, number> {
+  return scoreAll({ labels, probabilities }, probabilities[0]?.length ?? 0, defaultBins(labels.length));
+}
