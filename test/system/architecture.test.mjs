@@ -22,7 +22,7 @@ const mayImport = {
  * that stands beside the folders. An arrow leads to a room further down the list, so that no circle can close.
  */
 const arrows = {
-  "index.ts": "study plan tasks audit explain evaluate train inspect models weights run data engine config",
+  "index.ts": "study plan tasks audit explain evaluate train inspect models weights run slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",
@@ -43,6 +43,7 @@ const arrows = {
   weights: "data",
   run: "command-line.ts data engine config",
   queue: "data engine",
+  slurm: "command-line.ts data",
   "command-line.ts": "",
   data: "engine config",
   engine: "config",

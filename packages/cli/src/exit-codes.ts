@@ -9,8 +9,8 @@ export const EXIT_MEANING: Record<ExitCode, string> = {
   3: "data that cannot be used",
   4: "partly done: some volumes were quarantined",
   5: "libtorch was not found, or the engine failed",
-  6: "another process of the same training ended or did not answer",
-  130: "stopped by Ctrl-C or SIGTERM",
+  6: "another process of the same training ended or did not answer, or Slurm refused or lost a job",
+  130: "stopped by Ctrl-C, SIGTERM or SIGUSR1",
 };
 
 /** A wrong or contradicting argument. */
@@ -58,6 +58,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   OptimizerStateError: EXIT.data,
   OutOfMemoryError: EXIT.engine,
   DistributedError: EXIT.peer,
+  SlurmError: EXIT.peer,
   AbortError: EXIT.stopped,
 };
 

@@ -1,17 +1,41 @@
 /** A Slurm cluster of this machine alone, in a folder: its daemons run as whoever runs the tests, without systemd. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { userInfo } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { randomBytes } from "node:crypto";
+import { bin } from "./command.js";
 
 const daemons = ["/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/sbin/munged"];
 /** Why there can be none here; false where there can. */
 export const noSlurm = daemons.every((path) => existsSync(path))
   ? false
   : "Slurm is missing: apt-get install slurm-wlm munge";
+
+/**
+ * Whoever tests as root becomes an ordinary user (Debian's "nobody") for the rest of the process, where that user can read
+ * this checkout. Call it before any folder is made.
+ */
+export function becomeOrdinaryUser(): void {
+  if (process.getuid?.() !== 0) return;
+  const nobody = 65_534;
+  process.seteuid!(nobody);
+  try {
+    accessSync(bin);
+    accessSync(process.execPath);
+  } catch {
+    return;
+  } finally {
+    process.seteuid!(0);
+  }
+  process.setgroups!([nobody]);
+  process.setgid!(nobody);
+  process.setuid!(nobody);
+  process.env["HOME"] = tmpdir();
+  for (const name of ["USER", "LOGNAME"]) process.env[name] = "nobody";
+}
 
 /** Nodes n0, n1 … of two cores each; all of them are this host. */
 export class SlurmCluster {
@@ -45,6 +69,7 @@ export class SlurmCluster {
     );
     cluster.#daemon("slurmctld", "-i");
     for (const node of nodesOf(nodes)) cluster.#daemon("slurmd", "-N", node);
+    cluster.#watch();
     try {
       for (const file of cluster.#daemons) cluster.#pids.push(await pidIn(file));
       await cluster.#idle(nodes);
@@ -55,17 +80,50 @@ export class SlurmCluster {
     return cluster;
   }
 
-  /** A daemon removes its pid file before it ends: therefore they are kept in mind. */
+  /** Runs one of Slurm's commands to its end. @returns what it printed */
+  run(command: string, ...args: string[]): string {
+    return execFileSync(command, args, { env: { ...process.env, ...this.env }, encoding: "utf8" });
+  }
+
+  /** What a node that loses its power looks like: its daemon, its batch steps and their processes end at once. */
+  killNode(node: string): void {
+    const steps = processesWith(`SLURM_CONF=${this.env["SLURM_CONF"]}`, `SLURMD_NODENAME=${node}`);
+    const parents = new Set(steps.map(parentOf).filter((pid) => commandOf(pid).startsWith("slurmstepd")));
+    for (const pid of [pidOf(join(this.folder, `slurmd.${node}.pid`)), ...parents, ...steps])
+      if (pid > 1 && isAlive(pid)) process.kill(pid, "SIGKILL");
+  }
+
+  /** Starts the daemon of a node again. */
+  async startNode(node: string): Promise<void> {
+    const file = this.#daemon("slurmd", "-N", node);
+    this.#pids.push(await pidIn(file));
+  }
+
+  /** Ends the jobs, then the daemons. A daemon removes its pid file before it ends: therefore they are kept in mind. */
   async stop(): Promise<void> {
+    await output("scancel", ["--full", "--signal=KILL", "--user", userInfo().username], this.env);
+    await output("scancel", ["--user", userInfo().username], this.env);
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
       for (const pid of this.#pids) if (isAlive(pid)) process.kill(pid, signal);
       for (let k = 0; k < 100 && this.#pids.some(isAlive); k++) await sleep(50);
     }
+    for (const pid of processesWith(`SLURM_CONF=${this.env["SLURM_CONF"]}`, "SLURM_JOB_ID="))
+      if (pid !== process.pid && isAlive(pid)) process.kill(pid, "SIGKILL");
   }
 
-  #daemon(name: string, ...args: string[]): void {
+  /** Ends the daemons where the tests were killed and could not. */
+  #watch(): void {
+    const ended = `while kill -0 ${process.pid} 2>/dev/null; do sleep 2; done`;
+    const end = `for file in "$0"/*.pid; do [ -s "$file" ] && kill -9 "$(cat "$file")"; done`;
+    spawn("/bin/sh", ["-c", `${ended}; ${end}`, this.folder], { detached: true, stdio: "ignore" }).unref();
+  }
+
+  /** @returns its pid file */
+  #daemon(name: string, ...args: string[]): string {
     execFileSync(`/usr/sbin/${name}`, args, { env: { ...process.env, ...this.env }, stdio: "ignore" });
-    this.#daemons.push(join(this.folder, `${name}${name === "slurmd" ? `.${args[1]}` : ""}.pid`));
+    const file = join(this.folder, `${name}${name === "slurmd" ? `.${args[1]}` : ""}.pid`);
+    this.#daemons.push(file);
+    return file;
   }
 
   async #idle(nodes: number): Promise<void> {
@@ -101,7 +159,7 @@ SlurmctldPort=${control}
 SlurmUser=${username}
 SlurmdUser=${username}
 AuthType=auth/munge
-AuthInfo=socket=${join(folder, "munge.socket")}
+AuthInfo=socket=${join(folder, "munge.socket")},cred_expire=5
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -111,9 +169,11 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
-SchedulerParameters=batch_sched_delay=0,sched_interval=1
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 ReturnToService=2
+SlurmdTimeout=5
 KillWait=5
+JobRequeue=0
 SlurmdParameters=config_overrides
 StateSaveLocation=${join(folder, "state")}
 SlurmdSpoolDir=${join(folder, "spool.%n")}
@@ -127,9 +187,31 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 `;
 }
 
+const pidOf = (file: string): number => (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0);
+
+/** Processes in whose environment each of the words stands at the beginning of a variable. */
+function processesWith(...words: string[]): number[] {
+  return readdirSync("/proc").flatMap((name) => {
+    const variables = /^\d+$/.test(name) ? textOf(`/proc/${name}/environ`).split("\0") : [];
+    return words.every((word) => variables.some((one) => one.startsWith(word))) ? [Number(name)] : [];
+  });
+}
+
+const parentOf = (pid: number): number => Number(/^PPid:\s*(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
+const commandOf = (pid: number): string => textOf(`/proc/${pid}/cmdline`);
+
+/** "" where the process has ended or is somebody else's. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 async function pidIn(file: string): Promise<number> {
   for (let k = 0; k < 100; k++) {
-    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+    const pid = pidOf(file);
     if (pid > 0) return pid;
     await sleep(50);
   }

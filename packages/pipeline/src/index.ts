@@ -75,6 +75,11 @@ export { trainGroup, type GroupOptions, type GroupResult } from "./tasks/train-g
 export { readLedger, type Ledger, type TestRead } from "./run/ledger.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
 export { EngineError } from "./train/errors.js";
+export { Slurm, SlurmFullError } from "./slurm/client.js";
+export { SlurmError } from "./slurm/errors.js";
+export { FileTail, followTasks } from "./slurm/follow.js";
+export { JobFolder, type JobTask, type SbatchOptions } from "./slurm/job-folder.js";
+export { parseJobs, type SlurmJob } from "./slurm/job.js";
 export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
 export { loadAblation, type Ablation } from "./study/ablation-file.js";
 export { learningCurve, SHARES, type LearningCurveOptions, type LearningCurveResult } from "./study/learning-curve.js";

@@ -137,13 +137,23 @@ export async function resolveWorld(world: World | UnresolvedWorld): Promise<Worl
   try {
     const { stdout } = await promisify(execFile)("scontrol", ["show", "hostnames", nodeList], { timeout: 30_000 });
     const first = stdout.trim().split("\n")[0] ?? "";
-    if (first !== "") return { ...rest, masterAddress: first };
+    if (first !== "") return { ...rest, masterAddress: await addressOf(first) };
     throw new Error("it named no host");
   } catch (error) {
     const said = (error instanceof Error ? error.message : String(error)).trim();
     throw new WorldError(
       `scontrol show hostnames ${nodeList}: ${said}\n  Set MASTER_ADDR to the host of rank 0, or make scontrol work on the nodes.`,
     );
+  }
+}
+
+/** A node's name in Slurm need not be one that the network knows: then its entry says where it is. */
+async function addressOf(node: string): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)("scontrol", ["show", "node", node], { timeout: 30_000 });
+    return /\bNodeAddr=(\S+)/.exec(stdout)?.[1] ?? node;
+  } catch {
+    return node;
   }
 }
 

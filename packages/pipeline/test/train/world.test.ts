@@ -152,6 +152,10 @@ test("the first host of a step is asked of scontrol; where that fails, the error
   };
   scontrol('[ "$1 $2 $3" = "show hostnames n[0-1]" ] && printf "n0\\nn1\\n"');
   assert.deepEqual(await resolveWorld(world), { ...worldFromEnvironment({ ...srun, MASTER_ADDR: "n0" }) });
+  scontrol(
+    'case "$*" in "show hostnames n[0-1]") echo n0;; "show node n0") echo "   NodeAddr=10.0.0.7 NodeHostName=x";; esac',
+  );
+  assert.deepEqual(await resolveWorld(world), { ...worldFromEnvironment({ ...srun, MASTER_ADDR: "10.0.0.7" }) });
   for (const [lines, pattern] of [
     ["echo Invalid hostlist >&2; exit 1", /scontrol show hostnames n\[0-1\]: .*Invalid hostlist.*\n.*MASTER_ADDR/s],
     ["true", /it named no host/],

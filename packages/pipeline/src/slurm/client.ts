@@ -1,0 +1,170 @@
+/** Slurm's own commands: sbatch, squeue, scancel, scontrol. Nothing is asked of its database, which many sites lack. */
+import { execFile } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
+import { SlurmError } from "./errors.js";
+import { parseJobs, type SlurmJob } from "./job.js";
+
+export interface Submission {
+  /** The text of the batch script. */
+  script: string;
+  /** Options of sbatch, e.g. { partition: "gpu" }: `true` for a flag, `false` leaves it out. */
+  options: Readonly<Record<string, string | number | boolean>>;
+  /** By which the job is found again, whatever its number; must not be in use. */
+  comment: string;
+}
+
+interface Ended {
+  stdout: string;
+  stderr: string;
+  code: number | string;
+}
+
+/** squeue of Slurm 22.05 prints every job of the cluster, 2.5 kB each. */
+const MOST_OUTPUT = 2 ** 29;
+const TIMEOUT_MS = 120_000;
+/** The controller is busy or restarts: the command may have been carried out or not. */
+const TRANSIENT =
+  /timed out|Unable to contact slurm controller|Connection refused|Zero Bytes were transmitted|temporarily (unable|unavailable)|Resource temporarily|controller not responding|backup controller/i;
+/** As many jobs as this user may have in the queue are there. */
+const FULL = /QOSMaxSubmit|AssocMaxSubmit|MaxSubmitJob|MaxJobCount|job submit limit|Job violates accounting.*limit/i;
+
+/** More jobs may be submitted once some have ended. */
+export class SlurmFullError extends SlurmError {}
+
+export class Slurm {
+  constructor(
+    private readonly env: Readonly<Record<string, string | undefined>> = process.env,
+    /** Between two attempts, where the controller does not answer. */
+    private readonly retryMs = 5000,
+  ) {}
+
+  /**
+   * Submits a batch job. Where the controller does not answer, the queue shows by the comment whether it took the job.
+   * @returns the number of the job
+   * @throws SlurmError, SlurmFullError
+   */
+  async submit({ script, options, comment }: Submission): Promise<number> {
+    const words = Object.entries({ ...options, comment }).flatMap(([name, value]) => optionWord(name, value));
+    const args = ["--parsable", ...words];
+    for (let attempt = 1; ; attempt++) {
+      const { stdout, stderr, code } = await this.#run("sbatch", args, script);
+      const id = /^(\d+)(;|$)/.exec(stdout.trim())?.[1];
+      if (code === 0 && id !== undefined) return Number(id);
+      if (FULL.test(stderr))
+        throw new SlurmFullError(lineOf("sbatch", stderr), "It is submitted once jobs have ended.");
+      if (!TRANSIENT.test(stderr) || attempt === 4) throw refused("sbatch", args, stderr, code);
+      await pause(this.retryMs * attempt);
+      const taken = (await this.jobs()).find((job) => job.comment === comment);
+      if (taken !== undefined) return taken.arrayJob;
+    }
+  }
+
+  /** Every job that Slurm knows, those that ended lately included. @throws SlurmError */
+  async jobs(): Promise<SlurmJob[]> {
+    const args = ["--states=all", "--json"];
+    const { stdout, stderr, code } = await this.#again("squeue", args);
+    if (code !== 0) throw refused("squeue", args, stderr, code);
+    return parseJobs(stdout);
+  }
+
+  /** Ends jobs, or elements of arrays ("17_3"); those that have ended already are no error. @throws SlurmError */
+  async cancel(ids: readonly string[]): Promise<void> {
+    for (let first = 0; first < ids.length; first += 500) {
+      const args = ids.slice(first, first + 500);
+      const { stderr, code } = await this.#again("scancel", args);
+      if (code !== 0 && !/Invalid job id|already completed|completing/i.test(stderr))
+        throw refused("scancel", args, stderr, code);
+    }
+  }
+
+  /** Sends a signal to the steps and the batch script of a job. @throws SlurmError */
+  async signal(id: string, signal: "TERM" | "USR1"): Promise<void> {
+    const args = ["--full", `--signal=${signal}`, id];
+    const { stderr, code } = await this.#again("scancel", args);
+    if (code !== 0 && !/Invalid job id|already completed/i.test(stderr)) throw refused("scancel", args, stderr, code);
+  }
+
+  /** Puts a job, or one element of an array, back into the queue. @throws SlurmError */
+  async requeue(id: string): Promise<void> {
+    const args = ["requeue", id];
+    const { stderr, code } = await this.#again("scontrol", args);
+    if (code !== 0) throw refused("scontrol", args, stderr, code);
+  }
+
+  /** The base state of one job, e.g. RUNNING; null where Slurm has forgotten it. @throws SlurmError */
+  async stateOf(id: string): Promise<string | null> {
+    const args = ["show", "job", "--oneliner", id];
+    const { stdout, stderr, code } = await this.#again("scontrol", args);
+    if (code === 0) return /\bJobState=(\w+)/.exec(stdout)?.[1] ?? null;
+    if (/Invalid job id/i.test(stderr)) return null;
+    throw refused("scontrol", args, stderr, code);
+  }
+
+  /** A setting of the cluster, e.g. MaxArraySize; undefined where it has none of that name. @throws SlurmError */
+  async setting(name: string): Promise<string | undefined> {
+    const args = ["show", "config"];
+    const { stdout, stderr, code } = await this.#again("scontrol", args);
+    if (code !== 0) throw refused("scontrol", args, stderr, code);
+    return new RegExp(`^${name}\\s*=\\s*(.*?)\\s*$`, "m").exec(stdout)?.[1];
+  }
+
+  async #again(command: string, args: readonly string[]): Promise<Ended> {
+    for (let attempt = 1; ; attempt++) {
+      const ended = await this.#run(command, args);
+      if (ended.code === 0 || !TRANSIENT.test(ended.stderr) || attempt === 4) return ended;
+      await pause(this.retryMs * attempt);
+    }
+  }
+
+  #run(command: string, args: readonly string[], input = ""): Promise<Ended> {
+    return new Promise((resolve, reject) => {
+      const options = { env: this.env, timeout: TIMEOUT_MS, maxBuffer: MOST_OUTPUT };
+      const child = execFile(command, [...args], options, (error, stdout, stderr) => {
+        if (error?.code === "ENOENT") reject(missing(command, error));
+        else
+          resolve({
+            stdout,
+            stderr: error?.killed ? `${stderr} (timed out)` : stderr,
+            code: error?.code ?? (error ? 1 : 0),
+          });
+      });
+      child.stdin?.on("error", () => undefined); // it ended without reading; its exit code says more
+      child.stdin?.end(input);
+    });
+  }
+}
+
+/** @throws SlurmError where the name could be read as something else than an option */
+function optionWord(name: string, value: string | number | boolean): string[] {
+  if (!/^[a-z][a-z0-9-]*$/.test(name))
+    throw new SlurmError(
+      `sbatch: expected the long name of an option, as in partition: gpu, received ${JSON.stringify(name)}`,
+      "man sbatch lists them.",
+    );
+  if (value === false) return [];
+  return [value === true ? `--${name}` : `--${name}=${value}`];
+}
+
+function missing(command: string, cause: unknown): SlurmError {
+  return new SlurmError(
+    `${command} was not found`,
+    "Run this on a machine that submits to Slurm, with Slurm's commands in PATH.",
+    { cause },
+  );
+}
+
+function refused(command: string, args: readonly string[], stderr: string, code: number | string): SlurmError {
+  const shown = args.length > 6 ? [...args.slice(0, 6), "…"] : args;
+  const told = lineOf(command, stderr);
+  const remedy = TRANSIENT.test(stderr)
+    ? "The controller of Slurm does not answer: scontrol ping shows its state."
+    : `The command was: ${[command, ...shown].join(" ")}`;
+  return new SlurmError(told === command ? `${command} ended with ${code}` : told, remedy);
+}
+
+/** What a command of Slurm printed, without its prefixes. */
+function lineOf(command: string, stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.replace(/^\w+: (error|fatal): /, "").trim());
+  const told = lines.filter((line) => line !== "");
+  return told.length === 0 ? command : `${command}: ${told.join("; ")}`.replace(/\.$/, "");
+}

@@ -1,0 +1,11 @@
+/** Slurm refused, is missing, or answered something that cannot be read. */
+export class SlurmError extends Error {
+  override readonly name = "SlurmError";
+  constructor(
+    readonly problem: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${problem}. ${remedy}`, options);
+  }
+}
