@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as distributed from "../../src/distributed.js";
 import * as torch from "../../src/index.js";
+import * as onnx from "../../src/onnx.js";
 import * as safetensors from "../../src/safetensors.js";
 import * as trace from "../../src/trace.js";
 
@@ -30,6 +31,10 @@ test("the functions of `functional` are these, and no others", () => {
 
 test("the exports of @slicestack/torch/trace are these, and no others", () => {
   assert.equal(sorted(Object.keys(trace)), "traceProducts traceShapes");
+});
+
+test("the exports of @slicestack/torch/onnx are these, and no others", () => {
+  assert.equal(sorted(Object.keys(onnx)), "OnnxError defaultSizes onnxModel recordProgram supportedOps");
 });
 
 test("the functions of `distributed` are these, and no others", () => {

@@ -1,0 +1,173 @@
+/** An ONNX file from computations, one after another. */
+import { scope } from "../scope.js";
+import type { Tensor } from "../tensor.js";
+import { bytesOf, GraphWriter } from "./graph.js";
+import { modelProto, type ElementType, type Initializer, type TensorInfo } from "./model-proto.js";
+import { OnnxError } from "./onnx-error.js";
+import type { Program } from "./program.js";
+import { ruleOf } from "./rules/rules.js";
+import { sizeText, type Size } from "./size.js";
+
+export interface OnnxOptions {
+  name: string;
+  /** Outputs of the file, by the names that the computations give them, with a description for readers. */
+  outputs: readonly { name: string; description?: string }[];
+  /** Inputs whose type in the file is another one than in the engine, and what readers should know of them. */
+  inputs?: Readonly<Record<string, { type?: ElementType; description?: string }>>;
+  description?: string;
+  metadata?: Readonly<Record<string, string>>;
+  /** float16: weights are kept in half precision and computed with in float32. Default: as they are. */
+  weights?: "float16";
+  producerVersion?: string;
+}
+
+export interface OnnxModel {
+  /** The file, in pieces one after another. */
+  parts: readonly Uint8Array[];
+  /** Its length in bytes. */
+  size: number;
+  inputs: TensorInfo[];
+  outputs: TensorInfo[];
+  /** Node types, each once. */
+  ops: string[];
+}
+
+/** Opset 18 has the antialiased resize. */
+const OPSET = 18;
+/** What a protocol buffer may hold. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/**
+ * Writes computations as one graph. An input of a later one that has the name of an output of an earlier one is that
+ * output; all other inputs are inputs of the file.
+ * @throws OnnxError for a computation that cannot be written, or a file of 2 GiB or more
+ */
+export function onnxModel(programs: readonly Program[], options: OnnxOptions): OnnxModel {
+  const graph = new GraphWriter();
+  const inputs: TensorInfo[] = [];
+  const results = new Map<string, TensorInfo>();
+  programs.forEach((program, k) => {
+    const names = new Map(program.inputs.map(({ name }) => [name, results.get(name)?.name ?? name]));
+    for (const input of program.inputs)
+      if (!results.has(input.name) && !inputs.some(({ name }) => name === input.name))
+        inputs.push(infoOf(input, options.inputs?.[input.name]));
+    const cast = castInputs(graph, program, names, inputs);
+    write(graph, program, cast, programs.length === 1 ? "" : `${k}.`, results);
+  });
+  const outputs = options.outputs.map((output) => {
+    const found = results.get(output.name);
+    if (found === undefined) throw new OnnxError(`no computation gives an output ${output.name}`, "onnxModel");
+    graph.nodes.push({
+      type: "Identity",
+      name: `output_${output.name}`,
+      inputs: [found.name],
+      outputs: [output.name],
+      attributes: {},
+    });
+    return { ...found, ...output };
+  });
+  const half = options.weights === "float16";
+  const initializers = [...graph.initializers, ...weightsOf(graph, half)];
+  const message = modelProto({
+    opset: OPSET,
+    producer: { name: "slicestack", version: options.producerVersion ?? "" },
+    description: options.description ?? "",
+    metadata: options.metadata ?? {},
+    graph: { name: options.name, nodes: [...halved(graph, half), ...graph.nodes], initializers, inputs, outputs },
+  });
+  if (message.size > MOST_BYTES)
+    throw new OnnxError(
+      `the file would have ${message.size} bytes, more than the 2 GiB that the format holds`,
+      "onnxModel",
+    );
+  const ops = [...new Set(graph.nodes.map(({ type }) => type))].sort();
+  return { parts: message.parts, size: message.size, inputs, outputs, ops };
+}
+
+function infoOf(
+  { name, dtype, shape }: Program["inputs"][number],
+  declared: { type?: ElementType; description?: string } = {},
+): TensorInfo {
+  const { type = dtype, description } = declared;
+  return { name, type, shape, ...(description === undefined ? {} : { description }) };
+}
+
+/** An input that the file has in another type is brought to that of the computation first. */
+function castInputs(
+  graph: GraphWriter,
+  program: Program,
+  names: ReadonlyMap<string, string>,
+  inputs: readonly TensorInfo[],
+): Map<string, string> {
+  return new Map(
+    program.inputs.map(({ name, dtype }) => {
+      const type = inputs.find((input) => input.name === name)?.type ?? dtype;
+      const given = names.get(name) ?? name;
+      return [name, type === dtype || given !== name ? given : graph.cast(given, dtype)];
+    }),
+  );
+}
+
+function write(
+  graph: GraphWriter,
+  program: Program,
+  inputs: ReadonlyMap<string, string>,
+  prefix: string,
+  results: Map<string, TensorInfo>,
+): void {
+  const symbols = new Map(
+    program.inputs.flatMap(({ name, shape }) =>
+      shape.flatMap((size, axis) =>
+        typeof size === "string" ? [[size, { tensor: inputs.get(name)!, axis }] as const] : [],
+      ),
+    ),
+  );
+  graph.begin(inputs, symbols);
+  for (const call of program.calls) {
+    for (const { value } of call.inputs)
+      if (value.kind === "parameter")
+        graph.bindParameter(value, `${prefix}${value.name}`, program.parameters.get(value.name)!);
+    const names = [ruleOf(call.op).write(call, graph)].flat();
+    call.outputs.forEach(({ value }, k) => graph.bind(value, names[k]!));
+  }
+  for (const [name, tensor] of program.outputs)
+    results.set(name, {
+      name: graph.name(tensor),
+      type: tensor.dtype,
+      shape: tensor.shape.map((size) => dimension(size, name)),
+    });
+}
+
+const dimension = (size: Size | undefined, output: string): number | string =>
+  size === undefined ? `${output}_size` : typeof size === "number" ? size : sizeText(size);
+
+const HALF = ".float16";
+const isHalved = (tensor: Tensor): boolean => tensor.dtype === "float32";
+
+function weightsOf(graph: GraphWriter, half: boolean): Initializer[] {
+  return [...graph.parameters].map(([name, tensor]) =>
+    scope(() => {
+      const shape = tensor.shape;
+      if (half && isHalved(tensor)) {
+        // The engine hands half precision out as float32; its bits are those of whole numbers of the same width.
+        const bits = tensor.detach().to({ dtype: "float16", device: "cpu" }).contiguous().viewDtype("int16");
+        return { name: name + HALF, type: "float16", shape, data: bytesOf(bits.toTypedArray()) };
+      }
+      return { name, type: tensor.dtype, shape, data: bytesOf(tensor.toTypedArray()) };
+    }),
+  );
+}
+
+/** Half-precision weights are brought to float32 where they are used. */
+function halved(graph: GraphWriter, half: boolean) {
+  if (!half) return [];
+  return [...graph.parameters]
+    .filter(([, tensor]) => isHalved(tensor))
+    .map(([name]) => ({
+      type: "Cast",
+      name: `cast_${name}`,
+      inputs: [name + HALF],
+      outputs: [name],
+      attributes: { to: 1 },
+    }));
+}
