@@ -4,7 +4,7 @@
  *   node scripts/api-reference.mjs            write the pages
  *   node scripts/api-reference.mjs --check    exit with 1 where a page is not what the sources say
  *
- * The entry points are those that each package.json exports: nothing else is public.
+ * The entry points are those that each package.json exports, but `internal`: nothing else is public.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,9 +23,9 @@ function entryPoints() {
     .sort()
     .flatMap((name) => {
       const { exports = {} } = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
-      return Object.values(exports)
-        .filter((entry) => typeof entry === "object" && entry.types !== undefined)
-        .map(({ types }) => join("packages", name, types.replace("/dist/", "/").replace(/\.d\.ts$/, ".ts")));
+      return Object.entries(exports)
+        .filter(([name, entry]) => entry.types !== undefined && !/^\.\/internal(\/|$)/.test(name))
+        .map(([, { types }]) => join("packages", name, types.replace("/dist/", "/").replace(/\.d\.ts$/, ".ts")));
     });
 }
 

@@ -22,7 +22,9 @@ const mayImport = {
  * that stands beside the folders. An arrow leads to a room further down the list, so that no circle can close.
  */
 const arrows = {
-  "index.ts": "study plan tasks audit explain evaluate train inspect models weights run slurm data engine config",
+  "index.ts":
+    "study plan tasks report audit explain evaluate train predict models inspect input weights run slurm data engine config",
+  "internal.ts": "audit explain evaluate train models inspect run slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",

@@ -78,7 +78,7 @@ async function runJob(
 /** A system error as a message with its path, what is kept and what to do. */
 async function inWords(error: unknown, howToResume: string): Promise<unknown> {
   try {
-    const { explained } = await import("@slicestack/pipeline");
+    const { explained } = await import("@slicestack/pipeline/internal");
     return explained(error, howToResume);
   } catch {
     // The limit of open files is so low that the pipeline itself cannot be loaded.

@@ -1,5 +1,5 @@
 /** Text for a terminal: a name from a file must not move the cursor, clear the screen or reverse the text. */
-import { asEscape, replaceUnseen } from "@slicestack/pipeline/visible";
+import { asEscape, replaceUnseen } from "@slicestack/pipeline/internal/visible";
 
 /** The colours of a preview, which this program writes itself. */
 // eslint-disable-next-line no-control-regex

@@ -1,5 +1,5 @@
 // Imported from the pipeline without loading the rest of it.
-export { pathWord, shellWord, shownPath } from "@slicestack/pipeline/command-line";
+export { pathWord, shellWord, shownPath } from "@slicestack/pipeline/internal/command-line";
 
 const COMMAND = /(?<![\w./@-]|npx )slicestack (?=[a-z][a-z-]+(?:[\s),;:.]|$))/g;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { configKeys } from "@slicestack/pipeline";
+import { configKeys } from "@slicestack/pipeline/internal";
 import { rewriteOverrides } from "../src/overrides.js";
 import { buildProgram } from "../src/program.js";
 

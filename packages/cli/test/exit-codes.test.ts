@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PEER_LOST, WorldError } from "@slicestack/pipeline";
+import { WorldError } from "@slicestack/pipeline";
+import { PEER_LOST } from "@slicestack/pipeline/internal";
 import { CommanderError } from "commander";
 import { EXIT, exitCodeOf, UsageError } from "../src/exit-codes.js";
 

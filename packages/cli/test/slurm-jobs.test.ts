@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { followTasks, JobFolder, Slurm, SlurmError, type JobTask, type SlurmJob } from "@slicestack/pipeline";
+import { SlurmError } from "@slicestack/pipeline";
+import { followTasks, JobFolder, Slurm, type JobTask, type SlurmJob } from "@slicestack/pipeline/internal";
 import { CommandFolder } from "./command.js";
 import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
 

@@ -1,89 +1,155 @@
-/** @slicestack/pipeline: from scans on disk to an evaluated volume classifier. Importing it does not load libtorch. */
+/**
+ * @slicestack/pipeline: from scans on disk to an evaluated volume classifier. Importing it does not load libtorch.
+ * Components and models: `@slicestack/pipeline/models`; what a plug-in needs: `@slicestack/pipeline/plugins`.
+ */
 import "./models/catalogue.js";
-export { audit, type Audit, type AuditOptions, type Finding } from "./audit/audit.js";
-export { auditPage } from "./audit/audit-page.js";
-export { auditText } from "./audit/audit-text.js";
-export { writeFileAtomic } from "./data/atomic.js";
-export { augmentPresets, type AugmentConfig, type AugmentPreset } from "./config/augment.js";
-export { configToFile, configToYaml } from "./config/to-yaml.js";
-export { stageClasses, type TaskClasses } from "./config/classes.js";
-export { demoConfig } from "./config/demo.js";
-export { ConfigError, PluginError } from "./config/errors.js";
-export { configKeys } from "./config/keys.js";
-export { loadConfig } from "./config/load.js";
-export { loadPlugins, usePlugins, type PluginFile } from "./config/plugins.js";
-export type { RunConfig, SliceConfig, StageConfig, TaskConfig, TransformConfig, VolumeConfig } from "./config/types.js";
-export { DatasetError, LabelsError, PrepareError, SplitError, TableError } from "./data/errors.js";
-export { generatePhantoms, type PhantomSet } from "./data/phantom.js";
+
+// What the commands do
+export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
+export type { StudyOptions } from "./study/run-steps.js";
+export type { StudyFiles } from "./study/study-files.js";
+export { audit, type Audit, type AuditOptions, type Finding, type PlacedPair, type Severity } from "./audit/audit.js";
+export type { AcquisitionFinding } from "./audit/acquisition.js";
+export type { Outlier } from "./audit/outliers.js";
+export type { ValueFingerprint } from "./audit/values.js";
+export { clock, type ClockOptions, type ClockResult, type Timing } from "./inspect/clock.js";
+export { compareRuns, type CompareOptions, type CompareResult } from "./tasks/compare-runs.js";
+export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./tasks/demo.js";
+export { describeWeights, weightsText, type WeightsDescription } from "./models/describe.js";
+export { diagnose, type Diagnosis } from "./engine/doctor/diagnose.js";
+export type { Probe } from "./engine/doctor/probe.js";
+export { evaluate, type EvaluateOptions, type EvaluateResult } from "./tasks/evaluate.js";
+export type { CostReport } from "./evaluate/cost.js";
+export type { OtherData } from "./evaluate/test-part.js";
+export type { Protocol } from "./evaluate/analysis/protocols.js";
+export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "./tasks/evaluate-group.js";
+export { explain, type ExplainOptions } from "./tasks/explain.js";
+export type { ExplainResult } from "./explain/explain-result.js";
+export type { MapKind, SubjectExplained } from "./explain/subject.js";
+export type { Summary as ExplainSummary } from "./explain/summary.js";
+export type { BaselineKind } from "./explain/volume-function.js";
+export { importCheckpoint, type ImportOptions, type ImportResult } from "./tasks/import-checkpoint.js";
+export type { Given as GivenSettings } from "./models/imported-settings.js";
+export { inspect, type InspectOptions, type InspectResult } from "./inspect/inspect.js";
+export type { Choice as InspectChoice } from "./inspect/choose.js";
+export type { Comparison as InspectComparison } from "./inspect/compare.js";
+export type { DatasetLook } from "./inspect/dataset-look.js";
+export type { IdentityOptions } from "./inspect/identity.js";
+export type { InputsComparison } from "./inspect/inputs.js";
+export type { OutputOptions } from "./inspect/outputs.js";
+export type { SourceLook } from "./inspect/source-look.js";
+export type { Window as InspectWindow } from "./inspect/tiles.js";
+export type { VolumeLook } from "./inspect/volume-look.js";
+export { learningCurve, type LearningCurveOptions, type LearningCurveResult } from "./study/learning-curve.js";
+export { listCache, pruneCache, type CacheEntry, type CachePlace, type PruneOptions } from "./run/cache-entries.js";
+export { listRuns, type RunRow } from "./evaluate/list-runs.js";
+export { mergeShards, type MergeOptions, type Shard } from "./data/prepare/shard.js";
+export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
+export type { Machine, Plan } from "./plan/choose.js";
+export type { Fingerprint } from "./plan/fingerprint.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./data/prepare/prepare.js";
-export type { FurtherColumns } from "./data/ingest/columns.js";
-export { mergeShards, type MergeOptions } from "./data/prepare/shard.js";
+export type { PlanOptions as ScanOptions, Quarantined } from "./data/prepare/plan.js";
+export type { SetAside } from "./data/ingest/source.js";
+export { train, type TrainOptions, type TrainResult } from "./tasks/train.js";
+export type { EpochRow } from "./train/metrics-log.js";
+export type { TrainOutcome } from "./train/train-job.js";
+export { trainGroup, type GroupOptions, type GroupResult } from "./tasks/train-group.js";
+export { verify, type Verification } from "./tasks/verify.js";
 export { writeSlices, type SlicesOptions, type SlicesResult } from "./data/slices.js";
-export { LockedError } from "./data/lock.js";
-export { FolderError, refuseExistingFile } from "./data/owned-folder.js";
+export { resolveWorld, worldFromEnvironment, type Starter, type UnresolvedWorld, type World } from "./train/world.js";
+export type { EpochReport, Progress } from "./engine/progress.js";
+export type { TaskOptions } from "./engine/task-options.js";
+export { onNotice } from "./engine/notices.js";
+
+// A trained model that decides
+export { datasetSource, memorySource, type MemoryVolume, type SourceVolume, type VoxelSource } from "./input/source.js";
+export type { Task } from "./data/task.js";
+export type { Joint } from "./models/joint.js";
+export { readSpec, specOfRun, usePluginsOf } from "./models/spec-file.js";
+export { loadFrom, loadFromRun, openModel } from "./predict/open-model.js";
+export type { Volume } from "./predict/features.js";
+export type { Compute } from "./predict/forward.js";
+export type { LoadStage, OpenModel, OpenNetwork, OpenSliceModel } from "./predict/open-model.js";
+export { predictorOf } from "./predict/predictor.js";
+export type { Evidence, Predicted, PredictionOptions, Predictor, Probabilities } from "./predict/prediction.js";
+export type { SliceProbabilities } from "./predict/prediction.js";
+export { openRun, type OpenRun } from "./run/open.js";
+
+// Configurations
+export type { AugmentConfig, BuiltInAugmentations } from "./config/augment.js";
+export { configToYaml } from "./config/to-yaml.js";
+export { loadConfig, type LoadOptions } from "./config/load.js";
+export { loadPlugins, usePlugins, type PluginFile } from "./config/plugins.js";
+export type { StageName } from "./config/stages.js";
+export type {
+  FineTuneConfig,
+  LossConfig,
+  OptimisationConfig,
+  Options,
+  RunConfig,
+  SliceConfig,
+} from "./config/types.js";
+export type { StageConfig, TaskConfig, TransformConfig, VolumeConfig } from "./config/types.js";
+
+// Data sets and splits
+export { generatePhantoms, type PhantomOptions, type PhantomScanRecord, type PhantomSet } from "./data/phantom.js";
+export type { FurtherColumns } from "./data/ingest/columns.js";
 export { makeFolds, type FoldOptions } from "./data/split/folds.js";
 export { makeSplit, type SplitOptions } from "./data/split/holdout.js";
 export { officialSplit, splitFromTable } from "./data/split/official.js";
-export { checkSplit, foldName, foldNumber, readSplit, readSplits, writeSplit, type Split } from "./data/split/split.js";
-export { type Part } from "./data/split/parts.js";
+export type { Part } from "./data/split/parts.js";
+export {
+  checkSplit,
+  readSplit,
+  readSplits,
+  writeSplit,
+  type Fold,
+  type ReadSplitOptions,
+  type Split,
+} from "./data/split/split.js";
 export { labelsOf, openDataset, verifyDataset, type Dataset, type DatasetInfo } from "./data/store.js";
-export { type VolumeRecord } from "./data/volume-record.js";
-export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./tasks/demo.js";
-export { diagnose, diagnosisText } from "./engine/doctor/diagnose.js";
+export type { StoreArray, StoreDtype, VerifyOptions } from "./data/store.js";
+export type { Geometry, VolumeRecord } from "./data/volume-record.js";
+
+// What runs hold
+export type { RunComparison } from "./evaluate/compare/comparison.js";
+export type { AllPairs } from "./evaluate/compare/all-pairs.js";
+export type { FoldComparison } from "./evaluate/compare/folds.js";
+export type { RepeatedComparison } from "./evaluate/compare/repeated.js";
 export { compareModels, type ModelDifference } from "./evaluate/compare/models.js";
-export { PROTOCOLS, type Protocol } from "./evaluate/analysis/protocols.js";
-export { compareRuns, type CompareOptions, type CompareResult } from "./tasks/compare-runs.js";
-export { type RunComparison } from "./evaluate/compare/comparison.js";
-export { bytesText, cacheText, listCache, parseBytes, pruneCache, type CacheEntry } from "./run/cache-entries.js";
-export { listRuns, sparkline, type RunRow } from "./evaluate/list-runs.js";
-export { selectionName, selectionsOf } from "./run/selection.js";
 export { metricsSchema, readMetrics, type MetricsFile } from "./evaluate/metrics-file.js";
-export { METRICS, type MetricName } from "@slicestack/stats";
-export { filterRuns, RUN_KEYS, runsText, sortRuns } from "./evaluate/select-runs.js";
-export { evaluate, type EvaluateOptions, type EvaluateResult } from "./tasks/evaluate.js";
-export { evaluateGroup, type EvaluateGroupOptions, type GroupEvaluation } from "./tasks/evaluate-group.js";
-export type { GroupMetrics } from "./evaluate/group/metrics-file.js";
+export type { Analysis } from "./evaluate/analysis/analysis.js";
+export type { Combination } from "./evaluate/group/ensemble.js";
+export type { ByModel, ByPart, GroupMetrics, MemberMetrics } from "./evaluate/group/metrics-file.js";
 export { readPredictions, type Predictions } from "./evaluate/predictions.js";
-export { summarise, type ModelSummary } from "./evaluate/summary.js";
-export { ExplainError } from "./explain/errors.js";
-export { explain, type ExplainOptions } from "./tasks/explain.js";
-export { type ExplainResult } from "./explain/explain-result.js";
-export { explainText } from "./explain/explain-text.js";
-export { describeWeights, modelText, weightsText, type WeightsDescription } from "./models/describe.js";
-export type { ModelGuess } from "./models/describe-model.js";
-export { CheckpointError } from "@slicestack/torch/safetensors";
-export { readSafetensors, writeSafetensors } from "./weights/safetensors.js";
-export { readWeights, type Weights, type WeightsFormat } from "./weights/weights.js";
-export { importCheckpoint, type ImportOptions, type ImportResult } from "./tasks/import-checkpoint.js";
-export { clock, type ClockOptions, type ClockResult } from "./inspect/clock.js";
-export { clockText } from "./inspect/clock-text.js";
-export { InspectError } from "./inspect/errors.js";
-export { inspect, type InspectOptions, type InspectResult } from "./inspect/inspect.js";
-export { canPreview } from "./inspect/preview.js";
-export { inspectText } from "./inspect/inspect-text.js";
-export { findPretrained } from "./models/pretrained.js";
-export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } from "./models/facts.js";
-export type { EpochReport, Progress } from "./engine/progress.js";
-export { DownloadError } from "./run/download.js";
-export { notice, onNotice } from "./engine/notices.js";
-export { explained, SystemError } from "./engine/system-errors.js";
-export { readRecord, RunError } from "./run/folder.js";
-export { findDataset, type DatasetPlace } from "./run/place.js";
-export { verify, type Verification } from "./tasks/verify.js";
+export { summarise, type ClassSummary, type ModelSummary } from "./evaluate/summary.js";
+export type { SummaryOptions } from "./evaluate/summary-options.js";
+export { readRecord, type RunRecord } from "./run/folder.js";
 export { isGroup, readGroup, type GroupRecord, type Member } from "./run/group.js";
-export { trainGroup, type GroupOptions, type GroupResult } from "./tasks/train-group.js";
 export { readLedger, type Ledger, type TestRead } from "./run/ledger.js";
-export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchOptions, type LaunchResult } from "./train/launch.js";
-export { EngineError } from "./train/errors.js";
-export { Slurm, SlurmFullError } from "./slurm/client.js";
+export { loadAblation, type Ablation, type Variant } from "./study/ablation-file.js";
+export type { CurveFit, CurvePoint, LearningCurve } from "./study/curve.js";
+
+// Weights
+export { findPretrained, type FindOptions } from "./models/pretrained.js";
+export { readSafetensors, writeSafetensors, type WriteOptions } from "./weights/safetensors.js";
+export { readWeights, type Weights, type WeightsFormat } from "./weights/weights.js";
+export type { OtherEntry } from "./weights/state-dict.js";
+
+// Errors
+export { CheckpointError } from "@slicestack/torch/safetensors";
+export { ConfigError, PluginError, type ConfigProblem } from "./config/errors.js";
+export { DatasetError, LabelsError, PrepareError, SplitError, TableError, type LabelProblems } from "./data/errors.js";
+export { LockedError } from "./data/lock.js";
+export { FolderError } from "./data/owned-folder.js";
+export { SystemError } from "./engine/system-errors.js";
+export { ExplainError } from "./explain/errors.js";
+export { InspectError } from "./inspect/errors.js";
+export { ModelError } from "./models/common/model-error.js";
+export { ReportError } from "./report/errors.js";
+export { DownloadError } from "./run/download.js";
+export { RunError } from "./run/folder.js";
+export { SlurmFullError } from "./slurm/client.js";
 export { SlurmError } from "./slurm/errors.js";
-export { FileTail, followTasks } from "./slurm/follow.js";
-export { JobFolder, type JobTask, type SbatchOptions } from "./slurm/job-folder.js";
-export { parseJobs, type SlurmJob } from "./slurm/job.js";
-export { ablate, type AblateOptions, type AblateResult } from "./study/ablate.js";
-export { loadAblation, type Ablation } from "./study/ablation-file.js";
-export { learningCurve, SHARES, type LearningCurveOptions, type LearningCurveResult } from "./study/learning-curve.js";
-export { type CurveFit, type CurvePoint, type LearningCurve } from "./study/curve.js";
-export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
-export { train, type TrainOptions, type TrainResult } from "./tasks/train.js";
-export { resolveWorld, worldFromEnvironment, WorldError, type UnresolvedWorld, type World } from "./train/world.js";
+export { EngineError } from "./train/errors.js";
+export { WorldError } from "./train/world.js";

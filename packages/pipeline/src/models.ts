@@ -11,17 +11,24 @@ export { listedModels, modelFacts, type ModelFacts, type ModelKind, type ZooShap
 export { modelSpecSchema, type ModelSpec, type SliceSpec, type StackSpec, type VolumeSpec } from "./models/spec.js";
 export type {
   HeadComponent,
+  HeadFacts,
   HeadShape,
   LossComponent,
+  LossFacts,
   LossShape,
   MetricComponent,
+  MetricFacts,
   NetworkComponent,
+  NetworkFacts,
   NetworkShape,
+  RecognisedWeights,
   TrunkComponent,
+  TrunkFacts,
   TrunkShape,
 } from "./models/component.js";
 export { Head, type HeadOutput, type HeadSettings } from "./models/heads/head.js";
 export type { Criterion } from "./models/losses/criterion.js";
+export type { ResNetDepth } from "./models/trunks/resnet.js";
 export { VolumeModel } from "./models/networks/volume-model.js";
 export type { ClassOutputs } from "./models/outputs.js";
 export { SliceModel } from "./models/trunks/slice-model.js";

@@ -62,4 +62,5 @@ export {
 export { getGeneratorState, manualSeed, setGeneratorState } from "./random.js";
 export { describeLiveTensors, liveBytes, liveTensors, Scope, scope } from "./scope.js";
 export { Tensor } from "./tensor.js";
+export type { Handle } from "./native/addon.js";
 export type { DType, MemoryFormat, TensorOptions, TypedArray } from "./types.js";

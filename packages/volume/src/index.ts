@@ -54,10 +54,10 @@ export {
   type FilledSlice,
   type ReadDicomOptions,
 } from "./dicom/read.js";
-export { DicomSeriesError, type DicomSeriesCode } from "./dicom/errors.js";
+export { DicomSeriesError, type DicomSeriesCode, type SeriesProblem } from "./dicom/errors.js";
 export { findBody, type BodyFound, type BodyMissing } from "./regions/body.js";
 export { boxOf, growBox, unionBox, type Box } from "./regions/box.js";
-export { connectedComponents, Components, type Connectivity } from "./regions/components.js";
+export { connectedComponents, Components, type Connectivity, type Runs } from "./regions/components.js";
 export { cropTo, uncrop, type CropOptions, type CropRecord } from "./regions/crop.js";
 export type { Grid } from "./regions/grid.js";
 export type { LungFlag } from "./regions/lung-facts.js";

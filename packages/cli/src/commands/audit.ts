@@ -36,8 +36,8 @@ export function addAudit(program: Command, start: Start): void {
 }
 
 async function runAudit(data: string, flags: AuditFlags, session: Session): Promise<Outcome> {
-  const { audit, auditPage, auditText, openDataset, refuseExistingFile, writeFileAtomic } =
-    await import("@slicestack/pipeline");
+  const { audit, openDataset } = await import("@slicestack/pipeline");
+  const { auditPage, auditText, refuseExistingFile, writeFileAtomic } = await import("@slicestack/pipeline/internal");
   const { html, fold, columns, images, overwrite = false } = flags;
   if (html !== undefined) refuseExistingFile(html, overwrite);
   const { onProgress, signal } = session;

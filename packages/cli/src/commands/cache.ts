@@ -35,7 +35,8 @@ function parseDays(text: string): number {
 }
 
 async function runCache({ prune = false, maxSize, olderThan, all = false }: CacheOptions): Promise<Outcome> {
-  const { bytesText, cacheText, listCache, parseBytes, pruneCache } = await import("@slicestack/pipeline");
+  const { listCache, pruneCache } = await import("@slicestack/pipeline");
+  const { bytesText, cacheText, parseBytes } = await import("@slicestack/pipeline/internal");
   if (!prune && (maxSize !== undefined || olderThan !== undefined || all))
     throw new UsageError("--max-size, --older-than and --all choose what is removed: add --prune");
   try {

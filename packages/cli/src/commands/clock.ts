@@ -27,7 +27,8 @@ export function addClock(program: Command, start: Start): void {
 }
 
 async function runClock(data: string, { batch, epochs, config }: ClockFlags, session: Session): Promise<Outcome> {
-  const { clock, clockText, loadConfig, usePlugins } = await import("@slicestack/pipeline");
+  const { clock, loadConfig, usePlugins } = await import("@slicestack/pipeline");
+  const { clockText } = await import("@slicestack/pipeline/internal");
   const { onProgress, signal } = session;
   const given = config === undefined ? {} : { file: config };
   await usePlugins(given);

@@ -1,4 +1,4 @@
-import type { MetricName } from "@slicestack/pipeline";
+import type { MetricName } from "@slicestack/pipeline/internal";
 import type { Command } from "commander";
 import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
@@ -32,7 +32,8 @@ export function addCompare(program: Command, start: Start): void {
 }
 
 async function runCompare(runs: string[], options: CompareOptions, { command }: Session): Promise<Outcome> {
-  const { compareRuns, METRICS } = await import("@slicestack/pipeline");
+  const { compareRuns } = await import("@slicestack/pipeline");
+  const { METRICS } = await import("@slicestack/pipeline/internal");
   if (runs.length < 2) throw new UsageError("compare needs at least two runs");
   const metric = METRICS.find((name): name is MetricName => name === options.metric);
   if (metric === undefined)

@@ -34,7 +34,8 @@ export function addDemo(program: Command, start: Start): void {
 }
 
 async function runDemoCommand(options: DemoOptions, session: Session): Promise<Outcome> {
-  const { demoConfig, DemoStopped, runDemo } = await import("@slicestack/pipeline");
+  const { DemoStopped, runDemo } = await import("@slicestack/pipeline");
+  const { demoConfig } = await import("@slicestack/pipeline/internal");
   const { out, subjects, seed, epochs, volumeEpochs } = options;
   const overrides = {
     ...(seed === undefined ? {} : { seed: String(seed), "split.seed": String(seed) }),

@@ -12,7 +12,8 @@ export function addDoctor(program: Command, start: Start): void {
 }
 
 async function runDoctor(): Promise<Outcome> {
-  const { diagnose, diagnosisText } = await import("@slicestack/pipeline");
+  const { diagnose } = await import("@slicestack/pipeline");
+  const { diagnosisText } = await import("@slicestack/pipeline/internal");
   const diagnosis = await diagnose();
   const code: ExitCode = !diagnosis.libtorchFound
     ? EXIT.engine

@@ -58,7 +58,8 @@ export function addExplain(program: Command, start: Start): void {
 }
 
 async function runExplain(run: string, flags: ExplainFlags, session: Session): Promise<Outcome> {
-  const { explain, explainText, readRecord } = await import("@slicestack/pipeline");
+  const { explain, readRecord } = await import("@slicestack/pipeline");
+  const { explainText } = await import("@slicestack/pipeline/internal");
   const { onProgress, signal, command } = session;
   const result = await explain({ run, ...optionsOf(flags), onProgress, signal, command });
   return { code: EXIT.ok, text: explainText(result, readRecord(run).classes), json: result };

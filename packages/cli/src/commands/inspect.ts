@@ -81,7 +81,8 @@ export function addInspect(program: Command, start: Start): void {
 }
 
 async function runInspect(path: string, flags: InspectFlags, session: Session): Promise<Outcome> {
-  const { inspect, inspectText } = await import("@slicestack/pipeline");
+  const { inspect } = await import("@slicestack/pipeline");
+  const { inspectText } = await import("@slicestack/pipeline/internal");
   const result = await inspect(await optionsOf(path, flags, session));
   const { preview: _preview, ...json } = result;
   const { comparison, inputs, usable } = result;
@@ -92,7 +93,8 @@ async function runInspect(path: string, flags: InspectFlags, session: Session): 
 }
 
 async function optionsOf(path: string, flags: InspectFlags, { onProgress, signal }: Session): Promise<InspectOptions> {
-  const { canPreview, loadConfig, usePlugins } = await import("@slicestack/pipeline");
+  const { loadConfig, usePlugins } = await import("@slicestack/pipeline");
+  const { canPreview } = await import("@slicestack/pipeline/internal");
   const { inputs, config, preview, json, verbose: _verbose, ...options } = flags;
   if (config !== undefined && !inputs) throw new UsageError("--config: expected together with --inputs");
   if (flags.comparison !== undefined && flags.source === undefined)

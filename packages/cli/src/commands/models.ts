@@ -1,4 +1,4 @@
-import type { ModelFacts, ZooShape } from "@slicestack/pipeline";
+import type { ModelFacts, ZooShape } from "@slicestack/pipeline/internal";
 import { InvalidArgumentError, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Start } from "../session.js";
@@ -24,7 +24,7 @@ export function addModels(program: Command, start: Start): void {
 }
 
 async function runModels({ size, slices, classes, batch }: ModelsOptions): Promise<Outcome> {
-  const { modelFacts, shortBytes, shortCount } = await import("@slicestack/pipeline");
+  const { modelFacts, shortBytes, shortCount } = await import("@slicestack/pipeline/internal");
   const shape = { size, slices, classes, batch };
   const models = modelFacts(shape);
   const cells = ({ name, kind, input, cost, config }: ModelFacts): string[] => [

@@ -28,7 +28,8 @@ export function addPlan(program: Command, start: Start): void {
 }
 
 async function runPlan(data: string, flags: PlanFlags, session: Session): Promise<Outcome> {
-  const { plan, refuseExistingFile, writeFileAtomic } = await import("@slicestack/pipeline");
+  const { plan } = await import("@slicestack/pipeline");
+  const { refuseExistingFile, writeFileAtomic } = await import("@slicestack/pipeline/internal");
   const { budget, device, out, overwrite = false } = flags;
   if (out !== undefined) refuseExistingFile(out, overwrite);
   const { onProgress, signal } = session;

@@ -29,7 +29,8 @@ export function addRuns(program: Command, start: Start): void {
 }
 
 async function runRuns(folder: string, { sort, filter = [] }: RunsOptions): Promise<Outcome> {
-  const { filterRuns, listRuns, RUN_KEYS, runsText, sortRuns } = await import("@slicestack/pipeline");
+  const { listRuns } = await import("@slicestack/pipeline");
+  const { filterRuns, RUN_KEYS, runsText, sortRuns } = await import("@slicestack/pipeline/internal");
   if (!RUN_KEYS.includes(sort.replace(/^-/, "")))
     throw new UsageError(`--sort: expected one of ${RUN_KEYS.join(", ")}, received ${sort}`);
   const runs = sortRuns(filterRuns(listRuns(folder), filter), sort);

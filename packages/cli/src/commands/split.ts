@@ -55,7 +55,8 @@ export function addSplit(program: Command, start: Start): void {
 }
 
 async function runSplit(data: string, flags: SplitFlags, session: Session): Promise<Outcome> {
-  const { foldName, openDataset, writeSplit } = await import("@slicestack/pipeline");
+  const { openDataset, writeSplit } = await import("@slicestack/pipeline");
+  const { foldName } = await import("@slicestack/pipeline/internal");
   refuseContradictions(flags);
   const dataset = openDataset(data);
   const file = join(data, "split.json");

@@ -1,6 +1,7 @@
 /** `train --procs N`: starts this command N times, as the processes of one training. */
 import { Writable } from "node:stream";
-import type { LaunchResult, World } from "@slicestack/pipeline";
+import type { World } from "@slicestack/pipeline";
+import type { LaunchResult } from "@slicestack/pipeline/internal";
 import { EXIT, EXIT_MEANING, UsageError, type ExitCode } from "../exit-codes.js";
 import type { CommonOptions, Outcome, Session } from "../session.js";
 import type { Target, TargetFlags } from "./train-target.js";
@@ -15,7 +16,7 @@ export async function launchTraining(
 ): Promise<Outcome> {
   if (worldSize > 1)
     throw new UsageError(`${starter} has started ${worldSize} processes of this training: omit --procs`);
-  const { launchProcesses } = await import("@slicestack/pipeline");
+  const { launchProcesses } = await import("@slicestack/pipeline/internal");
   const named = flags.out === undefined && flags.resume === undefined ? ["--out", out] : [];
   const args = [...process.execArgv, process.argv[1]!, ...session.argv, ...named];
   session.hush(); // rank 0 prints it

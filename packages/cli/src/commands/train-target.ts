@@ -34,7 +34,8 @@ export interface Target {
 
 /** @throws UsageError where something is missing or contradicts itself, ConfigError, RunError */
 export async function targetOf(flags: TargetFlags, world: World, session?: Session): Promise<Target> {
-  const { findDataset, isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
+  const { isGroup, readGroup, readRecord } = await import("@slicestack/pipeline");
+  const { findDataset } = await import("@slicestack/pipeline/internal");
   const resumed = resumedFolder(flags);
   const planned = isPlanned(flags);
   if (planned && Math.max(world.worldSize, flags.procs ?? 1) > 1)

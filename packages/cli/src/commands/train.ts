@@ -65,8 +65,8 @@ export function addTrain(program: Command, start: Start): void {
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {
-  const { configToFile, configToYaml, endWithLauncher, resolveWorld, train, trainGroup, worldFromEnvironment } =
-    await import("@slicestack/pipeline");
+  const { configToYaml, resolveWorld, train, trainGroup, worldFromEnvironment } = await import("@slicestack/pipeline");
+  const { configToFile, endWithLauncher } = await import("@slicestack/pipeline/internal");
   if (options.printConfig) {
     const config = await configOf(options, session);
     return { code: EXIT.ok, text: configToYaml(config).trimEnd(), json: { config: configToFile(config) } };
@@ -114,7 +114,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
     const note = `Stopped and saved. To resume: slicestack train --resume ${pathWord(folder)}${rest}`;
     return { code, text: "", json: result, note };
   }
-  const { selectionName, selectionsOf } = await import("@slicestack/pipeline");
+  const { selectionName, selectionsOf } = await import("@slicestack/pipeline/internal");
   const selections = selectionsOf(config);
   const words: ScoreWords = (stage, score) => {
     const select = selections[stage] ?? "";

@@ -10,7 +10,7 @@ import { key } from "./notes.js";
 export type Range = [low: number, high: number];
 
 /** One entry a transform; null = off. A probability is that of a slice (of a volume, where volumes are augmented). */
-interface BuiltInAugmentations {
+export interface BuiltInAugmentations {
   rotation: { probability: number; degrees: Range; tilt: Range } | null;
   crop: { probability: number; area: Range; aspect: Range } | null;
   translation: { probability: number; share: Range } | null;

@@ -19,7 +19,7 @@ import type { ResNetDepth } from "./trunks/resnet.js";
 import type { SliceModel } from "./trunks/slice-model.js";
 
 /** What any definition may say. */
-interface Described<S extends z.ZodObject> {
+export interface Described<S extends z.ZodObject> {
   name: string;
   /** Authors, place, year; "own" for a design of your own. */
   source: string;
@@ -33,7 +33,7 @@ interface Described<S extends z.ZodObject> {
   planned?: string;
 }
 
-interface RecognisedWeights {
+export interface RecognisedWeights {
   /** Whether weights are its own, by their names and shapes alone. */
   recognise?: (shapes: Shapes, embedding?: number | null) => Guess | null;
   /** Names that it is known by, for the error where weights are of no known model. */
@@ -50,7 +50,7 @@ export interface TrunkShape {
   channels: number;
 }
 
-interface TrunkFacts extends RecognisedWeights {
+export interface TrunkFacts extends RecognisedWeights {
   /** The setting that chooses it, where it is not `slice.model` with its name. */
   setting?: string;
   /** Channels of its input where a slice has one value a pixel: 3 where it expects a colour image. Default 1. */
@@ -83,7 +83,7 @@ export interface HeadShape {
   dropout: number;
 }
 
-interface HeadFacts extends RecognisedWeights {
+export interface HeadFacts extends RecognisedWeights {
   /** "maps": forward gets maps_BSFhw in place of embedding_BSE. Default "embedding". */
   sees?: "embedding" | "maps" | undefined;
   /** Has weights for each place of a slice, so that every volume needs the same number of slices. */
@@ -108,7 +108,7 @@ export interface NetworkShape {
   trunk?: SliceModel;
 }
 
-interface NetworkFacts extends RecognisedWeights {
+export interface NetworkFacts extends RecognisedWeights {
   camLayers?: CamLayers;
   /** Pools over the whole volume, so that volumes of any size fit its weights. */
   anySize?: boolean;
@@ -134,7 +134,7 @@ export interface LossShape {
   stage: string;
 }
 
-interface LossFacts {
+export interface LossFacts {
   /** How many values the last layer has, and how they are read. Default: one a class, softmax. */
   outputs?: ClassOutputs | undefined;
   /** Only for classes that are grades in order. */
@@ -167,7 +167,7 @@ export interface EpochScores {
   quadraticKappa: number;
 }
 
-interface MetricFacts {
+export interface MetricFacts {
   /** As people call it. Default: its name. */
   label?: string | undefined;
   /** Default false. */

@@ -23,7 +23,8 @@ export function connectedComponents(mask: Uint8Array, shape: Triple, connectivit
   return new Components(runs, shape);
 }
 
-interface Runs {
+/** Voxels of a mask that follow one another within a row, row after row. */
+export interface Runs {
   /** Index of the first run of each row, followed by the number of runs. */
   rowFirst: Int32Array;
   /** Voxel indices: the first voxel of the run, and the voxel after it. */

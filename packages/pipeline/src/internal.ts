@@ -1,0 +1,30 @@
+/**
+ * @slicestack/pipeline/internal: what the command line of the same version takes besides the public functions. Nothing
+ * here is promised: a name may change or go in any version.
+ */
+import "./models/catalogue.js";
+export { METRICS, type MetricName } from "@slicestack/stats";
+export { auditPage } from "./audit/audit-page.js";
+export { auditText } from "./audit/audit-text.js";
+export { demoConfig } from "./config/demo.js";
+export { configKeys } from "./config/keys.js";
+export { configToFile } from "./config/to-yaml.js";
+export { writeFileAtomic } from "./data/atomic.js";
+export { refuseExistingFile } from "./data/owned-folder.js";
+export { foldName } from "./data/split/split.js";
+export { diagnosisText } from "./engine/doctor/diagnose.js";
+export { explained } from "./engine/system-errors.js";
+export { filterRuns, RUN_KEYS, runsText, sortRuns } from "./evaluate/select-runs.js";
+export { explainText } from "./explain/explain-text.js";
+export { clockText } from "./inspect/clock-text.js";
+export { inspectText } from "./inspect/inspect-text.js";
+export { canPreview } from "./inspect/preview.js";
+export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } from "./models/facts.js";
+export { bytesText, cacheText, parseBytes } from "./run/cache-entries.js";
+export { findDataset } from "./run/place.js";
+export { selectionName, selectionsOf } from "./run/selection.js";
+export { Slurm } from "./slurm/client.js";
+export { FileTail, followTasks } from "./slurm/follow.js";
+export { JobFolder, type JobTask, type SbatchOptions } from "./slurm/job-folder.js";
+export { parseJobs, type SlurmJob } from "./slurm/job.js";
+export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchResult } from "./train/launch.js";
