@@ -34,6 +34,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   SystemError: EXIT.data,
   LockedError: EXIT.data,
   QueueError: EXIT.data,
+  SweepError: EXIT.data,
   LabelsError: EXIT.data,
   SplitError: EXIT.data,
   RunError: EXIT.data,

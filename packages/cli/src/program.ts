@@ -19,6 +19,7 @@ import { addPrepare } from "./commands/prepare.js";
 import { addRuns } from "./commands/runs.js";
 import { addSlices } from "./commands/slices.js";
 import { addSplit } from "./commands/split.js";
+import { addSweep } from "./commands/sweep/index.js";
 import { addTrain } from "./commands/train.js";
 import { addVerify } from "./commands/verify.js";
 import type { Start } from "./session.js";
@@ -45,6 +46,7 @@ export function buildProgram(start: Start): Command {
     addTrain,
     addAblate,
     addLearningCurve,
+    addSweep,
     addEvaluate,
     addCompare,
     addRuns,

@@ -63,7 +63,9 @@ test("every shown option is one of its command, every shown key one of the confi
   for (const { place, words } of shown) {
     const [, name = "", ...rest] = words;
     const flags = rewriteOverrides([name, ...rest]);
-    const known = commands.get(name)!.options.flatMap(({ long, short }) => [long, short]);
+    const group = commands.get(name)!;
+    const command = group.commands.find((inner) => inner.name() === rest[0]) ?? group;
+    const known = command.options.flatMap(({ long, short }) => [long, short]);
     flags.forEach((flag, index) => {
       if (flags[index - 1] === "--set")
         assert.ok(keys.has(flag.split("=")[0]!) || /^[a-z_]+=/.test(flag), `${place}: ${flag}`);

@@ -50,6 +50,8 @@ export type { Fingerprint } from "./plan/fingerprint.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./data/prepare/prepare.js";
 export type { PlanOptions as ScanOptions, Quarantined } from "./data/prepare/plan.js";
 export type { SetAside } from "./data/ingest/source.js";
+export { runTrial, type RunTrialOptions, type RunTrialResult } from "./sweep/run-trial.js";
+export type { TrialResult } from "./sweep/trial-result.js";
 export { train, type TrainOptions, type TrainResult } from "./tasks/train.js";
 export type { EpochRow } from "./train/metrics-log.js";
 export type { TrainOutcome } from "./train/train-job.js";

@@ -41,6 +41,9 @@ export function thisProcess(): Owner {
   };
 }
 
+/** Another process of this machine, started by this one. */
+export const childProcess = (pid: number): Owner => ({ ...thisProcess(), pid, started: startOf(pid) ?? "" });
+
 /** True only where it is certain: a process that cannot be seen from here counts as there. */
 export function isGone(owner: Owner): boolean {
   const here = thisProcess();

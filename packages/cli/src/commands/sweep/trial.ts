@@ -1,0 +1,56 @@
+import { Option, type Command } from "commander";
+import { EXIT } from "../../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../../session.js";
+import { parseCount } from "../numbers.js";
+
+interface TrialFlags extends CommonOptions {
+  stage: "slice" | "all";
+  sliceFrom?: string;
+  pieces?: number;
+  takeOver?: boolean;
+}
+
+/** What runners start for each trial; it is there for other runners, too. */
+export function addTrial(sweep: Command, start: Start): void {
+  const command = sweep
+    .command("trial")
+    .description("train and score one trial of a sweep; runners start this command for each of them")
+    .argument("<folder>", "the trial: trials/NUMBER in the folder of the sweep")
+    .addOption(
+      new Option("--stage <stage>", "slice: only the slice stage, which other trials wait for")
+        .choices(["slice", "all"])
+        .default("all"),
+    )
+    .option("--slice-from <trial>", "number of a trial with the same slice stage, which is taken from there")
+    .option(
+      "--pieces <number>",
+      "compute each batch in this many times as many pieces, to need less memory",
+      parseCount,
+    )
+    .option("--take-over", "take over the folder from a process on another machine that no longer runs");
+  addCommon(command, {
+    example: "slicestack sweep trial runs/heads/trials/000003",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+    notes: "A trial that has its result is left as it is. One that was stopped resumes.",
+  }).action((folder: string, flags: TrialFlags) => start(flags, (session) => runTrialCommand(folder, flags, session)));
+}
+
+async function runTrialCommand(folder: string, flags: TrialFlags, session: Session): Promise<Outcome> {
+  const { runTrial } = await import("@slicestack/pipeline");
+  const { onProgress, log: onLog, signal, command } = session;
+  const { stage, sliceFrom, pieces, takeOver } = flags;
+  session.onFailure(() => "What was trained is kept: the same command resumes.");
+  const { status, result } = await runTrial(folder, {
+    stage,
+    ...(sliceFrom === undefined ? {} : { sliceFrom }),
+    ...(pieces === undefined ? {} : { pieces }),
+    ...(takeOver === undefined ? {} : { takeOver }),
+    onProgress,
+    onLog,
+    signal,
+    command,
+  });
+  if (status === "stopped") return { code: EXIT.stopped, text: "", json: { status }, note: "Stopped and saved." };
+  const text = result === null ? "The slice stage is trained." : `Objective on val: ${result.objective ?? "undefined"}`;
+  return { code: EXIT.ok, text, json: { status, result } };
+}

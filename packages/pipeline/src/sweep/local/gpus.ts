@@ -1,0 +1,105 @@
+/** Which GPUs are free: by what the driver says of their memory and processes, and by what this user's sweeps hold. */
+import { mkdirSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { FolderLock, LockedError } from "../../data/lock.js";
+import { readNvidia, type NvidiaState } from "../../engine/doctor/gpu.js";
+import { systemProbe, type Probe } from "../../engine/doctor/probe.js";
+
+export interface GpuOptions {
+  /** Indices that may be used; default all. */
+  allowed?: readonly number[] | null;
+  /** Bytes that a trial needs on its GPU. Default null: the most of it, and nobody else computing there. */
+  memory?: number | null;
+  probe?: Probe;
+  /** Where the sweeps of this user mark the GPUs that they use. */
+  marks?: string;
+}
+
+/** Without a number from the user a GPU counts as free while nobody computes on it and this share of its memory is free. */
+const FREE_SHARE = 0.7;
+
+export class GpuPool implements Disposable {
+  private readonly held = new Map<string, FolderLock>();
+  private state: NvidiaState = { state: "absent" };
+  private readonly allowed: readonly number[] | null;
+  private readonly memory: number | null;
+  private readonly probe: Probe;
+  private readonly marks: string;
+
+  constructor(options: GpuOptions = {}) {
+    this.allowed = options.allowed ?? null;
+    this.memory = options.memory ?? null;
+    this.probe = options.probe ?? systemProbe();
+    this.marks = options.marks ?? join(tmpdir(), `slicestack-gpus-${userInfo().uid}`);
+  }
+
+  /** Asks the driver. */
+  async refresh(): Promise<void> {
+    this.state = await readNvidia(this.probe);
+  }
+
+  /** All that may be used, free or not. */
+  get count(): number {
+    return this.usable().length;
+  }
+
+  private usable() {
+    if (this.state.state !== "ok") return [];
+    return this.state.gpus.filter(({ index }) => this.allowed === null || this.allowed.includes(index));
+  }
+
+  /** UUIDs of those that could be taken now. Trials of ours hold theirs, so that all processes on the others are strangers'. */
+  free(): string[] {
+    if (this.state.state !== "ok") return [];
+    const busy = new Set(this.state.processes.map(({ gpu }) => gpu));
+    return this.usable()
+      .filter(({ uuid, totalBytes, freeBytes }) => {
+        if (this.held.has(uuid)) return false;
+        if (this.memory !== null) return freeBytes !== null && freeBytes >= this.memory;
+        // Inside some containers the driver tells no memory: then the processes alone count.
+        return !busy.has(uuid) && (freeBytes ?? 1) >= FREE_SHARE * (totalBytes ?? 1);
+      })
+      .map(({ uuid }) => uuid);
+  }
+
+  /** Takes free ones, all or none: another sweep may have been quicker. @returns their UUIDs; null where there are too few */
+  take(count: number): string[] | null {
+    const taken: string[] = [];
+    for (const uuid of this.free()) {
+      if (taken.length === count) break;
+      if (this.mark(uuid)) taken.push(uuid);
+    }
+    if (taken.length === count) return taken;
+    this.release(taken);
+    return null;
+  }
+
+  /** Of a trial that goes on from before this process: it keeps its GPUs. */
+  adopt(uuids: readonly string[]): void {
+    for (const uuid of uuids) this.mark(uuid);
+  }
+
+  release(uuids: readonly string[]): void {
+    for (const uuid of uuids) {
+      this.held.get(uuid)?.[Symbol.dispose]();
+      this.held.delete(uuid);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.release([...this.held.keys()]);
+  }
+
+  private mark(uuid: string): boolean {
+    const folder = join(this.marks, uuid.replaceAll(/[^\w-]/g, "_"));
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      this.held.set(uuid, FolderLock.take(folder));
+      return true;
+    } catch (error) {
+      if (error instanceof LockedError) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * Runs the jobs of a queue as processes of this machine, as many at once as its resources allow. Killed at any moment it
+ * leaves nothing behind that the next one does not know: a process is started behind a gate, written down, and let go; the
+ * next pool takes over those that still run, and asks what became of the others.
+ */
+import { childProcess, isGone, type Owner } from "../../data/lock-owner.js";
+import type { Asked, Job, JobState, Lease } from "../../queue/jobs.js";
+import type { LeaseQueue } from "../../queue/lease-queue.js";
+import { GatedChild, signalGroup, type Command, type Exit } from "./gated-child.js";
+import type { Booking, Resources } from "./resources.js";
+
+/** What the end of a process means for its job. */
+export type Verdict =
+  | { is: "done"; result: unknown }
+  /** It is tried again as long as it has attempts; isFinal: it would fail in the same way. */
+  | { is: "failed"; error: string; isFinal?: boolean }
+  /** It waits again, or does what was asked; with another payload where one is given. */
+  | { is: "released"; detail?: string; payload?: unknown }
+  | { is: "cancelled"; why: string };
+
+/** Why a process was told to end: a wish from outside, or the end of this pool. */
+export type Wish = Asked | "stop";
+
+export interface PoolWork {
+  /** Before each start: the process of a job, or its result where there is nothing left to do. */
+  command(lease: Lease, booking: Booking): Command | { result: unknown };
+  /** @param exit null where the process ended unseen   @returns null where nothing is known then: the job was lost */
+  judge(lease: Lease, exit: Exit | null, wish: Wish | null): Verdict | null;
+  onStart?: (lease: Lease) => void;
+  onEnd?: (lease: Lease, verdict: Verdict | null, state: JobState) => void;
+}
+
+export interface PoolOptions {
+  queue: LeaseQueue;
+  resources: Resources;
+  work: PoolWork;
+  /** Milliseconds from SIGTERM to SIGKILL; default ten minutes: a training saves after its step. */
+  grace?: number;
+}
+
+interface Running {
+  lease: Lease;
+  owner: Owner;
+  /** null: it was started before this pool. */
+  exit: Exit | "unseen" | null;
+  wish: Wish | null;
+  /** When it is killed. */
+  deadline: number;
+}
+
+const TEN_MINUTES = 600_000;
+
+export class JobPool {
+  private readonly running = new Map<string, Running>();
+  private wake: () => void = () => undefined;
+
+  constructor(private readonly options: PoolOptions) {}
+
+  /** The leases of all processes that run, the oldest first. */
+  get leases(): Lease[] {
+    return [...this.running.values()].map(({ lease }) => lease);
+  }
+
+  /** Takes over what an earlier pool left: processes that still run, and jobs of processes that have ended unseen. */
+  adopt(): void {
+    const { queue, resources, work } = this.options;
+    for (const job of queue.list({ states: ["leased"] })) {
+      const lease = leaseOfJob(job);
+      if (job.owner === null || lease === null) continue;
+      const { gpus } = bookedIn(job.payload);
+      if (isGone(job.owner)) {
+        const verdict = work.judge(lease, null, null);
+        if (verdict !== null) this.settle(lease, verdict);
+        continue;
+      }
+      // A process of the earlier pool that waits at its gate has ended by now, as has one that was never let go.
+      resources.adopt(lease.token, { needs: lease.needs, gpus });
+      this.running.set(lease.token, { lease, owner: job.owner, exit: null, wish: null, deadline: Infinity });
+    }
+    for (const job of queue.reclaim()) {
+      const lease = leaseOfJob(job);
+      if (lease !== null) work.onEnd?.(lease, null, queue.find(job.key)?.state ?? "queued");
+    }
+  }
+
+  /** One round: what ended, what was asked, what can start. @returns whether a process ended or was started */
+  round(): boolean {
+    const ended = this.collect();
+    this.obey();
+    return this.dispatch() > 0 || ended > 0;
+  }
+
+  /** Until a process ends, or for so many milliseconds. */
+  async wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true || [...this.running.values()].some(({ exit }) => exit !== null)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      signal?.addEventListener("abort", () => resolve(), { once: true });
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Tells all processes to save and end, and waits for them. Their jobs wait again. */
+  async stop(): Promise<void> {
+    for (const one of this.running.values()) this.tell(one, "stop");
+    while (this.running.size > 0) {
+      await this.wait(500);
+      this.collect();
+      this.killLate();
+    }
+  }
+
+  /** Without waiting: for the end of this process itself. */
+  abandon(): void {
+    for (const { owner } of this.running.values()) signalGroup(owner.pid, "SIGTERM");
+  }
+
+  /** Ends the process of a job; `judge` hears the wish. */
+  end(key: string, wish: Wish): void {
+    for (const one of this.running.values()) if (one.lease.key === key) this.tell(one, wish);
+  }
+
+  private collect(): number {
+    let count = 0;
+    for (const [token, one] of this.running) {
+      if (one.exit === null && this.isAdopted(one) && isGone(one.owner)) one.exit = "unseen";
+      if (one.exit === null) continue;
+      this.running.delete(token);
+      this.options.resources.release(token);
+      const verdict = this.options.work.judge(one.lease, one.exit === "unseen" ? null : one.exit, one.wish);
+      this.settle(one.lease, verdict ?? { is: "failed", error: "its process went away without a word" });
+      count++;
+    }
+    return count;
+  }
+
+  private readonly seen = new Set<string>();
+  private isAdopted({ lease }: Running): boolean {
+    return !this.seen.has(lease.token);
+  }
+
+  private settle(lease: Lease, verdict: Verdict): void {
+    const { queue, work } = this.options;
+    this.seen.delete(lease.token);
+    const state = queue.together((): JobState => {
+      if (verdict.is === "done") queue.complete(lease.token, verdict.result);
+      if (verdict.is === "cancelled") queue.abandon(lease.token, verdict.why);
+      if (verdict.is === "failed") return queue.fail(lease.token, verdict.error, { isFinal: verdict.isFinal ?? false });
+      if (verdict.is !== "released") return verdict.is;
+      if (verdict.payload !== undefined) queue.amend(lease.token, verdict.payload);
+      return queue.release(lease.token, verdict.detail ?? null);
+    });
+    work.onEnd?.(lease, verdict, state);
+  }
+
+  /** The heartbeat; and what it brings. */
+  private obey(): void {
+    if (this.running.size === 0) return;
+    const { lost, asked } = this.options.queue.heartbeat([...this.running.keys()]);
+    for (const token of lost) {
+      const one = this.running.get(token);
+      if (one === undefined) continue;
+      signalGroup(one.owner.pid, "SIGKILL");
+      this.running.delete(token);
+      this.options.resources.release(token);
+    }
+    for (const [token, wish] of asked) {
+      const one = this.running.get(token);
+      if (one !== undefined) this.tell(one, wish);
+    }
+    this.killLate();
+  }
+
+  private tell(one: Running, wish: Wish): void {
+    if (one.wish === wish) return;
+    if (one.wish === null) {
+      signalGroup(one.owner.pid, "SIGTERM");
+      one.deadline = Date.now() + (this.options.grace ?? TEN_MINUTES);
+    }
+    one.wish = wish;
+  }
+
+  private killLate(): void {
+    for (const { owner, deadline } of this.running.values())
+      if (Date.now() > deadline) signalGroup(owner.pid, "SIGKILL");
+  }
+
+  private dispatch(): number {
+    const { queue, resources, work } = this.options;
+    const bookings = new Map<string, Booking>();
+    const leases = queue.lease({
+      most: 1000,
+      fits: (needs) => resources.fits(needs),
+      taken: ({ token, needs }) => {
+        const booking = resources.book(token, needs);
+        if (booking !== null) bookings.set(token, booking);
+      },
+    });
+    const children: { lease: Lease; child: GatedChild }[] = [];
+    for (const lease of leases) {
+      const booking = bookings.get(lease.token);
+      if (booking === undefined) {
+        queue.release(lease.token, "a GPU was taken by another process");
+        continue;
+      }
+      try {
+        const command = work.command(lease, booking);
+        if ("result" in command) {
+          resources.release(lease.token);
+          this.settle(lease, { is: "done", result: command.result });
+        } else children.push({ lease, child: GatedChild.start(command) });
+      } catch (error) {
+        resources.release(lease.token);
+        this.settle(lease, { is: "failed", error: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    this.letGo(children, bookings);
+    return leases.length;
+  }
+
+  /** Their process ids are on the disk before the first of them does anything. */
+  private letGo(children: readonly { lease: Lease; child: GatedChild }[], bookings: Map<string, Booking>): void {
+    if (children.length === 0) return;
+    const { queue, work } = this.options;
+    const started = children.map(({ lease, child }) => ({ lease, child, owner: childProcess(child.pid) }));
+    try {
+      queue.together(() => {
+        for (const { lease, owner } of started) {
+          queue.handOver(lease.token, owner);
+          const { gpus } = bookings.get(lease.token)!;
+          if (gpus.length > 0) queue.amend(lease.token, withBooked(lease.payload, gpus));
+        }
+      });
+    } catch (error) {
+      for (const { child } of started) child.discard();
+      throw error;
+    }
+    for (const { lease, child, owner } of started) {
+      const one: Running = { lease, owner, exit: null, wish: null, deadline: Infinity };
+      this.running.set(lease.token, one);
+      this.seen.add(lease.token);
+      void child.ended.then((exit) => {
+        // What it started and left behind holds the resources that the next one gets.
+        signalGroup(child.pid, "SIGKILL");
+        one.exit = exit;
+        this.wake();
+      });
+      child.open();
+      work.onStart?.(lease);
+    }
+  }
+}
+
+/** GPUs of a running trial are kept with its job, so that the next pool knows them. */
+const BOOKED = "gpus of the running attempt";
+
+function withBooked(payload: unknown, gpus: readonly string[]): unknown {
+  return { ...(typeof payload === "object" ? payload : {}), [BOOKED]: gpus };
+}
+
+function bookedIn(payload: unknown): { gpus: string[] } {
+  const gpus = (payload as Record<string, unknown> | null)?.[BOOKED];
+  return { gpus: Array.isArray(gpus) ? gpus.map(String) : [] };
+}
+
+function leaseOfJob({ key, kind, payload, needs, priority, token, failures, losses }: Job): Lease | null {
+  if (token === null) return null;
+  return { key, kind, payload, needs, priority, token, attempt: failures + losses + 1, until: 0 };
+}

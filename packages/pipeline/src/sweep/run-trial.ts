@@ -1,0 +1,160 @@
+/** What the process of a trial does: it trains one configuration on one split, and scores it on val. Every runner starts this. */
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { loadConfig } from "../config/load.js";
+import { usePlugins } from "../config/plugins.js";
+import type { RunConfig } from "../config/types.js";
+import { openDataset } from "../data/store.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { predictRun } from "../evaluate/predict-run.js";
+import { writePredictions } from "../evaluate/predictions.js";
+import { readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
+import { findDataset } from "../run/place.js";
+import { readTrainingRows } from "../run/training-rows.js";
+import { train, type TrainOptions } from "../tasks/train.js";
+import { isFinished } from "../train/checkpoint.js";
+import { splitFor } from "../train/split-for.js";
+import { SweepError } from "./errors.js";
+import { metricsOf } from "./objective.js";
+import { loadSweepFile } from "./sweep-file.js";
+import { sweepPaths } from "./sweep-folder.js";
+import { readSweepRecord, type SweepRecord } from "./sweep-record.js";
+import { clearFailure, writeFailure } from "./trial-failure.js";
+import { readTrial } from "./trial-record.js";
+import { readResult, writeResult, type TrialResult } from "./trial-result.js";
+import type { Trial } from "./trial.js";
+
+export interface RunTrialOptions extends TaskOptions {
+  /** slice: the slice stage alone, which other trials of the sweep wait for. Default all. */
+  stage?: "slice" | "all";
+  /** Id of a trial with the same slice stage, which is taken from there if it is trained. */
+  sliceFrom?: string;
+  /** Pieces in which each batch is computed, times those of the configuration: more, once memory has run out. Default 1. */
+  pieces?: number;
+  /** Takes the run folder from a process that cannot be seen from here. Default false. */
+  takeOver?: boolean;
+  command?: string;
+}
+
+export interface RunTrialResult {
+  status: "finished" | "stopped";
+  /** null where it was stopped, and after the slice stage alone. */
+  result: TrialResult | null;
+}
+
+/**
+ * Trains a trial, or goes on with it, and writes its predictions of val and result.json. A finished trial is left as it is.
+ * An abort of the signal ends after the current step, with everything saved.
+ * @param folder trials/ID of a sweep
+ * @throws SweepError, and what training and prediction throw; failure.json in the folder says it too
+ */
+export async function runTrial(folder: string, options: RunTrialOptions = {}): Promise<RunTrialResult> {
+  const { sweep, trial } = readTrial(folder);
+  const paths = sweepPaths(sweep).trial(trial.id);
+  const before = readResult(paths.result);
+  if (before !== null) return { status: "finished", result: before };
+  clearFailure(paths.folder);
+  try {
+    return await trainAndScore(sweep, trial, options);
+  } catch (error) {
+    if (options.signal?.aborted === true && error === options.signal.reason) return { status: "stopped", result: null };
+    writeFailure(paths.folder, error);
+    throw error;
+  }
+}
+
+async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptions): Promise<RunTrialResult> {
+  const { stage = "all", command = "runTrial() of @slicestack/pipeline", takeOver = false } = options;
+  const paths = sweepPaths(sweep).trial(trial.id);
+  const record = readSweepRecord(sweep);
+  const data = findDataset(sweep, record.dataset);
+  await usePlugins({ file: paths.config });
+  const config = loadConfig({ file: paths.config, isStored: true });
+  checkSplit(sweep, trial, { record, data, config });
+  const started = Date.now();
+  const start = startOf(sweep, trial, config, options);
+  const common = { data, out: paths.run, command, takeOver, ...taskOptionsOf(options) };
+  const fold = trial.fold === null ? {} : { fold: trial.fold };
+  if (!(start.resume === true && isDone(paths.run, stage))) {
+    const { status } = await train({ ...common, ...fold, ...start, stage });
+    if (status === "stopped") return { status, result: null };
+  }
+  if (stage === "slice") return { status: "finished", result: null };
+
+  const { main } = await predictRun(paths.run, "val", { ...taskOptionsOf(options), command });
+  writePredictions(paths.predictions, [main]);
+  const metrics = metricsOf(main);
+  const { objective } = loadSweepFile(sweepPaths(sweep).file);
+  const result: TrialResult = {
+    version: 1,
+    status: "finished",
+    objective: finite(metrics[objective]),
+    metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, finite(value)])),
+    epochs: readTrainingRows(runPaths(paths.run).metrics).length,
+    seconds: (Date.now() - started) / 1000,
+  };
+  writeResult(paths.result, result);
+  return { status: "finished", result };
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+const isDone = (run: string, stage: "slice" | "all"): boolean =>
+  readRecord(run).status === "trained" || (stage === "slice" && isFinished(run, "slice"));
+
+/** @throws SweepError where the data set's split is not the one that the sweep began with */
+function checkSplit(
+  sweep: string,
+  { fold }: Trial,
+  { record, data, config }: { record: SweepRecord; data: string; config: RunConfig },
+): void {
+  const dataset = openDataset(data);
+  const split = splitFor(dataset, config, fold ?? undefined);
+  if (record.splits.includes(split.hash)) return;
+  throw new SweepError(
+    sweep,
+    "the split of its data set has changed since the sweep began, so that trials could not be compared",
+    "Put the old split.json back, or begin a new sweep with another --out.",
+  );
+}
+
+/** How the training begins: anew, from where it stopped, or with another trial's slice stage. */
+function startOf(
+  sweep: string,
+  trial: Trial,
+  config: RunConfig,
+  { sliceFrom, pieces = 1, stage = "all" }: RunTrialOptions,
+): Pick<TrainOptions, "config" | "resume" | "overwrite" | "sliceFrom"> {
+  const { run } = sweepPaths(sweep).trial(trial.id);
+  if (existsSync(runPaths(run).record)) {
+    const begun = readRunConfig(run);
+    // A run goes on with the pieces that it began with; with more of them it begins anew.
+    const isEnough = begun.volume.accumulate >= pieces * config.volume.accumulate;
+    if (isEnough || readRecord(run).status === "trained") return { config: begun, resume: true };
+    return { config: inPieces(config, pieces), overwrite: true };
+  }
+  const donor = sliceFrom === undefined ? null : sweepPaths(sweep).trial(basename(sliceFrom)).run;
+  const own = { config: inPieces(config, pieces), overwrite: existsSync(run) };
+  if (donor === null || stage === "slice" || config.method === "3d" || !hasSliceStage(donor)) return own;
+  const { accumulate } = readRunConfig(donor).slice;
+  return { ...own, config: { ...own.config, slice: { ...own.config.slice, accumulate } }, sliceFrom: donor };
+}
+
+function hasSliceStage(run: string): boolean {
+  try {
+    return existsSync(runPaths(run).record) && (readRecord(run).status === "trained" || isFinished(run, "slice"));
+  } catch (error) {
+    if (error instanceof RunError) return false;
+    throw error;
+  }
+}
+
+function inPieces(config: RunConfig, pieces: number): RunConfig {
+  const more = <S extends { accumulate: number }>(stage: S): S => ({ ...stage, accumulate: pieces * stage.accumulate });
+  return {
+    ...config,
+    slice: more(config.slice),
+    volume: more(config.volume),
+    fineTune: more(config.fineTune),
+  };
+}
