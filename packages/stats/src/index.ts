@@ -7,6 +7,7 @@ export {
   RangeOfParameterError,
   ShapeError,
 } from "./errors.js";
+export type { Fitted } from "./fitted.js";
 export { Random } from "./random.js";
 export { fitLogistic, predictLogistic, type LogisticModel, type LogisticOptions } from "./logistic.js";
 export { rankCorrelation } from "./rank-correlation.js";
@@ -122,14 +123,13 @@ export {
   type ReliabilityBin,
 } from "./calibration/reliability.js";
 export { reliabilityCurve, type ReliabilityPoint } from "./calibration/reliability-curve.js";
-export { applyTemperature, fitTemperature, type Temperature } from "./calibration/temperature.js";
-export { applyIsotonic, fitIsotonic, type IsotonicMap } from "./calibration/isotonic.js";
+export { TemperatureScaling, type Temperature } from "./calibration/temperature.js";
+export { IsotonicRegression, type IsotonicMap } from "./calibration/isotonic.js";
 export { correctPriors, estimatePriors, type EstimatedPriors } from "./calibration/prior-shift.js";
 
-export { chooseThreshold, decide, type FrozenThreshold, type ThresholdRule } from "./decisions/threshold.js";
+export { DecisionThreshold, type FrozenThreshold, type ThresholdRule } from "./decisions/threshold.js";
 export {
-  fitConformal,
-  predictionSets,
+  ConformalPredictor,
   type ConformalModel,
   type ConformalOptions,
   type ConformalScore,

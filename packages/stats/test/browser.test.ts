@@ -19,9 +19,9 @@ function evaluation({ labels, probabilities, subjects }: ReturnType<typeof simul
     scores: library.scoreAll(val, 2, 5),
     band: library.rocBand(val, { of: 1, seed: 3, resamples: 50 }),
     delong: library.delongAuroc({ scores, positive, subjects }),
-    temperature: library.fitTemperature(val),
-    threshold: library.chooseThreshold(val, { kind: "youden" }),
-    conformal: library.fitConformal(val, { miss: 0.2, score: "aps", byClass: false }),
+    temperature: library.TemperatureScaling.fit(val),
+    threshold: library.DecisionThreshold.fit(val, { kind: "youden" }),
+    conformal: library.ConformalPredictor.fit(val, { miss: 0.2, score: "aps", byClass: false }),
     vote: library.meanVote(probabilities),
     random: new library.Random(7).normal(),
   });

@@ -1,5 +1,6 @@
 /** Calibration by an increasing function, for binary tasks with a large validation set. */
 import { ShapeError } from "../errors.js";
+import type { Fitted } from "../fitted.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 
 /** Knots of an increasing function of the probability of class 1: linear between them, constant beyond. */
@@ -12,11 +13,46 @@ export interface IsotonicMap {
  * Isotonic regression by pooling adjacent violators. Zadrozny & Elkan, KDD 2002. It fits any increasing curve, so it
  * memorises a small validation set: below a few hundred volumes, use temperature scaling instead (Niculescu-Mizil &
  * Caruana, ICML 2005).
- * @throws PredictionsError unless the part is val, ShapeError unless there are two classes; the errors of checkScored
  */
-export function fitIsotonic(val: PartScored): IsotonicMap {
-  const classes = checkFittedOnVal("the isotonic map", val);
-  if (classes !== 2) throw new ShapeError("fitIsotonic", "2 classes", String(classes));
+export class IsotonicRegression implements Fitted<number[][], IsotonicMap> {
+  readonly #map: IsotonicMap;
+
+  private constructor(map: IsotonicMap) {
+    this.#map = map;
+  }
+
+  /**
+   * @throws PredictionsError unless the part is val, ShapeError unless there are two classes; the errors of checkScored
+   */
+  static fit(val: PartScored): IsotonicRegression {
+    const classes = checkFittedOnVal("the isotonic map", val);
+    if (classes !== 2) throw new ShapeError("IsotonicRegression", "2 classes", String(classes));
+    return new IsotonicRegression(knotsOf(val));
+  }
+
+  /** @throws ShapeError unless every knot has its calibrated value */
+  static fromJSON({ probability, calibrated }: IsotonicMap): IsotonicRegression {
+    if (probability.length === 0 || calibrated.length !== probability.length)
+      throw new ShapeError("calibrated", `${Math.max(1, probability.length)} values`, String(calibrated.length));
+    return new IsotonicRegression({ probability: [...probability], calibrated: [...calibrated] });
+  }
+
+  /** @returns rows [1 - q, q]   @throws the errors of checkProbabilities for two classes */
+  apply(probabilities: readonly (readonly number[])[]): number[][] {
+    checkProbabilities(probabilities, 2);
+    const { probability, calibrated } = this.#map;
+    return probabilities.map((row) => {
+      const q = interpolate(probability, calibrated, row[1]!);
+      return [1 - q, q];
+    });
+  }
+
+  toJSON(): IsotonicMap {
+    return { ...this.#map };
+  }
+}
+
+function knotsOf(val: PartScored): IsotonicMap {
   const order = [...val.labels.keys()].sort((a, b) => val.probabilities[a]![1]! - val.probabilities[b]![1]!);
   const blocks: Block[] = [];
   for (const i of order) {
@@ -56,18 +92,6 @@ function pool(blocks: Block[]): void {
     before.sum += last.sum;
     before.count += last.count;
   }
-}
-
-/** @returns rows [1 - q, q]   @throws the errors of checkProbabilities for two classes */
-export function applyIsotonic(
-  { probability, calibrated }: IsotonicMap,
-  probabilities: readonly (readonly number[])[],
-): number[][] {
-  checkProbabilities(probabilities, 2);
-  return probabilities.map((row) => {
-    const q = interpolate(probability, calibrated, row[1]!);
-    return [1 - q, q];
-  });
 }
 
 function interpolate(x: readonly number[], y: readonly number[], at: number): number {

@@ -3,6 +3,7 @@
  */
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 import { RangeOfParameterError } from "../errors.js";
+import type { Fitted } from "../fitted.js";
 import { negativeLogLikelihood } from "./proper-scores.js";
 
 /** Logarithms of probabilities are clipped here, as in the NLL: a probability of 1 counts as 1 - 2e-16. */
@@ -14,6 +15,7 @@ const BOUNDS = [0.05, 20] as const;
 /** A slope of the NLL smaller than this counts as 0. */
 const FLAT = 1e-12;
 
+/** A temperature, and how well it fits the validation set. */
 export interface Temperature {
   /** above 1 the model was overconfident, below 1 underconfident; 1 where the validation set cannot decide */
   temperature: number;
@@ -30,13 +32,54 @@ export interface Temperature {
 }
 
 /**
- * The temperature T that minimises the NLL of softmax(logits / T) on the validation set. Guo et al., On Calibration of
- * Modern Neural Networks, ICML 2017. Logits are log p, from which softmax recovers p. The NLL is convex in 1/T, so
- * bisecting its slope finds the minimum from any start.
- * @throws PredictionsError unless the part is val; the errors of checkScored
+ * Temperature scaling: softmax(log p / T) of each row, sharper below 1, flatter above 1; the order of classes is kept.
+ * Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
  */
-export function fitTemperature(val: PartScored): Temperature {
-  checkFittedOnVal("the temperature", val);
+export class TemperatureScaling implements Fitted<number[][], Temperature> {
+  readonly #fitted: Temperature;
+
+  private constructor(fitted: Temperature) {
+    this.#fitted = fitted;
+  }
+
+  /**
+   * The temperature T that minimises the NLL of softmax(logits / T) on the validation set. Logits are log p, from which
+   * softmax recovers p.
+   * @throws PredictionsError unless the part is val; the errors of checkScored
+   */
+  static fit(val: PartScored): TemperatureScaling {
+    checkFittedOnVal("the temperature", val);
+    const { temperature, atBound } = minimise(val);
+    return new TemperatureScaling({
+      temperature,
+      atBound,
+      volumes: val.labels.length,
+      nllBefore: negativeLogLikelihood(val.labels, val.probabilities),
+      nllAfter: negativeLogLikelihood(val.labels, scaled(val.probabilities, temperature)),
+    });
+  }
+
+  /** @throws RangeOfParameterError unless the temperature is above 0 */
+  static fromJSON(kept: Temperature): TemperatureScaling {
+    const { temperature } = kept;
+    if (!(temperature > 0 && Number.isFinite(temperature)))
+      throw new RangeOfParameterError("temperature", "a number > 0", String(temperature));
+    return new TemperatureScaling({ ...kept });
+  }
+
+  /** @throws the errors of checkProbabilities */
+  apply(probabilities: readonly (readonly number[])[]): number[][] {
+    checkProbabilities(probabilities, probabilities[0]?.length ?? 0);
+    return scaled(probabilities, this.#fitted.temperature);
+  }
+
+  toJSON(): Temperature {
+    return { ...this.#fitted };
+  }
+}
+
+/** The NLL is convex in 1/T, so bisecting its slope finds the minimum from any start. */
+function minimise(val: PartScored): Pick<Temperature, "temperature" | "atBound"> {
   const logits_NC = val.probabilities.map(logitsOf);
   let [low, high] = [1 / BOUNDS[1], 1 / BOUNDS[0]]; // of 1/T
   const [slopeLow, slopeHigh] = [slope(logits_NC, val.labels, low), slope(logits_NC, val.labels, high)];
@@ -49,23 +92,10 @@ export function fitTemperature(val: PartScored): Temperature {
     else low = middle;
   }
   temperature ??= 1 / Math.sqrt(low * high);
-  return {
-    temperature,
-    atBound,
-    volumes: val.labels.length,
-    nllBefore: negativeLogLikelihood(val.labels, val.probabilities),
-    nllAfter: negativeLogLikelihood(val.labels, applyTemperature(val.probabilities, temperature)),
-  };
+  return { temperature, atBound };
 }
 
-/**
- * softmax(log p / T) of each row: sharper below 1, flatter above 1; the order of classes is kept.
- * @throws RangeOfParameterError unless T > 0; the errors of checkProbabilities
- */
-export function applyTemperature(probabilities: readonly (readonly number[])[], temperature: number): number[][] {
-  if (!(temperature > 0 && Number.isFinite(temperature)))
-    throw new RangeOfParameterError("temperature", "a number > 0", String(temperature));
-  checkProbabilities(probabilities, probabilities[0]?.length ?? 0);
+function scaled(probabilities: readonly (readonly number[])[], temperature: number): number[][] {
   return probabilities.map((row) => softmax(logitsOf(row), 1 / temperature));
 }
 

@@ -7,6 +7,7 @@
  * those of the validation set, not for scans from another hospital.
  */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
+import type { Fitted } from "../fitted.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 import { argmax } from "../metrics/confusion.js";
 
@@ -40,15 +41,63 @@ export interface ConformalModel extends ConformalOptions {
 /** Sums of the same probabilities in another order differ by less than this; equal scores must count as equal. */
 const ROUNDING = 1e-12;
 
-/**
- * Split conformal prediction: the ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of the validation set. The
- * unit is the subject: of several volumes the highest score counts, so that all volumes of a new subject are covered.
- * @throws PredictionsError unless the part is val, RangeOfParameterError unless 0 < miss < 1; the errors of checkScored
- */
-export function fitConformal(val: PartScored, options: ConformalOptions): ConformalModel {
-  const classes = checkFittedOnVal("the conformal quantile", val);
-  const { miss, score, byClass } = options;
+/** Split conformal prediction: the classes of each scan that the validation set does not rule out. */
+export class ConformalPredictor implements Fitted<boolean[][], ConformalModel> {
+  readonly #model: ConformalModel;
+
+  private constructor(model: ConformalModel) {
+    this.#model = model;
+  }
+
+  /**
+   * The ⌈(n + 1)(1 - miss)⌉-th smallest score of the true classes of the validation set. The unit is the subject: of
+   * several volumes the highest score counts, so that all volumes of a new subject are covered.
+   * @throws PredictionsError unless the part is val, RangeOfParameterError unless 0 < miss < 1; the errors of checkScored
+   */
+  static fit(val: PartScored, options: ConformalOptions): ConformalPredictor {
+    const classes = checkFittedOnVal("the conformal quantile", val);
+    checkMiss(options);
+    return new ConformalPredictor(quantilesOf(val, classes, options));
+  }
+
+  /** @throws RangeOfParameterError unless 0 < miss < 1, ShapeError without a quantile for each of two classes or more */
+  static fromJSON(kept: ConformalModel): ConformalPredictor {
+    checkMiss(kept);
+    if (kept.quantile_C.length < 2)
+      throw new ShapeError("quantile_C", "a quantile for each of 2 or more classes", String(kept.quantile_C.length));
+    return new ConformalPredictor({ ...kept });
+  }
+
+  /**
+   * The set of each scan. "lac" may return an empty set, which means that the scan is unlike all validation scans; "aps"
+   * always includes the most likely class.
+   * @returns N x C, true where the class is in the set   @throws ShapeError, the errors of checkProbabilities
+   */
+  apply(probabilities: readonly (readonly number[])[]): boolean[][] {
+    const { quantile_C, score } = this.#model;
+    checkProbabilities(probabilities, quantile_C.length);
+    return probabilities.map((row) => {
+      const likeliest = argmax(row);
+      return quantile_C.map(
+        (quantile, c) =>
+          quantile === null ||
+          strangenessOf(row, c, score) <= quantile + ROUNDING ||
+          (score === "aps" && c === likeliest),
+      );
+    });
+  }
+
+  toJSON(): ConformalModel {
+    return { ...this.#model };
+  }
+}
+
+function checkMiss({ miss }: ConformalOptions): void {
   if (!(miss > 0 && miss < 1)) throw new RangeOfParameterError("miss", "a number between 0 and 1", String(miss));
+}
+
+function quantilesOf(val: PartScored, classes: number, options: ConformalOptions): ConformalModel {
+  const { miss, score, byClass } = options;
   const strangest = Array.from({ length: byClass ? classes : 1 }, () => new Map<string, number>());
   val.labels.forEach((label, i) => {
     const group = strangest[byClass ? label : 0]!;
@@ -75,24 +124,6 @@ function strangenessOf(row: readonly number[], c: number, score: ConformalScore)
   let sum = row[c]!;
   for (const p of row) if (p > row[c]!) sum += p;
   return sum;
-}
-
-/**
- * The set of each scan. "lac" may return an empty set, which means that the scan is unlike all validation scans; "aps"
- * always includes the most likely class.
- * @returns N x C, true where the class is in the set   @throws ShapeError, the errors of checkProbabilities
- */
-export function predictionSets(model: ConformalModel, probabilities: readonly (readonly number[])[]): boolean[][] {
-  checkProbabilities(probabilities, model.quantile_C.length);
-  return probabilities.map((row) => {
-    const likeliest = argmax(row);
-    return model.quantile_C.map(
-      (quantile, c) =>
-        quantile === null ||
-        strangenessOf(row, c, model.score) <= quantile + ROUNDING ||
-        (model.score === "aps" && c === likeliest),
-    );
-  });
 }
 
 /** @throws ShapeError unless each label has a set of C classes */

@@ -1,5 +1,6 @@
 /** The probability at which a volume is called positive: chosen on the validation set, then frozen. */
 import { RangeOfParameterError, ShapeError } from "../errors.js";
+import type { Fitted } from "../fitted.js";
 import { middleOfBest } from "./plateau.js";
 import { checkFittedOnVal, checkProbabilities, type PartScored } from "../metrics/check.js";
 
@@ -37,27 +38,61 @@ interface Candidate {
   falsePositives: number;
 }
 
-/**
- * Tries a threshold between every two neighbouring probabilities of the validation set, one below and one above them
- * all. Of equally good neighbours it takes the middle one, which depends least on chance.
- * @throws PredictionsError unless the part is val, ShapeError unless there are two classes and both occur,
- *   RangeOfParameterError; the errors of checkScored
- */
-export function chooseThreshold(val: PartScored, rule: ThresholdRule): FrozenThreshold {
-  const classes = checkFittedOnVal("the decision threshold", val);
-  if (classes !== 2) throw new ShapeError("chooseThreshold", "2 classes", String(classes));
-  checkRule(rule);
+/** A probability from which a volume is called positive, for binary tasks. */
+export class DecisionThreshold implements Fitted<number[], FrozenThreshold> {
+  readonly #frozen: FrozenThreshold;
+
+  private constructor(frozen: FrozenThreshold) {
+    this.#frozen = Object.freeze(frozen);
+  }
+
+  /**
+   * Tries a threshold between every two neighbouring probabilities of the validation set, one below and one above them
+   * all. Of equally good neighbours it takes the middle one, which depends least on chance.
+   * @throws PredictionsError unless the part is val, ShapeError unless there are two classes and both occur,
+   *   RangeOfParameterError; the errors of checkScored
+   */
+  static fit(val: PartScored, rule: ThresholdRule): DecisionThreshold {
+    const classes = checkFittedOnVal("the decision threshold", val);
+    if (classes !== 2) throw new ShapeError("DecisionThreshold", "2 classes", String(classes));
+    checkRule(rule);
+    return new DecisionThreshold(choose(val, rule));
+  }
+
+  /** @throws RangeOfParameterError unless the threshold is a number */
+  static fromJSON(kept: FrozenThreshold): DecisionThreshold {
+    if (!Number.isFinite(kept.threshold))
+      throw new RangeOfParameterError("threshold", "a number", String(kept.threshold));
+    return new DecisionThreshold({ ...kept });
+  }
+
+  /** @returns 1 where the probability of class 1 reaches the threshold   @throws the errors of checkProbabilities */
+  apply(probabilities: readonly (readonly number[])[]): number[] {
+    checkProbabilities(probabilities, 2);
+    return probabilities.map((row) => (row[1]! >= this.#frozen.threshold ? 1 : 0));
+  }
+
+  toJSON(): FrozenThreshold {
+    return this.#frozen;
+  }
+}
+
+function choose(val: PartScored, rule: ThresholdRule): FrozenThreshold {
   const positives = val.labels.filter((label) => label === 1).length;
   const negatives = val.labels.length - positives;
   if (positives === 0 || negatives === 0)
-    throw new ShapeError("chooseThreshold: labels", "both classes", positives === 0 ? "no positives" : "no negatives");
+    throw new ShapeError(
+      "DecisionThreshold: labels",
+      "both classes",
+      positives === 0 ? "no positives" : "no negatives",
+    );
   const candidates = candidatesOf(val);
   const merits = candidates.map(({ truePositives, falsePositives }) =>
     merit(rule, { truePositives, falsePositives, positives, negatives }),
   );
   const best = Math.max(...merits.map(([first]) => first));
   const chosen = candidates[middleOfBest(merits.map(([first, then]) => (first >= best - 1e-12 ? then : -Infinity)))]!;
-  return Object.freeze({
+  return {
     threshold: chosen.threshold,
     rule: Object.freeze({ ...rule }),
     onVal: Object.freeze({
@@ -66,16 +101,7 @@ export function chooseThreshold(val: PartScored, rule: ThresholdRule): FrozenThr
       sensitivity: chosen.truePositives / positives,
       specificity: 1 - chosen.falsePositives / negatives,
     }),
-  });
-}
-
-/**
- * The frozen decision: 1 where the probability of class 1 reaches the threshold. @throws the errors of
- * checkProbabilities
- */
-export function decide({ threshold }: FrozenThreshold, probabilities: readonly (readonly number[])[]): number[] {
-  checkProbabilities(probabilities, 2);
-  return probabilities.map((row) => (row[1]! >= threshold ? 1 : 0));
+  };
 }
 
 function checkRule(rule: ThresholdRule): void {

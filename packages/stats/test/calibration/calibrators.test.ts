@@ -1,8 +1,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { applyIsotonic, fitIsotonic } from "../../src/calibration/isotonic.js";
+import { IsotonicRegression } from "../../src/calibration/isotonic.js";
 import { correctPriors, estimatePriors } from "../../src/calibration/prior-shift.js";
-import { applyTemperature, fitTemperature } from "../../src/calibration/temperature.js";
+import { TemperatureScaling } from "../../src/calibration/temperature.js";
 import { LabelError, PredictionsError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
 import { argmax } from "../../src/metrics/confusion.js";
 import { auroc, rank } from "../../src/metrics/ranking.js";
@@ -33,21 +33,24 @@ function val(labels: number[], probabilities: number[][]): PartScored {
   return { part: "val", labels, probabilities, subjects: labels.map((_, i) => `s${i}`) };
 }
 
+const atTemperature = (temperature: number) =>
+  TemperatureScaling.fromJSON({ temperature, atBound: false, volumes: 1, nllBefore: 1, nllAfter: 1 });
+
 for (const c of reference.temperature)
   test(`temperature equals the minimum that scipy finds: ${c.name} (fixtures/evaluate/calibration.py)`, () => {
-    const found = fitTemperature({ part: "val", ...c });
+    const found = TemperatureScaling.fit({ part: "val", ...c }).toJSON();
     close(found.temperature / c.temperature, 1, 1e-5, "temperature");
     close(found.nllBefore, c.before, 1e-10, "NLL before");
     close(found.nllAfter, c.after, 1e-10, "NLL after");
     assert.deepEqual([found.atBound, found.volumes], [false, c.labels.length]);
-    applyTemperature(c.probabilities, c.temperature).forEach((row, i) =>
-      row.forEach((p, k) => close(p, c.calibrated[i]![k]!, 1e-9, `row ${i}`)),
-    );
+    atTemperature(c.temperature)
+      .apply(c.probabilities)
+      .forEach((row, i) => row.forEach((p, k) => close(p, c.calibrated[i]![k]!, 1e-9, `row ${i}`)));
   });
 
 test("a temperature changes no prediction and no ranking of two classes, and its inverse undoes it", () => {
   const { labels, probabilities } = simulate({ model: "m", seed: 2, counts: [15, 12], signal: 1 });
-  const cooled = applyTemperature(probabilities, 2.5);
+  const cooled = atTemperature(2.5).apply(probabilities);
   assert.deepEqual(cooled.map(argmax), probabilities.map(argmax));
   const area = (rows: number[][]) =>
     auroc(
@@ -57,12 +60,16 @@ test("a temperature changes no prediction and no ranking of two classes, and its
       ),
     );
   assert.equal(area(cooled), area(probabilities));
-  applyTemperature(cooled, 1 / 2.5).forEach((row, i) => close(row[0]!, probabilities[i]![0]!, 1e-12, `row ${i}`));
-  applyTemperature(probabilities, 1).forEach((row, i) => close(row[0]!, probabilities[i]![0]!, 1e-12, `row ${i}`));
+  atTemperature(1 / 2.5)
+    .apply(cooled)
+    .forEach((row, i) => close(row[0]!, probabilities[i]![0]!, 1e-12, `row ${i}`));
+  atTemperature(1)
+    .apply(probabilities)
+    .forEach((row, i) => close(row[0]!, probabilities[i]![0]!, 1e-12, `row ${i}`));
 });
 
 test("temperature is the lower limit where all of val is right, the upper limit where all is wrong, and 1 for uniform rows (by hand)", () => {
-  const right = fitTemperature(
+  const right = TemperatureScaling.fit(
     val(
       [0, 1, 1],
       [
@@ -71,10 +78,10 @@ test("temperature is the lower limit where all of val is right, the upper limit 
         [0, 1],
       ],
     ),
-  );
+  ).toJSON();
   assert.deepEqual([right.temperature, right.atBound], [0.05, true]);
   assert.ok(right.nllAfter < right.nllBefore);
-  const wrong = fitTemperature(
+  const wrong = TemperatureScaling.fit(
     val(
       [1, 0],
       [
@@ -82,9 +89,9 @@ test("temperature is the lower limit where all of val is right, the upper limit 
         [0.2, 0.8],
       ],
     ),
-  );
+  ).toJSON();
   assert.deepEqual([wrong.temperature, wrong.atBound], [20, true]);
-  const ignorant = fitTemperature(
+  const ignorant = TemperatureScaling.fit(
     val(
       [1, 0],
       [
@@ -92,9 +99,9 @@ test("temperature is the lower limit where all of val is right, the upper limit 
         [0.5, 0.5],
       ],
     ),
-  );
+  ).toJSON();
   assert.deepEqual([ignorant.temperature, ignorant.atBound], [1, false]);
-  const certain = fitTemperature(
+  const certain = TemperatureScaling.fit(
     val(
       [0, 1],
       [
@@ -102,7 +109,7 @@ test("temperature is the lower limit where all of val is right, the upper limit 
         [0, 1],
       ],
     ),
-  );
+  ).toJSON();
   assert.equal(certain.atBound, true);
   assert.ok(Number.isFinite(certain.nllAfter));
 });
@@ -115,7 +122,8 @@ test("calibration is fitted on val alone: test is refused by name, and so are Na
       [0.2, 0.8],
     ],
   );
-  for (const fit of [fitTemperature, fitIsotonic]) {
+  const fits = [TemperatureScaling, IsotonicRegression].map((calibrator) => (part: PartScored) => calibrator.fit(part));
+  for (const fit of fits) {
     assert.throws(
       () => fit({ ...scores, part: "test" }),
       (error) => error instanceof PredictionsError && /fitted on the validation set.*received test/.test(error.message),
@@ -148,9 +156,9 @@ test("calibration is fitted on val alone: test is refused by name, and so are Na
     );
     assert.throws(() => fit({ ...scores, subjects: ["a"] }), ShapeError);
   }
-  assert.throws(() => fitIsotonic(val([0], [[0.5, 0.3, 0.2]])), ShapeError);
-  assert.throws(() => applyTemperature([[0.5, 0.5]], 0), RangeOfParameterError);
-  assert.throws(() => applyTemperature([[Number.NaN, 1]], 1), ProbabilityError);
+  assert.throws(() => IsotonicRegression.fit(val([0], [[0.5, 0.3, 0.2]])), ShapeError);
+  assert.throws(() => atTemperature(0).apply([[0.5, 0.5]]), RangeOfParameterError);
+  assert.throws(() => atTemperature(1).apply([[Number.NaN, 1]]), ProbabilityError);
 });
 
 test("priors: the correction equals the formula row by row, the estimate a slow EM (fixtures/evaluate/calibration.py)", () => {
@@ -191,25 +199,21 @@ test("an invalid mix is refused, and so is a row without a class of the target m
 
 for (const c of reference.isotonic)
   test(`isotonic map equals scikit-learn's IsotonicRegression: ${c.name} (fixtures/evaluate/calibration.py)`, () => {
-    const map = fitIsotonic({ part: "val", ...c });
-    const rows = applyIsotonic(
-      map,
-      c.at.map((p) => [1 - p, p]),
-    );
+    const rows = IsotonicRegression.fit({ part: "val", ...c }).apply(c.at.map((p) => [1 - p, p]));
     rows.forEach((row, i) => close(row[1]!, c.calibrated[i]!, 1e-9, `at ${c.at[i]}`));
   });
 
 test("isotonic map: increasing, correct at the edges, one point for a constant model (by hand)", () => {
-  const map = fitIsotonic(
+  const map = IsotonicRegression.fit(
     val(
       [0, 1, 0, 1],
       [0.2, 0.4, 0.6, 0.8].map((p) => [1 - p, p]),
     ),
   );
-  assert.deepEqual(map, { probability: [0.2, 0.4, 0.6, 0.8], calibrated: [0, 0.5, 0.5, 1] });
-  const constant = fitIsotonic(val([0, 1, 1, 1], new Array<number[]>(4).fill([0.5, 0.5])));
+  assert.deepEqual(map.toJSON(), { probability: [0.2, 0.4, 0.6, 0.8], calibrated: [0, 0.5, 0.5, 1] });
+  const constant = IsotonicRegression.fit(val([0, 1, 1, 1], new Array<number[]>(4).fill([0.5, 0.5])));
   assert.deepEqual(
-    applyIsotonic(constant, [
+    constant.apply([
       [1, 0],
       [0, 1],
     ]),

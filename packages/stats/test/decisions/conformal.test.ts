@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { fitConformal, predictionSets, type ConformalScore } from "../../src/decisions/conformal.js";
+import { ConformalPredictor, type ConformalScore } from "../../src/decisions/conformal.js";
 import { reportSets } from "../../src/decisions/set-report.js";
 import { LabelError, PredictionsError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
 import type { PartScored, Scored } from "../../src/metrics/check.js";
@@ -25,13 +25,14 @@ interface Case {
 
 for (const c of fixture<{ conformal: Case[] }>("decisions").conformal)
   test(`prediction sets equal a count of one subject at a time: ${c.score}, ${c.byClass ? "each class by itself" : "all classes"} (fixtures/evaluate/decisions.py)`, () => {
-    const model = fitConformal({ part: "val", ...c.val }, c);
+    const predictor = ConformalPredictor.fit({ part: "val", ...c.val }, c);
+    const model = predictor.toJSON();
     assert.deepEqual(model.subjects_C, c.counts);
     model.quantile_C.forEach((quantile, k) => {
       if (c.quantiles[k] === null) assert.equal(quantile, null);
       else close(quantile!, c.quantiles[k]!, 1e-12, `quantile of class ${k}`);
     });
-    const sets = predictionSets(model, c.test.probabilities);
+    const sets = predictor.apply(c.test.probabilities);
     assert.deepEqual(sets, c.sets);
     const report = reportSets(sets, c.test, { seed: 1, resamples: 200 });
     close(report.coverage.value, c.coverage, 1e-12, "coverage");
@@ -63,7 +64,7 @@ for (const score of ["lac", "aps"] as const)
           };
         };
         const [val, held] = [take(0), take(1)];
-        const sets = predictionSets(fitConformal(val, { miss: 0.2, score, byClass }), held.probabilities);
+        const sets = ConformalPredictor.fit(val, { miss: 0.2, score, byClass }).apply(held.probabilities);
         held.labels.forEach((label, i) => (covered += sets[i]![label]! ? 1 : 0));
         total += held.labels.length;
       }
@@ -80,14 +81,23 @@ test("the quantile by hand: 4 of 5 subjects at 20 %, all classes where subjects 
     probabilities: [0.9, 0.8, 0.7, 0.6, 0.5].map((p) => [p, 1 - p]),
     subjects: ["a", "b", "c", "d", "e"],
   };
-  const model = fitConformal(val, { miss: 0.2, score: "lac", byClass: false });
-  close(model.quantile_C[0]!, 0.5, 1e-12, "⌈6 · 0.8⌉ = 5th of 0.1, 0.2, 0.3, 0.4, 0.5");
-  close(fitConformal(val, { miss: 0.4, score: "lac", byClass: false }).quantile_C[0]!, 0.4, 1e-12, "⌈6 · 0.6⌉ = 4th");
-  const few = fitConformal(val, { miss: 0.1, score: "lac", byClass: false });
-  assert.deepEqual(few.quantile_C, [null, null]);
-  assert.deepEqual(predictionSets(few, [[0.99, 0.01]]), [[true, true]]);
-  const byClass = fitConformal(val, { miss: 0.4, score: "lac", byClass: true });
-  assert.deepEqual([byClass.quantile_C[1], byClass.subjects_C[1]], [null, 0], "an absent class is never ruled out");
+  const model = ConformalPredictor.fit(val, { miss: 0.2, score: "lac", byClass: false });
+  close(model.toJSON().quantile_C[0]!, 0.5, 1e-12, "⌈6 · 0.8⌉ = 5th of 0.1, 0.2, 0.3, 0.4, 0.5");
+  close(
+    ConformalPredictor.fit(val, { miss: 0.4, score: "lac", byClass: false }).toJSON().quantile_C[0]!,
+    0.4,
+    1e-12,
+    "⌈6 · 0.6⌉ = 4th",
+  );
+  const few = ConformalPredictor.fit(val, { miss: 0.1, score: "lac", byClass: false });
+  assert.deepEqual(few.toJSON().quantile_C, [null, null]);
+  assert.deepEqual(few.apply([[0.99, 0.01]]), [[true, true]]);
+  const byClass = ConformalPredictor.fit(val, { miss: 0.4, score: "lac", byClass: true });
+  assert.deepEqual(
+    [byClass.toJSON().quantile_C[1], byClass.toJSON().subjects_C[1]],
+    [null, 0],
+    "an absent class is never ruled out",
+  );
 });
 
 /** Coverage of 90 % sets, mean over trainings: `epochs` models that differ by chance, the best of them on val. */
@@ -115,9 +125,9 @@ function coverageAfterChoice(epochs: number, valSubjects: number, trainings: num
       return scoreAll({ labels: own, probabilities }, 2, 1).macroF1;
     };
     const chosen = runs.reduce((best, run) => (score(run) > score(best) ? run : best));
-    const model = fitConformal(part(chosen, 0, valSubjects), { miss: 0.1, score: "lac", byClass: false });
+    const model = ConformalPredictor.fit(part(chosen, 0, valSubjects), { miss: 0.1, score: "lac", byClass: false });
     const { labels: own, probabilities } = part(chosen, valSubjects, labels.length);
-    covered += predictionSets(model, probabilities).filter((set, i) => set[own[i]!]).length;
+    covered += model.apply(probabilities).filter((set, i) => set[own[i]!]).length;
   }
   return covered / (trainings * TEST);
 }
@@ -136,9 +146,9 @@ test("of several volumes of a subject, the highest score counts (by hand)", () =
     probabilities: [0.9, 0.3, 0.8].map((p) => [p, 1 - p]),
     subjects: ["a", "a", "b"],
   };
-  const model = fitConformal(val, { miss: 0.5, score: "lac", byClass: false });
-  close(model.quantile_C[0]!, 0.7, 1e-12, "⌈3 · 0.5⌉ = 2nd of 0.7 (a) and 0.2 (b)");
-  assert.equal(model.subjects_C[0], 2);
+  const model = ConformalPredictor.fit(val, { miss: 0.5, score: "lac", byClass: false });
+  close(model.toJSON().quantile_C[0]!, 0.7, 1e-12, "⌈3 · 0.5⌉ = 2nd of 0.7 (a) and 0.2 (b)");
+  assert.equal(model.toJSON().subjects_C[0], 2);
 });
 
 test("lac may return an empty set for a scan unlike all of val, aps never does (by hand)", () => {
@@ -149,8 +159,8 @@ test("lac may return an empty set for a scan unlike all of val, aps never does (
     subjects: ["a", "b", "c", "d"],
   };
   const options = { miss: 0.4, byClass: false };
-  assert.deepEqual(predictionSets(fitConformal(val, { ...options, score: "lac" }), [[0.5, 0.5]]), [[false, false]]);
-  const [aps] = predictionSets(fitConformal(val, { ...options, score: "aps" }), [[0.97, 0.03]]);
+  assert.deepEqual(ConformalPredictor.fit(val, { ...options, score: "lac" }).apply([[0.5, 0.5]]), [[false, false]]);
+  const [aps] = ConformalPredictor.fit(val, { ...options, score: "aps" }).apply([[0.97, 0.03]]);
   assert.deepEqual(aps, [true, false]);
 });
 
@@ -175,13 +185,16 @@ test("coverage intervals: Wilson for one volume per subject, with the design eff
 test("prediction sets are fitted on val alone, and invalid input is refused", () => {
   const { labels, probabilities, subjects } = simulate({ model: "m", seed: 1, counts: [4, 4], signal: 1 });
   const options = { miss: 0.2, score: "lac", byClass: false } as const;
-  assert.throws(() => fitConformal({ part: "test", labels, probabilities, subjects }, options), PredictionsError);
+  assert.throws(
+    () => ConformalPredictor.fit({ part: "test", labels, probabilities, subjects }, options),
+    PredictionsError,
+  );
   const val: PartScored = { part: "val", labels, probabilities, subjects };
-  assert.throws(() => fitConformal(val, { ...options, miss: 0 }), RangeOfParameterError);
-  assert.throws(() => fitConformal({ ...val, labels: labels.map(() => 2) }, options), LabelError);
-  const model = fitConformal(val, options);
-  assert.throws(() => predictionSets(model, [[Number.NaN, 1]]), ProbabilityError);
-  assert.throws(() => predictionSets(model, [[0.2, 0.3, 0.5]]), ShapeError);
+  assert.throws(() => ConformalPredictor.fit(val, { ...options, miss: 0 }), RangeOfParameterError);
+  assert.throws(() => ConformalPredictor.fit({ ...val, labels: labels.map(() => 2) }, options), LabelError);
+  const model = ConformalPredictor.fit(val, options);
+  assert.throws(() => model.apply([[Number.NaN, 1]]), ProbabilityError);
+  assert.throws(() => model.apply([[0.2, 0.3, 0.5]]), ShapeError);
   assert.throws(() => reportSets([[true, false]], { labels: [0, 1], subjects: ["a", "b"] }, { seed: 1 }), ShapeError);
   assert.throws(() => reportSets([[true, false]], { labels: [2], subjects: ["a"] }, { seed: 1 }), LabelError);
 });

@@ -8,7 +8,7 @@ import {
   riskAt,
   riskCoverage,
 } from "../../src/decisions/selective.js";
-import { chooseThreshold, decide, type ThresholdRule } from "../../src/decisions/threshold.js";
+import { DecisionThreshold, type ThresholdRule } from "../../src/decisions/threshold.js";
 import { PredictionsError, ProbabilityError, RangeOfParameterError, ShapeError } from "../../src/errors.js";
 import type { PartScored } from "../../src/metrics/check.js";
 import { binaryRates, confusionMatrix, f1 } from "../../src/metrics/confusion.js";
@@ -131,11 +131,11 @@ for (const c of reference.thresholds)
   test(`each threshold rule reaches the best that scikit-learn finds over all cuts: ${c.name} (fixtures/evaluate/decisions.py)`, () => {
     const val: PartScored = { part: "val", ...c };
     const at = (rule: ThresholdRule) => {
-      const frozen = chooseThreshold(val, rule);
-      const confusion = confusionMatrix(c.labels, decide(frozen, c.probabilities), 2);
+      const frozen = DecisionThreshold.fit(val, rule);
+      const confusion = confusionMatrix(c.labels, frozen.apply(c.probabilities), 2);
       const { sensitivity, specificity } = binaryRates(confusion);
-      close(frozen.onVal.sensitivity, sensitivity, 1e-12, "sensitivity on val");
-      close(frozen.onVal.specificity, specificity, 1e-12, "specificity on val");
+      close(frozen.toJSON().onVal.sensitivity, sensitivity, 1e-12, "sensitivity on val");
+      close(frozen.toJSON().onVal.specificity, specificity, 1e-12, "specificity on val");
       return { sensitivity, specificity, confusion };
     };
     const youden = at({ kind: "youden" });
@@ -161,14 +161,14 @@ test("the middle of equally good thresholds is taken, halfway between probabilit
     probabilities: rows([0.1, 0.2, 0.7, 0.9]),
     subjects: ["a", "b", "c", "d"],
   };
-  const frozen = chooseThreshold(val, { kind: "youden" });
-  close(frozen.threshold, 0.45, 1e-12, "between 0.2 and 0.7");
-  assert.deepEqual(decide(frozen, rows([0.44, 0.46])), [0, 1]);
-  assert.deepEqual(frozen.onVal, { positives: 2, negatives: 2, sensitivity: 1, specificity: 1 });
-  assert.throws(() => Object.assign(frozen, { threshold: 0.1 }), TypeError, "it is frozen");
-  const all = chooseThreshold(val, { kind: "cost", miss: 1, falseAlarm: 1e-9 });
+  const frozen = DecisionThreshold.fit(val, { kind: "youden" });
+  close(frozen.toJSON().threshold, 0.45, 1e-12, "between 0.2 and 0.7");
+  assert.deepEqual(frozen.apply(rows([0.44, 0.46])), [0, 1]);
+  assert.deepEqual(frozen.toJSON().onVal, { positives: 2, negatives: 2, sensitivity: 1, specificity: 1 });
+  assert.throws(() => Object.assign(frozen.toJSON(), { threshold: 0.1 }), TypeError, "it is frozen");
+  const all = DecisionThreshold.fit(val, { kind: "cost", miss: 1, falseAlarm: 1e-9 });
   assert.deepEqual(
-    decide(all, val.probabilities),
+    all.apply(val.probabilities),
     [0, 0, 1, 1],
     "a miss is expensive, but a false alarm has a cost, too",
   );
@@ -181,13 +181,13 @@ test("a constant model: everybody or nobody, by the rule (by hand)", () => {
     probabilities: rows([0.5, 0.5, 0.5]),
     subjects: ["a", "b", "c"],
   };
-  const everybody = chooseThreshold(val, { kind: "sensitivity", atLeast: 0.8 });
-  assert.deepEqual(decide(everybody, val.probabilities), [1, 1, 1]);
-  const nobody = chooseThreshold(val, { kind: "specificity", atLeast: 0.8 });
-  assert.deepEqual(decide(nobody, val.probabilities), [0, 0, 0]);
+  const everybody = DecisionThreshold.fit(val, { kind: "sensitivity", atLeast: 0.8 });
+  assert.deepEqual(everybody.apply(val.probabilities), [1, 1, 1]);
+  const nobody = DecisionThreshold.fit(val, { kind: "specificity", atLeast: 0.8 });
+  assert.deepEqual(nobody.apply(val.probabilities), [0, 0, 0]);
   assert.deepEqual(
     JSON.parse(JSON.stringify(nobody)),
-    nobody,
+    nobody.toJSON(),
     "a threshold above all probabilities survives a file, too",
   );
 });
@@ -195,9 +195,9 @@ test("a constant model: everybody or nobody, by the rule (by hand)", () => {
 test("a threshold is chosen on val alone, of two classes that both occur; wrong rules are refused", () => {
   const { labels, probabilities, subjects } = simulate({ model: "m", seed: 1, counts: [5, 5], signal: 1 });
   const val: PartScored = { part: "val", labels, probabilities, subjects };
-  assert.throws(() => chooseThreshold({ ...val, part: "test" }, { kind: "youden" }), PredictionsError);
-  assert.throws(() => chooseThreshold({ ...val, labels: labels.map(() => 1) }, { kind: "youden" }), ShapeError);
-  assert.throws(() => chooseThreshold(val, { kind: "sensitivity", atLeast: 0 }), RangeOfParameterError);
-  assert.throws(() => chooseThreshold(val, { kind: "cost", miss: -1, falseAlarm: 1 }), RangeOfParameterError);
-  assert.throws(() => decide(chooseThreshold(val, { kind: "f1" }), [[Number.NaN, 1]]), ProbabilityError);
+  assert.throws(() => DecisionThreshold.fit({ ...val, part: "test" }, { kind: "youden" }), PredictionsError);
+  assert.throws(() => DecisionThreshold.fit({ ...val, labels: labels.map(() => 1) }, { kind: "youden" }), ShapeError);
+  assert.throws(() => DecisionThreshold.fit(val, { kind: "sensitivity", atLeast: 0 }), RangeOfParameterError);
+  assert.throws(() => DecisionThreshold.fit(val, { kind: "cost", miss: -1, falseAlarm: 1 }), RangeOfParameterError);
+  assert.throws(() => DecisionThreshold.fit(val, { kind: "f1" }).apply([[Number.NaN, 1]]), ProbabilityError);
 });

@@ -1,18 +1,16 @@
 /** Probabilities corrected by what val says: for the mix of classes that the sampler showed, and for over-confidence. */
 import {
-  applyIsotonic,
-  applyTemperature,
   brierDecomposition,
   type BrierDecomposition,
   correctPriors,
   defaultBins,
   type Estimate,
-  fitIsotonic,
-  fitTemperature,
+  IsotonicRegression,
   type MetricName,
   reliabilityCurve,
   type ReliabilityPoint,
   type Temperature,
+  TemperatureScaling,
 } from "@slicestack/stats";
 import { compareModels } from "../compare/models.js";
 import type { SummaryOptions } from "../summary-options.js";
@@ -69,23 +67,22 @@ export function calibrate(
   options: SummaryOptions,
 ): CalibrationReport {
   const variants: [CalibrationName, number[][]][] = [["as given", test.probabilities]];
-  const plain = fitTemperature(val);
-  let temperature = plain;
+  let scaling = TemperatureScaling.fit(val);
   if (priors !== null) {
     const corrected = { ...val, probabilities: correctPriors(val.probabilities, priors) };
     const onTest = correctPriors(test.probabilities, priors);
-    temperature = fitTemperature(corrected);
+    scaling = TemperatureScaling.fit(corrected);
     variants.push(["prior corrected", onTest]);
-    variants.push(["prior corrected, temperature", applyTemperature(onTest, temperature.temperature)]);
-  } else variants.push(["temperature", applyTemperature(test.probabilities, plain.temperature)]);
+    variants.push(["prior corrected, temperature", scaling.apply(onTest)]);
+  } else variants.push(["temperature", scaling.apply(test.probabilities)]);
   if (options.classes.length === 2 && val.labels.length >= LEAST_FOR_ISOTONIC)
-    variants.push(["isotonic", applyIsotonic(fitIsotonic(val), test.probabilities)]);
+    variants.push(["isotonic", IsotonicRegression.fit(val).apply(test.probabilities)]);
   const bins = options.bins ?? defaultBins(test.labels.length);
   return {
     model: test.model,
     classes: options.classes.length,
     priors,
-    temperature,
+    temperature: scaling.toJSON(),
     variants: variants.map(([name, probabilities]) => scoreVariant(name, { ...test, probabilities }, test, options)),
     brier: brierDecomposition(test.labels, test.probabilities, bins),
   };

@@ -1,5 +1,5 @@
 /** Prediction sets: fitted on val, their coverage counted on test. */
-import { type ConformalModel, fitConformal, predictionSets, reportSets, type SetReport } from "@slicestack/stats";
+import { type ConformalModel, ConformalPredictor, reportSets, type SetReport } from "@slicestack/stats";
 import { settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 
@@ -22,8 +22,12 @@ const KINDS = [
 export function conformalSets(val: Predictions, test: Predictions, options: SummaryOptions): ConformalReport[] {
   const { seed, resamples, level } = settings(options);
   return KINDS.map((kind) => {
-    const fitted = fitConformal(val, { miss: MISS, ...kind });
-    const sets_NC = predictionSets(fitted, test.probabilities);
-    return { model: test.model, fitted, test: reportSets(sets_NC, test, { seed, resamples, level }) };
+    const predictor = ConformalPredictor.fit(val, { miss: MISS, ...kind });
+    const sets_NC = predictor.apply(test.probabilities);
+    return {
+      model: test.model,
+      fitted: predictor.toJSON(),
+      test: reportSets(sets_NC, test, { seed, resamples, level }),
+    };
   });
 }

@@ -1,7 +1,6 @@
 /** The decision threshold of a binary task: chosen on val, frozen, then scored on test. */
 import {
-  chooseThreshold,
-  decide,
+  DecisionThreshold,
   type Estimate,
   type FrozenThreshold,
   type MetricName,
@@ -36,10 +35,10 @@ export const DECISION_METRICS: readonly MetricName[] = [
 export function freezeThresholds(val: Predictions, test: Predictions, options: SummaryOptions): ThresholdReport[] {
   if (options.classes.length !== 2 || new Set(val.labels).size < 2) return [];
   return RULES.map((rule) => {
-    const frozen = chooseThreshold(val, rule);
-    const decided = decide(frozen, test.probabilities).map((decision) => [1 - decision, decision]);
+    const threshold = DecisionThreshold.fit(val, rule);
+    const decided = threshold.apply(test.probabilities).map((decision) => [1 - decision, decision]);
     const [summary] = summarise([{ ...test, probabilities: decided }], options);
     const metrics = Object.fromEntries(DECISION_METRICS.map((name) => [name, summary!.metrics[name]]));
-    return { model: val.model, ...frozen, test: metrics };
+    return { model: val.model, ...threshold.toJSON(), test: metrics };
   });
 }
