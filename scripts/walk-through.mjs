@@ -16,13 +16,13 @@ import { prepare } from "../packages/pipeline/dist/src/data/prepare/prepare.js";
 import { greyPng } from "../packages/pipeline/dist/src/page/grey-png.js";
 import { SliceStore } from "../packages/pipeline/dist/src/input/slices.js";
 import { datasetSource } from "../packages/pipeline/dist/src/input/source.js";
-import { createVolumeModel } from "../packages/pipeline/dist/src/models/create.js";
+import { createVolumeModel } from "../packages/pipeline/dist/src/models/create-by-name.js";
 import { readSpec } from "../packages/pipeline/dist/src/models/spec-file.js";
 import { drawSvg, PALETTE, svgToPng } from "../packages/pipeline/dist/src/page/drawing.js";
 import { volumeEmbeddings } from "../packages/pipeline/dist/src/predict/features.js";
 import { classifyEmbeddings, stackVolumes } from "../packages/pipeline/dist/src/predict/forward.js";
 import { loadFromRun, openModel } from "../packages/pipeline/dist/src/predict/open-model.js";
-import { openRun } from "../packages/pipeline/dist/src/run/open.js";
+import { openRun } from "../packages/pipeline/dist/src/run/open-run.js";
 import { train } from "../packages/pipeline/dist/src/tasks/train.js";
 import { noGrad, scope } from "../packages/torch/dist/src/index.js";
 

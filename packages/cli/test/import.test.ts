@@ -56,7 +56,7 @@ test("import says what the file is and what to do next; a second import into the
   assert.match(stdout, /^Next: slicestack evaluate runs\/theirs --data DATA$/m);
   const { status, stderr } = folder.run("import", "best_model.safetensors", "runs/theirs");
   assert.equal(status, 3);
-  assert.match(stderr, /^slicestack import: .*runs\/theirs: is a run already/);
+  assert.match(stderr, /^slicestack import: .*runs\/theirs: already holds a run/);
 });
 
 test("evaluate RUN --data scores it; without data it is code 3", () => {
@@ -71,7 +71,7 @@ test("evaluate RUN --data scores it; without data it is code 3", () => {
   );
   const { status, stderr } = folder.run("evaluate", "runs/theirs");
   assert.equal(status, 3);
-  assert.match(stderr, /imported checkpoint, without a data set of its own.*--data DATA/);
+  assert.match(stderr, /imported checkpoint, which has no data set.*--data DATA/);
 });
 
 test("evaluate --config C --checkpoint F --data D with a published file, which names another model: code 3, no run", () => {
@@ -88,7 +88,7 @@ test("evaluate --config C --checkpoint F --data D with a published file, which n
     );
   const wrong = scored("attn.yaml");
   assert.equal(wrong.status, 3, wrong.stderr);
-  assert.match(wrong.stderr, /holds 2d_cnn or slice_cnn .*the configuration asks for attn, method 3d/);
+  assert.match(wrong.stderr, /holds 2d_cnn or slice_cnn .*the configuration expects attn, method 3d/);
   assert.ok(!folder.list("runs").includes("attn"));
   const { status, stdout, stderr } = scored("cnn_2d.yaml");
   assert.equal(status, 0, stderr);

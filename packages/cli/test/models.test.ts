@@ -51,7 +51,10 @@ test("models: one that cannot take the size is shown without a cost, and the rea
   const { status, stdout } = models("--slices", "16");
   assert.equal(status, 0);
   assert.match(stdout, /^attn +volume model +1x128x128x16 +- +- +- +method: 3d, volume\.model: attn$/m);
-  assert.match(stdout, /^attn: halves its input 5 times, so every side needs at least 32; received 128 x 128 x 16\./m);
+  assert.match(
+    stdout,
+    /^attn: halves its input 5 times, so that every side must be at least 32; received 128 x 128 x 16\./m,
+  );
 });
 
 test("models: wrong numbers are code 2, with what is expected", () => {

@@ -81,5 +81,5 @@ test("a task of the step that cannot continue ends all of them, with its message
   const { status, stdout, stderr } = run("srun", ["-N1", "-n2", "-K1", ...train("one-node")], cluster!.env);
   assert.notEqual(status, 0);
   assert.equal(stdout, "");
-  assert.match(stderr, /slicestack train: .*one-node: is a run already.*--resume/s);
+  assert.match(stderr, /slicestack train: .*one-node: already holds a run.*--resume/s);
 });

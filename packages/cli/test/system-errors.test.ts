@@ -70,7 +70,7 @@ test("an unusable cache ends nothing: training and evaluation go on without it, 
     const { status, stderr } = run(...train, `no-cache-${head}`, "--volume.head", head);
     assert.equal(status, 0, stderr);
     assert.equal(
-      stderr.match(/The cache cannot be written: .*not-a-folder.*XDG_CACHE_HOME names another/g)?.length,
+      stderr.match(/The cache cannot be written: .*not-a-folder.*Set XDG_CACHE_HOME to another/g)?.length,
       1,
       stderr,
     );

@@ -15,7 +15,7 @@ export type { ValueFingerprint } from "./audit/values.js";
 export { clock, type ClockOptions, type ClockResult, type Timing } from "./inspect/clock.js";
 export { compareRuns, type CompareOptions, type CompareResult } from "./tasks/compare-runs.js";
 export { DemoStopped, runDemo, type DemoOptions, type DemoResult } from "./tasks/demo.js";
-export { describeWeights, weightsText, type WeightsDescription } from "./models/describe.js";
+export { describeWeights, weightsText, type WeightsDescription } from "./models/describe-weights.js";
 export { diagnose, type Diagnosis } from "./engine/doctor/diagnose.js";
 export type { Probe } from "./engine/doctor/probe.js";
 export { evaluate, type EvaluateOptions, type EvaluateResult } from "./tasks/evaluate.js";
@@ -41,7 +41,7 @@ export type { SourceLook } from "./inspect/source-look.js";
 export type { Window as InspectWindow } from "./inspect/tiles.js";
 export type { VolumeLook } from "./inspect/volume-look.js";
 export { learningCurve, type LearningCurveOptions, type LearningCurveResult } from "./study/learning-curve.js";
-export { listCache, pruneCache, type CacheEntry, type CachePlace, type PruneOptions } from "./run/cache-entries.js";
+export { listCache, pruneCache, type CacheEntry, type CacheLocation, type PruneOptions } from "./run/cache-entries.js";
 export { listRuns, type RunRow } from "./evaluate/list-runs.js";
 export { mergeShards, type MergeOptions, type Shard } from "./data/prepare/shard.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
@@ -66,7 +66,7 @@ export { onNotice } from "./engine/notices.js";
 // A trained model that decides
 export { datasetSource, memorySource, type MemoryVolume, type SourceVolume, type VoxelSource } from "./input/source.js";
 export type { Task } from "./data/task.js";
-export type { Joint } from "./models/joint.js";
+export type { Joint } from "./models/trunk-with-head.js";
 export { readSpec, specOfRun, usePluginsOf } from "./models/spec-file.js";
 export { loadFrom, loadFromRun, openModel } from "./predict/open-model.js";
 export type { Volume } from "./predict/features.js";
@@ -75,7 +75,7 @@ export type { LoadStage, OpenModel, OpenNetwork, OpenSliceModel } from "./predic
 export { predictorOf } from "./predict/predictor.js";
 export type { Evidence, Predicted, PredictionOptions, Predictor, Probabilities } from "./predict/prediction.js";
 export type { SliceProbabilities } from "./predict/prediction.js";
-export { openRun, type OpenRun } from "./run/open.js";
+export { openRun, type OpenRun } from "./run/open-run.js";
 
 // Configurations
 export type { AugmentConfig, BuiltInAugmentations } from "./config/augment.js";

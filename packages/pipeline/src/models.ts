@@ -1,13 +1,19 @@
-/** @slicestack/pipeline/models: the built-in components, and modules made from names or from the contract of a model. */
+/** @slicestack/pipeline/models: the built-in components, and functions that create modules from names or from a ModelSpec. */
 export { heads, losses, metrics, networks, trunks } from "./models/catalogue.js";
-export { createCriterion, createHead, createSliceModel, createVolumeModel, outputsOf } from "./models/create.js";
-export type { SliceModelSettings, VolumeModelSettings } from "./models/create.js";
+export {
+  createCriterion,
+  createHead,
+  createSliceModel,
+  createVolumeModel,
+  outputsOf,
+} from "./models/create-by-name.js";
+export type { SliceModelSettings, VolumeModelSettings } from "./models/create-by-name.js";
 export {
   createHead as createHeadOf,
   createNetwork as createNetworkOf,
   createTrunk as createTrunkOf,
-} from "./models/create-model.js";
-export { listedModels, modelFacts, type ModelFacts, type ModelKind, type ZooShape } from "./models/facts.js";
+} from "./models/create-from-spec.js";
+export { listedModels, modelFacts, type ModelFacts, type ModelKind, type ZooShape } from "./models/model-facts.js";
 export { modelSpecSchema, type ModelSpec, type SliceSpec, type StackSpec, type VolumeSpec } from "./models/spec.js";
 export type {
   HeadComponent,

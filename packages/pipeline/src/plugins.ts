@@ -1,4 +1,4 @@
-/** @slicestack/pipeline/plugins: what a module that adds components needs. See docs/how-to/add-a-component.md. */
+/** @slicestack/pipeline/plugins: everything a plug-in needs to add components. See docs/how-to/add-a-component.md. */
 export { z } from "zod";
 export {
   defineAugmentation,
@@ -31,7 +31,7 @@ export type { Component, ComponentKind, PublishedName } from "./config/component
 export { PluginError } from "./config/errors.js";
 export type { CamLayers } from "./models/cam-layers.js";
 export { ModelError } from "./models/common/model-error.js";
-export type { VolumeSize } from "./models/common/sizes.js";
+export type { VolumeSize } from "./models/common/input-sizes.js";
 export { Head, type HeadOutput } from "./models/heads/head.js";
 export type { Criterion } from "./models/losses/criterion.js";
 export { massTotal, meanByMass, type MeanOptions } from "./models/losses/targets.js";

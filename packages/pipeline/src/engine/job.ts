@@ -1,17 +1,17 @@
 /**
- * A job is a function in a module of its own, exported as `job`, that a session runs in its worker thread: `(input, context) => output`.
+ * A job is a function `(input, context) => output` that its module exports as `job` and that a session runs in its worker thread.
  * Input and output are plain data, because they cross threads.
  */
 import type { Progress } from "./progress.js";
 
-/** What a job can tell its caller, and what it can ask. */
+/** How a job reports to its caller and learns of a request to stop. */
 export interface JobContext {
   report: (progress: Progress) => void;
-  /** A line of text for the reader of the run's log. */
+  /** Reports a line of text for the log of the run. */
   log: (line: string) => void;
-  /** Something in the job's own terms. */
+  /** Reports an event whose type the job defines. */
   event: (event: unknown) => void;
-  /** True once the caller has asked to stop: finish the step, save, return. */
+  /** True once the caller has requested a stop: finish the step, save, return. */
   stopping: () => boolean;
 }
 
@@ -25,7 +25,7 @@ export class JobStopped extends Error {
   }
 }
 
-/** @throws JobStopped where the caller has asked to stop */
+/** @throws JobStopped if the caller has asked to stop */
 export function stopIfAsked(context: Pick<JobContext, "stopping">): void {
   if (context.stopping()) throw new JobStopped();
 }

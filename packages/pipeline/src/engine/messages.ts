@@ -1,22 +1,22 @@
-/** What a session and its worker thread send each other. */
+/** The messages between a session and its worker thread. */
 import type { PluginFile } from "../config/plugins.js";
 import type { PackedError } from "./thread-errors.js";
 import type { Progress } from "./progress.js";
 
-/** From the session: run the `job` that the module exports. */
+/** Sent by the session: run the `job` that the module exports. */
 export interface JobRequest {
   module: string;
   input: unknown;
-  /** Those of the calling thread, which the worker loads before it begins. */
+  /** The plug-ins of the calling thread, which the worker loads before the job begins. */
   plugins: readonly PluginFile[];
   /** One shared integer; 1 asks the job to stop. */
   stopFlag: SharedArrayBuffer;
 }
 
-/** From a job on its way. */
+/** Sent while the job runs. */
 export type JobNews = { progress: Progress } | { log: string } | { event: unknown } | { notice: string; about: string };
 
-/** From a job that has ended. */
+/** Sent when the job has ended. */
 export type JobEnd = { result: unknown } | { error: PackedError };
 
 export type JobMessage = JobNews | JobEnd;

@@ -1,21 +1,24 @@
 /**
- * What a user should know although the work goes on, said once a process: a cache that cannot be written, a data set of an
- * earlier version that cannot be checked. Any code may give one; the program decides how it is shown.
+ * Notices inform the user of something that does not stop the work: a cache that cannot be written, a data set of an earlier
+ * version that cannot be checked. Each is shown once in a process. Any code may give one; the program decides how to show it.
  */
 type Listener = (text: string, about: string) => void;
 
-const said = new Set<string>();
-const standard: Listener = (text) => process.emitWarning(text, "SlicestackWarning");
-let listener: Listener = standard;
+const alreadyGiven = new Set<string>();
+const defaultListener: Listener = (text) => process.emitWarning(text, "SlicestackWarning");
+let listener: Listener = defaultListener;
 
-/** Who is told from now on; null: Node's own warnings, on stderr. A worker thread tells the thread that started it. */
-export function onNotice(told: Listener | null): void {
-  listener = told ?? standard;
+/**
+ * Sets the listener for all further notices; null shows them as Node's warnings on stderr. A worker thread passes its notices
+ * to the thread that started it.
+ */
+export function onNotice(newListener: Listener | null): void {
+  listener = newListener ?? defaultListener;
 }
 
-/** @param about what is said once, whatever the text */
+/** Gives a notice. @param about the subject: only the first notice about it is shown, whatever the text of later ones */
 export function notice(text: string, about = text): void {
-  if (said.has(about)) return;
-  said.add(about);
+  if (alreadyGiven.has(about)) return;
+  alreadyGiven.add(about);
   listener(text, about);
 }

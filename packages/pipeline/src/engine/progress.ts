@@ -1,4 +1,4 @@
-/** One report of how far a stage has come. `done` and `total` are counted in `unit` (volumes, slices, steps …). */
+/** The progress of a stage. `done` and `total` are counted in `unit` (volumes, slices, steps …). */
 export interface Progress {
   stage: string;
   done: number;
@@ -6,28 +6,28 @@ export interface Progress {
   unit: string;
   message?: string;
   metrics?: Record<string, number>;
-  /** How many the stage has, where it goes by epochs: each one ends with a report that holds `epoch`. */
+  /** The number of epochs, if the stage has epochs: each one ends with a report that contains `epoch`. */
   epochs?: number;
-  /** An epoch that has just ended: a row of the log. */
+  /** The epoch that has just ended: a row of the log. */
   epoch?: EpochReport;
   /** Estimated seconds of the stages that come after this one; absent for the last stage, and while no estimate is possible. */
   later?: number;
 }
 
-/** What a training tells of an epoch. */
+/** What training reports about an epoch. */
 export interface EpochReport {
   /** slice, volume or fine_tune. */
   stage: string;
-  /** From 1 on. */
+  /** Counted from 1. */
   epoch: number;
   epochs: number;
   trainLoss: number;
   valLoss: number;
-  /** The metric on val that chooses the epoch, as people call it: "macro F1". */
+  /** The display name of the metric on val that chooses the epoch, such as "macro F1". */
   metric: string;
-  /** NaN where it is undefined, as AUROC is with one class. */
+  /** NaN if it is undefined, as AUROC is with one class. */
   score: number;
-  /** Of the best epoch so far, this one included. */
+  /** The best epoch so far, which may be this one. */
   best: { epoch: number; score: number };
   learningRate: number;
   seconds: number;

@@ -1,6 +1,6 @@
 /**
- * A session computes: a worker thread that stays alive, loads libtorch once and runs one job after another, so that progress,
- * signals and HTTP stay alive on the thread that called.
+ * A session computes in a worker thread that stays alive, loads libtorch once and runs one job after another, so that the
+ * calling thread can still report progress and answer signals and HTTP requests.
  */
 import { Worker } from "node:worker_threads";
 import { loadedPlugins } from "../config/plugins.js";
@@ -16,10 +16,10 @@ export class EngineSession implements JobRunner, AsyncDisposable {
   #state: "open" | "closing" | "terminated" = "open";
 
   /**
-   * Runs the `job` that `module` exports on `input`, after the jobs that were asked for before.
-   * An abort is passed on as a wish: the job ends in its own way and still returns a result. So does an error of `onProgress`,
-   * `onLog` or `onEvent`, which is thrown in place of the result once the job has ended.
-   * @throws what the job throws, as the class that it was, with its fields and its cause; SessionError where the session is
+   * Runs the `job` that `module` exports on `input`, after all jobs that were requested earlier.
+   * An abort is only a request: the job decides when to end and still returns a result. An error thrown by `onProgress`,
+   * `onLog` or `onEvent` also stops the job, and is thrown instead of the result once the job has ended.
+   * @throws what the job throws, with its class, fields and cause; SessionError if the session is
    *   closed or terminated, or its thread ended
    */
   run<I, O>(module: URL, input: I, options: JobOptions = {}): Promise<O> {
@@ -29,14 +29,14 @@ export class EngineSession implements JobRunner, AsyncDisposable {
     return result;
   }
 
-  /** Lets the jobs that were asked for end, then ends the thread and frees what it holds. */
+  /** Waits for all requested jobs, then ends the thread and frees its memory. */
   async close(): Promise<void> {
     if (this.#state === "open") this.#state = "closing";
     await this.#last;
     await this.#endThread();
   }
 
-  /** Ends the thread now, in the middle of a job too: as soon as the operation that libtorch is at returns. Jobs fail. */
+  /** Ends the thread, even in the middle of a job, as soon as the current operation of libtorch returns. Its jobs fail. */
   async terminate(): Promise<void> {
     this.#state = "terminated";
     await this.#endThread();
@@ -81,14 +81,14 @@ export class EngineSession implements JobRunner, AsyncDisposable {
   }
 }
 
-/** Runs a job in the session of the options, or in one that is opened for it alone. */
+/** Runs a job in the session of the options, or in a temporary session. */
 export async function runJob<I, O>(module: URL, input: I, options: JobOptions & TaskOptions): Promise<O> {
   if (options.session !== undefined) return options.session.run<I, O>(module, input, options);
   await using session = new EngineSession();
   return await session.run<I, O>(module, input, options);
 }
 
-/** Runs a task of many jobs with one session: that of its options, or one that is opened here and closed at the end. */
+/** Runs a task of several jobs in one session: that of its options, or one that is opened here and closed at the end. */
 export async function inOneSession<O extends TaskOptions, T>(options: O, task: (options: O) => Promise<T>): Promise<T> {
   if (options.session !== undefined) return task(options);
   await using session = new EngineSession();
@@ -97,11 +97,11 @@ export async function inOneSession<O extends TaskOptions, T>(options: O, task: (
 
 interface Exchanged {
   end: JobEnd;
-  /** Of the caller's first listener that threw. */
+  /** The first error that a listener of the caller threw. */
   listenerError: { error: unknown } | null;
 }
 
-/** Sends the request and passes the job's news on until it has ended. @throws SessionError where the thread ends first */
+/** Sends the request and passes on the job's messages until it has ended. @throws SessionError if the thread ends first */
 function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop: () => void): Promise<Exchanged> {
   return new Promise<Exchanged>((resolve, reject) => {
     let listenerError: { error: unknown } | null = null;
@@ -114,7 +114,7 @@ function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop
       try {
         passOn(message, options);
       } catch (error) {
-        // A listener may meet a full disk: the job then ends as by an abort, with what it has saved.
+        // A listener may fail, for example on a full disk: the job then ends as after an abort, with what it has saved.
         listenerError ??= { error };
         stop();
       }
@@ -130,7 +130,7 @@ function exchange(worker: Worker, request: JobRequest, options: JobOptions, stop
 
 const closed = (): SessionError => new SessionError("the session is closed", "Open another one for this job.");
 
-const AGAIN = "What was saved is kept; give the same command again.";
+const AGAIN = "What was saved is kept; run the same command again.";
 
 function passOn(news: JobNews, { onProgress, onLog, onEvent }: JobOptions): void {
   if ("progress" in news) onProgress?.(news.progress);

@@ -1,6 +1,6 @@
 /**
- * What the operating system refuses (a full disk, a missing permission, a vanished file), in a sentence that names the path,
- * and as an error that says what to do. The one place where codes such as ENOSPC become words.
+ * Turns errors of the operating system (a full disk, a missing permission, a vanished file) into sentences that name the path
+ * and say what to do. Codes such as ENOSPC become words only here.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -29,41 +29,41 @@ interface Words {
 }
 
 const WORDS: Record<string, Words> = {
-  ENOSPC: { problem: "the disk is full", remedy: "Make room on it, or choose a place on another disk." },
-  EDQUOT: { problem: "the disk quota is used up", remedy: "Make room, or choose a place with another quota." },
+  ENOSPC: { problem: "the disk is full", remedy: "Free some space on it, or choose a folder on another disk." },
+  EDQUOT: { problem: "the disk quota is used up", remedy: "Free some space, or choose a folder with another quota." },
   EFBIG: {
     problem: "the file would be larger than this system allows",
     remedy: "Raise the limit (ulimit -f), or choose another disk.",
   },
-  EROFS: { problem: "the file system is read-only", remedy: "Choose a place that can be written." },
-  EACCES: { problem: "permission denied", remedy: "Ask for the permission, or choose another place." },
+  EROFS: { problem: "the file system is read-only", remedy: "Choose a folder that can be written to." },
+  EACCES: { problem: "permission denied", remedy: "Ask for the permission, or choose another folder." },
   EPERM: {
     problem: "the operation is not permitted there",
-    remedy: "Ask for the permission, or choose another place.",
+    remedy: "Ask for the permission, or choose another folder.",
   },
   ENOENT: { problem: "no such file or folder", remedy: "Check the path." },
   ENOTDIR: { problem: "a part of the path is a file, not a folder", remedy: "Check the path." },
   EISDIR: { problem: "expected a file, found a folder", remedy: "Check the path." },
-  ENOTEMPTY: { problem: "the folder is not empty", remedy: "Choose another place." },
-  EEXIST: { problem: "something of this name is there already", remedy: "Choose another name." },
-  ELOOP: { problem: "the links there lead in a circle", remedy: "Mend the link." },
+  ENOTEMPTY: { problem: "the folder is not empty", remedy: "Choose another folder." },
+  EEXIST: { problem: "something with this name already exists", remedy: "Choose another name." },
+  ELOOP: { problem: "its symbolic links form a loop", remedy: "Correct the links." },
   ENAMETOOLONG: { problem: "the path is longer than the file system allows", remedy: "Choose a shorter one." },
-  EMFILE: { problem: "this process may open no more files", remedy: "Raise the limit: ulimit -n 4096." },
-  ENFILE: { problem: "the system can open no more files", remedy: "Close other programs, or raise fs.file-max." },
-  ENOMEM: { problem: "the system has no memory left", remedy: "Close other programs, or use a machine with more." },
-  EIO: { problem: "the disk reports an error in reading or writing", remedy: "Check the disk; copy what is on it." },
+  EMFILE: { problem: "this process has too many open files", remedy: "Raise the limit: ulimit -n 4096." },
+  ENFILE: { problem: "the system has too many open files", remedy: "Close other programs, or raise fs.file-max." },
+  ENOMEM: { problem: "the system is out of memory", remedy: "Close other programs, or use a machine with more." },
+  EIO: { problem: "the disk reported a read or write error", remedy: "Check the disk, and back up its files." },
   ESTALE: { problem: "the network file system has lost the file", remedy: "Mount it again." },
-  EBUSY: { problem: "another program holds it", remedy: "Close that program." },
-  EXDEV: { problem: "it lies on another file system", remedy: "Choose a place on the same one." },
-  ETXTBSY: { problem: "the file is a program that runs", remedy: "Choose another name." },
+  EBUSY: { problem: "another program is using it", remedy: "Close that program." },
+  EXDEV: { problem: "it is on another file system", remedy: "Choose a folder on the same one." },
+  ETXTBSY: { problem: "the file is a running program", remedy: "Choose another name." },
 };
 
-const NO_CWD = "the folder that the command was started in is gone";
+const NO_CWD = "the folder that the command was started in no longer exists";
 
-/** Shortages of the machine: they say nothing about the file that was met by them. */
+/** Shortages of the machine: they do not mean that the file is at fault. */
 const SHORTAGES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EMFILE", "ENFILE", "ENOMEM"]);
 
-/** An error of a call to the operating system, as Node gives it. */
+/** Whether this is Node's error for a call to the operating system that failed. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
   return (
     error instanceof Error &&
@@ -74,7 +74,7 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException & 
   );
 }
 
-/** What the machine has too little of, also behind other errors; null where it is something else. */
+/** The shortage that caused an error, directly or through its causes; null if something else caused it. */
 export function shortageOf(error: unknown): { code: string; path: string | null } | null {
   for (let at: unknown = error; at instanceof Error; at = at.cause)
     if (isSystemError(at) && SHORTAGES.has(at.code)) return { code: at.code, path: at.path ?? null };
@@ -83,12 +83,12 @@ export function shortageOf(error: unknown): { code: string; path: string | null 
 
 export const isShortage = (error: unknown): boolean => shortageOf(error) !== null;
 
-/** A shortage that a worker thread has met, as an error of the system again. */
+/** Turns a shortage that a worker thread reported back into a system error. */
 export function shortageError({ code, path }: { code: string; path: string | null }): Error {
   return Object.assign(new Error(code), { code, syscall: "", ...(path === null ? {} : { path }) });
 }
 
-/** "runs/a/run.log: the disk is full (ENOSPC)"; other errors as they are. */
+/** For example "runs/a/run.log: the disk is full (ENOSPC)"; the message of any other error is unchanged. */
 export function systemText(error: unknown): string {
   if (!isSystemError(error)) return error instanceof Error ? error.message : String(error);
   const words = WORDS[error.code]?.problem ?? error.message;
@@ -96,23 +96,28 @@ export function systemText(error: unknown): string {
 }
 
 /**
- * An error of the operating system as one for people; any other is given back as it is.
- * @param goOn what was kept, and the command that goes on: after the general remedy
+ * Turns an error of the operating system into one that a user can understand; any other error is returned unchanged.
+ * @param continuation what was kept and how to continue; it follows the general remedy
  */
-export function explained(error: unknown, goOn = ""): unknown {
-  // One that a worker thread has explained already has its name and its words alone.
-  if (error instanceof Error && error.name === "SystemError" && goOn !== "" && !error.message.endsWith(goOn))
-    error.message += ` ${goOn}`;
+export function explained(error: unknown, continuation = ""): unknown {
+  // An error that a worker thread has explained arrives with its name and message only.
+  if (
+    error instanceof Error &&
+    error.name === "SystemError" &&
+    continuation !== "" &&
+    !error.message.endsWith(continuation)
+  )
+    error.message += ` ${continuation}`;
   if (!isSystemError(error) || WORDS[error.code] === undefined) return error;
   if (error.syscall === "uv_cwd")
-    return new SystemError(error.code, null, NO_CWD, "Go to a folder that is there: cd.", { cause: error });
-  const remedy = [WORDS[error.code]!.remedy, goOn].filter((part) => part !== "").join(" ");
+    return new SystemError(error.code, null, NO_CWD, "Change to an existing folder with cd.", { cause: error });
+  const remedy = [WORDS[error.code]!.remedy, continuation].filter((part) => part !== "").join(" ");
   return new SystemError(error.code, error.path ?? null, systemText(error), remedy, { cause: error });
 }
 
 /**
- * Runs what reads or writes a file: Node's errors of open descriptors name no path, and get this one.
- * @param always whether it takes the place of a path that the error names
+ * Runs code that reads or writes a file. Node's errors about open descriptors do not name a path; they get this one.
+ * @param always whether it replaces a path that the error names
  */
 export function naming<R>(path: string, body: () => R, always = false): R {
   try {
@@ -124,13 +129,13 @@ export function naming<R>(path: string, body: () => R, always = false): R {
 }
 
 /**
- * Before minutes of work: refuses what could not be written at their end.
+ * Checks before a long computation that its result can be written.
  * @param path a folder to write into, or a file to write
  * @throws Error of the file system that names the path
  */
 export function refuseUnwritable(path: string, kind: "file" | "folder"): void {
   const folder = kind === "folder" ? path : dirname(path);
-  // The dot lets a file in the place of the folder be seen.
+  // With the dot, the check also fails for a file with the name of the folder.
   naming(path, () => accessSync(`${folder}/.`, constants.W_OK | constants.X_OK), true);
   if (kind === "file" && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
     throw Object.assign(new Error("EISDIR"), { code: "EISDIR", syscall: "open", path });

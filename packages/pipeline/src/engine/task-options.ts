@@ -1,13 +1,13 @@
-/** How the caller of a long task follows it, stops it, and says where it computes. */
+/** How the caller of a long task follows it, stops it, and chooses the session that computes. */
 import type { Progress } from "./progress.js";
 
 export interface TaskOptions {
   onProgress?: (progress: Progress) => void;
-  /** A line of text that a reader should know although the task goes on. */
+  /** Called with a line for the reader, such as a warning that does not stop the task. */
   onLog?: (line: string) => void;
   /** An abort asks the task to stop: it finishes its step, saves and returns. */
   signal?: AbortSignal;
-  /** The session that computes; it stays open. Default: a session for this task alone. */
+  /** The session that computes; it stays open. Default: a temporary session for this task. */
   session?: JobRunner;
 }
 
@@ -18,11 +18,11 @@ export interface JobRunner {
 }
 
 export interface JobOptions extends Omit<TaskOptions, "session"> {
-  /** What the job tells in its own terms. */
+  /** Called with the events that the job reports; the job defines their type. */
   onEvent?: (event: unknown) => void;
 }
 
-/** The options that a task made of other tasks passes on to each of them. */
+/** The options that a task passes on to the tasks it consists of. */
 export function taskOptionsOf({ onProgress, onLog, signal, session }: TaskOptions): TaskOptions {
   return {
     ...(onProgress === undefined ? {} : { onProgress }),

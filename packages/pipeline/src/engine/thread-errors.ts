@@ -1,4 +1,4 @@
-/** Errors on their way from a worker to its caller: class, fields and cause arrive, so that `instanceof` works there. */
+/** Carries errors from a worker to its caller with class, fields and cause, so that `instanceof` works there. */
 import {
   ArgumentError,
   DistributedError,
@@ -26,14 +26,14 @@ import {
 } from "@slicestack/volume";
 import { ConfigError, PluginError } from "../config/errors.js";
 
-/** An error as a message can hold it. */
+/** An error in a form that can be sent to another thread. */
 export interface PackedError {
-  /** The nearest of its classes that may cross, and the module that registers it; null: a plain Error. */
+  /** The nearest of its classes that is registered, and the module that registers it; null: a plain Error. */
   kind: { name: string; module: string } | null;
   name: string;
   message: string;
   stack: string;
-  /** Its other fields, but for those that no message can hold. */
+  /** Its other fields, except those that cannot be cloned. */
   fields: [name: string, value: unknown][];
   cause: PackedError | undefined;
 }
@@ -47,8 +47,8 @@ interface Registered {
 const registered = new Map<string, Registered>();
 
 /**
- * Lets these errors cross threads. The module that defines them calls it with its `import.meta.url`, so that a thread which has
- * not loaded that module yet can do so when such an error arrives.
+ * Registers error classes that may cross threads. The module that defines them passes its `import.meta.url`, so that a thread
+ * that has not loaded the module yet can do so when such an error arrives.
  */
 export function crossThreads(module: string, ...classes: { name: string; prototype: object }[]): void {
   for (const { name, prototype } of classes) registered.set(name, { prototype, module });
@@ -62,7 +62,7 @@ export class SessionError extends Error {
   }
 }
 
-// Those of the packages and rooms below this one, and JavaScript's own.
+// The errors of the packages and rooms below this one, and those of JavaScript.
 const here = import.meta.url;
 crossThreads(here, ArgumentError, DistributedError, LibtorchNotFoundError, OutOfMemoryError, StateDictError);
 crossThreads(here, TensorDisposedError, TorchError, CheckpointError, DicomSeriesError, RegionError);

@@ -22,7 +22,7 @@ port.on("message", (request: JobRequest) => {
 
 async function runRequest({ module, input, plugins, stopFlag }: JobRequest): Promise<unknown> {
   const { job } = (await import(module)) as { job: Job<unknown, unknown> };
-  // After the module, with which the built-in components come: a plug-in may not take their names.
+  // After the module, which brings the built-in components: a plug-in must not take their names.
   await loadPlugins(plugins);
   const flag = new Int32Array(stopFlag);
   return await job(input, {

@@ -9,7 +9,7 @@ import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
-import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "../run/selection.js";
+import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "../run/epoch-selection.js";
 import { parseTrainingRows, type TrainingRow } from "../run/training-rows.js";
 
 export interface RunRow {

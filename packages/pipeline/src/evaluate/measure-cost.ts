@@ -5,7 +5,7 @@ import { medianOf } from "@slicestack/stats";
 import type { TaskVolume } from "../data/task.js";
 import { costOf, type Cost } from "../models/common/flops.js";
 import { componentOf } from "../models/component.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
 import { seenOf, type ModelSpec, type SliceSpec, type StackSpec } from "../models/spec.js";
 import type { Predictor } from "../predict/prediction.js";
 import type { ComputePlan } from "../run/compute.js";

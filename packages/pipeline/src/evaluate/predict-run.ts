@@ -5,7 +5,7 @@ import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf } from "../config/stages.js";
 import { noteTestRead } from "../run/ledger.js";
 import { usePluginsOf } from "../models/spec-file.js";
-import { openRun } from "../run/open.js";
+import { openRun } from "../run/open-run.js";
 import { baselinePredictions, MAIN_MODEL, votePredictions, type ScoredPart } from "./run-predictions.js";
 import { readSubjectTable } from "./subject-table.js";
 import type { Predictions } from "./predictions.js";

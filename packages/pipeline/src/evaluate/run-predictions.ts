@@ -4,7 +4,7 @@ import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import type { TaskVolume } from "../data/task.js";
 import type { RunRecord } from "../run/folder.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 import { COUNT_VOTE } from "./analysis/analysis.js";
 import type { Evidence } from "./analysis/failures.js";
 import { countSlices, type SliceCounts } from "./analysis/slice-votes.js";

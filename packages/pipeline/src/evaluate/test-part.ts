@@ -6,8 +6,8 @@ import { openDataset, type Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import type { TaskVolume } from "../data/task.js";
 import { readRecord, readRunConfig, RunError } from "../run/folder.js";
-import { openImported } from "../run/imported.js";
-import { openRun, type OpenRun } from "../run/open.js";
+import { openImported } from "../run/open-imported.js";
+import { openRun, type OpenRun } from "../run/open-run.js";
 
 /** Another data set than the run's, and how it is used. Plain values: it goes to the worker too. */
 export interface OtherData {
@@ -138,9 +138,9 @@ function matchedClasses(
     const remedy = `Say which is which: --map-classes '${info.classes[0] ?? "theirs"}=${names[0] ?? "ours"}', once for each; an empty name leaves a class out.`;
     throw new RunError(run, problem, remedy);
   };
-  const strangers = Object.keys(mapClasses).filter((name) => !info.classes.includes(name));
-  if (strangers.length > 0)
-    refuse(`--map-classes names ${strangers.join(", ")}; ${directory} has ${info.classes.join(", ")}`);
+  const unclaimed = Object.keys(mapClasses).filter((name) => !info.classes.includes(name));
+  if (unclaimed.length > 0)
+    refuse(`--map-classes names ${unclaimed.join(", ")}; ${directory} has ${info.classes.join(", ")}`);
   const targets = info.classes.map((name) => {
     const target = mapClasses[name];
     if (target === undefined) return known(name);

@@ -6,7 +6,7 @@ import { datasetSource } from "../input/source.js";
 import { loadFromRun, openModel, type OpenModel } from "../predict/open-model.js";
 import { specOfRun } from "../models/spec-file.js";
 import { planCompute, startCompute } from "../run/compute.js";
-import { openRun } from "../run/open.js";
+import { openRun } from "../run/open-run.js";
 import { functionOfModel } from "./function-of-model.js";
 import { explainVolume, OTHER_STEPS, type MapKind, type StoredMaps, type SubjectExplained } from "./subject.js";
 import type { BaselineKind } from "./volume-function.js";

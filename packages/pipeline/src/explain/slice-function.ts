@@ -241,7 +241,7 @@ export class SliceFunction implements VolumeFunction {
   }
 
   places(volume: TaskVolume): (number | null)[] {
-    return this.#seen(volume).map((slice) => this.#store.placeOf(volume, slice));
+    return this.#seen(volume).map((slice) => this.#store.locationOf(volume, slice));
   }
 
   /** Of all slices, a chunk at a time, without gradients. */

@@ -59,7 +59,7 @@ export class SliceStore implements Disposable {
   }
 
   /** Which axial slice of its volume it is, from 0 on; null for a coronal or sagittal one. */
-  placeOf({ first }: Pick<VolumeRecord, "first">, slice: number): number | null {
+  locationOf({ first }: Pick<VolumeRecord, "first">, slice: number): number | null {
     return slice < this.#first.length ? slice - first : null;
   }
 

@@ -1,2 +1,2 @@
-/** Layers that end a stage, for Grad-CAM, each with by how much its maps are smaller than the input; from fine to coarse. */
+/** The layers that end a stage, for Grad-CAM, each with the factor by which its maps are smaller than the input; from fine to coarse. */
 export type CamLayers = readonly (readonly [name: string, stride: number])[];

@@ -1,6 +1,6 @@
 /**
- * The built-in components, one line each, in the order of the reference. Importing this file makes them known to the
- * configuration; a new one is a file of its own and a line here.
+ * The built-in components, in the order of the reference. Importing this file registers them for the configuration. A new
+ * component is a new file and an entry here.
  */
 import { registerComponent, setDefault } from "../config/components.js";
 import { attention } from "./heads/attention.js";
@@ -35,9 +35,9 @@ export const networks = [simple, simplebn, simpleModular, attn, volumeCnn, maps3
 export const losses = [crossEntropy, focal, ordinal] as const;
 export const metrics = [macroF1, balancedAccuracy, auroc, quadraticKappa, loss] as const;
 
-/** Of the heads that see embeddings. */
+/** The names of the heads that work on embeddings. */
 export const headNames = heads.filter(({ sees }) => sees === "embedding").map(({ name }) => name);
 
 for (const component of [...trunks, ...heads, ...networks, ...losses, ...metrics]) registerComponent(component);
-// What a configuration that names none has.
+// The components of a configuration that names none.
 for (const component of [customResnet, flatten, simpleModular, crossEntropy, macroF1]) setDefault(component);

@@ -1,7 +1,7 @@
 /**
- * What a model is put together from: trunks, heads, networks, losses, augmentations and selection metrics. Each is defined
- * once, with its name, its options and how it is made; configuration, reference, recognition of weights and Grad-CAM ask
- * the definition. Built in = a file of its own and a line in catalogue.ts; from outside = a plug-in that exports it.
+ * The components of models and training: trunks, heads, networks, losses, augmentations and selection metrics. Each is defined
+ * once, with its name, options and factory; the configuration, the reference, the recognition of weights and Grad-CAM use
+ * this definition. A built-in component is a file and an entry in catalogue.ts; any other is exported by a plug-in.
  */
 import type { Tensor } from "@slicestack/torch";
 import { z } from "zod";
@@ -9,7 +9,7 @@ import { findComponent, type Component, type ComponentKind, type PublishedName }
 import { noteDefined } from "../config/plugins.js";
 import type { CamLayers } from "./cam-layers.js";
 import { ModelError } from "./common/model-error.js";
-import type { VolumeSize } from "./common/sizes.js";
+import type { VolumeSize } from "./common/input-sizes.js";
 import type { Head } from "./heads/head.js";
 import type { Criterion } from "./losses/criterion.js";
 import type { VolumeModel } from "./networks/volume-model.js";
@@ -18,25 +18,25 @@ import type { AdoptedTensors, Guess, Shapes, StageTensors } from "./recognition.
 import type { ResNetDepth } from "./trunks/resnet.js";
 import type { SliceModel } from "./trunks/slice-model.js";
 
-/** What any definition may say. */
+/** What the definition of any component contains. */
 export interface Described<S extends z.ZodObject> {
   name: string;
-  /** Authors, place, year; "own" for a design of your own. */
+  /** Authors, venue, year; "own" for your own design. */
   source: string;
-  /** Layers or formula in a few words. */
+  /** The layers or the formula in a few words. */
   architecture?: string;
-  /** Default: it has none. Each option needs a default. */
+  /** The schema of its options, each of which needs a default. Default: no options. */
   options?: S;
-  /** What the reference adds to its name, in a clause. */
+  /** A short explanation that the reference adds to its name. */
   hint?: string;
   isSetting?: boolean;
   planned?: string;
 }
 
 export interface RecognisedWeights {
-  /** Whether weights are its own, by their names and shapes alone. */
+  /** Recognises weights of this component by their names and shapes alone. */
   recognise?: (shapes: Shapes, embedding?: number | null) => Guess | null;
-  /** Names that it is known by, for the error where weights are of no known model. */
+  /** The tensor names by which it is recognised, for the error about unknown weights. */
   signature?: string;
 }
 
@@ -51,17 +51,17 @@ export interface TrunkShape {
 }
 
 export interface TrunkFacts extends RecognisedWeights {
-  /** The setting that chooses it, where it is not `slice.model` with its name. */
+  /** The setting that selects it, if that is not `slice.model` with its name. */
   setting?: string;
-  /** Channels of its input where a slice has one value a pixel: 3 where it expects a colour image. Default 1. */
+  /** Its input channels for slices with one value per pixel: 3 if it expects a colour image. Default 1. */
   channels?: number;
-  /** Layers of a ResNet that torchvision has ImageNet weights of. */
+  /** The depth of a ResNet for which torchvision has weights for ImageNet. */
   depth?: ResNetDepth;
-  /** Slices that a batch, and each piece of it, needs in training at a size. Default 1. */
+  /** The smallest number of slices in a batch, and in each piece of it, in training at a size. Default 1. */
   leastSlices?: (size: readonly [number, number]) => number;
   camLayers?: CamLayers;
   published?: PublishedName | undefined;
-  /** The tensors of foreign weights by the names of this trunk. Default: as they are. */
+  /** Converts foreign weights to the names of this trunk. Default: unchanged. */
   adopt?: (file: string, tensors: ReadonlyMap<string, Tensor>, guess: Guess) => AdoptedTensors;
 }
 
@@ -84,11 +84,11 @@ export interface HeadShape {
 }
 
 export interface HeadFacts extends RecognisedWeights {
-  /** "maps": forward gets maps_BSFhw in place of embedding_BSE. Default "embedding". */
+  /** "maps": forward receives maps_BSFhw instead of embedding_BSE. Default "embedding". */
   sees?: "embedding" | "maps" | undefined;
-  /** Has weights for each place of a slice, so that every volume needs the same number of slices. */
+  /** Whether it has weights for each slice position, so that all volumes need the same number of slices. */
   needsOneDepth?: boolean | undefined;
-  /** Why it cannot tell grades in order, where it cannot: a clause after its name. */
+  /** Why it does not support ordered classes, if it does not: a clause that follows its name. */
   refusesGrades?: string | undefined;
 }
 
@@ -102,22 +102,22 @@ export interface NetworkShape {
   outputs: number;
   /** Height, width and slices of the volumes. */
   size: VolumeSize;
-  /** Absent: the network's own. */
+  /** Absent: the default of the network. */
   dropout?: number;
-  /** For a network that holds a slice model: a trained one, owned by it from now on. */
+  /** For a network that contains a slice model: a trained one, which it takes ownership of. */
   trunk?: SliceModel;
 }
 
 export interface NetworkFacts extends RecognisedWeights {
   camLayers?: CamLayers;
-  /** Pools over the whole volume, so that volumes of any size fit its weights. */
+  /** Whether it pools over the whole volume, so that its weights fit volumes of any size. */
   anySize?: boolean;
-  /** Takes a trained slice model. */
+  /** Whether it accepts a trained slice model. */
   takesTrunk?: boolean;
   published?: PublishedName | undefined;
-  /** The setting that chooses it, where it is not `volume.model`. */
+  /** The setting that selects it, if that is not `volume.model`. */
   setting?: string;
-  /** A model of two stages in one file: which tensors are whose. */
+  /** For a model with two stages in one file: assigns the tensors to the stages. */
   stages?: (tensors: ReadonlyMap<string, Tensor>, guess: Guess) => StageTensors;
 }
 
@@ -128,20 +128,20 @@ export interface NetworkComponent extends Component, NetworkFacts {
 
 export interface LossShape {
   classes: number;
-  /** Share of the target that is spread over all classes. */
+  /** The fraction of the target that is spread over all classes. */
   smoothing: number;
-  /** Names the stage in errors. */
+  /** The name of the stage, for error messages. */
   stage: string;
 }
 
 export interface LossFacts {
-  /** How many values the last layer has, and how they are read. Default: one a class, softmax. */
+  /** The number of outputs and their interpretation. Default: one per class, softmax. */
   outputs?: ClassOutputs | undefined;
-  /** Only for classes that are grades in order. */
+  /** Whether it requires ordered classes. */
   isOrdinal?: boolean | undefined;
-  /** Whether what it minimises is least at the true probabilities. Default true. */
+  /** Whether it is minimal at the true probabilities (a proper score). Default true. */
   isProper?: boolean;
-  /** Options that the section of a stage has under another name: option → that name in camelCase. */
+  /** Options that the section of a stage has under a different name: option → that name in camelCase. */
   stageKeys?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -150,9 +150,9 @@ export interface LossComponent extends Component, LossFacts {
   create: (shape: LossShape, options: Record<string, unknown>) => Criterion;
 }
 
-/** What an epoch is scored by on the validation set. */
+/** The scores of an epoch on the validation set. */
 export interface EpochScores {
-  /** Class of each volume. */
+  /** The true class of each volume. */
   labels: readonly number[];
   /** Volumes x classes. */
   probabilities: readonly (readonly number[])[];
@@ -162,17 +162,17 @@ export interface EpochScores {
   accuracy: number;
   balancedAccuracy: number;
   macroF1: number;
-  /** Mean of the classes against the rest; NaN where only one class is there. */
+  /** Mean over the classes, each against the rest; NaN if only one class is present. */
   auroc: number;
   quadraticKappa: number;
 }
 
 export interface MetricFacts {
-  /** As people call it. Default: its name. */
+  /** Its display name. Default: its name. */
   label?: string | undefined;
   /** Default false. */
   lowerIsBetter?: boolean | undefined;
-  /** NaN where the validation set has one class alone. */
+  /** Whether it is NaN if the validation set has only one class. */
   needsTwoClasses?: boolean;
   isOrdinal?: boolean | undefined;
 }
@@ -180,64 +180,64 @@ export interface MetricFacts {
 export interface MetricComponent extends Component, MetricFacts {
   readonly kind: "metric";
   readonly label: string;
-  /** NaN where it is undefined: the loss decides then. */
+  /** NaN if it is undefined; the loss then decides. */
   value: (scores: EpochScores, options: Record<string, unknown>) => number;
 }
 
 /** The source of an augmentation's random numbers: the same for the same seed, epoch and step. */
 export interface Draws {
-  /** Evenly from low to high; default 0 to 1. */
+  /** Uniform between low and high; default 0 to 1. */
   uniform(low?: number, high?: number): number;
-  /** True with a probability. */
+  /** True with the given probability. */
   chance(probability: number): boolean;
-  /** A whole number, both ends included. */
+  /** An integer between low and high, both included. */
   integer(low: number, high: number): number;
 }
 
 export interface AugmentationComponent extends Component {
   readonly kind: "augmentation";
-  /** One sample's draw; null leaves the sample as it is. */
+  /** The random draw for one sample; null leaves the sample unchanged. */
   draw: (random: Draws, options: Record<string, unknown>) => unknown;
-  /** x_nC… of the n samples that have a draw, values 0..1, and their draws → the same shape. */
+  /** Changes the n samples that have a draw: x_nC…, values 0..1, and their draws → the same shape. */
   apply: (x: Tensor, drawn: readonly unknown[]) => Tensor;
 }
 
-/** A trunk: a slice to its embedding, x_BCHW → embedding_BE. */
+/** Defines a trunk, which computes the embedding of a slice: x_BCHW → embedding_BE. */
 export function defineTrunk<S extends z.ZodObject>(
   definition: Described<S> & TrunkFacts & { create: (shape: TrunkShape, options: z.output<S>) => SliceModel },
 ): TrunkComponent {
   return define<S, TrunkComponent>("trunk", definition, { channels: definition.channels ?? 1 });
 }
 
-/** A head: the embeddings of a volume's slices to its class, embedding_BSE, mask_BS → logits_BO. */
+/** Defines a head, which classifies a volume from the embeddings of its slices: embedding_BSE, mask_BS → logits_BO. */
 export function defineHead<S extends z.ZodObject>(
   definition: Described<S> & HeadFacts & { create: (shape: HeadShape, options: z.output<S>) => Head },
 ): HeadComponent {
   return define<S, HeadComponent>("head", definition, { sees: definition.sees ?? "embedding" });
 }
 
-/** A 3D network: a volume to its class, x_B1HWD → logits_BO. */
+/** Defines a 3D network, which classifies a volume: x_B1HWD → logits_BO. */
 export function defineNetwork<S extends z.ZodObject>(
   definition: Described<S> & NetworkFacts & { create: (shape: NetworkShape, options: z.output<S>) => VolumeModel },
 ): NetworkComponent {
   return define<S, NetworkComponent>("network", definition, {});
 }
 
-/** A loss: what a stage minimises. */
+/** Defines a loss, which a stage minimises. */
 export function defineLoss<S extends z.ZodObject>(
   definition: Described<S> & LossFacts & { create: (shape: LossShape, options: z.output<S>) => Criterion },
 ): LossComponent {
   return define<S, LossComponent>("loss", definition, { outputs: definition.outputs });
 }
 
-/** A selection metric: what chooses the best epoch on the validation set. */
+/** Defines a selection metric, which chooses the best epoch on the validation set. */
 export function defineMetric<S extends z.ZodObject>(
   definition: Described<S> & MetricFacts & { value: (scores: EpochScores, options: z.output<S>) => number },
 ): MetricComponent {
   return define<S, MetricComponent>("metric", definition, { label: definition.label ?? definition.name });
 }
 
-/** An augmentation: a random change of training slices, or of whole volumes, after the built-in ones. */
+/** Defines an augmentation, a random change of training slices or whole volumes that follows the built-in ones. */
 export function defineAugmentation<S extends z.ZodObject, D>(
   definition: Described<S> & {
     draw: (random: Draws, options: z.output<S>) => D | null;
@@ -247,10 +247,10 @@ export function defineAugmentation<S extends z.ZodObject, D>(
   return define<S, AugmentationComponent>("augmentation", definition, {});
 }
 
-/** The functions of a definition that take its options last. */
+/** The functions of a definition whose last argument is its options. */
 const WITH_OPTIONS = ["create", "value", "draw"];
 
-/** The definition with what it leaves out, its options checked and completed wherever they are taken. */
+/** Completes a definition; options are checked and completed wherever one of its functions receives them. */
 function define<S extends z.ZodObject, C extends Component>(
   kind: C["kind"],
   definition: Described<S>,
@@ -274,7 +274,7 @@ function optionsOf(name: string, schema: z.ZodObject, given: unknown): unknown {
   const [issue] = parsed.error.issues;
   throw new ModelError(
     name,
-    `${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "not as its schema has it"}`,
+    `${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "does not match its schema"}`,
     "Correct it.",
   );
 }
@@ -288,13 +288,13 @@ interface ComponentOf {
   augmentation: AugmentationComponent;
 }
 
-/** @throws ModelError where there is none of that name: its plug-in is not loaded */
+/** @throws ModelError if no component has this name, for example because its plug-in is not loaded */
 export function componentOf<K extends ComponentKind>(kind: K, name: string): ComponentOf[K] {
   const found = findComponent(kind, name);
   if (found !== undefined) return found as ComponentOf[K];
   throw new ModelError(
     name,
-    `no ${kind} of that name is known`,
-    "Correct it, or name the plug-in that adds it under plugins.",
+    `is not a known ${kind}`,
+    "Correct the name, or list the plug-in that defines it under plugins.",
   );
 }

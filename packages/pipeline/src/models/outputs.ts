@@ -1,5 +1,5 @@
 /**
- * How many values a last layer gives for K classes, and how class probabilities come out of them.
+ * The number of outputs of a last layer for K classes, and how they are turned into class probabilities.
  * B samples, O outputs, K classes, T = K - 1 binary tasks of ordered classes.
  */
 import { functional as F, onesLike, scope, zerosLike, type Tensor } from "@slicestack/torch";

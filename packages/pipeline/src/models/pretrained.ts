@@ -1,15 +1,15 @@
 /**
- * torchvision's ResNet weights for ImageNet: looked for on this machine, else downloaded into the user's cache.
- * `imagenet` is IMAGENET1K_V1 at every depth, what `pretrained=True` has always meant; `imagenet_v2` is the later recipe,
- * which torchvision has for ResNet-50 alone among these. https://pytorch.org/vision/stable/models.html
+ * torchvision's ResNet weights for ImageNet, found on this machine or downloaded into the user's cache.
+ * `imagenet` is IMAGENET1K_V1 for every depth, the meaning of `pretrained=True`; `imagenet_v2` is the later recipe,
+ * which torchvision offers only for ResNet-50 among these. https://pytorch.org/vision/stable/models.html
  */
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { isSystemError } from "../engine/system-errors.js";
-import { cacheDirectory, ownHome } from "../engine/cache-folder.js";
-import { writableCache } from "../run/cache.js";
+import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
+import { writableCache } from "../run/cache-folder.js";
 import { download, type DownloadOptions, type PinnedFile } from "../run/download.js";
 import { fileHash } from "../data/hash.js";
 import type { ResNetDepth } from "./trunks/resnet.js";
@@ -34,14 +34,14 @@ function pinned(depth: ResNetDepth, sha256: string, bytes: number): PinnedFile {
 
 export interface FindOptions extends Pick<DownloadOptions, "onProgress" | "signal" | "patience" | "pause"> {
   /**
-   * SLICESTACK_WEIGHTS: a folder that is looked into first. SLICESTACK_WEIGHTS_URL: where to download from instead of
-   * torchvision's site. HTTPS_PROXY, NO_PROXY and the like: the proxy that is asked. TORCH_HOME, XDG_CACHE_HOME: where PyTorch and others keep their caches.
+   * SLICESTACK_WEIGHTS: a folder that is searched first. SLICESTACK_WEIGHTS_URL: a mirror to download from instead of
+   * torchvision's site. HTTPS_PROXY, NO_PROXY etc.: the proxy. TORCH_HOME, XDG_CACHE_HOME: the caches of PyTorch and other programs.
    */
   env?: Record<string, string | undefined>;
   home?: string;
 }
 
-/** The value of `slice.pretrained` as the path of a file: a path as it is, a name of torchvision's weights found or downloaded. */
+/** Turns the value of `slice.pretrained` into the path of a file: a path is unchanged, the weights that a name stands for are found or downloaded. */
 export async function findPretrained(
   name: string,
   depth: ResNetDepth | null,
@@ -52,18 +52,18 @@ export async function findPretrained(
   if (file === undefined)
     throw new CheckpointError(
       name,
-      `torchvision has no such weights of ResNet-${depth}`,
+      `torchvision has no such weights for ResNet-${depth}`,
       "Set slice.pretrained to imagenet.",
     );
   return findPinned(file, options);
 }
 
-/** Whether torchvision's ImageNet weights of a depth are on this machine already: nothing is downloaded. @throws CheckpointError */
-export async function havePretrained(
+/** Whether torchvision's ImageNet weights for a depth are already on this machine; nothing is downloaded. @throws CheckpointError */
+export async function hasPretrained(
   depth: ResNetDepth,
   options: Pick<FindOptions, "env" | "home"> = {},
 ): Promise<boolean> {
-  const { env = process.env, home = ownHome() } = options;
+  const { env = process.env, home = homeFolder() } = options;
   const file = files["imagenet"]?.[depth];
   return file !== undefined && (await onThisMachine(file, { env, home })) !== null;
 }
@@ -78,7 +78,11 @@ async function onThisMachine(
     const path = join(given, name);
     const found = await fileHash(path);
     if (found === file.sha256) return path;
-    throw new CheckpointError(path, `has the SHA-256 ${found}, expected ${file.sha256}`, `Take it from ${file.url}.`);
+    throw new CheckpointError(
+      path,
+      `has the SHA-256 ${found}, expected ${file.sha256}`,
+      `Download it from ${file.url}.`,
+    );
   }
   const folder = join(cacheDirectory(env, home), "weights");
   const torchHome = env["TORCH_HOME"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "torch");
@@ -97,11 +101,11 @@ async function hashIfReadable(path: string): Promise<string | null> {
 }
 
 /**
- * Looks in SLICESTACK_WEIGHTS, in the cache of Slicestack and in that of PyTorch, and downloads where none has it. Every
+ * Searches SLICESTACK_WEIGHTS, the cache of Slicestack and that of PyTorch, and otherwise downloads the file. Every
  * file is checked by its hash before it is used. @throws CheckpointError, DownloadError
  */
 export async function findPinned(file: PinnedFile, options: FindOptions = {}): Promise<string> {
-  const { env = process.env, home = ownHome(), ...rest } = options;
+  const { env = process.env, home = homeFolder(), ...rest } = options;
   const here = await onThisMachine(file, { env, home });
   if (here !== null) return here;
   const name = basename(new URL(file.url).pathname);
@@ -111,7 +115,7 @@ export async function findPinned(file: PinnedFile, options: FindOptions = {}): P
   const url = mirror === undefined || mirror === "" ? file.url : `${mirror.replace(/\/+$/, "")}/${name}`;
   const remedy = `Without a connection: put ${name} (from ${file.url}) into ${folder}, or into a folder that SLICESTACK_WEIGHTS names.`;
   await download({ ...file, url }, path, { ...rest, env, remedy });
-  // As sha256sum -c reads it.
+  // In the format of sha256sum -c.
   writeFileAtomic(`${path}.sha256`, `${file.sha256}  ${name}\n`);
   return path;
 }

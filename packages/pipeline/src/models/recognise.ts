@@ -1,31 +1,31 @@
-/** What a checkpoint holds: which model, and which of its tensors are whose stage. */
+/** Recognises the model of a checkpoint, and which stage each of its tensors belongs to. */
 import type { Tensor } from "@slicestack/torch";
 import { componentNames, componentsOf, findComponent } from "../config/components.js";
 import type { RunConfig } from "../config/types.js";
-import { first, guessModel, shapesOf, type ModelGuess } from "./describe-model.js";
+import { first, guessModel, shapesOf, type ModelGuess } from "./guess-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import type { HeadComponent, NetworkComponent, TrunkComponent } from "./component.js";
-import { below, strangers, tensorsBelow } from "./recognition.js";
+import { below, unclaimed, tensorsBelow } from "./recognition.js";
 
 type Tensors = ReadonlyMap<string, Tensor>;
 
 export interface Recognised {
   guess: ModelGuess;
   method: RunConfig["method"];
-  /** Of the slice model, by its own names; null for a 3D model. */
+  /** The tensors of the slice model under its names; null for a 3D model. */
   slice: Tensors | null;
-  /** Of the head, or of the 3D model. */
+  /** The tensors of the head, or of the 3D model. */
   volume: Tensors | null;
-  /** The slice model by the name that a configuration has of it; null for a 3D model. */
+  /** The slice model under its name in a configuration; null for a 3D model. */
   trunk: string | null;
-  /** The head by its name; null where there is none, or its names do not tell. */
+  /** The name of the head; null if there is none, or it cannot be recognised. */
   head: string | null;
-  /** Whether the slice model's last layer belongs to it, so that its slices can vote. */
+  /** Whether the last layer of the slice model was trained with it, so that its slices can vote. */
   votes: boolean;
   notes: string[];
 }
 
-/** @throws CheckpointError where it is of no known model, a head alone, or a trunk alone */
+/** @throws CheckpointError if the model is unknown, or the file holds only a head or only a trunk */
 export function recognise(file: string, tensors: Tensors): Recognised {
   const guess = guessModel(tensors);
   if (guess === null) throw unknownModel(file, tensors);
@@ -54,8 +54,8 @@ export function recognise(file: string, tensors: Tensors): Recognised {
   if (network === undefined)
     throw new CheckpointError(
       file,
-      `holds ${/^a/.test(guess.model) ? "an" : "a"} ${guess.model} alone, without the slice model whose embeddings it sees`,
-      "Score the run folder that it lies in: slicestack evaluate RUN --data DATA.",
+      `holds ${/^a/.test(guess.model) ? "an" : "a"} ${guess.model} alone, without the slice model that computes its embeddings`,
+      "Evaluate the run folder that contains it: slicestack evaluate RUN --data DATA.",
     );
   return { guess, method: "3d", slice: null, volume: tensors, trunk: null, head: null, votes: false, notes: [] };
 }
@@ -64,8 +64,8 @@ function joint(file: string, tensors: Tensors, guess: ModelGuess): Recognised {
   const shapes = shapesOf(tensors);
   const slice = first("trunk", below(shapes, "trunk."))!;
   const head = first("head", below(shapes, "head."))?.component;
-  const own = new Map([...tensorsBelow(tensors, "trunk."), ...strangers(tensors, ["trunk.", "head."])]);
-  const { tensors: trunk, notes } = adoptedBy(slice.component, file, own, slice.guess);
+  const sliceTensors = new Map([...tensorsBelow(tensors, "trunk."), ...unclaimed(tensors, ["trunk.", "head."])]);
+  const { tensors: trunk, notes } = adoptedBy(slice.component, file, sliceTensors, slice.guess);
   return {
     guess,
     method: "2.5d",
@@ -73,7 +73,7 @@ function joint(file: string, tensors: Tensors, guess: ModelGuess): Recognised {
     volume: tensorsBelow(tensors, "head."),
     trunk: trunkOf({ ...guess, model: slice.guess.model, alike: slice.guess.alike ?? [] }),
     head: head?.name ?? null,
-    // Fine-tuning changes the trunk under the last layer of the slice model.
+    // After fine-tuning, the last layer of the slice model no longer fits the trunk.
     votes: head?.sees === "maps",
     notes,
   };
@@ -86,7 +86,7 @@ const adoptedBy = (
   guess: Parameters<NonNullable<TrunkComponent["adopt"]>>[2],
 ) => component.adopt?.(file, tensors, guess) ?? { tensors, guess, notes: [] };
 
-/** The name that a configuration has of a recognised trunk: of a ResNet that of its depth. */
+/** The name of a recognised trunk in a configuration; for a ResNet, that of its depth. */
 function trunkOf({ model, alike, depth }: Pick<ModelGuess, "model" | "alike" | "depth">): string {
   const names = componentNames("trunk");
   const trunks = (componentsOf("trunk") as readonly TrunkComponent[]).filter(({ name }) => names.includes(name));
@@ -94,7 +94,7 @@ function trunkOf({ model, alike, depth }: Pick<ModelGuess, "model" | "alike" | "
   return ofDepth.at(-1) ?? [model, ...alike].find((name) => names.includes(name)) ?? model;
 }
 
-/** What each model is recognised by, those with the same names together. */
+/** The tensor names by which models are recognised, grouped by equal names. */
 function known(): string {
   const models = [
     ...componentsOf("trunk"),
@@ -102,8 +102,8 @@ function known(): string {
     ...componentsOf("head"),
   ] as unknown as readonly (TrunkComponent | NetworkComponent | HeadComponent)[];
   const bySignature = new Map<string, string[]>();
-  for (const { name, recognise: own, signature = "" } of models)
-    if (own !== undefined) bySignature.set(signature, [...(bySignature.get(signature) ?? []), name]);
+  for (const { name, recognise: recogniser, signature = "" } of models)
+    if (recogniser !== undefined) bySignature.set(signature, [...(bySignature.get(signature) ?? []), name]);
   const texts = [...bySignature].map(
     ([signature, names]) => `${names.join(", ")}${signature === "" ? "" : ` (${signature})`}`,
   );
@@ -114,7 +114,7 @@ function unknownModel(file: string, tensors: Tensors): CheckpointError {
   const names = [...tensors].slice(0, 6).map(([name, { shape }]) => `${name} [${shape.join(", ")}]`);
   return new CheckpointError(
     file,
-    `is of no model that is known here; its ${tensors.size} tensors begin with ${names.join(", ")}`,
-    `Known are, by these names: ${known()}.`,
+    `does not hold a known model; its ${tensors.size} tensors begin with ${names.join(", ")}`,
+    `Models are recognised by these names: ${known()}.`,
   );
 }

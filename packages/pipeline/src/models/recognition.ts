@@ -1,14 +1,14 @@
-/** What weights are of, by the names and shapes of their tensors: helpers for the components that recognise theirs. */
+/** Helpers with which components recognise their weights by the names and shapes of the tensors. */
 import type { Tensor } from "@slicestack/torch";
 import { adaptInputChannels } from "../weights/input-channels.js";
 
-/** What is not told by the shapes is null. */
+/** What names and shapes show about a model; null for what they do not show. */
 export interface ModelGuess {
   /** The name of a component, e.g. "custom_resnet". */
   model: string;
-  /** Others that have the same names and shapes. */
+  /** Other components with the same names and shapes. */
   alike: string[];
-  /** Layers of the ResNet trunk. */
+  /** The depth of the ResNet trunk. */
   depth: 18 | 34 | 50 | null;
   classes: number | null;
   /** Width of a slice's embedding. */
@@ -17,7 +17,7 @@ export interface ModelGuess {
   slices: number | null;
   /** Input channels. */
   channels: number | null;
-  /** Height, width and, of 3D models, depth; where only their product shows, the square or the published 128 x 128 x 64 that fits it. */
+  /** Height, width and, for 3D models, depth. If only their product is known: the square, or the published 128 x 128 x 64, that fits it. */
   inputSize: number[] | null;
 }
 
@@ -26,11 +26,11 @@ export type Shapes = (name: string) => readonly number[] | undefined;
 export type Guess = Partial<ModelGuess> & { model: string };
 type Tensors = ReadonlyMap<string, Tensor>;
 
-/** Tensors by the names of the trunk that takes them. */
+/** Tensors under the names of the trunk that they are loaded into. */
 export interface AdoptedTensors {
   tensors: Tensors;
   guess: Guess;
-  /** Choices made, in sentences for the user. */
+  /** What was converted, in sentences for the user. */
   notes: string[];
 }
 
@@ -38,7 +38,7 @@ export interface AdoptedTensors {
 export interface StageTensors {
   slice: Tensors;
   volume: Tensors;
-  /** Whether the slice model's last layer belongs to it, so that its slices can vote. */
+  /** Whether the last layer of the slice model was trained with it, so that its slices can vote. */
   votes: boolean;
   notes: string[];
 }
@@ -52,27 +52,29 @@ export const inputs = (shapes: Shapes, name: string) => shapes(`${name}.weight`)
 export const quotient = (a: number | null, b: number | null) =>
   a !== null && b !== null && b > 0 && a % b === 0 ? a / b : null;
 
-/** @param cells height times width after pooling   @param pooled how much smaller each has become */
+/** @param cells height times width after pooling   @param pooled the factor by which each side was reduced */
 export function square(cells: number | null, pooled: number): number[] | null {
   const side = Math.sqrt(cells ?? NaN);
   return Number.isInteger(side) ? [side * pooled, side * pooled] : null;
 }
 
-/** The published size, where it is the one that leaves so many cells. */
+/** The published size if it leaves this many cells, otherwise null. */
 export function publishedSize(cells: number | null, pooled: number): number[] | null {
   const size = [128, 128, 64];
   return cells === size.reduce((product, n) => product * Math.floor(n / pooled), 1) ? size : null;
 }
 
-/** A trunk of one channel as one of three that sees the same slice in each: its answers stay what they are. */
+/** Turns a trunk with one input channel into one with three that receive the same slice; its outputs do not change. */
 export function asGrey(tensors: Tensors, first: string): { tensors: Tensors; notes: string[] } {
   const weight = tensors.get(first);
   if (weight?.dim !== 4 || weight.size(1) !== 1) return { tensors, notes: [] };
-  const notes = ["Its one input channel became three of a third each, which see the same slice."];
+  const notes = [
+    "Its one input channel became three, each with a third of the weights; all three receive the same slice.",
+  ];
   return { tensors: new Map([...tensors]).set(first, adaptInputChannels(weight, 3)), notes };
 }
 
-/** The names below a prefix, without it. */
+/** The tensors whose names begin with a prefix, under their names without it. */
 export const tensorsBelow = (tensors: Tensors, prefix: string): Map<string, Tensor> =>
   new Map(
     [...tensors]
@@ -80,6 +82,6 @@ export const tensorsBelow = (tensors: Tensors, prefix: string): Map<string, Tens
       .map(([name, tensor]): [string, Tensor] => [name.slice(prefix.length), tensor]),
   );
 
-/** What is of neither stage: it goes with the slice model, which refuses it as unexpected. */
-export const strangers = (tensors: Tensors, prefixes: readonly string[]): [string, Tensor][] =>
+/** The tensors that belong to neither stage. They are passed to the slice model, which refuses them as unexpected. */
+export const unclaimed = (tensors: Tensors, prefixes: readonly string[]): [string, Tensor][] =>
   [...tensors].filter(([name]) => !prefixes.some((prefix) => name.startsWith(prefix)));

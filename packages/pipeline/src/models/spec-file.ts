@@ -1,4 +1,4 @@
-/** The contract that a run keeps as model.json. Runs of before it are read too: theirs is put together from their data. */
+/** Reads and writes model.json, the ModelSpec of a run. For runs without one, the ModelSpec is built from their data. */
 import { existsSync, readFileSync } from "node:fs";
 import { loadPlugins } from "../config/plugins.js";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -6,13 +6,13 @@ import { openSealed, sealedJson } from "../data/sealed-json.js";
 import { modelSpecSchema, type ModelSpec } from "./spec.js";
 import { specOfTraining } from "./spec-of-training.js";
 import { RunError, runPaths } from "../run/folder.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 
 export function writeSpec(run: string, spec: ModelSpec): void {
   writeFileAtomic(runPaths(run).model, sealedJson(spec));
 }
 
-/** @returns null where the run was begun by a version that kept none   @throws RunError where the file is damaged */
+/** @returns null if an earlier version, which did not write it, began the run   @throws RunError if the file is damaged */
 export function readSpec(run: string): ModelSpec | null {
   const file = runPaths(run).model;
   if (!existsSync(file)) return null;
@@ -31,14 +31,14 @@ export function readSpec(run: string): ModelSpec | null {
 }
 
 /**
- * Loads the plug-ins that a run was begun with, on this thread and for the jobs that it starts.
- * @throws PluginError where one is missing or has changed since   @throws RunError
+ * Loads the plug-ins that a run was begun with, in this thread and for the jobs that it starts.
+ * @throws PluginError if one is missing or has changed since   @throws RunError
  */
 export async function usePluginsOf(run: string): Promise<void> {
   await loadPlugins(readSpec(run)?.plugins ?? []);
 }
 
-/** Of a run and the data that it is opened on. @throws RunError, ConfigError */
+/** The ModelSpec of a run; if it has no model.json, built from the data that it is opened on. @throws RunError, ConfigError */
 export function specOfRun(run: string, opened: OpenRun): ModelSpec {
   return readSpec(run) ?? specOfTraining(opened);
 }

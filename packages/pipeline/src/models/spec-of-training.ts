@@ -1,4 +1,4 @@
-/** The contract of the model that a configuration trains on a data set: here alone are the two put together. */
+/** Builds the ModelSpec of the model that a configuration trains on a data set. Only this file combines the two. */
 import type { RunConfig } from "../config/types.js";
 import { ConfigError } from "../config/errors.js";
 import { loadedPlugins } from "../config/plugins.js";
@@ -8,18 +8,18 @@ import { sliceInput, volumeInput } from "../input/of-config.js";
 import { componentOf } from "./component.js";
 import { SPEC_FORMAT, seenOf, type ModelSpec, type StackSpec } from "./spec.js";
 
-/** What decides how large models are, and what they see. */
+/** What determines the size of the models and their input. */
 export interface Trained {
   config: RunConfig;
-  /** Of training: its window and its sizes hold for other data too. */
+  /** The training data set; its window and sizes also apply to other data. */
   dataset: Dataset;
   task: Task;
   split: { hash: string };
-  /** That of a run; what an imported checkpoint was trained on is not known. */
+  /** The record of the run; the training data of an imported checkpoint are unknown. */
   record?: { dataset: unknown };
 }
 
-/** @throws ConfigError where the configuration does not fit the data */
+/** @throws ConfigError if the configuration does not fit the data */
 export function specOfTraining(trained: Trained): ModelSpec {
   const { config, dataset } = trained;
   const common = commonOf(trained);
@@ -61,7 +61,7 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
 
 function headOf({ volume, transform }: RunConfig, { volumes }: Pick<Dataset, "volumes">): StackSpec["head"] {
   if (componentOf("head", volume.head).sees === "maps" && transform.planes === "three") {
-    const message = `transform.planes: ${volume.head} stacks the maps of axial slices; set planes axial, or take another head`;
+    const message = `transform.planes: ${volume.head} stacks the maps of axial slices; set planes to axial, or choose another head`;
     throw new ConfigError([{ key: "transform.planes", message }]);
   }
   const { head: name, headOptions: options = {}, dropout, k, width, layers, loss, slices: sampled } = volume;

@@ -1,6 +1,6 @@
 /**
- * The contract of a model: all that is needed to build it and to feed it, without the data that it was trained on. A run
- * keeps it as model.json beside its weights; prediction, export and serving read nothing else of the run.
+ * ModelSpec describes a model: everything needed to build it and to prepare its input, without its training data. A run
+ * keeps it as model.json beside its weights; prediction, export and serving need nothing else of the run.
  * H height, W width, D slices of a volume.
  */
 import { z } from "zod";
@@ -12,21 +12,21 @@ const whole = z.int().min(0);
 const positive = z.int().min(1);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const window = z.tuple([z.number(), z.number()]);
-/** By its name; which names there are, the catalogue and plug-ins say. */
+/** The name of a loss; the catalogue and plug-ins define which names exist. */
 const loss = z.string();
 const options = z.record(z.string(), z.unknown()).default({});
 
-/** How volumes are prepared before the model sees them, and what they are stored as. */
+/** How volumes are prepared for the model, and how they are stored. */
 const preparedSchema = z.strictObject({
   /** The recipe of `prepare`, as dataset.json holds it. */
   recipe: z.record(z.string(), z.unknown()),
   height: positive,
   width: positive,
-  /** Slices of the shallowest and of the deepest volume of the training data. */
+  /** The smallest and the largest number of slices of a volume in the training data. */
   depths: z.tuple([positive, positive]),
   dtype: z.enum(["int16", "uint8", "uint16", "float32"]),
   unit: z.enum(["HU", "arbitrary"]),
-  /** Values that the type or the unit can hold. */
+  /** The lowest and highest value that the type or the unit allows. */
   range: window,
 });
 
@@ -40,9 +40,9 @@ const headSchema = z.strictObject({
   width: positive.nullable(),
   layers: positive.nullable(),
   loss,
-  /** Slices that it was made for: those of the deepest volume of the training data that it sees. */
+  /** The number of slices that it was created for: as many as it sees of the deepest volume in the training data. */
   slices: positive,
-  /** Slices of a volume that it sees, at even distances; null = all. */
+  /** How many evenly spaced slices of a volume it sees; null = all. */
   sampled: positive.nullable(),
 });
 
@@ -51,7 +51,7 @@ const networkSchema = z.strictObject({
   options,
   dropout: z.number().nullable(),
   loss,
-  /** Volumes at once, as in training. */
+  /** Volumes in a batch, as in training. */
   batch: positive,
 });
 
@@ -65,21 +65,21 @@ const originSchema = z.strictObject({
 const common = {
   format: z.literal(SPEC_FORMAT),
   version: z.literal(1),
-  /** Of the run. */
+  /** The name of the run. */
   name: z.string(),
   classes: z.strictObject({
     names: z.array(z.string()).min(2),
-    /** Whether they are grades in order. */
+    /** Whether the classes are ordered. */
     ordinal: z.boolean(),
   }),
   prepared: preparedSchema,
   /** What it was trained on; null for an imported checkpoint. */
   trainedOn: originSchema.nullable(),
-  /** The modules outside of the package that its components are from: it is only opened with these very files. */
+  /** The plug-ins that define its components; it can only be opened with exactly these files. */
   plugins: z.array(z.strictObject({ file: z.string(), sha256 })).default([]),
 };
 
-/** How the slices of a volume vote. */
+/** How the predictions of slices are combined. */
 const voteSchema = z.strictObject({ rule: z.enum(["mean", "majority", "count", "topk", "noisy_or"]), k: positive });
 
 const sliceSpecSchema = z.strictObject({
@@ -97,7 +97,7 @@ const stackSpecSchema = z.strictObject({
   trunk: trunkSchema,
   vote: voteSchema,
   head: headSchema,
-  /** Whether trunk and head were trained together at last. */
+  /** Whether trunk and head were finally trained together. */
   isFineTuned: z.boolean(),
 });
 
@@ -118,6 +118,6 @@ export type StackSpec = z.output<typeof stackSpecSchema>;
 export type VolumeSpec = z.output<typeof volumeSpecSchema>;
 export type ModelSpec = SliceSpec | StackSpec | VolumeSpec;
 
-/** Slices that a head sees of a volume of `count` axial ones. @param sampled at most; null = all */
+/** The number of slices that a head sees of a volume with `count` axial slices. @param sampled at most this many; null = all */
 export const seenOf = (count: number, sampled: number | null, input: Pick<SliceInput, "planes">): number =>
   Math.min(sampled ?? Infinity, count * planesOf(input));

@@ -1,7 +1,7 @@
 /** The job of `plan`: how fast this machine trains and embeds slices of a size. */
 import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicestack/torch";
 import type { JobContext } from "../engine/job.js";
-import { createSliceModel } from "../models/create.js";
+import { createSliceModel } from "../models/create-by-name.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { plannedSize, type Speed } from "./choose.js";
 

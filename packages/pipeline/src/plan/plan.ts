@@ -10,8 +10,8 @@ import { splitPath } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { systemProbe } from "../engine/doctor/probe.js";
 import { usableCores } from "../engine/doctor/cpu.js";
-import { trunkDepth } from "../models/create.js";
-import { havePretrained } from "../models/pretrained.js";
+import { trunkDepth } from "../models/create-by-name.js";
+import { hasPretrained } from "../models/pretrained.js";
 import { visible } from "../page/visible.js";
 import { splitsOf } from "../train/split-for.js";
 import { choose, plannedTrunks, type Choice, type Machine, type Plan } from "./choose.js";
@@ -57,7 +57,7 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   const pretrained: string[] = [];
   for (const name of plannedTrunks()) {
     const depth = trunkDepth(name);
-    if (depth !== null && (await havePretrained(depth))) pretrained.push(name);
+    if (depth !== null && (await hasPretrained(depth))) pretrained.push(name);
   }
   const machine: Machine = {
     device: measured.device,

@@ -28,7 +28,7 @@ import { readSafetensors, writeSafetensors } from "../weights/safetensors.js";
 import { codeOf, readHeader, WeightsFile, type StoredTensor } from "@slicestack/torch/safetensors";
 import { notice } from "../engine/notices.js";
 import { keepCacheSize, touchEntry } from "../run/cache-entries.js";
-import { ownCache, tryToKeep } from "../run/cache.js";
+import { cacheSubfolder, tryToKeep } from "../run/cache-folder.js";
 import { augmentedStack } from "./augmented-stack.js";
 import { embedInput, embedSlices, mapsOfSlices, type PredictOptions, type StackedVolume } from "./forward.js";
 import type { SliceStore } from "../input/slices.js";
@@ -235,7 +235,7 @@ function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOp
   const code = plugins.length === 0 ? [] : [plugins];
   const facts = ["features 5", kind, weightsHash, transform, datasetHash, engine, chosen.flat(), ...code];
   const key = createHash("sha256").update(JSON.stringify(facts)).digest("hex");
-  return join(ownCache("embeddings"), `${key}.safetensors`);
+  return join(cacheSubfolder("embeddings"), `${key}.safetensors`);
 }
 
 function embedViews(

@@ -143,7 +143,7 @@ export function stackVolumes(
 // Maps are a thousand times as large as embeddings.
 const mapsBatch = 8;
 
-/** Class probabilities of volumes, and how much each slice counted (null where the head has no such notion). */
+/** Class probabilities of volumes, and how much each slice counted (null if the head has no such notion). */
 export function predictVolumes(
   head: Head,
   features_N: Tensor,

@@ -1,15 +1,15 @@
 /** The weights that a run decides by. */
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
-import { loadWeights, type Loaded } from "../models/load.js";
+import { loadWeights, type Loaded } from "../models/load-weights.js";
 import { RunError, runPaths, SLICE_STAGE_SPLIT } from "../run/folder.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 
 /**
  * Best weights of a stage. They say on which split they were trained, and a head on which slice model: those of another run
  * may have seen what is test here, or mean nothing.
  * @param sliceModel hash of the slice model that the head is used on
- * @throws RunError where they are of another split or slice model   @throws CheckpointError
+ * @throws RunError if they are of another split or slice model   @throws CheckpointError
  */
 export function loadBest(
   { split, record }: Pick<OpenRun, "split" | "record">,

@@ -1,15 +1,15 @@
 /** A trained model from its contract and its weights: what decides, without the data that it was trained on. */
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
 import type { Head } from "../models/heads/head.js";
-import { Joint } from "../models/joint.js";
-import { loadWeights } from "../models/load.js";
+import { Joint } from "../models/trunk-with-head.js";
+import { loadWeights } from "../models/load-weights.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";
 import { loadBest } from "./load-trained.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 import { Owned } from "./owned.js";
 
 /** 2D and 2.5D. */
@@ -17,11 +17,11 @@ export interface OpenSliceModel extends Disposable {
   readonly spec: SliceSpec | StackSpec;
   /** As the slice stage left it. */
   readonly trunk: SliceModel;
-  /** SHA-256 of its weights; empty where they were drawn. */
+  /** SHA-256 of its weights; empty if they were drawn. */
   readonly trunkHash: string;
   /** On the features of that trunk; null in 2D. */
   readonly head: Head | null;
-  /** Trunk and head as fine-tuning left them; null where there was none. */
+  /** Trunk and head as fine-tuning left them; null if there was none. */
   readonly tuned: { joint: Joint; hash: string } | null;
 }
 

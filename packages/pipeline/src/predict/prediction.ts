@@ -17,7 +17,7 @@ export interface Probabilities {
 /** What was seen of a volume. */
 export interface Evidence {
   id: string;
-  /** How much each slice counted for the main model; null where it has no such notion. */
+  /** How much each slice counted for the main model; null if it has no such notion. */
   weights: number[] | null;
   /** Which axial slice of the volume each of them is; null for those of other planes. Empty in 3D. */
   places: (number | null)[];
@@ -40,7 +40,7 @@ export interface Predicted {
 }
 
 export interface Predictor extends Disposable {
-  /** All models that were trained, on all of these volumes. @throws ModelError where a volume does not fit */
+  /** All models that were trained, on all of these volumes. @throws ModelError if a volume does not fit */
   predict(volumes: readonly Volume[], options?: PredictionOptions): Predicted;
   /** The main model on one volume, from stored voxels on, with nothing kept. In 2D: probabilities of each slice. */
   decide(volume: Volume): number[][];

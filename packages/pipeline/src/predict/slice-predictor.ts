@@ -40,7 +40,7 @@ export class SlicePredictor implements Predictor {
       const classified = classifyEmbeddings(trunk, all.features_N, this.#compute).toTypedArray() as Float32Array;
       const slices = { counts: all.volumes.map(({ count }) => count), probabilities: Float32Array.from(classified) };
       const evidence = volumes.map((volume): Evidence => {
-        const places = this.#seen(volume).map((slice) => this.#store.placeOf(volume, slice));
+        const places = this.#seen(volume).map((slice) => this.#store.locationOf(volume, slice));
         return { id: volume.id, weights: null, places };
       });
       const found: Predicted = { models: [], slices, evidence };

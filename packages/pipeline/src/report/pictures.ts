@@ -2,7 +2,7 @@
 import type { TaskVolume } from "../data/task.js";
 import type { Dataset } from "../data/store.js";
 import { spreadSlices } from "../inspect/tiles.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 import type { Evidence, Failure } from "../evaluate/analysis/failures.js";
 import type { Predictions } from "../evaluate/predictions.js";
 import { exampleSlices } from "./examples.js";

@@ -4,7 +4,7 @@ import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
 import { PEAK_MEMORY } from "../run/folder.js";
 import type { Ledger } from "../run/ledger.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 import type { Evidence } from "../evaluate/analysis/failures.js";
 import type { CostReport } from "../evaluate/cost.js";
 import type { MetricsFile } from "../evaluate/metrics-file.js";

@@ -16,7 +16,7 @@ import type { ReportDraft } from "./report-of-run.js";
 import { latexTables, markdownTables } from "./export-tables.js";
 import { modelCard } from "./model-card.js";
 import { renderReport } from "./report.js";
-import type { Selections } from "../run/selection.js";
+import type { Selections } from "../run/epoch-selection.js";
 import { readTrainingRows } from "../run/training-rows.js";
 
 export interface Evaluation {

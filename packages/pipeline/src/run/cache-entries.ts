@@ -1,12 +1,12 @@
-/** What the cache folder holds, and how it is kept within its size: features, which can be computed again, go first by age of use. */
+/** Lists the cache and limits its size: features can be computed again, and those that were unused for longest are removed first. */
 import { existsSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { isSystemError, systemText } from "../engine/system-errors.js";
 import { notice } from "../engine/notices.js";
-import { cacheDirectory, ownHome } from "../engine/cache-folder.js";
+import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
 
 export interface CacheEntry {
-  /** The folder of the cache that it lies in: embeddings (features of slice models), weights (downloads) … */
+  /** Its subfolder of the cache: embeddings (features of slice models), weights (downloads) … */
   part: string;
   path: string;
   bytes: number;
@@ -14,48 +14,48 @@ export interface CacheEntry {
   used: Date;
 }
 
-/** Of computed features; SLICESTACK_CACHE_SIZE sets another one. */
+/** The default size limit of computed features; SLICESTACK_CACHE_SIZE sets another. */
 const DEFAULT_BYTES = 20e9;
 
-export interface CachePlace {
+export interface CacheLocation {
   env?: Record<string, string | undefined>;
   home?: string;
 }
 
-const folderOf = ({ env = process.env, home = ownHome() }: CachePlace): string => cacheDirectory(env, home);
+const folderOf = ({ env = process.env, home = homeFolder() }: CacheLocation): string => cacheDirectory(env, home);
 
-/** The folder, what is in it, and the most that computed features may take. @throws RangeError as parseBytes */
-export function listCache(place: CachePlace = {}): { folder: string; cap: number; entries: CacheEntry[] } {
-  const folder = folderOf(place);
+/** The folder of the cache, its entries, and the size limit of computed features in bytes. @throws RangeError like parseBytes */
+export function listCache(location: CacheLocation = {}): { folder: string; cap: number; entries: CacheEntry[] } {
+  const folder = folderOf(location);
   const parts = existsSync(folder)
-    ? readdirSync(folder, { withFileTypes: true }).filter((one) => one.isDirectory())
+    ? readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
     : [];
   const entries = parts.flatMap(({ name: part }) =>
     readdirSync(join(folder, part), { recursive: true, withFileTypes: true }).flatMap((file): CacheEntry[] => {
       const path = join(file.parentPath, file.name);
-      // One that another process removes meanwhile is not there.
+      // Another process may have removed the file meanwhile.
       const facts = file.isFile() ? statSync(path, { throwIfNoEntry: false }) : undefined;
       return facts === undefined ? [] : [{ part, path, bytes: facts.size, used: facts.mtime }];
     }),
   );
-  return { folder, cap: cacheCap(place), entries: entries.sort((a, b) => a.used.getTime() - b.used.getTime()) };
+  return { folder, cap: cacheCap(location), entries: entries.sort((a, b) => a.used.getTime() - b.used.getTime()) };
 }
 
-export interface PruneOptions extends CachePlace {
-  /** What computed features may take; default the cap. */
+export interface PruneOptions extends CacheLocation {
+  /** The size limit of computed features. Default: the limit of the cache. */
   maxBytes?: number;
-  /** Features that were not used for so many days go too. */
+  /** Also removes features that have not been used for this many days. */
   olderThanDays?: number;
-  /** Everything goes, downloads too. */
+  /** Removes everything, including downloads. */
   all?: boolean;
 }
 
-/** Removes features beyond the size, those first that were not used for longest. @returns what was removed */
+/** Removes features until the cache is within its limit, those that were unused for longest first. @returns the removed entries */
 export function pruneCache(options: PruneOptions = {}): CacheEntry[] {
   const { all = false, olderThanDays = Infinity } = options;
   const { entries, cap } = listCache(options);
   const { maxBytes = cap } = options;
-  // What another process is writing has not got its name yet; after a day nobody writes it any more.
+  // A temporary name means that another process is still writing the file; after a day, it was abandoned.
   const isUnderWay = ({ path, used }: CacheEntry) => path.endsWith(".tmp") && Date.now() - used.getTime() < 86_400_000;
   const features = entries.filter((entry) => entry.part === "embeddings" && !isUnderWay(entry));
   let bytes = features.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -63,37 +63,37 @@ export function pruneCache(options: PruneOptions = {}): CacheEntry[] {
   const removed = all
     ? entries.filter((entry) => !isUnderWay(entry))
     : features.filter((entry) => {
-        const goes = bytes > maxBytes || isOld(entry);
-        if (goes) bytes -= entry.bytes;
-        return goes;
+        const isRemoved = bytes > maxBytes || isOld(entry);
+        if (isRemoved) bytes -= entry.bytes;
+        return isRemoved;
       });
   for (const { path } of removed) rmSync(path, { force: true });
   return removed;
 }
 
-/** An entry that was read: it is the last one to go. */
+/** Marks an entry as just used, so that it is removed last. */
 export function touchEntry(path: string): void {
   try {
     utimesSync(path, new Date(), new Date());
   } catch {
-    // Of somebody else, or gone: its age is worth no error.
+    // It belongs to another user or was removed; its age is not worth an error.
   }
 }
 
-/** After a new entry: the oldest others go, never the new one. Those that a process has mapped stay readable for it. */
-export function keepCacheSize(newest: string, place: CachePlace = {}): void {
+/** Limits the cache after a new entry, which is never removed itself. A process that has mapped a removed file can still read it. */
+export function keepCacheSize(newest: string, location: CacheLocation = {}): void {
   touchEntry(newest);
-  const own = statSync(newest, { throwIfNoEntry: false })?.size ?? 0;
+  const newestBytes = statSync(newest, { throwIfNoEntry: false })?.size ?? 0;
   try {
-    pruneCache({ ...place, maxBytes: Math.max(own, cacheCap(place)) });
+    pruneCache({ ...location, maxBytes: Math.max(newestBytes, cacheCap(location)) });
   } catch (error) {
     if (!isSystemError(error) && !(error instanceof RangeError)) throw error;
-    notice(`The cache is not kept within its size: ${systemText(error)}.`, "cache size");
+    notice(`The cache could not be limited to its size: ${systemText(error)}.`, "cache size");
   }
 }
 
-/** @throws RangeError as parseBytes */
-export function cacheCap({ env = process.env }: CachePlace = {}): number {
+/** The size limit of computed features in bytes. @throws RangeError like parseBytes */
+export function cacheCap({ env = process.env }: CacheLocation = {}): number {
   const text = env["SLICESTACK_CACHE_SIZE"];
   return text === undefined || text === "" ? DEFAULT_BYTES : parseBytes(text, "SLICESTACK_CACHE_SIZE");
 }
@@ -110,7 +110,7 @@ const UNITS: Record<string, number> = {
   tib: 2 ** 40,
 };
 
-/** "20GB", "500 MB", "2GiB", "0". @throws RangeError that says what was expected */
+/** Parses a size such as "20GB", "500 MB", "2GiB" or "0". @throws RangeError with the expected form */
 export function parseBytes(text: string, name = "size"): number {
   const [, number = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?b)?\s*$/i.exec(text) ?? [];
   const factor = UNITS[unit.toLowerCase()];
@@ -134,17 +134,17 @@ export function bytesText(bytes: number): string {
 
 const PARTS: Record<string, string> = { embeddings: "features of slice models", weights: "downloaded weights" };
 
-/** The cache for people, a line for each part, then its entries from the one that was used last. */
+/** Formats the cache for the terminal: a line for each subfolder, followed by its entries, the last used one first. */
 export function cacheText({ folder, cap, entries }: ReturnType<typeof listCache>): string {
   const total = (some: readonly CacheEntry[]) => bytesText(some.reduce((sum, { bytes }) => sum + bytes, 0));
   const parts = [...new Set(entries.map(({ part }) => part))].sort();
   const lines = parts.flatMap((part) => {
-    const own = entries.filter((entry) => entry.part === part).reverse();
+    const inPart = entries.filter((entry) => entry.part === part).reverse();
     const limit = part === "embeddings" ? `, at most ${bytesText(cap)}` : "";
-    const word = own.length === 1 ? "file" : "files";
+    const word = inPart.length === 1 ? "file" : "files";
     return [
-      `${part}  ${own.length} ${word}, ${total(own)}${limit}${PARTS[part] === undefined ? "" : `: ${PARTS[part]}`}`,
-      ...own.map(({ path, bytes, used }) => {
+      `${part}  ${inPart.length} ${word}, ${total(inPart)}${limit}${PARTS[part] === undefined ? "" : `: ${PARTS[part]}`}`,
+      ...inPart.map(({ path, bytes, used }) => {
         const name = path.slice(join(folder, part).length + 1);
         const shown = name.length > 28 ? `${name.slice(0, 16)}….${name.split(".").at(-1)}` : name;
         return `  ${shown.padEnd(30)} ${bytesText(bytes).padStart(9)}  used ${used.toISOString().slice(0, 16).replace("T", " ")}`;

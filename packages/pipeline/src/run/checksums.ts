@@ -1,6 +1,6 @@
 /**
- * checksums.json of a run or a group: the SHA-256 of what training and evaluation left there, but for the files that are
- * checked by hashes of their own (run.json, config.yaml, model.json, split.json, best weights, states).
+ * checksums.json of a run or a group: the SHA-256 of every file that training and evaluation wrote there, except those with
+ * a separate hash (run.json, config.yaml, model.json, split.json, best weights, states).
  */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
@@ -15,30 +15,30 @@ export const CHECKSUMS = "checksums.json";
 
 const schema = z.strictObject({
   version: z.literal(1),
-  /** By path below the folder, with forward slashes. */
+  /** By path relative to the folder, with forward slashes. */
   files: z.record(z.string(), z.strictObject({ bytes: z.int().min(0), sha256: z.string() })),
 });
 type Files = z.infer<typeof schema>["files"];
 
-/** Files that only ever grow: what was recorded of them is their beginning. */
+/** Files that only grow: their recorded size and hash are those of their beginning. */
 const isLog = (path: string): boolean => /^(metrics\.jsonl|run\.log|test-reads\.jsonl|events\.out\..*)$/.test(path);
 
-/** Checked in another way, or nobody's. */
+/** Files that are checked in another way, or need no check. */
 const isLeftOut = (path: string): boolean =>
   /^(run\.json|group\.json|config\.yaml|model\.json|split\.json|checksums\.json|checkpoints\/[a-z_]+\/(best\.(safetensors|sha256)|.*\.state))$/.test(
     path,
   ) || /(^|\/)(\.lock(\..*)?|\..+\.tmp|\.slicestack|\.DS_Store)$/.test(path);
 
-/** What a training writes anew where it goes on. All other files stay as they were recorded, so that a change to them is noticed. */
+/** The files that resumed training rewrites. All others keep their checksums, so that a change to them is noticed. */
 export const isTrainingFile = (path: string): boolean => /^(metrics\.jsonl|checkpoints\/\w+\/last\.json)$/.test(path);
 
-/** What an evaluation writes: in the folder itself, or in one below it. @param below relative to the run, "" for itself */
+/** Which files an evaluation writes into a subfolder of the run. @param below the subfolder, relative to the run; "" for the run itself */
 export function evaluationFiles(below: string): (path: string) => boolean {
   if (below !== "") return (path) => path.startsWith(`${below.split(sep).join("/")}/`);
   return (path) => !isLog(path) && !/^(checkpoints|external|paper)\//.test(path);
 }
 
-/** Before files are written anew: what was recorded of them no longer holds. */
+/** Removes the checksums of files that are about to be rewritten. */
 export function dropChecksums(folder: string, isRewritten: (path: string) => boolean = () => true): void {
   if (!existsSync(join(folder, CHECKSUMS))) return;
   const kept = Object.entries(readChecksums(folder)).filter(([path]) => !isRewritten(path));
@@ -47,8 +47,9 @@ export function dropChecksums(folder: string, isRewritten: (path: string) => boo
 }
 
 /**
- * The same before a command that may be refused yet.
- * @returns what records again those files that it then did not write, as they were recorded: damaged ones stay known as such
+ * Does the same before a command that may still be refused.
+ * @returns a function that restores the checksums of the files that were not rewritten; a file that was damaged before still
+ *   differs from its checksum
  */
 export function suspendChecksums(folder: string, isRewritten: (path: string) => boolean): () => void {
   const suspended = Object.entries(readChecksums(folder)).filter(([path]) => isRewritten(path));
@@ -60,12 +61,12 @@ export function suspendChecksums(folder: string, isRewritten: (path: string) => 
   };
 }
 
-/** The hash of a file as it is; null where there is none. */
+/** The current hash of a file; null if it does not exist. */
 function contentOf(folder: string, path: string): string | null {
   return existsSync(join(folder, path)) ? fileHashSync(join(folder, path)) : null;
 }
 
-/** After a command has written: records what is not recorded yet, and what was added to logs whose beginning is as it was. */
+/** After a command has written files: records new files, and logs that have grown and whose beginning is unchanged. */
 export function addChecksums(folder: string): void {
   const files = readChecksums(folder);
   for (const path of filesBelow(folder)) {
@@ -77,19 +78,24 @@ export function addChecksums(folder: string): void {
   write(folder, files);
 }
 
-/** What is recorded, by path; nothing where no command has ended yet, or an earlier version wrote the run. @throws RunError where it is damaged */
+/** The recorded checksums by path; none if no command has ended yet or an earlier version wrote the run. @throws RunError if the file is damaged */
 export function readChecksums(folder: string): Files {
   const file = join(folder, CHECKSUMS);
   if (!existsSync(file)) return {};
   try {
     return schema.parse(openSealed(readFileSync(file, "utf8")).value).files;
   } catch (error) {
-    const problem = error instanceof z.ZodError ? "holds no checksums" : error instanceof Error ? error.message : "";
-    throw new RunError(file, problem, "Put the old file back, or remove it: then the files beside it go unchecked.");
+    const problem =
+      error instanceof z.ZodError ? "does not contain checksums" : error instanceof Error ? error.message : "";
+    throw new RunError(
+      file,
+      problem,
+      "Put the old file back, or remove it; without it, the files beside it are not checked.",
+    );
   }
 }
 
-/** For what reads a file of a run: refuses one that was changed after it was written. @throws RunError */
+/** Refuses a file of a run that was changed after it was written. @throws RunError */
 export function checkFile(folder: string, file: string, remedy: string): void {
   const path = relative(resolve(folder), resolve(file)).split(sep).join("/");
   const recorded = readChecksums(folder)[path];
@@ -97,15 +103,15 @@ export function checkFile(folder: string, file: string, remedy: string): void {
   if (problem !== null) throw new RunError(file, problem, remedy);
 }
 
-/** @returns null, or what is wrong with a file */
+/** @returns what is wrong with a file; null if it is as recorded */
 export function problemOf(folder: string, path: string, { bytes, sha256 }: Files[string]): string | null {
   const size = statSync(join(folder, path), { throwIfNoEntry: false })?.size;
-  if (size === undefined) return "is gone";
-  if (isLog(path) ? size < bytes : size !== bytes) return `has ${size} bytes, it was written with ${bytes}`;
+  if (size === undefined) return "is missing";
+  if (isLog(path) ? size < bytes : size !== bytes) return `has ${size} bytes, expected ${bytes}`;
   return fileHashSync(join(folder, path), bytes) === sha256 ? null : "was changed after it was written";
 }
 
-/** Those that checksums.json speaks of, with forward slashes, sorted; none of other runs and pictures below. */
+/** The paths of the files that checksums.json covers, with forward slashes, sorted; runs and pictures in subfolders are excluded. */
 export function filesBelow(folder: string, below = ""): string[] {
   return readdirSync(join(folder, below), { withFileTypes: true })
     .flatMap((entry) => {

@@ -1,4 +1,4 @@
-/** Where and how a run computes: device, threads, precision. Called inside the worker thread that computes. */
+/** Decides device, threads and precision of a run. Called in the worker thread that computes. */
 import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, setTf32 } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
@@ -11,12 +11,12 @@ export interface ComputePlan {
   threads: number;
 }
 
-/** Settles the config's `auto` values. @throws ConfigError where a device is named that this machine does not have */
+/** Resolves the `auto` values of the configuration. @throws ConfigError if it names a device that this machine does not have */
 export function planCompute(config: Pick<RunConfig, "device" | "threads" | "precision">): ComputePlan {
   const probe = systemProbe();
   const device = config.device === "auto" ? bestDevice() : config.device;
   checkDevice(device);
-  // More threads than cores only wait for one another.
+  // More threads than cores would only wait for each other.
   const threads = Math.min(config.threads === "auto" ? Infinity : config.threads, usableCores(probe).usable);
   return {
     device,
@@ -25,18 +25,18 @@ export function planCompute(config: Pick<RunConfig, "device" | "threads" | "prec
   };
 }
 
-/** @throws ConfigError where this machine, or its libtorch, has no such device */
+/** @throws ConfigError if this machine or its libtorch does not have the device */
 export function checkDevice(device: string): void {
   const gpus = cudaDeviceCount();
   const devices = ["cpu", ...(hasMps() ? ["mps"] : []), ...Array.from({ length: gpus }, (_, k) => `cuda:${k}`)];
   if (devices.includes(device)) return;
   const { version } = libtorchInfo();
-  const remedy = `set device to one of them, or to auto; slicestack doctor says why a GPU is not seen`;
-  const message = `device: expected one that libtorch ${version} has here (${devices.join(", ")}), received ${device}; ${remedy}`;
+  const remedy = `set device to one of them, or to auto; slicestack doctor reports why a GPU is not found`;
+  const message = `device: expected a device of libtorch ${version} on this machine (${devices.join(", ")}), received ${device}; ${remedy}`;
   throw new ConfigError([{ key: "device", message }]);
 }
 
-/** Puts the plan in force in this thread. */
+/** Applies the plan to this thread. */
 export function startCompute(plan: ComputePlan, seed: number): void {
   setNumThreads(plan.threads);
   if (plan.device.startsWith("cuda")) setTf32(true);
@@ -55,7 +55,7 @@ function hasFastBfloat16(device: string, probe: { read(path: string): string | n
   return flags.some((flag) => flag === "amx_bf16" || flag === "avx512_bf16");
 }
 
-/** What a reader of the report must know to repeat the run. */
+/** What is needed to reproduce the run, for the report. */
 export function describeEnvironment(plan: ComputePlan): Record<string, string> {
   const { version, cpuCapability } = libtorchInfo();
   const cpu = parseCpuinfo(systemProbe().read("/proc/cpuinfo") ?? "").model;

@@ -1,4 +1,4 @@
-/** Downloads of files whose content is known beforehand, by its SHA-256 and its size. */
+/** Downloads files whose size and SHA-256 are known beforehand. */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import type { Progress } from "../engine/progress.js";
 import { fetchThrough, ProxyError, proxyFor } from "./proxy.js";
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A download that did not come. */
+/** A download failed. */
 export class DownloadError extends Error {
   override readonly name = "DownloadError";
   constructor(
@@ -30,30 +30,30 @@ export interface PinnedFile {
 }
 
 export interface DownloadOptions {
-  /** What the user can do where it fails. */
+  /** What the user can do if it fails. */
   remedy: string;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
-  /** Milliseconds without a byte after which a connection is given up; default a minute. */
+  /** Milliseconds without data after which a connection is closed. Default: one minute. */
   patience?: number;
-  /** Milliseconds before a second try; the third waits twice as long. Default 2 s. */
+  /** Milliseconds before the second attempt; the third waits twice as long. Default: 2 s. */
   pause?: number;
   /** HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY; default: those of the process. */
   env?: Record<string, string | undefined>;
 }
 
-const tries = 3;
-const mostRedirects = 5;
+const maxAttempts = 3;
+const maxRedirects = 5;
 const day = 24 * 3600 * 1000;
 
-/** What another try may mend. */
+/** A failure that another attempt may overcome. */
 class Interruption extends Error {}
 
 /**
- * Downloads to a temporary name beside `file`, checks, and renames. A connection that breaks is taken up again where it
- * broke, if the server can, else from the start. Several processes may download the same file: each has its own
- * temporary name, and the last to end replaces an equal file.
- * @throws DownloadError, nothing under the file's name @throws the signal's reason
+ * Downloads to a temporary name beside `file`, checks the content, and renames it. An interrupted download is resumed if the
+ * server supports that, and otherwise restarted. Several processes may download the same file: each uses a separate temporary
+ * name, and the last one replaces an identical file.
+ * @throws DownloadError; `file` is then not written @throws the signal's reason
  */
 export async function download(pinned: PinnedFile, file: string, options: DownloadOptions): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
@@ -66,7 +66,7 @@ export async function download(pinned: PinnedFile, file: string, options: Downlo
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof DownloadError) throw error;
-      if (!(error instanceof Interruption) || k === tries)
+      if (!(error instanceof Interruption) || k === maxAttempts)
         throw new DownloadError(pinned.url, reasonOf(error), options.remedy, { cause: error });
     }
     await wait(
@@ -93,11 +93,14 @@ class Transfer implements Disposable {
     this.#writer = new AtomicFileWriter(file);
   }
 
-  /** One connection, from where the last one broke. @throws Interruption where another may go on */
+  /** Opens one connection and continues where the last one broke. @throws Interruption if another attempt may succeed */
   async run(): Promise<void> {
     const { patience = 60_000, signal, onProgress } = this.#options;
     const stalled = new AbortController();
-    const timer = setTimeout(() => stalled.abort(new Interruption(`nothing came for ${patience / 1000} s`)), patience);
+    const timer = setTimeout(
+      () => stalled.abort(new Interruption(`no data was received for ${patience / 1000} s`)),
+      patience,
+    );
     try {
       const response = await this.#request(
         AbortSignal.any(signal === undefined ? [stalled.signal] : [stalled.signal, signal]),
@@ -128,8 +131,8 @@ class Transfer implements Disposable {
 
   finish(): void {
     const { sha256 } = this.#pinned;
-    const found = this.#hash.digest("hex");
-    if (found !== sha256) throw this.#fault(`what came has the SHA-256 ${found}, expected ${sha256}`);
+    const received = this.#hash.digest("hex");
+    if (received !== sha256) throw this.#fault(`expected the SHA-256 ${sha256}, received ${received}`);
     this.#writer.commit();
   }
 
@@ -143,19 +146,19 @@ class Transfer implements Disposable {
     if (this.#done > 0) headers["range"] = `bytes=${this.#done}-`;
     if (this.#done > 0 && this.#tag !== null) headers["if-range"] = this.#tag;
     let url = new URL(this.#pinned.url);
-    for (let hops = 0; hops <= mostRedirects; hops++) {
+    for (let hops = 0; hops <= maxRedirects; hops++) {
       const response = await this.#fetch(url, headers, signal);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
       const next = redirectTarget(url, location);
-      if (next === null) throw this.#fault(`it leads to ${location}, which is no encrypted address`);
+      if (next === null) throw this.#fault(`it redirects to ${location}, which is not encrypted`);
       url = next;
     }
-    throw this.#fault(`it was redirected more than ${mostRedirects} times`);
+    throw this.#fault(`it was redirected more than ${maxRedirects} times`);
   }
 
-  /** Directly, or through the proxy that the environment names for the address. */
+  /** Fetches directly, or through the proxy that the environment names for the URL. */
   async #fetch(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
     try {
       const proxy = proxyFor(url, this.#options.env ?? process.env);
@@ -170,22 +173,23 @@ class Transfer implements Disposable {
   #begin(response: Response): void {
     const { status, headers } = response;
     if (status >= 500 || status === 429) throw new Interruption(`the server answered ${status}`);
-    const goesOn = status === 206 && headers.get("content-range")?.startsWith(`bytes ${this.#done}-`) === true;
-    if (this.#done > 0 && !goesOn) this.#restart();
-    // 416, or another part than was asked for: the next try begins anew.
-    if (status === 416 || (status === 206 && !goesOn))
-      throw new Interruption("the server could not go on where it broke");
+    const isResumed = status === 206 && headers.get("content-range")?.startsWith(`bytes ${this.#done}-`) === true;
+    if (this.#done > 0 && !isResumed) this.#restart();
+    // 416, or another range than requested: the next attempt starts from the beginning.
+    if (status === 416 || (status === 206 && !isResumed))
+      throw new Interruption("the server could not resume the interrupted download");
     if (!response.ok) throw this.#fault(`the server answered ${status} ${response.statusText}`.trimEnd());
     this.#tag = headers.get("etag")?.startsWith('"') === true ? headers.get("etag") : null;
     const announced = headers.get("content-length");
     const expected = this.#pinned.bytes - this.#done;
     if (announced !== null && Number(announced) !== expected)
-      throw this.#fault(`the server announces ${announced} bytes, expected ${expected}`);
+      throw this.#fault(`expected ${expected} bytes, the server announced ${announced}`);
   }
 
   #take(piece: Uint8Array): void {
     this.#done += piece.length;
-    if (this.#done > this.#pinned.bytes) throw this.#fault(`more than the expected ${this.#pinned.bytes} bytes came`);
+    if (this.#done > this.#pinned.bytes)
+      throw this.#fault(`received more than the expected ${this.#pinned.bytes} bytes`);
     this.#hash.update(piece);
     this.#writer.write(piece);
   }
@@ -202,14 +206,14 @@ class Transfer implements Disposable {
   }
 }
 
-/** Where a redirect leads; null where that would be less safe than where it comes from, or no address at all. */
+/** The target of a redirect; null if it would be less secure than its origin, or is not a URL. */
 export function redirectTarget(from: URL, location: string): URL | null {
   if (!URL.canParse(location, from.href)) return null;
   const to = new URL(location, from);
   return to.protocol === "https:" || (to.protocol === "http:" && from.protocol === "http:") ? to : null;
 }
 
-/** Temporary files of downloads that were killed; a day old, so that they are nobody's any more. */
+/** Removes the temporary files of killed downloads. They are at least a day old, so that no process still uses them. */
 function removeLeftOvers(file: string): void {
   const folder = dirname(file);
   const isTemporary = (name: string) => name.startsWith(`.${basename(file)}.`) && name.endsWith(".tmp");
@@ -220,7 +224,7 @@ function removeLeftOvers(file: string): void {
   }
 }
 
-/** fetch says "fetch failed" and keeps the reason in its cause. */
+/** fetch only reports "fetch failed"; the reason is in its cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? reasonOf(error.cause) : error.message;

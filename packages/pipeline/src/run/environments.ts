@@ -1,17 +1,17 @@
-/** What a run was computed with, over all its parts: a resumed one may go on with other threads, or on another machine. */
+/** Joins the environments in which a run was computed: a resumed run may continue with other threads or on another machine. */
 
-/** Entries that the last bits of results depend on. */
+/** The entries that can change the last bits of a result. */
 const decisive = ["libtorch", "cpu", "device", "precision", "threads", "processes"] as const;
 const join = ", then ";
 
 export interface JoinedEnvironment {
-  /** Each decisive entry with all values that it had, in order: "2, then 1". */
+  /** Each decisive entry with all values that it has had, in order: "2, then 1". */
   environment: Record<string, string>;
-  /** What is other than in the part before, in words: "threads 2, now 1". */
+  /** What has changed since the run was last computed, in words: "threads 2, now 1". */
   changes: string[];
 }
 
-/** @param before of run.json, without the entries where nothing was computed yet */
+/** @param before the environment in run.json; its entries are absent while nothing has been computed */
 export function joinEnvironments(
   before: Readonly<Record<string, string>>,
   now: Readonly<Record<string, string>>,

@@ -1,6 +1,6 @@
 /**
- * A group: a folder of runs of one recipe that differ in fold and seed alone, with `group.json`, which says what they are and
- * how far each has come. `config.yaml` and `split.json` beside it are those of all members.
+ * A group is a folder of runs that differ only in fold and seed. Its `group.json` lists them with their progress; all members
+ * share the `config.yaml` and the `split.json` beside it.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -12,17 +12,17 @@ import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { readSplits, type Split } from "../data/split/split.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
-import { checkConfig, datasetPlaceSchema, RunError, runPaths } from "./folder.js";
+import { checkConfig, datasetLocationSchema, RunError, runPaths } from "./folder.js";
 
 const memberSchema = z.strictObject({
-  /** Its folder below the group: fold0, seed1, fold0-seed1. */
+  /** Its folder in the group: fold0, seed1, fold0-seed1. */
   name: z.string().regex(/^(fold\d+)?-?(seed\d+)?$/),
-  /** Its place among the splits of split.json; null where there is one. */
+  /** The index of its split in split.json; null if there is only one split. */
   fold: z.int().min(0).nullable(),
   seed: z.int().min(0),
   splitHash: z.string(),
   status: z.enum(["waiting", "training", "stopped", "trained"]),
-  /** Stages that are finished. */
+  /** The stages that are complete. */
   trained: z.array(z.enum(["slice", "volume", "fine_tune"])),
 });
 export type Member = z.infer<typeof memberSchema>;
@@ -32,18 +32,18 @@ const groupSchema = z.strictObject({
   created: z.string(),
   command: z.string(),
   status: z.enum(["training", "stopped", "trained"]),
-  dataset: datasetPlaceSchema,
-  /** Of the configuration without its seed. */
+  dataset: datasetLocationSchema,
+  /** The hash of the configuration without its seed. */
   configHash: z.string(),
-  /** SHA-256 of config.yaml; groups of earlier versions have none. */
+  /** SHA-256 of config.yaml; absent in groups of earlier versions. */
   configSha256: z.string().optional(),
-  /** Over the hashes of all splits of split.json. */
+  /** The hash of the hashes of all splits in split.json. */
   splitHash: z.string(),
   members: z.array(memberSchema).min(1),
 });
 export type GroupRecord = z.infer<typeof groupSchema>;
 
-/** The files of a group; predictions, metrics, report and figures lie where a run has them. */
+/** The files of a group; predictions, metrics, report and figures have the same paths as in a run. */
 export function groupPaths(group: string) {
   const paths = runPaths(group);
   const { root, config, split, predictions, summary, report, figures } = paths;
@@ -57,28 +57,28 @@ export function writeGroup(group: string, record: GroupRecord): void {
   writeFileAtomic(groupPaths(group).record, sealedJson(record));
 }
 
-/** @throws RunError where the folder is no group, or its record is damaged */
+/** @throws RunError if the folder is not a group, or its record is damaged */
 export function readGroup(group: string): GroupRecord {
   const file = groupPaths(group).record;
-  const remedy = "Give a folder that slicestack train --fold all or --seeds made.";
+  const remedy = "Give a folder that slicestack train --fold all or --seeds has created.";
   if (!existsSync(file)) throw new RunError(file, "not found", remedy);
   try {
     return groupSchema.parse(openSealed(readFileSync(file, "utf8")).value);
   } catch (error) {
     const issue = error instanceof z.ZodError ? error.issues[0] : undefined;
-    const said = error instanceof Error ? ` (${error.message})` : "";
-    const problem = issue === undefined ? `expected JSON${said}` : `${issue.path.join(".")}: ${issue.message}`;
+    const reason = error instanceof Error ? ` (${error.message})` : "";
+    const problem = issue === undefined ? `expected JSON${reason}` : `${issue.path.join(".")}: ${issue.message}`;
     throw new RunError(file, problem, remedy);
   }
 }
 
-/** What all members have in common but for the seed. @throws RunError where config.yaml is not that of the start   @throws ConfigError */
+/** The configuration of all members, which differ only in the seed. @throws RunError if config.yaml has changed since the start   @throws ConfigError */
 export function readGroupConfig(group: string, record: GroupRecord): RunConfig {
   checkConfig(groupPaths(group).config, record.configSha256);
   return loadConfig({ file: groupPaths(group).config, isStored: true });
 }
 
-/** The splits that the members share out among themselves, in order. @throws SplitError, RunError where they were exchanged */
+/** The splits of the members, in order. @throws SplitError, RunError if split.json was replaced */
 export function groupSplits(group: string, { splitHash }: GroupRecord): Split[] {
   const file = groupPaths(group).split;
   const splits = readSplits(file);
@@ -87,7 +87,7 @@ export function groupSplits(group: string, { splitHash }: GroupRecord): Split[] 
   return splits;
 }
 
-/** SHA-256 of what all members have in common: everything but the seed. */
+/** SHA-256 of the configuration without the seed, which all members share. */
 export function configHash(config: RunConfig): string {
   return hashOf(configToFile({ ...config, seed: 0, relaunch: false }));
 }

@@ -1,6 +1,6 @@
 /**
- * The ledger of the test part, test-reads.jsonl: a line for each time that a run's own test part was scored, with when and
- * by which command. A score on test is a test only as long as nothing was changed after an earlier look.
+ * The ledger of the test set, test-reads.jsonl: a line with time and command for every evaluation on the run's test set. A score
+ * on the test set is unbiased only as long as nothing was changed after an earlier evaluation.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,15 +20,15 @@ const readSchema = z.object({
 export type TestRead = z.infer<typeof readSchema>;
 
 export interface Ledger {
-  /** Reads so far; those of runs from before there was a ledger count too. */
+  /** The number of reads, including those from before the ledger existed. */
   count: number;
-  /** In the order of time; fewer than `count` where older reads were counted only. */
+  /** In order of time; fewer than `count` if older reads were only counted. */
   reads: TestRead[];
 }
 
 const ledgerFile = (run: string) => join(runPaths(run).root, "test-reads.jsonl");
 
-/** @throws RunError for a line that is no entry, other than one that was cut off */
+/** @throws RunError for a line that is not an entry, unless it was cut off */
 export function readLedger(run: string): Ledger {
   const reads = linesOf(run).whole.map(({ read }) => read);
   return { count: Math.max(readRecord(run).testReads, reads.length), reads };
@@ -36,11 +36,11 @@ export function readLedger(run: string): Ledger {
 
 interface Lines {
   whole: { line: string; read: TestRead }[];
-  /** What a full disk, a kill or a power cut left of an entry. */
+  /** Incomplete entries, left by a full disk, a killed process or a power failure. */
   torn: string[];
 }
 
-/** How each entry begins, so that one behind what is left of another is found. */
+/** How every entry begins: it finds an entry that follows an incomplete one on the same line. */
 const START = '{"time":"';
 
 function linesOf(run: string): Lines {
@@ -49,20 +49,24 @@ function linesOf(run: string): Lines {
   const found: Lines = { whole: [], torn: [] };
   lines.forEach((line, k) => {
     if (line === "") return;
-    // Earlier versions wrote the next entry behind a torn one, on the same line.
+    // Earlier versions appended the next entry to an incomplete one, on the same line.
     const at = parseRead(line) === undefined ? line.lastIndexOf(START) : 0;
     const rest = line.slice(Math.max(0, at));
     const read = parseRead(rest);
     const isExplained = read === undefined ? k === lines.length - 1 : at <= 0 || line.startsWith(START);
     if (!isExplained)
-      throw new RunError(file, `line ${k + 1} is no entry of the ledger`, "Do not edit it: put the old one back.");
+      throw new RunError(
+        file,
+        `line ${k + 1} is not an entry of the ledger`,
+        "Put the old file back; the ledger must not be edited.",
+      );
     if (read !== undefined) found.whole.push({ line: rest, read });
     if (read === undefined || at > 0) found.torn.push(read === undefined ? line : line.slice(0, at));
   });
   return found;
 }
 
-/** Takes out what is left of entries that were cut off, and says so. The next entry then begins a line. */
+/** Removes incomplete entries and reports that, so that the next entry begins a new line. */
 function mendLedger(run: string): void {
   const file = ledgerFile(run);
   const { whole, torn } = linesOf(run);
@@ -71,7 +75,7 @@ function mendLedger(run: string): void {
   writeFileAtomic(file, text);
   if (torn.length === 0) return;
   const kept = `${whole.length} ${whole.length === 1 ? "entry is" : "entries are"} kept`;
-  const line = `${file}: the end of an entry was lost, to a full disk or a power cut; what was left of it was taken out, ${kept}`;
+  const line = `${file}: the end of an entry was lost (a full disk or a power failure); the rest of that entry was removed, ${kept}`;
   appendLog(run, `${line}: ${torn.join(" ")}`);
   notice(`${line}.`);
 }
@@ -84,7 +88,7 @@ function parseRead(line: string): TestRead | undefined {
   }
 }
 
-/** Writes a read down. @returns the ledger with it */
+/** Appends a read to the ledger. @returns the updated ledger */
 export function enterTestRead(run: string, read: TestRead): Ledger {
   mendLedger(run);
   const { count, reads } = readLedger(run);
@@ -93,7 +97,7 @@ export function enterTestRead(run: string, read: TestRead): Ledger {
   return { count: count + 1, reads: [...reads, read] };
 }
 
-/** Enters that the run's test part is scored now, with the weights that it has. @returns the ledger with it */
+/** Records that the run's test set is scored now with its current weights. @returns the updated ledger */
 export async function noteTestRead(run: string, stages: readonly StageName[], command: string): Promise<Ledger> {
   const hashes = await Promise.all(
     stages.map(async (stage) => [stage, await fileHash(runPaths(run).best(stage))] as const),

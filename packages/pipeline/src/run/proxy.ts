@@ -1,6 +1,6 @@
 /**
- * Requests through an HTTP proxy, as HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY ask for it. The fetch of Node 20 does
- * not read them: https goes through a tunnel (CONNECT, RFC 9110 section 9.3.6), http by its whole address.
+ * Sends requests through the HTTP proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name, which the fetch of Node 20
+ * ignores: https through a tunnel (CONNECT, RFC 9110 section 9.3.6), http by passing the full URL to the proxy.
  */
 import { request as plainRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import { request as secureRequest } from "node:https";
@@ -11,14 +11,14 @@ import { crossThreads } from "../engine/thread-errors.js";
 
 type Environment = Record<string, string | undefined>;
 
-/** A proxy that answers no, or whose address is none. */
+/** A proxy refused a request, or its address is invalid. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
 }
 
 crossThreads(import.meta.url, ProxyError);
 
-/** The proxy that the environment names for an address; null where it is to be reached directly. @throws ProxyError */
+/** The proxy that the environment names for a URL; null for a direct connection. @throws ProxyError */
 export function proxyFor(url: URL, env: Environment): URL | null {
   const named = (name: string) => env[name.toLowerCase()] || env[name] || undefined;
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
@@ -33,7 +33,7 @@ export function proxyFor(url: URL, env: Environment): URL | null {
   return proxy;
 }
 
-/** NO_PROXY as curl reads it: hosts with all that is below them, with or without a port, or * for all. */
+/** NO_PROXY as curl reads it: hosts including their subdomains, with or without a port, or * for all. */
 function isExcluded(url: URL, list: string): boolean {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   const host = url.hostname.toLowerCase().replace(/^\[|\]$/g, "");
@@ -50,7 +50,7 @@ function isExcluded(url: URL, list: string): boolean {
     });
 }
 
-/** As `fetch(url, { headers, signal, redirect: "manual" })`. @throws ProxyError, and what the connection throws */
+/** Like `fetch(url, { headers, signal, redirect: "manual" })`. @throws ProxyError, and the errors of the connection */
 export async function fetchThrough(
   proxy: URL,
   url: URL,
@@ -66,7 +66,7 @@ async function tunnelled(proxy: URL, url: URL, headers: Record<string, string>, 
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const tunnel = await openTunnel(proxy, `${url.hostname}:${url.port || "443"}`, signal);
   const socket = secure({ socket: tunnel, ...(isIP(host) === 0 ? { servername: host } : {}), host });
-  // Without an agent, which would open a connection of its own beside the tunnel.
+  // Without an agent, which would open a second connection beside the tunnel.
   const answer = await answerOf(secureRequest(url, { headers, signal, createConnection: () => socket }));
   answer.once("close", () => tunnel.destroy());
   return answer;
@@ -89,7 +89,7 @@ function openTunnel(proxy: URL, target: string, signal: AbortSignal): Promise<So
   });
 }
 
-/** A proxy's own refusal is told from the server's answer by its code alone. */
+/** Only the status code 407 distinguishes a refusal by the proxy from an answer of the server. */
 async function forwarded(proxy: URL, url: URL, headers: Record<string, string>, signal: AbortSignal) {
   const request = toProxy(proxy, { method: "GET", path: url.href, headers: { ...headers, host: url.host }, signal });
   const response = await answerOf(request);
@@ -111,8 +111,8 @@ function toProxy(proxy: URL, { method, path, headers, signal }: ProxyRequest): C
   const password = decodeURIComponent(proxy.password);
   const known = Buffer.from(`${user}:${password}`).toString("base64");
   const credentials: Record<string, string> = user === "" ? {} : { "proxy-authorization": `Basic ${known}` };
-  const place = { hostname: proxy.hostname.replace(/^\[|\]$/g, ""), port: proxy.port };
-  return open({ ...place, method, path, headers: { ...headers, ...credentials }, signal, agent: false });
+  const address = { hostname: proxy.hostname.replace(/^\[|\]$/g, ""), port: proxy.port };
+  return open({ ...address, method, path, headers: { ...headers, ...credentials }, signal, agent: false });
 }
 
 function answerOf(request: ClientRequest): Promise<IncomingMessage> {
@@ -130,13 +130,13 @@ function asResponse(message: IncomingMessage): Response {
   const status = message.statusCode ?? 500;
   const isEmpty = status === 204 || status === 205 || status === 304;
   if (isEmpty) message.resume();
-  // The two declarations of a stream, Node's and the browser's, name one thing.
+  // Node and the browser declare the same stream type twice.
   const body = isEmpty ? null : (Readable.toWeb(message) as unknown as ReadableStream<Uint8Array>);
   return new Response(body, { status, statusText: message.statusMessage ?? "", headers });
 }
 
 function refusal(proxy: URL, { statusCode, statusMessage }: IncomingMessage): ProxyError {
-  const hint = statusCode === 407 ? "; name and password belong into its address: http://NAME:PASSWORD@HOST:PORT" : "";
+  const hint = statusCode === 407 ? "; put name and password into its address: http://NAME:PASSWORD@HOST:PORT" : "";
   return new ProxyError(`the proxy ${proxy.host} answered ${statusCode} ${statusMessage ?? ""}`.trimEnd() + hint);
 }
 

@@ -1,8 +1,8 @@
-/** The lines of metrics.jsonl that the training curves need. */
+/** Reads the rows of metrics.jsonl from which training curves are drawn. */
 import { existsSync, readFileSync } from "node:fs";
 import { PredictionsError } from "@slicestack/stats";
 
-/** One epoch of one stage; fields as in metrics.jsonl. NaN where a row lacks one. */
+/** One epoch of one stage; fields as in metrics.jsonl. NaN if a row lacks one. */
 export interface TrainingRow {
   stage: string;
   epoch: number;
@@ -13,14 +13,14 @@ export interface TrainingRow {
   val_auroc: number;
   val_quadratic_kappa: number;
   seconds: number;
-  /** Other selection metrics, by their names. */
+  /** Other selection metrics by name. */
   [further: `val_${string}`]: number;
 }
 
 /**
- * Reads metrics.jsonl. Lines without a stage and an epoch (events, notes) are passed over, and so is a last line that
- * was cut off by a kill. None where there is no file: an imported checkpoint was not trained here.
- * @throws PredictionsError with the line for any other line that is no JSON object
+ * Reads metrics.jsonl. Lines without a stage and an epoch (events, notes) are skipped, and so is an incomplete last line, which
+ * a killed process leaves. There are no rows without the file: an imported checkpoint was not trained here.
+ * @throws PredictionsError with the line number if any other line is not a JSON object
  */
 export function readTrainingRows(path: string): TrainingRow[] {
   return existsSync(path) ? parseTrainingRows(readFileSync(path, "utf8"), path) : [];

@@ -7,8 +7,8 @@ import { ConfigError } from "../config/errors.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { claimFolder } from "../data/owned-folder.js";
 import { openDataset, type Dataset } from "../data/store.js";
-import { placeOf } from "../run/place.js";
-import { softwareVersions } from "../run/versions.js";
+import { locationOf } from "../run/dataset-location.js";
+import { softwareVersions } from "../run/software-versions.js";
 import { splitsOf } from "../train/split-for.js";
 import { BaseConfig } from "./base-config.js";
 import { SweepError } from "./errors.js";
@@ -82,7 +82,7 @@ export async function beginSweep(given: string, target: SweepTarget & { command?
   writeSweepRecord(paths.root, {
     version: 1,
     name: spec.name,
-    dataset: placeOf(paths.root, dataset),
+    dataset: locationOf(paths.root, dataset),
     splits,
     seeds,
     folds,

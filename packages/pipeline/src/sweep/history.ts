@@ -1,6 +1,6 @@
 /** What is known of a trial, read from its folder; and the trials of a sweep as points. */
 import { findComponent } from "../config/components.js";
-import { selectionColumn, selectionsOf } from "../run/selection.js";
+import { selectionColumn, selectionsOf } from "../run/epoch-selection.js";
 import { readTrainingRows } from "../run/training-rows.js";
 import { runPaths } from "../run/folder.js";
 import type { RunConfig } from "../config/types.js";

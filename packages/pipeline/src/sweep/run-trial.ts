@@ -9,7 +9,7 @@ import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { predictRun } from "../evaluate/predict-run.js";
 import { writePredictions } from "../evaluate/predictions.js";
 import { readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
-import { findDataset } from "../run/place.js";
+import { findDataset } from "../run/dataset-location.js";
 import { readTrainingRows } from "../run/training-rows.js";
 import { train, type TrainOptions } from "../tasks/train.js";
 import { isFinished } from "../train/checkpoint.js";

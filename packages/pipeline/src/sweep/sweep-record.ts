@@ -3,14 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
-import { datasetPlaceSchema } from "../run/folder.js";
+import { datasetLocationSchema } from "../run/folder.js";
 import { SweepError } from "./errors.js";
 import { sweepPaths } from "./sweep-folder.js";
 
 const recordSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
-  dataset: datasetPlaceSchema,
+  dataset: datasetLocationSchema,
   /** Hashes of the splits, a split a fold. */
   splits: z.array(z.string()).min(1),
   seeds: z.array(z.int().min(0)).min(1),

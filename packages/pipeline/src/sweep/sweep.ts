@@ -1,7 +1,7 @@
 /** A sweep that has begun: its points and trials, where the next points come from, and which are given up. */
 import type { RunConfig } from "../config/types.js";
 import { ConfigError } from "../config/errors.js";
-import { findDataset } from "../run/place.js";
+import { findDataset } from "../run/dataset-location.js";
 import { SuccessiveHalving } from "./asha.js";
 import { BaseConfig, settingsKey } from "./base-config.js";
 import { reportOf } from "./history.js";

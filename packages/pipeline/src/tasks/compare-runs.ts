@@ -53,7 +53,7 @@ interface Scored {
 }
 
 /**
- * @throws FolderError where `out` holds something else; RunError for a run that was not scored; PredictionsError where test
+ * @throws FolderError if `out` holds something else; RunError for a run that was not scored; PredictionsError where test
  *   sets, subjects, labels or classes differ, naming the difference; ShapeError for fewer than two runs
  */
 export async function compareRuns(options: CompareOptions): Promise<CompareResult> {
@@ -114,7 +114,7 @@ function scoredGroup(folder: string, model: string | undefined): Scored {
   return { name: run.name, folder: paths.root, run, predictions, folds: crossValidated ? folds() : null };
 }
 
-/** @throws PredictionsError where the file is missing or has no such model */
+/** @throws PredictionsError if the file is missing or has no such model */
 function testPredictions(file: string, model: string): Predictions {
   if (!existsSync(file)) throw new PredictionsError("not found; score the run again", file);
   const all = readPredictions(file).filter(({ part }) => part === "test");

@@ -44,7 +44,7 @@ export class DemoStopped extends Error {
   }
 }
 
-/** @throws DemoStopped, FolderError where `out` holds somebody else's scans, data or run   @throws the signal's reason */
+/** @throws DemoStopped, FolderError if `out` holds somebody else's scans, data or run   @throws the signal's reason */
 export function runDemo(options: DemoOptions): Promise<DemoResult> {
   return inOneSession(options, runDemoInSession);
 }

@@ -26,9 +26,9 @@ import {
   type GroupRecord,
   type Member,
 } from "../run/group.js";
-import { openRun, takeMovedData, type OpenRun } from "../run/open.js";
-import { isMoved, placeOf } from "../run/place.js";
-import { withoutDefaultWindow } from "../run/window.js";
+import { openRun, takeMovedData, type OpenRun } from "../run/open-run.js";
+import { isMoved, locationOf } from "../run/dataset-location.js";
+import { withoutDefaultWindow } from "../run/default-window.js";
 import { analyse } from "../evaluate/analysis/analysis.js";
 import { compareModels, type ModelDifference } from "../evaluate/compare/models.js";
 import { evaluate, type EvaluateOptions, type EvaluateResult } from "./evaluate.js";
@@ -90,7 +90,7 @@ interface EvaluatedMember {
 
 /**
  * Evaluates every member as `evaluate` does, in its own folder, then all of them together in the group's.
- * @throws RunError where a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
+ * @throws RunError if a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
  */
 export function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
   return inOneSession(options, evaluateGroupInSession);
@@ -254,7 +254,7 @@ function takeMovedGroup(group: string, data: string): boolean {
   const record = readGroup(group);
   if (!isMoved(group, record.dataset, data)) return false;
   for (const member of record.members) takeMovedData(groupPaths(group).member(member), data);
-  writeGroup(group, { ...record, dataset: placeOf(group, openDataset(data)) });
+  writeGroup(group, { ...record, dataset: locationOf(group, openDataset(data)) });
   return true;
 }
 

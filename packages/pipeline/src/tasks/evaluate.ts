@@ -12,8 +12,8 @@ import { refuseUnwritable } from "../engine/system-errors.js";
 import { checkFile } from "../run/checksums.js";
 import { runPaths } from "../run/folder.js";
 import { noteTestRead, readLedger } from "../run/ledger.js";
-import { checkTrained, takeMovedData, type OpenRun } from "../run/open.js";
-import { verifyOnce } from "../run/verified.js";
+import { checkTrained, takeMovedData, type OpenRun } from "../run/open-run.js";
+import { verifyOnce } from "../run/verify-once.js";
 import type { Protocol } from "../evaluate/analysis/protocols.js";
 import { costReport, type CostReport } from "../evaluate/cost.js";
 import type { MetricsFile } from "../evaluate/metrics-file.js";
@@ -33,7 +33,7 @@ import {
   votePredictions,
   type ScoredPart,
 } from "../evaluate/run-predictions.js";
-import { selectionsOf } from "../run/selection.js";
+import { selectionsOf } from "../run/epoch-selection.js";
 import { openTestPart, type OtherData, type TestPart } from "../evaluate/test-part.js";
 import { readSubjectTable, subgroupColumns } from "../evaluate/subject-table.js";
 import type { PredictJob, PredictOutcome } from "../evaluate/predict-job.js";

@@ -11,7 +11,7 @@ import type { TaskVolume } from "../data/task.js";
 import { storedVolume } from "../inspect/read.js";
 import { svgToPng } from "../page/drawing.js";
 import { usePluginsOf } from "../models/spec-file.js";
-import { checkTrained, openRun, type OpenRun } from "../run/open.js";
+import { checkTrained, openRun, type OpenRun } from "../run/open-run.js";
 import { ExplainError } from "../explain/errors.js";
 import { orderFigure } from "../explain/figure.js";
 import { mapPicture } from "../explain/picture.js";
@@ -19,7 +19,7 @@ import { mapInSource } from "../explain/source-map.js";
 import { MAP_KINDS, type MapKind, type SubjectExplained } from "../explain/subject.js";
 import { MAP_NAMES, summarise, titled, type Summary } from "../explain/summary.js";
 import type { BaselineKind } from "../explain/volume-function.js";
-import { verifyOnce } from "../run/verified.js";
+import { verifyOnce } from "../run/verify-once.js";
 import type { ExplainEvent, ExplainJob, ExplainOutcome } from "../explain/explain-job.js";
 import type { ExplainResult } from "../explain/explain-result.js";
 

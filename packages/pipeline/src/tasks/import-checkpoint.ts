@@ -9,14 +9,14 @@ import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
-import { modelText } from "../models/describe.js";
+import { modelText } from "../models/describe-weights.js";
 import { checkRecorded, writeRecorded } from "../weights/recorded.js";
 import { readWeights } from "../weights/weights.js";
-import { loadInto } from "../models/load.js";
-import { createHeadFor, createSliceModel, createVolumeModel } from "../models/create.js";
+import { loadInto } from "../models/load-weights.js";
+import { createHeadFor, createSliceModel, createVolumeModel } from "../models/create-by-name.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { RunError, runPaths, writeRecord } from "../run/folder.js";
-import { softwareVersions } from "../run/versions.js";
+import { softwareVersions } from "../run/software-versions.js";
 import { recognise, type Recognised } from "../models/recognise.js";
 import { settingsOf, type Given, type Settings } from "../models/imported-settings.js";
 
@@ -47,7 +47,7 @@ export interface ImportResult {
 export function importCheckpoint(options: ImportOptions): ImportResult {
   const { checkpoint, out, command = "importCheckpoint() of @slicestack/pipeline" } = options;
   const run = resolve(out);
-  if (existsSync(runPaths(run).record)) throw new RunError(run, "is a run already", "Choose another folder.");
+  if (existsSync(runPaths(run).record)) throw new RunError(run, "already holds a run", "Choose another folder.");
   refuseForeign(run, "run");
   return scope(() => {
     const { tensors, hash, notes: readNotes } = readWeights(checkpoint);

@@ -27,11 +27,11 @@ import {
   type Member,
 } from "../run/group.js";
 import { specOfTraining } from "../models/spec-of-training.js";
-import { keepPlace, openRun } from "../run/open.js";
-import { placeOf } from "../run/place.js";
+import { recordLocation, openRun } from "../run/open-run.js";
+import { locationOf } from "../run/dataset-location.js";
 import { foldsOf, splitFor } from "../train/split-for.js";
 import { ofGroup, orMoved } from "../train/moved.js";
-import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
+import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
 import { checkInitFrom } from "../train/init-from.js";
 import {
   checkedTask,
@@ -129,7 +129,7 @@ async function trainMembers(
   for (const [k, { member, split }] of plans.entries()) {
     const run = groupPaths(out).member(member);
     if (asked.every((name) => member.trained.includes(name))) {
-      if (split !== undefined) keepPlace(run, openRun(run, options.data));
+      if (split !== undefined) recordLocation(run, openRun(run, options.data));
       result.members.push({ name: member.name, run, best: null });
       continue;
     }
@@ -241,7 +241,7 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
       created: new Date().toISOString(),
       command,
       status: "training",
-      dataset: placeOf(out, dataset),
+      dataset: locationOf(out, dataset),
       configHash: configHash(config),
       configSha256: sha256Of(yaml),
       splitHash: splitsHash(splits),
@@ -275,5 +275,5 @@ function goOn(out: string, options: GroupOptions): () => GroupRecord {
       "Give the data set of the group with --data, or start a new group.",
     );
   // As it is by then: another process may have trained members before the folder was free.
-  return () => ({ ...readGroup(out), dataset: placeOf(out, dataset) });
+  return () => ({ ...readGroup(out), dataset: locationOf(out, dataset) });
 }

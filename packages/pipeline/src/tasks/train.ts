@@ -18,18 +18,18 @@ import { foldNumber, splitText, type Split } from "../data/split/split.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { taskOf, type Task } from "../data/task.js";
 import { findPretrained } from "../models/pretrained.js";
-import { trunkDepth } from "../models/create.js";
+import { trunkDepth } from "../models/create-by-name.js";
 import { specOfTraining } from "../models/spec-of-training.js";
 import { usePluginsOf, writeSpec } from "../models/spec-file.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { addChecksums, checkFile, isTrainingFile, suspendChecksums } from "../run/checksums.js";
-import { checkCache } from "../run/cache.js";
-import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace.js";
-import { keepPlace, openRun } from "../run/open.js";
-import { verifyOnce } from "../run/verified.js";
-import { placeOf } from "../run/place.js";
-import { softwareVersions } from "../run/versions.js";
-import { resolveWindow, withWindowOf } from "../run/window.js";
+import { checkCache } from "../run/cache-folder.js";
+import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
+import { recordLocation, openRun } from "../run/open-run.js";
+import { verifyOnce } from "../run/verify-once.js";
+import { locationOf } from "../run/dataset-location.js";
+import { softwareVersions } from "../run/software-versions.js";
+import { resolveWindow, withWindowOf } from "../run/default-window.js";
 import { isBegun, isFinished } from "../train/checkpoint.js";
 import type { StartCheck } from "../train/check-start.js";
 import { classWarnings } from "../train/class-warnings.js";
@@ -169,7 +169,7 @@ async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Pro
   }
 }
 
-/** @throws RunError where a part of the split is empty, and as checkStages */
+/** @throws RunError if a part of the split is empty, and as checkStages */
 export function checkedTask(run: string, config: RunConfig, dataset: Dataset, split: Split, worldSize: number): Task {
   const task = taskOf(config, dataset, split);
   checkOrdinal(config, task.classes, stagesOf(config));
@@ -256,7 +256,7 @@ export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "da
     metrics,
     "Put the old file back, or remove it: the run then goes on without the rows of the epochs before.",
   );
-  return () => keepPlace(run, opened);
+  return () => recordLocation(run, opened);
 }
 
 /** Everything that can be refused, before anything is written. @returns what writes it */
@@ -300,7 +300,7 @@ async function planRun(
     writeSpec(run, spec);
     writeRecord(run, {
       version: 1,
-      dataset: placeOf(run, dataset),
+      dataset: locationOf(run, dataset),
       splitHash: split.hash,
       configSha256: sha256Of(yaml),
       created: new Date().toISOString(),

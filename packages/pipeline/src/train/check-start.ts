@@ -5,8 +5,8 @@ import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
-import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
+import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load-weights.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
 import type { ModelSpec } from "../models/spec.js";
 import type { Module } from "@slicestack/torch/nn";
 import { initSource } from "./init-from.js";
@@ -22,7 +22,7 @@ export interface StartCheck {
   split: Split;
   /** Whether the slice stage is trained here, and not taken from another run. */
   trainsSlices: boolean;
-  /** The file of slice.pretrained; null where there is none. */
+  /** The file of slice.pretrained; null if there is none. */
   pretrained: string | null;
   world: World;
 }

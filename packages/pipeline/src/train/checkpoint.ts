@@ -93,7 +93,7 @@ export const isBegun = (run: string, stage: StageName): boolean =>
 
 const hasStates = (folder: string): boolean => stateFiles.some((file) => existsSync(join(folder, file)));
 
-/** Where a stage ended; null where something of it is left to train. */
+/** Where a stage ended; null if something of it is left to train. */
 export function endOf(run: string, stage: StageName): StageState | null {
   try {
     const { states, finished } = pointerOf(runPaths(run).state(stage));
@@ -124,7 +124,7 @@ function endOfWeights(run: string, stage: StageName): StageState | null {
 
 export const isFinished = (run: string, stage: StageName): boolean => endOf(run, stage) !== null;
 
-/** @throws Error where it is damaged or gone */
+/** @throws Error if it is damaged or gone */
 const pointerOf = (file: string): Pointer => pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 
 export interface CheckpointOptions {
@@ -203,7 +203,7 @@ export class Checkpoints {
     });
   }
 
-  /** Loads everything back; undefined where the stage has not begun. @throws CheckpointError where no state is whole */
+  /** Loads everything back; undefined if the stage has not begun. @throws CheckpointError if no state is whole */
   restore(parts: Parts): StageState | undefined {
     const pointer = this.#pointer();
     if (pointer === undefined) return undefined;
@@ -325,7 +325,7 @@ function writeSealed(path: string, tensors: ReadonlyMap<string, Tensor>, metadat
   });
 }
 
-/** Where a state stands, and the hash of its file; null where it is not there, or not as it was written. */
+/** Where a state stands, and the hash of its file; null if it is not there, or not as it was written. */
 function openSealed(path: string): { sha256: string; totalSteps: number; epoch: number } | null {
   try {
     using file = new WeightsFile(path);

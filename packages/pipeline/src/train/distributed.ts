@@ -68,7 +68,7 @@ export interface Shard<T> {
   lossScale: number;
 }
 
-/** Consecutive parts, as equal as can be; the last are empty where there are more ranks than items. */
+/** Consecutive parts, as equal as can be; the last are empty if there are more ranks than items. */
 export function shardBatch<T>(batch: readonly T[], rank: number, ranks: number): Shard<T> {
   if (!Number.isInteger(rank) || !Number.isInteger(ranks) || rank < 0 || rank >= ranks)
     throw new RangeError(`shardBatch: expected a rank from 0 to ranks - 1, received ${rank} of ${ranks}`);

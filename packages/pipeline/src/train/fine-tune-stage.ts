@@ -14,7 +14,7 @@ import type { RunConfig } from "../config/types.js";
 import { batchesOf, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { augmentedStack } from "../predict/augmented-stack.js";
-import type { Joint } from "../models/joint.js";
+import type { Joint } from "../models/trunk-with-head.js";
 import { embedSlices, predictVolumes, stackVolumes, type Compute, type StackedVolume } from "../predict/forward.js";
 import type { SliceStore } from "../input/slices.js";
 import { Objective } from "./losses/objective.js";

@@ -6,7 +6,7 @@ import type { Compute } from "../predict/forward.js";
 import type { Piece, Stage, Validation } from "./stage.js";
 import { EngineError } from "./errors.js";
 
-/** @throws EngineError which names the layer where it begins */
+/** @throws EngineError which names the layer if it begins */
 export function refuseNonFinite<T, I>(
   { stage, input, pieces, compute }: { stage: Stage<T, I>; input: I; pieces: Piece[]; compute: Compute },
   what: { loss: number; gradient: number; epoch: number; step: number },
@@ -26,7 +26,7 @@ export function refuseNonFinite<T, I>(
   );
 }
 
-/** The scores on val. @throws EngineError where the model no longer gives numbers: before the epoch is saved */
+/** The scores on val. @throws EngineError if the model no longer gives numbers: before the epoch is saved */
 export function finiteValidation<T, I>({ name, model, validate }: Stage<T, I>, epoch: number): Validation {
   const validation = numbersOf(validate);
   if (validation !== null) return validation;

@@ -2,7 +2,7 @@
 import type { JobContext } from "../engine/job.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 import type { Progress } from "../engine/progress.js";
 
 /** A part of a run as progress names it, with its size in passes of a slice through the trunk. */

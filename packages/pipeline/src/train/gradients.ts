@@ -1,7 +1,7 @@
 /** A parameter that is to learn and gets no gradient would stay as it was drawn, unnoticed, for the whole training. */
 import { scope } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { unusedParameters } from "../models/common/unused.js";
+import { unusedParameters } from "../models/common/unused-parameters.js";
 import { EngineError } from "./errors.js";
 
 const mostNamed = 8;

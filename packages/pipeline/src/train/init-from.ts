@@ -12,8 +12,8 @@ export interface Source {
 }
 
 /**
- * The file of that run for a stage; null where it has no such head, so that the head begins anew.
- * @throws RunError where it is no run, is not trained, or has other models
+ * The file of that run for a stage; null if it has no such head, so that the head begins anew.
+ * @throws RunError if it is no run, is not trained, or has other models
  */
 export function initSource(config: RunConfig, stage: StageName): Source | null {
   const run = config.initFrom!;

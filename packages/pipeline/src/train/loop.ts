@@ -117,7 +117,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
 
 /**
  * Runs a step; where memory runs out, halves the pieces that a batch is computed in, and says so. @returns null then
- * @throws OutOfMemoryError where the smallest piece does not fit, or where other processes would wait for ever
+ * @throws OutOfMemoryError if the smallest piece does not fit, or where other processes would wait for ever
  */
 function inMemory(
   state: StageState,

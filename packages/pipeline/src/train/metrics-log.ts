@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
-import { selectionColumn, type Selection } from "../run/selection.js";
+import { selectionColumn, type Selection } from "../run/epoch-selection.js";
 import { EventFile } from "./tensorboard.js";
 
 export interface EpochRow {
@@ -17,7 +17,7 @@ export interface EpochRow {
   val_accuracy: number;
   val_balanced_accuracy: number;
   val_macro_f1: number;
-  /** NaN where val has one class alone: null in the file. */
+  /** NaN if val has one class alone: null in the file. */
   val_auroc: number;
   val_quadratic_kappa: number;
   learning_rate: number;

@@ -7,7 +7,7 @@ import { threadsOf, type World } from "./world.js";
 
 export type ComputeRequest = Pick<RunConfig, "device" | "threads" | "precision">;
 
-/** Of this process: its own GPU, its share of the cores. @throws ConfigError where it has no such device */
+/** Of this process: its own GPU, its share of the cores. @throws ConfigError if it has no such device */
 export function computeOf(compute: ComputeRequest, world: World): ComputePlan {
   const plan = planCompute(compute);
   if (world.worldSize === 1) return plan;

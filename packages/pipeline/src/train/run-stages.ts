@@ -7,16 +7,16 @@ import { JobStopped, stopIfAsked } from "../engine/job.js";
 import type { StageName } from "../config/stages.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../predict/features.js";
-import { Joint } from "../models/joint.js";
+import { Joint } from "../models/trunk-with-head.js";
 import { SliceStore } from "../input/slices.js";
 import { datasetSource } from "../input/source.js";
 import { VolumeStore } from "../input/volumes.js";
 import { componentOf } from "../models/component.js";
-import { createHead, createNetwork, createTrunk } from "../models/create-model.js";
-import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load.js";
+import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
+import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load-weights.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import { readRecord, RunError, runPaths, SLICE_STAGE_SPLIT, writeRecord } from "../run/folder.js";
-import type { OpenRun } from "../run/open.js";
+import type { OpenRun } from "../run/open-run.js";
 import { Checkpoints, endOf, isBegun } from "./checkpoint.js";
 import { localBatchNorms } from "./distributed.js";
 import { fineTuneStage } from "./fine-tune-stage.js";
@@ -30,7 +30,7 @@ export interface Training<Spec extends ModelSpec = ModelSpec> extends OpenRun {
   /** What is trained. */
   spec: Spec;
   stageRun: StageRun;
-  /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
+  /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
   pretrained: string | null;
   /** Whether this process keeps the records of the run. */
   isFirst: boolean;
@@ -238,7 +238,7 @@ function startFrom(training: Training, stage: StageName, model: Module): void {
   recordStart(training, key, source.file, loadForNewClasses(model, source.file, source.prefix));
 }
 
-/** Kept with the run: which file it started from, and how that was read. @throws RunError where it knows this data set otherwise split */
+/** Kept with the run: which file it started from, and how that was read. @throws RunError if it knows this data set otherwise split */
 function recordStart(training: Training, key: string, file: string, { hash, metadata, notes }: Loaded): void {
   refuseForeignSplit(training, file, metadata);
   note(training, key, [`${basename(file)}, SHA-256 ${hash}.`, ...notes].join(" "));

@@ -52,7 +52,7 @@ function meanAuroc(labels: readonly number[], probabilities: readonly (readonly 
 
 /** The scores of an epoch that its row keeps, and the one that its stage selects by. */
 export type ScoredEpoch = Omit<Validation, "labels" | "probabilities" | "classes"> & {
-  /** The selection metric itself: a loss as a loss, NaN where it is undefined. */
+  /** The selection metric itself: a loss as a loss, NaN if it is undefined. */
   selected: number;
 };
 

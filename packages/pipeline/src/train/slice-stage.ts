@@ -7,7 +7,7 @@ import type { RunConfig } from "../config/types.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { predictSlices, rowsOf, type Compute } from "../predict/forward.js";
-import { leastSlices } from "../models/create.js";
+import { leastSlices } from "../models/create-by-name.js";
 import type { SliceStore } from "../input/slices.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { mixes, mixSlices } from "./losses/mixing.js";

@@ -28,7 +28,7 @@ export function splitFor(dataset: Dataset, config: Pick<RunConfig, "split">, fol
   );
 }
 
-/** The folds of a cross-validation. @throws SplitError where the data set has none, with the command that makes them */
+/** The folds of a cross-validation. @throws SplitError if the data set has none, with the command that makes them */
 export function foldsOf(dataset: Dataset, fold: number | "all"): Split[] {
   const file = splitPath(dataset);
   const splits = existsSync(file) ? readSplits(file) : [];

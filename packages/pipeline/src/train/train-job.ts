@@ -4,7 +4,7 @@ import { stagesOf, type StageName } from "../config/stages.js";
 import { specOfRun } from "../models/spec-file.js";
 import { describeEnvironment, startCompute, type ComputePlan } from "../run/compute.js";
 import { PEAK_MEMORY, readRecord, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
-import { openRun } from "../run/open.js";
+import { openRun } from "../run/open-run.js";
 import { isFinished } from "./checkpoint.js";
 import { awaitRanks, joinWorld } from "./distributed.js";
 import { Forecast, piecesOfRun } from "./forecast.js";
@@ -21,7 +21,7 @@ export interface TrainJob {
   data: string;
   stage: StageName | "all";
   resume: boolean;
-  /** The file of slice.pretrained; null where there is none, or where the slice stage is past its start. */
+  /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
   pretrained: string | null;
   world: World;
   /** Device, threads and precision as configured: what is needed before the run folder is there. */

@@ -51,7 +51,7 @@ export const alone: World = {
 
 /**
  * The nearest starter wins: our launcher inside of torchrun or srun, torchrun inside of srun. Without any, a world of one.
- * @throws WorldError where a starter's variables are there in part, or contradict each other
+ * @throws WorldError if a starter's variables are there in part, or contradict each other
  */
 export function worldFromEnvironment(env: Env): World | UnresolvedWorld {
   if (env[OWN.rank] !== undefined || env[OWN.worldSize] !== undefined) return ownWorld(env);

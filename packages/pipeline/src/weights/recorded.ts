@@ -28,7 +28,7 @@ function record(file: string, hashes: readonly string[]): void {
   writeFileAtomic(hashFileOf(file), hashes.map((hash) => `${hash}  ${basename(file)}\n`).join(""));
 }
 
-/** @param hash SHA-256 of the file, as it was read   @throws CheckpointError where another one was recorded */
+/** @param hash SHA-256 of the file, as it was read   @throws CheckpointError if another one was recorded */
 export function checkRecorded(file: string, hash: string): void {
   const recorded = recordedHashes(file);
   if (recorded === null || recorded.includes(hash)) return;
@@ -42,7 +42,7 @@ export function checkRecorded(file: string, hash: string): void {
   );
 }
 
-/** Of the weights that may be there; null where none were recorded: an earlier version wrote them, or another program. */
+/** Of the weights that may be there; null if none were recorded: an earlier version wrote them, or another program. */
 export function recordedHashes(file: string): string[] | null {
   if (!file.endsWith(".safetensors") || !existsSync(hashFileOf(file))) return null;
   const lines = readFileSync(hashFileOf(file), "utf8").split("\n");

@@ -34,7 +34,7 @@ export function writeSafetensors(
   return sha256;
 }
 
-/** @throws CheckpointError where the file is missing, cut, or not safetensors */
+/** @throws CheckpointError if the file is missing, cut, or not safetensors */
 export function readSafetensors(path: string): Safetensors {
   return loadFile(path);
 }

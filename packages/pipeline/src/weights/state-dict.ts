@@ -41,7 +41,7 @@ const wrapperPrefixes = ["module.", "_orig_mod.", "model.", "net."];
 const lightningKey = "pytorch-lightning_version";
 const mostShown = 200;
 
-/** @throws the fault made from a problem and its remedy, where there are no weights or more than one choice */
+/** @throws the fault made from a problem and its remedy, if there are no weights or more than one choice */
 export function findWeights(root: PickleValue, fault: (problem: string, remedy: string) => Error): FoundWeights {
   if (!(root instanceof Map))
     throw fault(

@@ -25,7 +25,7 @@ export interface Weights {
 /**
  * Reads safetensors, .pth and .pt files. Nothing of a file is run, whatever it says.
  * @param wanted names to read; default all
- * @throws CheckpointError where the file is missing, damaged, of another kind, or names more than weights need
+ * @throws CheckpointError if the file is missing, damaged, of another kind, or names more than weights need
  */
 export function readWeights(path: string, wanted: (name: string) => boolean = () => true): Weights {
   using opened = new OpenWeights(path);
@@ -76,7 +76,7 @@ function contents(file: WeightsFile, format: WeightsFormat): FoundWeights {
 }
 
 /** Files that are taken for weights by mistake, by how they begin. */
-const strangers: [start: string, what: string][] = [
+const unclaimed: [start: string, what: string][] = [
   ["version https://git-lfs", "a pointer of Git LFS, not the file itself: fetch it with git lfs pull"],
   ["<", "a web page or XML: the download went wrong"],
   ["\x1f\x8b", "a gzip file: unpack it first"],
@@ -92,7 +92,7 @@ function formatOf(file: WeightsFile): WeightsFormat {
   // A header's length in 8 bytes, then JSON.
   if (text[8] === "{") return "safetensors";
   const remedy = 'Give safetensors, or what torch.save(model.state_dict(), "weights.pth") writes.';
-  const stranger = strangers.find(([begin]) => text.startsWith(begin));
+  const stranger = unclaimed.find(([begin]) => text.startsWith(begin));
   if (stranger !== undefined) throw file.fault(`is ${stranger[1]}`, remedy);
   if (start[0] === 0x80 && (start[1] ?? 0) <= 5)
     throw file.fault("is a pickle, but not one that torch.save wrote", remedy);

@@ -144,5 +144,8 @@ test("a command that is started in a folder that is gone says so", () => {
     code: "ENOENT",
     syscall: "uv_cwd",
   });
-  assert.match(String(explained(error)), /the folder that the command was started in is gone\. Go to a folder/);
+  assert.match(
+    String(explained(error)),
+    /the folder that the command was started in no longer exists\. Change to an existing folder/,
+  );
 });

@@ -17,7 +17,7 @@ import { datasetSource } from "../../src/input/source.js";
 import { loadFromRun, openModel } from "../../src/predict/open-model.js";
 import { predictorOf } from "../../src/predict/predictor.js";
 import { specOfRun } from "../../src/models/spec-file.js";
-import { openRun } from "../../src/run/open.js";
+import { openRun } from "../../src/run/open-run.js";
 import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "../train/support.js";
 import { openPage, skipWithoutChromium } from "./chromium.js";

@@ -11,7 +11,7 @@ import { externalFolder } from "../../src/evaluate/output-folder.js";
 import { openTestPart, type OtherData } from "../../src/evaluate/test-part.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readRecord } from "../../src/run/folder.js";
-import { openRun } from "../../src/run/open.js";
+import { openRun } from "../../src/run/open-run.js";
 import { train } from "../../src/tasks/train.js";
 import { rewriteDataset } from "../data/rewritten.js";
 import { phantomData } from "../import/support.js";

@@ -34,7 +34,7 @@ test("runs below a folder, in the order of their names, with state, scores and c
   const runs = listRuns(folder);
   assert.deepEqual(names(runs), ["broken", "nine", "ten", "good"]);
   const [broken, nine, ten, good] = runs as [RunRow, RunRow, RunRow, RunRow];
-  assert.match(broken.problem ?? "", /expected JSON/);
+  assert.match(broken.problem ?? "", /expected the JSON/);
   assert.deepEqual([nine.status, nine.epochs, nine.test, nine.testReads], ["stopped", 0, null, 0]);
   assert.deepEqual(
     [good.status, good.epochs, good.val, good.select, good.testReads],
@@ -44,7 +44,7 @@ test("runs below a folder, in the order of their names, with state, scores and c
   assert.deepEqual(good.curves, [{ stage: "volume", select: "macro F1", values: [0.3, 0.65, 0.6, 0.5] }]);
   const table = runsText(runs);
   assert.match(table, /^good +good +2\.5d +scored .* 0\.65 +macro F1 +\d\.\d\d \[.*▁█▇▅$/m);
-  assert.match(table, /^broken: .*run\.json: expected JSON/m);
+  assert.match(table, /^broken: .*run\.json: expected the JSON/m);
   assert.equal(runsText([]), "No run here.");
   assert.deepEqual(listRuns(join(folder, "nowhere")), []);
 });
@@ -137,6 +137,6 @@ test("the ledger: reads from before it count too, a line cut off by a kill is pa
   writeFileSync(file, `nonsense\n${readFileSync(file, "utf8")}`);
   assert.throws(
     () => readLedger(run),
-    (error) => error instanceof RunError && /line 1 is no entry/.test(error.message),
+    (error) => error instanceof RunError && /line 1 is not an entry/.test(error.message),
   );
 });

@@ -16,7 +16,7 @@ import { explainText } from "../../src/explain/explain-text.js";
 import { train } from "../../src/tasks/train.js";
 import { claimFolder } from "../../src/data/owned-folder.js";
 import { RunError } from "../../src/run/folder.js";
-import { keepPlace, openRun } from "../../src/run/open.js";
+import { recordLocation, openRun } from "../../src/run/open-run.js";
 import { scratch, smallConfig } from "../train/support.js";
 
 const folder = scratch();
@@ -138,7 +138,7 @@ test("voxels that were changed after they were prepared are explained by nobody"
   writeFileSync(file, bytes);
   const run = join(folder, "of changed");
   cpSync(join(folder, "stacked"), run, { recursive: true });
-  keepPlace(run, openRun(run, moved));
+  recordLocation(run, openRun(run, moved));
   await assert.rejects(explained(run, { out: join(folder, "never") }), {
     name: "DatasetError",
     message: /slices\.npy: the voxels of \S+ are not those that were prepared/,

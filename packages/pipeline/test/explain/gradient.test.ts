@@ -4,7 +4,7 @@ import { manualSeed, randn, scope } from "@slicestack/torch";
 import { gradCam } from "../../src/explain/grad-cam.js";
 import { headReadOut, SliceFunction, voteReadOut } from "../../src/explain/slice-function.js";
 import { Maps3dHead } from "../../src/models/networks/maps-3d.js";
-import { createHead, createSliceModel } from "../../src/models/create.js";
+import { createHead, createSliceModel } from "../../src/models/create-by-name.js";
 import { headNames } from "../../src/models/catalogue.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { fromTypedArray, ones, scope, type Tensor } from "@slicestack/torch";
 import { Conv2d, Linear, Sequential, type Layer, type Module } from "@slicestack/torch/nn";
 import { traceShapes } from "@slicestack/torch/trace";
-import type { VolumeSize } from "../../src/models/common/sizes.js";
+import type { VolumeSize } from "../../src/models/common/input-sizes.js";
 import { ExplainError } from "../../src/explain/errors.js";
 import { classActivation } from "../../src/explain/grad-cam.js";
 import { targetLayer } from "../../src/explain/layers.js";
 import { tapped } from "../../src/explain/tap.js";
-import { createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { leakFree } from "../models/support.js";
 
 leakFree("by default the last stage whose maps are at least 7 x 7, of every trunk and 3D model", () => {

@@ -6,7 +6,7 @@ import { VoxelFunction } from "../../src/explain/voxel-function.js";
 import { MeanHead } from "../../src/models/heads/pooled.js";
 import { Maps3dHead } from "../../src/models/networks/maps-3d.js";
 import { ordinalOutputs, softmaxOutputs } from "../../src/models/outputs.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { headNames } from "../../src/models/catalogue.js";
 import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { SliceStore } from "../../src/input/slices.js";

@@ -9,7 +9,7 @@ import { integratedGradients } from "../../src/explain/integrated-gradients.js";
 import { headReadOut, SliceFunction, voteReadOut, type ReadOut } from "../../src/explain/slice-function.js";
 import type { VolumeFunction } from "../../src/explain/volume-function.js";
 import { VoxelFunction } from "../../src/explain/voxel-function.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";

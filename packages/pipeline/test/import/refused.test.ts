@@ -9,8 +9,8 @@ import { CheckpointError } from "@slicestack/torch/safetensors";
 import { writeSafetensors } from "../../src/weights/safetensors.js";
 import { evaluate } from "../../src/tasks/evaluate.js";
 import { importCheckpoint } from "../../src/tasks/import-checkpoint.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
-import { openRun } from "../../src/run/open.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
+import { openRun } from "../../src/run/open-run.js";
 import { train } from "../../src/tasks/train.js";
 import { torchvisionShapes } from "../models/support.js";
 import { scratch, smallConfig } from "../train/support.js";
@@ -65,7 +65,7 @@ test("another number of classes than the configuration has: both numbers, and th
   refused(
     file,
     { config, overrides },
-    /holds 2d_cnn of 3 classes, the configuration has 2 \(class_mapping \{0: 0, 1: 1, 2: 1\}\)/,
+    /holds 2d_cnn with 3 classes, the configuration has 2 \(class_mapping \{0: 0, 1: 1, 2: 1\}\)/,
   );
   refused(file, { overrides: { "task.classes_to_include": "[0, 2]" } }, /has 2 \(classes_to_include \[0, 2\]\)/);
 });
@@ -75,15 +75,11 @@ test("another model or method than the configuration's: what the file is, and wh
   refused(
     file,
     { config: publishedConfig("resnet_no_dropout") },
-    /holds 2d_cnn or slice_cnn \(2 classes.*the configuration asks for custom_resnet, method 2d/,
+    /holds 2d_cnn or slice_cnn \(2 classes.*the configuration expects custom_resnet, method 2d/,
   );
-  refused(
-    file,
-    { config: publishedConfig("attn") },
-    /a model of method 2d; the configuration asks for attn, method 3d/,
-  );
+  refused(file, { config: publishedConfig("attn") }, /a model of method 2d; the configuration expects attn, method 3d/);
   const attn = saved("attn", () => createVolumeModel({ model: "attn" }, 2, [32, 32, 32]));
-  refused(attn, { config: publishedConfig("simple_modular") }, /holds attn .*asks for simple_modular, method 3d/);
+  refused(attn, { config: publishedConfig("simple_modular") }, /holds attn .*expects simple_modular, method 3d/);
 });
 
 test("names that are missing, unexpected or of another shape are listed", () => {
@@ -111,7 +107,7 @@ test("no model of the zoo: its first names, and the names that are known", () =>
   refused(
     file,
     {},
-    /its 1 tensors begin with encoder\.patch_embed\.weight \[8, 3, 4, 4\]\. Known are.*two_stage \(resnet\.resnet\.conv1\.weight/,
+    /its 1 tensors begin with encoder\.patch_embed\.weight \[8, 3, 4, 4\]\. Models are recognised by.*two_stage \(resnet\.resnet\.conv1\.weight/,
   );
 });
 
@@ -128,14 +124,18 @@ test("a head alone, ImageNet's classifier and a trunk without one are not scored
       weights.delete("fc.bias");
       if (classes !== null) weights.set("fc.weight", randn([classes, 512])).set("fc.bias", randn([classes]));
     });
-  refused(resnet("imagenet", 1000), {}, /resnet18 of ImageNet's 1000 classes\. Train from it: slice\.pretrained: /);
-  refused(resnet("trunk", null), {}, /resnet18 trunk without a classifier\. Train from it/);
-  refused(resnet("many", 200), {}, /has 200 classes, at most 128/);
+  refused(
+    resnet("imagenet", 1000),
+    {},
+    /resnet18 for the 1000 classes of ImageNet\. To train from it, set slice\.pretrained to /,
+  );
+  refused(resnet("trunk", null), {}, /resnet18 trunk without a classifier\. To train from it/);
+  refused(resnet("many", 200), {}, /has 200 classes, but at most 128/);
 });
 
 test("a size that the weights do not tell has to be given", () => {
   const cube = saved("cube", () => createVolumeModel({ model: "simple_modular" }, 2, [32, 32, 64]));
-  refused(cube, {}, /another size than the published 128 x 128 x 64.*--volume\.size/);
+  refused(cube, {}, /a size other than the published 128 x 128 x 64.*--volume\.size/);
   refused(cube, { overrides: { "volume.size": "[32, 32, 32]" } }, /other shape: fc1\.weight/);
   const oblong = saved("oblong", () => createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [24, 40]));
   refused(oblong, {}, /height and width.*--slice\.size/);
@@ -147,7 +147,7 @@ test("an imported run: the folder is not taken twice, needs a data set, and cann
   const checkpoint = saved("five", sliceCnn(5));
   const out = join(folder, "runs/five");
   importCheckpoint({ checkpoint, out });
-  assert.throws(() => importCheckpoint({ checkpoint, out }), { name: "RunError", message: /is a run already/ });
+  assert.throws(() => importCheckpoint({ checkpoint, out }), { name: "RunError", message: /already holds a run/ });
   assert.throws(() => openRun(out), { name: "RunError", message: /imported checkpoint.*--data DATA.*init_from/ });
   await assert.rejects(evaluate({ run: out }), { name: "RunError" });
   await assert.rejects(train({ config: smallConfig(), data, out, resume: true }), { name: "RunError" });

@@ -20,7 +20,7 @@ importTests([
     overrides: { "slice.model": "resnet18" },
     model: /^two_stage .*32 slices/,
     says: ["2.5d"],
-    notes: /its slices have no vote/,
+    notes: /its slices cannot vote/,
   },
   {
     name: "maps_3d",

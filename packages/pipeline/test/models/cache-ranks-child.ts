@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } fro
 import { join } from "node:path";
 import { liveTensors, manualSeed, scope, setNumThreads } from "@slicestack/torch";
 import { volumeEmbeddings, volumeMaps, type FeatureSource } from "../../src/predict/features.js";
-import { createSliceModel } from "../../src/models/create.js";
+import { createSliceModel } from "../../src/models/create-by-name.js";
 import { joinWorld, awaitRanks } from "../../src/train/distributed.js";
 import { endWithLauncher } from "../../src/train/launch.js";
 import { resolveWorld, worldFromEnvironment } from "../../src/train/world.js";

@@ -6,9 +6,9 @@ import { Linear } from "@slicestack/torch/nn";
 import { traceShapes } from "@slicestack/torch/trace";
 import { loadConfig } from "../../src/config/load.js";
 import { costOf } from "../../src/models/common/flops.js";
-import { modelFacts, type ModelFacts } from "../../src/models/facts.js";
+import { modelFacts, type ModelFacts } from "../../src/models/model-facts.js";
 import { headNames } from "../../src/models/catalogue.js";
-import { listedModels } from "../../src/models/facts.js";
+import { listedModels } from "../../src/models/model-facts.js";
 import { ResNet, type ResNetDepth } from "../../src/models/trunks/resnet.js";
 
 const shape = { size: [128, 128] as [number, number], slices: 64, classes: 5, batch: 1 };

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { manualSeed, scope, setNumThreads } from "@slicestack/torch";
 import { volumeMaps, type FeatureSource } from "../../src/predict/features.js";
-import { createSliceModel } from "../../src/models/create.js";
+import { createSliceModel } from "../../src/models/create-by-name.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";

@@ -17,7 +17,7 @@ import type { Head, HeadSettings } from "../../src/models/heads/head.js";
 import { NoisyOrHead } from "../../src/models/heads/noisy-or.js";
 import { TopKHead } from "../../src/models/heads/topk.js";
 import { headNames } from "../../src/models/catalogue.js";
-import { createHead } from "../../src/models/create.js";
+import { createHead } from "../../src/models/create-by-name.js";
 import { close, leakFree, maskOf } from "./support.js";
 
 const [embedding, slices, classes] = [6, 7, 3];
@@ -194,13 +194,13 @@ leakFree("noisy_or: scores of ±500 and of ±5000 give finite logits in order, a
 test("settings that a head does not have, or that do not fit it, are refused with what does", () => {
   const refused = (head: string, settings: HeadSettings, message: RegExp) =>
     assert.throws(() => make(head, settings), { name: "ModelError", message });
-  refused("mean", { k: 3 }, /^mean: has no k, received 3\. Leave it out, or take topk\.$/);
+  refused("mean", { k: 3 }, /^mean: has no k, received 3\. Leave it out, or choose topk\.$/);
   refused("topk", { width: 8 }, /^topk: has no width.*attention, conv1d, gru, transformer\.$/);
   refused("attention", { layers: 1 }, /^attention: has no layers.*conv1d, gru, transformer\.$/);
-  refused("conv1d", { width: 0 }, /width: expected a whole number from 1 on, received 0/);
+  refused("conv1d", { width: 0 }, /width: expected a whole number of at least 1, received 0/);
   refused("topk", { k: 1.5 }, /k: expected a whole number/);
   refused("gru", { width: 9 }, /even width, half for each direction, received 9/);
-  refused("transformer", { width: 10 }, /4 attention heads divide, received 10\. Take 12/);
+  refused("transformer", { width: 10 }, /a multiple of its 4 attention heads, received 10\. Choose 12/);
   scope(() => {
     using head = make("mean", { k: null, width: null, layers: null });
     assert.deepEqual([...head.namedParameters().keys()], ["classifier.weight", "classifier.bias"]);

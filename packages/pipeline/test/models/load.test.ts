@@ -7,8 +7,8 @@ import { CheckpointError, contiguousStride } from "@slicestack/torch/safetensors
 import { writeSafetensors } from "../../src/weights/safetensors.js";
 import { adaptInputChannels } from "../../src/weights/input-channels.js";
 import { CustomResNet } from "../../src/models/trunks/custom-resnet.js";
-import { loadTrunk, loadWeights } from "../../src/models/load.js";
-import { createSliceModel } from "../../src/models/create.js";
+import { loadTrunk, loadWeights } from "../../src/models/load-weights.js";
+import { createSliceModel } from "../../src/models/create-by-name.js";
 import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { op, pickle, zipPth } from "../weights/assemble.js";
 import { close, digest, leakFree, torchvisionShapes } from "./support.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromTypedArray, manualSeed, noGrad, randn, type Tensor } from "@slicestack/torch";
 import { loadConfig } from "../../src/config/load.js";
-import { createHead, createSliceModel } from "../../src/models/create.js";
+import { createHead, createSliceModel } from "../../src/models/create-by-name.js";
 import { predictVolumes, stackVolumes } from "../../src/predict/forward.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 import { checkHeadFits } from "../../src/train/volume-stage.js";

@@ -2,12 +2,12 @@
 import type { Tensor } from "@slicestack/torch";
 import type { HeadSettings } from "../../src/models/heads/head.js";
 import { Maps3d } from "../../src/models/networks/maps-3d.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { headNames } from "../../src/models/catalogue.js";
 import type { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { TwoStage } from "../../src/models/networks/two-stage.js";
 import type { VolumeModel } from "../../src/models/networks/volume-model.js";
-import type { VolumeSize } from "../../src/models/common/sizes.js";
+import type { VolumeSize } from "../../src/models/common/input-sizes.js";
 import type { Called, Make, ParityCase } from "./parity.js";
 import { maskOf } from "./support.js";
 

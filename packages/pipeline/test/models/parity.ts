@@ -15,7 +15,7 @@ import {
 } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { traceProducts, traceShapes } from "@slicestack/torch/trace";
-import { product } from "../../src/models/common/sizes.js";
+import { product } from "../../src/models/common/input-sizes.js";
 import { maskOf } from "./support.js";
 
 /** The norm, and three entries at places that both sides compute. */

@@ -8,7 +8,7 @@ import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { volumeEmbeddings, type FeatureSource } from "../../src/predict/features.js";
 import { classifyEmbeddings, embedSlices, predictSlices } from "../../src/predict/forward.js";
-import { createSliceModel } from "../../src/models/create.js";
+import { createSliceModel } from "../../src/models/create-by-name.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

@@ -68,7 +68,7 @@ test("a wrong file in SLICESTACK_WEIGHTS is refused, and in PyTorch's cache pass
     assert.ok(error instanceof CheckpointError);
     assert.match(
       error.message,
-      new RegExp(`^${own}: has the SHA-256 [0-9a-f]{64}, expected ${sha256}\\. Take it from`),
+      new RegExp(`^${own}: has the SHA-256 [0-9a-f]{64}, expected ${sha256}\\. Download it from`),
     );
     return true;
   });
@@ -111,7 +111,7 @@ test("imagenet is torchvision's IMAGENET1K_V1 of the trunk's depth, imagenet_v2 
   );
   await assert.rejects(findPretrained("imagenet_v2", 18, { env, home }), {
     name: "CheckpointError",
-    message: /no such weights of ResNet-18\. Set slice\.pretrained to imagenet/,
+    message: /no such weights for ResNet-18\. Set slice\.pretrained to imagenet/,
   });
 });
 
@@ -120,7 +120,8 @@ test("a server that gives something else under torchvision's name is found out",
   const home = temporaryFolder(t);
   await assert.rejects(findPretrained("imagenet", 18, { env: { SLICESTACK_WEIGHTS_URL: url }, home }), {
     name: "DownloadError",
-    message: /has the SHA-256 [0-9a-f]{64}, expected f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec/,
+    message:
+      /expected the SHA-256 f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec, received [0-9a-f]{64}/,
   });
   assert.ok(!existsSync(join(home, ".cache/slicestack/weights/resnet18-f37072fd.pth")));
 });

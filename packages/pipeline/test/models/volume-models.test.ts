@@ -15,11 +15,11 @@ import {
 import type { Module } from "@slicestack/torch/nn";
 import { Adam } from "@slicestack/torch/optim";
 import { traceShapes } from "@slicestack/torch/trace";
-import type { VolumeSize } from "../../src/models/common/sizes.js";
+import type { VolumeSize } from "../../src/models/common/input-sizes.js";
 import { CustomResNet } from "../../src/models/trunks/custom-resnet.js";
 import { FlattenHead } from "../../src/models/heads/flatten.js";
 import { Maps3d, Maps3dHead } from "../../src/models/networks/maps-3d.js";
-import { createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { Simple } from "../../src/models/networks/simple.js";
 import { TwoStage } from "../../src/models/networks/two-stage.js";
 import type { VolumeModel } from "../../src/models/networks/volume-model.js";
@@ -63,22 +63,20 @@ for (const [name, size] of Object.entries(least) as [keyof typeof least, VolumeS
       assert.deepEqual(result, [2, 3]);
     }
     const small: VolumeSize = [size[0], size[1] - 1, size[2]];
-    const words = new RegExp(
-      `halves its input \\d times, .*at least ${size[0]}; received .*Any size from ${size[0]} x`,
-    );
+    const words = new RegExp(`halves its input \\d times, .*at least ${size[0]}; received .*Use at least ${size[0]} x`);
     traceShapes(() =>
       assert.throws(() => createVolumeModel({ model: name }, 3, small), { name: "ModelError", message: words }),
     );
   });
 
   if (name !== "attn")
-    test(`${name}: an input of another size than it was made for is refused with both shapes`, () => {
+    test(`${name}: an input of a size that the model was not created for is refused, with both shapes`, () => {
       traceShapes(() => {
         using model = createVolumeModel({ model: name }, 3, size);
         const other = [2, 1, size[0], size[1] + 8, size[2]];
         assert.throws(() => model.forward(randn(other)), {
           name: "ModelError",
-          message: `${name}: expected an input of shape [any, 1, ${size.join(", ")}], received [${other.join(", ")}]. Give what the model was made for, or make it for this size.`,
+          message: `${name}: expected an input of shape [any, 1, ${size.join(", ")}], received [${other.join(", ")}]. Pass the size that the model was created for, or create it for this size.`,
         });
       });
     });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import { loadFile } from "@slicestack/torch/safetensors";
-import { loadTrunk } from "../../src/models/load.js";
+import { loadTrunk } from "../../src/models/load-weights.js";
 import { CustomResNet } from "../../src/models/trunks/custom-resnet.js";
 import type { ResNetDepth } from "../../src/models/trunks/resnet.js";
 import { askOracle, withoutOracles } from "./oracles.js";

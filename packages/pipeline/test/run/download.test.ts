@@ -93,7 +93,7 @@ test("an answer that ends early without a word is taken up as well", async (t) =
     return undefined;
   });
   const folder = temporaryFolder(t);
-  await fails(url, folder, /announces 1234 bytes/);
+  await fails(url, folder, /the server announced 1234/);
   const chunked = await serve(t, (request, response, count) => {
     if (count > 1) return file(content)(request, response, count);
     response.writeHead(200, { etag: '"1"' });
@@ -131,14 +131,14 @@ test("another content, fewer or more bytes than are pinned are refused, and not 
   other[77] = (other[77] ?? 0) ^ 1;
   const found = createHash("sha256").update(other).digest("hex");
   const changed = await serve(t, file(other));
-  await fails(changed.url, temporaryFolder(t), new RegExp(`has the SHA-256 ${found}, expected ${sha256}`));
+  await fails(changed.url, temporaryFolder(t), new RegExp(`expected the SHA-256 ${sha256}, received ${found}`));
   const shorter = await serve(t, file(content.subarray(1)));
-  await fails(shorter.url, temporaryFolder(t), /announces 199999 bytes, expected 200000/);
+  await fails(shorter.url, temporaryFolder(t), /expected 200000 bytes, the server announced 199999/);
   const endless = await serve(t, (request, response) => {
     const more = setInterval(() => response.write(content), 1);
     request.socket.on("close", () => clearInterval(more));
   });
-  await fails(endless.url, temporaryFolder(t), /more than the expected 200000 bytes came/);
+  await fails(endless.url, temporaryFolder(t), /received more than the expected 200000 bytes/);
 });
 
 test("redirects are followed, also to other paths, but not without end", async (t) => {
@@ -152,7 +152,7 @@ test("redirects are followed, also to other paths, but not without end", async (
   const round = await serve(t, status(301, { location: "/w.pth" }));
   await fails(round.url, temporaryFolder(t), /redirected more than 5 times/);
   const away = await serve(t, status(302, { location: "file:///etc/passwd" }));
-  await fails(away.url, temporaryFolder(t), /leads to file:\/\/\/etc\/passwd, which is no encrypted address/);
+  await fails(away.url, temporaryFolder(t), /redirects to file:\/\/\/etc\/passwd, which is not encrypted/);
 });
 
 test("no redirect leads from https to http, or to what is no address", () => {
@@ -180,9 +180,9 @@ test("a slow server is waited for, a silent one is given up", async (t) => {
   await download(pinned(slow.url), join(folder, "w.pth"), { ...quick, patience: 400 });
   assert.ok(readFileSync(join(folder, "w.pth")).equals(content));
   const silent = await serve(t, (_, response) => response.write(content.subarray(0, 10)));
-  await fails(silent.url, temporaryFolder(t), /nothing came for 0\.1 s/, { ...quick, patience: 100 });
+  await fails(silent.url, temporaryFolder(t), /no data was received for 0\.1 s/, { ...quick, patience: 100 });
   const mute = await serve(t, () => undefined);
-  await fails(mute.url, temporaryFolder(t), /nothing came for 0\.1 s/, { ...quick, patience: 100 });
+  await fails(mute.url, temporaryFolder(t), /no data was received for 0\.1 s/, { ...quick, patience: 100 });
 });
 
 test("without a connection it fails with the reason and what to do", async (t) => {

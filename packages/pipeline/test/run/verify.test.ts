@@ -108,15 +108,15 @@ test("verify: a folder that is none of ours is refused; a cut file and one that 
         problems.map(({ file }) => file),
         ["cost.json", "predictions.csv"],
       );
-      assert.match(problems[0]!.message, /is gone/);
+      assert.match(problems[0]!.message, /is missing/);
     },
   );
 });
 
 /** What evaluate or a training reads, and what each says of it. */
 for (const [name, flaw] of Object.entries({
-  "run.json": /run\.json: expected JSON as it was written \(its content has not the SHA-256/,
-  "config.yaml": /config\.yaml: was changed after the training had begun/,
+  "run.json": /run\.json: expected the JSON that was written \(its content has not the SHA-256/,
+  "config.yaml": /config\.yaml: was changed after training had begun/,
   "split.json": /split\.json: expected a split \(.*\)\. Put the old file back, or train a new run\./,
   "metrics.jsonl": /metrics\.jsonl: was changed after it was written/,
   "checkpoints/slice/best.safetensors": /slice\/best\.safetensors/,

@@ -53,7 +53,7 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
     names.slice(0, 2),
   );
   assert.deepEqual([readGroup(group).status, ...statuses()], ["stopped", "trained", "trained", "stopped", "waiting"]);
-  await assert.rejects(trainGroup(asked), { name: "RunError", message: /is a group already.*--resume/ });
+  await assert.rejects(trainGroup(asked), { name: "RunError", message: /already holds a group.*--resume/ });
   await assert.rejects(evaluateGroup({ group }), {
     name: "RunError",
     message: /fold1-seed7: is not trained to its end.*--resume/,

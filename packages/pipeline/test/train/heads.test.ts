@@ -5,7 +5,7 @@ import { before, test } from "node:test";
 import { scope } from "@slicestack/torch";
 import { readTrainingRows } from "../../src/run/training-rows.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
-import { createHead } from "../../src/models/create.js";
+import { createHead } from "../../src/models/create-by-name.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";

@@ -4,8 +4,14 @@ import { manualSeed, randn, scope, type Tensor } from "@slicestack/torch";
 import { Linear, type Module } from "@slicestack/torch/nn";
 import type { Task } from "../../src/data/task.js";
 import type { Dataset } from "../../src/data/store.js";
-import { Joint } from "../../src/models/joint.js";
-import { createHead, createHeadFor, createSliceModel, createVolumeModel, outputsOf } from "../../src/models/create.js";
+import { Joint } from "../../src/models/trunk-with-head.js";
+import {
+  createHead,
+  createHeadFor,
+  createSliceModel,
+  createVolumeModel,
+  outputsOf,
+} from "../../src/models/create-by-name.js";
 import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";

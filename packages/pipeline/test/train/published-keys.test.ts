@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { scope } from "@slicestack/torch";
 import type { Task } from "../../src/data/task.js";
-import { createSliceModel } from "../../src/models/create.js";
+import { createSliceModel } from "../../src/models/create-by-name.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

@@ -34,7 +34,7 @@ const refusals: Refusal[] = [
     "a GPU that is not there",
     { device: `cuda:${cudaDeviceCount()}` },
     ConfigError,
-    /device: expected one that libtorch .* has here \(cpu.*received cuda/,
+    /device: expected a device of libtorch .* on this machine \(cpu.*received cuda/,
   ],
   [
     "a size that the 3D model cannot pool",
@@ -77,7 +77,7 @@ test("overwrite replaces a run, and a group, with all that they hold; a refusal 
   const out = at("replaced");
   await train({ config, data, out });
   writeFileSync(join(out, "report.html"), "of the old run");
-  await assert.rejects(train({ config, data, out }), /is a run already.*--overwrite/);
+  await assert.rejects(train({ config, data, out }), /already holds a run.*--overwrite/);
   const wrong = tinyConfig({ device: `cuda:${cudaDeviceCount()}` });
   const files = readdirSync(out, { recursive: true }).sort();
   await assert.rejects(train({ config: wrong, data, out, overwrite: true }), ConfigError);

@@ -222,7 +222,10 @@ test("two processes on one run folder: the second is refused, whether it resumes
     assert.ok(existsSync(join(out, ".lock")));
     const locked = { name: "LockedError", message: new RegExp(`process ${child.pid} works there`) };
     await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), locked);
-    await assert.rejects(train({ config: tinyConfig(), data, out }), { name: "RunError", message: /is a run already/ });
+    await assert.rejects(train({ config: tinyConfig(), data, out }), {
+      name: "RunError",
+      message: /already holds a run/,
+    });
   } finally {
     child.kill("SIGCONT");
   }

@@ -1,7 +1,7 @@
 /** One step of training on models of the product: what each rank computes of it, and what one process computes alone. */
 import { functional as F, manualSeed, tensor, type DType, type Tensor } from "@slicestack/torch";
 import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
-import { createHead, createSliceModel } from "../../src/models/create.js";
+import { createHead, createSliceModel } from "../../src/models/create-by-name.js";
 import { averageOverRanks, meanOverRanks, shardBatch, shareModel } from "../../src/train/distributed.js";
 
 export const cases = ["attention head", "slice_cnn with SyncBatchNorm", "slice_cnn"] as const;

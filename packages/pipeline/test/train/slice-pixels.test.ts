@@ -8,7 +8,7 @@ import { augmentedStack } from "../../src/predict/augmented-stack.js";
 import { loadConfig } from "../../src/config/load.js";
 import type { Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
-import { createSliceModel } from "../../src/models/create.js";
+import { createSliceModel } from "../../src/models/create-by-name.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";

@@ -7,7 +7,7 @@ import { manualSeed, scope } from "@slicestack/torch";
 import type { ConfigError } from "../../src/config/errors.js";
 import { openDataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
-import { createSliceModel, leastSlices } from "../../src/models/create.js";
+import { createSliceModel, leastSlices } from "../../src/models/create-by-name.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";

@@ -11,7 +11,7 @@ import { prepare } from "../../src/data/prepare/prepare.js";
 import { sha256Of } from "../../src/data/sealed-json.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";
-import { openRun } from "../../src/run/open.js";
+import { openRun } from "../../src/run/open-run.js";
 import { job as trainJob, type TrainJob, type TrainOutcome } from "../../src/train/train-job.js";
 import { alone } from "../../src/train/world.js";
 

@@ -21,7 +21,7 @@ import { readSafetensors, writeSafetensors } from "../../src/weights/safetensors
 import type { Progress } from "../../src/engine/progress.js";
 import { ResNet } from "../../src/models/trunks/resnet.js";
 import { readRecord, runPaths } from "../../src/run/folder.js";
-import { openRun } from "../../src/run/open.js";
+import { openRun } from "../../src/run/open-run.js";
 import { train } from "../../src/tasks/train.js";
 import { digest } from "../models/support.js";
 import { serve, status } from "../run/server.js";
@@ -130,7 +130,7 @@ test("a run that is stopped in the middle of each stage and resumed equals an un
 
 test("every error names what to do: a taken folder, no run, another data set, an untrained stage", async () => {
   const whole = join(folder, "whole");
-  await assert.rejects(train({ config: smallConfig(), data, out: whole }), /is a run already.*--resume/s);
+  await assert.rejects(train({ config: smallConfig(), data, out: whole }), /already holds a run.*--resume/s);
   await assert.rejects(
     train({ config: smallConfig({ "slice.epochs": "7", seed: "3" }), data, out: whole, resume: true }),
     /whole.* began with another configuration \(seed: \d+, here 3; slice.epochs: 2, here 7\).*--out/s,

@@ -10,7 +10,7 @@ import { writeTable } from "../../src/data/csv.js";
 import { prepare } from "../../src/data/prepare/prepare.js";
 import { openDataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
-import { createVolumeModel } from "../../src/models/create.js";
+import { createVolumeModel } from "../../src/models/create-by-name.js";
 import { volumeTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { VolumeStore } from "../../src/input/volumes.js";

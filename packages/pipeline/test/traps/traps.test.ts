@@ -33,7 +33,7 @@ import { greyPng } from "../../src/page/grey-png.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
 import { volumeEmbeddings, type FeatureSource } from "../../src/predict/features.js";
 import { embedSlices, predictSlices, stackVolumes } from "../../src/predict/forward.js";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
@@ -365,7 +365,7 @@ trap(
     const before = weightsOf(run, ["slice", "volume"]);
     await assert.rejects(train({ config: tinyConfig({ seed: "5" }), data, out: run }), {
       name: "RunError",
-      message: /is a run already/,
+      message: /already holds a run/,
     });
     {
       using _held = FolderLock.take(run);

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { randn, zeros } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { describeWeights, modelText, weightsText } from "../../src/models/describe.js";
-import { guessModel, type ModelGuess } from "../../src/models/describe-model.js";
+import { describeWeights, modelText, weightsText } from "../../src/models/describe-weights.js";
+import { guessModel, type ModelGuess } from "../../src/models/guess-model.js";
 import { writeSafetensors } from "../../src/weights/safetensors.js";
 import { withoutPrefixes } from "../../src/weights/state-dict.js";
 import { Storage, StoredTensor } from "@slicestack/torch/safetensors";
-import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create.js";
+import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { leakFree, torchvisionShapes } from "../models/support.js";
 
 const shapesOf = (model: Module) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { liveTensors, scope } from "@slicestack/torch";
 import { test } from "node:test";
-import { describeWeights, weightsText } from "../../src/models/describe.js";
+import { describeWeights, weightsText } from "../../src/models/describe-weights.js";
 import { readWeights } from "../../src/weights/weights.js";
 import { leakFree } from "../models/support.js";
 import { bytes, legacyPth, little, op, pickle, zip, zipPth } from "./assemble.js";

@@ -1,5 +1,5 @@
 import { damaged } from "./damage.js";
-import { UNDEFINED_LENGTH, type DatasetPlace, type ElementPlace, type ElementWalker } from "./elements.js";
+import { UNDEFINED_LENGTH, type DatasetLocation, type ElementPlace, type ElementWalker } from "./elements.js";
 import { TAG, type TagName } from "./tags.js";
 import { decodeText } from "./text.js";
 
@@ -10,10 +10,10 @@ const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** The requested elements of a data set or an item, by name. A missing, empty or malformed one is undefined. */
 export class Dataset {
   readonly #walker: ElementWalker;
-  readonly #place: DatasetPlace;
+  readonly #place: DatasetLocation;
   readonly #characterSet: string;
 
-  constructor(walker: ElementWalker, place: DatasetPlace, characterSet?: string) {
+  constructor(walker: ElementWalker, place: DatasetLocation, characterSet?: string) {
     this.#walker = walker;
     this.#place = place;
     this.#characterSet = characterSet ?? "";

@@ -16,7 +16,7 @@ export interface ElementPlace {
   length: number;
 }
 
-export interface DatasetPlace {
+export interface DatasetLocation {
   encoding: Encoding;
   elements: Map<number, ElementPlace>;
   /** The first byte after the value. */
@@ -60,7 +60,7 @@ export class ElementWalker {
    * Walks from `start` to the pixel data, whose location is recorded, or to the end of the file.
    * @throws EndOfBytes more bytes are needed  @throws VolumeFormatError
    */
-  dataset(start: number, encoding: Encoding): DatasetPlace {
+  dataset(start: number, encoding: Encoding): DatasetLocation {
     const elements = new Map<number, ElementPlace>();
     let at = start;
     while (at < this.bytes.length) {
@@ -76,7 +76,7 @@ export class ElementWalker {
   }
 
   /** Group 0002, which is always explicit little endian, and where it ends. */
-  metaGroup(start: number): DatasetPlace {
+  metaGroup(start: number): DatasetLocation {
     const encoding = { explicit: true, littleEndian: true };
     const elements = new Map<number, ElementPlace>();
     let at = start;
@@ -90,11 +90,11 @@ export class ElementWalker {
   }
 
   /** The items of a sequence, at most `most` of them. @throws VolumeFormatError more, or not items */
-  itemsOf(sequence: ElementPlace, outer: Encoding, most: number): DatasetPlace[] {
+  itemsOf(sequence: ElementPlace, outer: Encoding, most: number): DatasetLocation[] {
     const encoding = innerEncoding(sequence.vr, outer);
     const open = sequence.length === UNDEFINED_LENGTH;
     const end = open ? this.bytes.length : sequence.offset + sequence.length;
-    const items: DatasetPlace[] = [];
+    const items: DatasetLocation[] = [];
     let at = sequence.offset;
     while (at < end) {
       const tag = this.#tag(at, encoding.littleEndian);
@@ -120,7 +120,7 @@ export class ElementWalker {
     return this.#view.getUint32(at, littleEndian);
   }
 
-  #item(start: number, length: number, encoding: Encoding): DatasetPlace {
+  #item(start: number, length: number, encoding: Encoding): DatasetLocation {
     const open = length === UNDEFINED_LENGTH;
     const end = open ? this.bytes.length : start + length;
     const elements = new Map<number, ElementPlace>();

@@ -69,7 +69,7 @@ export function parseMetaImageHeader(bytes: Uint8Array, file = "bytes"): RasterH
     shape: sizes.slice(0, 3) as RasterHeader["shape"],
     ...geometry(fields, sizes, refuse),
     voxelBytes,
-    ...placeOf(fields, end, compressed || text, refuse),
+    ...locationOf(fields, end, compressed || text, refuse),
     compressed,
     text,
   };
@@ -149,7 +149,7 @@ function sizeNotes(fields: Fields): string[] {
   return [`${difference}: ElementSpacing was used`];
 }
 
-function placeOf(
+function locationOf(
   fields: Fields,
   end: number,
   inflatedFirst: boolean,

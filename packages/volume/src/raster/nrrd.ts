@@ -67,7 +67,7 @@ export function parseNrrdHeader(bytes: Uint8Array, file = "bytes"): RasterHeader
     refuse(`expected the encoding raw, gzip or ascii, it is ${encoding}`, "Save it again with gzip encoding.");
   const shape = axes.map((axis) => sizes[axis] ?? NaN) as RasterHeader["shape"];
   const littleEndian = endianOf(fields, dtype, text, refuse);
-  const place = placeOf(fields, end, compressed || text, refuse);
+  const place = locationOf(fields, end, compressed || text, refuse);
   return { format: "NRRD", dtype, littleEndian, shape, ...geometry, voxelBytes, ...place, compressed, text };
 }
 
@@ -188,7 +188,7 @@ function endianOf(fields: Fields, dtype: VoxelDtype, text: boolean, refuse: Refu
   return refuse(`expected the field endian, little or big, it is ${endian ?? "missing"}`, "Correct the header.");
 }
 
-function placeOf(
+function locationOf(
   fields: Fields,
   end: number | null,
   inflatedFirst: boolean,

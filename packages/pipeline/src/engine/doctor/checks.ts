@@ -3,7 +3,7 @@ import { parseCpuinfo, parseSysctl, usableCores, type CpuInfo } from "./cpu.js";
 import { readNvidia } from "./gpu.js";
 import type { LibtorchInfo } from "@slicestack/torch";
 import type { Probe } from "./probe.js";
-import { cacheDirectory } from "../cache-folder.js";
+import { cacheDirectory } from "../cache-location.js";
 
 /** One finding of the doctor. */
 export interface Check {
@@ -71,14 +71,14 @@ export function threadChecks(probe: Probe, libtorch: LibtorchInfo | null): Check
   ].filter(Boolean);
   const cores = ok("cores", `${usable} usable (${limits.join(", ")})`);
   const asked = probe.env["OMP_NUM_THREADS"];
-  // OMP_NUM_THREADS may be a list, one number for each level of nesting.
+  // OMP_NUM_THREADS may be a list with one number for each nesting level.
   const threads = asked === undefined ? (libtorch?.threads ?? usable) : Number(asked.split(",")[0]);
   const value = asked === undefined ? `libtorch starts with ${threads}` : `OMP_NUM_THREADS=${asked}`;
-  // A low start does no harm: a run sets its own number (`threads` of the configuration).
+  // Starting with fewer threads does no harm: a run sets the number from `threads` of its configuration.
   if (threads === usable || (asked === undefined && threads < usable)) return [cores, ok("threads", value)];
   const remedy = `export OMP_NUM_THREADS=${usable}`;
-  if (!(threads >= 1)) return [cores, warn("threads", `${value}: no number`, remedy)];
-  const what = threads > usable ? "more threads than cores, they wait for each other" : "cores stay idle";
+  if (!(threads >= 1)) return [cores, warn("threads", `${value}: not a number`, remedy)];
+  const what = threads > usable ? "more threads than cores, which then wait for each other" : "cores stay idle";
   return [cores, warn("threads", `${value}: ${what}`, remedy)];
 }
 
@@ -90,7 +90,11 @@ export function memoryCheck(probe: Probe): Check {
   const limit = cgroup ? `cgroup limit ${gib(cgroup.limit)}` : "no cgroup limit";
   const value = `${gib(available)} available of ${gib(total)} (${limit})`;
   if (available >= MEMORY_WARN) return ok("memory", value);
-  return warn("memory", value, "close other programs or raise the limit; else lower slice.batch_size and slice.size");
+  return warn(
+    "memory",
+    value,
+    "close other programs or raise the limit; otherwise lower slice.batch_size and slice.size",
+  );
 }
 
 export async function diskChecks(probe: Probe): Promise<Check[]> {
@@ -123,7 +127,11 @@ export async function gpuChecks(probe: Probe, libtorch: LibtorchInfo | null): Pr
   const checks = (libtorch?.cudaDevices ?? []).map(({ index, name, freeBytes, totalBytes }) => {
     const value = `${name}, ${gib(freeBytes)} free of ${gib(totalBytes)}`;
     if (freeBytes >= totalBytes / 2) return ok(`cuda:${index}`, value);
-    return warn(`cuda:${index}`, value, "others hold most of its memory: take another with --device cuda:N, or wait");
+    return warn(
+      `cuda:${index}`,
+      value,
+      "other processes use most of its memory: choose another GPU with --device cuda:N, or wait",
+    );
   });
   if (libtorch?.mps) checks.push(ok("mps", "Apple GPU"));
   if (nvidia.state === "broken")
@@ -131,7 +139,13 @@ export async function gpuChecks(probe: Probe, libtorch: LibtorchInfo | null): Pr
   if (nvidia.state === "ok") {
     const names = nvidia.gpus.map(({ name }) => name).join(", ");
     if (libtorch && libtorch.cudaDevices.length === 0 && nvidia.gpus.length > 0)
-      checks.push(warn("CUDA", `${names}, not used: this libtorch is for CPUs only, or hides it`, cudaRemedy(probe)));
+      checks.push(
+        warn(
+          "CUDA",
+          `${names}, not used: this libtorch is for CPUs only, or the GPU is hidden from it`,
+          cudaRemedy(probe),
+        ),
+      );
     const index = new Map(nvidia.gpus.map((gpu) => [gpu.uuid, gpu.index]));
     for (const { gpu, pid, bytes, user } of nvidia.processes)
       checks.push(

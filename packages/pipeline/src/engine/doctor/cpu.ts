@@ -10,14 +10,14 @@ export interface CpuInfo {
   flags: CpuFlag[];
 }
 
-/** /proc/cpuinfo of an x86 or ARM Linux. */
+/** Parses /proc/cpuinfo of Linux on x86 or ARM. */
 export function parseCpuinfo(text: string): CpuInfo {
   const field = (name: string) => new RegExp(`^${name}\\s*: (.*)$`, "m").exec(text)?.[1]?.trim();
   const flags = new Set((field("flags") ?? field("Features") ?? "").split(/\s+/));
   return { model: field("model name") ?? "unknown", flags: FLAGS.filter((flag) => flags.has(flag)) };
 }
 
-/** `sysctl machdep.cpu.brand_string hw.optional` of macOS, whose Intel machines know AVX2 and AVX-512 only. */
+/** Parses `sysctl machdep.cpu.brand_string hw.optional` of macOS, whose Intel machines have AVX2 and AVX-512 at most. */
 export function parseSysctl(text: string): CpuInfo {
   const model = /^machdep\.cpu\.brand_string: (.*)$/m.exec(text)?.[1]?.trim() ?? "unknown";
   const flags: CpuFlag[] = [];
@@ -26,7 +26,7 @@ export function parseSysctl(text: string): CpuInfo {
   return { model, flags };
 }
 
-/** A kernel list of CPUs, e.g. "0-3,8,10-11", as their number. */
+/** The number of CPUs in a list of the kernel, e.g. "0-3,8,10-11". */
 export function countCpuList(list: string): number {
   return list
     .split(",")
@@ -35,14 +35,14 @@ export function countCpuList(list: string): number {
     .reduce((sum, [first = 0, last = first]) => sum + last - first + 1, 0);
 }
 
-/** Cpus_allowed_list of /proc/self/status: the cores this process may run on, or null where the line is absent. */
+/** The number of cores that this process may run on: Cpus_allowed_list of /proc/self/status; null if the line is absent. */
 export function parseAffinity(status: string): number | null {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1];
   return list === undefined ? null : countCpuList(list);
 }
 
 export interface UsableCores {
-  /** Threads that run at once without sharing a core; at least 1. */
+  /** Threads that can run at once without sharing a core; at least 1. */
   usable: number;
   logical: number;
   affinity: number | null;

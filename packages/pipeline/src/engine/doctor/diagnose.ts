@@ -10,7 +10,7 @@ import {
 } from "./checks.js";
 import { systemProbe, type Probe } from "./probe.js";
 
-/** The state of this machine for training, with a remedy for each trouble. */
+/** How well this machine is set up for training, with a remedy for each problem. */
 export interface Diagnosis {
   /** The worst of the checks. */
   status: Check["status"];
@@ -18,7 +18,7 @@ export interface Diagnosis {
   checks: Check[];
 }
 
-/** Looks at libtorch, CPU, threads, memory, disk and GPUs. Never throws for what it finds. */
+/** Checks libtorch, CPU, threads, memory, disks and GPUs. Problems that it finds are reported, never thrown. */
 export async function diagnose(probe: Probe = systemProbe()): Promise<Diagnosis> {
   const { check: libtorch, info } = await libtorchCheck(probe);
   const checks = [

@@ -3,7 +3,7 @@ import type { Probe } from "./probe.js";
 export interface GpuProcess {
   gpu: string;
   pid: number;
-  /** null where the driver does not tell. */
+  /** null if the driver does not report it. */
   bytes: number | null;
   user: string;
 }
@@ -64,7 +64,7 @@ function rows(text: string, columns: number): string[][] {
     .filter((cells) => cells.length === columns);
 }
 
-/** What the NVIDIA driver says; "absent" without nvidia-smi, "broken" where it fails. */
+/** What the NVIDIA driver reports; "absent" without nvidia-smi, "broken" if nvidia-smi fails. */
 export type NvidiaState =
   | { state: "absent" }
   | { state: "broken"; message: string }

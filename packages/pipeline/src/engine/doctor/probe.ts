@@ -4,12 +4,12 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname } from "node:path";
 import type { LibtorchInfo } from "@slicestack/torch";
 import { readText } from "@slicestack/torch/limits";
-import { ownHome } from "../cache-folder.js";
+import { homeFolder } from "../cache-location.js";
 
 export type CommandResult =
   { status: "ok"; stdout: string } | { status: "missing" } | { status: "failed"; message: string };
 
-/** The machine as the doctor sees it; tests put samples in its place. */
+/** What the doctor reads of the machine; tests replace it by samples. */
 export interface Probe {
   platform: NodeJS.Platform;
   /** "x64", "arm64" … */
@@ -20,12 +20,12 @@ export interface Probe {
   logicalCores: number;
   totalBytes: number;
   freeBytes: number;
-  /** Content of a text file, or null where it cannot be read. */
+  /** Content of a text file, or null if it cannot be read. */
   read(path: string): string | null;
   run(command: string, args: string[]): Promise<CommandResult>;
   /** Bytes free for this user on the disk of a path, or of its nearest existing folder. */
   diskFree(path: string): Promise<number | null>;
-  /** @throws LibtorchNotFoundError, or another Error where the engine does not load */
+  /** @throws LibtorchNotFoundError, or another Error if the engine cannot be loaded */
   libtorch(): Promise<LibtorchInfo>;
 }
 
@@ -35,14 +35,14 @@ export function systemProbe(): Probe {
     arch: process.arch,
     env: process.env,
     cwd: process.cwd(),
-    home: ownHome(),
+    home: homeFolder(),
     logicalCores: availableParallelism(),
     totalBytes: totalmem(),
     freeBytes: freemem(),
     read: readText,
     run: runCommand,
     diskFree,
-    // Loaded only here, so that the rest of the diagnosis works where the engine does not.
+    // Loaded only here, so that the rest of the diagnosis works even if the engine does not.
     libtorch: async () => (await import("@slicestack/torch")).libtorchInfo(),
   };
 }

@@ -22,10 +22,10 @@ export class ConvBlock3d extends Module {
   }
 }
 
-/** What Grad-CAM may look at in five of these blocks, each of which is pooled by 2. */
+/** The layers for Grad-CAM in five of these blocks, each followed by pooling by 2. */
 export const blockLayers = [1, 2, 3, 4, 5].map((k) => [`conv${k}`, 2 ** (k - 1)] as const);
 
-/** What five blocks are recognised by. */
+/** Recognises five of these blocks by the shapes of their weights. */
 export function fiveBlocks(shapes: Shapes): Pick<ModelGuess, "channels" | "classes"> | null {
   const first = shapes("conv1.conv.weight");
   if (first?.length !== 5 || shapes("conv5.conv.weight") === undefined) return null;

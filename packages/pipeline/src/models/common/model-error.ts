@@ -1,6 +1,6 @@
 import { crossThreads } from "../../engine/thread-errors.js";
 
-/** A model that cannot be made so, or an input that it was not made for: what was expected, what came, what to do. */
+/** A model cannot be created with these settings, or its input does not fit: names what was expected, what was received, and a remedy. */
 export class ModelError extends Error {
   override readonly name = "ModelError";
   constructor(

@@ -1,6 +1,6 @@
 /**
  * The residual blocks of ResNet. He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016.
- * Parameter names are torchvision's, so that its weights load. Stride stands on the 3x3 convolution (ResNet v1.5).
+ * Parameter names are torchvision's, so that its weights load. The 3x3 convolution has the stride (ResNet v1.5).
  */
 import type { Tensor } from "@slicestack/torch";
 import { BatchNorm2d, Conv2d, Module, Sequential } from "@slicestack/torch/nn";
@@ -13,7 +13,7 @@ function conv1x1(inputs: number, outputs: number, stride = 1): Conv2d {
   return new Conv2d(inputs, outputs, 1, { stride, bias: false });
 }
 
-/** The shortcut where shape changes: 1x1 convolution and batch norm. */
+/** The shortcut if the shape changes: 1x1 convolution and batch norm. */
 function projection(inputs: number, outputs: number, stride: number): Sequential {
   return new Sequential(conv1x1(inputs, outputs, stride), new BatchNorm2d(outputs));
 }

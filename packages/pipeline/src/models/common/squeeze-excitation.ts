@@ -19,7 +19,7 @@ export class SqueezeExcitation3d extends Module {
     );
   }
 
-  /** Each channel times its own factor 0..1. x_BCHWD → y_BCHWD */
+  /** Multiplies each channel by a factor 0..1. x_BCHWD → y_BCHWD */
   forward(x_BCHWD: Tensor): Tensor {
     const factor_BC = this.fc.forward(x_BCHWD.mean([2, 3, 4]));
     return x_BCHWD.mul(factor_BC.unsqueeze(-1).unsqueeze(-1).unsqueeze(-1));

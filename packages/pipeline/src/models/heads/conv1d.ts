@@ -1,6 +1,6 @@
 /**
  * 1D convolution over slices: layers of kernel 3 along the slice order with ReLU and dropout, then a weighted mean.
- * A slice is seen with its neighbours; a slice that is not there is zero, as beyond the ends of the volume.
+ * Each slice is combined with its neighbours; missing slices are zero, as beyond the ends of the volume.
  * B volumes, S slices, E embedding, H width, K classes.
  */
 import type { Tensor } from "@slicestack/torch";

@@ -1,12 +1,12 @@
 /**
- * The published volume head: all slice embeddings side by side, S·E-2048-128-K with ReLU and dropout.
- * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Sees slice order; asks for one depth in all volumes.
+ * The published volume head: all slice embeddings concatenated, S·E-2048-128-K with ReLU and dropout.
+ * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. It uses the order of slices and needs the same depth in all volumes.
  */
 import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear, ReLU, Sequential } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { defineHead } from "../component.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { inputs, outputs as outputsOf, quotient } from "../recognition.js";
 
 export class FlattenHead extends Head {
@@ -34,7 +34,7 @@ export class FlattenHead extends Head {
 export const flatten = defineHead({
   name: "flatten",
   source: published,
-  architecture: "slices side by side, S·E-2048-128-K",
+  architecture: "slices concatenated, S·E-2048-128-K",
   hint: "embeddings stacked, 2048-128-C",
   needsOneDepth: true,
   create: ({ outputs, ...shape }) => new FlattenHead({ ...shape, classes: outputs }),

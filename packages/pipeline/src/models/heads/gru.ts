@@ -22,7 +22,11 @@ export class GruHead extends Head {
   constructor({ embedding, classes, dropout, width, layers }: HeadOptions & { width: number; layers: number }) {
     super();
     if (width % 2 !== 0)
-      throw new ModelError("gru", `expected an even width, half for each direction, received ${width}`, "Add one.");
+      throw new ModelError(
+        "gru",
+        `expected an even width, half for each direction, received ${width}`,
+        `Choose ${width + 1}.`,
+      );
     this.drop = new Dropout(dropout);
     this.gru = new GRU(embedding, width / 2, { layers, bidirectional: true, dropout });
     this.pool = new SlicePool(width);
@@ -37,7 +41,7 @@ export class GruHead extends Head {
   }
 }
 
-/** The outputs of a GRU whose two directions see only the slices that exist: x_BSE → y_BSH; what is elsewhere means nothing. */
+/** The outputs of a GRU whose two directions see only the slices that exist: x_BSE → y_BSH; the values of other slices are undefined. */
 function packed(gru: GRU, x_BSE: Tensor, mask_BS: Tensor): Tensor {
   const orders = [orderOf(mask_BS, 1), orderOf(mask_BS, -1)];
   const cells = [...gru.namedParameters().values()];
@@ -48,24 +52,24 @@ function packed(gru: GRU, x_BSE: Tensor, mask_BS: Tensor): Tensor {
       const start_1BH = zeros([1, x_BSE.size(0), gru.hiddenSize], { dtype: x_BSE.dtype, device: x_BSE.device });
       const parameters = cells.slice((2 * layer + direction) * 4, (2 * layer + direction) * 4 + 4);
       const run = { layers: 1, training: gru.training, bidirectional: false };
-      const { output } = F.gru(taken(input_BSI, order.there_BS), start_1BH, parameters, run);
-      return taken(output, order.back_BS);
+      const { output } = F.gru(reordered(input_BSI, order.order_BS), start_1BH, parameters, run);
+      return reordered(output, order.inverse_BS);
     });
     y_BSH = cat(outputs, 2);
   }
   return y_BSH;
 }
 
-/** The slices that exist in one direction, then the others: their places, and the way back. */
-function orderOf(mask_BS: Tensor, direction: 1 | -1): { there_BS: Tensor; back_BS: Tensor } {
+/** An order with the slices that exist first, in one direction, followed by the others; and its inverse. */
+function orderOf(mask_BS: Tensor, direction: 1 | -1): { order_BS: Tensor; inverse_BS: Tensor } {
   const slices = mask_BS.size(1);
-  const place_S = arange(0, slices, 1, { dtype: "int64", device: mask_BS.device });
-  const there_BS = where(mask_BS, place_S.mul(direction), place_S.add(slices)).sort(1).indices;
-  return { there_BS, back_BS: there_BS.sort(1).indices };
+  const index_S = arange(0, slices, 1, { dtype: "int64", device: mask_BS.device });
+  const order_BS = where(mask_BS, index_S.mul(direction), index_S.add(slices)).sort(1).indices;
+  return { order_BS, inverse_BS: order_BS.sort(1).indices };
 }
 
-/** Slices of each volume in another order: x_BSI, order_BS → y_BSI */
-function taken(x_BSI: Tensor, order_BS: Tensor): Tensor {
+/** Reorders the slices of each volume: x_BSI, order_BS → y_BSI */
+function reordered(x_BSI: Tensor, order_BS: Tensor): Tensor {
   return x_BSI.gather(1, order_BS.unsqueeze(-1).expand(-1, -1, x_BSI.size(2)));
 }
 

@@ -1,12 +1,12 @@
-/** What the volume stage trains: from the stacked slice embeddings of a volume to its class. */
+/** Heads, which the volume stage trains: they classify a volume from the stacked embeddings of its slices. */
 import type { Tensor } from "@slicestack/torch";
 import { Module } from "@slicestack/torch/nn";
 import { softmaxOutputs, type ClassOutputs } from "../outputs.js";
 
-/** B volumes, S slices, E embedding, K outputs: the classes, or what `outputs` makes classes of. */
+/** B volumes, S slices, E embedding, K outputs: the classes, or values that `outputs` turns into classes. */
 export interface HeadOutput {
   logits_BK: Tensor;
-  /** How much each slice counted, rows sum to 1; null where a head has no such notion. */
+  /** How much each slice contributed, rows sum to 1; null if the head does not weight slices. */
   sliceWeight_BS: Tensor | null;
 }
 
@@ -26,15 +26,15 @@ export interface HeadOptions {
 }
 
 export abstract class Head extends Module {
-  /** What `forward` gets of each slice: its embedding, or the trunk's last maps. Set where the head is created. */
+  /** The input of `forward` for each slice: its embedding, or the last maps of the trunk. Set when the head is created. */
   sees: "embedding" | "maps" = "embedding";
-  /** How its outputs are read; set to what the loss asks for where the head is created. */
+  /** How its outputs are interpreted; set when the head is created, as its loss requires. */
   outputs: ClassOutputs = softmaxOutputs;
 
   /**
    * @param features_BS embedding_BSE; maps_BSFhw for a head that sees maps
-   * @param mask_BS bool, true where a slice exists; padded slices have no influence. null, which only a head that sees
-   *   maps is given: all exist
+   * @param mask_BS bool, true where a slice exists; padded slices have no influence. Heads on maps may
+   *   receive null: all slices exist
    */
   abstract forward(features_BS: Tensor, mask_BS: Tensor | null): HeadOutput;
 }

@@ -1,4 +1,4 @@
-/** Mean and max over the slices of a volume, then one linear layer: the plainest heads, blind to slice order. */
+/** Mean and max over the slices of a volume, then one linear layer: the simplest heads, which ignore the order of slices. */
 import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";

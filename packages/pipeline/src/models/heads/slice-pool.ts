@@ -1,5 +1,5 @@
 /**
- * The weighted mean over slices that the sequence heads end with: one learnt score a slice, softmax over those that exist.
+ * The weighted mean over slices at the end of the sequence heads: one learned score per slice, softmax over existing slices.
  * Hassani et al.: Escaping the Big Data Paradigm with Compact Transformers, arXiv 2104.05704, section 3.2 ("SeqPool").
  * B volumes, S slices, H width.
  */
@@ -21,7 +21,7 @@ export class SlicePool extends Module {
   }
 }
 
-/** Zero where no slice is, whatever stood there. */
+/** Sets the embeddings of slices that do not exist to zero. */
 export function onlyPresent(embedding_BSE: Tensor, mask_BS: Tensor): Tensor {
   return embedding_BSE.maskedFill(mask_BS.logicalNot().unsqueeze(-1), 0);
 }

@@ -26,8 +26,8 @@ export class TransformerHead extends Head {
     if (width % attentionHeads !== 0)
       throw new ModelError(
         "transformer",
-        `expected a width that its ${attentionHeads} attention heads divide, received ${width}`,
-        `Take ${Math.ceil(width / attentionHeads) * attentionHeads}.`,
+        `expected a width that is a multiple of its ${attentionHeads} attention heads, received ${width}`,
+        `Choose ${Math.ceil(width / attentionHeads) * attentionHeads}.`,
       );
     this.project = new Linear(embedding, width);
     this.drop = new Dropout(dropout);
@@ -46,8 +46,10 @@ export class TransformerHead extends Head {
 
   override forward(embedding_BSE: Tensor, mask_BS: Tensor): HeadOutput {
     const projected_BSH = this.project.forward(onlyPresent(embedding_BSE, mask_BS));
-    const placed_BSH = projected_BSH.add(positions(projected_BSH));
-    const hidden_BSH = this.encoder.forward(this.drop.forward(placed_BSH), { keyPaddingMask: mask_BS.logicalNot() });
+    const positioned_BSH = projected_BSH.add(positions(projected_BSH));
+    const hidden_BSH = this.encoder.forward(this.drop.forward(positioned_BSH), {
+      keyPaddingMask: mask_BS.logicalNot(),
+    });
     const { pooled_BH, weight_BS } = this.pool.forward(hidden_BSH, mask_BS);
     return { logits_BK: this.classifier.forward(pooled_BH), sliceWeight_BS: weight_BS };
   }

@@ -1,4 +1,4 @@
-/** What a stage minimises, and how its model's outputs are read. */
+/** Criteria: what a stage minimises, and how the outputs of its model are interpreted. */
 import type { Tensor } from "@slicestack/torch";
 import type { ClassOutputs } from "../outputs.js";
 
@@ -9,6 +9,6 @@ export interface Criterion extends Pick<ClassOutputs, "outputs" | "probabilities
    * @param target int64 classes B, or mass B x K (targets.ts)   @param weight_K weight of each class, or null
    */
   loss(logits_BO: Tensor, target: Tensor, weight_K: Tensor | null): Tensor;
-  /** What the mean of `loss` divides by: how much such a batch counts beside another one. Waits for the device. */
+  /** The divisor of the mean in `loss`: the weight of this batch among others. Waits for the device. */
   mass(target: Tensor, weight_K: Tensor | null, classes: number): number;
 }

@@ -1,7 +1,7 @@
 /**
- * Focal loss: l_bk = -α_k (1 - p_bk)^γ log p_bk, which lets samples that are right already weigh little.
- * Lin, Goyal, Girshick, He, Dollár: Focal Loss for Dense Object Detection, ICCV 2017, eq. 4-5; over a softmax, and a mean
- * over samples. α multiplies and is not divided out again; class weights are, as in a weighted mean. γ = 0 is cross entropy.
+ * Focal loss: l_bk = -α_k (1 - p_bk)^γ log p_bk, which gives little weight to samples that are already classified well.
+ * Lin, Goyal, Girshick, He, Dollár: Focal Loss for Dense Object Detection, ICCV 2017, eq. 4-5; here over a softmax, with the mean
+ * over samples. α is a plain factor, whereas class weights are normalised as in a weighted mean. γ = 0 is cross entropy.
  */
 import { eye, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { softmaxOutputs } from "../outputs.js";
@@ -12,7 +12,7 @@ import { z } from "zod";
 
 export interface FocalOptions {
   gamma: number;
-  /** One value a class. Lin's α for the rarer of two classes is [1 - α, α]. */
+  /** One value per class. Lin's α for the rarer of two classes is [1 - α, α]. */
   alpha: readonly number[] | null;
   smoothing: number;
 }
@@ -45,13 +45,13 @@ export class Focal implements Criterion {
 }
 
 /**
- * log(1 - p) of each class, as the logarithm of what the others have: where p rounds to 1, 1 - p would be 0, and its
- * power's gradient infinite for γ < 1.
+ * log(1 - p) of each class, computed from the other classes: if p rounds to 1, 1 - p would be 0, and the gradient of its
+ * power would be infinite for γ < 1.
  */
 function logOfRest(logits_BK: Tensor): Tensor {
   const [, classes = 1] = logits_BK.shape;
-  const own_KK = eye(classes, { device: logits_BK.device }).eq(1);
-  const others_BKK = logits_BK.unsqueeze(1).expand(-1, classes, -1).maskedFill(own_KK, -Infinity);
+  const diagonal_KK = eye(classes, { device: logits_BK.device }).eq(1);
+  const others_BKK = logits_BK.unsqueeze(1).expand(-1, classes, -1).maskedFill(diagonal_KK, -Infinity);
   return others_BKK.logsumexp(2).sub(logits_BK.logsumexp(1, true));
 }
 
@@ -59,7 +59,7 @@ export const focal = defineLoss({
   name: "focal",
   source: "Lin et al., ICCV 2017",
   architecture: "-α (1 - p)^γ log p of the true class",
-  hint: "what is right already weighs little",
+  hint: "gives little weight to samples that are already classified well",
   options: z.strictObject({
     gamma: z.number().min(0).default(2),
     alpha: z.array(z.number().positive()).min(2).nullable().default(null),

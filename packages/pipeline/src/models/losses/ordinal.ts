@@ -1,8 +1,8 @@
 /**
- * Ordered classes by CORN: K - 1 binary tasks, task t asked only of samples whose class is t or above.
+ * Ordered classes by CORN: K - 1 binary tasks; task t uses only samples whose class is t or above.
  * Shi, Cao, Raschka: Deep neural networks for rank-consistent ordinal regression based on conditional probabilities,
  * Pattern Analysis and Applications 26, 2023: the sum over tasks of their binary cross entropies, divided by the
- * number of answers. The sum for a sample of class k is -log P(class = k), so soft targets and class weights act as ever.
+ * number of answers. The sum for a sample of class k is -log P(class = k), so that soft targets and class weights work as usual.
  * CORN needs neither ordered thresholds (as a cumulative link does) nor shared weights (as CORAL does) to be consistent.
  */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
@@ -35,7 +35,7 @@ export class Ordinal implements Criterion {
   }
 }
 
-/** Class k answers the tasks 0..k, and the last class no more than the one before it. */
+/** The number of tasks that use a sample of each class: 0..k for class k, and for the last class as many as for the one before. */
 function answersOf(classes: number, { dtype, device }: Tensor): Tensor {
   const answers = Float64Array.from({ length: classes }, (_, k) => Math.min(k + 1, classes - 1));
   return fromTypedArray(answers, [classes], { dtype, device });
@@ -44,8 +44,8 @@ function answersOf(classes: number, { dtype, device }: Tensor): Tensor {
 export const ordinal = defineLoss({
   name: "ordinal",
   source: "Shi, Cao, Raschka, Pattern Analysis and Applications 26, 2023",
-  architecture: "K - 1 binary tasks: above this grade, given that it is reached",
-  hint: "the classes are grades in order (CORN)",
+  architecture: "K - 1 binary tasks: above this class, given that it is reached",
+  hint: "for ordered classes (CORN)",
   outputs: ordinalOutputs,
   isOrdinal: true,
   create: ({ smoothing }) => new Ordinal({ smoothing }),

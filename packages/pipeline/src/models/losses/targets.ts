@@ -1,6 +1,6 @@
 /**
- * What a loss compares with: one class a sample (int64, B), or the mass of each class (B x K), where labels are mixed,
- * smoothed or count less than others. A row of mass sums to 1, or to less where the sample counts for less.
+ * The targets of a loss: one class per sample (int64, B), or the mass of each class (B x K) if labels are mixed,
+ * smoothed or weighted. A row of mass sums to 1, or to less if the sample counts less.
  * B samples, K classes.
  */
 import { fromTypedArray, oneHot, scope, zeros, type Tensor } from "@slicestack/torch";
@@ -13,7 +13,7 @@ export function labelTensor(batch: readonly { label: number }[], device: string)
   );
 }
 
-/** @param like float tensor whose dtype the mass takes @param weights how much each sample counts; default 1 */
+/** @param like float tensor with the dtype of the result @param weights how much each sample counts; default 1 */
 export function massOf(target: Tensor, classes: number, like: Tensor, weights?: readonly number[]): Tensor {
   return scope(() => {
     const { dtype, device } = like;
@@ -26,17 +26,17 @@ export function massOf(target: Tensor, classes: number, like: Tensor, weights?: 
 export interface MeanOptions {
   /** Weight of each class. */
   weight_K: Tensor | null;
-  /** Share of each sample's mass that is spread over all classes. */
+  /** The fraction of each sample's mass that is spread over all classes. */
   smoothing: number;
-  /** How many terms a sample of each class stands for in the mean; default 1. */
+  /** The number of terms of a sample of each class in the mean; default 1. */
   terms_K?: Tensor;
 }
 
 /**
- * The mean over samples of what they would lose as each class, by the mass of that class:
- * Σ_bk m'_bk w_k l_bk / Σ_bk m_bk w_k t_k, with m' = (1 - s) m + s Σ_k m / K. For one class a sample and t = 1 it is what
- * PyTorch's cross_entropy does with class weights and label smoothing.
- * @param loss_BK loss of each sample, were its class k
+ * The mean over samples of the loss for each class, weighted by the mass of that class:
+ * Σ_bk m'_bk w_k l_bk / Σ_bk m_bk w_k t_k, with m' = (1 - s) m + s Σ_k m / K. For one class per sample and t = 1, this equals
+ * PyTorch's cross_entropy with class weights and label smoothing.
+ * @param loss_BK the loss of each sample if its class were k
  */
 export function meanByMass(loss_BK: Tensor, target: Tensor, { weight_K, smoothing, terms_K }: MeanOptions): Tensor {
   return scope(() => {

@@ -1,10 +1,10 @@
 import { defineMetric } from "../component.js";
 
-/** As accuracy, were all classes equally common. */
+/** The accuracy if all classes were equally common. */
 export const balancedAccuracy = defineMetric({
   name: "balanced_accuracy",
   label: "balanced accuracy",
   source: "Brodersen et al., ICPR 2010",
-  architecture: "mean over the classes of sensitivity",
+  architecture: "mean sensitivity over the classes",
   value: ({ balancedAccuracy }) => balancedAccuracy,
 });

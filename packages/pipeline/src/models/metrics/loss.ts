@@ -1,6 +1,6 @@
 import { defineMetric } from "../component.js";
 
-/** The one that can tell apart epochs which classify alike. */
+/** Distinguishes even epochs with the same classifications. */
 export const loss = defineMetric({
   name: "loss",
   label: "loss",

@@ -1,15 +1,15 @@
 /**
  * The published 3D model `attn`: five blocks 1-32-64-128-256-512, each pooled by 2 and weighted by squeeze-and-excitation,
- * then the mean over the volume, 256, 64, K with ReLU between. The published one has no dropout; here it may follow the first ReLU.
+ * then the mean over the volume, 256, 64, K with ReLU between. The published model has no dropout; here it may follow the first ReLU.
  * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's.
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { ConvBlock3d } from "../common/conv-block.js";
-import { checkShape, halved, type VolumeSize } from "../common/sizes.js";
+import { checkShape, halved, type VolumeSize } from "../common/input-sizes.js";
 import { SqueezeExcitation3d } from "../common/squeeze-excitation.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 import { blockLayers, fiveBlocks } from "../common/conv-block.js";
 
@@ -38,7 +38,7 @@ export class Attn extends VolumeModel {
     this.fc3 = new Linear(64, classes);
   }
 
-  /** No layer depends on the size, so x may have any from 32 x 32 x 32 on. */
+  /** No layer depends on the size, so that x may have any size of at least 32 x 32 x 32. */
   override forward(x_B1HWD: Tensor): Tensor {
     checkShape("attn", x_B1HWD, [null, 1, null, null, null]);
     halved("attn", x_B1HWD.shape.slice(2), 5);
@@ -64,7 +64,7 @@ export const attn = defineNetwork({
   anySize: true,
   published: { dataset: "3d", settings: { method: "3d", volume: { model: "attn" } } },
   create: ({ outputs, ...shape }) => new Attn({ ...shape, classes: outputs }),
-  // It pools over all of the volume, so that its shapes say nothing of the size.
+  // It pools over the whole volume, so that the shapes of its weights do not depend on the input size.
   recognise: (shapes) => {
     const found = fiveBlocks(shapes);
     return found === null || shapes("se1.fc.0.weight") === undefined ? null : { ...found, model: "attn" };

@@ -1,8 +1,8 @@
 /**
- * The "3D head": the last feature maps of a slice model, 1x1 to 64 channels, stacked over slices, two blocks of 3D
- * convolution, the mean over the volume, K. The slice model is frozen unless `freeze(false)` says otherwise.
- * reference: the zoo of the 2.5 CNN project (Garg, Garg, Duncan, Electronics 14(13), 2571, 2025); the widths of the two
- * blocks are not stated there and are those of the 1x1 convolution here.
+ * The "3D head": the last feature maps of a slice model are reduced to 64 channels by a 1x1 convolution and stacked over
+ * slices; two blocks of 3D convolution, the mean over the volume and K outputs follow. The slice model is frozen unless
+ * `freeze(false)` is called. Source: the zoo of the 2.5 CNN project (Garg, Garg, Duncan, Electronics 14(13), 2571, 2025), which
+ * does not state the widths of the two blocks; here they equal that of the 1x1 convolution.
  * B volumes, S slices, F channels of the trunk's maps of h x w, C = 64 channels, K classes.
  */
 import { cat, scope, type Tensor } from "@slicestack/torch";
@@ -10,7 +10,7 @@ import { Conv2d, Dropout, Linear } from "@slicestack/torch/nn";
 import { ConvBlock3d } from "../common/conv-block.js";
 import { frozen } from "../common/frozen.js";
 import { maskSlices, normSlices, presentSlices } from "../common/masked-norm.js";
-import { checkShape, type VolumeSize } from "../common/sizes.js";
+import { checkShape, type VolumeSize } from "../common/input-sizes.js";
 import { slicesOf } from "../common/slices-of.js";
 import { Head, type HeadOutput } from "../heads/head.js";
 import type { SliceModel } from "../trunks/slice-model.js";
@@ -21,7 +21,7 @@ import { outputs as outputsOf } from "../recognition.js";
 
 const channels = 64;
 
-/** What is trained on the maps, which are computed once and kept, as embeddings are. */
+/** The part that is trained. Its input, the maps, is computed once and kept, like embeddings. */
 export class Maps3dHead extends Head {
   override sees = "maps" as const;
   readonly reduce: Conv2d;
@@ -39,7 +39,7 @@ export class Maps3dHead extends Head {
 
   /**
    * maps_BSFhw → logits_BK; no slice weights
-   * @param mask_BS bool, true where a slice exists; padded slices have no influence, in training neither. null: all exist
+   * @param mask_BS bool, true where a slice exists; padded slices have no influence, not even in training. null: all exist
    */
   override forward(maps_BSFhw: Tensor, mask_BS: Tensor | null = null): HeadOutput {
     const [volumes = 0, slices = 0] = maps_BSFhw.shape;
@@ -54,16 +54,16 @@ export class Maps3dHead extends Head {
   }
 }
 
-/** The mean over the places of the slices that exist; all others are zero: x_BChwS → mean_BC */
+/** The mean over the positions of the slices that exist; all others are zero: x_BChwS → mean_BC */
 function meanOfPresent(x_BChwS: Tensor, mask_BS: Tensor | null): Tensor {
   if (mask_BS === null) return x_BChwS.mean([2, 3, 4]);
   const [, , height = 0, width = 0] = x_BChwS.shape;
-  const places_B1 = mask_BS.sum(1, true).mul(height * width);
-  return x_BChwS.sum([2, 3, 4]).div(places_B1);
+  const positions_B1 = mask_BS.sum(1, true).mul(height * width);
+  return x_BChwS.sum([2, 3, 4]).div(positions_B1);
 }
 
 export interface Maps3dOptions {
-  /** Owned by the model from now on. */
+  /** The model takes ownership of it. */
   trunk: SliceModel;
   classes: number;
   size: VolumeSize;
@@ -71,7 +71,7 @@ export interface Maps3dOptions {
   dropout?: number;
 }
 
-// Slices that a frozen trunk sees at once: no activation of it is kept.
+// Slices in a batch of the frozen trunk, whose activations are not kept.
 const batchSize = 64;
 
 export class Maps3d extends VolumeModel {
@@ -88,14 +88,14 @@ export class Maps3d extends VolumeModel {
     this.freeze();
   }
 
-  /** Whether the trunk is left as it is (the start), or learns with the head. */
+  /** Freezes the trunk, which is the initial state, or lets it train with the head. */
   freeze(isFrozen = true): this {
     this.#frozen = isFrozen;
     this.trunk.requiresGrad_(!isFrozen);
     return this;
   }
 
-  /** x_B1HWD of any depth → maps_BSFhw; a trunk of several channels sees the slice in each. */
+  /** x_B1HWD of any depth → maps_BSFhw; a trunk with several input channels receives the slice in each. */
   maps(x_B1HWD: Tensor): Tensor {
     checkShape("maps_3d", x_B1HWD, [null, 1, this.size[0], this.size[1], null]);
     const slices_NCHW = slicesOf(x_B1HWD).expand(-1, this.trunk.channels, -1, -1);
@@ -114,7 +114,7 @@ export class Maps3d extends VolumeModel {
   }
 }
 
-/** The head alone, on the maps of this run's own slice model. */
+/** The head alone, on the maps of the run's slice model. */
 export const maps3dHead = defineHead({
   name: "maps_3d",
   source: "the 2.5 CNN project's 3D head",

@@ -1,14 +1,14 @@
 /**
  * The published 3D model `simple_modular`: five blocks 1-32-64-128-256-512, each pooled by 2, then 1024, 512, K
- * with one ReLU, after the first linear layer. The published one has no dropout; here it may follow that ReLU.
+ * with one ReLU, after the first linear layer. The published model has no dropout; here dropout may follow that ReLU.
  * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's.
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear } from "@slicestack/torch/nn";
 import { ConvBlock3d } from "../common/conv-block.js";
-import { checkShape, halved, product, type VolumeSize } from "../common/sizes.js";
+import { checkShape, halved, product, type VolumeSize } from "../common/input-sizes.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 import { blockLayers, fiveBlocks } from "../common/conv-block.js";
 import { inputs, outputs as outputsOf, publishedSize, quotient } from "../recognition.js";

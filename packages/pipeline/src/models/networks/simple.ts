@@ -5,20 +5,20 @@
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm3d, Conv3d, Dropout, Linear } from "@slicestack/torch/nn";
-import { checkShape, halved, product, type VolumeSize } from "../common/sizes.js";
+import { checkShape, halved, product, type VolumeSize } from "../common/input-sizes.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 import { inputs, outputs as outputsOf, publishedSize, quotient } from "../recognition.js";
 
 export class Simple extends VolumeModel {
   /**
-   * Layers that exist in the published code and that no forward pass uses. Their widths are not stated: assumed is that
-   * each doubles the one before, as the layers in use do. They take no gradient, so no training changes them.
+   * Layers that the published code declares but never uses. Their widths are not stated; each is assumed to double the one
+   * before, as in the layers that are used. They receive no gradient, so that training does not change them.
    */
   readonly unused: readonly string[] = ["conv4", "conv5", "bn4", "bn5"];
 
-  /** In the zoo, for errors. */
+  /** Its name in the zoo, for error messages. */
   protected get zooName(): string {
     return "simple";
   }

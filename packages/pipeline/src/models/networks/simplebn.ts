@@ -4,7 +4,7 @@
  */
 import { Simple, simple } from "./simple.js";
 import type { VolumeModelOptions } from "./volume-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 
 export class SimpleBn extends Simple {

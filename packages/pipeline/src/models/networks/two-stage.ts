@@ -1,26 +1,26 @@
 /**
- * The published two-stage model in one module: a slice model without its last layer on every slice, the embeddings side by
- * side in slice order, then D·256-2048-128-K with ReLU and dropout. Loads the published checkpoints by their own names.
- * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025.
- * Training does not use it: there the embeddings are computed once and a `flatten` head is trained on them, which is the same.
+ * The published two-stage model in one module: a slice model without its last layer computes an embedding of every slice; the
+ * embeddings are concatenated in slice order, then D·256-2048-128-K with ReLU and dropout follow. The published checkpoints
+ * load under their original names. Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025.
+ * Training does not use this module: it computes the embeddings once and trains a `flatten` head on them, which is equivalent.
  * B volumes, D slices, E = 256.
  */
 import { cat, scope, zeros, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear, Module, ReLU, Sequential } from "@slicestack/torch/nn";
 import { frozen } from "../common/frozen.js";
-import { checkShape, type VolumeSize } from "../common/sizes.js";
+import { checkShape, type VolumeSize } from "../common/input-sizes.js";
 import { slicesOf } from "../common/slices-of.js";
 import { flatten, FlattenHead } from "../heads/flatten.js";
 import { ResNet, type ResNetDepth } from "../trunks/resnet.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 import { customResnet } from "../trunks/custom-resnet.js";
-import { asGrey, below, inputs, outputs as outputsOf, quotient, strangers, tensorsBelow } from "../recognition.js";
+import { asGrey, below, inputs, outputs as outputsOf, quotient, unclaimed, tensorsBelow } from "../recognition.js";
 
 const embedding = 256;
 
-/** `custom_resnet` up to its embedding: what is left of it in a published checkpoint. */
+/** `custom_resnet` up to its embedding, the part that a published checkpoint contains. */
 class SliceEmbedder extends Module {
   readonly resnet: ResNet;
   readonly custom_layers: Sequential;
@@ -45,17 +45,17 @@ class SliceEmbedder extends Module {
 }
 
 export interface TwoStageOptions extends VolumeModelOptions {
-  /** Of the volume head. Default 0.2. */
+  /** Dropout of the volume head. Default 0.2. */
   dropout?: number;
-  /** Of the slice model; it acts only where that is not frozen. Default 0. */
+  /** Dropout of the slice model, which only acts if that is not frozen. Default 0. */
   sliceDropout?: number;
   /** Default 50. */
   depth?: ResNetDepth;
-  /** Of the slice model, which sees a grey slice in each. Default 3. */
+  /** Input channels of the slice model, each of which receives the grey slice. Default 3. */
   channels?: number;
 }
 
-// Slices that the frozen slice model sees at once: no activation of it is kept.
+// Slices in a batch of the frozen slice model, whose activations are not kept.
 const batchSize = 64;
 
 export class TwoStage extends VolumeModel {
@@ -74,7 +74,7 @@ export class TwoStage extends VolumeModel {
     this.freeze();
   }
 
-  /** Whether the slice model is left as it is (the start), or learns with the head. */
+  /** Freezes the slice model, which is the initial state, or lets it train with the head. */
   freeze(isFrozen = true): this {
     this.#frozen = isFrozen;
     this.resnet.requiresGrad_(!isFrozen);
@@ -94,7 +94,7 @@ export class TwoStage extends VolumeModel {
   }
 }
 
-/** Trained as a 2.5D run: its slice model first, then the head on what that sees. */
+/** Trained as a 2.5D run: first its slice model, then the head on the embeddings. */
 export const twoStage = defineNetwork({
   name: "two_stage",
   source: published,
@@ -104,7 +104,7 @@ export const twoStage = defineNetwork({
   published: {
     dataset: "3d",
     settings: { method: "2.5d", slice: { model: customResnet.name }, volume: { head: flatten.name } },
-    // Its checkpoint is that of a trained slice model, which stays as it is.
+    // The checkpoint is a trained slice model, which is not trained further.
     withCheckpoint: { "slice.epochs": 0 },
   },
   create: ({ outputs, trunk: _, ...shape }) => new TwoStage({ ...shape, classes: outputs }),
@@ -115,18 +115,18 @@ export const twoStage = defineNetwork({
     const slices = quotient(inputs(shapes, "ffwd.0"), slice.embedding ?? null);
     return { ...slice, model: "two_stage", classes: outputsOf(shapes, "ffwd.6"), slices };
   },
-  // Its slice model has lost its last layer in the published code; where that is still there, its slices can vote.
+  // The published code removes the last layer of the slice model; if a file still has it, its slices can vote.
   stages: (tensors, guess) => {
     const volume = new Map([...tensors].filter(([name]) => name.startsWith("ffwd.")));
     const { tensors: slice, notes } = asGrey(tensorsBelow(tensors, "resnet."), "resnet.conv1.weight");
     const last = "custom_layers.6";
     const votes = slice.has(`${last}.weight`) && slice.has(`${last}.bias`);
-    const whole = new Map([...slice, ...strangers(tensors, ["resnet.", "ffwd."])]);
+    const whole = new Map([...slice, ...unclaimed(tensors, ["resnet.", "ffwd."])]);
     if (!votes)
       whole
         .set(`${last}.weight`, zeros([guess.classes ?? 2, guess.embedding ?? embedding]))
         .set(`${last}.bias`, zeros([guess.classes ?? 2]));
-    const missing = votes ? [] : ["The slice model has no last layer there, so that its slices have no vote."];
+    const missing = votes ? [] : ["The slice model has no last layer in this file, so that its slices cannot vote."];
     return { slice: whole, volume, votes, notes: [...notes, ...missing] };
   },
 });

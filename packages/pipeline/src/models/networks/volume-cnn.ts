@@ -1,17 +1,17 @@
 /**
- * The published model `volume_cnn`: one `slice_cnn`, shared by all slices of a volume, their features side by side,
- * then 512, 128, K with ReLU between; trained end to end.
+ * The published model `volume_cnn`: one `slice_cnn`, shared by all slices of a volume, whose features are concatenated,
+ * then 512, 128, K with ReLU between them; trained end to end.
  * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's; `slice_cnn.fc3` is
- * declared and unused there too (K classes, as in `2d_cnn`).
- * B volumes, S slices, E = 128 features a slice.
+ * declared but unused there, too (K classes, as in `2d_cnn`).
+ * B volumes, S slices, E = 128 features per slice.
  */
 import type { Tensor } from "@slicestack/torch";
 import { Linear } from "@slicestack/torch/nn";
-import { checkShape, type VolumeSize } from "../common/sizes.js";
+import { checkShape, type VolumeSize } from "../common/input-sizes.js";
 import { slicesOf } from "../common/slices-of.js";
 import { published2dCnn, SliceCnn, sliceCnn } from "../trunks/slice-cnn.js";
 import { VolumeModel, type VolumeModelOptions } from "./volume-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineNetwork } from "../component.js";
 import { below, inputs, outputs as outputsOf, quotient } from "../recognition.js";
 

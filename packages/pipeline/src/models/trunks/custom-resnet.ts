@@ -1,13 +1,13 @@
 /**
- * The published slice model: a ResNet trunk and the head F-512-256-K, ReLU and dropout between.
+ * The published slice model: a ResNet trunk and the head F-512-256-K with ReLU and dropout between the layers.
  * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's.
- * The embedding is what the last linear layer sees: 256 values after ReLU and dropout.
+ * The embedding is the input of the last linear layer: 256 values after ReLU and dropout.
  */
 import type { Tensor } from "@slicestack/torch";
 import { Dropout, Linear, ReLU, Sequential, type Module } from "@slicestack/torch/nn";
 import { ResNet, type ResNetDepth } from "./resnet.js";
 import { SliceModel } from "./slice-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineTrunk } from "../component.js";
 import type { PublishedName } from "../../config/components.js";
 import { asGrey, below, outputs as outputsOf, type Shapes } from "../recognition.js";
@@ -17,7 +17,7 @@ export interface CustomResNetOptions {
   depth: ResNetDepth;
   classes: number;
   dropout: number;
-  /** Default 3, as ImageNet's weights have it. */
+  /** Default 3, as in weights for ImageNet. */
   channels?: number;
 }
 
@@ -83,8 +83,8 @@ function residualTrunk(
     ...facts,
     channels: 3,
     depth,
-    // Its last maps have one pixel where slices are no larger than 32 x 32, so that batch norm would take the statistics
-    // of a single value from a single slice.
+    // For slices of at most 32 x 32, the last maps have one pixel: batch norm over a single slice would take the statistics
+    // of a single value.
     leastSlices: ([height, width]) => (Math.max(height, width) <= 32 ? 2 : 1),
     camLayers: [1, 2, 3, 4].map((k) => [`resnet.layer${k}`, 2 ** (k + 1)] as const),
     create: ({ outputs, dropout, channels }) => new CustomResNet({ depth, classes: outputs, dropout, channels }),

@@ -5,7 +5,7 @@
  */
 import type { Tensor } from "@slicestack/torch";
 import { AdaptiveAvgPool2d, BatchNorm2d, Conv2d, init, MaxPool2d, Module, Sequential } from "@slicestack/torch/nn";
-import { lean } from "../common/lean.js";
+import { freeingIntermediates } from "../common/freeing-intermediates.js";
 import { BasicBlock, Bottleneck, type ResidualBlock } from "../common/residual.js";
 
 export type ResNetDepth = 18 | 34 | 50;
@@ -34,13 +34,13 @@ export class ResNet extends Module {
     const { Block, blocks } = layouts[depth];
     let inputs = 64;
     const stage = (width: number, count: number, stride: number): Sequential => {
-      const made: ResidualBlock[] = [];
+      const blocksOfStage: ResidualBlock[] = [];
       for (let k = 0; k < count; k++) {
         const block = new Block(inputs, width, k === 0 ? stride : 1);
         inputs = block.outputs;
-        made.push(block);
+        blocksOfStage.push(block);
       }
-      return new Sequential(...made);
+      return new Sequential(...blocksOfStage);
     };
     this.conv1 = new Conv2d(channels, 64, 7, { stride: 2, padding: 3, bias: false });
     this.bn1 = new BatchNorm2d(64);
@@ -51,16 +51,16 @@ export class ResNet extends Module {
     this.layer4 = stage(512, blocks[3], 2);
     this.avgpool = new AdaptiveAvgPool2d(1);
     this.features = inputs;
-    // torchvision's start: He's normal initialisation over the fan out.
+    // torchvision's initialisation: He's normal distribution over the fan out.
     for (const module of this.namedModules().values())
       if (module instanceof Conv2d) init.kaimingNormal_(module.weight, "fanOut");
   }
 
   /** x_BCHW → maps_BFhw, the last maps: h = H / 32 and w = W / 32, rounded up */
   maps(x_BCHW: Tensor): Tensor {
-    let maps = lean(() => this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu()));
+    let maps = freeingIntermediates(() => this.maxpool.forward(this.bn1.forward(this.conv1.forward(x_BCHW)).relu()));
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4])
-      for (const block of stage) maps = lean(() => block.forward(maps));
+      for (const block of stage) maps = freeingIntermediates(() => block.forward(maps));
     return maps;
   }
 

@@ -1,20 +1,20 @@
 /**
  * The small slice model of the published zoo (`2d_cnn`; without its last layer `slice_cnn`): three stages of 3x3 convolution,
- * batch norm, ReLU, channel dropout and pooling, then 512, 128, K. One input channel there; more where `channels` says so.
+ * batch norm, ReLU, channel dropout and pooling, then 512, 128, K. It has one input channel; `channels` sets more.
  * Garg, Garg, Duncan: 2.5 CNN, Electronics 14(13), 2571, 2025. Parameter names are the published code's.
  */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import { BatchNorm2d, Conv2d, Linear } from "@slicestack/torch/nn";
-import { checkShape, halved, product } from "../common/sizes.js";
+import { checkShape, halved, product } from "../common/input-sizes.js";
 import { SliceModel } from "./slice-model.js";
-import { published } from "../common/published.js";
+import { published } from "../common/published-source.js";
 import { defineTrunk, type TrunkShape } from "../component.js";
 import { inputs, outputs as outputsOf, quotient, square } from "../recognition.js";
 
 export interface SliceCnnOptions {
   classes: number;
   dropout: number;
-  /** Height and width of the input, multiples of 8 at best: the first linear layer depends on them. */
+  /** Height and width of the input, preferably multiples of 8: the first linear layer depends on them. */
   size: [number, number];
   /** Default 1. */
   channels?: number;
@@ -53,7 +53,7 @@ export class SliceCnn extends SliceModel {
     this.fc3 = new Linear(128, classes);
   }
 
-  /** The maps that the first linear layer sees: x_BCHW → maps_BFhw, h = H / 8, w = W / 8. */
+  /** The input of the first linear layer: x_BCHW → maps_BFhw, h = H / 8, w = W / 8. */
   override featureMaps(x_BCHW: Tensor): Tensor {
     checkShape("slice_cnn", x_BCHW, [null, this.channels, ...this.size]);
     let maps = x_BCHW;
@@ -96,7 +96,7 @@ const small = {
 
 const asSliceCnn = { dataset: "2d", settings: { method: "2d", slice: { model: "slice_cnn" } } } as const;
 
-/** The whole published network; its features are what the next one names. */
+/** The whole published network; `slice_cnn` below is the published name of its features. */
 export const published2dCnn = defineTrunk({
   ...small,
   name: "2d_cnn",

@@ -1,4 +1,4 @@
-/** torchvision's ResNets: what their weights are recognised by, and how their one linear layer fits behind our trunk. */
+/** Recognises the weights of torchvision's ResNets, and converts their one linear layer to the three layers of custom_resnet. */
 import { cat, eye, scope, zeros, type Tensor } from "@slicestack/torch";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { asGrey, type AdoptedTensors, type Guess, type ModelGuess, type Shapes } from "../recognition.js";
@@ -9,7 +9,7 @@ type Tensors = ReadonlyMap<string, Tensor>;
 export const torchvisionName = (depth: ResNetDepth): string => `resnet${depth}`;
 export const isTorchvision = ({ model }: Guess): boolean => /^resnet\d/.test(model);
 
-/** The layers of a ResNet by torchvision's names. @returns null where they are another's */
+/** Depth and channels of a ResNet, by torchvision's names. @returns null for any other model */
 export function residualLayers(shapes: Shapes): Pick<ModelGuess, "depth" | "channels"> | null {
   const stem = shapes("conv1.weight");
   if (stem?.length !== 4 || stem[0] !== 64 || shapes("layer4.1.conv2.weight") === undefined) return null;
@@ -18,30 +18,32 @@ export function residualLayers(shapes: Shapes): Pick<ModelGuess, "depth" | "chan
   return { depth, channels: stem[1] ?? null };
 }
 
-/** By the names of custom-resnet.ts. @param name of the trunk there   @throws CheckpointError where there is no classifier of a task */
+/** Renames tensors as in custom-resnet.ts. @param name of the trunk there   @throws CheckpointError without a classifier for a task */
 export function fromTorchvision(file: string, tensors: Tensors, guess: Guess, name: string): AdoptedTensors {
   const { classes = null, model } = guess;
   if (classes === null || classes === 1000)
     throw new CheckpointError(
       file,
-      classes === null ? `holds a ${model} trunk without a classifier` : `holds a ${model} of ImageNet's 1000 classes`,
-      `Train from it: slice.pretrained: ${file}, slice.model: ${model}.`,
+      classes === null
+        ? `holds a ${model} trunk without a classifier`
+        : `holds a ${model} for the 1000 classes of ImageNet`,
+      `To train from it, set slice.pretrained to ${file} and slice.model to ${model}.`,
     );
   const trunk = new Map([...tensors].filter(([name]) => !name.startsWith("fc.")));
   const { tensors: grey, notes } = asGrey(trunk, "conv1.weight");
   const slice = new Map([...grey].map(([name, tensor]): [string, Tensor] => [`resnet.${name}`, tensor]));
   for (const [name, tensor] of classifierAsHead(file, tensors)) slice.set(name, tensor);
-  const own = { ...guess, model: name, embedding };
+  const converted = { ...guess, model: name, embedding };
   const note = `torchvision's classifier fc became the three layers of ${name}, which give the same values.`;
-  return { guess: own, tensors: slice, notes: [...notes, note] };
+  return { guess: converted, tensors: slice, notes: [...notes, note] };
 }
 
 const [wide, embedding] = [512, 256];
 
 /**
- * z = fc(x) as custom_layers: the first layer gives z and -z, whose ReLUs the second hands on, and the last takes
- * relu(z) - relu(-z) = z. Exact in any precision, but for the classes it has room for.
- * @returns custom_layers.{0,3,6}.{weight,bias}   @throws CheckpointError where it has more than 128 classes
+ * Expresses z = fc(x) as custom_layers: the first layer computes z and -z, the second passes on their ReLUs, the last computes
+ * relu(z) - relu(-z) = z. The result is exact in any precision; the width limits the number of classes.
+ * @returns custom_layers.{0,3,6}.{weight,bias}   @throws CheckpointError if it has more than 128 classes
  */
 function classifierAsHead(file: string, tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const [weight_KF, bias_K] = [tensors.get("fc.weight"), tensors.get("fc.bias")];
@@ -51,8 +53,8 @@ function classifierAsHead(file: string, tensors: ReadonlyMap<string, Tensor>): M
   if (2 * classes > embedding)
     throw new CheckpointError(
       file,
-      `has ${classes} classes, at most ${embedding / 2} can be imported`,
-      "Train from it: slice.pretrained.",
+      `has ${classes} classes, but at most ${embedding / 2} can be imported`,
+      "To train from it, set slice.pretrained to it.",
     );
   return scope(() => {
     const both = (x: Tensor, rows: number) => {

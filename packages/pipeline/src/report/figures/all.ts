@@ -3,7 +3,7 @@ import { COUNT_VOTE, type Analysis } from "../../evaluate/analysis/analysis.js";
 import type { ModelDifference } from "../../evaluate/compare/models.js";
 import type { ModelSummary } from "../../evaluate/summary.js";
 import type { TrainingRow } from "../../run/training-rows.js";
-import type { Selections } from "../../run/selection.js";
+import type { Selections } from "../../run/epoch-selection.js";
 import { benefitFigure } from "./benefit.js";
 import { precisionRecallFigure, rocFigure } from "./curves.js";
 import type { Figure } from "./figure.js";

@@ -1,7 +1,13 @@
 /** Training curves. */
 import { drawSvg, INK, PALETTE, type Spec } from "../../page/drawing.js";
 import { formatNumber } from "../../page/format.js";
-import { chosenEpoch, selectionColumn, selectionName, type Selection, type Selections } from "../../run/selection.js";
+import {
+  chosenEpoch,
+  selectionColumn,
+  selectionName,
+  type Selection,
+  type Selections,
+} from "../../run/epoch-selection.js";
 import type { TrainingRow } from "../../run/training-rows.js";
 import type { Figure } from "./figure.js";
 

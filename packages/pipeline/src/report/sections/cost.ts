@@ -1,5 +1,5 @@
 /** What the model costs: to train, to hold, to ask. */
-import { shortBytes, shortCount } from "../../models/facts.js";
+import { shortBytes, shortCount } from "../../models/model-facts.js";
 import type { CostReport } from "../../evaluate/cost.js";
 import { definitions, html, table, type Html } from "../../page/html.js";
 import type { ReportInput } from "../report-input.js";

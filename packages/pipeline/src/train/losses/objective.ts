@@ -3,7 +3,7 @@ import type { Tensor } from "@slicestack/torch";
 import type { LossConfig } from "../../config/types.js";
 import type { StageName } from "../../run/folder.js";
 import { configuredWeights, weightTensor } from "./class-weights.js";
-import { createCriterion } from "../../models/create.js";
+import { createCriterion } from "../../models/create-by-name.js";
 import type { Criterion } from "../../models/losses/criterion.js";
 
 export class Objective {

@@ -37,7 +37,7 @@ class FileReader extends RandomAccessReader {
   }
 }
 
-/** @throws CheckpointError where the archive is damaged or has a part twice */
+/** @throws CheckpointError if the archive is damaged or has a part twice */
 export function readArchive(file: WeightsFile): Map<string, ArchivePart> {
   const parts = new Map<string, ArchivePart>();
   for (const entry of entriesOf(file)) {

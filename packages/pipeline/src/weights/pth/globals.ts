@@ -126,7 +126,7 @@ const allowed: ReadonlyMap<string, PickleValue> = new Map<string, PickleValue>([
   ["numpy._core.multiarray scalar", numpyScalar("numpy._core.multiarray.scalar")],
 ]);
 
-/** What a name stands for; undefined where weights do not need it. */
+/** What a name stands for; undefined if weights do not need it. */
 export function allowedGlobal(module: string, name: string): PickleValue | undefined {
   return allowed.get(`${module} ${name}`);
 }

@@ -17,7 +17,7 @@ export function isLegacyPth(start: Uint8Array): boolean {
   return start[0] === 0x80 && Buffer.from(start.subarray(0, 32)).includes(magicBytes);
 }
 
-/** @returns the object, whose storages know their places @throws CheckpointError where it is damaged or names more than weights need */
+/** @returns the object, whose storages know their places @throws CheckpointError if it is damaged or names more than weights need */
 export function readLegacyPth(file: WeightsFile): PickleValue {
   const bytes = new PickleBytes(file, 0, file.size);
   if (unpickle(bytes) !== magicNumber) throw bytes.fault("expected the magic number of torch.save");

@@ -86,7 +86,7 @@ export class Machine {
     for (let k = 0; k < values.length; k += 2) dict.set(values[k] ?? null, values[k + 1] ?? null);
   }
 
-  /** What a name stands for. @throws CheckpointError that names it, where weights do not need it */
+  /** What a name stands for. @throws CheckpointError that names it, if weights do not need it */
   global(module: string, name: string): void {
     const value = allowedGlobal(module, name);
     if (value === undefined) throw this.#refused(module, name);

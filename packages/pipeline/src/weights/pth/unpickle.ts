@@ -85,7 +85,7 @@ const stop = 0x2e;
 
 /**
  * Reads one pickle; the bytes then stand behind it.
- * @param persistent what a persistent id stands for @throws CheckpointError where it is not as PyTorch writes it, or names
+ * @param persistent what a persistent id stands for @throws CheckpointError if it is not as PyTorch writes it, or names
  * what weights do not need
  */
 export function unpickle(

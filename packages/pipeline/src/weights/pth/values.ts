@@ -22,7 +22,7 @@ export class Tuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
-/** A function of this program that stands for one that a file may call. @throws PickleFault where the arguments are not its own */
+/** A function of this program that stands for one that a file may call. @throws PickleFault if the arguments are not its own */
 export class Callable {
   constructor(
     readonly name: string,

@@ -9,7 +9,7 @@ import type { PickleValue } from "./values.js";
 
 const pickleName = "data.pkl";
 
-/** @returns the object, whose storages know their places, and what the user should know of the file @throws CheckpointError where it is damaged or names more than weights need */
+/** @returns the object, whose storages know their places, and what the user should know of the file @throws CheckpointError if it is damaged or names more than weights need */
 export function readZipPth(file: WeightsFile): { object: PickleValue; notes: string[] } {
   const parts = readArchive(file);
   const root = rootOf(file, parts);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { autocast, fromTypedArray, type Tensor } from "@slicestack/torch";
 import type { StageConfig } from "../../../src/config/types.js";
-import { createCriterion, outputsOf } from "../../../src/models/create.js";
+import { createCriterion, outputsOf } from "../../../src/models/create-by-name.js";
 import { ordinalOutputs } from "../../../src/models/outputs.js";
 import { leakFree } from "../../models/support.js";
 

@@ -1,4 +1,4 @@
-/** A slice model and a head that are trained together: the third step of 2.5D. */
+/** A slice model and a head that are trained together, in the third stage of 2.5D. */
 import { Module } from "@slicestack/torch/nn";
 import type { Head } from "./heads/head.js";
 import type { SliceModel } from "./trunks/slice-model.js";
@@ -7,7 +7,7 @@ export class Joint extends Module {
   readonly trunk: SliceModel;
   readonly head: Head;
 
-  /** The head takes the place of the trunk's last layer, which stays as the slice stage left it. */
+  /** The head replaces the last layer of the trunk, which keeps its weights from the slice stage. */
   get unused(): string[] {
     const { classifier } = this.trunk;
     return [...this.trunk.namedModules()]
@@ -15,7 +15,7 @@ export class Joint extends Module {
       .map(([name]) => `trunk.${name}`);
   }
 
-  /** Both are owned by it from now on. */
+  /** Takes ownership of both. */
   constructor({ trunk, head }: { trunk: SliceModel; head: Head }) {
     super();
     this.trunk = trunk;

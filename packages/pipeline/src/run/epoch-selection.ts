@@ -1,4 +1,4 @@
-/** Which metric on val chose the epoch of each stage, and which epoch that was. */
+/** The metric on val that chooses the epoch of each stage, and the epoch that it chose. */
 import { findComponent } from "../config/components.js";
 import { stagesOf } from "../config/stages.js";
 import type { OptimisationConfig, RunConfig } from "../config/types.js";
@@ -6,12 +6,12 @@ import type { TrainingRow } from "./training-rows.js";
 
 export type Selection = OptimisationConfig["select"];
 
-/** By stage: slice, volume, fine_tune. */
+/** The selection metric of each stage: slice, volume, fine_tune. */
 export type Selections = Readonly<Record<string, Selection>>;
 
-/** How people call a metric: of a plug-in that is not loaded, its name. */
+/** The display name of a metric; for a plug-in that is not loaded, its plain name. */
 export const selectionName = (select: Selection): string => metricNamed(select)?.label ?? select;
-/** Where metrics.jsonl has it. */
+/** Its column in metrics.jsonl. */
 export const selectionColumn = (select: Selection): `val_${string}` => `val_${select}`;
 
 const metricNamed = (select: Selection) => findComponent("metric", select);
@@ -22,9 +22,9 @@ export function selectionsOf(config: RunConfig): Selections {
 }
 
 /**
- * The epoch whose weights a stage kept: the best by its metric, of equal ones that with the lower loss; where the metric is
- * undefined the loss decides, as in training.
- * @param rows of one stage, in their order   @returns undefined without rows
+ * The epoch whose weights a stage kept: the best by its metric, or the one with the lower loss among equals. If the metric is
+ * undefined, the loss decides, as in training.
+ * @param rows of one stage, in order   @returns undefined without rows
  */
 export function chosenEpoch(rows: readonly TrainingRow[], select: Selection): TrainingRow | undefined {
   const scoreOf = (row: TrainingRow) => {

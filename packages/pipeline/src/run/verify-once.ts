@@ -1,7 +1,7 @@
 /**
- * The voxels of a data set are compared with their hashes before a training or an evaluation reads them: once a machine. A
- * stamp in the cache keeps which slices.npy was found whole, by its size, its times and its place on the disk: whatever was
- * written into it since then has changed its times, and it is read again. `slicestack verify` reads it always.
+ * Compares the voxels of a data set with their hashes before training or evaluation reads them, once on each machine. The cache
+ * keeps a stamp of every slices.npy that was found intact: its size, times and inode. Writing into the file changes its times,
+ * and then it is checked again. `slicestack verify` always checks it.
  */
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,17 +9,17 @@ import type { TaskOptions } from "../engine/task-options.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { verifyDataset, type Dataset } from "../data/store.js";
-import { ownCache, tryToKeep } from "./cache.js";
+import { cacheSubfolder, tryToKeep } from "./cache-folder.js";
 
-/** Bytes: fewer are read in the blink of an eye. */
-const WORTH_SAYING = 200e6;
+/** Bytes; reading fewer takes too little time for a progress report. */
+const REPORTED_FROM = 200e6;
 
-/** @throws DatasetError where a voxel is not what was prepared   @throws the signal's reason */
+/** @throws DatasetError if a voxel has changed since it was prepared   @throws the signal's reason */
 export async function verifyOnce(
   dataset: Dataset,
   options: Pick<TaskOptions, "onProgress" | "signal"> = {},
 ): Promise<void> {
-  const file = join(ownCache("verified"), sha256Of(dataset.slicesPath));
+  const file = join(cacheSubfolder("verified"), sha256Of(dataset.slicesPath));
   const stamp = stampOf(dataset);
   if (textOf(file) === stamp) return;
   const { onProgress, signal } = options;
@@ -27,10 +27,10 @@ export async function verifyOnce(
   await verifyDataset(dataset, {
     signal,
     onBytes: (done, total) => {
-      if (total > WORTH_SAYING) onProgress?.({ stage: "verify", done: mega(done), total: mega(total), unit: "MB" });
+      if (total > REPORTED_FROM) onProgress?.({ stage: "verify", done: mega(done), total: mega(total), unit: "MB" });
     },
   });
-  // Of before it was read: what was written meanwhile is read again the next time.
+  // The stamp from before the check: if the file was written to meanwhile, the next command checks it again.
   tryToKeep(() => {
     mkdirSync(dirname(file), { recursive: true });
     writeFileAtomic(file, stamp);

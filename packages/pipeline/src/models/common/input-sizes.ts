@@ -1,4 +1,4 @@
-/** Sizes that a network which halves its input several times can take. */
+/** Checks sizes for networks that halve their input several times. */
 import type { Tensor } from "@slicestack/torch";
 import { ModelError } from "./model-error.js";
 
@@ -6,21 +6,21 @@ import { ModelError } from "./model-error.js";
 export type VolumeSize = [height: number, width: number, depth: number];
 
 /**
- * What is left of each side after `times` poolings by 2, which round down.
- * @throws ModelError where a side is no whole number, or nothing of it is left
+ * The length of each side after `times` poolings by 2, which round down.
+ * @throws ModelError if a side is not a whole number, or becomes 0
  */
 export function halved<Size extends number[]>(model: string, size: Size, times: number): Size {
   const least = 2 ** times;
   if (!size.every((side) => Number.isSafeInteger(side) && side >= least))
     throw new ModelError(
       model,
-      `halves its input ${times} times, so every side needs at least ${least}; received ${sizeText(size)}`,
-      `Any size from ${sizeText(size.map(() => least))} on fits: resize, prepare with more slices, or take a model that halves less often.`,
+      `halves its input ${times} times, so that every side must be at least ${least}; received ${sizeText(size)}`,
+      `Use at least ${sizeText(size.map(() => least))}: resize, prepare with more slices, or choose a model that halves its input less often.`,
     );
   return size.map((side) => Math.floor(side / least)) as Size;
 }
 
-/** @param expected each dimension of x; null where any will do @throws ModelError which names both shapes */
+/** @param expected each dimension of x; null if it may be any @throws ModelError which names both shapes */
 export function checkShape(model: string, x: Tensor, expected: readonly (number | null)[]): void {
   const { shape } = x;
   if (shape.length === expected.length && expected.every((side, k) => side === null || side === shape[k])) return;
@@ -28,7 +28,7 @@ export function checkShape(model: string, x: Tensor, expected: readonly (number 
   throw new ModelError(
     model,
     `expected an input of shape [${wanted}], received [${shape.join(", ")}]`,
-    "Give what the model was made for, or make it for this size.",
+    "Pass the size that the model was created for, or create it for this size.",
   );
 }
 

@@ -1,4 +1,4 @@
-/** What each model costs for a size of data: parameters, multiply-adds, input, memory. Needs no data and no libtorch. */
+/** The cost of each model for a given size of data: parameters, multiply-adds, input, memory. Needs neither data nor libtorch. */
 import { ones, zeros } from "@slicestack/torch";
 import { traceShapes } from "@slicestack/torch/trace";
 import { componentsOf } from "../config/components.js";
@@ -6,7 +6,7 @@ import "./catalogue.js";
 import { costOf, type Cost, type Counted } from "./common/flops.js";
 import { ModelError } from "./common/model-error.js";
 import type { HeadComponent, NetworkComponent, TrunkComponent } from "./component.js";
-import { createHead, createSliceModel, createVolumeModel } from "./create.js";
+import { createHead, createSliceModel, createVolumeModel } from "./create-by-name.js";
 
 export interface ZooShape {
   /** Height and width of a slice. */
@@ -14,7 +14,7 @@ export interface ZooShape {
   /** Slices of a volume. */
   slices: number;
   classes: number;
-  /** Slices (slice models) or volumes (all others) in a training step. */
+  /** The batch of a training step: slices for slice models, volumes for all others. */
   batch: number;
 }
 
@@ -25,28 +25,28 @@ export interface ModelFacts {
   kind: ModelKind;
   architecture: string;
   source: string;
-  /** The setting that chooses it. */
+  /** The setting that selects it. */
   config: string;
   /** Axes of the input without the batch: C channels, H, W, D or S slices, E embedding. */
   axes: string;
   input: number[];
-  /** null where the model cannot take this size; `problem` says why. */
+  /** null if the model does not accept this size; `problem` states the reason. */
   cost: Cost | null;
   problem: string | null;
 }
 
 type Listed = TrunkComponent | HeadComponent | NetworkComponent;
 
-/** The heads are counted on the embeddings of the default trunk. */
+/** The width of the embeddings of the default trunk, on which heads are counted. */
 const embedding = 256;
 
-/** Slice models, heads on their embeddings, and models of whole volumes, in the order of the catalogue. */
+/** Slice models, heads on their embeddings, and networks for whole volumes, in the order of the catalogue. */
 export function listedModels(): readonly Listed[] {
   const networks = componentsOf("network") as readonly NetworkComponent[];
   const heads = componentsOf("head") as readonly HeadComponent[];
-  // A head that sees maps is listed as the network that it makes with its slice model.
+  // A head on maps is listed as the network that consists of it and its slice model.
   const onEmbeddings = heads.filter(
-    ({ sees, name }) => sees === "embedding" || !networks.some((one) => one.name === name),
+    ({ sees, name }) => sees === "embedding" || !networks.some((network) => network.name === name),
   );
   return [...(componentsOf("trunk") as readonly TrunkComponent[]), ...onEmbeddings, ...networks];
 }
@@ -85,7 +85,7 @@ function inputOf(entry: Listed, shape: ZooShape): { axes: string; input: number[
   return { axes: "S, F, h, w", input: [slices, ...mapsOf(shape)] };
 }
 
-/** The last maps of the default trunk: channels, height, width. */
+/** The shape of the last maps of the default trunk: channels, height, width. */
 function mapsOf({ size, classes }: ZooShape): number[] {
   const [{ name } = { name: "" }] = componentsOf("trunk");
   return traceShapes(() => {
@@ -110,7 +110,7 @@ function counted(entry: Listed, shape: ZooShape): Counted {
   return { model, logits: (x_BCHWD) => model.forward(x_BCHWD) };
 }
 
-/** A count in at most four digits: 1285, 34.2 k, 24.7 M, 45.6 G. */
+/** Formats a count with at most four digits: 1285, 34.2 k, 24.7 M, 45.6 G. */
 export function shortCount(count: number): string {
   for (const [unit, size] of [
     ["G", 1e9],
@@ -121,7 +121,7 @@ export function shortCount(count: number): string {
   return String(count);
 }
 
-/** Bytes in MiB or GiB. */
+/** Formats bytes in MiB or GiB. */
 export function shortBytes(bytes: number): string {
   return bytes >= 2 ** 30 ? `${significant(bytes / 2 ** 30)} GiB` : `${significant(bytes / 2 ** 20)} MiB`;
 }

@@ -1,12 +1,12 @@
-/** Parameters that a model holds for its published weights, or for another stage, and that its loss does not depend on. */
+/** Parameters that a model has for its published weights or for another stage, and that do not influence its loss. */
 import type { Module, Parameter } from "@slicestack/torch/nn";
 
-/** A model that says which of its layers no forward pass in training reads: by name, relative to the model. */
+/** A model that names the layers that no forward pass in training uses, relative to the model. */
 interface DeclaresUnused {
   readonly unused: readonly string[];
 }
 
-/** The declared ones of a model and of all models within it. */
+/** The unused parameters that a model and the models inside it declare. */
 export function unusedParameters(model: Module): Set<Parameter> {
   const found = new Set<Parameter>();
   for (const module of model.namedModules().values()) {

@@ -1,14 +1,14 @@
-/** An imported checkpoint opened on a data set: a run whose volumes are all test, because what it was trained on is not known. */
+/** Opens an imported checkpoint on a data set, as a run with all volumes in the test set, because its training data are unknown. */
 import { areOrdinal } from "../config/classes.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import { sealed } from "../data/split/split.js";
 import type { TaskVolume } from "../data/task.js";
 import { RunError, type ImportedFrom, type RunRecord } from "./folder.js";
-import type { OpenRun } from "./open.js";
+import type { OpenRun } from "./open-run.js";
 import { findComponent } from "../config/components.js";
 
-/** @throws RunError where its stacking head has a place for more slices than the volumes have */
+/** @throws RunError if its stacking head needs more slices than a volume has */
 export function openImported(
   run: string,
   { config, record, imported }: { config: RunConfig; record: RunRecord; imported: ImportedFrom },

@@ -1,6 +1,6 @@
-/** What a weights file holds, without reading its values. */
+/** Describes a weights file without reading its values. */
 import type { DType } from "@slicestack/torch";
-import { guessModel, type ModelGuess } from "./describe-model.js";
+import { guessModel, type ModelGuess } from "./guess-model.js";
 import type { OtherEntry } from "../weights/state-dict.js";
 import { OpenWeights, type WeightsFormat } from "../weights/weights.js";
 
@@ -8,20 +8,20 @@ export interface WeightsDescription {
   file: string;
   format: WeightsFormat;
   bytes: number;
-  /** In the file's order, by the names that a model is loaded with. */
+  /** In the order of the file, under the names that models are loaded with. */
   tensors: { name: string; dtype: DType; shape: number[] }[];
-  /** Values of all floating tensors. */
+  /** The number of values in all floating-point tensors. */
   values: number;
-  /** Choices made: which entry, which prefix. */
+  /** Choices such as an entry or a prefix. */
   notes: string[];
-  /** What else the file holds, e.g. an optimiser's state. */
+  /** Other entries of the file, e.g. the state of an optimiser. */
   others: OtherEntry[];
   metadata: Record<string, string>;
-  /** null where the names are those of no model here. */
+  /** null if no known model has these names. */
   model: ModelGuess | null;
 }
 
-/** @throws CheckpointError where the file is missing, damaged, of another kind, or names more than weights need */
+/** @throws CheckpointError if the file is missing, damaged, of another kind, or names objects that weights do not need */
 export function describeWeights(path: string): WeightsDescription {
   using opened = new OpenWeights(path);
   const { format, stored, notes, others, metadata, file } = opened;
@@ -53,15 +53,15 @@ export function weightsText({
   const kind = { safetensors: "safetensors", pth: "torch.save", "legacy pth": "torch.save before PyTorch 1.6" }[format];
   return [
     `${file}: ${kind}, ${(bytes / 1e6).toFixed(1)} MB, ${tensors.length} tensors, ${values} values`,
-    `Model: ${model === null ? "none of those that are known here" : modelText(model)}`,
+    `Model: ${model === null ? "not recognised" : modelText(model)}`,
     ...notes,
-    ...(others.length === 0 ? [] : ["Beside the weights, and left out:"]),
+    ...(others.length === 0 ? [] : ["Other entries, which are left out:"]),
     ...others.slice(0, 20).map(({ name, value }) => `  ${name}: ${value}`),
     ...(others.length > 20 ? [`  and ${others.length - 20} more`] : []),
   ].join("\n");
 }
 
-/** A guess in a line, e.g. "custom_resnet (ResNet-50 trunk, 3 classes, embedding 256)". */
+/** Formats a guess in one line, e.g. "custom_resnet (ResNet-50 trunk, 3 classes, embedding 256)". */
 export function modelText({
   model,
   alike,

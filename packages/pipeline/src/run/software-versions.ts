@@ -1,4 +1,4 @@
-/** Versions of what a run was made with. */
+/** The versions of the software that created a run. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

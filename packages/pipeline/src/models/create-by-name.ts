@@ -1,11 +1,11 @@
-/** Modules and criteria from the names and options of a configuration. By the contract of a model: create-model.ts. */
+/** Creates modules and criteria from the names and options of a configuration; create-model.ts creates them from a ModelSpec. */
 import { snakeKeys } from "../config/case.js";
 import { componentsOf } from "../config/components.js";
 import { ConfigError } from "../config/errors.js";
 import type { LossConfig, Options, SliceConfig, VolumeConfig } from "../config/types.js";
 import "./catalogue.js";
 import { ModelError } from "./common/model-error.js";
-import type { VolumeSize } from "./common/sizes.js";
+import type { VolumeSize } from "./common/input-sizes.js";
 import { componentOf, type HeadShape, type LossComponent } from "./component.js";
 import type { Head, HeadSettings } from "./heads/head.js";
 import type { Criterion } from "./losses/criterion.js";
@@ -14,17 +14,17 @@ import { softmaxOutputs, type ClassOutputs } from "./outputs.js";
 import type { ResNetDepth } from "./trunks/resnet.js";
 import type { SliceModel } from "./trunks/slice-model.js";
 
-/** Layers of a trunk that torchvision has ImageNet weights of; null where it has none. */
+/** The depth of a trunk for which torchvision has weights for ImageNet; null for other trunks. */
 export const trunkDepth = (trunk: string): ResNetDepth | null => componentOf("trunk", trunk).depth ?? null;
 
-/** Slices that a batch, and each piece of it, needs in training. */
+/** The smallest number of slices in a batch, and in each piece of it, in training. */
 export const leastSlices = (trunk: string, size: readonly [number, number]): number =>
   componentOf("trunk", trunk).leastSlices?.(size) ?? 1;
 
-/** Decides the width of the last layer and how it is read; default: the default loss's. */
+/** The loss determines the width of the last layer and how it is interpreted. Default: the default loss. */
 type Loss = Partial<Pick<SliceConfig, "loss">>;
 
-/** How outputs are read that are trained with a loss. Default: one a class, softmax. */
+/** How outputs that were trained with a loss are interpreted. Default: one per class, softmax. */
 export const outputsOf = (loss?: string): ClassOutputs =>
   (loss === undefined ? undefined : componentOf("loss", loss).outputs) ?? softmaxOutputs;
 
@@ -32,14 +32,14 @@ export interface SliceModelSettings extends Loss {
   model: string;
   modelOptions?: Options;
   dropout: number;
-  /** Input channels: HU windows times neighbouring slices. Default: the trunk's own for a grey slice. */
+  /** Input channels: HU windows times neighbouring slices. Default: those of the trunk for a grey slice. */
   channels?: number;
 }
 
 /**
- * A slice model whose last layer and its reading are those of the loss.
+ * Creates a slice model whose last layer fits the loss.
  * @param size height and width of the slices that the model will see
- * @throws ModelError where the size does not fit
+ * @throws ModelError if the size does not fit
  */
 export function createSliceModel(config: SliceModelSettings, classes: number, size: [number, number]): SliceModel {
   const { model, modelOptions = {}, dropout, channels } = config;
@@ -51,13 +51,13 @@ export function createSliceModel(config: SliceModelSettings, classes: number, si
     dropout,
     channels: channels === undefined ? component.channels : atLeastOne(model, "channels", channels),
   };
-  const made = component.create(shape, modelOptions);
-  made.camLayers = component.camLayers ?? [];
-  made.outputs = outputs;
-  return made;
+  const created = component.create(shape, modelOptions);
+  created.camLayers = component.camLayers ?? [];
+  created.outputs = outputs;
+  return created;
 }
 
-/** @throws ModelError where a setting is given that the head does not have, or that does not fit it */
+/** @throws ModelError if the head does not have a setting, or its value does not fit */
 export function createHead(
   config: { head: string; headOptions?: Options; dropout: number } & HeadSettings & Loss,
   {
@@ -69,16 +69,16 @@ export function createHead(
   const component = componentOf("head", head);
   const outputs = outputsOf(config.loss);
   const options = { ...config.headOptions, ...settingsOf(head, component.options.shape, config) };
-  const made = component.create(
+  const created = component.create(
     { mapChannels: shape.embedding, ...shape, outputs: outputs.outputs(classes), dropout },
     options,
   );
-  made.sees = component.sees;
-  made.outputs = outputs;
-  return made;
+  created.sees = component.sees;
+  created.outputs = outputs;
+  return created;
 }
 
-/** The options that the section `volume` has beside the head. */
+/** The options of the head that are set directly in the section `volume`. */
 function settingsOf(head: string, has: object, config: HeadSettings): Options {
   const settings: Options = {};
   for (const name of ["k", "width", "layers"] as const) {
@@ -86,7 +86,7 @@ function settingsOf(head: string, has: object, config: HeadSettings): Options {
     if (value === null) continue;
     if (!(name in has)) {
       const others = componentsOf("head").filter(({ options }) => name in options.shape);
-      const remedy = `Leave it out, or take ${others.map((other) => other.name).join(", ")}.`;
+      const remedy = `Leave it out, or choose ${others.map((other) => other.name).join(", ")}.`;
       throw new ModelError(head, `has no ${name}, received ${value}`, remedy);
     }
     settings[name] = atLeastOne(head, name, value);
@@ -94,10 +94,10 @@ function settingsOf(head: string, has: object, config: HeadSettings): Options {
   return settings;
 }
 
-/** The published head's. */
+/** The dropout of the published head. */
 const headDropout = 0.2;
 
-/** The head of a configuration, on the embeddings of `trunk` or its maps. @throws ModelError */
+/** Creates the head of a configuration, on the embeddings or the maps of `trunk`. @throws ModelError */
 export function createHeadFor(
   config: Pick<VolumeConfig, "head" | "headOptions" | "dropout"> & HeadSettings & Loss,
   { embedding, mapChannels }: SliceModel,
@@ -110,15 +110,15 @@ export function createHeadFor(
 export interface VolumeModelSettings extends Loss {
   model: string;
   modelOptions?: Options;
-  /** null or absent: the published one. */
+  /** null or absent: the published value. */
   dropout?: number | null;
-  /** For a network that holds a slice model: a trained one, owned by the new model from now on. Default: an untrained one. */
+  /** For a network that contains a slice model: a trained one, which the new model takes ownership of. Default: an untrained one. */
   trunk?: SliceModel;
 }
 
 /**
  * @param size height, width and slices of the volumes that the model will see
- * @throws ModelError where the size does not fit, or a trunk is given that the model does not have
+ * @throws ModelError if the size does not fit, or a trunk is given to a model without one
  */
 export function createVolumeModel(config: VolumeModelSettings, classes: number, size: VolumeSize): VolumeModel {
   const { model, modelOptions = {}, trunk } = config;
@@ -128,7 +128,7 @@ export function createVolumeModel(config: VolumeModelSettings, classes: number, 
     throw new ModelError(
       model,
       "has no trunk, received one",
-      `Leave it out, or take ${others.map(({ name }) => name).join(", ")}.`,
+      `Leave it out, or choose ${others.map(({ name }) => name).join(", ")}.`,
     );
   }
   const outputs = outputsOf(config.loss);
@@ -139,27 +139,27 @@ export function createVolumeModel(config: VolumeModelSettings, classes: number, 
     ...(dropout === null ? {} : { dropout }),
     ...(trunk === undefined ? {} : { trunk }),
   };
-  const made = component.create(shape, modelOptions);
-  made.camLayers = component.camLayers ?? [];
-  made.outputs = outputs;
-  return made;
+  const created = component.create(shape, modelOptions);
+  created.camLayers = component.camLayers ?? [];
+  created.outputs = outputs;
+  return created;
 }
 
 function atLeastOne(model: string, name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new ModelError(model, `${name}: expected a whole number from 1 on, received ${value}`, "Correct it.");
+  throw new ModelError(model, `${name}: expected a whole number of at least 1, received ${value}`, "Correct it.");
 }
 
 type CriterionConfig = Omit<LossConfig, "weightedLoss" | "classWeights" | "effectiveBeta">;
 
-/** @throws ConfigError where a list of one value a class has another number of values */
+/** @throws ConfigError if a list with one value per class has the wrong length */
 export function createCriterion(stage: string, config: CriterionConfig, classes: number): Criterion {
   const component = componentOf("loss", config.loss);
   const options = { ...stageOptions(stage, component, config, classes), ...config.lossOptions };
   return component.create({ classes, smoothing: config.labelSmoothing, stage }, options);
 }
 
-/** The options that the section of the stage has under names of its own. */
+/** The options that the section of a stage has under different names. */
 function stageOptions(
   stage: string,
   { stageKeys = {} }: LossComponent,

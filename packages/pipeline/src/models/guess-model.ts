@@ -1,5 +1,5 @@
 /**
- * Which model weights belong to, by names and shapes alone: each component recognises its own, here they are asked in turn.
+ * Recognises the model of weights by names and shapes alone, by asking each component in turn.
  * Garg, Garg, Duncan, Electronics 14(13), 2571, 2025 (the published names); torchvision's ResNets; heads of a run.
  */
 import type { StoredTensor } from "@slicestack/torch/safetensors";
@@ -12,10 +12,10 @@ export type { ModelGuess } from "./recognition.js";
 
 type Stored = ReadonlyMap<string, Pick<StoredTensor, "shape">>;
 
-/** @returns null where no component recognises them */
+/** @returns null if no component recognises them */
 export function guessModel(stored: Stored): ModelGuess | null {
   const shapes = shapesOf(stored);
-  // Outer models first: their names hold those of the inner ones behind a prefix.
+  // Outer models first: their names contain those of inner models after a prefix.
   const found =
     joint(shapes) ?? first("network", shapes)?.guess ?? first("trunk", shapes)?.guess ?? first("head", shapes)?.guess;
   if (found === undefined) return null;
@@ -42,7 +42,7 @@ interface ByKind {
   network: NetworkComponent;
 }
 
-/** The first component of a kind that recognises weights as its own. @param embedding of the trunk that a head is used on */
+/** The first component of a kind that recognises the weights. @param embedding the width of the embeddings that a head receives */
 export function first<K extends keyof ByKind>(
   kind: K,
   shapes: Shapes,
@@ -53,11 +53,11 @@ export function first<K extends keyof ByKind>(
     return guess === null ? [] : [{ component, guess }];
   });
   const [found, ...others] = matching;
-  // Others with the same names and shapes differ in what weights do not show.
+  // Components with the same names and shapes differ in properties that weights do not show.
   return found && { ...found, guess: { alike: others.map(({ component }) => component.name), ...found.guess } };
 }
 
-/** A trunk and a head in one: what fine-tuning saves, and networks that are published so. */
+/** A trunk and a head in one file, as saved by fine-tuning and for some published networks. */
 function joint(shapes: Shapes): Guess | undefined {
   const slice = first("trunk", below(shapes, "trunk."))?.guess;
   if (slice === undefined) return undefined;

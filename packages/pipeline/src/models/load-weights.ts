@@ -1,28 +1,28 @@
-/** Weights from files: models of a run from its checkpoints, and trunks that start from pretrained ones. */
+/** Loads weights from files: models of a run from its checkpoints, and trunks from pretrained weights. */
 import { existsSync } from "node:fs";
 import { noGrad, scope, StateDictError, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import { modelText } from "./describe.js";
-import { guessModel } from "./describe-model.js";
+import { modelText } from "./describe-weights.js";
+import { guessModel } from "./guess-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { checkRecorded } from "../weights/recorded.js";
 import { readWeights } from "../weights/weights.js";
 import { adaptInputChannels } from "../weights/input-channels.js";
 import type { SliceModel } from "./trunks/slice-model.js";
 
-/** What was loaded. */
+/** Describes the weights that were loaded. */
 export interface Loaded {
   /** SHA-256 of the file. */
   hash: string;
   metadata: Record<string, string>;
-  /** Choices made in reading, in sentences for the user. */
+  /** Choices that were made in reading, in sentences for the user. */
   notes: string[];
 }
 
-/** Loads weights into a model, from safetensors or what torch.save wrote. @throws CheckpointError, nothing changed */
+/** Loads weights into a model, from safetensors or a file of torch.save. @throws CheckpointError; the model is then unchanged */
 export function loadWeights(model: Module, file: string): Loaded {
   if (!existsSync(file))
-    throw new CheckpointError(file, "not found", "Train this stage first, or give weights that are there.");
+    throw new CheckpointError(file, "not found", "Train this stage first, or give an existing weights file.");
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file);
     checkRecorded(file, loaded.hash);
@@ -33,13 +33,13 @@ export function loadWeights(model: Module, file: string): Loaded {
 
 /**
  * Loads torchvision's weights of a ResNet (safetensors or .pth) into a slice model's trunk; torchvision's classifier `fc`
- * is passed over, and what follows the trunk stays as it is. Where the trunk has another number of input channels than a
- * colour image, its first layer is adapted. @throws CheckpointError, nothing changed
+ * is skipped, and the layers after the trunk are unchanged. If the trunk has another number of input channels than a
+ * colour image, its first layer is adapted. @throws CheckpointError; the model is then unchanged
  */
 export function loadTrunk(model: SliceModel, file: string): Loaded {
-  const wanted = "slice.pretrained takes torchvision's weights of the slice model's ResNet.";
-  const part = model.pretrained;
-  if (part === null)
+  const wanted = "slice.pretrained needs torchvision's weights for the ResNet of the slice model.";
+  const target = model.pretrained;
+  if (target === null)
     throw new CheckpointError(file, "this slice model has no ResNet trunk to load into", `${wanted} Set it to null.`);
   if (!existsSync(file)) throw new CheckpointError(file, "not found", wanted);
   return scope(() => {
@@ -48,39 +48,41 @@ export function loadTrunk(model: SliceModel, file: string): Loaded {
     const trunk = new Map(tensors);
     const first = trunk.get("conv1.weight");
     if (first?.dim === 4 && first.size(1) === 3) trunk.set("conv1.weight", adaptInputChannels(first, model.channels));
-    loadInto(part, trunk, file, wanted);
+    loadInto(target, trunk, file, wanted);
     return loadedOf(loaded);
   });
 }
 
 /**
- * Loads weights of an own run into a model that may have other classes: what has another shape, which the last layers have
- * then, stays as it began, and the notes name it. @param prefix of the names in the file, for a model that lies inside of another
- * @throws CheckpointError where names are missing or foreign: another model; nothing changed
+ * Loads weights of a run into a model that may have other classes. Tensors of another shape, usually those of the last layers,
+ * keep their initial values, and the notes name them. @param prefix of the names in the file, for a model inside another one
+ * @throws CheckpointError if names are missing or unexpected, which means another model; the model is then unchanged
  */
 export function loadForNewClasses(model: Module, file: string, prefix = ""): Loaded {
   return scope(() => {
     const { tensors, ...loaded } = readWeights(file, (name) => name.startsWith(prefix));
     checkRecorded(file, loaded.hash);
-    const own = model.stateDict();
-    const left: string[] = [];
+    const initial = model.stateDict();
+    const keptInitial: string[] = [];
     const given = new Map(
       [...tensors].map(([full, tensor]): [string, Tensor] => {
         const name = full.slice(prefix.length);
-        const before = own.get(name);
+        const before = initial.get(name);
         if (before === undefined || before.shape.join() === tensor.shape.join()) return [name, tensor];
-        left.push(`${name} begins anew: ${before.shape.join(" x ")} here, ${tensor.shape.join(" x ")} there.`);
+        keptInitial.push(
+          `${name} keeps its initial values: ${before.shape.join(" x ")} here, ${tensor.shape.join(" x ")} in the file.`,
+        );
         return [name, before.clone()];
       }),
     );
-    loadInto(model, given, file, "init_from takes a run with the same models; its classes may be others.");
-    return { ...loadedOf(loaded), notes: [...loaded.notes, ...left] };
+    loadInto(model, given, file, "init_from needs a run with the same models; its classes may differ.");
+    return { ...loadedOf(loaded), notes: [...loaded.notes, ...keptInitial] };
   });
 }
 
 const loadedOf = ({ hash, metadata, notes }: Loaded): Loaded => ({ hash, metadata, notes });
 
-/** Loads tensors by their names, all or none. @throws CheckpointError that lists what is missing, unexpected or of another shape */
+/** Loads tensors by name, all or none. @throws CheckpointError that lists missing and unexpected tensors, and those of another shape */
 export function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, file: string, remedy: string): void {
   try {
     noGrad(() => model.loadStateDict(tensors));
@@ -95,7 +97,7 @@ export function loadInto(model: Module, tensors: ReadonlyMap<string, Tensor>, fi
   }
 }
 
-// The error's cause, a StateDictError, has them all.
+// The cause of the error, a StateDictError, lists all of them.
 const mostListed = 8;
 
 function some(title: string, keys: readonly string[]): string {

@@ -1,14 +1,14 @@
-/** Where this user's cache lies. */
+/** The location of this user's cache. */
 import { join } from "node:path";
 import { homedir, tmpdir } from "node:os";
 
-/** Where downloaded and computed files that can be made again are kept. */
+/** The folder for downloads and for computed files that can be computed again. */
 export function cacheDirectory(env: Record<string, string | undefined>, home: string): string {
   return join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "slicestack");
 }
 
-/** This user's home; where the system knows none (a container with a foreign user id), the temporary folder. */
-export function ownHome(): string {
+/** This user's home folder, or the temporary folder if the system knows none (a container with a foreign user id). */
+export function homeFolder(): string {
   try {
     return homedir();
   } catch {
