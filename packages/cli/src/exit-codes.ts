@@ -9,7 +9,7 @@ export const EXIT_MEANING: Record<ExitCode, string> = {
   3: "data that cannot be used",
   4: "partly done: some volumes were quarantined",
   5: "libtorch was not found, or the engine failed",
-  6: "another process of the same training ended or did not answer, or Slurm refused or lost a job",
+  6: "another process of the training, or Slurm, failed or did not answer",
   130: "stopped by Ctrl-C, SIGTERM or SIGUSR1",
 };
 

@@ -1,11 +1,13 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { FurtherColumns } from "@slicestack/pipeline";
 import { EXIT } from "../exit-codes.js";
-import { counted, parseSize } from "./numbers.js";
-import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { counted, parseCount, parseSize } from "./numbers.js";
+import { addCommon, type Outcome, type Session, type Start } from "../session.js";
 import { pathWord } from "../shell.js";
+import { prepareOnSlurm } from "./prepare-slurm.js";
+import { addSlurmOptions, refuseWithoutSlurm, type SlurmFlags } from "./slurm-options.js";
 
-interface PrepareFlags extends CommonOptions {
+interface PrepareFlags extends SlurmFlags {
   labels?: string;
   idColumn?: string;
   labelColumn?: string;
@@ -27,6 +29,7 @@ interface PrepareFlags extends CommonOptions {
   saltFile?: string;
   workers?: number;
   shard?: { index: number; count: number };
+  shards?: number;
   name?: string;
   attribution?: string;
   overwrite?: boolean;
@@ -96,15 +99,21 @@ export function addPrepare(program: Command, start: Start): void {
     .option("--salt-file <file>", "secret of those hashes (default: a file of this user, created the first time)")
     .option("--workers <number>", "number of threads (default: the available cores)", parseWorkers)
     .option("--shard <i/n>", "prepare piece i of n; slicestack merge combines the pieces", parseShard)
+    .option("--shards <number>", "with --on slurm: number of pieces, each a job, which are then merged", parseCount)
     .option("--name <name>", "name of the data set (default: the destination's)")
     .option("--attribution <text>", "authors and licence of the data, shown in reports")
     .option("--overwrite", "replace the destination, and what a stopped preparation with other settings left behind");
+  addSlurmOptions(command);
   addCommon(command, {
     example: "slicestack prepare studies data/mosmed --labels studies/labels.csv",
-    codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.partly, EXIT.stopped],
+    codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.partly, EXIT.peer, EXIT.stopped],
     notes: "After it was stopped or killed, the same command resumes.",
   }).action((source: string, destination: string, options: PrepareFlags) =>
-    start(options, (session) => runPrepare(source, destination, options, session)),
+    start(options, (session) => {
+      refuseWithoutSlurm(options);
+      if (options.on === undefined) return runPrepare(source, destination, options, session);
+      return prepareOnSlurm({ source, destination, flags: options, session, command });
+    }),
   );
 }
 

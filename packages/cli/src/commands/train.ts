@@ -8,10 +8,13 @@ import { pathWord, shownPath } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { parseCount, parseDuration, parseFold, parseProcesses } from "./numbers.js";
 import { scoreText } from "./score-text.js";
+import { addSlurmOptions, refuseWithoutSlurm, type SlurmFlags } from "./slurm-options.js";
 import { launchTraining } from "./train-processes.js";
+import { trainOnSlurm } from "./train-slurm.js";
 import { configOf, targetOf, type TargetFlags } from "./train-target.js";
 
-interface TrainOptions extends CommonOptions, TargetFlags {
+interface TrainOptions extends CommonOptions, TargetFlags, SlurmFlags {
+  nodes?: number;
   config?: string;
   stage: "slice" | "volume" | "fine_tune" | "all";
   shuffleLabels?: boolean;
@@ -40,7 +43,12 @@ export function addTrain(program: Command, start: Start): void {
       parseFold,
     )
     .option("--seeds <number>", "a group with this many runs, with consecutive seeds starting at --seed", parseCount)
-    .option("--procs <number>", "number of processes that train together on this machine", parseProcesses)
+    .option(
+      "--procs <number>",
+      "number of processes that train together on this machine, or on each node",
+      parseProcesses,
+    )
+    .option("--nodes <number>", "with --on slurm: number of nodes that train together", parseProcesses)
     .option("--resume [folder]", "resume the run or group in a folder, with its own configuration and data")
     .option("--overwrite", "replace the run or group in the folder, once all checks have passed")
     .option(
@@ -57,11 +65,18 @@ export function addTrain(program: Command, start: Start): void {
     )
     .option("--print-config", "print the complete configuration and stop; needs no data")
     .option("--set <key=value>", "override a configuration key (repeatable)", collectOverride);
+  addSlurmOptions(command);
   addCommon(command, {
     example: "slicestack train --config configs/lidc_nodules.yaml --data data/lidc --slice.epochs 5",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.peer, EXIT.stopped],
     notes: `Configuration keys are flags, too: --slice.epochs 3, --volume.head mean, ${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}. With a published flat file, its keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
-  }).action((options: TrainOptions) => start(options, (session) => runTrain(options, session)));
+  }).action((options: TrainOptions) =>
+    start(options, (session) => {
+      refuseWithoutSlurm(options);
+      const isHere = options.on === undefined || options.printConfig === true;
+      return isHere ? runTrain(options, session) : trainOnSlurm(options, session, command);
+    }),
+  );
 }
 
 async function runTrain(options: TrainOptions, session: Session): Promise<Outcome> {

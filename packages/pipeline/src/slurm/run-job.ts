@@ -41,7 +41,10 @@ interface Ended {
  * SIGTERM would end it before it has saved.
  */
 async function run([program = "", ...args]: readonly string[]): Promise<Ended> {
-  const child = spawn(program, args, { stdio: "inherit" });
+  // Since Slurm 22.05 srun does not take this over from the job by itself.
+  const cores = process.env["SLURM_CPUS_PER_TASK"];
+  const env = { ...process.env, ...(cores === undefined ? {} : { SRUN_CPUS_PER_TASK: cores }) };
+  const child = spawn(program, args, { stdio: "inherit", env });
   let asked = false;
   for (const name of STOP_SIGNALS)
     process.on(name, () => {

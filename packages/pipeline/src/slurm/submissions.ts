@@ -1,0 +1,35 @@
+/** The submissions that belong to one result: FOLDER/1, FOLDER/2 …, so that the logs of earlier ones are kept. */
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Slurm } from "./client.js";
+import { JobFolder } from "./job-folder.js";
+
+/** "runs/mine.slurm" belongs to the run "runs/mine". */
+export const submissionsBeside = (result: string): string => `${result.replace(/\/+$/, "")}.slurm`;
+
+/** In ascending order. */
+export function submissionsIn(folder: string): JobFolder[] {
+  return numbersIn(folder).map((number) => new JobFolder(join(folder, String(number))));
+}
+
+/** A folder for the next one, made here. */
+export function nextSubmission(folder: string): JobFolder {
+  const next = new JobFolder(join(folder, String((numbersIn(folder).at(-1) ?? 0) + 1)));
+  mkdirSync(next.path, { recursive: true });
+  return next;
+}
+
+function numbersIn(folder: string): number[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => /^\d+$/.test(name));
+  return names.map(Number).sort((a, b) => a - b);
+}
+
+/** The last submission, while a task of it waits or runs. @throws SlurmError */
+export async function activeSubmission(slurm: Slurm, folder: string): Promise<JobFolder | null> {
+  const last = submissionsIn(folder).at(-1);
+  const comment = last?.read()?.comment;
+  if (last === undefined || comment === undefined) return null;
+  const isActive = (await slurm.jobs()).some((job) => job.comment === comment && job.phase !== "ended");
+  return isActive ? last : null;
+}
