@@ -95,6 +95,25 @@ test("docs/explanation/architecture.md draws every room, and the files that it n
   );
 });
 
+test("no file has more than 500 lines: what is longer holds two things", () => {
+  const folders = [
+    ...readdirSync("packages").flatMap((name) =>
+      ["src", "test", "bin", "native"].map((part) => `packages/${name}/${part}`),
+    ),
+    "test",
+    "scripts",
+  ];
+  const files = folders
+    .filter(existsSync)
+    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name)))
+    .filter((name) => /\.([cm]?[jt]sx?|cpp|h)$/.test(name));
+  assert.ok(files.length > 500, "the folders are where they were");
+  assert.deepEqual(
+    files.filter((name) => readFileSync(name, "utf8").split("\n").length > 501),
+    [],
+  );
+});
+
 test("volume and stats run in browsers: only volume's folder node/ knows of Node", () => {
   assert.deepEqual(browserTroubles(process.cwd()), []);
 });

@@ -62,5 +62,6 @@ export {
 export { getGeneratorState, manualSeed, setGeneratorState } from "./random.js";
 export { describeLiveTensors, liveBytes, liveTensors, Scope, scope } from "./scope.js";
 export { Tensor } from "./tensor.js";
+export type { TensorHandle } from "./tensor-handle.js";
 export type { Handle } from "./native/addon.js";
 export type { DType, MemoryFormat, TensorOptions, TypedArray } from "./types.js";

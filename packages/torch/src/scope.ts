@@ -4,7 +4,8 @@
  */
 import { ArgumentError } from "./errors.js";
 import { native } from "./native/load.js";
-import { isScoped, Tensor } from "./tensor.js";
+import { Tensor } from "./tensor.js";
+import { isScoped } from "./tensor-handle.js";
 
 /**
  * Frees at its end every tensor that was created since its start.

@@ -254,8 +254,12 @@ function targets(): Target[] {
     return entries.map(([name, call]) => ({ name, call: scopes[name] ?? call, valid: valid.addon.get(name) ?? [] }));
   }
   const found: Target[] = [];
-  const prototype = torch.Tensor.prototype as unknown as Record<string, unknown>;
-  for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
+  const { prototype } = torch.Tensor;
+  const properties = {
+    ...Object.getOwnPropertyDescriptors(Object.getPrototypeOf(prototype) as object),
+    ...Object.getOwnPropertyDescriptors(prototype),
+  };
+  for (const [name, property] of Object.entries(properties)) {
     if (name === "constructor" || name === "dispose") continue;
     const accessor = property as { get?: () => unknown; set?: (value: unknown) => void; value?: unknown };
     if (typeof accessor.value === "function") {

@@ -137,9 +137,10 @@ function missing(names: string[], tested: Set<string>, exempt: (name: string) =>
 }
 
 test("every function of the addon, of functional.ts and every Tensor method has a forward check against PyTorch", () => {
-  const methods = Object.getOwnPropertyNames(torch.Tensor.prototype).filter(
-    (name) => name !== "constructor" && name !== "grad",
-  );
+  const { prototype } = torch.Tensor;
+  const methods = [prototype, Object.getPrototypeOf(prototype) as object]
+    .flatMap((each) => Object.getOwnPropertyNames(each))
+    .filter((name) => name !== "constructor" && name !== "grad");
   assert.deepEqual(
     missing(Object.keys(native()) as (keyof Addon)[], forward, () => false),
     [],
