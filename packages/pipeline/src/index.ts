@@ -44,6 +44,12 @@ export { learningCurve, type LearningCurveOptions, type LearningCurveResult } fr
 export { listCache, pruneCache, type CacheEntry, type CacheLocation, type PruneOptions } from "./run/cache-entries.js";
 export { listRuns, type RunRow } from "./evaluate/list-runs.js";
 export { mergeShards, type MergeOptions, type Shard } from "./data/prepare/shard.js";
+export { addPoints, type AddPointsOptions } from "./sweep/add-points.js";
+export { ask, tell, type Asked, type AskedTrial, type TellOptions, type Told } from "./sweep/ask.js";
+export type { SweepTarget } from "./sweep/begin.js";
+export { importSweep, type ImportedSweep, type ImportSweepOptions } from "./sweep/import-published.js";
+export type { JsonValue, Point, PointSource, TrialState, Values } from "./sweep/trial.js";
+export { planSweep, type PlannedPoint, type SweepPlan } from "./sweep/plan-sweep.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
 export type { Machine, Plan } from "./plan/choose.js";
 export type { Fingerprint } from "./plan/fingerprint.js";

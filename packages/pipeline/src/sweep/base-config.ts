@@ -18,6 +18,8 @@ type PlaceOfKey = (key: string) => Pick<ConfigProblem, "file" | "line" | "column
 export class BaseConfig {
   private readonly leaves = new Set(configKeys().map(({ key }) => key));
 
+  private readonly checked = new Set<string>();
+
   private constructor(
     private readonly spec: Pick<SweepSpec, "settings" | "locate">,
     /** The file that the keys are from, for messages. */
@@ -56,6 +58,14 @@ export class BaseConfig {
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError(error.problems.map((problem) => this.placed(problem, settings, place)));
     }
+  }
+
+  /** The same, for settings that are looked at again and again: what is valid stays so. @throws ConfigError */
+  check(settings: Values, place?: PlaceOfKey): void {
+    const key = settingsKey(settings);
+    if (this.checked.has(key)) return;
+    this.configOf(settings, place);
+    this.checked.add(key);
   }
 
   /** As loadConfig takes them. A key inside of a section that is one value there joins what stands there. */

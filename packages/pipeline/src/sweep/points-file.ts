@@ -6,7 +6,7 @@ import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync
 import { dirname } from "node:path";
 import { z } from "zod";
 import { appendWhole } from "../data/atomic.js";
-import { FolderLock, LockedError } from "../data/lock.js";
+import { takePatiently } from "../data/patient-lock.js";
 import { SweepError } from "./errors.js";
 import { json } from "./space-file.js";
 import { POINT_SOURCES, type Point } from "./trial.js";
@@ -19,9 +19,6 @@ export const pointSchema = z.strictObject({
   settings,
   source: z.enum(POINT_SOURCES),
 });
-
-/** Milliseconds that another process may take to append its points. */
-const PATIENCE = 30_000;
 
 export class PointsFile {
   private known: Point[] = [];
@@ -53,7 +50,7 @@ export class PointsFile {
   append(choose: (known: readonly Point[]) => readonly Omit<Point, "number">[]): Point[] {
     const folder = dirname(this.path);
     mkdirSync(folder, { recursive: true });
-    using _lock = patiently(folder);
+    using _lock = takePatiently(folder);
     this.refresh();
     const first = this.known.length;
     const added = choose(this.known).map((point, k): Point => ({ number: first + k, ...point }));
@@ -93,16 +90,5 @@ export class PointsFile {
     if (!parsed.success) throw damaged(parsed.error.issues[0]?.message ?? "expected a point");
     if (parsed.data.number !== number) throw damaged(`expected point ${number}, received ${parsed.data.number}`);
     return parsed.data;
-  }
-}
-
-function patiently(folder: string): FolderLock {
-  for (const start = Date.now(); ;) {
-    try {
-      return FolderLock.take(folder);
-    } catch (error) {
-      if (!(error instanceof LockedError) || Date.now() - start > PATIENCE) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
-    }
   }
 }

@@ -35,11 +35,11 @@ export function checkSpace({ spec, base }: { spec: SweepSpec; base: BaseConfig }
   refuseOwnKeys(spec);
   spec.points.forEach(({ name, values }, k) => {
     const place = (key: string) => spec.locate(["points", name ?? k, key], "value");
-    base.configOf(settingsOf(spec.space, values), place);
+    base.check(settingsOf(spec.space, values), place);
   });
   const place = (key: string) => spec.locate(placeIn(spec.space, key), "value");
   if (spec.search === "grid" && spec.space.length > 0)
-    for (const values of gridPoints(spec.space)) base.configOf(settingsOf(spec.space, values), place);
+    for (const values of gridPoints(spec.space)) base.check(settingsOf(spec.space, values), place);
   else if (spec.space.length > 0) checkEnds(spec, base, place);
 }
 
@@ -50,7 +50,7 @@ function checkEnds(
 ): void {
   const errorOf = (values: Values): ConfigError | null => {
     try {
-      base.configOf(settingsOf(space, values), place);
+      base.check(settingsOf(space, values), place);
       return null;
     } catch (error) {
       if (error instanceof ConfigError) return error;

@@ -1,12 +1,12 @@
 /** A sweep that has begun: its points and trials, where the next points come from, and which are given up. */
 import type { RunConfig } from "../config/types.js";
-import { ConfigError } from "../config/errors.js";
 import { findDataset } from "../run/dataset-location.js";
 import { SuccessiveHalving } from "./asha.js";
 import { BaseConfig, settingsKey } from "./base-config.js";
 import { reportOf } from "./history.js";
 import { lowerIsBetter } from "./objective.js";
 import { PointsFile } from "./points-file.js";
+import { pointsLeft, proposedPoints, type NewPoint } from "./proposals.js";
 import type { Pruner, Sampler } from "./sampler.js";
 import { samplerOf } from "./search.js";
 import { settingsOf } from "./space.js";
@@ -23,17 +23,13 @@ import {
   type Trial,
   type TrialReport,
   type TrialState,
-  type Values,
 } from "./trial.js";
 
 export class Sweep {
   readonly paths: SweepPaths;
   private readonly file: PointsFile;
-  private readonly sampler: Sampler;
+  readonly sampler: Sampler;
   private readonly pruner: Pruner | null;
-  /** Settings that were drawn and contradict each other. */
-  private readonly refused = new Set<string>();
-
   private constructor(
     readonly folder: string,
     readonly spec: SweepSpec,
@@ -99,12 +95,9 @@ export class Sweep {
    * @returns at most `count`; none where the search is over: its space or its budget is used up
    */
   propose(history: readonly TrialReport[], count: number): Point[] {
-    const { points, epochs } = this.spec.budget;
+    const { epochs } = this.spec.budget;
     if (epochs !== undefined && history.reduce((sum, report) => sum + report.epochs, 0) >= epochs) return [];
-    return this.file.append((known) => {
-      const own = known.filter(({ source }) => source !== "added" && source !== "asked").length;
-      return this.chosen(history, known, Math.min(count, (points ?? Infinity) - own));
-    });
+    return this.file.append((known) => this.chosen(history, known, Math.min(count, pointsLeft(this.spec, known))));
   }
 
   /** The points that the file lists come first; a call that was killed before is made up for. */
@@ -123,7 +116,7 @@ export class Sweep {
       settings: settingsOf(this.spec.space, values),
       source,
     }));
-    for (const { settings } of candidates) this.base.configOf(settings);
+    for (const { settings } of candidates) this.base.check(settings);
     const added = this.file.append((known) => {
       const keys = new Set(known.map(({ settings }) => settingsKey(settings)));
       return candidates.filter(({ settings }) => {
@@ -145,30 +138,9 @@ export class Sweep {
     return this.pruner?.prune(history) ?? [];
   }
 
-  private chosen(history: readonly TrialReport[], known: readonly Point[], count: number): Omit<Point, "number">[] {
-    if (count <= 0) return [];
-    const keys = new Set(known.map(({ settings }) => settingsKey(settings)));
-    const accepts = (values: Values): boolean => {
-      const settings = settingsOf(this.spec.space, values);
-      const key = settingsKey(settings);
-      if (keys.has(key) || this.refused.has(key)) return false;
-      if (!this.isValid(settings)) return !this.refused.add(key);
-      keys.add(key);
-      return true;
-    };
-    const { source } = this.sampler;
-    const proposals = this.sampler.propose(withMissing(history, known, this.record), count, accepts);
-    return proposals.map((values) => ({ name: null, values, settings: settingsOf(this.spec.space, values), source }));
-  }
-
-  private isValid(settings: Values): boolean {
-    try {
-      this.base.configOf(settings);
-      return true;
-    } catch (error) {
-      if (error instanceof ConfigError) return false;
-      throw error;
-    }
+  private chosen(history: readonly TrialReport[], known: readonly Point[], count: number): NewPoint[] {
+    const seen = withMissing(history, known, this.record);
+    return proposedPoints({ ...this, known, history: seen, count });
   }
 }
 

@@ -1,5 +1,10 @@
 import type { Command } from "commander";
 import type { Start } from "../../session.js";
+import { addAdd } from "./add.js";
+import { addAsk } from "./ask.js";
+import { addImportSweep } from "./import.js";
+import { addPlanSweep } from "./plan.js";
+import { addTell } from "./tell.js";
 import { addTrial } from "./trial.js";
 
 /** The commands of a sweep, one file each. */
@@ -7,6 +12,6 @@ export function addSweep(program: Command, start: Start): void {
   const sweep = program
     .command("sweep")
     .description("search a space of configurations: many trainings, on this machine or on a cluster");
-  const commands = [addTrial];
+  const commands = [addPlanSweep, addAdd, addAsk, addTell, addImportSweep, addTrial];
   for (const add of commands) add(sweep, start);
 }

@@ -1,0 +1,99 @@
+/** The published multiplexer's files as a sweep: default.yaml, and job_queue.txt or a folder of launch_configs. */
+import { existsSync, statSync } from "node:fs";
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
+import { stringify } from "yaml";
+import { readSource } from "../config/document.js";
+import { writeFileAtomic } from "../data/atomic.js";
+import { refuseExistingFile } from "../data/owned-folder.js";
+import { BaseConfig, settingsKey } from "./base-config.js";
+import { checkSpace } from "./search.js";
+import { SweepError } from "./errors.js";
+import { flattened, nameOf, readJobQueue, readPoints, withoutName } from "./given-points.js";
+import type { ListedPoint } from "./space-file.js";
+import { loadSweepFile } from "./sweep-file.js";
+import type { Values } from "./trial.js";
+
+export interface ImportSweepOptions {
+  /** default.yaml: what all jobs share. */
+  base: string;
+  /** job_queue.txt, or the folder of override files. */
+  jobs: string;
+  /** The sweep's file that is written. */
+  out: string;
+  overwrite?: boolean;
+}
+
+export interface ImportedSweep {
+  file: string;
+  points: ListedPoint[];
+  /** Lines of jobs that repeat an earlier one, counted from 1. */
+  repeated: number[];
+}
+
+/** Writes a sweep's file with a point a job, and checks it. @throws ConfigError, SweepError, FolderError */
+export async function importSweep({ base, jobs, out, overwrite = false }: ImportSweepOptions): Promise<ImportedSweep> {
+  refuseExistingFile(out, overwrite);
+  const { points, repeated } = jobsOf(base, jobs);
+  const given = resolve(base);
+  const config = relative(dirname(resolve(out)), given);
+  const name = basename(out, extname(out))
+    .replaceAll(/[\s/\\]+/g, "_")
+    .replace(/^\./, "_");
+  const text = stringify({
+    name,
+    config: isAbsolute(config) || config.startsWith("..") ? given : config,
+    points: Object.fromEntries(points.map((point): [string, Values] => [point.name ?? "", point.values])),
+  });
+  const head = `# From ${basename(base)} and ${basename(jobs)} of the published multiplexer; docs/reference/sweep-file.md has all keys.\n`;
+  writeFileAtomic(out, head + text);
+  const spec = loadSweepFile(out);
+  checkSpace({ spec, base: await BaseConfig.load(spec) });
+  return { file: out, points, repeated };
+}
+
+function jobsOf(base: string, jobs: string): Pick<ImportedSweep, "points" | "repeated"> {
+  if (statSync(jobs, { throwIfNoEntry: false })?.isDirectory() === true)
+    return { points: readPoints(jobs), repeated: [] };
+  if (!existsSync(jobs))
+    throw new SweepError(jobs, "not found", "Give job_queue.txt, or the folder of override files.");
+  const shared = flattened(readSource({ file: base }).root);
+  // A job's own file holds a whole configuration: what it shares with the base changes nothing.
+  const differing = (values: Values): Values =>
+    Object.fromEntries(
+      Object.entries(values).filter(
+        ([key, value]) => settingsKey({ key: shared[key] ?? null }) !== settingsKey({ key: value }) || !(key in shared),
+      ),
+    );
+  const open = (path: string): Values => {
+    const places = [
+      resolve(dirname(jobs), path),
+      resolve(dirname(base), path),
+      join(dirname(jobs), basename(path)),
+      join(dirname(base), basename(path)),
+    ];
+    const file = places.find((place) => existsSync(place));
+    if (file === undefined)
+      throw new SweepError(
+        path,
+        `is named in ${jobs}, and is not there`,
+        "Put the file where the line says, or remove the line.",
+      );
+    return resolve(file) === resolve(base) ? {} : differing(flattened(readSource({ file }).root));
+  };
+  const seen = new Set<string>();
+  const names = new Set<string>();
+  const repeated: number[] = [];
+  const points = readJobQueue(jobs, open).flatMap(({ line, values }): ListedPoint[] => {
+    const key = settingsKey(values);
+    if (seen.has(key)) repeated.push(line);
+    else {
+      seen.add(key);
+      const name = nameOf(values);
+      const isFree = name !== null && !names.has(name);
+      if (isFree) names.add(name);
+      return [{ name: isFree ? name : `job ${line}`, values: withoutName(values) }];
+    }
+    return [];
+  });
+  return { points, repeated };
+}

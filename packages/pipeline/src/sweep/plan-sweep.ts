@@ -1,0 +1,122 @@
+/** What a sweep would train: its points, what each changes, and how many trials that makes. Nothing is written. */
+import { openDataset } from "../data/store.js";
+import { checkedSweep, dataOf, locateSweep, repeatsOf, type SweepTarget } from "./begin.js";
+import { historyOf } from "./ask.js";
+import type { BaseConfig } from "./base-config.js";
+import { lowerIsBetter } from "./objective.js";
+import { pointsLeft, proposedPoints } from "./proposals.js";
+import { samplerOf } from "./search.js";
+import { settingsOf } from "./space.js";
+import type { SweepSpec } from "./sweep-file.js";
+import { Sweep } from "./sweep.js";
+import { trialsOf, type Point, type Repeats, type TrialState } from "./trial.js";
+
+export interface PlannedPoint extends Point {
+  trials: { id: string; seed: number; fold: number | null; state: TrialState; objective: number | null }[];
+}
+
+export interface SweepPlan {
+  name: string;
+  folder: string;
+  /** Whether the sweep has begun: its trials then have their states. */
+  isBegun: boolean;
+  search: SweepSpec["search"];
+  objective: SweepSpec["objective"];
+  minimizes: boolean;
+  seeds: readonly number[];
+  /** [null] where the data set has one split, or where no data set was named. */
+  folds: readonly (number | null)[];
+  points: PlannedPoint[];
+  /** Points that the search will choose by the results of those before; their values are not known yet. null = no limit. */
+  later: number | null;
+  /** Of the points that are listed and of those that come later. */
+  trials: number | null;
+  notes: string[];
+}
+
+/** @throws ConfigError with the key and line of what is wrong with any point */
+export async function planSweep(given: string, target: SweepTarget = {}): Promise<SweepPlan> {
+  const found = locateSweep(given, target);
+  if (found.isBegun && found.file === null) return ofBegun(await Sweep.open(found.folder));
+  const { spec, base } = await checkedSweep(found.file!);
+  const { repeats, notes } = plannedRepeats(spec, base, target);
+  const listed = spec.points.map(({ name, values }, number): Point => {
+    return { number, name, values, settings: settingsOf(spec.space, values), source: "listed" };
+  });
+  const count = Math.min(pointsLeft(spec, listed), spec.search === "tpe" ? spec.tpe.startup : Infinity);
+  const history = listed.flatMap((point) =>
+    trialsOf(point, repeats).map((trial) => ({
+      trial,
+      state: "waiting" as const,
+      objective: null,
+      curve: [],
+      epochs: 0,
+    })),
+  );
+  const proposals = proposedPoints({ spec, base, sampler: samplerOf(spec), known: listed, history, count });
+  const points = [...listed, ...proposals.map((point, k): Point => ({ number: listed.length + k, ...point }))];
+  return {
+    ...headOf(spec, found.folder, repeats),
+    isBegun: false,
+    ...withTrials(spec, points, repeats, () => ({ state: "waiting", objective: null })),
+    notes: [...notes, ...notesOf(spec, points.length)],
+  };
+}
+
+function ofBegun(sweep: Sweep): SweepPlan {
+  const { spec, record } = sweep;
+  const reports = new Map(historyOf(sweep).map(({ trial, state, objective }) => [trial.id, { state, objective }]));
+  return {
+    ...headOf(spec, sweep.folder, record),
+    isBegun: true,
+    ...withTrials(spec, sweep.points, record, (id) => reports.get(id)!),
+    notes: notesOf(spec, sweep.points.length),
+  };
+}
+
+const headOf = ({ name, search, objective }: SweepSpec, folder: string, { seeds, folds }: Repeats) => {
+  return { name, folder, search, objective, minimizes: lowerIsBetter(objective), seeds, folds };
+};
+
+function withTrials(
+  spec: SweepSpec,
+  points: readonly Point[],
+  repeats: Repeats,
+  about: (id: string) => { state: TrialState; objective: number | null },
+): Pick<SweepPlan, "points" | "later" | "trials"> {
+  const left = spec.search === "grid" || spec.space.length === 0 ? 0 : Math.max(0, pointsLeft(spec, points));
+  const each = repeats.seeds.length * repeats.folds.length;
+  return {
+    points: points.map((point) => ({
+      ...point,
+      trials: trialsOf(point, repeats).map(({ id, seed, fold }) => ({ id, seed, fold, ...about(id) })),
+    })),
+    later: Number.isFinite(left) ? left : null,
+    trials: Number.isFinite(left) ? (points.length + left) * each : null,
+  };
+}
+
+/** Without a data set the seeds are known, and the folds only where the file lists them. */
+function plannedRepeats(spec: SweepSpec, base: BaseConfig, target: SweepTarget): { repeats: Repeats; notes: string[] } {
+  if (target.data !== undefined || spec.data !== null)
+    return { repeats: repeatsOf(spec, base, openDataset(dataOf(spec, target.data))), notes: [] };
+  const first = base.configOf({}).seed;
+  const seeds = typeof spec.seeds === "number" ? Array.from({ length: spec.seeds }, (_, k) => first + k) : spec.seeds;
+  const folds = spec.folds === "all" ? [null] : spec.folds;
+  const notes = ["No data set was named: give --data to count its folds and to estimate the time."];
+  return { repeats: { seeds, folds }, notes };
+}
+
+function notesOf({ search, budget, asha, space }: SweepSpec, points: number): string[] {
+  return [
+    ...(budget.epochs === undefined ? [] : [`No new point begins once ${budget.epochs} epochs are trained.`]),
+    ...(asha === null
+      ? []
+      : [
+          `Points that lag behind are ended at ${asha.minEpochs}, ${asha.minEpochs * asha.reduction}, … epochs of a stage.`,
+        ]),
+    ...(search !== "grid" && space.length > 0 && points < (budget.points ?? 0)
+      ? ["The other points are chosen while the sweep runs."]
+      : []),
+  ];
+}
