@@ -7,9 +7,9 @@ export const EXIT_MEANING: Record<ExitCode, string> = {
   1: "an unexpected error",
   2: "a wrong argument or configuration",
   3: "data that cannot be used",
-  4: "partly done: some volumes were quarantined",
+  4: "partly done: some volumes or scans could not be used",
   5: "libtorch was not found, or the engine failed",
-  6: "another process of the training, or Slurm, failed or did not answer",
+  6: "another process of the training ended, or Slurm refused or lost a job",
   130: "stopped by Ctrl-C, SIGTERM or SIGUSR1",
 };
 
@@ -28,6 +28,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   DatasetError: EXIT.data,
   PrepareError: EXIT.data,
   InspectError: EXIT.data,
+  PredictError: EXIT.usage,
   ExplainError: EXIT.data,
   TableError: EXIT.data,
   FolderError: EXIT.data,

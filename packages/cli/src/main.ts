@@ -52,6 +52,10 @@ async function runJob(
     argv,
     onProgress: (progress) => view.report(shownProgress(progress)),
     log: (line) => view.log(shown(line)),
+    emit: (text, json) => {
+      const line = options.json ? printableJson(json) : shown(text);
+      view.aside(() => process.stdout.write(`${line}\n`));
+    },
     onFailure: (remedy) => (howToResume = remedy),
     hush: () => {
       view.close();

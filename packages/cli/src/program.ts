@@ -15,6 +15,7 @@ import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
 import { addModels } from "./commands/models.js";
 import { addPlan } from "./commands/plan.js";
+import { addPredict } from "./commands/predict.js";
 import { addPrepare } from "./commands/prepare.js";
 import { addRuns } from "./commands/runs.js";
 import { addSlices } from "./commands/slices.js";
@@ -52,6 +53,7 @@ export function buildProgram(start: Start): Command {
     addRuns,
     addVerify,
     addImport,
+    addPredict,
     addExplain,
     addModels,
     addCache,

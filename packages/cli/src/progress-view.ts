@@ -6,6 +6,8 @@ export interface ProgressView {
   report(progress: Progress): void;
   /** Writes a line without breaking a bar. */
   log(line: string): void;
+  /** Lets others write to the same terminal without breaking a bar. */
+  aside(write: () => void): void;
   /** Ends the current stage and restores the terminal. */
   close(): void;
 }
@@ -20,7 +22,12 @@ export function createProgressView(stream: ViewStream, now: () => number = Date.
 }
 
 /** Shows nothing. */
-export const silentView: ProgressView = { report: () => undefined, log: () => undefined, close: () => undefined };
+export const silentView: ProgressView = {
+  report: () => undefined,
+  log: () => undefined,
+  aside: (write) => write(),
+  close: () => undefined,
+};
 
 /** A running stage: its rate is counted from its start, which is not 0 after a resume. */
 class Stage {
@@ -118,6 +125,10 @@ class LineView implements ProgressView {
     this.stream.write(`${line}\n`);
   }
 
+  aside(write: () => void): void {
+    write();
+  }
+
   close(): void {
     if (this.#pending) this.#print();
     this.#stage = undefined;
@@ -163,9 +174,13 @@ class BarView implements ProgressView {
   }
 
   log(line: string): void {
+    this.aside(() => this.stream.write(`${line}\n`));
+  }
+
+  aside(write: () => void): void {
     const shown = this.#bar !== undefined;
     this.#stop();
-    this.stream.write(`${line}\n`);
+    write();
     if (shown && this.#stage) this.#bar = this.#start(this.#stage);
   }
 

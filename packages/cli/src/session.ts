@@ -13,6 +13,8 @@ export interface Session {
   onProgress: (progress: Progress) => void;
   /** A line for people, to stderr. */
   log: (line: string) => void;
+  /** A part of the result as soon as it is known, to stdout: as text, or as a line of JSON where --json is given. */
+  emit: (text: string, json: unknown) => void;
   /**
    * Sets the remedy after a system error (a full disk, a missing permission): what is kept, and the command that
    * resumes.

@@ -53,6 +53,7 @@ export { planSweep, type PlannedPoint, type SweepPlan } from "./sweep/plan-sweep
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
 export type { Machine, Plan } from "./plan/choose.js";
 export type { Fingerprint } from "./plan/fingerprint.js";
+export { predict, type PredictOptions, type PredictSummary } from "./tasks/predict.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./data/prepare/prepare.js";
 export type { PlanOptions as ScanOptions, Quarantined } from "./data/prepare/plan.js";
 export type { SetAside } from "./data/ingest/source.js";
@@ -70,6 +71,12 @@ export type { TaskOptions } from "./engine/task-options.js";
 export { onNotice } from "./engine/notices.js";
 
 // A trained model that decides
+export { Predictor, type PredictFilesOptions } from "./scan/scan-predictor.js";
+export type { PredictedScan, PredictScansOptions } from "./scan/predict-scans.js";
+export type { FailedScan, FoundScan, FoundScans } from "./scan/find-scans.js";
+export type { ComputeWishes } from "./scan/scan-job.js";
+export { scanResultSchema, type OperatingPoint, type ScanResult } from "./scan/scan-result.js";
+export type { ScanWarning } from "./scan/warnings.js";
 export { datasetSource, memorySource, type MemoryVolume, type SourceVolume, type VoxelSource } from "./input/source.js";
 export type { Task } from "./data/task.js";
 export type { Joint } from "./models/trunk-with-head.js";
@@ -78,8 +85,10 @@ export { loadFrom, loadFromRun, openModel } from "./predict/open-model.js";
 export type { Volume } from "./predict/features.js";
 export type { Compute } from "./predict/forward.js";
 export type { LoadStage, OpenModel, OpenNetwork, OpenSliceModel } from "./predict/open-model.js";
+export type { WeightsOwner } from "./predict/load-trained.js";
 export { predictorOf } from "./predict/predictor.js";
-export type { Evidence, Predicted, PredictionOptions, Predictor, Probabilities } from "./predict/prediction.js";
+export type { Evidence, Predicted, PredictionOptions, Probabilities } from "./predict/prediction.js";
+export type { Predictor as VolumePredictor } from "./predict/prediction.js";
 export type { SliceProbabilities } from "./predict/prediction.js";
 export { openRun, type OpenRun } from "./run/open-run.js";
 
@@ -152,6 +161,7 @@ export { LockedError } from "./data/lock.js";
 export { FolderError } from "./data/owned-folder.js";
 export { SystemError } from "./engine/system-errors.js";
 export { ExplainError } from "./explain/errors.js";
+export { PredictError } from "./scan/errors.js";
 export { InspectError } from "./inspect/errors.js";
 export { ModelError } from "./models/common/model-error.js";
 export { ReportError } from "./report/errors.js";

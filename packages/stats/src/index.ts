@@ -134,6 +134,7 @@ export {
   type ConformalOptions,
   type ConformalScore,
 } from "./decisions/conformal.js";
+export { alarmLimit, familiarityDistance, fitFamiliarity, type FamiliarityModel } from "./decisions/familiarity.js";
 export { reportSets, type SetReport } from "./decisions/set-report.js";
 export {
   areaUnderRiskCoverage,
@@ -165,4 +166,4 @@ export {
   type ClassCounts,
   type GradeThresholds,
 } from "./votes/class-counts.js";
-export { sliceEvidence, voteBy, VOTE_RULES, type Vote, type Voters, type VoteRule } from "./votes/vote.js";
+export { countVoteAt, sliceEvidence, voteBy, VOTE_RULES, type Vote, type Voters, type VoteRule } from "./votes/vote.js";

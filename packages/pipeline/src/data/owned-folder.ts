@@ -37,7 +37,7 @@ const KINDS = {
   run: {
     words: "a run",
     holds:
-      /^(config\.yaml|model\.json|split\.json|run\.json|run\.log|checksums\.json|metrics\.jsonl?|predictions\.csv|slice_votes\.csv|cost\.json|tables\.(md|tex)|model-card\.md|checklist\.md|report\.html|test-reads\.jsonl|events\.out\..*|ablation-(val|test)\.csv|checkpoints|figures|external|paper)$/,
+      /^(config\.yaml|model\.json|decision\.json|split\.json|run\.json|run\.log|checksums\.json|metrics\.jsonl?|predictions\.csv|slice_votes\.csv|cost\.json|tables\.(md|tex)|model-card\.md|checklist\.md|report\.html|test-reads\.jsonl|events\.out\..*|ablation-(val|test)\.csv|checkpoints|figures|external|paper)$/,
   },
   group: {
     words: "a group of runs",
@@ -56,6 +56,10 @@ const KINDS = {
   work: { words: "a preparation under way", holds: /^(journal\.jsonl|data|unpacked)$/ },
   slices: { words: "a folder of slices", holds: /^(labels\.csv|train|val|test|class_\d+)$/ },
   scans: { words: "a folder of generated scans", holds: /^(labels\.csv|\d+\.nii\.gz)$/ },
+  predictions: {
+    words: "a folder of predictions",
+    holds: /^(predictions\.csv|.+\.json|.+-(gradcam|ig)\.nii\.gz|dicom)$/,
+  },
   pictures: {
     words: "a folder of pictures and tables",
     holds:

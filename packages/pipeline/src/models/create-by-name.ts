@@ -1,4 +1,4 @@
-/** Creates modules and criteria from the names and options of a configuration; create-model.ts creates them from a ModelSpec. */
+/** Creates modules and criteria from the names and options of a configuration; create-from-spec.ts creates them from a ModelSpec. */
 import { snakeKeys } from "../config/case.js";
 import { componentsOf } from "../config/components.js";
 import { ConfigError } from "../config/errors.js";

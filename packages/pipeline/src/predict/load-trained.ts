@@ -3,7 +3,13 @@ import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
 import { loadWeights, type Loaded } from "../models/load-weights.js";
 import { RunError, runPaths, SLICE_STAGE_SPLIT } from "../run/folder.js";
-import type { OpenRun } from "../run/open-run.js";
+import type { RunRecord } from "../run/folder.js";
+
+/** What a run says of the weights that belong to it. */
+export interface WeightsOwner {
+  split: { hash: string };
+  record: Pick<RunRecord, "environment">;
+}
 
 /**
  * Best weights of a stage. They say on which split they were trained, and a head on which slice model: those of another run
@@ -12,7 +18,7 @@ import type { OpenRun } from "../run/open-run.js";
  * @throws RunError if they are of another split or slice model   @throws CheckpointError
  */
 export function loadBest(
-  { split, record }: Pick<OpenRun, "split" | "record">,
+  { split, record }: WeightsOwner,
   run: string,
   { stage, model, sliceModel }: { stage: StageName; model: Module; sliceModel?: string | undefined },
 ): Loaded {

@@ -8,8 +8,7 @@ import { loadWeights } from "../models/load-weights.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";
-import { loadBest } from "./load-trained.js";
-import type { OpenRun } from "../run/open-run.js";
+import { loadBest, type WeightsOwner } from "./load-trained.js";
 import { Owned } from "./owned.js";
 
 /** 2D and 2.5D. */
@@ -45,6 +44,17 @@ export const deciding = ({ trunk, head, tuned }: OpenSliceModel): { trunk: Slice
  */
 export type LoadStage = (stage: StageName, model: Module, sliceModel?: string) => { hash: string };
 
+/** Loads as another does, and keeps the hash of each stage's weights. */
+export function keepingHashes(load: LoadStage): { load: LoadStage; hashes: Partial<Record<StageName, string>> } {
+  const hashes: Partial<Record<StageName, string>> = {};
+  const keeping: LoadStage = (stage, model, sliceModel) => {
+    const loaded = load(stage, model, sliceModel);
+    hashes[stage] = loaded.hash;
+    return loaded;
+  };
+  return { load: keeping, hashes };
+}
+
 /** From files that are taken as they are. */
 export const loadFrom =
   (fileOf: (stage: StageName) => string): LoadStage =>
@@ -53,7 +63,7 @@ export const loadFrom =
 
 /** From a run's best weights, which must be of its own split and slice model. */
 export const loadFromRun =
-  (run: string, opened: Pick<OpenRun, "split" | "record">): LoadStage =>
+  (run: string, opened: WeightsOwner): LoadStage =>
   (stage, model, sliceModel) =>
     loadBest(opened, run, { stage, model, sliceModel });
 

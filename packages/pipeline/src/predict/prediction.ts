@@ -37,6 +37,8 @@ export interface Predicted {
   /** null in 3D. */
   slices: SliceProbabilities | null;
   evidence: Evidence[];
+  /** What the trunk makes of each volume, as `embed` gives it; null in 3D. */
+  embeddings: Float32Array[] | null;
 }
 
 export interface Predictor extends Disposable {
@@ -44,4 +46,6 @@ export interface Predictor extends Disposable {
   predict(volumes: readonly Volume[], options?: PredictionOptions): Predicted;
   /** The main model on one volume, from stored voxels on, with nothing kept. In 2D: probabilities of each slice. */
   decide(volume: Volume): number[][];
+  /** The mean embedding of each volume's slices by the trunk of the slice stage, float32; null in 3D. */
+  embed(volumes: readonly Volume[], options?: PredictionOptions): Float32Array[] | null;
 }

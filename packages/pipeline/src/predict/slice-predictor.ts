@@ -43,7 +43,7 @@ export class SlicePredictor implements Predictor {
         const places = this.#seen(volume).map((slice) => this.#store.locationOf(volume, slice));
         return { id: volume.id, weights: null, places };
       });
-      const found: Predicted = { models: [], slices, evidence };
+      const found: Predicted = { models: [], slices, evidence, embeddings: meansOf(all) };
       this.#addHeads(found, volumes, all, options);
       return found;
     });
@@ -84,6 +84,12 @@ export class SlicePredictor implements Predictor {
       const stacked = [{ offset: 0, count: seen.length }];
       return predictVolumes(head, features_N, stacked, this.#depth, this.#compute.device).probabilities;
     });
+  }
+
+  embed(volumes: readonly Volume[], options: PredictionOptions = {}): Float32Array[] {
+    const { trunk, trunkHash } = this.#model;
+    const source = this.#source(trunk, trunkHash, options);
+    return scope(() => meansOf(volumeEmbeddings(source, volumes, this.#passes(volumes, options))));
   }
 
   /** Whether the head sees feature maps in place of embeddings. */
@@ -130,6 +136,15 @@ export class SlicePredictor implements Predictor {
     this.#store[Symbol.dispose]();
   }
 }
+
+/** E numbers for each volume. */
+const meansOf = ({ features_N, volumes }: Pick<Features, "features_N" | "volumes">): Float32Array[] =>
+  volumes.map(({ offset, count }) =>
+    scope(() => {
+      const mean_E = features_N.narrow(0, offset, count).to({ dtype: "float32" }).mean([0]);
+      return Float32Array.from(mean_E.toTypedArray() as Float32Array);
+    }),
+  );
 
 function depthOf({ spec }: OpenSliceModel, { volumes }: VoxelSource): number {
   if (spec.method === "2d") return 0;

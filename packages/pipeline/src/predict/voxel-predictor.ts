@@ -21,7 +21,11 @@ export class VoxelPredictor implements Predictor {
     const report = (done: number) => onBatch?.(done, volumes.length, "volumes");
     const { probabilities } = this.#run(volumes, this.#model.spec.network.batch, report);
     const evidence = volumes.map(({ id }) => ({ id, weights: null, places: [] }));
-    return { models: [{ model: "3d", probabilities }], slices: null, evidence };
+    return { models: [{ model: "3d", probabilities }], slices: null, evidence, embeddings: null };
+  }
+
+  embed(): null {
+    return null;
   }
 
   decide(volume: Volume): number[][] {

@@ -11,6 +11,7 @@ import type { CostReport } from "../evaluate/cost.js";
 import { drawFigures } from "./figures/all.js";
 import { metricsText, type MetricsFile } from "../evaluate/metrics-file.js";
 import { writePredictions, type Predictions } from "../evaluate/predictions.js";
+import { writeDecision, type Decision } from "../models/decision.js";
 import { checklist } from "./checklist.js";
 import type { ReportDraft } from "./report-of-run.js";
 import { latexTables, markdownTables } from "./export-tables.js";
@@ -26,17 +27,20 @@ export interface Evaluation {
   cost: CostReport;
   input: ReportDraft;
   selections: Selections;
+  /** null where the run's own test part was not what was scored. */
+  decision: Decision | null;
   /** The run folder, which has the training curves. */
   run: string;
 }
 
 export async function writeEvaluation(folder: string, evaluation: Evaluation): Promise<void> {
-  const { metrics, predictions, slices, cost, run, selections } = evaluation;
+  const { metrics, predictions, slices, cost, decision, run, selections } = evaluation;
   const paths = runPaths(folder);
   dropChecksums(run, evaluationFiles(relative(runPaths(run).root, paths.root)));
   writePredictions(paths.predictions, predictions);
   if (slices.length > 0) writeFileAtomic(join(folder, "slice_votes.csv"), sliceVotesText(slices));
   writeFileAtomic(paths.summary, metricsText(metrics));
+  if (decision !== null) writeDecision(paths.decision, decision);
   writeFileAtomic(join(folder, "cost.json"), `${JSON.stringify(cost, null, 2)}\n`);
 
   const training = readTrainingRows(runPaths(run).metrics);

@@ -38,6 +38,8 @@ export function runPaths(run: string) {
     metrics: join(root, "metrics.jsonl"),
     predictions: join(root, "predictions.csv"),
     summary: join(root, "metrics.json"),
+    /** How its probabilities become decisions (models/decision.ts). */
+    decision: join(root, "decision.json"),
     report: join(root, "report.html"),
     figures: join(root, "figures"),
     checkpoints: (stage: StageName) => join(root, "checkpoints", stage),

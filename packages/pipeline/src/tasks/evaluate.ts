@@ -15,6 +15,7 @@ import { noteTestRead, readLedger } from "../run/ledger.js";
 import { checkTrained, takeMovedData, type OpenRun } from "../run/open-run.js";
 import { verifyOnce } from "../run/verify-once.js";
 import type { Protocol } from "../evaluate/analysis/protocols.js";
+import { decisionOf } from "../evaluate/decision-of-run.js";
 import { costReport, type CostReport } from "../evaluate/cost.js";
 import type { MetricsFile } from "../evaluate/metrics-file.js";
 import { allNumbers } from "../evaluate/all-numbers.js";
@@ -101,9 +102,16 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     "Put the old file back, or train the run again: it holds the training's numbers.",
   );
   refuseUnwritable(run, "folder");
+  const isOwnTest = external === null && protocol === "clean";
   await verifyOnce(opened.dataset, taskOptionsOf(options));
   if (external !== null) await verifyOnce(external, taskOptionsOf(options));
-  const job: PredictJob = { run: resolve(run), other, parts: parts.map(({ part }) => part), measure: true };
+  const job: PredictJob = {
+    run: resolve(run),
+    other,
+    parts: parts.map(({ part }) => part),
+    measure: true,
+    embed: isOwnTest,
+  };
   const outcome = await runJob<PredictJob, PredictOutcome>(
     new URL("../evaluate/predict-job.js", import.meta.url),
     job,
@@ -111,10 +119,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   ).finally(() => signal?.throwIfAborted());
   // Only the run's own test part can be used up; from here on its scores exist.
   const command = options.command ?? "evaluate() of @slicestack/pipeline";
-  const ledger =
-    external === null && protocol === "clean"
-      ? await noteTestRead(run, stagesOf(opened.config), command)
-      : readLedger(run);
+  const ledger = isOwnTest ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run);
 
   onProgress?.({ stage: "statistics", done: 0, total: 2, unit: "parts" });
   const predictions = [
@@ -137,6 +142,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const cost = costReport(outcome.cost!, opened.record, runPaths(run).metrics);
   const dataset = external ?? opened.dataset;
   const { failures } = metrics;
+  const decision = isOwnTest ? decisionOf({ opened, metrics, outcome, voters }) : null;
   const shown =
     options.images === false
       ? NO_PICTURES
@@ -148,6 +154,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     predictions,
     slices: sliceCounts(outcome.slices),
     cost,
+    decision,
     input,
     run,
     selections: selectionsOf(opened.config),

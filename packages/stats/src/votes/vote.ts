@@ -1,7 +1,7 @@
 /** The vote that a configuration selects; its threshold is chosen on the validation set alone. */
 import { argmax } from "../metrics/confusion.js";
 import { classVote, countClasses, sweepClassVote } from "./class-counts.js";
-import { countPositive, sweepThreshold, thresholdVote, type Sweep } from "./count-threshold.js";
+import { countPositive, sweepThreshold, thresholdVote, type Sweep, type VoteThreshold } from "./count-threshold.js";
 import { majorityVote, meanVote, noisyOrVote, topKVote, type SliceProbabilities } from "./rules.js";
 
 export const VOTE_RULES = ["mean", "majority", "count", "topk", "noisy_or"] as const;
@@ -36,17 +36,22 @@ export function voteBy(
 }
 
 function countVote(val: Voters, volumes: readonly SliceProbabilities[]): Vote {
-  if (val.slices[0]?.[0]?.length === 2) {
-    const sweep = sweepThreshold(val.slices.map(countPositive), val.labels);
-    return { probabilities: volumes.map((slices) => thresholdVote(countPositive(slices), sweep.best)), sweep };
-  }
-  const sweep = sweepClassVote(val.slices.map(countClasses), val.labels);
-  const probabilities = volumes.map((slices) => {
-    const volume = countClasses(slices);
-    const decision = classVote(volume, sweep.best);
-    return volume.shares_C.map((share, c) => 0.5 * share + (c === decision ? 0.5 : 0));
-  });
-  return { probabilities, sweep };
+  const sweep =
+    val.slices[0]?.[0]?.length === 2
+      ? sweepThreshold(val.slices.map(countPositive), val.labels)
+      : sweepClassVote(val.slices.map(countClasses), val.labels);
+  return { probabilities: volumes.map((slices) => countVoteAt(sweep.best, slices)), sweep };
+}
+
+/**
+ * The count vote at a frozen threshold.
+ * @returns scores of the classes, whose largest is the decision   @throws ShapeError, ProbabilityError
+ */
+export function countVoteAt(threshold: VoteThreshold, slices_SC: SliceProbabilities): number[] {
+  if (slices_SC[0]?.length === 2) return thresholdVote(countPositive(slices_SC), threshold);
+  const volume = countClasses(slices_SC);
+  const decision = classVote(volume, threshold);
+  return volume.shares_C.map((share, c) => 0.5 * share + (c === decision ? 0.5 : 0));
 }
 
 /** The probability that each slice gives to the predicted class of the volume, in slice order. */

@@ -15,7 +15,7 @@ import {
 import { readVolume } from "@slicestack/volume/node";
 import { PrepareError } from "../errors.js";
 import { withoutExtension } from "../ingest/paths.js";
-import type { LabelledVolume } from "../ingest/source.js";
+import type { SourceVolume } from "../ingest/source.js";
 import { reasonOf, UnusableVolumeError } from "../reason.js";
 import type { Recipe } from "./recipe.js";
 
@@ -78,7 +78,7 @@ async function readMask(file: string): Promise<Volume> {
 const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
 
 /** Masks by the ids of their volumes: a file of the same path below `folder`, or of the same name. @throws PrepareError where no volume has one */
-export function findMasks(folder: string, volumes: readonly LabelledVolume[]): Map<string, string> {
+export function findMasks(folder: string, volumes: readonly Pick<SourceVolume, "id" | "path">[]): Map<string, string> {
   if (!existsSync(folder))
     throw new PrepareError(`${folder}: expected a folder of masks, it is not there`, "Check --mask.");
   const root = resolve(folder);

@@ -1,0 +1,109 @@
+import type { PredictOptions, ScanResult } from "@slicestack/pipeline";
+import { Option, type Command } from "commander";
+import { EXIT, UsageError } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { counted, parseCount } from "./numbers.js";
+
+interface PredictFlags extends CommonOptions {
+  out?: string;
+  explain?: boolean;
+  series?: string;
+  mask?: string;
+  operatingPoint?: "youden" | "sensitivity" | "specificity" | "none";
+  jobs?: number;
+  device?: string;
+  threads?: number;
+  precision?: "auto" | "float32" | "bfloat16";
+}
+
+export function addPredict(program: Command, start: Start): void {
+  const command = program
+    .command("predict")
+    .description("predict scans with a trained model, straight from their files")
+    .argument("<model>", "folder of a run, or of a group, whose members' probabilities are averaged")
+    .argument("<input...>", "scans: files, folders, zips, patterns; - reads a list of them from standard input")
+    .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
+    .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
+    .option(
+      "--series <choice>",
+      "which series of a DICOM study: thinnest, a UID, or a regular expression on the description (default: every one)",
+    )
+    .option("--mask <folder>", "masks named like the scans, for a model trained on volumes cropped to masks")
+    .addOption(
+      new Option(
+        "--operating-point <rule>",
+        "decision of two classes: the threshold for Youden's index, 90 % sensitivity or 90 % specificity on the validation set, or none: the larger probability (default: youden)",
+      ).choices(["youden", "sensitivity", "specificity", "none"]),
+    )
+    .option(
+      "--jobs <number>",
+      "number of threads that read and prepare scans (default: the available cores)",
+      parseCount,
+    )
+    .option("--device <name>", "cpu, cuda:N or mps (default: auto)")
+    .option("--threads <number>", "number of threads that compute (default: the available cores)", parseCount)
+    .addOption(
+      new Option("--precision <type>", "precision of the computation (default: as the model was trained)").choices([
+        "auto",
+        "float32",
+        "bfloat16",
+      ]),
+    );
+  addCommon(command, {
+    example:
+      "slicestack predict runs/lung scan.nii.gz\nslicestack predict runs/lung export.zip --out predicted --explain",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.engine, EXIT.stopped],
+    notes:
+      "Warnings say where a scan is unlike those of training; they change no number. With --json each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, 3: none could.",
+  }).action((model: string, inputs: string[], options: PredictFlags) =>
+    start(options, (session) => runPredict(model, inputs, options, session)),
+  );
+}
+
+async function runPredict(model: string, given: string[], flags: PredictFlags, session: Session): Promise<Outcome> {
+  const { predict } = await import("@slicestack/pipeline");
+  if (flags.explain === true && flags.out === undefined)
+    throw new UsageError("--explain writes files: pass --out FOLDER, too.");
+  const { json: _json, verbose: _verbose, explain, ...rest } = flags;
+  const inputs = given.includes("-") ? [...given.filter((input) => input !== "-"), ...(await listed())] : given;
+  session.onFailure(() => "The results that were written are complete: run the same command again.");
+  const options: PredictOptions = {
+    model,
+    inputs,
+    ...rest,
+    ...(explain === true ? { maps: ["gradcam", "ig"] } : {}),
+    onProgress: session.onProgress,
+    signal: session.signal,
+    onResult: (result) => session.emit(resultText(result), result),
+    onFailure: ({ source, reason }) => session.log(`cannot be predicted: ${source}: ${reason}`),
+  };
+  const { results, failed, setAside, out, model: opened } = await predict(options);
+  if (!opened.isCalibrated)
+    session.log(
+      "warning: the probabilities are not calibrated, and scans are not compared with those of training: slicestack evaluate has not fitted either for these weights",
+    );
+  if (setAside.length > 0)
+    session.log(`${counted(setAside.length, "file")} set aside, such as ${setAside[0]!.path}: ${setAside[0]!.reason}`);
+  const code = failed.length === 0 ? EXIT.ok : results.length > 0 ? EXIT.partly : EXIT.data;
+  const done = `${counted(results.length, "scan")} predicted${failed.length > 0 ? `, ${failed.length} could not be` : ""}`;
+  return { code, text: "", json: undefined, note: out === null ? done : `${done}: ${out}` };
+}
+
+/** Paths on standard input, one a line. */
+async function listed(): Promise<string[]> {
+  const pieces: Buffer[] = [];
+  for await (const piece of process.stdin) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces)
+    .toString("utf8")
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== "");
+}
+
+/** One line a scan: where it was found, the decision, its probabilities, its set and its warnings. */
+function resultText({ source, decision, probabilities, set, warnings, calibrated }: ScanResult): string {
+  const shares = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(3)}`);
+  const words = calibrated ? "" : ", not calibrated";
+  const sets = set === null ? "" : `; ${((1 - set.miss) * 100).toFixed(0)} % set {${set.classes.join(", ")}}`;
+  const line = `${source}: ${decision.class} (${shares.join(", ")}${words})${sets}`;
+  return [line, ...warnings.map(({ message }) => `  warning: ${message}`)].join("\n");
+}

@@ -1,0 +1,20 @@
+/** The identity of a trained model: what it is and what its weights are, whatever its name and wherever it lies. */
+import { createHash } from "node:crypto";
+import type { StageName } from "../config/stages.js";
+import type { ModelSpec } from "./spec.js";
+
+/** @param weights SHA-256 of each stage's file   @returns SHA-256 in hexadecimal digits */
+export function modelHash(spec: ModelSpec, weights: Partial<Record<StageName, string>>): string {
+  const { name: _, plugins, ...rest } = spec;
+  const stages = Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1));
+  const facts = ["slicestack model 1", sorted(rest), plugins.map(({ sha256 }) => sha256), stages];
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}
+
+/** The same value with the keys of every object in order: a file that was read again may have others. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+}

@@ -1,0 +1,143 @@
+/** The scans that a command names: files, folders, archives and patterns, each searched as `prepare` searches its source. */
+import { existsSync } from "node:fs";
+import { glob } from "tinyglobby";
+import { discover } from "../data/ingest/discover.js";
+import { rankSeries } from "../data/ingest/series.js";
+import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
+import { findMasks } from "../data/prepare/crop.js";
+import { PrepareError } from "../data/errors.js";
+import type { Progress } from "../engine/progress.js";
+import { PredictError } from "./errors.js";
+
+/** A scan that was found; no voxel of it has been read. */
+export interface FoundScan {
+  /** Unique among the scans of one call; of DICOM the SeriesInstanceUID, else the file's name. */
+  id: string;
+  /** The input and the path below it, as messages call it. */
+  source: string;
+  input: VolumeInput;
+  /** File of the region to keep, where the recipe crops to masks. */
+  mask: string | null;
+  /** What the headers say of the acquisition. */
+  facts: Record<string, string>;
+}
+
+/** A scan that cannot be predicted. */
+export interface FailedScan {
+  source: string;
+  reason: string;
+}
+
+export interface FoundScans {
+  scans: FoundScan[];
+  failed: FailedScan[];
+  /** Files that are no scans, and series that were not asked for. */
+  setAside: SetAside[];
+}
+
+export interface FindOptions {
+  /** Which series of a DICOM study: thinnest, a UID, or a regular expression on the description. Default: all. */
+  series?: string;
+  mask?: string | null;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * @param inputs paths or patterns such as `scans/*.nii.gz`
+ * @returns also what cannot be read, with its reason: one bad input does not stop the others
+ * @throws PredictError where nothing was given   @throws the signal's reason
+ */
+export async function findScans(inputs: readonly string[], options: FindOptions = {}): Promise<FoundScans> {
+  if (inputs.length === 0) throw new PredictError("Expected scans, received none", "Name files, folders or archives.");
+  const found: FoundScans = { scans: [], failed: [], setAside: [] };
+  for (const input of await expanded(inputs)) {
+    options.signal?.throwIfAborted();
+    try {
+      await addFrom(input, found, options);
+    } catch (error) {
+      if (!(error instanceof PrepareError)) throw error;
+      found.failed.push({ source: input, reason: withoutPrefix(error.message, input) });
+    }
+  }
+  nameApart(found.scans);
+  return found;
+}
+
+const PATTERN = /[*?[\]{}]/;
+
+/** A pattern that the shell has left for us, or that came in a list, becomes the paths that it fits. */
+async function expanded(inputs: readonly string[]): Promise<string[]> {
+  const paths: string[] = [];
+  for (const input of inputs) {
+    if (!PATTERN.test(input) || existsSync(input)) paths.push(input);
+    else {
+      const fitting = await glob(input, { onlyFiles: false, expandDirectories: false });
+      paths.push(...(fitting.length === 0 ? [input] : fitting.sort()));
+    }
+  }
+  return paths;
+}
+
+async function addFrom(source: string, found: FoundScans, options: FindOptions): Promise<void> {
+  const { series, mask = null, onProgress, signal } = options;
+  const { volumes, broken, setAside } = await discover(source, {
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const chosen = series === undefined ? volumes : ofSeries(volumes, series, source, found);
+  const masks = mask === null ? null : findMasks(mask, chosen);
+  found.scans.push(
+    ...chosen.map((volume) => ({
+      id: volume.input.kind === "dicom" ? volume.input.series : volume.id,
+      source: sourceName(source, volume.path),
+      input: volume.input,
+      mask: masks?.get(volume.id) ?? null,
+      facts: volume.facts,
+    })),
+  );
+  found.failed.push(...broken.map(({ path, reason }) => ({ source: sourceName(source, path), reason })));
+  found.setAside.push(...setAside.map((one) => ({ ...one, path: sourceName(source, one.path) })));
+}
+
+/** The series that the rule prefers, one of each study; volumes that are no DICOM are not concerned. */
+function ofSeries(volumes: readonly SourceVolume[], rule: string, source: string, found: FoundScans): SourceVolume[] {
+  const chosen = volumes.filter(({ series }) => series === null);
+  const studies = new Map<string, SourceVolume[]>();
+  for (const volume of volumes)
+    if (volume.series !== null) studies.set(volume.series.study, [...(studies.get(volume.series.study) ?? []), volume]);
+  for (const study of studies.values()) {
+    const [best] = rankSeries(study, rule);
+    if (best === undefined) {
+      const names = study.map(({ series }) => `"${series!.description}"`).join(", ");
+      const reason = `none of its series fits --series ${rule}; it has ${names}`;
+      found.failed.push({ source: sourceName(source, study[0]!.path), reason });
+      continue;
+    }
+    chosen.push(best);
+    const reason = `series "${best.series!.description}" is predicted in its place (--series ${rule})`;
+    for (const other of study)
+      if (other !== best) found.setAside.push({ path: sourceName(source, other.path), reason });
+  }
+  return chosen;
+}
+
+/** A source that is one file is named by its own path. */
+const sourceName = (source: string, path: string): string => {
+  const plain = source.replace(/[/\\]+$/, "");
+  return plain.endsWith(`/${path}`) || plain === path ? plain : `${plain}/${path}`;
+};
+
+const withoutPrefix = (text: string, source: string): string =>
+  text.startsWith(`${source}: `) ? text.slice(source.length + 2) : text;
+
+/** Files of one name from several folders get a number behind it, in the order in which they were given. */
+function nameApart(scans: FoundScan[]): void {
+  const taken = new Set<string>();
+  for (const scan of scans) {
+    let id = scan.id;
+    for (let number = 2; taken.has(id); number++) id = `${scan.id}-${number}`;
+    taken.add(id);
+    scan.id = id;
+  }
+}

@@ -1,0 +1,191 @@
+/** From found scans to results: prepared in worker threads, decided on one after another, none kept longer than it takes. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { runPool } from "../data/pool.js";
+import { unpackArchives } from "../data/prepare/unpack.js";
+import type { VolumeJob } from "../data/prepare/volume.js";
+import type { VolumeRecord } from "../data/volume-record.js";
+import type { Progress } from "../engine/progress.js";
+import { shortageError } from "../engine/system-errors.js";
+import type { JobRunner } from "../engine/task-options.js";
+import type { MapKind, StoredMaps } from "../explain/subject.js";
+import { ModelError } from "../models/common/model-error.js";
+import type { ModelSpec } from "../models/spec.js";
+import { softwareVersions } from "../run/software-versions.js";
+import type { FailedScan, FoundScan } from "./find-scans.js";
+import type { PreparedScan } from "./prepare-worker.js";
+import { recipeOfModel } from "./recipe.js";
+import { decide, RESULT_FORMAT, type OperatingPoint, type ScanResult } from "./scan-result.js";
+import type { OpenedModel, ScanJob, ScanOutcome, ScanVoxels } from "./scan-job.js";
+import type { TrainedModel } from "./trained-model.js";
+import { warningsOf } from "./warnings.js";
+
+export interface PredictScansOptions {
+  maps?: readonly MapKind[];
+  /** For two classes: how a probability becomes a decision. Default youden. */
+  operatingPoint?: OperatingPoint;
+  mask?: string | null;
+  /** Threads that read and prepare scans. Default: the cores that this process may use. */
+  jobs?: number;
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+/** A result with what is needed to write its maps. */
+export interface PredictedScan {
+  result: ScanResult;
+  maps: StoredMaps;
+  /** Where the stored voxels are. */
+  place: Pick<VolumeRecord, "geometry" | "original" | "crop" | "count" | "unit"> & { size: [number, number] };
+}
+
+/** An opened model in a session: the key by which its jobs find it. */
+export interface OpenScanModel {
+  key: string;
+  model: TrainedModel;
+  opened: OpenedModel;
+  session: JobRunner;
+}
+
+const JOB = new URL("./scan-job.js", import.meta.url);
+
+/**
+ * Results arrive in the order of the scans; of each scan either `onScan` or `onFailure` is called, and awaited. At most two scans
+ * a thread are held.
+ * @throws the errors of a machine that has too little of something   @throws the signal's reason
+ */
+export async function predictScans(
+  open: OpenScanModel,
+  scans: readonly FoundScan[],
+  on: { scan: (one: PredictedScan) => Promise<void> | void; failure: (one: FailedScan) => Promise<void> | void },
+  options: PredictScansOptions = {},
+): Promise<void> {
+  if (scans.length === 0) return;
+  const { spec } = open.model.members[0]!;
+  const recipe = recipeOfModel(spec, options.mask ?? null);
+  const { jobs = availableParallelism(), onProgress, signal } = options;
+  const folder = mkdtempSync(join(tmpdir(), "slicestack-predict-"));
+  try {
+    const inputs = await unpackArchives(
+      scans.map(({ input }) => input),
+      folder,
+      { onProgress, signal },
+    );
+    await runPool<VolumeJob, PreparedScan>({
+      script: new URL("./prepare-worker.js", import.meta.url),
+      jobs: scans.map(({ mask }, k) => ({ input: inputs[k]!, recipe, mask })),
+      workers: jobs,
+      signal,
+      deliver: async (answer, k) => {
+        const scan = scans[k]!;
+        if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
+        const reason = answer.ok ? misfit(spec, answer.result) : answer.reason;
+        if (reason !== null) await on.failure({ source: scan.source, reason: withoutPath(reason, scan.source) });
+        else await decideOn(open, scan, (answer as { result: PreparedScan }).result, on, options);
+        onProgress?.({ stage: "predict", done: k + 1, total: scans.length, unit: "scans", message: scan.source });
+      },
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @returns null, or why the prepared scan is not what the model was made for */
+function misfit({ prepared }: ModelSpec, scan: PreparedScan): string | null {
+  const [, height, width] = scan.shape;
+  if (scan.unit !== prepared.unit) return `its values are ${scan.unit}, the model was trained on ${prepared.unit}`;
+  if (scan.dtype !== prepared.dtype)
+    return `its values are stored as ${scan.dtype}, those of the training data as ${prepared.dtype}`;
+  if (height === prepared.height && width === prepared.width) return null;
+  const remedy = "resample it to that size first, or train on data prepared with --size";
+  return `its slices are ${height} x ${width}, those of the training data ${prepared.height} x ${prepared.width}; ${remedy}`;
+}
+
+async function decideOn(
+  open: OpenScanModel,
+  scan: FoundScan,
+  prepared: PreparedScan,
+  on: Parameters<typeof predictScans>[2],
+  { maps = [], operatingPoint = "youden" }: PredictScansOptions,
+): Promise<void> {
+  let outcome: ScanOutcome;
+  try {
+    const job: ScanJob = { step: "scan", key: open.key, scan: voxelsOf(scan, prepared), maps };
+    outcome = await open.session.run<ScanJob, ScanOutcome>(JOB, job);
+  } catch (error) {
+    // A head that needs a certain number of slices says so; the other scans may have it.
+    if (!(error instanceof ModelError)) throw error;
+    return await on.failure({ source: scan.source, reason: error.message });
+  }
+  const [, height, width] = prepared.shape;
+  const { geometry, original, crop, unit } = prepared;
+  await on.scan({
+    result: resultOf(open, scan, prepared, outcome, operatingPoint),
+    maps: outcome.maps,
+    place: { geometry, original, crop, unit, count: prepared.shape[0], size: [height, width] },
+  });
+}
+
+function voxelsOf(
+  { id }: FoundScan,
+  { slices_SHW, dtype, shape, geometry, original, crop, unit }: PreparedScan,
+): ScanVoxels {
+  return { id, slices_SHW, dtype, shape, geometry, original, crop, unit };
+}
+
+function resultOf(
+  { model, opened }: OpenScanModel,
+  scan: FoundScan,
+  prepared: PreparedScan,
+  outcome: ScanOutcome,
+  point: OperatingPoint,
+): ScanResult {
+  const { members } = model;
+  const { spec } = members[0]!;
+  const [first] = outcome.members;
+  // What was fitted on other weights says nothing of these.
+  const decisions = members.map(({ decision }, k) => (decision?.model === opened.hashes[k] ? decision : null));
+  const facts = { ...scan.facts, ...prepared.facts };
+  const compared = { prepared, facts: scan.facts, embedding: first!.embedding };
+  const weights = outcome.members.every((one) => one.weights !== null) && first!.weights !== null;
+  const mean = weights ? meanWeights(outcome) : null;
+  return {
+    format: RESULT_FORMAT,
+    version: 1,
+    id: scan.id,
+    source: scan.source,
+    sha256: prepared.sha256,
+    model: { name: model.name, method: spec.method, sha256: togetherHash(opened.hashes), members: members.length },
+    ...decide(spec.classes.names, outcome.members, decisions, point),
+    slices: first!.places.map((slice, k) => ({ slice, weight: mean?.[k] ?? null })),
+    warnings: warningsOf(compared, decisions[0] ?? null),
+    scan: {
+      shape: [...prepared.original.shape],
+      spacing: [...prepared.original.spacing],
+      facts: Object.fromEntries(Object.entries(facts).filter(([name, value]) => value !== "" && !PLACES.has(name))),
+    },
+    maps: [],
+    seconds: { prepare: rounded(prepared.seconds), predict: rounded(outcome.seconds) },
+    versions: softwareVersions(),
+  };
+}
+
+/** Where a scan was made is nobody's business in a result that may be passed on. */
+const PLACES = new Set(["site", "station"]);
+
+const rounded = (seconds: number): number => Number(seconds.toFixed(4));
+
+function meanWeights({ members }: ScanOutcome): number[] {
+  const [first] = members;
+  return first!.weights!.map((_, k) => members.reduce((sum, one) => sum + one.weights![k]!, 0) / members.length);
+}
+
+function togetherHash(hashes: readonly string[]): string {
+  if (hashes.length === 1) return hashes[0]!;
+  return createHash("sha256").update(hashes.join("\n")).digest("hex");
+}
+
+const withoutPath = (reason: string, source: string): string =>
+  reason.startsWith(`${source}: `) ? reason.slice(source.length + 2) : reason;

@@ -1,0 +1,190 @@
+/**
+ * The jobs of `predict`: a model is opened once in the session's thread, decides on one scan after another, and is closed.
+ * What is open stays in this module, which that thread has to itself.
+ */
+import { sliceEvidence, countVoteAt, voteBy } from "@slicestack/stats";
+import type { JobContext } from "../engine/job.js";
+import type { StoreArray, StoreDtype } from "../data/store.js";
+import type { TaskVolume } from "../data/task.js";
+import { explainVolume, type MapKind, type StoredMaps } from "../explain/subject.js";
+import { functionOfModel } from "../explain/function-of-model.js";
+import { memorySource } from "../input/source.js";
+import { modelHash } from "../models/model-hash.js";
+import { keepingHashes, openModel, type OpenModel } from "../predict/open-model.js";
+import type { Predicted } from "../predict/prediction.js";
+import { predictorOf } from "../predict/predictor.js";
+import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
+import { PredictError } from "./errors.js";
+import { loaderOf, type TrainedMember, type TrainedModel } from "./trained-model.js";
+
+export type ScanJob =
+  | { step: "open"; key: string; model: TrainedModel; compute: ComputeWishes }
+  | { step: "scan"; key: string; scan: ScanVoxels; maps: readonly MapKind[] }
+  | { step: "close"; key: string };
+
+/** What a caller may ask of the machine; absent: as the run was trained. */
+export interface ComputeWishes {
+  device?: string;
+  threads?: number;
+  precision?: "auto" | "float32" | "bfloat16";
+}
+
+/** A prepared scan, S x H x W, with what places it in space. */
+export interface ScanVoxels extends Pick<TaskVolume, "id" | "geometry" | "original" | "crop" | "unit"> {
+  slices_SHW: StoreArray;
+  dtype: StoreDtype;
+  /** S, H, W. */
+  shape: readonly [number, number, number];
+}
+
+export interface OpenedModel {
+  /** modelHash of each member. */
+  hashes: string[];
+  device: string;
+  bfloat16: boolean;
+  threads: number;
+}
+
+/** What one member makes of a scan. */
+export interface MemberOutcome {
+  /** Uncalibrated, one for each class. */
+  probabilities: number[];
+  /** How much each slice counted; null where the model has no such notion. */
+  weights: number[] | null;
+  /** Which axial slice of the prepared scan each of them is; null for slices of other planes. Empty in 3D. */
+  places: (number | null)[];
+  /** Mean embedding; null in 3D. */
+  embedding: Float32Array | null;
+}
+
+export interface ScanOutcome {
+  members: MemberOutcome[];
+  /** Of the class with the largest probability, S x H x W: the mean over the members. */
+  maps: StoredMaps;
+  /** From stored voxels to probabilities. */
+  seconds: number;
+}
+
+interface Opened {
+  models: { member: TrainedMember; open: OpenModel }[];
+  compute: ComputePlan;
+}
+
+const opened = new Map<string, Opened>();
+
+export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOutcome | null {
+  if (input.step === "open") return open(input.key, input.model, input.compute);
+  if (input.step === "close") return close(input.key);
+  return scanned(opened.get(input.key)!, input.scan, input.maps);
+}
+
+function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): OpenedModel {
+  for (const member of members) checkVote(member);
+  const { device = "auto", threads = "auto", precision = members[0]!.precision } = wishes;
+  const compute = planCompute({ device, threads, precision });
+  startCompute(compute, 0);
+  const models: Opened["models"] = [];
+  const hashes: string[] = [];
+  try {
+    for (const member of members) {
+      const kept = keepingHashes(loaderOf(member));
+      models.push({ member, open: openModel(member.spec, kept.load, compute.device) });
+      hashes.push(modelHash(member.spec, kept.hashes));
+    }
+  } catch (error) {
+    for (const one of models) one.open[Symbol.dispose]();
+    throw error;
+  }
+  opened.set(key, { models, compute });
+  return { hashes, ...compute };
+}
+
+function checkVote({ spec, decision, run }: TrainedMember): void {
+  if (spec.method !== "2d" || spec.vote.rule !== "count" || (decision?.countVote ?? null) !== null) return;
+  throw new PredictError(
+    `${run} decides by a count of slices, whose threshold is chosen on the validation set by an evaluation`,
+    `Run slicestack evaluate ${run} first.`,
+  );
+}
+
+function close(key: string): null {
+  for (const { open: model } of opened.get(key)?.models ?? []) model[Symbol.dispose]();
+  opened.delete(key);
+  return null;
+}
+
+function scanned({ models, compute }: Opened, scan: ScanVoxels, kinds: readonly MapKind[]): ScanOutcome {
+  const start = performance.now();
+  const members = models.map(({ member, open: model }) => {
+    using predictor = predictorOf(model, sourceOf(scan), compute);
+    return outcomeOf(member, predictor.predict([volumeOf(scan)]));
+  });
+  const seconds = (performance.now() - start) / 1000;
+  if (kinds.length === 0) return { members, maps: {}, seconds };
+  const mean = meanOf(members.map(({ probabilities }) => probabilities));
+  const target = mean.indexOf(Math.max(...mean));
+  const maps = models.map(({ open: model }) => mapsOf(model, scan, { kinds, target, device: compute.device }));
+  return { members, maps: meanMaps(kinds, maps), seconds };
+}
+
+function sourceOf({ shape, dtype, slices_SHW, geometry }: ScanVoxels) {
+  const [count, height, width] = shape;
+  return memorySource({ height, width, dtype }, [{ voxels: slices_SHW, count, spacing: geometry.spacing }]);
+}
+
+const volumeOf = ({ id, shape }: ScanVoxels) => ({ id, first: 0, count: shape[0] });
+
+function outcomeOf({ spec, decision }: TrainedMember, predicted: Predicted): MemberOutcome {
+  const [evidence] = predicted.evidence;
+  const embedding = predicted.embeddings?.[0] ?? null;
+  const places = evidence!.places;
+  if (spec.method !== "2d") {
+    const probabilities = predicted.models.at(-1)!.probabilities[0]!;
+    return { probabilities, weights: evidence!.weights, places, embedding };
+  }
+  const classes = spec.classes.names.length;
+  const flat = predicted.slices!.probabilities;
+  const rows = Array.from({ length: flat.length / classes }, (_, s) => flat.subarray(s * classes, (s + 1) * classes));
+  const probabilities =
+    spec.vote.rule === "count"
+      ? countVoteAt(decision!.countVote!, rows)
+      : voteBy(spec.vote.rule, { val: { slices: [], labels: [] }, volumes: [rows], k: spec.vote.k }).probabilities[0]!;
+  return { probabilities, weights: sliceEvidence(rows, probabilities), places, embedding };
+}
+
+const STEPS = 32; // of the path of integrated gradients, as `explain` has
+
+function mapsOf(
+  model: OpenModel,
+  scan: ScanVoxels,
+  { kinds, target, device }: { kinds: readonly MapKind[]; target: number; device: string },
+): StoredMaps {
+  using explaining = functionOfModel(model, sourceOf(scan), device);
+  const { function: asFunction } = explaining;
+  const volume = explainedVolume(scan, target);
+  const layer = asFunction.layer(null);
+  const options = { kinds, target, layer, baseline: "air", steps: STEPS, check: null, seed: 0 } as const;
+  return explainVolume(asFunction, volume, { ...options, onPart: () => undefined }).maps;
+}
+
+/** As a data set has it, with what only a data set knows left empty. */
+function explainedVolume(scan: ScanVoxels, label: number): TaskVolume {
+  const { id, unit, geometry, original, crop } = scan;
+  const place = { ...volumeOf(scan), unit, geometry, original, crop };
+  const unknown = { part: null, source: "", sha256: "", voxelSha256: "", meanLungHu: null, extra: {} };
+  return { ...place, ...unknown, subject: id, label };
+}
+
+function meanMaps(kinds: readonly MapKind[], maps: readonly StoredMaps[]): StoredMaps {
+  return Object.fromEntries(
+    kinds.map((kind) => {
+      const sum = Float32Array.from(maps[0]![kind]!);
+      for (const other of maps.slice(1)) other[kind]!.forEach((value, k) => (sum[k]! += value));
+      return [kind, sum.map((value) => value / maps.length)];
+    }),
+  );
+}
+
+/** Of rows of one length. */
+export const meanOf = (rows: readonly (readonly number[])[]): number[] =>
+  rows[0]!.map((_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);

@@ -1,0 +1,153 @@
+/** The door for programs: open a trained model once, and predict scans from their files. */
+import { EngineSession } from "../engine/session.js";
+import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
+import { usePluginsOf } from "../models/spec-file.js";
+import type { ModelSpec } from "../models/spec.js";
+import { PredictError } from "./errors.js";
+import { findScans, type FailedScan, type FoundScans } from "./find-scans.js";
+import { predictScans, type OpenScanModel, type PredictedScan, type PredictScansOptions } from "./predict-scans.js";
+import { recipeOfModel } from "./recipe.js";
+import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
+import type { ScanResult } from "./scan-result.js";
+import { findTrained } from "./trained-model.js";
+
+export interface PredictFilesOptions extends PredictScansOptions {
+  /** Which series of a DICOM study: thinnest, a UID, or a regular expression on the description. Default: every series. */
+  series?: string;
+  /** Called for each scan that cannot be predicted; absent: `predict` throws once the others are done. */
+  onFailure?: (failed: FailedScan) => void;
+}
+
+const JOB = new URL("./scan-job.js", import.meta.url);
+let opened = 0;
+
+/**
+ * A trained model that predicts scans. It holds a thread and the model's weights until it is disposed.
+ *
+ *     using model = await Predictor.open("runs/lung");
+ *     const [result] = await model.predict("scan.nii.gz");
+ *     console.log(result.decision.class, result.probabilities);
+ */
+export class Predictor implements Disposable, AsyncDisposable {
+  readonly #session: EngineSession;
+  readonly #open: OpenScanModel;
+
+  private constructor(session: EngineSession, open: OpenScanModel) {
+    this.#session = session;
+    this.#open = open;
+  }
+
+  /**
+   * @param path folder of a run or of a group, whose members' probabilities are averaged
+   * @throws RunError, CheckpointError, PluginError, PredictError, ConfigError, LibtorchNotFoundError
+   */
+  static async open(path: string, options: ComputeWishes & Pick<TaskOptions, "signal"> = {}): Promise<Predictor> {
+    const model = findTrained(path);
+    for (const { run } of model.members) await usePluginsOf(run);
+    const { device, threads, precision } = options;
+    const compute: ComputeWishes = {
+      ...(device === undefined ? {} : { device }),
+      ...(threads === undefined ? {} : { threads }),
+      ...(precision === undefined ? {} : { precision }),
+    };
+    const key = `model ${++opened}`;
+    const session = new EngineSession();
+    try {
+      const job: ScanJob = { step: "open", key, model, compute };
+      const facts = await session.run<ScanJob, OpenedModel>(JOB, job, taskOptionsOf(options));
+      return new Predictor(session, { key, model, opened: facts, session });
+    } catch (error) {
+      await session.terminate();
+      throw error;
+    }
+  }
+
+  /** Class names, in the order of the model's outputs. */
+  get classes(): readonly string[] {
+    return this.spec.classes.names;
+  }
+
+  /** The contract of the model: what it expects and what it is. Of a group that of its first member. */
+  get spec(): ModelSpec {
+    return this.#open.model.members[0]!.spec;
+  }
+
+  get name(): string {
+    return this.#open.model.name;
+  }
+
+  /** SHA-256 of the contract and the weights of each member. */
+  get hashes(): readonly string[] {
+    return this.#open.opened.hashes;
+  }
+
+  /** Whether an evaluation fitted a calibration for these very weights. */
+  get isCalibrated(): boolean {
+    const { model, opened: facts } = this.#open;
+    return model.members.every(({ decision }, k) => decision?.model === facts.hashes[k]);
+  }
+
+  /** Where it computes. */
+  get device(): { name: string; bfloat16: boolean; threads: number } {
+    const { device, bfloat16, threads } = this.#open.opened;
+    return { name: device, bfloat16, threads };
+  }
+
+  /**
+   * Predicts every scan of these files, folders and archives, which are read as `prepare` reads them.
+   * @returns one result a scan, in the order in which they were found
+   * @throws PredictError, with `results` and `failed`, where a scan cannot be predicted and nobody listens to `onFailure`
+   */
+  async predict(inputs: string | readonly string[], options: PredictFilesOptions = {}): Promise<ScanResult[]> {
+    const results: ScanResult[] = [];
+    const failed: FailedScan[] = [];
+    const { onFailure } = options;
+    await this.each(
+      inputs,
+      {
+        scan: ({ result }) => void results.push(result),
+        failure: (one) => (onFailure === undefined ? void failed.push(one) : onFailure(one)),
+      },
+      options,
+    );
+    const [first] = failed;
+    if (first === undefined) return results;
+    const others = failed.length === 1 ? "" : ` (and ${failed.length - 1} more)`;
+    throw Object.assign(
+      new PredictError(
+        `${first.source} cannot be predicted: ${first.reason}${others}`,
+        "Leave it out, or pass onFailure to continue without it; error.results has the others.",
+      ),
+      { results, failed },
+    );
+  }
+
+  /**
+   * The same, scan by scan: what is not kept by the caller is not kept at all. @returns what was found
+   */
+  async each(
+    inputs: string | readonly string[],
+    on: {
+      scan: (one: PredictedScan) => Promise<void> | void;
+      failure: (one: FailedScan) => Promise<void> | void;
+    },
+    options: Omit<PredictFilesOptions, "onFailure"> = {},
+  ): Promise<FoundScans> {
+    recipeOfModel(this.spec, options.mask ?? null); // a mask too many is refused before any scan is looked for
+    const found = await findScans(typeof inputs === "string" ? [inputs] : inputs, options);
+    for (const one of found.failed) await on.failure(one);
+    await predictScans(this.#open, found.scans, on, options);
+    return found;
+  }
+
+  /** Ends the thread at once and frees what it holds. */
+  [Symbol.dispose](): void {
+    void this.#session.terminate();
+  }
+
+  /** Lets a prediction that is under way end first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.run<ScanJob, null>(JOB, { step: "close", key: this.#open.key }).catch(() => undefined);
+    await this.#session.close();
+  }
+}

@@ -1,0 +1,131 @@
+/** What is said of one scan: its schema is docs/reference/prediction.schema.json. */
+import { argmax, ConformalPredictor, correctPriors, TemperatureScaling } from "@slicestack/stats";
+import { z } from "zod";
+import type { Decision } from "../models/decision.js";
+import { meanOf, type MemberOutcome } from "./scan-job.js";
+
+export const RESULT_FORMAT = "slicestack prediction";
+
+const share = z.number().min(0).max(1);
+const byClass = z.record(z.string(), share);
+
+export const scanResultSchema = z.strictObject({
+  format: z.literal(RESULT_FORMAT),
+  version: z.literal(1),
+  id: z.string().describe("Of the scan: the SeriesInstanceUID of a DICOM series, else the name of its file"),
+  source: z.string().describe("Where the scan was found"),
+  sha256: z.string().describe("SHA-256 of its file; of the hashes of its files, in order, where it has several"),
+  model: z.strictObject({
+    name: z.string(),
+    method: z.enum(["2d", "2.5d", "3d"]),
+    sha256: z
+      .string()
+      .describe("Of the contract and the weights, whatever the model's name; of several members, over theirs"),
+    members: z.int().describe("Models whose probabilities are averaged; 1 for a run"),
+  }),
+  probabilities: byClass.describe("By class; calibrated where calibrated is true"),
+  uncalibrated: byClass.describe("By class, as the model gives them"),
+  calibrated: z.boolean().describe("Whether an evaluation of the model had fitted a calibration"),
+  decision: z.strictObject({
+    class: z.string(),
+    rule: z
+      .enum(["largest probability", "youden", "sensitivity", "specificity"])
+      .describe(
+        "Largest uncalibrated probability, or a threshold on that of the second class, chosen on the validation set",
+      ),
+    threshold: share
+      .or(z.literal(2))
+      .nullable()
+      .describe("null where the rule is the largest probability; 2: never the second class"),
+  }),
+  set: z
+    .strictObject({
+      classes: z.array(z.string()),
+      miss: share.describe("Expected share of scans like those of validation whose set misses the true class"),
+    })
+    .nullable()
+    .describe("Conformal prediction set; null where none was fitted"),
+  slices: z
+    .array(
+      z.strictObject({
+        slice: z
+          .int()
+          .nullable()
+          .describe("Axial slice of the prepared scan, counted from 0 at the feet; null in another plane"),
+        weight: z
+          .number()
+          .nullable()
+          .describe("How much it counted: its share, its attention, or the probability of the class"),
+      }),
+    )
+    .describe("Slices that the model saw; empty for 3D models"),
+  warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+  scan: z.strictObject({
+    shape: z.array(z.int()).describe("Voxels along x, y and z, turned to LPS, before preparation"),
+    spacing: z.array(z.number()).describe("mm"),
+    facts: z
+      .record(z.string(), z.string())
+      .describe("Modality, body part, kernel, manufacturer, and what preparation mended"),
+  }),
+  maps: z.array(z.string()).describe("NIfTI files of --explain, beside this one"),
+  seconds: z.strictObject({ prepare: z.number(), predict: z.number() }),
+  versions: z.record(z.string(), z.string()),
+});
+
+export type ScanResult = z.output<typeof scanResultSchema>;
+
+export type OperatingPoint = "youden" | "sensitivity" | "specificity" | "none";
+
+/** Probabilities, decision and set of a scan, by what its members say and what evaluation learned about each. */
+export function decide(
+  classes: readonly string[],
+  outcomes: readonly Pick<MemberOutcome, "probabilities">[],
+  decisions: readonly (Decision | null)[],
+  point: OperatingPoint,
+): Pick<ScanResult, "probabilities" | "uncalibrated" | "calibrated" | "decision" | "set"> {
+  const uncalibrated = meanOf(outcomes.map(({ probabilities }) => probabilities));
+  const isCalibrated = decisions.every((decision) => decision !== null);
+  const calibrated = outcomes.map(({ probabilities }, k) => calibratedBy(decisions[k] ?? null, probabilities));
+  // Thresholds and sets hold for the very probabilities that they were fitted on: those of one model.
+  const single = outcomes.length === 1 ? (decisions[0] ?? null) : null;
+  return {
+    probabilities: named(classes, isCalibrated ? meanOf(calibrated) : uncalibrated),
+    uncalibrated: named(classes, uncalibrated),
+    calibrated: isCalibrated,
+    decision: decisionAt(classes, uncalibrated, single, point),
+    set: setOf(classes, uncalibrated, single),
+  };
+}
+
+function calibratedBy(decision: Decision | null, probabilities: readonly number[]): number[] {
+  if (decision === null) return [...probabilities];
+  const { priors, temperature } = decision.calibration;
+  const corrected = priors === null ? [[...probabilities]] : correctPriors([[...probabilities]], priors);
+  return TemperatureScaling.fromJSON(temperature).apply(corrected)[0]!;
+}
+
+function decisionAt(
+  classes: readonly string[],
+  probabilities: readonly number[],
+  decision: Decision | null,
+  point: OperatingPoint,
+): ScanResult["decision"] {
+  const frozen = decision?.thresholds.find(({ rule }) => rule.kind === point);
+  if (frozen === undefined || point === "none")
+    return { class: classes[argmax(probabilities)]!, rule: "largest probability", threshold: null };
+  const { threshold } = frozen;
+  return { class: classes[probabilities[1]! >= threshold ? 1 : 0]!, rule: point, threshold };
+}
+
+function setOf(
+  classes: readonly string[],
+  probabilities: readonly number[],
+  decision: Decision | null,
+): ScanResult["set"] {
+  if (decision?.sets == null) return null;
+  const [members] = ConformalPredictor.fromJSON(decision.sets).apply([[...probabilities]]);
+  return { classes: classes.filter((_, c) => members![c]), miss: decision.sets.miss };
+}
+
+const named = (classes: readonly string[], values: readonly number[]): Record<string, number> =>
+  Object.fromEntries(classes.map((name, c) => [name, values[c]!]));

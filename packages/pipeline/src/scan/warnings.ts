@@ -1,0 +1,131 @@
+/**
+ * Is this scan like those that the model was trained on? Warnings where its geometry, its values, its headers or its embedding
+ * are not. A warning changes no number.
+ */
+import { familiarityDistance } from "@slicestack/stats";
+import { scanGeometry } from "../data/scan-geometry.js";
+import { FLAGS_COLUMN } from "../data/hu.js";
+import { GEOMETRY_COLUMN } from "../data/subjects.js";
+import { histogramDistance, valueHistogram } from "../data/value-histogram.js";
+import type { Decision, Familiarity } from "../models/decision.js";
+import type { PreparedScan } from "./prepare-worker.js";
+
+export interface ScanWarning {
+  /** spacing, extent, slices, tilt, values, embedding, the column of a header's fact, or prepared. */
+  code: string;
+  message: string;
+}
+
+/** What of a scan is compared. */
+export interface ComparedScan {
+  prepared: Pick<PreparedScan, "slices_SHW" | "original" | "facts">;
+  /** What the headers say of the acquisition. */
+  facts: Readonly<Record<string, string>>;
+  /** Of the model whose familiarity it is; null where it has none. */
+  embedding: ArrayLike<number> | null;
+}
+
+/** A bound is exceeded where a scan is a tenth beyond it: training sets are small, and their extremes are chance. */
+const MARGIN = 0.1;
+
+/** @param decision null: the model was not evaluated, and nothing is known to compare with */
+export function warningsOf(scan: ComparedScan, decision: Pick<Decision, "familiarity"> | null): ScanWarning[] {
+  const familiarity = decision?.familiarity ?? null;
+  const prepared = preparationWarnings(scan.prepared.facts);
+  if (familiarity === null) return prepared;
+  return [
+    ...prepared,
+    ...geometryWarnings(scan.prepared.original, familiarity.geometry),
+    ...valueWarnings(scan.prepared.slices_SHW, familiarity),
+    ...factWarnings(scan.facts, familiarity.facts),
+    ...embeddingWarnings(scan.embedding, familiarity),
+  ];
+}
+
+function preparationWarnings(facts: Readonly<Record<string, string>>): ScanWarning[] {
+  const messages: string[] = [];
+  const gaps = Number(facts.gaps_filled ?? 0);
+  if (gaps > 0) messages.push(`${gaps} missing slices were interpolated`);
+  if ((facts.tilt_corrected ?? "") !== "") messages.push(`a gantry tilt of ${facts.tilt_corrected} was corrected`);
+  if (facts.lossy === "yes") messages.push("the images were compressed with loss");
+  if ((facts[FLAGS_COLUMN] ?? "") !== "") messages.push(`the values can hardly be HU (${facts[FLAGS_COLUMN]})`);
+  if ((facts[GEOMETRY_COLUMN] ?? "") !== "") messages.push(`the header contradicts itself: ${facts[GEOMETRY_COLUMN]}`);
+  return messages.map((message) => ({ code: "prepared", message }));
+}
+
+function geometryWarnings(
+  original: ComparedScan["prepared"]["original"],
+  known: Familiarity["geometry"],
+): ScanWarning[] {
+  const scan = scanGeometry(original);
+  const axes = ["across (x)", "from front to back (y)", "between slices (z)"];
+  const sides = ["wide (x)", "deep (y)", "high (z)"];
+  const checks: [code: string, what: string, value: number, range: readonly [number, number], unit: string][] = [
+    ...axes.map((axis, k) => check("spacing", `The spacing ${axis}`, scan.spacing[k]!, known.spacing[k]!, " mm")),
+    ...sides.map((side, k) => check("extent", `The scan, ${side},`, scan.extent[k]!, known.extent[k]!, " mm")),
+    check("slices", "The number of slices", scan.slices, known.slices, ""),
+  ];
+  const warnings = checks
+    .filter(([, , value, [low, high]]) => value < low * (1 - MARGIN) || value > high * (1 + MARGIN))
+    .map(([code, what, value, [low, high], unit]) => ({
+      code,
+      message: `${what} is ${short(value)}${unit}; training volumes have ${span(low, high)}${unit}`,
+    }));
+  const [, steepest] = known.tilt;
+  if (scan.tilt <= steepest + 5) return warnings;
+  const message = `The scan is turned by ${short(scan.tilt)} degrees; training volumes by at most ${short(steepest)}`;
+  return [...warnings, { code: "tilt", message }];
+}
+
+const check = (
+  code: string,
+  what: string,
+  value: number,
+  range: readonly [number, number],
+  unit: string,
+): [string, string, number, readonly [number, number], string] => [code, what, value, range, unit];
+
+function valueWarnings(voxels: PreparedScan["slices_SHW"], { values, falseAlarmRate }: Familiarity): ScanWarning[] {
+  if (values.limit === null) return [];
+  const distance = histogramDistance(valueHistogram(voxels, values.range), values.shares);
+  if (distance <= values.limit) return [];
+  const percent = (share: number) => `${short(100 * share)} %`;
+  const message =
+    `The values are distributed differently from those of training volumes: on average ${percent(distance)} of the range ` +
+    `away, where ${percent(1 - falseAlarmRate)} of validation volumes are within ${percent(values.limit)}`;
+  return [{ code: "values", message }];
+}
+
+const FACT_WORDS: Record<string, string> = {
+  modality: "The modality",
+  body_part: "The body part",
+  kernel: "The reconstruction kernel",
+  manufacturer: "The manufacturer",
+};
+
+function factWarnings(facts: Readonly<Record<string, string>>, known: Familiarity["facts"]): ScanWarning[] {
+  return Object.entries(known).flatMap(([name, values]) => {
+    const value = (facts[name] ?? "").trim();
+    if (value === "" || values.some((one) => one.toLowerCase() === value.toLowerCase())) return [];
+    const seen =
+      values.length > 4 ? `${values.slice(0, 4).join(", ")} and ${values.length - 4} more` : values.join(", ");
+    return [{ code: name, message: `${FACT_WORDS[name] ?? name} is ${value}; training volumes have ${seen}` }];
+  });
+}
+
+function embeddingWarnings(
+  embedding: ArrayLike<number> | null,
+  { embedding: known, falseAlarmRate }: Familiarity,
+): ScanWarning[] {
+  if (embedding === null || known === null || known.limit === null) return [];
+  const distance = familiarityDistance(known.model, embedding);
+  if (distance <= known.limit) return [];
+  const message =
+    `To the model this scan looks unlike its training volumes: distance ${short(distance)}, ` +
+    `where ${short(100 * (1 - falseAlarmRate))} % of validation volumes are within ${short(known.limit)}`;
+  return [{ code: "embedding", message }];
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(3)));
+const span = (low: number, high: number): string =>
+  short(low) === short(high) ? short(low) : `${short(low)} to ${short(high)}`;

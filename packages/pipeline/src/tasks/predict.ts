@@ -1,0 +1,118 @@
+/** Predicts scans with a trained model: a result for each, and what is asked for in a folder. */
+import { join, resolve } from "node:path";
+import { writeNifti } from "@slicestack/volume/node";
+import { writeFileAtomic } from "../data/atomic.js";
+import { csvText } from "../data/csv.js";
+import type { SetAside } from "../data/ingest/source.js";
+import { claimFolder, refuseForeign } from "../data/owned-folder.js";
+import type { TaskOptions } from "../engine/task-options.js";
+import { mapInSource } from "../explain/source-map.js";
+import type { FailedScan } from "../scan/find-scans.js";
+import type { PredictedScan } from "../scan/predict-scans.js";
+import type { ComputeWishes } from "../scan/scan-job.js";
+import { Predictor, type PredictFilesOptions } from "../scan/scan-predictor.js";
+import type { ScanResult } from "../scan/scan-result.js";
+
+export interface PredictOptions
+  extends Omit<TaskOptions, "session">, ComputeWishes, Omit<PredictFilesOptions, "onFailure"> {
+  /** Folder of a run or a group. */
+  model: string;
+  /** Files, folders, archives and patterns. */
+  inputs: readonly string[];
+  /** Folder of predictions.csv, a JSON file for each scan, and maps: a new one, or one of predictions, in which files are replaced. */
+  out?: string;
+  /** As soon as a scan is done. */
+  onResult?: (result: ScanResult) => void;
+  onFailure?: (failed: FailedScan) => void;
+}
+
+export interface PredictSummary {
+  model: { name: string; hashes: readonly string[]; isCalibrated: boolean };
+  results: ScanResult[];
+  failed: FailedScan[];
+  /** Files that are no scans, and series that were not asked for. */
+  setAside: SetAside[];
+  /** Folder that was written; null where none was asked for. */
+  out: string | null;
+}
+
+/**
+ * A scan that cannot be predicted is reported and does not stop the others. A stop keeps what is done: the results so far are
+ * in the folder.
+ * @throws PredictError, RunError, FolderError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
+ */
+export async function predict(options: PredictOptions): Promise<PredictSummary> {
+  const { model: path, inputs, maps = [], onResult, onFailure } = options;
+  const out = options.out === undefined ? null : resolve(options.out);
+  if (out !== null) refuseForeign(out, "predictions");
+  await using model = await Predictor.open(path, options);
+  if (out !== null) claimFolder(out, "predictions");
+  const results: ScanResult[] = [];
+  const failed: FailedScan[] = [];
+  const on = {
+    scan: async (one: PredictedScan) => {
+      const result = out === null ? one.result : await written(out, one);
+      results.push(result);
+      onResult?.(result);
+    },
+    failure: (one: FailedScan) => {
+      failed.push(one);
+      onFailure?.(one);
+    },
+  };
+  try {
+    const { setAside } = await model.each(inputs, on, { ...options, maps: out === null ? [] : maps });
+    const { name, hashes, isCalibrated } = model;
+    return { model: { name, hashes, isCalibrated }, results, failed, setAside, out };
+  } finally {
+    if (out !== null) writeFileAtomic(join(out, "predictions.csv"), predictionsText(model.classes, results, failed));
+  }
+}
+
+/** @returns the result with the names of its maps */
+async function written(out: string, { result, maps, place }: PredictedScan): Promise<ScanResult> {
+  const name = fileName(result.id);
+  const files: string[] = [];
+  for (const [kind, map] of Object.entries(maps)) {
+    const file = `${name}-${kind}.nii.gz`;
+    await writeNifti(join(out, file), mapInSource(map, place, place.size));
+    files.push(file);
+  }
+  const whole = { ...result, maps: files };
+  writeFileAtomic(join(out, `${name}.json`), `${JSON.stringify(whole, null, 2)}\n`);
+  return whole;
+}
+
+/** An id may be a path. Ids that differ in other signs alone keep different names, as a hash would be no help to a reader. */
+const fileName = (id: string): string => id.replaceAll(/[/\\:*?"<>|\p{Cc}]/gu, "__").replace(/^\.+/, "_");
+
+/** predictions.csv: a row for each scan, those that could not be predicted last, with the reason. */
+export function predictionsText(
+  classes: readonly string[],
+  results: readonly ScanResult[],
+  failed: readonly FailedScan[],
+): string {
+  const header = [
+    "id",
+    "source",
+    "decision",
+    ...classes.map((name) => `p(${name})`),
+    ...classes.map((name) => `uncalibrated(${name})`),
+    "set",
+    "warnings",
+    "error",
+  ];
+  const rows = results.map(({ id, source, decision, probabilities, uncalibrated, set, warnings }) => [
+    id,
+    source,
+    decision.class,
+    ...classes.map((name) => String(probabilities[name])),
+    ...classes.map((name) => String(uncalibrated[name])),
+    set === null ? "" : set.classes.join(" | "),
+    warnings.map(({ message }) => message).join("; "),
+    "",
+  ]);
+  const empty = new Array<string>(2 * classes.length + 3).fill("");
+  const errors = failed.map(({ source, reason }) => ["", source, ...empty, reason]);
+  return csvText([header, ...rows, ...errors]);
+}
