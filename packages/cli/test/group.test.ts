@@ -25,7 +25,7 @@ test("--fold all without folds is exit code 3 and names the command that makes t
   assert.equal(status, 3, stderr);
   assert.match(
     stderr,
-    /data\/split\.json: not found, --fold all needs folds\. Make them: slicestack split \S+ --folds 5/,
+    /data\/split\.json: not found, --fold all needs folds\. To create them: slicestack split \S+ --folds 5/,
   );
   assert.doesNotMatch(stderr, /^Group:/m, "it has not begun");
   folder.succeed("split", "data", "--folds", "3");
@@ -45,7 +45,7 @@ test("a group that is killed during a fold resumes: finished folds are skipped, 
   );
   const early = folder.run("evaluate", "cv");
   assert.equal(early.status, 3, early.stderr);
-  assert.match(early.stderr, /fold1: is not trained to its end\. Go on with: slicestack train --resume cv/);
+  assert.match(early.stderr, /fold1: is not fully trained\. To continue: slicestack train --resume cv/);
 
   const stdout = folder.succeed("train", "--resume", "cv");
   assert.match(
@@ -130,5 +130,5 @@ test("a single run resumes as a single run: --seeds beside its --resume is code 
   assert.match(group.stderr, /alone is a single run: resume it without --fold and --seeds/);
   const fold = folder.run("train", "--resume", "alone", "--fold", "2");
   assert.equal(fold.status, 3, fold.stderr);
-  assert.match(fold.stderr, /alone: began with --fold 1, --fold 2 was asked for\. A run keeps its split/);
+  assert.match(fold.stderr, /alone: began with --fold 1, received --fold 2\. A run keeps its split/);
 });

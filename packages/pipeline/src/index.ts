@@ -51,7 +51,7 @@ export { importSweep, type ImportedSweep, type ImportSweepOptions } from "./swee
 export type { JsonValue, Point, PointSource, TrialState, Values } from "./sweep/trial.js";
 export { planSweep, type PlannedPoint, type SweepPlan } from "./sweep/plan-sweep.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
-export type { Machine, Plan } from "./plan/choose.js";
+export type { Machine, Plan } from "./plan/choose-config.js";
 export type { Fingerprint } from "./plan/fingerprint.js";
 export { predict, type PredictOptions, type PredictSummary } from "./tasks/predict.js";
 export { prepare, type PrepareOptions, type PrepareResult } from "./data/prepare/prepare.js";
@@ -145,7 +145,7 @@ export { readRecord, type RunRecord } from "./run/folder.js";
 export { isGroup, readGroup, type GroupRecord, type Member } from "./run/group.js";
 export { readLedger, type Ledger, type TestRead } from "./run/ledger.js";
 export { loadAblation, type Ablation, type Variant } from "./study/ablation-file.js";
-export type { CurveFit, CurvePoint, LearningCurve } from "./study/curve.js";
+export type { CurveFit, CurvePoint, LearningCurve } from "./study/learning-curve-results.js";
 
 // Weights
 export { findPretrained, type FindOptions } from "./models/pretrained.js";

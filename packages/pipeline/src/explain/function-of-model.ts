@@ -5,7 +5,7 @@ import { SliceStore } from "../input/slices.js";
 import type { VoxelSource } from "../input/source.js";
 import { VolumeStore } from "../input/volumes.js";
 import { deciding, isNetwork, type OpenModel, type OpenSliceModel } from "../predict/open-model.js";
-import { Owned } from "../predict/owned.js";
+import { Owned } from "../predict/owned-resources.js";
 import { headReadOut, SliceFunction, voteReadOut } from "./slice-function.js";
 import type { VolumeFunction } from "./volume-function.js";
 import { VoxelFunction } from "./voxel-function.js";

@@ -5,7 +5,7 @@ import type { Module } from "@slicestack/torch/nn";
 import { modelText } from "./describe-weights.js";
 import { guessModel } from "./guess-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
-import { checkRecorded } from "../weights/recorded.js";
+import { checkRecorded } from "../weights/recorded-hash.js";
 import { readWeights } from "../weights/weights.js";
 import { adaptInputChannels } from "../weights/input-channels.js";
 import type { SliceModel } from "./trunks/slice-model.js";

@@ -1,4 +1,4 @@
-/** What a data set is like, as far as the choice of a configuration depends on it. */
+/** The properties of a data set that determine the choice of a configuration. */
 import { labelsOf, type Dataset } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
 
@@ -7,17 +7,17 @@ export interface Fingerprint {
   unit: "HU" | "arbitrary";
   height: number;
   width: number;
-  /** Slices of a volume: least, median, most. */
+  /** Slices per volume: minimum, median, maximum. */
   depth: [number, number, number];
   classes: string[];
-  /** Volumes of each class in train, in val. */
+  /** The number of volumes of each class in train and in val. */
   train: number[];
   val: number[];
-  /** Subjects of train. */
+  /** The number of subjects in train. */
   subjects: number;
-  /** Distance of slices over pixel size, median; 1 = as fine along the body as across. */
+  /** The median of slice distance divided by pixel size; 1 = the same resolution along the body as across. */
   anisotropy: number;
-  /** What its maker should know before anything is trained. */
+  /** Warnings before anything is trained. */
   flags: string[];
 }
 
@@ -54,9 +54,11 @@ function flagsOf(info: Dataset["info"], classes: readonly string[], train: reado
   const absent = classes.filter((_, c) => train[c] === 0);
   const quarantined = info.quarantined?.length ?? 0;
   return [
-    ...(absent.length > 0 ? [`No training volume of ${absent.join(", ")}: the model cannot learn it.`] : []),
-    ...(rare.length > 0 ? [`Fewer than 10 training volumes of ${rare.join(", ")}: expect little of it.`] : []),
-    ...(quarantined > 0 ? [`${quarantined} volumes are in quarantine: dataset.json says why.`] : []),
+    ...(absent.length > 0 ? [`No training volume of ${absent.join(", ")}: the model cannot learn this class.`] : []),
+    ...(rare.length > 0
+      ? [`Fewer than 10 training volumes of ${rare.join(", ")}: the scores of this class will be unreliable.`]
+      : []),
+    ...(quarantined > 0 ? [`${quarantined} volumes are quarantined: dataset.json has the reasons.`] : []),
     ...split.warnings,
   ];
 }

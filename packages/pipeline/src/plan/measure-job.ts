@@ -3,7 +3,7 @@ import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicest
 import type { JobContext } from "../engine/job.js";
 import { createSliceModel } from "../models/create-by-name.js";
 import { planCompute, startCompute } from "../run/compute.js";
-import { plannedSize, type Speed } from "./choose.js";
+import { plannedSize, type Speed } from "./choose-config.js";
 
 export interface MeasureJob {
   /** Height and width of the stored slices. */
@@ -19,7 +19,7 @@ export interface Measured {
 }
 
 const BATCH = 32;
-/** A first step is slow; then at least so long, and so often. */
+/** The first step is slow and not counted; after it, at least this long and this often. */
 const LEAST_SECONDS = 1.5;
 const LEAST_STEPS = 2;
 
@@ -57,7 +57,7 @@ export function job({ stored, classes, models, compute }: MeasureJob, context: J
   return { device: plan.device, speeds };
 }
 
-/** Slices a second. */
+/** Slices per second. */
 function rateOf(step: () => void): number {
   scope(step);
   const start = performance.now();

@@ -13,15 +13,15 @@ import { usableCores } from "../engine/doctor/cpu.js";
 import { trunkDepth } from "../models/create-by-name.js";
 import { hasPretrained } from "../models/pretrained.js";
 import { visible } from "../page/visible.js";
-import { splitsOf } from "../train/split-for.js";
-import { choose, plannedTrunks, type Choice, type Machine, type Plan } from "./choose.js";
+import { splitsOf } from "../train/choose-split.js";
+import { choose, plannedTrunks, type Choice, type Machine, type Plan } from "./choose-config.js";
 import { fingerprint, type Fingerprint } from "./fingerprint.js";
 import type { Measured, MeasureJob } from "./measure-job.js";
 
 export interface PlanOptions extends TaskOptions {
   /** Folder of a prepared data set. */
   data: string;
-  /** Seconds that training may take; default: as long as the full plan needs. */
+  /** The time budget of training in seconds; default: as long as the full plan needs. */
   budget?: number;
   /** Default auto. */
   device?: string;
@@ -71,13 +71,13 @@ export async function plan(options: PlanOptions): Promise<PlanResult> {
   return { ...chosen, fingerprint: found, machine, yaml, config: loadConfig({ file: "the plan", text: yaml }) };
 }
 
-/** Before minutes of measuring: a training without them would be refused. */
+/** Checks before minutes of measuring what training would refuse. */
 function refuseEmptyParts(dataset: Dataset, { train, val }: Fingerprint): void {
   for (const [part, counts] of Object.entries({ train, val })) {
     if (counts.some((count) => count > 0)) continue;
     throw new SplitError(
       `${splitPath(dataset)}: expected a ${part} part with volumes, it has none`,
-      `Draw another split: slicestack split ${pathWord(dataset.directory)} --overwrite   (a part has volumes where its share is above 0 and some class has three subjects or more).`,
+      `Draw another split: slicestack split ${pathWord(dataset.directory)} --overwrite   (a part has volumes if its share is above 0 and some class has at least three subjects).`,
     );
   }
 }
@@ -86,7 +86,7 @@ function refuseEmptyParts(dataset: Dataset, { train, val }: Fingerprint): void {
 export function planYaml({ choices, seconds, warnings }: Plan, data: Fingerprint, machine: Machine): string {
   const head = [
     `Planned for ${data.name}: ${data.classes.map((name, c) => `${name} ${data.train[c]}`).join(", ")} training volumes, ${data.height} x ${data.width} x ${data.depth[1]}.`,
-    `Machine: ${machine.device}, ${machine.cores} cores; ${machine.speeds.map(({ model, training, embedding }) => `${model} ${rate(training)} trained, ${rate(embedding)} embedded`).join("; ")} slices a second.`,
+    `Machine: ${machine.device}, ${machine.cores} cores; ${machine.speeds.map(({ model, training, embedding }) => `${model} ${rate(training)} trained, ${rate(embedding)} embedded`).join("; ")} slices per second.`,
     `Estimated: ${Math.max(1, Math.round(seconds / 60))} min.`,
     ...warnings.map((warning) => `Note: ${warning}`),
   ];
@@ -98,7 +98,7 @@ export function planYaml({ choices, seconds, warnings }: Plan, data: Fingerprint
   return `${[head.map((text) => `# ${comment(text)}`).join("\n"), plain.map(line).join("\n"), ...sections].join("\n\n")}\n`;
 }
 
-/** A class may be called anything: a line break in its name would end the comment, and begin a key of the configuration. */
+/** A class may have any name: a line break in it would end the comment and start a key of the configuration. */
 const comment = (text: string): string => visible(text.replace(/\s+/g, " "));
 
 function line({ key, value, reason }: Choice): string {

@@ -1,11 +1,11 @@
-/** The slices of a volume with one draw for all, as fine-tuning and the views of the frozen slice model take them. */
+/** The slices of a volume with one random draw for all, for fine-tuning and for the views of the frozen slice model. */
 import { cat, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import { augmentStacks } from "../augment/augment.js";
 import type { AugmentConfig } from "../config/augment.js";
 import type { SliceStore } from "../input/slices.js";
 
-/** unit_SCHW of these slices of one volume, in their order; each plane is true to the shape of its own pixels. */
+/** unit_SCHW of these slices of one volume, in order; each plane is augmented with the shape of its pixels. */
 export function augmentedStack(
   store: SliceStore,
   slices: readonly number[],
@@ -21,7 +21,7 @@ export function augmentedStack(
   });
 }
 
-/** Runs of slices whose pixels have one shape: all of them, but where planes of several shapes are asked for. */
+/** Consecutive slices whose pixels have the same shape; that is all slices, unless several planes are used. */
 function alikeInShape(store: SliceStore, slices: readonly number[]): number[][] {
   const shapeOf = (slice: number) => store.pixel(slice)[1] / store.pixel(slice)[0];
   const runs: number[][] = [];

@@ -1,6 +1,6 @@
 /**
- * What a frozen slice model makes of the slices of a part of a data set, computed once and kept by content: weights,
- * transform, data. Embeddings for the heads; last feature maps for maps_3d, which are large and stay on disk, mapped.
+ * The features that a frozen slice model computes for slices of a data set, computed once and cached by the hash of weights,
+ * transform and data: embeddings for the heads, and last feature maps for maps_3d, which are large and stay in a mapped file.
  * N slices, E embedding, F channels of maps of h x w; together "features".
  */
 import { createHash } from "node:crypto";
@@ -38,7 +38,7 @@ export interface Features {
   /** N x E float32, or N x F x h x w as the trunk computes them. */
   features_N: Tensor;
   volumes: StackedVolume[];
-  /** True where they came from the cache. */
+  /** Whether they came from the cache. */
   cached: boolean;
 }
 
@@ -47,23 +47,23 @@ export interface FeatureSource {
   /** SHA-256 of the weights. */
   weightsHash: string;
   store: SliceStore;
-  /** Of the data set; null: voxels that are known by no hash, whose features are not kept. */
+  /** The hash of the data set; null for voxels without a hash, whose features are not cached. */
   datasetHash: string | null;
-  /** Slices of a volume, at even distances; null or absent: all. */
+  /** The number of evenly spaced slices of a volume; null or absent: all. */
   slices?: number | null;
 }
 
-/** What features need of a volume: its slices, and its id, by which it draws its views. */
+/** What features need of a volume: its slices, and its id, which determines the random draws of its views. */
 export type Volume = Pick<VolumeRecord, "id" | "first" | "count">;
 
-/** One augmented look at each volume: all its slices share the draw. */
+/** One augmented version of each volume, whose slices share the random draw. */
 export interface View {
   augment: AugmentConfig;
   seed: number;
   number: number;
 }
 
-/** Embeddings of the slices of these volumes. @returns tensors owned by the scope around */
+/** Embeddings of the slices of these volumes. @returns tensors owned by the enclosing scope */
 export function volumeEmbeddings(
   source: FeatureSource,
   volumes: readonly Volume[],
@@ -100,28 +100,28 @@ export function volumeMaps(source: FeatureSource, volumes: readonly Volume[], op
   return { features_N, volumes: placed, cached: false };
 }
 
-/** Processes may have other caches, on other machines: the first one's decides for all, so that none waits for a pass alone. */
+/** Processes on other machines may have other caches: the cache of the first one decides for all, so that none computes alone. */
 function readCachedFirst(file: string, shape: number[]): { kept: Tensor | undefined; shape: number[] } {
   const found = rank() === 0 ? readCached(file) : undefined;
   const fits = found?.shape.join() === shape.join();
   return { kept: fits ? found : undefined, shape };
 }
 
-/** What the first process has, everywhere; undefined everywhere where it has nothing. */
+/** Gives all processes the value of the first one; undefined if that has none. */
 function sharedWithAll({ kept, shape }: { kept: Tensor | undefined; shape: number[] }): Tensor | undefined {
   if (worldSize() === 1) return kept;
-  if (!firstSays(kept !== undefined)) return undefined;
+  if (!valueOfFirst(kept !== undefined)) return undefined;
   return broadcast(kept ?? zeros(shape));
 }
 
-/** Whether it is true in the first process. */
-const firstSays = (here: boolean): boolean =>
+/** The value of the first process. */
+const valueOfFirst = (here: boolean): boolean =>
   worldSize() === 1 ? here : scope(() => broadcast(tensor([Number(here)], { dtype: "int32" })).item() === 1);
 
 /**
- * Several processes: computed once, in turn by all of them, and written once by the first. Those that do not see its file, on
- * another machine or with another cache, receive a copy; one process writes it for all that share that cache. One whose disk
- * cannot take the file computes the maps for itself, and keeps nothing.
+ * For several processes: all compute a share, and the first one writes the file. Processes that do not see this file, because
+ * they run on another machine or use another cache, receive a copy; one process writes it for all that share a cache. If the
+ * file does not fit on its disk, a process computes the maps for itself and keeps nothing.
  */
 function mapsTogether(
   file: string,
@@ -130,10 +130,10 @@ function mapsTogether(
   options: PredictOptions,
 ): Omit<Features, "volumes"> {
   const first = rank() === 0 ? mapped(file) : undefined;
-  const isCached = firstSays(first !== undefined);
+  const isCached = valueOfFirst(first !== undefined);
   first?.dispose();
   let isFull = false;
-  if (!isCached && firstSays(rank() === 0 && canKeep(file))) isFull = !writeMaps(file, source, slices, options);
+  if (!isCached && valueOfFirst(rank() === 0 && canKeep(file))) isFull = !writeMaps(file, source, slices, options);
   // At most one copy for each process.
   for (let round = 0; round <= worldSize(); round++) {
     const own = mapped(file);
@@ -147,17 +147,17 @@ function mapsTogether(
   throw new DistributedError(`${file}: cannot be read after it was written`, "volumeMaps");
 }
 
-/** What a process says of its file. */
+/** The state of the file in a process. */
 const [HAS, NEEDS, CANNOT] = [0, 1, 2];
 
-/** Whether the cache can be written, which is said where it cannot. */
+/** Whether the cache can be written; if not, a notice is given. */
 const canKeep = (file: string): boolean =>
   tryToKeep(() => {
     mkdirSync(dirname(file), { recursive: true });
     new AtomicFileWriter(file).abort();
   });
 
-/** The bytes of rank 0's file, written by the rank that has none. @returns false in that one where its disk cannot take them */
+/** Sends the bytes of rank 0's file to the rank without it, which writes them. @returns false in that rank if they do not fit on its disk */
 function copyMaps(file: string, to: number): boolean {
   return scope(() => {
     const size = broadcast(tensor([rank() === 0 ? statSync(file).size : 0], { dtype: "int64" })).item();
@@ -180,7 +180,7 @@ function copyMaps(file: string, to: number): boolean {
   });
 }
 
-/** Writes into the cache while other processes wait: where the disk fills up, it gives up the file, and not them. */
+/** Writes into the cache while other processes wait: if the disk is full, it gives up the file but keeps serving them. */
 class SharedWriter {
   #writer: AtomicFileWriter | null = null;
 
@@ -200,7 +200,7 @@ class SharedWriter {
     if (writer !== null && !tryToKeep(() => writer.write(bytes))) this.abort();
   }
 
-  /** @returns whether the file is there */
+  /** @returns whether the file exists */
   commit(): boolean {
     const writer = this.#writer;
     if (writer === null || !tryToKeep(() => writer.commit())) return this.abort();
@@ -222,15 +222,15 @@ function slicesOf({ store, slices = null }: FeatureSource, volumes: readonly Vol
   return { chosen, placed };
 }
 
-/** @returns null for voxels that are known by no hash */
+/** @returns null for voxels without a hash */
 function cacheFile(source: FeatureSource, chosen: number[][], options: PredictOptions, kind: unknown): string | null {
   const { store, weightsHash, datasetHash } = source;
   if (datasetHash === null) return null;
   const { device, ...transform } = store.transform;
   const { bfloat16 } = options;
-  const { version, cpuCapability } = libtorchInfo(); // with the number of threads, what the last bits depend on
+  const { version, cpuCapability } = libtorchInfo(); // the last bits depend on these and on the number of threads
   const engine = [version, cpuCapability, getNumThreads(), bfloat16, device.split(":")[0]];
-  // The same weights in another plug-in's trunk, or views by another augmentation, are other features.
+  // The same weights in the trunk of another plug-in, or views by another augmentation, give other features.
   const plugins = loadedPlugins().map(({ sha256 }) => sha256);
   const code = plugins.length === 0 ? [] : [plugins];
   const facts = ["features 5", kind, weightsHash, transform, datasetHash, engine, chosen.flat(), ...code];
@@ -262,7 +262,7 @@ function embedViews(
   );
 }
 
-/** Each process embeds its share of the volumes; all end with the whole. */
+/** Each process embeds its share of the volumes, and all receive the result. */
 function embedTogether(
   { model: { embedding }, store }: FeatureSource,
   chosen: number[][],
@@ -294,7 +294,7 @@ function writeEmbeddings(file: string, embedding_NE: Tensor): void {
   keepCacheSize(file);
 }
 
-/** A damaged entry is worth nothing but the time to make it again, which is said. */
+/** Reads a cached file. A damaged one is computed again, with a notice. */
 function readCached(file: string): Tensor | undefined {
   if (!existsSync(file)) return undefined;
   try {
@@ -309,30 +309,30 @@ function readCached(file: string): Tensor | undefined {
       return embedding_NE;
     }
   } catch {
-    // Cut, or no longer a file of tensors.
+    // Truncated, or no longer a file of tensors.
   }
   return damaged(file);
 }
 
 function damaged(file: string): undefined {
-  notice(`${file} is damaged; what it held is computed again.`);
+  notice(`${file} is damaged; its content is computed again.`);
 }
 
-/** Over shape and values. */
+/** The hash of shape and values. */
 function tensorHash(tensor: Tensor): Buffer {
   const values = tensor.toTypedArray();
   const hash = createHash("sha256").update(`${tensor.shape.join(" ")}\n`);
-  // One call takes at most 2 GiB.
+  // One call accepts at most 2 GiB.
   for (let at = 0; at < values.byteLength; at += 2 ** 30)
     hash.update(new Uint8Array(values.buffer, values.byteOffset + at, Math.min(2 ** 30, values.byteLength - at)));
   return hash.digest();
 }
 
 const mapsBatch = 64;
-/** Of a file on its way to another process. */
+/** The number of bytes that are sent to another process at a time. */
 const copyBytes = 2 ** 26;
 
-/** Where the cache cannot be written. */
+/** Computes the maps in memory, if the cache cannot be written. */
 function mapsInMemory({ model, store }: FeatureSource, slices: number[], options: PredictOptions): Tensor {
   return scope(() => {
     const parts: Tensor[] = [];
@@ -344,7 +344,7 @@ function mapsInMemory({ model, store }: FeatureSource, slices: number[], options
   });
 }
 
-/** The file ends with the hash of its maps. @returns false in the process whose disk cannot take it, where others compute too */
+/** Writes the maps, followed by their hash. @returns false if the file does not fit on the disk of this process */
 function writeMaps(file: string, { model, store }: FeatureSource, slices: number[], options: PredictOptions): boolean {
   const first_NFhw = scope(() => mapsOfSlices(model, store, slices.slice(0, mapsBatch), options));
   const [, ...shape] = first_NFhw.shape;
@@ -362,7 +362,7 @@ function writeMaps(file: string, { model, store }: FeatureSource, slices: number
   try {
     writer?.write(Buffer.concat([length, header]));
     for (let start = 0; start < slices.length; start += mapsBatch * ranks) {
-      if (!firstSays(writer?.hasGivenUp === false)) return rank() > 0;
+      if (!valueOfFirst(writer?.hasGivenUp === false)) return rank() > 0;
       scope(() => {
         const at = (place: number) => start + mapsBatch * place;
         const partOf = (place: number) => slices.slice(at(place), at(place + 1));

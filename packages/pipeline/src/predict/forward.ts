@@ -1,4 +1,4 @@
-/** Frozen models over slices and volumes: embeddings and probabilities, in evaluation mode, without gradients. */
+/** Applies frozen models to slices and volumes: embeddings and probabilities, in evaluation mode, without gradients. */
 import { autocast, cat, fromTypedArray, noGrad, scope, stack, type Tensor } from "@slicestack/torch";
 import type { Head } from "../models/heads/head.js";
 import type { SliceModel } from "../models/trunks/slice-model.js";
@@ -7,7 +7,7 @@ import type { SliceStore } from "../input/slices.js";
 import type { VolumeStore } from "../input/volumes.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";
 
-/** How a model computes: where, and in which precision. */
+/** The device and the precision in which a model computes. */
 export interface Compute {
   device: string;
   bfloat16: boolean;
@@ -29,7 +29,7 @@ export function embedSlices(
   return batched(model, store, indices, options, (x_BCHW) => model.embed(x_BCHW), { dtype: "float32" });
 }
 
-/** The same of slices that were cut and augmented already: unit_NCHW → embedding_NE, float32. */
+/** The same for slices that are already cut and augmented: unit_NCHW → embedding_NE, float32. */
 export function embedInput(model: SliceModel, store: SliceStore, unit_NCHW: Tensor, compute: Compute): Tensor {
   model.eval();
   return scope(() =>
@@ -56,7 +56,7 @@ export function mapsOfSlices(
   return batched(model, store, indices, options, (x_BCHW) => model.featureMaps(x_BCHW), kept);
 }
 
-/** What the trunk makes of the slices at `indices`, kept in this form. */
+/** Applies the trunk to the slices at `indices` in batches. */
 function batched(
   model: SliceModel,
   store: SliceStore,
@@ -65,7 +65,7 @@ function batched(
   pass: (x_BCHW: Tensor) => Tensor,
   kept: Parameters<Tensor["to"]>[0],
 ): Tensor {
-  model.eval(); // a frozen trunk in training mode would drift (batch norm) and drop
+  model.eval(); // in training mode, batch norm would change and dropout would be active
   return scope(() => {
     const parts: Tensor[] = [];
     for (let start = 0; start < indices.length; start += batchSize) {
@@ -98,7 +98,7 @@ export function predictSlices(
   return scope(() => classifyEmbeddings(model, embedSlices(model, store, indices, options), options));
 }
 
-/** embedding_NE, float32, of `embedSlices` → class probabilities, N x K: what a second pass through the trunk would give. */
+/** embedding_NE, float32, of `embedSlices` → class probabilities, N x K: the same as a second pass through the trunk. */
 export function classifyEmbeddings(model: SliceModel, embedding_NE: Tensor, { device, bfloat16 }: Compute): Tensor {
   model.eval();
   return scope(() => {
@@ -143,7 +143,7 @@ export function stackVolumes(
 // Maps are a thousand times as large as embeddings.
 const mapsBatch = 8;
 
-/** Class probabilities of volumes, and how much each slice counted (null if the head has no such notion). */
+/** Class probabilities of volumes, and how much each slice contributed (null if the head does not weight slices). */
 export function predictVolumes(
   head: Head,
   features_N: Tensor,
@@ -178,7 +178,7 @@ export function rowsOf(x_NK: Tensor): number[][] {
 }
 
 export interface VoxelOptions extends Compute {
-  /** Volumes at once. */
+  /** Volumes in a batch. */
   batch: number;
   onBatch?: (done: number) => void;
 }

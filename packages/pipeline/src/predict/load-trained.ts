@@ -1,4 +1,4 @@
-/** The weights that a run decides by. */
+/** Loads the weights with which a run predicts. */
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
 import { loadWeights, type Loaded } from "../models/load-weights.js";
@@ -12,8 +12,8 @@ export interface WeightsOwner {
 }
 
 /**
- * Best weights of a stage. They say on which split they were trained, and a head on which slice model: those of another run
- * may have seen what is test here, or mean nothing.
+ * Loads the best weights of a stage. They record the split that they were trained on, and those of a head also the slice model:
+ * weights of another run may have been trained on volumes of this test set, or not fit.
  * @param sliceModel hash of the slice model that the head is used on
  * @throws RunError if they are of another split or slice model   @throws CheckpointError
  */
@@ -26,11 +26,11 @@ export function loadBest(
   const loaded = loadWeights(model, file);
   const { split: theirs, slice_model: seen } = loaded.metadata;
   const ours = (stage === "slice" ? record.environment[SLICE_STAGE_SPLIT] : undefined) ?? split.hash;
-  const remedy = "Put the run's own weights back, with the .sha256 beside them, or train this stage again.";
-  // Imported weights say nothing of either.
+  const remedy = "Put the original weights back, with the .sha256 beside them, or train this stage again.";
+  // Imported weights record neither.
   if (theirs !== undefined && theirs !== ours)
     throw new RunError(file, `was trained on split ${theirs.slice(0, 12)}, this run has ${ours.slice(0, 12)}`, remedy);
   if (sliceModel !== undefined && seen !== undefined && seen !== sliceModel)
-    throw new RunError(file, "belongs to another slice model than this run's", remedy);
+    throw new RunError(file, "belongs to a slice model other than that of this run", remedy);
   return loaded;
 }

@@ -1,4 +1,4 @@
-/** A trained model from its contract and its weights: what decides, without the data that it was trained on. */
+/** A trained model, opened from its ModelSpec and weights, without its training data. */
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
@@ -9,18 +9,18 @@ import type { SliceModel } from "../models/trunks/slice-model.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";
 import { loadBest, type WeightsOwner } from "./load-trained.js";
-import { Owned } from "./owned.js";
+import { Owned } from "./owned-resources.js";
 
 /** 2D and 2.5D. */
 export interface OpenSliceModel extends Disposable {
   readonly spec: SliceSpec | StackSpec;
-  /** As the slice stage left it. */
+  /** The trunk after the slice stage. */
   readonly trunk: SliceModel;
-  /** SHA-256 of its weights; empty if they were drawn. */
+  /** SHA-256 of its weights; empty if they are random. */
   readonly trunkHash: string;
-  /** On the features of that trunk; null in 2D. */
+  /** The head on the features of that trunk; null in 2D. */
   readonly head: Head | null;
-  /** Trunk and head as fine-tuning left them; null if there was none. */
+  /** Trunk and head after fine-tuning; null without fine-tuning. */
   readonly tuned: { joint: Joint; hash: string } | null;
 }
 
@@ -34,7 +34,7 @@ export type OpenModel = OpenSliceModel | OpenNetwork;
 
 export const isNetwork = (model: OpenModel): model is OpenNetwork => "network" in model;
 
-/** Trunk and head that decide: those of fine-tuning where there was one. */
+/** The trunk and head that predict: those after fine-tuning, if there was one. */
 export const deciding = ({ trunk, head, tuned }: OpenSliceModel): { trunk: SliceModel; head: Head | null } =>
   tuned?.joint ?? { trunk, head };
 
@@ -55,21 +55,21 @@ export function keepingHashes(load: LoadStage): { load: LoadStage; hashes: Parti
   return { load: keeping, hashes };
 }
 
-/** From files that are taken as they are. */
+/** Loads from files without further checks. */
 export const loadFrom =
   (fileOf: (stage: StageName) => string): LoadStage =>
   (stage, model) =>
     loadWeights(model, fileOf(stage));
 
-/** From a run's best weights, which must be of its own split and slice model. */
+/** Loads the best weights of a run, which must belong to its split and slice model. */
 export const loadFromRun =
   (run: string, opened: WeightsOwner): LoadStage =>
   (stage, model, sliceModel) =>
     loadBest(opened, run, { stage, model, sliceModel });
 
 /**
- * @param load null: the weights stay as they are drawn, which a sanity check compares with
- * @throws CheckpointError, ModelError, RunError; nothing stays open then
+ * @param load null: the weights stay random, for comparison in a sanity check
+ * @throws CheckpointError, ModelError, RunError; everything is then closed
  */
 export function openModel(spec: ModelSpec, load: LoadStage | null, device: string): OpenModel {
   return Owned.by((owned) =>

@@ -1,8 +1,8 @@
-/** What is asked of a model, and what it says: plain values. */
+/** The requests to a model and its results, as plain values. */
 import type { Volume } from "./features.js";
 
 export interface PredictionOptions {
-  /** Identifies the voxels: features of the slices are then kept in the cache. Absent: they are computed. */
+  /** Identifies the voxels, so that the features of slices are cached. Absent: they are always computed. */
   contentHash?: string;
   onBatch?: (done: number, total: number, unit: "slices" | "volumes") => void;
 }
@@ -14,16 +14,16 @@ export interface Probabilities {
   probabilities: number[][];
 }
 
-/** What was seen of a volume. */
+/** How the slices of a volume contributed. */
 export interface Evidence {
   id: string;
-  /** How much each slice counted for the main model; null if it has no such notion. */
+  /** How much each slice contributed to the main model; null if the model does not weight slices. */
   weights: number[] | null;
-  /** Which axial slice of the volume each of them is; null for those of other planes. Empty in 3D. */
+  /** The index of each axial slice in the volume; null for slices of other planes. Empty in 3D. */
   places: (number | null)[];
 }
 
-/** What the slice model says of all slices, volume after volume. */
+/** The predictions of the slice model for all slices, volume after volume. */
 export interface SliceProbabilities {
   /** Slices of each volume. */
   counts: number[];
@@ -32,7 +32,7 @@ export interface SliceProbabilities {
 }
 
 export interface Predicted {
-  /** The main model last; empty in 2D, where the slices vote. */
+  /** The probabilities, with the main model last; empty in 2D, where the slices vote. */
   models: Probabilities[];
   /** null in 3D. */
   slices: SliceProbabilities | null;
@@ -42,9 +42,9 @@ export interface Predicted {
 }
 
 export interface Predictor extends Disposable {
-  /** All models that were trained, on all of these volumes. @throws ModelError if a volume does not fit */
+  /** Applies all trained models to all of these volumes. @throws ModelError if a volume does not fit */
   predict(volumes: readonly Volume[], options?: PredictionOptions): Predicted;
-  /** The main model on one volume, from stored voxels on, with nothing kept. In 2D: probabilities of each slice. */
+  /** Applies the main model to one volume, starting from the stored voxels, without caching. In 2D: probabilities of each slice. */
   decide(volume: Volume): number[][];
   /** The mean embedding of each volume's slices by the trunk of the slice stage, float32; null in 3D. */
   embed(volumes: readonly Volume[], options?: PredictionOptions): Float32Array[] | null;

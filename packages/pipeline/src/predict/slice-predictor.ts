@@ -1,6 +1,6 @@
 /**
- * 2D and 2.5D: every slice through the trunk, and its features through the head. N slices of all volumes, E embedding.
- * The slice model's own last layer says what each slice shows, at the price of nothing: it takes the same embeddings.
+ * 2D and 2.5D: the trunk computes the features of every slice, and the head combines them. N slices of all volumes, E embedding.
+ * The last layer of the slice model also classifies each slice at almost no cost, because it uses the same embeddings.
  */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { spreadOver } from "../data/sampler.js";
@@ -21,7 +21,7 @@ export class SlicePredictor implements Predictor {
   readonly #model: OpenSliceModel;
   readonly #store: SliceStore;
   readonly #compute: Compute;
-  /** Slices that volumes are padded to before a head: of the deepest of training, or of here. */
+  /** The number of slices to which volumes are padded for a head: those of the deepest volume in training or here. */
   readonly #depth: number;
 
   constructor(model: OpenSliceModel, source: VoxelSource, compute: Compute) {
@@ -49,7 +49,7 @@ export class SlicePredictor implements Predictor {
     });
   }
 
-  /** The frozen trunk's head, and after it trunk and head as fine-tuning left them. */
+  /** The head of the frozen trunk, followed by trunk and head after fine-tuning. */
   #addHeads(found: Predicted, volumes: readonly Volume[], all: Features, options: PredictionOptions): void {
     const { trunk, trunkHash, head, tuned } = this.#model;
     if (head === null) return;
@@ -92,7 +92,7 @@ export class SlicePredictor implements Predictor {
     return scope(() => meansOf(volumeEmbeddings(source, volumes, this.#passes(volumes, options))));
   }
 
-  /** Whether the head sees feature maps in place of embeddings. */
+  /** Whether the head works on feature maps instead of embeddings. */
   get #hasMaps(): boolean {
     const { spec } = this.#model;
     return spec.method === "2.5d" && componentOf("head", spec.head.name).sees === "maps";
@@ -152,7 +152,7 @@ function depthOf({ spec }: OpenSliceModel, { volumes }: VoxelSource): number {
   return Math.max(slices, ...volumes.map(({ count }) => seenOf(count, sampled, spec.input)));
 }
 
-/** A head may have weights for each place of a slice, so that every volume must have them all. */
+/** A head may have weights for each slice position, so that every volume must have this number of slices. */
 function checkDepths({ spec }: OpenSliceModel, volumes: readonly Volume[]): void {
   if (spec.method === "2d" || componentOf("head", spec.head.name).needsOneDepth !== true) return;
   const { slices, sampled } = spec.head;

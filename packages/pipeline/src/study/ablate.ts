@@ -1,6 +1,6 @@
 /**
  * Ablation: variants of one configuration, trained under one split with the same seeds, and compared in one table.
- * Everything is kept in its folder: killed at any moment, the next call goes on.
+ * Everything is kept in its folder: if it is killed, the next call continues.
  */
 import { areOrdinal } from "../config/classes.js";
 import { join, resolve } from "node:path";
@@ -9,12 +9,12 @@ import { openDataset } from "../data/store.js";
 import { inOneSession } from "../engine/session.js";
 import { compareRepeated, type RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { readRecord } from "../run/folder.js";
-import { splitsOf } from "../train/split-for.js";
+import { splitsOf } from "../train/choose-split.js";
 import { usePluginsOfStudy, loadAblation } from "./ablation-file.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
-import { stepsOf } from "./steps.js";
+import { stepsOf } from "./study-steps.js";
 import { ablationFigure } from "./ablation-figure.js";
-import { terminalOf } from "./blocks.js";
+import { terminalOf } from "./render-blocks.js";
 import { writeStudy, type StudyFiles } from "./study-files.js";
 import { ablationBlocks } from "./ablation-table.js";
 
@@ -22,7 +22,7 @@ export type AblateOptions = StudyOptions;
 
 export interface AblateResult {
   status: "finished" | "stopped";
-  /** Aligned, for a terminal. */
+  /** The aligned table for a terminal. */
   table: string;
   comparison: RepeatedComparison | null;
   /** Files that were written. */
@@ -30,7 +30,7 @@ export interface AblateResult {
 }
 
 /**
- * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
+ * An abort of the signal ends after the current step of training, with status "stopped"; the same call continues from there.
  * @throws ConfigError, FolderError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
  */
 export function ablate(options: AblateOptions): Promise<AblateResult> {

@@ -1,4 +1,4 @@
-/** An ablation as a figure: each method with its interval, a panel a metric, and below them the paired differences. */
+/** The figure of an ablation: each method with its interval, one panel per metric, and below them the paired differences. */
 import { coloursOf, drawSvg, PALETTE } from "../page/drawing.js";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import type { Figure } from "../report/figures/figure.js";
@@ -31,15 +31,15 @@ export async function ablationFigure(
   const reach = reachOf(rows.map(({ estimate }) => estimate));
   const below =
     counts === undefined ? [] : [forestPanel(`paired difference in ${short(counts)}`, rows, [-reach, reach], 0, true)];
-  const said = tested.map(
+  const descriptions = tested.map(
     ({ label, difference, adjusted }) =>
       `${label} ${formatEstimate(difference, formatSigned)}, adjusted p ${formatP(adjusted)}`,
   );
   return {
-    caption: `Each method on ${part}: mean over seeds, intervals over subjects; below, ${ablation.main} minus each other. Where the interval crosses the dashed zero, these subjects do not show which is better.`,
+    caption: `Each method on ${part}: mean over seeds, intervals over subjects; below, ${ablation.main} minus each other method. If an interval crosses the dashed zero, these subjects do not show which is better.`,
     svg: await drawSvg(
       { vconcat: [{ columns: 2, spacing: { row: 30, column: 36 }, concat: panels }, ...below], spacing: 36 },
-      { title: `Ablation ${ablation.name}`, description: `Differences: ${said.join("; ") || "none"}.` },
+      { title: `Ablation ${ablation.name}`, description: `Differences: ${descriptions.join("; ") || "none"}.` },
     ),
   };
 }

@@ -1,4 +1,4 @@
-/** The file of an ablation: what its variants share, and in what they differ. */
+/** The file of an ablation: what its variants share, and where they differ. */
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
@@ -22,11 +22,15 @@ const schema = z.strictObject({
     "a text without slashes and control characters that does not begin with a dot",
     "Name of the ablation",
   ),
-  config: key(z.string().min(1), "a path", "Configuration that all variants share, from the file's folder on"),
+  config: key(
+    z.string().min(1),
+    "a path",
+    "Configuration that all variants share, relative to the folder of this file",
+  ),
   seeds: key(
     z.union([z.int().min(1), wholeNumbers]).default(5),
     "a whole number, at least 1, or a list of seeds",
-    "Trainings of each variant: so many, from the configuration's seed on, or these seeds",
+    "Seeds of each variant: a number of seeds, starting with that of the configuration, or a list",
   ),
   metrics: key(
     z.array(z.enum(METRICS)).min(1).default(["auroc", "balancedAccuracy", "accuracy"]),
@@ -48,40 +52,40 @@ const schema = z.strictObject({
 
 export interface Variant {
   name: string;
-  /** With the first seed. */
+  /** The configuration with the first seed. */
   config: RunConfig;
-  /** What it alone has, by dotted key. */
+  /** The settings of this variant alone, by dotted key. */
   overrides: Record<string, string>;
 }
 
 export interface Ablation {
   name: string;
-  /** Of all variants, beside the shared configuration; they are in each variant's `config`. */
+  /** Settings of all variants in addition to the shared configuration; the `config` of each variant includes them. */
   settings: Record<string, string>;
   seeds: number[];
   metrics: MetricName[];
   main: string;
   variants: Variant[];
-  /** Of a variant with a seed. */
+  /** The configuration of a variant with a seed. */
   configOf: (variant: Variant, seed: number) => RunConfig;
 }
 
 /** Loads the plug-ins of the study's configuration, before loadAblation reads it. @throws ConfigError, PluginError */
 export async function usePluginsOfStudy(file: string): Promise<void> {
   const { config, settings } = readSource({ file }).root;
-  if (typeof config !== "string") return; // loadAblation says what is wrong with it
+  if (typeof config !== "string") return; // loadAblation reports the error
   const plugins = isMapping(settings) ? settings["plugins"] : undefined;
   const overrides = plugins === undefined ? {} : { overrides: { plugins: JSON.stringify(plugins) } };
   await usePlugins({ file: baseOf(file, config), ...overrides });
 }
 
-/** The configuration that a study varies: beside its file, or a shipped one. */
+/** The configuration that a study varies: relative to its file, or a shipped one. */
 function baseOf(file: string, config: string): string {
   const beside = resolve(dirname(resolve(file)), config);
   return existsSync(beside) ? beside : findConfig(config);
 }
 
-/** @throws ConfigError with file and line of what is wrong, in the file or in a variant's settings */
+/** @throws ConfigError with file and line of the error in the file or in the settings of a variant */
 export function loadAblation(file: string): Ablation {
   const source = readSource({ file });
   const place = (path: readonly PropertyKey[], what: "key" | "value") => ({ file, ...source.locate(path, what) });

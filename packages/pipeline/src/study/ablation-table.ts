@@ -1,4 +1,4 @@
-/** The tables of an ablation, with all that is needed to make them again. */
+/** The tables of an ablation, with all that is needed to reproduce them. */
 import type { MetricName } from "@slicestack/stats";
 import type { DatasetInfo } from "../data/store.js";
 import type { Split } from "../data/split/split.js";
@@ -10,10 +10,10 @@ import type {
 } from "../evaluate/compare/repeated.js";
 import { formatEstimate, formatNumber, formatP, formatSigned } from "../page/format.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
-import type { Block, StudyTable } from "./blocks.js";
+import type { Block, StudyTable } from "./render-blocks.js";
 import type { Ablation } from "./ablation-file.js";
 
-/** What a table is about, and how it came to be. */
+/** The subject of a table, and how it was created. */
 export interface Provenance {
   ablation: Ablation;
   part: "val" | "test";
@@ -24,7 +24,7 @@ export interface Provenance {
 }
 
 export interface TableFacts extends Provenance {
-  /** Of training, mean over the runs, one entry a variant. */
+  /** Duration of training, mean over the runs, one entry per variant. */
   minutes: readonly number[];
 }
 
@@ -59,7 +59,7 @@ function differenceTable({ ablation, comparison: { differences, ...comparison } 
     label: "differences",
     title: "Paired differences",
     caption:
-      `${ablation.main} minus the other: mean over seeds, [95 % interval] over subjects; two-sided p, adjusted by Holm ` +
+      `${ablation.main} minus the other variant: mean over seeds, [95 % interval] over subjects; two-sided p, adjusted by Holm ` +
       `over the ${differences.length} differences of a metric.`,
     columns: ["difference", ...metrics.map(short)],
     rows: differences.map((one) => [
@@ -70,11 +70,11 @@ function differenceTable({ ablation, comparison: { differences, ...comparison } 
 }
 
 export function settingsTable({ settings, variants }: Ablation): StudyTable {
-  const said = (overrides: Readonly<Record<string, string>>) =>
+  const settingsText = (overrides: Readonly<Record<string, string>>) =>
     Object.entries(overrides)
       .map(([key, value]) => `${key}: ${value}`)
       .join(", ");
-  const all = said(settings);
+  const all = settingsText(settings);
   return {
     label: "settings",
     title: "Variants",
@@ -82,7 +82,7 @@ export function settingsTable({ settings, variants }: Ablation): StudyTable {
     columns: ["variant", "settings"],
     rows: [
       ...(all === "" ? [] : [["all", all]]),
-      ...variants.map(({ name, overrides }) => [name, said(overrides) || "as shared"]),
+      ...variants.map(({ name, overrides }) => [name, settingsText(overrides) || "as shared"]),
     ],
   };
 }
@@ -107,7 +107,7 @@ function methodRow(method: RepeatedSummary, metrics: readonly MetricName[], minu
   return [method.name, ...cells, minutes === undefined || Number.isNaN(minutes) ? "–" : minutes.toFixed(1)];
 }
 
-/** Those of the ablation that apply to its classes. */
+/** The metrics of the ablation that apply to its classes. */
 export const shownMetrics = ({ metrics }: Ablation, { methods }: Pick<RepeatedComparison, "methods">): MetricName[] =>
   metrics.filter((name) => methods[0]!.metrics[name] !== undefined);
 

@@ -1,10 +1,10 @@
-/** The learning curve as a figure: a panel a metric, a line and the band of its intervals a variant. */
+/** The figure of a learning curve: one panel per metric, with a line and a band of intervals per variant. */
 import type { MetricName } from "@slicestack/stats";
 import { coloursOf, drawSvg, type Spec } from "../page/drawing.js";
 import { bandArea, curves, share as axisOf } from "../report/figures/axes.js";
 import type { Figure } from "../report/figures/figure.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
-import type { LearningCurve } from "./curve.js";
+import type { LearningCurve } from "./learning-curve-results.js";
 
 const SIZE = { width: 260, height: 240 };
 
@@ -42,7 +42,7 @@ export async function curveFigure({ ablation, part, points }: LearningCurve): Pr
     }));
     return { ...SIZE, layer: [...bands, curves(lines, x, y, null)] };
   });
-  const said = names.map((name) => {
+  const descriptions = names.map((name) => {
     const values = estimatesOf(points, name, metrics[0]!).map(
       ({ value }, k) => `${value.toFixed(3)} at ${Math.round(points[k]!.volumes)}`,
     );
@@ -54,7 +54,7 @@ export async function curveFigure({ ablation, part, points }: LearningCurve): Pr
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
       {
         title: `Learning curve of ${ablation.name}`,
-        description: `${SHORT_NAMES[metrics[0]!] ?? METRIC_NAMES[metrics[0]!]} by labelled training volumes. ${said.join("; ")}.`,
+        description: `${SHORT_NAMES[metrics[0]!] ?? METRIC_NAMES[metrics[0]!]} by labelled training volumes. ${descriptions.join("; ")}.`,
       },
     ),
   };

@@ -1,9 +1,9 @@
-/** The tables of a learning curve: one a metric, and the differences from the main variant at each share. */
+/** The tables of a learning curve: one per metric, and the differences from the main variant at each share. */
 import { powerLawAt } from "@slicestack/stats";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { formatNumber } from "../page/format.js";
-import type { Block, StudyTable } from "./blocks.js";
-import type { LearningCurve } from "./curve.js";
+import type { Block, StudyTable } from "./render-blocks.js";
+import type { LearningCurve } from "./learning-curve-results.js";
 import { percent } from "./run-steps.js";
 import {
   differenceCell,
@@ -26,10 +26,10 @@ export function curveBlocks(
     { text: provenance({ ablation, part, comparison: last, ...source }) },
     {
       text:
-        "Trained on these shares of the labelled training subjects, each class alike, smaller shares within larger ones; val and test stay whole. " +
+        "Trained on these shares of the labelled training subjects, with each class in proportion and smaller shares inside larger ones; val and test stay complete. " +
         (slicesOfAll
-          ? "The slice stage saw all training slices with their labels at every share: what few labelled volumes beside many labelled slices give."
-          : "The slice stage sees no more volumes than the head."),
+          ? "The slice stage used all training slices with their labels at every share, as if many slices but few volumes were labelled."
+          : "The slice stage uses the same volumes as the head."),
     },
     ...last.warnings.map((note) => ({ note })),
     ...metricTables(curve, sizes).map((table) => ({ table })),
@@ -78,15 +78,15 @@ function minutesTable({ ablation, points }: LearningCurve, sizes: readonly strin
   };
 }
 
-/** What the curves would need; four sizes hardly tell an exponent from a floor, which the sentence says. */
+/** The power law of the curves; the caption warns that four sizes hardly distinguish an exponent from a floor. */
 function fitTable({ fits, points }: LearningCurve): StudyTable {
   const most = points.at(-1)!.volumes;
   return {
     label: "power-law",
     title: "Power law of the error",
     caption:
-      "1 − metric over n training volumes (least squares through every seed). So few sizes hardly tell an exponent from " +
-      "a floor: a description, and at most a guess at twice the data.",
+      "1 − metric over n training volumes (least squares through all seeds). So few sizes hardly distinguish an exponent from " +
+      "a floor: this is a description, and at most a guess at twice the data.",
     columns: ["method", "metric", "error", `score at ${Math.round(most)}`, `score at ${Math.round(2 * most)}`],
     rows: fits.map(({ variant, metric, fit }) => [
       variant,

@@ -1,6 +1,6 @@
 /**
- * Learning curve: the variants of an ablation, trained on growing shares of the labelled volumes and scored on the same
- * others. Everything is kept in its folder: killed at any moment, the next call goes on.
+ * Learning curve: the variants of an ablation are trained on growing shares of the labelled volumes and scored on the same
+ * other volumes. Everything is kept in its folder: if it is killed, the next call continues.
  */
 import { fitPowerLaw, type MetricName, METRICS } from "@slicestack/stats";
 import { areOrdinal } from "../config/classes.js";
@@ -10,30 +10,30 @@ import { FolderLock } from "../data/lock.js";
 import { openDataset } from "../data/store.js";
 import { compareRepeated } from "../evaluate/compare/repeated.js";
 import { readRecord } from "../run/folder.js";
-import { splitsOf } from "../train/split-for.js";
+import { splitsOf } from "../train/choose-split.js";
 import { curveFigure } from "./curve-figure.js";
-import { terminalOf } from "./blocks.js";
+import { terminalOf } from "./render-blocks.js";
 import { curveBlocks } from "./curve-table.js";
 import { usePluginsOfStudy, loadAblation, type Ablation } from "./ablation-file.js";
 import { writeStudy, type StudyFiles } from "./study-files.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
-import { stepsOf } from "./steps.js";
+import { stepsOf } from "./study-steps.js";
 import { inOneSession } from "../engine/session.js";
-import type { CurvePoint, CurveFit, LearningCurve } from "./curve.js";
+import type { CurvePoint, CurveFit, LearningCurve } from "./learning-curve-results.js";
 
 /** A tenth, a quarter, a half, all. */
 export const SHARES = [0.1, 0.25, 0.5, 1] as const;
 
 export interface LearningCurveOptions extends StudyOptions {
-  /** Shares of the labelled training subjects, each above 0, to 1; default SHARES. */
+  /** Shares of the labelled training subjects, each above 0 and at most 1; default SHARES. */
   shares?: readonly number[];
-  /** Smaller shares take the slice stage of the largest one: what labelled slices beside few labelled volumes are worth. */
+  /** Smaller shares use the slice stage of the largest one, which shows the value of labelled slices when few volumes are labelled. */
   slicesOfAll?: boolean;
 }
 
 export interface LearningCurveResult {
   status: "finished" | "stopped";
-  /** Aligned, for a terminal. */
+  /** The aligned table for a terminal. */
   table: string;
   curve: LearningCurve | null;
   /** Files that were written. */
@@ -46,7 +46,7 @@ const RISING: ReadonlySet<MetricName> = new Set(
 );
 
 /**
- * An abort of the signal ends after the current step of training, with status "stopped"; the same call goes on from there.
+ * An abort of the signal ends after the current step of training, with status "stopped"; the same call continues from there.
  * @throws ConfigError, FolderError, RunError, DatasetError, SplitError, LockedError, and what training and prediction throw
  */
 export function learningCurve(options: LearningCurveOptions): Promise<LearningCurveResult> {

@@ -1,4 +1,4 @@
-/** What the studies share: trainings one after another, their predictions, and who says what together. */
+/** The common part of all studies: consecutive trainings, their predictions, and joint predictions over folds. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -10,9 +10,9 @@ import { readPredictions, writePredictions, type Predictions } from "../evaluate
 import { readTrainingRows } from "../run/training-rows.js";
 import { addChecksums, checkFile } from "../run/checksums.js";
 import { readRecord, RunError, runPaths } from "../run/folder.js";
-import { goOn, train } from "../tasks/train.js";
+import { checkResume, train } from "../tasks/train.js";
 import type { Ablation, Variant } from "./ablation-file.js";
-import type { Step } from "./steps.js";
+import type { Step } from "./study-steps.js";
 
 export interface StudyOptions extends TaskOptions {
   /** The file of the variants (loadAblation). */
@@ -21,21 +21,21 @@ export interface StudyOptions extends TaskOptions {
   data: string;
   /** Folder of the runs and of the table. */
   out: string;
-  /** Which part the table is about. Choose on val; read test once. Default val. */
+  /** The part that is scored. Choose on val; read test once. Default val. */
   part?: "val" | "test";
   command?: string;
 }
 
-/** Predictions of a trained step: its baselines, and its own method under the name "main". */
+/** Predictions of a trained step: its baselines, and its method under the name "main". */
 export interface Found {
   step: Step;
   all: Predictions[];
 }
 
-/** Beside the variants: models that look at no slice. */
+/** Baselines beside the variants, which use no slices. */
 const BASELINES = ["majority", "shortcut"];
 
-/** Makes the study's folder its own. One of an earlier version has no mark, but runs of these very steps. @throws FolderError */
+/** Marks the folder of the study. A folder of an earlier version has no mark, but contains runs of exactly these steps. @throws FolderError */
 export function claimStudy(out: string, steps: readonly Step[]): void {
   claimFolder(
     out,
@@ -44,7 +44,7 @@ export function claimStudy(out: string, steps: readonly Step[]): void {
   );
 }
 
-/** Trains what is not trained yet. @returns stopped: the same call goes on from there */
+/** Trains all steps that are not trained yet. @returns stopped: the same call continues from there */
 export async function trainSteps(
   steps: readonly Step[],
   data: string,
@@ -80,9 +80,13 @@ async function trainStep(
   if (begun) {
     const record = readRecord(run);
     if (record.splitHash !== split.hash)
-      throw new RunError(run, "was trained on another split than the data set has now", "Take another --out.");
+      throw new RunError(
+        run,
+        "was trained on a split other than the current one of the data set",
+        "Choose another --out.",
+      );
     if (record.status === "trained") {
-      goOn(run, { data, config })(); // refuses a file that has changed
+      checkResume(run, { data, config })(); // refuses a file that has changed
       return { status: "finished" };
     }
   }
@@ -98,14 +102,14 @@ async function trainStep(
   });
 }
 
-/** Of all steps on the part, after all are trained: nothing that comes later can learn from test. */
+/** Predictions of all steps on the part, after all are trained, so that no later training can depend on test. */
 export async function predictSteps(steps: readonly Step[], options: StudyOptions): Promise<Found[]> {
   const found: Found[] = [];
   for (const step of steps) found.push({ step, all: await predictionsOf(step, options.part ?? "val", options) });
   return found;
 }
 
-/** Of a run on the part, kept beside it: test is read once a run. */
+/** Predictions of a run on the part, stored with it: test is read once per run. */
 async function predictionsOf({ run }: Step, part: "val" | "test", options: StudyOptions): Promise<Predictions[]> {
   const file = join(run, `ablation-${part}.csv`);
   if (!existsSync(file)) {
@@ -118,11 +122,11 @@ async function predictionsOf({ run }: Step, part: "val" | "test", options: Study
     writePredictions(file, [...baselines, { ...main, model: "main" }]);
     addChecksums(run);
   }
-  checkFile(run, file, "Remove it, and give the same command again: the run is scored once more.");
+  checkFile(run, file, "Remove it and run the same command again to score the run once more.");
   return readPredictions(file);
 }
 
-/** The variants and the baselines, of each seed what all folds say together. */
+/** The joint predictions of all folds, for each seed of the variants and baselines. */
 export function methodsOf({ variants, seeds }: Ablation, found: readonly Found[]): Repeats[] {
   const together = (variant: Variant, seed: number) =>
     ensembleOf(found.filter(({ step }) => step.variant === variant && step.seed === seed).map(({ all }) => all));
@@ -136,12 +140,12 @@ export function methodsOf({ variants, seeds }: Ablation, found: readonly Found[]
       name,
       seeds: own.map((all) => named(all, "main", name)),
     })),
-    // They have no seed.
+    // Baselines have no seed.
     ...BASELINES.map((name) => ({ name, seeds: [named(methods[0]!.seeds[0]!, name, name)] })),
   ];
 }
 
-/** Minutes of training, mean over the runs; a slice stage that came from another run counts, as it would have been needed. */
+/** Minutes of training, mean over the runs; a slice stage that was reused from another run is included, because it would have been needed. */
 export function minutesOf(steps: readonly Step[]): number {
   const seconds = steps.map(({ run }) => {
     const file = runPaths(run).metrics;

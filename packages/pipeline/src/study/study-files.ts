@@ -2,7 +2,7 @@
 import { writeFileAtomic } from "../data/atomic.js";
 import { writePredictions, type Predictions } from "../evaluate/predictions.js";
 import { svgToPng } from "../page/drawing.js";
-import { latexOf, markdownOf } from "./blocks.js";
+import { latexOf, markdownOf } from "./render-blocks.js";
 import { studyPage, type StudyPage } from "./study-page.js";
 
 export type StudyFiles = Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string>;
@@ -11,12 +11,12 @@ interface Study extends Pick<StudyPage, "kind" | "title" | "blocks"> {
   /** Heading of the Markdown table. */
   heading: string;
   figure: StudyPage["figures"][number];
-  /** What the results file holds, as JSON. */
+  /** The content of the results file, as JSON. */
   results: unknown;
   predictions: readonly Predictions[];
 }
 
-/** @param at the path of a file by its ending */
+/** @param at gives the path of a file for its ending */
 export async function writeStudy(at: (ending: string) => string, study: Study): Promise<StudyFiles> {
   const { kind, title, heading, blocks, figure, results, predictions } = study;
   const files: StudyFiles = {

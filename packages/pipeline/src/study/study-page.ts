@@ -4,7 +4,7 @@ import { html, type Html } from "../page/html.js";
 import { renderPage } from "../page/page.js";
 import { notesBox } from "../report/sections/head.js";
 import { figure as drawn } from "../report/sections/shared.js";
-import { htmlOf, type Block } from "./blocks.js";
+import { htmlOf, type Block } from "./render-blocks.js";
 
 export interface StudyPage {
   /** "ablation", "learning curve" */
@@ -14,7 +14,7 @@ export interface StudyPage {
   figures: readonly Pick<Figure, "caption" | "svg">[];
 }
 
-/** A section a table; what stands before the first table is the lede, its figures come after it. */
+/** One section per table. The text before the first table is the lede, and the figures follow it. */
 export function studyPage({ kind, title, blocks, figures }: StudyPage): string {
   const texts = blocks.filter((block) => "text" in block);
   const notes = blocks.flatMap((block) => ("note" in block ? [block.note] : []));

@@ -9,7 +9,7 @@ import { claimFolder } from "../data/owned-folder.js";
 import { openDataset, type Dataset } from "../data/store.js";
 import { locationOf } from "../run/dataset-location.js";
 import { softwareVersions } from "../run/software-versions.js";
-import { splitsOf } from "../train/split-for.js";
+import { splitsOf } from "../train/choose-split.js";
 import { BaseConfig } from "./base-config.js";
 import { SweepError } from "./errors.js";
 import { checkSpace } from "./search.js";

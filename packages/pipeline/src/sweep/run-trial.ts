@@ -13,7 +13,7 @@ import { findDataset } from "../run/dataset-location.js";
 import { readTrainingRows } from "../run/training-rows.js";
 import { train, type TrainOptions } from "../tasks/train.js";
 import { isFinished } from "../train/checkpoint.js";
-import { splitFor } from "../train/split-for.js";
+import { splitFor } from "../train/choose-split.js";
 import { SweepError } from "./errors.js";
 import { metricsOf } from "./objective.js";
 import { loadSweepFile } from "./sweep-file.js";

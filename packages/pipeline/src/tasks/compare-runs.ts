@@ -23,13 +23,13 @@ import { compareFolds, type FoldComparison, type FoldMember } from "../evaluate/
 import type { RunComparison } from "../evaluate/compare/comparison.js";
 
 export interface CompareOptions {
-  /** Folders of runs or groups that `evaluate` has scored; two at least. */
+  /** Folders of at least two runs or groups that `evaluate` has scored. */
   runs: readonly string[];
   /** Folder for table, figure and page. */
   out: string;
-  /** The model of each run that is compared; default the one that each run is about. */
+  /** The model of each run to compare; default: the main model of each run. */
   model?: string;
-  /** The metric that the differences are drawn of; default balanced accuracy. Name it before looking. */
+  /** The metric whose differences are plotted; default balanced accuracy. Choose it before you look at the results. */
   metric?: MetricName;
   /** Default 2000. */
   resamples?: number;
@@ -46,9 +46,9 @@ interface Scored {
   name: string;
   folder: string;
   run: Pick<MetricsFile["run"], "classes" | "seed" | "ordinal" | "dataset" | "splitHash" | "labelsShuffled">;
-  /** Of a group: what its members say together. */
+  /** For a group: the joint predictions of its members. */
   predictions: Predictions;
-  /** Of a cross-validation whose members have different test parts; else null. */
+  /** For a cross-validation whose members have different test sets; otherwise null. */
   folds: FoldMember[] | null;
 }
 
@@ -120,10 +120,13 @@ function testPredictions(file: string, model: string): Predictions {
   const all = readPredictions(file).filter(({ part }) => part === "test");
   const predictions = all.find((one) => one.model === model);
   if (predictions !== undefined) return predictions;
-  throw new PredictionsError(`holds no model ${model} on test; it has ${all.map((one) => one.model).join(", ")}`, file);
+  throw new PredictionsError(
+    `has no model ${model} on test; its models are ${all.map((predictions) => predictions.model).join(", ")}`,
+    file,
+  );
 }
 
-/** Runs by their name; where two share it, by their folder too. */
+/** The names of the runs; if two are equal, with their folders. */
 function named(scored: Scored[]): Scored[] {
   const count = (name: string) => scored.filter((one) => one.name === name).length;
   const byFolder = scored.map((one) => (count(one.name) > 1 ? { ...one, name: basename(one.folder) } : one));
@@ -131,11 +134,11 @@ function named(scored: Scored[]): Scored[] {
   return unique ? byFolder : byFolder.map((one) => ({ ...one, name: one.folder }));
 }
 
-/** @throws PredictionsError that says what differs */
+/** @throws PredictionsError that states what differs */
 function checkSameTest(first: Scored, other: Scored): void {
   const pair = `${first.folder} and ${other.folder} cannot be compared`;
   const [a, b] = [first.run.classes, other.run.classes];
-  // Other names of the same classes do no harm: the labels of all volumes are compared below.
+  // Different names for the same classes are allowed: the labels of all volumes are compared below.
   if (a.length !== b.length)
     throw new PredictionsError(`${pair}: the classes are ${a.join(", ")} in one, ${b.join(", ")} in the other`);
   const rowOf = new Map(other.predictions.ids.map((id, i) => [id, i]));
@@ -168,7 +171,7 @@ function notesOf(scored: readonly Scored[], folds: FoldComparison | null): strin
   const classes = ({ classes: names }: Scored["run"]) => names.join(", ");
   const renamed = scored.filter(({ run }) => classes(run) !== classes(scored[0]!.run));
   return [
-    `Choosing the best of ${scored.length} runs by this table makes its score too good: choose on val, or confirm on new data.`,
+    `Choosing the best of ${scored.length} runs by this table makes its score too optimistic: choose on val, or confirm on new data.`,
     ...renamed.map(
       ({ name, run }) =>
         `${name} calls its classes ${classes(run)}: they are matched by their order, and every test volume has the same label in both.`,
@@ -176,17 +179,17 @@ function notesOf(scored: readonly Scored[], folds: FoldComparison | null): strin
     ...(folds === null
       ? []
       : [
-          "Two tests answer two questions. The paired test over subjects takes the trained models as they are; the corrected t-test over folds asks whether the recipes differ, whatever subjects they are trained on. Name the one that counts before looking.",
+          "Two tests answer two questions. The paired test over subjects compares the trained models themselves; the corrected t-test over folds asks whether the configurations differ, whatever subjects they are trained on. Choose the one that counts before you look at the results.",
         ]),
     ...(differing((run) => run.dataset.hash)
       ? [
-          "The runs see differently prepared data: ids, subjects and labels of the test volumes agree, their voxels need not.",
+          "The runs use differently prepared data: ids, subjects and labels of the test volumes agree, but their voxels may differ.",
         ]
       : []),
     ...(differing((run) => run.splitHash)
-      ? ["The runs have different splits with the same test part: they were not trained on the same subjects."]
+      ? ["The runs have different splits with the same test set: they were not trained on the same subjects."]
       : []),
-    ...shuffled.map((name) => `${name} is a control that was trained on shuffled labels.`),
+    ...shuffled.map((name) => `${name} is a control that was trained with shuffled labels.`),
   ];
 }
 

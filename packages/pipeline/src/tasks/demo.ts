@@ -13,11 +13,11 @@ import { writeSplit } from "../data/split/split.js";
 import { evaluate, type EvaluateResult } from "./evaluate.js";
 import { train } from "./train.js";
 
-/** Subjects of the rarest class: fewer, and a test part holds too few of it to say anything. */
+/** The smallest number of subjects of the rarest class: with fewer, the test set has too few of them to be informative. */
 const FEWEST = 34;
 
 export interface DemoOptions extends TaskOptions {
-  /** Folder for scans, data set and run; what an earlier demo left there is replaced. */
+  /** Folder for scans, data set and run; the files of an earlier demo are replaced. */
   out: string;
   /** Default 240. */
   subjects?: number;
@@ -32,19 +32,19 @@ export interface DemoResult extends EvaluateResult {
   seconds: number;
 }
 
-/** Stopped with a run that can go on; before that there is nothing to keep, and the signal's own reason is thrown. */
+/** The demo was stopped with a run that can be resumed. Before there is a run, the reason of the signal is thrown instead. */
 export class DemoStopped extends Error {
   override readonly name = "AbortError";
   constructor(
     readonly run: string,
-    /** True where only the evaluation is missing. */
+    /** True if only the evaluation is missing. */
     readonly trained: boolean,
   ) {
     super(`${run}: stopped and saved`);
   }
 }
 
-/** @throws DemoStopped, FolderError if `out` holds somebody else's scans, data or run   @throws the signal's reason */
+/** @throws DemoStopped, FolderError if `out` holds scans, data or a run that a demo did not create   @throws the signal's reason */
 export function runDemo(options: DemoOptions): Promise<DemoResult> {
   return inOneSession(options, runDemoInSession);
 }
@@ -83,7 +83,7 @@ async function runDemoInSession(options: DemoOptions): Promise<DemoResult> {
   }
 }
 
-/** Demos of earlier versions left a mark of their own, and scans without one. */
+/** Demos of earlier versions used another mark, and their scans had none. */
 function claim(out: string): void {
   const isOld = existsSync(join(out, ".slicestack-demo"));
   claimFolder(out, "demo", isOld);

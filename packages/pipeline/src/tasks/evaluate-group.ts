@@ -1,4 +1,4 @@
-/** Scores a group of runs: each member, mean and SD over the members, and what they say together. */
+/** Scores a group of runs: each member, mean and SD over the members, and their joint predictions. */
 import { mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type MetricName, metricSpread, type RunSpread } from "@slicestack/stats";
@@ -70,7 +70,7 @@ export interface EvaluateGroupOptions
 
 export interface GroupEvaluation {
   group: string;
-  /** Members and their spread, then all together, as text. */
+  /** The members with their spread and their joint scores, as text. */
   table: string;
   /** Path of the report. */
   report: string;
@@ -82,14 +82,14 @@ interface EvaluatedMember {
   opened: OpenRun;
   result: EvaluateResult;
   predictions: Predictions[];
-  /** Its test part, or the volumes of the other data set. */
+  /** Its test set, or the volumes of the other data set. */
   scored: TaskVolume[];
   /** The data set of those volumes. */
   dataset: Dataset;
 }
 
 /**
- * Evaluates every member as `evaluate` does, in its own folder, then all of them together in the group's.
+ * Evaluates every member as `evaluate` does, in its folder, then all of them together in the folder of the group.
  * @throws RunError if a member is not trained, or is not of this group; PredictionsError; and all that `evaluate` throws
  */
 export function evaluateGroup(options: EvaluateGroupOptions): Promise<GroupEvaluation> {
@@ -197,7 +197,7 @@ function memberMetrics({ member, opened, scored, result: { metrics } }: Evaluate
   };
 }
 
-/** Groups with the same splits have the same; of one split, that of its runs. */
+/** The same for all groups with the same splits; for a single split, the hash of its runs. */
 function groupSplitHash(members: readonly EvaluatedMember[]): string {
   const splits = new Map(members.map(({ opened: { split } }) => [split.hash, split]));
   return splits.size === 1 ? [...splits.keys()][0]! : splitsHash([...splits.values()]);
@@ -209,7 +209,7 @@ function comparisons(test: readonly Predictions[], mainModel: string, options: S
   return others.map((other) => compareModels(main, other, options));
 }
 
-/** Training curves and slices are in each member's own report. */
+/** Training curves and slices are in the report of each member. */
 function drawFigures({ test, differences, curves, subgroups }: GroupMetrics, mainModel: string): Promise<Figure[]> {
   const main = test.filter(({ model }) => model === mainModel);
   const informed = test.filter(({ model }) => model !== "majority");
@@ -249,7 +249,7 @@ async function evaluateMember(
   return { member, opened, result, predictions, scored: volumes, dataset };
 }
 
-/** As takeMovedData, for the group and all its members. */
+/** Like takeMovedData, for the group and all its members. */
 function takeMovedGroup(group: string, data: string): boolean {
   const record = readGroup(group);
   if (!isMoved(group, record.dataset, data)) return false;
@@ -258,13 +258,13 @@ function takeMovedGroup(group: string, data: string): boolean {
   return true;
 }
 
-/** Nothing is scored before all members are there and belong together. */
+/** Checks before scoring that all members exist and belong together. */
 function checkMembers(group: string, record: GroupRecord): void {
   const begun = readGroupConfig(group, record);
   for (const member of record.members) {
     const run = groupPaths(group).member(member);
     if (member.status !== "trained")
-      throw new RunError(run, "is not trained to its end", `Go on with: slicestack train --resume ${pathWord(group)}`);
+      throw new RunError(run, "is not fully trained", `To continue: slicestack train --resume ${pathWord(group)}`);
     const opened = openRun(run);
     const recipe = withoutDefaultWindow(opened.config, begun);
     const differs =
@@ -278,7 +278,7 @@ function checkMembers(group: string, record: GroupRecord): void {
     if (differs !== null)
       throw new RunError(
         run,
-        `has another ${differs} than the group began with`,
+        `has a ${differs} other than the one that the group began with`,
         "Put the old one back, or train the group again.",
       );
   }
@@ -294,7 +294,7 @@ function spreadOf(members: readonly EvaluatedMember[], part: "test" | "val"): By
   return Object.fromEntries(models.map((model) => [model, metricSpread(values.map((one) => one[model]!))]));
 }
 
-/** Subjects and volumes of each part: of the one split, or of each fold. */
+/** Subjects and volumes of each part of the split, or of each fold. */
 function partsOf(members: readonly EvaluatedMember[]): PartCounts[] {
   const rows = (volumes: readonly TaskVolume[]) => volumes.map(({ subject, label }) => ({ subject, label }));
   const seen = new Map(members.map((one) => [one.member.splitHash, one]));

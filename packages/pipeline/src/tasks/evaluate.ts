@@ -1,4 +1,4 @@
-/** Scores a run on its test part (or on another data set, or as published on val) and writes predictions, metrics, tables and the report. */
+/** Scores a run on its test set (or on another data set, or on val as published) and writes predictions, metrics, tables and the report. */
 import { usePluginsOf } from "../models/spec-file.js";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -45,19 +45,19 @@ export interface EvaluateOptions extends TaskOptions {
   run: string;
   /** Another prepared data set, for external validation; an imported checkpoint needs one. */
   data?: string;
-  /** Of the other data set's split; default all of its volumes. */
+  /** A part of the other data set's split; default: all of its volumes. */
   part?: OtherData["part"];
-  /** Class name of the other data set → class of the task, "" = leave out; where they have other names. */
+  /** Class names of the other data set → classes of the task, if the names differ; "" excludes a class. */
   mapClasses?: Record<string, string>;
-  /** clean (default): chosen on val, scored on test. paper: chosen and scored on val, as published; test stays unread. */
+  /** clean (default): chosen on val, scored on test. paper: chosen and scored on val, as published; test is not read. */
   protocol?: Protocol;
-  /** Columns of subjects.csv whose groups are scored apart; default those named site, scanner, sex, age and the like. */
+  /** Columns of subjects.csv whose groups are scored separately; default: those named site, scanner, sex, age and similar. */
   subgroups?: readonly string[];
-  /** Columns of numbers (a size, an age) that a logistic regression baseline is made of. */
+  /** Numeric columns (a size, an age) for a logistic regression baseline. */
   baseline?: readonly string[];
   /** false: no picture of a scan in the report. Default true. */
   images?: boolean;
-  /** Of the bootstrap and of permutation tests; default 2000. */
+  /** Resamples of the bootstrap and of permutation tests; default 2000. */
   resamples?: number;
   command?: string;
 }
@@ -68,7 +68,7 @@ export interface EvaluateResult {
   table: string;
   /** Path of the report. */
   report: string;
-  /** What stands in metrics.json. */
+  /** The content of metrics.json. */
   metrics: MetricsFile;
   cost: CostReport;
 }
@@ -83,7 +83,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   if (protocol === "paper" && data !== undefined)
     throw new RangeOfParameterError("protocol", "clean, where another data set is scored", "paper");
   await usePluginsOf(run);
-  // After a move: the run's own data set, and not another one.
+  // It is the data set of the run that was moved, not another one.
   const isOwn = data !== undefined && otherPart === "all" && takeMovedData(run, data);
   const other = data === undefined || isOwn ? null : { directory: resolve(data), part: otherPart, mapClasses };
   const found = openTestPart(run, other);
@@ -92,14 +92,14 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   checkTrained(opened, run);
   const parts = scoredParts(found, protocol);
   const scored = parts.at(-1)!;
-  // Columns that are not there are refused before anything is computed, or read.
+  // Missing columns are refused before anything is computed or read.
   const subgroups = subgroupColumns(scored.table, scored.volumes, options.subgroups);
   const baselines = baselinePredictions(opened, parts, baselineOptions(opened, parts, options));
 
   checkFile(
     run,
     runPaths(run).metrics,
-    "Put the old file back, or train the run again: it holds the training's numbers.",
+    "Put the old file back, or train the run again: the file contains the numbers of the training.",
   );
   refuseUnwritable(run, "folder");
   const isOwnTest = external === null && protocol === "clean";
@@ -117,7 +117,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     job,
     taskOptionsOf(options),
   ).finally(() => signal?.throwIfAborted());
-  // Only the run's own test part can be used up; from here on its scores exist.
+  // Only the test set of the run can be used up; from now on its scores exist.
   const command = options.command ?? "evaluate() of @slicestack/pipeline";
   const ledger = isOwnTest ? await noteTestRead(run, stagesOf(opened.config), command) : readLedger(run);
 
@@ -163,11 +163,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };
 }
 
-/** Best weights are there from the first epoch on. */
+/** Best weights exist after the first epoch. */
 function unfinishedNote({ record }: OpenRun, run: string): string[] {
   if (record.status === "trained") return [];
   const problem = "The training of this run has not ended: the weights that were scored are the best so far.";
-  return [`${problem} To go on: slicestack train --resume ${pathWord(run)}`];
+  return [`${problem} To continue: slicestack train --resume ${pathWord(run)}`];
 }
 
 const NO_PICTURES: Pictures = { examples: [], failures: new Map() };
@@ -191,7 +191,7 @@ function settingsOf({ config, task }: OpenRun, { resamples }: EvaluateOptions): 
   return resamples === undefined ? settings : { ...settings, resamples };
 }
 
-/** What is scored otherwise than cleanly on the run's own test part lies apart from what is. */
+/** Only the clean scores on the run's test set are written into the run folder itself; all others go to subfolders. */
 function outputFolder(
   run: string,
   external: Dataset | null,

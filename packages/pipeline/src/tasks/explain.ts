@@ -1,4 +1,4 @@
-/** Explains volumes of a run: maps in the space of their scans, what each slice counts, and whether the maps can be trusted. */
+/** Explains volumes of a run: maps in the space of their scans, the contribution of each slice, and checks of the maps. */
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
 import { runJob } from "../engine/session.js";
@@ -26,18 +26,18 @@ import type { ExplainResult } from "../explain/explain-result.js";
 export interface ExplainOptions extends TaskOptions {
   /** Run folder. */
   run: string;
-  /** Folder of all that is written: a new one, or one of such pictures, in which files of the same names are replaced. */
+  /** The output folder: a new one, or one from an earlier call, in which files with the same names are replaced. */
   out: string;
   /** Volumes by id, or all volumes of subjects; default: of `part`, spread over the classes. */
   ids?: readonly string[];
   /** Default test. */
   part?: Part;
-  /** Volumes that are explained where no ids are given; default 10. */
+  /** The number of volumes if no ids are given; default 10. */
   count?: number;
-  /** Class by name; default: the predicted one of each volume. */
+  /** The explained class by name; default: the predicted class of each volume. */
   target?: string;
   kinds?: readonly MapKind[];
-  /** Of Grad-CAM, by the model's name; default: see targetLayer. */
+  /** The layer for Grad-CAM by its name in the model; default: see targetLayer. */
   layer?: string;
   /** Default air. */
   baseline?: BaselineKind;
@@ -51,11 +51,11 @@ export interface ExplainOptions extends TaskOptions {
 }
 
 const DEFAULTS = { count: 10, steps: 32, slices: 12, baseline: "air" as BaselineKind };
-/** Deletion and insertion in so many parts, beside so many random orders a volume. */
+/** The number of steps of deletion and insertion, and of random orders per volume for comparison. */
 const CHECK = { steps: 10, draws: 3 };
 
 /**
- * An abort of the signal ends after the pass through the model that is under way; the volumes before are written, explain.json
+ * An abort of the signal ends after the current pass through the model; the volumes before it are written, explain.json
  * is not.
  * @throws ExplainError, FolderError, RunError, DatasetError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
@@ -76,7 +76,7 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
     onEvent: (event) => writer.add(event as ExplainEvent),
   })
     .catch(async (error: unknown) => {
-      await writer.finished(); // what could not be written is why it ended
+      await writer.finished(); // a file that could not be written caused the end
       throw error;
     })
     .finally(() => signal?.throwIfAborted());
@@ -129,8 +129,8 @@ function chosenVolumes({ task, dataset }: OpenRun, options: ExplainOptions): rea
   if (ids === undefined) {
     const volumes = task.parts[part];
     if (volumes.length === 0)
-      throw new ExplainError(`the run has no volumes in its ${part} part`, "Name others with --id.");
-    // Ordered by class, so that what is taken at even distances has each class in its share.
+      throw new ExplainError(`the run has no volumes in its ${part} part`, "Name other volumes with --id.");
+    // Ordered by class, so that evenly spaced volumes represent each class in proportion.
     return spreadOver(
       [...volumes].sort((a, b) => a.label - b.label),
       count,
@@ -161,14 +161,14 @@ class Writer {
     private readonly opened: OpenRun,
     private readonly out: string,
     private readonly slices: number,
-    /** Told where something cannot be written: what is computed after that would be lost too. */
+    /** Called if a file cannot be written: later results would be lost, too. */
     private readonly failed: AbortController,
   ) {}
 
   add(event: ExplainEvent): void {
     this.#subjects.push(event.explained);
     this.#queue = this.#queue.then(() => this.#volume(event));
-    // It is awaited at the end; until then nobody else listens.
+    // It is awaited at the end; until then nothing else handles its error.
     this.#queue.catch(() => this.failed.abort());
   }
 
@@ -193,7 +193,7 @@ class Writer {
     const { dataset, task } = this.opened;
     const { height, width } = dataset.info;
     const stored = storedVolume(dataset, { ...volume, label: explained.label });
-    const placed = volume.unit === "HU"; // arrays say nothing of sides
+    const placed = volume.unit === "HU"; // arrays do not define sides
     for (const kind of MAP_KINDS) {
       const map = maps[kind];
       if (map === undefined) continue;
@@ -214,7 +214,7 @@ class Writer {
         map,
         isSigned: kind === "ig",
         target,
-        unit: kind === "ig" ? "log-odds a voxel" : "no unit",
+        unit: kind === "ig" ? "log-odds per voxel" : "no unit",
         slices: explained.slices,
         window: windowOf(this.opened),
         count: this.slices,
@@ -231,12 +231,12 @@ function titleOf(
   names: readonly string[],
 ): string {
   const percent = (c: number) => `${((probabilities[c] ?? 0) * 100).toFixed(0)} %`;
-  const said = `predicted ${names[predicted]!} (${percent(predicted)}), true class ${names[label]!}`;
+  const prediction = `predicted ${names[predicted]!} (${percent(predicted)}), true class ${names[label]!}`;
   const asked = target === predicted ? "" : ` · explained: ${names[target]!} (${percent(target)})`;
-  return `${id} · ${titled(MAP_NAMES[kind])} · ${said}${asked}`;
+  return `${id} · ${titled(MAP_NAMES[kind])} · ${prediction}${asked}`;
 }
 
-/** The model's own: what lies beyond it the model does not see either. */
+/** The window of the model, beyond which it does not see any values. */
 function windowText(opened: OpenRun, unit: TaskVolume["unit"]): string {
   const [low, high] = windowOf(opened);
   const first = opened.config.transform.windows === null ? "" : "first ";

@@ -1,4 +1,4 @@
-/** A checkpoint from elsewhere becomes a run folder, which evaluation reads as one that was trained here. */
+/** Turns a checkpoint from elsewhere into a run folder, which can be evaluated like one that was trained here. */
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { noGrad, scope, type Tensor } from "@slicestack/torch";
@@ -10,7 +10,7 @@ import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import { modelText } from "../models/describe-weights.js";
-import { checkRecorded, writeRecorded } from "../weights/recorded.js";
+import { checkRecorded, writeRecorded } from "../weights/recorded-hash.js";
 import { readWeights } from "../weights/weights.js";
 import { loadInto } from "../models/load-weights.js";
 import { createHeadFor, createSliceModel, createVolumeModel } from "../models/create-by-name.js";
@@ -21,9 +21,9 @@ import { recognise, type Recognised } from "../models/recognise.js";
 import { settingsOf, type Given, type Settings } from "../models/imported-settings.js";
 
 export interface ImportOptions extends Given {
-  /** safetensors, .pth or .pt: of the published code, of torchvision's ResNets, or of a run. Nothing of it is run. */
+  /** safetensors, .pth or .pt: of the published code, of torchvision's ResNets, or of a run. No code in it is executed. */
   checkpoint: string;
-  /** Run folder, made here. */
+  /** The run folder, which is created here. */
   out: string;
   /** The command that the report shows. */
   command?: string;
@@ -32,16 +32,16 @@ export interface ImportOptions extends Given {
 export interface ImportResult {
   /** The run folder. */
   run: string;
-  /** What the file is, in words. */
+  /** A description of the file. */
   model: string;
   classes: number;
-  /** Choices made, in sentences for the user. */
+  /** Choices that were made, in sentences for the user. */
   notes: string[];
 }
 
 /**
  * Nothing is written unless the whole checkpoint fits.
- * @throws CheckpointError (damaged, of no known model, of another than the configuration's, missing or unexpected names),
+ * @throws CheckpointError (damaged, an unknown model, a model other than the configured one, missing or unexpected names),
  * ConfigError, ModelError (a size that does not fit), RunError (`out` is a run), FolderError (it holds something else), LibtorchNotFoundError
  */
 export function importCheckpoint(options: ImportOptions): ImportResult {
@@ -83,12 +83,12 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
   });
 }
 
-/** Each stage's weights, by the names and types of our models, which they were loaded into. */
+/** The weights of each stage, with the names and types of the models that they were loaded into. */
 function loadedStages(file: string, found: Recognised, settings: Settings): Map<StageName, Map<string, Tensor>> {
   const { config, classes } = settings;
   const stages = new Map<StageName, Map<string, Tensor>>();
   const load = (stage: StageName, model: Module, tensors: ReadonlyMap<string, Tensor>) => {
-    loadInto(model, tensors, file, `The configuration asks for ${wanted(config)}.`);
+    loadInto(model, tensors, file, `The configuration expects ${wanted(config)}.`);
     stages.set(stage, new Map([...model.stateDict()].map(([name, tensor]) => [name, noGrad(() => tensor.clone())])));
   };
   if (found.slice === null) {

@@ -29,8 +29,8 @@ import {
 import { specOfTraining } from "../models/spec-of-training.js";
 import { recordLocation, openRun } from "../run/open-run.js";
 import { locationOf } from "../run/dataset-location.js";
-import { foldsOf, splitFor } from "../train/split-for.js";
-import { ofGroup, orMoved } from "../train/moved.js";
+import { foldsOf, splitFor } from "../train/choose-split.js";
+import { ofGroup, movedOr } from "../train/moved-error.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
 import { checkInitFrom } from "../train/init-from.js";
 import {
@@ -45,9 +45,9 @@ import {
 import { alone } from "../train/world.js";
 
 export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
-  /** all: a run for each fold of the data set's split. A number, counted from 0: that fold alone. Default: the one split. */
+  /** all: a run for each fold of the data set's split. A number, counted from 0: only that fold. Default: the only split. */
   fold?: number | "all";
-  /** How many seeds, from that of the configuration on. Left out: that one alone. */
+  /** The number of seeds, starting with that of the configuration. Default: only that seed. */
   seeds?: number;
 }
 
@@ -55,19 +55,19 @@ export interface GroupResult {
   /** The group folder. */
   group: string;
   status: "finished" | "stopped";
-  /** Those that are trained, with the validation scores of those that were trained now. */
+  /** The trained members, with the validation scores of those that this call trained. */
   members: { name: string; run: string; best: TrainResult["best"] | null }[];
 }
 
 /**
- * Trains every member in a run folder of its own below `out`, in the order of group.json. With `resume` the finished ones are
- * passed over and the torn one goes on. An abort of the signal ends after the current step, with everything saved.
+ * Trains every member in a run folder inside `out`, in the order of group.json. With `resume`, finished members are
+ * skipped and an unfinished one continues. An abort of the signal ends after the current step, with everything saved.
  * Several processes (`world`) train each member together.
- * @throws RunError, SplitError (no folds, with the command that makes them), and all that `train` throws
+ * @throws RunError, SplitError (no folds, with the command that creates them), and all that `train` throws
  */
 export function trainGroup(options: GroupOptions): Promise<GroupResult> {
   const { world = alone } = options;
-  // Processes that train together meet anew in each member: there every member has a session of its own.
+  // Processes that train together form a new group for each member, so that every member needs a new session.
   return world.worldSize > 1 ? trainGroupInSession(options) : inOneSession(options, trainGroupInSession);
 }
 
@@ -75,9 +75,9 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
   const { world = alone, config, stage = "all" } = options;
   checkStage(config, stage, options.resume !== true);
   const out = resolve(options.out);
-  // The other processes leave all files to the first one, and wait for it in each member.
+  // Only the first process writes files; the others wait for it in each member.
   if (world.rank > 0) return trainMembers(out, memberPlans(out, options), options, () => undefined);
-  const begin = options.resume === true ? goOn(out, options) : await plan(out, options);
+  const begin = options.resume === true ? resumeGroup(out, options) : await plan(out, options);
   mkdirSync(out, { recursive: true });
   using _lock = FolderLock.take(out, { takeOver: options.takeOver ?? false });
   removeTemporaries(out);
@@ -92,26 +92,26 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
   keep({ status: "training" });
   const result = await trainMembers(out, members, options, keepMember).catch((error: unknown) => {
     noteEnd(out, current);
-    throw orMoved(ofGroup(error, out), groupPaths(out).record);
+    throw movedOr(ofGroup(error, out), groupPaths(out).record);
   });
   const isTrained = current.members.every(({ status }) => status === "trained");
   keep({ status: result.status === "finished" && isTrained ? "trained" : "stopped" });
   return result;
 }
 
-/** A member that fails on its way ends the group, as a stop does. */
+/** A member that fails ends the group, as a stop does. */
 function noteEnd(group: string, record: GroupRecord): void {
   const ended = (member: Member): Member => (member.status === "training" ? { ...member, status: "stopped" } : member);
   try {
     writeGroup(group, { ...record, status: "stopped", members: record.members.map(ended) });
   } catch {
-    // The disk may be full: what failed before says more.
+    // The disk may be full: the earlier error tells more.
   }
 }
 
 interface MemberPlan {
   member: Member;
-  /** Of the first process alone. */
+  /** Runs in the first process only. */
   split?: Split;
 }
 
@@ -175,13 +175,13 @@ function trainMember(
   });
 }
 
-/** A member's report under its name. */
+/** Adds the name of the member to a report. */
 function inMember(name: string, { epoch, ...progress }: Progress): Progress {
   const row = epoch === undefined ? {} : { epoch: { ...epoch, stage: `${name} ${epoch.stage}` } };
   return { ...progress, ...row, stage: `${name} ${progress.stage}` };
 }
 
-/** What a process other than the first needs to know: which members are still to train, by group.json or as it will be written. */
+/** What a process other than the first needs: the members that remain to be trained, from group.json or as it will be written. */
 function memberPlans(out: string, options: GroupOptions): MemberPlan[] {
   const members =
     isGroup(out) && options.overwrite !== true
@@ -190,11 +190,11 @@ function memberPlans(out: string, options: GroupOptions): MemberPlan[] {
   return members.map((member) => ({ member }));
 }
 
-/** All folds of the split, which are kept together even where one alone is trained. */
+/** All folds of the split, which are stored together even if only one is trained. */
 function splitsOfGroup(dataset: Dataset, { config, fold }: GroupOptions): Split[] {
   if (fold === undefined) return [splitFor(dataset, config)];
   const folds = foldsOf(dataset, fold);
-  if (fold !== "all") splitFor(dataset, config, fold); // refuses one that is not there
+  if (fold !== "all") splitFor(dataset, config, fold); // refuses a fold that does not exist
   return folds;
 }
 
@@ -211,7 +211,7 @@ function membersOf(splits: readonly Split[], { fold, seeds, config }: GroupOptio
   );
 }
 
-/** Everything that can be refused, before anything is written. @returns what writes it */
+/** Checks everything before anything is written. @returns a function that writes the group */
 async function plan(out: string, options: GroupOptions): Promise<() => GroupRecord> {
   const { config, data, command = "trainGroup() of @slicestack/pipeline", overwrite = false, world = alone } = options;
   const refuse = () => (overwrite ? refuseIrreplaceable(out, "group") : refuseTaken(out, "group"));
@@ -224,7 +224,7 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   checkInitFrom(config);
   const tasks = splits.map((split) => checkedTask(out, config, dataset, split, world.worldSize));
   const pretrained = await pretrainedFile(config, taskOptionsOf(options));
-  // Each member looks once more at its own start.
+  // Each member checks its start once more.
   const [split, task] = [splits[0]!, tasks[0]!];
   const spec = specOfTraining({ config, dataset, task, split });
   await checkStarts({ config, spec, dataset, split, trainsSlices: true, pretrained, world });
@@ -252,19 +252,19 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
   };
 }
 
-/** A group goes on as it began: the same recipe, folds and seeds. Its data set may have moved. */
-function goOn(out: string, options: GroupOptions): () => GroupRecord {
+/** A group continues with the same configuration, folds and seeds. Its data set may have moved. */
+function resumeGroup(out: string, options: GroupOptions): () => GroupRecord {
   const record = readGroup(out);
   const begun = readGroupConfig(out, record);
   const changed = configDifferences(begun, { ...options.config, relaunch: begun.relaunch });
-  const remedy = "Go on without these settings, or train a new group with another --out.";
+  const remedy = "Continue without these settings, or train a new group with another --out.";
   if (changed.length > 0) throw new RunError(out, `began with another configuration (${changed.join("; ")})`, remedy);
   const splits = groupSplits(out, record);
   if (options.fold !== undefined || options.seeds !== undefined) {
     const asked = membersOf(splits, options);
     const names = (members: readonly Member[]) => members.map(({ name }) => name).join();
     if (names(asked) !== names(record.members))
-      throw new RunError(out, `was begun with ${groupWords(record.members)}, here ${groupWords(asked)}`, remedy);
+      throw new RunError(out, `was begun with ${groupWords(record.members)}, received ${groupWords(asked)}`, remedy);
   }
   const dataset = openDataset(options.data);
   const { directory, info } = dataset;
@@ -274,6 +274,6 @@ function goOn(out: string, options: GroupOptions): () => GroupRecord {
       `was started on data set ${record.dataset.hash.slice(0, 12)}, ${directory} is ${info.hash.slice(0, 12)}`,
       "Give the data set of the group with --data, or start a new group.",
     );
-  // As it is by then: another process may have trained members before the folder was free.
+  // Read again then: another process may have trained members before the folder was free.
   return () => ({ ...readGroup(out), dataset: locationOf(out, dataset) });
 }

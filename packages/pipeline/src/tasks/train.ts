@@ -1,4 +1,4 @@
-/** Starts or goes on with a run: its folder on this thread, the training in a worker. */
+/** Starts or resumes a run: this thread manages its folder, a worker trains. */
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathWord } from "../command-line.js";
@@ -35,10 +35,10 @@ import type { StartCheck } from "../train/check-start.js";
 import { classWarnings } from "../train/class-warnings.js";
 import { checkInitFrom } from "../train/init-from.js";
 import type { EpochRow } from "../train/metrics-log.js";
-import { orMoved } from "../train/moved.js";
+import { movedOr } from "../train/moved-error.js";
 import { planSliceStage } from "../train/slice-from.js";
 import { logEpochs } from "../train/log/wandb.js";
-import { splitFor } from "../train/split-for.js";
+import { splitFor } from "../train/choose-split.js";
 import { checkStages } from "../train/stage-checks.js";
 import type { TrainJob, TrainOutcome } from "../train/train-job.js";
 import { alone, type World } from "../train/world.js";
@@ -47,33 +47,33 @@ export interface TrainOptions extends TaskOptions {
   config: RunConfig;
   /** Folder of a prepared data set. */
   data: string;
-  /** Run folder: made here, or gone on in with `resume`, which needs the configuration that it began with. */
+  /** The run folder: created here, or continued with `resume`, which needs the configuration that the run began with. */
   out: string;
   /** Default all. */
   stage?: StageName | "all";
   resume?: boolean;
   /** Which fold of the data set's split, counted from 0; needed if the split has several. */
   fold?: number;
-  /** A finished run with the same slice stage, on these training volumes or more: it is taken from there, not trained again. */
+  /** A finished run with the same slice stage, on these training volumes or more: it is reused instead of being trained again. */
   sliceFrom?: string;
-  /** A split of the caller's own, in place of the data set's. */
+  /** A split that replaces that of the data set. */
   split?: Split;
-  /** The processes that train together (resolveWorld); the first one keeps the folder. Default: this one alone. */
+  /** The processes that train together (resolveWorld); the first one manages the folder. Default: this process alone. */
   world?: World;
   /**
-   * Replaces the run or group that the folder holds, once nothing can be refused any more. Default false: it is refused.
+   * Replaces the run or group in the folder once all checks have passed. Default false: it is refused.
    * A folder that holds anything else is never replaced.
    */
   overwrite?: boolean;
-  /** Keeps the states of finished stages, which nothing needs but a look at them: they take three times the weights' space. */
+  /** Keeps the states of finished stages for inspection; they take three times the space of the weights. */
   keepStates?: boolean;
-  /** Takes the folder from a process that cannot be seen from here, as on a node that is gone. Default false. */
+  /** Takes the folder over from a process that cannot be seen from here, such as on a lost node. Default false. */
   takeOver?: boolean;
   /** Seconds between checkpoints within an epoch; default 600. */
   saveSeconds?: number;
-  /** The run folder is there, and the training begins: nothing can be refused by now. */
+  /** Called when the run folder exists and training begins, after all checks. */
   onBegin?: () => void;
-  /** Each epoch's row of metrics.jsonl. */
+  /** Called with the metrics.jsonl row of each epoch. */
   onEpoch?: (row: EpochRow) => void;
   /** The command that the report shows. */
   command?: string;
@@ -120,12 +120,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   };
   if (!isFirst) return { run, ...(await inWorker(job, options)) };
 
-  // Weights that cannot be had leave no run behind.
+  // If weights cannot be downloaded, no run is created.
   const hasSliceStage = options.sliceFrom !== undefined || (resume && (isBegun(run, "slice") || isTaken(run)));
   const needsNone = hasSliceStage || stage === "volume" || stage === "fine_tune";
   const pretrained = needsNone ? null : await pretrainedFile(config, taskOptionsOf(options));
   const dataset = openDataset(data);
-  const begin = resume ? goOn(run, options) : await planRun(run, dataset, options, pretrained);
+  const begin = resume ? checkResume(run, options) : await planRun(run, dataset, options, pretrained);
   if (resume) checkEarlierStages(run, config, stage);
   checkCache();
   await verifyUnlessStopped(dataset, options);
@@ -139,28 +139,28 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     options.onBegin?.();
     const logged = { ...options, onLog: (line: string) => (appendLog(run, line), options.onLog?.(line)) };
     await using epochs = logEpochs(config, logged.onLog);
-    const told = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
-    const outcome = await inWorker({ ...job, pretrained }, logged, told);
+    const onRow = (row: EpochRow) => (epochs.row(row), onEpoch?.(row));
+    const outcome = await inWorker({ ...job, pretrained }, logged, onRow);
     addChecksums(run);
     return { run, ...outcome };
   } catch (error) {
     noteEnd(run, restoreChecksums);
-    throw restoreChecksums === null ? error : orMoved(error, runPaths(run).record);
+    throw restoreChecksums === null ? error : movedOr(error, runPaths(run).record);
   }
 }
 
-/** A training that fails on its way leaves what was saved, as one that is stopped does. */
+/** A training that fails keeps what was saved, as a stopped one does. */
 function noteEnd(run: string, restoreChecksums: (() => void) | null): void {
   try {
     restoreChecksums?.();
     const record = readRecord(run);
     if (record.status === "training") writeRecord(run, { ...record, status: "stopped" });
   } catch {
-    // The disk may be full: what failed before says more.
+    // The disk may be full: the earlier error tells more.
   }
 }
 
-/** A stop that is asked for meanwhile leaves a run that goes on, like every other stop: what goes on with it verifies again. */
+/** A stop during verification leaves a run that can be resumed, as any other stop; resuming verifies again. */
 async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Promise<void> {
   try {
     await verifyOnce(dataset, taskOptionsOf(options));
@@ -169,33 +169,33 @@ async function verifyUnlessStopped(dataset: Dataset, options: TrainOptions): Pro
   }
 }
 
-/** @throws RunError if a part of the split is empty, and as checkStages */
+/** @throws RunError if a part of the split is empty, and the errors of checkStages */
 export function checkedTask(run: string, config: RunConfig, dataset: Dataset, split: Split, worldSize: number): Task {
   const task = taskOf(config, dataset, split);
   checkOrdinal(config, task.classes, stagesOf(config));
   for (const [part, volumes] of Object.entries(task.parts)) {
     if (volumes.length === 0)
-      throw new RunError(run, `the ${part} part has no volume of this task`, "Split again, or include more classes.");
+      throw new RunError(run, `the ${part} set has no volume of this task`, "Split again, or include more classes.");
   }
   checkStages(config, dataset, task, worldSize);
   return task;
 }
 
-/** A stage begins with the best weights of those before, which change until those are over. @throws RunError */
+/** A stage begins with the best weights of earlier stages, which change until these are finished. @throws RunError */
 function checkEarlierStages(run: string, config: RunConfig, stage: StageName | "all"): void {
   const stages = stagesOf(config);
   const earlier = stages.slice(0, Math.max(0, stages.indexOf(stage as StageName)));
   const open = earlier.find((name) => !isFinished(run, name) && !(name === "slice" && isTaken(run)));
   if (open === undefined) return;
-  const problem = `its ${open} stage is not trained to its end, and the ${stage} stage begins with what it gives`;
+  const problem = `its ${open} stage is not finished, and the ${stage} stage needs its weights`;
   throw new RunError(
     run,
     problem,
-    `Go on with: slicestack train --resume ${pathWord(run)}   (--stage ${open} for that stage alone)`,
+    `To continue: slicestack train --resume ${pathWord(run)}   (with --stage ${open}, only that stage)`,
   );
 }
 
-/** In a worker: the engine computes in workers alone. @throws as checkStart */
+/** Runs in a worker, because the engine only computes in workers. @throws as checkStart */
 export async function checkStarts(check: StartCheck): Promise<void> {
   await runJob<StartCheck, null>(new URL("../train/check-job.js", import.meta.url), check, {});
 }
@@ -210,7 +210,7 @@ function inWorker(job: TrainJob, options: TaskOptions, onEpoch?: TrainOptions["o
   });
 }
 
-/** @param isNew nothing is trained yet   @throws ConfigError */
+/** @param isNew whether nothing is trained yet   @throws ConfigError */
 export function checkStage(config: RunConfig, stage: StageName | "all", isNew = false): void {
   const stages = stagesOf(config);
   if (isNew && stage !== "all" && stages.indexOf(stage) > 0) {
@@ -222,24 +222,27 @@ export function checkStage(config: RunConfig, stage: StageName | "all", isNew = 
   throw new ConfigError([{ key: "method", message: `method: ${config.method} has ${has} here, not ${stage}` }]);
 }
 
-/** The file that the trunk starts from, downloaded where it has to be. */
+/** The weights file that the trunk starts from; it is downloaded if necessary. */
 export async function pretrainedFile({ method, slice }: RunConfig, options: TaskOptions): Promise<string | null> {
   if (method === "3d" || slice.pretrained === null) return null;
   return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
 }
 
 /**
- * A run goes on as it began: one that changed on the way would have no configuration to report. Its data set may have moved.
- * @returns what keeps that in mind   @throws RunError, DatasetError
+ * A run continues with the settings that it began with, so that the report can state them. Its data set may have moved.
+ * @returns a function that records the new location   @throws RunError, DatasetError
  */
-export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "data" | "config" | "fold">): () => void {
+export function checkResume(
+  run: string,
+  { data, config, fold }: Pick<TrainOptions, "data" | "config" | "fold">,
+): () => void {
   const opened = openRun(run, data);
   const { config: begun, split } = opened;
   const place = foldNumber(split);
   if (fold !== undefined && place !== fold)
     throw new RunError(
       run,
-      `began ${place === null ? "without --fold" : `with --fold ${place}`}, --fold ${fold} was asked for`,
+      `began ${place === null ? "without --fold" : `with --fold ${place}`}, received --fold ${fold}`,
       "A run keeps its split: leave --fold out, or train a new run with another --out.",
     );
   const changed = configDifferences(begun, { ...withWindowOf(begun, config), relaunch: begun.relaunch });
@@ -247,19 +250,19 @@ export function goOn(run: string, { data, config, fold }: Pick<TrainOptions, "da
     throw new RunError(
       run,
       `began with another configuration (${changed.join("; ")})`,
-      "Go on without these settings, or train a new run with another --out.",
+      "Continue without these settings, or train a new run with another --out.",
     );
   }
   const { metrics } = runPaths(run);
   checkFile(
     run,
     metrics,
-    "Put the old file back, or remove it: the run then goes on without the rows of the epochs before.",
+    "Put the old file back, or remove it: the run then continues without the rows of earlier epochs.",
   );
   return () => recordLocation(run, opened);
 }
 
-/** Everything that can be refused, before anything is written. @returns what writes it */
+/** Checks everything before anything is written. @returns a function that writes the run */
 async function planRun(
   run: string,
   dataset: Dataset,

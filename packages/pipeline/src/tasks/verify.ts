@@ -1,4 +1,4 @@
-/** `slicestack verify`: every file of a data set, a run or a group against the hashes that were recorded when it was written. */
+/** `slicestack verify`: compares every file of a data set, run or group with the hash that was recorded when it was written. */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { encodeNpyHeader } from "@slicestack/volume";
@@ -10,7 +10,7 @@ import { FOLDER_MARK, FolderError, folderKind, markText, type FolderKind } from 
 import { openSealed } from "../data/sealed-json.js";
 import { checkSplit, readSplits } from "../data/split/split.js";
 import { openDataset, verifyDataset, type Dataset } from "../data/store.js";
-import { recordedHashes } from "../weights/recorded.js";
+import { recordedHashes } from "../weights/recorded-hash.js";
 import { readSpec } from "../models/spec-file.js";
 import { CHECKSUMS, filesBelow, problemOf, readChecksums } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
@@ -21,15 +21,15 @@ export interface Verification {
   kind: "dataset" | "run" | "group";
   /** Files whose hash was compared, relative to the folder. */
   checked: string[];
-  /** What is not as it was written; the message names the file. */
+  /** Files that have changed since they were written; the message names the file. */
   problems: { file: string; message: string }[];
-  /** Files of which no hash was recorded, with the reason. */
+  /** Files without a recorded hash, with the reason. */
   unchecked: { file: string; reason: string }[];
 }
 
 type Options = Pick<TaskOptions, "onProgress" | "signal">;
 
-/** Reads every byte of a folder. @throws FolderError if Slicestack did not make it   @throws the signal's reason */
+/** Reads every byte of a folder. @throws FolderError if Slicestack did not create it   @throws the signal's reason */
 export async function verify(folder: string, options: Options = {}): Promise<Verification> {
   const root = resolve(folder);
   const kind = kindOf(root);
@@ -38,7 +38,7 @@ export async function verify(folder: string, options: Options = {}): Promise<Ver
   if (kind === "dataset") await verifyDataFolder(found, options);
   else if (kind === "run") verifyRun(found);
   else await verifyGroup(found, options);
-  // A file may be compared in two ways.
+  // A file may be checked in two ways.
   const failed = new Set(found.problems.map(({ file }) => file));
   return { ...found, checked: [...new Set(found.checked)].filter((file) => !failed.has(file)) };
 }
@@ -46,7 +46,7 @@ export async function verify(folder: string, options: Options = {}): Promise<Ver
 function kindOf(root: string): Verification["kind"] {
   const kind = folderKind(root);
   if (kind === "dataset" || kind === "run" || kind === "group") return kind;
-  // A record that is too damaged to be known by still has its name.
+  // A record that is too damaged to be recognised still has its name.
   for (const [file, meant] of [
     ["dataset.json", "dataset"],
     ["run.json", "run"],
@@ -55,12 +55,12 @@ function kindOf(root: string): Verification["kind"] {
     if (existsSync(join(root, file))) return meant;
   throw new FolderError(
     root,
-    "is no data set, run or group of Slicestack",
-    "Give the folder that prepare or train made.",
+    "is not a data set, run or group of Slicestack",
+    "Give a folder that prepare or train has created.",
   );
 }
 
-/** Runs one check. A file that is not there is left out. */
+/** Runs one check. A missing file is skipped. */
 function check(found: Verification, file: string, body: () => void): void {
   if (!existsSync(join(found.folder, file))) return;
   try {
@@ -83,7 +83,7 @@ function isSealed(found: Verification, file: string): boolean {
   try {
     return openSealed(readFileSync(join(found.folder, file), "utf8")).isSealed;
   } catch {
-    return true; // damaged, and told as that
+    return true; // damaged, and already reported
   }
 }
 
@@ -116,7 +116,7 @@ async function verifyDataFolder(found: Verification, { onProgress, signal }: Opt
   }
   const known = ["dataset.json", "subjects.csv", "slices.npy", "split.json", "shard.json", FOLDER_MARK];
   for (const name of readdirSync(found.folder).sort())
-    if (!known.includes(name)) found.unchecked.push({ file: name, reason: "it is no file of a data set" });
+    if (!known.includes(name)) found.unchecked.push({ file: name, reason: "it is not a file of a data set" });
 }
 
 async function verifyVoxels(found: Verification, dataset: Dataset, { onProgress, signal }: Options): Promise<void> {
@@ -159,7 +159,7 @@ function verifyRun(found: Verification): void {
   check(found, "config.yaml", () => readRunConfig(folder));
   if (!hasConfigHash && found.checked.includes("config.yaml")) {
     found.checked = found.checked.filter((one) => one !== "config.yaml");
-    found.unchecked.push({ file: "config.yaml", reason: "run.json has no hash of it" });
+    found.unchecked.push({ file: "config.yaml", reason: "run.json does not contain its hash" });
   }
   check(found, "model.json", () => readSpec(folder));
   check(found, "split.json", () => {
@@ -181,7 +181,7 @@ function verifyStage(found: Verification, stage: string): void {
     const hash = fileHashSync(at("best.safetensors"));
     if (recorded.length !== 1 || recorded[0] !== hash)
       throw new Error(
-        `${at("best.safetensors")}: has the SHA-256 ${hash}, best.sha256 beside it says ${recorded.join(" or ") || "nothing"}: one of the two was changed. Copy both again from where they were made, or train this stage again.`,
+        `${at("best.safetensors")}: has the SHA-256 ${hash}, best.sha256 beside it has ${recorded.join(" or ") || "none"}: one of the two was changed. Copy both again from their source, or train this stage again.`,
       );
     found.checked.push(`${stage}/best.sha256`);
   });
@@ -194,17 +194,17 @@ function verifyStage(found: Verification, stage: string): void {
     try {
       ({ states } = pointerSchema.parse(JSON.parse(readFileSync(at("last.json"), "utf8"))));
     } catch {
-      throw new Error(`${at("last.json")}: is damaged. A resume takes what is whole beside it.`);
+      throw new Error(`${at("last.json")}: is damaged. Resuming uses an intact state beside it.`);
     }
     for (const { file, sha256 } of states)
       check(found, `${stage}/${basename(file)}`, () => {
         if (fileHashSync(at(basename(file))) !== sha256)
           throw new Error(
-            `${at(basename(file))}: has not the SHA-256 that last.json beside it says: one of the two was changed. A resume takes the state before it.`,
+            `${at(basename(file))}: does not have the SHA-256 in last.json beside it: one of the two was changed. Resuming uses the state before it.`,
           );
       });
-    const gone = states.find(({ file }) => !existsSync(at(file)));
-    if (gone !== undefined) throw new Error(`${at("last.json")}: names ${gone.file}, which is not there`);
+    const missing = states.find(({ file }) => !existsSync(at(file)));
+    if (missing !== undefined) throw new Error(`${at("last.json")}: names ${missing.file}, which does not exist`);
   });
 }
 
@@ -219,8 +219,7 @@ function verifyChecksums(found: Verification): void {
   }
   if (found.problems.some(({ file }) => file === CHECKSUMS)) return;
   for (const path of filesBelow(folder))
-    if (recorded[path] === undefined)
-      found.unchecked.push({ file: path, reason: "no command that ended has recorded its hash" });
+    if (recorded[path] === undefined) found.unchecked.push({ file: path, reason: "no command has recorded its hash" });
 }
 
 async function verifyGroup(found: Verification, options: Options): Promise<void> {

@@ -1,4 +1,4 @@
-/** What a training would refuse once it computes, asked before its run folder is made: the device, the models, their start. */
+/** Checks before the run folder is created what training would otherwise refuse later: the device, the models, their initial weights. */
 import { ArgumentError, OutOfMemoryError, scope } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { StageName } from "../config/stages.js";
@@ -20,7 +20,7 @@ export interface StartCheck {
   spec: ModelSpec;
   dataset: Dataset;
   split: Split;
-  /** Whether the slice stage is trained here, and not taken from another run. */
+  /** Whether the slice stage is trained here instead of being reused from another run. */
   trainsSlices: boolean;
   /** The file of slice.pretrained; null if there is none. */
   pretrained: string | null;
@@ -59,7 +59,7 @@ export function checkStart({ config, spec, dataset, split, trainsSlices, pretrai
   });
 }
 
-/** A model of sizes that no machine holds is the configuration's fault, so it is refused in its words, not the engine's. */
+/** If a model does not fit on the machine, its configuration is at fault: the error names the setting instead of the engine's reason alone. */
 function built<T>(key: string, model: string, smaller: string, create: () => T): T {
   try {
     return create();

@@ -1,9 +1,9 @@
 /**
- * Checkpoints of a stage: `best` holds weights; `last.1.state` and `last.2.state` hold in turn all that is needed to go on,
- * and `last.json` says which is the newer, with the hash of each: a torn or damaged one is noticed, and the one before is taken.
- * A state ends with its own hash too, so that states are known to be whole where it is `last.json` that is damaged.
- * Of a stage that is finished nothing goes on: its states are dropped, and `last.json` keeps where it ended. Where that file
- * is damaged and there is no state, the stage is known to be finished, and its best weights say how it ended.
+ * Checkpoints of a stage: `best` holds weights; `last.1.state` and `last.2.state` alternately hold all that is needed to resume,
+ * and `last.json` names the newer one, with the hash of each: if a state is damaged, the one before it is used.
+ * A state also ends with a hash of itself, so that intact states can be recognised if `last.json` is damaged.
+ * A finished stage is not resumed: its states are removed, and `last.json` records how it ended. If that file
+ * is damaged and there is no state, the stage must be finished, and its best weights show how it ended.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -16,11 +16,11 @@ import { CheckpointError, readHeader, safetensorsBytes, WeightsFile } from "@sli
 import { z } from "zod";
 import { AtomicFileWriter, removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { fileHashSync } from "../data/hash.js";
-import { checkRecorded, writeRecorded } from "../weights/recorded.js";
+import { checkRecorded, writeRecorded } from "../weights/recorded-hash.js";
 import { readSafetensors } from "../weights/safetensors.js";
 import { runPaths, type StageName } from "../run/folder.js";
 
-/** Where a stage stands. Epochs and steps count from 0; `step` is the next one of `epoch`. */
+/** The progress of a stage. Epochs and steps count from 0; `step` is the next one in `epoch`. */
 export interface StageState {
   epoch: number;
   step: number;
@@ -29,7 +29,7 @@ export interface StageState {
   lossCount: number;
   gradientSum: number;
   seconds: number;
-  /** Pieces that a batch is computed in: more, once memory has run out. */
+  /** The number of pieces of a batch, which increases when memory runs out. */
   pieces: number;
   best: { epoch: number; score: number; loss: number } | null;
   finished: boolean;
@@ -50,7 +50,7 @@ export function freshState(pieces: number): StageState {
   };
 }
 
-/** What a stage knows besides its model, and a resume in the middle of an epoch needs. */
+/** The state of a stage beside its model that a resume in the middle of an epoch needs. */
 export interface StageMemory {
   tensors(): Map<string, Tensor>;
   restore(tensors: ReadonlyMap<string, Tensor>): void;
@@ -80,20 +80,20 @@ const stateSchema = z.object({
 
 const pointerSchema = z.strictObject({
   states: z.array(z.strictObject({ file: z.enum(stateFiles), sha256: z.string() })).max(2),
-  /** Where the stage ended, once nothing goes on from a state any more. */
+  /** How the stage ended, once it is finished and has no states. */
   finished: stateSchema.optional(),
 });
 
 /** Newest first. */
 type Pointer = z.infer<typeof pointerSchema>;
 
-/** Whether a stage has begun: there is something to go on from. */
+/** Whether a stage has begun, so that it can be resumed. */
 export const isBegun = (run: string, stage: StageName): boolean =>
   existsSync(runPaths(run).state(stage)) || hasStates(runPaths(run).checkpoints(stage));
 
 const hasStates = (folder: string): boolean => stateFiles.some((file) => existsSync(join(folder, file)));
 
-/** Where a stage ended; null if something of it is left to train. */
+/** How a stage ended; null if it is not finished. */
 export function endOf(run: string, stage: StageName): StageState | null {
   try {
     const { states, finished } = pointerOf(runPaths(run).state(stage));
@@ -107,7 +107,7 @@ export function endOf(run: string, stage: StageName): StageState | null {
   }
 }
 
-/** Where a stage ended, by its best weights, for a damaged `last.json`: only a stage that is finished has one without states. */
+/** How a stage ended, by its best weights, if `last.json` is damaged: only a finished stage has that file without states. */
 function endOfWeights(run: string, stage: StageName): StageState | null {
   const paths = runPaths(run);
   if (!existsSync(paths.state(stage)) || hasStates(paths.checkpoints(stage))) return null;
@@ -124,14 +124,14 @@ function endOfWeights(run: string, stage: StageName): StageState | null {
 
 export const isFinished = (run: string, stage: StageName): boolean => endOf(run, stage) !== null;
 
-/** @throws Error if it is damaged or gone */
+/** @throws Error if it is damaged or missing */
 const pointerOf = (file: string): Pointer => pointerSchema.parse(JSON.parse(readFileSync(file, "utf8")));
 
 export interface CheckpointOptions {
   log?: (line: string) => void;
-  /** Whose random generator dropout draws from. */
+  /** The device whose random generator dropout uses. */
   device?: string;
-  /** Whether a stage that is finished keeps its states. */
+  /** Whether a finished stage keeps its states. */
   keepStates?: boolean;
 }
 
@@ -158,13 +158,13 @@ export class Checkpoints {
     if (rank() === 0) removeTemporaries(this.#folder);
   }
 
-  /** Weights of the best epoch so far. Of several processes the first one writes. */
+  /** Saves the weights of the best epoch so far. With several processes, only the first one writes. */
   saveBest(model: Module, metadata: Record<string, string>): void {
     if (rank() > 0) return;
     scope(() => writeRecorded(runPaths(this.#run).best(this.#stage), model.stateDict(), metadata));
   }
 
-  /** Of a stage that is finished: its last state where they are kept, else that it is finished. */
+  /** Saves a state. For a finished stage whose states are not kept, only records that it is finished. */
   save(state: StageState, parts: Parts): void {
     if (rank() > 0) return;
     if (!state.finished || this.#keepStates) return this.#saveState(state, parts);
@@ -172,8 +172,8 @@ export class Checkpoints {
     this.#dropStates();
   }
 
-  /** Of a stage that is over: a kill may have come before its states were dropped. */
-  dropLeft(): void {
+  /** Removes the remaining states of a finished stage: the process may have been killed before that. */
+  dropRemainingStates(): void {
     if (rank() === 0 && this.#pointer()?.finished !== undefined) this.#dropStates();
   }
 
@@ -203,26 +203,26 @@ export class Checkpoints {
     });
   }
 
-  /** Loads everything back; undefined if the stage has not begun. @throws CheckpointError if no state is whole */
+  /** Restores the newest intact state; undefined if the stage has not begun. @throws CheckpointError if no state is intact */
   restore(parts: Parts): StageState | undefined {
     const pointer = this.#pointer();
     if (pointer === undefined) return undefined;
     if (pointer.finished !== undefined) {
-      this.dropLeft();
+      this.dropRemainingStates();
       return finishedState(pointer.finished);
     }
     for (const { file, sha256 } of pointer.states) {
       const path = join(this.#folder, file);
       if (hashOf(path) === sha256) {
-        // What is damaged is forgotten, so that the next state is written over it, and not over the one that is whole.
+        // The damaged state is dropped from last.json, so that the next state overwrites it and not the intact one.
         if (rank() === 0 && pointer.states[0]?.file !== file) this.#point([{ file, sha256 }]);
         return restored(path, parts, this.#device);
       }
-      if (rank() === 0) this.#log(`${path} is damaged or gone; the checkpoint before it is taken`);
+      if (rank() === 0) this.#log(`${path} is damaged or missing; the checkpoint before it is used`);
     }
     throw new CheckpointError(
       runPaths(this.#run).state(this.#stage),
-      "names no checkpoint that is whole",
+      "does not name an intact checkpoint",
       "Train this run again from its start, in another folder.",
     );
   }
@@ -245,7 +245,7 @@ export class Checkpoints {
     }
   }
 
-  /** What `last.json` said, from the states beside it: those that are whole by their own hashes, the newest first. */
+  /** Restores `last.json` from the states beside it that are intact by their own hashes, the newest first. */
   #recovered(file: string, cause: unknown): Pointer {
     const found = stateFiles.flatMap((name) => {
       const seal = openSealed(join(this.#folder, name));
@@ -257,7 +257,7 @@ export class Checkpoints {
       if (finished !== null) return this.#ended(file, finished);
       throw new CheckpointError(
         file,
-        "is damaged, and there is no checkpoint beside it that is whole",
+        "is damaged, and there is no intact checkpoint beside it",
         "Train this run again from its start, in another folder.",
         { cause },
       );
@@ -265,7 +265,7 @@ export class Checkpoints {
     const pointer = { states: found.map(({ file: name, sha256 }) => ({ file: name, sha256 })) };
     if (rank() === 0) {
       this.#log(
-        `${file} is ${existsSync(file) ? "damaged" : "gone"}; ${newest.file}, the newest checkpoint beside it that is whole, is taken`,
+        `${file} is ${existsSync(file) ? "damaged" : "missing"}; ${newest.file}, the newest intact checkpoint beside it, is used`,
       );
       this.#write(pointer);
     }
@@ -275,13 +275,13 @@ export class Checkpoints {
   #ended(file: string, finished: StageState): Pointer {
     const pointer = { states: [], finished: finished as NonNullable<Pointer["finished"]> };
     if (rank() > 0) return pointer;
-    this.#log(`${file} is damaged; the stage is finished, and its best weights are whole: it is written again`);
+    this.#log(`${file} is damaged; it was restored, because the stage is finished and its best weights are intact`);
     this.#write(pointer);
     return pointer;
   }
 }
 
-/** Nothing goes on from a stage that is over: its best weights are all that is read. */
+/** The end of a finished stage, of which only the best weights are read. */
 function finishedState(finished: NonNullable<Pointer["finished"]>): StageState {
   const score = (value: number | null) => value ?? NaN; // JSON has no NaN
   const kept = finished.best;
@@ -291,7 +291,7 @@ function finishedState(finished: NonNullable<Pointer["finished"]>): StageState {
   };
 }
 
-/** The name of the tensor at the end of a state: the SHA-256 of all bytes before its own. */
+/** The name of the tensor at the end of a state: the SHA-256 of all bytes before it. */
 const SEAL = "sha256";
 const SEAL_BYTES = 32;
 
@@ -315,7 +315,7 @@ function writeSealed(path: string, tensors: ReadonlyMap<string, Tensor>, metadat
         }
         last = bytes;
       }
-      write(inner.digest()); // in the place of the zeros
+      write(inner.digest()); // instead of the zeros
       writer.commit();
     } catch (error) {
       writer.abort();
@@ -325,7 +325,7 @@ function writeSealed(path: string, tensors: ReadonlyMap<string, Tensor>, metadat
   });
 }
 
-/** Where a state stands, and the hash of its file; null if it is not there, or not as it was written. */
+/** The progress of a state and the hash of its file; null if it is missing or damaged. */
 function openSealed(path: string): { sha256: string; totalSteps: number; epoch: number } | null {
   try {
     using file = new WeightsFile(path);
@@ -364,7 +364,7 @@ function restored(file: string, { model, optimizer, schedule, memories }: Parts,
     optimizer.loadStateDict({ tensors: below("optimizer."), numbers: parsed(file, metadata, "optimizer") });
     schedule.restore(parsed<ScheduleState>(file, metadata, "schedule"));
     for (const memory of memories) memory?.restore(below("memory."));
-    if (rank() === 0) setGeneratorState(generator); // each process draws its own dropout
+    if (rank() === 0) setGeneratorState(generator); // each process has separate random numbers for dropout
     const other = tensors.get("generator.cuda");
     if (rank() === 0 && other !== undefined && device.startsWith("cuda")) setGeneratorState(other, device);
     return parsed<StageState>(file, metadata, "state");

@@ -1,20 +1,20 @@
 /**
- * Data-parallel training: every process holds the whole model, computes its shard of each batch, and all take the same step.
- * The batch does not depend on the number of processes, so the gradient is that of one process (test/train/distributed.test.ts).
- * With `world.worldSize` 1, or without a group, every function here leaves things as they are.
+ * Data-parallel training: every process has the whole model, computes its shard of each batch, and takes the same step.
+ * The batch does not depend on the number of processes, so that the gradient is that of one process (test/train/distributed.test.ts).
+ * With `world.worldSize` 1, or without a group, the functions here change nothing.
  *
  * What a loop does, on every rank:
- * - `joinWorld` in the thread that computes, before the model is made; threads by `threadsOf`; device `cuda:${world.localRank}`.
+ * - `joinWorld` in the thread that computes, before the model is created; threads by `threadsOf`; device `cuda:${world.localRank}`.
  * - `shareModel` once the model has its weights, and again before each checkpoint and validation: batch norm that is not
- *   synchronised follows each rank's own slices. `convertSyncBatchNorm(model)` instead, or say in the log what `localBatchNorms` names.
+ *   synchronised follows the slices of each rank. Otherwise call `convertSyncBatchNorm(model)`, or log the layers of `localBatchNorms`.
  * - each step: `shardBatch`, the loss of its items times `lossScale`, `backward()`, then `averageOverRanks(model)`
  *   before clipping and the optimiser. A rank without items needs no forward, unless the model has a SyncBatchNorm:
  *   then it runs the model on an empty tensor, and 0 · sum() of the output is its loss.
- * - what is drawn for an item (augmentation) by its place in the batch, `shard.first + k`; what is drawn by libtorch (dropout)
+ * - draws for an item (augmentation) by its index in the batch, `shard.first + k`; draws by libtorch (dropout)
  *   from `manualSeed(seed + rank)`.
  * - `anyRank(job.stopping())` instead of `job.stopping()`, and `meanOverRanks` of what decides (the loss that must be finite, the
- *   score that chooses the epoch): all ranks must take the same turn, or the rest wait for the time-out.
- * - rank 0 alone writes files; the others wait in the next call, for `timeoutSeconds` at most: in `awaitRanks` before they read them.
+ *   score that chooses the epoch): all ranks must take the same branch, or the others wait until the time-out.
+ * - only rank 0 writes files; the others wait in the next call, for `timeoutSeconds` at most: in `awaitRanks` before they read them.
  */
 import { noGrad, scope, tensor } from "@slicestack/torch";
 import {
@@ -33,9 +33,9 @@ import { BatchNorm1d, BatchNorm2d, BatchNorm3d, type Module } from "@slicestack/
 import type { World } from "./world.js";
 
 export interface JoinOptions {
-  /** Where the model is: CUDA tensors travel by NCCL where this build has it. */
+  /** The device of the model: CUDA tensors are sent by NCCL if this build has it. */
   device?: string;
-  /** The longest that a rank waits for another: longer than rank 0 needs for a checkpoint or a validation. */
+  /** The longest time that a rank waits for another; it must exceed the time of a checkpoint or a validation on rank 0. */
   timeoutSeconds?: number;
 }
 
@@ -59,16 +59,16 @@ export function joinWorld<T>(world: World, { device = "cpu", timeoutSeconds = 18
   }
 }
 
-/** One rank's part of a batch. */
+/** The part of a batch that one rank computes. */
 export interface Shard<T> {
   items: readonly T[];
-  /** Place of its first item in the batch. */
+  /** The index of its first item in the batch. */
   first: number;
   /** n · worldSize / N: makes the plain mean over ranks of mean losses the mean over the batch, SyncBatchNorm or not. */
   lossScale: number;
 }
 
-/** Consecutive parts, as equal as can be; the last are empty if there are more ranks than items. */
+/** Consecutive parts of nearly equal size; the last are empty if there are more ranks than items. */
 export function shardBatch<T>(batch: readonly T[], rank: number, ranks: number): Shard<T> {
   if (!Number.isInteger(rank) || !Number.isInteger(ranks) || rank < 0 || rank >= ranks)
     throw new RangeError(`shardBatch: expected a rank from 0 to ranks - 1, received ${rank} of ${ranks}`);
@@ -78,7 +78,7 @@ export function shardBatch<T>(batch: readonly T[], rank: number, ranks: number):
   return { items, first, lossScale: batch.length === 0 ? 0 : (items.length * ranks) / batch.length };
 }
 
-/** Makes every gradient the mean over the ranks: between backward() and the optimiser. @throws DistributedError */
+/** Averages every gradient over the ranks, between backward() and the step of the optimiser. @throws DistributedError */
 export function averageOverRanks(model: Module): void {
   if (worldSize() > 1) averageGradients(model.parameters());
 }
@@ -95,12 +95,12 @@ export function anyRank(here: boolean): boolean {
   return scope(() => allReduce(tensor([Number(here)], { dtype: "int32" }), "max").item() !== 0);
 }
 
-/** Waits until all ranks are here: before they read what the first one has written. @throws DistributedError */
+/** Waits for all ranks, for example before they read what the first one has written. @throws DistributedError */
 export function awaitRanks(): void {
   if (worldSize() > 1) barrier();
 }
 
-/** Rank 0's numbers, everywhere. @throws DistributedError */
+/** Gives all ranks the numbers of rank 0. @throws DistributedError */
 export function fromFirstRank<T extends Record<keyof T, number>>(numbers: T): T {
   if (worldSize() === 1) return numbers;
   return scope(() => {
@@ -115,7 +115,7 @@ export function fromFirstRank<T extends Record<keyof T, number>>(numbers: T): T 
   });
 }
 
-/** The mean over ranks, each counted by its weight; not a number where the weights are all 0. @throws DistributedError */
+/** The mean over ranks, each with its weight; NaN if all weights are 0. @throws DistributedError */
 export function meanOverRanks(value: number, weight = 1): number {
   if (worldSize() === 1) return value;
   return scope(() => {
@@ -125,7 +125,7 @@ export function meanOverRanks(value: number, weight = 1): number {
   });
 }
 
-/** Names of the batch-norm layers that see their own rank's items alone. */
+/** The names of the batch-norm layers that only use the items of their own rank. */
 export function localBatchNorms(model: Module): string[] {
   const local = [BatchNorm1d, BatchNorm2d, BatchNorm3d];
   return [...model.namedModules()]

@@ -1,7 +1,7 @@
 /**
- * An exponential moving average of a model's weights, which is often better and always calmer than the last step's.
- * Polyak and Juditsky (1992); its decay grows to the one that is asked for, as min(decay, (1 + t) / (10 + t)), so that the
- * first steps are soon forgotten. Running statistics are copied as they are.
+ * An exponential moving average of a model's weights, which is often better and always smoother than the weights of the last step.
+ * Polyak and Juditsky (1992); its decay grows to the configured one as min(decay, (1 + t) / (10 + t)), so that the
+ * first steps are soon forgotten. Running statistics are copied unchanged.
  */
 import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
@@ -19,7 +19,7 @@ export class Ema implements StageMemory, Disposable {
     this.#mean = scope(() => copies(model)).map;
   }
 
-  /** After each step of the optimiser. */
+  /** Call after each step of the optimiser. */
   update(): void {
     const decay = Math.min(this.#decay, (1 + this.#steps) / (10 + this.#steps));
     this.#steps++;
@@ -35,7 +35,7 @@ export class Ema implements StageMemory, Disposable {
     );
   }
 
-  /** Runs `body` with the average in the model's place. */
+  /** Runs `body` with the averaged weights in the model. */
   instead<T>(body: () => T): T {
     return scope(() => {
       const { map: own } = copies(this.#model);
@@ -62,7 +62,7 @@ export class Ema implements StageMemory, Disposable {
     });
   }
 
-  /** Steps so far, which the decay depends on. */
+  /** The number of steps so far, which determines the decay. */
   get steps(): number {
     return this.#steps;
   }

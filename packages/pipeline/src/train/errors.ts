@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** Training that cannot go on. */
+/** Training cannot continue. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
 }

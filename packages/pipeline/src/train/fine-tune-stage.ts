@@ -1,11 +1,11 @@
 /**
- * Stage three, optional: trunk and head together, end to end, at a low rate.
+ * The optional third stage: trunk and head are trained together at a low learning rate.
  *
- * A volume's slices do not fit into memory with their activations. So the embeddings are computed first without them, the
- * head gives its gradient with respect to the embeddings, and then a chunk of slices at a time is computed again and takes
- * its part of that gradient: gradient checkpointing at the one place where the network is narrow. Chen, Xu, Zhang,
+ * The slices of a volume do not fit into memory with their activations. Embeddings are therefore first computed without them, the
+ * head gives its gradient with respect to the embeddings, and then slices are recomputed in chunks, each of which receives
+ * its part of that gradient: gradient checkpointing at the narrowest point of the network. Chen, Xu, Zhang,
  * Guestrin: Training Deep Nets with Sublinear Memory Cost, 2016. The sum is the gradient of the whole, because the trunk
- * computes as in evaluation: its batch norm keeps the statistics of the slice stage, which chunks of one volume would spoil.
+ * computes as in evaluation: its batch norm keeps the statistics of the slice stage, which chunks of one volume would distort.
  * N slices of all volumes of a batch, S slices of a volume, E embedding.
  */
 import { cat, noGrad, scope, type Tensor } from "@slicestack/torch";
@@ -19,14 +19,14 @@ import { embedSlices, predictVolumes, stackVolumes, type Compute, type StackedVo
 import type { SliceStore } from "../input/slices.js";
 import { Objective } from "./losses/objective.js";
 import { labelTensor } from "../models/losses/targets.js";
-import { validationScores } from "./scores.js";
+import { validationScores } from "./validation-scores.js";
 import { trainingVolumes } from "./slice-stage.js";
 import type { Piece, Stage } from "./stage.js";
 
 interface JointInput {
   /** 0..1; all slices of a volume share one draw of the geometry. */
   unit_NCHW: Tensor;
-  /** Where each volume's slices lie. */
+  /** The position of each volume's slices. */
   volumes: StackedVolume[];
   target_B: Tensor;
 }
@@ -36,7 +36,7 @@ export interface FineTuneOptions {
   task: Task;
   store: SliceStore;
   model: Joint;
-  /** Slices of the deepest volume that the head sees. */
+  /** The number of slices that the head sees of the deepest volume. */
   slices: number;
   compute: Compute;
   metadata: Record<string, string>;
@@ -89,14 +89,14 @@ export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, Joint
     loss: (input, piece) => headLoss(embed(input.unit_NCHW), input, piece),
     mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
     backward: (input, piece, share) => {
-      if (piece.count === 0) return 0; // no layer waits for other processes here, so none has to be run
+      if (piece.count === 0) return 0; // no layer here waits for other processes, so that none has to run
       const own = input.volumes.slice(piece.first, piece.first + piece.count);
       const [from, to] = [own[0]?.offset ?? 0, (own.at(-1)?.offset ?? 0) + (own.at(-1)?.count ?? 0)];
       const chunks = chunksOf(from, to, fineTune.chunk);
       const parts = noGrad(() =>
         chunks.map(({ first, count }) => scope(() => embed(input.unit_NCHW.narrow(0, first, count)))),
       );
-      // Slices of other pieces are not read, but keep their places.
+      // Slices of other pieces are not read, but keep their positions.
       const [total = 0] = input.unit_NCHW.shape;
       const known_ME = cat(parts);
       const embedding_NE = known_ME

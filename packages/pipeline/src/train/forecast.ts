@@ -1,20 +1,20 @@
-/** How long the stages after the running one will take, as far as the running one tells. */
+/** Estimates the duration of later stages from the speed of the running one. */
 import type { JobContext } from "../engine/job.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import type { OpenRun } from "../run/open-run.js";
 import type { Progress } from "../engine/progress.js";
 
-/** A part of a run as progress names it, with its size in passes of a slice through the trunk. */
+/** A part of a run under its name in progress reports; its work is counted in forward passes of one slice through the trunk. */
 export interface Piece {
   name: string;
   work: number;
 }
 
-/** A step with gradients costs about three passes. The head alone is small beside the trunk. */
+/** A step with gradients costs about three passes. The head is small compared with the trunk. */
 const [TRAINING, HEAD] = [3, 0.1];
 
-/** The pieces of the stages that are still to train, in their order. */
+/** The parts of the stages that remain to be trained, in order. */
 export function piecesOfRun({ config, task }: Pick<OpenRun, "config" | "task">, stages: readonly StageName[]): Piece[] {
   const slices = (part: "train" | "val", limit: number | null) =>
     task.parts[part].reduce((sum, { count }) => sum + Math.min(limit ?? Infinity, count), 0);
@@ -37,7 +37,7 @@ function piecesOfStage(
   return [{ name: "embeddings", work: embedded }, stageOfVolumes(HEAD)];
 }
 
-/** Adds to each report of a job how long the later pieces will take, by the speed measured so far. */
+/** Adds to each report of a job the estimated duration of the later parts, from the speed measured so far. */
 export class Forecast {
   #workDone = 0;
   #secondsDone = 0;
@@ -48,7 +48,7 @@ export class Forecast {
     private readonly now: () => number = performance.now.bind(performance),
   ) {}
 
-  /** The same job, whose reports say what is left after their piece. */
+  /** The same job, with the remaining time added to its reports. */
   of(job: JobContext): JobContext {
     return { ...job, report: (progress) => job.report(this.extend(progress)) };
   }
@@ -62,12 +62,12 @@ export class Forecast {
     return { ...progress, later: (rest * seconds) / work };
   }
 
-  /** Work and seconds of everything that this process has done. */
+  /** The work and the seconds of this process so far. */
   #measure({ stage, done, total }: Progress, piece: Piece): { work: number; seconds: number } {
     if (this.#current?.name !== stage) {
       this.#workDone += this.#current?.work ?? 0;
       this.#secondsDone += this.#current?.seconds ?? 0;
-      // A resumed stage has done some of it before, in a time that nobody knows.
+      // A resumed stage did part of the work earlier, in an unknown time.
       this.#current = { name: stage, first: done, began: this.now(), work: 0, seconds: 0 };
     }
     this.#current.work = ((done - this.#current.first) / total) * piece.work;

@@ -1,4 +1,4 @@
-/** `init_from`: which weights of another run of ours, or of an imported checkpoint, a stage starts from. */
+/** `init_from`: the weights of another run or of an imported checkpoint from which a stage starts. */
 import { existsSync } from "node:fs";
 import { pathWord } from "../command-line.js";
 import { stagesOf, type StageName } from "../config/stages.js";
@@ -7,13 +7,13 @@ import { readRunConfig, RunError, runPaths } from "../run/folder.js";
 
 export interface Source {
   file: string;
-  /** Of the names in the file, where the model lies inside of another. */
+  /** The prefix of the names in the file, if the model is part of another one there. */
   prefix: string;
 }
 
 /**
- * The file of that run for a stage; null if it has no such head, so that the head begins anew.
- * @throws RunError if it is no run, is not trained, or has other models
+ * The file of that run for a stage; null if it does not have this head, which then starts from random weights.
+ * @throws RunError if it is not a run, is not trained, or has other models
  */
 export function initSource(config: RunConfig, stage: StageName): Source | null {
   const run = config.initFrom!;
@@ -23,7 +23,7 @@ export function initSource(config: RunConfig, stage: StageName): Source | null {
     throw new RunError(
       run,
       `is a run of ${model(theirs)} (${theirs.method}), this one is of ${model(config)} (${config.method})`,
-      "Give init_from a run of the same model; its classes may be others.",
+      "Set init_from to a run of the same model; its classes may differ.",
     );
   const stages = stagesOf(theirs);
   if (
@@ -41,11 +41,11 @@ export function initSource(config: RunConfig, stage: StageName): Source | null {
   throw new RunError(
     run,
     `its ${missing} stage is not trained`,
-    `Go on with: slicestack train --resume ${pathWord(run)}`,
+    `To continue: slicestack train --resume ${pathWord(run)}`,
   );
 }
 
-/** Refuses before a run begins what its stages would refuse. @throws RunError, ConfigError */
+/** Checks before a run begins what its stages would refuse. @throws RunError, ConfigError */
 export function checkInitFrom(config: RunConfig): void {
   if (config.initFrom === null) return;
   for (const stage of stagesOf(config)) if (stage !== "fine_tune") initSource(config, stage);

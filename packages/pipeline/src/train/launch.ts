@@ -1,4 +1,4 @@
-/** Starts the processes of a training on this host, and sees to their end: `slicestack train --procs N`. */
+/** Starts the processes of a training on this host and handles their end: `slicestack train --procs N`. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
@@ -7,23 +7,23 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { usableCores } from "../engine/doctor/cpu.js";
 import { systemProbe } from "../engine/doctor/probe.js";
-import { OWN } from "./world.js";
+import { LAUNCH_VARIABLES } from "./world.js";
 
-/** Exit code of a rank whose trouble is another rank's end (DistributedError): not the one to blame. */
+/** The exit code of a rank that failed because another rank ended (DistributedError), and is not the cause itself. */
 export const PEER_LOST = 6;
 
 export interface LaunchOptions {
-  /** Of the children, beside what is set for them. Default: that of this process. */
+  /** The environment of the children, in addition to what is set for them. Default: that of this process. */
   env?: Record<string, string | undefined>;
-  /** To divide among the processes. Default: those that this process may use. */
+  /** The cores to divide among the processes. Default: those that this process may use. */
   cores?: number;
-  /** An abort reaches each process as one SIGINT; they end by themselves. */
+  /** An abort is sent to each process as one SIGINT; they then end by themselves. */
   signal?: AbortSignal;
-  /** Where rank 0's output goes; default: it has this process's own, terminal and all. */
+  /** Receives the output of rank 0. Default: rank 0 inherits the stdout of this process. */
   stdout?: Writable;
-  /** Where rank 0's errors, the others' and our own line go. Default: stderr. */
+  /** Receives the errors of all ranks and the line of this process. Default: stderr. */
   stderr?: Writable;
-  /** For the ones left behind, from SIGTERM to SIGKILL. Default 5. */
+  /** Seconds from SIGTERM to SIGKILL for the remaining ranks. Default 5. */
   graceSeconds?: number;
 }
 
@@ -34,7 +34,7 @@ export interface RankEnd {
 }
 
 export interface LaunchResult {
-  /** That of the rank to blame, as a shell gives it; else rank 0's. */
+  /** The exit code of the rank that caused the failure, as in a shell; otherwise that of rank 0. */
   exitCode: number;
   failed: RankEnd | null;
 }
@@ -45,10 +45,10 @@ interface Rank {
   end: Promise<RankEnd>;
 }
 
-// How long the rank to blame may need to follow those that it took along.
+// How long the rank that caused the failure may take to end after those that it affected.
 const SETTLE_MS = 1000;
 
-/** Runs `command` n times, as ranks 0 .. n - 1 of one world. @returns when all have ended */
+/** Runs `command` n times, as ranks 0 .. n - 1 of one world. Returns when all have ended. */
 export async function launchProcesses(
   n: number,
   command: string,
@@ -91,11 +91,11 @@ function environment(
   const threads = String(Math.max(1, Math.floor(cores / n)));
   return {
     ...env,
-    [OWN.rank]: String(rank),
-    [OWN.worldSize]: String(n),
-    [OWN.masterAddress]: "127.0.0.1",
-    [OWN.masterPort]: String(port),
-    OMP_NUM_THREADS: threads, // until the worker sets its own, by threadsOf
+    [LAUNCH_VARIABLES.rank]: String(rank),
+    [LAUNCH_VARIABLES.worldSize]: String(n),
+    [LAUNCH_VARIABLES.masterAddress]: "127.0.0.1",
+    [LAUNCH_VARIABLES.masterPort]: String(port),
+    OMP_NUM_THREADS: threads, // until the worker sets the number from threadsOf
   };
 }
 
@@ -109,9 +109,9 @@ function start(
   const { stdout, stderr } = options;
   const output = rank > 0 ? "ignore" : stdout === undefined ? "inherit" : "pipe";
   const errors = rank === 0 && stderr === undefined ? "inherit" : "pipe";
-  // detached: a terminal's Ctrl-C would reach the children beside the one that is passed on.
+  // detached: otherwise the children would receive Ctrl-C from the terminal in addition to the signal that is passed on.
   const child = spawn(command, args, { env, stdio: ["pipe", output, errors], detached: true });
-  child.stdin?.on("error", () => undefined); // of a child that has ended; its end is told elsewhere
+  child.stdin?.on("error", () => undefined); // of a child that has ended, which is reported elsewhere
   const drained: Promise<unknown>[] = [];
   if (stdout !== undefined && child.stdout) drained.push(passOn(child.stdout, stdout, ""));
   if (child.stderr) drained.push(passOn(child.stderr, stderr ?? process.stderr, rank === 0 ? "" : `[rank ${rank}] `));
@@ -121,7 +121,7 @@ function start(
       (stderr ?? process.stderr).write(`slicestack: rank ${rank} could not be started: ${error.message}\n`);
       resolve({ rank, code: 127, signal: null });
     });
-    // Its last lines come first; but a process of its own that holds its stderr open does not hold us up.
+    // Waits for its last lines, but not longer if another process keeps its stderr open.
     child.on(
       "exit",
       (code, signal) =>
@@ -137,7 +137,7 @@ async function passOn(from: Readable, to: Writable, prefix: string): Promise<voi
 
 const isFailure = ({ code, signal }: RankEnd): boolean => code !== 0 || signal !== null;
 
-/** Waits until a rank fails or all have ended. @returns the one to blame; null also where all ended because they were asked to */
+/** Waits until a rank fails or all have ended. @returns the rank that caused the failure; null if all ended normally or as requested */
 async function firstFailure(
   ranks: readonly Rank[],
   ends: readonly RankEnd[],
@@ -149,7 +149,7 @@ async function firstFailure(
     open.delete(ended.rank);
     if (!isFailure(ended.end) || signal?.aborted) continue;
     for (const wait of [SETTLE_MS, 4 * SETTLE_MS]) {
-      // Those that lost a peer end first at times: the peer's own end says more.
+      // Ranks that lost a peer sometimes end first; the end of the peer itself tells more.
       if (blamed(ends) === undefined || wait === SETTLE_MS)
         await Promise.race([Promise.all(ranks.map(({ end }) => end)), pause(wait)]);
     }
@@ -173,7 +173,7 @@ async function stopAll(ranks: readonly Rank[], graceSeconds: number): Promise<vo
 function sendAll(ranks: readonly Rank[], signal: NodeJS.Signals): void {
   for (const { child } of ranks) {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue;
-    // What a rank itself has started goes with it: being detached, it leads a group.
+    // A detached rank leads a process group, so that its own children end with it.
     if (signal === "SIGKILL") process.kill(-child.pid, signal);
     else child.kill(signal);
   }
@@ -184,7 +184,7 @@ function pause(milliseconds: number): Promise<void> {
 }
 
 function endText({ code, signal }: RankEnd): string {
-  if (signal === "SIGKILL") return "was killed by SIGKILL (by the system where memory ran out)";
+  if (signal === "SIGKILL") return "was killed by SIGKILL (the system does so if memory runs out)";
   return signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
 }
 
@@ -202,10 +202,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** For a process that launchProcesses started: when the launcher is gone, killed even, it gets a SIGTERM. */
+/** For a process that launchProcesses started: it receives a SIGTERM when the launcher ends, even if that was killed. */
 export function endWithLauncher(): void {
-  if (process.env[OWN.rank] === undefined) return;
+  if (process.env[LAUNCH_VARIABLES.rank] === undefined) return;
   process.stdin.on("end", () => process.kill(process.pid, "SIGTERM")).resume();
-  // Reading must not keep a process alive that has nothing else to do.
+  // Reading must not keep the process alive when it has nothing else to do.
   if ("unref" in process.stdin && typeof process.stdin.unref === "function") process.stdin.unref();
 }

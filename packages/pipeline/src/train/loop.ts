@@ -8,11 +8,11 @@ import type { EpochReport } from "../engine/progress.js";
 import { Checkpoints, freshState, type StageState } from "./checkpoint.js";
 import { anyRank, fromFirstRank, shareModel } from "./distributed.js";
 import { Ema } from "./ema.js";
-import { finiteValidation, refuseNonFinite } from "./finite.js";
-import { refuseMissingGradients } from "./gradients.js";
+import { finiteValidation, refuseNonFinite } from "./refuse-non-finite.js";
+import { refuseMissingGradients } from "./missing-gradients.js";
 import type { EpochRow, MetricsLog } from "./metrics-log.js";
 import { createOptimizer, createSchedule } from "./optimisation.js";
-import { isBetter, scoredEpoch, scoreOf, selectionWords, shownScore, type ScoredEpoch } from "./scores.js";
+import { isBetter, scoredEpoch, scoreOf, selectionWords, shownScore, type ScoredEpoch } from "./validation-scores.js";
 import type { Stage } from "./stage.js";
 import { backwardBatch, piecesOf } from "./step.js";
 
@@ -24,7 +24,7 @@ export interface StageRun {
   job: JobContext;
   /** Between checkpoints within an epoch; default 600. */
   saveSeconds?: number | undefined;
-  /** Whether a stage that is finished keeps what a resume would go on from; default false. */
+  /** Whether a finished stage keeps its states to resume from; default false. */
   keepStates?: boolean | undefined;
 }
 
@@ -37,8 +37,8 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
   const { run, resume, log, compute, job, saveSeconds = 600, keepStates = false } = stageRun;
   const { model, config, name } = stage;
   const checkpoints = new Checkpoints(run, name, { log: job.log, device: compute.device, keepStates });
-  const learnt = model.parameters().filter(({ requiresGrad }) => requiresGrad);
-  using optimizer = createOptimizer(learnt, config);
+  const trainable = model.parameters().filter(({ requiresGrad }) => requiresGrad);
+  using optimizer = createOptimizer(trainable, config);
   using ema = config.ema > 0 ? new Ema(model, config.ema) : null;
   const schedule = createSchedule(config, stage.batches(0).length);
   const parts = { model, optimizer, schedule, memories: [stage.memory, ema] };
@@ -70,7 +70,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       );
       if (loss === null) continue; // the same batch again, in smaller pieces
       refuseMissingGradients(stage, state);
-      const gradient = clipGradNorm(learnt, config.clipNorm); // device sync
+      const gradient = clipGradNorm(trainable, config.clipNorm); // device sync
       const pieces = piecesOf(batch.length, state.pieces, stage.leastItems);
       refuseNonFinite({ stage, input, pieces, compute }, { loss, gradient, epoch: state.epoch, step: state.step });
       optimizer.step(schedule.rate(state.totalSteps, state.epoch));
@@ -84,7 +84,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
       job.report(progressOf(stage, state, batches.length));
       if (clock.since() > saveSeconds) checkpoints.save({ ...state, seconds: state.seconds + clock.lap() }, parts);
     }
-    shareModel(model); // batch norm that is not synchronised has followed each rank's own items
+    shareModel(model); // without synchronisation, batch norm followed the items of each rank
     const scores = averaged(() => finiteValidation(stage, state.epoch));
     const validation = fromFirstRank(scoredEpoch(scores, config)); // all must choose alike
     schedule.observe(validation.loss);
@@ -107,7 +107,7 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
     checkpoints.save({ ...state, ...next, epoch: state.epoch + 1 }, parts);
     Object.assign(state, next);
   }
-  // Without an epoch the model stays as it started, also where what it started from changes before a resume.
+  // Without epochs, the initial weights are saved, in case their source changes before a resume.
   if (config.epochs === 0 && !state.finished) {
     checkpoints.saveBest(model, { ...stage.metadata, epoch: "none" });
     checkpoints.save({ ...state, finished: true }, parts);
@@ -116,8 +116,8 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
 }
 
 /**
- * Runs a step; where memory runs out, halves the pieces that a batch is computed in, and says so. @returns null then
- * @throws OutOfMemoryError if the smallest piece does not fit, or where other processes would wait for ever
+ * Runs a step. If memory runs out, halves the size of the pieces of a batch, logs that, and returns null.
+ * @throws OutOfMemoryError if the smallest piece does not fit, or other processes would wait forever
  */
 function inMemory(
   state: StageState,
@@ -143,7 +143,7 @@ function inMemory(
   }
 }
 
-/** Seconds since it was made, and since its last lap. */
+/** Measures the seconds since its creation and since its last lap. */
 function stopwatch() {
   let [counted, last] = [0, performance.now()];
   const since = () => (performance.now() - last) / 1000;

@@ -1,4 +1,4 @@
-/** metrics.jsonl and TensorBoard events of a run: one row an epoch. */
+/** metrics.jsonl and TensorBoard events of a run: one row per epoch. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendWhole, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
@@ -8,7 +8,7 @@ import { EventFile } from "./tensorboard.js";
 export interface EpochRow {
   stage: StageName;
   epoch: number;
-  /** Optimiser steps so far. */
+  /** The number of optimiser steps so far. */
   step: number;
   train_loss: number;
   /** Mean over the epoch's steps, before clipping. */
@@ -17,7 +17,7 @@ export interface EpochRow {
   val_accuracy: number;
   val_balanced_accuracy: number;
   val_macro_f1: number;
-  /** NaN if val has one class alone: null in the file. */
+  /** NaN if val has only one class; null in the file. */
   val_auroc: number;
   val_quadratic_kappa: number;
   learning_rate: number;
@@ -26,7 +26,7 @@ export interface EpochRow {
   [further: `val_${string}`]: number;
 }
 
-/** The lines of a metrics.jsonl whose rows are wanted; one that was cut off by a kill is dropped. */
+/** The lines of a metrics.jsonl whose rows are wanted; an incomplete line, which a killed process leaves, is dropped. */
 export function rowsOf(file: string, wanted: (row: Partial<EpochRow>) => boolean): string {
   const isWanted = (line: string) => {
     try {
@@ -43,7 +43,7 @@ export class MetricsLog implements Disposable {
   readonly #file: string;
   readonly #events: EventFile | null;
 
-  /** @param isKept false in the processes of a training that leave the files to the first */
+  /** @param isKept false in all processes of a training but the first, which writes the files */
   constructor(run: string, isKept = true) {
     const { root, metrics } = runPaths(run);
     mkdirSync(root, { recursive: true });
@@ -51,7 +51,7 @@ export class MetricsLog implements Disposable {
     this.#events = isKept ? new EventFile(root) : null;
   }
 
-  /** Drops the rows of a stage from `epoch` on: what a resumed run will write again. */
+  /** Drops the rows of a stage from `epoch`, which a resumed run writes again. */
   rewind(stage: StageName, epoch: number): void {
     if (this.#events === null || !existsSync(this.#file)) return;
     writeFileAtomic(
@@ -70,7 +70,7 @@ export class MetricsLog implements Disposable {
     );
   }
 
-  /** The best score so far under the name of the metric that chooses, e.g. slice/best_val_macro_f1: for TensorBoard alone. */
+  /** Writes the best score so far for TensorBoard, under the name of the selection metric, e.g. slice/best_val_macro_f1. */
   best(stage: StageName, epoch: number, select: Selection, score: number): void {
     this.#events?.scalars(epoch, { [`${stage}/best_${selectionColumn(select)}`]: score });
   }

@@ -21,13 +21,13 @@ export function createOptimizer(parameters: Iterable<Tensor>, config: Optimisati
 }
 
 export interface StageSchedule extends Pick<Schedule, "observe" | "state" | "restore"> {
-  /** @param step of the whole stage   @param epoch both from 0 */
+  /** @param step of the whole stage   @param epoch both counted from 0 */
   rate(step: number, epoch: number): number;
 }
 
 /**
- * The published plateau (x 0.1, patience 5); step: x 0.1 after each third. Cosine and one-cycle move every step. A warm-up
- * rises in a straight line, as PyTorch's LinearLR does; one-cycle has its own.
+ * plateau: as published (x 0.1, patience 5); step: x 0.1 after each third. cosine and one_cycle change at every step. A warm-up
+ * rises linearly, as PyTorch's LinearLR does; one_cycle includes one.
  */
 export function createSchedule(config: OptimisationConfig, stepsPerEpoch: number): StageSchedule {
   const { learningRate, epochs } = config;

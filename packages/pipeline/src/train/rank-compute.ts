@@ -1,4 +1,4 @@
-/** Where each of the processes that train together computes. */
+/** The device and threads of each of the processes that train together. */
 import type { RunConfig } from "../config/types.js";
 import { usableCores } from "../engine/doctor/cpu.js";
 import { systemProbe } from "../engine/doctor/probe.js";
@@ -7,7 +7,7 @@ import { threadsOf, type World } from "./world.js";
 
 export type ComputeRequest = Pick<RunConfig, "device" | "threads" | "precision">;
 
-/** Of this process: its own GPU, its share of the cores. @throws ConfigError if it has no such device */
+/** The plan of this process: one GPU and its share of the cores. @throws ConfigError if the device does not exist */
 export function computeOf(compute: ComputeRequest, world: World): ComputePlan {
   const plan = planCompute(compute);
   if (world.worldSize === 1) return plan;

@@ -1,4 +1,4 @@
-/** What each stage of a run is made of: its models with their weights, its data, and the loop. */
+/** Assembles the stages of a run: models with their weights, data, and the training loop. */
 import { basename } from "node:path";
 import { scope } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
@@ -27,7 +27,7 @@ import { volumeStage } from "./volume-stage.js";
 import { voxelStage } from "./voxel-stage.js";
 
 export interface Training<Spec extends ModelSpec = ModelSpec> extends OpenRun {
-  /** What is trained. */
+  /** The model that is trained. */
   spec: Spec;
   stageRun: StageRun;
   /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
@@ -41,7 +41,7 @@ export function runStage(stage: StageName, training: Training): StageResult {
   const { run, resume } = training.stageRun;
   const ended = resume ? endOf(run, stage) : null;
   if (ended !== null) {
-    new Checkpoints(run, stage, { log: (line) => training.stageRun.job.log(line) }).dropLeft();
+    new Checkpoints(run, stage, { log: (line) => training.stageRun.job.log(line) }).dropRemainingStates();
     return { status: "finished", best: ended.best?.score };
   }
   try {
@@ -52,13 +52,13 @@ export function runStage(stage: StageName, training: Training): StageResult {
       return stage === "fine_tune" ? runFineTuneStage({ ...training, spec }) : runHeadStage({ ...training, spec });
     });
   } catch (error) {
-    // Asked to stop before the stage itself began; what was embedded for it is made again.
+    // The stop was requested before the stage itself began; its embeddings will be computed again.
     if (error instanceof JobStopped) return { status: "stopped", best: undefined };
     throw error;
   }
 }
 
-/** Slices of the data set as the model sees them. */
+/** The slices of the data set as input of the model. */
 function sliceStore({ spec, dataset, stageRun }: Training<SliceSpec | StackSpec>): SliceStore {
   return new SliceStore(datasetSource(dataset), { ...spec.input, device: stageRun.compute.device });
 }
@@ -113,7 +113,7 @@ function runHeadStage(training: Training<StackSpec>): StageResult {
   return trainStage(stage, stageRun);
 }
 
-/** Of train as it is and in each view, and of val. */
+/** The features of train, without augmentation and in each view, and of val. */
 function featuresOf(
   { config, stageRun: { job, compute } }: Training,
   source: FeatureSource,
@@ -127,17 +127,17 @@ function featuresOf(
   let before = 0;
   const passes = (volumes: TaskVolume[], number = 0): Features => {
     const onBatch = (done: number) => {
-      // With several processes each would have to stop at the same batch: they go on to the stage, and stop there.
+      // Several processes would have to stop at the same batch, so they continue to the stage and stop there.
       if (worldSize() === 1) stopIfAsked(job);
       job.report({ stage: "embeddings", done: Math.min(total, before + done), total, unit: "slices" });
     };
     const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
     const options = { ...compute, onBatch, ...view };
     const seesMaps = componentOf("head", head).sees === "maps";
-    const made = (seesMaps ? volumeMaps : volumeEmbeddings)(source, volumes, options);
+    const features_N = (seesMaps ? volumeMaps : volumeEmbeddings)(source, volumes, options);
     before += count(volumes);
     job.report({ stage: "embeddings", done: before, total, unit: "slices" });
-    return made;
+    return features_N;
   };
   const features = { train: [passes(train)], val: passes(val) };
   for (let number = 1; number <= views; number++) features.train.push(passes(train, number));
@@ -157,10 +157,10 @@ function runFineTuneStage(training: Training<StackSpec>): StageResult {
   if (volume.metadata.slice_model !== sliceHash)
     throw new RunError(
       runPaths(run).best("volume"),
-      "belongs to another slice model than this run's",
+      "belongs to a slice model other than that of this run",
       "Train the volume stage again.",
     );
-  // The trunk computes as in evaluation: its batch norm sees no items.
+  // The trunk computes as in evaluation, so that its batch norm needs no synchronisation.
   ready(training, model, config.fineTune.syncBatchNorm, head);
   const { slices } = spec.head;
   const metadata = { ...origin(training), slice_model: sliceHash, volume_model: volume.hash };
@@ -183,36 +183,36 @@ function runVoxelStage(training: Training<VolumeSpec>): StageResult {
   return trainStage(voxelStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
 }
 
-/** What its weights were trained on, kept beside them. */
+/** The data that weights were trained on, stored with them. */
 const origin = ({ dataset, split }: Training): Record<string, string> => ({
   dataset: dataset.info.hash,
   split: split.hash,
 });
 
-/** Onto the device; with several processes, batch norm as the configuration says. */
+/** Moves the model to the device; with several processes, sets up batch norm as configured. */
 function ready({ stageRun: { compute, job } }: Training, model: Module, sync: boolean, learning = model): void {
   if (worldSize() > 1) {
     const local = localBatchNorms(learning);
     if (sync) convertSyncBatchNorm(model);
     else if (local.length > 0)
       job.log(
-        `batch norm (${local.length} layers, first ${local[0]}) sees each process's own items: the gradient is not that of one process; sync_batch_norm true makes it so`,
+        `batch norm (${local.length} layers, first ${local[0]}) uses the items of each process separately, so that the gradient differs from that of one process; sync_batch_norm: true makes it equal`,
       );
   }
   model.to({ device: compute.device });
 }
 
-/** The slice model that this run trained, for what is built on it. @returns its hash   @throws RunError (trap 1), CheckpointError */
+/** Loads the slice model of this run for the stages that are built on it. @returns its hash   @throws RunError (trap 1), CheckpointError */
 function frozenTrunk({ split, stageRun }: Training, model: Module): string {
   const file = runPaths(stageRun.run).best("slice");
   const { hash, metadata } = loadWeights(model, file);
-  // One that was taken over may have had more training volumes; planSliceStage saw to val and test.
+  // A reused slice stage may have had more training volumes; planSliceStage has checked val and test.
   const expected = readRecord(stageRun.run).environment[SLICE_STAGE_SPLIT] ?? split.hash;
   if (metadata.split !== expected) refuseSplit(file, metadata.split, expected);
   return hash;
 }
 
-/** Weights that were trained on this data set, but on another split of it, may have seen what is validation or test here. */
+/** Weights that were trained on another split of this data set may have been trained on volumes that are validation or test here. */
 export function refuseForeignSplit(
   { dataset, split }: Pick<OpenRun, "dataset" | "split">,
   file: string,
@@ -226,19 +226,20 @@ function refuseSplit(file: string, theirs: string | undefined, ours: string): ne
   throw new RunError(
     file,
     `was trained on split ${theirs?.slice(0, 12) ?? "unknown"}, this run has ${ours.slice(0, 12)}`,
-    "Train it on this split: what is validation or test here may have been seen in training otherwise.",
+    "Train it on this split: otherwise it may have been trained on volumes that are validation or test here.",
   );
 }
 
-/** The weights of another run of ours, all but the last layers where the classes are others. */
+/** Starts from the weights of another run, without the last layers if the classes differ. */
 function startFrom(training: Training, stage: StageName, model: Module): void {
   const source = initSource(training.config, stage);
   const key = `init_from (${stage})`;
-  if (source === null) return note(training, key, "That run has no such head: it begins anew.");
+  if (source === null)
+    return note(training, key, "That run does not have this head, which starts from random weights.");
   recordStart(training, key, source.file, loadForNewClasses(model, source.file, source.prefix));
 }
 
-/** Kept with the run: which file it started from, and how that was read. @throws RunError if it knows this data set otherwise split */
+/** Records the file that the run started from and how it was read. @throws RunError if it was trained on another split of this data set */
 function recordStart(training: Training, key: string, file: string, { hash, metadata, notes }: Loaded): void {
   refuseForeignSplit(training, file, metadata);
   note(training, key, [`${basename(file)}, SHA-256 ${hash}.`, ...notes].join(" "));

@@ -1,4 +1,4 @@
-/** Stage one: a 2D CNN on single slices; each slice inherits the label of its volume. */
+/** The first stage: a 2D CNN on single slices, each of which inherits the label of its volume. */
 import { scope, type Tensor } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { meanVote, Random } from "@slicestack/stats";
@@ -14,7 +14,7 @@ import { mixes, mixSlices } from "./losses/mixing.js";
 import { Objective } from "./losses/objective.js";
 import { SliceLabels } from "./losses/slice-labels.js";
 import { labelTensor, massOf } from "../models/losses/targets.js";
-import { validationScores } from "./scores.js";
+import { validationScores } from "./validation-scores.js";
 import type { Stage, Validation } from "./stage.js";
 
 interface Slice {
@@ -27,7 +27,7 @@ interface Slice {
 interface SliceInput {
   /** 0..1, augmented and mixed. */
   unit_BCHW: Tensor;
-  /** Classes, or the mass of each. */
+  /** The classes, or the mass of each. */
   target: Tensor;
 }
 
@@ -40,7 +40,7 @@ export interface SliceStageOptions {
   metadata: Record<string, string>;
 }
 
-/** Slices that a batch needs: where batch norm sees each process's part alone, each of them needs so many. */
+/** The smallest batch: if batch norm only uses the part of each process, every process needs the minimum. */
 export function leastBatch({ slice }: Pick<RunConfig, "slice">, size: readonly [number, number], processes: number) {
   const least = leastSlices(slice.model, size);
   return least === 1 || slice.syncBatchNorm ? least : least * processes;
@@ -101,7 +101,7 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
   };
 }
 
-/** A small fixed subset under `overfit`, of every class in turn, to see that the model can tell them apart at all. */
+/** With `overfit`, a small fixed subset with every class in turn, which shows whether the model can fit the data at all. */
 export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts, classes }: Task): TaskVolume[] {
   if (!overfit) return parts.train;
   const nth = new Array<number>(classes.count).fill(0);
@@ -115,7 +115,7 @@ export function trainingVolumes({ overfit }: Pick<RunConfig, "overfit">, { parts
   return parts.train.filter((volume) => chosen.has(volume));
 }
 
-/** Volumes of val by the mean probability of their slices, of which an epoch looks at as many as it trains on. */
+/** Scores the volumes of val by the mean probability of their slices, using as many slices per volume as in training. */
 function validate(
   model: SliceModel,
   store: SliceStore,

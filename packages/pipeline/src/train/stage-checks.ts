@@ -1,4 +1,4 @@
-/** What would end a stage in its middle, or choose its best epoch by nothing: refused before a run is written. */
+/** Refuses settings that would end a stage in the middle, or leave its best epoch undefined, before a run is written. */
 import { ConfigError } from "../config/errors.js";
 import { stagesOf } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
@@ -14,7 +14,7 @@ export function checkStages(config: RunConfig, dataset: Dataset, task: Task, ran
   if (config.method !== "3d" && config.slice.epochs > 0) checkBatchNorm(config, dataset, ranks);
 }
 
-/** Scores of one class against another need both on val. */
+/** Metrics that compare classes need at least two classes on val. */
 function checkSelection(config: RunConfig, { classes, parts }: Task): void {
   const present = [...new Set(parts.val.map(({ label }) => label))];
   if (present.length > 1) return;
@@ -22,7 +22,7 @@ function checkSelection(config: RunConfig, { classes, parts }: Task): void {
     const key = stage === "fine_tune" ? "fineTune" : stage;
     const { select, epochs } = config[key];
     if (epochs === 0 || componentOf("metric", select).needsTwoClasses !== true) return [];
-    const received = `the ${parts.val.length} val volumes are all of ${classes.names[present[0] ?? 0] ?? "one class"}`;
+    const received = `all ${parts.val.length} val volumes are of ${classes.names[present[0] ?? 0] ?? "one class"}`;
     return [
       {
         key: `${stage}.select`,
@@ -46,7 +46,7 @@ function checkBatchNorm(config: RunConfig, dataset: Dataset, ranks: number): voi
       key: "slice.batch_size",
       message:
         `slice.batch_size: expected at least ${least}, received ${batchSize}: the last maps of ${model} on slices of ${size.join(" x ")} ` +
-        `have one pixel, and batch norm needs more than one value a channel${shared}. Take a larger batch, or slice.size above 32.`,
+        `have one pixel, and batch norm needs more than one value per channel${shared}. Use a larger batch, or a slice.size above 32.`,
     },
   ]);
 }

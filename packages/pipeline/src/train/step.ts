@@ -1,4 +1,4 @@
-/** The gradient of a batch, in as many pieces and on as many processes as memory and machines ask for: always the same sum. */
+/** The gradient of a batch, computed in any number of pieces and processes with the same sum. */
 import { autocast, scope } from "@slicestack/torch";
 import { rank, worldSize } from "@slicestack/torch/distributed";
 import { SyncBatchNorm, type Module } from "@slicestack/torch/nn";
@@ -7,8 +7,8 @@ import { averageOverRanks, meanOverRanks, shardBatch } from "./distributed.js";
 import type { Piece, Stage } from "./stage.js";
 
 /**
- * This process's part of a batch of n items, cut into at most `pieces` pieces of nearly one size, none below `least` items if it
- * can be. All processes have as many pieces, empty ones too, because synchronised batch norm waits in each for all of them.
+ * The part of this process in a batch of n items, cut into at most `pieces` pieces of nearly equal size, each of at least `least`
+ * items if possible. All processes have the same number of pieces, some of them empty, because synchronised batch norm waits for all.
  */
 export function piecesOf(n: number, pieces: number, least = 1): Piece[] {
   const ranks = worldSize();
@@ -23,7 +23,7 @@ export function piecesOf(n: number, pieces: number, least = 1): Piece[] {
 }
 
 /**
- * Adds the gradient of the batch's mean loss to the parameters of every process. @param pieces of this process's part
+ * Adds the gradient of the batch's mean loss to the parameters of every process. @param pieces of the part of this process
  * @returns the mean loss of the whole batch
  */
 export function backwardBatch<T, I>(
@@ -39,7 +39,7 @@ export function backwardBatch<T, I>(
   const total = whole ? 1 : stage.mass(input, { first: 0, count: items });
   let loss = 0;
   for (const piece of parts) {
-    // The mean over processes of ranks times their shares is the sum of the shares.
+    // The mean over processes of (ranks x share) is the sum of the shares.
     const share = whole ? 1 : piece.count === 0 ? 0 : stage.mass(input, piece) / total;
     if (piece.count > 0 || hasSyncBatchNorm(stage.model))
       loss += share * backwardPiece(stage, input, piece, share * ranks, compute);
@@ -48,7 +48,7 @@ export function backwardBatch<T, I>(
   return ranks === 1 ? loss : meanOverRanks(loss) * ranks;
 }
 
-/** Then an empty piece goes through the model too: not all models can take one, and no other layer asks for it. */
+/** Only synchronised batch norm needs empty pieces to run through the model, which not all models support. */
 const hasSyncBatchNorm = (model: Module): boolean =>
   [...model.namedModules().values()].some((module) => module instanceof SyncBatchNorm);
 

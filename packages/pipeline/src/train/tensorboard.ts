@@ -21,7 +21,7 @@ interface Event {
   values?: Record<string, number>;
 }
 
-/** Field by field: protobufjs's reflection compiles code, which Node may be started without the right to. */
+/** Encodes field by field: the reflection of protobufjs compiles code, which Node can be started without permission for. */
 function encoded({ wallTime, step, fileVersion, values }: Event): Uint8Array {
   const writer = Writer.create();
   writer.uint32(tag(1, DOUBLE)).double(wallTime);
@@ -36,7 +36,7 @@ function encoded({ wallTime, step, fileVersion, values }: Event): Uint8Array {
   return writer.ldelim().finish();
 }
 
-/** One event file; each opening starts a new one beside the older ones, which TensorBoard joins. */
+/** One event file. Each opening starts a new file beside the older ones, which TensorBoard joins. */
 export class EventFile implements Disposable {
   readonly #descriptor: number;
   readonly #file: string;

@@ -24,11 +24,11 @@ export interface TrainJob {
   /** The file of slice.pretrained; null if there is none, or where the slice stage is past its start. */
   pretrained: string | null;
   world: World;
-  /** Device, threads and precision as configured: what is needed before the run folder is there. */
+  /** Device, threads and precision as configured, which are needed before the run folder exists. */
   compute: ComputeRequest;
   /** Between checkpoints within an epoch. */
   saveSeconds?: number | undefined;
-  /** Whether a stage that is finished keeps what a resume would go on from. */
+  /** Whether a finished stage keeps its states to resume from. */
   keepStates?: boolean | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface TrainOutcome {
 export function job(input: TrainJob, context: JobContext): TrainOutcome {
   const { world } = input;
   const compute = computeOf(input.compute, world);
-  // The first process has made the run folder before it joins, so that all find it there.
+  // The first process creates the run folder before it joins, so that all others find it.
   return joinWorld(world, { device: compute.device, timeoutSeconds: 7200 }, () => trainStages(input, context, compute));
 }
 
@@ -60,15 +60,15 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
   const stages = stagesOf(config).filter(
     (name) => (stage === "all" || name === stage) && !(name === "slice" && isTaken),
   );
-  // What computes nothing any more is no part of the run.
+  // A call that computes nothing is not recorded.
   const isOver = resume && stages.every((name) => isFinished(run, name));
   const now = isOver ? {} : { ...describeEnvironment(compute), processes: String(world.worldSize) };
   const { environment, changes } = joinEnvironments(opened.record.environment, now);
   keep("training", environment);
   if (changes.length > 0 && isFirst)
     context.log(
-      `this part of the run is computed with other settings than the part before (${changes.join("; ")}): the last bits of its ` +
-        "results may differ from those of a run without the change; run.json keeps both",
+      `the run continues with other settings than before (${changes.join("; ")}): the last bits of its ` +
+        "results may differ from those of a run without the change; run.json records both",
     );
   if (stages.includes("volume")) checkHeadFits(config, dataset);
 
@@ -82,7 +82,7 @@ function trainStages(input: TrainJob, context: JobContext, compute: ComputePlan)
   const stageRun: StageRun = { run, resume, log, compute, job: forecast.of(context), saveSeconds, keepStates };
   const outcome: TrainOutcome = { status: "finished", best: {} };
   for (const name of stages) {
-    // Each stage begins with random numbers of its own: trained alone, or after the others, it is the same.
+    // Each stage has separate random numbers, so that it is the same whether trained alone or after the others.
     startCompute(compute, stageSeed(config.seed, name) + world.rank);
     const { status, best } = runStage(name, { ...opened, spec, stageRun, pretrained, isFirst });
     awaitRanks(); // the next stage reads this one's best weights

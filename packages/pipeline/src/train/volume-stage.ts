@@ -1,4 +1,4 @@
-/** Stage two: a light head on the stacked embeddings (or maps) of the frozen slice model. */
+/** The second stage: a small head on the stacked embeddings (or maps) of the frozen slice model. */
 import { cat, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
 import { plannedName } from "../config/components.js";
@@ -13,7 +13,7 @@ import type { Head } from "../models/heads/head.js";
 import { predictVolumes, stackVolumes, type StackedVolume } from "../predict/forward.js";
 import { Objective } from "./losses/objective.js";
 import { labelTensor } from "../models/losses/targets.js";
-import { validationScores } from "./scores.js";
+import { validationScores } from "./validation-scores.js";
 import type { Stage } from "./stage.js";
 
 type LabelledVolume = Pick<TaskVolume, "label" | "subject">;
@@ -29,7 +29,7 @@ interface FeatureInput {
 
 export interface VolumeStageOptions {
   config: RunConfig;
-  /** The volumes as they are and, where there are views, in each view: an epoch draws one of them for each volume. */
+  /** The volumes without augmentation and in each view, if there are views: an epoch draws one of them for each volume. */
   train: { volumes: readonly LabelledVolume[]; views: readonly Features[] };
   val: { volumes: readonly LabelledVolume[]; features: Features };
   head: Head;
@@ -83,7 +83,7 @@ export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, F
   };
 }
 
-/** A batch of volumes, each in a view that is drawn. */
+/** A batch of volumes, each in a randomly drawn view. */
 function stackViews(
   views: readonly Features[],
   batch: readonly LabelledStack[],
@@ -99,7 +99,7 @@ function stackViews(
   };
 }
 
-/** A head with weights for each place of a slice needs one depth in all volumes. @throws ConfigError */
+/** A head with weights for each slice position needs the same depth in all volumes. @throws ConfigError */
 export function checkHeadFits(config: RunConfig, { volumes }: Pick<Dataset, "volumes">): void {
   const seen = volumes.map(({ count }) => Math.min(count, config.volume.slices ?? count));
   const [least, most] = [Math.min(...seen), Math.max(...seen)];
@@ -109,7 +109,7 @@ export function checkHeadFits(config: RunConfig, { volumes }: Pick<Dataset, "vol
   throw new ConfigError([
     {
       key: "volume.head",
-      message: `volume.head: ${head} needs one depth, this data set has ${least} to ${most} slices; take another head, e.g. ${other}, set volume.slices to ${least}, or prepare it with --depth 64`,
+      message: `volume.head: ${head} needs the same depth in all volumes, this data set has ${least} to ${most} slices; choose another head, e.g. ${other}, set volume.slices to ${least}, or prepare it with --depth 64`,
     },
   ]);
 }

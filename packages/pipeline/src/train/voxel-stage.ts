@@ -1,4 +1,4 @@
-/** Training on whole volumes: the 3D models, and maps_3d on the maps of a frozen slice model. */
+/** Trains on whole volumes: the 3D networks, and maps_3d on the maps of a frozen slice model. */
 import { scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
 import { augmentVolumes } from "../augment/augment.js";
@@ -10,7 +10,7 @@ import type { VolumeStore } from "../input/volumes.js";
 import type { VolumeModel } from "../models/networks/volume-model.js";
 import { Objective } from "./losses/objective.js";
 import { labelTensor } from "../models/losses/targets.js";
-import { validationScores } from "./scores.js";
+import { validationScores } from "./validation-scores.js";
 import { trainingVolumes } from "./slice-stage.js";
 import type { Stage } from "./stage.js";
 

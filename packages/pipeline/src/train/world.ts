@@ -1,11 +1,11 @@
 /**
- * The processes that train together, as their starter's environment variables describe them:
+ * The processes that train together, as described by the environment variables of the program that started them:
  * `slicestack train --procs N` (launch.ts), torchrun, or srun. Nothing here touches libtorch.
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-/** Variables that are there but make no whole. */
+/** The environment variables of a starter are incomplete or contradict each other. */
 export class WorldError extends Error {
   override readonly name = "WorldError";
 }
@@ -16,7 +16,7 @@ export interface World {
   /** This process, 0 .. worldSize - 1. Rank 0 writes the run folder. */
   rank: number;
   worldSize: number;
-  /** This process among those of its host: the number of its GPU. */
+  /** The number of this process on its host, which is also the number of its GPU. */
   localRank: number;
   localWorldSize: number;
   /** Host and port of rank 0. */
@@ -25,13 +25,13 @@ export interface World {
   starter: Starter;
 }
 
-/** A world whose first host has still to be asked of Slurm. */
+/** A world whose first host Slurm still has to be asked for. */
 export type UnresolvedWorld = Omit<World, "masterAddress"> & { masterAddress: null; nodeList: string };
 
 type Env = Record<string, string | undefined>;
 
-/** What launch.ts sets for the processes that it starts. */
-export const OWN = {
+/** The variables that launch.ts sets for the processes it starts. */
+export const LAUNCH_VARIABLES = {
   rank: "SLICESTACK_RANK",
   worldSize: "SLICESTACK_WORLD_SIZE",
   masterAddress: "SLICESTACK_MASTER_ADDR",
@@ -50,22 +50,23 @@ export const alone: World = {
 };
 
 /**
- * The nearest starter wins: our launcher inside of torchrun or srun, torchrun inside of srun. Without any, a world of one.
- * @throws WorldError if a starter's variables are there in part, or contradict each other
+ * The innermost starter wins: slicestack inside torchrun or srun, torchrun inside srun. Without any, a world of one process.
+ * @throws WorldError if the variables of a starter are incomplete or contradict each other
  */
 export function worldFromEnvironment(env: Env): World | UnresolvedWorld {
-  if (env[OWN.rank] !== undefined || env[OWN.worldSize] !== undefined) return ownWorld(env);
+  if (env[LAUNCH_VARIABLES.rank] !== undefined || env[LAUNCH_VARIABLES.worldSize] !== undefined)
+    return launchedWorld(env);
   if (env["RANK"] !== undefined || env["WORLD_SIZE"] !== undefined) return torchrunWorld(env);
   // A batch script has SLURM_PROCID and SLURM_NTASKS too, but it is one process: only srun makes a step.
   if (env["SLURM_STEP_NODELIST"] !== undefined && env["SLURM_PROCID"] !== undefined) return slurmWorld(env);
   return alone;
 }
 
-function ownWorld(env: Env): World {
+function launchedWorld(env: Env): World {
   const read = reader(env, "slicestack train --procs");
-  const [rank, worldSize] = place(read, OWN.rank, OWN.worldSize);
-  const masterAddress = read.text(OWN.masterAddress);
-  const masterPort = read.port(OWN.masterPort);
+  const [rank, worldSize] = rankAndSize(read, LAUNCH_VARIABLES.rank, LAUNCH_VARIABLES.worldSize);
+  const masterAddress = read.text(LAUNCH_VARIABLES.masterAddress);
+  const masterPort = read.port(LAUNCH_VARIABLES.masterPort);
   return {
     rank,
     worldSize,
@@ -79,7 +80,7 @@ function ownWorld(env: Env): World {
 
 function torchrunWorld(env: Env): World {
   const read = reader(env, "torchrun");
-  const [rank, worldSize] = place(read, "RANK", "WORLD_SIZE");
+  const [rank, worldSize] = rankAndSize(read, "RANK", "WORLD_SIZE");
   const localRank = read.whole("LOCAL_RANK", 0, rank);
   const localWorldSize =
     env["LOCAL_WORLD_SIZE"] === undefined ? 1 : read.whole("LOCAL_WORLD_SIZE", localRank + 1, worldSize);
@@ -95,7 +96,7 @@ function torchrunWorld(env: Env): World {
   };
 }
 
-/** torchrun's own store may listen on MASTER_PORT; its processes agree on a port beside it. */
+/** The store of torchrun may listen on MASTER_PORT; its processes agree on another port. */
 function portBeside(port: number, env: Env): number {
   if (env["TORCHELASTIC_USE_AGENT_STORE"] !== "True") return port;
   return port + 1000 <= 65_535 ? port + 1000 : port - 1000;
@@ -104,7 +105,7 @@ function portBeside(port: number, env: Env): number {
 function slurmWorld(env: Env): World | UnresolvedWorld {
   const read = reader(env, "srun");
   const size = env["SLURM_STEP_NUM_TASKS"] === undefined ? "SLURM_NTASKS" : "SLURM_STEP_NUM_TASKS";
-  const [rank, worldSize] = place(read, "SLURM_PROCID", size);
+  const [rank, worldSize] = rankAndSize(read, "SLURM_PROCID", size);
   const localRank = read.whole("SLURM_LOCALID", 0, rank);
   const localWorldSize = tasksHere(env) ?? worldSize;
   const masterPort = portOfJob(env["SLURM_JOB_ID"], env["SLURM_STEP_ID"]);
@@ -124,7 +125,7 @@ function tasksHere(env: Env): number | undefined {
   return counts[Number(env["SLURM_NODEID"] ?? "0")];
 }
 
-/** All tasks of a step must find the same port, and two steps on a host two of them: below those that the system hands out itself. */
+/** All tasks of a step need the same port, and two steps on a host different ones; the ports are below those that the system assigns. */
 function portOfJob(job = "0", step = "0"): number {
   const number = (text: string) => (/^\d+$/.test(text) ? Number(text) : 0);
   return 10_000 + ((number(job) * 7 + number(step)) % 20_000);
@@ -138,11 +139,11 @@ export async function resolveWorld(world: World | UnresolvedWorld): Promise<Worl
     const { stdout } = await promisify(execFile)("scontrol", ["show", "hostnames", nodeList], { timeout: 30_000 });
     const first = stdout.trim().split("\n")[0] ?? "";
     if (first !== "") return { ...rest, masterAddress: await addressOf(first) };
-    throw new Error("it named no host");
+    throw new Error("it did not name a host");
   } catch (error) {
-    const said = (error instanceof Error ? error.message : String(error)).trim();
+    const reason = (error instanceof Error ? error.message : String(error)).trim();
     throw new WorldError(
-      `scontrol show hostnames ${nodeList}: ${said}\n  Set MASTER_ADDR to the host of rank 0, or make scontrol work on the nodes.`,
+      `scontrol show hostnames ${nodeList}: ${reason}\n  Set MASTER_ADDR to the host of rank 0, or make scontrol work on the nodes.`,
     );
   }
 }
@@ -162,7 +163,7 @@ async function addressOf(node: string): Promise<string> {
  * @param usable cores that this process may run on (doctor/cpu.ts)   @param logical cores of the host
  */
 export function threadsOf(world: World, usable: number, logical: number): number {
-  // srun binds each task to cores of its own, as a rule: then what is usable is the share already.
+  // srun usually binds each task to separate cores; the usable cores are then already its share.
   const bound = world.starter === "srun" && usable < logical;
   return Math.max(1, Math.floor(usable / (bound ? 1 : world.localWorldSize)));
 }
@@ -191,7 +192,7 @@ function reader(env: Env, starter: string): Reader {
   return { text, whole, port: (name) => whole(name, 1, 65_535) };
 }
 
-function place(read: Reader, rank: string, worldSize: string): [rank: number, worldSize: number] {
+function rankAndSize(read: Reader, rank: string, worldSize: string): [rank: number, worldSize: number] {
   const size = read.whole(worldSize, 1, 65_536);
   return [read.whole(rank, 0, size - 1), size];
 }

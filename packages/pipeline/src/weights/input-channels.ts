@@ -1,13 +1,13 @@
-/** Pretrained first layers for other numbers of input channels. */
+/** Adapts pretrained first layers to other numbers of input channels. */
 import { scope, type Tensor } from "@slicestack/torch";
 
 /**
  * The weights of a first convolution, for `channels` input channels: weight_OIhw → weight_OChw.
  *
- * Each new channel gets the sum of the old ones divided by their new number. So an image that is the same in all channels
- * (a grey one) is answered as before, whatever their number, and no channel is preferred: which of them is a window, a
- * neighbouring slice or a colour, the old weights cannot know. Where the numbers are equal, nothing changes. Repeating the
- * old channels in turn would keep the answer to grey only for multiples of their number.
+ * Each new channel gets the sum of the old ones, divided by the new number. An image that is equal in all channels
+ * (a grey one) therefore gives the same output, and no channel is preferred: the old weights cannot know which of them is a window, a
+ * neighbouring slice or a colour. If the numbers are equal, nothing changes. Repeating the
+ * old channels in turn would keep the output for grey images only for multiples of their number.
  */
 export function adaptInputChannels(weight_OIhw: Tensor, channels: number): Tensor {
   if (weight_OIhw.size(1) === channels) return weight_OIhw;

@@ -1,15 +1,15 @@
-/** safetensors files as a run keeps them: whole or not there, and known by their hash. */
+/** Reads and writes the safetensors files of runs: complete or absent, and identified by their hash. */
 import { createHash } from "node:crypto";
 import type { Tensor } from "@slicestack/torch";
 import { loadFile, safetensorsBytes, type Safetensors } from "@slicestack/torch/safetensors";
 import { AtomicFileWriter } from "../data/atomic.js";
 
 export interface WriteOptions {
-  /** Called with the file's SHA-256 before the file takes its name. */
+  /** Called with the SHA-256 before the file gets its final name. */
   beforeCommit?: (sha256: string) => void;
 }
 
-/** Writes tensors and text metadata; whole or not at all. @returns SHA-256 of the file */
+/** Writes tensors and text metadata, completely or not at all. @returns SHA-256 of the file */
 export function writeSafetensors(
   file: string,
   tensors: ReadonlyMap<string, Tensor>,
@@ -34,7 +34,7 @@ export function writeSafetensors(
   return sha256;
 }
 
-/** @throws CheckpointError if the file is missing, cut, or not safetensors */
+/** @throws CheckpointError if the file is missing, truncated, or not safetensors */
 export function readSafetensors(path: string): Safetensors {
   return loadFile(path);
 }

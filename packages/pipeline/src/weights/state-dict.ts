@@ -1,18 +1,18 @@
-/** The weights within what a training script saved: found, freed of the prefixes that wrappers add, and what else there was. */
+/** Finds the weights in the object that a training script saved, removes prefixes of wrappers, and lists the other entries. */
 import { StoredTensor } from "@slicestack/torch/safetensors";
-import { valueText, type PickleValue } from "./pth/values.js";
+import { valueText, type PickleValue } from "./pth/pickle-values.js";
 
-/** Something beside the weights. */
+/** An entry beside the weights. */
 export interface OtherEntry {
-  /** Its place, e.g. "optimizer_state_dict". */
+  /** Its path, e.g. "optimizer_state_dict". */
   name: string;
-  /** What it is, e.g. "12" or "a dict of 2". */
+  /** A description, e.g. "12" or "a dict of 2". */
   value: string;
 }
 
 export interface FoundWeights {
   stored: Map<string, StoredTensor>;
-  /** Choices made, in sentences for the user. */
+  /** Choices that were made, in sentences for the user. */
   notes: string[];
   others: OtherEntry[];
   /** Single numbers and short texts beside the weights, e.g. epoch. */
@@ -21,7 +21,7 @@ export interface FoundWeights {
 
 type Dict = Map<PickleValue, PickleValue>;
 
-/** Where training scripts put weights, the usual first. */
+/** The keys under which training scripts store weights, the most common first. */
 const usualNames = [
   "state_dict",
   "model_state_dict",
@@ -34,14 +34,14 @@ const usualNames = [
   "params",
 ];
 /**
- * What wrappers write before every name: DataParallel, torch.compile, Lightning's module. So no model of ours may keep
- * all its weights in one child of such a name (test/models/describe.test.ts holds it).
+ * The prefixes that wrappers add to every name: DataParallel, torch.compile, Lightning's module. Therefore no built-in model may have
+ * all its weights in one child with such a name (test/models/describe.test.ts checks it).
  */
 const wrapperPrefixes = ["module.", "_orig_mod.", "model.", "net."];
 const lightningKey = "pytorch-lightning_version";
 const mostShown = 200;
 
-/** @throws the fault made from a problem and its remedy, if there are no weights or more than one choice */
+/** @throws an error with problem and remedy if there are no weights, or several candidates */
 export function findWeights(root: PickleValue, fault: (problem: string, remedy: string) => Error): FoundWeights {
   if (!(root instanceof Map))
     throw fault(
@@ -62,7 +62,7 @@ export function findWeights(root: PickleValue, fault: (problem: string, remedy: 
   return { stored: bare.stored, notes: [...notes, ...bare.notes], others: [...others, ...bare.others], metadata };
 }
 
-/** Takes off the prefixes that every name has. In a Lightning checkpoint the model's are enough: beside it stand metrics and losses. */
+/** Removes prefixes that all names share. In a Lightning checkpoint only the names of the model need to share one, as it also has metrics and losses. */
 export function withoutPrefixes(
   all: ReadonlyMap<string, StoredTensor>,
   isLightning = false,
@@ -75,7 +75,7 @@ export function withoutPrefixes(
     for (const [name, tensor] of stored) if (!name.startsWith(prefix)) others.push(entry([name], tensor));
     const isWhole = inside.length === stored.size;
     stored = new Map(inside.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-    notes.push(`"${prefix}" was taken off the names${isWhole ? "" : "; tensors without it were left out"}.`);
+    notes.push(`"${prefix}" was removed from the names${isWhole ? "" : "; tensors without it were left out"}.`);
   }
   return { stored, notes, others };
 }
@@ -91,7 +91,7 @@ function prefixOf(stored: ReadonlyMap<string, StoredTensor>, some: boolean): str
 function chosen(root: Dict, fault: (problem: string, remedy: string) => Error): { path: string[]; dict: Dict } {
   const path: string[] = [];
   let dict = root;
-  // A name leads to one below it, e.g. model: { state_dict: … }; three are more than any script has.
+  // Keys may be nested, e.g. model: { state_dict: … }; no script uses more than three levels.
   for (let depth = 0; depth < 3; depth++) {
     const name = usualNames.find((usual) => leadsToWeights(dict.get(usual)));
     const below = name === undefined ? undefined : dict.get(name);
@@ -106,7 +106,7 @@ function chosen(root: Dict, fault: (problem: string, remedy: string) => Error): 
     return { path: [...path, keyText(only[0])], dict: only[1] };
   if (candidates.length === 0)
     throw fault(
-      `holds no state dict; it has ${listed(dict)}`,
+      `does not contain a state dict; it has ${listed(dict)}`,
       'Save one in Python: torch.save(model.state_dict(), "weights.pth").',
     );
   const names = candidates.map(([key]) => keyText(key)).join(", ");
@@ -126,7 +126,7 @@ function leadsToWeights(value: PickleValue | undefined): boolean {
   return isStateDict(value) || (value instanceof Map && usualNames.some((name) => isStateDict(value.get(name))));
 }
 
-/** All entries on the way to the weights that are not on it. */
+/** All entries beside the path to the weights. */
 function* entriesBeside(root: Dict, path: readonly string[]): Iterable<OtherEntry> {
   let dict: PickleValue | undefined = root;
   for (const [depth, name] of path.entries()) {

@@ -1,31 +1,31 @@
-/** Weights from a file of any format that is read here, told by its content and not by its name. */
+/** Reads weights from files of all supported formats, which are recognised by content and not by name. */
 import type { Tensor } from "@slicestack/torch";
-import { isLegacyPth, readLegacyPth } from "./pth/legacy.js";
-import { readZipPth } from "./pth/zip.js";
+import { isLegacyPth, readLegacyPth } from "./pth/legacy-format.js";
+import { readZipPth } from "./pth/zip-format.js";
 import { readHeader, readTensors, type StoredTensor, WeightsFile } from "@slicestack/torch/safetensors";
 import { findWeights, withoutPrefixes, type FoundWeights, type OtherEntry } from "./state-dict.js";
 
-/** "pth" is torch.save's zip archive, "legacy pth" what it wrote before PyTorch 1.6. */
+/** "pth" is the zip archive of torch.save, "legacy pth" its format before PyTorch 1.6. */
 export type WeightsFormat = "safetensors" | "pth" | "legacy pth";
 
 export interface Weights {
-  /** By PyTorch's names; owned by the caller: by the scope around, or to be disposed. */
+  /** Tensors under PyTorch's names. The caller owns them: the enclosing scope, or code that disposes of them. */
   tensors: Map<string, Tensor>;
   /** safetensors: its metadata. pth: the numbers and short texts beside the weights, e.g. epoch. */
   metadata: Record<string, string>;
   format: WeightsFormat;
   /** SHA-256 of the file. */
   hash: string;
-  /** Choices made, e.g. which of several entries, in sentences for the user. */
+  /** Choices that were made, e.g. which of several entries, in sentences for the user. */
   notes: string[];
-  /** What else the file holds and was passed over, e.g. the optimiser's state. */
+  /** Other entries of the file, which are skipped, e.g. the state of the optimiser. */
   others: OtherEntry[];
 }
 
 /**
- * Reads safetensors, .pth and .pt files. Nothing of a file is run, whatever it says.
+ * Reads safetensors, .pth and .pt files. No code in a file is executed.
  * @param wanted names to read; default all
- * @throws CheckpointError if the file is missing, damaged, of another kind, or names more than weights need
+ * @throws CheckpointError if the file is missing, damaged, of another kind, or names objects that weights do not need
  */
 export function readWeights(path: string, wanted: (name: string) => boolean = () => true): Weights {
   using opened = new OpenWeights(path);
@@ -35,7 +35,7 @@ export function readWeights(path: string, wanted: (name: string) => boolean = ()
   return { tensors, metadata, format, hash: opened.file.hash(), notes, others };
 }
 
-/** A weights file whose tensors are known by name, type and shape; their values are still in it. */
+/** A weights file whose tensors are known by name, type and shape; their values are read later. */
 export class OpenWeights implements Disposable {
   readonly file: WeightsFile;
   readonly format: WeightsFormat;
@@ -44,7 +44,7 @@ export class OpenWeights implements Disposable {
   readonly notes: string[];
   readonly others: OtherEntry[];
 
-  /** @throws as readWeights, but for the checksums of values */
+  /** @throws like readWeights, but without checking the checksums of values */
   constructor(path: string) {
     this.file = new WeightsFile(path);
     try {
@@ -75,7 +75,7 @@ function contents(file: WeightsFile, format: WeightsFormat): FoundWeights {
   return { ...found, notes: [...notes, ...found.notes] };
 }
 
-/** Files that are taken for weights by mistake, by how they begin. */
+/** The first bytes of files that are often mistaken for weights. */
 const unclaimed: [start: string, what: string][] = [
   ["version https://git-lfs", "a pointer of Git LFS, not the file itself: fetch it with git lfs pull"],
   ["<", "a web page or XML: the download went wrong"],

@@ -75,7 +75,7 @@ test("a run that was scored by the paper protocol alone has no test scores to co
   const paper = run("paper", { protocol: "paper" });
   await assert.rejects(
     compareRuns({ runs: [run("good"), paper], out: join(folder, "none") }),
-    /holds no model 2\.5d on test/,
+    /has no model 2\.5d on test/,
   );
 });
 

@@ -34,7 +34,7 @@ async function drawn(values: Float32Array, slices = shares([0, 0, 0, 0, 0, 2, -1
     map: values,
     isSigned: true,
     target: "ill",
-    unit: "log-odds a voxel",
+    unit: "log-odds per voxel",
     slices,
     window: [-1000, 400],
     count: 4,

@@ -94,7 +94,7 @@ test("names that are missing, unexpected or of another shape are listed", () => 
     {},
     /missing: bn2\.running_var, fc1\.bias; unexpected: fc9\.weight; other shape: conv2\.weight \(expected \[64, 32, 3, 3\], received \[64, 32, 5, 5\]\)/,
   );
-  assert.match(error.message, /The configuration asks for slice_cnn on slices of 32 x 32\. The file looks like 2d_cnn/);
+  assert.match(error.message, /The configuration expects slice_cnn on slices of 32 x 32\. The file looks like 2d_cnn/);
   const cause = error.cause as { missing: string[]; unexpected: string[] };
   assert.deepEqual([cause.missing, cause.unexpected], [["bn2.running_var", "fc1.bias"], ["fc9.weight"]]);
 });

@@ -196,7 +196,7 @@ leakFree(
     const { metadata, notes } = loadWeights(model, file);
     assert.deepEqual(valuesOf(model), valuesOf(saved));
     assert.deepEqual(metadata, { epoch: "7" });
-    assert.deepEqual(notes, ['The weights are those of "model_state_dict".', '"module." was taken off the names.']);
+    assert.deepEqual(notes, ['The weights are those of "model_state_dict".', '"module." was removed from the names.']);
     using fewer = create("slice_cnn", 2);
     refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
   },
@@ -216,5 +216,5 @@ leakFree("checkpoint: a file that would run something is refused, and nothing is
   using model = create("slice_cnn");
   const file = join(folder, "evil.pth");
   writeFileSync(file, zipPth(pickle(op.call("os", "system", op.text("true")))));
-  refused(() => loadWeights(model, file), model, file, /os\.system, not weights; nothing of it was run/);
+  refused(() => loadWeights(model, file), model, file, /os\.system, not weights; no code of the file was executed/);
 });

@@ -6,7 +6,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
-import { choose, type Machine } from "../../src/plan/choose.js";
+import { choose, type Machine } from "../../src/plan/choose-config.js";
 import type { Fingerprint } from "../../src/plan/fingerprint.js";
 import { plan, planYaml } from "../../src/plan/plan.js";
 import { train } from "../../src/tasks/train.js";
@@ -60,7 +60,7 @@ test("a smaller budget is kept by fewer slices, then fewer epochs; one that cann
     last = planned.seconds;
   }
   const short = choose(ct, laptop, 30);
-  assert.match(short.warnings.join(), /The budget of 30 s is too short: the least plan takes/);
+  assert.match(short.warnings.join(), /The budget of 30 s is too short: the smallest plan takes/);
 });
 
 test("window, size, sampling, head and selection follow the data; small validation parts are pointed at", () => {

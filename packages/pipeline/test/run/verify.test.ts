@@ -98,7 +98,7 @@ test("every byte around the seals of dataset.json, split.json and run.json: a ch
 });
 
 test("verify: a folder that is none of ours is refused; a cut file and one that is gone are named", async () => {
-  await assert.rejects(verify(folder), /is no data set, run or group/);
+  await assert.rejects(verify(folder), /is not a data set, run or group/);
   await changed(
     run,
     () => (writeFileSync(join(run, "predictions.csv"), "model\n"), rmSync(join(run, "cost.json"))),
@@ -178,7 +178,7 @@ test("damaged cached embeddings are computed again, and said; the predictions st
   await evaluate({ run, ...quick });
   onNotice(null);
   assert.ok(
-    said.some((text) => /embeddings\/.*is damaged; what it held is computed again/.test(text)),
+    said.some((text) => /embeddings\/.*is damaged; its content is computed again/.test(text)),
     said.join(),
   );
   assert.equal(readFileSync(runPaths(run).predictions, "utf8"), predictions);

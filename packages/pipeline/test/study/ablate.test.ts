@@ -123,7 +123,7 @@ test("a run that takes its slice stage over is the run that trains it", async ()
     });
   await assert.rejects(refused({ "slice.batch_size": "8" }), /another slice stage/);
   await assert.rejects(refused({ seed: "9" }), /another slice stage/);
-  await assert.rejects(refused({ method: "3d" }), /no slice stage to take/);
+  await assert.rejects(refused({ method: "3d" }), /a slice stage, which a 3D run cannot use/);
   const other = makeFolds(openDataset(data), { seed: 5, folds: 3 })[0]!;
   await assert.rejects(refused({}, { split: other }), /another split/);
   assert.ok(!existsSync(join(folder, "no")), "refused before anything is written");

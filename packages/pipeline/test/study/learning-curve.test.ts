@@ -116,7 +116,7 @@ test("--slices-of-all: the head learns from few volumes on the slice model of al
   const { status, table } = await learningCurve({ file, data, out, shares: [0.3, 1], slicesOfAll: true });
   assert.equal(status, "finished");
   assert.equal(sliceModel("seed1-share0.3-all-slices"), sliceModel("seed1"));
-  assert.match(table, /slice stage saw all training slices/);
+  assert.match(table, /slice stage used all training slices/);
   const { log, split } = runPaths(join(out, "runs", "2.5D", "seed1-share0.3-all-slices"));
   const more =
     readSplit(runPaths(join(out, "runs", "2.5D", "seed1")).split).parts.train.length -

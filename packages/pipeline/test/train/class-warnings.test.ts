@@ -8,7 +8,7 @@ const volumes = (...counts: number[]) =>
 const classes = { count: 3, names: ["CT-0", "CT-1", "CT-4"], ordinal: false, mapping: new Map<number, number>() };
 
 test("classes with fewer than 10 training volumes, and those with none in val, are named in a line each, with a remedy", () => {
-  const remedy = "; merge classes by task.class_mapping, or leave some out by task.classes_to_include";
+  const remedy = "; merge classes with task.class_mapping, or exclude some with task.classes_to_include";
   const warned = (train: number[], val: number[]) =>
     classWarnings({ classes, parts: { train: volumes(...train), val: volumes(...val), test: [] } });
   assert.deepEqual(warned([10, 200, 10], [1, 30, 2]), []);
@@ -17,6 +17,6 @@ test("classes with fewer than 10 training volumes, and those with none in val, a
   ]);
   assert.deepEqual(warned([10, 200, 1], [2, 0, 0]), [
     `warning: fewer than 10 training volumes of CT-4 (1)${remedy}`,
-    `warning: the validation set, which chooses the epoch, holds no volume of CT-1, CT-4${remedy}`,
+    `warning: the validation set, which chooses the epoch, has no volume of CT-1, CT-4${remedy}`,
   ]);
 });

@@ -124,7 +124,7 @@ test("a run folder that is moved while it trains: said as that, and where it lie
   await once(child, "message");
   renameSync(out, moved);
   await once(child, "exit");
-  const words = `${out}: was moved or removed while it trained. What was saved is in it. Move it back, then go on with: slicestack train --resume '${out}'   (or give the folder where it lies now)`;
+  const words = `${out}: was moved or removed during training. It contains everything that was saved. Move it back and continue with: slicestack train --resume '${out}'   (or pass its new location)`;
   assert.ok((await said).includes(words), await said);
   assert.ok(!existsSync(out));
   assert.equal((await train({ config, data, out: moved, resume: true })).status, "finished");
@@ -135,7 +135,7 @@ test("a run folder that is moved while it trains: said as that, and where it lie
 test("a group folder that is moved while it trains, and the folder of a member: it is the group that goes on", async () => {
   const config = tinyConfig({ method: "2d", "slice.epochs": "200" });
   for (const [name, below, rest] of [
-    ["moved", "", "   (or give the folder where it lies now)"],
+    ["moved", "", "   (or pass its new location)"],
     ["robbed", "seed0", ""],
   ] as const) {
     const group = at(name);
@@ -143,7 +143,7 @@ test("a group folder that is moved while it trains, and the folder of a member: 
     const onProgress = () => existsSync(lost) && renameSync(lost, at(`${name} away`));
     await assert.rejects(trainGroup({ config, data, out: group, seeds: 2, onProgress }), {
       name: "RunError",
-      message: `${lost}: was moved or removed while it trained. What was saved is in it. Move it back, then go on with: slicestack train --resume ${group}${rest}`,
+      message: `${lost}: was moved or removed during training. It contains everything that was saved. Move it back and continue with: slicestack train --resume ${group}${rest}`,
     });
     assert.equal(existsSync(lost), false);
   }
@@ -161,7 +161,7 @@ test("a stage that was stopped on its way: nothing is built on it; without its l
   await train({ config, data, out, signal: controller.signal, onEpoch: stop });
   await assert.rejects(train({ config, data, out, resume: true, stage: "volume" }), {
     name: "RunError",
-    message: /its slice stage is not trained to its end/,
+    message: /its slice stage is not finished/,
   });
 
   const epochs = readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length;
@@ -173,7 +173,7 @@ test("a stage that was stopped on its way: nothing is built on it; without its l
   await train({ config, data, out, resume: true, signal: again.signal, onLog: (line) => lines.push(line) });
   assert.match(
     lines.join("\n"),
-    /last\.json is gone; last\.\d\.state, the newest checkpoint beside it that is whole, is taken/,
+    /last\.json is missing; last\.\d\.state, the newest intact checkpoint beside it, is used/,
   );
   assert.equal(readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length, epochs);
 });
@@ -205,7 +205,7 @@ test("a slice stage that was taken over is handed on with the split that it was 
 test("weights of another run in the place of a run's own are not scored, though their own hash is beside them", async () => {
   await train({ config: { ...tinyConfig(), seed: 1 }, data, out: at("other") });
   for (const [donor, message] of [
-    ["other", /belongs to another slice model than this run's/],
+    ["other", /belongs to a slice model other than that of this run/],
     ["second", /was trained on split \w{12}, this run has \w{12}/],
   ] as const) {
     const out = at(`with the head of ${donor}`);

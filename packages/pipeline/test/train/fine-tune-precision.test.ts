@@ -11,7 +11,7 @@ import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
-import { refuseMissingGradients } from "../../src/train/gradients.js";
+import { refuseMissingGradients } from "../../src/train/missing-gradients.js";
 import { backwardBatch } from "../../src/train/step.js";
 import { config, leakFree, randomDataset, twoClasses } from "../models/support.js";
 

@@ -31,7 +31,7 @@ test("folds are asked of a data set that has none: the error names the command t
   const asked = trainGroup({ config, data, out: group, fold: "all" });
   await assert.rejects(asked, {
     name: "SplitError",
-    message: `${join(data, "split.json")}: not found, --fold all needs folds. Make them: slicestack split ${data} --folds 5   or leave --fold out.`,
+    message: `${join(data, "split.json")}: not found, --fold all needs folds. To create them: slicestack split ${data} --folds 5   Otherwise leave out --fold.`,
   });
   assert.ok(!existsSync(group));
   await assert.rejects(trainGroup({ config, data, out: group }), { name: "RunError", message: /needs folds or seeds/ });
@@ -56,7 +56,7 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
   await assert.rejects(trainGroup(asked), { name: "RunError", message: /already holds a group.*--resume/ });
   await assert.rejects(evaluateGroup({ group }), {
     name: "RunError",
-    message: /fold1-seed7: is not trained to its end.*--resume/,
+    message: /fold1-seed7: is not fully trained.*--resume/,
   });
 
   // The data set's split is another one by now: the group keeps its own.
@@ -199,9 +199,9 @@ test("a member of another recipe, seed or split does not count as one of the gro
     message: /fold1-seed8\/config\.yaml: was changed/,
   });
   writeRecord(run, { ...record, configSha256: undefined }); // as of a version that kept no hash of it
-  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /fold1-seed8: has another seed/ });
+  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /fold1-seed8: has a seed other than/ });
   writeFileSync(file, text.replace("batch_size: 16", "batch_size: 17"));
-  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /has another configuration/ });
+  await assert.rejects(evaluateGroup({ group }), { name: "RunError", message: /has a configuration other than/ });
   writeFileSync(file, text);
   writeRecord(run, record);
 });

@@ -44,20 +44,20 @@ const still = {
 test("a run of five classes starts one of two: all weights but the last layers, which run.json names", async () => {
   const out = join(folder, "second");
   await train({ config: smallConfig({ ...two, ...still }), data, out });
-  for (const [stage, anew] of [
+  for (const [stage, untrained] of [
     ["slice", ["fc3.weight", "fc3.bias"]],
     ["volume", ["classifier.weight", "classifier.bias"]],
   ] as const) {
     const [theirs, ours] = [best(first, stage), best(out, stage)];
     assert.deepEqual([...ours.keys()].sort(), [...theirs.keys()].sort());
     for (const [name, { shape, hash }] of ours) {
-      const isNew = (anew as readonly string[]).includes(name);
+      const isNew = (untrained as readonly string[]).includes(name);
       if (isNew) assert.equal(shape[0], 2, name);
       else assert.equal(hash, theirs.get(name)?.hash, name);
     }
     const said = readRecord(out).environment[`init_from (${stage})`] ?? "";
     assert.match(said, /^best\.safetensors, SHA-256 [0-9a-f]{64}\. /);
-    for (const name of anew) assert.ok(said.includes(`${name} begins anew: 2`), said);
+    for (const name of untrained) assert.ok(said.includes(`${name} keeps its initial values: 2`), said);
   }
 });
 
@@ -67,10 +67,13 @@ test("the same classes: the last layers too", async () => {
   assert.deepEqual(best(out, "slice"), best(first, "slice"));
 });
 
-test("another head than that run's begins anew, and so does one of a run that has none", async () => {
+test("a head that the other run does not have starts from random weights", async () => {
   const out = join(folder, "other head");
   await train({ config: smallConfig({ ...two, ...still, "volume.head": "mean" }), data, out });
-  assert.match(readRecord(out).environment["init_from (volume)"] ?? "", /no such head: it begins anew/);
+  assert.match(
+    readRecord(out).environment["init_from (volume)"] ?? "",
+    /does not have this head, which starts from random weights/,
+  );
   assert.match(readRecord(out).environment["init_from (slice)"] ?? "", /SHA-256/);
 });
 
@@ -99,6 +102,6 @@ test("what cannot be a start is refused before a run begins: no run, another mod
   const split = makeSplit(openDataset(data), { seed: 99 });
   await assert.rejects(
     train({ config: smallConfig(two), data, out, split }),
-    /was trained on split .*may have been seen/,
+    /was trained on split .*may have been trained on volumes/,
   );
 });

@@ -55,7 +55,7 @@ test("a rank that is killed ends all; those that do not hear SIGTERM are killed 
   assert.deepEqual([exitCode, failed], [137, { rank: 2, code: null, signal: "SIGKILL" }]);
   assert.match(
     err,
-    /^slicestack: rank 2 of 3 was killed by SIGKILL \(by the system where memory ran out\); the other ranks were stopped\n$/,
+    /^slicestack: rank 2 of 3 was killed by SIGKILL \(the system does so if memory runs out\); the other ranks were stopped\n$/,
   );
 });
 

@@ -24,8 +24,13 @@ const others = {
   "slice.epochs": "1",
 };
 for (const [name, init_from, more, notes] of [
-  ["2.5d", "fine_tune whole", {}, /fc3\.weight begins anew: 2 x 128 here, 5 x 128 there.*fc3\.bias begins anew/],
-  ["2d", "slice.epochs 0 whole", { method: "2d" }, /begins anew/],
+  [
+    "2.5d",
+    "fine_tune whole",
+    {},
+    /fc3\.weight keeps its initial values: 2 x 128 here, 5 x 128 in the file.*fc3\.bias keeps its initial values/,
+  ],
+  ["2d", "slice.epochs 0 whole", { method: "2d" }, /keeps its initial values/],
 ] as const) {
   methodTest(`init_from, with other classes, ${name}`, {
     ...others,
@@ -33,11 +38,11 @@ for (const [name, init_from, more, notes] of [
     "slice.epochs": name === "2d" ? "2" : "1",
     init_from: runFolder(init_from),
   });
-  test(`init_from, ${name}: the record says which file it was, and which layers begin anew`, () => {
+  test(`init_from, ${name}: the record says which file it was, and which layers keep their initial values`, () => {
     const { environment } = readRecord(runFolder(`init_from, with other classes, ${name}`));
     assert.match(environment["init_from (slice)"] ?? "", notes);
     if (name === "2.5d")
-      assert.match(environment["init_from (volume)"] ?? "", /^best\.safetensors, SHA-256 .*begins anew/);
+      assert.match(environment["init_from (volume)"] ?? "", /^best\.safetensors, SHA-256 .*keeps its initial values/);
   });
 }
 

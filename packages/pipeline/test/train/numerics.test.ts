@@ -150,7 +150,7 @@ function refusal(stage: NetStage, folder: string, epochs: number): string {
     message = error.message;
   }
   assert.notEqual(message, "", "it was not refused");
-  assert.match(message, /the last checkpoint is whole\. Lower volume\.learning_rate, set volume\.clip_norm/);
+  assert.match(message, /the last checkpoint is intact\. Lower volume\.learning_rate, set volume\.clip_norm/);
   const { tensors, metadata } = readSafetensors(newestState(folder, "volume"));
   assert.equal((JSON.parse(metadata["state"]!) as { epoch: number }).epoch, epochs);
   for (const [name, wanted] of atEnd) assert.deepEqual(tensors.get(`model.${name}`)!.toArray(), wanted, name);
@@ -169,7 +169,7 @@ for (const accumulate of ["1", "4"]) {
       const message = refusal(stage, folder, 2);
       assert.match(
         message,
-        /volume stage: the loss is (NaN|Infinity), first no number after layer first, in epoch 3, step 1;/,
+        /volume stage: the loss is (NaN|Infinity), first non-finite after layer first, in epoch 3, step 1;/,
       );
     },
   );
@@ -181,7 +181,7 @@ leakFree("the layer that is named is the one where it begins: weights of the sec
     return false;
   });
   using _model = stage.model;
-  assert.throws(() => runStageHere(stage, folder), /the loss is NaN, first no number after layer second, in epoch 2/);
+  assert.throws(() => runStageHere(stage, folder), /the loss is NaN, first non-finite after layer second, in epoch 2/);
 });
 
 for (const clip_norm of ["null", "1"]) {
@@ -210,7 +210,7 @@ leakFree(
     };
     assert.throws(
       () => runStageHere({ ...stage, validate }, folder),
-      /volume stage: the loss on val is no number, first no number after layer first, after epoch 2, which was not saved: the checkpoint before it is whole/,
+      /volume stage: the loss on val is not finite, first non-finite after layer first, after epoch 2, which was not saved; the checkpoint before it is intact/,
     );
     const metadata = scope(() => readSafetensors(newestState(folder, "volume")).metadata);
     assert.equal((JSON.parse(metadata["state"]!) as { epoch: number }).epoch, 1);
@@ -226,7 +226,7 @@ leakFree("refused in its first epoch, a run leaves no checkpoint to go on from",
   using _model = stage.model;
   assert.throws(
     () => runStageHere(stage, folder),
-    /the loss is NaN, first no number after layer first, in epoch 1, step 1/,
+    /the loss is NaN, first non-finite after layer first, in epoch 1, step 1/,
   );
   assert.ok(!existsSync(runPaths(folder).state("volume")));
 });
@@ -257,7 +257,7 @@ leakFree("a parameter that is to learn and has no gradient after a whole batch e
       assert.equal(error.name, "EngineError");
       assert.match(
         error.message,
-        /2 parameters that are to learn have no gradient .* epoch 1, step 1: forgotten\.weight, forgotten\.bias\./,
+        /2 trainable parameters have no gradient .* epoch 1, step 1: forgotten\.weight, forgotten\.bias\./,
       );
       return true;
     },

@@ -53,7 +53,7 @@ for (const [what, damage] of damages) {
     assert.equal(trainHere(out, data).status, "finished");
     assert.match(
       readFileSync(runPaths(out).log, "utf8"),
-      new RegExp(`${basename(newest)} is damaged or gone; the checkpoint before it is taken`),
+      new RegExp(`${basename(newest)} is damaged or missing; the checkpoint before it is used`),
     );
     assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
     assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
@@ -105,12 +105,15 @@ test("both checkpoints damaged, or the file that names them: refused, with what 
   cpSync(at("half"), out, { recursive: true });
   for (const file of ["last.1.state", "last.2.state"]) flip(join(runPaths(out).checkpoints("slice"), file));
   const before = readFileSync(runPaths(out).metrics);
-  const refused = { name: "CheckpointError", message: /last\.json: names no checkpoint that is whole.*another folder/ };
+  const refused = {
+    name: "CheckpointError",
+    message: /last\.json: does not name an intact checkpoint.*another folder/,
+  };
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), refused);
   writeFileSync(runPaths(out).state("slice"), '{"states": [');
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), {
     name: "CheckpointError",
-    message: /last\.json: is damaged, and there is no checkpoint beside it that is whole/,
+    message: /last\.json: is damaged, and there is no intact checkpoint beside it/,
   });
   assert.deepEqual(readFileSync(runPaths(out).metrics), before);
 });
@@ -128,7 +131,7 @@ test("last.json damaged beside two whole states: the newer one is found by the h
     assert.equal(trainHere(out, data).status, "finished");
     assert.match(
       readFileSync(runPaths(out).log, "utf8"),
-      new RegExp(`last\\.json is damaged; ${newest}, the newest checkpoint beside it that is whole, is taken`),
+      new RegExp(`last\\.json is damaged; ${newest}, the newest intact checkpoint beside it, is used`),
     );
     assert.deepEqual(weightsOf(out, stages), weightsOf(at("whole"), stages));
     assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
@@ -177,7 +180,7 @@ test("last.json of a finished stage damaged: the weights are whole, so nothing i
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
   assert.match(
     readFileSync(runPaths(out).log, "utf8"),
-    /slice\/last\.json is damaged; the stage is finished, and its best weights are whole: it is written again/,
+    /slice\/last\.json is damaged; it was restored, because the stage is finished and its best weights are intact/,
   );
   const written = stages.map((stage) => readFileSync(runPaths(out).state(stage), "utf8"));
   const scoreOf = (text: string) => (JSON.parse(text) as { finished: { best: { score: number } } }).finished.best.score;

@@ -120,7 +120,7 @@ test("select auroc with val volumes of one class is refused by its key; with two
       {
         name: "ConfigError",
         key: "volume.select",
-        message: /expects val volumes of at least two classes, the \d+ val volumes are all of ill\. Split again/,
+        message: /expects val volumes of at least two classes, all \d+ val volumes are of ill\. Split again/,
       },
     );
   checkStages(tinyConfig({ "slice.select": "auroc", "volume.select": "auroc" }), dataset, taskWith(volumes), 1);

@@ -297,6 +297,6 @@ test("a diverging run stops with its stage, epoch and step, and what to do", asy
   await assert.rejects(train({ config, data, out: join(folder, "diverged") }), {
     name: "EngineError",
     message:
-      /slice stage: the loss is (NaN|Infinity), first no number after layer \w+, in epoch 1, step \d+.*learning_rate/s,
+      /slice stage: the loss is (NaN|Infinity), first non-finite after layer \w+, in epoch 1, step \d+.*learning_rate/s,
   });
 });

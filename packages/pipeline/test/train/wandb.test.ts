@@ -140,7 +140,7 @@ const failures: [what: string, prepare: (t: TestContext) => Promise<void> | void
   [
     "a server that never answers",
     async (t) => void (await serve(t, false)),
-    /did not take everything within 1 s/,
+    /not all data could be sent within 1 s/,
     1000,
   ],
 ];
@@ -155,7 +155,7 @@ for (const [what, prepare, said, wait] of failures) {
     }
     assert.equal(lines.length, 1, lines.join("\n"));
     assert.match(lines[0]!, said);
-    assert.match(lines[0]!, /The run goes on without it; metrics\.jsonl holds every epoch\.$/);
+    assert.match(lines[0]!, /The run continues without it; metrics\.jsonl contains every epoch\.$/);
   });
 }
 

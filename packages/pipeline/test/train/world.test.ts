@@ -158,7 +158,7 @@ test("the first host of a step is asked of scontrol; where that fails, the error
   assert.deepEqual(await resolveWorld(world), { ...worldFromEnvironment({ ...srun, MASTER_ADDR: "10.0.0.7" }) });
   for (const [lines, pattern] of [
     ["echo Invalid hostlist >&2; exit 1", /scontrol show hostnames n\[0-1\]: .*Invalid hostlist.*\n.*MASTER_ADDR/s],
-    ["true", /it named no host/],
+    ["true", /it did not name a host/],
   ] as const) {
     scontrol(lines);
     await assert.rejects(resolveWorld(world), (error) => error instanceof WorldError && pattern.test(error.message));

@@ -22,13 +22,13 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   [
     "os.system by REDUCE",
     op.call("os", "system", op.text(command)),
-    /made by os\.system, not weights; nothing of it was run/,
+    /made by os\.system, not weights; no code of the file was executed/,
   ],
   ["posix.system by REDUCE", op.call("posix", "system", op.text(command)), /posix\.system/],
   ["builtins.eval", op.call("builtins", "eval", op.text("1 + 1")), /builtins\.eval/],
   ["__builtin__.exec", op.call("__builtin__", "exec", op.text("import os")), /__builtin__\.exec/],
   ["os.system by STACK_GLOBAL", bytes(u8("os"), u8("system"), 0x93, op.tuple(op.text(command)), "R"), /os\.system/],
-  ["STACK_GLOBAL with names that are no text", bytes("K\x01K\x02", 0x93), /names what is no text/],
+  ["STACK_GLOBAL with names that are no text", bytes("K\x01K\x02", 0x93), /uses a name that is not a text/],
   ["INST", bytes(mark, op.text(command), "ios\nsystem\n"), /the instruction "i", which weights do not need/],
   ["OBJ", bytes(mark, op.global("os", "system"), op.text(command), "o"), /os\.system/],
   ["OBJ with an allowed name", bytes(mark, op.global("collections", "OrderedDict"), "o"), /the instruction "o"/],
@@ -46,17 +46,17 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   [
     "__setstate__ by BUILD on a tensor",
     bytes(op.tensor(op.storage("FloatStorage", "0", 1), 0, [1], [1]), "}", "b"),
-    /sets the state of what has none/,
+    /sets the state of an object that has none/,
   ],
   [
     "BUILD on a function",
     bytes(op.global("torch._utils", "_rebuild_tensor_v2"), "}", "b"),
-    /sets the state of what has none/,
+    /sets the state of an object that has none/,
   ],
   [
     "BUILD of an OrderedDict with a tuple of state and slots",
     bytes(op.global("collections", "OrderedDict"), ")R", "N}", 0x86, "b"),
-    /sets the state of what has none/,
+    /sets the state of an object that has none/,
   ],
   ["getattr", op.call("builtins", "getattr", op.text("a"), op.text("b")), /builtins\.getattr/],
   ["a dotted name of an allowed module", bytes(u8("torch"), u8("os.system"), 0x93), /torch\.os\.system/],
@@ -75,12 +75,20 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   ],
   ["numpy.dtype named constructor", op.call("numpy", "dtype", op.text("constructor")), /numpy\.dtype is called/],
   ["a codec that runs", op.call("_codecs", "encode", op.text("x"), op.text("zlib")), /_codecs\.encode is called/],
-  ["a call of a text", bytes(op.text("os.system"), op.tuple(op.text(command)), "R"), /calls what is no function/],
-  ["a call of a storage's type", op.call("torch", "FloatStorage", op.int(5)), /calls what is no function/],
-  ["a call of a type's name", op.call("torch", "float32"), /calls what is no function/],
-  ["a call with a list", bytes(op.global("collections", "OrderedDict"), "]R"), /calls what is no function/],
+  [
+    "a call of a text",
+    bytes(op.text("os.system"), op.tuple(op.text(command)), "R"),
+    /calls something that is not a function/,
+  ],
+  ["a call of a storage's type", op.call("torch", "FloatStorage", op.int(5)), /calls something that is not a function/],
+  ["a call of a type's name", op.call("torch", "float32"), /calls something that is not a function/],
+  [
+    "a call with a list",
+    bytes(op.global("collections", "OrderedDict"), "]R"),
+    /calls something that is not a function/,
+  ],
   ["a name with control characters", op.global("os\x1b[2J", "system\x07"), /made by os\\u001b\[2J\.system\\u0007,/],
-  ["a persistent id that is a text", bytes(op.text("os.system"), "Q"), /refers to \(\), which is no storage/],
+  ["a persistent id that is a text", bytes(op.text("os.system"), "Q"), /refers to \(\), which is not a storage/],
   [
     "a persistent id of a module",
     bytes(op.tuple(op.text("module"), op.text("Net"), op.text("net.py"), op.text("import os")), "Q"),
@@ -89,7 +97,7 @@ const running: [what: string, body: Buffer, message: RegExp][] = [
   [
     "a persistent id of a name",
     bytes(op.tuple(op.text("storage"), op.text("os.system"), op.text("0"), op.text("cpu"), op.int(1)), "Q"),
-    /which is no storage/,
+    /which is not a storage/,
   ],
   [
     "a persistent id that leads out of the archive",
@@ -143,7 +151,7 @@ test("a name that is not needed is refused wherever it stands: deep in other ent
 
 const half = bytes(0x80, 2);
 const endless: [what: string, body: Buffer, message: RegExp][] = [
-  ["a text of 4 GB", bytes("X", little(0xffffffff, 4)), /announces 4294967295 bytes, 1 are left/],
+  ["a text of 4 GB", bytes("X", little(0xffffffff, 4)), /announces 4294967295 bytes, but 1 are left/],
   ["a text of 2^63 bytes", bytes(0x8d, little(2n ** 63n, 8)), /announces 9223372036854776000 bytes/],
   ["bytes of 2^64 - 1", bytes(0x8e, little(-1n, 8)), /announces 18446744073709552000 bytes/],
   ["a bytearray of 2^40", bytes(0x96, little(2n ** 40n, 8)), /announces 1099511627776 bytes/],
@@ -152,19 +160,19 @@ const endless: [what: string, body: Buffer, message: RegExp][] = [
   ["a frame of 2^60", bytes(0x95, little(2n ** 60n, 8)), /a frame of 1152921504606847000 bytes/],
   ["a name without an end", bytes("c", "a".repeat(5000)), /a name without an end/],
   ["a text that is not UTF-8", bytes("X", little(2, 4), 0xc3, 0x28), /not UTF-8/],
-  ["no STOP", half, /announces 1 bytes, 0 are left/],
-  ["STOP at once", Buffer.alloc(0), /a value that is not there/],
-  ["POP of nothing", bytes("0"), /a value that is not there/],
-  ["TUPLE without a mark", bytes("t"), /a mark that is not there/],
-  ["APPEND to a dict", bytes("}K\x01a"), /appends to what is no list/],
-  ["SETITEM of a list", bytes("]K\x01K\x02s"), /sets items of what is no dict/],
-  ["SETITEMS of three", bytes("}(K\x01K\x02K\x03u"), /sets items of what is no dict/],
+  ["no STOP", half, /announces 1 bytes, but 0 are left/],
+  ["STOP at once", Buffer.alloc(0), /a value from an empty stack/],
+  ["POP of nothing", bytes("0"), /a value from an empty stack/],
+  ["TUPLE without a mark", bytes("t"), /a mark that does not exist/],
+  ["APPEND to a dict", bytes("}K\x01a"), /appends to something that is not a list/],
+  ["SETITEM of a list", bytes("]K\x01K\x02s"), /sets items of something that is not a dict/],
+  ["SETITEMS of three", bytes("}(K\x01K\x02K\x03u"), /sets items of something that is not a dict/],
   ["BINGET of nothing", bytes("h\x05"), /recalls value 5/],
   ["LONG_BINGET of 2^32 - 1", bytes("j", little(-1, 4)), /recalls value 4294967295/],
   ["values left over", bytes("K\x01K\x02"), /values left over/],
   ["a mark left over", bytes("(K\x01"), /values left over/],
-  ["protocol 0", bytes(0x80, 0), /protocol 0, 2 to 5/],
-  ["protocol 6", bytes(0x80, 6), /protocol 6, 2 to 5/],
+  ["protocol 0", bytes(0x80, 0), /protocol 0, supported are 2 to 5/],
+  ["protocol 6", bytes(0x80, 6), /protocol 6, supported are 2 to 5/],
   ["an instruction that is none", bytes(0xff), /the instruction 0xff/],
   ["text instructions of protocol 0", bytes("I1\n"), /the instruction "I"/],
 ];
@@ -180,7 +188,7 @@ test("what contains itself is read or refused, and does not go on for ever", () 
   const itself = bytes("]q\x00h\x00a");
   refused(write(folder, "list.pth", zipPth(pickle(itself))), /holds a list of 1, not a state dict/);
   const dict = bytes("}q\x00", op.text("state_dict"), "h\x00s");
-  refused(write(folder, "dict.pth", zipPth(pickle(dict))), /holds no state dict; it has state_dict/);
+  refused(write(folder, "dict.pth", zipPth(pickle(dict))), /does not contain a state dict; it has state_dict/);
 });
 
 test("a list of itself twice, forty levels deep (2^40 leaves), is named in a line", () => {
@@ -194,7 +202,7 @@ test("a million levels of nesting, marks and tuples do not end the stack", () =>
   const depth = 1_000_000;
   refused(
     write(folder, "marks.pth", zipPth(pickle(Buffer.alloc(depth, "(")))),
-    /values left over|a value that is not there/,
+    /values left over|a value from an empty stack/,
   );
   refused(
     write(folder, "lists.pth", zipPth(pickle(Buffer.alloc(depth, "]"), Buffer.alloc(depth - 2, "a")))),
@@ -460,7 +468,7 @@ test(
     const bad = write(folder, "bad.pth", zipPth(pickle("0")));
     for (let k = 0; k < 20; k++) {
       for (const tensor of readWeights(good).tensors.values()) tensor.dispose();
-      refused(bad, /not there/);
+      refused(bad, /empty stack/);
     }
     assert.equal(readdirSync("/proc/self/fd").length, before);
   },

@@ -82,12 +82,12 @@ for (const kind of ["zip", "legacy"]) {
   test(`${kind}: DataParallel's and Lightning's prefixes are taken off, and that is said`, () => {
     assert.deepEqual(describeWeights(file("data_parallel")).notes, [
       'The weights are those of "model_state_dict".',
-      '"module." was taken off the names.',
+      '"module." was removed from the names.',
     ]);
     const { notes, others } = describeWeights(file("lightning"));
     assert.deepEqual(notes, [
       'The weights are those of "state_dict".',
-      '"model." was taken off the names; tensors without it were left out.',
+      '"model." was removed from the names; tensors without it were left out.',
     ]);
     assert.ok(others.some(({ name, value }) => name === "loss.weight" && value === "a tensor, float32 [2]"));
   });
@@ -119,14 +119,20 @@ for (const kind of ["zip", "legacy"]) {
 
   test(`${kind}: whole models, several state dicts, none, complex and expanded tensors are refused with what to do`, () => {
     const save = /torch\.save\(model\.state_dict\(\), "weights\.pth"\)/;
-    refused(file("refused_model"), /holds an object made by theirs\.Net, not weights; nothing of it was run/);
+    refused(
+      file("refused_model"),
+      /holds an object made by theirs\.Net, not weights; no code of the file was executed/,
+    );
     refused(file("refused_model"), save);
-    refused(file("refused_model_inside"), /names theirs\.Net, which weights do not need; nothing of it was run/);
+    refused(
+      file("refused_model_inside"),
+      /names theirs\.Net, which weights do not need; no code of the file was executed/,
+    );
     refused(
       file("refused_gan"),
       /several state dicts: generator, discriminator\. .*torch\.load\(FILE\)\["generator"\]/,
     );
-    refused(file("refused_empty"), /holds no state dict; it has epoch/);
+    refused(file("refused_empty"), /does not contain a state dict; it has epoch/);
     refused(file("refused_tensor"), /holds a tensor, float32 \[2\], not a state dict/);
     refused(
       file("refused_complex"),
@@ -169,8 +175,8 @@ leakFree("a checkpoint within a checkpoint, and prefixes within prefixes, are fo
   assert.deepEqual([...tensors.keys()], ["w"]);
   assert.deepEqual(notes, [
     'The weights are those of "model.state_dict".',
-    '"module." was taken off the names.',
-    '"model." was taken off the names.',
+    '"module." was removed from the names.',
+    '"model." was removed from the names.',
   ]);
   assert.deepEqual(
     others.map(({ name }) => name),
@@ -238,7 +244,7 @@ test("without a scope around, tensors live on until they are disposed", () => {
 test("the description in lines names format, size, choices and what was left out", () => {
   const text = scope(() => weightsText(describeWeights(join(fixtures, "pth", "nested_legacy.pth"))));
   assert.match(text, /nested_legacy\.pth: torch\.save before PyTorch 1\.6, 0\.0 MB, 9 tensors, 43 values/);
-  assert.match(text, /Model: none of those that are known here/);
+  assert.match(text, /Model: not recognised/);
   assert.match(text, /The weights are those of "state_dict"\./);
   assert.match(text, /left out:\n {2}epoch: 12\n/);
 });

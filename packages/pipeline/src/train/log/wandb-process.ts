@@ -1,7 +1,7 @@
-/** The process that holds the SDK of Weights & Biases: told what to do by wandb.ts, one thing after another. */
+/** The process that runs the SDK of Weights & Biases. It executes the messages of wandb.ts one after another. */
 import type { FromSdk, ToSdk } from "./wandb.js";
 
-/** What of it is used; version 0.5.1 has types for a bundler alone. */
+/** The part of the SDK that is used; version 0.5.1 only has types for bundlers. */
 interface Sdk {
   init(
     options: Record<string, unknown>,
@@ -14,7 +14,7 @@ async function fail(error: unknown): Promise<never> {
   await say({ type: "failed", message: error instanceof Error ? error.message : String(error) });
   process.exit(1);
 }
-// It throws from callbacks, beyond the reach of an await.
+// The SDK also throws from callbacks, where no await can catch it.
 process.on("uncaughtException", (error) => void fail(error));
 process.on("unhandledRejection", (error) => void fail(error));
 
@@ -43,5 +43,5 @@ async function handle(message: ToSdk): Promise<void> {
 let queue = Promise.resolve();
 const next = (message: ToSdk) => (queue = queue.then(() => handle(message)).catch(fail));
 process.on("message", (message: ToSdk) => void next(message));
-// The run is gone without a word: what it has said is sent.
+// The run ended without a message: what it has logged so far is still sent.
 process.on("disconnect", () => void next({ type: "finish" }));

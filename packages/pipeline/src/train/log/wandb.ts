@@ -1,6 +1,6 @@
 /**
- * Epochs to Weights & Biases, where `log.wandb` asks for it. Their SDK runs in a process of its own (wandb-process.ts): it
- * writes to stdout, takes Ctrl-C for itself and throws where no one can catch it. Here nothing of it stops a run.
+ * Logs epochs to Weights & Biases if `log.wandb` is set. The SDK runs in a separate process (wandb-process.ts), because it
+ * writes to stdout, handles Ctrl-C itself and throws where nothing can catch it. None of this stops a run.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { setTimeout as after } from "node:timers/promises";
@@ -21,12 +21,12 @@ export interface EpochLog extends AsyncDisposable {
   row(row: EpochRow): void;
 }
 
-/** Milliseconds that the end of a run waits for what is still to be sent. */
+/** Milliseconds that the end of a run waits for unsent data. */
 const patience = 20_000;
 
 const silent: EpochLog = { row: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
 
-/** @param onLog takes what a reader should know, as where the run is seen, or why it is not */
+/** @param onLog receives what a reader should know, such as the URL of the run or why there is none */
 export function logEpochs(config: RunConfig, onLog: (line: string) => void, wait = patience): EpochLog {
   return config.log.wandb ? new WandbLog(config, onLog, wait) : silent;
 }
@@ -42,7 +42,7 @@ class WandbLog implements EpochLog {
   constructor(config: RunConfig, onLog: (line: string) => void, wait: number) {
     this.#onLog = onLog;
     this.#wait = wait;
-    // A group of its own, so that Ctrl-C reaches the run alone, which then says when to finish.
+    // In a separate process group, so that Ctrl-C only reaches the run, which then sends the message to finish.
     this.#process = fork(new URL("./wandb-process.js", import.meta.url), { stdio: "ignore", detached: true });
     this.#ended = new Promise((resolve) => {
       this.#process.once("exit", () => resolve());
@@ -67,12 +67,12 @@ class WandbLog implements EpochLog {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#send({ type: "finish" });
     const late = new AbortController();
-    const inTime = await Promise.race([
+    const endedInTime = await Promise.race([
       this.#ended.then(() => true),
       after(this.#wait, false, { signal: late.signal }).catch(() => true),
     ]);
     late.abort();
-    if (!inTime) this.#fail(`it did not take everything within ${this.#wait / 1000} s`);
+    if (!endedInTime) this.#fail(`not all data could be sent within ${this.#wait / 1000} s`);
     else if (!this.#finished) this.#fail("its process ended early");
     this.#process.kill("SIGKILL");
     await this.#ended;
@@ -84,11 +84,11 @@ class WandbLog implements EpochLog {
     else this.#finished = true;
   }
 
-  /** Said once: the run goes on without it. */
+  /** Logs the first problem; the run continues without Weights & Biases. */
   #fail(problem: string): void {
     if (this.#problem !== null) return;
     this.#problem = problem;
-    this.#onLog(`Weights & Biases: ${problem}. The run goes on without it; metrics.jsonl holds every epoch.`);
+    this.#onLog(`Weights & Biases: ${problem}. The run continues without it; metrics.jsonl contains every epoch.`);
   }
 
   #send(message: ToSdk): void {

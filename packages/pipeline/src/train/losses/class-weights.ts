@@ -1,8 +1,8 @@
-/** Weights of the classes in a loss, so that rare ones are not overheard. */
+/** Class weights of a loss, so that rare classes are not ignored. */
 import { fromTypedArray, type Tensor } from "@slicestack/torch";
 import type { LossConfig } from "../../config/types.js";
 
-/** Null where the loss is not weighted. */
+/** null if the loss is not weighted. */
 export function configuredWeights(
   { weightedLoss, classWeights, effectiveBeta }: Pick<LossConfig, "weightedLoss" | "classWeights" | "effectiveBeta">,
   labels: readonly number[],
@@ -20,10 +20,10 @@ export function inverseWeights(labels: readonly number[], classes: number): numb
 }
 
 /**
- * In proportion to 1 / E_k, E_k = (1 - β^n_k) / (1 - β): samples of a class overlap, so each adds less than the one before.
+ * In proportion to 1 / E_k, E_k = (1 - β^n_k) / (1 - β): samples of a class overlap, so that each adds less than the one before.
  * Cui, Jia, Lin, Song, Belongie: Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019.
- * β = 0 weighs all alike, β → 1 by inverse frequency. The weights of the present classes average 1; 1 where one is absent.
- * @param beta from 0 to below 1
+ * β = 0 weights all equally, β → 1 by inverse frequency. The weights of present classes average 1; an absent class has weight 1.
+ * @param beta at least 0, below 1
  */
 export function effectiveWeights(labels: readonly number[], classes: number, beta: number): number[] {
   const raw = countsOf(labels, classes).map((count) => (count === 0 ? null : (1 - beta) / (1 - beta ** count)));

@@ -1,8 +1,8 @@
 /**
- * Slices mixed with others of their batch, and their labels with them.
+ * Mixes slices, and their labels, with other slices of the batch.
  * Mixup: Zhang, Cisse, Dauphin, Lopez-Paz, ICLR 2018: x = λ x_i + (1 - λ) x_j. CutMix: Yun, Han, Oh, Chun, Choe, Yoo,
- * ICCV 2019: a box of x_j, a share 1 - λ of the slice, in x_i. λ is drawn from Beta(α, α) for each slice. The labels are
- * mixed in the shares of the pixels. B slices, C channels, H height, W width, K classes.
+ * ICCV 2019: a box of x_j, with a fraction 1 - λ of the slice, is put into x_i. λ is drawn from Beta(α, α) for each slice. The labels are
+ * mixed in proportion to the pixels. B slices, C channels, H height, W width, K classes.
  */
 import { fromTypedArray, functional as F, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
@@ -21,7 +21,7 @@ export function mixes({ mixup, cutmix }: Settings): boolean {
   return mixup > 0 || cutmix > 0;
 }
 
-/** Where both are on, each batch takes one of them, equally often; where none is, both come back as they are. */
+/** If both are on, each batch uses one of them with equal probability; if neither is, slices and labels are unchanged. */
 export function mixSlices(unit_BCHW: Tensor, target_BK: Tensor, settings: Settings, random: Random): Mixed {
   if (!mixes(settings)) return { unit_BCHW, target_BK };
   const { mixup, cutmix } = settings;
@@ -34,8 +34,8 @@ export function mixSlices(unit_BCHW: Tensor, target_BK: Tensor, settings: Settin
       const lambdas = order.map(() => random.beta(cuts ? cutmix : mixup));
       const other_BCHW = unit_BCHW.indexSelect(0, partner);
       const boxes = cuts ? lambdas.map((lambda) => cutBox(lambda, [height, width], random)) : [];
-      const own = cuts ? boxes.map((box) => 1 - boxShare(box, [height, width])) : lambdas;
-      const blend = (x: Tensor, other: Tensor) => x.mul(column(own, x)).add(other.mul(column(own, x).neg().add(1)));
+      const kept = cuts ? boxes.map((box) => 1 - boxShare(box, [height, width])) : lambdas;
+      const blend = (x: Tensor, other: Tensor) => x.mul(column(kept, x)).add(other.mul(column(kept, x).neg().add(1)));
       return {
         unit_BCHW: cuts ? F.where(boxMask(boxes, unit_BCHW), other_BCHW, unit_BCHW) : blend(unit_BCHW, other_BCHW),
         target_BK: blend(target_BK, target_BK.indexSelect(0, partner)),
@@ -44,7 +44,7 @@ export function mixSlices(unit_BCHW: Tensor, target_BK: Tensor, settings: Settin
   );
 }
 
-/** A box of the slice's shape and a share 1 - λ of it around a random pixel; what lies outside is cut off. */
+/** A box with the shape of the slice and a fraction 1 - λ of its area around a random pixel, clipped to the slice. */
 function cutBox(lambda: number, sizes: readonly number[], random: Random): Box {
   const side = Math.sqrt(1 - lambda);
   return sizes.map((size): [number, number] => {

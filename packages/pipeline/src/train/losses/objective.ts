@@ -1,4 +1,4 @@
-/** The loss of a stage with its class weights: what its pieces lose, and what they count for. */
+/** The loss of a stage with its class weights, and the weight of its pieces. */
 import type { Tensor } from "@slicestack/torch";
 import type { LossConfig } from "../../config/types.js";
 import type { StageName } from "../../run/folder.js";
@@ -11,21 +11,21 @@ export class Objective {
   readonly #weights: number[] | null;
   readonly #classes: number;
 
-  /** @param labels of the training items, whose frequencies weigh the classes @throws ConfigError */
+  /** @param labels of the training items, whose frequencies determine the class weights @throws ConfigError */
   constructor(stage: StageName, config: LossConfig, labels: readonly number[], classes: number) {
     this.#criterion = createCriterion(stage, config, classes);
     this.#weights = configuredWeights(config, labels, classes);
     this.#classes = classes;
   }
 
-  /** Mean loss of logits_BO, float32; of no items 0, through the model, so that every process takes part. */
+  /** The mean loss of logits_BO in float32; 0 for no items, computed through the model, so that every process takes part. */
   loss(logits_BO: Tensor, target: Tensor): Tensor {
     const exact_BO = logits_BO.to({ dtype: "float32" });
     if (exact_BO.size(0) === 0) return exact_BO.sum();
     return this.#criterion.loss(exact_BO, target, weightTensor(this.#weights, exact_BO));
   }
 
-  /** What such items count for in the mean of their batch. */
+  /** The weight of items in the mean of their batch. */
   mass(target: Tensor): number {
     return target.size(0) === 0 ? 0 : this.#criterion.mass(target, weightTensor(this.#weights, target), this.#classes);
   }

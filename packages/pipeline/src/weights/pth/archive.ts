@@ -1,4 +1,4 @@
-/** The parts of a zip archive: where each begins, and its checksum. torch.save stores them as they are, so that none is unpacked here. */
+/** The parts of a zip archive: where each begins, and its checksum. torch.save stores them uncompressed, so that nothing needs unpacking. */
 import { fromRandomAccessReader, RandomAccessReader, type Entry, type ZipFile } from "yauzl";
 import { CheckpointError, messageOf, type WeightsFile } from "@slicestack/torch/safetensors";
 
@@ -6,7 +6,7 @@ export interface ArchivePart {
   name: string;
   at: number;
   bytes: number;
-  /** CRC-32; null in an archive that was written without: PyTorch 2.6 and later can leave 0 in all of them. */
+  /** CRC-32; null in an archive without checksums: PyTorch 2.6 and later can write 0 for all of them. */
   checksum: number | null;
   /** Compressed or encrypted, which torch.save does not do. */
   packed: boolean;
@@ -15,8 +15,8 @@ export interface ArchivePart {
 const mostParts = 100_000;
 
 /**
- * Answers yauzl at once from the open file. So yauzl, whose interface waits, is done when its call returns, and what it
- * throws about a damaged file reaches the caller and not the process.
+ * Answers yauzl synchronously from the open file. Its asynchronous interface is then done when the call returns, and its
+ * errors about a damaged file reach the caller and not the process.
  */
 class FileReader extends RandomAccessReader {
   readonly #file: WeightsFile;
@@ -37,7 +37,7 @@ class FileReader extends RandomAccessReader {
   }
 }
 
-/** @throws CheckpointError if the archive is damaged or has a part twice */
+/** @throws CheckpointError if the archive is damaged or contains a part twice */
 export function readArchive(file: WeightsFile): Map<string, ArchivePart> {
   const parts = new Map<string, ArchivePart>();
   for (const entry of entriesOf(file)) {
@@ -82,7 +82,7 @@ function placed(file: WeightsFile, zip: ZipFile, entry: Entry): ArchivePart {
   return { name, at, bytes, checksum, packed };
 }
 
-/** What a call of yauzl's answers. @throws CheckpointError in yauzl's words */
+/** The answer to a call of yauzl. @throws CheckpointError with yauzl's message */
 function answered<T>(file: WeightsFile, call: (done: (error: Error | null, value?: T) => void) => void): T {
   const answer: { error: unknown; value: T | undefined } = { error: null, value: undefined };
   try {

@@ -1,10 +1,10 @@
 /**
- * The names that a pickle may use: what PyTorch writes for a state dict, and numpy's numbers, which training scripts keep
- * beside it. Each stands for a few lines below; a name that is not here is refused. Python's own modules are never asked.
+ * The names that a pickle may use: those that PyTorch writes for a state dict, and numpy's numbers, which training scripts store
+ * with it. Each is implemented by a few lines below; any other name is refused. Python modules are never used.
  */
 import type { DType } from "@slicestack/torch";
 import { itemBytes, Storage, StoredTensor, viewProblem } from "@slicestack/torch/safetensors";
-import { Callable, NumpyType, PickleFault, StorageType, Tuple, valueText, type PickleValue } from "./values.js";
+import { Callable, NumpyType, PickleFault, StorageType, Tuple, valueText, type PickleValue } from "./pickle-values.js";
 
 const storageTypes: Record<string, DType> = {
   FloatStorage: "float32",
@@ -19,7 +19,7 @@ const storageTypes: Record<string, DType> = {
   BoolStorage: "bool",
 };
 
-// The types that a checkpoint may name without having a tensor of it.
+// Types that a checkpoint may name without having a tensor of that type.
 const dtypes = [...Object.keys(itemBytes), "complex64", "complex128"];
 
 function refuse(name: string, args: readonly PickleValue[]): never {
@@ -31,7 +31,7 @@ function wholeNumbers(name: string, args: readonly PickleValue[], value: PickleV
   return value.items.map((item) => (typeof item === "number" ? item : refuse(name, args)));
 }
 
-/** (storage, offset, size, stride, …): what follows concerns gradients and hooks. */
+/** (storage, offset, size, stride, …); the further arguments concern gradients and hooks. */
 function rebuildTensor(name: string): Callable {
   return new Callable(name, (args) => {
     const [storage, offset, size, stride] = args;
@@ -47,7 +47,7 @@ const rebuildParameter = new Callable("torch._utils._rebuild_parameter", (args) 
   args[0] instanceof StoredTensor ? args[0] : refuse("torch._utils._rebuild_parameter", args),
 );
 
-/** Empty, or from pairs, as Python 2 wrote it. */
+/** An empty OrderedDict, or one from pairs, as Python 2 wrote it. */
 const orderedDict = new Callable("collections.OrderedDict", (args) => {
   const [pairs = []] = args;
   if (args.length > 1 || !Array.isArray(pairs)) return refuse("collections.OrderedDict", args);
@@ -126,7 +126,7 @@ const allowed: ReadonlyMap<string, PickleValue> = new Map<string, PickleValue>([
   ["numpy._core.multiarray scalar", numpyScalar("numpy._core.multiarray.scalar")],
 ]);
 
-/** What a name stands for; undefined if weights do not need it. */
+/** The implementation of a name; undefined if weights do not need it. */
 export function allowedGlobal(module: string, name: string): PickleValue | undefined {
   return allowed.get(`${module} ${name}`);
 }

@@ -1,11 +1,11 @@
 /**
  * The instructions of pickle protocols 2 to 5 that PyTorch writes, over values of our own: https://docs.python.org/3/library/pickletools.html
- * There is no instruction here that could reach a class or function of anyone else: names come from the table in globals.ts.
+ * No instruction here can reach any other class or function: names come only from the table in globals.ts.
  */
 import { CheckpointError } from "@slicestack/torch/safetensors";
-import type { PickleBytes } from "./bytes.js";
-import { Machine } from "./machine.js";
-import { PickleFault, Tuple, type PickleValue } from "./values.js";
+import type { PickleBytes } from "./pickle-bytes.js";
+import { Machine } from "./unpickle-state.js";
+import { PickleFault, Tuple, type PickleValue } from "./pickle-values.js";
 
 type Instruction = (machine: Machine) => void;
 
@@ -84,9 +84,9 @@ const instructions: ReadonlyMap<number, Instruction> = new Map<number, Instructi
 const stop = 0x2e;
 
 /**
- * Reads one pickle; the bytes then stand behind it.
- * @param persistent what a persistent id stands for @throws CheckpointError if it is not as PyTorch writes it, or names
- * what weights do not need
+ * Reads one pickle; the position is then behind it.
+ * @param persistent what a persistent id stands for @throws CheckpointError if PyTorch does not write such a pickle, or it names
+ * objects that weights do not need
  */
 export function unpickle(
   bytes: PickleBytes,
@@ -105,7 +105,7 @@ export function unpickle(
   } catch (error) {
     if (error instanceof CheckpointError || !(error instanceof PickleFault)) throw error;
     throw bytes.fault(
-      `${error.message}; nothing of it was run`,
+      `${error.message}; no code of the file was executed`,
       'The file is damaged, or was not written by torch.save: save the weights again in Python with torch.save(model.state_dict(), "weights.pth").',
       error,
     );
@@ -113,12 +113,12 @@ export function unpickle(
 }
 
 function checkProtocol(protocol: number): void {
-  if (protocol < 2 || protocol > 5) throw new PickleFault(`the pickle has protocol ${protocol}, 2 to 5 are read`);
+  if (protocol < 2 || protocol > 5) throw new PickleFault(`the pickle has protocol ${protocol}, supported are 2 to 5`);
 }
 
 function checkFrame(length: number, bytes: PickleBytes): void {
   if (length > bytes.end - bytes.at)
-    throw new PickleFault(`the pickle announces a frame of ${length} bytes, ${bytes.end - bytes.at} are left`);
+    throw new PickleFault(`the pickle announces a frame of ${length} bytes, but ${bytes.end - bytes.at} are left`);
 }
 
 function dict(machine: Machine): void {
@@ -129,7 +129,8 @@ function dict(machine: Machine): void {
 
 function stackGlobal(machine: Machine): void {
   const [module, name] = machine.popMany(2);
-  if (typeof module !== "string" || typeof name !== "string") throw new PickleFault("the pickle names what is no text");
+  if (typeof module !== "string" || typeof name !== "string")
+    throw new PickleFault("the pickle uses a name that is not a text");
   machine.global(module, name);
 }
 

@@ -1,4 +1,4 @@
-/** A loss or a gradient that is no number stops training before the step, and says where it came from. */
+/** A loss or gradient that is NaN or infinite stops training before the step, with an error that names its origin. */
 import { autocast, noGrad, scope, Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { ProbabilityError } from "@slicestack/stats";
@@ -6,7 +6,7 @@ import type { Compute } from "../predict/forward.js";
 import type { Piece, Stage, Validation } from "./stage.js";
 import { EngineError } from "./errors.js";
 
-/** @throws EngineError which names the layer if it begins */
+/** @throws EngineError which names the layer where it begins */
 export function refuseNonFinite<T, I>(
   { stage, input, pieces, compute }: { stage: Stage<T, I>; input: I; pieces: Piece[]; compute: Compute },
   what: { loss: number; gradient: number; epoch: number; step: number },
@@ -22,18 +22,18 @@ export function refuseNonFinite<T, I>(
     : `the loss is ${what.loss}${layerText(outputOf(stage.model, again))}`;
   throw new EngineError(
     `${stage.name} stage: ${found}, in epoch ${what.epoch + 1}, step ${what.step + 1}; the weights were not changed by this step, ` +
-      `and the last checkpoint is whole. ${remedy(stage.name)}`,
+      `and the last checkpoint is intact. ${remedy(stage.name)}`,
   );
 }
 
-/** The scores on val. @throws EngineError if the model no longer gives numbers: before the epoch is saved */
+/** The scores on val. @throws EngineError if the loss is not finite, before the epoch is saved */
 export function finiteValidation<T, I>({ name, model, validate }: Stage<T, I>, epoch: number): Validation {
   const validation = numbersOf(validate);
   if (validation !== null) return validation;
   const layer = layerText(outputOf(model, () => void numbersOf(validate)));
   throw new EngineError(
-    `${name} stage: the loss on val is no number${layer}, after epoch ${epoch + 1}, which was not saved: ` +
-      `the checkpoint before it is whole. ${remedy(name)}`,
+    `${name} stage: the loss on val is not finite${layer}, after epoch ${epoch + 1}, which was not saved; ` +
+      `the checkpoint before it is intact. ${remedy(name)}`,
   );
 }
 
@@ -48,11 +48,11 @@ function numbersOf(validate: () => Validation): Validation | null {
 }
 
 const remedy = (stage: string): string =>
-  `Lower ${stage}.learning_rate, set ${stage}.clip_norm, or take precision float32, and train again.`;
+  `Lower ${stage}.learning_rate, set ${stage}.clip_norm, or use precision float32, and train again.`;
 
-const layerText = (layer: string | null): string => (layer === null ? "" : `, first no number after layer ${layer}`);
+const layerText = (layer: string | null): string => (layer === null ? "" : `, first non-finite after layer ${layer}`);
 
-/** The parameter whose gradient the backward pass found not finite first: the last one, in the order of the model. */
+/** The parameter whose gradient became non-finite first in the backward pass: the last one in the order of the model. */
 function gradientOf(model: Module): string | null {
   return scope(() => {
     for (const [name, parameter] of [...model.namedParameters()].reverse()) {
@@ -63,7 +63,7 @@ function gradientOf(model: Module): string | null {
   });
 }
 
-/** Runs `body` and watches what each layer gives. @returns the first one that gives no numbers */
+/** Runs `body` and checks the output of each layer. @returns the first layer with a non-finite output */
 function outputOf(model: Module, body: () => void): string | null {
   const layers = [...model.namedModules()].filter(([, module]) => module.children.size === 0);
   let first: string | null = null;
@@ -81,7 +81,7 @@ function outputOf(model: Module, body: () => void): string | null {
   try {
     body();
   } catch {
-    // What was found until then is what there is to say.
+    // The layer that was found before the error is reported.
   } finally {
     for (const watched of originals) Reflect.deleteProperty(watched, "forward");
   }

@@ -1,8 +1,8 @@
-/** Resources with one end: freed together, in the opposite order, or where making what owns them fails. */
+/** Resources that are freed together in the reverse order, also if creating their owner fails. */
 export class Owned {
   readonly #resources: Disposable[] = [];
 
-  /** What `make` makes owns all that it hands to `use`, and ends it by `end`. */
+  /** The result of `make` owns every resource that was passed to `use`, and frees them by `end`. */
   static by<T>(make: (owned: Owned) => T): T {
     const owned = new Owned();
     try {
@@ -18,7 +18,7 @@ export class Owned {
     return resource;
   }
 
-  /** Once; again it does nothing. */
+  /** Frees all resources; further calls do nothing. */
   readonly end = (): void => {
     for (const resource of this.#resources.splice(0).reverse()) resource[Symbol.dispose]();
   };

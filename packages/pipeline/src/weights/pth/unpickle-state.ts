@@ -1,9 +1,9 @@
-/** The state of an unpickling: stack, marks and memo, each checked, and a count that ends what goes on too long. */
-import type { PickleBytes } from "./bytes.js";
+/** The state of unpickling: stack, marks and memo, all checked, and a limit on the number of instructions. */
+import type { PickleBytes } from "./pickle-bytes.js";
 import { allowedGlobal } from "./globals.js";
-import { Callable, NumpyType, PickleFault, Tuple, type PickleValue } from "./values.js";
+import { Callable, NumpyType, PickleFault, Tuple, type PickleValue } from "./pickle-values.js";
 
-/** In instructions. A tensor takes about 40 of them, so this is a file of fifty thousand tensors. */
+/** The limit in instructions. A tensor takes about 40, so that this corresponds to fifty thousand tensors. */
 const mostWork = 2_000_000;
 const dictWork = 16;
 
@@ -20,7 +20,7 @@ export class Machine {
     readonly persistent: (id: PickleValue) => PickleValue,
   ) {}
 
-  /** Adds to what the pickle has cost, in instructions. */
+  /** Adds instructions to the count. */
   charge(work: number): void {
     this.#work += work;
     if (this.#work > mostWork)
@@ -32,21 +32,21 @@ export class Machine {
   }
   pop(): PickleValue {
     const value = this.#stack.pop();
-    if (value === undefined) throw new PickleFault("the pickle takes a value that is not there");
+    if (value === undefined) throw new PickleFault("the pickle takes a value from an empty stack");
     return value;
   }
   top(): PickleValue {
     const value = this.#stack.at(-1);
-    if (value === undefined) throw new PickleFault("the pickle looks at a value that is not there");
+    if (value === undefined) throw new PickleFault("the pickle reads a value from an empty stack");
     return value;
   }
   /** The values of the end of the stack, in order. */
   popMany(count: number): PickleValue[] {
-    if (this.#stack.length < count) throw new PickleFault("the pickle takes values that are not there");
+    if (this.#stack.length < count) throw new PickleFault("the pickle takes more values than the stack has");
     return count === 0 ? [] : this.#stack.splice(-count);
   }
 
-  /** An empty dict; it takes more memory than the byte that asks for it. */
+  /** An empty dict; it counts more, because it takes more memory than its instruction. */
   pushDict(): void {
     this.charge(dictWork);
     this.push(new Map());
@@ -59,7 +59,7 @@ export class Machine {
   popMark(): PickleValue[] {
     const values = this.#stack;
     const below = this.#below.pop();
-    if (below === undefined) throw new PickleFault("the pickle goes back to a mark that is not there");
+    if (below === undefined) throw new PickleFault("the pickle returns to a mark that does not exist");
     this.#stack = below;
     return values;
   }
@@ -69,20 +69,20 @@ export class Machine {
   }
   recall(index: number): void {
     const value = this.#memo.get(index);
-    if (value === undefined) throw new PickleFault(`the pickle recalls value ${index}, which it has not kept`);
+    if (value === undefined) throw new PickleFault(`the pickle recalls value ${index}, which it has not stored`);
     this.push(value);
   }
 
   append(values: readonly PickleValue[]): void {
     const list = this.top();
-    if (!Array.isArray(list)) throw new PickleFault("the pickle appends to what is no list");
+    if (!Array.isArray(list)) throw new PickleFault("the pickle appends to something that is not a list");
     for (const value of values) list.push(value);
   }
   /** @param values key, value, key, value, … */
   setItems(values: readonly PickleValue[]): void {
     const dict = this.top();
     if (!(dict instanceof Map) || values.length % 2 !== 0)
-      throw new PickleFault("the pickle sets items of what is no dict");
+      throw new PickleFault("the pickle sets items of something that is not a dict");
     for (let k = 0; k < values.length; k += 2) dict.set(values[k] ?? null, values[k + 1] ?? null);
   }
 
@@ -93,7 +93,7 @@ export class Machine {
     this.push(value);
   }
   #refused(module: string, name: string): Error {
-    // The name is the file's: it is shown without control characters and not at length.
+    // The name comes from the file: it is shown without control characters and shortened.
     const shown = JSON.stringify(`${module}.${name}`.slice(0, 120)).slice(1, -1);
     if (module === "torch" && name.endsWith("Storage"))
       return this.bytes.fault(
@@ -106,17 +106,17 @@ export class Machine {
       ? `holds an object made by ${shown}, not weights`
       : `names ${shown}, which weights do not need`;
     return this.bytes.fault(
-      `${what}; nothing of it was run`,
+      `${what}; no code of the file was executed`,
       'If you trust where it comes from, save the weights alone in Python: torch.save(model.state_dict(), "weights.pth").',
     );
   }
 
-  /** Calls one of our stand-ins. */
+  /** Calls a stand-in. */
   reduce(): void {
     const [callable, args] = this.popMany(2);
     if (!(callable instanceof Callable) || !(args instanceof Tuple))
-      throw new PickleFault("the pickle calls what is no function");
-    // A value is made once and may be passed many times.
+      throw new PickleFault("the pickle calls something that is not a function");
+    // A value is created once and may be passed many times.
     for (const value of args.items) this.charge(sizeOf(value));
     this.push(callable.call(args.items));
   }
@@ -127,11 +127,11 @@ export class Machine {
     const object = this.top();
     if (object instanceof Map && (state instanceof Map || state === null)) return;
     if (!(object instanceof NumpyType && state instanceof Tuple))
-      throw new PickleFault("the pickle sets the state of what has none");
+      throw new PickleFault("the pickle sets the state of an object that has none");
     object.bigEndian = state.items[1] === ">";
   }
 
-  /** What is left at the end. */
+  /** The result, the only value that remains at the end. */
   result(): PickleValue {
     const value = this.pop();
     if (this.#stack.length > 0 || this.#below.length > 0)

@@ -1,4 +1,4 @@
-/** What a study has to say, as text and tables, and the same in Markdown, on a terminal, in LaTeX and on a page. */
+/** The results of a study as text and tables, rendered as Markdown, for a terminal, in LaTeX and as a page. */
 import { columnGroups } from "../page/fit-columns.js";
 import { html, nothing, table as htmlTable, type Html } from "../page/html.js";
 import { LATEX_PACKAGES, latexTable } from "../page/latex.js";
@@ -7,16 +7,16 @@ import { alignedTable, escapeMarkdown } from "../page/format.js";
 export interface StudyTable {
   label: string;
   title: string;
-  /** Below the table, or as its caption: what the numbers are. */
+  /** Explains the numbers, below the table or as its caption. */
   caption: string;
   columns: readonly string[];
   rows: readonly (readonly string[])[];
 }
 
-/** `note`: what must be read before the numbers. */
+/** `note`: must be read before the numbers. */
 export type Block = { text: string } | { note: string } | { table: StudyTable } | { command: string };
 
-/** Letters on a line of a terminal; wider tables are cut between columns. */
+/** Characters on a line of a terminal; wider tables are split between columns. */
 const TERMINAL = 110;
 
 export function markdownOf(title: string, blocks: readonly Block[]): string {
@@ -32,7 +32,7 @@ export function markdownOf(title: string, blocks: readonly Block[]): string {
   return `${[`# ${escapeMarkdown(title)}`, ...parts].join("\n\n")}\n`;
 }
 
-/** A block of code that its text cannot end. */
+/** A code block whose fence does not occur in its text. */
 function fence(text: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const marks = "`".repeat(longest + 1);
@@ -53,7 +53,7 @@ export function terminalOf(title: string, blocks: readonly Block[]): string {
   return [title, ...parts].join("\n\n");
 }
 
-/** Lines that end between words. */
+/** Wraps lines between words. */
 const wrapped = (text: string): string =>
   text.replace(new RegExp(`(?=.{${TERMINAL + 1}})(.{1,${TERMINAL}})\\s+`, "g"), "$1\n");
 
@@ -64,11 +64,11 @@ export function latexOf(blocks: readonly Block[]): string {
   return [LATEX_PACKAGES, ...set].join("\n");
 }
 
-/** Of one section of a page. */
+/** The HTML of one section of a page. */
 export function htmlOf(blocks: readonly Block[]): Html {
   return html`${blocks.map((block) => {
     if ("text" in block) return html`<p>${block.text}</p>`;
-    if ("note" in block) return nothing; // above all sections
+    if ("note" in block) return nothing; // shown above all sections
     if ("command" in block) return html`<pre tabindex="0" aria-label="Command"><code>${block.command}</code></pre>`;
     const { caption, title, columns, rows } = block.table;
     const body = rows.map(([name = "", ...cells]) => ({ name, cells }));

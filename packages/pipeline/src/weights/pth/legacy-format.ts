@@ -1,23 +1,23 @@
 /**
- * What torch.save wrote before PyTorch 1.6, and writes with _use_new_zipfile_serialization=False: five pickles (magic
- * number, version, facts of the machine, the object, names of storages), then for each storage its count and values.
+ * The format of torch.save before PyTorch 1.6, and with _use_new_zipfile_serialization=False: five pickles (magic
+ * number, version, properties of the machine, the object, names of storages), then the count and values of each storage.
  */
 import type { WeightsFile } from "@slicestack/torch/safetensors";
-import { PickleBytes } from "./bytes.js";
+import { PickleBytes } from "./pickle-bytes.js";
 import { StorageTable } from "./storage-id.js";
 import { unpickle } from "./unpickle.js";
-import type { PickleValue } from "./values.js";
+import type { PickleValue } from "./pickle-values.js";
 
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const version = 1001;
-/** The first pickle: protocol (2 to 5, at byte 1; from 4 on with a frame), then the number as LONG1. */
+/** The first pickle: protocol (2 to 5, at byte 1; with a frame from protocol 4), then the number as LONG1. */
 const magicBytes = Buffer.from("8a0a6cfc9c46f9206aa850192e", "hex");
 
 export function isLegacyPth(start: Uint8Array): boolean {
   return start[0] === 0x80 && Buffer.from(start.subarray(0, 32)).includes(magicBytes);
 }
 
-/** @returns the object, whose storages know their places @throws CheckpointError if it is damaged or names more than weights need */
+/** @returns the object, whose storages know their positions @throws CheckpointError if it is damaged or names objects that weights do not need */
 export function readLegacyPth(file: WeightsFile): PickleValue {
   const bytes = new PickleBytes(file, 0, file.size);
   if (unpickle(bytes) !== magicNumber) throw bytes.fault("expected the magic number of torch.save");
@@ -27,7 +27,7 @@ export function readLegacyPth(file: WeightsFile): PickleValue {
   if (!(facts instanceof Map) || facts.get("little_endian") !== true)
     throw bytes.fault(
       "was not written on a little-endian machine",
-      "Load it in Python on an ordinary machine, and save it again.",
+      "Load it in Python on a little-endian machine, and save it again.",
     );
   const table = new StorageTable();
   const object = unpickle(bytes, (id) => table.find(id));
@@ -35,7 +35,7 @@ export function readLegacyPth(file: WeightsFile): PickleValue {
   return object;
 }
 
-/** The values lie one storage after another, in the order of the names. */
+/** The values of the storages follow one another in the order of the names. */
 function placeStorages(file: WeightsFile, bytes: PickleBytes, { storages }: StorageTable, names: PickleValue): void {
   if (!Array.isArray(names)) throw bytes.fault("expected a list of storages");
   let { at } = bytes;

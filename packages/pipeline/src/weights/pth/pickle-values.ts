@@ -1,4 +1,4 @@
-/** What comes out of a pickle here: plain values, stand-ins for what the file may name, storages and tensors. Nothing else. */
+/** The values that a pickle can contain here: plain values, stand-ins for the names that a file may use, storages and tensors. Nothing else. */
 import type { DType } from "@slicestack/torch";
 import { Storage, StoredTensor } from "@slicestack/torch/safetensors";
 
@@ -22,7 +22,7 @@ export class Tuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
-/** A function of this program that stands for one that a file may call. @throws PickleFault if the arguments are not its own */
+/** A function of this program that stands for one that a file may call. @throws PickleFault if the arguments do not fit */
 export class Callable {
   constructor(
     readonly name: string,
@@ -30,7 +30,7 @@ export class Callable {
   ) {}
 }
 
-/** torch.FloatStorage and its kin: the type of the values, not a storage. */
+/** torch.FloatStorage and similar: the type of the values, not a storage. */
 export class StorageType {
   constructor(
     readonly name: string,
@@ -44,12 +44,12 @@ export class NumpyType {
   constructor(readonly code: string) {}
 }
 
-/** Something in a pickle that is not as PyTorch writes it; the reader adds the file and the place. */
+/** A pickle contains something that PyTorch does not write; the reader adds file and position. */
 export class PickleFault extends Error {
   override readonly name = "PickleFault";
 }
 
-/** A value in a line, for notes and errors. */
+/** Describes a value in one line, for notes and errors. */
 export function valueText(value: PickleValue): string {
   if (value === null) return "none";
   if (typeof value === "string") return value.length > 60 ? `a text of ${value.length} characters` : `"${value}"`;

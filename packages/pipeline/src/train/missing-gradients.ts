@@ -1,4 +1,4 @@
-/** A parameter that is to learn and gets no gradient would stay as it was drawn, unnoticed, for the whole training. */
+/** Refuses trainable parameters without a gradient, which would otherwise keep their initial values unnoticed. */
 import { scope } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { unusedParameters } from "../models/common/unused-parameters.js";
@@ -19,11 +19,11 @@ export function refuseMissingGradients(
   if (missing.length === 0) return;
   const rest = missing.length > mostNamed ? ` and ${missing.length - mostNamed} more` : "";
   throw new EngineError(
-    `${name} stage: ${missing.length} parameters that are to learn have no gradient after the whole batch, in epoch ${epoch + 1}, ` +
+    `${name} stage: ${missing.length} trainable parameters have no gradient after the whole batch, in epoch ${epoch + 1}, ` +
       `step ${step + 1}: ${missing.slice(0, mostNamed).join(", ")}${rest}. The loss does not depend on them, so that no step ` +
-      "would change them; the weights were not changed by this step, and the last checkpoint is whole. Freeze such parameters " +
+      "would change them; the weights were not changed by this step, and the last checkpoint is intact. Freeze such parameters " +
       "with requiresGrad_(false), or let the model name their layers in its property `unused`. With one of the built-in models " +
-      "this is a fault of this program: please report it.",
+      "this is a bug in Slicestack: please report it.",
   );
 }
 

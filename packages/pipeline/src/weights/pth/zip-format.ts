@@ -1,15 +1,15 @@
-/** What torch.save writes since PyTorch 1.6: a zip archive of data.pkl and one part for each storage. */
+/** The format of torch.save since PyTorch 1.6: a zip archive with data.pkl and one part for each storage. */
 import { crc32 } from "@node-rs/crc32";
 import type { WeightsFile } from "@slicestack/torch/safetensors";
 import { readArchive, type ArchivePart } from "./archive.js";
-import { PickleBytes } from "./bytes.js";
+import { PickleBytes } from "./pickle-bytes.js";
 import { StorageTable } from "./storage-id.js";
 import { unpickle } from "./unpickle.js";
-import type { PickleValue } from "./values.js";
+import type { PickleValue } from "./pickle-values.js";
 
 const pickleName = "data.pkl";
 
-/** @returns the object, whose storages know their places, and what the user should know of the file @throws CheckpointError if it is damaged or names more than weights need */
+/** @returns the object, whose storages know their positions, and notes for the user @throws CheckpointError if it is damaged or names objects that weights do not need */
 export function readZipPth(file: WeightsFile): { object: PickleValue; notes: string[] } {
   const parts = readArchive(file);
   const root = rootOf(file, parts);
@@ -17,7 +17,7 @@ export function readZipPth(file: WeightsFile): { object: PickleValue; notes: str
   if (order !== undefined && order !== "little")
     throw file.fault(
       `was written on a machine of ${JSON.stringify(order)} byte order`,
-      "Load it in Python on an ordinary machine, and save it again.",
+      "Load it in Python on a little-endian machine, and save it again.",
     );
   const pickle = parts.get(`${root}${pickleName}`);
   if (pickle === undefined) throw file.fault(`has no ${pickleName}`);
@@ -39,7 +39,7 @@ export function readZipPth(file: WeightsFile): { object: PickleValue; notes: str
   return { object, notes };
 }
 
-/** The folder that all parts lie in, with its slash: the name of the file as it was saved. */
+/** The folder of all parts, with its slash: the name of the file when it was saved. */
 function rootOf(file: WeightsFile, parts: ReadonlyMap<string, ArchivePart>): string {
   const names = [...parts.keys()];
   const roots = names
@@ -47,7 +47,7 @@ function rootOf(file: WeightsFile, parts: ReadonlyMap<string, ArchivePart>): str
     .map((name) => name.slice(0, -pickleName.length));
   if (names.some((name) => /^[^/]+\/(constants\.pkl$|code\/)/.test(name)))
     throw file.fault(
-      "is a TorchScript program, not weights alone; nothing of it was run",
+      "is a TorchScript program, not weights alone; no code of the file was executed",
       'Save its weights in Python: torch.save(torch.jit.load(FILE).state_dict(), "weights.pth").',
     );
   const [root] = roots;

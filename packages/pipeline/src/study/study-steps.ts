@@ -1,4 +1,4 @@
-/** What a study trains, in order, and where each training finds its slice stage. */
+/** The trainings of a study in order, and the source of the slice stage of each. */
 import { join } from "node:path";
 import type { RunConfig } from "../config/types.js";
 import { fewerTraining } from "../data/split/fewer.js";
@@ -11,29 +11,29 @@ import type { Ablation, Variant } from "./ablation-file.js";
 export interface Step {
   variant: Variant;
   seed: number;
-  /** Of the cross-validation, from 0 on; null for one split. */
+  /** The fold of the cross-validation, counted from 0; null for a single split. */
   fold: number | null;
-  /** Of the labelled training subjects, above 0, to 1. */
+  /** The share of the labelled training subjects, above 0 and at most 1. */
   share: number;
-  /** With that share of the training part. */
+  /** The split with that share of the training set. */
   split: Split;
-  /** Volumes that it trains on. */
+  /** The number of training volumes. */
   trainVolumes: number;
   config: RunConfig;
   /** The run folder. */
   run: string;
-  /** The run of an earlier step that has the same slice stage; null = none, or it is trained here. */
+  /** The run of an earlier step that has the same slice stage; null if there is none, or it is trained here. */
   sliceFrom: string | null;
 }
 
 export interface StepOptions {
-  /** Of the labelled training subjects, largest first; default all of them. */
+  /** Shares of the labelled training subjects, largest first; default: all subjects. */
   shares?: readonly number[];
-  /** The slice stage of the largest share serves the smaller ones too: slices have labels where volumes have none. */
+  /** The slice stage of the largest share is also used for smaller ones, as if only slices were labelled. */
   slicesOfAll?: boolean;
 }
 
-/** Seed by seed and fold by fold, so that a table of fewer seeds is whole before the next seed begins. */
+/** Ordered by seed and fold, so that the results of fewer seeds are complete before the next seed begins. */
 export function stepsOf(
   ablation: Ablation,
   dataset: Dataset,

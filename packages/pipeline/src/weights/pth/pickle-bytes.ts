@@ -1,4 +1,4 @@
-/** The bytes of pickles in a file, in order. What is announced is checked against what is there before it is taken. */
+/** Reads the bytes of pickles in a file in order. Announced lengths are checked against the remaining bytes first. */
 import type { CheckpointError, WeightsFile } from "@slicestack/torch/safetensors";
 
 const windowBytes = 1 << 16;
@@ -24,13 +24,13 @@ export class PickleBytes {
     this.#start = at;
   }
 
-  /** A view that is good until the next call. */
+  /** A view that is valid until the next call. */
   take(count: number): Uint8Array {
     if (count > this.end - this.at)
-      throw this.fault(`the pickle announces ${count} bytes, ${this.end - this.at} are left`);
+      throw this.fault(`the pickle announces ${count} bytes, but ${this.end - this.at} are left`);
     if (count > mostAtOnce)
-      throw this.fault(`the pickle has a text of ${count} bytes, weights have none above ${mostAtOnce}`);
-    if (this.at + count - this.#start > mostBytes) throw this.fault(`the pickle goes on beyond ${mostBytes} bytes`);
+      throw this.fault(`the pickle has a text of ${count} bytes, weights have at most ${mostAtOnce}`);
+    if (this.at + count - this.#start > mostBytes) throw this.fault(`the pickle is longer than ${mostBytes} bytes`);
     const inside = this.at - this.#windowAt;
     if (inside < 0 || inside + count > this.#window.length) {
       this.#window = this.file.read(this.at, Math.min(Math.max(count, windowBytes), this.end - this.at));
@@ -47,7 +47,7 @@ export class PickleBytes {
   }
 
   uint8(): number {
-    // Every instruction comes through here.
+    // Every instruction is read here.
     const byte = this.#window[this.at - this.#windowAt];
     if (byte === undefined) return this.take(1)[0] ?? 0;
     this.at++;
@@ -66,7 +66,7 @@ export class PickleBytes {
   uint64(): number {
     return Number(this.#view(8).getBigUint64(0, true));
   }
-  /** Big-endian, the one number of a pickle that is. */
+  /** The only big-endian number of a pickle. */
   float64(): number {
     return this.#view(8).getFloat64(0, false);
   }
@@ -80,7 +80,7 @@ export class PickleBytes {
     return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
   }
 
-  /** Python 2 wrote names as byte strings: those are read as UTF-8, else as Latin-1. */
+  /** Python 2 wrote names as byte strings: these are read as UTF-8 if possible, otherwise as Latin-1. */
   text(count: number, fallback: "refuse" | "latin1" = "refuse"): string {
     const bytes = this.take(count);
     try {

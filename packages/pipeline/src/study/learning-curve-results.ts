@@ -1,22 +1,22 @@
-/** What a learning curve found. */
+/** The results of a learning curve. */
 import type { MetricName, PowerLaw } from "@slicestack/stats";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import type { Ablation } from "./ablation-file.js";
 
-/** What the variants score after training on one share. */
+/** The scores of the variants after training on one share. */
 export interface CurvePoint {
   share: number;
-  /** Labelled volumes that they were trained on, mean over seeds and folds. */
+  /** The number of labelled training volumes, mean over seeds and folds. */
   volumes: number;
   comparison: RepeatedComparison;
-  /** Of training, mean over the runs, one entry a variant. */
+  /** Duration of training, mean over the runs, one entry per variant. */
   minutes: number[];
 }
 
 export interface CurveFit {
   variant: string;
   metric: MetricName;
-  /** Of 1 - metric over training volumes, through every seed's value. */
+  /** The fit of 1 - metric over training volumes, through the values of all seeds. */
   fit: PowerLaw;
 }
 
@@ -26,6 +26,6 @@ export interface LearningCurve {
   slicesOfAll: boolean;
   /** Smallest share first. */
   points: CurvePoint[];
-  /** Where there are three shares or more. */
+  /** Present for three or more shares. */
   fits: CurveFit[];
 }

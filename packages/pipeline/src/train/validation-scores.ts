@@ -34,7 +34,7 @@ export function validationScores(
   };
 }
 
-/** Of class 1 for two classes, else the mean of the classes that are there against the rest. */
+/** The AUROC of class 1 for two classes, otherwise the mean over present classes against the rest. */
 function meanAuroc(labels: readonly number[], probabilities: readonly (readonly number[])[], classes: number): number {
   const asked = classes === 2 ? [1] : Array.from({ length: classes }, (_, c) => c);
   const values = asked
@@ -50,9 +50,9 @@ function meanAuroc(labels: readonly number[], probabilities: readonly (readonly 
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
-/** The scores of an epoch that its row keeps, and the one that its stage selects by. */
+/** The scores of an epoch that are logged, and the score by which its stage selects. */
 export type ScoredEpoch = Omit<Validation, "labels" | "probabilities" | "classes"> & {
-  /** The selection metric itself: a loss as a loss, NaN if it is undefined. */
+  /** The value of the selection metric; NaN if it is undefined. */
   selected: number;
 };
 
@@ -66,22 +66,22 @@ export function scoredEpoch(
 
 const lowerIsBetter = (select: string): boolean => componentOf("metric", select).lowerIsBetter === true;
 
-/** Higher is better. Where the chosen score is undefined, the loss decides. */
+/** Higher is better. If the selection metric is undefined, the loss decides. */
 export function scoreOf({ selected, loss }: Pick<ScoredEpoch, "selected" | "loss">, select: string): number {
   const score = lowerIsBetter(select) ? -selected : selected;
   return Number.isFinite(score) ? score : -loss;
 }
 
-/** The selection metric as people call it. */
+/** The display name of the selection metric. */
 export const selectionWords = (select: string): string => {
   const { label } = componentOf("metric", select);
   return lowerIsBetter(select) ? `val ${label}` : label;
 };
 
-/** A score as it is shown: a loss is kept negative, so that higher is better, and shown as a loss. */
+/** A score for display: losses are stored negated, so that higher is better, and shown with their original sign. */
 export const shownScore = (score: number, select: string): number => (lowerIsBetter(select) ? -score : score);
 
-/** Of equal scores the lower loss. */
+/** Whether an epoch is better; among equal scores, the lower loss wins. */
 export function isBetter(
   validation: Pick<ScoredEpoch, "selected" | "loss">,
   best: { score: number; loss: number } | null,

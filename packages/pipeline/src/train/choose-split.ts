@@ -6,7 +6,7 @@ import { makeSplit } from "../data/split/holdout.js";
 import { checkSplit, readSplits, splitPath, type Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
 
-/** The splits that `slicestack split` made for a data set: one, or the folds of a cross-validation; else one by the config. */
+/** The splits that `slicestack split` wrote for a data set (one, or the folds of a cross-validation), or one split by the configuration. */
 export function splitsOf(dataset: Dataset, config: Pick<RunConfig, "split">): Split[] {
   const file = splitPath(dataset);
   const splits = existsSync(file) ? readSplits(file) : [makeSplit(dataset, config.split)];
@@ -23,12 +23,12 @@ export function splitFor(dataset: Dataset, config: Pick<RunConfig, "split">, fol
   if (chosen !== undefined) return chosen;
   if (splits.length === 1) throw noFolds(dataset, fold!);
   throw new SplitError(
-    `${splitPath(dataset)}: holds ${splits.length} folds, ${fold === undefined ? "none was chosen" : `fold ${fold} was asked for`}`,
-    `Choose one with --fold 0 to ${splits.length - 1}, or take --fold all.`,
+    `${splitPath(dataset)}: has ${splits.length} folds, ${fold === undefined ? "but none was chosen" : `but fold ${fold} was requested`}`,
+    `Choose one with --fold 0 to ${splits.length - 1}, or pass --fold all.`,
   );
 }
 
-/** The folds of a cross-validation. @throws SplitError if the data set has none, with the command that makes them */
+/** The folds of a cross-validation. @throws SplitError if the data set has none, with the command that creates them */
 export function foldsOf(dataset: Dataset, fold: number | "all"): Split[] {
   const file = splitPath(dataset);
   const splits = existsSync(file) ? readSplits(file) : [];
@@ -42,5 +42,5 @@ function noFolds(dataset: Dataset, fold: number | "all"): SplitError {
   const there = existsSync(file);
   const command = `slicestack split ${pathWord(dataset.directory)} --folds 5${there ? " --overwrite" : ""}`;
   const problem = `${file}: ${there ? "is one split" : "not found"}, --fold ${fold} needs folds`;
-  return new SplitError(problem, `Make them: ${command}   or leave --fold out.`);
+  return new SplitError(problem, `To create them: ${command}   Otherwise leave out --fold.`);
 }

@@ -1,6 +1,6 @@
 /**
- * Weights that a later step reads have their SHA-256 beside them: `best.sha256` beside `best.safetensors`, as `sha256sum -c`
- * reads it. It is compared where the weights are read, which hashes the whole file anyway.
+ * Weights that a later step reads are stored with their SHA-256: `best.sha256` beside `best.safetensors`, in the format of
+ * `sha256sum -c`. It is compared when the weights are read, which hashes the whole file anyway.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -11,7 +11,7 @@ import { writeSafetensors } from "./safetensors.js";
 
 export const hashFileOf = (file: string): string => file.replace(/\.safetensors$/, ".sha256");
 
-/** Writes weights and their hash. Killed at any moment, the hash beside them is that of the weights that are there. */
+/** Writes weights and their hash. Even if the process is killed, the recorded hash is that of the existing weights. */
 export function writeRecorded(
   file: string,
   tensors: ReadonlyMap<string, Tensor>,
@@ -37,12 +37,12 @@ export function checkRecorded(file: string, hash: string): void {
     file,
     first === undefined
       ? `cannot be checked: ${basename(hashFileOf(file))} is damaged`
-      : `has the SHA-256 ${hash.slice(0, 12)}…, ${basename(hashFileOf(file))} beside it says ${first.slice(0, 12)}…: one of the two was changed`,
-    "Copy both files again from where they were made, or train this stage again.",
+      : `has the SHA-256 ${hash.slice(0, 12)}…, ${basename(hashFileOf(file))} beside it has ${first.slice(0, 12)}…: one of the two was changed`,
+    "Copy both files again from their source, or train this stage again.",
   );
 }
 
-/** Of the weights that may be there; null if none were recorded: an earlier version wrote them, or another program. */
+/** The recorded hashes; null if there are none, because an earlier version or another program wrote the weights. */
 export function recordedHashes(file: string): string[] | null {
   if (!file.endsWith(".safetensors") || !existsSync(hashFileOf(file))) return null;
   const lines = readFileSync(hashFileOf(file), "utf8").split("\n");

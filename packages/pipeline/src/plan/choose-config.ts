@@ -1,18 +1,18 @@
 /**
- * From the fingerprint of data and machine to one configuration, each choice with its reason. Rules, not a search: the same
- * data and machine give the same plan. Where a rule came from a measurement, docs/explanation/plan.md has it.
+ * Chooses one configuration from the properties of data and machine, with a reason for each setting. It uses rules, not a search: the same
+ * data and machine give the same plan. docs/explanation/plan.md has the measurements behind the rules.
  */
 import { plannedName } from "../config/components.js";
 import type { Fingerprint } from "./fingerprint.js";
 
-/** Slices a second through a slice model of this machine: a training step, and embedding alone. */
+/** Slices per second of a slice model on this machine: in training, and when only embeddings are computed. */
 export interface Speed {
   model: string;
   training: number;
   embedding: number;
 }
 
-/** The trunks that are planned with, the lightest first. */
+/** The trunks to choose from, the smallest first. */
 const ROLES = { small: "small", middle: "much data or pretrained weights", large: "pretrained weights" } as const;
 export const plannedTrunks = (): string[] => Object.values(ROLES).map((role) => plannedName("trunk", role));
 
@@ -20,9 +20,9 @@ export interface Machine {
   device: string;
   cores: number;
   memoryBytes: number;
-  /** Measured, the lightest model first. */
+  /** The measured speeds, smallest model first. */
   speeds: Speed[];
-  /** Models whose ImageNet weights lie on this machine already. */
+  /** Models whose ImageNet weights are already on this machine. */
   pretrained: string[];
 }
 
@@ -35,18 +35,18 @@ export interface Choice {
 
 export interface Plan {
   choices: Choice[];
-  /** Of training and evaluation, estimated from the measured speed. */
+  /** Seconds of training and evaluation, estimated from the measured speed. */
   seconds: number;
   warnings: string[];
 }
 
-/** Volumes from which a ResNet learns more than the small CNN from its own labels (docs/explanation/plan.md). */
+/** The number of volumes from which an untrained ResNet becomes better than the small CNN (docs/explanation/plan.md). */
 const RESNET_FROM = 2000;
-/** Epochs below which training is not worth its name. */
+/** The smallest useful number of epochs. */
 const FEWEST_EPOCHS = 4;
 const MOST_EPOCHS = 20;
 
-/** @param budget seconds for training, or null: as long as the full plan takes */
+/** @param budget seconds for training; null: as long as the full plan takes */
 export function choose(data: Fingerprint, machine: Machine, budget: number | null): Plan {
   const trunk = trunkFor(data, machine, budget);
   const size = sizeFor(data, machine);
@@ -56,8 +56,8 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
   const volumes = sum(data.train);
   const select = plannedName("metric", binary ? "two classes" : "several classes");
   const why = binary
-    ? "two classes: the ranking is chosen by, which depends on no threshold"
-    : "several classes, rare ones among them: macro F1 counts each alike";
+    ? "two classes: the epoch is chosen by the ranking, which does not depend on a threshold"
+    : "several classes, some of them rare: macro F1 weights all equally";
   const choices: Choice[] = [
     {
       key: "name",
@@ -70,7 +70,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     {
       key: "method",
       value: "2.5d",
-      reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that carry their labels: what the method is for`,
+      reason: `${volumes} labelled volumes, ${volumes * data.depth[1]} slices that inherit their labels: the case for this method`,
     },
     windowFor(data),
     ...cutsOf(data, trunk),
@@ -79,8 +79,8 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
       value: data.unit === "HU" ? "published" : "light",
       reason:
         data.unit === "HU"
-          ? "CT slices: the set of the paper"
-          : "no HU: small turns and shifts change nothing that could carry the label, zoom might",
+          ? "CT slices: the augmentations of the paper"
+          : "no HU: small rotations and shifts keep what the label may depend on, zoom might not",
     },
     { key: "slice.model", value: trunk.model, reason: trunk.reason },
     ...(trunk.pretrained
@@ -92,7 +92,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     {
       key: "slice.learning_rate",
       value: trunk.pretrained ? 1e-4 : 1e-3,
-      reason: trunk.pretrained ? "pretrained weights are moved gently" : "from scratch",
+      reason: trunk.pretrained ? "pretrained weights need a small learning rate" : "from scratch",
     },
     ...optimiser("slice"),
     { key: "slice.select", value: select, reason: why },
@@ -102,9 +102,9 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     {
       key: "volume.batch_size",
       value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))),
-      reason: `at least eight steps an epoch from ${volumes} volumes`,
+      reason: `at least eight steps per epoch with ${volumes} volumes`,
     },
-    { key: "volume.learning_rate", value: 1e-3, reason: "a light head, from scratch" },
+    { key: "volume.learning_rate", value: 1e-3, reason: "a small head, from scratch" },
     ...optimiser("volume"),
     { key: "volume.select", value: select, reason: why },
     { key: "volume.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
@@ -112,7 +112,7 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
   const warnings = [...data.flags, ...slices.warnings];
   if (sum(data.val) < 50)
     warnings.push(
-      `${sum(data.val)} validation volumes choose the epoch: several folds (slicestack split --folds 5) tell more.`,
+      `${sum(data.val)} validation volumes choose the epoch: several folds (slicestack split --folds 5) are more reliable.`,
     );
   return { choices, seconds: slices.seconds, warnings };
 }
@@ -128,13 +128,13 @@ function windowFor({ unit }: Fingerprint): Choice {
   };
 }
 
-/** About as many slices as pixels a side, all voxels alike: no plane is better than another. */
+/** Whether there are about as many slices as pixels per side, with cubic voxels, so that all planes are equally good. */
 function isCube({ height, width, depth: [least, , most], anisotropy }: Fingerprint): boolean {
   const sides = [height, width, least];
   return least === most && Math.min(...sides) >= 0.75 * Math.max(...sides) && anisotropy < 1.5 && least >= 16;
 }
 
-/** Slices of a volume that the head sees, at most, where they come from three planes. */
+/** The most slices of a volume that the head sees if they come from three planes. */
 const MOST_CUTS = 96;
 const slicesOf = (data: Fingerprint): number => (isCube(data) ? Math.min(MOST_CUTS, 3 * data.depth[1]) : data.depth[1]);
 
@@ -144,7 +144,7 @@ function cutsOf(data: Fingerprint, { pretrained }: Trunk): Choice[] {
   const planes: Choice = {
     key: "transform.planes",
     value: "three",
-    reason: `${height} x ${width} x ${depth[1]}, voxels alike: coronal and sagittal slices show as much`,
+    reason: `${height} x ${width} x ${depth[1]}, cubic voxels: coronal and sagittal slices show as much`,
   };
   if (pretrained) return [planes];
   return [
@@ -152,7 +152,7 @@ function cutsOf(data: Fingerprint, { pretrained }: Trunk): Choice[] {
     {
       key: "transform.neighbours",
       value: 9,
-      reason: "a slab of 9 slices as channels: a single cut says little of a shape",
+      reason: "a slab of 9 slices as channels: a single slice shows little of a shape",
     },
   ];
 }
@@ -162,7 +162,7 @@ interface Trunk extends Speed {
   reason: string;
 }
 
-/** The largest trunk that the data feed and that the budget allows some epochs of. */
+/** The largest trunk for which there are enough data, and some epochs within the budget. */
 function trunkFor(data: Fingerprint, machine: Machine, budget: number | null): Trunk {
   const of = (model: string) => machine.speeds.find((speed) => speed.model === model);
   const small = machine.speeds[0]!;
@@ -173,17 +173,18 @@ function trunkFor(data: Fingerprint, machine: Machine, budget: number | null): T
     const speed = of(model);
     const pretrained = machine.pretrained.includes(model);
     if (speed === undefined || !affordable(speed)) continue;
-    if (pretrained) return { ...speed, pretrained, reason: "ImageNet weights are at hand and the budget allows it" };
+    if (pretrained)
+      return { ...speed, pretrained, reason: "ImageNet weights are on this machine and the budget allows it" };
     if (enough && model === middle)
-      return { ...speed, pretrained, reason: `${sum(data.train)} volumes feed it without ImageNet weights` };
+      return { ...speed, pretrained, reason: `${sum(data.train)} volumes are enough for it without ImageNet weights` };
   }
   const why = enough
     ? "the budget allows no larger one"
-    : `${sum(data.train)} volumes and no ImageNet weights on this machine: a larger one would learn them by heart`;
+    : `${sum(data.train)} volumes and no ImageNet weights on this machine: a larger one would memorise them`;
   return { ...small, pretrained: false, reason: why };
 }
 
-/** The size that slices are planned, and timed, at: on a CPU at most 160 pixels, on a GPU 256. */
+/** The size of slices for planning and timing: at most 160 pixels on a CPU, 256 on a GPU. */
 export function plannedSize([height, width]: readonly [number, number], device: string): [number, number] {
   const scale = Math.min(1, (device === "cpu" ? 160 : 256) / Math.max(height, width));
   return [Math.round(height * scale), Math.round(width * scale)];
@@ -200,10 +201,10 @@ function sizeFor({ height, width }: Fingerprint, { device }: Machine): Choice | 
   };
 }
 
-/** Slices of an epoch, and epochs, within the budget. */
+/** The number of slices per epoch, and of epochs, within the budget. */
 function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null) {
   const depth = slicesOf(data);
-  // Neighbouring slices say nearly the same: an epoch looks at some of each volume, the next one at others.
+  // Neighbouring slices are nearly equal: each epoch uses some slices of every volume, the next one others.
   const wanted = Math.min(depth, 16);
   const options = [wanted, 12, 8, 6, 4].filter((n) => n <= wanted);
   for (const perVolume of options.length > 0 ? options : [wanted]) {
@@ -215,26 +216,26 @@ function scheduleFor(data: Fingerprint, speed: Speed, budget: number | null) {
   }
   const least = options.at(-1) ?? wanted;
   const seconds = secondsOf(data, speed, FEWEST_EPOCHS, least);
-  const warnings = [`The budget of ${minutes(budget!)} is too short: the least plan takes ${minutes(seconds)}.`];
+  const warnings = [`The budget of ${minutes(budget!)} is too short: the smallest plan takes ${minutes(seconds)}.`];
   return { choices: sliceChoices(least, FEWEST_EPOCHS, depth, budget), seconds, warnings };
 }
 
 function sliceChoices(perVolume: number, epochs: number, depth: number, budget: number | null): Choice[] {
-  const time = budget === null ? "no budget given" : `what ${minutes(budget)} allow`;
+  const time = budget === null ? "no budget given" : `as many as ${minutes(budget)} allow`;
   return [
     {
       key: "slice.slices_per_volume",
       value: perVolume >= depth ? null : perVolume,
       reason:
         perVolume >= depth
-          ? "few slices a volume: all of them"
-          : `of ${depth}, others each epoch: neighbours say nearly the same; ${time}`,
+          ? "few slices per volume: all of them"
+          : `of ${depth}, others in each epoch: neighbours are nearly equal; ${time}`,
     },
     { key: "slice.epochs", value: epochs, reason: time },
   ];
 }
 
-/** Training and validation of the slices, embeddings of all, the head, evaluation. */
+/** The seconds of training and validation on slices, embeddings of all, the head, and evaluation. */
 function secondsOf(data: Fingerprint, { training, embedding }: Speed, epochs: number, perVolume: number): number {
   const [train, val, depth] = [sum(data.train), sum(data.val), slicesOf(data)];
   const slices = epochs * ((train * perVolume) / training + (val * perVolume) / embedding);
@@ -249,7 +250,7 @@ function headFor(data: Fingerprint, volumes: number): Choice[] {
     const head: Choice = {
       key: "volume.head",
       value: plannedName("head", "slices of three planes"),
-      reason: "slices of three planes, which no order along the body joins",
+      reason: "slices of three planes, which have no common order along the body",
     };
     if (slicesOf(data) === 3 * most) return [head];
     return [
@@ -263,27 +264,31 @@ function headFor(data: Fingerprint, volumes: number): Choice[] {
       {
         key: "volume.head",
         value: plannedName("head", "volumes of several depths"),
-        reason: `${depths} a volume: pooled, not stacked`,
+        reason: `${depths} per volume: pooled, not stacked`,
       },
     ];
   return [
     {
       key: "volume.head",
       value: plannedName("head", "volumes of one depth"),
-      reason: `${depths} in each volume: where along the body a finding lies counts too; side by side they would have tens of millions of weights for ${volumes} volumes`,
+      reason: `${depths} in each volume: the position of a finding along the body matters, too; concatenated slices would need tens of millions of weights for ${volumes} volumes`,
     },
   ];
 }
 
 function optimiser(stage: "slice" | "volume"): Choice[] {
   return [
-    { key: `${stage}.optimizer`, value: "adamw", reason: "weight decay that does not depend on the gradient's size" },
+    {
+      key: `${stage}.optimizer`,
+      value: "adamw",
+      reason: "weight decay that does not depend on the size of the gradient",
+    },
     { key: `${stage}.weight_decay`, value: 0.01, reason: "its usual value" },
     { key: `${stage}.schedule`, value: "one_cycle", reason: "a fixed number of epochs: warm-up and decay in one" },
   ];
 }
 
-/** No class has more than 1.5 times the volumes of another. */
+/** Whether no class has more than 1.5 times the volumes of another. */
 function isBalanced(train: readonly number[]): boolean {
   const present = train.filter((count) => count > 0);
   return Math.max(...present) <= 1.5 * Math.min(...present);
@@ -291,7 +296,7 @@ function isBalanced(train: readonly number[]): boolean {
 
 function sampling({ train, classes }: Fingerprint, balanced: boolean): string {
   const counts = classes.map((name, c) => `${name} ${train[c]}`).join(", ");
-  return `training volumes: ${counts}; ${balanced ? "near enough to equal" : "rare classes would be overlooked"}`;
+  return `training volumes: ${counts}; ${balanced ? "nearly balanced" : "rare classes would be ignored"}`;
 }
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
