@@ -49,6 +49,8 @@ export { ask, tell, type Asked, type AskedTrial, type TellOptions, type Told } f
 export type { SweepTarget } from "./sweep/begin.js";
 export { importSweep, type ImportedSweep, type ImportSweepOptions } from "./sweep/import-published.js";
 export type { JsonValue, Point, PointSource, TrialState, Values } from "./sweep/trial.js";
+export type { RankedPoint, SweepOutcome } from "./sweep/results/outcome.js";
+export { sweepResults, type SweepResults } from "./sweep/results/sweep-results.js";
 export { planSweep, type PlannedPoint, type SweepPlan } from "./sweep/plan-sweep.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
 export type { Machine, Plan } from "./plan/choose-config.js";

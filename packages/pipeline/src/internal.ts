@@ -28,5 +28,6 @@ export { FileTail, followTasks } from "./slurm/follow.js";
 export { JobFolder, type JobTask, type TaskOutcome } from "./slurm/job-folder.js";
 export type { SlurmJob } from "./slurm/job.js";
 export { activeSubmission, nextSubmission, submissionsBeside, submissionsIn } from "./slurm/submissions.js";
+export { jsonOf as sweepOutcomeJson } from "./sweep/results/sweep-results.js";
 export { planText as sweepPlanText } from "./sweep/plan-text.js";
 export { endWithLauncher, launchProcesses, PEER_LOST, type LaunchResult } from "./train/launch.js";

@@ -14,7 +14,7 @@ import { usePluginsOfStudy, loadAblation } from "./ablation-file.js";
 import { claimStudy, methodsOf, minutesOf, predictSteps, trainSteps, type StudyOptions } from "./run-steps.js";
 import { stepsOf } from "./study-steps.js";
 import { ablationFigure } from "./ablation-figure.js";
-import { terminalOf } from "./render-blocks.js";
+import { terminalOf } from "../report/render-blocks.js";
 import { writeStudy, type StudyFiles } from "./study-files.js";
 import { ablationBlocks } from "./ablation-table.js";
 

@@ -10,7 +10,7 @@ import type {
 } from "../evaluate/compare/repeated.js";
 import { formatEstimate, formatNumber, formatP, formatSigned } from "../page/format.js";
 import { METRIC_NAMES, SHORT_NAMES } from "../evaluate/metric-names.js";
-import type { Block, StudyTable } from "./render-blocks.js";
+import type { Block, StudyTable } from "../report/render-blocks.js";
 import type { Ablation } from "./ablation-file.js";
 
 /** The subject of a table, and how it was created. */

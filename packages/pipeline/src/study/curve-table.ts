@@ -2,7 +2,7 @@
 import { powerLawAt } from "@slicestack/stats";
 import type { RepeatedComparison } from "../evaluate/compare/repeated.js";
 import { formatNumber } from "../page/format.js";
-import type { Block, StudyTable } from "./render-blocks.js";
+import type { Block, StudyTable } from "../report/render-blocks.js";
 import type { LearningCurve } from "./learning-curve-results.js";
 import { percent } from "./run-steps.js";
 import {

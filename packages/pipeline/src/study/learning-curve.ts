@@ -12,7 +12,7 @@ import { compareRepeated } from "../evaluate/compare/repeated.js";
 import { readRecord } from "../run/folder.js";
 import { splitsOf } from "../train/choose-split.js";
 import { curveFigure } from "./curve-figure.js";
-import { terminalOf } from "./render-blocks.js";
+import { terminalOf } from "../report/render-blocks.js";
 import { curveBlocks } from "./curve-table.js";
 import { usePluginsOfStudy, loadAblation, type Ablation } from "./ablation-file.js";
 import { writeStudy, type StudyFiles } from "./study-files.js";

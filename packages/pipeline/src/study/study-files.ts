@@ -2,8 +2,8 @@
 import { writeFileAtomic } from "../data/atomic.js";
 import { writePredictions, type Predictions } from "../evaluate/predictions.js";
 import { svgToPng } from "../page/drawing.js";
-import { latexOf, markdownOf } from "./render-blocks.js";
-import { studyPage, type StudyPage } from "./study-page.js";
+import { latexOf, markdownOf } from "../report/render-blocks.js";
+import { studyPage, type StudyPage } from "../report/study-page.js";
 
 export type StudyFiles = Record<"table" | "latex" | "page" | "results" | "predictions" | "svg" | "png", string>;
 

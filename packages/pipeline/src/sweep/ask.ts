@@ -146,7 +146,10 @@ export async function tell(folder: string, options: TellOptions): Promise<Told> 
       `says ${before.status}${before.objective === null ? "" : ` with objective ${before.objective}`} already`,
       "Give --replace to replace it.",
     );
-  if (isNew) writeResult(paths.result, result);
+  if (isNew) {
+    sweep.prepareTrial(trial);
+    writeResult(paths.result, result);
+  }
   return { id: trial.id, state: result.status, objective: result.objective, isNew };
 }
 

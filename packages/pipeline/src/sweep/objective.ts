@@ -1,6 +1,5 @@
 /** What a sweep optimises: a metric of the validation set. */
 import { defaultBins, scoreAll, type MetricName } from "@slicestack/stats";
-import type { Predictions } from "../evaluate/predictions.js";
 
 /** Metrics that are errors. */
 const ERRORS: ReadonlySet<MetricName> = new Set([
@@ -18,6 +17,9 @@ export const lowerIsBetter = (metric: MetricName): boolean => ERRORS.has(metric)
 export function metricsOf({
   labels,
   probabilities,
-}: Pick<Predictions, "labels" | "probabilities">): Record<MetricName, number> {
+}: {
+  labels: readonly number[];
+  probabilities: readonly (readonly number[])[];
+}): Record<MetricName, number> {
   return scoreAll({ labels, probabilities }, probabilities[0]?.length ?? 0, defaultBins(labels.length));
 }

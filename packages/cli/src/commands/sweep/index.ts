@@ -4,6 +4,7 @@ import { addAdd } from "./add.js";
 import { addAsk } from "./ask.js";
 import { addImportSweep } from "./import.js";
 import { addPlanSweep } from "./plan.js";
+import { addResults } from "./results.js";
 import { addTell } from "./tell.js";
 import { addTrial } from "./trial.js";
 
@@ -12,6 +13,6 @@ export function addSweep(program: Command, start: Start): void {
   const sweep = program
     .command("sweep")
     .description("search a space of configurations: many trainings, on this machine or on a cluster");
-  const commands = [addPlanSweep, addAdd, addAsk, addTell, addImportSweep, addTrial];
+  const commands = [addPlanSweep, addAdd, addAsk, addTell, addResults, addImportSweep, addTrial];
   for (const add of commands) add(sweep, start);
 }

@@ -1,9 +1,9 @@
 /** The page of an ablation or a learning curve. */
-import type { Figure } from "../report/figures/figure.js";
+import type { Figure } from "./figures/figure.js";
 import { html, type Html } from "../page/html.js";
 import { renderPage } from "../page/page.js";
-import { notesBox } from "../report/sections/head.js";
-import { figure as drawn } from "../report/sections/shared.js";
+import { notesBox } from "./sections/head.js";
+import { figure as drawn } from "./sections/shared.js";
 import { htmlOf, type Block } from "./render-blocks.js";
 
 export interface StudyPage {

@@ -1,0 +1,74 @@
+/** `sweep results`: leaderboard, effects and figures of a sweep, as tables, one page, and the best configuration. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomic } from "../../data/atomic.js";
+import { csvText } from "../../data/csv.js";
+import { configToYaml } from "../../config/to-yaml.js";
+import { studyPage } from "../../report/study-page.js";
+import { terminalOf } from "../../report/render-blocks.js";
+import { locateSweep, type SweepTarget } from "../begin.js";
+import { SweepError } from "../errors.js";
+import { Sweep } from "../sweep.js";
+import { csvRows, resultBlocks } from "./blocks.js";
+import { sweepFigures } from "./figures.js";
+import { outcomeOf, type SweepOutcome } from "./outcome.js";
+
+export interface SweepResults {
+  outcome: SweepOutcome;
+  /** For a terminal. */
+  text: string;
+  /** best: null where no point is finished. */
+  files: { page: string; leaderboard: string; results: string; figures: string[]; best: string | null };
+}
+
+/**
+ * Reads what the trials have written, also while a sweep runs. Only the validation set is looked at.
+ * @throws SweepError where no sweep has begun; ConfigError, PluginError
+ */
+export async function sweepResults(
+  given: string,
+  {
+    command = "sweepResults() of @slicestack/pipeline",
+    ...target
+  }: Pick<SweepTarget, "out"> & { command?: string } = {},
+): Promise<SweepResults> {
+  const found = locateSweep(given, target);
+  if (!found.isBegun)
+    throw new SweepError(found.folder, "no sweep has begun there", "Give the folder of one that has begun.");
+  const sweep = await Sweep.open(found.folder);
+  const outcome = outcomeOf(sweep);
+  const blocks = resultBlocks(outcome, command);
+  const drawn = await sweepFigures(outcome);
+  const folder = sweep.paths.results;
+  mkdirSync(folder, { recursive: true });
+  const at = (name: string) => join(folder, name);
+  const figures = Object.entries(drawn).map(([name, { svg }]) => {
+    writeFileAtomic(at(`${name}.svg`), svg);
+    return at(`${name}.svg`);
+  });
+  const title = `${outcome.name}, validation`;
+  writeFileAtomic(at("leaderboard.csv"), csvText(csvRows(outcome)));
+  writeFileAtomic(at("results.json"), `${JSON.stringify(jsonOf(outcome), null, 2)}\n`);
+  writeFileAtomic(at("results.html"), studyPage({ kind: "sweep", title, blocks, figures: Object.values(drawn) }));
+  const best = outcome.best === null ? null : at("best.yaml");
+  if (best !== null) writeFileAtomic(best, bestYaml(sweep, outcome));
+  return {
+    outcome,
+    text: terminalOf(title, blocks),
+    files: { page: at("results.html"), leaderboard: at("leaderboard.csv"), results: at("results.json"), figures, best },
+  };
+}
+
+/** With the first seed, and under the sweep's name: to train it again, or with other data. */
+function bestYaml(sweep: Sweep, { best, pickedFrom, objective }: SweepOutcome): string {
+  const { point, objective: value } = best!;
+  const config = sweep.base.configOf({ ...point.settings, seed: sweep.record.seeds[0]!, name: sweep.spec.name });
+  const head = `# Point ${point.number} of the sweep ${JSON.stringify(sweep.spec.name)}: ${objective} ${value!.toFixed(4)} on the validation set, picked out of ${pickedFrom.points} points.\n`;
+  return head + configToYaml(config);
+}
+
+/** Maps as objects, for JSON. */
+export const jsonOf = ({ bootstrap, ...outcome }: SweepOutcome): object => ({
+  ...outcome,
+  bootstrap: bootstrap === null ? null : { ...bootstrap, picked: Object.fromEntries(bootstrap.picked) },
+});
