@@ -24,11 +24,11 @@ const AXES = { slices: [32, 64, 96], side: [32, 64, 96], volumes: [20, 40, 80] }
 const NAMES = { slices: "slices per volume", side: "pixels per side", volumes: "training volumes" };
 /** One recipe for all sizes: only the method differs. */
 const RECIPE =
-  "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nvolume: {head: attention, epochs: 20, batch_size: 16}\n";
+  "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nhead: {model: attention, epochs: 20, batch_size: 16}\n";
 const METHODS = {
   "2D": `method: 2d\n${RECIPE}`,
   "2.5D": RECIPE,
-  "3D": "method: 3d\nvolume: {model: simple_modular, epochs: 4, batch_size: 8}\n",
+  "3D": "method: 3d\nnetwork: {model: simple_modular, epochs: 4, batch_size: 8}\n",
 };
 
 function command(...words) {

@@ -21,7 +21,7 @@ threads: 1
 task: {class_names: [none, nodule]}
 transform: {window: [0, 255], augment: none}
 slice: {model: slice_cnn, epochs: 8, batch_size: 64, learning_rate: 0.001, schedule: one_cycle, dropout: 0.2, select: auroc}
-volume: {head: mean, epochs: 30, batch_size: 16, learning_rate: 0.003, schedule: one_cycle, select: auroc}
+head: {model: mean, epochs: 30, batch_size: 16, learning_rate: 0.003, schedule: one_cycle, select: auroc}
 `;
 
 const STUDY = `
@@ -34,11 +34,11 @@ variants:
   votes, noisy-or: {method: 2d, slice.vote: noisy_or}
   votes, noisy-or, soft labels: {method: 2d, slice.vote: noisy_or, slice.soft_labels: true, slice.soft_label_warmup: 2}
   mean: {}
-  max: {volume.head: max}
-  top 3: {volume.head: topk, volume.k: 3}
-  noisy-or: {volume.head: noisy_or}
-  attention: {volume.head: attention}
-  attention, soft labels: {volume.head: attention, slice.soft_labels: true, slice.soft_label_warmup: 2}
+  max: {head.model: max}
+  top 3: {head.model: {topk: {k: 3}}}
+  noisy-or: {head.model: noisy_or}
+  attention: {head.model: attention}
+  attention, soft labels: {head.model: attention, slice.soft_labels: true, slice.soft_label_warmup: 2}
 `;
 
 /** Numbers 0..1, the same in every run (mulberry32). */

@@ -22,7 +22,7 @@ threads: 1
 task: {class_names: [CT-0, CT-1, CT-2, CT-3, CT-4]}
 transform: {window: [-950, -350]}
 slice: {model: slice_cnn, slices_per_volume: 6, epochs: 20, batch_size: 32, learning_rate: 0.001, schedule: one_cycle, weighted_sampler: false}
-volume: {head: attention, epochs: 60, batch_size: 16, learning_rate: 0.003, schedule: one_cycle, dropout: 0.3, weighted_sampler: false}
+head: {model: attention, epochs: 60, batch_size: 16, learning_rate: 0.003, schedule: one_cycle, dropout: 0.3, weighted_sampler: false}
 `;
 
 /** Keys of the slice stage; keys that exist in both stages are also set for the volume stage. */

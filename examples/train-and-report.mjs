@@ -9,7 +9,7 @@ import { evaluate, loadConfig, makeSplit, prepare, train, writeSplit } from "@sl
 const CONFIG = `
 name: example
 slice: {model: resnet18, epochs: 6, batch_size: 64, learning_rate: 0.001, schedule: one_cycle}
-volume: {head: attention, epochs: 30, batch_size: 16, learning_rate: 0.001}
+head: {model: attention, epochs: 30, batch_size: 16, learning_rate: 0.001}
 `;
 
 const [source, labels, out] = process.argv.slice(2);

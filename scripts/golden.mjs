@@ -36,18 +36,19 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const file = join(root, "fixtures/golden/results.json");
 const command = join(root, "node_modules/slicestack/bin/slicestack.js");
 
-/** Flags of every case: short, one thread, two epochs per stage. */
-const common = {
+/** Flags of every case by method: short, one thread, two epochs per stage. */
+const slices = {
   "slice.model": "slice_cnn",
   "slice.slices_per_volume": 6,
   "slice.epochs": 2,
-  "volume.epochs": 2,
-  "volume.batch_size": 8,
-  "fine_tune.batch_size": 4,
   "slice.size": "[32, 32]",
-  threads: 1,
 };
-const threeD = { method: "3d", "volume.size": "[32, 32, 32]", "transform.augment": "strong" };
+const heads = { "head.epochs": 2, "head.batch_size": 8, "fine_tune.batch_size": 4 };
+// As the head of configs/demo.yaml.
+const recipe = { "network.learning_rate": 0.003, "network.schedule": "one_cycle", "network.dropout": 0.3 };
+const networks = { "network.epochs": 2, "network.batch_size": 8, ...recipe };
+const common = { "2d": slices, "2.5d": { ...slices, ...heads }, "3d": networks };
+const threeD = { method: "3d", "network.size": "[32, 32, 32]", "transform.augment": "strong" };
 const cases = {
   "2d": { method: "2d" },
   "2d resnet18, three planes, neighbours": {
@@ -59,22 +60,22 @@ const cases = {
     "slice.epochs": 1,
   },
   "2d ordinal, majority": { method: "2d", "slice.loss": "ordinal", "slice.vote": "majority" },
-  "2.5d flatten": { "volume.head": "flatten" },
-  "2.5d attention, views": { "volume.head": "attention", "volume.views": 1 },
-  "2.5d transformer, sampled slices": { "volume.head": "transformer", "volume.slices": 10 },
+  "2.5d flatten": { "head.model": "flatten" },
+  "2.5d attention, views": { "head.model": "attention", "head.views": 1 },
+  "2.5d transformer, sampled slices": { "head.model": "transformer", "head.slices": 10 },
   "2.5d gru, windows": {
-    "volume.head": "gru",
+    "head.model": "gru",
     "transform.window": "null",
     "transform.windows": "[[-1000, 400], [-160, 240]]",
   },
-  "2.5d maps": { "volume.head": "maps_3d" },
-  "2.5d fine-tuned": { "volume.head": "attention", "fine_tune.epochs": 1, "fine_tune.slices": 8 },
-  "3d attn": { ...threeD, "volume.model": "attn" },
+  "2.5d maps": { "head.model": "maps_3d" },
+  "2.5d fine-tuned": { "head.model": "attention", "fine_tune.epochs": 1, "fine_tune.slices": 8 },
+  "3d attn": { ...threeD, "network.model": "attn" },
   "3d simple_modular, padded": {
     ...threeD,
-    "volume.model": "simple_modular",
-    "volume.fit": "pad",
-    "volume.loss": "focal",
+    "network.model": "simple_modular",
+    "network.fit": "pad",
+    "network.loss": "focal",
   },
 };
 
@@ -121,7 +122,8 @@ function resultsOf(run) {
 function runCase(name, precision) {
   const out = `runs/${name} ${precision}`;
   rmSync(join(work, out), { recursive: true, force: true });
-  const keys = { ...common, ...cases[name], precision };
+  const given = cases[name];
+  const keys = { threads: 1, ...common[given.method ?? "2.5d"], ...given, precision };
   const flags = Object.entries(keys).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   slicestack("train", "--config", join(root, "configs/demo.yaml"), "--data", "demo/data", "--out", out, ...flags);
   slicestack("evaluate", out, "--no-images");

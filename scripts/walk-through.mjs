@@ -40,7 +40,7 @@ threads: 1
 precision: float32
 transform: {window: [-950, -350]}
 slice: {model: slice_cnn, slices_per_volume: 6, epochs: 16, batch_size: 32, learning_rate: 0.001, schedule: one_cycle}
-volume: {head: attention, epochs: 40, batch_size: 16, learning_rate: 0.003, schedule: one_cycle}
+head: {model: attention, epochs: 40, batch_size: 16, learning_rate: 0.003, schedule: one_cycle}
 `;
 const compute = { device: "cpu", bfloat16: false };
 
@@ -254,7 +254,7 @@ of a volume, and the report shows the slice with the largest weight.
 | head (\`attention\`) | ${count(shown.counts.head)} | every volume |
 | for comparison: \`simple\` on 64 x 64 x 64 voxels, the published 3D network | ${count(shown.counts.simple)} | every volume |
 
-Next steps: \`fine_tune.epochs\` trains trunk and head together at a low rate; \`volume.head\` chooses another head
+Next steps: \`fine_tune.epochs\` trains trunk and head together at a low rate; \`head.model\` chooses another head
 ([models](../reference/models.md)); \`npx slicestack ablate\` compares them all ([how to](../how-to/ablate.md)).
 `;
 writeFileSync(join(docs, "explanation", "two-and-a-half-d.md"), page);

@@ -35,9 +35,9 @@ plugins: [./median.mjs, ./more.mjs]
 transform: { augment: { preset: none, fog: { most: 0.1 } } }
 `;
 const stacked = `name: stacked${common}slice: { model: tiny, loss: brier, select: worst_class, epochs: 1, batch_size: 8, slices_per_volume: 2 }
-volume: { head: { median: { width: 8 } }, loss: brier, epochs: 2, batch_size: 4 }
+head: { model: { median: { width: 8 } }, loss: brier, epochs: 2, batch_size: 4 }
 `;
-const voxels = `name: voxels\nmethod: 3d${common}volume: { model: tiny_3d, loss: brier, select: worst_class, epochs: 1, batch_size: 4 }\n`;
+const voxels = `name: voxels\nmethod: 3d${common}network: { model: tiny_3d, loss: brier, select: worst_class, epochs: 1, batch_size: 4 }\n`;
 
 before(() => {
   mkdirSync(project);
@@ -108,7 +108,7 @@ test("a plug-in that throws, takes a name, or is missing is named, and one that 
   define("throws.mjs", `{ name: "throws", source: "own", create: () => { throw new RangeError("no such width"); } }`);
   const small = "slice: { model: slice_cnn, epochs: 1 }\n";
   assert.match(
-    train(`plugins: [./throws.mjs]\n${small}volume: { head: throws }\n`),
+    train(`plugins: [./throws.mjs]\n${small}head: { model: throws }\n`),
     /plug-in \.\/throws\.mjs threw RangeError: no such width \(in create\(\) of its head throws\)/,
   );
   define("taken.mjs", `{ name: "attention", source: "own", create: () => null }`);
@@ -118,10 +118,10 @@ test("a plug-in that throws, takes a name, or is missing is named, and one that 
   );
   assert.match(train(`plugins: [./missing.mjs]\n`), /plugins: expected a file .*missing\.mjs, found none/);
   assert.match(
-    train(`plugins: [./median.mjs]\nvolume: { head: { median: { width: 0 } } }\n`),
-    /volume\.head.*median\.width/,
+    train(`plugins: [./median.mjs]\nhead: { model: { median: { width: 0 } } }\n`),
+    /head\.model\.median\.width/,
   );
-  assert.match(train(`volume: { head: median }\n`), /volume\.head: expected flatten, .* received the text "median"/);
+  assert.match(train(`head: { model: median }\n`), /head\.model: expected flatten, .* received the text "median"/);
 
   appendFileSync(join(project, "median.mjs"), "// changed\n");
   const { status, stderr } = slicestack("evaluate", "run");

@@ -55,7 +55,7 @@ test("train --print-config needs no data: defaults < file < flags, and its outpu
     "--slice.epochs",
     "3",
     "--set",
-    "volume.head=max",
+    "head.model=max",
     "--seed=9",
   );
   assert.equal(printed.status, 0, printed.stderr);

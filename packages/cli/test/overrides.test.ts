@@ -5,8 +5,8 @@ import { collectOverride, FLAT_KEYS, rewriteOverrides } from "../src/overrides.j
 
 test("dotted flags become --set, with a value after a space or an equals sign", () => {
   assert.deepEqual(
-    rewriteOverrides(["train", "--slice.epochs", "3", "--data", "d", "--volume.head=mean", "--transform.mean", "-0.5"]),
-    ["train", "--set", "slice.epochs=3", "--data", "d", "--set", "volume.head=mean", "--set", "transform.mean=-0.5"],
+    rewriteOverrides(["train", "--slice.epochs", "3", "--data", "d", "--head.model=mean", "--transform.mean", "-0.5"]),
+    ["train", "--set", "slice.epochs=3", "--data", "d", "--set", "head.model=mean", "--set", "transform.mean=-0.5"],
   );
   assert.deepEqual(rewriteOverrides(["train", "--slice.size=a=b"]), ["train", "--set", "slice.size=a=b"]);
   assert.deepEqual(rewriteOverrides(["train", "--task.class_names="]), ["train", "--set", "task.class_names="]);

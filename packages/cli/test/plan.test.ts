@@ -21,12 +21,14 @@ test("plan: the file on stdout and in --out, which loads; warnings on stderr", (
 });
 
 test("train without --config plans and trains; overrides hold", () => {
-  const quick = ["--slice.epochs", "1", "--volume.epochs", "1", "--slice.slices_per_volume", "2", "--threads", "1"];
+  const quick = ["--slice.epochs", "1", "--head.epochs", "1", "--slice.slices_per_volume", "2", "--threads", "1"];
   const { status, stderr } = folder.run("train", "--budget", "30m", "--data", "data", "--out", "auto", ...quick);
   assert.equal(status, 0, stderr);
   assert.match(stderr, /^measure: .*models/m, "what takes its time is said");
   assert.match(stderr, /Planned a configuration for data; .*slicestack plan data shows the reason/);
-  const { slice, threads } = loadConfig({ file: at("auto", "config.yaml") });
+  const config = loadConfig({ file: at("auto", "config.yaml") });
+  assert.ok(config.method === "2.5d");
+  const { slice, threads } = config;
   assert.deepEqual([slice.epochs, slice.slicesPerVolume, threads, slice.schedule], [1, 2, 1, "one_cycle"]);
 });
 

@@ -25,7 +25,7 @@ const train = (out: string, ...more: string[]) => [
   out,
   ...more,
 ];
-const synchronised = ["--slice.sync_batch_norm", "true", "--volume.sync_batch_norm", "true"];
+const synchronised = ["--slice.sync_batch_norm", "true", "--head.sync_batch_norm", "true"];
 // Many small steps, so that a signal after the first epoch comes long before the end.
 const long = ["--slice.epochs", "60", "--slice.batch_size", "2", "--procs", "2"];
 const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.json"));
@@ -144,7 +144,7 @@ test(
   async () => {
     const shared = { WORLD_SIZE: "2", LOCAL_WORLD_SIZE: "2", MASTER_ADDR: "127.0.0.1", MASTER_PORT: await freePort() };
     const place = (rank: number) => ({ ...shared, RANK: `${rank}`, LOCAL_RANK: `${rank}` });
-    const args = train("torchrun", "--seeds", "2", "--volume.epochs", "1", "--slice.epochs", "1");
+    const args = train("torchrun", "--seeds", "2", "--head.epochs", "1", "--slice.epochs", "1");
     const [zero, one] = await Promise.all([0, 1].map((rank) => folder.start(args, place(rank))));
     assert.deepEqual([zero!.status, one!.status], [0, 0], zero!.stderr + one!.stderr);
     assert.match(zero!.stdout, /^seed0 {2}best .*\nseed1 {2}best .*\nGroup: .*torchrun\nNext: slicestack evaluate /);

@@ -82,7 +82,7 @@ test(
   "a training that Slurm asks to stop saves, is requeued, and ends with every epoch once; Ctrl-C cancels it, saved",
   { skip: noSlurm },
   async () => {
-    const many = ["--slice.epochs", "6", "--slice.batch_size", "2", "--volume.epochs", "1"];
+    const many = ["--slice.epochs", "6", "--slice.batch_size", "2", "--head.epochs", "1"];
     const { status, stdout, stderr } = await folder.start(train("again", ...onSlurm, "--detach", ...many));
     assert.equal(status, 0, stderr);
     const job = /^Submitted Slurm job (\d+); its log is again\.slurm\/1\/task-0\.err$/m.exec(stdout)?.[1];

@@ -30,5 +30,5 @@ name: small
 threads: 1
 precision: float32
 slice: {model: slice_cnn, epochs: 2, batch_size: 8, slices_per_volume: 4, dropout: 0}
-volume: {head: attention, epochs: 2, batch_size: 8, dropout: 0}
+head: {model: attention, epochs: 2, batch_size: 8, dropout: 0}
 `;

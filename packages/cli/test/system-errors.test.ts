@@ -67,14 +67,14 @@ test("an unusable cache ends nothing: training and evaluation go on without it, 
   const env = { ...folder.options.env, XDG_CACHE_HOME: at("not-a-folder") };
   const run = (...args: string[]) => spawnSync(bin, args, { ...folder.options, env, encoding: "utf8" });
   for (const head of ["attention", "maps_3d"]) {
-    const { status, stderr } = run(...train, `no-cache-${head}`, "--volume.head", head);
+    const { status, stderr } = run(...train, `no-cache-${head}`, "--head.model", head);
     assert.equal(status, 0, stderr);
     assert.equal(
       stderr.match(/The cache cannot be written: .*not-a-folder.*Set XDG_CACHE_HOME to another/g)?.length,
       1,
       stderr,
     );
-    folder.succeed(...train, `cache-${head}`, "--volume.head", head);
+    folder.succeed(...train, `cache-${head}`, "--head.model", head);
     const best = (name: string) => readFileSync(at(`${name}-${head}`, "checkpoints/volume/best.safetensors"));
     assert.ok(best("no-cache").equals(best("cache")), head);
   }

@@ -116,7 +116,7 @@ test("Ctrl-C ends training after the step, saved, with 130 and the command that 
     `
 threads: 1
 slice: {model: slice_cnn, epochs: 3, batch_size: 4, slices_per_volume: 24, dropout: 0.2}
-volume: {head: attention, epochs: 3}
+head: {model: attention, epochs: 3}
 `,
   );
   folder.succeed(...train, "whole");

@@ -100,15 +100,21 @@ export { configToYaml } from "./config/to-yaml.js";
 export { loadConfig, type LoadOptions } from "./config/load.js";
 export { loadPlugins, usePlugins, type PluginFile } from "./config/plugins.js";
 export type { StageName } from "./config/stages.js";
+export type { Choice, Options } from "./config/choice.js";
 export type {
   FineTuneConfig,
+  HeadConfig,
   LossConfig,
+  Method,
+  NetworkConfig,
   OptimisationConfig,
-  Options,
   RunConfig,
+  RunConfigOf,
   SliceConfig,
+  StageConfig,
+  TaskConfig,
+  TransformConfig,
 } from "./config/types.js";
-export type { StageConfig, TaskConfig, TransformConfig, VolumeConfig } from "./config/types.js";
 
 // Data sets and splits
 export { generatePhantoms, type PhantomOptions, type PhantomScanRecord, type PhantomSet } from "./data/phantom.js";

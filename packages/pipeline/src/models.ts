@@ -7,7 +7,7 @@ export {
   createVolumeModel,
   outputsOf,
 } from "./models/create-by-name.js";
-export type { SliceModelSettings, VolumeModelSettings } from "./models/create-by-name.js";
+export type { HeadSettings, SliceModelSettings, VolumeModelSettings } from "./models/create-by-name.js";
 export {
   createHead as createHeadOf,
   createNetwork as createNetworkOf,
@@ -32,7 +32,7 @@ export type {
   TrunkFacts,
   TrunkShape,
 } from "./models/component.js";
-export { Head, type HeadOutput, type HeadSettings } from "./models/heads/head.js";
+export { Head, type HeadOutput } from "./models/heads/head.js";
 export type { Criterion } from "./models/losses/criterion.js";
 export type { ResNetDepth } from "./models/trunks/resnet.js";
 export { VolumeModel } from "./models/networks/volume-model.js";

@@ -40,7 +40,7 @@ async function runDemoCommand(options: DemoOptions, session: Session): Promise<O
   const overrides = {
     ...(seed === undefined ? {} : { seed: String(seed), "split.seed": String(seed) }),
     ...(epochs === undefined ? {} : { "slice.epochs": String(epochs) }),
-    ...(volumeEpochs === undefined ? {} : { "volume.epochs": String(volumeEpochs) }),
+    ...(volumeEpochs === undefined ? {} : { "head.epochs": String(volumeEpochs) }),
     ...options.set,
   };
   let result: DemoResult;

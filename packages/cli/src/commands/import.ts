@@ -21,7 +21,7 @@ export function addImport(program: Command, start: Start): void {
     example: "slicestack import best_model.pth runs/published --config configs/published/resnet_no_dropout.yaml",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine],
     notes:
-      "Configuration keys are flags, too, e.g. --volume.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
+      "Configuration keys are flags, too, e.g. --network.size '[64, 64, 32]'. See docs/how-to/published-checkpoints.md.",
   }).action((checkpoint: string, out: string, options: ImportOptions) =>
     start(options, (session) => runImport(checkpoint, out, options, session)),
   );

@@ -1,6 +1,6 @@
 /**
- * The settings of augmentation: presets, and every transform by itself. What they do stands in src/augment and, in
- * pictures, in docs/explanation/augmentation.md. File and program spell these keys alike.
+ * The settings of augmentation: presets, and every transform by itself. The transforms are in src/augment, and
+ * docs/explanation/augmentation.md shows pictures of them. File and program spell these keys alike.
  */
 import { z } from "zod";
 import { isAcceptingUnknown } from "./accepting.js";
@@ -9,7 +9,7 @@ import { key } from "./notes.js";
 
 export type Range = [low: number, high: number];
 
-/** One entry a transform; null = off. A probability is that of a slice (of a volume, where volumes are augmented). */
+/** One entry for each transform; null = off. A probability applies to a slice (or to a volume, if volumes are augmented). */
 export interface BuiltInAugmentations {
   rotation: { probability: number; degrees: Range; tilt: Range } | null;
   crop: { probability: number; area: Range; aspect: Range } | null;
@@ -25,7 +25,7 @@ export interface BuiltInAugmentations {
   erase: { probability: number; area: Range; aspect: Range } | null;
 }
 
-/** With those of plug-ins, by their names, where there are any. They come last, in the order of their names here. */
+/** With the augmentations of plug-ins by their names, if there are any. They are applied last, in the order of this object. */
 export interface AugmentConfig extends BuiltInAugmentations {
   plugins?: Record<string, Record<string, unknown>>;
 }
@@ -34,7 +34,7 @@ export type AugmentPreset = "none" | "published" | "light" | "strong";
 
 type Transform = { [K in keyof BuiltInAugmentations]: NonNullable<AugmentConfig[K]> };
 
-/** What a transform's own keys are where neither the file nor the preset gives them. */
+/** The values of a transform's keys that neither the file nor the preset gives. */
 export const transformDefaults: Transform = {
   rotation: { probability: 1, degrees: [-15, 15], tilt: [0, 0] },
   crop: { probability: 1, area: [0.8, 1], aspect: [3 / 4, 4 / 3] },
@@ -78,7 +78,7 @@ const published: AugmentConfig = {
 export const augmentPresets: Record<AugmentPreset, AugmentConfig> = {
   none,
   published,
-  // For small fine structures, which the published crop and shear deform: little geometry, a little of the scanner.
+  // For small, fine structures, which the published crop and shear deform: little geometry and few changes of intensity.
   light: {
     ...none,
     rotation: { probability: 1, degrees: [-7, 7], tilt: [-2, 2] },
@@ -87,7 +87,7 @@ export const augmentPresets: Record<AugmentPreset, AugmentConfig> = {
     noise: { probability: 0.2, sigma: [0, 0.02] },
     window: { probability: 0.3, level: [-0.02, 0.02], width: [0.95, 1.05] },
   },
-  // The published set and what differs between scanners and kernels; lungs mirrored left to right.
+  // The published set, what differs between scanners and kernels, and lungs mirrored from left to right.
   strong: {
     ...published,
     flip: { horizontal: 0.5, vertical: 0, slices: 0 },
@@ -101,7 +101,8 @@ export const augmentPresets: Record<AugmentPreset, AugmentConfig> = {
 };
 
 const presetNames = Object.keys(augmentPresets) as [AugmentPreset, ...AugmentPreset[]];
-const probability = () => key(z.number().min(0).max(1).optional(), "a number from 0 to 1", "Chance that it happens");
+const probability = () =>
+  key(z.number().min(0).max(1).optional(), "a number from 0 to 1", "Probability of the transform");
 
 function range(low: number, high: number, meaning: string) {
   const bounded = z.number().min(low).max(high);
@@ -116,7 +117,7 @@ function transform<S extends z.core.$ZodLooseShape>(shape: S) {
   return z.strictObject(shape).nullable().optional();
 }
 
-/** What the file may hold in the place of a preset's name. */
+/** The section that a file may have instead of a preset's name. */
 export function augmentSettings() {
   if (built?.edition !== componentsEdition()) {
     const plugins = componentsOf("augmentation").map(({ name, options }) => [name, options.nullable().optional()]);
@@ -129,41 +130,44 @@ export function augmentSettings() {
 let built: { edition: number; schema: typeof builtInSettings } | undefined;
 
 const builtInSettings = z.strictObject({
-  preset: key(z.enum(presetNames).optional(), "none, light, published or strong", "The set that the keys below change"),
+  preset: key(z.enum(presetNames).optional(), "none, light, published or strong", "Preset that the keys below change"),
   rotation: transform({
     probability: probability(),
-    degrees: range(-180, 180, "Turn in the plane of the slice, counter-clockwise"),
-    tilt: range(-45, 45, "Degrees that a volume also leans about its two other axes; slices know none"),
+    degrees: range(-180, 180, "Rotation in the plane of the slice, counter-clockwise"),
+    tilt: range(-45, 45, "Rotation of a volume about its two other axes, in degrees; no effect on slices"),
   }),
   crop: transform({
     probability: probability(),
-    area: range(0.05, 1, "Share of the slice that is kept and stretched over all of it"),
-    aspect: range(0.1, 10, "Width over height of what is kept, drawn evenly in its logarithm"),
+    area: range(0.05, 1, "Share of the slice that is kept and stretched to full size"),
+    aspect: range(0.1, 10, "Width divided by height of the part that is kept, drawn uniformly on a logarithmic scale"),
   }),
   translation: transform({
     probability: probability(),
-    share: range(-1, 1, "Shift along each axis, as a share of it"),
+    share: range(-1, 1, "Shift along each axis, as a share of its length"),
   }),
-  scale: transform({ probability: probability(), factor: range(0.1, 10, "Size afterwards over size before") }),
+  scale: transform({
+    probability: probability(),
+    factor: range(0.1, 10, "Size after the transform divided by the size before"),
+  }),
   shear: transform({
     probability: probability(),
-    degrees: range(-60, 60, "Slant of the columns (in a volume of each axis)"),
+    degrees: range(-60, 60, "Slant of the columns (of each axis in a volume)"),
   }),
   flip: transform({
     horizontal: key(
       z.number().min(0).max(1).optional(),
       "a number from 0 to 1",
-      "Chance of left and right changing sides",
+      "Probability that left and right are exchanged",
     ),
     vertical: key(
       z.number().min(0).max(1).optional(),
       "a number from 0 to 1",
-      "Chance of front and back changing sides",
+      "Probability that front and back are exchanged",
     ),
     slices: key(
       z.number().min(0).max(1).optional(),
       "a number from 0 to 1",
-      "Chance of a volume's slices in reverse; slices know none",
+      "Probability that the slices of a volume are reversed; no effect on slices",
     ),
   }),
   elastic: transform({
@@ -171,12 +175,12 @@ const builtInSettings = z.strictObject({
     intervals: key(
       z.int().min(1).max(32).optional(),
       "a whole number from 1 to 32",
-      "Intervals between control points along each axis: more of them, smaller waves",
+      "Intervals between control points along each axis; more intervals give smaller waves",
     ),
     displacement: range(
       0,
       0.4,
-      "Furthest that a control point moves, as a share of an interval; up to 0.4 nothing folds",
+      "Largest displacement of a control point, as a share of an interval; up to 0.4 the image does not fold",
     ),
   }),
   blur: transform({ probability: probability(), sigma: range(0, 10, "Standard deviation of the Gaussian, in pixels") }),
@@ -187,18 +191,18 @@ const builtInSettings = z.strictObject({
   window: transform({
     probability: probability(),
     level: range(-1, 1, "Shift of the window, as a share of its width"),
-    width: range(0.1, 4, "Width of the window over what it was"),
+    width: range(0.1, 4, "Width of the window divided by its width before"),
   }),
   intensity: transform({
     probability: probability(),
-    scale: range(0, 4, "Factor on the values 0..1"),
+    scale: range(0, 4, "Factor of the values 0..1"),
     shift: range(-1, 1, "Added after the factor"),
-    gamma: range(0.1, 10, "Power of the result"),
+    gamma: range(0.1, 10, "Exponent of the result"),
   }),
   erase: transform({
     probability: probability(),
-    area: range(0, 0.9, "Share of the slice that one grey value covers"),
-    aspect: range(0.1, 10, "Width over height of the covered box, drawn evenly in its logarithm"),
+    area: range(0, 0.9, "Share of the slice that is covered by one grey value"),
+    aspect: range(0.1, 10, "Width divided by height of the covered box, drawn uniformly on a logarithmic scale"),
   }),
 });
 
@@ -217,7 +221,7 @@ function complete({ preset = "none", ...changes }: Settings): AugmentConfig {
   return structuredClone(Object.fromEntries([...entries, ...added])) as unknown as AugmentConfig;
 }
 
-/** Where plug-ins are not loaded, a section that no transform is called by is one of theirs. */
+/** If plug-ins are not loaded, a section without a transform of its name belongs to one of them. */
 function settingsFor(value: object): typeof builtInSettings {
   const settings = augmentSettings();
   if (!isAcceptingUnknown()) return settings;

@@ -14,8 +14,8 @@ slice:
   learning_rate: 0.001
   schedule: one_cycle
   dropout: 0
-volume:
-  head: attention
+head:
+  model: attention
   epochs: 60
   batch_size: 16
   learning_rate: 0.003

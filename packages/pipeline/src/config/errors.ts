@@ -1,4 +1,4 @@
-/** One thing wrong with a configuration, and where it stands: in a file (line and column from 1) or in a flag. */
+/** One thing that is wrong with a configuration, and its place: in a file (line and column, counted from 1) or in a flag. */
 export interface ConfigProblem {
   message: string;
   /** Dotted snake_case key, e.g. "slice.learning_rate"; "" for the whole file. */
@@ -36,17 +36,20 @@ export class ConfigError extends Error {
 
 function problemText(problem: ConfigProblem): string {
   const { key, file, line, column, flag, message } = problem;
-  // The flag already says the key.
-  if (flag !== undefined) return `${flag}: ${message.startsWith(`${key}: `) ? message.slice(key.length + 2) : message}`;
+  if (flag !== undefined) {
+    // The flag names the key already, unless the key is an option inside its value.
+    const repeatsKey = message.startsWith(`${key}: `) && !`--${key}`.startsWith(`${flag}.`);
+    return `${flag}: ${repeatsKey ? message.slice(key.length + 2) : message}`;
+  }
   const place = [file ?? "config", line, column].filter((part) => part !== undefined).join(":");
   return `${place}: ${message}`;
 }
 
-/** A plug-in that cannot be used, or that threw: `plug-in ./median.mjs threw TypeError: …`, with its error as the cause. */
+/** A plug-in that cannot be used, or that threw: `plug-in ./median.mjs threw TypeError: …`, with that error as the cause. */
 export class PluginError extends Error {
   override readonly name = "PluginError";
   constructor(
-    /** Its path, as seen from here. */
+    /** Its path, relative to the working directory where that is shorter. */
     readonly plugin: string,
     readonly problem: string,
     readonly remedy: string,
@@ -58,7 +61,7 @@ export class PluginError extends Error {
   /** @param where e.g. "in forward() of its head median" */
   static thrown(plugin: string, where: string, cause: unknown): PluginError {
     const { name, message } = cause instanceof Error ? cause : { name: "a value", message: String(cause) };
-    const remedy = "Mend it, or leave it out of plugins.";
+    const remedy = "Correct the plug-in, or leave it out of plugins.";
     return new PluginError(plugin, `threw ${name}: ${message.replace(/\.$/, "")} (${where})`, remedy, { cause });
   }
 }

@@ -3,15 +3,37 @@ import { z } from "zod";
 import { augmentPresets } from "./augment.js";
 import { choiceKinds } from "./choice.js";
 import { settingsOfKind, type ComponentKind } from "./components.js";
+import { METHODS, methodsWith } from "./methods.js";
 import { insideSections, keyNotes } from "./notes.js";
 import { publishedSchema } from "./published.js";
-import { runConfigSchema } from "./schema.js";
+import { runSchemas } from "./schema.js";
 
 type Json = Record<string, unknown>;
 
-/** Of structured files. What several keys say together (a window and windows) only the program checks. */
+/**
+ * Of structured files: the keys of all methods, and for each method the sections that it refuses. Conditions on several keys
+ * together (window and windows) are checked by the program only.
+ */
 export function configJsonSchema(): Json {
-  return jsonSchemaOf(runConfigSchema(), "Slicestack configuration");
+  const schemas = METHODS.map((method) => jsonSchemaOf(runSchemas()[method], "Slicestack configuration"));
+  const properties = Object.assign({}, ...schemas.map((schema) => schema["properties"])) as Record<string, Json>;
+  const { const: _, default: __, ...method } = properties["method"]!;
+  const { $schema, title, type, additionalProperties } = schemas[0]!;
+  return {
+    $schema,
+    title,
+    type,
+    properties: { ...properties, method: { ...method, type: "string", enum: METHODS, default: "2.5d" } },
+    additionalProperties,
+    allOf: METHODS.map((name) => {
+      const refused = Object.keys(properties).filter((key) => !methodsWith(key).includes(name));
+      const isMethod = {
+        properties: { method: { const: name } },
+        ...(name === "2.5d" ? {} : { required: ["method"] }),
+      };
+      return { if: isMethod, then: { properties: Object.fromEntries(refused.map((key) => [key, false])) } };
+    }),
+  };
 }
 
 /** Of the published flat files. */
@@ -31,7 +53,7 @@ function converted(schema: z.ZodType): Json {
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema }) => {
       const json = jsonSchema as Json;
-      // A section's default is its own keys'; no one writes the largest safe integer.
+      // The defaults of a section are those of its keys; nobody writes the largest safe integer.
       if (json["type"] === "object") delete json["default"];
       if (json["maximum"] === Number.MAX_SAFE_INTEGER) delete json["maximum"];
       const leaf = zodSchema as unknown as z.ZodType;
@@ -45,14 +67,13 @@ function converted(schema: z.ZodType): Json {
   });
 }
 
-/** The name of a component, or its name with options below it. Editors know the built-in ones alone. */
+/** The name of a component, or its name with options below it. Editors know only the built-in ones. */
 function componentJson(kind: ComponentKind): Json {
   const components = settingsOfKind(kind);
   const names = components.map(({ name }) => name);
-  const having = components.filter(({ options }) => Object.keys(options.shape).length > 0);
-  const sections = having.map(({ name, options }): [string, Json] => {
+  const sections = components.map(({ name, options }): [string, Json] => {
     const { $schema: _, ...section } = converted(options);
-    return [name, section];
+    return [name, { ...section, type: ["object", "null"] }];
   });
   const withOptions = {
     type: "object",
@@ -64,7 +85,7 @@ function componentJson(kind: ComponentKind): Json {
   return { anyOf: [{ enum: names }, withOptions] };
 }
 
-/** The one key that takes a preset's name, true or false, or a section. */
+/** A key that accepts the name of a preset, true or false, or a section. */
 function orInside(inside: z.ZodType): Json {
   const { $schema: _, ...section } = converted(inside);
   return { anyOf: [{ type: "string", enum: Object.keys(augmentPresets) }, { type: "boolean" }, section] };

@@ -1,6 +1,10 @@
+import type { z } from "zod";
 import { augmentSettings, transformDefaults } from "./augment.js";
+import { componentsOf, type ComponentKind } from "./components.js";
+import { METHODS } from "./methods.js";
 import { keyNotes } from "./notes.js";
-import { runConfigSchema } from "./schema.js";
+import { runSchemas } from "./schema.js";
+import type { Method } from "./types.js";
 import { leavesOf } from "./validate.js";
 
 /** A key of the configuration file, for help and reference pages. */
@@ -13,15 +17,63 @@ export interface ConfigKey {
   meaning: string;
 }
 
-/** Every key that a structured configuration file may hold, in file order. */
-export function configKeys(): ConfigKey[] {
-  return leavesOf(runConfigSchema()).map(({ path, schema }) => {
-    const note = keyNotes.get(schema);
-    if (!note) throw new Error(`config key ${path.join(".")} has no description in schema.ts`);
-    const initial = note.initial ?? schema.parse(undefined);
-    return { key: path.join("."), expects: note.expects, initial: written(initial), meaning: note.meaning };
-  });
+/** A key with the methods whose configurations may hold it. */
+export interface MethodKey extends ConfigKey {
+  methods: readonly Method[];
 }
+
+/** Every key that a structured configuration file may hold, in file order. @param method only those of this method */
+export function configKeys(method?: Method): MethodKey[] {
+  const keys = new Map<string, MethodKey>();
+  for (const current of method === undefined ? METHODS : [method])
+    for (const { path, schema } of leavesOf(runSchemas()[current])) {
+      const key = path.join(".");
+      const methods = [...(keys.get(key)?.methods ?? []), current];
+      keys.set(key, { ...noted(key, schema), methods });
+    }
+  // The sections of a method before `log`, which all of them have last.
+  const isLog = ({ key }: ConfigKey) => key.startsWith("log.");
+  return [...[...keys.values()].filter((one) => !isLog(one)), ...[...keys.values()].filter(isLog)];
+}
+
+function noted(key: string, schema: z.ZodType): ConfigKey {
+  const note = keyNotes.get(schema);
+  if (!note) throw new Error(`config key ${key} has no description in the schema`);
+  return {
+    key,
+    expects: note.expects,
+    initial: written(note.initial ?? schema.parse(undefined)),
+    meaning: note.meaning,
+  };
+}
+
+/** An option of a component, which a file gives below the component's name. */
+export interface ComponentOption extends ConfigKey {
+  kind: ComponentKind;
+  component: string;
+}
+
+/** The options of all heads, losses and other components that have any; `key` is e.g. "head.model.topk.k". */
+export function componentOptions(): ComponentOption[] {
+  return (Object.entries(CHOSEN_BY) as [ComponentKind, string][]).flatMap(([kind, chosenBy]) =>
+    componentsOf(kind).flatMap(({ name, options }) =>
+      leavesOf(options).map(({ path, schema }) => ({
+        kind,
+        component: name,
+        ...noted([chosenBy, name, ...path].join("."), schema),
+      })),
+    ),
+  );
+}
+
+/** The key that names a component of each kind; augmentations have a table of their own. */
+const CHOSEN_BY: Partial<Record<ComponentKind, string>> = {
+  trunk: "slice.model",
+  head: "head.model",
+  network: "network.model",
+  loss: "loss",
+  metric: "select",
+};
 
 /** Every key of a `transform.augment` section, in file order; its default is that of a transform which no preset sets. */
 export function augmentKeys(): ConfigKey[] {

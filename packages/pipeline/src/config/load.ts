@@ -1,30 +1,31 @@
 import { parseDocument } from "yaml";
 import { acceptingUnknown } from "./accepting.js";
-import { camelKeys } from "./case.js";
-import { numericEntries } from "./classes.js";
-import { readSource, setKey, type Mapping } from "./document.js";
+import { readSource, setKey, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
 import { isLoaded, listedPlugins, pluginFiles, shownPlugin } from "./plugins.js";
 import { fromPublished, isPublished, publishedSchema, structuredNames } from "./published.js";
-import { runConfigSchema, type ConfigFile } from "./schema.js";
-import type { Choice } from "./choice.js";
-import type { Options, RunConfig } from "./types.js";
+import { foreignKey, methodOf, withoutForeign } from "./methods.js";
+import { isFormer, newName, renamedKeys } from "./renamed.js";
+import { runSchemas } from "./schema.js";
+import { withNewKeys } from "./stored.js";
+import type { Method, RunConfig } from "./types.js";
 import { leavesOf, validate, type Place } from "./validate.js";
 
 export interface LoadOptions {
   file?: string;
-  /** The file's content, where it is at hand; `file` then only names it in errors. */
+  /** The content of the file, if it was read already; `file` then only names it in errors. */
   text?: string;
   /** Dotted snake_case key → YAML scalar, e.g. { "slice.learning_rate": "0.001" }. */
   overrides?: Record<string, string>;
-  /** Whether it is the configuration of a run: it was checked when the run began. */
+  /** Whether it is the configuration of a run, which was checked when the run began; keys of earlier versions are read. */
   isStored?: boolean;
 }
 
 /**
  * The complete configuration: defaults, then the file, then the overrides. Structured files and the published flat
- * files are told apart by their keys.
+ * files are told apart by their keys. Where an override changes the method, the sections of the file that the new method
+ * does not have are left out.
  * @throws ConfigError with file, line and column, or the flag, of every problem
  */
 export function loadConfig(options: LoadOptions): RunConfig {
@@ -32,26 +33,50 @@ export function loadConfig(options: LoadOptions): RunConfig {
   const overrides = { ...options.overrides };
   const isFlat = isPublished(source.root);
   const flatFlags = isFlat ? takeFlat(source.root, overrides) : new Set<string>();
+  const written = options.isStored === true ? withNewKeys(source.root) : source.root;
   const { root, origins } = isFlat
     ? fromPublished(source, flatFlags)
-    : { root: source.root, origins: new Map<string, string>() };
-  applyOverrides(root, overrides);
-  const place: Place = (path, what) => {
+    : { root: written, origins: new Map<string, string>() };
+  const place = placeIn(source, overrides, { origins, flatFlags });
+  const method = takeMethod(root, overrides, place);
+  const former = renamedKeys(root, method, place);
+  if (former.length > 0) throw new ConfigError(former);
+  const settings = "method" in overrides ? withoutForeign(root, method) : root;
+  applyOverrides(settings, overrides, method);
+  const plugins = options.isStored === true ? listedPlugins(source.root) : pluginFiles(source, overrides);
+  const schema = runSchemas()[method];
+  const read = (): RunConfig => ({
+    ...validate(schema, settings, place, (dotted) => foreignKey(dotted, method)),
+    plugins,
+  });
+  return plugins.every(isLoaded) ? read() : unlessStored(options, plugins, read);
+}
+
+/** Where a key or a value was written: in a flag, or in the file, under its flat name if it is a published file. */
+function placeIn(
+  source: ConfigSource,
+  overrides: Readonly<Record<string, string>>,
+  { origins, flatFlags }: { origins: ReadonlyMap<string, string>; flatFlags: ReadonlySet<string> },
+): Place {
+  return (path, what) => {
     const dotted = path.map(String).join(".");
     const flag = Object.keys(overrides).find((name) => dotted === name || dotted.startsWith(`${name}.`));
     if (flag !== undefined) return { flag: `--${flag}` };
     const flat = origins.get(path.slice(0, 2).map(String).join("."));
     if (flat !== undefined && flatFlags.has(flat)) return { flag: `--${flat}` };
-    const written = flat === undefined ? path : [flat, ...path.slice(2)];
-    return { file: source.file, ...source.locate(written, what) };
+    const inFile = flat === undefined ? path : [flat, ...path.slice(2)];
+    return { file: source.file, ...source.locate(inFile, what) };
   };
-  const plugins = options.isStored === true ? listedPlugins(source.root) : pluginFiles(source, overrides);
-  const read = () => toRunConfig({ ...validate(runConfigSchema(), root, place), plugins });
-  return plugins.every(isLoaded) ? read() : unlessStored(options, plugins, read);
+}
+
+/** The method of the flag, if there is one, or else of the file. @throws ConfigError for a method that does not exist */
+function takeMethod(root: Mapping, overrides: Readonly<Record<string, string>>, place: Place): Method {
+  const flag = overrides["method"];
+  return methodOf(flag === undefined ? root : { method: scalar(flag, () => true) }, place);
 }
 
 /**
- * A stored run is read without its plug-ins, which only training and deciding need; what they add is taken as it is named.
+ * A stored run is read without its plug-ins, which only training and prediction need; the names that they add are not checked.
  * @throws ConfigError for a configuration that is not stored
  */
 function unlessStored(options: LoadOptions, plugins: readonly string[], read: () => RunConfig): RunConfig {
@@ -61,7 +86,7 @@ function unlessStored(options: LoadOptions, plugins: readonly string[], read: ()
   throw new ConfigError([{ key: "plugins", message }]);
 }
 
-/** Moves the overrides with flat keys into a flat file, where its `model` and `dataset_id` say what they mean. @returns their names */
+/** Moves the overrides with flat keys into a flat file, whose `model` and `dataset_id` give them their meaning. @returns their names */
 function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string> {
   const taken = new Set<string>();
   for (const [name, schema] of Object.entries(publishedSchema.shape)) {
@@ -74,8 +99,8 @@ function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string>
   return taken;
 }
 
-function applyOverrides(root: Mapping, overrides: Record<string, string>): void {
-  const leaves = new Map(leavesOf(runConfigSchema()).map(({ path, schema }) => [path.join("."), schema]));
+function applyOverrides(root: Mapping, overrides: Record<string, string>, method: Method): void {
+  const leaves = new Map(leavesOf(runSchemas()[method]).map(({ path, schema }) => [path.join("."), schema]));
   const problems: ConfigProblem[] = [];
   for (const [name, text] of Object.entries(overrides)) {
     const schema = leaves.get(name);
@@ -85,12 +110,12 @@ function applyOverrides(root: Mapping, overrides: Record<string, string>): void 
         name,
         scalar(text, (value) => schema.safeParse(value).success),
       );
-    else problems.push(unknownFlag(name, [...leaves.keys()]));
+    else problems.push(unknownFlag(name, text, [...leaves.keys()], method));
   }
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** A flag's text as YAML reads it; where a text is wanted, `--name 2024` and `--checkpoint [a].pth` are texts all the same. */
+/** A flag's text as YAML reads it; where a text is expected, `--name 2024` and `--checkpoint [a].pth` stay texts. */
 function scalar(text: string, fits: (value: unknown) => boolean): unknown {
   const document = parseDocument(text, { logLevel: "error" });
   const isPlain = document.errors.length + document.warnings.length > 0 || /__proto__/.test(text);
@@ -98,49 +123,26 @@ function scalar(text: string, fits: (value: unknown) => boolean): unknown {
   return !fits(value) && fits(text) ? text : value;
 }
 
-function unknownFlag(name: string, known: string[]): ConfigProblem {
-  const structured = structuredNames(name);
+function unknownFlag(name: string, text: string, known: string[], method: Method): ConfigProblem {
+  const at = { key: name, flag: `--${name}` };
+  if (isFormer(name)) {
+    const { now, message } = newName(
+      name,
+      method,
+      scalar(text, () => true),
+    );
+    return { ...at, message, ...(now === null ? {} : { suggestions: [now] }) };
+  }
+  const foreign = foreignKey(name, method);
+  if (foreign !== null) return { ...at, message: foreign };
+  const structured = structuredNames(name).filter((key) => known.includes(key));
   if (structured.length > 0) {
     const message = `${name}: a key of published flat files, and this configuration is structured; give --${structured.join(" or --")}`;
-    return { key: name, flag: `--${name}`, suggestions: structured, message };
+    return { ...at, suggestions: structured, message };
   }
   const inside = known.filter((other) => other.startsWith(`${name}.`));
   const suggestions = inside.length > 0 ? inside.slice(0, 2) : nearestKeys(name, known);
   const what = inside.length > 0 ? `${name} is a section` : `unknown key ${name}`;
-  const hint = suggestions.length > 0 ? `did you mean --${suggestions.join(" or --")}?` : "no key is like it";
-  return { key: name, flag: `--${name}`, suggestions, message: `${what}; ${hint}` };
-}
-
-function toRunConfig(file: ConfigFile): RunConfig {
-  const { task, ...rest } = file;
-  const { transform, slice, volume, fine_tune: fineTune, init_from: initFrom, ...plain } = rest;
-  return {
-    ...plain,
-    initFrom,
-    task: {
-      classesToInclude: task.classes_to_include,
-      classMapping: task.class_mapping && new Map(numericEntries(task.class_mapping)),
-      classNames: task.class_names,
-      ordinal: task.ordinal,
-      shuffleLabels: task.shuffle_labels,
-    },
-    transform,
-    slice: withChoices(camelKeys(slice), ["model", "select", "loss"]),
-    volume: withChoices(camelKeys(volume), ["head", "model", "select", "loss"]),
-    fineTune: withChoices(camelKeys(fineTune), ["select"]),
-  };
-}
-
-type Chosen<S, K extends keyof S & string> = Omit<S, K> & Record<K, string> & Partial<Record<`${K}Options`, Options>>;
-
-/** The names of the components in the place of what the file says of them, and their options beside, where it gives any. */
-function withChoices<S extends Record<K, Choice>, K extends keyof S & string>(section: S, keys: readonly K[]) {
-  const split = keys.flatMap((key): [string, unknown][] => {
-    const { name, options } = section[key];
-    return [
-      [key, name],
-      ...(Object.keys(options).length === 0 ? [] : [[`${key}Options`, options] as [string, unknown]]),
-    ];
-  });
-  return { ...section, ...Object.fromEntries(split) } as unknown as Chosen<S, K>;
+  const hint = suggestions.length > 0 ? `did you mean --${suggestions.join(" or --")}?` : "no key is similar";
+  return { ...at, suggestions, message: `${what}; ${hint}` };
 }

@@ -1,6 +1,6 @@
 /**
  * The valid keys that an unknown key most likely means, best first, at most two.
- * A name that fits in another section is found too: "learning_rate" → "slice.learning_rate", "volume.learning_rate".
+ * A name that fits in another section is found too: "learning_rate" → "slice.learning_rate", "head.learning_rate".
  */
 export function nearestKeys(unknown: string, known: readonly string[]): string[] {
   const scored = known.map((name) => ({ name, score: keyDistance(unknown, name) }));

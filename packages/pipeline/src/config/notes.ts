@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What an error message and the reference page say of a key. */
+/** What an error message and the reference page say about a key. */
 export interface KeyNote {
   expects: string;
   meaning: string;
@@ -9,7 +9,7 @@ export interface KeyNote {
 }
 
 export const keyNotes = z.registry<KeyNote>();
-/** Sections that may stand in the place of a single value, by the leaf that takes either. */
+/** Sections that a file may give instead of a single value, by the leaf that accepts either. */
 export const insideSections = new WeakMap<z.ZodType, z.ZodType>();
 
 /** Attaches to a leaf what it expects, in the words of the error message, and what it means. */
@@ -23,3 +23,10 @@ export function key<T extends z.ZodType>(
   if (inside !== undefined) insideSections.set(schema, inside);
   return schema;
 }
+
+export const WHOLE = "a whole number";
+/** What a key expects that takes whole numbers from `least`. */
+export const atLeast = (least: number): string => `${WHOLE}, at least ${least}`;
+
+export const trueOrFalse = "true or false";
+export const flag = (initial: boolean) => z.boolean().default(initial);

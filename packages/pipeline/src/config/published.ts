@@ -7,26 +7,30 @@ import { componentsOf, type PublishedName } from "./components.js";
 import { setKey, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError } from "./errors.js";
 import { key } from "./notes.js";
-import { classList, classListExpects, classMap, classMapExpects } from "./schema.js";
+import { classList, classListExpects, classMap, classMapExpects } from "./data-sections.js";
 import { validate } from "./validate.js";
 
 const bool = (meaning: string) => key(z.boolean().optional(), "true or false", meaning);
 
 export const publishedSchema = z.strictObject({
-  batch_size: key(z.int().min(1).optional(), "a whole number, at least 1", "Samples in a step"),
+  batch_size: key(z.int().min(1).optional(), "a whole number, at least 1", "Samples in a training step"),
   class_mapping: key(classMap.optional(), classMapExpects, "Original label to task class"),
   classes_to_include: key(classList.optional(), classListExpects, "Original labels that take part"),
-  dataset_id: key(z.enum(["2d", "3d"]), "2d or 3d", "2d: the slice stage; 3d: the volume stage"),
+  dataset_id: key(
+    z.enum(["2d", "3d"]),
+    "2d or 3d",
+    "2d: the keys of training are those of the slice stage; 3d: those of the volume stage",
+  ),
   exp_name: key(z.string().min(1).optional(), "a text", "Name of the run"),
-  learning_rate: key(z.number().positive().optional(), "a number above 0", "Step size"),
+  learning_rate: key(z.number().positive().optional(), "a number above 0", "Learning rate"),
   model: key(z.string(), "the name of a model", "Network"),
-  no_transform: bool("Turns augmentation off"),
-  num_epochs: key(z.int().min(1).optional(), "a whole number, at least 1", "Passes over the training part"),
+  no_transform: bool("Turn augmentation off"),
+  num_epochs: key(z.int().min(1).optional(), "a whole number, at least 1", "Passes over the training set"),
   overfit: bool("Train on a small fixed subset"),
-  weighted: bool("Weighted sampler"),
-  relaunch: bool("Go on in an existing run folder"),
+  weighted: bool("Draw every class equally often"),
+  relaunch: bool("Continue in an existing run folder"),
   checkpoint: key(z.string().min(1).nullable().optional(), "a path", "Weights to start from"),
-  dropout: key(z.number().min(0).lt(1).optional(), "a number from 0 to below 1", "Share of features dropped"),
+  dropout: key(z.number().min(0).lt(1).optional(), "a number from 0 to below 1", "Share of features that are dropped"),
 });
 
 type Published = z.output<typeof publishedSchema>;
@@ -43,8 +47,10 @@ const STRUCTURED_KEYS = [
   "split",
   "transform",
   "slice",
-  "volume",
+  "head",
   "fine_tune",
+  "network",
+  "volume", // of earlier versions
   "init_from",
   "plugins",
   "log",
@@ -56,31 +62,31 @@ export function isPublished(root: Mapping): boolean {
   return flatKeys.some((name) => name in root) && !STRUCTURED_KEYS.some((name) => name in root);
 }
 
-/** What a flat key is called in a structured configuration. */
+/** What a flat key is called in a structured configuration; the sections that the method lacks are passed over. */
 const STRUCTURED_NAMES: Record<string, string[]> = {
-  batch_size: ["slice.batch_size", "volume.batch_size"],
+  batch_size: ["slice.batch_size", "head.batch_size", "network.batch_size"],
   class_mapping: ["task.class_mapping"],
   classes_to_include: ["task.classes_to_include"],
   dataset_id: ["method"],
   exp_name: ["name"],
-  learning_rate: ["slice.learning_rate", "volume.learning_rate"],
-  model: ["slice.model", "volume.model"],
+  learning_rate: ["slice.learning_rate", "head.learning_rate", "network.learning_rate"],
+  model: ["slice.model", "head.model", "network.model"],
   no_transform: ["transform.augment"],
-  num_epochs: ["slice.epochs", "volume.epochs"],
-  weighted: ["slice.weighted_sampler", "volume.weighted_sampler"],
-  dropout: ["slice.dropout", "volume.dropout"],
+  num_epochs: ["slice.epochs", "head.epochs", "network.epochs"],
+  weighted: ["slice.weighted_sampler", "head.weighted_sampler", "network.weighted_sampler"],
+  dropout: ["slice.dropout", "head.dropout", "network.dropout"],
 };
 
-/** Keys that flat files alone have: as flags they go with such a file. */
+/** Keys that only flat files have; as flags they are accepted together with such a file. */
 export const FLAT_KEYS: readonly string[] = Object.keys(STRUCTURED_NAMES);
 
-/** The structured names of a flat key; none for another key. */
+/** The structured names of a flat key; an empty list for any other key. */
 export const structuredNames = (name: string): string[] =>
   Object.hasOwn(STRUCTURED_NAMES, name) ? STRUCTURED_NAMES[name]! : [];
 
 /**
- * A flat file as a structured one, and for each structured key the flat key that it comes from.
- * @param flags the flat keys that a flag has set
+ * A flat file as a structured one, and for each structured key the flat key that it was written as.
+ * @param flags the flat keys that were set by a flag
  * @throws ConfigError where a key is unknown or its value wrong, or where the model is not in this version
  */
 export function fromPublished(
@@ -91,8 +97,8 @@ export function fromPublished(
     const [name = ""] = path.map(String);
     return flags.has(name) ? { flag: `--${name}` } : { file: source.file, ...source.locate(path, what) };
   });
-  const stage = flat.dataset_id === "2d" ? "slice" : "volume";
   const root = modelSettings(flat, source);
+  const section = flat.dataset_id === "2d" ? "slice" : root["method"] === "3d" ? "network" : "head";
   const origins = new Map<string, string>();
   const set = (target: string, from: keyof Published, value: unknown) => {
     if (value === undefined) return;
@@ -103,18 +109,18 @@ export function fromPublished(
   set("task.classes_to_include", "classes_to_include", flat.classes_to_include);
   set("task.class_mapping", "class_mapping", flat.class_mapping);
   set("transform.augment", "no_transform", flat.no_transform === undefined ? undefined : !flat.no_transform);
-  set(`${stage}.batch_size`, "batch_size", flat.batch_size);
-  set(`${stage}.epochs`, "num_epochs", flat.num_epochs);
-  set(`${stage}.learning_rate`, "learning_rate", flat.learning_rate);
-  set(`${stage}.weighted_sampler`, "weighted", flat.weighted);
-  set(`${stage}.dropout`, "dropout", flat.dropout);
+  set(`${section}.batch_size`, "batch_size", flat.batch_size);
+  set(`${section}.epochs`, "num_epochs", flat.num_epochs);
+  set(`${section}.learning_rate`, "learning_rate", flat.learning_rate);
+  set(`${section}.weighted_sampler`, "weighted", flat.weighted);
+  set(`${section}.dropout`, "dropout", flat.dropout);
   set("overfit", "overfit", flat.overfit);
   set("relaunch", "relaunch", flat.relaunch);
   set("checkpoint", "checkpoint", flat.checkpoint);
   return { root, origins };
 }
 
-/** The models of the published system by their names there, each with what it is here. */
+/** The models of the published system by their names there, each with its settings here. */
 function publishedModels(dataset: Published["dataset_id"]): Map<string, PublishedName> {
   const components = [...componentsOf("trunk"), ...componentsOf("network")];
   return new Map(

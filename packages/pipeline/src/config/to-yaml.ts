@@ -1,62 +1,48 @@
 import { Document, isCollection, visit } from "yaml";
-import { augmentToFile, type AugmentConfig, type AugmentPreset } from "./augment.js";
+import { augmentToFile } from "./augment.js";
 import { snakeKeys } from "./case.js";
-import type { ConfigFile } from "./schema.js";
-import { choiceToFile, type Choice } from "./choice.js";
-import type { Options, RunConfig } from "./types.js";
-
-type Written = Omit<ConfigFile, "transform"> & {
-  transform: Omit<ConfigFile["transform"], "augment"> & { augment: AugmentPreset | Partial<AugmentConfig> };
-};
+import { choiceToFile, isChoice } from "./choice.js";
+import { isMapping, type Mapping } from "./document.js";
+import type { RunConfig } from "./types.js";
 
 /** The configuration with the snake_case keys of the file, in its order, ready for YAML or JSON. */
-export function configToFile(config: RunConfig): Written {
-  const { task, split, transform, slice, volume, fineTune, log, initFrom, ...plain } = config;
-  return {
-    ...plain,
-    init_from: initFrom,
-    task: {
-      classes_to_include: task.classesToInclude,
-      class_mapping: task.classMapping && Object.fromEntries(task.classMapping),
-      class_names: task.classNames,
-      ordinal: task.ordinal,
-      shuffle_labels: task.shuffleLabels,
-    },
-    split: { seed: split.seed, fractions: split.fractions },
-    transform: { ...transform, augment: augmentToFile(transform.augment) } as Written["transform"],
-    slice: snakeKeys(written(slice, ["model", "select", "loss"])),
-    volume: snakeKeys(written(volume, ["head", "model", "select", "loss"])),
-    fine_tune: snakeKeys(written(fineTune, ["select"])),
-    log,
-  };
+export function configToFile(config: RunConfig): Mapping {
+  const entries = Object.entries(config).map(([name, value]: [string, unknown]) => [name, fileValue(name, value)]);
+  return snakeKeys(Object.fromEntries(entries) as Mapping);
 }
 
-/** The section with its components as a file names them: alone, or with their options below. */
-function written<S extends object, K extends "model" | "head" | "select" | "loss">(section: S, keys: readonly K[]) {
-  const names = new Map<string, unknown>(Object.entries(section));
-  const entries = Object.entries(section).flatMap(([key, value]): [string, unknown][] => {
-    const owner = keys.find((name) => key === `${name}Options`);
-    if (owner !== undefined) return [];
-    if (!keys.some((name) => name === key)) return [[key, value]];
-    return [[key, choiceToFile(String(value), (names.get(`${key}Options`) ?? {}) as Options)]];
-  });
-  return Object.fromEntries(entries) as unknown as Omit<S, `${K}Options` | K> & Record<K, Choice>;
+function fileValue(name: string, value: unknown): unknown {
+  if (name === "transform") {
+    const transform = value as RunConfig["transform"];
+    return { ...transform, augment: augmentToFile(transform.augment) };
+  }
+  if (!isMapping(value)) return value;
+  const entries = Object.entries(value).map(([key, setting]): [string, unknown] => [key, settingToFile(setting)]);
+  return snakeKeys(Object.fromEntries(entries));
 }
 
-/** Keys of which two configurations say different things, as "slice.epochs: 20, here 40"; but for `log`, which trains nothing. */
+function settingToFile(setting: unknown): unknown {
+  if (isChoice(setting)) return choiceToFile(setting);
+  return setting instanceof Map ? Object.fromEntries(setting) : setting;
+}
+
+/** Keys on which two configurations differ, as "slice.epochs: 20, here 40"; except for `log`, which does not affect training. */
 export function configDifferences(first: RunConfig, second: RunConfig): string[] {
   const [a, b] = [flatten(configToFile(first)), flatten(configToFile(second))];
+  // Sections that only one of two methods has differ because the methods do, which is reported.
   return [...a]
-    .filter(([key, value]) => key !== "log" && b.get(key) !== value)
+    .filter(([key, value]) => b.has(key) && b.get(key) !== value)
     .map(([key, value]) => `${key}: ${value}, here ${b.get(key)}`);
 }
 
-function flatten(file: Written): Map<string, string> {
-  const sections = ["task", "split", "transform", "slice", "volume", "fine_tune"];
+function flatten({ log: _, ...file }: Mapping): Map<string, string> {
   return new Map(
     Object.entries(file).flatMap(([key, value]) =>
-      sections.includes(key) && typeof value === "object" && value !== null
-        ? Object.entries(value).map(([inner, one]): [string, string] => [`${key}.${inner}`, JSON.stringify(one)])
+      isMapping(value)
+        ? Object.entries(value).map(([inner, setting]): [string, string] => [
+            `${key}.${inner}`,
+            JSON.stringify(setting),
+          ])
         : [[key, JSON.stringify(value)] as [string, string]],
     ),
   );
@@ -66,7 +52,7 @@ function flatten(file: Written): Map<string, string> {
 export function configToYaml(config: RunConfig): string {
   const file = configToFile(config);
   // A Map, so that YAML writes whole numbers as its keys and not quoted texts.
-  const task = { ...file.task, class_mapping: config.task.classMapping };
+  const task = { ...(file["task"] as Mapping), class_mapping: config.task.classMapping };
   const document = new Document({ ...file, task }, { aliasDuplicateObjects: false });
   visit(document, {
     // Lists and the class mapping fit on a line; sections do not.

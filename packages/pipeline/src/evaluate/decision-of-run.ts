@@ -38,7 +38,7 @@ export function decisionOf({ opened, metrics, outcome, voters }: Evaluated): Dec
   };
 }
 
-function countVoteOf({ method, slice }: OpenRun["config"], voters: Voters | null): Decision["countVote"] {
-  if (method !== "2d" || slice.vote !== "count" || voters === null) return null;
-  return voteBy("count", { val: voters, volumes: [], k: slice.voteK }).sweep!.best;
+function countVoteOf(config: OpenRun["config"], voters: Voters | null): Decision["countVote"] {
+  if (config.method !== "2d" || config.slice.vote !== "count" || voters === null) return null;
+  return voteBy("count", { val: voters, volumes: [], k: config.slice.voteK }).sweep!.best;
 }

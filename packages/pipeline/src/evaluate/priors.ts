@@ -1,5 +1,6 @@
 /** The mix of classes that a model saw in training, where it was not that of the data. */
-import type { OptimisationConfig, RunConfig } from "../config/types.js";
+import { decidingSection, settingsOfStage, stagesOf } from "../config/stages.js";
+import type { RunConfig } from "../config/types.js";
 import { componentOf } from "../models/component.js";
 import type { Priors } from "./analysis/calibrate.js";
 import { classPrior } from "./baselines/prior.js";
@@ -12,12 +13,13 @@ import { classPrior } from "./baselines/prior.js";
  */
 export function trainedPriors(config: RunConfig, trainLabels: readonly number[], classes: number): Priors | null {
   if (trainLabels.length === 0) return null; // an imported checkpoint
-  const { loss, weightedLoss, classWeights } = config.method === "2d" ? config.slice : config.volume;
-  const { weightedSampler } = decidingStage(config);
+  const { loss, weightedLoss, classWeights } = decidingSection(config);
+  // The last weights of the main model are those of the last stage.
+  const { weightedSampler } = settingsOfStage(config, stagesOf(config).at(-1)!).settings;
   const target = classPrior(trainLabels, classes);
   if (
     target.includes(0) ||
-    componentOf("loss", loss).isProper === false ||
+    componentOf("loss", loss.name).isProper === false ||
     (weightedLoss && classWeights !== "inverse")
   )
     return null;
@@ -25,10 +27,4 @@ export function trainedPriors(config: RunConfig, trainLabels: readonly number[],
   const mix = target.map((share) => (weightedSampler ? 1 : share) / (weightedLoss ? share : 1));
   const sum = mix.reduce((a, b) => a + b, 0);
   return { trained: mix.map((share) => share / sum), target };
-}
-
-/** The stage that the main model's last weights are from. */
-function decidingStage({ method, slice, volume, fineTune }: RunConfig): OptimisationConfig {
-  if (method === "2d") return slice;
-  return method === "2.5d" && fineTune.epochs > 0 ? fineTune : volume;
 }

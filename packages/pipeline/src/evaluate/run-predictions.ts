@@ -84,8 +84,8 @@ export function votePredictions(
   slices: readonly SlicePredictions[],
   parts: readonly ScoredPart[],
 ): Predictions[] {
+  if (config.method === "3d" || slices.length === 0 || record.imported?.votes === false) return [];
   const { vote, voteK: k } = config.slice;
-  if (slices.length === 0 || record.imported?.votes === false) return [];
   const val = valVoters(slices);
   if (val === null && vote === "count")
     throw new ConfigError([

@@ -1,25 +1,28 @@
 /** What a model sees, as a configuration says it, at the sizes of its training data. Not for a model that is trained: that has a contract. */
 import { ConfigError } from "../config/errors.js";
-import type { RunConfig } from "../config/types.js";
+import type { RunConfig, RunConfigOf, SliceConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { SliceInput, VolumeInput } from "./schema.js";
 import type { SliceTransform } from "./slices.js";
 import { valueTransform } from "./values.js";
 import type { VolumeTransform } from "./volumes.js";
 
-export function sliceInput(config: Pick<RunConfig, "transform" | "slice">, dataset: Pick<Dataset, "info">): SliceInput {
+/** What decides how slices are seen; without a section `slice`, as in a 3D run, they keep their size. */
+export type SliceInputConfig = Pick<RunConfig, "transform"> & { slice?: Pick<SliceConfig, "size"> };
+
+export function sliceInput(config: SliceInputConfig, dataset: Pick<Dataset, "info">): SliceInput {
   const { neighbours, planes } = config.transform;
   const { height, width } = dataset.info;
-  const size = config.slice.size ?? [height, width];
+  const size = config.slice?.size ?? [height, width];
   return { ...valueTransform(config, dataset, neighbours), neighbours, planes, size };
 }
 
 /** @throws ConfigError where the volumes have several depths and no size is given, or where there are several windows */
 export function volumeInput(
-  config: Pick<RunConfig, "transform" | "volume">,
+  config: Pick<RunConfigOf<"3d">, "transform" | "network">,
   dataset: Pick<Dataset, "info" | "volumes">,
 ): VolumeInput {
-  const { size, fit } = config.volume;
+  const { size, fit } = config.network;
   const { height, width } = dataset.info;
   const depths = dataset.volumes.map(({ count }) => count);
   const [least, most] = [Math.min(...depths), Math.max(...depths)];
@@ -29,20 +32,20 @@ export function volumeInput(
   if (config.transform.windows !== null)
     refuse("transform.windows", "the 3D models see one window; give transform.window");
   if (size === null && least !== most)
-    refuse("volume.size", `the data set has ${least} to ${most} slices a volume; give [${height}, ${width}, ${most}]`);
+    refuse("network.size", `the data set has ${least} to ${most} slices a volume; give [${height}, ${width}, ${most}]`);
   return { ...valueTransform(config, dataset), size: size ?? [height, width, most], fit };
 }
 
 /** The same on a device, for a store. */
 export const sliceTransform = (
-  config: Pick<RunConfig, "transform" | "slice">,
+  config: SliceInputConfig,
   dataset: Pick<Dataset, "info">,
   device: string,
 ): SliceTransform => ({ ...sliceInput(config, dataset), device });
 
 /** The same on a device, for a store. @throws ConfigError, as volumeInput */
 export const volumeTransform = (
-  config: Pick<RunConfig, "transform" | "volume">,
+  config: Pick<RunConfigOf<"3d">, "transform" | "network">,
   dataset: Pick<Dataset, "info" | "volumes">,
   device: string,
 ): VolumeInput & VolumeTransform => ({ ...volumeInput(config, dataset), device });

@@ -3,11 +3,10 @@
  * are before augmentation, and normalised. H rows, W columns, D slices, S slices of a batch.
  */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
-import type { RunConfig } from "../config/types.js";
 import { arrayHash } from "../data/hash.js";
 import { readStored, type Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
-import { sliceTransform } from "../input/of-config.js";
+import { sliceTransform, type SliceInputConfig } from "../input/of-config.js";
 import { datasetSource } from "../input/source.js";
 import { SliceStore, type SliceTransform } from "../input/slices.js";
 import type { Window } from "../input/schema.js";
@@ -127,7 +126,7 @@ function windowedUnit(values: ArrayLike<number>, [low, high]: Window): Float32Ar
 }
 
 /** The first window of a configuration, each slice alone: what both kinds of loaders can be held to. */
-export function plainTransform(dataset: Dataset, config: Pick<RunConfig, "transform" | "slice">): SliceTransform {
+export function plainTransform(dataset: Dataset, config: SliceInputConfig): SliceTransform {
   const transform = sliceTransform(config, dataset, "cpu");
   const air = Array.isArray(transform.air) ? transform.air[0]! : transform.air;
   return { ...transform, windows: transform.windows.slice(0, 1), air, neighbours: 1, planes: "axial" };
@@ -135,9 +134,9 @@ export function plainTransform(dataset: Dataset, config: Pick<RunConfig, "transf
 
 /**
  * All loaders of a data set, as a configuration sets them. Where slices are resized (`slice.size`) the 3D loader has no
- * part in it: a 3D model's size is its own (`volume.size`).
+ * part in it: a 3D model's size is its own (`network.size`).
  */
-export function loadersOf(dataset: Dataset, config: Pick<RunConfig, "transform" | "slice">): VolumeLoader[] {
+export function loadersOf(dataset: Dataset, config: SliceInputConfig): VolumeLoader[] {
   const transform = plainTransform(dataset, config);
   const { height, width } = dataset.info;
   const stored = transform.size[0] === height && transform.size[1] === width;
@@ -152,7 +151,7 @@ export function loadersOf(dataset: Dataset, config: Pick<RunConfig, "transform" 
 export function compareInputs(
   dataset: Dataset,
   record: VolumeRecord,
-  config: Pick<RunConfig, "transform" | "slice">,
+  config: SliceInputConfig,
   loaders: readonly VolumeLoader[],
 ): Loaded {
   const { windows, mean, std } = plainTransform(dataset, config);

@@ -1,5 +1,4 @@
 /** Looks at a file, a series, a source of many volumes or a prepared data set: facts, pictures, comparisons. */
-import type { RunConfig } from "../config/types.js";
 import type { SourceVolume } from "../data/ingest/source.js";
 import type { Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
@@ -20,6 +19,7 @@ import { readToLook, storedVolume, turned } from "./read.js";
 import { refusalOf } from "./series-look.js";
 import { byReason, isUsable, lookAtSource, type SourceLook } from "./source-look.js";
 import { openTarget, type Target } from "./target.js";
+import type { SliceInputConfig } from "../input/of-config.js";
 import type { Window } from "./tiles.js";
 import { refuseExistingFile } from "../data/owned-folder.js";
 import { defaultWindow as defaultDatasetWindow } from "../data/window.js";
@@ -42,7 +42,7 @@ export interface InspectOptions extends Choice, IdentityOptions, OutputOptions {
   /** Compare the volume `id` of a data set with its source: the folder, zip or archive it was prepared from. */
   source?: string;
   /** Compare what the loaders hand to a model for the volume `id`, as this configuration sets them. Needs libtorch. */
-  inputs?: Pick<RunConfig, "transform" | "slice">;
+  inputs?: SliceInputConfig;
   /** Characters across, for a preview made of text; default none. */
   preview?: number;
   onProgress?: (progress: Progress) => void;

@@ -5,6 +5,7 @@
  */
 import type { Tensor } from "@slicestack/torch";
 import { z } from "zod";
+import { optionProblems } from "../config/choice.js";
 import { findComponent, type Component, type ComponentKind, type PublishedName } from "../config/components.js";
 import { noteDefined } from "../config/plugins.js";
 import type { CamLayers } from "./cam-layers.js";
@@ -115,7 +116,7 @@ export interface NetworkFacts extends RecognisedWeights {
   /** Whether it accepts a trained slice model. */
   takesTrunk?: boolean;
   published?: PublishedName | undefined;
-  /** The setting that selects it, if that is not `volume.model`. */
+  /** The setting that selects it, if that is not `network.model`. */
   setting?: string;
   /** For a model with two stages in one file: assigns the tensors to the stages. */
   stages?: (tensors: ReadonlyMap<string, Tensor>, guess: Guess) => StageTensors;
@@ -130,8 +131,8 @@ export interface LossShape {
   classes: number;
   /** The fraction of the target that is spread over all classes. */
   smoothing: number;
-  /** The name of the stage, for error messages. */
-  stage: string;
+  /** The section of the configuration that names the loss, for error messages. */
+  section: string;
 }
 
 export interface LossFacts {
@@ -141,8 +142,6 @@ export interface LossFacts {
   isOrdinal?: boolean | undefined;
   /** Whether it is minimal at the true probabilities (a proper score). Default true. */
   isProper?: boolean;
-  /** Options that the section of a stage has under a different name: option → that name in camelCase. */
-  stageKeys?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface LossComponent extends Component, LossFacts {
@@ -261,22 +260,19 @@ function define<S extends z.ZodObject, C extends Component>(
   const entries = Object.entries(definition).map(([field, value]: [string, unknown]): [string, unknown] => {
     if (!WITH_OPTIONS.includes(field) || typeof value !== "function") return [field, value];
     const call = value as (first: unknown, options: unknown) => unknown;
-    return [field, (first: unknown, given: unknown) => call(first, optionsOf(name, options, given ?? {}))];
+    return [field, (first: unknown, given: unknown) => call(first, optionsOf({ kind, name, options }, given ?? {}))];
   });
   const architecture = definition.architecture ?? "";
   return noteDefined({ ...Object.fromEntries(entries), kind, architecture, options, ...facts } as unknown as C);
 }
 
 /** @throws ModelError which names the option */
-function optionsOf(name: string, schema: z.ZodObject, given: unknown): unknown {
-  const parsed = schema.safeParse(given);
+function optionsOf(component: Pick<Component, "kind" | "name" | "options">, given: object): unknown {
+  const parsed = component.options.safeParse(given);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new ModelError(
-    name,
-    `${issue?.path.join(".") ?? "options"}: ${issue?.message ?? "does not match its schema"}`,
-    "Correct it.",
-  );
+  const [problem] = optionProblems(component, { ...given });
+  const { option = [], message = "expected other options" } = problem ?? {};
+  throw new ModelError(component.name, `${["options", ...option].join(".")}: ${message}`, "Correct it.");
 }
 
 interface ComponentOf {

@@ -12,19 +12,19 @@ export function createTrunk({ trunk, input, classes }: SliceSpec | StackSpec): S
   const channels = channelsOf(input);
   // A single channel is a grey slice, which a trunk for colour images receives in each of its channels.
   const given = channels === 1 ? {} : { channels };
-  const settings = { model: name, modelOptions: options, dropout, loss, ...given };
+  const settings = { model: { name, options }, dropout, loss, ...given };
   return createSliceModel(settings, classes.names.length, input.size);
 }
 
 /** Creates the head on the embeddings or the maps of the trunk. @throws ModelError */
 export function createHead({ head, classes }: StackSpec, trunk: SliceModel): Head {
-  const { name, options, slices, sampled: _, ...settings } = head;
-  const config = { ...settings, head: name, headOptions: options };
+  const { name, options, slices, dropout, loss } = head;
+  const config = { model: { name, options }, dropout, loss };
   return createHeadFor(config, trunk, { slices, classes: classes.names.length });
 }
 
 /** @throws ModelError if the size does not fit */
 export function createNetwork({ network, input, classes }: VolumeSpec): VolumeModel {
   const { name, options, dropout, loss } = network;
-  return createVolumeModel({ model: name, modelOptions: options, dropout, loss }, classes.names.length, input.size);
+  return createVolumeModel({ model: { name, options }, dropout, loss }, classes.names.length, input.size);
 }

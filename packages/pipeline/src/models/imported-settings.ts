@@ -2,7 +2,8 @@
 import { basename } from "node:path";
 import { findComponent } from "../config/components.js";
 import { loadConfig } from "../config/load.js";
-import type { RunConfig } from "../config/types.js";
+import { decidingSection } from "../config/stages.js";
+import type { RunConfig, SliceConfig } from "../config/types.js";
 import { modelText } from "./describe-weights.js";
 import type { ModelGuess } from "./guess-model.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
@@ -36,10 +37,12 @@ export function settingsOf(file: string, found: Recognised, given: Given): Setti
   const loaded = loadConfig({ ...source, overrides: { ...derived, ...given.overrides } });
   checkModel(file, found, loaded);
   const classes = classesOf(file, guess, loaded);
-  const { slice, volume, notes } = sized(file, found, loaded);
+  const { config, notes } = sized(file, found, loaded);
   // The run now holds the weights, and a model that was trained in one step is evaluated in one.
-  const config = { ...loaded, slice, volume, checkpoint: null, initFrom: null, relaunch: false };
-  return { config: { ...config, fineTune: { ...loaded.fineTune, epochs: 0, warmupEpochs: 0 } }, classes, notes };
+  const start = { checkpoint: null, initFrom: null, relaunch: false };
+  if (config.method !== "2.5d") return { config: { ...config, ...start }, classes, notes };
+  const fineTune = { ...config.fineTune, epochs: 0, warmupEpochs: 0 };
+  return { config: { ...config, ...start, fineTune }, classes, notes };
 }
 
 function derivedSettings(file: string, { guess, method, trunk, head }: Recognised): Record<string, string> {
@@ -47,9 +50,9 @@ function derivedSettings(file: string, { guess, method, trunk, head }: Recognise
     .replace(/\.[^.]*$/, "")
     .replace(/^\.+/, "");
   const settings: Record<string, string> = { name: name === "" ? "imported" : name, method };
-  if (method === "3d") return { ...settings, "volume.model": guess.model };
+  if (method === "3d") return { ...settings, "network.model": guess.model };
   settings["slice.model"] = trunk!;
-  if (method === "2.5d") settings["volume.head"] = head ?? refuseUnknownHead(file, guess);
+  if (method === "2.5d") settings["head.model"] = head ?? refuseUnknownHead(file, guess);
   return settings;
 }
 
@@ -59,13 +62,13 @@ function refuseUnknownHead(file: string, { model }: ModelGuess): never {
 }
 
 function checkModel(file: string, { guess, method, head }: Recognised, config: RunConfig): void {
-  const asked = config.method === "3d" ? config.volume.model : config.slice.model;
+  const asked = config.method === "3d" ? config.network.model.name : config.slice.model.name;
   const fits =
     config.method === method &&
-    (method === "3d" ? [guess.model, ...guess.alike].includes(asked) : fitsSlice(guess, config.slice.model)) &&
+    (method === "3d" ? [guess.model, ...guess.alike].includes(asked) : trunkDepth(asked) === guess.depth) &&
     fitsHead(head, config);
   if (fits) return;
-  const wanted = config.method === "2.5d" ? `${asked} with the head ${config.volume.head}` : asked;
+  const wanted = config.method === "2.5d" ? `${asked} with the head ${config.head.model.name}` : asked;
   throw new CheckpointError(
     file,
     `holds ${modelText(guess)}, a model of method ${method}; the configuration expects ${wanted}, method ${config.method}`,
@@ -73,12 +76,11 @@ function checkModel(file: string, { guess, method, head }: Recognised, config: R
   );
 }
 
-const fitsSlice = ({ depth }: ModelGuess, model: RunConfig["slice"]["model"]): boolean => trunkDepth(model) === depth;
-
 /** A head that was not recognised may be any head that has no recognisable names. */
-function fitsHead(head: string | null, { method, volume }: RunConfig): boolean {
-  if (method !== "2.5d") return true;
-  return head === null ? componentOf("head", volume.head).recognise === undefined : head === volume.head;
+function fitsHead(head: string | null, config: RunConfig): boolean {
+  if (config.method !== "2.5d") return true;
+  const { name } = config.head.model;
+  return head === null ? componentOf("head", name).recognise === undefined : head === name;
 }
 
 /** The number of classes. Weights determine the number of outputs, the configuration that of classes. */
@@ -88,8 +90,8 @@ function classesOf(file: string, { classes: outputs, model }: ModelGuess, config
     (classMapping === null ? undefined : new Set(classMapping.values()).size) ??
     classesToInclude?.length ??
     classNames?.length;
-  const loss = config.method === "2d" ? config.slice.loss : config.volume.loss;
-  const held = outputs === null ? undefined : classesOfOutputs(loss, outputs);
+  const { loss } = decidingSection(config);
+  const held = outputs === null ? undefined : classesOfOutputs(loss.name, outputs);
   if (asked !== undefined && held !== undefined && asked !== held)
     throw new CheckpointError(
       file,
@@ -116,19 +118,23 @@ function taskText({ task: { classesToInclude, classMapping, classNames } }: RunC
   return `class_names ${classNames?.join(", ") ?? ""}`;
 }
 
-type Sized = Pick<RunConfig, "slice" | "volume"> & { notes: string[] };
+interface Sized {
+  config: RunConfig;
+  notes: string[];
+}
 
 /** Completes sizes that the configuration leaves open: from the weights, or with the published ones if no weight determines them. */
-function sized(file: string, { guess, method }: Recognised, { slice, volume }: RunConfig): Sized {
-  if (method === "3d") {
-    const size = volume.size ?? guess.inputSize ?? publishedSize(file, guess);
-    const isKnown = volume.size !== null || guess.inputSize !== null;
+function sized(file: string, { guess }: Recognised, config: RunConfig): Sized {
+  if (config.method === "3d") {
+    const { network } = config;
+    const size = network.size ?? guess.inputSize ?? publishedSize(file, guess);
+    const isKnown = network.size !== null || guess.inputSize !== null;
     return {
-      slice,
-      volume: { ...volume, size: [size[0]!, size[1]!, size[2]!] },
-      notes: isKnown ? [] : [assumedSize("volume.size", size)],
+      config: { ...config, network: { ...network, size: [size[0]!, size[1]!, size[2]!] } },
+      notes: isKnown ? [] : [assumedSize("network.size", size)],
     };
   }
+  const { slice } = config;
   const size = slice.size ?? guess.inputSize ?? (guess.depth === null ? null : published);
   if (size === null)
     throw new CheckpointError(
@@ -137,11 +143,11 @@ function sized(file: string, { guess, method }: Recognised, { slice, volume }: R
       "Set them: --slice.size '[HEIGHT, WIDTH]'.",
     );
   const isKnown = slice.size !== null || guess.inputSize !== null;
-  return {
-    slice: { ...slice, size: [size[0], size[1]] },
-    volume: { ...volume, slices: volume.slices ?? guess.slices },
-    notes: isKnown ? [] : [assumedSize("slice.size", size.slice(0, 2))],
-  };
+  const notes = isKnown ? [] : [assumedSize("slice.size", size.slice(0, 2))];
+  const sizedSlice: SliceConfig = { ...slice, size: [size[0], size[1]] };
+  if (config.method === "2d") return { config: { ...config, slice: sizedSlice }, notes };
+  const head = { ...config.head, slices: config.head.slices ?? guess.slices };
+  return { config: { ...config, slice: sizedSlice, head }, notes };
 }
 
 /** A network that pools over the whole volume accepts any size. The weights of any other network belong to one size, which here is not the published one. */
@@ -150,7 +156,7 @@ function publishedSize(file: string, { model }: ModelGuess): readonly number[] {
   throw new CheckpointError(
     file,
     `holds ${model} with a size other than the published ${published.join(" x ")} that cannot be determined`,
-    "Set it: --volume.size '[HEIGHT, WIDTH, SLICES]'.",
+    "Set it: --network.size '[HEIGHT, WIDTH, SLICES]'.",
   );
 }
 

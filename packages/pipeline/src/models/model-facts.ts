@@ -72,8 +72,8 @@ function kindOf(entry: Listed): ModelKind {
 }
 
 function settingOf(entry: Listed): string {
-  if (entry.kind === "head") return `volume.head: ${entry.name}`;
-  if (entry.kind === "network") return entry.setting ?? `method: 3d, volume.model: ${entry.name}`;
+  if (entry.kind === "head") return `head.model: ${entry.name}`;
+  if (entry.kind === "network") return entry.setting ?? `method: 3d, network.model: ${entry.name}`;
   return entry.setting ?? `slice.model: ${entry.name}`;
 }
 
@@ -102,7 +102,7 @@ function counted(entry: Listed, shape: ZooShape): Counted {
   }
   if (entry.kind === "head") {
     const mapChannels = entry.sees === "maps" ? mapsOf(shape)[0]! : embedding;
-    const model = createHead({ head: entry.name, dropout: 0 }, { embedding, mapChannels, slices, classes });
+    const model = createHead({ model: entry.name, dropout: 0 }, { embedding, mapChannels, slices, classes });
     const mask = (batch: number) => ones([batch, slices], { dtype: "bool" });
     return { model, logits: (x_BS) => model.forward(x_BS, mask(x_BS.size(0))).logits_BK };
   }

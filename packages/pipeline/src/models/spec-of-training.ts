@@ -1,5 +1,5 @@
 /** Builds the ModelSpec of the model that a configuration trains on a data set. Only this file combines the two. */
-import type { RunConfig } from "../config/types.js";
+import type { RunConfig, RunConfigOf } from "../config/types.js";
 import { ConfigError } from "../config/errors.js";
 import { loadedPlugins } from "../config/plugins.js";
 import type { Dataset } from "../data/store.js";
@@ -24,13 +24,13 @@ export function specOfTraining(trained: Trained): ModelSpec {
   const { config, dataset } = trained;
   const common = commonOf(trained);
   if (config.method === "3d") {
-    const { model: name, modelOptions: options = {}, dropout, loss, batchSize: batch } = config.volume;
+    const { model, dropout, loss, batchSize: batch } = config.network;
     const input = volumeInput(config, dataset);
-    return { ...common, method: "3d", input, network: { name, options, dropout, loss, batch } };
+    return { ...common, method: "3d", input, network: { ...model, dropout, loss: loss.name, batch } };
   }
-  const { model: name, modelOptions: options = {}, dropout, loss, vote: rule, voteK: k } = config.slice;
+  const { model, dropout, loss, vote: rule, voteK: k } = config.slice;
   const input = sliceInput(config, dataset);
-  const slices = { input, trunk: { name, options, dropout, loss }, vote: { rule, k } };
+  const slices = { input, trunk: { ...model, dropout, loss: loss.name }, vote: { rule, k } };
   if (config.method === "2d") return { ...common, method: "2d", ...slices };
   const isFineTuned = config.fineTune.epochs > 0;
   return { ...common, method: "2.5d", ...slices, head: headOf(config, dataset), isFineTuned };
@@ -43,7 +43,7 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
   const { train, val } = task.parts;
   return {
     format: SPEC_FORMAT,
-    version: 1,
+    version: 2,
     name: config.name,
     classes: { names: task.classes.names, ordinal: task.classes.ordinal },
     prepared: { recipe, height, width, depths, dtype, unit, range },
@@ -59,12 +59,12 @@ function commonOf({ config, dataset: { info, volumes }, task, split, record }: T
   } as const;
 }
 
-function headOf({ volume, transform }: RunConfig, { volumes }: Pick<Dataset, "volumes">): StackSpec["head"] {
-  if (componentOf("head", volume.head).sees === "maps" && transform.planes === "three") {
-    const message = `transform.planes: ${volume.head} stacks the maps of axial slices; set planes to axial, or choose another head`;
+function headOf({ head, transform }: RunConfigOf<"2.5d">, { volumes }: Pick<Dataset, "volumes">): StackSpec["head"] {
+  const { model, dropout, loss, slices: sampled } = head;
+  if (componentOf("head", model.name).sees === "maps" && transform.planes === "three") {
+    const message = `transform.planes: ${model.name} stacks the maps of axial slices; set planes to axial, or choose another head`;
     throw new ConfigError([{ key: "transform.planes", message }]);
   }
-  const { head: name, headOptions: options = {}, dropout, k, width, layers, loss, slices: sampled } = volume;
   const slices = Math.max(...volumes.map(({ count }) => seenOf(count, sampled, transform)));
-  return { name, options, dropout, k, width, layers, loss, slices, sampled };
+  return { ...model, dropout, loss: loss.name, slices, sampled };
 }

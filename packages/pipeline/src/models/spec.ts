@@ -32,19 +32,29 @@ const preparedSchema = z.strictObject({
 
 const trunkSchema = z.strictObject({ name: z.string(), options, dropout: z.number(), loss });
 
-const headSchema = z.strictObject({
+const headObject = z.strictObject({
   name: z.string(),
   options,
   dropout: z.number().nullable(),
-  k: positive.nullable(),
-  width: positive.nullable(),
-  layers: positive.nullable(),
   loss,
   /** The number of slices that it was created for: as many as it sees of the deepest volume in the training data. */
   slices: positive,
   /** How many evenly spaced slices of a volume it sees; null = all. */
   sampled: positive.nullable(),
 });
+
+/** Version 1 of the format had these options beside the others; null for those that the head does not have. */
+const OPTIONS_BESIDE = ["k", "width", "layers"];
+
+function withOptionsInside(head: unknown): unknown {
+  if (typeof head !== "object" || head === null || !OPTIONS_BESIDE.some((name) => name in head)) return head;
+  const entries = Object.entries(head) as [string, unknown][];
+  const beside = entries.filter(([name, value]) => OPTIONS_BESIDE.includes(name) && value !== null);
+  const rest = Object.fromEntries(entries.filter(([name]) => !OPTIONS_BESIDE.includes(name)));
+  return { ...rest, options: { ...(rest["options"] as object | undefined), ...Object.fromEntries(beside) } };
+}
+
+const headSchema = z.preprocess(withOptionsInside, headObject);
 
 const networkSchema = z.strictObject({
   name: z.string(),
@@ -64,7 +74,8 @@ const originSchema = z.strictObject({
 
 const common = {
   format: z.literal(SPEC_FORMAT),
-  version: z.literal(1),
+  /** Version 2 has all options of the head under `options`. */
+  version: z.union([z.literal(1), z.literal(2)]),
   /** The name of the run. */
   name: z.string(),
   classes: z.strictObject({

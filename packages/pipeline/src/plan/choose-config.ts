@@ -98,16 +98,16 @@ export function choose(data: Fingerprint, machine: Machine, budget: number | nul
     { key: "slice.select", value: select, reason: why },
     { key: "slice.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
     ...headFor(data, volumes),
-    { key: "volume.epochs", value: 30, reason: "embeddings are computed once: epochs cost seconds" },
+    { key: "head.epochs", value: 30, reason: "embeddings are computed once: epochs cost seconds" },
     {
-      key: "volume.batch_size",
+      key: "head.batch_size",
       value: Math.min(32, Math.max(4, 2 ** Math.floor(Math.log2(volumes / 8)))),
       reason: `at least eight steps per epoch with ${volumes} volumes`,
     },
-    { key: "volume.learning_rate", value: 1e-3, reason: "a small head, from scratch" },
-    ...optimiser("volume"),
-    { key: "volume.select", value: select, reason: why },
-    { key: "volume.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
+    { key: "head.learning_rate", value: 1e-3, reason: "a small head, from scratch" },
+    ...optimiser("head"),
+    { key: "head.select", value: select, reason: why },
+    { key: "head.weighted_sampler", value: !balanced, reason: sampling(data, balanced) },
   ];
   const warnings = [...data.flags, ...slices.warnings];
   if (sum(data.val) < 50)
@@ -248,43 +248,43 @@ function headFor(data: Fingerprint, volumes: number): Choice[] {
   const [least, , most] = data.depth;
   if (isCube(data)) {
     const head: Choice = {
-      key: "volume.head",
+      key: "head.model",
       value: plannedName("head", "slices of three planes"),
       reason: "slices of three planes, which have no common order along the body",
     };
     if (slicesOf(data) === 3 * most) return [head];
     return [
       head,
-      { key: "volume.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` },
+      { key: "head.slices", value: MOST_CUTS, reason: `${MOST_CUTS / 3} of each plane: neighbours overlap` },
     ];
   }
   const depths = least === most ? `${most} slices` : `${least} to ${most} slices`;
   if (least !== most)
     return [
       {
-        key: "volume.head",
+        key: "head.model",
         value: plannedName("head", "volumes of several depths"),
         reason: `${depths} per volume: pooled, not stacked`,
       },
     ];
   return [
     {
-      key: "volume.head",
+      key: "head.model",
       value: plannedName("head", "volumes of one depth"),
       reason: `${depths} in each volume: the position of a finding along the body matters, too; concatenated slices would need tens of millions of weights for ${volumes} volumes`,
     },
   ];
 }
 
-function optimiser(stage: "slice" | "volume"): Choice[] {
+function optimiser(section: "slice" | "head"): Choice[] {
   return [
     {
-      key: `${stage}.optimizer`,
+      key: `${section}.optimizer`,
       value: "adamw",
       reason: "weight decay that does not depend on the size of the gradient",
     },
-    { key: `${stage}.weight_decay`, value: 0.01, reason: "its usual value" },
-    { key: `${stage}.schedule`, value: "one_cycle", reason: "a fixed number of epochs: warm-up and decay in one" },
+    { key: `${section}.weight_decay`, value: 0.01, reason: "its usual value" },
+    { key: `${section}.schedule`, value: "one_cycle", reason: "a fixed number of epochs: warm-up and decay in one" },
   ];
 }
 

@@ -91,9 +91,9 @@ export function planYaml({ choices, seconds, warnings }: Plan, data: Fingerprint
     ...warnings.map((warning) => `Note: ${warning}`),
   ];
   const plain = choices.filter(({ key }) => !key.includes("."));
-  const sections = ["transform", "slice", "volume"].map((section) => {
-    const own = choices.filter(({ key }) => key.startsWith(`${section}.`));
-    return [`${section}:`, ...own.map((choice) => `  ${line(choice)}`)].join("\n");
+  const sections = ["transform", "slice", "head"].map((section) => {
+    const inside = choices.filter(({ key }) => key.startsWith(`${section}.`));
+    return [`${section}:`, ...inside.map((choice) => `  ${line(choice)}`)].join("\n");
   });
   return `${[head.map((text) => `# ${comment(text)}`).join("\n"), plain.map(line).join("\n"), ...sections].join("\n\n")}\n`;
 }

@@ -1,10 +1,11 @@
 /** The metric on val that chooses the epoch of each stage, and the epoch that it chose. */
 import { findComponent } from "../config/components.js";
-import { stagesOf } from "../config/stages.js";
-import type { OptimisationConfig, RunConfig } from "../config/types.js";
+import { settingsOfStage, stagesOf } from "../config/stages.js";
+import type { RunConfig } from "../config/types.js";
 import type { TrainingRow } from "./training-rows.js";
 
-export type Selection = OptimisationConfig["select"];
+/** The name of a metric. */
+export type Selection = string;
 
 /** The selection metric of each stage: slice, volume, fine_tune. */
 export type Selections = Readonly<Record<string, Selection>>;
@@ -17,8 +18,9 @@ export const selectionColumn = (select: Selection): `val_${string}` => `val_${se
 const metricNamed = (select: Selection) => findComponent("metric", select);
 
 export function selectionsOf(config: RunConfig): Selections {
-  const stages = { slice: config.slice, volume: config.volume, fine_tune: config.fineTune };
-  return Object.fromEntries(stagesOf(config).map((stage) => [stage, stages[stage].select]));
+  return Object.fromEntries(
+    stagesOf(config).map((stage) => [stage, settingsOfStage(config, stage).settings.select.name]),
+  );
 }
 
 /**

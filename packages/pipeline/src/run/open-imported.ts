@@ -22,15 +22,16 @@ export function openImported(
   return { config, record, dataset, split, task: { classes, parts: { train: [], val: [], test } } };
 }
 
-function checkDepth(run: string, { method, transform, volume }: RunConfig, test: readonly TaskVolume[]): void {
-  if (method !== "2.5d" || volume.slices === null) return;
-  if (findComponent("head", volume.head)?.needsOneDepth !== true) return;
-  const planes = transform.planes === "three" ? 3 : 1;
-  const short = test.find(({ count }) => count * planes < volume.slices!);
+function checkDepth(run: string, config: RunConfig, test: readonly TaskVolume[]): void {
+  if (config.method !== "2.5d") return;
+  const { model, slices } = config.head;
+  if (slices === null || findComponent("head", model.name)?.needsOneDepth !== true) return;
+  const planes = config.transform.planes === "three" ? 3 : 1;
+  const short = test.find(({ count }) => count * planes < slices);
   if (short === undefined) return;
   throw new RunError(
     run,
-    `has a ${volume.head} head for ${volume.slices} slices, volume ${short.id} has ${short.count * planes}`,
-    `Prepare the data set with --depth ${Math.ceil(volume.slices / planes)}.`,
+    `has a ${model.name} head for ${slices} slices, volume ${short.id} has ${short.count * planes}`,
+    `Prepare the data set with --depth ${Math.ceil(slices / planes)}.`,
   );
 }

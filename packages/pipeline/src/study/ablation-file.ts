@@ -8,7 +8,8 @@ import { loadConfig } from "../config/load.js";
 import { usePlugins } from "../config/plugins.js";
 import { isMapping, readSource } from "../config/document.js";
 import { findConfig } from "../config/shipped.js";
-import type { RunConfig } from "../config/types.js";
+import { foreignKey } from "../config/methods.js";
+import type { Method, RunConfig } from "../config/types.js";
 import { validate } from "../config/validate.js";
 import { key } from "../config/notes.js";
 import { NAME } from "../config/schema.js";
@@ -41,11 +42,11 @@ const schema = z.strictObject({
   settings: key(
     z.record(z.string(), z.unknown()).default({}),
     "a map of dotted keys to values, e.g. {threads: 1}",
-    "Keys in which all variants differ from that configuration",
+    "Keys in which all variants differ from that configuration; a key of a section applies to the variants whose method has it",
   ),
   variants: key(
     z.record(name, z.record(z.string(), z.unknown())),
-    "a map of names to settings, e.g. {2D: {method: 2d}, 3D: {method: 3d, volume.epochs: 20}}",
+    "a map of names to settings, e.g. {2D: {method: 2d}, 3D: {method: 3d, network.epochs: 20}}",
     "The variants, each with the dotted keys in which it differs",
   ),
 });
@@ -95,7 +96,11 @@ export function loadAblation(file: string): Ablation {
     throw new ConfigError([{ key: path.join("."), message: `${path.join(".")}: ${message}`, ...place(path, "value") }]);
   };
   const settings = asOverrides(read.settings);
-  const configWith = (own: Record<string, string>) => loadConfig({ file: base, overrides: { ...settings, ...own } });
+  const configWith = (own: Record<string, string>): RunConfig => {
+    const { plugins, method: chosen } = { ...settings, ...own };
+    const { method } = loadConfig({ file: base, overrides: withoutAbsent({ plugins, method: chosen }) });
+    return loadConfig({ file: base, overrides: { ...ofMethod(settings, method), ...own } });
+  };
   const variants = Object.entries(read.variants).map(([variant, own]): Variant => {
     const overrides = asOverrides(own);
     try {
@@ -108,6 +113,9 @@ export function loadAblation(file: string): Ablation {
   if (variants.length < 2) refuse(["variants"], `expected at least two, received ${variants.length}`);
   if (!variants.some((variant) => variant.name === read.main))
     refuse(["main"], `expected one of ${variants.map((variant) => variant.name).join(", ")}, received ${read.main}`);
+  for (const setting of Object.keys(settings))
+    if (variants.every(({ config: { method } }) => foreignKey(setting, method) !== null))
+      refuse(["settings", setting], "no variant has a method with this section; remove it");
   const { seed } = variants[0]!.config;
   const seeds = typeof read.seeds === "number" ? Array.from({ length: read.seeds }, (_, k) => seed + k) : read.seeds;
   return {
@@ -120,6 +128,13 @@ export function loadAblation(file: string): Ablation {
     configOf: ({ overrides }, seedOf) => configWith({ ...overrides, seed: String(seedOf) }),
   };
 }
+
+/** The settings without those of sections that a method does not have. */
+const ofMethod = (settings: Readonly<Record<string, string>>, method: Method): Record<string, string> =>
+  Object.fromEntries(Object.entries(settings).filter(([setting]) => foreignKey(setting, method) === null));
+
+const withoutAbsent = (overrides: Record<string, string | undefined>): Record<string, string> =>
+  Object.fromEntries(Object.entries(overrides).filter((entry): entry is [string, string] => entry[1] !== undefined));
 
 const asOverrides = (settings: Readonly<Record<string, unknown>>): Record<string, string> =>
   Object.fromEntries(Object.entries(settings).map(([setting, value]) => [setting, JSON.stringify(value)]));

@@ -61,8 +61,8 @@ export function stepsOf(
           const config = ablation.configOf(variant, seed);
           const run = join(out, "runs", variant.name, place);
           const stage = sliceStageKey(config);
-          const sliceFrom = config.method === "3d" ? null : (donors.get(stage) ?? null);
-          if (config.method !== "3d" && sliceFrom === null) donors.set(stage, run);
+          const sliceFrom = stage === null ? null : (donors.get(stage) ?? null);
+          if (stage !== null && sliceFrom === null) donors.set(stage, run);
           return { variant, seed, fold, share, split, trainVolumes, config, run, sliceFrom };
         });
       });

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { loadConfig } from "../config/load.js";
 import { usePlugins } from "../config/plugins.js";
+import { decidingSection } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import { openDataset } from "../data/store.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -129,15 +130,18 @@ function startOf(
   if (existsSync(runPaths(run).record)) {
     const begun = readRunConfig(run);
     // A run goes on with the pieces that it began with; with more of them it begins anew.
-    const isEnough = begun.volume.accumulate >= pieces * config.volume.accumulate;
+    const isEnough = decidingSection(begun).accumulate >= pieces * decidingSection(config).accumulate;
     if (isEnough || readRecord(run).status === "trained") return { config: begun, resume: true };
     return { config: inPieces(config, pieces), overwrite: true };
   }
   const donor = sliceFrom === undefined ? null : sweepPaths(sweep).trial(basename(sliceFrom)).run;
-  const own = { config: inPieces(config, pieces), overwrite: existsSync(run) };
-  if (donor === null || stage === "slice" || config.method === "3d" || !hasSliceStage(donor)) return own;
-  const { accumulate } = readRunConfig(donor).slice;
-  return { ...own, config: { ...own.config, slice: { ...own.config.slice, accumulate } }, sliceFrom: donor };
+  const inMore = inPieces(config, pieces);
+  const anew = { config: inMore, overwrite: existsSync(run) };
+  if (donor === null || stage === "slice" || inMore.method === "3d" || !hasSliceStage(donor)) return anew;
+  const donated = readRunConfig(donor);
+  if (donated.method === "3d") return anew;
+  const { accumulate } = donated.slice;
+  return { ...anew, config: { ...inMore, slice: { ...inMore.slice, accumulate } }, sliceFrom: donor };
 }
 
 function hasSliceStage(run: string): boolean {
@@ -151,10 +155,7 @@ function hasSliceStage(run: string): boolean {
 
 function inPieces(config: RunConfig, pieces: number): RunConfig {
   const more = <S extends { accumulate: number }>(stage: S): S => ({ ...stage, accumulate: pieces * stage.accumulate });
-  return {
-    ...config,
-    slice: more(config.slice),
-    volume: more(config.volume),
-    fineTune: more(config.fineTune),
-  };
+  if (config.method === "3d") return { ...config, network: more(config.network) };
+  if (config.method === "2d") return { ...config, slice: more(config.slice) };
+  return { ...config, slice: more(config.slice), head: more(config.head), fineTune: more(config.fineTune) };
 }

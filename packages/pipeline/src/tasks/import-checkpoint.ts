@@ -5,7 +5,7 @@ import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
 import { configToYaml } from "../config/to-yaml.js";
-import type { RunConfig } from "../config/types.js";
+import type { RunConfig, RunConfigOf } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
@@ -91,26 +91,26 @@ function loadedStages(file: string, found: Recognised, settings: Settings): Map<
     loadInto(model, tensors, file, `The configuration expects ${wanted(config)}.`);
     stages.set(stage, new Map([...model.stateDict()].map(([name, tensor]) => [name, noGrad(() => tensor.clone())])));
   };
-  if (found.slice === null) {
-    using model = createVolumeModel(config.volume, classes, config.volume.size!);
+  if (config.method === "3d") {
+    using model = createVolumeModel(config.network, classes, config.network.size!);
     load("volume", model, found.volume!);
     return stages;
   }
   using slice = sliceModel(config, classes);
-  load("slice", slice, found.slice);
-  if (found.volume === null) return stages;
-  using head = createHeadFor(config.volume, slice, { slices: config.volume.slices ?? 1, classes });
-  load("volume", head, found.volume);
+  load("slice", slice, found.slice!);
+  if (config.method === "2d") return stages;
+  using head = createHeadFor(config.head, slice, { slices: config.head.slices ?? 1, classes });
+  load("volume", head, found.volume!);
   return stages;
 }
 
-function sliceModel({ slice, transform }: RunConfig, classes: number): SliceModel {
+function sliceModel({ slice, transform }: RunConfigOf<"2d" | "2.5d">, classes: number): SliceModel {
   const channels = (transform.windows?.length ?? 1) * transform.neighbours;
   return createSliceModel({ ...slice, ...(channels === 1 ? {} : { channels }) }, classes, slice.size!);
 }
 
-function wanted({ method, slice, volume }: RunConfig): string {
-  if (method === "3d") return `${volume.model} on ${volume.size!.join(" x ")}`;
-  const trunk = `${slice.model} on slices of ${slice.size!.join(" x ")}`;
-  return method === "2d" ? trunk : `${trunk} with the head ${volume.head}`;
+function wanted(config: RunConfig): string {
+  if (config.method === "3d") return `${config.network.model.name} on ${config.network.size!.join(" x ")}`;
+  const trunk = `${config.slice.model.name} on slices of ${config.slice.size!.join(" x ")}`;
+  return config.method === "2d" ? trunk : `${trunk} with the head ${config.head.model.name}`;
 }

@@ -223,9 +223,9 @@ export function checkStage(config: RunConfig, stage: StageName | "all", isNew = 
 }
 
 /** The weights file that the trunk starts from; it is downloaded if necessary. */
-export async function pretrainedFile({ method, slice }: RunConfig, options: TaskOptions): Promise<string | null> {
-  if (method === "3d" || slice.pretrained === null) return null;
-  return findPretrained(slice.pretrained, trunkDepth(slice.model), options);
+export async function pretrainedFile(config: RunConfig, options: TaskOptions): Promise<string | null> {
+  if (config.method === "3d" || config.slice.pretrained === null) return null;
+  return findPretrained(config.slice.pretrained, trunkDepth(config.slice.model.name), options);
 }
 
 /**

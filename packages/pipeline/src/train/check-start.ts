@@ -41,7 +41,7 @@ export function checkStart({ config, spec, dataset, split, trainsSlices, pretrai
     if (spec.method === "3d") {
       const size = spec.input.size.join(" x ");
       const name = `${spec.network.name} on volumes of ${size}`;
-      using model = built("volume.size", name, "volume.size, or another volume.model", () => createNetwork(spec));
+      using model = built("network.size", name, "network.size, or another network.model", () => createNetwork(spec));
       return given(model, "volume");
     }
     const size = spec.input.size.join(" x ");
@@ -53,8 +53,8 @@ export function checkStart({ config, spec, dataset, split, trainsSlices, pretrai
     }
     if (spec.method === "2d") return;
     checkHeadFits(config, dataset);
-    const remedy = "volume.width or volume.layers, or another head";
-    using head = built("volume.head", spec.head.name, remedy, () => createHead(spec, trunk));
+    const remedy = "width or fewer layers of the head, or another head";
+    using head = built("head.model", spec.head.name, remedy, () => createHead(spec, trunk));
     given(head, "volume");
   });
 }

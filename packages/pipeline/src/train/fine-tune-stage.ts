@@ -10,7 +10,7 @@
  */
 import { cat, noGrad, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
-import type { RunConfig } from "../config/types.js";
+import type { RunConfigOf } from "../config/types.js";
 import { batchesOf, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { augmentedStack } from "../predict/augmented-stack.js";
@@ -32,7 +32,7 @@ interface JointInput {
 }
 
 export interface FineTuneOptions {
-  config: RunConfig;
+  config: RunConfigOf<"2.5d">;
   task: Task;
   store: SliceStore;
   model: Joint;
@@ -44,17 +44,17 @@ export interface FineTuneOptions {
 
 export function fineTuneStage(options: FineTuneOptions): Stage<TaskVolume, JointInput> {
   const { config, task, store, model, slices, compute, metadata } = options;
-  const { fineTune, volume, seed, transform } = config;
+  const { fineTune, seed, transform } = config;
   const { trunk, head } = model;
   const train = trainingVolumes(config, task);
   const random = new Random(seed).fork("fine-tune stage");
   const objective = new Objective(
-    "volume",
-    volume,
+    "head",
+    config.head,
     train.map(({ label }) => label),
     task.classes.count,
   );
-  const seen = (one: TaskVolume) => spreadOver(store.slicesOf(one), volume.slices);
+  const seen = (one: TaskVolume) => spreadOver(store.slicesOf(one), config.head.slices);
 
   const embed = (unit_NCHW: Tensor) => {
     trunk.eval();

@@ -25,16 +25,21 @@ export function piecesOfRun({ config, task }: Pick<OpenRun, "config" | "task">, 
 
 function piecesOfStage(
   stage: StageName,
-  { method, slice, volume, fineTune }: RunConfig,
+  config: RunConfig,
   slices: (part: "train" | "val", limit: number | null) => number,
-  trained: (config: { epochs: number }, limit: number | null) => number,
+  trained: (stage: { epochs: number }, limit: number | null) => number,
 ): Piece[] {
-  if (stage === "slice") return [{ name: "slice stage", work: trained(slice, slice.slicesPerVolume) }];
+  if (config.method === "3d") return [{ name: "volume stage", work: trained(config.network, null) }];
+  const { slice } = config;
+  if (config.method === "2d" || stage === "slice")
+    return [{ name: "slice stage", work: trained(slice, slice.slicesPerVolume) }];
+  const { head, fineTune } = config;
   if (stage === "fine_tune") return [{ name: "fine_tune stage", work: trained(fineTune, fineTune.slices) }];
-  const stageOfVolumes = (share: number) => ({ name: "volume stage", work: share * trained(volume, volume.slices) });
-  if (method === "3d") return [stageOfVolumes(1)];
-  const embedded = (1 + volume.views) * slices("train", volume.slices) + slices("val", volume.slices);
-  return [{ name: "embeddings", work: embedded }, stageOfVolumes(HEAD)];
+  const embedded = (1 + head.views) * slices("train", head.slices) + slices("val", head.slices);
+  return [
+    { name: "embeddings", work: embedded },
+    { name: "volume stage", work: HEAD * trained(head, head.slices) },
+  ];
 }
 
 /** Adds to each report of a job the estimated duration of the later parts, from the speed measured so far. */

@@ -18,7 +18,7 @@ export interface Source {
 export function initSource(config: RunConfig, stage: StageName): Source | null {
   const run = config.initFrom!;
   const theirs = readRunConfig(run);
-  const model = (of: RunConfig) => (of.method === "3d" ? of.volume.model : of.slice.model);
+  const model = (of: RunConfig) => (of.method === "3d" ? of.network.model.name : of.slice.model.name);
   if ((theirs.method === "3d") !== (config.method === "3d") || model(theirs) !== model(config))
     throw new RunError(
       run,
@@ -26,12 +26,7 @@ export function initSource(config: RunConfig, stage: StageName): Source | null {
       "Set init_from to a run of the same model; its classes may differ.",
     );
   const stages = stagesOf(theirs);
-  if (
-    stage === "volume" &&
-    config.method !== "3d" &&
-    (!stages.includes("volume") || theirs.volume.head !== config.volume.head)
-  )
-    return null;
+  if (stage === "volume" && config.method === "2.5d" && headOf(theirs) !== headOf(config)) return null;
   const isTuned = stages.includes("fine_tune");
   const source: Source = isTuned
     ? { file: runPaths(run).best("fine_tune"), prefix: stage === "slice" ? "trunk." : "head." }
@@ -44,6 +39,8 @@ export function initSource(config: RunConfig, stage: StageName): Source | null {
     `To continue: slicestack train --resume ${pathWord(run)}`,
   );
 }
+
+const headOf = (config: RunConfig): string | null => (config.method === "2.5d" ? config.head.model.name : null);
 
 /** Checks before a run begins what its stages would refuse. @throws RunError, ConfigError */
 export function checkInitFrom(config: RunConfig): void {

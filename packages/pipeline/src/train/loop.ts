@@ -89,15 +89,20 @@ export function trainStage<T, I>(stage: Stage<T, I>, stageRun: StageRun): StageR
     const validation = fromFirstRank(scoredEpoch(scores, config)); // all must choose alike
     schedule.observe(validation.loss);
     state.seconds += clock.seconds();
-    const row = rowOf(name, state, validation, config.select, optimizer.learningRate);
+    const row = rowOf(name, state, validation, config.select.name, optimizer.learningRate);
     log.write(row);
     job.event(row);
-    if (isBetter(validation, state.best, config.select)) {
-      state.best = { epoch: state.epoch, score: scoreOf(validation, config.select), loss: validation.loss };
-      const facts = { epoch: String(state.epoch), selected_by: config.select, val_score: String(state.best.score) };
+    if (isBetter(validation, state.best, config.select.name)) {
+      state.best = { epoch: state.epoch, score: scoreOf(validation, config.select.name), loss: validation.loss };
+      const facts = {
+        epoch: String(state.epoch),
+        selected_by: config.select.name,
+        val_score: String(state.best.score),
+      };
       averaged(() => checkpoints.saveBest(model, { ...stage.metadata, ...facts }));
     }
-    if (state.best !== null) log.best(name, state.epoch, config.select, shownScore(state.best.score, config.select));
+    if (state.best !== null)
+      log.best(name, state.epoch, config.select.name, shownScore(state.best.score, config.select.name));
     job.report({ ...progressOf(stage, state, batches.length), epoch: epochReport(stage, row, validation, state) });
     const waited = state.epoch - (state.best?.epoch ?? state.epoch);
     const ended = state.epoch + 1 === config.epochs || (config.patience !== null && waited >= config.patience);
@@ -195,7 +200,7 @@ function progressOf<T, I>({ name, config }: Stage<T, I>, state: StageState, step
       loss: state.lossSum / state.lossCount,
       ...(state.best === null
         ? {}
-        : { [`best ${selectionWords(config.select)}`]: shownScore(state.best.score, config.select) }),
+        : { [`best ${selectionWords(config.select.name)}`]: shownScore(state.best.score, config.select.name) }),
     },
   };
 }
@@ -213,12 +218,12 @@ function epochReport<T, I>(
     epochs: config.epochs,
     trainLoss: row.train_loss,
     valLoss: row.val_loss,
-    metric: selectionWords(config.select),
+    metric: selectionWords(config.select.name),
     score,
     best:
       best === null
         ? { epoch: row.epoch + 1, score }
-        : { epoch: best.epoch + 1, score: shownScore(best.score, config.select) },
+        : { epoch: best.epoch + 1, score: shownScore(best.score, config.select.name) },
     learningRate: row.learning_rate,
     seconds: row.seconds,
   };

@@ -5,6 +5,7 @@ import { worldSize } from "@slicestack/torch/distributed";
 import { convertSyncBatchNorm, type Module } from "@slicestack/torch/nn";
 import { JobStopped, stopIfAsked } from "../engine/job.js";
 import type { StageName } from "../config/stages.js";
+import type { RunConfigOf } from "../config/types.js";
 import type { TaskVolume } from "../data/task.js";
 import { volumeEmbeddings, volumeMaps, type Features, type FeatureSource } from "../predict/features.js";
 import { Joint } from "../models/trunk-with-head.js";
@@ -27,6 +28,7 @@ import { volumeStage } from "./volume-stage.js";
 import { voxelStage } from "./voxel-stage.js";
 
 export interface Training<Spec extends ModelSpec = ModelSpec> extends OpenRun {
+  config: RunConfigOf<Spec["method"]>;
   /** The model that is trained. */
   spec: Spec;
   stageRun: StageRun;
@@ -46,10 +48,15 @@ export function runStage(stage: StageName, training: Training): StageResult {
   }
   try {
     return scope(() => {
-      const { spec } = training;
-      if (spec.method === "3d") return runVoxelStage({ ...training, spec });
-      if (stage === "slice" || spec.method === "2d") return runSliceStage({ ...training, spec });
-      return stage === "fine_tune" ? runFineTuneStage({ ...training, spec }) : runHeadStage({ ...training, spec });
+      const { spec, config } = training;
+      if (spec.method === "3d" && config.method === "3d") return runVoxelStage({ ...training, spec, config });
+      if (spec.method === "2.5d" && config.method === "2.5d" && stage !== "slice")
+        return stage === "fine_tune"
+          ? runFineTuneStage({ ...training, spec, config })
+          : runHeadStage({ ...training, spec, config });
+      if (spec.method !== "3d" && config.method !== "3d") return runSliceStage({ ...training, spec, config });
+      const problem = `has a model.json of method ${spec.method} and a config.yaml of method ${config.method}`;
+      throw new RunError(run, problem, "Restore both files from a copy of the run.");
     });
   } catch (error) {
     // The stop was requested before the stage itself began; its embeddings will be computed again.
@@ -93,13 +100,13 @@ function runHeadStage(training: Training<StackSpec>): StageResult {
     weightsHash: hash,
     store,
     datasetHash: training.dataset.info.hash,
-    slices: config.volume.slices,
+    slices: config.head.slices,
   };
   const features = featuresOf(training, source, train, val);
   using head = createHead(spec, model);
   if (config.initFrom !== null && !(stageRun.resume && isBegun(stageRun.run, "volume")))
     startFrom(training, "volume", head);
-  ready(training, head, config.volume.syncBatchNorm);
+  ready(training, head, config.head.syncBatchNorm);
   const stage = volumeStage({
     config,
     train: { volumes: train, views: features.train },
@@ -115,12 +122,12 @@ function runHeadStage(training: Training<StackSpec>): StageResult {
 
 /** The features of train, without augmentation and in each view, and of val. */
 function featuresOf(
-  { config, stageRun: { job, compute } }: Training,
+  { config, stageRun: { job, compute } }: Training<StackSpec>,
   source: FeatureSource,
   train: TaskVolume[],
   val: TaskVolume[],
 ): { train: Features[]; val: Features } {
-  const { views, head, slices } = config.volume;
+  const { views, model, slices } = config.head;
   const count = (volumes: TaskVolume[]) =>
     volumes.reduce((sum, volume) => sum + Math.min(slices ?? Infinity, source.store.slicesOf(volume).length), 0);
   const total = (1 + views) * count(train) + count(val);
@@ -133,7 +140,7 @@ function featuresOf(
     };
     const view = number === 0 ? {} : { view: { augment: config.transform.augment, seed: config.seed, number } };
     const options = { ...compute, onBatch, ...view };
-    const seesMaps = componentOf("head", head).sees === "maps";
+    const seesMaps = componentOf("head", model.name).sees === "maps";
     const features_N = (seesMaps ? volumeMaps : volumeEmbeddings)(source, volumes, options);
     before += count(volumes);
     job.report({ stage: "embeddings", done: before, total, unit: "slices" });
@@ -178,7 +185,7 @@ function runVoxelStage(training: Training<VolumeSpec>): StageResult {
       recordStart(training, "checkpoint", config.checkpoint, loadWeights(model, config.checkpoint));
     if (config.initFrom !== null) startFrom(training, "volume", model);
   }
-  ready(training, model, config.volume.syncBatchNorm);
+  ready(training, model, config.network.syncBatchNorm);
   if (compute.bfloat16) model.to({ memoryFormat: "channels_last_3d" });
   return trainStage(voxelStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
 }

@@ -19,8 +19,12 @@ import {
 import { isFinished } from "./checkpoint.js";
 import { rowsOf } from "./metrics-log.js";
 
-/** Everything that the slice stage depends on, as text: two runs with equal text on the same split have the same slice stage. */
-export function sliceStageKey(config: RunConfig): string {
+/**
+ * Everything that the slice stage depends on, as text: two runs with equal text on the same split have the same slice stage.
+ * @returns null for a 3D run, which has no slice stage
+ */
+export function sliceStageKey(config: RunConfig): string | null {
+  if (config.method === "3d") return null;
   const { task, transform, slice, seed, overfit, checkpoint, init_from, device, precision } = configToFile(config);
   const { vote: _, vote_k: __, ...trained } = slice as Record<string, unknown>;
   const start = { checkpoint, init_from };

@@ -3,7 +3,7 @@ import { scope, type Tensor } from "@slicestack/torch";
 import { worldSize } from "@slicestack/torch/distributed";
 import { meanVote, Random } from "@slicestack/stats";
 import { augmentSlices } from "../augment/augment.js";
-import type { RunConfig } from "../config/types.js";
+import type { RunConfig, RunConfigOf } from "../config/types.js";
 import { batchesOf, drawFromEach, epochOrder, spreadOver } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { predictSlices, rowsOf, type Compute } from "../predict/forward.js";
@@ -32,7 +32,7 @@ interface SliceInput {
 }
 
 export interface SliceStageOptions {
-  config: RunConfig;
+  config: RunConfigOf<"2d" | "2.5d">;
   task: Task;
   store: SliceStore;
   model: SliceModel;
@@ -41,8 +41,12 @@ export interface SliceStageOptions {
 }
 
 /** The smallest batch: if batch norm only uses the part of each process, every process needs the minimum. */
-export function leastBatch({ slice }: Pick<RunConfig, "slice">, size: readonly [number, number], processes: number) {
-  const least = leastSlices(slice.model, size);
+export function leastBatch(
+  { slice }: Pick<RunConfigOf<"2d" | "2.5d">, "slice">,
+  size: readonly [number, number],
+  processes: number,
+) {
+  const least = leastSlices(slice.model.name, size);
   return least === 1 || slice.syncBatchNorm ? least : least * processes;
 }
 
@@ -69,7 +73,7 @@ export function sliceStage(options: SliceStageOptions): Stage<Slice, SliceInput>
     model,
     config: slice,
     metadata,
-    leastItems: leastSlices(slice.model, store.transform.size),
+    leastItems: leastSlices(slice.model.name, store.transform.size),
     batches: (epoch) => {
       const draws = random.fork(`epoch ${epoch}`);
       const chosen = drawFromEach(groups, slice.slicesPerVolume, draws);

@@ -1,7 +1,7 @@
 /** Refuses settings that would end a stage in the middle, or leave its best epoch undefined, before a run is written. */
 import { ConfigError } from "../config/errors.js";
-import { stagesOf } from "../config/stages.js";
-import type { RunConfig } from "../config/types.js";
+import { settingsOfStage, stagesOf } from "../config/stages.js";
+import type { RunConfig, RunConfigOf } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { Task } from "../data/task.js";
 import { sliceTransform } from "../input/of-config.js";
@@ -19,23 +19,23 @@ function checkSelection(config: RunConfig, { classes, parts }: Task): void {
   const present = [...new Set(parts.val.map(({ label }) => label))];
   if (present.length > 1) return;
   const problems = stagesOf(config).flatMap((stage) => {
-    const key = stage === "fine_tune" ? "fineTune" : stage;
-    const { select, epochs } = config[key];
-    if (epochs === 0 || componentOf("metric", select).needsTwoClasses !== true) return [];
+    const { section, settings } = settingsOfStage(config, stage);
+    const select = settings.select.name;
+    if (settings.epochs === 0 || componentOf("metric", select).needsTwoClasses !== true) return [];
     const received = `all ${parts.val.length} val volumes are of ${classes.names[present[0] ?? 0] ?? "one class"}`;
     return [
       {
-        key: `${stage}.select`,
+        key: `${section}.select`,
         message:
-          `${stage}.select: ${select} expects val volumes of at least two classes, ${received}. ` +
-          `Split again with more val subjects, or set ${stage}.select to loss.`,
+          `${section}.select: ${select} expects val volumes of at least two classes, ${received}. ` +
+          `Split again with more val subjects, or set ${section}.select to loss.`,
       },
     ];
   });
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-function checkBatchNorm(config: RunConfig, dataset: Dataset, ranks: number): void {
+function checkBatchNorm(config: RunConfigOf<"2d" | "2.5d">, dataset: Dataset, ranks: number): void {
   const { model, batchSize } = config.slice;
   const { size } = sliceTransform(config, dataset, "cpu");
   const least = leastBatch(config, size, ranks);
@@ -45,7 +45,7 @@ function checkBatchNorm(config: RunConfig, dataset: Dataset, ranks: number): voi
     {
       key: "slice.batch_size",
       message:
-        `slice.batch_size: expected at least ${least}, received ${batchSize}: the last maps of ${model} on slices of ${size.join(" x ")} ` +
+        `slice.batch_size: expected at least ${least}, received ${batchSize}: the last maps of ${model.name} on slices of ${size.join(" x ")} ` +
         `have one pixel, and batch norm needs more than one value per channel${shared}. Use a larger batch, or a slice.size above 32.`,
     },
   ]);

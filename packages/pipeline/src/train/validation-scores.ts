@@ -56,12 +56,9 @@ export type ScoredEpoch = Omit<Validation, "labels" | "probabilities" | "classes
   selected: number;
 };
 
-export function scoredEpoch(
-  validation: Validation,
-  { select, selectOptions = {} }: Pick<OptimisationConfig, "select" | "selectOptions">,
-): ScoredEpoch {
+export function scoredEpoch(validation: Validation, { select }: Pick<OptimisationConfig, "select">): ScoredEpoch {
   const { labels: _, probabilities: __, classes: ___, ...scores } = validation;
-  return { ...scores, selected: componentOf("metric", select).value(validation, selectOptions) };
+  return { ...scores, selected: componentOf("metric", select.name).value(validation, select.options) };
 }
 
 const lowerIsBetter = (select: string): boolean => componentOf("metric", select).lowerIsBetter === true;

@@ -3,7 +3,7 @@ import { cat, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
 import { plannedName } from "../config/components.js";
 import { ConfigError } from "../config/errors.js";
-import type { RunConfig } from "../config/types.js";
+import type { RunConfig, RunConfigOf } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
 import type { TaskVolume } from "../data/task.js";
@@ -28,7 +28,7 @@ interface FeatureInput {
 }
 
 export interface VolumeStageOptions {
-  config: RunConfig;
+  config: RunConfigOf<"2.5d">;
   /** The volumes without augmentation and in each view, if there are views: an epoch draws one of them for each volume. */
   train: { volumes: readonly LabelledVolume[]; views: readonly Features[] };
   val: { volumes: readonly LabelledVolume[]; features: Features };
@@ -42,23 +42,23 @@ export interface VolumeStageOptions {
 
 export function volumeStage(options: VolumeStageOptions): Stage<LabelledStack, FeatureInput> {
   const { config, train, val, head, slices, classes, device, metadata } = options;
-  const { volume, seed } = config;
+  const { head: settings, seed } = config;
   const random = new Random(seed).fork("volume stage");
   const stacks = train.views[0]!.volumes;
   const volumes = train.volumes.map(({ label, subject }, k): LabelledStack => ({ ...stacks[k]!, label, subject }));
   const objective = new Objective(
-    "volume",
-    volume,
+    "head",
+    settings,
     volumes.map(({ label }) => label),
     classes,
   );
   return {
     name: "volume",
     model: head,
-    config: volume,
+    config: settings,
     metadata,
     batches: (epoch) => {
-      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = volume;
+      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = settings;
       return batchesOf(epochOrder(volumes, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
     },
     input: (batch, epoch, step) => ({
@@ -101,15 +101,16 @@ function stackViews(
 
 /** A head with weights for each slice position needs the same depth in all volumes. @throws ConfigError */
 export function checkHeadFits(config: RunConfig, { volumes }: Pick<Dataset, "volumes">): void {
-  const seen = volumes.map(({ count }) => Math.min(count, config.volume.slices ?? count));
+  if (config.method !== "2.5d") return;
+  const { slices, model } = config.head;
+  const seen = volumes.map(({ count }) => Math.min(count, slices ?? count));
   const [least, most] = [Math.min(...seen), Math.max(...seen)];
-  const { head } = config.volume;
-  if (config.method !== "2.5d" || componentOf("head", head).needsOneDepth !== true || least === most) return;
+  if (componentOf("head", model.name).needsOneDepth !== true || least === most) return;
   const other = plannedName("head", "volumes of several depths");
   throw new ConfigError([
     {
-      key: "volume.head",
-      message: `volume.head: ${head} needs the same depth in all volumes, this data set has ${least} to ${most} slices; choose another head, e.g. ${other}, set volume.slices to ${least}, or prepare it with --depth 64`,
+      key: "head.model",
+      message: `head.model: ${model.name} needs the same depth in all volumes, this data set has ${least} to ${most} slices; choose another head, e.g. ${other}, set head.slices to ${least}, or prepare it with --depth 64`,
     },
   ]);
 }

@@ -2,7 +2,7 @@
 import { scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
 import { augmentVolumes } from "../augment/augment.js";
-import type { RunConfig } from "../config/types.js";
+import type { RunConfigOf } from "../config/types.js";
 import { batchesOf, epochOrder } from "../data/sampler.js";
 import type { Task, TaskVolume } from "../data/task.js";
 import { predictVoxels, type Compute } from "../predict/forward.js";
@@ -21,7 +21,7 @@ interface VoxelInput {
 }
 
 export interface VoxelStageOptions {
-  config: RunConfig;
+  config: RunConfigOf<"3d">;
   task: Task;
   store: VolumeStore;
   model: VolumeModel;
@@ -31,22 +31,22 @@ export interface VoxelStageOptions {
 
 export function voxelStage(options: VoxelStageOptions): Stage<TaskVolume, VoxelInput> {
   const { config, task, store, model, compute, metadata } = options;
-  const { volume, seed, transform } = config;
+  const { network, seed, transform } = config;
   const train = trainingVolumes(config, task);
   const random = new Random(seed).fork("voxel stage");
   const objective = new Objective(
-    "volume",
-    volume,
+    "network",
+    network,
     train.map(({ label }) => label),
     task.classes.count,
   );
   return {
     name: "volume",
     model,
-    config: volume,
+    config: network,
     metadata,
     batches: (epoch) => {
-      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = volume;
+      const { weightedSampler: weighted, subjectSampler: bySubject, batchSize } = network;
       return batchesOf(epochOrder(train, { random: random.fork(`epoch ${epoch}`), weighted, bySubject }), batchSize);
     },
     input: (batch, epoch, step) => {
@@ -63,7 +63,7 @@ export function voxelStage(options: VoxelStageOptions): Stage<TaskVolume, VoxelI
     mass: ({ target_B }, { first, count }) => scope(() => objective.mass(target_B.narrow(0, first, count))),
     validate: () => {
       const { val } = task.parts;
-      const { probabilities } = predictVoxels(model, store, val, { ...compute, batch: volume.batchSize });
+      const { probabilities } = predictVoxels(model, store, val, { ...compute, batch: network.batchSize });
       return validationScores(
         val.map(({ label }) => label),
         probabilities,

@@ -89,7 +89,8 @@ test("a run's file writes a preset by its name, and anything else in full, and r
   ]) {
     const config = loadConfig({ text: `transform: {augment: ${text}}` });
     assert.deepEqual(loadConfig({ text: configToYaml(config) }), config, text);
-    assert.equal(typeof configToFile(config).transform.augment, text.startsWith("{") ? "object" : "string");
+    const { augment } = configToFile(config)["transform"] as { augment: unknown };
+    assert.equal(typeof augment, text.startsWith("{") ? "object" : "string");
   }
 });
 

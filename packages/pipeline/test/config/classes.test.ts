@@ -4,6 +4,7 @@ import "../../src/models/catalogue.js";
 import { areOrdinal, checkOrdinal, stageClasses } from "../../src/config/classes.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
+import type { StageName } from "../../src/config/stages.js";
 
 const MOSMED = ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"];
 const LABELS = [0, 1, 2, 3, 4];
@@ -97,9 +98,9 @@ test("classes are grades where they are named by rising numbers or CT-k, or wher
 });
 
 test("loss ordinal and select quadratic_kappa are refused for classes without an order, by key, of the stages that are trained", () => {
-  const config = loadConfig({ text: "slice: {loss: ordinal}\nvolume: {select: quadratic_kappa}" });
+  const config = loadConfig({ text: "slice: {loss: ordinal}\nhead: {select: quadratic_kappa}" });
   const words = { ordinal: false, names: ["CAP", "COVID-19", "Normal"] };
-  const problems = (stages: string[]) => {
+  const problems = (stages: StageName[]) => {
     try {
       checkOrdinal(config, words, stages);
     } catch (error) {
@@ -107,7 +108,7 @@ test("loss ordinal and select quadratic_kappa are refused for classes without an
     }
     return [];
   };
-  assert.deepEqual(problems(["slice", "volume"]), ["slice.loss", "volume.select"]);
+  assert.deepEqual(problems(["slice", "volume"]), ["slice.loss", "head.select"]);
   assert.deepEqual(problems(["slice"]), ["slice.loss"]);
   assert.throws(() => checkOrdinal(config, words, ["slice"]), /task\.ordinal: true if CAP < COVID-19 < Normal/);
   checkOrdinal(config, { ...words, ordinal: true }, ["slice", "volume"]);

@@ -10,6 +10,7 @@ import { stageClasses } from "../../src/config/classes.js";
 import { configJsonSchema, publishedJsonSchema } from "../../src/config/json-schema.js";
 import { loadConfig } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
+import { ofMethod } from "./of-method.js";
 
 const root = join(import.meta.dirname, "../../../../..");
 const folder = join(root, "configs");
@@ -60,10 +61,18 @@ test("what the program refuses of one key, the editor's schema refuses too; what
     "transform: {window: [1]}",
     "transform: {augment: stronger}",
     "transform: {augment: {rotation: {degree: [-5, 5]}}}",
-    "volume: {head: lstm}",
+    "head: {model: lstm}",
     "task: {class_mapping: {a: 1}}",
     "split: {fractions: [0.5, 0.5]}",
     "overfit: yes please",
+    "method: 3d\nslice: {epochs: 1}",
+    "method: 2d\nhead: {epochs: 1}",
+    "network: {epochs: 1}",
+    "volume: {epochs: 1}",
+    "slice: {focal_gamma: 1}",
+    "head: {model: {topk: {k: 0}}}",
+    "head: {model: {topk: {width: 3}}}",
+    "head: {model: {mean: {k: 3}}}",
   ];
   for (const text of wrong) {
     assert.throws(() => loadConfig({ text }), { name: "ConfigError" }, text);
@@ -75,7 +84,9 @@ test("what the program refuses of one key, the editor's schema refuses too; what
     "task: {classes_to_include: [0, 1, 2], class_mapping: {0: 0, 1: 1, 2: 1}}",
     "device: cuda:1",
     "threads: auto",
-    "volume: {size: [64, 64, 32], dropout: null}",
+    "method: 3d\nnetwork: {size: [64, 64, 32], dropout: null}",
+    "head: {model: {topk: {k: 3}}, loss: {focal: {gamma: 0}}}",
+    "head: {model: {topk: null}}",
   ];
   for (const text of right) {
     loadConfig({ text });
@@ -121,10 +132,10 @@ const flatTasks: Record<string, (number | null)[]> = {
 
 test("the published names train what they train there; 1v3 is really 0 against 2, and its file says so (trap 11)", () => {
   for (const [name, wanted] of Object.entries(flatTasks)) {
-    const config = loadConfig({ file: join(folder, "published", `${name}.yaml`) });
+    const config = ofMethod(loadConfig({ file: join(folder, "published", `${name}.yaml`) }), "2d");
     assert.deepEqual([...stageClasses(config, [0, 1, 2, 3, 4]).mapping.values()], wanted, name);
     assert.deepEqual(
-      [config.name, config.method, config.slice.model, config.slice.dropout],
+      [config.name, config.method, config.slice.model.name, config.slice.dropout],
       [name, "2d", "custom_resnet", 0],
     );
   }

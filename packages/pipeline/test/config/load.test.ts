@@ -8,11 +8,14 @@ import { augmentPresets } from "../../src/config/augment.js";
 import { demoConfig } from "../../src/config/demo.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { stagesOf } from "../../src/config/stages.js";
-import { loadConfig } from "../../src/config/load.js";
+import { loadConfig, type LoadOptions } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
+import { ofMethod } from "./of-method.js";
 
 // dist/test/config → repository root
 const root = join(import.meta.dirname, "../../../../..");
+
+const stacked = (options: LoadOptions) => ofMethod(loadConfig(options), "2.5d");
 
 function fails(text: string, overrides: Record<string, string> = {}): ConfigError {
   try {
@@ -25,13 +28,14 @@ function fails(text: string, overrides: Record<string, string> = {}): ConfigErro
 }
 
 test("defaults are the method's (reference.md section 2, table of settings)", () => {
-  const config = loadConfig({});
-  assert.equal(config.slice.model, "custom_resnet");
+  const config = stacked({});
+  assert.equal(config.slice.model.name, "custom_resnet");
   assert.deepEqual([config.transform.mean, config.transform.std], [0.485, 0.229]);
   assert.deepEqual(config.transform.augment, augmentPresets.published);
   assert.equal(config.transform.window, null);
   assert.deepEqual(config.split, { seed: 0, fractions: [0.6, 0.2, 0.2] });
-  for (const stage of [config.slice, config.volume]) {
+  const { network } = ofMethod(loadConfig({ text: "method: 3d" }), "3d");
+  for (const stage of [config.slice, config.head, network]) {
     assert.deepEqual(
       [stage.optimizer, stage.learningRate, stage.batchSize, stage.schedule, stage.weightedSampler],
       ["adam", 3e-4, 32, "plateau", true],
@@ -39,25 +43,25 @@ test("defaults are the method's (reference.md section 2, table of settings)", ()
   }
   assert.deepEqual([config.method, stagesOf(config)], ["2.5d", ["slice", "volume"]]);
   assert.deepEqual([config.slice.epochs, config.slice.dropout], [20, 0]);
-  assert.deepEqual([config.volume.epochs, config.volume.dropout, config.volume.head], [30, null, "flatten"]);
+  assert.deepEqual([config.head.epochs, config.head.dropout, config.head.model.name], [30, null, "flatten"]);
 });
 
 test("precedence: defaults < file < overrides", () => {
   const text = "slice: {epochs: 3, batch_size: 8}";
-  const config = loadConfig({ text, overrides: { "slice.epochs": "5", "slice.learning_rate": "1e-3", seed: "7" } });
+  const config = stacked({ text, overrides: { "slice.epochs": "5", "slice.learning_rate": "1e-3", seed: "7" } });
   assert.equal(config.slice.epochs, 5);
   assert.equal(config.slice.batchSize, 8);
   assert.equal(config.slice.learningRate, 0.001);
   assert.equal(config.seed, 7);
-  assert.equal(config.volume.batchSize, 32);
+  assert.equal(config.head.batchSize, 32);
 });
 
 test("false, 0 and null are kept where the default is another (trap 8 of reference.md section 4)", () => {
   const text =
-    "transform: {augment: false, mean: 0}\nvolume: {dropout: 0, weighted_sampler: false, momentum: 0}\nseed: 0";
-  const config = loadConfig({ text, overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" } });
+    "transform: {augment: false, mean: 0}\nhead: {dropout: 0, weighted_sampler: false, momentum: 0}\nseed: 0";
+  const config = stacked({ text, overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" } });
   assert.deepEqual([config.transform.augment, config.transform.mean], [augmentPresets.none, 0]);
-  assert.deepEqual([config.volume.dropout, config.volume.weightedSampler, config.volume.momentum], [0, false, 0]);
+  assert.deepEqual([config.head.dropout, config.head.weightedSampler, config.head.momentum], [0, false, 0]);
   assert.deepEqual([config.slice.weightedSampler, config.slice.clipNorm], [false, null]);
 });
 
@@ -75,10 +79,10 @@ test("an unknown key names file, line, column and the nearest valid key", () => 
   const cases: [string, number, number, string][] = [
     ["# run\nslice:\n  learning_rat: 0.1\n", 3, 3, "slice.learning_rate"],
     ["slice:\n  learningRate: 0.1\n", 2, 3, "slice.learning_rate"],
-    ["name: a\nlearning_rate: 0.1\n", 2, 1, "slice.learning_rate or volume.learning_rate"],
+    ["name: a\nlearning_rate: 0.1\n", 2, 1, "slice.learning_rate or head.learning_rate"],
     ["slice: {epochs: 2, batchsize: 4}\n", 1, 20, "slice.batch_size"],
     ["name: a\nclass_mapping: {0: 0}\n", 2, 1, "task.class_mapping"],
-    ["volume:\n  num_epochs: 4\n", 2, 3, "volume.epochs"],
+    ["head:\n  num_epochs: 4\n", 2, 3, "head.epochs"],
     ["sead: 1\n", 1, 1, "seed"],
   ];
   for (const [text, line, column, nearest] of cases) {
@@ -111,9 +115,29 @@ test("a wrong type or range is refused with what was expected, what came, and it
     ["slice: {epochs: 2, warmup_epochs: 3}", "1:35", /at most the 2 epochs/],
     ["slice: {loss: hinge}", "1:15", /cross_entropy, focal or ordinal, received the text "hinge"/],
     ["slice: {mixup: -0.1}", "1:16", /a number, at least 0, received -0\.1/],
-    ["volume: {focal_alpha: [1, 0]}", "1:27", /numbers above 0, one for each task class.*received the list/],
+    [
+      "head: {loss: {focal: {alpha: [1, 0]}}}",
+      "1:30",
+      /: head\.loss\.focal\.alpha: expected a list of numbers above 0, one for each task class.*received the list/,
+    ],
+    [
+      "head: {model: {topk: {k: 0}}}",
+      "1:26",
+      /: head\.model\.topk\.k: expected a whole number, at least 1, received 0$/,
+    ],
+    [
+      "head:\n  model: {gru: {k: 2}}",
+      "2:20",
+      /head\.model\.gru\.k: there is no such option; gru has width, layers \(topk: k\)$/,
+    ],
+    [
+      "head:\n  model: {mean: {k: 2, z: 1}}",
+      "2:21",
+      /head\.model\.mean\.k: there is no such option; mean has no options \(topk: k\)\n.*head\.model\.mean\.z: /,
+    ],
+    ["head: {model: {gru: {}, mean: {}}}", "1:15", /head\.model: expected flatten, .*received a section$/],
     ["slice: {soft_label_floor: 0}", "1:27", /above 0, at most 1, received 0/],
-    ["volume: {mixup: 0.2}", "1:10", /unknown key volume\.mixup; did you mean slice\.mixup\?/],
+    ["head: {mixup: 0.2}", "1:8", /unknown key head\.mixup; did you mean slice\.mixup\?/],
     ["- 1", "1:1", /expected "key: value" lines/],
   ];
   for (const [text, place, message] of cases) {
@@ -177,7 +201,7 @@ threads: 2
 task: {classes_to_include: [4, 0, 2], class_mapping: {4: 0, 0: 1, 2: 1}, class_names: ["yes", "0"]}
 transform: {window: [-160.5, 240], augment: {preset: light, noise: null, crop: {}}}
 slice: {learning_rate: 1e-7, clip_norm: 1, size: [64, 96], slices_per_volume: 4, pretrained: "a: b#c", loss: ordinal, mixup: 0.2, cutmix: 1, soft_labels: true, soft_label_warmup: 2, soft_label_floor: 0.5, subject_sampler: true}
-volume: {schedule: one_cycle, head: mean, label_smoothing: 0.1, loss: focal, focal_gamma: 0, focal_alpha: [1, 2, 0.5], weighted_loss: true, class_weights: effective, effective_beta: 0.99}
+head: {schedule: one_cycle, model: {topk: {k: 3}}, label_smoothing: 0.1, loss: {focal: {gamma: 0, alpha: [1, 2, 0.5]}}, weighted_loss: true, class_weights: effective, effective_beta: 0.99}
 checkpoint: "null"
 overfit: true`,
   });
@@ -201,7 +225,7 @@ test("every file under configs/ loads and opens with its command, run time and s
 
 test("demoConfig equals configs/demo.yaml, and takes overrides", () => {
   assert.deepEqual(demoConfig(), loadConfig({ file: join(root, "configs/demo.yaml") }));
-  assert.equal(demoConfig({ "slice.epochs": "1" }).slice.epochs, 1);
+  assert.equal(ofMethod(demoConfig({ "slice.epochs": "1" }), "2.5d").slice.epochs, 1);
 });
 
 function configFiles(): string[] {
@@ -217,7 +241,7 @@ test("a shipped configuration is found by its name from any folder; a name that 
   try {
     assert.equal(loadConfig({ file: "mosmed_0v2" }).name, "mosmed_0v2");
     assert.equal(loadConfig({ file: "mosmed_0v2.yaml" }).name, "mosmed_0v2");
-    assert.equal(loadConfig({ file: "Configs/attn.yaml" }).volume.model, "attn");
+    assert.equal(ofMethod(loadConfig({ file: "Configs/attn.yaml" }), "3d").network.model.name, "attn");
     writeFileSync("mosmed_0v2", "name: of this folder\n");
     assert.equal(loadConfig({ file: "mosmed_0v2" }).name, "of this folder");
     assert.throws(
@@ -254,7 +278,7 @@ test("a name of a run or a class is one line without control characters, and no 
     const { message } = fails(`name: "${name}"\n`);
     assert.match(message, /run\.yaml:1:.*name: expected a text without slashes and control characters/);
   }
-  assert.match(fails('task: {class_names: ["a", "b\\nc"]}\n').message, /class_names.*of one line/);
+  assert.match(fails('task: {class_names: ["a", "b\\nc"]}\n').message, /class_names.*single-line texts/);
   assert.equal(loadConfig({ text: "name: Lunge_größe 漢字\n" }).name, "Lunge_größe 漢字");
 });
 

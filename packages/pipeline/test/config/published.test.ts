@@ -4,6 +4,7 @@ import "../../src/models/catalogue.js";
 import { augmentPresets } from "../../src/config/augment.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
+import { ofMethod } from "./of-method.js";
 
 const published = (lines: Record<string, string>): string =>
   Object.entries({ ...EXAMPLE, ...lines })
@@ -28,7 +29,7 @@ const EXAMPLE = {
 test("the published example, written as a flow map, loads with the settings it states (reference.md section 2)", () => {
   const text =
     "{batch_size: 16, class_mapping: {0: 0, 1: 1, 2: 1}, classes_to_include: [0, 1, 2], dataset_id: 2d, exp_name: resnet_no_dropout, learning_rate: 0.001, model: custom_resnet, no_transform: false, num_epochs: 100, overfit: false, weighted: false}";
-  const config = loadConfig({ text });
+  const config = ofMethod(loadConfig({ text }), "2d");
   assert.deepEqual(loadConfig({ text: published({}) }), config);
   assert.equal(config.name, "resnet_no_dropout");
   assert.deepEqual(config.task.classesToInclude, [0, 1, 2]);
@@ -42,11 +43,10 @@ test("the published example, written as a flow map, loads with the settings it s
   );
   const { model, epochs, batchSize, learningRate, weightedSampler, dropout } = config.slice;
   assert.deepEqual(
-    [model, epochs, batchSize, learningRate, weightedSampler, dropout],
+    [model.name, epochs, batchSize, learningRate, weightedSampler, dropout],
     ["custom_resnet", 100, 16, 0.001, false, 0],
   );
   assert.deepEqual([config.transform.augment, config.overfit], [augmentPresets.published, false]);
-  assert.equal(config.volume.epochs, 30);
 });
 
 test("published keys: no_transform, weighted, overfit, relaunch, checkpoint and dropout reach their settings", () => {
@@ -58,25 +58,24 @@ test("published keys: no_transform, weighted, overfit, relaunch, checkpoint and 
     checkpoint: "w.pth",
     dropout: "0.5",
   });
-  const config = loadConfig({ text });
+  const config = ofMethod(loadConfig({ text }), "2d");
   assert.deepEqual(config.transform.augment, augmentPresets.none);
   assert.deepEqual([config.slice.weightedSampler, config.slice.dropout], [true, 0.5]);
   assert.deepEqual([config.overfit, config.relaunch, config.checkpoint], [true, true, "w.pth"]);
 });
 
 test("dataset_id 3d with two_stage sets the volume stage and leaves the slice stage's training alone", () => {
-  const config = loadConfig({
-    text: published({ dataset_id: "3d", model: "two_stage", num_epochs: "10", dropout: "0" }),
-  });
-  assert.deepEqual([config.volume.head, config.volume.epochs, config.volume.dropout], ["flatten", 10, 0]);
-  assert.deepEqual([config.volume.batchSize, config.volume.weightedSampler], [16, false]);
-  assert.deepEqual([config.slice.model, config.slice.epochs], ["custom_resnet", 20]);
+  const text = published({ dataset_id: "3d", model: "two_stage", num_epochs: "10", dropout: "0" });
+  const { slice, head } = ofMethod(loadConfig({ text }), "2.5d");
+  assert.deepEqual([head.model.name, head.epochs, head.dropout], ["flatten", 10, 0]);
+  assert.deepEqual([head.batchSize, head.weightedSampler], [16, false]);
+  assert.deepEqual([slice.model.name, slice.epochs], ["custom_resnet", 20]);
 });
 
 test("the published 3D models are runs of method 3d, with their own dropout; other names are refused at their line", () => {
   for (const model of ["simple", "simplebn", "simple_modular", "attn", "volume_cnn"]) {
-    const { method, volume } = loadConfig({ text: published({ dataset_id: "3d", model }) });
-    assert.deepEqual([method, volume.model, volume.batchSize, volume.dropout], ["3d", model, 16, null]);
+    const { network } = ofMethod(loadConfig({ text: published({ dataset_id: "3d", model }) }), "3d");
+    assert.deepEqual([network.model.name, network.batchSize, network.dropout], [model, 16, null]);
   }
   assert.throws(
     () => loadConfig({ file: "a.yaml", text: published({ dataset_id: "3d", model: "constructor" }) }),
@@ -93,36 +92,34 @@ test("the published 3D models are runs of method 3d, with their own dropout; oth
 
 test("two_stage is 2.5d with the flatten head; with a checkpoint its slice model stays as it is there", () => {
   const stage = { dataset_id: "3d", model: "two_stage" };
-  const config = loadConfig({ text: published(stage) });
-  assert.deepEqual([config.method, config.slice.epochs, config.volume.head], ["2.5d", 20, "flatten"]);
-  const started = loadConfig({ text: published({ ...stage, checkpoint: "best.pth" }) });
+  const config = ofMethod(loadConfig({ text: published(stage) }), "2.5d");
+  assert.deepEqual([config.slice.epochs, config.head.model.name], [20, "flatten"]);
+  const started = ofMethod(loadConfig({ text: published({ ...stage, checkpoint: "best.pth" }) }), "2.5d");
   assert.deepEqual([started.slice.epochs, started.checkpoint], [0, "best.pth"]);
 });
 
 test("overrides apply over a published file under the structured names", () => {
-  const config = loadConfig({ text: published({}), overrides: { "slice.epochs": "2", "volume.head": "mean" } });
-  assert.deepEqual([config.slice.epochs, config.slice.batchSize, config.volume.head], [2, 16, "mean"]);
+  const text = published({ dataset_id: "3d", model: "two_stage" });
+  const overrides = { "slice.epochs": "2", "head.model": "{topk: {k: 3}}" };
+  const { slice, head } = ofMethod(loadConfig({ text, overrides }), "2.5d");
+  assert.deepEqual([slice.epochs, head.batchSize, head.model], [2, 16, { name: "topk", options: { k: 3 } }]);
 });
 
 test("flat keys are overrides of a flat file, as its model and dataset_id mean them; a structured one refuses them by their name there", () => {
   const overrides = { batch_size: "32", learning_rate: "1e-3", num_epochs: "7", exp_name: "2024", weighted: "True" };
-  const slice = loadConfig({ text: published({}), overrides });
+  const slice = ofMethod(loadConfig({ text: published({}), overrides }), "2d");
   assert.deepEqual(
     [slice.name, slice.slice.batchSize, slice.slice.learningRate, slice.slice.epochs, slice.slice.weightedSampler],
     ["2024", 32, 0.001, 7, true],
   );
-  assert.equal(slice.volume.batchSize, 32, "the default of the other stage");
-  const volume = loadConfig({
-    text: published({ dataset_id: "3d", model: "attn" }),
-    overrides: { ...overrides, batch_size: "4" },
-  });
-  assert.deepEqual([volume.volume.batchSize, volume.volume.epochs], [4, 7]);
-  const other = loadConfig({
-    text: published({}),
-    overrides: { dataset_id: "3d", model: "two_stage", checkpoint: "w.pth" },
-  });
-  assert.deepEqual([other.method, other.slice.epochs, other.checkpoint], ["2.5d", 0, "w.pth"]);
-  const both = loadConfig({ text: published({}), overrides: { num_epochs: "7", "slice.epochs": "3" } });
+  const attn = published({ dataset_id: "3d", model: "attn" });
+  const { network } = ofMethod(loadConfig({ text: attn, overrides: { ...overrides, batch_size: "4" } }), "3d");
+  assert.deepEqual([network.batchSize, network.epochs], [4, 7]);
+  const twoStage = { dataset_id: "3d", model: "two_stage", checkpoint: "w.pth" };
+  const other = ofMethod(loadConfig({ text: published({}), overrides: twoStage }), "2.5d");
+  assert.deepEqual([other.slice.epochs, other.head.batchSize, other.checkpoint], [0, 16, "w.pth"]);
+  const more = { num_epochs: "7", "slice.epochs": "3" };
+  const both = ofMethod(loadConfig({ text: published({}), overrides: more }), "2d");
   assert.equal(both.slice.epochs, 3, "the structured name is the more exact one");
 
   const refused = (text: string, flags: Record<string, string>, message: RegExp) =>
@@ -136,7 +133,7 @@ test("flat keys are overrides of a flat file, as its model and dataset_id mean t
   refused(
     "seed: 1",
     { batch_size: "32" },
-    /^ConfigError: --batch_size: a key of published flat files, and this configuration is structured; give --slice\.batch_size or --volume\.batch_size$/,
+    /^ConfigError: --batch_size: a key of published flat files, and this configuration is structured; give --slice\.batch_size or --head\.batch_size$/,
   );
   refused("seed: 1", { exp_name: "a" }, /give --name$/);
 });

@@ -29,7 +29,7 @@ const text = (...parts: string[]) => readFileSync(join(run, ...parts), "utf8");
 
 before(async () => {
   const data = await smallDataset(folder);
-  const config = smallConfig({ "slice.epochs": "1", "volume.epochs": "2" });
+  const config = smallConfig({ "slice.epochs": "1", "head.epochs": "2" });
   await train({ config, data, out: run, command: "slicestack train --config small.yaml" });
 });
 

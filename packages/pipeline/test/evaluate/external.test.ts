@@ -24,7 +24,7 @@ before(async () => {
   data = await smallDataset(folder);
   other = await phantomData(folder, "elsewhere", { counts: [3, 2, 2, 2, 2], seed: 21 });
   writeSplit(openDataset(other), makeSplit(openDataset(other), { seed: 0 }));
-  await train({ config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1" }), data, out: run });
+  await train({ config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }), data, out: run });
 });
 
 /** The folder of a data set: its name and the beginning of its hash. */

@@ -90,18 +90,18 @@ test("Markdown: names stay text; no HTML, no link, no line of their own", async 
 test("the mix of classes that training showed: a sampler, weights, both, none (by hand)", () => {
   const labels = [0, 0, 0, 1];
   const of = (text: string) => trainedPriors(loadConfig({ text }), labels, 2);
-  assert.deepEqual(of("volume: {weighted_sampler: true}"), { trained: [0.5, 0.5], target: [0.75, 0.25] });
-  assert.equal(of("volume: {weighted_sampler: false}"), null);
-  assert.deepEqual(of("volume: {weighted_sampler: false, weighted_loss: true}")?.trained, [0.5, 0.5]);
+  assert.deepEqual(of("head: {weighted_sampler: true}"), { trained: [0.5, 0.5], target: [0.75, 0.25] });
+  assert.equal(of("head: {weighted_sampler: false}"), null);
+  assert.deepEqual(of("head: {weighted_sampler: false, weighted_loss: true}")?.trained, [0.5, 0.5]);
   // Drawn alike, then weighed by 1/3 to 1: a quarter to three quarters.
   assert.deepEqual(
-    of("volume: {weighted_sampler: true, weighted_loss: true}")?.trained.map((p) => p.toFixed(9)),
+    of("head: {weighted_sampler: true, weighted_loss: true}")?.trained.map((p) => p.toFixed(9)),
     ["0.250000000", "0.750000000"],
   );
-  assert.equal(of("volume: {weighted_sampler: true, loss: focal}"), null);
-  assert.equal(of("volume: {weighted_sampler: false, weighted_loss: true, class_weights: effective}"), null);
-  assert.equal(of("method: 2d\nslice: {weighted_sampler: false}\nvolume: {weighted_sampler: true}"), null);
-  assert.equal(of("volume: {weighted_sampler: true}\nfine_tune: {epochs: 2, weighted_sampler: false}"), null);
+  assert.equal(of("head: {weighted_sampler: true, loss: focal}"), null);
+  assert.equal(of("head: {weighted_sampler: false, weighted_loss: true, class_weights: effective}"), null);
+  assert.equal(of("method: 2d\nslice: {weighted_sampler: false}"), null);
+  assert.equal(of("head: {weighted_sampler: true}\nfine_tune: {epochs: 2, weighted_sampler: false}"), null);
   assert.equal(trainedPriors(loadConfig({ text: "" }), [0, 0], 2), null);
 });
 

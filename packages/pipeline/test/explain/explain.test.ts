@@ -59,9 +59,9 @@ const learnt = {
   "transform.window": "[-950, -350]",
   "slice.epochs": "12",
   "slice.select": "loss",
-  "volume.epochs": "30",
-  "volume.select": "loss",
-  "volume.learning_rate": "0.01",
+  "head.epochs": "30",
+  "head.select": "loss",
+  "head.learning_rate": "0.01",
 };
 const few = { count: 2, steps: 3, slices: 4 };
 const explained = (run: string, options: Partial<ExplainOptions> = {}) =>
@@ -152,9 +152,8 @@ test("3D: a layer by name, one class for all, volumes by id and by subject, with
     smallConfig({
       ...task,
       method: "3d",
-      "volume.model": "volume_cnn",
-      "volume.head": "attention",
-      "volume.epochs": "1",
+      "network.model": "volume_cnn",
+      "network.epochs": "1",
     }),
   );
   const [first, second] = openDataset(data).volumes;

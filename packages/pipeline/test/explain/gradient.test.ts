@@ -28,7 +28,7 @@ for (const name of ["vote", "maps_3d", ...headNames] as const) {
           ? null
           : name === "maps_3d"
             ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 })
-            : createHead({ head: name, dropout: 0 }, shape);
+            : createHead({ model: name, dropout: 0 }, shape);
       using _head = head;
       for (const module of [trunk, head]) module?.to({ dtype: "float64" });
       const readOut = head === null ? voteReadOut(trunk) : headReadOut(trunk, head, slices + 2);

@@ -14,7 +14,7 @@ import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
 import { VolumeStore } from "../../src/input/volumes.js";
 import { logOdds } from "../../src/explain/log-odds.js";
-import { config, leakFree, randomDataset } from "../models/support.js";
+import { config, threeD, leakFree, randomDataset } from "../models/support.js";
 
 /** Its embedding is the mean of each half of the slice; its classes are the embedding itself. */
 class Halves extends SliceModel {
@@ -96,7 +96,7 @@ leakFree("every head: a slice that is left out is as if its place held nothing; 
     using head =
       name === "maps_3d"
         ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 })
-        : createHead({ head: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 });
+        : createHead({ model: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 });
     const { model, store, unit } = functionOf(folder, trunk, headReadOut(trunk, head, 7), 5, [16, 16]);
     using _store = store;
     const { leftOut, air } = model.occluded(unit, 2);
@@ -115,7 +115,7 @@ leakFree("every head: a slice that is left out is as if its place held nothing; 
 leakFree("3D: a slice of air in the place of each slice of the input", (folder) => {
   manualSeed(5);
   const dataset = randomDataset(folder, [8], [8, 10]);
-  using store = new VolumeStore(datasetSource(dataset), volumeTransform(config(), dataset, "cpu"));
+  using store = new VolumeStore(datasetSource(dataset), volumeTransform(threeD(), dataset, "cpu"));
   using network = createVolumeModel({ model: "simple" }, 2, [8, 10, 8]);
   const model = new VoxelFunction({ model: network, store, stored: [8, 10] });
   const unit = model.input(dataset.volumes[0]!);

@@ -16,7 +16,7 @@ import { datasetSource } from "../../src/input/source.js";
 import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
 import { VolumeStore } from "../../src/input/volumes.js";
 import { expectAllNear, expectNear, fill, sampled, scatter, type Sampled } from "../models/parity.js";
-import { config, leakFree, randomDataset } from "../models/support.js";
+import { config, threeD, leakFree, randomDataset } from "../models/support.js";
 
 interface MapCase {
   name: string;
@@ -61,7 +61,7 @@ function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadO
 function ofVoxels(folder: string, of: MapCase, name: string): VolumeFunction & Disposable {
   const [, , height = 0, width = 0, depth = 0] = of.shape;
   const dataset = randomDataset(folder, [depth], [height, width]);
-  const store = new VolumeStore(datasetSource(dataset), volumeTransform(config(), dataset, "cpu"));
+  const store = new VolumeStore(datasetSource(dataset), volumeTransform(threeD(), dataset, "cpu"));
   const model = createVolumeModel({ model: name, dropout: 0 }, of.classes, [height, width, depth]);
   prepared(model);
   return owning(new VoxelFunction({ model, store, stored: [height, width] }), [store, model]);
@@ -83,7 +83,7 @@ const makers: Record<string, (folder: string, of: MapCase) => VolumeFunction & D
     const trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, of.classes, [24, 32]);
     const shape = { embedding: trunk.embedding, slices: 23, classes: of.classes };
     // The head is made for more slices than there are: padding must not show.
-    return ofSlices(folder, of, trunk, headReadOut(trunk, createHead({ head: "attention", dropout: 0 }, shape), 23));
+    return ofSlices(folder, of, trunk, headReadOut(trunk, createHead({ model: "attention", dropout: 0 }, shape), 23));
   },
   "3d": (folder, of) => ofVoxels(folder, of, "simple"),
   volume_cnn: (folder, of) => ofVoxels(folder, of, "volume_cnn"),

@@ -17,7 +17,7 @@ import { sliceTransform, volumeTransform } from "../../src/input/of-config.js";
 import { VolumeStore } from "../../src/input/volumes.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { phantom, preparedSet } from "../inspect/support.js";
-import { close, config, leakFree, randomDataset } from "../models/support.js";
+import { close, config, threeD, leakFree, randomDataset } from "../models/support.js";
 
 const gridOf = (store: SliceStore, stored: [number, number]): SliceGrid => ({
   transform: store.transform,
@@ -117,11 +117,11 @@ leakFree("3D input: resized, padded and cut volumes come back to the stored grid
   const [volume] = dataset.volumes as [VolumeRecord];
   using plain = new VolumeStore(
     datasetSource(dataset),
-    volumeTransform(config({ "transform.window": "[-1200, 600]" }), dataset, "cpu"),
+    volumeTransform(threeD({ "transform.window": "[-1200, 600]" }), dataset, "cpu"),
   );
   const whole_SHW = scope(() => plain.unit([volume]).view(12, 14, 10).permute(2, 0, 1).contiguous());
   for (const size of ["[16, 14, 7]", "[9, 20, 11]"]) {
-    const run = config({ "volume.size": size, "volume.fit": "pad", "transform.window": "[-1200, 600]" });
+    const run = threeD({ "network.size": size, "network.fit": "pad", "transform.window": "[-1200, 600]" });
     using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
     const seen_HWD = scope(() => store.unit([volume]).squeeze(0).squeeze(0));
     const back = voxelsToVolume(seen_HWD, volume, store.transform, [12, 14]);
@@ -136,7 +136,7 @@ leakFree("3D input: resized, padded and cut volumes come back to the stored grid
       size,
     );
   }
-  const run = config({ "volume.size": "[24, 28, 20]" });
+  const run = threeD({ "network.size": "[24, 28, 20]" });
   using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
   const back = voxelsToVolume(spot([24, 28, 20], [9, 21, 6]), volume, store.transform, [12, 14]);
   const [z, y, x] = centre(back);

@@ -113,7 +113,7 @@ test("no model of the zoo: its first names, and the names that are known", () =>
 
 test("a head alone, ImageNet's classifier and a trunk without one are not scored, and the error says what they are for", () => {
   const head = saved("head", () =>
-    createHead({ head: "attention", dropout: 0 }, { embedding: 16, slices: 4, classes: 2 }),
+    createHead({ model: "attention", dropout: 0 }, { embedding: 16, slices: 4, classes: 2 }),
   );
   refused(head, {}, /holds an? attention head alone.*slicestack evaluate RUN/);
   const resnet = (name: string, classes: number | null) =>
@@ -135,8 +135,8 @@ test("a head alone, ImageNet's classifier and a trunk without one are not scored
 
 test("a size that the weights do not tell has to be given", () => {
   const cube = saved("cube", () => createVolumeModel({ model: "simple_modular" }, 2, [32, 32, 64]));
-  refused(cube, {}, /a size other than the published 128 x 128 x 64.*--volume\.size/);
-  refused(cube, { overrides: { "volume.size": "[32, 32, 32]" } }, /other shape: fc1\.weight/);
+  refused(cube, {}, /a size other than the published 128 x 128 x 64.*--network\.size/);
+  refused(cube, { overrides: { "network.size": "[32, 32, 32]" } }, /other shape: fc1\.weight/);
   const oblong = saved("oblong", () => createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [24, 40]));
   refused(oblong, {}, /height and width.*--slice\.size/);
   const out = join(folder, "runs/oblong");

@@ -2,7 +2,7 @@
 import { importTests } from "./support.js";
 
 const three = { "task.classes_to_include": "[0, 1, 2]" };
-const size = { "volume.size": "[32, 32, 32]" };
+const size = { "network.size": "[32, 32, 32]" };
 
 importTests([
   { name: "simple", config: "simple", overrides: size, model: /^simple or simplebn \(3/, says: ["3d"] },

@@ -9,11 +9,11 @@ import {
   noGrad,
   ones,
   randn,
-  scope,
   tensor,
   type Tensor,
 } from "@slicestack/torch";
-import type { Head, HeadSettings } from "../../src/models/heads/head.js";
+import type { Options } from "../../src/config/choice.js";
+import type { Head } from "../../src/models/heads/head.js";
 import { NoisyOrHead } from "../../src/models/heads/noisy-or.js";
 import { TopKHead } from "../../src/models/heads/topk.js";
 import { headNames } from "../../src/models/catalogue.js";
@@ -23,9 +23,9 @@ import { close, leakFree, maskOf } from "./support.js";
 const [embedding, slices, classes] = [6, 7, 3];
 const depths = [3, 7, 5];
 
-function make(head: string, settings: HeadSettings = {}, dropout = 0): Head {
+function make(name: string, options: Options = {}, dropout = 0): Head {
   manualSeed(5);
-  return createHead({ head, dropout, ...settings }, { embedding, slices, classes });
+  return createHead({ model: { name, options }, dropout }, { embedding, slices, classes });
 }
 
 /** Logits, slice weights and the gradient of every parameter in a training step. */
@@ -191,18 +191,26 @@ leakFree("noisy_or: scores of ±500 and of ±5000 give finite logits in order, a
   assert.ok(Math.abs((logits[5] ?? NaN) - 64 * 500) < 1);
 });
 
-test("settings that a head does not have, or that do not fit it, are refused with what does", () => {
-  const refused = (head: string, settings: HeadSettings, message: RegExp) =>
-    assert.throws(() => make(head, settings), { name: "ModelError", message });
-  refused("mean", { k: 3 }, /^mean: has no k, received 3\. Leave it out, or choose topk\.$/);
-  refused("topk", { width: 8 }, /^topk: has no width.*attention, conv1d, gru, transformer\.$/);
-  refused("attention", { layers: 1 }, /^attention: has no layers.*conv1d, gru, transformer\.$/);
-  refused("conv1d", { width: 0 }, /width: expected a whole number of at least 1, received 0/);
+test("options that a head does not have, or that do not fit it, are refused with what does", () => {
+  const refused = (head: string, options: Options, message: RegExp) =>
+    assert.throws(() => make(head, options), { name: "ModelError", message });
+  refused(
+    "mean",
+    { k: 3 },
+    /^mean: options\.k: there is no such option; mean has no options \(topk: k\)\. Correct it\.$/,
+  );
+  refused(
+    "topk",
+    { width: 8 },
+    /^topk: options\.width: there is no such option; topk has k \(attention, conv1d, gru, transformer: width\)/,
+  );
+  refused(
+    "attention",
+    { layers: 1 },
+    /^attention: options\.layers: .*attention has width \(conv1d, gru, transformer: layers\)/,
+  );
+  refused("conv1d", { width: 0 }, /width: expected a whole number, at least 1, received 0/);
   refused("topk", { k: 1.5 }, /k: expected a whole number/);
   refused("gru", { width: 9 }, /even width, half for each direction, received 9/);
   refused("transformer", { width: 10 }, /a multiple of its 4 attention heads, received 10\. Choose 12/);
-  scope(() => {
-    using head = make("mean", { k: null, width: null, layers: null });
-    assert.deepEqual([...head.namedParameters().keys()], ["classifier.weight", "classifier.bias"]);
-  });
 });

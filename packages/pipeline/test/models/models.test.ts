@@ -76,7 +76,7 @@ leakFree("resnet34 has torchvision's parameter names, shapes and count, and the 
 for (const head of ["mean", "max", "attention"] as const) {
   leakFree(`${head} head: padded slices have no influence`, () => {
     manualSeed(2);
-    using model = createHead({ head, dropout: 0.3 }, { embedding: 6, slices: 5, classes: 3 });
+    using model = createHead({ model: head, dropout: 0.3 }, { embedding: 6, slices: 5, classes: 3 });
     const embedding_NE = randn([8, 6]);
     const volumes = [
       { offset: 0, count: 3 },
@@ -100,7 +100,7 @@ leakFree("flatten head sees slice order, attention does not", () => {
   const one = [{ offset: 0, count: 4 }];
   const said = (head: "flatten" | "attention", x: Tensor) => {
     manualSeed(4);
-    using model = createHead({ head, dropout: 0 }, { embedding: 6, slices: 4, classes: 2 });
+    using model = createHead({ model: head, dropout: 0 }, { embedding: 6, slices: 4, classes: 2 });
     return predictVolumes(model, x, one, 4).probabilities;
   };
   closeRows(said("attention", embedding_NE), said("attention", reversed_NE));
@@ -131,10 +131,10 @@ const depths = (...counts: number[]) => ({
 });
 
 test("the flatten head is refused where depths differ, with the heads that do fit", () => {
-  const config = loadConfig({ text: "volume: {head: flatten}" });
+  const config = loadConfig({ text: "head: {model: flatten}" });
   assert.throws(() => checkHeadFits(config, depths(4, 7)), {
     name: "ConfigError",
-    message: /4 to 7 slices; take another head, e.g. attention, set volume.slices to 4, or prepare it with --depth 64/,
+    message: /4 to 7 slices; choose another head, e.g. attention, set head.slices to 4, or prepare it with --depth 64/,
   });
   checkHeadFits(config, depths(7, 7));
 });

@@ -1,6 +1,5 @@
 /** How each case of fixtures/models is made here: through the functions that training uses. */
 import type { Tensor } from "@slicestack/torch";
-import type { HeadSettings } from "../../src/models/heads/head.js";
 import { Maps3d } from "../../src/models/networks/maps-3d.js";
 import { createHead, createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { headNames } from "../../src/models/catalogue.js";
@@ -11,9 +10,13 @@ import type { VolumeSize } from "../../src/models/common/input-sizes.js";
 import type { Called, Make, ParityCase } from "./parity.js";
 import { maskOf } from "./support.js";
 
-interface Options extends HeadSettings {
+interface Options {
   channels?: number;
   dropout?: number;
+  /** Options of a head. */
+  k?: number;
+  width?: number;
+  layers?: number;
   depth?: 18 | 50;
   frozen?: boolean;
   trunk?: "resnet18" | "slice_cnn";
@@ -58,7 +61,7 @@ function maps3d(of: ParityCase, { trunk = "resnet18", depths, frozen = true }: O
 function head(name: string): Make {
   return ({ classes, shape }, { dropout = 0, ...settings }: Options) => {
     const [, slices = 0, embedding = 0] = shape;
-    const made = createHead({ head: name, dropout, ...settings }, { embedding, slices, classes });
+    const made = createHead({ model: { name, options: settings }, dropout }, { embedding, slices, classes });
     return {
       model: made,
       forward: (x, mask) => {

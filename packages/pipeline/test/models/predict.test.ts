@@ -13,6 +13,7 @@ import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
+import { ofMethod } from "../config/of-method.js";
 import { config, leakFree, randomDataset, twoClasses, Watcher } from "./support.js";
 
 const compute = { device: "cpu", bfloat16: false };
@@ -63,7 +64,7 @@ for (const size of [null, "[8, 10]"]) {
         return seen;
       };
       const task: Task = { classes: twoClasses, parts: { train: dataset.volumes, val: dataset.volumes, test: [] } };
-      const stage = sliceStage({ config: run, task, store, model, compute, metadata: {} });
+      const stage = sliceStage({ config: ofMethod(run, "2.5d"), task, store, model, compute, metadata: {} });
       const batch = upTo(5).map((index) => ({ index, label: 0, subject: "s" }));
 
       const trained = watched(() => stage.loss(stage.input(batch, 0, 0), { first: 0, count: 5 }));

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fromTypedArray, liveTensors, scope, type Tensor } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
+import { ofMethod } from "../config/of-method.js";
 import { loadConfig } from "../../src/config/load.js";
-import type { RunConfig } from "../../src/config/types.js";
+import type { RunConfig, RunConfigOf } from "../../src/config/types.js";
 import type { Dataset } from "../../src/data/store.js";
 import { SliceModel } from "../../src/models/trunks/slice-model.js";
 import { fakeDataset } from "../data/fake-dataset.js";
@@ -85,6 +86,14 @@ export function digest(tensor: Tensor): string {
 }
 
 /** Defaults, augmentation off, and the keys given. */
+/** Of method 2.5d. */
+export const stacked = (overrides: Record<string, string> = {}): RunConfigOf<"2.5d"> =>
+  ofMethod(config(overrides), "2.5d");
+
+/** Of method 3d. */
+export const threeD = (overrides: Record<string, string> = {}): RunConfigOf<"3d"> =>
+  ofMethod(config({ method: "3d", ...overrides }), "3d");
+
 export function config(overrides: Record<string, string> = {}): RunConfig {
   return loadConfig({ overrides: { "transform.augment": "false", ...overrides } });
 }

@@ -10,6 +10,7 @@ import { choose, type Machine } from "../../src/plan/choose-config.js";
 import type { Fingerprint } from "../../src/plan/fingerprint.js";
 import { plan, planYaml } from "../../src/plan/plan.js";
 import { train } from "../../src/tasks/train.js";
+import { ofMethod } from "../config/of-method.js";
 import { scratch, smallDataset } from "../train/support.js";
 
 const ct: Fingerprint = {
@@ -70,8 +71,8 @@ test("window, size, sampling, head and selection follow the data; small validati
   assert.deepEqual(value({ ...ct, height: 512, width: 384 }, laptop, null, "slice.size"), [160, 120]);
   assert.equal(value(ct, laptop, null, "slice.weighted_sampler"), true);
   assert.equal(value({ ...ct, train: [300, 300] }, laptop, null, "slice.weighted_sampler"), false);
-  assert.equal(value(ct, laptop, null, "volume.head"), "conv1d");
-  assert.equal(value({ ...ct, depth: [3, 20, 43] }, laptop, null, "volume.head"), "attention");
+  assert.equal(value(ct, laptop, null, "head.model"), "conv1d");
+  assert.equal(value({ ...ct, depth: [3, 20, 43] }, laptop, null, "head.model"), "attention");
   assert.equal(value(ct, laptop, null, "slice.select"), "auroc");
   assert.equal(
     value({ ...ct, classes: ["a", "b", "c"], train: [9, 9, 9], val: [3, 3, 3] }, laptop, null, "slice.select"),
@@ -84,7 +85,7 @@ test("window, size, sampling, head and selection follow the data; small validati
 
 test("a cube is cut along three planes into slabs, and the time is that of its slices; others are not", () => {
   const cube: Fingerprint = { ...ct, unit: "arbitrary", height: 64, width: 64, anisotropy: 1 };
-  const keys = ["transform.planes", "transform.neighbours", "volume.head", "volume.slices"];
+  const keys = ["transform.planes", "transform.neighbours", "head.model", "head.slices"];
   const of = (data: Fingerprint, machine = laptop) => keys.map((key) => value(data, machine, null, key));
   assert.deepEqual(of(cube), ["three", 9, "transformer", 96]);
   assert.deepEqual(of({ ...cube, height: 24, width: 24, depth: [24, 24, 24] }), ["three", 9, "transformer", undefined]);
@@ -102,7 +103,7 @@ test("the file holds each choice with its reason, and loads as what it says", ()
     const chosen = choose(data, laptop, 3600);
     const yaml = planYaml(chosen, data, laptop);
     const config = loadConfig({ file: "plan.yaml", text: yaml });
-    assert.equal(config.slice.model, "slice_cnn");
+    assert.equal(ofMethod(config, "2.5d").slice.model.name, "slice_cnn");
     for (const { reason } of chosen.choices)
       assert.ok(yaml.includes(`# ${reason}\n`) || yaml.endsWith(`# ${reason}\n`), reason);
   }
@@ -133,10 +134,10 @@ test("planned on a real small data set, measured on this machine, and trained", 
     planned.fingerprint.train.reduce((sum, count) => sum + count, 0),
     10,
   );
-  assert.ok(planned.config.slice.epochs >= 4);
+  assert.ok(ofMethod(planned.config, "2.5d").slice.epochs >= 4);
   const short = loadConfig({
     text: planned.yaml,
-    overrides: { "slice.epochs": "1", "volume.epochs": "1", "slice.slices_per_volume": "2", threads: "1" },
+    overrides: { "slice.epochs": "1", "head.epochs": "1", "slice.slices_per_volume": "2", threads: "1" },
   });
   assert.equal((await train({ config: short, data, out: join(folder, "run") })).status, "finished");
 });

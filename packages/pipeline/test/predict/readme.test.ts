@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 test("a run that is opened with the public functions decides as evaluate does", async () => {
   const folder = scratch();
   const run = join(folder, "runs/mine");
-  const config = smallConfig({ "slice.epochs": "1", "volume.epochs": "1", precision: "float32" });
+  const config = smallConfig({ "slice.epochs": "1", "head.epochs": "1", precision: "float32" });
   await train({ config, data: await smallDataset(folder), out: run });
   await evaluate({ run, resamples: 50, images: false });
   const readme = readFileSync(join(root, "packages/pipeline/README.md"), "utf8");

@@ -17,7 +17,7 @@ import type { Volume } from "../../src/predict/features.js";
 import { readSplit } from "../../src/data/split/split.js";
 import { RunError, runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/tasks/train.js";
-import { scratch, smallConfig, smallDataset } from "../train/support.js";
+import { oneEpoch, scratch, smallConfig, smallDataset } from "../train/support.js";
 
 const folder = scratch();
 const compute = { device: "cpu", bfloat16: false };
@@ -29,16 +29,16 @@ before(async () => {
 
 const kinds: Record<string, Record<string, string>> = {
   "2d, three planes": { method: "2d", "transform.planes": "three", "transform.neighbours": "3" },
-  "2.5d": { "volume.head": "attention" },
-  "2.5d on sampled slices, fine-tuned": { "volume.slices": "5", "volume.head": "gru", "fine_tune.epochs": "1" },
-  "2.5d on maps": { "volume.head": "maps_3d" },
-  "3d": { method: "3d", "volume.model": "attn", "volume.size": "[32, 32, 32]" },
+  "2.5d": { "head.model": "attention" },
+  "2.5d on sampled slices, fine-tuned": { "head.slices": "5", "head.model": "gru", "fine_tune.epochs": "1" },
+  "2.5d on maps": { "head.model": "maps_3d" },
+  "3d": { method: "3d", "network.model": "attn", "network.size": "[32, 32, 32]" },
 };
 
 for (const [kind, keys] of Object.entries(kinds))
   test(`${kind}: without the data set, from volumes in memory, the probabilities are those of predictions.csv`, async () => {
     const run = join(folder, kind);
-    const config = smallConfig({ "slice.epochs": "1", "volume.epochs": "1", precision: "float32", ...keys });
+    const config = smallConfig({ ...oneEpoch(keys["method"]), precision: "float32", ...keys });
     await train({ config, data, out: run });
     await evaluate({ run, resamples: 50, images: false });
     const { source, volumes } = inMemory(data, run);
@@ -91,7 +91,7 @@ test("a model.json that was edited, or is of a later version, is refused by name
   refused(whole.replace('"attention"', '"mean"'), /edited by hand, or damaged/);
   refused(whole.slice(0, 100), /cannot be read/);
   const { sha256: _, ...spec } = JSON.parse(whole) as Record<string, unknown>;
-  refused(JSON.stringify({ ...spec, version: 2 }), /version: .*Restore it/);
+  refused(JSON.stringify({ ...spec, version: 3 }), /version: .*Restore it/);
   writeFileSync(file, whole);
   assert.deepEqual(readSpec(run)?.method, "2.5d");
 });
@@ -99,7 +99,7 @@ test("a model.json that was edited, or is of a later version, is refused by name
 test("a predictor takes other volumes than those of training, and refuses what a flatten head has no weights for", async () => {
   const run = join(folder, "flatten");
   await train({
-    config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1", "volume.head": "flatten" }),
+    config: smallConfig({ "slice.epochs": "1", "head.epochs": "1", "head.model": "flatten" }),
     data,
     out: run,
   });

@@ -15,7 +15,7 @@ import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, tinyDataset } from "../train/support.js";
 
 const folder = scratch();
-const config = smallConfig({ "volume.epochs": "1", "slice.epochs": "1", "slice.dropout": "0", "volume.dropout": "0" });
+const config = smallConfig({ "head.epochs": "1", "slice.epochs": "1", "slice.dropout": "0", "head.dropout": "0" });
 const quick = { resamples: 20, images: false };
 let [data, run] = ["", ""];
 

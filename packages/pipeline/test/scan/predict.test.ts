@@ -24,7 +24,7 @@ import { evaluate } from "../../src/tasks/evaluate.js";
 import { predict } from "../../src/tasks/predict.js";
 import { trainGroup } from "../../src/tasks/train-group.js";
 import { train } from "../../src/tasks/train.js";
-import { scratch, smallConfig, smallDataset } from "../train/support.js";
+import { oneEpoch, scratch, smallConfig, smallDataset } from "../train/support.js";
 
 const folder = scratch();
 let data = "";
@@ -33,21 +33,22 @@ before(async () => {
   data = await smallDataset(folder, 24);
 });
 
-const brief = { "slice.epochs": "1", "volume.epochs": "1", precision: "float32" };
 const kinds: Record<string, Record<string, string>> = {
   "2d, mean of three planes": { method: "2d", "transform.planes": "three", "transform.neighbours": "3" },
   "2d, count": { method: "2d", "slice.vote": "count" },
-  "2.5d": { "volume.head": "attention" },
-  "2.5d, fine-tuned on sampled slices": { "volume.slices": "5", "volume.head": "gru", "fine_tune.epochs": "1" },
-  "2.5d on maps": { "volume.head": "maps_3d" },
-  "3d": { method: "3d", "volume.model": "attn", "volume.size": "[32, 32, 32]" },
+  "2.5d": { "head.model": "attention" },
+  "2.5d, fine-tuned on sampled slices": { "head.slices": "5", "head.model": "gru", "fine_tune.epochs": "1" },
+  "2.5d on maps": { "head.model": "maps_3d" },
+  "3d": { method: "3d", "network.model": "attn", "network.size": "[32, 32, 32]" },
 };
 const DEFAULT = "2.5d";
 
 async function trained(kind: string): Promise<string> {
   const run = join(folder, "runs", kind);
   if (!existsSync(run)) {
-    await train({ config: smallConfig({ ...brief, ...kinds[kind] }), data, out: run });
+    const keys = kinds[kind]!;
+    const config = smallConfig({ ...oneEpoch(keys["method"]), precision: "float32", ...keys });
+    await train({ config, data, out: run });
     await evaluate({ run, resamples: 50, images: false });
   }
   return run;
@@ -205,7 +206,7 @@ test("a folder of results: a JSON and the maps of each scan, a row each, failure
 
 test("a group predicts with all its members: the mean of their probabilities", async () => {
   const group = join(folder, "group");
-  const config = smallConfig({ ...brief, "slice.model": "slice_cnn" });
+  const config = smallConfig({ ...oneEpoch(), precision: "float32", "slice.model": "slice_cnn" });
   await trainGroup({ config, data, out: group, seeds: 2 });
   const [id] = openDataset(data).volumes.map((volume) => volume.id);
   const of = async (path: string) => {

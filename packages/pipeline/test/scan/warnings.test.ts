@@ -23,7 +23,7 @@ before(async () => {
   // Validation needs 19 volumes for an alarm in twenty.
   data = await smallDataset(folder, 120);
   run = join(folder, "run");
-  await train({ config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1" }), data, out: run });
+  await train({ config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }), data, out: run });
   await evaluate({ run, resamples: 50, images: false });
   decision = readDecision(runPaths(run).decision)!;
 });

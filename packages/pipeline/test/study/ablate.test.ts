@@ -9,6 +9,7 @@ import { writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
 import { readPredictions } from "../../src/evaluate/predictions.js";
 import { readRecord, readRunConfig, runPaths } from "../../src/run/folder.js";
+import { decidingSection } from "../../src/config/stages.js";
 import { ablate } from "../../src/study/ablate.js";
 import { train } from "../../src/tasks/train.js";
 import type { Progress } from "../../src/engine/progress.js";
@@ -20,7 +21,7 @@ let data = "";
 const file = join(folder, "ablation.yaml");
 before(async () => {
   data = await smallDataset(folder);
-  writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "volume.epochs": "2" })));
+  writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "2" })));
   writeFileSync(
     file,
     `
@@ -29,12 +30,12 @@ config: base.yaml
 seeds: 2
 metrics: [quadraticKappa, accuracy]
 main: 2.5D
-settings: {volume.learning_rate: 0.002}
+settings: {head.learning_rate: 0.002, network.learning_rate: 0.003}
 variants:
   2D: {method: 2d}
   2.5D: {}
-  mean: {volume.head: mean}
-  3D: {method: 3d, volume.model: simple, volume.epochs: 1}
+  mean: {head.model: mean}
+  3D: {method: 3d, network.model: simple, network.epochs: 1}
 `,
   );
 });
@@ -64,7 +65,7 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
     "| shortcut |",
     'method: "3d"',
     "seeds 0, 1",
-    "| all | volume.learning_rate: 0.002 |",
+    "| all | head.learning_rate: 0.002, network.learning_rate: 0.003 |",
     "adjusted by Holm over the 5 differences",
     "> Fewer than 10 val subjects of",
   ])
@@ -82,8 +83,8 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
   assert.deepEqual([...readFileSync(first.files!.png).subarray(1, 4)], [0x50, 0x4e, 0x47]);
 
   assert.deepEqual(
-    ["2.5D", "3D"].map((name) => readRunConfig(run(name)).volume.learningRate),
-    [0.002, 0.002],
+    ["2.5D", "3D"].map((name) => decidingSection(readRunConfig(run(name))).learningRate),
+    [0.002, 0.003],
   );
 
   const second = await ablate({ file, data, out, part: "test" });
@@ -105,7 +106,7 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
 });
 
 test("a run that takes its slice stage over is the run that trains it", async () => {
-  const config = smallConfig({ "slice.epochs": "1", "volume.epochs": "2" });
+  const config = smallConfig({ "slice.epochs": "1", "head.epochs": "2" });
   const [own, taken] = [join(folder, "own"), join(folder, "taken")];
   await train({ config, data, out: own });
   await train({ config, data, out: taken, sliceFrom: own });
@@ -115,7 +116,7 @@ test("a run that takes its slice stage over is the run that trains it", async ()
 
   const refused = (overrides: Record<string, string>, more = {}) =>
     train({
-      config: smallConfig({ "slice.epochs": "1", ...overrides }),
+      config: smallConfig(overrides["method"] === "3d" ? overrides : { "slice.epochs": "1", ...overrides }),
       data,
       out: join(folder, "no"),
       sliceFrom: own,
@@ -150,7 +151,7 @@ test("a stop is heard while slices are embedded, too", async () => {
   const stop = new AbortController();
   const onProgress = ({ stage }: Progress) => (stage === "embeddings" ? stop.abort() : undefined);
   const out = join(folder, "embedding");
-  const config = smallConfig({ "slice.epochs": "1", "volume.epochs": "2" });
+  const config = smallConfig({ "slice.epochs": "1", "head.epochs": "2" });
   const { status } = await train({ config, data, out, signal: stop.signal, onProgress });
   assert.equal(status, "stopped");
   assert.ok(existsSync(runPaths(out).best("slice")) && !existsSync(runPaths(out).best("volume")));
@@ -167,7 +168,7 @@ test("folds: each volume scored once, by the model that did not see it", async (
   assert.ok(existsSync(place));
   writeFileSync(
     join(folder, "two.yaml"),
-    "name: two\nconfig: base.yaml\nseeds: [4]\nmain: b\nvariants: {a: {method: 2d}, b: {volume.head: max}}\n",
+    "name: two\nconfig: base.yaml\nseeds: [4]\nmain: b\nvariants: {a: {method: 2d}, b: {head.model: max}}\n",
   );
   const { files, comparison } = await ablate({ file: join(folder, "two.yaml"), data, out: folds, part: "test" });
   const [first] = readPredictions(files!.predictions);
@@ -189,17 +190,17 @@ test("what is wrong in the file is said with its line", async () => {
     });
   };
   const messages: string[] = [];
-  await refusal("name: x\nconfig: base.yaml\nmain: a\nvariants: {a: {}, b: {volume.hed: mean}}\n");
+  await refusal("name: x\nconfig: base.yaml\nmain: a\nvariants: {a: {}, b: {head.modle: mean}}\n");
   await refusal("name: x\nconfig: base.yaml\nmain: c\nvariants: {a: {}, b: {}}\n");
   await refusal("name: x\nconfig: base.yaml\nmain: a\nvariants: {a: {}}\n");
   await refusal("name: x\nconfig: base.yaml\nmetrics: [auc]\nmain: a\nvariants: {a: {}, b: {}}\n");
-  await refusal("name: x\nconfig: base.yaml\nsettings: {volume.epoch: 1}\nmain: a\nvariants: {a: {}, b: {}}\n");
+  await refusal("name: x\nconfig: base.yaml\nsettings: {head.epoch: 1}\nmain: a\nvariants: {a: {}, b: {}}\n");
   const expected = [
-    /bad\.yaml:4:.*volume\.hed.*volume\.head/s,
+    /bad\.yaml:4:.*head\.modle.*head\.model/s,
     /bad\.yaml:3:.*one of a, b/s,
     /at least two, received 1/,
     /bad\.yaml:3:.*metrics/s,
-    /volume\.epoch.*volume\.epochs/s,
+    /head\.epoch.*head\.epochs/s,
   ];
   expected.forEach((pattern, k) => assert.match(messages[k]!, pattern));
 });

@@ -23,8 +23,8 @@ const shares = [0.3, 0.6, 1];
 let data = "";
 before(async () => {
   data = await smallDataset(folder, 40);
-  writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "volume.epochs": "1" })));
-  const variants = "{2D: {method: 2d}, 2.5D: {}, 3D: {method: 3d, volume.model: simple}}";
+  writeFileSync(join(folder, "base.yaml"), configToYaml(smallConfig({ "slice.epochs": "1", "head.epochs": "1" })));
+  const variants = "{2D: {method: 2d}, 2.5D: {}, 3D: {method: 3d, network.model: simple}}";
   writeFileSync(
     file,
     `name: small\nconfig: base.yaml\nseeds: 2\nmetrics: [accuracy, quadraticKappa]\nmain: 2.5D\nvariants: ${variants}\n`,

@@ -14,6 +14,7 @@ import { beginSweep } from "../../src/sweep/begin.js";
 import { runTrial } from "../../src/sweep/run-trial.js";
 import type { Sweep } from "../../src/sweep/sweep.js";
 import { readFailure } from "../../src/sweep/trial-failure.js";
+import { ofMethod } from "../config/of-method.js";
 import { scratch, tinyConfig, tinyDataset } from "../train/support.js";
 
 const folder = scratch();
@@ -21,7 +22,7 @@ let data = "";
 let sweep: Sweep;
 before(async () => {
   data = await tinyDataset(folder);
-  writeFileSync(join(folder, "base.yaml"), configToYaml(tinyConfig({ "slice.epochs": "1", "volume.epochs": "1" })));
+  writeFileSync(join(folder, "base.yaml"), configToYaml(tinyConfig({ "slice.epochs": "1", "head.epochs": "1" })));
   writeFileSync(
     join(folder, "sweep.yaml"),
     `
@@ -29,7 +30,7 @@ name: heads
 config: base.yaml
 objective: accuracy
 space:
-  volume.head: [attention, mean, max]
+  head.model: [attention, mean, max]
 `,
   );
   sweep = await beginSweep(join(folder, "sweep.yaml"), { data, out: join(folder, "sweep") });
@@ -50,7 +51,7 @@ test("a slice stage is trained once: the trial that it belongs to goes on from i
   assert.equal(hashOf(runPaths(donor.run).best("slice")), weights);
   assert.equal(hashOf(runPaths(other.run).best("slice")), weights);
   assert.equal(readRecord(other.run).environment[SLICE_STAGE_OF], donor.run);
-  assert.equal(readRunConfig(other.run).volume.head, "mean");
+  assert.equal(ofMethod(readRunConfig(other.run), "2.5d").head.model.name, "mean");
   const { labels, probabilities } = readPredictions(other.predictions)[0]!;
   const right = probabilities.filter((of, k) => of.indexOf(Math.max(...of)) === labels[k]).length;
   assert.equal(second.result?.objective, right / labels.length);
@@ -76,8 +77,8 @@ test("a trial that is stopped resumes; with more pieces it begins anew, and its 
   assert.equal(readRecord(run).created, created, "it went on");
   const { result } = await runTrial(trial, { pieces: 2, sliceFrom: "000001" });
   assert.notEqual(readRecord(run).created, created, "it began anew");
-  const { slice, volume } = readRunConfig(run);
-  assert.deepEqual([slice.accumulate, slice.batchSize, volume.accumulate], [2, 16, 2]);
+  const { slice, head } = ofMethod(readRunConfig(run), "2.5d");
+  assert.deepEqual([slice.accumulate, slice.batchSize, head.accumulate], [2, 16, 2]);
   assert.equal(result?.status, "finished");
 });
 

@@ -16,8 +16,8 @@ objective: auroc
 seeds: [3, 5]
 space:
   slice.label_smoothing: [0, 0.1]
-  volume.width: {int: [8, 64], log: true, when: {volume.head: [attention, gru]}}
-  volume.head: [attention, mean, gru]
+  head.model.gru.width: {int: [8, 64], log: true, when: {head.model: [gru]}}
+  head.model: [attention, mean, gru]
   slice.weighted_sampler: [false, true]
   slice.learning_rate: {float: [0.0001, 0.01], log: true}
   task: {choice: {all: {}, two: {task.classes_to_include: [0, 1], task.class_names: null}}}
@@ -37,11 +37,11 @@ function fileOf(t: TestContext, text: string): string {
 test("a sweep's file: dimensions stand after those that their conditions name; false and 0 are values", (t) => {
   const sweep = loadSweepFile(fileOf(t, WHOLE));
   const names = sweep.space.map(({ name }) => name);
-  assert.ok(names.indexOf("volume.width") > names.indexOf("volume.head"));
+  assert.ok(names.indexOf("head.model.gru.width") > names.indexOf("head.model"));
   assert.equal(names.length, 6);
-  const width = sweep.space.find(({ name }) => name === "volume.width")!;
-  assert.equal(takesPart(width, { "volume.head": "gru" }), true);
-  assert.equal(takesPart(width, { "volume.head": "mean" }), false);
+  const width = sweep.space.find(({ name }) => name === "head.model.gru.width")!;
+  assert.equal(takesPart(width, { "head.model": "gru" }), true);
+  assert.equal(takesPart(width, { "head.model": "mean" }), false);
   assert.equal(takesPart(width, {}), false);
   assert.deepEqual(sweep.asha, { stage: "first", minEpochs: 1, reduction: 3 });
   const values = { "slice.label_smoothing": 0, "slice.weighted_sampler": false, task: "two" };
@@ -74,8 +74,14 @@ test("what is wrong with a sweep's file is told with its key and line", (t) => {
     ["objective: auroc", "objective: best", "objective", 4, /expected accuracy, balancedAccuracy/],
     ["float: [0.0001, 0.01]", "float: [0.01, 0.01]", "space.slice.learning_rate", 11, /low below high/],
     ["float: [0.0001, 0.01]", "float: [0, 0.01]", "space.slice.learning_rate", 11, /low above 0/],
-    ["[attention, mean, gru]", "{choice: [mean], when: {volume.width: 8}}", "space.volume.width.when", 8, /itself/],
-    ["when: {volume.head: [attention, gru]}", "when: {head: gru}", "space.volume.width.when", 8, /head is not a key/],
+    [
+      "[attention, mean, gru]",
+      "{choice: [mean], when: {head.model.gru.width: 8}}",
+      "space.head.model.gru.width.when",
+      8,
+      /itself/,
+    ],
+    ["when: {head.model: [gru]}", "when: {head: gru}", "space.head.model.gru.width.when", 8, /head is not a key/],
     ["[false, true]", "[true, true]", "space.slice.weighted_sampler", 10, /true appears twice/],
     ["budget: {points: 20}", "budget: {}", "budget", 14, /expected budget.points with search tpe/],
     ["search: tpe", "search: grid", "space.slice.learning_rate", 11, /expected points, the number of values/],

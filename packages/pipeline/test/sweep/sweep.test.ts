@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
+import { ofMethod } from "../config/of-method.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { writeSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";
@@ -57,7 +58,7 @@ space: {slice.label_smoothing: [0, 0.1], slice.weighted_sampler: [false, true]}
   );
   assert.deepEqual(sweep.propose(waiting(sweep), 10), []);
   assert.equal(sweep.trials.length, 10);
-  const config = sweep.configOf(sweep.trials[3]!);
+  const config = ofMethod(sweep.configOf(sweep.trials[3]!), "2d");
   assert.equal(config.seed, 1);
   assert.equal(config.slice.weightedSampler, false);
   assert.equal(config.slice.labelSmoothing, 0);

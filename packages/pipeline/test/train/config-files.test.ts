@@ -16,8 +16,10 @@ const published = readdirSync(join(configs, "published"))
   .filter((name) => name.endsWith(".yaml"))
   .filter((name, k, all) => all.findIndex((other) => networkOf(other) === networkOf(name)) === k);
 function networkOf(name: string): string {
-  const { method, slice, volume } = loadConfig({ file: join(configs, "published", name) });
-  return [method, slice.model, slice.dropout, volume.model, volume.head].join();
+  const config = loadConfig({ file: join(configs, "published", name) });
+  if (config.method === "3d") return config.network.model.name;
+  const { model, dropout } = config.slice;
+  return [model.name, dropout, ...(config.method === "2.5d" ? [config.head.model.name] : [])].join();
 }
 const folder = scratch();
 let data = "";

@@ -32,7 +32,7 @@ const outputsOf = (run: string, stage: "slice" | "volume", name: string) =>
 
 test("ordinal losses in both stages: one output fewer than classes, and evaluation gets a probability of each class", async () => {
   const out = join(folder, "ordinal");
-  const overrides = { "slice.loss": "ordinal", "volume.loss": "ordinal", "slice.epochs": "1" };
+  const overrides = { "slice.loss": "ordinal", "head.loss": "ordinal", "slice.epochs": "1" };
   await train({ config: smallConfig(overrides), data, out, keepStates: true });
   await evaluate({ run: out });
   const predictions = readPredictions(runPaths(out).predictions).filter(({ model }) => /2d_vote|2\.5d/.test(model));
@@ -58,9 +58,9 @@ const everything = {
   "slice.soft_labels": "true",
   "slice.soft_label_warmup": "1",
   "slice.subject_sampler": "true",
-  "volume.subject_sampler": "true",
-  "volume.loss": "focal",
-  "volume.weighted_loss": "true",
+  "head.subject_sampler": "true",
+  "head.loss": "focal",
+  "head.weighted_loss": "true",
 };
 
 test("with every option on, the same seed gives the same bytes, also through stops before, in and after an epoch's E step", async () => {
@@ -100,9 +100,9 @@ function stepsOf(run: string): number {
 }
 
 test("a list of alphas that does not fit the task stops a run before its first step", async () => {
-  const config = smallConfig({ "slice.loss": "focal", "slice.focal_alpha": "[1, 2]" });
+  const config = smallConfig({ "slice.loss": "{focal: {alpha: [1, 2]}}" });
   await assert.rejects(train({ config, data, out: join(folder, "alpha") }), {
     name: "ConfigError",
-    message: /slice\.focal_alpha: expected 5 values.*received 2/,
+    message: /slice\.loss\.focal\.alpha: expected 5 values.*received 2/,
   });
 });

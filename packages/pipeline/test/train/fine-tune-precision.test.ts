@@ -13,7 +13,7 @@ import { SliceStore } from "../../src/input/slices.js";
 import { fineTuneStage } from "../../src/train/fine-tune-stage.js";
 import { refuseMissingGradients } from "../../src/train/missing-gradients.js";
 import { backwardBatch } from "../../src/train/step.js";
-import { config, leakFree, randomDataset, twoClasses } from "../models/support.js";
+import { leakFree, randomDataset, stacked, twoClasses } from "../models/support.js";
 
 const copies = (model: Module) => new Map([...model.namedParameters()].map(([name, x]) => [name, x.detach().clone()]));
 const gradientsOf = (model: Module) =>
@@ -24,9 +24,9 @@ for (const name of ["slice_cnn", "resnet18"] as const)
   leakFree(
     `fine_tune of ${name} at 128 x 128 under bfloat16: every weight of trunk and head has the gradient of float32, and moves`,
     (folder) => {
-      const run = config({
-        "volume.head": "attention",
-        "volume.dropout": "0",
+      const run = stacked({
+        "head.model": "attention",
+        "head.dropout": "0",
         "fine_tune.epochs": "1",
         "fine_tune.chunk": "2",
       });
@@ -41,7 +41,7 @@ for (const name of ["slice_cnn", "resnet18"] as const)
         const compute = { device: "cpu", bfloat16 };
         using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         const trunk = createSliceModel({ model: name, dropout: 0 }, 2, [128, 128]);
-        using model = new Joint({ trunk, head: createHeadFor(run.volume, trunk, { slices: 3, classes: 2 }) });
+        using model = new Joint({ trunk, head: createHeadFor(run.head, trunk, { slices: 3, classes: 2 }) });
         const stage = fineTuneStage({ config: run, task, store, model, slices: 3, compute, metadata: {} });
         const before = copies(model);
         model.train();

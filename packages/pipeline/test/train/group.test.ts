@@ -220,7 +220,7 @@ test("a group whose data set was moved goes on with the new place, in every memb
 test("seeds on the data set's one split share it, and stages may be trained one at a time", async () => {
   const dataset = openDataset(data);
   rmSync(join(data, "split.json"));
-  const staged = smallConfig({ "slice.epochs": "1", "volume.epochs": "1" });
+  const staged = smallConfig({ "slice.epochs": "1", "head.epochs": "1" });
   const out = join(folder, "seeds");
   const slices = await trainGroup({ config: staged, data, out, seeds: 2, stage: "slice" });
   assert.deepEqual(

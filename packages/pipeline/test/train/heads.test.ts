@@ -18,16 +18,16 @@ before(async () => {
 
 // The embeddings come from the cache after the first: the same slice stage each time.
 for (const head of ["topk", "noisy_or", "conv1d", "gru", "transformer"] as const) {
-  test(`volume.head: ${head} trains: the loss falls, and the checkpoint is the head's`, async () => {
+  test(`head.model: ${head} trains: the loss falls, and the checkpoint is the head's`, async () => {
     const out = join(folder, head);
     const config = smallConfig({
       "slice.epochs": "1",
-      "volume.head": head,
-      "volume.epochs": "12",
-      "volume.dropout": "0",
-      "volume.learning_rate": "0.01",
-      "volume.schedule": "constant",
-      "volume.weighted_sampler": "false",
+      "head.model": head,
+      "head.epochs": "12",
+      "head.dropout": "0",
+      "head.learning_rate": "0.01",
+      "head.schedule": "constant",
+      "head.weighted_sampler": "false",
     });
     const result = await train({ config, data, out });
     assert.equal(result.status, "finished");
@@ -39,7 +39,7 @@ for (const head of ["topk", "noisy_or", "conv1d", "gru", "transformer"] as const
     assert.ok((losses.at(-1) ?? NaN) < (losses[0] ?? NaN), String(losses));
     const classes = readRecord(out).classes.length;
     scope(() => {
-      using made = createHead({ head, dropout: 0 }, { embedding: 128, slices: 8, classes });
+      using made = createHead({ model: head, dropout: 0 }, { embedding: 128, slices: 8, classes });
       const { tensors } = readSafetensors(runPaths(out).best("volume"));
       assert.deepEqual([...tensors.keys()].sort(), [...made.stateDict().keys()].sort());
     });

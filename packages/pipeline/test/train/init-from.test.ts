@@ -18,7 +18,7 @@ const first = join(folder, "first");
 let data = "";
 before(async () => {
   data = await smallDataset(folder);
-  await train({ config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1" }), data, out: first });
+  await train({ config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }), data, out: first });
 });
 
 const best = (run: string, stage: StageName) =>
@@ -36,9 +36,9 @@ const two = { "task.classes_to_include": "[0, 1]", init_from: first };
 // No slice epoch, and head steps too small to be seen: what the run holds is what it started from.
 const still = {
   "slice.epochs": "0",
-  "volume.epochs": "1",
-  "volume.learning_rate": "1e-30",
-  "volume.weight_decay": "0",
+  "head.epochs": "1",
+  "head.learning_rate": "1e-30",
+  "head.weight_decay": "0",
 };
 
 test("a run of five classes starts one of two: all weights but the last layers, which run.json names", async () => {
@@ -69,7 +69,7 @@ test("the same classes: the last layers too", async () => {
 
 test("a head that the other run does not have starts from random weights", async () => {
   const out = join(folder, "other head");
-  await train({ config: smallConfig({ ...two, ...still, "volume.head": "mean" }), data, out });
+  await train({ config: smallConfig({ ...two, ...still, "head.model": "mean" }), data, out });
   assert.match(
     readRecord(out).environment["init_from (volume)"] ?? "",
     /does not have this head, which starts from random weights/,
@@ -92,7 +92,7 @@ test("what cannot be a start is refused before a run begins: no run, another mod
   await refused({ init_from: join(folder, "nowhere") }, /nowhere/);
   await refused({ "slice.model": "resnet18" }, /is a run of slice_cnn \(2\.5d\), this one is of resnet18 \(2\.5d\)/);
   await refused(
-    { method: "3d", "volume.model": "volume_cnn" },
+    { method: "3d", "network.model": "volume_cnn" },
     /is a run of slice_cnn \(2\.5d\), this one is of volume_cnn \(3d\)/,
   );
   const half = join(folder, "half");

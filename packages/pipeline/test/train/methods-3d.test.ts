@@ -2,6 +2,12 @@
 import { methodTest } from "./methods.js";
 
 // Without a momentum the state of 7 million weights is a third as large.
-const keys = { method: "3d", overfit: "true", "volume.epochs": "1", "volume.optimizer": "sgd", "volume.momentum": "0" };
-methodTest("3d simple", { ...keys, "volume.model": "simple", "volume.size": "[8, 8, 8]" });
-methodTest("3d simplebn", { ...keys, "volume.model": "simplebn", "volume.size": "[8, 8, 8]", "volume.fit": "pad" });
+const keys = {
+  method: "3d",
+  overfit: "true",
+  "network.epochs": "1",
+  "network.optimizer": "sgd",
+  "network.momentum": "0",
+};
+methodTest("3d simple", { ...keys, "network.model": "simple", "network.size": "[8, 8, 8]" });
+methodTest("3d simplebn", { ...keys, "network.model": "simplebn", "network.size": "[8, 8, 8]", "network.fit": "pad" });

@@ -3,4 +3,4 @@ import { methodTest } from "./methods.js";
 
 methodTest("2d", { method: "2d" });
 for (const head of ["flatten", "mean", "max", "attention", "topk"])
-  methodTest(`2.5d ${head}`, { "volume.head": head, "slice.epochs": "1" });
+  methodTest(`2.5d ${head}`, { "head.model": head, "slice.epochs": "1" });

@@ -13,8 +13,8 @@ methodTest("5 neighbours, 2 windows, three planes", {
 });
 methodTest("4 slices of a volume, views, another size", {
   ...short,
-  "volume.slices": "4",
-  "volume.views": "2",
+  "head.slices": "4",
+  "head.views": "2",
   "slice.size": "[24, 16]",
 });
 methodTest("bfloat16", { precision: "bfloat16" }, "slice");

@@ -3,7 +3,7 @@ import { methodTest } from "./methods.js";
 
 for (const head of ["noisy_or", "conv1d", "gru", "transformer", "maps_3d"])
   methodTest(`2.5d ${head}`, {
-    "volume.head": head,
+    "head.model": head,
     "slice.epochs": "1",
-    "volume.width": ["noisy_or", "maps_3d"].includes(head) ? "null" : "8",
+    "head.width": ["noisy_or", "maps_3d"].includes(head) ? "null" : "8",
   });

@@ -14,7 +14,7 @@ methodTest("fine_tune in chunks, some slices", {
   "fine_tune.chunk": "3",
   "fine_tune.slices": "4",
   "fine_tune.ema": "0.5",
-  "volume.head": "gru",
+  "head.model": "gru",
 });
 methodTest("slice.epochs 0", { "slice.epochs": "0" });
 
@@ -50,8 +50,8 @@ test("init_from of another method, and fine_tune on maps_3d, are refused with wh
   const data = await tinyData();
   const config = tinyConfig({
     method: "3d",
-    "volume.model": "simple",
-    "volume.size": "[8, 8, 8]",
+    "network.model": "simple",
+    "network.size": "[8, 8, 8]",
     init_from: runFolder("init_from, with other classes, 2d"),
   });
   await assert.rejects(train({ config, data, out: runFolder("refused") }), {
@@ -59,7 +59,7 @@ test("init_from of another method, and fine_tune on maps_3d, are refused with wh
     message: /is a run of slice_cnn \(2d\), this one is of simple \(3d\).*init_from/,
   });
   assert.throws(
-    () => loadConfig({ overrides: { "volume.head": "maps_3d", "fine_tune.epochs": "1" } }),
-    /fine_tune\.epochs: expected 0 with volume\.head maps_3d/,
+    () => loadConfig({ overrides: { "head.model": "maps_3d", "fine_tune.epochs": "1" } }),
+    /fine_tune\.epochs: expected 0 with head\.model maps_3d/,
   );
 });

@@ -21,7 +21,7 @@ import { sliceStage } from "../../src/train/slice-stage.js";
 import type { Stage } from "../../src/train/stage.js";
 import { backwardBatch, piecesOf } from "../../src/train/step.js";
 import { volumeStage } from "../../src/train/volume-stage.js";
-import { config, leakFree, randomDataset } from "../models/support.js";
+import { leakFree, randomDataset, stacked } from "../models/support.js";
 
 const compute = { device: "cpu", bfloat16: false };
 
@@ -107,7 +107,7 @@ const losses: Record<string, string>[] = [
   { loss: "cross_entropy" },
   { loss: "cross_entropy", weighted_loss: "true", label_smoothing: "0.1" },
   { loss: "focal", weighted_loss: "true", class_weights: "effective" },
-  { loss: "focal", focal_alpha: "[0.2, 0.5, 1]" },
+  { loss: "{focal: {alpha: [0.2, 0.5, 1]}}" },
   { loss: "ordinal" },
   { loss: "ordinal", weighted_loss: "true", label_smoothing: "0.1" },
 ];
@@ -121,7 +121,7 @@ for (const keys of losses) {
     (folder) => {
       for (const mixed of mixing) {
         manualSeed(3);
-        const run = config(keysOf("slice", { ...keys, ...mixed }));
+        const run = stacked(keysOf("slice", { ...keys, ...mixed }));
         const dataset = randomDataset(folder, [3, 4, 2], [8, 8]);
         using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         using model = new Plain(64, outputsOf(run.slice.loss).outputs(3));
@@ -134,13 +134,13 @@ for (const keys of losses) {
 
   leakFree(`volume stage, ${JSON.stringify(keys)}: a batch of 5 volumes of different depth in pieces`, () => {
     manualSeed(4);
-    const run = config({ ...keysOf("volume", keys), "volume.head": "attention", "volume.dropout": "0" });
+    const run = stacked({ ...keysOf("head", keys), "head.model": "attention", "head.dropout": "0" });
     const depths = [3, 1, 4, 2, 4];
     let offset = 0;
     const stacks = depths.map((count) => ({ offset: (offset += count) - count, count }));
     const features = { features_N: randn([offset, 6]), volumes: stacks, cached: false };
     const volumes = depths.map((count, k) => ({ subject: String(count), label: k % 3 }));
-    using head = createHead({ ...run.volume, head: "attention", dropout: 0 }, { embedding: 6, slices: 4, classes: 3 });
+    using head = createHead({ ...run.head, dropout: 0 }, { embedding: 6, slices: 4, classes: 3 });
     const stage = volumeStage({
       config: run,
       train: { volumes, views: [features] },
@@ -161,17 +161,17 @@ for (const head of ["attention", "gru"]) {
     (folder) => {
       for (const chunk of [1, 3, 100]) {
         manualSeed(5);
-        const run = config({
-          "volume.head": head,
-          "volume.dropout": "0",
+        const run = stacked({
+          "head.model": head,
+          "head.dropout": "0",
           "fine_tune.epochs": "1",
           "fine_tune.chunk": String(chunk),
-          "volume.weighted_loss": "true",
+          "head.weighted_loss": "true",
         });
         const dataset = randomDataset(folder, [4, 2, 3, 1], [16, 16]);
         using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         const trunk = createSliceModel({ model: "slice_cnn", dropout: 0.5 }, 3, [16, 16]);
-        using model = new Joint({ trunk, head: createHeadFor(run.volume, trunk, { slices: 4, classes: 3 }) });
+        using model = new Joint({ trunk, head: createHeadFor(run.head, trunk, { slices: 4, classes: 3 }) });
         const stage = fineTuneStage({
           config: run,
           task: taskOf(dataset),

@@ -9,11 +9,15 @@ import { SliceStore } from "../../src/input/slices.js";
 import { loadConfig } from "../../src/config/load.js";
 import { sliceStage, trainingVolumes } from "../../src/train/slice-stage.js";
 import { leakFree, randomDataset } from "../models/support.js";
+import { ofMethod } from "../config/of-method.js";
 import { runStageHere } from "./toy.js";
 
 const compute = { device: "cpu", bfloat16: false };
 const flat = (text: string, overrides: Record<string, string> = {}) =>
-  loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, weighted: false, batch_size: 16, ${text}}`, overrides });
+  ofMethod(
+    loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, weighted: false, batch_size: 16, ${text}}`, overrides }),
+    "2d",
+  );
 
 /** 24 volumes of 3 classes, each class in one row. */
 function example(folder: string): { dataset: ReturnType<typeof randomDataset>; task: Task } {

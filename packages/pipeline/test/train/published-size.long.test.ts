@@ -40,7 +40,7 @@ test("simple at 128 x 128 x 64: one step, a kill, and the next step from the sta
 name: published
 method: 3d
 split: {fractions: [0.34, 0.33, 0.33]}
-volume: {model: simple, epochs: 1, batch_size: 1}
+network: {model: simple, epochs: 1, batch_size: 1}
 `,
   });
   const out = join(folder, "run");

@@ -19,6 +19,7 @@ import type { Stage } from "../../src/train/stage.js";
 import { backwardBatch } from "../../src/train/step.js";
 import { volumeStage } from "../../src/train/volume-stage.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
+import { ofMethod } from "../config/of-method.js";
 import { config, randomDataset, twoClasses } from "../models/support.js";
 
 export const stepNames = [
@@ -80,25 +81,36 @@ function sliceSteps(folder: string, model: "resnet18" | "slice_cnn", isSynchroni
   using store = made.store;
   using network = createSliceModel({ model, dropout: 0 }, 2, [size, size]);
   if (isSynchronised && worldSize() > 1) convertSyncBatchNorm(network);
-  return stepsOf(sliceStage({ ...made, config: made.run, store, model: network, compute, metadata: {} }), pieces);
+  return stepsOf(
+    sliceStage({ ...made, config: ofMethod(made.run, "2.5d"), store, model: network, compute, metadata: {} }),
+    pieces,
+  );
 }
 
 function fineTuneSteps(folder: string): Steps {
-  const overrides = { "slice.model": "slice_cnn", "volume.head": "mean", "fine_tune.batch_size": "1" };
+  const overrides = { "slice.model": "slice_cnn", "head.model": "mean", "fine_tune.batch_size": "1" };
   const made = setting(folder, [3, 2], [16, 16], overrides);
   using store = made.store;
   const trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [16, 16]);
-  const head = createHead({ head: "mean", dropout: 0 }, { embedding: trunk.embedding, slices: 3, classes: 2 });
+  const head = createHead({ model: "mean", dropout: 0 }, { embedding: trunk.embedding, slices: 3, classes: 2 });
   using model = new Joint({ trunk, head });
-  const stage = fineTuneStage({ ...made, config: made.run, store, model, slices: 3, compute, metadata: {} });
+  const stage = fineTuneStage({
+    ...made,
+    config: ofMethod(made.run, "2.5d"),
+    store,
+    model,
+    slices: 3,
+    compute,
+    metadata: {},
+  });
   return stepsOf({ ...stage, batches: () => made.task.parts.train.map((one) => [one]) }, 1);
 }
 
 /** A batch of one volume. */
 function headSteps(folder: string): Steps {
-  const made = setting(folder, [3, 2], [16, 16], { "volume.head": "gru", "volume.batch_size": "1" });
+  const made = setting(folder, [3, 2], [16, 16], { "head.model": "gru", "head.batch_size": "1" });
   using _store = made.store;
-  using model = createHead({ head: "gru", dropout: 0 }, { embedding: 4, slices: 3, classes: 2 });
+  using model = createHead({ model: "gru", dropout: 0 }, { embedding: 4, slices: 3, classes: 2 });
   const volumes = ["s0", "s1"].map((subject, label) => ({ subject, label }));
   const stacks = [
     { offset: 0, count: 3 },
@@ -108,7 +120,7 @@ function headSteps(folder: string): Steps {
   const train = { volumes, views: [features] };
   const val = { volumes, features };
   const stage = volumeStage({
-    config: made.run,
+    config: ofMethod(made.run, "2.5d"),
     train,
     val,
     head: model,
@@ -123,13 +135,14 @@ function headSteps(folder: string): Steps {
 
 /** The same, of a model whose batch norm waits for all processes. */
 function voxelSteps(folder: string): Steps {
-  const overrides = { method: "3d", "volume.model": "volume_cnn", "volume.batch_size": "1" };
+  const overrides = { method: "3d", "network.model": "volume_cnn", "network.batch_size": "1" };
   const made = setting(folder, [8, 8], [16, 16], overrides);
+  const run = ofMethod(made.run, "3d");
   using _store = made.store;
-  using store = new VolumeStore(datasetSource(made.dataset), volumeTransform(made.run, made.dataset, "cpu"));
+  using store = new VolumeStore(datasetSource(made.dataset), volumeTransform(run, made.dataset, "cpu"));
   using model = createVolumeModel({ model: "volume_cnn", dropout: 0 }, 2, [16, 16, 8]);
   if (worldSize() > 1) convertSyncBatchNorm(model);
-  const stage = voxelStage({ ...made, config: made.run, store, model, compute, metadata: {} });
+  const stage = voxelStage({ ...made, config: run, store, model, compute, metadata: {} });
   return stepsOf({ ...stage, batches: () => [made.task.parts.train.slice(0, 1)] }, 1);
 }
 

@@ -28,7 +28,7 @@ type Refusal = [
   error: new (...args: never[]) => Error,
   message: RegExp,
 ];
-const volumes = { method: "3d", "volume.model": "simple" };
+const volumes = { method: "3d", "network.model": "simple" };
 const refusals: Refusal[] = [
   [
     "a GPU that is not there",
@@ -38,13 +38,13 @@ const refusals: Refusal[] = [
   ],
   [
     "a size that the 3D model cannot pool",
-    { ...volumes, "volume.size": "[8, 8, 4]" },
+    { ...volumes, "network.size": "[8, 8, 4]" },
     ModelError,
     /halves its input 3 times/,
   ],
   [
     "a head that does not go with the planes",
-    { "volume.head": "maps_3d", "transform.planes": "three" },
+    { "head.model": "maps_3d", "transform.planes": "three" },
     ConfigError,
     /maps_3d stacks the maps/,
   ],
@@ -73,7 +73,7 @@ test("a later stage alone has nothing to begin with: refused before the folder i
 });
 
 test("overwrite replaces a run, and a group, with all that they hold; a refusal leaves them as they are", async () => {
-  const config = tinyConfig({ "slice.epochs": "1", "volume.epochs": "1" });
+  const config = tinyConfig({ "slice.epochs": "1", "head.epochs": "1" });
   const out = at("replaced");
   await train({ config, data, out });
   writeFileSync(join(out, "report.html"), "of the old run");

@@ -11,7 +11,7 @@ import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weight
 const folder = scratch();
 const at = (name: string) => join(folder, name);
 const stages = ["slice", "volume", "fine_tune"] as const;
-const config = tinyConfig({ threads: "2", "fine_tune.epochs": "1", "volume.views": "1", "slice.mixup": "0.3" });
+const config = tinyConfig({ threads: "2", "fine_tune.epochs": "1", "head.views": "1", "slice.mixup": "0.3" });
 let data = "";
 before(async () => {
   data = await tinyDataset(folder);

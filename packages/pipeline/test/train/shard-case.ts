@@ -36,7 +36,7 @@ interface Subject {
 
 function subjectOf({ name, dtype }: StepCase): Subject {
   if (name === "attention head") {
-    const head = createHead({ head: "attention", dropout: 0 }, { embedding, slices, classes }).to({ dtype });
+    const head = createHead({ model: "attention", dropout: 0 }, { embedding, slices, classes }).to({ dtype });
     const mask = (n: number) =>
       tensor(
         Array.from({ length: n * slices }, (_, k) => Number(k % slices < 3)),

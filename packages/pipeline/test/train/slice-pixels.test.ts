@@ -13,6 +13,7 @@ import { sliceTransform } from "../../src/input/of-config.js";
 import { SliceStore } from "../../src/input/slices.js";
 import { datasetSource } from "../../src/input/source.js";
 import { sliceStage } from "../../src/train/slice-stage.js";
+import { ofMethod } from "../config/of-method.js";
 import { leakFree, twoClasses } from "../models/support.js";
 import { fakeDataset } from "../data/fake-dataset.js";
 
@@ -81,7 +82,7 @@ function changeByTurn(folder: string, { spacing = [1, 1, 1], size, planes = "axi
     });
     using store = new SliceStore(datasetSource(dataset), sliceTransform(config, dataset, "cpu"));
     using model = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, size);
-    const stage = sliceStage({ config, task, store, model, compute, metadata: {} });
+    const stage = sliceStage({ config: ofMethod(config, "2.5d"), task, store, model, compute, metadata: {} });
     const stack = augmentedStack(store, [index], config.transform.augment, new Random(1));
     const { unit_BCHW } = stage.input([{ index, label: 0, subject: "s0" }], 0, 0) as { unit_BCHW: Tensor };
     assert.ok(stack.sub(unit_BCHW).abs().max().item() < 1e-6, "a stack sees the same turn");

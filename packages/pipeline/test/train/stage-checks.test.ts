@@ -15,7 +15,7 @@ import { sliceStage } from "../../src/train/slice-stage.js";
 import { checkStages } from "../../src/train/stage-checks.js";
 import { backwardBatch, piecesOf } from "../../src/train/step.js";
 import { train } from "../../src/tasks/train.js";
-import { config, leakFree, randomDataset, twoClasses } from "../models/support.js";
+import { leakFree, randomDataset, stacked, twoClasses } from "../models/support.js";
 import { scratch, tinyConfig, tinyDataset } from "./support.js";
 
 const folder = scratch();
@@ -53,11 +53,11 @@ test("sizes that no machine holds: refused by their key, not in the engine's wor
   for (const [key, problem, overrides] of [
     ["slice.size", /slice_cnn on slices of 100000 x 100000 cannot be built/, { "slice.size": "[100000, 100000]" }],
     ["slice.size", /cannot be built/, { "slice.size": "[8, 9007199254740991]" }],
-    ["volume.head", /volume\.head: gru cannot be built/, { "volume.head": "gru", "volume.width": "1000000000" }],
+    ["head.model", /head\.model: gru cannot be built/, { "head.model": "{gru: {width: 1000000000}}" }],
     [
-      "volume.size",
+      "network.size",
       /simple on volumes of 100000 x 100000 x 8 cannot be built/,
-      { method: "3d", "volume.model": "simple", "volume.size": "[100000, 100000, 8]" },
+      { method: "3d", "network.model": "simple", "network.size": "[100000, 100000, 8]" },
     ],
   ] as [string, RegExp, Record<string, string>][]) {
     const error = await refusal(join(folder, "large"), overrides);
@@ -69,7 +69,7 @@ test("sizes that no machine holds: refused by their key, not in the engine's wor
 
 leakFree("as many pieces as slices: the last ones are merged, so that batch norm has two values a channel", (own) => {
   manualSeed(2);
-  const run = config({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
+  const run = stacked({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
   const dataset = randomDataset(own, [4, 3], [32, 32]);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k }));
   const task: Task = {
@@ -116,13 +116,13 @@ test("select auroc with val volumes of one class is refused by its key; with two
   const oneClass = taskWith(volumes.filter(({ label }) => label === 1));
   for (const select of ["auroc", "quadratic_kappa"])
     assert.throws(
-      () => checkStages(tinyConfig({ "slice.select": "loss", "volume.select": select }), dataset, oneClass, 1),
+      () => checkStages(tinyConfig({ "slice.select": "loss", "head.select": select }), dataset, oneClass, 1),
       {
         name: "ConfigError",
-        key: "volume.select",
+        key: "head.select",
         message: /expects val volumes of at least two classes, all \d+ val volumes are of ill\. Split again/,
       },
     );
-  checkStages(tinyConfig({ "slice.select": "auroc", "volume.select": "auroc" }), dataset, taskWith(volumes), 1);
-  checkStages(tinyConfig({ "slice.select": "loss", "volume.select": "loss" }), dataset, oneClass, 1);
+  checkStages(tinyConfig({ "slice.select": "auroc", "head.select": "auroc" }), dataset, taskWith(volumes), 1);
+  checkStages(tinyConfig({ "slice.select": "loss", "head.select": "loss" }), dataset, oneClass, 1);
 });

@@ -52,12 +52,26 @@ export async function smallDataset(folder: string, subjects = 20): Promise<strin
   return destination;
 }
 
+/** One epoch in each stage of a method; default 2.5d. */
+export function oneEpoch(method = "2.5d"): Record<string, string> {
+  if (method === "3d") return { "network.epochs": "1" };
+  return { "slice.epochs": "1", ...(method === "2d" ? {} : { "head.epochs": "1" }) };
+}
+
+/** The sections of the method that the overrides ask for; `volume` are the keys of its head or its network. */
+function sectionsOf({ method }: Record<string, string>, { slice, volume }: { slice: string; volume: string }): string {
+  if (method === "3d") return `method: 3d\nnetwork: {${volume}}`;
+  return `slice: {model: slice_cnn, ${slice}}\nhead: {model: attention, ${volume}}`;
+}
+
 export function smallConfig(overrides: Record<string, string> = {}): RunConfig {
   const text = `
 name: small
 threads: 1
-slice: {model: slice_cnn, epochs: 2, batch_size: 16, slices_per_volume: 4, learning_rate: 0.001, schedule: one_cycle, dropout: 0.2}
-volume: {head: attention, epochs: 4, batch_size: 8, learning_rate: 0.001, dropout: 0.2}
+${sectionsOf(overrides, {
+  slice: "epochs: 2, batch_size: 16, slices_per_volume: 4, learning_rate: 0.001, schedule: one_cycle, dropout: 0.2",
+  volume: "epochs: 4, batch_size: 8, learning_rate: 0.001, dropout: 0.2",
+})}
 `;
   return loadConfig({ text, overrides });
 }
@@ -93,8 +107,10 @@ export function tinyConfig(overrides: Record<string, string> = {}): RunConfig {
   const text = `
 name: tiny
 threads: 1
-slice: {model: slice_cnn, epochs: 2, batch_size: 16, slices_per_volume: 2, learning_rate: 0.001, dropout: 0.2}
-volume: {head: attention, epochs: 2, batch_size: 6, learning_rate: 0.001, dropout: 0.2}
+${sectionsOf(overrides, {
+  slice: "epochs: 2, batch_size: 16, slices_per_volume: 2, learning_rate: 0.001, dropout: 0.2",
+  volume: "epochs: 2, batch_size: 6, learning_rate: 0.001, dropout: 0.2",
+})}
 `;
   return loadConfig({ text, overrides });
 }

@@ -10,6 +10,7 @@ import { runPaths } from "../../src/run/folder.js";
 import { trainStage, type StageResult, type StageRun } from "../../src/train/loop.js";
 import { MetricsLog, type EpochRow } from "../../src/train/metrics-log.js";
 import type { Stage, Validation } from "../../src/train/stage.js";
+import { ofMethod } from "../config/of-method.js";
 import { newestState } from "./support.js";
 
 /** Settings of a stage with one step an epoch, at rate 0.1, and the keys given. */
@@ -23,10 +24,10 @@ export function settings(overrides: Record<string, string> = {}): OptimisationCo
     momentum: "0",
   };
   const keys = Object.entries({ ...plain, ...overrides }).map(([key, value]): [string, string] => [
-    `volume.${key}`,
+    `head.${key}`,
     value,
   ]);
-  return loadConfig({ overrides: Object.fromEntries(keys) }).volume;
+  return ofMethod(loadConfig({ overrides: Object.fromEntries(keys) }), "2.5d").head;
 }
 
 /** One number w. */

@@ -205,7 +205,7 @@ test("trap 1: the volume stage refuses a slice model that was trained on another
 test("the published flatten head trains on volumes of one depth", async () => {
   const flat = join(folder, "flat");
   const result = await train({
-    config: smallConfig({ "volume.head": "flatten", "slice.epochs": "1", "volume.epochs": "1" }),
+    config: smallConfig({ "head.model": "flatten", "slice.epochs": "1", "head.epochs": "1" }),
     data,
     out: flat,
   });

@@ -15,6 +15,7 @@ import { volumeTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
 import { VolumeStore } from "../../src/input/volumes.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
+import { ofMethod } from "../config/of-method.js";
 import { leakFree, twoClasses } from "../models/support.js";
 import { scratch } from "./support.js";
 
@@ -42,10 +43,10 @@ before(async () => {
 
 /** The largest change of a voxel by a turn of 40 degrees about every axis. */
 function changeByTurns(size: string, fit: string): number {
-  const overrides = { method: "3d", "transform.window": "[0, 1]", "volume.size": size, "volume.fit": fit };
-  const plain = loadConfig({ overrides: { ...overrides, "transform.augment": "none" } });
+  const overrides = { method: "3d", "transform.window": "[0, 1]", "network.size": size, "network.fit": fit };
+  const plain = ofMethod(loadConfig({ overrides: { ...overrides, "transform.augment": "none" } }), "3d");
   const turn = { rotation: { probability: 1, degrees: [40, 40], tilt: [40, 40] } };
-  const turned = loadConfig({ overrides: { ...overrides, "transform.augment": JSON.stringify(turn) } });
+  const turned = ofMethod(loadConfig({ overrides: { ...overrides, "transform.augment": JSON.stringify(turn) } }), "3d");
   const dataset = openDataset(data);
   const task: Task = {
     classes: twoClasses,
@@ -53,7 +54,7 @@ function changeByTurns(size: string, fit: string): number {
   };
   const inputOf = (config: typeof plain): Tensor => {
     using store = new VolumeStore(datasetSource(dataset), volumeTransform(config, dataset, "cpu"));
-    using model = createVolumeModel({ ...config.volume, model: "volume_cnn", dropout: 0 }, 2, config.volume.size!);
+    using model = createVolumeModel({ model: "volume_cnn", dropout: 0 }, 2, config.network.size!);
     const compute = { device: "cpu", bfloat16: false };
     const stage = voxelStage({ config, task, store, model, compute, metadata: {} });
     const { unit_B1HWD } = stage.input(dataset.volumes.slice(0, 1), 0, 0) as { unit_B1HWD: Tensor };

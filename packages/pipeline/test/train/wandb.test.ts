@@ -164,7 +164,7 @@ test("train() tells each epoch of each stage, and says in run.log where they are
   const folder = scratch();
   const data = await smallDataset(folder);
   const out = join(folder, "run");
-  const short = { "slice.epochs": "1", "volume.epochs": "2", "log.wandb": "true" };
+  const short = { "slice.epochs": "1", "head.epochs": "2", "log.wandb": "true" };
   const { status } = await train({ config: smallConfig(short), data, out });
   assert.equal(status, "finished");
   const told = seen.rows.map((one) => Object.keys(one).find((name) => name.endsWith("/epoch")));

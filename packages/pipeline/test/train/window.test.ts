@@ -65,7 +65,7 @@ test("a resume with the configuration as it was written goes on; one that names 
 
 test("a run that takes over a slice stage takes over its window", async () => {
   const out = join(folder, "second");
-  await train({ config: smallConfig({ "slice.epochs": "1", "volume.epochs": "1" }), data, out, sliceFrom: run });
+  await train({ config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }), data, out, sliceFrom: run });
   assert.deepEqual(readRunConfig(out).transform.window, readRunConfig(run).transform.window);
 });
 

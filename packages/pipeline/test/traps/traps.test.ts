@@ -44,14 +44,15 @@ import { sliceStage } from "../../src/train/slice-stage.js";
 import { train } from "../../src/tasks/train.js";
 import { voxelStage } from "../../src/train/voxel-stage.js";
 import { fakeDataset } from "../data/fake-dataset.js";
-import { config, randomDataset, Watcher, twoClasses } from "../models/support.js";
+import { config, randomDataset, stacked, threeD, twoClasses, Watcher } from "../models/support.js";
+import { ofMethod } from "../config/of-method.js";
 import { blankRun, curvesOf, scratch, tinyConfig, tinyDataset, trainHere, weightsOf } from "../train/support.js";
 
 const folder = scratch();
 const at = (name: string) => join(folder, name);
 const compute = { device: "cpu", bfloat16: false };
 const upTo = (count: number) => Array.from({ length: count }, (_, k) => k);
-const short = { "slice.epochs": "1", "volume.epochs": "1" };
+const short = { "slice.epochs": "1", "head.epochs": "1" };
 let data = "";
 before(async () => {
   data = await tinyDataset(folder);
@@ -118,7 +119,7 @@ trap(2, "training never looks at test: with noise in its place, every weight and
     blankRun(
       at("begun"),
       run,
-      tinyConfig({ "slice.schedule": "plateau", "volume.schedule": "plateau", "slice.patience": "1" }),
+      tinyConfig({ "slice.schedule": "plateau", "head.schedule": "plateau", "slice.patience": "1" }),
     );
     trainHere(run, where);
     return run;
@@ -256,7 +257,7 @@ for (const dtype of ["int16", "uint8"] as const) {
         ...(dtype === "int16" ? { unit: "HU" as const } : {}),
       });
       scope(() => {
-        const run = config();
+        const run = stacked();
         using store = new SliceStore(datasetSource(dataset), sliceTransform(run, dataset, "cpu"));
         let seen: number[] = [];
         const model = new Watcher((x_BCHW) => (seen = x_BCHW.toArray()));
@@ -307,12 +308,10 @@ trap(
   "the 3D models get augmentation, sampler, loss and schedule as the slice models do, and none is the default that cannot fit",
   (own) => {
     const dataset = randomDataset(own, [8, 8, 8, 8], [8, 8]);
-    const run = loadConfig({
-      overrides: { method: "3d", "transform.augment": "published", "volume.weighted_loss": "true" },
-    });
+    const run = threeD({ "transform.augment": "published", "network.weighted_loss": "true" });
     scope(() => {
       using store = new VolumeStore(datasetSource(dataset), volumeTransform(run, dataset, "cpu"));
-      using model = createVolumeModel({ ...run.volume, model: "simple", dropout: 0 }, 2, [8, 8, 8]);
+      using model = createVolumeModel({ ...run.network, model: "simple", dropout: 0 }, 2, [8, 8, 8]);
       const stage = voxelStage({ config: run, task: taskOf(dataset), store, model, compute, metadata: {} });
       const batch = taskOf(dataset).parts.train.slice(0, 2);
       const input = (epoch: number) => (stage.input(batch, epoch, 0) as { unit_B1HWD: Tensor }).unit_B1HWD.toArray();
@@ -322,20 +321,20 @@ trap(
       assert.deepEqual(input(0), input(0), "by the seed");
       assert.equal(typeof stage.mass(stage.input(batch, 0, 0), { first: 0, count: 2 }), "number");
       // Whatever the slice stage can be told of its optimisation, the stage of volumes can.
-      const shared = Object.keys(run.slice).filter((key) => key in run.fineTune);
+      const shared = Object.keys(stacked().slice).filter((key) => key in stacked().fineTune);
       assert.deepEqual(
         shared.filter((key) => !(key in stage.config)),
         [],
       );
     });
-    assert.notEqual(run.volume.model, "simple", "287 million parameters are not the default");
+    assert.notEqual(run.network.model.name, "simple", "287 million parameters are not the default");
     const page = readFileSync(docs("reference/models.md"), "utf8");
     assert.match(page, /\| `simple` \|.*\| 287 M \|/, "and where it is used, its size stands beside it");
   },
 );
 
 trap(8, "false and 0 are kept, yes and 1 are refused as booleans, and the classes are counted in the data", (own) => {
-  const flat = (text: string) => loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, ${text}}` });
+  const flat = (text: string) => ofMethod(loadConfig({ text: `{dataset_id: 2d, model: 2d_cnn, ${text}}` }), "2d");
   const off = flat("weighted: false, no_transform: false, overfit: false, dropout: 0");
   assert.deepEqual([off.slice.weightedSampler, off.overfit, off.slice.dropout], [false, false, 0]);
   assert.notDeepEqual(off.transform.augment, flat("no_transform: true").transform.augment);
@@ -351,7 +350,7 @@ trap(8, "false and 0 are kept, yes and 1 are refused as booleans, and the classe
   const bias = (stage: "slice" | "volume", name: string) =>
     scope(() => readSafetensors(runPaths(three).best(stage)).tensors.get(name)!.shape);
   assert.deepEqual([bias("slice", "fc3.bias"), bias("volume", "classifier.bias")], [[3], [3]]);
-  using head = createHead({ head: "flatten", dropout: 0 }, { embedding: 4, slices: 3, classes: 7 });
+  using head = createHead({ model: "flatten", dropout: 0 }, { embedding: 4, slices: 3, classes: 7 });
   assert.deepEqual([...head.namedParameters().values()].at(-1)!.shape, [7]);
 });
 
@@ -393,7 +392,7 @@ trap(
   "a volume's slices go through the trunk once, not once an epoch, and never again for the same weights",
   (own) => {
     const run = join(own, "run");
-    blankRun(at("begun"), run, tinyConfig({ ...short, "volume.epochs": "3" }));
+    blankRun(at("begun"), run, tinyConfig({ ...short, "head.epochs": "3" }));
     const stages = trainHere(run, data).reported;
     assert.equal(stages.filter((name) => name === "embeddings").length, 1, stages.join(", "));
     assert.ok(stages.indexOf("embeddings") < stages.indexOf("volume stage"));

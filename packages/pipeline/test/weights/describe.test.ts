@@ -50,7 +50,7 @@ for (const [name, depth] of [
 
 leakFree("two_stage: its custom_resnet without the last layer, and the slices that its head takes", () => {
   using slice = createSliceModel({ model: "resnet18", dropout: 0 }, 3, [64, 64]);
-  using head = createHead({ head: "flatten", dropout: 0 }, { embedding: 256, slices: 64, classes: 2 });
+  using head = createHead({ model: "flatten", dropout: 0 }, { embedding: 256, slices: 64, classes: 2 });
   const trunk = [...shapesOf(slice)].filter(([name]) => !name.startsWith("custom_layers.6"));
   const shapes = new Map([
     ...trunk.map(([name, shape]): [string, number[]] => [`resnet.${name}`, shape]),
@@ -79,7 +79,7 @@ leakFree("maps_3d and a fine-tuned run: a trunk and a head in one", () => {
     ["attention", "2d_cnn with attention head", null],
     ["gru", "2d_cnn with head", null],
   ] as const) {
-    using head = createHead({ head: name, dropout: 0 }, { embedding: 128, slices: 8, classes: 3 });
+    using head = createHead({ model: name, dropout: 0 }, { embedding: 128, slices: 8, classes: 3 });
     const shapes = new Map([...shapesOf(slice)].map(([key, shape]): [string, number[]] => [`trunk.${key}`, shape]));
     for (const [key, shape] of shapesOf(head)) shapes.set(`head.${key}`, shape);
     assert.deepEqual(guess(shapes), { ...trunk, model: found, slices });
@@ -154,9 +154,9 @@ test("torchvision's ResNets, with and without their classifier", () => {
 
 leakFree("the heads of a run's volume stage: flatten and attention", () => {
   const shape = { embedding: 256, slices: 10, classes: 3 };
-  using flatten = createHead({ head: "flatten", dropout: 0 }, shape);
+  using flatten = createHead({ model: "flatten", dropout: 0 }, shape);
   assert.deepEqual(guess(shapesOf(flatten)), { ...unknown, model: "flatten head", classes: 3 });
-  using attention = createHead({ head: "attention", dropout: 0 }, shape);
+  using attention = createHead({ model: "attention", dropout: 0 }, shape);
   assert.deepEqual(guess(shapesOf(attention)), { ...unknown, model: "attention head", classes: 3, embedding: 256 });
 });
 
@@ -165,7 +165,7 @@ leakFree("no model or head of ours has names that reading would take for a wrapp
   const heads = ["flatten", "mean", "max", "attention"] as const;
   const models: Module[] = [
     ...slices.map((model) => createSliceModel({ model, dropout: 0 }, 2, [32, 32])),
-    ...heads.map((head) => createHead({ head, dropout: 0 }, { embedding: 8, slices: 4, classes: 2 })),
+    ...heads.map((head) => createHead({ model: head, dropout: 0 }, { embedding: 8, slices: 4, classes: 2 })),
   ];
   for (const model of models) {
     const names = [...shapesOf(model).keys()];

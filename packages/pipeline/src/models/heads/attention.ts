@@ -9,6 +9,7 @@ import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { defineHead } from "../component.js";
 import { inputs, outputs as outputsOf } from "../recognition.js";
 import { z } from "zod";
+import { atLeast, key } from "../../config/notes.js";
 
 export class AttentionHead extends Head {
   readonly drop: Dropout;
@@ -41,7 +42,7 @@ export const attention = defineHead({
   name: "attention",
   source: "Ilse et al., ICML 2018",
   architecture: "gated attention of width 64, E-K",
-  options: z.strictObject({ width: z.int().min(1).default(64) }),
+  options: z.strictObject({ width: key(z.int().min(1).default(64), atLeast(1), "Width of the attention layer") }),
   planned: "volumes of several depths",
   create: ({ outputs, ...shape }, { width }) => new AttentionHead({ ...shape, classes: outputs, width }),
   signature: "gate.weight, score.weight",

@@ -9,6 +9,7 @@ import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { onlyPresent, SlicePool } from "./slice-pool.js";
 import { defineHead } from "../component.js";
 import { z } from "zod";
+import { atLeast, key } from "../../config/notes.js";
 
 export class Conv1dHead extends Head {
   readonly drop: Dropout;
@@ -42,7 +43,10 @@ export const conv1d = defineHead({
   name: "conv1d",
   source: "own; pooling: Hassani et al., arXiv 2104.05704",
   architecture: "2 convolutions over slices, width 64, K",
-  options: z.strictObject({ width: z.int().min(1).default(64), layers: z.int().min(1).default(2) }),
+  options: z.strictObject({
+    width: key(z.int().min(1).default(64), atLeast(1), "Channels of the convolutions"),
+    layers: key(z.int().min(1).default(2), atLeast(1), "Number of layers"),
+  }),
   planned: "volumes of one depth",
   create: ({ outputs, ...shape }, options) => new Conv1dHead({ ...shape, classes: outputs, ...options }),
 });

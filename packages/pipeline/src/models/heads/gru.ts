@@ -11,6 +11,7 @@ import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { onlyPresent, SlicePool } from "./slice-pool.js";
 import { defineHead } from "../component.js";
 import { z } from "zod";
+import { atLeast, key } from "../../config/notes.js";
 
 export class GruHead extends Head {
   readonly drop: Dropout;
@@ -77,6 +78,9 @@ export const gru = defineHead({
   name: "gru",
   source: "Cho et al., EMNLP 2014",
   architecture: "GRU in both directions, width 128, K",
-  options: z.strictObject({ width: z.int().min(1).default(128), layers: z.int().min(1).default(1) }),
+  options: z.strictObject({
+    width: key(z.int().min(1).default(128), atLeast(1), "Units in each direction"),
+    layers: key(z.int().min(1).default(1), atLeast(1), "Number of layers"),
+  }),
   create: ({ outputs, ...shape }, options) => new GruHead({ ...shape, classes: outputs, ...options }),
 });

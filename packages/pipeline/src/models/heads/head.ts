@@ -10,13 +10,6 @@ export interface HeadOutput {
   sliceWeight_BS: Tensor | null;
 }
 
-/** Options of heads that the section `volume` has beside the head; null or absent: the head's own default. */
-export interface HeadSettings {
-  k?: number | null;
-  width?: number | null;
-  layers?: number | null;
-}
-
 export interface HeadOptions {
   embedding: number;
   /** Slices of the deepest volume. */

@@ -9,6 +9,7 @@ import { Dropout, Linear } from "@slicestack/torch/nn";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { defineHead } from "../component.js";
 import { z } from "zod";
+import { atLeast, key } from "../../config/notes.js";
 
 export class TopKHead extends Head {
   readonly k: number;
@@ -43,6 +44,8 @@ export const topk = defineHead({
   name: "topk",
   source: "Li, Vasconcelos, CVPR 2015",
   architecture: "mean of the k = 8 highest slice scores",
-  options: z.strictObject({ k: z.int().min(1).default(8) }),
+  options: z.strictObject({
+    k: key(z.int().min(1).default(8), atLeast(1), "Slices of each class whose scores are averaged"),
+  }),
   create: ({ outputs, ...shape }, { k }) => new TopKHead({ ...shape, classes: outputs, k }),
 });

@@ -10,6 +10,7 @@ import { Head, type HeadOptions, type HeadOutput } from "./head.js";
 import { onlyPresent, SlicePool } from "./slice-pool.js";
 import { defineHead } from "../component.js";
 import { z } from "zod";
+import { atLeast, key } from "../../config/notes.js";
 
 const attentionHeads = 4;
 
@@ -70,7 +71,10 @@ export const transformer = defineHead({
   name: "transformer",
   source: "Vaswani et al., NeurIPS 2017; Xiong et al., ICML 2020",
   architecture: "2 encoder layers of width 128, sinusoidal positions, K",
-  options: z.strictObject({ width: z.int().min(1).default(128), layers: z.int().min(1).default(2) }),
+  options: z.strictObject({
+    width: key(z.int().min(1).default(128), atLeast(1), "Width of the layers"),
+    layers: key(z.int().min(1).default(2), atLeast(1), "Number of layers"),
+  }),
   planned: "slices of three planes",
   create: ({ outputs, ...shape }, options) => new TransformerHead({ ...shape, classes: outputs, ...options }),
 });

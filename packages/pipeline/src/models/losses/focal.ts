@@ -4,6 +4,8 @@
  * over samples. α is a plain factor, whereas class weights are normalised as in a weighted mean. γ = 0 is cross entropy.
  */
 import { eye, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
+import { ConfigError } from "../../config/errors.js";
+import { key } from "../../config/notes.js";
 import { softmaxOutputs } from "../outputs.js";
 import type { Criterion } from "./criterion.js";
 import { massTotal, meanByMass } from "./targets.js";
@@ -61,10 +63,22 @@ export const focal = defineLoss({
   architecture: "-α (1 - p)^γ log p of the true class",
   hint: "gives little weight to samples that are already classified well",
   options: z.strictObject({
-    gamma: z.number().min(0).default(2),
-    alpha: z.array(z.number().positive()).min(2).nullable().default(null),
+    gamma: key(
+      z.number().min(0).default(2),
+      "a number, at least 0",
+      "How strongly samples that are already classified well are down-weighted; 0 = cross entropy",
+    ),
+    alpha: key(
+      z.array(z.number().positive()).min(2).nullable().default(null),
+      "a list of numbers above 0, one for each task class, or null",
+      "Factor of each class; null = 1 for all",
+    ),
   }),
-  stageKeys: { gamma: "focalGamma", alpha: "focalAlpha" },
   isProper: false,
-  create: ({ smoothing }, { gamma, alpha }) => new Focal({ gamma, alpha, smoothing }),
+  create: ({ smoothing, classes, section }, { gamma, alpha }) => {
+    if (alpha === null || alpha.length === classes) return new Focal({ gamma, alpha, smoothing });
+    const option = `${section}.loss.focal.alpha`;
+    const message = `${option}: expected ${classes} values, one for each class of the task, received ${alpha.length}`;
+    throw new ConfigError([{ key: option, message }]);
+  },
 });

@@ -135,7 +135,7 @@ export const maps3d = defineNetwork({
   source: maps3dHead.source,
   architecture: `maps of a frozen ${customResnet.name}, ${maps3dHead.architecture}`,
   isSetting: false,
-  setting: "volume.head: maps_3d",
+  setting: "head.model: maps_3d",
   takesTrunk: true,
   create: ({ outputs, trunk, ...shape }) =>
     new Maps3d({

@@ -49,7 +49,7 @@ export const simpleModular = defineNetwork({
   source: published,
   architecture: "5 blocks 32-64-128-256-512, 1024-512-K",
   camLayers: blockLayers,
-  published: { dataset: "3d", settings: { method: "3d", volume: { model: "simple_modular" } } },
+  published: { dataset: "3d", settings: { method: "3d", network: { model: "simple_modular" } } },
   create: ({ outputs, ...shape }) => new SimpleModular({ ...shape, classes: outputs }),
   recognise: (shapes) => {
     const found = fiveBlocks(shapes);

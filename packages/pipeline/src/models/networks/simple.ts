@@ -70,7 +70,7 @@ export const simple = defineNetwork({
   source: published,
   architecture: "3 blocks 64-128-256, 512, dropout 0.1, K",
   camLayers: convolutions,
-  published: { dataset: "3d", settings: { method: "3d", volume: { model: "simple" } } },
+  published: { dataset: "3d", settings: { method: "3d", network: { model: "simple" } } },
   create: ({ outputs, ...shape }) => new Simple({ ...shape, classes: outputs }),
   recognise: (shapes) => {
     const [first, third] = [shapes("conv1.weight"), shapes("conv3.weight")];

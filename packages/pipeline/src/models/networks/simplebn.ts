@@ -22,7 +22,7 @@ export const simplebn = defineNetwork({
   source: published,
   architecture: "simple with dropout 0.5",
   camLayers: simple.camLayers!,
-  published: { dataset: "3d", settings: { method: "3d", volume: { model: "simplebn" } } },
+  published: { dataset: "3d", settings: { method: "3d", network: { model: "simplebn" } } },
   recognise: (shapes) => {
     const found = simple.recognise?.(shapes) ?? null;
     return found === null ? null : { ...found, model: "simplebn" };

@@ -100,10 +100,10 @@ export const twoStage = defineNetwork({
   source: published,
   architecture: `frozen ${customResnet.name}, ${flatten.name} head`,
   isSetting: false,
-  setting: `slice.model: ${customResnet.name}, volume.head: ${flatten.name}`,
+  setting: `slice.model: ${customResnet.name}, head.model: ${flatten.name}`,
   published: {
     dataset: "3d",
-    settings: { method: "2.5d", slice: { model: customResnet.name }, volume: { head: flatten.name } },
+    settings: { method: "2.5d", slice: { model: customResnet.name }, head: { model: flatten.name } },
     // The checkpoint is a trained slice model, which is not trained further.
     withCheckpoint: { "slice.epochs": 0 },
   },

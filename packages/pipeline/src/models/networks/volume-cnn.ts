@@ -46,7 +46,7 @@ export const volumeCnn = defineNetwork({
   source: published,
   architecture: `one ${sliceCnn.name} for all slices, 512-128-K`,
   camLayers: sliceCnn.camLayers!.map(([layer, stride]) => [`slice_cnn.${layer}`, stride] as const),
-  published: { dataset: "3d", settings: { method: "3d", volume: { model: "volume_cnn" } } },
+  published: { dataset: "3d", settings: { method: "3d", network: { model: "volume_cnn" } } },
   create: ({ outputs, ...shape }) => new VolumeCnn({ ...shape, classes: outputs }),
   recognise: (shapes) => {
     const slice = published2dCnn.recognise?.(below(shapes, "slice_cnn.")) ?? null;

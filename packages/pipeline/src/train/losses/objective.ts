@@ -1,7 +1,6 @@
 /** The loss of a stage with its class weights, and the weight of its pieces. */
 import type { Tensor } from "@slicestack/torch";
 import type { LossConfig } from "../../config/types.js";
-import type { StageName } from "../../run/folder.js";
 import { configuredWeights, weightTensor } from "./class-weights.js";
 import { createCriterion } from "../../models/create-by-name.js";
 import type { Criterion } from "../../models/losses/criterion.js";
@@ -11,9 +10,12 @@ export class Objective {
   readonly #weights: number[] | null;
   readonly #classes: number;
 
-  /** @param labels of the training items, whose frequencies determine the class weights @throws ConfigError */
-  constructor(stage: StageName, config: LossConfig, labels: readonly number[], classes: number) {
-    this.#criterion = createCriterion(stage, config, classes);
+  /**
+   * @param section of the configuration, for error messages
+   * @param labels of the training items, whose frequencies determine the class weights   @throws ConfigError
+   */
+  constructor(section: string, config: LossConfig, labels: readonly number[], classes: number) {
+    this.#criterion = createCriterion(section, config, classes);
     this.#weights = configuredWeights(config, labels, classes);
     this.#classes = classes;
   }

@@ -2,14 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { autocast, fromTypedArray, type Tensor } from "@slicestack/torch";
-import type { StageConfig } from "../../../src/config/types.js";
 import { createCriterion, outputsOf } from "../../../src/models/create-by-name.js";
 import { ordinalOutputs } from "../../../src/models/outputs.js";
 import { leakFree } from "../../models/support.js";
 
 interface Case {
   name: string;
-  kind: StageConfig["loss"];
+  kind: string;
   options: { gamma?: number; alpha?: number[]; weight?: number[]; smoothing?: number };
   logits: { shape: number[]; data: number[] };
   target: number[] | number[][];
@@ -21,12 +20,9 @@ interface Case {
 const url = new URL("../../../../../../fixtures/losses/losses.json", import.meta.url);
 const cases = JSON.parse(readFileSync(url, "utf8")) as Case[];
 
-function criterionOf(loss: StageConfig["loss"], classes: number, { gamma = 2, alpha, smoothing = 0 }: Case["options"]) {
-  return createCriterion(
-    "slice",
-    { loss, labelSmoothing: smoothing, focalGamma: gamma, focalAlpha: alpha ?? null },
-    classes,
-  );
+function criterionOf(name: string, classes: number, { gamma = 2, alpha, smoothing = 0 }: Case["options"]) {
+  const options = name === "focal" ? { gamma, alpha: alpha ?? null } : {};
+  return createCriterion("slice", { loss: { name, options }, labelSmoothing: smoothing }, classes);
 }
 const doubles = (values: readonly number[], shape?: number[]) => fromTypedArray(Float64Array.from(values), shape);
 const classTensor = (labels: number[]) => fromTypedArray(BigInt64Array.from(labels, BigInt));
@@ -163,7 +159,7 @@ leakFree("focal with gamma 0 and no alpha is cross entropy", () => {
 leakFree("a list of alphas of another length than the classes is a ConfigError that says both", () => {
   assert.throws(
     () => criterionOf("focal", 3, { alpha: [1, 2] }),
-    /ConfigError: .*slice\.focal_alpha: expected 3 values.*received 2/,
+    /ConfigError: .*slice\.loss\.focal\.alpha: expected 3 values.*received 2/,
   );
 });
 
