@@ -64,7 +64,10 @@ function isRunning({ pid, started }: Owner): boolean {
   } catch (error) {
     return codeOf(error) !== "ESRCH";
   }
-  const now = startOf(pid);
+  const fields = statOf(pid);
+  // A process that has ended stays in the table until its parent asks for it, which some containers' first process never does.
+  if (fields?.[0] === "Z" || fields?.[0] === "X") return false;
+  const now = fields?.[19];
   return now === undefined || started === "" || now === started;
 }
 
@@ -105,11 +108,14 @@ function slurmOf(env: Record<string, string | undefined>): SlurmPlace | undefine
   return { job, restarts: Number(env["SLURM_RESTART_COUNT"] ?? 0), cluster: env["SLURM_CLUSTER_NAME"] ?? "" };
 }
 
-/** Field 22 of /proc/PID/stat; undefined where the system has no such file. */
-function startOf(pid: number): string | undefined {
+/** Field 22 of /proc/PID/stat. */
+const startOf = (pid: number): string | undefined => statOf(pid)?.[19];
+
+/** The fields of /proc/PID/stat from the third on; undefined where the system has no such file. */
+function statOf(pid: number): string[] | undefined {
   const text = fileText(`/proc/${pid}/stat`);
   // The second field is the program's name in parentheses, which may hold anything.
-  return text?.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  return text?.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
 function machineHash(): string | undefined {

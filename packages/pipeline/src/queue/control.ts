@@ -17,6 +17,17 @@ export function cancelJobs(database: QueueDatabase, keys: Keys, now: number): nu
   });
 }
 
+/** Those that wait need no process any more. */
+export function finishJobs(
+  database: QueueDatabase,
+  keys: Keys,
+  { result, now }: { result: unknown; now: number },
+): number {
+  return each(database, keys, ["queued", "paused"], ({ id }) =>
+    endJob(database, id, { state: "done", result, error: null, now }),
+  );
+}
+
 export function pauseJobs(database: QueueDatabase, keys: Keys): number {
   return each(database, keys, ["queued", "leased"], ({ id, state }) => {
     if (state === "leased") ask(database, id, "pause");

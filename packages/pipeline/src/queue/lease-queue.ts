@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { isGone, thisProcess, type Owner } from "../data/lock-owner.js";
 import { addJobs } from "./adding.js";
 import { hasReady, nextReady } from "./choosing.js";
-import { askAll, cancelJobs, pauseJobs, prioritiseJobs, resumeJobs, retryJobs } from "./control.js";
+import { askAll, cancelJobs, finishJobs, pauseJobs, prioritiseJobs, resumeJobs, retryJobs } from "./control.js";
 import { QueueDatabase, type DatabaseOptions } from "./database.js";
 import { endJob } from "./ending.js";
 import { LeaseLostError } from "./errors.js";
@@ -275,6 +275,11 @@ export class LeaseQueue implements Disposable {
    */
   cancel(keys?: readonly string[]): number {
     return this.database.write(() => cancelJobs(this.database, keys, this.now()));
+  }
+
+  /** Ends jobs that wait as done, where their result is known without a process. @returns how many */
+  finish(keys: readonly string[], result: unknown = null): number {
+    return this.database.write(() => finishJobs(this.database, keys, { result, now: this.now() }));
   }
 
   /** Sets jobs aside; the holders of those that run are asked to give them back. @returns how many */

@@ -9,6 +9,7 @@ import { key } from "../config/notes.js";
 import { NAME } from "../config/schema.js";
 import { findConfig } from "../config/shipped.js";
 import { validate } from "../config/validate.js";
+import { localSchema, type LocalOptions } from "./local/options.js";
 import type { Space } from "./space.js";
 import {
   dimension,
@@ -120,6 +121,7 @@ const sweepSchema = z.strictObject({
     "{asha: {...}}, or null",
     "Ends points that lag behind: asynchronous successive halving",
   ),
+  run: key(localSchema.prefault({}), "a section", "How trials run on one machine"),
 });
 
 type SweepFile = z.output<typeof sweepSchema>;
@@ -142,6 +144,7 @@ export interface SweepSpec extends Pick<SweepFile, "name" | "search" | "seed" | 
   points: readonly ListedPoint[];
   space: Space;
   asha: Asha | null;
+  run: LocalOptions;
   /** Where a key of the file stands, for messages. */
   locate: (path: readonly PropertyKey[], what: "key" | "value") => { file: string; line?: number; column?: number };
 }
@@ -178,6 +181,7 @@ export function loadSweepFile(file: string): SweepSpec {
     budget: read.budget,
     tpe: read.tpe,
     asha: ashaOf(read.prune),
+    run: read.run,
     locate,
   };
   checkSearch(sweep);

@@ -158,6 +158,16 @@ test("cancel, pause and resume: waiting jobs at once, those that run through the
   assert.equal(one(queue).key, "c");
 });
 
+test("a job that waits can be finished without a process; one that is held is left to its holder", (t) => {
+  const { queue } = queueOf(t);
+  queue.add([job("a"), job("b"), job("c", { after: [{ key: "b", mustSucceed: true }] })]);
+  const held = one(queue);
+  assert.equal(queue.finish(["a", "b"], { known: 0 }), 1);
+  assert.deepEqual([queue.find("b")?.state, queue.find("b")?.result], ["done", { known: 0 }]);
+  queue.complete(held.token);
+  assert.deepEqual(keysOf(queue.lease({ most: 9 })), ["c"]);
+});
+
 test("a job whose holder is gone comes back once, and the old holder's word counts no more", (t) => {
   const { queue } = queueOf(t, { maxLosses: 2 });
   queue.add([job("a"), job("b")]);

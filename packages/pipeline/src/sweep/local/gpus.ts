@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { FolderLock, LockedError } from "../../data/lock.js";
+import { FolderLock, isHeld, LockedError } from "../../data/lock.js";
 import { readNvidia, type NvidiaState } from "../../engine/doctor/gpu.js";
 import { systemProbe, type Probe } from "../../engine/doctor/probe.js";
 
@@ -55,7 +55,7 @@ export class GpuPool implements Disposable {
     const busy = new Set(this.state.processes.map(({ gpu }) => gpu));
     return this.usable()
       .filter(({ uuid, totalBytes, freeBytes }) => {
-        if (this.held.has(uuid)) return false;
+        if (this.held.has(uuid) || isHeld(this.markOf(uuid))) return false;
         if (this.memory !== null) return freeBytes !== null && freeBytes >= this.memory;
         // Inside some containers the driver tells no memory: then the processes alone count.
         return !busy.has(uuid) && (freeBytes ?? 1) >= FREE_SHARE * (totalBytes ?? 1);
@@ -91,8 +91,12 @@ export class GpuPool implements Disposable {
     this.release([...this.held.keys()]);
   }
 
+  private markOf(uuid: string): string {
+    return join(this.marks, uuid.replaceAll(/[^\w-]/g, "_"));
+  }
+
   private mark(uuid: string): boolean {
-    const folder = join(this.marks, uuid.replaceAll(/[^\w-]/g, "_"));
+    const folder = this.markOf(uuid);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     try {
       this.held.set(uuid, FolderLock.take(folder));

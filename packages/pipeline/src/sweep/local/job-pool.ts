@@ -41,7 +41,8 @@ export interface PoolOptions {
 interface Running {
   lease: Lease;
   owner: Owner;
-  /** null: it was started before this pool. */
+  /** It was started before this pool, which sees it go but not how. */
+  isAdopted: boolean;
   exit: Exit | "unseen" | null;
   wish: Wish | null;
   /** When it is killed. */
@@ -49,10 +50,13 @@ interface Running {
 }
 
 const TEN_MINUTES = 600_000;
+/** Milliseconds; a wish from outside is heard so late. */
+const BETWEEN_BEATS = 500;
 
 export class JobPool {
   private readonly running = new Map<string, Running>();
   private wake: () => void = () => undefined;
+  private lastBeat = 0;
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -73,14 +77,11 @@ export class JobPool {
         if (verdict !== null) this.settle(lease, verdict);
         continue;
       }
-      // A process of the earlier pool that waits at its gate has ended by now, as has one that was never let go.
       resources.adopt(lease.token, { needs: lease.needs, gpus });
-      this.running.set(lease.token, { lease, owner: job.owner, exit: null, wish: null, deadline: Infinity });
+      const one = { lease, owner: job.owner, isAdopted: true, exit: null, wish: null, deadline: Infinity };
+      this.running.set(lease.token, one);
     }
-    for (const job of queue.reclaim()) {
-      const lease = leaseOfJob(job);
-      if (lease !== null) work.onEnd?.(lease, null, queue.find(job.key)?.state ?? "queued");
-    }
+    this.reclaim();
   }
 
   /** One round: what ended, what was asked, what can start. @returns whether a process ended or was started */
@@ -94,12 +95,14 @@ export class JobPool {
   async wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true || [...this.running.values()].some(({ exit }) => exit !== null)) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      signal?.addEventListener("abort", () => resolve(), { once: true });
-      this.wake = () => {
+      const end = () => {
         clearTimeout(timer);
+        signal?.removeEventListener("abort", end);
         resolve();
       };
+      const timer = setTimeout(end, milliseconds);
+      signal?.addEventListener("abort", end, { once: true });
+      this.wake = end;
     });
   }
 
@@ -123,28 +126,40 @@ export class JobPool {
     for (const one of this.running.values()) if (one.lease.key === key) this.tell(one, wish);
   }
 
+  /** One commit for all that have ended. */
   private collect(): number {
-    let count = 0;
-    for (const [token, one] of this.running) {
-      if (one.exit === null && this.isAdopted(one) && isGone(one.owner)) one.exit = "unseen";
-      if (one.exit === null) continue;
-      this.running.delete(token);
-      this.options.resources.release(token);
-      const verdict = this.options.work.judge(one.lease, one.exit === "unseen" ? null : one.exit, one.wish);
-      this.settle(one.lease, verdict ?? { is: "failed", error: "its process went away without a word" });
-      count++;
-    }
-    return count;
+    const ended = [...this.running.values()].filter((one) => {
+      if (one.exit === null && one.isAdopted && isGone(one.owner)) one.exit = "unseen";
+      return one.exit !== null;
+    });
+    if (ended.length === 0) return 0;
+    this.options.queue.together(() => {
+      for (const { lease, exit, wish } of ended) {
+        const verdict = this.options.work.judge(lease, exit === "unseen" ? null : exit, wish);
+        if (verdict !== null) this.settle(lease, verdict);
+      }
+    });
+    for (const { lease } of ended) this.forget(lease.token);
+    if (ended.some(({ exit }) => exit === "unseen")) this.reclaim();
+    return ended.length;
   }
 
-  private readonly seen = new Set<string>();
-  private isAdopted({ lease }: Running): boolean {
-    return !this.seen.has(lease.token);
+  private forget(token: string): void {
+    this.running.delete(token);
+    this.options.resources.release(token);
+  }
+
+  /** Jobs of processes that are gone and of which nothing is known. */
+  private reclaim(): void {
+    const { queue, work } = this.options;
+    for (const job of queue.reclaim()) {
+      const lease = leaseOfJob(job);
+      if (lease !== null) work.onEnd?.(lease, null, queue.find(job.key)?.state ?? "queued");
+    }
   }
 
   private settle(lease: Lease, verdict: Verdict): void {
     const { queue, work } = this.options;
-    this.seen.delete(lease.token);
     const state = queue.together((): JobState => {
       if (verdict.is === "done") queue.complete(lease.token, verdict.result);
       if (verdict.is === "cancelled") queue.abandon(lease.token, verdict.why);
@@ -158,14 +173,13 @@ export class JobPool {
 
   /** The heartbeat; and what it brings. */
   private obey(): void {
-    if (this.running.size === 0) return;
+    if (this.running.size === 0 || Date.now() - this.lastBeat < BETWEEN_BEATS) return;
+    this.lastBeat = Date.now();
     const { lost, asked } = this.options.queue.heartbeat([...this.running.keys()]);
     for (const token of lost) {
       const one = this.running.get(token);
-      if (one === undefined) continue;
-      signalGroup(one.owner.pid, "SIGKILL");
-      this.running.delete(token);
-      this.options.resources.release(token);
+      if (one !== undefined) signalGroup(one.owner.pid, "SIGKILL");
+      this.forget(token);
     }
     for (const [token, wish] of asked) {
       const one = this.running.get(token);
@@ -239,9 +253,8 @@ export class JobPool {
       throw error;
     }
     for (const { lease, child, owner } of started) {
-      const one: Running = { lease, owner, exit: null, wish: null, deadline: Infinity };
+      const one: Running = { lease, owner, isAdopted: false, exit: null, wish: null, deadline: Infinity };
       this.running.set(lease.token, one);
-      this.seen.add(lease.token);
       void child.ended.then((exit) => {
         // What it started and left behind holds the resources that the next one gets.
         signalGroup(child.pid, "SIGKILL");

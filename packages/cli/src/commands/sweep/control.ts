@@ -1,0 +1,106 @@
+/** sweep pause, resume, cancel and priority: what is asked of a sweep from another terminal. */
+import type { ControlResult } from "@slicestack/pipeline/internal";
+import type { Command } from "commander";
+import { EXIT } from "../../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Start } from "../../session.js";
+import { pathWord } from "../../shell.js";
+import { parsePriority, parseTrial } from "./numbers.js";
+
+interface ControlFlags extends CommonOptions {
+  out?: string;
+}
+
+const SWEEP = "the sweep's file, or its folder";
+const OUT = "folder of the sweep, where the file does not say it";
+const codes = [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data];
+
+export function addPause(sweep: Command, start: Start): void {
+  const command = sweep
+    .command("pause")
+    .description("start no more trials of a sweep, or set single trials aside")
+    .argument("<sweep>", SWEEP)
+    .argument("[trials...]", "numbers of trials (default: the whole sweep)", parseTrial)
+    .option("--now", "trials that run save and end, too; sweep resume lets them go on")
+    .option("--out <folder>", OUT);
+  addCommon(command, { example: "slicestack sweep pause runs/heads --now", codes }).action(
+    (file: string, trials: number[] | undefined, flags: ControlFlags & { now?: boolean }) =>
+      start(flags, async () => {
+        const { pauseSweep } = await import("@slicestack/pipeline/internal");
+        const running = flags.now === true ? "stop" : "finish";
+        const result = pauseSweep({ ...given(file, trials, flags), running });
+        return outcome(result, trials === undefined ? "The sweep is paused" : trialsText(result, "paused"), "resume");
+      }),
+  );
+}
+
+export function addResume(sweep: Command, start: Start): void {
+  const command = sweep
+    .command("resume")
+    .description("let a paused sweep, or paused trials, go on")
+    .argument("<sweep>", SWEEP)
+    .argument("[trials...]", "numbers of trials (default: the whole sweep)", parseTrial)
+    .option("--out <folder>", OUT);
+  addCommon(command, { example: "slicestack sweep resume runs/heads", codes }).action(
+    (file: string, trials: number[] | undefined, flags: ControlFlags) =>
+      start(flags, async () => {
+        const { resumeSweep } = await import("@slicestack/pipeline/internal");
+        const result = resumeSweep(given(file, trials, flags));
+        return outcome(result, trials === undefined ? "The sweep goes on" : trialsText(result, "waiting again"), "run");
+      }),
+  );
+}
+
+export function addCancel(sweep: Command, start: Start): void {
+  const command = sweep
+    .command("cancel")
+    .description("end a sweep, or single trials: those that run are told to save and end")
+    .argument("<sweep>", SWEEP)
+    .argument("[trials...]", "numbers of trials (default: all that have not ended)", parseTrial)
+    .option("--out <folder>", OUT);
+  addCommon(command, { example: "slicestack sweep cancel runs/heads 12 13", codes }).action(
+    (file: string, trials: number[] | undefined, flags: ControlFlags) =>
+      start(flags, async () => {
+        const { cancelSweep } = await import("@slicestack/pipeline/internal");
+        const result = await cancelSweep(given(file, trials, flags));
+        return outcome(result, trialsText(result, "cancelled"), "status");
+      }),
+  );
+}
+
+export function addPriority(sweep: Command, start: Start): void {
+  const command = sweep
+    .command("priority")
+    .description("change the order in which trials of a sweep start")
+    .argument("<sweep>", SWEEP)
+    .argument("<priority>", "a number: the higher, the sooner; 0 is usual", parsePriority)
+    .argument("<trials...>", "numbers of trials", parseTrial)
+    .option("--out <folder>", OUT);
+  addCommon(command, { example: "slicestack sweep priority runs/heads 5 40 41", codes }).action(
+    (file: string, priority: number, trials: number[], flags: ControlFlags) =>
+      start(flags, async () => {
+        const { prioritiseTrials } = await import("@slicestack/pipeline/internal");
+        const result = prioritiseTrials({ ...given(file, trials, flags), priority });
+        return outcome(result, trialsText(result, `given priority ${priority}`), "status");
+      }),
+  );
+}
+
+function given(sweep: string, trials: readonly number[] | undefined, { out }: ControlFlags) {
+  return {
+    sweep,
+    ...(trials === undefined || trials.length === 0 ? {} : { trials }),
+    ...(out === undefined ? {} : { out }),
+  };
+}
+
+const trialsText = ({ changed }: ControlResult, done: string): string =>
+  `${changed} ${changed === 1 ? "trial is" : "trials are"} ${done}`;
+
+function outcome(result: ControlResult, text: string, next: "resume" | "run" | "status"): Outcome {
+  const { isRunning, folder } = result;
+  const hint = next === "run" && isRunning ? "" : ` To ${HINTS[next]}: slicestack sweep ${next} ${pathWord(folder)}`;
+  const note = isRunning || next === "run" ? "" : " No process runs the sweep now.";
+  return { code: EXIT.ok, text: `${text}.${note}${hint}`, json: result };
+}
+
+const HINTS = { resume: "resume", run: "run it", status: "see it" } as const;

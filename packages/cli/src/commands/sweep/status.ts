@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { EXIT } from "../../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Start } from "../../session.js";
+import { bestText, runningRows, standText } from "../../sweep-text.js";
+
+interface StatusFlags extends CommonOptions {
+  out?: string;
+}
+
+export function addStatus(sweep: Command, start: Start): void {
+  const command = sweep
+    .command("status")
+    .description("show where a sweep stands: what runs, what failed, how long it takes, the best point so far")
+    .argument("<sweep>", "the sweep's file, or its folder")
+    .option("--out <folder>", "folder of the sweep, where the file does not say it");
+  addCommon(command, {
+    example: "slicestack sweep status runs/heads",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data],
+  }).action((file: string, flags: StatusFlags) => start(flags, () => showStatus(file, flags)));
+}
+
+async function showStatus(file: string, { out }: StatusFlags): Promise<Outcome> {
+  const { sweepStatus } = await import("@slicestack/pipeline/internal");
+  const status = await sweepStatus({ sweep: file, ...(out === undefined ? {} : { out }) });
+  const failed = status.failed.map(({ trial, error }) => `Failed: ${trial}: ${error ?? "unknown"}`);
+  const idle = status.isRunning ? [] : ["No process runs the sweep now."];
+  const lines = [standText(status), ...runningRows(status, Date.now()), bestText(status), ...failed, ...idle];
+  return { code: EXIT.ok, text: lines.join("\n"), json: status };
+}

@@ -1,0 +1,129 @@
+/** What a trial's process is, and what its end means. */
+import { readFileSync } from "node:fs";
+import type { Lease } from "../../queue/jobs.js";
+import { appendWhole } from "../../data/atomic.js";
+import { readText } from "@slicestack/torch/limits";
+import type { Sweep } from "../sweep.js";
+import type { Trial } from "../trial.js";
+import { clearFailure, readFailure } from "../trial-failure.js";
+import { readResult, writeResult, type TrialResult } from "../trial-result.js";
+import type { Command, Exit } from "./gated-child.js";
+import type { PoolWork, Verdict, Wish } from "./job-pool.js";
+import type { Booking } from "./resources.js";
+import type { TrialPayload } from "./trial-jobs.js";
+
+/** Exit codes of the command line (docs/reference/cli.md). */
+const USAGE = 2;
+const STOPPED = 130;
+/** A batch in 64 times as many pieces: where that does not fit, less of it will not either. */
+const MOST_PIECES = 64;
+
+/** What the queue keeps of a finished trial, so that no listing has to read all folders. */
+export type TrialSummary = Pick<TrialResult, "status" | "objective" | "epochs" | "seconds">;
+
+export interface TrialWorkOptions {
+  sweep: Sweep;
+  /** Words that start the command line. */
+  program: readonly string[];
+  trialOf: (id: string) => Trial;
+  /** Whether the trial's point was given up. */
+  isPruned: (trial: string) => boolean;
+}
+
+export class TrialWork implements PoolWork {
+  private oomKills = countOomKills();
+
+  constructor(private readonly options: TrialWorkOptions) {}
+
+  private pathsOf({ payload }: Pick<Lease, "payload">) {
+    return this.options.sweep.paths.trial((payload as TrialPayload).trial);
+  }
+
+  command(lease: Lease, { gpus }: Booking): Command | { result: unknown } {
+    const { trial, stage, sliceFrom, pieces } = lease.payload as TrialPayload;
+    const paths = this.pathsOf(lease);
+    const before = readResult(paths.result);
+    if (before !== null) return { result: summaryOf(before) };
+    this.options.sweep.prepareTrial(this.options.trialOf(trial));
+    clearFailure(paths.folder);
+    const words = [
+      ...["sweep", "trial", paths.folder],
+      ...(stage === "slice" ? ["--stage", "slice"] : []),
+      ...(sliceFrom === null ? [] : ["--slice-from", sliceFrom]),
+      ...(pieces === 1 ? [] : ["--pieces", String(pieces)]),
+    ];
+    appendWhole(paths.log, `${new Date().toISOString()} attempt ${lease.attempt}: slicestack ${words.join(" ")}\n`);
+    const visible = gpus.length === 0 ? {} : { CUDA_VISIBLE_DEVICES: gpus.join() };
+    return { words: [...this.options.program, ...words], env: visible, log: paths.log };
+  }
+
+  judge(lease: Lease, exit: Exit | null, wish: Wish | null): Verdict | null {
+    const { trial, stage } = lease.payload as TrialPayload;
+    const paths = this.pathsOf(lease);
+    const result = readResult(paths.result);
+    if (result !== null) return { is: "done", result: summaryOf(result) };
+    if (stage === "slice" && exit?.code === 0) return { is: "done", result: null };
+    if (stage === "all" && this.options.isPruned(trial)) return { is: "done", result: this.record(lease, "pruned") };
+    const failure = readFailure(paths.folder);
+    if (failure?.outOfMemory === true || this.wasKilledForMemory(exit, wish)) return this.inMorePieces(lease);
+    if (wish !== null || exit?.code === STOPPED) return { is: "released" };
+    if (exit === null && failure === null) return null;
+    const error = failure?.message ?? endText(exit, paths.log);
+    return { is: "failed", error, isFinal: exit?.code === USAGE };
+  }
+
+  /** result.json of a trial that ends without an objective. @returns what the queue keeps */
+  record({ payload }: Pick<Lease, "payload">, status: "failed" | "pruned", error?: string): TrialSummary {
+    const paths = this.pathsOf({ payload });
+    const found = readFailure(paths.folder);
+    const failure = found ?? { name: "Error", message: error ?? "unknown", outOfMemory: false };
+    const trial = this.options.trialOf((payload as TrialPayload).trial);
+    const { epochs } = this.options.sweep.reportOf(trial, "running");
+    const why = status === "failed" ? { error: failure } : {};
+    const result: TrialResult = { version: 1, status, objective: null, metrics: {}, epochs, seconds: 0, ...why };
+    writeResult(paths.result, result);
+    return summaryOf(result);
+  }
+
+  /** Half of the batch at a time, twice as often: the step stays the same. */
+  private inMorePieces({ payload, ...lease }: Lease): Verdict {
+    const pieces = 2 * (payload as TrialPayload).pieces;
+    if (pieces > MOST_PIECES) return { is: "failed", error: "out of memory, however small its batches", isFinal: true };
+    const detail = `out of memory: each batch is computed in ${pieces} times as many pieces`;
+    appendWhole(this.pathsOf({ payload }).log, `${new Date().toISOString()} attempt ${lease.attempt}: ${detail}\n`);
+    return { is: "released", detail, payload: { ...(payload as TrialPayload), pieces } };
+  }
+
+  /** The kernel ends a process with SIGKILL and counts that. */
+  private wasKilledForMemory(exit: Exit | null, wish: Wish | null): boolean {
+    if (exit?.signal !== "SIGKILL" || wish !== null) return false;
+    const before = this.oomKills;
+    this.oomKills = countOomKills();
+    return this.oomKills > before;
+  }
+}
+
+const summaryOf = ({ status, objective, epochs, seconds }: TrialResult): TrialSummary => ({
+  status,
+  objective,
+  epochs,
+  seconds,
+});
+
+function endText(exit: Exit | null, log: string): string {
+  const how = exit?.signal ? `ended by ${exit.signal}` : `ended with code ${exit?.code ?? "unknown"}`;
+  const last = lastLine(log);
+  return last === "" ? how : `${how}: ${last}`;
+}
+
+function lastLine(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trimEnd().split("\n").at(-1)?.slice(0, 500) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function countOomKills(): number {
+  return Number(/^oom_kill (\d+)$/m.exec(readText("/proc/vmstat") ?? "")?.[1] ?? 0);
+}

@@ -1,0 +1,26 @@
+/** Which trials of a sweep share a slice stage: it is trained once, in the run of the first of them. */
+import { canonicalJson } from "./space.js";
+import type { JsonValue, Trial } from "./trial.js";
+
+/** Keys that the slice stage does not depend on (sliceStageKey of train/slice-from.ts). */
+const LATER = /^(method$|name$|volume(\.|$)|fine_tune(\.|$)|slice\.vote(_k)?$)/;
+
+/**
+ * For each trial with a slice stage, the first one with the same. Trials of one group are on one split and have one seed.
+ * @param method of the base configuration, where a point sets none
+ * @returns trial id → id of the donor, which is its own where it is the first
+ */
+export function sliceDonors(trials: readonly Trial[], method: string): Map<string, string> {
+  const first = new Map<string, string>();
+  const donors = new Map<string, string>();
+  for (const { id, point, seed, fold } of trials) {
+    const own: JsonValue = point.settings["method"] ?? method;
+    if (own === "3d") continue;
+    const settings = Object.entries(point.settings).filter(([key]) => !LATER.test(key));
+    const key = canonicalJson([Object.fromEntries(settings), seed, fold]);
+    const donor = first.get(key) ?? id;
+    first.set(key, donor);
+    donors.set(id, donor);
+  }
+  return donors;
+}

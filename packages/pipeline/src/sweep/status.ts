@@ -1,0 +1,113 @@
+/** Where a sweep stands: counted from its queue, without reading the trials' folders. */
+import type { Counts, Job } from "../queue/jobs.js";
+import type { LeaseQueue } from "../queue/lease-queue.js";
+import { pointReports } from "./history.js";
+import type { Sweep } from "./sweep.js";
+import type { Point, Trial, TrialReport } from "./trial.js";
+import { trialState, type TrialPayload } from "./local/trial-jobs.js";
+import type { TrialSummary } from "./local/trial-work.js";
+
+export interface RunningTrial {
+  trial: Trial;
+  /** The slice stage alone, which it trains for others. */
+  isSlice: boolean;
+  /** Milliseconds since 1970. */
+  started: number;
+  attempt: number;
+}
+
+export interface SweepStatus {
+  name: string;
+  folder: string;
+  /** Trials; slice stages that are shared are not counted. */
+  trials: number;
+  counts: Counts;
+  finished: number;
+  pruned: number;
+  running: RunningTrial[];
+  /** Seconds that a finished trial took, on average; null before there is one. */
+  meanSeconds: number | null;
+  /** Trials an hour, as they run now; null where nothing can be said. */
+  rate: number | null;
+  /** For the trials that are listed; a search may still add some. */
+  remainingSeconds: number | null;
+  objective: string;
+  best: { point: Point; objective: number } | null;
+  isPaused: boolean;
+  failed: { trial: string; error: string | null }[];
+}
+
+export function statusOf(sweep: Sweep, queue: LeaseQueue): SweepStatus {
+  const jobs = queue.list();
+  const trialJobs = new Map(jobs.filter(({ kind }) => kind === "trial").map((job) => [job.key, job]));
+  const { trials } = sweep;
+  const history = trials.map((trial) => reportOfJob(trial, trialJobs.get(trial.id)));
+  const of = (states: readonly string[]) => history.filter(({ state }) => states.includes(state)).length;
+  const counts = countsOf(trials, trialJobs);
+  const running = jobs.filter(({ state }) => state === "leased").map((job) => runningOf(job, trials, queue));
+  const meanSeconds = meanOf([...trialJobs.values()].flatMap(secondsOf));
+  const waiting = counts.queued + counts.leased;
+  const rate = meanSeconds === null || running.length === 0 ? null : (3600 * running.length) / meanSeconds;
+  return {
+    name: sweep.record.name,
+    folder: sweep.folder,
+    trials: trials.length,
+    counts,
+    finished: of(["finished"]),
+    pruned: of(["pruned"]),
+    running,
+    meanSeconds,
+    rate,
+    remainingSeconds: rate === null ? null : (3600 * waiting) / rate,
+    objective: sweep.spec.objective,
+    best: bestOf(history, sweep.minimizes),
+    isPaused: queue.isPaused,
+    failed: history
+      .filter(({ state }) => state === "failed")
+      .map(({ trial }) => ({ trial: trial.id, error: trialJobs.get(trial.id)?.error ?? null })),
+  };
+}
+
+/** Trials that no job was made for yet are waiting. */
+function countsOf(trials: readonly Trial[], jobs: ReadonlyMap<string, Job>): Counts {
+  const counts: Counts = { queued: 0, leased: 0, done: 0, failed: 0, cancelled: 0, paused: 0 };
+  for (const { id } of trials) counts[jobs.get(id)?.state ?? "queued"]++;
+  return counts;
+}
+
+function reportOfJob(trial: Trial, job: Job | undefined): TrialReport {
+  const summary = job?.state === "done" ? (job.result as TrialSummary | null) : null;
+  const state = summary?.status ?? trialState(job?.state ?? "queued");
+  const objective = state === "finished" ? (summary?.objective ?? NaN) : null;
+  return { trial, state, objective, curve: [], epochs: summary?.epochs ?? 0 };
+}
+
+function runningOf(job: Job, trials: readonly Trial[], queue: LeaseQueue): RunningTrial {
+  const { trial, stage } = job.payload as TrialPayload;
+  const attempts = queue.attempts(job.key);
+  return {
+    trial: trials.find(({ id }) => id === trial)!,
+    isSlice: stage === "slice",
+    started: attempts.at(-1)?.started ?? job.created,
+    attempt: attempts.length,
+  };
+}
+
+function secondsOf({ state, result }: Job): number[] {
+  const seconds = state === "done" ? (result as TrialSummary | null)?.seconds : undefined;
+  return seconds === undefined || seconds === 0 ? [] : [seconds];
+}
+
+const meanOf = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The best point whose trials are all finished. */
+function bestOf(history: readonly TrialReport[], minimizes: boolean): SweepStatus["best"] {
+  const sign = minimizes ? -1 : 1;
+  let best: SweepStatus["best"] = null;
+  for (const { point, objective } of pointReports(history)) {
+    if (objective === null || Number.isNaN(objective)) continue;
+    if (best === null || sign * objective > sign * best.objective) best = { point, objective };
+  }
+  return best;
+}
