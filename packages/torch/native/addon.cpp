@@ -110,7 +110,7 @@ napi_value setErrorClasses(Arguments& a) {
   return a.nothing();
 }
 
-/** setMemoryProbe(function): asked for the bytes that this process may still take, before a large tensor is made */
+/** setMemoryProbe(function): returns the bytes that this process may still allocate; called before a large tensor is created */
 napi_value setMemoryProbe(Arguments& a) {
   napi_valuetype type = napi_undefined;
   if (!a.missing(0)) napi_typeof(a.env, a.raw(0), &type);

@@ -46,7 +46,7 @@ std::string addressTowards(const std::string& host, uint16_t port) {
     close(probe);
   }
   freeaddrinfo(list);
-  // Debian lets a host's own name stand for 127.0.1.1, where no other host finds it.
+  // Debian resolves the name of the host itself to 127.0.1.1, which other hosts cannot reach.
   if (isLoopback(found) && !isLoopback(host)) {
     const std::string outward = outwardAddress();
     if (!outward.empty()) found = outward;

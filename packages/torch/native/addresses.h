@@ -1,14 +1,14 @@
-// Where ranks find each other: addresses of hosts, asked of the system.
+// The addresses of hosts, at which ranks find each other, from the system.
 #pragma once
 #include <cstdint>
 #include <string>
 
 namespace slicestack {
 
-/** Whether a name or address stands for this machine alone. */
+/** Whether a name or address always means the local machine. */
 bool isLoopback(const std::string& host);
 
-/** The address of this machine from which `host` is reached, or "". Asking the routes sends nothing. */
+/** The address of this machine from which `host` is reached, or "". Nothing is sent. */
 std::string addressTowards(const std::string& host, uint16_t port);
 
 }  // namespace slicestack

@@ -1,4 +1,4 @@
-// What ranks tell each other before they send tensors.
+// The description of a call that ranks exchange before they send tensors.
 #include <cstring>
 
 #include "group.h"
@@ -11,7 +11,7 @@ DistributedFault faultOf(int rank, int size, const std::string& cause, const std
 
 namespace {
 
-/** A Call in a fixed number of bytes, so that these alone can never differ in size. */
+/** A Call in a fixed number of bytes, so that this message itself has the same size on all ranks. */
 struct Header {
   int64_t operation, detail, dtype, dims, shapeHash;
   int64_t sizes[8];  // the first of them

@@ -29,7 +29,7 @@ constexpr TypedArrayEntry kTypedArrays[] = {
 };
 }  // namespace
 
-/** What this process may still take: asked of JavaScript, which knows the limits of control groups. Linux would grant more, and kill the process later. */
+/** The bytes that this process may still allocate. JavaScript knows the limits of control groups; Linux would grant more, and kill the process later. */
 double availableMemory(Environment& state) {
   double bytes = std::numeric_limits<double>::infinity();
   napi_value probe = nullptr, self, answer;
@@ -142,7 +142,7 @@ std::vector<Handle> Arguments::handles(size_t i, const char* name) {
   uint32_t length = 0;
   napi_get_array_length(env, values[i], &length);
   std::vector<Handle> out;
-  for (uint32_t k = 0; k < length; ++k) {  // a length alone proves no elements, so nothing is reserved by it
+  for (uint32_t k = 0; k < length; ++k) {  // the length may be wrong, so no memory is reserved for it
     napi_value item;
     double handle = 0;
     if (napi_get_element(env, values[i], k, &item) != napi_ok || napi_get_value_double(env, item, &handle) != napi_ok)
@@ -157,7 +157,7 @@ Tensors Arguments::tensors(size_t i, const char* name) {
   for (Handle handle : handles(i, name)) {
     at::Tensor& found = hold(i, name, handle);
     out.push_back(found);
-    if (heldCount > 4) --heldCount;  // errors name the first few of a list; the list itself holds them all
+    if (heldCount > 4) --heldCount;  // errors name the first tensors of a list; the list itself keeps all of them
   }
   return out;
 }
@@ -252,7 +252,7 @@ at::Device Arguments::device(size_t i, const char* name) {
 at::Scalar Arguments::scalar(size_t i, const char* name) {
   if (type(i) == napi_boolean) return at::Scalar(boolean(i, name));
   const double value = number(i, name);
-  // A whole number stays an integer, so that int tensors keep their dtype, as in PyTorch.
+  // A whole number remains an integer, so that integer tensors keep their dtype, as in PyTorch.
   if (value == std::floor(value) && std::fabs(value) < 9007199254740992.0) return at::Scalar(static_cast<int64_t>(value));
   return at::Scalar(value);
 }
@@ -318,7 +318,7 @@ napi_value Arguments::nothing() {
 
 std::string Arguments::shapes() const {
   std::ostringstream out;
-  // The compiler chose the order of reading; a list stands where its argument stood.
+  // The compiler chose the order in which arguments were read; a list is reported at the position of its argument.
   for (size_t i = 0; i < kMost; ++i)
     for (size_t k = 0; k < heldCount; ++k) {
       if (indices[k] != i) continue;

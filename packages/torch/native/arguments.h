@@ -26,7 +26,7 @@ class Arguments {
   int64_t integer(size_t i, const char* name, int64_t low = INT64_MIN, int64_t high = INT64_MAX);
   bool boolean(size_t i, const char* name);
   std::string string(size_t i, const char* name);
-  /** A list of integers; one number stands for `count` equal ones where a count is given. */
+  /** A list of integers; if `count` is given, a single number means `count` equal ones. */
   Ints ints(size_t i, const char* name, int64_t count = -1, int64_t low = INT64_MIN);
   /** A shape: not negative, and small enough for this machine's memory. */
   Ints shape(size_t i, const char* name, at::ScalarType dtype);
@@ -69,7 +69,7 @@ class Arguments {
   size_t heldCount = 0;
 };
 
-/** Throws MemoryFault where a tensor of this shape cannot fit into this machine's memory. */
+/** Throws MemoryFault if a tensor of this shape cannot fit into the memory of this machine. */
 void checkFits(Environment& state, at::IntArrayRef sizes, at::ScalarType dtype);
 
 using Op = napi_value (*)(Arguments&);
@@ -81,7 +81,7 @@ using OpTable = std::vector<OpEntry>;
 
 const char* dtypeName(at::ScalarType dtype);
 
-// One table a family; addon.cpp registers them all.
+// One table per family; addon.cpp registers all of them.
 OpTable memoryOps();
 OpTable creationOps();
 OpTable shapeOps();

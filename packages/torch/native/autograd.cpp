@@ -39,7 +39,7 @@ napi_value backward(Arguments& a) {
   a.state.forgetCasts();  // a backward pass records nothing, and may cast too
   return a.nothing();
 }
-// grad(outputs, inputs, retainGraph, createGraph) -> gradients, null where an input is not used
+// grad(outputs, inputs, retainGraph, createGraph) -> gradients, null for an input that is not used
 napi_value grad(Arguments& a) {
   const auto outputs = a.tensors(0, "outputs"), inputs = a.tensors(1, "inputs");
   if (outputs.empty() || inputs.empty()) throw ArgumentFault("outputs, inputs: expected at least one tensor each");
@@ -58,7 +58,7 @@ napi_value grad(Arguments& a) {
 // gradOf(tensor) -> a handle to its gradient, or null
 napi_value gradOf(Arguments& a) {
   const auto& x = a.tensor(0, "tensor");
-  // libtorch prints a warning where a computed tensor is asked.
+  // libtorch prints a warning for a tensor that is not a leaf.
   if ((x.is_leaf() || x.retains_grad()) && x.grad().defined()) return a.wrap(x.grad());
   napi_value null;
   napi_get_null(a.env, &null);

@@ -1,4 +1,4 @@
-// Gradients averaged over ranks, in buckets: one message for many small ones, the next filled while the one before travels.
+// Averages gradients over ranks in buckets: one message for many small gradients; a bucket is filled while the previous one is sent.
 #include <cmath>
 #include <map>
 
@@ -8,7 +8,7 @@ namespace slicestack {
 
 namespace {
 
-/** Gradients that travel together: one dtype, one device. */
+/** Gradients that are sent together: one dtype, one device. */
 struct Bucket {
   std::vector<size_t> members;
   int64_t numel = 0;
@@ -24,7 +24,7 @@ struct Averaging {
 
   at::ScalarType wire(size_t k) const { return parameters[k].scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
 
-  /** Which parameters have a gradient on any rank: where none has, none shall appear, as in a single process. */
+  /** Which parameters have a gradient on any rank: without one on all ranks, none must appear, as in a single process. */
   std::vector<bool> present() {
     at::Tensor has = at::zeros({static_cast<int64_t>(parameters.size())}, at::TensorOptions().dtype(at::kByte));
     auto* flags = has.data_ptr<uint8_t>();
@@ -103,7 +103,7 @@ napi_value averageGradients(Arguments& a) {
   averaging.factor /= sum;
   if (count == 0) return a.nothing();
   auto buckets = averaging.buckets(averaging.present());
-  for (auto& bucket : buckets) averaging.send(bucket);  // the next is filled while the one before travels
+  for (auto& bucket : buckets) averaging.send(bucket);  // the next is filled while the previous one is sent
   for (auto& bucket : buckets) averaging.receive(bucket);
   return a.nothing();
 }

@@ -61,13 +61,13 @@ napi_value destroyProcessGroup(Arguments& a) {
   if (group) group->close();
   return a.nothing();
 }
-// processGroup() -> [rank, worldSize], or [] where there is none
+// processGroup() -> [rank, worldSize], or [] without a group
 napi_value processGroup(Arguments& a) {
   if (!a.state.group) return a.fromInts({});
   return a.fromInts({a.state.group->rank, a.state.group->size});
 }
 
-/** Gloo adds float32, float64 and the integers below; what is narrower travels wider. */
+/** Gloo adds float32, float64 and the integers below; narrower types are sent as wider ones. */
 at::ScalarType wireDtype(const at::Tensor& x) {
   switch (x.scalar_type()) {
     case at::kBFloat16:
@@ -86,7 +86,7 @@ void checkWritable(const at::Tensor& x) {
   for (int64_t k = 0; k < x.dim(); ++k)
     if (x.stride(k) == 0 && x.size(k) > 1) throw ArgumentFault("tensor: expected values of its own, received an expanded view; use contiguous()");
 }
-/** For a result that was written beside autograd and its version counter. */
+/** Marks a result that was written without autograd and its version counter. */
 void finishInPlace(const at::Tensor& x, const at::Tensor& result) {
   if (result.is_alias_of(x)) x.unsafeGetTensorImpl()->bump_version();
   else x.detach().copy_(result);
@@ -114,7 +114,7 @@ napi_value allReduce(Arguments& a) {
   return a.nothing();
 }
 
-/** The values as bytes, so that every dtype travels: a view where x is dense and on the carrier already. */
+/** The values as bytes, so that every dtype can be sent: a view if x is dense and already on the carrier. */
 at::Tensor asBytes(const at::Tensor& x, const Group& group) { return x.detach().to(group.carrier(x.device())).contiguous().view({-1}).view(at::kByte); }
 
 // broadcast(x, source): in place
@@ -133,7 +133,7 @@ napi_value broadcast(Arguments& a) {
   return a.nothing();
 }
 
-// allGather(x) -> one tensor a rank
+// allGather(x) -> one tensor per rank
 napi_value allGather(Arguments& a) {
   at::NoGradGuard guard;
   const auto& x = a.tensor(0, "tensor");

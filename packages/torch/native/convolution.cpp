@@ -1,4 +1,4 @@
-// Everything about tensors is as libtorch has it: autocast's copies and their cache, what is saved for the gradients, dtypes, layout.
+// Everything else is as in libtorch: the copies of autocast and their cache, the tensors saved for gradients, dtypes, layout.
 #include "convolution.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -8,7 +8,7 @@
 
 #include "tile-convolution.h"
 
-// GCC 14 sees an overflow in libtorch's own lists, which is none.
+// GCC 14 reports an overflow in the lists of libtorch that does not exist.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #endif
@@ -26,7 +26,7 @@ struct Ways {
   bool forward, input, weight;
 };
 
-/** By sizes alone, so that a repeated run computes the same. The thresholds are from measurements: docs/explanation/engine.md. */
+/** Decided by sizes alone, so that a repeated run computes the same. The thresholds were measured: docs/explanation/engine.md. */
 Ways waysFor(ConvolutionKernels kernels, const ConvolutionSizes& s, bool lastChannels) {
   const bool whole = lastChannels && wholeTiles(s), input = whole && hasTileInputGradient(s);
   if (kernels == ConvolutionKernels::tiles) return {whole, input, true};
@@ -37,7 +37,7 @@ Ways waysFor(ConvolutionKernels kernels, const ConvolutionSizes& s, bool lastCha
   return {whole && heavy, input && (heavy || strided), s.inputs >= 16 && weights >= 1 << 15};
 }
 
-/** In bfloat16, channels last. Parts by libtorch are its own calls, with the same arguments as without us. */
+/** In bfloat16, channels last. The parts that libtorch computes are ordinary calls with the original arguments. */
 struct Convolve : torch::autograd::Function<Convolve> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const Optional<at::Tensor>& bias, const Ints& stride, const Ints& padding,
                             const Ints& dilation, const Ways& ways) {
@@ -59,11 +59,11 @@ struct Convolve : torch::autograd::Function<Convolve> {
     const auto &x = saved[0], &weight = saved[1], &dy = gradients[0];
     const Ints stride = data["stride"].toIntVector(), padding = data["padding"].toIntVector(), dilation = data["dilation"].toIntVector();
     const bool needsInput = context->needs_input_grad(0), needsWeight = context->needs_input_grad(1), needsBias = data["bias"].toBool() && context->needs_input_grad(2);
-    // A gradient of the gradient is libtorch's: its function for this has one.
+    // A gradient of the gradient is computed by libtorch, whose function supports it.
     const bool again = at::GradMode::is_enabled();
     const bool inputByTiles = needsInput && data["input by tiles"].toBool() && !again, weightByTiles = needsWeight && data["weight by tiles"].toBool() && !again;
     at::Tensor dx, dweight, dbias;
-    // libtorch's gradient of the bias alone would compute that of the weight too.
+    // libtorch's gradient of the bias alone would also compute that of the weight.
     const std::array<bool, 3> byLibrary{needsInput && !inputByTiles, needsWeight && !weightByTiles, needsBias && !weightByTiles};
     if (byLibrary[0] || byLibrary[1] || byLibrary[2])
       std::tie(dx, dweight, dbias) = at::convolution_backward(dy, x, weight, at::IntArrayRef({weight.size(0)}), stride, padding, dilation, /*transposed=*/false,
@@ -108,7 +108,7 @@ Optional<at::Tensor> convolutionByTiles(ConvolutionKernels kernels, const at::Te
 
   const auto narrow = [&](const at::Tensor& t) { return cast ? at::autocast::cached_cast(at::kBFloat16, t, at::kCPU) : t; };
   const auto narrowBias = bias ? Optional<at::Tensor>(narrow(*bias)) : Optional<at::Tensor>();
-  // Cast already: what is called below must not be cast once more.
+  // The tensors are already cast: the calls below must not cast them again.
   c10::impl::ExcludeDispatchKeyGuard plain(c10::DispatchKey::AutocastCPU);
   return Convolve::apply(narrow(x), narrow(weight), narrowBias, stride, padding, dilation, ways);
 }

@@ -1,5 +1,5 @@
-// ProcessGroupGloo and ProcessGroupNCCL behind Group: the one file that sees c10d.
-// native/build.ts defines USE_C10D_GLOO and USE_C10D_NCCL where headers and libraries allow; without them no backend is there.
+// ProcessGroupGloo and ProcessGroupNCCL behind Group: the only file that uses c10d.
+// native/build.ts defines USE_C10D_GLOO and USE_C10D_NCCL if headers and libraries allow it; without them there is no backend.
 #include "addresses.h"
 #include "group.h"
 #include "rank-store.h"
@@ -26,10 +26,10 @@ using std::chrono::steady_clock;
 using StorePointer = c10::intrusive_ptr<c10d::Store>;
 using Backend = c10::intrusive_ptr<CollectiveBackend>;
 
-constexpr milliseconds kSlack{500};  // libtorch's own timeouts come first: they know more
+constexpr milliseconds kSlack{500};  // the timeouts of libtorch come first, because their errors tell more
 
 struct Late {};
-/** `work` on a thread of its own, for at most `limit`: one that never comes back is left behind, because nothing can end it. */
+/** Runs `work` in a separate thread for at most `limit`; a thread that never returns is abandoned, because nothing can end it. */
 template <class F>
 auto within(milliseconds limit, F work) -> decltype(work()) {
   using Result = decltype(work());
@@ -55,15 +55,15 @@ std::string remedyOf(const GroupPlan& plan, const std::string& said) {
          " open to this host, and whether all ranks were started with the same address, port and number. GLOO_SOCKET_IFNAME names the network interface where several are there.";
 }
 
-/** Where the ranks meet, as c10d wants to see it. */
+/** The store of the rendezvous, with the interface of c10d. */
 class MeetingPlace final : public c10d::Store {
  public:
   explicit MeetingPlace(const GroupPlan& plan) : MeetingPlace(plan.address, plan.port, plan.timeout) {
     if (plan.rank == 0) server = std::make_unique<StoreServer>(plan.address, plan.port);
   }
-  /** A client of a server that is there already. */
+  /** A client of an existing server. */
   MeetingPlace(const std::string& address, int port, milliseconds timeout) : Store(timeout), client(address, port), address(address), port(port) {}
-  /** The port is free again, and rank 0's end no one's trouble. */
+  /** The port is free again, and the end of rank 0 does not affect the others. */
   void leave() { server.reset(); }
 
   void set(const std::string& key, const Bytes& value) override { client.set(key, value, deadline()); }
@@ -78,7 +78,7 @@ class MeetingPlace final : public c10d::Store {
     Bytes value;
     return std::all_of(keys.begin(), keys.end(), [&](const std::string& key) { return client.find(key, value, deadline()); });
   }
-  /** Another client of the same server: c10d asks for one from libtorch 2.10 on, and has no such method before. */
+  /** Another client of the same server: c10d needs this method since libtorch 2.10; earlier versions do not have it. */
   c10::intrusive_ptr<c10d::Store> clone() { return c10::make_intrusive<MeetingPlace>(address, port, timeout_); }
   int64_t getNumKeys() override { return client.count(deadline()); }
   void wait(const std::vector<std::string>& keys) override { await(keys, deadline()); }
@@ -100,7 +100,7 @@ class MeetingPlace final : public c10d::Store {
   const int port;
 };
 
-/** Until every rank has said that it is there. */
+/** Waits until every rank has joined. */
 void awaitRanks(const GroupPlan& plan, steady_clock::time_point deadline) {
   const StoreClient store(plan.address, plan.port);
   const auto key = [](int rank) { return "slicestack/rank/" + std::to_string(rank); };
@@ -139,7 +139,7 @@ struct Backends {
 };
 
 #ifdef USE_C10D_NCCL
-/** Errors come back to the caller: by default a thread of libtorch would end the process. What the user has set stays. */
+/** Errors are returned to the caller: by default, a thread of libtorch would end the process. Settings of the user are kept. */
 Backend makeNccl(const GroupPlan& plan, const StorePointer& store) {
   for (const char* name : {"NCCL_BLOCKING_WAIT", "TORCH_NCCL_BLOCKING_WAIT"}) setenv(name, "1", 0);
   for (const char* name : {"NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING"}) setenv(name, "0", 0);
@@ -168,7 +168,7 @@ Backends connectAll(const GroupPlan& plan) {
   if (plan.nccl) made.nccl = makeNccl(plan, store);
 #endif
   made.gloo->barrier()->wait(plan.timeout);
-  if (place && !made.nccl) place->leave();  // NCCL's ranks meet again at their first collective; Gloo's have met
+  if (place && !made.nccl) place->leave();  // NCCL ranks connect at their first collective; Gloo ranks are already connected
   return made;
 }
 
@@ -203,7 +203,7 @@ class C10dGroup final : public Group {
   void close() noexcept override {
     if (!backends.gloo) return;
     try {
-      // The destructor waits for what is under way; where a peer hangs, that ends by its own timeout, and nobody need wait here.
+      // The destructor waits for running operations; if a peer hangs, they end by their timeout, and nothing needs to wait here.
       within(kSlack, [last = std::move(backends)]() mutable { last = Backends(); });
     } catch (...) {
     }
@@ -222,7 +222,7 @@ class C10dGroup final : public Group {
     return [this, operation, work] { guarded(operation, [&] { work->wait(plan.timeout + kSlack); }); };
   }
 
-  /** From the first failure on, the ranks do not stand together any more, so nothing is sent again. */
+  /** After the first failure the ranks are out of step, so nothing more is sent. */
   template <class F>
   void guarded(Operation operation, F action) {
     try {

@@ -19,7 +19,7 @@ std::mutex tagsMutex;
 std::bitset<kEnvironments> tagsInUse;
 uint64_t lastTag = 0;
 
-/** The next one that no living environment has: a number comes again as late as can be. */
+/** The next number that no living environment has; numbers are reused as late as possible. */
 uint64_t takeTag() {
   const std::lock_guard<std::mutex> lock(tagsMutex);
   for (uint64_t tried = 0; tried < kEnvironments; ++tried) {
@@ -132,7 +132,7 @@ bool Environment::alive(Handle handle) const {
 
 void Environment::release(Slot& slot, uint32_t index) {
   untellCollector(slot);
-  at::Tensor last = std::move(slot.tensor);  // freed when the slot is whole again
+  at::Tensor last = std::move(slot.tensor);  // freed when the slot is consistent again
   slot.tensor = at::Tensor();
   slot.live = false;
   --live;
@@ -154,12 +154,12 @@ uint32_t Environment::beginScope() {
 void Environment::endScope(uint32_t id, const std::vector<Handle>& survivors) {
   if (scopes.empty() || scopes.back().id != id)
     throw ArgumentFault("scopes must end in the reverse order of their start; this one is not the innermost");
-  for (Handle handle : survivors) find(handle);  // a handle that never was one is refused before anything is freed
+  for (Handle handle : survivors) find(handle);  // an invalid handle is refused before anything is freed
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
   for (Handle handle : survivors) {
     Slot* slot = find(handle);
-    if (slot && slot->scope == id) own(*slot, handle);  // one that was disposed meanwhile is no reason to keep the scope open
+    if (slot && slot->scope == id) own(*slot, handle);  // a tensor that was disposed meanwhile does not keep the scope open
   }
   for (Handle handle : scope.members) {
     Slot* slot = find(handle);

@@ -1,5 +1,5 @@
 // State of one JavaScript environment (the main thread or one worker): tensors by handle, scopes, error classes, generator.
-// Nothing here is global to the process but the numbers that tell environments apart, so the addon loads in any number of threads.
+// Only the numbers that distinguish environments are global to the process, so that the addon loads in any number of threads.
 #pragma once
 #include <node_api.h>
 
@@ -15,23 +15,23 @@
 
 namespace slicestack {
 
-/** A wrong argument: what was expected, what came. Becomes ArgumentError in JavaScript. */
+/** A wrong argument: what was expected, what was received. Becomes ArgumentError in JavaScript. */
 struct ArgumentFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-/** A handle whose tensor is gone. Becomes TensorDisposedError. */
+/** A handle whose tensor was disposed. Becomes TensorDisposedError. */
 struct DisposedFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-/** Memory that cannot be had. Becomes OutOfMemoryError. */
+/** Memory could not be allocated. Becomes OutOfMemoryError. */
 struct MemoryFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/** A collective that failed: the ranks do not stand together any more. Becomes DistributedError. */
+/** A collective failed, and the ranks are out of step. Becomes DistributedError. */
 struct DistributedFault : std::runtime_error {
   DistributedFault(const std::string& text, int rank, int size) : std::runtime_error(text), rank(rank), size(size) {}
-  int rank, size;  // -1, 0 where no group is
+  int rank, size;  // -1, 0 without a group
 };
 
 class Group;  // the processes that train together: group.h
@@ -41,10 +41,10 @@ struct MappedFileFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/** index + generation * 2^24 + environment * 2^42: exact in a JavaScript number. A handle is of one thread alone. */
+/** index + generation * 2^24 + environment * 2^42: exact in a JavaScript number. A handle is only valid in its thread. */
 using Handle = double;
 
-/** Who computes convolutions in bfloat16 on the CPU. automatic: whoever is faster here; tiles: our own wherever they can. */
+/** The kernels of bfloat16 convolutions on the CPU. automatic: the faster ones; tiles: those of this addon wherever possible. */
 enum class ConvolutionKernels { automatic, libtorch, tiles };
 
 class Environment {
@@ -55,14 +55,14 @@ class Environment {
   Environment& operator=(const Environment&) = delete;
 
   Handle put(at::Tensor tensor);
-  /** Throws DisposedFault where the handle is stale, ArgumentFault where it never was one. */
+  /** Throws DisposedFault if the handle is stale, ArgumentFault if it is invalid. */
   at::Tensor& get(Handle handle);
   bool alive(Handle handle) const;
-  /** No error where the handle is stale: a second dispose does nothing. */
+  /** No error for a stale handle: a second dispose does nothing. */
   void dispose(Handle handle);
 
   uint32_t beginScope();
-  /** Frees all tensors of the innermost scope, but hands `survivors` to the scope around it. */
+  /** Frees all tensors of the innermost scope except `survivors`, which move to the enclosing scope. */
   void endScope(uint32_t id, const std::vector<Handle>& survivors);
   /** Takes a tensor out of every scope: it lives until it is disposed or collected. */
   void keep(Handle handle);
@@ -71,15 +71,15 @@ class Environment {
   size_t liveTensors() const { return live; }
   /** Bytes of the distinct storages behind all live tensors. */
   size_t liveBytes() const;
-  /** The largest live tensors, a line each: for out-of-memory errors. */
+  /** The largest live tensors, one line each, for out-of-memory errors. */
   std::string describeLive(size_t most) const;
 
   napi_env env;
   at::Generator generator;
-  /** Regions of autocast that are open, one within the other. */
+  /** The number of nested autocast regions that are open. */
   int autocastDepth = 0;
   /**
-   * Drops the casts of parameters that autocast keeps until its region ends. libtorch keeps them whatever happens meanwhile: one
+   * Drops the casts of parameters that autocast keeps until its region ends. libtorch always keeps them: a cast
    * made without recording has no history, so that a later pass would leave its parameter without a gradient; one made before a
    * parameter changed has the old values.
    */
@@ -88,7 +88,7 @@ class Environment {
   }
   ConvolutionKernels convolutionKernels = ConvolutionKernels::automatic;
   napi_ref errorClasses[6] = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
-  /** A function that gives the bytes that this process may still take; null: no limit is known. */
+  /** A function that returns the bytes that this process may still allocate; null if no limit is known. */
   napi_ref memoryProbe = nullptr;
   const std::shared_ptr<FunctionTable> functions = std::make_shared<FunctionTable>(this);
   /** Null outside of initProcessGroup() and destroyProcessGroup(). */
@@ -99,14 +99,14 @@ class Environment {
     at::Tensor tensor;
     uint32_t generation = 1;
     uint32_t scope = 0;  // 0: owned by no scope
-    const void* told = nullptr;  // the storage that V8 knows of through this tensor, which the collector may have to free
+    const void* told = nullptr;  // the storage that V8 was informed of for this tensor
     bool live = false;
   };
   struct Scope {
     uint32_t id;
     std::vector<Handle> members;
   };
-  /** What V8 was told of one storage: its bytes, and how many tensors of no scope are views of it. */
+  /** What V8 was informed of for one storage: its bytes, and how many tensors outside scopes are views of it. */
   struct Told {
     int64_t bytes;
     size_t views;
@@ -115,7 +115,7 @@ class Environment {
   Handle handleOf(uint32_t index) const;
   void release(Slot& slot, uint32_t index);
   void own(Slot& slot, Handle handle);
-  /** V8 collects the sooner, the more memory it believes it could free: each storage counts once, however many views it has. */
+  /** V8 collects earlier if it expects to free more memory: each storage counts once, however many views it has. */
   void tellCollector(Slot& slot);
   void untellCollector(Slot& slot);
 

@@ -22,7 +22,7 @@ std::vector<double> FunctionTable::takeReleased() {
 
 namespace {
 
-/** Keeps no reference to JavaScript: what runs backwards is found by its number, which may be released in any thread. */
+/** Keeps no reference to JavaScript: the backward function is found by its number, which may be released in any thread. */
 class JavaScriptNode : public torch::autograd::Node {
  public:
   JavaScriptNode(std::shared_ptr<FunctionTable> table, double id) : table(std::move(table)), id(id), thread(std::this_thread::get_id()) {}
@@ -63,12 +63,12 @@ napi_value handleArray(Environment& state, const torch::autograd::variable_list&
   return array;
 }
 
-/** The exception that JavaScript threw goes through libtorch as a C++ one, and is thrown again where the call began. */
+/** An exception of JavaScript passes through libtorch as a C++ exception, and is thrown again where the call began. */
 [[noreturn]] void throwPending(Environment& state) {
   napi_value error;
   napi_get_and_clear_last_exception(state.env, &error);
   if (state.functions->thrown) napi_delete_reference(state.env, state.functions->thrown);
-  napi_value box;  // a reference holds objects alone, and anything may be thrown
+  napi_value box;  // a reference can only hold objects, but any value may be thrown
   napi_create_array_with_length(state.env, 1, &box);
   napi_set_element(state.env, box, 0, error);
   napi_create_reference(state.env, box, 1, &state.functions->thrown);
@@ -107,7 +107,7 @@ torch::autograd::variable_list JavaScriptNode::apply(torch::autograd::variable_l
   return found;
 }
 
-/** setFunctionCaller(function): called as (id, gradient handles, saved handles) -> gradient handles, null where there is none */
+/** setFunctionCaller(function): called as (id, gradient handles, saved handles) -> gradient handles, null for no gradient */
 napi_value setFunctionCaller(Arguments& a) {
   napi_valuetype type = napi_undefined;
   if (!a.missing(0)) napi_typeof(a.env, a.raw(0), &type);
@@ -117,7 +117,7 @@ napi_value setFunctionCaller(Arguments& a) {
   return a.nothing();
 }
 
-/** takeReleasedFunctions() -> ids whose graphs are gone since the last call */
+/** takeReleasedFunctions() -> ids whose graphs were released since the last call */
 napi_value takeReleasedFunctions(Arguments& a) {
   const std::vector<double> ids = a.state.functions->takeReleased();
   napi_value array;

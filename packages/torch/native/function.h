@@ -1,4 +1,4 @@
-// What an environment knows of its functions whose backward pass is written in JavaScript.
+// The functions of an environment whose backward pass is written in JavaScript.
 #pragma once
 #include <node_api.h>
 
@@ -10,7 +10,7 @@ namespace slicestack {
 
 class Environment;
 
-/** JavaScript threw inside of libtorch; FunctionTable::thrown holds what. */
+/** JavaScript threw inside libtorch; FunctionTable::thrown holds the value. */
 struct JavaScriptFault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -19,7 +19,7 @@ struct JavaScriptFault : std::runtime_error {
 class FunctionTable {
  public:
   explicit FunctionTable(Environment* state) : state(state) {}
-  /** From any thread: the graph of this function is gone. */
+  /** Called from any thread when the graph of this function was released. */
   void release(double id);
   std::vector<double> takeReleased();
 
@@ -27,7 +27,7 @@ class FunctionTable {
   Environment* state;
   /** The function of JavaScript that runs the backward pass of a number. */
   napi_ref caller = nullptr;
-  /** An array of one: what JavaScript threw, on its way to where the call began. */
+  /** An array with one element: the value that JavaScript threw, until it is thrown again where the call began. */
   napi_ref thrown = nullptr;
 
  private:

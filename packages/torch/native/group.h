@@ -1,4 +1,4 @@
-// The processes that train together, without a word of c10d: distributed.cpp implements it, the ops use it.
+// The processes that train together, independent of c10d: distributed.cpp implements the interface, the ops use it.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -19,7 +19,7 @@ struct Call {
   int64_t detail = 0;  // the reduction, the source, or a hash of what must be equal
   at::ScalarType dtype = at::kFloat;
   Ints sizes = {};
-  double weight = 1;  // the one thing that may differ: it is told to all
+  double weight = 1;  // may differ between ranks; it is sent to all
 };
 
 class Group {
@@ -28,19 +28,19 @@ class Group {
   virtual ~Group() = default;
 
   /**
-   * Tells all ranks what this one is about to do, and hears the same of them: Gloo ends the process where sizes differ.
-   * @returns the weights by rank; a barrier too
-   * Throws DistributedFault where the ranks disagree (on all of them, and the group stays sound), or where one is gone.
+   * Exchanges with all ranks what each is about to do, because Gloo ends the process if sizes differ.
+   * @returns the weights by rank; it is also a barrier
+   * Throws DistributedFault if the ranks disagree (on all of them, and the group remains usable), or if one is lost.
    */
   std::vector<double> agree(const Call& call);
 
-  /** Runs beside this thread until the returned function is called; the tensors are dense, and on carrier() of their device. */
+  /** Runs concurrently until the returned function is called; the tensors are dense, and on carrier() of their device. */
   using Wait = std::function<void()>;
   virtual Wait startAllReduce(Operation operation, const at::Tensor& dense, Reduce reduce) = 0;
   virtual Wait startBroadcast(Operation operation, const at::Tensor& dense, int source) = 0;
   virtual Wait startAllGather(Operation operation, const at::Tensor& dense, const Tensors& outputs) = 0;
 
-  /** The device from which tensors of `device` are sent: itself, or the CPU where no backend serves it. */
+  /** The device from which tensors of `device` are sent: itself, or the CPU if no backend supports it. */
   virtual at::Device carrier(at::Device device) const = 0;
   /** Leaves the group; also after a failure, and more than once. */
   virtual void close() noexcept = 0;
@@ -48,7 +48,7 @@ class Group {
   const int rank, size;
 };
 
-/** "rank 1 of 2: cause", and a line on what to look at. */
+/** "rank 1 of 2: cause", and a line on what to check. */
 DistributedFault faultOf(int rank, int size, const std::string& cause, const std::string& remedy);
 
 struct GroupPlan {
@@ -59,12 +59,12 @@ struct GroupPlan {
   std::chrono::milliseconds timeout;
 };
 
-/** What this build can send with: gloo, nccl, or nothing. */
+/** The backends of this build: gloo, nccl, or none. */
 std::vector<std::string> groupBackends();
-/** Waits until all ranks are there. Throws DistributedFault after the timeout. */
+/** Waits until all ranks have joined. Throws DistributedFault after the timeout. */
 std::shared_ptr<Group> joinGroup(const GroupPlan& plan);
 
-/** The group of this thread. Throws ArgumentFault where none is. */
+/** The group of this thread. Throws ArgumentFault if there is none. */
 std::shared_ptr<Group> groupOf(Arguments& a);
 
 }  // namespace slicestack

@@ -1,4 +1,4 @@
-// What layers and losses are made of: linear, convolution, normalisation, pooling, resampling, recurrent cells.
+// The operations of layers and losses: linear, convolution, normalisation, pooling, resampling, recurrent cells.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,7 +12,7 @@ namespace {
 
 napi_value linear(Arguments& a) { return a.wrap(at::linear(a.tensor(0, "x"), a.tensor(1, "weight"), a.optionalTensor(2, "bias"))); }
 
-/** Refuses what libtorch would divide by zero for, or allocate without end. */
+/** Refuses arguments for which libtorch would divide by zero or allocate without limit. */
 struct Window {
   Ints kernel, stride, padding, dilation;
 };
@@ -47,7 +47,7 @@ napi_value conv(Arguments& a) {
   if constexpr (N == 3) return a.wrap(at::conv3d(x, weight, bias, w.stride, w.padding, w.dilation, groups));
 }
 
-// setConvolutionKernels("auto" | "libtorch" | "tiles") -> the name of what it was
+// setConvolutionKernels("auto" | "libtorch" | "tiles") -> the previous name
 napi_value setConvolutionKernels(Arguments& a) {
   constexpr std::array<const char*, 3> kNames{"auto", "libtorch", "tiles"};
   const auto wanted = std::find(kNames.begin(), kNames.end(), a.string(0, "kernels"));

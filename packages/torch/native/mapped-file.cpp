@@ -1,5 +1,5 @@
-// A page of a mapped file that is gone raises SIGBUS where it is touched, which ends the process. The handler here puts an empty
-// page in its place and notes it, so that the op runs to its end and its result is refused. Signals that are not ours go on.
+// Access to a missing page of a mapped file raises SIGBUS, which ends the process. The handler here maps an empty
+// page instead and records this, so that the op can finish and its result is refused. Other signals are passed on.
 #include "mapped-file.h"
 
 #include <fcntl.h>
@@ -19,10 +19,10 @@ namespace slicestack {
 namespace {
 
 struct Map {
-  // Read by the signal handler, which may wait for nobody. start is 0 while the place is free.
+  // Read by the signal handler, which must not wait. start is 0 while the entry is free.
   std::atomic<uintptr_t> start{0}, end{0};
   std::atomic<bool> isCut{false};
-  // Written before start is, and read by who holds a tensor of the map.
+  // Written before start, and read by the owner of a tensor of the map.
   bool isTaken = false;
   int descriptor = -1;
   int64_t bytes = 0;
@@ -32,7 +32,7 @@ struct Map {
 
 constexpr size_t kMaps = 1024;
 std::array<Map, kMaps> maps;
-std::atomic<size_t> mapsEverUsed{0};  // none beyond was ever taken
+std::atomic<size_t> mapsEverUsed{0};  // entries beyond were never used
 std::atomic<uint64_t> pagesMissed{0};
 std::mutex placesMutex;
 struct sigaction before;
@@ -60,7 +60,7 @@ void onBusError(int signal, siginfo_t* info, void* context) {
   if ((before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction != nullptr) return before.sa_sigaction(signal, info, context);
   if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) return before.sa_handler(signal);
   std::signal(signal, SIG_DFL);
-  std::raise(signal);  // taken when this returns: the end, as without the handler
+  std::raise(signal);  // delivered when this returns: it ends the process, as without the handler
 }
 
 void guardOnce() {

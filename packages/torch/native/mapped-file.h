@@ -1,4 +1,4 @@
-// Files mapped into memory, guarded: one that is cut while it is in use becomes an error, not the end of the process.
+// Files mapped into memory, guarded: truncating one while it is in use causes an error instead of ending the process.
 #pragma once
 #include <string>
 
@@ -6,15 +6,15 @@
 
 namespace slicestack {
 
-/** uint8 over the first `bytes` of a file; private: what is written stays in the process. */
+/** uint8 over the first `bytes` of a file; private: writes stay in the process. */
 at::Tensor mapFile(const std::string& path, int64_t bytes, const Environment* owner);
 
-/** @throws MappedFileFault where the tensor lies in a mapped file that is shorter now */
+/** @throws MappedFileFault if the mapped file of the tensor has been truncated */
 void refuseCutFile(const at::Tensor& tensor);
 
-/** How often a page was found missing, in any thread. */
+/** How often a page was missing, in any thread. */
 uint64_t missingPages();
-/** @throws MappedFileFault where a file of this environment was cut while an op read it */
+/** @throws MappedFileFault if a file of this environment was truncated while an op read it */
 void refuseMissingPages(const Environment* owner);
 
 }  // namespace slicestack

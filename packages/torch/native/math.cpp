@@ -5,7 +5,7 @@ namespace slicestack {
 
 namespace {
 
-// One line an op: the name in JavaScript is the name in libtorch, in camelCase.
+// One line per op: the name in JavaScript is the name in libtorch, in camelCase.
 #define UNARY(NAME, CALL) \
   napi_value NAME(Arguments& a) { return a.wrap(at::CALL(a.tensor(0, "x"))); }
 // The second operand is a tensor or a number.
@@ -50,12 +50,12 @@ BINARY(le, le)
 BINARY(gt, gt)
 BINARY(ge, ge)
 
-// The processor traps on the smallest integer divided by -1, and any remainder of -1 is that of 1.
+// The processor traps if the smallest integer is divided by -1; the remainder by -1 equals that by 1.
 napi_value remainder(Arguments& a) {
   const auto& x = a.tensor(0, "x");
   const bool scalar = a.boolean(2, "scalar"), whole = at::isIntegralType(x.scalar_type(), /*includeBool=*/true);
   if (scalar && (!whole || !a.scalar(1, "other").isIntegral(/*includeBool=*/true))) return a.wrap(x.remainder(a.scalar(1, "other")));
-  // A number takes the dtype of x, checked: libtorch would cut 2^32 - 1 to an int32 of -1.
+  // A number is converted to the dtype of x with a check: libtorch would truncate 2^32 - 1 to the int32 -1.
   const auto dtype = x.scalar_type() == at::kBool ? at::kLong : x.scalar_type();
   const at::Tensor other = scalar ? at::full({}, a.scalar(1, "other"), x.options().dtype(dtype)) : a.tensor(1, "other");
   const bool trap = whole && at::isIntegralType(other.scalar_type(), /*includeBool=*/false) && other.scalar_type() != at::kByte;

@@ -70,7 +70,7 @@ constexpr ArrayKind kArrays[] = {{at::kFloat, napi_float32_array}, {at::kDouble,
 
 constexpr size_t kMostBytes = size_t(1) << 32;
 
-// toTypedArray(tensor) -> typed array; copies. bfloat16 and float16 come as float32, bool as uint8.
+// toTypedArray(tensor) -> typed array; copies. bfloat16 and float16 become float32, bool becomes uint8.
 napi_value toTypedArray(Arguments& a) {
   at::Tensor x = a.tensor(0, "tensor").detach();
   if (x.numel() > (int64_t(1) << 32)) throw MemoryFault("an ArrayBuffer of " + std::to_string(x.numel()) + " values cannot be made; read the tensor in parts");
@@ -81,7 +81,7 @@ napi_value toTypedArray(Arguments& a) {
     if (kind.dtype == x.scalar_type()) {
       napi_value buffer, array;
       void* data = nullptr;
-      // Node's C interface ends the process where V8 refuses the size.
+      // The C interface of Node ends the process if V8 refuses the size.
       if (x.nbytes() > kMostBytes || napi_create_arraybuffer(a.env, x.nbytes(), &data, &buffer) != napi_ok)
         throw MemoryFault("an ArrayBuffer of " + std::to_string(x.nbytes()) + " bytes cannot be made; read the tensor in parts");
       if (x.nbytes() > 0) std::memcpy(data, x.data_ptr(), x.nbytes());
@@ -98,7 +98,7 @@ napi_value item(Arguments& a) {
   return a.fromNumber(value.to(at::kDouble).item<double>());
 }
 
-// mapFile(path, bytes) -> uint8 tensor over the memory-mapped file, read only in spirit: writes stay private to the process
+// mapFile(path, bytes) -> uint8 tensor over the memory-mapped file, meant for reading: writes are private to the process
 napi_value mapFileOp(Arguments& a) {
   const std::string path = a.string(0, "path");
   const int64_t bytes = a.integer(1, "bytes", 1);
@@ -112,7 +112,7 @@ napi_value version(Arguments& a) { return a.fromString(TORCH_VERSION); }
 napi_value showConfig(Arguments& a) { return a.fromString(at::show_config()); }
 napi_value getNumThreads(Arguments& a) { return a.fromNumber(at::get_num_threads()); }
 napi_value setNumThreads(Arguments& a) {
-  // The OpenMP runtime ends the process where it cannot start a thread.
+  // The OpenMP runtime ends the process if it cannot start a thread.
   const int64_t most = std::max<int64_t>(16, 2 * std::thread::hardware_concurrency());
   at::set_num_threads(static_cast<int>(a.integer(0, "threads", 1, most)));
   return a.nothing();

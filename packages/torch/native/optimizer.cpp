@@ -1,5 +1,5 @@
 // Optimiser steps and gradient clipping: one call over all parameters.
-// On the CPU a step is one pass over memory a parameter; elsewhere libtorch's foreach kernels do it.
+// On the CPU, a step is one pass over the memory of each parameter; elsewhere the foreach kernels of libtorch are used.
 #include <cmath>
 
 #include "arguments.h"
@@ -56,7 +56,7 @@ void checkState(const Tensors& parameters, const Tensors& state, const char* nam
       throw ArgumentFault(std::string(name) + ": expected shape and dtype of the parameter at index " + std::to_string(k));
 }
 
-/** The gradients of all parameters, laid out as the parameters are. All of the group must have one: a parameter without is left out by the caller. */
+/** The gradients of all parameters, in the layout of the parameters. All must exist: the caller leaves out parameters without a gradient. */
 Tensors gradients(const Tensors& parameters) {
   Tensors out;
   for (size_t k = 0; k < parameters.size(); ++k) {
@@ -79,7 +79,7 @@ napi_value adamStep(Arguments& a) {
   const AdamPlan plan{beta1, beta2, a.number(7, "eps"), a.number(8, "weightDecay"), a.number(4, "learningRate"), 1 - std::pow(beta1, step),
                       std::sqrt(1 - std::pow(beta2, step)), a.boolean(9, "decoupled")};
   const auto grads = gradients(parameters);
-  Tensors p, g, m, s;  // those that need the general way
+  Tensors p, g, m, s;  // those that need the general implementation
   for (size_t k = 0; k < parameters.size(); ++k) {
     auto& x = parameters[k];
     if (plain(x) && sameDense(x, grads[k]) && sameDense(x, means[k]) && sameDense(x, squares[k])) {

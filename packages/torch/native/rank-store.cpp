@@ -23,7 +23,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Both sides run the same build on the same kind of machine, as c10d itself asks; another program's bytes are told by the first eight.
+// Both sides run the same build on the same kind of machine, as c10d requires; the first eight bytes reveal any other program.
 constexpr uint64_t kMagic = 0x31736b636174736cull;
 struct Question {
   uint64_t magic;
@@ -35,14 +35,14 @@ struct Answer {
 };
 constexpr uint32_t kMostBytes = 1 << 20;
 
-/** A time-out of 0 would mean none. */
+/** A time-out of 0 would mean no time-out. */
 void limit(int socket, milliseconds time) {
   const auto ms = std::max<int64_t>(1, time.count());
   timeval value{};
   value.tv_sec = static_cast<decltype(value.tv_sec)>(ms / 1000);
   value.tv_usec = static_cast<decltype(value.tv_usec)>(ms % 1000 * 1000);
   setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value);
-  setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);  // connect() too
+  setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value);  // also for connect()
 }
 bool sendAll(int socket, const void* data, size_t bytes) {
   for (auto* at = static_cast<const char*>(data); bytes > 0;) {
@@ -104,7 +104,7 @@ StoreServer::StoreServer(const std::string& host, uint16_t port) {
       close(listener);
     }
   }
-  // A port that is taken on one of the addresses is another program's: some ranks would meet it.
+  // If the port is in use on one of the addresses, some ranks would connect to another program.
   if (sockets.empty() || error == EADDRINUSE) {
     for (int listener : sockets) close(listener);
     throw std::system_error(error, std::generic_category(), "port " + std::to_string(port));
@@ -127,7 +127,7 @@ void StoreServer::serve() {
       if (!(one.revents & POLLIN)) continue;
       const Connection connection(accept(one.fd, nullptr, nullptr));
       if (connection.descriptor < 0) continue;
-      limit(connection.descriptor, milliseconds(1000));  // one who connects and says nothing does not hold up the ranks for long
+      limit(connection.descriptor, milliseconds(1000));  // a silent connection must not delay the ranks for long
       answer(connection.descriptor);
     }
   }

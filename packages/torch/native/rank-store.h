@@ -13,7 +13,7 @@ namespace slicestack {
 
 using Bytes = std::vector<uint8_t>;
 
-/** Rank 0's side. Throws std::system_error where the port cannot be had. */
+/** The server on rank 0. Throws std::system_error if the port cannot be opened. */
 class StoreServer {
  public:
   /** Listens on `host` alone where that is a loopback address, else on all of this machine's. */
@@ -30,7 +30,7 @@ class StoreServer {
   std::thread thread;
 };
 
-/** Every rank's side, rank 0's too. Each question is a connection of its own; each ends by `deadline` with an answer or a std::runtime_error. */
+/** The client on every rank, including rank 0. Each request uses a separate connection, and ends by `deadline` with an answer or a std::runtime_error. */
 class StoreClient {
  public:
   using Deadline = std::chrono::steady_clock::time_point;

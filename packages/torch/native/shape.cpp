@@ -30,13 +30,13 @@ napi_value transpose(Arguments& a) { return a.wrap(a.tensor(0, "x").transpose(a.
 napi_value squeeze(Arguments& a) { return a.wrap(a.missing(1) ? a.tensor(0, "x").squeeze() : a.tensor(0, "x").squeeze(a.integer(1, "dim"))); }
 napi_value unsqueeze(Arguments& a) { return a.wrap(a.tensor(0, "x").unsqueeze(a.integer(1, "dim"))); }
 napi_value flatten(Arguments& a) { return a.wrap(a.tensor(0, "x").flatten(a.integer(1, "startDim"), a.integer(2, "endDim"))); }
-// A view needs no memory, but nearly any op on it would; a reduction over 2^50 equal values would never end.
+// A view needs no memory, but nearly every op on it would; a reduction over 2^50 equal values would never finish.
 napi_value expand(Arguments& a) {
   const at::Tensor y = a.tensor(0, "x").expand(a.ints(1, "shape", -1, -1));
   checkFits(a.state, y.sizes(), y.scalar_type());
   return a.wrap(y);
 }
-/** One handle a part: refuses what would fill the table before libtorch makes the parts. */
+/** One handle per part: refuses more parts than the table can hold, before libtorch creates them. */
 const at::Tensor& parted(Arguments& a, int64_t dim, int64_t size) {
   const auto& x = a.tensor(0, "x");
   if (x.dim() > 0 && dim >= -x.dim() && dim < x.dim() && x.size(dim) / size > (1 << 20))

@@ -1,4 +1,4 @@
-// Batch normalisation over the batch of all ranks: statistics travel forward, two sums a channel travel back.
+// Batch normalisation over the batch of all ranks: statistics are exchanged in the forward pass, two sums per channel in the backward pass.
 // Ioffe and Szegedy, ICML 2015; statistics of parts are joined as in Chan, Golub and LeVeque, Am. Stat. 37 (1983).
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -16,7 +16,7 @@ Ints allButChannels(const at::Tensor& x) {
   for (int64_t k = 2; k < x.dim(); ++k) dims.push_back(k);
   return dims;
 }
-/** c_C -> [1, C, 1, ...], to stand beside x. */
+/** c_C -> [1, C, 1, ...], to broadcast against x. */
 at::Tensor channelwise(const at::Tensor& c, const at::Tensor& x) {
   Ints sizes(static_cast<size_t>(x.dim()), 1);
   sizes[1] = c.numel();
@@ -24,7 +24,7 @@ at::Tensor channelwise(const at::Tensor& c, const at::Tensor& x) {
 }
 at::ScalarType statisticsDtype(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
 
-/** Mean and variance (over n, not n - 1) of all ranks' x, float64 on x's carrier, and how many values they are of. */
+/** Mean and variance (over n, not n - 1) of x over all ranks, float64 on the carrier of x, and the number of values. */
 struct Statistics {
   at::Tensor mean, variance;
   double count = 0;
@@ -51,7 +51,7 @@ Statistics statisticsOfAll(const at::Tensor& x, Group& group) {
   return all;
 }
 
-/** sum dy and sum dy * xhat, a row each, float64: of this rank. */
+/** sum dy and sum dy * xhat of this rank, one row each, float64. */
 at::Tensor sumsOf(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean, const at::Tensor& invstd) {
   const auto dtype = statisticsDtype(x);
   const auto wideDy = dy.to(dtype), wideX = x.to(dtype);
@@ -82,7 +82,7 @@ struct Normalise : torch::autograd::Function<Normalise> {
     return at::batch_norm(x, weight, bias, mean, variance, /*training=*/false, 0, eps, /*cudnn_enabled=*/false);
   }
 
-  // dx = weight * invstd * (dy - mean(dy) - xhat * mean(dy * xhat)), the means over all ranks; each rank keeps its own share of dweight and dbias
+  // dx = weight * invstd * (dy - mean(dy) - xhat * mean(dy * xhat)), the means over all ranks; each rank keeps its share of dweight and dbias
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     if (at::GradMode::is_enabled()) throw std::runtime_error("SyncBatchNorm has no gradient of its gradient: use createGraph: false, or BatchNorm in one process");
     const auto saved = context->get_saved_variables();

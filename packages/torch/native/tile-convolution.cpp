@@ -13,7 +13,7 @@ at::Tensor likeConvolution(const at::Tensor& x, int64_t channels, const Three& s
   for (size_t k = 5 - static_cast<size_t>(x.dim()); k < 3; ++k) shape.push_back(size[k]);
   return at::empty(shape, x.options().dtype(dtype).memory_format(channelsLast(x)));
 }
-/** How far tiles of `line` positions may read past the end of what has `channels`: incomplete tiles do. */
+/** How far incomplete tiles of `line` positions may read past the end of memory with `channels`. */
 int64_t readsPast(const ConvolutionSizes& s, int64_t line, int64_t channels, int64_t step) {
   const bool pointwise = s.taps() == 1 && s.stride == Three{1, 1, 1} && s.padding == Three{0, 0, 0};  // its lines are joined
   return (pointwise ? s.positions() : line) % kTileRows == 0 ? 0 : kTileRows * step * channels;
@@ -57,7 +57,7 @@ bool hasTileInputGradient(const ConvolutionSizes& s) {
 
 namespace {
 
-/** The outputs that inputs at `first`, first + stride, ... take part in: by the places of the kernel, output = input / stride + shift. */
+/** The outputs that depend on inputs at `first`, first + stride, ...: for each kernel position, output = input / stride + shift. */
 struct Reach {
   int64_t first, count;
   std::vector<int64_t> place, shift;
@@ -95,7 +95,7 @@ at::Tensor tileInputGradient(const at::Tensor& dy, const at::Tensor& weight, con
     }
   }
   auto dx = likeConvolution(dy, s.inputs, s.in, at::kBFloat16);
-  if (!whole) dx.zero_();  // some inputs take part in no output
+  if (!whole) dx.zero_();  // some inputs do not influence any output
   const auto field = framed(dy, s.batch, s.outputs, s.out, before, after, readsPast(s, s.in[2] % s.stride[2] == 0 ? s.in[2] / s.stride[2] : 1, s.outputs, 1));
   const auto& kernels = tileKernels();
   const Bf16* weights = bits(weight);
@@ -116,7 +116,7 @@ at::Tensor tileInputGradient(const at::Tensor& dy, const at::Tensor& weight, con
         const auto steps = static_cast<int64_t>(offsets.size()), taps = static_cast<int64_t>(places.size());
         const auto right = scratch(panels * steps * 2 * kTileBytes, at::kByte);
         char* tiles = static_cast<char*>(right.data_ptr());
-        // By chunks of outputs, then places: a chunk's weights are read in one go.
+        // By chunks of outputs, then positions: the weights of a chunk are read at once.
         at::parallel_for(0, chunks * taps, 1, [&](int64_t begin, int64_t end) {
           for (int64_t index = begin; index < end; ++index) {
             const int64_t chunk = index / taps, tap = index % taps, place = places[static_cast<size_t>(tap)];

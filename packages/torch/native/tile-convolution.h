@@ -5,7 +5,7 @@
 
 namespace slicestack {
 
-/** Whether forward and the gradient of the input have this way: channels in thirty-twos, so that no step reads what is not its own. */
+/** Whether the forward pass and the gradient of the input are supported: channels must be multiples of 32, so that no step reads beyond its data. */
 inline bool wholeTiles(const ConvolutionSizes& s) { return s.inputs % kTileDepth == 0 && s.outputs % kTileDepth == 0; }
 /** x_NC..., weight_OI..., bias_O (may be undefined) -> y_NO... */
 at::Tensor tileForward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const ConvolutionSizes& sizes);

@@ -1,5 +1,5 @@
-// Memory is channels last throughout, so the values that a position sees stand in few runs: for each of the kernel's leading
-// places the innermost places and all channels side by side. They are multiplied where they stand.
+// Memory is channels last throughout, so the values for an output position are in few contiguous runs: for each of the kernel's leading
+// positions, the innermost positions and all channels side by side. They are multiplied without copying.
 #include "tile-gather.h"
 
 #include <algorithm>
@@ -66,14 +66,14 @@ std::vector<Run> runsOf(const ConvolutionSizes& s, const Four& pitch) {
 
 namespace {
 
-/** Makes one of the last two dimensions where both sides stand in it without gaps. */
+/** Merges the last two dimensions if both sides are contiguous in them. */
 void join(Gather& g, size_t dim) {
   if (g.read.pitch[dim] != g.count[3] * g.read.pitch[3] || g.written.pitch[dim] != g.count[3] * g.written.pitch[3]) return;
   g.count[3] *= g.count[dim];
   g.count[dim] = 1;
 }
 
-/** Sixteen positions, or fewer at the end: where each reads and writes. */
+/** Sixteen positions, or fewer at the end, with the addresses that each reads and writes. */
 struct Tile {
   int64_t rows = 0, read[kTileRows], written[kTileRows];
 };
@@ -83,7 +83,7 @@ class GatherPlan {
   explicit GatherPlan(const Gather& g) : g(g) {
     lines = g.count[0] * g.count[1] * g.count[2];
     const int64_t inLine = parts(g.count[3], kTileRows);
-    // A tile within a line is read where it stands; lines that would leave too many rows empty are copied together.
+    // A tile within a line is read in place; lines that would leave too many rows empty are copied together.
     direct = g.count[3] * 8 >= inLine * kTileRows * 7;
     tiles = direct ? lines * inLine : parts(lines * g.count[3], kTileRows);
   }
@@ -106,7 +106,7 @@ class GatherPlan {
   int64_t lines, tiles;
 };
 
-constexpr int64_t kCache = 5 << 18;  // bytes that a thread reads again and again: they stay in its second cache
+constexpr int64_t kCache = 5 << 18;  // bytes that a thread reads repeatedly, which stay in its second-level cache
 
 }  // namespace
 
@@ -119,7 +119,7 @@ void gather(Gather g) {
   const auto steps = static_cast<int64_t>(g.steps.size());
   const int64_t blocks = parts(plan.tiles, 2), panels = g.columns / kBlock, threads = at::get_num_threads();
   const int64_t shares = blocks >= threads ? 1 : std::min(panels, parts(threads, std::max<int64_t>(1, blocks)));  // of the columns
-  const int64_t rowBytes = steps * kTileDepth * 2 + 64;  // not a power of two, which would crowd the cache
+  const int64_t rowBytes = steps * kTileDepth * 2 + 64;  // not a power of two, which would cause cache conflicts
   const int64_t together = std::clamp<int64_t>(kCache / (rowBytes * kBlock), 1, 32);
   std::vector<int64_t> offsets(g.steps.size());
   for (size_t k = 0; k < offsets.size(); ++k) offsets[k] = plan.direct ? g.steps[k] * 2 : static_cast<int64_t>(k) * 64;

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// GCC 12 warns of its own header: "undefined" registers there are meant to be so.
+// GCC 12 warns about its own header, where "undefined" registers are intended.
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -24,7 +24,7 @@ struct TileConfig {
   uint16_t rowBytes[16];
   uint8_t rows[16];
 };
-// Static: compilers know only of the first bytes that the instruction reads.
+// Static, because compilers only know of the first bytes that the instruction reads.
 alignas(64) constexpr TileConfig kEightTiles{1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
 SLICESTACK_AMX TileState begin() {
@@ -131,7 +131,7 @@ SLICESTACK_AMX void store(const float* sum, const float* bias, Bf16* const* to, 
   }
 }
 
-/** Whether processor and system have all that is used above; asks Linux for the tiles, which it gives on request only. */
+/** Whether processor and system support everything above; requests the tiles from Linux, which only grants them on request. */
 bool usable() {
   unsigned a, b, c, d;
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512bf16")) return false;

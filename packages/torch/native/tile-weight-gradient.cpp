@@ -1,4 +1,4 @@
-// dweight = dy^T . (what each output sees): both sides are packed in parts that stay in the cache, and multiplied there.
+// dweight = dy^T . (the inputs of each output): both sides are packed in parts that fit into the cache, and multiplied there.
 // Sums are float32; the order of their parts depends on the number of threads, as the library's does.
 #include "tile-convolution.h"
 
@@ -23,7 +23,7 @@ at::Tensor tileWeightGradient(const at::Tensor& dy, const at::Tensor& x, const C
   }
   width = roundedUp(width, kBlock);
   const int64_t depth = s.taps() * s.inputs, height = roundedUp(s.outputs, kBlock), positions = s.positions(), threads = at::get_num_threads();
-  // Each thread takes a part of the positions or of the columns, whichever are more; parts of positions are added up at the end.
+  // Each thread takes a part of the positions or of the columns, whichever are more; parts of positions are summed at the end.
   const int64_t most = parts(positions, kRows), blocks = width / kBlock;
   const int64_t columnShares = positions < width ? std::min(threads, blocks) : std::min(blocks, parts(threads, std::min(threads, most)));
   const int64_t shares = std::min(most, parts(threads, columnShares));
