@@ -22,7 +22,7 @@ const program = join(dirname(fileURLToPath(import.meta.url)), "../packages/cli/b
 const MIDDLE = { slices: 32, side: 64, volumes: 40 };
 const AXES = { slices: [32, 64, 96], side: [32, 64, 96], volumes: [20, 40, 80] };
 const NAMES = { slices: "slices per volume", side: "pixels per side", volumes: "training volumes" };
-/** One recipe for all sizes: only the method differs. */
+/** One configuration for all sizes: only the method differs. */
 const RECIPE =
   "slice: {model: slice_cnn, epochs: 4, batch_size: 64, slices_per_volume: 8}\nhead: {model: attention, epochs: 20, batch_size: 16}\n";
 const METHODS = {

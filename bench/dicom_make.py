@@ -29,5 +29,5 @@ for i in range(count):
     ds.RescaleIntercept, ds.RescaleSlope = "-1024", "1"
     ds.Rows, ds.Columns = size, size
     ds.PixelData = numpy.roll(base, i, axis=0).tobytes()
-    # Names say nothing of the order, as on a PACS export.
+    # Names do not reveal the order, as in a PACS export.
     ds.save_as(os.path.join(folder, f"{(i * 7919) % 100003:06}"), write_like_original=False)

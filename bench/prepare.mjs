@@ -39,7 +39,7 @@ async function measure() {
     { length: count },
     () => new Worker(new URL(import.meta.url), { workerData: { file, counter, volumes } }),
   );
-  const all = (word) => Promise.all(workers.map((worker) => said(worker, word)));
+  const all = (word) => Promise.all(workers.map((worker) => received(worker, word)));
   await all("warm");
   const [started, before] = [performance.now(), process.cpuUsage()];
   for (const worker of workers) worker.postMessage("go");
@@ -51,7 +51,7 @@ async function measure() {
   console.log(JSON.stringify({ rate: volumes / seconds, workers: count, cpuMs, peakRssMb }));
 }
 
-const said = (worker, word) =>
+const received = (worker, word) =>
   new Promise((resolve, reject) => {
     worker.once("error", reject);
     worker.on("message", (message) => message === word && resolve());

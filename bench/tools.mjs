@@ -8,7 +8,7 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The first file of this name in the folders or one level below; undefined where there is none. */
+/** The first file of this name in the folders or one level below; undefined if there is none. */
 export function findFile(folders, name) {
   const all = folders
     .filter(existsSync)

@@ -32,7 +32,7 @@ test("a ConfigError keeps its problems, which name the key and the flag", async 
   assert.equal(error.message, "--device: no");
 });
 
-test("a cause keeps its own class and cause; an error of the system keeps its code and path", async () => {
+test("a cause keeps its class and cause; an error of the system keeps its code and path", async () => {
   const error = await caught("cause");
   assert.ok(error instanceof pipeline.CheckpointError);
   assert.ok(error.cause instanceof RangeError);
@@ -40,7 +40,7 @@ test("a cause keeps its own class and cause; an error of the system keeps its co
   assert.equal((error.cause.cause as NodeJS.ErrnoException).path, "/not/there");
 });
 
-test("a field that no message can hold is left out, what is no Error becomes one", async () => {
+test("a field that cannot be cloned is left out, a value that is not an Error becomes one", async () => {
   const error = await caught("function");
   assert.equal(error.message, "with a function");
   assert.deepEqual(Object.keys(error), ["kept"]);

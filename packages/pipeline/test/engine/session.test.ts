@@ -26,7 +26,7 @@ test("jobs of a session run in one thread, in the order in which they were asked
   );
 });
 
-test("a job that fails, in its own code or in libtorch, leaves the session and its thread to the next one", async () => {
+test("after a job fails, in its code or in libtorch, session and thread can run the next one", async () => {
   await using session = new EngineSession();
   const before = await session.run<TorchJob, TorchJobDone>(multiply, { size: 8, count: 1 });
   await assert.rejects(session.run(multiply, { size: 8, count: 2, fails: true }), RangeError);
@@ -68,7 +68,7 @@ test("terminate ends a job in the middle of an operation; close lets it end; bot
   await assert.rejects(other.run(multiply, { size: 8, count: 1 }), SessionError);
 });
 
-test("two sessions keep their own counts of threads at the same time", async () => {
+test("two sessions have different numbers of threads at the same time", async () => {
   await using one = new EngineSession();
   await using two = new EngineSession();
   const counts = await Promise.all([

@@ -30,7 +30,7 @@ function thrown(body: () => unknown): unknown {
   return assert.fail("nothing was thrown");
 }
 
-test("an error of the system becomes one with path, words, remedy and what goes on; any other stays what it is", (t) => {
+test("a system error becomes one with path, explanation, remedy and continuation; any other error is unchanged", (t) => {
   const folder = temporaryFolder(t);
   for (const [code, body] of [
     ["ENOENT", () => readFileSync(join(folder, "none"))],
@@ -52,7 +52,7 @@ test("an error of the system becomes one with path, words, remedy and what goes 
   assert.equal(explained(bug), bug);
 });
 
-test("a full disk is told from a file that is not there, also behind another error; a write names its file", () => {
+test("a full disk is distinguished from a missing file, also as a cause; a write names its file", () => {
   const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", syscall: "write" });
   assert.equal(isShortage(new Error("cannot be read", { cause: full })), true);
   assert.equal(isShortage(Object.assign(new Error(""), { code: "ENOENT", syscall: "open" })), false);
@@ -139,7 +139,7 @@ test("what could not be written after minutes of work is refused before them, by
   }
 });
 
-test("a command that is started in a folder that is gone says so", () => {
+test("a command that is started in a folder that no longer exists has a clear error", () => {
   const error = Object.assign(new Error("ENOENT: no such file or directory, uv_cwd"), {
     code: "ENOENT",
     syscall: "uv_cwd",

@@ -133,7 +133,7 @@ test("a head alone, ImageNet's classifier and a trunk without one are not scored
   refused(resnet("many", 200), {}, /has 200 classes, but at most 128/);
 });
 
-test("a size that the weights do not tell has to be given", () => {
+test("a size that the weights do not determine has to be given", () => {
   const cube = saved("cube", () => createVolumeModel({ model: "simple_modular" }, 2, [32, 32, 64]));
   refused(cube, {}, /a size other than the published 128 x 128 x 64.*--network\.size/);
   refused(cube, { overrides: { "network.size": "[32, 32, 32]" } }, /other shape: fc1\.weight/);
@@ -143,7 +143,7 @@ test("a size that the weights do not tell has to be given", () => {
   assert.deepEqual(importCheckpoint({ checkpoint: oblong, out, overrides: { "slice.size": "[24, 40]" } }).notes, []);
 });
 
-test("an imported run: the folder is not taken twice, needs a data set, and cannot be trained on as it is", async () => {
+test("an imported run: the folder is not overwritten, needs a data set to score, and cannot be trained further itself", async () => {
   const checkpoint = saved("five", sliceCnn(5));
   const out = join(folder, "runs/five");
   importCheckpoint({ checkpoint, out });

@@ -28,7 +28,7 @@ const folder = importTests([
   { name: "resnet18_grey", overrides: three, model: /ResNet-18/, says, notes: /one input channel/ },
 ]);
 
-test("an imported run says where it is from, in run.json and in the report", { skip: noTorch }, () => {
+test("an imported run names its origin in run.json and in the report", { skip: noTorch }, () => {
   const run = join(folder, "runs/custom_resnet");
   const { dataset, imported, testReads, status } = readRecord(run);
   assert.deepEqual([dataset, testReads, status], [null, 0, "trained"]);

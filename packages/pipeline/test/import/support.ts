@@ -56,7 +56,7 @@ export interface ImportCase {
   config?: string;
   overrides?: Record<string, string>;
   model: RegExp;
-  /** What stands in predictions.csv; the last is held against PyTorch. */
+  /** The rows of predictions.csv; the last one is compared with PyTorch. */
   says: string[];
   notes?: RegExp;
 }

@@ -44,7 +44,7 @@ function featuresOf(kind: (typeof kinds)[number], cache: string): { text: string
   });
 }
 
-// What each of them knows from trainings of its own.
+// What each of them has cached from earlier trainings.
 for (const kind of kinds) featuresOf(kind, join(folder, `own ${kind}${rank}`));
 
 joinWorld(world, { timeoutSeconds: 60 }, () => {

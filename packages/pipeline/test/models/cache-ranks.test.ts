@@ -1,4 +1,4 @@
-/** Processes with caches of their own take the same way: rank 0 says whether the features are known already. */
+/** Processes with different caches take the same branch: rank 0 decides whether the features are cached. */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -48,7 +48,7 @@ test("simple at 8 x 16 x 24: multiply-adds and parameters by hand", () => {
   assert.equal(cost?.parameters, all);
 });
 
-test("memory: a batch of two holds twice the activations, the weights stay; a frozen trunk keeps none of its own", () => {
+test("memory: a batch of two holds twice the activations, the weights stay; a frozen trunk keeps no activations", () => {
   const [one, two] = [1, 2].map((batch) => modelFacts({ ...shape, batch }));
   for (const { name, cost } of two ?? []) {
     const single = factsOf(name, one).cost;
@@ -65,7 +65,7 @@ test("memory: a batch of two holds twice the activations, the weights stay; a fr
   assert.ok(frozen < trained / 4, `${frozen} against ${trained}`);
 });
 
-test("a model that cannot take the size has no cost and says why; the others have theirs", () => {
+test("a model that does not accept the size has no cost and gives a reason; the others are not affected", () => {
   const rows = modelFacts({ ...shape, slices: 16 });
   const without = rows.filter(({ cost }) => cost === null);
   assert.deepEqual(
@@ -76,13 +76,13 @@ test("a model that cannot take the size has no cost and says why; the others hav
   for (const { cost, problem } of rows) assert.equal(cost === null, problem !== null);
 });
 
-test("an error that is none of the model's stays one", () => {
+test("any other error is passed on", () => {
   assert.throws(() =>
     costOf(() => ({ model: new Linear(2, 3), logits: () => zeros([2]).matmul(zeros([3, 4, 5])) }), [2], 1),
   );
 });
 
-test("every head is in the zoo, no name comes twice, and every setting of the zoo is one of the configuration", () => {
+test("every head is in the zoo, no name appears twice, and every setting of the zoo is a setting of the configuration", () => {
   const zoo = listedModels();
   const heads = zoo.flatMap(({ kind, name }) => (kind === "head" ? [name] : []));
   assert.deepEqual(heads.sort(), [...headNames].sort());

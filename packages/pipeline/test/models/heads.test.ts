@@ -42,7 +42,7 @@ function step(
 }
 
 for (const name of headNames) {
-  leakFree(`${name} head: what stands in padded slices has no influence, on gradients neither`, () => {
+  leakFree(`${name} head: the values of padded slices have no influence, not even on gradients`, () => {
     using head = make(name);
     const x_BSE = randn([3, slices, embedding]);
     const mask_BS = maskOf(depths, slices);

@@ -30,7 +30,7 @@ function torchvisionFile(
   return { file, weights };
 }
 
-/** What a model holds by name, as it is now. */
+/** The current values of a model, by name. */
 const valuesOf = (model: SliceModel) =>
   scope(() => new Map([...model.stateDict()].map(([name, tensor]) => [name, digest(tensor)])));
 
@@ -126,7 +126,7 @@ leakFree("input channels: three stay as they are, and others share the sum of th
 });
 
 leakFree(
-  "slice.pretrained: another depth, a missing file, a file that is none and a model without a trunk are refused",
+  "slice.pretrained: another depth, a missing file, an invalid file and a model without a trunk are refused",
   (folder) => {
     const { file } = torchvisionFile(folder);
     using deeper = create("resnet50");
@@ -187,20 +187,17 @@ function pthFile(folder: string, weights: ReadonlyMap<string, Tensor>): string {
   return file;
 }
 
-leakFree(
-  "checkpoint: a .pth of a slice model is loaded as a run's own file is, with what was chosen in it",
-  (folder) => {
-    using saved = create("slice_cnn", 3);
-    const file = pthFile(folder, saved.stateDict());
-    using model = create("slice_cnn", 3);
-    const { metadata, notes } = loadWeights(model, file);
-    assert.deepEqual(valuesOf(model), valuesOf(saved));
-    assert.deepEqual(metadata, { epoch: "7" });
-    assert.deepEqual(notes, ['The weights are those of "model_state_dict".', '"module." was removed from the names.']);
-    using fewer = create("slice_cnn", 2);
-    refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
-  },
-);
+leakFree("checkpoint: a .pth of a slice model is loaded like a file of a run, with the choices in notes", (folder) => {
+  using saved = create("slice_cnn", 3);
+  const file = pthFile(folder, saved.stateDict());
+  using model = create("slice_cnn", 3);
+  const { metadata, notes } = loadWeights(model, file);
+  assert.deepEqual(valuesOf(model), valuesOf(saved));
+  assert.deepEqual(metadata, { epoch: "7" });
+  assert.deepEqual(notes, ['The weights are those of "model_state_dict".', '"module." was removed from the names.']);
+  using fewer = create("slice_cnn", 2);
+  refused(() => loadWeights(fewer, file), fewer, file, /fc3\.weight \(expected \[2, 128\], received \[3, 128\]\)/);
+});
 
 leakFree("slice.pretrained: a .pth of torchvision's resnet18 gives the same trunk as its safetensors", (folder) => {
   const { file, weights } = torchvisionFile(folder);

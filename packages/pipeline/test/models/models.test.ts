@@ -107,7 +107,7 @@ leakFree("flatten head sees slice order, attention does not", () => {
   assert.notDeepEqual(said("flatten", embedding_NE), said("flatten", reversed_NE));
 });
 
-leakFree("stackVolumes cuts each volume where it lies and marks what is padding", () => {
+leakFree("stackVolumes cuts out each volume and marks padding", () => {
   const embedding_NE = fromTypedArray(Float32Array.from([1, 2, 3, 4, 5, 6]), [3, 2]);
   const { features_BS, mask_BS } = stackVolumes(embedding_NE, [
     { offset: 1, count: 2 },
@@ -130,7 +130,7 @@ const depths = (...counts: number[]) => ({
   volumes: counts.map((count) => ({ ...fakeDataset([["v", "s", 0]]).volumes[0]!, count })),
 });
 
-test("the flatten head is refused where depths differ, with the heads that do fit", () => {
+test("the flatten head is refused if depths differ, with the heads that fit", () => {
   const config = loadConfig({ text: "head: {model: flatten}" });
   assert.throws(() => checkHeadFits(config, depths(4, 7)), {
     name: "ConfigError",

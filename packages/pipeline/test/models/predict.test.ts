@@ -85,7 +85,7 @@ for (const size of [null, "[8, 10]"]) {
 }
 
 leakFree(
-  "trap 10: embeddings are computed once and kept by weights, transform, data and slices; a damaged entry is made anew",
+  "trap 10: embeddings are computed once and kept by weights, transform, data and slices; a damaged entry is computed again",
   (folder) => {
     process.env["XDG_CACHE_HOME"] = join(folder, "cache");
     const dataset = randomDataset(folder, [3, 4], [16, 12]);

@@ -19,7 +19,7 @@ const put = (path: string, data: string | Uint8Array) => {
   writeFileSync(path, data);
 };
 
-test("what is nowhere is downloaded into the cache, with its hash beside it, and found there the next time", async (t) => {
+test("a missing file is downloaded into the cache, with its hash beside it, and found there the next time", async (t) => {
   const { url, seen } = await serve(t, file(content));
   const home = temporaryFolder(t);
   const path = await findPinned(pinned(url), { env: {}, home });
@@ -30,7 +30,7 @@ test("what is nowhere is downloaded into the cache, with its hash beside it, and
   assert.deepEqual(seen, [`/${name}`]);
 });
 
-test("a file in the cache that was damaged is downloaded anew", async (t) => {
+test("a damaged file in the cache is downloaded again", async (t) => {
   const { url, seen } = await serve(t, file(content));
   const home = temporaryFolder(t);
   const path = join(home, ".cache/slicestack/weights", name);
@@ -80,7 +80,7 @@ test("a wrong file in SLICESTACK_WEIGHTS is refused, and in PyTorch's cache pass
   assert.deepEqual(seen, [`/${name}`]);
 });
 
-test("without a connection the error says where to put which file by hand", async (t) => {
+test("without a connection the error names the file and the folder to put it into", async (t) => {
   const { url } = await serve(t, status(404));
   const home = temporaryFolder(t);
   const folder = join(home, ".cache/slicestack/weights");
@@ -126,7 +126,7 @@ test("a server that gives something else under torchvision's name is found out",
   assert.ok(!existsSync(join(home, ".cache/slicestack/weights/resnet18-f37072fd.pth")));
 });
 
-test("a path is a path, also one that is named like an object's own property, and a model without a trunk asks for nothing", async () => {
+test("a path is a path, also one that is named like an object's own property, and a model without a trunk needs no file", async () => {
   for (const value of ["weights/a.pth", "constructor", "./imagenet"])
     assert.equal(await findPretrained(value, 18), value);
   assert.equal(await findPretrained("imagenet", null), "imagenet");

@@ -26,7 +26,7 @@ export const twoClasses: TaskClasses = {
   ]),
 };
 
-/** A test in a scope that must leave as many tensors alive as it found, with a folder of its own. */
+/** A test with a temporary folder, in a scope that must not leave additional live tensors. */
 export function leakFree(name: string, body: (folder: string) => void): void {
   test(name, () => {
     const folder = mkdtempSync(join(tmpdir(), "slicestack-models-"));

@@ -53,7 +53,7 @@ function train(model: VolumeModel, x: Tensor, forward: () => Tensor = () => mode
 }
 
 for (const [name, size] of Object.entries(least) as [keyof typeof least, VolumeSize][]) {
-  test(`${name}: takes any size from ${size.join(" x ")} on, and says so of a smaller one`, () => {
+  test(`${name}: accepts sizes of at least ${size.join(" x ")}, and refuses smaller ones`, () => {
     for (const more of [0, 1, 13]) {
       const { result } = traceShapes(() => {
         const fits: VolumeSize = [size[0] + more, size[1] + 2 * more, size[2] + more];
@@ -82,7 +82,7 @@ for (const [name, size] of Object.entries(least) as [keyof typeof least, VolumeS
     });
 }
 
-test("attn: one model takes volumes of any size, down to 32 on each side", () => {
+test("attn: one model accepts volumes of any size, down to 32 on each side", () => {
   traceShapes(() => {
     using model = createVolumeModel({ model: "attn" }, 3, [32, 32, 32]);
     assert.deepEqual(model.forward(randn([1, 1, 64, 40, 99])).shape, [1, 3]);
@@ -102,7 +102,7 @@ test("simple at 128 x 128 x 64 has the 268 million parameters of the published f
   assert.equal(result, 256 * 16 * 16 * 8 * 512);
 });
 
-test("dropout where none is asked for: 0.1 in simple, 0.5 in simplebn, 0.2 in two_stage's head, none in the others", () => {
+test("default dropout: 0.1 in simple, 0.5 in simplebn, 0.2 in two_stage's head, none in the others", () => {
   const found = (model: string) =>
     traceShapes(() => {
       using made = createVolumeModel({ model, dropout: null }, 2, [32, 32, 32]);
@@ -117,7 +117,7 @@ test("dropout where none is asked for: 0.1 in simple, 0.5 in simplebn, 0.2 in tw
   assert.deepEqual(found("maps_3d"), [0]);
 });
 
-leakFree("simple and volume_cnn: the declared, unused layers take no gradient, and no step changes them", () => {
+leakFree("simple and volume_cnn: the declared, unused layers receive no gradient, and no step changes them", () => {
   manualSeed(2);
   using simple = new Simple({ classes: 2, size: [8, 8, 8] });
   using volumes = new VolumeCnn({ classes: 2, size: [8, 8, 2] });
@@ -220,7 +220,7 @@ leakFree(
   },
 );
 
-leakFree("maps_3d head: a mask of all slices is no mask, and what stands in absent slices is not seen", () => {
+leakFree("maps_3d head: a mask of all slices equals no mask, and the values of missing slices are not used", () => {
   using head = new Maps3dHead({ mapChannels: 8, classes: 3 });
   const maps_BSFhw = randn([2, 4, 8, 2, 2]);
   const said = (maps: Tensor, mask?: Tensor) => head.forward(maps, mask).logits_BK;
@@ -273,7 +273,7 @@ for (const model of ["simple", "simple_modular", "attn", "volume_cnn"] as const)
   });
 }
 
-test("a trunk is refused where none belongs", () => {
+test("a trunk is refused by a network without one", () => {
   traceShapes(() => {
     using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 2, [8, 8]);
     assert.throws(() => createVolumeModel({ model: "attn", trunk }, 2, [32, 32, 32]), /attn: has no trunk.*maps_3d/);

@@ -53,7 +53,7 @@ test("the trunk grows with data, weights at hand and budget", () => {
   assert.deepEqual(trunk(ct, weights, 120), ["slice_cnn", null]);
 });
 
-test("a smaller budget is kept by fewer slices, then fewer epochs; one that cannot be kept is said", () => {
+test("a smaller budget is met by fewer slices, then fewer epochs; a warning follows if it cannot be met", () => {
   let last = Infinity;
   for (const budget of [null, 3600, 1200, 600, 300]) {
     const planned = choose(ct, laptop, budget);
@@ -98,7 +98,7 @@ test("a cube is cut along three planes into slabs, and the time is that of its s
   assert.ok(choose(cube, laptop, null).seconds > choose({ ...cube, anisotropy: 2 }, laptop, null).seconds);
 });
 
-test("the file holds each choice with its reason, and loads as what it says", () => {
+test("the file contains each choice with its reason, and loads with these values", () => {
   for (const data of [ct, { ...ct, unit: "arbitrary" as const, name: ".a b/c", height: 512 }]) {
     const chosen = choose(data, laptop, 3600);
     const yaml = planYaml(chosen, data, laptop);

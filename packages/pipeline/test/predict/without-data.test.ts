@@ -1,4 +1,4 @@
-/** A trained model decides by its contract and its weights alone: its data set may be gone. */
+/** A trained model predicts from its ModelSpec and weights alone, without its data set. */
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -96,7 +96,7 @@ test("a model.json that was edited, or is of a later version, is refused by name
   assert.deepEqual(readSpec(run)?.method, "2.5d");
 });
 
-test("a predictor takes other volumes than those of training, and refuses what a flatten head has no weights for", async () => {
+test("a predictor accepts volumes other than those of training, and refuses depths for which a flatten head has no weights", async () => {
   const run = join(folder, "flatten");
   await train({
     config: smallConfig({ "slice.epochs": "1", "head.epochs": "1", "head.model": "flatten" }),

@@ -33,7 +33,7 @@ function cacheOf(t: TestContext, days: readonly number[], size?: string) {
   return { folder, entries, download, place, left: () => readdirSync(join(folder, "embeddings")).sort() };
 }
 
-test("the cap: 20 GB, or what SLICESTACK_CACHE_SIZE says; a size that is none is refused with the name", () => {
+test("the cap: 20 GB, or the value of SLICESTACK_CACHE_SIZE; an invalid size is refused with the name", () => {
   assert.equal(cacheCap({ env: {} }), 20e9);
   assert.equal(cacheCap({ env: { SLICESTACK_CACHE_SIZE: "1.5 GiB" } }), 1.5 * 2 ** 30);
   assert.deepEqual(
@@ -46,7 +46,7 @@ test("the cap: 20 GB, or what SLICESTACK_CACHE_SIZE says; a size that is none is
   );
 });
 
-test("the list has every entry with its size, the total and the cap; an empty cache is told as one", (t) => {
+test("the list has every entry with its size, the total and the cap; an empty cache is reported as empty", (t) => {
   const { place } = cacheOf(t, [3, 1], "1kB");
   const found = listCache(place);
   assert.deepEqual(
@@ -64,7 +64,7 @@ test("the list has every entry with its size, the total and the cap; an empty ca
   assert.match(cacheText(listCache({ env: { XDG_CACHE_HOME: "/nowhere/at/all" } })), /slicestack, empty$/);
 });
 
-test("beyond the size the entry that was not used for longest goes; reading one makes it young; downloads stay", (t) => {
+test("beyond the size limit, the entry that was unused for longest is removed; reading an entry renews it; downloads are kept", (t) => {
   const { place, entries, left, download } = cacheOf(t, [9, 8, 7, 6], "250");
   touchEntry(entries[0]!); // 9 days old, and just read
   assert.deepEqual(
@@ -75,13 +75,13 @@ test("beyond the size the entry that was not used for longest goes; reading one 
   assert.ok(existsSync(download));
 });
 
-test("a new entry is never the one to go, even where it is larger than the cap alone", (t) => {
+test("a new entry is never removed, even if it alone exceeds the cap", (t) => {
   const { place, entries, left } = cacheOf(t, [2, 1, 5], "50");
   keepCacheSize(entries[2]!, place);
   assert.deepEqual(left(), ["2.safetensors"]);
 });
 
-test("a cap that cannot be read ends no training, and what another process is writing is left alone", (t) => {
+test("an invalid cap does not end training, and a file that another process is writing is kept", (t) => {
   const { place, entries, left, folder } = cacheOf(t, [2, 1], "plenty");
   keepCacheSize(entries[1]!, place);
   assert.equal(left().length, 2);

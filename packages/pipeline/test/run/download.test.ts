@@ -1,4 +1,4 @@
-/** Downloads from a server on this machine that is slow, breaks off, lies, or is not there. */
+/** Downloads from a local server that is slow, breaks the connection, sends wrong data, or does not exist. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ async function fails(url: string, folder: string, message: RegExp, options = qui
   assert.deepEqual(readdirSync(folder), [], "nothing is left, whole or in part");
 }
 
-test("a file comes whole, into folders that are made, with its progress in bytes", async (t) => {
+test("a file is downloaded completely, into new folders, with its progress in bytes", async (t) => {
   const { url, seen } = await serve(t, file(content));
   const folder = temporaryFolder(t);
   const progress: Progress[] = [];
@@ -46,7 +46,7 @@ test("a file comes whole, into folders that are made, with its progress in bytes
   });
 });
 
-test("a connection that breaks is taken up where it broke", async (t) => {
+test("an interrupted download is resumed", async (t) => {
   const { url, seen } = await serve(t, (request, response, count) =>
     (count === 1 ? broken(content, 90_000) : file(content))(request, response, count),
   );
@@ -72,7 +72,7 @@ for (const [what, second] of [
     assert.equal(seen.length, 2);
   });
 
-test("an answer with another part than was asked for is not taken for it", async (t) => {
+test("an answer with a part other than the requested one is not accepted", async (t) => {
   const { url, seen } = await serve(t, (request, response, count) => {
     if (count === 1) return broken(content, 90_000)(request, response, count);
     if (count === 3) return file(content)(request, response, count);
@@ -85,7 +85,7 @@ test("an answer with another part than was asked for is not taken for it", async
   assert.equal(seen[2], "/w.pth");
 });
 
-test("an answer that ends early without a word is taken up as well", async (t) => {
+test("an answer that ends early without an error is resumed, too", async (t) => {
   const { url, seen } = await serve(t, (request, response, count) => {
     if (count > 1) return file(content)(request, response, count);
     response.setHeader("etag", '"1"');
@@ -105,13 +105,13 @@ test("an answer that ends early without a word is taken up as well", async (t) =
   assert.deepEqual([seen, chunked.seen], [["/w.pth"], ["/w.pth", "/w.pth bytes=1234-"]]);
 });
 
-test("after three broken connections it fails with how far it came", async (t) => {
+test("after three broken connections it fails with the number of received bytes", async (t) => {
   const { url, seen } = await serve(t, broken(content, 1000));
   await fails(url, temporaryFolder(t), /: (other side closed|terminated|aborted|the connection ended)/);
   assert.equal(seen.length, 3);
 });
 
-test("a server's trouble is tried again, its no is not", async (t) => {
+test("server errors are retried, refusals are not", async (t) => {
   const folder = temporaryFolder(t);
   const trouble = await serve(t, (request, response, count) =>
     (count < 3 ? status(503) : file(content))(request, response, count),
@@ -141,7 +141,7 @@ test("another content, fewer or more bytes than are pinned are refused, and not 
   await fails(endless.url, temporaryFolder(t), /received more than the expected 200000 bytes/);
 });
 
-test("redirects are followed, also to other paths, but not without end", async (t) => {
+test("redirects are followed, also to other paths, but only a limited number of times", async (t) => {
   const { url, seen } = await serve(t, (request, response, count) =>
     (request.url === "/w.pth" ? status(302, { location: "/mirror/w.pth" }) : file(content))(request, response, count),
   );

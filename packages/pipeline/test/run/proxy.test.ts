@@ -75,7 +75,7 @@ async function secureServer(t: TestContext, answer: Answer): Promise<string> {
   return `https://127.0.0.1:${await portOf(t, server)}`;
 }
 
-/** In a process of its own, which trusts the test's certificate from its start. */
+/** Runs in a separate process, which trusts the certificate of the test. */
 async function downloadApart(url: string, path: string, env: Record<string, string>): Promise<string> {
   const module = new URL("../../src/run/download.js", import.meta.url).href;
   const script = `import { download } from ${JSON.stringify(module)};
@@ -88,7 +88,7 @@ async function downloadApart(url: string, path: string, env: Record<string, stri
   return stdout;
 }
 
-test("https goes through a tunnel of the proxy, a broken one is taken up; NO_PROXY goes past it", async (t) => {
+test("https uses a tunnel of the proxy, a broken one is resumed; NO_PROXY bypasses it", async (t) => {
   const url = await secureServer(t, (a, b, count) =>
     (count === 1 ? broken(content, 70_000) : file(content))(a, b, count),
   );
@@ -104,7 +104,7 @@ test("https goes through a tunnel of the proxy, a broken one is taken up; NO_PRO
   assert.equal(proxy.asked.length, 2, "not asked again");
 });
 
-test("what the proxy refuses is said in its words, once, with what mends it; a proxy that is not there is named", async (t) => {
+test("a refusal of the proxy is reported once, with its message and a remedy; an unreachable proxy is named", async (t) => {
   const url = await secureServer(t, file(content));
   const proxy = await proxyServer(t, "me:secret");
   const path = join(temporaryFolder(t), "w.pth");
@@ -121,7 +121,7 @@ test("what the proxy refuses is said in its words, once, with what mends it; a p
   );
 });
 
-test("http goes by its whole address, redirects and resumes too; another certificate than a known one is refused", async (t) => {
+test("http uses the full URL, also for redirects and resuming; an unknown certificate is refused", async (t) => {
   const { url } = await serve(t, (a, b, count) => (count === 1 ? broken(content, 70_000) : file(content))(a, b, count));
   const proxy = await proxyServer(t);
   const folder = temporaryFolder(t);
@@ -135,7 +135,7 @@ test("http goes by its whole address, redirects and resumes too; another certifi
   );
 });
 
-test("NO_PROXY: hosts with what is below them, ports, addresses, all; small letters win", () => {
+test("NO_PROXY: hosts with subdomains, ports, addresses, all; lower-case variables take precedence", () => {
   const env = (NO_PROXY: string) => ({ HTTPS_PROXY: "http://p:1", NO_PROXY });
   const asked = (url: string, list: string) => proxyFor(new URL(url), env(list))?.host ?? null;
   assert.equal(asked("https://download.pytorch.org/a", ""), "p:1");

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 
 export type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
-/** @param answer is told the how-manieth request it is, from 1   @returns the address, and the path and range of each request */
+/** @param answer receives the number of the request, counted from 1   @returns the address, and the path and range of each request */
 export async function serve(t: TestContext, answer: Answer): Promise<{ url: string; seen: string[] }> {
   const seen: string[] = [];
   const server = createServer((request, response) => {

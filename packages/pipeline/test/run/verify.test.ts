@@ -50,7 +50,7 @@ async function changed(root: string, change: () => void, body: () => Promise<voi
   }
 }
 
-test("verify: a data set and a run as they were written: every file is checked, none has a problem", async () => {
+test("verify: an unchanged data set and run: every file is checked, none has a problem", async () => {
   for (const root of [data, run]) {
     const { checked, problems, unchecked } = await verify(root);
     assert.deepEqual([problems, unchecked], [[], []]);
@@ -58,7 +58,7 @@ test("verify: a data set and a run as they were written: every file is checked, 
   }
 });
 
-test("verify: a flipped bit at the start, in the middle and at the end of every file of both is noticed by its name", async () => {
+test("verify: a flipped bit at the start, in the middle and at the end of every file of both is noticed and named", async () => {
   let flips = 0;
   for (const root of [data, run])
     for (const name of filesOf(root)) {
@@ -97,7 +97,7 @@ test("every byte around the seals of dataset.json, split.json and run.json: a ch
   }
 });
 
-test("verify: a folder that is none of ours is refused; a cut file and one that is gone are named", async () => {
+test("verify: a foreign folder is refused; a truncated file and a missing one are named", async () => {
   await assert.rejects(verify(folder), /is not a data set, run or group/);
   await changed(
     run,
@@ -123,7 +123,7 @@ for (const [name, flaw] of Object.entries({
   "checkpoints/volume/best.safetensors": /volume\/best\.safetensors/,
   "checkpoints/volume/best.sha256": /best\.sha256/,
 }))
-  test(`evaluate: a flipped bit in the run's ${name} is refused by its name`, async () => {
+  test(`evaluate: a flipped bit in the run's ${name} is refused, with its name`, async () => {
     const file = join(run, name);
     await changed(
       run,
@@ -137,7 +137,7 @@ for (const [name, flaw] of Object.entries({
     );
   });
 
-test("labels of the test part that are edited in subjects.csv are refused by audit, train and evaluate: no score on them", async () => {
+test("labels of the test set that are edited in subjects.csv are refused by audit, train and evaluate: no score on them", async () => {
   const file = join(data, "subjects.csv");
   const edited = readFileSync(file, "utf8").replace(/^(\d+,[^,]+,)\d/m, (_, start: string) => `${start}4`);
   const flaw = /subjects\.csv: its content was changed after the data set was prepared.*prepare again/;
@@ -153,7 +153,7 @@ test("labels of the test part that are edited in subjects.csv are refused by aud
   assert.ok(!existsSync(join(folder, "never")));
 });
 
-test("a flipped voxel ends a training before its folder is made, and an evaluation, each with the volume's id", async () => {
+test("a flipped voxel ends training before its folder is created, and an evaluation, each with the id of the volume", async () => {
   const file = join(data, "slices.npy");
   await changed(
     data,
@@ -167,7 +167,7 @@ test("a flipped voxel ends a training before its folder is made, and an evaluati
   assert.ok(!existsSync(join(folder, "never")));
 });
 
-test("damaged cached embeddings are computed again, and said; the predictions stay the same bytes", async () => {
+test("damaged cached embeddings are computed again, with a notice; the predictions are the same bytes", async () => {
   const cache = join(process.env["XDG_CACHE_HOME"]!, "slicestack/embeddings");
   const files = readdirSync(cache);
   assert.ok(files.length > 0);
@@ -184,7 +184,7 @@ test("damaged cached embeddings are computed again, and said; the predictions st
   assert.equal(readFileSync(runPaths(run).predictions, "utf8"), predictions);
 });
 
-test("predictions that were edited are refused where runs are compared", async () => {
+test("edited predictions are refused when runs are compared", async () => {
   const twin = join(folder, "twin");
   cpSync(run, twin, { recursive: true });
   const file = join(twin, "predictions.csv");
@@ -193,7 +193,7 @@ test("predictions that were edited are refused where runs are compared", async (
   await assert.rejects(compareRuns({ runs: [run, twin], out: join(folder, "compared") }), flaw);
 });
 
-test("a data set and a run from before there were hashes open, are scored, and are said to be unchecked, once each", async () => {
+test("a data set and a run without hashes, of an earlier version, open, are scored, and are reported once as unchecked", async () => {
   const old = { data: join(folder, "old-data"), run: join(folder, "old-run") };
   cpSync(data, old.data, { recursive: true });
   cpSync(run, old.run, { recursive: true });

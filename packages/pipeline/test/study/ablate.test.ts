@@ -42,14 +42,14 @@ variants:
 
 const hashOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
 
-test("variants, seeds and folds come into one table; slice stages are shared; test is read once", async () => {
+test("variants, seeds and folds give one table; slice stages are shared; test is read once", async () => {
   const out = join(folder, "whole");
   const logged: string[] = [];
   const first = await ablate({ file, data, out, onLog: (line) => logged.push(line) });
   assert.equal(first.status, "finished");
   assert.match(logged[0]!, /^1\/8 {2}2D, seed 0$/);
   const run = (name: string) => join(out, "runs", name, "seed0");
-  // One slice stage for the three that have it: the same weights, and no state of its own where it was taken over.
+  // One slice stage for the three that have it: the same weights, and no separate state where it was reused.
   assert.equal(hashOf(runPaths(run("2D")).best("slice")), hashOf(runPaths(run("mean")).best("slice")));
   assert.ok(!existsSync(runPaths(run("2.5D")).state("slice")) && existsSync(runPaths(run("2D")).state("slice")));
   assert.ok(!existsSync(runPaths(run("3D")).best("slice")));
@@ -105,7 +105,7 @@ test("variants, seeds and folds come into one table; slice stages are shared; te
   assert.equal(of25.metrics.accuracy!.values[1], right / one.labels.length, "each seed's own predictions");
 });
 
-test("a run that takes its slice stage over is the run that trains it", async () => {
+test("a run that reuses its slice stage equals one that trains it", async () => {
   const config = smallConfig({ "slice.epochs": "1", "head.epochs": "2" });
   const [own, taken] = [join(folder, "own"), join(folder, "taken")];
   await train({ config, data, out: own });
@@ -130,7 +130,7 @@ test("a run that takes its slice stage over is the run that trains it", async ()
   assert.ok(!existsSync(join(folder, "no")), "refused before anything is written");
 });
 
-test("stopped in the middle it goes on, and does nothing twice", async () => {
+test("if it is stopped in the middle, it resumes and repeats nothing", async () => {
   const out = join(folder, "stopped");
   const stop = new AbortController();
   const options = { file, data, out, signal: stop.signal };
@@ -180,7 +180,7 @@ test("folds: each volume scored once, by the model that did not see it", async (
   );
 });
 
-test("what is wrong in the file is said with its line", async () => {
+test("errors in the file are reported with their lines", async () => {
   const bad = join(folder, "bad.yaml");
   const refusal = async (text: string) => {
     writeFileSync(bad, text);

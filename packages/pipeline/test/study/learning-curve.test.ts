@@ -62,7 +62,7 @@ test("shares of the training subjects: nested, every class there, val and test u
     assert.throws(() => fewerTraining(dataset, split, train, { share, seed: 3 }), /above 0, to 1/);
 });
 
-test("one table, one figure; the whole share is the ablation's own runs; test is read once", async () => {
+test("one table, one figure; the largest share equals the runs of the ablation; test is read once", async () => {
   const logged: string[] = [];
   const curve = await learningCurve({ file, data, out, shares, onLog: (line) => logged.push(line) });
   assert.equal(curve.status, "finished");

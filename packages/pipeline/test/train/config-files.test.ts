@@ -45,13 +45,13 @@ async function firstStep(file: string, stage: StageName, overrides: Record<strin
 }
 
 for (const name of published) {
-  test(`configs/published/${name} trains a step as it is`, async () => {
+  test(`configs/published/${name} trains a step without changes`, async () => {
     const [stage] = stagesOf(loadConfig({ file: join(configs, "published", name) }));
     assert.ok((await firstStep(`published/${name}`, stage!)) >= 1);
   });
 }
 
-test("configs/published/two_stage.yaml trains a step of its head, on a slice model that stays as it starts", async () => {
+test("configs/published/two_stage.yaml trains a step of its head, on a slice model that is not trained", async () => {
   assert.ok((await firstStep("published/two_stage.yaml", "volume", { "slice.epochs": "0" })) >= 1);
 });
 

@@ -1,4 +1,4 @@
-/** Whole runs with what is off by default: ordinal and focal losses, mixing, soft labels, subject sampling, all transforms. */
+/** Whole runs with options that are off by default: ordinal and focal losses, mixing, soft labels, subject sampling, all transforms. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -94,7 +94,7 @@ for (const [k, stepCase] of cases.entries()) {
   const title = `two processes, ${name}, ${dtype}, a batch of ${items}`;
   if (name === "slice_cnn") {
     test(
-      `${title}: batch norm that is not synchronised gives another gradient, and is named for the log`,
+      `${title}: without synchronised batch norm, the gradient differs, and the layers are named for the log`,
       { skip },
       async () => {
         await launchAll();
@@ -108,23 +108,27 @@ for (const [k, stepCase] of cases.entries()) {
     );
     continue;
   }
-  test(`${title}: loss, gradients and buffers equal one process's to ${tolerance[dtype]}`, { skip }, async () => {
-    await launchAll();
-    const before = liveTensors();
-    const [first, second] = [readRank(k, 0), readRank(k, 1)];
-    const whole = single(stepCase);
-    assert.deepEqual(second.gradients, first.gradients, "the same bits on both");
-    assert.deepEqual(second.buffers, first.buffers);
-    const difference = worst(first.gradients, whole.gradients);
-    assert.ok(difference <= tolerance[dtype], `gradients: ${difference}`);
-    assert.ok(whole.buffers.size === 0 || worst(first.buffers, whole.buffers) <= tolerance[dtype]);
-    assert.ok(Math.abs(Number(first.metadata["loss"]) / whole.loss - 1) <= tolerance[dtype]);
-    assert.deepEqual([first.metadata["local"], first.metadata["any"], second.metadata["any"]], ["", "true", "true"]);
-    assert.equal(liveTensors(), before);
-  });
+  test(
+    `${title}: loss, gradients and buffers equal those of one process to ${tolerance[dtype]}`,
+    { skip },
+    async () => {
+      await launchAll();
+      const before = liveTensors();
+      const [first, second] = [readRank(k, 0), readRank(k, 1)];
+      const whole = single(stepCase);
+      assert.deepEqual(second.gradients, first.gradients, "the same bits on both");
+      assert.deepEqual(second.buffers, first.buffers);
+      const difference = worst(first.gradients, whole.gradients);
+      assert.ok(difference <= tolerance[dtype], `gradients: ${difference}`);
+      assert.ok(whole.buffers.size === 0 || worst(first.buffers, whole.buffers) <= tolerance[dtype]);
+      assert.ok(Math.abs(Number(first.metadata["loss"]) / whole.loss - 1) <= tolerance[dtype]);
+      assert.deepEqual([first.metadata["local"], first.metadata["any"], second.metadata["any"]], ["", "true", "true"]);
+      assert.equal(liveTensors(), before);
+    },
+  );
 }
 
-test("shards of any number of ranks are the batch, in order, as equal as can be; their loss scales have mean 1", () => {
+test("shards of any number of ranks are the batch, in order, of nearly equal size; their loss scales have mean 1", () => {
   for (const items of [0, 1, 2, 7, 16]) {
     const batch = Array.from({ length: items }, (_, k) => `item ${k}`);
     for (const ranks of [1, 2, 3, 8]) {
@@ -149,7 +153,7 @@ test("shards of any number of ranks are the batch, in order, as equal as can be;
     assert.throws(() => shardBatch([1], rank, ranks), RangeError);
 });
 
-test("in a world of one, joining, asking and averaging leave things as they are", () => {
+test("in a world of one process, joining, reducing and averaging change nothing", () => {
   const world = worldFromEnvironment({}) as World;
   assert.deepEqual(
     joinWorld(world, {}, () => [anyRank(false), anyRank(true), meanOverRanks(2.5, 3)]),

@@ -1,4 +1,4 @@
-/** A training that fails on its way says that it stopped; what a resume goes on with, and what it leaves as it is. */
+/** A training that fails has the status stopped; what resuming continues with, and what it leaves unchanged. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -29,7 +29,7 @@ before(async () => {
   data = await tinyDataset(folder);
 });
 
-test("weights that explode end the training: run, member and group say stopped, and their locks are gone", async () => {
+test("diverging weights end the training: run, member and group have the status stopped, and their locks are released", async () => {
   const config = tinyConfig({ "slice.learning_rate": "1e30", "slice.optimizer": "sgd" });
   await assert.rejects(train({ config, data, out: at("exploded") }), { name: "EngineError" });
   assert.deepEqual([readRecord(at("exploded")).status, existsSync(join(at("exploded"), ".lock"))], ["stopped", false]);
@@ -38,7 +38,7 @@ test("weights that explode end the training: run, member and group say stopped, 
   assert.deepEqual([status, ...members.map((one) => one.status)], ["stopped", "stopped", "waiting"]);
 });
 
-test("one stage of two is not a trained run; the second makes it one", async () => {
+test("a run with one of two stages is not trained; the second stage completes it", async () => {
   const out = at("stages");
   await train({ config: tinyConfig(), data, out, stage: "slice" });
   assert.deepEqual(
@@ -52,7 +52,7 @@ test("one stage of two is not a trained run; the second makes it one", async () 
   );
 });
 
-test("a finished run that is resumed computes nothing: its settings stay, and no file that was changed is taken for its own", async () => {
+test("a finished run that is resumed computes nothing: its settings are kept, and no changed file is accepted", async () => {
   const out = at("stages");
   await evaluate({ run: out });
   // Of a machine with more cores.
@@ -92,7 +92,7 @@ test("a finished run that is resumed computes nothing: its settings stay, and no
   writeFileSync(metrics, rows);
 });
 
-test("a resume that is refused leaves what was recorded of the files that it did not write: damage to them stays known", async () => {
+test("a refused resume keeps the checksums of files that it did not write, so that damage to them is still found", async () => {
   const out = at("refused");
   await train({ config: tinyConfig(), data, out });
   const recorded = readChecksums(out);
@@ -111,7 +111,7 @@ test("a resume that is refused leaves what was recorded of the files that it did
     assert.match(told, new RegExp(`${stage}/last\\.json: has 1 bytes, expected \\d+`));
 });
 
-test("a run folder that is moved while it trains: said as that, and where it lies by then it goes on to the same bits", async () => {
+test("a run folder that is moved during training: the error states this, and the run resumes from the new location to the same bits", async () => {
   const config = tinyConfig({ "slice.epochs": "6" });
   await train({ config, data, out: at("unmoved") });
   const [out, moved] = [at("from here"), at("to there")];
@@ -132,7 +132,7 @@ test("a run folder that is moved while it trains: said as that, and where it lie
     assert.deepEqual(readFileSync(runPaths(moved).best(stage)), readFileSync(runPaths(at("unmoved")).best(stage)));
 });
 
-test("a group folder that is moved while it trains, and the folder of a member: it is the group that goes on", async () => {
+test("a group folder, or the folder of a member, that is moved during training: the group is the one to resume", async () => {
   const config = tinyConfig({ method: "2d", "slice.epochs": "200" });
   for (const [name, below, rest] of [
     ["moved", "", "   (or pass its new location)"],
@@ -153,7 +153,7 @@ test("a group folder that is moved while it trains, and the folder of a member: 
   );
 });
 
-test("a stage that was stopped on its way: nothing is built on it; without its last.json it goes on from its states", async () => {
+test("an unfinished stage: no later stage starts from it; without its last.json it resumes from its states", async () => {
   const out = at("lost");
   const config = tinyConfig({ "slice.epochs": "200" });
   const controller = new AbortController();
@@ -178,7 +178,7 @@ test("a stage that was stopped on its way: nothing is built on it; without its l
   assert.equal(readFileSync(runPaths(out).metrics, "utf8").trim().split("\n").length, epochs);
 });
 
-test("a slice stage that was taken over is handed on with the split that it was trained on; a damaged one is refused before a run is made", async () => {
+test("a reused slice stage keeps the split that it was trained on; a damaged one is refused before a run is created", async () => {
   const dataset = openDataset(data);
   const config = tinyConfig();
   const whole = makeSplit(dataset, config.split);
@@ -202,7 +202,7 @@ test("a slice stage that was taken over is handed on with the split that it was 
   assert.ok(!existsSync(at("fourth")));
 });
 
-test("weights of another run in the place of a run's own are not scored, though their own hash is beside them", async () => {
+test("weights of another run are not scored, even if their hash is beside them", async () => {
   await train({ config: { ...tinyConfig(), seed: 1 }, data, out: at("other") });
   for (const [donor, message] of [
     ["other", /belongs to a slice model other than that of this run/],

@@ -22,7 +22,7 @@ const dot = (a: Tensor, b: Tensor) => scope(() => a.mul(b).to({ dtype: "float64"
 
 for (const name of ["slice_cnn", "resnet18"] as const)
   leakFree(
-    `fine_tune of ${name} at 128 x 128 under bfloat16: every weight of trunk and head has the gradient of float32, and moves`,
+    `fine_tune of ${name} at 128 x 128 under bfloat16: every weight of trunk and head has the gradient of float32, and changes`,
     (folder) => {
       const run = stacked({
         "head.model": "attention",

@@ -11,7 +11,7 @@ const parts = { train: volumes(10, 30), val: volumes(20), test: volumes(5) };
 const pieces = (text: string, stages: StageName[]) =>
   piecesOfRun({ config: loadConfig({ text }), task: { classes: undefined as never, parts } }, stages);
 
-test("a run's pieces: training counts thrice, embeddings once for each view, limits of slices hold", () => {
+test("a run's pieces: training counts three times, embeddings once for each view, limits of slices apply", () => {
   const config = "{slice: {epochs: 2, slices_per_volume: 20}, head: {epochs: 5, views: 1}, fine_tune: {epochs: 1}}";
   assert.deepEqual(pieces(config, ["slice", "volume", "fine_tune"]), [
     { name: "slice stage", work: 2 * (3 * (10 + 20) + 20) },
@@ -22,7 +22,7 @@ test("a run's pieces: training counts thrice, embeddings once for each view, lim
   assert.deepEqual(pieces("{method: 3d, network: {epochs: 2}}", ["volume"]), [{ name: "volume stage", work: 2 * 140 }]);
 });
 
-test("later stages are forecast by the speed so far, a resumed share is not counted as done now, the last stage has none later", () => {
+test("later stages are forecast from the speed so far; the resumed share does not count as done now; nothing follows the last stage", () => {
   let seconds = 0;
   const forecast = new Forecast(
     [

@@ -1,4 +1,4 @@
-/** Groups of runs: folds and seeds in one folder, stopped and gone on with, and scored together. */
+/** Groups of runs: folds and seeds in one folder, stopped, resumed, and scored together. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ before(async () => {
 const names = ["fold0-seed7", "fold0-seed8", "fold1-seed7", "fold1-seed8"];
 const statuses = () => readGroup(group).members.map(({ status }) => status);
 
-test("folds are asked of a data set that has none: the error names the command that makes them; nothing is written", async () => {
+test("folds of a data set without folds: the error names the command that creates them; nothing is written", async () => {
   const asked = trainGroup({ config, data, out: group, fold: "all" });
   await assert.rejects(asked, {
     name: "SplitError",
@@ -37,7 +37,7 @@ test("folds are asked of a data set that has none: the error names the command t
   await assert.rejects(trainGroup({ config, data, out: group }), { name: "RunError", message: /needs folds or seeds/ });
 });
 
-test("a group that is stopped at its third member keeps two, and goes on to the same bytes as a run of its own", async () => {
+test("a group that is stopped at its third member keeps two, and resumes to the same bytes as a single run", async () => {
   const dataset = openDataset(data);
   writeSplit(dataset, makeFolds(dataset, { seed: 0, folds: 2, test: 0.3 }));
   const controller = new AbortController();
@@ -81,7 +81,7 @@ test("a group that is stopped at its third member keeps two, and goes on to the 
   assert.ok(readFileSync(file).equals(readFileSync(file.replace(alone, join(group, "fold1-seed7")))), file);
 });
 
-test("group.json says what the members are; each member is a run of its own fold and seed on the one split file", () => {
+test("group.json lists the members; each member is a run with its fold and seed on the common split file", () => {
   const record = readGroup(group);
   assert.deepEqual(
     record.members.map(({ name, fold, seed, trained }) => [name, fold, seed, trained]),
@@ -102,7 +102,7 @@ test("group.json says what the members are; each member is a run of its own fold
   }
 });
 
-test("going on with another configuration, other folds or seeds, or within a group that is damaged, is refused", async () => {
+test("resuming with another configuration, other folds or seeds, or in a damaged group, is refused", async () => {
   const go = (more: Partial<Parameters<typeof trainGroup>[0]>) =>
     trainGroup({ config, data, out: group, resume: true, ...more });
   const other = smallConfig({ method: "2d", seed: "7", "slice.epochs": "2", "slice.dropout": "0" });
@@ -189,7 +189,7 @@ test("mean and SD over the members are those of the members' own metrics.json", 
   for (const name of names) assert.equal(readRecord(join(group, name)).testReads, 1);
 });
 
-test("a member of another recipe, seed or split does not count as one of the group", async () => {
+test("a run with another configuration, seed or split is not accepted as a member", async () => {
   const run = join(group, "fold1-seed8");
   const { config: file } = runPaths(run);
   const [text, record] = [readFileSync(file, "utf8"), readRecord(run)];
@@ -206,7 +206,7 @@ test("a member of another recipe, seed or split does not count as one of the gro
   writeRecord(run, record);
 });
 
-test("a group whose data set was moved goes on with the new place, in every member", async () => {
+test("a group whose data set was moved continues with the new location in every member", async () => {
   const moved = join(folder, "moved");
   renameSync(data, moved);
   const { status } = await trainGroup({ config, data: moved, out: group, resume: true });

@@ -41,7 +41,7 @@ const still = {
   "head.weight_decay": "0",
 };
 
-test("a run of five classes starts one of two: all weights but the last layers, which run.json names", async () => {
+test("a run with five classes starts one with two: all weights but the last layers, which run.json names", async () => {
   const out = join(folder, "second");
   await train({ config: smallConfig({ ...two, ...still }), data, out });
   for (const [stage, untrained] of [
@@ -85,7 +85,7 @@ test("an imported checkpoint is a run to start from", async () => {
   assert.equal(best(out, "slice").get("conv1.weight")?.hash, best(first, "slice").get("conv1.weight")?.hash);
 });
 
-test("what cannot be a start is refused before a run begins: no run, another model, an untrained stage, another split", async () => {
+test("an invalid start is refused before a run begins: no run, another model, an untrained stage, another split", async () => {
   const out = join(folder, "refused");
   const refused = (overrides: Record<string, string>, message: RegExp) =>
     assert.rejects(train({ config: smallConfig({ ...two, ...overrides }), data, out }), { message });

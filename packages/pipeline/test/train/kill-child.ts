@@ -1,4 +1,4 @@
-/** A training in a process of its own, which goes on where there is a run, and tells each step: kills.ts ends it at any moment. */
+/** Trains in a separate process, resumes an existing run, and reports each step: kills.ts kills it at any moment. */
 import { existsSync } from "node:fs";
 import { loadConfig } from "../../src/config/load.js";
 import { runPaths } from "../../src/run/folder.js";

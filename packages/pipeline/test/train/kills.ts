@@ -1,4 +1,4 @@
-/** Trainings that are killed again and again, and what is left of them. */
+/** Trainings that are killed repeatedly, and the files that they leave. */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -23,7 +23,7 @@ export interface Kills {
 type Moment = "before the first step" | "after a step" | "while a state was written" | "it had ended";
 
 /**
- * Kills a training so many times: some at a random moment of its start, some at a random moment after a random number of
+ * Kills a training this number of times: some at a random moment of its start, some at a random moment after a random number of
  * steps, some as soon as a checkpoint is being written. A run that came to its end is begun again elsewhere.
  * @returns what was met, and the finished runs
  */

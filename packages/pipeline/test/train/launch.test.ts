@@ -17,7 +17,7 @@ async function launch(n: number, script: string, options: LaunchOptions = {}) {
 /** Keeps a child alive for longer than a test may take. */
 const FOREVER = "setInterval(() => {}, 1000);";
 
-test("rank 0's output goes through as it is; of the others only errors, with their rank before each line", async () => {
+test("the output of rank 0 is passed on unchanged; of the others only errors, with their rank before each line", async () => {
   const { exitCode, failed, out, err } = await launch(
     3,
     `console.log("result of", rank); if (rank > 0) setTimeout(() => console.error("first\\nsecond"), rank * 300); else console.error("note");`,
@@ -27,7 +27,7 @@ test("rank 0's output goes through as it is; of the others only errors, with the
   assert.equal(err, "note\n[rank 1] first\n[rank 1] second\n[rank 2] first\n[rank 2] second\n");
 });
 
-test("each process has its place, one port for all, its share of the cores, and the caller's variables", async () => {
+test("each process has its rank, the common port, its share of the cores, and the caller's variables", async () => {
   const { err } = await launch(
     2,
     `const e = process.env; console.error(e.SLICESTACK_RANK, e.SLICESTACK_WORLD_SIZE, e.SLICESTACK_MASTER_ADDR, e.SLICESTACK_MASTER_PORT, e.OMP_NUM_THREADS, e.MINE);`,
@@ -40,7 +40,7 @@ test("each process has its place, one port for all, its share of the cores, and 
   ]);
 });
 
-test("a rank that ends with a code ends all, with one line that names it", async () => {
+test("a rank that ends with an exit code ends all ranks, with one line that names it", async () => {
   const { exitCode, failed, err } = await launch(
     3,
     `if (rank === 1) setTimeout(() => process.exit(9), 100); else ${FOREVER}`,
@@ -49,7 +49,7 @@ test("a rank that ends with a code ends all, with one line that names it", async
   assert.equal(err, "slicestack: rank 1 of 3 ended with exit code 9; the other ranks were stopped\n");
 });
 
-test("a rank that is killed ends all; those that do not hear SIGTERM are killed too", async () => {
+test("a rank that is killed ends all ranks; those that ignore SIGTERM are killed, too", async () => {
   const script = `process.on("SIGTERM", () => {}); if (rank === 2) process.kill(process.pid, "SIGKILL"); else ${FOREVER}`;
   const { exitCode, failed, err } = await launch(3, script, { graceSeconds: 0.3 });
   assert.deepEqual([exitCode, failed], [137, { rank: 2, code: null, signal: "SIGKILL" }]);
@@ -65,7 +65,7 @@ test("a rank that only lost another is not blamed, though it ends first", async 
   assert.deepEqual(failed, { rank: 1, code: 3, signal: null });
 });
 
-test("an abort reaches every rank once; ends that were asked for are no failure", async () => {
+test("an abort reaches every rank once; a requested end is not a failure", async () => {
   const controller = new AbortController();
   const script = `let heard = 0;
     process.on("SIGINT", () => { heard++; setTimeout(() => { console.error("heard", heard); process.exit(130); }, 300); });
@@ -85,7 +85,7 @@ test("an abort reaches every rank once; ends that were asked for are no failure"
   assert.deepEqual(lines.sort(), ["[rank 1] heard 1", "[rank 1] ready", "heard 1", "ready"]);
 });
 
-test("a terminal's Ctrl-C, which reaches the whole foreground group, does not reach the ranks beside the one that is passed on", async () => {
+test("a terminal's Ctrl-C, which reaches the whole foreground group, does not reach the ranks in addition to the signal that is passed on", async () => {
   const module = new URL("../../src/train/launch.js", import.meta.url).href;
   const rank = `let heard = 0; process.on("SIGINT", () => { heard++; setTimeout(() => { console.error("heard", heard); process.exit(0); }, 300); }); console.error("ready"); ${FOREVER}`;
   const launcher = `
@@ -106,7 +106,7 @@ test("a terminal's Ctrl-C, which reaches the whole foreground group, does not re
   assert.deepEqual(err.trim().split("\n").sort(), ["[rank 1] heard 1", "[rank 1] ready", "heard 1", "ready"]);
 });
 
-test("a launcher that is killed takes its ranks along, where they called endWithLauncher", async () => {
+test("if a launcher is killed, ranks that called endWithLauncher end, too", async () => {
   const module = new URL("../../src/train/launch.js", import.meta.url).href;
   const rank = `import(${JSON.stringify(module)}).then(({ endWithLauncher }) => { endWithLauncher(); console.error("pid", process.pid); ${FOREVER} });`;
   const launcher = `
@@ -134,7 +134,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test("a command that is not there is said, with code 127; numbers of processes that make no sense are refused", async () => {
+test("a missing command is reported with code 127; invalid numbers of processes are refused", async () => {
   const stderr = new PassThrough();
   const { exitCode, failed } = await launchProcesses(2, "/nonexistent/command", [], {
     stderr,

@@ -1,4 +1,4 @@
-/** Memory that runs out, losses and gradients that are no numbers: what the loop says, and what it leaves behind. */
+/** Out of memory, and non-finite losses and gradients: the messages of the loop, and the files that it leaves. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { fromTypedArray, scope, zeros, type Tensor } from "@slicestack/torch";
@@ -13,7 +13,7 @@ import { kept, pointStage, runStageHere, settings, validationOf } from "./toy.js
 
 const eight = [1, 2, 3, 4, 5, 6, 7, 8];
 
-/** Asks libtorch for a petabyte where a piece has more than so many items. */
+/** Requests a petabyte from libtorch if a piece has more than this number of items. */
 function hungry(config: OptimisationConfig, most: number, from = 0) {
   const stage = pointStage(config, eight);
   let calls = 0;
@@ -25,7 +25,7 @@ function hungry(config: OptimisationConfig, most: number, from = 0) {
 }
 
 leakFree(
-  "out of memory: the batch is halved with twice the pieces until it fits, said in the log; the steps are those of the batch",
+  "out of memory: the batch is halved with twice the pieces until it fits, which is logged; the steps are those of the batch",
   (folder) => {
     const config = settings({ optimizer: "adam" });
     const stage = hungry(config, 2);
@@ -46,7 +46,7 @@ leakFree(
   },
 );
 
-leakFree("out of memory in the middle of a step: what half a batch left in the gradients does not count", (folder) => {
+leakFree("out of memory in the middle of a step: the gradients of half a batch are discarded", (folder) => {
   const config = settings({ accumulate: "2" });
   const stage = hungry(config, 3, 1); // the first piece fits, the second does not
   using _model = stage.model;
@@ -71,7 +71,7 @@ leakFree("a resume remembers in how many pieces a batch fits", (folder) => {
 });
 
 leakFree(
-  "a single item that does not fit is an OutOfMemoryError, and the checkpoint of the epoch before is whole",
+  "a single item that does not fit is an OutOfMemoryError, and the checkpoint of the epoch before is intact",
   (folder) => {
     const stage = hungry(settings(), 0, 2);
     using _model = stage.model;
@@ -81,7 +81,7 @@ leakFree(
 );
 
 leakFree(
-  "pieces that batch norm keeps above a size are not said to be smaller than they are, nor tried again as they were",
+  "pieces that batch norm keeps above a size are reported with their true size, and not tried again unchanged",
   (folder) => {
     const stage = { ...hungry(settings(), 2), leastItems: 3 };
     using _model = stage.model;
@@ -160,7 +160,7 @@ function refusal(stage: NetStage, folder: string, epochs: number): string {
 
 for (const accumulate of ["1", "4"]) {
   leakFree(
-    `a loss that is no number stops before the step and names the layer (${accumulate} pieces, the third item at fault)`,
+    `a non-finite loss stops training before the step and names the layer (${accumulate} pieces, the third item at fault)`,
     (folder) => {
       const stage = netStage(settings({ accumulate }), (epoch, items) => {
         if (epoch === 2) items[2] = Infinity;
@@ -175,7 +175,7 @@ for (const accumulate of ["1", "4"]) {
   );
 }
 
-leakFree("the layer that is named is the one where it begins: weights of the second are no numbers", (folder) => {
+leakFree("the named layer is the one where it begins: the weights of the second layer are NaN", (folder) => {
   const stage = netStage(settings(), (epoch, _, model) => {
     if (epoch === 1) scope(() => model.second.weight.detach().mul_(NaN));
     return false;
@@ -186,7 +186,7 @@ leakFree("the layer that is named is the one where it begins: weights of the sec
 
 for (const clip_norm of ["null", "1"]) {
   leakFree(
-    `a gradient that is no number, of a loss that is one, stops before the step and names the last layer that has it (clip_norm ${clip_norm})`,
+    `a non-finite gradient of a finite loss stops training before the step and names the last layer that has it (clip_norm ${clip_norm})`,
     (folder) => {
       const stage = netStage(settings({ clip_norm }), (epoch) => epoch === 1);
       const message = refusal(stage, folder, 1);
@@ -196,7 +196,7 @@ for (const clip_norm of ["null", "1"]) {
 }
 
 leakFree(
-  "a step that throws the weights out of all bounds is noticed by val: neither best nor state of that epoch is written",
+  "a step with exploding weights is noticed in validation: neither best nor state of that epoch is written",
   (folder) => {
     const stage = netStage(settings(), () => false);
     using _model = stage.model;
@@ -221,7 +221,7 @@ leakFree(
   },
 );
 
-leakFree("refused in its first epoch, a run leaves no checkpoint to go on from", (folder) => {
+leakFree("a run that fails in its first epoch leaves no checkpoint to resume from", (folder) => {
   const stage = netStage(settings(), (_, items) => (items.fill(NaN), false));
   using _model = stage.model;
   assert.throws(
@@ -248,7 +248,7 @@ function forgetful<M extends Forgetful>(model: M) {
   return { ...stage, model, loss, validate: () => validationOf(1) };
 }
 
-leakFree("a parameter that is to learn and has no gradient after a whole batch ends training by its name", (folder) => {
+leakFree("a trainable parameter without a gradient after a whole batch ends training with its name", (folder) => {
   using model = new Forgetful();
   const before = [...model.stateDict()].map(([name, x]) => [name, x.toArray()]);
   assert.throws(

@@ -15,7 +15,7 @@ const items = [2, 3, 5, 6]; // mean 4
 const near = (found: number, wanted: number, tolerance = 2e-6) =>
   assert.ok(Math.abs(found - wanted) <= tolerance, `expected ${wanted}, received ${found}`);
 
-/** w after so many steps of the textbook's formulas, at these rates. */
+/** w after a number of steps of the textbook formulas, at these rates. */
 function reckoned(config: OptimisationConfig, rates: readonly number[]): number[] {
   const { optimizer, momentum, weightDecay, clipNorm } = config;
   let [w, velocity, mean, square] = [1, 0, 0, 0];
@@ -47,7 +47,7 @@ const optimisers: Record<string, string>[] = [
   { optimizer: "sgd", accumulate: "3" },
 ];
 for (const keys of optimisers) {
-  leakFree(`six steps with ${JSON.stringify(keys)} are those of the textbook's formulas`, (folder) => {
+  leakFree(`six steps with ${JSON.stringify(keys)} equal the textbook formulas`, (folder) => {
     const config = settings(keys);
     const stage = pointStage(config, items);
     using _model = stage.model;
@@ -104,7 +104,7 @@ for (const [name, keys, wanted] of schedules) {
   });
 }
 
-test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, falls to nothing; a warm-up beside it is refused", () => {
+test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, falls to zero; an additional warm-up is refused", () => {
   const rates = ratesOf({ schedule: "one_cycle" });
   near(rates[0]!, 0.1 / 25, 1e-12);
   const top = rates.indexOf(Math.max(...rates));
@@ -120,7 +120,7 @@ test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, fall
     );
 });
 
-leakFree("the loop takes each step at the rate of its schedule and writes it down", (folder) => {
+leakFree("the loop takes each step at the rate of its schedule and logs it", (folder) => {
   const config = settings({ schedule: "cosine", warmup_epochs: "2", optimizer: "adam" });
   const stage = pointStage(config, items);
   using _model = stage.model;
@@ -141,7 +141,7 @@ leakFree(
     const weights = reckoned(config, new Array<number>(6).fill(0.1));
     let mean = 1;
     const means = weights.map((w, t) => {
-      const decay = Math.min(0.3, (1 + t) / (10 + t)); // grows to what is asked for
+      const decay = Math.min(0.3, (1 + t) / (10 + t)); // grows to the configured decay
       return (mean = decay * mean + (1 - decay) * w);
     });
     assert.ok(means.some((one, k) => Math.abs(one - weights[k]!) > 0.01));
@@ -153,7 +153,7 @@ leakFree(
 );
 
 leakFree(
-  "patience 2: stops after the second epoch without a better one, says so, keeps the best; a resume changes nothing",
+  "patience 2: stops after the second epoch without a better one, logs that, keeps the best; a resume changes nothing",
   (folder) => {
     const config = settings({ epochs: "10", patience: "2" });
     const stage = pointStage(config, items, [5, 3, 4, 3.5, 1]);

@@ -28,7 +28,7 @@ function example(folder: string): { dataset: ReturnType<typeof randomDataset>; t
 }
 
 leakFree(
-  "overfit: eight volumes, the same ones always and of every class, though the data set is sorted by class; the model fits them",
+  "overfit: always the same eight volumes, of every class although the data set is sorted by class; the model fits them",
   (folder) => {
     const run = flat("overfit: true, no_transform: true, num_epochs: 30, learning_rate: 0.003", {
       "slice.schedule": "constant",

@@ -33,7 +33,7 @@ const apart = (found: readonly number[], wanted: readonly number[]) =>
   norm(wanted.map((value, k) => value - found[k]!)) / norm(wanted);
 
 test(
-  "batch norm that is not synchronised: each process's part of the last batch has two slices and more",
+  "without synchronised batch norm, each process's part of the last batch has at least two slices",
   { skip },
   async () => {
     const [first, second] = await inTwo("resnet18 at 32 pixels");
@@ -51,7 +51,7 @@ test(
 );
 
 test(
-  "synchronised batch norm: parts of three and two slices have as many pieces, one of them empty",
+  "synchronised batch norm: parts of three and two slices have the same number of pieces, one of them empty",
   { skip },
   async () => {
     const [first, second] = await inTwo("slice_cnn in three pieces");
@@ -62,7 +62,7 @@ test(
 
 for (const name of ["fine-tuning", "a gru head", "volume_cnn"] as const)
   test(
-    `${name}, a batch of one volume: the process without one takes the step of one process alone`,
+    `${name}, a batch of one volume: the process without a volume takes the same step as a single process`,
     { skip },
     async () => {
       const [first, second] = await inTwo(name);

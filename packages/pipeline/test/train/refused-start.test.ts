@@ -63,7 +63,7 @@ for (const [what, overrides, kind, message] of refusals) {
   });
 }
 
-test("a later stage alone has nothing to begin with: refused before the folder is made", async () => {
+test("a later stage alone has no weights to start from: refused before the folder is created", async () => {
   const start = train({ config: tinyConfig(), data, out: at("refused"), stage: "volume" });
   await assert.rejects(
     start,
@@ -72,7 +72,7 @@ test("a later stage alone has nothing to begin with: refused before the folder i
   assert.ok(!existsSync(at("refused")));
 });
 
-test("overwrite replaces a run, and a group, with all that they hold; a refusal leaves them as they are", async () => {
+test("overwrite replaces a run, and a group, with all their content; a refusal leaves them unchanged", async () => {
   const config = tinyConfig({ "slice.epochs": "1", "head.epochs": "1" });
   const out = at("replaced");
   await train({ config, data, out });

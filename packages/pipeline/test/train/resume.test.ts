@@ -1,4 +1,4 @@
-/** What a resume withstands: checkpoints that are damaged or gone, a second process. Kills: kills.test.ts. */
+/** Resuming with damaged or missing checkpoints, and with a second process. For kills, see kills.test.ts. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -45,7 +45,7 @@ const damages: [string, (file: string) => void][] = [
 ];
 
 for (const [what, damage] of damages) {
-  test(`the newest checkpoint ${what}: its hash gives it away, the one before is taken, and the run ends as an undisturbed one`, () => {
+  test(`the newest checkpoint ${what}: its hash reveals it, the one before is used, and the run ends like an undisturbed one`, () => {
     const out = at(`damaged ${what}`);
     cpSync(at("half"), out, { recursive: true });
     const newest = newestState(out, "slice");
@@ -74,7 +74,7 @@ test("resumed with another number of threads: the log says that bits may differ,
   assert.equal(readFileSync(runPaths(out).log, "utf8").match(/last bits/g)?.length, 1);
 });
 
-test("killed between the first best weights and the first state: the slice stage begins anew, it is not taken for whole", async () => {
+test("killed between the first best weights and the first state: the slice stage starts again and is not considered finished", async () => {
   const out = at("best alone");
   blankRun(at("whole"), out);
   mkdirSync(runPaths(out).checkpoints("slice"), { recursive: true });
@@ -84,7 +84,7 @@ test("killed between the first best weights and the first state: the slice stage
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
-test("after a fall back the next state goes over the damaged one: the whole one is never the only one at stake", () => {
+test("after a fallback the next state overwrites the damaged one, never the intact one", () => {
   const out = at("fall back");
   cpSync(at("half"), out, { recursive: true });
   const newest = newestState(out, "slice");
@@ -118,7 +118,7 @@ test("both checkpoints damaged, or the file that names them: refused, with what 
   assert.deepEqual(readFileSync(runPaths(out).metrics), before);
 });
 
-test("last.json damaged beside two whole states: the newer one is found by the hashes that the states hold themselves", () => {
+test("last.json damaged beside two intact states: the newer one is found by the hashes inside the states", () => {
   for (const [what, text] of [
     ["cut", '{"states": ['],
     ["empty", ""],
@@ -138,7 +138,7 @@ test("last.json damaged beside two whole states: the newer one is found by the h
   }
 });
 
-test("last.json damaged, and a bit of the newer state turned: the older one is taken, and the run ends as an undisturbed one", () => {
+test("last.json damaged, and a bit of the newer state flipped: the older one is used, and the run ends like an undisturbed one", () => {
   const out = at("pointer and state");
   cpSync(at("half"), out, { recursive: true });
   flip(newestState(out, "slice"));
@@ -148,7 +148,7 @@ test("last.json damaged, and a bit of the newer state turned: the older one is t
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
-test("a stage that is finished drops its states, also those that a kill left behind; a resume passes it over", async () => {
+test("a finished stage drops its states, also those that a kill left behind; a resume skips it", async () => {
   const out = at("dropped");
   const { best } = await train({ config: tinyConfig(), data, out });
   const listed = () => stages.map((stage) => readdirSync(runPaths(out).checkpoints(stage)).sort());
@@ -168,7 +168,7 @@ test("a stage that is finished drops its states, also those that a kill left beh
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
-test("last.json of a finished stage damaged: the weights are whole, so nothing is trained again; with damaged weights it is refused", async () => {
+test("last.json of a finished stage damaged: if the weights are intact, nothing is trained again; with damaged weights it is refused", async () => {
   const out = at("ended");
   const { best } = await train({ config: tinyConfig(), data, out });
   const before = stages.map((stage) => readFileSync(runPaths(out).state(stage), "utf8"));
@@ -190,7 +190,7 @@ test("last.json of a finished stage damaged: the weights are whole, so nothing i
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), { name: "CheckpointError" });
 });
 
-test("--stage slice, then --stage volume: the bits of both in one go", async () => {
+test("--stage slice, then --stage volume: the same bits as both in one call", async () => {
   const out = at("apart");
   await train({ config: tinyConfig(), data, out, stage: "slice", keepStates: true });
   await train({ config: tinyConfig(), data, out, stage: "volume", resume: true, keepStates: true });
@@ -198,7 +198,7 @@ test("--stage slice, then --stage volume: the bits of both in one go", async () 
   assert.deepEqual(curvesOf(out), curvesOf(at("whole")));
 });
 
-test("slice.epochs 0: what the slice model started from is not read again by a resume", async () => {
+test("slice.epochs 0: a resume does not read the initial weights of the slice model again", async () => {
   const checkpoint = at("start.safetensors");
   cpSync(runPaths(at("whole")).best("slice"), checkpoint);
   const config = tinyConfig({ "slice.epochs": "0", checkpoint });

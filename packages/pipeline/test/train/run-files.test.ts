@@ -21,7 +21,7 @@ before(async () => {
 const timed =
   /^(run\.json|checksums\.json|run\.log|metrics\.jsonl|report\.html|checklist\.md|model-card\.md|cost\.json|test-reads\.jsonl|events\.out\.tfevents\..*|checkpoints\/\w+\/last(\.\d\.state|\.json))$/;
 
-test("one seed, two runs, two threads, each with its own cache: identical files, but for the times in those that docs/reference/run-folder.md names", async () => {
+test("one seed, two runs, two threads, each with its own cache: identical files, except for the times in those that docs/reference/run-folder.md names", async () => {
   for (const name of ["one", "two"]) {
     process.env["XDG_CACHE_HOME"] = at(`cache of ${name}`);
     await train({ config, data, out: at(name), command: "the same", keepStates: true });
@@ -52,7 +52,7 @@ test("another seed gives other weights from the first step on", () => {
   assert.notEqual(weightsOf(at("three"), stages)["slice best"], weightsOf(at("one"), stages)["slice best"]);
 });
 
-/** A reader of TensorBoard's events of its own: the wire format of protocol buffers, field by field. */
+/** A separate reader of TensorBoard's events: the wire format of protocol buffers, field by field. */
 function* fields(bytes: Buffer): Generator<{ field: number; value: Buffer | number }> {
   let at = 0;
   const varint = () => {

@@ -92,7 +92,7 @@ function changeByTurn(folder: string, { spacing = [1, 1, 1], size, planes = "axi
 }
 
 leakFree(
-  "a disc is still a disc after a turn: as stored, resized to another aspect, and of pixels that are no squares",
+  "a disc is still a disc after a turn: as stored, resized to another aspect, and with pixels that are not square",
   (folder) => {
     const least = changeByTurn(folder, { size: [N, N] });
     assert.ok(least < 0.06, String(least));

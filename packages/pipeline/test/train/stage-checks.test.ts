@@ -34,7 +34,7 @@ const refusal = async (out: string, overrides: Record<string, string>): Promise<
   assert.fail("expected a refusal");
 };
 
-test("batches of one slice, whose last maps have one pixel: refused by the key that is wrong", async () => {
+test("batches of one slice, whose last maps have one pixel: refused with the key to change", async () => {
   const error = await refusal(join(folder, "one"), {
     "slice.model": "resnet18",
     "slice.size": "[32, 32]",
@@ -49,7 +49,7 @@ test("batches of one slice, whose last maps have one pixel: refused by the key t
   assert.equal(leastSlices("slice_cnn", [16, 16]), 1);
 });
 
-test("sizes that no machine holds: refused by their key, not in the engine's words alone", async () => {
+test("sizes that no machine can hold: refused with their key, not only with the message of the engine", async () => {
   for (const [key, problem, overrides] of [
     ["slice.size", /slice_cnn on slices of 100000 x 100000 cannot be built/, { "slice.size": "[100000, 100000]" }],
     ["slice.size", /cannot be built/, { "slice.size": "[8, 9007199254740991]" }],
@@ -67,7 +67,7 @@ test("sizes that no machine holds: refused by their key, not in the engine's wor
   }
 });
 
-leakFree("as many pieces as slices: the last ones are merged, so that batch norm has two values a channel", (own) => {
+leakFree("as many pieces as slices: the last ones are merged, so that batch norm has two values per channel", (own) => {
   manualSeed(2);
   const run = stacked({ "slice.model": "resnet18", "slice.batch_size": "5", "slice.accumulate": "5" });
   const dataset = randomDataset(own, [4, 3], [32, 32]);
@@ -106,7 +106,7 @@ leakFree("as many pieces as slices: the last ones are merged, so that batch norm
   assert.deepEqual(piecesOf(1, 3, 2), [{ first: 0, count: 1 }]);
 });
 
-test("select auroc with val volumes of one class is refused by its key; with two classes, or by loss, it is not", () => {
+test("select auroc with val volumes of one class is refused with its key; with two classes, or by loss, it is not", () => {
   const dataset = openDataset(data);
   const volumes = dataset.volumes.map((volume, k) => ({ ...volume, label: k % 2 }));
   const taskWith = (val: Task["parts"]["val"]): Task => ({

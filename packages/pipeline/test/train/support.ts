@@ -15,7 +15,7 @@ import { openRun } from "../../src/run/open-run.js";
 import { job as trainJob, type TrainJob, type TrainOutcome } from "../../src/train/train-job.js";
 import { alone } from "../../src/train/world.js";
 
-/** A folder of its own, with its own cache, gone with the process. */
+/** A temporary folder with a separate cache, removed when the process ends. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), "slicestack-train-"));
   process.env["XDG_CACHE_HOME"] = join(folder, "cache");
@@ -23,7 +23,7 @@ export function scratch(): string {
   return folder;
 }
 
-/** The file of the newest state to go on from. */
+/** The file of the newest state to resume from. */
 export function newestState(run: string, stage: StageName): string {
   const { states } = JSON.parse(readFileSync(runPaths(run).state(stage), "utf8")) as { states: { file: string }[] };
   return join(runPaths(run).checkpoints(stage), states[0]!.file);

@@ -44,7 +44,7 @@ const curvesOf = (run: string) =>
     .split("\n")
     .map((line) => ({ ...(JSON.parse(line) as Record<string, unknown>), seconds: 0 }));
 
-test("a run folder holds what design.md section 4 asks for, and its report is made from it", async () => {
+test("a run folder contains the documented files, and its report is created from them", async () => {
   const out = join(folder, "whole");
   const seen: string[] = []; // in the order of their reports
   const onProgress = ({ stage }: Progress) => {
@@ -128,7 +128,7 @@ test("a run that is stopped in the middle of each stage and resumed equals an un
   assert.deepEqual(curvesOf(out), curvesOf(join(folder, "whole")));
 });
 
-test("every error names what to do: a taken folder, no run, another data set, an untrained stage", async () => {
+test("every error has a remedy: an occupied folder, no run, another data set, an untrained stage", async () => {
   const whole = join(folder, "whole");
   await assert.rejects(train({ config: smallConfig(), data, out: whole }), /already holds a run.*--resume/s);
   await assert.rejects(
@@ -147,7 +147,7 @@ test("every error names what to do: a taken folder, no run, another data set, an
   await assert.rejects(evaluate({ run: half }), /volume stage is not trained.*--resume/s);
 });
 
-test("a run whose data set was moved goes on with the new place, keeps it, and is evaluated there", async (t) => {
+test("a run whose data set was moved resumes with the new location, records it, and is evaluated there", async (t) => {
   const whole = join(folder, "whole");
   const far = mkdtempSync(join(tmpdir(), "slicestack-elsewhere-"));
   t.after(() => rmSync(far, { recursive: true, force: true }));
@@ -158,7 +158,7 @@ test("a run whose data set was moved goes on with the new place, keeps it, and i
     const remedy =
       /its data set small \([0-9a-f]{12}\) is no longer in .*evaluate .*whole --data FOLDER, or slicestack train --resume/;
     await assert.rejects(evaluate({ run: whole }), { name: "RunError", message: remedy });
-    // The run's own data set at another place is no external one; from here on the run knows the place.
+    // The data set of the run at another location is not external; from now on the run knows its location.
     const own = await evaluate({ run: whole, data: moved });
     assert.deepEqual([own.report, own.metrics.run.external], [runPaths(whole).report, null]);
     assert.ok(existsSync((await evaluate({ run: whole })).report));
@@ -170,7 +170,7 @@ test("a run whose data set was moved goes on with the new place, keeps it, and i
   } finally {
     renameSync(moved, data);
   }
-  // Nobody has told it of the way back: it is found beside the run, by its hash, whatever it is called now.
+  // The run does not know of the move back: the data set is found beside the run, by its hash, whatever its name.
   renameSync(data, join(folder, "another name"));
   const { report, metrics } = await evaluate({ run: whole });
   assert.equal(report, runPaths(whole).report);
@@ -212,7 +212,7 @@ test("the published flatten head trains on volumes of one depth", async () => {
   assert.equal(result.status, "finished"); // 8 slices each
 });
 
-test("checkpoint and slice.pretrained are where a run starts from, and a file that does not fit stops it", async () => {
+test("a run starts from checkpoint or slice.pretrained, and a file that does not fit stops it", async () => {
   // At a learning rate too small to move a weight, a run ends with the weights that it began with.
   const still = {
     "slice.epochs": "1",
@@ -256,7 +256,7 @@ test("checkpoint and slice.pretrained are where a run starts from, and a file th
   );
   const recorded = `resnet18.safetensors, SHA-256 ${hashOf(pretrained)}.`;
   assert.equal(startOf("from-pretrained", "slice.pretrained"), recorded);
-  // A run that goes on needs its start no more, and keeps what it says of it.
+  // A resumed run does not need its initial weights any more, and keeps their record.
   rmSync(pretrained);
   const resumed = join(folder, "from-pretrained");
   const { config } = openRun(resumed, data);
@@ -270,7 +270,7 @@ test("checkpoint and slice.pretrained are where a run starts from, and a file th
   await assert.rejects(start("refused-too", refused), refusal(checkpoint));
 });
 
-test("slice.pretrained: imagenet that cannot be downloaded leaves no run behind", async (t) => {
+test("slice.pretrained: if imagenet cannot be downloaded, no run is created", async (t) => {
   const { url, seen } = await serve(t, status(404));
   // Nor may this machine's own copies be found.
   const settings = { SLICESTACK_WEIGHTS_URL: url, SLICESTACK_WEIGHTS: folder, TORCH_HOME: folder };

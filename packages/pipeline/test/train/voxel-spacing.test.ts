@@ -73,7 +73,7 @@ leakFree("a ball that is resized to half its slices, or rows, is still a ball af
   }
 });
 
-leakFree("cutting and filling up change no millimetre: the ball stays one", () => {
+leakFree("cropping and padding do not change millimetres: the ball remains a ball", () => {
   const change = changeByTurns("[32, 40, 28]", "pad");
   assert.ok(change < 0.06, String(change));
 });

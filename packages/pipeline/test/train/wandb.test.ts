@@ -145,7 +145,7 @@ const failures: [what: string, prepare: (t: TestContext) => Promise<void> | void
   ],
 ];
 for (const [what, prepare, said, wait] of failures) {
-  test(`${what}: one line says so, and nothing is thrown`, async (t) => {
+  test(`${what}: one line is logged, and nothing is thrown`, async (t) => {
     await prepare(t);
     const lines: string[] = [];
     {
@@ -159,7 +159,7 @@ for (const [what, prepare, said, wait] of failures) {
   });
 }
 
-test("train() tells each epoch of each stage, and says in run.log where they are seen", async (t) => {
+test("train() logs each epoch of each stage, and writes the URL to run.log", async (t) => {
   const { seen } = await serve(t);
   const folder = scratch();
   const data = await smallDataset(folder);
@@ -170,7 +170,7 @@ test("train() tells each epoch of each stage, and says in run.log where they are
   const told = seen.rows.map((one) => Object.keys(one).find((name) => name.endsWith("/epoch")));
   assert.deepEqual(told, ["slice/epoch", "volume/epoch", "volume/epoch"]);
   assert.match(readFileSync(runPaths(out).log, "utf8"), /Weights & Biases: http/);
-  // What is logged where is no setting of the training: a resume may change it.
+  // Where a run is logged does not affect training, so that a resume may change it.
   assert.equal(
     (await train({ config: smallConfig({ ...short, "log.wandb": "false" }), data, out, resume: true })).status,
     "finished",

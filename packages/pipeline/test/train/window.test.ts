@@ -1,4 +1,4 @@
-/** A run whose configuration names no window takes one from its training values, keeps it, and goes on with it. */
+/** A run whose configuration names no window computes one from its training values, keeps it, and resumes with it. */
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +36,7 @@ before(async () => {
   await prepare({ source, destination: data });
 });
 
-test("the window is that of the training part alone, stands in config.yaml, and run.log says where it came from", async () => {
+test("the window is computed from the training set alone, written to config.yaml, and explained in run.log", async () => {
   await train({ config: open, data, out: run });
   const dataset = openDataset(data);
   const ids = new Set(makeSplit(dataset, open.split).parts.train);
@@ -52,7 +52,7 @@ test("the window is that of the training part alone, stands in config.yaml, and 
   );
 });
 
-test("a resume with the configuration as it was written goes on; one that names another window is refused", async () => {
+test("resuming with the original configuration works; naming another window is refused", async () => {
   const before = readFileSync(runPaths(run).config, "utf8");
   await train({ config: open, data, out: run, resume: true });
   assert.equal(readFileSync(runPaths(run).config, "utf8"), before);
@@ -63,13 +63,13 @@ test("a resume with the configuration as it was written goes on; one that names 
   );
 });
 
-test("a run that takes over a slice stage takes over its window", async () => {
+test("a run that reuses a slice stage also uses its window", async () => {
   const out = join(folder, "second");
   await train({ config: smallConfig({ "slice.epochs": "1", "head.epochs": "1" }), data, out, sliceFrom: run });
   assert.deepEqual(readRunConfig(out).transform.window, readRunConfig(run).transform.window);
 });
 
-test("a run of before, without a window in its config.yaml, keeps the range of the data set's type", () => {
+test("a run of an earlier version, without a window in its config.yaml, keeps the range of the data set's type", () => {
   const dataset = openDataset(data);
   assert.deepEqual(valueTransform(open, dataset).windows, [[0, 1]]);
 });

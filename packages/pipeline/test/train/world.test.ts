@@ -38,7 +38,7 @@ test("without a starter: a world of one", () => {
   assert.deepEqual([rank, worldSize, starter], [0, 1, "none"]);
 });
 
-test("our launcher's, torchrun's and srun's variables", () => {
+test("the variables of the launcher, torchrun and srun", () => {
   assert.deepEqual(worldFromEnvironment(own), {
     rank: 1,
     worldSize: 4,
@@ -69,13 +69,13 @@ test("our launcher's, torchrun's and srun's variables", () => {
   });
 });
 
-test("where torchrun's own store has MASTER_PORT, the ranks meet beside it", () => {
+test("if the store of torchrun uses MASTER_PORT, the ranks use another port", () => {
   const port = (MASTER_PORT: string) =>
     worldFromEnvironment({ ...torchrun, MASTER_PORT, TORCHELASTIC_USE_AGENT_STORE: "True" }).masterPort;
   assert.deepEqual([port("29500"), port("65000")], [30_500, 64_000]);
 });
 
-test("srun on one host needs no name of it; MASTER_ADDR overrides", () => {
+test("srun on one host needs no host name; MASTER_ADDR overrides", () => {
   assert.equal(worldFromEnvironment({ ...srun, SLURM_STEP_NUM_NODES: "1" }).masterAddress, "127.0.0.1");
   assert.equal(worldFromEnvironment({ ...srun, MASTER_ADDR: "n0.cluster" }).masterAddress, "n0.cluster");
 });
@@ -86,19 +86,19 @@ test("a batch script is one process, whatever it may start: only srun's steps ar
   assert.equal(worldFromEnvironment(batch).worldSize, 1);
 });
 
-test("the nearest starter wins: ours, then torchrun's, then srun's", () => {
+test("the innermost starter wins: slicestack, then torchrun, then srun", () => {
   assert.equal(worldFromEnvironment({ ...srun, ...torchrun, ...own }).starter, "slicestack");
   assert.equal(worldFromEnvironment({ ...srun, ...torchrun }).starter, "torchrun");
 });
 
-test("tasks of a host, as Slurm shortens them", () => {
+test("the tasks of a host in the short form of Slurm", () => {
   const here = (tasks: string, node: string) =>
     worldFromEnvironment({ ...srun, SLURM_STEP_TASKS_PER_NODE: tasks, SLURM_NODEID: node }).localWorldSize;
   assert.deepEqual([here("4(x2),1", "0"), here("4(x2),1", "1"), here("4(x2),1", "2")], [4, 4, 1]);
   assert.equal(here("nonsense", "0"), 3, "all tasks, where it cannot be read");
 });
 
-test("variables that are missing, no numbers, out of range or contradicting are a WorldError that names them and the remedy", () => {
+test("variables that are missing, not numbers, out of range or contradictory are a WorldError that names them and the remedy", () => {
   const refused: [Record<string, string | undefined>, RegExp][] = [
     [
       { ...own, SLICESTACK_MASTER_PORT: undefined },
@@ -122,7 +122,7 @@ test("variables that are missing, no numbers, out of range or contradicting are 
     );
 });
 
-test("two jobs, and two steps of a job, have ports of their own, between 10000 and 29999", () => {
+test("two jobs, and two steps of a job, have different ports, between 10000 and 29999", () => {
   const port = (job: string, step: string) =>
     worldFromEnvironment({ ...srun, SLURM_JOB_ID: job, SLURM_STEP_ID: step }).masterPort;
   const ports = [port("7", "0"), port("7", "1"), port("8", "0"), port("4000000000", "3")];
@@ -130,14 +130,14 @@ test("two jobs, and two steps of a job, have ports of their own, between 10000 a
   for (const found of ports) assert.ok(found >= 10_000 && found < 30_000);
 });
 
-test("a process has its share of its host's cores, at least one; srun's binding is a share already", () => {
+test("a process has its share of its host's cores, at least one; with srun's binding, the usable cores are already its share", () => {
   const world = worldFromEnvironment({ ...torchrun, LOCAL_WORLD_SIZE: "3" }) as World;
   assert.deepEqual([threadsOf(world, 16, 16), threadsOf(world, 2, 16)], [5, 1]);
   const bound = { ...world, starter: "srun" as const, localWorldSize: 4 };
   assert.deepEqual([threadsOf(bound, 4, 16), threadsOf(bound, 16, 16)], [4, 4]);
 });
 
-test("the first host of a step is asked of scontrol; where that fails, the error says what to set", async (t) => {
+test("scontrol names the first host of a step; if that fails, the error says what to set", async (t) => {
   const world = worldFromEnvironment(srun);
   const folder = mkdtempSync(join(tmpdir(), "slicestack-world-"));
   const path = process.env["PATH"];

@@ -277,7 +277,7 @@ for (const dtype of ["int16", "uint8"] as const) {
           watched(() => stage.validate()),
           trained,
         );
-        // By hand: nothing wraps, what lies outside of the window is cut.
+        // By hand: nothing wraps, values outside the window are clipped.
         const [low, high] = dataset.info.range;
         const stored = (s: number, y: number, x: number) => values[(y * 8 + x) * 10 + s]!;
         for (const [s, y, x] of [

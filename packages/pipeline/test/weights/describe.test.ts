@@ -48,7 +48,7 @@ for (const [name, depth] of [
   });
 }
 
-leakFree("two_stage: its custom_resnet without the last layer, and the slices that its head takes", () => {
+leakFree("two_stage: its custom_resnet without the last layer, and the slices that its head receives", () => {
   using slice = createSliceModel({ model: "resnet18", dropout: 0 }, 3, [64, 64]);
   using head = createHead({ model: "flatten", dropout: 0 }, { embedding: 256, slices: 64, classes: 2 });
   const trunk = [...shapesOf(slice)].filter(([name]) => !name.startsWith("custom_layers.6"));
@@ -114,7 +114,7 @@ leakFree("volume_cnn: one slice_cnn, its slices and the size of the volume", () 
   });
 });
 
-test("simple and simplebn differ in nothing but dropout; their size is the published one or not told", () => {
+test("simple and simplebn differ only in dropout; their size is the published one or unknown", () => {
   const shapes = {
     "conv1.weight": [64, 1, 3, 3, 3],
     "conv2.weight": [128, 64, 3, 3, 3],
@@ -160,7 +160,7 @@ leakFree("the heads of a run's volume stage: flatten and attention", () => {
   assert.deepEqual(guess(shapesOf(attention)), { ...unknown, model: "attention head", classes: 3, embedding: 256 });
 });
 
-leakFree("no model or head of ours has names that reading would take for a wrapper's", () => {
+leakFree("no built-in model or head has names that look like those of a wrapper", () => {
   const slices = ["resnet18", "resnet34", "resnet50", "custom_resnet", "slice_cnn"] as const;
   const heads = ["flatten", "mean", "max", "attention"] as const;
   const models: Module[] = [

@@ -64,7 +64,7 @@ function source(kind: Kind, name: string): [make: Make, original: string] {
   return [(change) => change(readFileSync(file)), file];
 }
 
-/** The archive anew, its data.pkl changed and all checksums right. */
+/** The archive with another data.pkl and correct checksums. */
 function withPickle(zip: string, change: (bytes: Buffer) => Buffer): Buffer {
   using file = new WeightsFile(zip);
   const parts = [...readArchive(file).values()].map(({ name, at, bytes }): [string, Buffer] => [

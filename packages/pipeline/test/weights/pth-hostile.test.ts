@@ -1,4 +1,4 @@
-/** Files that would run something, take memory without end, or go on for ever in a reader that trusts them. All are refused. */
+/** Files that would execute code, exhaust memory, or loop forever in a reader that trusts them. All are refused. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -125,7 +125,7 @@ function python(program: string): boolean {
 }
 const noTorch = python("import torch") ? false : "torch of /usr/bin/python3 is not installed";
 
-test("the first of them does run where Python loads it, so that the test is of something", { skip: noTorch }, () => {
+test("the first of them does run code when Python loads it, so that the test is meaningful", { skip: noTorch }, () => {
   const file = write(folder, "live.pth", zipPth(pickle(running[0]?.[1] ?? "")));
   refused(file, /os\.system/);
   assert.equal(existsSync(marker), false);
@@ -134,7 +134,7 @@ test("the first of them does run where Python loads it, so that the test is of s
   rmSync(marker);
 });
 
-test("a name that is not needed is refused wherever it stands: deep in other entries, as a key, in the names of storages", () => {
+test("a name that is not needed is refused at any position: deep in other entries, as a key, in the names of storages", () => {
   const evil = op.global("os", "system");
   for (const body of [
     op.dict({ state_dict: bytes("}"), args: op.dict({ a: bytes("]", evil, "a") }) }),
@@ -178,13 +178,13 @@ const endless: [what: string, body: Buffer, message: RegExp][] = [
 ];
 
 for (const [what, body, message] of endless)
-  test(`${what} is refused before memory is taken`, () => {
+  test(`${what} is refused before memory is allocated`, () => {
     const before = process.memoryUsage().arrayBuffers;
     refused(write(folder, "zip.pth", zipPth(what === "no STOP" ? half : pickle(body))), message);
     assert.ok(process.memoryUsage().arrayBuffers - before < 32e6);
   });
 
-test("what contains itself is read or refused, and does not go on for ever", () => {
+test("self-referencing objects are read or refused without endless recursion", () => {
   const itself = bytes("]q\x00h\x00a");
   refused(write(folder, "list.pth", zipPth(pickle(itself))), /holds a list of 1, not a state dict/);
   const dict = bytes("}q\x00", op.text("state_dict"), "h\x00s");
@@ -214,7 +214,7 @@ test("a million levels of nesting, marks and tuples do not end the stack", () =>
   );
 });
 
-test("a pickle of very many instructions ends at a limit, also where few of them call for much", () => {
+test("a pickle of very many instructions ends at a limit, also if a few of them need much work", () => {
   refused(write(folder, "many.pth", zipPth(pickle(Buffer.alloc(3_000_000, "N")))), /larger than weights are/);
   refused(write(folder, "dicts.pth", zipPth(pickle(Buffer.alloc(200_000, "}")))), /larger than weights are/);
   // One list of pairs, made into a dict ten thousand times; one text, encoded ten thousand times.
@@ -237,7 +237,7 @@ test("a pickle of very many instructions ends at a limit, also where few of them
   );
 });
 
-test("the largest of them all take less than 400 MB at their peak (a process of its own, by its resident memory)", () => {
+test("the largest of them all take less than 400 MB at their peak (in a separate process, by its resident memory)", () => {
   const inside = op.dict({ w: op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]) });
   const files = {
     lists: zipPth(pickle(Buffer.alloc(1_000_000, "]"), Buffer.alloc(999_998, "a"))),
@@ -337,7 +337,7 @@ const views: [what: string, body: Buffer, message: RegExp][] = [
 for (const [what, body, message] of views)
   test(`${what} is refused`, () => refused(write(folder, "view.pth", zipPth(pickle(body), sixteen)), message));
 
-test("a thousand views of one storage, each whole, are refused before memory is taken", () => {
+test("a thousand views of one storage, each whole, are refused before memory is allocated", () => {
   const storage = bytes(op.storage("FloatStorage", "0", 1 << 16), "q\x000");
   const one = (k: number) => op.tensor(bytes("h\x00"), 0, [(1 << 16) - k], [1]);
   const body = bytes(storage, op.dict(Object.fromEntries(Array.from({ length: 1000 }, (_, k) => [`w${k}`, one(k)]))));
@@ -345,7 +345,7 @@ test("a thousand views of one storage, each whole, are refused before memory is 
   refused(file, /and views of them that would take 26/);
 });
 
-test("an archive whose parts lie over one another is refused before memory is taken", () => {
+test("an archive with overlapping parts is refused before memory is allocated", () => {
   const data = Buffer.alloc(1 << 16);
   const names = Array.from({ length: 200 }, (_, k) => String(k));
   const tensor = (name: string) => op.tensor(op.storage("FloatStorage", name, 1 << 14), 0, [1 << 14], [1]);
@@ -358,7 +358,7 @@ test("an archive whose parts lie over one another is refused before memory is ta
   refused(file, /and views of them that would take 13107200/);
 });
 
-test("archives that are damaged, doubled, packed, of another kind or cut anywhere are refused", () => {
+test("archives that are damaged, duplicated, compressed, of another kind or truncated anywhere are refused", () => {
   const dataPkl = pickle(w(0, [4], [1]));
   const part = { name: "archive/data.pkl", data: dataPkl };
   const storage = { name: "archive/data/0", data: Buffer.alloc(16) };
@@ -413,7 +413,7 @@ test("a zip64 directory that points beyond every file is refused", () => {
   }
 });
 
-test("legacy files: wrong heads, names and counts of storages, and cuts anywhere are refused", () => {
+test("legacy files: wrong heads, names and counts of storages, and truncation anywhere are refused", () => {
   const object = pickle(op.dict({ w: op.tensor(op.storageLegacy("FloatStorage", "a", 4), 0, [4], [1]) }));
   const values = Buffer.alloc(16);
   const file = (data: Uint8Array) => write(folder, "legacy.pth", data);

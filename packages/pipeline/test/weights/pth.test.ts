@@ -51,7 +51,7 @@ test("the fixtures hold each kind in both formats", () => {
 for (const kind of ["zip", "legacy"]) {
   const file = (name: string) => join(fixtures, "pth", `${name}_${kind}.pth`);
 
-  test(`${kind}: of a checkpoint the state dict is taken, and all that stands beside it is listed`, () => {
+  test(`${kind}: the state dict of a checkpoint is read, and all other entries are listed`, () => {
     const { notes, others, metadata, tensors, model } = describeWeights(file("nested"));
     assert.deepEqual(notes, ['The weights are those of "state_dict".']);
     const values = Object.fromEntries(others.map(({ name, value }) => [name, value]));
@@ -79,7 +79,7 @@ for (const kind of ["zip", "legacy"]) {
     assert.equal(model, null);
   });
 
-  test(`${kind}: DataParallel's and Lightning's prefixes are taken off, and that is said`, () => {
+  test(`${kind}: DataParallel's and Lightning's prefixes are removed, with a note`, () => {
     assert.deepEqual(describeWeights(file("data_parallel")).notes, [
       'The weights are those of "model_state_dict".',
       '"module." was removed from the names.',
@@ -167,7 +167,7 @@ leakFree("names that Python 2 wrote as byte strings, and an OrderedDict from pai
   assert.deepEqual(tensors.get("w.long")?.toArray(), [2, 4]);
 });
 
-leakFree("a checkpoint within a checkpoint, and prefixes within prefixes, are followed and said", (folder) => {
+leakFree("a checkpoint within a checkpoint, and prefixes within prefixes, are followed, with notes", (folder) => {
   const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [2, 2], [2, 1]);
   const inner = op.dict({ state_dict: op.dict({ "module.model.w": w }), optimizer: bytes("}"), lr: op.int(3) });
   const file = write(folder, "deep.pth", zipPth(pickle(op.dict({ model: inner, epoch: op.int(2) })), { "0": four }));
@@ -184,7 +184,7 @@ leakFree("a checkpoint within a checkpoint, and prefixes within prefixes, are fo
   );
 });
 
-leakFree("one state dict of an unusual name is taken, and a plain one keeps its names", (folder) => {
+leakFree("a single state dict with an unusual name is accepted, and a plain one keeps its names", (folder) => {
   const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
   const ema = write(
     folder,
@@ -196,7 +196,7 @@ leakFree("one state dict of an unusual name is taken, and a plain one keeps its 
   assert.deepEqual([...readWeights(plain).tensors.keys()], ["model.w", "head.w"]);
 });
 
-leakFree("numbers beside plain weights are not taken for weights", (folder) => {
+leakFree("numbers beside plain weights are not mistaken for weights", (folder) => {
   const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
   const file = write(folder, "mixed.pth", zipPth(pickle(op.dict({ w, epoch: op.int(2) })), { "0": four }));
   const { tensors, others, metadata } = readWeights(file);
@@ -206,7 +206,7 @@ leakFree("numbers beside plain weights are not taken for weights", (folder) => {
 });
 
 leakFree(
-  "what PyTorch 2 adds to the archive is passed over, and an archive without checksums is read and said",
+  "the additions of PyTorch 2 to the archive are ignored, and an archive without checksums is read, with a note",
   (folder) => {
     const w = op.tensor(op.storage("FloatStorage", "0", 4), 0, [4], [1]);
     const parts = [

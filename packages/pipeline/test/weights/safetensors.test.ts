@@ -1,4 +1,4 @@
-/** safetensors: values against a file of PyTorch's (fixtures/weights/safetensors.py), and headers that lie. */
+/** safetensors: values against a file of PyTorch's (fixtures/weights/safetensors.py), and headers with wrong lengths. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -163,7 +163,7 @@ const lies: [what: string, data: Buffer, message: RegExp][] = [
 ];
 
 for (const [what, data, message] of lies) {
-  test(`safetensors: ${what} is refused before memory is taken`, () => {
+  test(`safetensors: ${what} is refused before memory is allocated`, () => {
     const file = write(folder, "lie.safetensors", data);
     const before = process.memoryUsage().arrayBuffers;
     refused(file, message, readSafetensors);
@@ -171,7 +171,7 @@ for (const [what, data, message] of lies) {
   });
 }
 
-test("safetensors: a cut anywhere is refused", () => {
+test("safetensors: a file truncated anywhere is refused", () => {
   const whole = safetensors({ a: w(0, 4), b: w(4, 12), __metadata__: { x: "y" } }, Buffer.alloc(12));
   const file = join(folder, "cut.safetensors");
   for (let length = 0; length < whole.length; length++) {

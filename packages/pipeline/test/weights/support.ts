@@ -12,7 +12,7 @@ export const fixtures = fileURLToPath(new URL("../../../../../fixtures/weights/"
 export interface ExpectedTensor {
   dtype: string;
   shape: number[];
-  /** Row-major; 64-bit integers beyond 2^53 and what is not finite as text. */
+  /** Row-major; 64-bit integers beyond 2^53 and non-finite values as text. */
   values: (number | string)[];
 }
 

@@ -80,7 +80,7 @@ test("threads: more than the cgroup allows, fewer than the cores, and nonsense e
   assert.equal((await check("threads", { env: { OMP_NUM_THREADS: "4,1" } })).status, "ok");
 });
 
-test("CPU: missing AVX2, unused AVX-512 and the kind of bfloat16 are told", async () => {
+test("CPU: missing AVX2, unused AVX-512 and the kind of bfloat16 are reported", async () => {
   const plain = { "/proc/cpuinfo": "model name\t: Old\nflags\t\t: sse\n" };
   assert.equal((await check("CPU", { files: plain })).status, "warn");
   assert.match((await check("bfloat16", { files: plain })).value, /^not native/);
@@ -105,7 +105,7 @@ test("allocator: without tcmalloc the remedy says how to preload it", async () =
   assert.match((await check("allocator", { files: { "/proc/self/maps": "" } })).remedy ?? "", /LD_PRELOAD=/);
 });
 
-test("GPU: devices with free memory, whose processes hold them, a CPU-only libtorch, a broken driver", async () => {
+test("GPU: devices with free memory, the users of their processes, a CPU-only libtorch, a broken driver", async () => {
   const outputs: Record<string, string> = {
     [GPU_QUERY[0] ?? ""]: "0, GPU-1f, NVIDIA H100, 81559, 2000, 550.54\n",
     [PROCESS_QUERY[0] ?? ""]: "GPU-1f, 4321, 79872\n",

@@ -63,7 +63,7 @@ test("cgroup v1: joined controllers are found under their mount, in a container 
   assert.equal(cpuQuota(files({})), null);
 });
 
-test("memory limits: v2 'max' and v1's largest number are none; cached file pages count as available, read once or often, of groups below too", () => {
+test("memory limits: v2 'max' and v1's largest number mean no limit; cached file pages count as available, read once or often, of groups below too", () => {
   const v2 = files({
     "/proc/self/cgroup": "0::/job\n",
     "/sys/fs/cgroup/job/memory.max": `${4 * GIB}\n`,

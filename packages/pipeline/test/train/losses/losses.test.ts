@@ -61,7 +61,7 @@ for (const c of cases) {
 const kinds = ["cross_entropy", "focal", "ordinal"] as const;
 
 for (const kind of kinds) {
-  leakFree(`${kind}: one class a sample and its mass give the same loss and gradient`, () => {
+  leakFree(`${kind}: one class per sample and its mass give the same loss and gradient`, () => {
     const criterion = criterionOf(kind, 3, { smoothing: 0.1 });
     const width = criterion.outputs(3);
     const weight = doubles([1, 2, 0.5]);
@@ -74,7 +74,7 @@ for (const kind of kinds) {
     near(run(doubles([0, 0, 1, 1, 0, 0], [2, 3])), run(classTensor([2, 0])), "mass");
   });
 
-  leakFree(`${kind}: twice the mass of all samples is the same mean; twice that of one counts it twice`, () => {
+  leakFree(`${kind}: doubling the mass of all samples keeps the mean; doubling that of one counts it twice`, () => {
     const criterion = criterionOf(kind, 3, {});
     const width = criterion.outputs(3);
     const rows = [0.3, -1, 2, 0.7, -0.2, 1.5].slice(0, 2 * width);
@@ -87,27 +87,24 @@ for (const kind of kinds) {
   });
 
   for (const dtype of ["float32", "float64"] as const) {
-    leakFree(
-      `${kind}, ${dtype}: logits of ±1000 give a loss and a gradient that are numbers, for gamma 0.5 too`,
-      () => {
-        const criterion = criterionOf(kind, 2, { gamma: 0.5 });
-        const width = criterion.outputs(2);
-        // Right and wrong, each by far: an output for the second class, or one for each.
-        const sure = width === 1 ? [1000, -1000] : [-1000, 1000, 1000, -1000];
-        for (const [label, loss, slope] of [
-          [1, 0, 0],
-          [0, width === 1 ? 1000 : 2000, 1],
-        ] as const) {
-          const logits = doubles(sure.slice(0, width), [1, width]).to({ dtype }).requiresGrad_();
-          const value = criterion.loss(logits, classTensor([label]), null);
-          value.backward();
-          assert.equal(value.item(), loss);
-          assert.equal(Math.abs(logits.grad?.toArray().at(-1) ?? NaN), slope);
-        }
-        const rows = criterion.probabilities(doubles(sure, [2, width]).to({ dtype })).toArray();
-        assert.deepEqual(rows, [0, 1, 1, 0]);
-      },
-    );
+    leakFree(`${kind}, ${dtype}: logits of ±1000 give a finite loss and gradient, also for gamma 0.5`, () => {
+      const criterion = criterionOf(kind, 2, { gamma: 0.5 });
+      const width = criterion.outputs(2);
+      // Right and wrong, each by far: an output for the second class, or one for each.
+      const sure = width === 1 ? [1000, -1000] : [-1000, 1000, 1000, -1000];
+      for (const [label, loss, slope] of [
+        [1, 0, 0],
+        [0, width === 1 ? 1000 : 2000, 1],
+      ] as const) {
+        const logits = doubles(sure.slice(0, width), [1, width]).to({ dtype }).requiresGrad_();
+        const value = criterion.loss(logits, classTensor([label]), null);
+        value.backward();
+        assert.equal(value.item(), loss);
+        assert.equal(Math.abs(logits.grad?.toArray().at(-1) ?? NaN), slope);
+      }
+      const rows = criterion.probabilities(doubles(sure, [2, width]).to({ dtype })).toArray();
+      assert.deepEqual(rows, [0, 1, 1, 0]);
+    });
   }
 
   leakFree(`${kind}: gradients equal finite differences where outputs are equal`, () => {
@@ -125,7 +122,7 @@ for (const kind of kinds) {
     }
   });
 
-  leakFree(`${kind}: bfloat16 autocast changes nothing of a float32 loss`, () => {
+  leakFree(`${kind}: bfloat16 autocast does not change a float32 loss`, () => {
     const criterion = criterionOf(kind, 3, { gamma: 2 });
     const width = criterion.outputs(3);
     const logits = doubles([0.3, -1, 2, 0.7, -0.2, 1.5].slice(0, 2 * width), [2, width]).to({ dtype: "float32" });
@@ -134,18 +131,21 @@ for (const kind of kinds) {
   });
 }
 
-leakFree("ordinal: the chance of a class above t falls with t, whatever the outputs, and rows sum to 1", () => {
-  const logits = doubles(
-    Array.from({ length: 60 }, (_, k) => ((((k + 1) * 37) % 101) - 50) / 4),
-    [12, 5],
-  );
-  const rows = ordinalOutputs.probabilities(logits).toArray();
-  for (let b = 0; b < 12; b++) {
-    const row = rows.slice(6 * b, 6 * b + 6);
-    assert.ok(Math.abs(row.reduce((a, p) => a + p, 0) - 1) < 1e-12);
-    assert.ok(row.every((p) => p >= 0));
-  }
-});
+leakFree(
+  "ordinal: the probability of a class above t decreases with t, whatever the outputs, and rows sum to 1",
+  () => {
+    const logits = doubles(
+      Array.from({ length: 60 }, (_, k) => ((((k + 1) * 37) % 101) - 50) / 4),
+      [12, 5],
+    );
+    const rows = ordinalOutputs.probabilities(logits).toArray();
+    for (let b = 0; b < 12; b++) {
+      const row = rows.slice(6 * b, 6 * b + 6);
+      assert.ok(Math.abs(row.reduce((a, p) => a + p, 0) - 1) < 1e-12);
+      assert.ok(row.every((p) => p >= 0));
+    }
+  },
+);
 
 leakFree("focal with gamma 0 and no alpha is cross entropy", () => {
   const logits = doubles([0.3, -1, 2, 0.7, -0.2, 1.5], [2, 3]);
@@ -156,14 +156,14 @@ leakFree("focal with gamma 0 and no alpha is cross entropy", () => {
   near([value("focal")], [value("cross_entropy")], "loss");
 });
 
-leakFree("a list of alphas of another length than the classes is a ConfigError that says both", () => {
+leakFree("a list of alphas whose length differs from the number of classes is a ConfigError with both numbers", () => {
   assert.throws(
     () => criterionOf("focal", 3, { alpha: [1, 2] }),
     /ConfigError: .*slice\.loss\.focal\.alpha: expected 3 values.*received 2/,
   );
 });
 
-leakFree("the outputs of a model are read as its loss says; cross entropy where none is named", () => {
+leakFree("the outputs of a model are interpreted by its loss, by default cross entropy", () => {
   const logits = doubles([0, 0], [1, 2]);
   assert.deepEqual(outputsOf("ordinal").probabilities(logits).toArray(), [0.5, 0.25, 0.25]);
   assert.deepEqual(outputsOf("focal").probabilities(logits).toArray(), [0.5, 0.5]);

@@ -27,7 +27,7 @@ test("effective number (Cui 2019, by hand for beta 0.9): 1 / E_k with mean 1 ove
   closeTo(effectiveWeights(labels, 4, 0.9), [raw[0]! / mean, raw[1]! / mean, 1, raw[2]! / mean]);
 });
 
-test("effective number: beta 0 weighs all alike, beta near 1 as inverse frequency does", () => {
+test("effective number: beta 0 weights all classes equally, beta near 1 by inverse frequency", () => {
   closeTo(effectiveWeights(labels, 4, 0), [1, 1, 1, 1]);
   const [a = NaN, b = NaN, , d = NaN] = effectiveWeights(labels, 4, 1 - 1e-9);
   closeTo([b / a, d / a], [10, 90], 1e-4);
@@ -59,12 +59,12 @@ for (const { alpha, levels, quantiles } of JSON.parse(readFileSync(url, "utf8"))
   });
 }
 
-test("a Beta parameter too small for a number's range still gives shares", () => {
+test("a Beta parameter too small for the floating-point range still gives shares", () => {
   const random = new Random(3);
   assert.ok(Array.from({ length: 200 }, () => random.beta(0.001)).every((draw) => draw >= 0 && draw <= 1));
 });
 
-/** Slices that are k all over, and one-hot labels, so that what came from where can be read off. */
+/** Slices filled with the value k, and one-hot labels, so that the origin of each value is visible. */
 function batchOf(count: number, [height, width]: [number, number]): { unit: Tensor; target: Tensor } {
   const slices = Array.from({ length: count }, (_, k) => ones([1, 2, height, width], { dtype: "float64" }).mul(k));
   const target = new Float64Array(count * count);
@@ -78,7 +78,7 @@ for (const [name, settings] of [
   ["mixup", { mixup: 0.5, cutmix: 0 }],
   ["cutmix", { mixup: 0, cutmix: 1 }],
 ] as const) {
-  leakFree(`${name}: labels are mixed in the shares of the pixels, rows keep their mass`, () => {
+  leakFree(`${name}: labels are mixed in proportion to the pixels, rows keep their mass`, () => {
     const { unit, target } = batchOf(8, [13, 17]);
     const { unit_BCHW, target_BK } = mixSlices(unit, target, settings, new Random(4));
     assert.deepEqual(
@@ -130,7 +130,7 @@ leakFree("cutmix exchanges one box, the same in all channels, and pixels are of 
   }
 });
 
-leakFree("both on: batches take one or the other; both off: they come back as they are", () => {
+leakFree("both on: batches use one or the other; both off: they are unchanged", () => {
   const { unit, target } = batchOf(4, [8, 8]);
   const cuts = Array.from({ length: 200 }, (_, seed) => {
     const { unit_BCHW } = mixSlices(unit, target, { mixup: 1, cutmix: 1 }, new Random(seed).fork("mix"));
@@ -153,7 +153,7 @@ leakFree("mixup gives no gradient to the slices", () => {
   assert.equal(mixed.unit_BCHW.requiresGrad, false);
 });
 
-test("E of one volume: the best slice counts in full, others by their share of it, none less than the floor", () => {
+test("the E step of one volume: the best slice counts fully, others in proportion to it, none less than the floor", () => {
   closeTo(showingWeights([0.8, 0.4, 0.04, 0], 0.1), [1, 0.5, 0.1, 0.1]);
   closeTo(showingWeights([0.02, 0.01], 0.1), [1, 0.5]);
   closeTo(showingWeights([0, 0], 0.1), [1, 1]);
@@ -161,7 +161,7 @@ test("E of one volume: the best slice counts in full, others by their share of i
 });
 
 leakFree(
-  "only volumes with a finding are asked about, each for its own class; the weights come back from a checkpoint",
+  "only volumes with a finding are classified, each for its class; the weights are restored from a checkpoint",
   () => {
     const volumes = [
       { first: 0, count: 2, label: 0 },
