@@ -4,7 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -77,7 +86,7 @@ test("2.5D: trunk, head, loss, augmentation and metric from outside train, resum
   assert.deepEqual([trunk.name, trunk.loss, head.name, head.options], ["tiny", "brier", "median", { width: 8 }]);
   assert.deepEqual(
     plugins.map(({ file }) => file),
-    ["median.mjs", "more.mjs"].map((name) => join(project, name)),
+    ["../median.mjs", "../more.mjs"],
   );
   for (const { sha256 } of plugins) assert.match(sha256, /^[0-9a-f]{64}$/);
   succeeds("evaluate", "run");
@@ -126,5 +135,45 @@ test("a plug-in that throws, takes a name, or is missing is named, and one that 
   appendFileSync(join(project, "median.mjs"), "// changed\n");
   const { status, stderr } = slicestack("evaluate", "run");
   assert.notEqual(status, 0);
-  assert.match(stderr, /plug-in \.\/median\.mjs has changed: its SHA-256 is .* expected .* Put the old file back/);
+  assert.match(
+    stderr,
+    /plug-in \.\/median\.mjs has changed, or a file that it imports has: the SHA-256 is .* expected .* Put the old files back/,
+  );
+});
+
+test("a run is moved with its plug-in, is refused without it, and notices a change of what the plug-in imports", () => {
+  mkdirSync(join(project, "here/runs"), { recursive: true });
+  const widths = join(project, "here/widths.mjs");
+  writeFileSync(widths, "export const width = 8;\n");
+  writeFileSync(
+    join(project, "here/wide.mjs"),
+    `import { Linear } from "@slicestack/torch/nn";
+     import { defineHead, Head } from "@slicestack/pipeline/plugins";
+     import { width } from "./widths.mjs";
+     class Wide extends Head {
+       constructor(embedding, outputs) { super(); this.narrow = new Linear(embedding, width); this.last = new Linear(width, outputs); }
+       forward(embedding_BSE) { return { logits_BK: this.last.forward(this.narrow.forward(embedding_BSE.mean(1))), sliceWeight_BS: null }; }
+     }
+     export default defineHead({ name: "wide", source: "own", create: ({ embedding, outputs }) => new Wide(embedding, outputs) });\n`,
+  );
+  const small =
+    "slice: { model: slice_cnn, epochs: 1, size: [16, 16] }\nvolume: { head: wide, epochs: 1 }\nthreads: 1\n";
+  writeFileSync(join(project, "here/wide.yaml"), `plugins: [./wide.mjs]\n${small}`);
+  succeeds("train", "--config", "here/wide.yaml", "--data", "data", "--out", "here/runs/wide");
+  assert.match(
+    readFileSync(join(project, "here/runs/wide/config.yaml"), "utf8"),
+    /^plugins:\s.*\.\.\/\.\.\/wide\.mjs/m,
+  );
+  renameSync(join(project, "here"), join(project, "there"));
+  succeeds("evaluate", "there/runs/wide", "--data", "data", "--no-images");
+  const refused = (run) => {
+    const { status, stderr } = slicestack("evaluate", run, "--data", "data", "--no-images");
+    assert.notEqual(status, 0);
+    return stderr;
+  };
+  renameSync(join(project, "there/runs/wide"), join(project, "alone"));
+  assert.match(refused("alone"), /wide\.mjs is missing\. Put it back\. A run names its plug-ins .* move both together/);
+  renameSync(join(project, "alone"), join(project, "there/runs/wide"));
+  writeFileSync(join(project, "there/widths.mjs"), "export const width = 9;\n");
+  assert.match(refused("there/runs/wide"), /wide\.mjs has changed, or a file that it imports has/);
 });

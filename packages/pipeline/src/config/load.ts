@@ -3,7 +3,7 @@ import { acceptingUnknown } from "./accepting.js";
 import { readSource, setKey, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
-import { isLoaded, listedPlugins, pluginFiles, shownPlugin } from "./plugins.js";
+import { isLoaded, pluginFiles, shownPlugin, storedPlugins } from "./plugins.js";
 import { fromPublished, isPublished, publishedSchema, structuredNames } from "./published.js";
 import { foreignKey, methodOf, withoutForeign } from "./methods.js";
 import { isFormer, newName, renamedKeys } from "./renamed.js";
@@ -43,7 +43,7 @@ export function loadConfig(options: LoadOptions): RunConfig {
   if (former.length > 0) throw new ConfigError(former);
   const settings = "method" in overrides ? withoutForeign(root, method) : root;
   applyOverrides(settings, overrides, method);
-  const plugins = options.isStored === true ? listedPlugins(source.root) : pluginFiles(source, overrides);
+  const plugins = options.isStored === true ? storedPlugins(source) : pluginFiles(source, overrides);
   const schema = runSchemas()[method];
   const read = (): RunConfig => ({
     ...validate(schema, settings, place, (dotted) => foreignKey(dotted, method)),

@@ -2,8 +2,7 @@
  * Plug-ins: modules outside of the package that add components. Each is imported by its URL, on the main thread and on
  * every worker; its SHA-256 is kept, so that a run is only ever opened with the code that it was trained with.
  */
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { transformDefaults } from "./augment.js";
@@ -11,6 +10,7 @@ import { COMPONENT_KINDS, findComponent, registerComponent, type Component } fro
 import { isMapping, readSource } from "./document.js";
 import { ConfigError, PluginError } from "./errors.js";
 import { guarded } from "./guarded.js";
+import { findStoredPlugin, hashOfPlugin } from "./plugin-files.js";
 
 /** A plug-in as a run keeps it, and as a worker is told of it. */
 export interface PluginFile {
@@ -47,7 +47,7 @@ export function shownPlugin(file: string): string {
 export function resolvePlugin(given: string, folder: string): string {
   const isPath = /^\.{0,2}\//.test(given) || isAbsolute(given);
   const file = isPath ? resolve(folder, given) : packageEntry(given, folder);
-  if (file !== null && existsSync(file) && statSync(file).isFile()) return file;
+  if (file !== null && existsSync(file) && statSync(file).isFile()) return realpathSync(file);
   const wanted = isPath ? `a file ${file}` : `a package that is installed in ${folder} or in a folder above it`;
   const message = `plugins: expected ${wanted}, found none for ${given}. Correct the entry${isPath ? "; a path is relative to the configuration" : `, or install it: npm install ${given}`}.`;
   throw new ConfigError([{ key: "plugins", message }]);
@@ -99,11 +99,13 @@ export function pluginFiles(
   return listedPlugins({ plugins: given }).map((entry) => resolvePlugin(entry, folder));
 }
 
-/** The entries of `plugins` as they are written: in a stored run, absolute files. What is no text, the schema refuses. */
+/** The plug-ins that a run's configuration names, as absolute files. */
+export const storedPlugins = ({ file, root }: { file: string; root: Record<string, unknown> }): string[] =>
+  listedPlugins(root).map((entry) => findStoredPlugin(entry, dirname(resolve(file))));
+
+/** The entries of `plugins` as they are written. What is no text, the schema refuses. */
 export const listedPlugins = ({ plugins }: Record<string, unknown>): string[] =>
   Array.isArray(plugins) ? plugins.filter((entry) => typeof entry === "string") : [];
-
-export const hashOfPlugin = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
 
 /**
  * Imports plug-ins and registers what they add; one that is loaded already is passed over.
@@ -113,14 +115,18 @@ export const hashOfPlugin = (file: string): string => createHash("sha256").updat
 export async function loadPlugins(plugins: readonly { file: string; sha256?: string }[]): Promise<void> {
   for (const { file, sha256 } of plugins) {
     if (!existsSync(file))
-      throw new PluginError(file, "is not there any more", "Put it back where it was when the run began.");
+      throw new PluginError(
+        file,
+        "is missing",
+        "Put it back. A run names its plug-ins by their paths relative to its own folder: move both together.",
+      );
     const found = hashOfPlugin(file);
     const expected = sha256 ?? loaded.get(file)?.sha256 ?? found;
     if (found !== expected)
       throw new PluginError(
         shownPlugin(file),
-        `has changed: its SHA-256 is ${found.slice(0, 12)}, expected ${expected.slice(0, 12)}`,
-        "Put the old file back, or train a new run with the changed one.",
+        `has changed, or a file that it imports has: the SHA-256 is ${found.slice(0, 12)}, expected ${expected.slice(0, 12)}`,
+        "Put the old files back, or train a new run with the changed one.",
       );
     if (!loaded.has(file)) await load(file, found);
   }

@@ -256,14 +256,24 @@ function define<S extends z.ZodObject, C extends Component>(
   facts: Partial<C>,
 ): C {
   const options = definition.options ?? z.strictObject({});
-  const { name } = definition;
+  const complete = onceFor((given) => optionsOf({ kind, name: definition.name, options }, given));
   const entries = Object.entries(definition).map(([field, value]: [string, unknown]): [string, unknown] => {
     if (!WITH_OPTIONS.includes(field) || typeof value !== "function") return [field, value];
     const call = value as (first: unknown, options: unknown) => unknown;
-    return [field, (first: unknown, given: unknown) => call(first, optionsOf({ kind, name, options }, given ?? {}))];
+    return [field, (first: unknown, given: unknown) => call(first, complete(given ?? {}))];
   });
   const architecture = definition.architecture ?? "";
   return noteDefined({ ...Object.fromEntries(entries), kind, architecture, options, ...facts } as unknown as C);
+}
+
+/** An augmentation draws with the same options for every sample: what they become is kept as long as they are. */
+function onceFor<T>(make: (given: object) => T): (given: object) => T {
+  const made = new WeakMap<object, { value: T }>();
+  return (given) => {
+    const kept = made.get(given) ?? { value: make(given) };
+    made.set(given, kept);
+    return kept.value;
+  };
 }
 
 /** @throws ModelError which names the option */

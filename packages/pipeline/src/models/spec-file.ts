@@ -1,6 +1,7 @@
 /** Reads and writes model.json, the ModelSpec of a run. For runs without one, the ModelSpec is built from their data. */
 import { existsSync, readFileSync } from "node:fs";
-import { loadPlugins } from "../config/plugins.js";
+import { findStoredPlugin, storedPlugin } from "../config/plugin-files.js";
+import { loadPlugins, type PluginFile } from "../config/plugins.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson } from "../data/sealed-json.js";
 import { modelSpecSchema, type ModelSpec } from "./spec.js";
@@ -9,7 +10,8 @@ import { RunError, runPaths } from "../run/folder.js";
 import type { OpenRun } from "../run/open-run.js";
 
 export function writeSpec(run: string, spec: ModelSpec): void {
-  writeFileAtomic(runPaths(run).model, sealedJson(spec));
+  const plugins = spec.plugins.map(({ file, sha256 }) => ({ file: storedPlugin(file, run), sha256 }));
+  writeFileAtomic(runPaths(run).model, sealedJson({ ...spec, plugins }));
 }
 
 /** @returns null if an earlier version, which did not write it, began the run   @throws RunError if the file is damaged */
@@ -21,7 +23,10 @@ export function readSpec(run: string): ModelSpec | null {
   };
   try {
     const parsed = modelSpecSchema.safeParse(openSealed(readFileSync(file, "utf8")).value);
-    if (parsed.success) return parsed.data;
+    if (parsed.success) {
+      const found = ({ file, sha256 }: PluginFile) => ({ file: findStoredPlugin(file, run), sha256 });
+      return { ...parsed.data, plugins: parsed.data.plugins.map(found) };
+    }
     const [issue] = parsed.error.issues;
     return refuse(`is not a model.json of this version (${issue?.path.join(".")}: ${issue?.message})`);
   } catch (error) {

@@ -2,13 +2,13 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
-import { configToYaml } from "../config/to-yaml.js";
 import type { RunConfig } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { SweepError } from "./errors.js";
 import { pointSchema } from "./points-file.js";
 import { sweepPaths } from "./sweep-folder.js";
 import { trialId, type Trial } from "./trial.js";
+import { storedConfig } from "../run/stored-config.js";
 
 const trialSchema = z.strictObject({
   version: z.literal(1),
@@ -23,7 +23,7 @@ export function writeTrial(sweep: string, trial: Trial, config: RunConfig): void
   const paths = sweepPaths(sweep).trial(trial.id);
   if (existsSync(paths.record)) return;
   mkdirSync(paths.folder, { recursive: true });
-  writeFileAtomic(paths.config, configToYaml(config));
+  writeFileAtomic(paths.config, storedConfig(config, paths.folder));
   const { number, seed, fold, point } = trial;
   writeFileAtomic(paths.record, `${JSON.stringify({ version: 1, number, seed, fold, point }, null, 2)}\n`);
 }

@@ -4,7 +4,6 @@ import { basename, resolve } from "node:path";
 import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { StageName } from "../config/stages.js";
-import { configToYaml } from "../config/to-yaml.js";
 import type { RunConfig, RunConfigOf } from "../config/types.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { sha256Of } from "../data/sealed-json.js";
@@ -17,6 +16,7 @@ import { createHeadFor, createSliceModel, createVolumeModel } from "../models/cr
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { RunError, runPaths, writeRecord } from "../run/folder.js";
 import { softwareVersions } from "../run/software-versions.js";
+import { storedConfig } from "../run/stored-config.js";
 import { recognise, type Recognised } from "../models/recognise.js";
 import { settingsOf, type Given, type Settings } from "../models/imported-settings.js";
 
@@ -63,7 +63,7 @@ export function importCheckpoint(options: ImportOptions): ImportResult {
       mkdirSync(runPaths(run).checkpoints(stage), { recursive: true });
       writeRecorded(runPaths(run).best(stage), state, { imported: file, sha256: hash });
     }
-    const yaml = configToYaml(config);
+    const yaml = storedConfig(config, run);
     writeFileAtomic(runPaths(run).config, yaml);
     writeRecord(run, {
       version: 1,

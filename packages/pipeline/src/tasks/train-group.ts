@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { stagesOf, type StageName } from "../config/stages.js";
-import { configDifferences, configToYaml } from "../config/to-yaml.js";
+import { configDifferences } from "../config/to-yaml.js";
 import { removeTemporaries, writeFileAtomic } from "../data/atomic.js";
 import { FolderLock } from "../data/lock.js";
 import { claimFolder } from "../data/owned-folder.js";
@@ -32,6 +32,7 @@ import { locationOf } from "../run/dataset-location.js";
 import { foldsOf, splitFor } from "../train/choose-split.js";
 import { ofGroup, movedOr } from "../train/moved-error.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
+import { storedConfig } from "../run/stored-config.js";
 import { checkInitFrom } from "../train/init-from.js";
 import {
   checkedTask,
@@ -232,7 +233,7 @@ async function plan(out: string, options: GroupOptions): Promise<() => GroupReco
     refuse(); // by now another process may have begun
     if (overwrite) emptyFolder(out);
     claimFolder(out, "group");
-    const yaml = configToYaml(config);
+    const yaml = storedConfig(config, out);
     writeFileAtomic(groupPaths(out).config, yaml);
     const several = splits.length > 1 || splits[0]!.fold !== null;
     writeFileAtomic(groupPaths(out).split, splitText(several ? splits : splits[0]!));

@@ -95,7 +95,7 @@ leakFree("every head: a slice that is left out is as if its place held nothing; 
     using trunk = createSliceModel({ model: "slice_cnn", dropout: 0 }, 3, [16, 16]);
     using head =
       name === "maps_3d"
-        ? new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 })
+        ? Object.assign(new Maps3dHead({ mapChannels: trunk.mapChannels, classes: 3 }), { sees: "maps" as const })
         : createHead({ model: name, dropout: 0 }, { embedding: trunk.embedding, slices: 7, classes: 3 });
     const { model, store, unit } = functionOf(folder, trunk, headReadOut(trunk, head, 7), 5, [16, 16]);
     using _store = store;

@@ -23,7 +23,6 @@ const channels = 64;
 
 /** The part that is trained. Its input, the maps, is computed once and kept, like embeddings. */
 export class Maps3dHead extends Head {
-  override sees = "maps" as const;
   readonly reduce: Conv2d;
   readonly block1 = new ConvBlock3d(channels, channels);
   readonly block2 = new ConvBlock3d(channels, channels);
