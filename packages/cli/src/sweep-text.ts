@@ -2,7 +2,7 @@
 import type { SweepEvent, SweepStatus, Trial } from "@slicestack/pipeline/internal";
 import { clock, short } from "./progress-view.js";
 
-/** "000003  volume.head mean, seed 0, fold 1" */
+/** "000003  head.model mean, seed 0, fold 1" */
 export function trialText({ id, point, seed, fold }: Trial): string {
   const values = Object.entries(point.values).map(([key, value]) => `${key} ${valueText(value)}`);
   const what = point.name === null ? values : [point.name];

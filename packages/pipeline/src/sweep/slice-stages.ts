@@ -3,7 +3,7 @@ import { canonicalJson } from "./space.js";
 import type { JsonValue, Trial } from "./trial.js";
 
 /** Keys that the slice stage does not depend on (sliceStageKey of train/slice-from.ts). */
-const LATER = /^(method$|name$|volume(\.|$)|fine_tune(\.|$)|slice\.vote(_k)?$)/;
+const LATER = /^(method$|name$|(head|network|fine_tune)(\.|$)|slice\.vote(_k)?$)/;
 
 /**
  * For each trial with a slice stage, the first one with the same. Trials of one group are on one split and have one seed.

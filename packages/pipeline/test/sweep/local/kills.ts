@@ -20,7 +20,7 @@ export async function survivesKills(folder: string, data: string, kills: number)
   // The last ones wait until all kills are done.
   const heads = Array.from(
     { length: trials / 2 },
-    (_, k) => `{volume.dropout: ${2 * k + 2 < trials ? (k + 1) / 10_000 : 0.3}}`,
+    (_, k) => `{head.dropout: ${2 * k + 2 < trials ? (k + 1) / 10_000 : 0.3}}`,
   );
   const { file, out } = sweepFile(
     folder,

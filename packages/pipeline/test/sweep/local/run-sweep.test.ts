@@ -31,7 +31,7 @@ test("one trial fails for good and another runs out of memory: the rest is not h
   const { file, out } = sweepFile(
     folder,
     "failures",
-    "space: {volume.dropout: [0.1, 0.2, 0.05]}\nrun: {slots: 2, attempts: 2}\n",
+    "space: {head.dropout: [0.1, 0.2, 0.05]}\nrun: {slots: 2, attempts: 2}\n",
   );
   const told: string[] = [];
   const onEvent = ({ kind, trial, isSlice }: { kind: string; trial: { id: string }; isSlice: boolean }) =>
@@ -82,7 +82,7 @@ test("pause lets nothing new start, --now gives back what runs; a cancelled tria
   const { file, out } = sweepFile(
     folder,
     "asked",
-    "space: {volume.dropout: [0.3, 0.05, 0.06]}\nrun: {slots: 1, share_slice_stages: false}\n",
+    "space: {head.dropout: [0.3, 0.05, 0.06]}\nrun: {slots: 1, share_slice_stages: false}\n",
   );
   const running = run(file, { data, out });
   await until(() => begun(out) === 1);
@@ -100,7 +100,7 @@ test("pause lets nothing new start, --now gives back what runs; a cancelled tria
   resumeSweep({ sweep: out });
   await until(() => begun(out) === 2);
   const other = await Sweep.open(out);
-  other.add([{ name: null, values: { "volume.dropout": 0.07 } }]);
+  other.add([{ name: null, values: { "head.dropout": 0.07 } }]);
   assert.equal((await cancelSweep({ sweep: out, trials: [0] })).changed, 1);
   const { status, sweep } = await running;
   assert.deepEqual([status, sweep.counts.cancelled, sweep.finished], ["finished", 1, 3]);
@@ -114,7 +114,7 @@ test("pause lets nothing new start, --now gives back what runs; a cancelled tria
 });
 
 test("a stop saves and gives back; cancelling a sweep that nobody runs ends what a killed controller left", async () => {
-  const { file, out } = sweepFile(folder, "stopped", "space: {volume.dropout: [0.3, 0.3001]}\nrun: {slots: 2}\n");
+  const { file, out } = sweepFile(folder, "stopped", "space: {head.dropout: [0.3, 0.3001]}\nrun: {slots: 2}\n");
   const stop = new AbortController();
   const stopped = run(file, { data, out, signal: stop.signal, run: { share_slice_stages: false } });
   await until(() => begun(out) === 1 || begun(out) === 2);
@@ -132,12 +132,12 @@ test("TPE proposes as late as it can, never the same point twice, and its budget
   const { file, out } = sweepFile(
     folder,
     "tpe",
-    "space: {volume.dropout: {float: [0.0, 0.09]}}\nsearch: tpe\ntpe: {startup: 2}\nbudget: {points: 6}\nrun: {slots: 2, share_slice_stages: false}\n",
+    "space: {head.dropout: {float: [0.0, 0.09]}}\nsearch: tpe\ntpe: {startup: 2}\nbudget: {points: 6}\nrun: {slots: 2, share_slice_stages: false}\n",
   );
   const { status, sweep } = await run(file, { data, out });
   assert.deepEqual([status, sweep.trials, sweep.finished], ["finished", 6, 6]);
   const { points } = await Sweep.open(out);
-  assert.equal(new Set(points.map(({ values }) => values["volume.dropout"])).size, 6);
+  assert.equal(new Set(points.map(({ values }) => values["head.dropout"])).size, 6);
   using queue = LeaseQueue.open(join(out, "queue.sqlite"));
   const jobs = queue.list();
   assert.ok(jobs[5]!.created > jobs[0]!.ended!, "the last point was proposed after the first result");

@@ -1,6 +1,6 @@
 /**
  * Takes the place of the command line in tests of the runner: node stand-in.js sweep trial FOLDER [--pieces N] …
- * It does what a trial does but for the training. What it does with a point says the key `volume.dropout`: 0.1 fails,
+ * It does what a trial does but for the training. What it does with a point says the key `head.dropout`: 0.1 fails,
  * 0.2 needs four pieces, 0.3 runs until it is told to end, or there is a file `released`, 0.4 logs epochs that get worse; all others finish with that value.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ note(
   `begin${option("--pieces") === undefined ? "" : ` in ${option("--pieces")} pieces`}${option("--slice-from") === undefined ? "" : ` from ${option("--slice-from")}`}`,
 );
 const { point } = JSON.parse(readFileSync(join(folder, "trial.json"), "utf8")) as TrialJson;
-const dropout = Number(point.settings["volume.dropout"] ?? 0);
+const dropout = Number(point.settings["head.dropout"] ?? 0);
 await setTimeout(Number(process.env["STAND_IN_MILLISECONDS"] ?? 20));
 if (!isSlice) await asThePointSays();
 note("end");

@@ -1,0 +1,186 @@
+/**
+ * What a sweep costs beside its trainings: node bench/sweep.mjs [list] [dispatch] [crowd]   (default: all three)
+ *
+ * list       10 000 trials of a random search: begun, drawn, queued, listed; seconds and memory
+ * dispatch   no-op trials a second, each a process of its own (/bin/true), by one controller
+ * crowd      20 000 jobs by 200 processes, some of which are killed while they hold a job; none may be lost or done twice
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+
+const room = (name) => import(new URL(`../packages/pipeline/dist/src/${name}.js`, import.meta.url));
+const { LeaseQueue } = await room("queue/lease-queue");
+const memory = () => `${Math.round(process.memoryUsage().rss / 1e6)} MB resident`;
+/** A machine that does other things, too, takes longer than this. */
+const cpu = () => `${(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6).toFixed(1)} s of CPU so far`;
+const print = (name, text) => console.log(`${name.padEnd(14)} ${text}`);
+const [first, ...rest] = process.argv.slice(2);
+if (first === "worker") await worker(...rest);
+else {
+  const parts = { list, dispatch, crowd };
+  const chosen = first === undefined ? Object.keys(parts) : [first, ...rest];
+  for (const name of chosen) await inFolder(parts[name]);
+}
+
+async function inFolder(part) {
+  const folder = mkdtempSync(join(tmpdir(), "slicestack-bench-"));
+  try {
+    await part(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function list(folder, count = 10_000) {
+  const { generatePhantoms, prepare } = await room("index");
+  const { labels } = await generatePhantoms({
+    destination: join(folder, "scans"),
+    subjects: 20,
+    seed: 3,
+    size: 32,
+    minimum: 4,
+    workers: 1,
+  });
+  const data = join(folder, "data");
+  await prepare({
+    source: join(folder, "scans"),
+    destination: data,
+    labels,
+    size: [16, 16],
+    depth: 8,
+    workers: 1,
+    name: "bench",
+  });
+  const file = join(folder, "sweep.yaml");
+  const space = "{slice.learning_rate: {float: [0.0001, 0.1], log: true}, head.model: [attention, mean, max]}";
+  writeFileSync(file, `name: bench\nspace: ${space}\nsearch: random\nbudget: {points: ${count}}\n`);
+  const [{ beginSweep }, { addTrials }, { statusOf }] = await Promise.all([
+    room("sweep/begin"),
+    room("sweep/local/trial-jobs"),
+    room("sweep/status"),
+  ]);
+  const clock = stopwatch();
+  const sweep = await beginSweep(file, { data, out: join(folder, "sweep") });
+  sweep.propose([], Infinity);
+  const drawn = clock();
+  const queue = LeaseQueue.open(sweep.paths.queue);
+  addTrials(queue, sweep.trials, { method: "2.5d", needs: { cpus: 1 }, attempts: 3, shares: true });
+  const queued = clock();
+  const { trials, counts } = statusOf(sweep, queue);
+  const listed = clock();
+  print(
+    `${trials} trials`,
+    `drawn in ${drawn} s, queued in ${queued} s (${counts.queued} wait), listed in ${listed} s`,
+  );
+  print("", `${(Number(drawn) + Number(queued) + Number(listed)).toFixed(2)} s in all, ${memory()}, ${cpu()}`);
+}
+
+async function dispatch(folder, count = 1000) {
+  const [{ JobPool }, { Resources }, { GpuPool }] = await Promise.all([
+    room("sweep/local/job-pool"),
+    room("sweep/local/resources"),
+    room("sweep/local/gpus"),
+  ]);
+  const queue = LeaseQueue.open(join(folder, "queue.sqlite"));
+  queue.add(Array.from({ length: count }, (_, k) => ({ key: `trial ${k}`, payload: k, needs: { cpus: 1 } })));
+  for (const slots of [2, 8]) {
+    const before = queue.counts().done;
+    const goal = before + count / 2 - 50;
+    const pool = new JobPool({
+      queue,
+      resources: new Resources({ slots, cpus: slots, memory: 1e12 }, new GpuPool()),
+      work: {
+        command: () => ({ words: ["/bin/true"] }),
+        judge: (_, exit) =>
+          exit?.code === 0 ? { is: "done", result: null } : { is: "failed", error: "it did not run" },
+      },
+    });
+    const clock = stopwatch();
+    while (queue.counts().done < goal) {
+      pool.round();
+      if (pool.leases.length > 0) await pool.wait(100);
+    }
+    const seconds = Number(clock());
+    await pool.stop();
+    print(
+      `${slots} slots`,
+      `${Math.round((goal - before) / seconds)} no-op trials a second, each a process (${cpu()})`,
+    );
+  }
+}
+
+async function crowd(folder, { jobs = 20_000, workers = 200, deaths = 100 } = {}) {
+  const file = join(folder, "queue.sqlite");
+  const queue = LeaseQueue.open(file);
+  queue.add(Array.from({ length: jobs }, (_, k) => ({ key: `job ${k}`, payload: k, attempts: 1000 })));
+  const clock = stopwatch();
+  const running = new Set();
+  let [killed, failed] = [0, 0];
+  const start = () => {
+    const child = spawn(process.execPath, [import.meta.filename ?? process.argv[1], "worker", file], {
+      stdio: "inherit",
+    });
+    running.add(child);
+    child.once("exit", (code, signal) => {
+      running.delete(child);
+      if (signal === null && code !== 0) failed++;
+      if (signal !== null && queue.counts().done < jobs) start();
+    });
+  };
+  for (let k = 0; k < workers; k++) start();
+  while (running.size > 0) {
+    await setTimeout(200);
+    queue.reclaim();
+    const holders = queue.list({ states: ["leased"] });
+    const victim = holders[Math.floor(Math.random() * holders.length)];
+    if (victim !== undefined && killed < deaths) {
+      killed++;
+      try {
+        process.kill(victim.owner.pid, "SIGKILL");
+      } catch {
+        killed--; // it ended by itself
+      }
+    }
+  }
+  const seconds = Number(clock());
+  const done = queue.list({ states: ["done"] });
+  const attempts = done.map(({ key }) => queue.attempts(key));
+  const twice = attempts.filter((of) => of.filter(({ outcome }) => outcome === "done").length !== 1).length;
+  const overlaps = attempts.filter((of) => of.some(({ started }, k) => k > 0 && started < of[k - 1].ended)).length;
+  const lost = attempts.flat().filter(({ outcome }) => outcome === "lost").length;
+  print(
+    `${jobs} jobs`,
+    `${workers} processes, ${killed} killed (${lost} jobs came back), ${failed} failed, in ${seconds} s: ` +
+      `${done.length} done, ${jobs - done.length} lost, ${twice} done twice, ${overlaps} held twice at once`,
+  );
+  if (done.length !== jobs || twice > 0 || overlaps > 0 || failed > 0) process.exitCode = 1;
+}
+
+/** Takes jobs until none is left. */
+async function worker(file) {
+  const queue = LeaseQueue.open(file, { check: false, patience: 600_000 });
+  for (;;) {
+    const [lease] = queue.lease();
+    if (lease === undefined) {
+      const { queued, leased } = queue.counts();
+      if (queued + leased === 0) return;
+      await setTimeout(100 + Math.random() * 200);
+      continue;
+    }
+    await setTimeout(Math.random() * 10);
+    queue.complete(lease.token, lease.payload);
+  }
+}
+
+/** Seconds since the last call. */
+function stopwatch() {
+  let last = performance.now();
+  return () => {
+    const seconds = (performance.now() - last) / 1000;
+    last = performance.now();
+    return seconds.toFixed(2);
+  };
+}
