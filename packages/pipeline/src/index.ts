@@ -51,7 +51,8 @@ export { importSweep, type ImportedSweep, type ImportSweepOptions } from "./swee
 export type { JsonValue, Point, PointSource, TrialState, Values } from "./sweep/trial.js";
 export type { RankedPoint, SweepOutcome } from "./sweep/results/outcome.js";
 export { sweepResults, type SweepResults } from "./sweep/results/sweep-results.js";
-export { planSweep, type PlannedPoint, type SweepPlan } from "./sweep/plan-sweep.js";
+export { planSweep, type PlannedPoint, type PlanSweepOptions, type SweepPlan } from "./sweep/plan-sweep.js";
+export type { SweepCost } from "./sweep/sweep-cost.js";
 export { plan, type PlanOptions, type PlanResult } from "./plan/plan.js";
 export type { Machine, Plan } from "./plan/choose-config.js";
 export type { Fingerprint } from "./plan/fingerprint.js";

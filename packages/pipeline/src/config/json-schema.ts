@@ -41,7 +41,8 @@ export function publishedJsonSchema(): Json {
   return jsonSchemaOf(publishedSchema, 'Configuration of the published "2.5 CNN" system');
 }
 
-function jsonSchemaOf(schema: z.ZodType, title: string): Json {
+/** A file of ours with the words of its keys. */
+export function jsonSchemaOf(schema: z.ZodType, title: string): Json {
   const { $schema, ...rest } = converted(schema);
   return { $schema, title, ...rest };
 }

@@ -1,5 +1,6 @@
 /** What a sweep would train: its points, what each changes, and how many trials that makes. Nothing is written. */
-import { openDataset } from "../data/store.js";
+import { openDataset, type Dataset } from "../data/store.js";
+import type { TaskOptions } from "../engine/task-options.js";
 import { checkedSweep, dataOf, locateSweep, repeatsOf, type SweepTarget } from "./begin.js";
 import { historyOf } from "./ask.js";
 import type { BaseConfig } from "./base-config.js";
@@ -7,6 +8,7 @@ import { lowerIsBetter } from "./objective.js";
 import { pointsLeft, proposedPoints } from "./proposals.js";
 import { samplerOf } from "./search.js";
 import { settingsOf } from "./space.js";
+import { sweepCost, type SweepCost } from "./sweep-cost.js";
 import type { SweepSpec } from "./sweep-file.js";
 import { Sweep } from "./sweep.js";
 import { trialsOf, type Point, type Repeats, type TrialState } from "./trial.js";
@@ -31,15 +33,23 @@ export interface SweepPlan {
   later: number | null;
   /** Of the points that are listed and of those that come later. */
   trials: number | null;
+  /** Of this machine; null without a data set, and for a sweep that has begun. */
+  cost: SweepCost | null;
   notes: string[];
 }
 
+export interface PlanSweepOptions extends SweepTarget, TaskOptions {
+  /** Whether the speed of this machine is measured, which takes some seconds. Default true. */
+  time?: boolean;
+}
+
 /** @throws ConfigError with the key and line of what is wrong with any point */
-export async function planSweep(given: string, target: SweepTarget = {}): Promise<SweepPlan> {
+export async function planSweep(given: string, options: PlanSweepOptions = {}): Promise<SweepPlan> {
+  const { time = true, ...target } = options;
   const found = locateSweep(given, target);
   if (found.isBegun && found.file === null) return ofBegun(await Sweep.open(found.folder));
   const { spec, base } = await checkedSweep(found.file!);
-  const { repeats, notes } = plannedRepeats(spec, base, target);
+  const { repeats, notes, dataset } = plannedRepeats(spec, base, target);
   const listed = spec.points.map(({ name, values }, number): Point => {
     return { number, name, values, settings: settingsOf(spec.space, values), source: "listed" };
   });
@@ -59,6 +69,7 @@ export async function planSweep(given: string, target: SweepTarget = {}): Promis
     ...headOf(spec, found.folder, repeats),
     isBegun: false,
     ...withTrials(spec, points, repeats, () => ({ state: "waiting", objective: null })),
+    cost: dataset === null || !time ? null : await costOf(points, { base, repeats, dataset, options }),
     notes: [...notes, ...notesOf(spec, points.length)],
   };
 }
@@ -70,6 +81,7 @@ function ofBegun(sweep: Sweep): SweepPlan {
     ...headOf(spec, sweep.folder, record),
     isBegun: true,
     ...withTrials(spec, sweep.points, record, (id) => reports.get(id)!),
+    cost: null,
     notes: notesOf(spec, sweep.points.length),
   };
 }
@@ -97,14 +109,36 @@ function withTrials(
 }
 
 /** Without a data set the seeds are known, and the folds only where the file lists them. */
-function plannedRepeats(spec: SweepSpec, base: BaseConfig, target: SweepTarget): { repeats: Repeats; notes: string[] } {
-  if (target.data !== undefined || spec.data !== null)
-    return { repeats: repeatsOf(spec, base, openDataset(dataOf(spec, target.data))), notes: [] };
+function plannedRepeats(
+  spec: SweepSpec,
+  base: BaseConfig,
+  target: SweepTarget,
+): { repeats: Repeats; notes: string[]; dataset: Dataset | null } {
+  if (target.data !== undefined || spec.data !== null) {
+    const dataset = openDataset(dataOf(spec, target.data));
+    return { repeats: repeatsOf(spec, base, dataset), notes: [], dataset };
+  }
   const first = base.configOf({}).seed;
   const seeds = typeof spec.seeds === "number" ? Array.from({ length: spec.seeds }, (_, k) => first + k) : spec.seeds;
   const folds = spec.folds === "all" ? [null] : spec.folds;
   const notes = ["No data set was named: give --data to count its folds and to estimate the time."];
-  return { repeats: { seeds, folds }, notes };
+  return { repeats: { seeds, folds }, notes, dataset: null };
+}
+
+/** Points of which the time is estimated; more of them cost as much on average. */
+const MOST_COSTED = 500;
+
+async function costOf(
+  points: readonly Point[],
+  { base, repeats, dataset, options }: { base: BaseConfig; repeats: Repeats; dataset: Dataset; options: TaskOptions },
+): Promise<SweepCost> {
+  const step = Math.max(1, points.length / MOST_COSTED);
+  const chosen = Array.from({ length: Math.min(points.length, MOST_COSTED) }, (_, k) => points[Math.floor(k * step)]!);
+  const trials = chosen.flatMap((point) =>
+    trialsOf(point, repeats).map(({ seed, fold }) => ({ config: base.configOf({ ...point.settings, seed }), fold })),
+  );
+  const cost = await sweepCost(trials, dataset, options);
+  return { ...cost, seconds: (cost.seconds * points.length) / chosen.length };
 }
 
 function notesOf({ search, budget, asha, space }: SweepSpec, points: number): string[] {

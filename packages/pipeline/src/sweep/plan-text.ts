@@ -8,7 +8,7 @@ import type { JsonValue } from "./trial.js";
 const MOST_SHOWN = 200;
 
 export function planText(plan: SweepPlan): string {
-  const { name, points, seeds, folds, trials, later, search, objective, minimizes, notes } = plan;
+  const { name, points, seeds, folds, trials, later, search, objective, minimizes, notes, cost } = plan;
   const times = [count(seeds.length, "seed"), ...(folds[0] === null ? [] : [count(folds.length, "fold")])].join(
     " and ",
   );
@@ -32,8 +32,25 @@ export function planText(plan: SweepPlan): string {
     "",
     table,
     ...(more > 0 ? [`… and ${count(more, "more point")}; --json lists all`] : []),
+    ...(cost === null ? [] : ["", costText(plan, cost)]),
     ...(notes.length > 0 ? ["", ...notes] : []),
   ].join("\n");
+}
+
+/** The listed points' time; points that come later are taken to cost as much. */
+function costText(
+  { points, later }: SweepPlan,
+  { device, seconds, longest, measured, models }: NonNullable<SweepPlan["cost"]>,
+): string {
+  const all = later === null ? seconds : (seconds * (points.length + later)) / Math.max(1, points.length);
+  const part = measured === models ? "" : `; ${measured} of ${models} models were measured`;
+  return `Estimated on ${device}, one trial at a time: ${duration(all)}; the longest trial ${duration(longest)}. Shared slice stages count once${part}.`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 2 * 86400 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86400).toFixed(1)} days`;
 }
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;

@@ -1,13 +1,13 @@
 /** The file of a sweep: what all trials share, what is varied, how points are chosen, and what counts. */
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { METRICS, type MetricName } from "@slicestack/stats";
 import { readSource, type ConfigSource } from "../config/document.js";
 import { ConfigError } from "../config/errors.js";
 import { key } from "../config/notes.js";
 import { NAME } from "../config/schema.js";
-import { findConfig } from "../config/shipped.js";
+import { findConfig, shippedFolder } from "../config/shipped.js";
 import { validate } from "../config/validate.js";
 import { localSchema, type LocalOptions } from "./local/options.js";
 import type { Space } from "./space.js";
@@ -65,7 +65,8 @@ const asha = z.strictObject({
   ),
 });
 
-const sweepSchema = z.strictObject({
+/** The file, snake_case, every key with its words. */
+export const sweepSchema = z.strictObject({
   name: key(
     z.string().regex(NAME).max(120),
     "a text without slashes and control characters that does not begin with a dot",
@@ -156,8 +157,8 @@ export interface Asha {
 }
 
 /** @throws ConfigError with file and line of everything that is wrong with the file */
-export function loadSweepFile(file: string): SweepSpec {
-  const source = readSource({ file });
+export function loadSweepFile(given: string): SweepSpec {
+  const source = readSource({ file: findSweep(given) });
   const locate: SweepSpec["locate"] = (path, what) => ({ file: source.file, ...source.locate(path, what) });
   const read = validate(sweepSchema, source.root, locate);
   const folder = dirname(resolve(source.file));
@@ -186,6 +187,14 @@ export function loadSweepFile(file: string): SweepSpec {
   };
   checkSearch(sweep);
   return sweep;
+}
+
+/** A file that is there, else a shipped sweep of that name: configs/sweeps/NAME.yaml. */
+export function findSweep(given: string): string {
+  const folder = shippedFolder();
+  if (existsSync(given) || folder === undefined) return given;
+  const shipped = join(folder, "sweeps", `${basename(given, ".yaml")}.yaml`);
+  return existsSync(shipped) ? shipped : given;
 }
 
 /** A file beside the sweep's, a shipped configuration, or the keys themselves. */

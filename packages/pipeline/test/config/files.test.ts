@@ -15,7 +15,7 @@ import { ofMethod } from "./of-method.js";
 const root = join(import.meta.dirname, "../../../../..");
 const folder = join(root, "configs");
 const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".yaml"))
+  .filter((name) => name.endsWith(".yaml") && !name.startsWith("sweeps/"))
   .sort();
 const textOf = (name: string) => readFileSync(join(folder, name), "utf8");
 const isFlat = (name: string) => name.startsWith("published/");

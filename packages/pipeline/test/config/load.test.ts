@@ -230,7 +230,7 @@ test("demoConfig equals configs/demo.yaml, and takes overrides", () => {
 
 function configFiles(): string[] {
   return readdirSync(join(root, "configs"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".yaml"))
+    .filter((name) => name.endsWith(".yaml") && !name.startsWith("sweeps"))
     .map((name) => join(root, "configs", name));
 }
 

@@ -87,7 +87,7 @@ test("a program that searches itself gives its points, and gets the trials of ea
 test("the plan lists every trial and what it changes, before anything is written, and the states of one that has begun", async () => {
   const file = sweepFile("planned", "seeds: 2\npoints: {plain: {}}\nspace: {slice.weighted_sampler: [false, true]}\n");
   const out = join(folder, "planned");
-  const plan = await planSweep(file, { data, out });
+  const plan = await planSweep(file, { data, out, time: false });
   assert.ok(!existsSync(out));
   assert.deepEqual([plan.trials, plan.later, plan.isBegun, plan.folds], [6, 0, false, [null]]);
   const text = planText(plan);
@@ -169,5 +169,25 @@ classes_to_include=[0,2] class_mapping={0:0,2:1}
   await assert.rejects(
     importSweep({ base: at("default.yaml"), jobs: at("bad.txt"), out: at("bad.yaml") }),
     /bad\.txt:2: expected a command/,
+  );
+});
+
+test("the time is estimated from the measured speed of each model; trials that share their slice stage count it once", async () => {
+  const points = (names: string) => `settings: {threads: 1}\npoints: {${names}}\n`;
+  const twoD = "2D: {slice.epochs: 400}";
+  const alone = await planSweep(sweepFile("alone", points(twoD)), { data });
+  const both = await planSweep(sweepFile("both", points(`${twoD}, vote: {slice.epochs: 400, slice.vote: majority}`)), {
+    data,
+  });
+  const other = points(`${twoD}, 3D: {method: 3d, network.model: simple, network.epochs: 1}`);
+  const mixed = await planSweep(sweepFile("mixed", other), { data });
+  assert.deepEqual([alone.cost!.models, both.cost!.models, mixed.cost!.models, mixed.cost!.measured], [1, 1, 2, 2]);
+  assert.equal(alone.cost!.device, "cpu");
+  // The second trial has the start and the scoring alone: the slice stage of 400 epochs is not trained again.
+  assert.ok(both.cost!.seconds < both.cost!.longest + 30, JSON.stringify(both.cost));
+  assert.ok(mixed.cost!.seconds > mixed.cost!.longest);
+  assert.match(
+    planText(mixed),
+    /^Estimated on cpu, one trial at a time: .+; the longest trial .+\. Shared slice stages count once\.$/m,
   );
 });
