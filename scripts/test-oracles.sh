@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 say() { printf 'slicestack: oracles: %s\n' "$*"; }
 folder="$PWD/.cache/oracles"
-packages="torch<2.12 torchvision numpy safetensors"
+packages="torch<2.12 torchvision numpy safetensors onnx onnxruntime"
 python=${PYTHON:-/usr/bin/python3}
 
 if [ "$(cat "$folder/.slicestack-ready" 2>/dev/null)" != "$packages" ]; then

@@ -23,16 +23,17 @@ const mayImport = {
  */
 const arrows = {
   "index.ts":
-    "study sweep plan tasks report audit scan explain evaluate train predict models inspect input weights run slurm data engine config",
+    "study sweep plan tasks report audit export scan explain evaluate train predict models inspect input weights run slurm data engine config",
   "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",
   sweep: "tasks report evaluate train page models input run queue command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",
-  tasks: "report scan explain evaluate train page inspect models weights run command-line.ts data engine config",
+  tasks: "report export scan explain evaluate train page inspect models weights run command-line.ts data engine config",
   report: "evaluate page inspect models run data engine config",
   audit: "page data engine",
+  export: "predict models input weights run data engine",
   scan: "explain predict models input run command-line.ts data engine config",
   explain: "page predict inspect input models run data engine config",
   evaluate: "page predict input models run command-line.ts data engine config",

@@ -23,6 +23,8 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   CommanderError: EXIT.usage,
   ConfigError: EXIT.usage,
   ModelError: EXIT.usage,
+  ExportError: EXIT.usage,
+  OnnxError: EXIT.usage,
   PluginError: EXIT.usage,
   WorldError: EXIT.usage,
   DatasetError: EXIT.data,

@@ -10,6 +10,7 @@ import { addDemo } from "./commands/demo.js";
 import { addDoctor } from "./commands/doctor.js";
 import { addEvaluate } from "./commands/evaluate.js";
 import { addImport } from "./commands/import.js";
+import { addExport } from "./commands/export.js";
 import { addExplain } from "./commands/explain.js";
 import { addInspect } from "./commands/inspect.js";
 import { addMerge } from "./commands/merge.js";
@@ -55,6 +56,7 @@ export function buildProgram(start: Start): Command {
     addImport,
     addPredict,
     addExplain,
+    addExport,
     addModels,
     addCache,
     addClock,

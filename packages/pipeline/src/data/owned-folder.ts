@@ -60,6 +60,7 @@ const KINDS = {
     words: "a folder of predictions",
     holds: /^(predictions\.csv|.+\.json|.+-(gradcam|ig)\.nii\.gz|dicom)$/,
   },
+  triton: { words: "a model of a Triton repository", holds: /^(config\.pbtxt|1)$/ },
   pictures: {
     words: "a folder of pictures and tables",
     holds:

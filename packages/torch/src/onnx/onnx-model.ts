@@ -5,8 +5,8 @@ import { bytesOf, GraphWriter } from "./graph.js";
 import { modelProto, type ElementType, type Initializer, type TensorInfo } from "./model-proto.js";
 import { OnnxError } from "./onnx-error.js";
 import type { Program } from "./program.js";
-import { ruleOf } from "./rules/rules.js";
 import { sizeText, type Size } from "./size.js";
+import { writeProgram } from "./write-program.js";
 
 export interface OnnxOptions {
   name: string;
@@ -52,7 +52,11 @@ export function onnxModel(programs: readonly Program[], options: OnnxOptions): O
       if (!results.has(input.name) && !inputs.some(({ name }) => name === input.name))
         inputs.push(infoOf(input, options.inputs?.[input.name]));
     const cast = castInputs(graph, program, names, inputs);
-    write(graph, program, cast, programs.length === 1 ? "" : `${k}.`, results);
+    writeProgram(graph, program, cast, programs.length === 1 ? "" : `${k}.`);
+    for (const [name, tensor] of program.outputs) {
+      const shape = tensor.shape.map((size) => dimension(size, name));
+      results.set(name, { name: graph.name(tensor), type: tensor.dtype, shape });
+    }
   });
   const outputs = options.outputs.map((output) => {
     const found = results.get(output.name);
@@ -106,36 +110,6 @@ function castInputs(
       return [name, type === dtype || given !== name ? given : graph.cast(given, dtype)];
     }),
   );
-}
-
-function write(
-  graph: GraphWriter,
-  program: Program,
-  inputs: ReadonlyMap<string, string>,
-  prefix: string,
-  results: Map<string, TensorInfo>,
-): void {
-  const symbols = new Map(
-    program.inputs.flatMap(({ name, shape }) =>
-      shape.flatMap((size, axis) =>
-        typeof size === "string" ? [[size, { tensor: inputs.get(name)!, axis }] as const] : [],
-      ),
-    ),
-  );
-  graph.begin(inputs, symbols);
-  for (const call of program.calls) {
-    for (const { value } of call.inputs)
-      if (value.kind === "parameter")
-        graph.bindParameter(value, `${prefix}${value.name}`, program.parameters.get(value.name)!);
-    const names = [ruleOf(call.op).write(call, graph)].flat();
-    call.outputs.forEach(({ value }, k) => graph.bind(value, names[k]!));
-  }
-  for (const [name, tensor] of program.outputs)
-    results.set(name, {
-      name: graph.name(tensor),
-      type: tensor.dtype,
-      shape: tensor.shape.map((size) => dimension(size, name)),
-    });
 }
 
 const dimension = (size: Size | undefined, output: string): number | string =>

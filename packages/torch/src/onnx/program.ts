@@ -1,9 +1,11 @@
 /** A computation at all sizes, from recordings at a few. */
 import type { Tensor } from "../tensor.js";
 import { Call, sizedTensor, type SizedTensor } from "./call.js";
+import { GraphWriter } from "./graph.js";
 import { OnnxError } from "./onnx-error.js";
 import { record, type ProgramInput, type Recordable } from "./record.js";
 import type { Sizes } from "./size.js";
+import { writeProgram } from "./write-program.js";
 
 export interface Program {
   inputs: readonly ProgramInput[];
@@ -70,7 +72,10 @@ export function recordProgram(
     }),
   );
   const { inputs, parameters } = computation;
-  return { inputs, parameters, calls: needed(calls, [...outputs.values()]), outputs };
+  const program = { inputs, parameters, calls: needed(calls, [...outputs.values()]), outputs };
+  // What cannot be written is refused here, where the caller can still take another form.
+  writeProgram(new GraphWriter(), program, new Map(inputs.map(({ name }) => [name, name])), "");
+  return program;
 }
 
 /** From the last call back to the first, those whose results are used. */

@@ -3,7 +3,7 @@
  * Vaswani et al.: Attention Is All You Need, NeurIPS 2017 (positions: section 3.5); norm first: Xiong et al., ICML 2020.
  * B volumes, S slices, E embedding, H width, K classes.
  */
-import { fromTypedArray, type Tensor } from "@slicestack/torch";
+import { arange, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { Dropout, Linear, TransformerEncoder } from "@slicestack/torch/nn";
 import { ModelError } from "../common/model-error.js";
 import { Head, type HeadOptions, type HeadOutput } from "./head.js";
@@ -56,15 +56,26 @@ export class TransformerHead extends Head {
   }
 }
 
-/** Sine and cosine of the slice's number at wavelengths from 2π to 2π·10000, in turn: S x H. */
+/**
+ * Sine and cosine of the slice's number at wavelengths from 2π to 2π·10000, in turn: S x H. They are computed by the
+ * engine, so that an exported graph has them for any number of slices.
+ */
 function positions(x_BSH: Tensor): Tensor {
   const [, slices = 0, width = 0] = x_BSH.shape;
-  const values = Float64Array.from({ length: slices * width }, (_, k) => {
-    const [slice, channel] = [Math.floor(k / width), k % width];
-    const angle = slice / 10000 ** ((channel - (channel % 2)) / width);
-    return channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
+  const { dtype, device } = x_BSH;
+  const float64 = { dtype: "float64", device } as const;
+  const row_1H = (value: (channel: number) => number) =>
+    fromTypedArray(
+      Float64Array.from({ length: width }, (_, channel) => value(channel)),
+      [1, width],
+      float64,
+    );
+  return scope(() => {
+    const rate_1H = row_1H((channel) => 10000 ** (-(channel - (channel % 2)) / width));
+    const shift_1H = row_1H((channel) => (channel % 2) * (Math.PI / 2)); // cos x = sin(x + π/2)
+    const slice_S1 = arange(0, slices, 1, float64).unsqueeze(1);
+    return slice_S1.mul(rate_1H).add(shift_1H).sin().to({ dtype });
   });
-  return fromTypedArray(values, [slices, width], { dtype: x_BSH.dtype, device: x_BSH.device });
 }
 
 export const transformer = defineHead({

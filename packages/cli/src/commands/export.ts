@@ -1,0 +1,76 @@
+import type { ExportOptions, ExportResult } from "@slicestack/pipeline";
+import { Option, type Command } from "commander";
+import { EXIT } from "../exit-codes.js";
+import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { shownPath } from "../shell.js";
+
+interface ExportFlags extends CommonOptions {
+  to: ExportOptions["to"];
+  part?: NonNullable<ExportOptions["part"]>;
+  weights: "fp32" | "fp16";
+  licence?: string;
+  overwrite?: boolean;
+}
+
+export function addExport(program: Command, start: Start): void {
+  const command = program
+    .command("export")
+    .description("write the model of a run for other programs: an ONNX graph, a Triton model, or its weights")
+    .argument("<run>", "run folder")
+    .argument("<out>", "file to write; a folder for triton")
+    .addOption(
+      new Option("--to <format>", "onnx, triton (ONNX with its configuration) or safetensors")
+        .choices(["onnx", "triton", "safetensors"])
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        "--part <part>",
+        "part of a 2D or 2.5D model: voxels to features, or features on (default: whole)",
+      ).choices(["whole", "trunk", "head"]),
+    )
+    .addOption(
+      new Option("--weights <precision>", "fp16 halves the file; refused if a decision on val changes")
+        .choices(["fp32", "fp16"])
+        .default("fp32"),
+    )
+    .option("--licence <text>", "licence of the weights, kept in the file (default: not stated)")
+    .option("--overwrite", "replace the file or folder of an earlier export");
+  addCommon(command, {
+    example: "slicestack export runs/mosmed model.onnx --to onnx",
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
+    notes: "Inputs, outputs and metadata of the graph: docs/reference/onnx.md. See also docs/how-to/export.md.",
+  }).action((run: string, out: string, options: ExportFlags) =>
+    start(options, (session) => runExport(run, out, options, session)),
+  );
+}
+
+async function runExport(run: string, out: string, flags: ExportFlags, session: Session): Promise<Outcome> {
+  const { exportModel } = await import("@slicestack/pipeline");
+  const { onProgress, signal } = session;
+  const { to, part, licence, overwrite = false } = flags;
+  const result = await exportModel({
+    run,
+    out,
+    to,
+    overwrite,
+    weights: flags.weights === "fp16" ? "float16" : "float32",
+    ...(part === undefined ? {} : { part }),
+    ...(licence === undefined ? {} : { licence }),
+    onProgress,
+    signal,
+  });
+  return { code: EXIT.ok, text: exportText(result), json: result };
+}
+
+function exportText({ files, graph, notes }: ExportResult): string {
+  const shape = (name: string, type: string, sizes: readonly (string | number)[]) =>
+    `${name} ${type} [${sizes.join(", ")}]`;
+  const tensors = (
+    title: string,
+    infos: readonly { name: string; type: string; shape: readonly (string | number)[] }[],
+  ) =>
+    infos.map((info, k) => `${k === 0 ? title : " ".repeat(title.length)} ${shape(info.name, info.type, info.shape)}`);
+  const about = graph === null ? [] : [...tensors("Inputs: ", graph.inputs), ...tensors("Outputs:", graph.outputs)];
+  return [...about, ...files.map((file) => `Written: ${shownPath(file)}`), ...notes].join("\n");
+}

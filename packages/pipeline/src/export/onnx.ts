@@ -1,0 +1,112 @@
+/** A model as one ONNX graph, from stored voxels to calibrated probabilities, or a part of it. */
+import { onnxModel, type OnnxModel, type OnnxOptions } from "@slicestack/torch/onnx";
+import { isNetwork, deciding, type OpenModel, type OpenSliceModel } from "../predict/open-model.js";
+import { planesOf } from "../input/schema.js";
+import type { StackSpec } from "../models/spec.js";
+import { ExportError } from "./export-error.js";
+import type { Extent } from "./forms.js";
+import { metadataOf } from "./metadata.js";
+import { networkChain } from "./network-programs.js";
+import type { Calibration } from "./read-out.js";
+import { headProgram, trunkPrograms, voteProgram, wholeMask, type Chain } from "./slice-programs.js";
+
+export const EXPORT_PARTS = ["whole", "trunk", "head"] as const;
+export type ExportPart = (typeof EXPORT_PARTS)[number];
+
+export interface ExportOnnxOptions {
+  /** whole (default): from voxels to probabilities; trunk: to the features of slices; head: from these on. */
+  part?: ExportPart;
+  /** null: the graph has no calibrated probabilities. */
+  calibration: Calibration | null;
+  /** float16: weights in half precision. */
+  weights?: "float32" | "float16";
+  /** Of the weights, for readers of the file. Default: that it is not stated. */
+  licence?: string;
+  /** Further pairs for the metadata of the file. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/** What a graph takes and gives, beside its bytes. */
+export interface ExportedOnnx extends OnnxModel {
+  part: ExportPart;
+  volumes: Extent;
+  slices: Extent;
+  metadata: Record<string, string>;
+}
+
+const DESCRIPTIONS: Record<string, string> = {
+  probabilities: "class probabilities of each volume, as predictions.csv has them",
+  calibrated: "the same, calibrated on the validation set",
+  slice_weights: "how much each slice counted; rows sum to 1",
+  slice_probabilities: "class probabilities of each slice",
+  features: "what the trunk makes of each slice",
+};
+
+/**
+ * Written by recording the engine's own calls; the model is put into evaluation mode.
+ * @throws ExportError for a part that the model does not have, or a vote without probabilities
+ * @throws OnnxError for an op that has no rule, by its name
+ */
+export function exportOnnx(model: OpenModel, options: ExportOnnxOptions): ExportedOnnx {
+  const { part = "whole", weights = "float32" } = options;
+  const chain = chainOf(model, part, options.calibration);
+  const last = chain.programs.flatMap(({ outputs }) => [...outputs.keys()]);
+  const names = part === "trunk" ? ["features"] : Object.keys(DESCRIPTIONS).filter((name) => name !== "features");
+  const metadata = metadataOf(model.spec, { ...options, part, volumes: chain.volumes, slices: chain.slices });
+  const { dtype, unit } = model.spec.prepared;
+  const settings: OnnxOptions = {
+    name: model.spec.name,
+    description: `${model.spec.name}: ${model.spec.method} classification of CT volumes by Slicestack. Research use only.`,
+    outputs: names.filter((name) => last.includes(name)).map((name) => ({ name, description: DESCRIPTIONS[name]! })),
+    inputs: {
+      voxels: { type: dtype, description: `prepared volumes: volumes, slices, height, width; ${unitText(unit)}` },
+      features: { description: DESCRIPTIONS["features"]! },
+      mask: { description: "true where a slice exists" },
+    },
+    metadata,
+    producerVersion: metadata["slicestack.version"] ?? "",
+    ...(weights === "float16" ? { weights } : {}),
+  };
+  const { volumes, slices } = chain;
+  return { ...onnxModel(chain.programs, settings), part, volumes, slices, metadata };
+}
+
+const unitText = (unit: "HU" | "arbitrary"): string => (unit === "HU" ? "Hounsfield units" : "values without a unit");
+
+function chainOf(model: OpenModel, part: ExportPart, calibration: Calibration | null): Chain {
+  if (!isNetwork(model)) return sliceChain(model, part, calibration);
+  if (part === "whole") return networkChain(model.spec, model.network, calibration);
+  throw new ExportError("A 3D network has no trunk and no head", "Leave --part out.");
+}
+
+function sliceChain(model: OpenSliceModel, part: ExportPart, calibration: Calibration | null): Chain {
+  const { spec } = model;
+  const { trunk, head } = deciding(model);
+  const any: Extent = { kind: "any" };
+  if (spec.method === "2d" || head === null) {
+    if (part === "trunk") return { programs: trunkPrograms(spec, trunk, null), volumes: any, slices: any };
+    if (spec.method === "2d") {
+      const { program } = voteProgram(spec, trunk, calibration);
+      const programs = part === "head" ? [program] : [...trunkPrograms(spec, trunk, null), program];
+      return { programs, volumes: any, slices: any };
+    }
+    throw new ExportError("The model has no head", "Export its trunk with --part trunk.");
+  }
+  const cut = trunkPrograms(spec, trunk, null);
+  if (part === "trunk") return { programs: cut, volumes: any, slices: any };
+  const shape = cut.at(-1)!.outputs.get("features")!.shape.slice(2).map(Number);
+  const { program, features, sizes, seen } = headProgram(spec, head, shape, calibration);
+  if (part === "head") return { programs: [program], volumes: any, slices: seen };
+  const slices = axialSlices(spec, seen);
+  const first = slices.kind === "fixed" ? trunkPrograms(spec, trunk, slices.count) : cut;
+  const masked = head.sees === "maps" ? [] : [wholeMask(features, sizes)];
+  return { programs: [...first, ...masked, program], volumes: any, slices };
+}
+
+/** How many axial slices give what a head sees. */
+function axialSlices({ input, prepared, head }: StackSpec, seen: Extent): Extent {
+  if (seen.kind === "any") return seen;
+  // A head that sees a fixed number of slices was trained on volumes of the deepest's depth.
+  if (seen.kind === "fixed") return { kind: "fixed", count: prepared.depths[1] };
+  return head.sampled === null ? { kind: "most", count: Math.floor(seen.count / planesOf(input)) } : { kind: "any" };
+}

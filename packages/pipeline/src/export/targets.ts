@@ -1,0 +1,107 @@
+/** What a model can be exported to: one writer each. */
+import { mkdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { scope } from "@slicestack/torch";
+import { AtomicFileWriter, StagedFolder, writeFileAtomic } from "../data/atomic.js";
+import type { OpenModel } from "../predict/open-model.js";
+import { writeSafetensors } from "../weights/safetensors.js";
+import { ExportError } from "./export-error.js";
+import { metadataOf } from "./metadata.js";
+import { exportOnnx, type ExportedOnnx, type ExportOnnxOptions } from "./onnx.js";
+import { exportedState } from "./state-dict.js";
+import { tritonConfig } from "./triton.js";
+
+export interface TargetOptions extends ExportOnnxOptions {
+  /** File or folder. */
+  out: string;
+  overwrite: boolean;
+}
+
+/** What was written. */
+export interface Exported {
+  files: string[];
+  /** Of a graph; null for weights alone. */
+  graph: Omit<ExportedOnnx, "parts"> | null;
+}
+
+interface Target {
+  /** Whether `out` is a folder. */
+  isFolder: boolean;
+  write: (model: OpenModel, options: TargetOptions) => Exported;
+}
+
+export const TARGETS = {
+  onnx: { isFolder: false, write: writeOnnx },
+  triton: { isFolder: true, write: writeTriton },
+  safetensors: { isFolder: false, write: writeWeights },
+} as const satisfies Record<string, Target>;
+
+export type ExportTarget = keyof typeof TARGETS;
+
+function writeOnnx(model: OpenModel, options: TargetOptions): Exported {
+  const { parts, ...graph } = exportOnnx(model, options);
+  writeParts(options.out, parts);
+  return { files: [resolve(options.out)], graph };
+}
+
+function writeTriton(model: OpenModel, options: TargetOptions): Exported {
+  const out = resolve(options.out);
+  const exported = exportOnnx(model, options);
+  const folder = new StagedFolder(out, "triton", options.overwrite);
+  try {
+    mkdirSync(join(folder.path, "1"));
+    writeParts(join(folder.path, "1", "model.onnx"), exported.parts);
+    writeFileAtomic(join(folder.path, "config.pbtxt"), tritonConfig(basename(out), exported));
+    folder.commit();
+  } catch (error) {
+    folder.abort();
+    throw error;
+  }
+  const { parts: _, ...graph } = exported;
+  return { files: [join(out, "config.pbtxt"), join(out, "1", "model.onnx")], graph };
+}
+
+function writeWeights(model: OpenModel, options: TargetOptions): Exported {
+  const { part = "whole", weights = "float32" } = options;
+  if (part !== "whole" || weights !== "float32")
+    throw new ExportError(
+      "safetensors holds all weights in float32",
+      "Leave --part and --weights out, or export to onnx.",
+    );
+  const any = { kind: "any" } as const;
+  const metadata = metadataOf(model.spec, { ...options, part, volumes: any, slices: any });
+  scope(() => writeSafetensors(options.out, exportedState(model), { format: "pt", ...metadata }));
+  return { files: [resolve(options.out)], graph: null };
+}
+
+/** A file in pieces; whole or not at all. */
+function writeParts(file: string, parts: readonly Uint8Array[]): void {
+  const writer = new AtomicFileWriter(file);
+  try {
+    for (const bytes of inBlocks(parts)) writer.write(bytes);
+    writer.commit();
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+}
+
+/** Small pieces joined, so that each write is worth its call. */
+function* inBlocks(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
+  let small: Uint8Array[] = [];
+  let size = 0;
+  for (const part of parts) {
+    if (part.length >= BLOCK || size + part.length > BLOCK) {
+      if (size > 0) yield Buffer.concat(small);
+      [small, size] = [[], 0];
+    }
+    if (part.length >= BLOCK) yield part;
+    else {
+      small.push(part);
+      size += part.length;
+    }
+  }
+  if (size > 0) yield Buffer.concat(small);
+}
+
+const BLOCK = 2 ** 20;
