@@ -4,12 +4,14 @@
  * list       10 000 trials of a random search: begun, drawn, queued, listed; seconds and memory
  * dispatch   no-op trials a second, each a process of its own (/bin/true), by one controller
  * crowd      20 000 jobs by 200 processes, some of which are killed while they hold a job; none may be lost or done twice
+ *            (--jobs, --workers and --deaths make it smaller)
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { parseArgs } from "node:util";
 
 const room = (name) => import(new URL(`../packages/pipeline/dist/src/${name}.js`, import.meta.url));
 const { LeaseQueue } = await room("queue/lease-queue");
@@ -17,7 +19,15 @@ const memory = () => `${Math.round(process.memoryUsage().rss / 1e6)} MB resident
 /** A machine that does other things, too, takes longer than this. */
 const cpu = () => `${(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6).toFixed(1)} s of CPU so far`;
 const print = (name, text) => console.log(`${name.padEnd(14)} ${text}`);
-const [first, ...rest] = process.argv.slice(2);
+const { values: sizes, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    jobs: { type: "string", default: "20000" },
+    workers: { type: "string", default: "200" },
+    deaths: { type: "string", default: "100" },
+  },
+});
+const [first, ...rest] = positionals;
 if (first === "worker") await worker(...rest);
 else {
   const parts = { list, dispatch, crowd };
@@ -112,7 +122,8 @@ async function dispatch(folder, count = 1000) {
   }
 }
 
-async function crowd(folder, { jobs = 20_000, workers = 200, deaths = 100 } = {}) {
+async function crowd(folder) {
+  const [jobs, workers, deaths] = [sizes.jobs, sizes.workers, sizes.deaths].map(Number);
   const file = join(folder, "queue.sqlite");
   const queue = LeaseQueue.open(file);
   queue.add(Array.from({ length: jobs }, (_, k) => ({ key: `job ${k}`, payload: k, attempts: 1000 })));

@@ -28,7 +28,7 @@ export function addPause(sweep: Command, start: Start): void {
         const { pauseSweep } = await import("@slicestack/pipeline/internal");
         const running = flags.now === true ? "stop" : "finish";
         const result = pauseSweep({ ...given(file, trials, flags), running });
-        return outcome(result, trials === undefined ? "The sweep is paused" : trialsText(result, "paused"), "resume");
+        return outcome(result, isEmpty(trials) ? "The sweep is paused" : trialsText(result, "paused"), "resume");
       }),
   );
 }
@@ -45,7 +45,7 @@ export function addResume(sweep: Command, start: Start): void {
       start(flags, async () => {
         const { resumeSweep } = await import("@slicestack/pipeline/internal");
         const result = resumeSweep(given(file, trials, flags));
-        return outcome(result, trials === undefined ? "The sweep goes on" : trialsText(result, "waiting again"), "run");
+        return outcome(result, isEmpty(trials) ? "The sweep goes on" : trialsText(result, "waiting again"), "run");
       }),
   );
 }
@@ -88,10 +88,13 @@ export function addPriority(sweep: Command, start: Start): void {
 function given(sweep: string, trials: readonly number[] | undefined, { out }: ControlFlags) {
   return {
     sweep,
-    ...(trials === undefined || trials.length === 0 ? {} : { trials }),
+    ...(isEmpty(trials) ? {} : { trials: trials! }),
     ...(out === undefined ? {} : { out }),
   };
 }
+
+/** commander gives an empty list where no number was given. */
+const isEmpty = (trials: readonly number[] | undefined): boolean => trials === undefined || trials.length === 0;
 
 const trialsText = ({ changed }: ControlResult, done: string): string =>
   `${changed} ${changed === 1 ? "trial is" : "trials are"} ${done}`;

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { key } from "../../config/notes.js";
 
 const SIZE = /^\s*\d+(\.\d+)?\s*([kmgt]i?b)?\s*$/i;
-const size = z.string().regex(SIZE).nullable().default(null);
+// A schema for each key: what is said of one is kept with it.
+const size = () => z.string().regex(SIZE).nullable().default(null);
 const WHOLE = "a whole number";
 
 export const localSchema = z.strictObject({
@@ -17,14 +18,14 @@ export const localSchema = z.strictObject({
     `${WHOLE}, at least 1, or null`,
     "CPU cores of a trial; null = its threads, or with GPUs its share of all cores",
   ),
-  memory: key(size, "a size such as 8GB, or null", "Memory of a trial; null = not counted"),
+  memory: key(size(), "a size such as 8GB, or null", "Memory of a trial; null = not counted"),
   gpus: key(
     z.int().min(0).nullable().default(null),
     `${WHOLE}, at least 0, or null`,
     "GPUs of a trial; null = 1 where the machine has any and the configuration's device is not cpu",
   ),
   gpu_memory: key(
-    size,
+    size(),
     "a size such as 10GB, or null",
     "Memory that a trial needs on its GPU, which others may use, too; null = only a GPU on which nobody computes",
   ),
