@@ -1,4 +1,4 @@
-/** The identity of a trained model: what it is and what its weights are, whatever its name and wherever it lies. */
+/** The identity of a trained model: its ModelSpec and its weights, regardless of its name and wherever it is stored. */
 import { createHash } from "node:crypto";
 import type { StageName } from "../config/stages.js";
 import type { ModelSpec } from "./spec.js";

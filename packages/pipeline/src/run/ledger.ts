@@ -67,7 +67,7 @@ function linesOf(run: string): Lines {
 }
 
 /** Removes incomplete entries and reports that, so that the next entry begins a new line. */
-function mendLedger(run: string): void {
+function repairLedger(run: string): void {
   const file = ledgerFile(run);
   const { whole, torn } = linesOf(run);
   const text = whole.map(({ line }) => `${line}\n`).join("");
@@ -90,7 +90,7 @@ function parseRead(line: string): TestRead | undefined {
 
 /** Appends a read to the ledger. @returns the updated ledger */
 export function enterTestRead(run: string, read: TestRead): Ledger {
-  mendLedger(run);
+  repairLedger(run);
   const { count, reads } = readLedger(run);
   appendWhole(ledgerFile(run), `${JSON.stringify(read)}\n`);
   writeRecord(run, { ...readRecord(run), testReads: count + 1 });

@@ -106,9 +106,9 @@ test("a refused resume keeps the checksums of files that it did not write, so th
   await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), CheckpointError);
   assert.deepEqual(readChecksums(out), recorded);
   const { problems } = await verify(out);
-  const told = problems.map(({ message }) => message).join("\n");
+  const messages = problems.map(({ message }) => message).join("\n");
   for (const stage of ["slice", "volume"])
-    assert.match(told, new RegExp(`${stage}/last\\.json: has 1 bytes, expected \\d+`));
+    assert.match(messages, new RegExp(`${stage}/last\\.json: has 1 bytes, expected \\d+`));
 });
 
 test("a run folder that is moved during training: the error states this, and the run resumes from the new location to the same bits", async () => {

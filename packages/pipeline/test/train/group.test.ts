@@ -112,7 +112,7 @@ test("resuming with another configuration, other folds or seeds, or in a damaged
   });
   await assert.rejects(go({ fold: "all", seeds: 3 }), {
     name: "RunError",
-    message: /2 folds x 2 seeds, here 2 folds x 3 seeds/,
+    message: /2 folds x 2 seeds, received 2 folds x 3 seeds/,
   });
   const { record } = groupPaths(group);
   const sealed = readFileSync(record, "utf8");

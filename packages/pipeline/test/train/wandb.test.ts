@@ -167,8 +167,8 @@ test("train() logs each epoch of each stage, and writes the URL to run.log", asy
   const short = { "slice.epochs": "1", "head.epochs": "2", "log.wandb": "true" };
   const { status } = await train({ config: smallConfig(short), data, out });
   assert.equal(status, "finished");
-  const told = seen.rows.map((one) => Object.keys(one).find((name) => name.endsWith("/epoch")));
-  assert.deepEqual(told, ["slice/epoch", "volume/epoch", "volume/epoch"]);
+  const loggedEpochs = seen.rows.map((one) => Object.keys(one).find((name) => name.endsWith("/epoch")));
+  assert.deepEqual(loggedEpochs, ["slice/epoch", "volume/epoch", "volume/epoch"]);
   assert.match(readFileSync(runPaths(out).log, "utf8"), /Weights & Biases: http/);
   // Where a run is logged does not affect training, so that a resume may change it.
   assert.equal(

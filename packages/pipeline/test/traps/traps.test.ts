@@ -317,7 +317,7 @@ trap(
       const input = (epoch: number) => (stage.input(batch, epoch, 0) as { unit_B1HWD: Tensor }).unit_B1HWD.toArray();
       const plain = store.unit(batch).toArray();
       assert.notDeepEqual(input(0), plain, "augmented");
-      assert.notDeepEqual(input(1), input(0), "anew in each epoch");
+      assert.notDeepEqual(input(1), input(0), "drawn again in each epoch");
       assert.deepEqual(input(0), input(0), "by the seed");
       assert.equal(typeof stage.mass(stage.input(batch, 0, 0), { first: 0, count: 2 }), "number");
       // Whatever the slice stage can be told of its optimisation, the stage of volumes can.

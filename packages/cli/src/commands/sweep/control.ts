@@ -53,7 +53,7 @@ export function addResume(sweep: Command, start: Start): void {
 export function addCancel(sweep: Command, start: Start): void {
   const command = sweep
     .command("cancel")
-    .description("end a sweep, or single trials: those that run are told to save and end")
+    .description("end a sweep, or single trials: running trials are asked to save and end")
     .argument("<sweep>", SWEEP)
     .argument("[trials...]", "numbers of trials (default: all that have not ended)", parseTrial)
     .option("--out <folder>", OUT);
