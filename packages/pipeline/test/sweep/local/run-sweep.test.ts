@@ -142,3 +142,26 @@ test("TPE proposes as late as it can, never the same point twice, and its budget
   const jobs = queue.list();
   assert.ok(jobs[5]!.created > jobs[0]!.ended!, "the last point was proposed after the first result");
 });
+
+test("a point that lags behind at a rung is ended: its process saves, its result says pruned, and no attempt follows", async () => {
+  const { file, out } = sweepFile(
+    folder,
+    "asha",
+    "space: {head.dropout: [0.8, 0.81, 0.82, 0.4]}\nprune: {asha: {stage: volume, min_epochs: 1, reduction: 2}}\nrun: {slots: 1, share_slice_stages: false}\n",
+  );
+  const kinds: string[] = [];
+  const { status, sweep } = await run(file, {
+    data,
+    out,
+    onEvent: ({ kind, trial }) => kinds.push(`${trial.id} ${kind}`),
+  });
+  assert.deepEqual([status, sweep.pruned, sweep.counts.failed], ["finished", 1, 0]);
+  assert.deepEqual(
+    eventsOf(out).filter((event) => event.startsWith("000003")),
+    ["000003 begin", "000003 stopped"],
+  );
+  const result = readResult(join(out, "trials/000003/result.json"));
+  assert.deepEqual([result?.status, result?.objective], ["pruned", null]);
+  assert.ok(kinds.includes("000003 pruned"));
+  assert.equal((await run(out)).sweep.pruned, 1, "and it stays so");
+});

@@ -57,7 +57,14 @@ function write(name: string, content: object): void {
 async function epochs(): Promise<void> {
   mkdirSync(join(folder, "run"), { recursive: true });
   for (let epoch = 0; epoch < 4; epoch++) {
-    const row = { stage: "volume", epoch, trainLoss: 1, valLoss: 1, accuracy: dropout, macroF1: dropout, seconds: 1 };
+    const row = {
+      stage: "volume",
+      epoch,
+      val_loss: 1,
+      val_macro_f1: dropout,
+      val_balanced_accuracy: dropout,
+      seconds: 1,
+    };
     appendFileSync(join(folder, "run", "metrics.jsonl"), `${JSON.stringify(row)}\n`);
     await setTimeout(dropout > 0.7 ? 20 : 4000);
   }
