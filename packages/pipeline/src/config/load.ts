@@ -16,6 +16,8 @@ export interface LoadOptions {
   file?: string;
   /** The content of the file, if it was read already; `file` then only names it in errors. */
   text?: string;
+  /** The file as it was parsed, for those who read it again and again with other overrides; it is not changed. */
+  source?: ConfigSource;
   /** Dotted snake_case key → YAML scalar, e.g. { "slice.learning_rate": "0.001" }. */
   overrides?: Record<string, string>;
   /** Whether it is the configuration of a run, which was checked when the run began; keys of earlier versions are read. */
@@ -29,7 +31,7 @@ export interface LoadOptions {
  * @throws ConfigError with file, line and column, or the flag, of every problem
  */
 export function loadConfig(options: LoadOptions): RunConfig {
-  const source = readSource(options);
+  const source = options.source === undefined ? readSource(options) : copyOf(options.source);
   const overrides = { ...options.overrides };
   const isFlat = isPublished(source.root);
   const flatFlags = isFlat ? takeFlat(source.root, overrides) : new Set<string>();
@@ -51,6 +53,8 @@ export function loadConfig(options: LoadOptions): RunConfig {
   });
   return plugins.every(isLoaded) ? read() : unlessStored(options, plugins, read);
 }
+
+const copyOf = (source: ConfigSource): ConfigSource => ({ ...source, root: structuredClone(source.root) });
 
 /** Where a key or a value was written: in a flag, or in the file, under its flat name if it is a published file. */
 function placeIn(

@@ -2,7 +2,7 @@
 import { stringify } from "yaml";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { isMapping, readSource, type Mapping } from "../config/document.js";
+import { isMapping, readSource, type ConfigSource, type Mapping } from "../config/document.js";
 import { ConfigError, type ConfigProblem } from "../config/errors.js";
 import { configKeys } from "../config/keys.js";
 import { loadConfig } from "../config/load.js";
@@ -19,15 +19,19 @@ export class BaseConfig {
   private readonly leaves = new Set(configKeys().map(({ key }) => key));
 
   private readonly checked = new Set<string>();
+  /** Parsed once: a sweep may have ten thousand points. */
+  private readonly source: ConfigSource;
 
   private constructor(
     private readonly spec: Pick<SweepSpec, "settings" | "locate">,
     /** The file that the keys are from, for messages. */
-    private readonly file: string,
+    file: string,
     private readonly root: Mapping,
     /** As it is kept in the sweep's folder: plug-ins are named by absolute paths. */
     readonly text: string,
-  ) {}
+  ) {
+    this.source = readSource({ file, text });
+  }
 
   /**
    * Reads the base configuration and loads its plug-ins.
@@ -53,7 +57,7 @@ export class BaseConfig {
     const shared = withoutPlugins(this.spec.settings);
     const overrides = this.overridesOf({ ...shared, ...settings });
     try {
-      return loadConfig({ file: this.file, text: this.text, overrides });
+      return loadConfig({ source: this.source, overrides });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError(error.problems.map((problem) => this.placed(problem, settings, place)));
