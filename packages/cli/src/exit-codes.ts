@@ -31,6 +31,7 @@ const CODE_OF_ERROR: Record<string, ExitCode> = {
   PrepareError: EXIT.data,
   InspectError: EXIT.data,
   PredictError: EXIT.usage,
+  BundleError: EXIT.data,
   ExplainError: EXIT.data,
   TableError: EXIT.data,
   FolderError: EXIT.data,

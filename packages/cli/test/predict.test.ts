@@ -46,6 +46,23 @@ test("predict after an evaluation: a calibrated line; --json gives a line a scan
   folder.succeed("verify", "run");
 });
 
+test("export --to bundle, then predict with the bundle: the same lines; what does not fit a bundle is refused", () => {
+  folder.succeed("evaluate", "run", "--no-images");
+  const written = folder.succeed("export", "run", "model.slicestack", "--to", "bundle", "--licence", "CC BY 4.0");
+  assert.match(
+    written,
+    /^Written: model\.slicestack \(\d+\.\d MB, 1 model\)\nNext: slicestack predict model\.slicestack SCAN/,
+  );
+  const byRun = folder.succeed("predict", "run", "inbox/a.nii.gz");
+  assert.equal(folder.succeed("predict", "model.slicestack", "inbox/a.nii.gz"), byRun);
+  const part = folder.run("export", "run", "part.slicestack", "--to", "bundle", "--part", "head");
+  assert.equal(part.status, 2);
+  assert.match(part.stderr, /leave --part and --weights out/);
+  const again = folder.run("export", "run", "model.slicestack", "--to", "bundle");
+  assert.equal(again.status, 3);
+  assert.match(again.stderr, /--overwrite/);
+});
+
 test("predict: what cannot work is refused, and says what would", () => {
   const refused = (status: number, message: RegExp, ...args: string[]) => {
     const result = folder.run("predict", ...args);

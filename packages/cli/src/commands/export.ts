@@ -1,13 +1,15 @@
-import type { ExportOptions, ExportResult } from "@slicestack/pipeline";
+import type { ExportedBundle, ExportOptions, ExportResult } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
-import { EXIT } from "../exit-codes.js";
+import { EXIT, UsageError } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
+import { counted } from "./numbers.js";
 import { shownPath } from "../shell.js";
 
 interface ExportFlags extends CommonOptions {
-  to: ExportOptions["to"];
+  to: ExportOptions["to"] | "bundle";
   part?: NonNullable<ExportOptions["part"]>;
   weights: "fp32" | "fp16";
+  allowPlugins?: boolean;
   licence?: string;
   overwrite?: boolean;
 }
@@ -15,12 +17,14 @@ interface ExportFlags extends CommonOptions {
 export function addExport(program: Command, start: Start): void {
   const command = program
     .command("export")
-    .description("write the model of a run for other programs: an ONNX graph, a Triton model, or its weights")
-    .argument("<run>", "run folder")
+    .description(
+      "write a trained model as one file: a bundle for Slicestack, an ONNX graph, a Triton model, or its weights",
+    )
+    .argument("<run>", "run folder; for a bundle also a group, or another bundle")
     .argument("<out>", "file to write; a folder for triton")
     .addOption(
-      new Option("--to <format>", "onnx, triton (ONNX with its configuration) or safetensors")
-        .choices(["onnx", "triton", "safetensors"])
+      new Option("--to <format>", "bundle, onnx, triton (ONNX with its configuration) or safetensors")
+        .choices(["bundle", "onnx", "triton", "safetensors"])
         .makeOptionMandatory(),
     )
     .addOption(
@@ -35,9 +39,11 @@ export function addExport(program: Command, start: Start): void {
         .default("fp32"),
     )
     .option("--licence <text>", "licence of the weights, kept in the file (default: not stated)")
+    .option("--allow-plugins", "take over the plug-ins of a bundle that is exported again")
     .option("--overwrite", "replace the file or folder of an earlier export");
   addCommon(command, {
-    example: "slicestack export runs/mosmed model.onnx --to onnx",
+    example:
+      "slicestack export runs/mosmed mosmed.slicestack --to bundle\nslicestack export runs/mosmed model.onnx --to onnx",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
     notes: "Inputs, outputs and metadata of the graph: docs/reference/onnx.md. See also docs/how-to/export.md.",
   }).action((run: string, out: string, options: ExportFlags) =>
@@ -46,6 +52,7 @@ export function addExport(program: Command, start: Start): void {
 }
 
 async function runExport(run: string, out: string, flags: ExportFlags, session: Session): Promise<Outcome> {
+  if (flags.to === "bundle") return exportAsBundle(run, out, flags);
   const { exportModel } = await import("@slicestack/pipeline");
   const { onProgress, signal } = session;
   const { to, part, licence, overwrite = false } = flags;
@@ -61,6 +68,34 @@ async function runExport(run: string, out: string, flags: ExportFlags, session: 
     signal,
   });
   return { code: EXIT.ok, text: exportText(result), json: result };
+}
+
+async function exportAsBundle(model: string, out: string, flags: ExportFlags): Promise<Outcome> {
+  if (flags.part !== undefined || flags.weights === "fp16")
+    throw new UsageError(
+      "a bundle holds the whole model in float32: leave --part and --weights out, or export to onnx",
+    );
+  const { exportBundle } = await import("@slicestack/pipeline");
+  const { licence, overwrite = false, allowPlugins = false } = flags;
+  const result = await exportBundle({
+    model,
+    out,
+    overwrite,
+    allowPlugins,
+    ...(licence === undefined ? {} : { licence }),
+  });
+  return { code: EXIT.ok, text: bundleText(result), json: result };
+}
+
+function bundleText({ file, bytes, manifest }: ExportedBundle): string {
+  const isEvaluated = Object.keys(manifest.files).some((name) => name.endsWith("decision.json"));
+  return [
+    `Written: ${shownPath(file)} (${(bytes / 1e6).toFixed(1)} MB, ${counted(manifest.members.length, "model")})`,
+    ...(isEvaluated
+      ? []
+      : ["The model is not evaluated: its bundle has no calibration. Run slicestack evaluate, then export again."]),
+    `Next: slicestack predict ${shownPath(file)} SCAN`,
+  ].join("\n");
 }
 
 function exportText({ files, graph, notes }: ExportResult): string {

@@ -7,6 +7,7 @@ import { counted, parseCount } from "./numbers.js";
 interface PredictFlags extends CommonOptions {
   out?: string;
   explain?: boolean;
+  allowPlugins?: boolean;
   series?: string;
   mask?: string;
   operatingPoint?: "youden" | "sensitivity" | "specificity" | "none";
@@ -20,10 +21,11 @@ export function addPredict(program: Command, start: Start): void {
   const command = program
     .command("predict")
     .description("predict scans with a trained model, straight from their files")
-    .argument("<model>", "folder of a run, or of a group, whose members' probabilities are averaged")
+    .argument("<model>", "folder of a run, or of a group, whose members' probabilities are averaged, or file of a bundle")
     .argument("<input...>", "scans: files, folders, zips, patterns; - reads a list of them from standard input")
     .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
     .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
+    .option("--allow-plugins", "run the plug-ins that a bundle holds, with your rights")
     .option(
       "--series <choice>",
       "which series of a DICOM study: thinnest, a UID, or a regular expression on the description (default: every one)",

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { workerOptions } from "../engine/worker-options.js";
 
 /** What a worker script answers to each job. */
 export type PoolAnswer<Result> =
@@ -29,7 +30,7 @@ export async function runPool<Job, Result>(options: PoolOptions<Job, Result>): P
   options.signal?.throwIfAborted();
   if (options.jobs.length === 0) return;
   const count = Math.min(options.workers ?? availableParallelism(), options.jobs.length);
-  const threads = Array.from({ length: Math.max(1, count) }, () => new Worker(options.script));
+  const threads = Array.from({ length: Math.max(1, count) }, () => new Worker(options.script, workerOptions()));
   try {
     await drain(options, threads);
   } finally {

@@ -8,6 +8,7 @@ import type { JobEnd, JobMessage, JobNews, JobRequest } from "./messages.js";
 import { notice } from "./notices.js";
 import type { JobOptions, JobRunner, TaskOptions } from "./task-options.js";
 import { SessionError, unpackError } from "./thread-errors.js";
+import { workerOptions } from "./worker-options.js";
 
 export class EngineSession implements JobRunner, AsyncDisposable {
   #worker: Worker | null = null;
@@ -68,7 +69,7 @@ export class EngineSession implements JobRunner, AsyncDisposable {
   }
 
   #startThread(): Worker {
-    const worker = new Worker(new URL("./worker.js", import.meta.url));
+    const worker = new Worker(new URL("./worker.js", import.meta.url), workerOptions());
     const forget = () => {
       if (this.#worker === worker) this.#worker = null; // the next job starts another one
     };

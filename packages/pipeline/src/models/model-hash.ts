@@ -5,7 +5,9 @@ import type { ModelSpec } from "./spec.js";
 
 /** @param weights SHA-256 of each stage's file   @returns SHA-256 in hexadecimal digits */
 export function modelHash(spec: ModelSpec, weights: Partial<Record<StageName, string>>): string {
-  const { name: _, plugins, ...rest } = spec;
+  const { name: _, plugins, prepared, ...others } = spec;
+  const { source: __, ...recipe } = prepared.recipe; // the name of a folder says nothing of the model
+  const rest = { ...others, prepared: { ...prepared, recipe } };
   const stages = Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1));
   const facts = ["slicestack model 1", sorted(rest), plugins.map(({ sha256 }) => sha256), stages];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");

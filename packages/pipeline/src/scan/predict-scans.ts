@@ -19,7 +19,7 @@ import type { PreparedScan } from "./prepare-worker.js";
 import { recipeOfModel } from "./recipe.js";
 import { decide, RESULT_FORMAT, type OperatingPoint, type ScanResult } from "./scan-result.js";
 import type { OpenedModel, ScanJob, ScanOutcome, ScanVoxels } from "./scan-job.js";
-import type { TrainedModel } from "./trained-model.js";
+import type { TrainedModel } from "../trained/trained-model.js";
 import { warningsOf } from "./warnings.js";
 
 export interface PredictScansOptions {

@@ -15,7 +15,7 @@ import type { Predicted } from "../predict/prediction.js";
 import { predictorOf } from "../predict/predictor.js";
 import { planCompute, startCompute, type ComputePlan } from "../run/compute.js";
 import { PredictError } from "./errors.js";
-import { loaderOf, type TrainedMember, type TrainedModel } from "./trained-model.js";
+import { loaderOf, type TrainedMember, type TrainedModel } from "../trained/trained-model.js";
 
 export type ScanJob =
   | { step: "open"; key: string; model: TrainedModel; compute: ComputeWishes }
@@ -99,11 +99,11 @@ function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): Op
   return { hashes, ...compute };
 }
 
-function checkVote({ spec, decision, run }: TrainedMember): void {
+function checkVote({ spec, decision, source }: TrainedMember): void {
   if (spec.method !== "2d" || spec.vote.rule !== "count" || (decision?.countVote ?? null) !== null) return;
   throw new PredictError(
-    `${run} decides by a count of slices, whose threshold is chosen on the validation set by an evaluation`,
-    `Run slicestack evaluate ${run} first.`,
+    `${source} decides by a count of slices, whose threshold is chosen on the validation set by an evaluation`,
+    `Run slicestack evaluate ${source} first.`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** The door for programs: open a trained model once, and predict scans from their files. */
 import { EngineSession } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
-import { usePluginsOf } from "../models/spec-file.js";
+import { loadPlugins } from "../config/plugins.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
 import { findScans, type FailedScan, type FoundScans } from "./find-scans.js";
@@ -9,7 +9,7 @@ import { predictScans, type OpenScanModel, type PredictedScan, type PredictScans
 import { recipeOfModel } from "./recipe.js";
 import type { ComputeWishes, OpenedModel, ScanJob } from "./scan-job.js";
 import type { ScanResult } from "./scan-result.js";
-import { findTrained } from "./trained-model.js";
+import { findTrained, type FindTrainedOptions } from "../trained/find-trained.js";
 
 export interface PredictFilesOptions extends PredictScansOptions {
   /** Which series of a DICOM study: thinnest, a UID, or a regular expression on the description. Default: every series. */
@@ -38,12 +38,15 @@ export class Predictor implements Disposable, AsyncDisposable {
   }
 
   /**
-   * @param path folder of a run or of a group, whose members' probabilities are averaged
-   * @throws RunError, CheckpointError, PluginError, PredictError, ConfigError, LibtorchNotFoundError
+   * @param path folder of a run or of a group, whose members' probabilities are averaged, or file of a bundle
+   * @throws RunError, BundleError, CheckpointError, PluginError, PredictError, ConfigError, LibtorchNotFoundError
    */
-  static async open(path: string, options: ComputeWishes & Pick<TaskOptions, "signal"> = {}): Promise<Predictor> {
-    const model = findTrained(path);
-    for (const { run } of model.members) await usePluginsOf(run);
+  static async open(
+    path: string,
+    options: ComputeWishes & FindTrainedOptions & Pick<TaskOptions, "signal"> = {},
+  ): Promise<Predictor> {
+    const model = await findTrained(path, options);
+    for (const { spec } of model.members) await loadPlugins(spec.plugins);
     const { device, threads, precision } = options;
     const compute: ComputeWishes = {
       ...(device === undefined ? {} : { device }),

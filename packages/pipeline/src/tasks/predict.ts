@@ -11,11 +11,12 @@ import type { FailedScan } from "../scan/find-scans.js";
 import type { PredictedScan } from "../scan/predict-scans.js";
 import type { ComputeWishes } from "../scan/scan-job.js";
 import { Predictor, type PredictFilesOptions } from "../scan/scan-predictor.js";
+import type { FindTrainedOptions } from "../trained/find-trained.js";
 import type { ScanResult } from "../scan/scan-result.js";
 
 export interface PredictOptions
-  extends Omit<TaskOptions, "session">, ComputeWishes, Omit<PredictFilesOptions, "onFailure"> {
-  /** Folder of a run or a group. */
+  extends Omit<TaskOptions, "session">, ComputeWishes, FindTrainedOptions, Omit<PredictFilesOptions, "onFailure"> {
+  /** Folder of a run or a group, or file of a bundle. */
   model: string;
   /** Files, folders, archives and patterns. */
   inputs: readonly string[];
