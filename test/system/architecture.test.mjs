@@ -30,7 +30,8 @@ const arrows = {
   study: "tasks report evaluate train page run data engine config",
   sweep: "tasks report evaluate train page models input run queue command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",
-  tasks: "report export scan explain evaluate trained train page inspect models weights run command-line.ts data engine config",
+  tasks:
+    "report export scan explain evaluate trained train page inspect models weights run command-line.ts data engine config",
   report: "evaluate page inspect models run data engine config",
   audit: "page data engine",
   export: "trained evaluate predict models input weights run data engine",

@@ -21,7 +21,10 @@ export function addPredict(program: Command, start: Start): void {
   const command = program
     .command("predict")
     .description("predict scans with a trained model, straight from their files")
-    .argument("<model>", "folder of a run, or of a group, whose members' probabilities are averaged, or file of a bundle")
+    .argument(
+      "<model>",
+      "folder of a run, or of a group, whose members' probabilities are averaged, or file of a bundle",
+    )
     .argument("<input...>", "scans: files, folders, zips, patterns; - reads a list of them from standard input")
     .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
     .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
