@@ -30,7 +30,7 @@ test("runs: a broken run is listed with its problem; JSON on request; a wrong ke
     runs.map((run) => [run.folder, run.status]),
     [["half", "broken"]],
   );
-  assert.equal(folder.succeed("runs", "--filter", "status=scored").trim(), "No run here.");
+  assert.equal(folder.succeed("runs", "--filter", "status=scored").trim(), "No runs found.");
   assert.equal(folder.run("runs", "--sort", "size").status, 2);
   assert.equal(folder.run("runs", "--filter", "size=3").status, 2);
 });

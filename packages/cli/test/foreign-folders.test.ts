@@ -77,7 +77,7 @@ for (const name of Object.keys(commands))
     assert.equal(status, 3, stderr);
     assert.match(
       stderr,
-      /project: expected a new (or empty )?folder, it holds config\.yaml, data, dataset\.json and 2 more, which Slicestack did not write\. Choose another/,
+      /project: expected a new (or empty )?folder, but it contains config\.yaml, data, dataset\.json and 2 more, which Slicestack did not write\. Choose another/,
     );
     assert.deepEqual(content("project"), before);
   });
@@ -94,12 +94,12 @@ test("a file that a flag names is replaced only with --overwrite, which is repor
     assert.equal(status, 3, stderr);
     assert.match(
       stderr,
-      /mine\.\w+: expected a file that does not exist yet, it is there\. .*--overwrite to replace it/,
+      /mine\.\w+: expected a file that does not exist yet, but it exists\. .*--overwrite to replace it/,
     );
     assert.doesNotMatch(stderr, /look|measure/, "it began all the same");
     assert.equal(readFileSync(at(file), "utf8"), "mine");
     const missing = folder.run(...args.slice(0, -1), `nowhere/${file}`);
-    assert.match(missing.stderr, /nowhere\/mine\.\w+: expected a folder .*nowhere for it, there is none/);
+    assert.match(missing.stderr, /nowhere\/mine\.\w+: expected the folder .*nowhere, which does not exist/);
   }
   folder.succeed("audit", "data", "--html", "mine.html", "--overwrite");
   assert.match(readFileSync(at("mine.html"), "utf8"), /Slicestack audit/);
@@ -119,11 +119,11 @@ test("a data set is no place for a run or for pictures, and a run none for a dat
   for (const name of ["train", "import", "ablate", "explain", "inspect", "slices"]) {
     const { status, stderr } = run(name, "data");
     assert.equal(status, 3, `${name}: ${stderr}`);
-    assert.match(stderr, /data: (is|expected a new folder, it is) a prepared data set, not a/);
+    assert.match(stderr, /data: (is|expected a new folder, but it is) a prepared data set, not a/);
   }
   const { status, stderr } = run("prepare", "run");
   assert.equal(status, 3, stderr);
-  assert.match(stderr, /run: expected a new folder, it is a run, not a prepared data set/);
+  assert.match(stderr, /run: expected a new folder, but it is a run, not a prepared data set/);
   assert.deepEqual([content("data"), content("run")], before);
 });
 
@@ -136,7 +136,10 @@ test("prepare --overwrite replaces a data set, but not one into which somebody h
     else writeFileSync(at("again/thesis.txt"), "years of work");
     const { status, stderr } = folder.run("prepare", "scans", "again", "--overwrite", ...labels);
     assert.equal(status, 3, stderr);
-    assert.match(stderr, new RegExp(`again: is a prepared data set that also holds ${name}\\. Move them away first`));
+    assert.match(
+      stderr,
+      new RegExp(`again: is a prepared data set that also contains ${name}\\. Move them away first`),
+    );
     assert.ok(existsSync(at("again", name)));
     rmSync(at("again", name), { recursive: true });
   }
@@ -149,7 +152,7 @@ test("a file, a path through a file and a dead link are refused by name; a new a
   for (const [target, problem] of [
     ["file", /found a file/],
     ["file/below", /a part of its path is a file/],
-    ["dangling", /found a link to nothing/],
+    ["dangling", /found a broken link/],
   ] as const) {
     const { status, stderr } = run("train", target);
     assert.equal(status, 3, stderr);

@@ -81,7 +81,7 @@ for (const file of ["run/thesis.txt", "run/run.json", "data/dataset.json", "scan
     assert.deepEqual([status, stdout], [3, ""], stderr);
     assert.match(
       stderr,
-      new RegExp(`${mine}: expected a new or empty folder, it holds ${part}, which Slicestack did not write`),
+      new RegExp(`${mine}: expected a new or empty folder, but it contains ${part}, which Slicestack did not write`),
     );
     assert.deepEqual(folder.list(mine), [part, file]);
     assert.equal(text(mine, file), "years of work");

@@ -21,8 +21,8 @@ import { markFolder, refuseOccupied, type FolderKind } from "./owned-folder.js";
 const MOST_AT_ONCE = 2 ** 30;
 
 /**
- * Writes a small file so that it is there whole or not at all: temporary name beside it, fsync, rename.
- * @throws Error of the file system; the temporary file is removed then
+ * Writes a small file atomically: under a temporary name beside it, synced, then renamed. It is complete or absent.
+ * @throws the file system's error, after the temporary file is removed
  */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
   const writer = new AtomicFileWriter(path);
@@ -36,22 +36,22 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 }
 
 /**
- * Adds to the end of a file: all of it or nothing, where the disk fills up. A kill or a power cut can still tear it.
- * @throws Error of the file system that names the file
+ * Appends to a file. If the disk fills up, nothing is appended; a kill or a power cut can still leave part of the text.
+ * @throws the file system's error, with the name of the file
  */
-export function appendWhole(path: string, text: string): void {
+export function appendText(path: string, text: string): void {
   naming(path, () => {
     const descriptor = openSync(path, "a");
     try {
-      addWhole(descriptor, Buffer.from(text));
+      appendBytes(descriptor, Buffer.from(text));
     } finally {
       closeSync(descriptor);
     }
   });
 }
 
-/** The same, of a file that is open for appending. */
-export function addWhole(descriptor: number, bytes: Uint8Array): void {
+/** Like `appendText`, for a file that is already open for appending. */
+export function appendBytes(descriptor: number, bytes: Uint8Array): void {
   const before = fstatSync(descriptor).size;
   try {
     for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
@@ -62,19 +62,19 @@ export function addWhole(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
-/** The same for a file written in pieces; nothing stands under its name before `commit`. */
+/** Like `writeFileAtomic`, for a file written in pieces: it appears under its name only on `commit`. */
 export class AtomicFileWriter {
   private readonly temporary: string;
   private descriptor: number | null;
 
   constructor(readonly path: string) {
     this.temporary = temporaryName(path);
-    // A reader wants to hear of the file, not of the name that it has while it is written.
+    // Errors name the file itself, not its temporary name.
     this.descriptor = naming(path, () => openSync(this.temporary, "wx"), true);
   }
 
   write(data: string | Uint8Array): void {
-    if (this.descriptor === null) throw new Error(`${this.path}: written to after commit or abort`);
+    if (this.descriptor === null) throw new Error(`${this.path}: cannot be written to after commit or abort`);
     const { descriptor } = this;
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
     naming(this.path, () => {
@@ -84,7 +84,7 @@ export class AtomicFileWriter {
   }
 
   commit(): void {
-    if (this.descriptor === null) throw new Error(`${this.path}: committed after commit or abort`);
+    if (this.descriptor === null) throw new Error(`${this.path}: cannot be committed after commit or abort`);
     const { descriptor } = this;
     naming(this.path, () => sync(descriptor));
     closeSync(descriptor);
@@ -107,14 +107,14 @@ export class AtomicFileWriter {
   }
 }
 
-/** A folder built under a temporary name beside its place, and moved there when it is whole. */
+/** A folder that is built under a temporary name beside its destination and renamed when it is complete. */
 export class StagedFolder {
-  /** Where to write. */
+  /** The temporary folder, to write into. */
   readonly path: string;
   private readonly destination: string;
   private open = true;
 
-  /** @throws FolderError where the destination holds something, unless it is of this kind and `overwrite` is set */
+  /** @throws FolderError if the destination is not empty, unless it is a folder of this kind and `overwrite` is set */
   constructor(
     destination: string,
     private readonly kind: FolderKind,
@@ -129,7 +129,7 @@ export class StagedFolder {
   }
 
   commit(): void {
-    refuseOccupied(this.destination, this.kind, this.overwrite); // somebody may have been quicker
+    refuseOccupied(this.destination, this.kind, this.overwrite); // another process may have created it in the meantime
     syncFolder(this.path);
     const old = existsSync(this.destination) ? temporaryName(this.destination) : null;
     if (old !== null) renameSync(this.destination, old);
@@ -146,24 +146,24 @@ export class StagedFolder {
   }
 }
 
-/** Beside the path. File systems allow 255 bytes a name: of one that is nearly as long only the beginning is kept. */
+/** A hidden temporary name beside the path. File systems allow 255 bytes per name, so a long name is shortened. */
 export function temporaryName(path: string): string {
   let name = basename(path);
   while (Buffer.byteLength(name) > 200) name = name.slice(0, -1);
   return join(dirname(path), `.${name}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
-/** Removes what writers that were killed left behind in a folder in which nobody else writes now. */
+/** Removes what killed writers left behind in a folder that no other process is writing to. */
 export function removeTemporaries(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder))
     if (/^\..+\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
-/** What file systems answer that cannot do what is asked; a disk that is full or broken says something else. */
+/** Error codes of file systems that do not support an operation; a full or broken disk gives other codes. */
 const UNSUPPORTED = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM", "EACCES", "EISDIR", "EBADF"]);
 
-/** A rename is only safe from a power cut once its folder is synced. Not every file system can; it then goes without. */
+/** Syncs a folder: a rename survives a power cut only once its folder is synced. Unsupported on some file systems. */
 export function syncFolder(path: string): void {
   if (process.platform === "win32") return;
   let descriptor: number;

@@ -7,7 +7,7 @@ import { listed } from "./listed.js";
 import { isMissing } from "./missing-value.js";
 import { codeOf } from "./error-code.js";
 
-/** A CSV file with a header; every value is text, as it stands in the file. */
+/** A CSV file with a header; every value is text, as in the file. */
 export interface Table {
   file: string;
   columns: string[];
@@ -21,11 +21,11 @@ export interface TableRow {
 }
 
 /**
- * Reads a CSV file with a header line, in UTF-8 or, with its byte-order mark, UTF-16. Values are parted by commas, or by
- * semicolons or tabs where the header has more of them, or a first line sep=; says so. Empty lines and rows without any
- * value are passed over.
- * @param guarded true for a file of our own, whose cells csvText guarded
- * @throws TableError also for text in another encoding, which read as UTF-8 would make one class of two
+ * Reads a CSV file with a header line, in UTF-8 or, with its byte-order mark, UTF-16. Values are separated by commas, or
+ * by semicolons or tabs if the header has more of them or a first line sep=; names them. Empty lines and rows without
+ * any value are skipped.
+ * @param guarded true for a file that Slicestack wrote, whose cells `csvText` guarded
+ * @throws TableError also for text in another encoding: read as UTF-8, two class names could become one
  */
 export function readTable(file: string, { guarded = false } = {}): Table {
   let bytes: Buffer;
@@ -69,18 +69,18 @@ function decoded(bytes: Buffer, file: string): string {
   }
 }
 
-/** The first line that is not UTF-8, from 1 on. */
+/** The number of the first line that is not UTF-8, counted from 1. */
 function firstForeignLine(bytes: Buffer): number {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   for (let line = 1, start = 0; ; line++) {
-    const found = bytes.indexOf(0x0a, start);
-    const end = found < 0 ? bytes.length : found;
+    const newline = bytes.indexOf(0x0a, start);
+    const end = newline < 0 ? bytes.length : newline;
     try {
       decoder.decode(bytes.subarray(start, end));
     } catch {
       return line;
     }
-    if (found < 0) return line;
+    if (newline < 0) return line;
     start = end + 1;
   }
 }
@@ -90,33 +90,38 @@ export function parseTable(text: string, file: string): Table {
   const nul = text.indexOf("\0");
   if (nul >= 0) {
     const line = text.slice(0, nul).split("\n").length;
-    throw new TableError(file, line, "expected text, it holds a NUL character", "Save it as UTF-8 text.");
+    throw new TableError(file, line, "expected text, found a NUL character", "Save it as UTF-8 text.");
   }
   const filled = parseRecords(text, file).filter(({ record }) => record.some((cell) => cell !== ""));
-  const records = withPoints(withoutEmptyColumns(filled), separatorOf(text));
+  const records = withDecimalPoints(withoutEmptyColumns(filled), separatorOf(text));
   const columns = records[0]?.record ?? [];
   const header = records[0]?.line ?? 1;
   if (columns.length === 0)
-    throw new TableError(file, null, "expected a header line, the file is empty", "Name its columns.");
+    throw new TableError(file, null, "expected a header line, but the file is empty", "Name its columns.");
   const double = columns.find((name, i) => columns.indexOf(name) !== i);
   if (double !== undefined) {
     throw new TableError(
       file,
       header,
-      `expected columns with different names, "${double}" appears twice`,
+      `expected columns with different names, but "${double}" appears twice`,
       "Rename one.",
     );
   }
   const unnamed = columns.indexOf("");
   if (unnamed >= 0)
-    throw new TableError(file, header, `expected a name for each column, column ${unnamed + 1} has none`, "Name it.");
+    throw new TableError(
+      file,
+      header,
+      `expected a name for each column, but column ${unnamed + 1} has no name`,
+      "Name it.",
+    );
   const rows = records.slice(1).map(({ line, record }) => {
     if (record.length !== columns.length) {
       throw new TableError(
         file,
         line,
         `expected ${columns.length} values (${listed(columns)}), found ${record.length}`,
-        `Put values that hold a ${NAMES[separatorOf(text)]} in double quotes.`,
+        `Put values that contain a ${NAMES[separatorOf(text)]} in double quotes.`,
       );
     }
     return { line, values: Object.fromEntries(columns.map((name, i) => [name, record[i] ?? ""])) };
@@ -132,7 +137,7 @@ interface Parsed {
 const NAMES = { ",": "comma", ";": "semicolon", "\t": "tab" } as const;
 type Separator = keyof typeof NAMES;
 
-/** The first line by which spreadsheets are told what parts the values. */
+/** The first line that tells spreadsheets which separator is used. */
 const HINT = /^\uFEFF?"?sep=([,;\t])"?[ \t]*(\r?\n|\r)/i;
 
 /** Excel writes semicolons where the comma is the decimal mark; the header may then hold commas, too. */
@@ -141,14 +146,17 @@ function separatorOf(text: string): Separator {
   if (hint !== undefined) return hint as Separator;
   const header = (/^\uFEFF?\s*([^\r\n]*)/.exec(text)?.[1] ?? "").replaceAll(/"[^"]*"/g, "");
   const count = (separator: Separator) => header.split(separator).length;
-  return (Object.keys(NAMES) as Separator[]).reduce((most, one) => (count(one) > count(most) ? one : most), ",");
+  return (Object.keys(NAMES) as Separator[]).reduce(
+    (best, candidate) => (count(candidate) > count(best) ? candidate : best),
+    ",",
+  );
 }
 
 /**
- * Numbers with a decimal comma, in a file whose values no comma parts, get a point: elsewhere they would be words. Only in
- * columns that hold nothing else, and not where every comma may part thousands.
+ * Numbers with a decimal comma, in a file whose values are not separated by commas, get a decimal point; otherwise they
+ * would be read as text. Only in columns that contain nothing else, and not if every comma may separate thousands.
  */
-function withPoints(records: readonly Parsed[], separator: Separator): Parsed[] {
+function withDecimalPoints(records: readonly Parsed[], separator: Separator): Parsed[] {
   if (separator === ",") return [...records];
   const [head, ...rows] = records;
   const isDecimal = (head?.record ?? []).map((_, k) => {
@@ -176,7 +184,7 @@ function withoutEmptyColumns(records: readonly Parsed[]): Parsed[] {
 
 function parseRecords(text: string, file: string): Parsed[] {
   try {
-    const found: unknown[] = parse(text, {
+    const parsedRecords: unknown[] = parse(text, {
       delimiter: separatorOf(text),
       from_line: HINT.test(text) ? 2 : 1,
       bom: true,
@@ -185,7 +193,7 @@ function parseRecords(text: string, file: string): Parsed[] {
       relax_column_count: true,
       info: true,
     });
-    return (found as { record: string[]; info: { lines: number } }[]).map(({ record, info }) => ({
+    return (parsedRecords as { record: string[]; info: { lines: number } }[]).map(({ record, info }) => ({
       record,
       line: info.lines,
     }));
@@ -196,7 +204,7 @@ function parseRecords(text: string, file: string): Parsed[] {
   }
 }
 
-/** @throws Error where a row lacks a column */
+/** @throws Error if a row lacks a column */
 export function formatTable(columns: readonly string[], rows: readonly Record<string, string | number>[]): string {
   const cells = rows.map((row) =>
     columns.map((name) => {
@@ -208,19 +216,22 @@ export function formatTable(columns: readonly string[], rows: readonly Record<st
   return csvText([columns, ...cells]);
 }
 
-/** A table of our own as CSV: what a spreadsheet would take for a formula is guarded (readTable with `guarded` takes the guard off). */
+/**
+ * A table that Slicestack writes, as CSV. Cells that a spreadsheet would take for a formula are guarded; readTable with
+ * `guarded` removes the guards.
+ */
 export const csvText = (rows: readonly (readonly string[])[]): string =>
   stringify(rows.map((row) => row.map(guardCell)));
 
-/** Begins like a formula, perhaps after guards. */
+/** Matches text that begins like a formula, perhaps after guards. */
 const FORMULA = /^'*[=+\-@\t\r]/;
 const isNumbers = (text: string): boolean =>
-  text.split(" ").every((part) => part !== "" && Number.isFinite(Number(part)));
+  text.split(" ").every((word) => word !== "" && Number.isFinite(Number(word)));
 
-/** A text that a spreadsheet would compute (`=cmd|…`, `@SUM(1)`) behind an apostrophe; numbers and lists of numbers as they are. */
+/** Puts an apostrophe before text that a spreadsheet would compute (`=cmd|…`, `@SUM(1)`), but not before numbers. */
 export const guardCell = (text: string): string => (FORMULA.test(text) && !isNumbers(text) ? `'${text}` : text);
 
-/** What guardCell was given. */
+/** The inverse of `guardCell`. */
 export const unguardCell = (text: string): string =>
   text.startsWith("'") && FORMULA.test(text.slice(1)) ? text.slice(1) : text;
 

@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A prepared data set that is damaged or not one. */
+/** A prepared data set is damaged, or a folder is not a prepared data set. */
 export class DatasetError extends Error {
   override readonly name = "DatasetError";
   constructor(
@@ -13,7 +13,7 @@ export class DatasetError extends Error {
   }
 }
 
-/** Preparing could not start, or nothing came out of it. */
+/** A preparation could not start, or it produced nothing. */
 export class PrepareError extends Error {
   override readonly name = "PrepareError";
   constructor(
@@ -25,7 +25,7 @@ export class PrepareError extends Error {
   }
 }
 
-/** A CSV file that cannot be read; `line` counts from 1 and is null where no line is to blame. */
+/** A CSV file that cannot be read; `line` counts from 1 and is null if the problem is not in one line. */
 export class TableError extends Error {
   override readonly name = "TableError";
   constructor(
@@ -39,7 +39,7 @@ export class TableError extends Error {
   }
 }
 
-/** What is wrong between labels and files; each list is whole, the message shows its first ten. */
+/** Mismatches between labels and volumes. The lists are complete; the message shows the first ten of each. */
 export interface LabelProblems {
   /** Ids of the labels file that match no volume. */
   unmatched: string[];
@@ -47,13 +47,13 @@ export interface LabelProblems {
   unlabelled: string[];
   /** Volumes with two different labels, subjects or parts. */
   conflicting: string[];
-  /** Labels that are not whole numbers from 0 on, and ids that match several volumes. */
+  /** Labels that are not integers >= 0, and ids that match several volumes. */
   invalid: string[];
-  /** Studies with several series of which none was chosen. */
+  /** Studies with several series, none of which was chosen. */
   severalSeries: string[];
 }
 
-/** Labels and files do not fit together. */
+/** Labels and volumes do not match. */
 export class LabelsError extends Error {
   override readonly name = "LabelsError";
   constructor(
@@ -61,31 +61,31 @@ export class LabelsError extends Error {
     readonly problems: LabelProblems,
   ) {
     const parts = [
-      shown("matches no volume", "match no volume", problems.unmatched),
-      shown("has no label", "have no label", problems.unlabelled),
-      shown("has two labels, subjects or parts", "have two labels, subjects or parts", problems.conflicting),
-      shown("is not usable", "are not usable", problems.invalid),
-      shown("has several series", "have several series", problems.severalSeries),
+      countOf("matches no volume", "match no volume", problems.unmatched),
+      countOf("has no label", "have no label", problems.unlabelled),
+      countOf("has two labels, subjects or parts", "have two labels, subjects or parts", problems.conflicting),
+      countOf("is not usable", "are not usable", problems.invalid),
+      countOf("has several series", "have several series", problems.severalSeries),
     ].filter((part) => part !== "");
     const missing = problems.unlabelled.some((text) => text.endsWith('")'))
-      ? "NA, NaN, none, null, unknown, missing, ? and - count as missing: a class that is called so needs another name. "
+      ? "NA, NaN, none, null, unknown, missing, ? and - count as missing: rename a class that is called so. "
       : "";
     super(
-      `${file}: labels and volumes do not fit: ${parts.join("; ")}. ${missing}` +
-        `The columns are id or path, label (a whole number from 0 on, or a text) and, where a subject has several volumes, subject; ` +
+      `${file}: labels and volumes do not match: ${parts.join("; ")}. ${missing}` +
+        `The columns are id or path, label (an integer >= 0 or a text) and, if a subject has several volumes, subject; ` +
         `ids match a file's name or path below the source folder, or a DICOM PatientID, AccessionNumber or UID; ` +
-        `--skip-unlabelled leaves out what has no partner.`,
+        `--skip-unlabelled leaves out volumes without a label and labels without a volume.`,
     );
   }
 }
 
-function shown(one: string, many: string, ids: string[]): string {
+function countOf(singular: string, plural: string, ids: string[]): string {
   if (ids.length === 0) return "";
   const more = ids.length > 10 ? ", …" : "";
-  return `${ids.length} ${ids.length === 1 ? one : many} (${ids.slice(0, 10).join(", ")}${more})`;
+  return `${ids.length} ${ids.length === 1 ? singular : plural} (${ids.slice(0, 10).join(", ")}${more})`;
 }
 
-/** A split that does not belong to the data set, or that lets a subject into two parts. */
+/** A split that does not belong to the data set, or that has a subject in two parts. */
 export class SplitError extends Error {
   override readonly name = "SplitError";
   constructor(

@@ -13,7 +13,7 @@ export async function fileHash(path: string): Promise<string> {
 }
 
 /**
- * The same without giving way to other work, as a training step needs it. @param bytes of the beginning that count; default all
+ * Like `fileHash`, but synchronous, as a training step needs it. @param bytes from the start that are hashed; default: all
  * @throws Error of the file system
  */
 export function fileHashSync(path: string, bytes = Infinity): string {

@@ -4,64 +4,64 @@ import { UnusableVolumeError } from "./reason.js";
 
 /** Why the values of a volume can hardly be HU; what subjects.csv holds under `value_flags`. */
 export const VALUE_FLAGS = {
-  "no-air": "no voxel below -200, where a scan with air in view has values near -1000",
+  "no-air": "no voxel is below -200, but a scan with air in view has values near -1000",
   "intercept-lost":
-    "no voxel near -1000, and soft tissue near 1000: the rescale intercept (usually -1024) seems to be lost",
-  "intercept-twice": "soft tissue near -1000 and nothing near 0: the rescale intercept seems to be applied twice",
-  "beyond-ct": "more than 1 % of the voxels above 4000, which no tissue reaches",
+    "no voxel is near -1000 and soft tissue is near 1000: the rescale intercept (usually -1024) seems to be lost",
+  "intercept-twice": "soft tissue is near -1000 and nothing is near 0: the rescale intercept seems to be applied twice",
+  "beyond-ct": "more than 1 % of the voxels are above 4000, which no tissue reaches",
 } as const;
 export type ValueFlag = keyof typeof VALUE_FLAGS;
 
 /** The column of subjects.csv. */
 export const FLAGS_COLUMN = "value_flags";
 
-/** Values whose whole spread is narrower than this lose what they say when they are rounded to whole HU. */
+/** Values that span less than this lose their information when they are rounded to whole HU. */
 const LEAST_SPREAD = 20;
-/** Voxels that are looked at, at most; evenly spaced. */
+/** The largest number of voxels that are examined; they are evenly spaced. */
 const SAMPLE = 4_000_000;
 
-/** Shares of the voxels, but for `least` and `most`. */
+/** Fractions of the voxels, except `least` and `most`, which are values. */
 interface Shares {
   least: number;
   most: number;
-  /** Lung and air, without what lies below them to fill corners. */
+  /** Lung and air, without the lower values that fill corners. */
   airy: number;
-  /** Where soft tissue belongs. */
+  /** The values of soft tissue. */
   nearZero: number;
-  /** Where soft tissue lies without its intercept. */
+  /** The values of soft tissue if the intercept is lost. */
   nearThousand: number;
-  /** Where soft tissue lies with its intercept twice. */
+  /** The values of soft tissue if the intercept is applied twice. */
   nearMinusThousand: number;
   belowAir: number;
   bright: number;
 }
 
 function sharesOf(data: VoxelArray): Shares {
-  // An odd step does not fall on the same columns of each row.
+  // An odd step does not sample the same columns of each row.
   const step = data.length <= SAMPLE ? 1 : Math.ceil(data.length / SAMPLE) | 1;
   const shares: Shares = {
     ...{ least: Infinity, most: -Infinity, airy: 0, nearZero: 0 },
     ...{ nearThousand: 0, nearMinusThousand: 0, belowAir: 0, bright: 0 },
   };
-  const one = 1 / Math.ceil(data.length / step);
+  const share = 1 / Math.ceil(data.length / step);
   for (let i = 0; i < data.length; i += step) {
     const value = Number(data[i]);
     if (value < shares.least) shares.least = value;
     if (value > shares.most) shares.most = value;
-    if (value < -1500) shares.belowAir += one;
-    else if (value < -200) shares.airy += one;
-    else if (value <= 300) shares.nearZero += one;
-    if (value >= 850 && value <= 1300) shares.nearThousand += one;
-    if (value >= -1200 && value <= -950) shares.nearMinusThousand += one;
-    if (value > 4000) shares.bright += one;
+    if (value < -1500) shares.belowAir += share;
+    else if (value < -200) shares.airy += share;
+    else if (value <= 300) shares.nearZero += share;
+    if (value >= 850 && value <= 1300) shares.nearThousand += share;
+    if (value >= -1200 && value <= -950) shares.nearMinusThousand += share;
+    if (value > 4000) shares.bright += share;
   }
   return shares;
 }
 
 /**
- * Reasons to doubt that values are HU. Regions cut out of a scan, and masked ones, may rightly hold no air, so that these
- * are reported and not refused.
- * @param data of the whole source, before any crop
+ * Reasons to doubt that values are HU. Regions cut out of a scan, and masked scans, may rightly contain no air, so these
+ * reasons are reported and the volume is not refused.
+ * @param data of the complete source, before any crop
  */
 export function valueFlags(data: VoxelArray): ValueFlag[] {
   const { airy, nearZero, nearThousand, nearMinusThousand, belowAir, bright } = sharesOf(data);
@@ -74,7 +74,7 @@ export function valueFlags(data: VoxelArray): ValueFlag[] {
 }
 
 /**
- * Of all volumes of a set, one sentence a flag: how many volumes have it, of which classes, and what it means.
+ * Warnings for a data set, one per flag: how many volumes have it, of which classes, and what it means.
  * @param classes names, by label
  */
 export function flagWarnings(
@@ -87,9 +87,9 @@ export function flagWarnings(
     const [first] = flagged;
     if (first === undefined) return [];
     const counts = classes.flatMap((name, label) => {
-      const own = volumes.filter((volume) => volume.label === label).length;
-      const hit = flagged.filter((volume) => volume.label === label).length;
-      return hit === 0 ? [] : [`${hit} of ${own} of class ${name}`];
+      const total = volumes.filter((volume) => volume.label === label).length;
+      const affected = flagged.filter((volume) => volume.label === label).length;
+      return affected === 0 ? [] : [`${affected} of ${total} of class ${name}`];
     });
     const which = flagged.length === 1 ? `volume (${first.id})` : `volumes (such as ${first.id})`;
     return [
@@ -98,11 +98,11 @@ export function flagWarnings(
   });
 }
 
-/** What helps against all of them. */
+/** The remedy for every flag. */
 export const FLAGS_REMEDY =
-  "If a scan really holds no air, this is right; otherwise export it again in HU, or prepare it with --unit arbitrary.";
+  "If a scan really contains no air, its values are right; otherwise export it again in HU, or prepare it with --unit arbitrary.";
 
-/** @throws UnusableVolumeError where rounding to whole HU would lose what fractions say: values scaled to 0..1, and the like */
+/** @throws UnusableVolumeError if rounding to whole HU would lose information, such as for values scaled to 0..1 */
 export function refuseScaledFractions(data: VoxelArray): void {
   if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
   const { least, most } = sharesOf(data);
@@ -110,7 +110,7 @@ export function refuseScaledFractions(data: VoxelArray): void {
   if (isWhole || most - least >= LEAST_SPREAD) return;
   const plain = (value: number) => String(Number(value.toPrecision(4)));
   throw new UnusableVolumeError(
-    `expected HU, which spread over hundreds; its values lie between ${plain(least)} and ${plain(most)} and would become ` +
+    `expected HU, which span hundreds; its values are between ${plain(least)} and ${plain(most)} and would be rounded to ` +
       "whole numbers. Export it in HU, or pass --unit arbitrary, which keeps the fractions",
   );
 }

@@ -1,4 +1,4 @@
-/** Who holds a lock, and whether that process is gone for certain. */
+/** Identifies the process that holds a lock, and decides whether it has certainly ended. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
@@ -8,25 +8,25 @@ import { codeOf } from "./error-code.js";
 export interface Owner {
   pid: number;
   host: string;
-  /** When the process began, in the system's own ticks: a process id can be used again. */
+  /** Start time of the process in clock ticks: process ids are reused. */
   started: string;
-  /** Of the kernel since it started: two machines of one name differ, and a machine differs before and after a reboot. */
+  /** The kernel's boot id, which differs between machines of the same name, and changes with each reboot. */
   boot?: string | undefined;
-  /** Process ids mean something within one namespace: containers of one machine each have a process 1. */
+  /** Process ids are unique only within a namespace: each container of a machine has a process 1. */
   pidNamespace?: string | undefined;
-  /** A hash of the machine's own id. */
+  /** A hash of the machine's id. */
   machine?: string | undefined;
-  slurm?: SlurmPlace | undefined;
+  slurm?: SlurmJob | undefined;
 }
 
-interface SlurmPlace {
+interface SlurmJob {
   job: string;
   /** How often the job was requeued. */
   restarts: number;
   cluster: string;
 }
 
-/** That of every machine's first namespace (PROC_PID_INIT_INO): a process outside of containers. */
+/** The namespace of processes outside containers, the same on every machine (PROC_PID_INIT_INO). */
 const FIRST_NAMESPACE = "pid:[4026531836]";
 
 export function thisProcess(): Owner {
@@ -44,7 +44,7 @@ export function thisProcess(): Owner {
 /** Another process of this machine, started by this one. */
 export const childProcess = (pid: number): Owner => ({ ...thisProcess(), pid, started: startOf(pid) ?? "" });
 
-/** True only where it is certain: a process that cannot be seen from here counts as there. */
+/** True only if it is certain: a process that is not visible from here counts as running. */
 export function isGone(owner: Owner): boolean {
   const here = thisProcess();
   if (isSamePlace(owner, here)) return !isRunning(owner);
@@ -52,7 +52,7 @@ export function isGone(owner: Owner): boolean {
 }
 
 function isSamePlace(owner: Owner, here: Owner): boolean {
-  // Locks of earlier versions and of systems without /proc name the host alone.
+  // Locks of earlier versions and of systems without /proc name only the host.
   if (owner.boot === undefined || owner.pidNamespace === undefined)
     return owner.host === here.host && owner.boot === undefined;
   return owner.boot === here.boot && owner.pidNamespace === here.pidNamespace;
@@ -71,24 +71,24 @@ function isRunning({ pid, started }: Owner): boolean {
   return now === undefined || started === "" || now === started;
 }
 
-/** The same machine, started again since. A container cannot tell that from another machine of the same name. */
+/** Whether the machine has rebooted since. A container cannot distinguish it from another machine with the same name. */
 function wasRebooted(owner: Owner, here: Owner): boolean {
   const isMachine = ({ pidNamespace }: Owner) => pidNamespace === FIRST_NAMESPACE;
   const isSame = owner.host === here.host && owner.machine !== undefined && owner.machine === here.machine;
   return isSame && isMachine(owner) && isMachine(here) && owner.boot !== here.boot;
 }
 
-/** States of a job none of whose processes is running; PENDING: it was requeued and waits. */
+/** States of a job without running processes; a PENDING job was requeued and waits. */
 const ENDED =
   /^(BOOT_FAIL|CANCELLED|COMPLETED|DEADLINE|FAILED|NODE_FAIL|OUT_OF_MEMORY|PENDING|PREEMPTED|REVOKED|TIMEOUT)/;
 
-/** What Slurm knows of the job in which the lock was taken. False where it cannot be asked. */
+/** Whether Slurm reports that the lock's job has ended. False if Slurm cannot be asked. */
 function jobHasEnded({ slurm }: Owner, here: Owner): boolean {
   if (slurm === undefined) return false;
-  const own = here.slurm;
-  if (own !== undefined && own.cluster !== slurm.cluster) return false;
+  const currentJob = here.slurm;
+  if (currentJob !== undefined && currentJob.cluster !== slurm.cluster) return false;
   // Requeued: this is the same job, and its earlier start has ended.
-  if (own?.job === slurm.job && own.restarts > slurm.restarts) return true;
+  if (currentJob?.job === slurm.job && currentJob.restarts > slurm.restarts) return true;
   let text: string;
   try {
     const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
@@ -102,7 +102,7 @@ function jobHasEnded({ slurm }: Owner, here: Owner): boolean {
   return ENDED.test(state) || restarts > slurm.restarts;
 }
 
-function slurmOf(env: Record<string, string | undefined>): SlurmPlace | undefined {
+function slurmOf(env: Record<string, string | undefined>): SlurmJob | undefined {
   const job = env["SLURM_JOB_ID"];
   if (job === undefined || !/^\d+$/.test(job)) return undefined;
   return { job, restarts: Number(env["SLURM_RESTART_COUNT"] ?? 0), cluster: env["SLURM_CLUSTER_NAME"] ?? "" };
@@ -111,7 +111,7 @@ function slurmOf(env: Record<string, string | undefined>): SlurmPlace | undefine
 /** Field 22 of /proc/PID/stat. */
 const startOf = (pid: number): string | undefined => statOf(pid)?.[19];
 
-/** The fields of /proc/PID/stat from the third on; undefined where the system has no such file. */
+/** The fields of /proc/PID/stat from the third onwards; undefined if the system has no such file. */
 function statOf(pid: number): string[] | undefined {
   const text = fileText(`/proc/${pid}/stat`);
   // The second field is the program's name in parentheses, which may hold anything.
@@ -120,7 +120,7 @@ function statOf(pid: number): string[] | undefined {
 
 function machineHash(): string | undefined {
   const id = fileText("/etc/machine-id");
-  // The id itself is not for others to read.
+  // The id itself must not be published.
   if (id === undefined || id === "") return undefined;
   return createHash("sha256").update(`slicestack lock ${id}`).digest("hex").slice(0, 16);
 }

@@ -1,4 +1,4 @@
-/** One process at a time in a folder: a file that names its owner, and goes with it. */
+/** Reserves a folder for one process at a time, by a file that names its owner and is removed when the owner is done. */
 import { createHash, randomBytes } from "node:crypto";
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -6,7 +6,7 @@ import { codeOf } from "./error-code.js";
 import { isGone, thisProcess, type Owner } from "./lock-owner.js";
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** Another process works in the folder. */
+/** Another process is using the folder. */
 export class LockedError extends Error {
   override readonly name = "LockedError";
   constructor(
@@ -14,7 +14,7 @@ export class LockedError extends Error {
     readonly owner: string,
   ) {
     super(
-      `${folder}: ${owner} works there. Wait for it, or stop it. If it is gone for certain, remove ${join(folder, LOCK)}; train takes over with --take-over.`,
+      `${folder}: ${owner} is using this folder. Wait for it, or stop it. If it has certainly ended, remove ${join(folder, LOCK)}, or pass --take-over to train.`,
     );
   }
 }
@@ -23,19 +23,20 @@ crossThreads(import.meta.url, LockedError);
 
 const LOCK = ".lock";
 
-/** A lock as it was found: who holds it, where that can be read, and the hash of what the file says. */
-interface Found {
+/** A lock file as it was read: its owner, if the content can be parsed, and the hash of the content. */
+interface LockFile {
   owner: Owner | null;
   hash: string;
 }
 
 /**
- * Held until disposed. A lock whose process is gone, by a crash, a kill, a reboot, or the end of its Slurm job, is taken over;
- * one of a process that cannot be seen from here, on another machine or in another container, only with `takeOver`.
+ * Held until disposed. A lock whose process has ended, by a crash, a kill, a reboot or the end of its Slurm job, is taken
+ * over. A lock of a process that is not visible from here, on another machine or in another container, is taken over only
+ * with `takeOver`.
  *
- * To take over a lock means to create, beside it, the file that is named for its hash, which one process alone can do, and
- * then to replace the lock. So a lock that somebody else took over in the meantime is never touched; and where the one who
- * took over died in between, its own file is taken over in the same way.
+ * To take over a lock, a process creates a claim beside it, a file named after the lock's hash, which only one process can
+ * create, and then replaces the lock. A lock that another process took over in the meantime is therefore never touched. If
+ * a process dies between the two steps, its claim is taken over in the same way.
  */
 export class FolderLock implements Disposable {
   private constructor(
@@ -51,9 +52,9 @@ export class FolderLock implements Disposable {
       if (create(file, mark)) return new FolderLock(file, mark);
       const first = read(file);
       const last = first === undefined ? undefined : lastClaim(file, first);
-      if (first === undefined || last === undefined) continue; // it went in between
+      if (first === undefined || last === undefined) continue; // it was released in the meantime
       if (last.owner === null && attempt < 10) {
-        pause(20); // where links are refused, a lock is empty for a moment
+        pause(20); // on file systems without links, a lock is empty for a moment
         continue;
       }
       if (!takeOver && (last.owner === null || !isGone(last.owner)))
@@ -64,7 +65,7 @@ export class FolderLock implements Disposable {
         replace(file, mark);
         return new FolderLock(file, mark);
       }
-      rmSync(claim, { force: true }); // the lock was given back, or taken over, before the claim was there
+      rmSync(claim, { force: true }); // the lock was released or taken over before the claim existed
     }
     throw new LockedError(folder, "another process");
   }
@@ -78,7 +79,7 @@ export class FolderLock implements Disposable {
   }
 }
 
-/** Whether a process works in the folder, as far as can be told from here. */
+/** Whether a process is using the folder, as far as is visible from here. */
 export function isHeld(folder: string): boolean {
   const file = join(folder, LOCK);
   const first = read(file);
@@ -86,7 +87,7 @@ export function isHeld(folder: string): boolean {
   return last !== undefined && (last.owner === null || !isGone(last.owner));
 }
 
-/** What it names was whole before; a link fails where the name is taken. @returns false where it is taken */
+/** Creates the lock with its complete content: linking fails if the name is taken. @returns false if it is taken */
 function create(file: string, mark: string): boolean {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.new`;
   writeFileSync(temporary, mark, { flag: "wx" });
@@ -114,7 +115,7 @@ function createPlainly(file: string, mark: string): boolean {
   }
 }
 
-/** Puts the mark in the place of a lock that was claimed, and removes the claims that led there. */
+/** Replaces a claimed lock by the mark, and removes the claims. */
 function replace(file: string, mark: string): void {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.new`;
   writeFileSync(temporary, mark, { flag: "wx" });
@@ -124,11 +125,11 @@ function replace(file: string, mark: string): void {
     if (name.startsWith(start) && name.endsWith(".claim")) rmSync(join(folder, name), { force: true });
 }
 
-const claimOn = (file: string, { hash }: Found): string => `${file}.${hash.slice(0, 16)}.claim`;
+const claimOn = (file: string, { hash }: LockFile): string => `${file}.${hash.slice(0, 16)}.claim`;
 
-/** Where a process died while it took over, its claim stands for the lock. */
-function lastClaim(file: string, first: Found): Found | undefined {
-  let last: Found = first;
+/** If a process died while it took over, its claim counts as the lock. */
+function lastClaim(file: string, first: LockFile): LockFile | undefined {
+  let last: LockFile = first;
   for (let depth = 0; depth < 100; depth++) {
     const next = read(claimOn(file, last));
     if (next === undefined) return last;
@@ -137,8 +138,8 @@ function lastClaim(file: string, first: Found): Found | undefined {
   return undefined;
 }
 
-/** undefined where there is none; without an owner where it says nothing that can be read. */
-function read(file: string): Found | undefined {
+/** undefined if the file does not exist; the owner is null if the content cannot be parsed. */
+function read(file: string): LockFile | undefined {
   let text: string;
   try {
     text = readFileSync(file, "utf8");

@@ -1,14 +1,14 @@
 /** Below this, a voxel counts as air. */
 const AIR_HU = -320;
-/** mm that the closing reaches: opacities and vessels up to twice as wide are counted as lung. */
+/** Reach of the closing in mm: opacities and vessels up to twice as wide count as lung. */
 const CLOSING_MM = 14;
 
 /**
- * Mean HU of the lungs by a crude mask, for the shortcut baseline: air inside the body (not joined to the border's air
- * within its slice), closed in plane so that opacities mostly stay inside.
+ * Mean HU of the lungs by a crude mask, for the shortcut baseline: air inside the body (not connected to air at the border
+ * of its slice), closed in plane so that opacities mostly stay inside.
  * @param slices_SHW HU, S slices of H rows and W columns   @param spacing mm along x and y
- * Of more than 40 slices every second is looked at; they resemble their neighbours.
- * @returns null where less than 0.5 % of the volume is such a mask
+ * Of more than 40 slices, every second is used, because neighbours are similar.
+ * @returns null if less than 0.5 % of the volume is such a mask
  */
 export function meanLungHu(
   slices_SHW: ArrayLike<number>,
@@ -39,7 +39,7 @@ export function meanLungHu(
   return n === 0 || n * every < 0.005 * slices_SHW.length ? null : Math.round((sum / n) * 100) / 100;
 }
 
-/** 1 where air is not joined to the slice's border; null where there is none. */
+/** 1 for air that is not connected to the slice's border; null if there is none. */
 function innerAir(
   hu: ArrayLike<number>,
   first: number,
@@ -86,15 +86,15 @@ function close(mask: Uint8Array, height: number, width: number, reach: readonly 
 /** Sets every element of a line that lies within `reach` of an element equal to `target` to `target`. */
 function spread(mask: Uint8Array, start: number, step: number, length: number, reach: number, target: 0 | 1): void {
   const near = new Uint8Array(length);
-  let found = false;
+  let isPresent = false;
   for (let i = 0, until = -1; i < length; i++) {
     if (mask[start + i * step] === target) {
       until = i + reach;
-      found = true;
+      isPresent = true;
     }
     if (i <= until) near[i] = 1;
   }
-  if (!found) return;
+  if (!isPresent) return;
   for (let i = length - 1, until = length; i >= 0; i--) {
     if (mask[start + i * step] === target) until = i - reach;
     if (i >= until) near[i] = 1;

@@ -1,4 +1,4 @@
-/** What stands in a table for a value that is not there. */
+/** Recognises missing values in tables. */
 
 /** Nothing, or what pandas, R and spreadsheets write: NaN, NA, `<NA>`, #N/A, NULL, -1.#IND, #VALUE!, #REF! … */
 const BY_PROGRAMS =
@@ -6,8 +6,8 @@ const BY_PROGRAMS =
 /** A dash, a dot, or a word. */
 const BY_PEOPLE = /^([-–—]+|\.|unknown|missing|not available)$/i;
 
-/** True for an empty cell and for what programs write there. Words may be names: of a class, or in place of a person's. */
+/** True for an empty cell and for what programs write into one. Words do not count: they may name a class or a person. */
 export const isBlank = (cell: string): boolean => BY_PROGRAMS.test(cell.trim());
 
-/** True for what programs and people write where there is no value. */
+/** True for what programs and people write for a missing value. */
 export const isMissing = (cell: string): boolean => isBlank(cell) || BY_PEOPLE.test(cell.trim());

@@ -1,6 +1,6 @@
 /**
- * Which folders are ours. A folder is written into only where it is new, empty, or of the kind that is asked for, and it is
- * replaced only where it holds nothing but what Slicestack writes: `--out .` or `--overwrite` never costs a user's files.
+ * Recognises the folders that Slicestack wrote. It writes into a folder only if the folder is new, empty or of the
+ * requested kind, and replaces it only if it contains nothing else: `--out .` and `--overwrite` never delete a user's files.
  */
 import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -8,7 +8,7 @@ import { codeOf } from "./error-code.js";
 import { refuseUnwritable } from "../engine/system-errors.js";
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A folder or a file that is not ours to write into or to replace. */
+/** A folder or file that Slicestack must not write into or replace. */
 export class FolderError extends Error {
   override readonly name = "FolderError";
   constructor(
@@ -25,7 +25,7 @@ crossThreads(import.meta.url, FolderError);
 interface Kind {
   /** What such a folder is called in a sentence. */
   words: string;
-  /** The names that Slicestack gives to what lies in it. */
+  /** Names of the files and folders that Slicestack writes into it. */
   holds: RegExp;
 }
 
@@ -53,7 +53,7 @@ const KINDS = {
     holds: /^(sweep\.(yaml|json)|base\.yaml|points|trials|results|queue\.sqlite(-wal|-shm)?|slurm)$/,
   },
   demo: { words: "a demo", holds: /^(\.slicestack-demo|scans|data|run)$/ },
-  work: { words: "a preparation under way", holds: /^(journal\.jsonl|data|unpacked)$/ },
+  work: { words: "an unfinished preparation", holds: /^(journal\.jsonl|data|unpacked)$/ },
   slices: { words: "a folder of slices", holds: /^(labels\.csv|train|val|test|class_\d+)$/ },
   scans: { words: "a folder of generated scans", holds: /^(labels\.csv|\d+\.nii\.gz)$/ },
   predictions: {
@@ -70,19 +70,19 @@ const KINDS = {
 
 export type FolderKind = keyof typeof KINDS;
 
-/** The file that says what a folder is, from before anything else is written into it. */
+/** The file that records the kind of a folder; it is written before anything else. */
 export const FOLDER_MARK = ".slicestack";
 
 export const markText = (kind: FolderKind): string => `${JSON.stringify({ slicestack: 1, kind })}\n`;
 
-/** What file systems, file managers and our own writers leave behind: a folder with nothing else counts as empty. */
-const PASSING = /^(\.lock(\..*)?|\..+\.[0-9a-f]{12}\.tmp|\.DS_Store|Thumbs\.db|\.nfs.*|lost\+found)$/;
+/** What file systems, file managers and Slicestack's writers leave behind: a folder with nothing else counts as empty. */
+const IGNORED = /^(\.lock(\..*)?|\..+\.[0-9a-f]{12}\.tmp|\.DS_Store|Thumbs\.db|\.nfs.*|lost\+found)$/;
 
-/** What kind of folder this is, by its mark or by the record in it; null where it is not one of ours. */
+/** The kind of a folder, by its mark or by the record in it; null if Slicestack did not write it. */
 export function folderKind(folder: string): FolderKind | null {
   const mark = jsonIn(folder, FOLDER_MARK);
   if (typeof mark.kind === "string" && Object.hasOwn(KINDS, mark.kind)) return mark.kind as FolderKind;
-  // Folders from before there were marks have records alone.
+  // Folders of versions before the mark have only records.
   const { hash, version, recipe } = jsonIn(folder, "dataset.json");
   if (typeof hash === "string" && typeof version === "number" && typeof recipe === "object") return "dataset";
   const shard = jsonIn(folder, "shard.json");
@@ -102,20 +102,20 @@ function jsonIn(folder: string, name: string): Record<string, unknown> {
   }
 }
 
-/** What lies in a folder but for what passes; null where there is no folder. @throws FolderError where a file or a dead link is */
+/** The names in a folder that count; null if it does not exist. @throws FolderError if it is a file or a broken link */
 function namesIn(folder: string): string[] | null {
   try {
     if (!statSync(folder).isDirectory())
       throw new FolderError(folder, "expected a folder, found a file", "Choose another folder.");
   } catch (error) {
     if (codeOf(error) === "ENOTDIR")
-      throw new FolderError(folder, "expected a folder, a part of its path is a file", "Choose another folder.");
+      throw new FolderError(folder, "expected a folder, but a part of its path is a file", "Choose another folder.");
     if (codeOf(error) !== "ENOENT") throw error;
     if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined)
-      throw new FolderError(folder, "expected a folder, found a link to nothing", "Choose another folder.");
+      throw new FolderError(folder, "expected a folder, found a broken link", "Choose another folder.");
     return null;
   }
-  return readdirSync(folder).filter((name) => name !== FOLDER_MARK && !PASSING.test(name));
+  return readdirSync(folder).filter((name) => name !== FOLDER_MARK && !IGNORED.test(name));
 }
 
 function listed(folder: string): string[] {
@@ -127,23 +127,23 @@ function listed(folder: string): string[] {
 }
 
 /**
- * Refuses to write into a folder that holds something and is not of this kind. Nothing is written.
- * @param isKnown what the caller recognises as its own where an earlier version left no mark
+ * Refuses a folder that is not empty and not of this kind. Nothing is written.
+ * @param isKnown true if the caller recognises the folder as one that an earlier version left without a mark
  * @throws FolderError
  */
 export function refuseForeign(folder: string, kind: FolderKind, isKnown = false): void {
   const names = namesIn(folder);
   if (names === null || isKnown) return;
-  const found = folderKind(folder);
-  if (found === kind || (names.length === 0 && found === null)) return;
+  const foundKind = folderKind(folder);
+  if (foundKind === kind || (names.length === 0 && foundKind === null)) return;
   const problem =
-    found === null
-      ? `expected a new or empty folder, it holds ${some(names)}, which Slicestack did not write`
-      : `is ${KINDS[found].words}, not ${KINDS[kind].words}`;
+    foundKind === null
+      ? `expected a new or empty folder, but it contains ${some(names)}, which Slicestack did not write`
+      : `is ${KINDS[foundKind].words}, not ${KINDS[kind].words}`;
   throw new FolderError(folder, problem, "Choose another folder: nothing in this one was changed.");
 }
 
-/** Makes the folder where it is missing, and marks it before anything else is written. @throws FolderError as refuseForeign */
+/** Creates the folder if it is missing, and marks it before anything else is written. @throws FolderError as refuseForeign */
 export function claimFolder(folder: string, kind: FolderKind, isKnown = false): void {
   refuseForeign(folder, kind, isKnown);
   mkdirSync(folder, { recursive: true });
@@ -159,26 +159,26 @@ export function markFolder(folder: string, kind: FolderKind): void {
 }
 
 /**
- * Refuses a destination that holds something: always where `overwrite` is not set, else where it is not a folder of this kind,
- * or where somebody has put files of their own into it. Nothing is written.
+ * Refuses a destination that is not empty: always without `overwrite`, and with it if the folder is not of this kind or
+ * contains files that Slicestack did not write. Nothing is written.
  * @throws FolderError
  */
 export function refuseOccupied(folder: string, kind: FolderKind, overwrite: boolean): void {
   const names = namesIn(folder);
   if (names === null || names.length === 0) return;
-  const only = "--overwrite replaces only what Slicestack made.";
-  const found = folderKind(folder);
-  if (found !== kind) {
+  const only = "--overwrite replaces only what Slicestack wrote.";
+  const foundKind = folderKind(folder);
+  if (foundKind !== kind) {
     const problem =
-      found === null
-        ? `it holds ${some(names)}, which Slicestack did not write`
-        : `it is ${KINDS[found].words}, not ${KINDS[kind].words}`;
-    throw new FolderError(folder, `expected a new folder, ${problem}`, `Choose another destination: ${only}`);
+      foundKind === null
+        ? `it contains ${some(names)}, which Slicestack did not write`
+        : `it is ${KINDS[foundKind].words}, not ${KINDS[kind].words}`;
+    throw new FolderError(folder, `expected a new folder, but ${problem}`, `Choose another destination: ${only}`);
   }
   if (!overwrite)
     throw new FolderError(
       folder,
-      "expected a folder that does not exist yet, it is there and not empty",
+      "expected a folder that does not exist yet, but it exists and is not empty",
       "Choose another destination, or pass --overwrite to replace it.",
     );
   const foreign = names.filter(
@@ -187,30 +187,30 @@ export function refuseOccupied(folder: string, kind: FolderKind, overwrite: bool
   if (foreign.length > 0)
     throw new FolderError(
       folder,
-      `is ${KINDS[kind].words} that also holds ${some(foreign)}`,
+      `is ${KINDS[kind].words} that also contains ${some(foreign)}`,
       `Move them away first, or choose another destination: ${only}`,
     );
 }
 
 /**
- * Refuses a file that could not be written, or that would cost another one: before the work whose result it holds. Of a
- * single file nobody can tell whose it is, so that it is replaced only where that is asked for. Nothing is written.
- * @throws FolderError   @throws Error of the file system that names the path, where its folder cannot be written into
+ * Refuses a file that could not be written or would replace another one, before the work whose result it is to contain.
+ * Nobody can tell who wrote a single file, so it is replaced only on request. Nothing is written.
+ * @throws FolderError   @throws the file system's error, with the path, if its folder cannot be written into
  */
 export function refuseExistingFile(file: string, overwrite: boolean): void {
   const folder = dirname(resolve(file));
   if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false))
     throw new FolderError(
       file,
-      `expected a folder ${folder} for it, there is none`,
-      "Make the folder, or choose another name.",
+      `expected the folder ${folder}, which does not exist`,
+      "Create the folder, or choose another name.",
     );
-  const there = lstatSync(file, { throwIfNoEntry: false });
-  if (there?.isDirectory()) throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
-  if (there !== undefined && !overwrite)
+  const existing = lstatSync(file, { throwIfNoEntry: false });
+  if (existing?.isDirectory()) throw new FolderError(file, "expected a file, found a folder", "Choose another name.");
+  if (existing !== undefined && !overwrite)
     throw new FolderError(
       file,
-      "expected a file that does not exist yet, it is there",
+      "expected a file that does not exist yet, but it exists",
       "Choose another name, or pass --overwrite to replace it.",
     );
   refuseUnwritable(file, "file");

@@ -9,14 +9,14 @@ import type { PhantomJob, PhantomResult } from "./phantom/worker.js";
 import { runPool } from "./pool.js";
 
 export interface PhantomOptions {
-  /** Folder to make; it must not exist yet, or be empty. */
+  /** Folder to create; it must be new or empty. */
   destination: string;
-  /** Imagined people, default 100; a few of them are scanned twice. */
+  /** Simulated people, default 100; a few of them are scanned twice. */
   subjects?: number;
   seed: number;
-  /** Subjects a class, CT-0 to CT-4; instead of `subjects`. Default: MosMed's proportions. */
+  /** Subjects per class, CT-0 to CT-4; instead of `subjects`. Default: MosMed's proportions. */
   counts?: readonly number[];
-  /** Fewest subjects a class where `counts` is not given; default 6, so that every part of a 60/20/20 split has each class. */
+  /** Minimum number of subjects per class without `counts`; default 6: every part of a 60/20/20 split has each class. */
   minimum?: number;
   /** Voxels across, in plane; default 128. */
   size?: number;
@@ -48,7 +48,8 @@ export interface PhantomSet {
  * Writes chest CT look-alikes in HU as NNNN.nii.gz, and labels.csv. CT-0 to CT-4 mean 0, <25, 25-50, 50-75 and >75 % of
  * the lung affected. Dose, breath, collapse by weight, scanner, slice count, spacing and orientation vary, independent
  * of the label. The same options give the same bytes.
- * @throws FolderError destination occupied   @throws PrepareError impossible counts   @throws the signal's reason; nothing is left behind
+ * @throws FolderError if the destination is not empty   @throws PrepareError for impossible counts
+ * @throws the signal's reason; nothing is left behind
  */
 export async function generatePhantoms(options: PhantomOptions): Promise<PhantomSet> {
   const plans = planScans(checked(options));
@@ -62,7 +63,7 @@ export async function generatePhantoms(options: PhantomOptions): Promise<Phantom
       signal: options.signal,
       deliver: (answer, index) => {
         const plan = plans[index] as ScanPlan;
-        if (!answer.ok) throw new PrepareError(`phantom ${plan.id}: ${answer.reason}`, "Check the space on the disk.");
+        if (!answer.ok) throw new PrepareError(`phantom ${plan.id}: ${answer.reason}`, "Check the free disk space.");
         scans.push(recordOf(plan, answer.result));
         options.onProgress?.({
           stage: "phantoms",
@@ -87,12 +88,12 @@ function checked(options: PhantomOptions) {
   const whole = (value: number, low: number) => Number.isSafeInteger(value) && value >= low;
   if (counts !== undefined && (counts.length !== phantomClasses.length || !counts.every((n) => whole(n, 0)))) {
     throw new PrepareError(
-      `counts: expected five whole numbers, came [${counts.join(", ")}]`,
-      "Give one a class, CT-0 to CT-4.",
+      `counts: expected five whole numbers, received [${counts.join(", ")}]`,
+      "Give one per class, CT-0 to CT-4.",
     );
   }
   if (!whole(subjects, 5))
-    throw new PrepareError(`subjects: expected at least 5, received ${subjects}`, "Ask for more.");
+    throw new PrepareError(`subjects: expected at least 5, received ${subjects}`, "Use a larger number.");
   if (!whole(size, 32))
     throw new PrepareError(`size: expected at least 32 voxels, received ${size}`, "128 is the default.");
   return { seed, counts, subjects, minimum, size };
@@ -103,8 +104,8 @@ function recordOf(plan: ScanPlan, result: PhantomResult): PhantomScanRecord {
   const { affected } = result;
   if (plan.label === 0 ? affected !== 0 : affected <= low || affected >= high) {
     throw new PrepareError(
-      `phantom ${plan.id}: ${affected} of its lung is affected, CT-${plan.label} ends at ${high}`,
-      "Take another seed.",
+      `phantom ${plan.id}: ${affected} of its lung is affected, but CT-${plan.label} ends at ${high}`,
+      "Use another seed.",
     );
   }
   const { id, subject, label, site } = plan;

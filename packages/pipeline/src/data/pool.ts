@@ -6,8 +6,8 @@ import { workerOptions } from "../engine/worker-options.js";
 export type PoolAnswer<Result> =
   | { ok: true; result: Result }
   /**
-   * `shortage`: of what the machine has too little; the job itself may be sound.
-   * `nameless`: the reason without what may name somebody, where the worker tells them apart.
+   * `shortage`: the resource that the machine lacks; the job itself may be valid.
+   * `nameless`: the reason without anything that may identify a person, if the worker distinguishes the two.
    */
   | { ok: false; reason: string; shortage?: { code: string; path: string | null }; nameless?: string };
 
@@ -23,8 +23,8 @@ export interface PoolOptions<Job, Result> {
 }
 
 /**
- * Runs jobs in worker threads. Memory is bounded: at most two jobs a thread are running or wait for delivery.
- * @throws what `deliver` throws; the signal's reason; an Error where a thread dies
+ * Runs jobs in worker threads. Memory is bounded: at most two jobs per thread are running or waiting for delivery.
+ * @throws what `deliver` throws; the signal's reason; an Error if a thread dies
  */
 export async function runPool<Job, Result>(options: PoolOptions<Job, Result>): Promise<void> {
   options.signal?.throwIfAborted();
@@ -50,7 +50,7 @@ function drain<Job, Result>(options: PoolOptions<Job, Result>, threads: Worker[]
     const settle = (end: () => void) => {
       signal?.removeEventListener("abort", stop);
       next = jobs.length;
-      // A delivery under way may be writing: it ends before the caller cleans up.
+      // A delivery in progress may be writing: it ends before the caller cleans up.
       void current.then(end, end);
     };
     const stop = () => settle(() => reject(signal?.reason as Error));

@@ -1,14 +1,14 @@
-/** Why a volume is left out, in two wordings: whole for the terminal, and without names for what is kept. */
+/** The reason why a volume is left out, in two wordings: complete for the terminal, and without names for the data set. */
 import type { Message } from "@slicestack/volume";
 import { systemText } from "../engine/system-errors.js";
 
 export interface Reason {
   whole: string;
-  /** Without files, UIDs and what else may name a patient. */
+  /** Without files, UIDs and anything else that may identify a patient. */
   nameless: string;
 }
 
-/** A volume that cannot be used as it is, told in words of our own. */
+/** A volume that cannot be used, described in Slicestack's own words. */
 export class UnusableVolumeError extends Error {
   override readonly name = "UnusableVolumeError";
   readonly nameless: string;
@@ -19,15 +19,15 @@ export class UnusableVolumeError extends Error {
   }
 }
 
-/** An error that has no nameless wording may hold any name in its message, so nothing of it is kept but its code. */
+/** The message of an error without a nameless wording may contain any name, so only its code is kept. */
 export function reasonOf(error: unknown): Reason {
-  if (!(error instanceof Error)) return { whole: String(error), nameless: UNSAID };
+  if (!(error instanceof Error)) return { whole: String(error), nameless: NAMELESS };
   const whole = oneLine(systemText(error));
   if ("nameless" in error && typeof error.nameless === "string") return { whole, nameless: oneLine(error.nameless) };
   const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
-  return { whole, nameless: `${UNSAID}${code}` };
+  return { whole, nameless: `${NAMELESS}${code}` };
 }
 
-const UNSAID = "it cannot be read; the messages of the preparation say why";
+const NAMELESS = "it cannot be read; the messages of the preparation say why";
 
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ");

@@ -1,15 +1,15 @@
-/** Which items an epoch sees, and in which order: a function of seed and epoch alone, so that a resumed run sees the same. */
+/** Items and order of an epoch: they depend only on the seed and the epoch, so that a resumed run sees the same. */
 import type { Random } from "@slicestack/stats";
 
 export interface OrderOptions {
   random: Random;
-  /** Classes alike: the published weights 1 / class frequency. */
+  /** Draw all classes equally often: the published weights 1 / class frequency. */
   weighted: boolean;
-  /** Subjects alike, within their class where classes are alike too. */
+  /** Draw all subjects equally often; with `weighted`, within their class. */
   bySubject?: boolean;
 }
 
-/** A seeded order of all items, or as many draws of which each class or each subject has the same share. */
+/** A seeded order of all items, or as many draws, in which each class or each subject has the same share. */
 export function epochOrder<T extends { label: number; subject: string }>(
   items: readonly T[],
   { random, weighted, bySubject = false }: OrderOptions,
@@ -22,7 +22,7 @@ export function epochOrder<T extends { label: number; subject: string }>(
 }
 
 /**
- * Each subject comes as often as any other, or once more; its items come in turn. With classes alike, each class comes as
+ * Each subject appears as often as any other, or once more; its items take turns. With `weighted`, each class appears as
  * often as any other, or once more, and so do the subjects within it.
  */
 function dealtBySubject<T extends { label: number; subject: string }>(
@@ -30,9 +30,9 @@ function dealtBySubject<T extends { label: number; subject: string }>(
   weighted: boolean,
   random: Random,
 ): T[] {
-  const subjects = (some: readonly T[]) =>
+  const subjects = (classItems: readonly T[]) =>
     dealer(
-      groupsOf(some, ({ subject }) => subject).map((own) => dealer(own, random)),
+      groupsOf(classItems, ({ subject }) => subject).map((subjectItems) => dealer(subjectItems, random)),
       random,
     );
   const classes = weighted ? groupsOf(items, ({ label }) => label) : [items];
@@ -40,7 +40,7 @@ function dealtBySubject<T extends { label: number; subject: string }>(
   return Array.from(items, () => next()()());
 }
 
-/** Deals the cards one by one, all of them in a new order before any comes again. */
+/** Deals the cards one by one: all of them, in a new random order, before any is repeated. */
 function dealer<T>(cards: readonly T[], random: Random): () => T {
   let rest: T[] = [];
   return () => {
@@ -59,14 +59,14 @@ function groupsOf<T, K>(items: readonly T[], keyOf: (item: T) => K): T[][] {
   return [...groups.values()];
 }
 
-/** `most` items of each group, drawn without replacement; all where a group is smaller. */
+/** `most` items of each group, drawn without replacement; all of a smaller group. */
 export function drawFromEach<T>(groups: readonly (readonly T[])[], most: number | null, random: Random): T[] {
   return groups.flatMap((group) =>
     most === null || group.length <= most ? group : random.shuffle([...group]).slice(0, most),
   );
 }
 
-/** `most` items at even distances, the same at each call; all where there are fewer. */
+/** `most` items at even distances, the same at each call; all if there are fewer. */
 export function spreadOver<T>(items: readonly T[], most: number | null): readonly T[] {
   if (most === null || items.length <= most) return items;
   return Array.from({ length: most }, (_, k) => items[Math.floor(((k + 0.5) * items.length) / most)] as T);

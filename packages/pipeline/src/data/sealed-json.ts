@@ -1,13 +1,13 @@
 /**
- * JSON files that end with their own SHA-256, so that a byte that was changed is noticed where the file is read:
+ * JSON files that end with their own SHA-256, so that a changed byte is noticed when the file is read:
  * `"sha256"`, the last key, is the hash of the file's text without that line.
  */
 import { createHash } from "node:crypto";
 
-const CHANGED = "its content has not the SHA-256 that it ends with: it was edited by hand, or damaged";
+const CHANGED = "its content does not match the SHA-256 at its end: it was edited by hand, or damaged";
 const SEAL = /,\n {2}"sha256": "([^"\n]*)"\n\}\n?$/;
 
-/** The record as text that `openSealed` takes for whole. */
+/** The record as text that `openSealed` accepts. */
 export function sealedJson(record: object): string {
   const text = JSON.stringify(record, null, 2);
   return `${text.slice(0, -2)},\n  "sha256": "${sha256Of(text)}"\n}\n`;
@@ -16,11 +16,11 @@ export function sealedJson(record: object): string {
 export interface Opened {
   /** The record without its seal. */
   value: unknown;
-  /** False where the file has none: it was written by a version that made none. A schema that is strict refuses a damaged one. */
+  /** False if the file has no seal because an earlier version wrote it. A strict schema refuses a damaged seal. */
   isSealed: boolean;
 }
 
-/** @throws SyntaxError where the text is no JSON, or is not what was written */
+/** @throws SyntaxError if the text is not JSON, or was changed */
 export function openSealed(text: string): Opened {
   const seal = SEAL.exec(text);
   if (seal !== null && sha256Of(`${text.slice(0, seal.index)}\n}`) !== seal[1]) throw new SyntaxError(CHANGED);

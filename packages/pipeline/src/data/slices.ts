@@ -1,6 +1,6 @@
 /**
- * A data set as the published layouts: train|val|test/class_k/NAME_INDEX.npy, each a slice (H, W), or NAME.npy, each a
- * volume (H, W, slices).
+ * Writes a data set in the published layouts: train|val|test/class_k/NAME_INDEX.npy, each a slice (H, W), or NAME.npy,
+ * each a volume (H, W, slices).
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -15,12 +15,12 @@ import { readStored, type Dataset } from "./store.js";
 import type { VolumeRecord } from "./volume-record.js";
 
 export interface SlicesOptions {
-  /** Folder to make. */
+  /** Folder to create. */
   destination: string;
   overwrite?: boolean;
-  /** One file a volume in place of one a slice. */
+  /** One file per volume instead of one per slice. */
   volumes?: boolean;
-  /** Of a cross-validation, counted from 0. */
+  /** Fold of a cross-validation, counted from 0. */
   fold?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
@@ -33,10 +33,11 @@ export interface SlicesResult {
 }
 
 /**
- * Writes every slice, or every volume, as a file of its own, with labels.csv beside them; `prepare` reads the folder back to the same
- * volumes, subjects and parts. Indices have leading zeros, so that the order of text is that of the slices. Volumes
- * stand in the folder of their part where the data set has a split, else in class_k/ alone.
- * @throws FolderError destination occupied   @throws PrepareError names that clash   @throws SplitError   @throws the signal's reason; nothing is left behind
+ * Writes every slice, or every volume, as a separate file, with labels.csv beside them; `prepare` reads the folder back to
+ * the same volumes, subjects and parts. Indices have leading zeros, so that alphabetical order is the order of the slices.
+ * If the data set has a split, volumes are in the folder of their part, otherwise directly in class_k/.
+ * @throws FolderError if the destination is not empty   @throws PrepareError if names clash   @throws SplitError
+ * @throws the signal's reason; nothing is left behind
  */
 export async function writeSlices(dataset: Dataset, options: SlicesOptions): Promise<SlicesResult> {
   const partOf = partsOf(dataset, options.fold);
@@ -84,7 +85,7 @@ function partsOf(dataset: Dataset, fold: number | undefined): Map<string, Part> 
   return new Map(PARTS.flatMap((part) => parts[part].map((id) => [id, part] as const)));
 }
 
-/** Ids may be paths; a file's name may not. */
+/** File names for the ids, which may be paths. */
 function fileNames({ volumes }: Dataset): Map<string, string> {
   const names = new Map(volumes.map(({ id }) => [id, id.replaceAll(/[/\\]/g, "__")]));
   if (new Set(names.values()).size === volumes.length) return names;

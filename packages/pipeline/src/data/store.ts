@@ -22,12 +22,12 @@ export interface DatasetInfo {
   width: number;
   dtype: StoreDtype;
   unit: "HU" | "arbitrary";
-  /** -1000..400 HU, else the range of the source's dtype; see defaultWindow. */
+  /** -1000..400 for HU, otherwise the range of the source's dtype; see defaultWindow. */
   range: [number, number];
   depth: number | "native";
   /** Names by label. */
   classes: string[];
-  /** Labels that volumes have, where `classes` names more: the others take no part in any task. Absent: all. */
+  /** Labels that volumes have, if `classes` names more: the others are not used in any task. Absent: all. */
   labels?: number[] | undefined;
   /** Volumes. */
   count: number;
@@ -35,7 +35,7 @@ export interface DatasetInfo {
   hash: string;
   recipe: Record<string, unknown>;
   versions: Record<string, string>;
-  /** Who made the data, and under what licence; reports say it. */
+  /** Author and licence of the data; shown in reports. */
   attribution?: string | undefined;
   /** Source files that could not be read. */
   quarantined?: { source: string; reason: string }[];
@@ -50,11 +50,11 @@ export interface Dataset {
   slicesOffset: number;
 }
 
-/** Labels that take part in tasks: those with a volume; all, in a data set of before this was kept. */
+/** Labels that tasks use: those with a volume, or all in a data set of a version that did not store them. */
 export const labelsOf = ({ classes, labels }: Pick<DatasetInfo, "classes" | "labels">): number[] =>
   labels ?? classes.map((_, label) => label);
 
-/** What `labels` of dataset.json is for these volumes. */
+/** The field `labels` of dataset.json for these volumes. */
 export function presentLabels(
   volumes: readonly Pick<VolumeRecord, "label">[],
   classes: readonly string[],
@@ -83,12 +83,12 @@ const infoSchema = z.strictObject({
   quarantined: z.array(z.object({ source: z.string(), reason: z.string() })).default([]),
 });
 
-const PUT_BACK = "Put the old file back, or prepare the data set again with slicestack prepare --overwrite.";
+const PUT_BACK = "Restore the original file, or prepare the data set again with slicestack prepare --overwrite.";
 const PREPARE_AGAIN = "Prepare the data set again with slicestack prepare --overwrite.";
 
 /**
- * Opens a prepared data set and checks that its three files fit together and are those that were written, by their hashes;
- * voxels are not read.
+ * Opens a prepared data set and checks by their hashes that its three files belong together and are unchanged; voxels are
+ * not read.
  * @throws DatasetError naming the file and what to do
  */
 export function openDataset(directory: string): Dataset {
@@ -115,12 +115,12 @@ function readInfo(file: string): DatasetInfo {
   try {
     opened = openSealed(text);
   } catch (cause) {
-    throw new DatasetError(file, `cannot be taken for a data set: ${codeOf(cause)}`, PUT_BACK, { cause });
+    throw new DatasetError(file, `is not a valid data set: ${codeOf(cause)}`, PUT_BACK, { cause });
   }
   const parsed = infoSchema.safeParse(opened.value);
   if (parsed.success && !opened.isSealed)
     notice(
-      `${file} was written by an earlier version, without a hash of itself: it cannot be checked.`,
+      `${file} was written by an earlier version without a hash of its content, so it cannot be checked.`,
       "old data set",
     );
   if (parsed.success) return parsed.data;
@@ -154,7 +154,7 @@ function readSlicesHeader(file: string, info: DatasetInfo): NpyHeader {
   throw new DatasetError(
     file,
     `expected ${bytes} bytes for ${n ?? 0} slices, found ${size}`,
-    `It was cut or copied badly. ${PREPARE_AGAIN}`,
+    `It is truncated or was copied incompletely. ${PREPARE_AGAIN}`,
   );
 }
 
@@ -179,22 +179,22 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
   let next = 0;
   for (const volume of volumes) {
     const { id, first, count, label, unit } = volume;
-    if (ids.has(id)) refuse(`id ${id} stands twice`);
+    if (ids.has(id)) refuse(`id ${id} appears twice`);
     ids.add(id);
     if (first !== next || count < 1)
-      refuse(`${id}: expected slices from ${next} on, found first ${first}, count ${count}`);
+      refuse(`${id}: expected slices that begin at ${next}, found first ${first}, count ${count}`);
     if (info.depth !== "native" && count !== info.depth) refuse(`${id}: expected ${info.depth} slices, found ${count}`);
     if (label >= info.classes.length) refuse(`${id}: expected a label 0..${info.classes.length - 1}, found ${label}`);
     if (unit !== info.unit) refuse(`${id}: expected the unit ${info.unit}, found ${unit}`);
     next += count;
   }
-  if (next !== slices) refuse(`expected ${slices} slices as in slices.npy, the rows add up to ${next}`);
+  if (next !== slices) refuse(`expected ${slices} slices as in slices.npy, but the rows add up to ${next}`);
 }
 
 export type StoreArray = Int16Array | Uint8Array | Uint16Array | Float32Array;
 const Arrays = { int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
 
-/** Voxels of `count` slices from slice `first` on, S x H x W. @throws DatasetError where the file ends before */
+/** Voxels of `count` slices, beginning with slice `first`, S x H x W. @throws DatasetError if the file ends earlier */
 export function readStored(
   { info, slicesPath, slicesOffset }: Pick<Dataset, "info" | "slicesPath" | "slicesOffset">,
   first: number,
@@ -207,9 +207,9 @@ export function readStored(
     // One call to the operating system takes at most 2 GiB.
     for (let done = 0; done < bytes.length;) {
       const at = slicesOffset + first * sliceBytes + done;
-      const got = readSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), at);
-      if (got === 0) throw new DatasetError(slicesPath, "ends before its last slice", PREPARE_AGAIN);
-      done += got;
+      const bytesRead = readSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), at);
+      if (bytesRead === 0) throw new DatasetError(slicesPath, "ends before the requested slices", PREPARE_AGAIN);
+      done += bytesRead;
     }
   } finally {
     closeSync(descriptor);
@@ -219,7 +219,7 @@ export function readStored(
 
 /**
  * The identity of a data set: SHA-256 over dtype, shape and subjects.csv, which holds the hash of every volume's voxels;
- * times and folders play no part.
+ * times and folders do not matter.
  */
 export function datasetHash(shape: readonly number[], dtype: StoreDtype, subjectsCsv: string): string {
   const subjects = createHash("sha256").update(subjectsCsv).digest("hex");
@@ -228,28 +228,28 @@ export function datasetHash(shape: readonly number[], dtype: StoreDtype, subject
     .digest("hex");
 }
 
-/** dataset.json as it is written. */
+/** The text of dataset.json. */
 export const infoText = (info: DatasetInfo): string => sealedJson(info);
 
-/** Labels, subjects and hashes of voxels must be those that the data set was named by. */
+/** Checks that labels, subjects and hashes of voxels are those from which the hash of the data set was computed. */
 function checkHash(file: string, { hash, height, width, dtype }: DatasetInfo, slices: number): void {
-  const found = datasetHash([slices, height, width], dtype, readFileSync(file, "utf8"));
-  if (found === hash) return;
-  const problem = `its content was changed after the data set was prepared: with it the hash is ${found.slice(0, 12)}, dataset.json says ${hash.slice(0, 12)}`;
+  const current = datasetHash([slices, height, width], dtype, readFileSync(file, "utf8"));
+  if (current === hash) return;
+  const problem = `its content was changed after the data set was prepared: its hash is now ${current.slice(0, 12)}, but dataset.json has ${hash.slice(0, 12)}`;
   const remedy =
-    "Put the old file back. Where labels are to be corrected, correct the labels file and prepare again: it becomes another data set.";
+    "Restore the original file. To correct labels, edit the labels file and prepare again, which gives another data set.";
   throw new DatasetError(file, problem, remedy);
 }
 
 export interface VerifyOptions {
-  /** Told after each volume. */
+  /** Called after each volume. */
   onBytes?: (done: number, total: number) => void;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Reads every byte of slices.npy and compares with the hashes of subjects.csv, which openDataset has compared with that of
- * dataset.json. @throws DatasetError where they differ   @throws the signal's reason
+ * Reads every byte of slices.npy and compares it with the hashes of subjects.csv, which openDataset has compared with the
+ * hash of dataset.json. @throws DatasetError if they differ   @throws the signal's reason
  */
 export async function verifyDataset(dataset: Dataset, { onBytes, signal }: VerifyOptions = {}): Promise<void> {
   const { info, slicesPath, slicesOffset, volumes, directory } = dataset;
@@ -264,7 +264,7 @@ export async function verifyDataset(dataset: Dataset, { onBytes, signal }: Verif
     const stream = createReadStream(slicesPath, { start, end: start + count * sliceBytes - 1, highWaterMark: 2 ** 20 });
     for await (const chunk of stream) hash.update(chunk as Buffer);
     if (hash.digest("hex") !== voxelSha256)
-      throw new DatasetError(slicesPath, `the voxels of ${id} are not those that were prepared`, changed);
+      throw new DatasetError(slicesPath, `the voxels of ${id} differ from those that were prepared`, changed);
     signal?.throwIfAborted();
     onBytes?.((done += count * sliceBytes), slices * sliceBytes);
   }

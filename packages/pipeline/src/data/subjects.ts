@@ -16,12 +16,12 @@ const COLUMNS = [
   "original_direction",
   ...["crop", "source", "sha256", "voxel_sha256", "mean_lung_hu"],
 ];
-/** The column that says which of two contradicting geometries of a file was taken. */
+/** The column that records which of two contradictory geometries of a file was used. */
 export const GEOMETRY_COLUMN = "geometry_notes";
-/** Further columns of the labels file whose names are taken stand under this prefix. */
+/** Prefix of further columns of the labels file whose names are already taken. */
 const PREFIX = "labels_";
 
-/** subjects.csv of a data set: one row a volume, in the order of the slices. */
+/** subjects.csv of a data set: one row per volume, in the order of the slices. */
 export function formatSubjects(volumes: readonly VolumeRecord[]): string {
   const extras = [...new Set(volumes.flatMap((volume) => Object.keys(volume.extra)))];
   const rows = volumes.map(({ geometry, original, ...volume }): Record<string, string | number> => ({

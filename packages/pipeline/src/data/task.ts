@@ -17,7 +17,7 @@ export interface Task {
   parts: Record<Part, TaskVolume[]>;
 }
 
-/** @throws ConfigError where the config names a label that the data set lacks */
+/** @throws ConfigError if the config names a label that the data set lacks */
 export function taskOf(config: Pick<RunConfig, "task" | "seed">, dataset: Dataset, split: Split): Task {
   const classes = classesOf(config, dataset);
   const part = (name: Part): TaskVolume[] => {

@@ -1,23 +1,23 @@
-/** The window of values where a configuration names none. */
+/** The window of values for configurations that do not set one. */
 import { readStored, type Dataset } from "./store.js";
 import type { VolumeRecord } from "./volume-record.js";
 
-/** What lies below the lower and above the upper one is cut, as nnU-Net does for CT. */
+/** Values outside these percentiles are clipped, as nnU-Net does for CT. */
 const PERCENTS = [0.5, 99.5] as const;
-/** Values that are looked at, at most, and slices of a volume, evenly spaced. */
+/** The largest number of values that are sampled, and of slices per volume; evenly spaced. */
 const SAMPLE = 4_000_000;
 const SLICES = 16;
 
 export interface DefaultWindow {
   window: [low: number, high: number];
-  /** Where it came from, for people. */
+  /** How it was determined, in words. */
   origin: string;
 }
 
 /**
- * HU have their window. So have bytes, and fractions within 0..1, which fill the range of their type. The type of other
- * values says nothing of their range: 16-bit scans use a few per cent of it, and float scans leave 0..1. Their window
- * goes from percentile 0.5 to 99.5 of the volumes that are given.
+ * HU have a fixed window, and so have bytes, and fractions within 0..1, which fill the range of their type. The type of
+ * other values does not tell their range: 16-bit scans use a few per cent of it, and float scans exceed 0..1. Their window
+ * extends from percentile 0.5 to 99.5 of the given volumes.
  * @param volumes those of the training set, so that nothing is learned from the others   @throws DatasetError
  */
 export function defaultWindow(
@@ -37,7 +37,7 @@ export function defaultWindow(
   const [low, high] = [at(PERCENTS[0]), at(PERCENTS[1])];
   const origin = `percentiles ${PERCENTS.join(" and ")} of the training values`;
   if (low < high) return { window: [low, high], origin };
-  return { window: [least, most > least ? most : least + 1], origin: "the least and the largest training value" };
+  return { window: [least, most > least ? most : least + 1], origin: "the smallest and the largest training value" };
 }
 
 /** Evenly spaced slices of each volume, and of them evenly spaced values. */
@@ -49,7 +49,7 @@ function sampleOf(
   const each = Math.max(1, Math.floor(SAMPLE / volumes.length));
   const pieces = volumes.map(({ first, count }) => {
     const slices = Math.min(SLICES, count);
-    // An odd step does not fall on the same columns of each row.
+    // An odd step does not sample the same columns of each row.
     const step = slices * plane <= each ? 1 : Math.ceil((slices * plane) / each) | 1;
     const kept: number[] = [];
     for (let k = 0; k < slices; k++) {
@@ -61,5 +61,5 @@ function sampleOf(
   return Float32Array.from(pieces.flat());
 }
 
-/** The shortest decimals that tell it from its neighbours in six digits. */
+/** The value rounded to six significant digits. */
 const plain = (value: number): number => Number(value.toPrecision(6));

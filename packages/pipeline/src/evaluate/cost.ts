@@ -1,4 +1,4 @@
-/** What a run cost, and what its model costs: cost.json. Times and memory are of one machine, so they stand apart from metrics.json. */
+/** The cost of a run and of its model: cost.json. Times and memory depend on the machine, so they are not in metrics.json. */
 import { existsSync, readFileSync } from "node:fs";
 import { PEAK_MEMORY, type RunRecord } from "../run/folder.js";
 import type { MeasuredCost } from "./measure-cost.js";
@@ -13,11 +13,11 @@ export interface CostReport extends MeasuredCost {
   training: StageTime[];
   /** Seconds of all stages, validation included. */
   trainingSeconds: number;
-  /** The most memory of the process that trained, in bytes; null where it was not written down. */
+  /** Peak memory of the training process, in bytes; null if it was not recorded. */
   trainingPeakMemory: number | null;
 }
 
-/** @param log path of metrics.jsonl, which an imported checkpoint has not */
+/** @param log path of metrics.jsonl, which an imported checkpoint does not have */
 export function costReport(measured: MeasuredCost, record: RunRecord, log: string): CostReport {
   const training = existsSync(log) ? stageTimes(readFileSync(log, "utf8")) : [];
   const peak = Number(record.environment[PEAK_MEMORY] ?? NaN);
@@ -29,14 +29,14 @@ export function costReport(measured: MeasuredCost, record: RunRecord, log: strin
   };
 }
 
-/** @param text of metrics.jsonl; what is no epoch is passed over */
+/** @param text of metrics.jsonl; lines that are not epochs are skipped */
 export function stageTimes(text: string): StageTime[] {
   const stages = new Map<string, StageTime>();
   for (const line of text.split("\n")) {
     const { stage, seconds } = parsed(line);
     if (typeof stage !== "string" || typeof seconds !== "number") continue;
-    const own = stages.get(stage) ?? { stage, epochs: 0, seconds: 0 };
-    stages.set(stage, { stage, epochs: own.epochs + 1, seconds: own.seconds + seconds });
+    const stageTime = stages.get(stage) ?? { stage, epochs: 0, seconds: 0 };
+    stages.set(stage, { stage, epochs: stageTime.epochs + 1, seconds: stageTime.seconds + seconds });
   }
   return [...stages.values()];
 }

@@ -1,4 +1,4 @@
-/** How each number of a model varies with the subjects, by the method that suits it, and its interval. */
+/** How each number of a model varies with the subjects, by a suitable method, and its interval. */
 import {
   argmax,
   balancedSize,
@@ -22,7 +22,7 @@ import {
 } from "@slicestack/stats";
 import { WITHOUT_INTERVAL } from "./summary-options.js";
 
-/** A metric that is a share: of the rows that are trials, those that are hits. */
+/** A metric that is a proportion: the fraction of hits among the rows that are trials. */
 interface Share {
   /** what decides which rows are trials */
   of: "labels" | "decisions";
@@ -35,7 +35,7 @@ const ofTrue = (c: number): Share => ({ of: "labels", trial: (label) => label ==
 const ofPredicted = (c: number): Share => ({ of: "decisions", trial: (_, predicted) => predicted === c, hit: right });
 const everyRow = () => true;
 
-/** Metrics of class c that are shares. */
+/** Metrics of class c that are proportions. */
 const CLASS_SHARES: Partial<Record<ClassMetricName, (c: number) => Share>> = {
   recall: ofTrue,
   precision: ofPredicted,
@@ -55,11 +55,11 @@ const BINARY_SHARES: Partial<Record<MetricName, Share>> = {
   npv: ofPredicted(0),
 };
 
-/** One model among the statistics of a resampling. A share is computed from its counts, all else from the resamples. */
+/** One model in the statistics of a resampling. Proportions are computed from counts, all else from the resamples. */
 export class Estimates {
   /**
    * @param resampled the statistics of a Scorer, from `offset`
-   * @param independent true where each subject has one volume
+   * @param independent true if each subject has one volume
    */
   constructor(
     private readonly resampled: Resampled,
@@ -87,7 +87,10 @@ export class Estimates {
 
   /** This model minus another of the same resampling and the same volumes. */
   minus(other: Estimates, name: MetricName, level: number): SampledDifference {
-    const [a, b] = [this, other].map((one) => [one.index(name), one.sampled(name)] as const) as [Named, Named];
+    const [a, b] = [this, other].map((estimates) => [estimates.index(name), estimates.sampled(name)] as const) as [
+      IndexedSample,
+      IndexedSample,
+    ];
     return withoutBinned(name, pairedDifference(this.resampled, a, b, level), level);
   }
 
@@ -123,20 +126,21 @@ function sampledHits({ trial, hit }: Share, seeds: readonly Scored[], independen
   const { labels, subjects } = seeds[0]!;
   const predicted = seeds.map(({ probabilities }) => probabilities.map(argmax));
   const rows = [...labels.keys()].filter((i) => trial(labels[i]!, predicted[0]![i]!));
-  const hitsOf = (i: number) => predicted.filter((own) => hit(labels[i]!, own[i]!)).length / seeds.length;
+  const hitsOf = (i: number) =>
+    predicted.filter((predictedClasses) => hit(labels[i]!, predictedClasses[i]!)).length / seeds.length;
   const bySubject = [...rowsBySubject(rows.map((i) => subjects[i]!)).values()];
-  const hits = bySubject.map((own) => own.reduce((sum, k) => sum + hitsOf(rows[k]!), 0));
+  const hits = bySubject.map((predictedClasses) => predictedClasses.reduce((sum, k) => sum + hitsOf(rows[k]!), 0));
   return sampledShare(
     hits,
-    bySubject.map((own) => own.length),
+    bySubject.map((predictedClasses) => predictedClasses.length),
     independent,
   );
 }
 
-type Named = readonly [number, Sampled];
+type IndexedSample = readonly [number, Sampled];
 
 /** The bootstrap of a binned error is biased upwards. */
-function withoutBinned(name: MetricName, found: SampledDifference, level: number): SampledDifference {
-  if (!WITHOUT_INTERVAL.includes(name)) return found;
-  return { difference: { value: found.difference.value, interval: noInterval(level) }, p: Number.NaN };
+function withoutBinned(name: MetricName, result: SampledDifference, level: number): SampledDifference {
+  if (!WITHOUT_INTERVAL.includes(name)) return result;
+  return { difference: { value: result.difference.value, interval: noInterval(level) }, p: Number.NaN };
 }

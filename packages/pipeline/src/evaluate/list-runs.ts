@@ -1,4 +1,4 @@
-/** What runs there are below a folder, with how they did. */
+/** Lists the runs below a folder with their scores. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { Estimate } from "@slicestack/stats";
@@ -13,7 +13,7 @@ import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selecti
 import { parseTrainingRows, type TrainingRow } from "../run/training-rows.js";
 
 export interface RunRow {
-  /** Folder, as seen from the one that was looked through. */
+  /** Folder, relative to the searched folder. */
   folder: string;
   name: string;
   method: string;
@@ -33,14 +33,14 @@ export interface RunRow {
   testReads: number;
   /** The selection metric of each stage on val, by epoch. */
   curves: { stage: string; select: string; values: number[] }[];
-  /** Why a run cannot be read; null where it can. */
+  /** Why a run cannot be read; null if it can. */
   problem: string | null;
 }
 
-/** Folders below are looked through this deep. */
+/** Subfolders are searched to this depth. */
 const DEPTH = 4;
 
-/** Every folder with a run.json, in the order of their names; none below a run. */
+/** Every folder with a run.json, in the order of their names; folders inside a run are not searched. */
 export function listRuns(directory: string): RunRow[] {
   const root = resolve(directory);
   return runFolders(root, DEPTH).map((folder) => readRun(folder, relative(root, folder) || "."));
@@ -105,7 +105,7 @@ function readRun(run: string, folder: string): RunRow {
   }
 }
 
-/** A training that was killed could not write that it stopped: nothing works in its folder any more. */
+/** A killed training could not record that it stopped: it counts as stopped if no process holds its folder. */
 function livingStatus(run: string, status: string): string {
   const isDead = status === "training" && !isHeld(run);
   return isDead ? "stopped" : status;
@@ -128,18 +128,18 @@ function testScore(file: string): Estimate | null {
 
 const BLOCKS = "▁▂▃▄▅▆▇█";
 
-/** A curve as a line of letters, one per value, from the lowest to the highest; NaN is a gap. */
+/** A curve as a line of block characters, one per value, scaled from the lowest to the highest; NaN is a gap. */
 export function sparkline(values: readonly number[], width = 12): string {
   const finite = values.filter(Number.isFinite);
   const [low, high] = [Math.min(...finite), Math.max(...finite)];
-  // Longer curves are shown by the last epoch of each piece.
+  // In longer curves, each character shows the last epoch of a group.
   const count = Math.min(width, values.length);
   const shown = Array.from({ length: count }, (_, k) => values[Math.ceil(((k + 1) * values.length) / count) - 1]!);
   return shown
     .map((value) => {
       if (!Number.isFinite(value)) return " ";
-      const place = high === low ? 0.5 : (value - low) / (high - low);
-      return BLOCKS[Math.min(BLOCKS.length - 1, Math.floor(place * BLOCKS.length))]!;
+      const height = high === low ? 0.5 : (value - low) / (high - low);
+      return BLOCKS[Math.min(BLOCKS.length - 1, Math.floor(height * BLOCKS.length))]!;
     })
     .join("");
 }

@@ -1,4 +1,4 @@
-/** What a run's main model costs: counted from its own forward pass, and timed on a few volumes without any cache. */
+/** The cost of a run's main model: counted in its forward pass, and timed on a few volumes without any cache. */
 import { ones, scope, zeros, type Tensor } from "@slicestack/torch";
 import { traceShapes } from "@slicestack/torch/trace";
 import { medianOf } from "@slicestack/stats";
@@ -15,20 +15,20 @@ export interface ModelPart {
   parameters: number;
   /** Of one slice, or of one volume. */
   multiplyAdds: number;
-  /** How often it runs for a volume. */
+  /** How often it runs per volume. */
   timesAVolume: number;
 }
 
 export interface MeasuredCost {
   parts: ModelPart[];
-  /** Of the whole model. */
+  /** Of the complete model. */
   parameters: number;
-  /** Of one volume of the data set's deepest; a multiply-add is two FLOPs. */
+  /** For the deepest volume of the data set; a multiply-add is two FLOPs. */
   multiplyAdds: number;
-  /** Seconds from stored slices to probabilities, one volume at a time: the median of `timed` volumes, after one to warm up. */
+  /** Seconds from stored slices to probabilities, one volume at a time: the median of `timed` volumes, after a warm-up. */
   secondsAVolume: number;
   timed: number;
-  /** The most memory that this process has held so far, in bytes. */
+  /** Peak memory of this process so far, in bytes. */
   peakMemory: number;
   device: string;
   threads: number;
@@ -36,7 +36,7 @@ export interface MeasuredCost {
 
 const MOST_TIMED = 5;
 
-/** @param volumes that prediction is timed on: the first of them */
+/** @param volumes of which the first ones are timed */
 export function measureCost(
   spec: ModelSpec,
   predictor: Predictor,
@@ -57,7 +57,7 @@ export function measureCost(
   };
 }
 
-/** Counted from the contract alone: no weights are needed. */
+/** Counted from the model's contract; no weights are needed. */
 function partsOf(spec: ModelSpec): ModelPart[] {
   if (spec.method === "3d") {
     const counted = () => {
@@ -73,7 +73,7 @@ function partsOf(spec: ModelSpec): ModelPart[] {
   return spec.method === "2.5d" ? [trunk, partOf("head", costOfHead(spec, shapes), 1)] : [trunk];
 }
 
-/** Of one slice, up to what is asked of it: classes in 2D, else what the head sees. */
+/** Cost of one slice, up to the classes in 2D, otherwise up to the input of the head. */
 function costOfTrunk(spec: SliceSpec | StackSpec, { channels }: TrunkShapes): Cost {
   const counted = () => {
     const model = createTrunk(spec);
@@ -94,7 +94,7 @@ function costOfHead(spec: StackSpec, { embedding, maps }: TrunkShapes): Cost {
     using trunk = createTrunk(spec);
     const model = createHead(spec, trunk);
     const logits = (x_BS: Tensor) => {
-      // Heads on maps look at the values of a mask, which are not there while shapes are traced.
+      // Heads on maps need the values of a mask, which do not exist while shapes are traced.
       if (model.sees === "maps") return model.forward(x_BS, null).logits_BK;
       return model.forward(x_BS, ones([x_BS.size(0), slices], { dtype: "bool" })).logits_BK;
     };
@@ -103,7 +103,7 @@ function costOfHead(spec: StackSpec, { embedding, maps }: TrunkShapes): Cost {
   return costOf(counted, [slices, ...(componentOf("head", name).sees === "maps" ? maps : embedding)], STEP);
 }
 
-/** What the trunk takes and gives for a slice. */
+/** Shapes of the trunk's input and outputs for one slice. */
 interface TrunkShapes {
   channels: number;
   embedding: number[];
@@ -118,18 +118,18 @@ function shapesOf(spec: SliceSpec | StackSpec): TrunkShapes {
   }).result;
 }
 
-/** Items of the training step that `costOf` counts beside: batch norm needs two. */
+/** Number of items in the training step that `costOf` also counts: batch norm needs two. */
 const STEP = 2;
 
 function partOf(name: ModelPart["name"], { parameters, multiplyAdds }: Cost, timesAVolume: number): ModelPart {
   return { name, parameters, multiplyAdds, timesAVolume };
 }
 
-/** Seconds for each volume; the first is done twice, because the first time has things to set up. */
+/** Seconds for each volume. The first volume is run twice, because the first run includes set-up. */
 function timed(predictor: Predictor, volumes: readonly TaskVolume[]): number[] {
   const secondsOf = (volume: TaskVolume) => {
     const start = performance.now();
-    predictor.decide(volume); // ends with numbers on the CPU, so that a GPU has been waited for
+    predictor.decide(volume); // returns numbers on the CPU, so it waits for a GPU
     return (performance.now() - start) / 1000;
   };
   for (const volume of volumes.slice(0, 1)) secondsOf(volume);

@@ -1,9 +1,9 @@
-/** What people call metrics and models. */
+/** Names of metrics and models for people. */
 import type { MetricName } from "@slicestack/stats";
 import { headlines } from "./analysis/headlines.js";
 import type { ModelDifference } from "./compare/models.js";
 
-/** Full names; the two accuracies carry the paper's names too, which mean something else in scikit-learn. */
+/** Full names; the two accuracies also have the paper's names, which have another meaning in scikit-learn. */
 export const METRIC_NAMES: Record<MetricName, string> = {
   accuracy: "accuracy ('unweighted' in the paper)",
   balancedAccuracy: "balanced accuracy ('weighted' in the paper)",
@@ -47,12 +47,12 @@ const MODEL_NAMES: Record<string, string> = {
   "3d": "3D",
 };
 
-/** "2d_vote" → "2D vote"; other names as they are. */
+/** "2d_vote" → "2D vote"; other names are unchanged. */
 export function modelName(model: string): string {
   return MODEL_NAMES[model] ?? model;
 }
 
-/** The four columns of the table of models: the last is QWK for ordered classes, else AUROC. */
+/** The four columns of the table of models: the last is QWK for ordered classes, otherwise AUROC. */
 export function headlineMetrics({ ordinal }: { ordinal: boolean }): MetricName[] {
   return headlines(ordinal);
 }

@@ -1,4 +1,4 @@
-/** metrics.json: all numbers of an evaluation, and the schema that they keep to. NaN and infinities are null in the file. */
+/** metrics.json: all numbers of an evaluation, and their schema. NaN and infinities are null in the file. */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { RunError } from "../run/folder.js";
@@ -19,14 +19,14 @@ export interface MetricsFile extends Analysis {
     ordinal: boolean;
     dataset: { name: string; hash: string };
     splitHash: string;
-    /** The data set that was scored, where it was not the run's own. */
+    /** The scored data set, if it was not the run's data set. */
     external: { name: string; hash: string } | null;
     labelsShuffled: boolean;
   };
-  /** Empty under the paper protocol, which leaves test alone. */
+  /** Empty under the paper protocol, which does not use test. */
   test: ModelSummary[];
   val: ModelSummary[];
-  /** Of the main model to others, on the part that is scored. */
+  /** Of the main model from others, on the scored part. */
   differences: ModelDifference[];
 }
 
@@ -60,7 +60,7 @@ const summary = z.object({
       recall: estimate,
       f1: estimate,
       auroc: estimate,
-      // Files from before they were computed lack them.
+      // Missing from files of earlier versions.
       specificity: estimate.optional(),
       npv: estimate.optional(),
     }),
@@ -127,7 +127,7 @@ const sets = z.object({
   }),
 });
 
-/** What `metrics.json` holds; docs/reference/metrics.md says what each is. */
+/** The content of `metrics.json`; docs/reference/metrics.md describes it. */
 export const metricsSchema = z.object({
   version: z.literal(2),
   protocol: z.enum(PROTOCOLS),
@@ -232,12 +232,12 @@ export function metricsText(metrics: MetricsFile): string {
   return `${JSON.stringify(metrics, null, 2)}\n`;
 }
 
-/** @throws RunError where the file is missing, or is not of this version */
+/** @throws RunError if the file is missing, or is not of this version */
 export function readMetrics(path: string): MetricsFile {
   return parseMetrics(path, metricsSchema, "RUN") as MetricsFile;
 }
 
-/** The numbers of a run or a group, null as NaN. @param what RUN or GROUP, for the command that makes the file again */
+/** The numbers of a run or a group, with NaN for null. @param what RUN or GROUP, for the command in the remedy */
 export function parseMetrics(path: string, schema: z.ZodType, what: string): unknown {
   if (!existsSync(path)) throw new RunError(path, "not found", `Score the run first: slicestack evaluate ${what}`);
   const again = `Score the run again: slicestack evaluate ${what}`;
@@ -255,7 +255,7 @@ export function parseMetrics(path: string, schema: z.ZodType, what: string): unk
   return withNaN(json);
 }
 
-/** Keys under which null means that there is nothing, and not a number that is none. */
+/** Keys whose null means that a value does not exist; all other nulls are NaN. */
 const NULLABLE = new Set([
   "protocols",
   "pairs",
@@ -272,7 +272,7 @@ const NULLABLE = new Set([
 
 function withNaN(value: unknown, key = ""): unknown {
   if (value === null) return NULLABLE.has(key) ? null : Number.NaN;
-  if (Array.isArray(value)) return value.map((one) => withNaN(one, key));
+  if (Array.isArray(value)) return value.map((item) => withNaN(item, key));
   if (typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withNaN(one, name)]));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withNaN(item, name)]));
 }

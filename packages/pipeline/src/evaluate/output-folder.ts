@@ -1,17 +1,17 @@
-/** Where an evaluation puts its files: what is not the run's own test part, cleanly scored, lies apart from what is. */
+/** Folders for evaluations that do not score the run's test part under the clean protocol; they are kept separate. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { DatasetInfo } from "../data/store.js";
 import { runPaths } from "../run/folder.js";
 import type { OtherData } from "./test-part.js";
 
-/** Two data sets of one name, two parts of one data set, and two ways to match its classes have a folder each. */
+/** Data sets of the same name, parts of one data set, and ways to match its classes each have a separate folder. */
 export function externalFolder(
   run: string,
   { name, hash }: Pick<DatasetInfo, "name" | "hash">,
   { part, mapClasses }: Pick<OtherData, "part" | "mapClasses">,
 ): string {
-  // The name is that of whoever prepared the data: it must not lead out of the run.
+  // Whoever prepared the data chose the name: it must not lead out of the run folder.
   const plain = name.replaceAll(/[^\p{L}\p{N} _+()-]+/gu, "_").slice(0, 60);
   const mapped = Object.entries(mapClasses).sort(([a], [b]) => (a < b ? -1 : 1));
   const words = [

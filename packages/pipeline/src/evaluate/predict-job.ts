@@ -1,4 +1,4 @@
-/** The job of `evaluate`: what the best models of a run say about val and test. */
+/** The job of `evaluate`: the predictions of a run's best models on val and test. */
 import { stopIfAsked, type JobContext } from "../engine/job.js";
 import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
@@ -16,16 +16,16 @@ import { openTestPart, type OtherData } from "./test-part.js";
 
 export interface PredictJob {
   run: string;
-  /** Another data set to score; null = the run's own test part. */
+  /** Another data set to score; null = the run's test part. */
   other: OtherData | null;
   parts: readonly ("val" | "test")[];
-  /** Whether to count and time the main model too. */
+  /** Whether to measure the cost of the main model, too. */
   measure: boolean;
-  /** Whether to embed training volumes too, which familiarity is measured by. */
+  /** Whether to embed training volumes, too, from which familiarity is computed. */
   embed?: boolean;
 }
 
-/** What the slice model says about the slices of a part, volume after volume. */
+/** The slice model's predictions for the slices of a part, volume after volume. */
 export interface SlicePredictions {
   part: "val" | "test";
   ids: string[];
@@ -39,19 +39,19 @@ export interface SlicePredictions {
 export interface PredictOutcome {
   /** modelHash of the contract and the weights. */
   model: string;
-  /** Of the volume models; the votes of the slices are made of `slices`. */
+  /** Of the volume models; votes are computed from `slices`. */
   predictions: Predictions[];
-  /** None for 3D. */
+  /** Empty for 3D. */
   slices: SlicePredictions[];
-  /** Of the last part that was asked for. */
+  /** Of the last requested part. */
   evidence: Evidence[];
-  /** null where it was not asked for. */
+  /** null if it was not requested. */
   cost: MeasuredCost | null;
-  /** null where it was not asked for, and in 3D. */
+  /** null if it was not requested, and in 3D. */
   embedded: Embedded | null;
 }
 
-interface Part {
+interface ScoredVolumes {
   part: "val" | "test";
   dataset: Dataset;
   volumes: TaskVolume[];
@@ -72,20 +72,20 @@ export function job({ run, other, parts, measure, embed = false }: PredictJob, c
     embedded: null,
   };
   const embedded: Embedded = { train: [], val: [], test: [] };
-  const asked: Part[] = [
+  const requested: ScoredVolumes[] = [
     { part: "val" as const, dataset: opened.dataset, volumes: opened.task.parts.val },
     { part: "test" as const, dataset, volumes },
-  ].filter((one) => parts.includes(one.part) && one.volumes.length > 0);
-  // Val and test are mostly of one data set, whose slices are then made for the model once.
-  for (const data of new Set(asked.map((one) => one.dataset))) {
+  ].filter((scored) => parts.includes(scored.part) && scored.volumes.length > 0);
+  // Val and test usually are of one data set, whose slices are then transformed once.
+  for (const data of new Set(requested.map((scored) => scored.dataset))) {
     using predictor = predictorOf(model, datasetSource(data), compute);
-    for (const one of asked)
-      if (one.dataset === data) embedded[one.part] = addPart(outcome, predictor, one, context) ?? [];
+    for (const scored of requested)
+      if (scored.dataset === data) embedded[scored.part] = addPart(outcome, predictor, scored, context) ?? [];
     if (embed && data === opened.dataset && opened.task.parts.train.length > 0) {
       const options = { contentHash: data.info.hash, onBatch: reporter(context, "train") };
       embedded.train = predictor.embed(comparedVolumes(opened.task.parts.train), options) ?? [];
     }
-    const last = asked.at(-1)!;
+    const last = requested.at(-1)!;
     if (measure && last.dataset === data) outcome.cost = measureCost(model.spec, predictor, last.volumes, compute);
   }
   if (embedded.train.length > 0) outcome.embedded = embedded;
@@ -93,8 +93,8 @@ export function job({ run, other, parts, measure, embed = false }: PredictJob, c
 }
 
 /** @returns the embeddings of the part's volumes; null in 3D */
-function addPart(outcome: PredictOutcome, predictor: Predictor, one: Part, context: JobContext): Float32Array[] | null {
-  const { part, dataset, volumes } = one;
+function addPart(outcome: PredictOutcome, predictor: Predictor, scored: ScoredVolumes, context: JobContext): Float32Array[] | null {
+  const { part, dataset, volumes } = scored;
   const options = { contentHash: dataset.info.hash, onBatch: reporter(context, part) };
   const { models, slices, evidence, embeddings } = predictor.predict(volumes, options);
   const keys = predictionKeys(volumes);

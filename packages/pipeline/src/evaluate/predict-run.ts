@@ -1,4 +1,4 @@
-/** What a run says about parts of its data, and nothing more: no statistics, no report. */
+/** The predictions of a run for parts of its data, without statistics or a report. */
 import { resolve } from "node:path";
 import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -12,14 +12,14 @@ import type { Predictions } from "./predictions.js";
 import type { PredictJob, PredictOutcome } from "./predict-job.js";
 
 export interface RunPredictions {
-  /** The model that the run's method is about. */
+  /** The main model of the run's method. */
   main: Predictions;
   /** All models of the run on the part, the baselines first. */
   all: Predictions[];
 }
 
 /**
- * Reads one part alone: who chooses on val leaves test untouched. Reading test is entered in the run's ledger.
+ * Reads one part only, so that choices on val do not touch test. Reading test is recorded in the run's ledger.
  * @throws RunError, DatasetError, SplitError, CheckpointError, LibtorchNotFoundError   @throws the signal's reason
  */
 export async function predictRun(
@@ -46,7 +46,11 @@ export async function predictRun(
   const parts: ScoredPart[] = [{ part, volumes: opened.task.parts[part], table }];
   const baselines = baselinePredictions(opened, parts, { columns: [], table, seed: opened.config.seed });
   const votes = votePredictions(opened, outcome.slices, parts);
-  const all = [...baselines.predictions, ...votes, ...outcome.predictions.filter((one) => one.part === part)];
+  const all = [
+    ...baselines.predictions,
+    ...votes,
+    ...outcome.predictions.filter((predictions) => predictions.part === part),
+  ];
   if (part === "test") await noteTestRead(run, stagesOf(opened.config), command);
   const main = all.find(({ model }) => model === MAIN_MODEL[opened.config.method])!;
   return { main, all };

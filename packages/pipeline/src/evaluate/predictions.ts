@@ -1,11 +1,11 @@
-/** What a model said about each volume of a part: the only thing that evaluation needs. */
+/** The predictions of a model for each volume of a part: the only input of an evaluation. */
 import { parse } from "csv-parse/sync";
 import { checkScores, PredictionsError, ShapeError } from "@slicestack/stats";
 import { readGivenFile } from "../config/given-file.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText, unguardCell } from "../data/csv.js";
 
-/** One model on one part; all arrays have one entry a volume. `probabilities` is volumes x classes. */
+/** One model on one part; all arrays have one entry per volume. `probabilities` is volumes x classes. */
 export interface Predictions {
   model: string;
   part: "val" | "test";
@@ -15,7 +15,7 @@ export interface Predictions {
   probabilities: number[][];
 }
 
-/** Whom predictions are about. */
+/** Ids, subjects and labels of volumes. */
 export function predictionKeys(
   volumes: readonly { id: string; subject: string; label: number }[],
 ): Pick<Predictions, "ids" | "subjects" | "labels"> {
@@ -28,7 +28,7 @@ export function predictionKeys(
 
 /**
  * Refuses predictions that cannot be evaluated.
- * @throws ShapeError, LabelError, ProbabilityError, PredictionsError (a volume id that occurs twice)
+ * @throws ShapeError, LabelError, ProbabilityError, PredictionsError (if a volume id appears twice)
  */
 export function checkPredictions(predictions: Predictions, classes: number): void {
   const { model, part, ids, subjects, labels, probabilities } = predictions;
@@ -38,15 +38,16 @@ export function checkPredictions(predictions: Predictions, classes: number): voi
   checkScores(labels, probabilities, classes);
   const seen = new Set<string>();
   for (const id of ids) {
-    if (seen.has(id)) throw new PredictionsError(`${model} ${part}: volume ${id} occurs twice; predict each once`);
+    if (seen.has(id))
+      throw new PredictionsError(`${model} ${part}: volume ${id} appears twice; predict each volume once`);
     seen.add(id);
   }
 }
 
 /**
  * Writes predictions.csv, one row for each model, part and volume: `model,part,id,subject,label,p_0,...,p_{C-1}`.
- * Probabilities are written with all their digits, so that every number of a report can be computed again from the file.
- * @throws the errors of checkPredictions; PredictionsError where the number of classes differs between models
+ * Probabilities are written with all their digits, so that every number of a report can be recomputed from the file.
+ * @throws the errors of checkPredictions; PredictionsError if the number of classes differs between models
  */
 export function writePredictions(path: string, all: readonly Predictions[]): void {
   const classes = all[0]?.probabilities[0]?.length;

@@ -1,4 +1,4 @@
-/** The mix of classes that a model saw in training, where it was not that of the data. */
+/** The mix of classes that a model saw in training, if it differs from that of the data. */
 import { decidingSection, settingsOfStage, stagesOf } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
 import { componentOf } from "../models/component.js";
@@ -6,10 +6,10 @@ import type { Priors } from "./analysis/calibrate.js";
 import { classPrior } from "./baselines/prior.js";
 
 /**
- * A weighted sampler draws all classes equally often; inverse class weights do to the loss what drawing 1 / frequency as
- * often would.
- * @param trainLabels labels of the train part   @returns null where the mix was that of the data, or is not known exactly
- *   (effective class weights, a loss that is not proper, a class that train lacks)
+ * A weighted sampler draws all classes equally often; inverse class weights have the same effect on the loss as drawing
+ * with weights 1 / frequency.
+ * @param trainLabels labels of the train part   @returns null if the mix was that of the data, or is not known exactly
+ *   (effective class weights, a loss that is not proper, a class that is missing from train)
  */
 export function trainedPriors(config: RunConfig, trainLabels: readonly number[], classes: number): Priors | null {
   if (trainLabels.length === 0) return null; // an imported checkpoint

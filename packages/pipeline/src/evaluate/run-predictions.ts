@@ -1,4 +1,4 @@
-/** What every model of a run says: its baselines, the votes of its slices, its volume models. */
+/** The predictions of all models of a run: baselines, votes of slices and volume models. */
 import { sliceEvidence, voteBy, type Voters } from "@slicestack/stats";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
@@ -16,17 +16,17 @@ import { predictionKeys, type Predictions } from "./predictions.js";
 import { numbersOf, type SubjectTable } from "./subject-table.js";
 import type { PredictOutcome, SlicePredictions } from "./predict-job.js";
 
-/** What each method is about. */
+/** The main model of each method. */
 export const MAIN_MODEL: Record<RunConfig["method"], string> = { "2d": "2d_vote", "2.5d": "2.5d", "3d": "3d" };
 
-/** The volumes of a part that is scored, and the table that tells more of them. */
+/** The volumes of a scored part, and the table with further facts of them. */
 export interface ScoredPart {
   part: "val" | "test";
   volumes: readonly TaskVolume[];
   table: SubjectTable;
 }
 
-/** Columns whose numbers alone make a further baseline; none by default. */
+/** Columns whose numbers form a further baseline; none by default. */
 export interface BaselineOptions {
   columns: readonly string[];
   /** Of the train part. */
@@ -40,7 +40,7 @@ export interface Baselines {
   notes: string[];
 }
 
-/** What every model must beat: the majority class, and regressions on numbers that need no look at the slices. */
+/** The baselines that every model must beat: the majority class, and regressions on numbers other than the slices. */
 export function baselinePredictions(
   { task }: OpenRun,
   parts: readonly ScoredPart[],
@@ -50,7 +50,7 @@ export function baselinePredictions(
   const classes = task.classes.count;
   if (train.length === 0) return { predictions: [], notes: [] }; // an imported checkpoint
   const labels = train.map(({ label }) => label);
-  const found = parts.map(({ part, volumes, table }): Baselines => {
+  const byPart = parts.map(({ part, volumes, table }): Baselines => {
     const facts = { part, ...predictionKeys(volumes) };
     const shortcut = shortcutBaseline({ volumes: train, labels }, volumes, classes);
     const all = [
@@ -59,23 +59,23 @@ export function baselinePredictions(
     ];
     const notes = gapNotes("shortcut", { filled: shortcut.filled, leftOut: [] });
     if (metadata.columns.length === 0) return { predictions: all, notes };
-    const found = metadataBaseline(
+    const metadataResult = metadataBaseline(
       metadata.columns,
       {
         train: { values_NF: numbersOf(metadata.table, train, metadata.columns), labels },
         target: { values_NF: numbersOf(table, volumes, metadata.columns), ...facts },
       },
-      // Its own interval is not used: it is scored like every other model.
+      // The baseline's interval is not used: it is scored like every other model.
       { classes, seed: metadata.seed, resamples: 2 },
     );
-    const { probabilities } = found;
+    const { probabilities } = metadataResult;
     return {
       predictions: [...all, { model: "metadata", ...facts, probabilities }],
-      notes: [...notes, ...gapNotes("metadata", found)],
+      notes: [...notes, ...gapNotes("metadata", metadataResult)],
     };
   });
-  // What is said of the part that is scored, which is the last.
-  return { predictions: found.flatMap(({ predictions }) => predictions), notes: found.at(-1)!.notes };
+  // The notes are those of the scored part, which is the last one.
+  return { predictions: byPart.flatMap(({ predictions }) => predictions), notes: byPart.at(-1)!.notes };
 }
 
 /** The slices' vote by the rule of the configuration, and the published count vote beside it. */
@@ -91,7 +91,8 @@ export function votePredictions(
     throw new ConfigError([
       {
         key: "slice.vote",
-        message: "slice.vote: the threshold of count is swept on val, which an imported checkpoint has not; take mean",
+        message:
+          "slice.vote: the threshold of count is chosen on val, which an imported checkpoint does not have; use mean",
       },
     ]);
   const rules = [
@@ -99,26 +100,30 @@ export function votePredictions(
     ...(vote === "count" || val === null ? [] : [{ model: COUNT_VOTE, rule: "count" as const }]),
   ];
   return rules.flatMap(({ model, rule }) =>
-    slices.flatMap((one) => {
-      const volumes = parts.find(({ part }) => part === one.part)?.volumes;
+    slices.flatMap((partSlices) => {
+      const volumes = parts.find(({ part }) => part === partSlices.part)?.volumes;
       if (volumes === undefined) return [];
-      const { probabilities } = voteBy(rule, { val: val ?? { slices: [], labels: [] }, volumes: sliceRows(one), k });
-      return [{ model, part: one.part, ...predictionKeys(volumes), probabilities }];
+      const { probabilities } = voteBy(rule, {
+        val: val ?? { slices: [], labels: [] },
+        volumes: sliceRows(partSlices),
+        k,
+      });
+      return [{ model, part: partSlices.part, ...predictionKeys(volumes), probabilities }];
     }),
   );
 }
 
-/** Slices of val, that choose the threshold of the count vote; null where no slice model votes. */
+/** Slices of val, on which the threshold of the count vote is chosen; null if no slice model votes. */
 export function valVoters(slices: readonly SlicePredictions[]): Voters | null {
   const val = slices.find(({ part }) => part === "val");
   return val === undefined ? null : { slices: sliceRows(val), labels: val.labels };
 }
 
 export function sliceCounts(slices: readonly SlicePredictions[]): SliceCounts[] {
-  return slices.map((one) => countSlices(one, sliceRows(one)));
+  return slices.map((partSlices) => countSlices(partSlices, sliceRows(partSlices)));
 }
 
-/** What the slices of each volume say: volumes x slices x classes. */
+/** The probabilities of each volume's slices: volumes x slices x classes. */
 function sliceRows({ counts, probabilities }: SlicePredictions): Float32Array[][] {
   const classes = probabilities.length / counts.reduce((sum, count) => sum + count, 0);
   let next = 0;
@@ -126,7 +131,7 @@ function sliceRows({ counts, probabilities }: SlicePredictions): Float32Array[][
   return counts.map((count) => Array.from({ length: count }, row));
 }
 
-/** The main model's slice weights; where slices vote, what each says for the decision. */
+/** The main model's slice weights; if slices vote, each slice's probability of the decision. */
 export function evidenceOf(
   mainModel: string,
   { evidence, slices }: PredictOutcome,
@@ -135,8 +140,8 @@ export function evidenceOf(
   const votes = slices.find(({ part }) => part === main?.part);
   if (mainModel !== "2d_vote" || votes === undefined || main === undefined) return evidence;
   const rows = sliceRows(votes);
-  return evidence.map((one, k) => ({
-    ...one,
+  return evidence.map((volumeEvidence, k) => ({
+    ...volumeEvidence,
     weights: sliceEvidence(rows[k]!, main.probabilities[k]!),
     word: "slice probability",
   }));

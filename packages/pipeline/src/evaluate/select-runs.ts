@@ -1,4 +1,4 @@
-/** Runs sorted and filtered, and as a table. */
+/** Sorts and filters runs, and formats them as a table. */
 import { RangeOfParameterError } from "@slicestack/stats";
 import { sparkline, type RunRow } from "./list-runs.js";
 import { formatEstimate, formatNumber } from "../page/format.js";
@@ -20,10 +20,10 @@ const KEYS: Record<string, (run: RunRow) => string | number> = {
 
 export const RUN_KEYS: readonly string[] = Object.keys(KEYS);
 
-/** @param key one of RUN_KEYS, with "-" before it from high to low; unknown values come last   @throws RangeOfParameterError */
+/** @param key one of RUN_KEYS; a "-" before it means descending; unknown values are last   @throws RangeOfParameterError */
 export function sortRuns(runs: readonly RunRow[], key: string): RunRow[] {
-  const down = key.startsWith("-");
-  const of = keyOf(down ? key.slice(1) : key);
+  const isDescending = key.startsWith("-");
+  const of = keyOf(isDescending ? key.slice(1) : key);
   const collator = new Intl.Collator("en", { numeric: true });
   const order = (a: string | number, b: string | number) =>
     typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a), String(b));
@@ -31,14 +31,14 @@ export function sortRuns(runs: readonly RunRow[], key: string): RunRow[] {
   return [...runs].sort((a, b) => {
     const [x, y] = [of(a), of(b)];
     if (known(x) !== known(y)) return known(x) ? -1 : 1;
-    return known(x) ? (down ? order(y, x) : order(x, y)) : 0;
+    return known(x) ? (isDescending ? order(y, x) : order(x, y)) : 0;
   });
 }
 
 const FILTER = /^(\w+)(>=|<=|!=|=|>|<)(.*)$/;
 
 /**
- * Runs that meet every filter: KEY=VALUE, KEY!=VALUE (texts without regard to case, a part of the text is enough),
+ * Runs that meet every filter: KEY=VALUE, KEY!=VALUE (for text: contains the value, case-insensitive),
  * KEY>VALUE and the like (numbers, and times as ISO 8601).
  * @throws RangeOfParameterError for text that is not a filter
  */
@@ -53,13 +53,13 @@ export function filterRuns(runs: readonly RunRow[], filters: readonly string[]):
   return runs.filter((run) => tests.every((test) => test(run)));
 }
 
-function meets(found: string | number, operator: string, wanted: string): boolean {
+function meets(value: string | number, operator: string, wanted: string): boolean {
   if (operator === "=" || operator === "!=") {
     const equal =
-      typeof found === "number" ? found === Number(wanted) : found.toLowerCase().includes(wanted.toLowerCase());
+      typeof value === "number" ? value === Number(wanted) : value.toLowerCase().includes(wanted.toLowerCase());
     return equal === (operator === "=");
   }
-  const [a, b] = typeof found === "number" ? [found, Number(wanted)] : [found, wanted];
+  const [a, b] = typeof value === "number" ? [value, Number(wanted)] : [value, wanted];
   if (operator === ">") return a > b;
   if (operator === "<") return a < b;
   return operator === ">=" ? a >= b : a <= b;
@@ -72,7 +72,7 @@ function keyOf(key: string): (run: RunRow) => string | number {
 }
 
 export function runsText(runs: readonly RunRow[]): string {
-  if (runs.length === 0) return "No run here.";
+  if (runs.length === 0) return "No runs found.";
   const columns = [
     "folder",
     "name",

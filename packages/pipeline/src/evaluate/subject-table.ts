@@ -1,4 +1,4 @@
-/** subjects.csv of a data set, as far as an evaluation looks at it: groups of subjects, and numbers known of them. */
+/** The parts of subjects.csv that an evaluation uses: groups of subjects, and numbers of them. */
 import { join } from "node:path";
 import { PredictionsError, RangeOfParameterError } from "@slicestack/stats";
 import { readTable } from "../data/csv.js";
@@ -12,11 +12,11 @@ export interface SubjectTable {
   rows: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
-/** Columns that are looked at without being asked for, where the labels file has them, by their names without signs and spaces. */
+/** Columns that are used by default if the labels file has them, by their names without punctuation and spaces. */
 const USUAL =
   /^(patients?|subjects?)?(site|center|centre|hospital|institution|scanner|manufacturer|model|kernel|sex|gender|age)(id|name|years?|atscan)?$/;
 
-/** Columns that describe subjects: those that subgroups are made of. */
+/** Columns that describe subjects, by which subgroups are formed. */
 export const subjectColumns = (table: SubjectTable): string[] => usualColumns(table);
 
 /** @throws TableError */
@@ -30,8 +30,8 @@ function usualColumns({ columns }: SubjectTable): string[] {
 }
 
 /**
- * The groups of a column, one a volume.
- * @throws PredictionsError where the table has no such column; RangeOfParameterError for more than 20 groups
+ * The groups of a column, one per volume.
+ * @throws PredictionsError if the table has no such column; RangeOfParameterError for more than 20 groups
  */
 export function groupsOf(table: SubjectTable, volumes: readonly { id: string }[], name: string): SubgroupColumn {
   return subgroupColumn(name, valuesOf(table, volumes, name));
@@ -44,32 +44,32 @@ export interface SubgroupColumns {
 }
 
 /**
- * The columns whose groups are scored apart: those that were asked for, else the usual ones that the table has.
+ * The columns whose groups are scored separately: the requested ones, otherwise the usual ones that the table has.
  * @throws PredictionsError for a column that is missing, RangeOfParameterError for one of too many values
  */
 export function subgroupColumns(
   table: SubjectTable,
   volumes: readonly { id: string }[],
-  asked: readonly string[] | undefined,
+  requested: readonly string[] | undefined,
 ): SubgroupColumns {
-  if (asked !== undefined) return { columns: asked.map((name) => groupsOf(table, volumes, name)), notes: [] };
-  const found: SubgroupColumns = { columns: [], notes: [] };
+  if (requested !== undefined) return { columns: requested.map((name) => groupsOf(table, volumes, name)), notes: [] };
+  const result: SubgroupColumns = { columns: [], notes: [] };
   for (const name of usualColumns(table)) {
     try {
       const column = groupsOf(table, volumes, name);
-      // One group has nothing to be compared with.
-      if (column.groups.length > 1) found.columns.push(column);
+      // A single group cannot be compared with others.
+      if (column.groups.length > 1) result.columns.push(column);
     } catch (error) {
       if (!(error instanceof RangeOfParameterError)) throw error;
-      found.notes.push(
-        `Subgroups by ${name} are left out: ${error.message}. Join its values in a column of the labels file, and name that with --subgroup.`,
+      result.notes.push(
+        `Subgroups by ${name} are left out: ${error.message}. Merge its values in a new column of the labels file, and pass that column to --subgroup.`,
       );
     }
   }
-  return found;
+  return result;
 }
 
-/** volumes x columns; null where there is no value. @throws PredictionsError for a value that is no number */
+/** volumes x columns; null if there is no value. @throws PredictionsError for a value that is not a number */
 export function numbersOf(
   table: SubjectTable,
   volumes: readonly { id: string }[],
@@ -87,6 +87,7 @@ export function numbersOf(
 }
 
 function valuesOf({ file, columns, rows }: SubjectTable, volumes: readonly { id: string }[], name: string): string[] {
-  if (!columns.includes(name)) throw new PredictionsError(`no column ${name}; it has ${columns.join(", ")}`, file);
+  if (!columns.includes(name))
+    throw new PredictionsError(`column ${name} is missing; the columns are ${columns.join(", ")}`, file);
   return volumes.map(({ id }) => rows.get(id)?.[name] ?? "");
 }

@@ -1,4 +1,4 @@
-/** What summaries and comparisons are asked for, and which metrics they leave out. */
+/** Options of summaries and comparisons, and the metrics that they leave out. */
 import { DEFAULT_RESAMPLES, type Estimate, type MetricName, METRICS, noInterval } from "@slicestack/stats";
 
 export interface SummaryOptions {
@@ -6,7 +6,7 @@ export interface SummaryOptions {
   classes: readonly string[];
   /** of the bootstrap; the same seed gives the same intervals */
   seed: number;
-  /** true where the classes are ordered grades: kappa, error in grades and off-by-one accuracy then mean something */
+  /** true if the classes are ordered grades: kappa, error in grades and off-by-one accuracy are then meaningful */
   ordinal?: boolean;
   /** default 2000 */
   resamples?: number;
@@ -27,12 +27,12 @@ export function settings(options: SummaryOptions) {
   };
 }
 
-/** The bootstrap of a binned error is biased upwards, so that its interval may miss the estimate: none is given. */
+/** No interval is given for binned errors: their bootstrap is biased upwards, so it might not contain the estimate. */
 export const WITHOUT_INTERVAL: readonly MetricName[] = ["calibrationError", "classwiseCalibrationError"];
 
 const ORDINAL_ONLY: readonly MetricName[] = ["quadraticKappa", "meanAbsoluteError", "offByOneAccuracy"];
 
-/** False for the metrics of grades where the classes are not ordered. */
+/** False for the metrics of grades if the classes are not ordered. */
 export function applies(name: MetricName, ordinal: boolean): boolean {
   return ordinal || !ORDINAL_ONLY.includes(name);
 }

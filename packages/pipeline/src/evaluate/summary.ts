@@ -1,4 +1,4 @@
-/** Everything the report says about a model: each metric with its interval, per class, calibration, curves. */
+/** The summary of a model in a report: each metric with its interval, per class, calibration, curves. */
 import {
   argmax,
   confusionMatrix,
@@ -29,16 +29,16 @@ export interface ClassSummary {
   support: number;
   /** subjects with at least one such volume */
   subjects: number;
-  /** fewer than 10 subjects, however many volumes they have: the numbers of this class say little */
+  /** fewer than 10 subjects, however many volumes they have: the numbers of this class are unreliable */
   small: boolean;
   precision: Estimate;
   recall: Estimate;
   f1: Estimate;
-  /** against the rest; NaN where the class, or the rest, is absent */
+  /** against the rest; NaN if the class, or the rest, is absent */
   auroc: Estimate;
-  /** of the volumes of other classes, the share that was not called this one */
+  /** fraction of the volumes of other classes that was not predicted to be of this class */
   specificity: Estimate;
-  /** of the volumes that were not called this class, the share that is not of it */
+  /** fraction of the volumes not predicted to be of this class that is of another class */
   npv: Estimate;
 }
 
@@ -49,7 +49,7 @@ export interface ModelSummary {
   ordinal: boolean;
   volumes: number;
   subjects: number;
-  /** NaN, without interval, where a metric does not apply or is undefined */
+  /** NaN without interval if a metric does not apply or is undefined */
   metrics: Record<MetricName, Estimate>;
   perClass: ClassSummary[];
   /** counts, rows true, columns predicted */
@@ -57,15 +57,15 @@ export interface ModelSummary {
   /** share of class 1 in a binary task, the AUPRC of a random score; null otherwise */
   baseRate: number | null;
   reliability: ReliabilityPoint[];
-  /** class 1 in a binary task, else each class against the rest; no points where undefined */
+  /** class 1 in a binary task, otherwise each class against the rest; no points if undefined */
   roc: { name: string; auroc: number; curve: RocCurve }[];
   bootstrap: { resamples: number; level: number; seed: number };
   warnings: string[];
 }
 
 /**
- * Computes every metric of every model with its interval (statistics/sampled.ts): Wilson's for shares, with the design
- * effect where subjects have several volumes; for all else by the standard error of the bootstrap over subjects.
+ * Computes every metric of every model with its interval: Wilson's for proportions, with the design effect if subjects
+ * have several volumes; for all else by the standard error of the bootstrap over subjects.
  * @throws the errors of checkPredictions
  */
 export function summarise(all: readonly Predictions[], options: SummaryOptions): ModelSummary[] {
@@ -144,7 +144,7 @@ function rocCurves(
   }));
 }
 
-/** What must be read before the numbers of a part: classes with few or no volumes. */
+/** Warnings to read before the numbers of a part: classes with few or no volumes. */
 export function warningsOf({ part, labels, subjects }: Predictions, classes: readonly string[]): string[] {
   const warnings: string[] = [];
   const counts = classes.map((_, c) => new Set(subjects.filter((_, i) => labels[i] === c)).size);
@@ -155,18 +155,16 @@ export function warningsOf({ part, labels, subjects }: Predictions, classes: rea
   if (missing.length > 0)
     warnings.push(
       `No ${part} volume of ${missing.length === 1 ? `class ${missing[0]}: its` : `classes ${listed(missing)}: their`} recall and AUROC are undefined.` +
-        (classes.length > 2 ? ` Means over classes are over the ${classes.length - missing.length} others.` : ""),
+        (classes.length > 2 ? ` Means over classes use the other ${classes.length - missing.length}.` : ""),
     );
   if (small.length > 0)
-    warnings.push(
-      `Fewer than ${SMALL_SUPPORT} ${part} subjects of ${small.join(", ")}: read their numbers as anecdotes.`,
-    );
+    warnings.push(`Fewer than ${SMALL_SUPPORT} ${part} subjects of ${small.join(", ")}: their numbers are unreliable.`);
   const alone = classes.filter((_, c) => counts[c] === 1);
   if (alone.length > 0)
     warnings.push(
       `${alone.length === 1 ? `Class ${alone[0]} has one ${part} subject` : `Classes ${listed(alone)} have one ${part} subject each`}: ` +
-        `numbers that weigh classes alike depend on ${alone.length === 1 ? "it" : "them"}, and their intervals do not know ` +
-        `how another subject would have fared.`,
+        `metrics that weight classes equally depend on ${alone.length === 1 ? "it" : "them"}, and their intervals do not ` +
+        `cover how other subjects would score.`,
     );
   return warnings;
 }

@@ -1,7 +1,7 @@
 /**
- * A reporting checklist, filled in with what a run knows. Items are numbered as in CLAIM (2024 update: Tejani et al.,
- * Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et al., BMJ 385 (2024) e078378); their wording
- * is ours, so that the originals must be read beside it.
+ * A reporting checklist, filled in with what is known from a run. Items are numbered as in CLAIM (2024 update: Tejani et
+ * al., Radiology: Artificial Intelligence 6 (2024) e240300) and TRIPOD+AI (Collins et al., BMJ 385 (2024) e078378). The
+ * wording is Slicestack's, so the originals must be consulted, too.
  */
 import {
   calibrationFact,
@@ -19,11 +19,11 @@ import { escapeMarkdown } from "../page/format.js";
 import { modelName } from "../evaluate/metric-names.js";
 
 interface Item {
-  /** Numbers in both lists; empty where one has none. */
+  /** Numbers in both lists; empty if a list does not have the item. */
   claim: string;
   tripod: string;
   asks: string;
-  /** null: no run can know it */
+  /** null: cannot be known from a run */
   answer: string | null;
 }
 
@@ -37,9 +37,9 @@ export function checklist(input: ReportInput): string {
   return [
     `# Reporting checklist: ${escapeMarkdown(input.title)}`,
     "",
-    `${known} of ${items.length} items are answered from the run; the others say "${TO_FILL}". Numbers are those of CLAIM (2024) and TRIPOD+AI; the wording is ours: read the originals beside it. An answer says what was done, not that it was right.`,
+    `${known} of ${items.length} items are answered from the run; the others say "${TO_FILL}". Item numbers are those of CLAIM (2024) and TRIPOD+AI; the wording is Slicestack's, so consult the originals, too. An answer says what was done, not that it was right.`,
     "",
-    "| CLAIM | TRIPOD+AI | what is asked | answer |",
+    "| CLAIM | TRIPOD+AI | item | answer |",
     "|---|---|---|---|",
     ...rows,
     "",
@@ -62,11 +62,11 @@ function itemsOf(input: ReportInput): Item[] {
   const small = main.perClass.filter((entry) => entry.small).map(({ name, subjects }) => `${name} (n = ${subjects})`);
   const vote = analysis.votes;
   return [
-    item("1", "1", "title says that it is a study of machine learning, of which kind, for whom and for what"),
+    item("1", "1", "title that identifies the study as machine learning, its kind, population and purpose"),
     item("2", "2", "structured abstract"),
-    item("3", "3a-3b", "background, clinical purpose and where in care the model would stand"),
-    item("", "3c", "known differences in health between groups that matter here"),
-    item("4, 6", "4", "aims, hypotheses; whether a model is made, evaluated, or both"),
+    item("3", "3a-3b", "background, clinical purpose and place of the model in care"),
+    item("", "3c", "known health inequalities between groups"),
+    item("4, 6", "4", "aims, hypotheses; whether a model is developed, evaluated, or both"),
     item("5", "5a-5b", "study design, prospective or retrospective; dates of the data"),
     item(
       "7",
@@ -74,7 +74,7 @@ function itemsOf(input: ReportInput): Item[] {
       "sources and settings of the data",
       `data set ${dataset.name} (${dataset.contents}), hash ${dataset.hash}; sites and dates: ${TO_FILL}`,
     ),
-    item("8", "6b-6c", "who was included and excluded, and treatments"),
+    item("8", "6b-6c", "inclusion and exclusion criteria, and treatments"),
     item(
       "9",
       "7",
@@ -85,13 +85,13 @@ function itemsOf(input: ReportInput): Item[] {
       "10",
       "9a",
       "parts of the images that were used",
-      "all slices of the prepared volumes; a crop, where there is one, is in dataset.json and subjects.csv",
+      "all slices of the prepared volumes; a crop, if there is one, is in dataset.json and subjects.csv",
     ),
     item(
       "11",
       "",
       "de-identification",
-      `names, birth dates and addresses of DICOM files are never read, patients are kept as salted hashes; what was done before that: ${TO_FILL}`,
+      `names, birth dates and addresses of DICOM files are never read, patient ids are stored as salted hashes; earlier de-identification: ${TO_FILL}`,
     ),
     item(
       "12",
@@ -108,10 +108,10 @@ function itemsOf(input: ReportInput): Item[] {
     item(
       "14-15",
       "8a",
-      "reference standard: what it is and why",
-      `classes ${task.classes.join(", ")}; how they were told: ${TO_FILL}`,
+      "reference standard: definition and rationale",
+      `classes ${task.classes.join(", ")}; how they were determined: ${TO_FILL}`,
     ),
-    item("16-17", "8b", "who annotated, with what qualification, blinded to what"),
+    item("16-17", "8b", "annotators, their qualification and blinding"),
     item("18", "", "agreement between annotators"),
     item(
       "19-20",
@@ -122,14 +122,14 @@ function itemsOf(input: ReportInput): Item[] {
     item(
       "21",
       "10",
-      "sample size and its reason",
-      `${main.subjects} subjects and ${main.volumes} volumes are scored${small.length === 0 ? "" : `; fewer than 10 of ${small.join(", ")}`}; the reason: ${TO_FILL}`,
+      "sample size and its rationale",
+      `${main.subjects} subjects and ${main.volumes} volumes are scored${small.length === 0 ? "" : `; fewer than 10 of ${small.join(", ")}`}; the rationale: ${TO_FILL}`,
     ),
     item(
       "22",
       "12c, 15, 22",
-      "the model: structure, input, output, how a decision is made of it",
-      `${modelName(mainModel)}; configuration and weights are in the run folder; ${input.task.classes.length === 2 ? "class probabilities, with thresholds that were frozen on val" : "class probabilities, the likeliest is the decision"}`,
+      "the model: architecture, input, output, decision rule",
+      `${modelName(mainModel)}; configuration and weights are in the run folder; ${input.task.classes.length === 2 ? "class probabilities, with thresholds that were frozen on val" : "class probabilities; the decision is the most probable class"}`,
     ),
     item("23", "", "software and hardware", software),
     item(
@@ -147,8 +147,8 @@ function itemsOf(input: ReportInput): Item[] {
     item(
       "26",
       "12d",
-      "how the final model was chosen",
-      "the epoch of the best score on val (`select` in the configuration); test plays no role",
+      "selection of the final model",
+      "the epoch of the best score on val (`select` in the configuration); test is not used",
     ),
     item("27", "12c", "ensembles", "none: one trained model"),
     item(
@@ -158,20 +158,20 @@ function itemsOf(input: ReportInput): Item[] {
       analysis.calibration === null
         ? "`weighted_sampler`, `weighted_loss` in the configuration"
         : analysis.calibration.priors === null
-          ? "`weighted_sampler`, `weighted_loss` in the configuration; no prior correction applies"
-          : "balanced in training; probabilities are also given corrected for the prior of the train part",
+          ? "`weighted_sampler`, `weighted_loss` in the configuration; no prior correction is needed"
+          : "balanced in training; probabilities are also reported with correction for the prior of the train part",
     ),
     item(
       "28",
       "12e",
-      "metrics and why",
-      "discrimination, agreement, calibration, decisions: docs/explanation/statistics.md says what each is and when it misleads",
+      "metrics and their rationale",
+      "discrimination, agreement, calibration, decisions: docs/explanation/statistics.md explains each metric and when it misleads",
     ),
     item(
       "29",
       "12e",
       "uncertainty and tests",
-      `${Math.round(100 * level)} % intervals: Wilson for shares (design effect where subjects have several volumes), else by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`,
+      `${Math.round(100 * level)} % intervals: Wilson for proportions (with the design effect if subjects have several volumes), otherwise by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`,
     ),
     item("30", "12e", "robustness", protocolFact(input)),
     item(
@@ -191,15 +191,15 @@ function itemsOf(input: ReportInput): Item[] {
     item(
       "",
       "12g",
-      "changes of the model after the evaluation",
-      "none by this program: the weights are those whose hashes are in the ledger",
+      "changes to the model after the evaluation",
+      "none by Slicestack: the hashes of the evaluated weights are in the ledger",
     ),
-    item("", "14", "fairness: what was done for it", subgroupFact(input)),
+    item("", "14", "fairness: approach", subgroupFact(input)),
     item(
       "35",
       "20a",
       "flow of participants: included, excluded",
-      `flow diagram and counts of each part and class are in the report; who was left out before the data were read: ${TO_FILL}`,
+      `flow diagram and counts of each part and class are in the report; exclusions before the data were read: ${TO_FILL}`,
     ),
     item(
       "36",
@@ -207,11 +207,11 @@ function itemsOf(input: ReportInput): Item[] {
       "age, sex and clinical state, by part",
       input.participants === null
         ? null
-        : `age, sex and site as the labels file has them: Participants in the report; clinical state: ${TO_FILL}`,
+        : `age, sex and site from the labels file: see Participants in the report; clinical state: ${TO_FILL}`,
     ),
     item("37-38", "23a", "performance with uncertainty", performance(input)),
     item("", "23a", "calibration", calibrationFact(input)),
-    item("", "23b", "differences between groups or places", subgroupFact(input)),
+    item("", "23b", "differences between groups or sites", subgroupFact(input)),
     item(
       "39",
       "",
@@ -225,7 +225,7 @@ function itemsOf(input: ReportInput): Item[] {
       "",
       "the published 2D baseline",
       vote === null
-        ? "no slices vote in this run"
+        ? "no slice model votes in this run"
         : `count vote, threshold ${vote.best.numerator} of ${vote.slices} slices chosen on val`,
     ),
     item("", "21", "participants and events of the development", splitFact(input)),
@@ -239,16 +239,16 @@ function itemsOf(input: ReportInput): Item[] {
             .map(([name, text]) => `${name}: ${text}`)
             .join("; "),
     ),
-    item("", "24", "updating of the model"),
-    item("40", "26", "limits, bias, generality"),
-    item("41", "25", "meaning for practice, given the aims and other studies"),
-    item("", "27a-27c", "how poor or missing input is met; who must do what; next steps"),
-    item("42", "18c", "where the study protocol is"),
+    item("", "24", "updates of the model"),
+    item("40", "26", "limitations, bias, generalisability"),
+    item("41", "25", "implications for practice, given the aims and other studies"),
+    item("", "27a-27c", "handling of poor or missing input; required expertise; next steps"),
+    item("42", "18c", "availability of the study protocol"),
     item(
       "43",
       "18e-18f",
-      "where software, model and data are",
-      "Slicestack is open source (MIT); the run folder holds configuration, split, weights and predictions; where these are published: " +
+      "availability of software, model and data",
+      "Slicestack is open source (MIT); the run folder contains configuration, split, weights and predictions; where these are published: " +
         TO_FILL,
     ),
     item("44", "18a-18b", "funding and interests"),

@@ -12,14 +12,14 @@ export function comparisonPage(comparison: RunComparison, figure: Figure, comman
   const { columns, metrics } = comparisonTable(comparison);
   const title = `${runs.map(({ name }) => name).join(", ")}: compared`;
   const rows = [
-    ...comparison.summaries.map(({ model, metrics: own }) => ({
+    ...comparison.summaries.map(({ model, metrics: values }) => ({
       name: model,
-      cells: metrics.map((name) => cell(own[name])),
+      cells: metrics.map((name) => cell(values[name])),
     })),
-    ...pairs.pairs.map(({ first, second, metrics: own }) => ({
+    ...pairs.pairs.map(({ first, second, metrics: values }) => ({
       name: `${first} − ${second}`,
       cells: metrics.map((name) => {
-        const { difference, test, adjusted } = own[name]!;
+        const { difference, test, adjusted } = values[name]!;
         return html`${cell(difference, formatSigned)} <small class="below">${test}, p ${formatP(adjusted)}</small>`;
       }),
     })),

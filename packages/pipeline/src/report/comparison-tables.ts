@@ -1,4 +1,4 @@
-/** The one table of a comparison: runs, then pairs; as text, Markdown and LaTeX. */
+/** The table of a comparison: runs, then pairs; as text, Markdown and LaTeX. */
 import type { MetricName } from "@slicestack/stats";
 import type { RunComparison } from "../evaluate/compare/comparison.js";
 import { LATEX_PACKAGES, latexTable } from "../page/latex.js";
@@ -18,17 +18,20 @@ export function comparisonTable({ summaries, pairs }: RunComparison): Comparison
   return {
     metrics,
     columns: ["run", ...metrics.map((name) => SHORT_NAMES[name] ?? METRIC_NAMES[name])],
-    runs: summaries.map(({ model, metrics: own }) => [model, ...metrics.map((name) => formatEstimate(own[name]))]),
-    pairs: pairs.pairs.map(({ first, second, metrics: own }) => [
+    runs: summaries.map(({ model, metrics: values }) => [
+      model,
+      ...metrics.map((name) => formatEstimate(values[name])),
+    ]),
+    pairs: pairs.pairs.map(({ first, second, metrics: values }) => [
       `${first} − ${second}`,
       ...metrics.map(
-        (name) => `${formatEstimate(own[name]!.difference, formatSigned)} p ${formatP(own[name]!.adjusted)}`,
+        (name) => `${formatEstimate(values[name]!.difference, formatSigned)} p ${formatP(values[name]!.adjusted)}`,
       ),
     ]),
   };
 }
 
-/** Groups of the same folds: the difference of every pair, with the corrected resampled t-test; null where there is none. */
+/** Groups on the same folds: the difference of every pair, with the corrected resampled t-test; null without folds. */
 export function foldTable({ folds }: RunComparison): { caption: string; columns: string[]; rows: string[][] } | null {
   if (folds === null) return null;
   const metrics = Object.keys(folds.pairs[0]?.metrics ?? {}) as MetricName[];
@@ -36,10 +39,10 @@ export function foldTable({ folds }: RunComparison): { caption: string; columns:
   return {
     caption: `Fold by fold: ${size}; interval and p by the corrected resampled t-test, adjusted by Holm over the pairs of a metric.`,
     columns: ["over folds", ...metrics.map((name) => SHORT_NAMES[name] ?? METRIC_NAMES[name])],
-    rows: folds.pairs.map(({ first, second, metrics: own }) => [
+    rows: folds.pairs.map(({ first, second, metrics: values }) => [
       `${first} − ${second}`,
       ...metrics.map((name) => {
-        const { difference, adjusted } = own[name]!;
+        const { difference, adjusted } = values[name]!;
         return `${formatEstimate(difference, formatSigned)} p ${formatP(adjusted)}`;
       }),
     ]),
@@ -51,7 +54,7 @@ export function comparisonText(comparison: RunComparison): string {
   const folds = foldTable(comparison);
   return [
     alignedTable([columns, ...runs, ...pairs], [runs.length]),
-    foot(comparison),
+    footerText(comparison),
     ...(folds === null ? [] : ["", alignedTable([folds.columns, ...folds.rows]), folds.caption]),
     ...(folds === null ? [] : [""]),
     ...comparison.notes,
@@ -70,7 +73,7 @@ export function comparisonMarkdown(comparison: RunComparison): string {
     rule,
     ...[...runs, ...pairs].map(line),
     "",
-    foot(comparison),
+    footerText(comparison),
     "",
     ...byFold,
     ...notes,
@@ -86,7 +89,7 @@ export function comparisonLatex(comparison: RunComparison): string {
     LATEX_PACKAGES,
     latexTable({
       label: "comparison",
-      caption: foot(comparison),
+      caption: footerText(comparison),
       columns,
       rows: [...runs, ...pairs],
       rules: [runs.length],
@@ -95,7 +98,7 @@ export function comparisonLatex(comparison: RunComparison): string {
   ].join("\n");
 }
 
-function foot({ pairs, summaries }: RunComparison): string {
+function footerText({ pairs, summaries }: RunComparison): string {
   const level = Math.round(100 * (summaries[0]?.bootstrap.level ?? 0.95));
   return `test: ${pairs.subjects} subjects, ${pairs.volumes} volumes; ${level} % intervals; p by ${testsOf(pairs)}, adjusted by Holm over ${pairs.pairs.length} pairs of a metric.`;
 }

@@ -58,7 +58,7 @@ function tablesOf(input: ReportInput): TextTable[] {
   ].filter(({ rows }) => rows.length > 0);
 }
 
-const named = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
+const metricTitle = (name: MetricName): string => SHORT_NAMES[name] ?? METRIC_NAMES[name];
 const estimates = (metrics: Metrics, names: readonly MetricName[], format?: (value: number) => string) =>
   names.map((name) => formatEstimate(metrics[name]!, format));
 
@@ -82,7 +82,7 @@ function modelTable({ models, task, part }: ReportInput): TextTable {
   return {
     label: "models",
     caption: `Models on ${part}`,
-    columns: ["model", ...names.map(named)],
+    columns: ["model", ...names.map(metricTitle)],
     rows: models.map(({ model, metrics }) => [modelName(model), ...estimates(metrics, names)]),
   };
 }
@@ -95,7 +95,7 @@ function protocolTable({ analysis }: ReportInput): TextTable {
     caption:
       "Paper protocol (chosen and scored on val), clean protocol (scored on test), and the optimism between them",
     keys: 2,
-    columns: ["model", "protocol", ...names.map(named)],
+    columns: ["model", "protocol", ...names.map(metricTitle)],
     rows: rows.flatMap(({ model, paper, clean, optimism }) => [
       [modelName(model), "paper", ...estimates(paper, names)],
       [modelName(model), "clean", ...estimates(clean, names)],
@@ -113,7 +113,7 @@ function classTable({ models, mainModel }: ReportInput): TextTable {
     rows: main.perClass.map((entry) => [
       entry.small ? `${entry.name} *` : entry.name,
       String(entry.support),
-      ...classEstimates(entry).map((one) => formatEstimate(one)),
+      ...classEstimates(entry).map((estimate) => formatEstimate(estimate)),
     ]),
   };
 }
@@ -122,7 +122,7 @@ function pairTable({ analysis }: ReportInput): TextTable {
   const rows = (analysis.pairs?.pairs ?? []).flatMap(({ first, second, metrics }) =>
     Object.entries(metrics).map(([name, { difference, test, p, adjusted }]) => [
       `${modelName(first)} − ${modelName(second)}`,
-      named(name as MetricName),
+      metricTitle(name as MetricName),
       formatEstimate(difference, formatSigned),
       test,
       formatP(p),
@@ -143,7 +143,7 @@ function thresholdTable({ analysis }: ReportInput): TextTable {
   return {
     label: "thresholds",
     caption: "Decision thresholds chosen on val and frozen, scored on test",
-    columns: ["chosen for", "threshold", ...names.map(named)],
+    columns: ["chosen for", "threshold", ...names.map(metricTitle)],
     rows: analysis.thresholds.map(({ rule, threshold, test }) => [
       "atLeast" in rule ? `${rule.kind} >= ${rule.atLeast}` : rule.kind,
       formatNumber(threshold, 3),

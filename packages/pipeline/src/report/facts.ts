@@ -1,11 +1,11 @@
-/** What a run knows of itself, in sentences: for the model card and the checklist. */
+/** Facts of a run in words, for the model card and the checklist. */
 import type { MetricName } from "@slicestack/stats";
 import type { ModelSummary } from "../evaluate/summary.js";
 import type { ReportInput } from "./report-input.js";
 import { METRIC_NAMES, SHORT_NAMES, headlineMetrics, modelName } from "../evaluate/metric-names.js";
 import { formatEstimate, formatNumber, formatSigned } from "../page/format.js";
 
-/** What no run can know. */
+/** The text for what cannot be known from a run. */
 export const TO_FILL = "to be filled in by the authors";
 
 export function mainSummary({ models, mainModel }: Pick<ReportInput, "models" | "mainModel">): ModelSummary {
@@ -18,8 +18,10 @@ export function performance(input: ReportInput): string {
   const binary: MetricName[] = input.task.classes.length === 2 ? ["sensitivity", "specificity"] : [];
   const names = [...new Set<MetricName>([...headlineMetrics(main), "auroc", ...binary])];
   const level = Math.round(100 * main.bootstrap.level);
-  const said = names.map((name) => `${SHORT_NAMES[name] ?? METRIC_NAMES[name]} ${formatEstimate(main.metrics[name])}`);
-  return `${modelName(main.model)} on ${input.external ? input.dataset.name : input.part} (${main.subjects} subjects, ${main.volumes} volumes): ${said.join(", ")}; ${level} % intervals`;
+  const scores = names.map(
+    (name) => `${SHORT_NAMES[name] ?? METRIC_NAMES[name]} ${formatEstimate(main.metrics[name])}`,
+  );
+  return `${modelName(main.model)} on ${input.external ? input.dataset.name : input.part} (${main.subjects} subjects, ${main.volumes} volumes): ${scores.join(", ")}; ${level} % intervals`;
 }
 
 export function splitFact({ split, part, external, dataset }: ReportInput): string {
@@ -44,7 +46,7 @@ export function subgroupFact({ analysis }: ReportInput): string | null {
 
 export function ledgerFact({ ledger, protocol }: ReportInput): string {
   if (protocol === "paper")
-    return "the test part was not read for this report; its scores are of val, which chose the model";
+    return "the test part was not read for this report; its scores are on val, on which the model was chosen";
   return ledger.count === 1 ? "the test part was read once" : `the test part has been read ${ledger.count} times`;
 }
 

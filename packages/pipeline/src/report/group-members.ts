@@ -1,4 +1,4 @@
-/** The members of a group as people read them: each one's scores, mean and SD, and what the common numbers are of. */
+/** Texts on the members of a group: scores of each member, mean and SD, and what the joint numbers are based on. */
 import type { MetricName, RunSpread } from "@slicestack/stats";
 import { alignedTable, formatEstimate, formatNumber } from "../page/format.js";
 import { headlineMetrics, METRIC_NAMES, modelName, SHORT_NAMES } from "../evaluate/metric-names.js";
@@ -16,13 +16,13 @@ export interface MembersInput {
   spread: Record<MetricName, RunSpread>;
 }
 
-/** What the numbers of all members together are of. */
-export function combinationText({ combination: { kind, membersPerVolume: each }, rows }: MembersInput): string {
+/** What the numbers of all members together are based on. */
+export function combinationText({ combination: { kind, membersPerVolume: membersEach }, rows }: MembersInput): string {
   const all = rows.length;
   if (kind === "mean")
-    return `The numbers are of the ensemble: each volume's probabilities are the mean over ${all === 1 ? "the one member" : `the ${all} members`}.`;
-  const said = each === 1 ? "the one member" : `the mean of the ${each} members`;
-  return `The numbers are of the out-of-fold predictions: each volume once, by ${said} that had it in the test part, and neither trained nor chose an epoch on it.`;
+    return `The numbers are those of the ensemble: each volume's probabilities are the mean over ${all === 1 ? "one member" : `the ${all} members`}.`;
+  const predictors = membersEach === 1 ? "one member" : `the mean of the ${membersEach} members`;
+  return `The numbers are those of the out-of-fold predictions: each volume is predicted once, by ${predictors} with the volume in the test part, without use of it for training or for choosing the epoch.`;
 }
 
 const SPREAD: { name: string; of: (spread: RunSpread) => number }[] = [
@@ -30,7 +30,7 @@ const SPREAD: { name: string; of: (spread: RunSpread) => number }[] = [
   { name: "SD", of: ({ standardDeviation }) => standardDeviation },
 ];
 
-/** A row for each member, then mean and SD, under the headline metrics. */
+/** One row per member, then mean and SD; columns are the headline metrics. */
 export function memberRows({ rows, spread }: MembersInput): {
   metrics: MetricName[];
   members: string[][];

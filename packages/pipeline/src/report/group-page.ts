@@ -1,4 +1,4 @@
-/** The report of a group: one HTML file, as that of a run, about all members together. */
+/** The report of a group: one HTML file about all members together, like that of a run. */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../evaluate/compare/models.js";
 import type { FigureGroup } from "./figures/figure.js";
@@ -27,7 +27,7 @@ export interface GroupReport extends ScoredInput {
   split: { seed: number; hash: string; parts: PartCounts[] };
   members: MembersInput;
   differences: ModelDifference[];
-  /** The most that a member's test part was read, this time included. */
+  /** The largest number of readings of a member's test part, this one included. */
   testReads: number;
   config: string;
   command: string;
@@ -44,8 +44,8 @@ export function renderGroupReport(report: GroupReport): string {
     sections: sectionsOf(report, main),
     foot: html`<footer>
       <p>
-        Made by Slicestack on ${report.created}. Every number can be computed again from predictions.csv beside this
-        file and in the members' folders. A research result, not a medical device.
+        Made by Slicestack on ${report.created}. Every number can be recomputed from predictions.csv beside this file
+        and in the members' folders. A research result, not a medical device.
       </p>
     </footer>`,
   });
@@ -57,12 +57,12 @@ function sectionsOf(report: GroupReport, main: ModelSummary): PageSection[] {
     { id: "result", title: "Result", body: result(report, main) },
     { id: "members", title: "Members", body: members(report) },
     { id: "data", title: "Data and split", body: data(report, main) },
-    { id: "errors", title: "Right and wrong by class", body: errors(report, main) },
+    { id: "errors", title: "Errors by class", body: errors(report, main) },
     { id: "ranking", title: "Discrimination", body: ranking(report) },
     { id: "calibration", title: "Calibration", body: html`${figures(report, "calibration")}` },
     ...(bySubgroup === undefined ? [] : [{ id: "subgroups", title: "Subgroups", body: bySubgroup }]),
     { id: "methods", title: "How the numbers are computed", body: methods(main) },
-    { id: "reproduce", title: "Run it again", body: reproduce(report) },
+    { id: "reproduce", title: "Reproduce this group", body: reproduce(report) },
   ];
 }
 
@@ -81,13 +81,17 @@ function result(report: GroupReport, main: ModelSummary): Html {
   const columns = [{ name: "model" }, ...metrics.map((name) => ({ name: METRIC_NAMES[name] }))];
   const cells = (source: { metrics: Record<MetricName, Estimate> }, format?: (value: number) => string) =>
     metrics.map((name) => formatEstimate(source.metrics[name], format));
-  const rows = models.map((one) => ({ name: modelName(one.model), cells: cells(one), main: one === main }));
-  const pairs = differences.map((one) => ({ name: differenceName(one), cells: cells(one, formatSigned) }));
+  const rows = models.map((summary) => ({
+    name: modelName(summary.model),
+    cells: cells(summary),
+    main: summary === main,
+  }));
+  const pairs = differences.map((summary) => ({ name: differenceName(summary), cells: cells(summary, formatSigned) }));
   const level = Math.round(100 * main.bootstrap.level);
   const reads =
     testReads <= 1
       ? "Each member's test part was read once."
-      : `The test part of a member has been read up to ${testReads} times. If anything was changed after an earlier reading, these scores are too good.`;
+      : `The test part of a member has been read up to ${testReads} times. If anything was changed after an earlier reading, these scores are too optimistic.`;
   return html`<p>${combinationText(report.members)} ${reads}</p>
     ${table(`All members together on test: estimate and ${level} % interval.`, columns, rows)}
     ${pairs.length === 0 ? nothing : table(`Paired differences on the same test subjects: estimate and ${level} % interval.`, [{ name: "difference" }, ...columns.slice(1)], pairs)}
@@ -100,11 +104,11 @@ function members({ members: input }: GroupReport): Html {
   const caption = `${modelName(model)} of each member on its test part: estimate and ${Math.round(100 * bootstrap.level)} % interval.`;
   const row = ([name = "", ...cells]: string[], main = false) => ({ name, cells, main });
   const columns = [{ name: "member" }, ...metrics.map((metric) => ({ name: METRIC_NAMES[metric] }))];
-  return html`${table(caption, columns, [...each.map((one) => row(one)), ...spread.map((one) => row(one, true))])}
+  return html`${table(caption, columns, [...each.map((cells) => row(cells)), ...spread.map((cells) => row(cells, true))])}
     <p class="soft small">
-      The SD is of a member, not of the mean, and it is no interval: members share subjects, in training or in test. “–”
-      where a member has no value, as where a class is absent from its test part. Each member's folder has its own
-      report, with its curves and its slices.
+      The SD is that of a single member, not of the mean, and it is not an interval: members share subjects, in training
+      or in test. “–” means that a member has no value, for example because a class is absent from its test part. Each
+      member's folder contains its report, with curves and slices.
     </p>`;
 }
 
@@ -122,26 +126,26 @@ function errors(report: GroupReport, main: ModelSummary): Html {
   const marked = main.perClass.some(({ small }) => small);
   return html`<div class="side">${figures(report, "confusion")}</div>
     ${table(`${modelName(main.model)} by class: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
-    ${marked ? html`<p class="soft small">* few test subjects: read as an anecdote.</p>` : nothing}`;
+    ${marked ? html`<p class="soft small">* few test subjects: the numbers are unreliable.</p>` : nothing}`;
 }
 
 function methods({ bootstrap: { resamples, level, seed }, volumes, subjects }: ModelSummary): Html {
   const several = volumes === subjects ? "" : " with the design effect of subjects that have several volumes";
   return html`<ul class="small">
     <li>
-      A volume's probabilities are the mean over the members that had it in the part. Each volume counts once, and so
-      does each subject.
+      A volume's probabilities are the mean over the members with the volume in the part. Each volume counts once, and
+      so does each subject.
     </li>
     <li>
-      Intervals hold ${Math.round(100 * level)} %: Wilson’s for proportions${several}, for other scores by the standard
-      error of a bootstrap over subjects (${resamples} resamples, seed ${seed}), Newcombe’s for differences, which are
-      paired.
+      Intervals have a level of ${Math.round(100 * level)} %: Wilson’s for proportions${several}, for other scores by
+      the standard error of a bootstrap over subjects (${resamples} resamples, seed ${seed}), Newcombe’s for
+      differences, which are paired.
     </li>
     <li>
-      The intervals tell how the scores would vary with other test subjects; mean and SD over members, how they vary
-      with fold and seed. The two are not added up.
+      The intervals show how the scores would vary with other test subjects; mean and SD over members show how they vary
+      with fold and seed. The two are not combined.
     </li>
-    <li>Baselines are fitted on each member's own train part, and brought together like the models.</li>
+    <li>Baselines are fitted on each member's train part, and combined like the models.</li>
   </ul>`;
 }
 

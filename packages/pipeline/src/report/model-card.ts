@@ -1,4 +1,4 @@
-/** A model card in Markdown. Mitchell et al., Model Cards for Model Reporting, FAccT 2019; sections in our own words. */
+/** A model card in Markdown. Mitchell et al., Model Cards for Model Reporting, FAccT 2019; sections in Slicestack's words. */
 import { calibrationFact, ledgerFact, performance, protocolFact, splitFact, subgroupFact, TO_FILL } from "./facts.js";
 import type { ReportInput } from "./report-input.js";
 import { costFacts } from "./sections/cost.js";
@@ -10,7 +10,7 @@ export function modelCard(input: ReportInput): string {
   const { title, created, task, dataset, environment, analysis } = input;
   const list = (entries: readonly (readonly [string, string | null])[]) =>
     entries.map(([name, text]) => `- **${name}**: ${escapeMarkdown(text ?? TO_FILL)}`);
-  const warned = [...new Set([...input.warnings, ...input.models.flatMap(({ warnings }) => warnings)])];
+  const allWarnings = [...new Set([...input.warnings, ...input.models.flatMap(({ warnings }) => warnings)])];
   const errors = analysis.failures.length;
   const sections: [string, string[]][] = [
     [
@@ -30,14 +30,11 @@ export function modelCard(input: ReportInput): string {
       ]),
     ],
     [
-      "What it is for",
+      "Intended use",
       list([
-        ["Intended use and users", null],
+        ["Use and users", null],
         ["Not for", "diagnosis or any other clinical decision: it is a research result, not a medical device"],
-        [
-          "Scans it may be given",
-          `scans like those it was trained on (${dataset.contents}); which those are: ${TO_FILL}`,
-        ],
+        ["Input scans", `scans like those of the training data (${dataset.contents}); their description: ${TO_FILL}`],
       ]),
     ],
     [
@@ -45,22 +42,22 @@ export function modelCard(input: ReportInput): string {
       list([
         ["Data set", `${dataset.name}, ${dataset.contents}, hash ${dataset.hash.slice(0, 16)}`],
         ["Split", splitFact(input)],
-        ["Where the scans come from, consent, licence", dataset.attribution ?? null],
-        ["Who labelled them, and how", null],
+        ["Origin of the scans, consent, licence", dataset.attribution ?? null],
+        ["Annotators and labelling procedure", null],
       ]),
     ],
     [
-      "How good it is",
+      "Performance",
       [
         ...list([
-          ["Performance", performance(input)],
+          ["Scores", performance(input)],
           ["Use of the test part", ledgerFact(input)],
           ["Optimism of the published protocol", protocolFact(input) ?? "not measured in this report"],
           ["Calibration", calibrationFact(input)],
-          ["Subgroups", subgroupFact(input) ?? `none was scored; ${TO_FILL}, or name columns with --subgroup`],
+          ["Subgroups", subgroupFact(input) ?? `none were scored; ${TO_FILL}, or name columns with --subgroup`],
           [
             "Errors",
-            errors === 0 ? "none on the scored part" : `the ${errors} most confident ones are listed in report.html`,
+            errors === 0 ? "none on the scored part" : `the ${errors} most confident errors are listed in report.html`,
           ],
         ]),
         "",
@@ -69,11 +66,11 @@ export function modelCard(input: ReportInput): string {
     ],
     ["Cost", input.cost === null ? list([["Cost", null]]) : list(costFacts(input.cost))],
     [
-      "Limits and risks",
+      "Limitations and risks",
       [
-        ...(warned.length === 0 ? [] : warned.map((text) => `- ${escapeMarkdown(text)}`)),
-        "- The intervals are about other subjects of the same kind; they know nothing of another hospital, scanner or year.",
-        ...list([["Harms that errors would do, and to whom", null]]),
+        ...(allWarnings.length === 0 ? [] : allWarnings.map((text) => `- ${escapeMarkdown(text)}`)),
+        "- The intervals apply to other subjects of the same kind; they do not cover another hospital, scanner or year.",
+        ...list([["Possible harms of errors, and who would be affected", null]]),
       ],
     ],
   ];

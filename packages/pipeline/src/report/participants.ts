@@ -1,4 +1,4 @@
-/** Table 1: who is in each part, by what the labels file says of them. */
+/** Table 1: the subjects of each part, by columns of the labels file. */
 import { quantile } from "@slicestack/stats";
 import { isMissing } from "../data/missing-value.js";
 import { subjectColumns, type SubjectTable } from "../evaluate/subject-table.js";
@@ -15,12 +15,15 @@ export interface ParticipantPart {
   table: SubjectTable;
 }
 
-/** Numbers of more different values than this are summed up, fewer are levels. */
+/** Numbers with more distinct values than this are summarised by quartiles; fewer are levels. */
 const FEW = 6;
-/** More levels than this say nothing in a table. */
+/** With more levels than this, only their number is shown. */
 const MOST_LEVELS = 12;
 
-/** One row a number (median and quartiles) or a level (subjects and their share), one column a part; null where nothing is known. */
+/**
+ * One row per numeric column (median and quartiles) or level (subjects and their fraction), one column per part; null if
+ * nothing is known.
+ */
 export function participantsOf(parts: readonly ParticipantPart[]): Participants | null {
   const shown = parts.filter(({ volumes }) => volumes.length > 0);
   const names = [...new Set(shown.flatMap(({ table }) => subjectColumns(table)))];
@@ -35,7 +38,7 @@ export function participantsOf(parts: readonly ParticipantPart[]): Participants 
   return { columns: ["", ...shown.map(({ name }, k) => `${name} (n = ${counts[k]})`)], rows };
 }
 
-/** The value of each subject: that of its first volume which has one. */
+/** The value of each subject: that of its first volume with a value. */
 function bySubject({ volumes, table }: ParticipantPart, name: string): string[] {
   const values = new Map<string, string>();
   for (const { id, subject } of volumes) {

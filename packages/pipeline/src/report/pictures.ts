@@ -1,4 +1,4 @@
-/** Pictures of scans for the report; none of them is made where the user wants no images. */
+/** Pictures of scans for the report; not called if the user wants no images. */
 import type { TaskVolume } from "../data/task.js";
 import type { Dataset } from "../data/store.js";
 import { spreadSlices } from "../inspect/tiles.js";
@@ -43,7 +43,7 @@ export async function pictures(
   };
 }
 
-/** Values shown as black and white: the model's first window, else all. */
+/** Values shown as black and white: the model's first window, otherwise the range of the data. */
 function windowOf({ config, dataset }: OpenRun): [number, number] {
   return config.transform.window ?? config.transform.windows?.[0] ?? dataset.info.range;
 }
@@ -53,14 +53,14 @@ const TILES = 6;
 /** Longer side of a tile in pixels. */
 const TILE = 150;
 
-/** Six slices: those that counted most, else at even distances; in slice order, three in a row. */
+/** Six slices: those with the largest weights, otherwise evenly spaced; in slice order, three in a row. */
 async function montage(dataset: Dataset, volume: TaskVolume, { slices, id }: Failure, window: [number, number]) {
   const known = slices.length > 0;
   const chosen = known ? slices.map(({ slice }) => slice) : spreadSlices(volume.count, TILES);
   const sorted = [...new Set(chosen)].sort((a, b) => a - b);
   const { source } = await slicePicture(dataset, volume, sorted, { window, longest: TILE, columns: COLUMNS });
   const numbers = sorted.map((slice) => slice + 1).join(", ");
-  const what = known ? "The axial slices that counted most" : "Axial slices at even distances";
+  const what = known ? "The axial slices with the largest weights" : "Evenly spaced axial slices";
   const view = viewText(dataset, window);
   return {
     source,

@@ -1,4 +1,4 @@
-/** What a report is given: plain data, every number computed. */
+/** The input of a report: plain data with all numbers computed. */
 import type { Evidence } from "../evaluate/analysis/failures.js";
 import type { PartCounts } from "./part-counts.js";
 import type { Flow } from "./figures/flow.js";
@@ -11,10 +11,10 @@ import type { Analysis } from "../evaluate/analysis/analysis.js";
 import type { CostReport } from "../evaluate/cost.js";
 import type { Ledger } from "../run/ledger.js";
 
-/** A picture of a slice; `source` is a data: URI, because a report fetches nothing. */
+/** A picture of a slice; `source` is a data: URI, because a report loads no other files. */
 export interface ExampleSlice {
   source: string;
-  /** what a reader who sees no picture is told */
+  /** text for readers who do not see the picture */
   alternative: string;
   caption: string;
 }
@@ -23,14 +23,14 @@ export interface FailurePicture {
   /** A data: URI. */
   source: string;
   alternative: string;
-  /** How it is to be looked at: "window −1000 to 400 HU; R: the patient's right". */
+  /** How to read it: "window −1000 to 400 HU; R: the patient's right". */
   view: string;
 }
 
-/** What a failure is shown with, beside its row. */
+/** What is shown of a failure beside its row. */
 export interface FailureView {
   id: string;
-  /** null where pictures are not wanted */
+  /** null if pictures are not wanted */
   picture: FailurePicture | null;
   evidence: Evidence | null;
 }
@@ -46,33 +46,33 @@ export interface ReportInput {
     hash: string;
     /** e.g. "int16, 64 x 128 x 128, HU" */
     contents: string;
-    /** who made the data and under what licence, where it is not ours */
+    /** author and licence of the data */
     attribution?: string | undefined;
   };
   split: { seed: number; hash: string; parts: PartCounts[] };
-  /** how volumes came into the parts; null in a report that was not made by a run */
+  /** flow of volumes into the parts; null in a report that was not made from a run */
   flow: Flow | null;
-  /** what the labels file says of the subjects of each part; null where it says nothing */
+  /** subjects of each part by columns of the labels file; null if there are none */
   participants: Participants | null;
   protocol: Protocol;
   /** the part that is scored: test, or val under the paper protocol */
   part: "val" | "test";
-  /** true where the scored volumes are not of the run's own data set */
+  /** true if the scored volumes are from another data set than the run's */
   external: boolean;
-  /** what its reader should know of the other data set, or of an imported checkpoint; the first says which */
+  /** notes on the other data set or on an imported checkpoint; the first one names it */
   notes: string[];
   /** summaries of that part in the order of the tables, baselines first */
   models: ModelSummary[];
-  /** the model the report is about; "2.5d" */
+  /** the main model of the report, such as "2.5d" */
   mainModel: string;
   differences: ModelDifference[];
   /** of drawFigures */
   figures: Figure[];
   examples?: ExampleSlice[];
   analysis: Analysis;
-  /** slices of each failure by what they counted, and its montage where pictures are wanted */
+  /** slice weights of each failure, and its montage if pictures are wanted */
   failures: FailureView[];
-  /** null in a report that was not made by a run */
+  /** null in a report that was not made from a run */
   cost: CostReport | null;
   /** readings of the test part, this one included */
   ledger: Ledger;
@@ -82,11 +82,11 @@ export interface ReportInput {
   command: string;
   /** names and values: versions, device, threads, system */
   environment: Record<string, string>;
-  /** what a reader must know: of the split, the training, the data */
+  /** warnings on the split, the training and the data */
   warnings: string[];
 }
 
-/** What a section about scores needs; a group's report has it too. */
+/** The input of sections about scores; the report of a group has it, too. */
 export interface ScoredInput extends Pick<ReportInput, "models" | "mainModel" | "part" | "task" | "figures"> {
   analysis: Pick<Analysis, "pairs" | "curves" | "subgroups">;
 }

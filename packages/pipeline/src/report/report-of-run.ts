@@ -1,4 +1,4 @@
-/** What a run and its numbers hand to the report. */
+/** Builds the input of a report from a run and its numbers. */
 import { configToYaml } from "../config/to-yaml.js";
 import type { Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
@@ -18,19 +18,19 @@ import type { ReportInput } from "./report-input.js";
 
 export interface ReportFacts extends Pictures {
   metrics: MetricsFile;
-  /** That is scored. */
+  /** The scored data set. */
   dataset: Dataset;
   scored: ScoredPart;
   cost: CostReport;
   ledger: Ledger;
   evidence: readonly Evidence[];
-  /** Of another data set, or of an imported checkpoint. */
+  /** On another data set, or on an imported checkpoint. */
   notes: readonly string[];
   /** Of this evaluation. */
   command: string;
 }
 
-/** All but the figures, which are drawn from it. */
+/** Everything except the figures, which are drawn from it. */
 export type ReportDraft = Omit<ReportInput, "figures">;
 
 export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
@@ -40,7 +40,7 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
   const { info } = dataset;
   const { protocol, run, differences } = metrics;
   const depth = info.depth === "native" ? "native depth" : `${info.depth} slices`;
-  const evidenceOf = new Map(evidence.map((one) => [one.id, one]));
+  const evidenceOf = new Map(evidence.map((volumeEvidence) => [volumeEvidence.id, volumeEvidence]));
   const title = run.external === null ? config.name : `${config.name} on ${info.name}`;
   const tested = scored.part === "test" ? scored.volumes : task.parts.test;
   return {
@@ -87,16 +87,17 @@ export function reportInput(opened: OpenRun, facts: ReportFacts): ReportDraft {
   };
 }
 
-/** From the sources of the run's own data set to the parts of its split. */
+/** From the sources of the run's data set to the parts of its split. */
 function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: ScoredPart, external: boolean): Flow {
   const { info, volumes } = dataset;
-  const placed = new Set(Object.values(split.parts).flat());
+  const inSplit = new Set(Object.values(split.parts).flat());
   const { train, val, test } = task.parts;
   const used = train.length + val.length + test.length;
-  const unplaced = volumes.filter(({ id }) => !placed.has(id)).length;
-  const otherClass = volumes.length - unplaced - used;
+  const notInSplit = volumes.filter(({ id }) => !inSplit.has(id)).length;
+  const otherClass = volumes.length - notInSplit - used;
   const refused = info.quarantined?.length ?? 0;
-  const count = (part: string, own: readonly TaskVolume[]) => countPart(part, subjectsOf(own), task.classes.count);
+  const count = (part: string, partVolumes: readonly TaskVolume[]) =>
+    countPart(part, subjectsOf(partVolumes), task.classes.count);
   return {
     read: volumes.length + refused,
     refused,
@@ -107,8 +108,8 @@ function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: Sc
     },
     leftOut: [
       { reason: "no class of this task", volumes: otherClass },
-      { reason: "in no part of the split", volumes: unplaced },
-    ].filter((one) => one.volumes > 0),
+      { reason: "in no part of the split", volumes: notInSplit },
+    ].filter((entry) => entry.volumes > 0),
     parts: [count("train", train), count("val", val), count("test", test)],
     classes: task.classes.names,
     external: external ? count(`${scoredOn.info.name}, external`, scored.volumes) : null,
@@ -117,10 +118,10 @@ function flowOf({ dataset, split, task }: OpenRun, scoredOn: Dataset, scored: Sc
 
 function participantsIn({ dataset, task }: OpenRun, scored: ScoredPart, external: string | null): Participants | null {
   const table = readSubjectTable(dataset.directory);
-  const own = (["train", "val", "test"] as const).map((name) => ({ name, volumes: task.parts[name], table }));
-  if (external === null) return participantsOf(own);
+  const parts = (["train", "val", "test"] as const).map((name) => ({ name, volumes: task.parts[name], table }));
+  if (external === null) return participantsOf(parts);
   const other = { name: `${external}, external`, volumes: scored.volumes, table: scored.table };
-  return participantsOf([...own.slice(0, 2), other]);
+  return participantsOf([...parts.slice(0, 2), other]);
 }
 
 function subjectsOf(volumes: readonly TaskVolume[]) {
@@ -129,15 +130,15 @@ function subjectsOf(volumes: readonly TaskVolume[]) {
 
 function environmentOf({ record }: OpenRun): Record<string, string> {
   const all = { ...record.versions, ...record.environment };
-  delete all[PEAK_MEMORY]; // stands under cost
+  delete all[PEAK_MEMORY]; // shown under cost
   return all;
 }
 
 function warningsOf({ split, config }: OpenRun, { info }: Dataset, { metrics, notes }: ReportFacts): string[] {
   const optimistic =
-    "Paper protocol: epoch, thresholds and scores come from the same validation part. These scores are too good; they are here to be compared with the publication, and with the clean protocol.";
+    "Paper protocol: epoch, thresholds and scores come from the same validation part. These scores are too optimistic; they serve for comparison with the publication and with the clean protocol.";
   const shuffled =
-    "Control run: the labels of train and val were exchanged between subjects. Every score should be chance.";
+    "Control run: the labels of train and val were exchanged between subjects. Every score should be at chance.";
   return [
     ...notes,
     ...(metrics.protocol === "paper" ? [optimistic] : []),

@@ -1,6 +1,6 @@
 /**
- * The report: one HTML file that holds everything, opens anywhere, asks no server for anything and prints well.
- * This file says what a report is given and in what order it speaks; each section has its file in sections/.
+ * The report: one self-contained HTML file that opens anywhere, loads nothing from a server and prints well.
+ * This file defines the order of the sections; each section has a file in sections/.
  */
 import { ReportError } from "./errors.js";
 import type { Html } from "../page/html.js";
@@ -22,7 +22,7 @@ import type { ReportInput } from "./report-input.js";
 
 /**
  * Renders the report as one HTML document.
- * @throws ReportError where the main model has no summary, classes do not agree, or a picture is not a data: URI
+ * @throws ReportError if the main model has no summary, classes do not agree, or a picture is not a data: URI
  */
 export function renderReport(input: ReportInput): string {
   check(input);
@@ -31,18 +31,18 @@ export function renderReport(input: ReportInput): string {
     { id: "protocols", title: "Two protocols", body: protocols(input) },
     { id: "ledger", title: "Use of the test part", body: testUse(input) },
     { id: "data", title: "Data and split", body: data(input) },
-    { id: "errors", title: "Right and wrong by class", body: errors(input) },
+    { id: "errors", title: "Errors by class", body: errors(input) },
     { id: "ranking", title: "Discrimination", body: ranking(input) },
     { id: "decisions", title: "Thresholds", body: decisions(input) },
     { id: "calibration", title: "Calibration", body: calibration(input) },
-    { id: "selective", title: "When to hand over to a person", body: selective(input) },
+    { id: "selective", title: "When to refer to a person", body: selective(input) },
     { id: "subgroups", title: "Subgroups", body: subgroups(input) },
     { id: "failures", title: "Most confident errors", body: failures(input) },
     { id: "slices", title: "Example slices", body: about.examples(input) },
     { id: "training", title: "Training", body: about.training(input) },
     { id: "cost", title: "Cost", body: cost(input) },
     { id: "methods", title: "How the numbers are computed", body: about.methods(input) },
-    { id: "reproduce", title: "Run it again", body: about.reproduce(input) },
+    { id: "reproduce", title: "Reproduce this run", body: about.reproduce(input) },
   ];
   const shown = parts.flatMap(({ id, title, body }) => (body === undefined ? [] : [{ id, title, body }]));
   return renderPage({
@@ -56,11 +56,13 @@ export function renderReport(input: ReportInput): string {
 
 function check({ models, mainModel, task, examples = [], failures: failed, split }: ReportInput): void {
   if (!models.some(({ model }) => model === mainModel))
-    throw new ReportError(`no summary of the main model ${mainModel}; given: ${models.map((m) => m.model).join(", ")}`);
+    throw new ReportError(
+      `the summary of the main model ${mainModel} is missing; received ${models.map((m) => m.model).join(", ")}`,
+    );
   for (const { model, classes } of models)
     if (classes.join("\n") !== task.classes.join("\n"))
       throw new ReportError(
-        `${model} was scored on classes ${classes.join(", ")}, the task has ${task.classes.join(", ")}`,
+        `${model} was scored on classes ${classes.join(", ")}, but the task has ${task.classes.join(", ")}`,
       );
   for (const { part, byClass } of split.parts)
     if (byClass.length !== task.classes.length)
@@ -69,6 +71,6 @@ function check({ models, mainModel, task, examples = [], failures: failed, split
   const foreign = sources.find(({ source }) => !/^data:image\/(png|jpeg|webp);base64,/.test(source));
   if (foreign !== undefined)
     throw new ReportError(
-      `a picture must be a data: URI (png, jpeg or webp, base64), received ${foreign.source.slice(0, 60)}`,
+      `expected a picture as a data: URI (png, jpeg or webp, base64), received ${foreign.source.slice(0, 60)}`,
     );
 }

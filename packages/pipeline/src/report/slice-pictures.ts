@@ -1,4 +1,4 @@
-/** Slices of a stored volume as pictures: a millimetre as long across as down, the side and the number of the slice on each. */
+/** Slices of a stored volume as pictures with square pixels in mm, each marked with the side and the slice number. */
 import { Canvas } from "../inspect/canvas.js";
 import { storedVolume } from "../inspect/read.js";
 import { grey, tileSize, type Window } from "../inspect/tiles.js";
@@ -25,7 +25,7 @@ const GAP = 3;
 /** Pixels; pages show the pictures at about two thirds of their size. */
 const TEXT = 16;
 
-/** The slices, from left to right and top to bottom. @param chosen from 0 on */
+/** The slices, from left to right and top to bottom. @param chosen slice indices, counted from 0 */
 export async function slicePicture(
   dataset: Dataset,
   volume: TaskVolume,
@@ -34,14 +34,15 @@ export async function slicePicture(
 ): Promise<SlicePicture> {
   const across = Math.min(columns, chosen.length);
   const down = Math.ceil(chosen.length / across);
-  const first = oneSlice(dataset, volume, chosen[0] ?? 0);
+  const first = readSlice(dataset, volume, chosen[0] ?? 0);
   const size = tileSize(first, longest);
   const canvas = new Canvas(across * (size.width + GAP) - GAP, down * (size.height + GAP) - GAP);
   chosen.forEach((slice, k) => {
-    const [pixels] = grey(oneSlice(dataset, volume, slice), [0], window, size);
+    const [pixels] = grey(readSlice(dataset, volume, slice), [0], window, size);
     const [x, y] = [(k % across) * (size.width + GAP), Math.floor(k / across) * (size.height + GAP)];
     canvas.paste(pixels!, x, y, size);
-    if (isPlaced(dataset)) canvas.write({ x: x + 3, y: y + Math.round(size.height / 2) + 4, text: "R", size: TEXT });
+    if (hasOrientation(dataset))
+      canvas.write({ x: x + 3, y: y + Math.round(size.height / 2) + 4, text: "R", size: TEXT });
     const number = `${slice + 1}/${volume.count}`;
     if (labelWidth(number, TEXT) + 6 <= size.width)
       canvas.write({ x: x + 3, y: y + size.height - 4, text: number, size: TEXT });
@@ -50,16 +51,16 @@ export async function slicePicture(
   return { source: `data:image/png;base64,${png.toString("base64")}`, width: canvas.width, height: canvas.height };
 }
 
-const oneSlice = (dataset: Dataset, volume: TaskVolume, slice: number) =>
+const readSlice = (dataset: Dataset, volume: TaskVolume, slice: number) =>
   storedVolume(dataset, { ...volume, first: volume.first + slice, count: 1 });
 
-/** Arrays and pictures do not say how the patient lies: no side is marked. */
-export const isPlaced = ({ info }: Dataset): boolean => info.recipe["orientation"] === "LPS";
+/** Arrays and pictures do not tell the patient's position, so no side is marked. */
+export const hasOrientation = ({ info }: Dataset): boolean => info.recipe["orientation"] === "LPS";
 
 /** "window −1000 to 400 HU; R: the patient's right". */
 export function viewText(dataset: Dataset, [low, high]: Window): string {
   const number = (value: number) => String(value).replace("-", "−");
   const unit = dataset.info.unit === "HU" ? " HU" : "";
-  const side = isPlaced(dataset) ? "; R: the patient's right" : "; sides are unknown";
+  const side = hasOrientation(dataset) ? "; R: the patient's right" : "; sides are unknown";
   return `window ${number(low)} to ${number(high)}${unit}${side}`;
 }

@@ -1,4 +1,4 @@
-/** Numbers as people read them: names of metrics and models, "0.81 [0.70, 0.89]", tables for the terminal and Markdown. */
+/** Tables of scores for the terminal and Markdown, such as "0.81 [0.70, 0.89]". */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../evaluate/compare/models.js";
 import type { ModelSummary } from "../evaluate/summary.js";

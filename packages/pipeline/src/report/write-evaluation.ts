@@ -1,4 +1,4 @@
-/** Writes all that an evaluation leaves in its folder. */
+/** Writes all files of an evaluation into its folder. */
 import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -67,14 +67,14 @@ export async function writeEvaluation(folder: string, evaluation: Evaluation): P
   addChecksums(run);
 }
 
-/** slice_votes.csv: `part,id,label,slices,n_0,...`, how many slices of each volume chose each class. */
+/** slice_votes.csv: `part,id,label,slices,n_0,...`: how many slices of each volume were predicted as each class. */
 export function sliceVotesText(parts: readonly SliceCounts[]): string {
   const classes = parts[0]!.counts[0]?.length ?? 0;
   const header = ["part", "id", "label", "slices", ...Array.from({ length: classes }, (_, c) => `n_${c}`)];
   const rows = parts.flatMap(({ part, ids, labels, counts }) =>
     ids.map((id, k) => {
-      const own = counts[k]!;
-      return [part, id, labels[k]!, own.reduce((a, b) => a + b, 0), ...own].map(String);
+      const sliceCounts = counts[k]!;
+      return [part, id, labels[k]!, sliceCounts.reduce((a, b) => a + b, 0), ...sliceCounts].map(String);
     }),
   );
   return csvText([header, ...rows]);

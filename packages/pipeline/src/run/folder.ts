@@ -5,7 +5,7 @@ import { z } from "zod";
 import { loadConfig } from "../config/load.js";
 import type { StageName } from "../config/stages.js";
 import type { RunConfig } from "../config/types.js";
-import { appendWhole, writeFileAtomic } from "../data/atomic.js";
+import { appendText, writeFileAtomic } from "../data/atomic.js";
 import { openSealed, sealedJson, sha256Of, type Opened } from "../data/sealed-json.js";
 import { notice } from "../engine/notices.js";
 import { crossThreads } from "../engine/thread-errors.js";
@@ -105,7 +105,7 @@ export function writeRecord(run: string, record: RunRecord): void {
 
 /** Appends a line to run.log: what a reader of the run should know besides its numbers. */
 export function appendLog(run: string, line: string): void {
-  appendWhole(runPaths(run).log, `${new Date().toISOString()} ${line}\n`);
+  appendText(runPaths(run).log, `${new Date().toISOString()} ${line}\n`);
 }
 
 /** @throws RunError if the folder is not a run */

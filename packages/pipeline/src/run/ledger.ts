@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { appendWhole, writeFileAtomic } from "../data/atomic.js";
+import { appendText, writeFileAtomic } from "../data/atomic.js";
 import { fileHash } from "../data/hash.js";
 import { notice } from "../engine/notices.js";
 import { appendLog, readRecord, RunError, runPaths, writeRecord, type StageName } from "./folder.js";
@@ -92,7 +92,7 @@ function parseRead(line: string): TestRead | undefined {
 export function enterTestRead(run: string, read: TestRead): Ledger {
   repairLedger(run);
   const { count, reads } = readLedger(run);
-  appendWhole(ledgerFile(run), `${JSON.stringify(read)}\n`);
+  appendText(ledgerFile(run), `${JSON.stringify(read)}\n`);
   writeRecord(run, { ...readRecord(run), testReads: count + 1 });
   return { count: count + 1, reads: [...reads, read] };
 }

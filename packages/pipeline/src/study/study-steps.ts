@@ -1,7 +1,7 @@
 /** The trainings of a study in order, and the source of the slice stage of each. */
 import { join } from "node:path";
 import type { RunConfig } from "../config/types.js";
-import { fewerTraining } from "../data/split/fewer.js";
+import { fewerTraining } from "../data/split/training-share.js";
 import type { Split } from "../data/split/split.js";
 import type { Dataset } from "../data/store.js";
 import { taskOf } from "../data/task.js";

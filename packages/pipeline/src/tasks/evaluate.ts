@@ -18,7 +18,7 @@ import type { Protocol } from "../evaluate/analysis/protocols.js";
 import { decisionOf } from "../evaluate/decision-of-run.js";
 import { costReport, type CostReport } from "../evaluate/cost.js";
 import type { MetricsFile } from "../evaluate/metrics-file.js";
-import { allNumbers } from "../evaluate/all-numbers.js";
+import { evaluationMetrics } from "../evaluate/evaluation-metrics.js";
 import type { SummaryOptions } from "../evaluate/summary-options.js";
 import { trainedPriors } from "../evaluate/priors.js";
 import { externalFolder } from "../evaluate/output-folder.js";
@@ -131,7 +131,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const main = predictions.find(({ model, part }) => model === facts.mainModel && part === scored.part)!;
   const evidence = evidenceOf(facts.mainModel, outcome, main);
   const voters = valVoters(outcome.slices);
-  const metrics = allNumbers(
+  const metrics = evaluationMetrics(
     { protocol, run: facts, predictions, priors: priorsOf(opened), voters, evidence, columns: subgroups.columns },
     settingsOf(opened, options),
   );

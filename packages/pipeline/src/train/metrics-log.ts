@@ -1,6 +1,6 @@
 /** metrics.jsonl and TensorBoard events of a run: one row per epoch. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { appendWhole, writeFileAtomic } from "../data/atomic.js";
+import { appendText, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
 import { selectionColumn, type Selection } from "../run/epoch-selection.js";
 import { EventFile } from "./tensorboard.js";
@@ -62,7 +62,7 @@ export class MetricsLog implements Disposable {
 
   write(row: EpochRow): void {
     if (this.#events === null) return;
-    appendWhole(this.#file, `${JSON.stringify(row)}\n`);
+    appendText(this.#file, `${JSON.stringify(row)}\n`);
     const { stage, epoch, step, ...scalars } = row;
     this.#events.scalars(
       epoch,

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import protobuf from "protobufjs/minimal.js";
-import { addWhole } from "../data/atomic.js";
+import { appendBytes } from "../data/atomic.js";
 import { naming } from "../engine/system-errors.js";
 
 const { Writer } = protobuf;
@@ -59,7 +59,7 @@ export class EventFile implements Disposable {
     head.writeUInt32LE(masked(head.subarray(0, 8)), 8);
     const tail = Buffer.alloc(4);
     tail.writeUInt32LE(masked(data), 0);
-    naming(this.#file, () => addWhole(this.#descriptor, Buffer.concat([head, data, tail])));
+    naming(this.#file, () => appendBytes(this.#descriptor, Buffer.concat([head, data, tail])));
   }
 
   [Symbol.dispose](): void {

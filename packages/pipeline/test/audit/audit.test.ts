@@ -216,7 +216,7 @@ test("a split that does not hold, classes of two subjects and quarantined volume
     warnings: ["all is odd"],
   });
   const found = texts(auditOf(dataset, split, "split: v1 stands twice", facts, settings).findings);
-  assert.match(found[0] ?? "", /^error: The split does not hold: split: v1 stands twice/);
+  assert.match(found[0] ?? "", /^error: The split does not hold: split: v1 appears twice/);
   assert.ok(found.some((text) => text.startsWith("warning: Class class_1 has 2 subjects")));
   assert.ok(found.some((text) => text === "note: Split: all is odd."));
   assert.ok(found.some((text) => text.startsWith("note: 1 volumes were quarantined")));

@@ -75,7 +75,7 @@ test("slices: volumes whose names look like formulas, prepared, written out and 
   assert.deepEqual(splitFromTable(set, split).parts.train, ["-a", "d"]);
   const folds = makeFolds(set, { seed: 1, folds: 3 });
   writeSplit(set, folds);
-  await assert.rejects(writeSlices(set, { destination: join(folder, "x") }), /holds 3 folds\. Choose one with --fold/);
+  await assert.rejects(writeSlices(set, { destination: join(folder, "x") }), /has 3 folds\. Choose one with --fold/);
   await assert.rejects(
     writeSlices(set, { destination: join(folder, "x"), fold: 3 }),
     /expected a fold 0 to 2, received 3/,

@@ -60,7 +60,7 @@ test("semicolons and tabs part the values where the header has no comma; a comma
   assert.deepEqual(rowsOf("id\tlabel\r\n1\t0\r\n2\t1\r\n"), expected);
   assert.deepEqual(rowsOf('id;"a, b"\n1;x\n'), [{ id: "1", "a, b": "x" }]);
   assert.deepEqual(rowsOf("id,note\n1,a;b\n"), [{ id: "1", note: "a;b" }]);
-  assert.throws(() => rowsOf("id;label\n1;0;7\n"), /found 3\. Put values that hold a semicolon in double quotes/);
+  assert.throws(() => rowsOf("id;label\n1;0;7\n"), /found 3\. Put values that contain a semicolon in double quotes/);
 });
 
 test("the commonest sign of the header parts the values, or what sep= says; line numbers stay those of the file", () => {
@@ -85,6 +85,9 @@ test("numbers with a decimal comma are read with a point, where semicolons or ta
 
 test("blank rows and columns of a spreadsheet are passed over; a value in a column without a name is refused", () => {
   assert.deepEqual(rowsOf("id,label,,\n1,0,,\n,,,\n2,1,,\n,,,\n"), expected);
-  assert.throws(() => rowsOf("id,label,\n1,0,x\n"), /line 1: expected a name for each column, column 3 has none/);
-  assert.throws(() => rowsOf("id,label\n1,a\0b\n"), /line 2: expected text, it holds a NUL character/);
+  assert.throws(
+    () => rowsOf("id,label,\n1,0,x\n"),
+    /line 1: expected a name for each column, but column 3 has no name/,
+  );
+  assert.throws(() => rowsOf("id,label\n1,a\0b\n"), /line 2: expected text, found a NUL character/);
 });

@@ -60,7 +60,7 @@ test("labels by PatientID: one series a study, thinnest first; what was left out
   const reasons = left.map(({ path, reason }) => `${path}: ${reason}`).join("\n");
   assert.match(
     reasons,
-    /DICOM\/AA\/01 .*series "Chest 5\.0 B30f", 8 slices at 5 mm: series "Lung 2\.0 B70f", 20 slices at 2 mm stands for its study/,
+    /DICOM\/AA\/01 .*series "Chest 5\.0 B30f", 8 slices at 5 mm: series "Lung 2\.0 B70f", 20 slices at 2 mm was chosen for its study/,
   );
   assert.match(reasons, /DICOM\/AA\/03\/0000: .*localizer/i);
   assert.match(reasons, /DICOM\/BB\/07\/0000: /);

@@ -22,7 +22,7 @@ test("bytes and floats: refused with --dtype float32, which stores the values of
   const refused = await prepare({ source, destination: join(folder, "a") });
   assert.match(
     refused.info.quarantined?.[0]?.reason ?? "",
-    /expected uint8 .* it is float32 .*; pass --dtype float32, which holds both types$/,
+    /expected uint8 .* received float32 .*; pass --dtype float32, which holds both types$/,
   );
   assert.match(refused.warnings.join(), /no volume of class 1 could be prepared/);
   const { directory, info } = await prepare({ source, destination: join(folder, "b"), dtype: "float32" });

@@ -142,6 +142,6 @@ test("a scored run and a scored group hold nothing but what is ours; a note amon
     for (const name of names) writeFileSync(join(made, name), "");
     refuseOccupied(made, kind, true);
     writeFileSync(join(made, "notes.txt"), "");
-    assert.throws(() => refuseOccupied(made, kind, true), /also holds notes\.txt\. Move them away first/);
+    assert.throws(() => refuseOccupied(made, kind, true), /also contains notes\.txt\. Move them away first/);
   }
 });

@@ -84,7 +84,7 @@ test("prepare: a CT scaled to 0..1 is refused as HU; the remedy, --unit arbitrar
   await assert.rejects(prepare({ ...options, destination: join(folder, "a") }), (error: Error) => {
     assert.match(
       error.message,
-      /values lie between 0\.0\d+ and 0\.\d+ and would become whole numbers.*--unit arbitrary/,
+      /values are between 0\.0\d+ and 0\.\d+ and would be rounded to whole numbers.*--unit arbitrary/,
     );
     return true;
   });

@@ -75,7 +75,7 @@ test("plan: where two files have one name, the id is the path, and an id by name
     ["x/a", "y/a"],
   );
   writeFileSync(join(folder, "labels.csv"), "path,label\na,0\n");
-  assert.match((await refused(source)).message, /a: the name of 2 volumes/);
+  assert.match((await refused(source)).message, /a: matches 2 volumes/);
 });
 
 test("LabelsError: lists ids without a volume, volumes without a label, contradictions and bad labels", async (t) => {
@@ -218,7 +218,7 @@ test("Sick and sick are asked about, as are names that differ in spaces or Unico
     assert.ok(error instanceof TableError, String(error));
     assert.match(
       error.message,
-      /line 4: expected one spelling a class, found "Sick" \(1 rows, first in line 2\) and "sick"/,
+      /line 4: expected one spelling per class, found "Sick" \(1 rows, first in line 2\) and "sick"/,
     );
     return true;
   });
@@ -227,7 +227,7 @@ test("Sick and sick are asked about, as are names that differ in spaces or Unico
     ["Ödem", "O\u0308dem"],
   ]) {
     writeFileSync(join(folder, "labels.csv"), `id,label\na,${one}\nb,well\nc,${other}\n`);
-    await assert.rejects(makePlan({ source }), /expected one spelling a class/);
+    await assert.rejects(makePlan({ source }), /expected one spelling per class/);
   }
 });
 
@@ -236,7 +236,7 @@ test("a stray 99 is refused with its row; small gaps, and numbers that have name
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label\na,0\nb,1\nc,99\n");
   const { problems } = await refused(source);
   assert.deepEqual(problems.invalid.length, 1);
-  assert.match(problems.invalid[0] ?? "", /^c\.nii: label 99 in line 4, far from the others; leave the cell empty/);
+  assert.match(problems.invalid[0] ?? "", /^c\.nii: label 99 in line 4 is far from the others; leave the cell empty/);
   writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,well\nb,1,ill\nc,99,unknown\n");
   assert.equal((await makePlan({ source })).volumes[2]?.label, 99);
   writeFileSync(join(folder, "labels.csv"), "id,label\na,0\nb,1\nc,3\n");
@@ -272,7 +272,7 @@ test("a column split or part whose values are all parts is the split of the data
   writeFileSync(join(folder, "labels.csv"), "id,label,subject,part\na,0,s,train\nb,1,s,test\nc,1,r,val\n");
   assert.match((await refused(source)).problems.conflicting.join(), /subject s: a\.nii is in train, b\.nii in test/);
   writeFileSync(join(folder, "labels.csv"), "id,label,part\na,0,train\nb,1,\nc,1,test\n");
-  assert.match((await refused(source)).problems.invalid.join(), /b\.nii: no part in the column part in line 3/);
+  assert.match((await refused(source)).problems.invalid.join(), /b\.nii: column part has no part in line 3/);
   // Of the body: no split at all.
   writeFileSync(join(folder, "labels.csv"), "id,label,part\na,0,left\nb,1,right\nc,1,left\n");
   assert.deepEqual(
@@ -290,7 +290,7 @@ test("one label under two class names is refused with its row; a missing class n
   const source = folderWith(folder, ["a.nii", "b.nii", "c.nii"], "id,label,class\na,0,X\nb,0,Y\nc,1,Z\n");
   assert.match(
     (await refused(source)).problems.invalid.join(),
-    /b\.nii: class "Y" in line 3, where label 0 is also called "X"/,
+    /b\.nii: class "Y" in line 3, but label 0 is also called "X"/,
   );
   writeFileSync(join(folder, "labels.csv"), "id,label,class\na,0,X\nb,0,NA\nc,1,\n");
   assert.deepEqual((await makePlan({ source })).classes, ["X", "1"]);
@@ -307,7 +307,7 @@ test("what people write for a missing label is no class; a class column may call
   assert.deepEqual((await makePlan({ source })).classes, ["well", "unknown"]);
   // A character that nobody sees makes no class of its own.
   writeFileSync(join(folder, "labels.csv"), "id,label\na,sick\nb,well\nc,sick\u200b\n");
-  await assert.rejects(makePlan({ source }), /expected one spelling a class/);
+  await assert.rejects(makePlan({ source }), /expected one spelling per class/);
 });
 
 test("one volume in two rows with two parts is refused, and so is a column of parts with other words among them", async (t) => {
@@ -321,10 +321,7 @@ test("one volume in two rows with two parts is refused, and so is a column of pa
   writeFileSync(join(folder, "labels.csv"), "id,label,split\na,0,train\nb,1,test\nc,1,excluded\n");
   await assert.rejects(makePlan({ source }), (error: unknown) => {
     assert.ok(error instanceof TableError);
-    assert.match(
-      error.message,
-      /line 4: split: expected train, val or test, as 2 other rows have it, found "excluded"/,
-    );
+    assert.match(error.message, /line 4: split: expected train, val or test, as in 2 other rows, found "excluded"/);
     return true;
   });
 });

@@ -49,7 +49,7 @@ test("a process id that was used again does not hold the lock; a lock of another
     FolderLock.take(folder)[Symbol.dispose]();
   }
   write({ pid: 1, host: "another.example", started: "1" });
-  assert.throws(() => FolderLock.take(folder), /process 1 on another\.example works there/);
+  assert.throws(() => FolderLock.take(folder), /process 1 on another\.example is using this folder/);
   writeFileSync(file, "{");
   assert.throws(() => FolderLock.take(folder), LockedError);
 });
@@ -121,7 +121,7 @@ test("a process that died while it took over: its claim is taken over too, and n
   writeFileSync(file, goneHere());
   const again = createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
   writeFileSync(`${file}.${again}.claim`, JSON.stringify(thisProcess()));
-  assert.throws(() => FolderLock.take(folder), new RegExp(`process ${process.pid} works there`));
+  assert.throws(() => FolderLock.take(folder), new RegExp(`process ${process.pid} is using this folder`));
 });
 
 test("a process of another container, whose ids mean nothing here, holds its lock until it is taken over on purpose", (t) => {
@@ -130,7 +130,7 @@ test("a process of another container, whose ids mean nothing here, holds its loc
   // Of the same host name and the same machine, in another namespace; and in a container of another machine.
   for (const changes of [{ pidNamespace: "pid:[1]" }, { pidNamespace: "pid:[1]", boot: "another" }]) {
     writeFileSync(file, goneHere(changes));
-    assert.throws(() => FolderLock.take(folder), /in another container works there.*--take-over/);
+    assert.throws(() => FolderLock.take(folder), /in another container is using this folder.*--take-over/);
     FolderLock.take(folder, { takeOver: true })[Symbol.dispose]();
     assert.deepEqual(readdirSync(folder), []);
   }
@@ -176,7 +176,7 @@ test("a lock of another node: Slurm is asked about its job, and one that has end
       return false;
     } catch (error) {
       assert.ok(error instanceof LockedError);
-      assert.match(error.message, new RegExp(`on node7 \\(Slurm job ${job}\\) works there`));
+      assert.match(error.message, new RegExp(`on node7 \\(Slurm job ${job}\\) is using this folder`));
       return true;
     }
   };

@@ -110,7 +110,7 @@ test("made in pieces and merged: the same bytes; missing, doubled and foreign pi
   await assert.rejects(merge(a, join(folder, "undisturbed")), /expected a piece of a data set/);
   const other = join(folder, "other");
   await prepare({ ...settings, depth: 10, destination: other, shard: { index: 2, count: 3 } });
-  await assert.rejects(merge(a, other, c), /is a piece of another preparation/);
+  await assert.rejects(merge(a, other, c), /belongs to another preparation/);
   assert.ok(!existsSync(join(folder, "no")));
   await assert.rejects(
     prepare({ ...settings, destination: other, overwrite: true, shard: { index: 4, count: 3 } }),
@@ -129,7 +129,7 @@ test("a piece does not go on with the volumes of another piece that was stopped 
   });
   await assert.rejects(stopped, { name: "AbortError" });
   const second = { ...first, shard: { index: 2, count: 2 } };
-  await assert.rejects(prepare(second), /a preparation of other settings or files was stopped there/);
+  await assert.rejects(prepare(second), /contains an unfinished preparation with other settings or files/);
   const anew = await prepare({ ...second, overwrite: true });
   assert.equal(anew.resumed, 0);
   const all = readdirSync(source)

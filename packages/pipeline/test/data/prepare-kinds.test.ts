@@ -91,7 +91,7 @@ test("NRRD, MetaImage, NIfTI pairs and DICOM-free mixtures of them are one set o
     silent.volumes[0]!.extra["geometry_notes"]!,
     /does not give the spacing along x, y, z: 1 mm was assumed/,
   );
-  assert.match(silent.warnings.join(), /1 volumes have a file that .* says nothing of its spacing, such as a:/);
+  assert.match(silent.warnings.join(), /1 volumes have a file .* without a spacing, such as a:/);
 });
 
 test("stacked arrays ct_0.npy, ct_1.npy (N, H, W, D): each item a volume of that class", async (t) => {
@@ -135,7 +135,7 @@ test("slices NAME_INDEX.npy in train|val/ct_k_slice, unpadded: numeric order (tr
     [...stored(set, 0)].filter((_, i) => i % 6 === 0),
     [...Array(12).keys()],
   );
-  const remedy = "Export them again, or pass --allow-gaps to mix them from their neighbours";
+  const remedy = "Export them again, or pass --allow-gaps to interpolate them from their neighbours";
   assert.deepEqual(set.info.quarantined, [
     { source: "train/ct_0_slice/p4", reason: `a slice is missing between "p4_0.npy" and "p4_3.npy": 2. ${remedy}` },
   ]);
@@ -176,7 +176,7 @@ test("a folder of pictures without one number: quarantined with the reason, its 
     [...stored(filled, 1)].filter((_, i) => i % 64 === 0),
     [10, 20, 30, 40, 50, 60],
   );
-  assert.match(filled.info.quarantined![0]!.reason, /7 slices are missing .*; more than the 2 that are there/);
+  assert.match(filled.info.quarantined![0]!.reason, /7 slices are missing .*; that is more than the 2 that exist/);
 });
 
 test("a source that is itself the folder of one volume's slices goes by its own name", async (t) => {
@@ -290,7 +290,10 @@ test("a mask of the user's own: the volume is cut to its box and a margin, and t
     prepare({ ...settings, mask: join(folder, "ct/none"), destination: join(folder, "x") }),
     /expected a folder of masks/,
   );
-  await assert.rejects(prepare({ ...settings, crop: "lung", destination: join(folder, "x") }), /name two regions/);
+  await assert.rejects(
+    prepare({ ...settings, crop: "lung", destination: join(folder, "x") }),
+    /expected one region, received both lung and a mask/,
+  );
 });
 
 test("crop lung: the box of findLungs with its margin; a volume without lungs is quarantined with the reason", async (t) => {

@@ -225,7 +225,7 @@ test("prepare: volumes of another size are quarantined, naming what to pass; bot
   const dataset = await prepare({ source, destination: join(folder, "set") });
   assert.match(
     dataset.info.quarantined?.[0]?.reason ?? "",
-    /uint8 2 x 2 as the first volume, it is uint8 3 x 3; pass --size/,
+    /uint8 2 x 2 as in the first volume, received uint8 3 x 3; pass --size/,
   );
   await writeNifti(join(source, "class_0", "c.nii"), ramp(2));
   await assert.rejects(prepare({ source, destination: join(folder, "mixed") }), /found CT in HU and ready-made arrays/);
@@ -253,7 +253,7 @@ test("prepare: stopped, it keeps what is done and an existing set as it was; the
     prepare({ ...other, signal: early.signal, onProgress: () => early.abort(new Error("stop")) }),
     /stop/,
   );
-  await assert.rejects(prepare({ ...other, depth: 8 }), /of other settings or files was stopped there.*--overwrite/s);
+  await assert.rejects(prepare({ ...other, depth: 8 }), /with other settings or files.*--overwrite/s);
 
   const resumed = await prepare(again);
   assert.ok(resumed.resumed >= 1 && resumed.resumed < 12, `${resumed.resumed} of 12 were done`);
@@ -309,17 +309,17 @@ test("openDataset refuses damaged sets, naming the file: cut slices, lost rows, 
   damaged("slices.npy", (path) => appendFileSync(path, "x"), /expected \d+ bytes/);
   damaged("slices.npy", (path) => writeFileSync(path, "no array"), /expected a \.npy array/);
   damaged("subjects.csv", edit(/\nb,.*\n/, "\n"), /expected 2 volumes \(dataset\.json\), found 1/);
-  damaged("subjects.csv", edit(/\nb,sb,1,,4,5/, "\nb,sb,1,,5,5"), /b: expected slices from 4 on, found first 5/);
+  damaged("subjects.csv", edit(/\nb,sb,1,,4,5/, "\nb,sb,1,,5,5"), /b: expected slices that begin at 4, found first 5/);
   damaged(
     "subjects.csv",
     edit(/\nb,sb,1,,4,5/, "\nb,sb,1,,4,4"),
-    /expected 9 slices as in slices\.npy, the rows add up to 8/,
+    /expected 9 slices as in slices\.npy, but the rows add up to 8/,
   );
   damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,2"), /b: expected a label 0\.\.1, found 2/);
-  damaged("subjects.csv", edit(/\nb,sb,1/, "\na,sb,1"), /id a stands twice/);
+  damaged("subjects.csv", edit(/\nb,sb,1/, "\na,sb,1"), /id a appears twice/);
   damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,one"), /line 3: label: expected a whole number, found "one"/);
-  damaged("dataset.json", (path) => writeFileSync(path, "{"), /cannot be taken for a data set: .*JSON/);
-  damaged("dataset.json", edit(/"height": 5/, '"height": 6'), /its content has not the SHA-256/);
+  damaged("dataset.json", (path) => writeFileSync(path, "{"), /is not a valid data set: .*JSON/);
+  damaged("dataset.json", edit(/"height": 5/, '"height": 6'), /its content does not match the SHA-256/);
   damaged("subjects.csv", edit(/\nb,sb,1/, "\nb,sb,0"), /its content was changed after the data set was prepared/);
   const unsealed = (from: RegExp, to: string) => (path: string) => {
     edit(/,\n {2}"sha256": ".*"/, "")(path);
@@ -342,7 +342,7 @@ test("verifyDataset finds a changed voxel that openDataset cannot see", async (t
   bytes[dataset.slicesOffset + 7] = 77;
   writeFileSync(dataset.slicesPath, bytes);
   openDataset(dataset.directory);
-  await assert.rejects(verifyDataset(dataset), /the voxels of a are not those that were prepared/);
+  await assert.rejects(verifyDataset(dataset), /the voxels of a differ from those that were prepared/);
 });
 
 test("subjects.csv keeps further label columns whose names are taken, and empty and quoted values", async (t) => {

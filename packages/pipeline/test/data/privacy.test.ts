@@ -136,7 +136,7 @@ test("columns whose values are dates, numbers of persons, addresses or names are
       "f: NHS numbers",
       "g: postcodes",
       "h: UIDs",
-      "i: names or remarks, another text in nearly every row",
+      "i: names or remarks, with a different text in nearly every row",
       "j: names in the form of DICOM",
       "k: phone numbers",
     ],
@@ -165,7 +165,10 @@ test("--keep-columns keeps what it names and nothing else; a column that names a
   const used = new Set(["id"]);
   assert.deepEqual(furtherColumns(table, used, { keepColumns: ["scanned"] }).kept, ["scanned"]);
   assert.deepEqual(furtherColumns(table, used, { keepColumns: [] }).kept, []);
-  assert.throws(() => furtherColumns(table, used, { keepColumns: ["Site"] }), /no column Site, only id, site/);
+  assert.throws(
+    () => furtherColumns(table, used, { keepColumns: ["Site"] }),
+    /column Site is missing; the columns are id, site/,
+  );
   assert.throws(
     () => furtherColumns(table, used, { keepColumns: ["Nachname"] }),
     /Nachname names a person.*--keep-ids/,

@@ -126,7 +126,7 @@ test("makeSplit: small classes are named; a share of 0 leaves its part empty; im
   // The command line takes no share of 0, so the remedy must not name one.
   assert.throws(() => makeSplit(fakeDataset(rows.slice(0, 2)), { seed: 1 }), {
     message:
-      /at least 3 subjects, the data set has [12]\. Add subjects: each of train, val, test needs at least one\.$/,
+      /at least 3 subjects, but the data set has [12]\. Add subjects: each of train, val, test needs at least one\.$/,
   });
 });
 
@@ -167,8 +167,8 @@ test("checkSplit refuses another data set, unknown ids, ids twice, a subject in 
   });
   const cases: [Split, RegExp][] = [
     [{ ...split, datasetHash: "b".repeat(64) }, /it was made for bbb/],
-    [changed((parts) => parts.val.push("ghost")), /val names ghost/],
-    [changed((parts) => parts.test.push(split.parts.train[0] ?? "")), /stands twice/],
+    [changed((parts) => parts.val.push("ghost")), /val contains ghost/],
+    [changed((parts) => parts.test.push(split.parts.train[0] ?? "")), /appears twice/],
     [overlap, /subject a is in/],
     [{ ...split, seed: split.seed + 1 }, /expected the hash/],
   ];
@@ -283,7 +283,7 @@ test("an official split is taken as it is; where val or test is missing, test is
   assert.deepEqual([two.parts.val.length, two.parts.train.length], [8, 32]);
   assert.match(
     two.warnings.join(),
-    /the official val part is the test part here.*val was drawn from the official train part/s,
+    /the official val part is used as the test part.*val was drawn from the official train part/s,
   );
   give((i) => (i === 4 ? null : "train"));
   assert.throws(() => officialSplit(dataset), /1 of 50 volumes have no part \(v4\)/);
@@ -316,7 +316,7 @@ test("folds are written to one file and read back; a reader of one split says to
   const folds = makeFolds(dataset, { seed: 3, folds: 3, repeats: 2 });
   const path = writeSplit(dataset, folds);
   assert.deepEqual(readSplits(path), folds);
-  assert.throws(() => readSplit(path), /holds 6 folds\. Choose one with --fold/);
+  assert.throws(() => readSplit(path), /has 6 folds\. Choose one with --fold/);
   assert.equal(foldName(folds[4]!), "fold 4 of 0–5 (repeat 1)");
   const edited = JSON.parse(readFileSync(path, "utf8")) as { folds: Split[] };
   edited.folds[1]!.parts.val.pop();

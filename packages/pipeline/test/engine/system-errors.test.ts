@@ -76,7 +76,7 @@ test("walk: files and links at any depth, sorted, without what is hidden; a fold
   symlinkSync(other, join(folder, "more too"));
   assert.deepEqual(walk(folder).paths, [...found.paths, "more/3.dcm"]);
   symlinkSync(dirname(folder), join(other, "up"));
-  assert.deepEqual(walk(folder).unreadable, [{ path: "more/up", reason: "a link to a folder that holds this one" }]);
+  assert.deepEqual(walk(folder).unreadable, [{ path: "more/up", reason: "a link to a folder that contains this one" }]);
   rmSync(join(other, "up"));
   if (process.getuid?.() === 0) return; // who may do everything may enter every folder
   mkdirSync(join(folder, "closed"), { mode: 0 });

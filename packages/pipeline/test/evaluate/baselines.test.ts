@@ -75,7 +75,7 @@ test("shortcut features: gaps are filled by the mean of train, constants left ou
   close(baseline.model.mean_F[1]!, 26, 1e-12, "mean of the training rows only");
   assert.match(
     gapNotes("shortcut", baseline).join(),
-    /no mean lung HU of 0 volumes of train and 2 volumes that are scored/,
+    /no mean lung HU for 0 volumes of train and 2 volumes of the scored part/,
   );
   const constant = shortcutBaseline({ volumes: [volume(5, null), volume(5, null)], labels: [0, 1] }, target, 2);
   assert.deepEqual(constant.features, []);
@@ -87,7 +87,7 @@ test("shortcut features: gaps are filled by the mean of train, constants left ou
   const found = shortcutBaseline({ volumes: one, labels: [0, 0, 0, 1, 1, 1] }, target2, 2);
   assert.deepEqual(found.features, ["mean lung HU", "mean lung HU is missing"]);
   assert.deepEqual(found.probabilities.map(argmax), [0, 1]);
-  assert.match(gapNotes("shortcut", found).join(), /1 volume of train .* a number of its own/);
+  assert.match(gapNotes("shortcut", found).join(), /1 volume of train .*a further feature tells where it is missing/);
 });
 
 test("that a value is missing is a number of its own: where lungs are found in one class alone, the baseline knows it", () => {

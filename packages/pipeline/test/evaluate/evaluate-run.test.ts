@@ -41,7 +41,7 @@ test("the paper protocol scores val, leaves test unread, and says so; --no-image
   assert.deepEqual(readLedger(run), { count: 0, reads: [] });
   assert.ok(readPredictions(join(run, "paper/predictions.csv")).every(({ part }) => part === "val"));
   const page = text("paper/report.html");
-  assert.match(page, /These scores are too good/);
+  assert.match(page, /These scores are too optimistic/);
   assert.match(page, /test part has not been read/);
   assert.ok(!page.includes("data:image"));
   assert.ok(metrics.failures.length > 0 && page.includes("Most confident errors"));
@@ -136,7 +136,7 @@ test("subgroups: a site without being asked, any other column by name; an unknow
   const reads = readLedger(run).count;
   await assert.rejects(
     evaluate({ run, subgroups: ["scanner"] }),
-    /no column scanner; it has id, subject, .*site, sex, age/,
+    /column scanner is missing; the columns are id, subject, .*site, sex, age/,
   );
   await assert.rejects(evaluate({ run, protocol: "paper", data: folder }), /expected clean/);
   assert.equal(readLedger(run).count, reads);

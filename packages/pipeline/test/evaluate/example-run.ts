@@ -8,7 +8,7 @@ import type { Protocol } from "../../src/evaluate/analysis/protocols.js";
 import { countSlices } from "../../src/evaluate/analysis/slice-votes.js";
 import { majorityBaseline } from "../../src/evaluate/baselines/prior.js";
 import { metricsText, type MetricsFile } from "../../src/evaluate/metrics-file.js";
-import { allNumbers } from "../../src/evaluate/all-numbers.js";
+import { evaluationMetrics } from "../../src/evaluate/evaluation-metrics.js";
 import { writePredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { subgroupColumn } from "../../src/evaluate/subgroups/columns.js";
 import { sliceVotesText } from "../../src/report/write-evaluation.js";
@@ -73,7 +73,7 @@ export function exampleRun(folder: string, options: ExampleRun): MetricsFile {
     labelsShuffled: false,
   };
   const sites = scored.subjects.map((subject) => (Number(/-(\d+)$/.exec(subject)![1]) % 3 === 0 ? "north" : "south"));
-  const numbers = allNumbers(
+  const numbers = evaluationMetrics(
     {
       protocol,
       run,

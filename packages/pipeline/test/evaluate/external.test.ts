@@ -58,7 +58,7 @@ test("all of another data set is scored as trained, in a folder of its own, and 
   assert.match(page, /small on elsewhere/);
   assert.ok(page.includes(note));
   assert.match(page, /elsewhere, external/);
-  assert.match(page, /prepared otherwise than the training data \(depth 32, in training 8\)/);
+  assert.match(page, /prepared differently from the training data \(depth 32, in training 8\)/);
   assert.doesNotMatch(page, /The test part was read once/);
   for (const model of ["majority", "shortcut", "2d_vote", "2.5d"])
     assert.deepEqual([...(tested("elsewhere", model)?.ids ?? [])].sort(), [...ids].sort(), model);
@@ -107,7 +107,7 @@ test("volumes that the run was trained on, or chosen by, are left out, and the r
 test("classes go by their names: another order gives the same labels, and other names have to be mapped", () => {
   const renamed = changed(other, "renamed", ({ classes }) => ({ classes: classes.map((name) => `grade ${name}`) }));
   const unknown =
-    /does not know the class grade CT-0, grade CT-1.*its own are CT-0, CT-1, CT-2, CT-3, CT-4.*--map-classes 'grade CT-0=CT-0'/;
+    /does not know the class grade CT-0, grade CT-1.*its classes are CT-0, CT-1, CT-2, CT-3, CT-4.*--map-classes 'grade CT-0=CT-0'/;
   assert.throws(() => scoredOn(renamed), { name: "RunError", message: unknown });
   // As if the other site had counted its grades from the other end.
   const reversed = changed(other, "reversed", ({ classes }) => ({ classes: [...classes].reverse() }));

@@ -45,7 +45,7 @@ test("runs below a folder, in the order of their names, with state, scores and c
   const table = runsText(runs);
   assert.match(table, /^good +good +2\.5d +scored .* 0\.65 +macro F1 +\d\.\d\d \[.*▁█▇▅$/m);
   assert.match(table, /^broken: .*run\.json: expected the JSON/m);
-  assert.equal(runsText([]), "No run here.");
+  assert.equal(runsText([]), "No runs found.");
   assert.deepEqual(listRuns(join(folder, "nowhere")), []);
 });
 

@@ -12,7 +12,7 @@ import { latexTables, markdownTables } from "../../src/report/export-tables.js";
 import { escapeLatex, latexTable } from "../../src/page/latex.js";
 import { modelCard } from "../../src/report/model-card.js";
 import { drawFigures } from "../../src/report/figures/all.js";
-import { allNumbers } from "../../src/evaluate/all-numbers.js";
+import { evaluationMetrics } from "../../src/evaluate/evaluation-metrics.js";
 import type { Predictions } from "../../src/evaluate/predictions.js";
 import { renderReport } from "../../src/report/report.js";
 import { simulate } from "./fixture.js";
@@ -180,7 +180,7 @@ test("a part with one class alone, or without one of several, still has its numb
       external: null,
       labelsShuffled: true,
     };
-    const metrics = allNumbers(
+    const metrics = evaluationMetrics(
       { protocol: "clean", run, predictions, priors: null, voters: null, evidence: [], columns: [] },
       { classes, seed: 1, ordinal: run.ordinal, resamples: 40 },
     );

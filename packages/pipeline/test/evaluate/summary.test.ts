@@ -55,7 +55,7 @@ test("predictions.csv: broken files are refused with file and line", () => {
     writeFileSync(path, `${header}m,test,a,s,0,0.7,0.7\n`);
     assert.throws(() => readPredictions(path), ProbabilityError);
     writeFileSync(path, `${header}m,test,a,s,0,0.5,0.5\nm,test,a,s,0,0.5,0.5\n`);
-    assert.throws(() => readPredictions(path), /a occurs twice/);
+    assert.throws(() => readPredictions(path), /a appears twice/);
     assert.throws(() => writePredictions(path, []), PredictionsError);
   });
 });
@@ -114,7 +114,7 @@ test("metrics for grades are NaN where the classes are not ordered; binary rates
 test("absent class, one subject of a class: values where defined, and warnings", () => {
   const predictions = simulate({ model: "m", seed: 4, counts: [6, 1, 0], signal: 1 });
   const [summary] = summarise([predictions], options);
-  assert.match(summary!.warnings.join(), /No test volume of class CT-2.*Means over classes are over the 2 others/);
+  assert.match(summary!.warnings.join(), /No test volume of class CT-2.*Means over classes use the other 2/);
   assert.match(summary!.warnings.join(), /Class CT-1 has one test subject: .* depend on it,/);
   assert.ok(Number.isNaN(summary!.perClass[2]!.recall.value) && Number.isNaN(summary!.perClass[2]!.auroc.value));
   assert.ok(Number.isFinite(summary!.metrics.auroc.value));
@@ -187,7 +187,7 @@ test("models on different volumes, labels or parts are not compared", () => {
       () => compareModels(full, other, settings),
       (error) => error instanceof PredictionsError && pattern.test(error.message),
     );
-  refused({ ...vote, part: "val" }, /one is of test, one of val/);
+  refused({ ...vote, part: "val" }, /one was scored on test, the other on val/);
   refused({ ...vote, ids: vote.ids.map((id, i) => (i === 3 ? "other" : id)) }, /was not predicted by 2d_vote/);
   refused(
     { ...vote, labels: vote.labels.map((label, i) => (i === 3 ? 1 - label : label)) },

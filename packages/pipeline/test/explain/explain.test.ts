@@ -141,7 +141,7 @@ test("voxels that were changed after they were prepared are explained by nobody"
   recordLocation(run, openRun(run, moved));
   await assert.rejects(explained(run, { out: join(folder, "never") }), {
     name: "DatasetError",
-    message: /slices\.npy: the voxels of \S+ are not those that were prepared/,
+    message: /slices\.npy: the voxels of \S+ differ from those that were prepared/,
   });
   assert.ok(!existsSync(join(folder, "never")));
 });

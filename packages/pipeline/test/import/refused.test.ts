@@ -165,7 +165,7 @@ test("data of other classes: the numbers of both; --map-classes says which is wh
   const mapClasses = { "CT-0": "healthy", "CT-1": "affected", "CT-2": "affected" };
   await assert.rejects(
     evaluate({ run, data, mapClasses }),
-    /does not know the class CT-3, CT-4 of .*mosmed; its own are healthy, affected/,
+    /does not know the class CT-3, CT-4 of .*mosmed; its classes are healthy, affected/,
   );
   await assert.rejects(
     evaluate({ run, data, mapClasses: { ...mapClasses, "CT-3": "severe" } }),
@@ -187,7 +187,7 @@ test("data of another number of classes, and the count vote without val, are ref
   importCheckpoint({ checkpoint: saved("nameless", sliceCnn(2)), out: run, overrides: { threads: "1" } });
   await assert.rejects(evaluate({ run, data }), {
     name: "RunError",
-    message: /2 classes apart, .*mosmed has 5 \(CT-0, CT-1/,
+    message: /distinguishes 2 classes, but .*mosmed has 5 \(CT-0, CT-1/,
   });
   const counting = join(folder, "runs/counting");
   importCheckpoint({
@@ -197,6 +197,6 @@ test("data of another number of classes, and the count vote without val, are ref
   });
   await assert.rejects(
     evaluate({ run: counting, data }),
-    /count is swept on val, which an imported checkpoint has not/,
+    /count is chosen on val, which an imported checkpoint does not have/,
   );
 });

@@ -35,6 +35,6 @@ test("an imported run names its origin in run.json and in the report", { skip: n
   assert.deepEqual([imported?.file, imported?.classes, imported?.votes], ["custom_resnet.pth", 2, true]);
   const report = readFileSync(join(externalFolderOf(run), "report.html"), "utf8");
   assert.match(report, /resnet_no_dropout on mosmed/);
-  assert.match(report, /volumes that it has seen make these numbers too good/);
+  assert.match(report, /volumes that it was trained on make these numbers too optimistic/);
   assert.doesNotMatch(report, /The test part was read once/);
 });

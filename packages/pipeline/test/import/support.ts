@@ -91,7 +91,7 @@ export function importTests(cases: readonly ImportCase[]): string {
       assert.match(result.model, model);
       assert.match(result.notes.join("\n"), notes);
       const { table } = await evaluate({ run: out, data });
-      assert.match(table, new RegExp(`Imported: ${name}.pth.*What it was trained on is not known`));
+      assert.match(table, new RegExp(`Imported: ${name}.pth.*Its training data are not known`));
       expectPyTorchs(out, data, made.expected(name), says);
     });
   }

@@ -67,7 +67,7 @@ test("the flow diagram says every number in its text alternative, and keeps name
     "other, external, 7 subjects",
   ])
     assert.ok(description.includes(text), text);
-  assert.match(caption, /dashed box is the data set that is scored/);
+  assert.match(caption, /dashed box is the data set that this report scores/);
   assert.equal(flowFigure({ ...flow, refused: 0, leftOut: [] }).svg.split("<rect").length - 1, 2 + 4);
 });
 
@@ -95,7 +95,7 @@ test("a usual column of too many words is left out of the subgroups, and that is
   const { columns, notes } = subgroupColumns(table, volumes, undefined);
   assert.deepEqual(columns, []);
   assert.deepEqual(notes, [
-    "Subgroups by Site are left out: column Site: expected at most 20 groups, received 25 different values. Join its values in a column of the labels file, and name that with --subgroup.",
+    "Subgroups by Site are left out: column Site: expected at most 20 groups, received 25 different values. Merge its values in a new column of the labels file, and pass that column to --subgroup.",
   ]);
   assert.equal(subgroupColumns(table, volumes, ["scanner_model"]).columns[0]?.groups.length, 3);
   assert.throws(() => subgroupColumns(table, volumes, ["Site"]), /at most 20 groups/);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Volume } from "@slicestack/volume";
 import type { Dataset } from "../../src/data/store.js";
-import { isPlaced, slicePicture, viewText } from "../../src/report/slice-pictures.js";
+import { hasOrientation, slicePicture, viewText } from "../../src/report/slice-pictures.js";
 import { decoded, part, preparedSet } from "../inspect/support.js";
 
 const folder = mkdtempSync(join(tmpdir(), "slicestack-slice-pictures-"));
@@ -35,7 +35,7 @@ async function picture(dataset: Dataset, chosen: readonly number[], columns = 3)
 
 test("80 x 30 mm are drawn 80 to 30, whatever the stored pixels; the patient's right is on the left", async () => {
   const { dataset } = await preparedSet(folder, { a: rightIsBright(), b: rightIsBright() });
-  assert.ok(isPlaced(dataset));
+  assert.ok(hasOrientation(dataset));
   const one = await picture(dataset, [5]);
   assert.deepEqual([one.width, one.height], [160, 60]);
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

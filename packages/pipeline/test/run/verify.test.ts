@@ -115,7 +115,7 @@ test("verify: a foreign folder is refused; a truncated file and a missing one ar
 
 /** What evaluate or a training reads, and what each says of it. */
 for (const [name, flaw] of Object.entries({
-  "run.json": /run\.json: expected the JSON that was written \(its content has not the SHA-256/,
+  "run.json": /run\.json: expected the JSON that was written \(its content does not match the SHA-256/,
   "config.yaml": /config\.yaml: was changed after training had begun/,
   "split.json": /split\.json: expected a split \(.*\)\. Put the old file back, or train a new run\./,
   "metrics.jsonl": /metrics\.jsonl: was changed after it was written/,
@@ -159,7 +159,7 @@ test("a flipped voxel ends training before its folder is created, and an evaluat
     data,
     () => flip(file, statSync(file).size - 700),
     async () => {
-      const flaw = /slices\.npy: the voxels of \d+ are not those that were prepared/;
+      const flaw = /slices\.npy: the voxels of \d+ differ from those that were prepared/;
       await assert.rejects(train({ config, data, out: join(folder, "never") }), flaw);
       await assert.rejects(evaluate({ run, ...quick }), flaw);
     },

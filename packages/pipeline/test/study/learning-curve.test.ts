@@ -5,7 +5,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { configToYaml } from "../../src/config/to-yaml.js";
-import { fewerTraining } from "../../src/data/split/fewer.js";
+import { fewerTraining } from "../../src/data/split/training-share.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { checkSplit, readSplit } from "../../src/data/split/split.js";
 import { openDataset } from "../../src/data/store.js";

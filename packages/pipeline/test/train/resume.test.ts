@@ -223,7 +223,7 @@ test("two processes on one run folder: the second is refused, whether it resumes
   child.kill("SIGSTOP"); // in the middle of its work, for as long as we look
   try {
     assert.ok(existsSync(join(out, ".lock")));
-    const locked = { name: "LockedError", message: new RegExp(`process ${child.pid} works there`) };
+    const locked = { name: "LockedError", message: new RegExp(`process ${child.pid} is using this folder`) };
     await assert.rejects(train({ config: tinyConfig(), data, out, resume: true }), locked);
     await assert.rejects(train({ config: tinyConfig(), data, out }), {
       name: "RunError",

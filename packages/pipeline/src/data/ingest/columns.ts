@@ -1,4 +1,7 @@
-/** Which further columns of a labels file go into the data set: none that names a person, by its own name or by its values. */
+/**
+ * Selects the further columns of a labels file that the data set keeps. Columns that identify a person, by their name or
+ * by their values, are dropped.
+ */
 import { TableError } from "../errors.js";
 import type { Table, TableRow } from "../csv.js";
 import { isMissing } from "../missing-value.js";
@@ -13,14 +16,14 @@ export interface FurtherColumns {
 export interface ColumnOptions {
   keepColumns?: readonly string[];
   keepIds?: boolean;
-  /** Whom a row is of: where a subject has several rows, a name comes again in each of them. */
+  /** The subject of each row: if a subject has several rows, the same name appears in each of them. */
   subjectOf?: ReadonlyMap<TableRow, string>;
 }
 
 /**
  * @param used columns that have a meaning: ids, labels …
  * @param wanted columns to keep, and no others; default: all that do not look personal
- * @throws TableError a wanted column that is not there, or that names a person
+ * @throws TableError if a wanted column is missing, or names a person
  */
 export function furtherColumns(
   table: Table,
@@ -40,15 +43,15 @@ export function furtherColumns(
       throw new TableError(
         table.file,
         1,
-        `--keep-columns: there is no column ${name}, only ${table.columns.join(", ")}`,
-        "Name columns that are there.",
+        `--keep-columns: column ${name} is missing; the columns are ${table.columns.join(", ")}`,
+        "Name existing columns.",
       );
     if (isPersonal(name) && !keepIds)
       throw new TableError(
         table.file,
         1,
         `--keep-columns: ${name} names a person`,
-        "Leave it out, or add --keep-ids where names may be kept.",
+        "Leave it out, or add --keep-ids if names may be kept.",
       );
   }
   const kept = further.filter((name) => wanted.includes(name));
@@ -62,7 +65,7 @@ export function furtherColumns(
 
 function whyPersonal({ rows }: Table, name: string, subjectOf: ReadonlyMap<TableRow, string>): string | null {
   if (isPersonal(name)) return "it names a person";
-  // One value a subject, or as many as it has.
+  // Each distinct value of a subject counts once.
   const ofSubjects = rows.map((row) =>
     JSON.stringify([subjectOf.get(row) ?? row.line, (row.values[name] ?? "").trim()]),
   );
@@ -82,7 +85,7 @@ const DATE = [
   /^\d{4}年\d{1,2}月\d{1,2}日$/,
 ];
 
-/** Kinds of values by which a person can be found, in words for a message. */
+/** Kinds of values that can identify a person, worded for a message. */
 const KINDS: readonly (readonly [kind: string, is: (value: string) => boolean])[] = [
   ["dates", (value) => DATE.some((form) => form.test(value))],
   ["e-mail addresses", (value) => /^[^@\s]+@[^@\s]+\.\p{L}{2,}$/u.test(value)],
@@ -105,9 +108,9 @@ function isNhsNumber(value: string): boolean {
   return (11 - (sum % 11)) % 11 === digits[9];
 }
 
-/** A few rows may be mistyped, or hold a dash for what is missing. */
+/** A few rows may be mistyped, or contain a dash for a missing value. */
 const MOST = 0.8;
-/** Texts that hardly repeat are names, addresses or remarks; a site or a scanner comes again. */
+/** Texts that hardly repeat are names, addresses or remarks; sites and scanners repeat. */
 const [FEWEST_TEXTS, DISTINCT] = [5, 0.9];
 
 function personalKind(values: readonly string[]): string | null {
@@ -118,6 +121,6 @@ function personalKind(values: readonly string[]): string | null {
   const texts = share((value) => /\p{L}{2}/u.test(value)) >= MOST;
   const distinct = new Set(values).size / values.length;
   return texts && values.length >= FEWEST_TEXTS && distinct >= DISTINCT
-    ? "names or remarks, another text in nearly every row"
+    ? "names or remarks, with a different text in nearly every row"
     : null;
 }

@@ -1,4 +1,4 @@
-/** DICOM series of a source: found by the headers of its files, in folders and in zips. */
+/** Finds the DICOM series of a source by the headers of its files, in folders and in zip files. */
 import { basename, dirname, join } from "node:path";
 import {
   named,
@@ -18,7 +18,7 @@ import type { Progress } from "../../engine/progress.js";
 import type { Recipe } from "../prepare/recipe.js";
 import { UnusableVolumeError } from "../reason.js";
 import { volumeOf } from "./paths.js";
-import type { DicomPlace, SetAside, SourceVolume, VolumeInput } from "./source.js";
+import type { DicomFilePath, SetAside, SourceVolume, VolumeInput } from "./source.js";
 
 interface ScanOptions {
   onProgress?: (progress: Progress) => void;
@@ -29,18 +29,18 @@ export interface DicomFound {
   /** Each with the series it was made from. */
   volumes: Map<SourceVolume, DicomSeries>;
   setAside: SetAside[];
-  /** By what labels may call a file that was set aside. */
+  /** Identifiers by which labels may refer to a file that was set aside. */
   identifiers: Map<SetAside, readonly string[]>;
 }
 
-/** @param paths files below `root` that no other format claims */
+/** @param paths files below `root` that are of no other format */
 export async function dicomVolumes(
   root: string,
   paths: readonly string[],
   options: ScanOptions = {},
 ): Promise<DicomFound> {
   if (paths.length === 0) return { volumes: new Map(), setAside: [], identifiers: new Map() };
-  const places = new Map<string, DicomPlace>();
+  const filesByName = new Map<string, DicomFilePath>();
   const damaged: SetAside[] = [];
   await using zips = new Zips();
   async function* sources(): AsyncGenerator<DicomSource> {
@@ -52,11 +52,11 @@ export async function dicomVolumes(
           return [];
         });
         for (const entry of entries) {
-          places.set(`${path}#${entry}`, { path: file, entry });
+          filesByName.set(`${path}#${entry}`, { path: file, entry });
           yield await zips.source(`${path}#${entry}`, file, entry);
         }
       } else {
-        places.set(path, { path: file });
+        filesByName.set(path, { path: file });
         yield dicomFile(file, path);
       }
       if (k % 100 === 99 || k + 1 === paths.length)
@@ -71,13 +71,13 @@ export async function dicomVolumes(
     return aside;
   });
   return {
-    volumes: new Map(scan.series.map((series) => [volumeOfSeries(series, places), series])),
+    volumes: new Map(scan.series.map((series) => [volumeOfSeries(series, filesByName), series])),
     setAside: [...damaged, ...setAside],
     identifiers,
   };
 }
 
-/** An archive that is damaged, or could be understood in two ways, is set aside; the other files go on. */
+/** A damaged or ambiguous archive is set aside; the other files are still read. */
 function reasonOfZip(error: unknown, file: string): { reason: string } {
   if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
   return { reason: error.message.slice(`${file}: `.length) };
@@ -86,20 +86,20 @@ function reasonOfZip(error: unknown, file: string): { reason: string } {
 const identifiersOf = ({ patientId, accession, studyUid, seriesUid }: SeriesIdentity): string[] =>
   [patientId, accession, studyUid, seriesUid].filter((name) => name !== "");
 
-function volumeOfSeries(series: DicomSeries, places: ReadonlyMap<string, DicomPlace>): SourceVolume {
+function volumeOfSeries(series: DicomSeries, filesByName: ReadonlyMap<string, DicomFilePath>): SourceVolume {
   const names = [...new Set(series.slices.map(({ file }) => file))];
-  const files = names.map((name) => places.get(name)!);
+  const files = names.map((name) => filesByName.get(name)!);
   const { patientId, accession, studyUid, seriesUid, seriesDescription } = series;
   const folder = commonFolder(names);
-  // Two series may share a folder, and a series a UID with its reformat: the first file tells them apart.
+  // Two series may share a folder, and a reformatted series its UID with the original: the first file distinguishes them.
   const path = names.length === 1 ? names[0]! : `${folder === "" ? "." : folder} (${basename(names[0]!)} …)`;
-  const found = volumeOf(names[0]!, { kind: "dicom", series: seriesUid, files });
+  const volume = volumeOf(names[0]!, { kind: "dicom", series: seriesUid, files });
   return {
-    ...found,
+    ...volume,
     id: `${patientId || "unknown"}-${seriesUid}`,
     path,
     names: {
-      path: [...new Set([...folderNames(folder), ...(names.length === 1 ? found.names.path : [])])],
+      path: [...new Set([...folderNames(folder), ...(names.length === 1 ? volume.names.path : [])])],
       PatientID: patientId === "" ? [] : [patientId],
       AccessionNumber: accession === "" ? [] : [accession],
       StudyInstanceUID: studyUid === "" ? [] : [studyUid],
@@ -117,7 +117,7 @@ function volumeOfSeries(series: DicomSeries, places: ReadonlyMap<string, DicomPl
   };
 }
 
-/** A folder may be named by its path, or by the name of any folder on the way that is not shared with others. */
+/** Labels may refer to a folder by its path, or by any folder on this path that other volumes do not share. */
 function folderNames(folder: string): string[] {
   if (folder === "") return [];
   const parts = folder.split("/");
@@ -135,7 +135,7 @@ function commonFolder(names: readonly string[]): string {
   return parts.join("/").replace(/^\.$/, "");
 }
 
-/** For subjects.csv: what an audit compares labels with. Dates are left out, because they point at a person. */
+/** Columns of subjects.csv that an audit compares with the labels. Dates are left out because they may identify a person. */
 function acquisitionFacts({ acquisition, modality }: DicomSeries): Record<string, string> {
   const { manufacturer, model, kernel, kVp, sliceThickness, institution, station, bodyPart } = acquisition;
   const facts = {
@@ -152,7 +152,7 @@ function acquisitionFacts({ acquisition, modality }: DicomSeries): Record<string
   return facts;
 }
 
-/** Median distance between neighbouring slices along the normal, mm; the slice thickness where positions are missing. */
+/** Median distance between neighbouring slices along the normal, mm; the slice thickness if positions are missing. */
 function spacingOf({ slices, acquisition }: DicomSeries): number {
   const along = slices.flatMap(({ position, orientation }) => {
     if (position === undefined || orientation === undefined) return [];
@@ -179,21 +179,21 @@ export async function readDicom(
   for (const { path, entry } of files)
     sources.push(entry === undefined ? dicomFile(path) : await zips.source(`${path}#${entry}`, path, entry));
   const scan = await scanDicom(sources);
-  const own = scan.series.filter(({ seriesUid }) => seriesUid === series);
-  // The files of a series may hold a reformat under the same UID; the larger one is what was found before.
-  const found = own.sort((a, b) => b.slices.length - a.slices.length)[0];
-  if (found === undefined) {
+  const withUid = scan.series.filter(({ seriesUid }) => seriesUid === series);
+  // The files may contain a reformatted series with the same UID; `dicomVolumes` found the larger one.
+  const target = withUid.sort((a, b) => b.slices.length - a.slices.length)[0];
+  if (target === undefined) {
     const [first] = scan.setAside;
-    const now = first === undefined ? "they" : `${first.name}: ${first.reason}`;
+    const reason = first === undefined ? "" : ` (${first.name}: ${first.reason})`;
     throw new UnusableVolumeError(
-      message`its ${files.length} files have changed since they were found${named(`: ${series} is no longer there, ${now}`, "")}`,
+      message`its ${files.length} files have changed since they were found${named(`: ${series} no longer exists${reason}`, "")}`,
     );
   }
-  const { facts, ...volume } = await readDicomSeries(found, { allowGaps, allowSingle });
-  return { volume, facts: mended(facts) };
+  const { facts, ...volume } = await readDicomSeries(target, { allowGaps, allowSingle });
+  return { volume, facts: correctionFacts(facts) };
 }
 
-function mended({ filled, tilt, padding, framesOfReference, lossy }: DicomFacts): Record<string, string> {
+function correctionFacts({ filled, tilt, padding, framesOfReference, lossy }: DicomFacts): Record<string, string> {
   return {
     gaps_filled: String(filled.length),
     tilt_corrected: tilt === undefined ? "" : `${tilt.degrees.toFixed(1)} degrees`,
@@ -203,7 +203,7 @@ function mended({ filled, tilt, padding, framesOfReference, lossy }: DicomFacts)
   };
 }
 
-/** Archives that stay open as long as their entries are read. */
+/** Zip files that stay open while their entries are read. */
 class Zips implements AsyncDisposable {
   readonly #open = new Map<string, Promise<{ zip: ZipFile; entries: Map<string, ZipEntry> }>>();
 
@@ -213,21 +213,21 @@ class Zips implements AsyncDisposable {
 
   /** @param name for messages */
   async source(name: string, path: string, entry: string): Promise<DicomSource> {
-    const found = (await this.#zip(path)).entries.get(entry);
-    if (found === undefined)
+    const zipEntry = (await this.#zip(path)).entries.get(entry);
+    if (zipEntry === undefined)
       throw new UnusableVolumeError(
-        message`${named(`${path}: the entry ${entry}`, "one of its files")} is no longer there`,
+        message`${named(`${path}: the entry ${entry}`, "one of its files")} no longer exists`,
       );
     const head = async (bytes: number) => {
       const start: Uint8Array[] = [];
       let held = 0;
-      for await (const piece of found.stream()) {
+      for await (const piece of zipEntry.stream()) {
         start.push(piece);
         if ((held += piece.length) >= bytes) break;
       }
       return new Uint8Array(Buffer.concat(start)).subarray(0, bytes);
     };
-    return { name, size: found.size, read: () => found.read(), head };
+    return { name, size: zipEntry.size, read: () => zipEntry.read(), head };
   }
 
   #zip(path: string) {
@@ -239,7 +239,7 @@ class Zips implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // One that could not be opened has told its reader why, and closed itself.
+    // A zip file that could not be opened has already reported its error and closed itself.
     for (const opened of this.#open.values())
       await opened.then(
         ({ zip }) => zip.close(),

@@ -19,11 +19,11 @@ export interface Found {
   /** The folder below which paths are given; absolute. */
   root: string;
   volumes: SourceVolume[];
-  /** Of the volumes that are DICOM, their series as it was scanned. */
+  /** The scanned series of each DICOM volume. */
   series: ReadonlyMap<SourceVolume, DicomSeries>;
-  /** Files that are no volumes, with the reason. */
+  /** Files that are not volumes, with the reason. */
   setAside: SetAside[];
-  /** Volumes that cannot be read as they lie there: a slice is missing, a header is damaged. */
+  /** Volumes that cannot be read, because a slice is missing or a header is damaged. */
   broken: Broken[];
   /** Why a label may match none of the volumes. */
   reasons: KnownReasons;
@@ -42,7 +42,7 @@ const OTHER =
 
 /**
  * Finds all volumes below `source` (or in it, where it is a zip or an archive), in the order of their paths.
- * @throws PrepareError no folder, no volume
+ * @throws PrepareError if there is no folder, or no volume in it
  */
 export async function discover(source: string, options: DiscoverOptions = {}): Promise<Found> {
   const found = await survey(source, options);
@@ -50,14 +50,14 @@ export async function discover(source: string, options: DiscoverOptions = {}): P
   const first = found.setAside[0];
   throw new PrepareError(
     `${source}: no volume found among ${found.files} files${first === undefined ? "" : ` (${first.path}: ${first.reason})`}`,
-    "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, or folders of PNG or JPEG slices, in it or in folders below.",
+    "Expected NIfTI, NRRD, MetaImage, DICOM, .npy, .npz, or folders of PNG or JPEG slices, in this folder or below it.",
   );
 }
 
-/** The same, also where there is no volume, with the number of files that were looked at. @throws PrepareError no folder */
+/** Like `discover`, but allows a source without volumes, and counts its files. @throws PrepareError if there is no folder */
 export async function survey(source: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
   const { root, paths, unreadable } = filesOf(source);
-  const kinds = sorted(paths);
+  const kinds = sortByKind(paths);
   const { volumes: series, setAside, identifiers } = await dicomVolumes(root, kinds.rest, options);
   const found: Omit<Found, "reasons"> = {
     root,
@@ -70,12 +70,12 @@ export async function survey(source: string, options: DiscoverOptions = {}): Pro
   await addArrays(root, kinds.arrays, found);
   for (const path of kinds.archives) await addArchive(root, path, found);
   addImages(root, kinds.images, found);
-  nameApart(found.volumes);
+  makeIdsUnique(found.volumes);
   found.volumes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   return { ...found, reasons: new KnownReasons({ ...found, identifiers }), files: paths.length };
 }
 
-/** Files below a folder, as paths with forward slashes, sorted; of a file, itself. */
+/** The files below a folder, as sorted paths with forward slashes; for a file, the file itself. */
 function filesOf(source: string): Walked & { root: string } {
   const root = resolve(source);
   try {
@@ -101,7 +101,7 @@ interface Kinds {
   rest: string[];
 }
 
-function sorted(paths: readonly string[]): Kinds {
+function sortByKind(paths: readonly string[]): Kinds {
   const kinds: Kinds = { files: [], arrays: [], archives: [], images: [], rest: [] };
   const all = new Set(paths.map((path) => path.toLowerCase()));
   for (const path of paths) {
@@ -163,12 +163,12 @@ function addSlices(paths: readonly string[], found: Volumes, absolute: (path: st
   }
   for (const [path, slices] of volumes) {
     slices.sort((a, b) => a.index - b.index);
-    const twice = slices.find(({ index }, k) => index === slices[k + 1]?.index);
+    const duplicate = slices.find(({ index }, k) => index === slices[k + 1]?.index);
     const numbers = slices.map(({ index }) => index);
     const paths = slices.map(({ path: file }) => absolute(file));
-    if (twice === undefined) found.volumes.push(volumeOf(path, { kind: "npy-slices", paths, numbers }));
+    if (duplicate === undefined) found.volumes.push(volumeOf(path, { kind: "npy-slices", paths, numbers }));
     else {
-      const reason = `slice ${twice.index} is there twice`;
+      const reason = `slice ${duplicate.index} appears twice`;
       found.broken.push({ path, reason, nameless: reason });
     }
   }
@@ -179,10 +179,10 @@ function addImages(root: string, paths: readonly string[], found: Volumes): void
   const folders = new Map<string, string[]>();
   for (const path of paths) folders.set(dirname(path), [...(folders.get(dirname(path)) ?? []), basename(path)]);
   for (const [folder, files] of folders) {
-    // The pictures of the source itself are named as it is.
+    // Images directly in the source form a volume that has the name of the source.
     const path = folder === "." ? basename(root) : folder;
     try {
-      // Whether missing numbers are allowed is for the reader to say.
+      // The reader decides whether missing numbers are allowed.
       const format = /\.png$/i.test(files[0]!) ? "PNG" : "JPEG";
       const { names, numbers } = sliceOrder(files, { folder: path, format, allowGaps: true });
       const paths = names.map((name) => join(root, folder, name));
@@ -201,24 +201,24 @@ async function addArchive(root: string, path: string, found: Volumes): Promise<v
   }
 }
 
-const OUR_OWN = new Set(["a link that leads to nothing", NO_FILE]);
+const NAMELESS_REASONS = new Set(["a link that leads to nothing", NO_FILE]);
 
-/** A system's reason may hold the path; only what is said in our own words is kept without it. */
+/** A reason from the operating system may contain the path; only Slicestack's own reasons are known not to. */
 const unreadableOf = ({ path, reason }: Walked["unreadable"][number]): Broken => ({
   path,
   reason,
-  nameless: OUR_OWN.has(reason) ? reason : "it cannot be read",
+  nameless: NAMELESS_REASONS.has(reason) ? reason : "it cannot be read",
 });
 
-/** @param file as the message calls it; whoever reads the reason reads the path before it */
+/** @param file its name in the error's message. The path itself is shown before the reason, which does not repeat it. */
 function brokenAt(path: string, error: unknown, file: string): Broken {
   const { whole, nameless } = reasonOf(error);
   const reason = whole.replaceAll(file, path);
   return { path, reason: reason.startsWith(`${path}: `) ? reason.slice(path.length + 2) : reason, nameless };
 }
 
-/** Ids are the files' names; where two are alike, all are paths. */
-function nameApart(volumes: SourceVolume[]): void {
+/** Ids are file names; if two are equal, all ids become paths. */
+function makeIdsUnique(volumes: SourceVolume[]): void {
   if (new Set(volumes.map(({ id }) => id)).size === volumes.length) return;
   for (const volume of volumes) if (volume.input.kind !== "dicom") volume.id = withoutExtension(volume.path);
 }

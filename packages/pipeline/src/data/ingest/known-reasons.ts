@@ -1,11 +1,11 @@
-/** Why a name of the labels file may match no volume: what is known of the files under that name. */
+/** Explains why a name in the labels file matches no volume, by what is known of the files with that name. */
 import { basename } from "node:path";
 import type { Broken, SetAside } from "./source.js";
 
 export interface Unusable {
   broken: readonly Broken[];
   setAside: readonly SetAside[];
-  /** Patient, accession and UIDs of files that are DICOM and no slice of a volume. */
+  /** Patient ID, accession number and UIDs of DICOM files that are not slices of a volume. */
   identifiers: ReadonlyMap<SetAside, readonly string[]>;
 }
 
@@ -13,17 +13,17 @@ export class KnownReasons {
   readonly #byName = new Map<string, SetAside[]>();
 
   constructor({ broken, setAside, identifiers }: Unusable) {
-    for (const one of [...broken, ...setAside])
-      for (const name of new Set([...namesOf(one.path), ...(identifiers.get(one) ?? [])]))
-        this.#byName.set(name, [...(this.#byName.get(name) ?? []), one]);
+    for (const file of [...broken, ...setAside])
+      for (const name of new Set([...namesOf(file.path), ...(identifiers.get(file) ?? [])]))
+        this.#byName.set(name, [...(this.#byName.get(name) ?? []), file]);
   }
 
-  /** What is wrong with the files of that name; null where there are none. */
+  /** The problem with the files of that name; null if there are none. */
   of(name: string): string | null {
-    const found = this.#byName.get(name) ?? this.#byName.get(name.trim());
-    if (found === undefined) return null;
+    const named = this.#byName.get(name) ?? this.#byName.get(name.trim());
+    if (named === undefined) return null;
     const counts = new Map<string, SetAside[]>();
-    for (const one of found) counts.set(one.reason, [...(counts.get(one.reason) ?? []), one]);
+    for (const file of named) counts.set(file.reason, [...(counts.get(file.reason) ?? []), file]);
     const [[reason, files]] = [...counts].sort((a, b) => b[1].length - a[1].length) as [[string, SetAside[]]];
     const others = counts.size > 1 ? ", and others for other reasons" : "";
     const first = files[0]!.path;
@@ -40,7 +40,7 @@ function namesOf(path: string): string[] {
   return names.flatMap((name) => [name, ...withoutEndings(name)]).map((name) => name.trim());
 }
 
-/** scan.nii.gz: scan.nii and scan. */
+/** The name without its extensions: scan.nii and scan for scan.nii.gz. */
 function withoutEndings(name: string): string[] {
   const shorter: string[] = [];
   for (let left = name; /[^/]\.[^./\s]{1,6}$/.test(left) && basename(left) !== "";) {

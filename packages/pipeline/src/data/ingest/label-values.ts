@@ -7,14 +7,14 @@ import { MOST_CLASSES } from "./paths.js";
 const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text.replace(",", ".")));
 
 export interface LabelNumbers {
-  /** null where a text is no label. */
+  /** null if the text is not a label. */
   of: (text: string) => number | null;
   names: ReadonlyMap<number, string>;
 }
 
 /**
- * Whole numbers as they are; texts such as CT-0 by their number; other texts by their alphabetical place.
- * @throws TableError where two texts differ in case, spaces, unseen characters or Unicode form alone: one class, or two?
+ * Maps whole numbers to themselves, texts such as CT-0 to their number, and other texts to their alphabetical rank.
+ * @throws TableError if two texts differ only in case, spaces, invisible characters or Unicode form: they may be one class
  */
 export function labelNumbers(table: Table, column: string): LabelNumbers {
   const texts = [...new Set(table.rows.map(({ values }) => values[column] ?? "").filter((text) => !isMissing(text)))];
@@ -23,7 +23,7 @@ export function labelNumbers(table: Table, column: string): LabelNumbers {
     const number = /^\d+(\.0+)?$/.test(text) ? Number(text) : NaN;
     return number < MOST_CLASSES ? number : null;
   };
-  // One number among the texts: the others are mistakes, not names. So are numbers that count no classes: -1, 0.5, 1e3.
+  // If one of the texts is a number, the others are mistakes, not class names. So are numbers such as -1, 0.5 and 1e3.
   if (texts.length === 0 || texts.some(isNumber)) return { of: whole, names: new Map() };
   const numbered = texts.map((text) => /^(\D*?)(\d+)$/.exec(text));
   const prefix = numbered[0]?.[1];
@@ -59,16 +59,16 @@ function refuseTwins(table: Table, column: string, texts: readonly string[]): vo
     throw new TableError(
       table.file,
       lines(text)[0] ?? null,
-      `expected one spelling a class, found ${shown(other)} and ${shown(text)}`,
-      "Write both alike where they are one class, or give them names that differ in more than case and spaces.",
+      `expected one spelling per class, found ${shown(other)} and ${shown(text)}`,
+      "If they are one class, use one spelling; otherwise give them names that differ in more than case and spaces.",
     );
   }
 }
 
 /**
- * Numbers that lie far behind the others: 99 for "unknown" is no hundredth class. A gap is far where it holds more numbers
- * than there are labels before it, and at least three.
- * @param names of labels; one that has a name is meant
+ * Labels far above the others: 99 for "unknown" is not a hundredth class. A label is far above the others if it follows a
+ * gap of at least three numbers, and of at least as many as there are labels before it.
+ * @param names of labels; a label with a name is intended
  */
 export function strayLabels(labels: readonly number[], names: ReadonlyMap<number, string>): number[] {
   const sorted = [...new Set(labels)].sort((a, b) => a - b);

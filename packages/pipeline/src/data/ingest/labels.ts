@@ -1,4 +1,4 @@
-/** Joins volumes with what is known of them: a labels file, class folders, or the archive they came in. */
+/** Assigns labels to volumes, from a labels file, from class folders or from the archive that contains the volumes. */
 import { basename, dirname } from "node:path";
 import { readTable, type Table, type TableRow } from "../csv.js";
 import { LabelsError, TableError, type LabelProblems } from "../errors.js";
@@ -15,17 +15,17 @@ import { subjectWarnings } from "./placeholders.js";
 import { KEYS, type Key, type Labelling, type LabelledVolume, type SetAside, type SourceVolume } from "./source.js";
 
 export interface LabelOptions {
-  /** Columns of the labels file; default: the first of the usual names that is there. */
+  /** Columns of the labels file; default: the first of the usual names that exists. */
   columns?: { id?: string; label?: string; subject?: string; class?: string };
-  /** What the ids are; default: whatever they match. */
+  /** What the ids refer to; default: whatever they match. */
   key?: Key;
   /** Which series of a study: thinnest, a UID, or a regular expression on the series' description. */
   series?: string;
-  /** Leave out what has no label or no volume instead of refusing it. */
+  /** Leave out volumes without a label and labels without a volume, instead of refusing them. */
   skipUnlabelled?: boolean;
   /** Further columns of the labels file that go into the data set; default: all that do not look personal. */
   keepColumns?: readonly string[];
-  /** Names of persons may be kept, where `keepColumns` asks for them. */
+  /** Allow `keepColumns` to keep columns that identify a person. */
   keepIds?: boolean;
 }
 
@@ -46,7 +46,7 @@ export function labelsFromTable(
   options: LabelOptions = {},
   reasons?: KnownReasons,
 ): Labelling {
-  // Of a folder that this program wrote, cells that a spreadsheet would compute are guarded.
+  // In a folder that Slicestack wrote, cells that a spreadsheet would compute are guarded.
   const kind = folderKind(dirname(path));
   const table = readTable(path, { guarded: kind === "slices" || kind === "scans" });
   const columns = { ...columnsOf(table, options), part: partColumnOf(table) };
@@ -92,7 +92,7 @@ export function labelsFromTable(
     if (!isBlank(given)) givenNames.set(label, other);
     if (!isBlank(given) && given !== other) {
       problems.invalid.push(
-        `${volume.path}: class "${given}" in line ${matched.line}, where label ${label} is also called "${other}"; give each label one name`,
+        `${volume.path}: class "${given}" in line ${matched.line}, but label ${label} is also called "${other}"; give each label one name`,
       );
       continue;
     }
@@ -112,18 +112,18 @@ export function labelsFromTable(
   );
   for (const volume of labelled.filter(({ label }) => strays.has(label)))
     problems.invalid.push(
-      `${volume.path}: label ${volume.label} in line ${lineOf.get(volume.path)}, far from the others; leave the cell empty where it means unknown, or give all classes names`,
+      `${volume.path}: label ${volume.label} in line ${lineOf.get(volume.path)} is far from the others; leave the cell empty if it means unknown, or give all classes names`,
     );
   return { ...finish(path, labelled, problems, names, left, nameless), columns: further };
 }
 
-/** Whose volume a row says it is; null where it does not. Words such as unknown stand for a person, who is pointed out. */
-function subjectIn({ values }: TableRow, { subject }: Columns): string | null {
-  const named = subject === undefined ? "" : (values[subject] ?? "");
-  return isBlank(named) ? null : named;
+/** The subject that a row names; null if it names none. Words such as unknown count as a subject, with a warning. */
+function subjectIn({ values }: TableRow, { subject: column }: Columns): string | null {
+  const subject = column === undefined ? "" : (values[column] ?? "");
+  return isBlank(subject) ? null : subject;
 }
 
-/** Labels from the folders class_0/, class_1/ …, or as an archive gives them. @throws LabelsError */
+/** Labels from the folders class_0/, class_1/ …, or from an archive. @throws LabelsError */
 export function labelsFromSource(
   volumes: readonly SourceVolume[],
   source: string,
@@ -155,7 +155,7 @@ const noProblems = (): LabelProblems => ({
   severalSeries: [],
 });
 
-/** @param text what stands in the place of a label, such as NA */
+/** @param text the cell in place of a label, such as NA */
 function unlabelled(
   volume: SourceVolume,
   options: LabelOptions,
@@ -175,7 +175,7 @@ interface Columns {
   class: string | undefined;
 }
 
-/** Without case, spaces and signs; a digit makes it another name: label2 is not the column of the labels. */
+/** A column's name without case, spaces and punctuation. Digits count: label2 is not the label column. */
 const plain = (name: string) => name.toLowerCase().replace(/instance|[^a-z0-9]/g, "");
 
 function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
@@ -186,7 +186,7 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
         table.file,
         1,
         `expected the column ${wanted}, found ${listed(table.columns)}`,
-        "Name one that is there.",
+        "Name an existing column.",
       );
     }
     for (const name of usual) {
@@ -200,8 +200,7 @@ function columnsOf(table: Table, { columns = {}, key }: LabelOptions): Columns {
   const id = find(columns.id, key === undefined ? ID_COLUMNS : [key, ...ID_COLUMNS]);
   const label = find(columns.label, USUAL.label);
   if (id === undefined || label === undefined) {
-    const remedy =
-      "Name the columns id (or path) and label, or say which they are with --id-column and --label-column.";
+    const remedy = "Name the columns id (or path) and label, or name them with --id-column and --label-column.";
     const found = listed(table.columns);
     throw new TableError(table.file, 1, `expected the columns id or path, and label, found ${found}`, remedy);
   }
@@ -232,7 +231,7 @@ function matchRows(
       if (options.skipUnlabelled && name !== "")
         left.push({ path: shown, reason: reason ?? "is in the labels file, but not among the volumes" });
       else problems.unmatched.push(reason === null ? shown : `${shown}: ${reason}`);
-    } else if (several) problems.invalid.push(`${name}: the name of ${found.length} volumes, give their path`);
+    } else if (several) problems.invalid.push(`${name}: matches ${found.length} volumes; use their paths`);
     else {
       for (const volume of chooseSeries(found, options.series, problems, left)) {
         const before = matched.get(volume);
@@ -284,13 +283,13 @@ function finish(
   if (Object.values(problems).some((list: string[]) => list.length > 0)) throw new LabelsError(source, problems);
   const count = volumes.reduce((most, { label }) => Math.max(most, label + 1), 0);
   const classes = Array.from({ length: count }, (_, label) => names.get(label) ?? String(label));
-  // Two labels under one name would be told apart nowhere.
+  // Two labels with one name could not be distinguished.
   const unique = new Set(classes).size === classes.length;
   const shown = unique ? classes : classes.map((_, label) => String(label));
   return { volumes, classes: shown, left, warnings: subjectWarnings(volumes, nameless) };
 }
 
-/** Found before hours of preparing, where every volume comes with a part. */
+/** If every volume comes with a part, this is found before hours of preparation. */
 function subjectsInTwoParts(volumes: readonly LabelledVolume[]): string[] {
   if (volumes.some(({ part }) => part === null)) return [];
   const first = new Map<string, LabelledVolume>();

@@ -1,4 +1,4 @@
-/** The volumes of a MedMNIST archive: labels and the official split stand in it. */
+/** Lists the volumes of a MedMNIST archive, which contains the labels and the official split. */
 import { isMedmnist, Medmnist } from "@slicestack/volume";
 import { openNpzFile } from "@slicestack/volume/node";
 import { PrepareError } from "../errors.js";
@@ -12,15 +12,15 @@ export async function medmnistVolumes(file: string, path: string): Promise<Sourc
     const names = [...opened.npz.arrays.keys()].join(", ");
     throw new PrepareError(
       `${path}: expected MedMNIST's train_images, train_labels, val_ … and test_ …, found ${names}`,
-      "Save each volume as a .npy file of its own.",
+      "Save each volume as a separate .npy file.",
     );
   }
   const { volumes } = await Medmnist.open(opened.npz);
   return volumes.map(({ part, index, label }) => {
-    const place = `${path}#${part}/${String(index).padStart(4, "0")}`;
+    const name = `${path}#${part}/${String(index).padStart(4, "0")}`;
     const input = { kind: "npz-item", path: file, array: `${part}_images`, item: index } as const;
     return {
-      ...volumeOf(place, input),
+      ...volumeOf(name, input),
       id: `${part}-${String(index).padStart(4, "0")}`,
       part,
       folderLabel: label,

@@ -1,11 +1,11 @@
-/** A column of the labels file that says which part each volume is of, as published tables have it. */
+/** Reads the column of a labels file that assigns each volume to train, val or test, as published tables do. */
 import type { Table, TableRow } from "../csv.js";
 import { TableError, type LabelProblems } from "../errors.js";
 import type { Part } from "../split/parts.js";
 import { isMissing } from "../missing-value.js";
 import type { SourceVolume } from "./source.js";
 
-/** Usual names of a column that says the part. */
+/** Usual names of a column of parts. */
 export const PART_COLUMN = /^(part|split|set|subset|partition|data_?split)$/i;
 const WORDS: readonly [Part, RegExp][] = [
   ["train", /^(train|training)$/i],
@@ -13,13 +13,13 @@ const WORDS: readonly [Part, RegExp][] = [
   ["test", /^(test|testing)$/i],
 ];
 
-/** train, val or test, in the words that are usual. */
+/** The part that a usual word for train, val or test means. */
 export const partOf = (text: string): Part | null => WORDS.find(([, words]) => words.test(text.trim()))?.[0] ?? null;
 
 /**
- * The column whose values are names of parts, if there is one: the split that came with the data.
- * @throws TableError where most of its values are names of parts and some are not: a split that is passed over in silence
- *   would put published test volumes into train
+ * The column whose values are names of parts, if there is one: the split that comes with the data.
+ * @throws TableError if most of its values are names of parts and some are not: silently ignoring such a split would put
+ *   published test volumes into train
  */
 export function partColumnOf(table: Table): string | undefined {
   return table.columns.find((name) => PART_COLUMN.test(name) && holdsParts(table, name));
@@ -33,13 +33,13 @@ function holdsParts({ file, rows }: Table, column: string): boolean {
   throw new TableError(
     file,
     first!.line,
-    `${column}: expected train, val or test, as ${filled.length - others.length} other rows have it, found "${first!.values[column]}"` +
+    `${column}: expected train, val or test, as in ${filled.length - others.length} other rows, found "${first!.values[column]}"` +
       (others.length > 1 ? ` and ${others.length - 1} more` : ""),
-    "Write one of them, leave such volumes without a label and pass --skip-unlabelled, or rename the column to keep it as a mere note.",
+    "Write one of them, leave such volumes without a label and pass --skip-unlabelled, or rename the column to keep it as additional information.",
   );
 }
 
-/** The part of each row. A volume without one, where others have one, is a problem of its own. */
+/** The part of each row. A volume without a part, if others have one, is a problem. */
 export function partsFromColumn(
   column: string,
   rows: ReadonlyMap<SourceVolume, TableRow>,
@@ -49,7 +49,7 @@ export function partsFromColumn(
   for (const [volume, row] of rows)
     if (of(row) === null)
       problems.invalid.push(
-        `${volume.path}: no part in the column ${column} in line ${row.line}; fill it in for all volumes, or rename the column to keep it as a mere note`,
+        `${volume.path}: column ${column} has no part in line ${row.line}; fill it in for all volumes, or rename the column to keep it as additional information`,
       );
   return of;
 }

@@ -1,20 +1,20 @@
-/** What the path of a volume says of it: its name, its class, its part. */
+/** Derives the name, class and part of a volume from its path. */
 import { basename } from "node:path";
 import type { Part } from "../split/parts.js";
 import type { Key, SourceVolume, VolumeInput } from "./source.js";
 
-/** More classes than this are taken for a mistake: a column of identifiers, or the date in the name of a folder. */
+/** More classes than this are a mistake, such as a column of identifiers or a date in the name of a folder. */
 export const MOST_CLASSES = 1000;
 
-/** A volume of a file or folder, with what its path says of label and part. */
+/** A volume of a file or folder, with the label and part that its path names. */
 export function volumeOf(path: string, input: VolumeInput): SourceVolume {
   const folders = path.split("/").slice(0, -1);
   const labelled = /^(?:class_|ct_|CT-)(\d+)(?:_slices?)?$/i;
   // Stacked arrays carry the class in their own name: ct_0.npy.
-  const own =
+  const itemNames =
     input.kind === "npy-item" ? [basename(input.path, ".npy")] : input.kind === "images" ? [basename(path)] : [];
   const labelOf = (part: string) => Number(labelled.exec(part)?.[1] ?? NaN);
-  const className = [...folders, ...own].findLast((part) => labelOf(part) < MOST_CLASSES) ?? null;
+  const className = [...folders, ...itemNames].findLast((part) => labelOf(part) < MOST_CLASSES) ?? null;
   const bare = withoutExtension(path);
   return {
     id: basename(bare),
@@ -36,7 +36,7 @@ export function volumeOf(path: string, input: VolumeInput): SourceVolume {
   };
 }
 
-/** train/class_0/… and the like. */
+/** The part that a folder such as train/ names. */
 function partOf(folders: readonly string[]): Part | null {
   for (const name of folders) {
     if (/^train(ing)?$/i.test(name)) return "train";
@@ -46,7 +46,7 @@ function partOf(folders: readonly string[]): Part | null {
   return null;
 }
 
-/** One form of a name: macOS writes ü as two characters, u and its dots, where a table has one. */
+/** A name in one Unicode form: macOS writes ü as two characters, u and its dots; tables usually have one. */
 export const composed = (name: string): string => name.normalize("NFC");
 
 /** Without .nii.gz, .nii, .npy and the like. */

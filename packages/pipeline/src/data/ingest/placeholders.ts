@@ -1,10 +1,10 @@
-/** Subjects that are no persons: what de-identification writes in the place of a name. */
+/** Detects subjects that are placeholders, which de-identification writes in place of a name. */
 import type { LabelledVolume, SourceVolume } from "./source.js";
 
 const PLACEHOLDER =
   /^(anonym(ous|i[sz]ed|e)?|anon|de-?identified|unknown|unnamed|no ?(name|id)|none|null|patient|subject|test|removed|redacted|x+|0+|[-_?.]+)$/i;
 
-/** Split by subject, all of them land in one part; without any, one person may be in several. */
+/** A split puts all volumes of one placeholder into one part; without subjects, one person may be in several parts. */
 export function subjectWarnings(volumes: readonly LabelledVolume[], nameless: readonly SourceVolume[]): string[] {
   const counts = new Map<string, number>();
   for (const { subject } of volumes) counts.set(subject, (counts.get(subject) ?? 0) + 1);
@@ -13,12 +13,12 @@ export function subjectWarnings(volumes: readonly LabelledVolume[], nameless: re
   return [
     ...placeholders.map(
       ([subject, count]) =>
-        `${count} of ${volumes.length} volumes are of the subject "${subject}", which looks like a placeholder: a split keeps them together; name the persons in a column subject of the labels file`,
+        `${count} of ${volumes.length} volumes have the subject "${subject}", which looks like a placeholder: a split keeps them together; name the persons in a subject column of the labels file`,
     ),
     ...(first === undefined
       ? []
       : [
-          `${nameless.length} of ${volumes.length} volumes have no subject in the labels file (such as ${first.path}): each counts as a person, so that one person may be in train and in test`,
+          `${nameless.length} of ${volumes.length} volumes have no subject in the labels file (such as ${first.path}): each counts as a separate person, so one person may be in both train and test`,
         ]),
   ];
 }

@@ -8,8 +8,8 @@ import { PrepareError } from "../errors.js";
 import type { LabelledVolume } from "./source.js";
 
 /**
- * Turns an identifier into 12 hexadecimal digits: HMAC-SHA-256 under a secret salt, so that nobody who lacks the salt can
- * find the identifier by trying. The same salt gives the same hash in every data set, shard and repetition.
+ * Turns an identifier into 12 hexadecimal digits: HMAC-SHA-256 with a secret salt, so that nobody without the salt can
+ * guess the identifier. The same salt gives the same hash in every data set, shard and repetition.
  */
 export class Pseudonyms {
   constructor(private readonly salt: Uint8Array) {}
@@ -19,14 +19,14 @@ export class Pseudonyms {
   }
 }
 
-/** Where this user's salt is kept unless told otherwise. */
+/** The default file of this user's salt. */
 export function saltPath(env: Record<string, string | undefined>, home: string): string {
   return join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "slicestack", "salt");
 }
 
 /**
- * The salt in `file`; made there, readable by its owner alone, the first time. Two processes that come at once get the same.
- * @throws PrepareError where it can be neither read nor made, or is too short to protect anything
+ * The salt in `file`. The first call creates it, readable only by its owner; processes that start at once get the same salt.
+ * @throws PrepareError if it can be neither read nor created, or is too short to protect anything
  */
 export function readSalt(file: string): Uint8Array {
   const read = (): Uint8Array => Buffer.from(readGivenFile(file).toString("utf8").trim());
@@ -46,7 +46,7 @@ function create(file: string, read: () => Uint8Array): Uint8Array {
   try {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(temporary, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
-    // A link fails where the name is taken: whoever came first has made it.
+    // Linking fails if the name is taken: another process was first.
     try {
       linkSync(temporary, file);
     } catch (error) {
@@ -56,7 +56,7 @@ function create(file: string, read: () => Uint8Array): Uint8Array {
     }
     return read();
   } catch (error) {
-    throw refused(file, `cannot be made (${codeOf(error)})`, error);
+    throw refused(file, `cannot be created (${codeOf(error)})`, error);
   }
 }
 
@@ -66,8 +66,8 @@ function refused(file: string, problem: string, cause?: unknown): PrepareError {
   return new PrepareError(`${file}: the salt ${problem}`, remedy, { cause });
 }
 
-/** A DICOM volume, or where `subjects` every volume, by its pseudonyms. */
-export function hidden<V extends LabelledVolume & { source: string }>(
+/** Replaces the identifiers of a DICOM volume, or with `subjects` the subject of any volume, by pseudonyms. */
+export function pseudonymised<V extends LabelledVolume & { source: string }>(
   volume: V,
   pseudonyms: Pseudonyms,
   subjects: boolean,

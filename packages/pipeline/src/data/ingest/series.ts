@@ -1,11 +1,11 @@
-/** Where a study has several series, one of them stands for it. */
+/** Chooses one series of each study that has several. */
 import { PrepareError, type LabelProblems } from "../errors.js";
 import { listed } from "../listed.js";
 import type { SetAside, SourceVolume } from "./source.js";
 
 /**
- * One volume a study; what is not chosen goes to `left` with the reason. A study whose choice is open goes to `problems`.
- * @param rule thinnest, a SeriesInstanceUID, or a regular expression on the description, of which the thinnest is taken
+ * One volume per study. The others are added to `left` with the reason; a study without a choice is added to `problems`.
+ * @param rule thinnest, a SeriesInstanceUID, or a regular expression on the description, whose thinnest match is taken
  */
 export function chooseSeries(
   volumes: readonly SourceVolume[],
@@ -21,25 +21,25 @@ export function chooseSeries(
   }
   for (const study of studies.values()) {
     const ranked = rule === undefined ? [] : rankSeries(study, rule);
-    const [one] = study.length === 1 ? study : ranked;
-    if (one === undefined) {
+    const [choice] = study.length === 1 ? study : ranked;
+    if (choice === undefined) {
       const list = listed(study.map(describe), 6);
       const why =
         rule === undefined ? "pass --series thinnest, a regular expression or a UID" : `none matches --series ${rule}`;
       problems.severalSeries.push(`${study[0]!.path}: ${why} (${list})`);
       continue;
     }
-    chosen.push(one);
+    chosen.push(choice);
     for (const other of study)
-      if (other !== one)
-        left.push({ path: other.path, reason: `${describe(other)}: ${describe(one)} stands for its study` });
+      if (other !== choice)
+        left.push({ path: other.path, reason: `${describe(other)}: ${describe(choice)} was chosen for its study` });
   }
   return chosen;
 }
 
 /**
- * Of the volumes that are series, those that the rule means, the thinnest first.
- * @throws PrepareError a rule that is neither a word, a UID nor a regular expression
+ * The series that match the rule, the thinnest first.
+ * @throws PrepareError if the rule is neither thinnest, a UID nor a regular expression
  */
 export function rankSeries(volumes: readonly SourceVolume[], rule: string): SourceVolume[] {
   const pattern = patternOf(rule);
@@ -55,7 +55,7 @@ function patternOf(rule: string): RegExp {
   try {
     return new RegExp(rule, "i");
   } catch (cause) {
-    const remedy = "Such as --series lung, or --series thinnest.";
+    const remedy = "Pass, for example, --series lung or --series thinnest.";
     throw new PrepareError(`series: expected thinnest, a UID or a regular expression, received ${rule}`, remedy, {
       cause,
     });

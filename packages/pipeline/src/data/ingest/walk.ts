@@ -1,4 +1,4 @@
-/** All files below a folder. A folder that cannot be entered is told by its name, and the rest goes on. */
+/** Lists all files below a folder. Folders that cannot be entered are reported, and the walk continues. */
 import { readdirSync, realpathSync, statSync, type Stats } from "node:fs";
 import { join, sep } from "node:path";
 import { NO_FILE } from "../../config/given-file.js";
@@ -12,10 +12,10 @@ export interface Walked {
 }
 
 /**
- * Hidden files and folders are passed over. A link to a folder elsewhere is followed, one to a folder of this walk is not:
- * its files are found where they lie. A link that leads nowhere is a file here: it fails where it is read. Pipes, sockets and
+ * Hidden files and folders are skipped. A link to a folder elsewhere is followed; a link to a folder within this walk is
+ * not, because its files are found there. A broken link counts as a file and fails when it is read. Pipes, sockets and
  * devices, and links to them, are never opened.
- * @throws Error of the file system for the root itself
+ * @throws the file system's error for the root itself
  */
 export function walk(root: string): Walked {
   const found: Walked = { paths: [], unreadable: [] };
@@ -28,7 +28,7 @@ export function walk(root: string): Walked {
 interface Walk {
   root: string;
   found: Walked;
-  /** The root, and folders that links led to, as they are without links. */
+  /** Real paths of the root and of the folders that links led to. */
   entered: string[];
 }
 
@@ -45,7 +45,7 @@ function walkInto(below: string, walked: Walk): void {
   }
 }
 
-/** What a link leads to; null where that is nothing, or cannot be seen. */
+/** The target of a link; null if it does not exist or is not accessible. */
 function linkTarget(link: string): Stats | null {
   try {
     return statSync(link);
@@ -59,7 +59,7 @@ const isWithin = (folder: string, path: string): boolean => path === folder || p
 function follow(path: string, linked: string, walked: Walk): void {
   if (walked.entered.some((folder) => isWithin(folder, linked))) return;
   if (walked.entered.some((folder) => isWithin(linked, folder))) {
-    walked.found.unreadable.push({ path, reason: "a link to a folder that holds this one" });
+    walked.found.unreadable.push({ path, reason: "a link to a folder that contains this one" });
     return;
   }
   walked.entered.push(linked);

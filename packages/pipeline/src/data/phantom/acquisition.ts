@@ -8,7 +8,7 @@ export interface Acquisition {
   lungHu: number;
   /** Standard deviation of the quantum noise, HU. */
   noise: number;
-  /** HU that the scanner is off by. */
+  /** Offset of the scanner's HU. */
   offset: number;
   /** mm of lung at the back that is collapsed by its own weight; 0 = none. Right and left. */
   atelectasis: [right: number, left: number];

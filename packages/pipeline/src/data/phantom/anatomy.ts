@@ -1,7 +1,7 @@
 import type { Random } from "@slicestack/stats";
 
 /**
- * The anatomy of one imagined person, in mm, in patient coordinates: x to the left, y to the back, z to the head.
+ * The anatomy of one simulated person, in mm, in patient coordinates: x to the left, y to the back, z to the head.
  * z = 0 is the lowest tip of the lungs, z = lungHeight their apex; x = 0, y = 0 is the middle of the chest.
  */
 export interface Anatomy {
@@ -28,7 +28,7 @@ export interface Anatomy {
   liverHu: number;
 }
 
-/** Draws one person; the label plays no part in it. */
+/** Draws one person, independent of the label. */
 export function drawAnatomy(random: Random): Anatomy {
   const sex = random.chance(0.5) ? "F" : "M";
   const size = random.uniform(0.92, 1.08) * (sex === "F" ? 0.95 : 1.02);
@@ -82,7 +82,7 @@ export function smoothstep(low: number, high: number, value: number): number {
   return t * t * (3 - 2 * t);
 }
 
-/** The level curves of one axial slice at height z, worked out once a slice. */
+/** The level curves of one axial slice at height z, computed once per slice. */
 export interface Level {
   z: number;
   /** Height over the lungs, 0 at the base, 1 at the apex. */

@@ -22,10 +22,10 @@ export interface Segment {
 
 /** Adds the share of each voxel that tubes cover to `coverage` (0..1, the larger of old and new stays). */
 export function rasterise(segments: readonly Segment[], grid: Grid, coverage: Float32Array, grow = 0): void {
-  for (const segment of segments) rasteriseOne(segment, grid, coverage, grow);
+  for (const segment of segments) rasteriseSegment(segment, grid, coverage, grow);
 }
 
-function rasteriseOne({ from, to, radius }: Segment, grid: Grid, coverage: Float32Array, grow: number): void {
+function rasteriseSegment({ from, to, radius }: Segment, grid: Grid, coverage: Float32Array, grow: number): void {
   const r = radius + grow;
   const [sx, sy, sz] = grid.spacing;
   // A slice shows what lies within half its thickness: the tube is thickened along z by a third of a slice.

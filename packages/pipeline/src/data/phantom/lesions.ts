@@ -22,7 +22,7 @@ export const affectedBands: readonly (readonly [low: number, high: number])[] = 
 
 /** How a subject's lungs are diseased; kept over all scans of the subject. */
 export interface Disease {
-  /** Wanted share of the lung. */
+  /** Target fraction of the lung. */
   target: number;
   /** HU that ground glass adds to healthy lung. */
   groundGlass: number;
@@ -63,8 +63,8 @@ interface Blob {
 }
 
 /**
- * Grows lesions until they fill the wanted share of the lung.
- * Centres lie mostly at the back and along the pleura, as ground glass of viral pneumonia does; edges are rough and soft.
+ * Grows lesions until they fill the target fraction of the lung.
+ * Centres are mostly at the back and along the pleura, as ground glass of viral pneumonia does; edges are rough and soft.
  * @param depth mm inside the lung of every voxel of the full grid (negative outside)
  */
 export function growLesions(grid: Grid, depth: Float32Array, disease: Disease, random: Random): LesionField | null {
@@ -90,16 +90,16 @@ export function growLesions(grid: Grid, depth: Float32Array, disease: Disease, r
 }
 
 function lungVoxels(grid: Grid, depth: Float32Array, field: LesionField): Int32Array {
-  const found: number[] = [];
+  const indices: number[] = [];
   for (let k = 0; k < grid.nz; k++) {
     for (let j = 0; j < field.ny; j++) {
       for (let i = 0; i < field.nx; i++) {
         const full = i * field.step + grid.nx * (j * field.step + grid.ny * k);
-        if ((depth[full] ?? -1) > 0) found.push(i + field.nx * (j + field.ny * k));
+        if ((depth[full] ?? -1) > 0) indices.push(i + field.nx * (j + field.ny * k));
       }
     }
   }
-  return Int32Array.from(found);
+  return Int32Array.from(indices);
 }
 
 function share(lung: Int32Array, score: Float32Array, threshold: number): number {
@@ -108,7 +108,7 @@ function share(lung: Int32Array, score: Float32Array, threshold: number): number
   return n / lung.length;
 }
 
-/** The threshold over which exactly the wanted share of the lung lies, by bisection. */
+/** The threshold that exactly the target fraction of the lung exceeds, by bisection. */
 function matchShare(lung: Int32Array, score: Float32Array, target: number): number {
   let low = -2;
   let high = 1;

@@ -42,7 +42,7 @@ let bank: Float32Array | null = null;
 
 /**
  * 256 x 256 quantum noise of unit variance, slightly correlated between neighbours as after a reconstruction kernel.
- * Drawn once a thread from a fixed seed; a scan reads it from a random place in each slice.
+ * Drawn once per thread from a fixed seed; a scan reads it from a random position in each slice.
  */
 export function noiseBank(): { values: Float32Array; size: number } {
   bank ??= drawBank();

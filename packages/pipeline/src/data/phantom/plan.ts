@@ -2,7 +2,7 @@ import { Random } from "@slicestack/stats";
 import type { Site } from "./acquisition.js";
 import { drawSites } from "./acquisition.js";
 
-/** Volumes a class in MosMed: CT-0 to CT-4. */
+/** Volumes per class in MosMed: CT-0 to CT-4. */
 export const mosmedCounts = [254, 684, 125, 45, 2] as const;
 export const phantomClasses = ["CT-0", "CT-1", "CT-2", "CT-3", "CT-4"] as const;
 
@@ -27,8 +27,8 @@ export interface PlanOptions {
 }
 
 /**
- * Shares `subjects` among the five classes in MosMed's proportions, each at least `minimum`
- * (or a fifth of all, where there are too few). The largest class gives what the small ones are lifted by.
+ * Distributes `subjects` over the five classes in MosMed's proportions, with at least `minimum` in each class (or a fifth
+ * of all, if there are too few). The largest class gives up what the small classes gain.
  */
 export function classCounts(subjects: number, minimum: number): number[] {
   const floor = Math.min(minimum, Math.floor(subjects / mosmedCounts.length));

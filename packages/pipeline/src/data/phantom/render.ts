@@ -108,7 +108,7 @@ function insideBody(anatomy: Anatomy, level: Level, x: number, y: number): numbe
   const u = x / level.bodyA;
   const v = y / level.bodyB;
   const rough = u * u + v * v;
-  // The outline itself is only worked out near the skin; this saves a third of the drawing time.
+  // The outline itself is only computed near the skin; this saves a third of the drawing time.
   if (rough > 2.6) return -99;
   if (rough < 0.5 && y < anatomy.bodyHalfDepth * 0.6) return 45;
   const wobble = 1 + harmonics(anatomy, x, y);
@@ -125,7 +125,7 @@ function insideBody(anatomy: Anatomy, level: Level, x: number, y: number): numbe
   return Math.max(body, insideEllipse(side, y + level.bodyB * 0.74, 54 * round, (14 + anatomy.breast) * round));
 }
 
-/** Fourier series over the angle, by the multiple-angle formulas: no trigonometry a voxel. */
+/** Fourier series over the angle, by the multiple-angle formulas: no trigonometry per voxel. */
 function harmonics({ outline: o }: Anatomy, x: number, y: number): number {
   const r = Math.sqrt(x * x + y * y);
   const c = x / r;
@@ -311,7 +311,7 @@ function diseased(disease: Disease, lung: number, score: number, core: number, g
   return mix(veiled, solid, smoothstep(-0.12, 0.16, core) * smoothstep(-0.05, 0.15, score));
 }
 
-/** What the scanner does to the picture: motion, streaks, noise, offset, rounding to whole HU. */
+/** What the scanner does to the image: motion, streaks, noise, offset, rounding to whole HU. */
 function acquire(hu: Float32Array, grid: Grid, scan: Acquisition, anatomy: Anatomy, random: Random): Int16Array {
   const out = new Int16Array(hu.length);
   const { values, size } = noiseBank();

@@ -1,4 +1,4 @@
-/** The region that is kept: lungs, body, or the box of a mask of the user's own. */
+/** Crops volumes to the lungs, to the body, or to the box of a mask that the user provides. */
 import { existsSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve, sep } from "node:path";
 import {
@@ -21,13 +21,13 @@ import type { Recipe } from "./recipe.js";
 
 export interface Cropped {
   volume: Volume;
-  /** x0, x1, y0, y1, z0, z1 in voxels of the volume, ends excluded; null where nothing was cut. */
+  /** x0, x1, y0, y1, z0, z1 in voxels of the volume, ends excluded; null if nothing was cropped. */
   box: number[] | null;
   /** What was found, for subjects.csv. */
   facts: Record<string, string>;
 }
 
-/** @param mask file of the region @throws Error where there is no such region: the volume is then quarantined */
+/** @param mask file of the region @throws Error if there is no such region: the volume is then quarantined */
 export async function cropped(volume: Volume, recipe: Recipe, mask: string | null): Promise<Cropped> {
   const region = await regionOf(volume, recipe, mask);
   if (region === null) return { volume, box: null, facts: {} };
@@ -59,13 +59,14 @@ async function regionOf(
     const litres = (ml: number) => (ml / 1000).toFixed(2);
     return { box: lungs.box, facts: { lung_litres: litres(lungs.totalMl), lung_flags: lungs.flags.join(" ") } };
   }
-  const found = lungs.reason === "no-body" ? "nothing solid" : `${Math.round(lungs.totalMl)} ml that look like lung`;
+  const foundText =
+    lungs.reason === "no-body" ? "nothing solid" : `${Math.round(lungs.totalMl)} ml that look like lung`;
   throw new UnusableVolumeError(
-    `expected lungs to crop to, found ${found}; is it a chest CT in HU? Leave --crop out to keep it whole`,
+    `expected lungs to crop to, found ${foundText}; is it a chest CT in HU? Leave --crop out to keep it whole`,
   );
 }
 
-/** What is wrong with a mask is whole on the terminal; its file and header may name a patient. */
+/** The terminal shows the complete problem with a mask; the data set does not, as files and headers may name a patient. */
 async function readMask(file: string): Promise<Volume> {
   try {
     return (await readVolume(file, { unit: "arbitrary" })).volume;
@@ -77,20 +78,23 @@ async function readMask(file: string): Promise<Volume> {
 
 const ENDINGS = ["nii.gz", "nii", "nrrd", "mha", "mhd", "npy"];
 
-/** Masks by the ids of their volumes: a file of the same path below `folder`, or of the same name. @throws PrepareError where no volume has one */
+/**
+ * Masks by the ids of their volumes: files with the same path below `folder`, or the same name.
+ * @throws PrepareError if no volume has one
+ */
 export function findMasks(folder: string, volumes: readonly Pick<SourceVolume, "id" | "path">[]): Map<string, string> {
   if (!existsSync(folder))
-    throw new PrepareError(`${folder}: expected a folder of masks, it is not there`, "Check --mask.");
+    throw new PrepareError(`${folder}: expected a folder of masks, but it does not exist`, "Check --mask.");
   const root = resolve(folder);
-  const found = new Map<string, string>();
+  const masks = new Map<string, string>();
   for (const { id, path } of volumes) {
     const bare = withoutExtension(path);
     const stems = [bare, basename(bare), id];
     const names = [path, ...stems.flatMap((stem) => ENDINGS.map((ending) => `${stem}.${ending}`))];
     const file = names.map((name) => join(root, name)).find((file) => isBelow(root, file) && existsSync(file));
-    if (file !== undefined) found.set(id, file);
+    if (file !== undefined) masks.set(id, file);
   }
-  if (found.size > 0) return found;
+  if (masks.size > 0) return masks;
   const first = volumes[0] === undefined ? "" : `, such as ${withoutExtension(volumes[0].path)}.nii.gz`;
   throw new PrepareError(`${folder}: no mask has the name of a volume`, `Name them like the volumes${first}.`);
 }

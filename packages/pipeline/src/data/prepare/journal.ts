@@ -1,4 +1,7 @@
-/** A data set under construction: slices and a journal of what is done, in a folder beside its place, so that a killed preparation goes on. */
+/**
+ * A data set under construction: slices and a journal of the finished volumes, in a folder beside the destination, so that
+ * a killed preparation can be resumed.
+ */
 import {
   closeSync,
   existsSync,
@@ -25,10 +28,10 @@ export interface Frame {
   unit: "HU" | "arbitrary";
 }
 
-/** What became of one volume of the plan. */
+/** The result for one volume of the plan: stored, or left out with a reason. */
 export type Entry = { record: VolumeRecord; frame: Frame } | { source: string; reason: string };
 
-/** Room for the header with any count, so that it can be written last. */
+/** A header with room for any count, so that the final one can be written last. */
 const headerOf = ({ dtype, height, width }: Frame, slices: number): Uint8Array =>
   encodeNpyHeader(
     dtype,
@@ -36,10 +39,10 @@ const headerOf = ({ dtype, height, width }: Frame, slices: number): Uint8Array =
     encodeNpyHeader(dtype, [Number.MAX_SAFE_INTEGER, height, width]).length,
   );
 
-/** Entries are put down together after so many seconds, each time with the slices first: what the journal names is there. */
+/** Entries are written together after this many seconds, always after their slices: what the journal lists exists. */
 const SYNC_SECONDS = 1;
 
-/** What becomes the data set, within the work folder. */
+/** The folder, within the work folder, that becomes the data set. */
 export const dataFolder = (work: string): string => join(work, "data");
 
 export class Journal {
@@ -56,9 +59,9 @@ export class Journal {
   #synced = performance.now();
 
   /**
-   * Opens the work folder `folder`, or starts in it anew; the slices lie in its folder data.
+   * Opens the work folder `folder`, or starts a new journal in it; the slices are in its folder data.
    * @param key identifies the plan
-   * @returns null where another plan was begun there
+   * @returns null if a preparation with another plan was begun there
    */
   static open(folder: string, key: string): Journal | null {
     const path = join(folder, "journal.jsonl");
@@ -72,7 +75,7 @@ export class Journal {
     return existsSync(join(folder, "journal.jsonl"));
   }
 
-  /** How many volumes an earlier call finished there, whatever its plan; 0 where there is nothing. */
+  /** The number of volumes that an earlier call finished there, with any plan; 0 if there is no journal. */
   static progress(folder: string): number {
     const path = join(folder, "journal.jsonl");
     return existsSync(path) ? Math.max(0, wholeLines(readFileSync(path)).length - 1) : 0;
@@ -92,7 +95,7 @@ export class Journal {
       const entry = parsed(line);
       if (entry === undefined) break;
       const end = "record" in entry ? this.#bytesWith(entry) : this.#sliceBytes;
-      // Slices are synced before their entry; a disk that lost them all the same costs this volume and those after it.
+      // Slices are synced before their entry; if the disk lost them anyway, this and the later volumes are prepared again.
       if (end > held) break;
       this.#sliceBytes = end;
       this.#keep(entry);
@@ -116,7 +119,7 @@ export class Journal {
     return this.entries.flatMap((entry) => ("record" in entry ? [] : [entry]));
   }
 
-  /** Appends a stored volume. @param voxels its slices, as they are kept */
+  /** Appends a stored volume. @param voxels its slices, as they are stored */
   store(record: VolumeRecord, frame: Frame, voxels: ArrayBufferView): void {
     if (this.#sliceBytes === 0) this.#append(headerOf(frame, 0));
     this.#append(new Uint8Array(voxels.buffer, voxels.byteOffset, voxels.byteLength));
@@ -127,7 +130,7 @@ export class Journal {
     this.#note({ source, reason });
   }
 
-  /** Puts down what is pending. */
+  /** Writes the pending entries. */
   sync(): void {
     this.#synced = performance.now();
     if (this.#pending.length === 0) return;
@@ -186,7 +189,7 @@ function writeAll(descriptor: number, bytes: Uint8Array, position: number): void
     done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30), position + done);
 }
 
-/** Lines that end; a torn last one is left out. */
+/** The complete lines; a truncated last line is left out. */
 function wholeLines(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   for (let start = 0; ;) {

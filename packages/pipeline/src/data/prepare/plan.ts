@@ -1,4 +1,4 @@
-/** What a preparation will do, settled before the first voxel is read: the same plan gives the same bytes. */
+/** What a preparation will do, decided before the first voxel is read: the same plan gives the same bytes. */
 import { createHash } from "node:crypto";
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -7,7 +7,7 @@ import { PrepareError } from "../errors.js";
 import type { FurtherColumns } from "../ingest/columns.js";
 import { discover } from "../ingest/discover.js";
 import { labelsFromSource, labelsFromTable, type LabelOptions } from "../ingest/labels.js";
-import { hidden, Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
+import { pseudonymised, Pseudonyms, readSalt, saltPath } from "../ingest/privacy.js";
 import { isPersonal } from "../ingest/personal-columns.js";
 import { isCt, type Broken, type LabelledVolume, type SetAside, type VolumeInput } from "../ingest/source.js";
 import type { Progress } from "../../engine/progress.js";
@@ -19,28 +19,28 @@ export interface PlanOptions extends RecipeOptions, LabelOptions {
   source: string;
   /** CSV with id or path, label, subject …; default: labels.csv in the source, else its class folders. */
   labels?: string;
-  /** Keep PatientIDs and paths of DICOM files in the index; default: salted hashes in their place. */
+  /** Keep PatientIDs and paths of DICOM files in the index; default: salted hashes instead. */
   keepIds?: boolean;
-  /** Default: one file of this user's. */
+  /** Default: the salt file of this user. */
   saltFile?: string;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
 }
 
 export interface PlannedVolume extends LabelledVolume {
-  /** What the index calls its source: its path, or for DICOM a hash. */
+  /** The source in the index: the path, or for DICOM a hash. */
   source: string;
   mask: string | null;
 }
 
 /** A volume that is left out, for the terminal and for the data set. */
 export interface Quarantined {
-  /** Below the source. */
+  /** Path below the source. */
   path: string;
-  /** What the data set calls it. */
+  /** The source in the data set. */
   source: string;
   reason: string;
-  /** What the data set says of the reason. */
+  /** The reason in the data set. */
   kept: string;
 }
 
@@ -51,17 +51,17 @@ export interface Plan {
   columns: FurtherColumns;
   recipe: Recipe;
   ct: boolean;
-  /** Files that are no volumes of this set, with the reason. */
+  /** Files that are not volumes of this data set, with the reason. */
   left: SetAside[];
-  /** Volumes that were found and cannot be read. */
+  /** Volumes that were found but cannot be read. */
   broken: Quarantined[];
-  /** Folders below which files are named in messages by the rest of their paths. */
+  /** Folders that messages remove from the beginning of paths. */
   roots: string[];
-  /** Whether the data set may hold names of files and folders: of DICOM they may name a patient. */
+  /** Whether the data set may contain names of files and folders, which for DICOM may identify a patient. */
   keepsNames: boolean;
-  /** What to look at before the set is used. */
+  /** What to check before the data set is used. */
   warnings: string[];
-  /** SHA-256 over recipe, labels, and size and time of every file. */
+  /** SHA-256 over the recipe, the labels, and the size and modification time of every file. */
   key: string;
 }
 
@@ -73,9 +73,9 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   const labelling =
     labels !== undefined || existsSync(table)
       ? labelsFromTable(found.volumes, table, options, found.reasons)
-      : labelsFromSource(withSomeLabel(found.volumes, source), source, options);
+      : labelsFromSource(refuseUnlabelled(found.volumes, source), source, options);
   const { classes } = labelling;
-  const ct = oneKind(source, labelling.volumes);
+  const ct = isCtSource(source, labelling.volumes);
   const recipe = checkedRecipe(options, ct);
   const masks = recipe.mask === null ? null : findMasks(recipe.mask, labelling.volumes);
   const named = labelling.volumes.map((volume) => ({
@@ -85,7 +85,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   }));
   const keepsNames = options.keepIds === true || found.series.size === 0;
   const volumes = options.keepIds ? named : withoutIdentity(named, options);
-  refuseTwice(volumes);
+  refuseDuplicateIds(volumes);
   return {
     volumes,
     classes,
@@ -93,7 +93,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
     recipe,
     ct,
     left: [...found.setAside, ...labelling.left],
-    broken: found.broken.map((one) => quarantined(one, keepsNames ? null : pseudonymsOf(options))),
+    broken: found.broken.map((file) => quarantined(file, keepsNames ? null : pseudonymsOf(options))),
     roots: [found.root, ...(recipe.mask === null ? [] : [resolve(recipe.mask)])],
     keepsNames,
     warnings: labelling.warnings,
@@ -101,7 +101,7 @@ export async function makePlan(options: PlanOptions): Promise<Plan> {
   };
 }
 
-function withSomeLabel<T extends { folderLabel: number | null }>(volumes: T[], source: string): T[] {
+function refuseUnlabelled<T extends { folderLabel: number | null }>(volumes: T[], source: string): T[] {
   if (volumes.some(({ folderLabel }) => folderLabel !== null)) return volumes;
   throw new PrepareError(
     `${source}: no labels found`,
@@ -109,8 +109,8 @@ function withSomeLabel<T extends { folderLabel: number | null }>(volumes: T[], s
   );
 }
 
-/** @returns whether all are CT in HU @throws PrepareError where some are and some are not */
-function oneKind(source: string, volumes: readonly LabelledVolume[]): boolean {
+/** @returns whether all are CT in HU @throws PrepareError if only some are */
+function isCtSource(source: string, volumes: readonly LabelledVolume[]): boolean {
   const [first] = volumes;
   if (first === undefined)
     throw new PrepareError(
@@ -122,46 +122,46 @@ function oneKind(source: string, volumes: readonly LabelledVolume[]): boolean {
   if (other === undefined) return ct;
   throw new PrepareError(
     `${source}: expected one kind of volume, found CT in HU and ready-made arrays (${first.path}, ${other.path})`,
-    "They do not mix: prepare them apart.",
+    "Prepare them separately.",
   );
 }
 
-/** Replaces what names a patient of a DICOM series, and subjects that a labels file calls by their patient id. */
+/** Replaces what identifies a patient of a DICOM series, and subjects that a labels file names by their patient id. */
 function withoutIdentity(volumes: PlannedVolume[], options: PlanOptions): PlannedVolume[] {
   const personal = options.columns?.subject !== undefined && isPersonal(options.columns.subject);
   if (!personal && !volumes.some(({ input }) => input.kind === "dicom")) return volumes;
   const pseudonyms = pseudonymsOf(options);
-  return volumes.map((volume) => hidden(volume, pseudonyms, personal));
+  return volumes.map((volume) => pseudonymised(volume, pseudonyms, personal));
 }
 
 const pseudonymsOf = ({ saltFile }: PlanOptions): Pseudonyms =>
   new Pseudonyms(readSalt(saltFile ?? saltPath(process.env, homedir())));
 
-/** @param pseudonyms null where names may be kept */
+/** @param pseudonyms null if names may be kept */
 function quarantined({ path, reason, nameless }: Broken, pseudonyms: Pseudonyms | null): Quarantined {
   if (pseudonyms === null) return { path, source: path, reason, kept: reason };
   return { path, source: `file ${pseudonyms.of("file", path)}`, reason, kept: nameless };
 }
 
-/** Ids name volumes everywhere after this. */
-function refuseTwice(volumes: readonly PlannedVolume[]): void {
+/** From here on, ids identify volumes. */
+function refuseDuplicateIds(volumes: readonly PlannedVolume[]): void {
   const paths = new Map<string, string>();
   for (const { id, path } of volumes) {
     const other = paths.get(id);
     if (other !== undefined)
-      throw new PrepareError(`id ${id} is that of ${other} and of ${path}`, "Rename one of them.");
+      throw new PrepareError(`id ${id} belongs to both ${other} and ${path}`, "Rename one of them.");
     paths.set(id, path);
   }
 }
 
 function keyOf(volumes: readonly PlannedVolume[], recipe: Recipe, classes: readonly string[]): string {
-  // The folder of masks goes by its files below: one folder has many spellings, and another place on each machine.
+  // The files below represent the folder of masks: its path has many spellings, and differs between machines.
   const steps = { ...recipe, mask: recipe.mask !== null };
   const hash = createHash("sha256").update(JSON.stringify(["slicestack prepare 2", steps, classes]));
   for (const { id, subject, label, part, extra, source, input, mask } of volumes) {
     const files = mask === null ? filesOf(input) : [...filesOf(input), mask];
     const stats = files.map((file) => {
-      // One that has vanished since it was found is quarantined where it is read.
+      // A file that has vanished since then is quarantined when it is read.
       const found = statSync(file, { throwIfNoEntry: false });
       return [basename(file), found?.size, found?.mtimeMs];
     });
@@ -175,7 +175,7 @@ function filesOf(input: VolumeInput): string[] {
   return input.kind === "dicom" ? [...new Set(input.files.map(({ path }) => path))] : input.paths;
 }
 
-/** A destination inside the source would be found as input the next time; one around it would replace it. @throws PrepareError */
+/** A destination inside the source would be input the next time; one around it would replace it. @throws PrepareError */
 export function refuseNested(source: string, destination: string): void {
   const from = withoutLinks(source) + sep;
   const to = withoutLinks(destination) + sep;
@@ -186,7 +186,7 @@ export function refuseNested(source: string, destination: string): void {
   );
 }
 
-/** Where a path leads, also where its last folders are still to be made. */
+/** The path without links, also if its last folders do not exist yet. */
 function withoutLinks(path: string): string {
   const full = resolve(path);
   const parent = dirname(full);

@@ -8,7 +8,7 @@ import { FLAGS_REMEDY, flagWarnings } from "../hu.js";
 import type { FurtherColumns } from "../ingest/columns.js";
 import type { SetAside, VolumeInput } from "../ingest/source.js";
 import { FolderLock } from "../lock.js";
-import { checkedName } from "../names.js";
+import { checkedName } from "../dataset-name.js";
 import { claimFolder, FOLDER_MARK, markFolder, refuseOccupied } from "../owned-folder.js";
 import { runPool } from "../pool.js";
 import type { Reason } from "../reason.js";
@@ -32,39 +32,40 @@ import { unpackArchives } from "./unpack.js";
 import type { PreparedVolume, VolumeJob } from "./volume.js";
 
 export interface PrepareOptions extends PlanOptions {
-  /** Folder to make; refused where it holds something, unless `overwrite`. */
+  /** Folder to create; refused if it is not empty, unless `overwrite` is set. */
   destination: string;
   /** Threads; default: the cores this process may use. The result does not depend on it. */
   workers?: number;
-  /** Replace the destination, and what a stopped preparation of other settings left. */
+  /** Replace the destination, and an unfinished preparation with other settings. */
   overwrite?: boolean;
   /** Default: the destination's name. */
   name?: string;
-  /** Who made the data, and under what licence; kept in dataset.json, no part of its hash. */
+  /** Author and licence of the data; stored in dataset.json, not part of its hash. */
   attribution?: string;
   /** Part `index` (from 1) of `count`: the destination becomes a piece for `mergeShards`. */
   shard?: Shard;
 }
 
 export interface PrepareResult extends Dataset {
-  /** What was found and is no volume of the set, with the reason. */
+  /** Files that are not volumes of the data set, with the reason. */
   left: SetAside[];
   /** Further columns of the labels file: which are in subjects.csv, and which are not and why. */
   columns: FurtherColumns;
-  /** Volumes that cannot be read, with their files; dataset.json has them without what may name a patient. */
+  /** Volumes that cannot be read, with their files; dataset.json lists them without what may identify a patient. */
   quarantined: Quarantined[];
-  /** Volumes that an earlier call, stopped or killed, had finished. */
+  /** Volumes that an earlier, interrupted call had finished. */
   resumed: number;
-  /** What to look at before the set is used: values that can hardly be HU. */
+  /** What to check before the data set is used, such as values that can hardly be HU. */
   warnings: string[];
 }
 
 /**
- * Makes a prepared data set: CT is turned to LPS, cropped where asked, resampled with a low-pass and stored as int16 HU;
- * ready-made arrays stay as they are. Slices lie in geometric order, from the feet up, or as they lie in the array.
- * A volume that cannot be read is left out and listed in dataset.json under `quarantined`.
- * Stopped or killed at any moment, the same call goes on where it was, and ends with the same bytes.
- * @throws PrepareError, FolderError, LabelsError, TableError, LockedError   @throws the signal's reason; what is done is kept
+ * Makes a prepared data set. CT is reoriented to LPS, cropped if requested, resampled with a low-pass filter and stored as
+ * int16 HU; ready-made arrays are stored unchanged. Slices are in geometric order, from the feet upwards, or in the order
+ * of the array. A volume that cannot be read is left out and listed in dataset.json under `quarantined`.
+ * After an interruption at any moment, the same call resumes the preparation and ends with the same bytes.
+ * @throws PrepareError, FolderError, LabelsError, TableError, LockedError
+ * @throws the signal's reason; finished volumes are kept
  */
 export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   const { signal, overwrite = false } = options;
@@ -79,20 +80,20 @@ export async function prepare(options: PrepareOptions): Promise<PrepareResult> {
   using _lock = FolderLock.take(work);
   const journal = openJournal(work, ofPiece(plan, options.shard), overwrite);
   const resumed = journal.entries.length;
-  const quarantined = earlier(journal, plan);
+  const quarantined = leftOutEarlier(journal, plan);
   try {
-    quarantined.push(...(await fill(options, plan, journal, work)));
+    quarantined.push(...(await prepareVolumes(options, plan, journal, work)));
     signal?.throwIfAborted();
     journal.finish();
   } finally {
     journal.sync();
     journal.close();
-    // Where nothing could be prepared there is nothing to go on with.
+    // If nothing could be prepared, there is nothing to resume.
     if (journal.count === 0) rmSync(work, { recursive: true, force: true });
   }
   writeIndex(dataFolder(work), options, plan, journal);
   if (options.shard === undefined) writeOfficialSplit(dataFolder(work));
-  put(dataFolder(work), destination, overwrite);
+  moveToDestination(dataFolder(work), destination, overwrite);
   rmSync(work, { recursive: true, force: true });
   const dataset = openDataset(destination);
   return {
@@ -112,21 +113,21 @@ function warningsOf({ volumes, info }: Dataset, plan: Plan): string[] {
   const lost = info.classes.filter((_, label) => has(plan.volumes, label) && !has(volumes, label));
   return [
     ...plan.warnings,
-    ...(lost.length === 0 ? [] : [`no volume of class ${lost.join(", ")} could be prepared: it takes no part`]),
+    ...(lost.length === 0 ? [] : [`no volume of class ${lost.join(", ")} could be prepared: the class is not used`]),
     ...(odd[0] === undefined
       ? []
       : [
-          `${odd.length} volumes have a file that contradicts itself on its geometry, or says nothing of its spacing, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv says what was taken of each`,
+          `${odd.length} volumes have a file with contradictory geometry or without a spacing, such as ${odd[0].id}: ${odd[0].extra[GEOMETRY_COLUMN]}; subjects.csv records what was used for each`,
         ]),
     ...(doubts.length === 0 ? [] : [...doubts, FLAGS_REMEDY]),
   ];
 }
 
-/** Where a preparation works until it is whole: the same folder each time, so that a second call finds it. */
+/** The folder of an unfinished preparation. It is the same each time, so that a second call finds it. */
 export const workFolder = (destination: string): string =>
   join(dirname(destination), `.${basename(destination)}.prepare`);
 
-/** Pieces have the key of the whole, by which merge knows them; but one piece must not go on with another's volumes. */
+/** Pieces share the key of the whole, by which merge recognises them; but a piece must not resume another piece. */
 const ofPiece = (plan: Plan, shard: Shard | undefined): Plan =>
   shard === undefined ? plan : { ...plan, key: `${plan.key} ${shard.index}/${shard.count}` };
 
@@ -135,8 +136,8 @@ function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): 
   if (journal !== null) return journal;
   if (!overwrite) {
     throw new PrepareError(
-      `${work}: a preparation of other settings or files was stopped there, with ${Journal.progress(work)} volumes done (${volumes.length} are planned now)`,
-      "Go on with the settings of then, or pass --overwrite to begin anew.",
+      `${work}: contains an unfinished preparation with other settings or files, with ${Journal.progress(work)} volumes done (${volumes.length} are planned now)`,
+      "Use the earlier settings to resume it, or pass --overwrite to start again.",
     );
   }
   for (const name of readdirSync(work))
@@ -144,8 +145,8 @@ function openJournal(work: string, { key, volumes }: Plan, overwrite: boolean): 
   return Journal.open(work, key)!;
 }
 
-/** What an earlier call left out: its files are known from the plan, and of the reason what was kept. */
-const earlier = (journal: Journal, { volumes }: Plan): Quarantined[] =>
+/** The volumes that an earlier call left out; only the stored wording of the reason is known. */
+const leftOutEarlier = (journal: Journal, { volumes }: Plan): Quarantined[] =>
   journal.entries.flatMap((entry, k) =>
     "record" in entry
       ? []
@@ -153,7 +154,12 @@ const earlier = (journal: Journal, { volumes }: Plan): Quarantined[] =>
   );
 
 /** @returns what was left out */
-async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work: string): Promise<Quarantined[]> {
+async function prepareVolumes(
+  options: PrepareOptions,
+  plan: Plan,
+  journal: Journal,
+  work: string,
+): Promise<Quarantined[]> {
   const { onProgress, signal, workers } = options;
   const quarantined: Quarantined[] = [];
   const done = journal.entries.length;
@@ -170,14 +176,14 @@ async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work:
     signal,
     deliver: (answer, k) => {
       const volume = todo[k]!;
-      // Too few open files or a full disk says nothing about the volume: it is not left out, but everything stops.
+      // A full disk or too few open files is not a fault of the volume: the preparation stops instead of leaving it out.
       if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
       const problem = answer.ok ? add(journal, volume, answer.result) : answer.reason;
       if (problem !== null) {
         const nameless = answer.ok ? problem : (answer.nameless ?? problem);
-        const left = leftOut(volume, { whole: problem, nameless }, inputs[k]!, plan);
-        journal.quarantine(left.source, left.kept);
-        quarantined.push(left);
+        const leftOutVolume = leftOut(volume, { whole: problem, nameless }, inputs[k]!, plan);
+        journal.quarantine(leftOutVolume.source, leftOutVolume.kept);
+        quarantined.push(leftOutVolume);
       }
       onProgress?.({
         stage: "prepare",
@@ -189,7 +195,7 @@ async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work:
     },
   });
   if (journal.count > 0 || options.shard !== undefined) return quarantined;
-  const first = quarantined[0] ?? earlier(journal, plan)[0];
+  const first = quarantined[0] ?? leftOutEarlier(journal, plan)[0];
   throw new PrepareError(
     `${options.source}: none of ${plan.volumes.length} volumes could be prepared; the first, ${first?.path ?? ""}: ${first?.reason ?? ""}`,
     "Look at one of them with slicestack inspect.",
@@ -197,26 +203,26 @@ async function fill(options: PrepareOptions, plan: Plan, journal: Journal, work:
 }
 
 /** @returns null, or why the volume does not fit the others */
-function add(journal: Journal, volume: PlannedVolume, made: PreparedVolume): string | null {
-  const [count, height, width] = made.shape;
-  const frame: Frame = { dtype: made.dtype, height, width, unit: made.unit };
+function add(journal: Journal, volume: PlannedVolume, prepared: PreparedVolume): string | null {
+  const [count, height, width] = prepared.shape;
+  const frame: Frame = { dtype: prepared.dtype, height, width, unit: prepared.unit };
   const first = journal.frame ?? frame;
   const isOtherSize = height !== first.height || width !== first.width;
-  if (isOtherSize || made.dtype !== first.dtype) {
-    const wanted = `${first.dtype} ${first.height} x ${first.width} as the first volume`;
+  if (isOtherSize || prepared.dtype !== first.dtype) {
+    const wanted = `${first.dtype} ${first.height} x ${first.width} as in the first volume`;
     const remedies = [
       ...(isOtherSize ? ["--size to resample"] : []),
-      ...(made.dtype !== first.dtype ? ["--dtype float32, which holds both types"] : []),
+      ...(prepared.dtype !== first.dtype ? ["--dtype float32, which holds both types"] : []),
     ];
-    return `expected ${wanted}, it is ${made.dtype} ${height} x ${width}; pass ${remedies.join(" and ")}`;
+    return `expected ${wanted}, received ${prepared.dtype} ${height} x ${width}; pass ${remedies.join(" and ")}`;
   }
-  journal.store(recordOf(volume, made, journal.count, count), frame, made.slices_SHW);
+  journal.store(recordOf(volume, prepared, journal.count, count), frame, prepared.slices_SHW);
   return null;
 }
 
-function recordOf(volume: PlannedVolume, made: PreparedVolume, first: number, count: number): VolumeRecord {
+function recordOf(volume: PlannedVolume, prepared: PreparedVolume, first: number, count: number): VolumeRecord {
   const { id, subject, label, part, source, extra } = volume;
-  const { unit, geometry, original, crop, sha256, voxelSha256, meanLungHu, facts } = made;
+  const { unit, geometry, original, crop, sha256, voxelSha256, meanLungHu, facts } = prepared;
   return {
     id,
     subject,
@@ -236,10 +242,10 @@ function recordOf(volume: PlannedVolume, made: PreparedVolume, first: number, co
   };
 }
 
-/** Messages of a reader hold whole paths, which differ from machine to machine: here they begin below the source. */
+/** Readers' messages contain absolute paths, which differ between machines: here paths begin below the source. */
 function leftOut(volume: PlannedVolume, { whole, nameless }: Reason, input: VolumeInput, plan: Plan): Quarantined {
   const { path, source } = volume;
-  // An archive is read from the copy that was unpacked beside the work.
+  // Items of an archive are read from a copy that was unpacked into the work folder.
   const unpacked = "path" in input && input.kind === "npy-item" ? whole.replaceAll(input.path, path) : whole;
   const reason = plan.roots.reduce((text, root) => text.replaceAll(`${root}${sep}`, ""), unpacked);
   const kept = plan.keepsNames || input.kind !== "dicom" ? reason : nameless;
@@ -275,7 +281,7 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
     count: records.length,
     hash: datasetHash([journal.count, frame.height, frame.width], frame.dtype, csv),
     recipe: recipeRecord(options, plan),
-    versions: { slicestack: ownVersion(), node: process.versions.node },
+    versions: { slicestack: packageVersion(), node: process.versions.node },
     attribution: options.attribution,
     quarantined,
   };
@@ -299,18 +305,18 @@ function recipeRecord({ source }: PrepareOptions, { recipe, ct, keepsNames }: Pl
   };
 }
 
-function put(made: string, destination: string, overwrite: boolean): void {
+function moveToDestination(folder: string, destination: string, overwrite: boolean): void {
   refuseOccupied(destination, "dataset", overwrite); // somebody may have been quicker
-  markFolder(made, "dataset");
-  syncFolder(made);
+  markFolder(folder, "dataset");
+  syncFolder(folder);
   const old = existsSync(destination) ? temporaryName(destination) : null;
   if (old !== null) renameSync(destination, old);
-  renameSync(made, destination);
+  renameSync(folder, destination);
   syncFolder(dirname(destination));
   if (old !== null) rmSync(old, { recursive: true, force: true });
 }
 
-function ownVersion(): string {
+function packageVersion(): string {
   const text = readFileSync(new URL("../../../../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -27,13 +27,13 @@ import { missingIn, refuseGaps, withGapsFilled } from "./slice-gaps.js";
 
 export interface ReadResult {
   volume: Volume;
-  /** What was mended on the way, for subjects.csv. */
+  /** What was corrected, for subjects.csv. */
   facts: Record<string, string>;
-  /** Of the item's values, where the file holds many volumes; else the file's own hash is the one to take. */
+  /** Hash of the item's values, if the file contains many volumes; otherwise the hash of the file is used. */
   sha256?: string;
 }
 
-/** What of a recipe matters here; `allowSingle` takes a DICOM series of one slice, to look at it. */
+/** The settings of a recipe that matter here; `allowSingle` accepts a DICOM series of one slice, for inspection. */
 export type ReadOptions = Pick<Recipe, "unit" | "allowGaps"> & { allowSingle?: boolean };
 
 /** @throws VolumeFormatError, VolumeFileError, DicomSeriesError */
@@ -56,7 +56,7 @@ export async function readInput(input: VolumeInput, recipe: ReadOptions): Promis
   }
 }
 
-/** One file a slice; slices that are missing are refused, or mixed from their neighbours. */
+/** One file per slice; missing slices are refused, or interpolated from their neighbours. */
 async function readNumbered(
   { kind, paths, numbers }: VolumeInput & { kind: "npy-slices" | "images" },
   { allowGaps }: ReadOptions,
@@ -100,7 +100,7 @@ async function readItem(input: VolumeInput & { kind: "npy-item" }, unit: Unit): 
   return { ...arrayResult(volume, unit), sha256 };
 }
 
-/** Arrays (H, W) of one size and type, one above the other. */
+/** Stacks arrays (H, W) of one size and type. */
 async function readSlices(paths: readonly string[]): Promise<Volume> {
   const slices = await Promise.all(paths.map(async (path) => ({ path, array: await readNpy(path) })));
   const [first] = slices;
@@ -115,7 +115,7 @@ async function readSlices(paths: readonly string[]): Promise<Volume> {
     if (!same) {
       const wanted = `${like.dtype} ${height} x ${width}`;
       throw new UnusableVolumeError(
-        message`expected slices of ${wanted}, ${named(path, "one")} is ${array.dtype} ${array.shape.join(" x ")}`,
+        message`expected slices of ${wanted}, but ${named(path, "one")} is ${array.dtype} ${array.shape.join(" x ")}`,
       );
     }
     data.set(array.data, k * plane);

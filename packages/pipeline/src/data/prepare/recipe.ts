@@ -1,4 +1,4 @@
-/** What prepare does to every volume, checked. */
+/** The validated settings that prepare applies to every volume. */
 import { PrepareError } from "../errors.js";
 
 export type Crop = "none" | "lung" | "body";
@@ -10,26 +10,26 @@ export interface Recipe {
   crop: Crop;
   /** mm around the region that is kept. */
   margin: number;
-  /** What the values are; null leaves it to the format: HU for scans, none for arrays. */
+  /** Unit of the values; null takes that of the format: HU for scans, arbitrary for arrays. */
   unit: "HU" | "arbitrary" | null;
-  /** What values without HU are stored as; absent: as each volume has them, which must then be one type for all. */
+  /** Type in which values without HU are stored; absent: the type of the volumes, which must then be the same for all. */
   dtype?: "float32";
   /** Interpolate over missing slices of a DICOM series, or of a folder of slices, instead of refusing it. */
   allowGaps: boolean;
-  /** Folder of masks by the volumes' paths or ids; the crop is their box. */
+  /** Folder of masks, named by the volumes' paths or ids; each volume is cropped to the box of its mask. */
   mask: string | null;
 }
 
 export interface RecipeOptions {
   /** H, W; default 128, 128 for CT; ready-made arrays keep their own. */
   size?: [number, number];
-  /** Slices a volume; default 64 for CT, "native" for ready-made arrays. */
+  /** Slices per volume; default 64 for CT, "native" for ready-made arrays. */
   depth?: number | "native";
   /** Default none. */
   crop?: Crop;
   /** Default 10 mm. */
   margin?: number;
-  /** What the values of ready-made arrays are; default arbitrary. Of scans, which are HU: arbitrary for MR and the like. */
+  /** Unit of the values. Default: arbitrary for ready-made arrays, HU for scans; arbitrary for MR and the like. */
   unit?: "HU" | "arbitrary";
   /** Store values without HU as float32, which holds every other type: for volumes of several types. */
   dtype?: "float32";
@@ -37,13 +37,13 @@ export interface RecipeOptions {
   mask?: string;
 }
 
-/** @throws PrepareError for sizes that are none, or a crop that the source cannot have */
+/** @throws PrepareError for invalid sizes, or a crop that the source does not allow */
 export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
   const { crop = "none", margin = 10, allowGaps = false, mask = null, unit = null } = options;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= 4096;
   if (options.size !== undefined && !options.size.every(whole)) {
-    const came = options.size.join(" x ");
-    throw new PrepareError(`size: expected two whole numbers 1..4096, received ${came}`, "128,128 is usual.");
+    const received = options.size.join(" x ");
+    throw new PrepareError(`size: expected two whole numbers 1..4096, received ${received}`, "128,128 is usual.");
   }
   if (options.depth !== undefined && options.depth !== "native" && !whole(options.depth))
     throw new PrepareError(
@@ -53,9 +53,12 @@ export function checkedRecipe(options: RecipeOptions, ct: boolean): Recipe {
   if (!(margin >= 0 && margin <= 500))
     throw new PrepareError(`margin: expected 0 to 500 mm, received ${margin}`, "10 is usual.");
   if (crop !== "none" && !ct)
-    throw new PrepareError(`crop: ${crop} is found by HU, these are ready-made arrays`, "Leave --crop out.");
+    throw new PrepareError(`crop: ${crop} needs HU, but these are ready-made arrays`, "Leave --crop out.");
   if (crop !== "none" && mask !== null)
-    throw new PrepareError(`crop: ${crop} and a mask name two regions`, "Give one of --crop and --mask.");
+    throw new PrepareError(
+      `crop: expected one region, received both ${crop} and a mask`,
+      "Give one of --crop and --mask.",
+    );
   const isHu = unit === "HU" || (ct && unit === null);
   if (options.dtype !== undefined && isHu)
     throw new PrepareError(

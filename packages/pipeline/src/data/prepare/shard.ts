@@ -1,4 +1,4 @@
-/** A data set made in pieces, on machines that share nothing but the source, and put together afterwards. */
+/** A data set made in pieces, on machines that share only the source, and merged afterwards. */
 import { existsSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -7,7 +7,7 @@ import { z } from "zod";
 import { StagedFolder, writeFileAtomic } from "../atomic.js";
 import { codeOf } from "../error-code.js";
 import { DatasetError, PrepareError } from "../errors.js";
-import { checkedName } from "../names.js";
+import { checkedName } from "../dataset-name.js";
 import { openSealed, sealedJson } from "../sealed-json.js";
 import { writeOfficialSplit } from "../split/official.js";
 import {
@@ -38,7 +38,7 @@ const schema = z.strictObject({
 });
 type ShardRecord = z.infer<typeof schema>;
 
-/** Consecutive volumes of the plan, as many as any other piece has, so that pieces laid end to end are the whole. @throws PrepareError */
+/** A piece: consecutive volumes of the plan, about as many as in any other piece. @throws PrepareError */
 export function shardOf(plan: Plan, shard: Shard | undefined): Plan {
   if (shard === undefined) return plan;
   const { index, count } = shard;
@@ -58,7 +58,7 @@ export function writeShard(folder: string, shard: Shard, key: string, quarantine
   writeFileAtomic(join(folder, "shard.json"), sealedJson(record));
 }
 
-/** A piece whose volumes could all not be read has a record and no data set. */
+/** A piece none of whose volumes could be read has a record but no data set. */
 interface Piece {
   folder: string;
   record: ShardRecord;
@@ -90,14 +90,14 @@ export interface MergeOptions {
 }
 
 /**
- * Puts the pieces of one preparation together: the same bytes as if it had been made in one.
- * @throws PrepareError where a piece is missing, twice, or of another preparation   @throws DatasetError
+ * Merges the pieces of one preparation. The bytes are the same as if it had been made in one piece.
+ * @throws PrepareError if a piece is missing, given twice, or of another preparation   @throws DatasetError
  */
 export async function mergeShards({ shards, destination, overwrite = false, name }: MergeOptions): Promise<Dataset> {
   const pieces = shards.map(openPiece).sort((a, b) => a.record.index - b.record.index);
   const datasets = checkedPieces(pieces);
   const [first] = datasets;
-  const called = checkedName(name ?? basename(resolve(destination)));
+  const checkedDatasetName = checkedName(name ?? basename(resolve(destination)));
   const folder = new StagedFolder(destination, "dataset", overwrite);
   try {
     const volumes = await concatenated(datasets, folder.path);
@@ -108,7 +108,7 @@ export async function mergeShards({ shards, destination, overwrite = false, name
     const info: DatasetInfo = {
       ...common,
       ...presentLabels(volumes, common.classes),
-      name: called,
+      name: checkedDatasetName,
       count: volumes.length,
       hash: datasetHash([slices, height, width], dtype, csv),
       quarantined: pieces.flatMap(({ record }) => record.quarantined),
@@ -131,9 +131,12 @@ function checkedPieces(pieces: readonly Piece[]): Dataset[] {
   const { count, key } = first.record;
   pieces.forEach(({ record, folder }, k) => {
     if (record.key !== key || record.count !== count)
-      throw new PrepareError(`${folder}: is a piece of another preparation than ${first.folder}`, remedy);
+      throw new PrepareError(`${folder}: belongs to another preparation than ${first.folder}`, remedy);
     if (record.index !== k + 1)
-      throw new PrepareError(`merge: expected piece ${k + 1} of ${count}, ${folder} is piece ${record.index}`, remedy);
+      throw new PrepareError(
+        `merge: expected piece ${k + 1} of ${count}, but ${folder} is piece ${record.index}`,
+        remedy,
+      );
   });
   if (pieces.length !== count)
     throw new PrepareError(`merge: expected ${count} pieces, received ${pieces.length}`, remedy);
@@ -148,13 +151,13 @@ function checkedPieces(pieces: readonly Piece[]): Dataset[] {
   const shape = ({ info }: Dataset) => `${info.dtype} ${info.height} x ${info.width}`;
   throw new PrepareError(
     `${other.directory} has slices of ${shape(other)}, ${frame.directory} of ${shape(frame)}`,
-    "Prepare all pieces with one --size.",
+    "Prepare all pieces with the same --size.",
   );
 }
 
 const CHUNK_BYTES = 2 ** 24;
 
-/** Writes slices.npy of all pieces into `folder`. @returns their volumes, where they now lie */
+/** Writes slices.npy of all pieces into `folder`. @returns their volumes, at their new positions */
 async function concatenated(datasets: readonly Dataset[], folder: string): Promise<VolumeRecord[]> {
   const { height, width, dtype } = datasets[0]!.info;
   const Voxels = { int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array }[dtype];
@@ -162,10 +165,10 @@ async function concatenated(datasets: readonly Dataset[], folder: string): Promi
   const atOnce = Math.max(1, Math.floor(CHUNK_BYTES / sliceBytes));
   await using writer = await NpyWriter.open(join(folder, "slices.npy"), dtype, [height, width]);
   const volumes: VolumeRecord[] = [];
-  for (const { slicesPath, slicesOffset, volumes: own } of datasets) {
+  for (const { slicesPath, slicesOffset, volumes: pieceVolumes } of datasets) {
     const before = writer.count;
-    volumes.push(...own.map((volume) => ({ ...volume, first: before + volume.first })));
-    const total = own.reduce((sum, { count }) => sum + count, 0);
+    volumes.push(...pieceVolumes.map((volume) => ({ ...volume, first: before + volume.first })));
+    const total = pieceVolumes.reduce((sum, { count }) => sum + count, 0);
     const handle = await open(slicesPath);
     try {
       for (let start = 0; start < total; start += atOnce) {

@@ -1,4 +1,4 @@
-/** Compressed arrays cannot be read item by item without inflating all before each: they are unpacked once, beside the work. */
+/** Unpacks compressed arrays once into the work folder: reading an item from the archive would decompress all before it. */
 import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { npyDtypeOf } from "@slicestack/volume";

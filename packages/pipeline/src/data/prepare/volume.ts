@@ -1,4 +1,4 @@
-/** One volume from its source to the store: read, turn, crop, resample. Runs in a worker thread. */
+/** Prepares one volume for the store: reads, reorients, crops and resamples it. Runs in a worker thread. */
 import { createHash } from "node:crypto";
 import { reorient, resample, type Triple, type Volume, type VoxelArray } from "@slicestack/volume";
 import { FLAGS_COLUMN, refuseScaledFractions, valueFlags } from "../hu.js";
@@ -12,11 +12,11 @@ import { readInput } from "./read.js";
 import type { Recipe } from "./recipe.js";
 import { cropped } from "./crop.js";
 
-/** What is asked of one volume. */
+/** The job of preparing one volume. */
 export interface VolumeJob {
   input: VolumeInput;
   recipe: Recipe;
-  /** File of the region to keep, where the recipe has masks. */
+  /** File of the region to keep, if the recipe has masks. */
   mask: string | null;
 }
 
@@ -75,7 +75,7 @@ export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise
 
 const geometryOf = ({ spacing, origin, direction }: Volume): Geometry => ({ spacing, origin, direction });
 
-/** NIfTI keeps numbers in 32 bits, so that 3.27 mm reads 3.2699999809265137: the shortest decimal of the same 32 bits. */
+/** NIfTI stores 32-bit numbers, so 3.27 mm reads 3.2699999809265137: takes the shortest decimal of the same 32 bits. */
 function withPlainNumbers(volume: Volume): Volume {
   const plain = (value: number) => {
     if (Math.fround(value) !== value) return value;
@@ -93,10 +93,10 @@ function withPlainNumbers(volume: Volume): Volume {
 function refuseNonFinite(data: VoxelArray): void {
   if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
   if (!data.every(Number.isFinite))
-    throw new UnusableVolumeError("expected finite HU, it holds NaN or infinity; export it again");
+    throw new UnusableVolumeError("expected finite HU, found NaN or infinity; export it again");
 }
 
-/** HU become int16; other values keep their dtype where the store has it, else become float32. */
+/** HU become int16; other values keep their dtype if the store has it, and become float32 otherwise. */
 function toStore(volume: Volume, wanted: Recipe["dtype"]): { data: StoreArray; dtype: StoreDtype } {
   const { data } = volume;
   if (volume.unit === "HU") return { data: toInt16(data), dtype: "int16" };
@@ -109,7 +109,7 @@ function toStore(volume: Volume, wanted: Recipe["dtype"]): { data: StoreArray; d
 
 function finiteFloats(data: VoxelArray): Float32Array {
   const floats = data instanceof Float32Array ? data : Float32Array.from(data);
-  if (!floats.every(Number.isFinite)) throw new UnusableVolumeError("expected finite values, it holds NaN or infinity");
+  if (!floats.every(Number.isFinite)) throw new UnusableVolumeError("expected finite values, found NaN or infinity");
   return floats;
 }
 
@@ -120,7 +120,7 @@ function toInt16(data: VoxelArray): Int16Array {
   return out;
 }
 
-/** Of the file; of the hashes of its files, in order, where it has several. */
+/** SHA-256 of the file, or if there are several, of the hashes of the files in order. */
 export async function sha256Of(input: VolumeInput): Promise<string> {
   if ("path" in input) return await fileHash(input.path);
   const paths = input.kind === "dicom" ? input.files.map(({ path }) => path) : input.paths;

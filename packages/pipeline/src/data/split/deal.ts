@@ -1,16 +1,16 @@
-/** Deals units out to the folds of a cross-validation, so that every model has every class to learn from. */
+/** Distributes units over the folds of a cross-validation, so that every model can learn every class. */
 import type { Random } from "@slicestack/stats";
 import type { Unit } from "./units.js";
 
-/** Other orders that are tried where the first dealing leaves a class out or the sizes uneven; of many units fewer. */
+/** Number of other orders to try if the first one leaves out a class or gives uneven sizes; fewer for many units. */
 const TRIES = 40;
 const TRIES_OF_MANY = 2;
 const MANY = 200;
-/** Units that are moved and exchanged at most, per step of the search. */
+/** The largest number of units that a step of the search moves and exchanges. */
 const MOVABLE = 40;
 const STEPS = 60;
 
-/** The folds that fold `fold` trains on: the others, without the one that is val where no test part is shared. */
+/** The training folds of fold `fold`: the others, without the validation fold if no test part is shared. */
 export function trainFolds(fold: number, k: number, sharedTest: boolean): number[] {
   const next = (fold + 1) % k;
   return Array.from({ length: k }, (_, other) => other).filter(
@@ -19,9 +19,9 @@ export function trainFolds(fold: number, k: number, sharedTest: boolean): number
 }
 
 /**
- * The greedy dealing, where each model has every class in train and the sizes differ by no more than one unit; else the
- * best that a seeded search finds: first no class missing from a train part, then none from a fold, then even sizes, then
- * even classes.
+ * The greedy distribution, if each model has every class in train and the sizes differ by at most one unit; otherwise the
+ * best one of a seeded search, which prefers, in this order, no class missing from a train part, none missing from a fold,
+ * even sizes and even classes.
  */
 export function dealFolds(units: readonly Unit[], k: number, sharedTest: boolean, random: Random): Unit[][] {
   const first = greedy(units, k, random);
@@ -31,11 +31,11 @@ export function dealFolds(units: readonly Unit[], k: number, sharedTest: boolean
   if (search.isSound(best)) return first;
   const tries = units.length > MANY ? TRIES_OF_MANY : TRIES;
   for (let n = 0; n < tries && !search.isSound(best); n++) {
-    const own = random.fork(`try ${n}`);
-    const start = n === 0 ? best : search.assign(greedy(units, k, own));
-    const found = search.improved(start, own);
-    const cost = search.cost(found);
-    if (cost < least - 1e-9) [best, least] = [found, cost];
+    const tryRandom = random.fork(`try ${n}`);
+    const start = n === 0 ? best : search.assign(greedy(units, k, tryRandom));
+    const improved = search.improved(start, tryRandom);
+    const cost = search.cost(improved);
+    if (cost < least - 1e-9) [best, least] = [improved, cost];
   }
   return Array.from({ length: k }, (_, fold) => units.filter((_, u) => best[u] === fold));
 }
@@ -43,10 +43,10 @@ export function dealFolds(units: readonly Unit[], k: number, sharedTest: boolean
 /** Units with the fold that each goes to. */
 type Change = readonly (readonly [unit: number, fold: number])[];
 
-/** The fold of each unit, and what is wrong with it as one number. */
+/** Searches for the fold of each unit, with the faults of an assignment as one number, its cost. */
 class Search {
   private readonly labels: number[];
-  /** Units that have the label. */
+  /** Number of units that have the label. */
   private readonly holders: Map<number, number>;
   private readonly totals: Map<number, number>;
   private readonly volumes: number;
@@ -68,7 +68,7 @@ class Search {
     this.largest = Math.max(...units.map(({ ids }) => ids.length));
   }
 
-  /** Train parts without a class of so many units, at best: the folds that hold it must not all be val or test at once. */
+  /** Fewest train parts without a class of `holders` units: the folds that have it must not all be val or test at once. */
   private fewest(holders: number): number {
     const at = Array.from({ length: Math.min(holders, this.k) }, (_, n) =>
       Math.floor((n * this.k) / Math.min(holders, this.k)),
@@ -120,12 +120,14 @@ class Search {
     const empty = sizes.filter((size) => size === 0).length;
     const classes = this.labels.reduce((sum, label) => {
       const total = this.totals.get(label)!;
-      return sum + labels.reduce((part, own) => part + ((own.get(label) ?? 0) / total - 1 / this.k) ** 2, 0);
+      return (
+        sum + labels.reduce((part, foldLabels) => part + ((foldLabels.get(label) ?? 0) / total - 1 / this.k) ** 2, 0)
+      );
     }, 0);
     return 1e9 * empty + 1e6 * train + 1e3 * fold + 10 * uneven + classes;
   }
 
-  /** Moves units, and exchanges two of them, as long as that helps. */
+  /** Moves units, and exchanges two of them, while that lowers the cost. */
   improved(start: readonly number[], random: Random): number[] {
     const current = [...start];
     let cost = this.cost(current);
@@ -149,7 +151,7 @@ class Search {
     return current;
   }
 
-  /** Each unit in each other fold, and each two units of different folds in each other's. */
+  /** All moves of a unit to another fold, and all exchanges of two units of different folds. */
   private *changes(current: readonly number[], movable: readonly number[]): Generator<Change> {
     for (const u of movable) {
       const from = current[u]!;
@@ -167,15 +169,15 @@ class Search {
 }
 
 /**
- * Units in the order of their size: those with the most volumes first, each to the fold that is then the most even in every
- * class; ties go to the fold with the fewest volumes, then the first. The order among equals is drawn.
+ * Distributes units in the order of their size, the largest first, each to the fold that is least crowded in its classes;
+ * ties go to the fold with the fewest volumes, then to the first. The order of units of equal size is random.
  */
 function greedy(units: readonly Unit[], k: number, random: Random): Unit[][] {
   const totals = new Map<number, number>();
   for (const { labels } of units)
     for (const [label, count] of labels) totals.set(label, (totals.get(label) ?? 0) + count);
   const order = random.shuffle([...units]).sort((a, b) => b.ids.length - a.ids.length);
-  // Rare classes first among equals in size: they have the fewest places to go.
+  // Rare classes first among equals in size: they have the fewest options.
   const rarest = ({ labels }: Unit) => Math.min(...[...labels.keys()].map((label) => totals.get(label) ?? 0));
   order.sort((a, b) => b.ids.length - a.ids.length || rarest(a) - rarest(b));
   const folds = Array.from({ length: k }, () => ({

@@ -10,19 +10,19 @@ export interface SplitOptions {
   seed: number;
   /** Shares of train, val, test; default 0.6, 0.2, 0.2. A share of 0 leaves its part empty. */
   fractions?: [number, number, number];
-  /** Column of subjects.csv, e.g. site: whoever shares a value of it stays together. */
+  /** Column of subjects.csv, e.g. site: subjects that share a value of it stay together. */
   group?: string;
 }
 
-/** Draws from these many seeded tries the first that has every class in every part. */
+/** Number of seeded tries; the first with every class in every part is used. */
 const TRIES = 50;
 /** A class with fewer subjects cannot be in train, val and test. */
 const ENOUGH = 3;
 
 /**
- * Splits by subject (and by `group`), stratified by the unit's highest label. A class that at least three units have is
- * in every part; smaller ones are named in `warnings`.
- * @throws SplitError fractions that are not shares of 1, fewer units than parts
+ * Splits by subject (and by `group`), stratified by the unit's highest label. A class of at least three units is in every
+ * part; smaller classes are named in `warnings`.
+ * @throws SplitError if the fractions do not sum to 1, or there are fewer units than parts
  */
 export function makeSplit(dataset: Dataset, { seed, fractions = [0.6, 0.2, 0.2], group }: SplitOptions): Split {
   checkFractions(fractions);
@@ -31,7 +31,7 @@ export function makeSplit(dataset: Dataset, { seed, fractions = [0.6, 0.2, 0.2],
   const what = group === undefined ? "subjects" : `groups by ${group}`;
   if (units.length < used.length) {
     throw new SplitError(
-      `expected at least ${used.length} ${what}, the data set has ${units.length}`,
+      `expected at least ${used.length} ${what}, but the data set has ${units.length}`,
       `Add subjects: each of ${used.join(", ")} needs at least one.`,
     );
   }
@@ -59,7 +59,7 @@ function checkFractions(fractions: readonly number[]): void {
 function assign(units: readonly Unit[], fractions: readonly number[], random: Random): Map<string, Part> {
   const result = new Map<string, Part>();
   const classes = [...new Set(units.map(({ highest }) => highest))].sort((a, b) => a - b);
-  // What rounding gave too much or too little in one class is made up for in the next.
+  // Rounding errors of one class are compensated in the next.
   const owed = [0, 0, 0];
   for (const label of classes) {
     const stratum = random.fork(label).shuffle(units.filter(({ highest }) => highest === label));
@@ -73,7 +73,7 @@ function assign(units: readonly Unit[], fractions: readonly number[], random: Ra
   return result;
 }
 
-/** How many of n go to train, val, test: at least one each where n allows it, train first, then test, then val. */
+/** How many of n go to train, val and test: at least one each if n allows it, train first, then test, then val. */
 function share(n: number, fractions: readonly number[], owed: number[]): number[] {
   const order = [0, 2, 1].filter((i) => (fractions[i] ?? 0) > 0);
   const counts = [0, 0, 0];
@@ -87,7 +87,7 @@ function share(n: number, fractions: readonly number[], owed: number[]): number[
   return counts;
 }
 
-/** Classes with enough units that a part lacks. */
+/** Classes with enough units that are missing from a part. */
 function missing(
   units: readonly Unit[],
   assignment: ReadonlyMap<string, Part>,
@@ -123,10 +123,10 @@ function warningsOf(
     );
   }
   const filled = new Set(assignment.values());
-  for (const part of used.filter((one) => !filled.has(one)))
+  for (const part of used.filter((part) => !filled.has(part)))
     warnings.push(`${part} is empty, because no class has ${ENOUGH} ${what}; training needs volumes in train and val`);
   return warnings;
 }
 
-/** "class 2 (CT-2)"; a class that is named by its number needs no name. */
+/** "class 2 (CT-2)", or only "class 2" if the name is the number. */
 const classOf = (label: number, name: string): string => `class ${label}${name === String(label) ? "" : ` (${name})`}`;

@@ -1,4 +1,4 @@
-/** Splits that come with the data: a part a volume, from its source's folders or archive, or from a file. */
+/** Splits that come with the data: the part of each volume, from folders or archives of the source, or from a file. */
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename } from "node:path";
@@ -15,25 +15,25 @@ import { checkSplit, sealed, writeSplit, type Split } from "./split.js";
 import type { Part } from "./parts.js";
 import { unitsOf } from "./units.js";
 
-/** Of an official train part, the share of subjects that becomes val where the data come with train and test alone. */
+/** The fraction of the subjects of an official train part that becomes val if the data come with train and test only. */
 const VAL_SHARE = 0.2;
 
 /**
- * The parts that prepare found in the source. Where only train and one other part are there (the published layout calls
- * it val), that other part is the test part, never touched by a choice, and val is drawn from train by subject.
- * @throws SplitError a volume without a part, a subject in two
+ * The parts that prepare found in the source. If there are only train and one other part (the published layout calls it
+ * val), the other part is the test part, on which no choice is based, and val is drawn from train by subject.
+ * @throws SplitError if a volume has no part, or a subject is in two
  */
 export function officialSplit(dataset: Dataset, seed = 0): Split {
   return fromParts(dataset, new Map(dataset.volumes.map(({ id, part }) => [id, part])), seed);
 }
 
-/** Writes split.json where the source said which part each volume is of. */
+/** Writes split.json if the source assigns every volume to a part. */
 export function writeOfficialSplit(folder: string): void {
   const dataset = openDataset(folder);
   if (dataset.volumes.every(({ part }) => part !== null)) writeSplit(dataset, officialSplit(dataset));
 }
 
-/** What the rows of a split may call volumes by, the first that is there; spellings as in labels files. */
+/** Columns by which rows of a split may refer to volumes; the first that exists is used. Spellings as in labels files. */
 const KEYS: readonly { columns: RegExp; of: NameOf }[] = [
   { columns: /^id$/, of: ({ id }) => [id] },
   { columns: /^(subject|subjectid|patient|patientid)$/, of: ({ subject }) => [subject] },
@@ -51,7 +51,7 @@ function namesOf(source: string): string[] {
 
 /**
  * @param file CSV with a column id, subject (or PatientID), path or SeriesInstanceUID, and a column part. PatientIDs and UIDs
- * are also found where the data set holds their hashes.
+ * are also found if the data set has their hashes.
  * @param options `saltFile`: that of prepare; default: this user's
  * @throws TableError, SplitError
  */
@@ -79,24 +79,25 @@ export function splitFromTable(dataset: Dataset, file: string, seed = 0, options
       throw new TableError(file, line, `expected train, val or test, found "${values[partColumn]}"`, "Correct it.");
     if (partsByName.has(name) && partsByName.get(name) !== part)
       throw new TableError(file, line, `${name} is in ${partsByName.get(name)} and in ${part}`, "Give it one part.");
-    // Ids may be copied out of a subjects.csv, where what looks like a formula is guarded.
-    for (const one of [name, composed(name), unguardCell(name), ...hashed(key, name)]) partsByName.set(one, part);
+    // Ids may be copied from a subjects.csv, in which text that looks like a formula is guarded.
+    for (const spelling of [name, composed(name), unguardCell(name), ...hashed(key, name)])
+      partsByName.set(spelling, part);
   }
   const parts = dataset.volumes.map((volume) => {
-    const name = [...of(volume), ...of(volume).map(composed)].find((one) => partsByName.has(one));
+    const name = [...of(volume), ...of(volume).map(composed)].find((spelling) => partsByName.has(spelling));
     return [volume.id, name === undefined ? undefined : partsByName.get(name)] as const;
   });
   if (parts.every(([, part]) => part === undefined)) {
     const [first] = dataset.volumes;
     throw new SplitError(
-      `${file}: its column ${key} names no volume of the data set, where one is called ${of(first!)[0]}`,
-      "Name volumes by id, subject, PatientID, path or SeriesInstanceUID; where prepare had --salt-file, give the same here.",
+      `${file}: column ${key} names no volume of the data set; one of its volumes is called ${of(first!)[0]}`,
+      "Name volumes by id, subject, PatientID, path or SeriesInstanceUID; if prepare was called with --salt-file, pass the same file here.",
     );
   }
   return fromParts(dataset, new Map(parts), seed);
 }
 
-/** The hashes that `prepare` writes in the place of an identifier; none where this user has no salt yet. */
+/** The hashes that `prepare` writes in place of an identifier; none if this user has no salt yet. */
 function hasher(saltFile: string | undefined): (column: string, name: string) => string[] {
   const file = saltFile ?? saltPath(process.env, homedir());
   if (!existsSync(file)) return () => [];
@@ -114,19 +115,19 @@ function fromParts(dataset: Dataset, partOf: ReadonlyMap<string, Part | null | u
   }
   const parts: Record<Part, string[]> = { train: [], val: [], test: [] };
   for (const { id } of dataset.volumes) parts[partOf.get(id)!].push(id);
-  const warnings = completed(dataset, parts, seed);
+  const warnings = fillMissingPart(dataset, parts, seed);
   const split = sealed(dataset, { seed, group: undefined, parts, warnings, origin: "official" });
   checkSplit(split, dataset);
   return split;
 }
 
-/** Fills a part that the data do not come with. @returns what to tell */
-function completed(dataset: Dataset, parts: Record<Part, string[]>, seed: number): string[] {
+/** Fills a part that the data do not come with. @returns warnings */
+function fillMissingPart(dataset: Dataset, parts: Record<Part, string[]>, seed: number): string[] {
   const warnings: string[] = [];
   if (parts.test.length === 0 && parts.val.length > 0) {
     parts.test = parts.val;
     parts.val = [];
-    warnings.push("the official val part is the test part here: what chooses must not judge");
+    warnings.push("the official val part is used as the test part: choices and scores must not use the same data");
   }
   if (parts.val.length > 0 || parts.train.length === 0) return warnings;
   const train = new Set(parts.train);

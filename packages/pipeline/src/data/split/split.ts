@@ -1,4 +1,4 @@
-/** Which volumes a model may learn from, be chosen by and be judged by; kept with hashes. */
+/** Splits: the volumes that models are trained on, chosen on and tested on; stored with hashes. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { openSealed, sealedJson } from "../sealed-json.js";
 import type { Dataset } from "../store.js";
 import { PARTS, type Part } from "./parts.js";
 
-/** Where a split stands in a cross-validation; counted from 0. */
+/** Position of a split in a cross-validation; counted from 0. */
 export interface Fold {
   repeat: number;
   repeats: number;
@@ -24,7 +24,7 @@ export interface Split {
   seed: number;
   /** What stays together: subject, and a column such as site. */
   by: string[];
-  /** Drawn here, or given by who published the data. */
+  /** Drawn by Slicestack, or published with the data. */
   origin: "drawn" | "official";
   fold: Fold | null;
   datasetHash: string;
@@ -62,7 +62,7 @@ function hashOf(seed: number, datasetHash: string, parts: Record<Part, string[]>
     .digest("hex");
 }
 
-/** Where a data set's split stands. */
+/** The path of a data set's split. */
 export const splitPath = (dataset: Pick<Dataset, "directory">): string => join(dataset.directory, "split.json");
 
 /** Writes split.json into the data set's folder: one split, or those of a cross-validation. @returns its path */
@@ -72,7 +72,7 @@ export function writeSplit(dataset: Dataset, split: Split | readonly Split[]): s
   return path;
 }
 
-/** What stands in a split.json. */
+/** The text of a split.json. */
 export function splitText(split: Split | readonly Split[]): string {
   return sealedJson("parts" in split ? split : { version: 2, folds: split });
 }
@@ -94,26 +94,27 @@ const foldsSchema = z.strictObject({ version: z.literal(2), folds: z.array(schem
 const MAKE_IT = "Make it with slicestack split.";
 
 export interface ReadSplitOptions {
-  /** Of a cross-validation, counted from 0. */
+  /** Fold of a cross-validation, counted from 0. */
   fold?: number;
-  /** Where the file cannot be made again. */
+  /** Remedy for messages, if the file cannot be made again. */
   remedy?: string;
-  /** Where it holds several folds and none is asked for. */
+  /** Remedy for messages, if the file has several folds and none is requested. */
   choose?: string;
 }
 
-/** One split of a file that holds just one, or the fold that is asked for. @throws SplitError as readSplits, and for a cross-validation */
+/** The only split of a file, or the requested fold. @throws SplitError as readSplits, and for a cross-validation */
 export function readSplit(path: string, options: ReadSplitOptions = {}): Split {
   const { fold, remedy = MAKE_IT, choose = "Choose one with --fold." } = options;
   const splits = readSplits(path, remedy);
-  const found = fold === undefined && splits.length === 1 ? splits[0] : splits[fold ?? -1];
-  if (found !== undefined) return found;
-  if (fold === undefined) throw new SplitError(`${path}: expected one split, it holds ${splits.length} folds`, choose);
+  const split = fold === undefined && splits.length === 1 ? splits[0] : splits[fold ?? -1];
+  if (split !== undefined) return split;
+  if (fold === undefined)
+    throw new SplitError(`${path}: expected one split, but the file has ${splits.length} folds`, choose);
   const last = splits.length - 1;
   throw new SplitError(`${path}: expected a fold 0 to ${last}, received ${fold}`, "Folds are counted from 0.");
 }
 
-/** The split of a file, or its folds in order. @throws SplitError missing, not a split, or changed since it was written */
+/** The split of a file, or its folds in order. @throws SplitError if it is missing, not a split, or was changed */
 export function readSplits(path: string, remedy = MAKE_IT): Split[] {
   let splits: Split[];
   try {
@@ -142,7 +143,10 @@ function checkHash(split: Split, what: string): void {
 export function checkSplit(split: Split, dataset: Dataset): void {
   const remedy = "Make a split of this data set with slicestack split.";
   if (split.datasetHash !== dataset.info.hash) {
-    throw new SplitError(`split: expected data set ${dataset.info.hash}, it was made for ${split.datasetHash}`, remedy);
+    throw new SplitError(
+      `split: expected data set ${dataset.info.hash}, but it was made for ${split.datasetHash}`,
+      remedy,
+    );
   }
   const subjectOf = new Map(dataset.volumes.map((volume) => [volume.id, volume.subject]));
   const seenIds = new Set<string>();
@@ -150,8 +154,9 @@ export function checkSplit(split: Split, dataset: Dataset): void {
   for (const part of PARTS) {
     for (const id of split.parts[part]) {
       const subject = subjectOf.get(id);
-      if (subject === undefined) throw new SplitError(`split: ${part} names ${id}, which the data set lacks`, remedy);
-      if (seenIds.has(id)) throw new SplitError(`split: ${id} stands twice`, remedy);
+      if (subject === undefined)
+        throw new SplitError(`split: ${part} contains ${id}, which is not in the data set`, remedy);
+      if (seenIds.has(id)) throw new SplitError(`split: ${id} appears twice`, remedy);
       seenIds.add(id);
       const other = partOf.get(subject) ?? part;
       if (other !== part) throw new SplitError(`split: subject ${subject} is in ${other} and in ${part}`, remedy);
@@ -165,7 +170,7 @@ export function checkSplit(split: Split, dataset: Dataset): void {
 export const foldNumber = ({ fold }: Pick<Split, "fold">): number | null =>
   fold === null ? null : fold.repeat * fold.folds + fold.fold;
 
-/** "fold 2 of 0–4", with the number that --fold takes, or "" for a split of its own. */
+/** "fold 2 of 0–4", with the number that --fold takes, or "" for a split without folds. */
 export function foldName({ fold }: Pick<Split, "fold">): string {
   if (fold === null) return "";
   const repeat = fold.repeats > 1 ? ` (repeat ${fold.repeat})` : "";

@@ -1,4 +1,4 @@
-/** What a split deals out: subjects, or groups of them that must stay together, such as all of one site. */
+/** The units that a split distributes: subjects, or groups that must stay together, such as all subjects of one site. */
 import { SplitError } from "../errors.js";
 import { listed } from "../listed.js";
 import { isMissing } from "../missing-value.js";
@@ -16,21 +16,21 @@ export interface Unit {
 
 /**
  * Subjects, sorted by name, so that a split does not depend on the order of the volumes. With `group`, all subjects that
- * share a value of that column of subjects.csv are one unit, and groups that share a subject are one too.
- * @throws SplitError where the data set has no such column, or a volume has no value in it
+ * share a value of that column of subjects.csv are one unit, and groups that share a subject are merged.
+ * @throws SplitError if the data set has no such column, or a volume has no value in it
  */
 export function unitsOf(dataset: Pick<Dataset, "directory" | "volumes">, group?: string): Unit[] {
   const keyOf = group === undefined ? (volume: VolumeRecord) => volume.subject : joinedGroups(dataset, group);
-  const found = new Map<string, Unit>();
+  const units = new Map<string, Unit>();
   for (const volume of dataset.volumes) {
     const name = keyOf(volume);
-    const unit = found.get(name) ?? { name, ids: [], labels: new Map<number, number>(), highest: volume.label };
+    const unit = units.get(name) ?? { name, ids: [], labels: new Map<number, number>(), highest: volume.label };
     unit.ids.push(volume.id);
     unit.labels.set(volume.label, (unit.labels.get(volume.label) ?? 0) + 1);
     unit.highest = Math.max(unit.highest, volume.label);
-    found.set(name, unit);
+    units.set(name, unit);
   }
-  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...units.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function joinedGroups(
@@ -45,7 +45,7 @@ function joinedGroups(
     parent.set(name, top);
     return top;
   };
-  // The smaller name stands for both, whatever the order.
+  // The smaller name represents both, in any order.
   const join = (a: string, b: string) => {
     const [x, y] = [root(a), root(b)].sort() as [string, string];
     parent.set(y, x);
@@ -56,7 +56,7 @@ function joinedGroups(
       const columns = listed(Object.keys(extra)) || "none";
       const problem =
         value === undefined
-          ? `expected a column ${group}, its further columns are: ${columns}`
+          ? `expected a column ${group}, but its further columns are: ${columns}`
           : `${id} has no ${group}`;
       throw new SplitError(
         `${directory}/subjects.csv: ${problem}`,

@@ -1,4 +1,4 @@
-/** Everything that a report says beyond its tables of models: a function of the predictions, the same at each call. */
+/** The analyses of a report beyond its tables of models; they depend on the predictions only. */
 import { decisionCurve, type DecisionCurve, type MetricName, type Voters } from "@slicestack/stats";
 import { compareAllPairs, type AllPairs } from "../compare/all-pairs.js";
 import { settings, type SummaryOptions } from "../summary-options.js";
@@ -18,7 +18,7 @@ import { sweepVotes, type VoteReport } from "./slice-votes.js";
 import { freezeThresholds, type ThresholdReport } from "./thresholds.js";
 
 export interface AnalysisInput {
-  /** decides which part is scored: clean = test, paper = val */
+  /** determines which part is scored: clean = test, paper = val */
   protocol: Protocol;
   /** false for the volumes of another data set */
   ownTest: boolean;
@@ -26,22 +26,22 @@ export interface AnalysisInput {
   summaries: { val: readonly ModelSummary[]; test: readonly ModelSummary[] };
   mainModel: string;
   priors: Priors | null;
-  /** slices of val; null where no slice model votes */
+  /** slices of val; null if no slice model votes */
   voters: Voters | null;
   /** of the scored part */
   evidence: readonly Evidence[];
-  /** of the scored part, one group a row */
+  /** of the scored part, one group per row */
   columns: readonly SubgroupColumn[];
   labelsShuffled: boolean;
 }
 
 export interface Analysis {
-  /** null where only one protocol was scored */
+  /** null if only one protocol was scored */
   protocols: ProtocolRow[] | null;
   /** every pair of models, baselines included, with Holm; null for fewer than two */
   pairs: AllPairs | null;
   votes: VoteReport | null;
-  /** binary tasks on test; else none */
+  /** for binary tasks on test; otherwise empty */
   thresholds: ThresholdReport[];
   calibration: CalibrationReport | null;
   sets: ConformalReport[];
@@ -54,45 +54,47 @@ export interface Analysis {
   control: ShuffleControl | null;
 }
 
-/** Not models: they choose nothing on val. */
+/** Baselines are not models: nothing of them is chosen on val. */
 const BASELINES = ["majority", "shortcut", "metadata"];
-/** Its scores are an order and a decision, and no probabilities. */
+/** Its scores give an order and a decision; they are not probabilities. */
 export const COUNT_VOTE = "2d_count";
-/** Where somebody might act. */
+/** Probabilities at which a decision could be made. */
 const DECISION_THRESHOLDS: readonly number[] = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
 const SUBGROUP_METRICS: readonly MetricName[] = ["balancedAccuracy", "auroc"];
 
-/** @throws the errors of what it calls: predictions that are no predictions, parts that share subjects */
+/** @throws the errors of the functions it calls, such as for invalid predictions and for parts that share subjects */
 export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis {
   const { protocol, predictions, summaries, mainModel, voters, columns, evidence } = input;
   const part = protocol === "clean" ? "test" : "val";
-  const of = (name: "val" | "test") => predictions.filter((one) => one.part === name);
-  const named = (name: "val" | "test", model: string) => of(name).find((one) => one.model === model);
+  const of = (name: "val" | "test") => predictions.filter((model) => model.part === name);
+  const find = (name: "val" | "test", model: string) => of(name).find((candidate) => candidate.model === model);
   const scored = of(part);
-  const main = named(part, mainModel);
-  const fitted = part === "test" ? named("val", mainModel) : undefined;
+  const main = find(part, mainModel);
+  const fitted = part === "test" ? find("val", mainModel) : undefined;
   const trained = scored.filter(({ model }) => !BASELINES.includes(model));
   const informed = mainFirst(
     scored.filter(({ model }) => model !== "majority"),
     mainModel,
   );
   const chosen = trained.flatMap((test) => {
-    const val = named("val", test.model);
+    const val = find("val", test.model);
     return val === undefined ? [] : [{ val, test }];
   });
   const { ordinal, classes, resamples, level, seed } = settings(options);
   const metrics = headlines(ordinal);
-  const own = input.ownTest && part === "test";
+  const isOwnTest = input.ownTest && part === "test";
   const binary = classes === 2;
   const summary = summaries[part].find(({ model }) => model === mainModel);
   return {
-    protocols: own ? compareProtocols(chosen, summaries, metrics, options) : null,
+    protocols: isOwnTest ? compareProtocols(chosen, summaries, metrics, options) : null,
     pairs: informed.length < 2 ? null : compareAllPairs(informed, metrics, options),
     votes: voters === null ? null : sweepVotes(voters.slices, voters.labels),
     thresholds: main && fitted ? freezeThresholds(fitted, main, options) : [],
     calibration: main && fitted ? calibrate(fitted, main, input.priors, options) : null,
     sets: main && fitted ? conformalSets(fitted, main, options) : [],
-    selective: trained.filter(({ model }) => model !== COUNT_VOTE).map((one) => selectiveReport(one, options)),
+    selective: trained
+      .filter(({ model }) => model !== COUNT_VOTE)
+      .map((scoredModel) => selectiveReport(scoredModel, options)),
     curves: main ? classCurves(main, options) : [],
     decisionCurve:
       main && binary ? decisionCurve(main, { seed, resamples, level, thresholds: DECISION_THRESHOLDS }) : null,
@@ -102,7 +104,7 @@ export function analyse(input: AnalysisInput, options: SummaryOptions): Analysis
   };
 }
 
-/** So that a difference has the same sign in every table: the main model minus the others, models minus baselines. */
+/** An order that gives a difference the same sign in every table: main model minus others, models minus baselines. */
 function mainFirst(models: readonly Predictions[], mainModel: string): Predictions[] {
   const rank = ({ model }: Predictions) => (model === mainModel ? 0 : BASELINES.includes(model) ? 2 : 1);
   return [...models].sort((a, b) => rank(a) - rank(b));

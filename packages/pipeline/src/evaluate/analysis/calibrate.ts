@@ -1,4 +1,4 @@
-/** Probabilities corrected by what val says: for the mix of classes that the sampler showed, and for over-confidence. */
+/** Corrects probabilities for the class mix of the sampler, and for over-confidence as measured on val. */
 import {
   brierDecomposition,
   type BrierDecomposition,
@@ -17,7 +17,7 @@ import type { SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { summarise } from "../summary.js";
 
-/** Class mixes: of training as the model saw it, and of the train part as it is. */
+/** Class mixes: the one that the model saw in training, and the one of the train part. */
 export interface Priors {
   trained: number[];
   target: number[];
@@ -30,7 +30,7 @@ export interface CalibratedScores {
   name: CalibrationName;
   /** on test */
   metrics: Partial<Record<MetricName, Estimate>>;
-  /** NLL minus that of the probabilities as given, on the same test subjects; null for those themselves */
+  /** NLL minus that of the probabilities as given, on the same test subjects; null for the probabilities as given */
   nllDifference: Estimate | null;
   reliability: ReliabilityPoint[];
 }
@@ -39,9 +39,9 @@ export interface CalibrationReport {
   model: string;
   /** how many */
   classes: number;
-  /** null where no sampler or weight changed the mix */
+  /** null if no sampler or weight changed the mix */
   priors: Priors | null;
-  /** after the prior correction where there is one */
+  /** after the prior correction, if there is one */
   temperature: Temperature;
   variants: CalibratedScores[];
   /** of the probabilities as given, on test */
@@ -56,7 +56,7 @@ export const CALIBRATION_METRICS: readonly MetricName[] = [
   "balancedAccuracy",
 ];
 
-/** Fewer volumes of val, and the isotonic map would learn them by heart. */
+/** With fewer val volumes, the isotonic map would memorise them. */
 const LEAST_FOR_ISOTONIC = 200;
 
 /** @throws PredictionsError unless the parts are val and test */

@@ -1,4 +1,4 @@
-/** The label-shuffle control: a model that was trained on shuffled labels must know nothing of the true ones. */
+/** The label-shuffle control: a model that was trained on shuffled labels must not predict the true labels. */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import type { ModelSummary } from "../summary.js";
 
@@ -7,11 +7,11 @@ export interface ShuffleControl {
   metric: MetricName;
   chance: number;
   estimate: Estimate;
-  /** the interval holds chance */
+  /** the interval contains chance */
   atChance: boolean;
 }
 
-/** By AUROC, whose chance level is 0.5 for any number and mix of classes. @returns null where it is undefined */
+/** By AUROC, whose chance level is 0.5 for any number and mix of classes. @returns null if it is undefined */
 export function shuffleControl(summary: ModelSummary): ShuffleControl | null {
   const estimate = summary.metrics.auroc;
   if (!Number.isFinite(estimate.value)) return null;

@@ -22,7 +22,7 @@ export interface ClassCurves {
   precisionRecallBand: Band;
 }
 
-/** Of class 1 in a binary task, else of each class; none of a class that is absent, or alone. */
+/** Curves of class 1 in a binary task, otherwise of each class; none for a class that is absent or is the only one. */
 export function classCurves(scored: Predictions, options: SummaryOptions): ClassCurves[] {
   const { resamples, level, seed, classes } = settings(options);
   const shown = classes === 2 ? [1] : Array.from({ length: classes }, (_, c) => c);

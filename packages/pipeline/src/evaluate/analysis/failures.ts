@@ -1,9 +1,9 @@
-/** The errors that a model was surest of: where to look first. */
+/** The errors with the highest confidence, which are worth inspecting first. */
 import { argmax } from "@slicestack/stats";
 import type { Evidence as SliceEvidence } from "../../predict/prediction.js";
 import type { Predictions } from "../predictions.js";
 
-/** Slices of a volume by what they counted in its decision. */
+/** The slices of a volume with their weights in its decision. */
 export interface Evidence extends SliceEvidence {
   /** what a weight is; default "weight" */
   word?: string;
@@ -16,17 +16,17 @@ export interface Failure {
   predicted: number;
   /** probability of the predicted class */
   confidence: number;
-  /** the axial slices that counted most, most first; empty where unknown */
+  /** the axial slices with the largest weights, largest first; empty if unknown */
   slices: { slice: number; weight: number }[];
 }
 
 const MOST = 10;
 const SLICES = 6;
 
-/** At most ten, the surest first; of equal ones by id. */
+/** At most ten, the most confident first; ties by id. */
 export function confidentErrors(scored: Predictions, evidence: readonly Evidence[]): Failure[] {
   const { ids, subjects, labels, probabilities } = scored;
-  const byId = new Map(evidence.map((one) => [one.id, one]));
+  const byId = new Map(evidence.map((volumeEvidence) => [volumeEvidence.id, volumeEvidence]));
   return ids
     .map((id, i): Failure => {
       const predicted = argmax(probabilities[i]!);

@@ -1,6 +1,6 @@
 /**
  * The two protocols side by side. "Paper": epoch, vote threshold and score come from the same validation part, as
- * published. "Clean": they are chosen on val, and scored once on test. What lies between them is the optimism.
+ * published. "Clean": they are chosen on val, and scored once on test. The difference is the optimism.
  */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import { optimism } from "../compare/optimism.js";
@@ -21,7 +21,7 @@ export interface ProtocolRow {
   optimism: Partial<Record<MetricName, Estimate>>;
 }
 
-/** @param models whose val scores chose something: baselines choose nothing   @throws the errors of optimism */
+/** @param models that were chosen by val scores, so no baselines   @throws the errors of optimism */
 export function compareProtocols(
   models: readonly { val: Predictions; test: Predictions }[],
   summaries: { val: readonly ModelSummary[]; test: readonly ModelSummary[] },
@@ -32,11 +32,11 @@ export function compareProtocols(
     const { difference } = optimism(val, test, options);
     const pick = (of: Record<MetricName, Estimate> | undefined) =>
       of === undefined ? {} : Object.fromEntries(metrics.map((name) => [name, of[name]]));
-    const named = (all: readonly ModelSummary[]) => all.find(({ model }) => model === val.model)?.metrics;
+    const metricsOf = (all: readonly ModelSummary[]) => all.find(({ model }) => model === val.model)?.metrics;
     return {
       model: val.model,
-      paper: pick(named(summaries.val)),
-      clean: pick(named(summaries.test)),
+      paper: pick(metricsOf(summaries.val)),
+      clean: pick(metricsOf(summaries.test)),
       optimism: pick(difference),
     };
   });

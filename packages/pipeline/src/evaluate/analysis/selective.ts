@@ -1,4 +1,4 @@
-/** How wrong a model is where it answers only its surest volumes. */
+/** The error rate of a model that answers only for the volumes of which it is most certain. */
 import {
   argmax,
   bestAreaUnderRiskCoverage,
@@ -19,7 +19,7 @@ import type { Predictions } from "../predictions.js";
 export interface SelectiveReport {
   model: string;
   curve: RiskCoverage;
-  /** error rate where the surest share is answered */
+  /** error rate if only the most certain fraction of the volumes is answered */
   at: { coverage: number; risk: Estimate }[];
   /** the smallest area under the curve that a model of this error rate can have */
   bestArea: number;

@@ -1,4 +1,4 @@
-/** Prediction sets: fitted on val, their coverage counted on test. */
+/** Prediction sets that are fitted on val, with their coverage on test. */
 import { type ConformalModel, ConformalPredictor, reportSets, type SetReport } from "@slicestack/stats";
 import { settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
@@ -9,10 +9,10 @@ export interface ConformalReport {
   test: SetReport;
 }
 
-/** Aimed at: share of subjects whose set misses the true class. */
+/** Target fraction of subjects whose set misses the true class. */
 const MISS = 0.1;
 
-/** For all together, for each class by itself, and one with sets that are never empty. */
+/** For all classes together, for each class separately, and with sets that are never empty. */
 const KINDS = [
   { score: "lac", byClass: false },
   { score: "lac", byClass: true },

@@ -1,6 +1,6 @@
 /**
- * The published count vote ("slider analysis"): how many slices must be positive for a volume to be. Every threshold is
- * tried on val; test sees the chosen one only.
+ * The published count vote ("slider analysis"): how many slices must be positive for the volume to be positive. Every
+ * threshold is tried on val; only the chosen one is applied to test.
  */
 import {
   type ClassCounts,
@@ -12,18 +12,18 @@ import {
   sweepThreshold,
 } from "@slicestack/stats";
 
-/** The slices of a part, by what each chose. */
+/** The slices of a part, counted by predicted class. */
 export interface SliceCounts {
   part: "val" | "test";
   ids: string[];
   labels: number[];
-  /** volumes x classes: slices that chose each class */
+  /** volumes x classes: slices that predict each class */
   counts: number[][];
 }
 
 export interface VoteReport extends Sweep {
   criterion: SweepCriterion;
-  /** slices of the deepest volume: thresholds are of so many; in a shallower volume they are a share */
+  /** slices of the deepest volume, to which thresholds refer; for a shallower volume they are scaled */
   slices: number;
   /** volumes of val that it was chosen on */
   volumes: number;
@@ -47,5 +47,10 @@ export function countSlices(
   { part, ids, labels }: Pick<SliceCounts, "part" | "ids" | "labels">,
   slices: readonly SliceProbabilities[],
 ): SliceCounts {
-  return { part, ids: [...ids], labels: [...labels], counts: slices.map((own) => [...countClasses(own).counts_C]) };
+  return {
+    part,
+    ids: [...ids],
+    labels: [...labels],
+    counts: slices.map((sliceProbabilities) => [...countClasses(sliceProbabilities).counts_C]),
+  };
 }

@@ -1,41 +1,41 @@
 /**
- * Gaps in a table of numbers. A volume with a gap must not take the column from all others, because a regression on it is
- * a safeguard: gaps are filled with the mean of train, and that a value is missing becomes a column of its own, because
- * what could not be measured may go with the label, too.
+ * Fills gaps in a table of numbers. A volume with a gap must not remove the column for all others, because the regression
+ * is a safeguard. Gaps are filled with the mean of train, and an extra column tells which values are missing, because
+ * missing values may correlate with the label, too.
  */
 
-/** N x F; null where a value is not known. */
+/** N x F; null if a value is not known. */
 export type GappyRows = readonly (readonly (number | null)[])[];
 
 export interface FilledTable {
-  /** the columns that are left, and "NAME is missing" for each that has gaps in train */
+  /** the columns that are kept, and "NAME is missing" for each column with gaps in train */
   names: string[];
   train: number[][];
   target: number[][];
-  /** values that were filled, by column; none for columns without gaps */
+  /** number of filled values, by column; columns without gaps are left out */
   filled: { name: string; train: number; target: number }[];
-  /** columns that say nothing, because they are constant or empty in train */
+  /** columns without information, because they are constant or empty in train */
   leftOut: string[];
 }
 
 /** The mean of train fills train and target; nothing of the target is used. */
 export function fillGaps(columns: readonly string[], train: GappyRows, target: GappyRows): FilledTable {
-  const made = columns.map((name, f) =>
+  const filledColumns = columns.map((name, f) =>
     fillColumn(
       name,
       train.map((row) => row[f]!),
       target.map((row) => row[f]!),
     ),
   );
-  const all = made.flatMap(({ features }) => features);
+  const all = filledColumns.flatMap(({ features }) => features);
   const rows = (part: "train" | "target", count: number) =>
     Array.from({ length: count }, (_, i) => all.map((feature) => feature[part][i]!));
   return {
     names: all.map(({ name }) => name),
     train: rows("train", train.length),
     target: rows("target", target.length),
-    filled: made.flatMap(({ gaps }) => (gaps === null ? [] : [gaps])),
-    leftOut: columns.filter((_, f) => made[f]!.features.length === 0),
+    filled: filledColumns.flatMap(({ gaps }) => (gaps === null ? [] : [gaps])),
+    leftOut: columns.filter((_, f) => filledColumns[f]!.features.length === 0),
   };
 }
 
@@ -63,16 +63,16 @@ function fillColumn(name: string, train: Values, target: Values) {
   return { features, gaps: features.length > 0 && gaps.train + gaps.target > 0 ? gaps : null };
 }
 
-/** What was filled and what was left out, for a reader; none where there is nothing to say. */
+/** Notes for a reader on what was filled and what was left out. */
 export function gapNotes(baseline: string, { filled, leftOut }: Pick<FilledTable, "filled" | "leftOut">): string[] {
   const volumes = (count: number) => `${count} ${count === 1 ? "volume" : "volumes"}`;
   return [
     ...filled.map(({ name, train, target }) => {
-      const flag = train > 0 ? "; that it is missing is a number of its own" : "";
-      return `The ${baseline} baseline has no ${name} of ${volumes(train)} of train and ${volumes(target)} that are scored: the mean of train stands there${flag}.`;
+      const flag = train > 0 ? ", and a further feature tells where it is missing" : "";
+      return `The ${baseline} baseline has no ${name} for ${volumes(train)} of train and ${volumes(target)} of the scored part: the mean of train is used instead${flag}.`;
     }),
     ...(leftOut.length === 0
       ? []
-      : [`The ${baseline} baseline does not use ${leftOut.join(", ")}: the same, or missing, in all of train.`]),
+      : [`The ${baseline} baseline does not use ${leftOut.join(", ")}, because it is constant or missing in train.`]),
   ];
 }

@@ -1,4 +1,4 @@
-/** What can be told from a few numbers alone: the size of a lesion, age, slice spacing. A model must beat it. */
+/** A baseline on a few numbers only, such as lesion size, age or slice spacing. A model must beat it. */
 import {
   checkScored,
   classMetricIndex,
@@ -18,7 +18,7 @@ import {
 import { Estimates } from "../estimates.js";
 import { fillGaps, type FilledTable, type GappyRows } from "./gaps.js";
 
-/** Numbers known of each volume; null where one is not known. */
+/** Numbers of each volume; null if one is not known. */
 export interface MetadataRows {
   /** N x F, in the order of `columns` */
   values_NF: GappyRows;
@@ -27,15 +27,15 @@ export interface MetadataRows {
 }
 
 export interface MetadataBaseline extends Pick<FilledTable, "filled" | "leftOut"> {
-  /** columns used, by name, and "NAME is missing" for each that has gaps in train */
+  /** names of the columns used, and "NAME is missing" for each column with gaps in train */
   columns: string[];
   /** standardised by the mean and scale of train */
   model: LogisticModel;
   /** target volumes x classes */
   probabilities: number[][];
-  /** on the target: of class 1 for two classes, else the mean of the classes against the rest; bootstrap over subjects */
+  /** on the target: of class 1 for two classes, otherwise the mean of each class against the rest; bootstrap over subjects */
   auroc: Estimate;
-  /** each class against the rest; NaN where it, or the rest, is absent */
+  /** each class against the rest; NaN if it, or the rest, is absent */
   classAuroc: number[];
 }
 

@@ -1,9 +1,9 @@
-/** What a model must beat: always the commonest class. */
+/** The majority baseline, which a model must beat: it always predicts the most frequent class. */
 import { checkLabels, ShapeError } from "@slicestack/stats";
 
 /**
- * The share of each class among the training labels. Given as the probabilities of every test volume, it predicts the
- * majority class and has the best NLL that can be had without looking.
+ * The fraction of each class among the training labels. As the probabilities of every test volume, it predicts the
+ * majority class and has the best NLL that is possible without the images.
  * @throws ShapeError for no labels, LabelError outside 0..C-1
  */
 export function classPrior(trainLabels: readonly number[], classes: number): number[] {

@@ -1,12 +1,12 @@
-/** What a model must beat: a regression on a few crude numbers of each volume, seen without its slices. */
+/** The shortcut baseline, which a model must beat: a regression on a few crude numbers of each volume. */
 import { fitLogistic, predictLogistic, type LogisticModel } from "@slicestack/stats";
 import { fillGaps, type FilledTable } from "./gaps.js";
 
-/** What is known of a volume without looking at its slices; fields as in VolumeRecord. */
+/** Facts of a volume that are known without its slices; fields as in VolumeRecord. */
 export interface ShortcutSource {
   /** x, y, z in the source, mm */
   original: { shape: readonly [number, number, number]; spacing: readonly [number, number, number] };
-  /** crude mean over the lungs in HU; null where the source has no HU */
+  /** crude mean over the lungs in HU; null if the source has no HU */
   meanLungHu: number | null;
 }
 
@@ -18,7 +18,7 @@ const FEATURES: readonly { name: string; of: (volume: ShortcutSource) => number 
 ];
 
 export interface ShortcutBaseline extends Pick<FilledTable, "filled" | "leftOut"> {
-  /** names of the features used; empty where none varies, and the probabilities are then the train prior */
+  /** names of the features used; empty if none varies: the probabilities are then the train prior */
   features: string[];
   model: LogisticModel;
   /** target volumes x classes */

@@ -1,10 +1,10 @@
-/** Models on the same volumes, row by row. */
+/** Aligns the predictions of several models row by row. */
 import { PredictionsError } from "@slicestack/stats";
 import { checkPredictions, type Predictions } from "../predictions.js";
 
 /**
- * The models with their volumes in the order of the first, so that row i is the same volume in all.
- * @throws PredictionsError where they were not scored on the same volumes, subjects and labels; the errors of
+ * The models with their volumes in the order of the first model, so that row i is the same volume in all of them.
+ * @throws PredictionsError if they were not scored on the same volumes, subjects and labels; the errors of
  *   checkPredictions
  */
 export function alignModels(models: readonly Predictions[], classes: number): Predictions[] {
@@ -14,9 +14,10 @@ export function alignModels(models: readonly Predictions[], classes: number): Pr
 
 function inOrderOf(first: Predictions, second: Predictions): Predictions {
   const pair = `${first.model} and ${second.model} cannot be compared`;
-  if (first.part !== second.part) throw new PredictionsError(`${pair}: one is of ${first.part}, one of ${second.part}`);
+  if (first.part !== second.part)
+    throw new PredictionsError(`${pair}: one was scored on ${first.part}, the other on ${second.part}`);
   if (first.ids.length !== second.ids.length)
-    throw new PredictionsError(`${pair}: one has ${first.ids.length} volumes, one ${second.ids.length}`);
+    throw new PredictionsError(`${pair}: one has ${first.ids.length} volumes, the other ${second.ids.length}`);
   const row = new Map(second.ids.map((id, i) => [id, i]));
   const order = first.ids.map((id, i) => {
     const j = row.get(id);

@@ -1,11 +1,11 @@
-/** Several models on the same volumes: every pair, each metric by the test that suits it, adjusted for their number. */
+/** Compares every pair of several models on the same volumes, each metric by a suitable test, adjusted for their number. */
 import { holm, type MetricName, ShapeError } from "@slicestack/stats";
 import { applies, settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 
 export interface PairTest extends PairedTest {
-  /** by Holm over all pairs, for this metric */
+  /** Holm's adjustment over all pairs, for this metric */
   adjusted: number;
 }
 
@@ -20,15 +20,16 @@ export interface AllPairs {
   subjects: number;
   volumes: number;
   pairs: PairComparison[];
-  /** what a reader must know: which tests could not be used, and why */
+  /** notes for a reader: which tests could not be used, and why */
   notes: string[];
 }
 
 /**
- * Compares each pair of models, the earlier minus the later. Accuracy: exact McNemar. AUROC of two classes: DeLong. Anything else, and all metrics
- * where subjects have several volumes, which those two tests would take as independent: paired bootstrap over subjects.
- * Holm's adjustment is made over the pairs of one metric: name the metric that counts before looking.
- * @param metrics that are compared   @throws ShapeError for fewer than two models; the errors of alignModels
+ * Compares each pair of models, the earlier minus the later. Accuracy: exact McNemar test. AUROC of two classes: DeLong's
+ * test. All other metrics, and all metrics if subjects have several volumes, which those two tests would treat as
+ * independent: paired bootstrap over subjects. Holm's adjustment is over the pairs of one metric: choose the primary
+ * metric before looking at the results.
+ * @param metrics to compare   @throws ShapeError for fewer than two models; the errors of alignModels
  */
 export function compareAllPairs(
   models: readonly Predictions[],
@@ -61,7 +62,7 @@ function pairsOf(count: number): [number, number][] {
 function notesOf({ independent }: PairedModels): string[] {
   if (independent) return [];
   return [
-    "Some subjects have several volumes. DeLong's and McNemar's tests take volumes as independent and would find too " +
-      "much, so that every metric is tested by the paired bootstrap over subjects.",
+    "Some subjects have several volumes. DeLong's and McNemar's tests assume that volumes are independent and would " +
+      "report too many differences, so every metric is tested by the paired bootstrap over subjects.",
   ];
 }

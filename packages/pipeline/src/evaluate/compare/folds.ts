@@ -1,4 +1,4 @@
-/** Two or more groups on the same folds: their scores fold by fold, by the corrected resampled t-test. */
+/** Compares two or more groups on the same folds, fold by fold, by the corrected resampled t-test. */
 import {
   correctedResampledTTest,
   defaultBins,
@@ -15,12 +15,12 @@ import type { Predictions } from "../predictions.js";
 
 /** A member of a group: one training on one fold. */
 export interface FoldMember {
-  /** Place among the splits; null where the group has one split. */
+  /** Index among the splits; null if the group has one split. */
   fold: number | null;
   splitHash: string;
   trainSubjects: number;
   testSubjects: number;
-  /** Of the model that is compared, on the test part of the fold. */
+  /** Predictions of the compared model on the test part of the fold. */
   predictions: Predictions;
 }
 
@@ -34,9 +34,9 @@ export interface FoldTest {
   difference: Estimate;
   /** The difference in each fold, each the mean over its seeds. */
   folds: number[];
-  /** Two-sided; NaN where a fold has no value or all folds differ by the same number. */
+  /** Two-sided; NaN if a fold has no value or all folds differ by the same number. */
   p: number;
-  /** By Holm over the pairs of one metric. */
+  /** Holm's adjustment over the pairs of one metric. */
   adjusted: number;
 }
 
@@ -48,16 +48,16 @@ export interface FoldPair {
 
 export interface FoldComparison {
   folds: number;
-  /** Of a fold, mean over the folds. */
+  /** Per fold, mean over the folds. */
   trainSubjects: number;
   testSubjects: number;
   pairs: FoldPair[];
 }
 
 /**
- * Tests whether two recipes differ, and not only these trained models: folds are what is repeated. Seeds of a fold are
- * averaged first, because they share its subjects. See correctedResampledTTest for the variance.
- * @returns null unless all groups have the same splits, two at least
+ * Tests whether two configurations differ, and not only these trained models: folds are the repetitions. Seeds of a fold
+ * are averaged first, because they share its subjects. See correctedResampledTTest for the variance.
+ * @returns null unless all groups have the same splits, at least two
  */
 export function compareFolds(
   groups: readonly FoldGroup[],
@@ -66,15 +66,18 @@ export function compareFolds(
 ): FoldComparison | null {
   const hashes = [...new Set(groups[0]!.members.map(({ splitHash }) => splitHash))];
   const shared = groups.every(({ members }) => {
-    const own = new Set(members.map(({ splitHash }) => splitHash));
-    return own.size === hashes.length && hashes.every((hash) => own.has(hash));
+    const groupHashes = new Set(members.map(({ splitHash }) => splitHash));
+    return groupHashes.size === hashes.length && hashes.every((hash) => groupHashes.has(hash));
   });
   if (!shared || hashes.length < 2) return null;
   const { ordinal, level } = settings(options);
   const used = metrics.filter((name) => applies(name, ordinal) && !WITHOUT_INTERVAL.includes(name));
   const all = groups.flatMap(({ members }) => members);
-  const meanOf = (of: (member: FoldMember) => number) => all.reduce((sum, one) => sum + of(one), 0) / all.length;
-  const [trainSubjects, testSubjects] = [meanOf((one) => one.trainSubjects), meanOf((one) => one.testSubjects)];
+  const meanOf = (of: (member: FoldMember) => number) => all.reduce((sum, member) => sum + of(member), 0) / all.length;
+  const [trainSubjects, testSubjects] = [
+    meanOf((member) => member.trainSubjects),
+    meanOf((member) => member.testSubjects),
+  ];
 
   const scores = groups.map((group) => hashes.map((hash) => foldScores(group, hash, used, options)));
   const test = (a: number, b: number, k: number): FoldTest => {
@@ -86,8 +89,8 @@ export function compareFolds(
   };
   const pairs = groups.flatMap((first, a) =>
     groups.slice(a + 1).map((second, k): FoldPair => {
-      const found = used.map((name, i) => [name, test(a, a + 1 + k, i)] as const);
-      return { first: first.name, second: second.name, metrics: Object.fromEntries(found) };
+      const tests = used.map((name, i) => [name, test(a, a + 1 + k, i)] as const);
+      return { first: first.name, second: second.name, metrics: Object.fromEntries(tests) };
     }),
   );
   for (const name of used) {
@@ -104,13 +107,13 @@ function foldScores(
   metrics: readonly MetricName[],
   options: SummaryOptions,
 ): number[] {
-  const own = members.filter((member) => member.splitHash === splitHash);
+  const foldMembers = members.filter((member) => member.splitHash === splitHash);
   const sums = metrics.map(() => 0);
-  for (const { predictions } of own) {
+  for (const { predictions } of foldMembers) {
     const scorer = new Scorer(predictions, options.classes.length, defaultBins(predictions.labels.length));
     const scores = new Float64Array(scorer.count);
     scorer.score(new Float64Array(predictions.labels.length).fill(1), scores);
-    metrics.forEach((name, k) => (sums[k]! += scores[metricIndex(name)]! / own.length));
+    metrics.forEach((name, k) => (sums[k]! += scores[metricIndex(name)]! / foldMembers.length));
   }
   return sums;
 }

@@ -1,4 +1,4 @@
-/** Two models on the same volumes: every metric of the first minus that of the second. */
+/** Compares two models on the same volumes: every metric of the first minus that of the second. */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import { absent, applies, byMetric, settings, type SummaryOptions } from "../summary-options.js";
 import type { Predictions } from "../predictions.js";
@@ -11,13 +11,13 @@ export interface ModelDifference {
   part: "val" | "test";
   subjects: number;
   metrics: Record<MetricName, Estimate>;
-  /** two-sided, by the test of `PairedModels`, not adjusted for many comparisons; NaN where there is no interval */
+  /** two-sided, by the test of `PairedModels`, not adjusted for several comparisons; NaN if there is no interval */
   p: Record<MetricName, number>;
 }
 
 /**
  * The difference of two models in every metric, with the interval and the test that compareAllPairs gives it.
- * @throws PredictionsError where the two were not scored on the same volumes, subjects and labels;
+ * @throws PredictionsError if the two were not scored on the same volumes, subjects and labels;
  *   the errors of checkPredictions
  */
 export function compareModels(first: Predictions, second: Predictions, options: SummaryOptions): ModelDifference {

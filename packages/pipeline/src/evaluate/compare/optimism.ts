@@ -1,4 +1,4 @@
-/** How much better a model looks on the part that chose it than on a part that did not. */
+/** How much better a model scores on the part on which it was chosen than on another part. */
 import {
   defaultBins,
   type Estimate,
@@ -16,7 +16,7 @@ import { Estimates } from "../estimates.js";
 
 export interface Optimism {
   model: string;
-  /** the metric on val, where epoch, threshold or temperature were chosen */
+  /** the metric on val, on which epoch, threshold or temperature were chosen */
   val: Record<MetricName, number>;
   test: Record<MetricName, number>;
   /** val minus test; for an error or a loss, optimism is below 0 */
@@ -24,10 +24,10 @@ export interface Optimism {
 }
 
 /**
- * Val score minus test score of one model. Val and test are different subjects, each resampled by itself. One split shows
- * optimism only where it is larger than the chance of both samples: read the interval. Cawley & Talbot, J. Mach. Learn.
- * Res. 11 (2010) 2079.
- * @throws PredictionsError where the parts are not val and test, or share a subject; the errors of checkPredictions
+ * Val score minus test score of one model. Val and test have different subjects, which are resampled separately. A single
+ * split shows optimism only if it exceeds the random variation of both samples: see the interval. Cawley & Talbot, J.
+ * Mach. Learn. Res. 11 (2010) 2079.
+ * @throws PredictionsError if the parts are not val and test, or share a subject; the errors of checkPredictions
  */
 export function optimism(val: Predictions, test: Predictions, options: SummaryOptions): Optimism {
   const { classes, ordinal, resamples, level, seed } = settings(options);
@@ -65,6 +65,6 @@ function refuseSharedSubjects(val: Predictions, test: Predictions): void {
   if (shared.length > 0)
     throw new PredictionsError(
       `val and test share ${shared.length} subjects (${shared.slice(0, 3).join(", ")}${shared.length > 3 ? ", …" : ""}), ` +
-        `so that test is no test. Split again by subject: slicestack split`,
+        `so the test score would not be independent. Split again by subject: slicestack split`,
     );
 }

@@ -1,4 +1,4 @@
-/** Models scored on the same resamples of the same volumes: any two of them, each metric by the test that suits it. */
+/** Models scored on the same resamples of the same volumes: compares any two of them, each metric by a suitable test. */
 import {
   argmax,
   defaultBins,
@@ -19,18 +19,18 @@ import { alignModels } from "./align.js";
 
 export type PairedTestName = "DeLong" | "exact McNemar" | "paired bootstrap";
 
-/** The one interval and the one test of a difference, wherever it is shown. */
+/** The interval and the test of a difference, the same wherever it is shown. */
 export interface PairedTest {
   /** the first model minus the second */
   difference: Estimate;
   test: PairedTestName;
-  /** two-sided; NaN where the metric is undefined or has no test */
+  /** two-sided; NaN if the metric is undefined or has no test */
   p: number;
 }
 
 export class PairedModels {
   readonly models: readonly Predictions[];
-  /** true where each subject has one volume */
+  /** true if each subject has one volume */
   readonly independent: boolean;
   private readonly estimates: Estimates[];
   private readonly level: number;
@@ -57,8 +57,8 @@ export class PairedModels {
   }
 
   /**
-   * Model a minus model b. Accuracy is tested by the exact McNemar test and the AUROC of two classes by DeLong's, where
-   * volumes are independent; anything else by the interval of its difference.
+   * Model a minus model b. If volumes are independent, accuracy is tested by the exact McNemar test and the AUROC of two
+   * classes by DeLong's test; all else is tested by the interval of the difference.
    */
   test(a: number, b: number, name: MetricName): PairedTest {
     const { difference, p } = this.estimates[a]!.minus(this.estimates[b]!, name, this.level);
@@ -66,7 +66,7 @@ export class PairedModels {
       if (name === "accuracy") return { difference, test: "exact McNemar", p: this.mcNemar(a, b) };
       const delong =
         name === "auroc" && this.models[0]!.probabilities[0]!.length === 2 ? this.delong(a, b) : Number.NaN;
-      // Without a variance, as of two models that rank all pairs alike or all the other way round, DeLong has no test.
+      // DeLong's test needs a variance: there is none if two models rank all pairs equally, or all in opposite order.
       if (!Number.isNaN(delong)) return { difference, test: "DeLong", p: delong };
     }
     return { difference, test: "paired bootstrap", p };

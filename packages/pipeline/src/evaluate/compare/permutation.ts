@@ -1,4 +1,4 @@
-/** Two models compared without any assumption on how their scores are spread. */
+/** Compares two models without any assumption on the distribution of their scores. */
 import {
   defaultBins,
   type MetricName,
@@ -15,10 +15,10 @@ import { alignModels } from "./align.js";
 export interface ModelPermutationTest {
   first: string;
   second: string;
-  /** two-sided; NaN where a metric does not apply */
+  /** two-sided; NaN if a metric does not apply */
   p: Record<MetricName, number>;
   arrangements: number;
-  /** true where all arrangements were looked at */
+  /** true if all arrangements were evaluated */
   exact: boolean;
 }
 
@@ -31,7 +31,7 @@ export function permuteModels(first: Predictions, second: Predictions, options: 
   const { classes, ordinal, resamples, seed } = settings(options);
   const [a, b] = alignModels([first, second], classes) as [Predictions, Predictions];
   const n = a.labels.length;
-  // Both models as one sample of 2n rows: a swap is a matter of weights, and nothing is sorted again.
+  // Both models form one sample of 2n rows: a swap only changes weights, and nothing is sorted again.
   const scorer = new Scorer(
     { labels: [...a.labels, ...b.labels], probabilities: [...a.probabilities, ...b.probabilities] },
     classes,

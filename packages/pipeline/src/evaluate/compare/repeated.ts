@@ -1,4 +1,4 @@
-/** Methods that were trained several times, compared: seeds vary the training, the bootstrap varies the subjects. */
+/** Compares methods that were trained several times: seeds vary the training, the bootstrap varies the subjects. */
 import {
   defaultBins,
   type Estimate,
@@ -25,16 +25,16 @@ import { warningsOf } from "../summary.js";
 import { alignModels } from "./align.js";
 import { PairedModels, type PairedTest } from "./paired-models.js";
 
-/** One method: its predictions of the same volumes, one entry a seed. */
+/** One method: its predictions of the same volumes, one entry per seed. */
 export interface Repeats {
   name: string;
   seeds: readonly Predictions[];
 }
 
 export interface RepeatedMetric {
-  /** of each seed */
+  /** one per seed */
   values: number[];
-  /** mean over the seeds; the interval is over subjects, the seeds as they are */
+  /** mean over the seeds; the interval is over subjects, with fixed seeds */
   mean: Estimate;
   /** between seeds (n - 1); NaN for one seed */
   sd: number;
@@ -51,7 +51,10 @@ export interface RepeatedSummary {
 export interface RepeatedDifference {
   first: string;
   second: string;
-  /** mean over seeds of the first minus that of the second, with its interval over subjects, two-sided p, and p by Holm over the differences */
+  /**
+   * mean over seeds of the first minus that of the second, with its interval over subjects, its two-sided p, and Holm's
+   * adjustment over the differences
+   */
   metrics: Partial<Record<MetricName, PairedTest & { adjusted: number }>>;
 }
 
@@ -61,15 +64,15 @@ export interface RepeatedComparison {
   methods: RepeatedSummary[];
   /** The first method against each other one. */
   differences: RepeatedDifference[];
-  /** What must be read before the numbers: classes with few or no volumes. */
+  /** Warnings to read before the numbers: classes with few or no volumes. */
   warnings: string[];
 }
 
 /**
  * Scores all methods and seeds on the same resamples of subjects (paired bootstrap), and takes means over seeds within
  * each resample. Two methods of one seed each are compared as compareModels does. Methods may have different numbers of seeds.
- * @param reference the method whose differences from the others are wanted
- * @throws ShapeError without methods or seeds; PredictionsError for a name that is not there; the errors of alignModels
+ * @param reference the method that is compared with all others
+ * @throws ShapeError without methods or seeds; PredictionsError for an unknown name; the errors of alignModels
  */
 export function compareRepeated(
   methods: readonly Repeats[],
@@ -118,13 +121,13 @@ export function compareRepeated(
   };
   const bySeed = scorers.map(valuesOf);
   const summaries = methods.map(({ name }, m): RepeatedSummary => {
-    const own = seedsOf(m);
+    const seedPredictions = seedsOf(m);
     const ofSeeds = bySeed.filter((_, s) => owners[s] === m);
-    const [mean] = ensembleOf(own.map((seed) => [{ ...seed, model: name }]));
+    const [mean] = ensembleOf(seedPredictions.map((seed) => [{ ...seed, model: name }]));
     const together = valuesOf(new Scorer(mean!, classes, bins));
     return {
       name,
-      seeds: own.length,
+      seeds: seedPredictions.length,
       metrics: record(wanted, (metric, k) => {
         const values = ofSeeds.map((row) => row[k]!);
         const [, mean] = sampled(m, metric);
@@ -139,7 +142,7 @@ export function compareRepeated(
   const from = methods.findIndex(({ name }) => name === reference);
   if (from < 0)
     throw new PredictionsError(
-      `compareRepeated: no method is named ${reference}; there are ${methods.map(({ name }) => name).join(", ")}`,
+      `compareRepeated: no method is named ${reference}; the methods are ${methods.map(({ name }) => name).join(", ")}`,
     );
   const differences = methods.flatMap(({ name }, m): RepeatedDifference[] => {
     if (m === from) return [];
@@ -160,7 +163,7 @@ export function compareRepeated(
     ];
   });
   for (const metric of wanted) {
-    const tests = differences.flatMap(({ metrics: own }) => own[metric] ?? []);
+    const tests = differences.flatMap(({ metrics: seedPredictions }) => seedPredictions[metric] ?? []);
     const adjusted = holm(tests.map(({ p }) => p));
     tests.forEach((test, k) => (test.adjusted = adjusted[k]!));
   }

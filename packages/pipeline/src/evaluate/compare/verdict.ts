@@ -1,10 +1,10 @@
-/** Whether a difference between two models is shown, and what is missing where it is not. */
+/** Decides whether a difference between two models is shown, and what is missing if it is not. */
 import { type Estimate, SMALL_SUPPORT } from "@slicestack/stats";
 
 export interface VerdictInput {
   /** the first model minus the second */
   difference: Estimate;
-  /** two-sided, adjusted for the number of pairs; NaN where there is no test */
+  /** two-sided, adjusted for the number of pairs; NaN if there is no test */
   adjusted: number;
   /** subjects of each class in the part that is scored */
   classes: readonly { name: string; subjects: number }[];
@@ -13,16 +13,16 @@ export interface VerdictInput {
 export interface Verdict {
   /** null: not shown */
   better: "first" | "second" | null;
-  /** what is missing for a verdict, as clauses; empty where there is one */
+  /** what is missing for a verdict, as clauses; empty if there is one */
   missing: string[];
 }
 
 const SIGNIFICANT = 0.05;
 
 /**
- * A model is called better only where every class has ten subjects, the interval leaves out zero and the adjusted test
- * agrees. Each of the three catches what the others let through: intervals of a few subjects are rough, and one pair in
- * twenty differs by chance.
+ * A model is called better only if every class has ten subjects, the interval excludes zero and the adjusted test agrees.
+ * Each condition catches what the others miss: intervals of a few subjects are rough, and one pair in twenty differs by
+ * chance.
  */
 export function verdictOf({ difference, adjusted, classes }: VerdictInput): Verdict {
   const { value, interval } = difference;
@@ -32,7 +32,7 @@ export function verdictOf({ difference, adjusted, classes }: VerdictInput): Verd
       ? [`each class needs at least ${SMALL_SUPPORT} subjects, and ${few.map(countOf).join(", ")}`]
       : []),
     ...(interval.low > 0 || interval.high < 0 ? [] : ["the interval includes zero"]),
-    ...(adjusted < SIGNIFICANT ? [] : ["the p-value that is adjusted for the number of pairs is not below 0.05"]),
+    ...(adjusted < SIGNIFICANT ? [] : ["the p-value, adjusted for the number of pairs, is not below 0.05"]),
   ];
   return { better: missing.length > 0 ? null : value > 0 ? "first" : "second", missing };
 }

@@ -1,12 +1,12 @@
-/** What the members of a group say together about each volume. */
+/** Combines the predictions of the members of a group for each volume. */
 import { PredictionsError } from "@slicestack/stats";
 import type { Predictions } from "../predictions.js";
 
-/** How the predictions of a part were brought together. */
+/** How the predictions of a part were combined. */
 export interface Combination {
-  /** mean: every member saw every volume. out-of-fold: each volume was seen by those members alone whose part it is in. */
+  /** mean: every member predicted every volume. out-of-fold: a volume was predicted only by members with it in this part. */
   kind: "mean" | "out-of-fold";
-  /** How many members' probabilities each volume's are the mean of. */
+  /** The number of members over whose probabilities the mean is taken for each volume. */
   membersPerVolume: number;
 }
 
@@ -14,14 +14,15 @@ interface Row {
   subject: string;
   label: number;
   /** Of each member that predicted the volume, in the order of the members. */
-  said: number[][];
+  probabilities: number[][];
 }
 
 /**
- * For each model and part, each volume once: the mean probabilities of the members that predicted it there. So seeds of one
- * split give their ensemble, folds their out-of-fold predictions, and folds with a test part in common the ensemble on it.
+ * For each model and part, the mean probabilities of each volume over the members that predicted it there. Seeds of one
+ * split therefore give their ensemble, folds their out-of-fold predictions, and folds with a shared test part the ensemble
+ * on it.
  * @param members the predictions of each member, of the same models
- * @throws PredictionsError where members contradict each other on a volume, or a volume has more predictions than another
+ * @throws PredictionsError if members contradict each other on a volume, or volumes have different numbers of predictions
  */
 export function ensembleOf(members: readonly (readonly Predictions[])[]): Predictions[] {
   const [first = []] = members;
@@ -34,42 +35,48 @@ export function ensembleOf(members: readonly (readonly Predictions[])[]): Predic
       ids: kept.map(([id]) => id),
       subjects: kept.map(([, { subject }]) => subject),
       labels: kept.map(([, { label }]) => label),
-      probabilities: kept.map(([, { said }]) => meanRow(said)),
+      probabilities: kept.map(([, { probabilities: said }]) => meanRow(said)),
     };
   });
 }
 
-/** Of one part, told from any of its models. @throws the errors of ensembleOf */
+/** The combination of one part, from any of its models. @throws the errors of ensembleOf */
 export function combinationOf(members: readonly (readonly Predictions[])[], part: "val" | "test"): Combination {
-  const model = members[0]?.find((one) => one.part === part)?.model ?? "";
+  const model = members[0]?.find((predictions) => predictions.part === part)?.model ?? "";
   const [row] = rowsOf(members, model, part).values();
-  const membersPerVolume = row?.said.length ?? 0;
+  const membersPerVolume = row?.probabilities.length ?? 0;
   return { kind: membersPerVolume === members.length ? "mean" : "out-of-fold", membersPerVolume };
 }
 
 function rowsOf(members: readonly (readonly Predictions[])[], model: string, part: "val" | "test"): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const member of members) {
-    const own = member.find((one) => one.model === model && one.part === part);
-    if (own === undefined) throw new PredictionsError(`a member has no predictions of ${model} on ${part}`);
-    own.ids.forEach((id, i) => {
-      const [subject, label, said] = [own.subjects[i]!, own.labels[i]!, own.probabilities[i]!];
-      const row = rows.get(id) ?? { subject, label, said: [] };
+    const memberRows = member.find((candidate) => candidate.model === model && candidate.part === part);
+    if (memberRows === undefined) throw new PredictionsError(`a member has no predictions of ${model} on ${part}`);
+    memberRows.ids.forEach((id, i) => {
+      const [subject, label, memberProbabilities] = [
+        memberRows.subjects[i]!,
+        memberRows.labels[i]!,
+        memberRows.probabilities[i]!,
+      ];
+      const row = rows.get(id) ?? { subject, label, probabilities: [] };
       if (row.subject !== subject || row.label !== label)
         throw new PredictionsError(`${model} ${part}: members give volume ${id} different subjects or labels`);
-      row.said.push(said);
+      row.probabilities.push(memberProbabilities);
       rows.set(id, row);
     });
   }
-  const counts = new Set([...rows.values()].map(({ said }) => said.length));
+  const counts = new Set(
+    [...rows.values()].map(({ probabilities: memberProbabilities }) => memberProbabilities.length),
+  );
   if (counts.size > 1)
     throw new PredictionsError(
       `${model} ${part}: some volumes have ${Math.min(...counts)} predictions, others ${Math.max(...counts)}: ` +
-        "members are missing, or are not of one cross-validation",
+        "members are missing, or do not belong to one cross-validation",
     );
   return rows;
 }
 
-function meanRow(said: readonly (readonly number[])[]): number[] {
-  return said[0]!.map((_, c) => said.reduce((sum, row) => sum + row[c]!, 0) / said.length);
+function meanRow(rows: readonly (readonly number[])[]): number[] {
+  return rows[0]!.map((_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);
 }

@@ -1,4 +1,4 @@
-/** metrics.json of a group: all numbers of its evaluation, and the schema of what `compare` reads of them. */
+/** metrics.json of a group: all numbers of its evaluation, and the schema of the part that `compare` reads. */
 import { z } from "zod";
 import type { MetricName, RunSpread } from "@slicestack/stats";
 import type { Member } from "../../run/group.js";
@@ -21,14 +21,14 @@ export interface MemberMetrics
   testSubjects: number;
 }
 
-/** `metrics.json` of a group. `test`, `val`, `differences` and the analysis are of all members together, as those of a run. */
+/** `metrics.json` of a group. `test`, `val`, `differences` and the analyses are of all members together, as for a run. */
 export interface GroupMetrics extends Pick<Analysis, "pairs" | "curves" | "subgroups"> {
   version: 1;
-  /** As of a run; `seed` is that of the configuration, `splitHash` is over the splits of all members. */
+  /** As for a run; `seed` is that of the configuration, `splitHash` is over the splits of all members. */
   run: MetricsFile["run"];
   test: ModelSummary[];
   val: ModelSummary[];
-  /** Of the main model to every other but the majority class, on test. */
+  /** Of the main model from every other one except the majority class, on test. */
   differences: ModelDifference[];
   combination: ByPart<Combination>;
   members: MemberMetrics[];
@@ -68,7 +68,7 @@ const schema = z.object({
 
 export const groupMetricsText = (metrics: GroupMetrics): string => `${JSON.stringify(metrics, null, 2)}\n`;
 
-/** @throws RunError where the file is missing, or is not of this version */
+/** @throws RunError if the file is missing, or is not of this version */
 export function readGroupMetrics(path: string): GroupMetrics {
   return parseMetrics(path, schema, "GROUP") as GroupMetrics;
 }

@@ -1,4 +1,4 @@
-/** Does the model do worse for some? Every group of a column by itself, and against all the others. */
+/** Whether the model is worse for some subjects: scores every group of a column, and compares it with all others. */
 import {
   defaultBins,
   type Estimate,
@@ -24,9 +24,9 @@ export interface SubgroupMetric {
   estimate: Estimate;
   /** the group minus all others */
   difference: Estimate;
-  /** two-sided, by permutation; NaN where the metric is undefined in the group or among the others */
+  /** two-sided, by permutation; NaN if the metric is undefined in the group or among the others */
   p: number;
-  /** by Holm over the groups of the column */
+  /** Holm's adjustment over the groups of the column */
   adjusted: number;
 }
 
@@ -34,7 +34,7 @@ export interface Subgroup {
   name: string;
   volumes: number;
   subjects: number;
-  /** fewer than 10 subjects: its numbers say little */
+  /** fewer than 10 subjects: its numbers are unreliable */
   small: boolean;
   /** volumes of each class */
   classes: number[];
@@ -51,12 +51,12 @@ export interface SubgroupAnalysis {
 
 /**
  * Each metric in each group, with its interval, and the group against the rest, by one bootstrap over all subjects. The
- * test permutes which subjects are in which group, within their
- * label, so that a group with other case mix is not called worse for that alone; where a subject has volumes in several
- * groups there is no such test. Many columns looked at find something: Holm counts only the groups of this one.
- * @param column one group a row of the predictions (subgroupColumn)
+ * test permutes the groups of the subjects within their label, so that a group is not called worse only because of its
+ * case mix. There is no test if a subject has volumes in several groups. Holm's adjustment covers only the groups of this
+ * column: with many columns, some differences appear by chance.
+ * @param column one group per row of the predictions (subgroupColumn)
  * @param options resamples is also the number of permutations
- * @throws ShapeError where the column has other rows; the errors of checkPredictions
+ * @throws ShapeError if the column has other rows; the errors of checkPredictions
  */
 export function analyseSubgroups(
   predictions: Predictions,
@@ -74,10 +74,10 @@ export function analyseSubgroups(
       String(column.groupOf.length),
     );
   const used = metrics.filter((name) => applies(name, ordinal));
-  const whole = [...rowsBySubject(subjects).values()].every((rows) =>
+  const isNested = [...rowsBySubject(subjects).values()].every((rows) =>
     rows.every((i) => column.groupOf[i] === column.groupOf[rows[0]!]),
   );
-  const tests = compareGroups(predictions, column, used, whole, options);
+  const tests = compareGroups(predictions, column, used, isNested, options);
   const groups = column.groups.map((name, g): Subgroup => {
     const rows = [...labels.keys()].filter((i) => column.groupOf[i] === g);
     const inGroup = new Set(rows.map((i) => subjects[i]!)).size;
@@ -90,7 +90,7 @@ export function analyseSubgroups(
       metrics: Object.fromEntries(used.map((metric, m) => [metric, tests[g]![m]!])),
     };
   });
-  return { model, column: column.name, rule: column.rule, groups, notes: notesOf(groups, whole) };
+  return { model, column: column.name, rule: column.rule, groups, notes: notesOf(groups, isNested) };
 }
 
 /** Each metric in each group, its difference to the rest, and its test. */
@@ -98,7 +98,7 @@ function compareGroups(
   predictions: Predictions,
   { groupOf, groups }: SubgroupColumn,
   metrics: readonly MetricName[],
-  whole: boolean,
+  isNested: boolean,
   options: SummaryOptions,
 ): SubgroupMetric[][] {
   const { labels, subjects } = predictions;
@@ -124,19 +124,19 @@ function compareGroups(
     return new Estimates(resampled, takeRows(predictions, rows), oneVolumeEach(drawn), side * scorer.count);
   });
   const ones = new Float64Array(labels.length).fill(1);
-  const both = new Float64Array(count);
-  const apart = (member: ArrayLike<number>, out: Float64Array) => {
-    score(ones, member, both);
+  const sideScores = new Float64Array(count);
+  const groupDifferences = (member: ArrayLike<number>, out: Float64Array) => {
+    score(ones, member, sideScores);
     groups.forEach((_, g) =>
       metrics.forEach((name, m) => {
         const k = 2 * g * scorer.count + metricIndex(name);
-        out[g * metrics.length + m] = both[k]! - both[k + scorer.count]!;
+        out[g * metrics.length + m] = sideScores[k]! - sideScores[k + scorer.count]!;
       }),
     );
   };
-  const pValues = whole
+  const pValues = isNested
     ? membershipTest(
-        apart,
+        groupDifferences,
         groups.length * metrics.length,
         { subjects, labels, groupOf },
         { permutations: resamples, random: seededRandom(seed + 1) },
@@ -144,10 +144,10 @@ function compareGroups(
     : new Array<number>(groups.length * metrics.length).fill(Number.NaN);
   const table = groups.map((_, g) =>
     metrics.map((name, m): SubgroupMetric => {
-      const [own, rest] = [estimates[2 * g]!, estimates[2 * g + 1]!];
-      const { difference } = own.minus(rest, name, level);
+      const [group, rest] = [estimates[2 * g]!, estimates[2 * g + 1]!];
+      const { difference } = group.minus(rest, name, level);
       const p = WITHOUT_INTERVAL.includes(name) ? Number.NaN : pValues[g * metrics.length + m]!;
-      return { estimate: own.metric(name, level), difference, p, adjusted: p };
+      return { estimate: group.metric(name, level), difference, p, adjusted: p };
     }),
   );
   // Two groups are one comparison, seen from both sides.
@@ -170,14 +170,12 @@ function takeRows(predictions: Predictions, rows: readonly number[]): Prediction
   };
 }
 
-function notesOf(groups: readonly Subgroup[], whole: boolean): string[] {
+function notesOf(groups: readonly Subgroup[], isNested: boolean): string[] {
   const small = groups.filter((group) => group.small).map(({ name, subjects }) => `${name} (n = ${subjects})`);
   return [
     ...(small.length > 0
-      ? [`Fewer than ${SMALL_SUPPORT} subjects in ${small.join(", ")}: read their numbers as anecdotes.`]
+      ? [`Fewer than ${SMALL_SUPPORT} subjects in ${small.join(", ")}: their numbers are unreliable.`]
       : []),
-    ...(whole
-      ? []
-      : ["Some subjects have volumes in several groups: there are intervals of the differences, but no test."]),
+    ...(isNested ? [] : ["Some subjects have volumes in several groups: the differences have intervals, but no test."]),
   ];
 }

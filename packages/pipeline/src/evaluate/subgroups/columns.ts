@@ -1,4 +1,4 @@
-/** A column of the subjects table as groups: categories as they are, numbers cut into bins by a stated rule. */
+/** Turns a column of the subjects table into groups: categories unchanged, numbers cut into bins by a stated rule. */
 import { quantile, RangeOfParameterError, ShapeError } from "@slicestack/stats";
 import { isMissing } from "../../data/missing-value.js";
 
@@ -8,30 +8,30 @@ export interface SubgroupColumn {
   /** how the groups were made, in words, for the report */
   rule: string;
   groups: readonly string[];
-  /** index into `groups`, one a row */
+  /** index into `groups`, one per row */
   groupOf: Int32Array;
 }
 
 /** How numbers are cut. */
 export type Cut =
-  /** at these values: each bin holds its lower edge */
+  /** at these values: each bin contains its lower edge */
   | { edges: readonly number[] }
-  /** into so many groups of about equal size, at the quantiles of the rows */
+  /** into this many groups of about equal size, at the quantiles of the rows */
   | { quantiles: number };
 
-/** More groups than this say nothing in a test set of usual size; an id column by mistake has one a row. */
+/** More groups than this tell nothing in a test set of usual size; an id column, given by mistake, has one per row. */
 const MOST_GROUPS = 20;
 
-/** A column of at most this many distinct numbers is taken as categories (0/1, a grade, a scanner number). */
+/** A column of at most this many distinct numbers is treated as categories (0/1, a grade, a scanner number). */
 const FEW_NUMBERS = 6;
 
 /** The group of rows without a value. */
 export const MISSING = "missing";
 
 /**
- * A column of text as it stands in a table. Where every value is a number and there are more than six distinct ones, the
- * numbers are cut into three groups of about equal size, or as `cut` says; else each value is a category.
- * @param values empty, a dash, or a word for "missing": one such value takes nothing from the numbers of the others
+ * A column of text from a table. If every value is a number and more than six are distinct, the numbers are cut into three
+ * groups of about equal size, or as `cut` says; otherwise each value is a category.
+ * @param values missing values (empty, a dash or a word for "missing") do not prevent a column from being numeric
  * @throws RangeOfParameterError for more than 20 groups; as numericColumn
  */
 export function subgroupColumn(name: string, values: readonly string[], cut?: Cut): SubgroupColumn {
@@ -44,13 +44,13 @@ export function subgroupColumn(name: string, values: readonly string[], cut?: Cu
   if (cut !== undefined)
     throw new RangeOfParameterError(
       `column ${name}`,
-      "numbers, because it shall be cut",
+      "numbers to cut",
       texts.find((t) => Number.isNaN(Number(t))) ?? "no value",
     );
   return categoricalColumn(name, texts);
 }
 
-/** Each value is a group, in the order of the alphabet, missing last. @throws ShapeError, RangeOfParameterError */
+/** Each value is a group, in alphabetical order, missing last. @throws ShapeError, RangeOfParameterError */
 export function categoricalColumn(name: string, values: readonly string[]): SubgroupColumn {
   checkRows(name, values.length);
   const collator = new Intl.Collator("en", { numeric: true });
@@ -71,8 +71,8 @@ export function categoricalColumn(name: string, values: readonly string[]): Subg
 }
 
 /**
- * Numbers cut into bins. Equal quantiles, where many rows share a value, make fewer bins.
- * @param values null: missing   @throws ShapeError, RangeOfParameterError (NaN, edges that do not rise, too many bins)
+ * Numbers cut into bins. If many rows share a value, quantiles coincide and there are fewer bins.
+ * @param values null: missing   @throws ShapeError, RangeOfParameterError (NaN, edges that do not increase, too many bins)
  */
 export function numericColumn(name: string, values: readonly (number | null)[], cut: Cut): SubgroupColumn {
   checkRows(name, values.length);
@@ -85,7 +85,7 @@ export function numericColumn(name: string, values: readonly (number | null)[], 
     ...edges.map((_, b) => (b === 0 ? `< ${shown[b]}` : `${shown[b - 1]}–${shown[b]}`)),
     edges.length === 0 ? "all" : `≥ ${shown[shown.length - 1]}`,
   ];
-  const at = shown.length === 0 ? "nowhere, because the values are alike" : `at ${shown.join(", ")}`;
+  const at = shown.length === 0 ? "nowhere, because all values are equal" : `at ${shown.join(", ")}`;
   const upper = edges.length > 1 ? ", each without its upper bound" : "";
   const rule = "edges" in cut ? `cut ${at}${upper}` : `${cut.quantiles} groups of about equal size, cut ${at}${upper}`;
   const binOf = (value: number) => edges.filter((edge) => value >= edge).length;
@@ -106,7 +106,7 @@ function checkEdges(name: string, edges: readonly number[]): number[] {
   if (!rising || edges.length === 0 || edges.length >= MOST_GROUPS)
     throw new RangeOfParameterError(
       `column ${name}: edges`,
-      `1 to ${MOST_GROUPS - 1} rising numbers`,
+      `1 to ${MOST_GROUPS - 1} increasing numbers`,
       edges.join(", ") || "none",
     );
   return [...edges];
@@ -119,7 +119,7 @@ function quantileEdges(name: string, sorted: Float64Array, bins: number): number
   const edges = Array.from({ length: bins - 1 }, (_, b) => quantile(sorted, (b + 1) / bins));
   const lowest = sorted[0]!;
   const step = roundStep(sorted.at(-1)! - lowest);
-  // A bound that rounding would move out of the values stays as it is.
+  // A bound that rounding would move outside the values is not rounded.
   const rounded = edges.map((edge) => {
     const round = Number((Math.round(edge / step) * step).toPrecision(12));
     return round > lowest && round <= sorted.at(-1)! ? round : edge;
@@ -127,20 +127,20 @@ function quantileEdges(name: string, sorted: Float64Array, bins: number): number
   return [...new Set(rounded)].filter((edge) => edge > lowest);
 }
 
-/** To which bounds are rounded, so that people can say them: 1 for ages over 70 years, 0.1 for millimetres from 1 to 3. */
+/** Bounds are rounded to this, to be readable: 1 for ages that span 70 years, 0.1 for millimetres from 1 to 3. */
 const roundStep = (range: number): number => (range > 0 ? 10 ** Math.floor(Math.log10(range / 10)) : 1);
 
 function withMissing(
   name: string,
   rule: string,
   groups: readonly string[],
-  found: readonly (number | undefined)[],
+  groupIndices: readonly (number | undefined)[],
 ): SubgroupColumn {
-  const anyMissing = found.includes(undefined);
+  const anyMissing = groupIndices.includes(undefined);
   return {
     name,
     rule,
     groups: anyMissing ? [...groups, MISSING] : groups,
-    groupOf: Int32Array.from(found, (group) => group ?? groups.length),
+    groupOf: Int32Array.from(groupIndices, (group) => group ?? groups.length),
   };
 }

@@ -1,4 +1,4 @@
-/** Whether it matters in which group a subject is: a permutation test of group membership. */
+/** A permutation test of group membership: does it matter in which group a subject is? */
 import { rowsBySubject } from "@slicestack/stats";
 
 /** Differences closer to the observed one than this count as equal to it. */
@@ -6,11 +6,11 @@ const ROUNDING = 1e-12;
 
 /**
  * Shuffles the groups among the subjects of each label (the highest of a subject's volumes), so that every group keeps
- * its number of subjects of each label. Under "within a label, the group does not matter" each shuffle is as likely as
- * what was seen.
- * @param differences writes `count` statistics for a group of each row
+ * its number of subjects of each label. If the group does not matter within a label, each shuffle is as likely as the
+ * observed groups.
+ * @param differences writes `count` statistics, given a group for each row
  * @returns two-sided p-values, twice the smaller tail, because a group with another case mix need not be centred on 0;
- *   NaN where the statistic is undefined
+ *   NaN if the statistic is undefined
  */
 export function membershipTest(
   differences: (groupOf: Int32Array, out: Float64Array) => void,

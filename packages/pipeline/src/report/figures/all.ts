@@ -20,14 +20,14 @@ export interface FigureInput {
   summaries: readonly ModelSummary[];
   differences: readonly ModelDifference[];
   training: readonly TrainingRow[];
-  /** What chose the epoch of each stage. */
+  /** The metric by which the epoch of each stage was chosen. */
   selections: Selections;
   analysis: Analysis;
-  /** Of the volumes, where it is known. */
+  /** Of the volumes, if it is known. */
   flow?: Flow;
 }
 
-/** Draws all figures of a report; each only where there is something to show. */
+/** Draws all figures of a report that have something to show. */
 export async function drawFigures({
   summaries,
   differences,

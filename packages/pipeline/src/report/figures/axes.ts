@@ -1,4 +1,4 @@
-/** Pieces that several figures are drawn from. */
+/** Elements that several figures share. */
 import type { Band } from "@slicestack/stats";
 import { INK, type Spec } from "../../page/drawing.js";
 
@@ -43,19 +43,22 @@ export interface NamedCurve {
 
 export const DASHES = [[1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 2, 1, 2], [3, 1]]; // prettier-ignore
 
-/** Lines told apart by colour and by dashes, the last one whole. @param orient where the legend is @param step interpolation of steps, as of precision and recall */
+/**
+ * Lines that are distinguished by colour and dashes; the last one is solid.
+ * @param orient position of the legend   @param step interpolation of steps, as for precision and recall
+ */
 export function curves(
-  named: readonly NamedCurve[],
+  namedCurves: readonly NamedCurve[],
   x: Spec,
   y: Spec,
   legendTitle: string | null,
   step?: string,
   orient: "right" | "bottom" = "right",
 ): Spec {
-  const values = named.flatMap(({ name, points }) =>
+  const values = namedCurves.flatMap(({ name, points }) =>
     points.map((point, k) => ({ name, k, [x["field"] as string]: point.x, [y["field"] as string]: point.y })),
   );
-  const names = named.map(({ name }) => name);
+  const names = namedCurves.map(({ name }) => name);
   const legend = { title: legendTitle, orient, symbolSize: 220, symbolStrokeWidth: 2.5 };
   const scale = (range: unknown) => ({
     field: "name",
@@ -71,7 +74,7 @@ export function curves(
       x,
       y,
       order: { field: "k" },
-      color: scale(named.map(({ colour }) => colour)),
+      color: scale(namedCurves.map(({ colour }) => colour)),
       strokeDash: scale(names.map((_, i) => DASHES[(names.length - 1 - i) % DASHES.length])),
     },
   };

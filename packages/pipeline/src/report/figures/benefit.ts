@@ -11,7 +11,7 @@ export async function benefitFigure(model: string, curve: DecisionCurve): Promis
   const values = [...curve.model.flatMap(({ value, interval }) => [value, interval.high]), ...treatAll];
   const top = Math.max(0.05, ...values.filter(Number.isFinite));
   const floor = -top / 3;
-  // Acting on all falls without end: what lies below the panel is cut off.
+  // The curve of acting on all falls without bound: points below the panel are cut off.
   const above = (ys: readonly number[]) => threshold.flatMap((x, k) => (ys[k]! >= floor ? [{ x, y: ys[k]! }] : []));
   const x = share("x", "threshold probability");
   const y = {
@@ -29,22 +29,22 @@ export async function benefitFigure(model: string, curve: DecisionCurve): Promis
       interval: { ...interval, low: Math.max(floor, interval.low), high: Math.max(floor, interval.high) },
     })),
   };
-  const named = [
+  const namedCurves = [
     { name: "act on all", colour: INK, points: above(treatAll) },
     { name: "act on none", colour: PALETTE.grey, points: above(treatNone) },
     { name: modelName(model), colour, points: above(curve.model.map(({ value }) => value)) },
   ];
-  const said = [0.1, 0.2, 0.3, 0.5].flatMap((at) => {
+  const benefits = [0.1, 0.2, 0.3, 0.5].flatMap((at) => {
     const k = threshold.findIndex((value) => Math.abs(value - at) < 1e-9);
     return k < 0 ? [] : [`${formatEstimate(curve.model[k]!)} at ${at}, gain ${formatEstimate(curve.gain[k]!)}`];
   });
   return {
     name: "decision_curve",
     group: "benefit",
-    caption: `Decision curve of ${modelName(model)} with its 95 % band, beside acting on all volumes and on none. Above both, acting on the model helps.`,
+    caption: `Decision curve of ${modelName(model)} with its 95 % band, compared with acting on all volumes and on none. Where it is above both, acting on the model helps.`,
     svg: await drawSvg(
-      { width: 420, height: 220, layer: [bandArea(band, colour, x, y), curves(named, x, y, null)] },
-      { title: "Decision curve", description: `Net benefit of ${modelName(model)}: ${said.join("; ")}.` },
+      { width: 420, height: 220, layer: [bandArea(band, colour, x, y), curves(namedCurves, x, y, null)] },
+      { title: "Decision curve", description: `Net benefit of ${modelName(model)}: ${benefits.join("; ")}.` },
     ),
   };
 }

@@ -25,17 +25,17 @@ export async function comparisonFigure({ summaries, pairs, metric }: RunComparis
   }));
   const reach = reachOf(differences.map(({ estimate }) => estimate));
   const below = forestPanel(`paired difference in ${title(metric)}`, differences, [-reach, reach], 0, true);
-  const said = pairs.pairs.map(
+  const differenceTexts = pairs.pairs.map(
     ({ first, second, metrics }) =>
       `${first} minus ${second} ${formatEstimate(metrics[metric]!.difference, formatSigned)}, adjusted p ${formatP(metrics[metric]!.adjusted)}`,
   );
   return {
     name: "comparison",
     group: "models",
-    caption: `Each run with its interval, and every paired difference in ${title(metric)}: where the interval crosses the dashed zero, this test set does not show which is better.`,
+    caption: `Each run with its interval, and every paired difference in ${title(metric)}: if an interval includes the dashed zero, this test set does not show which run is better.`,
     svg: await drawSvg(
       { vconcat: [{ columns: 2, spacing: { row: 30, column: 36 }, concat: panels }, below], spacing: 36 },
-      { title: "Runs compared", description: `Differences in ${title(metric)}: ${said.join("; ")}.` },
+      { title: "Runs compared", description: `Differences in ${title(metric)}: ${differenceTexts.join("; ")}.` },
     ),
   };
 }

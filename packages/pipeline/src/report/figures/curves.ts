@@ -9,22 +9,22 @@ import type { Figure } from "./figure.js";
 
 const SIZE = { width: 270, height: 270 };
 
-/** All models, the main one with its band: one panel for two classes, else a panel a class. */
+/** All models, the main one with its band: one panel for two classes, otherwise one panel per class. */
 export async function rocFigure(summaries: readonly ModelSummary[], main: readonly ClassCurves[]): Promise<Figure> {
   const [x, y] = [share("x", "1 − specificity"), share("y", "sensitivity")];
   const chance = dashed([0, 0], [1, 1], x, y);
   const { classes } = summaries[0]!;
   const binary = classes.length === 2;
   const colours = coloursOf(summaries.map(({ model }) => model));
-  const linesOf = (c: number, named: (summary: ModelSummary) => string) =>
+  const linesOf = (c: number, nameOf: (summary: ModelSummary) => string) =>
     summaries.flatMap((summary): NamedCurve[] => {
       const { curve } = summary.roc[c]!;
       if (curve.falsePositiveRate.length === 0) return [];
       const points = curve.falsePositiveRate.map((at, k) => ({ x: at, y: curve.truePositiveRate[k]! }));
-      return [{ name: named(summary), colour: colours.get(summary.model)!, points }];
+      return [{ name: nameOf(summary), colour: colours.get(summary.model)!, points }];
     });
   const bandOf = (name: string) =>
-    main.flatMap((one) => (one.class === name ? [bandArea(one.rocBand, colours.get(one.model)!, x, y)] : []));
+    main.flatMap((entry) => (entry.class === name ? [bandArea(entry.rocBand, colours.get(entry.model)!, x, y)] : []));
   const overall = (summary: ModelSummary) =>
     `${modelName(summary.model)}: ${formatNumber(summary.metrics.auroc.value)}`;
   const spec = binary
@@ -38,9 +38,9 @@ export async function rocFigure(summaries: readonly ModelSummary[], main: readon
           ]),
         ),
       );
-  const said = summaries.map((one) => {
-    const perClass = one.perClass.map(({ name, auroc }) => `${name} ${formatEstimate(auroc)}`).join(", ");
-    return `${modelName(one.model)} ${formatEstimate(one.metrics.auroc)}${binary ? "" : ` (${perClass})`}`;
+  const aurocTexts = summaries.map((entry) => {
+    const perClass = entry.perClass.map(({ name, auroc }) => `${name} ${formatEstimate(auroc)}`).join(", ");
+    return `${modelName(entry.model)} ${formatEstimate(entry.metrics.auroc)}${binary ? "" : ` (${perClass})`}`;
   });
   const what = binary ? `ROC curves, positive class ${classes[1]!}` : "ROC curves, each class against the rest";
   return {
@@ -49,17 +49,17 @@ export async function rocFigure(summaries: readonly ModelSummary[], main: readon
     caption: `${what}${bandText(main)}. The dashed diagonal is chance.`,
     svg: await drawSvg(spec, {
       title: binary ? "ROC curves" : "ROC curves by class",
-      description: `Sensitivity against 1 minus specificity. AUROC: ${said.join("; ") || "undefined, a class is absent"}.`,
+      description: `Sensitivity against 1 minus specificity. AUROC: ${aurocTexts.join("; ") || "undefined, a class is absent"}.`,
     }),
   };
 }
 
 function bandText(main: readonly ClassCurves[]): string {
   if (main.length === 0) return "";
-  return `; the band is the 95 % interval of ${modelName(main[0]!.model)} at each point by itself`;
+  return `; the band is the 95 % interval of ${modelName(main[0]!.model)} at each point separately`;
 }
 
-/** Precision against recall of the main model, a panel a class, with the base rate. */
+/** Precision against recall of the main model, one panel per class, with the base rate. */
 export async function precisionRecallFigure(main: readonly ClassCurves[]): Promise<Figure> {
   const [x, y] = [share("x", "recall"), share("y", "precision")];
   const panels = main.map(({ class: name, model, precisionRecall: curve, precisionRecallBand }) => {
@@ -72,15 +72,15 @@ export async function precisionRecallFigure(main: readonly ClassCurves[]): Promi
       line(points, colour, x, y, "step-before"),
     ]);
   });
-  const said = main.map(({ class: name, precisionRecall: curve }) => {
+  const classTexts = main.map(({ class: name, precisionRecall: curve }) => {
     const half = curve.recall.findIndex((recall) => recall >= 0.5);
     return `${name}: base rate ${formatNumber(curve.baseRate)}, precision ${formatNumber(curve.precision[half] ?? NaN)} at a recall of one half`;
   });
   return {
     name: "precision_recall",
     group: "ranking",
-    caption: `Precision and recall of ${modelName(main[0]!.model)}${main.length > 1 ? ", each class against the rest" : ""}; bands are 95 % intervals at each point by itself. The dashed line is the base rate, the precision of a random score.`,
-    svg: await drawSvg(grid(panels), { title: "Precision-recall curves", description: `${said.join("; ")}.` }),
+    caption: `Precision and recall of ${modelName(main[0]!.model)}${main.length > 1 ? ", each class against the rest" : ""}; bands are 95 % intervals at each point separately. The dashed line is the base rate, the precision of a random score.`,
+    svg: await drawSvg(grid(panels), { title: "Precision-recall curves", description: `${classTexts.join("; ")}.` }),
   };
 }
 

@@ -1,4 +1,4 @@
-/** What every figure of a report is. */
+/** The type of a figure of a report. */
 
 /** Where a figure belongs in the report. */
 export type FigureGroup =

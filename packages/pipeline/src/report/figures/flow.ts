@@ -1,4 +1,4 @@
-/** How volumes came into the parts: read, refused, left out, split. A flow diagram as CLAIM and STARD ask for. */
+/** A flow diagram as CLAIM and STARD require: volumes that were read, refused, left out and split. */
 import { escapeXml, INK, ownSvg } from "../../page/drawing.js";
 import type { PartCounts } from "../part-counts.js";
 import type { Figure } from "./figure.js";
@@ -8,7 +8,7 @@ export interface Flow {
   read: number;
   refused: number;
   dataset: { name: string; volumes: number; subjects: number };
-  /** Volumes of the data set that take no part, by reason. */
+  /** Volumes of the data set that are not used, by reason. */
   leftOut: { reason: string; volumes: number }[];
   parts: PartCounts[];
   classes: string[];
@@ -29,51 +29,51 @@ const heightOf = ({ lines }: Pick<Box, "lines">): number => lines.length * LINE 
 
 export function flowFigure(flow: Flow): Figure {
   const { read, refused, dataset, leftOut, parts, external } = flow;
-  const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  const countText = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
   const main = { x: 40, width: 300 };
   const side = { x: 400, width: 240 };
-  const sources: Box = { ...main, y: 4, lines: ["Sources read", many(read, "volume")] };
-  const out: Box[] =
-    refused === 0 ? [] : [{ ...side, y: 4, lines: ["Refused or quarantined", many(refused, "source")] }];
+  const sources: Box = { ...main, y: 4, lines: ["Sources read", countText(read, "volume")] };
+  const sideBoxes: Box[] =
+    refused === 0 ? [] : [{ ...side, y: 4, lines: ["Refused or quarantined", countText(refused, "source")] }];
   const prepared: Box = {
     ...main,
     y: sources.y + heightOf(sources) + GAP,
     lines: [
       `Data set ${short(dataset.name)}`,
-      `${many(dataset.volumes, "volume")} of ${many(dataset.subjects, "subject")}`,
+      `${countText(dataset.volumes, "volume")} of ${countText(dataset.subjects, "subject")}`,
     ],
   };
   if (leftOut.length > 0)
-    out.push({
+    sideBoxes.push({
       ...side,
       y: prepared.y,
-      lines: ["Left out", ...leftOut.map(({ reason, volumes }) => `${many(volumes, "volume")}: ${reason}`)],
+      lines: ["Left out", ...leftOut.map(({ reason, volumes }) => `${countText(volumes, "volume")}: ${reason}`)],
     });
-  const lowest = Math.max(...[prepared, ...out].map((box) => box.y + heightOf(box)));
+  const lowest = Math.max(...[prepared, ...sideBoxes].map((box) => box.y + heightOf(box)));
   const shown = external === null ? parts : [...parts, external];
   const width = (WIDTH - 8 - (shown.length - 1) * 16) / shown.length;
   const row = shown.map((part, k): Box => ({
     x: 4 + k * (width + 16),
     y: lowest + 1.5 * GAP,
     width,
-    lines: partLines(part, flow.classes, many),
+    lines: partLines(part, flow.classes, countText),
     dashed: part === external,
   }));
   const ofSplit = row.filter(({ dashed }) => dashed !== true);
   const arrows = [
     arrow(middle(sources), sources.y + heightOf(sources), middle(sources), prepared.y),
-    ...out.map((box) => arrow(main.x + main.width, box.y + heightOf(box) / 2, box.x, box.y + heightOf(box) / 2)),
+    ...sideBoxes.map((box) => arrow(main.x + main.width, box.y + heightOf(box) / 2, box.x, box.y + heightOf(box) / 2)),
     ...branches(middle(prepared), prepared.y + heightOf(prepared), lowest + 0.75 * GAP, ofSplit),
   ];
-  const boxes = [sources, prepared, ...out, ...row];
+  const boxes = [sources, prepared, ...sideBoxes, ...row];
   const height = Math.max(...boxes.map((box) => box.y + heightOf(box))) + 6;
   const body = `${arrows.join("")}${boxes.map(drawn).join("")}`;
-  const said = boxes.map(({ lines }) => lines.join(", ")).join("; ");
-  const svg = ownSvg({ width: WIDTH, height, body }, { title: "Flow of volumes", description: `${said}.` });
+  const boxTexts = boxes.map(({ lines }) => lines.join(", ")).join("; ");
+  const svg = ownSvg({ width: WIDTH, height, body }, { title: "Flow of volumes", description: `${boxTexts}.` });
   return {
     name: "flow",
     group: "data",
-    caption: `From the sources to the parts of the split${external === null ? "" : "; the dashed box is the data set that is scored here"}.`,
+    caption: `From the sources to the parts of the split${external === null ? "" : "; the dashed box is the data set that this report scores"}.`,
     svg,
   };
 }
@@ -81,10 +81,14 @@ export function flowFigure(flow: Flow): Figure {
 const short = (text: string): string => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
 const middle = ({ x, width }: Pick<Box, "x" | "width">): number => x + width / 2;
 
-function partLines(part: PartCounts, classes: readonly string[], many: (n: number, noun: string) => string): string[] {
+function partLines(
+  part: PartCounts,
+  classes: readonly string[],
+  countText: (n: number, noun: string) => string,
+): string[] {
   const counts = part.byClass.map(({ volumes }, c) => `${short(classes[c] ?? "")}: ${volumes}`);
   const listed = counts.length > 8 ? [] : counts;
-  return [short(part.part), many(part.subjects, "subject"), many(part.volumes, "volume"), ...listed];
+  return [short(part.part), countText(part.subjects, "subject"), countText(part.volumes, "volume"), ...listed];
 }
 
 function drawn({ x, y, width, lines, dashed = false }: Box): string {

@@ -12,11 +12,11 @@ export interface ForestRow {
   label: string;
   estimate: Estimate;
   colour: string;
-  /** A ring in place of the dot. */
+  /** A ring instead of the dot. */
   hollow?: boolean;
 }
 
-/** Models side by side: a panel a headline metric, a dot and its interval a model, the chance level dashed. */
+/** Models side by side: one panel per headline metric, a dot with its interval per model, the chance level dashed. */
 export async function forestFigure(summaries: readonly ModelSummary[]): Promise<Figure> {
   const classes = summaries[0]!.classes.length;
   const chance = { balancedAccuracy: 1 / classes, auroc: 0.5, quadraticKappa: 0 };
@@ -32,26 +32,26 @@ export async function forestFigure(summaries: readonly ModelSummary[]): Promise<
     const reference = name in chance ? chance[name as keyof typeof chance] : undefined;
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], rows, [low, 1], reference, i % 2 === 0);
   });
-  const spoken = summaries.map(
+  const modelTexts = summaries.map(
     (summary) =>
       `${modelName(summary.model)}: ${metrics.map((name) => `${SHORT_NAMES[name]} ${formatEstimate(summary.metrics[name])}`).join(", ")}`,
   );
   return {
     name: "models",
     group: "models",
-    caption: "Each model with its interval. The dashed line is what chance gives, where that is one number.",
+    caption: "Each model with its interval. The dashed line is the score of chance, if that is a single number.",
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
-      { title: "Models compared", description: `${spoken.join("; ")}.` },
+      { title: "Models compared", description: `${modelTexts.join("; ")}.` },
     ),
   };
 }
 
-/** Paired differences: a panel a headline metric; an interval that crosses the dashed zero shows no difference. */
+/** Paired differences: one panel per headline metric; an interval that includes the dashed zero shows no difference. */
 export async function differenceFigure(differences: readonly ModelDifference[]): Promise<Figure> {
   const ordinal = Number.isFinite(differences[0]!.metrics.quadraticKappa.value);
   const metrics = headlineMetrics({ ordinal });
-  const reach = reachOf(metrics.flatMap((name) => differences.map(({ metrics: own }) => own[name])));
+  const reach = reachOf(metrics.flatMap((name) => differences.map(({ metrics: values }) => values[name])));
   const panels = metrics.map((name, i) => {
     const rows = differences.map((difference) => ({
       label: differenceName(difference),
@@ -60,7 +60,7 @@ export async function differenceFigure(differences: readonly ModelDifference[]):
     }));
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], rows, [-reach, reach], 0, i % 2 === 0);
   });
-  const spoken = differences.map(
+  const differenceTexts = differences.map(
     (difference) =>
       `${differenceName(difference)}: ${metrics.map((name) => `${SHORT_NAMES[name]} ${formatEstimate(difference.metrics[name], formatSigned)}`).join(", ")}`,
   );
@@ -68,10 +68,10 @@ export async function differenceFigure(differences: readonly ModelDifference[]):
     name: "differences",
     group: "differences",
     caption:
-      "Paired differences. Where the interval crosses the dashed zero, this test set does not show which is better.",
+      "Paired differences. If an interval includes the dashed zero, this test set does not show which model is better.",
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
-      { title: "Paired differences", description: `${spoken.join("; ")}.` },
+      { title: "Paired differences", description: `${differenceTexts.join("; ")}.` },
     ),
   };
 }
@@ -80,13 +80,13 @@ function finite(values: readonly number[]): number[] {
   return values.filter(Number.isFinite);
 }
 
-/** How far the axis of differences must go on both sides of zero. */
+/** Extent of the axis of differences on both sides of zero. */
 export function reachOf(estimates: readonly Estimate[]): number {
   const bounds = estimates.flatMap(({ value, interval }) => [value, interval.low, interval.high]);
   return Math.min(2, Math.ceil(10 * Math.max(0.1, ...finite(bounds).map(Math.abs))) / 10);
 }
 
-/** A dot and its interval a row. @param reference a dashed line; @param labelled false where the panel on its left names the rows */
+/** A dot with its interval per row. @param reference a dashed line @param labelled false if the panel on its left has labels */
 export function forestPanel(
   title: string,
   rows: readonly ForestRow[],

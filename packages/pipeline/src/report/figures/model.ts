@@ -1,4 +1,4 @@
-/** What a model gets right and wrong, how it ranks, and whether its probabilities mean what they say. */
+/** Confusion matrices and reliability plots of models. */
 import { normaliseRows, type ReliabilityPoint } from "@slicestack/stats";
 import { colourOf, coloursOf, drawSvg, INK, type Spec } from "../../page/drawing.js";
 import type { Figure } from "./figure.js";
@@ -72,7 +72,7 @@ export async function confusionFigure(summary: ModelSummary): Promise<Figure> {
   };
 }
 
-/** Reliability plots: accuracy against confidence in bins of equal mass, one panel a model. */
+/** Reliability plots: accuracy against confidence in bins of equal mass, one panel per model. */
 export async function reliabilityFigure(summaries: readonly ModelSummary[]): Promise<Figure> {
   const colours = coloursOf(summaries.map(({ model }) => model));
   const panels = summaries.map(({ model, metrics, reliability: points, classes }, i) => {
@@ -87,7 +87,7 @@ export async function reliabilityFigure(summaries: readonly ModelSummary[]): Pro
   return {
     name: "reliability",
     group: "calibration",
-    caption: `Reliability: share of correct predictions against mean confidence, ${count === 1 ? "one bin" : `${count} bins of equal mass`}, bars are 95 % Wilson intervals. On the diagonal, confidence is what it claims; below it, the model is overconfident.`,
+    caption: `Reliability: share of correct predictions against mean confidence, ${count === 1 ? "one bin" : `${count} bins of equal mass`}, bars are 95 % Wilson intervals. On the diagonal, confidence equals accuracy; below it, the model is overconfident.`,
     svg: await drawSvg(
       { columns: 3, spacing: 34, concat: panels },
       { title: "Reliability plots", description: `${bins.join(". ")}.` },
@@ -95,13 +95,13 @@ export async function reliabilityFigure(summaries: readonly ModelSummary[]): Pro
   };
 }
 
-/** Reliability of one model before and after the corrections that val says. */
+/** Reliability of one model before and after the corrections that were fitted on val. */
 export async function correctedFigure({ model, variants, classes, brier }: CalibrationReport): Promise<Figure> {
   const panels = variants.map(({ name, metrics, reliability: points }, i) => {
     const title = `${name}, ECE ${formatNumber(metrics.calibrationError!.value)}`;
     return reliabilityPanel({ title, points, classes, colour: colourOf(model) }, i);
   });
-  const said = variants.map(
+  const variantTexts = variants.map(
     ({ name, metrics }) =>
       `${name}: NLL ${formatNumber(metrics.negativeLogLikelihood!.value)}, calibration error ${formatNumber(metrics.calibrationError!.value)}`,
   );
@@ -111,7 +111,7 @@ export async function correctedFigure({ model, variants, classes, brier }: Calib
     caption: `Reliability of ${modelName(model)} on test as given and corrected, in ${brier.bins} bins of equal mass; bars are 95 % Wilson intervals. Corrections were fitted on val.`,
     svg: await drawSvg(
       { columns: 3, spacing: 34, concat: panels },
-      { title: "Reliability before and after correction", description: `${said.join("; ")}.` },
+      { title: "Reliability before and after correction", description: `${variantTexts.join("; ")}.` },
     ),
   };
 }

@@ -17,7 +17,7 @@ export async function protocolFigure(rows: readonly ProtocolRow[]): Promise<Figu
     const low = Math.min(0, ...lines.map(({ estimate }) => estimate.interval.low).filter(Number.isFinite));
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], lines, [low, 1], undefined, i % 2 === 0);
   });
-  const said = rows.map(
+  const optimismTexts = rows.map(
     ({ model, optimism }) =>
       `${modelName(model)}: ${names.map((name) => `${SHORT_NAMES[name] ?? name} ${formatEstimate(optimism[name]!, formatSigned)}`).join(", ")}`,
   );
@@ -27,7 +27,7 @@ export async function protocolFigure(rows: readonly ProtocolRow[]): Promise<Figu
     caption: "Each model by both protocols. Paper (hollow): chosen and scored on val. Clean: scored on test.",
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
-      { title: "Paper and clean protocol", description: `Optimism, paper minus clean. ${said.join("; ")}.` },
+      { title: "Paper and clean protocol", description: `Optimism, paper minus clean. ${optimismTexts.join("; ")}.` },
     ),
   };
 }

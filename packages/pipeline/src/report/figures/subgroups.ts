@@ -17,7 +17,7 @@ export async function subgroupFigure({ model, column, groups }: SubgroupAnalysis
     }));
     return forestPanel(SHORT_NAMES[name] ?? METRIC_NAMES[name], rows, [0, 1], undefined, i === 0);
   });
-  const said = groups.map(
+  const groupTexts = groups.map(
     ({ name, metrics }) =>
       `${name}: ${names.map((metric) => `${SHORT_NAMES[metric] ?? metric} ${formatEstimate(metrics[metric]!.estimate)}`).join(", ")}`,
   );
@@ -27,7 +27,7 @@ export async function subgroupFigure({ model, column, groups }: SubgroupAnalysis
     caption: `${modelName(model)} by ${column}; groups of fewer than 10 subjects in grey.`,
     svg: await drawSvg(
       { columns: 2, spacing: { row: 30, column: 36 }, concat: panels },
-      { title: `Scores by ${column}`, description: `${said.join("; ")}.` },
+      { title: `Scores by ${column}`, description: `${groupTexts.join("; ")}.` },
     ),
   };
 }

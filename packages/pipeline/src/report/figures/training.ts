@@ -11,7 +11,7 @@ import {
 import type { TrainingRow } from "../../run/training-rows.js";
 import type { Figure } from "./figure.js";
 
-/** What stages are called. */
+/** Names of the stages. */
 const STAGE_NAMES: Record<string, string> = { slice: "slice stage", volume: "volume stage", fine_tune: "fine-tuning" };
 
 type Series = readonly (readonly [name: string, key: keyof TrainingRow, colour: string])[];
@@ -19,19 +19,19 @@ type Series = readonly (readonly [name: string, key: keyof TrainingRow, colour: 
 interface StageCurves {
   name: string;
   rows: readonly TrainingRow[];
-  /** undefined where the configuration does not know the stage. */
+  /** undefined if the configuration does not have the stage. */
   select: Selection | undefined;
-  /** Whose weights were kept. */
+  /** The epoch whose weights were kept. */
   chosen: TrainingRow | undefined;
 }
 
-/** Loss and scores on val by epoch, one row of panels a stage; the epoch that was kept is marked. */
+/** Loss and scores on val by epoch, one row of panels per stage; the epoch that was kept is marked. */
 export async function trainingFigure(rows: readonly TrainingRow[], selections: Selections): Promise<Figure> {
   const stages = [...new Set(rows.map((row) => row.stage))].map((stage): StageCurves => {
-    const own = rows.filter((row) => row.stage === stage);
+    const stageRows = rows.filter((row) => row.stage === stage);
     const select = selections[stage];
-    const chosen = select === undefined ? undefined : chosenEpoch(own, select);
-    return { name: STAGE_NAMES[stage] ?? stage, rows: own, select, chosen };
+    const chosen = select === undefined ? undefined : chosenEpoch(stageRows, select);
+    return { name: STAGE_NAMES[stage] ?? stage, rows: stageRows, select, chosen };
   });
   const panels = stages.flatMap((stage) => [
     curvePanel(stage, "loss", [
@@ -40,23 +40,23 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
     ]),
     curvePanel(stage, "score on val", scoresOf(stage.select)),
   ]);
-  const kept = stages.flatMap(({ name, rows: own, select, chosen }) =>
+  const kept = stages.flatMap(({ name, rows: stageRows, select, chosen }) =>
     select === undefined || chosen === undefined
       ? []
       : [
-          `${name}, epoch ${own.indexOf(chosen) + 1} of ${own.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)] ?? NaN)})`,
+          `${name}, epoch ${stageRows.indexOf(chosen) + 1} of ${stageRows.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)] ?? NaN)})`,
         ],
   );
-  const last = stages.map(({ name, rows: own }) => {
-    const [first, end] = [own[0]!, own.at(-1)!];
-    return `${name}, ${own.length} epochs: train loss ${formatNumber(first.train_loss)} to ${formatNumber(end.train_loss)}, val loss ${formatNumber(first.val_loss)} to ${formatNumber(end.val_loss)}, balanced accuracy on val at the end ${formatNumber(end.val_balanced_accuracy)}`;
+  const last = stages.map(({ name, rows: stageRows }) => {
+    const [first, end] = [stageRows[0]!, stageRows.at(-1)!];
+    return `${name}, ${stageRows.length} epochs: train loss ${formatNumber(first.train_loss)} to ${formatNumber(end.train_loss)}, val loss ${formatNumber(first.val_loss)} to ${formatNumber(end.val_loss)}, balanced accuracy on val at the end ${formatNumber(end.val_balanced_accuracy)}`;
   });
   const marked =
     kept.length === 0 ? "" : ` The dashed line marks the epoch whose weights were kept: ${kept.join("; ")}.`;
   return {
     name: "training",
     group: "training",
-    caption: `Training curves by epoch. Scores are of the validation part; the test part plays no role in training.${marked}`,
+    caption: `Training curves by epoch. Scores are those on the validation part; the test part is not used in training.${marked}`,
     svg: await drawSvg(
       {
         columns: 2,
@@ -69,7 +69,7 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
   };
 }
 
-/** The metric that chose the epoch in the ink of the page, others beside it. A loss is in the panel of losses. */
+/** The selection metric in the colour of the text, and others beside it. A loss is in the panel of losses. */
 function scoresOf(select: Selection | undefined): Series {
   const others: Series = [
     ["balanced accuracy", "val_balanced_accuracy", PALETTE.grey],

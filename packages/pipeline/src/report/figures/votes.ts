@@ -17,7 +17,7 @@ export async function voteFigure({ steps, best, slices, volumes }: VoteReport): 
   };
   const y = share("y", "on val");
   const chosen = steps[best.numerator]!;
-  const named = [
+  const namedCurves = [
     { name: "accuracy", colour: PALETTE.grey, points: at((step) => step.accuracy) },
     { name: "macro F1", colour: "#B0A080", points: at((step) => step.macroF1) },
     { name: "balanced accuracy", colour: INK, points: at((step) => step.balancedAccuracy) },
@@ -25,7 +25,7 @@ export async function voteFigure({ steps, best, slices, volumes }: VoteReport): 
   return {
     name: "vote_sweep",
     group: "votes",
-    caption: `Count vote on the ${volumes} validation volumes at every threshold; the dashed line is the one that was chosen, ${best.numerator} of ${slices}, by balanced accuracy. Test plays no role here.`,
+    caption: `Count vote on the ${volumes} validation volumes at every threshold; the dashed line is the threshold chosen by balanced accuracy, ${best.numerator} of ${slices}. The test part is not used here.`,
     svg: await drawSvg(
       {
         width: 420,
@@ -36,7 +36,7 @@ export async function voteFigure({ steps, best, slices, volumes }: VoteReport): 
             mark: { type: "rule", stroke: INK, strokeDash: [4, 4], strokeOpacity: 0.6 },
             encoding: { x },
           },
-          curves(named, x, y, null),
+          curves(namedCurves, x, y, null),
         ],
       },
       {

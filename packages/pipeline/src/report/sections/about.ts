@@ -1,4 +1,4 @@
-/** Training curves, example slices, methods, and how to run it again. */
+/** Training curves, example slices, methods, and how to reproduce the run. */
 import { definitions, html, type Html } from "../../page/html.js";
 import type { ReportInput } from "../report-input.js";
 import { figure, figuresOf, mainOf } from "./shared.js";
@@ -35,26 +35,26 @@ export function methods(input: ReportInput): Html {
       half${main.classes.length > 2 ? " and is the mean over classes against the rest" : ""}.
     </li>
     <li>
-      The unit is the subject, never the slice. Intervals hold ${Math.round(100 * level)} %. Proportions (accuracy,
-      recall, precision) have Wilson’s intervals${several}. Other scores have Wilson’s interval of as many trials as
-      vary by the same standard error, losses a t interval of their logarithm; the standard error is that of a bootstrap
-      over subjects, whatever their label (${resamples} resamples, seed ${seed}). Differences have Newcombe’s intervals:
-      both models are scored on the same resamples.
+      The statistical unit is the subject, never the slice. Intervals have a level of ${Math.round(100 * level)} %.
+      Proportions (accuracy, recall, precision) have Wilson’s intervals${several}. Other scores have Wilson’s interval
+      with the number of trials that gives the same standard error, and losses a t interval of their logarithm; the
+      standard error is that of a bootstrap over subjects, not stratified by label (${resamples} resamples, seed
+      ${seed}). Differences have Newcombe’s intervals: both models are scored on the same resamples.
     </li>
     <li>
-      Intervals tell how the score would vary with other test subjects. They leave out how it varies with another
-      training seed or split.
+      Intervals show how the score would vary with other test subjects. They do not cover another training seed or
+      split.
     </li>
     <li>
-      ‘Majority class’ always predicts the commonest training class; the ‘shortcut baseline’ is a logistic regression on
-      a few crude numbers (mean lung HU where there is one, slice count, spacing). A model that does not beat both has
-      learnt nothing of use. ‘Metadata baseline’ is a regression on the columns that were asked for.
+      ‘Majority class’ always predicts the most frequent training class; the ‘shortcut baseline’ is a logistic
+      regression on a few crude numbers (mean lung HU if there is one, slice count, spacing). A model that does not beat
+      both has learned nothing useful. ‘Metadata baseline’ is a regression on the requested columns.
     </li>
     <li>
-      Pairs of models: exact McNemar for accuracy and DeLong for the AUROC of two classes where each subject has one
-      volume, else the paired bootstrap over subjects, which keeps them whole; p-values are adjusted by Holm over the
-      pairs of one metric. Bands of curves are pointwise bootstrap intervals. What is fitted (threshold, temperature,
-      prediction sets) is fitted on the validation part.
+      Pairs of models are tested by the exact McNemar test for accuracy and DeLong’s test for the AUROC of two classes
+      if each subject has one volume, otherwise by the paired bootstrap over subjects, which keeps their volumes
+      together; p-values are adjusted by Holm’s method over the pairs of one metric. Bands of curves are pointwise
+      bootstrap intervals. Thresholds, temperatures and prediction sets are fitted on the validation part.
     </li>
   </ul> `;
 }

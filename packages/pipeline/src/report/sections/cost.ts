@@ -1,13 +1,13 @@
-/** What the model costs: to train, to hold, to ask. */
+/** The cost of the model: training, memory and prediction. */
 import { shortBytes, shortCount } from "../../models/model-facts.js";
 import type { CostReport } from "../../evaluate/cost.js";
 import { definitions, html, table, type Html } from "../../page/html.js";
 import type { ReportInput } from "../report-input.js";
 import { plural } from "./shared.js";
 
-export function cost({ cost: found }: ReportInput): Html | undefined {
-  if (found === null) return undefined;
-  const rows = found.parts.map(({ name, parameters, multiplyAdds, timesAVolume }) => ({
+export function cost({ cost: report }: ReportInput): Html | undefined {
+  if (report === null) return undefined;
+  const rows = report.parts.map(({ name, parameters, multiplyAdds, timesAVolume }) => ({
     name,
     cells: [
       shortCount(parameters),
@@ -16,36 +16,38 @@ export function cost({ cost: found }: ReportInput): Html | undefined {
       shortCount(2 * multiplyAdds * timesAVolume),
     ],
   }));
-  const columns = ["part", "parameters", "multiply-adds a time", "times a volume", "FLOPs a volume"].map((name, k) => ({
-    name,
-    count: k > 0,
-  }));
-  return html`${definitions(costFacts(found))}
-  ${table("Parts of the main model, counted from their own forward pass; a multiply-add is two FLOPs. Norms, activations and pooling are left out, as is usual.", columns, rows)}`;
+  const columns = ["part", "parameters", "multiply-adds per pass", "passes per volume", "FLOPs per volume"].map(
+    (name, k) => ({
+      name,
+      count: k > 0,
+    }),
+  );
+  return html`${definitions(costFacts(report))}
+  ${table("Parts of the main model, counted in their forward pass; a multiply-add is two FLOPs. Normalisation, activations and pooling are not counted, as is usual.", columns, rows)}`;
 }
 
-/** Terms and what they are; in the model card too. */
-export function costFacts(found: CostReport): (readonly [string, string])[] {
-  const { parameters, multiplyAdds, secondsAVolume, timed, device, threads, peakMemory, training } = found;
+/** Terms and values; also used in the model card. */
+export function costFacts(report: CostReport): (readonly [string, string])[] {
+  const { parameters, multiplyAdds, secondsAVolume, timed, device, threads, peakMemory, training } = report;
   const where = `${device}, ${plural(threads, "thread")}`;
   const stages = training.map(
     ({ stage, epochs, seconds }) => `${stage} ${duration(seconds)} for ${plural(epochs, "epoch")}`,
   );
   return [
     ["Parameters", shortCount(parameters)],
-    ["FLOPs a volume", `${shortCount(2 * multiplyAdds)} (${shortCount(multiplyAdds)} multiply-adds)`],
+    ["FLOPs per volume", `${shortCount(2 * multiplyAdds)} (${shortCount(multiplyAdds)} multiply-adds)`],
     [
-      "Time a volume",
+      "Time per volume",
       `${seconds(secondsAVolume)} from stored slices to probabilities (median of ${timed}, one at a time, ${where})`,
     ],
-    ["Peak memory of evaluation", `${shortBytes(peakMemory)}, of the whole process`],
+    ["Peak memory of evaluation", `${shortBytes(peakMemory)}, for the whole process`],
     [
       "Peak memory of training",
-      found.trainingPeakMemory === null
-        ? "not written down"
-        : `${shortBytes(found.trainingPeakMemory)}, of the whole process`,
+      report.trainingPeakMemory === null
+        ? "not recorded"
+        : `${shortBytes(report.trainingPeakMemory)}, for the whole process`,
     ],
-    ["Training time", `${duration(found.trainingSeconds)}${stages.length === 0 ? "" : `: ${stages.join(", ")}`}`],
+    ["Training time", `${duration(report.trainingSeconds)}${stages.length === 0 ? "" : `: ${stages.join(", ")}`}`],
   ];
 }
 

@@ -1,4 +1,4 @@
-/** The data, its split, and how often the test part was read. */
+/** The data, the split, and how often the test part was read. */
 import { definitions, html, nothing, table, type Html } from "../../page/html.js";
 import type { Participants } from "../participants.js";
 import type { ReportInput } from "../report-input.js";
@@ -11,7 +11,7 @@ export function data(input: ReportInput): Html {
   return html`${figuresOf(input, "data").map(figure)} ${dataAndSplit(dataset, split, task.classes, caption)}${known}`;
 }
 
-/** What is known of the subjects, by part. */
+/** Characteristics of the subjects, by part. */
 function tableOne({ columns, rows }: Participants): Html {
   const shown = rows.map(([name = "", ...cells]) => ({ name, cells }));
   const heads = columns.map((name) => ({ name }));
@@ -20,7 +20,7 @@ function tableOne({ columns, rows }: Participants): Html {
     ${table(caption, heads, shown)}`;
 }
 
-/** Subjects and volumes of each part, then what identifies data and split; of a run and of a group. */
+/** Subjects and volumes of each part, then what identifies data and split; for runs and groups. */
 export function dataAndSplit(
   dataset: Pick<ReportInput["dataset"], "name" | "hash" | "attribution"> & { contents?: string },
   split: ReportInput["split"],
@@ -51,13 +51,13 @@ export function dataAndSplit(
 /** How often the test part was read, when, and by which command. */
 export function testUse({ ledger, protocol, dataset, external }: ReportInput): Html {
   const { count, reads } = ledger;
-  const said =
+  const readText =
     count === 0
       ? "The run’s test part has not been read."
       : count === 1
         ? "The test part was read once, after every choice (best epoch, thresholds, hyperparameters) was made on the validation part."
-        : `The test part has been read ${count} times. If anything was changed after an earlier reading, these scores are too good: confirm them on new data.`;
-  const here = external
+        : `The test part has been read ${count} times. If anything was changed after an earlier reading, these scores are too optimistic: confirm them on new data.`;
+  const scopeText = external
     ? ` This report scores another data set, ${dataset.name}.`
     : protocol === "paper"
       ? " This report scores the validation part."
@@ -67,8 +67,8 @@ export function testUse({ ledger, protocol, dataset, external }: ReportInput): H
     cells: [time.replace("T", " ").slice(0, 19), html`<code>${command}</code>`, html`<code>${digest(weights)}</code>`],
   }));
   const columns = ["reading", "when, UTC", "command", "weights"].map((name) => ({ name }));
-  return html`<p>${said}${here}</p>
-    ${rows.length === 0 ? nothing : table("The ledger of the test part (test-reads.jsonl). It knows of this run alone, not of others on the same split.", columns, rows)}`;
+  return html`<p>${readText}${scopeText}</p>
+    ${rows.length === 0 ? nothing : table("The ledger of the test part (test-reads.jsonl). It covers this run only, not others on the same split.", columns, rows)}`;
 }
 
 function digest(weights: Record<string, string>): string {

@@ -1,4 +1,4 @@
-/** Thresholds that were chosen on val: of the decision, and of the slices' count vote; and whether acting on the model helps. */
+/** Thresholds that were chosen on val, for the decision and for the count vote; and whether acting on the model helps. */
 import type { ThresholdRule } from "@slicestack/stats";
 import { DECISION_METRICS } from "../../evaluate/analysis/thresholds.js";
 import { html, nothing, table, type Html } from "../../page/html.js";
@@ -18,13 +18,13 @@ function frozen({ analysis, task }: ReportInput): Html {
   if (thresholds.length === 0)
     return task.classes.length > 2
       ? html`<p>
-          The decision is the likeliest class: with more than two classes there is no single threshold to choose.
+          The decision is the most probable class: with more than two classes there is no single threshold to choose.
         </p>`
       : nothing;
   const rows = thresholds.map(({ rule, threshold, onVal, test }) => ({
     name: ruleName(rule),
     cells: [
-      threshold > 1 ? "above 1: nobody" : formatNumber(threshold, 3),
+      threshold > 1 ? "above 1: never positive" : formatNumber(threshold, 3),
       `${formatNumber(onVal.sensitivity)} / ${formatNumber(onVal.specificity)}`,
       ...DECISION_METRICS.map((name) => cell(test[name]!)),
     ],
@@ -38,16 +38,16 @@ function frozen({ analysis, task }: ReportInput): Html {
   const model = modelName(thresholds[0]!.model);
   return html`<h3>Decision threshold</h3>
     <p>
-      ${model} calls a volume ${task.classes[1]!} from a probability on that was chosen on the validation part and then
-      frozen; the test part only ever saw the frozen one. On val the choice looks better than it is.
+      ${model} predicts ${task.classes[1]!} if the probability reaches a threshold that was chosen on the validation
+      part and then fixed; only the fixed threshold was applied to the test part. Scores on val are too optimistic.
     </p>
-    ${table(`${model} at frozen thresholds: estimate and interval on the test part.`, columns, rows)}`;
+    ${table(`${model} at fixed thresholds: estimate and interval on the test part.`, columns, rows)}`;
 }
 
 function ruleName(rule: ThresholdRule): string {
   if (rule.kind === "youden") return "sensitivity + specificity (Youden)";
   if (rule.kind === "f1") return "F1";
-  if (rule.kind === "cost") return `cost ${rule.miss} a miss, ${rule.falseAlarm} a false alarm`;
+  if (rule.kind === "cost") return `cost ${rule.miss} per miss, ${rule.falseAlarm} per false alarm`;
   return `${rule.kind} of at least ${rule.atLeast}`;
 }
 
@@ -58,24 +58,25 @@ function sweep(input: ReportInput): Html {
   const chosen = steps[best.numerator]!;
   const depth = `${best.numerator} of ${plural(slices, "slice")}`;
   const binary = input.task.classes.length === 2;
-  const what = binary ? `class ${input.task.classes[1]!}` : `another class than ${input.task.classes[0]!}`;
+  const what = binary ? `class ${input.task.classes[1]!}` : `a class other than ${input.task.classes[0]!}`;
   return html`<h3>Count vote of the slices</h3>
     <p>
-      The published 2D baseline: a volume is ${binary ? "positive" : "not of the first class"} where enough slices say
-      ${what}. Every threshold from 0 to ${slices} was tried on the ${plural(votes.volumes, "validation volume")}; the
-      highest balanced accuracy there, ${formatNumber(chosen.balancedAccuracy)}, is at <strong>${depth}</strong>, the
-      middle of the best run. The score of this choice on ${partName(input)} is the row ‘${modelName("2d_count")}’ (or
-      ‘${modelName("2d_vote")}’ where the configuration votes so).
+      The published 2D baseline: a volume is ${binary ? "positive" : "not of the first class"} if enough slices are
+      predicted as ${what}. Every threshold from 0 to ${slices} was tried on the
+      ${plural(votes.volumes, "validation volume")}; the highest balanced accuracy there,
+      ${formatNumber(chosen.balancedAccuracy)}, is at <strong>${depth}</strong>, the middle of the best thresholds. Its
+      score on ${partName(input)} is in the row ‘${modelName("2d_count")}’ (or ‘${modelName("2d_vote")}’ if the
+      configuration uses this vote).
     </p>
     ${figuresOf(input, "votes").map(figure)}`;
 }
 
 function netBenefit(input: ReportInput): Html {
-  return html`<h3>Is it worth acting on?</h3>
+  return html`<h3>Net benefit</h3>
     <p>
-      Net benefit of acting from a probability on, in true positives per volume, beside acting on all and on none. Only
-      thresholds at which somebody would act mean anything, and only if the clinic’s share of positives is that of this
-      sample.
+      The net benefit of acting at or above a threshold probability, in true positives per volume, compared with acting
+      on all and on none. Only thresholds that are clinically plausible matter, and only if the prevalence in the clinic
+      is that of this sample.
     </p>
     ${figuresOf(input, "benefit").map(figure)}`;
 }

@@ -1,4 +1,4 @@
-/** Right and wrong by class. */
+/** Confusion matrices, and scores by class. */
 import { type Estimate, type MetricName, SMALL_SUPPORT } from "@slicestack/stats";
 import type { ClassSummary } from "../../evaluate/summary.js";
 import { html, nothing, table, type Html } from "../../page/html.js";
@@ -6,7 +6,7 @@ import type { ReportInput } from "../report-input.js";
 import { modelName } from "../../evaluate/metric-names.js";
 import { cell, figure, figuresOf, mainOf, metricTable } from "./shared.js";
 
-/** Of a class against the rest; of a run and of a group. */
+/** Scores of a class against the rest; for runs and groups. */
 export const CLASS_COLUMNS = [
   "class",
   "volumes",
@@ -39,16 +39,20 @@ export function errors(input: ReportInput): Html {
   }));
   const marked = main.perClass.some(({ small }) => small);
   const matrices = figuresOf(input, "confusion");
-  return html`<p>Volumes by true and predicted class; below each count its share of the true class.</p>
+  return html`<p>Volumes by true and predicted class; below each count is its share of the true class.</p>
     <div class="side${input.task.classes.length === 2 && matrices.length > 2 ? " three" : ""}">
       ${matrices.map(figure)}
     </div>
     ${table(`${modelName(main.model)} by class, each against the rest: estimate and ${Math.round(100 * main.bootstrap.level)} % interval.`, columns, rows)}
-    ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} subjects: read as an anecdote.</p> ` : nothing}${agreement(input)}`;
+    ${marked ? html`<p class="soft small">* fewer than ${SMALL_SUPPORT} subjects: the numbers are unreliable.</p> ` : nothing}${agreement(input)}`;
 }
 
-/** Further figures of decisions: agreement for all, errors in grades where the classes are ordered. */
+/** Further metrics of decisions: agreement, and for ordered classes errors in grades. */
 function agreement(input: ReportInput): Html {
   const ordinal: MetricName[] = input.task.ordinal ? ["meanAbsoluteError", "offByOneAccuracy"] : [];
-  return metricTable(input, "Agreement with the truth beyond the first table.", ["matthews", "cohenKappa", ...ordinal]);
+  return metricTable(input, "Further measures of agreement with the true classes.", [
+    "matthews",
+    "cohenKappa",
+    ...ordinal,
+  ]);
 }

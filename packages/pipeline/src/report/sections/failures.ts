@@ -1,4 +1,4 @@
-/** The errors that the model was surest of, with what it looked at. */
+/** The most confident errors of the model, with the slices of largest weight. */
 import { escapeXml } from "../../page/drawing.js";
 import type { Evidence, Failure } from "../../evaluate/analysis/failures.js";
 import { html, nothing, table, trusted, type Html } from "../../page/html.js";
@@ -21,11 +21,16 @@ export function failures(input: ReportInput): Html | undefined {
       slices.length === 0 ? "–" : slices.map(({ slice }) => slice + 1).join(", "),
     ],
   }));
-  const columns = ["volume", "subject", "true class", "predicted", "probability", "slices that counted most"].map(
-    (name) => ({ name }),
-  );
+  const columns = [
+    "volume",
+    "subject",
+    "true class",
+    "predicted",
+    "probability",
+    "slices with the largest weights",
+  ].map((name) => ({ name }));
   const views = new Map(input.failures.map((view) => [view.id, view]));
-  const caption = `The ${all.length} most confident errors of ${modelName(mainOf(input).model)} on ${partName(input)}. Look at them first: they are label errors, odd scans, or what the model does not know.`;
+  const caption = `The ${all.length} most confident errors of ${modelName(mainOf(input).model)} on ${partName(input)}. Inspect them first: they may be label errors, unusual scans, or gaps in what the model has learned.`;
   return html`${table(caption, columns, rows)}
     <div class="failures">${all.map((failure) => view(failure, views.get(failure.id), classes))}</div>`;
 }
@@ -45,7 +50,7 @@ function view(failure: Failure, { picture, evidence }: Partial<FailureView> = {}
 
 const [WIDTH, HEIGHT] = [240, 44];
 
-/** A bar for each axial slice, first to last, as high as it counted; the listed ones in another colour. */
+/** A bar for each axial slice, first to last, whose height is the weight; listed slices have another colour. */
 function evidenceBars({ id, slices }: Failure, { weights, places, word = "weight" }: Evidence): Html {
   if (weights === null) return nothing;
   const axial = places.flatMap((place, k) => (place === null ? [] : [{ place, weight: weights[k] ?? 0 }]));
@@ -59,9 +64,9 @@ function evidenceBars({ id, slices }: Failure, { weights, places, word = "weight
     const of = listed.has(place) ? "listed" : "other";
     return `<rect class="${of}" x="${(place * step).toFixed(2)}" y="${(HEIGHT - height).toFixed(2)}" width="${(0.8 * step).toFixed(2)}" height="${height.toFixed(2)}"/>`;
   });
-  const said = slices.map(({ slice, weight }) => `slice ${slice + 1} ${formatNumber(weight)}`).join(", ");
+  const highestText = slices.map(({ slice, weight }) => `slice ${slice + 1} ${formatNumber(weight)}`).join(", ");
   const title = `${word} of each slice of volume ${id}`;
-  const description = `Bars from the first slice to the last of ${depth}, as high as their ${word}. Highest: ${said}.`;
+  const description = `Bars from the first slice to the last of ${depth}; their height is the ${word}. Highest: ${highestText}.`;
   return trusted(
     `<svg class="bars" role="img" aria-label="${escapeXml(`${title}. ${description}`)}" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" preserveAspectRatio="none"><title>${escapeXml(title)}</title><desc>${escapeXml(description)}</desc>${bars.join("")}</svg>`,
   );

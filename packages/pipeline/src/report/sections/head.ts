@@ -1,4 +1,4 @@
-/** The head of the report, what must be read before its numbers, and its foot. */
+/** The header of the report, the warnings before its numbers, and its footer. */
 import { html, nothing, type Html } from "../../page/html.js";
 import type { ReportInput } from "../report-input.js";
 import { mainOf, plural } from "./shared.js";
@@ -18,7 +18,7 @@ export function head(input: ReportInput): Html {
 
 export const warnings = (input: ReportInput): Html => notesBox([...input.warnings, ...mainOf(input).warnings]);
 
-/** What must be read before the numbers, each once. */
+/** Warnings to read before the numbers, without duplicates. */
 export function notesBox(notes: readonly string[]): Html {
   const all = [...new Set(notes)];
   if (all.length === 0) return nothing;
@@ -33,8 +33,8 @@ export function notesBox(notes: readonly string[]): Html {
 export function foot(input: ReportInput): Html {
   return html`<footer>
     <p>
-      Made by Slicestack on ${input.created}. Every number can be computed again from predictions.csv beside this file.
-      A research result, not a medical device.
+      Made by Slicestack on ${input.created}. Every number can be recomputed from predictions.csv beside this file. A
+      research result, not a medical device.
     </p>
   </footer>`;
 }

@@ -1,4 +1,4 @@
-/** The result in a few numbers, the table of models, and what the differences show. */
+/** The main result in a few numbers, the table of models, and what the differences show. */
 import type { MetricName } from "@slicestack/stats";
 import type { ModelDifference } from "../../evaluate/compare/models.js";
 import { verdictOf } from "../../evaluate/compare/verdict.js";
@@ -26,7 +26,7 @@ export function result(input: ReportInput): Html {
     ${table(`Models on ${partName(input)}: estimate and ${level} % interval.`, [{ name: "model" }, ...columns], models)}
     ${differences.length > 0 ? table(`Paired differences on the same subjects: estimate and ${level} % interval.`, [{ name: "difference" }, ...columns], differences) : nothing}
     <p class="soft small">
-      [–]: every resample has the same value, as for a constant or a perfect predictor, so there is no interval to give.
+      [–]: every resample has the same value, as for a constant or a perfect predictor, so there is no interval.
     </p>
     ${figuresOf(input, "models").map(figure)}${figuresOf(input, "differences").map(figure)}
     ${control(input)}${pairs(input)}`;
@@ -64,7 +64,7 @@ function inSentence(model: string): string {
   return name === model.toUpperCase() ? name : `the ${name}`;
 }
 
-/** What a paired difference in balanced accuracy does and does not show: the words of verdictOf. */
+/** What a paired difference in balanced accuracy does and does not show: the result of verdictOf in words. */
 function verdict(difference: ModelDifference, input: ReportInput): string {
   const { value, interval } = difference.metrics.balancedAccuracy;
   const [first, second] = [inSentence(difference.first), inSentence(difference.second)];
@@ -79,16 +79,16 @@ function verdict(difference: ModelDifference, input: ReportInput): string {
   });
   if (better === null)
     return `${capital(first)} against ${second}: balanced accuracy differs by ${size}. The ${subjects} of ${input.dataset.name} do not show which is better: ${missing.join("; ")}.`;
-  return `${capital(first)} is ${better === "first" ? "better" : "worse"} than ${second} in balanced accuracy: ${size}. The interval leaves out zero, and the test that is adjusted for the number of pairs agrees.`;
+  return `${capital(first)} is ${better === "first" ? "better" : "worse"} than ${second} in balanced accuracy: ${size}. The interval excludes zero, and the test, adjusted for the number of pairs, agrees.`;
 }
 
-/** As in the table of all pairs, so that one difference has one test. */
+/** The p-value of the table of all pairs, so that a difference has the same test everywhere. */
 function adjustedP({ first, second, p }: ModelDifference, { analysis }: ReportInput): number {
-  const pair = analysis.pairs?.pairs.find((one) => one.first === first && one.second === second);
+  const pair = analysis.pairs?.pairs.find((candidate) => candidate.first === first && candidate.second === second);
   return pair?.metrics.balancedAccuracy?.adjusted ?? p.balancedAccuracy;
 }
 
-/** Every pair of models by the test that suits the metric, adjusted for the number of pairs. */
+/** Every pair of models by a test that suits the metric, adjusted for the number of pairs. */
 export function pairs({ analysis }: Pick<ScoredInput, "analysis">): Html {
   const all = analysis.pairs;
   if (all === null) return nothing;
@@ -102,21 +102,21 @@ export function pairs({ analysis }: Pick<ScoredInput, "analysis">): Html {
         <small class="below">${test.test}, p ${formatP(test.adjusted)}</small>`;
     }),
   }));
-  const caption = `Every pair of models: difference with its interval, and the p-value that Holm’s method gives for ${plural(all.pairs.length, "pair")} of one metric.`;
+  const caption = `Every pair of models: difference with its interval, and the p-value adjusted by Holm’s method for ${plural(all.pairs.length, "pair")} of one metric.`;
   return html`<h3>All pairs</h3>
     ${table(caption, columns, rows)}${all.notes.map((note) => html`<p class="soft small">${note}</p>`)}`;
 }
 
-/** What came of the label-shuffle control. */
+/** The result of the label-shuffle control. */
 function control({ analysis }: ReportInput): Html {
-  const found = analysis.control;
-  if (found === null) return nothing;
-  const size = `AUROC ${formatNumber(found.estimate.value)} (${bounds(found.estimate, formatNumber)})`;
-  const said = found.atChance
-    ? "The interval holds 0.5, as it should where nothing of the true labels leaks into the model."
-    : "The interval leaves out 0.5. It knows nothing of the luck of this one shuffle: a model ranks by whatever it sees, in one direction or the other. Repeat the control with other seeds; only if their mean is not 0.5 does something of the true labels leak into training.";
+  const result = analysis.control;
+  if (result === null) return nothing;
+  const size = `AUROC ${formatNumber(result.estimate.value)} (${bounds(result.estimate, formatNumber)})`;
+  const interpretation = result.atChance
+    ? "The interval contains 0.5, as it should if no true labels leak into the model."
+    : "The interval excludes 0.5. It does not cover the luck of this single shuffle: a model ranks by whatever it finds, in one direction or the other. Repeat the control with other seeds; only if their mean differs from 0.5 do true labels leak into training.";
   return html`<p>
-    <strong>Label-shuffle control.</strong> Trained on labels that mean nothing, ${inSentence(found.model)} has an
-    ${size} on the true labels. ${said}
+    <strong>Label-shuffle control.</strong> Trained on meaningless labels, ${inSentence(result.model)} has an ${size} on
+    the true labels. ${interpretation}
   </p>`;
 }

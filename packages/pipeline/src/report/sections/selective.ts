@@ -1,4 +1,4 @@
-/** Where the model should not answer alone: risk by coverage, and sets in place of single answers. */
+/** When the model should not decide alone: risk by coverage, and sets instead of single classes. */
 import { html, nothing, table, type Html } from "../../page/html.js";
 import type { ReportInput } from "../report-input.js";
 import { formatNumber } from "../../page/format.js";
@@ -26,12 +26,12 @@ function riskTable(input: ReportInput): Html {
   }));
   const columns = [
     { name: "model" },
-    ...all[0]!.at.map(({ coverage }) => ({ name: `surest ${Math.round(100 * coverage)} %`, note: "error rate" })),
+    ...all[0]!.at.map(({ coverage }) => ({ name: `most certain ${Math.round(100 * coverage)} %`, note: "error rate" })),
     { name: "area", note: "under risk-coverage" },
   ];
   return html`<p>
-      Error rate where only the surest share of the volumes is answered and the rest is handed to a person. Confidence
-      is the probability of the predicted class.
+      Error rate if only the most certain fraction of the volumes is answered and the rest is referred to a person.
+      Confidence is the probability of the predicted class.
     </p>
     ${table(`Risk by coverage on ${partName(input)}: estimate and interval.`, columns, rows)}`;
 }
@@ -41,12 +41,12 @@ function sets({ analysis, task }: ReportInput): Html {
   if (reports.length === 0) return nothing;
   const aim = Math.round(100 * (1 - reports[0]!.fitted.miss));
   const rows = reports.map(({ fitted, test }) => ({
-    name: `${fitted.score === "lac" ? "least ambiguous" : "adaptive"}${fitted.byClass ? ", each class by itself" : ""}`,
+    name: `${fitted.score === "lac" ? "least ambiguous" : "adaptive"}${fitted.byClass ? ", each class separately" : ""}`,
     cells: [cell(test.subjectCoverage), cell(test.coverage), cell(test.meanSize), test.sizes.join(" / ")],
   }));
   const columns = [
     { name: "kind of set" },
-    { name: "subjects covered", note: `aimed at: ${aim} %` },
+    { name: "subjects covered", note: `target: ${aim} %` },
     { name: "volumes covered" },
     { name: "mean size" },
     { name: "sizes", note: `volumes with ${task.classes.map((_, c) => c).join(", ")}, ${task.classes.length} classes` },
@@ -61,12 +61,12 @@ function sets({ analysis, task }: ReportInput): Html {
     .some((quantile) => !Number.isFinite(quantile ?? NaN));
   return html`<h3>Prediction sets</h3>
     <p>
-      Instead of one class, ${modelName(reports[0]!.model)} names all that it cannot rule out, by conformal prediction
-      fitted on val. Were val used for nothing else, the sets would cover at least this share of new subjects on
-      average. It also chose the epoch, so that they cover a little less, and what counts is the coverage below; for
-      another hospital nothing is said.
+      Instead of one class, ${modelName(reports[0]!.model)} names all classes that it cannot rule out, by conformal
+      prediction fitted on val. If val were used for nothing else, the sets would cover at least the target fraction of
+      new subjects on average. Because the epoch was also chosen on val, they cover slightly less; the coverage below is
+      what counts. It does not apply to another hospital.
     </p>
     ${table(`Sets on the test part: estimate and interval.`, columns, rows)}
-    ${table(`Volumes of each class whose set holds their class.`, [{ name: "class" }, ...kinds], byClass)}
-    ${never ? html`<p class="soft small">Of some class val has too few subjects to rule it out, ever: it is in every set.</p>` : nothing}`;
+    ${table(`Volumes of each class whose set contains their class.`, [{ name: "class" }, ...kinds], byClass)}
+    ${never ? html`<p class="soft small">Val has too few subjects of some class to ever rule it out: this class is in every set.</p>` : nothing}`;
 }

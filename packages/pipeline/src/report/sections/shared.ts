@@ -1,4 +1,4 @@
-/** What several sections of the report are made of. */
+/** Helpers of several sections of the report. */
 import type { Estimate, MetricName } from "@slicestack/stats";
 import type { Figure, FigureGroup } from "../figures/figure.js";
 import type { ModelSummary } from "../../evaluate/summary.js";

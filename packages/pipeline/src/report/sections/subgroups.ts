@@ -1,4 +1,4 @@
-/** Whether the model does worse for some. */
+/** Whether the model is worse for some subjects. */
 import type { MetricName } from "@slicestack/stats";
 import type { SubgroupAnalysis } from "../../evaluate/subgroups/analysis.js";
 import { html, table, type Html } from "../../page/html.js";
@@ -11,11 +11,11 @@ export function subgroups(input: ScoredInput): Html | undefined {
   const { subgroups: all } = input.analysis;
   if (all.length === 0) return undefined;
   return html`<p>
-      Each group by itself, and against all others. The test permutes within each label which subjects are in the group,
-      so that another mix of cases alone is no difference; p is adjusted over the groups of one column only. Many
-      columns looked at find something.
+      Each group separately, and against all others. The test permutes the groups of the subjects within each label, so
+      a different case mix alone is not a difference; p is adjusted over the groups of one column only. With many
+      columns, some differences appear by chance.
     </p>
-    ${all.map((one) => column(input, one))}${figuresOf(input, "subgroups").map(figure)}`;
+    ${all.map((analysis) => column(input, analysis))}${figuresOf(input, "subgroups").map(figure)}`;
 }
 
 function column(input: ScoredInput, { column: name, rule, groups, notes, model }: SubgroupAnalysis): Html {

@@ -1,4 +1,4 @@
-/** A split with fewer labelled training subjects: how a score grows with them. */
+/** Splits with fewer labelled training subjects, for learning curves. */
 import { Random } from "@slicestack/stats";
 import { SplitError } from "../errors.js";
 import type { Dataset } from "../store.js";
@@ -6,10 +6,10 @@ import type { TaskVolume } from "../task.js";
 import { sealed, type Split } from "./split.js";
 
 /**
- * Keeps a share of the training subjects, of each class (a subject's highest) alike and at least one; val and test stay as
- * they are. Smaller shares of one seed are within larger ones, so that a curve over shares adds subjects and swaps none.
- * @param train the task's volumes of the split's train part: those of no class of the task are left out at any share
- * @param share above 0, to 1, which is the split itself   @throws SplitError
+ * Keeps the same share of the training subjects of each class (a subject's highest label), at least one; val and test stay
+ * unchanged. With one seed, smaller shares are subsets of larger ones, so that a curve over shares only adds subjects.
+ * @param train the task's volumes of the split's train part: volumes without a class of the task are always left out
+ * @param share above 0 and up to 1, which is the split itself   @throws SplitError
  */
 export function fewerTraining(
   dataset: Dataset,
@@ -19,7 +19,7 @@ export function fewerTraining(
 ): Split {
   if (!(share > 0 && share <= 1))
     throw new SplitError(
-      `share of the training subjects: expected above 0, to 1, received ${share}`,
+      `share of the training subjects: expected a number > 0 and <= 1, received ${share}`,
       "0.25 is a quarter.",
     );
   if (share === 1) return split;

@@ -1,4 +1,4 @@
-/** Names of data sets: they become names of folders and stand in reports. */
+/** Checks names of data sets, which become names of folders and appear in reports. */
 import { PrepareError } from "./errors.js";
 
 /** @throws PrepareError for a name that is a path, is empty or too long, or holds control characters */
@@ -6,7 +6,7 @@ export function checkedName(name: string): string {
   const isPlain = /^[^/\\\p{Cc}\p{Zl}\p{Zp}]+$/u.test(name) && name.trim() !== "" && !/^\.{1,2}$/.test(name);
   if (isPlain && Buffer.byteLength(name) <= 200) return name;
   throw new PrepareError(
-    `the name ${JSON.stringify(name)}: expected 1 to 200 characters, no slash and no control character among them`,
+    `the name ${JSON.stringify(name)}: expected 1 to 200 characters without a slash or a control character`,
     "Choose another with --name.",
   );
 }

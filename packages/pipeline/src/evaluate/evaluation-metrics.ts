@@ -6,7 +6,7 @@ import type { SummaryOptions } from "./summary-options.js";
 import type { Predictions } from "./predictions.js";
 import { summarise } from "./summary.js";
 
-export interface NumbersInput extends Pick<
+export interface EvaluationInput extends Pick<
   AnalysisInput,
   "protocol" | "predictions" | "priors" | "voters" | "evidence" | "columns"
 > {
@@ -14,27 +14,30 @@ export interface NumbersInput extends Pick<
 }
 
 /** @throws the errors of analyse */
-export function allNumbers(input: NumbersInput, statistics: SummaryOptions): MetricsFile {
+export function evaluationMetrics(input: EvaluationInput, statistics: SummaryOptions): MetricsFile {
   const { protocol, run, predictions } = input;
-  const of = (name: "val" | "test") => predictions.filter(({ part }) => part === name);
-  const summaries = { val: summarise(of("val"), statistics), test: summarise(of("test"), statistics) };
+  const predictionsOn = (name: "val" | "test") => predictions.filter(({ part }) => part === name);
+  const summaries = {
+    val: summarise(predictionsOn("val"), statistics),
+    test: summarise(predictionsOn("test"), statistics),
+  };
   const { mainModel, labelsShuffled } = run;
   return {
     version: 2,
     protocol,
     run,
     ...summaries,
-    differences: comparisons(of(protocol === "clean" ? "test" : "val"), mainModel, statistics),
+    differences: mainDifferences(predictionsOn(protocol === "clean" ? "test" : "val"), mainModel, statistics),
     ...analyse({ ...input, ownTest: run.external === null, summaries, mainModel, labelsShuffled }, statistics),
   };
 }
 
-/** The main model against what it should beat. */
-function comparisons(all: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
-  const named = (model: string) => all.find((one) => one.model === model);
-  const main = named(mainModel);
+/** Differences of the main model from the models that it should beat. */
+function mainDifferences(all: readonly Predictions[], mainModel: string, options: SummaryOptions): ModelDifference[] {
+  const predictionsOf = (model: string) => all.find((predictions) => predictions.model === model);
+  const main = predictionsOf(mainModel);
   return ["2d_vote", "2d_count", "2.5d_frozen", "shortcut"].flatMap((model) => {
-    const other = model === mainModel ? undefined : named(model);
+    const other = model === mainModel ? undefined : predictionsOf(model);
     return main === undefined || other === undefined ? [] : [compareModels(main, other, options)];
   });
 }
