@@ -53,8 +53,8 @@ test("inspect --json: one object with all facts; the preview is no part of it", 
 
 test("inspect --source and --inputs: 0 where all fits, with the picture's name; 3 where the scan is another", () => {
   const text = folder.succeed("inspect", "set", "--id", "0001", "--source", "scans", "--inputs");
-  assert.match(text, /the one that was prepared \(SHA-256\)/);
-  assert.match(text, /what rounding makes/);
+  assert.match(text, /the prepared file \(same SHA-256\)/);
+  assert.match(text, /within rounding/);
   assert.match(text, /largest difference 0, normalised 0/);
   assert.match(text, /Written: comparison-0001\.png/);
   assert.ok(existsSync(at("comparison-0001.png")));
@@ -63,7 +63,7 @@ test("inspect --source and --inputs: 0 where all fits, with the picture's name; 
   const { status, stdout } = folder.run("inspect", "set", "--id", "0001", "--source", "scans", "--comparison", "c.png");
   writeFileSync(scan, rows);
   assert.equal(status, 3);
-  assert.match(stdout, /MORE than rounding makes/);
+  assert.match(stdout, /MORE than rounding/);
 });
 
 test("inspect: wrong arguments are code 2, missing input is code 3, each with a message", () => {
@@ -72,7 +72,7 @@ test("inspect: wrong arguments are code 2, missing input is code 3, each with a 
     [["set", "--config", "c.yaml"], 2, /--inputs/],
     [["set", "--comparison", "c.png"], 2, /--source/],
     [["set", "--id", "9999"], 3, /no volume has the id 9999.*0001/],
-    [["set", "--animation", "film.apng", "--id", "0001"], 3, /APNG is not written/],
+    [["set", "--animation", "film.apng", "--id", "0001"], 3, /APNG is not supported/],
     [["scans/labels.csv"], 3, /no volume found among 1 files/],
   ] as const) {
     const { status, stderr } = folder.run("inspect", ...args);

@@ -1,4 +1,4 @@
-/** Can the label be told from how a scan was made? A model then learns the scanner, and fails in the next hospital. */
+/** Whether the acquisition predicts the label: a model may then learn the scanner, and fail in the next hospital. */
 import {
   balancedSize,
   auroc,
@@ -18,7 +18,7 @@ import type { Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import { isMissing } from "../data/missing-value.js";
 
-/** Further columns of subjects.csv that are taken for facts of the acquisition, by their names without signs and spaces. */
+/** Further columns of subjects.csv that describe the acquisition, by their names without punctuation and spaces. */
 const ACQUISITION = new RegExp(
   "^(" +
     [
@@ -28,29 +28,29 @@ const ACQUISITION = new RegExp(
       "kvp?|(tube)?voltage|(xray)?tubecurrent|mas?|exposure(time)?|(radiation)?dose|ctdi(vol)?|dlp|pitch|rotationtime",
       "slice(thickness|spacing|interval|increment)|spacing(betweenslices)?|pixel(size|spacing)|fov|fieldofview",
       "protocol|bodypart(examined)?|contrast(agent|media|phase)?|phase|year|(study|scan|series|acquisition)(date|year)",
-      // What prepare notes itself: how a scan had to be mended says where it came from.
+      // Columns that prepare writes: the corrections of a scan indicate its origin.
       "gaps(filled)?|tilt.*|gantry(detector)?tilt|padding(voxels)?|framesofreference|lossy|geometrynotes",
     ].join("|") +
     ")(id|name|code|number|no|mm|mgy|ma|kv)?$",
 );
 const isOfAcquisition = (name: string): boolean => ACQUISITION.test(name.toLowerCase().replaceAll(/[^a-z]/g, ""));
-/** Of a column of words, the commonest values have a number each. */
+/** In a column of text, this many of the most frequent values have a feature each. */
 const MOST_LEVELS = 30;
 const FOLDS = 5;
 const LEVEL = 0.95;
 /** The name of the regression on all facts. */
-export const TOGETHER = "all together";
+export const ALL_TOGETHER = "all together";
 
 export interface AcquisitionFinding {
   /** A column, or TOGETHER. */
   name: string;
-  /** What it takes: numbers, or so many values. */
+  /** Its values in words: "12 numbers" or "3 values". */
   values: string;
-  /** Volumes without a value; being without one is a fact of its own. */
+  /** Volumes without a value; whether the value is missing is a feature, too. */
   missing: number;
-  /** Cross-validated over subjects; 0.5 where it says nothing. Mean of the classes against the rest. */
+  /** Cross-validated over subjects; 0.5 if it predicts nothing. Mean of each class against the rest. */
   auroc: Estimate;
-  /** AUROC of at least 0.65 whose interval lies above 0.5. */
+  /** Whether the AUROC is at least 0.65 and its interval is above 0.5. */
   suspicious: boolean;
 }
 
@@ -58,14 +58,14 @@ interface Variable {
   name: string;
   values: string;
   missing: number;
-  /** One or more numbers a volume. */
+  /** One or more numbers per volume. */
   columns: number[][];
 }
 
 /**
- * A logistic regression on each fact of the acquisition alone, and on all, cross-validated by subject.
- * @returns the most telling first; none where a class has fewer subjects than folds
- * @throws RangeOfParameterError for a column that is not there
+ * A logistic regression on each property of the acquisition alone, and on all of them, cross-validated by subject.
+ * @returns the most predictive first; none if a class has fewer subjects than folds
+ * @throws RangeOfParameterError for a column that does not exist
  */
 export function acquisitionAuc(
   dataset: Pick<Dataset, "volumes" | "info">,
@@ -78,18 +78,18 @@ export function acquisitionAuc(
   checkColumns(volumes, columns);
   const variables = variablesOf(volumes, columns);
   const all: Variable = {
-    name: TOGETHER,
+    name: ALL_TOGETHER,
     values: `${variables.length} facts`,
     missing: 0,
     columns: variables.flatMap((variable) => variable.columns),
   };
-  const found = (variables.length > 1 ? [...variables, all] : variables).map((variable) =>
-    judged(variable, crossValidated(variable, volumes, classes, folds, seed)),
+  const findings = (variables.length > 1 ? [...variables, all] : variables).map((variable) =>
+    findingOf(variable, crossValidated(variable, volumes, classes, folds, seed)),
   );
-  return found.sort((a, b) => b.auroc.value - a.auroc.value);
+  return findings.sort((a, b) => b.auroc.value - a.auroc.value);
 }
 
-/** The same of numbers that are no facts of the acquisition, such as the values of the voxels; in their order. */
+/** Like `acquisitionAuc`, for other numbers such as the values of the voxels; in their order. */
 export function numbersAuc(
   { volumes, info }: Pick<Dataset, "volumes" | "info">,
   numbers: readonly { name: string; values: readonly number[] }[],
@@ -99,14 +99,14 @@ export function numbersAuc(
   if (folds === null) return [];
   return numbers
     .flatMap(({ name, values }) => numeric(name, values))
-    .map((variable) => judged(variable, crossValidated(variable, volumes, info.classes.length, folds, seed)));
+    .map((variable) => findingOf(variable, crossValidated(variable, volumes, info.classes.length, folds, seed)));
 }
 
-function judged({ name, values, missing }: Variable, auroc: Estimate): AcquisitionFinding {
+function findingOf({ name, values, missing }: Variable, auroc: Estimate): AcquisitionFinding {
   return { name, values, missing, auroc, suspicious: auroc.value >= 0.65 && auroc.interval.low > 0.5 };
 }
 
-function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[]): Variable[] {
+function variablesOf(volumes: readonly VolumeRecord[], requested: readonly string[]): Variable[] {
   const numbers: [string, (volume: VolumeRecord) => number][] = [
     ["slice count of the source", ({ original }) => original.shape[2]],
     ["slice spacing", ({ original }) => original.spacing[2]],
@@ -119,7 +119,7 @@ function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[])
   const geometric = withoutCopies(numbers.flatMap(([name, of]) => numeric(name, volumes.map(of))));
   const names = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
   const further = names
-    .filter((name) => isOfAcquisition(name) || named.includes(name))
+    .filter((name) => isOfAcquisition(name) || requested.includes(name))
     .flatMap((name) => column(name, cellsOf(volumes, name)));
   return [...geometric, ...further];
 }
@@ -127,7 +127,7 @@ function variablesOf(volumes: readonly VolumeRecord[], named: readonly string[])
 const cellsOf = (volumes: readonly VolumeRecord[], name: string): string[] =>
   volumes.map(({ extra }) => extra[name] ?? "");
 
-/** Columns that say how a scan was made, or were asked for, and hold another text for nearly every volume: nothing can be told of them. */
+/** Columns of the acquisition, or requested ones, that are unusable: a different text for nearly every volume. */
 export function unusableColumns(volumes: readonly VolumeRecord[], columns: readonly string[]): string[] {
   const names = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
   return names.filter((name) => {
@@ -137,24 +137,24 @@ export function unusableColumns(volumes: readonly VolumeRecord[], columns: reado
   });
 }
 
-/** Where all scans have one spacing, the length of the scan says nothing that the slice count does not. */
+/** Drops copies: if all scans have the same spacing, the length of the scan is proportional to the slice count. */
 function withoutCopies(variables: readonly Variable[]): Variable[] {
   const ratio = (a: number[], b: number[]) => new Set(a.map((value, k) => (value / b[k]!).toPrecision(9))).size === 1;
   return variables.filter(
-    ({ columns: [own] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(own!, other!)),
+    ({ columns: [first] }, k) => !variables.slice(0, k).some(({ columns: [other] }) => ratio(first!, other!)),
   );
 }
 
-/** @throws RangeOfParameterError for a name that no volume has: a check that is asked for must not be passed over */
+/** @throws RangeOfParameterError for a name that no volume has: a requested check must not be skipped silently */
 function checkColumns(volumes: readonly VolumeRecord[], columns: readonly string[]): void {
   const known = [...new Set(volumes.flatMap(({ extra }) => Object.keys(extra)))];
-  const strange = columns.find((name) => !known.includes(name));
-  if (strange === undefined) return;
-  const there = known.length === 0 ? "none" : known.join(", ");
-  throw new RangeOfParameterError("columns", `columns of subjects.csv (there are: ${there})`, strange);
+  const unknown = columns.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const knownText = known.length === 0 ? "none" : known.join(", ");
+  throw new RangeOfParameterError("columns", `columns of subjects.csv (${knownText})`, unknown);
 }
 
-/** Numbers, NaN where one is missing: filled with their mean, and a column that says where it was. */
+/** Numbers, with NaN for missing values, which are filled with the mean and marked in a further column. */
 function numeric(name: string, values: readonly number[]): Variable[] {
   const known = values.filter(Number.isFinite);
   const missing = values.length - known.length;
@@ -165,13 +165,13 @@ function numeric(name: string, values: readonly number[]): Variable[] {
     const mean = known.reduce((sum, value) => sum + of(value), 0) / known.length;
     return values.map((value) => (Number.isFinite(value) ? of(value) : mean));
   };
-  // A logarithm beside the number itself: labels may go with ratios, too.
+  // The logarithm is a further feature, because labels may depend on ratios.
   const logs = known.every((value) => value > 0) ? [filled(Math.log)] : [];
   const columns = different < 2 ? flag : [filled((value) => value), ...logs, ...flag];
   return [{ name, values: `${different} numbers`, missing, columns }];
 }
 
-/** A column is one of numbers where this share of what is there are numbers; the rest counts as missing. */
+/** A column is numeric if this fraction of its values are numbers; the other values count as missing. */
 const MOSTLY = 0.9;
 const FEW_NUMBERS = 8;
 
@@ -185,9 +185,9 @@ function column(name: string, cells: readonly string[]): Variable[] {
   const numbers = values.map((value) => (value === "" ? NaN : Number(value)));
   const finite = numbers.filter(Number.isFinite);
   if (new Set(finite).size > FEW_NUMBERS && finite.length >= MOSTLY * known.length) return numeric(name, numbers);
-  const commonest = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
-  // Values of single volumes say nothing of others. Beyond the commonest, all rare ones are one value.
-  const levels = commonest.slice(0, MOST_LEVELS).filter(([, count]) => counts.size <= MOST_LEVELS || count > 1);
+  const byFrequency = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  // Values of single volumes predict nothing for others. Beyond the most frequent ones, all rare values are one value.
+  const levels = byFrequency.slice(0, MOST_LEVELS).filter(([, count]) => counts.size <= MOST_LEVELS || count > 1);
   if (levels.length === 0) return [];
   const columns = levels.map(([level]) => values.map((value) => Number(value === level)));
   return [{ name, values: `${counts.size} values`, missing, columns }];
@@ -203,7 +203,7 @@ function foldsOf(volumes: readonly VolumeRecord[], seed: number): number[] | nul
   const random = new Random(seed).fork("acquisition");
   let next = 0;
   for (const label of labels) {
-    const stratum = [...highest].filter(([, own]) => own === label).map(([subject]) => subject);
+    const stratum = [...highest].filter(([, highestLabel]) => highestLabel === label).map(([subject]) => subject);
     for (const subject of random.fork(label).shuffle(stratum.sort())) fold.set(subject, next++ % FOLDS);
   }
   return highest.size < 2 * FOLDS ? null : volumes.map(({ subject }) => fold.get(subject)!);
@@ -236,7 +236,7 @@ function crossValidated(
   return withinFolds({ labels, probabilities, subjects: volumes.map(({ subject }) => subject), folds }, classes, seed);
 }
 
-/** Volumes that were each scored by a model that had not seen its fold. */
+/** Volumes, each scored by a model that was not trained on its fold. */
 interface OutOfFold {
   labels: readonly number[];
   probabilities: readonly (readonly number[])[];
@@ -245,9 +245,9 @@ interface OutOfFold {
 }
 
 /**
- * The share of pairs of a volume of a class and one of another, both of the same fold, that are in order; mean over the
- * classes. Pairs across folds are left out: their scores come from two models, and a fold that holds more of a class leaves
- * fewer of it to its model, so that all pairs together come out below 0.5 where there is nothing to find.
+ * The fraction of correctly ordered pairs of a volume of a class and one of another class in the same fold; mean over the
+ * classes. Pairs across folds are left out: their scores come from two models, and a fold with more volumes of a class
+ * leaves fewer to its model, which would bias the AUROC below 0.5 without any effect.
  */
 function withinFolds(scored: OutOfFold, classes: number, seed: number): Estimate {
   const { labels, probabilities, subjects, folds } = scored;
@@ -270,12 +270,12 @@ function withinFolds(scored: OutOfFold, classes: number, seed: number): Estimate
     const pairs = new Float64Array(classes);
     const inOrder = new Float64Array(classes);
     for (const { c, rows, positive, ranking } of ranked) {
-      const own = Float64Array.from(rows, (k) => weights[k]!);
+      const rowWeights = Float64Array.from(rows, (k) => weights[k]!);
       let [positives, negatives] = [0, 0];
-      own.forEach((weight, i) => (positive[i] ? (positives += weight) : (negatives += weight)));
+      rowWeights.forEach((weight, i) => (positive[i] ? (positives += weight) : (negatives += weight)));
       if (positives * negatives === 0) continue;
       pairs[c]! += positives * negatives;
-      inOrder[c]! += positives * negatives * auroc(ranking, own);
+      inOrder[c]! += positives * negatives * auroc(ranking, rowWeights);
     }
     const shares = Array.from(pairs, (count, c) => inOrder[c]! / count).filter(Number.isFinite);
     out[0] = shares.reduce((sum, share) => sum + share, 0) / shares.length;

@@ -1,4 +1,4 @@
-/** The audit as one HTML file. */
+/** The audit as an HTML page. */
 import { readStored, type Dataset } from "../data/store.js";
 import { defaultWindow } from "../data/window.js";
 import { windowed } from "../page/windowed.js";
@@ -6,13 +6,13 @@ import { definitions, html, nothing, table, type Html } from "../page/html.js";
 import { renderPage } from "../page/page.js";
 import { greyPng } from "../page/grey-png.js";
 import { formatEstimate, formatNumber } from "../page/format.js";
-import type { Audit, PlacedPair } from "./audit.js";
+import type { Audit, PairWithParts } from "./audit.js";
 
 const short = (value: number): string => String(Number(value.toPrecision(4)));
-/** Rows of a table, and pictures of a section, that are shown; the JSON has all. */
+/** Rows of a table, and pictures of a section, that are shown; the JSON output has all. */
 const [ROWS, PICTURES] = [50, 6];
 
-/** @param dataset for pictures of what was found; null leaves them out */
+/** @param dataset for pictures of the findings; null leaves them out */
 export function auditPage(audit: Audit, dataset: Dataset | null): string {
   return renderPage({
     title: `${audit.dataset.name} – Slicestack audit`,
@@ -21,11 +21,11 @@ export function auditPage(audit: Audit, dataset: Dataset | null): string {
     sections: [
       { id: "findings", title: "Findings", body: findings(audit) },
       { id: "balance", title: "Classes and parts", body: balance(audit) },
-      { id: "acquisition", title: "Can the label be told from the acquisition?", body: acquisition(audit) },
-      { id: "values", title: "Can the label be told from the values?", body: values(audit) },
-      { id: "duplicates", title: "Volumes that are the same", body: duplicates(audit, dataset) },
-      { id: "outliers", title: "Volumes unlike the others", body: outliers(audit, dataset) },
-      { id: "methods", title: "How it was looked at", body: methods() },
+      { id: "acquisition", title: "Does the acquisition predict the label?", body: acquisition(audit) },
+      { id: "values", title: "Do the values predict the label?", body: values(audit) },
+      { id: "duplicates", title: "Duplicates", body: duplicates(audit, dataset) },
+      { id: "outliers", title: "Outliers", body: outliers(audit, dataset) },
+      { id: "methods", title: "Methods", body: methods() },
     ],
     foot: html`<footer><p>Made by Slicestack from the data set ${audit.dataset.name}.</p></footer>`,
   });
@@ -49,7 +49,7 @@ function head({ dataset, split }: Audit): Html {
 }
 
 function findings({ findings }: Audit): Html {
-  if (findings.length === 0) return html`<p class="lede">Nothing was found that speaks against this data set.</p>`;
+  if (findings.length === 0) return html`<p class="lede">No problems were found in this data set.</p>`;
   const words = { error: "Error", warning: "Warning", note: "Note" };
   const rows = findings.map(
     ({ severity, text }) =>
@@ -74,22 +74,22 @@ function balance({ balance }: Audit): Html {
 
 function acquisition({ acquisition }: Audit): Html {
   if (acquisition.length === 0)
-    return html`<p>Too little is known of the acquisition, or too few subjects are there, to tell.</p>`;
+    return html`<p>The acquisition is unknown, or there are too few subjects to analyse it.</p>`;
   return html`<p>
-      A logistic regression on each fact alone, cross-validated by subject. 0.50 says nothing of the label; what
-      predicts it may be learnt in place of the disease.
+      A logistic regression on each property alone, cross-validated by subject. 0.50 means no relation to the label; a
+      model may learn a property that predicts the label instead of the disease.
     </p>
     ${table(
-      "Facts of the acquisition, the most telling first",
+      "Properties of the acquisition, the most predictive first",
       [
-        { name: "fact" },
-        { name: "takes" },
+        { name: "property" },
+        { name: "values" },
         { name: "AUROC", note: "95 % interval over subjects" },
         { name: "judgement" },
       ],
       acquisition.map(({ name, values, auroc, suspicious }) => ({
         name,
-        cells: [values, formatEstimate(auroc), suspicious ? "gives the label away" : "–"],
+        cells: [values, formatEstimate(auroc), suspicious ? "predicts the label" : "–"],
         main: suspicious,
       })),
     )}`;
@@ -109,22 +109,23 @@ function values({ values: { classes, auroc }, dataset: { unit } }: Audit): Html 
   return html`${byClass}
     <p>
       A logistic regression on each number alone, cross-validated by subject. No disease changes the air around a
-      person: where the smallest values predict the label, the classes were made in different ways.
+      person: if the smallest values predict the label, the classes were acquired or converted differently.
     </p>
     ${table(
       "Each number alone",
       [{ name: "number" }, { name: "AUROC", note: "95 % interval over subjects" }, { name: "judgement" }],
       auroc.map(({ name, auroc: estimate, suspicious }) => ({
         name,
-        cells: [formatEstimate(estimate), suspicious ? "gives the label away" : "–"],
+        cells: [formatEstimate(estimate), suspicious ? "predicts the label" : "–"],
         main: suspicious,
       })),
     )}`;
 }
 
 function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | null): Html {
-  if (total === 0) return html`<p>No two volumes are the same or nearly so.</p>`;
-  const placed = ({ parts }: PlacedPair) => (parts === null ? "–" : parts.map((part) => part ?? "none").join(", "));
+  if (total === 0) return html`<p>No two volumes are identical or nearly identical.</p>`;
+  const partsText = ({ parts }: PairWithParts) =>
+    parts === null ? "–" : parts.map((part) => part ?? "none").join(", ");
   const rows = pairs.slice(0, ROWS).map((pair) => ({
     name: `${pair.a} = ${pair.b}`,
     cells: [
@@ -133,7 +134,7 @@ function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | 
       short(pair.correlation),
       pair.sameSubject ? "same" : "different",
       pair.sameLabel ? "same" : "different",
-      placed(pair),
+      partsText(pair),
     ],
     main: pair.parts !== null && pair.parts[0] !== pair.parts[1],
   }));
@@ -141,7 +142,7 @@ function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | 
   const more =
     total > rows.length ? html`<p class="soft">${total - rows.length} more pairs are in the JSON.</p>` : nothing;
   const pictures = pairs.slice(0, PICTURES).flatMap(({ a, b }) => [a, b]);
-  return html`${table(`${total} pairs of volumes, the nearest first`, columns, rows)}${more}${slices(dataset, pictures)}`;
+  return html`${table(`${total} pairs of volumes, the closest first`, columns, rows)}${more}${slices(dataset, pictures)}`;
 }
 
 function outliers({ outliers }: Audit, dataset: Dataset | null): Html {
@@ -158,7 +159,7 @@ function outliers({ outliers }: Audit, dataset: Dataset | null): Html {
     cells: [what, short(value), short(median), formatNumber(deviations, 1)],
   }));
   const pictures = [...new Set(outliers.map(({ id }) => id))].slice(0, PICTURES);
-  return html`${table("The farthest first, in robust standard deviations", columns, rows)}${slices(dataset, pictures)}`;
+  return html`${table("Outliers, the farthest first, in robust standard deviations", columns, rows)}${slices(dataset, pictures)}`;
 }
 
 /** The middle slice of each volume. */
@@ -184,8 +185,9 @@ function methods(): Html {
   return html`<dl>
     <dt>Same volumes</dt>
     <dd>
-      Identical: the same hash of all voxels. Nearly identical: fingerprints, which hold where the means of a 16 x 16 x
-      8 grid grow along x, y and z, have a Jaccard distance of at most 0.15, and the means correlate with at least 0.98.
+      Identical: the same hash of all voxels. Nearly identical: the fingerprints, which record where the means of a 16 x
+      16 x 8 grid increase along x, y and z, have a Jaccard distance of at most 0.15, and the means have a correlation
+      of at least 0.98.
     </dd>
     <dt>Acquisition</dt>
     <dd>
@@ -195,7 +197,7 @@ function methods(): Html {
     <dt>Values</dt>
     <dd>
       The same regression on each number of a volume's values. Suspicious: the smallest value and the first percentile
-      by the rule above, the others from 0.95, because disease changes them, too.
+      by the rule above, the others from an AUROC of 0.95, because disease changes them, too.
     </dd>
     <dt>Outliers</dt>
     <dd>Farther from the median than six times 1.4826 times the median absolute deviation.</dd>

@@ -1,4 +1,4 @@
-/** The audit for a terminal. */
+/** Formats an audit for a terminal. */
 import { formatEstimate } from "../page/format.js";
 import type { Audit } from "./audit.js";
 
@@ -27,13 +27,13 @@ export function auditText({ dataset, balance, acquisition, values, findings }: A
     columns(classes),
     ...(facts.length === 0
       ? []
-      : ["", "AUROC of the label by facts of the acquisition alone (0.5 = nothing):", columns(facts)]),
+      : ["", "AUROC for the label by properties of the acquisition alone (0.5 = no relation):", columns(facts)]),
     ...(values.classes.length === 0
       ? []
       : ["", `values${dataset.unit === "HU" ? " in HU" : ""}, the median of each class:`, columns(byClass)]),
     "",
     ...(findings.length === 0
-      ? ["Nothing was found that speaks against this data set."]
+      ? ["No problems were found in this data set."]
       : findings.map(({ severity, text }) => `${severity === "error" ? "ERROR" : severity}: ${text}`)),
   ].join("\n");
 }

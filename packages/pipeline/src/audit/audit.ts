@@ -1,4 +1,4 @@
-/** Looks at a prepared data set as a reviewer would: what could make a score too good, or a model useless elsewhere. */
+/** Audits a prepared data set for what could make scores too optimistic, or a model useless elsewhere. */
 import { existsSync } from "node:fs";
 import { FLAGS_REMEDY } from "../data/hu.js";
 import { GEOMETRY_COLUMN } from "../data/subjects.js";
@@ -7,14 +7,14 @@ import { labelsOf, openDataset, type Dataset } from "../data/store.js";
 import { checkSplit, foldName, readSplits, splitPath, type Split } from "../data/split/split.js";
 import { PARTS, type Part } from "../data/split/parts.js";
 import { formatEstimate } from "../page/format.js";
-import { acquisitionAuc, TOGETHER, unusableColumns, type AcquisitionFinding } from "./acquisition.js";
+import { acquisitionAuc, ALL_TOGETHER, unusableColumns, type AcquisitionFinding } from "./acquisition.js";
 import { findDuplicates, type DuplicatePair } from "./duplicates.js";
 import { volumeFacts } from "./facts.js";
 import type { VolumeFacts } from "./volume-facts.js";
 import { findOutliers, type Outlier } from "./outliers.js";
 import { valueFingerprint, type ValueFingerprint } from "./values.js";
 
-/** error: scores will be wrong; warning: look at it; note: good to know. */
+/** error: scores will be wrong; warning: to be checked; note: for information. */
 export type Severity = "error" | "warning" | "note";
 
 export interface Finding {
@@ -22,8 +22,8 @@ export interface Finding {
   text: string;
 }
 
-/** A duplicate with the parts of its two volumes, where there is a split; null where one is in none. */
-export interface PlacedPair extends DuplicatePair {
+/** A duplicate with the parts of its two volumes, if there is a split; null for a volume in no part. */
+export interface PairWithParts extends DuplicatePair {
   parts: [Part | null, Part | null] | null;
 }
 
@@ -41,12 +41,12 @@ export interface Audit {
   /** Subjects and volumes of each class, in all and by part. */
   balance: { class: string; subjects: number; volumes: number; parts: Record<Part, number> | null }[];
   acquisition: AcquisitionFinding[];
-  /** Columns of the acquisition with another text for nearly every volume. */
+  /** Columns of the acquisition with a different text for nearly every volume. */
   unusable: string[];
   values: ValueFingerprint;
-  duplicates: { pairs: PlacedPair[]; total: number };
+  duplicates: { pairs: PairWithParts[]; total: number };
   outliers: Outlier[];
-  /** Volumes whose file says two things of its geometry. */
+  /** Volumes whose file has contradictory geometry. */
   contradictions: { id: string; notes: string }[];
   quarantined: number;
   findings: Finding[];
@@ -55,9 +55,9 @@ export interface Audit {
 export interface AuditOptions {
   /** Folder of a prepared data set. */
   data: string;
-  /** Which fold of split.json; default the first. */
+  /** Fold of split.json; default the first. */
   fold?: number;
-  /** Further columns to take for facts of the acquisition. */
+  /** Further columns that describe the acquisition. */
   columns?: readonly string[];
   seed?: number;
   workers?: number;
@@ -75,7 +75,7 @@ export async function audit(options: AuditOptions): Promise<Audit> {
   return auditOf(dataset, split, problem, facts, { columns, seed });
 }
 
-/** A split that does not hold is a finding, not the end of the audit. */
+/** An invalid split is a finding; it does not end the audit. */
 function splitOf(dataset: Dataset, fold: number): { split: Split | null; problem: string | null } {
   const file = splitPath(dataset);
   if (!existsSync(file)) return { split: null, problem: null };
@@ -83,7 +83,7 @@ function splitOf(dataset: Dataset, fold: number): { split: Split | null; problem
     const splits = readSplits(file);
     const split = splits[fold];
     if (split === undefined)
-      return { split: null, problem: `split.json has no fold ${fold}: it holds ${splits.length}, counted from 0` };
+      return { split: null, problem: `split.json has no fold ${fold}: it has ${splits.length} folds, counted from 0` };
     checkSplit(split, dataset);
     return { split, problem: null };
   } catch (error) {
@@ -91,7 +91,7 @@ function splitOf(dataset: Dataset, fold: number): { split: Split | null; problem
   }
 }
 
-/** The audit of facts that are known. */
+/** The audit of given facts. */
 export function auditOf(
   dataset: Dataset,
   split: Split | null,
@@ -103,7 +103,7 @@ export function auditOf(
   const partOf =
     split === null ? null : new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
   const { pairs, total } = findDuplicates(volumes, facts);
-  const placed = pairs.map((pair): PlacedPair => ({
+  const pairsWithParts = pairs.map((pair): PairWithParts => ({
     ...pair,
     parts: partOf === null ? null : [partOf.get(pair.a) ?? null, partOf.get(pair.b) ?? null],
   }));
@@ -123,19 +123,19 @@ export function auditOf(
         : { name: foldName(split), seed: split.seed, by: split.by, origin: split.origin, hash: split.hash },
     balance: labelsOf(info).map((label) => {
       const name = info.classes[label]!;
-      const own = volumes.filter((volume) => volume.label === label);
-      const within = (part: Part) => own.filter(({ id }) => partOf?.get(id) === part).length;
+      const classVolumes = volumes.filter((volume) => volume.label === label);
+      const within = (part: Part) => classVolumes.filter(({ id }) => partOf?.get(id) === part).length;
       return {
         class: name,
-        subjects: new Set(own.map(({ subject }) => subject)).size,
-        volumes: own.length,
+        subjects: new Set(classVolumes.map(({ subject }) => subject)).size,
+        volumes: classVolumes.length,
         parts: partOf === null ? null : { train: within("train"), val: within("val"), test: within("test") },
       };
     }),
     acquisition: acquisitionAuc(dataset, options),
     unusable: unusableColumns(volumes, options.columns),
     values: valueFingerprint(dataset, facts, options.seed),
-    duplicates: { pairs: placed, total },
+    duplicates: { pairs: pairsWithParts, total },
     outliers: findOutliers(volumes, facts),
     contradictions: volumes.flatMap(({ id, extra }) => {
       const notes = extra[GEOMETRY_COLUMN] ?? "";
@@ -146,102 +146,99 @@ export function auditOf(
   return { ...result, findings: findingsOf(result, split, splitProblem) };
 }
 
-function findingsOf(found: Omit<Audit, "findings">, split: Split | null, splitProblem: string | null): Finding[] {
+function findingsOf(audit: Omit<Audit, "findings">, split: Split | null, splitProblem: string | null): Finding[] {
   const findings: Finding[] = [];
-  const say = (severity: Severity, text: string) => findings.push({ severity, text });
-  if (splitProblem !== null) say("error", `The split does not hold: ${splitProblem}`);
-  const across = found.duplicates.pairs.filter(({ parts }) => parts?.[0] && parts[1] && parts[0] !== parts[1]);
+  const add = (severity: Severity, text: string) => findings.push({ severity, text });
+  if (splitProblem !== null) add("error", `The split is invalid: ${splitProblem}`);
+  const across = audit.duplicates.pairs.filter(({ parts }) => parts?.[0] && parts[1] && parts[0] !== parts[1]);
   const leaks = across.filter(({ parts }) => parts!.includes("test") || parts!.includes("val"));
   if (leaks.length > 0)
-    say(
+    add(
       "error",
-      `${pairsText(leaks)} ${leaks.length === 1 ? "lies" : "lie"} in two parts: ${shown(leaks)}. Give both the same subject, or remove one, and split again.`,
+      `${pairsText(leaks)} ${leaks.length === 1 ? "is" : "are"} in two parts: ${pairNames(leaks)}. Assign both volumes to the same subject, or remove one, and split again.`,
     );
-  const contradicting = found.duplicates.pairs.filter(({ sameLabel, kind }) => !sameLabel && kind === "identical");
+  const contradicting = audit.duplicates.pairs.filter(({ sameLabel, kind }) => !sameLabel && kind === "identical");
   if (contradicting.length > 0)
-    say(
+    add(
       "error",
-      `${pairsText(contradicting)} ${contradicting.length === 1 ? "has" : "have"} two labels: ${shown(contradicting)}.`,
+      `${pairsText(contradicting)} ${contradicting.length === 1 ? "has" : "have"} two labels: ${pairNames(contradicting)}.`,
     );
-  const others = found.duplicates.pairs.filter(
+  const otherPairs = audit.duplicates.pairs.filter(
     (pair) => !leaks.includes(pair) && !contradicting.includes(pair) && !pair.sameSubject,
   );
-  if (others.length > 0)
-    say(
+  if (otherPairs.length > 0)
+    add(
       "warning",
-      `${pairsText(others)} ${others.length === 1 ? "belongs" : "belong"} to different subjects: ${shown(others)}. Are they one person?`,
+      `${pairsText(otherPairs)} ${otherPairs.length === 1 ? "belongs" : "belong"} to different subjects: ${pairNames(otherPairs)}. Check whether they are one person.`,
     );
-  const telling = found.acquisition.filter(({ suspicious }) => suspicious);
-  const single = telling.filter(({ name }) => name !== TOGETHER);
-  for (const { name, auroc } of single.length > 0 ? single : telling)
-    say(
+  const predictive = audit.acquisition.filter(({ suspicious }) => suspicious);
+  const single = predictive.filter(({ name }) => name !== ALL_TOGETHER);
+  for (const { name, auroc } of single.length > 0 ? single : predictive)
+    add(
       "warning",
-      `${name === TOGETHER ? "All facts of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn how scans were made; compare it with the shortcut baseline, and test it on another site.`,
+      `${name === ALL_TOGETHER ? "All properties of the acquisition together predict" : `${name} alone predicts`} the label: AUROC ${formatEstimate(auroc)}. A model may learn the acquisition; compare it with the shortcut baseline, and test it on another site.`,
     );
-  const bright = found.values.auroc.filter(({ suspicious }) => suspicious);
-  if (bright.length > 0) {
-    const numbers = bright.map(({ name, auroc }) => `${name} (AUROC ${formatEstimate(auroc)})`).join(", ");
-    say(
+  const predictiveValues = audit.values.auroc.filter(({ suspicious }) => suspicious);
+  if (predictiveValues.length > 0) {
+    const numbers = predictiveValues.map(({ name, auroc }) => `${name} (AUROC ${formatEstimate(auroc)})`).join(", ");
+    add(
       "warning",
-      `Single numbers of the values predict the label: ${numbers}. Compare the classes under "values": a lost rescale intercept, another converter or another mask in one class is learned in place of the disease.`,
+      `Single numbers of the values predict the label: ${numbers}. Compare the classes under "values": a lost rescale intercept, another converter or another mask in one class would be learned instead of the disease.`,
     );
   }
-  for (const doubt of found.values.doubts) say("warning", `${doubt}. ${FLAGS_REMEDY}`);
-  const [contradiction] = found.contradictions;
+  for (const doubt of audit.values.doubts) add("warning", `${doubt}. ${FLAGS_REMEDY}`);
+  const [contradiction] = audit.contradictions;
   if (contradiction !== undefined)
-    say(
+    add(
       "warning",
-      `${found.contradictions.length} ${found.contradictions.length === 1 ? "volume has" : "volumes have"} a file that contradicts itself on spacing or directions, or says nothing of its spacing, such as ${contradiction.id}: ${contradiction.notes}. Millimetres, and left and right, may be wrong; compare with the scanner's own export.`,
+      `${audit.contradictions.length} ${audit.contradictions.length === 1 ? "volume has" : "volumes have"} a file with contradictory geometry or without a spacing, such as ${contradiction.id}: ${contradiction.notes}. Distances, and left and right, may be wrong; compare with the original export of the scanner.`,
     );
-  for (const { name, missing } of found.acquisition) {
+  for (const { name, missing } of audit.acquisition) {
     if (missing > 0)
-      say(
+      add(
         "note",
-        `${name} is missing for ${missing} of ${found.dataset.volumes} volumes. They are kept: a missing number stands at the mean, and that it is missing is looked at, too.`,
+        `${name} is missing for ${missing} of ${audit.dataset.volumes} volumes. They are kept: missing numbers are replaced by the mean, and whether a number is missing is analysed, too.`,
       );
   }
-  for (const name of found.unusable)
-    say(
+  for (const name of audit.unusable)
+    add(
       "warning",
-      `${name} holds another text for nearly every volume, so that nothing can be told of it. Where it holds numbers, write them without units, and prepare again.`,
+      `${name} has a different text for nearly every volume, so it cannot be analysed. If it contains numbers, write them without units, and prepare again.`,
     );
-  for (const { class: name, subjects } of found.balance) {
+  for (const { class: name, subjects } of audit.balance) {
     if (subjects < 3)
-      say(
+      add(
         "warning",
         `Class ${name} has ${subjects} ${subjects === 1 ? "subject" : "subjects"}: it cannot be in train, val and test.`,
       );
     else if (subjects < 10)
-      say("note", `Class ${name} has ${subjects} subjects: its numbers will have wide intervals.`);
+      add("note", `Class ${name} has ${subjects} subjects: its numbers will have wide intervals.`);
   }
-  // Which classes are small is said above.
+  // Small classes are reported above.
   const ofSplit = split?.warnings.filter((text) => !text.endsWith("too few to be in every part")) ?? [];
-  for (const warning of ofSplit) say("note", `Split: ${warning}.`);
-  const odd = new Set(found.outliers.map(({ id }) => id)).size;
-  if (odd > 0) {
-    const [first] = found.outliers;
-    say(
+  for (const warning of ofSplit) add("note", `Split: ${warning}.`);
+  const outlierCount = new Set(audit.outliers.map(({ id }) => id)).size;
+  if (outlierCount > 0) {
+    const [first] = audit.outliers;
+    add(
       "warning",
-      `${odd} ${odd === 1 ? "volume is" : "volumes are"} unlike the others, ${first!.id} the most (${first!.what} ${three(first!.value)}, median ${three(first!.median)}). Look at them with slicestack inspect.`,
+      `${outlierCount} ${outlierCount === 1 ? "volume is" : "volumes are"} unlike the others, ${first!.id} the most (${first!.what} ${threeDigits(first!.value)}, median ${threeDigits(first!.median)}). Look at them with slicestack inspect.`,
     );
   }
-  if (found.quarantined > 0)
-    say(
+  if (audit.quarantined > 0)
+    add(
       "note",
-      `${found.quarantined} volumes were quarantined when the set was prepared: see dataset.json. Is a class more often among them?`,
+      `${audit.quarantined} volumes were quarantined when the data set was prepared: see dataset.json. Check whether a class is affected more often.`,
     );
-  if (found.split === null && splitProblem === null)
-    say("note", "There is no split yet: slicestack split makes one, and overlap between parts is then checked.");
-  if (found.acquisition.length === 0)
-    say(
-      "note",
-      "Nothing is known of the acquisition, or too few subjects are there to tell whether it gives the label away.",
-    );
+  if (audit.split === null && splitProblem === null)
+    add("note", "There is no split yet. Make one with slicestack split; overlap between parts is then checked.");
+  if (audit.acquisition.length === 0)
+    add("note", "The acquisition is unknown, or there are too few subjects to tell whether it predicts the label.");
   const order: Severity[] = ["error", "warning", "note"];
   return findings.sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
 }
 
-const three = (value: number): string => String(Number(value.toPrecision(3)));
+const threeDigits = (value: number): string => String(Number(value.toPrecision(3)));
 
 function pairsText(pairs: readonly DuplicatePair[]): string {
   const identical = pairs.filter(({ kind }) => kind === "identical").length;
@@ -250,7 +247,7 @@ function pairsText(pairs: readonly DuplicatePair[]): string {
   return `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} of ${kind} volumes`;
 }
 
-function shown(pairs: readonly PlacedPair[]): string {
+function pairNames(pairs: readonly PairWithParts[]): string {
   const names = pairs
     .slice(0, 5)
     .map(({ a, b, parts }) => (parts === null ? `${a} = ${b}` : `${a} (${parts[0]}) = ${b} (${parts[1]})`));

@@ -1,4 +1,4 @@
-/** Volumes that are the same, or nearly: one scan under two names puts training data into the test part. */
+/** Finds identical and nearly identical volumes: a scan under two names puts training data into the test part. */
 import type { VolumeRecord } from "../data/volume-record.js";
 import { correlation, distance } from "./fingerprint.js";
 import type { VolumeFacts } from "./volume-facts.js";
@@ -18,18 +18,18 @@ export interface DuplicatePair {
 }
 
 export interface DuplicateOptions {
-  /** Distance up to which two volumes count as nearly the same; default 0.15 (docs/explanation/audit.md). */
+  /** Distance up to which two volumes are nearly identical; default 0.15 (docs/explanation/audit.md). */
   threshold?: number;
-  /** Pairs beyond these are counted, not listed. */
+  /** Pairs beyond this number are counted, but not listed. */
   most?: number;
 }
 
-/** Of the coarse means: what has the same outline alone does not count. */
+/** Smallest correlation of the coarse means: volumes that share only the outline do not count. */
 const LEAST_CORRELATION = 0.98;
 
 /**
- * Pairs of volumes that are the same scan, nearest first. Fingerprints are cut into bands of 32 bits; only those that share a band
- * are compared, so that the work grows with the near ones and not with all pairs.
+ * Pairs of volumes that are the same scan, closest first. Fingerprints are cut into bands of 32 bits; only volumes that
+ * share a band are compared, so the work grows with the number of close pairs and not of all pairs.
  */
 export function findDuplicates(
   volumes: readonly Pick<VolumeRecord, "id" | "subject" | "label" | "voxelSha256">[],
@@ -41,17 +41,17 @@ export function findDuplicates(
   for (const [i, j] of candidates(volumes, facts)) {
     const [a, b] = [volumes[i]!, volumes[j]!];
     const identical = a.voxelSha256 === b.voxelSha256;
-    const apart = identical ? 0 : distance(facts[i]!.fingerprint, facts[j]!.fingerprint);
-    if (apart > threshold) continue;
-    const alike = identical ? 1 : correlation(facts[i]!.thumbnail, facts[j]!.thumbnail);
-    if (alike < LEAST_CORRELATION) continue;
+    const pairDistance = identical ? 0 : distance(facts[i]!.fingerprint, facts[j]!.fingerprint);
+    if (pairDistance > threshold) continue;
+    const pairCorrelation = identical ? 1 : correlation(facts[i]!.thumbnail, facts[j]!.thumbnail);
+    if (pairCorrelation < LEAST_CORRELATION) continue;
     total++;
     pairs.push({
       a: a.id,
       b: b.id,
       kind: identical ? "identical" : "near",
-      distance: apart,
-      correlation: alike,
+      distance: pairDistance,
+      correlation: pairCorrelation,
       sameSubject: a.subject === b.subject,
       sameLabel: a.label === b.label,
     });
@@ -60,7 +60,7 @@ export function findDuplicates(
   return { pairs: pairs.slice(0, most), total };
 }
 
-/** Pairs i < j of one hash, or that share at least one whole band that says something, each once. */
+/** Pairs i < j with the same hash or with a shared band that is not empty, each once. */
 function* candidates(
   volumes: readonly Pick<VolumeRecord, "voxelSha256">[],
   facts: readonly Pick<VolumeFacts, "fingerprint">[],
@@ -68,7 +68,7 @@ function* candidates(
   const seen = new Set<number>();
   const words = facts[0]?.fingerprint.length ?? 0;
   const keys: ((k: number) => number | string | null)[] = [(k) => volumes[k]!.voxelSha256];
-  // Air and saturated tissue give bands of zeros, which everybody has.
+  // Air and saturated tissue give bands of zeros, which all volumes share.
   for (let word = 0; word < words; word++) keys.push((k) => facts[k]!.fingerprint[word] || null);
   for (const keyOf of keys) {
     for (const bucket of buckets(facts.length, keyOf))
@@ -84,13 +84,13 @@ function* candidates(
 
 /** Indices with the same key, ascending; null keys are left out. */
 function buckets(count: number, keyOf: (k: number) => number | string | null): number[][] {
-  const found = new Map<number | string, number[]>();
+  const byKey = new Map<number | string, number[]>();
   for (let k = 0; k < count; k++) {
     const key = keyOf(k);
     if (key === null) continue;
-    const bucket = found.get(key);
-    if (bucket === undefined) found.set(key, [k]);
+    const bucket = byKey.get(key);
+    if (bucket === undefined) byKey.set(key, [k]);
     else bucket.push(k);
   }
-  return [...found.values()].filter((bucket) => bucket.length > 1);
+  return [...byKey.values()].filter((bucket) => bucket.length > 1);
 }

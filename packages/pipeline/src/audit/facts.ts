@@ -1,4 +1,4 @@
-/** What an audit sees of the voxels: a few numbers and a fingerprint a volume, made in one pass over slices.npy. */
+/** Computes the facts for an audit: a few numbers and a fingerprint per volume, in one pass over slices.npy. */
 import { availableParallelism } from "node:os";
 import { runPool } from "../data/pool.js";
 import type { Dataset } from "../data/store.js";
@@ -12,7 +12,7 @@ export interface FactsOptions {
   signal?: AbortSignal;
 }
 
-/** Facts of every volume, in the order of the data set. @throws Error where slices.npy cannot be read */
+/** Facts of every volume, in the order of the data set. @throws Error if slices.npy cannot be read */
 export async function volumeFacts(dataset: Dataset, options: FactsOptions = {}): Promise<VolumeFacts[]> {
   const { info, slicesPath, slicesOffset, volumes } = dataset;
   const facts: VolumeFacts[] = [];

@@ -1,5 +1,5 @@
 /**
- * Fingerprints of volumes, by which near-duplicates are found: a difference hash in three dimensions, after the dHash of
+ * Fingerprints of volumes, to find near-duplicates: a difference hash in three dimensions, after the dHash of
  * Krawetz (Kind of Like That, hackerfactor.com, 2013), over the means of a coarse grid.
  */
 
@@ -7,7 +7,7 @@
 const GRID = [16, 16, 8] as const;
 const CELLS = GRID[0] * GRID[1] * GRID[2];
 
-/** Means over the cells of a 16 x 16 x 8 grid, x fastest; where a volume has fewer voxels than cells, cells repeat. */
+/** Means over the cells of a 16 x 16 x 8 grid, x fastest; if a volume has fewer voxels than cells, cells repeat. */
 export function thumbnailOf(voxels: ArrayLike<number>, shape: readonly [number, number, number]): Float32Array {
   const [nx, ny, nz] = shape;
   const cells = new Float32Array(CELLS);
@@ -30,7 +30,7 @@ export function thumbnailOf(voxels: ArrayLike<number>, shape: readonly [number, 
   return cells;
 }
 
-/** One bit a pair of neighbouring cells: 1 where the mean grows along x, then y, then z. */
+/** One bit per pair of neighbouring cells, along x, then y, then z: 1 if the mean increases. */
 export function fingerprintOf(thumbnail: Float32Array): Uint32Array {
   const [nx, ny, nz] = GRID;
   const steps = [1, nx, nx * ny] as const;
@@ -49,12 +49,12 @@ export function fingerprintOf(thumbnail: Float32Array): Uint32Array {
   return words;
 }
 
-/** Fewer bits than these say too little: a dot in the dark is like any other dot. */
+/** Fewer set bits than this are not distinctive: a dot in the dark is like any other dot. */
 const LEAST_BITS = 300;
 
 /**
- * Jaccard distance: bits that differ, as a share of those that are set in either; 1 where too few are set to tell.
- * Flat regions set no bits, so that a common background makes nobody alike.
+ * Jaccard distance: the fraction of differing bits among those that are set in either; 1 if too few are set.
+ * Flat regions set no bits, so a common background does not make volumes similar.
  */
 export function distance(a: Uint32Array, b: Uint32Array): number {
   let [differing, set] = [0, 0];
@@ -72,7 +72,7 @@ function bitsOf(word: number): number {
   return (((x + (x >>> 4)) & 0x0f0f0f0f) * 0x01010101) >>> 24;
 }
 
-/** Pearson's correlation of two thumbnails; 1 where both are constant and alike. */
+/** Pearson's correlation of two thumbnails; 1 if both are constant and equal. */
 export function correlation(a: Float32Array, b: Float32Array): number {
   const n = a.length;
   let [sa, sb] = [0, 0];

@@ -1,4 +1,4 @@
-/** Volumes unlike the others in values, slice count or field of view: often a wrong series, unit or orientation. */
+/** Finds volumes with unusual values, slice count or field of view: often a wrong series, unit or orientation. */
 import { medianOf } from "@slicestack/stats";
 import type { VolumeRecord } from "../data/volume-record.js";
 import type { VolumeFacts } from "./volume-facts.js";
@@ -13,7 +13,7 @@ export interface Outlier {
   deviations: number;
 }
 
-/** Iglewicz and Hoaglin (1993) advise 3.5; scans of several scanners spread wider than a normal distribution. */
+/** Iglewicz and Hoaglin (1993) recommend 3.5; scans of several scanners vary more than a normal distribution. */
 const LIMIT = 6;
 
 const FIELDS: readonly [string, (volume: VolumeRecord, facts: VolumeFacts) => number][] = [
@@ -28,10 +28,10 @@ const FIELDS: readonly [string, (volume: VolumeRecord, facts: VolumeFacts) => nu
   ["length of the scan (mm)", ({ original }) => original.shape[2] * original.spacing[2]],
 ];
 
-/** The farthest first. Fields that are the same in more than half of the volumes are judged by their mean deviation. */
+/** The farthest first. For fields that are equal in more than half of the volumes, the mean deviation is used. */
 export function findOutliers(volumes: readonly VolumeRecord[], facts: readonly VolumeFacts[]): Outlier[] {
   if (volumes.length < 10) return [];
-  const found = FIELDS.flatMap(([what, of]) => {
+  const outliers = FIELDS.flatMap(([what, of]) => {
     const values = volumes.map((volume, k) => of(volume, facts[k]!));
     const median = medianOf(values);
     const spread =
@@ -44,7 +44,7 @@ export function findOutliers(volumes: readonly VolumeRecord[], facts: readonly V
       return deviations > LIMIT ? [{ id, what, value, median, deviations }] : [];
     });
   });
-  return found.sort((a, b) => b.deviations - a.deviations);
+  return outliers.sort((a, b) => b.deviations - a.deviations);
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

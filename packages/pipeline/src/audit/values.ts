@@ -1,11 +1,11 @@
-/** Do the values give the label away? A lost intercept or another converter in one class makes any model look perfect. */
+/** Whether the values predict the label: a lost intercept or another converter in one class makes any model look perfect. */
 import { medianOf } from "@slicestack/stats";
 import { FLAGS_COLUMN, flagWarnings, type ValueFlag } from "../data/hu.js";
 import type { Dataset } from "../data/store.js";
 import { numbersAuc, type AcquisitionFinding } from "./acquisition.js";
 import type { VolumeFacts } from "./volume-facts.js";
 
-/** Numbers of a volume's values; those of air, which no disease changes, first. */
+/** Statistics of a volume's values; those of air, which no disease changes, first. */
 const NUMBERS = [
   { key: "least", name: "smallest value", ofAir: true },
   { key: "p1", name: "1st percentile", ofAir: true },
@@ -16,7 +16,7 @@ const NUMBERS = [
 ] as const;
 type NumberKey = (typeof NUMBERS)[number]["key"];
 
-/** From here on a model needs nothing but the brightness, whatever the reason. */
+/** From this AUROC, a model needs only the brightness, whatever the reason. */
 const NEARLY_PERFECT = 0.95;
 
 export interface ValueFingerprint {
@@ -34,29 +34,29 @@ export function valueFingerprint(
   seed: number,
 ): ValueFingerprint {
   const { volumes, info } = dataset;
-  const numbers = NUMBERS.map(({ key, name }) => ({ name, values: facts.map((one) => one[key]) }));
-  const found = numbersAuc(dataset, numbers, seed);
+  const numbers = NUMBERS.map(({ key, name }) => ({ name, values: facts.map((volume) => volume[key]) }));
+  const findings = numbersAuc(dataset, numbers, seed);
   return {
     classes: info.classes.flatMap((name, label) => {
-      const own = facts.filter((_, k) => volumes[k]!.label === label);
-      if (own.length === 0) return [];
-      const medians = NUMBERS.map(({ key }) => [key, medianOf(own.map((one) => one[key]))] as const);
+      const classFacts = facts.filter((_, k) => volumes[k]!.label === label);
+      if (classFacts.length === 0) return [];
+      const medians = NUMBERS.map(({ key }) => [key, medianOf(classFacts.map((volume) => volume[key]))] as const);
       return [{ class: name, ...(Object.fromEntries(medians) as Record<NumberKey, number>) }];
     }),
-    auroc: found.map((one) => ({ ...one, suspicious: isTelling(one) })),
+    auroc: findings.map((volume) => ({ ...volume, suspicious: isSuspicious(volume) })),
     doubts: info.unit === "HU" ? flagWarnings(withFlags(volumes, facts), info.classes) : [],
   };
 }
 
-/** Disease changes the mean and the bright end, too: there only what is nearly perfect is suspicious. */
-function isTelling({ name, suspicious, auroc }: AcquisitionFinding): boolean {
-  const ofAir = NUMBERS.find((one) => one.name === name)?.ofAir === true;
+/** Disease changes the mean and the bright end, too: for these only a nearly perfect AUROC is suspicious. */
+function isSuspicious({ name, suspicious, auroc }: AcquisitionFinding): boolean {
+  const ofAir = NUMBERS.find((number) => number.name === name)?.ofAir === true;
   return suspicious && (ofAir || auroc.value >= NEARLY_PERFECT);
 }
 
 /**
- * Data sets that were prepared before values were looked at have no flags: what the stored values say stands in. Of a
- * region that was cut out they say nothing: it may rightly hold no air.
+ * Data sets of earlier versions have no flags, so they are derived from the stored values. Cropped volumes are skipped,
+ * because they may rightly contain no air.
  */
 function withFlags(volumes: Dataset["volumes"], facts: readonly VolumeFacts[]): Dataset["volumes"] {
   if (volumes.some(({ extra }) => extra[FLAGS_COLUMN] !== undefined)) return volumes;

@@ -8,7 +8,7 @@ export interface VolumeFacts {
   p50: number;
   p99: number;
   most: number;
-  /** Signs of the steps between neighbouring means of a 16 x 16 x 8 grid: near-duplicates share nearly all. */
+  /** Signs of the differences between neighbouring means of a 16 x 16 x 8 grid: near-duplicates share nearly all. */
   fingerprint: Uint32Array;
   /** The means themselves, x fastest. */
   thumbnail: Float32Array;

@@ -1,21 +1,21 @@
 /**
  * Rotation, crop, translation, scale and shear of one sample, composed into one map from output to input, so that values
- * are interpolated once. In order: the sample is turned, cropped and stretched, then scaled, slanted and moved, which is
- * what torchvision's RandomRotation, RandomResizedCrop and RandomAffine do one after the other, here without rounding to
- * pixels. Points are (x, y) of a slice or (x, y, z) of a volume, in mm or pixels from its middle: columns, rows, slices.
+ * are interpolated once. The order is rotation, crop and resize, then scale, shear and translation, which corresponds to
+ * torchvision's RandomRotation, RandomResizedCrop and RandomAffine, here without rounding to pixels. Points are (x, y) of
+ * a slice or (x, y, z) of a volume, in mm or pixels from its centre: columns, rows, slices.
  */
 import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
 import { compose, pairsOf, scaleBy, shiftBy, slant, turn, type Matrix } from "./matrix.js";
 import { within, withinRatio, type Draws } from "./samples.js";
 
-/** What happens to one sample; a part that was not drawn is absent. */
+/** The transform of one sample; components that were not drawn are absent. */
 export interface AffineDraw {
   /** Degrees: in the plane of the slice, counter-clockwise; of a volume also from y and from x towards z. */
   rotation?: readonly number[];
-  /** What is kept, and where its middle lies from that of the sample: shares of each side. */
+  /** The kept size, and the offset of its centre from that of the sample, as fractions of each side. */
   crop?: { kept: readonly number[]; middle: readonly number[] };
-  /** Shares of each side: to the right, down, towards higher slices. */
+  /** Fractions of each side: to the right, down, towards higher slices. */
   translation?: readonly number[];
   scale?: number;
   /** Degrees, one for each pair of axes. */
@@ -27,7 +27,7 @@ type Crop = NonNullable<AugmentConfig["crop"]>;
 /** Lengths of the sides of one sample along x, y (and z), in mm or pixels. */
 export type Sides = readonly number[];
 
-/** One draw a sample; each part has a stream of its own, so that switching one off leaves the others as they were. */
+/** One draw per sample; each component has a separate stream, so that disabling one does not change the others. */
 export function drawAffine(config: Affine, sides: readonly Sides[], random: Random): Draws<AffineDraw> {
   const streams = {
     rotation: random.fork("rotation"),
@@ -36,24 +36,24 @@ export function drawAffine(config: Affine, sides: readonly Sides[], random: Rand
     scale: random.fork("scale"),
     shear: random.fork("shear"),
   };
-  return sides.map((each) => drawOne(config, each, streams));
+  return sides.map((sampleSides) => drawSample(config, sampleSides, streams));
 }
 
-function drawOne(config: Affine, sides: Sides, streams: Record<keyof Affine, Random>): AffineDraw | null {
+function drawSample(config: Affine, sides: Sides, streams: Record<keyof Affine, Random>): AffineDraw | null {
   const dims = sides.length;
   const draw: AffineDraw = {};
-  const meets = (part: keyof Affine) => streams[part].chance(config[part]?.probability ?? 0);
-  if (config.rotation !== null && meets("rotation")) {
+  const isDrawn = (part: keyof Affine) => streams[part].chance(config[part]?.probability ?? 0);
+  if (config.rotation !== null && isDrawn("rotation")) {
     const { degrees, tilt } = config.rotation;
     draw.rotation = (dims === 2 ? [degrees] : [degrees, tilt, tilt]).map((range) => within(streams.rotation, range));
   }
-  if (config.crop !== null && meets("crop")) draw.crop = drawCrop(config.crop, sides, streams.crop);
-  if (config.translation !== null && meets("translation")) {
+  if (config.crop !== null && isDrawn("crop")) draw.crop = drawCrop(config.crop, sides, streams.crop);
+  if (config.translation !== null && isDrawn("translation")) {
     const { share } = config.translation;
     draw.translation = sides.map(() => within(streams.translation, share));
   }
-  if (config.scale !== null && meets("scale")) draw.scale = within(streams.scale, config.scale.factor);
-  if (config.shear !== null && meets("shear")) {
+  if (config.scale !== null && isDrawn("scale")) draw.scale = within(streams.scale, config.scale.factor);
+  if (config.shear !== null && isDrawn("shear")) {
     const { degrees } = config.shear;
     draw.shear = pairsOf(dims).map(() => within(streams.shear, degrees));
   }
@@ -61,8 +61,8 @@ function drawOne(config: Affine, sides: Sides, streams: Record<keyof Affine, Ran
 }
 
 /**
- * As torchvision's RandomResizedCrop: an area and an aspect that fit into the slice are looked for ten times, then the
- * largest crop of the nearest aspect is taken. A volume loses slices as it loses rows and columns.
+ * As torchvision's RandomResizedCrop: an area and an aspect that fit into the slice are drawn up to ten times; otherwise
+ * the largest crop of the nearest aspect is taken. Volumes are cropped along the slices, too.
  */
 function drawCrop({ area, aspect }: Crop, [width = 1, height = 1, ...depth]: Sides, random: Random) {
   let [x, y] = [0, 0];

@@ -1,9 +1,9 @@
 /**
- * Augmentation of batches on their device. In order: mirror images, one interpolation for all of the geometry, blur,
- * noise, the window with its jitter, intensity, erasing. Every draw comes from the stream that is given, by its seed alone:
- * the same stream gives the same batch, whatever was drawn before, so a batch depends on seed, epoch and step.
- * What comes in is windowed but not yet cut at 0 and 1 (augment/window.ts); what goes out lies within 0..1. Outside of a
- * slice is air, never a mirror image. B samples, S slices of a volume, C channels, H height, W width, D slices of a 3D volume.
+ * Augmentation of batches on their device. The order is flips, one interpolation for all geometry, blur, noise, the
+ * window with its jitter, intensity, erasing. Every draw depends only on the seed of the given stream: the same stream
+ * gives the same batch, whatever was drawn before, so a batch depends on seed, epoch and step.
+ * Inputs are windowed but not yet clipped at 0 and 1 (augment/window.ts); outputs are within 0..1. Outside a slice is air,
+ * never a mirror image. B samples, S slices of a volume, C channels, H height, W width, D slices of a 3D volume.
  */
 import { autocast, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
@@ -22,22 +22,22 @@ import { applyWindow, drawWindow } from "./window.js";
 
 /** Distance of pixel centres in mm along x, y and z. */
 export type Spacing = readonly [x: number, y: number, z: number];
-/** Distance of pixel centres of a slice, across and down, in any unit: its shape is what counts. */
+/** Distance of pixel centres of a slice, across and down, in any unit: only the ratio matters. */
 export type PixelShape = readonly [across: number, down: number];
 
 export interface AugmentOptions {
-  /** The value of air in what comes in, of all channels or of each; default 0, the lower edge of the window. */
+  /** The value of air in the input, for all channels or for each; default 0, the lower edge of the window. */
   air?: Air;
 }
 
 export interface SliceAugmentOptions extends AugmentOptions {
-  /** Of each sample; default: squares. */
+  /** Pixel shape of each sample; default: square. */
   pixels?: readonly PixelShape[];
 }
 
 /**
- * wide_BCHW → unit_BCHW, true to scale by the shape of the pixels. The channels of a slice (its neighbours, its windows) share
- * every draw but the noise's pixels.
+ * wide_BCHW → unit_BCHW, with geometry true to scale by the shape of the pixels. The channels of a slice (its neighbours,
+ * its windows) share all draws except the pixels of the noise.
  */
 export function augmentSlices(
   wide_BCHW: Tensor,
@@ -51,7 +51,7 @@ export function augmentSlices(
   return augment(wide_BCHW, config, random, { sides, steps: ratios.map((ratio) => [ratio, 1]), air });
 }
 
-/** wide_BSCHW → unit_BSCHW: all slices of a volume share every draw but the noise's pixels, as channels do. */
+/** wide_BSCHW → unit_BSCHW: all slices of a volume share all draws except the pixels of the noise, as channels do. */
 export function augmentStacks(
   wide_BSCHW: Tensor,
   config: AugmentConfig,
@@ -61,8 +61,8 @@ export function augmentStacks(
   return scope(() => {
     const [batch = 0, slices = 1, channels = 1, ...size] = wide_BSCHW.shape;
     const folded = wide_BSCHW.reshape(batch, slices * channels, ...size);
-    const each = typeof air === "number" ? air : Array.from({ length: slices }, () => air).flat();
-    return augmentSlices(folded, config, random, { ...options, air: each }).view(...wide_BSCHW.shape);
+    const channelAir = typeof air === "number" ? air : Array.from({ length: slices }, () => air).flat();
+    return augmentSlices(folded, config, random, { ...options, air: channelAir }).view(...wide_BSCHW.shape);
   });
 }
 
@@ -92,7 +92,7 @@ interface Surroundings {
 }
 
 function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, steps, air }: Surroundings): Tensor {
-  // Under autocast the places to read at would be rounded to bfloat16: by up to a third of a pixel at 128.
+  // Under autocast, sampling positions would be rounded to bfloat16: by up to a third of a pixel at 128.
   const exact = <T>(body: () => T) => autocast({ device: wide.device, enabled: false }, () => noGrad(body));
   return scope(() =>
     exact(() => {
@@ -109,24 +109,24 @@ function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, s
       x = applyWindow(x, drawWindow(config.window, batch, stream("window")));
       x = changeIntensity(x, drawIntensity(config.intensity, batch, stream("intensity")));
       x = erase(x, drawErase(config.erase, batch, sizes, stream("erase")));
-      return furtherAugmented(x, config.plugins ?? {}, random);
+      return applyPlugins(x, config.plugins ?? {}, random);
     }),
   );
 }
 
-/** What is asked of an augmentation that a plug-in adds. */
-interface Further extends Component {
+/** The interface of an augmentation from a plug-in. */
+interface PluginAugmentation extends Component {
   draw: (random: Random, options: Record<string, unknown>) => unknown;
   apply: (x: Tensor, drawn: unknown[]) => Tensor;
 }
 
-/** Those of plug-ins, each with random numbers of its own, so that switching one off leaves the others as they were. */
-function furtherAugmented(unit: Tensor, settings: Record<string, Record<string, unknown>>, random: Random): Tensor {
+/** Applies the augmentations of plug-ins, each with a separate stream, so that disabling one does not change the others. */
+function applyPlugins(unit: Tensor, settings: Record<string, Record<string, unknown>>, random: Random): Tensor {
   return Object.entries(settings).reduce((x, [name, options]) => {
-    const component = findComponent("augmentation", name) as Further | undefined;
+    const component = findComponent("augmentation", name) as PluginAugmentation | undefined;
     if (component === undefined) throw new Error(`the plug-in with the augmentation ${name} is not loaded`);
-    const own = random.fork(`plug-in ${name}`);
-    const draws = Array.from({ length: x.size(0) }, () => component.draw(own, options));
+    const stream = random.fork(`plug-in ${name}`);
+    const draws = Array.from({ length: x.size(0) }, () => component.draw(stream, options));
     return onDrawn(x, draws, (chosen, drawn) => component.apply(chosen, drawn)).clamp(0, 1);
   }, unit);
 }

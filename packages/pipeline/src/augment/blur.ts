@@ -1,18 +1,18 @@
-/** Gaussian blur, one axis after the other: what a smoother reconstruction kernel does. */
+/** Gaussian blur, one axis after the other, like a smoother reconstruction kernel. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
 import { drawSamples, onDrawn, overAir, within, type Draws, type Air } from "./samples.js";
 
-/** Standard deviations in pixels, one a sample. */
+/** Standard deviations in pixels, one per sample. */
 export function drawBlur(config: AugmentConfig["blur"], batch: number, random: Random): Draws<number> {
   if (config === null) return new Array<null>(batch).fill(null);
   return drawSamples(batch, config.probability, random, () => within(random, config.sigma));
 }
 
 /**
- * @param steps distance of neighbours along each spatial axis, in the pixels that sigma counts; one list a sample
- * @param air what lies outside
+ * @param steps distance of neighbours along each spatial axis, in the pixels of sigma; one list per sample
+ * @param air value outside the image
  */
 export function blur(x: Tensor, draws: Draws<number>, steps: readonly (readonly number[])[], air: Air = 0): Tensor {
   const pairs = draws.map((sigma, k) => (sigma === null || sigma === 0 ? null : { sigma, steps: steps[k] ?? [] }));
@@ -31,7 +31,7 @@ function blurAxis(x: Tensor, axis: number, sigmas: readonly number[]): Tensor {
     const radius = Math.max(1, Math.ceil(4 * Math.max(...sigmas)));
     const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
     const [size = 1, before, after] = [shape[axis], product(shape.slice(1, axis)), product(shape.slice(axis + 1))];
-    // A convolution of its own for each sample and for all that lies before the axis.
+    // A separate convolution for each sample and for each index of the axes before this one.
     const kernels = fromTypedArray(
       Float64Array.from(sigmas.flatMap((sigma) => gaussian(sigma, radius))),
       [sigmas.length, 1, 1, 2 * radius + 1, 1],

@@ -1,7 +1,7 @@
 /**
  * Elastic deformation: free-form, by cubic B-splines over a grid of control points that each move at random.
  * Rueckert, Sonoda, Hayes, Hill, Leach, Hawkes, IEEE Transactions on Medical Imaging 18(8), 1999. While no control
- * point moves more than 0.48 (2D) or 0.40 (3D) intervals along an axis, nothing folds: Choi & Lee, Graphical Models 62, 2000.
+ * point moves more than 0.48 (2D) or 0.40 (3D) intervals along an axis, the map does not fold: Choi & Lee, Graphical Models 62, 2000.
  * n samples, A axes of a sample (2 or 3), G control points along each.
  */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
@@ -31,8 +31,8 @@ export function drawElastic(
 }
 
 /**
- * How far each point of the output moves, in the coordinates of affineGrid.
- * @param like the samples, n x C x spatial; its dtype and device are taken   @returns n x spatial x A
+ * The displacement of each point of the output, in the coordinates of affineGrid.
+ * @param like the samples, n x C x spatial; its dtype and device are used   @returns n x spatial x A
  */
 export function displacements(draws: readonly ElasticDraw[], like: Tensor): Tensor {
   return scope(() => {
@@ -49,20 +49,20 @@ export function displacements(draws: readonly ElasticDraw[], like: Tensor): Tens
     for (let axis = dims - 1; axis >= 0; axis--) {
       const size = sizes[axis] ?? 1;
       const basis_GS = fromTypedArray(splineBasis(size, intervals), [intervals + 3, size], options);
-      // The last axis goes from control points to pixels, then to the front of the others, until all have had their turn.
+      // The last axis is mapped from control points to pixels and moved before the others, until all axes are done.
       field = field.matmul(basis_GS).permute(0, 1, dims + 1, ...Array.from({ length: dims - 1 }, (_, k) => k + 2));
     }
     return field.permute(0, ...Array.from({ length: dims }, (_, k) => k + 2), 1);
   });
 }
 
-/** Weight of each control point for each pixel, G x size: the uniform cubic B-spline, pixels at the middles of equal parts. */
+/** Weight of each control point for each pixel, G x size: the uniform cubic B-spline, with pixels at the centres of equal intervals. */
 export function splineBasis(size: number, intervals: number): Float64Array {
   const basis = new Float64Array((intervals + 3) * size);
   for (let pixel = 0; pixel < size; pixel++) {
-    const place = ((pixel + 0.5) / size) * intervals;
-    const first = Math.min(intervals - 1, Math.floor(place));
-    const t = place - first;
+    const position = ((pixel + 0.5) / size) * intervals;
+    const first = Math.min(intervals - 1, Math.floor(position));
+    const t = position - first;
     const weights = [(1 - t) ** 3, 3 * t ** 3 - 6 * t ** 2 + 4, -3 * t ** 3 + 3 * t ** 2 + 3 * t + 1, t ** 3];
     weights.forEach((weight, k) => (basis[(first + k) * size + pixel] = weight / 6));
   }

@@ -1,4 +1,4 @@
-/** Random erasing: a box of one grey value, so that no single place decides. Zhong, Zheng, Kang, Li, Yang, AAAI 2020. */
+/** Random erasing: a box of one grey value, so that no single region decides. Zhong, Zheng, Kang, Li, Yang, AAAI 2020. */
 import { functional as F, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
@@ -11,7 +11,7 @@ export interface EraseDraw {
   value: number;
 }
 
-/** @param sizes H, W (and D) in pixels; a volume's box takes as much of its slices as the root of the area's share */
+/** @param sizes H, W (and D) in pixels; the depth of a volume's box is the square root of the area's fraction */
 export function drawErase(
   config: AugmentConfig["erase"],
   batch: number,

@@ -1,4 +1,4 @@
-/** Mirror images, exact to the bit. */
+/** Flips, exact to the bit. */
 import { scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
@@ -7,7 +7,7 @@ import { drawSamples, onDrawn, type Draws } from "./samples.js";
 /** Axes of the tensor, and which samples are mirrored along each. */
 export type FlipDraw = readonly { axis: number; draws: Draws<true> }[];
 
-/** @param dims 2 for B, C, H, W; 3 for B, C, H, W, D, whose slices may come in reverse order too */
+/** @param dims 2 for B, C, H, W; 3 for B, C, H, W, D, whose slices may be reversed, too */
 export function drawFlips(config: AugmentConfig["flip"], batch: number, dims: number, random: Random): FlipDraw {
   if (config === null) return [];
   const axes = [

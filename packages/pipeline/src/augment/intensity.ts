@@ -1,4 +1,4 @@
-/** Brightness and contrast after the window: (scale · x + shift), cut to 0..1, to the power of gamma. */
+/** Brightness and contrast after the window: (scale · x + shift), clipped to 0..1, to the power of gamma. */
 import type { Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";

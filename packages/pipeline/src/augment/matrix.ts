@@ -47,7 +47,7 @@ export function turn(dims: number, from: number, to: number, degrees: number): M
   ]);
 }
 
-/** For each of `pairsOf(dims)`, the first axis grows with the second by the tangent of the angle. */
+/** Shear: for each of `pairsOf(dims)`, the first axis increases with the second by the tangent of the angle. */
 export function slant(dims: number, degrees: readonly number[]): Matrix {
   return identityBut(
     dims,

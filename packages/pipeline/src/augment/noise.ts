@@ -4,7 +4,7 @@ import type { Random } from "@slicestack/stats";
 import type { AugmentConfig } from "../config/augment.js";
 import { column, drawSamples, onDrawn, within, type Draws } from "./samples.js";
 
-/** Standard deviations as shares of the window, one a sample, and what the noise itself is drawn by. */
+/** Standard deviations as fractions of the window, one per sample, and the seed of the noise. */
 export interface NoiseDraw {
   sigmas: Draws<number>;
   seed: number;
@@ -22,7 +22,7 @@ export function addNoise(x: Tensor, { sigmas, seed }: NoiseDraw): Tensor {
   );
 }
 
-/** Normal deviates that depend on the seed alone; dropout goes on as if none had been drawn. */
+/** Normal deviates that depend only on the seed; the generator state, which dropout uses, is restored. */
 function seededNormal(shape: number[], seed: number, device: string): Tensor {
   return scope(() => {
     const devices = device.startsWith("cuda") ? ["cpu", device] : ["cpu"]; // manualSeed sets both

@@ -1,12 +1,12 @@
-/** Random transforms meet some samples of a batch and leave the others alone, bit for bit. */
+/** Applies random transforms to some samples of a batch; the others stay unchanged, bit for bit. */
 import { cat, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import type { Range } from "../config/augment.js";
 
-/** What was drawn for each sample of a batch; null where the transform passes it by. */
+/** The draw of each sample of a batch; null if the transform is not applied. */
 export type Draws<T> = readonly (T | null)[];
 
-/** One draw for each sample that the transform meets. */
+/** One draw for each sample to which the transform is applied. */
 export function drawSamples<T>(batch: number, probability: number, random: Random, draw: () => T): Draws<T> {
   return Array.from({ length: batch }, () => (random.chance(probability) ? draw() : null));
 }
@@ -16,14 +16,14 @@ export function within(random: Random, [low, high]: Range): number {
   return random.uniform(low, high);
 }
 
-/** Uniform in the logarithm, so that twice is as likely as half. */
+/** Uniform in the logarithm, so that doubling is as likely as halving. */
 export function withinRatio(random: Random, [low, high]: Range): number {
   return Math.exp(random.uniform(Math.log(low), Math.log(high)));
 }
 
 /**
  * Applies `change` to the samples of x_B... that have a draw.
- * @param change gets those samples alone, n of them, and their draws; it keeps the shape
+ * @param change receives only these n samples and their draws; it keeps the shape
  */
 export function onDrawn<T>(x: Tensor, draws: Draws<T>, change: (chosen: Tensor, drawn: T[]) => Tensor): Tensor {
   const rows = draws.flatMap((draw, row) => (draw === null ? [] : [row]));
@@ -32,16 +32,16 @@ export function onDrawn<T>(x: Tensor, draws: Draws<T>, change: (chosen: Tensor, 
   return scope(() => {
     if (rows.length === draws.length) return change(x, drawn);
     const changed = change(x.indexSelect(0, indexTensor(rows, x)), drawn);
-    // Behind the untouched batch stand the changed samples: each row takes its own.
-    const places = draws.map((draw, row) => (draw === null ? row : draws.length + rows.indexOf(row)));
-    return cat([x, changed]).indexSelect(0, indexTensor(places, x));
+    // The changed samples follow the original batch: each row selects one or the other.
+    const order = draws.map((draw, row) => (draw === null ? row : draws.length + rows.indexOf(row)));
+    return cat([x, changed]).indexSelect(0, indexTensor(order, x));
   });
 }
 
-/** The value of air: one number, or one a channel. */
+/** The value of air: one number, or one per channel. */
 export type Air = number | readonly number[];
 
-/** Lets `body` see air as 0, because 0 is what grid samples and convolutions find outside. */
+/** Shifts air to 0 for `body`, because grid samples and convolutions use 0 outside the image. */
 export function overAir(x: Tensor, air: Air, body: (raised: Tensor) => Tensor): Tensor {
   if (air === 0) return body(x);
   if (typeof air === "number") return body(x.sub(air)).add(air);
@@ -54,7 +54,7 @@ function indexTensor(rows: readonly number[], { device }: Tensor): Tensor {
   return fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length], { device });
 }
 
-/** One number a sample, n x 1 x 1 …, of the dtype and on the device of x. */
+/** One number per sample, n x 1 x 1 …, with the dtype and on the device of x. */
 export function column(values: readonly number[], x: Tensor): Tensor {
   const shape = [values.length, ...new Array<number>(x.dim - 1).fill(1)];
   return fromTypedArray(Float64Array.from(values), shape, { dtype: x.dtype, device: x.device });

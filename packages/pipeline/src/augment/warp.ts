@@ -1,4 +1,4 @@
-/** Geometry of a batch: each sample is read once at the places that its elastic and affine draws name. */
+/** Geometry of a batch: each sample is interpolated once, at the positions of its elastic and affine draws. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import { affineMatrix, gridMatrix, type AffineDraw, type Sides } from "./affine.js";
 import { displacements, type ElasticDraw } from "./elastic.js";
@@ -10,26 +10,28 @@ interface WarpDraw<E extends ElasticDraw | null = ElasticDraw | null> {
   sides: Sides;
 }
 
-/** Both kinds of geometry in one draw; null where a sample has neither. */
+/** Both kinds of geometry in one draw; null if a sample has neither. */
 export function joinWarp(
   affine: Draws<AffineDraw>,
   elastic: Draws<ElasticDraw>,
   sides: readonly Sides[],
 ): Draws<WarpDraw> {
-  return sides.map((each, k) => {
+  return sides.map((sampleSides, k) => {
     const [map, field] = [affine[k] ?? null, elastic[k] ?? null];
-    return map === null && field === null ? null : { affine: map ?? {}, elastic: field, sides: each };
+    return map === null && field === null ? null : { affine: map ?? {}, elastic: field, sides: sampleSides };
   });
 }
 
-/** Linear interpolation, once for each sample. @param air what lies outside */
+/** Linear interpolation, once for each sample. @param air value outside the image */
 export function warp(x: Tensor, draws: Draws<WarpDraw>, air: Air = 0): Tensor {
-  // Fields cost more than maps, so only the samples that have one are asked for one.
-  const stiff = draws.map((draw) => (draw?.elastic === null ? draw : null));
+  // Displacement fields cost more than affine maps, so they are computed only for samples that have one.
+  const affineOnly = draws.map((draw) => (draw?.elastic === null ? draw : null));
   const elastic = draws.map((draw) => (isElastic(draw) ? draw : null));
   const sample = (chosen: Tensor, grid: Tensor) => overAir(chosen, air, (raised) => F.gridSample(raised, grid));
   return scope(() => {
-    const mapped = onDrawn(x, stiff, (chosen, drawn) => sample(chosen, F.affineGrid(thetaOf(drawn, x), chosen.shape)));
+    const mapped = onDrawn(x, affineOnly, (chosen, drawn) =>
+      sample(chosen, F.affineGrid(thetaOf(drawn, x), chosen.shape)),
+    );
     return onDrawn(mapped, elastic, (chosen, drawn) => sample(chosen, elasticGrid(chosen, drawn)));
   });
 }
@@ -38,7 +40,7 @@ function isElastic(draw: WarpDraw | null): draw is WarpDraw<ElasticDraw> {
   return draw !== null && draw.elastic !== null;
 }
 
-/** Where each point of the output lies in the input, -1..1: n x spatial x A. */
+/** Position of each point of the output in the input, -1..1: n x spatial x A. */
 function elasticGrid(x: Tensor, draws: readonly WarpDraw<ElasticDraw>[]): Tensor {
   const theta = thetaOf(draws, x);
   const [count = 0, dims = 2] = theta.shape;
@@ -46,13 +48,13 @@ function elasticGrid(x: Tensor, draws: readonly WarpDraw<ElasticDraw>[]): Tensor
     draws.map(({ elastic }) => elastic),
     x,
   );
-  // A(p + d(p)) is Ap + Ad(p): the points move first, so that the affine map folds nothing.
+  // A(p + d(p)) is Ap + Ad(p): the points move first, so that the affine map does not fold.
   const linear = theta.narrow(2, 0, dims).transpose(1, 2);
   const moved = field.reshape(count, -1, dims).matmul(linear);
   return F.affineGrid(theta, x.shape).add(moved.view(...field.shape));
 }
 
-/** The affine maps in the coordinates of affineGrid, n x A x (A + 1), of the dtype and on the device of x. */
+/** The affine maps in the coordinates of affineGrid, n x A x (A + 1), with the dtype and on the device of x. */
 function thetaOf(draws: readonly WarpDraw[], { dtype, device }: Tensor): Tensor {
   const dims = draws[0]?.sides.length ?? 2;
   // Grids count from the last axis of the tensor: x, y of B, C, H, W; z, x, y of B, C, H, W, D.

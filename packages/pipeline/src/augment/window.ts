@@ -1,11 +1,11 @@
 /**
  * Jitter of the HU window, level and width.
  *
- * A window maps values v to u = (v - low) / (high - low) and cuts at 0 and 1. Another window maps them to an affine image
- * of the same u, so jitter needs no HU: with the level moved by s widths and the width multiplied by f, its edges lie at
- * 0.5 + s ∓ f/2 of the first window. What the first window cut off, though, a wider or moved one must show. Therefore the
- * store cuts not at 0 and 1 but at -margin and 1 + margin, where margin is the furthest that the settings let an edge
- * move: nothing that any draw can show is lost, and the last step cuts at 0 and 1 as ever. Without jitter margin is 0.
+ * A window maps values v to u = (v - low) / (high - low) and clips at 0 and 1. Another window is an affine map of the same
+ * u, so jitter needs no HU: with the level moved by s widths and the width multiplied by f, its edges are at 0.5 + s ∓ f/2
+ * of the first window. A wider or shifted window shows values that the first one clips. Therefore the store clips at
+ * -margin and 1 + margin instead of 0 and 1, where margin is the largest shift of an edge that the settings allow: no
+ * value that a draw can show is lost, and the last step clips at 0 and 1. Without jitter, margin is 0.
  */
 import type { Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
@@ -33,7 +33,7 @@ export function drawWindow(config: AugmentConfig["window"], batch: number, rando
   });
 }
 
-/** Values 0..1 of the first window, and beyond it → 0..1 of each sample's own. */
+/** Values of the first window, 0..1 and beyond → 0..1 of each sample's window. */
 export function applyWindow(x: Tensor, draws: Draws<WindowDraw>): Tensor {
   const lows = draws.map((draw) => draw?.low ?? 0);
   const widths = draws.map((draw) => draw?.width ?? 1);

@@ -48,7 +48,7 @@ export function mapPicture(picture: MapPicture): Canvas {
   const plain = grey(volume, chosen, picture.window, size);
   const coloured = overlaid(plain, { ...volume, data: map, unit: "arbitrary" }, chosen, size, limit);
   chosen.forEach((slice, k) => {
-    const { x, y } = layout.place(k);
+    const { x, y } = layout.tileAt(k);
     canvas.paste(plain[k]!, x, top + y, size);
     canvas.paste(coloured[k]!, x + size.width + BETWEEN, top + y, size);
     canvas.write({

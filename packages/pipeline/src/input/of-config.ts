@@ -1,4 +1,4 @@
-/** What a model sees, as a configuration says it, at the sizes of its training data. Not for a model that is trained: that has a contract. */
+/** The input of a model that is to be trained, from its configuration and training data. A trained model has a contract. */
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig, RunConfigOf, SliceConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
@@ -17,7 +17,7 @@ export function sliceInput(config: SliceInputConfig, dataset: Pick<Dataset, "inf
   return { ...valueTransform(config, dataset, neighbours), neighbours, planes, size };
 }
 
-/** @throws ConfigError where the volumes have several depths and no size is given, or where there are several windows */
+/** @throws ConfigError if the volumes have several depths and no size is set, or if there are several windows */
 export function volumeInput(
   config: Pick<RunConfigOf<"3d">, "transform" | "network">,
   dataset: Pick<Dataset, "info" | "volumes">,
@@ -29,21 +29,20 @@ export function volumeInput(
   const refuse = (key: string, message: string): never => {
     throw new ConfigError([{ key, message: `${key}: ${message}` }]);
   };
-  if (config.transform.windows !== null)
-    refuse("transform.windows", "the 3D models see one window; give transform.window");
+  if (config.transform.windows !== null) refuse("transform.windows", "3D models take one window; set transform.window");
   if (size === null && least !== most)
-    refuse("network.size", `the data set has ${least} to ${most} slices a volume; give [${height}, ${width}, ${most}]`);
+    refuse("network.size", `the data set has ${least} to ${most} slices per volume; set [${height}, ${width}, ${most}]`);
   return { ...valueTransform(config, dataset), size: size ?? [height, width, most], fit };
 }
 
-/** The same on a device, for a store. */
+/** `sliceInput` on a device, for a store. */
 export const sliceTransform = (
   config: SliceInputConfig,
   dataset: Pick<Dataset, "info">,
   device: string,
 ): SliceTransform => ({ ...sliceInput(config, dataset), device });
 
-/** The same on a device, for a store. @throws ConfigError, as volumeInput */
+/** `volumeInput` on a device, for a store. @throws ConfigError, as volumeInput */
 export const volumeTransform = (
   config: Pick<RunConfigOf<"3d">, "transform" | "network">,
   dataset: Pick<Dataset, "info" | "volumes">,

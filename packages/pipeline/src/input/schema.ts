@@ -1,23 +1,23 @@
 /**
- * What a model sees, as plain values: a part of its contract (models/spec.ts), and what the stores of this folder follow.
+ * The input of a model as plain values: a part of its contract (models/spec.ts), which the stores of this folder follow.
  * H height, W width, D slices.
  */
 import { z } from "zod";
 
 const positive = z.int().min(1);
 
-/** From stored values to the scale of a window. */
+/** The transform from stored values to the scale of a window. */
 const values = {
   /** Values that become 0 and 1; each is a channel. */
   windows: z.array(z.tuple([z.number(), z.number()])).min(1),
-  /** How far beyond 0..1 values are kept, so that a jittered window (augment/window.ts) finds what it shows. */
+  /** How far beyond 0..1 values are kept, for the jittered windows of augment/window.ts. */
   margin: z.number().min(0),
   /**
-   * Air, or the lowest value of data that are no HU, on the scale of the window: what lies outside of a slice. One number,
-   * or one a channel where they differ.
+   * Air, or the lowest value of data without HU, on the scale of the window: the values outside a slice. One number, or one
+   * per channel if they differ.
    */
   air: z.union([z.number(), z.array(z.number())]),
-  /** Subtracted and divided by at last. */
+  /** Mean and standard deviation of the final normalisation. */
   mean: z.number(),
   std: z.number().positive(),
 };
@@ -26,9 +26,9 @@ export const valueTransformSchema = z.strictObject(values);
 
 export const sliceInputSchema = z.strictObject({
   ...values,
-  /** Odd: a slice, and those before and behind it in its volume. */
+  /** Odd: a slice, and those before and after it in its volume. */
   neighbours: positive,
-  /** three: axial slices, then as many coronal and sagittal ones. */
+  /** three: axial slices, then equal numbers of coronal and sagittal ones. */
   planes: z.enum(["axial", "three"]),
   /** H, W that the model sees. */
   size: z.tuple([positive, positive]),
@@ -50,5 +50,5 @@ export type VolumeInput = z.output<typeof volumeInputSchema>;
 export const channelsOf = ({ windows, neighbours }: Pick<SliceInput, "windows" | "neighbours">): number =>
   windows.length * neighbours;
 
-/** How many slices a volume has for each axial one. */
+/** The number of slices of a volume for each axial slice. */
 export const planesOf = ({ planes }: Pick<SliceInput, "planes">): number => (planes === "three" ? 3 : 1);

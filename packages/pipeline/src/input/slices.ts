@@ -1,5 +1,5 @@
 /**
- * Slices as a slice model sees them: windowed, with their neighbours and other windows as channels, in one plane or three.
+ * Slices as the input of a slice model: windowed, with neighbours and other windows as channels, in one plane or three.
  * N slices of the data set, B slices of a batch, C channels (windows, and within each the neighbours), H height, W width.
  */
 import { cat, fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
@@ -13,8 +13,8 @@ import { windowed } from "./values.js";
 export type SliceTransform = SliceInput & { device: string };
 
 /**
- * All slices of a source: as it holds them, or, where the model sees another size or other planes, made once and
- * held. A slice goes by its number: axial ones by their row of slices.npy, coronal ones from N on, sagittal ones from 2 N.
+ * All slices of a source: as stored, or, if the model takes another size or other planes, computed once and kept in memory.
+ * Slices are numbered: axial ones by their row of slices.npy, coronal ones beginning at N, sagittal ones at 2 N.
  */
 export class SliceStore implements Disposable {
   readonly transform: SliceTransform;
@@ -22,16 +22,16 @@ export class SliceStore implements Disposable {
   readonly count: number;
   readonly channels: number;
   readonly #source: VoxelSource;
-  /** N x H x W: as the source stores them, or float32 at the size of the model. */
+  /** N x H x W: as stored in the source, or float32 at the size of the model. */
   readonly #slices_NHW: Tensor;
   readonly #held: boolean;
   /** By their first row. */
   readonly #volumes: ReadonlyMap<number, SourceVolume>;
-  /** Of each row: the first and the last row of its volume, where neighbours end. */
+  /** The first and the last row of each row's volume, which limit its neighbours. */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
 
-  /** @param source owned by it from now on */
+  /** @param source disposed with the store */
   constructor(source: VoxelSource, transform: SliceTransform) {
     const { height, width, volumes } = source;
     this.transform = transform;
@@ -48,7 +48,7 @@ export class SliceStore implements Disposable {
     }
     const same = transform.size[0] === height && transform.size[1] === width;
     this.#held = !(same && transform.planes === "axial" && transform.device === "cpu");
-    this.#slices_NHW = this.#held ? scope(() => this.#made(source.stored_NHW)).keep() : source.stored_NHW;
+    this.#slices_NHW = this.#held ? scope(() => this.#computeSlices(source.stored_NHW)).keep() : source.stored_NHW;
   }
 
   /** Numbers of a volume's slices: from the first to the last, of each plane. */
@@ -58,12 +58,12 @@ export class SliceStore implements Disposable {
     return Array.from({ length: planes * count }, (_, k) => Math.floor(k / count) * rows + first + (k % count));
   }
 
-  /** Which axial slice of its volume it is, from 0 on; null for a coronal or sagittal one. */
+  /** The index of an axial slice in its volume, counted from 0; null for a coronal or sagittal slice. */
   locationOf({ first }: Pick<VolumeRecord, "first">, slice: number): number | null {
     return slice < this.#first.length ? slice - first : null;
   }
 
-  /** In mm, as the model sees the slice: a resize stretches it, and coronal and sagittal ones have the slices' distance down. */
+  /** Pixel size in mm at the size of the model; in coronal and sagittal slices, rows are at the distance of axial slices. */
   pixel(slice: number): PixelShape {
     const rows = this.#first.length;
     const { geometry, count } = this.#volumes.get(this.#first[slice % rows]!)!;
@@ -79,7 +79,7 @@ export class SliceStore implements Disposable {
   }
 
   /** All planes at the size of the model, float32 on the device. */
-  #made(mapped_NHW: Tensor): Tensor {
+  #computeSlices(mapped_NHW: Tensor): Tensor {
     const { planes, device } = this.transform;
     const axial = mapped_NHW
       .split(256)
@@ -93,7 +93,7 @@ export class SliceStore implements Disposable {
     return cat([...axial, ...across]);
   }
 
-  /** As many slices across an axis of a volume as it has axial ones, at even distances; the head is up. */
+  /** As many slices across an axis of a volume as it has axial ones, evenly spaced; the head is at the top. */
   #cut(volume_SHW: Tensor, axis: 1 | 2): Tensor {
     const [count = 1] = volume_SHW.shape;
     const length = volume_SHW.size(axis);
@@ -108,7 +108,7 @@ export class SliceStore implements Disposable {
     return F.interpolate(values_BHW.unsqueeze(1), size, { mode: "bilinear", antialias: true }).squeeze(1);
   }
 
-  /** The slices of these numbers, windowed: unit_BCHW, 0..1. */
+  /** The slices with these numbers, windowed: unit_BCHW, 0..1. */
   unit(slices: readonly number[]): Tensor {
     return scope(() => {
       const wide_BCHW = this.wide(slices);
@@ -116,7 +116,7 @@ export class SliceStore implements Disposable {
     });
   }
 
-  /** The same, cut at -margin and 1 + margin: what augmentation takes. */
+  /** Like `unit`, but clipped at -margin and 1 + margin, for augmentation. */
   wide(slices: readonly number[]): Tensor {
     const { neighbours, windows, margin, device } = this.transform;
     return scope(() => {
@@ -130,7 +130,7 @@ export class SliceStore implements Disposable {
     });
   }
 
-  /** A slice and its neighbours within its volume and plane; at the ends the last one again. */
+  /** A slice and its neighbours within its volume and plane; at the ends, the last slice is repeated. */
   #around(slice: number): number[] {
     const rows = this.#first.length;
     const row = slice % rows;
@@ -142,7 +142,7 @@ export class SliceStore implements Disposable {
     );
   }
 
-  /** unit_BCHW → x_BCHW: normalised; one channel is repeated where the model expects a colour image. */
+  /** unit_BCHW → x_BCHW: normalised; one channel is repeated if the model expects a colour image. */
   normalise(unit_BCHW: Tensor, channels: number): Tensor {
     const { mean, std } = this.transform;
     return scope(() => {

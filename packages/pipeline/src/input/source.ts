@@ -1,6 +1,6 @@
 /**
- * Where voxels come from: volumes as `prepare` leaves them, all of one height, width and type, one after another. A
- * prepared data set on disk, mapped into memory; or volumes in memory.
+ * Sources of voxels: prepared volumes of the same height, width and type, one after another. A source is a prepared data
+ * set on disk, mapped into memory, or volumes in memory.
  * N slices of all volumes, H height, W width.
  */
 import { statSync } from "node:fs";
@@ -9,7 +9,7 @@ import { DatasetError } from "../data/errors.js";
 import { storeBytes, type Dataset, type StoreArray, type StoreDtype } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 
-/** A volume of a source: `count` slices from row `first` on, with its spacing in mm. */
+/** A volume of a source: `count` slices, beginning at row `first`, with its spacing in mm. */
 export type SourceVolume = Pick<VolumeRecord, "first" | "count"> & {
   geometry: Pick<VolumeRecord["geometry"], "spacing">;
 };
@@ -19,11 +19,11 @@ export interface VoxelSource extends Disposable {
   readonly width: number;
   readonly dtype: StoreDtype;
   readonly volumes: readonly SourceVolume[];
-  /** Values as they are stored, N x H x W; those of uint16 under int16, which `storedValues` knows. On the CPU. */
+  /** Stored values, N x H x W, on the CPU; uint16 is stored as int16, see `storedValues`. */
   readonly stored_NHW: Tensor;
 }
 
-/** A prepared data set: slices.npy is mapped, and never copied whole. @throws DatasetError gone, or cut meanwhile */
+/** A prepared data set: slices.npy is mapped, never copied. @throws DatasetError if it was removed or truncated since */
 export function datasetSource({ info, slicesPath, slicesOffset, volumes }: Dataset): VoxelSource {
   const { height, width, dtype } = info;
   const count = volumes.reduce((sum, volume) => sum + volume.count, 0);
@@ -38,19 +38,15 @@ export function datasetSource({ info, slicesPath, slicesOffset, volumes }: Datas
   return { height, width, dtype, volumes, stored_NHW, [Symbol.dispose]: () => stored_NHW.dispose() };
 }
 
-/** A stage may begin hours after the data set was opened. */
+/** A stage may start hours after the data set was opened. */
 function checkSlices(path: string, bytes: number): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size !== undefined && size >= bytes) return;
-  const problem = size === undefined ? "is no longer there" : `expected ${bytes} bytes, it has only ${size} now`;
-  throw new DatasetError(
-    path,
-    problem,
-    "Put the data set back as it was; then the same command, or --resume, goes on.",
-  );
+  const problem = size === undefined ? "no longer exists" : `expected ${bytes} bytes, but it now has only ${size}`;
+  throw new DatasetError(path, problem, "Restore the data set; then the same command, or --resume, continues.");
 }
 
-/** A volume as `prepare` leaves it, H x W within a slice, slice after slice. */
+/** A prepared volume, H x W within a slice, slice after slice. */
 export interface MemoryVolume {
   voxels: StoreArray;
   count: number;
@@ -73,7 +69,7 @@ export function memorySource(
   return { height, width, dtype, volumes, stored_NHW, [Symbol.dispose]: () => stored_NHW.dispose() };
 }
 
-/** The bits of uint16 under int16. */
+/** The bits of uint16 as int16. */
 function asStored(voxels: StoreArray): Exclude<StoreArray, Uint16Array> {
   if (!(voxels instanceof Uint16Array)) return voxels;
   return new Int16Array(voxels.buffer, voxels.byteOffset, voxels.length);

@@ -1,5 +1,5 @@
 /**
- * From stored values to what a model sees: one transform, the same in training, embedding and prediction, for slices and for
+ * From stored values to the input of a model: one transform in training, embedding and prediction, for slices and for
  * volumes (trap 6 of the published code: its stages normalised differently).
  */
 import type { Tensor } from "@slicestack/torch";
@@ -8,7 +8,7 @@ import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { ValueTransform, Window } from "./schema.js";
 
-/** @param channels of each window, beside one another */
+/** @param channels number of adjacent channels of each window */
 export function valueTransform(
   { transform }: Pick<RunConfig, "transform">,
   { info }: Pick<Dataset, "info">,
@@ -18,7 +18,7 @@ export function valueTransform(
   const windows = transform.windows ?? [transform.window ?? info.range];
   const margin = windowMargin(augment);
   const airs = windows.map(([low, high]) => {
-    const least = info.dtype === "float32" ? Math.min(info.range[0], low) : info.range[0]; // floats may leave 0..1
+    const least = info.dtype === "float32" ? Math.min(info.range[0], low) : info.range[0]; // floats may exceed 0..1
     return Math.min(1 + margin, Math.max(-margin, (least - low) / (high - low)));
   });
   const alike = airs.every((air) => air === airs[0]);
@@ -26,7 +26,7 @@ export function valueTransform(
   return { windows, margin, air, mean, std };
 }
 
-/** Values → the scale of a window, cut at -margin and 1 + margin. */
+/** Values → the scale of a window, clipped at -margin and 1 + margin. */
 export function windowed(values: Tensor, [low, high]: Window, margin: number): Tensor {
   return values
     .sub(low)

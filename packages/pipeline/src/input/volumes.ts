@@ -1,5 +1,5 @@
 /**
- * Whole volumes as a 3D model sees them, in the axis order of the published weights: x_B1HWD.
+ * Whole volumes as the input of a 3D model, in the axis order of the published weights: x_B1HWD.
  * B volumes, H height, W width, D slices in slice order.
  */
 import { cat, functional as F, scope, stack, type Tensor } from "@slicestack/torch";
@@ -11,7 +11,7 @@ import { windowed } from "./values.js";
 
 /** On the device where the model computes. */
 export interface VolumeTransform extends Omit<VolumeInput, "size"> {
-  /** Height, width and slices that the model sees; null: volumes stay as they are stored. */
+  /** Height, width and slices of the input; null: volumes are not resized. */
   size: VolumeInput["size"] | null;
   device: string;
 }
@@ -20,7 +20,7 @@ export class VolumeStore implements Disposable {
   readonly transform: VolumeTransform;
   readonly #source: VoxelSource;
 
-  /** @param source owned by it from now on */
+  /** @param source disposed with the store */
   constructor(source: VoxelSource, transform: VolumeTransform) {
     this.transform = transform;
     this.#source = source;
@@ -34,7 +34,7 @@ export class VolumeStore implements Disposable {
     });
   }
 
-  /** The same, cut at -margin and 1 + margin: what augmentation takes. */
+  /** Like `unit`, but clipped at -margin and 1 + margin, for augmentation. */
   wide(volumes: readonly Pick<VolumeRecord, "first" | "count">[]): Tensor {
     const { windows, margin, device } = this.transform;
     return scope(() =>
@@ -54,8 +54,8 @@ export class VolumeStore implements Disposable {
   }
 
   /**
-   * Distance of voxel centres in mm along x, y and z as the model sees a volume: a resize stretches it, cutting and filling
-   * up do not.
+   * Distance of voxel centres in mm along x, y and z in the input of the model: resizing changes it, cropping and padding do
+   * not.
    */
   spacing({ geometry, count }: Pick<SourceVolume, "geometry" | "count">): Spacing {
     const [x, y, z] = geometry.spacing;
@@ -73,7 +73,7 @@ export class VolumeStore implements Disposable {
     return size.reduce((x, n, axis) => this.#padded(x, axis + 1, n), x_1HWD);
   }
 
-  /** Cut, or filled up with air, to length n along an axis, the middle staying the middle. */
+  /** Cropped, or padded with air, to length n along an axis, symmetrically. */
   #padded(x: Tensor, axis: number, n: number): Tensor {
     const length = x.size(axis);
     if (length >= n) return x.narrow(axis, Math.floor((length - n) / 2), n);
@@ -89,7 +89,7 @@ export class VolumeStore implements Disposable {
     return cat(parts, axis);
   }
 
-  /** unit_B1HWD → x_B1HWD, normalised as slices are. */
+  /** unit_B1HWD → x_B1HWD, normalised like slices. */
   normalise(unit_B1HWD: Tensor): Tensor {
     const { mean, std } = this.transform;
     return scope(() => unit_B1HWD.sub(mean).div(std));

@@ -1,4 +1,4 @@
-/** A film through the slices, from the feet up. */
+/** An animation through the slices, from the feet upwards. */
 import { extname } from "node:path";
 import type { Volume } from "@slicestack/volume";
 import { Canvas } from "./canvas.js";
@@ -15,26 +15,26 @@ export interface AnimationOptions {
 
 export type AnimationKind = "gif" | "webp";
 
-/** Milliseconds a slice: ten seconds for all, but each neither hasty nor sleepy. */
+/** Milliseconds per slice: ten seconds in total, within limits for a single slice. */
 const frameTime = (slices: number): number => Math.round(Math.min(150, Math.max(40, 10_000 / slices)));
 const [TEXT, STRIP] = [12, 18];
-/** A taller strip of frames is more than sharp takes. */
+/** sharp does not accept a taller strip of frames. */
 const MOST_FRAMES = 600;
 
-/** By the file's ending. @throws InspectError another one */
+/** The kind of animation, by the ending of the file. @throws InspectError for any other ending */
 export function animationKind(file: string): AnimationKind {
   const ending = extname(file).toLowerCase();
   if (ending === ".gif" || ending === ".webp") return ending === ".gif" ? "gif" : "webp";
-  const apng = ending === ".png" || ending === ".apng" ? "; APNG is not written" : "";
+  const apng = ending === ".png" || ending === ".apng" ? "; APNG is not supported" : "";
   throw new InspectError(
     `${file}: expected an animation .gif or .webp${apng}`,
-    "WebP keeps every grey value and is smaller.",
+    "Use WebP, which keeps every grey value and is smaller, or GIF.",
   );
 }
 
 /**
- * Every slice (of very many, 600) as a frame, its number below it, in an endless loop. WebP without loss; GIF differs by
- * a few of 255 here and there, because its colours are chosen frame by frame and one of them stands for "as before".
+ * Every slice (at most 600, evenly spaced) as a frame with its number below, in an endless loop. WebP is lossless; GIF
+ * differs by a few grey levels, because its colours are chosen per frame and one of them means "as before".
  * @param volume upright (`turned`)
  */
 export async function animate(volume: Volume, kind: AnimationKind, options: AnimationOptions): Promise<Buffer> {

@@ -1,10 +1,10 @@
-/** A picture under construction: grey or coloured tiles and text on dark ground. */
+/** A picture under construction: grey or coloured tiles and text on a dark background. */
 import { coverage, type Label } from "../page/labels.js";
 import { InspectError } from "./errors.js";
 
-/** Of text, and of what lies between tiles: just so light that a black tile can be seen. */
+/** Grey levels of text and of the background, which is just light enough to show black tiles. */
 export const [INK, GROUND] = [225, 26];
-/** 16384 x 16384; what libvips decodes at most. */
+/** 16384 x 16384, the most that libvips decodes. */
 const MOST_PIXELS = 2 ** 28;
 
 export class Canvas {
@@ -20,19 +20,19 @@ export class Canvas {
     if (width * height > MOST_PIXELS)
       throw new InspectError(
         `a picture of ${width} x ${height} pixels is too large`,
-        "Ask for fewer slices, or smaller ones (--tile).",
+        "Use fewer slices, or smaller ones (--tile).",
       );
     this.data = new Uint8Array(width * height * channels).fill(GROUND);
   }
 
-  /** @param pixels width x height, of one channel, or of as many as the canvas has */
+  /** @param pixels width x height, with one channel or as many as the canvas has */
   paste(pixels: Uint8Array, x: number, y: number, { width, height }: { width: number; height: number }): void {
     const { channels } = this;
-    const own = pixels.length / (width * height);
+    const pixelChannels = pixels.length / (width * height);
     for (let row = 0; row < height; row++) {
       const to = ((y + row) * this.width + x) * channels;
-      const from = row * width * own;
-      if (own === channels) this.data.set(pixels.subarray(from, from + width * own), to);
+      const from = row * width * pixelChannels;
+      if (pixelChannels === channels) this.data.set(pixels.subarray(from, from + width * pixelChannels), to);
       else
         for (let i = 0; i < width * channels; i++)
           this.data[to + i] = pixels[from + Math.floor(i / channels)] as number;

@@ -1,4 +1,4 @@
-/** Which volume of a source is meant. */
+/** Chooses a volume of a source. */
 import type { Found } from "../data/ingest/discover.js";
 import { rankSeries } from "../data/ingest/series.js";
 import type { SourceVolume } from "../data/ingest/source.js";
@@ -14,40 +14,42 @@ export interface Choice {
 }
 
 /**
- * The volume that is named; the only one where none is; null where several are and none is named.
- * @throws InspectError none, or several, of that name   @throws PrepareError a rule that is no expression
+ * The named volume; without a name the only volume, or null if there are several.
+ * @throws InspectError if no volume, or several, have the name   @throws PrepareError for an invalid expression
  */
 export function chooseVolume({ volumes }: Pick<Found, "volumes">, { id, series }: Choice): SourceVolume | null {
   if (series !== undefined) return chooseSeries(volumes, series);
   if (id === undefined) return volumes.length === 1 ? volumes[0]! : null;
-  const named = volumes.filter(({ id: own, path, names, input, series }) => {
-    // The id of a DICOM volume holds a PatientID, which nobody has to type.
-    const other = input.kind === "dicom" ? [series?.uid] : [own];
-    return path === id || other.includes(id) || names.path.includes(id);
+  const byName = volumes.filter(({ id: volumeId, path, names, input, series }) => {
+    // The id of a DICOM volume contains a PatientID, which nobody should have to type.
+    const ids = input.kind === "dicom" ? [series?.uid] : [volumeId];
+    return path === id || ids.includes(id) || names.path.includes(id);
   });
-  if (named.length === 1) return named[0]!;
-  if (named.length === 0) throw new InspectError(`id: ${id} names none of ${volumes.length} volumes`, listing(volumes));
-  throw new InspectError(`id: ${id} names ${named.length} volumes`, listing(named));
+  if (byName.length === 1) return byName[0]!;
+  if (byName.length === 0)
+    throw new InspectError(`id: ${id} matches none of ${volumes.length} volumes`, listing(volumes));
+  throw new InspectError(`id: ${id} matches ${byName.length} volumes`, listing(byName));
 }
 
 function chooseSeries(volumes: readonly SourceVolume[], rule: string): SourceVolume {
   const [best] = rankSeries(volumes, rule);
   if (best !== undefined) return best;
-  const own = volumes.flatMap(({ series }) => (series === null ? [] : [`"${series.description}"`]));
-  if (own.length === 0) throw new InspectError("series: there is no DICOM series here", "Choose a volume with --id.");
-  throw new InspectError(`series: none matches ${rule}`, `There are ${firstOf(own)}.`);
+  const descriptions = volumes.flatMap(({ series }) => (series === null ? [] : [`"${series.description}"`]));
+  if (descriptions.length === 0)
+    throw new InspectError("series: the source has no DICOM series", "Choose a volume with --id.");
+  throw new InspectError(`series: none matches ${rule}`, `The series are ${firstOf(descriptions)}.`);
 }
 
 function listing(volumes: readonly SourceVolume[]): string {
-  return `There are ${firstOf(volumes.map(({ path }) => path))}; choose one by its path.`;
+  return `The volumes are ${firstOf(volumes.map(({ path }) => path))}; choose one by its path.`;
 }
 
 /** A volume of a data set by its id. @throws InspectError */
 export function chooseRecord({ volumes, directory }: Dataset, id: string): VolumeRecord {
-  const found = volumes.find((volume) => volume.id === id);
-  if (found !== undefined) return found;
+  const record = volumes.find((volume) => volume.id === id);
+  if (record !== undefined) return record;
   const ids = firstOf(volumes.map((volume) => volume.id));
-  throw new InspectError(`${directory}: no volume has the id ${id}`, `There are ${ids} (subjects.csv).`);
+  throw new InspectError(`${directory}: no volume has the id ${id}`, `The ids are ${ids} (subjects.csv).`);
 }
 
 const firstOf = (names: readonly string[]): string =>

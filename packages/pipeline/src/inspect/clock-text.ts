@@ -1,4 +1,4 @@
-/** Loading times for a terminal. */
+/** Formats loading times for a terminal. */
 import type { ClockResult, Timing } from "./clock.js";
 import { aligned, bytes, counted, short } from "./number-text.js";
 
@@ -19,8 +19,14 @@ export function clockText({
       { what: `${unit}, from memory`, cold: false, augmented: false },
       { what: `${unit}, augmented`, cold: false, augmented: true },
     ].map(({ what, cold, augmented }) => {
-      const own = timings.filter((one) => one.unit === unit && one.cold === cold && one.augmented === augmented);
-      return [what, ...(["in order", "at random"] as const).map((order) => rateOf(own, order)), cachedOf(own)];
+      const passTimings = timings.filter(
+        (timing) => timing.unit === unit && timing.cold === cold && timing.augmented === augmented,
+      );
+      return [
+        what,
+        ...(["in order", "at random"] as const).map((order) => rateOf(passTimings, order)),
+        cachedOf(passTimings),
+      ];
     }),
   );
   return [
@@ -29,13 +35,13 @@ export function clockText({
     "",
     aligned([["per second", "in order", "at random", "in memory before"], ...rows], [1, 2, 3]),
     "",
-    `augmented: ${augmentation.length === 0 ? "none, the configuration has none" : augmentation.join(", ")}`,
+    `augmented: ${augmentation.length === 0 ? "none in the configuration" : augmentation.join(", ")}`,
     ...notes(timings),
   ].join("\n");
 }
 
 function rateOf(timings: readonly Timing[], order: Timing["order"]): string {
-  const rate = timings.find((one) => one.order === order)?.rate ?? NaN;
+  const rate = timings.find((timing) => timing.order === order)?.rate ?? NaN;
   return rate >= 100 ? String(Math.round(rate)) : short(rate);
 }
 
@@ -46,10 +52,10 @@ function cachedOf(timings: readonly Timing[]): string {
 }
 
 function notes(timings: readonly Timing[]): string[] {
-  const cold = timings.filter((one) => one.cold);
+  const cold = timings.filter((timing) => timing.cold);
   if (cold.some(({ cachedBefore }) => cachedBefore === null))
-    return ['The system does not tell what of the file was in memory: "from disk" may be from memory too.'];
+    return ['The system does not tell how much of the file was in memory: "from disk" may include reads from memory.'];
   if (cold.some(({ cachedBefore }) => cachedBefore! > 0.1))
-    return ['The system did not forget the file when asked: "from disk" was in part from memory.'];
+    return ['The system did not drop the file from memory on request: "from disk" was partly from memory.'];
   return [];
 }

@@ -1,4 +1,4 @@
-/** How fast a data set is loaded, by slice and by volume: in order, at random, with augmentation, from disk and from memory. */
+/** Measures how fast a data set is loaded, by slice and by volume: in order, at random, augmented, from disk, from memory. */
 import { setImmediate } from "node:timers/promises";
 import { fromTypedArray, getNumThreads, noGrad, scope, setNumThreads } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
@@ -17,7 +17,7 @@ export interface ClockOptions {
   /** Folder of the prepared data set. */
   data: string;
   config: RunConfig;
-  /** Slices in a batch, default 32. Volumes come one by one. */
+  /** Slices per batch, default 32. Volumes are loaded one by one. */
   batch?: number;
   /** Passes over the data set from memory, default 1. */
   epochs?: number;
@@ -29,15 +29,15 @@ export interface Timing {
   unit: "slices" | "volumes";
   order: "in order" | "at random";
   augmented: boolean;
-  /** The system was asked to forget the file before. */
+  /** Whether the system was asked to drop the file from memory before. */
   cold: boolean;
-  /** Share of slices.npy in memory before the first pass, 0..1; null where the system does not tell. */
+  /** Fraction of slices.npy in memory before the first pass, 0..1; null if the system does not tell. */
   cachedBefore: number | null;
   /** Items of one pass. */
   items: number;
   /** Of each pass. */
   seconds: number[];
-  /** Items a second over all passes. */
+  /** Items per second over all passes. */
   rate: number;
 }
 
@@ -64,10 +64,10 @@ const PASSES: readonly Pass[] = [true, false].flatMap((cold) =>
   ),
 );
 
-/** Loads the whole data set several times over, and nothing else. Needs libtorch. @throws DatasetError, the signal's reason */
+/** Loads the complete data set several times. Needs libtorch. @throws DatasetError, the signal's reason */
 export async function clock(options: ClockOptions): Promise<ClockResult> {
   const before = getNumThreads();
-  // As many as training would take.
+  // As many threads as training would use.
   setNumThreads(planCompute(options.config).threads);
   try {
     return await timeAll(options);
@@ -82,7 +82,7 @@ async function timeAll(options: ClockOptions): Promise<ClockResult> {
   const { info, volumes, slicesPath } = dataset;
   const slices = volumes.reduce((sum, { count }) => sum + count, 0);
   const timings: Timing[] = [];
-  // libtorch starts its threads with the first computation: not on the clock.
+  // libtorch starts its threads with the first computation, which is not timed.
   scope(() => void fromTypedArray(new Float32Array(2 ** 16), [2 ** 8, 2 ** 8]).sub(1));
   for (const [k, pass] of PASSES.entries()) {
     if (pass.cold) await forget(slicesPath);
@@ -126,9 +126,9 @@ interface PassOptions {
   signal?: AbortSignal;
 }
 
-/** @returns seconds of one pass, opening included */
+/** @returns seconds of one pass, including opening */
 async function timed(dataset: Dataset, config: RunConfig, pass: Pass, options: PassOptions): Promise<number> {
-  // As training has it: without augmentation there is no jitter to leave room for.
+  // As in training: without augmentation there is no window jitter that needs a margin.
   const plain = {
     ...config,
     transform: { ...config.transform, augment: { ...config.transform.augment, window: null } },
@@ -140,7 +140,7 @@ async function timed(dataset: Dataset, config: RunConfig, pass: Pass, options: P
   return (performance.now() - start) / 1000;
 }
 
-/** Batches as the slice stage takes them, normalised. */
+/** Normalised batches, as in the slice stage. */
 async function loadSlices(
   dataset: Dataset,
   config: RunConfig,
@@ -152,7 +152,7 @@ async function loadSlices(
   const all = Array.from({ length: store.count }, (_, k) => k);
   const indices = order === "in order" ? all : random.shuffle(all);
   for (let start = 0; start < indices.length; start += batch) {
-    await breathe(signal);
+    await yieldToSignal(signal);
     const chosen = indices.slice(start, start + batch);
     scope(() =>
       noGrad(() => {
@@ -177,7 +177,7 @@ async function loadVolumes(
   using loader = new WholeLoader(dataset, transform);
   const volumes = order === "in order" ? dataset.volumes : random.shuffle([...dataset.volumes]);
   for (const record of volumes) {
-    await breathe(signal);
+    await yieldToSignal(signal);
     scope(() =>
       noGrad(() => {
         const x_B1HWD = loader.volume(record).unsqueeze(0).unsqueeze(0);
@@ -191,8 +191,8 @@ async function loadVolumes(
   }
 }
 
-/** Ctrl-C is heard between batches. */
-async function breathe(signal: AbortSignal | undefined): Promise<void> {
+/** Ctrl-C is handled between batches. */
+async function yieldToSignal(signal: AbortSignal | undefined): Promise<void> {
   await setImmediate();
   signal?.throwIfAborted();
 }

@@ -1,4 +1,4 @@
-/** A prepared volume against its source, through the geometry that the index keeps. */
+/** Compares a prepared volume with its source, by the geometry in the index. */
 import { type Volume } from "@slicestack/volume";
 import type { SourceVolume } from "../data/ingest/source.js";
 import { sha256Of } from "../data/prepare/volume.js";
@@ -14,44 +14,44 @@ export interface Comparison {
   id: string;
   /** Path of the volume below the source. */
   source: string;
-  /** The source has the hash that the index keeps. */
+  /** Whether the source has the hash in the index. */
   sameFile: boolean;
-  /** How far the source's geometry is from what the index says of it; null where even the shape differs. */
+  /** Differences between the source's geometry and the index; null if the shape differs. */
   geometry: { spacingMm: number; originMm: number; direction: number } | null;
-  /** |stored - source at the stored places|, in the data set's unit, over all voxels. */
+  /** |stored - source at the stored positions|, in the data set's unit, over all voxels. */
   difference: { largest: number; mean: number };
-  /** The largest difference is no more than rounding to the stored type makes. */
+  /** Whether the largest difference can result from rounding to the stored type. */
   withinRounding: boolean;
 }
 
 export interface ComparedVolumes {
   comparison: Comparison;
-  /** Turned upright, whole. */
+  /** In LPS orientation, not cropped. */
   source: Volume;
   prepared: Volume;
-  /** stored - source at the stored places. */
+  /** stored - source at the stored positions. */
   difference: Float32Array;
 }
 
 export interface CompareOptions {
-  /** Where the data set was prepared from: the folder, zip or archive, or the one file. */
+  /** What the data set was prepared from: the folder, zip or archive, or the file of the volume. */
   source: string;
   identity: Identity;
   signal?: AbortSignal;
 }
 
-/** Half a unit, and what float32 and a geometry of fewer decimals add. */
+/** Half a unit, plus the errors of float32 and of a geometry with fewer decimals. */
 const ROUNDING = 0.6;
 
-/** @throws InspectError no such volume in the source, or one that lies otherwise   @throws what reading it throws */
+/** @throws InspectError if the source lacks the volume, or has it in another orientation   @throws the errors of reading it */
 export async function compareWithSource(
   dataset: Dataset,
   record: VolumeRecord,
   options: CompareOptions,
 ): Promise<ComparedVolumes> {
-  const found = await findSource(record, options);
+  const volume = await findSource(record, options);
   const allowGaps = dataset.info.recipe["gaps"] === "interpolated";
-  const read = await readToLook(found.input, { allowGaps, unit: record.unit });
+  const read = await readToLook(volume.input, { allowGaps, unit: record.unit });
   const source = turned(read.volume);
   const prepared = storedVolume(dataset, record);
   const difference = differenceOf(source, prepared, record);
@@ -60,37 +60,37 @@ export async function compareWithSource(
     largest = Math.max(largest, Math.abs(value));
     sum += Math.abs(value);
   }
-  const sha256 = read.sha256 ?? (await sha256Of(found.input));
+  const sha256 = read.sha256 ?? (await sha256Of(volume.input));
   const comparison: Comparison = {
     id: record.id,
-    source: found.path,
+    source: volume.path,
     sameFile: sha256 === record.sha256,
-    geometry: apart(source, record.original),
+    geometry: geometryDifference(source, record.original),
     difference: { largest, mean: sum / difference.length },
     withinRounding: largest <= roundingOf(prepared),
   };
   return { comparison, source, prepared, difference };
 }
 
-/** By the path, or the hash of the series' UID, that the index keeps; where the source holds one volume, that one. */
+/** Finds the volume by the path, or the hash of the series UID, in the index; a source with one volume needs neither. */
 async function findSource(record: VolumeRecord, { source, identity, signal }: CompareOptions): Promise<SourceVolume> {
   const { volumes } = await openSource(source, signal === undefined ? {} : { signal });
-  const named = volumes.find(({ path }) => path === record.source);
-  if (named !== undefined) return named;
+  const byPath = volumes.find(({ path }) => path === record.source);
+  if (byPath !== undefined) return byPath;
   const hashed = record.source.startsWith("dicom ")
     ? volumes.filter(({ input }) => input.kind === "dicom" && identity.series(input.series) === record.source)
     : [];
-  // A reformat may have its series' UID: the larger one is what prepare took.
+  // A reformatted series may share the UID: prepare used the larger one.
   const [largest] = hashed.sort((a, b) => (b.series?.slices ?? 0) - (a.series?.slices ?? 0));
-  const [only] = volumes.length === 1 ? volumes : [];
-  const best = largest ?? only;
+  const [single] = volumes.length === 1 ? volumes : [];
+  const best = largest ?? single;
   if (best !== undefined) return best;
   const salted = record.source.startsWith("dicom ")
-    ? " Series go by a hash: name the salt of then with --salt-file."
+    ? " Series are identified by a hash: pass the salt of the preparation with --salt-file."
     : "";
   throw new InspectError(
     `${source}: none of its ${volumes.length} volumes is ${record.source}, from which ${record.id} was prepared`,
-    `Give the source that the data set was prepared from, or the one file.${salted}`,
+    `Pass the source that the data set was prepared from, or the file of the volume.${salted}`,
   );
 }
 
@@ -110,7 +110,7 @@ function roundingOf({ data }: Volume): number {
   return 1e-5 * data.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
 }
 
-function apart(source: Volume, original: VolumeRecord["original"]): Comparison["geometry"] {
+function geometryDifference(source: Volume, original: VolumeRecord["original"]): Comparison["geometry"] {
   if (source.shape.some((n, axis) => n !== original.shape[axis])) return null;
   const largest = (a: readonly number[], b: readonly number[]) =>
     Math.max(...a.map((value, k) => Math.abs(value - b[k]!)));

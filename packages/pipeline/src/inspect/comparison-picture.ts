@@ -1,6 +1,6 @@
 /** Source, prepared volume and difference in one picture. */
 import type { Volume } from "@slicestack/volume";
-import { besideOf } from "./beside.js";
+import { sideBySidePicture } from "./side-by-side.js";
 import type { Canvas } from "./canvas.js";
 import type { ComparedVolumes } from "./compare.js";
 import { captionOf } from "./montage.js";
@@ -16,36 +16,40 @@ export interface PictureOptions {
   placed: boolean;
 }
 
-/** The source with its own pixels at the world positions of prepared slices, these slices, and the difference on their grid. */
+/** The source at the positions of prepared slices with its original pixels, these slices, and the difference on their grid. */
 export function comparisonPicture(
   { comparison, source, prepared, difference }: ComparedVolumes,
   options: PictureOptions,
 ): Canvas {
   const chosen = spreadSlices(prepared.shape[2], options.slices);
-  const whole = sourceGrid(source, prepared, options.crop);
-  const own = Array.from(sampleSlices(source, whole, { box: options.crop, smooth: false, slices: chosen }));
+  const grid = sourceGrid(source, prepared, options.crop);
+  const sourceSlices = Array.from(sampleSlices(source, grid, { box: options.crop, smooth: false, slices: chosen }));
   const left: Volume = {
     ...source,
-    ...whole,
-    direction: [...whole.direction],
-    shape: [whole.shape[0], whole.shape[1], chosen.length],
-    data: joined(own),
+    ...grid,
+    direction: [...grid.direction],
+    shape: [grid.shape[0], grid.shape[1], chosen.length],
+    data: joined(sourceSlices),
   };
   const unit = prepared.unit === "HU" ? " HU" : "";
   const scale = prepared.unit === "HU" ? 20 : Math.max(1e-6, (options.window[1] - options.window[0]) / 50);
   const pixels = ({ shape, spacing }: Grid) =>
     options.placed ? `${times(spacing.slice(0, 2))} mm` : `${times(shape.slice(0, 2))} pixels`;
   const plane = prepared.shape[0] * prepared.shape[1];
-  const picked = (data: Float32Array | Volume["data"]) =>
+  const sliceValues = (data: Float32Array | Volume["data"]) =>
     joined(chosen.map((k) => Float32Array.from(data.subarray(k * plane, (k + 1) * plane))));
-  return besideOf({
+  return sideBySidePicture({
     title: [
       `${comparison.id} · window ${short(options.window[0])} to ${short(options.window[1])}${unit} · largest difference ${short(comparison.difference.largest)}${unit}`,
     ],
-    headings: [`source, ${pixels(whole)}`, `prepared, ${pixels(prepared)}`, `difference, ±${short(scale)}${unit}`],
+    headings: [`source, ${pixels(grid)}`, `prepared, ${pixels(prepared)}`, `difference, ±${short(scale)}${unit}`],
     left,
-    right: { ...prepared, shape: [prepared.shape[0], prepared.shape[1], chosen.length], data: picked(prepared.data) },
-    difference: picked(difference),
+    right: {
+      ...prepared,
+      shape: [prepared.shape[0], prepared.shape[1], chosen.length],
+      data: sliceValues(prepared.data),
+    },
+    difference: sliceValues(difference),
     scale,
     captions: chosen.map((k) => captionOf(prepared, k, options.placed)),
     window: options.window,

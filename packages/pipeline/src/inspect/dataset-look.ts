@@ -1,4 +1,4 @@
-/** A prepared data set at a glance. */
+/** Summarises a prepared data set. */
 import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { SplitError } from "../data/errors.js";
@@ -9,7 +9,7 @@ import type { Progress } from "../engine/progress.js";
 import { coarseHistogram, type Histogram } from "./histogram.js";
 import { rangeOf, ValueCounts, type ValueFacts } from "./values.js";
 
-/** Least, median and largest. */
+/** Smallest, median and largest value. */
 export type Spread = [least: number, median: number, most: number];
 
 export interface ClassCount {
@@ -37,9 +37,9 @@ export interface DatasetLook {
   /** Of slices.npy, without its header. */
   bytes: number;
   classes: ClassCount[];
-  /** In words; null where there is no split.json. */
+  /** In words; null if there is no split.json. */
   split: string | null;
-  /** Of the sources, turned upright. */
+  /** Of the sources, in LPS orientation. */
   source: { columns: Spread; rows: Spread; slices: Spread; pixelSpacing: Spread; sliceSpacing: Spread };
   values: ValueFacts;
   histogram: Histogram;
@@ -95,7 +95,7 @@ export async function lookAtDataset(
   return { look, counts };
 }
 
-/** Parts by volume id, where there is one split that belongs to the data set. */
+/** Parts by volume id, if there is a single split that belongs to the data set. */
 export function splitOf(dataset: Dataset): { text: string | null; parts: ReadonlyMap<string, Part> | null } {
   const file = splitPath(dataset);
   if (!existsSync(file)) return { text: null, parts: null };
@@ -117,13 +117,13 @@ export function splitOf(dataset: Dataset): { text: string | null; parts: Readonl
 function classCounts({ info, volumes }: Dataset, parts: ReadonlyMap<string, Part> | null): ClassCount[] {
   return labelsOf(info).map((label) => {
     const name = info.classes[label]!;
-    const own = volumes.filter((volume) => volume.label === label);
-    const inPart = (part: Part) => own.filter(({ id }) => parts?.get(id) === part).length;
+    const classVolumes = volumes.filter((volume) => volume.label === label);
+    const inPart = (part: Part) => classVolumes.filter(({ id }) => parts?.get(id) === part).length;
     return {
       label,
       name,
-      subjects: new Set(own.map(({ subject }) => subject)).size,
-      volumes: own.length,
+      subjects: new Set(classVolumes.map(({ subject }) => subject)).size,
+      volumes: classVolumes.length,
       parts: parts === null ? null : { train: inPart("train"), val: inPart("val"), test: inPart("test") },
     };
   });
@@ -135,7 +135,7 @@ function spreadOf(values: readonly number[]): Spread {
   return [sorted[0]!, (sorted[Math.floor(half)]! + sorted[Math.ceil(half)]!) / 2, sorted.at(-1)!];
 }
 
-/** Fractions are read twice: their bins lie between the extremes. */
+/** Fractions are read twice, because their bins depend on the extremes. */
 async function countDataset(dataset: Dataset, options: WholeOptions): Promise<ValueCounts> {
   const { dtype } = dataset.info;
   const counts = dtype === "float32" ? await boundsOf(dataset, options) : ValueCounts.for16Bits(dtype === "int16");
@@ -160,7 +160,7 @@ async function eachVolume(
 ): Promise<void> {
   const { volumes } = dataset;
   for (const [k, { first, count }] of volumes.entries()) {
-    // Ctrl-C is heard between volumes.
+    // Ctrl-C is handled between volumes.
     await setImmediate();
     signal?.throwIfAborted();
     use(readStored(dataset, first, count));

@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** What was asked for cannot be looked at. */
+/** The request cannot be inspected. */
 export class InspectError extends Error {
   override readonly name = "InspectError";
   constructor(

@@ -4,46 +4,46 @@ import { short } from "./number-text.js";
 import type { ValueCounts } from "./values.js";
 
 export interface Histogram {
-  /** Ascending; bin k lies from edge k to edge k + 1, which it does not hold. */
+  /** Ascending; bin k extends from edge k to edge k + 1, which is excluded. */
   edges: number[];
-  /** Shares of all values, one a bin. */
+  /** Fractions of all values, one per bin. */
   shares: number[];
 }
 
 type Unit = "HU" | "arbitrary";
 
 /**
- * In HU, bins of 100 from -1100 to 1000 at most and one for what is denser; else 16 bins over all values. Empty bins at
- * the ends are left out.
+ * In HU, bins of 100 from -1100 to 1000 and one for denser values; otherwise 16 bins over all values. Empty bins
+ * at the ends are left out.
  */
 export function coarseHistogram(counts: ValueCounts, unit: Unit): Histogram {
   return histogramOf(counts, unit === "HU" ? steps(-1100, 1000, 100) : evenly(counts, 16));
 }
 
-/** For figures: bins of 20 HU up to 2000, else 64. */
+/** For figures: bins of 20 HU up to 2000, otherwise 64 bins. */
 export function fineHistogram(counts: ValueCounts, unit: Unit): Histogram {
   return histogramOf(counts, unit === "HU" ? steps(-1200, 2000, 20) : evenly(counts, 64));
 }
 
-function histogramOf(counts: ValueCounts, wanted: readonly number[]): Histogram {
+function histogramOf(counts: ValueCounts, innerEdges: readonly number[]): Histogram {
   const { least, most } = counts;
-  const [low, high] = [wanted[0]!, wanted.at(-1)!];
-  const edges = [...(least < low ? [least] : []), ...wanted, ...(most >= high ? [afterwards(most, counts)] : [])];
-  const found = counts.between(edges);
-  const total = found.reduce((sum, n) => sum + n, 0);
+  const [low, high] = [innerEdges[0]!, innerEdges.at(-1)!];
+  const edges = [...(least < low ? [least] : []), ...innerEdges, ...(most >= high ? [edgeBeyond(most, counts)] : [])];
+  const counted = counts.between(edges);
+  const total = counted.reduce((sum, n) => sum + n, 0);
   const first = Math.max(
     0,
-    found.findIndex((n) => n > 0),
+    counted.findIndex((n) => n > 0),
   );
-  const last = found.findLastIndex((n) => n > 0);
-  const kept = found.slice(first, last + 1);
+  const last = counted.findLastIndex((n) => n > 0);
+  const kept = counted.slice(first, last + 1);
   return { edges: edges.slice(first, last + 2), shares: kept.map((n) => n / total) };
 }
 
 const steps = (from: number, to: number, step: number): number[] =>
   Array.from({ length: Math.round((to - from) / step) + 1 }, (_, k) => from + k * step);
 
-/** Whole edges for whole numbers, so that no bin can hold more of them than another. */
+/** Whole edges for whole numbers, so that every bin covers equally many of them. */
 function evenly(counts: ValueCounts, bins: number): number[] {
   const { least, most, exact } = counts;
   if (!Number.isFinite(least)) return [0, 1];
@@ -51,18 +51,18 @@ function evenly(counts: ValueCounts, bins: number): number[] {
     const step = Math.max(1, Math.ceil((most - least + 1) / bins));
     return steps(least, least + step * Math.ceil((most - least + 1) / step), step);
   }
-  const end = afterwards(most, counts);
+  const end = edgeBeyond(most, counts);
   return Array.from({ length: bins + 1 }, (_, k) => least + ((end - least) * k) / bins);
 }
 
 /** An edge beyond the largest value. */
-const afterwards = (most: number, { exact }: ValueCounts): number =>
+const edgeBeyond = (most: number, { exact }: ValueCounts): number =>
   exact ? most + 1 : most + Math.max(Math.abs(most) * 1e-9, Number.MIN_VALUE);
 
 const BAR = 40;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/** One line a bin; bars are as long as the square root of the share, so that small ones can be seen. */
+/** One line per bin; the length of a bar is the square root of the fraction, so that small ones are visible. */
 export function histogramText({ edges, shares }: Histogram): string {
   const most = Math.max(...shares);
   const names = shares.map((_, k) => `${short(edges[k]!)} …`);
@@ -88,7 +88,7 @@ export interface FigureOptions {
   window: readonly [number, number];
 }
 
-/** The histogram as SVG; the height is the square root of the share. The last HU bin stands for all that is denser. */
+/** The histogram as SVG; the height is the square root of the fraction. The last HU bin contains all denser values. */
 export async function histogramSvg(counts: ValueCounts, { title, unit, window }: FigureOptions): Promise<string> {
   const { edges, shares } = fineHistogram(counts, unit);
   const cut = unit === "HU" ? 2000 : Infinity;
@@ -135,6 +135,6 @@ export async function histogramSvg(counts: ValueCounts, { title, unit, window }:
 }
 
 function subtitleOf([low, high]: readonly [number, number], denser: number): string {
-  const beyond = denser > 0 ? `; the last bar holds all above 2000 HU` : "";
+  const beyond = denser > 0 ? `; the last bar contains all values above 2000 HU` : "";
   return `shaded: the window ${short(low)} to ${short(high)} of the pictures${beyond}`;
 }

@@ -1,12 +1,12 @@
-/** What two loaders hand to a model, and the difference. */
+/** Pictures of the inputs from two loaders, and of their difference. */
 import type { VolumeRecord } from "../data/volume-record.js";
-import { besideOf } from "./beside.js";
+import { sideBySidePicture } from "./side-by-side.js";
 import type { Canvas } from "./canvas.js";
 import type { Loaded } from "./inputs.js";
 import { short } from "./number-text.js";
 import { spreadSlices } from "./tiles.js";
 
-/** The first loader's slices, the last one's, and the difference between them, in full colour from 1/255 on. */
+/** Slices of the first and the last loader, and their difference, which has full colour at 1/255 and more. */
 export function inputsPicture(
   { comparison, slices_DHW }: Loaded,
   { geometry, unit }: Pick<VolumeRecord, "geometry" | "unit">,
@@ -16,12 +16,12 @@ export function inputsPicture(
   const [height = 1, width = 1, depth = 1] = arrays[0]!.shape;
   const chosen = spreadSlices(depth, options.slices);
   const plane = height * width;
-  const picked = (slices: Float32Array): Float32Array => {
+  const sliceValues = (slices: Float32Array): Float32Array => {
     const kept = new Float32Array(chosen.length * plane);
     chosen.forEach((slice, k) => kept.set(slices.subarray(slice * plane, (slice + 1) * plane), k * plane));
     return kept;
   };
-  const [first, last] = [picked(slices_DHW[0]!), picked(slices_DHW.at(-1)!)];
+  const [first, last] = [sliceValues(slices_DHW[0]!), sliceValues(slices_DHW.at(-1)!)];
   const volume = (data: Float32Array) => ({
     ...geometry,
     direction: [...geometry.direction],
@@ -30,7 +30,7 @@ export function inputsPicture(
     unit: "arbitrary" as const,
   });
   const values = `window ${short(window[0])} to ${short(window[1])}${unit === "HU" ? " HU" : ""} as 0 to 1`;
-  return besideOf({
+  return sideBySidePicture({
     title: [`${comparison.id} · ${values} · largest difference ${short(comparison.largestDifference)}`],
     headings: [arrays[0]!.loader, arrays.at(-1)!.loader, "difference, ±1/255"],
     left: volume(first),

@@ -1,6 +1,6 @@
 /**
- * The very arrays that loaders hand to a model for one volume, held against each other: values 0..1 of the window, as they
- * are before augmentation, and normalised. H rows, W columns, D slices, S slices of a batch.
+ * Compares the arrays that loaders give to a model for one volume: values 0..1 of the window before augmentation, and
+ * normalised values. H rows, W columns, D slices, S slices of a batch.
  */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
 import { arrayHash } from "../data/hash.js";
@@ -12,9 +12,9 @@ import { SliceStore, type SliceTransform } from "../input/slices.js";
 import type { Window } from "../input/schema.js";
 import { VolumeStore } from "../input/volumes.js";
 
-/** Anything that gives a whole volume as a model sees it. */
+/** A loader of whole volumes as the input of a model. */
 export interface VolumeLoader extends Disposable {
-  /** For people. */
+  /** Name in tables and pictures. */
   readonly name: string;
   /** unit_HWD, 0..1, float32. */
   volume(record: VolumeRecord): Tensor;
@@ -39,17 +39,17 @@ export interface InputsComparison {
   arrays: LoadedArray[];
   /** Largest difference of any array from the first, 0..1 values. */
   largestDifference: number;
-  /** The same after normalisation. */
+  /** Largest difference after normalisation. */
   largestNormalised: number;
 }
 
 export interface Loaded {
   comparison: InputsComparison;
-  /** D slices of H x W, one array a loader. */
+  /** D slices of H x W, one array per loader. */
   slices_DHW: Float32Array[];
 }
 
-/** Slice by slice, as the slice stage has it. */
+/** Slice by slice, as in the slice stage. */
 class SliceLoader implements VolumeLoader {
   readonly name = "2D loader";
   readonly #store: SliceStore;
@@ -68,7 +68,7 @@ class SliceLoader implements VolumeLoader {
   }
 }
 
-/** The volume at once, at its stored size, as the 3D models have it. */
+/** The complete volume at its stored size, as for 3D models. */
 export class WholeLoader implements VolumeLoader {
   readonly name = "3D loader";
   readonly #store: VolumeStore;
@@ -86,9 +86,9 @@ export class WholeLoader implements VolumeLoader {
   }
 }
 
-/** The voxels of slices.npy, read and windowed without the loaders' code: what both have to agree with. */
+/** The voxels of slices.npy, read and windowed without the code of the loaders: the reference for both. */
 export class PlainLoader implements VolumeLoader {
-  readonly name = "slices.npy, read plainly";
+  readonly name = "slices.npy, read directly";
 
   constructor(
     private readonly dataset: Dataset,
@@ -113,7 +113,7 @@ export class PlainLoader implements VolumeLoader {
   }
 
   [Symbol.dispose](): void {
-    // It holds nothing.
+    // There is nothing to release.
   }
 }
 
@@ -125,7 +125,7 @@ function windowedUnit(values: ArrayLike<number>, [low, high]: Window): Float32Ar
   );
 }
 
-/** The first window of a configuration, each slice alone: what both kinds of loaders can be held to. */
+/** The first window of a configuration, without neighbours: the transform that both kinds of loaders support. */
 export function plainTransform(dataset: Dataset, config: SliceInputConfig): SliceTransform {
   const transform = sliceTransform(config, dataset, "cpu");
   const air = Array.isArray(transform.air) ? transform.air[0]! : transform.air;
@@ -133,8 +133,8 @@ export function plainTransform(dataset: Dataset, config: SliceInputConfig): Slic
 }
 
 /**
- * All loaders of a data set, as a configuration sets them. Where slices are resized (`slice.size`) the 3D loader has no
- * part in it: a 3D model's size is its own (`network.size`).
+ * All loaders of a data set for a configuration. If slices are resized (`slice.size`), the 3D loader is left out, because
+ * 3D models have a separate size (`network.size`).
  */
 export function loadersOf(dataset: Dataset, config: SliceInputConfig): VolumeLoader[] {
   const transform = plainTransform(dataset, config);
@@ -147,7 +147,7 @@ export function loadersOf(dataset: Dataset, config: SliceInputConfig): VolumeLoa
   ];
 }
 
-/** Loads one volume through every loader and compares. Needs libtorch. @throws what the loaders throw */
+/** Loads one volume with every loader and compares the arrays. Needs libtorch. @throws the errors of the loaders */
 export function compareInputs(
   dataset: Dataset,
   record: VolumeRecord,
@@ -175,7 +175,7 @@ export function compareInputs(
   });
 }
 
-/** Infinity where shapes differ. */
+/** Infinity if shapes differ. */
 function largestDifference(a: Tensor, b: Tensor): number {
   if (a.shape.join() !== b.shape.join()) return Infinity;
   return a.sub(b).abs().max().item();

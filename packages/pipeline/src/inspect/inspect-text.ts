@@ -1,4 +1,4 @@
-/** What was looked at, for a terminal. */
+/** Formats the result of an inspection for a terminal. */
 import type { SetAside } from "../data/ingest/source.js";
 import type { Comparison } from "./compare.js";
 import type { DatasetLook, Spread } from "./dataset-look.js";
@@ -11,7 +11,7 @@ import type { AsideCount, FileLook, SourceLook } from "./source-look.js";
 import type { ValueFacts } from "./values.js";
 import type { VolumeLook } from "./volume-look.js";
 
-/** Rows of a list that are shown; the JSON has all. */
+/** Rows of a list that are shown; the JSON output has all. */
 const ROWS = 50;
 
 export function inspectText({ look, comparison, inputs, files, preview }: InspectResult): string {
@@ -41,20 +41,20 @@ function volumeText(look: VolumeLook): string {
       .map(short)
       .join("  "),
   );
-  const placed: [string, string][] =
+  const geometryTerms: [string, string][] =
     orientation === null
-      ? [["place", "unknown: the format keeps neither spacing nor orientation"]]
+      ? [["position", "unknown: the format stores neither spacing nor orientation"]]
       : [
           ["spacing", `${times(spacing)} mm, field of view ${times(extent)} mm`],
           ["orientation", `${orientation}: ${sides}`],
-          ["origin", `${origin.map(short).join(", ")} mm (to the left, the back, the head)`],
+          ["origin", `${origin.map(short).join(", ")} mm (towards left, back, head)`],
           ["direction", rows.join("\n")],
         ];
   return [
     `${name}: ${format}`,
     terms([
       ["shape", `${times(shape)} voxels`],
-      ...placed,
+      ...geometryTerms,
       ["values", `${unit === "HU" ? "HU" : "no unit"}, ${dtype}`],
       ...valueTerms(values),
       ...Object.entries(facts),
@@ -76,7 +76,7 @@ function valueTerms({ nonFinite, min, max, mean, standardDeviation, percentiles 
 
 function histogramBlock(histogram: Histogram, unit: "HU" | "arbitrary"): string {
   const what = unit === "HU" ? "HU from" : "values from";
-  return `Share of voxels by ${what} (bars: its square root)\n${histogramText(histogram)}`;
+  return `Share of voxels by ${what} (bars show the square root)\n${histogramText(histogram)}`;
 }
 
 function datasetText(look: DatasetLook): string {
@@ -96,7 +96,7 @@ function datasetText(look: DatasetLook): string {
     terms([
       [
         "slices",
-        `${height} x ${width}, ${spread(depth)} a volume, ${dtype} ${unit === "HU" ? "HU" : "without unit"}, ${bytes(look.bytes)}`,
+        `${height} x ${width}, ${spread(depth)} per volume, ${dtype} ${unit === "HU" ? "HU" : "without unit"}, ${bytes(look.bytes)}`,
       ],
       ["source size", `${spread(source.columns)} x ${spread(source.rows)} x ${spread(source.slices)}`],
       ...spacings,
@@ -117,7 +117,7 @@ function datasetText(look: DatasetLook): string {
   ].join("\n\n");
 }
 
-/** One number, or the least, the median and the largest. */
+/** One number, or the smallest, the median and the largest. */
 function spread([least, median, most]: Spread): string {
   return least === most ? short(least) : `${short(least)} … ${short(median)} … ${short(most)}`;
 }
@@ -184,7 +184,7 @@ function detailsOf({ uid, source, patient, path, refused, mended }: SeriesLook):
     `${uid === "" ? "no UID" : uid}  patient ${patient === "" ? "unknown" : patient}  ${path}`,
     `in a data set: ${source}`,
     ...(refused === null ? [] : [`refused: ${refused.replaceAll(/\s*\n\s*/g, " ")}`]),
-    ...mended.map((text) => `mended: ${text}`),
+    ...mended.map((text) => `corrected: ${text}`),
   ];
 }
 
@@ -213,7 +213,7 @@ function fileBlock(volumes: readonly FileLook[]): string {
 function brokenBlock(broken: readonly SetAside[]): string[] {
   if (broken.length === 0) return [];
   const lines = broken.slice(0, ROWS).map(({ path, reason }) => `  ${path}: ${reason}`);
-  return [`Cannot be read as they lie there\n${lines.join("\n")}${more(broken.length)}`];
+  return [`Cannot be read\n${lines.join("\n")}${more(broken.length)}`];
 }
 
 function asideBlock(setAside: readonly AsideCount[]): string[] {
@@ -227,17 +227,15 @@ function asideBlock(setAside: readonly AsideCount[]): string[] {
 }
 
 function comparisonText({ source, sameFile, geometry, difference, withinRounding }: Comparison): string {
-  const place =
+  const geometryText =
     geometry === null
-      ? "another shape than the index says"
-      : `within ${short(geometry.originMm)} mm of where the index says, spacing within ${short(geometry.spacingMm)} mm`;
-  const judged = withinRounding
-    ? "what rounding makes"
-    : "MORE than rounding makes: the index does not fit this source";
-  return `Against the source ${source}\n${terms([
-    ["file", sameFile ? "the one that was prepared (SHA-256)" : "NOT the one that was prepared"],
-    ["geometry", place],
-    ["difference", `at most ${short(difference.largest)}, mean ${short(difference.mean)}: ${judged}`],
+      ? "the shape differs from the index"
+      : `origin within ${short(geometry.originMm)} mm of the index, spacing within ${short(geometry.spacingMm)} mm`;
+  const verdict = withinRounding ? "within rounding" : "MORE than rounding: the index does not match this source";
+  return `Compared with the source ${source}\n${terms([
+    ["file", sameFile ? "the prepared file (same SHA-256)" : "NOT the prepared file (another SHA-256)"],
+    ["geometry", geometryText],
+    ["difference", `at most ${short(difference.largest)}, mean ${short(difference.mean)}: ${verdict}`],
   ])}`;
 }
 
@@ -251,7 +249,7 @@ function inputsText({ window, mean, std, arrays, largestDifference, largestNorma
     sha256.slice(0, 12),
   ]);
   return [
-    `What a model is given: ${short(window[0])} to ${short(window[1])} as 0 to 1, then less ${short(mean)}, over ${short(std)}`,
+    `Input of a model: ${short(window[0])} to ${short(window[1])} as 0 to 1, then minus ${short(mean)}, divided by ${short(std)}`,
     indent(aligned([["loader", "H x W x D", "min", "max", "mean", "SHA-256"], ...rows], [2, 3, 4])),
     `  largest difference ${short(largestDifference)}, normalised ${short(largestNormalised)}`,
   ].join("\n");

@@ -1,4 +1,4 @@
-/** Looks at a file, a series, a source of many volumes or a prepared data set: facts, pictures, comparisons. */
+/** Inspects a file, a series, a source of many volumes or a prepared data set: facts, pictures, comparisons. */
 import type { SourceVolume } from "../data/ingest/source.js";
 import type { Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
@@ -30,20 +30,20 @@ export interface InspectOptions extends Choice, IdentityOptions, OutputOptions {
   path: string;
   /** Interpolate over missing slices of a DICOM series. */
   allowGaps?: boolean;
-  /** What the values are; default: HU for scans, arbitrary for arrays. */
+  /** Unit of the values; default: HU for scans, arbitrary for arrays. */
   unit?: "HU" | "arbitrary";
-  /** Black and white; default -1000 to 400 HU, else all values. */
+  /** Values shown as black and white; default -1000 to 400 HU, otherwise all values. */
   window?: Window;
-  /** In pictures; default 24 of a montage, 5 of a comparison. */
+  /** Slices in pictures; default 24 in a montage, 5 in a comparison. */
   slices?: number | "all";
   columns?: number;
   /** Pixels of the longer side of one slice. */
   tile?: number;
-  /** Compare the volume `id` of a data set with its source: the folder, zip or archive it was prepared from. */
+  /** Compare the volume `id` of a data set with its source: the folder, zip or archive from which it was prepared. */
   source?: string;
-  /** Compare what the loaders hand to a model for the volume `id`, as this configuration sets them. Needs libtorch. */
+  /** Compare the inputs that the loaders of this configuration give to a model for the volume `id`. Needs libtorch. */
   inputs?: SliceInputConfig;
-  /** Characters across, for a preview made of text; default none. */
+  /** Width of a text preview in characters; default: no preview. */
   preview?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
@@ -53,19 +53,19 @@ export interface InspectResult {
   look: DatasetLook | SourceLook | VolumeLook;
   comparison: Comparison | null;
   inputs: InputsComparison | null;
-  /** That were written. */
+  /** Files that were written. */
   files: string[];
-  /** Text with colours; null where it was not asked for, or there is nothing to show. */
+  /** Text with colours; null if it was not requested, or there is nothing to show. */
   preview: string | null;
-  /** False where nothing in the source can be a volume. */
+  /** False if nothing in the source can be a volume. */
   usable: boolean;
 }
 
 const [MONTAGE_SLICES, COMPARED_SLICES] = [24, 5];
 
 /**
- * @throws InspectError, PrepareError what was asked for is not there   @throws DatasetError, VolumeFormatError,
- * VolumeFileError, DicomSeriesError it cannot be read   @throws the signal's reason; nothing is half-written
+ * @throws InspectError, PrepareError if what was requested does not exist   @throws DatasetError, VolumeFormatError,
+ * VolumeFileError, DicomSeriesError if it cannot be read   @throws the signal's reason; no incomplete file is left
  */
 export async function inspect(options: InspectOptions): Promise<InspectResult> {
   const { onProgress, signal } = options;
@@ -77,19 +77,25 @@ export async function inspect(options: InspectOptions): Promise<InspectResult> {
     : await inspectSource(target, options, wanted);
 }
 
-const nothingElse = { comparison: null, inputs: null, preview: null, usable: true } as const;
+const NO_EXTRAS = { comparison: null, inputs: null, preview: null, usable: true } as const;
 
 async function inspectDataset(dataset: Dataset, options: InspectOptions, wanted: Wanted): Promise<InspectResult> {
   if (options.series !== undefined)
-    throw new InspectError(`${options.path}: is a prepared data set, it has no series`, "Choose a volume with --id.");
+    throw new InspectError(
+      `${options.path}: is a prepared data set, which has no series`,
+      "Choose a volume with --id.",
+    );
   if (options.id !== undefined) return await inspectRecord(dataset, chooseRecord(dataset, options.id), options, wanted);
-  const [needs] = [
+  const [singleVolumeOption] = [
     ...(options.animation === undefined ? [] : ["animation"]),
     ...(options.source === undefined ? [] : ["source"]),
     ...(options.inputs === undefined ? [] : ["inputs"]),
   ];
-  if (needs !== undefined)
-    throw new InspectError(`${needs}: expected one volume, ${options.path} is a whole data set`, "Name it with --id.");
+  if (singleVolumeOption !== undefined)
+    throw new InspectError(
+      `${singleVolumeOption}: expected one volume, but ${options.path} is a data set`,
+      "Name it with --id.",
+    );
   const { look, counts } = await lookAtDataset(dataset, options);
   const outputs = new Outputs(wanted, options.out);
   const { window: usual } = defaultDatasetWindow(dataset, dataset.volumes);
@@ -100,7 +106,7 @@ async function inspectDataset(dataset: Dataset, options: InspectOptions, wanted:
     { ...options, window, slices: options.slices ?? MONTAGE_SLICES },
     outputs,
   );
-  return { look, ...nothingElse, files: outputs.files };
+  return { look, ...NO_EXTRAS, files: outputs.files };
 }
 
 async function inspectRecord(
@@ -109,14 +115,14 @@ async function inspectRecord(
   options: InspectOptions,
   wanted: Wanted,
 ): Promise<InspectResult> {
-  // Asked for a comparison, one gets its picture.
+  // A comparison always comes with its picture.
   if (options.source !== undefined && wanted.comparison.length === 0) {
     const file = `comparison-${record.id.replaceAll(/[/\\]/g, "__")}.png`;
     refuseExistingFile(file, options.overwrite ?? false);
     wanted.comparison.push(file);
   }
   const volume = storedVolume(dataset, record);
-  // Arrays and pictures come without geometry, and are kept so.
+  // Arrays and pictures have no geometry, and are stored without one.
   const placed = dataset.info.recipe["orientation"] === "LPS";
   const part = splitOf(dataset).parts?.get(record.id) ?? record.part;
   const { look, counts } = lookAtVolume(
@@ -190,7 +196,7 @@ async function inspectSource(
 ): Promise<InspectResult> {
   if (options.source !== undefined || options.inputs !== undefined)
     throw new InspectError(
-      `${path}: expected a prepared data set for --source and --inputs, it is none`,
+      `${path}: expected a prepared data set for --source and --inputs`,
       "Make one with slicestack prepare.",
     );
   const { allowGaps = false, signal } = options;
@@ -204,17 +210,17 @@ async function inspectSource(
   const pictures = Object.values(wanted).some((files: string[]) => files.length > 0);
   if (chosen === null && pictures && found.volumes.length > 0)
     throw new InspectError(
-      `${path}: expected one volume to draw, it holds ${found.volumes.length}`,
+      `${path}: expected one volume to draw, found ${found.volumes.length}`,
       "Choose one with --series or --id.",
     );
   const series = chosen === null ? undefined : found.series.get(chosen);
   const gaps = chosen === null ? null : gapRefusalOf(chosen.input, allowGaps);
   const refused = series === undefined ? gaps : refusalOf(series, { allowGaps, allowSingle: true });
-  // One that is refused is listed with the reason; who wants pictures of it gets the refusal.
+  // A refused volume is listed with the reason; pictures of it are refused with an error.
   if (chosen === null || (refused !== null && !pictures)) {
     const listed = chosen === null ? found : { ...found, volumes: [chosen] };
     const look = await lookAtSource(path, listed, { allowGaps, identity, ...(signal && { signal }) });
-    return { look, ...nothingElse, files: [], usable: isUsable(look) };
+    return { look, ...NO_EXTRAS, files: [], usable: isUsable(look) };
   }
   return await inspectVolume(chosen, found, identity, options, wanted);
 }
@@ -230,8 +236,8 @@ async function inspectVolume(
   const read = await readToLook(chosen.input, { allowGaps, unit, allowSingle: true });
   const series = found.series.get(chosen);
   const refused = series === undefined ? null : refusalOf(series, { allowGaps });
-  const known = await sourceFacts(chosen, series, read, identity);
-  const facts = refused === null ? known : { ...known, "prepare refuses it": refused };
+  const sourceInfo = await sourceFacts(chosen, series, read, identity);
+  const facts = refused === null ? sourceInfo : { ...sourceInfo, "prepare refuses it": refused };
   const { look, counts } = lookAtVolume(read, {
     name: chosen.path,
     facts,
@@ -240,9 +246,9 @@ async function inspectVolume(
   });
   const window = options.window ?? defaultWindow(read.volume, counts);
   const outputs = new Outputs(wanted, options.out);
-  // Paths and descriptions of a DICOM export may name the patient, and pictures travel.
+  // Paths and descriptions of a DICOM export may name the patient, and pictures are often shared.
   const title = series === undefined ? chosen.path : "DICOM series";
   const shown = { volume: turned(read.volume), title, counts, placed: read.placed };
   const { preview } = await picture(shown, { ...options, window }, outputs);
-  return { look, ...nothingElse, preview, files: outputs.files };
+  return { look, ...NO_EXTRAS, preview, files: outputs.files };
 }

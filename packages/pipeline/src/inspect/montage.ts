@@ -19,19 +19,19 @@ export interface MontageOptions {
 /** Between tiles. */
 const GAP = 4;
 const [TITLE, CAPTION] = [13, 12];
-/** Of a line of text, and what it hangs below the letters' feet. */
+/** Height of a line of text, and its distance from the top to the baseline. */
 const lineOf = (size: number) => ({ height: size + 6, foot: size + 1 });
 
-/** Where a picture keeps its parts. */
+/** Positions of the tiles in a picture. */
 export interface Layout {
   width: number;
   height: number;
   columns: number;
   /** Left upper corner of tile k. */
-  place(k: number): { x: number; y: number };
+  tileAt(k: number): { x: number; y: number };
 }
 
-/** Columns of about one and a half times as much width as height. */
+/** A layout whose width is about one and a half times its height. */
 export function layoutOf(count: number, size: TileSize, titleLines: number, wanted?: number): Layout {
   const cell = { width: size.width + GAP, height: size.height + GAP + lineOf(CAPTION).height };
   const best = Math.round(Math.sqrt((1.5 * count * cell.height) / cell.width));
@@ -42,18 +42,18 @@ export function layoutOf(count: number, size: TileSize, titleLines: number, want
     width: columns * cell.width + GAP,
     height: top + rows * cell.height,
     columns,
-    place: (k) => ({ x: GAP + (k % columns) * cell.width, y: top + Math.floor(k / columns) * cell.height }),
+    tileAt: (k) => ({ x: GAP + (k % columns) * cell.width, y: top + Math.floor(k / columns) * cell.height }),
   };
 }
 
-/** Tiles in a grid, captions below each. Titles are broken at " · " where they are too long. */
+/** Tiles in a grid, each with a caption below. Titles that are too long are broken at " · ". */
 export function montageOf(tiles: readonly Tile[], size: TileSize, { title, columns }: MontageOptions): Canvas {
   const { width, lines } = titled(title, layoutOf(tiles.length, size, 0, columns).width);
   const layout = layoutOf(tiles.length, size, lines.length, columns);
   const canvas = new Canvas(width, layout.height);
   writeLines(canvas, lines);
   tiles.forEach(({ pixels, caption }, k) => {
-    const { x, y } = layout.place(k);
+    const { x, y } = layout.tileAt(k);
     canvas.paste(pixels, x, y, size);
     const text = shortened(caption, size.width, CAPTION);
     canvas.write({ x: x + 1, y: y + size.height + lineOf(CAPTION).foot, text, size: CAPTION });
@@ -66,13 +66,13 @@ export function writeLines(canvas: Canvas, lines: readonly string[]): void {
   lines.forEach((text, k) => canvas.write({ x: GAP + 1, y: k * height + foot, text, size: TITLE }));
 }
 
-/** Pixels that so many lines of a title take. */
+/** Height of a title of this many lines, in pixels. */
 export const titleHeight = (lines: number): number => lines * lineOf(TITLE).height + GAP;
 
-/** A picture is not narrower than its title, if that is no longer than this. */
+/** A picture is at least as wide as its title, up to this width. */
 const WIDEST_TITLE = 420;
 
-/** The width of a picture of so many pixels under a title, and the title in lines, broken at " · ". */
+/** The width of a picture of at least this many pixels under a title, and the title in lines, broken at " · ". */
 export function titled(title: readonly string[], least: number): { width: number; lines: string[] } {
   const parts = title.flatMap((line) => line.split(" · "));
   const longest = Math.max(0, ...parts.map((text) => labelWidth(text, TITLE))) + 2 * GAP;
@@ -101,7 +101,7 @@ export interface SlicesOptions extends MontageOptions {
   window: Window;
   slices: number | "all";
   tile?: number;
-  /** The volume says where it lies: captions then give z. */
+  /** Whether the volume has a geometry: captions then include z. */
   placed: boolean;
 }
 

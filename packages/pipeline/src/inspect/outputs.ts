@@ -1,4 +1,4 @@
-/** Which files are asked for, and writing them. */
+/** The requested output files, and how they are written. */
 import { extname, join, resolve } from "node:path";
 import { writeFileAtomic } from "../data/atomic.js";
 import { claimFolder, refuseExistingFile, refuseForeign } from "../data/owned-folder.js";
@@ -7,7 +7,7 @@ import { animationKind } from "./animation.js";
 import { InspectError } from "./errors.js";
 
 export interface OutputOptions {
-  /** Folder of all pictures: a new one, or one of such pictures, in which files of the same names are replaced. */
+  /** Folder for all pictures: a new one, or one with such pictures, in which files with the same names are replaced. */
   out?: string;
   /** PNG. */
   montage?: string;
@@ -17,11 +17,11 @@ export interface OutputOptions {
   histogram?: string;
   /** PNG of source and prepared volume. */
   comparison?: string;
-  /** Replace files that are there; not needed in `out`. Default false. */
+  /** Replace existing files; not needed in `out`. Default false. */
   overwrite?: boolean;
 }
 
-/** Files by what they show; empty where they are not wanted. */
+/** Files by what they show; empty if they are not requested. */
 export interface Wanted {
   montage: string[];
   animation: string[];
@@ -30,7 +30,7 @@ export interface Wanted {
   inputs: string[];
 }
 
-/** @throws InspectError an ending that is not written, FolderError a folder that holds something else, a file that is there */
+/** @throws InspectError for an unsupported ending   @throws FolderError for a folder of another kind, or an existing file */
 export function wantedFiles(options: OutputOptions): Wanted {
   const { out, montage, animation, histogram, comparison, overwrite = false } = options;
   for (const file of [montage, comparison]) if (file !== undefined) checkEnding(file, [".png"]);
@@ -39,8 +39,8 @@ export function wantedFiles(options: OutputOptions): Wanted {
   if (out !== undefined) refuseForeign(resolve(out), "pictures");
   for (const file of [montage, animation, histogram, comparison])
     if (file !== undefined) refuseExistingFile(file, overwrite);
-  const files = (one: string | undefined, ...names: string[]) => [
-    ...(one === undefined ? [] : [one]),
+  const files = (single: string | undefined, ...names: string[]) => [
+    ...(single === undefined ? [] : [single]),
     ...(out === undefined ? [] : names.map((name) => join(out, name))),
   ];
   return {
@@ -54,10 +54,10 @@ export function wantedFiles(options: OutputOptions): Wanted {
 
 function checkEnding(file: string, endings: readonly string[]): void {
   if (endings.includes(extname(file).toLowerCase())) return;
-  throw new InspectError(`${file}: expected a name that ends in ${endings.join(" or ")}`, "Name the file so.");
+  throw new InspectError(`${file}: expected a name that ends in ${endings.join(" or ")}`, "Rename the file.");
 }
 
-/** Collects what was written. Every file is there whole or not at all. */
+/** Writes the requested files, each completely or not at all, and collects their names. */
 export class Outputs {
   readonly files: string[] = [];
 
@@ -68,7 +68,7 @@ export class Outputs {
     if (out !== undefined) claimFolder(resolve(out), "pictures");
   }
 
-  /** Makes the bytes of each file that is wanted, and only those. */
+  /** Makes and writes each requested file of one kind. */
   async write(what: keyof Wanted, make: (file: string) => Promise<Uint8Array | string>): Promise<void> {
     for (const file of this.wanted[what]) {
       writeFileAtomic(file, await make(file));

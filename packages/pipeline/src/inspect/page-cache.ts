@@ -1,10 +1,10 @@
-/** How much of a file the operating system holds in memory, and emptying that: by the tools of util-linux and coreutils, where they are. */
+/** The page cache of a file: measured and dropped by tools of util-linux and coreutils, if they are installed. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Share of a file that is held in memory, 0..1; null where nobody can tell. */
+/** Fraction of a file that is in memory, 0..1; null if it cannot be measured. */
 export async function cachedShare(file: string): Promise<number | null> {
   try {
     const { stdout } = await run("fincore", ["--bytes", "--noheadings", "--output", "RES,SIZE", file]);
@@ -15,11 +15,11 @@ export async function cachedShare(file: string): Promise<number | null> {
   }
 }
 
-/** Asks the system to forget a file that nobody has mapped; whether it did, `cachedShare` tells. */
+/** Asks the system to drop a file from memory, which requires that it is not mapped; `cachedShare` tells the result. */
 export async function forget(file: string): Promise<void> {
   try {
     await run("dd", [`if=${file}`, "iflag=nocache", "count=0", "status=none"]);
   } catch {
-    // Another dd, or none: what is measured then is warm, and is said to be.
+    // Without this dd the measurement is from memory, which the result records.
   }
 }

@@ -21,9 +21,9 @@ export interface PictureOptions {
 }
 
 export interface PicturedVolume {
-  /** Turned upright. */
+  /** In LPS orientation. */
   volume: Volume;
-  /** What pictures call it: nothing that names a patient. */
+  /** Title in pictures, without anything that identifies a patient. */
   title: string;
   counts: ValueCounts;
   placed: boolean;
@@ -44,7 +44,7 @@ export async function writePictures(
   await writeHistogram(counts, title, unit, options, outputs);
 }
 
-/** One slice from the middle of so many volumes, spread over the data set, with id and class. */
+/** The middle slice of evenly chosen volumes of the data set, with id and class. */
 export async function writeDatasetPictures(
   dataset: Dataset,
   counts: ValueCounts,
@@ -54,7 +54,7 @@ export async function writeDatasetPictures(
   const { info, volumes } = dataset;
   const chosen = spreadSlices(volumes.length, options.slices).map((k) => volumes[k]!);
   const first = storedVolume(dataset, { ...chosen[0]!, count: 1 });
-  // One size for all; volumes whose pixels are not square are stretched to their own shape within it.
+  // All tiles have one size; volumes whose pixels are not square are stretched to it.
   const size = tileSize(first, options.tile);
   const tiles = chosen.map((record): Tile => {
     const [pixels] = grey(middleOf(dataset, record), [0], options.window, size);

@@ -1,4 +1,4 @@
-/** A picture made of text: each character is two pixels, one above the other, in 24-bit colour. */
+/** A picture as text: each character is two pixels, one above the other, in 24-bit colour. */
 import type { Volume } from "@slicestack/volume";
 import { grey, spreadSlices, type Window } from "./tiles.js";
 
@@ -24,7 +24,7 @@ export function preview(volume: Volume, { window, columns }: PreviewOptions): st
   return lines.map((line) => `${line}${RESET}`).join("\n");
 }
 
-/** The upper half block shows the upper pixel in its own colour, the lower one as its ground. */
+/** The upper half block has the colour of the upper pixel, and its background that of the lower one. */
 function lineOf(pixels: Uint8Array, width: number, row: number): string {
   let line = "";
   let last = "";
@@ -37,7 +37,7 @@ function lineOf(pixels: Uint8Array, width: number, row: number): string {
   return line;
 }
 
-/** Whether a terminal shows it: one that says so itself. */
+/** Whether a terminal supports it, by its own declaration. */
 export function canPreview(stream: { isTTY?: boolean | undefined }, env: Record<string, string | undefined>): boolean {
   return stream.isTTY === true && /^(truecolor|24bit)$/i.test(env["COLORTERM"] ?? "");
 }

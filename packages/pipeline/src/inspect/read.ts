@@ -1,4 +1,4 @@
-/** Reads one volume to be looked at: as it is stored, and as it is shown. */
+/** Reads one volume for inspection: as it is stored, and as it is shown. */
 import { basename } from "node:path";
 import { reorient, volumeOfSlices, type Volume } from "@slicestack/volume";
 import { detectFormat, openNpzFile } from "@slicestack/volume/node";
@@ -9,14 +9,14 @@ import { readStored, type Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 
 export interface ReadVolume {
-  /** As the file has it. */
+  /** As stored in the file. */
   volume: Volume;
   format: string;
-  /** False for arrays and pictures, which say neither spacing nor orientation. */
+  /** False for arrays and pictures, which have neither spacing nor orientation. */
   placed: boolean;
-  /** What was mended on the way. */
+  /** What was corrected. */
   facts: Record<string, string>;
-  /** Of the item's values, where the file holds many volumes; undefined where the files' own hash is the one that is kept. */
+  /** Of the item's values, if the file contains many volumes; undefined if the hash of the file is stored. */
   sha256: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export async function readToLook(input: VolumeInput, options: ReadOptions): Prom
   return { volume, format, placed, facts: {}, sha256: arrayHash(volume.data) };
 }
 
-/** Without unpacking the archive: what lies before the item is inflated and forgotten. */
+/** Without unpacking the archive: the items before this one are decompressed and discarded. */
 async function readItem(input: VolumeInput & { kind: "npz-item" }, { unit }: ReadOptions): Promise<Volume> {
   const { path, array, item } = input;
   await using opened = await openNpzFile(path);
@@ -41,7 +41,7 @@ async function readItem(input: VolumeInput & { kind: "npz-item" }, { unit }: Rea
   return { ...volume, ...(unit === null ? {} : { unit }) };
 }
 
-/** By content where it is one file. */
+/** By content for a single file. */
 export async function formatOf(input: VolumeInput): Promise<string> {
   switch (input.kind) {
     case "file":
@@ -57,7 +57,7 @@ export async function formatOf(input: VolumeInput): Promise<string> {
   }
 }
 
-/** A volume of a data set as a volume of its own. @throws DatasetError */
+/** A volume of a data set, read into memory. @throws DatasetError */
 export function storedVolume(dataset: Dataset, { first, count, geometry, unit }: VolumeRecord): Volume {
   const { height, width } = dataset.info;
   const { spacing, origin, direction } = geometry;
@@ -65,5 +65,5 @@ export function storedVolume(dataset: Dataset, { first, count, geometry, unit }:
   return { data, shape: [width, height, count], spacing, origin, direction: [...direction], unit };
 }
 
-/** As radiologists look at it: columns to the patient's left, rows to the back, slices from the feet up. */
+/** In radiological orientation: columns towards the patient's left, rows towards the back, slices from the feet upwards. */
 export const turned = (volume: Volume): Volume => reorient(volume, "LPS");

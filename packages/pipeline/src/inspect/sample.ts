@@ -1,6 +1,6 @@
 /**
- * Values of a volume at the places of another grid, found through world coordinates alone, one slice after the other.
- * Written apart from `resample`, which prepare uses, so that one can be held against the other.
+ * Values of a volume at the positions of another grid, by world coordinates only, one slice after the other.
+ * Independent of `resample`, which prepare uses, so that the two can be compared.
  */
 import { voxelToWorld, worldToVoxel, type Volume } from "@slicestack/volume";
 import { InspectError } from "./errors.js";
@@ -9,15 +9,15 @@ import { InspectError } from "./errors.js";
 export type Grid = Pick<Volume, "shape" | "spacing" | "origin"> & { direction: readonly number[] };
 
 export interface SampleOptions {
-  /** Voxels that may be looked at: x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
+  /** Voxels that may be used: x0, x1, y0, y1, z0, z1, ends excluded; null = all. */
   box: readonly number[] | null;
-  /** Where the grid is coarser, average over its step (a triangle); false takes the nearest two voxels. */
+  /** If the grid is coarser, average over its step (a triangle); false interpolates between the nearest two voxels. */
   smooth: boolean;
-  /** Slices of the grid that are wanted; default all. */
+  /** Requested slices of the grid; default all. */
   slices?: readonly number[];
 }
 
-/** Which voxels along one axis a grid point is mixed from; weights add up to 1. */
+/** The voxels along one axis whose weighted mean is the value of a grid point; weights sum to 1. */
 interface Mix {
   first: number;
   weights: number[];
@@ -27,8 +27,8 @@ interface Mix {
 const PARALLEL = 0.99999;
 
 /**
- * The wanted slices of `grid` in turn, each H x W.
- * @throws InspectError where the axes of the two are not parallel
+ * The requested slices of `grid` in turn, each H x W.
+ * @throws InspectError if the axes of the two are not parallel
  */
 export function* sampleSlices(source: Volume, grid: Grid, options: SampleOptions): Generator<Float32Array, void> {
   const [alongX, alongY, alongZ] = mixesOf(source, grid, options);
@@ -67,8 +67,8 @@ function mixesOf(source: Volume, grid: Grid, { box, smooth }: SampleOptions): [M
   const along = ([0, 1, 2] as const).map((axis) => {
     const cosine = [0, 3, 6].reduce((sum, row) => sum + source.direction[row + axis]! * grid.direction[row + axis]!, 0);
     if (cosine < PARALLEL) {
-      const problem = `axis ${"xyz"[axis]} of the source and of the index point ${degrees(cosine)} degrees apart`;
-      throw new InspectError(problem, "Give the source that the data set was prepared from.");
+      const problem = `axis ${"xyz"[axis]} of the source differs from that of the index by ${degrees(cosine)} degrees`;
+      throw new InspectError(problem, "Pass the source that the data set was prepared from.");
     }
     const step = grid.spacing[axis] / source.spacing[axis];
     const [low, end] = box === null ? [0, source.shape[axis]] : [box[2 * axis]!, box[2 * axis + 1]!];
@@ -81,20 +81,20 @@ function mixesOf(source: Volume, grid: Grid, { box, smooth }: SampleOptions): [M
 
 const degrees = (cosine: number): string => ((Math.acos(Math.max(-1, cosine)) * 180) / Math.PI).toFixed(1);
 
-/** @param at in voxels  @param reach of the triangle, in voxels  @param low first voxel  @param end the one behind the last */
+/** @param at in voxels  @param reach of the triangle, in voxels  @param low first voxel  @param end the voxel after the last */
 function mixAt(at: number, reach: number, low: number, end: number): Mix {
   const inside = (n: number) => Math.min(end - 1, Math.max(low, n));
   const first = inside(Math.ceil(at - reach));
   const last = inside(Math.floor(at + reach));
   const weights = Array.from({ length: last - first + 1 }, (_, k) => Math.max(0, 1 - Math.abs(first + k - at) / reach));
   const sum = weights.reduce((total, weight) => total + weight, 0);
-  // Wholly beside the voxels there is nothing to mix: the nearest stands in.
+  // A point far outside the voxels takes the value of the nearest one.
   return sum > 0
     ? { first, weights: weights.map((weight) => weight / sum) }
     : { first: inside(Math.round(at)), weights: [1] };
 }
 
-/** The same region as `grid`'s slices, with the source's own pixels in plane: what a reader compares prepared slices with. */
+/** The region of `grid`'s slices with the source's pixels in plane, for comparison with prepared slices. */
 export function sourceGrid(source: Volume, grid: Grid, box: readonly number[] | null): Grid {
   const [x0 = 0, x1 = source.shape[0], y0 = 0, y1 = source.shape[1]] = box ?? [];
   const inSource = worldToVoxel(source, ...grid.origin);

@@ -1,4 +1,4 @@
-/** DICOM series, told from their headers: what each is, and whether it can be a volume. */
+/** Describes DICOM series by their headers, and whether each can be a volume. */
 import {
   DicomSeriesError,
   planDicomSeries,
@@ -16,7 +16,7 @@ import { short } from "./number-text.js";
 export interface SeriesLook {
   path: string;
   uid: string;
-  /** What a data set made with the same salt calls it. */
+  /** Its source in a data set that was prepared with the same salt. */
   source: string;
   description: string;
   /** A salted hash, unless ids are kept. */
@@ -26,22 +26,22 @@ export interface SeriesLook {
   slices: number;
   /** Columns, rows. */
   size: [number, number];
-  /** mm between slices; the median where it is uneven, null where positions and thickness are missing. */
+  /** mm between slices; the median if it is uneven, null if positions and thickness are missing. */
   sliceSpacing: number | null;
   transferSyntaxes: string[];
-  /** Of the acquisition; dates are left out, because they point at a person. */
+  /** Of the acquisition; dates are left out because they may identify a person. */
   facts: Record<string, string>;
-  /** Of the volume that it becomes; null where it is refused. */
+  /** Of the resulting volume; null if the series is refused. */
   volume: { shape: Triple; spacing: Triple } | null;
   /** Why it is refused, and what to do. */
   refused: string | null;
-  /** What reading it mends: a tilt, gaps. */
+  /** What reading corrects, such as a tilt or gaps. */
   mended: string[];
 }
 
 export interface PlanOptions {
   allowGaps: boolean;
-  /** A series of one slice, which prepare refuses, can be looked at. */
+  /** Accept a series of one slice, which prepare refuses. */
   allowSingle?: boolean;
 }
 
@@ -55,16 +55,16 @@ export function lookAtSeries(found: Found, identity: Identity, options: PlanOpti
     if (!studies.has(study)) studies.set(study, studies.size + 1);
     const source = identity.series(series.seriesUid);
     const patient = identity.patient(series.patientId);
-    return [{ ...lookAtOne(volume, series, options), source, study: studies.get(study)!, patient }];
+    return [{ ...describeSeries(volume, series, options), source, study: studies.get(study)!, patient }];
   });
 }
 
-function lookAtOne(
+function describeSeries(
   volume: SourceVolume,
   series: DicomSeries,
   options: PlanOptions,
 ): Omit<SeriesLook, "source" | "study" | "patient"> {
-  const plan = planned(series, options);
+  const plan = planOf(series, options);
   const spacing = volume.series?.spacing ?? NaN;
   return {
     path: volume.path,
@@ -77,14 +77,11 @@ function lookAtOne(
     facts: seriesFacts(series),
     volume: plan.ok ? { shape: plan.shape, spacing: plan.spacing } : null,
     refused: plan.ok ? null : plan.reason,
-    mended: plan.ok ? mendedBy(plan) : [],
+    mended: plan.ok ? correctionsOf(plan) : [],
   };
 }
 
-function planned(
-  series: DicomSeries,
-  options: PlanOptions,
-): ({ ok: true } & DicomPlan) | { ok: false; reason: string } {
+function planOf(series: DicomSeries, options: PlanOptions): ({ ok: true } & DicomPlan) | { ok: false; reason: string } {
   try {
     return { ok: true, ...planDicomSeries(series, options) };
   } catch (error) {
@@ -94,13 +91,13 @@ function planned(
   }
 }
 
-/** Why prepare refuses it; null where it does not. */
+/** Why prepare refuses it; null if it does not. */
 export function refusalOf(series: DicomSeries, options: PlanOptions): string | null {
-  const plan = planned(series, options);
+  const plan = planOf(series, options);
   return plan.ok ? null : plan.reason;
 }
 
-function mendedBy({ facts }: DicomPlan): string[] {
+function correctionsOf({ facts }: DicomPlan): string[] {
   const { filled, tilt, framesOfReference } = facts;
   return [
     ...(framesOfReference > 1
@@ -113,7 +110,7 @@ function mendedBy({ facts }: DicomPlan): string[] {
   ];
 }
 
-/** What headers say of how the scan was made; nothing that names a person. */
+/** Facts of the acquisition from the headers, without anything that identifies a person. */
 export function seriesFacts({ acquisition, modality, transferSyntaxes }: DicomSeries): Record<string, string> {
   const { manufacturer, model, kernel, kVp, sliceThickness, gantryTilt, institution, station, bodyPart, imageType } =
     acquisition;

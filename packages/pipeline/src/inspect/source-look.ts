@@ -1,4 +1,4 @@
-/** A source with several volumes, or none: what there is, what would be refused, and what was set aside. */
+/** Describes a source with several volumes or none: its volumes, which would be refused, and what was set aside. */
 import { open } from "node:fs/promises";
 import { parseMetaImageHeader, parseNrrdHeader, type Triple } from "@slicestack/volume";
 import { readNiftiHeader, readNpyHeader } from "@slicestack/volume/node";
@@ -17,27 +17,27 @@ export interface SourceLook {
   series: SeriesLook[];
   /** All volumes that are not DICOM. */
   volumes: FileLook[];
-  /** Volumes that cannot be read as they lie there. */
+  /** Volumes that cannot be read. */
   broken: SetAside[];
   setAside: AsideCount[];
 }
 
 export interface FileLook {
-  /** What --id takes. */
+  /** The value for --id. */
   id: string;
   path: string;
   format: string;
-  /** From the header; null where that takes reading the whole file. */
+  /** From the header; null if it requires reading the complete file. */
   shape: Triple | null;
   spacing: Triple | null;
   /** Of its folder, or of the archive. */
   class: string | null;
   part: string | null;
-  /** Why its header is refused. */
+  /** Why the header is refused; null if it is not. */
   refused: string | null;
 }
 
-/** Files that are no volumes, by the kind of reason. */
+/** Files that are not volumes, by the kind of reason. */
 export interface AsideCount {
   code: string;
   files: number;
@@ -71,7 +71,7 @@ export async function lookAtSource(
   };
 }
 
-/** True where at least one volume can be prepared, as far as headers tell. */
+/** True if at least one volume can be prepared, as far as headers tell. */
 export const isUsable = ({ series, volumes }: SourceLook): boolean =>
   [...series, ...volumes].some(({ refused }) => refused === null);
 
@@ -111,13 +111,13 @@ async function fileHeader(path: string): Promise<Partial<Pick<FileLook, "shape" 
     case "JPEG":
       return {};
     default:
-      throw new UnusableVolumeError("its content is of no format that is known here; check that the file is complete");
+      throw new UnusableVolumeError("its content has no known format; check that the file is complete");
   }
 }
 
 const sizesOf = ({ shape, spacing }: { shape: Triple; spacing: Triple }) => ({ shape, spacing });
 
-/** Headers of text are shorter. */
+/** Text headers are shorter than this. */
 async function startOf(path: string): Promise<Uint8Array> {
   const handle = await open(path);
   try {

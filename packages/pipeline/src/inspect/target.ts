@@ -1,4 +1,4 @@
-/** What a path holds: a prepared data set, or a source of volumes, told by content where that can be. */
+/** Whether a path is a prepared data set or a source of volumes, recognised by content if possible. */
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { isMedmnist } from "@slicestack/volume";
@@ -12,13 +12,13 @@ import { openDataset, type Dataset } from "../data/store.js";
 export type Target =
   { kind: "dataset"; dataset: Dataset } | { kind: "source"; path: string; found: Found & { files: number } };
 
-/** @throws PrepareError nothing there   @throws DatasetError, VolumeFileError, VolumeFormatError */
+/** @throws PrepareError if nothing exists there   @throws DatasetError, VolumeFileError, VolumeFormatError */
 export async function openTarget(path: string, options: DiscoverOptions = {}): Promise<Target> {
   if (existsSync(join(path, "dataset.json"))) return { kind: "dataset", dataset: openDataset(path) };
   return { kind: "source", path, found: await openSource(path, options) };
 }
 
-/** Volumes of a folder, or of one file; unlike `survey` it needs no extension where the content tells the format. */
+/** Volumes of a folder, or of one file; unlike `survey` it needs no extension if the content tells the format. */
 export async function openSource(path: string, options: DiscoverOptions = {}): Promise<Found & { files: number }> {
   const input = existsSync(path) && statSync(path).isFile() ? await inputOf(resolve(path)) : null;
   if (input === null) return await survey(path, options);
@@ -28,7 +28,7 @@ export async function openSource(path: string, options: DiscoverOptions = {}): P
   return { root: dirname(resolve(path)), volumes, series: new Map(), ...none, reasons, files: 1 };
 }
 
-/** Of files that are one volume by themselves; null for all others. */
+/** For files that are a single volume; null for all others. */
 async function inputOf(path: string): Promise<VolumeInput | null> {
   const format = await detectFormat(path);
   if (format === "NIfTI" || format === "NRRD" || format === "MetaImage") return { kind: "file", path };

@@ -1,4 +1,4 @@
-/** Slices as grey pictures: windowed, and scaled so that a millimetre is as long across as down. */
+/** Slices as grey pictures: windowed, and scaled to square pixels in mm. */
 import { resample, type Triple, type Volume } from "@slicestack/volume";
 import { windowed } from "../page/windowed.js";
 import { InspectError } from "./errors.js";
@@ -10,10 +10,10 @@ export interface TileSize {
   height: number;
 }
 
-/** Slices that are smaller are enlarged by a whole factor, larger ones shrunk. */
+/** Smaller slices are enlarged by a whole factor, larger ones are shrunk. */
 const [SMALLEST, LARGEST] = [128, 256];
 
-/** @param longest pixels of the longer side; default 128 to 256, the voxels themselves where that fits */
+/** @param longest pixels of the longer side; default 128 to 256, without scaling if possible */
 export function tileSize({ shape, spacing }: Pick<Volume, "shape" | "spacing">, longest?: number): TileSize {
   const mm = [shape[0] * spacing[0], shape[1] * spacing[1]] as const;
   const finest = Math.min(spacing[0], spacing[1]);
@@ -24,7 +24,7 @@ export function tileSize({ shape, spacing }: Pick<Volume, "shape" | "spacing">, 
   return { width: Math.max(1, Math.round(mm[0] * scale)), height: Math.max(1, Math.round(mm[1] * scale)) };
 }
 
-/** Slices at even distances, from 0, the ends as far from the borders as slices are from each other; all where `count` is no less. */
+/** Evenly spaced slice indices, counted from 0, each in the middle of an equal interval; all slices if `count` allows. */
 export function spreadSlices(slices: number, count: number | "all"): number[] {
   const n = count === "all" ? slices : Math.min(count, slices);
   return Array.from({ length: n }, (_, k) => Math.floor(((k + 0.5) * slices) / n));
@@ -32,12 +32,15 @@ export function spreadSlices(slices: number, count: number | "all"): number[] {
 
 /**
  * The grey slices `chosen` of a volume, each width x height. A whole enlargement repeats pixels, any other scaling
- * interpolates the grey values, with a low-pass where it shrinks.
+ * interpolates the grey values, with a low-pass filter if it shrinks.
  * @param volume upright (`turned`)
  */
 export function grey(volume: Volume, chosen: readonly number[], window: Window, size: TileSize): Uint8Array[] {
   if (!(window[0] < window[1]))
-    throw new InspectError(`window: expected LOW below HIGH, received ${window.join(", ")}`, "Such as -1000,400.");
+    throw new InspectError(
+      `window: expected LOW below HIGH, received ${window.join(", ")}`,
+      "Use, for example, -1000,400.",
+    );
   const [nx, ny] = volume.shape;
   const plane = nx * ny;
   const flat = new Uint8Array(plane * chosen.length);

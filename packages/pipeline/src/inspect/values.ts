@@ -1,4 +1,4 @@
-/** How the values of one volume, or of a whole data set, are spread: counted once, asked for percentiles and histograms. */
+/** The distribution of the values of a volume or a data set: counted once, for percentiles and histograms. */
 import type { VoxelArray } from "@slicestack/volume";
 
 export interface ValueFacts {
@@ -10,38 +10,38 @@ export interface ValueFacts {
   max: number;
   mean: number;
   standardDeviation: number;
-  /** p0.5 … p99.5: the least value that so many percent do not exceed. */
+  /** p0.5 … p99.5: the smallest value that this percentage of values does not exceed. */
   percentiles: Record<string, number>;
 }
 
-/** Of every volume and data set. */
+/** Percentiles that are reported for every volume and data set. */
 export const PERCENTS = [0.5, 1, 5, 25, 50, 75, 95, 99, 99.5] as const;
 
-/** Fractions are counted in so many bins of one width. */
+/** Fractions are counted in this many bins of equal width. */
 const BINS = 65536;
-/** Whole numbers are counted one by one, unless they spread wider than this. */
+/** Whole numbers are counted exactly, unless they span more than this. */
 const MOST_WHOLE = 2 ** 20;
 
-/** Bin k holds the value low + k · step, or for fractions what rounds to it. */
+/** Bin k contains the value low + k · step, or for fractions the values that round to it. */
 interface Scale {
   low: number;
   step: number;
   bins: number;
-  /** Each bin is one whole number, so that nothing is lost by counting. */
+  /** Each bin is one whole number, so that counting loses nothing. */
   exact: boolean;
 }
 
 export class ValueCounts {
   readonly #counts: Float64Array;
   #nonFinite = 0;
-  /** Of fractions; of whole numbers the counts tell it. */
+  /** For fractions; for whole numbers they follow from the counts. */
   #moments = { n: 0, sum: 0, squares: 0, least: Infinity, most: -Infinity };
 
   private constructor(private readonly scale: Scale) {
     this.#counts = new Float64Array(scale.bins);
   }
 
-  /** For whole numbers of at most 16 bits that come piece by piece. */
+  /** For whole numbers of at most 16 bits that are added in pieces. */
   static for16Bits(signed: boolean): ValueCounts {
     return new ValueCounts({ low: signed ? -32768 : 0, step: 1, bins: 65536, exact: true });
   }
@@ -62,7 +62,7 @@ export class ValueCounts {
     return counts;
   }
 
-  /** @param data values within the range that was promised */
+  /** @param data values within the range of the constructor */
   add(data: VoxelArray): void {
     if (this.scale.exact) this.#addWhole(data);
     else this.#addFractions(data);
@@ -80,7 +80,7 @@ export class ValueCounts {
   #addFractions(data: VoxelArray): void {
     const { low, step, bins } = this.scale;
     const counts = this.#counts;
-    // Around the middle, so that the squares lose no digits.
+    // Relative to the middle, so that the squares keep their precision.
     const middle = low + (step * bins) / 2;
     for (const value of data) {
       if (!Number.isFinite(value)) {
@@ -103,7 +103,7 @@ export class ValueCounts {
     return this.scale.exact ? this.#counts.reduce((sum, n) => sum + n, 0) : this.#moments.n;
   }
 
-  /** NaN where there are no values. */
+  /** NaN if there are no values. */
   get least(): number {
     if (!this.exact) return this.#moments.n > 0 ? this.#moments.least : NaN;
     const first = this.#counts.findIndex((n) => n > 0);
@@ -116,12 +116,12 @@ export class ValueCounts {
     return last < 0 ? NaN : this.scale.low + last;
   }
 
-  /** True where values are whole numbers, each counted by itself. */
+  /** True if values are whole numbers that are counted exactly. */
   get exact(): boolean {
     return this.scale.exact;
   }
 
-  /** The least value that `percent` of all values do not exceed; NaN where there are none. */
+  /** The smallest value that `percent` of all values do not exceed; NaN if there are none. */
   percentile(percent: number): number {
     const wanted = (percent / 100) * this.count;
     let seen = 0;
@@ -132,17 +132,17 @@ export class ValueCounts {
     return NaN;
   }
 
-  /** How many values lie from each edge to the next, which is not included; edges ascend. */
+  /** The number of values from each edge to the next, which is excluded; edges ascend. */
   between(edges: readonly number[]): number[] {
-    const found = new Array<number>(Math.max(0, edges.length - 1)).fill(0);
+    const result = new Array<number>(Math.max(0, edges.length - 1)).fill(0);
     let k = 0;
     for (const [bin, n] of this.#counts.entries()) {
       if (n === 0) continue;
       const value = this.#valueOf(bin);
-      while (k < found.length && value >= edges[k + 1]!) k++;
-      if (k < found.length && value >= edges[k]!) found[k] = found[k]! + n;
+      while (k < result.length && value >= edges[k + 1]!) k++;
+      if (k < result.length && value >= edges[k]!) result[k] = result[k]! + n;
     }
-    return found;
+    return result;
   }
 
   facts(): ValueFacts {
@@ -175,14 +175,14 @@ export class ValueCounts {
     return { mean, variance: squares / count };
   }
 
-  /** The first and the last bin of fractions stand for the extremes themselves. */
+  /** The first and the last bin of fractions represent the extremes. */
   #valueOf(bin: number): number {
     const value = this.scale.low + bin * this.scale.step;
     return this.exact ? value : Math.min(this.#moments.most, Math.max(this.#moments.least, value));
   }
 }
 
-/** Least and largest finite value of arrays, 0 and 0 where there is none, and whether all are of whole numbers. */
+/** Smallest and largest finite value of arrays, 0 and 0 if there is none, and whether all are arrays of whole numbers. */
 export function rangeOf(arrays: Iterable<VoxelArray>): [least: number, most: number, whole: boolean] {
   let [least, most, whole] = [Infinity, -Infinity, true];
   for (const data of arrays) {

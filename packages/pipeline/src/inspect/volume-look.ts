@@ -1,4 +1,4 @@
-/** What is known of one volume. */
+/** Describes one volume. */
 import { npyDtypeOf, orientationCode, type DicomSeries, type Triple, type Volume } from "@slicestack/volume";
 import { readNiftiHeader } from "@slicestack/volume/node";
 import type { SetAside, SourceVolume } from "../data/ingest/source.js";
@@ -25,18 +25,18 @@ export interface VolumeLook {
   origin: Triple;
   /** Row-major 3 x 3. */
   direction: number[];
-  /** Such as LAS: where x, y and z increase to; null where the format does not say. */
+  /** Such as LAS: the directions in which x, y and z increase; null if the format does not tell. */
   orientation: string | null;
   unit: "HU" | "arbitrary";
   /** Of the values after slope and intercept. */
   dtype: string;
   values: ValueFacts;
   histogram: Histogram;
-  /** What else the format, the scanner or the index of the data set says. */
+  /** Further facts from the format, the scanner or the index of the data set. */
   facts: Record<string, string>;
-  /** What else was found beside it. */
+  /** Other files beside it. */
   setAside: AsideCount[];
-  /** Volumes beside it that cannot be read as they lie there. */
+  /** Volumes beside it that cannot be read. */
   broken: SetAside[];
 }
 
@@ -45,16 +45,16 @@ export interface SeenVolume {
   counts: ValueCounts;
 }
 
-/** @param known what is known beyond the voxels */
+/** @param context facts other than the voxels */
 export function lookAtVolume(
   { volume, format, placed }: Pick<ReadVolume, "volume" | "format" | "placed">,
-  known: Pick<VolumeLook, "name" | "facts" | "setAside" | "broken">,
+  context: Pick<VolumeLook, "name" | "facts" | "setAside" | "broken">,
 ): SeenVolume {
   const counts = ValueCounts.of(volume.data);
   const { shape, spacing, origin, direction, unit } = volume;
   const look: VolumeLook = {
     kind: "volume",
-    name: known.name,
+    name: context.name,
     format,
     shape,
     spacing,
@@ -65,14 +65,14 @@ export function lookAtVolume(
     dtype: npyDtypeOf(volume.data),
     values: counts.facts(),
     histogram: coarseHistogram(counts, unit),
-    facts: known.facts,
-    setAside: known.setAside,
-    broken: known.broken,
+    facts: context.facts,
+    setAside: context.setAside,
+    broken: context.broken,
   };
   return { look, counts };
 }
 
-/** What the source says of a volume beside its voxels. */
+/** Facts of a volume in the source, other than its voxels. */
 export async function sourceFacts(
   found: SourceVolume,
   series: DicomSeries | undefined,
@@ -81,27 +81,27 @@ export async function sourceFacts(
 ): Promise<Record<string, string>> {
   const label = found.className === null ? {} : { class: found.className };
   const part = found.part === null ? {} : { part: found.part };
-  const mended = Object.fromEntries(
-    Object.entries(facts).filter((fact) => isMended(fact) && fact[0] !== GEOMETRY_COLUMN),
+  const corrections = Object.fromEntries(
+    Object.entries(facts).filter((fact) => isCorrection(fact) && fact[0] !== GEOMETRY_COLUMN),
   );
   const stored =
     format === "NIfTI" && found.input.kind === "file"
       ? await niftiFacts(found.input.path)
-      : given({ "geometry notes": facts[GEOMETRY_COLUMN] ?? "" });
-  if (series === undefined) return { ...stored, ...label, ...part, ...mended };
-  const named = {
+      : nonEmpty({ "geometry notes": facts[GEOMETRY_COLUMN] ?? "" });
+  if (series === undefined) return { ...stored, ...label, ...part, ...corrections };
+  const identityFacts = {
     description: series.seriesDescription,
     patient: identity.patient(series.patientId),
     "series UID": series.seriesUid,
   };
-  return { ...given(named), ...seriesFacts(series), ...label, ...part, ...mended };
+  return { ...nonEmpty(identityFacts), ...seriesFacts(series), ...label, ...part, ...corrections };
 }
 
-const isMended = ([name, value]: [string, string]): boolean =>
+const isCorrection = ([name, value]: [string, string]): boolean =>
   value !== (name === "frames_of_reference" ? "1" : "0") && value !== "";
 
-/** Without what is empty. */
-const given = (facts: Record<string, string>): Record<string, string> =>
+/** The non-empty facts. */
+const nonEmpty = (facts: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== ""));
 
 async function niftiFacts(path: string): Promise<Record<string, string>> {
@@ -110,11 +110,11 @@ async function niftiFacts(path: string): Promise<Record<string, string>> {
   return {
     stored: `NIfTI-${version}, ${dtype}, ${littleEndian ? "little" : "big"} endian${scaled}`,
     "geometry from": geometry,
-    ...given({ "geometry notes": geometryNotes.join("; ") }),
+    ...nonEmpty({ "geometry notes": geometryNotes.join("; ") }),
   };
 }
 
-/** What subjects.csv says of a volume. @param parts of the split, by id */
+/** Facts of a volume in subjects.csv. @param part of the split */
 export function recordFacts({ info }: Dataset, record: VolumeRecord, part: string | null): Record<string, string> {
   const { subject, label, first, count, original, crop, source, sha256, meanLungHu, extra } = record;
   const facts = {
@@ -133,10 +133,10 @@ export function recordFacts({ info }: Dataset, record: VolumeRecord, part: strin
     "mean lung HU": meanLungHu === null ? "" : short(meanLungHu),
     ...extra,
   };
-  return given(facts);
+  return nonEmpty(facts);
 }
 
-/** Black and white where nobody says otherwise: the published window for HU, all values for others. */
+/** The default for black and white: the published window for HU, otherwise all values. */
 export function defaultWindow({ unit, data }: Pick<Volume, "unit" | "data">, counts: ValueCounts): [number, number] {
   if (unit === "HU") return [-1000, 400];
   if (data instanceof Uint8Array && counts.most > 1) return [0, 255];

@@ -1,6 +1,6 @@
 /**
- * From a Vega-Lite specification to an SVG that stands in a page, and from there to PNG. Text and axes take the colour
- * of the page (`currentColor`), so that a figure reads on light and dark ground.
+ * Turns a Vega-Lite specification into an SVG for a page, and an SVG into PNG. Text and axes take the colour of the page
+ * (`currentColor`), so that a figure is readable on light and dark backgrounds.
  */
 import { createHash } from "node:crypto";
 import { crc32 } from "@node-rs/crc32";
@@ -11,7 +11,7 @@ import { visible } from "./visible.js";
 /** A Vega-Lite view without `$schema` and `config`, which drawSvg adds. */
 export type Spec = Record<string, unknown>;
 
-/** The palette of Okabe & Ito, Color Universal Design (2008), without the colours too light for a line on white. */
+/** The palette of Okabe & Ito, Color Universal Design (2008), without the colours that are too light for a line on white. */
 export const PALETTE = {
   blue: "#0072B2",
   vermillion: "#D55E00",
@@ -33,26 +33,26 @@ const MODEL_COLOURS: Record<string, string> = {
   "3d": PALETTE.purple,
 };
 
-/** The ink of axes and text: that of the page around the figure. */
+/** The colour of axes and text: that of the surrounding page. */
 export const INK = "currentColor";
 
-/** For methods without a fixed colour: Paul Tol's muted scheme, without what is close to a colour above. */
+/** For methods without a fixed colour: Paul Tol's muted scheme, without colours close to those above. */
 const FURTHER_COLOURS = ["#882255", "#332288", "#999933", "#661100", "#AA4499", "#117733", "#44AA99"];
 
-/** Names that studies give their variants, in lower case, and the model that each means. */
+/** Names of variants in studies, in lower case, and the model that each name means. */
 const SAME_METHOD: Record<string, string> = { "2d": "2d_vote" };
 
-/** The colour of each method, in every figure the same: a fixed one for the methods that have one, else one that no other has. */
+/** The colour of each method, the same in every figure: a fixed one if the method has it, otherwise an unused one. */
 export function coloursOf(names: readonly string[]): Map<string, string> {
   const fixed = (name: string) => MODEL_COLOURS[SAME_METHOD[name.toLowerCase()] ?? name.toLowerCase()];
   const free = [...FURTHER_COLOURS, ...Object.values(PALETTE)].filter(
-    (one) => !names.some((name) => fixed(name) === one),
+    (colour) => !names.some((name) => fixed(name) === colour),
   );
   const others = names.filter((name) => fixed(name) === undefined);
   return new Map(names.map((name) => [name, fixed(name) ?? free[others.indexOf(name) % free.length]!]));
 }
 
-/** The colour of a model that has a fixed one; of any other, the first free one. */
+/** The fixed colour of a model, or the first unused one. */
 export const colourOf = (model: string): string => coloursOf([model]).get(model)!;
 
 const FONT = "system-ui, -apple-system, Segoe UI, DejaVu Sans, Arial, sans-serif";
@@ -92,29 +92,29 @@ const CONFIG = {
   text: { font: FONT },
 };
 
-/** How Vega measures text; exported by it, but not in its types. */
+/** How Vega measures text; Vega exports it, but its types do not. */
 interface TextMetrics {
   width: (item: { fontSize?: number }, text: string) => number;
 }
 
-/** Mean width of a letter of DejaVu Sans, a wide font, as a share of its size. Vega's own guess, without a canvas, is 0.8. */
+/** Mean width of a letter of DejaVu Sans, a wide font, as a fraction of its size. Vega's estimate without a canvas is 0.8. */
 const LETTER_WIDTH = 0.6;
 
 /**
  * Draws a figure.
- * @param alternative a short title, and a description that says what a reader of the picture learns
- * @returns a self-contained `<svg role="img">` with title and desc, its ids made of its content: the same figure has the same
- * bytes whenever it is drawn, and others stand beside it in one page
+ * @param alternative a short title, and a description of what the figure shows
+ * @returns a self-contained `<svg role="img">` with title and desc. Its ids are derived from its content, so a figure always
+ * has the same bytes, and several figures can be in one page
  */
 export async function drawSvg(spec: Spec, alternative: { title: string; description: string }): Promise<string> {
-  // Vega takes a third of a second to load: only those who draw pay for it.
+  // Vega takes a third of a second to load, so it is loaded only when a figure is drawn.
   const [vega, vegaLite] = await Promise.all([import("vega"), import("vega-lite")]);
   const { textMetrics } = vega as unknown as { textMetrics: TextMetrics };
   textMetrics.width = (item, text) => LETTER_WIDTH * (item.fontSize ?? 11) * text.length;
   const { spec: compiled } = vegaLite.compile({ ...spec, config: CONFIG } as unknown as TopLevelSpec);
   const view = new vega.View(vega.parse({ ...compiled, description: "" }), { renderer: "none" });
   try {
-    vega.resetSVGDefIds(); // Vega counts its ids through all figures of a process
+    vega.resetSVGDefIds(); // Vega numbers its ids across all figures of a process
     const svg = await view.toSVG();
     return describeSvg(svg, alternative);
   } finally {
@@ -122,8 +122,8 @@ export async function drawSvg(spec: Spec, alternative: { title: string; descript
   }
 }
 
-/** A figure that is no chart. @param body SVG elements; text takes the font and the ink of the page */
-export function ownSvg(
+/** A figure that is not a chart. @param body SVG elements; text takes the font and the colour of the page */
+export function wrapSvg(
   { width, height, body }: { width: number; height: number; body: string },
   alternative: { title: string; description: string },
 ): string {
@@ -132,7 +132,7 @@ export function ownSvg(
   return describeSvg(`<svg xmlns="http://www.w3.org/2000/svg" ${size} ${text}>${body}</svg>`, alternative);
 }
 
-/** Adds the text alternative, and makes ids unique: figures stand side by side in one page. */
+/** Adds the text alternative, and makes ids unique, because a page has several figures. */
 function describeSvg(svg: string, alternative: { title: string; description: string }): string {
   const { title, description } = alternative;
   const mark = createHash("sha256")
@@ -153,12 +153,12 @@ export function escapeXml(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-/** Pixels on an inch of a picture for print; a pixel of a page is 1/96 inch. */
+/** Pixels per inch of a picture for print; a pixel of a page is 1/96 inch. */
 const PRINT_DPI = 300;
 
 /**
- * An SVG as PNG on white, at 300 pixels an inch, which the file says. Text is set in DejaVu Sans where Debian has it, else in whatever sans-serif
- * font the system has; without any font the picture lacks its text.
+ * An SVG as PNG on white, at 300 pixels per inch, which the file records. Text is set in DejaVu Sans from its Debian path,
+ * otherwise in any sans-serif font of the system; without a font the picture has no text.
  */
 export async function svgToPng(svg: string): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");
@@ -167,10 +167,10 @@ export async function svgToPng(svg: string): Promise<Uint8Array> {
   return withDensity(png, PRINT_DPI);
 }
 
-/** The end of the signature and the IHDR chunk of a PNG, after which its density may stand. */
+/** The end of the signature and the IHDR chunk of a PNG, after which its density may follow. */
 const HEADER_END = 33;
 
-/** Adds the pHYs chunk: pixels a metre (W3C PNG, 11.3.4.3). */
+/** Adds the pHYs chunk: pixels per metre (W3C PNG, 11.3.4.3). */
 function withDensity(png: Uint8Array, dpi: number): Uint8Array {
   const chunk = Buffer.alloc(21);
   chunk.writeUInt32BE(9, 0);

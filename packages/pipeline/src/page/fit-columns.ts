@@ -1,8 +1,8 @@
-/** Which columns of a wide table stand together, so that each part fits a line. */
+/** Splits a wide table into groups of columns, so that each part fits on a line. */
 
 /**
- * Groups of columns beside the first `keys`, which every part repeats; at least one column a part.
- * @param room letters on a line   @param gap letters between two columns
+ * Groups of columns beside the first `keys` columns, which every part repeats; at least one column per part.
+ * @param room characters on a line   @param gap characters between two columns
  */
 export function columnGroups(
   rows: readonly (readonly string[])[],
@@ -10,7 +10,7 @@ export function columnGroups(
 ): number[][] {
   const count = rows[0]?.length ?? 0;
   const width = (k: number) => gap + Math.max(...rows.map((row) => [...(row[k] ?? "")].length));
-  const left = Array.from({ length: keys }, (_, k) => width(k)).reduce((sum, one) => sum + one, 0);
+  const left = Array.from({ length: keys }, (_, k) => width(k)).reduce((sum, columnWidth) => sum + columnWidth, 0);
   const groups: number[][] = [];
   let used = Infinity;
   for (let k = keys; k < count; k++) {

@@ -1,10 +1,10 @@
-/** Which font text in pictures is set in. */
+/** The font of text in pictures. */
 import { existsSync } from "node:fs";
 import type { ResvgRenderOptions } from "@resvg/resvg-js";
 
 const DEJAVU = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) => `/usr/share/fonts/truetype/dejavu/${file}`);
 
-/** DejaVu Sans where Debian has it, so that pictures are the same on each machine; else whatever the system has. */
+/** DejaVu Sans from its Debian path, so that pictures are the same on each machine; otherwise any font of the system. */
 export function fontOptions(): NonNullable<ResvgRenderOptions["font"]> {
   const fontFiles = DEJAVU.filter((file) => existsSync(file));
   if (fontFiles.length === 0) return { loadSystemFonts: true };

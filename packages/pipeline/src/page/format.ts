@@ -1,8 +1,8 @@
-/** Numbers and tables as people read them: "0.81 [0.70, 0.89]", aligned columns, text that stays text in Markdown. */
+/** Formats numbers and tables for people: "0.81 [0.70, 0.89]", aligned columns, escaped Markdown. */
 import type { Estimate } from "@slicestack/stats";
 import { visible } from "./visible.js";
 
-/** "0.81"; "–" where undefined; never "-0.00". */
+/** "0.81"; "–" if undefined; never "-0.00". */
 export function formatNumber(value: number, digits = 2): string {
   if (!Number.isFinite(value)) return "–";
   const text = Math.abs(value).toFixed(digits);
@@ -17,10 +17,10 @@ export function formatSigned(value: number, digits = 2): string {
 
 export type Format = (value: number, digits?: number) => string;
 
-/** Digits of a number that must not look like another: one that shows on which side of a limit it lies. */
+/** The largest number of digits, to show on which side of a limit a number is. */
 const MOST_DIGITS = 5;
 
-/** A bound; of a difference with as many digits as say on which side of zero it lies: "+0.004", where "0.00" would hide it. */
+/** A bound. Bounds of differences have enough digits to show the side of zero: "+0.004" instead of "0.00". */
 export function formatBound(bound: number, format: Format): string {
   if (format !== formatSigned || bound === 0 || !Number.isFinite(bound)) return format(bound);
   let digits = 2;
@@ -28,14 +28,14 @@ export function formatBound(bound: number, format: Format): string {
   return format(bound, digits);
 }
 
-/** "0.81 [0.70, 0.89]"; "0.50 [–]" where there is no interval; "–" where the value is undefined. */
+/** "0.81 [0.70, 0.89]"; "0.50 [–]" without an interval; "–" if the value is undefined. */
 export function formatEstimate({ value, interval }: Estimate, format: Format = formatNumber): string {
   if (!Number.isFinite(value)) return "–";
   if (interval.method === "none") return `${format(value)} [–]`;
   return `${format(value)} [${formatBound(interval.low, format)}, ${formatBound(interval.high, format)}]`;
 }
 
-/** "< 0.001", "0.043"; "–" where there is none. What is below 0.05 never reads 0.050: "0.0496". */
+/** "< 0.001", "0.043"; "–" if there is none. A p-value below 0.05 is never shown as 0.050: "0.0496". */
 export function formatP(p: number): string {
   if (!Number.isFinite(p)) return "–";
   if (p < 0.001) return "< 0.001";
@@ -44,7 +44,7 @@ export function formatP(p: number): string {
   return p < 0.05 && Number(p.toFixed(digits)) >= 0.05 ? "< 0.05" : p.toFixed(digits);
 }
 
-/** Columns set under each other, a rule below the head and at the foot. @param rules further ones, after so many rows of the body */
+/** Aligned columns, with a rule below the head and at the end. @param rules further rules, after this many body rows */
 export function alignedTable(rows: readonly (readonly string[])[], rules: readonly number[] = []): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
@@ -58,8 +58,8 @@ export function alignedTable(rows: readonly (readonly string[])[], rules: readon
 }
 
 /**
- * Text for Markdown, in a cell or a line: it stays text. A name cannot end its cell, start HTML or an autolink (`<` before
- * what begins a tag), or make a link (`](`).
+ * Text for Markdown, escaped for a cell or a line: a name cannot end its cell, start HTML or an autolink (`<` before the
+ * start of a tag), or create a link (`](`).
  */
 export function escapeMarkdown(text: string): string {
   return visible(text.replace(/\s*[\r\n]+\s*/g, " "))

@@ -9,8 +9,8 @@ export function greyPng(grey: Uint8Array, width: number, height: number): Buffer
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header.writeUInt8(8, 8); // bits; colour type 0 (grey), and the one compression, filter and interlace method
-  const rows = Buffer.alloc((width + 1) * height); // each row is led by its filter, 0
+  header.writeUInt8(8, 8); // bits; colour type 0 (grey), compression, filter and interlace method 0
+  const rows = Buffer.alloc((width + 1) * height); // each row starts with its filter, 0
   for (let y = 0; y < height; y++) rows.set(grey.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
   return Buffer.concat([
     signature,

@@ -3,9 +3,9 @@ import { escapeXml } from "./drawing.js";
 import { fontOptions } from "./fonts.js";
 
 export interface Label {
-  /** Pixels from the left, of the start (or middle, or end) of the text. */
+  /** Pixels from the left to the start (or middle, or end) of the text. */
   x: number;
-  /** Pixels from the top, of the line on which the letters stand. */
+  /** Pixels from the top to the baseline of the text. */
   y: number;
   text: string;
   /** Pixels. */
@@ -13,12 +13,12 @@ export interface Label {
   anchor?: "start" | "middle" | "end";
 }
 
-/** Pixels that a text takes, rather more than less: digits of DejaVu Sans are 0.64 of its size wide. */
+/** Width of a text in pixels, estimated generously: digits of DejaVu Sans are 0.64 of its size wide. */
 export const labelWidth = (text: string, size: number): number => Math.ceil(text.length * size * 0.65);
 
 /**
- * How much of each pixel is covered by text, 0..255, row by row. All labels are drawn in one go.
- * Nothing is covered where the system has no font at all.
+ * Coverage of each pixel by text, 0..255, row by row. All labels are drawn in one pass.
+ * Nothing is covered if the system has no font at all.
  */
 export async function coverage(labels: readonly Label[], width: number, height: number): Promise<Uint8Array> {
   const { Resvg } = await import("@resvg/resvg-js");

@@ -1,8 +1,8 @@
-/** Tables for LaTeX (booktabs) that fit a page: what is too wide or too long becomes several tables. */
+/** Tables for LaTeX (booktabs) that fit on a page: wider or longer ones are split into several tables. */
 import { visible } from "./visible.js";
 import { columnGroups } from "./fit-columns.js";
 
-/** What a document needs to set them. */
+/** The package that a document needs for them. */
 export const LATEX_PACKAGES = "% \\usepackage{booktabs}";
 
 export interface LatexTable {
@@ -10,15 +10,15 @@ export interface LatexTable {
   caption: string;
   columns: readonly string[];
   rows: readonly (readonly string[])[];
-  /** Further rules, after so many rows. */
+  /** Further rules, after this many rows. */
   rules?: readonly number[];
-  /** Columns on the left that name a row, repeated where the table is cut; default 1. */
+  /** Columns on the left that name a row, repeated in each part of a split table; default 1. */
   keys?: number;
 }
 
-/** Letters of \footnotesize on a line of the article class (345 pt), with room for the space between columns. */
+/** Characters of \footnotesize on a line of the article class (345 pt), with room for the space between columns. */
 const LINE = 76;
-/** Letters that the space between two columns takes. */
+/** Space between two columns, in characters. */
 const GAP = 2;
 /** Rows on a page, with head and caption. */
 const PAGE = 44;
@@ -59,7 +59,7 @@ export function latexTable({ label, caption, columns, rows, rules = [], keys = 1
     .join("\n");
 }
 
-/** After the end of a row TeX takes a star or a bracket for an argument of it. */
+/** After the end of a row, TeX takes a star or a bracket as an argument of the line break. */
 const afterBreak = (row: string): string => (/^\s*[*[]/.test(row) ? `{}${row}` : row);
 
 const LATEX: Record<string, string> = {
@@ -77,7 +77,7 @@ const LATEX: Record<string, string> = {
   "\n": " ",
 };
 
-/** Text for LaTeX: what means something to TeX is escaped, and what cannot be seen is written out. */
+/** Text for LaTeX: special characters are escaped, and invisible characters are written as escapes. */
 export function escapeLatex(text: string): string {
   return visible(text).replace(/[\\~^−–<>±≥≤×\n&%$#_{}]/g, (character) => LATEX[character] ?? `\\${character}`);
 }

@@ -1,4 +1,4 @@
-/** The frame of every page: one HTML file that holds all it shows, opens anywhere, asks no server for anything and prints well. */
+/** The frame of every page: one self-contained HTML file that opens anywhere, loads nothing from a server and prints well. */
 import { html, trusted, type Html } from "./html.js";
 import { REPORT_STYLE } from "./style.js";
 
@@ -9,10 +9,10 @@ export interface PageSection {
 }
 
 export interface Page {
-  /** Of the browser's tab. */
+  /** Title of the browser tab. */
   title: string;
   head: Html;
-  /** What stands above the sections. */
+  /** Content above the sections. */
   before: Html;
   sections: readonly PageSection[];
   foot: Html;

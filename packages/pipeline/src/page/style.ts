@@ -1,4 +1,4 @@
-/** The style sheet of the report: calm, readable on a phone, in the dark and on paper; no script, no font to fetch. */
+/** The style sheet of the report: readable on a phone, in dark mode and on paper, without scripts or fonts to load. */
 export const REPORT_STYLE = `
 :root {
   color-scheme: light dark;

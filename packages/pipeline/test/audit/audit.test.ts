@@ -52,9 +52,9 @@ test("a clean set: no error, no warning; text and page say so", () => {
   const { dataset, facts } = cleanSet();
   const audit = auditOf(dataset, makeSplit(dataset, { seed: 1 }), null, facts, settings);
   assert.deepEqual(texts(audit.findings), []);
-  assert.match(auditText(audit), /Nothing was found that speaks against this data set/);
+  assert.match(auditText(audit), /No problems were found in this data set/);
   const page = auditPage({ ...audit, dataset: { ...audit.dataset, directory: "/home/somebody/data" } }, null);
-  assert.match(page, /Nothing was found that speaks against this data set/);
+  assert.match(page, /No problems were found in this data set/);
   assert.ok(!page.includes("/home/somebody"), "a page that is passed on says nothing of the disk it was made on");
   assert.match(page, new RegExp(`Made by Slicestack from the data set ${audit.dataset.name}\\.`));
   assert.deepEqual(
@@ -156,7 +156,7 @@ test("that a number is missing is a fact, too; a column of many words keeps its 
   });
   const found = acquisitionAuc(dataset);
   for (const name of ["kvp", "station"]) assert.ok(found.find((one) => one.name === name)!.suspicious, name);
-  assert.throws(() => acquisitionAuc(dataset, { columns: ["dosis"] }), /there are: .*station.*received.*dosis/);
+  assert.throws(() => acquisitionAuc(dataset, { columns: ["dosis"] }), /columns of subjects\.csv \(.*station.*received.*dosis/);
 });
 
 test("facts that say nothing read 0.50, and are not called telling (simulation)", () => {
@@ -216,7 +216,7 @@ test("a split that does not hold, classes of two subjects and quarantined volume
     warnings: ["all is odd"],
   });
   const found = texts(auditOf(dataset, split, "split: v1 stands twice", facts, settings).findings);
-  assert.match(found[0] ?? "", /^error: The split does not hold: split: v1 appears twice/);
+  assert.match(found[0] ?? "", /^error: The split is invalid: split: v1 appears twice/);
   assert.ok(found.some((text) => text.startsWith("warning: Class class_1 has 2 subjects")));
   assert.ok(found.some((text) => text === "note: Split: all is odd."));
   assert.ok(found.some((text) => text.startsWith("note: 1 volumes were quarantined")));
@@ -233,5 +233,5 @@ test("columns are known by the names that DICOM and prepare give them; one that 
   const { findings, acquisition } = auditOf(dataset, null, null, facts, settings);
   for (const name of ["lossy", "ConvolutionKernel", "gaps_filled"])
     assert.ok(acquisition.find((one) => one.name === name)?.suspicious, name);
-  assert.match(texts(findings).join("\n"), /warning: CTDIvol \(mGy\) holds another text for nearly every volume/);
+  assert.match(texts(findings).join("\n"), /warning: CTDIvol \(mGy\) has a different text for nearly every volume/);
 });

@@ -42,7 +42,7 @@ test("a lost intercept in one class: air alone predicts the label, the volumes a
   const [first, second] = audit.values.classes;
   assert.ok(Math.abs(second!.least - first!.least - 1024) < 5);
   assert.match(auditText(audit), /class +smallest +1st percentile +mean/);
-  assert.match(auditPage(audit, null), /gives the label away/);
+  assert.match(auditPage(audit, null), /predicts the label/);
 });
 
 test("air that differs by 10 HU between classes is enough; scans of one kind have no such warning", () => {
@@ -64,7 +64,7 @@ test("a file that contradicts itself on its geometry is a warning with what was 
   const audit = auditOf(dataset, null, null, factsOf(dataset.volumes.length), { columns: [], seed: 0 });
   assert.match(
     audit.findings.map(({ text }) => text).join("\n"),
-    /1 volume has a file that contradicts itself .* such as v3: the sform has voxels/,
+    /1 volume has a file with contradictory geometry .* such as v3: the sform has voxels/,
   );
 });
 

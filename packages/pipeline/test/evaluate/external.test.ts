@@ -137,7 +137,7 @@ test("values of another unit are refused", () => {
     () => ({ unit: "arbitrary", range: [0, 255] }),
     (csv) => csv.replaceAll(",HU,", ",arbitrary,"),
   );
-  assert.throws(() => scoredOn(units), /was trained on values in HU, .*units holds arbitrary.*--unit/);
+  assert.throws(() => scoredOn(units), /was trained on values in HU, but .*units has values in arbitrary.*--unit/);
 });
 
 test("data sets of one name, and parts of one data set, have a folder each; a name cannot lead out of the run", async () => {

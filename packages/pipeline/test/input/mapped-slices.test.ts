@@ -16,14 +16,12 @@ test("slices that are gone, or fewer than the data set has, are a DatasetError w
       () => datasetSource(dataset),
       (error) => error instanceof DatasetError && problem.test(error.message),
     );
-  refused(
-    /slices\.npy: is no longer there\. Put the data set back as it was; then the same command, or --resume, goes on/,
-  );
+  refused(/slices\.npy: no longer exists\. Restore the data set; then the same command, or --resume, continues/);
   writeFileSync(slicesPath, new Uint8Array(130));
   {
     using source = datasetSource(dataset);
     assert.deepEqual(source.stored_NHW.shape, [1, 1, 1]);
   }
   truncateSync(slicesPath, 129);
-  refused(/slices\.npy: expected 130 bytes, it has only 129 now\./);
+  refused(/slices\.npy: expected 130 bytes, but it now has only 129\./);
 });

@@ -73,7 +73,7 @@ test("a montage of a data set: the middle slice of each volume, in its order, wi
   const size = { width: 32, height: 32 };
   const lines = [1, 2, 3, 4, 5].find((n) => layoutOf(3, size, n, 3).height === picture.height)!;
   dataset.volumes.forEach((record, k) => {
-    const { x, y } = layoutOf(3, size, lines, 3).place(k);
+    const { x, y } = layoutOf(3, size, lines, 3).tileAt(k);
     const expected = Array.from(readStored(dataset, record.first + 4, 1), (hu) => greyOf(hu, -1000, 400));
     assert.deepEqual(part(picture, x, y, 32, 32), expected, record.id);
   });

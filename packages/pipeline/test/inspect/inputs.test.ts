@@ -64,7 +64,7 @@ leakFree(
         );
         const names = comparison.arrays.map(({ loader }) => loader);
         const resized = ofMethod(run, "2d", "2.5d").slice.size !== null;
-        assert.deepEqual(names, ["2D loader", ...(resized ? [] : ["3D loader"]), "slices.npy, read plainly"]);
+        assert.deepEqual(names, ["2D loader", ...(resized ? [] : ["3D loader"]), "slices.npy, read directly"]);
         assert.equal(new Set(comparison.arrays.map(({ sha256 }) => sha256)).size, 1);
         const [first] = comparison.arrays;
         assert.ok(first!.min >= 0 && first!.max <= 1 && first!.max > first!.min);

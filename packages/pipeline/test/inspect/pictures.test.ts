@@ -51,7 +51,7 @@ test("montage: every pixel of every slice is the windowed HU of its voxel, whate
     const layout = layoutOf(8, size, titleLines(picture.height, 8, size, 4), 4);
     assert.equal(picture.height, layout.height);
     for (const [k, slice] of spreadSlices(nz, 8).entries()) {
-      const { x, y } = layout.place(k);
+      const { x, y } = layout.tileAt(k);
       const expected = Array.from(lps.data.subarray(slice * nx * ny, (slice + 1) * nx * ny), (hu) =>
         greyOf(hu, -900, 300),
       );
@@ -79,7 +79,7 @@ test("montage: the patient's right is on the left, the front is up, the feet com
     const size = { width: 30, height: 20 };
     const layout = layoutOf(6, size, titleLines(picture.height, 6, size, 6), 6);
     const corners = Array.from({ length: 6 }, (_, k) => {
-      const { x, y } = layout.place(k);
+      const { x, y } = layout.tileAt(k);
       const at = (dx: number, dy: number) => picture.data[(y + dy) * picture.width + x + dx];
       return [at(2, 2), at(27, 2), at(2, 17), at(27, 17)];
     });
@@ -95,12 +95,12 @@ test("montage: numbers stand below slices, and nothing but the ground lies betwe
   const size = tileSize(volume);
   const layout = layoutOf(4, size, titleLines(picture.height, 4, size, 2), 2);
   for (let k = 0; k < 4; k++) {
-    const { x, y } = layout.place(k);
+    const { x, y } = layout.tileAt(k);
     const caption = part(picture, x, y + size.height, size.width, 18);
     assert.ok(caption.filter((value) => value > 150).length > 40, "letters");
     assert.ok(part(picture, x + size.width, y, 3, size.height).every((value) => value === GROUND));
   }
-  const title = part(picture, 0, 0, picture.width, layout.place(0).y);
+  const title = part(picture, 0, 0, picture.width, layout.tileAt(0).y);
   assert.ok(title.filter((value) => value > 150).length > 200, "a title");
 });
 
@@ -128,7 +128,7 @@ test("slices are as wide and high as in the patient: unequal spacing, enlarged a
     { width: 120, height: 120 },
     titleLines(picture.height, 1, { width: 120, height: 120 }, 1),
     1,
-  ).place(0);
+  ).tileAt(0);
   const row = part(picture, x, y + 60, 120, 1).filter((value) => value > 127).length;
   const column = part(picture, x + 60, y, 1, 120).filter((value) => value > 127).length;
   assert.deepEqual([row, column], [40, 40]);
@@ -143,7 +143,7 @@ test("a whole enlargement repeats pixels; any other scaling is volume's resample
     const png = await drawn(t, one, "montage", "m.png", { tile });
     const picture = await decoded(png);
     const size = tileSize(one, tile);
-    const { x, y } = layoutOf(1, size, titleLines(picture.height, 1, size, 1), 1).place(0);
+    const { x, y } = layoutOf(1, size, titleLines(picture.height, 1, size, 1), 1).tileAt(0);
     const found = part(picture, x, y, size.width, size.height);
     const bare = { ...one, data: whole, spacing: [1, 1, 1] as Triple };
     const expected =
@@ -188,7 +188,7 @@ test("other endings are refused before anything is read or written, APNG by name
       assert.match(error.message, message);
       return true;
     });
-  await refused({ animation: "a.png" }, /APNG is not written/);
+  await refused({ animation: "a.png" }, /APNG is not supported/);
   await refused({ animation: "a.mp4" }, /expected an animation \.gif or \.webp/);
   await refused({ montage: "m.jpg" }, /ends in \.png/);
   await refused({ histogram: "h.pdf" }, /\.svg or \.png/);
@@ -225,7 +225,7 @@ test("values without a unit: all of them from black to white, bytes from 0 to 25
   assert.deepEqual([look.format, look.shape, look.dtype], ["npy", [6, 4, 3], "float32"]);
   const picture = await decoded(readFileSync(file));
   const size = { width: 6, height: 4 };
-  const { x, y } = layoutOf(3, size, titleLines(picture.height, 3, size, 3), 3).place(2);
+  const { x, y } = layoutOf(3, size, titleLines(picture.height, 3, size, 3), 3).tileAt(2);
   const expected = Array.from({ length: 24 }, (_, i) => greyOf(volume[i * 3 + 2]!, 0, volume.at(-1)!));
   assert.deepEqual(part(picture, x, y, 6, 4), expected);
 });

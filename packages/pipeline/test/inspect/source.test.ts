@@ -136,7 +136,7 @@ test("a volume file that holds nothing is listed with the reason, and is not usa
   assert.ok(look.kind === "source" && look.volumes.length === 2);
   for (const { refused, format } of look.volumes) {
     assert.equal(format, "–");
-    assert.match(refused!, /its content is of no format that is known here/);
+    assert.match(refused!, /its content has no known format/);
   }
 });
 

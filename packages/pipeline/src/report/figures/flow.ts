@@ -1,5 +1,5 @@
 /** A flow diagram as CLAIM and STARD require: volumes that were read, refused, left out and split. */
-import { escapeXml, INK, ownSvg } from "../../page/drawing.js";
+import { escapeXml, INK, wrapSvg } from "../../page/drawing.js";
 import type { PartCounts } from "../part-counts.js";
 import type { Figure } from "./figure.js";
 
@@ -69,7 +69,7 @@ export function flowFigure(flow: Flow): Figure {
   const height = Math.max(...boxes.map((box) => box.y + heightOf(box))) + 6;
   const body = `${arrows.join("")}${boxes.map(drawn).join("")}`;
   const boxTexts = boxes.map(({ lines }) => lines.join(", ")).join("; ");
-  const svg = ownSvg({ width: WIDTH, height, body }, { title: "Flow of volumes", description: `${boxTexts}.` });
+  const svg = wrapSvg({ width: WIDTH, height, body }, { title: "Flow of volumes", description: `${boxTexts}.` });
   return {
     name: "flow",
     group: "data",

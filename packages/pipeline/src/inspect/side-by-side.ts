@@ -1,10 +1,10 @@
-/** Two versions of the same slices beside each other, and their difference in colour. */
+/** Two versions of the same slices side by side, and their difference in colour. */
 import { resample, type Volume } from "@slicestack/volume";
 import { Canvas } from "./canvas.js";
 import { titled, titleHeight, writeLines } from "./montage.js";
 import { grey, tileSize, type TileSize, type Window } from "./tiles.js";
 
-export interface Beside {
+export interface SideBySide {
   title: readonly string[];
   /** Of the three columns. */
   headings: readonly [string, string, string];
@@ -13,7 +13,7 @@ export interface Beside {
   right: Volume;
   /** On the grid of `right`. */
   difference: Float32Array;
-  /** A difference that is shown in full colour. */
+  /** The difference that is shown in full colour. */
   scale: number;
   captions: readonly string[];
   window: Window;
@@ -24,8 +24,18 @@ const GAP = 6;
 const [HEADING, CAPTION] = [20, 18];
 const LARGE = 256;
 
-/** One row a slice: left, right, and right less left in red where it is more, in blue where it is less, dark where it is the same. */
-export function besideOf({ title, headings, left, right, difference, scale, captions, window, tile }: Beside): Canvas {
+/** One row per slice: left, right, and right minus left: red if it is larger, blue if it is smaller, dark if it is equal. */
+export function sideBySidePicture({
+  title,
+  headings,
+  left,
+  right,
+  difference,
+  scale,
+  captions,
+  window,
+  tile,
+}: SideBySide): Canvas {
   const size = tileSize(right, tile ?? LARGE);
   const slices = captions.map((_, k) => k);
   const { width, lines } = titled(title, 3 * (size.width + GAP) + GAP);
@@ -53,7 +63,7 @@ export function besideOf({ title, headings, left, right, difference, scale, capt
 
 const columnAt = (column: number, { width }: TileSize): number => GAP + column * (width + GAP);
 
-/** Vermillion and blue of the figures' palette; no difference is a grey that is not the ground's. */
+/** Vermillion and blue of the figures' palette; no difference is a grey other than the background's. */
 const [MORE, LESS, SAME] = [[213, 94, 0], [86, 180, 233], 48] as const;
 
 function coloured(difference: Volume, { width, height }: TileSize, scale: number): Uint8Array {
