@@ -23,7 +23,7 @@ test("explain: table, checks and warnings on stdout, the files in the folder", (
   assert.match(stdout, /^Explained: 2d_vote: .*\nGrad-CAM: bn3\. Integrated gradients: from air, 2 steps\./);
   assert.match(stdout, /^0001 +CT-[01] +CT-[01] +CT-[01] +\d\.\d\d /m);
   assert.match(stdout, /Written: 7 files in /);
-  assert.match(stdout, /^Warning: Grad-CAM: one subject has no interval/m);
+  assert.match(stdout, /^Warning: Grad-CAM: a single subject has no interval/m);
   for (const name of [
     "0001-gradcam.nii.gz",
     "0001-gradcam.png",

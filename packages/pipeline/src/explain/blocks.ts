@@ -1,7 +1,7 @@
 /**
- * Blocks of a model's input: what is deleted at once. All orders delete blocks of one shape, so that an order does not win by
- * tearing the picture into finer pieces than another.
- * P planes of H x W, cut into cells; cells of a plane are as equal as whole pixels allow.
+ * Blocks of a model's input that are deleted together. All orders delete blocks of the same shape, so that no order gains
+ * from cutting the image into finer pieces than another.
+ * P planes of H x W, cut into cells of sizes as equal as whole pixels allow.
  */
 export interface Cells {
   /** P, H, W */
@@ -10,7 +10,7 @@ export interface Cells {
   readonly across: readonly [number, number];
 }
 
-/** About 16 cells along the shorter side, of 2 pixels at least. */
+/** About 16 cells along the shorter side, of at least 2 pixels. */
 export function cellsOf(shape: Cells["shape"]): Cells {
   const [, height, width] = shape;
   const side = Math.max(2, Math.round(Math.min(height, width) / 16));
@@ -19,7 +19,7 @@ export function cellsOf(shape: Cells["shape"]): Cells {
 
 export const cellCount = ({ shape, across }: Cells): number => shape[0] * across[0] * across[1];
 
-/** Which cell each pixel belongs to, P x H x W. */
+/** The cell of each pixel, P x H x W. */
 export function cellOfPixels({ shape: [planes, height, width], across: [down, right] }: Cells): Int32Array {
   const cells = new Int32Array(planes * height * width);
   let at = 0;

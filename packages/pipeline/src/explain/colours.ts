@@ -1,6 +1,6 @@
 /**
- * Colours of maps over grey slices: what speaks for the class is vermillion to yellow, what speaks against it blue, both of
- * the palette of Okabe & Ito, so that no one has to tell red from green. Stronger is more opaque and lighter.
+ * Colours of maps over grey slices: evidence for the class is vermillion to yellow, evidence against it blue, both from the
+ * palette of Okabe & Ito, which avoids red against green. Stronger values are more opaque and lighter.
  */
 type Rgb = readonly [red: number, green: number, blue: number];
 
@@ -14,7 +14,7 @@ const AGAINST: readonly [Rgb, Rgb] = [
 ];
 const [OPAQUE, DARKER] = [0.85, 0.6];
 
-/** @param grey 0..255   @param share of the scale's end, -1..1; beyond it is cut   @param into three values from `at` on */
+/** @param grey 0..255   @param share of the scale's end, clipped to -1..1   @param into receives three values at `at` */
 export function blend(grey: number, share: number, into: Uint8Array, at: number): void {
   const strength = Math.min(1, Math.abs(share));
   const [weak, strong] = share >= 0 ? FOR : AGAINST;
@@ -25,7 +25,7 @@ export function blend(grey: number, share: number, into: Uint8Array, at: number)
   }
 }
 
-/** The value that all but the highest 2 in 1000 stay below: one bright voxel does not hide the others. 0 for an empty map. */
+/** The 99.8th percentile of the absolute values, so that one bright voxel does not hide the others; 0 for an empty map. */
 export function scaleOf(map: Float32Array): number {
   const sizes = map.map(Math.abs).sort();
   return sizes[Math.floor(0.998 * (sizes.length - 1))]! || sizes.at(-1)!;

@@ -1,18 +1,18 @@
 /**
- * Does a map rank what the model needs before what it does not? Deletion takes the highest cells away first, insertion brings
- * them back first; the area under the probability of the class tells. Petsiuk, Das, Saenko, RISE: Randomized Input Sampling
- * for Explanation of Black-box Models, BMVC 2018. There the area stands alone; here a random order of the same cells stands
- * beside it, because what deletion does to a picture that the model never saw counts as well.
+ * Checks whether a map ranks what the model needs before what it does not. Deletion removes the highest cells first,
+ * insertion restores them first; the measure is the area under the probability of the class. Petsiuk, Das, Saenko, RISE:
+ * Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018. Unlike there, the area is compared with that
+ * of random orders of the same cells, because deletion also creates images unlike any that the model was trained on.
  */
 import type { Random } from "@slicestack/stats";
 
-/** Probability of the class at each share of the cells. */
+/** Probability of the class at each fraction of the cells. */
 export interface Curves {
-  /** Shares of the cells, 0 to 1. */
+  /** Fractions of the cells, 0 to 1. */
   shares: number[];
-  /** So much deleted, the highest first. */
+  /** Probability after deletion of this fraction, highest cells first. */
   deletion: number[];
-  /** So much inserted, the highest first. */
+  /** Probability after insertion of this fraction, highest cells first. */
   insertion: number[];
 }
 
@@ -20,33 +20,33 @@ export interface OrderCheck {
   map: Curves;
   /** The mean over random orders. */
   random: Curves;
-  /** Areas under the four curves, and by how much the map is better than chance: above 0 is better. */
+  /** Areas under the four curves. `gain` is the improvement of the map over random orders: above 0 is better. */
   areas: { deletion: number; insertion: number; randomDeletion: number; randomInsertion: number };
   gain: { deletion: number; insertion: number };
 }
 
-/** What is deleted, and what a model says of the rest. */
+/** The cells to delete, and the model's probability for the rest. */
 export interface Deletable {
-  /** Cells that count, by number. */
+  /** Numbers of the cells that count. */
   cells: readonly number[];
-  /** Of the class, where only these cells are as they were and all others are deleted. */
+  /** Probability of the class with only these cells kept and all others deleted. */
   probability: (kept: ReadonlySet<number>) => number;
-  /** Parts that the cells are deleted in. */
+  /** Number of steps in which the cells are deleted. */
   steps: number;
 }
 
-/** Deletion in random orders, the mean: it serves for all maps of a volume. @param draws orders */
+/** The mean of deletion in random orders, for all maps of a volume. @param draws number of orders */
 export function randomCurves(deletable: Deletable, draws: number, random: Random): Curves {
   const sweep = new Sweep(deletable);
   const drawn = Array.from({ length: draws }, () => sweep.deletion(random.shuffle([...deletable.cells])));
   const deletion = sweep.shares.map((_, k) => mean(drawn.map((curve) => curve[k]!)));
-  // What an order inserts its reverse deletes, read backwards: a random order serves for both.
+  // Insertion in one order is deletion in the reverse order, read backwards, so random orders serve for both.
   return { shares: sweep.shares, deletion, insertion: deletion.toReversed() };
 }
 
 /**
- * @param values what the map says of each cell   @param random the curves of random orders
- * @param ties orders cells of one value
+ * @param values of the map for each cell   @param random the curves of random orders
+ * @param ties orders cells of equal value
  */
 export function checkOrder(deletable: Deletable, values: ArrayLike<number>, random: Curves, ties: Random): OrderCheck {
   const sweep = new Sweep(deletable);
@@ -66,7 +66,7 @@ export function checkOrder(deletable: Deletable, values: ArrayLike<number>, rand
   return { map, random, areas, gain };
 }
 
-/** The probability along an order. Nothing and everything are looked at once. */
+/** The probability along an order. The two ends, which all orders share, are computed once. */
 class Sweep {
   readonly shares: number[];
   readonly #of: Deletable;
@@ -103,13 +103,13 @@ class Sweep {
   }
 }
 
-/** Highest first; equal ones, such as all cells of an empty map, in random order. */
+/** Highest first; equal values, such as all cells of an empty map, in random order. */
 function rankedBy(cells: readonly number[], values: ArrayLike<number>, random: Random): number[] {
-  const places = random.shuffle(cells.map((_, k) => k));
-  return places.sort((a, b) => values[b]! - values[a]!).map((k) => cells[k]!);
+  const order = random.shuffle(cells.map((_, k) => k));
+  return order.sort((a, b) => values[b]! - values[a]!).map((k) => cells[k]!);
 }
 
-/** By trapezoids. */
+/** Area under a curve, by the trapezoidal rule. */
 export function area(x: readonly number[], y: readonly number[]): number {
   let sum = 0;
   for (let k = 1; k < x.length; k++) sum += ((x[k]! - x[k - 1]!) * (y[k]! + y[k - 1]!)) / 2;

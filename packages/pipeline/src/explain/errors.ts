@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** What is asked to be explained cannot be. */
+/** The request cannot be explained. */
 export class ExplainError extends Error {
   override readonly name = "ExplainError";
   constructor(problem: string, remedy: string) {

@@ -1,4 +1,4 @@
-/** The job of `explain`: each volume's maps and numbers, sent one by one. */
+/** The job of `explain`: the maps and numbers of each volume, sent one by one. */
 import { manualSeed } from "@slicestack/torch";
 import { stopIfAsked, type JobContext } from "../engine/job.js";
 import type { TaskVolume } from "../data/task.js";
@@ -25,7 +25,7 @@ export interface ExplainJob {
   check: { steps: number; draws: number } | null;
 }
 
-/** Of one volume, as it is done. */
+/** The result of one volume, sent when it is done. */
 export interface ExplainEvent {
   volume: TaskVolume;
   explained: SubjectExplained;
@@ -37,7 +37,7 @@ export interface ExplainOutcome {
   layer: string;
 }
 
-/** Weights of the check are drawn from it: any that training does not use. */
+/** Seed of the random weights of the check; any seed that training does not use. */
 const OTHER_SEED = 0x5eed;
 
 export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
@@ -81,7 +81,7 @@ export function job(input: ExplainJob, context: JobContext): ExplainOutcome {
   return { explained: model.explained, layer: layer.name };
 }
 
-/** About how many passes through the model a volume takes. */
+/** The approximate number of passes through the model per volume. */
 function partsOf({ kinds, steps, check }: ExplainJob): number {
   const hasPath = kinds.includes("ig");
   const paths = hasPath ? steps : 0;

@@ -1,11 +1,11 @@
-/** What an explanation leaves behind. */
+/** The result of an explanation. */
 import type { BaselineKind } from "./volume-function.js";
 import type { SubjectExplained } from "./subject.js";
 import type { Summary } from "./summary.js";
 
 export interface ExplainResult {
   out: string;
-  /** What the run computes of a volume. */
+  /** The explained quantity, in words. */
   explained: string;
   layer: string;
   baseline: BaselineKind;

@@ -1,4 +1,4 @@
-/** What `slicestack explain` says on the terminal. */
+/** Formats the result of `slicestack explain` for a terminal. */
 import { aligned, counted } from "../inspect/number-text.js";
 import type { ExplainResult } from "./explain-result.js";
 import type { SubjectExplained } from "./subject.js";
@@ -14,13 +14,13 @@ export function explainText(
   ];
   const rows = [
     ["volume", "true", "predicted", "explained", "probability", "strongest slices"],
-    ...subjects.map((one) => [
-      one.id,
-      classes[one.label]!,
-      classes[one.predicted]!,
-      classes[one.target]!,
-      one.probabilities[one.target]!.toFixed(2),
-      strongest(one),
+    ...subjects.map((result) => [
+      result.id,
+      classes[result.label]!,
+      classes[result.predicted]!,
+      classes[result.target]!,
+      result.probabilities[result.target]!.toFixed(2),
+      strongest(result),
     ]),
   ];
   const checks = summary.maps.map(
@@ -39,7 +39,7 @@ export function explainText(
   ].join("\n");
 }
 
-/** The three slices whose absence costs the class most, counted from 1. */
+/** The three slices whose absence lowers the log-odds of the class most, counted from 1. */
 function strongest({ slices }: SubjectExplained): string {
   const axial = slices.flatMap(({ place, leftOut, air }) => (place === null ? [] : [{ place, value: leftOut ?? air }]));
   const best = axial

@@ -1,26 +1,27 @@
-/** Deletion and insertion over all volumes, beside random orders. */
+/** Deletion and insertion over all volumes, compared with random orders. */
 import { drawSvg, INK, PALETTE, type Spec } from "../page/drawing.js";
-import { MAP_NAMES, signed, titled, type KindSummary } from "./summary.js";
+import { MAP_NAMES, signed, capitalised, type KindSummary } from "./summary.js";
 
 export async function orderFigure(maps: readonly KindSummary[]): Promise<string> {
-  const panels = maps.flatMap((one) => [panel(one, "deletion"), panel(one, "insertion")]);
+  const panels = maps.flatMap((summary) => [panel(summary, "deletion"), panel(summary, "insertion")]);
   const words = maps.map(
-    (one) => `${MAP_NAMES[one.kind]}: gain of deletion ${signed(one.deletion)}, of insertion ${signed(one.insertion)}`,
+    (summary) =>
+      `${MAP_NAMES[summary.kind]}: gain of deletion ${signed(summary.deletion)}, of insertion ${signed(summary.insertion)}`,
   );
   return await drawSvg(
     { columns: 2, spacing: { row: 30, column: 40 }, concat: panels },
     {
       title: "Deletion and insertion",
-      description: `Mean probability of the class that is explained. ${words.join("; ")}.`,
+      description: `Mean probability of the explained class. ${words.join("; ")}.`,
     },
   );
 }
 
-function panel(one: KindSummary, what: "deletion" | "insertion"): Spec {
-  const { shares } = one.curves;
-  const random = what === "deletion" ? one.curves.randomDeletion : one.curves.randomInsertion;
+function panel(summary: KindSummary, what: "deletion" | "insertion"): Spec {
+  const { shares } = summary.curves;
+  const random = what === "deletion" ? summary.curves.randomDeletion : summary.curves.randomInsertion;
   const series = [
-    ["map", one.curves[what]],
+    ["map", summary.curves[what]],
     ["random order", random],
   ] as const;
   const values = series.flatMap(([order, curve]) => curve.map((value, k) => ({ share: shares[k]!, value, order })));
@@ -35,8 +36,8 @@ function panel(one: KindSummary, what: "deletion" | "insertion"): Spec {
   const legend = { title: null, orient: "top" };
   return {
     title: {
-      text: `${titled(MAP_NAMES[one.kind])}: ${what}`,
-      subtitle: `gain over chance ${signed(one[what])}`,
+      text: `${capitalised(MAP_NAMES[summary.kind])}: ${what}`,
+      subtitle: `gain over chance ${signed(summary[what])}`,
       subtitleColor: INK,
       subtitleFontSize: 12,
     },

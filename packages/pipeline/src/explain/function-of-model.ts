@@ -14,14 +14,14 @@ export interface OpenFunction extends Disposable {
   function: VolumeFunction;
 }
 
-/** @param model whose parameters take no gradient from now on   @param source owned by the function, through its store */
+/** @param model its parameters are set to require no gradient   @param source disposed with the function */
 export function functionOfModel(model: OpenModel, source: VoxelSource, device: string): OpenFunction {
   const stored = [source.height, source.width] as const;
   return Owned.by((owned) => {
     if (isNetwork(model)) {
       const store = owned.use(new VolumeStore(source, { ...model.spec.input, device }));
-      const made = new VoxelFunction({ model: model.network, store, stored });
-      return { function: made, [Symbol.dispose]: owned.end };
+      const voxelFunction = new VoxelFunction({ model: model.network, store, stored });
+      return { function: voxelFunction, [Symbol.dispose]: owned.end };
     }
     const store = owned.use(new SliceStore(source, { ...model.spec.input, device }));
     return { function: sliceFunction(model, store, stored), [Symbol.dispose]: owned.end };
@@ -32,10 +32,10 @@ function sliceFunction(model: OpenSliceModel, store: SliceStore, stored: readonl
   const { spec } = model;
   const { trunk, head } = deciding(model);
   if (spec.method === "2d" || head === null) {
-    const seen = (volume: TaskVolume) => store.slicesOf(volume);
-    return new SliceFunction({ trunk, readOut: voteReadOut(trunk), store, seen, stored });
+    const slicesOf = (volume: TaskVolume) => store.slicesOf(volume);
+    return new SliceFunction({ trunk, readOut: voteReadOut(trunk), store, slicesOf: slicesOf, stored });
   }
   const { slices, sampled } = spec.head;
-  const seen = (volume: TaskVolume) => spreadOver(store.slicesOf(volume), sampled);
-  return new SliceFunction({ trunk, readOut: headReadOut(trunk, head, slices), store, seen, stored });
+  const slicesOf = (volume: TaskVolume) => spreadOver(store.slicesOf(volume), sampled);
+  return new SliceFunction({ trunk, readOut: headReadOut(trunk, head, slices), store, slicesOf: slicesOf, stored });
 }

@@ -1,8 +1,8 @@
 /**
  * Grad-CAM. Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017:
- * maps of a layer, each weighted by the mean of the score's gradient over it, added up, positive part.
- * The gradient is that of the volume's score: in 2.5D through the head and the trunk. Each slice has weights of its own, so
- * that a slice for which the head does not care stays dark beside one for which it does.
+ * the positive part of the sum of a layer's maps, each weighted by the mean of the score's gradient over it.
+ * The gradient is that of the volume's score: in 2.5D through the head and the trunk. Each slice has separate weights, so
+ * that a slice that the head ignores stays dark beside one that it uses.
  */
 import { scope, type Tensor } from "@slicestack/torch";
 import { ExplainError } from "./errors.js";
@@ -21,14 +21,14 @@ export function classActivation({ activation, gradient }: LayerMaps, rectified: 
   });
 }
 
-/** @returns cam_PHW on the grid of the model's input   @throws ExplainError where the layer gives no maps */
+/** @returns cam_PHW on the grid of the model's input   @throws ExplainError if the layer has no maps as output */
 export function gradCam(model: VolumeFunction, unit: Tensor, target: number, layer: TargetLayer): Tensor {
   return scope(() => {
     const { maps } = model.gradient(unit, target, layer);
     if (maps === null || maps.activation.dim < 4)
       throw new ExplainError(
-        `layer: ${layer.name} gives ${maps === null ? "nothing, the model runs its parts" : `values of shape [${maps.activation.shape.join(", ")}], no maps`}`,
-        "Name a layer whose output still has height and width.",
+        `layer: expected maps, ${layer.name} has ${maps === null ? "no output, because the model calls its parts" : `an output of shape [${maps.activation.shape.join(", ")}]`}`,
+        "Choose a layer whose output has height and width.",
       );
     return model.enlarged(classActivation(maps, layer.rectified), unit);
   });

@@ -1,25 +1,25 @@
 /**
  * Integrated gradients. Sundararajan, Taly, Yan, Axiomatic Attribution for Deep Networks, ICML 2017: the gradient along the
- * straight path from a baseline to the input, times the difference of the two. What all voxels get adds up to the
- * difference of the two scores (completeness), but for the error of the sum that stands for the integral.
+ * straight path from a baseline to the input, times the difference of the two. The attributions sum to the difference of
+ * the two scores (completeness), except for the error of the sum that approximates the integral.
  */
 import { scope, type Tensor } from "@slicestack/torch";
 import type { VolumeFunction } from "./volume-function.js";
 
 export interface Integrated {
-  /** Share of each value of the model's input in the log-odds; of its shape. */
+  /** Contribution of each value of the model's input to the log-odds; same shape as the input. */
   attribution: Tensor;
   /** Log-odds of the input and of the baseline. */
   score: number;
   baselineScore: number;
-  /** Of all attributions. */
+  /** Sum of all attributions. */
   sum: number;
   /** sum - (score - baselineScore). */
   gap: number;
 }
 
 export interface IntegratedOptions {
-  /** Points of the path, the midpoints of as many equal pieces. */
+  /** Number of points on the path, at the midpoints of equal intervals. */
   steps: number;
   onStep?: () => void;
 }
@@ -43,7 +43,7 @@ export function integratedGradients(
     }
     const attribution = total.mul(way).div(steps);
     const [score, baselineScore] = [model.score(unit, target), model.score(baseline, target)];
-    // In double: a million small numbers are added up.
+    // In double precision, because a million small numbers are summed.
     const sum = attribution.to({ dtype: "float64" }).sum().item();
     return { attribution, score, baselineScore, sum, gap: sum - (score - baselineScore) };
   });

@@ -1,6 +1,6 @@
 /**
- * What is explained: the log-odds of a class, log p - log(1 - p). For two classes it is the difference of their logits; for
- * more it asks why this class and not the others; and it means the same for every loss, whatever a head's outputs are.
+ * The explained score: the log-odds of a class, log p - log(1 - p). For two classes it is the difference of their logits;
+ * for more it compares this class with all others. It has the same meaning for every loss and every kind of output.
  */
 import { cat, type Tensor } from "@slicestack/torch";
 
@@ -12,5 +12,5 @@ export function logOdds(logProbability_BK: Tensor, target: number): Tensor {
   return logProbability_BK.select(1, target).sub(cat([before, after], 1).logsumexp(1));
 }
 
-/** 0..1, of the log-odds. */
+/** The probability for log-odds. */
 export const probabilityOf = (logOdds: number): number => 1 / (1 + Math.exp(-logOdds));

@@ -1,4 +1,4 @@
-/** The picture of one map of one volume: slices without and with it, its colours, and what each slice counts. */
+/** The picture of one map of one volume: slices without and with it, its colours, and the contribution of each slice. */
 import { resample, type Volume } from "@slicestack/volume";
 import { Canvas } from "../inspect/canvas.js";
 import { captionOf, layoutOf, titled, titleHeight, writeLines } from "../inspect/montage.js";
@@ -8,22 +8,22 @@ import type { SliceShare } from "./subject.js";
 
 export interface MapPicture {
   title: readonly string[];
-  /** Stored, as the model's input is cut from it. */
+  /** The stored volume, from which the model's input is made. */
   volume: Volume;
-  /** S x H x W, on its grid. */
+  /** S x H x W, on the grid of the volume. */
   map: Float32Array;
   /** Values on both sides of 0. */
   isSigned: boolean;
-  /** Class that is explained. */
+  /** The explained class. */
   target: string;
   /** Unit of the map, for the colour bar. */
   unit: string;
   slices: readonly SliceShare[];
   window: Window;
-  /** Pairs of slices. */
+  /** Number of pairs of slices. */
   count: number;
   tile?: number;
-  /** The volume says where it lies. */
+  /** Whether the volume has a geometry. */
   placed: boolean;
 }
 
@@ -62,7 +62,7 @@ export function mapPicture(picture: MapPicture): Canvas {
   return canvas;
 }
 
-/** Of each of `count` equal parts of the volume the slice over which the map is strongest. */
+/** The slice with the strongest map in each of `count` equal parts of the volume. */
 export function strongestSlices(map: Float32Array, [nx, ny, nz]: Volume["shape"], count: number): number[] {
   const strength = Array.from({ length: nz }, (_, z) =>
     map.subarray(z * nx * ny, (z + 1) * nx * ny).reduce((sum, value) => sum + Math.abs(value), 0),
@@ -94,7 +94,7 @@ function overlaid(
   });
 }
 
-/** On the grey of soft tissue, with its ends in numbers and words. */
+/** The colour bar, on the grey of soft tissue, labelled at both ends. */
 function drawBar(canvas: Canvas, y: number, limit: number, { isSigned, target, unit }: MapPicture): void {
   const pixels = new Uint8Array(3 * BAR_WIDTH * BAR_HEIGHT);
   for (let i = 0; i < BAR_WIDTH * BAR_HEIGHT; i++) {
@@ -110,21 +110,23 @@ function drawBar(canvas: Canvas, y: number, limit: number, { isSigned, target, u
   canvas.write({ x: start + BAR_WIDTH + 6, y: y + BAR_HEIGHT, text: right, size: SMALL });
 }
 
-/** What each axial slice counts, in slice order; the slices that are shown have a mark below. */
+/** The contribution of each axial slice, in slice order; slices in the picture have a mark below. */
 function drawStrip(canvas: Canvas, y: number, chosen: readonly number[], { slices, volume, target }: MapPicture): void {
-  const own = slices.flatMap(({ place, leftOut, air }) => (place === null ? [] : [{ place, value: leftOut ?? air }]));
-  if (own.length === 0) return;
-  const how = slices.some(({ leftOut }) => leftOut !== null) ? "left out" : "replaced by air";
-  const most = Math.max(...own.map(({ value }) => Math.abs(value)));
-  const title = `log-odds of ${target} lost where a slice is ${how}, ±${most.toPrecision(2)}; first slice on the left`;
+  const contributions = slices.flatMap(({ place, leftOut, air }) =>
+    place === null ? [] : [{ place, value: leftOut ?? air }],
+  );
+  if (contributions.length === 0) return;
+  const method = slices.some(({ leftOut }) => leftOut !== null) ? "left out" : "replaced by air";
+  const most = Math.max(...contributions.map(({ value }) => Math.abs(value)));
+  const title = `loss of log-odds of ${target} if a slice is ${method}, ±${most.toPrecision(2)}; first slice on the left`;
   canvas.write({ x: 5, y: y + STRIP.title - 7, text: title, size: SMALL });
   const [left, width] = [5, canvas.width - 10];
   const top = y + STRIP.title;
   fill(canvas, left, top, width, STRIP.height, [40, 40, 40]);
   const at = (place: number) => left + ((place + 0.5) / volume.shape[2]) * width;
-  const bar = Math.max(1, Math.floor((0.7 * width) / own.length));
+  const bar = Math.max(1, Math.floor((0.7 * width) / contributions.length));
   const half = STRIP.height / 2;
-  for (const { place, value } of own) {
+  for (const { place, value } of contributions) {
     const height = most === 0 ? 0 : Math.round((Math.abs(value) / most) * (half - 2));
     const x = Math.round(at(place) - bar / 2);
     if (value >= 0) fill(canvas, x, top + half - height, bar, height, [230, 159, 0]);

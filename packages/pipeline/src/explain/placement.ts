@@ -1,6 +1,6 @@
 /**
- * From what a model sees back to the grid of the stored volume, the reverse of models/slice-input.ts and volume-input.ts.
- * S slices, H height, W width of the stored volume; N slices that the model saw, C channels, h x w its size.
+ * From the input of a model back to the grid of the stored volume, the reverse of input/slices.ts and input/volumes.ts.
+ * S slices, H height, W width of the stored volume; N slices of the input, C channels, h x w its size.
  */
 import { cat, functional as F, fromTypedArray, scope, zeros, type Tensor } from "@slicestack/torch";
 import type { VolumeRecord } from "../data/volume-record.js";
@@ -8,12 +8,12 @@ import { planesOf } from "../input/schema.js";
 import type { SliceTransform } from "../input/slices.js";
 import type { VolumeTransform } from "../input/volumes.js";
 
-type Placed = Pick<VolumeRecord, "first" | "count">;
+type VolumeRows = Pick<VolumeRecord, "first" | "count">;
 
 /** Height and width of the stored slices. */
 type Stored = readonly [height: number, width: number];
 
-/** Which plane a slice's number stands for, and its place in the stack of that plane. */
+/** The plane of a slice number, and its position in the stack of that plane. */
 interface SlicePlace {
   plane: "axial" | "coronal" | "sagittal";
   row: number;
@@ -21,8 +21,8 @@ interface SlicePlace {
 
 const PLANES = ["axial", "coronal", "sagittal"] as const;
 
-/** @param rows axial slices of the whole data set: coronal ones are numbered from there on, sagittal ones behind them */
-export function sliceplace(slice: number, rows: number, { first }: Placed): SlicePlace {
+/** @param rows axial slices of the data set: coronal slices are numbered after them, then sagittal ones */
+export function slicePlace(slice: number, rows: number, { first }: VolumeRows): SlicePlace {
   return { plane: PLANES[Math.floor(slice / rows)]!, row: (slice % rows) - first };
 }
 
@@ -33,13 +33,13 @@ export interface SliceGrid {
 }
 
 /**
- * values_NChw of the slices of these numbers → SHW. A channel that shows a neighbour adds to the neighbour's slice, windows
- * are added up, and planes across lie between their places. Slices that the model did not see have 0.
+ * values_NChw of the slices with these numbers → SHW. A channel with a neighbour is added to the neighbour's slice, windows
+ * are summed, and coronal and sagittal planes are interpolated. Slices that are not in the input have 0.
  */
 export function slicesToVolume(
   values_NChw: Tensor,
   slices: readonly number[],
-  volume: Placed,
+  volume: VolumeRows,
   grid: SliceGrid,
 ): Tensor {
   const { transform, rows } = grid;
@@ -47,35 +47,40 @@ export function slicesToVolume(
   return scope(() => {
     const [count = 0, , height = 0, width = 0] = values_NChw.shape;
     const shown_NKhw = values_NChw.reshape(count, windows.length, neighbours, height, width).sum(1);
-    const places = slices.map((slice) => sliceplace(slice, rows, volume));
+    const places = slices.map((slice) => slicePlace(slice, rows, volume));
     const volumes = PLANES.flatMap((plane) => {
-      const own = places.flatMap((place, k) => (place.plane === plane ? [k] : []));
-      if (own.length === 0) return [];
-      const stack = stacked(shown_NKhw, own, places, volume.count);
+      const inPlane = places.flatMap((place, k) => (place.plane === plane ? [k] : []));
+      if (inPlane.length === 0) return [];
+      const stack = stackPlane(shown_NKhw, inPlane, places, volume.count);
       return [
         plane === "axial"
-          ? sized(stack, [volume.count, ...grid.stored])
-          : across(stack, plane, volume.count, grid.stored),
+          ? resized(stack, [volume.count, ...grid.stored])
+          : acrossToVolume(stack, plane, volume.count, grid.stored),
       ];
     });
-    return volumes.slice(1).reduce((sum, one) => sum.add(one), volumes[0]!);
+    return volumes.slice(1).reduce((sum, next) => sum.add(next), volumes[0]!);
   });
 }
 
-/** The same of maps that are one a slice, whatever its channels: the mean over the planes. map_Nhw → SHW */
-export function mapsToVolume(map_Nhw: Tensor, slices: readonly number[], volume: Placed, grid: SliceGrid): Tensor {
+/** Like `slicesToVolume`, for one map per slice: the mean over the planes. map_Nhw → SHW */
+export function mapsToVolume(map_Nhw: Tensor, slices: readonly number[], volume: VolumeRows, grid: SliceGrid): Tensor {
   const single = { ...grid, transform: { ...grid.transform, neighbours: 1, windows: [[0, 1] as [number, number]] } };
   return scope(() => slicesToVolume(map_Nhw.unsqueeze(1), slices, volume, single).div(planesOf(grid.transform)));
 }
 
-/** The slices of one plane, one above the other: S x h x w, channel k of slice s added to slice s + k - reach. */
-function stacked(shown_NKhw: Tensor, own: readonly number[], places: readonly SlicePlace[], count: number): Tensor {
+/** The stacked slices of one plane: S x h x w, with channel k of slice s added to slice s + k - reach. */
+function stackPlane(
+  shown_NKhw: Tensor,
+  indices: readonly number[],
+  places: readonly SlicePlace[],
+  count: number,
+): Tensor {
   const [, neighbours = 1, height = 0, width = 0] = shown_NKhw.shape;
   const reach = (neighbours - 1) / 2;
   const inside = (row: number) => Math.min(count - 1, Math.max(0, row));
   const { device } = shown_NKhw;
-  const rows = own.flatMap((k) => Array.from({ length: neighbours }, (_, n) => inside(places[k]!.row + n - reach)));
-  const chosen = shown_NKhw.indexSelect(0, indexOf(own, device)).reshape(rows.length, height * width);
+  const rows = indices.flatMap((k) => Array.from({ length: neighbours }, (_, n) => inside(places[k]!.row + n - reach)));
+  const chosen = shown_NKhw.indexSelect(0, indexOf(indices, device)).reshape(rows.length, height * width);
   const index = indexOf(rows, device)
     .unsqueeze(1)
     .expand(-1, height * width);
@@ -84,43 +89,48 @@ function stacked(shown_NKhw: Tensor, own: readonly number[], places: readonly Sl
     .view(count, height, width);
 }
 
-/** Slices across the volume, head up, at even distances → SHW */
-function across(stack_Phw: Tensor, plane: "coronal" | "sagittal", count: number, [height, width]: Stored): Tensor {
+/** Coronal or sagittal slices, head at the top, evenly spaced → SHW */
+function acrossToVolume(
+  stack_Phw: Tensor,
+  plane: "coronal" | "sagittal",
+  count: number,
+  [height, width]: Stored,
+): Tensor {
   const upright = stack_Phw.flip(1);
   const turned = plane === "coronal" ? upright.permute(1, 0, 2) : upright.permute(1, 2, 0);
-  return sized(turned, [count, height, width]);
+  return resized(turned, [count, height, width]);
 }
 
-/** 3D input back: values_HWD → SHW. What was cut away has 0. */
+/** Values of a 3D input: values_HWD → SHW. Cropped voxels have 0. */
 export function voxelsToVolume(
   values_HWD: Tensor,
-  volume: Placed,
+  volume: VolumeRows,
   { fit, size }: Pick<VolumeTransform, "fit" | "size">,
   [height, width]: Stored,
 ): Tensor {
   return scope(() => {
     const values_DHW = values_HWD.permute(2, 0, 1);
     const target = [volume.count, height, width] as const;
-    if (size === null || fit === "resize") return sized(values_DHW, target);
-    return target.reduce((values, n, axis) => fitted(values, axis, n), values_DHW).contiguous();
+    if (size === null || fit === "resize") return resized(values_DHW, target);
+    return target.reduce((values, n, axis) => uncroppedAxis(values, axis, n), values_DHW).contiguous();
   });
 }
 
-/** Undoes the cutting or filling up of an axis: the middle stays the middle. */
-function fitted(values: Tensor, axis: number, n: number): Tensor {
+/** Undoes the symmetric cropping or padding of an axis. */
+function uncroppedAxis(values: Tensor, axis: number, n: number): Tensor {
   const length = values.size(axis);
   if (length >= n) return values.narrow(axis, Math.floor((length - n) / 2), n);
   const before = Math.floor((n - length) / 2);
-  const none = (count: number) =>
+  const zeroSlices = (count: number) =>
     zeros(
       values.shape.map((side, k) => (k === axis ? count : side)),
       { device: values.device },
     );
-  return cat([none(before), values, none(n - length - before)], axis);
+  return cat([zeroSlices(before), values, zeroSlices(n - length - before)], axis);
 }
 
 /** Linear, over the same field of view. */
-function sized(values_DHW: Tensor, target: readonly [number, number, number]): Tensor {
+function resized(values_DHW: Tensor, target: readonly [number, number, number]): Tensor {
   if (target.every((n, axis) => n === values_DHW.size(axis))) return values_DHW.contiguous();
   return F.interpolate(values_DHW.contiguous().unsqueeze(0).unsqueeze(0), [...target], { mode: "trilinear" }).view(
     ...target,

@@ -1,8 +1,8 @@
 /**
- * A slice model and what makes a volume's decision of its slices, as one function: 2D and 2.5D.
- * Slices meet only behind the trunk. So the gradient with respect to what the trunk gives is computed first, and then goes on
- * through the trunk a few slices at a time: exactly the gradient of the whole, without the memory of all activations.
- * N slices that the model sees, E embedding (or F x h x w maps), S slices that the head is made for, K classes.
+ * A slice model with the vote or head that decides for the volume, as one function: 2D and 2.5D.
+ * Slices are combined only after the trunk. The gradient with respect to the trunk's output is therefore computed first and
+ * then propagated through the trunk a few slices at a time: the exact gradient, without the memory for all activations.
+ * N slices of the input, E embedding (or F x h x w maps), S slices of the head's input, K classes.
  */
 import { cat, fromTypedArray, functional as F, grad, noGrad, ones, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
@@ -14,18 +14,18 @@ import type { SliceStore } from "../input/slices.js";
 import { logOdds } from "./log-odds.js";
 import { targetLayer, type TargetLayer } from "./layers.js";
 import { mapsToVolume, slicesToVolume, type SliceGrid } from "./placement.js";
-import { tapped } from "./tap.js";
+import { recordOutputs } from "./tap.js";
 import type { BaselineKind, Gradient, LayerMaps, Occluded, Prediction, VolumeFunction } from "./volume-function.js";
 
-/** From what the trunk makes of slices to the volume. */
+/** The part of a model from the trunk's output for slices to the decision for the volume. */
 export interface ReadOut {
-  /** What it computes, in words. */
+  /** The computed quantity, in words. */
   explained: string;
   /** x_NCHW → features_N */
   features(x_NCHW: Tensor): Tensor;
   /** features_BS, mask_BS → logProbability_BK */
   read(features_BS: Tensor, mask_BS: Tensor): { logProbability_BK: Tensor; sliceWeight_BS: Tensor | null };
-  /** Slices that it is padded to at least. */
+  /** Inputs with fewer slices are padded to this number. */
   slices: number;
   module: Module | null;
 }
@@ -44,7 +44,7 @@ export function headReadOut(trunk: SliceModel, head: Head, slices: number): Read
   };
 }
 
-/** 2D: the mean over the slices of their class probabilities; other votes count, which has no gradient. */
+/** 2D: the mean of the slices' class probabilities; other votes count slices, which has no gradient. */
 export function voteReadOut(trunk: SliceModel): ReadOut {
   return {
     explained: "2d_vote: log-odds of the class by the mean probability of the slices",
@@ -62,15 +62,15 @@ export function voteReadOut(trunk: SliceModel): ReadOut {
   };
 }
 
-/** Slices whose activations are held at once, and volumes with a slice missing that a head sees at once. */
+/** Slices whose activations are in memory at once, and volumes with a missing slice in a batch of the head. */
 const [CHUNK, BATCH] = [16, 16];
 
 export interface SliceFunctionOptions {
   trunk: SliceModel;
   readOut: ReadOut;
   store: SliceStore;
-  /** Which slices of a volume the model sees. */
-  seen: (volume: TaskVolume) => readonly number[];
+  /** The slices of a volume that are the model's input. */
+  slicesOf: (volume: TaskVolume) => readonly number[];
   /** Height and width of the stored slices. */
   stored: readonly [number, number];
 }
@@ -80,11 +80,11 @@ export class SliceFunction implements VolumeFunction {
   readonly #trunk: SliceModel;
   readonly #readOut: ReadOut;
   readonly #store: SliceStore;
-  readonly #seen: SliceFunctionOptions["seen"];
+  readonly #seen: SliceFunctionOptions["slicesOf"];
   readonly #grid: SliceGrid;
 
-  /** Trunk and head are put into evaluation mode, their parameters take no gradient. */
-  constructor({ trunk, readOut, store, seen, stored }: SliceFunctionOptions) {
+  /** Sets trunk and head to evaluation mode, and their parameters to require no gradient. */
+  constructor({ trunk, readOut, store, slicesOf: seen, stored }: SliceFunctionOptions) {
     this.explained = readOut.explained;
     this.#trunk = trunk;
     this.#readOut = readOut;
@@ -156,7 +156,7 @@ export class SliceFunction implements VolumeFunction {
         inputs.push(part.input);
         if (part.maps !== null) maps.push(part.maps);
       }
-      const joined = (what: keyof LayerMaps) => cat(maps.map((one) => one[what]));
+      const joined = (what: keyof LayerMaps) => cat(maps.map((layerMaps) => layerMaps[what]));
       return {
         score: score.item(),
         input: cat(inputs),
@@ -165,7 +165,7 @@ export class SliceFunction implements VolumeFunction {
     });
   }
 
-  /** The gradient of some slices, from that of what the trunk makes of them. */
+  /** The gradient for some slices, from the gradient for the trunk's output. */
   #throughTrunk(
     unit_BCHW: Tensor,
     gradient_B: Tensor,
@@ -173,7 +173,7 @@ export class SliceFunction implements VolumeFunction {
   ): { input: Tensor; maps: LayerMaps | null } {
     const leaf_BCHW = unit_BCHW.detach().requiresGrad_();
     const run = () => this.#readOut.features(this.#store.normalise(leaf_BCHW, this.#trunk.channels));
-    const { result, outputs } = layer === null ? { result: run(), outputs: [] } : tapped(layer.module, run);
+    const { result, outputs } = layer === null ? { result: run(), outputs: [] } : recordOutputs(layer.module, run);
     const [activation] = outputs;
     const weighted = result.mul(gradient_B).sum();
     const [input, gradient] = grad([weighted], [leaf_BCHW, ...(activation === undefined ? [] : [activation])]);
@@ -213,7 +213,7 @@ export class SliceFunction implements VolumeFunction {
     );
   }
 
-  /** @param missing the slice that each volume is without */
+  /** @param missing the slice that is left out of each volume */
   #scores(volumes: readonly Tensor[], target: number, missing?: readonly number[]): number[] {
     const features_BN = cat(volumes.map((features_N) => features_N.unsqueeze(0)));
     return logOdds(this.#read(features_BN, missing).logProbability_BK, target).toArray();
@@ -244,7 +244,7 @@ export class SliceFunction implements VolumeFunction {
     return this.#seen(volume).map((slice) => this.#store.locationOf(volume, slice));
   }
 
-  /** Of all slices, a chunk at a time, without gradients. */
+  /** Features of all slices, computed in chunks without gradients. */
   #features(unit_NCHW: Tensor): Tensor {
     return scope(() =>
       cat(
@@ -257,7 +257,7 @@ export class SliceFunction implements VolumeFunction {
     );
   }
 
-  /** Pads to what the head is made for. */
+  /** Pads the input to the number of slices of the head. */
   #read(features_BN: Tensor, missing: readonly number[] = []): ReturnType<ReadOut["read"]> {
     const [volumes = 1, count = 1] = features_BN.shape;
     const slices = Math.max(count, this.#readOut.slices);

@@ -1,9 +1,9 @@
-/** From the grid of the stored volume to that of the source scan, by the geometry and the crop that the index keeps. */
+/** From the grid of the stored volume to that of the source scan, by the geometry and the crop in the index. */
 import { resample, uncrop, type Triple, type Volume } from "@slicestack/volume";
 import type { VolumeRecord } from "../data/volume-record.js";
 
 /**
- * A map in the space of the source scan, turned to LPS: linear in between, 0 in what was cropped away.
+ * A map in the space of the source scan, reoriented to LPS: interpolated linearly, 0 in cropped regions.
  * @param map_SHW on the stored grid   @param size stored height and width
  */
 export function mapInSource(
@@ -24,6 +24,6 @@ export function mapInSource(
   const kept = resample(stored, [x1 - x0, y1 - y0, z1 - z0]);
   const box = { start: [x0, y0, z0] as Triple, end: [x1, y1, z1] as Triple };
   const whole = uncrop(kept, { box, sourceShape: original.shape, sourceOrigin: original.origin }, 0);
-  // To the last digit what the index says: viewers compare headers.
+  // Exactly the numbers of the index, because viewers compare headers.
   return { ...whole, spacing: original.spacing, origin: original.origin, direction: [...original.direction] };
 }

@@ -1,4 +1,4 @@
-/** Everything about one volume: prediction, maps, what each slice counts, and whether the maps hold. Runs where libtorch is. */
+/** Explains one volume: prediction, maps, contribution of each slice, and checks of the maps. Needs libtorch. */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import { Random, rankCorrelation } from "@slicestack/stats";
 import type { TaskVolume } from "../data/task.js";
@@ -13,24 +13,24 @@ import type { BaselineKind, PlanePlace, VolumeFunction } from "./volume-function
 export const MAP_KINDS = ["gradcam", "ig"] as const;
 export type MapKind = (typeof MAP_KINDS)[number];
 
-/** What one slice that the model sees counts. */
+/** The contribution of one slice of the model's input. */
 export interface SliceShare {
-  /** Axial slice of the prepared volume, from 0 on, fractions where the model sees a resized one; null: a slice across. */
+  /** Index of the axial slice in the prepared volume, from 0, fractional after resizing; null: coronal or sagittal. */
   place: PlanePlace;
-  /** By the head itself: attention, a share of the mean …; null where it has no such notion. */
+  /** Weight by the head: attention, a fraction of the mean …; null if the head has no such weights. */
   weight: number | null;
-  /** Log-odds with the slice less without it: above 0 it speaks for the class. Null where it cannot be left out. */
+  /** Log-odds with the slice minus without it: above 0 is evidence for the class. Null if it cannot be left out. */
   leftOut: number | null;
-  /** The same with air in its place. */
+  /** Log-odds with the slice minus with air in its place. */
   air: number;
-  /** What integrated gradients give it. */
+  /** Sum of the integrated gradients in the slice. */
   ig: number | null;
-  /** Mean of Grad-CAM over it. */
+  /** Mean of Grad-CAM over the slice. */
   gradcam: number | null;
 }
 
 export interface MapCheck extends OrderCheck {
-  /** Rank correlation of the cells with those of the map of a model with other weights; null where one of the maps is flat. */
+  /** Rank correlation of the cells with the map of a model with random weights; null if one of the maps is flat. */
   randomised: number | null;
 }
 
@@ -39,13 +39,13 @@ export interface SubjectExplained {
   subject: string;
   label: number;
   predicted: number;
-  /** The class that is explained. */
+  /** The explained class. */
   target: number;
   probabilities: number[];
   /** Log-odds of the target. */
   score: number;
   slices: SliceShare[];
-  /** Null where integrated gradients were not asked for. */
+  /** Null if integrated gradients were not requested. */
   completeness: Omit<Integrated, "attribution"> | null;
   checks: Partial<Record<MapKind, MapCheck>>;
 }
@@ -62,19 +62,19 @@ export interface SubjectOptions {
   steps: number;
   check: CheckOptions | null;
   seed: number;
-  /** A sign of life, and the place to stop. */
+  /** Called after each part, to report progress and to stop. */
   onPart: () => void;
 }
 
 export interface CheckOptions {
   steps: number;
   draws: number;
-  /** The same model with weights drawn anew, and its layer. */
+  /** The same model with random weights, and its layer. */
   other: { model: VolumeFunction; layer: TargetLayer };
 }
 
 /** One map in the space of the model's input. */
-interface MadeMap {
+interface ComputedMap {
   /** P x H x W */
   planes_PHW: Tensor;
   stored_SHW: Float32Array;
@@ -92,19 +92,19 @@ export function explainVolume(
     const predicted = probabilities_K.indexOf(Math.max(...probabilities_K));
     const target = options.target ?? predicted;
     const baseline = model.baseline(unit, options.baseline);
-    const made: Partial<Record<MapKind, MadeMap>> = {};
-    if (kinds.includes("gradcam")) made.gradcam = camOf(model, volume, unit, target, options.layer);
+    const maps: Partial<Record<MapKind, ComputedMap>> = {};
+    if (kinds.includes("gradcam")) maps.gradcam = camOf(model, volume, unit, target, options.layer);
     onPart();
     let integrated: Integrated | null = null;
     if (kinds.includes("ig")) {
       integrated = integratedGradients(model, unit, baseline, target, { steps: options.steps, onStep: onPart });
       const { attribution } = integrated;
-      made.ig = { planes_PHW: model.planes(attribution), stored_SHW: floats(model.storedValues(volume, attribution)) };
+      maps.ig = { planes_PHW: model.planes(attribution), stored_SHW: floats(model.storedValues(volume, attribution)) };
     }
     const score = model.score(unit, target);
-    const slices = sharesOf(model, volume, unit, { target, score, sliceWeights, made });
+    const slices = sharesOf(model, volume, unit, { target, score, sliceWeights, maps });
     onPart();
-    const checks = options.check === null ? {} : checksOf(model, volume, made, { unit, baseline, target, options });
+    const checks = options.check === null ? {} : checksOf(model, volume, maps, { unit, baseline, target, options });
     const { id, subject, label } = volume;
     const completeness =
       integrated === null
@@ -127,30 +127,36 @@ export function explainVolume(
       completeness,
       checks,
     };
-    return { explained, maps: Object.fromEntries(Object.entries(made).map(([kind, map]) => [kind, map.stored_SHW])) };
+    return { explained, maps: Object.fromEntries(Object.entries(maps).map(([kind, map]) => [kind, map.stored_SHW])) };
   });
 }
 
-function camOf(model: VolumeFunction, volume: TaskVolume, unit: Tensor, target: number, layer: TargetLayer): MadeMap {
+function camOf(
+  model: VolumeFunction,
+  volume: TaskVolume,
+  unit: Tensor,
+  target: number,
+  layer: TargetLayer,
+): ComputedMap {
   const planes_PHW = gradCam(model, unit, target, layer);
   return { planes_PHW, stored_SHW: floats(model.storedMap(volume, planes_PHW)) };
 }
 
 const floats = (tensor: Tensor): Float32Array => tensor.to({ dtype: "float32" }).toTypedArray() as Float32Array;
 
-interface Known {
+interface ShareContext {
   target: number;
   score: number;
   sliceWeights: number[] | null;
-  made: Partial<Record<MapKind, MadeMap>>;
+  maps: Partial<Record<MapKind, ComputedMap>>;
 }
 
-function sharesOf(model: VolumeFunction, volume: TaskVolume, unit: Tensor, known: Known): SliceShare[] {
-  const { target, score, sliceWeights, made } = known;
+function sharesOf(model: VolumeFunction, volume: TaskVolume, unit: Tensor, known: ShareContext): SliceShare[] {
+  const { target, score, sliceWeights, maps } = known;
   const { leftOut, air } = model.occluded(unit, target);
-  const ofPlanes = (map: MadeMap | undefined, how: "sum" | "mean") =>
+  const ofPlanes = (map: ComputedMap | undefined, how: "sum" | "mean") =>
     map === undefined ? null : scope(() => map.planes_PHW[how]([1, 2]).toArray());
-  const [ig, gradcam] = [ofPlanes(made.ig, "sum"), ofPlanes(made.gradcam, "mean")];
+  const [ig, gradcam] = [ofPlanes(maps.ig, "sum"), ofPlanes(maps.gradcam, "mean")];
   return model.places(volume).map((place, k) => ({
     place,
     weight: sliceWeights?.[k] ?? null,
@@ -168,16 +174,16 @@ interface CheckContext {
   options: SubjectOptions;
 }
 
-/** Cells where to delete changes less than this share of the window are left out: air beside air tells nothing. */
+/** Cells whose deletion changes less than this fraction of the window are left out: deleting air has no effect. */
 const CHANGED = 0.02;
-/** Points of the path for the map of random weights, whose sum nobody needs. */
+/** Points of the path for the map of random weights, whose completeness does not matter. */
 export const OTHER_STEPS = 8;
 
-/** All maps of one volume, beside the same random orders. */
+/** Checks all maps of one volume against the same random orders. */
 function checksOf(
   model: VolumeFunction,
   volume: TaskVolume,
-  made: Partial<Record<MapKind, MadeMap>>,
+  maps: Partial<Record<MapKind, ComputedMap>>,
   context: CheckContext,
 ): SubjectExplained["checks"] {
   const { unit, baseline, target, options } = context;
@@ -199,14 +205,14 @@ function checksOf(
   const chance = randomCurves(deletable, draws, random);
   const checks: SubjectExplained["checks"] = {};
   for (const kind of options.kinds) {
-    const values = pick(meansOf(made[kind]!.planes_PHW), counted);
+    const values = pick(meansOf(maps[kind]!.planes_PHW), counted);
     const order = checkOrder(deletable, values, chance, random.fork(kind));
-    const strange = pick(
+    const randomised = pick(
       scope(() => meansOf(otherMap(other, kind, context))),
       counted,
     );
     options.onPart();
-    checks[kind] = { ...order, randomised: rankCorrelation(values, strange) };
+    checks[kind] = { ...order, randomised: rankCorrelation(values, randomised) };
   }
   return checks;
 }
@@ -214,7 +220,7 @@ function checksOf(
 const pick = (values: Float64Array, places: readonly number[]): Float64Array =>
   Float64Array.from(places, (k) => values[k]!);
 
-/** The input with baseline in all cells that count but those that are kept. */
+/** The input with the baseline in all counted cells that are not kept. */
 function withCells(
   model: VolumeFunction,
   unit: Tensor,
@@ -224,8 +230,8 @@ function withCells(
   counted: readonly number[],
   kept: ReadonlySet<number>,
 ): Tensor {
-  const gone = new Set(counted.filter((cell) => !kept.has(cell)));
-  const mask = Float32Array.from(cellOf, (cell) => (gone.has(cell) ? 0 : 1));
+  const deleted = new Set(counted.filter((cell) => !kept.has(cell)));
+  const mask = Float32Array.from(cellOf, (cell) => (deleted.has(cell) ? 0 : 1));
   const keep = model.spread(fromTypedArray(mask, [...shape], { device: unit.device }));
   return baseline.add(unit.sub(baseline).mul(keep));
 }

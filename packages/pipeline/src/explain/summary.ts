@@ -1,4 +1,4 @@
-/** What the checks say over all subjects that were explained, with intervals, and what a reader must be warned of. */
+/** Summarises the checks over all explained subjects, with intervals, and warns of maps that fail them. */
 import {
   type Estimate,
   estimateOf,
@@ -12,8 +12,8 @@ import { MAP_KINDS, type MapKind, type SubjectExplained } from "./subject.js";
 
 export const MAP_NAMES: Record<MapKind, string> = { gradcam: "Grad-CAM", ig: "integrated gradients" };
 
-/** At the start of a line. */
-export const titled = (name: string): string => `${name[0]!.toUpperCase()}${name.slice(1)}`;
+/** A name with a capital letter, for the start of a line. */
+export const capitalised = (name: string): string => `${name[0]!.toUpperCase()}${name.slice(1)}`;
 
 export interface KindSummary {
   kind: MapKind;
@@ -22,7 +22,7 @@ export interface KindSummary {
   /** Mean over subjects of the gain over a random order. */
   deletion: Estimate;
   insertion: Estimate;
-  /** Mean rank correlation with the map of a model of other weights; of the volumes that have one. */
+  /** Mean rank correlation with the map of a model with random weights; over the volumes that have one. */
   randomised: Estimate & { volumes: number };
   /** Mean curves, for the figure. */
   curves: {
@@ -32,7 +32,7 @@ export interface KindSummary {
     randomDeletion: number[];
     randomInsertion: number[];
   };
-  /** Deletion and insertion are both better than chance, beyond the interval. */
+  /** Whether the intervals of both deletion and insertion are better than chance. */
   better: boolean;
 }
 
@@ -42,23 +42,23 @@ export interface Summary {
 }
 
 const LEVEL = 0.95;
-/** Correlation from which on a map is called one that hardly depends on what was learnt. */
+/** Correlation above which a map hardly depends on what was learned. */
 const ALIKE = 0.5;
-/** Share of the way from baseline to input that integrated gradients may miss. */
+/** Fraction of the difference from baseline to input that integrated gradients may miss. */
 const INCOMPLETE = 0.05;
 
 export function summarise(all: readonly SubjectExplained[], seed: number): Summary {
   const maps = MAP_KINDS.flatMap((kind) => {
-    const own = all.filter(({ checks }) => checks[kind] !== undefined);
-    return own.length === 0 ? [] : [summaryOf(kind, own, seed)];
+    const checked = all.filter(({ checks }) => checks[kind] !== undefined);
+    return checked.length === 0 ? [] : [summaryOf(kind, checked, seed)];
   });
-  return { maps, warnings: [...maps.flatMap(warningsOf), ...empty(all), ...incomplete(all)] };
+  return { maps, warnings: [...maps.flatMap(warningsOf), ...emptyWarnings(all), ...incompleteWarnings(all)] };
 }
 
 function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number): KindSummary {
-  const checks = all.map((one) => one.checks[kind]!);
+  const checks = all.map((entry) => entry.checks[kind]!);
   const subjects = all.map(({ subject }) => subject);
-  const meanOf = (values: readonly number[], whose: readonly string[]) => meanBySubject(values, whose, seed);
+  const meanOf = (values: readonly number[], subjectsOf: readonly string[]) => meanBySubject(values, subjectsOf, seed);
   const paired = all.flatMap(({ subject }, k) =>
     checks[k]!.randomised === null ? [] : [{ subject, value: checks[k]!.randomised }],
   );
@@ -95,13 +95,13 @@ function summaryOf(kind: MapKind, all: readonly SubjectExplained[], seed: number
   };
 }
 
-/** Each subject counts once, however many volumes it has. Bootstrap over subjects; none for a single one. */
+/** Each subject counts once, however many volumes it has. Bootstrap over subjects; no interval for a single subject. */
 export function meanBySubject(values: readonly number[], subjects: readonly string[], seed: number): Estimate {
   if (values.length === 0) return { value: NaN, interval: noInterval(LEVEL) };
   const groups = groupSubjects(subjects);
   const rows = groups.subjects;
   const share = new Float64Array(values.length);
-  for (const own of rows) for (const row of own) share[row] = 1 / own.length;
+  for (const subjectRows of rows) for (const row of subjectRows) share[row] = 1 / subjectRows.length;
   const statistic = (weights: Float64Array, out: Float64Array) => {
     let [sum, total] = [0, 0];
     for (let k = 0; k < values.length; k++) {
@@ -114,7 +114,7 @@ export function meanBySubject(values: readonly number[], subjects: readonly stri
   return estimateOf(sampledOf(resampled, 0, "unbounded"), LEVEL);
 }
 
-/** The mean of curves over the same shares; of the shortest where a small volume has fewer cells than steps. */
+/** The mean of curves over the same fractions; curves of small volumes with fewer cells than steps are left out. */
 function meanCurve(curves: readonly number[][]): number[] {
   const length = Math.max(...curves.map((curve) => curve.length));
   const same = curves.filter((curve) => curve.length === length);
@@ -126,34 +126,36 @@ function warningsOf({ kind, subjects, deletion, insertion, randomised, better }:
   const warnings: string[] = [];
   const gains = `deletion ${signed(deletion)}, insertion ${signed(insertion)}`;
   if (subjects < 2)
-    warnings.push(`${name}: one subject has no interval; explain more before you trust its map (${gains}).`);
+    warnings.push(
+      `${name}: a single subject has no interval; explain more subjects before you trust its map (${gains}).`,
+    );
   else if (!better)
     warnings.push(
-      `${name}: not shown to be better than a random order over ${subjects} subjects (${gains}). Do not read these maps as what the model looks at.`,
+      `${name}: not shown to be better than a random order over ${subjects} subjects (${gains}). Do not interpret these maps as what the model uses.`,
     );
   if (Math.abs(randomised.value) > ALIKE)
     warnings.push(
-      `${name}: a model with random weights gives much the same map, or its reverse (rank correlation ${signed(randomised)}). It shows the picture more than what was learnt.`,
+      `${name}: a model with random weights gives nearly the same map, or its reverse (rank correlation ${signed(randomised)}). The map shows the image rather than what was learned.`,
     );
   return warnings;
 }
 
-/** Grad-CAM keeps what speaks for the class; there may be nothing of it. */
-function empty(all: readonly SubjectExplained[]): string[] {
+/** Grad-CAM keeps only evidence for the class, of which there may be none. */
+function emptyWarnings(all: readonly SubjectExplained[]): string[] {
   const none = all.filter(({ slices }) => slices.length > 0 && slices.every(({ gradcam }) => gradcam === 0));
   if (none.length === 0) return [];
   return [
-    `Grad-CAM: empty for ${none.length} of ${all.length} volumes (${named(none)}): nothing in its layer speaks for the class.`,
+    `Grad-CAM: empty for ${none.length} of ${all.length} volumes (${idsText(none)}): its layer has no evidence for the class.`,
   ];
 }
 
-const named = (some: readonly SubjectExplained[]): string =>
+const idsText = (some: readonly SubjectExplained[]): string =>
   `${some
     .slice(0, 3)
     .map(({ id }) => id)
     .join(", ")}${some.length > 3 ? ", …" : ""}`;
 
-function incomplete(all: readonly SubjectExplained[]): string[] {
+function incompleteWarnings(all: readonly SubjectExplained[]): string[] {
   const off = all.filter(({ completeness }) => {
     if (completeness === null) return false;
     const { score, baselineScore, gap } = completeness;
@@ -161,7 +163,7 @@ function incomplete(all: readonly SubjectExplained[]): string[] {
   });
   if (off.length === 0) return [];
   return [
-    `integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${named(off)}). Raise --steps.`,
+    `integrated gradients: the attributions of ${off.length} of ${all.length} volumes miss their sum by more than ${INCOMPLETE * 100} % (${idsText(off)}). Raise --steps.`,
   ];
 }
 

@@ -1,9 +1,9 @@
-/** Looks at what a layer of a model gives while the model runs. */
+/** Records the outputs of a layer while the model runs. */
 import type { Tensor } from "@slicestack/torch";
 import type { Layer, Module } from "@slicestack/torch/nn";
 
-/** Runs `body`, and collects what `layer` gives on the way, once a call. The layer is as before at the end. */
-export function tapped<T>(layer: Module, body: () => T): { result: T; outputs: Tensor[] } {
+/** Runs `body`, and collects the output of every call of `layer`. The layer is restored at the end. */
+export function recordOutputs<T>(layer: Module, body: () => T): { result: T; outputs: Tensor[] } {
   const plain = (layer as Layer).forward.bind(layer);
   const outputs: Tensor[] = [];
   const value = (...inputs: Parameters<typeof plain>) => {
@@ -11,7 +11,7 @@ export function tapped<T>(layer: Module, body: () => T): { result: T; outputs: T
     outputs.push(output);
     return output;
   };
-  // Not enumerable: a module's enumerable fields are its parts.
+  // Not enumerable, because a module's enumerable fields are its submodules.
   Object.defineProperty(layer, "forward", { value, configurable: true, enumerable: false });
   try {
     return { result: body(), outputs };

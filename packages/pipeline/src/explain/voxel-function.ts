@@ -6,7 +6,7 @@ import type { VolumeModel } from "../models/networks/volume-model.js";
 import { targetLayer, type TargetLayer } from "./layers.js";
 import { logOdds } from "./log-odds.js";
 import { voxelsToVolume } from "./placement.js";
-import { tapped } from "./tap.js";
+import { recordOutputs } from "./tap.js";
 import type { BaselineKind, Gradient, Occluded, Prediction, VolumeFunction } from "./volume-function.js";
 
 export interface VoxelFunctionOptions {
@@ -22,7 +22,7 @@ export class VoxelFunction implements VolumeFunction {
   readonly #store: VolumeStore;
   readonly #stored: readonly [number, number];
 
-  /** The model is put into evaluation mode, its parameters take no gradient. */
+  /** Sets the model to evaluation mode, and its parameters to require no gradient. */
   constructor({ model, store, stored }: VoxelFunctionOptions) {
     this.#model = model.eval().requiresGrad_(false);
     this.#store = store;
@@ -40,9 +40,9 @@ export class VoxelFunction implements VolumeFunction {
 
   baseline(unit_11HWD: Tensor, kind: BaselineKind): Tensor {
     return scope(() => {
-      const none = unit_11HWD.mul(0);
-      if (kind === "mean") return none.add(unit_11HWD.mean());
-      return none.add(Math.min(1, Math.max(0, this.#store.transform.air as number)));
+      const zeros = unit_11HWD.mul(0);
+      if (kind === "mean") return zeros.add(unit_11HWD.mean());
+      return zeros.add(Math.min(1, Math.max(0, this.#store.transform.air as number)));
     });
   }
 
@@ -58,15 +58,17 @@ export class VoxelFunction implements VolumeFunction {
     return scope(() => {
       const leaf_11HWD = unit_11HWD.detach().requiresGrad_();
       const run = () => logOdds(this.#read(leaf_11HWD), target).sum();
-      const { result, outputs } = layer === null ? { result: run(), outputs: [] } : tapped(layer.module, run);
+      const { result, outputs } = layer === null ? { result: run(), outputs: [] } : recordOutputs(layer.module, run);
       const [activation] = outputs;
       const [input, gradient] = grad([result], [leaf_11HWD, ...(activation === undefined ? [] : [activation])]);
-      const none = (like: Tensor) => like.detach().mul(0);
+      const zerosLike = (like: Tensor) => like.detach().mul(0);
       return {
         score: result.item(),
-        input: input ?? none(leaf_11HWD),
+        input: input ?? zerosLike(leaf_11HWD),
         maps:
-          activation === undefined ? null : { activation: activation.detach(), gradient: gradient ?? none(activation) },
+          activation === undefined
+            ? null
+            : { activation: activation.detach(), gradient: gradient ?? zerosLike(activation) },
       };
     });
   }
@@ -86,7 +88,7 @@ export class VoxelFunction implements VolumeFunction {
     return mask_DHW.permute(1, 2, 0).unsqueeze(0).unsqueeze(0);
   }
 
-  /** Maps of volume_cnn's trunk are 2D, one a slice. */
+  /** Maps of volume_cnn's trunk are 2D, one per slice. */
   enlarged(cam: Tensor, unit_11HWD: Tensor): Tensor {
     const [, , height = 0, width = 0, depth = 0] = unit_11HWD.shape;
     return scope(() => {
@@ -119,7 +121,7 @@ export class VoxelFunction implements VolumeFunction {
   }
 }
 
-/** One slice of the input replaced by that of another. */
+/** The input with one slice replaced by air. */
 function withoutSlice(unit_11HWD: Tensor, air_11HWD: Tensor, slice: number): Tensor {
   const after = unit_11HWD.size(4) - slice - 1;
   return cat(

@@ -17,7 +17,7 @@ import { orderFigure } from "../explain/figure.js";
 import { mapPicture } from "../explain/picture.js";
 import { mapInSource } from "../explain/source-map.js";
 import { MAP_KINDS, type MapKind, type SubjectExplained } from "../explain/subject.js";
-import { MAP_NAMES, summarise, titled, type Summary } from "../explain/summary.js";
+import { MAP_NAMES, summarise, capitalised, type Summary } from "../explain/summary.js";
 import type { BaselineKind } from "../explain/volume-function.js";
 import { verifyOnce } from "../run/verify-once.js";
 import type { ExplainEvent, ExplainJob, ExplainOutcome } from "../explain/explain-job.js";
@@ -233,7 +233,7 @@ function titleOf(
   const percent = (c: number) => `${((probabilities[c] ?? 0) * 100).toFixed(0)} %`;
   const prediction = `predicted ${names[predicted]!} (${percent(predicted)}), true class ${names[label]!}`;
   const asked = target === predicted ? "" : ` · explained: ${names[target]!} (${percent(target)})`;
-  return `${id} · ${titled(MAP_NAMES[kind])} · ${prediction}${asked}`;
+  return `${id} · ${capitalised(MAP_NAMES[kind])} · ${prediction}${asked}`;
 }
 
 /** The window of the model, beyond which it does not see any values. */

@@ -78,7 +78,7 @@ test("one scan in train and in test under two names is an error, with both names
   const { findings, duplicates } = auditOf(dataset, split, null, facts, settings);
   const [first] = findings;
   assert.equal(first?.severity, "error");
-  assert.match(first?.text ?? "", /^2 pairs of identical or nearly identical volumes lie in two parts/);
+  assert.match(first?.text ?? "", /^2 pairs of identical or nearly identical volumes are in two parts/);
   for (const id of [a, b, c, d]) assert.ok(first?.text.includes(id), id);
   assert.deepEqual(
     duplicates.pairs.map(({ kind }) => kind),
@@ -156,7 +156,10 @@ test("that a number is missing is a fact, too; a column of many words keeps its 
   });
   const found = acquisitionAuc(dataset);
   for (const name of ["kvp", "station"]) assert.ok(found.find((one) => one.name === name)!.suspicious, name);
-  assert.throws(() => acquisitionAuc(dataset, { columns: ["dosis"] }), /columns of subjects\.csv \(.*station.*received.*dosis/);
+  assert.throws(
+    () => acquisitionAuc(dataset, { columns: ["dosis"] }),
+    /columns of subjects\.csv \(.*station.*received.*dosis/,
+  );
 });
 
 test("facts that say nothing read 0.50, and are not called telling (simulation)", () => {
@@ -215,7 +218,7 @@ test("a split that does not hold, classes of two subjects and quarantined volume
     parts: { train: ["v0"], val: [], test: [] },
     warnings: ["all is odd"],
   });
-  const found = texts(auditOf(dataset, split, "split: v1 stands twice", facts, settings).findings);
+  const found = texts(auditOf(dataset, split, "split: v1 appears twice", facts, settings).findings);
   assert.match(found[0] ?? "", /^error: The split is invalid: split: v1 appears twice/);
   assert.ok(found.some((text) => text.startsWith("warning: Class class_1 has 2 subjects")));
   assert.ok(found.some((text) => text === "note: Split: all is odd."));

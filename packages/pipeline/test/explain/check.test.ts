@@ -135,10 +135,10 @@ test("warnings: no better than chance, one subject, much the same from random we
   const warn = (...of: Parameters<typeof subjects>) => summarise(subjects(...of), 1).warnings;
   assert.deepEqual(warn([0.2, 0.3, 0.25, 0.1], 0.05), []);
   assert.match(warn([0.2, -0.3, 0.1, -0.1], 0.05).join(), /not shown to be better than a random order over 4 subjects/);
-  assert.match(warn([-0.2, -0.3, -0.2], null).join(), /Do not read these maps/);
+  assert.match(warn([-0.2, -0.3, -0.2], null).join(), /Do not interpret these maps/);
   assert.match(warn([0, 0, 0], null).join(), /not shown to be better/);
-  assert.match(warn([0.4], 0).join(), /one subject has no interval/);
-  assert.match(warn([0.2, 0.3, 0.25], 0.8).join(), /random weights gives much the same map/);
+  assert.match(warn([0.4], 0).join(), /a single subject has no interval/);
+  assert.match(warn([0.2, 0.3, 0.25], 0.8).join(), /random weights gives nearly the same map/);
   assert.match(warn([0.2, 0.3, 0.25], -0.8).join(), /or its reverse/);
   const dark = subjects([0.2, 0.3, 0.25], 0.1).map((one, k) => ({
     ...one,

@@ -180,7 +180,7 @@ test("3D: a layer by name, one class for all, volumes by id and by subject, with
     (error) => error instanceof ExplainError && /no CT-9\. It has CT-0/.test(error.message),
   );
   await assert.rejects(explained(run, { ids: ["0099"] }), /0099: no volume or subject/);
-  await assert.rejects(explained(run, { layer: "fc1" }), /fc1 gives values of shape \[1, 512\], no maps/);
+  await assert.rejects(explained(run, { layer: "fc1" }), /expected maps, fc1 has an output of shape \[1, 512\]/);
 });
 
 test("2D; a run that is stopped leaves no explain.json, one that is not trained is refused", async () => {

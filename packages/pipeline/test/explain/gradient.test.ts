@@ -36,7 +36,7 @@ for (const name of ["vote", "maps_3d", ...headNames] as const) {
         trunk,
         readOut,
         store,
-        seen: (volume) => store.slicesOf(volume),
+        slicesOf: (volume) => store.slicesOf(volume),
         stored: [16, 24],
       });
       const unit = model.input(dataset.volumes[0]!).to({ dtype: "float64" });

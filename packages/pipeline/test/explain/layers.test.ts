@@ -7,7 +7,7 @@ import type { VolumeSize } from "../../src/models/common/input-sizes.js";
 import { ExplainError } from "../../src/explain/errors.js";
 import { classActivation } from "../../src/explain/grad-cam.js";
 import { targetLayer } from "../../src/explain/layers.js";
-import { tapped } from "../../src/explain/tap.js";
+import { recordOutputs } from "../../src/explain/tap.js";
 import { createSliceModel, createVolumeModel } from "../../src/models/create-by-name.js";
 import { leakFree } from "../models/support.js";
 
@@ -52,15 +52,15 @@ leakFree("a tap sees each call and leaves the layer as it was, also where the mo
   const x = ones([1, 1, 8, 8]);
   const names = () => [...model.namedParameters().keys()];
   const before = names();
-  const { result, outputs } = tapped(layer, () => [model.forward(x), model.forward(x)]);
+  const { result, outputs } = recordOutputs(layer, () => [model.forward(x), model.forward(x)]);
   assert.equal(outputs.length, 2);
   assert.deepEqual(outputs[0]!.shape, [1, 2, 6, 6]);
   assert.equal(result.length, 2);
-  assert.throws(() => tapped(layer, () => assert.fail("thrown")), /thrown/);
+  assert.throws(() => recordOutputs(layer, () => assert.fail("thrown")), /thrown/);
   assert.ok(!Object.hasOwn(layer, "forward"));
   assert.deepEqual(names(), before);
   using idle = new Linear(1, 1);
-  assert.deepEqual(tapped(idle, () => 7).outputs, []);
+  assert.deepEqual(recordOutputs(idle, () => 7).outputs, []);
 });
 
 leakFree("the formula by hand: two maps, weights the means of their gradients, positive part", () => {

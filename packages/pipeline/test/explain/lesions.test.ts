@@ -111,7 +111,7 @@ test("people whom the model never saw: half as much again of each map lies in th
         trunk: model,
         readOut: voteReadOut(model),
         store,
-        seen: (volume) => store.slicesOf(volume),
+        slicesOf: (volume) => store.slicesOf(volume),
         stored: [32, 32],
       });
     const [model, other] = [functionOf(trunk), functionOf(random)];

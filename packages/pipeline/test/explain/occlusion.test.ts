@@ -39,7 +39,13 @@ const near = (found: number, wanted: number, what = "") =>
 function functionOf(folder: string, trunk: SliceModel, readOut: ReadOut, depth: number, size: [number, number]) {
   const dataset = randomDataset(folder, [depth], size);
   const store = new SliceStore(datasetSource(dataset), sliceTransform(config(), dataset, "cpu"));
-  const model = new SliceFunction({ trunk, readOut, store, seen: (volume) => store.slicesOf(volume), stored: size });
+  const model = new SliceFunction({
+    trunk,
+    readOut,
+    store,
+    slicesOf: (volume) => store.slicesOf(volume),
+    stored: size,
+  });
   return { model, store, unit: model.input(dataset.volumes[0]!) };
 }
 

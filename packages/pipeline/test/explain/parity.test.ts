@@ -52,7 +52,7 @@ function ofSlices(folder: string, of: MapCase, model: SliceModel, readOut: ReadO
     trunk: model,
     readOut,
     store,
-    seen: (volume) => store.slicesOf(volume),
+    slicesOf: (volume) => store.slicesOf(volume),
     stored: [height, width],
   });
   return owning(made, [store, model, ...(readOut.module === null ? [] : [readOut.module])]);
