@@ -42,7 +42,7 @@ const LEVEL = 0.95;
 export const ALL_TOGETHER = "all together";
 
 export interface AcquisitionFinding {
-  /** A column, or TOGETHER. */
+  /** A column, or ALL_TOGETHER. */
   name: string;
   /** Its values in words: "12 numbers" or "3 values". */
   values: string;

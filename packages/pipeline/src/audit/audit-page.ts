@@ -6,7 +6,7 @@ import { definitions, html, nothing, table, type Html } from "../page/html.js";
 import { renderPage } from "../page/page.js";
 import { greyPng } from "../page/grey-png.js";
 import { formatEstimate, formatNumber } from "../page/format.js";
-import type { Audit, PairWithParts } from "./audit.js";
+import type { Audit, PlacedPair } from "./audit.js";
 
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 /** Rows of a table, and pictures of a section, that are shown; the JSON output has all. */
@@ -124,8 +124,7 @@ function values({ values: { classes, auroc }, dataset: { unit } }: Audit): Html 
 
 function duplicates({ duplicates: { pairs, total } }: Audit, dataset: Dataset | null): Html {
   if (total === 0) return html`<p>No two volumes are identical or nearly identical.</p>`;
-  const partsText = ({ parts }: PairWithParts) =>
-    parts === null ? "–" : parts.map((part) => part ?? "none").join(", ");
+  const partsText = ({ parts }: PlacedPair) => (parts === null ? "–" : parts.map((part) => part ?? "none").join(", "));
   const rows = pairs.slice(0, ROWS).map((pair) => ({
     name: `${pair.a} = ${pair.b}`,
     cells: [

@@ -23,7 +23,7 @@ export interface Finding {
 }
 
 /** A duplicate with the parts of its two volumes, if there is a split; null for a volume in no part. */
-export interface PairWithParts extends DuplicatePair {
+export interface PlacedPair extends DuplicatePair {
   parts: [Part | null, Part | null] | null;
 }
 
@@ -44,7 +44,7 @@ export interface Audit {
   /** Columns of the acquisition with a different text for nearly every volume. */
   unusable: string[];
   values: ValueFingerprint;
-  duplicates: { pairs: PairWithParts[]; total: number };
+  duplicates: { pairs: PlacedPair[]; total: number };
   outliers: Outlier[];
   /** Volumes whose file has contradictory geometry. */
   contradictions: { id: string; notes: string }[];
@@ -103,7 +103,7 @@ export function auditOf(
   const partOf =
     split === null ? null : new Map(PARTS.flatMap((part) => split.parts[part].map((id) => [id, part] as const)));
   const { pairs, total } = findDuplicates(volumes, facts);
-  const pairsWithParts = pairs.map((pair): PairWithParts => ({
+  const pairsWithParts = pairs.map((pair): PlacedPair => ({
     ...pair,
     parts: partOf === null ? null : [partOf.get(pair.a) ?? null, partOf.get(pair.b) ?? null],
   }));
@@ -247,7 +247,7 @@ function pairsText(pairs: readonly DuplicatePair[]): string {
   return `${pairs.length} ${pairs.length === 1 ? "pair" : "pairs"} of ${kind} volumes`;
 }
 
-function pairNames(pairs: readonly PairWithParts[]): string {
+function pairNames(pairs: readonly PlacedPair[]): string {
   const names = pairs
     .slice(0, 5)
     .map(({ a, b, parts }) => (parts === null ? `${a} = ${b}` : `${a} (${parts[0]}) = ${b} (${parts[1]})`));

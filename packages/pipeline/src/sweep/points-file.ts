@@ -5,7 +5,7 @@
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { appendWhole } from "../data/atomic.js";
+import { appendText } from "../data/atomic.js";
 import { takePatiently } from "../data/patient-lock.js";
 import { SweepError } from "./errors.js";
 import { json } from "./space-file.js";
@@ -57,7 +57,7 @@ export class PointsFile {
     if (added.length === 0) return [];
     this.cutTornLine();
     const text = added.map((point) => `${JSON.stringify(point)}\n`).join("");
-    appendWhole(this.path, text);
+    appendText(this.path, text);
     this.read += Buffer.byteLength(text);
     this.known = [...this.known, ...added];
     return added;

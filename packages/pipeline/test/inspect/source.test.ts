@@ -213,9 +213,9 @@ test("a folder of several volumes: sizes from headers, a damaged one with its re
   }
   await assert.rejects(
     inspect({ path: folder, id: "e" }),
-    (error) => error instanceof InspectError && /names none of 4/.test(error.message),
+    (error) => error instanceof InspectError && /matches none of 4/.test(error.message),
   );
-  await assert.rejects(inspect({ path: folder, montage: join(folder, "m.png") }), /holds 4.*--id/s);
+  await assert.rejects(inspect({ path: folder, montage: join(folder, "m.png") }), /found 4.*--id/s);
   await assert.rejects(inspect({ path: folder, series: "thinnest" }), /no DICOM series/);
   await assert.rejects(inspect({ path: join(folder, "class_1/d.nii") }), /d\.nii/);
   await assert.rejects(inspect({ path: join(folder, "nowhere") }), PrepareError);
