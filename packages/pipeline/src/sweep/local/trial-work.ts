@@ -1,7 +1,7 @@
 /** What a trial's process is, and what its end means. */
 import { readFileSync } from "node:fs";
 import type { Lease } from "../../queue/jobs.js";
-import { appendWhole } from "../../data/atomic.js";
+import { appendText } from "../../data/atomic.js";
 import { readText } from "@slicestack/torch/limits";
 import type { Sweep } from "../sweep.js";
 import type { Trial } from "../trial.js";
@@ -52,7 +52,7 @@ export class TrialWork implements PoolWork {
       ...(sliceFrom === null ? [] : ["--slice-from", sliceFrom]),
       ...(pieces === 1 ? [] : ["--pieces", String(pieces)]),
     ];
-    appendWhole(paths.log, `${new Date().toISOString()} attempt ${lease.attempt}: slicestack ${words.join(" ")}\n`);
+    appendText(paths.log, `${new Date().toISOString()} attempt ${lease.attempt}: slicestack ${words.join(" ")}\n`);
     const visible = gpus.length === 0 ? {} : { CUDA_VISIBLE_DEVICES: gpus.join() };
     return { words: [...this.options.program, ...words], env: visible, log: paths.log };
   }
@@ -90,7 +90,7 @@ export class TrialWork implements PoolWork {
     const pieces = 2 * (payload as TrialPayload).pieces;
     if (pieces > MOST_PIECES) return { is: "failed", error: "out of memory, however small its batches", isFinal: true };
     const detail = `out of memory: each batch is computed in ${pieces} times as many pieces`;
-    appendWhole(this.pathsOf({ payload }).log, `${new Date().toISOString()} attempt ${lease.attempt}: ${detail}\n`);
+    appendText(this.pathsOf({ payload }).log, `${new Date().toISOString()} attempt ${lease.attempt}: ${detail}\n`);
     return { is: "released", detail, payload: { ...(payload as TrialPayload), pieces } };
   }
 
