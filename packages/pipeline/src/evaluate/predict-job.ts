@@ -93,7 +93,12 @@ export function job({ run, other, parts, measure, embed = false }: PredictJob, c
 }
 
 /** @returns the embeddings of the part's volumes; null in 3D */
-function addPart(outcome: PredictOutcome, predictor: Predictor, scored: ScoredVolumes, context: JobContext): Float32Array[] | null {
+function addPart(
+  outcome: PredictOutcome,
+  predictor: Predictor,
+  scored: ScoredVolumes,
+  context: JobContext,
+): Float32Array[] | null {
   const { part, dataset, volumes } = scored;
   const options = { contentHash: dataset.info.hash, onBatch: reporter(context, part) };
   const { models, slices, evidence, embeddings } = predictor.predict(volumes, options);

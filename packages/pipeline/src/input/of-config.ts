@@ -31,7 +31,10 @@ export function volumeInput(
   };
   if (config.transform.windows !== null) refuse("transform.windows", "3D models take one window; set transform.window");
   if (size === null && least !== most)
-    refuse("network.size", `the data set has ${least} to ${most} slices per volume; set [${height}, ${width}, ${most}]`);
+    refuse(
+      "network.size",
+      `the data set has ${least} to ${most} slices per volume; set [${height}, ${width}, ${most}]`,
+    );
   return { ...valueTransform(config, dataset), size: size ?? [height, width, most], fit };
 }
 

@@ -15,7 +15,9 @@ export function refuseGaps(paths: readonly string[], numbers: readonly number[],
       message`${list}. Export them again, or pass --allow-gaps to interpolate them from their neighbours`,
     );
   if (count > numbers.length)
-    throw new UnusableVolumeError(message`${list}; that is more than the ${numbers.length} that exist. Export them again`);
+    throw new UnusableVolumeError(
+      message`${list}; that is more than the ${numbers.length} that exist. Export them again`,
+    );
 }
 
 /** Why a volume of numbered slices is refused before any is read; null if it is not. */
