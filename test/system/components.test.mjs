@@ -8,7 +8,7 @@ import { heads, losses, metrics, networks, trunks } from "@slicestack/pipeline/m
 const root = join(import.meta.dirname, "../..");
 
 /** The text of configs/demo.yaml names what a configuration names. */
-const configurations = ["config/demo.ts"];
+const configurations = ["config/demo.ts", "config/stored.ts"];
 /** Words of code that also name something else: a vote over slices, a reduction, a field, a score of the evaluation. */
 const commonWords = new Set(["mean", "max", "loss", "auroc", "topk", "noisy_or", "ordinal"]);
 

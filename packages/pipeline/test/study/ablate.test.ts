@@ -122,8 +122,8 @@ test("a run that reuses its slice stage equals one that trains it", async () => 
       sliceFrom: own,
       ...more,
     });
-  await assert.rejects(refused({ "slice.batch_size": "8" }), /another slice stage/);
-  await assert.rejects(refused({ seed: "9" }), /another slice stage/);
+  await assert.rejects(refused({ "slice.batch_size": "8" }), /a slice stage with other settings/);
+  await assert.rejects(refused({ seed: "9" }), /a slice stage with other settings/);
   await assert.rejects(refused({ method: "3d" }), /a slice stage, which a 3D run cannot use/);
   const other = makeFolds(openDataset(data), { seed: 5, folds: 3 })[0]!;
   await assert.rejects(refused({}, { split: other }), /another split/);
