@@ -3,14 +3,12 @@
  *
  * list       10 000 trials of a random search: begun, drawn, queued, listed; seconds and memory
  * dispatch   no-op trials a second, each a process of its own (/bin/true), by one controller
- * crowd      20 000 jobs by 200 processes, some of which are killed while they hold a job; none may be lost or done twice
+ * crowd      20 000 trials by 200 processes at once and one controller; some are killed, none may be lost or done twice
  *            (--jobs, --workers and --deaths make it smaller)
  */
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 const room = (name) => import(new URL(`../packages/pipeline/dist/src/${name}.js`, import.meta.url));
@@ -27,13 +25,9 @@ const { values: sizes, positionals } = parseArgs({
     deaths: { type: "string", default: "100" },
   },
 });
-const [first, ...rest] = positionals;
-if (first === "worker") await worker(...rest);
-else {
-  const parts = { list, dispatch, crowd };
-  const chosen = first === undefined ? Object.keys(parts) : [first, ...rest];
-  for (const name of chosen) await inFolder(parts[name]);
-}
+const parts = { list, dispatch, crowd };
+const chosen = positionals.length === 0 ? Object.keys(parts) : positionals;
+for (const name of chosen) await inFolder(parts[name]);
 
 async function inFolder(part) {
   const folder = mkdtempSync(join(tmpdir(), "slicestack-bench-"));
@@ -124,66 +118,41 @@ async function dispatch(folder, count = 1000) {
 
 async function crowd(folder) {
   const [jobs, workers, deaths] = [sizes.jobs, sizes.workers, sizes.deaths].map(Number);
-  const file = join(folder, "queue.sqlite");
-  const queue = LeaseQueue.open(file);
+  const [{ JobPool }, { Resources }, { GpuPool }] = await Promise.all([
+    room("sweep/local/job-pool"),
+    room("sweep/local/resources"),
+    room("sweep/local/gpus"),
+  ]);
+  const queue = LeaseQueue.open(join(folder, "queue.sqlite"), { backOff: 1 });
   queue.add(Array.from({ length: jobs }, (_, k) => ({ key: `job ${k}`, payload: k, attempts: 1000 })));
+  const begun = join(folder, "begun");
+  let killed = 0;
+  const pool = new JobPool({
+    queue,
+    resources: new Resources({ slots: workers, cpus: workers, memory: 1e12 }, new GpuPool()),
+    work: {
+      command: ({ key }) => {
+        const dies = killed < deaths && Math.random() < (2 * deaths) / jobs;
+        if (dies) killed++;
+        return { words: ["/bin/sh", "-c", dies ? "kill -9 $$" : `echo "${key}" >> ${begun}; sleep 0.05`] };
+      },
+      judge: (_, exit) => (exit?.code === 0 ? { is: "done", result: null } : { is: "failed", error: "it was killed" }),
+    },
+  });
   const clock = stopwatch();
-  const running = new Set();
-  let [killed, failed] = [0, 0];
-  const start = () => {
-    const child = spawn(process.execPath, [import.meta.filename ?? process.argv[1], "worker", file], {
-      stdio: "inherit",
-    });
-    running.add(child);
-    child.once("exit", (code, signal) => {
-      running.delete(child);
-      if (signal === null && code !== 0) failed++;
-      if (signal !== null && queue.counts().done < jobs) start();
-    });
-  };
-  for (let k = 0; k < workers; k++) start();
-  while (running.size > 0) {
-    await setTimeout(200);
-    queue.reclaim();
-    const holders = queue.list({ states: ["leased"] });
-    const victim = holders[Math.floor(Math.random() * holders.length)];
-    if (victim !== undefined && killed < deaths) {
-      killed++;
-      try {
-        process.kill(victim.owner.pid, "SIGKILL");
-      } catch {
-        killed--; // it ended by itself
-      }
-    }
+  while (queue.counts().done < jobs) {
+    pool.round();
+    if (pool.leases.length > 0) await pool.wait(100);
   }
   const seconds = Number(clock());
-  const done = queue.list({ states: ["done"] });
-  const attempts = done.map(({ key }) => queue.attempts(key));
-  const twice = attempts.filter((of) => of.filter(({ outcome }) => outcome === "done").length !== 1).length;
-  const overlaps = attempts.filter((of) => of.some(({ started }, k) => k > 0 && started < of[k - 1].ended)).length;
-  const lost = attempts.flat().filter(({ outcome }) => outcome === "lost").length;
+  const names = readFileSync(begun, "utf8").trim().split("\n");
+  const twice = names.length - new Set(names).size;
+  const lost = jobs - new Set(names).size;
   print(
     `${jobs} jobs`,
-    `${workers} processes, ${killed} killed (${lost} jobs came back), ${failed} failed, in ${seconds} s: ` +
-      `${done.length} done, ${jobs - done.length} lost, ${twice} done twice, ${overlaps} held twice at once`,
+    `${workers} processes at once, ${killed} killed, in ${seconds} s: ${lost} lost, ${twice} done twice`,
   );
-  if (done.length !== jobs || twice > 0 || overlaps > 0 || failed > 0) process.exitCode = 1;
-}
-
-/** Takes jobs until none is left. */
-async function worker(file) {
-  const queue = LeaseQueue.open(file, { check: false, patience: 600_000 });
-  for (;;) {
-    const [lease] = queue.lease();
-    if (lease === undefined) {
-      const { queued, leased } = queue.counts();
-      if (queued + leased === 0) return;
-      await setTimeout(100 + Math.random() * 200);
-      continue;
-    }
-    await setTimeout(Math.random() * 10);
-    queue.complete(lease.token, lease.payload);
-  }
+  if (lost > 0 || twice > 0) process.exitCode = 1;
 }
 
 /** Seconds since the last call. */
