@@ -28,7 +28,7 @@ const arrows = {
   "models.ts": "models",
   "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",
-  sweep: "tasks report evaluate train page models input run queue command-line.ts data engine config",
+  sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",
   tasks:
     "report export scan explain evaluate trained train page inspect models weights run command-line.ts data engine config",

@@ -27,7 +27,7 @@ const train = (out: string, ...more: string[]) => [
   out,
   ...more,
 ];
-const synchronised = ["--slice.sync_batch_norm", "true", "--volume.sync_batch_norm", "true"];
+const synchronised = ["--slice.sync_batch_norm", "true", "--head.sync_batch_norm", "true"];
 
 before(async () => {
   if (noSlurm !== false) return;

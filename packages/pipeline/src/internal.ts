@@ -26,6 +26,8 @@ export { selectionName, selectionsOf } from "./run/epoch-selection.js";
 export { Slurm } from "./slurm/client.js";
 export { FileTail, followTasks } from "./slurm/follow.js";
 export { JobFolder, type JobTask, type TaskOutcome } from "./slurm/job-folder.js";
+export { cancelSweepOnSlurm, runSweepOnSlurm, type SlurmSweepResult } from "./sweep/slurm/run-on-slurm.js";
+export type { SlurmSweepCounts, SlurmSweepEvent } from "./sweep/slurm/controller.js";
 export type { SlurmJob } from "./slurm/job.js";
 export { activeSubmission, nextSubmission, submissionsBeside, submissionsIn } from "./slurm/submissions.js";
 export { jsonOf as sweepOutcomeJson } from "./sweep/results/sweep-results.js";

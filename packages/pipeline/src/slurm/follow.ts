@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Slurm } from "./client.js";
 import { SlurmError } from "./errors.js";
 import type { SlurmJob } from "./job.js";
-import type { JobFolder, TaskOutcome } from "./job-folder.js";
+import { elementsOf, type JobFolder, type TaskOutcome } from "./job-folder.js";
 
 /** Passes on what is added to a file, from its beginning. */
 export class FileTail {
@@ -58,13 +58,14 @@ export async function followTasks(slurm: Slurm, folder: JobFolder, following: Fo
   const { pollSeconds = 10, signal, onLog, onTick } = following;
   const file = folder.read();
   if (file === null) throw new SlurmError(`${folder.file}: expected a submission, found none`, "Submit it again.");
+  const elements = elementsOf(file);
   const outcomes = file.tasks.map((): TaskOutcome | null => null);
   const missed = file.tasks.map(() => 0);
   let told = "";
   let cancelled = false;
   for (let nextPoll = 0; ;) {
     await onTick?.();
-    outcomes.forEach((known, k) => (outcomes[k] = known ?? folder.outcome(k)));
+    outcomes.forEach((known, k) => (outcomes[k] = known ?? folder.outcome(elements[k]!)));
     if (outcomes.every((one) => one !== null)) {
       await onTick?.();
       return outcomes;
@@ -79,10 +80,10 @@ export async function followTasks(slurm: Slurm, folder: JobFolder, following: Fo
       const line = stateText(jobs);
       if (line !== told) onLog?.((told = line));
       outcomes.forEach((known, k) => {
-        const job = jobs.find(({ element }) => element === k);
+        const job = jobs.find(({ element }) => element === elements[k]);
         const isLost = known === null && (job === undefined || job.phase === "ended");
         missed[k] = isLost ? missed[k]! + 1 : 0;
-        if (missed[k] >= POLLS_WITHOUT_OUTCOME) throw lost(folder, k, job, cancelled);
+        if (missed[k] >= POLLS_WITHOUT_OUTCOME) throw lost(folder, elements[k]!, job, cancelled);
       });
     }
     await pause(Math.min(1000, pollSeconds * 1000));

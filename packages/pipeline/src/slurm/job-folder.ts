@@ -15,6 +15,8 @@ import type { Slurm } from "./client.js";
 import { SlurmError } from "./errors.js";
 
 const task = z.strictObject({
+  /** Index in the array; default its place in the list. Elements of two arrays that depend on each other have the same. */
+  element: z.int().min(0).optional(),
   /** Program and arguments. */
   command: z.array(z.string()).min(1),
   /** What runs in place of `command` once this file exists: it continues what an earlier start began. */
@@ -175,7 +177,7 @@ export class JobFolder {
       options: {
         "job-name": name,
         ...submitting.options,
-        array: arrayText([...tasks.keys()], throttle),
+        array: arrayText(elementsOf(record), throttle),
         chdir: process.cwd(),
         output: this.log(0).replace(/0\.out$/, "%a.out"),
         ...(separateErrors ? { error: this.log(0).replace(/0\.out$/, "%a.err") } : {}),
@@ -216,6 +218,9 @@ function readJson<T>(path: string, schema: z.ZodType<T>): T | null {
     });
   }
 }
+
+/** The elements of the array, in the order of the tasks. */
+export const elementsOf = ({ tasks }: Pick<JobFile, "tasks">): number[] => tasks.map(({ element }, k) => element ?? k);
 
 /** The command of a task as it stands now. */
 export function commandOf({ command, again }: JobTask): readonly string[] {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { constants, hostname } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { Slurm } from "./client.js";
-import { commandOf, JobFolder, type JobFile, type TaskOutcome } from "./job-folder.js";
+import { commandOf, elementsOf, JobFolder, type JobFile, type TaskOutcome } from "./job-folder.js";
 
 /** Exit code of a command of ours that saved and stopped because a signal asked it to. */
 const STOPPED = 130;
@@ -91,7 +91,7 @@ async function untilEnded(): Promise<number> {
 async function main(folder: JobFolder): Promise<number> {
   const file = folder.read();
   const place = placeOf(process.env);
-  const task = file?.tasks[place.element];
+  const task = file?.tasks[elementsOf(file).indexOf(place.element)];
   if (file === null || task === undefined) {
     say(`${folder.file}: expected a task ${place.element}, found none`);
     return 1;

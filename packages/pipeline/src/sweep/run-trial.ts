@@ -26,8 +26,11 @@ import { readResult, writeResult, type TrialResult } from "./trial-result.js";
 import type { Trial } from "./trial.js";
 
 export interface RunTrialOptions extends TaskOptions {
-  /** slice: the slice stage alone, which other trials of the sweep wait for. Default all. */
-  stage?: "slice" | "all";
+  /**
+   * slice: the slice stage alone, which other trials of the sweep wait for; train: all stages, without the score. Default
+   * all.
+   */
+  stage?: "slice" | "train" | "all";
   /** Id of a trial with the same slice stage, which is taken from there if it is trained. */
   sliceFrom?: string;
   /** Pieces in which each batch is computed, times those of the configuration: more, once memory has run out. Default 1. */
@@ -39,7 +42,7 @@ export interface RunTrialOptions extends TaskOptions {
 
 export interface RunTrialResult {
   status: "finished" | "stopped";
-  /** null where it was stopped, and after the slice stage alone. */
+  /** null where it was stopped, and where it was not scored. */
   result: TrialResult | null;
 }
 
@@ -77,10 +80,10 @@ async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptio
   const common = { data, out: paths.run, command, takeOver, ...taskOptionsOf(options) };
   const fold = trial.fold === null ? {} : { fold: trial.fold };
   if (!(start.resume === true && isDone(paths.run, stage))) {
-    const { status } = await train({ ...common, ...fold, ...start, stage });
+    const { status } = await train({ ...common, ...fold, ...start, stage: stage === "slice" ? stage : "all" });
     if (status === "stopped") return { status, result: null };
   }
-  if (stage === "slice") return { status: "finished", result: null };
+  if (stage !== "all") return { status: "finished", result: null };
 
   const { main } = await predictRun(paths.run, "val", { ...taskOptionsOf(options), command });
   writePredictions(paths.predictions, [main]);
@@ -100,7 +103,7 @@ async function trainAndScore(sweep: string, trial: Trial, options: RunTrialOptio
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-const isDone = (run: string, stage: "slice" | "all"): boolean =>
+const isDone = (run: string, stage: "slice" | "train" | "all"): boolean =>
   readRecord(run).status === "trained" || (stage === "slice" && isFinished(run, "slice"));
 
 /** @throws SweepError where the data set's split is not the one that the sweep began with */

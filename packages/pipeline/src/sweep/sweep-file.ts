@@ -10,6 +10,7 @@ import { NAME } from "../config/schema.js";
 import { findConfig, shippedFolder } from "../config/shipped.js";
 import { validate } from "../config/validate.js";
 import { localSchema, type LocalOptions } from "./local/options.js";
+import { slurmSchema, type SlurmOptions } from "./slurm/options.js";
 import type { Space } from "./space.js";
 import {
   dimension,
@@ -123,6 +124,7 @@ export const sweepSchema = z.strictObject({
     "Ends points that lag behind: asynchronous successive halving",
   ),
   run: key(localSchema.prefault({}), "a section", "How trials run on one machine"),
+  slurm: key(slurmSchema.prefault({}), "a section", "How trials run on a cluster"),
 });
 
 type SweepFile = z.output<typeof sweepSchema>;
@@ -146,6 +148,7 @@ export interface SweepSpec extends Pick<SweepFile, "name" | "search" | "seed" | 
   space: Space;
   asha: Asha | null;
   run: LocalOptions;
+  slurm: SlurmOptions;
   /** Where a key of the file stands, for messages. */
   locate: (path: readonly PropertyKey[], what: "key" | "value") => { file: string; line?: number; column?: number };
 }
@@ -183,6 +186,7 @@ export function loadSweepFile(given: string): SweepSpec {
     tpe: read.tpe,
     asha: ashaOf(read.prune),
     run: read.run,
+    slurm: read.slurm,
     locate,
   };
   checkSearch(sweep);

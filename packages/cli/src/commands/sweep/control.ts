@@ -1,10 +1,11 @@
 /** sweep pause, resume, cancel and priority: what is asked of a sweep from another terminal. */
 import type { ControlResult } from "@slicestack/pipeline/internal";
-import type { Command } from "commander";
-import { EXIT } from "../../exit-codes.js";
+import { Option, type Command } from "commander";
+import { EXIT, UsageError } from "../../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Start } from "../../session.js";
 import { pathWord } from "../../shell.js";
 import { parsePriority, parseTrial } from "./numbers.js";
+import { cancelSlurmSweep } from "./run-slurm.js";
 
 interface ControlFlags extends CommonOptions {
   out?: string;
@@ -56,10 +57,14 @@ export function addCancel(sweep: Command, start: Start): void {
     .description("end a sweep, or single trials: running trials are asked to save and end")
     .argument("<sweep>", SWEEP)
     .argument("[trials...]", "numbers of trials (default: all that have not ended)", parseTrial)
+    .addOption(new Option("--on <where>", "cancel the jobs of a cluster").choices(["slurm"]))
     .option("--out <folder>", OUT);
-  addCommon(command, { example: "slicestack sweep cancel runs/heads 12 13", codes }).action(
-    (file: string, trials: number[] | undefined, flags: ControlFlags) =>
+  addCommon(command, { example: "slicestack sweep cancel runs/heads 12 13", codes: [...codes, EXIT.peer] }).action(
+    (file: string, trials: number[] | undefined, flags: ControlFlags & { on?: "slurm" }) =>
       start(flags, async () => {
+        if (flags.on !== undefined && (trials ?? []).length > 0)
+          throw new UsageError("--on slurm cancels a whole sweep: end single trials with scancel");
+        if (flags.on !== undefined) return cancelSlurmSweep(file, flags);
         const { cancelSweep } = await import("@slicestack/pipeline/internal");
         const result = await cancelSweep(given(file, trials, flags));
         return outcome(result, trialsText(result, "cancelled"), "status");

@@ -1,12 +1,13 @@
 import { Option, type Command } from "commander";
 import type { RunSweepResult } from "@slicestack/pipeline/internal";
-import { EXIT } from "../../exit-codes.js";
+import { EXIT, UsageError } from "../../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../../session.js";
 import { pathWord, shownPath } from "../../shell.js";
 import { bestText, standText } from "../../sweep-text.js";
 import { createSweepView } from "../../sweep-view.js";
-import { parseCount } from "../numbers.js";
+import { parseCount, parseDuration } from "../numbers.js";
 import { parseGpus } from "./numbers.js";
+import { runSlurmSweep } from "./run-slurm.js";
 
 interface RunFlags extends CommonOptions {
   data?: string;
@@ -14,24 +15,49 @@ interface RunFlags extends CommonOptions {
   slots?: number;
   gpus?: number[];
   retryFailed?: boolean;
+  on?: "slurm";
+  poll?: number;
 }
 
 export function addRun(sweep: Command, start: Start): void {
   const command = sweep
     .command("run")
-    .description("run the trials of a sweep on this machine, each as a process; the same command resumes")
+    .description(
+      "run the trials of a sweep, on this machine as processes or as jobs of a cluster; the same command resumes",
+    )
     .argument("<sweep>", "the sweep's file, or the folder of one that has begun")
     .option("--data <folder>", "prepared data set (default: the one that the file names)")
     .option("--out <folder>", "folder of the sweep (default: the one that the file names, else runs/NAME)")
     .option("--slots <number>", "trials at once at most (default: as many as CPUs, memory and GPUs allow)", parseCount)
     .addOption(new Option("--gpus <numbers>", "GPUs that may be used, e.g. 0,2,3 (default: all)").argParser(parseGpus))
-    .option("--retry-failed", "try failed trials again");
+    .option("--retry-failed", "try failed trials again")
+    .addOption(new Option("--on <where>", "run the trials as jobs of a cluster").choices(["slurm"]))
+    .option(
+      "--poll <time>",
+      "with --on slurm: time between two questions (default: slurm.poll of the file)",
+      parseDuration,
+    );
   addCommon(command, {
     example: "slicestack sweep run heads.yaml --data data/nodules\nslicestack sweep run runs/heads",
-    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.stopped],
+    codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.peer, EXIT.stopped],
     notes:
-      "Ctrl-C lets the trials save and end; the same command resumes them. In another terminal: slicestack sweep status, pause, resume, cancel, add.",
-  }).action((file: string, flags: RunFlags) => start(flags, (session) => runSweepCommand(file, flags, session)));
+      "Ctrl-C lets the trials save and end; the same command resumes them. In another terminal: slicestack sweep status, pause, resume, cancel, add. With --on slurm, Ctrl-C ends this command alone: the jobs continue.",
+  }).action((file: string, flags: RunFlags) =>
+    start(flags, (session) => {
+      const isHere = refuseMixed(flags).on === undefined;
+      return isHere ? runSweepCommand(file, flags, session) : runSlurmSweep(file, flags, session);
+    }),
+  );
+}
+
+/** @throws UsageError where an option of one runner is given to the other */
+function refuseMixed(flags: RunFlags): RunFlags {
+  if (flags.on === undefined && flags.poll !== undefined) throw new UsageError("--poll needs --on slurm");
+  if (flags.on !== undefined && (flags.slots ?? flags.gpus) !== undefined)
+    throw new UsageError(
+      "--slots and --gpus are of this machine: with --on slurm, slurm.throttle and slurm.sbatch say it",
+    );
+  return flags;
 }
 
 async function runSweepCommand(file: string, flags: RunFlags, session: Session): Promise<Outcome> {

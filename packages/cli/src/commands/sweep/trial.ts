@@ -4,7 +4,7 @@ import { addCommon, type CommonOptions, type Outcome, type Session, type Start }
 import { parseCount } from "../numbers.js";
 
 interface TrialFlags extends CommonOptions {
-  stage: "slice" | "all";
+  stage: "slice" | "train" | "all";
   sliceFrom?: string;
   pieces?: number;
   takeOver?: boolean;
@@ -17,8 +17,11 @@ export function addTrial(sweep: Command, start: Start): void {
     .description("train and score one trial of a sweep; runners start this command for each of them")
     .argument("<folder>", "the trial: trials/NUMBER in the folder of the sweep")
     .addOption(
-      new Option("--stage <stage>", "slice: only the slice stage, which other trials wait for")
-        .choices(["slice", "all"])
+      new Option(
+        "--stage <stage>",
+        "slice: only the slice stage, which other trials wait for; train: without the score",
+      )
+        .choices(["slice", "train", "all"])
         .default("all"),
     )
     .option("--slice-from <trial>", "number of a trial with the same slice stage, which is taken from there")
@@ -51,6 +54,11 @@ async function runTrialCommand(folder: string, flags: TrialFlags, session: Sessi
     command,
   });
   if (status === "stopped") return { code: EXIT.stopped, text: "", json: { status }, note: "Stopped and saved." };
-  const text = result === null ? "The slice stage is trained." : `Objective on val: ${result.objective ?? "undefined"}`;
+  const text =
+    result === null
+      ? stage === "slice"
+        ? "The slice stage is trained."
+        : "All stages are trained."
+      : `Objective on val: ${result.objective ?? "undefined"}`;
   return { code: EXIT.ok, text, json: { status, result } };
 }

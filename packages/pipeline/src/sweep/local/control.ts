@@ -104,7 +104,7 @@ function openQueue(folder: string): LeaseQueue {
   throw new SweepError(
     folder,
     "was not run on this machine yet: it has no queue",
-    "Start it with slicestack sweep run; a sweep on Slurm is asked with --on slurm.",
+    "Start it with slicestack sweep run; --on slurm follows one that runs there.",
   );
 }
 

@@ -1,0 +1,36 @@
+/**
+ * Stands for `slicestack sweep trial FOLDER [--stage STAGE]` where scheduling is under test: writes down what it does in
+ * the file `events` of the sweep's folder, and ends as the name of its point says.
+ */
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+const [, , , , folder = "", ...words] = process.argv;
+const { number, point } = JSON.parse(readFileSync(join(folder, "trial.json"), "utf8")) as {
+  number: number;
+  point: { name: string };
+};
+const sweep = join(folder, "../..");
+const place = words.includes("--stage") ? words[words.indexOf("--stage") + 1] : "score";
+const tell = (what: string) => appendFileSync(join(sweep, "events"), `${what} ${place} ${number}\n`);
+const begun = () =>
+  readFileSync(join(sweep, "events"), "utf8")
+    .split("\n")
+    .filter((line) => line === `begin ${place} ${number}`).length;
+
+process.on("SIGUSR1", () => {
+  tell("saved");
+  process.exit(130);
+});
+tell("begin");
+const isTraining = place === "train";
+if (isTraining && point.name === "waits") while (!existsSync(join(sweep, "release"))) await pause(100);
+await pause(300);
+const fails = isTraining && (point.name === "fails" || (point.name === "flaky" && begun() === 1));
+if (place === "score") {
+  const result = { version: 1, status: "finished", objective: number / 10, metrics: {}, epochs: 1, seconds: 1 };
+  writeFileSync(join(folder, "result.json"), JSON.stringify(result));
+}
+tell(fails ? "failed" : "end");
+process.exit(fails ? 3 : 0);

@@ -1,0 +1,396 @@
+/** Brings a sweep to its end on a cluster: what its folder and Slurm say decides what is submitted next. */
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Slurm } from "../../slurm/client.js";
+import { SlurmFullError } from "../../slurm/client.js";
+import { sliceDonors } from "../slice-stages.js";
+import type { Sweep } from "../sweep.js";
+import { readFailure } from "../trial-failure.js";
+import { readResult, writeResult, type TrialResult } from "../trial-result.js";
+import type { Trial, TrialReport, TrialState } from "../trial.js";
+import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
+import { attemptKey, Attempts, STAGES, type Attempt, type Stage } from "./attempts.js";
+import type { SlurmOptions } from "./options.js";
+import { verdictOf, type Verdict } from "./verdict.js";
+
+export interface SlurmSweepEvent {
+  kind: "finished" | "failed" | "pruned" | "cancelled" | "again";
+  trial: Trial;
+  stage: Stage;
+  reason: string | null;
+  result: TrialResult | null;
+}
+
+export interface SlurmSweepCounts {
+  trials: number;
+  finished: number;
+  failed: number;
+  pruned: number;
+  cancelled: number;
+  /** Of the trials that are left: elements of arrays that run, and that wait. */
+  running: number;
+  waiting: number;
+}
+
+export interface SlurmControllerOptions {
+  sweep: Sweep;
+  slurm: Slurm;
+  options: SlurmOptions;
+  /** Words that start the command line. */
+  program: readonly string[];
+  onEvent?: (event: SlurmSweepEvent) => void;
+  onLog?: (line: string) => void;
+  onRound?: (counts: SlurmSweepCounts) => void;
+  /** An abort ends this process alone: the jobs stay with Slurm. */
+  signal?: AbortSignal;
+}
+
+/** Folder of the submissions of a sweep. */
+export const slurmFolder = (sweep: string): string => join(sweep, "slurm");
+/** While it exists, no job of the sweep is requeued. */
+export const cancelMark = (sweep: string): string => join(slurmFolder(sweep), "cancelled");
+
+const MOST_RESTARTS = 200;
+/** A trial that the cluster ended this often without a result is given up. */
+const MOST_LOSSES = 20;
+const MOST_PIECES = 64;
+/** Trials that a search whose proposals depend on results keeps going, without a throttle. */
+const AT_A_TIME = 8;
+
+function dependencyOn({ folder, element }: NonNullable<PlannedArray["after"]>): string {
+  const job = folder.read()?.job;
+  return element === null ? `aftercorr:${job}` : `afterok:${job}_${element}`;
+}
+
+export class SlurmController {
+  private readonly attempts: Attempts;
+  private readonly results = new Map<string, TrialResult>();
+  private readonly cancelled = new Set<string>();
+  /** Attempts whose end has been told. */
+  private readonly told = new Set<Attempt>();
+  private donors = new Map<string, string>();
+  private trials: Trial[] = [];
+  private isExhausted = false;
+  private maxArraySize = 1001;
+
+  constructor(private readonly given: SlurmControllerOptions) {
+    this.attempts = new Attempts(slurmFolder(given.sweep.folder));
+  }
+
+  /** @throws SlurmError: the same call continues */
+  async run(): Promise<"finished" | "detached" | "cancelled"> {
+    const { slurm, signal, options, onRound } = this.given;
+    this.maxArraySize = Number((await slurm.setting("MaxArraySize")) ?? this.maxArraySize);
+    await this.settleEarlier();
+    for (;;) {
+      if (existsSync(cancelMark(this.given.sweep.folder))) return "cancelled";
+      await this.attempts.refresh(slurm);
+      this.judge();
+      this.feed();
+      this.prune();
+      await this.cancelIdle();
+      await this.submit();
+      onRound?.(this.counts());
+      if (this.openTrials().length === 0 && this.isExhausted) return "finished";
+      if (signal?.aborted === true) return "detached";
+      await pause(options.poll * 1000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Attempts that ended before this call: their failures count, what was cancelled is forgotten. */
+  private async settleEarlier(): Promise<void> {
+    this.refreshTrials();
+    for (let k = 0; k < 3; k++) await this.attempts.refresh(this.given.slurm);
+    for (const { id } of this.trials)
+      for (const stage of STAGES)
+        for (const attempt of this.attempts.of(id, stage))
+          if (this.verdict(attempt).is === "cancelled") this.told.add(attempt);
+  }
+
+  private refreshTrials(): void {
+    const { sweep } = this.given;
+    sweep.refresh();
+    if (sweep.trials.length === this.trials.length) return;
+    this.trials = sweep.trials;
+    this.donors = sliceDonors(this.trials, sweep.base.configOf({}).method);
+    for (const { id } of this.trials) this.lookFor(id);
+  }
+
+  private lookFor(id: string): TrialResult | null {
+    const known = this.results.get(id) ?? readResult(this.given.sweep.paths.trial(id).result);
+    if (known !== null) this.results.set(id, known);
+    return known;
+  }
+
+  private openTrials(): Trial[] {
+    return this.trials.filter(({ id }) => !this.results.has(id) && !this.cancelled.has(id));
+  }
+
+  private verdict(attempt: Attempt): Verdict {
+    const parent = attempt.parent === null ? undefined : this.attempts.byKey(attempt.parent);
+    const verdict = verdictOf(attempt, MOST_RESTARTS, parent === undefined || this.verdict(parent).is === "done");
+    const isEmpty = verdict.is === "done" && attempt.stage === "score" && this.lookFor(attempt.trial) === null;
+    return isEmpty ? { is: "failed", reason: "it ended without a result", isFinal: false } : verdict;
+  }
+
+  /** A cancelled attempt from before this call is as if it had never been. */
+  private lastVerdict(trial: string, stage: Stage): Verdict | null {
+    const attempt = this.attempts.last(trial, stage);
+    if (attempt === undefined) return null;
+    const verdict = this.verdict(attempt);
+    return verdict.is === "cancelled" && this.told.has(attempt) ? null : verdict;
+  }
+
+  private isDone(trial: string, stage: Stage): boolean {
+    return this.attempts.of(trial, stage).some((attempt) => this.verdict(attempt).is === "done");
+  }
+
+  /** Looks at every attempt that has ended since, and gives up trials that have failed too often. */
+  private judge(): void {
+    for (const trial of this.openTrials())
+      for (const stage of STAGES) {
+        const attempt = this.attempts.last(trial.id, stage);
+        if (attempt === undefined || attempt.state.is === "active" || this.told.has(attempt)) continue;
+        this.told.add(attempt);
+        this.judgeOne(trial, stage, attempt);
+      }
+    for (const trial of this.openTrials()) {
+      const donor = this.donors.get(trial.id);
+      if (donor === undefined || donor === trial.id || !this.hasNoSlices(donor)) continue;
+      this.giveUp(trial, "slice", `the slice stage that it shares with trial ${donor} failed`);
+    }
+  }
+
+  /** Its slice stage is not trained, and will not be. */
+  private hasNoSlices(donor: string): boolean {
+    const last = this.lastVerdict(donor, "slice");
+    const hasFailed = last?.is === "failed" && this.results.get(donor)?.status === "failed";
+    const isUsedUp = last?.is === "failed" && this.failures(donor, "slice") >= this.given.options.attempts;
+    return !this.isDone(donor, "slice") && (hasFailed || isUsedUp);
+  }
+
+  private judgeOne(trial: Trial, stage: Stage, attempt: Attempt): void {
+    const verdict = this.verdict(attempt);
+    if (stage === "score" && verdict.is === "done") this.emit("finished", trial, stage, null, this.lookFor(trial.id));
+    if (verdict.is === "cancelled") {
+      this.cancelled.add(trial.id);
+      this.emit("cancelled", trial, stage, null);
+    }
+    if (verdict.is === "again") this.judgeLoss(trial, stage, verdict.reason);
+    if (verdict.is === "failed") this.judgeFailure(trial, stage, verdict.reason, verdict.isFinal);
+  }
+
+  private judgeLoss(trial: Trial, stage: Stage, reason: string): void {
+    const losses = this.attempts.of(trial.id, stage).filter((one) => this.verdict(one).is === "again").length;
+    if (losses >= MOST_LOSSES) this.giveUp(trial, stage, `${reason}, ${losses} times`);
+    else if (reason !== "") this.emit("again", trial, stage, reason);
+  }
+
+  private judgeFailure(trial: Trial, stage: Stage, how: string, isFinal: boolean): void {
+    const { sweep, options } = this.given;
+    const failure = readFailure(sweep.paths.trial(trial.id).folder);
+    const reason = failure === null ? how : failure.message;
+    const isMemory = failure?.outOfMemory === true && this.piecesOf(trial.id, stage) < MOST_PIECES;
+    if (!isMemory && (isFinal || this.failures(trial.id, stage) >= options.attempts)) this.giveUp(trial, stage, reason);
+    else this.emit("again", trial, stage, reason);
+  }
+
+  private failures(trial: string, stage: Stage): number {
+    return this.attempts.of(trial, stage).filter((attempt) => this.verdict(attempt).is === "failed").length;
+  }
+
+  /** Doubled each time that memory ran out: the step stays the same. */
+  private piecesOf(trial: string, stage: Stage): number {
+    return this.attempts.last(trial, stage)?.pieces ?? 1;
+  }
+
+  private giveUp(trial: Trial, stage: Stage, reason: string): void {
+    this.end(trial, "failed", { name: "Error", message: reason, outOfMemory: false });
+    this.emit("failed", trial, stage, reason, this.results.get(trial.id) ?? null);
+  }
+
+  /** result.json of a trial that ends without an objective. */
+  private end(trial: Trial, status: "failed" | "pruned", error?: NonNullable<TrialResult["error"]>): void {
+    const { sweep } = this.given;
+    const { epochs } = sweep.reportOf(trial, "running");
+    const found = status === "failed" ? (readFailure(sweep.paths.trial(trial.id).folder) ?? error) : undefined;
+    const why = found === undefined ? {} : { error: found };
+    const result: TrialResult = { version: 1, status, objective: null, metrics: {}, epochs, seconds: 0, ...why };
+    sweep.prepareTrial(trial);
+    writeResult(sweep.paths.trial(trial.id).result, result);
+    this.results.set(trial.id, result);
+  }
+
+  /** Points that were added, and those that the search proposes now. */
+  private feed(): void {
+    const { sweep, options } = this.given;
+    this.refreshTrials();
+    if (this.isExhausted) return;
+    const isAdaptive = sweep.spec.search === "tpe" || sweep.spec.budget.epochs !== undefined;
+    const perPoint = sweep.record.seeds.length * sweep.record.folds.length;
+    const free = Math.floor(((options.throttle ?? AT_A_TIME) - this.openTrials().length) / perPoint);
+    const isIdle = this.openTrials().length === 0;
+    if (isAdaptive && free < 1 && !isIdle) return;
+    const points = sweep.propose(isAdaptive ? this.history() : [], isAdaptive ? Math.max(1, free) : Infinity);
+    this.isExhausted = points.length === 0 || !isAdaptive;
+    this.refreshTrials();
+  }
+
+  private history(): TrialReport[] {
+    return this.trials.map((trial) => this.given.sweep.reportOf(trial, this.stateOf(trial.id)));
+  }
+
+  private stateOf(trial: string): TrialState {
+    if (this.cancelled.has(trial)) return "cancelled";
+    const known = this.results.get(trial);
+    if (known !== undefined) return known.status;
+    const isRunning = STAGES.some((stage) => {
+      const state = this.attempts.last(trial, stage)?.state;
+      return state?.is === "active" && state.phase === "running";
+    });
+    return isRunning || this.isDone(trial, "train") ? "running" : "waiting";
+  }
+
+  private prune(): void {
+    const { sweep } = this.given;
+    if (sweep.spec.asha === null) return;
+    const numbers = new Set(sweep.prune(this.history()));
+    const trials = this.openTrials().filter(({ point }) => numbers.has(point.number));
+    for (const trial of trials) {
+      this.end(trial, "pruned");
+      this.emit("pruned", trial, "train", null, this.results.get(trial.id) ?? null);
+    }
+  }
+
+  /** Jobs of trials that were pruned or given up. A slice stage goes on: other trials may share it. */
+  private async cancelIdle(): Promise<void> {
+    const isOver = (trial: string) => ["failed", "pruned"].includes(this.results.get(trial)?.status ?? "");
+    const idle = this.attempts.active().filter((attempt) => attempt.stage !== "slice" && isOver(attempt.trial));
+    const fresh = idle.filter((attempt) => !this.told.has(attempt));
+    for (const attempt of fresh) this.told.add(attempt);
+    const ids = fresh.flatMap(({ state }) => (state.is === "active" ? [state.id] : []));
+    if (ids.length > 0) await this.given.slurm.cancel(ids);
+  }
+
+  /** Everything that neither waits nor runs in Slurm, nor has come to its end, each stage after the one that it needs. */
+  private async submit(): Promise<void> {
+    try {
+      for (const stage of STAGES) {
+        const tasks = stage === "slice" ? this.sliceTasks() : this.laterTasks(stage);
+        const jobs: number[] = [];
+        for (const planned of throttled(arraysOf(tasks, this.maxArraySize), this.given.options.throttle))
+          jobs.push(await this.submitArray(stage, planned, jobs));
+      }
+    } catch (error) {
+      if (!(error instanceof SlurmFullError)) throw error;
+      this.given.onLog?.(error.message);
+    }
+  }
+
+  private needs(trial: string, stage: Stage): boolean {
+    const verdict = this.lastVerdict(trial, stage);
+    return verdict === null || verdict.is === "failed" || verdict.is === "again";
+  }
+
+  private sliceTasks(): PlannedTask[] {
+    const donors = new Set(this.openTrials().flatMap(({ id }) => this.donors.get(id) ?? []));
+    const without = [...donors].filter((id) => !this.isDone(id, "slice") && !this.isDone(id, "train"));
+    const wanted = without.filter((id) => this.needs(id, "slice") && !this.hasNoSlices(id));
+    return wanted.map((id) => this.task(id, "slice", null));
+  }
+
+  private laterTasks(stage: "train" | "score"): PlannedTask[] {
+    return this.openTrials().flatMap(({ id }) => {
+      if (this.isDone(id, stage) && stage === "train") return [];
+      if (!this.needs(id, stage)) return [];
+      const source = stage === "train" ? this.donors.get(id) : id;
+      const before: Stage = stage === "train" ? "slice" : "train";
+      if (source === undefined || this.isDone(source, before)) return [this.task(id, stage, null)];
+      const parent = this.attempts.last(source, before);
+      return parent?.state.is === "active" ? [this.task(id, stage, parent)] : [];
+    });
+  }
+
+  private task(trial: string, stage: Stage, after: Attempt | null): PlannedTask {
+    const { sweep, options } = this.given;
+    const failures = this.failures(trial, stage);
+    const last = this.lastVerdict(trial, stage);
+    const outOfMemory = last?.is === "failed" && readFailure(sweep.paths.trial(trial).folder)?.outOfMemory === true;
+    const delay = last?.is === "failed" && !outOfMemory ? options.retry_after * 2 ** (failures - 1) : 0;
+    return { trial, pieces: this.piecesOf(trial, stage) * (outOfMemory ? 2 : 1), after, delay };
+  }
+
+  /** @param earlier jobs of the same stage that were submitted just before */
+  private async submitArray(stage: Stage, planned: ThrottledArray, earlier: readonly number[]): Promise<number> {
+    const { sweep, slurm, options, onLog } = this.given;
+    const { throttle, behind, array } = planned;
+    const { tasks, elements, after, delay } = array;
+    const byId = new Map(this.trials.map((trial) => [trial.id, trial]));
+    for (const { trial } of tasks) sweep.prepareTrial(byId.get(trial)!);
+    const members = tasks.map(({ trial, pieces, after: parent }) => ({
+      trial,
+      pieces,
+      parent: parent === null ? null : attemptKey(parent),
+    }));
+    const folder = this.attempts.begin(stage, members);
+    const dependency = [
+      ...(after === null ? [] : [dependencyOn(after)]),
+      ...(behind === null ? [] : [`afterany:${earlier[behind]}`]),
+    ];
+    const submitting = {
+      name: `slicestack-${stage}`,
+      tasks: tasks.map((task, k) => ({ element: elements[k], command: this.command(task, stage) })),
+      options: { ...options.sbatch, ...options[stage], ...(delay === 0 ? {} : { begin: `now+${delay}` }) },
+      stopBefore: options.stop_before,
+      throttle,
+      cancelled: [cancelMark(sweep.folder)],
+      mostRestarts: MOST_RESTARTS,
+      dependency: dependency.length === 0 ? undefined : dependency.join(","),
+    };
+    const job = await folder.submit(slurm, submitting).catch((error: unknown) => {
+      rmSync(folder.path, { recursive: true }); // Slurm did not take it
+      throw error;
+    });
+    this.attempts.add(folder);
+    onLog?.(`Submitted Slurm job ${job}: ${stage} of ${tasks.length} trial${tasks.length === 1 ? "" : "s"}`);
+    return job;
+  }
+
+  private command({ trial, pieces }: PlannedTask, stage: Stage): string[] {
+    const { program, sweep } = this.given;
+    const donor = this.donors.get(trial);
+    return [
+      ...program,
+      ...["sweep", "trial", sweep.paths.trial(trial).folder],
+      ...(stage === "score" ? [] : ["--stage", stage]),
+      ...(stage === "train" && donor !== undefined && donor !== trial ? ["--slice-from", donor] : []),
+      ...(pieces === 1 ? [] : ["--pieces", String(pieces)]),
+    ];
+  }
+
+  private emit(
+    kind: SlurmSweepEvent["kind"],
+    trial: Trial,
+    stage: Stage,
+    reason: string | null,
+    result: TrialResult | null = null,
+  ): void {
+    this.given.onEvent?.({ kind, trial, stage, reason, result });
+  }
+
+  counts(): SlurmSweepCounts {
+    const of = (status: TrialResult["status"]) => [...this.results.values()].filter((one) => one.status === status);
+    const left = this.attempts.active().filter(({ trial }) => !this.results.has(trial));
+    const phases = left.map(({ state }) => (state.is === "active" ? state.phase : "ended"));
+    return {
+      trials: this.trials.length,
+      finished: of("finished").length,
+      failed: of("failed").length,
+      pruned: of("pruned").length,
+      cancelled: this.cancelled.size,
+      running: phases.filter((phase) => phase === "running").length,
+      waiting: phases.filter((phase) => phase === "waiting").length,
+    };
+  }
+}

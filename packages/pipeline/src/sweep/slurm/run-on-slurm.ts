@@ -1,0 +1,137 @@
+/** `sweep run --on slurm` and `sweep cancel --on slurm`. */
+import { existsSync, rmSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { writeFileAtomic } from "../../data/atomic.js";
+import { FolderLock } from "../../data/lock.js";
+import { Slurm } from "../../slurm/client.js";
+import { checkOptions } from "../../slurm/job-folder.js";
+import { submissionsIn } from "../../slurm/submissions.js";
+import { forgetAttempts } from "./attempts.js";
+import type { Sweep } from "../sweep.js";
+import { beginSweep, locateSweep, type SweepTarget } from "../begin.js";
+import { SweepError } from "../errors.js";
+import { pointReports } from "../history.js";
+import type { Point } from "../trial.js";
+import { readResult } from "../trial-result.js";
+import {
+  cancelMark,
+  SlurmController,
+  slurmFolder,
+  type SlurmControllerOptions,
+  type SlurmSweepCounts,
+} from "./controller.js";
+import type { SlurmOptions } from "./options.js";
+
+export interface SlurmSweepOptions
+  extends SweepTarget, Pick<SlurmControllerOptions, "program" | "onEvent" | "onLog" | "onRound" | "signal"> {
+  /** The sweep's file, or the folder of one that has begun. */
+  sweep: string;
+  /** In place of the file's section slurm. */
+  slurm?: Partial<SlurmOptions>;
+  /** Tries failed trials again, with all their attempts. */
+  retryFailed?: boolean;
+  command?: string;
+  client?: Slurm;
+}
+
+export interface SlurmSweepResult {
+  /** detached: the jobs go on without this process. */
+  status: "finished" | "detached" | "cancelled";
+  folder: string;
+  objective: string;
+  counts: SlurmSweepCounts;
+  best: { point: Point; objective: number } | null;
+  failed: { trial: string; error: string }[];
+}
+
+/**
+ * Runs the trials of a sweep as jobs of Slurm. Killed at any moment, the same call goes on: its jobs are found again by
+ * their comments, no trial is lost, and none runs twice at once.
+ * @throws ConfigError, SweepError, SlurmError, LockedError (another process runs it)
+ */
+export async function runSweepOnSlurm(given: SlurmSweepOptions): Promise<SlurmSweepResult> {
+  const { program, client = new Slurm(), onEvent, onLog, onRound, signal } = given;
+  const sweep = await beginSweep(given.sweep, given);
+  using _lock = FolderLock.take(sweep.folder);
+  const options = { ...sweep.spec.slurm, ...given.slurm };
+  for (const section of [options.sbatch, options.slice, options.train, options.score]) checkOptions(section);
+  rmSync(cancelMark(sweep.folder), { force: true });
+  if (given.retryFailed === true) forgetFailures(sweep);
+  const controller = new SlurmController({
+    sweep,
+    slurm: client,
+    options,
+    program,
+    ...(onEvent === undefined ? {} : { onEvent }),
+    ...(onLog === undefined ? {} : { onLog }),
+    ...(onRound === undefined ? {} : { onRound }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const status = await controller.run();
+  const reports = sweep.trials.map((trial) => sweep.reportOf(trial, "waiting"));
+  const finished = pointReports(reports).filter(({ objective }) => objective !== null && !Number.isNaN(objective));
+  const sign = sweep.minimizes ? 1 : -1;
+  const [best] = finished.sort((a, b) => sign * (a.objective! - b.objective!));
+  const failed = reports
+    .filter(({ state }) => state === "failed")
+    .map(({ trial }) => ({
+      trial: trial.id,
+      error: readResult(sweep.paths.trial(trial.id).result)?.error?.message ?? "unknown",
+    }));
+  return {
+    status,
+    folder: sweep.folder,
+    objective: sweep.spec.objective,
+    counts: controller.counts(),
+    best: best === undefined ? null : { point: best.point, objective: best.objective! },
+    failed,
+  };
+}
+
+/** A failed trial becomes one that was never tried; what it has trained is kept. */
+function forgetFailures(sweep: Sweep): void {
+  const results = sweep.trials.map(({ id }) => ({ id, file: sweep.paths.trial(id).result }));
+  const failed = results.filter(({ file }) => readResult(file)?.status === "failed");
+  forgetAttempts(
+    slurmFolder(sweep.folder),
+    failed.map(({ id }) => id),
+  );
+  for (const { file } of failed) rmSync(file, { force: true });
+}
+
+export interface SlurmCancelResult {
+  folder: string;
+  /** Elements that waited or ran. */
+  cancelled: number;
+}
+
+/** How long jobs may take to save: Slurm kills them after its own KillWait. */
+const LONGEST_WAIT_S = 120;
+
+/**
+ * Ends every job of a sweep, whoever submitted it; what runs is told to save. @returns when none of them runs any more
+ * @throws SweepError, SlurmError
+ */
+export async function cancelSweepOnSlurm(
+  sweep: string,
+  {
+    out,
+    client = new Slurm(),
+    pollSeconds = 1,
+  }: Pick<SweepTarget, "out"> & { client?: Slurm; pollSeconds?: number } = {},
+): Promise<SlurmCancelResult> {
+  const { folder } = locateSweep(sweep, out === undefined ? {} : { out });
+  if (!existsSync(slurmFolder(folder)))
+    throw new SweepError(folder, "was not run on Slurm", "Start it with slicestack sweep run --on slurm.");
+  // First, so that nothing that is stopped is requeued, and a controller elsewhere submits nothing more.
+  writeFileAtomic(cancelMark(folder), "");
+  let cancelled: number | null = null;
+  for (let waited = 0; ; waited += pollSeconds) {
+    const comments = new Set(submissionsIn(slurmFolder(folder)).map((one) => one.read()?.comment));
+    const jobs = (await client.jobs()).filter(({ comment, phase }) => phase !== "ended" && comments.has(comment));
+    cancelled ??= jobs.length;
+    if (jobs.length === 0 || waited > LONGEST_WAIT_S) return { folder, cancelled };
+    await client.cancel([...new Set(jobs.map(({ arrayJob }) => String(arrayJob)))]);
+    await pause(pollSeconds * 1000);
+  }
+}
