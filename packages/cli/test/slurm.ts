@@ -1,6 +1,6 @@
 /** A Slurm cluster of this machine alone, in a folder: its daemons run as whoever runs the tests, without systemd. */
 import { execFileSync, spawn } from "node:child_process";
-import { accessSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -89,8 +89,9 @@ export class SlurmCluster {
   killNode(node: string): void {
     const steps = processesWith(`SLURM_CONF=${this.env["SLURM_CONF"]}`, `SLURMD_NODENAME=${node}`);
     const parents = new Set(steps.map(parentOf).filter((pid) => commandOf(pid).startsWith("slurmstepd")));
-    for (const pid of [pidOf(join(this.folder, `slurmd.${node}.pid`)), ...parents, ...steps])
-      if (pid > 1 && isAlive(pid)) process.kill(pid, "SIGKILL");
+    const file = join(this.folder, `slurmd.${node}.pid`);
+    for (const pid of [pidOf(file), ...parents, ...steps]) if (pid > 1 && isAlive(pid)) process.kill(pid, "SIGKILL");
+    rmSync(file, { force: true }); // startNode waits for that of the next daemon
   }
 
   /** Starts the daemon of a node again. */
