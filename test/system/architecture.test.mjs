@@ -31,7 +31,7 @@ const arrows = {
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",
   tasks:
-    "report export scan explain evaluate trained train page inspect models weights run command-line.ts data engine config",
+    "report export scan explain evaluate trained train page inspect models input weights run command-line.ts data engine config",
   report: "evaluate page inspect models run data engine config",
   audit: "page data engine",
   export: "trained evaluate predict models input weights run data engine",

@@ -36,7 +36,8 @@ export type { Summary as ExplainSummary } from "./explain/summary.js";
 export type { BaselineKind } from "./explain/volume-function.js";
 export { importCheckpoint, type ImportOptions, type ImportResult } from "./tasks/import-checkpoint.js";
 export type { Given as GivenSettings } from "./models/imported-settings.js";
-export { inspect, type InspectOptions, type InspectResult } from "./inspect/inspect.js";
+export { inspect, type InspectOptions } from "./tasks/inspect.js";
+export type { InspectResult } from "./inspect/inspect-result.js";
 export type { Choice as InspectChoice } from "./inspect/choose.js";
 export type { Comparison as InspectComparison } from "./inspect/compare.js";
 export type { DatasetLook } from "./inspect/dataset-look.js";
@@ -66,7 +67,7 @@ export { exportBundle, type ExportBundleOptions, type ExportedBundle } from "./e
 export type { Manifest as BundleManifest } from "./trained/bundle-manifest.js";
 export type { FindTrainedOptions } from "./trained/find-trained.js";
 export { predict, type PredictOptions, type PredictSummary } from "./tasks/predict.js";
-export { prepare, type PrepareOptions, type PrepareResult } from "./data/prepare/prepare.js";
+export { prepare, type PrepareOptions, type PrepareResult } from "./tasks/prepare.js";
 export type { PlanOptions as ScanOptions, Quarantined } from "./data/prepare/plan.js";
 export type { SetAside } from "./data/ingest/source.js";
 export { runTrial, type RunTrialOptions, type RunTrialResult } from "./sweep/run-trial.js";

@@ -4,7 +4,7 @@ import type { Comparison } from "./compare.js";
 import type { DatasetLook, Spread } from "./dataset-look.js";
 import { histogramText, type Histogram } from "./histogram.js";
 import type { InputsComparison } from "./inputs.js";
-import type { InspectResult } from "./inspect.js";
+import type { InspectResult } from "./inspect-result.js";
 import { aligned, bytes, counted, short, terms, times } from "./number-text.js";
 import type { SeriesLook } from "./series-look.js";
 import type { AsideCount, FileLook, SourceLook } from "./source-look.js";

@@ -1,7 +1,9 @@
 /** The file of a queue: opened, checked, and written in transactions; SQLite's errors in words that name the file. */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import Sqlite, { type Statement } from "better-sqlite3";
+import { createRequire } from "node:module";
+import type Sqlite from "better-sqlite3";
+import type { Statement } from "better-sqlite3";
 import { explained } from "../engine/system-errors.js";
 import { QueueError } from "./errors.js";
 import { refuseNetworkDisk } from "./local-disk.js";
@@ -17,6 +19,21 @@ export interface DatabaseOptions {
 }
 
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_READ|CORRUPTFS))/;
+
+/**
+ * SQLite's addon is loaded where a queue is opened and not before: most commands need none, and work where it could not be
+ * compiled.
+ * @throws QueueError
+ */
+function sqliteOf(file: string): typeof Sqlite {
+  try {
+    return createRequire(import.meta.url)("better-sqlite3") as typeof Sqlite;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split("\n", 1)[0]! : String(cause);
+    const remedy = "Build it with: npm rebuild better-sqlite3 (it needs a C++ compiler).";
+    throw new QueueError(file, `needs SQLite, whose addon cannot be loaded (${reason})`, remedy, { cause });
+  }
+}
 
 export class QueueDatabase implements Disposable {
   private readonly statements = new Map<string, Statement>();
@@ -34,7 +51,7 @@ export class QueueDatabase implements Disposable {
     return inWords(file, () => {
       if (!isThere) mkdirSync(dirname(file), { recursive: true });
       refuseNetworkDisk(file);
-      const sqlite = new Sqlite(file, { timeout: patience });
+      const sqlite = new (sqliteOf(file))(file, { timeout: patience });
       try {
         prepareFile(file, sqlite, check && isThere);
         return new QueueDatabase(file, sqlite);

@@ -7,7 +7,7 @@ import { demoConfig } from "../config/demo.js";
 import type { RunConfig } from "../config/types.js";
 import { claimFolder, markFolder, refuseForeign } from "../data/owned-folder.js";
 import { generatePhantoms } from "../data/phantom.js";
-import { prepare } from "../data/prepare/prepare.js";
+import { prepare } from "./prepare.js";
 import { makeSplit } from "../data/split/holdout.js";
 import { writeSplit } from "../data/split/split.js";
 import { evaluate, type EvaluateResult } from "./evaluate.js";

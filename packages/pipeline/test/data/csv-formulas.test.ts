@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { after, test } from "node:test";
 import { writeNpy } from "@slicestack/volume/node";
 import { guardCell, readTable, unguardCell, writeTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { writeSlices } from "../../src/data/slices.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { splitFromTable } from "../../src/data/split/official.js";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LabelsError } from "../../src/data/errors.js";
 import { makePlan } from "../../src/data/prepare/plan.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { checkSplit, readSplit } from "../../src/data/split/split.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import type { Progress } from "../../src/engine/progress.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readNpy, writeNpy } from "@slicestack/volume/node";
 import { writeTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { temporaryFolder } from "./temporary.js";
 
 test("bytes and floats: refused with --dtype float32, which stores the values of both as they are", async (t) => {

@@ -8,7 +8,7 @@ import { writeNifti } from "@slicestack/volume/node";
 import { Random } from "@slicestack/stats";
 import { writeTable } from "../../src/data/csv.js";
 import { valueFlags } from "../../src/data/hu.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { temporaryFolder } from "./temporary.js";
 
 /** Air around a body of water with lungs, in HU, with noise; 24 x 24 x 8. */

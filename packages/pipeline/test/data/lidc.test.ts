@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readNpy } from "@slicestack/volume/node";
 import { readTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { checkSplit } from "../../src/data/split/split.js";
 import type { Part } from "../../src/data/split/parts.js";

@@ -9,7 +9,7 @@ import { before, after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { mergeShards } from "../../src/data/prepare/shard.js";
 import { verifyDataset } from "../../src/data/store.js";
 
@@ -40,7 +40,7 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-const module = new URL("../../src/data/prepare/prepare.js", import.meta.url).href;
+const module = new URL("../../src/tasks/prepare.js", import.meta.url).href;
 
 /** Prepares in a process of its own, which is killed after so many milliseconds. @returns whether it came to its end */
 async function killedAfter(destination: string, milliseconds: number): Promise<boolean> {

@@ -10,7 +10,7 @@ import sharp from "sharp";
 import { writeTable } from "../../src/data/csv.js";
 import { planScans } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { writeSlices } from "../../src/data/slices.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { readSplit, writeSplit } from "../../src/data/split/split.js";

@@ -20,7 +20,7 @@ import { DatasetError, PrepareError } from "../../src/data/errors.js";
 import { meanLungHu } from "../../src/data/lung.js";
 import { planScans } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { openDataset, verifyDataset, type DatasetInfo } from "../../src/data/store.js";
 import { temporaryFolder } from "./temporary.js";
 

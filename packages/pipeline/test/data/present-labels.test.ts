@@ -7,7 +7,7 @@ import { writeNpy } from "@slicestack/volume/node";
 import "../../src/models/catalogue.js";
 import { loadConfig } from "../../src/config/load.js";
 import { writeTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { mergeShards } from "../../src/data/prepare/shard.js";
 import { makeFolds } from "../../src/data/split/folds.js";
 import { makeSplit } from "../../src/data/split/holdout.js";

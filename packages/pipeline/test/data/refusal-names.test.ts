@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { temporaryFolder } from "./temporary.js";
 
 interface Case {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { shortcutBaseline } from "../../src/evaluate/baselines/shortcut.js";
 import type { VolumeRecord } from "../../src/data/volume-record.js";
 import { temporaryFolder } from "./temporary.js";

@@ -7,7 +7,7 @@ import { writeNpy } from "@slicestack/volume/node";
 import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { writeTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import type { Dataset } from "../../src/data/store.js";
 import { defaultWindow } from "../../src/data/window.js";
 import { valueTransform } from "../../src/input/values.js";

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { writeNpy } from "@slicestack/volume/node";
 import { Random } from "@slicestack/stats";
 import { loadConfig } from "../../src/config/load.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { writeSplit } from "../../src/data/split/split.js";
 import { evaluate } from "../../src/tasks/evaluate.js";

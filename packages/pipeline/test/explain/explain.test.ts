@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { readNifti } from "@slicestack/volume/node";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { openDataset } from "../../src/data/store.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { writeSplit } from "../../src/data/split/split.js";

@@ -8,7 +8,7 @@ import { usePlugins } from "../../src/config/plugins.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readTable, writeTable } from "../../src/data/csv.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { openDataset } from "../../src/data/store.js";
 import { exportBundle, pluginMembers } from "../../src/export/bundle.js";
 import { runPaths } from "../../src/run/folder.js";

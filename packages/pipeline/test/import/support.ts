@@ -13,7 +13,7 @@ import { importCheckpoint } from "../../src/tasks/import-checkpoint.js";
 import { runPaths } from "../../src/run/folder.js";
 import { scratch } from "../train/support.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 
 const python = "/usr/bin/python3";
 const script = join(import.meta.dirname, "../../../../../fixtures/import/_checkpoints.py");

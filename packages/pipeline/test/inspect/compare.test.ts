@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { reorient, type Volume } from "@slicestack/volume";
 import { writeNifti } from "@slicestack/volume/node";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { openDataset, type Dataset } from "../../src/data/store.js";
 import type { VolumeRecord } from "../../src/data/volume-record.js";
 import { compareWithSource, type Comparison } from "../../src/inspect/compare.js";
 import { InspectError } from "../../src/inspect/errors.js";
 import { identityOf } from "../../src/inspect/identity.js";
-import { inspect } from "../../src/inspect/inspect.js";
+import { inspect } from "../../src/tasks/inspect.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { decoded, phantom, preparedSet, sharedData } from "./support.js";
 

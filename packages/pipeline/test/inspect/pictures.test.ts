@@ -7,7 +7,7 @@ import { reorient, resample, type Triple, type Volume } from "@slicestack/volume
 import { writeNifti, writeNpy } from "@slicestack/volume/node";
 import { GROUND } from "../../src/inspect/canvas.js";
 import { InspectError } from "../../src/inspect/errors.js";
-import { inspect, type InspectOptions } from "../../src/inspect/inspect.js";
+import { inspect, type InspectOptions } from "../../src/tasks/inspect.js";
 import { layoutOf } from "../../src/inspect/montage.js";
 import { spreadSlices, tileSize } from "../../src/inspect/tiles.js";
 import { temporaryFolder } from "../data/temporary.js";

@@ -8,7 +8,7 @@ import { DicomSeriesError } from "@slicestack/volume";
 import { writeNifti, writeNpy } from "@slicestack/volume/node";
 import { PrepareError } from "../../src/data/errors.js";
 import { InspectError } from "../../src/inspect/errors.js";
-import { inspect, type InspectOptions } from "../../src/inspect/inspect.js";
+import { inspect, type InspectOptions } from "../../src/tasks/inspect.js";
 import type { SourceLook } from "../../src/inspect/source-look.js";
 import { inspectText } from "../../src/inspect/inspect-text.js";
 import { temporaryFolder } from "../data/temporary.js";

@@ -9,7 +9,7 @@ import { writeNifti } from "@slicestack/volume/node";
 import { writeTable } from "../../src/data/csv.js";
 import { planScans } from "../../src/data/phantom/plan.js";
 import { drawScan } from "../../src/data/phantom/scan.js";
-import { prepare, type PrepareOptions } from "../../src/data/prepare/prepare.js";
+import { prepare, type PrepareOptions } from "../../src/tasks/prepare.js";
 import type { Dataset } from "../../src/data/store.js";
 
 const root = join(import.meta.dirname, "../../../../..");

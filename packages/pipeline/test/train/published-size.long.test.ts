@@ -14,7 +14,7 @@ import { writeNpy } from "@slicestack/volume/node";
 import { Random } from "@slicestack/stats";
 import { loadConfig } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { runPaths } from "../../src/run/folder.js";
 import { train } from "../../src/tasks/train.js";
 import { newestState, scratch } from "./support.js";

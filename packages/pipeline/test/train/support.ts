@@ -7,7 +7,7 @@ import { loadConfig } from "../../src/config/load.js";
 import { configToYaml } from "../../src/config/to-yaml.js";
 import type { RunConfig } from "../../src/config/types.js";
 import { generatePhantoms } from "../../src/data/phantom.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { sha256Of } from "../../src/data/sealed-json.js";
 import { readSafetensors } from "../../src/weights/safetensors.js";
 import { appendLog, readRecord, readRunConfig, runPaths, writeRecord, type StageName } from "../../src/run/folder.js";

@@ -7,7 +7,7 @@ import { type Tensor } from "@slicestack/torch";
 import { writeNpy } from "@slicestack/volume/node";
 import { loadConfig } from "../../src/config/load.js";
 import { writeTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { openDataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";
 import { createVolumeModel } from "../../src/models/create-by-name.js";

@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { writeNpy } from "@slicestack/volume/node";
 import { Random } from "@slicestack/stats";
 import { writeTable } from "../../src/data/csv.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { openDataset } from "../../src/data/store.js";
 import { defaultWindow } from "../../src/data/window.js";

@@ -24,7 +24,7 @@ import { argmax, VOTE_RULES, voteBy } from "@slicestack/stats";
 import { stageClasses } from "../../src/config/classes.js";
 import { loadConfig } from "../../src/config/load.js";
 import { FolderLock } from "../../src/data/lock.js";
-import { prepare } from "../../src/data/prepare/prepare.js";
+import { prepare } from "../../src/tasks/prepare.js";
 import { makeSplit } from "../../src/data/split/holdout.js";
 import { openDataset, storeBytes, type Dataset } from "../../src/data/store.js";
 import type { Task } from "../../src/data/task.js";

@@ -1,19 +1,20 @@
 /** From scans on disk to a prepared data set. */
-import { readFileSync, rmSync, existsSync, readdirSync, renameSync } from "node:fs";
+import { rmSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { syncFolder, temporaryName, writeFileAtomic } from "../atomic.js";
-import { PrepareError } from "../errors.js";
-import { FLAGS_REMEDY, flagWarnings } from "../hu.js";
-import type { FurtherColumns } from "../ingest/columns.js";
-import type { SetAside, VolumeInput } from "../ingest/source.js";
-import { FolderLock } from "../lock.js";
-import { checkedName } from "../dataset-name.js";
-import { claimFolder, FOLDER_MARK, markFolder, refuseOccupied } from "../owned-folder.js";
-import { runPool } from "../pool.js";
-import type { Reason } from "../reason.js";
-import { shortageError } from "../../engine/system-errors.js";
-import { writeOfficialSplit } from "../split/official.js";
+import { syncFolder, temporaryName, writeFileAtomic } from "../data/atomic.js";
+import { PrepareError } from "../data/errors.js";
+import { FLAGS_REMEDY, flagWarnings } from "../data/hu.js";
+import type { FurtherColumns } from "../data/ingest/columns.js";
+import type { SetAside, VolumeInput } from "../data/ingest/source.js";
+import { FolderLock } from "../data/lock.js";
+import { checkedName } from "../data/dataset-name.js";
+import { claimFolder, FOLDER_MARK, markFolder, refuseOccupied } from "../data/owned-folder.js";
+import { runPool } from "../data/pool.js";
+import type { Reason } from "../data/reason.js";
+import { softwareVersions } from "../run/software-versions.js";
+import { shortageError } from "../engine/system-errors.js";
+import { writeOfficialSplit } from "../data/split/official.js";
 import {
   datasetHash,
   infoText,
@@ -22,14 +23,21 @@ import {
   type Dataset,
   type DatasetInfo,
   type StoreDtype,
-} from "../store.js";
-import type { VolumeRecord } from "../volume-record.js";
-import { formatSubjects, GEOMETRY_COLUMN } from "../subjects.js";
-import { dataFolder, Journal, type Frame } from "./journal.js";
-import { makePlan, refuseNested, type Plan, type PlannedVolume, type PlanOptions, type Quarantined } from "./plan.js";
-import { shardOf, writeShard, type Shard } from "./shard.js";
-import { unpackArchives } from "./unpack.js";
-import type { PreparedVolume, VolumeJob } from "./volume.js";
+} from "../data/store.js";
+import type { VolumeRecord } from "../data/volume-record.js";
+import { formatSubjects, GEOMETRY_COLUMN } from "../data/subjects.js";
+import { dataFolder, Journal, type Frame } from "../data/prepare/journal.js";
+import {
+  makePlan,
+  refuseNested,
+  type Plan,
+  type PlannedVolume,
+  type PlanOptions,
+  type Quarantined,
+} from "../data/prepare/plan.js";
+import { shardOf, writeShard, type Shard } from "../data/prepare/shard.js";
+import { unpackArchives } from "../data/prepare/unpack.js";
+import type { PreparedVolume, VolumeJob } from "../data/prepare/volume.js";
 
 export interface PrepareOptions extends PlanOptions {
   /** Folder to create; refused if it is not empty, unless `overwrite` is set. */
@@ -170,7 +178,7 @@ async function prepareVolumes(
     { onProgress, signal },
   );
   await runPool<VolumeJob, PreparedVolume>({
-    script: new URL("./worker.js", import.meta.url),
+    script: new URL("../data/prepare/worker.js", import.meta.url),
     jobs: todo.map(({ mask }, k) => ({ input: inputs[k]!, recipe: plan.recipe, mask })),
     workers: workers ?? availableParallelism(),
     signal,
@@ -281,7 +289,7 @@ function writeIndex(folder: string, options: PrepareOptions, plan: Plan, journal
     count: records.length,
     hash: datasetHash([journal.count, frame.height, frame.width], frame.dtype, csv),
     recipe: recipeRecord(options, plan),
-    versions: { slicestack: packageVersion(), node: process.versions.node },
+    versions: { slicestack: softwareVersions()["slicestack"]!, node: process.versions.node },
     attribution: options.attribution,
     quarantined,
   };
@@ -314,9 +322,4 @@ function moveToDestination(folder: string, destination: string, overwrite: boole
   renameSync(folder, destination);
   syncFolder(dirname(destination));
   if (old !== null) rmSync(old, { recursive: true, force: true });
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

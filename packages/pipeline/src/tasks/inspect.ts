@@ -4,26 +4,27 @@ import type { Dataset } from "../data/store.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
 import type { Progress } from "../engine/progress.js";
-import { chooseRecord, chooseVolume, type Choice } from "./choose.js";
-import { compareWithSource, type Comparison } from "./compare.js";
-import { comparisonPicture } from "./comparison-picture.js";
-import { lookAtDataset, splitOf, type DatasetLook } from "./dataset-look.js";
-import { InspectError } from "./errors.js";
-import { identityOf, type Identity, type IdentityOptions } from "./identity.js";
-import type { InputsComparison } from "./inputs.js";
-import { inputsPicture } from "./inputs-picture.js";
-import { Outputs, wantedFiles, type OutputOptions, type Wanted } from "./outputs.js";
-import { writeDatasetPictures, writePictures, type PicturedVolume } from "./pictures.js";
-import { preview } from "./preview.js";
-import { readToLook, storedVolume, turned } from "./read.js";
-import { refusalOf } from "./series-look.js";
-import { byReason, isUsable, lookAtSource, type SourceLook } from "./source-look.js";
-import { openTarget, type Target } from "./target.js";
+import { chooseRecord, chooseVolume, type Choice } from "../inspect/choose.js";
+import { compareWithSource, type Comparison } from "../inspect/compare.js";
+import { comparisonPicture } from "../inspect/comparison-picture.js";
+import { lookAtDataset, splitOf } from "../inspect/dataset-look.js";
+import { InspectError } from "../inspect/errors.js";
+import { identityOf, type Identity, type IdentityOptions } from "../inspect/identity.js";
+import type { InputsComparison } from "../inspect/inputs.js";
+import { inputsPicture } from "../inspect/inputs-picture.js";
+import { Outputs, wantedFiles, type OutputOptions, type Wanted } from "../inspect/outputs.js";
+import { writeDatasetPictures, writePictures, type PicturedVolume } from "../inspect/pictures.js";
+import { preview } from "../inspect/preview.js";
+import { readToLook, storedVolume, turned } from "../inspect/read.js";
+import type { InspectResult } from "../inspect/inspect-result.js";
+import { refusalOf } from "../inspect/series-look.js";
+import { byReason, isUsable, lookAtSource } from "../inspect/source-look.js";
+import { openTarget, type Target } from "../inspect/target.js";
 import type { SliceInputConfig } from "../input/of-config.js";
-import type { Window } from "./tiles.js";
+import type { Window } from "../inspect/tiles.js";
 import { refuseExistingFile } from "../data/owned-folder.js";
 import { defaultWindow as defaultDatasetWindow } from "../data/window.js";
-import { defaultWindow, lookAtVolume, recordFacts, sourceFacts, type VolumeLook } from "./volume-look.js";
+import { defaultWindow, lookAtVolume, recordFacts, sourceFacts } from "../inspect/volume-look.js";
 
 export interface InspectOptions extends Choice, IdentityOptions, OutputOptions {
   /** File, folder, zip, archive or prepared data set. */
@@ -47,18 +48,6 @@ export interface InspectOptions extends Choice, IdentityOptions, OutputOptions {
   preview?: number;
   onProgress?: (progress: Progress) => void;
   signal?: AbortSignal;
-}
-
-export interface InspectResult {
-  look: DatasetLook | SourceLook | VolumeLook;
-  comparison: Comparison | null;
-  inputs: InputsComparison | null;
-  /** Files that were written. */
-  files: string[];
-  /** Text with colours; null if it was not requested, or there is nothing to show. */
-  preview: string | null;
-  /** False if nothing in the source can be a volume. */
-  usable: boolean;
 }
 
 const [MONTAGE_SLICES, COMPARED_SLICES] = [24, 5];
@@ -177,7 +166,7 @@ async function loadInputs(
   options: InspectOptions,
   outputs: Outputs,
 ): Promise<InputsComparison> {
-  const { compareInputs, loadersOf } = await import("./inputs.js");
+  const { compareInputs, loadersOf } = await import("../inspect/inputs.js");
   const loaders = loadersOf(dataset, config);
   try {
     const loaded = compareInputs(dataset, record, config, loaders);
