@@ -51,6 +51,9 @@ export function isGone(owner: Owner): boolean {
   return wasRebooted(owner, here) || jobHasEnded(owner, here);
 }
 
+/** Whether the owner's process id means the same process here: only then may it be signalled, or be seen to end. */
+export const isVisible = (owner: Owner): boolean => isSamePlace(owner, thisProcess());
+
 function isSamePlace(owner: Owner, here: Owner): boolean {
   // Locks of earlier versions and of systems without /proc name only the host.
   if (owner.boot === undefined || owner.pidNamespace === undefined)

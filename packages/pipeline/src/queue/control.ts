@@ -36,9 +36,15 @@ export function pauseJobs(database: QueueDatabase, keys: Keys): number {
 }
 
 export function resumeJobs(database: QueueDatabase, keys: Keys): number {
-  return each(database, keys, ["paused"], ({ id }) => {
+  const changed = each(database, keys, ["paused"], ({ id }) => {
     database.statement("UPDATE jobs SET state = 'queued' WHERE id = ?").run(id);
   });
+  // Holders that are about to pause give back all the same, and their jobs wait again.
+  const isPausing = database.statement("SELECT 1 FROM jobs WHERE id = ? AND asked = 'pause'");
+  each(database, keys, ["leased"], ({ id }) => {
+    if (isPausing.get(id) !== undefined) ask(database, id, "yield");
+  });
+  return changed;
 }
 
 /** Jobs that were cancelled because of one of these are not tried again by themselves. */

@@ -3,7 +3,7 @@
  * that another one holds, and the jobs of a process that was killed come back. Knows nothing of what the jobs are.
  */
 import { randomBytes } from "node:crypto";
-import { isGone, thisProcess, type Owner } from "../data/lock-owner.js";
+import { isGone, isVisible, thisProcess, type Owner } from "../data/lock-owner.js";
 import { addJobs } from "./adding.js";
 import { hasReady, nextReady } from "./choosing.js";
 import { askAll, cancelJobs, finishJobs, pauseJobs, prioritiseJobs, resumeJobs, retryJobs } from "./control.js";
@@ -239,10 +239,12 @@ export class LeaseQueue implements Disposable {
   /**
    * Takes back jobs whose holder is gone for certain, and those of holders that cannot be seen from here whose lease has run
    * out. A holder of this machine that lives keeps its job however late its heartbeat is: nothing runs twice at once.
+   * @param known tokens of leases whose processes the caller watches itself
    * @returns the jobs, as they were   @throws QueueError, SystemError
    */
-  reclaim(): Job[] {
-    const dead = this.list({ states: ["leased"] }).filter((job) => this.isLost(job));
+  reclaim(known: ReadonlySet<string> = new Set()): Job[] {
+    const leased = this.list({ states: ["leased"] });
+    const dead = leased.filter((job) => !known.has(job.token ?? "") && this.isLost(job));
     if (dead.length === 0) return [];
     return this.database.write(() =>
       dead.filter(({ token }) => {
@@ -264,9 +266,7 @@ export class LeaseQueue implements Disposable {
     if (isGone(owner)) return true;
     const row = this.database.statement("SELECT until FROM jobs WHERE token = ?").get(token) as
       { until: number } | undefined;
-    const here = thisProcess();
-    const isVisible = owner.boot === here.boot && owner.pidNamespace === here.pidNamespace;
-    return !isVisible && row !== undefined && row.until < this.now();
+    return !isVisible(owner) && row !== undefined && row.until < this.now();
   }
 
   /**
@@ -309,7 +309,7 @@ export class LeaseQueue implements Disposable {
   }
 
   /** Lets failed or cancelled jobs be tried again, with all their attempts. @returns how many */
-  retry(keys?: readonly string[], states: readonly ("failed" | "cancelled")[] = ["failed"]): number {
+  retry(keys?: readonly string[], states: readonly ("failed" | "cancelled" | "done")[] = ["failed"]): number {
     return this.database.write(() => retryJobs(this.database, keys, { states, now: this.now() }));
   }
 

@@ -118,7 +118,9 @@ export class Slurm {
 
   #run(command: string, args: readonly string[], input = ""): Promise<Ended> {
     return new Promise((resolve, reject) => {
-      const options = { env: this.env, timeout: TIMEOUT_MS, maxBuffer: MOST_OUTPUT };
+      // Otherwise Slurm cuts the list of an array's waiting elements after 64 bytes.
+      const env = { ...this.env, SLURM_BITSTR_LEN: "0" };
+      const options = { env, timeout: TIMEOUT_MS, maxBuffer: MOST_OUTPUT };
       const child = execFile(command, [...args], options, (error, stdout, stderr) => {
         if (error?.code === "ENOENT") reject(missing(command, error));
         else

@@ -121,6 +121,11 @@ function jobsOf(job: z.infer<typeof entry>): SlurmJob[] {
   const ended = common.phase === "ended" ? {} : { exitCode: null, signal: null };
   const element = (index: number) => ({ id: `${array}_${index}`, arrayJob: array, element: index });
   const waiting = job.array_task_string ?? "";
+  if (waiting.endsWith("..."))
+    throw new SlurmError(
+      `squeue --json: expected all waiting elements of job ${array}, received the first of them (${waiting})`,
+      "Slurm cuts the list unless SLURM_BITSTR_LEN is 0, which slicestack sets: check that squeue is Slurm's own.",
+    );
   // The entry that stands for the waiting elements has no index of its own.
   const places =
     array === 0

@@ -103,11 +103,11 @@ function meanAt(values: AtRung, like: AtRung): number | null {
 
 /**
  * Whether a value is among the best 1 / reduction of all at its rung; of fewer than `reduction` values, whether it is the best.
- * @param rivals without the value itself   @returns false where the value is NaN
+ * @param rivals without the value itself; those that are NaN do not count   @returns false where the value is NaN
  */
 export function isPromoted(value: number, rivals: readonly number[], reduction: number): boolean {
   if (Number.isNaN(value)) return false;
   const all = [value, ...rivals.filter((one) => !Number.isNaN(one))].sort((a, b) => b - a);
-  const place = Math.max(0, Math.floor((rivals.length + 1) / reduction) - 1);
+  const place = Math.max(0, Math.floor(all.length / reduction) - 1);
   return value >= all[place]!;
 }

@@ -4,6 +4,7 @@ import type { LeaseQueue } from "../queue/lease-queue.js";
 import { pointReports } from "./history.js";
 import type { Sweep } from "./sweep.js";
 import type { Point, Trial, TrialReport } from "./trial.js";
+import { readResult } from "./trial-result.js";
 import { trialState, type TrialPayload } from "./local/trial-jobs.js";
 import type { TrialSummary } from "./local/trial-work.js";
 
@@ -64,9 +65,13 @@ export function statusOf(sweep: Sweep, queue: LeaseQueue): SweepStatus {
     isPaused: queue.isPaused,
     failed: history
       .filter(({ state }) => state === "failed")
-      .map(({ trial }) => ({ trial: trial.id, error: trialJobs.get(trial.id)?.error ?? null })),
+      .map(({ trial: { id } }) => ({ trial: id, error: trialJobs.get(id)?.error ?? errorIn(sweep, id) })),
   };
 }
+
+/** Of a trial whose job has not failed: another runner has written its result. */
+const errorIn = (sweep: Sweep, id: string): string | null =>
+  readResult(sweep.paths.trial(id).result)?.error?.message ?? null;
 
 /** Trials that no job was made for yet are waiting. */
 function countsOf(trials: readonly Trial[], jobs: ReadonlyMap<string, Job>): Counts {

@@ -121,6 +121,20 @@ test("jobs wait for others: for any end, or for success alone; adding them twice
   assert.equal(queue.find("x"), null, "all or nothing");
 });
 
+test("a resume undoes a pause that the holder has not obeyed yet, and no cancel", (t) => {
+  const { queue } = queueOf(t);
+  queue.add([job("a"), job("b"), job("c")]);
+  const [a, b, c] = queue.lease({ most: 3 });
+  queue.pause(["a", "b"]);
+  queue.cancel(["c"]);
+  queue.resume(["a"]);
+  queue.resume(["c"]);
+  assert.deepEqual(
+    [a, b, c].map((lease) => queue.release(lease!.token)),
+    ["queued", "paused", "cancelled"],
+  );
+});
+
 test("cancel, pause and resume: waiting jobs at once, those that run through their holder's heartbeat", (t) => {
   const { queue } = queueOf(t);
   queue.add([job("a"), job("b"), job("c"), job("d")]);

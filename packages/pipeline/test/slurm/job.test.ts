@@ -1,9 +1,13 @@
 /** `squeue --json` of three versions of Slurm, which write the same facts differently (fixtures: fields as they print them). */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { arrayTasks, arrayText } from "../../src/slurm/array-tasks.js";
+import { Slurm } from "../../src/slurm/client.js";
 import { SlurmError } from "../../src/slurm/errors.js";
 import { parseJobs } from "../../src/slurm/job.js";
+import { folderOf } from "../queue/temporary.js";
 
 const set = (number: number) => ({ set: true, infinite: false, number });
 const unset = { set: false, infinite: false, number: 0 };
@@ -71,6 +75,26 @@ test("a job that completes still runs, one that is requeued waits, one without a
 test("what is no list of jobs is refused with what was found", () => {
   for (const text of ["JobID|State", '{"jobs": 3}', '{"jobs": [{"job_id": 1}]}'])
     assert.throws(() => parseJobs(text), SlurmError);
+});
+
+test("a list of waiting elements that Slurm has cut is refused, and Slurm is asked for all of it", async (t) => {
+  const folder = folderOf(t);
+  const elements = Array.from({ length: 40 }, (_, k) => 3 * k);
+  const listed = (array_task_string: string) =>
+    JSON.stringify({
+      jobs: [{ job_id: 1, array_job_id: 1, array_task_id: null, array_task_string, job_state: "PENDING" }],
+    });
+  assert.throws(() => parseJobs(listed("0,3,6,9,1...")), /received the first of them/);
+  writeFileSync(join(folder, "all"), listed(arrayText(elements)));
+  writeFileSync(join(folder, "cut"), listed(`${arrayText(elements).slice(0, 61)}...`));
+  // As Slurm's library does.
+  const script = `#!/bin/sh\n[ "$SLURM_BITSTR_LEN" = 0 ] && exec cat ${folder}/all\nexec cat ${folder}/cut\n`;
+  writeFileSync(join(folder, "squeue"), script, { mode: 0o755 });
+  const jobs = await new Slurm({ PATH: `${folder}${delimiter}${process.env["PATH"]}` }).jobs();
+  assert.deepEqual(
+    jobs.map(({ element }) => element),
+    elements,
+  );
 });
 
 test("indices of arrays, read and written", () => {

@@ -44,6 +44,8 @@ test("the best 1 / reduction go on; of fewer values the best one; NaN never", ()
   assert.equal(isPromoted(0.5, [0.6, 0.7, 0.4, 0.3, 0.2], 3), false); // third of six
   assert.equal(isPromoted(NaN, [], 2), false);
   assert.equal(isPromoted(0.1, [NaN, NaN], 3), true);
+  assert.equal(isPromoted(0.9, new Array<number>(7).fill(NaN), 4), true);
+  assert.equal(isPromoted(0.5, [0.9, ...new Array<number>(6).fill(NaN)], 4), false);
 });
 
 const repeats = { seeds: [0, 1], folds: [0, 1] };

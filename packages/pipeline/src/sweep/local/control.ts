@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { FolderLock, isHeld } from "../../data/lock.js";
-import { isGone } from "../../data/lock-owner.js";
+import { isGone, isVisible } from "../../data/lock-owner.js";
 import { LeaseQueue } from "../../queue/lease-queue.js";
 import { locateSweep, type SweepTarget } from "../begin.js";
 import { SweepError } from "../errors.js";
@@ -113,7 +113,8 @@ async function endOrphans(folder: string, grace: number): Promise<void> {
   using queue = openQueue(folder);
   const deadline = Date.now() + grace;
   const cancelled = () => queue.list({ states: ["leased"] }).filter(({ asked }) => asked === "cancel");
-  const running = () => cancelled().flatMap(({ owner }) => (owner === null || isGone(owner) ? [] : [owner]));
+  const running = () =>
+    cancelled().flatMap(({ owner }) => (owner === null || !isVisible(owner) || isGone(owner) ? [] : [owner]));
   for (const { pid } of running()) signalGroup(pid, "SIGTERM");
   while (running().length > 0) {
     await setTimeout(100);

@@ -1,4 +1,5 @@
 /** One machine works on a sweep: points become jobs, jobs become processes, and their results choose the next points. */
+import { isGone } from "../../data/lock-owner.js";
 import type { Lease } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
 import { sliceDonors } from "../slice-stages.js";
@@ -61,6 +62,7 @@ export class Controller {
       program,
       trialOf: (id) => this.trials.get(id)!,
       isPruned: (id) => this.pruned.has(id),
+      hasExpired: (key) => queue.attempts(key).some(({ outcome, owner }) => outcome === "lost" && !isGone(owner)),
     });
     this.pool = new JobPool({
       queue,
@@ -88,7 +90,7 @@ export class Controller {
       this.giveUpFailed();
       for (;;) {
         if (signal?.aborted === true) break;
-        if (this.options.jobs.needs["gpus"] !== undefined) await gpus.refresh();
+        if ((this.options.jobs.needs["gpus"] ?? 0) > 0) await gpus.refresh();
         this.feed();
         this.prune();
         const isBusy = this.pool.round();

@@ -1,6 +1,6 @@
 /** Which GPUs are free: by what the driver says of their memory and processes, and by what this user's sweeps hold. */
 import { mkdirSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FolderLock, isHeld, LockedError } from "../../data/lock.js";
 import { readNvidia, type NvidiaState } from "../../engine/doctor/gpu.js";
@@ -31,7 +31,7 @@ export class GpuPool implements Disposable {
     this.allowed = options.allowed ?? null;
     this.memory = options.memory ?? null;
     this.probe = options.probe ?? systemProbe();
-    this.marks = options.marks ?? join(tmpdir(), `slicestack-gpus-${userInfo().uid}`);
+    this.marks = options.marks ?? join(tmpdir(), `slicestack-gpus-${process.getuid?.() ?? "user"}`);
   }
 
   /** Asks the driver. */

@@ -3,7 +3,7 @@
  * leaves nothing behind that the next one does not know: a process is started behind a gate, written down, and let go; the
  * next pool takes over those that still run, and asks what became of the others.
  */
-import { childProcess, isGone, type Owner } from "../../data/lock-owner.js";
+import { childProcess, isGone, isVisible, type Owner } from "../../data/lock-owner.js";
 import type { Asked, Job, JobState, Lease } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
 import { GatedChild, signalGroup, type Command, type Exit } from "./gated-child.js";
@@ -52,11 +52,15 @@ interface Running {
 const TEN_MINUTES = 600_000;
 /** Milliseconds; a wish from outside is heard so late. */
 const BETWEEN_BEATS = 500;
+/** Milliseconds between two looks at leases of processes that cannot be seen from here. */
+const BETWEEN_LOOKS = 5000;
 
 export class JobPool {
   private readonly running = new Map<string, Running>();
   private wake: () => void = () => undefined;
   private lastBeat = 0;
+  private lastLook = 0;
+  private hasUnseen = false;
 
   constructor(private readonly options: PoolOptions) {}
 
@@ -77,6 +81,11 @@ export class JobPool {
         if (verdict !== null) this.settle(lease, verdict);
         continue;
       }
+      // Of another container, or from before its restart: its process id is somebody else's here, and its lease runs out.
+      if (!isVisible(job.owner)) {
+        this.hasUnseen = true;
+        continue;
+      }
       resources.adopt(lease.token, { needs: lease.needs, gpus });
       const one = { lease, owner: job.owner, isAdopted: true, exit: null, wish: null, deadline: Infinity };
       this.running.set(lease.token, one);
@@ -88,6 +97,7 @@ export class JobPool {
   round(): boolean {
     const ended = this.collect();
     this.obey();
+    this.lookForUnseen();
     return this.dispatch() > 0 || ended > 0;
   }
 
@@ -149,10 +159,18 @@ export class JobPool {
     this.options.resources.release(token);
   }
 
+  private lookForUnseen(): void {
+    if (!this.hasUnseen || Date.now() - this.lastLook < BETWEEN_LOOKS) return;
+    this.lastLook = Date.now();
+    this.reclaim();
+    const leased = this.options.queue.list({ states: ["leased"] });
+    this.hasUnseen = leased.some(({ token }) => token !== null && !this.running.has(token));
+  }
+
   /** Jobs of processes that are gone and of which nothing is known. */
   private reclaim(): void {
     const { queue, work } = this.options;
-    for (const job of queue.reclaim()) {
+    for (const job of queue.reclaim(new Set(this.running.keys()))) {
       const lease = leaseOfJob(job);
       if (lease !== null) work.onEnd?.(lease, null, queue.find(job.key)?.state ?? "queued");
     }

@@ -1,6 +1,7 @@
 /** `sweep run`: begins a sweep or goes on with it, on this machine. */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { availableMemory, readText } from "@slicestack/torch/limits";
+import { pathWord } from "../../command-line.js";
 import { FolderLock } from "../../data/lock.js";
 import { usableCores } from "../../engine/doctor/cpu.js";
 import { systemProbe } from "../../engine/doctor/probe.js";
@@ -8,6 +9,8 @@ import { LeaseQueue } from "../../queue/lease-queue.js";
 import { parseBytes } from "../../run/cache-entries.js";
 import { beginSweep, type SweepTarget } from "../begin.js";
 import { SweepError } from "../errors.js";
+import { Attempts } from "../slurm/attempts.js";
+import { cancelMark, slurmFolder } from "../slurm/controller.js";
 import { statusOf, type SweepStatus } from "../status.js";
 import type { Sweep } from "../sweep.js";
 import { readResult } from "../trial-result.js";
@@ -16,6 +19,7 @@ import { GpuPool } from "./gpus.js";
 import type { LocalOptions } from "./options.js";
 import { Resources } from "./resources.js";
 import type { JobOptions } from "./trial-jobs.js";
+import type { TrialSummary } from "./trial-work.js";
 
 export interface RunSweepOptions extends SweepTarget {
   /** The sweep's file, or the folder of one that has begun. */
@@ -49,6 +53,7 @@ export async function runSweep(options: RunSweepOptions): Promise<RunSweepResult
   const { program, onEvent, onStatus, signal } = options;
   const sweep = await beginSweep(options.sweep, options);
   using _lock = FolderLock.take(sweep.folder);
+  refuseSlurm(sweep);
   using queue = LeaseQueue.open(sweep.paths.queue);
   const run = { ...sweep.spec.run, ...options.run };
   const gpuMemory = run.gpu_memory === null ? null : parseBytes(run.gpu_memory, "run.gpu_memory");
@@ -74,6 +79,22 @@ export async function runSweep(options: RunSweepOptions): Promise<RunSweepResult
   return { status, folder: sweep.folder, sweep: statusOf(sweep, queue) };
 }
 
+/** Jobs of Slurm would train the same trials beside this process. @throws SweepError */
+function refuseSlurm(sweep: Sweep): void {
+  const root = slurmFolder(sweep.folder);
+  if (!existsSync(root) || existsSync(cancelMark(sweep.folder))) return;
+  const open = new Attempts(root).active().filter(({ folder, element, trial }) => {
+    return folder.outcome(element) === null && !existsSync(sweep.paths.trial(trial).result);
+  });
+  if (open.length === 0) return;
+  const folder = pathWord(sweep.folder);
+  throw new SweepError(
+    sweep.folder,
+    `${open.length} ${open.length === 1 ? "task" : "tasks"} of it that went to Slurm ${open.length === 1 ? "has" : "have"} not ended`,
+    `To follow them: slicestack sweep run ${folder} --on slurm. To end them: slicestack sweep cancel ${folder} --on slurm.`,
+  );
+}
+
 /** What every trial needs: as the file says, else by the base configuration and the machine. */
 async function jobOptions(sweep: Sweep, run: LocalOptions, gpus: GpuPool): Promise<JobOptions> {
   const { method, device, threads } = sweep.base.configOf({});
@@ -85,22 +106,36 @@ async function jobOptions(sweep: Sweep, run: LocalOptions, gpus: GpuPool): Promi
       `a trial needs ${perTrial} GPUs (run.gpus), and this machine has ${gpus.count} that may be used`,
       "Lower run.gpus, or see slicestack doctor.",
     );
+  if (perTrial > 0 && /^cuda:[1-9]/.test(device))
+    throw new SweepError(
+      sweep.folder,
+      `the configuration asks for device ${device}, and a trial sees only the GPUs that it is given, as cuda:0`,
+      `Set device to auto, and run.use_gpus to [${device.slice(5)}].`,
+    );
   const { usable } = usableCores(systemProbe());
   const share = perTrial === 0 ? usable : Math.max(1, Math.floor((usable * perTrial) / gpus.count));
   const cpus = run.cpus ?? (threads === "auto" ? share : threads);
   const memory = run.memory === null ? {} : { memory: parseBytes(run.memory, "run.memory") };
-  const needs = { cpus, ...memory, ...(perTrial === 0 ? {} : { gpus: perTrial }) };
+  const booksNone = run.gpus === 0 && device === "auto";
+  const needs = { cpus, ...memory, ...(perTrial > 0 || booksNone ? { gpus: perTrial } : {}) };
   return { method, needs, attempts: run.attempts, shares: run.share_slice_stages };
 }
 
 /** A trial's failed result goes first: a kill in between leaves a failed job, which is given that result again. */
 function retryFailed(sweep: Sweep, queue: LeaseQueue): void {
-  const failed = queue.list({ states: ["failed"] }).map(({ key }) => key);
-  for (const key of failed) {
-    const { result } = sweep.paths.trial(key);
-    if (readResult(result)?.status === "failed") rmSync(result);
-  }
-  queue.retry(failed);
+  const results = sweep.trials.map(({ id }) => ({ id, file: sweep.paths.trial(id).result }));
+  const leased = new Set(queue.list({ states: ["leased"] }).map(({ key }) => key));
+  const failed = results.filter(({ id, file }) => !leased.has(id) && readResult(file)?.status === "failed");
+  for (const { file } of failed) rmSync(file);
+  // Its job has not failed where the result came from another runner, or a kill came before the commit.
+  const ids = new Set(failed.map(({ id }) => id));
+  const done = queue.list({ states: ["done"], kind: "trial" });
+  const given = done.filter(({ key, result }) => ids.has(key) || (result as TrialSummary | null)?.status === "failed");
+  queue.retry(queue.list({ states: ["failed"] }).map(({ key }) => key));
+  queue.retry(
+    given.map(({ key }) => key),
+    ["done"],
+  );
 }
 
 /** At most one call in so many milliseconds. */

@@ -28,6 +28,8 @@ export interface TrialWorkOptions {
   trialOf: (id: string) => Trial;
   /** Whether the trial's point was given up. */
   isPruned: (trial: string) => boolean;
+  /** Whether the lease of an earlier attempt ran out, of a process that cannot be seen from here. */
+  hasExpired: (key: string) => boolean;
 }
 
 export class TrialWork implements PoolWork {
@@ -39,7 +41,7 @@ export class TrialWork implements PoolWork {
     return this.options.sweep.paths.trial((payload as TrialPayload).trial);
   }
 
-  command(lease: Lease, { gpus }: Booking): Command | { result: unknown } {
+  command(lease: Lease, { gpus, needs }: Booking): Command | { result: unknown } {
     const { trial, stage, sliceFrom, pieces } = lease.payload as TrialPayload;
     const paths = this.pathsOf(lease);
     const before = readResult(paths.result);
@@ -51,9 +53,12 @@ export class TrialWork implements PoolWork {
       ...(stage === "slice" ? ["--stage", "slice"] : []),
       ...(sliceFrom === null ? [] : ["--slice-from", sliceFrom]),
       ...(pieces === 1 ? [] : ["--pieces", String(pieces)]),
+      // Its lock on the run's folder is still there.
+      ...(this.options.hasExpired(lease.key) ? ["--take-over"] : []),
     ];
     appendText(paths.log, `${new Date().toISOString()} attempt ${lease.attempt}: slicestack ${words.join(" ")}\n`);
-    const visible = gpus.length === 0 ? {} : { CUDA_VISIBLE_DEVICES: gpus.join() };
+    // Without a booking all trials would share the first GPU.
+    const visible = gpus.length === 0 && needs["gpus"] !== 0 ? {} : { CUDA_VISIBLE_DEVICES: gpus.join() };
     return { words: [...this.options.program, ...words], env: visible, log: paths.log };
   }
 

@@ -1,6 +1,8 @@
 /** Eight GPUs of a driver that a script plays: which are free, and that none is booked twice. */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import os from "node:os";
 import { delimiter, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { LeaseQueue } from "../../../src/queue/lease-queue.js";
@@ -47,6 +49,20 @@ test("free are those with their memory and without a stranger; with a number fro
   using chosen = new GpuPool({ marks, allowed: [3, 4] });
   await chosen.refresh();
   assert.deepEqual([chosen.count, chosen.free()], [2, ["GPU-4"]]);
+});
+
+test("a user without an entry in the system's list of users, as in some containers, is none that GPUs need", (t) => {
+  const { mock } = t.mock.method(os, "userInfo", () => {
+    throw new Error("uv_os_get_passwd returned ENOENT");
+  });
+  syncBuiltinESMExports();
+  try {
+    using pool = new GpuPool();
+    assert.deepEqual(pool.free(), []);
+  } finally {
+    mock.restore();
+    syncBuiltinESMExports();
+  }
 });
 
 test("two sweeps of one user book no GPU twice, all or none of what a trial needs, and give back what they took", async (t) => {

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
-import { childProcess, isGone } from "../../../src/data/lock-owner.js";
+import { childProcess, isGone, thisProcess } from "../../../src/data/lock-owner.js";
 import type { Lease } from "../../../src/queue/jobs.js";
 import { LeaseQueue } from "../../../src/queue/lease-queue.js";
 import { GatedChild } from "../../../src/sweep/local/gated-child.js";
@@ -101,6 +101,32 @@ test("a child that is not let go does nothing, whatever became of the one who st
     ["discarded", "opened"].map((name) => existsSync(join(folder, name))),
     [false, true],
   );
+});
+
+test("a process of another container is neither watched nor signalled: its job comes back once its lease has run out", async (t) => {
+  const folder = folderOf(t);
+  const clock = { now: Date.now() };
+  using queue = LeaseQueue.open(join(folder, "queue.sqlite"), { now: () => clock.now });
+  queue.add([{ key: "a", payload: { script: "exit 0" }, needs: { cpus: 1 } }]);
+  // There the process id names the trial; here it names a stranger.
+  const stranger = spawn("sleep", ["60"], { detached: true, stdio: "ignore" });
+  t.after(() => stranger.kill("SIGKILL"));
+  const [lease] = queue.lease({ owner: { ...childProcess(stranger.pid!), pidNamespace: "pid:[1]" } });
+  const pool = new JobPool({ ...poolOf(queue, { slots: 2 }), work: shellWork(folder), grace: 0 });
+  pool.adopt();
+  pool.round();
+  pool.abandon();
+  await pool.stop();
+  assert.deepEqual([pool.leases, queue.find("a")?.token], [[], lease?.token]);
+  clock.now += 61_000;
+  const next = new JobPool({ ...poolOf(queue, { slots: 2 }), work: shellWork(folder) });
+  queue.heartbeat([lease!.token]);
+  next.adopt();
+  clock.now += 61_000;
+  await untilEmpty(next, queue);
+  assert.deepEqual([queue.find("a")?.state, queue.find("a")?.losses], ["done", 1]);
+  assert.deepEqual([stranger.exitCode, stranger.signalCode], [null, null]);
+  assert.equal(isGone({ ...thisProcess(), pid: stranger.pid!, started: "" }), false);
 });
 
 test("after kill -9 of the pool its processes go on; the next pool takes them over, and runs none beside itself", async (t) => {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { before, test } from "node:test";
+import { thisProcess } from "../../../src/data/lock-owner.js";
 import { LockedError } from "../../../src/data/lock.js";
 import { LeaseQueue } from "../../../src/queue/lease-queue.js";
 import {
@@ -13,6 +14,7 @@ import {
   resumeSweep,
   sweepStatus,
 } from "../../../src/sweep/local/control.js";
+import { addTrials } from "../../../src/sweep/local/trial-jobs.js";
 import { Sweep } from "../../../src/sweep/sweep.js";
 import { readResult } from "../../../src/sweep/trial-result.js";
 import { scratch, tinyDataset } from "../../train/support.js";
@@ -164,4 +166,23 @@ test("a point that lags behind at a rung is ended: its process saves, its result
   assert.deepEqual([result?.status, result?.objective], ["pruned", null]);
   assert.ok(kinds.includes("000003 pruned"));
   assert.equal((await run(out)).sweep.pruned, 1, "and it stays so");
+});
+
+test("a trial that ran in a container that is gone waits for its lease, and takes the lock that it left", async () => {
+  const { file, out } = sweepFile(
+    folder,
+    "unseen",
+    "space: {head.dropout: [0.05]}\nrun: {share_slice_stages: false}\n",
+  );
+  await run(file, { data, out, signal: AbortSignal.abort() });
+  {
+    const sweep = await Sweep.open(out);
+    sweep.propose([], Infinity);
+    using queue = LeaseQueue.open(join(out, "queue.sqlite"), { leaseFor: 0 });
+    addTrials(queue, sweep.trials, { method: "2d", needs: { cpus: 1 }, attempts: 1, shares: false });
+    queue.lease({ owner: { ...thisProcess(), pidNamespace: "pid:[1]" } });
+  }
+  assert.equal((await sweepStatus({ sweep: out })).counts.leased, 1);
+  assert.equal((await run(out)).sweep.finished, 1);
+  assert.match(readFileSync(join(out, "trials/000000/log.txt"), "utf8"), /trials\/000000 --take-over$/m);
 });
