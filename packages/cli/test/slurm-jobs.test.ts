@@ -108,7 +108,7 @@ test("a job that depends on a failed one is cancelled, not left to wait for ever
   await second.submit(slurm, { ...common, tasks: [shell("exit 0"), shell("exit 0")], dependency: `aftercorr:${job}` });
   await assert.rejects(followTasks(slurm, second, poll), (error: unknown) => {
     assert.ok(error instanceof SlurmError);
-    assert.match(error.message, /^Slurm job \d+_1 ended as CANCELLED .*without a result\. Its log is /);
+    assert.match(error.message, /^Slurm job \d+_1 ended as CANCELLED .*without a result\. See its log: /);
     return true;
   });
   await until(() => second.outcome(0)?.code === 0);
@@ -126,8 +126,11 @@ test("jobs are found by their comment; what Slurm refuses is said in its words",
   const submit = (options: Record<string, string | boolean>) =>
     folder.submit(slurm, { ...common, options, tasks: [shell("")] });
   await assert.rejects(submit({ partition: "nowhere" }), /invalid partition specified: nowhere/);
-  await assert.rejects(submit({ array: "0-9" }), /sbatch option array: .*Slicestack numbers the elements itself/);
-  await assert.rejects(submit({ "x; rm": "0-9" }), /expected a long name/);
+  await assert.rejects(
+    submit({ array: "0-9" }),
+    /sbatch option array: reserved\. Slicestack sets the array indices itself/,
+  );
+  await assert.rejects(submit({ "x; rm": "0-9" }), /expected a long option name/);
   const missing = new Slurm({ PATH: at("bin") });
-  await assert.rejects(missing.jobs(), /squeue was not found\. Run this on a machine that submits to Slurm/);
+  await assert.rejects(missing.jobs(), /squeue was not found\. Run this on a machine that can submit Slurm jobs/);
 });

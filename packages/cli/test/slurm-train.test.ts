@@ -91,7 +91,7 @@ test(
     const followed = await folder.start(train("again", ...onSlurm, ...many));
     assert.equal(followed.status, 0, followed.stderr);
     assert.match(followed.stderr, /trains again already: following it/);
-    assert.match(followed.stderr, new RegExp(`${job}_0 was stopped and has saved its state; it is requeued`));
+    assert.match(followed.stderr, new RegExp(`${job}_0 was stopped and saved its state; it is requeued`));
     assert.match(followed.stdout, /^Slice stage: .*\nVolume stage: /m);
     assert.deepEqual(
       rowsOf("again").map(({ stage, epoch }) => `${stage} ${epoch}`),
@@ -143,7 +143,7 @@ test("what cannot work is refused before anything is submitted", { skip: noSlurm
     [["prepare", "scans", "x", "--on", "slurm"], /--on slurm needs --shards/],
     [["prepare", "scans", "data", "--on", "slurm", "--shards", "2"], /data is a data set already/],
     [train("x", "--nodes", "2"), /--nodes needs --on slurm/],
-    [train("x", "--on", "slurm", "--sbatch", "array=0-3"), /sbatch option array: .*Slicestack numbers/],
+    [train("x", "--on", "slurm", "--sbatch", "array=0-3"), /sbatch option array: reserved\. Slicestack sets/],
     [train("x", "--on", "slurm", "--sbatch", "partition=nowhere"), /invalid partition specified: nowhere/],
   ];
   for (const [args, message] of cases) assert.match((await folder.start(args)).stderr, message);

@@ -1,9 +1,9 @@
-/** Jobs come into the queue. */
+/** Adds jobs to the queue. */
 import type { QueueDatabase } from "./database.js";
 import { QueueError, QueueFullError } from "./errors.js";
 import type { Blocker, NewJob, Needs } from "./jobs.js";
 
-/** In a transaction. @returns how many are new   @throws QueueFullError, QueueError */
+/** Must be called in a transaction. @returns how many are new   @throws QueueFullError, QueueError */
 export function addJobs(
   database: QueueDatabase,
   jobs: readonly NewJob[],
@@ -36,14 +36,14 @@ export function addJobs(
   return added;
 }
 
-/** Waiting jobs are counted after the insert; the transaction takes it back. */
+/** Counts the waiting jobs after the insert; if there are too many, the transaction is rolled back. */
 function refuseMore(database: QueueDatabase, added: number, maxWaiting: number): void {
   const sql = "SELECT count(*) AS waiting FROM jobs WHERE state IN ('queued', 'paused')";
   const { waiting } = database.statement(sql).get() as { waiting: number };
   if (waiting > maxWaiting) throw new QueueFullError(database.file, waiting - added, maxWaiting);
 }
 
-/** Those that have not ended yet. @throws QueueError where one is not there, or has failed and was needed */
+/** The blockers that have not ended yet. @throws QueueError if one does not exist, or failed and was needed */
 function openBlockers(
   database: QueueDatabase,
   key: string,
@@ -55,15 +55,15 @@ function openBlockers(
     if (row === undefined)
       throw new QueueError(
         database.file,
-        `job ${key} is to wait for job ${blocker.key}, which is missing`,
-        "Add that one first.",
+        `job ${key} must wait for job ${blocker.key}, which does not exist`,
+        "Add that job first.",
       );
     const { mustSucceed = false } = blocker;
     if (mustSucceed && (row.state === "failed" || row.state === "cancelled"))
       throw new QueueError(
         database.file,
         `job ${key} needs the success of job ${blocker.key}, which ${row.state === "failed" ? "failed" : "was cancelled"}`,
-        "Let that one be tried again first.",
+        "Retry that job first.",
       );
     return ["done", "failed", "cancelled"].includes(row.state) ? [] : [{ id: row.id, mustSucceed }];
   });

@@ -1,4 +1,4 @@
-/** The part of better-sqlite3 12 that this room uses; the package has no types of its own. */
+/** The part of better-sqlite3 12 that this room uses; the package ships no types. */
 declare module "better-sqlite3" {
   type Value = string | number | null;
   interface Statement {
@@ -10,7 +10,7 @@ declare module "better-sqlite3" {
   interface Options {
     fileMustExist?: boolean;
     readonly?: boolean;
-    /** Milliseconds that a statement waits for another process. */
+    /** Milliseconds for which a statement waits for another process. */
     timeout?: number;
   }
   export default class Database {

@@ -1,8 +1,8 @@
-/** Which job is leased next. */
+/** Chooses the job that is leased next. */
 import type { QueueDatabase } from "./database.js";
 import type { Needs } from "./jobs.js";
 
-/** Whether any job could be leased now, whatever it takes. */
+/** Whether any job could be leased now, regardless of the resources that it needs. */
 export function hasReady(database: QueueDatabase, now: number): boolean {
   const sql = "SELECT 1 FROM jobs WHERE state = 'queued' AND blockers = 0 AND ready <= ? LIMIT 1";
   return database.statement(sql).get(now) !== undefined;
@@ -14,7 +14,7 @@ interface Choice {
   now: number;
 }
 
-/** The most urgent one that fits, of equals the oldest: one look into the index for each kind of need. */
+/** The most urgent job that fits; ties go to the oldest. Takes one index lookup for each kind of need. */
 export function nextReady(database: QueueDatabase, { kinds, fits, now }: Choice): number | null {
   const classes = database.statement("SELECT id, kind, resources FROM needs").all() as NeedsRow[];
   const first = database.statement(

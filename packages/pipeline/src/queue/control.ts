@@ -1,4 +1,4 @@
-/** What a user asks of jobs from outside: cancel, pause, resume, retry, priorities. Each is a part of a transaction. */
+/** What users ask of jobs: to cancel, pause, resume, retry or prioritise them. Each must be called in a transaction. */
 import type { QueueDatabase } from "./database.js";
 import { endJob } from "./ending.js";
 import type { Asked, JobState } from "./jobs.js";
@@ -17,7 +17,7 @@ export function cancelJobs(database: QueueDatabase, keys: Keys, now: number): nu
   });
 }
 
-/** Those that wait need no process any more. */
+/** Ends waiting jobs as done; they no longer need a process. */
 export function finishJobs(
   database: QueueDatabase,
   keys: Keys,
@@ -47,7 +47,7 @@ export function resumeJobs(database: QueueDatabase, keys: Keys): number {
   return changed;
 }
 
-/** Jobs that were cancelled because of one of these are not tried again by themselves. */
+/** Jobs that were cancelled because one of these failed are not retried automatically. */
 export function retryJobs(
   database: QueueDatabase,
   keys: Keys,
@@ -63,7 +63,7 @@ export function prioritiseJobs(database: QueueDatabase, keys: Keys, priority: nu
   });
 }
 
-/** A wish to cancel is never taken back by a lesser one. */
+/** A request to cancel is never replaced by a weaker one. */
 function ask(database: QueueDatabase, id: number, asked: Asked): void {
   const sql = "UPDATE jobs SET asked = ? WHERE id = ? AND asked IS NOT 'cancel'";
   database.statement(sql).run(asked, id);
@@ -77,7 +77,7 @@ function each(database: QueueDatabase, keys: Keys, states: readonly JobState[], 
   const rows = (keys === undefined ? all(database) : named(database, keys)).filter(({ state }) =>
     states.includes(state),
   );
-  // The body may have ended a later one, as one that needed this one's success.
+  // The body may have ended a later job, for example one that needed the success of this one.
   const still = database.statement("SELECT state FROM jobs WHERE id = ?");
   return rows.filter((row) => {
     const { state } = still.get(row.id) as Row;

@@ -1,4 +1,7 @@
-/** The file of a queue: opened, checked, and written in transactions; SQLite's errors in words that name the file. */
+/**
+ * Opens and checks the file of a queue, writes it in transactions, and turns SQLite's errors into ones that name the
+ * file.
+ */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { createRequire } from "node:module";
@@ -10,9 +13,9 @@ import { refuseNetworkDisk } from "./local-disk.js";
 import { APPLICATION_ID, TABLES, VERSION } from "./schema.js";
 
 export interface DatabaseOptions {
-  /** Refuses to make a file that is not there. Default false. */
+  /** Whether to refuse to create a missing file. Default false. */
   mustExist?: boolean;
-  /** Reads the whole file first, so that damage is found before anything is written. Default true. */
+  /** Whether to read the whole file first, so that damage is found before anything is written. Default true. */
   check?: boolean;
   /** Milliseconds to wait for another process that writes. Default 60 000. */
   patience?: number;
@@ -21,8 +24,8 @@ export interface DatabaseOptions {
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR_(SHORT_READ|CORRUPTFS))/;
 
 /**
- * SQLite's addon is loaded where a queue is opened and not before: most commands need none, and work where it could not be
- * compiled.
+ * Loads SQLite's addon only when a queue is opened: most commands need no queue, and work even if the addon could not
+ * be compiled.
  * @throws QueueError
  */
 function sqliteOf(file: string): typeof Sqlite {
@@ -62,7 +65,7 @@ export class QueueDatabase implements Disposable {
     });
   }
 
-  /** Prepared once. */
+  /** The prepared statement for this SQL; prepared only once. */
   statement(sql: string): Statement {
     let statement = this.statements.get(sql);
     if (statement === undefined) this.statements.set(sql, (statement = this.sqlite.prepare(sql)));
@@ -70,7 +73,7 @@ export class QueueDatabase implements Disposable {
   }
 
   /**
-   * All of it or nothing, and nobody else writes meanwhile. Within another one it is a part of that.
+   * Runs `body` as one atomic transaction that excludes other writers. A nested call joins the outer transaction.
    * @throws QueueError, SystemError; what the body throws
    */
   write<R>(body: () => R): R {
@@ -82,14 +85,14 @@ export class QueueDatabase implements Disposable {
         this.sqlite.exec("COMMIT");
         return result;
       } catch (error) {
-        // A full disk has ended the transaction by itself.
+        // If the disk is full, SQLite has already rolled the transaction back.
         if (this.sqlite.inTransaction) this.sqlite.exec("ROLLBACK");
         throw error;
       }
     });
   }
 
-  /** Everything that the body reads is of one moment. @throws as write */
+  /** Runs `body` on a consistent snapshot. @throws as write */
   read<R>(body: () => R): R {
     if (this.sqlite.inTransaction) return body();
     return inWords(this.file, () => {
@@ -112,8 +115,12 @@ function prepareFile(file: string, sqlite: Sqlite, check: boolean): void {
   if (!isEmpty) checkHeader(file, sqlite);
   const mode = sqlite.pragma("journal_mode = WAL", { simple: true });
   if (mode !== "wal")
-    throw new QueueError(file, `this file system allows no write-ahead log (${String(mode)})`, "Choose a local disk.");
-  // A commit is on the disk when it returns: a power cut takes back nothing that was reported.
+    throw new QueueError(
+      file,
+      `this file system does not support a write-ahead log (${String(mode)})`,
+      "Choose a local disk.",
+    );
+  // A commit is on disk when it returns: a power cut loses nothing that was reported.
   sqlite.pragma("synchronous = FULL");
   sqlite.pragma("foreign_keys = ON");
   if (isEmpty) createTables(sqlite);
@@ -126,7 +133,7 @@ function prepareFile(file: string, sqlite: Sqlite, check: boolean): void {
 function createTables(sqlite: Sqlite): void {
   sqlite.exec("BEGIN IMMEDIATE");
   try {
-    // Another process may have made them since.
+    // Another process may have created them in the meantime.
     if (sqlite.pragma("user_version", { simple: true }) === 0) {
       sqlite.exec(TABLES);
       sqlite.pragma(`application_id = ${APPLICATION_ID}`);
@@ -142,7 +149,7 @@ function createTables(sqlite: Sqlite): void {
 function checkHeader(file: string, sqlite: Sqlite): void {
   const application = sqlite.pragma("application_id", { simple: true });
   const version = sqlite.pragma("user_version", { simple: true });
-  // A process that was killed between making the file and its tables leaves it without both.
+  // A process killed between creating the file and its tables leaves a file with neither of the two numbers.
   if (application === 0 && version === 0 && isBare(sqlite)) return createTables(sqlite);
   if (application !== APPLICATION_ID)
     throw new QueueError(file, "is a database of another program, not a queue", "Choose another file.");
@@ -150,14 +157,14 @@ function checkHeader(file: string, sqlite: Sqlite): void {
     throw new QueueError(
       file,
       `expected a queue of version ${VERSION}, found version ${String(version)}`,
-      "Use the version of Slicestack that made it, or remove it to start anew.",
+      "Use the version of Slicestack that created it, or delete it to start over.",
     );
 }
 
 const isBare = (sqlite: Sqlite): boolean => sqlite.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
 
 function damaged(file: string, found: string, cause?: unknown): QueueError {
-  const remedy = "Put a copy back, or remove it together with its -wal and -shm files to start anew.";
+  const remedy = "Restore a copy, or delete it together with its -wal and -shm files to start over.";
   return new QueueError(file, `the database is damaged (${found})`, remedy, { cause });
 }
 
@@ -176,20 +183,22 @@ function wordsFor(file: string, error: unknown): unknown {
   const said = error.message.replace(/\.$/, "");
   if (DAMAGED.test(code)) return damaged(file, said, error);
   if (code.startsWith("SQLITE_BUSY"))
-    return new QueueError(file, "another process holds it", "Wait for it, or stop it.", { cause: error });
+    return new QueueError(file, "another process has locked it", "Wait for that process, or stop it.", {
+      cause: error,
+    });
   const system = systemCode(code);
   if (system !== null)
     return explained(Object.assign(new Error(said, { cause: error }), { code: system, syscall: "write", path: file }));
   if (code.startsWith("SQLITE_IOERR")) {
-    const problem = `could not be read or written (${code}): a quota or the limit of file sizes is used up, or the disk fails`;
-    return new QueueError(file, problem, "Make room, raise the limit (ulimit -f), or check the disk.", {
+    const problem = `could not be read or written (${code}): a quota or file-size limit has been reached, or the disk is failing`;
+    return new QueueError(file, problem, "Free some space, raise the limit (ulimit -f), or check the disk.", {
       cause: error,
     });
   }
   return new QueueError(file, `SQLite reports ${code}: ${said}`, "Check the file.", { cause: error });
 }
 
-/** What the operating system had said, where SQLite's code leaves no doubt. */
+/** The error code of the operating system, if SQLite's code is unambiguous. */
 function systemCode(code: string): string | null {
   if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE") return "ENOSPC";
   if (code.startsWith("SQLITE_IOERR_NOMEM") || code === "SQLITE_NOMEM") return "ENOMEM";

@@ -1,4 +1,4 @@
-/** The end of a job, and what it means for those that wait for it. */
+/** Ends a job, with the consequences for jobs that wait for it. */
 import type { QueueDatabase } from "./database.js";
 
 export interface Ending {
@@ -8,7 +8,10 @@ export interface Ending {
   now: number;
 }
 
-/** In a transaction. Jobs that needed its success are cancelled with it; the others wait for one less. */
+/**
+ * Must be called in a transaction. If the job did not succeed, jobs that needed its success are cancelled; other jobs
+ * that waited for it have one blocker less.
+ */
 export function endJob(database: QueueDatabase, id: number, { state, result, error, now }: Ending): void {
   database
     .statement(
@@ -29,6 +32,6 @@ export function endJob(database: QueueDatabase, id: number, { state, result, err
     const why = `a job that it needs ${state === "failed" ? "failed" : "was cancelled"}`;
     endJob(database, job.id, { state: "cancelled", result: null, error: why, now });
   }
-  // Once only: a job that is tried again blocks nobody any more.
+  // A job blocks others only until it first ends; after a retry it no longer blocks any.
   database.statement("DELETE FROM blocks WHERE blocker = ?").run(id);
 }

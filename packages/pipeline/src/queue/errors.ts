@@ -1,6 +1,8 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A queue that cannot be used: damaged, of another program or version, on a network file system, or busy for too long. */
+/**
+ * The queue cannot be used: damaged, of another program or version, on a network file system, or locked for too long.
+ */
 export class QueueError extends Error {
   override readonly name: string = "QueueError";
   constructor(
@@ -13,7 +15,9 @@ export class QueueError extends Error {
   }
 }
 
-/** The queue holds as many waiting jobs as it may; nothing of the call was added. A server answers 429. */
+/**
+ * The queue has as many waiting jobs as allowed; none of the given jobs was added. A server answers with status 429.
+ */
 export class QueueFullError extends QueueError {
   override readonly name = "QueueFullError";
   constructor(
@@ -21,21 +25,22 @@ export class QueueFullError extends QueueError {
     readonly waiting: number,
     readonly maxWaiting: number,
   ) {
-    super(file, `expected at most ${maxWaiting} waiting jobs, ${waiting} are waiting`, "Try again later.");
+    super(file, `expected at most ${maxWaiting} waiting jobs, but ${waiting} are waiting`, "Try again later.");
   }
 }
 
-/** The lease has ended: the job was cancelled, or it was given to somebody else because its holder seemed to be gone. */
+/** The lease has ended: the job was cancelled, or it was leased again because its holder seemed to be gone. */
 export class LeaseLostError extends QueueError {
   override readonly name = "LeaseLostError";
   constructor(
     file: string,
-    readonly key: string,
+    /** null if the queue does not know the token of the lease. */
+    readonly key: string | null,
   ) {
     super(
       file,
-      `the lease of job ${key} has ended`,
-      "Its result was not recorded: whoever holds the job now reports it.",
+      key === null ? "does not know this lease" : `the lease of job ${key} has ended`,
+      "The result was not recorded. If another process holds the job, that process reports its own.",
     );
   }
 }

@@ -1,29 +1,32 @@
-/** What a queue holds. */
+/** The jobs of a queue, their leases and their attempts. */
 import type { Owner } from "../data/lock-owner.js";
 
-/** What a job takes while it runs, e.g. { gpus: 1, cpus: 4 }; the queue compares nothing, the one who leases does. */
+/**
+ * What a job takes while it runs, e.g. { gpus: 1, cpus: 4 }; compared with what is free by the caller of `lease`, not
+ * by the queue.
+ */
 export type Needs = Readonly<Record<string, number>>;
 
 export interface Blocker {
-  /** Of a job that was added before. */
+  /** The key of a job that was added before. */
   key: string;
-  /** Where that one fails or is cancelled, this job is cancelled too. Default false: it only waits for the end. */
+  /** If the blocker fails or is cancelled, this job is cancelled too. Default false: it only waits for the end. */
   mustSucceed?: boolean;
 }
 
 export interface NewJob {
-  /** Names the job for ever: adding it again changes nothing. */
+  /** Identifies the job permanently: adding it again changes nothing. */
   key: string;
   /** Default "". */
   kind?: string;
-  /** Anything that JSON can hold. */
+  /** Any value that JSON can represent. */
   payload: unknown;
   needs?: Needs;
-  /** The higher, the sooner; of equals the older one first. Default 0. */
+  /** Higher priorities run sooner; ties go to the older job. Default 0. */
   priority?: number;
   /** Jobs that must end first. */
   after?: readonly Blocker[];
-  /** How often it may fail before it stays failed. Default 3. */
+  /** How often it may fail before it is no longer retried. Default 3. */
   attempts?: number;
 }
 
@@ -37,32 +40,35 @@ export interface Job {
   needs: Needs;
   priority: number;
   state: JobState;
-  /** Jobs that it still waits for. */
+  /** The number of jobs that it still waits for. */
   blockers: number;
-  /** Milliseconds since 1970 before which a retry does not begin. */
+  /** Earliest start of a retry, in milliseconds since 1970. */
   ready: number;
-  /** Attempts that failed, and those whose holder went away. */
+  /** The number of attempts that failed. */
   failures: number;
+  /** The number of attempts whose holder disappeared. */
   losses: number;
   /** How often it may fail. */
   attempts: number;
-  /** Who holds it; null where nobody does. */
+  /** The process that holds it; null if it is not leased. */
   owner: Owner | null;
   token: string | null;
-  /** What its holder was asked to do. */
+  /** What its holder has been asked to do. */
   asked: Asked | null;
   created: number;
   ended: number | null;
-  /** What complete was given. */
+  /** The result that was passed to `complete`. */
   result: unknown;
-  /** Why it failed or was cancelled, or failed the last time. */
+  /** Why it failed or was cancelled, or why its last attempt failed. */
   error: string | null;
 }
 
-/** A holder learns of it with its next heartbeat and gives the job back: cancelled, set aside, or waiting again. */
+/**
+ * A request that a holder receives with its next heartbeat: to give the job back cancelled, paused, or waiting again.
+ */
 export type Asked = "cancel" | "pause" | "yield";
 
-/** A job that is held. The token is the proof: who no longer has the newest one can record nothing. */
+/** A leased job. The token proves the lease: only the holder of the latest token can record a result. */
 export interface Lease {
   key: string;
   kind: string;
@@ -70,9 +76,9 @@ export interface Lease {
   needs: Needs;
   priority: number;
   token: string;
-  /** From 1. */
+  /** Number of this attempt, starting at 1. */
   attempt: number;
-  /** Milliseconds since 1970 at which the lease ends without a heartbeat. */
+  /** When the lease expires without a heartbeat, in milliseconds since 1970. */
   until: number;
 }
 
@@ -82,7 +88,7 @@ export interface Attempt {
   token: string;
   owner: Owner;
   started: number;
-  /** null while it runs. */
+  /** null while the attempt runs. */
   ended: number | null;
   outcome: (typeof OUTCOMES)[number] | null;
   detail: string | null;

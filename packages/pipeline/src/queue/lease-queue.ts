@@ -1,6 +1,7 @@
 /**
- * A durable queue of jobs that are leased: many processes of one machine add to it and take from it at once, none gets a job
- * that another one holds, and the jobs of a process that was killed come back. Knows nothing of what the jobs are.
+ * A durable queue of jobs that are leased. Many processes on one machine can add and take jobs concurrently. No two
+ * hold the same job, and the jobs of a killed process return to the queue. The queue does not interpret the payload of
+ * a job.
  */
 import { randomBytes } from "node:crypto";
 import { isGone, isVisible, thisProcess, type Owner } from "../data/lock-owner.js";
@@ -14,34 +15,35 @@ import type { Asked, Attempt, Counts, Job, JobState, Lease, Needs, NewJob } from
 import { attemptsOf, countJobs, findJob, leaseOf, listJobs, type ListOptions } from "./listing.js";
 
 export interface QueueOptions extends DatabaseOptions {
-  /** Waiting jobs beyond which add refuses; default no limit. */
+  /** The most waiting jobs that `add` accepts; default no limit. */
   maxWaiting?: number;
-  /** Milliseconds that a lease lasts without a heartbeat; default 60 000. */
+  /** Milliseconds after which a lease without a heartbeat expires; default 60 000. */
   leaseFor?: number;
-  /** Milliseconds before the first retry; each further one waits twice as long, at most an hour. Default 1000. */
+  /** Milliseconds before the first retry; the delay doubles with each further one, up to an hour. Default 1000. */
   backOff?: number;
-  /** Times that a job may lose its holder, as where it takes the machine down with it; default 100. */
+  /** How often a job may lose its holder, for example because it crashes the machine; default 100. */
   maxLosses?: number;
-  /** Milliseconds since 1970; a test has its own. */
+  /** The clock, in milliseconds since 1970; default Date.now. */
   now?: () => number;
 }
 
 export interface LeaseOptions {
-  /** Default 1. */
+  /** The most jobs to lease. Default 1. */
   most?: number;
-  /** Default all. */
+  /** Kinds of jobs to lease. Default all. */
   kinds?: readonly string[];
-  /** Whether these resources are free now; asked once for each kind of need. A job that was chosen counts by `taken`. */
+  /** Whether these resources are free now; called once for each kind of need. */
   fits?: (needs: Needs, kind: string) => boolean;
+  /** Called for each leased job, so that the caller can count its resources. */
   taken?: (lease: Lease) => void;
-  /** Who is to hold it; default this process. */
+  /** The holder of the leases; default this process. */
   owner?: Owner;
 }
 
 export interface Heartbeat {
-  /** Those that have ended: their work must stop, and nothing of it is recorded. */
+  /** Tokens of leases that have ended: their work must stop, and its result will not be recorded. */
   lost: string[];
-  /** Those whose holder is asked to end its work. */
+  /** What is asked of the holder, by token. */
   asked: Map<string, Asked>;
 }
 
@@ -67,8 +69,8 @@ export class LeaseQueue implements Disposable {
   }
 
   /**
-   * Opens the file, or makes it.
-   * @throws QueueError where it is damaged, of another program, or on a network file system   @throws SystemError
+   * Opens the file, creating it if needed.
+   * @throws QueueError if it is damaged, of another program, or on a network file system   @throws SystemError
    */
   static open(file: string, options: QueueOptions = {}): LeaseQueue {
     return new LeaseQueue(QueueDatabase.open(file, options), options);
@@ -78,24 +80,27 @@ export class LeaseQueue implements Disposable {
     return this.database.file;
   }
 
-  /** All of the body's changes or none of them, in one commit. @throws QueueError, SystemError; what the body throws */
+  /** Commits all of the body's changes together, or none. @throws QueueError, SystemError; what the body throws */
   together<R>(body: () => R): R {
     return this.database.write(body);
   }
 
   /**
-   * Adds all of them, or none. A job whose key is there is passed over, so that adding can be repeated after a kill.
+   * Adds all jobs, or none. A job whose key exists is skipped, so that adding can be repeated after a crash.
    * @returns how many are new   @throws QueueFullError, QueueError (a blocker is missing), SystemError
    */
   add(jobs: readonly NewJob[]): number {
     return this.database.write(() => addJobs(this.database, jobs, { now: this.now(), maxWaiting: this.maxWaiting }));
   }
 
-  /** Takes the most urgent jobs that are ready and fit; none while the queue is paused. @throws QueueError, SystemError */
+  /**
+   * Takes the most urgent jobs that are ready and fit; none while the queue is paused.
+   * @throws QueueError, SystemError
+   */
   lease(options: LeaseOptions = {}): Lease[] {
     const { most = 1, kinds = null, fits = () => true, taken, owner = this.self } = options;
     const holder = JSON.stringify(owner);
-    // Nobody should wait for the right to write where there is nothing to take.
+    // Do not wait for the write lock if there is nothing to lease.
     if (this.isPaused || !this.database.read(() => hasReady(this.database, this.now()))) return [];
     return this.database.write(() => {
       const leases: Lease[] = [];
@@ -123,7 +128,7 @@ export class LeaseQueue implements Disposable {
   }
 
   /**
-   * Prolongs the leases, and says which of them have ended or are to end. To be called several times in the time of a lease.
+   * Extends the leases, and returns those that have ended or must end. Call it several times within `leaseFor`.
    * @throws QueueError, SystemError
    */
   heartbeat(tokens: readonly string[]): Heartbeat {
@@ -140,7 +145,7 @@ export class LeaseQueue implements Disposable {
     });
   }
 
-  /** Names another process as the holder: the one that was started for the job. @throws LeaseLostError */
+  /** Makes another process the holder, such as one that was started for the job. @throws LeaseLostError */
   handOver(token: string, owner: Owner): void {
     const text = JSON.stringify(owner);
     this.database.write(() => {
@@ -150,7 +155,7 @@ export class LeaseQueue implements Disposable {
     });
   }
 
-  /** Replaces the payload, as where a retry is to do it otherwise. @throws LeaseLostError */
+  /** Replaces the payload, for example so that a retry runs differently. @throws LeaseLostError */
   amend(token: string, payload: unknown): void {
     this.database.write(() => {
       this.held(token);
@@ -164,9 +169,9 @@ export class LeaseQueue implements Disposable {
   }
 
   /**
-   * Records a failed attempt. The job waits and is tried again until its attempts are used up; then it stays failed.
-   * @param isFinal it would fail again in the same way
-   * @returns the job's state now   @throws LeaseLostError, QueueError, SystemError
+   * Records a failed attempt. The job is retried after a delay until its attempts are used up; then it remains failed.
+   * @param isFinal whether to give up at once, because the job would fail again in the same way
+   * @returns the new state of the job   @throws LeaseLostError, QueueError, SystemError
    */
   fail(token: string, error: string, { isFinal = false }: { isFinal?: boolean } = {}): JobState {
     return this.database.write(() => {
@@ -181,12 +186,12 @@ export class LeaseQueue implements Disposable {
     });
   }
 
-  /** Gives the job back unfinished: it waits again, or does what was asked of its holder. @throws LeaseLostError */
+  /** Gives the job back unfinished: it waits again, or is paused or cancelled as requested. @throws LeaseLostError */
   release(token: string, detail: string | null = null): JobState {
     return this.database.write(() => this.giveBack(token, { outcome: "released", detail, ready: this.now() }));
   }
 
-  /** Ends a job that is held as cancelled. @throws LeaseLostError */
+  /** Ends a leased job as cancelled. @throws LeaseLostError */
   abandon(token: string, why: string): void {
     this.end(token, "cancelled", { outcome: "cancelled", error: why });
   }
@@ -233,14 +238,15 @@ export class LeaseQueue implements Disposable {
     const attempt = this.database
       .statement("SELECT key FROM jobs JOIN attempts ON attempts.job = jobs.id WHERE attempts.token = ?")
       .get(token) as { key: string } | undefined;
-    throw new LeaseLostError(this.file, attempt?.key ?? "of that token");
+    throw new LeaseLostError(this.file, attempt?.key ?? null);
   }
 
   /**
-   * Takes back jobs whose holder is gone for certain, and those of holders that cannot be seen from here whose lease has run
-   * out. A holder of this machine that lives keeps its job however late its heartbeat is: nothing runs twice at once.
+   * Reclaims jobs whose holder has certainly died, and jobs with an expired lease whose holder cannot be checked from
+   * here. A live holder on this machine keeps its job, however late its heartbeat, so that nothing runs twice at the
+   * same time.
    * @param known tokens of leases whose processes the caller watches itself
-   * @returns the jobs, as they were   @throws QueueError, SystemError
+   * @returns the jobs, as they were before   @throws QueueError, SystemError
    */
   reclaim(known: ReadonlySet<string> = new Set()): Job[] {
     const leased = this.list({ states: ["leased"] });
@@ -248,11 +254,11 @@ export class LeaseQueue implements Disposable {
     if (dead.length === 0) return [];
     return this.database.write(() =>
       dead.filter(({ token }) => {
-        // Another process may have been quicker.
+        // Another process may have reclaimed it first.
         const row = this.database.statement("SELECT id, losses FROM jobs WHERE token = ?").get(token) as
           { id: number; losses: number } | undefined;
         if (row === undefined || token === null) return false;
-        const error = "its process went away without a word";
+        const error = "its process disappeared without reporting a result";
         this.database.statement("UPDATE jobs SET losses = losses + 1 WHERE id = ?").run(row.id);
         if (row.losses + 1 >= this.maxLosses) this.end(token, "failed", { outcome: "lost", error });
         else this.giveBack(token, { outcome: "lost", detail: error, ready: this.now() });
@@ -270,24 +276,24 @@ export class LeaseQueue implements Disposable {
   }
 
   /**
-   * Cancels jobs: those that wait at once, of the others the holder is asked to end them.
+   * Cancels waiting jobs immediately; asks the holders of running jobs to stop.
    * @param keys default all that have not ended   @returns how many   @throws QueueError, SystemError
    */
   cancel(keys?: readonly string[]): number {
     return this.database.write(() => cancelJobs(this.database, keys, this.now()));
   }
 
-  /** Ends jobs that wait as done, where their result is known without a process. @returns how many */
+  /** Ends waiting jobs as done, if their result is known without running them. @returns how many */
   finish(keys: readonly string[], result: unknown = null): number {
     return this.database.write(() => finishJobs(this.database, keys, { result, now: this.now() }));
   }
 
-  /** Sets jobs aside; the holders of those that run are asked to give them back. @returns how many */
+  /** Pauses jobs; the holders of running ones are asked to give them back. @returns how many */
   pause(keys: readonly string[]): number {
     return this.database.write(() => pauseJobs(this.database, keys));
   }
 
-  /** Leases nothing from now on. @param running finish: holders go on; yield: they are asked to give their jobs back */
+  /** Stops leasing jobs. @param running finish: holders continue; yield: they are asked to give their jobs back */
   pauseAll(running: "finish" | "yield" = "finish"): void {
     this.database.write(() => {
       this.set("paused", "true");
@@ -295,7 +301,7 @@ export class LeaseQueue implements Disposable {
     });
   }
 
-  /** Lets jobs that were set aside wait again; without keys all of them, and the queue goes on. @returns how many */
+  /** Returns paused jobs to the queue. Without keys: all of them, and the queue leases jobs again. @returns how many */
   resume(keys?: readonly string[]): number {
     return this.database.write(() => {
       if (keys === undefined) this.set("paused", "false");
@@ -308,17 +314,17 @@ export class LeaseQueue implements Disposable {
     return this.setting("paused") === "true";
   }
 
-  /** Lets failed or cancelled jobs be tried again, with all their attempts. @returns how many */
+  /** Returns failed, cancelled or finished jobs to the queue with their full number of attempts. @returns how many */
   retry(keys?: readonly string[], states: readonly ("failed" | "cancelled" | "done")[] = ["failed"]): number {
     return this.database.write(() => retryJobs(this.database, keys, { states, now: this.now() }));
   }
 
-  /** Of jobs that have not ended. @returns how many have it now */
+  /** Changes the priority of jobs that have not ended. @returns how many */
   prioritise(keys: readonly string[], priority: number): number {
     return this.database.write(() => prioritiseJobs(this.database, keys, priority));
   }
 
-  /** A text that the queue keeps under a name; null where there is none. */
+  /** A text stored in the queue under a name; null if there is none. */
   setting(name: string): string | null {
     const row = this.database.read(() =>
       this.database.statement("SELECT value FROM settings WHERE name = ?").get(name),
@@ -331,12 +337,12 @@ export class LeaseQueue implements Disposable {
     this.database.write(() => this.database.statement(sql).run(name, value));
   }
 
-  /** @returns null where there is none */
+  /** @returns null if there is no such job */
   find(key: string): Job | null {
     return this.database.read(() => findJob(this.database, key));
   }
 
-  /** In the order in which they were added. */
+  /** Jobs in the order in which they were added. */
   list(options: ListOptions = {}): Job[] {
     return this.database.read(() => listJobs(this.database, options));
   }
@@ -345,14 +351,14 @@ export class LeaseQueue implements Disposable {
     return this.database.read(() => countJobs(this.database));
   }
 
-  /** When the next retry is due, in milliseconds since 1970; null where no job waits for its time. */
+  /** When the next retry is due, in milliseconds since 1970; null if no job waits for one. */
   nextRetry(): number | null {
     const sql = "SELECT min(ready) AS ready FROM jobs WHERE state = 'queued' AND blockers = 0 AND ready > ?";
     const row = this.database.read(() => this.database.statement(sql).get(this.now())) as { ready: number | null };
     return row.ready;
   }
 
-  /** All attempts of a job, the oldest first. @throws QueueError where there is no such job */
+  /** All attempts of a job, oldest first. @throws QueueError if there is no such job */
   attempts(key: string): Attempt[] {
     return this.database.read(() => attemptsOf(this.database, key));
   }

@@ -1,4 +1,4 @@
-/** What a queue holds, read. */
+/** Reads the jobs of a queue and their attempts. */
 import type { Owner } from "../data/lock-owner.js";
 import type { QueueDatabase } from "./database.js";
 import { QueueError } from "./errors.js";
@@ -8,7 +8,7 @@ export interface ListOptions {
   /** Default all. */
   states?: readonly JobState[];
   kind?: string;
-  /** Of the first so many are passed over; default 0. */
+  /** The number of jobs to skip; default 0. */
   skip?: number;
   /** Default all. */
   most?: number;
@@ -53,7 +53,7 @@ function jobOf({ id: _, until: __, resources, payload, owner, result, ...row }: 
   };
 }
 
-/** null where the token is not the newest of its job. */
+/** @returns null if the token is not the latest of its job */
 export function leaseOf(database: QueueDatabase, token: string): Lease | null {
   const row = database.statement(`SELECT ${COLUMNS} ${FROM} WHERE token = ?`).get(token) as Row | undefined;
   if (row === undefined) return null;
@@ -71,7 +71,7 @@ export function countJobs(database: QueueDatabase): Counts {
   return counts as Counts;
 }
 
-/** The oldest first. @throws QueueError where there is no such job */
+/** The attempts of a job, oldest first. @throws QueueError if there is no such job */
 export function attemptsOf(database: QueueDatabase, key: string): Attempt[] {
   const job = database.statement("SELECT id FROM jobs WHERE key = ?").get(key) as { id: number } | undefined;
   if (job === undefined) throw new QueueError(database.file, `has no job ${key}`, "Check its name.");

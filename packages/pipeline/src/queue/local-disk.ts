@@ -1,9 +1,9 @@
-/** Where a database with a write-ahead log may lie: its readers share memory, which no network file system offers. */
+/** Checks that a folder is on a local disk: a write-ahead log needs shared memory, which network file systems lack. */
 import { readFileSync, realpathSync, statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { QueueError } from "./errors.js";
 
-/** Type numbers of statfs(2), and of the file systems' own headers. */
+/** File system types as numbered in statfs(2) and in the headers of the file systems. */
 const NETWORK_TYPES: Record<number, string> = {
   0x6969: "NFS",
   0x517b: "SMB",
@@ -24,14 +24,14 @@ const NETWORK_TYPES: Record<number, string> = {
   0x786f4256: "VirtualBox's shared folders",
 };
 const FUSE = 0x65735546;
-/** FUSE serves local and remote ones alike; /proc/mounts tells them apart. */
+/** FUSE serves local and remote file systems alike; /proc/mounts distinguishes them. */
 const NETWORK_FUSE =
   /^(fuse\.(sshfs|s3fs|goofys|rclone|gcsfuse|glusterfs|ceph.*|juicefs|lizardfs|moosefs|davfs.*)|virtiofs)$/;
 
 export interface FileSystemProbe {
-  /** Type number of the file system that holds the folder. */
+  /** Type number of the file system that contains the folder. */
   type(folder: string): number;
-  /** Text of /proc/mounts; "" where there is none. */
+  /** The content of /proc/mounts; "" if it does not exist. */
   mounts(): string;
 }
 
@@ -46,18 +46,18 @@ const system: FileSystemProbe = {
   },
 };
 
-/** @throws QueueError where the folder of the file lies on a network file system   @throws Error of the file system */
+/** @throws QueueError if the folder of the file is on a network file system   @throws Error of the file system */
 export function refuseNetworkDisk(file: string, probe: FileSystemProbe = system): void {
   const name = networkFileSystem(dirname(resolve(file)), probe);
   if (name === null) return;
   throw new QueueError(
     file,
-    `expected a local disk, found ${name}: a queue needs memory that its processes share, and locks that hold`,
-    "Choose a folder on a disk of this machine.",
+    `expected a local disk, found ${name}: a queue needs memory shared by its processes, and reliable locks`,
+    "Choose a folder on a local disk of this machine.",
   );
 }
 
-/** Its name; null for a local one. */
+/** The name of a network file system; null for a local one. */
 export function networkFileSystem(folder: string, probe: FileSystemProbe = system): string | null {
   const type = probe.type(folder);
   if (type !== FUSE) return NETWORK_TYPES[type] ?? null;
@@ -65,7 +65,7 @@ export function networkFileSystem(folder: string, probe: FileSystemProbe = syste
   return NETWORK_FUSE.test(kind) ? kind.replace("fuse.", "") : null;
 }
 
-/** Third field of the longest mount point above the folder; the last of equals covers those before. */
+/** The type of the file system mounted closest above the folder; a later mount at the same point hides earlier ones. */
 function mountKind(folder: string, mounts: string): string {
   const real = `${realOf(folder)}/`;
   let best = { point: "", kind: "" };

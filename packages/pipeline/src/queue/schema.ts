@@ -1,12 +1,12 @@
-/** The tables of a queue. */
+/** The database tables of a queue. */
 
 /** "slQ1": SQLite keeps it in the file's header, so that a database of another program is not mistaken for a queue. */
 export const APPLICATION_ID = 0x736c5131;
 export const VERSION = 1;
 
 /**
- * A job waits for `blockers` others to end. `needs` points to the resources that it takes; there are few kinds of those, so
- * that the most urgent job that fits is found by one look into the index for each kind.
+ * A job waits for `blockers` others to end. `needs` refers to the resources that it takes. There are only a few
+ * distinct kinds of needs, so the most urgent job that fits is found with one index lookup for each kind.
  */
 export const TABLES = `
 CREATE TABLE needs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, resources TEXT NOT NULL, UNIQUE (kind, resources));

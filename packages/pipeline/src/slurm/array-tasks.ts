@@ -1,6 +1,6 @@
 /** The indices of a job array, as Slurm writes them: "0-5,9,20-30:5%2". */
 
-/** @returns the indices in order; the throttle behind % is left out */
+/** @returns the indices in order; the throttle after % is ignored */
 export function arrayTasks(text: string): number[] {
   const [ranges = ""] = text.split("%");
   return ranges.split(",").flatMap((range) => {

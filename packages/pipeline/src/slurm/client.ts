@@ -1,4 +1,7 @@
-/** Slurm's own commands: sbatch, squeue, scancel, scontrol. Nothing is asked of its database, which many sites lack. */
+/**
+ * Runs Slurm's commands sbatch, squeue, scancel and scontrol. The accounting database, which many sites lack, is not
+ * used.
+ */
 import { execFile } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { SlurmError } from "./errors.js";
@@ -7,9 +10,9 @@ import { parseJobs, type SlurmJob } from "./job.js";
 export interface Submission {
   /** The text of the batch script. */
   script: string;
-  /** Options of sbatch, e.g. { partition: "gpu" }: `true` for a flag, `false` leaves it out. */
+  /** Options of sbatch, e.g. { partition: "gpu" }: `true` for a flag; `false` omits the option. */
   options: Readonly<Record<string, string | number | boolean>>;
-  /** By which the job is found again, whatever its number; must not be in use. */
+  /** A unique comment by which the job can be found without its number. */
   comment: string;
 }
 
@@ -19,27 +22,28 @@ interface Ended {
   code: number | string;
 }
 
-/** squeue of Slurm 22.05 prints every job of the cluster, 2.5 kB each. */
+/** The most bytes that a command may print: squeue of Slurm 22.05 prints every job of the cluster, 2.5 kB each. */
 const MOST_OUTPUT = 2 ** 29;
 const TIMEOUT_MS = 120_000;
-/** The controller is busy or restarts: the command may have been carried out or not. */
+/** The controller is busy or restarting: the command may or may not have been executed. */
 const TRANSIENT =
   /timed out|Unable to contact slurm controller|Connection refused|Zero Bytes were transmitted|temporarily (unable|unavailable)|Resource temporarily|controller not responding|backup controller/i;
-/** As many jobs as this user may have in the queue are there. */
+/** The user has as many jobs in the queue as allowed. */
 const FULL = /QOSMaxSubmit|AssocMaxSubmit|MaxSubmitJob|MaxJobCount|job submit limit|Job violates accounting.*limit/i;
 
-/** More jobs may be submitted once some have ended. */
+/** A limit on submitted jobs has been reached; more can be submitted once some have ended. */
 export class SlurmFullError extends SlurmError {}
 
 export class Slurm {
   constructor(
     private readonly env: Readonly<Record<string, string | undefined>> = process.env,
-    /** Between two attempts, where the controller does not answer. */
+    /** Waits between two attempts if the controller does not answer. */
     private readonly retryMs = 5000,
   ) {}
 
   /**
-   * Submits a batch job. Where the controller does not answer, the queue shows by the comment whether it took the job.
+   * Submits a batch job. If the controller does not answer, the queue is searched for the comment to find out whether
+   * the job was accepted.
    * @returns the number of the job
    * @throws SlurmError, SlurmFullError
    */
@@ -51,7 +55,7 @@ export class Slurm {
       const id = /^(\d+)(;|$)/.exec(stdout.trim())?.[1];
       if (code === 0 && id !== undefined) return Number(id);
       if (FULL.test(stderr))
-        throw new SlurmFullError(lineOf("sbatch", stderr), "It is submitted once jobs have ended.");
+        throw new SlurmFullError(lineOf("sbatch", stderr), "It will be submitted when earlier jobs have finished.");
       if (!TRANSIENT.test(stderr) || attempt === 4) throw refused("sbatch", args, stderr, code);
       await pause(this.retryMs * attempt);
       const taken = (await this.jobs()).find((job) => job.comment === comment);
@@ -59,7 +63,7 @@ export class Slurm {
     }
   }
 
-  /** Every job that Slurm knows, those that ended lately included. @throws SlurmError */
+  /** Every job that Slurm knows, including those that ended recently. @throws SlurmError */
   async jobs(): Promise<SlurmJob[]> {
     const args = ["--states=all", "--json"];
     const { stdout, stderr, code } = await this.#again("squeue", args);
@@ -67,7 +71,7 @@ export class Slurm {
     return parseJobs(stdout);
   }
 
-  /** Ends jobs, or elements of arrays ("17_3"); those that have ended already are no error. @throws SlurmError */
+  /** Ends jobs, or elements of arrays ("17_3"); jobs that have already ended are ignored. @throws SlurmError */
   async cancel(ids: readonly string[]): Promise<void> {
     for (let first = 0; first < ids.length; first += 500) {
       const args = ids.slice(first, first + 500);
@@ -91,7 +95,7 @@ export class Slurm {
     if (code !== 0) throw refused("scontrol", args, stderr, code);
   }
 
-  /** The base state of one job, e.g. RUNNING; null where Slurm has forgotten it. @throws SlurmError */
+  /** The base state of one job, e.g. RUNNING; null if Slurm no longer knows the job. @throws SlurmError */
   async stateOf(id: string): Promise<string | null> {
     const args = ["show", "job", "--oneliner", id];
     const { stdout, stderr, code } = await this.#again("scontrol", args);
@@ -100,7 +104,7 @@ export class Slurm {
     throw refused("scontrol", args, stderr, code);
   }
 
-  /** A setting of the cluster, e.g. MaxArraySize; undefined where it has none of that name. @throws SlurmError */
+  /** A setting of the cluster, e.g. MaxArraySize; undefined if there is none of that name. @throws SlurmError */
   async setting(name: string): Promise<string | undefined> {
     const args = ["show", "config"];
     const { stdout, stderr, code } = await this.#again("scontrol", args);
@@ -130,18 +134,19 @@ export class Slurm {
             code: error?.code ?? (error ? 1 : 0),
           });
       });
-      child.stdin?.on("error", () => undefined); // it ended without reading; its exit code says more
+      // The command ended without reading its input; its exit code is more informative.
+      child.stdin?.on("error", () => undefined);
       child.stdin?.end(input);
     });
   }
 }
 
-/** @throws SlurmError where the name could be read as something else than an option */
+/** @throws SlurmError if the name could be read as something other than an option */
 function optionWord(name: string, value: string | number | boolean): string[] {
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new SlurmError(
-      `sbatch: expected the long name of an option, as in partition: gpu, received ${JSON.stringify(name)}`,
-      "man sbatch lists them.",
+      `sbatch: expected a long option name such as partition, received ${JSON.stringify(name)}`,
+      "See man sbatch for the list.",
     );
   if (value === false) return [];
   return [value === true ? `--${name}` : `--${name}=${value}`];
@@ -150,7 +155,7 @@ function optionWord(name: string, value: string | number | boolean): string[] {
 function missing(command: string, cause: unknown): SlurmError {
   return new SlurmError(
     `${command} was not found`,
-    "Run this on a machine that submits to Slurm, with Slurm's commands in PATH.",
+    "Run this on a machine that can submit Slurm jobs, with Slurm's commands in PATH.",
     { cause },
   );
 }
@@ -159,12 +164,12 @@ function refused(command: string, args: readonly string[], stderr: string, code:
   const shown = args.length > 6 ? [...args.slice(0, 6), "…"] : args;
   const told = lineOf(command, stderr);
   const remedy = TRANSIENT.test(stderr)
-    ? "The controller of Slurm does not answer: scontrol ping shows its state."
+    ? "Slurm's controller does not answer; check its state with scontrol ping."
     : `The command was: ${[command, ...shown].join(" ")}`;
   return new SlurmError(told === command ? `${command} ended with ${code}` : told, remedy);
 }
 
-/** What a command of Slurm printed, without its prefixes. */
+/** The error message that a Slurm command printed, without its prefixes. */
 function lineOf(command: string, stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.replace(/^\w+: (error|fatal): /, "").trim());
   const told = lines.filter((line) => line !== "");

@@ -1,4 +1,4 @@
-/** Slurm refused, is missing, or answered something that cannot be read. */
+/** Slurm is missing, refused a request, or gave an answer that cannot be read. */
 export class SlurmError extends Error {
   override readonly name = "SlurmError";
   constructor(

@@ -1,4 +1,4 @@
-/** Waits for the tasks of a submission, and passes on what they print. */
+/** Waits for the tasks of a submission and forwards their output. */
 import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
@@ -8,7 +8,7 @@ import { SlurmError } from "./errors.js";
 import type { SlurmJob } from "./job.js";
 import { elementsOf, type JobFolder, type TaskOutcome } from "./job-folder.js";
 
-/** Passes on what is added to a file, from its beginning. */
+/** Forwards the content of a growing file, from its beginning. */
 export class FileTail {
   #read = 0;
   readonly #decoder = new StringDecoder("utf8");
@@ -36,23 +36,23 @@ export class FileTail {
 }
 
 export interface Following {
-  /** Seconds between two questions to Slurm; files are looked at every second at least. */
+  /** Seconds between two queries to Slurm; files are checked at least every second. */
   pollSeconds?: number;
-  /** An abort cancels the jobs: what runs saves its state and stops. */
+  /** On abort, the jobs are cancelled: running tasks save their state and stop. */
   signal?: AbortSignal;
-  /** A line about the state of the jobs, whenever it changes. */
+  /** Called with one line about the state of the jobs whenever it changes. */
   onLog?: (line: string) => void;
-  /** Called every second at least: to pass logs on. */
+  /** Called at least every second, for example to forward logs. */
   onTick?: () => Promise<void>;
 }
 
-/** Slurm may show a job as ended before the file that says how has reached this machine. */
+/** Slurm may show a job as ended before the file with its outcome is visible on this machine. */
 const POLLS_WITHOUT_OUTCOME = 3;
 
 /**
  * Waits until every task has ended.
- * @returns how, in the order of the tasks
- * @throws SlurmError where one was killed, was cancelled, or is gone
+ * @returns their outcomes, in the order of the tasks
+ * @throws SlurmError if one was killed, cancelled or lost
  */
 export async function followTasks(slurm: Slurm, folder: JobFolder, following: Following = {}): Promise<TaskOutcome[]> {
   const { pollSeconds = 10, signal, onLog, onTick } = following;
@@ -97,11 +97,11 @@ function lost(folder: JobFolder, element: number, job: SlurmJob | undefined, can
   const why = job === undefined || job.reason === "" ? "" : ` (${job.reason})`;
   return new SlurmError(
     `${name} ${how}${why} without a result`,
-    `Its log is ${folder.log(element)}. The same command starts it again from what was saved.`,
+    `See its log: ${folder.log(element)}. Run the same command to resume it from the last saved state.`,
   );
 }
 
-/** Takes waiting jobs out of the queue; what runs saves its state and stops. @throws SlurmError */
+/** Removes waiting jobs from the queue; running tasks save their state and stop. @throws SlurmError */
 export async function cancelSubmission(slurm: Slurm, folder: JobFolder): Promise<void> {
   const file = folder.read();
   if (file === null) return;

@@ -1,6 +1,6 @@
 /**
- * A folder for each submission: what its tasks run (job.json), what they printed (task-K.out), and how they ended
- * (task-K.json). Task K is element K of a job array, also where there is one alone.
+ * The folder of a submission: what its tasks run (job.json), what they printed (task-K.out), and how they ended
+ * (task-K.json). Task K is element K of a job array, even if there is only one task.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -15,26 +15,26 @@ import type { Slurm } from "./client.js";
 import { SlurmError } from "./errors.js";
 
 const task = z.strictObject({
-  /** Index in the array; default its place in the list. Elements of two arrays that depend on each other have the same. */
+  /** Index in the array; default its position in the list. Dependent tasks of two arrays must have the same index. */
   element: z.int().min(0).optional(),
   /** Program and arguments. */
   command: z.array(z.string()).min(1),
-  /** What runs in place of `command` once this file exists: it continues what an earlier start began. */
+  /** The command that runs instead of `command` once `file` exists, to continue what an earlier start began. */
   again: z.strictObject({ exists: z.string(), command: z.array(z.string()).min(1) }).optional(),
 });
 const file = z.strictObject({
   version: z.literal(1),
-  /** The comment of the job, by which Slurm shows whose it is. */
+  /** The comment of the job, by which it is recognised in Slurm's queue. */
   comment: z.string(),
-  /** Its number; null until Slurm has taken it. */
+  /** The number of the job; null until Slurm has accepted it. */
   job: z.int().nullable(),
-  /** Words before each command, e.g. srun with its options; none: the command runs in the batch step. */
+  /** A prefix of each command, e.g. srun with its options. If empty, the command runs in the batch step. */
   launcher: z.array(z.string()),
-  /** Exit codes that count as success, as Slurm's dependencies see it. */
+  /** Exit codes that count as success for Slurm's dependencies. */
   success: z.array(z.int()),
   /** While one of these files exists, a task that was stopped is not requeued. */
   cancelled: z.array(z.string()),
-  /** A task that was requeued this often fails: its time limit is too short to get anywhere. */
+  /** A task fails after this many requeues: its time limit is too short to make progress. */
   mostRestarts: z.int(),
   tasks: z.array(task).min(1),
 });
@@ -42,12 +42,12 @@ const file = z.strictObject({
 export type JobTask = z.infer<typeof task>;
 export type JobFile = z.infer<typeof file>;
 
-/** How a task ended; there is none of one that was killed with its batch script, or was requeued. */
+/** How a task ended. Absent for a task that was requeued, or killed together with its batch script. */
 const outcome = z.strictObject({
-  /** Exit code of the command; null where a signal ended it. */
+  /** Exit code of the command; null if a signal ended it. */
   code: z.int().nullable(),
   signal: z.string().nullable(),
-  /** It was asked to stop, and did so. */
+  /** Whether it was asked to stop, and did so. */
   stopped: z.boolean(),
   job: z.string(),
   restarts: z.int(),
@@ -56,37 +56,36 @@ const outcome = z.strictObject({
 });
 export type TaskOutcome = z.infer<typeof outcome>;
 
-/** Options of sbatch by long name, as in a configuration: { partition: "gpu", mem: "16G" }. */
+/** Options of sbatch by long name, e.g. { partition: "gpu", mem: "16G" }. */
 export type SbatchOptions = Readonly<Record<string, string | number | boolean>>;
 
-/** Set by slicestack itself; `option` of sbatch -> what to do instead. */
+/** Options of sbatch that Slicestack sets itself, each with the reason or the alternative. */
 const RESERVED: Readonly<Record<string, string>> = {
-  array: "Slicestack numbers the elements itself.",
-  chdir: "Jobs start in the folder of the command.",
+  array: "Slicestack sets the array indices itself.",
+  chdir: "Jobs start in the folder in which the command was run.",
   comment: "Slicestack finds its jobs by their comment.",
   dependency: "Slicestack orders the stages itself.",
   error: "The log is kept beside the job.",
   "kill-on-invalid-dep": "Slicestack sets it.",
-  "no-requeue": "Slicestack requeues what was saved.",
-  "open-mode": "The log of a requeued job continues.",
+  "no-requeue": "Slicestack requeues tasks that have saved their state.",
+  "open-mode": "The log of a requeued job is continued.",
   output: "The log is kept beside the job.",
   parsable: "Slicestack sets it.",
   requeue: "Slicestack sets it.",
-  signal: "Give the time to save as stop_before instead.",
+  signal: "Use stop_before to set the time for saving.",
   wait: "Slicestack waits by itself.",
-  wrap: "Slicestack gives the command.",
+  wrap: "Slicestack provides the command.",
 };
 
-/** @throws SlurmError where one of them is set by slicestack itself, or is no long name */
+/** @throws SlurmError if an option is set by Slicestack itself, or is not a long name */
 export function checkOptions(options: SbatchOptions): void {
   for (const name of Object.keys(options)) {
     const reserved = Object.hasOwn(RESERVED, name) ? RESERVED[name] : undefined;
-    if (reserved !== undefined)
-      throw new SlurmError(`sbatch option ${name}: expected an option that is left to you`, reserved);
+    if (reserved !== undefined) throw new SlurmError(`sbatch option ${name}: reserved`, reserved);
     if (!/^[a-z][a-z0-9-]*$/.test(name))
       throw new SlurmError(
-        `sbatch option ${JSON.stringify(name)}: expected a long name, as in partition: gpu`,
-        "man sbatch lists them.",
+        `sbatch option ${JSON.stringify(name)}: expected a long option name such as partition`,
+        "See man sbatch for the list.",
       );
   }
 }
@@ -100,14 +99,14 @@ export interface Submitting {
   stopBefore: number;
   launcher?: readonly string[];
   success?: readonly number[];
-  /** Files beside the folder's own that say that nothing is requeued any more. */
+  /** Further files that prevent requeueing while they exist. */
   cancelled?: readonly string[];
   mostRestarts?: number;
-  /** Tasks that may run at a time. */
+  /** The most tasks that may run at the same time. */
   throttle?: number | undefined;
-  /** sbatch's own form, e.g. "aftercorr:17"; a task whose dependency cannot be met any more is cancelled. */
+  /** In the form of sbatch, e.g. "aftercorr:17". A task is cancelled if its dependency can no longer be satisfied. */
   dependency?: string | undefined;
-  /** One log for both streams of a task, or task-K.err beside task-K.out. Default: one. */
+  /** Whether to log the error stream of a task in task-K.err instead of task-K.out. Default false. */
   separateErrors?: boolean;
 }
 
@@ -121,7 +120,7 @@ export class JobFolder {
   get file(): string {
     return join(this.path, "job.json");
   }
-  /** While it exists, nothing of this submission is requeued. */
+  /** While this file exists, no task of this submission is requeued. */
   get cancelFile(): string {
     return join(this.path, "cancelled");
   }
@@ -132,17 +131,17 @@ export class JobFolder {
     return join(this.path, `task-${element}.json`);
   }
 
-  /** From now on nothing of this submission is requeued. */
+  /** Prevents further requeueing of this submission. */
   markCancelled(): void {
     writeFileAtomic(this.cancelFile, "");
   }
 
-  /** @returns null where nothing was submitted from this folder @throws SlurmError where it is damaged */
+  /** @returns null if nothing was submitted from this folder   @throws SlurmError if job.json is damaged */
   read(): JobFile | null {
     return readJson(this.file, file);
   }
 
-  /** @returns null while the task has not ended by itself */
+  /** @returns null if the task has recorded no outcome */
   outcome(element: number): TaskOutcome | null {
     return readJson(this.outcomeFile(element), outcome);
   }
@@ -152,8 +151,8 @@ export class JobFolder {
   }
 
   /**
-   * Submits the tasks as one job array. The comment is written down before: where this process ends in between, the next
-   * one finds the job by it.
+   * Submits the tasks as one job array. The comment is saved first, so that if this process dies, the next one can find
+   * the job by it.
    * @throws SlurmError, SlurmFullError
    */
   async submit(slurm: Slurm, submitting: Submitting): Promise<number> {
@@ -195,7 +194,7 @@ export class JobFolder {
     writeFileAtomic(this.file, `${JSON.stringify(record, null, 1)}\n`);
   }
 
-  /** exec: the batch step's process is the runner itself, which gets Slurm's signals. */
+  /** `exec` makes the runner the process of the batch step, so that it receives Slurm's signals. */
   #script(): string {
     const runner = fileURLToPath(new URL("run-job.js", import.meta.url));
     return `#!/bin/bash\nexec ${[process.execPath, runner, this.path].map(shellWord).join(" ")}\n`;
@@ -213,16 +212,16 @@ function readJson<T>(path: string, schema: z.ZodType<T>): T | null {
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new SlurmError(`${path}: expected a file that slicestack wrote, received something else`, "Remove it.", {
+    throw new SlurmError(`${path}: expected a file written by Slicestack, received something else`, "Remove it.", {
       cause,
     });
   }
 }
 
-/** The elements of the array, in the order of the tasks. */
+/** The array indices, in the order of the tasks. */
 export const elementsOf = ({ tasks }: Pick<JobFile, "tasks">): number[] => tasks.map(({ element }, k) => element ?? k);
 
-/** The command of a task as it stands now. */
+/** The command with which a task would start now. */
 export function commandOf({ command, again }: JobTask): readonly string[] {
   return again !== undefined && existsSync(again.exists) ? again.command : command;
 }

@@ -1,4 +1,4 @@
-/** A job as `squeue --json` describes it, in the words of Slurm 22.05 to 24.11, which differ. */
+/** Reads jobs as described by `squeue --json`, whose format differs between Slurm 22.05 and 24.11. */
 import { z } from "zod";
 import { arrayTasks } from "./array-tasks.js";
 import { SlurmError } from "./errors.js";
@@ -6,23 +6,23 @@ import { SlurmError } from "./errors.js";
 export type Phase = "waiting" | "running" | "ended";
 
 export interface SlurmJob {
-  /** The name by which Slurm's commands know it: "17", or "17_3" for an element of an array. */
+  /** The name used in Slurm's commands: "17", or "17_3" for an element of an array. */
   id: string;
-  /** Of the whole array; that of the job where it is no array. */
+  /** The number of the whole array, or that of the job if it is not part of an array. */
   arrayJob: number;
-  /** Index within the array; null for a job that is none. */
+  /** Index within the array; null for a job that is not part of an array. */
   element: number | null;
   /** One of Slurm's base states, e.g. PENDING, RUNNING, COMPLETED, NODE_FAIL. */
   state: string;
   phase: Phase;
-  /** Why it waits or ended, in Slurm's word, e.g. JobArrayTaskLimit; "" where there is none. */
+  /** Why it waits or ended, as named by Slurm, e.g. JobArrayTaskLimit; "" if Slurm gives no reason. */
   reason: string;
   comment: string;
   name: string;
   user: string;
   /** How often it was requeued. */
   restarts: number;
-  /** Exit code of the batch script; null where a signal ended it, or where it has not ended. */
+  /** Exit code of the batch script; null if a signal ended it, or while it has not ended. */
   exitCode: number | null;
   /** Number of the signal that ended it. */
   signal: number | null;
@@ -52,7 +52,7 @@ const number = z.union([
 ]);
 const word = z.string().nullable().optional();
 
-/** Since Slurm 23.11 an exit code is taken apart; before, it is the status as wait() gives it. */
+/** Since Slurm 23.11 an object with the exit code and signal; before, the status as returned by wait(). */
 const exit = z.union([
   z.number(),
   z.null(),
@@ -81,8 +81,8 @@ const entry = z.object({
 const answer = z.object({ jobs: z.array(entry) });
 
 /**
- * Reads what `squeue --json` printed; the elements of an array that wait together become a job each.
- * @throws SlurmError where it is no such thing
+ * Parses the output of `squeue --json`. Array elements that wait together in one entry become one job each.
+ * @throws SlurmError if the output is not of this form
  */
 export function parseJobs(text: string): SlurmJob[] {
   let parsed: unknown;
@@ -99,8 +99,8 @@ export function parseJobs(text: string): SlurmJob[] {
 
 function unreadable(detail: string, cause: unknown): SlurmError {
   return new SlurmError(
-    `squeue --json: expected the jobs of Slurm 22.05 or newer as JSON, received something else (${detail})`,
-    "squeue must have been built with JSON support.",
+    `squeue --json: expected JSON in the format of Slurm 22.05 or newer, received something else (${detail})`,
+    "Slurm must have been built with JSON support.",
     { cause },
   );
 }
@@ -126,7 +126,7 @@ function jobsOf(job: z.infer<typeof entry>): SlurmJob[] {
       `squeue --json: expected all waiting elements of job ${array}, received the first of them (${waiting})`,
       "Slurm cuts the list unless SLURM_BITSTR_LEN is 0, which slicestack sets: check that squeue is Slurm's own.",
     );
-  // The entry that stands for the waiting elements has no index of its own.
+  // The entry that represents the waiting elements has no index of its own.
   const places =
     array === 0
       ? [{ id: String(id), arrayJob: id, element: null }]
@@ -142,7 +142,7 @@ function valueOf(field: z.infer<typeof number> | undefined): number | null {
   return field.set === false || field.infinite === true ? null : (field.number ?? null);
 }
 
-/** "COMPLETING" says that processes may still run, whatever the job came to. */
+/** "COMPLETING" means that processes may still run, whatever the final state of the job. */
 function stateOf(field: string | readonly string[]): { state: string; phase: Phase } {
   const words = (typeof field === "string" ? field.split(/[,+ ]+/) : field).filter((one) => one !== "");
   const state = words.find((one) => BASE.has(one)) ?? words[0] ?? "UNKNOWN";

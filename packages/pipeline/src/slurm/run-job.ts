@@ -1,4 +1,4 @@
-/** The batch step of every job that slicestack submits: `node run-job.js FOLDER` runs one task of FOLDER/job.json. */
+/** The batch step of every job that Slicestack submits: `node run-job.js FOLDER` runs one task of FOLDER/job.json. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants, hostname } from "node:os";
@@ -6,16 +6,16 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Slurm } from "./client.js";
 import { commandOf, elementsOf, JobFolder, type JobFile, type TaskOutcome } from "./job-folder.js";
 
-/** Exit code of a command of ours that saved and stopped because a signal asked it to. */
+/** Exit code of a Slicestack command that saved its state and stopped because of a signal. */
 const STOPPED = 130;
-/** The first asks for the state to be saved before the time limit; the second comes with preemption and the limit itself. */
+/** The first is sent some time before the time limit; the second on preemption and at the limit itself. */
 const STOP_SIGNALS = ["SIGUSR1", "SIGTERM"] as const;
 
 const say = (line: string): void => void process.stderr.write(`slicestack: ${line}\n`);
 
 interface Place {
   element: number;
-  /** What Slurm calls this element, e.g. "17_3": to requeue "17" would requeue the whole array. */
+  /** Slurm's name of this element, e.g. "17_3"; requeueing "17" would requeue the whole array. */
   id: string;
   restarts: number;
 }
@@ -32,16 +32,16 @@ function placeOf(env: NodeJS.ProcessEnv): Place {
 interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** Slurm asked the task to stop. */
+  /** Whether Slurm asked the task to stop. */
   asked: boolean;
 }
 
 /**
- * Runs a command, and passes each wish to stop on as SIGUSR1: Slurm sends SIGTERM to the command itself too, and a second
- * SIGTERM would end it before it has saved.
+ * Runs a command and forwards each stop request as SIGUSR1: Slurm sends SIGTERM to the command itself too, and a second
+ * SIGTERM would end it before it has saved its state.
  */
 async function run([program = "", ...args]: readonly string[]): Promise<Ended> {
-  // Since Slurm 22.05 srun does not take this over from the job by itself.
+  // Since Slurm 22.05, srun does not inherit this setting from the job.
   const cores = process.env["SLURM_CPUS_PER_TASK"];
   const env = { ...process.env, ...(cores === undefined ? {} : { SRUN_CPUS_PER_TASK: cores }) };
   const child = spawn(program, args, { stdio: "inherit", env });
@@ -60,28 +60,28 @@ async function run([program = "", ...args]: readonly string[]): Promise<Ended> {
   });
 }
 
-/** By itself, or because it does not handle the signal at all. */
+/** Whether the command stopped on request, either in an orderly way or because it does not handle the signal. */
 const hasStopped = ({ code, signal, asked }: Ended): boolean =>
   asked && (code === STOPPED || signal === "SIGUSR1" || signal === "SIGTERM" || codeOfSignal(code));
 const codeOfSignal = (code: number | null): boolean =>
   code === 128 + constants.signals.SIGUSR1 || code === 128 + constants.signals.SIGTERM;
 
-/** @returns false where the task shall not run again */
+/** @returns false if the task must not run again */
 async function requeue({ id, restarts }: Place, file: JobFile): Promise<boolean> {
   if (file.cancelled.some((path) => existsSync(path))) return false;
   if (restarts >= file.mostRestarts) {
-    say(`${id} was requeued ${restarts} times and has still not ended: give it a longer time limit`);
+    say(`${id} was requeued ${restarts} times and still did not finish; give it a longer time limit`);
     return false;
   }
   const slurm = new Slurm();
-  // Who cancels a job does not want it back; what Slurm ends by itself is another matter.
+  // A job that a user cancelled must not be requeued, unlike one that Slurm stopped.
   if ((await slurm.stateOf(id)) === "CANCELLED") return false;
-  say(`${id} was stopped and has saved its state; it is requeued`);
+  say(`${id} was stopped and saved its state; it is requeued`);
   await slurm.requeue(id);
   return true;
 }
 
-/** Slurm ends what it requeues: a batch step that ended by itself in between could count as a failure. */
+/** Waits until Slurm ends this requeued task: if the batch step ended by itself first, it could count as a failure. */
 async function untilEnded(): Promise<number> {
   process.once("SIGTERM", () => process.exit(STOPPED));
   await pause(60_000);
@@ -93,14 +93,14 @@ async function main(folder: JobFolder): Promise<number> {
   const place = placeOf(process.env);
   const task = file?.tasks[elementsOf(file).indexOf(place.element)];
   if (file === null || task === undefined) {
-    say(`${folder.file}: expected a task ${place.element}, found none`);
+    say(`${folder.file}: expected task ${place.element}, but it does not exist`);
     return 1;
   }
   const begun = performance.now();
   const ended = await run([...file.launcher, ...commandOf(task)]);
   if (hasStopped(ended)) {
     const again = await requeue(place, file).catch((error: unknown) => {
-      // The controller of the sweep submits it anew when it finds neither the job nor an outcome.
+      // The controller of the sweep submits the task again if it finds neither the job nor an outcome.
       say(error instanceof Error ? error.message : String(error));
       return null;
     });
@@ -122,5 +122,5 @@ async function main(folder: JobFolder): Promise<number> {
 }
 
 process.exitCode = await main(new JobFolder(process.argv[2] ?? "."));
-// The handlers of signals do not keep a process alive, but its pending timers would.
+// Signal handlers do not keep a process alive, but pending timers would.
 process.exit();

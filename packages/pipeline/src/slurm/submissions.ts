@@ -1,18 +1,18 @@
-/** The submissions that belong to one result: FOLDER/1, FOLDER/2 …, so that the logs of earlier ones are kept. */
+/** Manages the submissions for one result: FOLDER/1, FOLDER/2 …, so that the logs of earlier ones are kept. */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Slurm } from "./client.js";
 import { JobFolder } from "./job-folder.js";
 
-/** "runs/mine.slurm" belongs to the run "runs/mine". */
+/** The folder for the submissions of a run: "runs/mine.slurm" for "runs/mine". */
 export const submissionsBeside = (result: string): string => `${result.replace(/\/+$/, "")}.slurm`;
 
-/** In ascending order. */
+/** The submissions in a folder, in ascending order. */
 export function submissionsIn(folder: string): JobFolder[] {
   return numbersIn(folder).map((number) => new JobFolder(join(folder, String(number))));
 }
 
-/** A folder for the next one, made here. */
+/** Creates the folder for the next submission. */
 export function nextSubmission(folder: string): JobFolder {
   const next = new JobFolder(join(folder, String((numbersIn(folder).at(-1) ?? 0) + 1)));
   mkdirSync(next.path, { recursive: true });
@@ -25,7 +25,7 @@ function numbersIn(folder: string): number[] {
   return names.map(Number).sort((a, b) => a - b);
 }
 
-/** The last submission, while a task of it waits or runs. @throws SlurmError */
+/** @returns the last submission if one of its tasks waits or runs, else null   @throws SlurmError */
 export async function activeSubmission(slurm: Slurm, folder: string): Promise<JobFolder | null> {
   const last = submissionsIn(folder).at(-1);
   const comment = last?.read()?.comment;

@@ -116,7 +116,7 @@ test("jobs wait for others: for any end, or for success alone; adding them twice
   );
   assert.throws(
     () => queue.add([job("x"), job("y", { after: [{ key: "nobody" }] })]),
-    /wait for job nobody, which is missing/,
+    /wait for job nobody, which does not exist/,
   );
   assert.equal(queue.find("x"), null, "all or nothing");
 });
@@ -195,12 +195,16 @@ test("a job whose holder is gone comes back once, and the old holder's word coun
     () => queue.release(lease!.token),
     () => queue.handOver(lease!.token, gone),
   ])
-    assert.throws(late, (error) => error instanceof LeaseLostError && error.key === "b");
+    assert.throws(late, (error) => error instanceof LeaseLostError && /the lease of job b has ended/.test(error.message));
+  assert.throws(
+    () => queue.complete("never leased"),
+    (error) => error instanceof LeaseLostError && /queue\.sqlite: does not know this lease\. /.test(error.message),
+  );
   assert.deepEqual(queue.heartbeat([lease!.token]).lost, [lease!.token]);
   queue.lease({ owner: gone });
   queue.reclaim();
   const { state, losses, error } = queue.find("b")!;
-  assert.deepEqual([state, losses, error], ["failed", 2, "its process went away without a word"]);
+  assert.deepEqual([state, losses, error], ["failed", 2, "its process disappeared without reporting a result"]);
   queue.complete(mine!.token);
 });
 
@@ -300,7 +304,7 @@ test("a network file system is refused with its name; of FUSE the mount says whi
   assert.equal(found(0x65735546, mounts, "/home/annabel"), null);
   assert.throws(
     () => refuseNetworkDisk("/nowhere/queue.sqlite", probe(0x6969)),
-    /queue\.sqlite: expected a local disk, found NFS: .*Choose a folder on a disk of this machine/,
+    /queue\.sqlite: expected a local disk, found NFS: .*Choose a folder on a local disk of this machine/,
   );
   assert.equal(networkFileSystem(folderOf(t)), null, "the disk of this test");
 });

@@ -124,7 +124,7 @@ test("a writer that never ends is waited for in vain, and named", async (t) => {
   using queue = LeaseQueue.open(file, { patience: 50 });
   assert.throws(
     () => queue.add(jobs(1)),
-    (error) => error instanceof QueueError && /another process holds it/.test(error.message),
+    (error) => error instanceof QueueError && /another process has locked it/.test(error.message),
   );
   assert.equal(queue.list().length, 0, "reading needs no patience");
 });
