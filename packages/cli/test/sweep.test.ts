@@ -38,7 +38,7 @@ test("killed in a trial, the same command finishes the sweep; its status, its ta
 test("what cannot be is refused by exit code 2 or 3; pause and cancel answer without a runner", () => {
   assert.equal(folder.run("sweep", "run", "none.yaml").status, 2);
   const { status, stderr } = folder.run("sweep", "status", "data");
-  assert.deepEqual([status, /no sweep has begun there/.test(stderr)], [3, true]);
+  assert.deepEqual([status, /no sweep has been started there/.test(stderr)], [3, true]);
   assert.match(folder.succeed("sweep", "pause", "out"), /The sweep is paused\. No process runs the sweep now\./);
   assert.match(folder.succeed("sweep", "resume", "out"), /The sweep goes on\./);
   assert.match(folder.succeed("sweep", "cancel", "out"), /0 trials are cancelled/);

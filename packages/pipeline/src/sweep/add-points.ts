@@ -1,19 +1,20 @@
-/** `sweep add`: points from files and from the command line. */
+/** `sweep add`: adds points from files and from the command line. */
 import { beginSweep, locateSweep, type SweepTarget } from "./begin.js";
 import { parsePoint, readPoints } from "./given-points.js";
 import { Sweep } from "./sweep.js";
 import type { Point } from "./trial.js";
 
 export interface AddPointsOptions extends SweepTarget {
-  /** YAML files and folders of them. */
+  /** YAML files, and folders of YAML files. */
   files?: readonly string[];
-  /** Points as JSON or YAML texts. */
+  /** Points as JSON or YAML text. */
   points?: readonly string[];
 }
 
 /**
- * Appends points to a sweep that may be running; a sweep that has not begun begins.
- * @returns for each given point the one of the sweep   @throws ConfigError where one is not a valid configuration: none is added
+ * Appends points to a sweep, which may be running; starts the sweep's folder if there is none yet.
+ * @returns the sweep's point for each given point
+ * @throws ConfigError if any of them is not a valid configuration; then none is added
  */
 export async function addPoints(
   given: string,

@@ -1,10 +1,10 @@
 /**
- * Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020), in the
- * form of Optuna's SuccessiveHalvingPruner: a point that reaches a rung is compared with all that have reached it so far,
- * and goes on if it is among the best 1 / reduction of them.
+ * Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020), in
+ * the form of Optuna's SuccessiveHalvingPruner: a point that reaches a rung is compared with all that have reached it
+ * so far, and continues if it is among the best 1 / reduction of them.
  *
- * A point's seeds and folds are judged together. Its value at a rung is the mean over its trials that are there, and the
- * others' values are means over the same seeds and folds, so that an easy fold is no advantage.
+ * The seeds and folds of a point are judged together. Its value at a rung is the mean over its trials that have reached
+ * it, and the values of other points are means over the same seeds and folds, so that an easy fold is not an advantage.
  */
 import { pointReports, meanOf, type PointReport } from "./history.js";
 import type { Pruner } from "./sampler.js";
@@ -15,7 +15,7 @@ import type { CurveEntry, TrialReport } from "./trial.js";
 type AtRung = ReadonlyMap<string, number>;
 
 export class SuccessiveHalving implements Pruner {
-  /** Rungs at which a point was judged, each with the number of its trials that were there. */
+  /** The rungs at which a point was judged, each with the number of its trials that had reached it. */
   private readonly judged = new Map<number, Set<string>>();
 
   constructor(private readonly options: Asha) {}
@@ -39,7 +39,7 @@ export class SuccessiveHalving implements Pruner {
     const reached: AtRung[] = [];
     for (let at = this.at(point, stage, 0); at.size > 0; at = this.at(point, stage, reached.length)) reached.push(at);
     const keys = reached.map((at, rung) => `${rung} ${at.size}`);
-    // A controller that starts again does not judge anew what has passed.
+    // A restarted controller does not judge points again at rungs that they have passed.
     const judged = this.judged.get(point.point.number) ?? new Set(keys.slice(0, -1));
     this.judged.set(point.point.number, judged);
     return reached.some((own, rung) => {
@@ -72,7 +72,7 @@ export class SuccessiveHalving implements Pruner {
     return trials.find(({ curve }) => curve.length > 0)?.curve[0]?.stage ?? null;
   }
 
-  /** Of those trials of the point that have trained so many epochs of the stage. */
+  /** Values of the trials of the point that have trained so many epochs of the stage. */
   private at({ trials }: PointReport, stage: string, rung: number): AtRung {
     const epochs = this.epochsOf(rung);
     return new Map(
@@ -84,7 +84,7 @@ export class SuccessiveHalving implements Pruner {
   }
 }
 
-/** The best epoch so far is what the stage would keep; null where the rung is not reached. */
+/** The value of the best epoch so far, which the stage would keep; null if the rung is not reached. */
 function bestWithin(curve: readonly CurveEntry[], stage: string, epochs: number): number | null {
   const own = curve.filter((entry) => entry.stage === stage);
   if (own.length < epochs) return null;
@@ -95,15 +95,15 @@ function bestWithin(curve: readonly CurveEntry[], stage: string, epochs: number)
   return values.length === 0 ? NaN : Math.max(...values);
 }
 
-/** The mean over the seeds and folds of `like`; null where one of them is missing. */
+/** The mean over the seeds and folds of `like`; null if one of them is missing. */
 function meanAt(values: AtRung, like: AtRung): number | null {
   const same = [...like.keys()].map((key) => values.get(key));
   return same.includes(undefined) ? null : meanOf(same as number[]);
 }
 
 /**
- * Whether a value is among the best 1 / reduction of all at its rung; of fewer than `reduction` values, whether it is the best.
- * @param rivals without the value itself; those that are NaN do not count   @returns false where the value is NaN
+ * Whether a value is in the best 1 / reduction at its rung; with fewer than `reduction` values, whether it is the best.
+ * @param rivals the other values, of which NaN do not count   @returns false if the value is NaN
  */
 export function isPromoted(value: number, rivals: readonly number[], reduction: number): boolean {
   if (Number.isNaN(value)) return false;

@@ -1,4 +1,4 @@
-/** `sweep ask` and `sweep tell`: another program decides what runs where, or which points there are. */
+/** `sweep ask` and `sweep tell`: another program runs the trials, or also proposes the points. */
 import { existsSync, rmSync } from "node:fs";
 import { pathWord } from "../command-line.js";
 import { takePatiently } from "../data/patient-lock.js";
@@ -9,37 +9,38 @@ import { Sweep } from "./sweep.js";
 import { readResult, writeResult, type TrialResult } from "./trial-result.js";
 import type { Trial, TrialReport, TrialState } from "./trial.js";
 
-/** A trial as another program is given it. */
+/** A trial in the form in which it is handed to another program. */
 export interface AskedTrial {
   id: string;
   point: number;
   name: string | null;
-  /** What the point sets: dotted key → value. */
+  /** What the point sets, as dotted key → value. */
   settings: Trial["point"]["settings"];
   seed: number;
   fold: number | null;
-  /** Of the trial: a trial of a point that was asked for before may have its result already. */
+  /** The state of the trial. If its point was proposed before, the trial may already have its result. */
   state: TrialState;
   objective: number | null;
   /** Absolute paths: its folder, its complete configuration, the prepared data set. */
   folder: string;
   config: string;
   data: string;
-  /** Trains and scores it, and writes its result. */
+  /** The command that trains and scores it, and writes its result. */
   command: string;
 }
 
 export interface Asked {
   sweep: string;
   trials: AskedTrial[];
-  /** Whether the search has nothing more to propose: its space or its budget is used up. */
+  /** Whether the search is over because its space or its budget is exhausted. */
   isOver: boolean;
 }
 
 /**
- * Hands out trials that nobody works on: of points that are there, else of points that the search proposes. With `points`, as
- * JSON or YAML, the caller proposes them, and gets all of their trials.
- * @param count how many trials, at most; default 1   @throws as beginSweep; LockedError while a runner works on the sweep
+ * Hands out unclaimed trials, first of existing points, then of points that the search proposes. With `points`, as JSON
+ * or YAML, the caller proposes the points and receives all of their trials.
+ * @param count the most trials to hand out; default 1   @throws as beginSweep; LockedError while a runner works on the
+ * sweep
  */
 export async function ask(
   given: string,
@@ -64,10 +65,10 @@ export async function ask(
   return { sweep: sweep.folder, trials: free.slice(0, count).map((trial) => handOut(sweep, trial)), isOver };
 }
 
-/** Neither handed out nor finished. */
+/** Whether a trial has neither been handed out nor finished. */
 const freeTrials = (sweep: Sweep): Trial[] => sweep.trials.filter(({ id }) => stateIn(sweep, id) === "waiting");
 
-/** As far as its folder says: a trial that was handed out runs until its result is there. */
+/** The state of a trial according to its folder: one that was handed out counts as running until it has a result. */
 function stateIn(sweep: Sweep, id: string): TrialState {
   const paths = sweep.paths.trial(id);
   const result = readResult(paths.result);
@@ -75,7 +76,7 @@ function stateIn(sweep: Sweep, id: string): TrialState {
   return existsSync(paths.record) ? "running" : "waiting";
 }
 
-/** Every trial of a sweep that no runner of ours works on. */
+/** The history of a sweep on which no runner of Slicestack works. */
 export const historyOf = (sweep: Sweep): TrialReport[] =>
   sweep.trials.map((trial) => sweep.reportOf(trial, stateIn(sweep, trial.id)));
 
@@ -106,29 +107,32 @@ export interface Told {
   id: string;
   state: TrialState;
   objective: number | null;
-  /** Whether this call has changed anything: the same result may be told again. */
+  /** Whether this call changed anything; reporting the same result again changes nothing. */
   isNew: boolean;
 }
 
 export interface TellOptions {
   trial: string;
-  /** The sweep's objective on val. Left out: what the trial's own process has written. */
+  /** The sweep's objective on the validation set. Default: the result written by the process of the trial. */
   objective?: number;
-  /** In place of an objective. waiting gives the trial back, so that it is handed out again. */
+  /** The state to report instead of an objective; `waiting` returns the trial, so that it is handed out again. */
   state?: "failed" | "pruned" | "waiting";
   message?: string;
-  /** Replaces a result that says something else. */
+  /** Whether to replace a different result. */
   replace?: boolean;
 }
 
-/** Notes the result of a trial, durably. @throws SweepError where there is no such trial, or another result */
+/**
+ * Durably records the result of a trial.
+ * @throws SweepError if there is no such trial, or if it has a different result
+ */
 export async function tell(folder: string, options: TellOptions): Promise<Told> {
   const sweep = await Sweep.open(folder);
   using _lock = takePatiently(sweep.folder);
   sweep.refresh();
   const trial = sweep.trials.find(({ id }) => id === options.trial || String(Number(id)) === options.trial);
   if (trial === undefined)
-    throw new SweepError(folder, `has no trial ${options.trial}`, "Give the id that slicestack sweep ask printed.");
+    throw new SweepError(folder, `has no trial ${options.trial}`, "Pass an id that slicestack sweep ask printed.");
   const paths = sweep.paths.trial(trial.id);
   const before = readResult(paths.result);
   if (options.state === "waiting") return giveBack(trial, before, paths);
@@ -137,14 +141,14 @@ export async function tell(folder: string, options: TellOptions): Promise<Told> 
     throw new SweepError(
       paths.folder,
       "has no result yet",
-      "Give --objective VALUE or --state failed, or let slicestack sweep trial finish first.",
+      "Pass --objective VALUE or --state failed, or let slicestack sweep trial finish first.",
     );
   const isNew = before === null || !saysSame(before, result);
   if (before !== null && isNew && options.replace !== true)
     throw new SweepError(
       paths.result,
-      `says ${before.status}${before.objective === null ? "" : ` with objective ${before.objective}`} already`,
-      "Give --replace to replace it.",
+      `already says ${before.status}${before.objective === null ? "" : ` with objective ${before.objective}`}`,
+      "Pass --replace to replace it.",
     );
   if (isNew) {
     sweep.prepareTrial(trial);
@@ -159,7 +163,11 @@ function giveBack(
   { record, result, folder }: { record: string; result: string; folder: string },
 ): Told {
   if (before?.status === "finished")
-    throw new SweepError(folder, "is finished", "A finished trial is never run again; add a point for another one.");
+    throw new SweepError(
+      folder,
+      "is finished",
+      "A finished trial is never run again; to train another one, add a point.",
+    );
   const isNew = existsSync(record) || before !== null;
   rmSync(result, { force: true });
   rmSync(record, { force: true });
@@ -167,7 +175,7 @@ function giveBack(
 }
 
 function resultOf(
-  { objective, state, message = "told by another program" }: TellOptions,
+  { objective, state, message = "reported by another program" }: TellOptions,
   before: TrialResult | null,
 ): TrialResult | null {
   const facts = { version: 1 as const, metrics: {}, epochs: 0, seconds: 0 };

@@ -1,4 +1,4 @@
-/** The configuration that the trials of a sweep share, and the one of a point. */
+/** The configuration that the trials of a sweep share, and the configuration of a point. */
 import { stringify } from "yaml";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
@@ -12,22 +12,22 @@ import { canonicalJson } from "./space.js";
 import type { SweepSpec } from "./sweep-file.js";
 import type { JsonValue, Values } from "./trial.js";
 
-/** Where in the sweep's file a key of a point was written. */
+/** Finds where in the sweep's file a key of a point is written. */
 type PlaceOfKey = (key: string) => Pick<ConfigProblem, "file" | "line" | "column">;
 
 export class BaseConfig {
   private readonly leaves = new Set(configKeys().map(({ key }) => key));
 
   private readonly checked = new Set<string>();
-  /** Parsed once: a sweep may have ten thousand points. */
+  /** Parsed only once, because a sweep may have ten thousand points. */
   private readonly source: ConfigSource;
 
   private constructor(
     private readonly spec: Pick<SweepSpec, "settings" | "locate">,
-    /** The file that the keys are from, for messages. */
+    /** The file from which the keys are, for messages. */
     file: string,
     private readonly root: Mapping,
-    /** As it is kept in the sweep's folder: plug-ins are named by absolute paths. */
+    /** The text that is stored in the sweep's folder, with absolute paths of plug-ins. */
     readonly text: string,
   ) {
     this.source = readSource({ file, text });
@@ -35,7 +35,7 @@ export class BaseConfig {
 
   /**
    * Reads the base configuration and loads its plug-ins.
-   * @param kept the copy in the folder of a sweep that has begun   @throws ConfigError, PluginError
+   * @param kept the copy in the folder of a sweep that has been started   @throws ConfigError, PluginError
    */
   static async load(spec: SweepSpec, kept?: string): Promise<BaseConfig> {
     const { root, file, folder } = sourceOf(spec, kept);
@@ -64,7 +64,7 @@ export class BaseConfig {
     }
   }
 
-  /** The same, for settings that are looked at again and again: what is valid stays so. @throws ConfigError */
+  /** Like `configOf`, cached for settings that are needed repeatedly. @throws ConfigError */
   check(settings: Values, place?: PlaceOfKey): void {
     const key = settingsKey(settings);
     if (this.checked.has(key)) return;
@@ -72,7 +72,9 @@ export class BaseConfig {
     this.checked.add(key);
   }
 
-  /** As loadConfig takes them. A key inside of a section that is one value there joins what stands there. */
+  /**
+   * The settings in the form that loadConfig accepts. A key inside a value that is a whole section is merged into it.
+   */
   private overridesOf(settings: Values): Record<string, string> {
     const merged = new Map<string, JsonValue>();
     for (const [key, value] of Object.entries(settings)) {
@@ -87,7 +89,9 @@ export class BaseConfig {
     return Object.fromEntries([...merged].map(([key, value]) => [key, JSON.stringify(value)]));
   }
 
-  /** transform.augment of transform.augment.rotation.degrees */
+  /**
+   * The longest prefix of a key that is itself a key, such as transform.augment for transform.augment.rotation.degrees.
+   */
   private leafAbove(key: string): string | null {
     const parts = key.split(".");
     for (let length = parts.length - 1; length > 0; length--) {
@@ -107,7 +111,7 @@ export class BaseConfig {
   }
 }
 
-/** Points with the same key train the same. */
+/** A key that is equal for points with the same training. */
 export const settingsKey = (settings: Values): string => canonicalJson(settings);
 
 function sourceOf({ config, file: sweepFile, locate }: SweepSpec, kept: string | undefined) {
@@ -133,7 +137,7 @@ function valueAt(root: Mapping, path: readonly string[]): unknown {
   return inner;
 }
 
-/** A preset or a component that is named alone becomes a section that says the same. */
+/** Expands the bare name of a preset or component into an equivalent section. */
 function withInner(leaf: string, there: JsonValue | undefined, path: readonly string[], value: JsonValue): JsonValue {
   const section = sectionOf(leaf, there);
   const [name = "", ...rest] = path;

@@ -1,4 +1,4 @@
-/** Finds a sweep by its file or its folder, plans it, and begins it. */
+/** Locates a sweep by its file or folder, plans it, and starts it. */
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathWord, shownPath } from "../command-line.js";
@@ -20,14 +20,14 @@ import { isBegun, writeSweepRecord } from "./sweep-record.js";
 import { Sweep } from "./sweep.js";
 
 export interface SweepTarget {
-  /** Prepared data set; default: the one that the file names. */
+  /** Prepared data set; default: the one named in the file. */
   data?: string;
-  /** Folder of the sweep; default: the one that the file names, else runs/NAME. */
+  /** Folder of the sweep; default: the one named in the file, or else runs/NAME. */
   out?: string;
 }
 
 export interface FoundSweep {
-  /** null where only the folder was given. */
+  /** null if only the folder was given. */
   file: string | null;
   folder: string;
   isBegun: boolean;
@@ -40,8 +40,8 @@ export function locateSweep(given: string, { out }: Pick<SweepTarget, "out"> = {
     if (isBegun(folder)) return { file: null, folder, isBegun: true };
     throw new SweepError(
       given,
-      "is a folder without sweep.json: no sweep has begun there",
-      `Give the file of a sweep, e.g. ${pathWord(join(given, "sweep.yaml"))}, or the folder of one that has begun.`,
+      "is a folder without sweep.json: no sweep has been started there",
+      `Pass the file of a sweep, e.g. ${pathWord(join(given, "sweep.yaml"))}, or the folder of a sweep that has been started.`,
     );
   }
   const spec = loadSweepFile(given);
@@ -52,7 +52,7 @@ export function locateSweep(given: string, { out }: Pick<SweepTarget, "out"> = {
 const folderOf = ({ out, name }: SweepSpec, given: string | undefined): string =>
   resolve(given ?? out ?? join("runs", name));
 
-/** A sweep's file with its base configuration, every point checked. */
+/** Loads a sweep's file and its base configuration, and checks every point. */
 export async function checkedSweep(file: string): Promise<{ spec: SweepSpec; base: BaseConfig }> {
   const spec = loadSweepFile(file);
   const base = await BaseConfig.load(spec);
@@ -61,8 +61,8 @@ export async function checkedSweep(file: string): Promise<{ spec: SweepSpec; bas
 }
 
 /**
- * Opens a sweep that has begun, or begins it: its folder is claimed, file and base configuration are copied into it, and the
- * points that do not depend on results are listed. Nothing is written where anything is wrong.
+ * Opens an existing sweep, or starts a new one: claims its folder, copies the file and the base configuration into it,
+ * and lists the points that do not depend on results. Everything is checked before anything is written.
  * @throws ConfigError, PluginError, SweepError, FolderError, DatasetError, SplitError
  */
 export async function beginSweep(given: string, target: SweepTarget & { command?: string } = {}): Promise<Sweep> {
@@ -93,14 +93,17 @@ export async function beginSweep(given: string, target: SweepTarget & { command?
   return openAndFill(paths.root);
 }
 
-/** A kill may have come between the record and the points: what is missing is added whenever the sweep is opened to run. */
+/**
+ * Adds missing points whenever a sweep is opened to run, in case a process was killed between the record and the
+ * points.
+ */
 async function openAndFill(folder: string): Promise<Sweep> {
   const sweep = await Sweep.open(folder);
   sweep.addListed();
   return sweep;
 }
 
-/** Seeds and folds of every point, and the splits' hashes. */
+/** The seeds and folds of every point, and the hashes of the splits. */
 export function repeatsOf(
   { seeds, folds, locate }: SweepSpec,
   base: BaseConfig,
@@ -112,7 +115,7 @@ export function repeatsOf(
   const counted = typeof seeds === "number" ? Array.from({ length: seeds }, (_, k) => config.seed + k) : [...seeds];
   if (splits.length === 1 && splits[0]!.fold === null) {
     if (folds === "all") return { seeds: counted, folds: [null], splits: hashes };
-    const message = `folds: the data set ${dataset.directory} has one split and no folds; make them with slicestack split --folds 5, or leave folds out`;
+    const message = `folds: the data set ${dataset.directory} has a single split and no folds; create folds with slicestack split --folds 5, or omit the key`;
     throw new ConfigError([{ key: "folds", ...locate(["folds"], "value"), message }]);
   }
   const chosen = folds === "all" ? splits.map((_, k) => k) : [...new Set(folds)];
@@ -124,18 +127,21 @@ export function repeatsOf(
   return { seeds: counted, folds: chosen, splits: hashes };
 }
 
-/** @throws ConfigError where neither the command nor the file names a data set */
+/** @throws ConfigError if neither the command nor the file names a data set */
 export function dataOf({ data, locate }: SweepSpec, given: string | undefined): string {
   const folder = given ?? data;
   if (folder !== null && folder !== undefined) return folder;
-  const message = "data: expected a prepared data set, received nothing; name it here, or give --data";
+  const message = "data: expected a prepared data set, received nothing; name it here, or pass --data";
   throw new ConfigError([{ key: "data", ...locate([], "value"), message }]);
 }
 
-/** What may change while a sweep goes on: how much of it, and how its trials are run. */
+/** Keys that may change after the start of a sweep: its budget, and how its trials are run. */
 const CHANGEABLE = ["budget", "out", "data", "run", "slurm"];
 
-/** A sweep goes on as it began, but for its budget and its runner. @throws SweepError, ConfigError */
+/**
+ * Checks that the file differs from that of the started sweep only in changeable keys.
+ * @throws SweepError, ConfigError
+ */
 function takeChanges({ file, text }: SweepSpec, folder: string): void {
   const kept = sweepPaths(folder).file;
   if (text === readFileSync(kept, "utf8")) return;
@@ -146,7 +152,7 @@ function takeChanges({ file, text }: SweepSpec, folder: string): void {
   if (fixedPart(file) === fixedPart(kept)) return writeFileAtomic(kept, text);
   throw new SweepError(
     file,
-    `differs from the file with which the sweep in ${shownPath(folder)} began, in more than ${CHANGEABLE.join(", ")}`,
-    "To resume the sweep as it began, give its folder. For other settings take another --out; to add points: slicestack sweep add.",
+    `differs from the file with which the sweep in ${shownPath(folder)} was started, in more than ${CHANGEABLE.join(", ")}`,
+    "To resume the sweep unchanged, pass its folder. For other settings, use another --out. To add points: slicestack sweep add.",
   );
 }

@@ -1,4 +1,4 @@
-/** How fast this machine trains the models of a sweep: a job for a worker, which holds the engine. */
+/** Measures how fast this machine trains the models of a sweep; runs in a worker, which holds the engine. */
 import { autocast, functional as F, noGrad, randn, scope, zeros, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { Choice } from "../config/choice.js";
@@ -6,7 +6,7 @@ import type { JobContext } from "../engine/job.js";
 import { createSliceModel, createVolumeModel } from "../models/create-by-name.js";
 import { planCompute, startCompute } from "../run/compute.js";
 
-/** One model at one size. */
+/** One model at one input size. */
 export interface MeasuredModel {
   kind: "slice" | "volume";
   model: Choice;
@@ -21,7 +21,7 @@ export interface CostJob {
   compute: { device: string; threads: number | "auto"; precision: "auto" | "float32" | "bfloat16" };
 }
 
-/** Slices or volumes a second. */
+/** Slices or volumes per second. */
 export interface MeasuredSpeed {
   training: number;
   inference: number;
@@ -73,7 +73,7 @@ export function job({ models, compute }: CostJob, context: JobContext): CostMeas
   return { device: plan.device, speeds };
 }
 
-/** Steps a second. */
+/** Steps per second. */
 function rateOf(step: () => void): number {
   scope(step);
   const start = performance.now();

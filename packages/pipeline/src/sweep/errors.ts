@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A sweep, its folder or one of its trials cannot be used as asked. */
+/** A sweep, its folder or one of its trials cannot be used as requested. */
 export class SweepError extends Error {
   override readonly name = "SweepError";
   constructor(

@@ -1,4 +1,4 @@
-/** Points from files: a YAML file of one or several, a folder of per-job overrides, a published queue of jobs. */
+/** Reads points from files: YAML files with one or more points, folders of overrides, and published queues of jobs. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { isMapping, readSource, type Mapping } from "../config/document.js";
@@ -10,9 +10,9 @@ import { listedPoints, listedPointsOf, settings, type ListedPoint } from "./spac
 import type { JsonValue, Values } from "./trial.js";
 
 /**
- * The points of a file or of a folder.
- * - A folder: each YAML file in it is a point, named like the file, in the order of the names (2 before 10).
- * - A YAML file with `points:`: a list, or a map of names to points. Any other YAML file is one point.
+ * Reads the points of a file or a folder.
+ * - A folder: each YAML file in it is a point, named after the file, in the order of the names (2 before 10).
+ * - A YAML file with `points:`: a list, or a map from names to points. Any other YAML file is one point.
  * @throws ConfigError with file and line   @throws SweepError for a folder without YAML files
  */
 export function readPoints(path: string): ListedPoint[] {
@@ -21,8 +21,8 @@ export function readPoints(path: string): ListedPoint[] {
   if (files.length === 0)
     throw new SweepError(
       path,
-      "expected YAML files, one a point, found none",
-      "Give a folder of overrides, or a file.",
+      "expected YAML files with one point each, found none",
+      "Pass a folder of overrides, or a file.",
     );
   const inOrder = files.sort(new Intl.Collator("en", { numeric: true }).compare);
   return inOrder.map((name) => pointOfFile(join(path, name)));
@@ -45,16 +45,16 @@ function pointOfFile(file: string): ListedPoint {
   return { name: basename(file, extname(file)), values: withoutName(flattened(root)) };
 }
 
-/** What a job is called in its own file. */
+/** Keys for the name of a job in its file. */
 export const nameOf = ({ exp_name: flat, name }: Values): string | null => {
   const given = flat ?? name;
   return typeof given === "string" ? given : null;
 };
 
-/** A trial has its own name and folder; the name of a job becomes its point's. */
+/** Uses the name of a job as the name of its point, because trials have their own names and folders. */
 export const withoutName = ({ exp_name: _, name: __, relaunch: ___, ...values }: Values): Values => values;
 
-/** Sections opened to dotted keys: `{slice: {epochs: 3}}` and `{slice.epochs: 3}` say the same. */
+/** Flattens sections to dotted keys: `{slice: {epochs: 3}}` and `{slice.epochs: 3}` are equivalent. */
 export function flattened(root: Mapping): Values {
   const keys = configKeys().map(({ key }) => key);
   const isSection = (path: string) => !keys.includes(path) && keys.some((key) => key.startsWith(`${path}.`));
@@ -66,7 +66,7 @@ export function flattened(root: Mapping): Values {
   return Object.fromEntries(open(root, ""));
 }
 
-/** One point as JSON or as YAML's flow form, e.g. '{"slice.epochs": 3}'. @throws ConfigError */
+/** Parses one point in JSON or YAML's flow style, e.g. '{"slice.epochs": 3}'. @throws ConfigError */
 export function parsePoint(text: string): ListedPoint {
   const parsed = settings.safeParse(readSource({ file: "the point", text }).root);
   if (parsed.success) return { name: null, values: flattened(parsed.data) };
@@ -74,12 +74,12 @@ export function parsePoint(text: string): ListedPoint {
 }
 
 /**
- * The lines of a published job_queue.txt, each a job. Understood are, after an optional `name:` or `state:`,
+ * Parses a published job_queue.txt, one job per line. After an optional `name:` or `state:`, a line can be
  * - a command: `python launch.py --config Configs/custom.yaml --batch_size 32 --weighted`,
- * - pairs: `batch_size=32 learning_rate=1e-3`, with blanks or commas between them,
+ * - pairs: `batch_size=32 learning_rate=1e-3`, separated by spaces or commas,
  * - the path of a YAML file of overrides.
- * Empty lines and comments (#) are passed over.
- * @param folderOf where paths in it begin   @throws SweepError with the line
+ * Empty lines and comments (#) are ignored.
+ * @param folderOf the folder to which paths are relative   @throws SweepError with the line
  */
 export function readJobQueue(file: string, open: (path: string) => Values): { line: number; values: Values }[] {
   return readFileSync(file, "utf8")
@@ -94,12 +94,12 @@ export function readJobQueue(file: string, open: (path: string) => Values): { li
 const lineProblem = (file: string, line: number, text: string): SweepError =>
   new SweepError(
     `${file}:${line}`,
-    `expected a command with --KEY VALUE, KEY=VALUE pairs, or the path of a YAML file, received ${text.slice(0, 80)}`,
-    "Write the line in one of these forms.",
+    `expected a command with --KEY VALUE options, KEY=VALUE pairs, or the path of a YAML file, received ${text.slice(0, 80)}`,
+    "Use one of these three forms.",
   );
 
 function jobOf(line: string, open: (path: string) => Values, problem: () => SweepError): Values {
-  // A colon within a word (a path, a URL) is part of it; `3: --epochs 5` names or counts the job.
+  // A colon within a word (a path, a URL) is part of it; in `3: --epochs 5` it ends the name or number of the job.
   const words = wordsOf(line.replace(/^[\w.-]+:\s+/, ""));
   const flags = words.findIndex((word) => word.startsWith("--"));
   if (flags >= 0) return valuesOfFlags(words.slice(flags), open);
@@ -113,7 +113,7 @@ function jobOf(line: string, open: (path: string) => Values, problem: () => Swee
   throw problem();
 }
 
-/** `--key value`, `--key=value`, and a key without a value, which is true. `--config` names a file of overrides. */
+/** Parses `--key value`, `--key=value`, and `--key` alone, which is true. `--config` names a file of overrides. */
 function valuesOfFlags(words: readonly string[], open: (path: string) => Values): Values {
   let values: Values = {};
   for (let k = 0; k < words.length; k++) {
@@ -127,14 +127,14 @@ function valuesOfFlags(words: readonly string[], open: (path: string) => Values)
   return values;
 }
 
-/** Words as a shell splits them, with '…' and "…" around blanks. */
+/** Splits a line into words like a shell, with '…' and "…" around spaces. */
 const wordsOf = (line: string): string[] =>
   [...line.matchAll(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g)].map(([word]) => word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
 
-/** As YAML reads it: numbers, true, false, null, lists; else the text. */
+/** The value as YAML reads it: numbers, true, false, null and lists; otherwise the text itself. */
 function scalar(text: string): JsonValue {
   try {
-    // Without blanks, as in a command, YAML takes {0:0,2:1} for names.
+    // Without spaces, as in a command, YAML would read {0:0,2:1} as names without values.
     const spaced = text.startsWith("{") ? text.replace(/([{,]\s*[\w"']+):(?=\S)/g, "$1: ") : text;
     return (readSource({ text: `value: ${spaced}` }).root["value"] ?? null) as JsonValue;
   } catch (error) {

@@ -1,4 +1,4 @@
-/** What is known of a trial, read from its folder; and the trials of a sweep as points. */
+/** Reads the state of a trial from its folder, and groups the trials of a sweep by point. */
 import { findComponent } from "../config/components.js";
 import { selectionColumn, selectionsOf } from "../run/epoch-selection.js";
 import { readTrainingRows } from "../run/training-rows.js";
@@ -9,9 +9,9 @@ import type { CurveEntry, Point, Trial, TrialReport, TrialState } from "./trial.
 import { readResult } from "./trial-result.js";
 
 /**
- * Reads the result of a trial that is over, and the epochs of one that is running.
- * @param state as its runner knows it; a result in the folder says more
- * @param config of the trial
+ * Reads the result of a trial that has ended, and the epochs of one that is running.
+ * @param state as known to its runner; a result in the folder takes precedence
+ * @param config the configuration of the trial
  */
 export function reportOf(trial: Trial, state: TrialState, paths: TrialPaths, config: () => RunConfig): TrialReport {
   const result = readResult(paths.result);
@@ -22,7 +22,7 @@ export function reportOf(trial: Trial, state: TrialState, paths: TrialPaths, con
   return { trial, state: status, objective: status === "finished" ? (objective ?? NaN) : null, curve, epochs };
 }
 
-/** The epochs of a run, each with the metric that its stage selects by. */
+/** The epochs of a run, each with the selection metric of its stage. */
 export function curveOf({ run }: TrialPaths, config: RunConfig): CurveEntry[] {
   const selections = selectionsOf(config);
   return readTrainingRows(runPaths(run).metrics).map((row) => {
@@ -38,11 +38,11 @@ export interface PointReport {
   point: Point;
   trials: readonly TrialReport[];
   /**
-   * running: a trial is running or waiting and none was pruned; pruned: one was; finished: all are; failed: none can
-   * finish it any more.
+   * running: a trial is running or waiting, and none was pruned; pruned: one was pruned; finished: all trials are
+   * finished; failed: the point can no longer be finished.
    */
   state: "running" | "finished" | "pruned" | "failed";
-  /** Mean over its trials; null before all of them are finished. */
+  /** Mean over its trials; null until all of them are finished. */
   objective: number | null;
 }
 

@@ -1,4 +1,6 @@
-/** The published multiplexer's files as a sweep: default.yaml, and job_queue.txt or a folder of launch_configs. */
+/**
+ * Converts the published multiplexer's files into a sweep: default.yaml, and job_queue.txt or a folder launch_configs.
+ */
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
 import { stringify } from "yaml";
@@ -14,11 +16,11 @@ import { loadSweepFile } from "./sweep-file.js";
 import type { Values } from "./trial.js";
 
 export interface ImportSweepOptions {
-  /** default.yaml: what all jobs share. */
+  /** default.yaml, the configuration that all jobs share. */
   base: string;
   /** job_queue.txt, or the folder of override files. */
   jobs: string;
-  /** The sweep's file that is written. */
+  /** The sweep's file to write. */
   out: string;
   overwrite?: boolean;
 }
@@ -26,11 +28,11 @@ export interface ImportSweepOptions {
 export interface ImportedSweep {
   file: string;
   points: ListedPoint[];
-  /** Lines of jobs that repeat an earlier one, counted from 1. */
+  /** Line numbers, from 1, of jobs that repeat an earlier one. */
   repeated: number[];
 }
 
-/** Writes a sweep's file with a point a job, and checks it. @throws ConfigError, SweepError, FolderError */
+/** Writes a sweep's file with one point per job, and checks it. @throws ConfigError, SweepError, FolderError */
 export async function importSweep({ base, jobs, out, overwrite = false }: ImportSweepOptions): Promise<ImportedSweep> {
   refuseExistingFile(out, overwrite);
   const { points, repeated } = jobsOf(base, jobs);
@@ -55,9 +57,9 @@ function jobsOf(base: string, jobs: string): Pick<ImportedSweep, "points" | "rep
   if (statSync(jobs, { throwIfNoEntry: false })?.isDirectory() === true)
     return { points: readPoints(jobs), repeated: [] };
   if (!existsSync(jobs))
-    throw new SweepError(jobs, "not found", "Give job_queue.txt, or the folder of override files.");
+    throw new SweepError(jobs, "not found", "Pass job_queue.txt, or the folder of override files.");
   const shared = flattened(readSource({ file: base }).root);
-  // A job's own file holds a whole configuration: what it shares with the base changes nothing.
+  // The file of a job contains a whole configuration; keys that equal the base change nothing.
   const differing = (values: Values): Values =>
     Object.fromEntries(
       Object.entries(values).filter(
@@ -75,8 +77,8 @@ function jobsOf(base: string, jobs: string): Pick<ImportedSweep, "points" | "rep
     if (file === undefined)
       throw new SweepError(
         path,
-        `is named in ${jobs}, and is not there`,
-        "Put the file where the line says, or remove the line.",
+        `is named in ${jobs}, but does not exist`,
+        "Put the file at that path, or remove the line.",
       );
     return resolve(file) === resolve(base) ? {} : differing(flattened(readSource({ file }).root));
   };

@@ -1,7 +1,7 @@
 /** What a sweep optimises: a metric of the validation set. */
 import { defaultBins, scoreAll, type MetricName } from "@slicestack/stats";
 
-/** Metrics that are errors. */
+/** Metrics for which lower is better. */
 const ERRORS: ReadonlySet<MetricName> = new Set([
   "meanAbsoluteError",
   "negativeLogLikelihood",
@@ -13,7 +13,7 @@ const ERRORS: ReadonlySet<MetricName> = new Set([
 
 export const lowerIsBetter = (metric: MetricName): boolean => ERRORS.has(metric);
 
-/** Every metric of the validation predictions; NaN where one is undefined. */
+/** Every metric of the validation predictions; NaN if undefined. */
 export function metricsOf({
   labels,
   probabilities,

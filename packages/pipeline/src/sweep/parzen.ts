@@ -1,7 +1,7 @@
 /**
- * Parzen estimators of one dimension, as Optuna's TPESampler builds them: a kernel an observation and a prior over the whole
- * range; bandwidths from the distance to the neighbours, clipped from below ("magic clip"); older observations weigh less.
- * Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011; Watanabe, arXiv 2304.11127.
+ * Parzen estimators of one dimension, as in Optuna's TPESampler: one kernel per observation and a prior over the whole
+ * range; bandwidths from the distance to the neighbours, clipped from below ("magic clip"); older observations have
+ * less weight. Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011; Watanabe, arXiv 2304.11127.
  */
 import type { Random } from "@slicestack/stats";
 import { canonicalJson, type Choices, type Domain, type FloatRange, type IntRange } from "./space.js";
@@ -11,7 +11,7 @@ import type { JsonValue } from "./trial.js";
 
 export interface ParzenEstimator {
   readonly weights: readonly number[];
-  /** Logarithm of density, or of probability where values are whole numbers or choices. */
+  /** Logarithm of the density, or of the probability if values are whole numbers or choices. */
   logDensity(value: JsonValue): number;
   sample(random: Random): JsonValue;
 }
@@ -22,7 +22,10 @@ export function parzenEstimator(domain: Domain, observations: readonly JsonValue
   return new NumericalParzen(domain, observations as readonly number[]);
 }
 
-/** The last 25 weigh 1, those before rise to it in a line; the prior weighs as one of them. They sum to 1. */
+/**
+ * The last 25 observations have weight 1; the weights of earlier ones rise linearly to it. The prior counts as one
+ * observation. The weights are then scaled to sum to 1.
+ */
 export function kernelWeights(observations: number): number[] {
   if (observations === 0) return [1];
   const ramp = Math.max(0, observations - 25);
@@ -39,12 +42,12 @@ function rampWeight(k: number, ramp: number, observations: number): number {
 
 export class NumericalParzen implements ParzenEstimator {
   readonly weights: readonly number[];
-  /** Of the kernels, the prior last; of logarithms where `log` is set. */
+  /** Means of the kernels, with that of the prior last; of logarithms if `log` is set. */
   readonly means: readonly number[];
   readonly sigmas: readonly number[];
   private readonly low: number;
   private readonly high: number;
-  /** Logarithm of each kernel's mass within the range. */
+  /** Logarithm of the mass of each kernel within the range. */
   private readonly masses: readonly number[];
 
   constructor(
@@ -95,7 +98,10 @@ export class NumericalParzen implements ParzenEstimator {
   }
 }
 
-/** The larger distance to a neighbour, ends of the range not counted where there are two observations or more; clipped. */
+/**
+ * The larger of the distances to the two neighbours, clipped. With two observations or more, the ends of the range do
+ * not count as neighbours.
+ */
 function bandwidths(means: readonly number[], low: number, high: number): number[] {
   const order = means.map((_, k) => k).sort((a, b) => means[a]! - means[b]!);
   const sorted = [low, ...order.map((k) => means[k]!), high];
@@ -115,7 +121,7 @@ function bandwidths(means: readonly number[], low: number, high: number): number
 export class CategoricalParzen implements ParzenEstimator {
   readonly weights: readonly number[];
   private readonly index: ReadonlyMap<string, number>;
-  /** Index of the choice that each kernel favours; the prior, last, favours none. */
+  /** Index of the choice that each kernel favours; the prior, which is last, favours none. */
   private readonly observed: readonly number[];
 
   constructor(
@@ -142,7 +148,7 @@ export class CategoricalParzen implements ParzenEstimator {
     ]!;
   }
 
-  /** Each kernel shares one pseudo-count, 1 / kernels, over the choices. */
+  /** Each kernel distributes one pseudo-count, 1 / kernels, over the choices. */
   private probability(kernel: number, choice: number): number {
     const count = this.choices.values.length;
     if (this.observed.length === 0) return 1 / count;

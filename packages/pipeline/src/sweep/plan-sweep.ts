@@ -1,4 +1,4 @@
-/** What a sweep would train: its points, what each changes, and how many trials that makes. Nothing is written. */
+/** Plans a sweep without writing anything: its points, what each changes, and the number of trials. */
 import { openDataset, type Dataset } from "../data/store.js";
 import type { TaskOptions } from "../engine/task-options.js";
 import { checkedSweep, dataOf, locateSweep, repeatsOf, type SweepTarget } from "./begin.js";
@@ -20,30 +20,32 @@ export interface PlannedPoint extends Point {
 export interface SweepPlan {
   name: string;
   folder: string;
-  /** Whether the sweep has begun: its trials then have their states. */
+  /** Whether the sweep has been started; its trials then have states. */
   isBegun: boolean;
   search: SweepSpec["search"];
   objective: SweepSpec["objective"];
   minimizes: boolean;
   seeds: readonly number[];
-  /** [null] where the data set has one split, or where no data set was named. */
+  /** [null] if the data set has a single split, or if no data set was named. */
   folds: readonly (number | null)[];
   points: PlannedPoint[];
-  /** Points that the search will choose by the results of those before; their values are not known yet. null = no limit. */
+  /**
+   * The number of points that the search will choose from earlier results, with values not yet known; null = no limit.
+   */
   later: number | null;
-  /** Of the points that are listed and of those that come later. */
+  /** The number of trials of listed and later points. */
   trials: number | null;
-  /** Of this machine; null without a data set, and for a sweep that has begun. */
+  /** The time on this machine; null without a data set, and for a sweep that has been started. */
   cost: SweepCost | null;
   notes: string[];
 }
 
 export interface PlanSweepOptions extends SweepTarget, TaskOptions {
-  /** Whether the speed of this machine is measured, which takes some seconds. Default true. */
+  /** Whether to measure the speed of this machine, which takes a few seconds. Default true. */
   time?: boolean;
 }
 
-/** @throws ConfigError with the key and line of what is wrong with any point */
+/** @throws ConfigError with the key and line of every problem with a point */
 export async function planSweep(given: string, options: PlanSweepOptions = {}): Promise<SweepPlan> {
   const { time = true, ...target } = options;
   const found = locateSweep(given, target);
@@ -108,7 +110,7 @@ function withTrials(
   };
 }
 
-/** Without a data set the seeds are known, and the folds only where the file lists them. */
+/** Without a data set, the seeds are known, but the folds only if the file lists them. */
 function plannedRepeats(
   spec: SweepSpec,
   base: BaseConfig,
@@ -121,11 +123,11 @@ function plannedRepeats(
   const first = base.configOf({}).seed;
   const seeds = typeof spec.seeds === "number" ? Array.from({ length: spec.seeds }, (_, k) => first + k) : spec.seeds;
   const folds = spec.folds === "all" ? [null] : spec.folds;
-  const notes = ["No data set was named: give --data to count its folds and to estimate the time."];
+  const notes = ["No data set was named; pass --data to count its folds and to estimate the time."];
   return { repeats: { seeds, folds }, notes, dataset: null };
 }
 
-/** Points of which the time is estimated; more of them cost as much on average. */
+/** The most points whose time is estimated; further ones are assumed to take as long on average. */
 const MOST_COSTED = 500;
 
 async function costOf(
@@ -143,11 +145,11 @@ async function costOf(
 
 function notesOf({ search, budget, asha, space }: SweepSpec, points: number): string[] {
   return [
-    ...(budget.epochs === undefined ? [] : [`No new point begins once ${budget.epochs} epochs are trained.`]),
+    ...(budget.epochs === undefined ? [] : [`No new point is started once ${budget.epochs} epochs have been trained.`]),
     ...(asha === null
       ? []
       : [
-          `Points that lag behind are ended at ${asha.minEpochs}, ${asha.minEpochs * asha.reduction}, … epochs of a stage.`,
+          `Unpromising points are ended at ${asha.minEpochs}, ${asha.minEpochs * asha.reduction}, … epochs of a stage.`,
         ]),
     ...(search !== "grid" && space.length > 0 && points < (budget.points ?? 0)
       ? ["The other points are chosen while the sweep runs."]

@@ -1,10 +1,10 @@
-/** The plan of a sweep, as lines. */
+/** The plan of a sweep as lines of text. */
 import { alignedTable } from "../page/format.js";
 import { visible } from "../page/visible.js";
 import type { PlannedPoint, SweepPlan } from "./plan-sweep.js";
 import type { JsonValue } from "./trial.js";
 
-/** Points that a terminal is shown. */
+/** The most points that are printed. */
 const MOST_SHOWN = 200;
 
 export function planText(plan: SweepPlan): string {
@@ -37,7 +37,7 @@ export function planText(plan: SweepPlan): string {
   ].join("\n");
 }
 
-/** The listed points' time; points that come later are taken to cost as much. */
+/** The time of the listed points; later points are assumed to take as long. */
 function costText(
   { points, later }: SweepPlan,
   { device, seconds, longest, measured, models }: NonNullable<SweepPlan["cost"]>,
@@ -61,7 +61,7 @@ function trialsWord({ trials }: PlannedPoint): string {
   return first === last ? first.id : `${first.id}-${last.id}`;
 }
 
-/** What a point sets, as a file would. */
+/** The settings of a point, as in a file. */
 export function changesOf({ settings }: Pick<PlannedPoint, "settings">): string {
   const parts = Object.entries(settings).map(([key, value]) => `${key}: ${shownValue(value)}`);
   return parts.length === 0 ? "nothing" : visible(parts.join(", "));

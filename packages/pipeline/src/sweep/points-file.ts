@@ -1,6 +1,6 @@
 /**
- * points/points.jsonl: the points of a sweep, a line each. Lines are only ever appended, under a lock that is held for that
- * moment, so that `sweep add` works while a controller runs.
+ * points/points.jsonl: the points of a sweep, one per line. Lines are only ever appended, under a lock that is held
+ * only while writing, so that `sweep add` works while a controller runs.
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -22,7 +22,7 @@ export const pointSchema = z.strictObject({
 
 export class PointsFile {
   private known: Point[] = [];
-  /** Bytes of the file that were read; a line that a kill has torn is not among them. */
+  /** Bytes of the file that were read, without an incomplete line left by a killed process. */
   private read = 0;
 
   constructor(readonly path: string) {}
@@ -31,7 +31,7 @@ export class PointsFile {
     return this.known;
   }
 
-  /** Reads what was appended since. @returns the new points   @throws SweepError where the file is damaged */
+  /** Reads what has been appended since. @returns the new points   @throws SweepError if the file is damaged */
   refresh(): readonly Point[] {
     if (!existsSync(this.path)) return [];
     const bytes = readFileSync(this.path).subarray(this.read);
@@ -44,8 +44,8 @@ export class PointsFile {
   }
 
   /**
-   * Appends the points that `choose` makes of those that are there, all of them or none.
-   * @throws LockedError where another process holds the file for half a minute
+   * Appends the points that `choose` returns for the existing ones: all of them, or none.
+   * @throws LockedError if another process holds the file for half a minute
    */
   append(choose: (known: readonly Point[]) => readonly Omit<Point, "number">[]): Point[] {
     const folder = dirname(this.path);
@@ -78,7 +78,7 @@ export class PointsFile {
       new SweepError(
         this.path,
         `line ${number + 1}: ${problem}`,
-        "Put the old file back: trials are known by their points.",
+        "Restore the file: trials are identified by their points.",
       );
     let value: unknown;
     try {

@@ -1,4 +1,4 @@
-/** From a sampler's proposals to points that are new and valid. */
+/** Turns the proposals of a sampler into points that are new and valid. */
 import { ConfigError } from "../config/errors.js";
 import { settingsKey, type BaseConfig } from "./base-config.js";
 import type { Sampler } from "./sampler.js";
@@ -6,7 +6,7 @@ import { settingsOf } from "./space.js";
 import type { SweepSpec } from "./sweep-file.js";
 import type { Point, TrialReport, Values } from "./trial.js";
 
-/** Before it has its number. */
+/** A point that has no number yet. */
 export type NewPoint = Omit<Point, "number">;
 
 interface Proposing {
@@ -18,7 +18,7 @@ interface Proposing {
   count: number;
 }
 
-/** @returns at most `count`; fewer where the space is used up */
+/** @returns at most `count`; fewer if the space is exhausted */
 export function proposedPoints({ spec, base, sampler, known, history, count }: Proposing): NewPoint[] {
   if (count <= 0) return [];
   const keys = new Set(known.map(({ settings }) => settingsKey(settings)));
@@ -45,7 +45,7 @@ function isValid(base: BaseConfig, settings: Values): boolean {
   }
 }
 
-/** Points that a search still may choose: those that were added or asked for by others do not count. */
+/** How many points a search may still choose; points that were added, or proposed by other programs, do not count. */
 export function pointsLeft({ budget }: SweepSpec, known: readonly Point[]): number {
   const chosen = known.filter(({ source }) => source !== "added" && source !== "asked").length;
   return (budget.points ?? Infinity) - chosen;

@@ -1,4 +1,7 @@
-/** What the process of a trial does: it trains one configuration on one split, and scores it on val. Every runner starts this. */
+/**
+ * The work of a trial's process, whatever its runner: trains one configuration on one split, and scores it on
+ * validation.
+ */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { loadConfig } from "../config/load.js";
@@ -27,30 +30,30 @@ import type { Trial } from "./trial.js";
 
 export interface RunTrialOptions extends TaskOptions {
   /**
-   * slice: the slice stage alone, which other trials of the sweep wait for; train: all stages, without the score. Default
-   * all.
+   * slice: only the slice stage, for which other trials of the sweep wait; train: all stages, without the score.
+   * Default: everything.
    */
   stage?: "slice" | "train" | "all";
-  /** Id of a trial with the same slice stage, which is taken from there if it is trained. */
+  /** Id of a trial with the same slice stage, which is reused if it has been trained. */
   sliceFrom?: string;
-  /** Pieces in which each batch is computed, times those of the configuration: more, once memory has run out. Default 1. */
+  /** Factor for the configured number of pieces per batch, raised after memory has run out. Default 1. */
   pieces?: number;
-  /** Takes the run folder from a process that cannot be seen from here. Default false. */
+  /** Whether to take over the run folder from a process that cannot be checked from here. Default false. */
   takeOver?: boolean;
   command?: string;
 }
 
 export interface RunTrialResult {
   status: "finished" | "stopped";
-  /** null where it was stopped, and where it was not scored. */
+  /** null if it was stopped or not scored. */
   result: TrialResult | null;
 }
 
 /**
- * Trains a trial, or goes on with it, and writes its predictions of val and result.json. A finished trial is left as it is.
- * An abort of the signal ends after the current step, with everything saved.
+ * Starts or continues the training of a trial, and writes its validation predictions and result.json. A finished trial
+ * is left unchanged. On abort, it finishes the current step and saves everything.
  * @param folder trials/ID of a sweep
- * @throws SweepError, and what training and prediction throw; failure.json in the folder says it too
+ * @throws SweepError, and what training and prediction throw; also recorded in failure.json in the folder
  */
 export async function runTrial(folder: string, options: RunTrialOptions = {}): Promise<RunTrialResult> {
   const { sweep, trial } = readTrial(folder);
@@ -106,7 +109,7 @@ const finite = (value: number): number | null => (Number.isFinite(value) ? value
 const isDone = (run: string, stage: "slice" | "train" | "all"): boolean =>
   readRecord(run).status === "trained" || (stage === "slice" && isFinished(run, "slice"));
 
-/** @throws SweepError where the data set's split is not the one that the sweep began with */
+/** @throws SweepError if the split of the data set is not the one with which the sweep was started */
 function checkSplit(
   sweep: string,
   { fold }: Trial,
@@ -117,12 +120,12 @@ function checkSplit(
   if (record.splits.includes(split.hash)) return;
   throw new SweepError(
     sweep,
-    "the split of its data set has changed since the sweep began, so that trials could not be compared",
-    "Put the old split.json back, or begin a new sweep with another --out.",
+    "the split of its data set has changed since the sweep was started, so trials would not be comparable",
+    "Restore the old split.json, or start a new sweep with another --out.",
   );
 }
 
-/** How the training begins: anew, from where it stopped, or with another trial's slice stage. */
+/** How the training starts: from scratch, from where it stopped, or with the slice stage of another trial. */
 function startOf(
   sweep: string,
   trial: Trial,
@@ -132,7 +135,7 @@ function startOf(
   const { run } = sweepPaths(sweep).trial(trial.id);
   if (existsSync(runPaths(run).record)) {
     const begun = readRunConfig(run);
-    // A run goes on with the pieces that it began with; with more of them it begins anew.
+    // A run is resumed with the number of pieces with which it was started; with more pieces it starts over.
     const isEnough = decidingSection(begun).accumulate >= pieces * decidingSection(config).accumulate;
     if (isEnough || readRecord(run).status === "trained") return { config: begun, resume: true };
     return { config: inPieces(config, pieces), overwrite: true };

@@ -1,24 +1,25 @@
-/** What chooses the points of a sweep, and what ends those that lag behind. */
+/** The interfaces of samplers, which choose the points of a sweep, and pruners, which end unpromising ones. */
 import type { PointSource, TrialReport, Values } from "./trial.js";
 
 export interface Sampler {
   readonly source: PointSource;
   /**
-   * The next points. The same history gives the same points, so that a controller that was killed goes on as it would have.
-   * @param history all trials of the sweep; those that are running or waiting count, so that no point is proposed twice
-   * @param count how many are wanted
-   * @param accepts whether a point is new and its configuration valid; others are passed over
-   * @returns so many, or fewer where the space is used up; none = the search is over
+   * Proposes the next points. The same history gives the same points, so that a restarted controller continues as
+   * before.
+   * @param history all trials of the sweep, including running and waiting ones, so that no point is proposed twice
+   * @param count the number of points wanted
+   * @param accepts whether a point is new and its configuration valid; other points are skipped
+   * @returns `count` points, or fewer if the space is exhausted; none if the search is over
    */
   propose(history: readonly TrialReport[], count: number, accepts: (values: Values) => boolean): Values[];
 }
 
 export interface Pruner {
   /**
-   * Points that are not worth going on with, judged at the rungs that their trials have reached. All trials of such a point
-   * are to be ended together; those that are finished keep their result.
-   * @param history as in propose, with the curves of trials that are running
-   * @returns numbers of points that have a trial running or waiting
+   * Selects points that are not worth continuing, judged at the rungs that their trials have reached. All trials of
+   * such a point must be ended together; finished trials keep their results.
+   * @param history as in propose, with the curves of running trials
+   * @returns the numbers of the points, each of which has a running or waiting trial
    */
   prune(history: readonly TrialReport[]): number[];
 }

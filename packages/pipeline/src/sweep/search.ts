@@ -1,4 +1,4 @@
-/** The sampler of a sweep, and the check of its space before anything runs. */
+/** Creates the sampler of a sweep, and checks its space before anything runs. */
 import { ConfigError } from "../config/errors.js";
 import type { BaseConfig } from "./base-config.js";
 import { lowerIsBetter } from "./objective.js";
@@ -15,20 +15,20 @@ export function samplerOf({ search, space, seed, tpe, objective }: SweepSpec): S
   return new TpeSampler(space, { ...tpe, seed, minimize: lowerIsBetter(objective) });
 }
 
-/** Keys that the sweep itself sets. */
+/** Keys that points cannot set, because the sweep itself sets them. */
 const OWN_KEYS: Readonly<Record<string, string>> = {
-  seed: "seeds of a sweep are listed in seeds",
+  seed: "the seeds of a sweep are set by its key seeds",
   name: "trials are named by their numbers",
   relaunch: "a sweep resumes its trials itself",
-  plugins: "plug-ins are listed in the configuration or in settings, for all trials",
+  plugins: "plug-ins are listed in the configuration or in settings, and apply to all trials",
 };
 
-/** Draws that are tried where a search is not a grid. */
+/** The number of draws to check if a search is not a grid. */
 const TRIED = 20;
 
 /**
- * Checks every listed point and every point of a grid. Of a random search and TPE it checks each choice and both ends of each
- * range; points whose keys contradict each other are then passed over while the search draws them.
+ * Checks every listed point and every point of a grid. For random search and TPE, checks each choice and both ends of
+ * each range; points whose keys contradict each other are later skipped when the search draws them.
  * @throws ConfigError with the key, and its line in the sweep's file
  */
 export function checkSpace({ spec, base }: { spec: SweepSpec; base: BaseConfig }): void {
@@ -74,7 +74,7 @@ function endsOf({ domain }: Dimension): readonly JsonValue[] {
   return domain.kind === "choice" ? domain.values : [domain.low, domain.high];
 }
 
-/** Values of other dimensions under which this one takes part. */
+/** Values of other dimensions for which this one takes part. */
 function allowing(space: Space, { when }: Dimension): Values {
   return Object.entries(when).reduce<Values>((values, [name, [value]]) => {
     const other = space.find((one) => one.name === name);
@@ -82,7 +82,7 @@ function allowing(space: Space, { when }: Dimension): Values {
   }, {});
 }
 
-/** Where a key of the space is written, also within a choice that sets several. */
+/** Where a key of the space is written, including inside a choice that sets several keys. */
 function placeIn(space: Space, key: string): string[] {
   const holder = space.find(
     ({ name, domain }) =>

@@ -1,10 +1,10 @@
-/** Grid and random search: their points do not depend on what the trials say. */
+/** Grid and random search, whose points do not depend on the results of trials. */
 import { Random } from "@slicestack/stats";
 import type { Sampler } from "./sampler.js";
 import { takesPart, type Domain, type Space } from "./space.js";
 import type { JsonValue, TrialReport, Values } from "./trial.js";
 
-/** Draws that are not accepted, because they repeat a point or are no valid configuration, before a space counts as used up. */
+/** Rejected draws (repeated points, invalid configurations) after which a space counts as exhausted. */
 export const ATTEMPTS = 100;
 
 export class GridSampler implements Sampler {
@@ -27,7 +27,7 @@ export class GridSampler implements Sampler {
 }
 
 function* none(): Generator<Values, void> {
-  // A sweep of listed points alone has no grid.
+  // A sweep with only listed points has no grid.
 }
 
 export class RandomSampler implements Sampler {
@@ -51,7 +51,7 @@ export class RandomSampler implements Sampler {
   }
 }
 
-/** Every combination that the conditions allow, the last dimension fastest. */
+/** Every combination allowed by the conditions; the last dimension varies fastest. */
 export function* gridPoints(space: Space, values: Values = {}, depth = 0): Generator<Values, void> {
   const dimension = space[depth];
   if (dimension === undefined) yield values;
@@ -76,10 +76,10 @@ function gridValues(domain: Domain): readonly JsonValue[] {
   });
 }
 
-/** Six digits are enough to tell the values of a grid apart, and can be read. */
+/** Rounds to six digits, which distinguish the values of a grid and stay readable. */
 const tidy = (value: number): number => Number(value.toPrecision(6));
 
-/** A point that is drawn from the space, each dimension by itself. */
+/** Draws a point from the space, each dimension independently. */
 export function randomPoint(space: Space, random: Random, given: Values = {}): Values {
   let values: Values = {};
   for (const dimension of space)
@@ -103,7 +103,7 @@ export function randomValue(domain: Domain, random: Random): JsonValue {
 export const toStep = (value: number, { low, high, step }: { low: number; high: number; step: number }): number =>
   Math.min(high, Math.max(low, low + Math.round((value - low) / step) * step));
 
-/** A stream of random numbers for one point of a search: what is drawn for it depends on nothing else. */
+/** The random numbers for one point of a search, so that its draws depend on nothing else. */
 export function randomOf(seed: number, number: number, attempt = 0): Random {
   return new Random(seed * 2 ** 20 + number + attempt * 7919);
 }

@@ -1,4 +1,4 @@
-/** Which trials of a sweep share a slice stage: it is trained once, in the run of the first of them. */
+/** Finds trials of a sweep that share a slice stage, which is trained once, in the run of the first of them. */
 import { canonicalJson } from "./space.js";
 import type { JsonValue, Trial } from "./trial.js";
 
@@ -6,9 +6,10 @@ import type { JsonValue, Trial } from "./trial.js";
 const LATER = /^(method$|name$|(head|network|fine_tune)(\.|$)|slice\.vote(_k)?$)/;
 
 /**
- * For each trial with a slice stage, the first one with the same. Trials of one group are on one split and have one seed.
- * @param method of the base configuration, where a point sets none
- * @returns trial id → id of the donor, which is its own where it is the first
+ * For each trial with a slice stage, the first trial with the same one. Trials that share one have the same split and
+ * seed.
+ * @param method the method of the base configuration, for points that set none
+ * @returns trial id → id of the donor, which is its own id for the first trial
  */
 export function sliceDonors(trials: readonly Trial[], method: string): Map<string, string> {
   const first = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** How a sweep's file writes its space. */
+/** How the space is written in a sweep's file. */
 import { z } from "zod";
 import { canonicalJson, type Choices, type Dimension, type Domain, type Space } from "./space.js";
 import type { JsonValue, Values } from "./trial.js";
@@ -31,12 +31,12 @@ const choice = z.strictObject({
 export const dimensionExpects =
   "a list of values, {float: [low, high]}, {int: [low, high]} or {choice: [...]}, each with log, points or step, and when";
 
-/** What a key of `space` holds: a list of values is short for a choice. */
+/** The value of a key of `space`; a list of values is short for a choice. */
 export const dimension = z.union([z.array(json).min(1), float, int, choice]);
 
 export type DimensionFile = z.output<typeof dimension>;
 
-/** What is wrong with a dimension, in words; it is then told with the line of its key. */
+/** A problem with a dimension, to be reported with the line of its key. */
 export class SpaceProblem extends Error {
   constructor(
     readonly path: readonly string[],
@@ -48,7 +48,8 @@ export class SpaceProblem extends Error {
 
 /**
  * The dimensions, each after those that its condition names.
- * @throws SpaceProblem where a range is empty, a condition names what is not in the space, or conditions form a circle
+ * @throws SpaceProblem if a range is empty, a condition names a key that is not in the space, or conditions form a
+ * cycle
  */
 export function spaceOf(file: Readonly<Record<string, DimensionFile>>): Space {
   const dimensions = Object.entries(file).map(([name, written]): Dimension => {
@@ -73,7 +74,7 @@ function domainOf(name: string, written: DimensionFile): Domain {
     const [low, high] = written.int;
     refuseEmpty(name, low, high, written.log);
     if (written.log && written.step !== 1)
-      throw new SpaceProblem([name, "step"], `expected 1 where log is true, received ${written.step}`);
+      throw new SpaceProblem([name, "step"], `expected 1 if log is true, received ${written.step}`);
     return { kind: "int", low, high: high - ((high - low) % written.step), log: written.log, step: written.step };
   }
   if (Array.isArray(written.choice)) return choicesOf(name, written.choice);
@@ -91,10 +92,10 @@ function choicesOf(name: string, values: readonly JsonValue[]): Choices {
 function refuseEmpty(name: string, low: number, high: number, log: boolean): void {
   if (low >= high)
     throw new SpaceProblem([name], `expected [low, high] with low below high, received [${low}, ${high}]`);
-  if (log && low <= 0) throw new SpaceProblem([name], `expected low above 0 where log is true, received ${low}`);
+  if (log && low <= 0) throw new SpaceProblem([name], `expected low above 0 if log is true, received ${low}`);
 }
 
-/** Conditions come first. @throws SpaceProblem for a circle */
+/** Sorts each dimension after those that its condition names. @throws SpaceProblem for a cycle */
 function inOrder(dimensions: readonly Dimension[]): Space {
   const order: Dimension[] = [];
   let rest = [...dimensions];
@@ -108,7 +109,7 @@ function inOrder(dimensions: readonly Dimension[]): Space {
   return order;
 }
 
-/** A list of points, or a map of their names to what they set. */
+/** A list of points, or a map from their names to the keys that they set. */
 export const listedPoints = z.union([z.array(settings), z.record(z.string().min(1).max(120), settings)]);
 
 export interface ListedPoint {

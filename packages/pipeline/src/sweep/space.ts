@@ -2,16 +2,16 @@
 import { isMapping } from "../config/document.js";
 import type { JsonValue, Values } from "./trial.js";
 
-/** Takes part in a point only where each of these dimensions has one of these values. */
+/** The dimension takes part in a point only if each of these dimensions has one of these values. */
 export type Condition = Readonly<Record<string, readonly JsonValue[]>>;
 
 export interface FloatRange {
   kind: "float";
   low: number;
   high: number;
-  /** Uniform over the logarithm. */
+  /** Whether to draw uniformly on the logarithmic scale. */
   log: boolean;
-  /** Values of a grid, both ends included; null = not for a grid. */
+  /** Number of values in a grid, both ends included; null if it is not used in a grid. */
   points: number | null;
 }
 
@@ -20,21 +20,21 @@ export interface IntRange {
   low: number;
   high: number;
   log: boolean;
-  /** Distance between values; 1 where `log` is set. */
+  /** Distance between values; 1 if `log` is set. */
   step: number;
 }
 
 export interface Choices {
   kind: "choice";
   values: readonly JsonValue[];
-  /** Where a choice is a name for several keys: what it sets. Its name is then the value. */
+  /** For choices that set several keys: the settings by name of the choice. The value is then the name. */
   settings: ReadonlyMap<JsonValue, Values> | null;
 }
 
 export type Domain = FloatRange | IntRange | Choices;
 
 export interface Dimension {
-  /** A dotted key of the configuration; any name where its choices set several keys. */
+  /** A dotted key of the configuration, or any name if its choices set several keys. */
   name: string;
   domain: Domain;
   when: Condition;
@@ -53,14 +53,14 @@ export function sameValue(a: JsonValue, b: JsonValue): boolean {
   return a === b || (typeof a === "object" && typeof b === "object" && canonicalJson(a) === canonicalJson(b));
 }
 
-/** JSON with sorted keys, so that equal values have equal texts. */
+/** JSON with sorted keys, so that equal values have the same text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     isMapping(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
   );
 }
 
-/** What a point of the space sets in the configuration. */
+/** The settings of the configuration for a point of the space. */
 export function settingsOf(space: Space, values: Values): Values {
   const named = new Map(space.map(({ name, domain }) => [name, domain]));
   return Object.fromEntries(

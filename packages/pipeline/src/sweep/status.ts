@@ -1,4 +1,4 @@
-/** Where a sweep stands: counted from its queue, without reading the trials' folders. */
+/** The state of a sweep, counted from its queue without reading the folders of trials. */
 import type { Counts, Job } from "../queue/jobs.js";
 import type { LeaseQueue } from "../queue/lease-queue.js";
 import { pointReports } from "./history.js";
@@ -10,7 +10,7 @@ import type { TrialSummary } from "./local/trial-work.js";
 
 export interface RunningTrial {
   trial: Trial;
-  /** The slice stage alone, which it trains for others. */
+  /** Whether only its slice stage is trained, for other trials. */
   isSlice: boolean;
   /** Milliseconds since 1970. */
   started: number;
@@ -20,17 +20,17 @@ export interface RunningTrial {
 export interface SweepStatus {
   name: string;
   folder: string;
-  /** Trials; slice stages that are shared are not counted. */
+  /** Numbers of trials; shared slice stages are not counted. */
   trials: number;
   counts: Counts;
   finished: number;
   pruned: number;
   running: RunningTrial[];
-  /** Seconds that a finished trial took, on average; null before there is one. */
+  /** Average seconds per finished trial; null before there is one. */
   meanSeconds: number | null;
-  /** Trials an hour, as they run now; null where nothing can be said. */
+  /** Trials per hour at the current rate; null if unknown. */
   rate: number | null;
-  /** For the trials that are listed; a search may still add some. */
+  /** Estimated for the existing trials; a search may still add more. */
   remainingSeconds: number | null;
   objective: string;
   best: { point: Point; objective: number } | null;
@@ -73,7 +73,7 @@ export function statusOf(sweep: Sweep, queue: LeaseQueue): SweepStatus {
 const errorIn = (sweep: Sweep, id: string): string | null =>
   readResult(sweep.paths.trial(id).result)?.error?.message ?? null;
 
-/** Trials that no job was made for yet are waiting. */
+/** Trials for which no job has been created yet count as waiting. */
 function countsOf(trials: readonly Trial[], jobs: ReadonlyMap<string, Job>): Counts {
   const counts: Counts = { queued: 0, leased: 0, done: 0, failed: 0, cancelled: 0, paused: 0 };
   for (const { id } of trials) counts[jobs.get(id)?.state ?? "queued"]++;
@@ -106,7 +106,7 @@ function secondsOf({ state, result }: Job): number[] {
 const meanOf = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** The best point whose trials are all finished. */
+/** The best of the points whose trials are all finished. */
 function bestOf(history: readonly TrialReport[], minimizes: boolean): SweepStatus["best"] {
   const sign = minimizes ? -1 : 1;
   let best: SweepStatus["best"] = null;

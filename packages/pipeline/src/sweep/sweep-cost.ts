@@ -1,4 +1,4 @@
-/** The time that a sweep needs on this machine, from the measured speed of its models. */
+/** Estimates the time that a sweep takes on this machine, from the measured speed of its models. */
 import { runJob } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import type { RunConfig } from "../config/types.js";
@@ -12,11 +12,11 @@ import type { CostJob, CostMeasured, MeasuredModel, MeasuredSpeed } from "./cost
 
 export interface SweepCost {
   device: string;
-  /** Of all trials one after another; slice stages that trials share are counted once. */
+  /** All trials one after another; shared slice stages are counted once. */
   seconds: number;
-  /** The longest trial. */
+  /** Seconds of the longest trial. */
   longest: number;
-  /** Models whose speed was measured; others of the sweep are taken to be as fast as these on average. */
+  /** Number of models whose speed was measured; the others are assumed to be as fast as these on average. */
   measured: number;
   models: number;
 }
@@ -27,14 +27,14 @@ export interface CostedTrial {
   fold: number | null;
 }
 
-/** Models that are measured, two seconds or more each. */
+/** The most models to measure; each takes two seconds or more. */
 const MOST_MEASURED = 6;
-/** A training's start, its checkpoints and its scoring. */
+/** Seconds for the start of a training, its checkpoints and its scoring. */
 const OVERHEAD = 20;
-/** Of a light head, for each volume and epoch, as in slicestack plan. */
+/** Seconds of a light head per volume and epoch, as in slicestack plan. */
 const HEAD_SECONDS = 2e-4;
 
-/** @throws LibtorchNotFoundError, and what the models throw that do not fit the data */
+/** @throws LibtorchNotFoundError, and the errors of models that do not fit the data */
 export async function sweepCost(
   trials: readonly CostedTrial[],
   dataset: Dataset,
@@ -101,7 +101,7 @@ function modelOf(config: RunConfig, dataset: Dataset): MeasuredModel {
 interface Counts {
   train: number;
   val: number;
-  /** Slices of a volume, all planes. */
+  /** Number of slices of a volume, over all planes. */
   slices: number;
 }
 
@@ -112,7 +112,7 @@ function countsOf(config: RunConfig, dataset: Dataset, fold: number | null): Cou
   return { train: train.length, val: val.length, slices: depth * planesOf(config.transform) };
 }
 
-/** Seconds of the slice stage, and of all that follows. */
+/** Seconds of the slice stage, and of all later stages. */
 function secondsOf(config: RunConfig, { train, val, slices }: Counts, { training, inference }: MeasuredSpeed) {
   if (config.method === "3d")
     return {

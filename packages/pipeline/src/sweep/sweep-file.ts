@@ -1,4 +1,4 @@
-/** The file of a sweep: what all trials share, what is varied, how points are chosen, and what counts. */
+/** The file of a sweep: what all trials share, what is varied, how points are chosen, and what is optimised. */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
@@ -34,21 +34,21 @@ const budget = z.strictObject({
   points: key(
     z.int().min(1).optional(),
     `${WHOLE}, at least 1`,
-    "Points in all, listed ones included; a grid needs none",
+    "Total number of points, including listed ones; not needed for a grid",
   ),
   epochs: key(
     z.int().min(1).optional(),
     `${WHOLE}, at least 1`,
-    "Epochs in all, of all stages and trials: no new point is begun once they are used up",
+    "Total number of epochs over all stages and trials; no new point is started once they are used up",
   ),
 });
 
 const tpe = z.strictObject({
-  startup: key(z.int().min(1).default(10), `${WHOLE}, at least 1`, "Points that are drawn at random first"),
+  startup: key(z.int().min(1).default(10), `${WHOLE}, at least 1`, "Number of points that are drawn at random first"),
   candidates: key(
     z.int().min(1).default(24),
     `${WHOLE}, at least 1`,
-    "Draws of a value, of which the most promising is taken",
+    "Number of draws of a value, of which the most promising is used",
   ),
 });
 
@@ -56,17 +56,17 @@ const asha = z.strictObject({
   stage: key(
     z.enum(PRUNED_STAGES).default("first"),
     PRUNED_STAGES.join(", "),
-    "Stage whose epochs are counted; first = the one that a trial trains first",
+    "Stage whose epochs are counted; first = the first one that a trial trains",
   ),
   min_epochs: key(z.int().min(1).default(1), `${WHOLE}, at least 1`, "Epochs of that stage at the first rung"),
   reduction: key(
     z.int().min(2).default(4),
     `${WHOLE}, at least 2`,
-    "The best 1 / reduction go on at a rung, and the next rung has that many times the epochs",
+    "At a rung the best 1 / reduction continue, and the next rung has that many times the epochs",
   ),
 });
 
-/** The file, snake_case, every key with its words. */
+/** The schema of the file in snake_case, every key with its description. */
 export const sweepSchema = z.strictObject({
   name: key(
     z.string().regex(NAME).max(120),
@@ -81,7 +81,7 @@ export const sweepSchema = z.strictObject({
   settings: key(
     settings.default({}),
     "a map of dotted keys to values, e.g. {threads: 1}",
-    "Keys in which all trials differ from that configuration",
+    "Keys that all trials change in that configuration",
   ),
   data: key(z.string().min(1).optional(), "a folder", "Prepared data set, relative to this file; --data replaces it"),
   out: key(
@@ -92,36 +92,36 @@ export const sweepSchema = z.strictObject({
   objective: key(
     z.enum(METRICS).default("balancedAccuracy"),
     METRICS.join(", "),
-    "What is optimised: a metric of the validation set, mean over a point's seeds and folds",
+    "What is optimised: a metric of the validation set, averaged over the seeds and folds of a point",
   ),
   seeds: key(
     z.union([z.int().min(1), list(seedOf)]).default(1),
     `${WHOLE}, at least 1, or a list of seeds`,
-    "Trainings of each point on each fold: so many, counted from the configuration's seed, or these seeds",
+    "Seeds of the trainings of each point on each fold: a number of them, counted from the configuration's seed, or a list",
   ),
   folds: key(
     z.union([z.literal("all"), list(z.int().min(0))]).default("all"),
     "all, or a list of folds counted from 0",
-    "Folds of the data set's cross-validation that each point is trained on; a data set with one split has none",
+    "Cross-validation folds on which each point is trained; a data set with a single split has none",
   ),
   points: key(
     listedPoints.default([]),
     "a list of maps of dotted keys to values, or a map of names to such maps",
-    "Points that are trained first, as they are listed",
+    "Points that are trained first, in this order",
   ),
   space: key(
     z.record(z.string(), key(dimension, dimensionExpects, "A key and its values")).default({}),
     "a map of dotted keys to their values",
     "What the search varies",
   ),
-  search: key(z.enum(SEARCHES).default("grid"), SEARCHES.join(", "), "How points of the space are chosen"),
+  search: key(z.enum(SEARCHES).default("grid"), SEARCHES.join(", "), "How points are chosen from the space"),
   seed: key(seedOf.default(0), `${WHOLE} from 0 to 4294967295`, "Seed of the search"),
   budget: budget.prefault({}),
   tpe: tpe.prefault({}),
   prune: key(
     z.strictObject({ asha }).nullable().default(null),
     "{asha: {...}}, or null",
-    "Ends points that lag behind: asynchronous successive halving",
+    "Ends unpromising points early, by asynchronous successive halving",
   ),
   run: key(localSchema.prefault({}), "a section", "How trials run on one machine"),
   slurm: key(slurmSchema.prefault({}), "a section", "How trials run on a cluster"),
@@ -131,13 +131,13 @@ type SweepFile = z.output<typeof sweepSchema>;
 
 /** A sweep's file, checked. Its base configuration and its points are checked by sweepOf. */
 export interface SweepSpec extends Pick<SweepFile, "name" | "search" | "seed" | "budget" | "tpe"> {
-  /** As it was read. */
+  /** The content of the file. */
   file: string;
   text: string;
   /** Absolute path of the base configuration, or its keys; plug-ins in it are relative to `folder`. */
   config: { file: string } | { root: Readonly<Record<string, unknown>>; folder: string };
   settings: Values;
-  /** Absolute; null where the file names none. */
+  /** Absolute path; null if the file names none. */
   data: string | null;
   out: string | null;
   objective: MetricName;
@@ -149,7 +149,7 @@ export interface SweepSpec extends Pick<SweepFile, "name" | "search" | "seed" | 
   asha: Asha | null;
   run: LocalOptions;
   slurm: SlurmOptions;
-  /** Where a key of the file stands, for messages. */
+  /** The position of a key in the file, for messages. */
   locate: (path: readonly PropertyKey[], what: "key" | "value") => { file: string; line?: number; column?: number };
 }
 
@@ -159,7 +159,7 @@ export interface Asha {
   reduction: number;
 }
 
-/** @throws ConfigError with file and line of everything that is wrong with the file */
+/** @throws ConfigError with the file and line of every problem */
 export function loadSweepFile(given: string): SweepSpec {
   const source = readSource({ file: findSweep(given) });
   const locate: SweepSpec["locate"] = (path, what) => ({ file: source.file, ...source.locate(path, what) });
@@ -193,7 +193,7 @@ export function loadSweepFile(given: string): SweepSpec {
   return sweep;
 }
 
-/** A file that is there, else a shipped sweep of that name: configs/sweeps/NAME.yaml. */
+/** An existing file, or else the shipped sweep of that name: configs/sweeps/NAME.yaml. */
 export function findSweep(given: string): string {
   const folder = shippedFolder();
   if (existsSync(given) || folder === undefined) return given;
@@ -201,7 +201,7 @@ export function findSweep(given: string): string {
   return existsSync(shipped) ? shipped : given;
 }
 
-/** A file beside the sweep's, a shipped configuration, or the keys themselves. */
+/** The base configuration: a file relative to the sweep's, a shipped configuration, or the keys themselves. */
 function baseOf(config: SweepFile["config"], folder: string): SweepSpec["config"] {
   if (typeof config !== "string") return { root: config, folder };
   const beside = resolve(folder, config);
@@ -224,7 +224,7 @@ function located<T>(source: ConfigSource, path: readonly string[], read: () => T
   }
 }
 
-/** What several keys say together. */
+/** Checks keys that depend on each other. */
 function checkSearch({ space, search, budget: { points }, points: listed, locate }: SweepSpec): void {
   const refuse = (path: string[], message: string): never => {
     const name = path.join(".");

@@ -5,15 +5,15 @@ export function sweepPaths(folder: string) {
   const root = resolve(folder);
   return {
     root,
-    /** The sweep's file as it was when the sweep began. */
+    /** The sweep's file as it was when the sweep was started. */
     file: join(root, "sweep.yaml"),
-    /** Its base configuration, complete. */
+    /** The complete base configuration. */
     base: join(root, "base.yaml"),
     /** What the sweep is: data set, folds, versions (SweepRecord). */
     record: join(root, "sweep.json"),
-    /** A line a point, in the order of their numbers; only ever appended to. */
+    /** One line per point, in the order of their numbers; only ever appended to. */
     points: join(root, "points", "points.jsonl"),
-    /** Database of the local runner's queue. */
+    /** Database of the queue of the local runner. */
     queue: join(root, "queue.sqlite"),
     trials: join(root, "trials"),
     trial: (id: string) => trialPaths(root, id),
@@ -31,13 +31,13 @@ function trialPaths(root: string, id: string) {
     record: join(folder, "trial.json"),
     /** The complete configuration that it trains. */
     config: join(folder, "config.yaml"),
-    /** What its process printed. */
+    /** The output of its process. */
     log: join(folder, "log.txt"),
     /** Its run folder. */
     run: join(folder, "run"),
-    /** What its model says about the validation set (predictions.csv of a run). */
+    /** The predictions of its model for the validation set (predictions.csv of a run). */
     predictions: join(folder, "val.csv"),
-    /** Its objective (TrialResult); there once the trial is finished. */
+    /** Its result (TrialResult); exists once the trial has ended. */
     result: join(folder, "result.json"),
   };
 }

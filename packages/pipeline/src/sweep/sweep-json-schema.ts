@@ -1,5 +1,5 @@
 import { jsonSchemaOf } from "../config/json-schema.js";
 import { sweepSchema } from "./sweep-file.js";
 
-/** A sweep's file as JSON Schema (draft 7), for editors. */
+/** The JSON Schema (draft 7) of a sweep's file, for editors. */
 export const sweepJsonSchema = (): Record<string, unknown> => jsonSchemaOf(sweepSchema, "Slicestack sweep");

@@ -1,4 +1,4 @@
-/** sweep.json: what a sweep is, from its begin on. */
+/** sweep.json: what a sweep consists of, recorded when it is started. */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -11,10 +11,10 @@ const recordSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
   dataset: datasetLocationSchema,
-  /** Hashes of the splits, a split a fold. */
+  /** Hashes of the splits, one per fold. */
   splits: z.array(z.string()).min(1),
   seeds: z.array(z.int().min(0)).min(1),
-  /** [null] where the data set has one split. */
+  /** [null] if the data set has a single split. */
   folds: z.array(z.int().min(0).nullable()).min(1),
   created: z.string(),
   command: z.string(),
@@ -29,19 +29,19 @@ export function writeSweepRecord(folder: string, record: SweepRecord): void {
   writeFileAtomic(sweepPaths(folder).record, sealedJson(record));
 }
 
-/** @throws SweepError where the folder is not a sweep's, or its record is damaged */
+/** @throws SweepError if the folder is not that of a sweep, or its record is damaged */
 export function readSweepRecord(folder: string): SweepRecord {
   const { record } = sweepPaths(folder);
   if (!existsSync(record))
     throw new SweepError(
       folder,
       "is not the folder of a sweep: it has no sweep.json",
-      "Give the folder of one that has begun.",
+      "Pass the folder of a sweep that has been started.",
     );
   try {
     return recordSchema.parse(openSealed(readFileSync(record, "utf8")).value);
   } catch (error) {
     const problem = error instanceof z.ZodError ? error.issues[0]?.message : (error as Error).message;
-    throw new SweepError(record, `expected the record of a sweep (${problem})`, "Put the old file back.");
+    throw new SweepError(record, `expected the record of a sweep (${problem})`, "Restore the file.");
   }
 }

@@ -1,4 +1,6 @@
-/** A sweep that has begun: its points and trials, where the next points come from, and which are given up. */
+/**
+ * A sweep that has been started: its points and trials, the source of further points, and which points are given up.
+ */
 import type { RunConfig } from "../config/types.js";
 import { findDataset } from "../run/dataset-location.js";
 import { SuccessiveHalving } from "./asha.js";
@@ -43,7 +45,7 @@ export class Sweep {
     this.file.refresh();
   }
 
-  /** @throws SweepError where the folder is not a sweep's; ConfigError, PluginError */
+  /** @throws SweepError if the folder is not that of a sweep; ConfigError, PluginError */
   static async open(folder: string): Promise<Sweep> {
     const paths = sweepPaths(folder);
     const record = readSweepRecord(folder);
@@ -59,17 +61,17 @@ export class Sweep {
     return this.points.flatMap((point) => trialsOf(point, this.record));
   }
 
-  /** Whether a low objective is better. */
+  /** Whether a lower objective is better. */
   get minimizes(): boolean {
     return lowerIsBetter(this.spec.objective);
   }
 
-  /** Folder of the prepared data set. @throws RunError where it is no longer there */
+  /** Folder of the prepared data set. @throws RunError if it no longer exists */
   dataset(): string {
     return findDataset(this.folder, this.record.dataset);
   }
 
-  /** Points that another process has added since. */
+  /** Reads points that another process has added since. */
   refresh(): readonly Point[] {
     return this.file.refresh();
   }
@@ -79,20 +81,20 @@ export class Sweep {
     return this.base.configOf({ ...point.settings, seed, name: `${this.spec.name}-${id}`.slice(-120) });
   }
 
-  /** Writes trials/ID/trial.json and config.yaml, which a trial's process reads. */
+  /** Writes trials/ID/trial.json and config.yaml, which the process of a trial reads. */
   prepareTrial(trial: Trial): void {
     writeTrial(this.folder, trial, this.configOf(trial));
   }
 
-  /** @param state as the runner knows it */
+  /** @param state as known to the runner */
   reportOf(trial: Trial, state: TrialState): TrialReport {
     return reportOf(trial, state, this.paths.trial(trial.id), () => this.configOf(trial));
   }
 
   /**
-   * The next points of the search, kept before they are returned.
+   * Proposes the next points of the search, and saves them before returning them.
    * @param history all trials of the sweep
-   * @returns at most `count`; none where the search is over: its space or its budget is used up
+   * @returns at most `count` points; none if the search is over because its space or its budget is exhausted
    */
   propose(history: readonly TrialReport[], count: number): Point[] {
     const { epochs } = this.spec.budget;
@@ -100,14 +102,14 @@ export class Sweep {
     return this.file.append((known) => this.chosen(history, known, Math.min(count, pointsLeft(this.spec, known))));
   }
 
-  /** The points that the file lists come first; a call that was killed before is made up for. */
+  /** Adds the points that are listed in the file; completes an earlier call that was killed. */
   addListed(): void {
     this.add(this.spec.points, "listed");
   }
 
   /**
-   * Adds points to the sweep, after those that it has. A point that is in it already is not added again.
-   * @returns for each given point the one of the sweep   @throws ConfigError where one is not a valid configuration
+   * Adds points to the sweep, after the existing ones. A point that the sweep already has is not added again.
+   * @returns the sweep's point for each given point   @throws ConfigError if one is not a valid configuration
    */
   add(given: readonly ListedPoint[], source: PointSource = "added"): { point: Point; isNew: boolean }[] {
     const candidates = given.map(({ name, values }) => ({
@@ -133,7 +135,7 @@ export class Sweep {
     });
   }
 
-  /** Numbers of the points that lag behind: all of their trials are to be ended. None without `prune` in the file. */
+  /** Numbers of the points to prune: all of their trials must be ended. Empty without `prune` in the file. */
   prune(history: readonly TrialReport[]): number[] {
     return this.pruner?.prune(history) ?? [];
   }
@@ -144,7 +146,7 @@ export class Sweep {
   }
 }
 
-/** Points that were added since the history was written are waiting. */
+/** Points that were added since the history was recorded count as waiting. */
 function withMissing(
   history: readonly TrialReport[],
   known: readonly Point[],

@@ -1,4 +1,4 @@
-/** Normal distributions that are cut off at both ends, in logarithms, as accurate in the tails as in the middle. */
+/** Truncated normal distributions, in logarithms, as accurate in the tails as in the middle. */
 
 const { log, exp, sqrt, PI, SQRT2, abs, max, log1p } = Math;
 
@@ -29,7 +29,9 @@ export function logCdf(x: number): number {
   return -square / 2 - log(-x) - log(2 * PI) / 2 + log(sum);
 }
 
-/** Complementary error function: its continued fraction in the tail (Lentz), the series of erf near 0; to about 1e-15. */
+/**
+ * Complementary error function: its continued fraction in the tail (Lentz), the series of erf near 0; to about 1e-15.
+ */
 export function erfc(x: number): number {
   if (x < 0) return 2 - erfc(-x);
   if (x < 2) return 1 - erfSeries(x);
@@ -61,7 +63,7 @@ function erfSeries(x: number): number {
 export function truncatedQuantile(q: number, a: number, b: number): number {
   if (a > 0) return -truncatedQuantile(1 - q, -b, -a);
   const wanted = log(q) + logGaussMass(a, b);
-  // Where q is 0 or the mass is lost, an end is what is left.
+  // If q is 0, or the mass underflows, this returns an end of the interval.
   if (!(wanted > -Infinity)) return a;
   let [low, high] = [max(a, -40), Math.min(b, 40)];
   for (let k = 0; k < 200 && high - low > 1e-15 * max(1, abs(low)); k++) {

@@ -1,7 +1,8 @@
 /**
- * Tree-structured Parzen estimator, one dimension after another (Optuna's TPESampler with multivariate=False and its other
- * defaults): of the values that are drawn from the density of the good points, the one at which that density exceeds the
- * density of the others most. Points that are running count as bad (constant liar), so that workers spread.
+ * Tree-structured Parzen estimator, one dimension after another (Optuna's TPESampler with multivariate=False and its
+ * other defaults). Values are drawn from the density of the good points, and the one with the highest ratio of that
+ * density to the density of the other points is chosen. Running points count as bad (constant liar), so that workers
+ * explore different values.
  */
 import type { Random } from "@slicestack/stats";
 import { pointReports, type PointReport } from "./history.js";
@@ -13,21 +14,21 @@ import type { JsonValue, TrialReport, Values } from "./trial.js";
 
 export interface TpeOptions {
   seed: number;
-  /** Points that are drawn at random first. */
+  /** Number of points that are drawn at random first. */
   startup: number;
   candidates: number;
-  /** Whether a low objective is better. */
+  /** Whether a lower objective is better. */
   minimize: boolean;
 }
 
-/** What one point says: its values, and whether and how well it ended. */
+/** A point as an observation: its values, and whether and how well it ended. */
 export interface Observation {
   number: number;
   values: Values;
   state: "finished" | "pruned" | "running";
-  /** Of a finished point; lower is better. */
+  /** Cost of a finished point; lower is better. */
   cost: number;
-  /** Of a pruned one: epochs that it trained, and its cost there. */
+  /** For a pruned point: the number of epochs that it trained, and its cost there. */
   reached: { epochs: number; cost: number } | null;
 }
 
@@ -62,7 +63,7 @@ export class TpeSampler implements Sampler {
     const split = ended < this.options.startup ? null : splitObservations(observations);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const random = randomOf(this.options.seed, number, attempt);
-      // A density that has narrowed to points that are known proposes nothing new any more.
+      // A density concentrated on known points no longer proposes new ones.
       const isStuck = attempt >= ATTEMPTS / 2;
       const values = split === null || isStuck ? randomPoint(this.space, random) : this.drawn(split, random);
       if (accepts(values)) return values;
@@ -88,12 +89,12 @@ export class TpeSampler implements Sampler {
     if (state === "failed") return [];
     if (state === "running") return [{ number, values, state, cost: NaN, reached: null }];
     if (state === "pruned") return [{ number, values, state, cost: NaN, reached: reachedBy(trials) }];
-    // An objective that is undefined is as bad as can be.
+    // An undefined objective ranks last.
     return [{ number, values, state, cost: Number.isFinite(objective) ? sign * objective! : Infinity, reached: null }];
   }
 }
 
-/** How far a pruned point came: epochs, and the selection metric of its stage there, the mean over its trials. */
+/** The epochs that a pruned point reached, and the selection metric of its stage there, averaged over its trials. */
 function reachedBy(trials: readonly TrialReport[]): Observation["reached"] {
   const last = trials.flatMap(({ curve }) => curve.slice(-1));
   if (last.length === 0) return null;
@@ -106,7 +107,10 @@ export interface SplitObservations {
   above: readonly Observation[];
 }
 
-/** The best tenth of the points that have ended, 25 at most: finished ones first, then the pruned ones that came furthest. */
+/**
+ * The best tenth of the points that have ended, at most 25: finished ones first, then the pruned ones that got
+ * furthest.
+ */
 export function splitObservations(observations: readonly Observation[]): SplitObservations {
   const finished = observations.filter(({ state }) => state === "finished").sort((a, b) => a.cost - b.cost || 0);
   const pruned = observations.filter(({ state }) => state === "pruned").sort(byReach);
@@ -125,7 +129,7 @@ function byReach(a: Observation, b: Observation): number {
   return stepsA - stepsB || (costA === costB ? 0 : costA - costB);
 }
 
-/** Only points in which the dimension takes part say anything of it. */
+/** The estimator of a dimension, from the points in which it takes part. */
 export function estimatorOf({ name, domain }: Dimension, observations: readonly Observation[]): ParzenEstimator {
   const seen = observations.flatMap(({ values }) => (Object.hasOwn(values, name) ? [values[name]!] : []));
   return parzenEstimator(
@@ -134,7 +138,7 @@ export function estimatorOf({ name, domain }: Dimension, observations: readonly 
   );
 }
 
-/** A listed or added point may lie outside of the space. */
+/** Whether a value is in the domain of its dimension; listed and added points may lie outside the space. */
 function isWithin(domain: Dimension["domain"], value: JsonValue): boolean {
   if (domain.kind === "choice") return domain.values.some((one) => canonicalJson(one) === canonicalJson(value));
   return typeof value === "number" && value >= domain.low && value <= domain.high;

@@ -1,4 +1,4 @@
-/** failure.json in a trial's folder: why its last attempt failed, for the runner that decides whether there is another one. */
+/** failure.json in a trial's folder: why its last attempt failed, for the runner that decides whether to retry. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -16,7 +16,7 @@ export function writeFailure(folder: string, error: unknown): void {
   writeFileAtomic(fileOf(folder), `${JSON.stringify(failure, null, 2)}\n`);
 }
 
-/** null where there is none, or where it cannot be read: the exit code has to do then. */
+/** @returns null if there is none, or if it cannot be read; the exit code must then suffice */
 export function readFailure(folder: string): TrialFailure | null {
   try {
     return failureSchema.parse(JSON.parse(readFileSync(fileOf(folder), "utf8")));
@@ -25,12 +25,12 @@ export function readFailure(folder: string): TrialFailure | null {
   }
 }
 
-/** Before each attempt. */
+/** Removes the record of an earlier attempt; called before each one. */
 export function clearFailure(folder: string): void {
   if (existsSync(fileOf(folder))) rmSync(fileOf(folder), { force: true });
 }
 
-/** libtorch's, the system's, or an error that has one of them as its cause. */
+/** Whether memory ran out: an error of libtorch or of the system, possibly as the cause of another error. */
 function isOutOfMemory(error: unknown): boolean {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++)
     if (at.name === "OutOfMemoryError" || ("code" in at && at.code === "ENOMEM")) return true;

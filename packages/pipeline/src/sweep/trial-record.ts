@@ -1,4 +1,6 @@
-/** trials/ID/trial.json and config.yaml: what a trial's process needs, without reading all other points. */
+/**
+ * trials/ID/trial.json and config.yaml: what the process of a trial needs, so that it need not read all other points.
+ */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
@@ -18,7 +20,7 @@ const trialSchema = z.strictObject({
   point: pointSchema,
 });
 
-/** Writes what the trial's process reads; a trial that has it already keeps it. */
+/** Writes the files that the process of a trial reads; existing files are kept. */
 export function writeTrial(sweep: string, trial: Trial, config: RunConfig): void {
   const paths = sweepPaths(sweep).trial(trial.id);
   if (existsSync(paths.record)) return;
@@ -28,12 +30,12 @@ export function writeTrial(sweep: string, trial: Trial, config: RunConfig): void
   writeFileAtomic(paths.record, `${JSON.stringify({ version: 1, number, seed, fold, point }, null, 2)}\n`);
 }
 
-/** @param folder trials/ID of a sweep   @throws SweepError where it is no trial */
+/** @param folder trials/ID of a sweep   @throws SweepError if it is not a trial */
 export function readTrial(folder: string): { sweep: string; trial: Trial } {
   const root = resolve(folder);
   const sweep = dirname(dirname(root));
   const { record } = sweepPaths(sweep).trial(basename(root));
-  const refuse = (problem: string) => new SweepError(folder, problem, "Give trials/NUMBER in the folder of a sweep.");
+  const refuse = (problem: string) => new SweepError(folder, problem, "Pass trials/NUMBER in the folder of a sweep.");
   if (!existsSync(record)) throw refuse("is not a trial of a sweep: it has no trial.json");
   try {
     const { version: _, ...rest } = trialSchema.parse(JSON.parse(readFileSync(record, "utf8")));

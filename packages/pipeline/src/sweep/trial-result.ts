@@ -1,4 +1,4 @@
-/** What came of a trial: result.json in its folder, written once. */
+/** The result of a trial: result.json in its folder, written once. */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { writeFileAtomic } from "../data/atomic.js";
@@ -9,11 +9,11 @@ const number = z.number().nullable();
 const resultSchema = z.strictObject({
   version: z.literal(1),
   status: z.enum(["finished", "failed", "pruned"]),
-  /** The sweep's objective on val; null where there is none, or where it is undefined. */
+  /** The sweep's objective on the validation set; null if there is none, or if it is undefined. */
   objective: number,
-  /** Other metrics on val, by their names; null where one is undefined. */
+  /** Other validation metrics, by name; null if undefined. */
   metrics: z.record(z.string(), number).default({}),
-  /** Epochs that were trained, of all stages. */
+  /** The number of epochs trained, over all stages. */
   epochs: z.number().default(0),
   seconds: z.number().default(0),
   error: z.strictObject({ name: z.string(), message: z.string(), outOfMemory: z.boolean().default(false) }).optional(),
@@ -25,7 +25,7 @@ export function writeResult(file: string, result: TrialResult): void {
   writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`);
 }
 
-/** null where there is none yet. @throws SweepError where the file is damaged */
+/** @returns null if there is none yet   @throws SweepError if the file is damaged */
 export function readResult(file: string): TrialResult | null {
   if (!existsSync(file)) return null;
   let value: unknown;
@@ -44,5 +44,5 @@ const damaged = (file: string, problem: string): SweepError =>
   new SweepError(
     file,
     `expected the result of a trial (${problem})`,
-    "Remove the file: the trial is then scored again.",
+    "Remove the file; the trial will then be scored again.",
   );

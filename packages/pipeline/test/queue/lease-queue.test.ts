@@ -195,7 +195,10 @@ test("a job whose holder is gone comes back once, and the old holder's word coun
     () => queue.release(lease!.token),
     () => queue.handOver(lease!.token, gone),
   ])
-    assert.throws(late, (error) => error instanceof LeaseLostError && /the lease of job b has ended/.test(error.message));
+    assert.throws(
+      late,
+      (error) => error instanceof LeaseLostError && /the lease of job b has ended/.test(error.message),
+    );
   assert.throws(
     () => queue.complete("never leased"),
     (error) => error instanceof LeaseLostError && /queue\.sqlite: does not know this lease\. /.test(error.message),
@@ -254,7 +257,7 @@ test("a database that is damaged, cut, of another program or version is refused 
   };
   const scrambled = Buffer.from(bytes);
   scrambled.fill(0xa5, 3 * 4096, 5 * 4096);
-  refused("scrambled.sqlite", scrambled, /is damaged \(.+\)\. Put a copy back/);
+  refused("scrambled.sqlite", scrambled, /is damaged \(.+\)\. Restore a copy/);
   refused("cut.sqlite", bytes.subarray(0, bytes.length - 3 * 4096), /is damaged/);
   refused("text.sqlite", Buffer.from("no database, but a text of some length\n".repeat(200)), /is damaged/);
   const other = new Sqlite(join(folder, "other.sqlite"));

@@ -160,7 +160,7 @@ test("a sweep of 36 points: leaderboard, honest sentence, effects, best configur
   assert.ok(first!.objective! >= second!.objective! && first!.interval!.low < first!.objective!);
   assert.ok(outcome.bootstrap!.corrected!.value < first!.objective!);
   assert.equal(outcome.effects!.importances[0]!.name, "slice.learning_rate");
-  assert.match(text, /It was picked out of 36 points \(72\s+trials\)\.\s+A score that was picked is optimistic/);
+  assert.match(text, /It was chosen from 36 points \(72\s+trials\)\.\s+The score of a chosen point is optimistic/);
   const best = loadConfig({ file: files.best! });
   assert.deepEqual(best, { ...sweep.base.configOf(first!.point.settings), name: "whole" });
   const rows = readFileSync(files.leaderboard, "utf8").trim().split("\n");

@@ -152,7 +152,7 @@ test("a data set with folds: every point is trained on each; folds that are not 
     /expected folds from 0 to 2, received 3/,
   );
   const none = sweepFile("folds: [0]\npoints: [{}]\n");
-  await assert.rejects(beginSweep(none, { data, out: join(folder, "x") }), /has one split and no folds/);
+  await assert.rejects(beginSweep(none, { data, out: join(folder, "x") }), /has a single split and no folds/);
   assert.ok(!existsSync(join(folder, "x")));
 });
 
@@ -169,7 +169,7 @@ test("a sweep goes on as it began: another budget is taken, other settings are r
   await assert.rejects(beginSweep(file, { data, out }), SweepError);
   assert.equal((await beginSweep(out)).points.length, 5);
   assert.deepEqual(locateSweep(out), { file: null, folder: out, isBegun: true });
-  assert.throws(() => locateSweep(folder), /no sweep has begun there/);
+  assert.throws(() => locateSweep(folder), /no sweep has been started there/);
 });
 
 test("every point is checked before anything runs, and told with its key and line", async () => {
@@ -185,7 +185,7 @@ test("every point is checked before anything runs, and told with its key and lin
     ["space:\n  slice.warmup_epochs: [0, 2]\n", "slice.warmup_epochs", 4, /at most the 1 epochs/],
     ["search: tpe\nbudget: {points: 9}\nspace:\n  slice.dropout: {float: [0, 1]}\n", "slice.dropout", 6, /below 1/],
     ["space:\n  kind: {choice: {a: {}, b: {slice.model: none}}}\n", "slice.model", 4, /received the text "none"/],
-    ["space:\n  seed: [1, 2]\n", "space.seed", 4, /seeds of a sweep are listed in seeds/],
+    ["space:\n  seed: [1, 2]\n", "space.seed", 4, /the seeds of a sweep are set by its key seeds/],
     ["settings: {slice.epoch: 3}\npoints: [{}]\n", "slice.epoch", 3, /did you mean slice.epochs\?/],
   ];
   for (const [text, key, line, message] of cases)

@@ -1,4 +1,4 @@
-/** What a user asks of a sweep that runs, or ran, on this machine: from another process, through its queue. */
+/** Controls a sweep on this machine from another process, through its queue. */
 import { existsSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { FolderLock, isHeld } from "../../data/lock.js";
@@ -15,21 +15,21 @@ import { signalGroup } from "./gated-child.js";
 import { sliceJob } from "./trial-jobs.js";
 
 export interface ControlOptions extends Pick<SweepTarget, "out"> {
-  /** The sweep's file, or its folder. */
+  /** A sweep's file, or its folder. */
   sweep: string;
-  /** Numbers of trials; default all. */
+  /** The trials, by number; default all. */
   trials?: readonly number[];
 }
 
 export interface ControlResult {
   folder: string;
-  /** Trials that it concerns: those that have not ended. */
+  /** The number of trials that were changed; trials that have ended are not. */
   changed: number;
-  /** Whether a process works on the sweep now. */
+  /** Whether a process is running the sweep. */
   isRunning: boolean;
 }
 
-/** Where the sweep stands. @throws SweepError where it has not begun; QueueError */
+/** The state of the sweep. @throws SweepError if it has not been started; QueueError */
 export async function sweepStatus(
   options: Omit<ControlOptions, "trials">,
 ): Promise<SweepStatus & { isRunning: boolean }> {
@@ -40,8 +40,8 @@ export async function sweepStatus(
 }
 
 /**
- * Trials, or the sweep: nothing new starts.
- * @param running finish: what runs goes on to its end; stop: it saves and waits for the resume
+ * Pauses the given trials, or the whole sweep, so that nothing new starts.
+ * @param running finish: running trials continue to their end; stop: they save their state and wait to be resumed
  */
 export function pauseSweep(options: ControlOptions & { running?: "finish" | "stop" }): ControlResult {
   const { running = "finish" } = options;
@@ -51,7 +51,7 @@ export function pauseSweep(options: ControlOptions & { running?: "finish" | "sto
   });
 }
 
-/** Trials that were paused wait again; without numbers all of them, and the sweep goes on. */
+/** Returns paused trials to the queue. Without numbers: all of them, and the sweep continues. */
 export function resumeSweep(options: ControlOptions): ControlResult {
   return change(options, (queue, keys) => {
     if (keys === undefined) queue.set(CLOSED, "false");
@@ -59,20 +59,21 @@ export function resumeSweep(options: ControlOptions): ControlResult {
   });
 }
 
-/** @param priority the higher, the sooner; 0 is usual */
+/** @param priority trials with higher priority start sooner; the default is 0 */
 export function prioritiseTrials(options: ControlOptions & { priority: number }): ControlResult {
   return change(options, (queue, keys) => void queue.prioritise(keys ?? [], options.priority));
 }
 
 /**
- * Trials, or all that have not ended: then the search ends, too. Where nobody runs the sweep, processes that a killed one
- * left are ended from here. @param grace milliseconds that they have to save
+ * Cancels the given trials, or all that have not ended and the search with them. If no process runs the sweep, orphaned
+ * processes of a killed one are terminated here.
+ * @param grace milliseconds in which orphaned processes can save their state
  */
 export async function cancelSweep(options: ControlOptions & { grace?: number }): Promise<ControlResult> {
   const result = change(options, (queue, keys) =>
     queue.together(() => {
       if (keys === undefined) queue.set(CLOSED, "true");
-      // A slice stage of single trials goes on: others may wait for it.
+      // The slice stages of single trials continue, because others may wait for them.
       queue.cancel(keys?.filter((key) => queue.find(key)?.kind === "trial"));
     }),
   );
@@ -103,8 +104,8 @@ function openQueue(folder: string): LeaseQueue {
   if (existsSync(queue)) return LeaseQueue.open(queue, { check: false });
   throw new SweepError(
     folder,
-    "was not run on this machine yet: it has no queue",
-    "Start it with slicestack sweep run; --on slurm follows one that runs there.",
+    "has not been run on this machine: it has no queue",
+    "Start it with slicestack sweep run, or follow a sweep on Slurm with --on slurm.",
   );
 }
 

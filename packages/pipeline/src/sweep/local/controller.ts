@@ -1,4 +1,4 @@
-/** One machine works on a sweep: points become jobs, jobs become processes, and their results choose the next points. */
+/** Runs a sweep on one machine: points become jobs, jobs become processes, and their results determine the next points. */
 import { isGone } from "../../data/lock-owner.js";
 import type { Lease } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
@@ -15,9 +15,9 @@ import { TrialWork, type TrialSummary } from "./trial-work.js";
 export interface SweepEvent {
   kind: "started" | "finished" | "pruned" | "failed" | "again" | "cancelled" | "paused";
   trial: Trial;
-  /** The slice stage that it trains for others. */
+  /** Whether this is a slice stage that the trial trains for others. */
   isSlice: boolean;
-  /** Why it failed, or is tried again. */
+  /** Why it failed or is retried. */
   reason: string | null;
   summary: TrialSummary | null;
 }
@@ -28,18 +28,18 @@ export interface ControllerOptions {
   gpus: GpuPool;
   resources: Resources;
   jobs: JobOptions;
-  /** Words that start the command line. */
+  /** Program and first arguments that start the command line of Slicestack. */
   program: readonly string[];
   onEvent?: (event: SweepEvent) => void;
-  /** After each round; a view reads the queue. */
+  /** Called after each round, for example to refresh a view from the queue. */
   onRound?: () => void;
   signal?: AbortSignal;
 }
 
-/** Name of a setting of the queue: the sweep was cancelled as a whole, and proposes nothing more. */
+/** Name of the queue's setting for a sweep that was cancelled as a whole and proposes no more points. */
 export const CLOSED = "closed";
 
-/** Milliseconds between two looks at the curves of running trials. */
+/** Milliseconds between two evaluations of the curves of running trials. */
 const BETWEEN_PRUNINGS = 2000;
 const ROUND = 500;
 
@@ -49,7 +49,7 @@ export class Controller {
   private readonly pruned = new Set<string>();
   private readonly ended = new Map<string, TrialReport>();
   private readonly trials = new Map<string, Trial>();
-  /** Points whose trials are in the queue. */
+  /** The number of points whose trials are in the queue. */
   private added = -1;
   private lastPruning = 0;
   private isClosed = false;
@@ -77,8 +77,9 @@ export class Controller {
   }
 
   /**
-   * Until all trials have ended, or the signal stops it.
-   * @returns stopped: the same call goes on   @throws QueueError, SystemError: what runs is told to save first
+   * Runs until all trials have ended or the signal aborts it.
+   * @returns "stopped" if calling it again would continue
+   * @throws QueueError, SystemError, after asking running trials to save their state
    */
   async run(): Promise<"finished" | "paused" | "stopped"> {
     const { queue, gpus, signal } = this.options;
@@ -103,7 +104,7 @@ export class Controller {
       await this.pool.stop();
       return "stopped";
     } catch (error) {
-      // The queue may be out of reach, as on a full disk: what runs is known to it, and saves.
+      // The queue may be unusable, for example on a full disk. It has a record of the running trials, which save their state.
       abandon();
       throw error;
     } finally {
@@ -111,7 +112,7 @@ export class Controller {
     }
   }
 
-  /** Points that were added, and those that the search proposes now, become jobs. */
+  /** Turns points that were added, or that the search proposes now, into jobs. */
   private feed(): void {
     const { sweep, queue, jobs, resources } = this.options;
     sweep.refresh();
@@ -119,7 +120,7 @@ export class Controller {
     this.isClosed = queue.setting(CLOSED) === "true";
     if (queue.isPaused || this.isClosed || this.isExhausted) return;
     const { search, budget } = sweep.spec;
-    // What does not depend on results is listed at once; the others one by one, as late as possible.
+    // Points that do not depend on results are listed at once; the others one by one, as late as possible.
     const isAdaptive = search === "tpe" || budget.epochs !== undefined;
     if (isAdaptive && (queue.counts().queued > 0 || !resources.fits(jobs.needs))) return;
     const points = sweep.propose(isAdaptive ? this.history() : [], isAdaptive ? 1 : Infinity);
@@ -136,7 +137,7 @@ export class Controller {
     this.added = sweep.points.length;
   }
 
-  /** All trials as the search sees them. Curves are read only where a pruner looks at them. */
+  /** All trials in the form used by the search. Curves are read only if there is a pruner. */
   history(): TrialReport[] {
     const { sweep, queue } = this.options;
     const states = new Map(queue.list().map((job) => [job.key, job]));
@@ -182,7 +183,7 @@ export class Controller {
       queue.finish([trial.id], this.work.record(job, "pruned"));
       this.emit("pruned", trial, job.payload as TrialPayload, null, job.result as TrialSummary | null);
     }
-    // A slice stage goes on as long as one of those that share it does.
+    // A slice stage continues as long as one of the trials that share it does.
     if (numbers.size === 0 || !jobs.shares) return;
     const open = new Set<string>();
     for (const [id, donor] of sliceDonors(sweep.trials, jobs.method)) if (!this.pruned.has(id)) open.add(donor);
@@ -190,7 +191,7 @@ export class Controller {
     queue.cancel(idle);
   }
 
-  /** A kill may have come between the last failure of a trial and its result.json. */
+  /** Writes missing results, in case a process was killed between the last failure of a trial and its result.json. */
   private giveUpFailed(): void {
     const { sweep, queue } = this.options;
     for (const job of queue.list({ states: ["failed"], kind: "trial" })) {

@@ -1,6 +1,7 @@
 /**
- * A process that runs its command only once it is told to. Who starts it can write down its process id first: killed before
- * that, it leaves a child that ends without having done anything; killed after it, one that is known.
+ * A process that runs its command only when it is released. The parent can record the process id before releasing it. A
+ * parent killed before then leaves a child that exits without doing anything; one killed later leaves a child on
+ * record.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -10,10 +11,10 @@ import { naming } from "../../engine/system-errors.js";
 export interface Command {
   /** Program and arguments. */
   words: readonly string[];
-  /** Set beside this process's own variables; undefined removes one. */
+  /** Environment variables added to those of this process; undefined removes one. */
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
-  /** File that its output is appended to; default none is kept. */
+  /** File to which its output is appended; by default it is discarded. */
   log?: string;
 }
 
@@ -22,11 +23,11 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** The shell waits for a line on descriptor 3, and becomes the command; without that line (the pipe closed) it ends. */
+/** The shell waits for a line on descriptor 3 and then becomes the command; if the pipe is closed instead, it exits. */
 const GATE = 'read -r go <&3 && exec 3<&- && exec "$@"';
 
 export class GatedChild {
-  /** When it has ended, and its output is closed. */
+  /** Resolves when it has ended and its output is closed. */
   readonly ended: Promise<Exit>;
 
   private constructor(
@@ -36,7 +37,10 @@ export class GatedChild {
     this.ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   }
 
-  /** It has its own process group, so that Ctrl-C in a terminal does not reach it. @throws Error of the file system */
+  /**
+   * Starts it in its own process group, so that Ctrl-C in a terminal does not reach it.
+   * @throws Error of the file system
+   */
   static start({ words, env = {}, cwd, log }: Command): GatedChild {
     const output = log === undefined ? null : naming(log, () => openSync(log, "a"), true);
     try {
@@ -46,8 +50,8 @@ export class GatedChild {
         env: { ...process.env, ...env },
         ...(cwd === undefined ? {} : { cwd }),
       });
-      child.on("error", () => undefined); // a failed start has no pid
-      // A child that was killed at the gate closes the pipe under our hands.
+      child.on("error", () => undefined); // A failed start is recognised by the missing pid.
+      // A child that is killed at the gate closes the pipe while we may be writing to it.
       child.stdio[3]?.on("error", () => undefined);
       if (child.pid === undefined)
         throw Object.assign(new Error("EAGAIN"), { code: "EAGAIN", syscall: "spawn", path: words[0] });
@@ -57,7 +61,7 @@ export class GatedChild {
     }
   }
 
-  /** Lets it run its command. */
+  /** Releases it to run its command. */
   open(): void {
     (this.child.stdio[3] as Writable).end("go\n");
   }
@@ -68,11 +72,11 @@ export class GatedChild {
   }
 }
 
-/** To a process and all that it started in its group. */
+/** Sends a signal to a process and all that it started in its group. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // It has ended.
+    // The process has already ended.
   }
 }

@@ -1,4 +1,6 @@
-/** Which GPUs are free: by what the driver says of their memory and processes, and by what this user's sweeps hold. */
+/**
+ * Finds free GPUs, from the memory and processes that the driver reports, and from those held by this user's sweeps.
+ */
 import { mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,14 +11,14 @@ import { systemProbe, type Probe } from "../../engine/doctor/probe.js";
 export interface GpuOptions {
   /** Indices that may be used; default all. */
   allowed?: readonly number[] | null;
-  /** Bytes that a trial needs on its GPU. Default null: the most of it, and nobody else computing there. */
+  /** Bytes that a trial needs on its GPU. Default null: most of its memory, and no other process computing on it. */
   memory?: number | null;
   probe?: Probe;
-  /** Where the sweeps of this user mark the GPUs that they use. */
+  /** Folder in which the sweeps of this user mark the GPUs that they use. */
   marks?: string;
 }
 
-/** Without a number from the user a GPU counts as free while nobody computes on it and this share of its memory is free. */
+/** If the user gives no amount, a GPU is free while no process computes on it and this share of its memory is free. */
 const FREE_SHARE = 0.7;
 
 export class GpuPool implements Disposable {
@@ -34,12 +36,12 @@ export class GpuPool implements Disposable {
     this.marks = options.marks ?? join(tmpdir(), `slicestack-gpus-${process.getuid?.() ?? "user"}`);
   }
 
-  /** Asks the driver. */
+  /** Queries the driver. */
   async refresh(): Promise<void> {
     this.state = await readNvidia(this.probe);
   }
 
-  /** All that may be used, free or not. */
+  /** The number of GPUs that may be used, free or not. */
   get count(): number {
     return this.usable().length;
   }
@@ -49,7 +51,7 @@ export class GpuPool implements Disposable {
     return this.state.gpus.filter(({ index }) => this.allowed === null || this.allowed.includes(index));
   }
 
-  /** UUIDs of those that could be taken now. Trials of ours hold theirs, so that all processes on the others are strangers'. */
+  /** UUIDs of the GPUs that could be taken now. Our trials mark theirs, so any process on another GPU is foreign. */
   free(): string[] {
     if (this.state.state !== "ok") return [];
     const busy = new Set(this.state.processes.map(({ gpu }) => gpu));
@@ -57,13 +59,16 @@ export class GpuPool implements Disposable {
       .filter(({ uuid, totalBytes, freeBytes }) => {
         if (this.held.has(uuid) || isHeld(this.markOf(uuid))) return false;
         if (this.memory !== null) return freeBytes !== null && freeBytes >= this.memory;
-        // Inside some containers the driver tells no memory: then the processes alone count.
+        // Inside some containers the driver reports no memory; then only the processes count.
         return !busy.has(uuid) && (freeBytes ?? 1) >= FREE_SHARE * (totalBytes ?? 1);
       })
       .map(({ uuid }) => uuid);
   }
 
-  /** Takes free ones, all or none: another sweep may have been quicker. @returns their UUIDs; null where there are too few */
+  /**
+   * Takes this many free GPUs, or none; another sweep may have taken some in the meantime.
+   * @returns their UUIDs; null if there are too few
+   */
   take(count: number): string[] | null {
     const taken: string[] = [];
     for (const uuid of this.free()) {
@@ -75,7 +80,7 @@ export class GpuPool implements Disposable {
     return null;
   }
 
-  /** Of a trial that goes on from before this process: it keeps its GPUs. */
+  /** Marks the GPUs of a trial that was started before this process and is still running. */
   adopt(uuids: readonly string[]): void {
     for (const uuid of uuids) this.mark(uuid);
   }

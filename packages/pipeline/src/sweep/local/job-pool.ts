@@ -1,7 +1,7 @@
 /**
- * Runs the jobs of a queue as processes of this machine, as many at once as its resources allow. Killed at any moment it
- * leaves nothing behind that the next one does not know: a process is started behind a gate, written down, and let go; the
- * next pool takes over those that still run, and asks what became of the others.
+ * Runs the jobs of a queue as processes on this machine, as many at the same time as its resources allow. Safe to kill
+ * at any time: every process is started behind a gate, recorded, and only then released. The next pool takes over
+ * processes that are still running, and determines how the others ended.
  */
 import { childProcess, isGone, isVisible, type Owner } from "../../data/lock-owner.js";
 import type { Asked, Job, JobState, Lease } from "../../queue/jobs.js";
@@ -9,22 +9,22 @@ import type { LeaseQueue } from "../../queue/lease-queue.js";
 import { GatedChild, signalGroup, type Command, type Exit } from "./gated-child.js";
 import type { Booking, Resources } from "./resources.js";
 
-/** What the end of a process means for its job. */
+/** The consequence of the end of a process for its job. */
 export type Verdict =
   | { is: "done"; result: unknown }
-  /** It is tried again as long as it has attempts; isFinal: it would fail in the same way. */
+  /** It is retried while it has attempts left; `isFinal`: it would fail again in the same way. */
   | { is: "failed"; error: string; isFinal?: boolean }
-  /** It waits again, or does what was asked; with another payload where one is given. */
+  /** It waits again, or is paused or cancelled as requested; a given payload replaces its own. */
   | { is: "released"; detail?: string; payload?: unknown }
   | { is: "cancelled"; why: string };
 
-/** Why a process was told to end: a wish from outside, or the end of this pool. */
+/** Why a process was asked to end: a request from outside, or the end of this pool. */
 export type Wish = Asked | "stop";
 
 export interface PoolWork {
-  /** Before each start: the process of a job, or its result where there is nothing left to do. */
+  /** Called before each start; returns the process of a job, or its result if there is nothing left to do. */
   command(lease: Lease, booking: Booking): Command | { result: unknown };
-  /** @param exit null where the process ended unseen   @returns null where nothing is known then: the job was lost */
+  /** @param exit null if the process ended unobserved   @returns null if its outcome is unknown: the job was lost */
   judge(lease: Lease, exit: Exit | null, wish: Wish | null): Verdict | null;
   onStart?: (lease: Lease) => void;
   onEnd?: (lease: Lease, verdict: Verdict | null, state: JobState) => void;
@@ -34,23 +34,25 @@ export interface PoolOptions {
   queue: LeaseQueue;
   resources: Resources;
   work: PoolWork;
-  /** Milliseconds from SIGTERM to SIGKILL; default ten minutes: a training saves after its step. */
+  /**
+   * Milliseconds from SIGTERM to SIGKILL; default ten minutes, because a training saves only after its current step.
+   */
   grace?: number;
 }
 
 interface Running {
   lease: Lease;
   owner: Owner;
-  /** It was started before this pool, which sees it go but not how. */
+  /** Whether it was started before this pool, which can then observe that it ended, but not how. */
   isAdopted: boolean;
   exit: Exit | "unseen" | null;
   wish: Wish | null;
-  /** When it is killed. */
+  /** When it will be killed. */
   deadline: number;
 }
 
 const TEN_MINUTES = 600_000;
-/** Milliseconds; a wish from outside is heard so late. */
+/** Milliseconds between heartbeats, and thus the longest delay of a request from outside. */
 const BETWEEN_BEATS = 500;
 /** Milliseconds between two looks at leases of processes that cannot be seen from here. */
 const BETWEEN_LOOKS = 5000;
@@ -64,12 +66,14 @@ export class JobPool {
 
   constructor(private readonly options: PoolOptions) {}
 
-  /** The leases of all processes that run, the oldest first. */
+  /** The leases of all running processes, oldest first. */
   get leases(): Lease[] {
     return [...this.running.values()].map(({ lease }) => lease);
   }
 
-  /** Takes over what an earlier pool left: processes that still run, and jobs of processes that have ended unseen. */
+  /**
+   * Takes over from an earlier pool: processes that are still running, and jobs whose processes have ended unobserved.
+   */
   adopt(): void {
     const { queue, resources, work } = this.options;
     for (const job of queue.list({ states: ["leased"] })) {
@@ -93,7 +97,10 @@ export class JobPool {
     this.reclaim();
   }
 
-  /** One round: what ended, what was asked, what can start. @returns whether a process ended or was started */
+  /**
+   * Handles ended processes and requests, and starts what can start.
+   * @returns whether a process ended or was started
+   */
   round(): boolean {
     const ended = this.collect();
     this.obey();
@@ -101,7 +108,7 @@ export class JobPool {
     return this.dispatch() > 0 || ended > 0;
   }
 
-  /** Until a process ends, or for so many milliseconds. */
+  /** Waits until a process ends, or for so many milliseconds. */
   async wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true || [...this.running.values()].some(({ exit }) => exit !== null)) return;
     await new Promise<void>((resolve) => {
@@ -116,7 +123,7 @@ export class JobPool {
     });
   }
 
-  /** Tells all processes to save and end, and waits for them. Their jobs wait again. */
+  /** Asks all processes to save and end, and waits for them. Their jobs return to the queue. */
   async stop(): Promise<void> {
     for (const one of this.running.values()) this.tell(one, "stop");
     while (this.running.size > 0) {
@@ -126,17 +133,17 @@ export class JobPool {
     }
   }
 
-  /** Without waiting: for the end of this process itself. */
+  /** Asks all processes to end without waiting for them, because this process itself is ending. */
   abandon(): void {
     for (const { owner } of this.running.values()) signalGroup(owner.pid, "SIGTERM");
   }
 
-  /** Ends the process of a job; `judge` hears the wish. */
+  /** Ends the process of a job; the wish is passed to `judge`. */
   end(key: string, wish: Wish): void {
     for (const one of this.running.values()) if (one.lease.key === key) this.tell(one, wish);
   }
 
-  /** One commit for all that have ended. */
+  /** Records all processes that have ended, in one commit. */
   private collect(): number {
     const ended = [...this.running.values()].filter((one) => {
       if (one.exit === null && one.isAdopted && isGone(one.owner)) one.exit = "unseen";
@@ -167,7 +174,7 @@ export class JobPool {
     this.hasUnseen = leased.some(({ token }) => token !== null && !this.running.has(token));
   }
 
-  /** Jobs of processes that are gone and of which nothing is known. */
+  /** Reclaims jobs whose processes are gone and whose outcome is unknown. */
   private reclaim(): void {
     const { queue, work } = this.options;
     for (const job of queue.reclaim(new Set(this.running.keys()))) {
@@ -189,7 +196,7 @@ export class JobPool {
     work.onEnd?.(lease, verdict, state);
   }
 
-  /** The heartbeat; and what it brings. */
+  /** Sends the heartbeat, and follows the requests that it returns. */
   private obey(): void {
     if (this.running.size === 0 || Date.now() - this.lastBeat < BETWEEN_BEATS) return;
     this.lastBeat = Date.now();
@@ -253,7 +260,7 @@ export class JobPool {
     return leases.length;
   }
 
-  /** Their process ids are on the disk before the first of them does anything. */
+  /** Releases the processes after their ids have been saved to disk. */
   private letGo(children: readonly { lease: Lease; child: GatedChild }[], bookings: Map<string, Booking>): void {
     if (children.length === 0) return;
     const { queue, work } = this.options;
@@ -274,7 +281,7 @@ export class JobPool {
       const one: Running = { lease, owner, isAdopted: false, exit: null, wish: null, deadline: Infinity };
       this.running.set(lease.token, one);
       void child.ended.then((exit) => {
-        // What it started and left behind holds the resources that the next one gets.
+        // Processes that it started and left behind would still hold resources that are now given to the next job.
         signalGroup(child.pid, "SIGKILL");
         one.exit = exit;
         this.wake();
@@ -285,7 +292,7 @@ export class JobPool {
   }
 }
 
-/** GPUs of a running trial are kept with its job, so that the next pool knows them. */
+/** Name of the setting that stores the GPUs of a running trial, so that the next pool knows them. */
 const BOOKED = "gpus of the running attempt";
 
 function withBooked(payload: unknown, gpus: readonly string[]): unknown {

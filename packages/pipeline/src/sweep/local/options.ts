@@ -1,9 +1,9 @@
-/** The section `run` of a sweep's file: how its trials run on one machine. */
+/** The section `run` of a sweep's file, which controls how trials run on one machine. */
 import { z } from "zod";
 import { key } from "../../config/notes.js";
 
 const SIZE = /^\s*\d+(\.\d+)?\s*([kmgt]i?b)?\s*$/i;
-// A schema for each key: what is said of one is kept with it.
+// Each key has its own schema, because a description is attached to its schema.
 const size = () => z.string().regex(SIZE).nullable().default(null);
 const WHOLE = "a whole number";
 
@@ -11,23 +11,23 @@ export const localSchema = z.strictObject({
   slots: key(
     z.int().min(1).nullable().default(null),
     `${WHOLE}, at least 1, or null`,
-    "Trials at once at most; null = as many as CPUs, memory and GPUs allow",
+    "Most trials that run at the same time; null = as many as CPUs, memory and GPUs allow",
   ),
   cpus: key(
     z.int().min(1).nullable().default(null),
     `${WHOLE}, at least 1, or null`,
-    "CPU cores of a trial; null = its threads, or with GPUs its share of all cores",
+    "CPU cores per trial; null = its number of threads, or with GPUs its share of all cores",
   ),
-  memory: key(size(), "a size such as 8GB, or null", "Memory of a trial; null = not counted"),
+  memory: key(size(), "a size such as 8GB, or null", "Memory per trial; null = not counted"),
   gpus: key(
     z.int().min(0).nullable().default(null),
     `${WHOLE}, at least 0, or null`,
-    "GPUs of a trial; null = 1 where the machine has any and the configuration's device is not cpu",
+    "GPUs per trial; null = 1 if the machine has any and the configuration's device is not cpu",
   ),
   gpu_memory: key(
     size(),
     "a size such as 10GB, or null",
-    "Memory that a trial needs on its GPU, which others may use, too; null = only a GPU on which nobody computes",
+    "Memory that a trial needs on its GPU, which it may share; null = only GPUs without other computing processes",
   ),
   use_gpus: key(
     z.array(z.int().min(0)).nullable().default(null),

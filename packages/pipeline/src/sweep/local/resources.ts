@@ -1,4 +1,4 @@
-/** What this machine has for trials, and what the running ones hold of it. */
+/** Keeps account of the resources of this machine, and of those held by running trials. */
 import type { Needs } from "../../queue/jobs.js";
 import type { GpuPool } from "./gpus.js";
 
@@ -6,14 +6,14 @@ export interface Machine {
   cpus: number;
   /** Bytes. */
   memory: number;
-  /** Trials at once, whatever they need. */
+  /** The most trials at the same time, whatever they need. */
   slots: number;
 }
 
-/** Held by one trial. */
+/** The resources held by one trial. */
 export interface Booking {
   needs: Needs;
-  /** UUIDs. */
+  /** UUIDs of GPUs. */
   gpus: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export class Resources {
     private readonly gpus: GpuPool,
   ) {}
 
-  /** Whether a trial with these needs could start now. One that needs more than the machine has runs alone. */
+  /** Whether a trial with these needs could start now. A trial that needs more than the machine has runs alone. */
   fits(needs: Needs): boolean {
     const { slots, cpus, memory } = this.machine;
     if (this.bookings.size >= slots) return false;
@@ -35,7 +35,7 @@ export class Resources {
     return gpus === 0 || this.gpus.free().length >= gpus;
   }
 
-  /** @param token of its lease   @returns null where somebody else has taken a GPU since */
+  /** @param token the token of the lease   @returns null if another process took a GPU in the meantime */
   book(token: string, needs: Needs): Booking | null {
     const gpus = this.gpus.take(needs["gpus"] ?? 0);
     if (gpus === null) return null;
@@ -44,7 +44,7 @@ export class Resources {
     return booking;
   }
 
-  /** Of a trial that goes on from before this process. */
+  /** Books the resources of a trial that was started before this process and is still running. */
   adopt(token: string, booking: Booking): void {
     this.gpus.adopt(booking.gpus);
     this.bookings.set(token, booking);

@@ -1,4 +1,4 @@
-/** `sweep run`: begins a sweep or goes on with it, on this machine. */
+/** `sweep run`: starts or continues a sweep on this machine. */
 import { existsSync, rmSync } from "node:fs";
 import { availableMemory, readText } from "@slicestack/torch/limits";
 import { pathWord } from "../../command-line.js";
@@ -22,18 +22,18 @@ import type { JobOptions } from "./trial-jobs.js";
 import type { TrialSummary } from "./trial-work.js";
 
 export interface RunSweepOptions extends SweepTarget {
-  /** The sweep's file, or the folder of one that has begun. */
+  /** A sweep's file, or the folder of a sweep that has been started. */
   sweep: string;
-  /** Words that start the command line: each trial is a process of it. */
+  /** Program and first arguments that start the command line of Slicestack, which each trial runs as a process. */
   program: readonly string[];
-  /** In place of the file's section run. */
+  /** Overrides of the section `run` of the file. */
   run?: Partial<LocalOptions>;
-  /** Tries failed trials again, with all their attempts. */
+  /** Whether to retry failed trials, with their full number of attempts. */
   retryFailed?: boolean;
   onEvent?: (event: SweepEvent) => void;
-  /** About twice a second. */
+  /** Called about twice per second. */
   onStatus?: (status: SweepStatus) => void;
-  /** An abort tells the trials to save and end; the same call goes on. */
+  /** On abort, the trials save their state and end; calling again continues them. */
   signal?: AbortSignal;
   command?: string;
 }
@@ -45,9 +45,10 @@ export interface RunSweepResult {
 }
 
 /**
- * Runs the trials of a sweep as processes of this machine, until all have ended. Killed at any moment, the same call goes on:
- * no trial is lost, none runs twice at once, and finished ones are not run again.
- * @throws ConfigError, SweepError, LockedError (another process runs it), QueueError (also on a network file system), SystemError
+ * Runs the trials of a sweep as processes on this machine until all have ended. Safe to kill at any time: calling it
+ * again continues the sweep. No trial is lost, none runs twice at the same time, and finished trials are not run again.
+ * @throws ConfigError, SweepError, LockedError (another process runs it), QueueError (also on a network file system),
+ * SystemError
  */
 export async function runSweep(options: RunSweepOptions): Promise<RunSweepResult> {
   const { program, onEvent, onStatus, signal } = options;
@@ -95,7 +96,7 @@ function refuseSlurm(sweep: Sweep): void {
   );
 }
 
-/** What every trial needs: as the file says, else by the base configuration and the machine. */
+/** The resources of each trial, from the file or else from the base configuration and the machine. */
 async function jobOptions(sweep: Sweep, run: LocalOptions, gpus: GpuPool): Promise<JobOptions> {
   const { method, device, threads } = sweep.base.configOf({});
   if (run.gpus !== 0 && device !== "cpu") await gpus.refresh();
@@ -103,8 +104,8 @@ async function jobOptions(sweep: Sweep, run: LocalOptions, gpus: GpuPool): Promi
   if (perTrial > gpus.count)
     throw new SweepError(
       sweep.folder,
-      `a trial needs ${perTrial} GPUs (run.gpus), and this machine has ${gpus.count} that may be used`,
-      "Lower run.gpus, or see slicestack doctor.",
+      `each trial needs ${perTrial} GPUs (run.gpus), but only ${gpus.count} may be used on this machine`,
+      "Lower run.gpus, or run slicestack doctor.",
     );
   if (perTrial > 0 && /^cuda:[1-9]/.test(device))
     throw new SweepError(
@@ -121,7 +122,9 @@ async function jobOptions(sweep: Sweep, run: LocalOptions, gpus: GpuPool): Promi
   return { method, needs, attempts: run.attempts, shares: run.share_slice_stages };
 }
 
-/** A trial's failed result goes first: a kill in between leaves a failed job, which is given that result again. */
+/**
+ * Removes the result of a failed trial first: if killed in between, the job is still failed and gets its result again.
+ */
 function retryFailed(sweep: Sweep, queue: LeaseQueue): void {
   const results = sweep.trials.map(({ id }) => ({ id, file: sweep.paths.trial(id).result }));
   const leased = new Set(queue.list({ states: ["leased"] }).map(({ key }) => key));
@@ -138,7 +141,7 @@ function retryFailed(sweep: Sweep, queue: LeaseQueue): void {
   );
 }
 
-/** At most one call in so many milliseconds. */
+/** Limits calls to one in so many milliseconds. */
 function throttle(milliseconds: number): (body: () => void) => void {
   let last = 0;
   return (body) => {

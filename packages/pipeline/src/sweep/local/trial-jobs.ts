@@ -1,30 +1,35 @@
-/** The trials of a sweep as jobs of its queue, with a job of its own for each slice stage that several share. */
+/**
+ * Adds the trials of a sweep to its queue as jobs, with a separate job for each slice stage that several trials share.
+ */
 import type { JobState, NewJob, Needs } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
 import { sliceDonors } from "../slice-stages.js";
 import type { Trial, TrialState } from "../trial.js";
 
-/** What the queue keeps of a trial's process. */
+/** The payload of a trial's job. */
 export interface TrialPayload {
   trial: string;
   stage: "slice" | "all";
-  /** Id of the trial whose slice stage it takes; null = it trains its own. */
+  /** Id of the trial whose slice stage it reuses; null if it trains its own. */
   sliceFrom: string | null;
-  /** Pieces of a batch, times those of the configuration: doubled each time that memory runs out. */
+  /** Factor for the configured number of pieces per batch, doubled each time that memory runs out. */
   pieces: number;
 }
 
 export const sliceJob = (donor: string): string => `${donor}-slice`;
 
 export interface JobOptions {
-  /** Of the base configuration. */
+  /** The method of the base configuration. */
   method: string;
   needs: Needs;
   attempts: number;
   shares: boolean;
 }
 
-/** Adds jobs for trials that the queue does not have. @param trials all of the sweep, in their order   @returns how many trials are new */
+/**
+ * Adds jobs for trials that the queue does not have.
+ * @param trials all trials of the sweep, in order   @returns how many are new
+ */
 export function addTrials(queue: LeaseQueue, trials: readonly Trial[], options: JobOptions): number {
   const there = new Set(queue.list().map(({ key }) => key));
   const fresh = trials.filter(({ id }) => !there.has(id));
@@ -47,7 +52,7 @@ export function addTrials(queue: LeaseQueue, trials: readonly Trial[], options: 
       };
       return [slice, { ...own, after: [{ key: sliceJob(donor) }] }];
     }
-    // A donor that came alone trains all of its stages in one process: the others wait for the end of that.
+    // A donor that was added alone trains all of its stages in one process; the others wait for the end of that process.
     return [{ ...own, after: [{ key: there.has(sliceJob(donor)) ? sliceJob(donor) : donor }] }];
   });
   queue.add(jobs);
@@ -69,5 +74,5 @@ const STATES: Record<JobState, TrialState> = {
   cancelled: "cancelled",
 };
 
-/** In the words of a sweep. */
+/** The state of a trial that corresponds to the state of its job. */
 export const trialState = (state: JobState): TrialState => STATES[state];

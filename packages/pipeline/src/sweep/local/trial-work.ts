@@ -1,4 +1,4 @@
-/** What a trial's process is, and what its end means. */
+/** Starts the process of a trial, and determines what its end means. */
 import { readFileSync } from "node:fs";
 import type { Lease } from "../../queue/jobs.js";
 import { appendText } from "../../data/atomic.js";
@@ -15,18 +15,18 @@ import type { TrialPayload } from "./trial-jobs.js";
 /** Exit codes of the command line (docs/reference/cli.md). */
 const USAGE = 2;
 const STOPPED = 130;
-/** A batch in 64 times as many pieces: where that does not fit, less of it will not either. */
+/** If a batch does not fit even in 64 times as many pieces, the trial is given up. */
 const MOST_PIECES = 64;
 
-/** What the queue keeps of a finished trial, so that no listing has to read all folders. */
+/** The result of a trial as stored in the queue, so that listings need not read all folders. */
 export type TrialSummary = Pick<TrialResult, "status" | "objective" | "epochs" | "seconds">;
 
 export interface TrialWorkOptions {
   sweep: Sweep;
-  /** Words that start the command line. */
+  /** Program and first arguments that start the command line of Slicestack. */
   program: readonly string[];
   trialOf: (id: string) => Trial;
-  /** Whether the trial's point was given up. */
+  /** Whether the point of the trial was given up. */
   isPruned: (trial: string) => boolean;
   /** Whether the lease of an earlier attempt ran out, of a process that cannot be seen from here. */
   hasExpired: (key: string) => boolean;
@@ -77,7 +77,7 @@ export class TrialWork implements PoolWork {
     return { is: "failed", error, isFinal: exit?.code === USAGE };
   }
 
-  /** result.json of a trial that ends without an objective. @returns what the queue keeps */
+  /** Writes result.json for a trial that ends without an objective. @returns the summary for the queue */
   record({ payload }: Pick<Lease, "payload">, status: "failed" | "pruned", error?: string): TrialSummary {
     const paths = this.pathsOf({ payload });
     const found = readFailure(paths.folder);
@@ -90,16 +90,17 @@ export class TrialWork implements PoolWork {
     return summaryOf(result);
   }
 
-  /** Half of the batch at a time, twice as often: the step stays the same. */
+  /** Doubles the number of pieces of each batch; the optimisation step stays the same. */
   private inMorePieces({ payload, ...lease }: Lease): Verdict {
     const pieces = 2 * (payload as TrialPayload).pieces;
-    if (pieces > MOST_PIECES) return { is: "failed", error: "out of memory, however small its batches", isFinal: true };
-    const detail = `out of memory: each batch is computed in ${pieces} times as many pieces`;
+    if (pieces > MOST_PIECES)
+      return { is: "failed", error: "out of memory even with the smallest batches", isFinal: true };
+    const detail = `out of memory; retrying with each batch split into ${pieces} times as many pieces`;
     appendText(this.pathsOf({ payload }).log, `${new Date().toISOString()} attempt ${lease.attempt}: ${detail}\n`);
     return { is: "released", detail, payload: { ...(payload as TrialPayload), pieces } };
   }
 
-  /** The kernel ends a process with SIGKILL and counts that. */
+  /** Whether the kernel killed the process for lack of memory: it uses SIGKILL, and counts these kills. */
   private wasKilledForMemory(exit: Exit | null, wish: Wish | null): boolean {
     if (exit?.signal !== "SIGKILL" || wish !== null) return false;
     const before = this.oomKills;

@@ -1,13 +1,13 @@
-/** What the results of a sweep say, as text and tables. */
+/** The results of a sweep as text and tables. */
 import { METRIC_NAMES, SHORT_NAMES } from "../../evaluate/metric-names.js";
 import { formatNumber } from "../../page/format.js";
 import type { Block, StudyTable } from "../../report/render-blocks.js";
 import { changesOf, shownValue } from "../plan-text.js";
 import type { RankedPoint, SweepOutcome } from "./outcome.js";
 
-/** Rows of the table on the page and in a terminal; the CSV has all. */
+/** The most rows of the table on the page and in a terminal; the CSV contains all. */
 const MOST_ROWS = 25;
-/** Keys that have a column each; of more, and of points that set other keys, one column lists the changes. */
+/** The most keys with a column each. If there are more, or points set other keys, one column lists the changes. */
 const MOST_COLUMNS = 6;
 
 export function resultBlocks(outcome: SweepOutcome, command: string): Block[] {
@@ -21,21 +21,21 @@ export function resultBlocks(outcome: SweepOutcome, command: string): Block[] {
   ];
 }
 
-/** What was chosen, out of how many, and what is left of its score once the choice is accounted for. */
+/** States the chosen point, the number of candidates, and its score corrected for the choice. */
 export function choiceText(outcome: SweepOutcome): string {
   const { best, pickedFrom, bootstrap, minimizes } = outcome;
   const metric = METRIC_NAMES[outcome.objective];
   if (best === null) return "No point is finished yet.";
   const { points, trials } = pickedFrom;
-  const picked = `Point ${best.point.number}${best.point.name === null ? "" : ` (${best.point.name})`} has the ${minimizes ? "lowest" : "highest"} ${metric} on the validation set, ${formatNumber(best.objective!, 3)}${intervalText(best)}. It was picked out of ${points} ${points === 1 ? "point" : "points"} (${trials} ${trials === 1 ? "trial" : "trials"}).`;
+  const picked = `Point ${best.point.number}${best.point.name === null ? "" : ` (${best.point.name})`} has the ${minimizes ? "lowest" : "highest"} ${metric} on the validation set, ${formatNumber(best.objective!, 3)}${intervalText(best)}. It was chosen from ${points} ${points === 1 ? "point" : "points"} (${trials} ${trials === 1 ? "trial" : "trials"}).`;
   if (points === 1) return picked;
   const corrected = bootstrap?.corrected ?? null;
   const share = bootstrap?.picked.get(best.point.number) ?? 0;
   const honest =
     bootstrap === null || corrected === null
-      ? "A score that was picked is optimistic; how much cannot be estimated here."
-      : `A score that was picked is optimistic: picked anew in ${bootstrap.resamples} resamples of the subjects and scored on those that were left out, the winner has ${formatNumber(corrected.value, 3)} [${formatNumber(corrected.low, 3)}, ${formatNumber(corrected.high, 3)}] (bootstrap bias correction, Tsamardinos et al. 2018), and this point wins ${Math.round(100 * share)} % of the resamples.`;
-  return `${picked} ${honest} The test set was not read; score it once, for the chosen point.`;
+      ? "The score of a chosen point is optimistic; by how much cannot be estimated here."
+      : `The score of a chosen point is optimistic: when the choice is repeated in ${bootstrap.resamples} resamples of the subjects and scored on the subjects left out, the winner has ${formatNumber(corrected.value, 3)} [${formatNumber(corrected.low, 3)}, ${formatNumber(corrected.high, 3)}] (bootstrap bias correction, Tsamardinos et al. 2018), and this point wins ${Math.round(100 * share)} % of the resamples.`;
+  return `${picked} ${honest} The test set was not used; evaluate on it once, for the chosen point.`;
 }
 
 const intervalText = ({ interval }: RankedPoint): string =>
@@ -49,7 +49,7 @@ function leaderboard(outcome: SweepOutcome): StudyTable {
   return {
     label: "leaderboard",
     title: "Leaderboard",
-    caption: `Mean over the trials of a point, on the validation set, [95 % interval] over subjects by the percentile bootstrap, without regard to the choice; SD over the trials.${isCut ? ` The first ${shown.length} of ${ranking.length} points; leaderboard.csv has all.` : ""} ${pickedFrom.points} points have a score.`,
+    caption: `Mean over the trials of a point, on the validation set, [95 % interval] over subjects by the percentile bootstrap, not corrected for the choice; SD over the trials.${isCut ? ` The first ${shown.length} of ${ranking.length} points; leaderboard.csv contains all.` : ""} ${pickedFrom.points} points have a score.`,
     columns: [
       "point",
       "rank",
@@ -86,7 +86,7 @@ function effectTable({ features }: SweepOutcome, effects: NonNullable<SweepOutco
   return {
     label: "effects",
     title: "Effect of each key",
-    caption: `Permutation importance: the rise of a random forest's squared error when the values of a key are shuffled among the points, as a share of the variance of the objective. The forest explains ${Math.round(100 * effects.explained)} % of the variance of points that it has not seen.`,
+    caption: `Permutation importance: the increase in a random forest's squared error when the values of a key are shuffled among the points, as a share of the variance of the objective. The forest explains ${Math.round(100 * effects.explained)} % of the variance for points that it has not seen.`,
     columns: ["key", "effect", "values"],
     rows: effects.importances.map(({ name, share }) => {
       const feature = features.find((one) => one.name === name)!;
@@ -98,7 +98,7 @@ function effectTable({ features }: SweepOutcome, effects: NonNullable<SweepOutco
   };
 }
 
-/** The leaderboard with a column a key. */
+/** The leaderboard with one column per key. */
 export function csvRows({ ranking, objective }: SweepOutcome): string[][] {
   const keys = [...new Set(ranking.flatMap(({ point }) => Object.keys(point.settings)))];
   const head = [

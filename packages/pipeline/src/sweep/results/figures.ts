@@ -7,13 +7,13 @@ import type { RankedPoint, SweepOutcome } from "./outcome.js";
 
 type Drawn = StudyPage["figures"][number];
 
-/** Keys of which slices and parallel coordinates are drawn: those with the largest effect. */
+/** The most keys in the slices and parallel coordinates: those with the largest effects. */
 const MOST_KEYS = 9;
-/** Lines of the parallel coordinates: the best points, and others at even ranks. */
+/** The most lines in the parallel coordinates: the best points, and others at evenly spaced ranks. */
 const MOST_LINES = 150;
 const SIZE = { width: 200, height: 170 };
 
-/** In the order in which the page shows them. Fewer than two scored points have none. */
+/** The figures, in the order of the page; none for fewer than two scored points. */
 export async function sweepFigures(outcome: SweepOutcome): Promise<Record<string, Drawn>> {
   const scored = outcome.ranking.filter(({ rank }) => rank !== null);
   if (scored.length < 2) return {};
@@ -76,7 +76,7 @@ async function effectsFigure(effects: NonNullable<SweepOutcome["effects"]>): Pro
   const most = Math.max(0.1, ...values.map(({ share }) => share));
   const explained = Math.round(100 * effects.explained);
   return {
-    caption: `Effect of each key: permutation importance in a random forest over the points, as a share of the variance of the objective. For points that it has not seen the forest explains ${explained} % of the variance${explained <= 10 ? ", so that these effects cannot be told from chance" : ""}.`,
+    caption: `Effect of each key: permutation importance in a random forest over the points, as a share of the variance of the objective. The forest explains ${explained} % of the variance for points that it has not seen${explained <= 10 ? ", so these effects cannot be distinguished from chance" : ""}.`,
     svg: await drawSvg(
       {
         width: 420,
@@ -84,7 +84,7 @@ async function effectsFigure(effects: NonNullable<SweepOutcome["effects"]>): Pro
         data: { values },
         mark: { type: "bar", color: PALETTE.blue, height: 12 },
         encoding: {
-          x: quantitative("share", "rise of the squared error when the key is shuffled", {
+          x: quantitative("share", "increase in squared error when the key is shuffled", {
             scale: { domain: [0, most], nice: true },
             axis: { format: ".0%", tickCount: 5 },
           }),
@@ -151,7 +151,7 @@ async function slicesFigure(
     };
   });
   return {
-    caption: `Slices: the objective over each key; the best point is vermillion. Points in which a key takes no part are missing in its panel.`,
+    caption: `Slices: the objective over each key; the best point is vermillion. Points in which a key takes no part are absent from its panel.`,
     svg: await drawSvg(
       { columns: 3, spacing: { row: 34, column: 30 }, concat: panels },
       {
@@ -196,7 +196,7 @@ async function parallelFigure(
   };
   const ends = axes.flatMap(({ name, labels }) => labels.map(({ text, height }) => ({ key: name, height, text })));
   return {
-    caption: `Parallel coordinates: a line is a point, from key to key to its objective on the right; the better, the stronger, the best in vermillion.${scored.length > rows.length ? ` ${rows.length} of ${scored.length} points are drawn.` : ""}`,
+    caption: `Parallel coordinates: each line is a point, with the values of its keys and its objective on the right. Better points are drawn more strongly; the best is vermillion.${scored.length > rows.length ? ` ${rows.length} of ${scored.length} points are drawn.` : ""}`,
     svg: await drawSvg(
       {
         width: Math.min(760, 110 * axes.length),

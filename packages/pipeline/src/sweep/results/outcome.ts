@@ -1,4 +1,6 @@
-/** What a sweep has found so far: its points ranked, the best one and how optimistic its score is, the effect of each key. */
+/**
+ * The results of a sweep so far: ranked points, the best one and the optimism of its score, and the effect of each key.
+ */
 import { existsSync } from "node:fs";
 import type { MetricName } from "@slicestack/stats";
 import { readPredictions } from "../../evaluate/predictions.js";
@@ -12,15 +14,17 @@ import { effectsOf, type Effects, type Feature } from "./regression-forest.js";
 import { selectionBootstrap, type Bounds, type Candidate, type SelectionBootstrap } from "./selection-bootstrap.js";
 
 export interface RankedPoint {
-  /** From 1; null where the point has no objective. */
+  /** From 1; null if the point has no objective. */
   rank: number | null;
   point: Point;
   state: PointReport["state"];
-  /** Mean over the point's trials. */
+  /** Mean over the trials of the point. */
   objective: number | null;
-  /** Over subjects, 95 %; null where its trials have no predictions, as those that another program has told. */
+  /**
+   * 95 % interval over subjects; null if its trials have no predictions, such as trials reported by another program.
+   */
   interval: Bounds | null;
-  /** Standard deviation over its trials; null of one trial. */
+  /** Standard deviation over its trials; null for a single trial. */
   spread: number | null;
   trials: number;
   epochs: number;
@@ -34,24 +38,24 @@ export interface SweepOutcome {
   search: string;
   seeds: readonly number[];
   folds: readonly (number | null)[];
-  /** The best first, then those without an objective. */
+  /** Best first; points without an objective come last. */
   ranking: RankedPoint[];
   best: RankedPoint | null;
-  /** Points with an objective, out of which the best was picked, and their trials. */
+  /** The number of points with an objective, from which the best was chosen, and of their trials. */
   pickedFrom: { points: number; trials: number };
   bootstrap: Omit<SelectionBootstrap, "intervals"> | null;
-  /** null with fewer than LEAST_POINTS finished points, or where nothing varies. */
+  /** null with fewer than LEAST_POINTS finished points, or if nothing varies. */
   effects: Effects | null;
-  /** Keys that vary, with their values; for the figures. */
+  /** Keys that vary, with their values, for the figures. */
   features: (Feature & { labels: readonly string[] | null; log: boolean })[];
   notes: string[];
 }
 
-/** Finished points from which the effect of keys is estimated. */
+/** Least number of finished points for estimating the effect of keys. */
 export const LEAST_POINTS = 10;
-/** Points that enter the bootstrap: the best ones, as no other has a chance to be picked. */
+/** The most points in the bootstrap: only the best, as the others have no chance of being chosen. */
 const MOST_CANDIDATES = 200;
-/** Scores that the bootstrap may compute; fewer resamples of large sweeps. */
+/** The most scores that the bootstrap computes; large sweeps get fewer resamples. */
 const MOST_SCORES = 200_000;
 const RESAMPLES = 1000;
 
@@ -141,7 +145,7 @@ function candidatesOf(sweep: Sweep, scored: readonly PointReport[]): { candidate
     return {
       candidates: [],
       note: [
-        "The points answer different questions (other classes or volumes), so that their scores cannot be compared as if they answered one: there are no intervals, and the optimism of the choice is not estimated.",
+        "The points use different classes or volumes, so their scores are not comparable: no intervals are given, and the optimism of the choice is not estimated.",
       ],
     };
   const missing = scored.length - withFiles.length;
@@ -149,12 +153,12 @@ function candidatesOf(sweep: Sweep, scored: readonly PointReport[]): { candidate
     missing === 0
       ? []
       : [
-          `${missing} points were told by another program without predictions: they have no interval, and do not enter the estimate of the optimism.`,
+          `${missing} points were reported by another program without predictions. They have no interval and are left out of the estimate of optimism.`,
         ];
   return { candidates: read, note };
 }
 
-/** Keys with two values or more among the scored points. */
+/** Keys with at least two values among the scored points. */
 export function featuresOf(scored: readonly PointReport[], space: Space): SweepOutcome["features"] {
   const keys = [...new Set(scored.flatMap(({ point }) => Object.keys(point.values)))];
   return keys.flatMap((name): SweepOutcome["features"] => {
@@ -190,11 +194,13 @@ function notesOf(reports: readonly PointReport[], scored: number, features: numb
   const open = count("running");
   const [pruned, failed] = [count("pruned"), count("failed")];
   return [
-    ...(open === 0 ? [] : [`${open} points are not finished: the ranking is preliminary.`]),
-    ...(pruned === 0 ? [] : [`${pruned} points were ended early because they lagged behind.`]),
+    ...(open === 0 ? [] : [`${open} points are not finished, so the ranking is preliminary.`]),
+    ...(pruned === 0 ? [] : [`${pruned} unpromising points were ended early.`]),
     ...(failed === 0 ? [] : [`${failed} points failed or were cancelled.`]),
     ...(features > 0 && scored < LEAST_POINTS
-      ? [`${scored} finished points are too few to tell the effect of single keys (${LEAST_POINTS} are needed).`]
+      ? [
+          `${scored} finished points are too few to estimate the effect of individual keys (${LEAST_POINTS} are needed).`,
+        ]
       : []),
   ];
 }

@@ -8,20 +8,26 @@ export interface Feature {
   name: string;
   /** Numbers are split by a threshold, choices by one of them against the others. */
   kind: "number" | "choice";
-  /** One entry a point; NaN where the key takes no part in it, which is a value of its own. */
+  /** One entry per point; NaN if the key takes no part in it, which counts as a separate value. */
   values: readonly number[];
 }
 
 export interface Importance {
   name: string;
-  /** Rise of the squared error when the key's values are shuffled among the points, as a share of the objective's variance. */
+  /**
+   * Increase in squared error when the key's values are shuffled among the points, as a share of the objective's
+   * variance.
+   */
   share: number;
 }
 
 export interface Effects {
   /** Largest first. */
   importances: Importance[];
-  /** Share of the objective's variance that the forest explains for points that it has not seen; 0 or less: nothing. */
+  /**
+   * Share of the objective's variance that the forest explains for points that it has not seen; 0 or less if it
+   * explains nothing.
+   */
   explained: number;
 }
 
@@ -109,7 +115,7 @@ function testsOf({ kind, values }: Feature, rows: readonly number[]): ((value: n
   return [...absent, ...gaps.filter((_, k) => k % step === 0).map((gap) => (value: number) => value <= gap)];
 }
 
-/** @param from the row whose value of `permuted` is taken in place of the row's own */
+/** @param from the row whose value of `permuted` replaces the row's own */
 function predict(tree: Node, features: readonly Feature[], row: number, from: number, permuted?: number): number {
   let node = tree;
   while ("split" in node) {

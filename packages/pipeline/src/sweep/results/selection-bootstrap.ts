@@ -1,11 +1,12 @@
 /**
- * How good the best point is, given that it was picked: the bootstrap of Tsamardinos, Greasidou and Borboudakis,
- * Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation, Machine Learning 107 (2018).
- * Subjects are drawn with replacement; the best point of those drawn is scored on the subjects that were left out.
+ * Estimates the score of the best point, given that it was selected: the bootstrap of Tsamardinos, Greasidou and
+ * Borboudakis, Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation, Machine
+ * Learning 107 (2018). Subjects are drawn with replacement; the best point of those drawn is scored on the subjects
+ * that were left out.
  */
 import { defaultBins, metricIndex, Random, Scorer, type MetricName } from "@slicestack/stats";
 
-/** What a trial's model says about its validation volumes; one entry a volume. */
+/** Predictions of a trial for its validation volumes, one entry per volume. */
 export interface TrialScores {
   subjects: readonly string[];
   labels: readonly number[];
@@ -26,7 +27,7 @@ export interface SelectionBootstrap {
   resamples: number;
   /** 95 % percentile intervals of each candidate's objective, over subjects. */
   intervals: Map<number, Bounds>;
-  /** The objective of the picked point on subjects that did not pick it, with the 95 % interval; null where undefined. */
+  /** The objective of the chosen point on subjects not used to choose it, with the 95 % interval; null if undefined. */
   corrected: (Bounds & { value: number }) | null;
   /** How often each point was the best one, as a share of the resamples. */
   picked: Map<number, number>;
@@ -96,7 +97,7 @@ export function selectionBootstrap(
   };
 }
 
-/** The mean over trials whose metric is defined there. */
+/** The mean over the trials whose metric is defined on the resample. */
 function meanScore(trials: readonly WeightedTrial[], weightOf: (subject: number) => number): number {
   const values = trials.map((trial) => trial.score(weightOf)).filter(Number.isFinite);
   return values.length === 0 ? NaN : mean(values);

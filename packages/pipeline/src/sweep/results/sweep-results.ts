@@ -1,4 +1,7 @@
-/** `sweep results`: leaderboard, effects and figures of a sweep, as tables, one page, and the best configuration. */
+/**
+ * `sweep results`: writes the leaderboard, effects and figures of a sweep as tables and one page, and the best
+ * configuration.
+ */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../data/atomic.js";
@@ -17,13 +20,13 @@ export interface SweepResults {
   outcome: SweepOutcome;
   /** For a terminal. */
   text: string;
-  /** best: null where no point is finished. */
+  /** `best` is null if no point is finished. */
   files: { page: string; leaderboard: string; results: string; figures: string[]; best: string | null };
 }
 
 /**
- * Reads what the trials have written, also while a sweep runs. Only the validation set is looked at.
- * @throws SweepError where no sweep has begun; ConfigError, PluginError
+ * Reads the results of the trials, also while a sweep is running. Only the validation set is used.
+ * @throws SweepError if no sweep has been started there; ConfigError, PluginError
  */
 export async function sweepResults(
   given: string,
@@ -34,7 +37,11 @@ export async function sweepResults(
 ): Promise<SweepResults> {
   const found = locateSweep(given, target);
   if (!found.isBegun)
-    throw new SweepError(found.folder, "no sweep has begun there", "Give the folder of one that has begun.");
+    throw new SweepError(
+      found.folder,
+      "no sweep has been started there",
+      "Pass the folder of a sweep that has been started.",
+    );
   const sweep = await Sweep.open(found.folder);
   const outcome = outcomeOf(sweep);
   const blocks = resultBlocks(outcome, command);
@@ -59,11 +66,11 @@ export async function sweepResults(
   };
 }
 
-/** With the first seed, and under the sweep's name: to train it again, or with other data. */
+/** The configuration of a point with the first seed and the sweep's name, to train it again or on other data. */
 function bestYaml(sweep: Sweep, { best, pickedFrom, objective }: SweepOutcome): string {
   const { point, objective: value } = best!;
   const config = sweep.base.configOf({ ...point.settings, seed: sweep.record.seeds[0]!, name: sweep.spec.name });
-  const head = `# Point ${point.number} of the sweep ${JSON.stringify(sweep.spec.name)}: ${objective} ${value!.toFixed(4)} on the validation set, picked out of ${pickedFrom.points} points.\n`;
+  const head = `# Point ${point.number} of the sweep ${JSON.stringify(sweep.spec.name)}: ${objective} ${value!.toFixed(4)} on the validation set, chosen from ${pickedFrom.points} points.\n`;
   return head + configToYaml(config);
 }
 

@@ -1,8 +1,8 @@
-/** Tasks become job arrays that Slurm starts by itself, each element once the one that it needs has succeeded. */
+/** Groups tasks into job arrays. Slurm starts each element once the one that it depends on has succeeded. */
 import type { Attempt, Member } from "./attempts.js";
 
 export interface PlannedTask extends Omit<Member, "parent"> {
-  /** The attempt that has to succeed before; null: nothing. */
+  /** The attempt that must succeed first; null if there is none. */
   after: Attempt | null;
   /** Seconds to wait after an attempt that failed. */
   delay: number;
@@ -13,16 +13,18 @@ export interface PlannedArray {
   /** Index of each task in the array, ascending. */
   elements: number[];
   /**
-   * Submission that it waits for: all elements for that one of it, or, with null, each for the one with its own index.
+   * The submission that it waits for. All elements wait for `element` of it or, if that is null, each element for the
+   * one with its own index.
    */
   after: { folder: Attempt["folder"]; element: number | null } | null;
   delay: number;
 }
 
 /**
- * Tasks that wait for one submission: where few of its elements are waited for by many, as shared slice stages are, an array
- * for each of those elements; else arrays whose elements correspond to its own, as few as possible.
- * @param maxSize Slurm's MaxArraySize: indices are below it
+ * Groups tasks by the submission that they wait for. If many tasks wait for few of its elements, such as shared slice
+ * stages, there is one array for each of those elements; otherwise as few arrays as possible whose indices correspond
+ * to its own.
+ * @param maxSize Slurm's MaxArraySize; indices are below it
  */
 export function arraysOf(tasks: readonly PlannedTask[], maxSize: number): PlannedArray[] {
   const free = groups(
@@ -86,15 +88,18 @@ function byRound(group: readonly PlannedTask[]): PlannedArray[] {
   });
 }
 
-/** How the arrays of a stage keep to one throttle together. */
+/** An array of a stage, with its part in the limit on tasks that run at the same time. */
 export interface ThrottledArray {
   array: PlannedArray;
   throttle: number | undefined;
-  /** Place in the list of the array that it begins after; null: none. */
+  /** Position in the list of the array after which it starts; null if there is none. */
   behind: number | null;
 }
 
-/** Each gets its part of the throttle; where there are more arrays than that, each one waits for an earlier one to end. */
+/**
+ * Divides the throttle among the arrays. If there are more arrays than it allows, later ones wait for earlier ones to
+ * end.
+ */
 export function throttled(arrays: readonly PlannedArray[], throttle: number | null): ThrottledArray[] {
   if (throttle === null) return arrays.map((array) => ({ array, throttle: undefined, behind: null }));
   const [part, rest] = [Math.floor(throttle / arrays.length), throttle % arrays.length];

@@ -1,4 +1,6 @@
-/** What was submitted for a sweep, and what became of it: read from its folders and from Slurm, nothing else is kept. */
+/**
+ * The attempts that were submitted for a sweep, and their state. Everything is read from the folders and from Slurm.
+ */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
@@ -8,15 +10,18 @@ import { elementsOf, type JobFolder, type TaskOutcome } from "../../slurm/job-fo
 import type { Phase } from "../../slurm/job.js";
 import { nextSubmission, submissionsIn } from "../../slurm/submissions.js";
 
-/** slice: the slice stage, which other trials may share; train: all later stages; score: predictions of val, and result.json. */
+/**
+ * slice: the slice stage, which trials may share; train: all later stages; score: validation predictions and
+ * result.json.
+ */
 export const STAGES = ["slice", "train", "score"] as const;
 export type Stage = (typeof STAGES)[number];
 
 const member = z.strictObject({
   trial: z.string(),
-  /** Pieces of a batch, times those of the configuration. */
+  /** Factor by which the configured number of pieces per batch is multiplied. */
   pieces: z.int().min(1),
-  /** Comment and element of the attempt that it waits for. */
+  /** Key (comment and element) of the attempt that it waits for. */
   parent: z.string().nullable(),
 });
 const stageFile = z.strictObject({ version: z.literal(1), stage: z.enum(STAGES), members: z.array(member) });
@@ -25,7 +30,9 @@ export type Member = z.infer<typeof member>;
 export type AttemptState =
   | { is: "active"; phase: Phase; id: string }
   | { is: "ended"; outcome: TaskOutcome }
-  /** It ended without a word. @param state Slurm's last word; null where Slurm has forgotten it, or never had it */
+  /**
+   * It ended without an outcome. `state`: the last state in Slurm; null if Slurm no longer knows the job, or never did.
+   */
   | { is: "lost"; state: string | null };
 
 export interface Attempt extends Member {
@@ -34,27 +41,27 @@ export interface Attempt extends Member {
   comment: string;
   element: number;
   state: AttemptState;
-  /** Questions to Slurm since it was last seen there. */
+  /** Queries to Slurm since it was last seen there. */
   missed: number;
 }
 
-/** By which an attempt is found in Slurm's list. */
+/** The key by which an attempt is found among Slurm's jobs. */
 export const attemptKey = ({ comment, element }: Pick<Attempt, "comment" | "element">): string =>
   `${comment} ${element}`;
 
-/** A job that has ended may be seen before its outcome has reached this machine, as on a network file system. */
+/** Queries to wait for an outcome: on a network file system, it may become visible later than the end of its job. */
 const MOST_MISSED = 3;
 
 const forgottenFile = (root: string): string => join(root, "forgotten.json");
 const forgottenSchema = z.record(z.string(), z.int());
 
-/** Trial → number of its last submission that no longer counts. */
+/** For each trial, the number of the last submission that no longer counts. */
 function readForgotten(root: string): Record<string, number> {
   const file = forgottenFile(root);
   return existsSync(file) ? forgottenSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : {};
 }
 
-/** From now on, what was submitted for these trials so far does not count. */
+/** Discounts everything submitted for these trials so far. */
 export function forgetAttempts(root: string, trials: readonly string[]): void {
   const last = Number(basename(submissionsIn(root).at(-1)?.path ?? "0"));
   if (trials.length === 0 || last === 0) return;
@@ -68,13 +75,13 @@ export class Attempts {
   private readonly open = new Set<Attempt>();
   private readonly forgotten: Readonly<Record<string, number>>;
 
-  /** @param root folder of the submissions */
+  /** @param root the folder of the submissions */
   constructor(readonly root: string) {
     this.forgotten = readForgotten(root);
     for (const folder of submissionsIn(root)) this.add(folder);
   }
 
-  /** All attempts of a stage of a trial, in their order. */
+  /** All attempts at a stage of a trial, in order. */
   of(trial: string, stage: Stage): Attempt[] {
     return (this.byTrial.get(trial) ?? []).filter((attempt) => attempt.stage === stage);
   }
@@ -87,12 +94,12 @@ export class Attempts {
     return this.of(trial, stage).at(-1);
   }
 
-  /** Those that wait or run, as far as is known. */
+  /** The attempts that are waiting or running, as far as is known. */
   active(): Attempt[] {
     return [...this.open];
   }
 
-  /** Asks Slurm, and looks for outcomes. @throws SlurmError */
+  /** Updates the states from Slurm and from the files with outcomes. @throws SlurmError */
   async refresh(slurm: Slurm): Promise<void> {
     if (this.open.size === 0) return;
     const jobs = new Map(
@@ -112,7 +119,7 @@ export class Attempts {
     }
   }
 
-  /** A folder for the next submission; what it holds is written down before Slurm hears of it. */
+  /** Creates the folder for the next submission; its contents are saved before anything is submitted. */
   begin(stage: Stage, members: readonly Member[]): JobFolder {
     mkdirSync(this.root, { recursive: true });
     const folder = nextSubmission(this.root);
@@ -125,7 +132,7 @@ export class Attempts {
     return folder;
   }
 
-  /** Takes up a submission; one that a kill came before has no tasks. */
+  /** Adds a submission. One whose process was killed before submitting has no tasks. */
   add(folder: JobFolder): void {
     const [file, path] = [folder.read(), join(folder.path, "stage.json")];
     if (file === null || !existsSync(path)) return;

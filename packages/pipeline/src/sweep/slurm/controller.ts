@@ -1,4 +1,4 @@
-/** Brings a sweep to its end on a cluster: what its folder and Slurm say decides what is submitted next. */
+/** Runs a sweep to its end on a cluster. Its folder and the state of Slurm determine what is submitted next. */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -28,7 +28,7 @@ export interface SlurmSweepCounts {
   failed: number;
   pruned: number;
   cancelled: number;
-  /** Of the trials that are left: elements of arrays that run, and that wait. */
+  /** The array elements of the remaining trials that are running, and that are waiting. */
   running: number;
   waiting: number;
 }
@@ -37,25 +37,25 @@ export interface SlurmControllerOptions {
   sweep: Sweep;
   slurm: Slurm;
   options: SlurmOptions;
-  /** Words that start the command line. */
+  /** Program and first arguments that start the command line of Slicestack. */
   program: readonly string[];
   onEvent?: (event: SlurmSweepEvent) => void;
   onLog?: (line: string) => void;
   onRound?: (counts: SlurmSweepCounts) => void;
-  /** An abort ends this process alone: the jobs stay with Slurm. */
+  /** On abort, only this process ends; the jobs remain with Slurm. */
   signal?: AbortSignal;
 }
 
-/** Folder of the submissions of a sweep. */
+/** The folder for the submissions of a sweep. */
 export const slurmFolder = (sweep: string): string => join(sweep, "slurm");
-/** While it exists, no job of the sweep is requeued. */
+/** While this file exists, no job of the sweep is requeued. */
 export const cancelMark = (sweep: string): string => join(slurmFolder(sweep), "cancelled");
 
 const MOST_RESTARTS = 200;
-/** A trial that the cluster ended this often without a result is given up. */
+/** A trial is given up after the cluster has ended it this often without a result. */
 const MOST_LOSSES = 20;
 const MOST_PIECES = 64;
-/** Trials that a search whose proposals depend on results keeps going, without a throttle. */
+/** How many trials run at the same time without a throttle, if the proposals of the search depend on results. */
 const AT_A_TIME = 8;
 
 function dependencyOn({ folder, element }: NonNullable<PlannedArray["after"]>): string {
@@ -67,7 +67,7 @@ export class SlurmController {
   private readonly attempts: Attempts;
   private readonly results = new Map<string, TrialResult>();
   private readonly cancelled = new Set<string>();
-  /** Attempts whose end has been told. */
+  /** Attempts whose end has been reported. */
   private readonly told = new Set<Attempt>();
   private donors = new Map<string, string>();
   private trials: Trial[] = [];
@@ -78,7 +78,7 @@ export class SlurmController {
     this.attempts = new Attempts(slurmFolder(given.sweep.folder));
   }
 
-  /** @throws SlurmError: the same call continues */
+  /** Runs until all trials have ended. @throws SlurmError; calling it again continues the sweep */
   async run(): Promise<"finished" | "detached" | "cancelled"> {
     const { slurm, signal, options, onRound } = this.given;
     this.maxArraySize = Number((await slurm.setting("MaxArraySize")) ?? this.maxArraySize);
@@ -98,7 +98,7 @@ export class SlurmController {
     }
   }
 
-  /** Attempts that ended before this call: their failures count, what was cancelled is forgotten. */
+  /** Handles attempts that ended before this call: failures count, cancelled attempts are ignored. */
   private async settleEarlier(): Promise<void> {
     this.refreshTrials();
     for (let k = 0; k < 3; k++) await this.attempts.refresh(this.given.slurm);
@@ -134,7 +134,7 @@ export class SlurmController {
     return isEmpty ? { is: "failed", reason: "it ended without a result", isFinal: false } : verdict;
   }
 
-  /** A cancelled attempt from before this call is as if it had never been. */
+  /** The verdict on the last attempt; an attempt that was cancelled before this call does not count. */
   private lastVerdict(trial: string, stage: Stage): Verdict | null {
     const attempt = this.attempts.last(trial, stage);
     if (attempt === undefined) return null;
@@ -146,7 +146,7 @@ export class SlurmController {
     return this.attempts.of(trial, stage).some((attempt) => this.verdict(attempt).is === "done");
   }
 
-  /** Looks at every attempt that has ended since, and gives up trials that have failed too often. */
+  /** Judges every attempt that has ended since the last call, and gives up trials that have failed too often. */
   private judge(): void {
     for (const trial of this.openTrials())
       for (const stage of STAGES) {
@@ -162,7 +162,7 @@ export class SlurmController {
     }
   }
 
-  /** Its slice stage is not trained, and will not be. */
+  /** Whether the slice stage of a trial is not trained, and never will be. */
   private hasNoSlices(donor: string): boolean {
     const last = this.lastVerdict(donor, "slice");
     const hasFailed = last?.is === "failed" && this.results.get(donor)?.status === "failed";
@@ -200,7 +200,7 @@ export class SlurmController {
     return this.attempts.of(trial, stage).filter((attempt) => this.verdict(attempt).is === "failed").length;
   }
 
-  /** Doubled each time that memory ran out: the step stays the same. */
+  /** The number of pieces per batch, doubled each time that memory ran out. The optimisation step stays the same. */
   private piecesOf(trial: string, stage: Stage): number {
     return this.attempts.last(trial, stage)?.pieces ?? 1;
   }
@@ -210,7 +210,7 @@ export class SlurmController {
     this.emit("failed", trial, stage, reason, this.results.get(trial.id) ?? null);
   }
 
-  /** result.json of a trial that ends without an objective. */
+  /** Writes result.json for a trial that ends without an objective. */
   private end(trial: Trial, status: "failed" | "pruned", error?: NonNullable<TrialResult["error"]>): void {
     const { sweep } = this.given;
     const { epochs } = sweep.reportOf(trial, "running");
@@ -222,7 +222,7 @@ export class SlurmController {
     this.results.set(trial.id, result);
   }
 
-  /** Points that were added, and those that the search proposes now. */
+  /** Takes up points that were added, and those that the search proposes now. */
   private feed(): void {
     const { sweep, options } = this.given;
     this.refreshTrials();
@@ -263,7 +263,7 @@ export class SlurmController {
     }
   }
 
-  /** Jobs of trials that were pruned or given up. A slice stage goes on: other trials may share it. */
+  /** Cancels the jobs of trials that were pruned or given up, except slice stages, which other trials may share. */
   private async cancelIdle(): Promise<void> {
     const isOver = (trial: string) => ["failed", "pruned"].includes(this.results.get(trial)?.status ?? "");
     const idle = this.attempts.active().filter((attempt) => attempt.stage !== "slice" && isOver(attempt.trial));
@@ -273,7 +273,7 @@ export class SlurmController {
     if (ids.length > 0) await this.given.slurm.cancel(ids);
   }
 
-  /** Everything that neither waits nor runs in Slurm, nor has come to its end, each stage after the one that it needs. */
+  /** Submits all unfinished work that is not in Slurm's queue, each stage after the one that it needs. */
   private async submit(): Promise<void> {
     try {
       for (const stage of STAGES) {
@@ -321,7 +321,7 @@ export class SlurmController {
     return { trial, pieces: this.piecesOf(trial, stage) * (outOfMemory ? 2 : 1), after, delay };
   }
 
-  /** @param earlier jobs of the same stage that were submitted just before */
+  /** @param earlier jobs of the same stage that have just been submitted */
   private async submitArray(stage: Stage, planned: ThrottledArray, earlier: readonly number[]): Promise<number> {
     const { sweep, slurm, options, onLog } = this.given;
     const { throttle, behind, array } = planned;
@@ -349,7 +349,7 @@ export class SlurmController {
       dependency: dependency.length === 0 ? undefined : dependency.join(","),
     };
     const job = await folder.submit(slurm, submitting).catch((error: unknown) => {
-      rmSync(folder.path, { recursive: true }); // Slurm did not take it
+      rmSync(folder.path, { recursive: true }); // Slurm did not accept the job.
       throw error;
     });
     this.attempts.add(folder);

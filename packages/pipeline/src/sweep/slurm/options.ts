@@ -1,4 +1,4 @@
-/** The section `slurm` of a sweep's file: how its trials run on a cluster. */
+/** The section `slurm` of a sweep's file, which controls how trials run on a cluster. */
 import { z } from "zod";
 import { key } from "../../config/notes.js";
 
@@ -10,14 +10,14 @@ export const slurmSchema = z.strictObject({
   throttle: key(
     z.int().min(1).nullable().default(null),
     `${WHOLE}, at least 1, or null`,
-    "Elements of a stage that run at a time; null = as many as Slurm starts",
+    "Elements of a stage that may run at the same time; null = as many as Slurm starts",
   ),
   stop_before: key(
     z.int().min(1).default(120),
     `${WHOLE} of seconds, at least 1`,
-    "Time before the limit of a job at which it saves and is requeued",
+    "Time before the time limit at which a job saves its state and is requeued",
   ),
-  poll: key(z.number().positive().default(15), "a number of seconds above 0", "Time between two questions to Slurm"),
+  poll: key(z.number().positive().default(15), "a number of seconds above 0", "Time between two queries to Slurm"),
   attempts: key(
     z.int().min(1).default(3),
     `${WHOLE}, at least 1`,
@@ -29,9 +29,9 @@ export const slurmSchema = z.strictObject({
     "Time before the second attempt; it doubles for each further one",
   ),
   sbatch: key(sbatch, OPTIONS, "Options of sbatch for the jobs of all stages"),
-  slice: key(sbatch, OPTIONS, "Options in which jobs of the slice stage differ"),
-  train: key(sbatch, OPTIONS, "Options in which jobs of the later stages differ"),
-  score: key(sbatch, OPTIONS, "Options in which jobs that score the validation set differ"),
+  slice: key(sbatch, OPTIONS, "Options that differ for jobs of the slice stage"),
+  train: key(sbatch, OPTIONS, "Options that differ for jobs of the later stages"),
+  score: key(sbatch, OPTIONS, "Options that differ for jobs that score the validation set"),
 });
 
 export type SlurmOptions = z.output<typeof slurmSchema>;

@@ -24,18 +24,18 @@ import type { SlurmOptions } from "./options.js";
 
 export interface SlurmSweepOptions
   extends SweepTarget, Pick<SlurmControllerOptions, "program" | "onEvent" | "onLog" | "onRound" | "signal"> {
-  /** The sweep's file, or the folder of one that has begun. */
+  /** A sweep's file, or the folder of a sweep that has been started. */
   sweep: string;
-  /** In place of the file's section slurm. */
+  /** Overrides of the section `slurm` of the file. */
   slurm?: Partial<SlurmOptions>;
-  /** Tries failed trials again, with all their attempts. */
+  /** Whether to retry failed trials, with their full number of attempts. */
   retryFailed?: boolean;
   command?: string;
   client?: Slurm;
 }
 
 export interface SlurmSweepResult {
-  /** detached: the jobs go on without this process. */
+  /** detached: the jobs continue without this process. */
   status: "finished" | "detached" | "cancelled";
   folder: string;
   objective: string;
@@ -45,8 +45,8 @@ export interface SlurmSweepResult {
 }
 
 /**
- * Runs the trials of a sweep as jobs of Slurm. Killed at any moment, the same call goes on: its jobs are found again by
- * their comments, no trial is lost, and none runs twice at once.
+ * Runs the trials of a sweep as Slurm jobs. Safe to kill at any time: calling it again finds the jobs by their comments
+ * and continues. No trial is lost, and none runs twice at the same time.
  * @throws ConfigError, SweepError, SlurmError, LockedError (another process runs it)
  */
 export async function runSweepOnSlurm(given: SlurmSweepOptions): Promise<SlurmSweepResult> {
@@ -88,7 +88,7 @@ export async function runSweepOnSlurm(given: SlurmSweepOptions): Promise<SlurmSw
   };
 }
 
-/** A failed trial becomes one that was never tried; what it has trained is kept. */
+/** Resets failed trials to untried ones; what they have trained is kept. */
 function forgetFailures(sweep: Sweep): void {
   const results = sweep.trials.map(({ id }) => ({ id, file: sweep.paths.trial(id).result }));
   const failed = results.filter(({ file }) => readResult(file)?.status === "failed");
@@ -101,15 +101,16 @@ function forgetFailures(sweep: Sweep): void {
 
 export interface SlurmCancelResult {
   folder: string;
-  /** Elements that waited or ran. */
+  /** The number of array elements that were waiting or running. */
   cancelled: number;
 }
 
-/** How long jobs may take to save: Slurm kills them after its own KillWait. */
+/** How long to wait for jobs to save their state; Slurm kills them after its own KillWait. */
 const LONGEST_WAIT_S = 120;
 
 /**
- * Ends every job of a sweep, whoever submitted it; what runs is told to save. @returns when none of them runs any more
+ * Cancels every job of a sweep, whoever submitted it, and waits until none is running. Running jobs save their state
+ * first.
  * @throws SweepError, SlurmError
  */
 export async function cancelSweepOnSlurm(
@@ -122,8 +123,8 @@ export async function cancelSweepOnSlurm(
 ): Promise<SlurmCancelResult> {
   const { folder } = locateSweep(sweep, out === undefined ? {} : { out });
   if (!existsSync(slurmFolder(folder)))
-    throw new SweepError(folder, "was not run on Slurm", "Start it with slicestack sweep run --on slurm.");
-  // First, so that nothing that is stopped is requeued, and a controller elsewhere submits nothing more.
+    throw new SweepError(folder, "has not been run on Slurm", "Start it with slicestack sweep run --on slurm.");
+  // Written first, so that no stopped job is requeued, and no controller elsewhere submits further jobs.
   writeFileAtomic(cancelMark(folder), "");
   let cancelled: number | null = null;
   for (let waited = 0; ; waited += pollSeconds) {

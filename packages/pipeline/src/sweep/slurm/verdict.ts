@@ -1,23 +1,24 @@
-/** What the end of an attempt means for its trial. */
+/** Determines what the end of an attempt means for its trial. */
 import type { Attempt } from "./attempts.js";
 
 export type Verdict =
   | { is: "active" }
   | { is: "done" }
-  /** It is submitted again at once: the cluster ended it, not the trial. */
+  /** To be submitted again at once: the attempt was ended by the cluster, not by an error of the trial. */
   | { is: "again"; reason: string }
-  /** @param isFinal it would fail in the same way again */
+  /** `isFinal`: it would fail again in the same way. */
   | { is: "failed"; reason: string; isFinal: boolean }
   | { is: "cancelled" };
 
 /** Exit code of the command line for a wrong configuration. */
 const USAGE = 2;
-/** States in which Slurm ends a job for reasons of its own. */
+/** States of jobs that Slurm ended for reasons unrelated to their command. */
 const OF_SLURM = new Set(["BOOT_FAIL", "DEADLINE", "NODE_FAIL", "PREEMPTED", "REVOKED", "TIMEOUT"]);
 
 /**
- * @param mostRestarts after which a stopped task was not requeued any more
- * @param couldStart what it waited for has succeeded: otherwise Slurm cancels it, and it is submitted again later
+ * @param mostRestarts the number of restarts after which a stopped task is no longer requeued
+ * @param couldStart whether the attempt that it waited for succeeded; if not, Slurm cancels it, and it is submitted
+ * again later
  */
 export function verdictOf({ state }: Attempt, mostRestarts: number, couldStart: boolean): Verdict {
   if (state.is === "active") return { is: "active" };

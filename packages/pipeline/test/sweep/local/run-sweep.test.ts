@@ -68,7 +68,7 @@ test("one trial fails for good and another runs out of memory: the rest is not h
   );
   assert.match(
     readFileSync(join(out, "trials/000001/log.txt"), "utf8"),
-    /attempt 2: out of memory: each batch is computed in 4 times/,
+    /attempt 2: out of memory; retrying with each batch split into 4 times/,
   );
   assert.ok(told.includes("000001 again") && told.includes("000000 failed") && told.includes("000002 finished"));
   for (const name of ["config.yaml", "trial.json"]) assert.ok(existsSync(join(out, "trials/000002", name)), name);
