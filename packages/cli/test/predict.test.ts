@@ -73,6 +73,6 @@ test("predict: what cannot work is refused, and says what would", () => {
   refused(3, /nowhere: .*ENOENT/, "run", "nowhere");
   refused(2, /--explain writes files: pass --out FOLDER/, "run", "inbox", "--explain");
   refused(3, /is a folder of generated scans, not a folder of predictions/, "run", "inbox", "--out", "scans");
-  refused(2, /not trained on volumes cropped to a mask.*Leave --mask out/, "run", "inbox", "--mask", "scans");
+  refused(2, /not trained on volumes cropped to a mask.*Omit --mask/, "run", "inbox", "--mask", "scans");
   refused(2, /device: expected a device of libtorch/, "run", "inbox", "--device", "cuda:9");
 });

@@ -149,7 +149,7 @@ test("a real sweep of two heads: the results of the same trials without Slurm", 
   const run = await work.start(["sweep", "run", "real.yaml", "--on", "slurm"]);
   assert.equal(run.status, 0, run.stderr);
   assert.match(run.stdout, /^2\/2 trials finished$/m);
-  assert.match(run.stdout, /^Best point on val: [01] \{"head\.model":"(mean|max)"\}, accuracy /m);
+  assert.match(run.stdout, /^Best point on the validation set: [01] \{"head\.model":"(mean|max)"\}, accuracy /m);
   const result = (folder: string, trial: string) => {
     const text = readFileSync(at(folder, "trials", trial, "result.json"), "utf8");
     return (JSON.parse(text) as { metrics: object }).metrics;

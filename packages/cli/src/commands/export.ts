@@ -30,16 +30,16 @@ export function addExport(program: Command, start: Start): void {
     .addOption(
       new Option(
         "--part <part>",
-        "part of a 2D or 2.5D model: voxels to features, or features on (default: whole)",
+        "part of a 2D or 2.5D model: trunk (voxels to features) or head (features to probabilities) (default: whole)",
       ).choices(["whole", "trunk", "head"]),
     )
     .addOption(
-      new Option("--weights <precision>", "fp16 halves the file; refused if a decision on val changes")
+      new Option("--weights <precision>", "fp16 halves the file; refused if a decision on the validation set changes")
         .choices(["fp32", "fp16"])
         .default("fp32"),
     )
     .option("--licence <text>", "licence of the weights, kept in the file (default: not stated)")
-    .option("--allow-plugins", "take over the plug-ins of a bundle that is exported again")
+    .option("--allow-plugins", "copy the plug-ins of a bundle that is exported again")
     .option("--overwrite", "replace the file or folder of an earlier export");
   addCommon(command, {
     example:
@@ -72,9 +72,7 @@ async function runExport(run: string, out: string, flags: ExportFlags, session: 
 
 async function exportAsBundle(model: string, out: string, flags: ExportFlags): Promise<Outcome> {
   if (flags.part !== undefined || flags.weights === "fp16")
-    throw new UsageError(
-      "a bundle holds the whole model in float32: leave --part and --weights out, or export to onnx",
-    );
+    throw new UsageError("a bundle contains the whole model in float32: omit --part and --weights, or export to onnx");
   const { exportBundle } = await import("@slicestack/pipeline");
   const { licence, overwrite = false, allowPlugins = false } = flags;
   const result = await exportBundle({
@@ -93,7 +91,9 @@ function bundleText({ file, bytes, manifest }: ExportedBundle): string {
     `Written: ${shownPath(file)} (${(bytes / 1e6).toFixed(1)} MB, ${counted(manifest.members.length, "model")})`,
     ...(isEvaluated
       ? []
-      : ["The model is not evaluated: its bundle has no calibration. Run slicestack evaluate, then export again."]),
+      : [
+          "The model has not been evaluated, so its bundle has no calibration. Run slicestack evaluate, then export again.",
+        ]),
     `Next: slicestack predict ${shownPath(file)} SCAN`,
   ].join("\n");
 }

@@ -23,12 +23,12 @@ export function addPredict(program: Command, start: Start): void {
     .description("predict scans with a trained model, straight from their files")
     .argument(
       "<model>",
-      "folder of a run, or of a group, whose members' probabilities are averaged, or file of a bundle",
+      "folder of a run, folder of a group (whose members' probabilities are averaged), or file of a bundle",
     )
     .argument("<input...>", "scans: files, folders, zips, patterns; - reads a list of them from standard input")
     .option("--out <folder>", "write predictions.csv and a JSON file for each scan")
     .option("--explain", "with --out: write Grad-CAM and integrated gradients as NIfTI, in the space of each scan")
-    .option("--allow-plugins", "run the plug-ins that a bundle holds, with your rights")
+    .option("--allow-plugins", "run the plug-ins in a bundle with your permissions")
     .option(
       "--series <choice>",
       "which series of a DICOM study: thinnest, a UID, or a regular expression on the description (default: every one)",
@@ -59,7 +59,7 @@ export function addPredict(program: Command, start: Start): void {
       "slicestack predict runs/lung scan.nii.gz\nslicestack predict runs/lung export.zip --out predicted --explain",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.engine, EXIT.stopped],
     notes:
-      "Warnings say where a scan is unlike those of training; they change no number. With --json each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, 3: none could.",
+      "Warnings report how a scan is unlike the training scans; they change no number. With --json, each result is a line of JSON as soon as it is known. Exit code 4: some scans could not be predicted, 3: none could.",
   }).action((model: string, inputs: string[], options: PredictFlags) =>
     start(options, (session) => runPredict(model, inputs, options, session)),
   );
@@ -71,7 +71,7 @@ async function runPredict(model: string, given: string[], flags: PredictFlags, s
     throw new UsageError("--explain writes files: pass --out FOLDER, too.");
   const { json: _json, verbose: _verbose, explain, ...rest } = flags;
   const inputs = given.includes("-") ? [...given.filter((input) => input !== "-"), ...(await listed())] : given;
-  session.onFailure(() => "The results that were written are complete: run the same command again.");
+  session.onFailure(() => "The results that were written are complete; run the same command again.");
   const options: PredictOptions = {
     model,
     inputs,
@@ -85,7 +85,7 @@ async function runPredict(model: string, given: string[], flags: PredictFlags, s
   const { results, failed, setAside, out, model: opened } = await predict(options);
   if (!opened.isCalibrated)
     session.log(
-      "warning: the probabilities are not calibrated, and scans are not compared with those of training: slicestack evaluate has not fitted either for these weights",
+      "warning: the probabilities are not calibrated, and scans are not compared with the training scans, because these weights have not been evaluated with slicestack evaluate",
     );
   if (setAside.length > 0)
     session.log(`${counted(setAside.length, "file")} set aside, such as ${setAside[0]!.path}: ${setAside[0]!.reason}`);
@@ -94,7 +94,7 @@ async function runPredict(model: string, given: string[], flags: PredictFlags, s
   return { code, text: "", json: undefined, note: out === null ? done : `${done}: ${out}` };
 }
 
-/** Paths on standard input, one a line. */
+/** Reads paths from standard input, one per line. */
 async function listed(): Promise<string[]> {
   const pieces: Buffer[] = [];
   for await (const piece of process.stdin) pieces.push(piece as Buffer);
@@ -104,7 +104,7 @@ async function listed(): Promise<string[]> {
     .filter((line) => line.trim() !== "");
 }
 
-/** One line a scan: where it was found, the decision, its probabilities, its set and its warnings. */
+/** One line per scan: its source, the decision, its probabilities, its set and its warnings. */
 function resultText({ source, decision, probabilities, set, warnings, calibrated }: ScanResult): string {
   const shares = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(3)}`);
   const words = calibrated ? "" : ", not calibrated";

@@ -1,13 +1,13 @@
-/** The model card of a bundle: what it is, how good it was, and what it is not for; no path and no id. */
+/** Writes the model card of a bundle: the model, its performance and its limits, without paths or ids. */
 import type { TrainedMember } from "../trained/trained-model.js";
 import type { MetricsFile } from "../evaluate/metrics-file.js";
 
-/** What is known of a bundle's performance: numbers with their intervals, no ids. */
+/** The performance of a bundle: numbers with their intervals, without ids. */
 export interface BundleMetrics {
   dataset: MetricsFile["run"]["dataset"];
   split: string;
   model: string;
-  /** By name of the metric, on the test set. */
+  /** Metrics on the test set, by name. */
   test: Record<string, { value: number; low: number; high: number }>;
 }
 
@@ -18,7 +18,7 @@ export interface CardInput {
   metrics: BundleMetrics | null;
 }
 
-/** The metrics that are shown; metrics.json has all. */
+/** The metrics that are shown; metrics.json contains all. */
 const SHOWN = ["auroc", "accuracy", "balancedAccuracy", "macroF1", "quadraticKappa"];
 
 export function bundleCard({ name, licence, members, metrics }: CardInput): string {
@@ -58,7 +58,7 @@ export function bundleCard({ name, licence, members, metrics }: CardInput): stri
         ]),
     "",
     members.every(({ decision }) => decision !== null)
-      ? "Probabilities are calibrated on the validation set, and scans unlike those of training are warned of."
+      ? "Probabilities are calibrated on the validation set, and a warning is given for scans unlike the training scans."
       : "Probabilities are not calibrated.",
   ];
   return `${lines.join("\n")}\n`;

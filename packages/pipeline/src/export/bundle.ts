@@ -1,4 +1,4 @@
-/** Writes a bundle: one file that holds a trained model and nothing of the data that it was trained on. */
+/** Writes a bundle: one file with a trained model and nothing from its training data. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { basename, extname, resolve } from "node:path";
@@ -17,14 +17,14 @@ import type { TrainedMember } from "../trained/trained-model.js";
 import { bundleCard, type BundleMetrics } from "./bundle-card.js";
 
 export interface ExportBundleOptions {
-  /** Folder of a run or a group, or a bundle. */
+  /** Folder of a run or group, or file of a bundle. */
   model: string;
-  /** File to write; the usual ending is .slicestack. */
+  /** File to write; the usual extension is .slicestack. */
   out: string;
-  /** Of the weights. Default "not stated". */
+  /** Licence of the weights. Default "not stated". */
   licence?: string;
   overwrite?: boolean;
-  /** Whether plug-ins of a bundle that is exported again may be taken over. */
+  /** Whether plug-ins may be copied from a bundle that is exported again. */
   allowPlugins?: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface ExportedBundle {
 }
 
 /**
- * The same model gives the same bytes, whenever and wherever it is exported.
+ * Exporting the same model gives the same bytes at any time and on any machine.
  * @throws RunError, BundleError, FolderError   @throws Error of the file system
  */
 export async function exportBundle(options: ExportBundleOptions): Promise<ExportedBundle> {
@@ -53,7 +53,7 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
     }
     const hash = modelHash(member.spec, hashes);
     members.push({ name: `${k}/model.json`, content: Buffer.from(sealedJson(nameless(member.spec))) });
-    // What was fitted for other weights would not be applied.
+    // Values that were fitted on other weights would not be applied.
     if (member.decision?.model === hash)
       members.push({ name: `${k}/decision.json`, content: Buffer.from(sealedJson(member.decision)) });
     models.push({ model: hash, stages: member.stages, precision: member.precision });
@@ -79,7 +79,7 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
   return { file: resolve(out), bytes, manifest };
 }
 
-/** Without what names a place on this machine. */
+/** Removes everything that refers to a location on this machine. */
 function nameless(spec: ModelSpec): ModelSpec {
   const { source: _, ...recipe } = spec.prepared.recipe;
   const plugins = spec.plugins.map(({ file, sha256 }) => ({ file: `plugins/${sha256}${endingOf(file)}`, sha256 }));
@@ -88,10 +88,10 @@ function nameless(spec: ModelSpec): ModelSpec {
 
 const endingOf = (file: string): string => (extname(file) === ".js" ? ".js" : ".mjs");
 
-/** An import of a file beside it, which a bundle would not hold. */
+/** An import of another file, which a bundle would not contain. */
 const RELATIVE = /(?:\bfrom\s*|\bimport\s*\(?\s*)["'](\.{1,2}\/[^"']*)["']/;
 
-/** The files of plug-ins, each once. @throws BundleError if one needs a file that the bundle would not hold */
+/** The files of plug-ins, each once. @throws BundleError if one needs a file that the bundle would not contain */
 export function pluginMembers(members: readonly TrainedMember[], out: string) {
   const files = new Map(members.flatMap(({ spec }) => spec.plugins.map(({ file, sha256 }) => [sha256, file] as const)));
   return [...files].map(([sha256, file]) => {
@@ -100,8 +100,8 @@ export function pluginMembers(members: readonly TrainedMember[], out: string) {
     if (relative !== undefined)
       throw new BundleError(
         out,
-        `cannot hold the plug-in ${basename(file)}, which imports ${relative}`,
-        "Put the plug-in into one file, for example with esbuild --bundle, and train with that.",
+        `cannot contain the plug-in ${basename(file)}, which imports ${relative}`,
+        "Combine the plug-in into one file, for example with esbuild --bundle, and train with that file.",
       );
     return { name: `plugins/${sha256}${endingOf(file)}`, title: basename(file), sha256, content };
   });

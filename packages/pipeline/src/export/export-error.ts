@@ -1,7 +1,7 @@
 import { OnnxError } from "@slicestack/torch/onnx";
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A model that cannot be exported as asked. */
+/** A model cannot be exported as requested. */
 export class ExportError extends Error {
   override readonly name = "ExportError";
   constructor(problem: string, remedy: string, options?: ErrorOptions) {

@@ -1,4 +1,4 @@
-/** The job of `export`: a run's model, opened and written. */
+/** The job of `export`: opens the model of a run and writes it. */
 import { setNumThreads } from "@slicestack/torch";
 import { datasetSource } from "../input/source.js";
 import { readDecision, type Decision } from "../models/decision.js";
@@ -21,13 +21,13 @@ export interface ExportJob extends Omit<TargetOptions, "calibration" | "metadata
 
 export interface ExportOutcome extends Exported {
   calibration: Calibration | null;
-  /** Whether there is an evaluation, but of other weights. */
+  /** Whether there is an evaluation, but for other weights. */
   isStale: boolean;
 }
 
 export function job({ run, to, ...options }: ExportJob): ExportOutcome {
   setNumThreads(planCompute({ ...readRunConfig(run), device: "cpu" }).threads);
-  // The weights say nothing that the data would have to confirm, so that the data set may be gone.
+  // Exporting requires nothing from the data set, which may no longer exist.
   const spec = readSpec(run) ?? specOfRun(run, openRun(run));
   const kept = keepingHashes(loadFrom(runPaths(run).best));
   using model = openModel(spec, kept.load, "cpu");
@@ -47,19 +47,19 @@ function calibrationOf(decision: Decision | null): Calibration | null {
   return { priors, temperature: temperature.temperature };
 }
 
-/** What a reader needs to decide with the probabilities. */
+/** Metadata that a reader needs to make decisions from the probabilities. */
 function decisionMetadata(decision: Decision | null): Record<string, string> {
   if (decision === null) return {};
   const { thresholds, sets } = decision;
   return { "slicestack.thresholds": JSON.stringify(thresholds), "slicestack.sets": JSON.stringify(sets) };
 }
 
-/** Rounds the weights; refused where a decision on the validation set would change. */
+/** Rounds the weights. @throws ExportError if a decision on the validation set would change */
 function decideInHalf(run: string, model: OpenModel, spec: ModelSpec, decision: Decision | null): void {
   const { dataset, task } = openRun(run);
   if (task.parts.val.length === 0)
     throw new ExportError(
-      `${run} has no validation volumes, on which half precision is checked`,
+      `${run} has no validation volumes, which are needed to check half precision`,
       "Export with --weights fp32.",
     );
   if (spec.method === "2d" && spec.vote.rule === "count")

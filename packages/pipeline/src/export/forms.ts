@@ -1,4 +1,4 @@
-/** In which form a computation can be written: for any number of slices, for any up to a limit, or for one alone. */
+/** Chooses the form in which a computation is written: for any number of slices, up to a limit, or for a single one. */
 import { TorchError } from "@slicestack/torch";
 
 /** How many volumes, or slices of a volume, a graph takes. */
@@ -8,8 +8,8 @@ export const extentText = (extent: Extent): string =>
   extent.kind === "any" ? "any" : extent.kind === "most" ? `1..${extent.count}` : String(extent.count);
 
 /**
- * The first of the forms that can be recorded. What an op refuses, or what does not fit at a recorded size, only tells
- * that the form is not this one; where none can be recorded, the first reason counts.
+ * Returns the first of the forms that can be recorded. An op that refuses, or a size that does not fit, only rules out
+ * this form. If none can be recorded, the first reason is thrown.
  */
 export function firstForm<T>(forms: readonly (() => T)[]): T {
   const reasons: TorchError[] = [];
@@ -24,5 +24,5 @@ export function firstForm<T>(forms: readonly (() => T)[]): T {
   throw reasons[0] ?? new TypeError("firstForm: expected forms, received none");
 }
 
-/** A model's own refusal of a size. */
+/** Whether an error is a model's refusal of a size. */
 const isShapeError = (error: unknown): boolean => error instanceof Error && error.name === "ModelError";

@@ -1,4 +1,4 @@
-/** Weights in half precision, and whether they decide as before. */
+/** Converts weights to half precision, and checks whether decisions stay the same. */
 import { noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import { correctPriors, voteBy } from "@slicestack/stats";
@@ -10,14 +10,14 @@ import type { Predicted } from "../predict/prediction.js";
 import { predictorOf } from "../predict/predictor.js";
 import { ExportError } from "./export-error.js";
 
-/** The modules that decide. */
+/** The modules that contribute to the decision. */
 const modulesOf = (model: OpenModel): Module[] => {
   if (isNetwork(model)) return [model.network];
   const { trunk, head } = deciding(model);
   return head === null ? [trunk] : [trunk, head];
 };
 
-/** Rounds all weights to half precision, in place. @throws ExportError for one that is beyond its range */
+/** Rounds all weights to half precision, in place. @throws ExportError for a weight beyond its range */
 export function roundToHalf(model: OpenModel): void {
   for (const module of modulesOf(model))
     for (const [name, tensor] of [...module.namedParameters(), ...module.namedBuffers()])
@@ -34,7 +34,9 @@ function roundTensor(name: string, tensor: Tensor): void {
   tensor.copy_(half);
 }
 
-/** What the main model decides on each volume: the likeliest class, and for two classes which thresholds are reached. */
+/**
+ * The decisions of the main model on each volume: the most likely class, and for two classes the thresholds reached.
+ */
 export function decisionsOf(
   model: OpenModel,
   source: VoxelSource,
@@ -66,12 +68,12 @@ function probabilitiesOf({ spec }: OpenModel, { models, slices }: Predicted): nu
   return voteBy(spec.vote.rule, { val: { slices: [], labels: [] }, volumes, k: spec.vote.k }).probabilities;
 }
 
-/** @throws ExportError that says how many decisions would change */
+/** @throws ExportError with the number of decisions that would change */
 export function checkDecisions(before: readonly string[], after: readonly string[]): void {
   const changed = before.filter((decision, k) => decision !== after[k]).length;
   if (changed === 0) return;
   throw new ExportError(
-    `With weights in half precision the decision on ${changed} of ${before.length} validation volumes would change`,
+    `With weights in half precision, the decision on ${changed} of ${before.length} validation volumes would change`,
     "Export with --weights fp32.",
   );
 }

@@ -1,4 +1,4 @@
-/** What an exported file says about itself, as pairs of texts. */
+/** Metadata of an exported file, as key-value pairs of text. */
 import { sha256Of } from "../data/sealed-json.js";
 import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
@@ -14,7 +14,7 @@ export interface MetadataFacts {
   calibration: Calibration | null;
   weights?: "float32" | "float16";
   licence?: string;
-  /** Further pairs. */
+  /** Additional key-value pairs of the metadata. */
   metadata?: Readonly<Record<string, string>>;
 }
 

@@ -22,7 +22,7 @@ export function networkChain(
   network.eval();
   return firstForm([() => chain(null), () => chain(1)]);
 
-  /** @param count of volumes at once; null: any */
+  /** @param count number of volumes in a batch; null for any number */
   function chain(count: number | null): Chain {
     const { height, width, dtype } = prepared;
     const volumes = count ?? "volumes";

@@ -1,4 +1,4 @@
-/** A model as one ONNX graph, from stored voxels to calibrated probabilities, or a part of it. */
+/** Writes a model as one ONNX graph, from stored voxels to calibrated probabilities, or a part of it. */
 import { onnxModel, type OnnxModel, type OnnxOptions } from "@slicestack/torch/onnx";
 import { isNetwork, deciding, type OpenModel, type OpenSliceModel } from "../predict/open-model.js";
 import { planesOf } from "../input/schema.js";
@@ -14,19 +14,19 @@ export const EXPORT_PARTS = ["whole", "trunk", "head"] as const;
 export type ExportPart = (typeof EXPORT_PARTS)[number];
 
 export interface ExportOnnxOptions {
-  /** whole (default): from voxels to probabilities; trunk: to the features of slices; head: from these on. */
+  /** whole (default): voxels to probabilities; trunk: voxels to features of slices; head: features to probabilities. */
   part?: ExportPart;
-  /** null: the graph has no calibrated probabilities. */
+  /** If null, the graph has no calibrated probabilities. */
   calibration: Calibration | null;
   /** float16: weights in half precision. */
   weights?: "float32" | "float16";
-  /** Of the weights, for readers of the file. Default: that it is not stated. */
+  /** Licence of the weights, for readers of the file. Default "not stated". */
   licence?: string;
-  /** Further pairs for the metadata of the file. */
+  /** Additional key-value pairs for the metadata of the file. */
   metadata?: Readonly<Record<string, string>>;
 }
 
-/** What a graph takes and gives, beside its bytes. */
+/** The bytes of a graph, with a description of its inputs and outputs. */
 export interface ExportedOnnx extends OnnxModel {
   part: ExportPart;
   volumes: Extent;
@@ -35,15 +35,15 @@ export interface ExportedOnnx extends OnnxModel {
 }
 
 const DESCRIPTIONS: Record<string, string> = {
-  probabilities: "class probabilities of each volume, as predictions.csv has them",
+  probabilities: "class probabilities of each volume, as in predictions.csv",
   calibrated: "the same, calibrated on the validation set",
-  slice_weights: "how much each slice counted; rows sum to 1",
+  slice_weights: "weight of each slice; rows sum to 1",
   slice_probabilities: "class probabilities of each slice",
-  features: "what the trunk makes of each slice",
+  features: "output of the trunk for each slice",
 };
 
 /**
- * Written by recording the engine's own calls; the model is put into evaluation mode.
+ * Writes the graph by recording the calls of the engine; puts the model into evaluation mode.
  * @throws ExportError for a part that the model does not have, or a vote without probabilities
  * @throws OnnxError for an op that has no rule, by its name
  */
@@ -76,7 +76,7 @@ const unitText = (unit: "HU" | "arbitrary"): string => (unit === "HU" ? "Hounsfi
 function chainOf(model: OpenModel, part: ExportPart, calibration: Calibration | null): Chain {
   if (!isNetwork(model)) return sliceChain(model, part, calibration);
   if (part === "whole") return networkChain(model.spec, model.network, calibration);
-  throw new ExportError("A 3D network has no trunk and no head", "Leave --part out.");
+  throw new ExportError("A 3D network has no trunk and no head", "Omit --part.");
 }
 
 function sliceChain(model: OpenSliceModel, part: ExportPart, calibration: Calibration | null): Chain {
@@ -103,10 +103,10 @@ function sliceChain(model: OpenSliceModel, part: ExportPart, calibration: Calibr
   return { programs: [...first, ...masked, program], volumes: any, slices };
 }
 
-/** How many axial slices give what a head sees. */
+/** The number of axial slices that give the slices seen by a head. */
 function axialSlices({ input, prepared, head }: StackSpec, seen: Extent): Extent {
   if (seen.kind === "any") return seen;
-  // A head that sees a fixed number of slices was trained on volumes of the deepest's depth.
+  // A head that sees a fixed number of slices was trained on volumes padded to the depth of the deepest one.
   if (seen.kind === "fixed") return { kind: "fixed", count: prepared.depths[1] };
   return head.sampled === null ? { kind: "most", count: Math.floor(seen.count / planesOf(input)) } : { kind: "any" };
 }

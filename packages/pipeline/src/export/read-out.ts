@@ -1,19 +1,19 @@
-/** From logits to calibrated probabilities, in the engine, as evaluation computes them over plain numbers. */
+/** Computes calibrated probabilities from logits in the engine, as the evaluation does with plain numbers. */
 import { cat, fromTypedArray, functional as F, type Tensor } from "@slicestack/torch";
 import type { VoteRule } from "@slicestack/stats";
 import { ExportError } from "./export-error.js";
 
-/** What val says about the probabilities of a model: see evaluate/analysis/calibrate.ts. */
+/** The calibration of a model, fitted on the validation set: see evaluate/analysis/calibrate.ts. */
 export interface Calibration {
-  /** Class mixes of training as the model saw it, and of the training set; null where they are the same. */
+  /** Class proportions seen in training, and those of the training set; null if they are equal. */
   priors: { trained: readonly number[]; target: readonly number[] } | null;
   temperature: number;
 }
 
-/** Logarithms of probabilities are clipped here, as where the temperature was fitted. */
+/** Log probabilities are clipped at this value, as they were when the temperature was fitted. */
 const SMALLEST = Number.EPSILON;
 
-/** probability_BK → the same for the right mix of classes, at the right temperature. */
+/** probability_BK → probability_BK, corrected for the class proportions and scaled by the temperature. */
 export function calibrated(probability_BK: Tensor, { priors, temperature }: Calibration): Tensor {
   const mixed = priors === null ? probability_BK : reweighted(probability_BK, priors);
   return mixed.clamp(SMALLEST).log().div(temperature).softmax(1);

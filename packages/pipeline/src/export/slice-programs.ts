@@ -14,17 +14,17 @@ import { firstForm, type Extent } from "./forms.js";
 import { calibrated, vote, type Calibration } from "./read-out.js";
 import { engineType, slicesSeen } from "./voxels.js";
 
-/** Programs one after another, and how many slices they take. */
+/** A sequence of programs, and the number of slices that they take. */
 export interface Chain {
   programs: Program[];
-  /** Axial slices of a volume, or, where the chain begins at features, slices that are seen. */
+  /** Number of axial slices of a volume or, if the chain begins at features, of slices seen by the model. */
   slices: Extent;
   volumes: Extent;
 }
 
-/** Slices that a head sees at most whose form depends on their number. */
+/** The most slices for a head whose form depends on their number. */
 const PADDED = 2048;
-/** Beyond any limit that a head sets itself, and 1; both far from the widths of layers. */
+/** A number beyond any limit that a head sets itself, and 1; both differ from the usual widths of layers. */
 const SEEN_SIZES: Sizes[] = [
   { volumes: 2, slices_seen: 17 },
   { volumes: 1, slices_seen: 509 },
@@ -35,7 +35,7 @@ const SEEN_SIZES: Sizes[] = [
 export const tensorsOf = (module: Module, prefix: string): Map<string, Tensor> =>
   new Map([...module.namedParameters(), ...module.namedBuffers()].map(([name, tensor]) => [prefix + name, tensor]));
 
-/** voxels → features, B, M, E or B, M, F, h, w. @param slices of a volume; null: any number */
+/** voxels → features, B, M, E or B, M, F, h, w. @param slices number of slices of a volume; null for any number */
 export function trunkPrograms(spec: SliceSpec | StackSpec, trunk: SliceModel, slices: number | null): Program[] {
   const { input, prepared } = spec;
   const { height, width, dtype } = prepared;
@@ -83,7 +83,7 @@ function stacked(voxels: ProgramInput, shape: number[], sizes: Sizes[], seen: (s
   );
 }
 
-/** Few slices, so that little is computed; and enough of them to see where sampling begins. */
+/** Numbers of slices to record at: few, to save computation, but enough to show where sampling begins. */
 function voxelSizes(slices: number | null, planes: number, sampled: number | null): Sizes[] {
   if (slices !== null) return [{ volumes: 2 }, { volumes: 1 }, { volumes: 3 }];
   const least = sampled === null ? 5 : Math.ceil(sampled / planes);
@@ -95,7 +95,7 @@ function voxelSizes(slices: number | null, planes: number, sampled: number | nul
   ];
 }
 
-/** All slices of all volumes exist: the mask of a call whose volumes have one depth. */
+/** The mask of a batch whose volumes have equal depth, so that all slices exist. */
 export function wholeMask(features: ProgramInput, sizes: Sizes[]): Program {
   return recordProgram(
     {
@@ -114,7 +114,7 @@ interface HeadForm {
   seen: Extent;
 }
 
-/** features, and the mask of those that exist unless the head sees maps → probabilities, slice weights. */
+/** features, with a mask of existing slices unless the head sees maps → probabilities, slice weights. */
 export function headProgram(
   spec: StackSpec,
   head: Head,
@@ -157,7 +157,7 @@ function recordHead(head: Head, shape: readonly number[], calibration: Calibrati
   return { program, features, sizes, seen };
 }
 
-/** Maps are large. */
+/** The limit for heads on feature maps, which are large. */
 const mapSizes: Sizes[] = [
   { volumes: 2, slices_seen: 17 },
   { volumes: 1, slices_seen: 19 },
@@ -165,7 +165,7 @@ const mapSizes: Sizes[] = [
   { volumes: 1, slices_seen: 1 },
 ];
 
-/** A head on its features, or on features that are filled up to `length` with slices that do not exist. */
+/** Applies a head to features, optionally padded to `length` with slices that do not exist. */
 function decided(head: Head, features: Tensor, mask: Tensor | null, length: number | null) {
   if (length === null || mask === null) return head.forward(features, mask);
   const [volumes = 0, slices = 0, ...shape] = features.shape;
@@ -175,7 +175,7 @@ function decided(head: Head, features: Tensor, mask: Tensor | null, length: numb
   return { logits_BK, sliceWeight_BS: sliceWeight_BS?.narrow(1, 0, slices) ?? null };
 }
 
-/** The probabilities as they are, and calibrated where that is known. */
+/** The uncalibrated probabilities, and the calibrated ones if there is a calibration. */
 export function readOut(probabilities: Tensor, calibration: Calibration | null): Record<string, Tensor> {
   if (calibration === null) return { probabilities };
   return { probabilities, calibrated: calibrated(probabilities, calibration) };

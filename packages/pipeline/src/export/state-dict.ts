@@ -1,13 +1,13 @@
-/** The tensors of the modules that decide, by the names that PyTorch's users know where there are such. */
+/** The tensors of the modules that contribute to the decision, under their familiar PyTorch names where these exist. */
 import type { Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
 import type { SliceModel } from "../models/trunks/slice-model.js";
 import { deciding, isNetwork, type OpenModel } from "../predict/open-model.js";
 
 /**
- * A ResNet of torchvision whose `fc` is Sequential(Linear, ReLU, Dropout, Linear, ReLU, Dropout, Linear); all other modules
- * by their own names, which are the published code's. A head on a trunk has the prefix `head.`.
- * The tensors are second handles, which belong to the scope around.
+ * A ResNet has the names of torchvision, with `fc` as Sequential(Linear, ReLU, Dropout, Linear, ReLU, Dropout, Linear).
+ * All other modules have the names of the published code. A head on a trunk has the prefix `head.`.
+ * The tensors are additional handles that belong to the enclosing scope.
  */
 export function exportedState(model: OpenModel): Map<string, Tensor> {
   if (isNetwork(model)) return model.network.stateDict();

@@ -1,4 +1,4 @@
-/** What a model can be exported to: one writer each. */
+/** The formats to which a model can be exported, each with its writer. */
 import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { scope } from "@slicestack/torch";
@@ -17,10 +17,10 @@ export interface TargetOptions extends ExportOnnxOptions {
   overwrite: boolean;
 }
 
-/** What was written. */
+/** A description of what was written. */
 export interface Exported {
   files: string[];
-  /** Of a graph; null for weights alone. */
+  /** Inputs and outputs of a graph; null for weights alone. */
   graph: Omit<ExportedOnnx, "parts"> | null;
 }
 
@@ -65,8 +65,8 @@ function writeWeights(model: OpenModel, options: TargetOptions): Exported {
   const { part = "whole", weights = "float32" } = options;
   if (part !== "whole" || weights !== "float32")
     throw new ExportError(
-      "safetensors holds all weights in float32",
-      "Leave --part and --weights out, or export to onnx.",
+      "safetensors contains all weights in float32",
+      "Omit --part and --weights, or export to onnx.",
     );
   const any = { kind: "any" } as const;
   const metadata = metadataOf(model.spec, { ...options, part, volumes: any, slices: any });
@@ -74,7 +74,7 @@ function writeWeights(model: OpenModel, options: TargetOptions): Exported {
   return { files: [resolve(options.out)], graph: null };
 }
 
-/** A file in pieces; whole or not at all. */
+/** Writes a file in pieces, atomically. */
 function writeParts(file: string, parts: readonly Uint8Array[]): void {
   const writer = new AtomicFileWriter(file);
   try {
@@ -86,7 +86,7 @@ function writeParts(file: string, parts: readonly Uint8Array[]): void {
   }
 }
 
-/** Small pieces joined, so that each write is worth its call. */
+/** Joins small pieces, to reduce the number of writes. */
 function* inBlocks(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
   let small: Uint8Array[] = [];
   let size = 0;

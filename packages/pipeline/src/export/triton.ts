@@ -1,4 +1,4 @@
-/** The configuration of a model in a repository of the Triton inference server (model_config.proto, as text). */
+/** Writes the configuration of a model for the Triton inference server (model_config.proto in text form). */
 import type { ElementType, TensorInfo } from "@slicestack/torch/onnx";
 import type { ExportedOnnx } from "./onnx.js";
 
@@ -10,13 +10,14 @@ const TYPES: Partial<Record<ElementType, string>> = {
   bool: "TYPE_BOOL",
 };
 
-/** Volumes at once, and how long the server waits for them. */
+/** The most volumes in a batch, and how long the server waits for them. */
 const BATCH = 8;
 const WAIT_MICROSECONDS = 5000;
 
 /**
- * Requests whose volumes have equal shapes are computed together. A model that takes one volume at a time has no batches.
- * @param name of the model, which is that of its folder in the repository
+ * Requests whose volumes have equal shapes are computed together. A model that takes one volume at a time has no
+ * batches.
+ * @param name name of the model, which is that of its folder in the repository
  */
 export function tritonConfig(name: string, { inputs, outputs, metadata, volumes }: ExportedOnnx): string {
   const batches = volumes.kind === "any";

@@ -1,6 +1,6 @@
 /**
- * From stored voxels to what a model sees, as input/ has it, for volumes of any number of slices in one graph: where a
- * store counts slices in JavaScript, the engine counts them here.
+ * Computes the input of a model from stored voxels, as in input/, for volumes with any number of slices in one graph.
+ * Slices that a store counts in JavaScript are counted by the engine here.
  * B volumes, S axial slices of each, P planes, L = P·S slices, M of them seen, n neighbours, C channels.
  */
 import { arange, cat, fromTypedArray, functional as F, where, zeros, type Tensor } from "@slicestack/torch";
@@ -8,7 +8,7 @@ import type { StoreDtype } from "../data/store.js";
 import { planesOf, type SliceInput, type ValueTransform, type VolumeInput } from "../input/schema.js";
 import { windowed } from "../input/values.js";
 
-/** The type in which the engine holds stored voxels. */
+/** The type of stored voxels in the engine. */
 export const engineType = (dtype: StoreDtype) => (dtype === "uint16" ? "int32" : dtype);
 
 /** stored_BSHW → x_NCHW, normalised, N = B·M; volume after volume, axial slices first. */
@@ -33,7 +33,7 @@ function normalised(unit: Tensor, { mean, std }: ValueTransform, channels: numbe
   return x.size(1) === channels ? x : x.expand(-1, channels, -1, -1);
 }
 
-/** Axial slices, then as many coronal and sagittal ones, at the size of the model. */
+/** Axial slices, followed by equal numbers of coronal and sagittal ones, at the input size of the model. */
 function inPlanes(values_BSHW: Tensor, { planes, size }: SliceInput): Tensor {
   const axial = sized(values_BSHW, size);
   if (planes === "axial") return axial;
@@ -41,7 +41,7 @@ function inPlanes(values_BSHW: Tensor, { planes, size }: SliceInput): Tensor {
   return cat([axial, coronal!, sagittal!], 1);
 }
 
-/** As many slices across an axis as there are axial ones, at even distances; the head is up. */
+/** As many evenly spaced slices across an axis as there are axial ones; the head is up. */
 function cut(values_BSHW: Tensor, axis: 2 | 3): Tensor {
   const [, slices = 0] = values_BSHW.shape;
   const place_S = evenly(slices, values_BSHW.size(axis), slices);
@@ -60,7 +60,7 @@ function sized(values_BSHW: Tensor, [height, width]: SliceInput["size"]): Tensor
   return F.interpolate(values_BSHW, [height, width], { mode: "bilinear", antialias: true });
 }
 
-/** The slices that are seen, each with its neighbours within its plane; at the ends the last one again. */
+/** The slices seen by the model, each with its neighbours in its plane; at the ends, the last slice is repeated. */
 function withNeighbours(sized_BLHW: Tensor, seen: number, slices: number, { neighbours, planes }: SliceInput): Tensor {
   const all = sized_BLHW.size(1);
   const place_M = evenly(seen, all, seen);
@@ -90,7 +90,7 @@ function atSize(x_B1HWD: Tensor, { size, fit, air }: VolumeInput): Tensor {
   return size.reduce((x, length, axis) => centred(x, axis + 2, length, air as number), x_B1HWD);
 }
 
-/** Cut, or filled up with air, to `length` along an axis, the middle staying the middle. */
+/** Crops or pads with air to `length` along an axis, keeping the centre. */
 function centred(x: Tensor, axis: number, length: number, air: number): Tensor {
   const before = x.size(axis);
   const excess_1 = zeros([1], { dtype: "float64" }).add(before - length);

@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** Scans that cannot be predicted as asked, or a model that cannot predict them. */
+/** Scans cannot be predicted as requested, or a model cannot predict them. */
 export class PredictError extends Error {
   override readonly name = "PredictError";
   constructor(

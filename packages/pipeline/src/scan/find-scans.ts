@@ -1,4 +1,4 @@
-/** The scans that a command names: files, folders, archives and patterns, each searched as `prepare` searches its source. */
+/** Finds scans in files, folders, archives and patterns, each of which is searched like the source of `prepare`. */
 import { existsSync } from "node:fs";
 import { glob } from "tinyglobby";
 import { discover } from "../data/ingest/discover.js";
@@ -9,16 +9,16 @@ import { PrepareError } from "../data/errors.js";
 import type { Progress } from "../engine/progress.js";
 import { PredictError } from "./errors.js";
 
-/** A scan that was found; no voxel of it has been read. */
+/** A scan that was found but not read. */
 export interface FoundScan {
-  /** Unique among the scans of one call; of DICOM the SeriesInstanceUID, else the file's name. */
+  /** Unique among the scans of one call: the SeriesInstanceUID for DICOM, otherwise the name of the file. */
   id: string;
-  /** The input and the path below it, as messages call it. */
+  /** The input and the path below it, for messages. */
   source: string;
   input: VolumeInput;
-  /** File of the region to keep, where the recipe crops to masks. */
+  /** File with the region to keep, if the recipe crops to masks. */
   mask: string | null;
-  /** What the headers say of the acquisition. */
+  /** Facts about the acquisition from the headers. */
   facts: Record<string, string>;
 }
 
@@ -31,7 +31,7 @@ export interface FailedScan {
 export interface FoundScans {
   scans: FoundScan[];
   failed: FailedScan[];
-  /** Files that are no scans, and series that were not asked for. */
+  /** Files that are not scans, and series that were not requested. */
   setAside: SetAside[];
 }
 
@@ -45,11 +45,11 @@ export interface FindOptions {
 
 /**
  * @param inputs paths or patterns such as `scans/*.nii.gz`
- * @returns also what cannot be read, with its reason: one bad input does not stop the others
- * @throws PredictError where nothing was given   @throws the signal's reason
+ * @returns the scans, and inputs that cannot be read with the reason; these do not stop the others
+ * @throws PredictError if nothing was given   @throws the signal's reason
  */
 export async function findScans(inputs: readonly string[], options: FindOptions = {}): Promise<FoundScans> {
-  if (inputs.length === 0) throw new PredictError("Expected scans, received none", "Name files, folders or archives.");
+  if (inputs.length === 0) throw new PredictError("Expected scans, received none", "Pass files, folders or archives.");
   const found: FoundScans = { scans: [], failed: [], setAside: [] };
   for (const input of await expanded(inputs)) {
     options.signal?.throwIfAborted();
@@ -66,7 +66,7 @@ export async function findScans(inputs: readonly string[], options: FindOptions 
 
 const PATTERN = /[*?[\]{}]/;
 
-/** A pattern that the shell has left for us, or that came in a list, becomes the paths that it fits. */
+/** Expands a pattern that the shell did not expand, or that came from a list, into the matching paths. */
 async function expanded(inputs: readonly string[]): Promise<string[]> {
   const paths: string[] = [];
   for (const input of inputs) {
@@ -100,7 +100,7 @@ async function addFrom(source: string, found: FoundScans, options: FindOptions):
   found.setAside.push(...setAside.map((one) => ({ ...one, path: sourceName(source, one.path) })));
 }
 
-/** The series that the rule prefers, one of each study; volumes that are no DICOM are not concerned. */
+/** Selects the series that the rule prefers, one per study; volumes that are not DICOM are unaffected. */
 function ofSeries(volumes: readonly SourceVolume[], rule: string, source: string, found: FoundScans): SourceVolume[] {
   const chosen = volumes.filter(({ series }) => series === null);
   const studies = new Map<string, SourceVolume[]>();
@@ -110,7 +110,7 @@ function ofSeries(volumes: readonly SourceVolume[], rule: string, source: string
     const [best] = rankSeries(study, rule);
     if (best === undefined) {
       const names = study.map(({ series }) => `"${series!.description}"`).join(", ");
-      const reason = `none of its series fits --series ${rule}; it has ${names}`;
+      const reason = `none of its series matches --series ${rule}; it has ${names}`;
       found.failed.push({ source: sourceName(source, study[0]!.path), reason });
       continue;
     }
@@ -122,7 +122,7 @@ function ofSeries(volumes: readonly SourceVolume[], rule: string, source: string
   return chosen;
 }
 
-/** A source that is one file is named by its own path. */
+/** The name of a source; if the source is a single file, its own path. */
 const sourceName = (source: string, path: string): string => {
   const plain = source.replace(/[/\\]+$/, "");
   return plain.endsWith(`/${path}`) || plain === path ? plain : `${plain}/${path}`;
@@ -131,7 +131,7 @@ const sourceName = (source: string, path: string): string => {
 const withoutPrefix = (text: string, source: string): string =>
   text.startsWith(`${source}: `) ? text.slice(source.length + 2) : text;
 
-/** Files of one name from several folders get a number behind it, in the order in which they were given. */
+/** Appends numbers to equal file names from different folders, in the order in which they were given. */
 function nameApart(scans: FoundScan[]): void {
   const taken = new Set<string>();
   for (const scan of scans) {

@@ -1,4 +1,7 @@
-/** From found scans to results: prepared in worker threads, decided on one after another, none kept longer than it takes. */
+/**
+ * Predicts scans: prepares them in worker threads, runs the model on one after another, and releases each one when
+ * done.
+ */
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -24,7 +27,7 @@ import { warningsOf } from "./warnings.js";
 
 export interface PredictScansOptions {
   maps?: readonly MapKind[];
-  /** For two classes: how a probability becomes a decision. Default youden. */
+  /** For two classes: the rule that turns a probability into a decision. Default youden. */
   operatingPoint?: OperatingPoint;
   mask?: string | null;
   /** Threads that read and prepare scans. Default: the cores that this process may use. */
@@ -33,15 +36,15 @@ export interface PredictScansOptions {
   signal?: AbortSignal;
 }
 
-/** A result with what is needed to write its maps. */
+/** A result, with everything needed to write its maps. */
 export interface PredictedScan {
   result: ScanResult;
   maps: StoredMaps;
-  /** Where the stored voxels are. */
+  /** The position of the stored voxels in space. */
   place: Pick<VolumeRecord, "geometry" | "original" | "crop" | "count" | "unit"> & { size: [number, number] };
 }
 
-/** An opened model in a session: the key by which its jobs find it. */
+/** A model that is open in a session, with the key by which its jobs find it. */
 export interface OpenScanModel {
   key: string;
   model: TrainedModel;
@@ -52,9 +55,9 @@ export interface OpenScanModel {
 const JOB = new URL("./scan-job.js", import.meta.url);
 
 /**
- * Results arrive in the order of the scans; of each scan either `onScan` or `onFailure` is called, and awaited. At most two scans
- * a thread are held.
- * @throws the errors of a machine that has too little of something   @throws the signal's reason
+ * Results arrive in the order of the scans. For each scan, either `onScan` or `onFailure` is called and awaited. At
+ * most two scans per thread are held in memory.
+ * @throws resource errors (memory, disk, open files)   @throws the signal's reason
  */
 export async function predictScans(
   open: OpenScanModel,
@@ -92,15 +95,15 @@ export async function predictScans(
   }
 }
 
-/** @returns null, or why the prepared scan is not what the model was made for */
+/** @returns null, or the reason why the prepared scan does not fit the model */
 function misfit({ prepared }: ModelSpec, scan: PreparedScan): string | null {
   const [, height, width] = scan.shape;
-  if (scan.unit !== prepared.unit) return `its values are ${scan.unit}, the model was trained on ${prepared.unit}`;
+  if (scan.unit !== prepared.unit) return `its values are ${scan.unit}, but the model was trained on ${prepared.unit}`;
   if (scan.dtype !== prepared.dtype)
-    return `its values are stored as ${scan.dtype}, those of the training data as ${prepared.dtype}`;
+    return `its values are stored as ${scan.dtype}, but those of the training data as ${prepared.dtype}`;
   if (height === prepared.height && width === prepared.width) return null;
   const remedy = "resample it to that size first, or train on data prepared with --size";
-  return `its slices are ${height} x ${width}, those of the training data ${prepared.height} x ${prepared.width}; ${remedy}`;
+  return `its slices are ${height} x ${width}, but those of the training data ${prepared.height} x ${prepared.width}; ${remedy}`;
 }
 
 async function decideOn(
@@ -115,7 +118,7 @@ async function decideOn(
     const job: ScanJob = { step: "scan", key: open.key, scan: voxelsOf(scan, prepared), maps };
     outcome = await open.session.run<ScanJob, ScanOutcome>(JOB, job);
   } catch (error) {
-    // A head that needs a certain number of slices says so; the other scans may have it.
+    // A head that needs a certain number of slices throws an error; other scans may have that number.
     if (!(error instanceof ModelError)) throw error;
     return await on.failure({ source: scan.source, reason: error.message });
   }
@@ -145,7 +148,7 @@ function resultOf(
   const { members } = model;
   const { spec } = members[0]!;
   const [first] = outcome.members;
-  // What was fitted on other weights says nothing of these.
+  // Values that were fitted on other weights do not apply to these.
   const decisions = members.map(({ decision }, k) => (decision?.model === opened.hashes[k] ? decision : null));
   const facts = { ...scan.facts, ...prepared.facts };
   const compared = { prepared, facts: scan.facts, embedding: first!.embedding };
@@ -172,7 +175,7 @@ function resultOf(
   };
 }
 
-/** Where a scan was made is nobody's business in a result that may be passed on. */
+/** Columns that identify where a scan was made; omitted because results may be shared. */
 const PLACES = new Set(["site", "station"]);
 
 const rounded = (seconds: number): number => Number(seconds.toFixed(4));

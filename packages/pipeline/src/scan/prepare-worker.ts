@@ -1,4 +1,4 @@
-/** Prepares one scan a message, as `prepare` does, and says how long it took. */
+/** Prepares one scan per message, as `prepare` does, and reports how long it took. */
 import { parentPort } from "node:worker_threads";
 import type { PoolAnswer } from "../data/pool.js";
 import { prepareVolume, type PreparedVolume, type VolumeJob } from "../data/prepare/volume.js";
@@ -6,7 +6,7 @@ import { reasonOf } from "../data/reason.js";
 import { shortageOf } from "../engine/system-errors.js";
 
 export interface PreparedScan extends PreparedVolume {
-  /** Reading and preparing. */
+  /** Time for reading and preparing. */
   seconds: number;
 }
 

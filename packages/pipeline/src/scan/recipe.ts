@@ -1,11 +1,11 @@
-/** The recipe by which a model's training data was prepared, for a scan that it has not seen. */
+/** Derives the recipe for a new scan from the preparation of a model's training data. */
 import type { Recipe } from "../data/prepare/recipe.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
 
 /**
- * @param mask folder of masks; needed where training volumes were cropped to masks
- * @throws PredictError where a mask is needed and missing, or given and not needed
+ * @param mask folder of masks; required if training volumes were cropped to masks
+ * @throws PredictError if a mask is required and missing, or given and not required
  */
 export function recipeOfModel({ prepared }: Pick<ModelSpec, "prepared">, mask: string | null): Recipe {
   const { recipe, unit, dtype } = prepared;
@@ -16,7 +16,7 @@ export function recipeOfModel({ prepared }: Pick<ModelSpec, "prepared">, mask: s
       "Pass --mask FOLDER with a mask for each scan, named like the scan.",
     );
   if (crop !== "mask" && mask !== null)
-    throw new PredictError("The model was not trained on volumes cropped to a mask", "Leave --mask out.");
+    throw new PredictError("The model was not trained on volumes cropped to a mask", "Omit --mask.");
   return {
     size: size === "native" ? null : (size as [number, number]),
     depth: depth as Recipe["depth"],

@@ -1,6 +1,6 @@
 /**
- * The jobs of `predict`: a model is opened once in the session's thread, decides on one scan after another, and is closed.
- * What is open stays in this module, which that thread has to itself.
+ * The jobs of `predict`: a model is opened once in the session's thread, predicts one scan after another, and is
+ * closed. Open models are kept in this module, of which each thread has its own instance.
  */
 import { sliceEvidence, countVoteAt, voteBy } from "@slicestack/stats";
 import type { JobContext } from "../engine/job.js";
@@ -22,14 +22,14 @@ export type ScanJob =
   | { step: "scan"; key: string; scan: ScanVoxels; maps: readonly MapKind[] }
   | { step: "close"; key: string };
 
-/** What a caller may ask of the machine; absent: as the run was trained. */
+/** How to compute; options that are absent are as in the training of the run. */
 export interface ComputeWishes {
   device?: string;
   threads?: number;
   precision?: "auto" | "float32" | "bfloat16";
 }
 
-/** A prepared scan, S x H x W, with what places it in space. */
+/** A prepared scan, S x H x W, with its position in space. */
 export interface ScanVoxels extends Pick<TaskVolume, "id" | "geometry" | "original" | "crop" | "unit"> {
   slices_SHW: StoreArray;
   dtype: StoreDtype;
@@ -38,20 +38,20 @@ export interface ScanVoxels extends Pick<TaskVolume, "id" | "geometry" | "origin
 }
 
 export interface OpenedModel {
-  /** modelHash of each member. */
+  /** The modelHash of each member. */
   hashes: string[];
   device: string;
   bfloat16: boolean;
   threads: number;
 }
 
-/** What one member makes of a scan. */
+/** The prediction of one member for a scan. */
 export interface MemberOutcome {
-  /** Uncalibrated, one for each class. */
+  /** Uncalibrated probability of each class. */
   probabilities: number[];
-  /** How much each slice counted; null where the model has no such notion. */
+  /** The weight of each slice; null if the model has no such weights. */
   weights: number[] | null;
-  /** Which axial slice of the prepared scan each of them is; null for slices of other planes. Empty in 3D. */
+  /** The index of each as an axial slice of the prepared scan; null for slices of other planes. Empty in 3D. */
   places: (number | null)[];
   /** Mean embedding; null in 3D. */
   embedding: Float32Array | null;
@@ -59,9 +59,9 @@ export interface MemberOutcome {
 
 export interface ScanOutcome {
   members: MemberOutcome[];
-  /** Of the class with the largest probability, S x H x W: the mean over the members. */
+  /** Maps for the class with the largest probability, S x H x W, averaged over the members. */
   maps: StoredMaps;
-  /** From stored voxels to probabilities. */
+  /** Computes probabilities from stored voxels. */
   seconds: number;
 }
 
@@ -102,7 +102,7 @@ function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): Op
 function checkVote({ spec, decision, source }: TrainedMember): void {
   if (spec.method !== "2d" || spec.vote.rule !== "count" || (decision?.countVote ?? null) !== null) return;
   throw new PredictError(
-    `${source} decides by a count of slices, whose threshold is chosen on the validation set by an evaluation`,
+    `${source} decides by the count of slices, whose threshold is chosen by an evaluation on the validation set`,
     `Run slicestack evaluate ${source} first.`,
   );
 }
@@ -152,7 +152,7 @@ function outcomeOf({ spec, decision }: TrainedMember, predicted: Predicted): Mem
   return { probabilities, weights: sliceEvidence(rows, probabilities), places, embedding };
 }
 
-const STEPS = 32; // of the path of integrated gradients, as `explain` has
+const STEPS = 32; // Steps of integrated gradients, as in `explain`.
 
 function mapsOf(
   model: OpenModel,
@@ -167,7 +167,7 @@ function mapsOf(
   return explainVolume(asFunction, volume, { ...options, onPart: () => undefined }).maps;
 }
 
-/** As a data set has it, with what only a data set knows left empty. */
+/** The volume in the form of a data set, without the fields that only a data set has. */
 function explainedVolume(scan: ScanVoxels, label: number): TaskVolume {
   const { id, unit, geometry, original, crop } = scan;
   const place = { ...volumeOf(scan), unit, geometry, original, crop };
@@ -185,6 +185,6 @@ function meanMaps(kinds: readonly MapKind[], maps: readonly StoredMaps[]): Store
   );
 }
 
-/** Of rows of one length. */
+/** The mean of rows of equal length. */
 export const meanOf = (rows: readonly (readonly number[])[]): number[] =>
   rows[0]!.map((_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);

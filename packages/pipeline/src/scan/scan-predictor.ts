@@ -1,4 +1,4 @@
-/** The door for programs: open a trained model once, and predict scans from their files. */
+/** Programmatic entry point: opens a trained model once and predicts scans from files. */
 import { EngineSession } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { loadPlugins } from "../config/plugins.js";
@@ -12,9 +12,11 @@ import type { ScanResult } from "./scan-result.js";
 import { findTrained, type FindTrainedOptions } from "../trained/find-trained.js";
 
 export interface PredictFilesOptions extends PredictScansOptions {
-  /** Which series of a DICOM study: thinnest, a UID, or a regular expression on the description. Default: every series. */
+  /**
+   * Which series of a DICOM study: thinnest, a UID, or a regular expression on the description. Default: every series.
+   */
   series?: string;
-  /** Called for each scan that cannot be predicted; absent: `predict` throws once the others are done. */
+  /** Called for each scan that cannot be predicted; if absent, `predict` throws after the others are done. */
   onFailure?: (failed: FailedScan) => void;
 }
 
@@ -22,7 +24,7 @@ const JOB = new URL("./scan-job.js", import.meta.url);
 let opened = 0;
 
 /**
- * A trained model that predicts scans. It holds a thread and the model's weights until it is disposed.
+ * A trained model that predicts scans. It keeps a thread and the model's weights until it is disposed.
  *
  *     using model = await Predictor.open("runs/lung");
  *     const [result] = await model.predict("scan.nii.gz");
@@ -38,7 +40,7 @@ export class Predictor implements Disposable, AsyncDisposable {
   }
 
   /**
-   * @param path folder of a run or of a group, whose members' probabilities are averaged, or file of a bundle
+   * @param path folder of a run, folder of a group (whose members' probabilities are averaged), or file of a bundle
    * @throws RunError, BundleError, CheckpointError, PluginError, PredictError, ConfigError, LibtorchNotFoundError
    */
   static async open(
@@ -70,7 +72,7 @@ export class Predictor implements Disposable, AsyncDisposable {
     return this.spec.classes.names;
   }
 
-  /** The contract of the model: what it expects and what it is. Of a group that of its first member. */
+  /** The contract of the model, which describes the model and its input. For a group, that of its first member. */
   get spec(): ModelSpec {
     return this.#open.model.members[0]!.spec;
   }
@@ -84,22 +86,22 @@ export class Predictor implements Disposable, AsyncDisposable {
     return this.#open.opened.hashes;
   }
 
-  /** Whether an evaluation fitted a calibration for these very weights. */
+  /** Whether an evaluation fitted a calibration for exactly these weights. */
   get isCalibrated(): boolean {
     const { model, opened: facts } = this.#open;
     return model.members.every(({ decision }, k) => decision?.model === facts.hashes[k]);
   }
 
-  /** Where it computes. */
+  /** The device on which it computes. */
   get device(): { name: string; bfloat16: boolean; threads: number } {
     const { device, bfloat16, threads } = this.#open.opened;
     return { name: device, bfloat16, threads };
   }
 
   /**
-   * Predicts every scan of these files, folders and archives, which are read as `prepare` reads them.
-   * @returns one result a scan, in the order in which they were found
-   * @throws PredictError, with `results` and `failed`, where a scan cannot be predicted and nobody listens to `onFailure`
+   * Predicts every scan in these files, folders and archives, which are read as in `prepare`.
+   * @returns one result per scan, in the order in which they were found
+   * @throws PredictError, with `results` and `failed`, if a scan cannot be predicted and there is no `onFailure`
    */
   async predict(inputs: string | readonly string[], options: PredictFilesOptions = {}): Promise<ScanResult[]> {
     const results: ScanResult[] = [];
@@ -119,14 +121,14 @@ export class Predictor implements Disposable, AsyncDisposable {
     throw Object.assign(
       new PredictError(
         `${first.source} cannot be predicted: ${first.reason}${others}`,
-        "Leave it out, or pass onFailure to continue without it; error.results has the others.",
+        "Omit it, or pass onFailure to continue without it; error.results contains the others.",
       ),
       { results, failed },
     );
   }
 
   /**
-   * The same, scan by scan: what is not kept by the caller is not kept at all. @returns what was found
+   * Like `predict`, one scan at a time; results are not retained. @returns what was found
    */
   async each(
     inputs: string | readonly string[],
@@ -136,19 +138,19 @@ export class Predictor implements Disposable, AsyncDisposable {
     },
     options: Omit<PredictFilesOptions, "onFailure"> = {},
   ): Promise<FoundScans> {
-    recipeOfModel(this.spec, options.mask ?? null); // a mask too many is refused before any scan is looked for
+    recipeOfModel(this.spec, options.mask ?? null); // Refuses an unnecessary mask before searching for scans.
     const found = await findScans(typeof inputs === "string" ? [inputs] : inputs, options);
     for (const one of found.failed) await on.failure(one);
     await predictScans(this.#open, found.scans, on, options);
     return found;
   }
 
-  /** Ends the thread at once and frees what it holds. */
+  /** Ends the thread immediately and frees its memory. */
   [Symbol.dispose](): void {
     void this.#session.terminate();
   }
 
-  /** Lets a prediction that is under way end first. */
+  /** Waits for a running prediction to end first. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.run<ScanJob, null>(JOB, { step: "close", key: this.#open.key }).catch(() => undefined);
     await this.#session.close();

@@ -1,4 +1,4 @@
-/** What is said of one scan: its schema is docs/reference/prediction.schema.json. */
+/** The result for one scan; its schema is docs/reference/prediction.schema.json. */
 import { argmax, ConformalPredictor, correctPriors, TemperatureScaling } from "@slicestack/stats";
 import { z } from "zod";
 import type { Decision } from "../models/decision.js";
@@ -12,19 +12,21 @@ const byClass = z.record(z.string(), share);
 export const scanResultSchema = z.strictObject({
   format: z.literal(RESULT_FORMAT),
   version: z.literal(1),
-  id: z.string().describe("Of the scan: the SeriesInstanceUID of a DICOM series, else the name of its file"),
+  id: z.string().describe("Id of the scan: the SeriesInstanceUID of a DICOM series, otherwise the name of its file"),
   source: z.string().describe("Where the scan was found"),
-  sha256: z.string().describe("SHA-256 of its file; of the hashes of its files, in order, where it has several"),
+  sha256: z.string().describe("SHA-256 of its file, or of the hashes of its files, in order, if there are several"),
   model: z.strictObject({
     name: z.string(),
     method: z.enum(["2d", "2.5d", "3d"]),
     sha256: z
       .string()
-      .describe("Of the contract and the weights, whatever the model's name; of several members, over theirs"),
-    members: z.int().describe("Models whose probabilities are averaged; 1 for a run"),
+      .describe(
+        "Hash of the contract and the weights, independent of the model's name; with several members, of their hashes",
+      ),
+    members: z.int().describe("Number of models whose probabilities are averaged; 1 for a run"),
   }),
-  probabilities: byClass.describe("By class; calibrated where calibrated is true"),
-  uncalibrated: byClass.describe("By class, as the model gives them"),
+  probabilities: byClass.describe("By class; calibrated if calibrated is true"),
+  uncalibrated: byClass.describe("By class, as computed by the model"),
   calibrated: z.boolean().describe("Whether an evaluation of the model had fitted a calibration"),
   decision: z.strictObject({
     class: z.string(),
@@ -36,15 +38,17 @@ export const scanResultSchema = z.strictObject({
     threshold: share
       .or(z.literal(2))
       .nullable()
-      .describe("null where the rule is the largest probability; 2: never the second class"),
+      .describe("null if the rule is the largest probability; 2: never the second class"),
   }),
   set: z
     .strictObject({
       classes: z.array(z.string()),
-      miss: share.describe("Expected share of scans like those of validation whose set misses the true class"),
+      miss: share.describe(
+        "Expected share of scans, among scans like those for validation, whose set misses the true class",
+      ),
     })
     .nullable()
-    .describe("Conformal prediction set; null where none was fitted"),
+    .describe("Conformal prediction set; null if none was fitted"),
   slices: z
     .array(
       z.strictObject({
@@ -52,10 +56,7 @@ export const scanResultSchema = z.strictObject({
           .int()
           .nullable()
           .describe("Axial slice of the prepared scan, counted from 0 at the feet; null in another plane"),
-        weight: z
-          .number()
-          .nullable()
-          .describe("How much it counted: its share, its attention, or the probability of the class"),
+        weight: z.number().nullable().describe("Its weight: its share, its attention, or its probability of the class"),
       }),
     )
     .describe("Slices that the model saw; empty for 3D models"),
@@ -65,9 +66,9 @@ export const scanResultSchema = z.strictObject({
     spacing: z.array(z.number()).describe("mm"),
     facts: z
       .record(z.string(), z.string())
-      .describe("Modality, body part, kernel, manufacturer, and what preparation mended"),
+      .describe("Modality, body part, kernel, manufacturer, and corrections made by the preparation"),
   }),
-  maps: z.array(z.string()).describe("NIfTI files of --explain, beside this one"),
+  maps: z.array(z.string()).describe("NIfTI files of --explain, in the same folder"),
   seconds: z.strictObject({ prepare: z.number(), predict: z.number() }),
   versions: z.record(z.string(), z.string()),
 });
@@ -76,7 +77,7 @@ export type ScanResult = z.output<typeof scanResultSchema>;
 
 export type OperatingPoint = "youden" | "sensitivity" | "specificity" | "none";
 
-/** Probabilities, decision and set of a scan, by what its members say and what evaluation learned about each. */
+/** Computes the probabilities, decision and set of a scan from the predictions of its members and their evaluations. */
 export function decide(
   classes: readonly string[],
   outcomes: readonly Pick<MemberOutcome, "probabilities">[],
@@ -86,7 +87,7 @@ export function decide(
   const uncalibrated = meanOf(outcomes.map(({ probabilities }) => probabilities));
   const isCalibrated = decisions.every((decision) => decision !== null);
   const calibrated = outcomes.map(({ probabilities }, k) => calibratedBy(decisions[k] ?? null, probabilities));
-  // Thresholds and sets hold for the very probabilities that they were fitted on: those of one model.
+  // Thresholds and sets are valid only for the probabilities on which they were fitted, which are those of one model.
   const single = outcomes.length === 1 ? (decisions[0] ?? null) : null;
   return {
     probabilities: named(classes, isCalibrated ? meanOf(calibrated) : uncalibrated),

@@ -1,6 +1,6 @@
 /**
- * Is this scan like those that the model was trained on? Warnings where its geometry, its values, its headers or its embedding
- * are not. A warning changes no number.
+ * Warns if the geometry, the values, the headers or the embedding of a scan are unlike those of the training scans. A
+ * warning changes no number.
  */
 import { familiarityDistance } from "@slicestack/stats";
 import { scanGeometry } from "../data/scan-geometry.js";
@@ -11,24 +11,27 @@ import type { Decision, Familiarity } from "../models/decision.js";
 import type { PreparedScan } from "./prepare-worker.js";
 
 export interface ScanWarning {
-  /** spacing, extent, slices, tilt, values, embedding, the column of a header's fact, or prepared. */
+  /** spacing, extent, slices, tilt, values, embedding, prepared, or the column of a fact from the headers. */
   code: string;
   message: string;
 }
 
-/** What of a scan is compared. */
+/** The properties of a scan that are compared. */
 export interface ComparedScan {
   prepared: Pick<PreparedScan, "slices_SHW" | "original" | "facts">;
-  /** What the headers say of the acquisition. */
+  /** Facts about the acquisition from the headers. */
   facts: Readonly<Record<string, string>>;
-  /** Of the model whose familiarity it is; null where it has none. */
+  /** The embedding by the model whose familiarity is used; null if it has none. */
   embedding: ArrayLike<number> | null;
 }
 
-/** A bound is exceeded where a scan is a tenth beyond it: training sets are small, and their extremes are chance. */
+/**
+ * A bound counts as exceeded when a scan lies more than a tenth beyond it, because the extremes of small training sets
+ * are partly chance.
+ */
 const MARGIN = 0.1;
 
-/** @param decision null: the model was not evaluated, and nothing is known to compare with */
+/** @param decision null if the model was not evaluated, so that there is nothing to compare with */
 export function warningsOf(scan: ComparedScan, decision: Pick<Decision, "familiarity"> | null): ScanWarning[] {
   const familiarity = decision?.familiarity ?? null;
   const prepared = preparationWarnings(scan.prepared.facts);
@@ -47,8 +50,8 @@ function preparationWarnings(facts: Readonly<Record<string, string>>): ScanWarni
   const gaps = Number(facts.gaps_filled ?? 0);
   if (gaps > 0) messages.push(`${gaps} missing slices were interpolated`);
   if ((facts.tilt_corrected ?? "") !== "") messages.push(`a gantry tilt of ${facts.tilt_corrected} was corrected`);
-  if (facts.lossy === "yes") messages.push("the images were compressed with loss");
-  if ((facts[FLAGS_COLUMN] ?? "") !== "") messages.push(`the values can hardly be HU (${facts[FLAGS_COLUMN]})`);
+  if (facts.lossy === "yes") messages.push("the images were compressed lossily");
+  if ((facts[FLAGS_COLUMN] ?? "") !== "") messages.push(`the values are unlikely to be HU (${facts[FLAGS_COLUMN]})`);
   if ((facts[GEOMETRY_COLUMN] ?? "") !== "") messages.push(`the header contradicts itself: ${facts[GEOMETRY_COLUMN]}`);
   return messages.map((message) => ({ code: "prepared", message }));
 }
@@ -121,7 +124,7 @@ function embeddingWarnings(
   const distance = familiarityDistance(known.model, embedding);
   if (distance <= known.limit) return [];
   const message =
-    `To the model this scan looks unlike its training volumes: distance ${short(distance)}, ` +
+    `The model's embedding of this scan is unlike those of its training volumes: distance ${short(distance)}, ` +
     `where ${short(100 * (1 - falseAlarmRate))} % of validation volumes are within ${short(known.limit)}`;
   return [{ code: "embedding", message }];
 }

@@ -1,6 +1,6 @@
 import { crossThreads } from "../engine/thread-errors.js";
 
-/** A bundle that cannot be written, or cannot be opened safely. */
+/** A bundle cannot be written, or cannot be opened safely. */
 export class BundleError extends Error {
   override readonly name = "BundleError";
   constructor(

@@ -1,4 +1,4 @@
-/** Finds what is in a folder or a file that a user names as a model. */
+/** Finds the trained model in a folder or file that a user names. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathWord } from "../command-line.js";
@@ -11,7 +11,7 @@ import { isBundle, openBundle } from "./open-bundle.js";
 import type { TrainedMember, TrainedModel } from "./trained-model.js";
 
 export interface FindTrainedOptions {
-  /** Whether the plug-ins in a bundle may run. Those of a run are your own. */
+  /** Whether the plug-ins in a bundle may run. Plug-ins of a run are the user's own and always run. */
   allowPlugins?: boolean;
 }
 
@@ -37,8 +37,8 @@ function memberOf(run: string): TrainedMember {
   if (spec === null)
     throw new RunError(
       runPaths(run).model,
-      "not found: an early version trained this run, or it is an imported checkpoint, and did not keep what its model expects",
-      `Train it again, or score it on a prepared data set: slicestack evaluate ${pathWord(run)}.`,
+      "not found: the run was trained by an early version or imported from a checkpoint, so what the model expects was not recorded",
+      `Retrain it, or evaluate it on a prepared data set: slicestack evaluate ${pathWord(run)}.`,
     );
   const stages = stagesOf(config);
   const weights: TrainedMember["weights"] = {};
@@ -63,7 +63,7 @@ function memberOf(run: string): TrainedMember {
   };
 }
 
-/** Members of a group see the same scans and know the same classes; only their weights differ. */
+/** Checks that the members of a group have the same preparation and classes, so that only their weights differ. */
 function checkAlike(group: string, members: readonly TrainedMember[]): void {
   const facts = ({ spec: { classes, prepared } }: TrainedMember) =>
     JSON.stringify([classes, prepared.recipe, prepared.unit]);

@@ -1,6 +1,6 @@
 /**
- * Opens a bundle: every member is compared with its hash, weights are unpacked into the cache by their hash, and no code of it
- * runs that the user did not allow.
+ * Opens a bundle: every member is checked against its hash, weights are unpacked into the cache under their hash, and
+ * code in the bundle runs only if the user allows it.
  */
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, symlinkSync } from "node:fs";
@@ -18,12 +18,12 @@ import { BundleError } from "./bundle-error.js";
 import { MANIFEST, manifestSchema, type Manifest } from "./bundle-manifest.js";
 import type { TrainedMember, TrainedModel } from "./trained-model.js";
 
-/** Of a member that is read into memory: far more than a contract or a decision has. */
+/** The most bytes of a member that is read into memory; far more than a contract or a decision needs. */
 const MOST_TEXT = 2 ** 26;
 const MOST_ENTRIES = 20_000;
 const COPY = "Copy or download it again.";
 
-/** Whether a path is a file that begins as a zip does. */
+/** Whether a path is a file that starts like a zip. */
 export function isBundle(path: string): boolean {
   if (!(statSync(path, { throwIfNoEntry: false })?.isFile() ?? false)) return false;
   const start = Buffer.alloc(4);
@@ -37,7 +37,8 @@ export function isBundle(path: string): boolean {
 
 /**
  * @param allowPlugins whether modules of the bundle may run
- * @throws BundleError if it is damaged, changed, or holds code that is not allowed   @throws Error of the file system
+ * @throws BundleError if it is damaged or modified, or contains code that is not allowed   @throws Error of the file
+ * system
  */
 export async function openBundle(path: string, { allowPlugins = false } = {}): Promise<TrainedModel> {
   const file = resolve(path);
@@ -90,8 +91,8 @@ async function manifestOf(entries: Bundle["entries"], file: string): Promise<Man
   if (entry === undefined || entry.size > MOST_TEXT)
     throw new BundleError(
       file,
-      `is no bundle: it has no ${MANIFEST}`,
-      "Give a file that slicestack export --to bundle wrote.",
+      `is not a bundle: it has no ${MANIFEST}`,
+      "Pass a file written by slicestack export --to bundle.",
     );
   try {
     const { value } = openSealed(Buffer.from(await entry.read()).toString("utf8"));
@@ -106,25 +107,26 @@ async function manifestOf(entries: Bundle["entries"], file: string): Promise<Man
   }
 }
 
-/** Nothing missing, nothing more, and every size as the manifest says. */
+/** Checks that no member is missing or unlisted, and that every size agrees with the manifest. */
 function checkMembers(entries: Bundle["entries"], manifest: Manifest, file: string): void {
   const listed = Object.entries(manifest.files);
   for (const [name, { bytes }] of listed) {
     const entry = entries.get(name);
     if (entry === undefined) throw new BundleError(file, `${name} is missing`, COPY);
     if (entry.size !== bytes)
-      throw new BundleError(file, `${name} has ${entry.size} bytes, its manifest says ${bytes}`, COPY);
+      throw new BundleError(file, `${name} has ${entry.size} bytes, but the manifest lists ${bytes}`, COPY);
   }
   const extra = [...entries.keys()].find((name) => name !== MANIFEST && manifest.files[name] === undefined);
   if (extra !== undefined)
     throw new BundleError(
       file,
-      `holds ${extra}, which its manifest does not name`,
-      "Somebody has changed it: get it again.",
+      `contains ${extra}, which is not listed in its manifest`,
+      "The bundle was modified; obtain a new copy.",
     );
   for (const [k, { stages }] of manifest.members.entries())
     for (const name of [`${k}/model.json`, ...stages.map((stage) => `${k}/${stage}.safetensors`)])
-      if (manifest.files[name] === undefined) throw new BundleError(file, `its manifest does not name ${name}`, COPY);
+      if (manifest.files[name] === undefined)
+        throw new BundleError(file, `${name} is not listed in its manifest`, COPY);
 }
 
 function refuseCode({ plugins }: Manifest, file: string, isAllowed: boolean): void {
@@ -132,14 +134,15 @@ function refuseCode({ plugins }: Manifest, file: string, isAllowed: boolean): vo
   const names = plugins.map(({ name, sha256 }) => `${name} (SHA-256 ${sha256.slice(0, 16)}…)`).join(", ");
   throw new BundleError(
     file,
-    `holds code that would run with your rights: ${names}`,
-    "Pass --allow-plugins if you trust whoever made it.",
+    `contains code that would run with your permissions: ${names}`,
+    "Pass --allow-plugins if you trust its author.",
   );
 }
 
 async function text({ file, manifest, entries }: Bundle, name: string): Promise<string> {
   const entry = entries.get(name)!;
-  if (entry.size > MOST_TEXT) throw new BundleError(file, `${name} has ${entry.size} bytes, too many`, COPY);
+  if (entry.size > MOST_TEXT)
+    throw new BundleError(file, `${name} has ${entry.size} bytes; at most ${MOST_TEXT} are allowed`, COPY);
   const bytes = Buffer.from(await entry.read());
   checkHash(file, name, createHash("sha256").update(bytes).digest("hex"), manifest);
   return bytes.toString("utf8");
@@ -148,7 +151,7 @@ async function text({ file, manifest, entries }: Bundle, name: string): Promise<
 function checkHash(file: string, name: string, hash: string, manifest: Manifest): void {
   const expected = manifest.files[name]!.sha256;
   if (hash === expected) return;
-  const problem = `${name} has the SHA-256 ${hash.slice(0, 12)}…, its manifest says ${expected.slice(0, 12)}…: it was changed`;
+  const problem = `${name} has SHA-256 ${hash.slice(0, 12)}…, but the manifest lists ${expected.slice(0, 12)}…; the file was modified`;
   throw new BundleError(file, problem, COPY);
 }
 
@@ -170,7 +173,10 @@ function parsed<T>({ file }: Bundle, name: string, json: string, schema: Schema<
 
 const cacheOf = (part: string): string => writableCache(cacheDirectory(process.env, homeFolder()), part);
 
-/** @returns the weights' file in the cache, named by its hash; what is there already is taken, and hashed when it is loaded */
+/**
+ * @returns the weights' file in the cache, named by its hash; an existing file is reused, and its hash is checked on
+ * loading
+ */
 async function unpackWeights(
   { file, manifest, entries }: Bundle,
   name: string,
@@ -195,7 +201,7 @@ async function unpackWeights(
   return { file: target, sha256 };
 }
 
-/** @returns the file of each plug-in by its hash, where its imports of Slicestack find this installation */
+/** @returns a file for each plug-in by its hash, in a place where its imports of Slicestack find this installation */
 async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of Object.keys(bundle.manifest.files).filter((one) => one.startsWith("plugins/"))) {
@@ -208,7 +214,7 @@ async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
   return files;
 }
 
-/** A module in the cache imports by the names of packages, which are looked up in folders above it. */
+/** Links packages above the cache, because a module's imports by package name are resolved in the folders above it. */
 function linkPackages(folder: string): void {
   for (const name of ["pipeline", "torch", "stats", "volume"]) {
     const link = join(folder, "node_modules", "@slicestack", name);
@@ -225,6 +231,6 @@ function packageFolder(name: string): string {
   for (let at = here(); ; at = dirname(at)) {
     const folder = join(at, "node_modules", name);
     if (existsSync(folder)) return folder;
-    if (dirname(at) === at) throw new Error(`${name} is not installed beside this package`);
+    if (dirname(at) === at) throw new Error(`${name} is not installed next to this package`);
   }
 }

@@ -1,4 +1,4 @@
-/** Writes a zip whose members are stored as they are: weights do not compress, and a reader finds each at once. */
+/** Writes a zip with uncompressed members: weights do not compress, and a reader can seek to each member. */
 import { crc32 } from "@node-rs/crc32";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { AtomicFileWriter } from "../data/atomic.js";
@@ -11,9 +11,9 @@ export interface Member {
 }
 
 const PIECE = 2 ** 22;
-/** Sizes and places are 32 bits without the extension of zip64, which a model does not need. */
+/** Sizes and offsets have 32 bits without the zip64 extension, which models do not need. */
 const MOST = 2 ** 32 - 1;
-/** 1 January 1980, the first date of the format: the same members are the same bytes on any day. */
+/** 1 January 1980, the first date of the format. A fixed date makes the bytes reproducible. */
 const DATE = 0x0021;
 const VERSION = 20;
 /** Names are UTF-8. */
@@ -27,7 +27,7 @@ interface Placed {
 }
 
 /**
- * The file is there whole or not at all. @throws BundleError beyond 4 GiB   @throws Error of the file system
+ * Writes the file atomically. @throws BundleError beyond 4 GiB   @throws Error of the file system
  */
 export function writeStoredZip(path: string, members: readonly Member[]): void {
   const writer = new AtomicFileWriter(path);
@@ -36,7 +36,7 @@ export function writeStoredZip(path: string, members: readonly Member[]): void {
     const write = (bytes: Uint8Array) => {
       writer.write(bytes);
       at += bytes.length;
-      if (at > MOST) throw new BundleError(path, "would be larger than 4 GiB", "Export the members one by one.");
+      if (at > MOST) throw new BundleError(path, "would be larger than 4 GiB", "Export the members separately.");
     };
     const placed = members.map((member): Placed => {
       const facts = { name: Buffer.from(member.name), ...checked(member), at };
@@ -98,7 +98,7 @@ function directoryEntry({ name, crc, bytes, at }: Placed): Buffer {
   return Buffer.concat([header, name]);
 }
 
-/** What both headers have, from the version that is needed to the length of the name. */
+/** The part that both headers share, from the required version to the length of the name. */
 function common(header: Buffer, from: number, crc: number, bytes: number, name: number): void {
   header.writeUInt16LE(VERSION, from);
   header.writeUInt16LE(FLAGS, from + 2);

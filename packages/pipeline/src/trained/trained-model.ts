@@ -1,6 +1,7 @@
 /**
- * What predicts: the model of a run, of every member of a group, or of a bundle. Its contract, what evaluation learned about
- * it, and where its weights are; nothing of its data set is needed. Plain values, because they cross threads.
+ * A trained model: that of a run, of every member of a group, or of a bundle. It consists of the contract, the results
+ * that an evaluation fitted, and the location of the weights, and does not need its data set. Plain values, because
+ * they cross threads.
  */
 import { rmSync } from "node:fs";
 import { CheckpointError } from "@slicestack/torch/safetensors";
@@ -13,29 +14,29 @@ import type { LoadStage } from "../predict/open-model.js";
 
 /** One model and its weights. */
 export interface TrainedMember {
-  /** Run folder, or the bundle and the number of the model in it; for messages. */
+  /** The run folder, or the bundle and the number of the model in it; for messages. */
   source: string;
   spec: ModelSpec;
-  /** null: not evaluated yet. */
+  /** null if it has not been evaluated. */
   decision: Decision | null;
   stages: StageName[];
-  /** As it was trained: auto, float32 or bfloat16. */
+  /** The precision of its training: auto, float32 or bfloat16. */
   precision: "auto" | "float32" | "bfloat16";
-  /** The file of each stage; with the hash that it must have, if the bundle says so. */
+  /** The weights file of each stage, with the hash that it must have if it is from a bundle. */
   weights: Partial<Record<StageName, { file: string; sha256: string | null }>>;
-  /** What the run says of its weights; null for a bundle, whose hashes say more. */
+  /** What the run records about its weights; null for a bundle, whose hashes are stricter. */
   owner: WeightsOwner | null;
 }
 
 export interface TrainedModel {
-  /** Folder of the run or the group, or file of the bundle. */
+  /** The folder of the run or group, or the file of the bundle. */
   path: string;
   name: string;
-  /** One for a run; those of a group are averaged. */
+  /** One model for a run; the probabilities of a group's models are averaged. */
   members: TrainedMember[];
 }
 
-/** The weights of a member: those of a run must be of its own split and slice model, those of a bundle have its hashes. */
+/** Loads the weights of a member, and checks the split and slice model of a run, or the hashes of a bundle. */
 export const loaderOf =
   (member: TrainedMember): LoadStage =>
   (stage, model, sliceModel) => {
@@ -46,7 +47,7 @@ export const loaderOf =
     rmSync(file, { force: true });
     throw new CheckpointError(
       file,
-      `has the SHA-256 ${loaded.hash.slice(0, 12)}…, its bundle says ${sha256.slice(0, 12)}…: the copy in the cache was damaged`,
-      "It was removed: run the same command again, which unpacks it from the bundle.",
+      `has SHA-256 ${loaded.hash.slice(0, 12)}…, but its bundle lists ${sha256.slice(0, 12)}…; the copy in the cache was damaged`,
+      "The copy was removed; run the same command again to unpack it from the bundle.",
     );
   };

@@ -111,6 +111,6 @@ test("safetensors: the weights that decide, by their names", async () => {
   await assert.rejects(exportModel({ run, to: "safetensors", out }), { name: "FolderError" });
   await assert.rejects(
     exportModel({ run, to: "safetensors", out, overwrite: true, part: "head" }),
-    /^ExportError: safetensors holds all weights in float32/,
+    /^ExportError: safetensors contains all weights in float32/,
   );
 });

@@ -97,7 +97,7 @@ test("headers that name another body part, kernel or modality are warned of; non
   );
   assert.deepEqual(
     mended.map(({ message }) => message),
-    ["3 missing slices were interpolated", "the images were compressed with loss"],
+    ["3 missing slices were interpolated", "the images were compressed lossily"],
   );
 });
 

@@ -49,7 +49,7 @@ test("trials are handed out once each; what is told is kept, may be told again, 
     isNew: true,
   });
   assert.equal((await tell(out, { trial: "0", objective: 0 })).isNew, false);
-  await assert.rejects(tell(out, { trial: "0", objective: 0.5 }), /says finished with objective 0 already/);
+  await assert.rejects(tell(out, { trial: "0", objective: 0.5 }), /already says finished with objective 0/);
   assert.equal((await tell(out, { trial: "0", objective: 0.5, replace: true })).objective, 0.5);
   await assert.rejects(tell(out, { trial: "000009", objective: 1 }), /has no trial 000009/);
   await assert.rejects(tell(out, { trial: "000001" }), /has no result yet/);

@@ -202,6 +202,6 @@ test("a sweep that runs has preliminary results; objectives that were told have 
   assert.equal(outcome.best!.interval, null);
   assert.equal(outcome.effects, null);
   assert.match(text, /1 points are not finished/);
-  assert.match(text, /were told by another program\s+without predictions/);
+  assert.match(text, /were reported by another program\s+without predictions/);
   assert.match(text, /4 finished points are too few/);
 });

@@ -1,17 +1,19 @@
-/** A call of the engine as all recordings have it, whatever their sizes. */
+/** A call of the engine that all recordings have in common, whatever their sizes. */
 import type { DType, TypedArray } from "../types.js";
 import { OnnxError } from "./onnx-error.js";
 import { fitSize, type Size, type Sizes } from "./size.js";
 import type { Argument, RecordedCall, TensorFacts, Value } from "./values.js";
 
-/** A tensor of the computation; a size is undefined where it follows the sizes of the inputs in no simple way. */
+/**
+ * A tensor of the computation; a size is undefined if it does not follow from the sizes of the inputs in a simple way.
+ */
 export interface SizedTensor {
   value: Value;
   shape: readonly (Size | undefined)[];
   dtype: DType;
 }
 
-/** The tensor that all recordings have in this place. @throws OnnxError where they have different ones */
+/** The tensor that all recordings have at this position. @throws OnnxError if they have different ones */
 export function sizedTensor(all: readonly TensorFacts[], sizes: readonly Sizes[], op: string): SizedTensor {
   const [first] = all;
   const same = (one: TensorFacts) =>
@@ -19,7 +21,7 @@ export function sizedTensor(all: readonly TensorFacts[], sizes: readonly Sizes[]
     one.value.name === first.value.name &&
     one.dtype === first.dtype &&
     one.shape.length === first.shape.length;
-  if (first === undefined || !all.every(same)) throw new OnnxError("takes other tensors at another size", op);
+  if (first === undefined || !all.every(same)) throw new OnnxError("takes different tensors at another size", op);
   const shape = first.shape.map((_, axis) =>
     fitSize(
       all.map((one) => one.shape[axis] ?? 0),
@@ -35,7 +37,7 @@ export class Call {
   readonly #calls: readonly RecordedCall[];
   readonly #sizes: readonly Sizes[];
 
-  /** @param calls the same call of each recording   @throws OnnxError where they are not the same */
+  /** @param calls the same call of each recording   @throws OnnxError if they are not the same */
   constructor(calls: readonly RecordedCall[], sizes: readonly Sizes[]) {
     const { op = "", outputs = [] } = calls[0] ?? {};
     this.op = op;
@@ -55,7 +57,7 @@ export class Call {
     return (this.#calls[0]?.arguments ?? []).flatMap((argument, k) => ("tensors" in argument ? this.tensors(k) : []));
   }
 
-  /** The tensors of argument k: of a list, or one, or none. */
+  /** The tensors of argument k: those of a list, one, or none. */
   tensors(k: number): SizedTensor[] {
     const counts = this.#all(k).map((argument) => ("tensors" in argument ? argument.tensors.length : -1));
     if (counts.some((count) => count !== counts[0] || count < 0))
@@ -78,12 +80,12 @@ export class Call {
     return this.outputs[0] ?? this.refuse("expected an output");
   }
 
-  /** A whole number, which may follow the sizes of the inputs. */
+  /** A whole number, which may depend on the sizes of the inputs. */
   size(k: number): Size {
     return this.#fit(k, this.#numbers(k));
   }
 
-  /** Several of them; a single number counts for each of `length`. */
+  /** Several whole numbers; a single number is used for each of `length`. */
   sizes(k: number, length = 1): Size[] {
     const rows = this.#plain(k).map((value): unknown[] =>
       Array.isArray(value) ? value : new Array<unknown>(length).fill(value),
@@ -103,14 +105,14 @@ export class Call {
     return typeof size === "number" ? size : this.refuse(`argument ${k}: expected one number, received several`);
   }
 
-  /** Several of them. */
+  /** Several numbers that are the same at all sizes. */
   numbers(k: number, length = 1): number[] {
     return this.sizes(k, length).map((size) =>
       typeof size === "number" ? size : this.refuse(`argument ${k}: expected fixed numbers`),
     );
   }
 
-  /** A number, a text or a truth that is the same at all sizes; undefined where it was not given. */
+  /** A number, string or boolean that is the same at all sizes; undefined if it was not given. */
   setting(k: number): string | number | boolean | undefined {
     const [first, ...others] = this.#plain(k);
     if (others.some((other) => !Object.is(other, first))) this.refuse(`argument ${k}: differs with the sizes`);
@@ -127,12 +129,12 @@ export class Call {
     return first;
   }
 
-  /** As the first recording has it; it may differ with the sizes. */
+  /** The value in the first recording; it may depend on the sizes. */
   argument(k: number): unknown {
     return this.#plain(k)[0];
   }
 
-  /** Whether it is no tensor. */
+  /** Whether it is not a tensor. */
   isPlain(k: number): boolean {
     return this.#all(k).every((argument) => "plain" in argument);
   }

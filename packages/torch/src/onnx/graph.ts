@@ -7,7 +7,7 @@ import { OnnxError } from "./onnx-error.js";
 import type { Size } from "./size.js";
 import type { Value } from "./values.js";
 
-/** Where the size of a symbol is read: an axis of a tensor of the graph. */
+/** Where a symbol's size is read: an axis of a tensor in the graph. */
 interface Axis {
   tensor: string;
   axis: number;
@@ -18,14 +18,14 @@ export class GraphWriter {
   readonly initializers: Initializer[] = [];
   /** Parameters that nodes use, by their names. */
   readonly parameters = new Map<string, Tensor>();
-  /** Constants by what they hold, so that each is there once. */
+  /** Constants by their content, so that each is stored once. */
   readonly #constants = new Map<string, string>();
   #names = new Map<string, string>();
   #symbols = new Map<string, Axis>();
   #sizes = new Map<string, string>();
   #count = 0;
 
-  /** Begins a computation: what its inputs are called here, and where its sizes are read. */
+  /** Begins a computation: the names of its inputs in this graph, and where its sizes are read. */
   begin(inputs: ReadonlyMap<string, string>, symbols: ReadonlyMap<string, Axis>): void {
     this.#names = new Map([...inputs].map(([input, name]) => [`input ${input}`, name]));
     this.#symbols = new Map(symbols);
@@ -42,7 +42,7 @@ export class GraphWriter {
     this.parameters.set(name, tensor);
   }
 
-  /** What a tensor of the computation is called. */
+  /** The name of a tensor of the computation. */
   name({ value }: Pick<SizedTensor, "value">): string {
     const name = this.#names.get(`${value.kind} ${value.name}`);
     if (name === undefined) throw new OnnxError(`${value.kind} ${value.name} has no name yet`, "graph");
@@ -81,7 +81,7 @@ export class GraphWriter {
     return this.constant(values, [values.length], "int64");
   }
 
-  /** The same of sizes, which may be known only where the graph runs. */
+  /** Like `integers`, for sizes that may be known only when the graph runs. */
   sizes(sizes: readonly Size[]): string {
     if (sizes.every((size) => typeof size === "number")) return this.integers(sizes);
     return this.node(
@@ -102,7 +102,7 @@ export class GraphWriter {
     return this.node("Cast", [name], { to: ELEMENT_TYPES[type] });
   }
 
-  /** A tensor of the computation in another type, where it has another one. */
+  /** A tensor of the computation, converted to a type if it has another one. */
   as(tensor: SizedTensor, dtype: DType): string {
     return tensor.dtype === dtype ? this.name(tensor) : this.cast(this.name(tensor), dtype);
   }
@@ -126,7 +126,7 @@ export class GraphWriter {
     const known = this.#sizes.get(symbol);
     if (known !== undefined) return known;
     const place = this.#symbols.get(symbol);
-    if (place === undefined) throw new OnnxError(`the size ${symbol} is that of no input`, "graph");
+    if (place === undefined) throw new OnnxError(`the size ${symbol} does not belong to any input`, "graph");
     const { tensor, axis } = place;
     const name = this.node("Shape", [tensor], { start: axis, end: axis + 1 });
     this.#sizes.set(symbol, name);

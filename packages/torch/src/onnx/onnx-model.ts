@@ -1,4 +1,4 @@
-/** An ONNX file from computations, one after another. */
+/** Builds an ONNX file from a sequence of computations. */
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { bytesOf, GraphWriter } from "./graph.js";
@@ -12,7 +12,7 @@ export interface OnnxOptions {
   name: string;
   /** Outputs of the file, by the names that the computations give them, with a description for readers. */
   outputs: readonly { name: string; description?: string }[];
-  /** Inputs whose type in the file is another one than in the engine, and what readers should know of them. */
+  /** Inputs whose type in the file differs from that in the engine, with a description for readers. */
   inputs?: Readonly<Record<string, { type?: ElementType; description?: string }>>;
   description?: string;
   metadata?: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export interface OnnxModel {
 
 /** Opset 18 has the antialiased resize. */
 const OPSET = 18;
-/** What a protocol buffer may hold. */
+/** The most bytes of a protocol buffer. */
 const MOST_BYTES = 2 ** 31 - 1;
 
 /**
@@ -96,7 +96,7 @@ function infoOf(
   return { name, type, shape, ...(description === undefined ? {} : { description }) };
 }
 
-/** An input that the file has in another type is brought to that of the computation first. */
+/** Converts an input with another type in the file to the type of the computation. */
 function castInputs(
   graph: GraphWriter,
   program: Program,
@@ -123,7 +123,7 @@ function weightsOf(graph: GraphWriter, half: boolean): Initializer[] {
     scope(() => {
       const shape = tensor.shape;
       if (half && isHalved(tensor)) {
-        // The engine hands half precision out as float32; its bits are those of whole numbers of the same width.
+        // The engine returns half precision as float32; the bits are read as whole numbers of the same width.
         const bits = tensor.detach().to({ dtype: "float16", device: "cpu" }).contiguous().viewDtype("int16");
         return { name: name + HALF, type: "float16", shape, data: bytesOf(bits.toTypedArray()) };
       }
@@ -132,7 +132,7 @@ function weightsOf(graph: GraphWriter, half: boolean): Initializer[] {
   );
 }
 
-/** Half-precision weights are brought to float32 where they are used. */
+/** Converts half-precision weights to float32 where they are used. */
 function halved(graph: GraphWriter, half: boolean) {
   if (!half) return [];
   return [...graph.parameters]

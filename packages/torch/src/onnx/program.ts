@@ -1,4 +1,4 @@
-/** A computation at all sizes, from recordings at a few. */
+/** Derives a computation for all sizes from recordings at a few. */
 import type { Tensor } from "../tensor.js";
 import { Call, sizedTensor, type SizedTensor } from "./call.js";
 import { GraphWriter } from "./graph.js";
@@ -10,7 +10,7 @@ import { writeProgram } from "./write-program.js";
 export interface Program {
   inputs: readonly ProgramInput[];
   parameters: ReadonlyMap<string, Tensor>;
-  /** Those alone that an output depends on. */
+  /** Only the calls on which an output depends. */
   calls: readonly Call[];
   outputs: ReadonlyMap<string, SizedTensor>;
 }
@@ -24,7 +24,7 @@ const PRIMES = [
 ] as const;
 
 /**
- * Sizes to record at: each named size takes four values, one of which is 1. No name: once is enough.
+ * The sizes to record at: each named size takes four values, one of which is 1. Without names, one recording suffices.
  * @throws OnnxError for more than four names
  */
 export function defaultSizes(inputs: readonly ProgramInput[]): Sizes[] {
@@ -36,8 +36,8 @@ export function defaultSizes(inputs: readonly ProgramInput[]): Sizes[] {
 }
 
 /**
- * Runs a computation once at each of the sizes and keeps what all runs have in common. It is then written for every size
- * at which it has the same form: what JavaScript decides by a size, such as a loop over slices, must not change.
+ * Runs a computation once at each of the sizes and keeps what all runs have in common. It is then written for every
+ * size at which it has the same form: what JavaScript decides by a size, such as a loop over slices, must not change.
  * @param sizes default: four of each size that may be any
  * @throws OnnxError for an op without a rule, by its name; for a computation whose form depends on a size
  */
@@ -50,7 +50,7 @@ export function recordProgram(
   if (first === undefined) throw new OnnxError("expected sizes to record at, received none", "record");
   const counts = recordings.map(({ calls }) => calls.length);
   if (counts.some((count) => count !== counts[0]))
-    throw new OnnxError(`has another form at another size: ${counts.join(", ")} ops`, "record");
+    throw new OnnxError(`has a different form at another size: ${counts.join(", ")} ops`, "record");
   const calls = first.calls.map(
     (_, k) =>
       new Call(
@@ -73,12 +73,12 @@ export function recordProgram(
   );
   const { inputs, parameters } = computation;
   const program = { inputs, parameters, calls: needed(calls, [...outputs.values()]), outputs };
-  // What cannot be written is refused here, where the caller can still take another form.
+  // Calls that cannot be written are refused here, while the caller can still choose another form.
   writeProgram(new GraphWriter(), program, new Map(inputs.map(({ name }) => [name, name])), "");
   return program;
 }
 
-/** From the last call back to the first, those whose results are used. */
+/** The calls whose results are used, found from the last to the first. */
 function needed(calls: readonly Call[], outputs: readonly SizedTensor[]): Call[] {
   const used = new Set(outputs.map(({ value }) => `${value.kind} ${value.name}`));
   const kept: Call[] = [];

@@ -1,4 +1,4 @@
-/** Records what the engine is asked to do while a computation runs on tensors of one size. */
+/** Records the calls of the engine while a computation runs on tensors of one size. */
 import { noGrad } from "../autograd.js";
 import { ones } from "../creation.js";
 import { ArgumentError } from "../errors.js";
@@ -12,7 +12,7 @@ import { ruleOf } from "./rules/rules.js";
 import type { Sizes } from "./size.js";
 import type { Argument, RecordedCall, Recording, TensorFacts, Value } from "./values.js";
 
-/** What a computation takes. */
+/** An input of a computation. */
 export interface ProgramInput {
   name: string;
   dtype: DType;
@@ -24,7 +24,7 @@ export interface Recordable {
   inputs: readonly ProgramInput[];
   /** The computation, in evaluation mode. It is run once for each of the sizes. */
   run: (inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
-  /** Tensors from outside that it uses, by the names that they get in the graph. */
+  /** Tensors from outside that it uses, by their names in the graph. */
   parameters: ReadonlyMap<string, Tensor>;
 }
 
@@ -55,7 +55,7 @@ const SILENT: ReadonlySet<string> = new Set<keyof Addon>([
   "getNumThreads",
   "version",
 ]);
-/** What follows may depend on the values that are read, so that the recording would hold for these alone. */
+/** Ops that read values: later calls may depend on them, so the recording would be valid only for these values. */
 const READING: ReadonlySet<string> = new Set<keyof Addon>(["item", "toTypedArray"]);
 
 /** @throws OnnxError for an op without a rule, and for a computation that reads values */

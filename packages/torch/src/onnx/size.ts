@@ -1,6 +1,6 @@
 /**
  * Whole numbers of a computation that was recorded at several sizes of its inputs: which of them are fixed, and how the
- * others follow from the sizes.
+ * others depend on the sizes.
  */
 
 /** A name for each size that may be any, e.g. { volumes: 2, slices: 17 }. */
@@ -15,7 +15,7 @@ export interface SymbolicSize {
   readonly most: number | null;
 }
 
-/** A whole number, or one that follows the sizes of the inputs. */
+/** A whole number, or an expression in the sizes of the inputs. */
 export type Size = number | SymbolicSize;
 
 export const sameSize = (a: Size | undefined, b: Size | undefined): boolean =>
@@ -32,7 +32,7 @@ export function sizeText(size: Size): string {
 
 /**
  * What all the values have in common: the constant, or the simplest expression that gives each of them at its sizes.
- * @returns undefined where there is none
+ * @returns undefined if there is none
  */
 export function fitSize(values: readonly number[], sizes: readonly Sizes[]): Size | undefined {
   const [first = 0] = values;
@@ -43,7 +43,7 @@ export function fitSize(values: readonly number[], sizes: readonly Sizes[]): Siz
     const found = fitLine(values, sizes, symbols, null);
     if (found !== undefined) return found;
   }
-  // A size that is limited is constant wherever the limit is reached, which must have been the case at least twice.
+  // A limited size is constant wherever the limit is reached, which must have happened at least twice.
   const most = Math.max(...values);
   if (values.filter((value) => value === most).length < 2) return undefined;
   for (const symbols of terms) {
@@ -76,7 +76,7 @@ function fitLine(
     .find((line) => values.every((value, k) => value === valueAt(line, products[k] ?? 0)));
 }
 
-/** A line without an offset where one point is enough for it; else the line through the first two different points. */
+/** A line without an offset if one point determines it; otherwise the line through the first two different points. */
 function linesThrough(x: readonly number[], y: readonly number[]): { factor: number; offset: number }[] {
   const [x0 = 0, y0 = 0] = [x[0], y[0]];
   const lines = x0 !== 0 ? [{ factor: y0 / x0, offset: 0 }] : [];

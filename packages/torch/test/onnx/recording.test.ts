@@ -33,7 +33,7 @@ leakTest("an op without a rule is refused by its name, before anything is writte
 
 leakTest("what the values decide, and what another size would change, is refused", () => {
   refused((x) => x.mul(x.sum().item()), /^item: reads values/);
-  refused((x) => (x.size(1) > 18 ? x.mul(2) : x), /another form at another size: \d/);
+  refused((x) => (x.size(1) > 18 ? x.mul(2) : x), /a different form at another size: \d/);
   refused((x) => x.mul(x.size(1) > 18 ? 2 : 3).add(1), /^mul: argument 1: 3, 2, 2, 3 at the sizes 2 x 17, /);
   refused(
     (x) => x.add(fromTypedArray(Float32Array.from({ length: x.size(1) }, (_, k) => k)).unsqueeze(1)),

@@ -11,14 +11,14 @@ interface AddFlags extends CommonOptions, SweepFlags {
 export function addAdd(sweep: Command, start: Start): void {
   const command = sweep
     .command("add")
-    .description("append points to a sweep, also while it runs")
+    .description("append points to a sweep, even while it is running")
     .argument("<sweep>", "a sweep's file, or its folder")
     .argument("[points...]", "YAML files, each a point or a list of points; or folders of such files");
   addTarget(command);
   addCommon(command, {
     example: `slicestack sweep add runs/heads --point '{"slice.dropout": 0}'`,
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
-    notes: "A point that is in the sweep already is not added again. The points are checked before any is added.",
+    notes: "A point that the sweep already has is not added again. The points are checked before any is added.",
   })
     .option("--point <json>", "a point as JSON or YAML: keys and their values (repeatable)", collected)
     .action((given: string, files: string[], flags: AddFlags) => start(flags, () => runAdd(given, files, flags)));

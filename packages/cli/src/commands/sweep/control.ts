@@ -1,4 +1,4 @@
-/** sweep pause, resume, cancel and priority: what is asked of a sweep from another terminal. */
+/** sweep pause, resume, cancel and priority, which control a sweep from another terminal. */
 import type { ControlResult } from "@slicestack/pipeline/internal";
 import { Option, type Command } from "commander";
 import { EXIT, UsageError } from "../../exit-codes.js";
@@ -12,16 +12,16 @@ interface ControlFlags extends CommonOptions {
 }
 
 const SWEEP = "the sweep's file, or its folder";
-const OUT = "folder of the sweep, where the file does not say it";
+const OUT = "folder of the sweep, if it is not named in the file";
 const codes = [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data];
 
 export function addPause(sweep: Command, start: Start): void {
   const command = sweep
     .command("pause")
-    .description("start no more trials of a sweep, or set single trials aside")
+    .description("start no further trials of a sweep, or pause single trials")
     .argument("<sweep>", SWEEP)
     .argument("[trials...]", "numbers of trials (default: the whole sweep)", parseTrial)
-    .option("--now", "trials that run save and end, too; sweep resume lets them go on")
+    .option("--now", "also stop running trials, which save their state; sweep resume continues them")
     .option("--out <folder>", OUT);
   addCommon(command, { example: "slicestack sweep pause runs/heads --now", codes }).action(
     (file: string, trials: number[] | undefined, flags: ControlFlags & { now?: boolean }) =>
@@ -37,7 +37,7 @@ export function addPause(sweep: Command, start: Start): void {
 export function addResume(sweep: Command, start: Start): void {
   const command = sweep
     .command("resume")
-    .description("let a paused sweep, or paused trials, go on")
+    .description("continue a paused sweep, or paused trials")
     .argument("<sweep>", SWEEP)
     .argument("[trials...]", "numbers of trials (default: the whole sweep)", parseTrial)
     .option("--out <folder>", OUT);
@@ -46,7 +46,7 @@ export function addResume(sweep: Command, start: Start): void {
       start(flags, async () => {
         const { resumeSweep } = await import("@slicestack/pipeline/internal");
         const result = resumeSweep(given(file, trials, flags));
-        return outcome(result, isEmpty(trials) ? "The sweep goes on" : trialsText(result, "waiting again"), "run");
+        return outcome(result, isEmpty(trials) ? "The sweep continues" : trialsText(result, "waiting again"), "run");
       }),
   );
 }
@@ -77,7 +77,7 @@ export function addPriority(sweep: Command, start: Start): void {
     .command("priority")
     .description("change the order in which trials of a sweep start")
     .argument("<sweep>", SWEEP)
-    .argument("<priority>", "a number: the higher, the sooner; 0 is usual", parsePriority)
+    .argument("<priority>", "a number; trials with a higher number start sooner (the default is 0)", parsePriority)
     .argument("<trials...>", "numbers of trials", parseTrial)
     .option("--out <folder>", OUT);
   addCommon(command, { example: "slicestack sweep priority runs/heads 5 40 41", codes }).action(
@@ -98,7 +98,7 @@ function given(sweep: string, trials: readonly number[] | undefined, { out }: Co
   };
 }
 
-/** commander gives an empty list where no number was given. */
+/** commander passes an empty list if no number was given. */
 const isEmpty = (trials: readonly number[] | undefined): boolean => trials === undefined || trials.length === 0;
 
 const trialsText = ({ changed }: ControlResult, done: string): string =>

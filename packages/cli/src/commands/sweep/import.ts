@@ -12,7 +12,7 @@ interface ImportFlags extends CommonOptions {
 export function addImportSweep(sweep: Command, start: Start): void {
   const command = sweep
     .command("import")
-    .description("make a sweep of the published multiplexer's files")
+    .description("convert the published multiplexer's files into a sweep")
     .argument("<base>", "default.yaml: the configuration that all jobs share")
     .argument("<jobs>", "job_queue.txt, or the folder of override files (launch_configs)")
     .requiredOption("--out <file>", "the sweep's file to write")

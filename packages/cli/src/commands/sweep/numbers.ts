@@ -16,5 +16,5 @@ export function parseTrial(text: string, previous: readonly number[] = []): numb
 export function parsePriority(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("Expected a number; the higher, the sooner.");
+  throw new InvalidArgumentError("Expected a number; trials with a higher number start sooner.");
 }

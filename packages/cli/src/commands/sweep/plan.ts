@@ -7,13 +7,13 @@ export function addPlanSweep(sweep: Command, start: Start): void {
   const command = sweep
     .command("plan")
     .description("list the trials of a sweep, what each changes, and the time they need; writes nothing")
-    .argument("<sweep>", "a sweep's file, or the folder of a sweep that has begun");
+    .argument("<sweep>", "a sweep's file, or the folder of a sweep that has been started");
   addTarget(command).option("--no-time", "do not measure the speed of this machine, and estimate no time");
   addCommon(command, {
     example: "slicestack sweep plan heads.yaml --data data/lidc",
     codes: [EXIT.ok, EXIT.usage, EXIT.data, EXIT.engine],
     notes:
-      "Every point is checked, as it is before the first trial begins. With a data set, the speed of this machine is measured, which takes a few seconds.",
+      "Every point is checked, as it is before the first trial starts. With a data set, the speed of this machine is measured, which takes a few seconds.",
   }).action((given: string, flags: PlanFlags) => start(flags, (session) => runPlan(given, flags, session)));
 }
 

@@ -17,7 +17,7 @@ export function addResults(sweep: Command, start: Start): void {
     example: "slicestack sweep results runs/heads",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data],
     notes:
-      "Only the validation set is looked at. The results say out of how many points the best was picked, and how optimistic its score therefore is.",
+      "Only the validation set is used. The results state from how many points the best was chosen, and how optimistic its score therefore is.",
   }).action((given: string, flags: ResultsFlags) => start(flags, (session) => runResults(given, flags, session)));
 }
 

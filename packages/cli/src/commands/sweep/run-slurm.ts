@@ -17,7 +17,7 @@ export async function runSlurmSweep(file: string, flags: SlurmRunFlags, session:
   const { runSweepOnSlurm } = await import("@slicestack/pipeline/internal");
   const { data, out, poll, retryFailed } = flags;
   const { signal, command, log } = session;
-  session.onFailure(() => "What the trials have trained is kept: afterwards, the same command resumes.");
+  session.onFailure(() => "What the trials have trained is kept; run the same command again to resume.");
   let told = "";
   const result = await runSweepOnSlurm({
     sweep: file,
@@ -69,7 +69,7 @@ function outcomeOf(result: SlurmSweepResult): Outcome {
   const bestLine =
     best === null
       ? "No point is finished."
-      : `Best point on val: ${best.point.number} ${values}, ${objective} ${short(best.objective)}`;
+      : `Best point on the validation set: ${best.point.number} ${values}, ${objective} ${short(best.objective)}`;
   const lines = [
     countsText(counts),
     bestLine,
@@ -90,6 +90,6 @@ export async function cancelSlurmSweep(file: string, { out }: { out?: string }):
   const { cancelSweepOnSlurm } = await import("@slicestack/pipeline/internal");
   const result = await cancelSweepOnSlurm(file, out === undefined ? {} : { out });
   const { cancelled, folder } = result;
-  const text = `${cancelled} ${cancelled === 1 ? "job is" : "jobs are"} cancelled. To continue the sweep: slicestack sweep run ${pathWord(folder)} --on slurm`;
+  const text = `${cancelled} ${cancelled === 1 ? "job was" : "jobs were"} cancelled. To continue the sweep: slicestack sweep run ${pathWord(folder)} --on slurm`;
   return { code: EXIT.ok, text, json: result };
 }

@@ -25,23 +25,27 @@ export function addRun(sweep: Command, start: Start): void {
     .description(
       "run the trials of a sweep, on this machine as processes or as jobs of a cluster; the same command resumes",
     )
-    .argument("<sweep>", "the sweep's file, or the folder of one that has begun")
+    .argument("<sweep>", "a sweep's file, or the folder of a sweep that has been started")
     .option("--data <folder>", "prepared data set (default: the one that the file names)")
     .option("--out <folder>", "folder of the sweep (default: the one that the file names, else runs/NAME)")
-    .option("--slots <number>", "trials at once at most (default: as many as CPUs, memory and GPUs allow)", parseCount)
+    .option(
+      "--slots <number>",
+      "most trials that run at the same time (default: as many as CPUs, memory and GPUs allow)",
+      parseCount,
+    )
     .addOption(new Option("--gpus <numbers>", "GPUs that may be used, e.g. 0,2,3 (default: all)").argParser(parseGpus))
-    .option("--retry-failed", "try failed trials again")
+    .option("--retry-failed", "retry failed trials")
     .addOption(new Option("--on <where>", "run the trials as jobs of a cluster").choices(["slurm"]))
     .option(
       "--poll <time>",
-      "with --on slurm: time between two questions (default: slurm.poll of the file)",
+      "with --on slurm: time between two queries (default: slurm.poll of the file)",
       parseDuration,
     );
   addCommon(command, {
     example: "slicestack sweep run heads.yaml --data data/nodules\nslicestack sweep run runs/heads",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.partly, EXIT.peer, EXIT.stopped],
     notes:
-      "Ctrl-C lets the trials save and end; the same command resumes them. In another terminal: slicestack sweep status, pause, resume, cancel, add. With --on slurm, Ctrl-C ends this command alone: the jobs continue.",
+      "On Ctrl-C, the trials save their state and end; the same command resumes them. In another terminal: slicestack sweep status, pause, resume, cancel, add. With --on slurm, Ctrl-C ends only this command; the jobs continue.",
   }).action((file: string, flags: RunFlags) =>
     start(flags, (session) => {
       const isHere = refuseMixed(flags).on === undefined;
@@ -50,7 +54,7 @@ export function addRun(sweep: Command, start: Start): void {
   );
 }
 
-/** @throws UsageError where an option of one runner is given to the other */
+/** @throws UsageError if an option of one runner is given to the other */
 function refuseMixed(flags: RunFlags): RunFlags {
   if (flags.on === undefined && flags.poll !== undefined) throw new UsageError("--poll needs --on slurm");
   if (flags.on !== undefined && (flags.slots ?? flags.gpus) !== undefined)
@@ -65,7 +69,7 @@ async function runSweepCommand(file: string, flags: RunFlags, session: Session):
   const { data, out, slots, gpus, retryFailed } = flags;
   const { signal, command } = session;
   const view = createSweepView(process.stderr);
-  session.onFailure(() => "What the trials have trained is kept: afterwards, the same command resumes.");
+  session.onFailure(() => "What the trials have trained is kept; run the same command again to resume.");
   try {
     const result = await runSweep({
       sweep: file,
@@ -97,7 +101,7 @@ function outcomeOf(result: RunSweepResult): Outcome {
   const more =
     sweep.failed.length > 5 ? [`… and ${sweep.failed.length - 5} more: slicestack sweep status lists them.`] : [];
   const paused = status === "paused" ? [`Paused trials wait for: slicestack sweep resume ${pathWord(folder)}`] : [];
-  const again = failed.length === 0 ? [] : [`To try them again: ${resume} --retry-failed`];
+  const again = failed.length === 0 ? [] : [`To retry them: ${resume} --retry-failed`];
   const lines = [standText(sweep), bestText(sweep), ...failed, ...more, ...again, ...paused];
   const next = `Next: slicestack sweep results ${pathWord(folder)}`;
   const code = sweep.failed.length > 0 ? EXIT.partly : EXIT.ok;

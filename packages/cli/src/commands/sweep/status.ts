@@ -10,9 +10,9 @@ interface StatusFlags extends CommonOptions {
 export function addStatus(sweep: Command, start: Start): void {
   const command = sweep
     .command("status")
-    .description("show where a sweep stands: what runs, what failed, how long it takes, the best point so far")
+    .description("show the state of a sweep: running and failed trials, the remaining time, the best point so far")
     .argument("<sweep>", "the sweep's file, or its folder")
-    .option("--out <folder>", "folder of the sweep, where the file does not say it");
+    .option("--out <folder>", "folder of the sweep, if it is not named in the file");
   addCommon(command, {
     example: "slicestack sweep status runs/heads",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data],
@@ -23,7 +23,7 @@ async function showStatus(file: string, { out }: StatusFlags): Promise<Outcome> 
   const { sweepStatus } = await import("@slicestack/pipeline/internal");
   const status = await sweepStatus({ sweep: file, ...(out === undefined ? {} : { out }) });
   const failed = status.failed.map(({ trial, error }) => `Failed: ${trial}: ${error ?? "unknown"}`);
-  const idle = status.isRunning ? [] : ["No process runs the sweep now."];
+  const idle = status.isRunning ? [] : ["No process is running the sweep."];
   const lines = [standText(status), ...runningRows(status, Date.now()), bestText(status), ...failed, ...idle];
   return { code: EXIT.ok, text: lines.join("\n"), json: status };
 }

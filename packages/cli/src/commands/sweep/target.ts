@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** Where a sweep finds its data and keeps its folder. */
+/** The options for the data set and the folder of a sweep. */
 export interface SweepFlags {
   data?: string;
   out?: string;

@@ -18,7 +18,7 @@ export function addTell(sweep: Command, start: Start): void {
     .requiredOption("--trial <id>", "the trial, as ask printed it")
     .option("--objective <value>", "the sweep's metric on the validation set; nan: undefined", parseObjective)
     .addOption(
-      new Option("--state <state>", "in place of an objective; waiting gives the trial back").choices([
+      new Option("--state <state>", "instead of an objective; waiting returns the trial").choices([
         "failed",
         "pruned",
         "waiting",
@@ -30,7 +30,7 @@ export function addTell(sweep: Command, start: Start): void {
     example: "slicestack sweep tell runs/heads --trial 000003 --objective 0.84",
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
     notes:
-      "The result is on disk when the command ends. The same result may be told again. Without --objective and --state the result counts that slicestack sweep trial has written.",
+      "The result is on disk when the command ends. The same result may be reported again. Without --objective and --state, the result written by slicestack sweep trial is used.",
   }).action((folder: string, flags: TellFlags) => start(flags, () => runTell(folder, flags)));
 }
 

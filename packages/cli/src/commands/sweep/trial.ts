@@ -10,7 +10,7 @@ interface TrialFlags extends CommonOptions {
   takeOver?: boolean;
 }
 
-/** What runners start for each trial; it is there for other runners, too. */
+/** The command that runners start for each trial; external runners can use it too. */
 export function addTrial(sweep: Command, start: Start): void {
   const command = sweep
     .command("trial")
@@ -19,22 +19,22 @@ export function addTrial(sweep: Command, start: Start): void {
     .addOption(
       new Option(
         "--stage <stage>",
-        "slice: only the slice stage, which other trials wait for; train: without the score",
+        "slice: only the slice stage, for which other trials wait; train: without the score",
       )
         .choices(["slice", "train", "all"])
         .default("all"),
     )
-    .option("--slice-from <trial>", "number of a trial with the same slice stage, which is taken from there")
+    .option("--slice-from <trial>", "number of a trial with the same slice stage, which is reused")
     .option(
       "--pieces <number>",
-      "compute each batch in this many times as many pieces, to need less memory",
+      "factor for the number of pieces in which each batch is computed; higher values need less memory",
       parseCount,
     )
     .option("--take-over", "take over the folder from a process on another machine that no longer runs");
   addCommon(command, {
     example: "slicestack sweep trial runs/heads/trials/000003",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.stopped],
-    notes: "A trial that has its result is left as it is. One that was stopped resumes.",
+    notes: "A trial that has a result is left unchanged. A trial that was stopped is resumed.",
   }).action((folder: string, flags: TrialFlags) => start(flags, (session) => runTrialCommand(folder, flags, session)));
 }
 
@@ -42,7 +42,7 @@ async function runTrialCommand(folder: string, flags: TrialFlags, session: Sessi
   const { runTrial } = await import("@slicestack/pipeline");
   const { onProgress, log: onLog, signal, command } = session;
   const { stage, sliceFrom, pieces, takeOver } = flags;
-  session.onFailure(() => "What was trained is kept: the same command resumes.");
+  session.onFailure(() => "What was trained is kept; run the same command again to resume.");
   const { status, result } = await runTrial(folder, {
     stage,
     ...(sliceFrom === undefined ? {} : { sliceFrom }),
@@ -57,8 +57,8 @@ async function runTrialCommand(folder: string, flags: TrialFlags, session: Sessi
   const text =
     result === null
       ? stage === "slice"
-        ? "The slice stage is trained."
-        : "All stages are trained."
-      : `Objective on val: ${result.objective ?? "undefined"}`;
+        ? "The slice stage has been trained."
+        : "All stages have been trained."
+      : `Objective on the validation set: ${result.objective ?? "undefined"}`;
   return { code: EXIT.ok, text, json: { status, result } };
 }

@@ -17,7 +17,7 @@ const binary = (write: (graph: GraphWriter, x: string, other: string) => string)
   write: (call, graph) => write(graph, ...operands(call, graph, call.output.dtype)),
 });
 
-/** The same where the result is a truth: both are brought to a type that holds either. */
+/** Like the above for boolean results: both operands are converted to a type that can represent either. */
 const comparison = (write: (graph: GraphWriter, x: string, other: string) => string): Rule => ({
   tensors: (given) => (given[2] === true ? [0] : [0, 1]),
   write: (call, graph) => write(graph, ...operands(call, graph, comparedAs(call))),

@@ -65,7 +65,7 @@ const topk = rule([0], (call, graph) => {
   return graph.nodeOutputs("TopK", inputs, { axis: axisOf(call, 2), largest, sorted: 1 }, 2);
 });
 
-/** All values in order; equal ones keep theirs, as the smaller index comes first. */
+/** Sorts all values; equal values keep their order, because the smaller index comes first. */
 const sort = rule([0], (call, graph) => {
   const axis = axisOf(call, 1);
   const all = call.tensor(0).shape[axis] ?? call.refuse("sorts along a size that follows the inputs in no simple way");

@@ -22,7 +22,7 @@ const averagePool = (dimensions: number): Rule =>
     });
   });
 
-/** To one value for any size; to several where they divide a size that is fixed. */
+/** Pools to one value for any size, or to several if their number divides a fixed size. */
 const adaptivePool = (dimensions: number, whole: string, windows: string): Rule =>
   rule([0], (call, graph) => {
     const x = graph.name(call.tensor(0));

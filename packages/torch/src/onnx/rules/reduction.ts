@@ -17,7 +17,7 @@ function reduced(type: string): Rule {
   });
 }
 
-/** Truths are counted as whole numbers. */
+/** Booleans are counted as whole numbers. */
 const truths = (type: string): Rule =>
   rule([0], (call, graph) => {
     const axes = axesOf(call, 1);

@@ -14,7 +14,7 @@ export type Rules = Readonly<Record<string, Rule>>;
 /** A rule for an op whose tensors are these arguments. */
 export const rule = (tensors: readonly number[], write: Rule["write"]): Rule => ({ tensors: () => tensors, write });
 
-/** An axis as ONNX's attributes want it: counted from the front. */
+/** An axis in the form of ONNX's attributes: counted from the front. */
 export function axisOf(call: Call, k: number, dimensions = call.tensor(0).shape.length): number {
   const axis = call.number(k);
   return axis < 0 ? axis + dimensions : axis;

@@ -28,7 +28,7 @@ const rules: Rules = {
 /** The ops that can be written. */
 export const supportedOps: readonly string[] = Object.keys(rules).sort();
 
-/** @throws OnnxError where there is none */
+/** @throws OnnxError if there is none */
 export function ruleOf(op: string): Rule {
   const found = Object.hasOwn(rules, op) ? rules[op] : undefined;
   if (found !== undefined) return found;

@@ -9,7 +9,7 @@ function knownShape(call: Call, shape: readonly (Size | undefined)[]): Size[] {
   return shape.map((size) => size ?? call.refuse("has a shape that follows the sizes of the inputs in no simple way"));
 }
 
-/** 0 copies a size and one -1 is inferred; where that is not enough, the shape is computed. */
+/** 0 copies a size and one -1 is inferred; if that is not enough, the shape is computed. */
 function reshaped(call: Call, graph: GraphWriter): string {
   const x = call.tensor(0);
   const shape = call.output.shape;
@@ -32,7 +32,7 @@ const transpose = rule([0], (call, graph) => {
   return graph.node("Transpose", [graph.name(call.tensor(0))], { perm: order });
 });
 
-/** Without an axis all axes of size 1 are left out; an axis of another size stays. */
+/** Without an axis, all axes of size 1 are removed; an axis of another size remains. */
 const squeeze = rule([0], (call, graph) => {
   const { shape } = call.tensor(0);
   if (shape.length === call.output.shape.length) return graph.name(call.tensor(0));
