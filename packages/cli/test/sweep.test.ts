@@ -25,7 +25,10 @@ test("killed in a trial, the same command finishes the sweep; its status, its ta
   assert.equal((await folder.interrupt(args, "SIGKILL", begun)).status, null);
   const { status, stdout, stderr } = folder.run(...args);
   assert.equal(status, 0, stderr);
-  assert.match(stdout, /^2\/2 trials {2}best accuracy [\d.]+ \(point \d\)\nBest point on the validation set: \d \(head\.model: \w+\)/);
+  assert.match(
+    stdout,
+    /^2\/2 trials {2}best accuracy [\d.]+ \(point \d\)\nBest point on the validation set: \d \(head\.model: \w+\)/,
+  );
   assert.match(stderr, /000001 {2}head\.model mean, seed 0: finished: accuracy [\d.]+ in \d:\d\d/);
   const found = JSON.parse(folder.succeed("sweep", "status", "out", "--json")) as SweepStatus;
   assert.deepEqual([found.finished, found.counts.done, found.running.length, found.isPaused], [2, 2, 0, false]);
