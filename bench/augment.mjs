@@ -1,6 +1,7 @@
 /** Prints slices and volumes per second of augmentation as a JSON line; the same work as `peer_pytorch.py augment`. */
 import { availableParallelism } from "node:os";
 import { augmentSlices, augmentVolumes } from "../packages/pipeline/dist/src/augment/augment.js";
+import "../packages/pipeline/dist/src/models/catalogue.js";
 import { augmentPresets } from "../packages/pipeline/dist/src/config/augment.js";
 import { Random } from "../packages/stats/dist/src/random.js";
 import * as torch from "../packages/torch/dist/src/index.js";
@@ -21,7 +22,7 @@ function rate(samples, calls, body) {
   return samples / median(seconds.slice(1));
 }
 
-const { published, strong } = augmentPresets;
+const { published, strong } = augmentPresets();
 console.log(
   JSON.stringify({
     "published, 32 slices of 128 x 128": rate(32, 30, (random) => augmentSlices(slices_BCHW, published, random)),

@@ -9,8 +9,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { augmentSlices, augmentStacks, augmentVolumes } from "../packages/pipeline/dist/src/augment/augment.js";
-import { windowMargin } from "../packages/pipeline/dist/src/augment/window.js";
-import { augmentPresets, transformDefaults } from "../packages/pipeline/dist/src/config/augment.js";
+import { augmentations, valueMargin } from "../packages/pipeline/dist/src/augment/catalogue.js";
+import "../packages/pipeline/dist/src/models/catalogue.js";
+import { augmentPresets } from "../packages/pipeline/dist/src/config/augment.js";
 import { planScans } from "../packages/pipeline/dist/src/data/phantom/plan.js";
 import { drawScan } from "../packages/pipeline/dist/src/data/phantom/scan.js";
 import { Random } from "../packages/stats/dist/src/random.js";
@@ -37,7 +38,7 @@ function phantom(seed, label) {
 
 /** HU → 0..1 of the window, and as far beyond it as the settings require. */
 function wide(hu, config) {
-  const margin = windowMargin(config);
+  const margin = valueMargin(config);
   const [low, high] = window;
   return hu
     .sub(low)
@@ -77,7 +78,7 @@ const planes = (x_BCHW) => x_BCHW.select(1, 0).unbind(0);
 function row(name, config, slice_HW, { grid = false } = {}) {
   const random = new Random(20).fork(name);
   const many = (x) => augmentSlices(x.expand(draws, -1, -1, -1), config, random);
-  const original = wide(slice_HW, augmentPresets.none);
+  const original = wide(slice_HW, augmentPresets().none);
   const changed = many(wide(slice_HW.view(1, 1, size, size), config));
   const rows = [[original, ...planes(changed)]];
   if (grid) rows.push([gridOf().view(size, size), ...planes(many(gridOf()))]);
@@ -85,8 +86,8 @@ function row(name, config, slice_HW, { grid = false } = {}) {
 }
 
 const only = (name, keys = {}) => ({
-  ...augmentPresets.none,
-  [name]: { ...transformDefaults[name], probability: 1, ...keys },
+  ...augmentPresets().none,
+  [name]: { ...augmentations.find((one) => one.name === name).options.parse({}), probability: 1, ...keys },
 });
 
 function slices(slice_HW) {
@@ -97,7 +98,7 @@ function slices(slice_HW) {
     ["scale", only("scale", { factor: [0.8, 1.2] })],
     ["shear", only("shear")],
     ["elastic", only("elastic", { displacement: [0.2, 0.4] })],
-    ["published", augmentPresets.published],
+    ["published", augmentPresets().published],
   ])
     row(name, config, slice_HW, { grid: true });
   for (const [name, config] of [
@@ -107,15 +108,15 @@ function slices(slice_HW) {
     ["window", only("window", { level: [-0.15, 0.15], width: [0.7, 1.3] })],
     ["intensity", only("intensity", { scale: [0.7, 1.3], shift: [-0.1, 0.1], gamma: [0.6, 1.6] })],
     ["erase", only("erase")],
-    ["light", augmentPresets.light],
-    ["strong", augmentPresets.strong],
+    ["light", augmentPresets().light],
+    ["strong", augmentPresets().strong],
   ])
     row(name, config, slice_HW);
 }
 
 /** Four original slices of one volume, and the same slices below after one draw. */
 function stack({ hu_DHW, depth }) {
-  const config = { ...augmentPresets.strong, noise: null, erase: null, elastic: only("elastic").elastic };
+  const config = { ...augmentPresets().strong, noise: null, erase: null, elastic: only("elastic").elastic };
   const places = [0.3, 0.42, 0.54, 0.66, 0.78].map((share) => hu_DHW.select(0, Math.round(share * depth)));
   const raw_BSCHW = cat(
     places.map((slice_HW) => slice_HW.view(1, 1, 1, size, size)),
@@ -123,14 +124,14 @@ function stack({ hu_DHW, depth }) {
   );
   const changed = augmentStacks(wide(raw_BSCHW, config), config, new Random(22));
   montage("stack", [
-    places.map((slice_HW) => wide(slice_HW, augmentPresets.none)),
+    places.map((slice_HW) => wide(slice_HW, augmentPresets().none)),
     changed.select(0, 0).select(1, 0).unbind(0),
   ]);
 }
 
 /** Axial, coronal and sagittal planes of a volume: the original, then three draws of its whole geometry. */
 function volumes({ hu_DHW, depth, spacing }) {
-  const { published } = augmentPresets;
+  const { published } = augmentPresets();
   const config = {
     ...published,
     rotation: { ...published.rotation, tilt: [-15, 15] },
@@ -168,7 +169,7 @@ function volumes({ hu_DHW, depth, spacing }) {
 
 /** Two slices, then the result of each kind of mixing. */
 function mixed(first_HW, second_HW) {
-  const pair = cat([first_HW, second_HW].map((slice) => wide(slice, augmentPresets.none).view(1, 1, size, size)));
+  const pair = cat([first_HW, second_HW].map((slice) => wide(slice, augmentPresets().none).view(1, 1, size, size)));
   const labels = fromTypedArray(Float32Array.of(1, 0, 0, 1), [2, 2]);
   for (const name of ["mixup", "cutmix"]) {
     const settings = { mixup: 0, cutmix: 0, [name]: 1 };

@@ -23,9 +23,9 @@ const mayImport = {
  */
 const arrows = {
   "index.ts":
-    "study sweep plan tasks report audit export scan explain evaluate trained train predict models inspect input weights run slurm data engine config",
+    "study sweep plan tasks report audit export scan explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
   "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
-  "models.ts": "models",
+  "models.ts": "models augment",
   "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",
@@ -41,7 +41,7 @@ const arrows = {
   trained: "predict models run command-line.ts data engine config",
   train: "predict models input augment weights run command-line.ts data engine config",
   predict: "models input augment weights run data engine config",
-  models: "input weights run data engine config",
+  models: "input augment weights run data engine config",
   inspect: "page input augment run data engine config",
   page: "",
   input: "augment data config",

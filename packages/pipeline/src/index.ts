@@ -106,7 +106,8 @@ export type { SliceProbabilities } from "./predict/prediction.js";
 export { openRun, type OpenRun } from "./run/open-run.js";
 
 // Configurations
-export type { AugmentConfig, BuiltInAugmentations } from "./config/augment.js";
+export type { BuiltInAugmentations } from "./augment/catalogue.js";
+export type { AugmentConfig } from "./config/augment.js";
 export { configToYaml } from "./config/to-yaml.js";
 export { loadConfig, type LoadOptions } from "./config/load.js";
 export { loadPlugins, usePlugins, type PluginFile } from "./config/plugins.js";

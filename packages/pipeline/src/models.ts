@@ -1,4 +1,5 @@
 /** @slicestack/pipeline/models: the built-in components, and functions that create modules from names or from a ModelSpec. */
+export { augmentations } from "./augment/catalogue.js";
 export { heads, losses, metrics, networks, trunks } from "./models/catalogue.js";
 export {
   createCriterion,

@@ -1,6 +1,6 @@
 /**
- * Augmentation of batches on their device. The order is flips, one interpolation for all geometry, blur, noise, the
- * window with its jitter, intensity, erasing. Every draw depends only on the seed of the given stream: the same stream
+ * Augmentation of batches on their device, in the order of the catalogue: flips, one interpolation for all geometry, blur,
+ * noise, the window with its jitter, intensity, erasing. Every draw depends only on the seed of the given stream: the same stream
  * gives the same batch, whatever was drawn before, so a batch depends on seed, epoch and step.
  * Inputs are windowed but not yet clipped at 0 and 1 (augment/window.ts); outputs are within 0..1. Outside a slice is air,
  * never a mirror image. B samples, S slices of a volume, C channels, H height, W width, D slices of a 3D volume.
@@ -9,16 +9,10 @@ import { autocast, noGrad, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
 import { findComponent, type Component } from "../config/components.js";
 import type { AugmentConfig } from "../config/augment.js";
-import { drawAffine } from "./affine.js";
-import { blur, drawBlur } from "./blur.js";
-import { drawElastic } from "./elastic.js";
-import { drawErase, erase } from "./erase.js";
-import { drawFlips, flip } from "./flip.js";
-import { changeIntensity, drawIntensity } from "./intensity.js";
-import { addNoise, drawNoise } from "./noise.js";
+import { augmentations, optionsOf } from "./catalogue.js";
 import { onDrawn, type Air } from "./samples.js";
-import { joinWarp, warp } from "./warp.js";
-import { applyWindow, drawWindow } from "./window.js";
+import type { ChangeTransform, Surroundings, Transform } from "./transform.js";
+import { drawWarp, warp } from "./warp.js";
 
 /** Distance of pixel centres in mm along x, y and z. */
 export type Spacing = readonly [x: number, y: number, z: number];
@@ -83,35 +77,35 @@ export function augmentVolumes(
   return augment(wide_BCHWD, config, random, { sides, steps, air });
 }
 
-interface Surroundings {
-  /** x, y (and z) of each sample, in one unit. */
-  sides: readonly (readonly number[])[];
-  /** Distance of neighbours along each spatial axis of the tensor, in pixels across. */
-  steps: readonly (readonly number[])[];
-  air: Air;
-}
-
-function augment(wide: Tensor, config: AugmentConfig, random: Random, { sides, steps, air }: Surroundings): Tensor {
+function augment(wide: Tensor, config: AugmentConfig, random: Random, surroundings: Surroundings): Tensor {
   // Under autocast, sampling positions would be rounded to bfloat16: by up to a third of a pixel at 128.
   const exact = <T>(body: () => T) => autocast({ device: wide.device, enabled: false }, () => noGrad(body));
+  const changed = (x: Tensor, step: ChangeTransform["step"]) => applyChanges(step, x, config, random, surroundings);
   return scope(() =>
     exact(() => {
-      const [batch = 0, , ...sizes] = wide.shape;
-      const dims = sizes.length;
-      const stream = (name: string) => random.fork(name);
-      const affine = drawAffine(config, sides, random);
-      const elastic = drawElastic(config.elastic, batch, dims, stream("elastic"));
-
-      let x = flip(wide.detach(), drawFlips(config.flip, batch, dims, stream("flip")));
-      x = warp(x, joinWarp(affine, elastic, sides), air);
-      x = blur(x, drawBlur(config.blur, batch, stream("blur")), steps, air);
-      x = addNoise(x, drawNoise(config.noise, batch, stream("noise")));
-      x = applyWindow(x, drawWindow(config.window, batch, stream("window")));
-      x = changeIntensity(x, drawIntensity(config.intensity, batch, stream("intensity")));
-      x = erase(x, drawErase(config.erase, batch, sizes, stream("erase")));
+      const { sides, air } = surroundings;
+      let x = changed(wide.detach(), "pixels");
+      x = warp(x, drawWarp(config, sides, x.dim - 2, random), air);
+      x = changed(x, "wide");
+      x = changed(x.clamp(0, 1), "unit");
       return applyPlugins(x, config.plugins ?? {}, random);
     }),
   );
+}
+
+/** Applies the built-in augmentations of a step, each with a separate stream. */
+function applyChanges(
+  step: ChangeTransform["step"],
+  before: Tensor,
+  config: AugmentConfig,
+  random: Random,
+  surroundings: Surroundings,
+): Tensor {
+  return augmentations.reduce((x, one: Transform) => {
+    const options = optionsOf(one, config);
+    if (one.step !== step || options === null) return x;
+    return one.change(x, options, random.fork(one.name), surroundings);
+  }, before);
 }
 
 /** The interface of an augmentation from a plug-in. */

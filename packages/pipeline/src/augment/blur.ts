@@ -1,20 +1,40 @@
 /** Gaussian blur, one axis after the other, like a smoother reconstruction kernel. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
-import type { Random } from "@slicestack/stats";
-import type { AugmentConfig } from "../config/augment.js";
+import { z } from "zod";
+import { probability, range } from "./options.js";
 import { drawSamples, onDrawn, overAir, within, type Draws, type Air } from "./samples.js";
+import { defineChange } from "./transform.js";
 
-/** Standard deviations in pixels, one per sample. */
-export function drawBlur(config: AugmentConfig["blur"], batch: number, random: Random): Draws<number> {
-  if (config === null) return new Array<null>(batch).fill(null);
-  return drawSamples(batch, config.probability, random, () => within(random, config.sigma));
-}
+export const blur = defineChange({
+  name: "blur",
+  source: "own",
+  architecture: "Gaussian blur",
+  options: z.strictObject({
+    probability: probability(0.2),
+    sigma: range([0, 10], [0.4, 1], "Standard deviation of the Gaussian, in pixels"),
+  }),
+  presets: { strong: {} },
+  step: "wide",
+  change: (x, { probability, sigma }, random, { steps, air }) =>
+    gaussianBlur(
+      x,
+      drawSamples(x.size(0), probability, random, () => within(random, sigma)),
+      steps,
+      air,
+    ),
+});
 
 /**
+ * @param draws standard deviations in pixels, one per sample
  * @param steps distance of neighbours along each spatial axis, in the pixels of sigma; one list per sample
  * @param air value outside the image
  */
-export function blur(x: Tensor, draws: Draws<number>, steps: readonly (readonly number[])[], air: Air = 0): Tensor {
+export function gaussianBlur(
+  x: Tensor,
+  draws: Draws<number>,
+  steps: readonly (readonly number[])[],
+  air: Air = 0,
+): Tensor {
   const pairs = draws.map((sigma, k) => (sigma === null || sigma === 0 ? null : { sigma, steps: steps[k] ?? [] }));
   return onDrawn(x, pairs, (chosen, drawn) =>
     overAir(chosen, air, (raised) => {

@@ -6,8 +6,11 @@
  */
 import { fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
-import type { AugmentConfig } from "../config/augment.js";
+import { z } from "zod";
+import { key } from "../config/notes.js";
+import { probability, range } from "./options.js";
 import { drawSamples, within, type Draws } from "./samples.js";
+import { defineField } from "./transform.js";
 
 /** Moves of the control points in intervals: A x G x … x G, row-major; first the component along the last axis. */
 export interface ElasticDraw {
@@ -15,14 +18,32 @@ export interface ElasticDraw {
   moves: Float64Array;
 }
 
+export const elastic = defineField({
+  name: "elastic",
+  source: "Rueckert et al., IEEE Transactions on Medical Imaging 18(8), 1999",
+  architecture: "free-form deformation by cubic B-splines",
+  options: z.strictObject({
+    probability: probability(0.3),
+    intervals: key(
+      z.int().min(1).max(32).default(4),
+      "a whole number from 1 to 32",
+      "Intervals between control points along each axis; more intervals give smaller waves",
+    ),
+    displacement: range(
+      [0, 0.4],
+      [0.1, 0.3],
+      "Largest displacement of a control point, as a share of an interval; up to 0.4 the image does not fold",
+    ),
+  }),
+  presets: { strong: {} },
+});
+
 export function drawElastic(
-  config: AugmentConfig["elastic"],
+  { probability, intervals, displacement }: z.output<(typeof elastic)["options"]>,
   batch: number,
   dims: number,
   random: Random,
 ): Draws<ElasticDraw> {
-  if (config === null) return new Array<null>(batch).fill(null);
-  const { probability, intervals, displacement } = config;
   const points = dims * (intervals + 3) ** dims;
   return drawSamples(batch, probability, random, () => {
     const furthest = within(random, displacement);

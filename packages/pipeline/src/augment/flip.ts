@@ -1,28 +1,33 @@
 /** Flips, exact to the bit. */
-import { scope, type Tensor } from "@slicestack/torch";
-import type { Random } from "@slicestack/stats";
-import type { AugmentConfig } from "../config/augment.js";
-import { drawSamples, onDrawn, type Draws } from "./samples.js";
+import { scope } from "@slicestack/torch";
+import { z } from "zod";
+import { probability } from "./options.js";
+import { drawSamples, onDrawn } from "./samples.js";
+import { defineChange } from "./transform.js";
 
-/** Axes of the tensor, and which samples are mirrored along each. */
-export type FlipDraw = readonly { axis: number; draws: Draws<true> }[];
+/** The axes of B, C, H, W, and of B, C, H, W, D, whose slices may be reversed, too. */
+const axes = [
+  { axis: 3, name: "horizontal" },
+  { axis: 2, name: "vertical" },
+  { axis: 4, name: "slices" },
+] as const;
 
-/** @param dims 2 for B, C, H, W; 3 for B, C, H, W, D, whose slices may be reversed, too */
-export function drawFlips(config: AugmentConfig["flip"], batch: number, dims: number, random: Random): FlipDraw {
-  if (config === null) return [];
-  const axes = [
-    { axis: 3, chance: config.horizontal, stream: random.fork("horizontal") },
-    { axis: 2, chance: config.vertical, stream: random.fork("vertical") },
-    { axis: 4, chance: config.slices, stream: random.fork("slices") },
-  ].slice(0, dims);
-  return axes.map(({ axis, chance, stream }) => ({
-    axis,
-    draws: drawSamples(batch, chance, stream, () => true as const),
-  }));
-}
-
-export function flip(x: Tensor, flips: FlipDraw): Tensor {
-  return scope(() =>
-    flips.reduce((image, { axis, draws }) => onDrawn(image, draws, (chosen) => chosen.flip(axis)), x.alias()),
-  );
-}
+export const flip = defineChange({
+  name: "flip",
+  source: "own",
+  architecture: "axes mirrored",
+  options: z.strictObject({
+    horizontal: probability(0, "Probability that left and right are exchanged"),
+    vertical: probability(0, "Probability that front and back are exchanged"),
+    slices: probability(0, "Probability that the slices of a volume are reversed; no effect on slices"),
+  }),
+  presets: { strong: { horizontal: 0.5 } },
+  step: "pixels",
+  change: (x, options, random) =>
+    scope(() =>
+      axes.slice(0, x.dim - 2).reduce((image, { axis, name }) => {
+        const draws = drawSamples(x.size(0), options[name], random.fork(name), () => true);
+        return onDrawn(image, draws, (chosen) => chosen.flip(axis));
+      }, x.alias()),
+    ),
+});

@@ -15,6 +15,8 @@ function identityBut(
   return rows;
 }
 
+export const identity = (dims: number): Matrix => identityBut(dims, []);
+
 /** The product, which applies the last matrix first. */
 export function compose(...matrices: Matrix[]): Matrix {
   return matrices.reduce((a, b) =>

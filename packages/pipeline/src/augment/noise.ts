@@ -1,26 +1,29 @@
 /** Gaussian noise, independent from pixel to pixel. */
 import { getGeneratorState, manualSeed, randn, scope, setGeneratorState, type Tensor } from "@slicestack/torch";
-import type { Random } from "@slicestack/stats";
-import type { AugmentConfig } from "../config/augment.js";
-import { column, drawSamples, onDrawn, within, type Draws } from "./samples.js";
+import { z } from "zod";
+import { probability, range } from "./options.js";
+import { column, drawSamples, onDrawn, within } from "./samples.js";
+import { defineChange } from "./transform.js";
 
-/** Standard deviations as fractions of the window, one per sample, and the seed of the noise. */
-export interface NoiseDraw {
-  sigmas: Draws<number>;
-  seed: number;
-}
-
-export function drawNoise(config: AugmentConfig["noise"], batch: number, random: Random): NoiseDraw {
-  if (config === null) return { sigmas: new Array<null>(batch).fill(null), seed: 0 };
-  const seed = random.integer(0, 0x7fffffff);
-  return { sigmas: drawSamples(batch, config.probability, random, () => within(random, config.sigma)), seed };
-}
-
-export function addNoise(x: Tensor, { sigmas, seed }: NoiseDraw): Tensor {
-  return onDrawn(x, sigmas, (chosen, drawn) =>
-    chosen.add(seededNormal(chosen.shape, seed, chosen.device).to({ dtype: chosen.dtype }).mul(column(drawn, chosen))),
-  );
-}
+export const noise = defineChange({
+  name: "noise",
+  source: "own",
+  architecture: "Gaussian noise",
+  options: z.strictObject({
+    probability: probability(0.3),
+    sigma: range([0, 1], [0, 0.03], "Standard deviation, as a share of the window's width"),
+  }),
+  presets: { light: { probability: 0.2, sigma: [0, 0.02] }, strong: {} },
+  step: "wide",
+  change: (x, { probability, sigma }, random) => {
+    const seed = random.integer(0, 0x7fffffff);
+    const sigmas = drawSamples(x.size(0), probability, random, () => within(random, sigma));
+    return onDrawn(x, sigmas, (chosen, drawn) => {
+      const normal = seededNormal(chosen.shape, seed, chosen.device).to({ dtype: chosen.dtype });
+      return chosen.add(normal.mul(column(drawn, chosen)));
+    });
+  },
+});
 
 /** Normal deviates that depend only on the seed; the generator state, which dropout uses, is restored. */
 function seededNormal(shape: number[], seed: number, device: string): Tensor {

@@ -1,14 +1,19 @@
 /** Applies random transforms to some samples of a batch; the others stay unchanged, bit for bit. */
 import { cat, fromTypedArray, scope, type Tensor } from "@slicestack/torch";
 import type { Random } from "@slicestack/stats";
-import type { Range } from "../config/augment.js";
+import type { Range } from "./options.js";
 
 /** The draw of each sample of a batch; null if the transform is not applied. */
 export type Draws<T> = readonly (T | null)[];
 
-/** One draw for each sample to which the transform is applied. */
-export function drawSamples<T>(batch: number, probability: number, random: Random, draw: () => T): Draws<T> {
-  return Array.from({ length: batch }, () => (random.chance(probability) ? draw() : null));
+/** One draw for each sample to which the transform is applied. @param draw receives the index of the sample */
+export function drawSamples<T>(
+  batch: number,
+  probability: number,
+  random: Random,
+  draw: (sample: number) => T,
+): Draws<T> {
+  return Array.from({ length: batch }, (_, k) => (random.chance(probability) ? draw(k) : null));
 }
 
 /** Uniform over a range of the settings. */

@@ -1,8 +1,11 @@
 /** Geometry of a batch: each sample is interpolated once, at the positions of its elastic and affine draws. */
 import { fromTypedArray, functional as F, scope, type Tensor } from "@slicestack/torch";
-import { affineMatrix, gridMatrix, type AffineDraw, type Sides } from "./affine.js";
-import { displacements, type ElasticDraw } from "./elastic.js";
+import type { Random } from "@slicestack/stats";
+import type { AugmentConfig } from "../config/augment.js";
+import { affineMatrix, drawAffine, gridMatrix, type AffineDraw } from "./affine.js";
+import { displacements, drawElastic, elastic, type ElasticDraw } from "./elastic.js";
 import { onDrawn, overAir, type Draws, type Air } from "./samples.js";
+import type { Sides } from "./transform.js";
 
 interface WarpDraw<E extends ElasticDraw | null = ElasticDraw | null> {
   affine: AffineDraw;
@@ -10,14 +13,27 @@ interface WarpDraw<E extends ElasticDraw | null = ElasticDraw | null> {
   sides: Sides;
 }
 
+/** The geometry of each sample. @param dims 2 for slices, 3 for volumes */
+export function drawWarp(
+  config: AugmentConfig,
+  sides: readonly Sides[],
+  dims: number,
+  random: Random,
+): Draws<WarpDraw> {
+  const affine = drawAffine(config, sides, random);
+  const stream = random.fork(elastic.name);
+  const field = config.elastic === null ? [] : drawElastic(config.elastic, sides.length, dims, stream);
+  return joinWarp(affine, field, sides);
+}
+
 /** Both kinds of geometry in one draw; null if a sample has neither. */
 export function joinWarp(
   affine: Draws<AffineDraw>,
-  elastic: Draws<ElasticDraw>,
+  fields: Draws<ElasticDraw>,
   sides: readonly Sides[],
 ): Draws<WarpDraw> {
   return sides.map((sampleSides, k) => {
-    const [map, field] = [affine[k] ?? null, elastic[k] ?? null];
+    const [map, field] = [affine[k] ?? null, fields[k] ?? null];
     return map === null && field === null ? null : { affine: map ?? {}, elastic: field, sides: sampleSides };
   });
 }
@@ -26,13 +42,13 @@ export function joinWarp(
 export function warp(x: Tensor, draws: Draws<WarpDraw>, air: Air = 0): Tensor {
   // Displacement fields cost more than affine maps, so they are computed only for samples that have one.
   const affineOnly = draws.map((draw) => (draw?.elastic === null ? draw : null));
-  const elastic = draws.map((draw) => (isElastic(draw) ? draw : null));
+  const displaced = draws.map((draw) => (isElastic(draw) ? draw : null));
   const sample = (chosen: Tensor, grid: Tensor) => overAir(chosen, air, (raised) => F.gridSample(raised, grid));
   return scope(() => {
     const mapped = onDrawn(x, affineOnly, (chosen, drawn) =>
       sample(chosen, F.affineGrid(thetaOf(drawn, x), chosen.shape)),
     );
-    return onDrawn(mapped, elastic, (chosen, drawn) => sample(chosen, elasticGrid(chosen, drawn)));
+    return onDrawn(mapped, displaced, (chosen, drawn) => sample(chosen, elasticGrid(chosen, drawn)));
   });
 }
 
@@ -45,7 +61,7 @@ function elasticGrid(x: Tensor, draws: readonly WarpDraw<ElasticDraw>[]): Tensor
   const theta = thetaOf(draws, x);
   const [count = 0, dims = 2] = theta.shape;
   const field = displacements(
-    draws.map(({ elastic }) => elastic),
+    draws.map((draw) => draw.elastic),
     x,
   );
   // A(p + d(p)) is Ap + Ad(p): the points move first, so that the affine map does not fold.

@@ -7,36 +7,36 @@
  * -margin and 1 + margin instead of 0 and 1, where margin is the largest shift of an edge that the settings allow: no
  * value that a draw can show is lost, and the last step clips at 0 and 1. Without jitter, margin is 0.
  */
-import type { Tensor } from "@slicestack/torch";
-import type { Random } from "@slicestack/stats";
-import type { AugmentConfig } from "../config/augment.js";
-import { column, drawSamples, within, type Draws } from "./samples.js";
+import { z } from "zod";
+import { probability, range } from "./options.js";
+import { column, drawSamples, within } from "./samples.js";
+import { defineChange } from "./transform.js";
 
-/** The jittered window in units of the first one. */
-export interface WindowDraw {
-  low: number;
-  width: number;
-}
-
-/** How far beyond 0..1 the store must keep values for these settings. */
-export function windowMargin({ window }: Pick<AugmentConfig, "window">): number {
-  if (window === null || window.probability === 0) return 0;
-  const beyond = window.width[1] / 2 - 0.5;
-  return Math.max(0, beyond - window.level[0], beyond + window.level[1]);
-}
-
-export function drawWindow(config: AugmentConfig["window"], batch: number, random: Random): Draws<WindowDraw> {
-  if (config === null) return new Array<null>(batch).fill(null);
-  return drawSamples(batch, config.probability, random, () => {
-    const width = within(random, config.width);
-    return { low: 0.5 + within(random, config.level) - width / 2, width };
-  });
-}
-
-/** Values of the first window, 0..1 and beyond → 0..1 of each sample's window. */
-export function applyWindow(x: Tensor, draws: Draws<WindowDraw>): Tensor {
-  const lows = draws.map((draw) => draw?.low ?? 0);
-  const widths = draws.map((draw) => draw?.width ?? 1);
-  const moved = draws.some((draw) => draw !== null) ? x.sub(column(lows, x)).div(column(widths, x)) : x;
-  return moved.clamp(0, 1);
-}
+export const window = defineChange({
+  name: "window",
+  source: "own",
+  architecture: "jitter of the window's level and width",
+  options: z.strictObject({
+    probability: probability(0.5),
+    level: range([-1, 1], [-0.05, 0.05], "Shift of the window, as a share of its width"),
+    width: range([0.1, 4], [0.9, 1.1], "Width of the window divided by its width before"),
+  }),
+  presets: { light: { probability: 0.3, level: [-0.02, 0.02], width: [0.95, 1.05] }, strong: {} },
+  margin: ({ probability, level, width }) => {
+    if (probability === 0) return 0;
+    const beyond = width[1] / 2 - 0.5;
+    return Math.max(0, beyond - level[0], beyond + level[1]);
+  },
+  step: "wide",
+  /** Values of the first window, 0..1 and beyond → of each sample's window. */
+  change: (x, { probability, level, width }, random) => {
+    // The lower edge and the width of the jittered window in units of the first one.
+    const draws = drawSamples(x.size(0), probability, random, () => {
+      const wide = within(random, width);
+      return { low: 0.5 + within(random, level) - wide / 2, width: wide };
+    });
+    const lows = draws.map((draw) => draw?.low ?? 0);
+    const widths = draws.map((draw) => draw?.width ?? 1);
+    return draws.some((draw) => draw !== null) ? x.sub(column(lows, x)).div(column(widths, x)) : x;
+  },
+});

@@ -4,6 +4,7 @@
  * config/plugins.ts those of plug-ins; schema, reference pages and errors are derived from what is registered here.
  */
 import type { z } from "zod";
+import type { PresetOptions } from "./augment-presets.js";
 
 export const COMPONENT_KINDS = ["trunk", "head", "network", "loss", "augmentation", "metric"] as const;
 export type ComponentKind = (typeof COMPONENT_KINDS)[number];
@@ -36,6 +37,8 @@ export interface Component {
   lowerIsBetter?: boolean | undefined;
   /** A loss or a metric that is only meaningful for classes that are grades in order. */
   isOrdinal?: boolean | undefined;
+  /** A built-in augmentation: its options in the presets. Those of plug-ins belong to no preset. */
+  readonly presets?: PresetOptions | undefined;
   /** Its name in the flat files of the published system. */
   published?: PublishedName | undefined;
 }
@@ -72,7 +75,7 @@ export function setDefault({ kind, name }: Component): void {
 /** All of a kind, built-in ones first, in the order of their registration. */
 export function componentsOf(kind: ComponentKind): readonly Component[] {
   const found = [...(registered.get(kind)?.values() ?? [])];
-  if (found.length === 0 && kind !== "augmentation")
+  if (found.length === 0)
     throw new Error("no component is registered: import models/catalogue.js before the configuration is read");
   return found;
 }

@@ -1,6 +1,6 @@
 /** The configuration file as JSON Schema (draft 7), for editors: completion, and mistakes underlined while typing. */
 import { z } from "zod";
-import { augmentPresets } from "./augment.js";
+import { AUGMENT_PRESETS } from "./augment-presets.js";
 import { choiceKinds } from "./choice.js";
 import { settingsOfKind, type ComponentKind } from "./components.js";
 import { METHODS, methodsWith } from "./methods.js";
@@ -89,5 +89,5 @@ function componentJson(kind: ComponentKind): Json {
 /** A key that accepts the name of a preset, true or false, or a section. */
 function orInside(inside: z.ZodType): Json {
   const { $schema: _, ...section } = converted(inside);
-  return { anyOf: [{ type: "string", enum: Object.keys(augmentPresets) }, { type: "boolean" }, section] };
+  return { anyOf: [{ type: "string", enum: AUGMENT_PRESETS }, { type: "boolean" }, section] };
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { augmentSettings, transformDefaults } from "./augment.js";
+import { augmentSettings } from "./augment.js";
 import { componentsOf, type ComponentKind } from "./components.js";
 import { METHODS } from "./methods.js";
 import { keyNotes } from "./notes.js";
@@ -76,16 +76,8 @@ const CHOSEN_BY: Partial<Record<ComponentKind, string>> = {
 };
 
 /** Every key of a `transform.augment` section, in file order; its default is that of a transform which no preset sets. */
-export function augmentKeys(): ConfigKey[] {
-  return leavesOf(augmentSettings()).map(({ path, schema }) => {
-    const note = keyNotes.get(schema);
-    const [transform = "", name = ""] = path;
-    const defaults = new Map(Object.entries(transformDefaults)).get(transform);
-    const initial: unknown = defaults === undefined ? "none" : new Map(Object.entries(defaults)).get(name);
-    if (!note) throw new Error(`augmentation key ${path.join(".")} has no description in augment.ts`);
-    return { key: path.join("."), expects: note.expects, initial: written(initial), meaning: note.meaning };
-  });
-}
+export const augmentKeys = (): ConfigKey[] =>
+  leavesOf(augmentSettings()).map(({ path, schema }) => noted(path.join("."), schema));
 
 function written(value: unknown): string {
   const short = (_: string, inner: unknown) => (typeof inner === "number" ? Number(inner.toPrecision(4)) : inner);

@@ -5,7 +5,6 @@
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { transformDefaults } from "./augment.js";
 import { COMPONENT_KINDS, findComponent, registerComponent, type Component } from "./components.js";
 import { isMapping, readSource } from "./document.js";
 import { ConfigError, PluginError } from "./errors.js";
@@ -169,11 +168,11 @@ function checked(shown: string, value: unknown): Component {
       `names its ${kind} ${JSON.stringify(name)}, expected lower case letters, digits and underscores`,
       "Rename it.",
     );
-  const isTaken = findComponent(kind, name) !== undefined || (kind === "augmentation" && BUILT_IN.has(name));
+  const isTaken = findComponent(kind, name) !== undefined || (kind === "augmentation" && RESERVED.has(name));
   if (isTaken)
     throw new PluginError(shown, `adds a ${kind} ${name}, and there is one of that name already`, "Rename it.");
   return component;
 }
 
-/** Transforms that are always there, and what a section of them may hold besides. */
-const BUILT_IN = new Set(["preset", "plugins", ...Object.keys(transformDefaults)]);
+/** What a section of augmentations holds besides the augmentations. */
+const RESERVED = new Set(["preset", "plugins"]);

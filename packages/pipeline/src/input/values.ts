@@ -3,7 +3,7 @@
  * volumes (trap 6 of the published code: its stages normalised differently).
  */
 import type { Tensor } from "@slicestack/torch";
-import { windowMargin } from "../augment/window.js";
+import { valueMargin } from "../augment/catalogue.js";
 import type { RunConfig } from "../config/types.js";
 import type { Dataset } from "../data/store.js";
 import type { ValueTransform, Window } from "./schema.js";
@@ -16,7 +16,7 @@ export function valueTransform(
 ): ValueTransform {
   const { mean, std, augment } = transform;
   const windows = transform.windows ?? [transform.window ?? info.range];
-  const margin = windowMargin(augment);
+  const margin = valueMargin(augment);
   const airs = windows.map(([low, high]) => {
     const least = info.dtype === "float32" ? Math.min(info.range[0], low) : info.range[0]; // floats may exceed 0..1
     return Math.min(1 + margin, Math.max(-margin, (least - low) / (high - low)));

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { fromTypedArray, getNumThreads, noGrad, scope, setNumThreads } from "@slicestack/torch";
 import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../augment/augment.js";
+import { augmentPresets } from "../config/augment.js";
 import type { RunConfig } from "../config/types.js";
 import { openDataset, storeBytes, type Dataset } from "../data/store.js";
 import { sliceTransform } from "../input/of-config.js";
@@ -129,10 +130,7 @@ interface PassOptions {
 /** @returns seconds of one pass, including opening */
 async function timed(dataset: Dataset, config: RunConfig, pass: Pass, options: PassOptions): Promise<number> {
   // As in training: without augmentation there is no window jitter that needs a margin.
-  const plain = {
-    ...config,
-    transform: { ...config.transform, augment: { ...config.transform.augment, window: null } },
-  };
+  const plain = { ...config, transform: { ...config.transform, augment: augmentPresets().none } };
   const transform = sliceTransform(pass.augmented ? config : plain, dataset, "cpu");
   const start = performance.now();
   if (pass.unit === "slices") await loadSlices(dataset, config, transform, pass, options);

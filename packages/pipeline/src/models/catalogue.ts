@@ -1,7 +1,8 @@
 /**
  * The built-in components, in the order of the reference. Importing this file registers them for the configuration. A new
- * component is a new file and an entry here.
+ * component is a new file and an entry here; augmentations have their entries in augment/catalogue.ts.
  */
+import { augmentations } from "../augment/catalogue.js";
 import { registerComponent, setDefault } from "../config/components.js";
 import { attention } from "./heads/attention.js";
 import { conv1d } from "./heads/conv1d.js";
@@ -38,6 +39,7 @@ export const metrics = [macroF1, balancedAccuracy, auroc, quadraticKappa, loss] 
 /** The names of the heads that work on embeddings. */
 export const headNames = heads.filter(({ sees }) => sees === "embedding").map(({ name }) => name);
 
-for (const component of [...trunks, ...heads, ...networks, ...losses, ...metrics]) registerComponent(component);
+for (const component of [...trunks, ...heads, ...networks, ...losses, ...metrics, ...augmentations])
+  registerComponent(component);
 // The components of a configuration that names none.
 for (const component of [customResnet, flatten, simpleModular, crossEntropy, macroF1]) setDefault(component);

@@ -243,7 +243,8 @@ export function defineAugmentation<S extends z.ZodObject, D>(
     apply: (x: Tensor, drawn: readonly D[]) => Tensor;
   },
 ): AugmentationComponent {
-  return define<S, AugmentationComponent>("augmentation", definition, {});
+  // Only built-in augmentations belong to presets (augment/transform.ts defines them).
+  return define<S, AugmentationComponent>("augmentation", definition, { presets: undefined });
 }
 
 /** The functions of a definition whose last argument is its options. */

@@ -5,12 +5,12 @@ import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { affineMatrix, drawAffine } from "../../src/augment/affine.js";
 import { augmentSlices, augmentStacks, augmentVolumes } from "../../src/augment/augment.js";
-import { augmentPresets, type AugmentPreset } from "../../src/config/augment.js";
+import { augmentPresets } from "../../src/config/augment.js";
+import { AUGMENT_PRESETS as presets } from "../../src/config/augment-presets.js";
 import { leakFree } from "../models/support.js";
 import { only } from "./support.js";
 
-const presets = Object.keys(augmentPresets) as AugmentPreset[];
-const { strong, published } = augmentPresets;
+const { strong, published } = augmentPresets();
 
 leakFree(
   "a batch depends on the stream's seed alone: not on what was drawn before, not on libtorch's generator",
@@ -68,16 +68,16 @@ for (const name of presets) {
       [0.8, 0.8, 5],
     ] as const;
     for (const out of [
-      augmentSlices(slices, augmentPresets[name], new Random(1)),
-      augmentVolumes(volumes, augmentPresets[name], new Random(1), { spacing }),
+      augmentSlices(slices, augmentPresets()[name], new Random(1)),
+      augmentVolumes(volumes, augmentPresets()[name], new Random(1), { spacing }),
     ]) {
       assert.equal(out.requiresGrad, false);
       assert.equal(out.dtype, "float32");
       assert.ok(out.min().item() >= 0 && out.max().item() <= 1 && out.isfinite().all().item() === 1);
     }
-    assert.deepEqual(augmentSlices(slices, augmentPresets[name], new Random(1)).shape, [3, 2, 17, 23]);
+    assert.deepEqual(augmentSlices(slices, augmentPresets()[name], new Random(1)).shape, [3, 2, 17, 23]);
     assert.deepEqual(
-      augmentVolumes(volumes, augmentPresets[name], new Random(1), { spacing }).shape,
+      augmentVolumes(volumes, augmentPresets()[name], new Random(1), { spacing }).shape,
       [2, 1, 12, 14, 6],
     );
   });
@@ -104,8 +104,8 @@ leakFree("one sample, one channel, one pixel: every preset runs", () => {
       [1, 1, 1, 1],
       [1, 1, 2, 9],
     ]) {
-      assert.deepEqual(augmentSlices(randn(size), augmentPresets[name], new Random(1)).shape, size);
-      assert.deepEqual(augmentVolumes(randn([...size, 1]), augmentPresets[name], new Random(1)).shape, [...size, 1]);
+      assert.deepEqual(augmentSlices(randn(size), augmentPresets()[name], new Random(1)).shape, size);
+      assert.deepEqual(augmentVolumes(randn([...size, 1]), augmentPresets()[name], new Random(1)).shape, [...size, 1]);
     }
 });
 
@@ -166,7 +166,7 @@ leakFree("4000 draws of the published set lie in its ranges and fill them evenly
 leakFree("a probability is the share of the samples that a transform meets", () => {
   const sides = Array.from({ length: 4000 }, () => [10, 10]);
   const config = {
-    ...augmentPresets.none,
+    ...augmentPresets().none,
     rotation: { probability: 0.3, degrees: [1, 2] as [number, number], tilt: [0, 0] as [number, number] },
   };
   const met = drawAffine(config, sides, new Random(2)).filter((draw) => draw !== null).length / 4000;
@@ -175,7 +175,7 @@ leakFree("a probability is the share of the samples that a transform meets", () 
 
 leakFree("a crop that cannot fit is the largest of the nearest aspect, as torchvision falls back", () => {
   const config = {
-    ...augmentPresets.none,
+    ...augmentPresets().none,
     crop: { probability: 1, area: [1, 1] as [number, number], aspect: [2, 2] as [number, number] },
   };
   const [draw] = drawAffine(config, [[10, 10]], new Random(1));

@@ -4,7 +4,8 @@ import { cat, rand } from "@slicestack/torch";
 import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../../src/augment/augment.js";
-import type { AffineDraw, Sides } from "../../src/augment/affine.js";
+import type { AffineDraw } from "../../src/augment/affine.js";
+import type { Sides } from "../../src/augment/transform.js";
 import type { ElasticDraw } from "../../src/augment/elastic.js";
 import { displacements, drawElastic } from "../../src/augment/elastic.js";
 import { joinWarp, warp } from "../../src/augment/warp.js";
@@ -110,7 +111,7 @@ leakFree("the middle of a turned volume keeps its shape in mm: thick slices coun
 
 leakFree("identity is exact to the bit: no transform, and samples that no draw meets", () => {
   const x = rand([6, 2, 17, 13]);
-  assert.deepEqual(augmentSlices(x, augmentPresets.none, new Random(1)).toArray(), x.toArray());
+  assert.deepEqual(augmentSlices(x, augmentPresets().none, new Random(1)).toArray(), x.toArray());
   const config = only("rotation", { probability: 0.5 });
   const out = augmentSlices(x, config, new Random(2));
   const same = Array.from({ length: 6 }, (_, k) => out.select(0, k).sub(x.select(0, k)).abs().max().item());
@@ -139,7 +140,8 @@ leakFree("at the largest displacement that is allowed no elastic field folds, in
     [40, 40],
     [24, 24, 24],
   ]) {
-    const config = only("elastic", { displacement: [0.4, 0.4], intervals: 4 }).elastic;
+    const { elastic: config } = only("elastic", { displacement: [0.4, 0.4], intervals: 4 });
+    assert.ok(config !== null);
     const draws = drawElastic(config, 6, size.length, new Random(7)).filter((draw) => draw !== null);
     const like = rand([6, 1, ...size], { dtype: "float64" });
     const field = displacements(draws, like);

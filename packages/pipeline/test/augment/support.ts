@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fromTypedArray, type Tensor } from "@slicestack/torch";
-import { augmentPresets, transformDefaults, type AugmentConfig } from "../../src/config/augment.js";
+import { augmentations, type BuiltInAugmentations } from "../../src/augment/catalogue.js";
+import { augmentPresets, type AugmentConfig } from "../../src/config/augment.js";
 
 /** JSON made by the script of the same name. */
 export function fixture<T>(name: string): T[] {
@@ -23,11 +24,12 @@ export function closeTo(actual: Tensor, expected: readonly number[], tolerance: 
 }
 
 /** One transform with the keys given, always met; all others off. */
-export function only<K extends keyof typeof transformDefaults>(
+export function only<K extends keyof BuiltInAugmentations>(
   name: K,
   keys: Partial<NonNullable<AugmentConfig[K]>> = {},
 ): AugmentConfig {
-  return { ...augmentPresets.none, [name]: { ...transformDefaults[name], probability: 1, ...keys } };
+  const defaults = augmentations.find((one) => one.name === name)?.options.parse({});
+  return { ...augmentPresets().none, [name]: { ...defaults, probability: 1, ...keys } };
 }
 
 /** A slice of zeros with 1 at (row, column). */

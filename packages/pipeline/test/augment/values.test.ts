@@ -4,8 +4,8 @@ import { getGeneratorState, linspace, manualSeed, rand, zeros } from "@slicestac
 import "../../src/models/catalogue.js";
 import { Random } from "@slicestack/stats";
 import { augmentSlices, augmentVolumes } from "../../src/augment/augment.js";
-import { blur } from "../../src/augment/blur.js";
-import { windowMargin } from "../../src/augment/window.js";
+import { gaussianBlur } from "../../src/augment/blur.js";
+import { valueMargin } from "../../src/augment/catalogue.js";
 import { loadConfig } from "../../src/config/load.js";
 import { sliceTransform } from "../../src/input/of-config.js";
 import { datasetSource } from "../../src/input/source.js";
@@ -25,20 +25,20 @@ for (const c of fixture<BlurCase>("blur")) {
   leakFree(`blur of a ${c.name}: equals SciPy's gaussian_filter (fixtures/augment/blur.py)`, () => {
     const [first = 1] = c.sigmas;
     const steps = c.sigmas.map((sigma) => first / sigma);
-    closeTo(blur(sample(c.input, c.size), [first], [steps]), c.output, 1e-12, c.name);
+    closeTo(gaussianBlur(sample(c.input, c.size), [first], [steps]), c.output, 1e-12, c.name);
   });
 }
 
 leakFree("each sample of a batch has a blur of its own, and none where none is drawn", () => {
   const x = rand([3, 2, 12, 12], { dtype: "float64" });
   const steps = [0, 1, 2].map(() => [1, 1]);
-  const out = blur(x, [0.6, null, 2], steps);
+  const out = gaussianBlur(x, [0.6, null, 2], steps);
   assert.deepEqual(out.select(0, 1).toArray(), x.select(0, 1).toArray());
   for (const [k, sigma] of [
     [0, 0.6],
     [2, 2],
   ] as const) {
-    const alone = blur(x.narrow(0, k, 1), [sigma], [[1, 1]]);
+    const alone = gaussianBlur(x.narrow(0, k, 1), [sigma], [[1, 1]]);
     closeTo(out.narrow(0, k, 1), alone.toArray(), 1e-3, `sigma ${sigma}`); // one kernel's tail is longer than the other's
   }
 });
@@ -61,11 +61,11 @@ leakFree("noise has the deviation that was asked for, is new in each pixel, and 
 });
 
 leakFree("the margin is the furthest that the settings let an edge of the window move (by hand)", () => {
-  assert.equal(windowMargin({ window: null }), 0);
+  assert.equal(valueMargin({ window: null }), 0);
   const window = { probability: 1, level: [-0.05, 0.05] as [number, number], width: [0.9, 1.2] as [number, number] };
-  assert.ok(Math.abs(windowMargin({ window }) - 0.15) < 1e-12); // half of 0.2 wider, and 0.05 further
-  assert.equal(windowMargin({ window: { ...window, level: [0.3, 0.4], width: [0.5, 0.5] } }), 0.4 - 0.25);
-  assert.equal(windowMargin({ window: { ...window, probability: 0 } }), 0);
+  assert.ok(Math.abs(valueMargin({ window }) - 0.15) < 1e-12); // half of 0.2 wider, and 0.05 further
+  assert.equal(valueMargin({ window: { ...window, level: [0.3, 0.4], width: [0.5, 0.5] } }), 0.4 - 0.25);
+  assert.equal(valueMargin({ window: { ...window, probability: 0 } }), 0);
 });
 
 leakFree(

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import "../../src/models/catalogue.js";
-import { augmentPresets, transformDefaults, type AugmentPreset } from "../../src/config/augment.js";
+import { augmentPresets } from "../../src/config/augment.js";
+import { AUGMENT_PRESETS } from "../../src/config/augment-presets.js";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfig } from "../../src/config/load.js";
 import { configDifferences, configToFile, configToYaml } from "../../src/config/to-yaml.js";
@@ -19,22 +20,22 @@ function refusal(text: string): string {
 }
 
 test("a preset by its name; true is published and false is none, as before", () => {
-  for (const name of Object.keys(augmentPresets) as AugmentPreset[]) assert.deepEqual(read(name), augmentPresets[name]);
-  assert.deepEqual(read("true"), augmentPresets.published);
-  assert.deepEqual(read("false"), augmentPresets.none);
-  assert.deepEqual(loadConfig({}).transform.augment, augmentPresets.published);
+  for (const name of AUGMENT_PRESETS) assert.deepEqual(read(name), augmentPresets()[name]);
+  assert.deepEqual(read("true"), augmentPresets().published);
+  assert.deepEqual(read("false"), augmentPresets().none);
+  assert.deepEqual(loadConfig({}).transform.augment, augmentPresets().published);
 });
 
 test("a section changes a preset: keys that are given, the preset's others, then the defaults; null turns one off", () => {
   const changed = read("{preset: published, rotation: {degrees: [-5, 5]}, shear: null, noise: {probability: 0.5}}");
   assert.deepEqual(changed, {
-    ...augmentPresets.published,
+    ...augmentPresets().published,
     rotation: { probability: 1, degrees: [-5, 5], tilt: [-5, 5] },
     shear: null,
-    noise: { ...transformDefaults.noise, probability: 0.5 },
+    noise: { probability: 0.5, sigma: [0, 0.03] },
   });
   assert.deepEqual(read("{flip: {horizontal: 0.5}}"), {
-    ...augmentPresets.none,
+    ...augmentPresets().none,
     flip: { horizontal: 0.5, vertical: 0, slices: 0 },
   });
 });
@@ -42,7 +43,7 @@ test("a section changes a preset: keys that are given, the preset's others, then
 test("two runs do not share the lists of a preset", () => {
   const [first, second] = [read("published"), read("published")];
   if (first.rotation !== null) first.rotation.degrees[0] = -90;
-  assert.deepEqual(second, augmentPresets.published);
+  assert.deepEqual(second, augmentPresets().published);
 });
 
 test("an unknown key is refused with its place and the nearest one, at both levels", () => {

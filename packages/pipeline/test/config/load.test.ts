@@ -31,7 +31,7 @@ test("defaults are the method's (reference.md section 2, table of settings)", ()
   const config = stacked({});
   assert.equal(config.slice.model.name, "custom_resnet");
   assert.deepEqual([config.transform.mean, config.transform.std], [0.485, 0.229]);
-  assert.deepEqual(config.transform.augment, augmentPresets.published);
+  assert.deepEqual(config.transform.augment, augmentPresets().published);
   assert.equal(config.transform.window, null);
   assert.deepEqual(config.split, { seed: 0, fractions: [0.6, 0.2, 0.2] });
   const { network } = ofMethod(loadConfig({ text: "method: 3d" }), "3d");
@@ -60,7 +60,7 @@ test("false, 0 and null are kept where the default is another (trap 8 of referen
   const text =
     "transform: {augment: false, mean: 0}\nhead: {dropout: 0, weighted_sampler: false, momentum: 0}\nseed: 0";
   const config = stacked({ text, overrides: { "slice.weighted_sampler": "false", "slice.clip_norm": "null" } });
-  assert.deepEqual([config.transform.augment, config.transform.mean], [augmentPresets.none, 0]);
+  assert.deepEqual([config.transform.augment, config.transform.mean], [augmentPresets().none, 0]);
   assert.deepEqual([config.head.dropout, config.head.weightedSampler, config.head.momentum], [0, false, 0]);
   assert.deepEqual([config.slice.weightedSampler, config.slice.clipNorm], [false, null]);
 });

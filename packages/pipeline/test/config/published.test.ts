@@ -46,7 +46,7 @@ test("the published example, written as a flow map, loads with the settings it s
     [model.name, epochs, batchSize, learningRate, weightedSampler, dropout],
     ["custom_resnet", 100, 16, 0.001, false, 0],
   );
-  assert.deepEqual([config.transform.augment, config.overfit], [augmentPresets.published, false]);
+  assert.deepEqual([config.transform.augment, config.overfit], [augmentPresets().published, false]);
 });
 
 test("published keys: no_transform, weighted, overfit, relaunch, checkpoint and dropout reach their settings", () => {
@@ -59,7 +59,7 @@ test("published keys: no_transform, weighted, overfit, relaunch, checkpoint and 
     dropout: "0.5",
   });
   const config = ofMethod(loadConfig({ text }), "2d");
-  assert.deepEqual(config.transform.augment, augmentPresets.none);
+  assert.deepEqual(config.transform.augment, augmentPresets().none);
   assert.deepEqual([config.slice.weightedSampler, config.slice.dropout], [true, 0.5]);
   assert.deepEqual([config.overfit, config.relaunch, config.checkpoint], [true, true, "w.pth"]);
 });

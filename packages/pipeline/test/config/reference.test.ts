@@ -31,7 +31,7 @@ function keyTables(): string {
 }
 
 function presetTable(): string {
-  const { none, light, published, strong } = augmentPresets;
+  const { none, light, published, strong } = augmentPresets();
   const cell = (setting: object | null) =>
     setting === null
       ? ""
