@@ -25,7 +25,7 @@ const arrows = {
   "index.ts":
     "study sweep plan tasks report audit export scan explain evaluate trained train predict models inspect input augment weights run slurm data engine config",
   "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
-  "models.ts": "models augment",
+  "models.ts": "models",
   "plugins.ts": "models config",
   study: "tasks report evaluate train page run data engine config",
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",

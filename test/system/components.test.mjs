@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { augmentations, heads, losses, metrics, networks, trunks } from "@slicestack/pipeline/models";
+import { heads, losses, metrics, networks, trunks } from "@slicestack/pipeline/models";
+import { augmentations } from "../../packages/pipeline/dist/src/augment/catalogue.js";
 import { importsOf, resolveRelative } from "../../scripts/imports.mjs";
 
 const root = join(import.meta.dirname, "../..");

@@ -1,5 +1,4 @@
 /** @slicestack/pipeline/models: the built-in components, and functions that create modules from names or from a ModelSpec. */
-export { augmentations } from "./augment/catalogue.js";
 export { heads, losses, metrics, networks, trunks } from "./models/catalogue.js";
 export {
   createCriterion,
