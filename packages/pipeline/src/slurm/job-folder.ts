@@ -190,6 +190,12 @@ export class JobFolder {
     return job;
   }
 
+  /** Writes down the number of a job that was found by its comment: a kill came before it was known. */
+  noteJob(job: number): void {
+    const record = this.read();
+    if (record !== null && record.job === null) this.#write({ ...record, job });
+  }
+
   #write(record: JobFile): void {
     writeFileAtomic(this.file, `${JSON.stringify(record, null, 1)}\n`);
   }

@@ -26,7 +26,7 @@ import { readSweepRecord, type SweepRecord } from "./sweep-record.js";
 import { clearFailure, writeFailure } from "./trial-failure.js";
 import { readTrial } from "./trial-record.js";
 import { readResult, writeResult, type TrialResult } from "./trial-result.js";
-import type { Trial } from "./trial.js";
+import { trialId, type Trial } from "./trial.js";
 
 export interface RunTrialOptions extends TaskOptions {
   /**
@@ -140,7 +140,7 @@ function startOf(
     if (isEnough || readRecord(run).status === "trained") return { config: begun, resume: true };
     return { config: inPieces(config, pieces), overwrite: true };
   }
-  const donor = sliceFrom === undefined ? null : sweepPaths(sweep).trial(basename(sliceFrom)).run;
+  const donor = sliceFrom === undefined ? null : sweepPaths(sweep).trial(idOf(sliceFrom)).run;
   const inMore = inPieces(config, pieces);
   const anew = { config: inMore, overwrite: existsSync(run) };
   if (donor === null || stage === "slice" || inMore.method === "3d" || !hasSliceStage(donor)) return anew;
@@ -148,6 +148,12 @@ function startOf(
   if (donated.method === "3d") return anew;
   const { accumulate } = donated.slice;
   return { ...anew, config: { ...inMore, slice: { ...inMore.slice, accumulate } }, sliceFrom: donor };
+}
+
+/** Of a trial by its number, with or without the zeros, or its folder. */
+function idOf(trial: string): string {
+  const name = basename(trial);
+  return /^\d+$/.test(name) ? trialId(Number(name)) : name;
 }
 
 function hasSliceStage(run: string): boolean {

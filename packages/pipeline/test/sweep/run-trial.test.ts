@@ -47,7 +47,7 @@ test("a slice stage is trained once: the trial that it belongs to goes on from i
   assert.deepEqual([existsSync(donor.result), readRecord(donor.run).status], [false, "stopped"]);
   const weights = hashOf(runPaths(donor.run).best("slice"));
   const { result } = await runTrial(donor.folder);
-  const second = await runTrial(other.folder, { sliceFrom: sweep.trials[0]!.id });
+  const second = await runTrial(other.folder, { sliceFrom: String(sweep.trials[0]!.number) });
   assert.equal(hashOf(runPaths(donor.run).best("slice")), weights);
   assert.equal(hashOf(runPaths(other.run).best("slice")), weights);
   assert.equal(readRecord(other.run).environment[SLICE_STAGE_OF], donor.run);

@@ -28,7 +28,8 @@ const stageFile = z.strictObject({ version: z.literal(1), stage: z.enum(STAGES),
 export type Member = z.infer<typeof member>;
 
 export type AttemptState =
-  | { is: "active"; phase: Phase; id: string }
+  /** @param id null as long as the number of its job is not known */
+  | { is: "active"; phase: Phase; id: string | null }
   | { is: "ended"; outcome: TaskOutcome }
   /**
    * It ended without an outcome. `state`: the last state in Slurm; null if Slurm no longer knows the job, or never did.
@@ -69,6 +70,8 @@ export function forgetAttempts(root: string, trials: readonly string[]): void {
   writeFileAtomic(forgottenFile(root), `${JSON.stringify(known)}\n`);
 }
 
+const idOf = (job: number | null, element: number): string | null => (job === null ? null : `${job}_${element}`);
+
 export class Attempts {
   private readonly byTrial = new Map<string, Attempt[]>();
   private readonly keyed = new Map<string, Attempt>();
@@ -99,6 +102,11 @@ export class Attempts {
     return [...this.open];
   }
 
+  /** Whether one that waited or ran was not seen the last time. */
+  get hasMissed(): boolean {
+    return this.active().some(({ missed }) => missed > 0);
+  }
+
   /** Updates the states from Slurm and from the files with outcomes. @throws SlurmError */
   async refresh(slurm: Slurm): Promise<void> {
     if (this.open.size === 0) return;
@@ -110,6 +118,8 @@ export class Attempts {
     for (const attempt of this.open) {
       const job = jobs.get(attemptKey(attempt));
       const outcome = attempt.folder.outcome(attempt.element);
+      if (job !== undefined && attempt.state.is === "active" && attempt.state.id === null)
+        attempt.folder.noteJob(job.arrayJob);
       const isThere = job !== undefined && job.phase !== "ended";
       attempt.missed = isThere ? 0 : attempt.missed + 1;
       if (outcome !== null) attempt.state = { is: "ended", outcome };
@@ -140,7 +150,7 @@ export class Attempts {
     elementsOf(file).forEach((element, k) => {
       const member = members[k];
       if (member === undefined || Number(basename(folder.path)) <= (this.forgotten[member.trial] ?? 0)) return;
-      const state: AttemptState = { is: "active", phase: "waiting", id: `${file.job}_${element}` };
+      const state: AttemptState = { is: "active", phase: "waiting", id: idOf(file.job, element) };
       const attempt: Attempt = { ...member, stage, folder, comment: file.comment, element, state, missed: 0 };
       const known = this.byTrial.get(member.trial);
       if (known === undefined) this.byTrial.set(member.trial, [attempt]);

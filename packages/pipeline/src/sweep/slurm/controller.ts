@@ -80,11 +80,11 @@ export class SlurmController {
 
   /** Runs until all trials have ended. @throws SlurmError; calling it again continues the sweep */
   async run(): Promise<"finished" | "detached" | "cancelled"> {
-    const { slurm, signal, options, onRound } = this.given;
+    const { slurm, signal, onRound } = this.given;
     this.maxArraySize = Number((await slurm.setting("MaxArraySize")) ?? this.maxArraySize);
     await this.settleEarlier();
     for (;;) {
-      if (existsSync(cancelMark(this.given.sweep.folder))) return "cancelled";
+      if (this.isCancelled) return "cancelled";
       await this.attempts.refresh(slurm);
       this.judge();
       this.feed();
@@ -94,14 +94,28 @@ export class SlurmController {
       onRound?.(this.counts());
       if (this.openTrials().length === 0 && this.isExhausted) return "finished";
       if (signal?.aborted === true) return "detached";
-      await pause(options.poll * 1000, undefined, { signal }).catch(() => undefined);
+      await this.betweenPolls();
     }
+  }
+
+  private async betweenPolls(): Promise<void> {
+    const { options, signal } = this.given;
+    await pause(options.poll * 1000, undefined, { signal }).catch(() => undefined);
+  }
+
+  private get isCancelled(): boolean {
+    return existsSync(cancelMark(this.given.sweep.folder));
   }
 
   /** Handles attempts that ended before this call: failures count, cancelled attempts are ignored. */
   private async settleEarlier(): Promise<void> {
     this.refreshTrials();
-    for (let k = 0; k < 3; k++) await this.attempts.refresh(this.given.slurm);
+    await this.attempts.refresh(this.given.slurm);
+    // What has just ended may not have its outcome here yet.
+    while (this.attempts.hasMissed && this.given.signal?.aborted !== true && !this.isCancelled) {
+      await this.betweenPolls();
+      await this.attempts.refresh(this.given.slurm);
+    }
     for (const { id } of this.trials)
       for (const stage of STAGES)
         for (const attempt of this.attempts.of(id, stage))
@@ -267,9 +281,9 @@ export class SlurmController {
   private async cancelIdle(): Promise<void> {
     const isOver = (trial: string) => ["failed", "pruned"].includes(this.results.get(trial)?.status ?? "");
     const idle = this.attempts.active().filter((attempt) => attempt.stage !== "slice" && isOver(attempt.trial));
-    const fresh = idle.filter((attempt) => !this.told.has(attempt));
+    const fresh = idle.filter((one) => !this.told.has(one) && one.state.is === "active" && one.state.id !== null);
     for (const attempt of fresh) this.told.add(attempt);
-    const ids = fresh.flatMap(({ state }) => (state.is === "active" ? [state.id] : []));
+    const ids = fresh.flatMap(({ state }) => (state.is === "active" ? (state.id ?? []) : []));
     if (ids.length > 0) await this.given.slurm.cancel(ids);
   }
 
@@ -280,7 +294,7 @@ export class SlurmController {
         const tasks = stage === "slice" ? this.sliceTasks() : this.laterTasks(stage);
         const jobs: number[] = [];
         for (const planned of throttled(arraysOf(tasks, this.maxArraySize), this.given.options.throttle))
-          jobs.push(await this.submitArray(stage, planned, jobs));
+          if (!this.isCancelled) jobs.push(await this.submitArray(stage, planned, jobs));
       }
     } catch (error) {
       if (!(error instanceof SlurmFullError)) throw error;
@@ -308,7 +322,7 @@ export class SlurmController {
       const before: Stage = stage === "train" ? "slice" : "train";
       if (source === undefined || this.isDone(source, before)) return [this.task(id, stage, null)];
       const parent = this.attempts.last(source, before);
-      return parent?.state.is === "active" ? [this.task(id, stage, parent)] : [];
+      return parent?.state.is === "active" && parent.state.id !== null ? [this.task(id, stage, parent)] : [];
     });
   }
 
@@ -353,6 +367,8 @@ export class SlurmController {
       throw error;
     });
     this.attempts.add(folder);
+    // Who cancels may have looked into the queue before the job was there.
+    if (this.isCancelled) await slurm.cancel([String(job)]);
     onLog?.(`Submitted Slurm job ${job}: ${stage} of ${tasks.length} trial${tasks.length === 1 ? "" : "s"}`);
     return job;
   }
