@@ -178,8 +178,8 @@ export class JobFolder {
         ...submitting.options,
         array: arrayText(elementsOf(record), throttle),
         chdir: process.cwd(),
-        output: this.log(0).replace(/0\.out$/, "%a.out"),
-        ...(separateErrors ? { error: this.log(0).replace(/0\.out$/, "%a.err") } : {}),
+        output: this.#pattern("out"),
+        ...(separateErrors ? { error: this.#pattern("err") } : {}),
         "open-mode": "append",
         requeue: true,
         signal: `B:USR1@${stopBefore}`,
@@ -188,6 +188,11 @@ export class JobFolder {
     });
     this.#write({ ...record, job });
     return job;
+  }
+
+  /** In sbatch's form, in which % begins a placeholder. */
+  #pattern(stream: "out" | "err"): string {
+    return join(this.path.replaceAll("%", "%%"), `task-%a.${stream}`);
   }
 
   /** Writes down the number of a job that was found by its comment: a kill came before it was known. */

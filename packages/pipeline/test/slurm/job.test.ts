@@ -1,11 +1,12 @@
 /** `squeue --json` of three versions of Slurm, which write the same facts differently (fixtures: fields as they print them). */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { arrayTasks, arrayText } from "../../src/slurm/array-tasks.js";
 import { Slurm } from "../../src/slurm/client.js";
 import { SlurmError } from "../../src/slurm/errors.js";
+import { JobFolder } from "../../src/slurm/job-folder.js";
 import { parseJobs } from "../../src/slurm/job.js";
 import { folderOf } from "../queue/temporary.js";
 
@@ -95,6 +96,18 @@ test("a list of waiting elements that Slurm has cut is refused, and Slurm is ask
     jobs.map(({ element }) => element),
     elements,
   );
+});
+
+test("a percent sign in a folder's path is no placeholder of sbatch", async (t) => {
+  const folder = folderOf(t);
+  writeFileSync(join(folder, "sbatch"), `#!/bin/sh\ncat > /dev/null\necho "$@" > ${folder}/words\necho 5\n`, {
+    mode: 0o755,
+  });
+  const slurm = new Slurm({ PATH: `${folder}${delimiter}${process.env["PATH"]}` });
+  const submitting = { name: "a", tasks: [{ command: ["true"] }], options: {}, stopBefore: 1, separateErrors: true };
+  assert.equal(await new JobFolder(join(folder, "90%job")).submit(slurm, submitting), 5);
+  const words = readFileSync(join(folder, "words"), "utf8");
+  for (const stream of ["out", "err"]) assert.ok(words.includes(`${folder}/90%%job/task-%a.${stream}`), words);
 });
 
 test("indices of arrays, read and written", () => {

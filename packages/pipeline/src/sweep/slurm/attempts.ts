@@ -9,6 +9,7 @@ import type { Slurm } from "../../slurm/client.js";
 import { elementsOf, type JobFolder, type TaskOutcome } from "../../slurm/job-folder.js";
 import type { Phase } from "../../slurm/job.js";
 import { nextSubmission, submissionsIn } from "../../slurm/submissions.js";
+import { SweepError } from "../errors.js";
 
 /**
  * slice: the slice stage, which trials may share; train: all later stages; score: validation predictions and
@@ -59,7 +60,16 @@ const forgottenSchema = z.record(z.string(), z.int());
 /** For each trial, the number of the last submission that no longer counts. */
 function readForgotten(root: string): Record<string, number> {
   const file = forgottenFile(root);
-  return existsSync(file) ? forgottenSchema.parse(JSON.parse(readFileSync(file, "utf8"))) : {};
+  return existsSync(file) ? parsed(file, forgottenSchema, "Remove it: earlier failures then count again.") : {};
+}
+
+function parsed<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
+  try {
+    return schema.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    const problem = error instanceof z.ZodError ? error.issues[0]?.message : (error as Error).message;
+    throw new SweepError(file, `expected a file that slicestack wrote (${problem})`, remedy);
+  }
 }
 
 /** Discounts everything submitted for these trials so far. */
@@ -146,7 +156,8 @@ export class Attempts {
   add(folder: JobFolder): void {
     const [file, path] = [folder.read(), join(folder.path, "stage.json")];
     if (file === null || !existsSync(path)) return;
-    const { stage, members } = stageFile.parse(JSON.parse(readFileSync(path, "utf8")));
+    const remedy = "Cancel the jobs of this submission, and remove its folder.";
+    const { stage, members } = parsed(path, stageFile, remedy);
     elementsOf(file).forEach((element, k) => {
       const member = members[k];
       if (member === undefined || Number(basename(folder.path)) <= (this.forgotten[member.trial] ?? 0)) return;

@@ -5,6 +5,7 @@ import { delimiter, join } from "node:path";
 import { before, test } from "node:test";
 import { Slurm } from "../../../src/slurm/client.js";
 import { beginSweep } from "../../../src/sweep/begin.js";
+import { SweepError } from "../../../src/sweep/errors.js";
 import { Attempts } from "../../../src/sweep/slurm/attempts.js";
 import { cancelMark, SlurmController, slurmFolder } from "../../../src/sweep/slurm/controller.js";
 import { scratch, tinyDataset } from "../../train/support.js";
@@ -54,6 +55,21 @@ test("a job whose number a kill has kept from us is found by its comment, and wh
   assert.equal(submission.read()?.job, 7);
   const [first] = asked("sbatch");
   assert.match(first ?? "", /--dependency=aftercorr:7 /);
+});
+
+test("damaged notes about submissions are named", () => {
+  const root = join(folder, "damaged");
+  mkdirSync(root);
+  const { path, file } = new Attempts(root).begin("slice", []);
+  const job = { version: 1, comment: "ours", job: 7, launcher: [], success: [0], cancelled: [], mostRestarts: 1 };
+  writeFileSync(file, JSON.stringify({ ...job, tasks: [{ command: ["true"] }] }));
+  for (const name of [join(path, "stage.json"), join(root, "forgotten.json")]) {
+    writeFileSync(name, "{");
+    assert.throws(
+      () => new Attempts(root),
+      (error) => error instanceof SweepError && error.path === name,
+    );
+  }
 });
 
 test("an outcome that arrives a poll after the end of its job is believed", async () => {
