@@ -132,7 +132,7 @@ test(
 
     const { status, stdout, stderr } = await work.start(["sweep", "cancel", "waiting", "--on", "slurm"]);
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /^\d+ jobs? (is|are) cancelled\. To continue the sweep: /);
+    assert.match(stdout, /^\d+ jobs? (was|were) cancelled\. To continue the sweep: /);
     assert.equal(cluster!.run("squeue", "--noheader").trim(), "");
     const ended = await first.ended;
     assert.match(ended.stdout, /"status":"cancelled"/);
