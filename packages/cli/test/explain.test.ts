@@ -42,7 +42,7 @@ test("explain --json; a wrong id, layer or class ends with 3 and says what there
   assert.deepEqual([result.subjects.length, result.files.length], [1, 3]);
   for (const [flags, message] of [
     [["--id", "0099"], /0099: no volume or subject of the run's data set has this id\. Such as 0/],
-    [["--layer", "bn4"], /the model has no bn4\. Did you mean bn/],
+    [["--layer", "bn4"], /the model has no layer bn4\. Did you mean bn/],
     [["--class", "CT-7"], /the run has no CT-7\. It has CT-0, CT-1/],
   ] as const) {
     const { status, stderr } = folder.run(...args, ...flags);

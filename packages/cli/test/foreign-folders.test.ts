@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { CommandFolder } from "./command.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { small2dConfig, smallData } from "./small-data.js";
 
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
@@ -24,7 +24,7 @@ before(async () => {
   folder.succeed("split", "data");
   writeFileSync(
     at("small.yaml"),
-    `${smallConfig}method: 2d\nslice: {model: slice_cnn, epochs: 0}\n`.replace(/^slice: .*dropout.*\n/m, ""),
+    `${small2dConfig}slice: {model: slice_cnn, epochs: 0}\n`.replace(/^slice: .*dropout.*\n/m, ""),
   );
   writeFileSync(
     at("study.yaml"),

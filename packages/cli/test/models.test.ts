@@ -31,9 +31,9 @@ test("models: a table of every model, without data and without libtorch; code 0"
   assert.equal(rows.length, 22);
   assert.match(
     stdout,
-    /^simple +volume model +1x128x128x64 +287 M +45\.6 G +16\.5 GiB +method: 3d, volume\.model: simple$/m,
+    /^simple +volume model +1x128x128x64 +287 M +45\.6 G +16\.5 GiB +method: 3d, network\.model: simple$/m,
   );
-  assert.match(stdout, /^gru +head +64x256 +124 k +7\.88 M +5\.62 MiB +volume\.head: gru$/m);
+  assert.match(stdout, /^gru +head +64x256 +124 k +7\.88 M +5\.62 MiB +head\.model: gru$/m);
 });
 
 test("models --json holds the shape that was asked for and the facts of each model", () => {
@@ -50,7 +50,7 @@ test("models --json holds the shape that was asked for and the facts of each mod
 test("models: one that cannot take the size is shown without a cost, and the reason stands below; code 0", () => {
   const { status, stdout } = models("--slices", "16");
   assert.equal(status, 0);
-  assert.match(stdout, /^attn +volume model +1x128x128x16 +- +- +- +method: 3d, volume\.model: attn$/m);
+  assert.match(stdout, /^attn +volume model +1x128x128x16 +- +- +- +method: 3d, network\.model: attn$/m);
   assert.match(
     stdout,
     /^attn: halves its input 5 times, so that every side must be at least 32; received 128 x 128 x 16\./m,

@@ -15,7 +15,7 @@ test("plan: the file on stdout and in --out, which loads; warnings on stderr", (
   const { status, stdout, stderr } = folder.run("plan", "data", "--budget", "1h30m", "--out", "plan.yaml");
   assert.equal(status, 0, stderr);
   assert.equal(readFileSync(at("plan.yaml"), "utf8").trimEnd(), stdout.trimEnd());
-  assert.match(stdout, /^# Planned for small: .*\n# Machine: .*slices a second\./);
+  assert.match(stdout, /^# Planned for small: .*\n# Machine: .*slices per second\./);
   assert.equal(loadConfig({ file: at("plan.yaml") }).method, "2.5d");
   assert.match(stderr, /warning: .*validation volumes choose the epoch/);
 });

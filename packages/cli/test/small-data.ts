@@ -32,3 +32,6 @@ precision: float32
 slice: {model: slice_cnn, epochs: 2, batch_size: 8, slices_per_volume: 4, dropout: 0}
 head: {model: attention, epochs: 2, batch_size: 8, dropout: 0}
 `;
+
+/** The same as a 2D method, which has no head. */
+export const small2dConfig = `${smallConfig.replace(/^head:.*\n/m, "")}method: 2d\n`;

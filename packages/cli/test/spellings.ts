@@ -20,7 +20,7 @@ import { writeNpy } from "@slicestack/volume/node";
 import sharp from "sharp";
 import { CommandFolder, type Ended } from "./command.js";
 import type { CommandLine } from "./many-commands.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { small2dConfig, smallConfig, smallData } from "./small-data.js";
 
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(realpathSync(folder.path), ...parts);
@@ -197,5 +197,5 @@ async function makeInputs(place: string): Promise<void> {
   writeFileSync(inPlace("pictures.csv"), "path,label\npictures,0\n");
   writeFileSync(inPlace("small.yaml"), smallConfig);
   writeFileSync(inPlace("study.yaml"), STUDY);
-  writeFileSync(inPlace("2d.yaml"), `${smallConfig}method: 2d\n`);
+  writeFileSync(inPlace("2d.yaml"), small2dConfig);
 }

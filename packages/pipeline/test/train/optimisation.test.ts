@@ -110,7 +110,7 @@ test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, fall
   const top = rates.indexOf(Math.max(...rates));
   assert.ok(Math.abs(top - (0.3 * 24 - 1)) <= 1, `at step ${top}`);
   near(rates.at(-1)!, 0.1 / 25 / 1e4, 1e-12);
-  for (const stage of ["slice", "volume", "fine_tune"])
+  for (const stage of ["slice", "head", "fine_tune"])
     assert.throws(
       () =>
         loadConfig({
