@@ -157,7 +157,7 @@ test("a run is moved with its plug-in, is refused without it, and notices a chan
      export default defineHead({ name: "wide", source: "own", create: ({ embedding, outputs }) => new Wide(embedding, outputs) });\n`,
   );
   const small =
-    "slice: { model: slice_cnn, epochs: 1, size: [16, 16] }\nvolume: { head: wide, epochs: 1 }\nthreads: 1\n";
+    "slice: { model: slice_cnn, epochs: 1, size: [16, 16] }\nhead: { model: wide, epochs: 1 }\nthreads: 1\n";
   writeFileSync(join(project, "here/wide.yaml"), `plugins: [./wide.mjs]\n${small}`);
   succeeds("train", "--config", "here/wide.yaml", "--data", "data", "--out", "here/runs/wide");
   assert.match(

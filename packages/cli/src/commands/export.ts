@@ -86,7 +86,7 @@ async function exportAsBundle(model: string, out: string, flags: ExportFlags): P
 }
 
 function bundleText({ file, bytes, manifest }: ExportedBundle): string {
-  const isEvaluated = Object.keys(manifest.files).some((name) => name.endsWith("decision.json"));
+  const isEvaluated = manifest.members.every((_, k) => manifest.files[`${k}/decision.json`] !== undefined);
   return [
     `Written: ${shownPath(file)} (${(bytes / 1e6).toFixed(1)} MB, ${counted(manifest.members.length, "model")})`,
     ...(isEvaluated

@@ -109,6 +109,8 @@ function resultText({ source, decision, probabilities, set, warnings, calibrated
   const shares = Object.entries(probabilities).map(([name, value]) => `${name} ${value.toFixed(3)}`);
   const words = calibrated ? "" : ", not calibrated";
   const sets = set === null ? "" : `; ${((1 - set.miss) * 100).toFixed(0)} % set {${set.classes.join(", ")}}`;
-  const line = `${source}: ${decision.class} (${shares.join(", ")}${words})${sets}`;
+  const threshold =
+    decision.threshold === null ? "" : ` at the threshold ${decision.threshold.toFixed(3)} (${decision.rule})`;
+  const line = `${source}: ${decision.class}${threshold} (${shares.join(", ")}${words})${sets}`;
   return [line, ...warnings.map(({ message }) => `  warning: ${message}`)].join("\n");
 }

@@ -127,7 +127,8 @@ export async function loadPlugins(plugins: readonly { file: string; sha256?: str
         `has changed, or a file that it imports has: the SHA-256 is ${found.slice(0, 12)}, expected ${expected.slice(0, 12)}`,
         "Put the old files back, or train a new run with the changed one.",
       );
-    if (!loaded.has(file)) await load(file, found);
+    // The same code from another folder, as from a bundle, adds nothing.
+    if (!loaded.has(file) && ![...loaded.values()].some((plugin) => plugin.sha256 === found)) await load(file, found);
   }
 }
 

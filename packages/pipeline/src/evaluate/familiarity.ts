@@ -14,6 +14,7 @@ export const FALSE_ALARM_RATE = 0.05;
 export const MOST_COMPARED = 200;
 /** Columns of subjects.csv that say what was scanned and how. Names of sites and stations would point at a hospital. */
 export const COMPARED_FACTS = ["modality", "body_part", "kernel", "manufacturer"] as const;
+const LEAST_SUBJECTS = 3;
 /** With more values than this a column names things one by one. */
 const MOST_NAMES = 50;
 
@@ -77,8 +78,14 @@ function valuesOf(dataset: Dataset, train: readonly TaskVolume[], val: readonly 
 
 function factsOf(volumes: readonly VolumeRecord[]): Familiarity["facts"] {
   const columns = COMPARED_FACTS.map((name): [string, string[]] => {
-    const values = volumes.map(({ extra }) => (extra[name] ?? "").trim()).filter((value) => value !== "");
-    return [name, [...new Set(values)].sort()];
+    const subjects = new Map<string, Set<string>>();
+    for (const { extra, subject } of volumes) {
+      const value = (extra[name] ?? "").trim();
+      if (value !== "") subjects.set(value, (subjects.get(value) ?? new Set()).add(subject));
+    }
+    // A text that a few subjects alone have might say more of them than of the scanner.
+    const common = [...subjects].filter(([, having]) => having.size >= LEAST_SUBJECTS);
+    return [name, common.map(([value]) => value).sort()];
   });
   return Object.fromEntries(columns.filter(([, values]) => values.length > 0 && values.length <= MOST_NAMES));
 }

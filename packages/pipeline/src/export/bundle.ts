@@ -4,10 +4,14 @@ import { createHash } from "node:crypto";
 import { basename, extname, resolve } from "node:path";
 import { refuseExistingFile } from "../data/owned-folder.js";
 import { fileHashSync } from "../data/hash.js";
-import { sealedJson } from "../data/sealed-json.js";
+import { openSealed, sealedJson } from "../data/sealed-json.js";
+import { filesOfPlugin, hashOfPlugin } from "../config/plugin-files.js";
+import type { StageName } from "../config/stages.js";
+import { CheckpointError } from "@slicestack/torch/safetensors";
+import { portablePlugin, portableSpec } from "../models/portable-spec.js";
+import { checkRecorded } from "../weights/recorded-hash.js";
 import { readMetrics } from "../evaluate/metrics-file.js";
 import { modelHash } from "../models/model-hash.js";
-import type { ModelSpec } from "../models/spec.js";
 import { runPaths } from "../run/folder.js";
 import { BundleError } from "../trained/bundle-error.js";
 import { BUNDLE_FORMAT, MANIFEST, type Manifest } from "../trained/bundle-manifest.js";
@@ -21,7 +25,7 @@ export interface ExportBundleOptions {
   model: string;
   /** File to write; the usual extension is .slicestack. */
   out: string;
-  /** Licence of the weights. Default "not stated". */
+  /** Of the weights. Default: that of the bundle which is exported again, else "not stated". */
   licence?: string;
   overwrite?: boolean;
   /** Whether plug-ins may be copied from a bundle that is exported again. */
@@ -39,30 +43,32 @@ export interface ExportedBundle {
  * @throws RunError, BundleError, FolderError   @throws Error of the file system
  */
 export async function exportBundle(options: ExportBundleOptions): Promise<ExportedBundle> {
-  const { model: path, out, licence = "not stated", overwrite = false } = options;
+  const { model: path, out, overwrite = false } = options;
   refuseExistingFile(out, overwrite);
   const trained = await findTrained(path, options);
+  const licence = options.licence ?? trained.bundle?.licence ?? "not stated";
   const members: Member[] = [];
   const models: Manifest["members"] = [];
+  const fitted: TrainedMember[] = [];
   for (const [k, member] of trained.members.entries()) {
-    const hashes: Record<string, string> = {};
+    const hashes: Partial<Record<StageName, string>> = {};
     for (const stage of member.stages) {
-      const { file, sha256 } = member.weights[stage]!;
-      hashes[stage] = sha256 ?? fileHashSync(file);
-      members.push({ name: `${k}/${stage}.safetensors`, content: { file } });
+      hashes[stage] = weightsHash(member, stage);
+      members.push({ name: `${k}/${stage}.safetensors`, content: { file: member.weights[stage]!.file } });
     }
     const hash = modelHash(member.spec, hashes);
-    members.push({ name: `${k}/model.json`, content: Buffer.from(sealedJson(nameless(member.spec))) });
-    // Values that were fitted on other weights would not be applied.
-    if (member.decision?.model === hash)
-      members.push({ name: `${k}/decision.json`, content: Buffer.from(sealedJson(member.decision)) });
+    members.push({ name: `${k}/model.json`, content: Buffer.from(sealedJson(portableSpec(member.spec))) });
+    // What was fitted for other weights would not be applied.
+    const decision = member.decision?.model === hash ? member.decision : null;
+    if (decision !== null) members.push({ name: `${k}/decision.json`, content: Buffer.from(sealedJson(decision)) });
     models.push({ model: hash, stages: member.stages, precision: member.precision });
+    fitted.push({ ...member, decision });
   }
   const plugins = pluginMembers(trained.members, out);
   members.push(...plugins.map(({ name, content }) => ({ name, content })));
-  const metrics = metricsOf(path);
+  const metrics = trained.bundle === null ? metricsOf(path, fitted) : keptMetrics(trained.bundle.metrics);
   if (metrics !== null) members.push({ name: "metrics.json", content: Buffer.from(sealedJson(metrics)) });
-  const card = bundleCard({ name: trained.name, licence, members: trained.members, metrics });
+  const card = bundleCard({ name: trained.name, licence, members: fitted, metrics });
   members.push({ name: "model-card.md", content: Buffer.from(card) });
   const manifest: Manifest = {
     format: BUNDLE_FORMAT,
@@ -79,31 +85,32 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
   return { file: resolve(out), bytes, manifest };
 }
 
-/** Removes everything that refers to a location on this machine. */
-function nameless(spec: ModelSpec): ModelSpec {
-  const { source: _, ...recipe } = spec.prepared.recipe;
-  const plugins = spec.plugins.map(({ file, sha256 }) => ({ file: `plugins/${sha256}${endingOf(file)}`, sha256 }));
-  return { ...spec, prepared: { ...spec.prepared, recipe }, plugins };
+/** SHA-256 of the weights, which must be those that were written. @throws CheckpointError */
+function weightsHash({ weights }: TrainedMember, stage: StageName): string {
+  const { file, sha256 } = weights[stage]!;
+  const hash = fileHashSync(file);
+  checkRecorded(file, hash);
+  if (sha256 === null || sha256 === hash) return hash;
+  const problem = `has the SHA-256 ${hash.slice(0, 12)}…, its bundle says ${sha256.slice(0, 12)}…`;
+  throw new CheckpointError(file, problem, "Remove this file, and run the command again: the bundle has it, too.");
 }
 
-const endingOf = (file: string): string => (extname(file) === ".js" ? ".js" : ".mjs");
-
-/** An import of another file, which a bundle would not contain. */
-const RELATIVE = /(?:\bfrom\s*|\bimport\s*\(?\s*)["'](\.{1,2}\/[^"']*)["']/;
-
-/** The files of plug-ins, each once. @throws BundleError if one needs a file that the bundle would not contain */
+/** The files of plug-ins, each once. @throws BundleError if one has changed, or needs what the bundle would not hold */
 export function pluginMembers(members: readonly TrainedMember[], out: string) {
-  const files = new Map(members.flatMap(({ spec }) => spec.plugins.map(({ file, sha256 }) => [sha256, file] as const)));
-  return [...files].map(([sha256, file]) => {
-    const content = readFileSync(file);
-    const [, relative] = RELATIVE.exec(content.toString("utf8")) ?? [];
-    if (relative !== undefined)
-      throw new BundleError(
-        out,
-        `cannot contain the plug-in ${basename(file)}, which imports ${relative}`,
-        "Combine the plug-in into one file, for example with esbuild --bundle, and train with that file.",
-      );
-    return { name: `plugins/${sha256}${endingOf(file)}`, title: basename(file), sha256, content };
+  const plugins = new Map(
+    members.flatMap(({ spec }) => spec.plugins.map((plugin) => [plugin.sha256, plugin] as const)),
+  );
+  return [...plugins.values()].map((plugin) => {
+    const { file, sha256 } = plugin;
+    const refuse = (problem: string, remedy: string): never => {
+      throw new BundleError(out, `cannot hold the plug-in ${basename(file)}, which ${problem}`, remedy);
+    };
+    const [, ...others] = filesOfPlugin(file);
+    const alone = "Put the plug-in into one file, for example with esbuild --bundle, and train with that.";
+    if (others[0] !== undefined) refuse(`imports ${basename(others[0])}`, alone);
+    if (![".js", ".mjs"].includes(extname(file))) refuse("is neither .js nor .mjs", alone);
+    if (hashOfPlugin(file) !== sha256) refuse("has changed since the training", "Put the old file back.");
+    return { name: portablePlugin(plugin), title: basename(file), sha256, content: readFileSync(file) };
   });
 }
 
@@ -113,15 +120,21 @@ function factsOf({ content }: Member): { bytes: number; sha256: string } {
   return { bytes: statSync(content.file).size, sha256: fileHashSync(content.file) };
 }
 
-/** @returns null for a model that was not evaluated, and for a bundle or a group */
-function metricsOf(path: string): BundleMetrics | null {
+const keptMetrics = (text: string | null): BundleMetrics | null =>
+  text === null ? null : (openSealed(text).value as BundleMetrics);
+
+/** @returns null for a group, and for a run whose weights were not evaluated */
+function metricsOf(path: string, members: readonly TrainedMember[]): BundleMetrics | null {
   const file = runPaths(path).summary;
-  if (!existsSync(file) || !existsSync(runPaths(path).record)) return null;
+  const isEvaluated = members.length === 1 && members[0]!.decision !== null;
+  if (!isEvaluated || !existsSync(file) || !existsSync(runPaths(path).record)) return null;
   const { run, test } = readMetrics(file);
   const summary = test.find(({ model }) => model === run.mainModel);
   if (summary === undefined) return null;
   const values = Object.entries(summary.metrics).flatMap(([name, { value, interval }]) =>
-    Number.isFinite(value) ? [[name, { value, low: interval.low, high: interval.high }] as const] : [],
+    [value, interval.low, interval.high].every(Number.isFinite)
+      ? [[name, { value, low: interval.low, high: interval.high }] as const]
+      : [],
   );
   return { dataset: run.dataset, split: run.splitHash, model: run.mainModel, test: Object.fromEntries(values) };
 }

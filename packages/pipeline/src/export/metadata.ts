@@ -1,5 +1,6 @@
 /** Metadata of an exported file, as key-value pairs of text. */
 import { sha256Of } from "../data/sealed-json.js";
+import { portableSpec } from "../models/portable-spec.js";
 import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
 import { extentText, type Extent } from "./forms.js";
@@ -19,10 +20,10 @@ export interface MetadataFacts {
 }
 
 /** The SHA-256 of a contract: the same for the same model.json. */
-export const specHash = (spec: ModelSpec): string => sha256Of(JSON.stringify(spec));
+export const specHash = (spec: ModelSpec): string => sha256Of(JSON.stringify(portableSpec(spec)));
 
 export function metadataOf(spec: ModelSpec, facts: MetadataFacts): Record<string, string> {
-  const { prepared, classes, trainedOn } = spec;
+  const { prepared, classes, trainedOn } = portableSpec(spec);
   const { height, width, dtype, unit, range, depths, recipe } = prepared;
   const input = { height, width, dtype, unit, range, depths, recipe };
   return {

@@ -102,7 +102,10 @@ export function readDecision(file: string): Decision | null {
   if (!existsSync(file)) return null;
   const remedy = "Evaluate the run again: slicestack evaluate writes it.";
   try {
-    const parsed = decisionSchema.safeParse(openSealed(readFileSync(file, "utf8")).value);
+    const { value, isSealed } = openSealed(readFileSync(file, "utf8"));
+    if (!isSealed)
+      throw new RunError(file, "has lost the SHA-256 at its end: it was edited by hand, or damaged", remedy);
+    const parsed = decisionSchema.safeParse(value);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw new RunError(

@@ -49,7 +49,8 @@ export interface FindOptions {
  * @throws PredictError if nothing was given   @throws the signal's reason
  */
 export async function findScans(inputs: readonly string[], options: FindOptions = {}): Promise<FoundScans> {
-  if (inputs.length === 0) throw new PredictError("Expected scans, received none", "Pass files, folders or archives.");
+  if (inputs.length === 0) throw new PredictError("Expected scans, received none", "Name files, folders or archives.");
+  if (options.series !== undefined) rankSeries([], options.series); // a rule that cannot be read concerns every input
   const found: FoundScans = { scans: [], failed: [], setAside: [] };
   for (const input of await expanded(inputs)) {
     options.signal?.throwIfAborted();
@@ -61,6 +62,7 @@ export async function findScans(inputs: readonly string[], options: FindOptions 
     }
   }
   nameApart(found.scans);
+  refuseSharedMasks(found.scans);
   return found;
 }
 
@@ -133,11 +135,31 @@ const withoutPrefix = (text: string, source: string): string =>
 
 /** Appends numbers to equal file names from different folders, in the order in which they were given. */
 function nameApart(scans: FoundScan[]): void {
-  const taken = new Set<string>();
+  const taken = new Set(scans.map(({ id }) => id));
+  const times = new Map<string, number>();
   for (const scan of scans) {
-    let id = scan.id;
-    for (let number = 2; taken.has(id); number++) id = `${scan.id}-${number}`;
-    taken.add(id);
-    scan.id = id;
+    let number = (times.get(scan.id) ?? 0) + 1;
+    const { id } = scan;
+    if (number > 1) {
+      while (taken.has(`${id}-${number}`)) number++;
+      scan.id = `${id}-${number}`;
+      taken.add(scan.id);
+    }
+    times.set(id, number);
+  }
+}
+
+/** Scans of one name in two folders would be cropped to one mask. @throws PredictError */
+function refuseSharedMasks(scans: readonly FoundScan[]): void {
+  const owners = new Map<string, string>();
+  for (const { mask, source } of scans) {
+    if (mask === null) continue;
+    const other = owners.get(mask);
+    if (other !== undefined)
+      throw new PredictError(
+        `The mask ${mask} fits ${other} and ${source}`,
+        "Predict them in two calls, each with its masks.",
+      );
+    owners.set(mask, source);
   }
 }

@@ -6,7 +6,11 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { VolumeFileError, VolumeFormatError } from "@slicestack/volume";
+import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
+import type { Recipe } from "../data/prepare/recipe.js";
+import { PredictError } from "./errors.js";
 import { unpackArchives } from "../data/prepare/unpack.js";
 import type { VolumeJob } from "../data/prepare/volume.js";
 import type { VolumeRecord } from "../data/volume-record.js";
@@ -65,17 +69,32 @@ export async function predictScans(
   on: { scan: (one: PredictedScan) => Promise<void> | void; failure: (one: FailedScan) => Promise<void> | void },
   options: PredictScansOptions = {},
 ): Promise<void> {
-  if (scans.length === 0) return;
+  checkOperatingPoint(open, options.operatingPoint);
   const { spec } = open.model.members[0]!;
   const recipe = recipeOfModel(spec, options.mask ?? null);
+  const usable: FoundScan[] = [];
+  for (const scan of scans) {
+    const reason = otherKind(spec, scan);
+    if (reason === null) usable.push(scan);
+    else await on.failure({ source: scan.source, reason });
+  }
+  if (usable.length > 0) await predictUsable(open, usable, recipe, on, options);
+}
+
+type Listeners = Parameters<typeof predictScans>[2];
+
+async function predictUsable(
+  open: OpenScanModel,
+  found: readonly FoundScan[],
+  recipe: Recipe,
+  on: Listeners,
+  options: PredictScansOptions,
+): Promise<void> {
+  const { spec } = open.model.members[0]!;
   const { jobs = availableParallelism(), onProgress, signal } = options;
   const folder = mkdtempSync(join(tmpdir(), "slicestack-predict-"));
   try {
-    const inputs = await unpackArchives(
-      scans.map(({ input }) => input),
-      folder,
-      { onProgress, signal },
-    );
+    const { scans, inputs } = await unpacked(found, folder, on, { onProgress, signal });
     await runPool<VolumeJob, PreparedScan>({
       script: new URL("./prepare-worker.js", import.meta.url),
       jobs: scans.map(({ mask }, k) => ({ input: inputs[k]!, recipe, mask })),
@@ -95,7 +114,59 @@ export async function predictScans(
   }
 }
 
-/** @returns null, or the reason why the prepared scan does not fit the model */
+/** A threshold that was asked for and is missing is no reason to decide in another way. @throws PredictError */
+function checkOperatingPoint({ model, opened }: OpenScanModel, point: OperatingPoint | undefined): void {
+  if (point === undefined || point === "none") return;
+  const { members } = model;
+  const { decision, spec } = members[0]!;
+  const fitted = members.length === 1 && decision?.model === opened.hashes[0] ? decision : null;
+  if (fitted?.thresholds.some(({ rule }) => rule.kind === point) === true) return;
+  const why =
+    spec.classes.names.length !== 2
+      ? `the model has ${spec.classes.names.length} classes, and thresholds are for two`
+      : members.length > 1
+        ? "the members of a group have no threshold in common"
+        : "no evaluation has fitted one for these weights";
+  throw new PredictError(`--operating-point ${point}: ${why}`, "Leave it out: the largest probability decides then.");
+}
+
+/** @returns null, or why a scan is of another kind than the training data: scans have a place in space, arrays have none */
+function otherKind({ prepared }: ModelSpec, { input }: FoundScan): string | null {
+  const isOfScans = prepared.recipe["orientation"] === "LPS";
+  if (isCt(input) === isOfScans) return null;
+  return isOfScans
+    ? "it is an array or a folder of pictures, which have no geometry; the model was trained on scans"
+    : "it is a scan with a geometry; the model was trained on arrays or pictures";
+}
+
+/** Items of compressed archives, in files that a worker can read. A damaged archive stops its own scans alone. */
+async function unpacked(
+  found: readonly FoundScan[],
+  folder: string,
+  on: Listeners,
+  options: Parameters<typeof unpackArchives>[2],
+): Promise<{ scans: FoundScan[]; inputs: VolumeInput[] }> {
+  const archives = [...new Set(found.flatMap(({ input }) => (input.kind === "npz-item" ? [input.path] : [])))];
+  const unpackedOf = new Map<FoundScan, VolumeInput>();
+  for (const [k, path] of archives.entries()) {
+    const scans = found.filter(({ input }) => input.kind === "npz-item" && input.path === path);
+    try {
+      const inputs = await unpackArchives(
+        scans.map(({ input }) => input),
+        join(folder, String(k)),
+        options,
+      );
+      scans.forEach((scan, n) => unpackedOf.set(scan, inputs[n]!));
+    } catch (error) {
+      if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
+      for (const { source } of scans) await on.failure({ source, reason: withoutPath(error.message, path) });
+    }
+  }
+  const scans = found.filter((scan) => scan.input.kind !== "npz-item" || unpackedOf.has(scan));
+  return { scans, inputs: scans.map((scan) => unpackedOf.get(scan) ?? scan.input) };
+}
+
+/** @returns null, or why the prepared scan is not what the model was made for */
 function misfit({ prepared }: ModelSpec, scan: PreparedScan): string | null {
   const [, height, width] = scan.shape;
   if (scan.unit !== prepared.unit) return `its values are ${scan.unit}, but the model was trained on ${prepared.unit}`;
@@ -111,7 +182,7 @@ async function decideOn(
   scan: FoundScan,
   prepared: PreparedScan,
   on: Parameters<typeof predictScans>[2],
-  { maps = [], operatingPoint = "youden" }: PredictScansOptions,
+  { maps = [], operatingPoint }: PredictScansOptions,
 ): Promise<void> {
   let outcome: ScanOutcome;
   try {
@@ -122,10 +193,14 @@ async function decideOn(
     if (!(error instanceof ModelError)) throw error;
     return await on.failure({ source: scan.source, reason: error.message });
   }
+  if (outcome.members.some(({ probabilities }) => !probabilities.every(Number.isFinite))) {
+    const reason = "the model gives no finite probabilities for it: its values may be far beyond those of training";
+    return await on.failure({ source: scan.source, reason });
+  }
   const [, height, width] = prepared.shape;
   const { geometry, original, crop, unit } = prepared;
   await on.scan({
-    result: resultOf(open, scan, prepared, outcome, operatingPoint),
+    result: resultOf(open, scan, prepared, outcome, operatingPoint ?? null),
     maps: outcome.maps,
     place: { geometry, original, crop, unit, count: prepared.shape[0], size: [height, width] },
   });
@@ -143,7 +218,7 @@ function resultOf(
   scan: FoundScan,
   prepared: PreparedScan,
   outcome: ScanOutcome,
-  point: OperatingPoint,
+  point: OperatingPoint | null,
 ): ScanResult {
   const { members } = model;
   const { spec } = members[0]!;

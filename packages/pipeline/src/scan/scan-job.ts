@@ -75,11 +75,13 @@ const opened = new Map<string, Opened>();
 export function job(input: ScanJob, _context: JobContext): OpenedModel | ScanOutcome | null {
   if (input.step === "open") return open(input.key, input.model, input.compute);
   if (input.step === "close") return close(input.key);
-  return scanned(opened.get(input.key)!, input.scan, input.maps);
+  const model = opened.get(input.key);
+  if (model === undefined)
+    throw new PredictError("The model is no longer open: the thread that held it has ended", "Open it again.");
+  return scanned(model, input.scan, input.maps);
 }
 
 function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): OpenedModel {
-  for (const member of members) checkVote(member);
   const { device = "auto", threads = "auto", precision = members[0]!.precision } = wishes;
   const compute = planCompute({ device, threads, precision });
   startCompute(compute, 0);
@@ -88,8 +90,13 @@ function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): Op
   try {
     for (const member of members) {
       const kept = keepingHashes(loaderOf(member));
-      models.push({ member, open: openModel(member.spec, kept.load, compute.device) });
-      hashes.push(modelHash(member.spec, kept.hashes));
+      const model = openModel(member.spec, kept.load, compute.device);
+      const hash = modelHash(member.spec, kept.hashes);
+      hashes.push(hash);
+      // What was fitted on other weights says nothing of these.
+      const decision = member.decision?.model === hash ? member.decision : null;
+      models.push({ member: { ...member, decision }, open: model });
+      checkVote({ ...member, decision });
     }
   } catch (error) {
     for (const one of models) one.open[Symbol.dispose]();
@@ -102,8 +109,8 @@ function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): Op
 function checkVote({ spec, decision, source }: TrainedMember): void {
   if (spec.method !== "2d" || spec.vote.rule !== "count" || (decision?.countVote ?? null) !== null) return;
   throw new PredictError(
-    `${source} decides by the count of slices, whose threshold is chosen by an evaluation on the validation set`,
-    `Run slicestack evaluate ${source} first.`,
+    `${source} decides by a count of slices, and no evaluation has chosen the threshold of these weights`,
+    `Run slicestack evaluate on the run first (a bundle: export it again after that).`,
   );
 }
 

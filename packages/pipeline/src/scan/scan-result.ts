@@ -82,7 +82,7 @@ export function decide(
   classes: readonly string[],
   outcomes: readonly Pick<MemberOutcome, "probabilities">[],
   decisions: readonly (Decision | null)[],
-  point: OperatingPoint,
+  point: OperatingPoint | null,
 ): Pick<ScanResult, "probabilities" | "uncalibrated" | "calibrated" | "decision" | "set"> {
   const uncalibrated = meanOf(outcomes.map(({ probabilities }) => probabilities));
   const isCalibrated = decisions.every((decision) => decision !== null);
@@ -109,13 +109,13 @@ function decisionAt(
   classes: readonly string[],
   probabilities: readonly number[],
   decision: Decision | null,
-  point: OperatingPoint,
+  point: OperatingPoint | null,
 ): ScanResult["decision"] {
-  const frozen = decision?.thresholds.find(({ rule }) => rule.kind === point);
+  const frozen = decision?.thresholds.find(({ rule }) => rule.kind === (point ?? "youden"));
   if (frozen === undefined || point === "none")
     return { class: classes[argmax(probabilities)]!, rule: "largest probability", threshold: null };
   const { threshold } = frozen;
-  return { class: classes[probabilities[1]! >= threshold ? 1 : 0]!, rule: point, threshold };
+  return { class: classes[probabilities[1]! >= threshold ? 1 : 0]!, rule: point ?? "youden", threshold };
 }
 
 function setOf(

@@ -1,9 +1,11 @@
 /** Predicts scans with a trained model: a result for each, and what is asked for in a folder. */
+import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText } from "../data/csv.js";
 import type { SetAside } from "../data/ingest/source.js";
+import { FolderLock } from "../data/lock.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import type { TaskOptions } from "../engine/task-options.js";
 import { mapInSource } from "../explain/source-map.js";
@@ -48,11 +50,13 @@ export async function predict(options: PredictOptions): Promise<PredictSummary> 
   if (out !== null) refuseForeign(out, "predictions");
   await using model = await Predictor.open(path, options);
   if (out !== null) claimFolder(out, "predictions");
+  using _lock = out === null ? null : FolderLock.take(out);
+  const names = new FileNames();
   const results: ScanResult[] = [];
   const failed: FailedScan[] = [];
   const on = {
     scan: async (one: PredictedScan) => {
-      const result = out === null ? one.result : await written(out, one);
+      const result = out === null ? one.result : await written(out, names.of(one.result.id), one);
       results.push(result);
       onResult?.(result);
     },
@@ -61,18 +65,31 @@ export async function predict(options: PredictOptions): Promise<PredictSummary> 
       onFailure?.(one);
     },
   };
-  try {
-    const { setAside } = await model.each(inputs, on, { ...options, maps: out === null ? [] : maps });
-    const { name, hashes, isCalibrated } = model;
-    return { model: { name, hashes, isCalibrated }, results, failed, setAside, out };
-  } finally {
+  const writeTable = () => {
     if (out !== null) writeFileAtomic(join(out, "predictions.csv"), predictionsText(model.classes, results, failed));
+  };
+  let setAside: SetAside[];
+  try {
+    ({ setAside } = await model.each(inputs, on, { ...options, maps: out === null ? [] : maps }));
+  } catch (error) {
+    tryTo(writeTable); // why it ended counts more than that this failed, too
+    throw error;
+  }
+  writeTable();
+  const { name, hashes, isCalibrated } = model;
+  return { model: { name, hashes, isCalibrated }, results, failed, setAside, out };
+}
+
+function tryTo(body: () => void): void {
+  try {
+    body();
+  } catch {
+    // The caller reports what came before.
   }
 }
 
 /** @returns the result with the names of its maps */
-async function written(out: string, { result, maps, place }: PredictedScan): Promise<ScanResult> {
-  const name = fileName(result.id);
+async function written(out: string, name: string, { result, maps, place }: PredictedScan): Promise<ScanResult> {
   const files: string[] = [];
   for (const [kind, map] of Object.entries(maps)) {
     const file = `${name}-${kind}.nii.gz`;
@@ -84,8 +101,26 @@ async function written(out: string, { result, maps, place }: PredictedScan): Pro
   return whole;
 }
 
-/** An id may be a path. Ids that differ in other signs alone keep different names, as a hash would be no help to a reader. */
-const fileName = (id: string): string => id.replaceAll(/[/\\:*?"<>|\p{Cc}]/gu, "__").replace(/^\.+/, "_");
+/** Names of files for ids, which may be paths, of any length, or equal but for letters that some systems take for the same. */
+class FileNames {
+  readonly #taken = new Set<string>();
+
+  of(id: string): string {
+    const plain = id.replaceAll(/[/\\:*?"<>|\p{Cc}]/gu, "__").replace(/^\.+/, "_");
+    const isUsable =
+      Buffer.byteLength(plain) <= MOST_BYTES && !RESERVED.test(plain) && !this.#taken.has(plain.toLowerCase());
+    const name = isUsable
+      ? plain
+      : `${plain.slice(0, 60)}-${createHash("sha256").update(id).digest("hex").slice(0, 12)}`;
+    this.#taken.add(name.toLowerCase());
+    return name;
+  }
+}
+
+/** Of 255, which a file system allows, with room for endings and a temporary name. */
+const MOST_BYTES = 180;
+/** Windows has no such files, whatever their ending. */
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d|predictions)(\.|$)/i;
 
 /** predictions.csv: a row for each scan, those that could not be predicted last, with the reason. */
 export function predictionsText(

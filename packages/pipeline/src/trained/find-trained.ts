@@ -23,11 +23,11 @@ export async function findTrained(path: string, options: FindTrainedOptions = {}
   if (isBundle(path)) return openBundle(path, options);
   if (!isGroup(path)) {
     const member = memberOf(path);
-    return { path: resolve(path), name: member.spec.name, members: [member] };
+    return { path: resolve(path), name: member.spec.name, members: [member], bundle: null };
   }
   const members = readGroup(path).members.map((member) => memberOf(groupPaths(path).member(member)));
   checkAlike(path, members);
-  return { path: resolve(path), name: members[0]!.spec.name, members };
+  return { path: resolve(path), name: members[0]!.spec.name, members, bundle: null };
 }
 
 function memberOf(run: string): TrainedMember {

@@ -13,7 +13,10 @@ import { openSealed } from "../data/sealed-json.js";
 import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
 import { writableCache } from "../run/cache-folder.js";
 import { decisionSchema } from "../models/decision.js";
-import { modelSpecSchema } from "../models/spec.js";
+import { modelSpecSchema, type ModelSpec } from "../models/spec.js";
+import { codeOf } from "../data/error-code.js";
+import { modelHash } from "../models/model-hash.js";
+import type { StageName } from "../config/stages.js";
 import { BundleError } from "./bundle-error.js";
 import { MANIFEST, manifestSchema, type Manifest } from "./bundle-manifest.js";
 import type { TrainedMember, TrainedModel } from "./trained-model.js";
@@ -55,18 +58,26 @@ async function read(zip: ZipFile, file: string, allowPlugins: boolean): Promise<
   const entries = new Map(zip.entries.map((entry) => [entry.name, entry]));
   const manifest = await manifestOf(entries, file);
   checkMembers(entries, manifest, file);
-  refuseCode(manifest, file, allowPlugins);
   const bundle = { file, manifest, entries };
+  const specs: ModelSpec[] = [];
+  for (const k of manifest.members.keys()) specs.push(await parsed(bundle, `${k}/model.json`, modelSpecSchema));
+  checkAlike(specs, file);
+  checkCode(bundle, specs, allowPlugins);
   const plugins = await unpackPlugins(bundle);
   const members: TrainedMember[] = [];
   for (const [k, member] of manifest.members.entries()) {
-    const spec = parsed(bundle, `${k}/model.json`, await text(bundle, `${k}/model.json`), modelSpecSchema);
-    const hasDecision = entries.has(`${k}/decision.json`);
-    const decision = hasDecision
-      ? parsed(bundle, `${k}/decision.json`, await text(bundle, `${k}/decision.json`), decisionSchema)
-      : null;
+    const spec = specs[k]!;
+    const decisionName = `${k}/decision.json`;
+    const decision = entries.has(decisionName) ? await parsed(bundle, decisionName, decisionSchema) : null;
     const weights: TrainedMember["weights"] = {};
-    for (const stage of member.stages) weights[stage] = await unpackWeights(bundle, `${k}/${stage}.safetensors`);
+    const hashes: Partial<Record<StageName, string>> = {};
+    for (const stage of member.stages) {
+      const unpacked = await unpackWeights(bundle, `${k}/${stage}.safetensors`);
+      weights[stage] = unpacked;
+      hashes[stage] = unpacked.sha256;
+    }
+    if (modelHash(spec, hashes) !== member.model)
+      throw new BundleError(file, `model ${k} is not the one that its manifest names`, COPY);
     members.push({
       source: `${file} (${k})`,
       spec: { ...spec, plugins: spec.plugins.map((plugin) => ({ ...plugin, file: plugins.get(plugin.sha256)! })) },
@@ -77,7 +88,8 @@ async function read(zip: ZipFile, file: string, allowPlugins: boolean): Promise<
       owner: null,
     });
   }
-  return { path: file, name: manifest.name, members };
+  const metrics = entries.has("metrics.json") ? await text(bundle, "metrics.json") : null;
+  return { path: file, name: manifest.name, members, bundle: { licence: manifest.licence, metrics } };
 }
 
 interface Bundle {
@@ -95,7 +107,8 @@ async function manifestOf(entries: Bundle["entries"], file: string): Promise<Man
       "Pass a file written by slicestack export --to bundle.",
     );
   try {
-    const { value } = openSealed(Buffer.from(await entry.read()).toString("utf8"));
+    const { value, isSealed } = openSealed(Buffer.from(await entry.read()).toString("utf8"));
+    if (!isSealed) throw new BundleError(file, `its ${MANIFEST} has lost the SHA-256 at its end`, COPY);
     const found = manifestSchema.safeParse(value);
     if (found.success) return found.data;
     const [issue] = found.error.issues;
@@ -113,6 +126,8 @@ function checkMembers(entries: Bundle["entries"], manifest: Manifest, file: stri
   for (const [name, { bytes }] of listed) {
     const entry = entries.get(name);
     if (entry === undefined) throw new BundleError(file, `${name} is missing`, COPY);
+    if (entry.compressedSize !== entry.size)
+      throw new BundleError(file, `${name} is compressed, which no bundle's members are`, COPY);
     if (entry.size !== bytes)
       throw new BundleError(file, `${name} has ${entry.size} bytes, but the manifest lists ${bytes}`, COPY);
   }
@@ -129,7 +144,30 @@ function checkMembers(entries: Bundle["entries"], manifest: Manifest, file: stri
         throw new BundleError(file, `${name} is not listed in its manifest`, COPY);
 }
 
-function refuseCode({ plugins }: Manifest, file: string, isAllowed: boolean): void {
+/** The models of a bundle are averaged: they must see the same scans and know the same classes. */
+function checkAlike(specs: readonly ModelSpec[], file: string): void {
+  const facts = ({ classes, prepared }: ModelSpec) => JSON.stringify([classes, prepared.recipe, prepared.unit]);
+  const other = specs.findIndex((spec) => facts(spec) !== facts(specs[0]!));
+  if (other >= 0)
+    throw new BundleError(file, `its models 0 and ${other} differ in classes or preparation`, "Export it again.");
+}
+
+/**
+ * Code is what the manifest names, what the archive holds and what the models load: the three must be the same, so that none
+ * of it can run without having been named to the user.
+ */
+function checkCode({ file, manifest }: Bundle, specs: readonly ModelSpec[], isAllowed: boolean): void {
+  const held = Object.entries(manifest.files).filter(([name]) => name.startsWith("plugins/"));
+  const odd = held.find(([name, { sha256 }]) => name.replace(/\.m?js$/, "") !== `plugins/${sha256}`);
+  if (odd !== undefined) throw new BundleError(file, `${odd[0]} is not named by its SHA-256`, COPY);
+  const sets = [
+    manifest.plugins.map(({ sha256 }) => sha256),
+    held.map(([, { sha256 }]) => sha256),
+    specs.flatMap(({ plugins }) => plugins.map(({ sha256 }) => sha256)),
+  ].map((hashes) => [...new Set(hashes)].sort().join());
+  if (new Set(sets).size > 1)
+    throw new BundleError(file, "its manifest, its files and its models name different plug-ins", COPY);
+  const { plugins } = manifest;
   if (plugins.length === 0 || isAllowed) return;
   const names = plugins.map(({ name, sha256 }) => `${name} (SHA-256 ${sha256.slice(0, 16)}…)`).join(", ");
   throw new BundleError(
@@ -163,8 +201,16 @@ interface Schema<T> {
     | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
 }
 
-function parsed<T>({ file }: Bundle, name: string, json: string, schema: Schema<T>): T {
-  const found = schema.safeParse(openSealed(json).value);
+async function parsed<T>(bundle: Bundle, name: string, schema: Schema<T>): Promise<T> {
+  const { file } = bundle;
+  const json = await text(bundle, name);
+  let value: unknown;
+  try {
+    ({ value } = openSealed(json));
+  } catch (cause) {
+    throw new BundleError(file, `${name} is damaged (${(cause as Error).message})`, COPY, { cause });
+  }
+  const found = schema.safeParse(value);
   if (found.success) return found.data;
   const [issue] = found.error.issues;
   const problem = `${name} is not of this version (${issue?.path.map(String).join(".")}: ${issue?.message})`;
@@ -205,7 +251,8 @@ async function unpackWeights(
 async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of Object.keys(bundle.manifest.files).filter((one) => one.startsWith("plugins/"))) {
-    const folder = cacheOf("plugins");
+    // A folder for each installation: a plug-in must find the very copy that opens it.
+    const folder = join(cacheOf("plugins"), createHash("sha256").update(here()).digest("hex").slice(0, 16));
     linkPackages(folder);
     const target = join(folder, name.slice("plugins/".length));
     writeFileAtomic(target, await text(bundle, name));
@@ -220,7 +267,11 @@ function linkPackages(folder: string): void {
     const link = join(folder, "node_modules", "@slicestack", name);
     const found = name === "pipeline" ? here() : packageFolder(`@slicestack/${name}`);
     mkdirSync(dirname(link), { recursive: true });
-    if (!existsSync(link)) symlinkSync(found, link, "junction");
+    try {
+      symlinkSync(found, link, "junction");
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error; // another process was quicker, or an earlier one
+    }
   }
 }
 

@@ -34,6 +34,8 @@ export interface TrainedModel {
   name: string;
   /** One model for a run; the probabilities of a group's models are averaged. */
   members: TrainedMember[];
+  /** What a bundle says besides its models; null for a run or a group. */
+  bundle: { licence: string; metrics: string | null } | null;
 }
 
 /** Loads the weights of a member, and checks the split and slice model of a run, or the hashes of a bundle. */

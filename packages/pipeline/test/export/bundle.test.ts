@@ -1,8 +1,9 @@
 /** A bundle predicts as its run does, holds nothing of the data, and is opened only as it was written. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { CheckpointError } from "@slicestack/torch/safetensors";
 import { openZipFile } from "@slicestack/volume/node";
 import { usePlugins } from "../../src/config/plugins.js";
 import { loadConfig } from "../../src/config/load.js";
@@ -17,7 +18,9 @@ import { evaluate } from "../../src/tasks/evaluate.js";
 import { trainGroup } from "../../src/tasks/train-group.js";
 import { train } from "../../src/tasks/train.js";
 import { BundleError } from "../../src/trained/bundle-error.js";
-import { MANIFEST } from "../../src/trained/bundle-manifest.js";
+import { MANIFEST, type Manifest } from "../../src/trained/bundle-manifest.js";
+import type { ModelSpec } from "../../src/models/spec.js";
+import { openSealed, sealedJson, sha256Of } from "../../src/data/sealed-json.js";
 import { findTrained } from "../../src/trained/find-trained.js";
 import { openBundle } from "../../src/trained/open-bundle.js";
 import { writeStoredZip, type Member } from "../../src/trained/stored-zip.js";
@@ -79,16 +82,14 @@ test("a bundle gives the result of its run, also where run and data are gone, an
   }
 });
 
-test("the same run gives the same bytes, and so does a bundle of a bundle, but for metrics", async () => {
+test("the same run gives the same bytes, and so does a bundle of a bundle", async () => {
   const again = join(folder, "again.slicestack");
   await exportBundle({ model: run, out: again, licence: "CC BY 4.0" });
   assert.deepEqual(readFileSync(again), readFileSync(bundle));
   await assert.rejects(exportBundle({ model: run, out: again }), /expected a file that does not exist yet/);
   const second = join(folder, "second.slicestack");
-  const { manifest } = await exportBundle({ model: bundle, out: second });
-  const [first] = (await openBundle(bundle)).members;
-  assert.deepEqual((await openBundle(second)).members[0]!.spec, first!.spec);
-  assert.equal(manifest.files["metrics.json"], undefined);
+  await exportBundle({ model: bundle, out: second });
+  assert.deepEqual(readFileSync(second), readFileSync(bundle));
 });
 
 test("nothing of a patient is in it: no id, no subject, no folder", () => {
@@ -186,6 +187,22 @@ test("a group becomes one bundle, whose probabilities are the group's", async ()
   assert.deepEqual(b, a);
 });
 
+test("a bundle claims only what holds for its weights: after another training, neither calibration nor metrics", async () => {
+  const other = join(folder, "other");
+  cpSync(run, other, { recursive: true });
+  const later = join(folder, "later");
+  await train({ config: smallConfig({ ...brief, seed: "7" }), data, out: later });
+  for (const ending of ["safetensors", "sha256"])
+    cpSync(join(later, `checkpoints/volume/best.${ending}`), join(other, `checkpoints/volume/best.${ending}`));
+  const { manifest } = await exportBundle({ model: other, out: join(folder, "other.slicestack") });
+  assert.deepEqual(
+    Object.keys(manifest.files).filter((name) => /decision|metrics/.test(name)),
+    [],
+  );
+  writeFileSync(join(other, "checkpoints/volume/best.safetensors"), "damaged");
+  await assert.rejects(exportBundle({ model: other, out: join(folder, "damaged.slicestack") }), CheckpointError);
+});
+
 test("a plug-in travels in the bundle, runs only where it is allowed, and then decides as in its run", async () => {
   const plugin = join(import.meta.dirname, `last-slice-${process.pid}.mjs`);
   writeFileSync(plugin, LAST_SLICE_HEAD);
@@ -219,6 +236,8 @@ test("a plug-in travels in the bundle, runs only where it is allowed, and then d
 
 test("a plug-in that imports a file beside it is refused: the bundle would not hold that file", async () => {
   const plugin = join(import.meta.dirname, `beside-${process.pid}.mjs`);
+  const beside = join(import.meta.dirname, "other.mjs");
+  writeFileSync(beside, "");
   writeFileSync(plugin, `import "./other.mjs";`);
   const copy = join(folder, "plugin-run");
   try {
@@ -229,10 +248,11 @@ test("a plug-in that imports a file beside it is refused: the bundle would not h
           [{ ...member, spec: { ...member.spec, plugins: [{ file: plugin, sha256: "0".repeat(64) }] } }],
           copy,
         ),
-      /imports \.\/other\.mjs.*one file/,
+      /imports other\.mjs.*one file/,
     );
   } finally {
     rmSync(plugin, { force: true });
+    rmSync(beside, { force: true });
   }
 });
 
@@ -283,4 +303,42 @@ test("what is no bundle stays what it was: a run's folder, a text", async () => 
   writeFileSync(text, "no zip");
   await assert.rejects(Predictor.open(text), /run\.json/);
   assert.ok(existsSync(runPaths(run).record));
+});
+
+test("code that a bundle does not declare, or that no model names, is refused before anything runs", async () => {
+  const members = await membersOf(bundle);
+  const text = (name: string) =>
+    Buffer.from(members.find((one) => one.name === name)!.content as Uint8Array).toString();
+  const code = Buffer.from(`process.stderr.write("RUN"); export default [];`);
+  const sha256 = sha256Of(code);
+  const manifest = openSealed(text(MANIFEST)).value as Manifest;
+  const spec = openSealed(text("0/model.json")).value as ModelSpec;
+  const file = join(folder, "sneaky.slicestack");
+  const write = (declared: boolean, named: boolean) => {
+    const plugins = named ? [{ file: `plugins/${sha256}.mjs`, sha256 }] : [];
+    const json = Buffer.from(sealedJson({ ...spec, plugins }));
+    const facts = (content: Uint8Array) => ({ bytes: content.length, sha256: sha256Of(content) });
+    const files = { ...manifest.files, "0/model.json": facts(json), [`plugins/${sha256}.mjs`]: facts(code) };
+    const changed = { ...manifest, files, plugins: declared ? [{ name: "p.mjs", sha256 }] : [] };
+    writeStoredZip(file, [
+      { name: MANIFEST, content: Buffer.from(sealedJson(changed)) },
+      ...members
+        .filter(({ name }) => name !== MANIFEST)
+        .map((one) => (one.name === "0/model.json" ? { ...one, content: json } : one)),
+      { name: `plugins/${sha256}.mjs`, content: code },
+    ]);
+  };
+  for (const [declared, named] of [
+    [false, true],
+    [false, false],
+    [true, false],
+  ] as const) {
+    // prettier-ignore
+    write(declared, named);
+    await assert.rejects(openBundle(file, { allowPlugins: declared }), /name different plug-ins/);
+  }
+  write(true, true);
+  await assert.rejects(openBundle(file), /would run with your rights/);
+  // Allowed to run, but the model is then another one than the manifest says.
+  await assert.rejects(openBundle(file, { allowPlugins: true }), /model 0 is not the one that its manifest names/);
 });

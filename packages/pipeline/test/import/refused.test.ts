@@ -169,11 +169,11 @@ test("data of other classes: the numbers of both; --map-classes says which is wh
   );
   await assert.rejects(
     evaluate({ run, data, mapClasses: { ...mapClasses, "CT-3": "severe" } }),
-    /CT-3=severe: its classes are healthy, affected/,
+    /CT-3=severe: the classes of the run are healthy, affected/,
   );
   await assert.rejects(
     evaluate({ run, data, mapClasses: { ...mapClasses, sick: "affected" } }),
-    /names sick; .*mosmed has CT-0/,
+    /names sick, but .*mosmed has CT-0/,
   );
   const { metrics } = await evaluate({ run, data, mapClasses: { ...mapClasses, "CT-3": "", "CT-4": "" } });
   assert.deepEqual(

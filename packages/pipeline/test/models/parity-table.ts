@@ -59,7 +59,7 @@ function maps3d(of: ParityCase, { trunk = "resnet18", depths, frozen = true }: O
 }
 
 function head(name: string): Make {
-  return ({ classes, shape }, { dropout = 0, ...settings }: Options) => {
+  return ({ classes, shape }, { dropout = 0, depths: _, ...settings }: Options) => {
     const [, slices = 0, embedding = 0] = shape;
     const made = createHead({ model: { name, options: settings }, dropout }, { embedding, slices, classes });
     return {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   copyFileSync,
   existsSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -140,7 +141,10 @@ test("a count vote without its threshold, an untrained stage and a folder that i
   const run = await trained("2d, count");
   const { decision, best } = runPaths(run);
   renameSync(decision, `${decision}.away`);
-  await assert.rejects(Predictor.open(run), /threshold is chosen on the validation set.*slicestack evaluate/);
+  await assert.rejects(
+    Predictor.open(run),
+    /no evaluation has chosen the threshold of these weights.*slicestack evaluate/,
+  );
   renameSync(`${decision}.away`, decision);
   renameSync(best("slice"), `${best("slice")}.away`);
   await assert.rejects(Predictor.open(run), /slice stage is not trained.*--resume/);
@@ -235,3 +239,43 @@ test("predict throws what could not be predicted, with what could; with onFailur
   const pattern = await model.predict(join(folder, "scans", "*.nii.gz"));
   assert.equal(pattern.length, openDataset(data).volumes.length);
 });
+
+test("an operating point that the model does not have, and a scan of another kind, are refused by name", async () => {
+  const run = await trained(DEFAULT);
+  const [a] = evaluated(run).keys();
+  await using model = await Predictor.open(run);
+  if (model.classes.length !== 2)
+    await assert.rejects(
+      model.predict(fileOf(a!), { operatingPoint: "sensitivity" }),
+      /--operating-point sensitivity: the model has \d classes, and thresholds are for two/,
+    );
+  const array = join(folder, "array.npy");
+  writeFileSync(array, npyBytes(new Int16Array(32 * 32 * 8), [32, 32, 8]));
+  await assert.rejects(model.predict(array), /which have no geometry; the model was trained on scans/);
+});
+
+test("ids that would share a file name, are too long for one, or are reserved on some system, get names of their own", async () => {
+  const run = await trained(DEFAULT);
+  const [a] = evaluated(run).keys();
+  const inputs = ["con", "A", "a", "x".repeat(200)].map((name, k) => {
+    const inner = join(folder, `odd ${k}`);
+    mkdirSync(inner);
+    const file = join(inner, `${name}.nii.gz`);
+    copyFileSync(fileOf(a!), file);
+    return file;
+  });
+  const out = join(folder, "odd names");
+  const { results } = await predict({ model: run, inputs, out });
+  assert.equal(results.length, 4);
+  const names = readdirSync(out).filter((name) => name.endsWith(".json"));
+  assert.equal(new Set(names.map((name) => name.toLowerCase())).size, 4);
+  assert.ok(!names.includes("con.json") && names.every((name) => name.length < 200));
+});
+
+/** The format of numpy, version 1. */
+function npyBytes(data: Int16Array, shape: readonly number[]): Buffer {
+  const header = `{'descr': '<i2', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
+  const padded = `${header.padEnd(117)}\n`;
+  const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, padded.length & 255, padded.length >> 8]);
+  return Buffer.concat([start, Buffer.from(padded), Buffer.from(data.buffer)]);
+}

@@ -59,7 +59,7 @@ test("shares of the training subjects: nested, every class there, val and test u
   assert.notDeepEqual(half!.parts.train, other.parts.train, "another seed draws other subjects");
   assert.equal(fewerTraining(dataset, split, train, { share: 1, seed: 3 }), split);
   for (const share of [0, 1.1, NaN])
-    assert.throws(() => fewerTraining(dataset, split, train, { share, seed: 3 }), /above 0, to 1/);
+    assert.throws(() => fewerTraining(dataset, split, train, { share, seed: 3 }), /a number > 0 and <= 1/);
 });
 
 test("one table, one figure; the largest share equals the runs of the ablation; test is read once", async () => {

@@ -5,7 +5,7 @@ const both = (keys: Record<string, string>) =>
   Object.fromEntries(
     Object.entries(keys).flatMap(([key, value]) => [
       [`slice.${key}`, value],
-      [`volume.${key}`, value],
+      [`head.${key}`, value],
     ]),
   );
 const short = { "slice.epochs": "1" };

@@ -3,7 +3,6 @@ import { methodTest } from "./methods.js";
 
 for (const head of ["noisy_or", "conv1d", "gru", "transformer", "maps_3d"])
   methodTest(`2.5d ${head}`, {
-    "head.model": head,
+    "head.model": ["noisy_or", "maps_3d"].includes(head) ? head : `{${head}: {width: 8}}`,
     "slice.epochs": "1",
-    "head.width": ["noisy_or", "maps_3d"].includes(head) ? "null" : "8",
   });

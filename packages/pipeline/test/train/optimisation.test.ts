@@ -116,7 +116,7 @@ test("schedule one_cycle: rises for 0.3 of the steps from 1/25 of the rate, fall
         loadConfig({
           overrides: { [`${stage}.schedule`]: "one_cycle", [`${stage}.warmup_epochs`]: "1", [`${stage}.epochs`]: "2" },
         }),
-      /warmup_epochs: expected 0, because one_cycle has a rise of its own, received 1/,
+      /warmup_epochs: expected 0, because the schedule one_cycle has a rise already, received 1/,
     );
 });
 

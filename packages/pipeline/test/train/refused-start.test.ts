@@ -107,7 +107,7 @@ test("overwrite never touches a folder that is neither a run nor a group", async
       refused,
       (error) =>
         error instanceof FolderError &&
-        /holds thesis\.tex, which Slicestack did not write.*only what/.test(error.message),
+        /contains thesis\.tex, which Slicestack did not write.*only what/.test(error.message),
     );
   }
   assert.deepEqual(readdirSync(out), ["thesis.tex"]);
