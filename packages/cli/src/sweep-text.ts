@@ -66,5 +66,5 @@ export function bestText({ best, objective }: SweepStatus): string {
   if (best === null) return "No point is finished yet.";
   const { number, values } = best.point;
   const settings = Object.entries(values).map(([key, value]) => `${key}: ${valueText(value)}`);
-  return `Best point on val: ${number} (${settings.join(", ")}), ${objective} ${short(best.objective)}`;
+  return `Best point on the validation set: ${number} (${settings.join(", ")}), ${objective} ${short(best.objective)}`;
 }

@@ -107,7 +107,7 @@ const trialsText = ({ changed }: ControlResult, done: string): string =>
 function outcome(result: ControlResult, text: string, next: "resume" | "run" | "status"): Outcome {
   const { isRunning, folder } = result;
   const hint = next === "run" && isRunning ? "" : ` To ${HINTS[next]}: slicestack sweep ${next} ${pathWord(folder)}`;
-  const note = isRunning || next === "run" ? "" : " No process runs the sweep now.";
+  const note = isRunning || next === "run" ? "" : " No process is running the sweep.";
   return { code: EXIT.ok, text: `${text}.${note}${hint}`, json: result };
 }
 
