@@ -31,7 +31,11 @@ test("export --to onnx: inputs, outputs, the file, and that the run is not evalu
 test("export: an existing file, a part that is not there and a wrong format end with their exit codes", () => {
   for (const [args, status, message] of [
     [["run", "model.onnx", "--to", "onnx"], 3, /but it exists\. Choose another name, or pass --overwrite/],
-    [["run", "w.safetensors", "--to", "safetensors", "--part", "trunk"], 2, /safetensors contains all weights in float32/],
+    [
+      ["run", "w.safetensors", "--to", "safetensors", "--part", "trunk"],
+      2,
+      /safetensors contains all weights in float32/,
+    ],
     [["run", "model.h5", "--to", "keras"], 2, /Allowed choices are bundle, onnx, triton, safetensors/],
     [["data", "other.onnx", "--to", "onnx"], 3, /run\.json: not found/],
   ] as const) {
