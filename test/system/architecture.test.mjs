@@ -34,7 +34,7 @@ const arrows = {
     "report export scan explain evaluate trained train page inspect models input weights run command-line.ts data engine config",
   report: "evaluate page inspect models run data engine config",
   audit: "page data engine",
-  export: "trained evaluate predict models input weights run data engine",
+  export: "trained evaluate predict models input weights run data engine config",
   scan: "explain trained predict models input run data engine config",
   explain: "page predict inspect input models run data engine config",
   evaluate: "page predict input models run command-line.ts data engine config",

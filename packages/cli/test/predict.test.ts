@@ -57,7 +57,7 @@ test("export --to bundle, then predict with the bundle: the same lines; what doe
   assert.equal(folder.succeed("predict", "model.slicestack", "inbox/a.nii.gz"), byRun);
   const part = folder.run("export", "run", "part.slicestack", "--to", "bundle", "--part", "head");
   assert.equal(part.status, 2);
-  assert.match(part.stderr, /leave --part and --weights out/);
+  assert.match(part.stderr, /omit --part and --weights/);
   const again = folder.run("export", "run", "model.slicestack", "--to", "bundle");
   assert.equal(again.status, 3);
   assert.match(again.stderr, /--overwrite/);

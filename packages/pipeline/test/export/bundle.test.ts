@@ -338,7 +338,7 @@ test("code that a bundle does not declare, or that no model names, is refused be
     await assert.rejects(openBundle(file, { allowPlugins: declared }), /name different plug-ins/);
   }
   write(true, true);
-  await assert.rejects(openBundle(file), /would run with your rights/);
+  await assert.rejects(openBundle(file), /would run with your permissions/);
   // Allowed to run, but the model is then another one than the manifest says.
   await assert.rejects(openBundle(file, { allowPlugins: true }), /model 0 is not the one that its manifest names/);
 });
