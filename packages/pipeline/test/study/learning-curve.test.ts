@@ -121,7 +121,7 @@ test("--slices-of-all: the head learns from few volumes on the slice model of al
   const more =
     readSplit(runPaths(join(out, "runs", "2.5D", "seed1")).split).parts.train.length -
     readSplit(split).parts.train.length;
-  assert.match(readFileSync(log, "utf8"), new RegExp(`saw ${more} more training volumes`));
+  assert.match(readFileSync(log, "utf8"), new RegExp(`was trained on ${more} more volumes`));
 });
 
 test("one share is refused, before anything is trained", async () => {
