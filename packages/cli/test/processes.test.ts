@@ -8,24 +8,13 @@ import { before, test } from "node:test";
 import type { GroupRecord } from "@slicestack/pipeline";
 import { availability } from "@slicestack/torch/distributed";
 import { bin, CommandFolder } from "./command.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { metricsRows, smallConfig, smallData, synchronised, trainSmall as train } from "./small-data.js";
 
 const { backends, reason } = availability();
 const skip = backends.length > 0 ? false : reason;
 const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 const text = (...parts: string[]) => readFileSync(at(...parts), "utf8");
-const train = (out: string, ...more: string[]) => [
-  "train",
-  "--config",
-  "small.yaml",
-  "--data",
-  "data",
-  "--out",
-  out,
-  ...more,
-];
-const synchronised = ["--slice.sync_batch_norm", "true", "--head.sync_batch_norm", "true"];
 // Many small steps, so that a signal after the first epoch comes long before the end.
 const long = ["--slice.epochs", "60", "--slice.batch_size", "2", "--procs", "2"];
 const firstEpochSaved = (run: string) => () => existsSync(at(run, "checkpoints/slice/last.json"));
@@ -35,17 +24,7 @@ before(async () => {
   writeFileSync(at("small.yaml"), smallConfig);
 });
 
-interface Row {
-  stage: string;
-  epoch: number;
-  train_loss: number;
-  val_loss: number;
-}
-const rowsOf = (run: string) =>
-  text(run, "metrics.jsonl")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Row);
+const rowsOf = (run: string) => metricsRows(text(run, "metrics.jsonl"));
 
 test(
   "--procs 2: one run folder, one result, one voice; with synchronised batch norm the losses of one process",

@@ -7,7 +7,7 @@ import { JobFolder, submissionsIn } from "@slicestack/pipeline/internal";
 import { availability } from "@slicestack/torch/distributed";
 import { CommandFolder } from "./command.js";
 import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
-import { smallConfig, smallData } from "./small-data.js";
+import { metricsRows, smallConfig, smallData, synchronised, trainSmall as train } from "./small-data.js";
 
 becomeOrdinaryUser();
 const { backends, reason } = availability();
@@ -17,17 +17,6 @@ const folder = new CommandFolder();
 const at = (...parts: string[]) => join(folder.path, ...parts);
 const text = (...parts: string[]) => readFileSync(at(...parts), "utf8");
 const onSlurm = ["--on", "slurm", "--poll", "1s"];
-const train = (out: string, ...more: string[]) => [
-  "train",
-  "--config",
-  "small.yaml",
-  "--data",
-  "data",
-  "--out",
-  out,
-  ...more,
-];
-const synchronised = ["--slice.sync_batch_norm", "true", "--head.sync_batch_norm", "true"];
 
 before(async () => {
   if (noSlurm !== false) return;
@@ -37,17 +26,7 @@ before(async () => {
   Object.assign(folder.options.env, cluster.env);
 });
 
-interface Row {
-  stage: string;
-  epoch: number;
-  train_loss: number;
-  val_loss: number;
-}
-const rowsOf = (run: string) =>
-  text(run, "metrics.jsonl")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Row);
+const rowsOf = (run: string) => metricsRows(text(run, "metrics.jsonl"));
 const hasRows = (run: string, count: number) => existsSync(at(run, "metrics.jsonl")) && rowsOf(run).length >= count;
 
 test(

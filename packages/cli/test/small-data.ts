@@ -35,3 +35,32 @@ head: {model: attention, epochs: 2, batch_size: 8, dropout: 0}
 
 /** The same as a 2D method, which has no head. */
 export const small2dConfig = `${smallConfig.replace(/^head:.*\n/m, "")}method: 2d\n`;
+
+/** `train` on that data with that configuration. */
+export const trainSmall = (out: string, ...more: string[]): string[] => [
+  "train",
+  "--config",
+  "small.yaml",
+  "--data",
+  "data",
+  "--out",
+  out,
+  ...more,
+];
+
+/** With these, several processes have the losses of one. */
+export const synchronised = ["--slice.sync_batch_norm", "true", "--head.sync_batch_norm", "true"];
+
+export interface MetricsRow {
+  stage: string;
+  epoch: number;
+  train_loss: number;
+  val_loss: number;
+}
+
+/** @param text of metrics.jsonl */
+export const metricsRows = (text: string): MetricsRow[] =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as MetricsRow);
