@@ -1,7 +1,8 @@
 /** The job of `plan`: how fast this machine trains and embeds slices of a size. */
-import { autocast, functional as F, noGrad, randn, scope, zeros } from "@slicestack/torch";
+import { randn, scope } from "@slicestack/torch";
 import type { JobContext } from "../engine/job.js";
 import { createSliceModel } from "../models/create-by-name.js";
+import { measureSpeed } from "../models/measure-speed.js";
 import { planCompute, startCompute } from "../run/compute.js";
 import { plannedSize, type Speed } from "./choose-config.js";
 
@@ -19,9 +20,7 @@ export interface Measured {
 }
 
 const BATCH = 32;
-/** The first step is slow and not counted; after it, at least this long and this often. */
-const LEAST_SECONDS = 1.5;
-const LEAST_STEPS = 2;
+const LEAST = { seconds: 1.5, steps: 2 };
 
 export function job({ stored, classes, models, compute }: MeasureJob, context: JobContext): Measured {
   const plan = planCompute(compute);
@@ -33,38 +32,10 @@ export function job({ stored, classes, models, compute }: MeasureJob, context: J
       using model = createSliceModel({ model: name, dropout: 0 }, classes, size);
       model.to({ device: plan.device, ...(plan.bfloat16 ? { memoryFormat: "channels_last" as const } : {}) });
       const x_BCHW = randn([BATCH, model.channels, ...size], { device: plan.device });
-      const label_B = zeros([BATCH], { dtype: "int64", device: plan.device });
-      const run = <T>(body: () => T): T => (plan.bfloat16 ? autocast({ device: plan.device }, body) : body());
-      const train = () => {
-        model.train();
-        const loss = run(() => F.crossEntropy(model.forward(x_BCHW), label_B));
-        loss.backward();
-        loss.item();
-        model.zeroGrad();
-      };
-      const embed = () => {
-        model.eval();
-        noGrad(() =>
-          run(() => model.forward(x_BCHW))
-            .sum()
-            .item(),
-        );
-      };
-      return { model: name, training: rateOf(train), embedding: rateOf(embed) };
+      const { training, inference } = measureSpeed(model, x_BCHW, plan, LEAST);
+      return { model: name, training, embedding: inference };
     });
   });
   context.report({ stage: "measure", done: models.length, total: models.length, unit: "models" });
   return { device: plan.device, speeds };
-}
-
-/** Slices per second. */
-function rateOf(step: () => void): number {
-  scope(step);
-  const start = performance.now();
-  let [steps, seconds] = [0, 0];
-  for (; steps < LEAST_STEPS || seconds < LEAST_SECONDS; steps++) {
-    scope(step);
-    seconds = (performance.now() - start) / 1000;
-  }
-  return (steps * BATCH) / ((performance.now() - start) / 1000);
 }

@@ -8,7 +8,8 @@ import { sliceInput, volumeInput } from "../input/of-config.js";
 import { channelsOf, planesOf } from "../input/schema.js";
 import { splitFor } from "../train/choose-split.js";
 import { sliceStageKey } from "../train/slice-from.js";
-import type { CostJob, CostMeasured, MeasuredModel, MeasuredSpeed } from "./cost-job.js";
+import type { CostJob, CostMeasured, MeasuredModel } from "./cost-job.js";
+import type { ModelSpeed } from "../models/measure-speed.js";
 
 export interface SweepCost {
   device: string;
@@ -113,7 +114,7 @@ function countsOf(config: RunConfig, dataset: Dataset, fold: number | null): Cou
 }
 
 /** Seconds of the slice stage, and of all later stages. */
-function secondsOf(config: RunConfig, { train, val, slices }: Counts, { training, inference }: MeasuredSpeed) {
+function secondsOf(config: RunConfig, { train, val, slices }: Counts, { training, inference }: ModelSpeed) {
   if (config.method === "3d")
     return {
       slice: 0,
