@@ -30,4 +30,8 @@ export function reasonOf(error: unknown): Reason {
 
 const NAMELESS = "it cannot be read; the messages of the preparation say why";
 
+/** A message without the name that it begins with, for a line that has named it already. */
+export const withoutPrefix = (text: string, name: string): string =>
+  text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text;
+
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ");

@@ -3,7 +3,7 @@ import { alarmLimit, familiarityDistance, fitFamiliarity } from "@slicestack/sta
 import { spreadOver } from "../data/sampler.js";
 import { readStored, type Dataset } from "../data/store.js";
 import type { TaskVolume } from "../data/task.js";
-import { histogramDistance, valueHistogram } from "../data/value-histogram.js";
+import { HISTOGRAM_BINS, histogramDistance, valueHistogram } from "../data/value-histogram.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import { scanGeometry } from "../data/scan-geometry.js";
 import type { Familiarity } from "../models/decision.js";
@@ -67,7 +67,7 @@ function geometryRanges(volumes: readonly VolumeRecord[]): Familiarity["geometry
 function valuesOf(dataset: Dataset, train: readonly TaskVolume[], val: readonly TaskVolume[]): Familiarity["values"] {
   const { range } = dataset.info;
   const histogramOf = ({ first, count }: TaskVolume) => valueHistogram(readStored(dataset, first, count), range);
-  const shares = new Array<number>(histogramOf(train[0]!).length).fill(0);
+  const shares = new Array<number>(HISTOGRAM_BINS).fill(0);
   for (const volume of train) histogramOf(volume).forEach((share, k) => (shares[k]! += share / train.length));
   const limit = alarmLimit(
     val.map((volume) => histogramDistance(histogramOf(volume), shares)),

@@ -1,16 +1,16 @@
 /** Writes a bundle: one file with a trained model and nothing from its training data. */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { createHash } from "node:crypto";
 import { basename, extname, resolve } from "node:path";
 import { refuseExistingFile } from "../data/owned-folder.js";
 import { fileHashSync } from "../data/hash.js";
-import { openSealed, sealedJson } from "../data/sealed-json.js";
+import { openSealed, sealedJson, sha256Of } from "../data/sealed-json.js";
 import { filesOfPlugin, hashOfPlugin } from "../config/plugin-files.js";
 import type { StageName } from "../config/stages.js";
 import { CheckpointError } from "@slicestack/torch/safetensors";
 import { portablePlugin, portableSpec } from "../models/portable-spec.js";
 import { checkRecorded } from "../weights/recorded-hash.js";
 import { readMetrics } from "../evaluate/metrics-file.js";
+import { decisionFor } from "../models/decision.js";
 import { modelHash } from "../models/model-hash.js";
 import { runPaths } from "../run/folder.js";
 import { BundleError } from "../trained/bundle-error.js";
@@ -48,28 +48,37 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
   const trained = await findTrained(path, options);
   const licence = options.licence ?? trained.bundle?.licence ?? "not stated";
   const members: Member[] = [];
+  const files: Manifest["files"] = {};
+  const add = (name: string, text: string | Uint8Array) => {
+    const content = Buffer.from(text);
+    members.push({ name, content });
+    files[name] = { bytes: content.length, sha256: sha256Of(content) };
+  };
   const models: Manifest["members"] = [];
   const fitted: TrainedMember[] = [];
   for (const [k, member] of trained.members.entries()) {
     const hashes: Partial<Record<StageName, string>> = {};
     for (const stage of member.stages) {
-      hashes[stage] = weightsHash(member, stage);
-      members.push({ name: `${k}/${stage}.safetensors`, content: { file: member.weights[stage]!.file } });
+      const { file } = member.weights[stage]!;
+      const sha256 = weightsHash(member, stage);
+      const name = `${k}/${stage}.safetensors`;
+      hashes[stage] = sha256;
+      members.push({ name, content: { file } });
+      files[name] = { bytes: statSync(file).size, sha256 };
     }
     const hash = modelHash(member.spec, hashes);
-    members.push({ name: `${k}/model.json`, content: Buffer.from(sealedJson(portableSpec(member.spec))) });
+    add(`${k}/model.json`, sealedJson(portableSpec(member.spec)));
     // What was fitted for other weights would not be applied.
-    const decision = member.decision?.model === hash ? member.decision : null;
-    if (decision !== null) members.push({ name: `${k}/decision.json`, content: Buffer.from(sealedJson(decision)) });
+    const decision = decisionFor(member.decision, hash);
+    if (decision !== null) add(`${k}/decision.json`, sealedJson(decision));
     models.push({ model: hash, stages: member.stages, precision: member.precision });
     fitted.push({ ...member, decision });
   }
   const plugins = pluginMembers(trained.members, out);
-  members.push(...plugins.map(({ name, content }) => ({ name, content })));
+  for (const { name, content } of plugins) add(name, content);
   const metrics = trained.bundle === null ? metricsOf(path, fitted) : keptMetrics(trained.bundle.metrics);
-  if (metrics !== null) members.push({ name: "metrics.json", content: Buffer.from(sealedJson(metrics)) });
-  const card = bundleCard({ name: trained.name, licence, members: fitted, metrics });
-  members.push({ name: "model-card.md", content: Buffer.from(card) });
+  if (metrics !== null) add("metrics.json", sealedJson(metrics));
+  add("model-card.md", bundleCard({ name: trained.name, licence, members: fitted, metrics }));
   const manifest: Manifest = {
     format: BUNDLE_FORMAT,
     version: 1,
@@ -78,10 +87,10 @@ export async function exportBundle(options: ExportBundleOptions): Promise<Export
     use: "research only; not a medical device",
     members: models,
     plugins: plugins.map(({ title, sha256 }) => ({ name: title, sha256 })),
-    files: Object.fromEntries(members.map((member) => [member.name, factsOf(member)])),
+    files,
   };
   writeStoredZip(out, [{ name: MANIFEST, content: Buffer.from(sealedJson(manifest)) }, ...members]);
-  const bytes = Object.values(manifest.files).reduce((sum, one) => sum + one.bytes, 0);
+  const bytes = Object.values(files).reduce((sum, one) => sum + one.bytes, 0);
   return { file: resolve(out), bytes, manifest };
 }
 
@@ -112,12 +121,6 @@ export function pluginMembers(members: readonly TrainedMember[], out: string) {
     if (hashOfPlugin(file) !== sha256) refuse("has changed since the training", "Put the old file back.");
     return { name: portablePlugin(plugin), title: basename(file), sha256, content: readFileSync(file) };
   });
-}
-
-function factsOf({ content }: Member): { bytes: number; sha256: string } {
-  if (content instanceof Uint8Array)
-    return { bytes: content.length, sha256: createHash("sha256").update(content).digest("hex") };
-  return { bytes: statSync(content.file).size, sha256: fileHashSync(content.file) };
 }
 
 const keptMetrics = (text: string | null): BundleMetrics | null =>

@@ -1,7 +1,7 @@
 /** The job of `export`: opens the model of a run and writes it. */
 import { setNumThreads } from "@slicestack/torch";
 import { datasetSource } from "../input/source.js";
-import { readDecision, type Decision } from "../models/decision.js";
+import { decisionFor, readDecision, type Decision } from "../models/decision.js";
 import { modelHash } from "../models/model-hash.js";
 import { readSpec, specOfRun } from "../models/spec-file.js";
 import type { ModelSpec } from "../models/spec.js";
@@ -33,7 +33,7 @@ export function job({ run, to, ...options }: ExportJob): ExportOutcome {
   using model = openModel(spec, kept.load, "cpu");
   const hash = modelHash(spec, kept.hashes);
   const found = readDecision(runPaths(run).decision);
-  const decision = found?.model === hash ? found : null;
+  const decision = decisionFor(found, hash);
   if (options.weights === "float16") decideInHalf(run, model, spec, decision);
   const calibration = calibrationOf(decision);
   const metadata = { "slicestack.model_sha256": hash, ...decisionMetadata(decision) };

@@ -93,6 +93,10 @@ export const decisionSchema = z.strictObject({
 export type Decision = z.output<typeof decisionSchema>;
 export type Familiarity = z.output<typeof familiaritySchema>;
 
+/** The decision, if it was fitted for this model: values that were fitted on other weights do not apply. */
+export const decisionFor = (decision: Decision | null, model: string): Decision | null =>
+  decision?.model === model ? decision : null;
+
 export function writeDecision(file: string, decision: Decision): void {
   writeFileAtomic(file, sealedJson(decision));
 }

@@ -1,5 +1,5 @@
 /** The identity of a trained model: its ModelSpec and its weights, regardless of its name and wherever it is stored. */
-import { createHash } from "node:crypto";
+import { sha256Of } from "../data/sealed-json.js";
 import type { StageName } from "../config/stages.js";
 import type { ModelSpec } from "./spec.js";
 
@@ -10,7 +10,7 @@ export function modelHash(spec: ModelSpec, weights: Partial<Record<StageName, st
   const rest = { ...others, prepared: { ...prepared, recipe } };
   const stages = Object.entries(weights).sort(([a], [b]) => (a < b ? -1 : 1));
   const facts = ["slicestack model 1", sorted(rest), plugins.map(({ sha256 }) => sha256), stages];
-  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+  return sha256Of(JSON.stringify(facts));
 }
 
 /** The same value with the keys of every object in order: a file that was read again may have others. */

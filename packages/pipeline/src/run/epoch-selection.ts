@@ -23,6 +23,10 @@ export function selectionsOf(config: RunConfig): Selections {
   );
 }
 
+/** The value of a selection metric with its sign changed if lower is better. */
+export const higherIsBetter = (value: number, select: Selection): number =>
+  metricNamed(select)?.lowerIsBetter === true ? -value : value;
+
 /**
  * The epoch whose weights a stage kept: the best by its metric, or the one with the lower loss among equals. If the metric is
  * undefined, the loss decides, as in training.
@@ -30,8 +34,7 @@ export function selectionsOf(config: RunConfig): Selections {
  */
 export function chosenEpoch(rows: readonly TrainingRow[], select: Selection): TrainingRow | undefined {
   const scoreOf = (row: TrainingRow) => {
-    const value = row[selectionColumn(select)] ?? NaN;
-    const score = metricNamed(select)?.lowerIsBetter ? -value : value;
+    const score = higherIsBetter(row[selectionColumn(select)] ?? NaN, select);
     return Number.isFinite(score) ? score : -row.val_loss;
   };
   return rows.reduce<TrainingRow | undefined>((best, row) => {

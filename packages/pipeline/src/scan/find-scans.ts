@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { glob } from "tinyglobby";
 import { discover } from "../data/ingest/discover.js";
-import { rankSeries } from "../data/ingest/series.js";
+import { rankSeries, studiesOf } from "../data/ingest/series.js";
 import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
 import { findMasks } from "../data/prepare/crop.js";
 import { PrepareError } from "../data/errors.js";
+import { withoutPrefix } from "../data/reason.js";
 import type { Progress } from "../engine/progress.js";
 import { PredictError } from "./errors.js";
 
@@ -105,10 +106,7 @@ async function addFrom(source: string, found: FoundScans, options: FindOptions):
 /** Selects the series that the rule prefers, one per study; volumes that are not DICOM are unaffected. */
 function ofSeries(volumes: readonly SourceVolume[], rule: string, source: string, found: FoundScans): SourceVolume[] {
   const chosen = volumes.filter(({ series }) => series === null);
-  const studies = new Map<string, SourceVolume[]>();
-  for (const volume of volumes)
-    if (volume.series !== null) studies.set(volume.series.study, [...(studies.get(volume.series.study) ?? []), volume]);
-  for (const study of studies.values()) {
+  for (const study of studiesOf(volumes)) {
     const [best] = rankSeries(study, rule);
     if (best === undefined) {
       const names = study.map(({ series }) => `"${series!.description}"`).join(", ");
@@ -129,9 +127,6 @@ const sourceName = (source: string, path: string): string => {
   const plain = source.replace(/[/\\]+$/, "");
   return plain.endsWith(`/${path}`) || plain === path ? plain : `${plain}/${path}`;
 };
-
-const withoutPrefix = (text: string, source: string): string =>
-  text.startsWith(`${source}: `) ? text.slice(source.length + 2) : text;
 
 /** Appends numbers to equal file names from different folders, in the order in which they were given. */
 function nameApart(scans: FoundScan[]): void {

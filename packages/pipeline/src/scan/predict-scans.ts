@@ -2,17 +2,18 @@
  * Predicts scans: prepares them in worker threads, runs the model on one after another, and releases each one when
  * done.
  */
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { VolumeFileError, VolumeFormatError } from "@slicestack/volume";
 import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
+import { withoutPrefix } from "../data/reason.js";
+import { sha256Of } from "../data/sealed-json.js";
 import type { Recipe } from "../data/prepare/recipe.js";
 import { PredictError } from "./errors.js";
 import { unpackArchives } from "../data/prepare/unpack.js";
-import type { VolumeJob } from "../data/prepare/volume.js";
+import type { TimedVolume, VolumeJob } from "../data/prepare/volume.js";
 import type { VolumeRecord } from "../data/volume-record.js";
 import type { Progress } from "../engine/progress.js";
 import { shortageError } from "../engine/system-errors.js";
@@ -22,7 +23,6 @@ import { ModelError } from "../models/common/model-error.js";
 import type { ModelSpec } from "../models/spec.js";
 import { softwareVersions } from "../run/software-versions.js";
 import type { FailedScan, FoundScan } from "./find-scans.js";
-import type { PreparedScan } from "./prepare-worker.js";
 import { recipeOfModel } from "./recipe.js";
 import { decide, RESULT_FORMAT, type OperatingPoint, type ScanResult } from "./scan-result.js";
 import type { OpenedModel, ScanJob, ScanOutcome, ScanVoxels } from "./scan-job.js";
@@ -48,7 +48,7 @@ export interface PredictedScan {
   place: Pick<VolumeRecord, "geometry" | "original" | "crop" | "count" | "unit"> & { size: [number, number] };
 }
 
-/** A model that is open in a session, with the key by which its jobs find it. */
+/** A model that is open in a session, with the key by which its jobs find it; decisions are those of its very weights. */
 export interface OpenScanModel {
   key: string;
   model: TrainedModel;
@@ -95,8 +95,8 @@ async function predictUsable(
   const folder = mkdtempSync(join(tmpdir(), "slicestack-predict-"));
   try {
     const { scans, inputs } = await unpacked(found, folder, on, { onProgress, signal });
-    await runPool<VolumeJob, PreparedScan>({
-      script: new URL("./prepare-worker.js", import.meta.url),
+    await runPool<VolumeJob, TimedVolume>({
+      script: new URL("../data/prepare/worker.js", import.meta.url),
       jobs: scans.map(({ mask }, k) => ({ input: inputs[k]!, recipe, mask })),
       workers: jobs,
       signal,
@@ -104,8 +104,8 @@ async function predictUsable(
         const scan = scans[k]!;
         if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
         const reason = answer.ok ? misfit(spec, answer.result) : answer.reason;
-        if (reason !== null) await on.failure({ source: scan.source, reason: withoutPath(reason, scan.source) });
-        else await decideOn(open, scan, (answer as { result: PreparedScan }).result, on, options);
+        if (reason !== null) await on.failure({ source: scan.source, reason: withoutPrefix(reason, scan.source) });
+        else await decideOn(open, scan, (answer as { result: TimedVolume }).result, on, options);
         onProgress?.({ stage: "predict", done: k + 1, total: scans.length, unit: "scans", message: scan.source });
       },
     });
@@ -115,12 +115,12 @@ async function predictUsable(
 }
 
 /** A threshold that was asked for and is missing is no reason to decide in another way. @throws PredictError */
-function checkOperatingPoint({ model, opened }: OpenScanModel, point: OperatingPoint | undefined): void {
+function checkOperatingPoint({ model }: OpenScanModel, point: OperatingPoint | undefined): void {
   if (point === undefined || point === "none") return;
   const { members } = model;
   const { decision, spec } = members[0]!;
-  const fitted = members.length === 1 && decision?.model === opened.hashes[0] ? decision : null;
-  if (fitted?.thresholds.some(({ rule }) => rule.kind === point) === true) return;
+  const hasPoint = decision?.thresholds.some(({ rule }) => rule.kind === point) === true;
+  if (members.length === 1 && hasPoint) return;
   const why =
     spec.classes.names.length !== 2
       ? `the model has ${spec.classes.names.length} classes, and thresholds are for two`
@@ -159,7 +159,7 @@ async function unpacked(
       scans.forEach((scan, n) => unpackedOf.set(scan, inputs[n]!));
     } catch (error) {
       if (!(error instanceof VolumeFormatError || error instanceof VolumeFileError)) throw error;
-      for (const { source } of scans) await on.failure({ source, reason: withoutPath(error.message, path) });
+      for (const { source } of scans) await on.failure({ source, reason: withoutPrefix(error.message, path) });
     }
   }
   const scans = found.filter((scan) => scan.input.kind !== "npz-item" || unpackedOf.has(scan));
@@ -167,7 +167,7 @@ async function unpacked(
 }
 
 /** @returns null, or why the prepared scan is not what the model was made for */
-function misfit({ prepared }: ModelSpec, scan: PreparedScan): string | null {
+function misfit({ prepared }: ModelSpec, scan: TimedVolume): string | null {
   const [, height, width] = scan.shape;
   if (scan.unit !== prepared.unit) return `its values are ${scan.unit}, but the model was trained on ${prepared.unit}`;
   if (scan.dtype !== prepared.dtype)
@@ -180,7 +180,7 @@ function misfit({ prepared }: ModelSpec, scan: PreparedScan): string | null {
 async function decideOn(
   open: OpenScanModel,
   scan: FoundScan,
-  prepared: PreparedScan,
+  prepared: TimedVolume,
   on: Parameters<typeof predictScans>[2],
   { maps = [], operatingPoint }: PredictScansOptions,
 ): Promise<void> {
@@ -208,7 +208,7 @@ async function decideOn(
 
 function voxelsOf(
   { id }: FoundScan,
-  { slices_SHW, dtype, shape, geometry, original, crop, unit }: PreparedScan,
+  { slices_SHW, dtype, shape, geometry, original, crop, unit }: TimedVolume,
 ): ScanVoxels {
   return { id, slices_SHW, dtype, shape, geometry, original, crop, unit };
 }
@@ -216,19 +216,17 @@ function voxelsOf(
 function resultOf(
   { model, opened }: OpenScanModel,
   scan: FoundScan,
-  prepared: PreparedScan,
+  prepared: TimedVolume,
   outcome: ScanOutcome,
   point: OperatingPoint | null,
 ): ScanResult {
   const { members } = model;
   const { spec } = members[0]!;
   const [first] = outcome.members;
-  // Values that were fitted on other weights do not apply to these.
-  const decisions = members.map(({ decision }, k) => (decision?.model === opened.hashes[k] ? decision : null));
+  const decisions = members.map(({ decision }) => decision);
   const facts = { ...scan.facts, ...prepared.facts };
   const compared = { prepared, facts: scan.facts, embedding: first!.embedding };
-  const weights = outcome.members.every((one) => one.weights !== null) && first!.weights !== null;
-  const mean = weights ? meanWeights(outcome) : null;
+  const mean = outcome.members.every((one) => one.weights !== null) ? meanWeights(outcome) : null;
   return {
     format: RESULT_FORMAT,
     version: 1,
@@ -262,8 +260,5 @@ function meanWeights({ members }: ScanOutcome): number[] {
 
 function togetherHash(hashes: readonly string[]): string {
   if (hashes.length === 1) return hashes[0]!;
-  return createHash("sha256").update(hashes.join("\n")).digest("hex");
+  return sha256Of(hashes.join("\n"));
 }
-
-const withoutPath = (reason: string, source: string): string =>
-  reason.startsWith(`${source}: `) ? reason.slice(source.length + 2) : reason;

@@ -9,6 +9,7 @@ import type { TaskVolume } from "../data/task.js";
 import { explainVolume, type MapKind, type StoredMaps } from "../explain/subject.js";
 import { functionOfModel } from "../explain/function-of-model.js";
 import { memorySource } from "../input/source.js";
+import { decisionFor } from "../models/decision.js";
 import { modelHash } from "../models/model-hash.js";
 import { keepingHashes, openModel, type OpenModel } from "../predict/open-model.js";
 import type { Predicted } from "../predict/prediction.js";
@@ -93,8 +94,7 @@ function open(key: string, { members }: TrainedModel, wishes: ComputeWishes): Op
       const model = openModel(member.spec, kept.load, compute.device);
       const hash = modelHash(member.spec, kept.hashes);
       hashes.push(hash);
-      // What was fitted on other weights says nothing of these.
-      const decision = member.decision?.model === hash ? member.decision : null;
+      const decision = decisionFor(member.decision, hash);
       models.push({ member: { ...member, decision }, open: model });
       checkVote({ ...member, decision });
     }

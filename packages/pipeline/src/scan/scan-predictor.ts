@@ -2,6 +2,7 @@
 import { EngineSession } from "../engine/session.js";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
 import { loadPlugins } from "../config/plugins.js";
+import { decisionFor } from "../models/decision.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
 import { findScans, type FailedScan, type FoundScans } from "./find-scans.js";
@@ -60,7 +61,11 @@ export class Predictor implements Disposable, AsyncDisposable {
     try {
       const job: ScanJob = { step: "open", key, model, compute };
       const facts = await session.run<ScanJob, OpenedModel>(JOB, job, taskOptionsOf(options));
-      return new Predictor(session, { key, model, opened: facts, session });
+      const members = model.members.map((member, k) => ({
+        ...member,
+        decision: decisionFor(member.decision, facts.hashes[k]!),
+      }));
+      return new Predictor(session, { key, model: { ...model, members }, opened: facts, session });
     } catch (error) {
       await session.terminate();
       throw error;
@@ -88,8 +93,7 @@ export class Predictor implements Disposable, AsyncDisposable {
 
   /** Whether an evaluation fitted a calibration for exactly these weights. */
   get isCalibrated(): boolean {
-    const { model, opened: facts } = this.#open;
-    return model.members.every(({ decision }, k) => decision?.model === facts.hashes[k]);
+    return this.#open.model.members.every(({ decision }) => decision !== null);
   }
 
   /** The device on which it computes. */

@@ -8,7 +8,7 @@ import { FLAGS_COLUMN } from "../data/hu.js";
 import { GEOMETRY_COLUMN } from "../data/subjects.js";
 import { histogramDistance, valueHistogram } from "../data/value-histogram.js";
 import type { Decision, Familiarity } from "../models/decision.js";
-import type { PreparedScan } from "./prepare-worker.js";
+import type { PreparedVolume } from "../data/prepare/volume.js";
 
 export interface ScanWarning {
   /** spacing, extent, slices, tilt, values, embedding, prepared, or the column of a fact from the headers. */
@@ -18,7 +18,7 @@ export interface ScanWarning {
 
 /** The properties of a scan that are compared. */
 export interface ComparedScan {
-  prepared: Pick<PreparedScan, "slices_SHW" | "original" | "facts">;
+  prepared: Pick<PreparedVolume, "slices_SHW" | "original" | "facts">;
   /** Facts about the acquisition from the headers. */
   facts: Readonly<Record<string, string>>;
   /** The embedding by the model whose familiarity is used; null if it has none. */
@@ -88,7 +88,7 @@ const check = (
   unit: string,
 ): [string, string, number, readonly [number, number], string] => [code, what, value, range, unit];
 
-function valueWarnings(voxels: PreparedScan["slices_SHW"], { values, falseAlarmRate }: Familiarity): ScanWarning[] {
+function valueWarnings(voxels: PreparedVolume["slices_SHW"], { values, falseAlarmRate }: Familiarity): ScanWarning[] {
   if (values.limit === null) return [];
   const distance = histogramDistance(valueHistogram(voxels, values.range), values.shares);
   if (distance <= values.limit) return [];

@@ -1,6 +1,5 @@
 /** Reads the state of a trial from its folder, and groups the trials of a sweep by point. */
-import { findComponent } from "../config/components.js";
-import { selectionColumn, selectionsOf } from "../run/epoch-selection.js";
+import { higherIsBetter, selectionColumn, selectionsOf } from "../run/epoch-selection.js";
 import { readTrainingRows } from "../run/training-rows.js";
 import { runPaths } from "../run/folder.js";
 import type { RunConfig } from "../config/types.js";
@@ -28,8 +27,8 @@ export function curveOf({ run }: TrialPaths, config: RunConfig): CurveEntry[] {
   return readTrainingRows(runPaths(run).metrics).map((row) => {
     const select = selections[row.stage];
     const value = select === undefined ? NaN : (row[selectionColumn(select)] ?? NaN);
-    const isLoss = select !== undefined && findComponent("metric", select)?.lowerIsBetter === true;
-    return { stage: row.stage, epoch: row.epoch + 1, value: isLoss ? -value : value };
+    const signed = select === undefined ? value : higherIsBetter(value, select);
+    return { stage: row.stage, epoch: row.epoch + 1, value: signed };
   });
 }
 

@@ -1,10 +1,10 @@
 /** Predicts scans with a trained model: a result for each, and what is asked for in a folder. */
-import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { writeNifti } from "@slicestack/volume/node";
 import { writeFileAtomic } from "../data/atomic.js";
 import { csvText } from "../data/csv.js";
 import type { SetAside } from "../data/ingest/source.js";
+import { sha256Of } from "../data/sealed-json.js";
 import { FolderLock } from "../data/lock.js";
 import { claimFolder, refuseForeign } from "../data/owned-folder.js";
 import type { TaskOptions } from "../engine/task-options.js";
@@ -109,9 +109,7 @@ class FileNames {
     const plain = id.replaceAll(/[/\\:*?"<>|\p{Cc}]/gu, "__").replace(/^\.+/, "_");
     const isUsable =
       Buffer.byteLength(plain) <= MOST_BYTES && !RESERVED.test(plain) && !this.#taken.has(plain.toLowerCase());
-    const name = isUsable
-      ? plain
-      : `${plain.slice(0, 60)}-${createHash("sha256").update(id).digest("hex").slice(0, 12)}`;
+    const name = isUsable ? plain : `${plain.slice(0, 60)}-${sha256Of(id).slice(0, 12)}`;
     this.#taken.add(name.toLowerCase());
     return name;
   }

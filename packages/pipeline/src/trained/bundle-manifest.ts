@@ -7,8 +7,6 @@ import { STAGES } from "../config/stages.js";
 
 export const BUNDLE_FORMAT = "slicestack bundle";
 export const MANIFEST = "manifest.json";
-/** File extension of a bundle, for display only; bundles are recognised by content. */
-export const BUNDLE_ENDING = ".slicestack";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Members may only have paths of this form. */

@@ -8,7 +8,7 @@ import { readSpec } from "../models/spec-file.js";
 import { readRecord, readRunConfig, RunError, runPaths } from "../run/folder.js";
 import { groupPaths, isGroup, readGroup } from "../run/group.js";
 import { isBundle, openBundle } from "./open-bundle.js";
-import type { TrainedMember, TrainedModel } from "./trained-model.js";
+import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-model.js";
 
 export interface FindTrainedOptions {
   /** Whether the plug-ins in a bundle may run. Plug-ins of a run are the user's own and always run. */
@@ -65,9 +65,7 @@ function memberOf(run: string): TrainedMember {
 
 /** Checks that the members of a group have the same preparation and classes, so that only their weights differ. */
 function checkAlike(group: string, members: readonly TrainedMember[]): void {
-  const facts = ({ spec: { classes, prepared } }: TrainedMember) =>
-    JSON.stringify([classes, prepared.recipe, prepared.unit]);
-  const other = members.find((member) => facts(member) !== facts(members[0]!));
+  const other = members[indexOfUnlike(members.map(({ spec }) => spec))];
   if (other === undefined) return;
   const remedy = "Predict with one of its members.";
   throw new RunError(group, `its members differ in classes or preparation (${other.source})`, remedy);

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { VolumeFileError, VolumeFormatError, type ZipEntry } from "@slicestack/volume";
 import { openZipFile, type ZipFile } from "@slicestack/volume/node";
 import { AtomicFileWriter, writeFileAtomic } from "../data/atomic.js";
-import { openSealed } from "../data/sealed-json.js";
+import { openSealed, sha256Of } from "../data/sealed-json.js";
 import { cacheDirectory, homeFolder } from "../engine/cache-location.js";
 import { writableCache } from "../run/cache-folder.js";
 import { decisionSchema } from "../models/decision.js";
@@ -19,7 +19,7 @@ import { modelHash } from "../models/model-hash.js";
 import type { StageName } from "../config/stages.js";
 import { BundleError } from "./bundle-error.js";
 import { MANIFEST, manifestSchema, type Manifest } from "./bundle-manifest.js";
-import type { TrainedMember, TrainedModel } from "./trained-model.js";
+import { indexOfUnlike, type TrainedMember, type TrainedModel } from "./trained-model.js";
 
 /** The most bytes of a member that is read into memory; far more than a contract or a decision needs. */
 const MOST_TEXT = 2 ** 26;
@@ -146,8 +146,7 @@ function checkMembers(entries: Bundle["entries"], manifest: Manifest, file: stri
 
 /** The models of a bundle are averaged: they must see the same scans and know the same classes. */
 function checkAlike(specs: readonly ModelSpec[], file: string): void {
-  const facts = ({ classes, prepared }: ModelSpec) => JSON.stringify([classes, prepared.recipe, prepared.unit]);
-  const other = specs.findIndex((spec) => facts(spec) !== facts(specs[0]!));
+  const other = indexOfUnlike(specs);
   if (other >= 0)
     throw new BundleError(file, `its models 0 and ${other} differ in classes or preparation`, "Export it again.");
 }
@@ -182,7 +181,7 @@ async function text({ file, manifest, entries }: Bundle, name: string): Promise<
   if (entry.size > MOST_TEXT)
     throw new BundleError(file, `${name} has ${entry.size} bytes; at most ${MOST_TEXT} are allowed`, COPY);
   const bytes = Buffer.from(await entry.read());
-  checkHash(file, name, createHash("sha256").update(bytes).digest("hex"), manifest);
+  checkHash(file, name, sha256Of(bytes), manifest);
   return bytes.toString("utf8");
 }
 
@@ -252,7 +251,7 @@ async function unpackPlugins(bundle: Bundle): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of Object.keys(bundle.manifest.files).filter((one) => one.startsWith("plugins/"))) {
     // A folder for each installation: a plug-in must find the very copy that opens it.
-    const folder = join(cacheOf("plugins"), createHash("sha256").update(here()).digest("hex").slice(0, 16));
+    const folder = join(cacheOf("plugins"), sha256Of(here()).slice(0, 16));
     linkPackages(folder);
     const target = join(folder, name.slice("plugins/".length));
     writeFileAtomic(target, await text(bundle, name));

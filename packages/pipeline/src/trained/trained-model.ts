@@ -28,6 +28,15 @@ export interface TrainedMember {
   owner: WeightsOwner | null;
 }
 
+/**
+ * Probabilities are averaged over models that see the same scans and know the same classes.
+ * @returns the index of the first that differs from model 0 in classes or preparation; -1 if none does
+ */
+export function indexOfUnlike(specs: readonly ModelSpec[]): number {
+  const facts = ({ classes, prepared }: ModelSpec) => JSON.stringify([classes, prepared.recipe, prepared.unit]);
+  return specs.findIndex((spec) => facts(spec) !== facts(specs[0]!));
+}
+
 export interface TrainedModel {
   /** The folder of the run or group, or the file of the bundle. */
   path: string;

@@ -7,7 +7,7 @@ import { NO_FILE } from "../../config/given-file.js";
 import type { Progress } from "../../engine/progress.js";
 import { codeOf } from "../error-code.js";
 import { PrepareError } from "../errors.js";
-import { reasonOf } from "../reason.js";
+import { reasonOf, withoutPrefix } from "../reason.js";
 import { dicomVolumes } from "./dicom.js";
 import { KnownReasons } from "./known-reasons.js";
 import { medmnistVolumes } from "./medmnist.js";
@@ -214,7 +214,7 @@ const unreadableOf = ({ path, reason }: Walked["unreadable"][number]): Broken =>
 function brokenAt(path: string, error: unknown, file: string): Broken {
   const { whole, nameless } = reasonOf(error);
   const reason = whole.replaceAll(file, path);
-  return { path, reason: reason.startsWith(`${path}: `) ? reason.slice(path.length + 2) : reason, nameless };
+  return { path, reason: withoutPrefix(reason, path), nameless };
 }
 
 /** Ids are file names; if two are equal, all ids become paths. */

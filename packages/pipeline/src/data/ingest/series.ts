@@ -13,13 +13,8 @@ export function chooseSeries(
   problems: LabelProblems,
   left: SetAside[],
 ): SourceVolume[] {
-  const studies = new Map<string, SourceVolume[]>();
-  const chosen: SourceVolume[] = [];
-  for (const volume of volumes) {
-    if (volume.series === null) chosen.push(volume);
-    else studies.set(volume.series.study, [...(studies.get(volume.series.study) ?? []), volume]);
-  }
-  for (const study of studies.values()) {
+  const chosen = volumes.filter(({ series }) => series === null);
+  for (const study of studiesOf(volumes)) {
     const ranked = rule === undefined ? [] : rankSeries(study, rule);
     const [choice] = study.length === 1 ? study : ranked;
     if (choice === undefined) {
@@ -35,6 +30,18 @@ export function chooseSeries(
         left.push({ path: other.path, reason: `${describe(other)}: ${describe(choice)} was chosen for its study` });
   }
   return chosen;
+}
+
+/** The series of each study; volumes that are not DICOM are in none. */
+export function studiesOf(volumes: readonly SourceVolume[]): SourceVolume[][] {
+  const studies = new Map<string, SourceVolume[]>();
+  for (const volume of volumes) {
+    if (volume.series === null) continue;
+    const study = studies.get(volume.series.study);
+    if (study === undefined) studies.set(volume.series.study, [volume]);
+    else study.push(volume);
+  }
+  return [...studies.values()];
 }
 
 /**

@@ -37,6 +37,12 @@ export interface PreparedVolume {
   facts: Record<string, string>;
 }
 
+/** What a worker answers. */
+export interface TimedVolume extends PreparedVolume {
+  /** Seconds for reading and preparing. */
+  seconds: number;
+}
+
 /** @throws VolumeFormatError, VolumeFileError, DicomSeriesError, Error for what cannot be stored */
 export async function prepareVolume({ input, recipe, mask }: VolumeJob): Promise<PreparedVolume> {
   const { volume: read, facts, sha256 } = await readInput(input, recipe);

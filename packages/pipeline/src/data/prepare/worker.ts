@@ -2,11 +2,13 @@ import { parentPort } from "node:worker_threads";
 import type { PoolAnswer } from "../pool.js";
 import { reasonOf } from "../reason.js";
 import { shortageOf } from "../../engine/system-errors.js";
-import { prepareVolume, type PreparedVolume, type VolumeJob } from "./volume.js";
+import { prepareVolume, type TimedVolume, type VolumeJob } from "./volume.js";
 
-async function run(job: VolumeJob): Promise<PoolAnswer<PreparedVolume>> {
+async function run(job: VolumeJob): Promise<PoolAnswer<TimedVolume>> {
+  const start = performance.now();
   try {
-    return { ok: true, result: await prepareVolume(job) };
+    const prepared = await prepareVolume(job);
+    return { ok: true, result: { ...prepared, seconds: (performance.now() - start) / 1000 } };
   } catch (error) {
     const shortage = shortageOf(error);
     const { whole, nameless } = reasonOf(error);
