@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { planScans } from "../packages/pipeline/dist/src/data/phantom/plan.js";
 import { drawScan } from "../packages/pipeline/dist/src/data/phantom/scan.js";
-import { inspect } from "../packages/pipeline/dist/src/inspect/inspect.js";
+import { inspect } from "../packages/pipeline/dist/src/tasks/inspect.js";
 import { writeNifti } from "../packages/volume/dist/src/node.js";
 
 const out = process.argv[2] ?? new URL("../docs/images/look-montage.png", import.meta.url).pathname;

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../packages/pipeline/dist/src/config/load.js";
 import { generatePhantoms } from "../packages/pipeline/dist/src/data/phantom.js";
-import { prepare } from "../packages/pipeline/dist/src/data/prepare/prepare.js";
+import { prepare } from "../packages/pipeline/dist/src/tasks/prepare.js";
 import { greyPng } from "../packages/pipeline/dist/src/page/grey-png.js";
 import { SliceStore } from "../packages/pipeline/dist/src/input/slices.js";
 import { datasetSource } from "../packages/pipeline/dist/src/input/source.js";

@@ -126,6 +126,24 @@ test("every module that is imported is a dependency of its own package", () => {
   assert.deepEqual(undeclared(process.cwd()), []);
 });
 
+test("scripts, benchmarks and tests in JavaScript import compiled files whose sources still exist", () => {
+  const places = ["scripts", "bench", "test", "packages/torch/bench", "examples"].filter(existsSync);
+  const files = places
+    .flatMap((folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name)))
+    .filter((name) => name.endsWith(".mjs") && !name.includes("node_modules"));
+  const compiled = files.flatMap((file) =>
+    importsOf(file)
+      .filter(({ name }) => name.startsWith(".") && name.includes("/dist/"))
+      .map(({ name }) => ({ file, source: join(dirname(file), name).replace("/dist/", "/").replace(/\.js$/, ".ts") })),
+  );
+  assert.ok(compiled.length > 50, "the imports were found");
+  // a build folder keeps the output of a file that was moved, so only a clean clone would notice
+  assert.deepEqual(
+    compiled.filter(({ source }) => !existsSync(source)),
+    [],
+  );
+});
+
 test("each rule finds its breach (a tree made to break them)", (t) => {
   const root = mkdtempSync(join(tmpdir(), "architecture-"));
   t.after(() => rmSync(root, { recursive: true }));
