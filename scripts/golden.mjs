@@ -8,21 +8,15 @@
  * --only REGEX    only the cases whose name matches
  * --keep FOLDER   folder in which data and runs are kept; default: a temporary folder
  *
- * The last bits depend on libtorch and on the CPU (which decides the kernels), so the file has an entry for each such engine;
- * for an engine without an entry there is nothing to compare with, and the script says so and exits with 3.
+ * The last bits depend on libtorch, its BLAS and the CPU (which decides the kernels), so the file has an entry for each such engine;
+ * for an engine without an entry there is nothing to compare with, and the script says so and exits with 3. The whole record is of
+ * Debian 12's reference BLAS. Where OpenBLAS is installed too, it is chosen by
+ *
+ *   LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/blas:/usr/lib/x86_64-linux-gnu/lapack node scripts/golden.mjs
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -136,9 +130,11 @@ if (!existsSync(join(work, "demo/data")))
 const { version, cpuCapability } = libtorchInfo();
 const cpuinfo = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
 const fastBfloat16 = ["avx512_bf16", "amx_bf16"].filter((flag) => cpuinfo.includes(flag));
-// Debian's libtorch takes the system's BLAS, and installing numpy brings another one.
-const blas = `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu/libblas.so.3`;
-const blasName = existsSync(blas) ? basename(dirname(realpathSync(blas))) : "no system BLAS";
+// Debian's libtorch takes the system's BLAS, and installing numpy brings another one. The name is of the library that this process
+// has loaded, so that LD_LIBRARY_PATH can choose it: the folder of libblas.so.3, as /usr/lib/x86_64-linux-gnu/blas.
+const mapped = existsSync("/proc/self/maps") ? readFileSync("/proc/self/maps", "utf8") : "";
+const blas = /\S+\/libblas\.so\S*/.exec(mapped)?.[0];
+const blasName = blas === undefined ? "no system BLAS" : basename(dirname(blas));
 const cpu = [cpuCapability, cpus()[0]?.model ?? "unknown", ...fastBfloat16, blasName].join(", ");
 const engine = `libtorch ${version}, ${process.platform} ${process.arch}, ${cpu}`;
 const recorded = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
