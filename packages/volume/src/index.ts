@@ -43,6 +43,7 @@ export { scanDicom, type DicomScan, type DicomScanOptions } from "./dicom/scan.j
 export type { SetAside, SetAsideCode } from "./dicom/set-aside.js";
 export type { DicomSeries } from "./dicom/dicom-series.js";
 export type { AcquisitionFacts, SeriesIdentity } from "./dicom/identity.js";
+export { zipDicomSource } from "./dicom/zip-source.js";
 export { syntaxName } from "./dicom/syntaxes.js";
 export type { DicomImage, DicomSlice, PixelLayout } from "./dicom/image.js";
 export {
@@ -64,3 +65,21 @@ export type { LungFlag } from "./regions/lung-facts.js";
 export { findLungs, type Lungs, type LungsFound, type LungsMissing } from "./regions/lungs.js";
 export { maskBox } from "./regions/mask-box.js";
 export { closing, dilate, erode, fillHoles, fillHolesInSlices, opening } from "./regions/morphology.js";
+export {
+  prepareVoxels,
+  type PreparedVoxels,
+  type PrepareOptions,
+  type VoxelGeometry,
+} from "./prepare/prepare-voxels.js";
+export { misfitOf, recipeOf, wasOfScans, type Crop, type PreparedInput, type PrepareRecipe } from "./prepare/recipe.js";
+export {
+  acquisitionFacts,
+  correctionFacts,
+  FLAGS_FACT,
+  GEOMETRY_FACT,
+  preparationDoubts,
+  shareableFacts,
+} from "./prepare/facts.js";
+export { VALUE_FLAGS, valueFlags, type ValueFlag } from "./prepare/hounsfield-range.js";
+export type { StoreArray, StoreDtype } from "./prepare/store-dtype.js";
+export { UnusableVolumeError } from "./prepare/unusable.js";

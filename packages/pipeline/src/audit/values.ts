@@ -1,6 +1,7 @@
 /** Whether the values predict the label: a lost intercept or another converter in one class makes any model look perfect. */
 import { medianOf } from "@slicestack/stats";
-import { FLAGS_COLUMN, flagWarnings, type ValueFlag } from "../data/hu.js";
+import type { ValueFlag } from "@slicestack/volume";
+import { FLAGS_COLUMN, flagWarnings } from "../data/hu.js";
 import type { Dataset } from "../data/store.js";
 import { numbersAuc, type AcquisitionFinding } from "./acquisition.js";
 import type { VolumeFacts } from "./volume-facts.js";

@@ -1,22 +1,10 @@
 /** The reason why a volume is left out, in two wordings: complete for the terminal, and without names for the data set. */
-import type { Message } from "@slicestack/volume";
 import { systemText } from "../engine/system-errors.js";
 
 export interface Reason {
   whole: string;
   /** Without files, UIDs and anything else that may identify a patient. */
   nameless: string;
-}
-
-/** A volume that cannot be used, described in Slicestack's own words. */
-export class UnusableVolumeError extends Error {
-  override readonly name = "UnusableVolumeError";
-  readonly nameless: string;
-
-  constructor(problem: string | Message, options?: ErrorOptions) {
-    super(typeof problem === "string" ? problem : problem.whole, options);
-    this.nameless = typeof problem === "string" ? problem : problem.nameless;
-  }
 }
 
 /** The message of an error without a nameless wording may contain any name, so only its code is kept. */

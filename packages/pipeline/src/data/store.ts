@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseNpyHeader, type NpyHeader } from "@slicestack/volume";
+import { parseNpyHeader, type NpyHeader, type StoreArray, type StoreDtype } from "@slicestack/volume";
 import { z } from "zod";
 import { notice } from "../engine/notices.js";
 import { codeOf } from "./error-code.js";
@@ -10,7 +10,7 @@ import { openSealed, sealedJson, type Opened } from "./sealed-json.js";
 import { readSubjects } from "./subjects.js";
 import type { VolumeRecord } from "./volume-record.js";
 
-export type StoreDtype = "int16" | "uint8" | "uint16" | "float32";
+export type { StoreArray, StoreDtype };
 
 /** Bytes of one voxel. */
 export const storeBytes: Readonly<Record<StoreDtype, number>> = { int16: 2, uint8: 1, uint16: 2, float32: 4 };
@@ -191,7 +191,6 @@ function checkIndex(file: string, volumes: VolumeRecord[], info: DatasetInfo, sl
   if (next !== slices) refuse(`expected ${slices} slices as in slices.npy, but the rows add up to ${next}`);
 }
 
-export type StoreArray = Int16Array | Uint8Array | Uint16Array | Float32Array;
 const Arrays = { int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array };
 
 /** Voxels of `count` slices, beginning with slice `first`, S x H x W. @throws DatasetError if the file ends earlier */

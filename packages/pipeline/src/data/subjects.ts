@@ -1,3 +1,4 @@
+import { GEOMETRY_FACT } from "@slicestack/volume";
 import { formatTable, readTable, type TableRow } from "./csv.js";
 import { DatasetError } from "./errors.js";
 import { PARTS } from "./split/parts.js";
@@ -17,7 +18,7 @@ const COLUMNS = [
   ...["crop", "source", "sha256", "voxel_sha256", "mean_lung_hu"],
 ];
 /** The column that records which of two contradictory geometries of a file was used. */
-export const GEOMETRY_COLUMN = "geometry_notes";
+export const GEOMETRY_COLUMN = GEOMETRY_FACT;
 /** Prefix of further columns of the labels file whose names are already taken. */
 const PREFIX = "labels_";
 

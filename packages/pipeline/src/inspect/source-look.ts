@@ -1,11 +1,10 @@
 /** Describes a source with several volumes or none: its volumes, which would be refused, and what was set aside. */
 import { open } from "node:fs/promises";
-import { parseMetaImageHeader, parseNrrdHeader, type Triple } from "@slicestack/volume";
+import { parseMetaImageHeader, parseNrrdHeader, UnusableVolumeError, type Triple } from "@slicestack/volume";
 import { readNiftiHeader, readNpyHeader } from "@slicestack/volume/node";
 import type { Found } from "../data/ingest/discover.js";
 import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
 import { gapRefusalOf } from "../data/prepare/slice-gaps.js";
-import { UnusableVolumeError } from "../data/reason.js";
 import type { Identity } from "./identity.js";
 import { formatOf } from "./read.js";
 import { lookAtSeries, type SeriesLook } from "./series-look.js";

@@ -4,7 +4,7 @@ import { glob } from "tinyglobby";
 import { discover } from "../data/ingest/discover.js";
 import { rankSeries, studiesOf } from "../data/ingest/series.js";
 import type { SetAside, SourceVolume, VolumeInput } from "../data/ingest/source.js";
-import { findMasks } from "../data/prepare/crop.js";
+import { findMasks } from "../data/prepare/masks.js";
 import { PrepareError } from "../data/errors.js";
 import { withoutPrefix } from "../data/reason.js";
 import type { Progress } from "../engine/progress.js";

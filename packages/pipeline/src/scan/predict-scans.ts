@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { VolumeFileError, VolumeFormatError } from "@slicestack/volume";
+import { misfitOf, shareableFacts, VolumeFileError, VolumeFormatError, wasOfScans } from "@slicestack/volume";
 import { isCt, type VolumeInput } from "../data/ingest/source.js";
 import { runPool } from "../data/pool.js";
 import { withoutPrefix } from "../data/reason.js";
@@ -103,7 +103,7 @@ async function predictUsable(
       deliver: async (answer, k) => {
         const scan = scans[k]!;
         if (!answer.ok && answer.shortage !== undefined) throw shortageError(answer.shortage);
-        const reason = answer.ok ? misfit(spec, answer.result) : answer.reason;
+        const reason = answer.ok ? misfitOf(spec.prepared, answer.result) : answer.reason;
         if (reason !== null) await on.failure({ source: scan.source, reason: withoutPrefix(reason, scan.source) });
         else await decideOn(open, scan, (answer as { result: TimedVolume }).result, on, options);
         onProgress?.({ stage: "predict", done: k + 1, total: scans.length, unit: "scans", message: scan.source });
@@ -132,7 +132,7 @@ function checkOperatingPoint({ model }: OpenScanModel, point: OperatingPoint | u
 
 /** @returns null, or why a scan is of another kind than the training data: scans have a place in space, arrays have none */
 function otherKind({ prepared }: ModelSpec, { input }: FoundScan): string | null {
-  const isOfScans = prepared.recipe["orientation"] === "LPS";
+  const isOfScans = wasOfScans(prepared);
   if (isCt(input) === isOfScans) return null;
   return isOfScans
     ? "it is an array or a folder of pictures, which have no geometry; the model was trained on scans"
@@ -164,17 +164,6 @@ async function unpacked(
   }
   const scans = found.filter((scan) => scan.input.kind !== "npz-item" || unpackedOf.has(scan));
   return { scans, inputs: scans.map((scan) => unpackedOf.get(scan) ?? scan.input) };
-}
-
-/** @returns null, or why the prepared scan is not what the model was made for */
-function misfit({ prepared }: ModelSpec, scan: TimedVolume): string | null {
-  const [, height, width] = scan.shape;
-  if (scan.unit !== prepared.unit) return `its values are ${scan.unit}, but the model was trained on ${prepared.unit}`;
-  if (scan.dtype !== prepared.dtype)
-    return `its values are stored as ${scan.dtype}, but those of the training data as ${prepared.dtype}`;
-  if (height === prepared.height && width === prepared.width) return null;
-  const remedy = "resample it to that size first, or train on data prepared with --size";
-  return `its slices are ${height} x ${width}, but those of the training data ${prepared.height} x ${prepared.width}; ${remedy}`;
 }
 
 async function decideOn(
@@ -240,16 +229,13 @@ function resultOf(
     scan: {
       shape: [...prepared.original.shape],
       spacing: [...prepared.original.spacing],
-      facts: Object.fromEntries(Object.entries(facts).filter(([name, value]) => value !== "" && !PLACES.has(name))),
+      facts: shareableFacts(facts),
     },
     maps: [],
     seconds: { prepare: rounded(prepared.seconds), predict: rounded(outcome.seconds) },
     versions: softwareVersions(),
   };
 }
-
-/** Columns that identify where a scan was made; omitted because results may be shared. */
-const PLACES = new Set(["site", "station"]);
 
 const rounded = (seconds: number): number => Number(seconds.toFixed(4));
 

@@ -1,4 +1,5 @@
 /** Derives the recipe for a new scan from the preparation of a model's training data. */
+import { recipeOf } from "@slicestack/volume";
 import type { Recipe } from "../data/prepare/recipe.js";
 import type { ModelSpec } from "../models/spec.js";
 import { PredictError } from "./errors.js";
@@ -8,8 +9,7 @@ import { PredictError } from "./errors.js";
  * @throws PredictError if a mask is required and missing, or given and not required
  */
 export function recipeOfModel({ prepared }: Pick<ModelSpec, "prepared">, mask: string | null): Recipe {
-  const { recipe, unit, dtype } = prepared;
-  const { size, depth, crop, margin_mm: margin, gaps } = recipe;
+  const { crop } = prepared.recipe;
   if (crop === "mask" && mask === null)
     throw new PredictError(
       "The model was trained on volumes that were cropped to a mask",
@@ -17,14 +17,5 @@ export function recipeOfModel({ prepared }: Pick<ModelSpec, "prepared">, mask: s
     );
   if (crop !== "mask" && mask !== null)
     throw new PredictError("The model was not trained on volumes cropped to a mask", "Omit --mask.");
-  return {
-    size: size === "native" ? null : (size as [number, number]),
-    depth: depth as Recipe["depth"],
-    crop: crop === "mask" ? "none" : (crop as Recipe["crop"]),
-    margin: typeof margin === "number" ? margin : 10,
-    unit,
-    ...(unit === "arbitrary" && dtype === "float32" ? { dtype } : {}),
-    allowGaps: gaps === "interpolated",
-    mask,
-  };
+  return { ...recipeOf(prepared), mask };
 }

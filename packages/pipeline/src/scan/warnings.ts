@@ -3,9 +3,8 @@
  * warning changes no number.
  */
 import { familiarityDistance } from "@slicestack/stats";
+import { preparationDoubts } from "@slicestack/volume";
 import { scanGeometry } from "../data/scan-geometry.js";
-import { FLAGS_COLUMN } from "../data/hu.js";
-import { GEOMETRY_COLUMN } from "../data/subjects.js";
 import { histogramDistance, valueHistogram } from "../data/value-histogram.js";
 import type { Decision, Familiarity } from "../models/decision.js";
 import type { PreparedVolume } from "../data/prepare/volume.js";
@@ -34,7 +33,7 @@ const MARGIN = 0.1;
 /** @param decision null if the model was not evaluated, so that there is nothing to compare with */
 export function warningsOf(scan: ComparedScan, decision: Pick<Decision, "familiarity"> | null): ScanWarning[] {
   const familiarity = decision?.familiarity ?? null;
-  const prepared = preparationWarnings(scan.prepared.facts);
+  const prepared = preparationDoubts(scan.prepared.facts).map((message) => ({ code: "prepared", message }));
   if (familiarity === null) return prepared;
   return [
     ...prepared,
@@ -43,17 +42,6 @@ export function warningsOf(scan: ComparedScan, decision: Pick<Decision, "familia
     ...factWarnings(scan.facts, familiarity.facts),
     ...embeddingWarnings(scan.embedding, familiarity),
   ];
-}
-
-function preparationWarnings(facts: Readonly<Record<string, string>>): ScanWarning[] {
-  const messages: string[] = [];
-  const gaps = Number(facts.gaps_filled ?? 0);
-  if (gaps > 0) messages.push(`${gaps} missing slices were interpolated`);
-  if ((facts.tilt_corrected ?? "") !== "") messages.push(`a gantry tilt of ${facts.tilt_corrected} was corrected`);
-  if (facts.lossy === "yes") messages.push("the images were compressed lossily");
-  if ((facts[FLAGS_COLUMN] ?? "") !== "") messages.push(`the values are unlikely to be HU (${facts[FLAGS_COLUMN]})`);
-  if ((facts[GEOMETRY_COLUMN] ?? "") !== "") messages.push(`the header contradicts itself: ${facts[GEOMETRY_COLUMN]}`);
-  return messages.map((message) => ({ code: "prepared", message }));
 }
 
 function geometryWarnings(

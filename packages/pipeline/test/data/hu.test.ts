@@ -7,7 +7,7 @@ import type { Volume } from "@slicestack/volume";
 import { writeNifti } from "@slicestack/volume/node";
 import { Random } from "@slicestack/stats";
 import { writeTable } from "../../src/data/csv.js";
-import { valueFlags } from "../../src/data/hu.js";
+import { valueFlags } from "@slicestack/volume";
 import { prepare } from "../../src/tasks/prepare.js";
 import { temporaryFolder } from "./temporary.js";
 

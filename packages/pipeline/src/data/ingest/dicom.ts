@@ -1,11 +1,14 @@
 /** Finds the DICOM series of a source by the headers of its files, in folders and in zip files. */
 import { basename, dirname, join } from "node:path";
 import {
+  acquisitionFacts,
+  correctionFacts,
   named,
   readDicomSeries,
   message,
   scanDicom,
-  type DicomFacts,
+  UnusableVolumeError,
+  zipDicomSource,
   type DicomSeries,
   type DicomSource,
   type SeriesIdentity,
@@ -16,7 +19,6 @@ import {
 import { detectFormat, dicomFile, openZipFile, type ZipFile } from "@slicestack/volume/node";
 import type { Progress } from "../../engine/progress.js";
 import type { Recipe } from "../prepare/recipe.js";
-import { UnusableVolumeError } from "../reason.js";
 import { volumeOf } from "./paths.js";
 import type { DicomFilePath, SetAside, SourceVolume, VolumeInput } from "./source.js";
 
@@ -135,23 +137,6 @@ function commonFolder(names: readonly string[]): string {
   return parts.join("/").replace(/^\.$/, "");
 }
 
-/** Columns of subjects.csv that an audit compares with the labels. Dates are left out because they may identify a person. */
-function acquisitionFacts({ acquisition, modality }: DicomSeries): Record<string, string> {
-  const { manufacturer, model, kernel, kVp, sliceThickness, institution, station, bodyPart } = acquisition;
-  const facts = {
-    modality,
-    site: institution,
-    station,
-    manufacturer,
-    model,
-    kernel,
-    kvp: kVp === undefined ? "" : String(kVp),
-    slice_thickness: sliceThickness === undefined ? "" : String(sliceThickness),
-    body_part: bodyPart,
-  };
-  return facts;
-}
-
 /** Median distance between neighbouring slices along the normal, mm; the slice thickness if positions are missing. */
 function spacingOf({ slices, acquisition }: DicomSeries): number {
   const along = slices.flatMap(({ position, orientation }) => {
@@ -193,16 +178,6 @@ export async function readDicom(
   return { volume, facts: correctionFacts(facts) };
 }
 
-function correctionFacts({ filled, tilt, padding, framesOfReference, lossy }: DicomFacts): Record<string, string> {
-  return {
-    gaps_filled: String(filled.length),
-    tilt_corrected: tilt === undefined ? "" : `${tilt.degrees.toFixed(1)} degrees`,
-    padding_voxels: String(padding.voxels),
-    frames_of_reference: String(framesOfReference),
-    lossy: lossy ? "yes" : "no",
-  };
-}
-
 /** Zip files that stay open while their entries are read. */
 class Zips implements AsyncDisposable {
   readonly #open = new Map<string, Promise<{ zip: ZipFile; entries: Map<string, ZipEntry> }>>();
@@ -218,16 +193,7 @@ class Zips implements AsyncDisposable {
       throw new UnusableVolumeError(
         message`${named(`${path}: the entry ${entry}`, "one of its files")} no longer exists`,
       );
-    const head = async (bytes: number) => {
-      const start: Uint8Array[] = [];
-      let held = 0;
-      for await (const piece of zipEntry.stream()) {
-        start.push(piece);
-        if ((held += piece.length) >= bytes) break;
-      }
-      return new Uint8Array(Buffer.concat(start)).subarray(0, bytes);
-    };
-    return { name, size: zipEntry.size, read: () => zipEntry.read(), head };
+    return zipDicomSource(zipEntry, name);
   }
 
   #zip(path: string) {

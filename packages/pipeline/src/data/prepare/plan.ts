@@ -12,7 +12,7 @@ import { isPersonal } from "../ingest/personal-columns.js";
 import { isCt, type Broken, type LabelledVolume, type SetAside, type VolumeInput } from "../ingest/source.js";
 import type { Progress } from "../../engine/progress.js";
 import { checkedRecipe, type Recipe, type RecipeOptions } from "./recipe.js";
-import { findMasks } from "./crop.js";
+import { findMasks } from "./masks.js";
 
 export interface PlanOptions extends RecipeOptions, LabelOptions {
   /** Folder, zip or archive of volumes in any of the known layouts (docs/how-to/prepare.md). */

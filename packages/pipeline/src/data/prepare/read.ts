@@ -3,6 +3,7 @@ import {
   named,
   message,
   stackSlices,
+  UnusableVolumeError,
   volumeOfColumns,
   volumeOfSlices,
   type NpyArray,
@@ -21,7 +22,6 @@ import { arrayHash } from "../hash.js";
 import { readDicom } from "../ingest/dicom.js";
 import type { VolumeInput } from "../ingest/source.js";
 import { GEOMETRY_COLUMN } from "../subjects.js";
-import { UnusableVolumeError } from "../reason.js";
 import type { Recipe } from "./recipe.js";
 import { missingIn, refuseGaps, withGapsFilled } from "./slice-gaps.js";
 

@@ -1,21 +1,8 @@
 /** The validated settings that prepare applies to every volume. */
+import type { Crop, PrepareRecipe } from "@slicestack/volume";
 import { PrepareError } from "../errors.js";
 
-export type Crop = "none" | "lung" | "body";
-
-export interface Recipe {
-  /** H, W; null keeps the source's. */
-  size: [number, number] | null;
-  depth: number | "native";
-  crop: Crop;
-  /** mm around the region that is kept. */
-  margin: number;
-  /** Unit of the values; null takes that of the format: HU for scans, arbitrary for arrays. */
-  unit: "HU" | "arbitrary" | null;
-  /** Type in which values without HU are stored; absent: the type of the volumes, which must then be the same for all. */
-  dtype?: "float32";
-  /** Interpolate over missing slices of a DICOM series, or of a folder of slices, instead of refusing it. */
-  allowGaps: boolean;
+export interface Recipe extends PrepareRecipe {
   /** Folder of masks, named by the volumes' paths or ids; each volume is cropped to the box of its mask. */
   mask: string | null;
 }

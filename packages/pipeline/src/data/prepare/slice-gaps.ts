@@ -1,8 +1,8 @@
 /** Missing slices of folders with numbered slices: a missing number is a missing slice, which would shift all later ones. */
 import { basename } from "node:path";
-import { message, named, type Volume, type VoxelArray } from "@slicestack/volume";
+import { message, named, UnusableVolumeError, type Volume, type VoxelArray } from "@slicestack/volume";
 import type { VolumeInput } from "../ingest/source.js";
-import { reasonOf, UnusableVolumeError } from "../reason.js";
+import { reasonOf } from "../reason.js";
 
 /** @throws UnusableVolumeError if slices are missing and gaps are not allowed, or if more are missing than exist */
 export function refuseGaps(paths: readonly string[], numbers: readonly number[], allowGaps: boolean): void {
