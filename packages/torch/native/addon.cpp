@@ -91,7 +91,7 @@ napi_value call(napi_env env, napi_callback_info info) {
   } catch (const std::exception& fault) {
     throwAs(env, state, kTorchError, fault.what(), op, shapes);
   } catch (...) {
-    throwAs(env, state, kTorchError, "an exception of unknown type", op, shapes);
+    throwAs(env, state, kTorchError, "an unknown exception", op, shapes);
   }
   return nullptr;
 }
@@ -137,7 +137,7 @@ napi_value initialise(napi_env env, napi_value exports) {
     napi_throw_error(env, nullptr, "the addon could not keep its state in this environment");
     return exports;
   }
-  std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}, {"setMemoryProbe", setMemoryProbe}}, memoryOps(),  creationOps(),  shapeOps(), mathOps(),
+  std::vector<OpTable> tables = {{{"setErrorClasses", setErrorClasses}, {"setMemoryProbe", setMemoryProbe}}, memoryOps(), tf32Ops(), creationOps(),  shapeOps(), mathOps(),
                                  layerOps(),                             autogradOps(), functionOps(),  optimizerOps(),
                                  collectiveOps()};
   for (const OpTable& table : tables)

@@ -60,7 +60,7 @@ std::vector<double> Group::agree(const Call& call) {
     weights.push_back(header.weight);
     header.weight = own.weight;
     if (std::memcmp(&header, &own, sizeof own) != 0)
-      throw faultOf(rank, size, "the ranks are not doing the same: this one calls " + describe(own) + ", rank " + theirs + " calls " + describe(header),
+      throw faultOf(rank, size, "the ranks do not make the same call: this one calls " + describe(own) + ", rank " + theirs + " calls " + describe(header),
                     "All ranks must make the same calls in the same order, with tensors of the same shape and dtype.");
   }
   return weights;

@@ -97,7 +97,7 @@ std::string Arguments::describe(size_t i) const {
   napi_value text;
   char buffer[64];
   size_t length = 0;
-  if (napi_coerce_to_string(env, values[i], &text) != napi_ok) return "a value without a text";
+  if (napi_coerce_to_string(env, values[i], &text) != napi_ok) return "a value that cannot be converted to a string";
   napi_get_value_string_utf8(env, text, buffer, sizeof buffer, &length);
   return type(i) == napi_string ? "'" + std::string(buffer, length) + "'" : std::string(buffer, length);
 }
@@ -116,7 +116,7 @@ at::Tensor& Arguments::tensor(size_t i, const char* name, int64_t dims) {
 }
 
 at::Tensor& Arguments::hold(size_t i, const char* name, Handle handle) {
-  if (heldCount == kHeld) throw ArgumentFault(std::string(name) + ": this op reads more tensors than it may");
+  if (heldCount == kHeld) throw ArgumentFault(std::string(name) + ": this op was given too many tensors");
   try {
     held[heldCount] = state.get(handle);
   } catch (const ArgumentFault& fault) {
@@ -210,7 +210,7 @@ Ints Arguments::ints(size_t i, const char* name, int64_t wanted, int64_t low) {
     double value = 0;
     if (napi_get_element(env, values[i], k, &item) != napi_ok || napi_get_value_double(env, item, &value) != napi_ok || value != std::floor(value) ||
         std::fabs(value) > 9007199254740991.0)
-      throw ArgumentFault(std::string(name) + ": expected " + expected() + "; the value at index " + std::to_string(k) + " is none");
+      throw ArgumentFault(std::string(name) + ": expected " + expected() + ", but the value at index " + std::to_string(k) + " is not an integer");
     out[k] = static_cast<int64_t>(value);
     if (out[k] < low)
       throw ArgumentFault(std::string(name) + ": expected integers of at least " + std::to_string(low) + ", received " + std::to_string(out[k]));
@@ -244,8 +244,8 @@ at::Device Arguments::device(size_t i, const char* name) {
   const bool cuda = text.rfind("cuda:", 0) == 0 && text.size() > 5 && text.size() < 8 && text.find_first_not_of("0123456789", 5) == std::string::npos;
   if (text != "cpu" && text != "cuda" && text != "mps" && !cuda) fail(i, name, "'cpu', 'cuda:N' or 'mps'");
   const at::Device device(text);
-  if (device.is_cuda() && !at::hasCUDA()) throw ArgumentFault(std::string(name) + ": '" + text + "' asked for, but this libtorch finds no CUDA device");
-  if (device.is_mps() && !at::hasMPS()) throw ArgumentFault(std::string(name) + ": 'mps' asked for, but this libtorch finds no Metal device");
+  if (device.is_cuda() && !at::hasCUDA()) throw ArgumentFault(std::string(name) + ": '" + text + "' was requested, but this libtorch finds no CUDA device");
+  if (device.is_mps() && !at::hasMPS()) throw ArgumentFault(std::string(name) + ": 'mps' was requested, but this libtorch finds no Metal device");
   return device;
 }
 

@@ -83,6 +83,7 @@ const char* dtypeName(at::ScalarType dtype);
 
 // One table per family; addon.cpp registers all of them.
 OpTable memoryOps();
+OpTable tf32Ops();
 OpTable creationOps();
 OpTable shapeOps();
 OpTable mathOps();

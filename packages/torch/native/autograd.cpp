@@ -27,7 +27,7 @@ napi_value isGradEnabled(Arguments& a) { return a.fromBoolean(at::GradMode::is_e
 
 napi_value backward(Arguments& a) {
   const auto& loss = a.tensor(0, "tensor");
-  if (!loss.requires_grad()) throw ArgumentFault("tensor: expected a result that depends on a tensor with requiresGrad, received one that depends on none");
+  if (!loss.requires_grad()) throw ArgumentFault("tensor: expected a result that depends on a tensor with requiresGrad, received one that does not");
   at::Tensor gradient;
   if (!a.missing(1)) {
     gradient = a.tensor(1, "gradient");
@@ -70,7 +70,7 @@ napi_value setGrad(Arguments& a) {
     x.mutable_grad() = at::Tensor();
   } else {
     const auto& gradient = a.tensor(1, "gradient");
-    if (gradient.sizes() != x.sizes() || gradient.scalar_type() != x.scalar_type()) throw ArgumentFault("gradient: expected shape and dtype of the tensor");
+    if (gradient.sizes() != x.sizes() || gradient.scalar_type() != x.scalar_type()) throw ArgumentFault("gradient: expected the shape and dtype of the tensor");
     x.mutable_grad() = gradient;
   }
   return a.nothing();
@@ -113,7 +113,7 @@ napi_value enterAutocast(Arguments& a) {
 napi_value leaveAutocast(Arguments& a) {
   const auto type = deviceType(a, 0);
   const AutocastState before{a.boolean(1, "enabled"), a.dtype(2, "dtype")};
-  if (a.state.autocastDepth == 0) throw ArgumentFault("expected a region of autocast that is open, there is none");
+  if (a.state.autocastDepth == 0) throw ArgumentFault("expected an open autocast region, but there is none");
   --a.state.autocastDepth;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   setAutocastState(type, before);

@@ -90,7 +90,7 @@ napi_value averageGradients(Arguments& a) {
   int64_t total = 0;
   uint64_t layout = 17;
   for (const auto& parameter : averaging.parameters) {
-    if (!at::isFloatingType(parameter.scalar_type()) || !parameter.is_leaf()) throw ArgumentFault("parameters: expected floating leaves, as Module.parameters() gives");
+    if (!at::isFloatingType(parameter.scalar_type()) || !parameter.is_leaf()) throw ArgumentFault("parameters: expected floating leaves, as returned by Module.parameters()");
     total += parameter.numel();
     for (int64_t fact : parameter.sizes()) layout = (layout ^ static_cast<uint64_t>(fact)) * 1099511628211ull;
     layout = (layout ^ static_cast<uint64_t>(parameter.scalar_type())) * 1099511628211ull;
@@ -99,7 +99,7 @@ napi_value averageGradients(Arguments& a) {
   const auto weights = averaging.group->agree({Operation::averageGradients, static_cast<int64_t>(layout), at::kFloat, {count, total}, averaging.factor});
   double sum = 0;
   for (double weight : weights) sum += weight;
-  if (!(sum > 0)) throw ArgumentFault("weight: expected more than 0 on at least one rank, received 0 on all");
+  if (!(sum > 0)) throw ArgumentFault("weight: expected a value above 0 on at least one rank, received 0 on all");
   averaging.factor /= sum;
   if (count == 0) return a.nothing();
   auto buckets = averaging.buckets(averaging.present());

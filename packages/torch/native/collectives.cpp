@@ -8,17 +8,17 @@ namespace slicestack {
 const char* nameOf(Operation operation) {
   static constexpr const char* kNames[] = {"allReduce", "broadcast", "allGather", "barrier", "averageGradients", "syncBatchNorm", "syncBatchNormBackward"};
   const auto index = static_cast<size_t>(operation);
-  return index < std::size(kNames) ? kNames[index] : "something unknown";
+  return index < std::size(kNames) ? kNames[index] : "an unknown operation";
 }
 
 constexpr const char* kReductions[] = {"sum", "mean", "min", "max", "product"};
 const char* nameOf(Reduce reduce) {
   const auto index = static_cast<size_t>(reduce);
-  return index < std::size(kReductions) ? kReductions[index] : "something unknown";
+  return index < std::size(kReductions) ? kReductions[index] : "an unknown operation";
 }
 
 std::shared_ptr<Group> groupOf(Arguments& a) {
-  if (!a.state.group) throw ArgumentFault("there is no process group in this thread; call initProcessGroup() first");
+  if (!a.state.group) throw ArgumentFault("this thread has no process group; call initProcessGroup() first");
   return a.state.group;
 }
 
@@ -44,14 +44,14 @@ napi_value initProcessGroup(Arguments& a) {
   plan.rank = static_cast<int>(a.integer(1, "rank", 0, plan.size - 1));
   plan.address = a.string(3, "masterAddress");
   const bool odd = plan.address.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_%") != std::string::npos;
-  if (plan.address.empty() || plan.address.size() > 253 || odd) throw ArgumentFault("masterAddress: expected a host name or an address of rank 0's host");
+  if (plan.address.empty() || plan.address.size() > 253 || odd) throw ArgumentFault("masterAddress: expected the host name or address of rank 0");
   plan.port = static_cast<uint16_t>(a.integer(4, "masterPort", 1, 65535));
   const double seconds = a.number(5, "timeoutSeconds");
   if (!(seconds >= 0.001 && seconds <= 7 * 24 * 3600)) a.fail(5, "timeoutSeconds", "0.001 to 604800 seconds");
   plan.timeout = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
   if (std::find(have.begin(), have.end(), backend) == have.end()) throw ArgumentFault("backend: '" + backend + "' is not in this build of the addon");
   if (plan.nccl && !at::hasCUDA()) throw ArgumentFault("backend: 'nccl' sends CUDA tensors, and this libtorch finds no CUDA device");
-  if (a.state.group) throw ArgumentFault("this thread has a process group; call destroyProcessGroup() first");
+  if (a.state.group) throw ArgumentFault("this thread already has a process group; call destroyProcessGroup() first");
   a.state.group = joinGroup(plan);
   return a.nothing();
 }
@@ -84,7 +84,7 @@ at::ScalarType wireDtype(const at::Tensor& x) {
 }
 void checkWritable(const at::Tensor& x) {
   for (int64_t k = 0; k < x.dim(); ++k)
-    if (x.stride(k) == 0 && x.size(k) > 1) throw ArgumentFault("tensor: expected values of its own, received an expanded view; use contiguous()");
+    if (x.stride(k) == 0 && x.size(k) > 1) throw ArgumentFault("tensor: expected one stored value per element, received an expanded view; use contiguous()");
 }
 /** Marks a result that was written without autograd and its version counter. */
 void finishInPlace(const at::Tensor& x, const at::Tensor& result) {
@@ -100,7 +100,7 @@ napi_value allReduce(Arguments& a) {
   const auto found = std::find(std::begin(kReductions), std::end(kReductions), name);
   if (found == std::end(kReductions)) a.fail(1, "reduction", "'sum', 'mean', 'min', 'max' or 'product'");
   const auto reduce = static_cast<Reduce>(found - std::begin(kReductions));
-  if (reduce == Reduce::mean && !at::isFloatingType(x.scalar_type())) throw ArgumentFault(std::string("tensor: expected a floating dtype for a mean, received ") + dtypeName(x.scalar_type()));
+  if (reduce == Reduce::mean && !at::isFloatingType(x.scalar_type())) throw ArgumentFault(std::string("tensor: expected a floating dtype for the mean, received ") + dtypeName(x.scalar_type()));
   const auto wire = wireDtype(x);
   checkWritable(x);
   const auto group = groupOf(a);

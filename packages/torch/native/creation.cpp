@@ -39,7 +39,7 @@ napi_value full(Arguments& a) {
 napi_value arange(Arguments& a) {
   const auto w = where(a, 3);
   const double start = a.number(0, "start"), end = a.number(1, "end"), step = a.number(2, "step");
-  if (!(step != 0) || !((end - start) / step >= 0)) throw ArgumentFault("step: expected a step that leads from start to end, received " + std::to_string(step));
+  if (!(step != 0) || !((end - start) / step >= 0)) throw ArgumentFault("step: expected a step that leads from start towards end, received " + std::to_string(step));
   if (!((end - start) / step < 9007199254740991.0)) throw ArgumentFault("end: expected a finite range");
   checkFits(a.state, {static_cast<int64_t>((end - start) / step) + 1}, w.dtype);
   return a.wrap(at::arange(a.scalar(0, "start"), a.scalar(1, "end"), a.scalar(2, "step"), w.options()));

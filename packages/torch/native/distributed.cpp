@@ -50,9 +50,9 @@ std::string seconds(milliseconds time) {
 
 std::string remedyOf(const GroupPlan& plan, const std::string& said) {
   const std::string port = std::to_string(plan.port);
-  if (contains(said, "in use")) return "Port " + port + " is taken on this host: choose another masterPort, the same on all ranks.";
-  return "Look whether rank 0 runs on " + plan.address + ", with port " + port +
-         " open to this host, and whether all ranks were started with the same address, port and number. GLOO_SOCKET_IFNAME names the network interface where several are there.";
+  if (contains(said, "in use")) return "Port " + port + " is already in use on this host: choose another masterPort, the same on all ranks.";
+  return "Check that rank 0 is running on " + plan.address + ", with port " + port +
+         " open to this host, and that all ranks were started with the same address, port and number of ranks. If the host has several network interfaces, set GLOO_SOCKET_IFNAME to the one to use.";
 }
 
 /** The store of the rendezvous, with the interface of c10d. */
@@ -114,8 +114,8 @@ void awaitRanks(const GroupPlan& plan, steady_clock::time_point deadline) {
     if (steady_clock::now() >= deadline) {
       std::string names;
       for (int rank : missing) names += (names.empty() ? "" : ", ") + std::to_string(rank);
-      throw faultOf(plan.rank, plan.size, "rank " + names + " did not come within " + seconds(plan.timeout),
-                    "Look at its last lines: it ended before, or was started with another address, port or number of ranks.");
+      throw faultOf(plan.rank, plan.size, "rank " + names + " did not join within " + seconds(plan.timeout),
+                    "Check its last lines of output: it ended early, or was started with another address, port or number of ranks.");
     }
     std::this_thread::sleep_for(milliseconds(20));
   }
@@ -215,8 +215,8 @@ class C10dGroup final : public Group {
 
   template <class F>
   Wait start(Operation operation, F begin) {
-    if (!backends.gloo) throw faultOf(plan.rank, plan.size, std::string(nameOf(operation)) + " after destroyProcessGroup()", "Form the group again: initProcessGroup() on all ranks.");
-    if (!failure.empty()) throw faultOf(plan.rank, plan.size, "the group failed before: " + failure, kAfterwards);
+    if (!backends.gloo) throw faultOf(plan.rank, plan.size, std::string(nameOf(operation)) + " was called after destroyProcessGroup()", "Call initProcessGroup() on all ranks to form the group again.");
+    if (!failure.empty()) throw faultOf(plan.rank, plan.size, "the group has already failed: " + failure, kAfterwards);
     c10::intrusive_ptr<c10d::Work> work;
     guarded(operation, [&] { work = begin(); });
     return [this, operation, work] { guarded(operation, [&] { work->wait(plan.timeout + kSlack); }); };
@@ -237,16 +237,16 @@ class C10dGroup final : public Group {
     const std::string name = nameOf(operation);
     std::string remedy;
     if (isTimeout(said)) {
-      failure = name + " had no answer within " + seconds(plan.timeout);
-      remedy = "Look at the ranks that did not come to this " + name + ": one hangs, is stopped, left its loop early, or needs longer than the timeout.";
+      failure = name + " received no answer within " + seconds(plan.timeout);
+      remedy = "Check the ranks that did not reach this " + name + ": one of them hangs, is stopped, left its loop early, or needs longer than the timeout.";
     } else {
       failure = name + " lost the connection to another rank";
-      remedy = "Look at the last lines of the other ranks: the one that ended first says why. A rank without any was killed, perhaps for memory.";
+      remedy = "Check the last lines of output of the other ranks: the one that ended first says why. A rank that printed nothing was killed, possibly because memory ran out.";
     }
     throw faultOf(plan.rank, plan.size, failure + " (" + said + ")", remedy + "\n  " + kAfterwards);
   }
 
-  static constexpr const char* kAfterwards = "This group is over: destroyProcessGroup(), then start all ranks again from the last checkpoint.";
+  static constexpr const char* kAfterwards = "This group can no longer be used: call destroyProcessGroup(), then restart all ranks from the last checkpoint.";
   GroupPlan plan;
   Backends backends;
   std::string failure;

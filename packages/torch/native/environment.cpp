@@ -7,6 +7,8 @@
 #include <sstream>
 #include <unordered_set>
 
+#include "tf32.h"
+
 namespace slicestack {
 
 namespace {
@@ -28,7 +30,7 @@ uint64_t takeTag() {
     tagsInUse.set(lastTag);
     return lastTag;
   }
-  throw MemoryFault("2048 threads use the addon at once; end some of the workers");
+  throw MemoryFault("2048 threads are using the addon at once; end some of the workers");
 }
 void giveTag(uint64_t tag) {
   const std::lock_guard<std::mutex> lock(tagsMutex);
@@ -48,12 +50,12 @@ size_t storageBytes(const at::Tensor& t) { return t.has_storage() ? t.storage().
 }  // namespace
 
 Environment::Slot* Environment::find(Handle handle) {
-  if (!isHandle(handle)) throw ArgumentFault("expected a Tensor, received a number that is no tensor handle");
+  if (!isHandle(handle)) throw ArgumentFault("expected a Tensor, received a number that is not a tensor handle");
   const auto [index, generation, from] = partsOf(handle);
   if (from != tag)
-    throw ArgumentFault("expected a Tensor of this thread, received one of another thread; tensors stay in the thread that made them: "
-                        "post the values of toTypedArray(), and make the tensor anew with fromTypedArray()");
-  if (index >= slots.size()) throw ArgumentFault("expected a Tensor of this thread, received a handle that it never made");
+    throw ArgumentFault("expected a Tensor of this thread, received one of another thread; a tensor can only be used in the thread that created it: "
+                        "post the values of toTypedArray() and create the tensor again with fromTypedArray()");
+  if (index >= slots.size()) throw ArgumentFault("expected a Tensor of this thread, received a handle that this thread never created");
   Slot& slot = slots[index];
   return slot.live && slot.generation == generation ? &slot : nullptr;
 }
@@ -61,6 +63,7 @@ Environment::Slot* Environment::find(Handle handle) {
 Environment::Environment(napi_env env) : env(env), generator(newCpuGenerator(5489)), tag(takeTag()) {}
 Environment::~Environment() {
   functions->state = nullptr;
+  releaseTf32(*this);
   giveTag(tag);
 }
 
@@ -88,39 +91,39 @@ Handle Environment::put(at::Tensor tensor) {
 void Environment::own(Slot& slot, Handle handle) {
   if (scopes.empty()) {
     slot.scope = 0;
-    tellCollector(slot);
+    reportToCollector(slot);
   } else {
     slot.scope = scopes.back().id;
-    untellCollector(slot);
+    withdrawFromCollector(slot);
     scopes.back().members.push_back(handle);
   }
 }
 
-void Environment::tellCollector(Slot& slot) {
-  untellCollector(slot);
+void Environment::reportToCollector(Slot& slot) {
+  withdrawFromCollector(slot);
   if (!slot.tensor.has_storage()) return;
   const void* storage = slot.tensor.storage().unsafeGetStorageImpl();
   const auto bytes = static_cast<int64_t>(storageBytes(slot.tensor));
-  slot.told = storage;
-  const auto [place, isNew] = told.try_emplace(storage, Told{bytes, 0});
+  slot.reported = storage;
+  const auto [place, isNew] = reported.try_emplace(storage, ReportedStorage{bytes, 0});
   ++place->second.views;
   int64_t total = 0;
   if (isNew) napi_adjust_external_memory(env, bytes, &total);
 }
 
-void Environment::untellCollector(Slot& slot) {
-  if (slot.told == nullptr) return;
-  const auto place = told.find(slot.told);
-  slot.told = nullptr;
+void Environment::withdrawFromCollector(Slot& slot) {
+  if (slot.reported == nullptr) return;
+  const auto place = reported.find(slot.reported);
+  slot.reported = nullptr;
   if (--place->second.views > 0) return;
   int64_t total = 0;
   napi_adjust_external_memory(env, -place->second.bytes, &total);
-  told.erase(place);
+  reported.erase(place);
 }
 
 at::Tensor& Environment::get(Handle handle) {
   Slot* slot = find(handle);
-  if (!slot) throw DisposedFault("this tensor was disposed: by dispose(), or with the scope that made it. Return it from the scope, or keep() it");
+  if (!slot) throw DisposedFault("this tensor was disposed, by dispose() or at the end of the scope that created it. Return it from the scope, or call keep() on it");
   return slot->tensor;
 }
 
@@ -131,7 +134,7 @@ bool Environment::alive(Handle handle) const {
 }
 
 void Environment::release(Slot& slot, uint32_t index) {
-  untellCollector(slot);
+  withdrawFromCollector(slot);
   at::Tensor last = std::move(slot.tensor);  // freed when the slot is consistent again
   slot.tensor = at::Tensor();
   slot.live = false;
@@ -153,7 +156,7 @@ uint32_t Environment::beginScope() {
 
 void Environment::endScope(uint32_t id, const std::vector<Handle>& survivors) {
   if (scopes.empty() || scopes.back().id != id)
-    throw ArgumentFault("scopes must end in the reverse order of their start; this one is not the innermost");
+    throw ArgumentFault("scopes must end in the reverse order of their creation; this one is not the innermost");
   for (Handle handle : survivors) find(handle);  // an invalid handle is refused before anything is freed
   Scope scope = std::move(scopes.back());
   scopes.pop_back();
@@ -171,7 +174,7 @@ void Environment::keep(Handle handle) {
   get(handle);
   Slot* slot = find(handle);
   slot->scope = 0;
-  tellCollector(*slot);
+  reportToCollector(*slot);
 }
 
 size_t Environment::liveBytes() const {

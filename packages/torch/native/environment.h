@@ -91,6 +91,8 @@ class Environment {
   /** A function that returns the bytes that this process may still allocate; null if no limit is known. */
   napi_ref memoryProbe = nullptr;
   const std::shared_ptr<FunctionTable> functions = std::make_shared<FunctionTable>(this);
+  /** Whether this thread holds TF32 on or off (tf32.cpp); null if it holds neither. */
+  Optional<bool> tf32;
   /** Null outside of initProcessGroup() and destroyProcessGroup(). */
   std::shared_ptr<Group> group;
 
@@ -99,15 +101,15 @@ class Environment {
     at::Tensor tensor;
     uint32_t generation = 1;
     uint32_t scope = 0;  // 0: owned by no scope
-    const void* told = nullptr;  // the storage that V8 was informed of for this tensor
+    const void* reported = nullptr;  // the storage that was reported to V8 for this tensor
     bool live = false;
   };
   struct Scope {
     uint32_t id;
     std::vector<Handle> members;
   };
-  /** What V8 was informed of for one storage: its bytes, and how many tensors outside scopes are views of it. */
-  struct Told {
+  /** What was reported to V8 for one storage: its bytes, and how many tensors outside scopes are views of it. */
+  struct ReportedStorage {
     int64_t bytes;
     size_t views;
   };
@@ -116,11 +118,11 @@ class Environment {
   void release(Slot& slot, uint32_t index);
   void own(Slot& slot, Handle handle);
   /** V8 collects earlier if it expects to free more memory: each storage counts once, however many views it has. */
-  void tellCollector(Slot& slot);
-  void untellCollector(Slot& slot);
+  void reportToCollector(Slot& slot);
+  void withdrawFromCollector(Slot& slot);
 
   const uint64_t tag;
-  std::unordered_map<const void*, Told> told;
+  std::unordered_map<const void*, ReportedStorage> reported;
   std::vector<Slot> slots;
   std::vector<uint32_t> freeSlots;
   std::vector<Scope> scopes;

@@ -77,9 +77,9 @@ napi_value handleArray(Environment& state, const torch::autograd::variable_list&
 
 torch::autograd::variable_list JavaScriptNode::apply(torch::autograd::variable_list&& gradients) {
   if (std::this_thread::get_id() != thread || table->state == nullptr)
-    throw ArgumentFault("expected the backward pass of a function of JavaScript in the thread that made it; it was begun in another one");
+    throw ArgumentFault("expected the backward pass of a JavaScript function in the thread that created it, but it was started in another thread");
   if (isReleased)
-    throw ArgumentFault("expected a graph that was kept: this backward pass has run before; give retainGraph to the first one");
+    throw ArgumentFault("this backward pass has already run and its graph was freed; pass retainGraph to the first one");
   Environment& state = *table->state;
   const HandleScope handles(state.env);
   torch::autograd::variable_list kept;
@@ -131,7 +131,7 @@ napi_value takeReleasedFunctions(Arguments& a) {
  * @param outputs computed without recording   @param saved any tensors; an output among them is kept as this function's output
  */
 napi_value attachFunction(Arguments& a) {
-  if (!a.state.functions->caller) throw ArgumentFault("expected setFunctionCaller() before");
+  if (!a.state.functions->caller) throw ArgumentFault("expected a call of setFunctionCaller() first");
   const double id = a.number(0, "id");
   const Tensors inputs = a.tensors(1, "inputs"), outputs = a.tensors(2, "outputs"), saved = a.tensors(3, "saved");
   for (const auto& input : inputs)

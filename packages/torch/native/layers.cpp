@@ -74,10 +74,10 @@ napi_value batchNorm(Arguments& a) {
   checkVector(mean, "runningMean", x.size(1));
   checkVector(var, "runningVar", x.size(1));
   const bool training = a.boolean(5, "training");
-  if (!training && (!mean || !var)) throw ArgumentFault("runningMean, runningVar: expected both outside training, received none");
-  if (mean.has_value() != var.has_value()) throw ArgumentFault("runningMean, runningVar: expected both or none");
+  if (!training && (!mean || !var)) throw ArgumentFault("runningMean, runningVar: expected both outside training, received neither");
+  if (mean.has_value() != var.has_value()) throw ArgumentFault("runningMean, runningVar: expected both or neither");
   if (training && x.numel() > 0 && x.numel() / x.size(1) == 1)
-    throw ArgumentFault("x: expected more than one value a channel when training, received one");
+    throw ArgumentFault("x: expected more than one value per channel in training, received one");
   return a.wrap(at::batch_norm(x, weight, bias, mean, var, training, a.number(6, "momentum"), a.number(7, "eps"), /*cudnn_enabled=*/true));
 }
 napi_value layerNorm(Arguments& a) {
@@ -180,11 +180,11 @@ napi_value scaledDotProductAttention(Arguments& a) {
   const double dropout = a.number(4, "dropout");
   const bool causal = a.boolean(5, "causal");
   const auto same = [&](int64_t dim) { return key.size(dim) == query.size(dim) && value.size(dim) == query.size(dim); };
-  if (!same(0) || !same(1)) throw ArgumentFault("query, key, value: expected the same batch and the same heads");
+  if (!same(0) || !same(1)) throw ArgumentFault("query, key, value: expected the same batch size and number of heads");
   if (key.size(3) != query.size(3)) throw ArgumentFault("key: expected the width of the query, " + std::to_string(query.size(3)) + ", received " + std::to_string(key.size(3)));
-  if (value.size(2) != key.size(2)) throw ArgumentFault("value: expected as many positions as key has, " + std::to_string(key.size(2)) + ", received " + std::to_string(value.size(2)));
+  if (value.size(2) != key.size(2)) throw ArgumentFault("value: expected as many positions as key, " + std::to_string(key.size(2)) + ", received " + std::to_string(value.size(2)));
   if (!(dropout >= 0 && dropout < 1)) a.fail(4, "dropout", "a number from 0 up to, but not including, 1");
-  if (mask && causal) throw ArgumentFault("mask, causal: expected one of them, received both");
+  if (mask && causal) throw ArgumentFault("mask, causal: expected at most one of them, received both");
   return a.wrap(attention(query, key, value, mask, dropout, causal));
 }
 // affineGrid(theta_N23, [N, C, H, W], alignCorners) -> grid_NHW2; theta_N34 with [N, C, D, H, W] -> grid_NDHW3
@@ -274,10 +274,10 @@ napi_value gru(Arguments& a) {
     const int64_t inputs = k / 4 < static_cast<size_t>(directions) ? x.size(2) : width * directions;
     const Ints shapes[4] = {{3 * width, inputs}, {3 * width, width}, {3 * width}, {3 * width}};
     for (size_t j = 0; j < 4; ++j)
-      if (parameters[k + j].sizes() != at::IntArrayRef(shapes[j])) throw ArgumentFault("parameters: the tensor at index " + std::to_string(k + j) + " has another shape than hidden and x ask for");
+      if (parameters[k + j].sizes() != at::IntArrayRef(shapes[j])) throw ArgumentFault("parameters: the tensor at index " + std::to_string(k + j) + " does not have the shape that hidden and x require");
   }
   const double p = a.number(4, "dropout");
-  if (p != 0) a.fail(4, "dropout", "0 (dropout between layers is done by the layer)");
+  if (p != 0) a.fail(4, "dropout", "0 (the layer applies the dropout between its layers)");
   return a.wrap(at::gru(x, hidden, parameters, /*has_biases=*/true, layers, p, a.boolean(5, "train"), bidirectional, /*batch_first=*/true));
 }
 

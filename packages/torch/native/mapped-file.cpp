@@ -83,7 +83,7 @@ Map& takePlace() {
       if (k >= mapsEverUsed.load()) mapsEverUsed.store(k + 1, std::memory_order_release);
       return maps[k];
     }
-  throw MemoryFault("1024 files are mapped at once; dispose some of the tensors");
+  throw MemoryFault("1024 files are mapped at once; dispose of some of the tensors");
 }
 
 void leavePlace(Map& map) {
@@ -98,9 +98,9 @@ void leavePlace(Map& map) {
 }
 
 std::string cutMessage(const Map& map, int64_t found) {
-  const std::string now = found < map.bytes ? "has " + std::to_string(found) + " now" : "cannot be read everywhere";
-  return map.path + ": expected the " + std::to_string(map.bytes) + " bytes that were mapped, the file " + now +
-         "; it was cut, replaced or lost while it was in use. Put the file back as it was, and start again";
+  const std::string now = found < map.bytes ? "now has " + std::to_string(found) : "can no longer be read completely";
+  return map.path + ": expected the " + std::to_string(map.bytes) + " bytes that were mapped, but the file " + now +
+         "; it was truncated, replaced or lost while in use. Restore the file and start again";
 }
 int64_t sizeNow(const Map& map) {
   struct stat facts;
@@ -114,7 +114,7 @@ at::Tensor mapFile(const std::string& path, int64_t bytes, const Environment* ow
   Map& map = takePlace();
   try {
     map.descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (map.descriptor < 0) throw ArgumentFault("path: expected a file that can be read, received " + path + " (" + std::strerror(errno) + ")");
+    if (map.descriptor < 0) throw ArgumentFault("path: expected a readable file, received " + path + " (" + std::strerror(errno) + ")");
     map.bytes = bytes;
     map.path = path;
     map.owner.store(owner);

@@ -73,7 +73,7 @@ constexpr size_t kMostBytes = size_t(1) << 32;
 // toTypedArray(tensor) -> typed array; copies. bfloat16 and float16 become float32, bool becomes uint8.
 napi_value toTypedArray(Arguments& a) {
   at::Tensor x = a.tensor(0, "tensor").detach();
-  if (x.numel() > (int64_t(1) << 32)) throw MemoryFault("an ArrayBuffer of " + std::to_string(x.numel()) + " values cannot be made; read the tensor in parts");
+  if (x.numel() > (int64_t(1) << 32)) throw MemoryFault("an ArrayBuffer of " + std::to_string(x.numel()) + " values cannot be allocated; read the tensor in parts");
   if (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf) x = x.to(at::kFloat);
   if (x.scalar_type() == at::kBool) x = x.to(at::kByte);
   x = x.to(at::kCPU).contiguous();  // device sync
@@ -83,12 +83,12 @@ napi_value toTypedArray(Arguments& a) {
       void* data = nullptr;
       // The C interface of Node ends the process if V8 refuses the size.
       if (x.nbytes() > kMostBytes || napi_create_arraybuffer(a.env, x.nbytes(), &data, &buffer) != napi_ok)
-        throw MemoryFault("an ArrayBuffer of " + std::to_string(x.nbytes()) + " bytes cannot be made; read the tensor in parts");
+        throw MemoryFault("an ArrayBuffer of " + std::to_string(x.nbytes()) + " bytes cannot be allocated; read the tensor in parts");
       if (x.nbytes() > 0) std::memcpy(data, x.data_ptr(), x.nbytes());
       napi_create_typedarray(a.env, kind.type, static_cast<size_t>(x.numel()), buffer, 0, &array);
       return array;
     }
-  throw ArgumentFault(std::string("tensor: no typed array holds dtype ") + dtypeName(x.scalar_type()));
+  throw ArgumentFault(std::string("tensor: no typed array can hold dtype ") + dtypeName(x.scalar_type()));
 }
 
 napi_value item(Arguments& a) {
@@ -119,13 +119,6 @@ napi_value setNumThreads(Arguments& a) {
 }
 napi_value cudaDeviceCount(Arguments& a) { return a.fromNumber(at::hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0); }
 napi_value hasMps(Arguments& a) { return a.fromBoolean(at::hasMPS()); }
-napi_value setTf32(Arguments& a) {
-  const bool allowed = a.boolean(0, "allowed");
-  at::globalContext().setAllowTF32CuBLAS(allowed);
-  at::globalContext().setAllowTF32CuDNN(allowed);
-  at::globalContext().setBenchmarkCuDNN(allowed);
-  return a.nothing();
-}
 napi_value synchronize(Arguments& a) {
   const auto device = a.device(0, "device");
   if (device.is_cuda()) at::detail::getCUDAHooks().deviceSynchronize(device.has_index() ? device.index() : 0);
@@ -141,7 +134,7 @@ OpTable memoryOps() {
           {"strideOf", strideOf},         {"isContiguous", isContiguous}, {"memoryFormatOf", memoryFormatOf}, {"fromTypedArray", fromTypedArray},
           {"toTypedArray", toTypedArray}, {"item", item},                 {"mapFile", mapFileOp},           {"version", version},
           {"showConfig", showConfig},     {"getNumThreads", getNumThreads}, {"setNumThreads", setNumThreads}, {"cudaDeviceCount", cudaDeviceCount},
-          {"hasMps", hasMps},             {"setTf32", setTf32},           {"synchronize", synchronize}};
+          {"hasMps", hasMps},             {"synchronize", synchronize}};
 }
 
 }  // namespace slicestack

@@ -53,7 +53,7 @@ void checkState(const Tensors& parameters, const Tensors& state, const char* nam
     throw ArgumentFault(std::string(name) + ": expected " + std::to_string(parameters.size()) + " tensors, received " + std::to_string(state.size()));
   for (size_t k = 0; k < state.size(); ++k)
     if (state[k].sizes() != parameters[k].sizes() || state[k].scalar_type() != parameters[k].scalar_type())
-      throw ArgumentFault(std::string(name) + ": expected shape and dtype of the parameter at index " + std::to_string(k));
+      throw ArgumentFault(std::string(name) + ": expected the shape and dtype of the parameter at index " + std::to_string(k));
 }
 
 /** The gradients of all parameters, in the layout of the parameters. All must exist: the caller leaves out parameters without a gradient. */

@@ -171,21 +171,21 @@ void StoreServer::answer(int connection) {
 
 bool StoreClient::ask(Kind kind, const std::string& key, const Bytes& value, Bytes& out, Deadline deadline) const {
   const std::string place = host + ", port " + std::to_string(port);
-  const char* trouble = "nobody listens at ";
+  const char* trouble = "nothing is listening at ";
   do {
     const AddressList list(host.c_str(), port, 0);
-    if (list.error != 0) throw std::runtime_error("the host " + host + " is not known here: " + gai_strerror(list.error));
+    if (list.error != 0) throw std::runtime_error("the host " + host + " cannot be resolved: " + gai_strerror(list.error));
     for (const addrinfo* one = list.first; one; one = one->ai_next) {
       const Connection connection(socket(one->ai_family, SOCK_STREAM, 0));
       limit(connection.descriptor, std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()));
       if (connection.descriptor < 0 || connect(connection.descriptor, one->ai_addr, one->ai_addrlen) != 0) continue;
       const Question question{kMagic, static_cast<uint32_t>(kind), static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value.size()), 0};
       Answer answer{};
-      trouble = "no rank 0 answers at ";
+      trouble = "rank 0 does not answer at ";
       if (!sendAll(connection.descriptor, &question, sizeof question) || !sendAll(connection.descriptor, key.data(), key.size()) ||
           !sendAll(connection.descriptor, value.data(), value.size()) || !receiveAll(connection.descriptor, &answer, sizeof answer))
         continue;
-      if (answer.magic != kMagic || answer.valueBytes > kMostBytes) throw std::runtime_error("another program listens at " + place);
+      if (answer.magic != kMagic || answer.valueBytes > kMostBytes) throw std::runtime_error("another program is listening at " + place);
       out.resize(answer.valueBytes);
       if (receiveAll(connection.descriptor, out.data(), out.size())) return answer.found != 0;
     }

@@ -18,7 +18,7 @@
 
 static_assert(SLICESTACK_TORCH_AT_LEAST(1, 13), "Slicestack needs libtorch 1.13 or newer");
 static_assert(TORCH_VERSION_MAJOR < 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR <= 11),
-              "Slicestack is tested up to libtorch 2.11; a newer one needs a look at this header first");
+              "Slicestack is tested up to libtorch 2.11; a newer version needs a review of this header first");
 
 // Declared only: distributed.cpp alone includes c10d.
 namespace c10d {

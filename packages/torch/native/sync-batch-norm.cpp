@@ -45,7 +45,7 @@ Statistics statisticsOfAll(const at::Tensor& x, Group& group) {
   group.startAllGather(Operation::syncBatchNorm, own, parts)();
   Statistics all{at::zeros_like(own[0]), at::zeros_like(own[0])};
   for (double n : counts) all.count += n;
-  if (!(all.count > 1)) throw ArgumentFault("x: expected more than one value a channel over all ranks when training, received " + std::to_string(static_cast<int64_t>(all.count)));
+  if (!(all.count > 1)) throw ArgumentFault("x: expected more than one value per channel over all ranks in training, received " + std::to_string(static_cast<int64_t>(all.count)));
   for (size_t rank = 0; rank < parts.size(); ++rank) all.mean.add_(parts[rank][0], counts[rank] / all.count);
   for (size_t rank = 0; rank < parts.size(); ++rank) all.variance.add_(parts[rank][1] + (parts[rank][0] - all.mean).square(), counts[rank] / all.count);
   return all;
@@ -84,7 +84,7 @@ struct Normalise : torch::autograd::Function<Normalise> {
 
   // dx = weight * invstd * (dy - mean(dy) - xhat * mean(dy * xhat)), the means over all ranks; each rank keeps its share of dweight and dbias
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    if (at::GradMode::is_enabled()) throw std::runtime_error("SyncBatchNorm has no gradient of its gradient: use createGraph: false, or BatchNorm in one process");
+    if (at::GradMode::is_enabled()) throw std::runtime_error("SyncBatchNorm does not support double backward: use createGraph: false, or BatchNorm in one process");
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &mean = saved[1], &invstd = saved[2], &weight = saved[3], &dy = gradients[0];
     const auto holder = c10::static_intrusive_pointer_cast<GroupHolder>(context->saved_data["group"].toCapsule());
@@ -110,7 +110,7 @@ struct Normalise : torch::autograd::Function<Normalise> {
 // syncBatchNorm(x_NC..., weight, bias, runningMean, runningVar, momentum, eps): as batchNorm when training, over the x of all ranks together
 napi_value syncBatchNorm(Arguments& a) {
   const auto& x = a.tensor(0, "x");
-  if (x.dim() < 2 || x.size(1) == 0) throw ArgumentFault("x: expected a batch, channels of at least 1, and what follows; received " + std::to_string(x.dim()) + " dimensions");
+  if (x.dim() < 2 || x.size(1) == 0) throw ArgumentFault("x: expected shape (batch, channels, ...) with at least one channel, received " + std::to_string(x.dim()) + " dimensions");
   if (!at::isFloatingType(x.scalar_type())) throw ArgumentFault(std::string("x: expected a floating dtype, received ") + dtypeName(x.scalar_type()));
   const auto vector = [&](size_t i, const char* name) {
     const auto found = a.optionalTensor(i, name);
@@ -119,7 +119,7 @@ napi_value syncBatchNorm(Arguments& a) {
     return found;
   };
   const auto weight = vector(1, "weight"), bias = vector(2, "bias"), mean = vector(3, "runningMean"), variance = vector(4, "runningVar");
-  if (weight.has_value() != bias.has_value()) throw ArgumentFault("weight, bias: expected both or none");
+  if (weight.has_value() != bias.has_value()) throw ArgumentFault("weight, bias: expected both or neither");
   const double momentum = a.number(5, "momentum"), eps = a.number(6, "eps");
   const auto group = groupOf(a);
   Statistics all;

@@ -84,9 +84,28 @@ export type ConvolutionKernels = "auto" | "libtorch" | "tiles";
 export function setConvolutionKernels(kernels: ConvolutionKernels): ConvolutionKernels {
   return native().setConvolutionKernels(kernels) as ConvolutionKernels;
 }
-/** TensorFloat-32 for products and convolutions on CUDA, and cuDNN's choice of kernels by benchmark. */
+/**
+ * TensorFloat-32 for products and convolutions on CUDA, and cuDNN's choice of kernels by benchmark.
+ * libtorch has one switch for the whole process.
+ * @throws ArgumentError if another thread holds the other value, see `holdTf32`
+ */
 export function setTf32(allowed: boolean): void {
   native().setTf32(allowed);
+}
+/**
+ * Like `setTf32`, until this thread calls `releaseTf32` or ends. In the meantime, other threads can hold only the same value.
+ * @throws ArgumentError if another thread holds the other value
+ */
+export function holdTf32(allowed: boolean): void {
+  native().holdTf32(allowed);
+}
+/** Ends the hold of this thread, if any. The last thread that ends its hold restores the settings from before the first. */
+export function releaseTf32(): void {
+  native().releaseTf32();
+}
+/** Whether products on CUDA may use TensorFloat-32 at the moment. */
+export function isTf32Allowed(): boolean {
+  return native().isTf32Allowed();
 }
 /** Waits until the device has completed all work. */
 export function synchronize(device = "cpu"): void {

@@ -60,6 +60,9 @@ export interface Addon {
   cudaDeviceCount(): number;
   hasMps(): boolean;
   setTf32(allowed: boolean): void;
+  holdTf32(allowed: boolean): void;
+  releaseTf32(): void;
+  isTf32Allowed(): boolean;
   synchronize(device: string): void;
 
   empty(shape: number[], dtype: DType, device: string): Handle;

@@ -81,7 +81,7 @@ export class GhostEngine {
     if (handle < firstHandle)
       throw new ArgumentError("expected a tensor created within the trace, received one with values", "traceShapes");
     throw new TensorDisposedError(
-      "this tensor was disposed: by dispose(), or with the scope that made it",
+      "this tensor was disposed, by dispose() or at the end of the scope that created it",
       "traceShapes",
     );
   }
@@ -116,7 +116,7 @@ export class GhostEngine {
 
   endScope(id: number, survivors: readonly Handle[]): void {
     const scope = this.#scopes.pop();
-    if (scope?.id !== id) throw new ArgumentError("scopes must end in the reverse order of their start", "endScope");
+    if (scope?.id !== id) throw new ArgumentError("scopes must end in the reverse order of their creation", "endScope");
     for (const handle of survivors) {
       const ghost = this.#ghosts.get(handle);
       if (ghost?.scope === id) this.#own(handle, ghost);

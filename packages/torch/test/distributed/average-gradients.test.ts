@@ -43,6 +43,6 @@ for (const { weights, bucketBytes } of [
 groupTest("averageGradients: weights that are 0 on all ranks are refused on all ranks", async () => {
   for (const { name, message } of await runRanks<{ name: string; message: string }>(2, "noWeight")) {
     assert.equal(name, "ArgumentError");
-    assert.match(message, /weight: expected more than 0 on at least one rank/);
+    assert.match(message, /weight: expected a value above 0 on at least one rank/);
   }
 });

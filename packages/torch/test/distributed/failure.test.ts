@@ -34,8 +34,8 @@ async function lose(detail: string, worldSize: number, act: (pid: number) => voi
   );
   for (const [rank, { first, second, alone }] of told.entries()) {
     assert.deepEqual([first.name, first.rank, first.worldSize], ["DistributedError", rank, worldSize]);
-    assert.match(first.message, /Look at the .*ranks.*\n.*destroyProcessGroup\(\)/);
-    assert.match(second.message, /^barrier: rank \d of \d: the group failed before: /);
+    assert.match(first.message, /Check the .*ranks.*\n.*destroyProcessGroup\(\)/);
+    assert.match(second.message, /^barrier: rank \d of \d: the group has already failed: /);
     assert.deepEqual(alone, [5], "after leaving, a new group of one works");
   }
   return { told, end: await victim?.end };
@@ -66,7 +66,7 @@ groupTest(
     const { told } = await lose("stop", 2);
     assert.match(
       told[0]?.first.message ?? "",
-      /^allReduce: rank 0 of 2: allReduce had no answer within 2 s .*\n {2}Look at the ranks that did not come to this allReduce/,
+      /^allReduce: rank 0 of 2: allReduce received no answer within 2 s .*\n {2}Check the ranks that did not reach this allReduce/,
     );
   },
 );
@@ -94,12 +94,12 @@ groupTest("a rank that never joins is named, and so is a missing rank 0", async 
   const masterPort = await freePort();
   assert.match(
     refusal({ worldSize: 3, masterPort }).message,
-    /rank 0 of 3: rank 1, 2 did not come within 0\.3 s\n {2}Look at its last lines/,
+    /rank 0 of 3: rank 1, 2 did not join within 0\.3 s\n {2}Check its last lines/,
   );
   const alone = refusal({ rank: 1, masterPort });
   assert.match(
     alone.message,
-    /within 0\.3 s \(timed out: nobody listens at 127\.0\.0\.1, port \d+\)\n {2}Look whether rank 0 runs/,
+    /within 0\.3 s \(timed out: nothing is listening at 127\.0\.0\.1, port \d+\)\n {2}Check that rank 0 is running/,
   );
   assert.deepEqual([alone.op, alone.rank, alone.worldSize], ["initProcessGroup", 1, 2]);
 });
@@ -117,7 +117,7 @@ async function withStranger(body: (port: number) => void): Promise<void> {
 
 groupTest("a port that is in use is reported with a remedy", () =>
   withStranger((masterPort) => {
-    const remedy = new RegExp(`\\n {2}Port ${masterPort} is taken on this host: choose another masterPort`);
+    const remedy = new RegExp(`\\n {2}Port ${masterPort} is already in use on this host: choose another masterPort`);
     assert.match(refusal({ masterPort }).message, remedy);
   }),
 );
@@ -125,7 +125,10 @@ groupTest("a port that is in use is reported with a remedy", () =>
 groupTest("a stranger that listens there and never answers is no reason to hang", () =>
   withStranger((masterPort) => {
     const { message } = refusal({ rank: 1, masterPort });
-    assert.match(message, /did not find each other within 0\.3 s \(timed out: no rank 0 answers at 127\.0\.0\.1, port/);
+    assert.match(
+      message,
+      /did not find each other within 0\.3 s \(timed out: rank 0 does not answer at 127\.0\.0\.1, port/,
+    );
   }),
 );
 
@@ -168,7 +171,7 @@ groupTest("garbage, half questions and silence at rank 0's port do not keep the 
 
 groupTest("an unknown host is reported at once", () => {
   const { message } = refusal({ rank: 1, masterAddress: "no-such-host.invalid", timeoutSeconds: 60 });
-  assert.match(message, /the host no-such-host\.invalid is not known here/);
+  assert.match(message, /the host no-such-host\.invalid cannot be resolved/);
   return Promise.resolve();
 });
 

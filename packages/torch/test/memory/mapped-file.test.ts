@@ -32,7 +32,7 @@ scopedTest(
         assert.ok(error instanceof MappedFileError);
         assert.match(
           error.message,
-          /cut\.npy: expected the 40960 bytes that were mapped, the file has 36871 now; .*start again/,
+          /cut\.npy: expected the 40960 bytes that were mapped, but the file now has 36871; .*start again/,
         );
         return true;
       });

@@ -18,7 +18,7 @@ function membersOf(prototype: object): string[] {
 test("the public exports are these, and no others", () => {
   assert.equal(
     sorted(Object.keys(torch)),
-    "ArgumentError DistributedError LibtorchNotFoundError MappedFileError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast autogradFunction cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps isAutocastEnabled isGradEnabled libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
+    "ArgumentError DistributedError LibtorchNotFoundError MappedFileError OutOfMemoryError Scope StateDictError Tensor TensorDisposedError TorchError arange autocast autogradFunction cat cudaDeviceCount describeLiveTensors empty enableGrad eye fromTypedArray full functional getGeneratorState getNumThreads grad hasMps holdTf32 isAutocastEnabled isGradEnabled isTf32Allowed libtorchInfo linspace liveBytes liveTensors manualSeed mapFile multinomial noGrad oneHot ones onesLike rand randint randn randperm releaseTf32 scope setConvolutionKernels setGeneratorState setNumThreads setTf32 stack synchronize tensor where zeros zerosLike",
   );
 });
 

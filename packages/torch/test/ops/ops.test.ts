@@ -62,6 +62,9 @@ const elsewhere: Record<string, string[]> = {
     "cudaDeviceCount",
     "hasMps",
     "setTf32",
+    "holdTf32",
+    "releaseTf32",
+    "isTf32Allowed",
     "synchronize",
   ],
   // Held by 50-step trajectories against PyTorch.
