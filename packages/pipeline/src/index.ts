@@ -80,7 +80,9 @@ export { verify, type Verification } from "./tasks/verify.js";
 export { writeSlices, type SlicesOptions, type SlicesResult } from "./data/slices.js";
 export { resolveWorld, worldFromEnvironment, type Starter, type UnresolvedWorld, type World } from "./train/world.js";
 export type { EpochReport, Progress } from "./engine/progress.js";
-export type { TaskOptions } from "./engine/task-options.js";
+export { EngineSession, type SessionOptions } from "./engine/session.js";
+export type { JobOptions, JobRunner, TaskOptions } from "./engine/task-options.js";
+export { SessionError } from "./engine/thread-errors.js";
 export { onNotice } from "./engine/notices.js";
 
 // A trained model that decides

@@ -9,6 +9,8 @@ export interface JobRequest {
   input: unknown;
   /** The plug-ins of the calling thread, which the worker loads before the job begins. */
   plugins: readonly PluginFile[];
+  /** Whether the session allows TensorFloat-32 on CUDA. */
+  tf32: boolean;
   /** One shared integer; 1 asks the job to stop. */
   stopFlag: SharedArrayBuffer;
 }

@@ -10,16 +10,31 @@ import type { JobOptions, JobRunner, TaskOptions } from "./task-options.js";
 import { SessionError, unpackError } from "./thread-errors.js";
 import { workerOptions } from "./worker-options.js";
 
+export interface SessionOptions {
+  /**
+   * TensorFloat-32 in products and convolutions on CUDA, for all jobs of the session; default: true. libtorch has one switch for
+   * the whole process: it is set while a job computes on CUDA and restored afterwards, and a job of a session with the other
+   * setting is refused in the meantime.
+   */
+  tf32?: boolean;
+}
+
 export class EngineSession implements JobRunner, AsyncDisposable {
   #worker: Worker | null = null;
   /** Settles when the last of the jobs so far has ended. */
   #last: Promise<unknown> = Promise.resolve();
   #state: "open" | "closing" | "terminated" = "open";
+  readonly #tf32: boolean;
+
+  constructor({ tf32 = true }: SessionOptions = {}) {
+    this.#tf32 = tf32;
+  }
 
   /**
    * Runs the `job` that `module` exports on `input`, after all jobs that were requested earlier.
    * An abort is only a request: the job decides when to end and still returns a result. An error thrown by `onProgress`,
    * `onLog` or `onEvent` also stops the job, and is thrown instead of the result once the job has ended.
+   * The number of threads that a job sets is that of this session only, and lasts until the next job sets it.
    * @throws what the job throws, with its class, fields and cause; SessionError if the session is
    *   closed or terminated, or its thread ended
    */
@@ -56,7 +71,13 @@ export class EngineSession implements JobRunner, AsyncDisposable {
     const stop = () => Atomics.store(new Int32Array(flag), 0, 1);
     if (options.signal?.aborted) stop();
     options.signal?.addEventListener("abort", stop, { once: true });
-    const request: JobRequest = { module: module.href, input, plugins: loadedPlugins(), stopFlag: flag };
+    const request: JobRequest = {
+      module: module.href,
+      input,
+      plugins: loadedPlugins(),
+      tf32: this.#tf32,
+      stopFlag: flag,
+    };
     try {
       const { end, listenerError } = await exchange(worker, request, options, stop);
       if (listenerError !== null) throw asError(listenerError.error);

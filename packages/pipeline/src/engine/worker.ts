@@ -5,6 +5,7 @@ import { explained } from "./system-errors.js";
 import type { Job } from "./job.js";
 import type { JobMessage, JobRequest } from "./messages.js";
 import { onNotice } from "./notices.js";
+import { releaseSessionTf32, setSessionTf32 } from "./session-tf32.js";
 import { packError } from "./thread-errors.js";
 
 if (parentPort === null) throw new Error("engine/worker.js runs in the worker thread of an EngineSession only");
@@ -20,15 +21,20 @@ port.on("message", (request: JobRequest) => {
   );
 });
 
-async function runRequest({ module, input, plugins, stopFlag }: JobRequest): Promise<unknown> {
+async function runRequest({ module, input, plugins, tf32, stopFlag }: JobRequest): Promise<unknown> {
   const { job } = (await import(module)) as { job: Job<unknown, unknown> };
   // After the module, which brings the built-in components: a plug-in must not take their names.
   await loadPlugins(plugins);
+  setSessionTf32(tf32);
   const flag = new Int32Array(stopFlag);
-  return await job(input, {
-    report: (progress) => send({ progress }),
-    log: (log) => send({ log }),
-    event: (event) => send({ event }),
-    stopping: () => Atomics.load(flag, 0) === 1,
-  });
+  try {
+    return await job(input, {
+      report: (progress) => send({ progress }),
+      log: (log) => send({ log }),
+      event: (event) => send({ event }),
+      stopping: () => Atomics.load(flag, 0) === 1,
+    });
+  } finally {
+    releaseSessionTf32();
+  }
 }

@@ -1,9 +1,10 @@
 /** Decides device, threads and precision of a run. Called in the worker thread that computes. */
-import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, setTf32 } from "@slicestack/torch";
+import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { parseCpuinfo, usableCores } from "../engine/doctor/cpu.js";
 import { systemProbe } from "../engine/doctor/probe.js";
+import { holdSessionTf32 } from "../engine/session-tf32.js";
 
 export interface ComputePlan {
   device: string;
@@ -36,10 +37,10 @@ export function checkDevice(device: string): void {
   throw new ConfigError([{ key: "device", message }]);
 }
 
-/** Applies the plan to this thread. */
+/** Applies the plan to this thread. @throws ArgumentError if a job of another session holds the other setting of TF32 */
 export function startCompute(plan: ComputePlan, seed: number): void {
   setNumThreads(plan.threads);
-  if (plan.device.startsWith("cuda")) setTf32(true);
+  if (plan.device.startsWith("cuda")) holdSessionTf32();
   manualSeed(seed);
 }
 
