@@ -82,6 +82,11 @@ test("2.5D: trunk, head, loss, augmentation and metric from outside train, resum
     ["slice", "volume", "volume"],
   );
   assert.equal(typeof rows[0].val_worst_class, "number");
+  // Read by commands that do not load the plug-in, such as `slicestack runs`.
+  assert.deepEqual(json("run/run.json").selectionMetrics, {
+    macro_f1: { label: "macro F1", lowerIsBetter: false },
+    worst_class: { label: "worst sensitivity", lowerIsBetter: false },
+  });
   const { plugins, trunk, head } = json("run/model.json");
   assert.deepEqual([trunk.name, trunk.loss, head.name, head.options], ["tiny", "brier", "median", { width: 8 }]);
   assert.deepEqual(

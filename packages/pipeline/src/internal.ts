@@ -22,7 +22,7 @@ export { canPreview } from "./inspect/preview.js";
 export { modelFacts, shortBytes, shortCount, type ModelFacts, type ZooShape } from "./models/model-facts.js";
 export { bytesText, cacheText, parseBytes } from "./run/cache-entries.js";
 export { findDataset } from "./run/dataset-location.js";
-export { selectionName, selectionsOf } from "./run/epoch-selection.js";
+export { selectionsOf } from "./run/epoch-selection.js";
 export { Slurm } from "./slurm/client.js";
 export { FileTail, followTasks } from "./slurm/follow.js";
 export { JobFolder, type JobTask, type TaskOutcome } from "./slurm/job-folder.js";

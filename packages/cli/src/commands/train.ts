@@ -129,11 +129,11 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
     const note = `Stopped and saved. To resume: slicestack train --resume ${pathWord(folder)}${rest}`;
     return { code, text: "", json: result, note };
   }
-  const { selectionName, selectionsOf } = await import("@slicestack/pipeline/internal");
+  const { selectionsOf } = await import("@slicestack/pipeline/internal");
   const selections = selectionsOf(config);
   const words: ScoreWords = (stage, score) => {
-    const select = selections[stage] ?? "";
-    return scoreText(selectionName(select), select, score);
+    const { name, label } = selections[stage] ?? { name: "", label: "" };
+    return scoreText(label, name, score);
   };
   const lines = "group" in result ? groupLines(result, words) : runLines(result, words);
   const text = [...lines, nextLine(folder, options, config)].join("\n");

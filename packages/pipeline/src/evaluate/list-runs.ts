@@ -9,7 +9,7 @@ import { checkFile } from "../run/checksums.js";
 import { readRecord, readRunConfig, runPaths } from "../run/folder.js";
 import { readLedger } from "../run/ledger.js";
 import { readMetrics } from "./metrics-file.js";
-import { chosenEpoch, selectionColumn, selectionName, selectionsOf, type Selections } from "../run/epoch-selection.js";
+import { chosenEpoch, selectionColumn, selectionsOf, type Selections } from "../run/epoch-selection.js";
 import { parseTrainingRows, type TrainingRow } from "../run/training-rows.js";
 
 export interface RunRow {
@@ -72,12 +72,12 @@ function readRun(run: string, folder: string): RunRow {
     curves: [],
   };
   try {
-    const { dataset, status, created } = readRecord(run);
+    const { dataset, status, created, selectionMetrics } = readRecord(run);
     const config = readRunConfig(run);
     const { name, method, seed } = config;
     const paths = runPaths(run);
     const rows = existsSync(paths.metrics) ? parseTrainingRows(readFileSync(paths.metrics, "utf8"), paths.metrics) : [];
-    const selections = selectionsOf(config);
+    const selections = selectionsOf(config, selectionMetrics);
     const last = rows.at(-1)?.stage;
     const select = selections[last ?? ""];
     const ofLast = rows.filter(({ stage }) => stage === last);
@@ -93,8 +93,8 @@ function readRun(run: string, folder: string): RunRow {
       dataset: dataset?.name ?? "imported",
       seed,
       epochs: rows.length,
-      select: select === undefined ? "" : selectionName(select),
-      val: select === undefined ? NaN : (chosen?.[selectionColumn(select)] ?? NaN),
+      select: select?.label ?? "",
+      val: select === undefined ? NaN : (chosen?.[selectionColumn(select.name)] ?? NaN),
       test,
       testReads: readLedger(run).count,
       curves: curvesOf(rows, selections),
@@ -114,9 +114,9 @@ function livingStatus(run: string, status: string): string {
 function curvesOf(rows: readonly TrainingRow[], selections: Selections): RunRow["curves"] {
   const stages = [...new Set(rows.map(({ stage }) => stage))];
   return stages.map((stage) => {
-    const select = selections[stage] ?? defaultName("metric");
-    const values = rows.filter((row) => row.stage === stage).map((row) => row[selectionColumn(select)] ?? NaN);
-    return { stage, select: selectionName(select), values };
+    const { name, label } = selections[stage] ?? { name: defaultName("metric"), label: defaultName("metric") };
+    const values = rows.filter((row) => row.stage === stage).map((row) => row[selectionColumn(name)] ?? NaN);
+    return { stage, select: label, values };
   });
 }
 

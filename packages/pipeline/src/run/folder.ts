@@ -84,6 +84,8 @@ const recordSchema = z.strictObject({
   classes: z.array(z.string()),
   versions: z.record(z.string(), z.string()),
   environment: z.record(z.string(), z.string()),
+  /** The selection metrics by name, so that the run can be listed without the plug-ins that define them; absent in runs of earlier versions. */
+  selectionMetrics: z.record(z.string(), z.strictObject({ label: z.string(), lowerIsBetter: z.boolean() })).optional(),
   /** How often the test set was scored. */
   testReads: z.number().int(),
   /** The origin of the weights, if they were not trained here. */

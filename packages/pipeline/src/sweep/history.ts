@@ -1,5 +1,5 @@
 /** Reads the state of a trial from its folder, and groups the trials of a sweep by point. */
-import { higherIsBetter, selectionColumn, selectionsOf } from "../run/epoch-selection.js";
+import { higherIsBetter, selectionColumn, selectionsOfRun } from "../run/epoch-selection.js";
 import { readTrainingRows } from "../run/training-rows.js";
 import { runPaths } from "../run/folder.js";
 import type { RunConfig } from "../config/types.js";
@@ -23,10 +23,10 @@ export function reportOf(trial: Trial, state: TrialState, paths: TrialPaths, con
 
 /** The epochs of a run, each with the selection metric of its stage. */
 export function curveOf({ run }: TrialPaths, config: RunConfig): CurveEntry[] {
-  const selections = selectionsOf(config);
+  const selections = selectionsOfRun(run, config);
   return readTrainingRows(runPaths(run).metrics).map((row) => {
     const select = selections[row.stage];
-    const value = select === undefined ? NaN : (row[selectionColumn(select)] ?? NaN);
+    const value = select === undefined ? NaN : (row[selectionColumn(select.name)] ?? NaN);
     const signed = select === undefined ? value : higherIsBetter(value, select);
     return { stage: row.stage, epoch: row.epoch + 1, value: signed };
   });

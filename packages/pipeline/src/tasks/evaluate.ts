@@ -157,7 +157,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     decision,
     input,
     run,
-    selections: selectionsOf(opened.config),
+    selections: selectionsOf(opened.config, opened.record.selectionMetrics),
   });
   const table = [...notes, summaryTable(metrics[scored.part], metrics.differences)].join("\n");
   return { run: resolve(run), table, report: runPaths(folder).report, metrics, cost };

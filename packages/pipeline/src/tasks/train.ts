@@ -21,6 +21,7 @@ import { findPretrained } from "../models/pretrained.js";
 import { trunkDepth } from "../models/create-by-name.js";
 import { specOfTraining } from "../models/spec-of-training.js";
 import { usePluginsOf, writeSpec } from "../models/spec-file.js";
+import { recordedMetrics } from "../run/epoch-selection.js";
 import { appendLog, readRecord, RunError, runPaths, SLICE_STAGE_OF, writeRecord } from "../run/folder.js";
 import { addChecksums, checkFile, isTrainingFile, suspendChecksums } from "../run/checksums.js";
 import { checkCache } from "../run/cache-folder.js";
@@ -313,6 +314,7 @@ async function planRun(
       classes: classes.names,
       versions: softwareVersions(),
       environment: sliceStage?.environment ?? {},
+      selectionMetrics: recordedMetrics(config),
       testReads: 0,
     });
     for (const warning of classWarnings(task)) {

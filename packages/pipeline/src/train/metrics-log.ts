@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { appendText, writeFileAtomic } from "../data/atomic.js";
 import { runPaths, type StageName } from "../run/folder.js";
-import { selectionColumn, type Selection } from "../run/epoch-selection.js";
+import { selectionColumn } from "../run/epoch-selection.js";
 import { EventFile } from "./tensorboard.js";
 
 export interface EpochRow {
@@ -71,8 +71,8 @@ export class MetricsLog implements Disposable {
   }
 
   /** Writes the best score so far for TensorBoard, under the name of the selection metric, e.g. slice/best_val_macro_f1. */
-  best(stage: StageName, epoch: number, select: Selection, score: number): void {
-    this.#events?.scalars(epoch, { [`${stage}/best_${selectionColumn(select)}`]: score });
+  best(stage: StageName, epoch: number, metric: string, score: number): void {
+    this.#events?.scalars(epoch, { [`${stage}/best_${selectionColumn(metric)}`]: score });
   }
 
   [Symbol.dispose](): void {

@@ -88,6 +88,26 @@ test("val and curve are of the metric that chose the epoch: auroc, a loss as a l
   rmSync(run, { recursive: true });
 });
 
+test("of a metric whose plug-in is not loaded, the run has recorded its name and whether lower is better", () => {
+  const run = join(folder, "plugged");
+  exampleRun(run, { name: "plugged", counts: [12, 12] });
+  const { config, metrics } = runPaths(run);
+  const text = readFileSync(config, "utf8").replaceAll(/select: \w+/g, "select: brier_score");
+  writeFileSync(config, text.replace(/^plugins: .*$/m, "plugins: [./brier.mjs]"));
+  const row = (val_brier_score: number) =>
+    `${JSON.stringify({ stage: "volume", epoch: 0, val_brier_score, val_loss: 1, val_macro_f1: 1 })}\n`;
+  writeFileSync(metrics, [0.3, 0.1, 0.2].map(row).join(""));
+  const shown = (lowerIsBetter: boolean) => {
+    const selectionMetrics = { brier_score: { label: "Brier score", lowerIsBetter } };
+    writeRecord(run, { ...readRecord(run), selectionMetrics });
+    const [listed] = listRuns(run);
+    return [listed!.problem, listed!.select, listed!.val, listed!.curves[0]?.select];
+  };
+  assert.deepEqual(shown(true), [null, "Brier score", 0.1, "Brier score"]);
+  assert.deepEqual(shown(false), [null, "Brier score", 0.3, "Brier score"]);
+  rmSync(run, { recursive: true });
+});
+
 test("sorted by any column, unknown values last; filtered by texts, numbers and times", () => {
   const runs = listRuns(folder);
   assert.deepEqual(names(sortRuns(runs, "-test")).slice(0, 2), ["good", "ten"]);

@@ -182,7 +182,10 @@ async function makeReport(kind: "binary" | "grades"): Promise<ReportInput> {
       summaries: models,
       differences,
       training: [...curves("slice", 12), ...curves("volume", 10)],
-      selections: { slice: "macro_f1", volume: "auroc" },
+      selections: {
+        slice: { name: "macro_f1", label: "macro F1", lowerIsBetter: false },
+        volume: { name: "auroc", label: "AUROC", lowerIsBetter: false },
+      },
       analysis,
       flow,
     }),

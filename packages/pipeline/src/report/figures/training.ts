@@ -1,13 +1,7 @@
 /** Training curves. */
 import { drawSvg, INK, PALETTE, type Spec } from "../../page/drawing.js";
 import { formatNumber } from "../../page/format.js";
-import {
-  chosenEpoch,
-  selectionColumn,
-  selectionName,
-  type Selection,
-  type Selections,
-} from "../../run/epoch-selection.js";
+import { chosenEpoch, selectionColumn, type SelectionMetric, type Selections } from "../../run/epoch-selection.js";
 import type { TrainingRow } from "../../run/training-rows.js";
 import type { Figure } from "./figure.js";
 
@@ -20,7 +14,7 @@ interface StageCurves {
   name: string;
   rows: readonly TrainingRow[];
   /** undefined if the configuration does not have the stage. */
-  select: Selection | undefined;
+  select: SelectionMetric | undefined;
   /** The epoch whose weights were kept. */
   chosen: TrainingRow | undefined;
 }
@@ -44,7 +38,7 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
     select === undefined || chosen === undefined
       ? []
       : [
-          `${name}, epoch ${stageRows.indexOf(chosen) + 1} of ${stageRows.length}, by ${selectionName(select)} (${formatNumber(chosen[selectionColumn(select)] ?? NaN)})`,
+          `${name}, epoch ${stageRows.indexOf(chosen) + 1} of ${stageRows.length}, by ${select.label} (${formatNumber(chosen[selectionColumn(select.name)] ?? NaN)})`,
         ],
   );
   const last = stages.map(({ name, rows: stageRows }) => {
@@ -70,14 +64,14 @@ export async function trainingFigure(rows: readonly TrainingRow[], selections: S
 }
 
 /** The selection metric in the colour of the text, and others beside it. A loss is in the panel of losses. */
-function scoresOf(select: Selection | undefined): Series {
+function scoresOf(select: SelectionMetric | undefined): Series {
   const others: Series = [
     ["balanced accuracy", "val_balanced_accuracy", PALETTE.grey],
     ["macro F1", "val_macro_f1", "#B0A080"],
   ];
-  if (select === undefined || selectionColumn(select) === "val_loss") return others;
-  const column = selectionColumn(select);
-  return [[selectionName(select), column, INK], ...others.filter(([, key]) => key !== column)];
+  if (select === undefined || selectionColumn(select.name) === "val_loss") return others;
+  const column = selectionColumn(select.name);
+  return [[select.label, column, INK], ...others.filter(([, key]) => key !== column)];
 }
 
 function curvePanel({ name, rows, chosen }: StageCurves, what: string, series: Series): Spec {
