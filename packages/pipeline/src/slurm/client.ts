@@ -81,9 +81,9 @@ export class Slurm {
     }
   }
 
-  /** Sends a signal to the steps and the batch script of a job. @throws SlurmError */
+  /** Sends a signal to the batch step of a job, which passes it on to its command. @throws SlurmError */
   async signal(id: string, signal: "TERM" | "USR1"): Promise<void> {
-    const args = ["--full", `--signal=${signal}`, id];
+    const args = ["--batch", `--signal=${signal}`, id];
     const { stderr, code } = await this.#again("scancel", args);
     if (code !== 0 && !/Invalid job id|already completed/i.test(stderr)) throw refused("scancel", args, stderr, code);
   }

@@ -205,10 +205,14 @@ export class JobFolder {
     writeFileAtomic(this.file, `${JSON.stringify(record, null, 1)}\n`);
   }
 
-  /** `exec` makes the runner the process of the batch step, so that it receives Slurm's signals. */
+  /**
+   * `exec` makes the runner the process of the batch step, so that it receives Slurm's signals. Until it listens, they
+   * are ignored: the shell would end.
+   */
   #script(): string {
     const runner = fileURLToPath(new URL("run-job.js", import.meta.url));
-    return `#!/bin/bash\nexec ${[process.execPath, runner, this.path].map(shellWord).join(" ")}\n`;
+    const command = [process.execPath, runner, this.path].map(shellWord).join(" ");
+    return `#!/bin/bash\ntrap "" USR1 TERM\nexec ${command}\n`;
   }
 }
 

@@ -31,11 +31,13 @@ export type Member = z.infer<typeof member>;
 export type AttemptState =
   /** @param id null as long as the number of its job is not known */
   | { is: "active"; phase: Phase; id: string | null }
-  | { is: "ended"; outcome: TaskOutcome }
+  /** `state`: that of its job in Slurm; null if it was not seen there any more, or not yet as ended. */
+  | { is: "ended"; outcome: TaskOutcome; state: string | null }
   /**
    * It ended without an outcome. `state`: the last state in Slurm; null if Slurm no longer knows the job, or never did.
+   * `signal`: the number of the one that ended its batch step.
    */
-  | { is: "lost"; state: string | null };
+  | { is: "lost"; state: string | null; signal: number | null };
 
 export interface Attempt extends Member {
   stage: Stage;
@@ -132,9 +134,12 @@ export class Attempts {
         attempt.folder.noteJob(job.arrayJob);
       const isThere = job !== undefined && job.phase !== "ended";
       attempt.missed = isThere ? 0 : attempt.missed + 1;
-      if (outcome !== null) attempt.state = { is: "ended", outcome };
+      // Why a process was killed is known from the job's last state alone.
+      const isKnown = outcome !== null && !(outcome.signal === "SIGKILL" && isThere);
+      const state = isThere ? null : (job?.state ?? null);
+      if (isKnown) attempt.state = { is: "ended", outcome, state };
       else if (isThere) attempt.state = { is: "active", phase: job.phase, id: job.id };
-      else if (attempt.missed >= MOST_MISSED) attempt.state = { is: "lost", state: job?.state ?? null };
+      else if (attempt.missed >= MOST_MISSED) attempt.state = { is: "lost", state, signal: job?.signal ?? null };
       if (attempt.state.is !== "active") this.open.delete(attempt);
     }
   }

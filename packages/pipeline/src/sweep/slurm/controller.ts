@@ -12,7 +12,8 @@ import type { Trial, TrialReport, TrialState } from "../trial.js";
 import { arraysOf, throttled, type PlannedArray, type PlannedTask, type ThrottledArray } from "./arrays.js";
 import { attemptKey, Attempts, STAGES, type Attempt, type Stage } from "./attempts.js";
 import type { SlurmOptions } from "./options.js";
-import { verdictOf, type Verdict } from "./verdict.js";
+import { Judgement, MOST_RESTARTS } from "./judgement.js";
+import type { Verdict } from "./verdict.js";
 
 export interface SlurmSweepEvent {
   kind: "finished" | "failed" | "pruned" | "cancelled" | "again";
@@ -51,10 +52,8 @@ export const slurmFolder = (sweep: string): string => join(sweep, "slurm");
 /** While this file exists, no job of the sweep is requeued. */
 export const cancelMark = (sweep: string): string => join(slurmFolder(sweep), "cancelled");
 
-const MOST_RESTARTS = 200;
 /** A trial is given up after the cluster has ended it this often without a result. */
 const MOST_LOSSES = 20;
-const MOST_PIECES = 64;
 /** How many trials run at the same time without a throttle, if the proposals of the search depend on results. */
 const AT_A_TIME = 8;
 
@@ -65,6 +64,7 @@ function dependencyOn({ folder, element }: NonNullable<PlannedArray["after"]>): 
 
 export class SlurmController {
   private readonly attempts: Attempts;
+  private readonly judgement: Judgement;
   private readonly results = new Map<string, TrialResult>();
   private readonly cancelled = new Set<string>();
   /** Attempts whose end has been reported. */
@@ -76,6 +76,7 @@ export class SlurmController {
 
   constructor(private readonly given: SlurmControllerOptions) {
     this.attempts = new Attempts(slurmFolder(given.sweep.folder));
+    this.judgement = new Judgement(this.attempts, given.sweep, (trial) => this.lookFor(trial) !== null);
   }
 
   /** Runs until all trials have ended. @throws SlurmError; calling it again continues the sweep */
@@ -119,7 +120,7 @@ export class SlurmController {
     for (const { id } of this.trials)
       for (const stage of STAGES)
         for (const attempt of this.attempts.of(id, stage))
-          if (this.verdict(attempt).is === "cancelled") this.told.add(attempt);
+          if (this.judgement.verdict(attempt).is === "cancelled") this.told.add(attempt);
   }
 
   private refreshTrials(): void {
@@ -141,23 +142,12 @@ export class SlurmController {
     return this.trials.filter(({ id }) => !this.results.has(id) && !this.cancelled.has(id));
   }
 
-  private verdict(attempt: Attempt): Verdict {
-    const parent = attempt.parent === null ? undefined : this.attempts.byKey(attempt.parent);
-    const verdict = verdictOf(attempt, MOST_RESTARTS, parent === undefined || this.verdict(parent).is === "done");
-    const isEmpty = verdict.is === "done" && attempt.stage === "score" && this.lookFor(attempt.trial) === null;
-    return isEmpty ? { is: "failed", reason: "it ended without a result", isFinal: false } : verdict;
-  }
-
   /** The verdict on the last attempt; an attempt that was cancelled before this call does not count. */
   private lastVerdict(trial: string, stage: Stage): Verdict | null {
     const attempt = this.attempts.last(trial, stage);
     if (attempt === undefined) return null;
-    const verdict = this.verdict(attempt);
+    const verdict = this.judgement.verdict(attempt);
     return verdict.is === "cancelled" && this.told.has(attempt) ? null : verdict;
-  }
-
-  private isDone(trial: string, stage: Stage): boolean {
-    return this.attempts.of(trial, stage).some((attempt) => this.verdict(attempt).is === "done");
   }
 
   /** Judges every attempt that has ended since the last call, and gives up trials that have failed too often. */
@@ -180,12 +170,12 @@ export class SlurmController {
   private hasNoSlices(donor: string): boolean {
     const last = this.lastVerdict(donor, "slice");
     const hasFailed = last?.is === "failed" && this.results.get(donor)?.status === "failed";
-    const isUsedUp = last?.is === "failed" && this.failures(donor, "slice") >= this.given.options.attempts;
-    return !this.isDone(donor, "slice") && (hasFailed || isUsedUp);
+    const isUsedUp = last?.is === "failed" && this.judgement.failures(donor, "slice") >= this.given.options.attempts;
+    return !this.judgement.isDone(donor, "slice") && (hasFailed || isUsedUp);
   }
 
   private judgeOne(trial: Trial, stage: Stage, attempt: Attempt): void {
-    const verdict = this.verdict(attempt);
+    const verdict = this.judgement.verdict(attempt);
     if (stage === "score" && verdict.is === "done") this.emit("finished", trial, stage, null, this.lookFor(trial.id));
     if (verdict.is === "cancelled") {
       this.cancelled.add(trial.id);
@@ -196,27 +186,17 @@ export class SlurmController {
   }
 
   private judgeLoss(trial: Trial, stage: Stage, reason: string): void {
-    const losses = this.attempts.of(trial.id, stage).filter((one) => this.verdict(one).is === "again").length;
+    const losses = this.attempts.of(trial.id, stage).filter((one) => this.judgement.verdict(one).is === "again").length;
     if (losses >= MOST_LOSSES) this.giveUp(trial, stage, `${reason}, ${losses} times`);
     else if (reason !== "") this.emit("again", trial, stage, reason);
   }
 
   private judgeFailure(trial: Trial, stage: Stage, how: string, isFinal: boolean): void {
     const { sweep, options } = this.given;
-    const failure = readFailure(sweep.paths.trial(trial.id).folder);
-    const reason = failure === null ? how : failure.message;
-    const isMemory = failure?.outOfMemory === true && this.piecesOf(trial.id, stage) < MOST_PIECES;
-    if (!isMemory && (isFinal || this.failures(trial.id, stage) >= options.attempts)) this.giveUp(trial, stage, reason);
+    const reason = readFailure(sweep.paths.trial(trial.id).folder)?.message ?? how;
+    const isUsedUp = isFinal || this.judgement.failures(trial.id, stage) >= options.attempts;
+    if (isUsedUp && !this.judgement.canShrink(trial.id, stage)) this.giveUp(trial, stage, reason);
     else this.emit("again", trial, stage, reason);
-  }
-
-  private failures(trial: string, stage: Stage): number {
-    return this.attempts.of(trial, stage).filter((attempt) => this.verdict(attempt).is === "failed").length;
-  }
-
-  /** The number of pieces per batch, doubled each time that memory ran out. The optimisation step stays the same. */
-  private piecesOf(trial: string, stage: Stage): number {
-    return this.attempts.last(trial, stage)?.pieces ?? 1;
   }
 
   private giveUp(trial: Trial, stage: Stage, reason: string): void {
@@ -263,7 +243,7 @@ export class SlurmController {
       const state = this.attempts.last(trial, stage)?.state;
       return state?.is === "active" && state.phase === "running";
     });
-    return isRunning || this.isDone(trial, "train") ? "running" : "waiting";
+    return isRunning || this.judgement.isDone(trial, "train") ? "running" : "waiting";
   }
 
   private prune(): void {
@@ -309,30 +289,30 @@ export class SlurmController {
 
   private sliceTasks(): PlannedTask[] {
     const donors = new Set(this.openTrials().flatMap(({ id }) => this.donors.get(id) ?? []));
-    const without = [...donors].filter((id) => !this.isDone(id, "slice") && !this.isDone(id, "train"));
+    const without = [...donors].filter(
+      (id) => !this.judgement.isDone(id, "slice") && !this.judgement.isDone(id, "train"),
+    );
     const wanted = without.filter((id) => this.needs(id, "slice") && !this.hasNoSlices(id));
     return wanted.map((id) => this.task(id, "slice", null));
   }
 
   private laterTasks(stage: "train" | "score"): PlannedTask[] {
     return this.openTrials().flatMap(({ id }) => {
-      if (this.isDone(id, stage) && stage === "train") return [];
+      if (this.judgement.isDone(id, stage) && stage === "train") return [];
       if (!this.needs(id, stage)) return [];
       const source = stage === "train" ? this.donors.get(id) : id;
       const before: Stage = stage === "train" ? "slice" : "train";
-      if (source === undefined || this.isDone(source, before)) return [this.task(id, stage, null)];
+      if (source === undefined || this.judgement.isDone(source, before)) return [this.task(id, stage, null)];
       const parent = this.attempts.last(source, before);
       return parent?.state.is === "active" && parent.state.id !== null ? [this.task(id, stage, parent)] : [];
     });
   }
 
   private task(trial: string, stage: Stage, after: Attempt | null): PlannedTask {
-    const { sweep, options } = this.given;
-    const failures = this.failures(trial, stage);
-    const last = this.lastVerdict(trial, stage);
-    const outOfMemory = last?.is === "failed" && readFailure(sweep.paths.trial(trial).folder)?.outOfMemory === true;
-    const delay = last?.is === "failed" && !outOfMemory ? options.retry_after * 2 ** (failures - 1) : 0;
-    return { trial, pieces: this.piecesOf(trial, stage) * (outOfMemory ? 2 : 1), after, delay };
+    const { options } = this.given;
+    const hasFailed = this.lastVerdict(trial, stage)?.is === "failed" && !this.judgement.canShrink(trial, stage);
+    const delay = hasFailed ? options.retry_after * 2 ** (this.judgement.failures(trial, stage) - 1) : 0;
+    return { trial, pieces: this.judgement.nextPieces(trial, stage), after, delay };
   }
 
   /** @param earlier jobs of the same stage that have just been submitted */
