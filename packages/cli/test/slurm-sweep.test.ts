@@ -1,11 +1,10 @@
 /** Sweeps on a real Slurm that the test starts on this machine, as an ordinary user. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { CommandFolder } from "./command.js";
+import { StandInSweeps } from "./slurm-sweeps.js";
 import { becomeOrdinaryUser, noSlurm, SlurmCluster } from "./slurm.js";
 import { smallConfig, smallData } from "./small-data.js";
 
@@ -15,6 +14,8 @@ after(() => cluster?.stop()); // before its folder goes, which names the process
 const work = new CommandFolder();
 const at = (...parts: string[]) => join(work.path, ...parts);
 const skip = noSlurm;
+const sweeps = new StandInSweeps(work);
+const count = (sweep: string, event: string) => sweeps.count(sweep, event);
 
 before(async () => {
   if (noSlurm !== false) return;
@@ -24,45 +25,10 @@ before(async () => {
   Object.assign(work.options.env, cluster.env);
 });
 
-/** A sweep over heads, so that all trials of a seed share their slice stage. */
-function writeSweep(name: string, points: Record<string, string>, more = ""): void {
-  const listed = Object.entries(points).map(([point, head]) => `  ${point}: {head.model: ${head}}`);
-  writeFileSync(
-    at(`${name}.yaml`),
-    `name: ${name}\nconfig: small.yaml\ndata: data\nout: ${name}\nobjective: accuracy\npoints:\n${listed.join("\n")}\n` +
-      `slurm: {poll: 0.5, stop_before: 10, attempts: 2, retry_after: 1, throttle: 3}\n${more}`,
-  );
-}
-
-const controllerFile = join(import.meta.dirname, "slurm-controller.js");
-
-/** @returns the process, and what it printed in the end */
-function control(sweep: string) {
-  const child = spawn(process.execPath, [controllerFile, sweep], work.options);
-  let [stdout, stderr] = ["", ""];
-  child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
-  child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
-    child.on("close", (code) => resolve({ code, stdout, stderr })),
-  );
-  return { child, ended };
-}
-
-const events = (sweep: string): string[] =>
-  existsSync(at(sweep, "events")) ? readFileSync(at(sweep, "events"), "utf8").trim().split("\n") : [];
-const count = (sweep: string, event: string) => events(sweep).filter((line) => line === event).length;
-/** Waits for what a controller brings about. */
-async function until({ child }: ReturnType<typeof control>, ready: () => boolean): Promise<void> {
-  while (!ready()) {
-    assert.equal(child.exitCode, null, "the controller ended before");
-    await pause(50);
-  }
-}
-
 /** The greatest number of trials that were in a stage at a time. */
 function together(sweep: string, stage: string): number {
   let [running, most] = [0, 0];
-  for (const line of events(sweep).filter((one) => one.includes(` ${stage} `))) {
+  for (const line of sweeps.events(sweep).filter((one) => one.includes(` ${stage} `))) {
     running += line.startsWith("begin") ? 1 : -1;
     most = Math.max(most, running);
   }
@@ -73,13 +39,17 @@ test(
   "a controller that is killed in mid-sweep: nothing is lost or run twice; slice stages are shared; a failing trial stops no other",
   { skip },
   async () => {
-    writeSweep("heads", { steady: "mean", flaky: "max", fails: "attention", last: "noisy_or" }, "seeds: 2\n");
-    const first = control("heads.yaml");
-    await until(first, () => count("heads", "end train 0") === 1);
+    sweeps.write(
+      "heads",
+      { steady: "mean", flaky: "max", fails: "attention", last: "noisy_or" },
+      { more: "seeds: 2\n" },
+    );
+    const first = sweeps.control("heads.yaml");
+    await sweeps.until(first, () => count("heads", "end train 0") === 1);
     first.child.kill("SIGKILL");
     await first.ended;
 
-    const second = await control("heads.yaml").ended;
+    const second = await sweeps.control("heads.yaml").ended;
     assert.equal(second.code, 0, second.stderr);
     const last = JSON.parse(second.stdout.trim().split("\n").at(-1)!) as Record<string, unknown>;
     const expected = {
@@ -98,7 +68,7 @@ test(
     assert.deepEqual(begun("slice", [0, 1, 2, 3, 4, 5, 6, 7]), [1, 1, 0, 0, 0, 0, 0, 0], "a slice stage for each seed");
     assert.deepEqual(begun("train", [0, 1, 2, 3, 4, 5, 6, 7]), [1, 1, 2, 2, 2, 2, 1, 1]);
     assert.deepEqual(begun("score", [0, 1, 2, 3, 4, 5, 6, 7]), [1, 1, 1, 1, 0, 0, 1, 1]);
-    const order = events("heads");
+    const order = sweeps.events("heads");
     for (const trial of [0, 1, 2, 3, 6, 7]) {
       const places = [`end slice ${trial % 2}`, `end train ${trial}`, `begin score ${trial}`].map((line) =>
         order.indexOf(line),
@@ -119,12 +89,12 @@ test(
   "USR1 reaches one element: it alone is requeued; cancel empties the queue, and the same command continues",
   { skip },
   async () => {
-    writeSweep("waiting", { waits: "mean", other: "max" });
-    const first = control("waiting.yaml");
-    await until(first, () => count("waiting", "begin train 0") === 1 && count("waiting", "end score 1") === 1);
+    sweeps.write("waiting", { waits: "mean", other: "max" });
+    const first = sweeps.control("waiting.yaml");
+    await sweeps.until(first, () => count("waiting", "begin train 0") === 1 && count("waiting", "end score 1") === 1);
     const [id] = cluster!.run("squeue", "--noheader", "--array", "--states=running", "--format=%i").trim().split("\n");
     cluster!.run("scancel", "--batch", "--signal=USR1", id!);
-    await until(first, () => count("waiting", "begin train 0") === 2);
+    await sweeps.until(first, () => count("waiting", "begin train 0") === 2);
     assert.deepEqual(
       ["saved train 0", "begin train 1", "begin slice 0"].map((line) => count("waiting", line)),
       [1, 1, 1],
@@ -137,15 +107,15 @@ test(
     const ended = await first.ended;
     assert.match(ended.stdout, /"status":"cancelled"/);
 
-    writeFileSync(at("waiting", "release"), "");
-    const second = await control("waiting").ended;
+    sweeps.release("waiting");
+    const second = await sweeps.control("waiting").ended;
     assert.match(second.stdout, /"status":"finished","trials":2,"finished":2/);
     assert.deepEqual([count("waiting", "end train 0"), count("waiting", "begin train 1")], [1, 1]);
   },
 );
 
 test("a real sweep of two heads: the results of the same trials without Slurm", { skip }, async () => {
-  writeSweep("real", { mean: "mean", max: "max" });
+  sweeps.write("real", { mean: "mean", max: "max" });
   const run = await work.start(["sweep", "run", "real.yaml", "--on", "slurm"]);
   assert.equal(run.status, 0, run.stderr);
   assert.match(run.stdout, /^2\/2 trials finished$/m);

@@ -48,13 +48,16 @@ export class SlurmCluster {
     readonly env: Record<string, string>,
   ) {}
 
-  /** @throws Error with the daemons' logs where it does not come up within 30 s */
-  static async start(folder: string, nodes: number): Promise<SlurmCluster> {
+  /**
+   * @param more lines of slurm.conf in place of those with the same key
+   * @throws Error with the daemons' logs where it does not come up within 30 s
+   */
+  static async start(folder: string, nodes: number, more: readonly string[] = []): Promise<SlurmCluster> {
     for (const part of ["", "state", "log", ...nodesOf(nodes).map((node) => `spool.${node}`)])
       mkdirSync(join(folder, part), { recursive: true, mode: 0o755 });
     writeFileSync(join(folder, "munge.key"), randomBytes(128), { mode: 0o600 });
     const ports = await freePorts(nodes + 1);
-    writeFileSync(join(folder, "slurm.conf"), configuration(folder, ports));
+    writeFileSync(join(folder, "slurm.conf"), configuration(folder, ports, more));
     writeFileSync(join(folder, "cgroup.conf"), "");
     const cluster = new SlurmCluster(folder, { SLURM_CONF: join(folder, "slurm.conf") });
     const at = (name: string) => join(folder, name);
@@ -100,6 +103,24 @@ export class SlurmCluster {
     this.#pids.push(await pidIn(file));
   }
 
+  /** Ends slurmctld, which saves its state first, and waits until it is gone. */
+  async stopController(): Promise<void> {
+    const pid = pidOf(this.#controllerFile);
+    process.kill(pid, "SIGTERM");
+    while (isAlive(pid)) await sleep(50);
+    rmSync(this.#controllerFile, { force: true });
+  }
+
+  /** Starts slurmctld again, with the state that it saved. */
+  async startController(): Promise<void> {
+    this.#daemon("slurmctld", "-i");
+    this.#pids.push(await pidIn(this.#controllerFile));
+  }
+
+  get #controllerFile(): string {
+    return join(this.folder, "slurmctld.pid");
+  }
+
   /** Ends the jobs, then the daemons. A daemon removes its pid file before it ends: therefore they are kept in mind. */
   async stop(): Promise<void> {
     await output("scancel", ["--full", "--signal=KILL", "--user", userInfo().username], this.env);
@@ -129,7 +150,7 @@ export class SlurmCluster {
 
   async #idle(nodes: number): Promise<void> {
     for (let k = 0; k < 150; k++) {
-      const states = await output("sinfo", ["-h", "-N", "-o", "%T"], this.env);
+      const states = await output("sinfo", ["-h", "-N", "-p", "main", "-o", "%T"], this.env);
       if (
         states
           .trim()
@@ -148,13 +169,13 @@ export class SlurmCluster {
 const nodesOf = (count: number): string[] => Array.from({ length: count }, (_, k) => `n${k}`);
 
 /** No cgroups, no accounting, no binding of tasks: none of that is asked here. */
-function configuration(folder: string, [control, ...daemonPorts]: readonly number[]): string {
+function configuration(folder: string, [control, ...daemonPorts]: readonly number[], more: readonly string[]): string {
   const { username } = userInfo();
   const nodes = daemonPorts.map(
     (port, k) =>
       `NodeName=n${k} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${port} CPUs=2 RealMemory=1000 State=UNKNOWN`,
   );
-  return `ClusterName=slicestack
+  const common = `ClusterName=slicestack
 SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort=${control}
 SlurmUser=${username}
@@ -183,9 +204,12 @@ SlurmdPidFile=${join(folder, "slurmd.%n.pid")}
 SlurmctldLogFile=${join(folder, "log/slurmctld.log")}
 SlurmdLogFile=${join(folder, "log/slurmd.%n.log")}
 PlugStackConfig=${join(folder, "plugstack.conf")}
-${nodes.join("\n")}
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-`;
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP`;
+  const keyOf = (line: string) => /^[^ ]*/.exec(line)![0].replace(/(?<!PartitionName)=.*/, "");
+  const replaced = new Set(more.map(keyOf));
+  const kept = common.split("\n").filter((line) => !replaced.has(keyOf(line)));
+  // A partition names nodes, which therefore come first.
+  return `${[...nodes, ...kept, ...more].join("\n")}\n`;
 }
 
 const pidOf = (file: string): number => (existsSync(file) ? Number(readFileSync(file, "utf8")) : 0);

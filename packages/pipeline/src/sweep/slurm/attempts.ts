@@ -7,7 +7,7 @@ import { z } from "zod";
 import { writeFileAtomic } from "../../data/atomic.js";
 import type { Slurm } from "../../slurm/client.js";
 import { elementsOf, type JobFolder, type TaskOutcome } from "../../slurm/job-folder.js";
-import type { Phase } from "../../slurm/job.js";
+import type { Phase, SlurmJob } from "../../slurm/job.js";
 import { nextSubmission, submissionsIn } from "../../slurm/submissions.js";
 import { SweepError } from "../errors.js";
 
@@ -31,13 +31,13 @@ export type Member = z.infer<typeof member>;
 export type AttemptState =
   /** @param id null as long as the number of its job is not known */
   | { is: "active"; phase: Phase; id: string | null }
-  /** `state`: that of its job in Slurm; null if it was not seen there any more, or not yet as ended. */
-  | { is: "ended"; outcome: TaskOutcome; state: string | null }
+  /** `isMemory`: its command was killed because the job used more memory than it may. */
+  | { is: "ended"; outcome: TaskOutcome; isMemory: boolean }
   /**
    * It ended without an outcome. `state`: the last state in Slurm; null if Slurm no longer knows the job, or never did.
    * `signal`: the number of the one that ended its batch step.
    */
-  | { is: "lost"; state: string | null; signal: number | null };
+  | { is: "lost"; state: string | null; signal: number | null; isMemory: boolean };
 
 export interface Attempt extends Member {
   stage: Stage;
@@ -52,6 +52,16 @@ export interface Attempt extends Member {
 /** The key by which an attempt is found among Slurm's jobs. */
 export const attemptKey = ({ comment, element }: Pick<Attempt, "comment" | "element">): string =>
   `${comment} ${element}`;
+
+/** States of jobs that Slurm ended for reasons unrelated to their command. */
+export const OF_SLURM: ReadonlySet<string> = new Set([
+  "BOOT_FAIL",
+  "DEADLINE",
+  "NODE_FAIL",
+  "PREEMPTED",
+  "REVOKED",
+  "TIMEOUT",
+]);
 
 /** Queries to wait for an outcome: on a network file system, it may become visible later than the end of its job. */
 const MOST_MISSED = 3;
@@ -83,6 +93,26 @@ export function forgetAttempts(root: string, trials: readonly string[]): void {
 }
 
 const idOf = (job: number | null, element: number): string | null => (job === null ? null : `${job}_${element}`);
+
+function lostState(attempt: Attempt, job: SlurmJob | undefined): AttemptState {
+  const { state = null, signal = null } = job ?? {};
+  return {
+    is: "lost",
+    state,
+    signal,
+    isMemory: (state === null || !OF_SLURM.has(state)) && isOverMemory(attempt, job),
+  };
+}
+
+/**
+ * Whether a killed job used more memory than it may. Where Slurm measures memory by itself instead of by cgroups, it
+ * says so only in the log of the job.
+ */
+function isOverMemory({ folder, element }: Attempt, job: SlurmJob | undefined): boolean {
+  if (job?.state === "OUT_OF_MEMORY") return true;
+  const log = folder.log(element);
+  return existsSync(log) && /oom[-_]kill|exceeded (job )?memory limit/i.test(readFileSync(log, "utf8").slice(-4000));
+}
 
 export class Attempts {
   private readonly byTrial = new Map<string, Attempt[]>();
@@ -136,10 +166,10 @@ export class Attempts {
       attempt.missed = isThere ? 0 : attempt.missed + 1;
       // Why a process was killed is known from the job's last state alone.
       const isKnown = outcome !== null && !(outcome.signal === "SIGKILL" && isThere);
-      const state = isThere ? null : (job?.state ?? null);
-      if (isKnown) attempt.state = { is: "ended", outcome, state };
+      if (isKnown)
+        attempt.state = { is: "ended", outcome, isMemory: outcome.signal === "SIGKILL" && isOverMemory(attempt, job) };
       else if (isThere) attempt.state = { is: "active", phase: job.phase, id: job.id };
-      else if (attempt.missed >= MOST_MISSED) attempt.state = { is: "lost", state, signal: job?.signal ?? null };
+      else if (attempt.missed >= MOST_MISSED) attempt.state = lostState(attempt, job);
       if (attempt.state.is !== "active") this.open.delete(attempt);
     }
   }

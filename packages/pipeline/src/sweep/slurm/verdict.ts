@@ -1,6 +1,6 @@
 /** Determines what the end of an attempt means for its trial. */
 import { constants } from "node:os";
-import type { Attempt } from "./attempts.js";
+import { OF_SLURM, type Attempt } from "./attempts.js";
 
 export type Verdict =
   | { is: "active" }
@@ -13,13 +13,11 @@ export type Verdict =
 
 /** Exit code of the command line for a wrong configuration. */
 const USAGE = 2;
-/** States of jobs that Slurm ended for reasons unrelated to their command. */
-const OF_SLURM = new Set(["BOOT_FAIL", "DEADLINE", "NODE_FAIL", "PREEMPTED", "REVOKED", "TIMEOUT"]);
 const { SIGTERM, SIGUSR1 } = constants.signals;
 
 const outOfMemory: Verdict = {
   is: "failed",
-  reason: "it used more memory than its job may (OUT_OF_MEMORY): raise mem in slurm.sbatch",
+  reason: "it used more memory than its job was given: raise mem in slurm.sbatch",
   isFinal: false,
   isMemory: true,
 };
@@ -33,17 +31,17 @@ export function verdictOf({ state }: Attempt, mostRestarts: number, couldStart: 
   if (state.is === "active") return { is: "active" };
   if (state.is === "lost") {
     const { state: word, signal } = state;
+    if (state.isMemory) return outOfMemory;
     if (word === null) return { is: "again", reason: "Slurm no longer knows its job" };
     if (OF_SLURM.has(word)) return { is: "again", reason: `Slurm ended its job (${word})` };
     if (word === "CANCELLED") return couldStart ? { is: "cancelled" } : { is: "again", reason: "" };
-    if (word === "OUT_OF_MEMORY") return outOfMemory;
     if (signal === SIGUSR1 || signal === SIGTERM)
       return { is: "again", reason: "its job was asked to stop before it had started" };
     return { is: "failed", reason: `its job ended as ${word}`, isFinal: false };
   }
   const { code, signal, stopped, restarts } = state.outcome;
   if (code === 0) return { is: "done" };
-  if (state.state === "OUT_OF_MEMORY") return outOfMemory;
+  if (state.isMemory) return outOfMemory;
   if (stopped && restarts >= mostRestarts)
     return { is: "failed", reason: `it was requeued ${restarts} times: its time limit is too short`, isFinal: true };
   if (stopped) return { is: "cancelled" };

@@ -7,7 +7,12 @@ import type { Attempt, AttemptState } from "../../../src/sweep/slurm/attempts.js
 import { verdictOf } from "../../../src/sweep/slurm/verdict.js";
 
 const folder = new JobFolder("submission");
-const lost = (state: string | null, signal: number | null = null): AttemptState => ({ is: "lost", state, signal });
+const lost = (state: string | null, signal: number | null = null, isMemory = false): AttemptState => ({
+  is: "lost",
+  state,
+  signal,
+  isMemory,
+});
 const attempt = (element: number, state = lost(null)): Attempt => {
   const place = { folder, comment: "c", element, state, missed: 0 };
   return { trial: "000000", pieces: 1, parent: null, stage: "slice", ...place };
@@ -65,7 +70,7 @@ test("several arrays keep to one throttle together", () => {
 
 test("what Slurm ends is submitted again, what fails counts, and what a user cancelled stays cancelled", () => {
   const of = (state: AttemptState, couldStart = true) => verdictOf(attempt(0, state), 5, couldStart).is;
-  const ended = (change: Partial<TaskOutcome>, state: string | null = null): AttemptState => {
+  const ended = (change: Partial<TaskOutcome>, isMemory = false): AttemptState => {
     const outcome = {
       code: 0,
       signal: null,
@@ -76,7 +81,7 @@ test("what Slurm ends is submitted again, what fails counts, and what a user can
       seconds: 1,
       ...change,
     };
-    return { is: "ended", outcome, state };
+    return { is: "ended", outcome, isMemory };
   };
   const again = ["NODE_FAIL", "PREEMPTED", "TIMEOUT", "BOOT_FAIL", null].map((state) => of(lost(state)));
   assert.deepEqual([...new Set(again)], ["again"]);
@@ -87,12 +92,9 @@ test("what Slurm ends is submitted again, what fails counts, and what a user can
     ["again", "again", "failed"],
   );
   assert.deepEqual([of(ended({})), of(ended({ code: 3 }))], ["done", "failed"]);
-  const isMemory = (state: AttemptState) => "isMemory" in verdictOf(attempt(0, state), 5, true);
-  const killed = { code: null, signal: "SIGKILL" };
-  assert.deepEqual(
-    [lost("OUT_OF_MEMORY"), ended(killed, "OUT_OF_MEMORY"), ended(killed, "FAILED"), lost("FAILED")].map(isMemory),
-    [true, true, false, false],
-  );
+  const memory = verdictOf(attempt(0, lost("FAILED", null, true)), 5, true);
+  assert.match((memory as { reason: string }).reason, /^it used more memory than its job was given: raise mem/);
+  assert.deepEqual(verdictOf(attempt(0, ended({ code: null, signal: "SIGKILL" }, true)), 5, true), memory);
   assert.deepEqual(
     [of(ended({ code: 130, stopped: true })), of({ is: "active", phase: "waiting", id: "1_0" })],
     ["cancelled", "active"],

@@ -1,0 +1,69 @@
+/** Sweeps of stand-in trials on a test cluster: written, run by a process that can be killed, and what their trials did. */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { CommandFolder } from "./command.js";
+
+const controllerFile = join(import.meta.dirname, "slurm-controller.js");
+
+export interface Controlling {
+  child: ChildProcess;
+  ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+export class StandInSweeps {
+  constructor(private readonly work: CommandFolder) {}
+
+  private at(...parts: string[]): string {
+    return join(this.work.path, ...parts);
+  }
+
+  /**
+   * Writes NAME.yaml, a sweep over heads, so that all trials of a seed share their slice stage.
+   * @param points name of each point, which says how its trials behave, and its head
+   * @param sbatch YAML of options for the jobs   @param more YAML that comes after
+   */
+  write(name: string, points: Record<string, string>, { sbatch = "{}", more = "" } = {}): void {
+    const listed = Object.entries(points).map(([point, head]) => `  ${point}: {head.model: ${head}}`);
+    const slurm = `{poll: 0.5, stop_before: 10, attempts: 2, retry_after: 1, throttle: 3, sbatch: ${sbatch}}`;
+    const text = `name: ${name}\nconfig: small.yaml\ndata: data\nout: ${name}\nobjective: accuracy\n`;
+    writeFileSync(this.at(`${name}.yaml`), `${text}points:\n${listed.join("\n")}\nslurm: ${slurm}\n${more}`);
+  }
+
+  /** Runs a sweep until its end or that of the process; `ended` gives what it printed. */
+  control(sweep: string): Controlling {
+    const child = spawn(process.execPath, [controllerFile, sweep], this.work.options);
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+    const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) =>
+      child.on("close", (code) => resolve({ code, stdout, stderr })),
+    );
+    return { child, ended };
+  }
+
+  /** What the trials of a sweep did, in order: "begin train 3". */
+  events(sweep: string): string[] {
+    const file = this.at(sweep, "events");
+    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  }
+
+  count(sweep: string, event: string): number {
+    return this.events(sweep).filter((line) => line === event).length;
+  }
+
+  /** Lets the trials of a sweep that wait for it go on. */
+  release(sweep: string): void {
+    writeFileSync(this.at(sweep, "release"), "");
+  }
+
+  /** Waits for what a controller brings about. */
+  async until({ child }: Controlling, ready: () => boolean): Promise<void> {
+    while (!ready()) {
+      assert.equal(child.exitCode, null, "the controller ended before");
+      await pause(50);
+    }
+  }
+}
