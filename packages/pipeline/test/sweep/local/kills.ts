@@ -36,7 +36,7 @@ export async function survivesKills(folder: string, data: string, kills: number)
       controller.kill("SIGKILL");
       await ended;
       controller = start(file, out, data);
-    } else killOneTrial(out, random);
+    } else killOneTrial(out, controller, random);
   }
   writeFileSync(join(out, "released"), "");
   const [code] = (await once(controller, "exit")) as [number | null];
@@ -80,14 +80,14 @@ function start(file: string, out: string, data: string): ChildProcess {
   return spawn(process.execPath, [script, file, out, data], { stdio: ["ignore", "ignore", "inherit"], env });
 }
 
-function killOneTrial(out: string, random: Random): void {
+function killOneTrial(out: string, controller: ChildProcess, random: Random): void {
   const file = join(out, "queue.sqlite");
   if (!existsSync(file)) return;
   using queue = LeaseQueue.open(file, { check: false });
+  // Before its start was written down a job belongs to the controller, which is killed on other occasions.
   const running = queue
     .list({ states: ["leased"] })
-    .flatMap(({ owner }) => (owner === null || isGone(owner) ? [] : [owner]));
+    .flatMap(({ owner }) => (owner === null || owner.pid === controller.pid || isGone(owner) ? [] : [owner]));
   const victim = running[Math.floor(random.uniform() * running.length)];
-  // Before its start was written down the job belongs to the controller, which is killed on other occasions.
   if (victim !== undefined) process.kill(victim.pid, "SIGKILL");
 }
