@@ -89,11 +89,12 @@ export {
   differenceOf,
   estimateOf,
   intervalOf,
+  sampledMeanOfShares,
   type Range,
   type Sampled,
   type SampledDifference,
 } from "./intervals/sampled.js";
-export { balancedSize } from "./intervals/balanced-size.js";
+export { balancedSize, smallestClass } from "./intervals/balanced-size.js";
 export { medianOf } from "./intervals/median.js";
 export { quantile } from "./intervals/quantile.js";
 

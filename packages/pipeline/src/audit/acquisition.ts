@@ -1,6 +1,7 @@
 /** Whether the acquisition predicts the label: a model may then learn the scanner, and fail in the next hospital. */
 import {
   balancedSize,
+  smallestClass,
   auroc,
   type Estimate,
   estimateOf,
@@ -282,5 +283,14 @@ function withinFolds(scored: OutOfFold, classes: number, seed: number): Estimate
   };
   const groups = groupSubjects(subjects);
   const resampled = resampleSubjects(statistic, 1, groups, { random: seededRandom(seed), resamples: 500 });
-  return estimateOf(sampledOf(resampled, 0, [0, 1], balancedSize({ labels, subjects }, classes)), LEVEL);
+  return estimateOf(
+    sampledOf(
+      resampled,
+      0,
+      [0, 1],
+      balancedSize({ labels, subjects }, classes),
+      smallestClass({ labels, subjects }, classes),
+    ),
+    LEVEL,
+  );
 }

@@ -16,9 +16,11 @@ import {
   rowsBySubject,
   type Sampled,
   type SampledDifference,
+  sampledMeanOfShares,
   sampledOf,
   sampledShare,
   type Scored,
+  smallestClass,
 } from "@slicestack/stats";
 import { WITHOUT_INTERVAL } from "./summary-options.js";
 
@@ -55,6 +57,9 @@ const BINARY_SHARES: Partial<Record<MetricName, Share>> = {
   npv: ofPredicted(0),
 };
 
+/** Metrics that compare the subjects of each class with those of the others. */
+const RANKINGS: ReadonlySet<MetricName | ClassMetricName> = new Set(["auroc", "pairwiseAuroc", "auprc"] as const);
+
 /** One model in the statistics of a resampling. Proportions are computed from counts, all else from the resamples. */
 export class Estimates {
   /**
@@ -77,8 +82,12 @@ export class Estimates {
   ofClass(c: number, name: ClassMetricName, level: number): Estimate {
     const share = CLASS_SHARES[name]?.(c);
     if (share !== undefined) return estimateOf(sampledHits(share, [this.scored], this.independent), level);
-    const atBound = balancedSize(this.scored, this.scored.probabilities[0]?.length ?? 0);
-    return estimateOf(sampledOf(this.resampled, this.offset + classMetricIndex(c, name), [0, 1], atBound), level);
+    const { labels, subjects, probabilities } = this.scored;
+    const atBound = balancedSize(this.scored, probabilities[0]?.length ?? 0);
+    const isOfClass = labels.map((label) => (label === c ? 1 : 0));
+    const smallest = RANKINGS.has(name) ? smallestClass({ labels: isOfClass, subjects }, 2) : undefined;
+    const k = this.offset + classMetricIndex(c, name);
+    return estimateOf(sampledOf(this.resampled, k, [0, 1], atBound, smallest), level);
   }
 
   sampled(name: MetricName): Sampled {
@@ -118,7 +127,13 @@ export function sampledMean(
   const share = SHARES[name] ?? (classes === 2 ? BINARY_SHARES[name] : undefined);
   if (share !== undefined && (seeds.length === 1 || share.of === "labels"))
     return sampledHits(share, seeds, independent);
-  return sampledOf(resampled, k, metricRange(name), balancedSize(seeds[0]!, classes));
+  const smallest = RANKINGS.has(name) ? smallestClass(seeds[0]!, classes) : undefined;
+  const sampled = sampledOf(resampled, k, metricRange(name), balancedSize(seeds[0]!, classes), smallest);
+  // Of a constant model every resample is alike, and there is no interval.
+  if (name !== "balancedAccuracy" || Number.isNaN(sampled.trials)) return sampled;
+  const present = [...new Set(seeds[0]!.labels)].sort((a, b) => a - b);
+  const mean = sampledMeanOfShares(present.map((c) => sampledHits(ofTrue(c), seeds, independent)));
+  return { ...mean, degreesOfFreedom: Math.min(mean.degreesOfFreedom, sampled.degreesOfFreedom) };
 }
 
 /** Hits are counted for each subject, as their mean over the seeds. */

@@ -171,7 +171,7 @@ function itemsOf(input: ReportInput): Item[] {
       "29",
       "12e",
       "uncertainty and tests",
-      `${Math.round(100 * level)} % intervals: Wilson for proportions (with the design effect if subjects have several volumes), otherwise by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`,
+      `${Math.round(100 * level)} % intervals: Wilson for proportions (with the design effect if subjects have several volumes) and, combined, for the balanced accuracy, otherwise by the standard error of a bootstrap over subjects (${resamples} resamples); paired tests with Holm’s adjustment`,
     ),
     item("30", "12e", "robustness", protocolFact(input)),
     item(

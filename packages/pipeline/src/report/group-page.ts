@@ -137,9 +137,9 @@ function methods({ bootstrap: { resamples, level, seed }, volumes, subjects }: M
       so does each subject.
     </li>
     <li>
-      Intervals have a level of ${Math.round(100 * level)} %: Wilson’s for proportions${several}, for other scores by
-      the standard error of a bootstrap over subjects (${resamples} resamples, seed ${seed}), Newcombe’s for
-      differences, which are paired.
+      Intervals have a level of ${Math.round(100 * level)} %: Wilson’s for proportions${several} and, combined, for the
+      balanced accuracy, for other scores by the standard error of a bootstrap over subjects (${resamples} resamples,
+      seed ${seed}), Newcombe’s for differences, which are paired.
     </li>
     <li>
       The intervals show how the scores would vary with other test subjects; mean and SD over members show how they vary

@@ -64,7 +64,7 @@ test("a summary holds every metric; proportions have Wilson's interval where sub
   const [summary] = summarise([simulate({ model: "2.5d", seed: 1, counts: [20, 12, 9], signal: 1.5 })], options);
   assert.deepEqual(Object.keys(summary!.metrics), [...METRICS]);
   assert.equal(summary!.metrics.accuracy.interval.method, "wilson");
-  assert.equal(summary!.metrics.balancedAccuracy.interval.method, "wilson, bootstrap");
+  assert.equal(summary!.metrics.balancedAccuracy.interval.method, "wilson, combined");
   for (const name of ["balancedAccuracy", "macroF1", "quadraticKappa", "auroc"] as const) {
     const { value, interval } = summary!.metrics[name];
     assert.ok(interval.low < value && value < interval.high, name);

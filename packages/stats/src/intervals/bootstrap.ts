@@ -119,11 +119,14 @@ function draw({ subjects }: SubjectGroups, random: () => number, weights: Float6
  * @param range the values that it can take
  * @param atBound for a statistic between two bounds: the number of trials that it counts as where all resamples lie at
  *   a bound, as for a perfect model; without it, there is no interval in that case
+ * @param smallest for a statistic that ranks the subjects of one class against others: the subjects of the smaller
+ *   group. Where subjects have several volumes, the variance is known only as well as that between these
  */
-export function sampledOf(resampled: Resampled, k: number, range: Range, atBound?: number): Sampled {
+export function sampledOf(resampled: Resampled, k: number, range: Range, atBound?: number, smallest?: number): Sampled {
   const value = resampled.estimate[k]!;
+  const { independent } = resampled;
+  const subjects = independent ? resampled.subjects : Math.min(resampled.subjects, smallest ?? Infinity);
   // Where subjects have several volumes, the variance between n of them is estimated with n - 1, as in a design effect.
-  const { subjects, independent } = resampled;
   const enlarged = independent || subjects < 2 ? 1 : Math.sqrt(subjects / (subjects - 1));
   const spread = Number.isFinite(value) ? deviation(resampled.replicates[k]!, value) : Number.NaN;
   const standardError = spread > 0 ? spread * enlarged : spread;

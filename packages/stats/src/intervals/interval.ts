@@ -6,6 +6,7 @@ export type IntervalMethod =
   | "wilson"
   | "wilson, clustered"
   | "wilson, bootstrap"
+  | "wilson, combined"
   | "log t, bootstrap"
   | "t, bootstrap"
   | "newcombe"

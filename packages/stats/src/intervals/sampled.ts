@@ -7,6 +7,9 @@
  * - a loss, which has no upper bound, has a t interval on the logarithmic scale;
  * - any other number has a t interval.
  *
+ * A mean of shares of different subjects, as the balanced accuracy is one of recalls, combines the intervals of the
+ * shares (Zou & Donner): a class without an error, whose share does not vary between resamples, still widens it.
+ *
  * The interval of a difference is Newcombe's: it combines the two intervals and the correlation of the two numbers, so
  * it keeps their bounds and skewness, where a symmetric interval would be too narrow near 0 or 1.
  */
@@ -33,6 +36,8 @@ export interface Sampled {
   /** of the t distribution that the standard error requires; Infinity where the variance follows from the value */
   degreesOfFreedom: number;
   method: IntervalMethod;
+  /** for a mean of shares of different subjects: these shares, whose bounds give those of the mean */
+  shares?: readonly Sampled[];
 }
 
 type Bounds = [low: number, high: number];
@@ -49,7 +54,8 @@ export function estimateOf(sampled: Sampled, level: number): Estimate {
 }
 
 /** The bounds at z standard errors. */
-function boundsAt({ value, range, standardError, trials }: Sampled, z: number): Bounds | undefined {
+function boundsAt({ value, range, standardError, trials, shares }: Sampled, z: number): Bounds | undefined {
+  if (shares !== undefined) return meanBounds(shares, z);
   if (range === "unbounded" || range === "positive") {
     if (!(standardError > 0)) return undefined;
     if (range === "unbounded") return [value - z * standardError, value + z * standardError];
@@ -61,6 +67,49 @@ function boundsAt({ value, range, standardError, trials }: Sampled, z: number): 
   const width = highest - lowest;
   const [low, high] = wilsonBounds((value - lowest) / width, trials, z);
   return [lowest + width * low, lowest + width * high];
+}
+
+/** MOVER: the distances to the bounds of independent shares add up as standard errors do. */
+function meanBounds(shares: readonly Sampled[], z: number): Bounds | undefined {
+  let [value, below, above] = [0, 0, 0];
+  for (const share of shares) {
+    const bounds = boundsAt(share, z);
+    if (bounds === undefined) return undefined;
+    value += share.value;
+    below += (share.value - bounds[0]) ** 2;
+    above += (bounds[1] - share.value) ** 2;
+  }
+  const mean = (sum: number) => sum / shares.length;
+  return [mean(value) - mean(Math.sqrt(below)), mean(value) + mean(Math.sqrt(above))];
+}
+
+/**
+ * The mean of shares of different subjects, such as the recalls of the classes. Zou & Donner, Stat. Med. 27 (2008) 1693;
+ * degrees of freedom: Satterthwaite, Biometrics Bull. 2 (1946) 110.
+ */
+export function sampledMeanOfShares(shares: readonly Sampled[]): Sampled {
+  const mean = (sum: number) => sum / shares.length;
+  return {
+    value: mean(shares.reduce((sum, { value }) => sum + value, 0)),
+    range: [0, 1],
+    standardError: mean(Math.sqrt(shares.reduce((sum, { standardError }) => sum + standardError ** 2, 0))),
+    trials: Number.NaN,
+    degreesOfFreedom: pooledDegrees(shares),
+    method: "wilson, combined",
+    shares,
+  };
+}
+
+/** The variance of a share is taken from its interval, as that of a share of 1 would otherwise be 0. */
+function pooledDegrees(shares: readonly Sampled[]): number {
+  let [variance, squares] = [0, 0];
+  for (const share of shares) {
+    const [low, high] = boundsAt(share, 1) ?? [share.value, share.value];
+    const ofShare = ((high - low) / 2) ** 2;
+    variance += ofShare;
+    squares += ofShare ** 2 / share.degreesOfFreedom;
+  }
+  return squares > 0 ? variance ** 2 / squares : Infinity;
 }
 
 /** Wilson score interval. @param trials need not be a whole number */

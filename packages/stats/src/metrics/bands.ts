@@ -1,4 +1,5 @@
 /** ROC and precision-recall curves with pointwise intervals. */
+import { smallestClass } from "../intervals/balanced-size.js";
 import { RangeOfParameterError } from "../errors.js";
 import { groupSubjects, resampleSubjects, sampledOf, seededRandom } from "../intervals/bootstrap.js";
 import type { Estimate } from "../intervals/interval.js";
@@ -58,8 +59,10 @@ function band(scored: Scored, options: BandOptions, read: typeof sensitivityAt):
   // A sensitivity is a share of the positive subjects. So is a precision at a given recall, which has that recall's
   // true positives.
   const positives = new Set(scored.subjects.filter((_, i) => scored.labels[i] === of)).size;
+  const isPositive = scored.labels.map((label) => (label === of ? 1 : 0));
+  const smallest = smallestClass({ labels: isPositive, subjects: scored.subjects }, 2);
   return {
     x: [...grid],
-    y: grid.map((_, k) => estimateOf(sampledOf(resampled, k, [0, 1], positives), level)),
+    y: grid.map((_, k) => estimateOf(sampledOf(resampled, k, [0, 1], positives, smallest), level)),
   };
 }

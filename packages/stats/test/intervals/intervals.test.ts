@@ -6,12 +6,19 @@ import {
   correlationOf,
   groupSubjects,
   pairedDifference,
+  type Resampled,
   resampleSubjects,
   sampledOf,
   seededRandom,
 } from "../../src/intervals/bootstrap.js";
-import { clopperPearson, clusteredWilson, sampledShare } from "../../src/intervals/proportion.js";
-import { differenceOf, estimateOf, intervalOf, type Sampled } from "../../src/intervals/sampled.js";
+import { clopperPearson, clusteredWilson, sampledShare, wilson } from "../../src/intervals/proportion.js";
+import {
+  differenceOf,
+  estimateOf,
+  intervalOf,
+  sampledMeanOfShares,
+  type Sampled,
+} from "../../src/intervals/sampled.js";
 import { close, fixture } from "../fixture.js";
 
 interface Bounds {
@@ -157,6 +164,33 @@ test("test and interval of a difference agree: the bound has p = 1 - level", () 
       close(a > b ? low : high, 0, 1e-6, `${a} - ${b}`);
     }
   assert.equal(differenceOf(sampled(0.7, 20, 9), sampled(0.7, 20, 9), 0, 0.95).p, 1);
+});
+
+test("a mean of shares combines their intervals: a share of 1 widens it, too (by hand)", () => {
+  const [all, most] = [sampledShare([1, 1, 1, 1], [1, 1, 1, 1], true), sampledShare([1, 1, 1, 0], [1, 1, 1, 1], true)];
+  const mean = sampledMeanOfShares([all, most]);
+  const interval = intervalOf(mean, 0.95);
+  const [first, second] = [wilson(4, 4), wilson(3, 4)];
+  close(mean.value, 0.875, 1e-12, "value");
+  close(interval.low, 0.875 - Math.hypot(1 - first.low, 0.75 - second.low) / 2, 1e-12, "low");
+  close(interval.high, 0.875 + (second.high - 0.75) / 2, 1e-12, "high");
+  assert.deepEqual([mean.degreesOfFreedom, interval.method], [Infinity, "wilson, combined"]);
+  // Welch's degrees of freedom: two equal shares of groups with 4 and 4 have 8.
+  const clustered = { ...most, degreesOfFreedom: 4 };
+  close(sampledMeanOfShares([clustered, clustered]).degreesOfFreedom, 8, 1e-12, "degrees of freedom");
+});
+
+test("where subjects have several volumes, a ranking is known as well as its smaller group is", () => {
+  const resampled: Resampled = {
+    estimate: Float64Array.of(0.8),
+    replicates: [Float64Array.of(0.7, 0.8, 0.9)],
+    subjects: 50,
+    independent: false,
+  };
+  const [all, few] = [sampledOf(resampled, 0, [0, 1]), sampledOf(resampled, 0, [0, 1], undefined, 10)];
+  assert.deepEqual([all.degreesOfFreedom, few.degreesOfFreedom], [49, 9]);
+  close(few.standardError / all.standardError, Math.sqrt(10 / 9 / (50 / 49)), 1e-12, "n / (n - 1)");
+  assert.deepEqual(sampledOf({ ...resampled, independent: true }, 0, [0, 1], undefined, 10).degreesOfFreedom, 49);
 });
 
 test("ranges: kappa is Wilson's on -1..1, a loss has a log t interval, anything else a t interval (by hand)", () => {

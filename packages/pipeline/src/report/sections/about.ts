@@ -36,10 +36,11 @@ export function methods(input: ReportInput): Html {
     </li>
     <li>
       The statistical unit is the subject, never the slice. Intervals have a level of ${Math.round(100 * level)} %.
-      Proportions (accuracy, recall, precision) have Wilson’s intervals${several}. Other scores have Wilson’s interval
-      with the number of trials that gives the same standard error, and losses a t interval of their logarithm; the
-      standard error is that of a bootstrap over subjects, not stratified by label (${resamples} resamples, seed
-      ${seed}). Differences have Newcombe’s intervals: both models are scored on the same resamples.
+      Proportions (accuracy, recall, precision) have Wilson’s intervals${several}; that of the balanced accuracy
+      combines those of the recalls. Other scores have Wilson’s interval with the number of trials that gives the same
+      standard error, and losses a t interval of their logarithm; the standard error is that of a bootstrap over
+      subjects, not stratified by label (${resamples} resamples, seed ${seed}). Differences have Newcombe’s intervals:
+      both models are scored on the same resamples.
     </li>
     <li>
       Intervals show how the score would vary with other test subjects. They do not cover another training seed or

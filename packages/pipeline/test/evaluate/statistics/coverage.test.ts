@@ -17,6 +17,12 @@ for (const volumes of [1, 4])
           assert.ok(table[name]! >= LOWEST && table[name]! <= HIGHEST, coverageRow(population, found));
     });
 
+test("95 % intervals of a balanced accuracy hold the truth where the rare class is often without an error (simulation)", () => {
+  // 10 positives in 50, of which all are right in one sample of six: no resample then says how far off that may be.
+  const { metric } = coverage({ subjects: 50, volumes: 1, prevalence: 0.2, skill: [2, 2] }, 200, 60);
+  assert.ok(metric["balancedAccuracy"]! >= LOWEST, String(metric["balancedAccuracy"]));
+});
+
 test("one number, one interval: 19 of 51 right is Wilson's 0.25 to 0.51 where each volume is a subject, and about as wide where three subjects have two volumes", () => {
   const volumes = (subject: (i: number) => string) => {
     const rows = Array.from({ length: 51 }, (_, i) => i);
