@@ -2,10 +2,11 @@
  * Checks that training still gives the same numbers, bit by bit: small trainings of every kind, with their weights, probabilities
  * and metrics hashed and compared with fixtures/golden/results.json. Use it for a change that moves code and must not change results.
  *
- *   node scripts/golden.mjs [--write] [--only REGEX] [--keep FOLDER]
+ *   node scripts/golden.mjs [--write] [--only REGEX] [--precision float32|bfloat16] [--keep FOLDER]
  *
  * --write         record the results instead of comparing them
  * --only REGEX    only the cases whose name matches
+ * --precision P   only this precision; default: both
  * --keep FOLDER   folder in which data and runs are kept; default: a temporary folder
  *
  * The last bits depend on libtorch, its BLAS and the CPU (which decides the kernels), so the file has an entry for each such engine;
@@ -24,7 +25,12 @@ import { parseArgs } from "node:util";
 import { libtorchInfo } from "@slicestack/torch";
 
 const { values: options } = parseArgs({
-  options: { write: { type: "boolean" }, only: { type: "string", default: "" }, keep: { type: "string" } },
+  options: {
+    write: { type: "boolean" },
+    only: { type: "string", default: "" },
+    precision: { type: "string" },
+    keep: { type: "string" },
+  },
 });
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const file = join(root, "fixtures/golden/results.json");
@@ -155,9 +161,10 @@ function compare(name, results) {
   if (differing.length > 0) process.exitCode = expected === undefined ? 3 : 1;
 }
 
+const precisions = options.precision === undefined ? ["float32", "bfloat16"] : [options.precision];
 const names = Object.keys(cases).filter((name) => new RegExp(options.only).test(name));
 for (const name of names)
-  for (const precision of ["float32", "bfloat16"]) {
+  for (const precision of precisions) {
     const results = runCase(name, precision);
     if (options.write) record(`${name}, ${precision}`, results);
     else compare(`${name}, ${precision}`, results);

@@ -37,7 +37,7 @@ const TAKE_KEYS = new Set(["train", "demo", "import", "evaluate"]);
 /** Those of them that also accept plain keys; not `evaluate`, whose option --checkpoint has the name of a key. */
 const PLAIN_TOO = new Set(["train", "import"]);
 
-const DOTTED = /^--([a-z][a-z_]*\.[a-z_.]+)(?:=([^]*))?$/i;
+const DOTTED = /^--([a-z][a-z_]*\.[a-z0-9_.]+)(?:=([^]*))?$/i;
 const FLAT = new RegExp(`^--(${FLAT_KEYS.join("|")})(?:=([^]*))?$`);
 const PLAIN = new RegExp(`^--(${PLAIN_KEYS.join("|")})(?:=([^]*))?$`);
 

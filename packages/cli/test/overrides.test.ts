@@ -8,6 +8,11 @@ test("dotted flags become --set, with a value after a space or an equals sign", 
     rewriteOverrides(["train", "--slice.epochs", "3", "--data", "d", "--head.model=mean", "--transform.mean", "-0.5"]),
     ["train", "--set", "slice.epochs=3", "--data", "d", "--set", "head.model=mean", "--set", "transform.mean=-0.5"],
   );
+  assert.deepEqual(rewriteOverrides(["train", "--head.model.maps_3d.width", "8"]), [
+    "train",
+    "--set",
+    "head.model.maps_3d.width=8",
+  ]);
   assert.deepEqual(rewriteOverrides(["train", "--slice.size=a=b"]), ["train", "--set", "slice.size=a=b"]);
   assert.deepEqual(rewriteOverrides(["train", "--task.class_names="]), ["train", "--set", "task.class_names="]);
 });

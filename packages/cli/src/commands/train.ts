@@ -69,7 +69,7 @@ export function addTrain(program: Command, start: Start): void {
   addCommon(command, {
     example: "slicestack train --config configs/lidc_nodules.yaml --data data/lidc --slice.epochs 5",
     codes: [EXIT.ok, EXIT.unexpected, EXIT.usage, EXIT.data, EXIT.engine, EXIT.peer, EXIT.stopped],
-    notes: `Configuration keys are flags, too: --slice.epochs 3, --head.model mean, ${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}. With a published flat file, its keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
+    notes: `Configuration keys are flags, too: --slice.epochs 3, --head.model mean, --head.model.topk.k 8, ${PLAIN_KEYS.map((key) => `--${key}`).join(", ")}. With a published flat file, its keys are flags: --batch_size 32 --learning_rate 1e-3.\n\nUnder torchrun or srun every process runs this command, with --out.`,
   }).action((options: TrainOptions) =>
     start(options, (session) => {
       refuseWithoutSlurm(options);

@@ -52,7 +52,8 @@ function refuse(context: z.core.$RefinementCtx, value: unknown): never {
   return z.NEVER;
 }
 
-function choiceIn(value: unknown): Choice | null {
+/** What a file's value chooses; null if it is not a choice. */
+export function choiceIn(value: unknown): Choice | null {
   if (typeof value === "string") return { name: value, options: {} };
   if (!isMapping(value) || Object.keys(value).length !== 1) return null;
   const [[name, options] = ["", null]] = Object.entries(value);

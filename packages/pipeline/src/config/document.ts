@@ -143,3 +143,18 @@ export function setKey(root: Mapping, dotted: string, value: unknown): void {
     root[section] = inner;
   }
 }
+
+/** The value at a path; undefined where the path does not exist. */
+export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let inner = value;
+  for (const name of path) inner = isMapping(inner) ? inner[String(name)] : undefined;
+  return inner;
+}
+
+/** A flag's text as YAML reads it; where a text is expected, `--name 2024` and `--checkpoint [a].pth` stay texts. */
+export function yamlScalar(text: string, fits: (value: unknown) => boolean): unknown {
+  const document = parseDocument(text, { logLevel: "error" });
+  const isPlain = document.errors.length + document.warnings.length > 0 || /__proto__/.test(text);
+  const value: unknown = isPlain ? text : document.toJS();
+  return !fits(value) && fits(text) ? text : value;
+}

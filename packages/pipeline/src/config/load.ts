@@ -1,7 +1,7 @@
-import { parseDocument } from "yaml";
 import { acceptingUnknown } from "./accepting.js";
-import { readSource, setKey, type ConfigSource, type Mapping } from "./document.js";
+import { readSource, setKey, yamlScalar, type ConfigSource, type Mapping } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
+import { enclosingLeaf, mergeInner, type Enclosing } from "./inner-overrides.js";
 import { nearestKeys } from "./nearest.js";
 import { isLoaded, pluginFiles, shownPlugin, storedPlugins } from "./plugins.js";
 import { fromPublished, isPublished, publishedSchema, structuredNames } from "./published.js";
@@ -76,7 +76,7 @@ function placeIn(
 /** The method of the flag, if there is one, or else of the file. @throws ConfigError for a method that does not exist */
 function takeMethod(root: Mapping, overrides: Readonly<Record<string, string>>, place: Place): Method {
   const flag = overrides["method"];
-  return methodOf(flag === undefined ? root : { method: scalar(flag, () => true) }, place);
+  return methodOf(flag === undefined ? root : { method: yamlScalar(flag, () => true) }, place);
 }
 
 /**
@@ -96,7 +96,7 @@ function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string>
   for (const [name, schema] of Object.entries(publishedSchema.shape)) {
     const text = overrides[name];
     if (text === undefined) continue;
-    root[name] = scalar(text, (value) => schema.safeParse(value).success);
+    root[name] = yamlScalar(text, (value) => schema.safeParse(value).success);
     taken.add(name);
     delete overrides[name];
   }
@@ -106,25 +106,18 @@ function takeFlat(root: Mapping, overrides: Record<string, string>): Set<string>
 function applyOverrides(root: Mapping, overrides: Record<string, string>, method: Method): void {
   const leaves = new Map(leavesOf(runSchemas()[method]).map(({ path, schema }) => [path.join("."), schema]));
   const problems: ConfigProblem[] = [];
+  const inner = new Map<string, Enclosing>();
   for (const [name, text] of Object.entries(overrides)) {
     const schema = leaves.get(name);
-    if (schema)
-      setKey(
-        root,
-        name,
-        scalar(text, (value) => schema.safeParse(value).success),
-      );
+    const enclosing = enclosingLeaf(name, leaves);
+    if (schema) {
+      const value = yamlScalar(text, (each) => schema.safeParse(each).success);
+      setKey(root, name, value);
+    } else if (enclosing !== null) inner.set(name, enclosing);
     else problems.push(unknownFlag(name, text, [...leaves.keys()], method));
   }
+  problems.push(...mergeInner(root, overrides, inner));
   if (problems.length > 0) throw new ConfigError(problems);
-}
-
-/** A flag's text as YAML reads it; where a text is expected, `--name 2024` and `--checkpoint [a].pth` stay texts. */
-function scalar(text: string, fits: (value: unknown) => boolean): unknown {
-  const document = parseDocument(text, { logLevel: "error" });
-  const isPlain = document.errors.length + document.warnings.length > 0 || /__proto__/.test(text);
-  const value: unknown = isPlain ? text : document.toJS();
-  return !fits(value) && fits(text) ? text : value;
 }
 
 function unknownFlag(name: string, text: string, known: string[], method: Method): ConfigProblem {
@@ -133,7 +126,7 @@ function unknownFlag(name: string, text: string, known: string[], method: Method
     const { now, message } = newName(
       name,
       method,
-      scalar(text, () => true),
+      yamlScalar(text, () => true),
     );
     return { ...at, message, ...(now === null ? {} : { suggestions: [now] }) };
   }

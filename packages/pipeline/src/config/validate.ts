@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { choiceKinds } from "./choice.js";
-import { isMapping, received } from "./document.js";
+import { received, valueAt } from "./document.js";
 import { ConfigError, type ConfigProblem } from "./errors.js";
 import { nearestKeys } from "./nearest.js";
 import { insideSections, keyNotes } from "./notes.js";
@@ -121,12 +121,6 @@ function remedy(given: unknown, expects: string | undefined): string {
   if (expects?.startsWith("a text") && (typeof given === "number" || typeof given === "boolean"))
     return `; put it in quotes: "${given}"`;
   return "";
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let inner = value;
-  for (const name of path) inner = isMapping(inner) ? inner[String(name)] : undefined;
-  return inner;
 }
 
 /** One problem for each key, in the order of the file: a list with two wrong items is one problem. */

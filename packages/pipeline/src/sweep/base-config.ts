@@ -2,22 +2,19 @@
 import { stringify } from "yaml";
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { isMapping, readSource, type ConfigSource, type Mapping } from "../config/document.js";
+import { readSource, type ConfigSource, type Mapping } from "../config/document.js";
 import { ConfigError, type ConfigProblem } from "../config/errors.js";
-import { configKeys } from "../config/keys.js";
 import { loadConfig } from "../config/load.js";
 import { listedPlugins, resolvePlugin, usePlugins } from "../config/plugins.js";
 import type { RunConfig } from "../config/types.js";
 import { canonicalJson } from "./space.js";
 import type { SweepSpec } from "./sweep-file.js";
-import type { JsonValue, Values } from "./trial.js";
+import type { Values } from "./trial.js";
 
 /** Finds where in the sweep's file a key of a point is written. */
 type PlaceOfKey = (key: string) => Pick<ConfigProblem, "file" | "line" | "column">;
 
 export class BaseConfig {
-  private readonly leaves = new Set(configKeys().map(({ key }) => key));
-
   private readonly checked = new Set<string>();
   /** Parsed only once, because a sweep may have ten thousand points. */
   private readonly source: ConfigSource;
@@ -26,7 +23,6 @@ export class BaseConfig {
     private readonly spec: Pick<SweepSpec, "settings" | "locate">,
     /** The file from which the keys are, for messages. */
     file: string,
-    private readonly root: Mapping,
     /** The text that is stored in the sweep's folder, with absolute paths of plug-ins. */
     readonly text: string,
   ) {
@@ -42,7 +38,7 @@ export class BaseConfig {
     const isBare = Object.keys(root).length === 0;
     const absolute = { ...root, ...absolutePlugins({ ...root, ...spec.settings }, folder) };
     const text = isBare && !("plugins" in absolute) ? "{}\n" : stringify(absolute, { aliasDuplicateObjects: false });
-    const base = new BaseConfig(spec, file, absolute, text);
+    const base = new BaseConfig(spec, file, text);
     await usePlugins({ text });
     base.configOf({});
     return base;
@@ -72,33 +68,9 @@ export class BaseConfig {
     this.checked.add(key);
   }
 
-  /**
-   * The settings in the form that loadConfig accepts. A key inside a value that is a whole section is merged into it.
-   */
+  /** The settings in the form that loadConfig accepts. */
   private overridesOf(settings: Values): Record<string, string> {
-    const merged = new Map<string, JsonValue>();
-    for (const [key, value] of Object.entries(settings)) {
-      const leaf = this.leaves.has(key) ? key : this.leafAbove(key);
-      if (leaf === null || leaf === key) merged.set(key, value);
-      else {
-        const there =
-          merged.get(leaf) ?? settings[leaf] ?? (valueAt(this.root, leaf.split(".")) as JsonValue | undefined);
-        merged.set(leaf, withInner(leaf, there, key.slice(leaf.length + 1).split("."), value));
-      }
-    }
-    return Object.fromEntries([...merged].map(([key, value]) => [key, JSON.stringify(value)]));
-  }
-
-  /**
-   * The longest prefix of a key that is itself a key, such as transform.augment for transform.augment.rotation.degrees.
-   */
-  private leafAbove(key: string): string | null {
-    const parts = key.split(".");
-    for (let length = parts.length - 1; length > 0; length--) {
-      const above = parts.slice(0, length).join(".");
-      if (this.leaves.has(above)) return above;
-    }
-    return null;
+    return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, JSON.stringify(value)]));
   }
 
   private placed({ flag, ...problem }: ConfigProblem, settings: Values, place: PlaceOfKey): ConfigProblem {
@@ -130,22 +102,3 @@ function absolutePlugins(root: Mapping, folder: string): Mapping {
 }
 
 const withoutPlugins = ({ plugins: _, ...settings }: Values): Values => settings;
-
-function valueAt(root: Mapping, path: readonly string[]): unknown {
-  let inner: unknown = root;
-  for (const name of path) inner = isMapping(inner) ? inner[name] : undefined;
-  return inner;
-}
-
-/** Expands the bare name of a preset or component into an equivalent section. */
-function withInner(leaf: string, there: JsonValue | undefined, path: readonly string[], value: JsonValue): JsonValue {
-  const section = sectionOf(leaf, there);
-  const [name = "", ...rest] = path;
-  return { ...section, [name]: rest.length === 0 ? value : withInner("", section[name], rest, value) };
-}
-
-function sectionOf(leaf: string, there: JsonValue | undefined): Record<string, JsonValue> {
-  if (isMapping(there)) return there;
-  if (typeof there !== "string") return {};
-  return leaf === "transform.augment" ? { preset: there } : { [there]: {} };
-}
