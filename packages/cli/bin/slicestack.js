@@ -20,13 +20,25 @@ function canOpenFiles() {
   }
 }
 
+/** Node ends with 13, and without a word, where a command waits for what cannot happen any more; a plug-in can exit with 0. */
+function tellOfUnfinished(code) {
+  if (code !== 0 && code !== 13) return;
+  process.stderr.write(
+    "slicestack: the process ended before its command did. Where the configuration names plug-ins, look for one that " +
+      "calls process.exit, or whose top-level await never ends.\n",
+  );
+  process.exitCode = 1;
+}
+
 const entry = new URL("../dist/src/main.js", import.meta.url);
 if (!canOpenFiles()) {
   process.stderr.write("slicestack: this process may open too few files (EMFILE). Raise the limit: ulimit -n 4096\n");
   process.exitCode = 2;
 } else if (existsSync(entry)) {
   const { main } = await import(entry.href);
+  process.on("exit", tellOfUnfinished);
   process.exitCode = await main(process.argv.slice(2));
+  process.off("exit", tellOfUnfinished);
 } else {
   process.stderr.write("slicestack is not built yet: run `make build` in the root of the repository\n");
   process.exitCode = 1;

@@ -138,6 +138,15 @@ test("without a build the bin says in one line what to run", () => {
   assert.match(stderr, /^slicestack is not built yet: run `make build`[^\n]*\n$/);
 });
 
+test("a plug-in that never finishes loading, or exits, does not end the command in silence", () => {
+  for (const text of ["await new Promise(() => {});", "process.exit(0);"]) {
+    writeFileSync(join(folder, "ends.mjs"), text);
+    const { status, stdout, stderr } = slicestack("train", "--set", "plugins=[./ends.mjs]", "--print-config");
+    assert.deepEqual([status, stdout], [1, ""], text);
+    assert.match(stderr, /^slicestack: the process ended before its command did\. .*plug-ins.*\n$/);
+  }
+});
+
 test("a limit of open files under which not even the command's modules can be read is one line with the remedy", () => {
   for (const files of [24, 30, 40, 100, 150]) {
     const script = `ulimit -n ${files}; exec "$0" "$@"`;

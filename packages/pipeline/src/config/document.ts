@@ -122,11 +122,15 @@ const MOST_SHOWN = 200;
 const shortened = (text: string): string =>
   text.length <= MOST_SHOWN ? text : `${text.slice(0, MOST_SHOWN)}… (${text.length} characters)`;
 
+/** JSON knows neither NaN nor infinity, and would show null. */
+const nonFiniteAsText = (_: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+
 /** A value as an error message shows it. */
 export function received(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (typeof value === "string") return `the text ${shortened(JSON.stringify(value))}`;
-  if (Array.isArray(value)) return `the list ${shortened(JSON.stringify(value))}`;
+  if (Array.isArray(value)) return `the list ${shortened(JSON.stringify(value, nonFiniteAsText))}`;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return "a section";
 }

@@ -38,6 +38,9 @@ export function shownPlugin(file: string): string {
   return near.startsWith("..") || isAbsolute(near) ? file : `./${near}`;
 }
 
+/** With or without a scope. Names that npm would take for an option, an address or several words are not packages. */
+const PACKAGE_NAME = /^(@[\w~][\w.~-]*\/)?[\w~][\w.~-]*$/;
+
 /**
  * The file that an entry of `plugins` means: a path, relative to the configuration's folder, or a package that is
  * installed there or in a folder above.
@@ -45,6 +48,10 @@ export function shownPlugin(file: string): string {
  */
 export function resolvePlugin(given: string, folder: string): string {
   const isPath = /^\.{0,2}\//.test(given) || isAbsolute(given);
+  if (!isPath && !PACKAGE_NAME.test(given)) {
+    const message = `plugins: expected a path that begins with ./, ../ or /, or the name of a package; received the text ${JSON.stringify(given)}`;
+    throw new ConfigError([{ key: "plugins", message }]);
+  }
   const file = isPath ? resolve(folder, given) : packageEntry(given, folder);
   if (file !== null && existsSync(file) && statSync(file).isFile()) return realpathSync(file);
   const wanted = isPath ? `a file ${file}` : `a package that is installed in ${folder} or in a folder above it`;
@@ -57,11 +64,22 @@ function packageEntry(name: string, folder: string): string | null {
   for (let at = resolve(folder); ; at = dirname(at)) {
     const manifest = join(at, "node_modules", name, "package.json");
     if (existsSync(manifest)) {
-      const { exports, module, main } = JSON.parse(readFileSync(manifest, "utf8")) as Record<string, unknown>;
+      const { exports, module, main } = readManifest(manifest);
       return join(dirname(manifest), entryOf(exports) ?? entryOf(module) ?? entryOf(main) ?? "index.js");
     }
     if (dirname(at) === at) return null;
   }
+}
+
+function readManifest(file: string): Record<string, unknown> {
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (isMapping(manifest)) return manifest;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const message = `plugins: expected ${file} to hold a JSON object; it is damaged. Install the package again.`;
+  throw new ConfigError([{ key: "plugins", message }]);
 }
 
 /** The first of a package's entries that a module of Node may take. */

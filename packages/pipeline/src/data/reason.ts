@@ -1,4 +1,5 @@
 /** The reason why a volume is left out, in two wordings: complete for the terminal, and without names for the data set. */
+import { resolve } from "node:path";
 import { systemText } from "../engine/system-errors.js";
 
 export interface Reason {
@@ -18,8 +19,10 @@ export function reasonOf(error: unknown): Reason {
 
 const NAMELESS = "it cannot be read; the messages of the preparation say why";
 
-/** A message without the name that it begins with, for a line that has named it already. */
-export const withoutPrefix = (text: string, name: string): string =>
-  text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text;
+/** A message without the name or the full path that it begins with, for a line that has named it already. */
+export function withoutPrefix(text: string, name: string): string {
+  const prefix = [name, resolve(name)].find((one) => text.startsWith(`${one}: `));
+  return prefix === undefined ? text : text.slice(prefix.length + 2);
+}
 
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ");

@@ -109,6 +109,7 @@ test("a wrong type or range is refused with what was expected, what came, and it
     ["split: {fractions: [0.5, 0.5, 0.5]}", "1:20", /three shares that sum to 1/],
     ["transform: {window: [400, -1000]}", "1:21", /low below high/],
     ["transform: {window: [low, 3]}", "1:22", /received the list/],
+    ["transform: {window: [.nan, .inf]}", "1:22", /received the list \["NaN","Infinity"\]/],
     ["name: 12", "1:7", /put it in quotes: "12"/],
     ["device: cuda", "1:9", /cuda:N, e\.g\. cuda:0, received the text "cuda"/],
     ["slice: {model: vgg16}", "1:16", /resnet18, resnet34.*received the text "vgg16"/],

@@ -14,6 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { after, test } from "node:test";
+import { ConfigError } from "../../src/config/errors.js";
+import { resolvePlugin } from "../../src/config/plugins.js";
 import { filesOfPlugin, findStoredPlugin, hashOfPlugin, storedPlugin } from "../../src/config/plugin-files.js";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "slicestack-plugin-files-")));
@@ -84,4 +86,42 @@ test("a run names a plug-in relative to itself, also through a link; an absolute
   assert.equal(findStoredPlugin("../../plugin.mjs", join(folder, "link")), plugin);
   assert.equal(findStoredPlugin(plugin, run), plugin);
   assert.equal(findStoredPlugin("../../gone.mjs", run), join(folder, "place/gone.mjs"));
+});
+
+test("an entry that is neither a path nor the name of a package, and a damaged package, are refused in words", () => {
+  for (const given of [
+    "",
+    ".",
+    "..",
+    "--global",
+    "a b",
+    "a; b",
+    "a\nb",
+    "http://localhost/x.mjs",
+    "node:fs",
+    "@/x",
+    "a/../b",
+  ])
+    assert.throws(
+      () => resolvePlugin(given, folder),
+      (error: ConfigError) => {
+        assert.ok(error instanceof ConfigError);
+        assert.equal(
+          error.problems[0]!.message,
+          `plugins: expected a path that begins with ./, ../ or /, or the name of a package; received the text ${JSON.stringify(given)}`,
+        );
+        return true;
+      },
+    );
+  assert.throws(
+    () => resolvePlugin("median", folder),
+    /found none for median\. Correct the entry, or install it: npm install median\./,
+  );
+  for (const manifest of ["{", "[]", "null"]) {
+    write("node_modules/median/package.json", manifest);
+    assert.throws(() => resolvePlugin("median", folder), /plugins: expected .*package\.json to hold a JSON object/);
+  }
+  write("node_modules/median/package.json", '{"main": "main.mjs"}');
+  const file = write("node_modules/median/main.mjs", "");
+  assert.equal(resolvePlugin("median", folder), file);
 });

@@ -1,9 +1,10 @@
 /** Every refusal of a DICOM series, through prepare: named on the terminal, and without a name in what is kept. */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
+import { withoutPrefix } from "../../src/data/reason.js";
 import { prepare } from "../../src/tasks/prepare.js";
 import { temporaryFolder } from "./temporary.js";
 
@@ -126,4 +127,11 @@ test("where nothing can be prepared, the error names a file, and no folder of wo
     /none of 1 volumes could be prepared; .*slice.* missing between z = .*ZQ\^\d\.dcm/,
   );
   assert.ok(!existsSync(join(folder, ".set.prepare")));
+});
+
+test("a line that has named a file does not repeat its name or its full path", () => {
+  const reason = "not readable as NIfTI: the gzip stream ends early";
+  for (const name of ["scans/a.nii.gz", resolve("scans/a.nii.gz")])
+    assert.equal(withoutPrefix(`${name}: ${reason}`, "scans/a.nii.gz"), reason);
+  assert.equal(withoutPrefix(`scans/b.nii.gz: ${reason}`, "scans/a.nii.gz"), `scans/b.nii.gz: ${reason}`);
 });

@@ -92,12 +92,21 @@ test("headers that name another body part, kernel or modality are warned of; non
     { code: "kernel", message: "The reconstruction kernel is FC12; training volumes have B30f, B70f" },
   ]);
   const mended = warningsOf(
-    { prepared: { ...prepared, facts: { gaps_filled: "3", lossy: "yes" } }, facts: {}, embedding: null },
+    {
+      prepared: { ...prepared, facts: { gaps_filled: "3", lossy: "yes", value_flags: "constant beyond-ct" } },
+      facts: {},
+      embedding: null,
+    },
     null,
   );
   assert.deepEqual(
     mended.map(({ message }) => message),
-    ["3 missing slices were interpolated", "the images were compressed lossily"],
+    [
+      "3 missing slices were interpolated",
+      "the images were compressed lossily",
+      "the values are unlikely to be HU: all voxels have one value, so that the scan shows nothing",
+      "the values are unlikely to be HU: more than 1 % of the voxels are above 4000, which no tissue reaches",
+    ],
   );
 });
 

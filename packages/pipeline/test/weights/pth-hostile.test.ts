@@ -455,7 +455,7 @@ test("files of other kinds are refused by what they are", () => {
   refused(file("\x93NUMPY\x01\x00"), /a numpy array/);
   refused(file("weights"), /is not a weights file \(it begins with 77656967687473\)/);
   refused(folder, /cannot be read \(it is not a file\)/);
-  refused(join(folder, "absent.pth"), /cannot be read \(ENOENT/);
+  refused(join(folder, "absent.pth"), /absent\.pth: cannot be read \(ENOENT\)\. Check the path\.$/);
 });
 
 test(

@@ -7,6 +7,13 @@ const pieceBytes = 1 << 20;
 /** A single read of the system is limited to less than 2 GiB. */
 const mostBytesARead = 1 << 30;
 
+const REMEDIES: Record<string, string> = {
+  EACCES: "Ask for the permission to read it.",
+  EPERM: "Ask for the permission to read it.",
+  ENOENT: "Check the path.",
+  EMFILE: "Raise the limit of open files: ulimit -n 4096.",
+};
+
 export class WeightsFile implements Disposable {
   /** Size in bytes. */
   readonly size: number;
@@ -20,7 +27,9 @@ export class WeightsFile implements Disposable {
       this.#descriptor = openSync(path, "r");
       this.size = fstatSync(this.#descriptor).size;
     } catch (error) {
-      throw this.fault(`cannot be read (${messageOf(error)})`, "Give the path of a weights file.");
+      const { code } = error as NodeJS.ErrnoException;
+      const remedy = REMEDIES[code ?? ""] ?? "Give the path of a weights file.";
+      throw this.fault(`cannot be read (${code ?? messageOf(error)})`, remedy, error);
     }
   }
 

@@ -1,6 +1,7 @@
 /** What a preparation notes about a volume, as texts by name, and what of it should be doubted. */
 import type { DicomFacts } from "../dicom/read.js";
 import type { DicomSeries } from "../dicom/dicom-series.js";
+import { VALUE_FLAGS, type ValueFlag } from "./hounsfield-range.js";
 
 /** Flags of valueFlags, separated by blanks. */
 export const FLAGS_FACT = "value_flags";
@@ -50,12 +51,12 @@ export function preparationDoubts(facts: Readonly<Record<string, string>>): stri
   const doubts: string[] = [];
   const gaps = Number(facts["gaps_filled"] ?? 0);
   const tilt = facts["tilt_corrected"] ?? "";
-  const flags = facts[FLAGS_FACT] ?? "";
+  const flags = (facts[FLAGS_FACT] ?? "").split(" ").filter((flag): flag is ValueFlag => flag in VALUE_FLAGS);
   const geometry = facts[GEOMETRY_FACT] ?? "";
   if (gaps > 0) doubts.push(`${gaps} missing slices were interpolated`);
   if (tilt !== "") doubts.push(`a gantry tilt of ${tilt} was corrected`);
   if (facts["lossy"] === "yes") doubts.push("the images were compressed lossily");
-  if (flags !== "") doubts.push(`the values are unlikely to be HU (${flags})`);
+  for (const flag of flags) doubts.push(`the values are unlikely to be HU: ${VALUE_FLAGS[flag]}`);
   if (geometry !== "") doubts.push(`the header contradicts itself: ${geometry}`);
   return doubts;
 }

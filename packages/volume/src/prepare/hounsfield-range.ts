@@ -4,6 +4,7 @@ import { UnusableVolumeError } from "./unusable.js";
 
 /** Why the values of a volume can hardly be HU; the fact `value_flags` of a prepared volume. */
 export const VALUE_FLAGS = {
+  constant: "all voxels have one value, so that the scan shows nothing",
   "no-air": "no voxel is below -200, but a scan with air in view has values near -1000",
   "intercept-lost":
     "no voxel is near -1000 and soft tissue is near 1000: the rescale intercept (usually -1024) seems to be lost",
@@ -61,7 +62,8 @@ function sharesOf(data: VoxelArray): Shares {
  * @param data of the complete source, before any crop
  */
 export function valueFlags(data: VoxelArray): ValueFlag[] {
-  const { airy, nearZero, nearThousand, nearMinusThousand, belowAir, bright } = sharesOf(data);
+  const { least, most, airy, nearZero, nearThousand, nearMinusThousand, belowAir, bright } = sharesOf(data);
+  if (least === most) return ["constant"];
   const flags: ValueFlag[] = [];
   // A handful of voxels is noise.
   if (airy < 1e-4) flags.push(nearThousand > 0.02 ? "intercept-lost" : "no-air");
