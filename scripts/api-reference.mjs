@@ -40,6 +40,7 @@ async function generate(out) {
     out,
     router: "module",
     excludeInternal: true,
+    excludeExternals: true, // zod, which /plugins passes on, has documentation of its own
     excludePrivate: true,
     excludeProtected: true,
     disableSources: true,
@@ -58,6 +59,8 @@ async function generate(out) {
   if (project === undefined || app.logger.hasErrors()) throw new Error("typedoc could not read the sources; see above");
   nameModules(project);
   removeInherited(project);
+  removeReexported(project);
+  shortenSchemas(project);
   await app.generateOutputs(project);
   if (app.logger.hasErrors()) throw new Error("typedoc could not write the pages; see above");
 }
@@ -78,6 +81,18 @@ function removeInherited(project) {
     for (const group of parent.groups ?? []) group.children = group.children.filter((child) => child !== reflection);
     parent.groups = parent.groups?.filter(({ children }) => children.length > 0);
   }
+}
+
+/** What is passed on from another package is only named on the page of the module; without its members it would be an empty page. */
+function removeReexported(project) {
+  for (const reflection of project.getReflectionsByKind(ReflectionKind.Namespace))
+    if ((reflection.children ?? []).length === 0) project.removeReflection(reflection);
+}
+
+/** The type of a zod schema repeats the schema within zod's types, over many lines; `ZodObject` alone says what it is. */
+function shortenSchemas(project) {
+  for (const variable of project.getReflectionsByKind(ReflectionKind.Variable))
+    if (/^Zod/.test(variable.type?.name ?? "")) variable.type.typeArguments = undefined;
 }
 
 const pagesOf = (folder) =>
