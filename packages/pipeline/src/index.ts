@@ -75,7 +75,7 @@ export type { TrialResult } from "./sweep/trial-result.js";
 export { train, type TrainOptions, type TrainResult } from "./tasks/train.js";
 export type { EpochRow } from "./train/metrics-log.js";
 export type { TrainOutcome } from "./train/train-job.js";
-export { trainGroup, type GroupOptions, type GroupResult } from "./tasks/train-group.js";
+export { trainGroup, type GroupOptions, type GroupResult } from "./study/train-group.js";
 export { verify, type Verification } from "./tasks/verify.js";
 export { writeSlices, type SlicesOptions, type SlicesResult } from "./data/slices.js";
 export { resolveWorld, worldFromEnvironment, type Starter, type UnresolvedWorld, type World } from "./train/world.js";

@@ -2,11 +2,13 @@ import { Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { shellWord, shownPath } from "../shell.js";
+import { parseCount } from "./numbers.js";
 
 interface AblateFlags extends CommonOptions {
   data: string;
   out: string;
   part: "val" | "test";
+  jobs?: number;
 }
 
 export function addAblate(program: Command, start: Start): void {
@@ -20,6 +22,11 @@ export function addAblate(program: Command, start: Start): void {
       new Option("--part <part>", "part to score: choose on val, read test once")
         .choices(["val", "test"])
         .default("val"),
+    )
+    .option(
+      "--jobs <number>",
+      "most trainings at the same time, each as a process (default: one after another in this process)",
+      parseCount,
     );
   addCommon(command, {
     example: "slicestack ablate nodules.yaml --data data/nodules --out runs/nodules",
@@ -27,13 +34,15 @@ export function addAblate(program: Command, start: Start): void {
   }).action((file: string, flags: AblateFlags) => start(flags, (session) => runAblate(file, flags, session)));
 }
 
-async function runAblate(file: string, { data, out, part }: AblateFlags, session: Session): Promise<Outcome> {
+async function runAblate(file: string, { data, out, part, jobs }: AblateFlags, session: Session): Promise<Outcome> {
   const { ablate } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
   session.onFailure(() => "The trained runs are kept: the same command resumes.");
-  const result = await ablate({ file, data, out, part, onProgress, signal, command, onLog: log });
+  const options = { file, data, out, part, onProgress, signal, command, onLog: log };
+  const result = await ablate({ ...options, ...(jobs === undefined ? {} : { jobs }) });
   if (result.status === "stopped") {
-    const note = `Stopped and saved. To resume: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part].map(shellWord).join(" ")}`;
+    const more = jobs === undefined ? [] : ["--jobs", String(jobs)];
+    const note = `Stopped and saved. To resume: slicestack ablate ${[file, "--data", data, "--out", out, "--part", part, ...more].map(shellWord).join(" ")}`;
     return { code: EXIT.stopped, text: "", json: result, note };
   }
   const { table, page } = result.files!;

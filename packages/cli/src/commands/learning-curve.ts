@@ -2,12 +2,13 @@ import { Option, type Command } from "commander";
 import { EXIT } from "../exit-codes.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
 import { shellWord, shownPath } from "../shell.js";
-import { parseShares } from "./numbers.js";
+import { parseCount, parseShares } from "./numbers.js";
 
 interface CurveFlags extends CommonOptions {
   data: string;
   out: string;
   part: "val" | "test";
+  jobs?: number;
   shares?: number[];
   slicesOfAll?: boolean;
 }
@@ -30,6 +31,11 @@ export function addLearningCurve(program: Command, start: Start): void {
         .default("val"),
     )
     .option(
+      "--jobs <number>",
+      "most trainings at the same time, each as a process (default: one after another in this process)",
+      parseCount,
+    )
+    .option(
       "--shares <shares>",
       "shares of the labelled training subjects, each above 0 and at most 1 (default: 0.1,0.25,0.5,1)",
       parseShares,
@@ -45,16 +51,18 @@ export function addLearningCurve(program: Command, start: Start): void {
 }
 
 async function runCurve(file: string, flags: CurveFlags, session: Session): Promise<Outcome> {
-  const { data, out, part, shares, slicesOfAll = false } = flags;
+  const { data, out, part, shares, slicesOfAll = false, jobs } = flags;
   const { learningCurve } = await import("@slicestack/pipeline");
   const { onProgress, signal, command, log } = session;
   session.onFailure(() => "The trained runs are kept: the same command resumes.");
   const options = { file, data, out, part, slicesOfAll, onProgress, signal, command, onLog: log };
-  const result = await learningCurve({ ...options, ...(shares === undefined ? {} : { shares }) });
+  const chosen = { ...(shares === undefined ? {} : { shares }), ...(jobs === undefined ? {} : { jobs }) };
+  const result = await learningCurve({ ...options, ...chosen });
   if (result.status === "stopped") {
     const more = [
       ...(shares === undefined ? [] : ["--shares", shares.join(",")]),
       ...(slicesOfAll ? ["--slices-of-all"] : []),
+      ...(jobs === undefined ? [] : ["--jobs", String(jobs)]),
     ];
     const note = `Stopped and saved. To resume: slicestack learning-curve ${[file, "--data", data, "--out", out, "--part", part, ...more].map(shellWord).join(" ")}`;
     return { code: EXIT.stopped, text: "", json: result, note };

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { GroupResult, RunConfig, TrainResult, World } from "@slicestack/pipeline";
 import { Option, type Command } from "commander";
-import { EXIT } from "../exit-codes.js";
+import { EXIT, UsageError } from "../exit-codes.js";
 import { collectOverride, PLAIN_KEYS } from "../overrides.js";
 import { pathWord, shownPath } from "../shell.js";
 import { addCommon, type CommonOptions, type Outcome, type Session, type Start } from "../session.js";
@@ -21,6 +21,7 @@ interface TrainOptions extends CommonOptions, TargetFlags, SlurmFlags {
   set?: Record<string, string>;
   keepStates?: boolean;
   takeOver?: boolean;
+  jobs?: number;
 }
 
 export function addTrain(program: Command, start: Start): void {
@@ -43,6 +44,11 @@ export function addTrain(program: Command, start: Start): void {
       parseFold,
     )
     .option("--seeds <number>", "a group with this many runs, with consecutive seeds starting at --seed", parseCount)
+    .option(
+      "--jobs <number>",
+      "of a group: most runs that train at the same time, each as a process (default: one after another in this process)",
+      parseCount,
+    )
     .option(
       "--procs <number>",
       "number of processes that train together on this machine, or on each node",
@@ -90,6 +96,7 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   endWithLauncher();
   if (world.rank > 0) session.hush();
   const target = await targetOf(options, world, session);
+  refuseJobs(options, target.isGroup);
   if (options.procs !== undefined && options.procs > 1 && world.starter !== "slicestack")
     return launchTraining(options.procs, target, world, options, session);
 
@@ -104,10 +111,22 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
   const onBegin = () => session.log(`${target.isGroup ? "Group" : "Run"}: ${out}`);
   const folder = { overwrite, keepStates, takeOver };
   const common = { config, data, out, stage, resume, world, onBegin, onProgress, onLog, signal, command, ...folder };
-  const chosen = { ...(fold === undefined ? {} : { fold }), ...(seeds === undefined ? {} : { seeds }) };
+  const { jobs } = options;
+  const chosen = {
+    ...(fold === undefined ? {} : { fold }),
+    ...(seeds === undefined ? {} : { seeds }),
+    ...(jobs === undefined ? {} : { jobs }),
+  };
   const single = typeof fold === "number" ? { fold } : {};
   const result = target.isGroup ? await trainGroup({ ...common, ...chosen }) : await train({ ...common, ...single });
   return outcomeOf(result, { options, config, world });
+}
+
+/** @throws UsageError where several runs cannot train at the same time */
+function refuseJobs({ jobs, procs }: TrainOptions, isGroup: boolean): void {
+  if (jobs === undefined) return;
+  if (!isGroup) throw new UsageError("--jobs is for a group of runs: add --fold all or --seeds N, or omit it");
+  if ((procs ?? 1) > 1) throw new UsageError("--jobs trains runs at the same time, --procs one run after another: omit one");
 }
 
 interface Summary {
@@ -125,6 +144,7 @@ async function outcomeOf(result: TrainResult | GroupResult, { options, config, w
     const rest =
       (options.stage === "all" ? "" : ` --stage ${options.stage}`) +
       (options.procs === undefined ? "" : ` --procs ${options.procs}`) +
+      (options.jobs === undefined ? "" : ` --jobs ${options.jobs}`) +
       (options.keepStates === true ? " --keep-states" : "");
     const note = `Stopped and saved. To resume: slicestack train --resume ${pathWord(folder)}${rest}`;
     return { code, text: "", json: result, note };

@@ -47,7 +47,7 @@ async function ablateInSession(options: AblateOptions): Promise<AblateResult> {
   const steps = stepsOf(ablation, dataset, splits, out);
   claimStudy(out, steps);
   using _lock = FolderLock.take(out);
-  const status = await trainSteps(steps, data, command, options);
+  const status = await trainSteps(steps, { out, data, command }, options);
   if (status === "stopped") return { status, table: "", comparison: null, files: null };
   const found = await predictSteps(steps, options);
 

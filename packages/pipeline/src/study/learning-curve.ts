@@ -69,7 +69,7 @@ async function learningCurveInSession(options: LearningCurveOptions): Promise<Le
   const steps = stepsOf(ablation, dataset, splits, out, { shares, slicesOfAll });
   claimStudy(out, steps);
   using _lock = FolderLock.take(out);
-  const status = await trainSteps(steps, data, command, options);
+  const status = await trainSteps(steps, { out, data, command }, options);
   if (status === "stopped") return { status, table: "", curve: null, files: null };
   const found = await predictSteps(steps, options);
 

@@ -1,4 +1,4 @@
-/** The common part of all studies: consecutive trainings, their predictions, and joint predictions over folds. */
+/** The common part of all studies: their trainings as a sweep runs them, their predictions, and joint predictions over folds. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -10,7 +10,9 @@ import { readPredictions, writePredictions, type Predictions } from "../evaluate
 import { readTrainingRows } from "../run/training-rows.js";
 import { addChecksums, checkFile } from "../run/checksums.js";
 import { readRecord, RunError, runPaths } from "../run/folder.js";
-import { checkResume, train } from "../tasks/train.js";
+import { runTrainings } from "../sweep/local/trainings.js";
+import type { Training } from "../sweep/local/training-record.js";
+import { checkResume } from "../tasks/train.js";
 import type { Ablation, Variant } from "./ablation-file.js";
 import type { Step } from "./study-steps.js";
 
@@ -23,6 +25,8 @@ export interface StudyOptions extends TaskOptions {
   out: string;
   /** The part that is scored. Choose on val; read test once. Default val. */
   part?: "val" | "test";
+  /** The most trainings that run at the same time, each as a process; default 1: one after another in this process. */
+  jobs?: number;
   command?: string;
 }
 
@@ -47,16 +51,28 @@ export function claimStudy(out: string, steps: readonly Step[]): void {
 /** Trains all steps that are not trained yet. @returns stopped: the same call continues from there */
 export async function trainSteps(
   steps: readonly Step[],
-  data: string,
-  command: string,
-  options: TaskOptions,
+  { out, data, command }: { out: string; data: string; command: string },
+  options: TaskOptions & Pick<StudyOptions, "jobs">,
 ): Promise<"finished" | "stopped"> {
-  for (const [k, step] of steps.entries()) {
-    options.onLog?.(`${k + 1}/${steps.length}  ${nameOf(step)}`);
-    const { status } = await trainStep(step, data, command, options);
-    if (status === "stopped") return status;
-  }
-  return "finished";
+  const { jobs = 1, onLog } = options;
+  const names = steps.map(nameOf);
+  const trainings = steps.map(({ run, config, split, sliceFrom }, k): Training => {
+    return { name: names[k]!, run, config, data, split, sliceFrom, command };
+  });
+  const { signal, session, ...followed } = taskOptionsOf(options);
+  return runTrainings(trainings, {
+    folder: out,
+    jobs,
+    ...(signal === undefined ? {} : { signal }),
+    ...(session === undefined ? {} : { session }),
+    onTurn: ({ name }) => {
+      const k = names.indexOf(name);
+      onLog?.(`${k + 1}/${steps.length}  ${name}`);
+      return !isTrained(steps[k]!, data);
+    },
+    follow: ({ name }) =>
+      jobs === 1 || onLog === undefined ? followed : { ...followed, onLog: (line) => onLog(`${name}: ${line}`) },
+  });
 }
 
 const nameOf = ({ variant, seed, fold, share }: Step): string =>
@@ -70,36 +86,19 @@ const nameOf = ({ variant, seed, fold, share }: Step): string =>
 /** "25 %" */
 export const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
-async function trainStep(
-  { run, config, split, sliceFrom }: Step,
-  data: string,
-  command: string,
-  options: TaskOptions,
-): Promise<{ status: "finished" | "stopped" }> {
-  const begun = existsSync(runPaths(run).record);
-  if (begun) {
-    const record = readRecord(run);
-    if (record.splitHash !== split.hash)
-      throw new RunError(
-        run,
-        "was trained on a split other than the current one of the data set",
-        "Choose another --out.",
-      );
-    if (record.status === "trained") {
-      checkResume(run, { data, config })(); // refuses a file that has changed
-      return { status: "finished" };
-    }
-  }
-  return await train({
-    ...taskOptionsOf(options),
-    config,
-    data,
-    out: run,
-    split,
-    command,
-    resume: begun,
-    ...(sliceFrom === null || begun ? {} : { sliceFrom }),
-  });
+/** @throws RunError if it was trained on another split, or has changed since */
+function isTrained({ run, config, split }: Step, data: string): boolean {
+  if (!existsSync(runPaths(run).record)) return false;
+  const record = readRecord(run);
+  if (record.splitHash !== split.hash)
+    throw new RunError(
+      run,
+      "was trained on a split other than the current one of the data set",
+      "Choose another --out.",
+    );
+  if (record.status !== "trained") return false;
+  checkResume(run, { data, config })();
+  return true;
 }
 
 /** Predictions of all steps on the part, after all are trained, so that no later training can depend on test. */

@@ -1,5 +1,5 @@
 /** Locates a sweep by its file or folder, plans it, and starts it. */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathWord, shownPath } from "../command-line.js";
 import { readSource } from "../config/document.js";
@@ -12,6 +12,7 @@ import { softwareVersions } from "../run/software-versions.js";
 import { splitsOf } from "../train/choose-split.js";
 import { BaseConfig } from "./base-config.js";
 import { SweepError } from "./errors.js";
+import { holdsPoints, isFolder } from "./points-folder.js";
 import { checkSpace } from "./search.js";
 import { canonicalJson } from "./space.js";
 import { loadSweepFile, type SweepSpec } from "./sweep-file.js";
@@ -33,15 +34,15 @@ export interface FoundSweep {
   isBegun: boolean;
 }
 
-/** @param given a sweep's file, or its folder   @throws ConfigError, SweepError */
+/** @param given a sweep's file, its folder, or a folder of points   @throws ConfigError, SweepError */
 export function locateSweep(given: string, { out }: Pick<SweepTarget, "out"> = {}): FoundSweep {
-  if (statSync(given, { throwIfNoEntry: false })?.isDirectory() === true) {
+  if (isFolder(given) && !holdsPoints(given)) {
     const folder = resolve(given);
     if (isBegun(folder)) return { file: null, folder, isBegun: true };
     throw new SweepError(
       given,
       "is a folder without sweep.json: no sweep has been started there",
-      `Pass the file of a sweep, e.g. ${pathWord(join(given, "sweep.yaml"))}, or the folder of a sweep that has been started.`,
+      `Pass the file of a sweep, e.g. ${pathWord(join(given, "sweep.yaml"))}, a folder of YAML files with a point each, or the folder of a sweep that has been started.`,
     );
   }
   const spec = loadSweepFile(given);
@@ -144,12 +145,13 @@ const CHANGEABLE = ["budget", "out", "data", "run", "slurm"];
  */
 function takeChanges({ file, text }: SweepSpec, folder: string): void {
   const kept = sweepPaths(folder).file;
-  if (text === readFileSync(kept, "utf8")) return;
-  const fixedPart = (path: string): string => {
-    const { root } = readSource({ file: path });
+  const before = readFileSync(kept, "utf8");
+  if (text === before) return;
+  const fixedPart = (content: string): string => {
+    const { root } = readSource({ text: content });
     return canonicalJson(Object.fromEntries(Object.entries(root).filter(([key]) => !CHANGEABLE.includes(key))));
   };
-  if (fixedPart(file) === fixedPart(kept)) return writeFileAtomic(kept, text);
+  if (fixedPart(text) === fixedPart(before)) return writeFileAtomic(kept, text);
   throw new SweepError(
     file,
     `differs from the file with which the sweep in ${shownPath(folder)} was started, in more than ${CHANGEABLE.join(", ")}`,

@@ -3,7 +3,6 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
-import { stringify } from "yaml";
 import { readSource } from "../config/document.js";
 import { writeFileAtomic } from "../data/atomic.js";
 import { refuseExistingFile } from "../data/owned-folder.js";
@@ -11,6 +10,7 @@ import { BaseConfig, settingsKey } from "./base-config.js";
 import { checkSpace } from "./search.js";
 import { SweepError } from "./errors.js";
 import { flattened, nameOf, readJobQueue, readPoints, withoutName } from "./given-points.js";
+import { sweepName, sweepOfPoints } from "./points-folder.js";
 import type { ListedPoint } from "./space-file.js";
 import { loadSweepFile } from "./sweep-file.js";
 import type { Values } from "./trial.js";
@@ -38,13 +38,10 @@ export async function importSweep({ base, jobs, out, overwrite = false }: Import
   const { points, repeated } = jobsOf(base, jobs);
   const given = resolve(base);
   const config = relative(dirname(resolve(out)), given);
-  const name = basename(out, extname(out))
-    .replaceAll(/[\s/\\]+/g, "_")
-    .replace(/^\./, "_");
-  const text = stringify({
-    name,
+  const text = sweepOfPoints({
+    name: sweepName(basename(out, extname(out))),
     config: isAbsolute(config) || config.startsWith("..") ? given : config,
-    points: Object.fromEntries(points.map((point): [string, Values] => [point.name ?? "", point.values])),
+    points,
   });
   const head = `# From ${basename(base)} and ${basename(jobs)} of the published multiplexer; docs/reference/sweep-file.md has all keys.\n`;
   writeFileAtomic(out, head + text);

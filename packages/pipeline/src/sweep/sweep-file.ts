@@ -9,6 +9,7 @@ import { key } from "../config/notes.js";
 import { NAME } from "../config/schema.js";
 import { findConfig, shippedFolder } from "../config/shipped.js";
 import { validate } from "../config/validate.js";
+import { isFolder, sourceOfPoints } from "./points-folder.js";
 import { localSchema, type LocalOptions } from "./local/options.js";
 import { slurmSchema, type SlurmOptions } from "./slurm/options.js";
 import type { Space } from "./space.js";
@@ -131,8 +132,9 @@ type SweepFile = z.output<typeof sweepSchema>;
 
 /** A sweep's file, checked. Its base configuration and its points are checked by sweepOf. */
 export interface SweepSpec extends Pick<SweepFile, "name" | "search" | "seed" | "budget" | "tpe"> {
-  /** The content of the file. */
+  /** The file, or the folder of points. */
   file: string;
+  /** The content of the file. */
   text: string;
   /** Absolute path of the base configuration, or its keys; plug-ins in it are relative to `folder`. */
   config: { file: string } | { root: Readonly<Record<string, unknown>>; folder: string };
@@ -159,17 +161,32 @@ export interface Asha {
   reduction: number;
 }
 
-/** @throws ConfigError with the file and line of every problem */
-export function loadSweepFile(given: string): SweepSpec {
+/** Whatever can be read as a sweep's file. */
+interface SweepSource extends Pick<SweepSpec, "file" | "text" | "locate"> {
+  root: ConfigSource["root"];
+}
+
+function sourceOf(given: string): SweepSource {
+  if (isFolder(given)) return sourceOfPoints(given);
   const source = readSource({ file: findSweep(given) });
-  const locate: SweepSpec["locate"] = (path, what) => ({ file: source.file, ...source.locate(path, what) });
+  const { file, root } = source;
+  return { file, root, text: readFileSync(file, "utf8"), locate: (path, what) => ({ file, ...source.locate(path, what) }) };
+}
+
+/**
+ * @param given a file; or a folder of YAML files with a point each (points-folder.ts)
+ * @throws ConfigError with the file and line of every problem   @throws SweepError for a folder without YAML files
+ */
+export function loadSweepFile(given: string): SweepSpec {
+  const source = sourceOf(given);
+  const { locate } = source;
   const read = validate(sweepSchema, source.root, locate);
   const folder = dirname(resolve(source.file));
   const beside = (path: string | undefined) => (path === undefined ? null : resolve(folder, path));
   const space = located(source, ["space"], () => spaceOf(read.space));
   const sweep: SweepSpec = {
     file: source.file,
-    text: readFileSync(source.file, "utf8"),
+    text: source.text,
     name: read.name,
     config: baseOf(read.config, folder),
     settings: read.settings,
@@ -213,14 +230,14 @@ const ashaOf = (prune: SweepFile["prune"]): Asha | null =>
     ? null
     : { stage: prune.asha.stage, minEpochs: prune.asha.min_epochs, reduction: prune.asha.reduction };
 
-function located<T>(source: ConfigSource, path: readonly string[], read: () => T): T {
+function located<T>(source: SweepSource, path: readonly string[], read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof SpaceProblem)) throw error;
     const whole = [...path, ...error.path];
     const message = `${whole.join(".")}: ${error.message}`;
-    throw new ConfigError([{ key: whole.join("."), file: source.file, ...source.locate(whole, "value"), message }]);
+    throw new ConfigError([{ key: whole.join("."), ...source.locate(whole, "value"), message }]);
   }
 }
 

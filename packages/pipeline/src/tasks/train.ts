@@ -71,6 +71,8 @@ export interface TrainOptions extends TaskOptions {
   keepStates?: boolean;
   /** Takes the folder over from a process that cannot be seen from here, such as on a lost node. Default false. */
   takeOver?: boolean;
+  /** The most threads where the configuration leaves their number to the machine, which other trainings share. */
+  maxThreads?: number;
   /** Seconds between checkpoints within an epoch; default 600. */
   saveSeconds?: number;
   /** Called when the run folder exists and training begins, after all checks. */
@@ -103,6 +105,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     saveSeconds,
     keepStates,
     takeOver = false,
+    maxThreads,
   } = options;
   const run = resolve(options.out);
   await loadPlugins(config.plugins.map((file) => ({ file })));
@@ -116,7 +119,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     resume,
     pretrained: null,
     world,
-    compute: config,
+    compute: { ...config, threads: config.threads === "auto" ? (maxThreads ?? "auto") : config.threads },
     saveSeconds,
     keepStates,
   };

@@ -15,7 +15,7 @@ import { exportBundle, pluginMembers } from "../../src/export/bundle.js";
 import { runPaths } from "../../src/run/folder.js";
 import { Predictor } from "../../src/scan/scan-predictor.js";
 import { evaluate } from "../../src/tasks/evaluate.js";
-import { trainGroup } from "../../src/tasks/train-group.js";
+import { trainGroup } from "../../src/study/train-group.js";
 import { train } from "../../src/tasks/train.js";
 import { BundleError } from "../../src/trained/bundle-error.js";
 import { MANIFEST, type Manifest } from "../../src/trained/bundle-manifest.js";

@@ -23,7 +23,7 @@ import { Predictor } from "../../src/scan/scan-predictor.js";
 import { scanResultSchema, type ScanResult } from "../../src/scan/scan-result.js";
 import { evaluate } from "../../src/tasks/evaluate.js";
 import { predict } from "../../src/tasks/predict.js";
-import { trainGroup } from "../../src/tasks/train-group.js";
+import { trainGroup } from "../../src/study/train-group.js";
 import { train } from "../../src/tasks/train.js";
 import { oneEpoch, scratch, smallConfig, smallDataset } from "../train/support.js";
 

@@ -18,7 +18,7 @@ import { readRecord, RunError, runPaths, writeRecord } from "../../src/run/folde
 import { readGroup } from "../../src/run/group.js";
 import { verify } from "../../src/tasks/verify.js";
 import { isFinished } from "../../src/train/checkpoint.js";
-import { trainGroup } from "../../src/tasks/train-group.js";
+import { trainGroup } from "../../src/study/train-group.js";
 import { train } from "../../src/tasks/train.js";
 import { newestState, scratch, tinyConfig, tinyDataset } from "./support.js";
 

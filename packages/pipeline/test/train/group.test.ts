@@ -12,7 +12,7 @@ import type { GroupMetrics } from "../../src/evaluate/group/metrics-file.js";
 import { readPredictions, type Predictions } from "../../src/evaluate/predictions.js";
 import { readRecord, readRunConfig, runPaths, writeRecord } from "../../src/run/folder.js";
 import { groupPaths, groupWords, readGroup } from "../../src/run/group.js";
-import { trainGroup } from "../../src/tasks/train-group.js";
+import { trainGroup } from "../../src/study/train-group.js";
 import { train } from "../../src/tasks/train.js";
 import { scratch, smallConfig, smallDataset } from "./support.js";
 

@@ -10,7 +10,7 @@ import { FolderError } from "../../src/data/owned-folder.js";
 import { CheckpointError } from "../../src/index.js";
 import { ModelError } from "../../src/models/common/model-error.js";
 import { runPaths } from "../../src/run/folder.js";
-import { trainGroup } from "../../src/tasks/train-group.js";
+import { trainGroup } from "../../src/study/train-group.js";
 import { train } from "../../src/tasks/train.js";
 import { scratch, tinyConfig, tinyDataset } from "./support.js";
 

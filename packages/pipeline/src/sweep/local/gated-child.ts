@@ -6,6 +6,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Writable } from "node:stream";
+import { childProcess, type Owner } from "../../data/lock-owner.js";
 import { naming } from "../../engine/system-errors.js";
 
 export interface Command {
@@ -23,17 +24,31 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
+/** What a pool has started for a lease: a process, or work inside this one. */
+export interface Started {
+  /** The process that does the work. */
+  readonly owner: Owner;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<Exit>;
+  /** Lets it begin, once its owner is on record. */
+  open(): void;
+  /** Ends it before it has begun. */
+  discard(): void;
+  signal(name: "SIGTERM" | "SIGKILL"): void;
+}
+
 /** The shell waits for a line on descriptor 3 and then becomes the command; if the pipe is closed instead, it exits. */
 const GATE = 'read -r go <&3 && exec 3<&- && exec "$@"';
 
-export class GatedChild {
-  /** Resolves when it has ended and its output is closed. */
+export class GatedChild implements Started {
+  readonly owner: Owner;
   readonly ended: Promise<Exit>;
 
   private constructor(
     private readonly child: ChildProcess,
-    readonly pid: number,
+    private readonly pid: number,
   ) {
+    this.owner = childProcess(pid);
     this.ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   }
 
@@ -61,14 +76,16 @@ export class GatedChild {
     }
   }
 
-  /** Releases it to run its command. */
   open(): void {
     (this.child.stdio[3] as Writable).end("go\n");
   }
 
-  /** Ends it without running its command. */
   discard(): void {
     (this.child.stdio[3] as Writable).end();
+  }
+
+  signal(name: "SIGTERM" | "SIGKILL"): void {
+    signalGroup(this.pid, name);
   }
 }
 

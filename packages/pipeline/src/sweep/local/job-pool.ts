@@ -3,10 +3,11 @@
  * at any time: every process is started behind a gate, recorded, and only then released. The next pool takes over
  * processes that are still running, and determines how the others ended.
  */
-import { childProcess, isGone, isVisible, type Owner } from "../../data/lock-owner.js";
+import { isGone, isVisible, type Owner } from "../../data/lock-owner.js";
 import type { Asked, Job, JobState, Lease } from "../../queue/jobs.js";
 import type { LeaseQueue } from "../../queue/lease-queue.js";
-import { GatedChild, signalGroup, type Command, type Exit } from "./gated-child.js";
+import { GatedChild, signalGroup, type Command, type Exit, type Started } from "./gated-child.js";
+import { InsideWork, type Inside } from "./inside-work.js";
 import type { Booking, Resources } from "./resources.js";
 
 /** The consequence of the end of a process for its job. */
@@ -22,8 +23,11 @@ export type Verdict =
 export type Wish = Asked | "stop";
 
 export interface PoolWork {
-  /** Called before each start; returns the process of a job, or its result if there is nothing left to do. */
-  command(lease: Lease, booking: Booking): Command | { result: unknown };
+  /**
+   * Called before each start; returns the process of a job, its work inside this process, or its result if there is
+   * nothing left to do.
+   */
+  command(lease: Lease, booking: Booking): Command | { inside: Inside } | { result: unknown };
   /** @param exit null if the process ended unobserved   @returns null if its outcome is unknown: the job was lost */
   judge(lease: Lease, exit: Exit | null, wish: Wish | null): Verdict | null;
   onStart?: (lease: Lease) => void;
@@ -45,6 +49,7 @@ interface Running {
   owner: Owner;
   /** Whether it was started before this pool, which can then observe that it ended, but not how. */
   isAdopted: boolean;
+  signal: Started["signal"];
   exit: Exit | "unseen" | null;
   wish: Wish | null;
   /** When it will be killed. */
@@ -91,7 +96,9 @@ export class JobPool {
         continue;
       }
       resources.adopt(lease.token, { needs: lease.needs, gpus });
-      const one = { lease, owner: job.owner, isAdopted: true, exit: null, wish: null, deadline: Infinity };
+      const { owner } = job;
+      const signal = (name: "SIGTERM" | "SIGKILL") => signalGroup(owner.pid, name);
+      const one = { lease, owner, isAdopted: true, signal, exit: null, wish: null, deadline: Infinity };
       this.running.set(lease.token, one);
     }
     this.reclaim();
@@ -135,7 +142,7 @@ export class JobPool {
 
   /** Asks all processes to end without waiting for them, because this process itself is ending. */
   abandon(): void {
-    for (const { owner } of this.running.values()) signalGroup(owner.pid, "SIGTERM");
+    for (const one of this.running.values()) one.signal("SIGTERM");
   }
 
   /** Ends the process of a job; the wish is passed to `judge`. */
@@ -202,8 +209,7 @@ export class JobPool {
     this.lastBeat = Date.now();
     const { lost, asked } = this.options.queue.heartbeat([...this.running.keys()]);
     for (const token of lost) {
-      const one = this.running.get(token);
-      if (one !== undefined) signalGroup(one.owner.pid, "SIGKILL");
+      this.running.get(token)?.signal("SIGKILL");
       this.forget(token);
     }
     for (const [token, wish] of asked) {
@@ -216,15 +222,14 @@ export class JobPool {
   private tell(one: Running, wish: Wish): void {
     if (one.wish === wish) return;
     if (one.wish === null) {
-      signalGroup(one.owner.pid, "SIGTERM");
+      one.signal("SIGTERM");
       one.deadline = Date.now() + (this.options.grace ?? TEN_MINUTES);
     }
     one.wish = wish;
   }
 
   private killLate(): void {
-    for (const { owner, deadline } of this.running.values())
-      if (Date.now() > deadline) signalGroup(owner.pid, "SIGKILL");
+    for (const one of this.running.values()) if (Date.now() > one.deadline) one.signal("SIGKILL");
   }
 
   private dispatch(): number {
@@ -238,7 +243,7 @@ export class JobPool {
         if (booking !== null) bookings.set(token, booking);
       },
     });
-    const children: { lease: Lease; child: GatedChild }[] = [];
+    const children: { lease: Lease; child: Started }[] = [];
     for (const lease of leases) {
       const booking = bookings.get(lease.token);
       if (booking === undefined) {
@@ -250,7 +255,10 @@ export class JobPool {
         if ("result" in command) {
           resources.release(lease.token);
           this.settle(lease, { is: "done", result: command.result });
-        } else children.push({ lease, child: GatedChild.start(command) });
+        } else {
+          const child = "inside" in command ? new InsideWork(command.inside) : GatedChild.start(command);
+          children.push({ lease, child });
+        }
       } catch (error) {
         resources.release(lease.token);
         this.settle(lease, { is: "failed", error: error instanceof Error ? error.message : String(error) });
@@ -261,28 +269,29 @@ export class JobPool {
   }
 
   /** Releases the processes after their ids have been saved to disk. */
-  private letGo(children: readonly { lease: Lease; child: GatedChild }[], bookings: Map<string, Booking>): void {
+  private letGo(children: readonly { lease: Lease; child: Started }[], bookings: Map<string, Booking>): void {
     if (children.length === 0) return;
     const { queue, work } = this.options;
-    const started = children.map(({ lease, child }) => ({ lease, child, owner: childProcess(child.pid) }));
     try {
       queue.together(() => {
-        for (const { lease, owner } of started) {
-          queue.handOver(lease.token, owner);
+        for (const { lease, child } of children) {
+          queue.handOver(lease.token, child.owner);
           const { gpus } = bookings.get(lease.token)!;
           if (gpus.length > 0) queue.amend(lease.token, withBooked(lease.payload, gpus));
         }
       });
     } catch (error) {
-      for (const { child } of started) child.discard();
+      for (const { child } of children) child.discard();
       throw error;
     }
-    for (const { lease, child, owner } of started) {
-      const one: Running = { lease, owner, isAdopted: false, exit: null, wish: null, deadline: Infinity };
+    for (const { lease, child } of children) {
+      const signal = (name: "SIGTERM" | "SIGKILL") => child.signal(name);
+      const { owner } = child;
+      const one: Running = { lease, owner, isAdopted: false, signal, exit: null, wish: null, deadline: Infinity };
       this.running.set(lease.token, one);
       void child.ended.then((exit) => {
         // Processes that it started and left behind would still hold resources that are now given to the next job.
-        signalGroup(child.pid, "SIGKILL");
+        child.signal("SIGKILL");
         one.exit = exit;
         this.wake();
       });

@@ -16,6 +16,7 @@ import type { Sweep } from "../sweep.js";
 import { readResult } from "../trial-result.js";
 import { Controller, type SweepEvent } from "./controller.js";
 import { GpuPool } from "./gpus.js";
+import { needsOf } from "./needs.js";
 import type { LocalOptions } from "./options.js";
 import { Resources } from "./resources.js";
 import type { JobOptions } from "./trial-jobs.js";
@@ -98,28 +99,9 @@ function refuseSlurm(sweep: Sweep): void {
 
 /** The resources of each trial, from the file or else from the base configuration and the machine. */
 async function jobOptions(sweep: Sweep, run: LocalOptions, gpus: GpuPool): Promise<JobOptions> {
-  const { method, device, threads } = sweep.base.configOf({});
-  if (run.gpus !== 0 && device !== "cpu") await gpus.refresh();
-  const perTrial = run.gpus ?? (device === "cpu" || gpus.count === 0 ? 0 : 1);
-  if (perTrial > gpus.count)
-    throw new SweepError(
-      sweep.folder,
-      `each trial needs ${perTrial} GPUs (run.gpus), but only ${gpus.count} may be used on this machine`,
-      "Lower run.gpus, or run slicestack doctor.",
-    );
-  if (perTrial > 0 && /^cuda:[1-9]/.test(device))
-    throw new SweepError(
-      sweep.folder,
-      `the configuration asks for device ${device}, and a trial sees only the GPUs that it is given, as cuda:0`,
-      `Set device to auto, and run.use_gpus to [${device.slice(5)}].`,
-    );
-  const { usable } = usableCores(systemProbe());
-  const share = perTrial === 0 ? usable : Math.max(1, Math.floor((usable * perTrial) / gpus.count));
-  const cpus = run.cpus ?? (threads === "auto" ? share : threads);
-  const memory = run.memory === null ? {} : { memory: parseBytes(run.memory, "run.memory") };
-  const booksNone = run.gpus === 0 && device === "auto";
-  const needs = { cpus, ...memory, ...(perTrial > 0 || booksNone ? { gpus: perTrial } : {}) };
-  return { method, needs, attempts: run.attempts, shares: run.share_slice_stages };
+  const base = sweep.base.configOf({});
+  const needs = await needsOf(base, { run, gpus, where: sweep.folder });
+  return { method: base.method, needs, attempts: run.attempts, shares: run.share_slice_stages };
 }
 
 /**

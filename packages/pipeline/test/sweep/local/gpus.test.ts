@@ -100,9 +100,9 @@ test("trials of a queue get their own GPUs by UUID, none twice at once, the stra
       ...work,
       command: (lease, booking) => {
         const command = work.command(lease, booking);
-        return "result" in command
-          ? command
-          : { ...command, env: { ...command.env, CUDA_VISIBLE_DEVICES: booking.gpus.join() } };
+        return "words" in command
+          ? { ...command, env: { ...command.env, CUDA_VISIBLE_DEVICES: booking.gpus.join() } }
+          : command;
       },
     },
   });

@@ -1,4 +1,4 @@
-/** Trains the runs of a group one after another: folds of one split, seeds, or both. */
+/** Trains the runs of a group, as a sweep runs its trials: folds of one split, seeds, or both. */
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { taskOptionsOf, type TaskOptions } from "../engine/task-options.js";
@@ -30,6 +30,8 @@ import { specOfTraining } from "../models/spec-of-training.js";
 import { recordLocation, openRun } from "../run/open-run.js";
 import { locationOf } from "../run/dataset-location.js";
 import { foldsOf, splitFor } from "../train/choose-split.js";
+import { runTrainings } from "../sweep/local/trainings.js";
+import type { Training } from "../sweep/local/training-record.js";
 import { ofGroup, movedOr } from "../train/moved-error.js";
 import { emptyFolder, refuseIrreplaceable, refuseTaken } from "../run/replace-folder.js";
 import { storedConfig } from "../run/stored-config.js";
@@ -42,7 +44,7 @@ import {
   train,
   type TrainOptions,
   type TrainResult,
-} from "./train.js";
+} from "../tasks/train.js";
 import { alone } from "../train/world.js";
 
 export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onEpoch"> {
@@ -50,6 +52,8 @@ export interface GroupOptions extends Omit<TrainOptions, "fold" | "split" | "onE
   fold?: number | "all";
   /** The number of seeds, starting with that of the configuration. Default: only that seed. */
   seeds?: number;
+  /** The most members that train at the same time, each as a process; default 1: one after another in this process. */
+  jobs?: number;
 }
 
 export interface GroupResult {
@@ -76,8 +80,10 @@ async function trainGroupInSession(options: GroupOptions): Promise<GroupResult> 
   const { world = alone, config, stage = "all" } = options;
   checkStage(config, stage, options.resume !== true);
   const out = resolve(options.out);
+  if (world.worldSize > 1 && (options.jobs ?? 1) > 1)
+    throw new RunError(out, "its members cannot train at the same time and each in several processes", "Omit one.");
   // Only the first process writes files; the others wait for it in each member.
-  if (world.rank > 0) return trainMembers(out, memberPlans(out, options), options, () => undefined);
+  if (world.rank > 0) return trainWithFirst(out, memberPlans(out, options), options);
   const begin = options.resume === true ? resumeGroup(out, options) : await plan(out, options);
   mkdirSync(out, { recursive: true });
   using _lock = FolderLock.take(out, { takeOver: options.takeOver ?? false });
@@ -118,62 +124,97 @@ interface MemberPlan {
 
 type KeepMember = (member: Member, change: Partial<Member>) => void;
 
+const askedStages = ({ config, stage = "all" }: GroupOptions): readonly StageName[] =>
+  stage === "all" ? stagesOf(config) : [stage];
+
 async function trainMembers(
   out: string,
   plans: readonly MemberPlan[],
   options: GroupOptions,
   keep: KeepMember,
 ): Promise<GroupResult> {
-  const { stage = "all", signal, config } = options;
-  const asked = stage === "all" ? stagesOf(config) : [stage];
+  const { data, config, onLog } = options;
+  const asked = askedStages(options);
+  const ends = new Map<string, TrainResult["best"] | null>();
+  const planOf = ({ name }: Training) => plans.find(({ member }) => member.name === name)!;
+  const status = await runTrainings(
+    plans.map((plan) => trainingOf(out, plan, options)),
+    {
+      ...taskOptionsOf(options),
+      ...worldOf(options),
+      folder: out,
+      jobs: options.jobs,
+      onTurn: (training) => {
+        const plan = planOf(training);
+        if (asked.every((stage) => plan.member.trained.includes(stage))) {
+          recordLocation(training.run, openRun(training.run, data));
+          ends.set(training.name, null);
+          return false;
+        }
+        onLog?.(`${training.name} (${plans.indexOf(plan) + 1} of ${plans.length})`);
+        keep(plan.member, { status: "training" });
+        return true;
+      },
+      onEnd: (training, { best }) => {
+        const { member } = planOf(training);
+        const trained = stagesOf(config).filter((stage) => asked.includes(stage) || member.trained.includes(stage));
+        keep(member, { trained, status: trained.length === stagesOf(config).length ? "trained" : "stopped" });
+        ends.set(training.name, best);
+      },
+      onStop: (training) => keep(planOf(training).member, { status: "stopped" }),
+      follow: ({ name }) => followOf(name, options),
+    },
+  );
+  const members = plans.flatMap(({ member }) => {
+    const best = ends.get(member.name);
+    return best === undefined ? [] : [{ name: member.name, run: groupPaths(out).member(member), best }];
+  });
+  return { group: out, status, members };
+}
+
+function trainingOf(out: string, { member, split }: MemberPlan, options: GroupOptions): Training {
+  const { config, data, stage, command, keepStates } = options;
+  return {
+    name: member.name,
+    run: groupPaths(out).member(member),
+    config: { ...config, seed: member.seed },
+    data,
+    split,
+    sliceFrom: null,
+    ...(stage === undefined ? {} : { stage }),
+    ...(keepStates === undefined ? {} : { keepStates }),
+    ...(command === undefined ? {} : { command }),
+  };
+}
+
+/** What a process other than the first does: it trains what the first one trains, in the same order. */
+async function trainWithFirst(
+  out: string,
+  plans: readonly MemberPlan[],
+  options: GroupOptions,
+): Promise<GroupResult> {
+  const asked = askedStages(options);
+  const open = plans.filter(({ member }) => !asked.every((stage) => member.trained.includes(stage)));
   const result: GroupResult = { group: out, status: "finished", members: [] };
-  for (const [k, { member, split }] of plans.entries()) {
-    const run = groupPaths(out).member(member);
-    if (asked.every((name) => member.trained.includes(name))) {
-      if (split !== undefined) recordLocation(run, openRun(run, options.data));
-      result.members.push({ name: member.name, run, best: null });
-      continue;
-    }
-    if (signal?.aborted) return { ...result, status: "stopped" };
-    options.onLog?.(`${member.name} (${k + 1} of ${plans.length})`);
-    keep(member, { status: "training" });
-    const { status, best } = await trainMember(run, member, split, options);
-    if (status === "stopped") {
-      keep(member, { status: "stopped" });
-      return { ...result, status };
-    }
-    const trained = stagesOf(config).filter((name) => asked.includes(name) || member.trained.includes(name));
-    keep(member, { trained, status: trained.length === stagesOf(config).length ? "trained" : "stopped" });
-    result.members.push({ name: member.name, run, best });
+  for (const plan of open) {
+    if (options.signal?.aborted === true) return { ...result, status: "stopped" };
+    const { name, run, sliceFrom: _, split: __, ...training } = trainingOf(out, plan, options);
+    const more = { ...taskOptionsOf(options), ...followOf(name, options), ...worldOf(options) };
+    const { status, best } = await train({ ...training, ...more, out: run, resume: existsSync(runPaths(run).record) });
+    if (status === "stopped") return { ...result, status };
+    result.members.push({ name, run, best });
   }
   return result;
 }
 
-function trainMember(
-  run: string,
-  { name, seed }: Member,
-  split: Split | undefined,
-  options: GroupOptions,
-): Promise<TrainResult> {
-  const { config, data, stage, world, command, signal, session, onLog, onProgress, keepStates } = options;
-  const passedOn: TaskOptions = {
-    ...(signal === undefined ? {} : { signal }),
-    ...(session === undefined ? {} : { session }),
+const worldOf = ({ world }: GroupOptions) => (world === undefined ? {} : { world });
+
+/** Who follows a member: lines and progress begin with its name. */
+function followOf(name: string, { onLog, onProgress }: GroupOptions): TaskOptions {
+  return {
     ...(onLog === undefined ? {} : { onLog: (line) => onLog(`${name}: ${line}`) }),
     ...(onProgress === undefined ? {} : { onProgress: (progress) => onProgress(inMember(name, progress)) }),
   };
-  return train({
-    ...passedOn,
-    config: { ...config, seed },
-    data,
-    out: run,
-    resume: existsSync(runPaths(run).record),
-    ...(split === undefined ? {} : { split }),
-    ...(stage === undefined ? {} : { stage }),
-    ...(keepStates === undefined ? {} : { keepStates }),
-    ...(world === undefined ? {} : { world }),
-    ...(command === undefined ? {} : { command }),
-  });
 }
 
 /** Adds the name of the member to a report. */
