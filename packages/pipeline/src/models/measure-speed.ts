@@ -1,7 +1,7 @@
 /** How fast this machine trains a model and predicts with it, on random input. B items of a batch, K classes. */
 import { autocast, functional as F, noGrad, scope, zeros, type Tensor } from "@slicestack/torch";
 import type { Module } from "@slicestack/torch/nn";
-import type { ComputePlan } from "../run/compute.js";
+import { layoutOf, type ComputePlan } from "../run/compute.js";
 
 /** Items per second. */
 export interface ModelSpeed {
@@ -15,13 +15,18 @@ export interface MeasuredTime {
   steps: number;
 }
 
-/** @param model on the device of the plan   @param x_B its input, on the same device; logits_BK are its output */
+/**
+ * Moves the model to the device and the memory layout in which it would train, and measures it there.
+ * @param x_B its input, on the device of the plan: slices_BCHW or volumes_BCHWD; logits_BK are its output
+ */
 export function measureSpeed(
   model: Module & { forward: (x_B: Tensor) => Tensor },
   x_B: Tensor,
-  { device, bfloat16 }: Pick<ComputePlan, "device" | "bfloat16">,
+  plan: Pick<ComputePlan, "device" | "bfloat16">,
   least: MeasuredTime,
 ): ModelSpeed {
+  const { device, bfloat16 } = plan;
+  model.to({ device, ...layoutOf(plan, x_B.shape.length === 5 ? "volumes" : "slices") });
   const run = <T>(body: () => T): T => (bfloat16 ? autocast({ device }, body) : body());
   const [batch = 1] = x_B.shape;
   const label_B = zeros([batch], { dtype: "int64", device });

@@ -30,7 +30,6 @@ export function job({ stored, classes, models, compute }: MeasureJob, context: J
     context.report({ stage: "measure", done: k, total: models.length, unit: "models", message: name });
     return scope(() => {
       using model = createSliceModel({ model: name, dropout: 0 }, classes, size);
-      model.to({ device: plan.device, ...(plan.bfloat16 ? { memoryFormat: "channels_last" as const } : {}) });
       const x_BCHW = randn([BATCH, model.channels, ...size], { device: plan.device });
       const { training, inference } = measureSpeed(model, x_BCHW, plan, LEAST);
       return { model: name, training, embedding: inference };

@@ -1,4 +1,5 @@
 /** Checks that a folder is on a local disk: a write-ahead log needs shared memory, which network file systems lack. */
+import { execFileSync } from "node:child_process";
 import { readFileSync, realpathSync, statfsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { QueueError } from "./errors.js";
@@ -28,18 +29,33 @@ const FUSE = 0x65735546;
 const NETWORK_FUSE =
   /^(fuse\.(sshfs|s3fs|goofys|rclone|gcsfuse|glusterfs|ceph.*|juicefs|lizardfs|moosefs|davfs.*)|virtiofs)$/;
 
+/** File systems by their names in the output of macOS's mount, where the numbers of statfs are not fixed. */
+const NETWORK_MOUNTS: Record<string, string> = {
+  nfs: "NFS",
+  smbfs: "SMB",
+  afpfs: "AFP",
+  webdav: "WebDAV",
+  ftp: "FTP",
+  cifs: "CIFS",
+};
+
 export interface FileSystemProbe {
+  /** As process.platform. */
+  platform: string;
   /** Type number of the file system that contains the folder. */
   type(folder: string): number;
-  /** The content of /proc/mounts; "" if it does not exist. */
+  /** The content of /proc/mounts, on macOS the output of mount; "" if there is neither. */
   mounts(): string;
 }
 
 const system: FileSystemProbe = {
+  platform: process.platform,
   type: (folder) => statfsSync(folder).type >>> 0,
   mounts: () => {
     try {
-      return readFileSync("/proc/mounts", "utf8");
+      return process.platform === "darwin"
+        ? execFileSync("/sbin/mount", { encoding: "utf8" })
+        : readFileSync("/proc/mounts", "utf8");
     } catch {
       return "";
     }
@@ -59,21 +75,42 @@ export function refuseNetworkDisk(file: string, probe: FileSystemProbe = system)
 
 /** The name of a network file system; null for a local one. */
 export function networkFileSystem(folder: string, probe: FileSystemProbe = system): string | null {
+  if (probe.platform === "darwin") return NETWORK_MOUNTS[mountKind(folder, mountsOfMacOs(probe.mounts()))] ?? null;
   const type = probe.type(folder);
   if (type !== FUSE) return NETWORK_TYPES[type] ?? null;
-  const kind = mountKind(folder, probe.mounts());
+  const kind = mountKind(folder, mountsOfLinux(probe.mounts()));
   return NETWORK_FUSE.test(kind) ? kind.replace("fuse.", "") : null;
 }
 
-/** The type of the file system mounted closest above the folder; a later mount at the same point hides earlier ones. */
-function mountKind(folder: string, mounts: string): string {
-  const real = `${realOf(folder)}/`;
-  let best = { point: "", kind: "" };
-  for (const line of mounts.split("\n")) {
+interface Mount {
+  point: string;
+  kind: string;
+}
+
+function mountsOfLinux(text: string): Mount[] {
+  return text.split("\n").map((line) => {
     const [, escaped = "", kind = ""] = line.split(" ");
     const point = escaped.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+    return { point, kind };
+  });
+}
+
+/** Lines such as "//anna@host/share on /Volumes/share (smbfs, nodev, nosuid)". */
+function mountsOfMacOs(text: string): Mount[] {
+  return text.split("\n").map((line) => {
+    const [, point = "", kind = ""] = / on (\/.*) \((\w+)/.exec(line) ?? [];
+    return { point, kind };
+  });
+}
+
+/** The type of the file system mounted closest above the folder; a later mount at the same point hides earlier ones. */
+function mountKind(folder: string, mounts: readonly Mount[]): string {
+  const real = `${realOf(folder)}/`;
+  let best = { point: "", kind: "" };
+  for (const mount of mounts) {
+    const { point } = mount;
     const isAbove = point !== "" && real.startsWith(point.endsWith("/") ? point : `${point}/`);
-    if (isAbove && point.length >= best.point.length) best = { point, kind };
+    if (isAbove && point.length >= best.point.length) best = mount;
   }
   return best.kind;
 }

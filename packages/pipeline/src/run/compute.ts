@@ -1,5 +1,12 @@
 /** Decides device, threads and precision of a run. Called in the worker thread that computes. */
-import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads } from "@slicestack/torch";
+import {
+  cudaDeviceCount,
+  hasMps,
+  libtorchInfo,
+  manualSeed,
+  setNumThreads,
+  type MemoryFormat,
+} from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { parseCpuinfo, usableCores } from "../engine/doctor/cpu.js";
@@ -35,6 +42,15 @@ export function checkDevice(device: string): void {
   const remedy = `set device to one of them, or to auto; slicestack doctor reports why a GPU is not found`;
   const message = `device: expected a device of libtorch ${version} on this machine (${devices.join(", ")}), received ${device}; ${remedy}`;
   throw new ConfigError([{ key: "device", message }]);
+}
+
+/** The memory layout of a model that trains on slices or on volumes: channels last is fastest in bfloat16. */
+export function layoutOf(
+  { bfloat16 }: Pick<ComputePlan, "bfloat16">,
+  input: "slices" | "volumes",
+): { memoryFormat?: MemoryFormat } {
+  if (!bfloat16) return {};
+  return { memoryFormat: input === "slices" ? "channels_last" : "channels_last_3d" };
 }
 
 /** Applies the plan to this thread. @throws ArgumentError if a job of another session holds the other setting of TF32 */

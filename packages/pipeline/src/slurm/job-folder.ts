@@ -49,6 +49,8 @@ const outcome = z.strictObject({
   signal: z.string().nullable(),
   /** Whether it was asked to stop, and did so. */
   stopped: z.boolean(),
+  /** Whether Slurm refused to requeue it after that, so that it must be submitted again. */
+  refused: z.boolean().optional(),
   job: z.string(),
   restarts: z.int(),
   host: z.string(),

@@ -81,6 +81,12 @@ async function requeue({ id, restarts }: Place, file: JobFile): Promise<boolean>
   return true;
 }
 
+/** The controller of a sweep submits the task again. */
+function noteRefusal(error: unknown): "refused" {
+  say(error instanceof Error ? error.message : String(error));
+  return "refused";
+}
+
 /** Waits until Slurm ends this requeued task: if the batch step ended by itself first, it could count as a failure. */
 async function untilEnded(): Promise<number> {
   process.once("SIGTERM", () => process.exit(STOPPED));
@@ -108,19 +114,13 @@ export async function runTask(path: string, requests: StopRequests): Promise<num
     ? await run([...file.launcher, ...commandOf(task)], requests)
     : { code: STOPPED, signal: null };
   const stopped = !isWanted || (requests.wereMade && endedOnRequest(ended));
-  if (stopped) {
-    const again = await requeue(place, file).catch((error: unknown) => {
-      // The controller of the sweep submits the task again if it finds neither the job nor an outcome.
-      say(error instanceof Error ? error.message : String(error));
-      return null;
-    });
-    if (again === null) return STOPPED;
-    if (again) return untilEnded();
-  }
+  const again = stopped ? await requeue(place, file).catch(noteRefusal) : false;
+  if (again === true) return untilEnded();
   const seconds = Math.round(performance.now() - begun) / 1000;
   const outcome: TaskOutcome = {
     ...ended,
     stopped,
+    ...(again === "refused" ? { refused: true } : {}),
     job: place.id,
     restarts: place.restarts,
     host: hostname(),

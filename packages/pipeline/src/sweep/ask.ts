@@ -1,10 +1,13 @@
 /** `sweep ask` and `sweep tell`: another program runs the trials, or also proposes the points. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { pathWord } from "../command-line.js";
+import { writeFileAtomic } from "../data/atomic.js";
 import { takePatiently } from "../data/patient-lock.js";
 import { beginSweep, type SweepTarget } from "./begin.js";
 import { SweepError } from "./errors.js";
 import { parsePoint } from "./given-points.js";
+import type { TrialPaths } from "./sweep-folder.js";
 import { Sweep } from "./sweep.js";
 import { readResult, writeResult, type TrialResult } from "./trial-result.js";
 import type { Trial, TrialReport, TrialState } from "./trial.js";
@@ -65,6 +68,25 @@ export async function ask(
   return { sweep: sweep.folder, trials: free.slice(0, count).map((trial) => handOut(sweep, trial)), isOver };
 }
 
+/**
+ * A runner would train trials beside the program that has them.
+ * @throws SweepError if trials were handed out that have no result
+ */
+export function refuseAsked(sweep: Sweep): void {
+  const open = sweep.trials.filter(({ id }) => {
+    const { asked, result } = sweep.paths.trial(id);
+    return existsSync(asked) && !existsSync(result);
+  });
+  const [first] = open;
+  if (first === undefined) return;
+  const count = open.length === 1 ? `trial ${first.id} was` : `${open.length} trials (${first.id}, …) were`;
+  throw new SweepError(
+    sweep.folder,
+    `${count} handed out by slicestack sweep ask, and no result has been reported`,
+    `Report it with slicestack sweep tell; or return it: slicestack sweep tell ${pathWord(sweep.folder)} --trial ${first.id} --state waiting`,
+  );
+}
+
 /** Whether a trial has neither been handed out nor finished. */
 const freeTrials = (sweep: Sweep): Trial[] => sweep.trials.filter(({ id }) => stateIn(sweep, id) === "waiting");
 
@@ -81,6 +103,9 @@ export const historyOf = (sweep: Sweep): TrialReport[] =>
   sweep.trials.map((trial) => sweep.reportOf(trial, stateIn(sweep, trial.id)));
 
 function handOut(sweep: Sweep, trial: Trial): AskedTrial {
+  const { asked } = sweep.paths.trial(trial.id);
+  mkdirSync(dirname(asked), { recursive: true });
+  writeFileAtomic(asked, "");
   sweep.prepareTrial(trial);
   const { id, point, seed, fold } = trial;
   const { folder, config } = sweep.paths.trial(id);
@@ -154,13 +179,14 @@ export async function tell(folder: string, options: TellOptions): Promise<Told> 
     sweep.prepareTrial(trial);
     writeResult(paths.result, result);
   }
+  rmSync(paths.asked, { force: true });
   return { id: trial.id, state: result.status, objective: result.objective, isNew };
 }
 
 function giveBack(
   trial: Trial,
   before: TrialResult | null,
-  { record, result, folder }: { record: string; result: string; folder: string },
+  { record, result, asked, folder }: TrialPaths,
 ): Told {
   if (before?.status === "finished")
     throw new SweepError(
@@ -171,6 +197,7 @@ function giveBack(
   const isNew = existsSync(record) || before !== null;
   rmSync(result, { force: true });
   rmSync(record, { force: true });
+  rmSync(asked, { force: true });
   return { id: trial.id, state: "waiting", objective: null, isNew };
 }
 

@@ -43,7 +43,6 @@ export function job({ models, compute }: CostJob, context: JobContext): CostMeas
         kind === "slice"
           ? createSliceModel({ model, dropout: 0, channels: first }, classes, [second, third])
           : createVolumeModel({ model }, classes, size);
-      made.to({ device: plan.device });
       return measureSpeed(made, randn(shape, { device: plan.device }), plan, LEAST);
     });
   });

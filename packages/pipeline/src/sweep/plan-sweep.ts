@@ -133,18 +133,19 @@ const MOST_COSTED = 500;
 async function costOf(
   points: readonly Point[],
   { base, repeats, dataset, options }: { base: BaseConfig; repeats: Repeats; dataset: Dataset; options: TaskOptions },
-): Promise<SweepCost> {
+): Promise<SweepCost | null> {
   const step = Math.max(1, points.length / MOST_COSTED);
   const chosen = Array.from({ length: Math.min(points.length, MOST_COSTED) }, (_, k) => points[Math.floor(k * step)]!);
   const trials = chosen.flatMap((point) =>
     trialsOf(point, repeats).map(({ seed, fold }) => ({ config: base.configOf({ ...point.settings, seed }), fold })),
   );
   const cost = await sweepCost(trials, dataset, options);
-  return { ...cost, seconds: (cost.seconds * points.length) / chosen.length };
+  return cost === null ? null : { ...cost, seconds: (cost.seconds * points.length) / chosen.length };
 }
 
 function notesOf({ search, budget, asha, space }: SweepSpec, points: number): string[] {
   return [
+    ...(points > 0 ? [] : ["No point of the space that was drawn is a valid configuration."]),
     ...(budget.epochs === undefined ? [] : [`No new point is started once ${budget.epochs} epochs have been trained.`]),
     ...(asha === null
       ? []

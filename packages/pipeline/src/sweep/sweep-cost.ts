@@ -35,19 +35,21 @@ const OVERHEAD = 20;
 /** Seconds of a light head per volume and epoch, as in slicestack plan. */
 const HEAD_SECONDS = 2e-4;
 
-/** @throws LibtorchNotFoundError, and the errors of models that do not fit the data */
+/** @returns null without trials   @throws LibtorchNotFoundError, and the errors of models that do not fit the data */
 export async function sweepCost(
   trials: readonly CostedTrial[],
   dataset: Dataset,
   options: TaskOptions = {},
-): Promise<SweepCost> {
+): Promise<SweepCost | null> {
+  const [first] = trials;
+  if (first === undefined) return null;
   const models = new Map<string, MeasuredModel>();
   for (const { config } of trials) {
     const model = modelOf(config, dataset);
     models.set(JSON.stringify(model), model);
   }
   const measured = [...models.values()].slice(0, MOST_MEASURED);
-  const { device, threads, precision } = trials[0]!.config;
+  const { device, threads, precision } = first.config;
   const job: CostJob = { models: measured, compute: { device, threads, precision } };
   const { speeds, device: on } = await runJob<CostJob, CostMeasured>(
     new URL("./cost-job.js", import.meta.url),

@@ -29,6 +29,8 @@ function trialPaths(root: string, id: string) {
     folder,
     /** Its point, seed and fold (trial-record.ts); written with config.yaml, before its process starts. */
     record: join(folder, "trial.json"),
+    /** Exists while another program has the trial, from sweep ask to sweep tell. */
+    asked: join(folder, "asked"),
     /** The complete configuration that it trains. */
     config: join(folder, "config.yaml"),
     /** The output of its process. */

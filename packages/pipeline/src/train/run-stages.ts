@@ -16,6 +16,7 @@ import { componentOf } from "../models/component.js";
 import { createHead, createNetwork, createTrunk } from "../models/create-from-spec.js";
 import { loadForNewClasses, loadTrunk, loadWeights, type Loaded } from "../models/load-weights.js";
 import type { ModelSpec, SliceSpec, StackSpec, VolumeSpec } from "../models/spec.js";
+import { layoutOf } from "../run/compute.js";
 import { readRecord, RunError, runPaths, SLICE_STAGE_SPLIT, writeRecord } from "../run/folder.js";
 import type { OpenRun } from "../run/open-run.js";
 import { Checkpoints, endOf, isBegun } from "./checkpoint.js";
@@ -82,7 +83,7 @@ function runSliceStage(training: Training<SliceSpec | StackSpec>): StageResult {
   }
   if (pretrained !== null) recordStart(training, "slice.pretrained", pretrained, loadTrunk(model, pretrained));
   ready(training, model, config.slice.syncBatchNorm);
-  if (compute.bfloat16) model.to({ memoryFormat: "channels_last" });
+  model.to(layoutOf(compute, "slices"));
   return trainStage(sliceStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
 }
 
@@ -186,7 +187,7 @@ function runVoxelStage(training: Training<VolumeSpec>): StageResult {
     if (config.initFrom !== null) startFrom(training, "volume", model);
   }
   ready(training, model, config.network.syncBatchNorm);
-  if (compute.bfloat16) model.to({ memoryFormat: "channels_last_3d" });
+  model.to(layoutOf(compute, "volumes"));
   return trainStage(voxelStage({ config, task, store, model, compute, metadata: origin(training) }), stageRun);
 }
 

@@ -293,7 +293,11 @@ function limitPages(queue: LeaseQueue, pages: number): void {
 }
 
 test("a network file system is refused with its name; of FUSE the mount says which kind it is", (t) => {
-  const probe = (type: number, mounts = "") => ({ type: () => type, mounts: () => mounts });
+  const probe = (type: number, mounts = "", platform = "linux") => ({
+    platform,
+    type: () => type,
+    mounts: () => mounts,
+  });
   const found = (type: number, mounts = "", folder = "/home/anna/sweeps") =>
     networkFileSystem(folder, probe(type, mounts));
   assert.deepEqual(
@@ -310,6 +314,14 @@ test("a network file system is refused with its name; of FUSE the mount says whi
     /queue\.sqlite: expected a local disk, found NFS: .*Choose a folder on a local disk of this machine/,
   );
   assert.equal(networkFileSystem(folderOf(t)), null, "the disk of this test");
+
+  const mac =
+    "/dev/disk3s1 on / (apfs, sealed, local, read-only)\n/dev/disk3s5 on /Users (apfs, local)\n//anna@nas/my data on /Volumes/my data (smbfs, nodev, nosuid)\nnas:/x on /Users/anna/far (nfs, nodev)\n";
+  const onMac = (folder: string) => networkFileSystem(folder, probe(0x6969, mac, "darwin"));
+  assert.deepEqual(
+    ["/Users/anna/sweeps", "/Volumes/my data/sweeps", "/Users/anna/far/sweeps"].map(onMac),
+    [null, "SMB", "NFS"],
+  );
 });
 
 test("10 000 jobs are added at once, listed and counted; a second opening finds them", (t) => {

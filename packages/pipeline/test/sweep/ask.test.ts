@@ -4,11 +4,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
+import { openDataset } from "../../src/data/store.js";
 import { addPoints } from "../../src/sweep/add-points.js";
 import { ask, tell } from "../../src/sweep/ask.js";
 import { importSweep } from "../../src/sweep/import-published.js";
+import { runSweep } from "../../src/sweep/local/run-sweep.js";
 import { planSweep } from "../../src/sweep/plan-sweep.js";
 import { planText } from "../../src/sweep/plan-text.js";
+import { sweepCost } from "../../src/sweep/sweep-cost.js";
 import { loadSweepFile } from "../../src/sweep/sweep-file.js";
 import { scratch, smallDataset } from "../train/support.js";
 
@@ -170,6 +173,22 @@ classes_to_include=[0,2] class_mapping={0:0,2:1}
     importSweep({ base: at("default.yaml"), jobs: at("bad.txt"), out: at("bad.yaml") }),
     /bad\.txt:2: expected a command/,
   );
+});
+
+test("trials that another program has are not run here, until it reports or returns them", async () => {
+  const file = sweepFile("handed", "points: [{}]\n");
+  const out = join(folder, "handed");
+  const run = () => runSweep({ sweep: file, data, out, program: [process.execPath, "-e", "process.exit(2)"] });
+  await ask(file, { data, out });
+  await assert.rejects(run(), /trial 000000 was handed out by slicestack sweep ask.*tell .*handed --trial 000000 --state waiting/);
+  await tell(out, { trial: "0", state: "waiting" });
+  assert.equal((await run()).sweep.failed.length, 1, "it was started: a program that fails takes its place");
+  assert.equal((await tell(out, { trial: "0", objective: 1, replace: true })).isNew, true);
+  assert.equal((await run()).status, "finished");
+});
+
+test("without trials there is no time to estimate", async () => {
+  assert.equal(await sweepCost([], openDataset(data)), null);
 });
 
 test("the time is estimated from the measured speed of each model; trials that share their slice stage count it once", async () => {

@@ -19,7 +19,7 @@ export function addAsk(sweep: Command, start: Start): void {
     example: "slicestack sweep ask heads.yaml --data data/lidc --count 4 --json",
     codes: [EXIT.ok, EXIT.usage, EXIT.data],
     notes:
-      "No trial is handed out twice. With --point, the caller proposes the point and receives all of its trials. An empty list with isOver true means that the search is over.",
+      "No trial is handed out twice, and sweep run refuses a sweep as long as another program has trials of it. With --point, the caller proposes the point and receives all of its trials. An empty list with isOver true means that the search is over.",
   })
     .option("--count <number>", "most trials to hand out", parseCount, 1)
     .option("--point <json>", "a point of your own, as JSON or YAML (repeatable)", collected)

@@ -54,11 +54,17 @@ async function runTrialCommand(folder: string, flags: TrialFlags, session: Sessi
     command,
   });
   if (status === "stopped") return { code: EXIT.stopped, text: "", json: { status }, note: "Stopped and saved." };
+  if (result?.status === "failed") {
+    const note = `This trial was given up: ${result.error?.message ?? "unknown"}. To try it again: slicestack sweep run with --retry-failed.`;
+    return { code: EXIT.data, text: "", json: { status, result }, note };
+  }
   const text =
     result === null
       ? stage === "slice"
         ? "The slice stage has been trained."
         : "All stages have been trained."
-      : `Objective on the validation set: ${result.objective ?? "undefined"}`;
+      : result.status === "pruned"
+        ? `The point of this trial was given up after ${result.epochs} epochs of it.`
+        : `Objective on the validation set: ${result.objective ?? "undefined"}`;
   return { code: EXIT.ok, text, json: { status, result } };
 }

@@ -7,6 +7,7 @@ import { usableCores } from "../../engine/doctor/cpu.js";
 import { systemProbe } from "../../engine/doctor/probe.js";
 import { LeaseQueue } from "../../queue/lease-queue.js";
 import { parseBytes } from "../../run/cache-entries.js";
+import { refuseAsked } from "../ask.js";
 import { beginSweep, type SweepTarget } from "../begin.js";
 import { SweepError } from "../errors.js";
 import { Attempts } from "../slurm/attempts.js";
@@ -56,6 +57,7 @@ export async function runSweep(options: RunSweepOptions): Promise<RunSweepResult
   const sweep = await beginSweep(options.sweep, options);
   using _lock = FolderLock.take(sweep.folder);
   refuseSlurm(sweep);
+  refuseAsked(sweep);
   using queue = LeaseQueue.open(sweep.paths.queue);
   const run = { ...sweep.spec.run, ...options.run };
   const gpuMemory = run.gpu_memory === null ? null : parseBytes(run.gpu_memory, "run.gpu_memory");

@@ -30,12 +30,21 @@ export interface TrialWorkOptions {
   isPruned: (trial: string) => boolean;
   /** Whether the lease of an earlier attempt ran out, of a process that cannot be seen from here. */
   hasExpired: (key: string) => boolean;
+  /** How often the kernel has killed a process for lack of memory since the machine started; default: asks it. */
+  countOomKills?: () => number;
 }
 
 export class TrialWork implements PoolWork {
-  private oomKills = countOomKills();
+  private readonly countKills: () => number;
+  /** Kills that were put down to a trial. */
+  private oomKills: number;
+  /** By the token of a lease: kills before its process began were those of others. */
+  private readonly killsAtStart = new Map<string, number>();
 
-  constructor(private readonly options: TrialWorkOptions) {}
+  constructor(private readonly options: TrialWorkOptions) {
+    this.countKills = options.countOomKills ?? countOomKills;
+    this.oomKills = this.countKills();
+  }
 
   private pathsOf({ payload }: Pick<Lease, "payload">) {
     return this.options.sweep.paths.trial((payload as TrialPayload).trial);
@@ -48,6 +57,7 @@ export class TrialWork implements PoolWork {
     if (before !== null) return { result: summaryOf(before) };
     this.options.sweep.prepareTrial(this.options.trialOf(trial));
     clearFailure(paths.folder);
+    this.killsAtStart.set(lease.token, this.countKills());
     const words = [
       ...["sweep", "trial", paths.folder],
       ...(stage === "slice" ? ["--stage", "slice"] : []),
@@ -70,7 +80,7 @@ export class TrialWork implements PoolWork {
     if (stage === "slice" && exit?.code === 0) return { is: "done", result: null };
     if (stage === "all" && this.options.isPruned(trial)) return { is: "done", result: this.record(lease, "pruned") };
     const failure = readFailure(paths.folder);
-    if (failure?.outOfMemory === true || this.wasKilledForMemory(exit, wish)) return this.inMorePieces(lease);
+    if (failure?.outOfMemory === true || this.wasKilledForMemory(lease, exit, wish)) return this.inMorePieces(lease);
     if (wish !== null || exit?.code === STOPPED) return { is: "released" };
     if (exit === null && failure === null) return null;
     const error = failure?.message ?? endText(exit, paths.log);
@@ -101,10 +111,12 @@ export class TrialWork implements PoolWork {
   }
 
   /** Whether the kernel killed the process for lack of memory: it uses SIGKILL, and counts these kills. */
-  private wasKilledForMemory(exit: Exit | null, wish: Wish | null): boolean {
+  private wasKilledForMemory({ token }: Lease, exit: Exit | null, wish: Wish | null): boolean {
+    const atStart = this.killsAtStart.get(token) ?? 0;
+    this.killsAtStart.delete(token);
     if (exit?.signal !== "SIGKILL" || wish !== null) return false;
-    const before = this.oomKills;
-    this.oomKills = countOomKills();
+    const before = Math.max(this.oomKills, atStart);
+    this.oomKills = this.countKills();
     return this.oomKills > before;
   }
 }

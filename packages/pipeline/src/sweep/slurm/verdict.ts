@@ -39,9 +39,10 @@ export function verdictOf({ state }: Attempt, mostRestarts: number, couldStart: 
       return { is: "again", reason: "its job was asked to stop before it had started" };
     return { is: "failed", reason: `its job ended as ${word}`, isFinal: false };
   }
-  const { code, signal, stopped, restarts } = state.outcome;
+  const { code, signal, stopped, restarts, refused } = state.outcome;
   if (code === 0) return { is: "done" };
   if (state.isMemory) return outOfMemory;
+  if (refused === true) return { is: "again", reason: "it saved its state, and Slurm refused to requeue it" };
   if (stopped && restarts >= mostRestarts)
     return { is: "failed", reason: `it was requeued ${restarts} times: its time limit is too short`, isFinal: true };
   if (stopped) return { is: "cancelled" };

@@ -99,6 +99,7 @@ test("what Slurm ends is submitted again, what fails counts, and what a user can
     [of(ended({ code: 130, stopped: true })), of({ is: "active", phase: "waiting", id: "1_0" })],
     ["cancelled", "active"],
   );
+  assert.equal(of(ended({ code: 130, stopped: true, refused: true })), "again");
   const verdict = verdictOf(attempt(0, ended({ code: 130, stopped: true, restarts: 5 })), 5, true);
   assert.deepEqual(verdict, {
     is: "failed",
