@@ -27,7 +27,7 @@ const arrows = {
   "internal.ts": "sweep audit explain evaluate train models inspect run slurm data engine config",
   "models.ts": "models",
   "plugins.ts": "models config",
-  study: "tasks report evaluate train page run data engine config",
+  study: "sweep tasks report evaluate train page models run data engine config",
   sweep: "tasks report evaluate train page models input run queue slurm command-line.ts data engine config",
   plan: "train page models run command-line.ts data engine config",
   tasks:
