@@ -126,7 +126,8 @@ async function runTrain(options: TrainOptions, session: Session): Promise<Outcom
 function refuseJobs({ jobs, procs }: TrainOptions, isGroup: boolean): void {
   if (jobs === undefined) return;
   if (!isGroup) throw new UsageError("--jobs is for a group of runs: add --fold all or --seeds N, or omit it");
-  if ((procs ?? 1) > 1) throw new UsageError("--jobs trains runs at the same time, --procs one run after another: omit one");
+  if ((procs ?? 1) > 1)
+    throw new UsageError("--jobs trains runs at the same time, --procs one run after another: omit one");
 }
 
 interface Summary {

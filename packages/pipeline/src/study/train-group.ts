@@ -188,11 +188,7 @@ function trainingOf(out: string, { member, split }: MemberPlan, options: GroupOp
 }
 
 /** What a process other than the first does: it trains what the first one trains, in the same order. */
-async function trainWithFirst(
-  out: string,
-  plans: readonly MemberPlan[],
-  options: GroupOptions,
-): Promise<GroupResult> {
+async function trainWithFirst(out: string, plans: readonly MemberPlan[], options: GroupOptions): Promise<GroupResult> {
   const asked = askedStages(options);
   const open = plans.filter(({ member }) => !asked.every((stage) => member.trained.includes(stage)));
   const result: GroupResult = { group: out, status: "finished", members: [] };

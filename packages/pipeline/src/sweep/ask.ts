@@ -183,11 +183,7 @@ export async function tell(folder: string, options: TellOptions): Promise<Told> 
   return { id: trial.id, state: result.status, objective: result.objective, isNew };
 }
 
-function giveBack(
-  trial: Trial,
-  before: TrialResult | null,
-  { record, result, asked, folder }: TrialPaths,
-): Told {
+function giveBack(trial: Trial, before: TrialResult | null, { record, result, asked, folder }: TrialPaths): Told {
   if (before?.status === "finished")
     throw new SweepError(
       folder,

@@ -170,7 +170,12 @@ function sourceOf(given: string): SweepSource {
   if (isFolder(given)) return sourceOfPoints(given);
   const source = readSource({ file: findSweep(given) });
   const { file, root } = source;
-  return { file, root, text: readFileSync(file, "utf8"), locate: (path, what) => ({ file, ...source.locate(path, what) }) };
+  return {
+    file,
+    root,
+    text: readFileSync(file, "utf8"),
+    locate: (path, what) => ({ file, ...source.locate(path, what) }),
+  };
 }
 
 /**

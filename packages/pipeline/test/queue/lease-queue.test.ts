@@ -318,10 +318,11 @@ test("a network file system is refused with its name; of FUSE the mount says whi
   const mac =
     "/dev/disk3s1 on / (apfs, sealed, local, read-only)\n/dev/disk3s5 on /Users (apfs, local)\n//anna@nas/my data on /Volumes/my data (smbfs, nodev, nosuid)\nnas:/x on /Users/anna/far (nfs, nodev)\n";
   const onMac = (folder: string) => networkFileSystem(folder, probe(0x6969, mac, "darwin"));
-  assert.deepEqual(
-    ["/Users/anna/sweeps", "/Volumes/my data/sweeps", "/Users/anna/far/sweeps"].map(onMac),
-    [null, "SMB", "NFS"],
-  );
+  assert.deepEqual(["/Users/anna/sweeps", "/Volumes/my data/sweeps", "/Users/anna/far/sweeps"].map(onMac), [
+    null,
+    "SMB",
+    "NFS",
+  ]);
 });
 
 test("10 000 jobs are added at once, listed and counted; a second opening finds them", (t) => {

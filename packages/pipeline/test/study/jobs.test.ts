@@ -45,7 +45,10 @@ test("members that train at the same time, stopped at the first line and resumed
   );
   assert.deepEqual(states("together"), states("turns"));
   assert.deepEqual(weights("together"), weights("turns"));
-  assert.ok(lines.some((line) => line.startsWith("seed1: warning: ")), "what a process says is passed on");
+  assert.ok(
+    lines.some((line) => line.startsWith("seed1: warning: ")),
+    "what a process says is passed on",
+  );
   assert.deepEqual(left(), []);
 });
 

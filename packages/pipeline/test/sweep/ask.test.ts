@@ -180,7 +180,10 @@ test("trials that another program has are not run here, until it reports or retu
   const out = join(folder, "handed");
   const run = () => runSweep({ sweep: file, data, out, program: [process.execPath, "-e", "process.exit(2)"] });
   await ask(file, { data, out });
-  await assert.rejects(run(), /trial 000000 was handed out by slicestack sweep ask.*tell .*handed --trial 000000 --state waiting/);
+  await assert.rejects(
+    run(),
+    /trial 000000 was handed out by slicestack sweep ask.*tell .*handed --trial 000000 --state waiting/,
+  );
   await tell(out, { trial: "0", state: "waiting" });
   assert.equal((await run()).sweep.failed.length, 1, "it was started: a program that fails takes its place");
   assert.equal((await tell(out, { trial: "0", objective: 1, replace: true })).isNew, true);

@@ -15,7 +15,8 @@ let data = "";
 before(async () => {
   data = await smallDataset(folder);
   mkdirSync(jobs);
-  const flat = "dataset_id: 2d\nexp_name: base\nmodel: custom_resnet\nbatch_size: 16\nlearning_rate: 0.001\nweighted: true\n";
+  const flat =
+    "dataset_id: 2d\nexp_name: base\nmodel: custom_resnet\nbatch_size: 16\nlearning_rate: 0.001\nweighted: true\n";
   writeFileSync(join(folder, "default.yaml"), flat);
   writeFileSync(join(jobs, "job_10.yaml"), "exp_name: ten\nbatch_size: 8\nweighted: false\n");
   writeFileSync(join(jobs, "job_2.yaml"), "dropout: 0\n");
@@ -56,7 +57,10 @@ test("default.yaml may lie in the folder; without one the defaults are shared; a
   writeFileSync(join(own, "default.yaml"), "method: 2d\nslice: {epochs: 3}\n");
   writeFileSync(join(own, "a.yaml"), "slice:\n  dropout: 0.5\n");
   const { points } = await planSweep(own, { data, time: false });
-  assert.deepEqual(points.map(({ name, settings }) => [name, settings]), [["a", { "slice.dropout": 0.5 }]]);
+  assert.deepEqual(
+    points.map(({ name, settings }) => [name, settings]),
+    [["a", { "slice.dropout": 0.5 }]],
+  );
 
   writeFileSync(join(own, "b.yml"), "slice.epochs: 2\nslice:\n  epoch: 2\n");
   await assert.rejects(planSweep(own, { data, time: false }), /b\.yml:3:\d+.*slice\.epoch/s);

@@ -24,7 +24,16 @@ export interface Training extends Pick<TrainOptions, "config" | "data" | "stage"
 }
 
 /** What train() is asked for, now that the run folder exists or not. */
-export function optionsOf({ name: _, run, split, sliceFrom, stage, keepStates, command, ...rest }: Training): TrainOptions {
+export function optionsOf({
+  name: _,
+  run,
+  split,
+  sliceFrom,
+  stage,
+  keepStates,
+  command,
+  ...rest
+}: Training): TrainOptions {
   const resume = existsSync(runPaths(run).record);
   return {
     ...rest,

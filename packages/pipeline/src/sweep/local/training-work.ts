@@ -143,7 +143,9 @@ function endText({ signal, code }: Exit, log: string): string {
 
 function linesOf(file: string): string[] {
   try {
-    return readFileSync(file, "utf8").split("\n").filter((line) => line !== "");
+    return readFileSync(file, "utf8")
+      .split("\n")
+      .filter((line) => line !== "");
   } catch {
     return []; // trained inside this process
   }
