@@ -1,12 +1,5 @@
 /** Decides device, threads and precision of a run. Called in the worker thread that computes. */
-import {
-  cudaDeviceCount,
-  hasMps,
-  libtorchInfo,
-  manualSeed,
-  setNumThreads,
-  type MemoryFormat,
-} from "@slicestack/torch";
+import { cudaDeviceCount, hasMps, libtorchInfo, manualSeed, setNumThreads, type MemoryFormat } from "@slicestack/torch";
 import { ConfigError } from "../config/errors.js";
 import type { RunConfig } from "../config/types.js";
 import { parseCpuinfo, usableCores } from "../engine/doctor/cpu.js";

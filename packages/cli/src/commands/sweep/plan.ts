@@ -7,7 +7,10 @@ export function addPlanSweep(sweep: Command, start: Start): void {
   const command = sweep
     .command("plan")
     .description("list the trials of a sweep, what each changes, and the time they need; writes nothing")
-    .argument("<sweep>", "a sweep's file, its folder once it has been started, or a folder of YAML files with a point each");
+    .argument(
+      "<sweep>",
+      "a sweep's file, its folder once it has been started, or a folder of YAML files with a point each",
+    );
   addTarget(command).option("--no-time", "do not measure the speed of this machine, and estimate no time");
   addCommon(command, {
     example: "slicestack sweep plan heads.yaml --data data/lidc",

@@ -25,7 +25,10 @@ export function addRun(sweep: Command, start: Start): void {
     .description(
       "run the trials of a sweep, on this machine as processes or as jobs of a cluster; the same command resumes",
     )
-    .argument("<sweep>", "a sweep's file, its folder once it has been started, or a folder of YAML files with a point each")
+    .argument(
+      "<sweep>",
+      "a sweep's file, its folder once it has been started, or a folder of YAML files with a point each",
+    )
     .option("--data <folder>", "prepared data set (default: the one that the file names)")
     .option("--out <folder>", "folder of the sweep (default: the one that the file names, else runs/NAME)")
     .option(

@@ -82,7 +82,7 @@ export class TrainingWork implements PoolWork {
     const error = this.errors.get(key) ?? errorOf(training, readFailure(files.folder));
     if (error !== null) {
       this.failure ??= { error };
-      return { is: "failed", error: String(error), isFinal: true };
+      return { is: "failed", error: error instanceof Error ? error.message : "unknown", isFinal: true };
     }
     if (wish !== null || exit?.code === STOPPED) return { is: "released" };
     // Its process was killed, or crashed: it resumes, a few times.
